@@ -1,0 +1,109 @@
+import type { Topology } from './topology.js';
+
+/** Values that an AMQP header or argument takes. */
+export type FieldValue = string | number | boolean | null | FieldValue[] | { [key: string]: FieldValue };
+export type Fields = Record<string, FieldValue>;
+
+/** The AMQP 0-9-1 properties this fleet uses. */
+export interface MessageProperties {
+  messageId?: string;
+  type?: string;
+  appId?: string;
+  /** Seconds since the epoch. */
+  timestamp?: number;
+  correlationId?: string;
+  contentType?: string;
+  headers?: Fields;
+}
+
+export interface OutgoingMessage {
+  exchange: string;
+  routingKey: string;
+  body: Uint8Array;
+  properties: MessageProperties;
+  /** Rejects with `broker.returned` when no queue takes it. */
+  mandatory?: boolean;
+}
+
+/** `ready`: publishes are taken. `blocked`: connected, but the broker takes no publishes for now (memory or disk
+ *  alarm). `connecting`: there is none, and one is being tried for. `closed`: for good. */
+export type BrokerState = 'connecting' | 'ready' | 'blocked' | 'closed';
+
+/** A channel of its own in confirm mode, made anew when it or its connection fails. Messages are persistent. */
+export interface Publisher {
+  readonly state: BrokerState;
+  /** Resolves once the broker has confirmed. Rejects with `broker.returned`, `broker.nacked`, `broker.timeout`,
+   *  `broker.disconnected` or `broker.closed`; all but the first two leave open whether the broker has the message:
+   *  publish again with the same message id. While not `ready` it rejects at once with `broker.disconnected`. */
+  publish(message: OutgoingMessage): Promise<void>;
+  /** Drops the channel: every publish without a confirm rejects with `broker.disconnected`, none of them can arrive
+   *  after a later one, and a new channel is made. */
+  reset(): void;
+  /** Resolves when publishes are taken. Rejects with `broker.closed`, or the signal's reason. */
+  ready(signal?: AbortSignal): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** One message in hand. Exactly one of `ack` and `requeue` settles it; settling a message of a channel that is gone
+ *  does nothing, as the broker delivers it again. */
+export interface Delivery {
+  readonly queue: string;
+  readonly exchange: string;
+  readonly routingKey: string;
+  readonly body: Uint8Array;
+  readonly properties: MessageProperties & { readonly headers: Fields };
+  readonly redelivered: boolean;
+  /** Aborts when the channel that delivered it is gone: the message will come again, here or elsewhere. */
+  readonly lost: AbortSignal;
+  ack(): void;
+  requeue(): void;
+}
+
+export interface ConsumeOptions {
+  /** Messages in hand at once. */
+  prefetch: number;
+  /** Must not throw. */
+  onDelivery: (delivery: Delivery) => void;
+  /** Consume arguments, such as `x-stream-offset`. */
+  arguments?: Fields;
+}
+
+/** Consumes one queue, again after every loss of channel, connection or queue, until closed. */
+export interface Consumer {
+  /** Whether the broker knows of this consumer right now. */
+  readonly consuming: boolean;
+  /** Stops deliveries; resolves when no more come. What is in hand stays in hand and can be settled. */
+  cancel(): Promise<void>;
+  /** Consumes again, after `cancel`, with another prefetch if one is given. */
+  resume(prefetch?: number): Promise<void>;
+  /** Closes the channel: what is in hand goes back to the head of the queue, in order. */
+  close(): Promise<void>;
+}
+
+/** What is different between the topology that is wanted and the broker's. */
+export interface TopologyDifference {
+  kind: 'exchange' | 'queue' | 'binding';
+  name: string;
+  problem: 'missing' | 'conflict' | 'surplus';
+  detail: string;
+}
+
+/** Carries messages. Two implementations: RabbitMQ, and memory for tests and single processes. */
+export interface Broker {
+  readonly state: BrokerState;
+  /** Called at every change of state. Returns the way to stop it. */
+  onState(listener: (state: BrokerState) => void): () => void;
+  /** Resolves when the state is `ready`. Rejects with `broker.closed`, or the signal's reason. */
+  ready(signal?: AbortSignal): Promise<void>;
+  createPublisher(options?: { timeout?: number }): Publisher;
+  /** Resolves at once; consuming begins when the broker and the queue are there. */
+  consume(queue: string, options: ConsumeOptions): Consumer;
+  /** Makes the topology exist. Compares first: an argument that differs and cannot be changed throws
+   *  `broker.topology_conflict` and changes nothing else. Waits for the broker; idempotent. */
+  applyTopology(topology: Topology, signal?: AbortSignal): Promise<void>;
+  /** What `applyTopology` would have to change; reads only. */
+  planTopology(topology: Topology): Promise<TopologyDifference[]>;
+  /** Messages ready, and consumers, of a queue; undefined where there is no such queue. */
+  queueDepth(queue: string): Promise<{ ready: number; consumers: number } | undefined>;
+  close(): Promise<void>;
+}

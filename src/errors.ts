@@ -1,0 +1,133 @@
+/** What becomes of the work that failed: tried again later, refused for good, or the process ends. */
+export type Disposal = 'retry' | 'reject' | 'fatal';
+
+interface ErrorSpec {
+  disposal: Disposal;
+  /** Says what is wrong and what to do; the detail of the single case follows it. */
+  message: string;
+}
+
+/** The one registry of errors. Codes are stable: people alert on them and search dead letters by them. */
+export const errors = {
+  // what arrived is not what the catalogue says
+  'contract.not_json': { disposal: 'reject', message: 'The body is not JSON' },
+  'contract.content_type': { disposal: 'reject', message: 'The content type is not application/cloudevents+json' },
+  'contract.not_an_event': { disposal: 'reject', message: 'The body is JSON, but no CloudEvents 1.0 event' },
+  'contract.too_large': { disposal: 'reject', message: 'The body is larger than this fleet takes' },
+  'contract.unknown_type': { disposal: 'reject', message: 'No such event type in the catalogue' },
+  'contract.newer_version': {
+    disposal: 'reject',
+    message: 'The event has a newer schema version than this worker knows; deploy the worker, then replay',
+  },
+  'contract.invalid_data': { disposal: 'reject', message: 'The data does not fit the schema of its type' },
+  'contract.no_handler': { disposal: 'reject', message: 'The worker has no handler for this type' },
+  'contract.duplicate_type': { disposal: 'fatal', message: 'The catalogue declares this type twice; rename one' },
+  'contract.bad_type_name': {
+    disposal: 'fatal',
+    message: 'An event type is two or three dotted lower-case segments; rename it',
+  },
+  'contract.bad_versions': {
+    disposal: 'fatal',
+    message: 'Versions count up from 1 and every one but the last needs an upcaster',
+  },
+
+  // the store
+  'store.conflict': { disposal: 'retry', message: 'The stream is not at the expected version; read it again' },
+  'store.closed': { disposal: 'retry', message: 'The store is closed' },
+  'store.busy': { disposal: 'retry', message: 'Another process held the write lock for too long' },
+  'store.full': { disposal: 'retry', message: 'The disk of the store is full; free space, nothing acknowledged is lost' },
+  'store.io': { disposal: 'retry', message: 'The store could not read or write its file' },
+  'store.group_aborted': { disposal: 'retry', message: 'The transaction was rolled back with its group; try again' },
+  'store.write_awaited': {
+    disposal: 'reject',
+    message: 'A write awaited something other than its transaction; do slow work in ctx.call, before the write',
+  },
+  'store.revoked': { disposal: 'reject', message: 'The transaction is over; nothing may use it any more' },
+  'store.overloaded': { disposal: 'retry', message: 'Too much waits to be written; try again shortly' },
+  'store.migration_changed': {
+    disposal: 'fatal',
+    message: 'A migration that already ran was changed; add a new one instead',
+  },
+
+  // the broker
+  'broker.returned': { disposal: 'retry', message: 'No queue takes this message; apply the topology' },
+  'broker.nacked': { disposal: 'retry', message: 'The broker refused the message' },
+  'broker.timeout': { disposal: 'retry', message: 'The broker did not confirm in time; it may have the message' },
+  'broker.disconnected': { disposal: 'retry', message: 'The connection dropped before the confirm; it may have the message' },
+  'broker.closed': { disposal: 'retry', message: 'The broker connection is closed for good' },
+  'broker.unreachable': { disposal: 'retry', message: 'The broker cannot be reached' },
+  'broker.topology_conflict': {
+    disposal: 'fatal',
+    message: 'The broker has this with other arguments that cannot be changed; see `flotilla topology plan`',
+  },
+  'broker.management': { disposal: 'retry', message: 'The management API did not answer as expected' },
+
+  // workers
+  'worker.timeout': { disposal: 'retry', message: 'The handler took longer than its timeout' },
+  'worker.revoked': { disposal: 'reject', message: 'The context is revoked: the handler has timed out or returned' },
+  'worker.crash_loop': { disposal: 'reject', message: 'The process ended several times while handling this message' },
+  'worker.unavailable': { disposal: 'retry', message: 'A dependency is not available' },
+  'worker.undeclared_emit': { disposal: 'reject', message: 'The handler emits a type its worker does not list in `emits`' },
+  'worker.bad_definition': { disposal: 'fatal', message: 'The worker is not defined as it must be' },
+  'worker.handler_failed': { disposal: 'retry', message: 'The handler threw' },
+  'worker.permanent': { disposal: 'reject', message: 'The handler says that trying again is of no use' },
+
+  // the fleet and its configuration
+  'config.invalid': { disposal: 'fatal', message: 'The configuration is not valid' },
+  'fleet.invalid': { disposal: 'fatal', message: 'The fleet does not fit together' },
+
+  // dead letters
+  'dead_letter.not_found': { disposal: 'reject', message: 'No such dead letter' },
+  'dead_letter.settled': { disposal: 'reject', message: 'The dead letter was replayed or discarded already' },
+  'dead_letter.closed': { disposal: 'reject', message: 'What this command belongs to is closed; use --force to send it all the same' },
+  'dead_letter.refused': { disposal: 'reject', message: 'The dead letter cannot be replayed as it is' },
+} as const satisfies Record<string, ErrorSpec>;
+
+export type ErrorCode = keyof typeof errors;
+
+/** An error of Flotilla's own. `code` is stable and in the registry; `message` says what to do. */
+export class FlotillaError extends Error {
+  override readonly name = 'FlotillaError';
+  readonly disposal: Disposal;
+
+  constructor(
+    readonly code: ErrorCode,
+    detail?: string,
+    options?: ErrorOptions,
+  ) {
+    const { message, disposal } = errors[code];
+    super(detail === undefined ? `${message}.` : `${message}: ${detail}`, options);
+    this.disposal = disposal;
+  }
+}
+
+/** Thrown by a handler to say that trying again is of no use: the message goes to the dead letters at once,
+ *  under `code` (dotted lower case, the application's own). */
+export class PermanentError extends Error {
+  override readonly name = 'PermanentError';
+
+  constructor(
+    readonly code: string,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+/** Thrown inside `ctx.call` to say that the dependency itself is not available, whatever the error looks like:
+ *  the circuit breaker counts it. */
+export class UnavailableError extends Error {
+  override readonly name = 'UnavailableError';
+  readonly code = 'worker.unavailable';
+}
+
+/** Whether `error` is a Flotilla error with this code. */
+export function hasCode(error: unknown, code: ErrorCode): error is FlotillaError {
+  return error instanceof FlotillaError && error.code === code;
+}
+
+/** The message of whatever was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,58 @@
+import { FlotillaError } from '../errors.js';
+import type { EventContext, UnsequencedEvent } from './envelope.js';
+import { dataschemaOf, type Definitions } from './definitions.js';
+import { newId } from './ids.js';
+
+/** Makes an event of the latest version of its type. Strict: throws `contract.invalid_data` when the data has not
+ *  exactly the shape of the schema, `contract.unknown_type` when the catalogue has no such type. */
+export function createEvent(definitions: Definitions, type: string, data: unknown, context: EventContext): UnsequencedEvent {
+  const definition = definitions[type];
+  const schema = definition?.versions[definition.latest];
+  if (definition === undefined || schema === undefined) throw new FlotillaError('contract.unknown_type', type);
+  const result = schema.safeParse(data);
+  if (!result.success) {
+    throw new FlotillaError('contract.invalid_data', `${type}: ${describeIssues(result.error.issues)}`);
+  }
+  return {
+    specversion: '1.0',
+    id: context.id,
+    source: context.source,
+    type,
+    subject: context.subject,
+    time: context.time,
+    datacontenttype: 'application/json',
+    dataschema: dataschemaOf(type, definition.latest),
+    correlationid: context.correlationId,
+    ...(context.causationId !== undefined && { causationid: context.causationId }),
+    ...(context.traceparent !== undefined && { traceparent: context.traceparent }),
+    data,
+  };
+}
+
+/** The context of an event that no other event caused: a new id, which also begins the story it belongs to unless
+ *  the caller knows the story's id. */
+export function originContext(options: {
+  source: string;
+  subject: string;
+  now?: number;
+  correlationId?: string;
+  traceparent?: string;
+}): EventContext {
+  const now = options.now ?? Date.now();
+  const id = newId(now);
+  return {
+    id,
+    source: options.source,
+    subject: options.subject,
+    time: new Date(now).toISOString(),
+    correlationId: options.correlationId ?? id,
+    ...(options.traceparent !== undefined && { traceparent: options.traceparent }),
+  };
+}
+
+/** What zod found, in one line and without the values, which may be personal. */
+export function describeIssues(issues: readonly { path: PropertyKey[]; message: string }[]): string {
+  const shown = issues.slice(0, 5).map(({ path, message }) => `${path.map(String).join('.') || '(all)'}: ${message}`);
+  if (issues.length > shown.length) shown.push(`and ${issues.length - shown.length} more`);
+  return shown.join('; ');
+}

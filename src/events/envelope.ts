@@ -1,0 +1,46 @@
+/** The content type of an event on the wire: CloudEvents 1.0, structured JSON. */
+export const CLOUDEVENTS_JSON = 'application/cloudevents+json';
+
+/**
+ * An event as CloudEvents 1.0 has it, with the extensions this fleet uses.
+ * Source: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md
+ */
+export interface EventEnvelope<Type extends string = string, Data = unknown> {
+  specversion: '1.0';
+  /** UUID; unique within `source`. */
+  id: string;
+  /** The service that says it. */
+  source: string;
+  /** The name of what happened or is asked for; also the routing key. */
+  type: Type;
+  /** The aggregate it is about, `order/<id>`. */
+  subject: string;
+  /** When it happened, RFC 3339. */
+  time: string;
+  datacontenttype: 'application/json';
+  /** `urn:flotilla:<type>:<version>`. */
+  dataschema: string;
+  /** The id of the request or event with which the whole story began. */
+  correlationid: string;
+  /** The id of the event that caused this one; absent on the first of a story. */
+  causationid?: string;
+  /** Decimal digits: the version of the aggregate within this source. Set by the store. */
+  sequence?: string;
+  /** W3C Trace Context. */
+  traceparent?: string;
+  data: Data;
+}
+
+/** An event that is to be appended: all but its place in the stream. */
+export type UnsequencedEvent = Omit<EventEnvelope, 'sequence'>;
+
+/** Where an event comes from: what its envelope takes over from its cause. */
+export interface EventContext {
+  id: string;
+  source: string;
+  subject: string;
+  time: string;
+  correlationId: string;
+  causationId?: string;
+  traceparent?: string;
+}

@@ -1,0 +1,68 @@
+/**
+ * Topic patterns as AMQP 0-9-1 has them: words divided by dots, `*` for one word, `#` for any number of them.
+ */
+
+type Split<S extends string> = S extends `${infer Head}.${infer Tail}` ? [Head, ...Split<Tail>] : [S];
+
+type MatchWords<P extends string[], W extends string[]> = P extends [infer First, ...infer Rest extends string[]]
+  ? First extends '#'
+    ? Rest extends []
+      ? true
+      : MatchWords<Rest, W> extends true
+        ? true
+        : W extends [string, ...infer More extends string[]]
+          ? MatchWords<P, More>
+          : false
+    : W extends [infer Word, ...infer More extends string[]]
+      ? First extends '*' | Word
+        ? MatchWords<Rest, More>
+        : false
+      : false
+  : W extends []
+    ? true
+    : false;
+
+/** Those of `Types` that `Pattern` matches. A name without wildcards costs no recursion; `#` is for the caller. */
+export type Matching<Pattern extends string, Types extends string> = Pattern extends Types
+  ? Pattern
+  : Pattern extends `${string}*${string}` | `${string}#${string}`
+    ? Types extends string
+      ? MatchWords<Split<Pattern>, Split<Types>> extends true
+        ? Types
+        : never
+      : never
+    : never;
+
+/** Whether `pattern` matches `key`. */
+export function matches(pattern: string, key: string): boolean {
+  return pattern === key || matchWords(pattern.split('.'), key.split('.'));
+}
+
+function matchWords(pattern: string[], words: string[], p = 0, w = 0): boolean {
+  for (; p < pattern.length; p++, w++) {
+    const word = pattern[p];
+    if (word === '#') {
+      for (let skip = w; skip <= words.length; skip++) if (matchWords(pattern, words, p + 1, skip)) return true;
+      return false;
+    }
+    if (w >= words.length || (word !== '*' && word !== words[w])) return false;
+  }
+  return w === words.length;
+}
+
+/** Whether the pattern has wildcards. */
+export function isWildcard(pattern: string): boolean {
+  return pattern.includes('*') || pattern.includes('#');
+}
+
+/** Sorts the most specific pattern first: plain words before `*` before `#`, word by word. */
+export function bySpecificity(a: string, b: string): number {
+  const rank = (word: string | undefined) => (word === undefined ? 2 : word === '#' ? 3 : word === '*' ? 1 : 0);
+  const left = a.split('.');
+  const right = b.split('.');
+  for (let i = 0; i < Math.max(left.length, right.length); i++) {
+    const difference = rank(left[i]) - rank(right[i]);
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}

@@ -1,0 +1,26 @@
+/** Places at which a test can end the process as `kill -9` would. Unarmed, a failpoint costs one comparison. */
+export type Failpoint =
+  | 'store.committed' // appended, not yet published
+  | 'relay.published' // published, not yet confirmed
+  | 'relay.confirmed' // confirmed, checkpoint not yet moved
+  | 'worker.handled' // handler returned, not yet committed
+  | 'worker.committed' // committed, not yet acked
+  | 'worker.retry_confirmed' // copy in the retry queue confirmed, original not yet acked
+  | 'worker.dead_confirmed' // copy in the dead letters confirmed, original not yet acked
+  | 'keeper.kept' // dead letter committed, not yet acked
+  | 'dead_letter.replayed'; // replay confirmed, not yet marked done
+
+let armed: { name: string; remaining: number } | undefined;
+
+/** Arms `name:n`: the process kills itself the n-th time it passes there. Only the command line calls this. */
+export function armFailpoint(spec: string): void {
+  const [name = '', count = '1'] = spec.split(':');
+  armed = { name, remaining: Number(count) };
+}
+
+/** Ends the process with SIGKILL where this point is armed and its count is reached. */
+export function failpoint(name: Failpoint): void {
+  if (armed === undefined || armed.name !== name) return;
+  armed.remaining -= 1;
+  if (armed.remaining <= 0) process.kill(process.pid, 'SIGKILL');
+}

@@ -1,0 +1,76 @@
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+
+/** Every metric of a process, in a registry of its own. Durations in seconds, as Prometheus has it. */
+export function createMetrics(options: { process?: boolean } = {}) {
+  const registry = new Registry();
+  const registers = [registry];
+  if (options.process === true) collectDefaultMetrics({ register: registry });
+  const seconds = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30];
+  return {
+    registry,
+    handled: new Counter({
+      name: 'flotilla_messages_total',
+      help: 'Deliveries by what became of them',
+      labelNames: ['worker', 'outcome'] as const,
+      registers,
+    }),
+    handlerSeconds: new Histogram({
+      name: 'flotilla_handler_seconds',
+      help: 'From the delivery to the end of the handler',
+      labelNames: ['worker'] as const,
+      buckets: seconds,
+      registers,
+    }),
+    inHand: new Gauge({
+      name: 'flotilla_messages_in_hand',
+      help: 'Deliveries not settled yet',
+      labelNames: ['worker'] as const,
+      registers,
+    }),
+    breakerState: new Gauge({
+      name: 'flotilla_breaker_state',
+      help: '0 closed, 1 half-open, 2 open',
+      labelNames: ['worker'] as const,
+      registers,
+    }),
+    deadLettered: new Counter({
+      name: 'flotilla_dead_letters_total',
+      help: 'Messages sent to the dead letters, by error code',
+      labelNames: ['worker', 'code'] as const,
+      registers,
+    }),
+    relayPublished: new Counter({
+      name: 'flotilla_relay_published_total',
+      help: 'Events confirmed by the broker',
+      labelNames: ['service'] as const,
+      registers,
+    }),
+    relayFailures: new Counter({
+      name: 'flotilla_relay_failures_total',
+      help: 'Times the relay went back to the lowest unconfirmed event',
+      labelNames: ['service', 'code'] as const,
+      registers,
+    }),
+    relayLag: new Gauge({
+      name: 'flotilla_relay_lag_events',
+      help: 'Stored events not confirmed yet',
+      labelNames: ['service'] as const,
+      registers,
+    }),
+    brokerState: new Gauge({
+      name: 'flotilla_broker_state',
+      help: '0 connecting, 1 ready, 2 blocked, 3 closed',
+      labelNames: ['connection'] as const,
+      registers,
+    }),
+    httpSeconds: new Histogram({
+      name: 'flotilla_http_seconds',
+      help: 'Requests by route and status',
+      labelNames: ['method', 'route', 'status'] as const,
+      buckets: seconds,
+      registers,
+    }),
+  };
+}
+
+export type Metrics = ReturnType<typeof createMetrics>;
