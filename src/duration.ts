@@ -1,0 +1,15 @@
+import { FlotillaError } from './errors.js';
+
+const UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+
+/** A length of time in milliseconds: of '250ms', '10s', '5m', '1h', '7d', or of a number, which is milliseconds.
+ *  Throws `config.invalid` for anything else. */
+export function parseDuration(value: string | number): number {
+  if (typeof value === 'number') {
+    if (Number.isFinite(value) && value >= 0) return value;
+  } else {
+    const [, amount, unit] = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h|d)$/.exec(value.trim()) ?? [];
+    if (amount !== undefined && unit !== undefined) return Number(amount) * UNITS[unit as keyof typeof UNITS];
+  }
+  throw new FlotillaError('config.invalid', `${JSON.stringify(value)} is no duration such as '250ms', '10s', '5m', '1h' or '7d'`);
+}

@@ -1,0 +1,15 @@
+export { baseCatalogue, catalogue, type Catalogue } from './catalogue.js';
+export { parseDuration } from './duration.js';
+export { errors, FlotillaError, hasCode, PermanentError, UnavailableError, type ErrorCode } from './errors.js';
+export { event, command, pii, type MessageDefinition, type MessageKind } from './events/definition.js';
+export type { DataOf, Definitions } from './events/definitions.js';
+export type { EventContext, EventEnvelope, UnsequencedEvent } from './events/envelope.js';
+export { originContext } from './events/create.js';
+export { derivedId, newId } from './events/ids.js';
+export type { Decided, Decider } from './aggregates/decider.js';
+export { handleCommand, rehydrate, type Loaded } from './aggregates/handle.js';
+export type { Migration, Sql, SqlValue, Store, Tx } from './store/contract.js';
+export type { StoredEvent } from './store/stored-event.js';
+export { defineFleet, type Fleet, type SandboxOptions } from './fleet.js';
+export type { Context, Worker, WriteTx } from './worker/types.js';
+export type { Logger } from './telemetry/logger.js';

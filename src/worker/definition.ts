@@ -1,0 +1,122 @@
+import { z } from 'zod';
+import { parseDuration } from '../duration.js';
+import { FlotillaError } from '../errors.js';
+import type { Definitions } from '../events/definitions.js';
+import type { EventEnvelope } from '../events/envelope.js';
+import { bySpecificity, isWildcard, matches } from '../events/patterns.js';
+import type { Migration } from '../store/contract.js';
+import type { Context, DefineWorker, SetupContext, Worker, WorkerOptions } from './types.js';
+
+/** A context whose catalogue is not known to the compiler any more. */
+export type ErasedContext = Context<Definitions, string, unknown>;
+export type ErasedHandler = (event: EventEnvelope, ctx: ErasedContext) => Promise<void> | void;
+
+/** A worker as the runtime sees it: types erased, defaults filled in, durations in milliseconds. */
+export interface WorkerDefinition {
+  readonly name: string;
+  readonly store: string;
+  readonly definitions: Definitions;
+  readonly settings: z.ZodObject;
+  readonly setup: (context: SetupContext<Record<string, unknown>>) => unknown;
+  readonly teardown: (use: unknown) => Promise<void> | void;
+  readonly emits: ReadonlySet<string>;
+  /** The most specific pattern first. */
+  readonly handlers: readonly { pattern: string; handle: ErasedHandler }[];
+  readonly bootstrap?: (ctx: Pick<ErasedContext, 'write' | 'emit' | 'log'>) => void;
+  readonly migrations: readonly Migration[];
+  readonly prefetch: number;
+  readonly timeout: number;
+  readonly ordering: 'none' | 'total';
+  readonly retryDelays: readonly number[];
+  readonly breaker: { failures: number; halfOpenAfter: number; maxHalfOpenAfter: number };
+  readonly exhausted?: (
+    event: EventEnvelope,
+    error: Error,
+    ctx: Pick<ErasedContext, 'write' | 'emit' | 'log'>,
+  ) => void;
+}
+
+const NAME = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/;
+const DEFAULT_DELAYS = ['1s', '10s', '1m', '10m'];
+
+/** Half of RabbitMQ's consumer timeout of 30 minutes: a message that waits behind a full prefetch of slow ones must
+ *  be settled before the broker takes the channel away. */
+const LONGEST_TIMEOUT = 15 * 60_000;
+
+/** Gives the `defineWorker` of a catalogue. Throws `worker.bad_definition` at once for what the compiler can't see. */
+export function workerDefiner<D extends Definitions>(definitions: D): DefineWorker<D> {
+  return (options) => {
+    const definition = erase(definitions, options);
+    check(definition);
+    return { name: definition.name, definition };
+  };
+}
+
+/** The compiler has checked the handlers against the catalogue; from here on they are functions of any event. */
+function erase<D extends Definitions, E extends keyof D & string, S extends z.ZodObject, U, P extends string>(
+  definitions: D,
+  options: WorkerOptions<D, E, S, U, P>,
+): WorkerDefinition {
+  const { breaker = {} } = options;
+  const handlers = Object.entries(options.on)
+    .map(([pattern, handle]) => ({ pattern, handle: handle as ErasedHandler }))
+    .sort((a, b) => bySpecificity(a.pattern, b.pattern));
+  return {
+    name: options.name,
+    store: options.store ?? options.name,
+    definitions,
+    settings: options.settings ?? z.object({}),
+    setup: (options.setup ?? (() => undefined)) as WorkerDefinition['setup'],
+    teardown: (options.teardown ?? (() => undefined)) as WorkerDefinition['teardown'],
+    emits: new Set<string>(options.emits ?? []),
+    handlers,
+    ...(options.bootstrap && { bootstrap: options.bootstrap as WorkerDefinition['bootstrap'] }),
+    migrations: options.migrations ?? [],
+    prefetch: options.prefetch ?? 100,
+    timeout: parseDuration(options.timeout ?? '30s'),
+    ordering: options.ordering ?? 'none',
+    retryDelays: (options.retry?.delays ?? DEFAULT_DELAYS).map(parseDuration),
+    breaker: {
+      failures: breaker.failures ?? 5,
+      halfOpenAfter: parseDuration(breaker.halfOpenAfter ?? '10s'),
+      maxHalfOpenAfter: parseDuration(breaker.maxHalfOpenAfter ?? '5m'),
+    },
+    ...(options.exhausted && { exhausted: options.exhausted as WorkerDefinition['exhausted'] }),
+  };
+}
+
+function check(worker: WorkerDefinition): void {
+  const fail = (detail: string) => new FlotillaError('worker.bad_definition', `${worker.name}: ${detail}`);
+  if (!NAME.test(worker.name)) throw fail('a name is lower case letters, digits and single dashes');
+  if (worker.handlers.length === 0) throw fail('it handles nothing');
+  if (!Number.isInteger(worker.prefetch) || worker.prefetch < 1 || worker.prefetch > 2000) {
+    throw fail('prefetch is a whole number from 1 to 2000');
+  }
+  if (worker.timeout > LONGEST_TIMEOUT) throw fail('the timeout is longer than 15 minutes');
+  for (const type of worker.emits) if (!(type in worker.definitions)) throw fail(`it emits the unknown type ${type}`);
+  for (const { pattern } of worker.handlers) {
+    if (typesOf(worker.definitions, pattern).length === 0) throw fail(`nothing matches the pattern ${pattern}`);
+  }
+  for (const type of Object.keys(worker.definitions)) {
+    const [first, second] = worker.handlers.filter(({ pattern }) => handles(worker.definitions, pattern, type));
+    if (first && second && bySpecificity(first.pattern, second.pattern) === 0) {
+      throw fail(`${type} is handled by ${first.pattern} and ${second.pattern}, neither more specific`);
+    }
+  }
+}
+
+/** The types of the catalogue that a pattern stands for: wildcards for events only. */
+export function typesOf(definitions: Definitions, pattern: string): string[] {
+  return Object.keys(definitions).filter((type) => handles(definitions, pattern, type));
+}
+
+function handles(definitions: Definitions, pattern: string, type: string): boolean {
+  return pattern === type || (isWildcard(pattern) && definitions[type]?.kind === 'event' && matches(pattern, type));
+}
+
+/** The handler of a type, the most specific. */
+export function handlerOf(worker: WorkerDefinition, type: string): ErasedHandler | undefined {
+  return worker.handlers.find(({ pattern }) => handles(worker.definitions, pattern, type))?.handle;
+}
+
+export type { Worker };
