@@ -1,0 +1,16 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { ensurePackages } from './packages.mjs';
+import { root } from './root.mjs';
+import { attached } from './run.mjs';
+import { exitWith } from './step.mjs';
+
+// What is released: checked, with declarations. For running a checkout `bin/flotilla` compiles by itself, faster.
+try {
+  await ensurePackages();
+  rmSync(join(root, 'dist'), { recursive: true, force: true });
+  const tsc = join(root, 'node_modules/typescript/bin/tsc');
+  process.exitCode = await attached(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { cwd: root });
+} catch (error) {
+  exitWith(error);
+}

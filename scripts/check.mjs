@@ -1,0 +1,40 @@
+import { join } from 'node:path';
+import { capture } from './run.mjs';
+import { ensurePackages } from './packages.mjs';
+import { root } from './root.mjs';
+import { exitWith, seconds } from './step.mjs';
+
+const cache = join('node_modules', '.cache');
+const checks = {
+  types: ['tsc', '-p', '.', '--incremental', '--tsBuildInfoFile', join(cache, 'tsc', 'check.tsbuildinfo')],
+  lint: ['eslint', '.', '--max-warnings=0', '--cache', '--cache-location', join(cache, 'eslint', '/')],
+  format: ['prettier', '--check', '.', '--log-level=warn', '--cache', '--cache-location', join(cache, 'prettier')],
+  layers: ['depcruise', 'src', 'workers', 'config', '--config', '.dependency-cruiser.mjs', '--output-type', 'err'],
+  unused: ['knip', '--no-progress'],
+};
+
+/** Every check, two at a time, the slow ones first; each prints one line, and all it has to say if it fails.
+ *  `npm run check -- types lint` runs only those. */
+async function check(names) {
+  const queue = Object.entries(checks).filter(([name]) => names.length === 0 || names.includes(name));
+  let failed = 0;
+  const work = async () => {
+    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+      const [name, [tool, ...args]] = next;
+      const started = performance.now();
+      const { code, output } = await capture(join(root, 'node_modules', '.bin', tool), args, { cwd: root });
+      if (code !== 0) failed += 1;
+      process.stdout.write(`${code === 0 ? 'ok  ' : 'FAIL'} ${name.padEnd(7)} ${seconds(started)}\n`);
+      if (code !== 0) process.stdout.write(`${output.trimEnd()}\n\n`);
+    }
+  };
+  await Promise.all([work(), work()]);
+  return failed;
+}
+
+try {
+  await ensurePackages();
+  process.exitCode = (await check(process.argv.slice(2))) === 0 ? 0 : 1;
+} catch (error) {
+  exitWith(error);
+}

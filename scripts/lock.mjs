@@ -1,0 +1,91 @@
+import { linkSync, readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { root } from './root.mjs';
+import { say, SetupError } from './step.mjs';
+
+const path = join(root, '.bootstrap.lock');
+const LIMIT = 15 * 60_000;
+
+/** Runs `work` while no other process of this checkout sets anything up: two commands started at once do not install
+ *  or compile over each other. What a process that was killed left locked is taken over. Waits 15 minutes at most. */
+export async function exclusively(work) {
+  await acquire();
+  const release = () => remove(path);
+  process.once('exit', release);
+  try {
+    return await work();
+  } finally {
+    process.off('exit', release);
+    release();
+  }
+}
+
+async function acquire() {
+  const deadline = Date.now() + LIMIT;
+  for (let told = false; ; told = true) {
+    if (create()) return;
+    const holder = holderOf(path);
+    if (holder !== undefined && !isRunning(holder)) takeAway(holder);
+    else if (Date.now() > deadline) throw new SetupError(`${path} is held by process ${holder}; remove it and try again`);
+    else {
+      if (!told) say(`Waiting for process ${holder}, which is setting up this checkout`);
+      await sleep(100);
+    }
+  }
+}
+
+/** The name appears with its content already in it, so nobody reads half a lock. */
+function create() {
+  const own = `${path}.${process.pid}`;
+  writeFileSync(own, String(process.pid));
+  try {
+    linkSync(own, path);
+    return true;
+  } catch (error) {
+    if (error.code === 'EEXIST') return false;
+    throw error;
+  } finally {
+    remove(own);
+  }
+}
+
+/** Two processes may judge the same lock dead; the one that comes second could remove the lock of the first. So it is
+ *  moved aside, looked at again, and put back if it is another's. */
+function takeAway(holder) {
+  const aside = `${path}.${process.pid}.dead`;
+  try {
+    renameSync(path, aside);
+    if (holderOf(aside) !== holder) linkSync(aside, path);
+  } catch (error) {
+    if (error.code !== 'ENOENT' && error.code !== 'EEXIST') throw error;
+  } finally {
+    remove(aside);
+  }
+}
+
+function holderOf(file) {
+  try {
+    return Number(readFileSync(file, 'utf8'));
+  } catch (error) {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+function isRunning(pid) {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error.code === 'EPERM';
+  }
+}
+
+function remove(file) {
+  try {
+    unlinkSync(file);
+  } catch (error) {
+    if (error.code !== 'ENOENT') throw error;
+  }
+}

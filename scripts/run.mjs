@@ -1,0 +1,36 @@
+import { spawn } from 'node:child_process';
+import { SetupError } from './step.mjs';
+
+/** Runs a program to its end. Its output is kept back and shown only if it fails.
+ *  Throws `SetupError` with the end of that output when it cannot be started or ends with another code than 0. */
+export async function run(command, args, { cwd, env } = {}) {
+  const { code, output } = await capture(command, args, { cwd, env });
+  if (code !== 0) throw new SetupError(`${[command, ...args].join(' ')} failed (${code}):\n${output.slice(-4000)}`);
+  return output;
+}
+
+/** Runs a program to its end and gives its exit code and all it printed. The code is -1 where it cannot be started. */
+export function capture(command, args, { cwd, env } = {}) {
+  return new Promise((resolve) => {
+    const chunks = [];
+    const child = spawn(command, args, {
+      cwd,
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      shell: process.platform === 'win32' && command === 'npm',
+    });
+    child.stdout.on('data', (chunk) => chunks.push(chunk));
+    child.stderr.on('data', (chunk) => chunks.push(chunk));
+    child.on('error', (error) => resolve({ code: -1, output: error.message }));
+    child.on('close', (code) => resolve({ code: code ?? -1, output: Buffer.concat(chunks).toString() }));
+  });
+}
+
+/** Runs a program on this terminal and gives its exit code. */
+export function attached(command, args, { cwd, env } = {}) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio: 'inherit' });
+    child.on('error', reject);
+    child.on('close', (code, signal) => resolve(code ?? (signal === null ? 1 : 128)));
+  });
+}

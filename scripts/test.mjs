@@ -1,0 +1,20 @@
+import { join } from 'node:path';
+import { ensureCompiled } from './compile.mjs';
+import { ensurePackages } from './packages.mjs';
+import { ensureRabbit } from './rabbitmq.mjs';
+import { root } from './root.mjs';
+import { attached } from './run.mjs';
+import { exitWith } from './step.mjs';
+
+// Every test, on a machine that has nothing but Node and npm. `npm test -- test/store` runs a part.
+try {
+  await ensurePackages();
+  await ensureCompiled();
+  await ensureRabbit('Tests run against a real RabbitMQ');
+  const specs = process.argv.slice(2);
+  process.exitCode = await attached(process.execPath, [join(root, 'node_modules/mocha/bin/mocha.js'), ...specs], {
+    cwd: root,
+  });
+} catch (error) {
+  exitWith(error);
+}
