@@ -1,0 +1,31 @@
+import type { AddressInfo, Server } from 'node:net';
+
+/** The port is somebody else's. */
+export class PortTakenError extends Error {
+  override readonly name = 'PortTakenError';
+  readonly code = 'EADDRINUSE';
+
+  constructor(
+    /** Which server of the sandbox wanted it. */
+    readonly server: 'http' | 'smtp',
+    readonly host: string,
+    readonly port: number,
+    options?: ErrorOptions,
+  ) {
+    super(`The sandbox cannot listen for ${server.toUpperCase()} on ${host}:${port}: the port is taken`, options);
+  }
+}
+
+/** Resolves with the port once connections are taken. Rejects with PortTakenError, or what else the system says. */
+export function listen(server: Server, which: 'http' | 'smtp', host: string, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const refused = (error: NodeJS.ErrnoException) => {
+      reject(error.code === 'EADDRINUSE' ? new PortTakenError(which, host, port, { cause: error }) : error);
+    };
+    server.once('error', refused);
+    server.listen(port, host, () => {
+      server.off('error', refused);
+      resolve((server.address() as AddressInfo).port);
+    });
+  });
+}

@@ -1,0 +1,55 @@
+import type { ErrorRequestHandler, Response } from 'express';
+import { z } from 'zod';
+
+/** What the sandbox answers when it says no: RFC 9457, with a stable `code`. */
+export class Problem extends Error {
+  override readonly name = 'Problem';
+
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    title: string,
+    readonly errors?: readonly { path: string; message: string }[],
+  ) {
+    super(title);
+  }
+}
+
+/** The value as its schema has it; throws a 400 that lists the fields and never their values. */
+export function parse<S extends z.ZodType>(schema: S, value: unknown): z.infer<S> {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const errors = result.error.issues
+    .slice(0, 20)
+    .map(({ path, message }) => ({ path: path.map(String).join('.'), message: message.slice(0, 200) }));
+  throw new Problem(400, 'invalid_request', 'The request is not valid', errors);
+}
+
+export function sendProblem(res: Response, { status, code, message: title, errors }: Problem): void {
+  if (status === 503) res.set('Retry-After', '1');
+  res
+    .status(status)
+    .type('application/problem+json')
+    .send(JSON.stringify({ type: 'about:blank', title, status, code, ...(errors !== undefined && { errors }) }));
+}
+
+const httpError = z.object({ status: z.number().int().min(400).max(499), type: z.string().optional() });
+
+/** Turns whatever a route threw into a problem; what nobody foresaw is logged by `unexpected` and told to nobody. */
+export function problemHandler(unexpected: (error: unknown) => void): ErrorRequestHandler {
+  return (error: unknown, _req, res, next) => {
+    if (res.headersSent) {
+      next(error);
+      return;
+    }
+    const refused = httpError.safeParse(error);
+    if (error instanceof Problem) sendProblem(res, error);
+    else if (refused.success) {
+      const { status, type = 'bad_request' } = refused.data;
+      sendProblem(res, new Problem(status, type.replaceAll('.', '_'), 'The request cannot be read'));
+    } else {
+      unexpected(error);
+      sendProblem(res, new Problem(500, 'internal', 'The sandbox failed'));
+    }
+  };
+}

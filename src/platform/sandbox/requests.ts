@@ -1,0 +1,60 @@
+import { createHash } from 'node:crypto';
+import type { SandboxDatabase } from './database.js';
+import { Problem } from './problem.js';
+
+export interface Answer {
+  status: number;
+  body: object;
+}
+
+interface RequestRow {
+  hash: string;
+  attempts: number;
+  status: number | null;
+  body: string | null;
+}
+
+/** Makes requests idempotent by their key, over restarts too. `decide` runs in the transaction that also remembers its
+ *  answer, so that what it wrote and the key stand or fall together. It is told how often the key was tried before.
+ *  An answer of 2xx is given again for ever; a Problem it throws is only counted, and the next try decides anew.
+ *  A key that comes with another body is a 409. */
+export function createRequests(db: SandboxDatabase) {
+  const find = db.prepare<[string, string], RequestRow>(
+    'SELECT hash, attempts, status, body FROM requests WHERE scope = ? AND key = ?',
+  );
+  const begin = db.prepare<[string, string, string]>(
+    `INSERT INTO requests (scope, key, hash, attempts) VALUES (?, ?, ?, 1)
+     ON CONFLICT (scope, key) DO UPDATE SET attempts = attempts + 1`,
+  );
+  const finish = db.prepare<[number, string, string, string]>(
+    'UPDATE requests SET status = ?, body = ? WHERE scope = ? AND key = ?',
+  );
+
+  const attempt = db.transaction(
+    (scope: string, key: string, input: object, decide: (earlier: number) => Answer | Problem): Answer | Problem => {
+      const hash = createHash('sha256').update(JSON.stringify(input)).digest('hex');
+      const known = find.get(scope, key);
+      if (known !== undefined && known.hash !== hash) {
+        throw new Problem(409, 'idempotency_key_reused', 'This Idempotency-Key came with another body before');
+      }
+      if (known !== undefined && known.status !== null && known.body !== null) {
+        return { status: known.status, body: JSON.parse(known.body) as object };
+      }
+      begin.run(scope, key, hash);
+      const outcome = decide(known?.attempts ?? 0);
+      if (!(outcome instanceof Problem)) finish.run(outcome.status, JSON.stringify(outcome.body), scope, key);
+      return outcome;
+    },
+  );
+
+  return {
+    /** `decide` gives back a Problem, rather than throwing it, for the attempt to be counted. Throws that Problem. */
+    run(scope: string, key: string, input: object, decide: (earlier: number) => Answer | Problem): Answer {
+      const outcome = attempt.immediate(scope, key, input, decide);
+      if (outcome instanceof Problem) throw outcome;
+      return outcome;
+    },
+  };
+}
+
+export type Requests = ReturnType<typeof createRequests>;

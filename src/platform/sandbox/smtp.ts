@@ -1,0 +1,71 @@
+import { simpleParser } from 'mailparser';
+import { randomUUID } from 'node:crypto';
+import { SMTPServer, type SMTPServerDataStream, type SMTPServerSession } from 'smtp-server';
+import type { Mailbox } from './mailbox.js';
+
+/** The largest mail, in bytes. */
+const MAX_MAIL = 1024 * 1024;
+const MAX_CLIENTS = 100;
+/** How long a closing server waits for mails in hand, in milliseconds. */
+const CLOSE_TIMEOUT = 1000;
+
+/** Not a failure of the sandbox: the mail is refused with this SMTP status. */
+class MailRefused extends Error {
+  constructor(
+    readonly responseCode: number,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/** A mail server for everybody's mail. It says 250 once the mail is in the mailbox, on disk. */
+export function createSmtpServer(mailbox: Mailbox, failed: (error: unknown) => void): SMTPServer {
+  return new SMTPServer({
+    authOptional: true,
+    disabledCommands: ['AUTH', 'STARTTLS'],
+    disableReverseLookup: true,
+    size: MAX_MAIL,
+    maxClients: MAX_CLIENTS,
+    closeTimeout: CLOSE_TIMEOUT,
+    logger: false,
+    onData(stream, session, done) {
+      receive(mailbox, stream, session).then(
+        () => done(),
+        (error: unknown) => {
+          if (error instanceof MailRefused) {
+            done(error);
+            return;
+          }
+          failed(error);
+          done(new MailRefused(451, 'The mail could not be kept; try again'));
+        },
+      );
+    },
+  });
+}
+
+async function receive(mailbox: Mailbox, stream: SMTPServerDataStream, session: SMTPServerSession): Promise<void> {
+  const mail = await simpleParser(await readMail(stream), { skipHtmlToText: true, skipTextToHtml: true });
+  const { mailFrom, rcptTo } = session.envelope;
+  mailbox.keep({
+    messageId: mail.messageId ?? `<${randomUUID()}@sandbox>`,
+    from: mail.from?.value[0]?.address ?? (mailFrom === false ? '' : mailFrom.address),
+    recipients: rcptTo.map(({ address }) => address),
+    subject: mail.subject ?? '',
+    text: mail.text ?? (typeof mail.html === 'string' ? mail.html : ''),
+  });
+}
+
+/** The whole mail. One that is too large is read to its end, as SMTP wants it, but not kept in memory. */
+async function readMail(stream: AsyncIterable<Buffer>): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of stream) {
+    bytes += chunk.length;
+    if (bytes <= MAX_MAIL) chunks.push(chunk);
+    else chunks.length = 0;
+  }
+  if (bytes > MAX_MAIL) throw new MailRefused(552, `The mail is larger than ${MAX_MAIL} bytes`);
+  return Buffer.concat(chunks);
+}
