@@ -11,7 +11,10 @@ try {
   await ensurePackages();
   await ensureCompiled();
   await ensureRabbit('Tests run against a real RabbitMQ');
-  const specs = process.argv.slice(2);
+  const wanted = process.argv.slice(2);
+  const specs = (wanted.length > 0 ? wanted : ['test']).map((path) =>
+    path.startsWith('-') || path.endsWith('.ts') ? path : `${path}/**/*.test.ts`,
+  );
   process.exitCode = await attached(process.execPath, [join(root, 'node_modules/mocha/bin/mocha.js'), ...specs], {
     cwd: root,
   });

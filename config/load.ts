@@ -1,0 +1,103 @@
+import { FlotillaError } from '../src/errors.js';
+import { environment, type Environment } from './schema.js';
+import { isSecret, maskedUrl } from './secrets.js';
+
+/** What the environment says, checked, in the units the library uses. Bytes, counts, milliseconds. */
+export interface Config {
+  /** Absent: nobody said which broker. */
+  amqpUrl: string | undefined;
+  managementUrl: string | undefined;
+  prefix: string;
+  /** `{service}` in it stands for the service. */
+  databaseUrl: string;
+  dataDir: string;
+  host: string;
+  port: number;
+  sandboxPort: number;
+  sandboxSmtpPort: number;
+  healthPort: number;
+  logLevel: 'error' | 'warn' | 'info' | 'debug';
+  logFormat: 'json' | 'text';
+  fulfilment: string;
+  /** Absent: all. */
+  workers: readonly string[] | undefined;
+  apiToken: string | undefined;
+  install: 'ask' | 'always' | 'never';
+  log: { maxAge: string; maxBytes: number };
+  unroutedMax: number;
+  relay: { window: number; maxLag: number };
+  retryDelays: readonly number[] | undefined;
+  breakerHalfOpenAfter: number | undefined;
+  drainTimeout: number;
+  failpoint: string | undefined;
+}
+
+/** Reads the configuration. Throws `config.invalid` with one line that names the variable and says what it must be,
+ *  without showing secrets. `terminal`: whether a person reads the log; text is the default then, JSON otherwise. */
+export function loadConfig(env: NodeJS.ProcessEnv, { terminal = false } = {}): Config {
+  const values = parseEnvironment(env);
+  if (!isLoopback(values.HOST) && values.API_TOKEN === undefined) {
+    throw new FlotillaError(
+      'config.invalid',
+      `API_TOKEN must be set, because HOST (${values.HOST}) is reachable from other machines`,
+    );
+  }
+  return {
+    amqpUrl: values.AMQP_URL,
+    managementUrl: values.AMQP_MANAGEMENT_URL ?? (values.AMQP_URL && managementOf(values.AMQP_URL)),
+    prefix: values.FLOTILLA_PREFIX,
+    databaseUrl: values.DATABASE_URL ?? `sqlite:${values.DATA_DIR}/{service}.db`,
+    dataDir: values.DATA_DIR,
+    host: values.HOST,
+    port: values.PORT,
+    sandboxPort: values.SANDBOX_PORT,
+    sandboxSmtpPort: values.SANDBOX_SMTP_PORT,
+    healthPort: values.HEALTH_PORT,
+    logLevel: values.LOG_LEVEL ?? 'info',
+    logFormat: values.LOG_FORMAT ?? (terminal ? 'text' : 'json'),
+    fulfilment: values.FULFILMENT,
+    workers: values.WORKERS,
+    apiToken: values.API_TOKEN,
+    install: values.FLOTILLA_INSTALL,
+    log: { maxAge: values.STREAM_MAX_AGE, maxBytes: values.STREAM_MAX_BYTES },
+    unroutedMax: values.UNROUTED_MAX,
+    relay: { window: values.RELAY_WINDOW, maxLag: values.RELAY_MAX_LAG },
+    retryDelays: values.RETRY_DELAYS,
+    breakerHalfOpenAfter: values.BREAKER_HALF_OPEN_AFTER,
+    drainTimeout: values.DRAIN_TIMEOUT,
+    failpoint: values.FLOTILLA_FAILPOINT,
+  };
+}
+
+/** The variables with their defaults filled in. Compose files pass what is not set as an empty text: that is unset. */
+export function parseEnvironment(env: NodeJS.ProcessEnv): Environment {
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
+  const result = environment.safeParse(given);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  const variable = String(issue?.path[0] ?? 'The environment');
+  throw new FlotillaError('config.invalid', `${variable} ${issue?.message ?? 'is wrong'}${shown(variable, env[variable])}`);
+}
+
+/** `data/{service}.db` or its like for one service. */
+export function databaseUrlFor(config: Pick<Config, 'databaseUrl'>, service: string): string {
+  return config.databaseUrl.replaceAll('{service}', service);
+}
+
+/** RabbitMQ's management API where it usually is: the same host and user, port 15672. */
+export function managementOf(amqpUrl: string): string {
+  const { protocol, hostname, username, password } = new URL(amqpUrl);
+  const user = username === '' ? 'guest:guest' : `${username}:${password}`;
+  return `${protocol === 'amqps:' ? 'https' : 'http'}://${user}@${hostname}:${protocol === 'amqps:' ? 15671 : 15672}`;
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host);
+}
+
+/** What was found instead; nothing of what may contain a secret. */
+function shown(variable: string, value: string | undefined): string {
+  if (value === undefined) return '';
+  if (isSecret(variable) || maskedUrl(value) !== value || variable.endsWith('_URL')) return ' (what it is now is not shown)';
+  return `, not ${JSON.stringify(value.slice(0, 80))}`;
+}

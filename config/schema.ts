@@ -1,0 +1,53 @@
+import { z } from 'zod';
+import { duration, durations, list, matching, number, oneOf, port, url } from './values.js';
+
+/** Every environment variable that Flotilla itself reads; workers have settings of their own besides. */
+export const environment = z.object({
+  /** The broker. Unset, `up` runs a private one, and the other commands use that of the `up` that runs here. */
+  AMQP_URL: url('amqp', 'amqps').optional(),
+  /** RabbitMQ's management API; derived from AMQP_URL if unset. */
+  AMQP_MANAGEMENT_URL: url('http', 'https').optional(),
+  /** Put before every name in the broker, so that fleets can share one. */
+  FLOTILLA_PREFIX: matching(/^[a-z0-9][a-z0-9._-]{0,63}$/, 'lower-case letters, digits, dots and dashes, 64 at most').default(''),
+  /** One store for each service, where `{service}` stands. */
+  DATABASE_URL: matching(/^(sqlite:|postgres(ql)?:\/\/).*\{service\}|^postgres(ql)?:\/\//, 'sqlite:<path with {service}> or postgres://…').optional(),
+  DATA_DIR: matching(/./, 'a directory').default('data'),
+  /** Where the API and the health ports listen. Beyond loopback, API_TOKEN is required. */
+  HOST: matching(/^[A-Za-z0-9.:_-]{1,253}$/, 'an address or a host name').default('127.0.0.1'),
+  PORT: port().default(3000),
+  SANDBOX_PORT: port().default(3001),
+  SANDBOX_SMTP_PORT: port().default(3025),
+  /** /livez, /readyz and /metrics of workers and the keeper; 0 is any free port. */
+  HEALTH_PORT: port().default(0),
+  LOG_LEVEL: oneOf(['error', 'warn', 'info', 'debug']).optional(),
+  LOG_FORMAT: oneOf(['json', 'text']).optional(),
+  /** Who says the next command of an order. */
+  FULFILMENT: matching(/^[a-z][a-z-]{0,63}$/, "the name of one of the fleet's variants").default('choreographed'),
+  /** The workers that are enabled; all of them if unset. */
+  WORKERS: list().optional(),
+  /** Asked of whoever wants to change or see anything, as a bearer token. */
+  API_TOKEN: matching(/^\S{16,}$/, 'at least 16 characters without blanks').optional(),
+  /** Whether packages of the system may be installed. */
+  FLOTILLA_INSTALL: oneOf(['ask', 'always', 'never']).default('ask'),
+  STREAM_MAX_AGE: matching(/^\d{1,6}[YMDhms]$/, "a number and one of Y, M, D, h, m, s, such as '7D'").default('7D'),
+  STREAM_MAX_BYTES: number({ min: 1_000_000 }).default(10_000_000_000),
+  UNROUTED_MAX: number({ min: 1 }).default(10_000),
+  /** Publishes that wait for their confirm at once. */
+  RELAY_WINDOW: number({ min: 1, max: 100_000 }).default(1000),
+  /** Stored events that wait to be published, above which the API takes no more and workers pause. */
+  RELAY_MAX_LAG: number({ min: 1 }).default(100_000),
+  /** In place of every worker's own delays. */
+  RETRY_DELAYS: durations().optional(),
+  /** In place of every worker's own. */
+  BREAKER_HALF_OPEN_AFTER: duration().optional(),
+  /** How long a process that is told to end may take to finish what it has begun. */
+  DRAIN_TIMEOUT: duration().default(20_000),
+  /** Tests only: `name:n` ends the process where it passes that point for the n-th time. */
+  FLOTILLA_FAILPOINT: matching(/^[a-z_]+\.[a-z_]+(:\d{1,9})?$/, 'the name of a failpoint, such as store.committed:3').optional(),
+});
+
+export type Environment = z.output<typeof environment>;
+export type Variable = keyof Environment;
+
+/** Variables whose whole value is a secret. */
+export const secretVariables: ReadonlySet<string> = new Set<Variable>(['API_TOKEN']);

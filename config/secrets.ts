@@ -1,0 +1,24 @@
+import { secretVariables } from './schema.js';
+
+const SECRET_NAME = /(^|_)(TOKEN|SECRET|PASSWORD|PASSWD|KEY|CREDENTIALS?)$/;
+
+/** Whether the value of this variable must not be shown, going by its name. */
+export function isSecret(variable: string): boolean {
+  return secretVariables.has(variable) || SECRET_NAME.test(variable.toUpperCase());
+}
+
+/** The value as it may be shown: secrets as dots, URLs without their password and query. */
+export function masked(variable: string, value: string): string {
+  if (isSecret(variable)) return '••••••••';
+  return maskedUrl(value);
+}
+
+/** A URL without its password, and without the values of its query, where keys often are; other text as it is. */
+export function maskedUrl(text: string): string {
+  return text.replace(/^([a-z][a-z0-9+.-]*:\/\/)(.*)@/i, maskUserinfo).replace(/([?&][^=&#]*)=[^&#]*/g, '$1=••••');
+}
+
+function maskUserinfo(_match: string, scheme: string, userinfo: string): string {
+  const user = userinfo.split(':')[0] ?? '';
+  return userinfo.includes(':') ? `${scheme}${user}:••••@` : `${scheme}${user}@`;
+}

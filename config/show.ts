@@ -1,0 +1,21 @@
+import { parseEnvironment } from './load.js';
+import { environment } from './schema.js';
+import { masked } from './secrets.js';
+
+export interface ShownVariable {
+  variable: string;
+  /** Secrets masked; empty where it is not set and has no default. */
+  value: string;
+  from: 'environment' | 'default';
+}
+
+/** Every variable with the value that is in force, fit to be shown. Throws as `loadConfig`. */
+export function showConfig(env: NodeJS.ProcessEnv): ShownVariable[] {
+  const values: Record<string, unknown> = parseEnvironment(env);
+  return Object.keys(environment.shape).map((variable) => {
+    const given = env[variable];
+    if (given !== undefined && given !== '') return { variable, value: masked(variable, given), from: 'environment' };
+    const value = values[variable];
+    return { variable, value: value === undefined ? '' : JSON.stringify(value).replace(/^"|"$/g, ''), from: 'default' };
+  });
+}

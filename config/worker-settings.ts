@@ -1,0 +1,50 @@
+import { z } from 'zod';
+import { FlotillaError } from '../src/errors.js';
+import type { Config } from './load.js';
+import { isSecret, maskedUrl } from './secrets.js';
+
+/** Where workers find the outside world in development: the sandbox. */
+export function developmentSettings(config: Pick<Config, 'sandboxPort' | 'sandboxSmtpPort'>): NodeJS.ProcessEnv {
+  const sandbox = `http://127.0.0.1:${config.sandboxPort}`;
+  return {
+    GATEWAY_URL: sandbox,
+    CARRIER_URL: sandbox,
+    SMTP_URL: `smtp://127.0.0.1:${config.sandboxSmtpPort}`,
+  };
+}
+
+/** Reads a worker's settings from the environment: `gatewayUrl` from GATEWAY_URL. Text stays text where the schema
+ *  takes text; otherwise it is read as JSON (`5`, `true`). Throws `config.invalid`, naming variable and worker. */
+export function readSettings(worker: string, schema: z.ZodObject, env: NodeJS.ProcessEnv): Record<string, unknown> {
+  const given: Record<string, unknown> = {};
+  const shape: Readonly<Record<string, z.core.$ZodType>> = schema.shape;
+  for (const [key, type] of Object.entries(shape)) {
+    const text = env[variableOf(key)];
+    if (text !== undefined && text !== '') given[key] = valueOf(type, text);
+  }
+  const result = schema.safeParse(given);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  const variable = variableOf(String(issue?.path[0] ?? ''));
+  const text = env[variable];
+  const now = text === undefined ? 'it is not set' : shown(variable, text);
+  throw new FlotillaError('config.invalid', `${variable} of worker ${worker}: ${issue?.message ?? 'is wrong'} (${now})`);
+}
+
+/** `gatewayUrl` -> `GATEWAY_URL` */
+export function variableOf(key: string): string {
+  return key.replace(/([a-z0-9])([A-Z])/g, '$1_$2').toUpperCase();
+}
+
+function valueOf(type: z.core.$ZodType, text: string): unknown {
+  if (z.safeParse(type, text).success) return text;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+function shown(variable: string, text: string): string {
+  return isSecret(variable) ? 'what it is now is not shown' : `it is ${JSON.stringify(maskedUrl(text).slice(0, 80))}`;
+}

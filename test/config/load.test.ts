@@ -1,0 +1,97 @@
+import { expect } from 'chai';
+import { databaseUrlFor, loadConfig } from '../../config/load.js';
+import { FlotillaError } from '../../src/errors.js';
+
+describe('the configuration', () => {
+  it('needs nothing to be set', () => {
+    const config = loadConfig({});
+    expect(config).to.deep.include({
+      amqpUrl: undefined,
+      prefix: '',
+      databaseUrl: 'sqlite:data/{service}.db',
+      host: '127.0.0.1',
+      port: 3000,
+      sandboxPort: 3001,
+      fulfilment: 'choreographed',
+      drainTimeout: 20_000,
+      logFormat: 'json',
+    });
+    expect(databaseUrlFor(config, 'core')).to.equal('sqlite:data/core.db');
+  });
+
+  it('reads durations, lists and numbers', () => {
+    const config = loadConfig({
+      RETRY_DELAYS: '250ms, 1s,2m',
+      WORKERS: 'payment, shipping',
+      DRAIN_TIMEOUT: '1m',
+      RELAY_WINDOW: '10',
+      DATA_DIR: '/var/lib/flotilla',
+    });
+    expect(config.retryDelays).to.deep.equal([250, 1000, 120_000]);
+    expect(config.workers).to.deep.equal(['payment', 'shipping']);
+    expect(config.drainTimeout).to.equal(60_000);
+    expect(config.relay.window).to.equal(10);
+    expect(config.databaseUrl).to.equal('sqlite:/var/lib/flotilla/{service}.db');
+  });
+
+  it('takes an empty variable as one that is not set', () => {
+    expect(loadConfig({ AMQP_URL: '', API_TOKEN: '', PORT: '' }).port).to.equal(3000);
+  });
+
+  it('writes text for a terminal and JSON otherwise, unless told', () => {
+    expect(loadConfig({}, { terminal: true }).logFormat).to.equal('text');
+    expect(loadConfig({ LOG_FORMAT: 'json' }, { terminal: true }).logFormat).to.equal('json');
+  });
+
+  it('derives the management API from the broker', () => {
+    expect(loadConfig({ AMQP_URL: 'amqp://rabbit.example:5673/vhost' }).managementUrl).to.equal(
+      'http://guest:guest@rabbit.example:15672',
+    );
+    expect(loadConfig({ AMQP_URL: 'amqps://u:p%40@rabbit.example' }).managementUrl).to.equal(
+      'https://u:p%40@rabbit.example:15671',
+    );
+  });
+
+  const wrong: [Record<string, string>, string][] = [
+    [{ PORT: 'http' }, 'PORT must be a whole number from 0 to 65535, not "http"'],
+    [{ PORT: '65536' }, 'PORT must be a whole number from 0 to 65535, not "65536"'],
+    [{ RELAY_WINDOW: '0' }, 'RELAY_WINDOW must be a whole number from 1 to 100000, not "0"'],
+    [{ RELAY_WINDOW: '-1' }, 'RELAY_WINDOW must be a whole number from 1 to 100000, not "-1"'],
+    [{ LOG_LEVEL: 'loud' }, 'LOG_LEVEL must be one of error, warn, info, debug, not "loud"'],
+    [{ RETRY_DELAYS: '1s,soon' }, 'RETRY_DELAYS must be durations with commas between them'],
+    [{ DRAIN_TIMEOUT: '20' }, 'DRAIN_TIMEOUT must be a duration such as'],
+    [{ AMQP_URL: 'http://rabbit' }, 'AMQP_URL must be a URL that begins with amqp:// or amqps://'],
+    [{ DATABASE_URL: 'sqlite:one.db' }, 'DATABASE_URL must be sqlite:<path with {service}> or postgres://…'],
+    [{ HOST: '0.0.0.0' }, 'API_TOKEN must be set, because HOST (0.0.0.0) is reachable from other machines'],
+    [{ FLOTILLA_PREFIX: 'a b' }, 'FLOTILLA_PREFIX must be lower-case letters'],
+  ];
+  for (const [env, message] of wrong) {
+    it(`says in one line what is wrong with ${JSON.stringify(env)}`, () => {
+      const error = failure(env);
+      expect(error.code).to.equal('config.invalid');
+      expect(error.message).to.contain(message).and.not.contain('\n');
+    });
+  }
+
+  it('never shows a secret in what it says', () => {
+    const secrets = {
+      API_TOKEN: 'hunter2',
+      AMQP_URL: 'amqq://user:hunter2@rabbit',
+      DATABASE_URL: 'postgre://user:hunter2@db',
+      AMQP_MANAGEMENT_URL: 'hunter2',
+    };
+    for (const [variable, value] of Object.entries(secrets)) {
+      expect(failure({ [variable]: value }).message).to.contain(variable).and.not.contain('hunter2');
+    }
+  });
+});
+
+function failure(env: Record<string, string>): FlotillaError {
+  try {
+    loadConfig(env);
+  } catch (error) {
+    if (error instanceof FlotillaError) return error;
+    throw error;
+  }
+  throw new Error('the configuration was accepted');
+}

@@ -1,0 +1,34 @@
+import { expect } from 'chai';
+import { z } from 'zod';
+import { developmentSettings, readSettings } from '../../config/worker-settings.js';
+
+describe("a worker's settings", () => {
+  const schema = z.object({ gatewayUrl: z.url(), maxTries: z.number().default(3), apiKey: z.string().min(20).optional() });
+
+  it('are read from the environment by their names', () => {
+    expect(readSettings('payment', schema, { GATEWAY_URL: 'http://gateway', MAX_TRIES: '5' })).to.deep.equal({
+      gatewayUrl: 'http://gateway',
+      maxTries: 5,
+    });
+  });
+
+  it('stay text where text is wanted', () => {
+    const text = z.object({ account: z.string() });
+    expect(readSettings('payment', text, { ACCOUNT: '12345' })).to.deep.equal({ account: '12345' });
+  });
+
+  it('point to the sandbox in development', () => {
+    const env = developmentSettings({ sandboxPort: 4001, sandboxSmtpPort: 4025 });
+    expect(readSettings('payment', schema, env).gatewayUrl).to.equal('http://127.0.0.1:4001');
+    expect(env.SMTP_URL).to.equal('smtp://127.0.0.1:4025');
+  });
+
+  it('name the variable and the worker when one is missing or wrong, without showing secrets', () => {
+    expect(() => readSettings('payment', schema, {})).to.throw('GATEWAY_URL of worker payment');
+    expect(() => readSettings('payment', schema, { GATEWAY_URL: 'nowhere' })).to.throw('it is "nowhere"');
+    expect(() => readSettings('payment', schema, { GATEWAY_URL: 'http://g', API_KEY: 'hunter2' }))
+      .to.throw('API_KEY of worker payment')
+      .with.property('message')
+      .that.does.not.contain('hunter2');
+  });
+});
