@@ -1,0 +1,164 @@
+import { z } from 'zod';
+import { FlotillaError, messageOf } from '../../errors.js';
+import type { FieldValue, Fields } from '../contract.js';
+
+const fieldValue: z.ZodType<FieldValue> = z.lazy(() =>
+  z.union([z.string(), z.number(), z.boolean(), z.null(), z.array(fieldValue), z.record(z.string(), fieldValue)]),
+);
+const fields: z.ZodType<Fields> = z.record(z.string(), fieldValue);
+
+const queue = z.object({
+  name: z.string(),
+  type: z.string().optional(),
+  durable: z.boolean(),
+  arguments: fields,
+  // the numbers come with the first statistics of a new queue
+  messages_ready: z.number().optional(),
+  messages_unacknowledged: z.number().optional(),
+  consumers: z.number().optional(),
+});
+const exchange = z.object({ name: z.string(), type: z.string(), durable: z.boolean(), arguments: fields });
+const binding = z.object({
+  source: z.string(),
+  destination: z.string(),
+  destination_type: z.enum(['queue', 'exchange']),
+  routing_key: z.string(),
+  arguments: fields,
+});
+const overview = z.object({ rabbitmq_version: z.string(), node: z.string(), cluster_name: z.string().optional() });
+const nodes = z.array(
+  z.object({ name: z.string(), running: z.boolean(), mem_alarm: z.boolean().optional(), disk_free_alarm: z.boolean().optional() }),
+);
+
+export interface ManagedQueue {
+  name: string;
+  type: string;
+  durable: boolean;
+  arguments: Fields;
+  /** As of the broker's last statistics, some seconds ago: the passive declaration of `queueDepth` is exact. */
+  ready: number;
+  unacked: number;
+  consumers: number;
+}
+
+export interface ManagedExchange {
+  name: string;
+  type: string;
+  durable: boolean;
+  arguments: Fields;
+}
+
+export interface ManagedBinding {
+  source: string;
+  destination: string;
+  kind: 'queue' | 'exchange';
+  routingKey: string;
+  arguments: Fields;
+}
+
+/** RabbitMQ's management API, as far as this fleet asks. Every call throws `broker.management` when the answer doesn't
+ *  come within the time limit or isn't what it should be. */
+export interface Management {
+  overview(): Promise<{ version: string; node: string }>;
+  /** The alarms that are on, and the nodes that are down: `memory on rabbit@a`. Empty when all is well. */
+  alarms(): Promise<string[]>;
+  /** Those whose name begins with `prefix`, by name. */
+  queues(prefix?: string): Promise<ManagedQueue[]>;
+  exchanges(prefix?: string): Promise<ManagedExchange[]>;
+  /** All but those that every queue has with the default exchange. */
+  bindings(): Promise<ManagedBinding[]>;
+  /** Deletes it with what is in it; fine where there is none. */
+  deleteQueue(name: string): Promise<void>;
+  deleteExchange(name: string): Promise<void>;
+}
+
+export interface ManagementOptions {
+  /** `http://user:password@host:15672`. */
+  url: string;
+  /** @default '/' */
+  vhost?: string;
+  /** Of a single request, in milliseconds. @default 10000 */
+  timeout?: number;
+}
+
+export function createManagement({ url, vhost = '/', timeout = 10_000 }: ManagementOptions): Management {
+  const { origin, pathname, username, password } = new URL(url);
+  const credentials = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  const authorization = `Basic ${Buffer.from(credentials).toString('base64')}`;
+  const base = `${origin}${pathname.replace(/\/$/, '')}/api`;
+  const inVhost = (kind: string) => `/${kind}/${encodeURIComponent(vhost)}`;
+
+  async function request(method: 'GET' | 'DELETE', path: string): Promise<unknown> {
+    try {
+      const response = await fetch(`${base}${path}`, {
+        method,
+        headers: { authorization },
+        signal: AbortSignal.timeout(timeout),
+      });
+      const text = await response.text();
+      if (method === 'DELETE' && response.status === 404) return undefined;
+      if (!response.ok) throw new Error(`${response.status} ${text.slice(0, 200)}`);
+      return method === 'GET' ? JSON.parse(text) : undefined;
+    } catch (error) {
+      throw new FlotillaError('broker.management', `${method} ${path}: ${messageOf(error)}`, { cause: error });
+    }
+  }
+
+  async function get<T>(path: string, schema: z.ZodType<T>): Promise<T> {
+    const result = schema.safeParse(await request('GET', path));
+    if (!result.success) throw new FlotillaError('broker.management', `GET ${path}: ${z.prettifyError(result.error)}`);
+    return result.data;
+  }
+
+  return {
+    async overview() {
+      const found = await get('/overview', overview);
+      return { version: found.rabbitmq_version, node: found.node };
+    },
+    async alarms() {
+      return (await get('/nodes', nodes)).flatMap((node) => [
+        ...(node.running ? [] : [`${node.name} is down`]),
+        ...(node.mem_alarm === true ? [`memory on ${node.name}`] : []),
+        ...(node.disk_free_alarm === true ? [`disk on ${node.name}`] : []),
+      ]);
+    },
+    async queues(prefix = '') {
+      const columns = 'name,type,durable,arguments,messages_ready,messages_unacknowledged,consumers';
+      const found = await get(`${inVhost('queues')}?columns=${columns}`, z.array(queue));
+      return found
+        .filter(({ name }) => name.startsWith(prefix))
+        .sort((a, b) => (a.name < b.name ? -1 : 1))
+        .map(({ messages_ready: ready = 0, messages_unacknowledged: unacked = 0, ...rest }) => ({
+          name: rest.name,
+          type: rest.type ?? 'classic',
+          durable: rest.durable,
+          arguments: rest.arguments,
+          ready,
+          unacked,
+          consumers: rest.consumers ?? 0,
+        }));
+    },
+    async exchanges(prefix = '') {
+      const found = await get(`${inVhost('exchanges')}?columns=name,type,durable,arguments`, z.array(exchange));
+      return found.filter(({ name }) => name.startsWith(prefix)).sort((a, b) => (a.name < b.name ? -1 : 1));
+    },
+    async bindings() {
+      const found = await get(inVhost('bindings'), z.array(binding));
+      return found
+        .filter(({ source }) => source !== '')
+        .map((each) => ({
+          source: each.source,
+          destination: each.destination,
+          kind: each.destination_type,
+          routingKey: each.routing_key,
+          arguments: each.arguments,
+        }));
+    },
+    async deleteQueue(name) {
+      await request('DELETE', `${inVhost('queues')}/${encodeURIComponent(name)}`);
+    },
+    async deleteExchange(name) {
+      await request('DELETE', `${inVhost('exchanges')}/${encodeURIComponent(name)}`);
+    },
+  };
+}

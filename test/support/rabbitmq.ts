@@ -1,0 +1,66 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createManagement } from '../../src/broker/rabbitmq/management.js';
+import type { RabbitNode, RabbitNodeOptions } from '../../src/supervisor/rabbitmq-node.js';
+import { startRabbitNode } from '../../src/supervisor/rabbitmq-node.js';
+import { silentLogger } from '../../src/telemetry/logger.js';
+
+export interface TestBroker {
+  amqpUrl: string;
+  managementUrl: string;
+  /** Fresh at each call: whatever a test makes in the broker begins with it. */
+  prefix: string;
+}
+
+let shared: Promise<RabbitNode> | undefined;
+
+/** A real RabbitMQ: the one that FLOTILLA_TEST_AMQP_URL names, else one node for the whole run, started when the first
+ *  test asks and stopped by the root hook. The first call takes some seconds: give the `before` hook a minute. */
+export async function testBroker(): Promise<TestBroker> {
+  const prefix = `t-${randomUUID().slice(0, 8)}-`;
+  const { FLOTILLA_TEST_AMQP_URL: amqpUrl, FLOTILLA_TEST_MANAGEMENT_URL: managementUrl } = process.env;
+  if (amqpUrl !== undefined && managementUrl !== undefined) return { amqpUrl, managementUrl, prefix };
+  shared ??= startNode();
+  const node = await shared;
+  return { amqpUrl: node.amqpUrl, managementUrl: node.managementUrl, prefix };
+}
+
+/** Deletes every queue and exchange whose name begins with the prefix. */
+export async function cleanUp(prefix: string): Promise<void> {
+  if (!prefix.startsWith('t-')) throw new Error(`not a prefix of a test: ${prefix}`);
+  const management = createManagement({ url: (await testBroker()).managementUrl });
+  for (const { name } of await management.queues(prefix)) await management.deleteQueue(name);
+  for (const { name } of await management.exchanges(prefix)) await management.deleteExchange(name);
+}
+
+/** A node of its own for a test that kills or blocks it. `remove` stops it and deletes its files. */
+export async function ownNode(
+  options: Omit<RabbitNodeOptions, 'dataDir' | 'logger'> = {},
+): Promise<{ node: RabbitNode; remove: () => Promise<void> }> {
+  const node = await startNode(options);
+  return { node, remove: () => removeNode(node) };
+}
+
+/** Stops the node of the run, if one was started. */
+export async function stopSharedNode(): Promise<void> {
+  const starting = shared;
+  shared = undefined;
+  if (starting !== undefined) await removeNode(await starting);
+}
+
+async function startNode(options: Omit<RabbitNodeOptions, 'dataDir' | 'logger'> = {}): Promise<RabbitNode> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'flotilla-rabbit-'));
+  return startRabbitNode({
+    ...options,
+    dataDir,
+    logger: silentLogger(),
+    ...(process.env.PATH === undefined ? {} : { searchPath: process.env.PATH }),
+  });
+}
+
+async function removeNode(node: RabbitNode): Promise<void> {
+  await node.stop();
+  await rm(node.dataDir, { recursive: true, force: true });
+}
