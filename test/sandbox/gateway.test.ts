@@ -5,7 +5,13 @@ import { send, startIn, temporaryDirectory } from './start.js';
 describe('sandbox: the payment gateway', () => {
   let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
   let sandbox: Sandbox;
-  const charge = (token: string, over: object = {}) => ({ orderId: 'o1', amount: 500, currency: 'USD', token, ...over });
+  const charge = (token: string, over: object = {}) => ({
+    orderId: 'o1',
+    amount: 500,
+    currency: 'USD',
+    token,
+    ...over,
+  });
   const post = (body: unknown, key?: string) => send(`${sandbox.url}/gateway/charges`, 'POST', body, key);
   const refund = (body: unknown, key?: string) => send(`${sandbox.url}/gateway/refunds`, 'POST', body, key);
   const ledger = async (query = '') => (await send(`${sandbox.url}/gateway/ledger${query}`, 'GET')).body;

@@ -67,7 +67,9 @@ describe('sandbox: the mailbox', () => {
   });
 
   it('refuses a mail that is too large and goes on', async () => {
-    const refused = await deliver(mail({ text: `${'x'.repeat(70)}\n`.repeat(20_000) })).catch((error: unknown) => error);
+    const refused = await deliver(mail({ text: `${'x'.repeat(70)}\n`.repeat(20_000) })).catch(
+      (error: unknown) => error,
+    );
     expect(refused).to.have.property('responseCode', 552);
     await deliver(mail());
     expect(await list()).to.have.length(1);

@@ -77,7 +77,9 @@ describe('sandbox: the process', () => {
       await all;
       const { items } = (await send(`${sandbox.url}/gateway/ledger`, 'GET')).body;
       expect(items).to.have.length(keys.length);
-      expect(Object.fromEntries(items.map(({ key, id }) => [String(key), id]))).to.deep.equal(Object.fromEntries(settled));
+      expect(Object.fromEntries(items.map(({ key, id }) => [String(key), id]))).to.deep.equal(
+        Object.fromEntries(settled),
+      );
     } finally {
       await sandbox.kill();
     }
@@ -89,7 +91,9 @@ describe('sandbox: the process', () => {
     const bound = other.address();
     const taken = typeof bound === 'object' && bound !== null ? bound.port : 0;
     const start = (port: number, smtpPort: number) =>
-      startSandbox({ port, smtpPort, dataDir: directory.path, logger: silentLogger() }).catch((error: unknown) => error);
+      startSandbox({ port, smtpPort, dataDir: directory.path, logger: silentLogger() }).catch(
+        (error: unknown) => error,
+      );
     try {
       for (const [error, server] of [
         [await start(taken, 0), 'http'],
@@ -108,11 +112,11 @@ describe('sandbox: the process', () => {
   it('is alive while it runs, and closes when its signal aborts', async () => {
     const stop = new AbortController();
     const options = { port: 0, smtpPort: 0, dataDir: directory.path, logger: silentLogger(), signal: stop.signal };
-    const { url, close } = await startSandbox(options);
-    expect((await send(`${url}/livez`, 'GET')).status).to.equal(200);
+    const sandbox = await startSandbox(options);
+    expect((await send(`${sandbox.url}/livez`, 'GET')).status).to.equal(200);
     stop.abort();
-    await close();
-    expect(await send(`${url}/livez`, 'GET').catch(() => 'refused')).to.equal('refused');
+    await sandbox.close();
+    expect(await send(`${sandbox.url}/livez`, 'GET').catch(() => 'refused')).to.equal('refused');
   });
 
   it('listens on loopback unless it is told otherwise', async () => {

@@ -16,7 +16,10 @@ const shipmentBody = z.object({
     postalCode: z.string().min(1).max(20),
     country: z.string().min(2).max(60),
   }),
-  items: z.array(z.object({ sku: identifier, quantity: z.int().positive() })).min(1).max(1000),
+  items: z
+    .array(z.object({ sku: identifier, quantity: z.int().positive() }))
+    .min(1)
+    .max(1000),
 });
 
 /** Nobody lives there. */
