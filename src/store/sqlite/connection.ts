@@ -1,0 +1,40 @@
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import Database from 'better-sqlite3';
+import { FlotillaError } from '../../errors.js';
+
+export type Connection = Database.Database;
+export type Statement = Database.Statement<unknown[]>;
+
+/** `PRAGMA synchronous`: every commit reaches the disk before it is answered. */
+const FULL = 2;
+
+/** The one connection that writes. Never waits inside SQLite for a lock, because that would stop the event loop:
+ *  it answers SQLITE_BUSY at once. Throws `store.io` when the file system cannot give durable commits in WAL mode. */
+export function openWriter(path: string): Connection {
+  mkdirSync(dirname(path), { recursive: true });
+  const db = new Database(path, { timeout: 0 });
+  try {
+    db.pragma('journal_mode = WAL');
+    db.pragma('synchronous = FULL');
+    db.pragma('foreign_keys = ON');
+    expectPragma(db, 'journal_mode', 'wal');
+    expectPragma(db, 'synchronous', FULL);
+    return db;
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+/** The connection that reads what is committed; it never waits for the writer. */
+export function openReader(path: string): Connection {
+  const db = new Database(path, { timeout: 0 });
+  db.pragma('query_only = ON');
+  return db;
+}
+
+function expectPragma(db: Connection, name: string, wanted: unknown): void {
+  const found: unknown = db.pragma(name, { simple: true });
+  if (found !== wanted) throw new FlotillaError('store.io', `PRAGMA ${name} is ${String(found)}, not ${String(wanted)}`);
+}

@@ -1,0 +1,69 @@
+import { silentLogger, type Logger } from '../../telemetry/logger.js';
+import type { Store } from '../contract.js';
+import { AppendWatch } from './append-watch.js';
+import { Committer } from './committer.js';
+import { openReader, openWriter } from './connection.js';
+import { retryWhileBusy } from './retry-while-busy.js';
+import { applySchema } from './schema.js';
+import { SqliteStore } from './sqlite-store.js';
+import { WriteLock } from './write-lock.js';
+import { Writer } from './writer.js';
+
+export interface SqliteLimits {
+  /** Units that may wait for a commit; one more is `store.overloaded`. @default 10000 */
+  maxWaiting?: number;
+  /** Units that share a transaction. @default 500 */
+  maxGroup?: number;
+  /** Milliseconds to try for the write lock before all that wait get `store.busy`. @default 10000 */
+  lockTimeout?: number;
+  /** Milliseconds between looks for commits of other processes. @default 50 */
+  pollInterval?: number;
+  /** The most pages the file may have; for tests of a full disk. @default none */
+  maxPages?: number;
+}
+
+export interface SqliteStoreOptions {
+  service: string;
+  /** The file; its folder is made where it is missing. On a local disk, as WAL needs shared memory. */
+  path: string;
+  clock?: () => number;
+  limits?: SqliteLimits;
+  logger?: Logger;
+}
+
+/** Opens the store of a service in a file, which several processes may do at once. Resolves when its tables are there.
+ *  Rejects with `store.io` or `store.busy`, and with `config.invalid` for a file of a newer release. */
+export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
+  const { service, path, clock = Date.now, limits = {}, logger = silentLogger() } = options;
+  const db = await retryWhileBusy(() => openWriter(path));
+  try {
+    await retryWhileBusy(() => {
+      applySchema(db);
+    });
+    if (limits.maxPages !== undefined) db.pragma(`max_page_count = ${limits.maxPages}`);
+    const writer = await retryWhileBusy(() => new Writer(db, clock));
+    const reader = await retryWhileBusy(() => openReader(path));
+    const lock = new WriteLock(writer, limits.lockTimeout ?? 10_000, () => {
+      watch.othersCommitted();
+    });
+    const watch = new AppendWatch(
+      () => writer.reader.head(),
+      () => {
+        lock.noticeOthers();
+      },
+      limits.pollInterval ?? 50,
+    );
+    const committer = new Committer(writer, lock, {
+      maxWaiting: limits.maxWaiting ?? 10_000,
+      maxGroup: limits.maxGroup ?? 500,
+      logger,
+      onAppended: () => {
+        watch.appended();
+      },
+    });
+    return new SqliteStore({ service, path, writer, reader, committer, watch });
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}

@@ -1,0 +1,27 @@
+import Database from 'better-sqlite3';
+import { FlotillaError } from '../../errors.js';
+
+/** Gives SQLite's failures their codes of the registry; anything else, such as a constraint, stays what it is. */
+export function storeError(error: unknown): unknown {
+  if (!(error instanceof Database.SqliteError)) return error;
+  const { code } = error;
+  // SHMSIZE: the shared memory file of the WAL could not grow, which is a full disk
+  if (code === 'SQLITE_FULL' || code === 'SQLITE_IOERR_SHMSIZE') {
+    return new FlotillaError('store.full', undefined, { cause: error });
+  }
+  if (isBusy(error)) return new FlotillaError('store.busy', undefined, { cause: error });
+  if (/^SQLITE_(IOERR|CORRUPT|NOTADB|CANTOPEN|READONLY|PROTOCOL)/.test(code)) {
+    return new FlotillaError('store.io', `${error.message} (${code})`, { cause: error });
+  }
+  return error;
+}
+
+/** Whether another connection holds the lock, so that the same will work later. */
+export function isBusy(error: unknown): boolean {
+  return error instanceof Database.SqliteError && /^SQLITE_(BUSY|LOCKED)/.test(error.code);
+}
+
+/** Whether a constraint was violated; at a COMMIT, a deferred one. */
+export function isConstraint(error: unknown): boolean {
+  return error instanceof Database.SqliteError && error.code.startsWith('SQLITE_CONSTRAINT');
+}

@@ -1,0 +1,165 @@
+import { statSync } from 'node:fs';
+import { FlotillaError } from '../../errors.js';
+import type { UnsequencedEvent } from '../../events/envelope.js';
+import type {
+  AppendResult,
+  ExpectedVersion,
+  InboxKey,
+  Lease,
+  Migration,
+  ReadFilter,
+  SqlValue,
+  Store,
+  StoreStats,
+  Tx,
+} from '../contract.js';
+import type { StoredEvent } from '../stored-event.js';
+import type { AppendWatch } from './append-watch.js';
+import type { Committer } from './committer.js';
+import type { Connection } from './connection.js';
+import { InboxPurge } from './purge-inbox.js';
+import { EventReader } from './read-events.js';
+import { StateReader } from './read-state.js';
+import { retryWhileBusy } from './retry-while-busy.js';
+import { TaggedSql } from './tagged-sql.js';
+import type { Writer } from './writer.js';
+
+/** The parts that `openSqliteStore` puts together. */
+export interface SqliteParts {
+  service: string;
+  path: string;
+  writer: Writer;
+  reader: Connection;
+  committer: Committer;
+  watch: AppendWatch;
+}
+
+/** The store of one service in one file. Writes go through the committer, reads through a connection of their own. */
+export class SqliteStore implements Store {
+  readonly service: string;
+  readonly #events: EventReader;
+  readonly #state: StateReader;
+  readonly #tagged: TaggedSql;
+  readonly #purge: InboxPurge;
+  #closing: Promise<void> | undefined;
+
+  constructor(private readonly parts: SqliteParts) {
+    this.service = parts.service;
+    this.#events = new EventReader(parts.reader);
+    this.#state = new StateReader(parts.reader);
+    this.#tagged = new TaggedSql(parts.reader);
+    this.#purge = new InboxPurge(parts.reader, parts.writer.db);
+  }
+
+  append(stream: string, expected: ExpectedVersion, events: readonly UnsequencedEvent[]): Promise<AppendResult> {
+    return this.#step((writer) => writer.events.append(stream, expected, events), events.length <= 1);
+  }
+
+  transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
+    return this.parts.committer.run(work);
+  }
+
+  read(stream: string, after = 0, limit = 1_000): Promise<StoredEvent[]> {
+    return this.#read(() => this.#events.stream(stream, after, limit));
+  }
+
+  readAll(after: number, limit = 1_000, filter: ReadFilter = {}): Promise<StoredEvent[]> {
+    return this.#read(() => this.#events.all(after, limit, filter));
+  }
+
+  head(): Promise<number> {
+    return this.#read(() => this.#events.head());
+  }
+
+  query = <Row extends object = Record<string, SqlValue>>(
+    text: TemplateStringsArray,
+    ...values: SqlValue[]
+  ): Promise<Row[]> => this.#read(() => this.#tagged.run<Row>(this.#tagged.prepare(text), values));
+
+  handled(key: InboxKey): Promise<boolean> {
+    return this.#read(() => this.#state.handled(key));
+  }
+
+  recordStart(key: InboxKey): Promise<number> {
+    return this.#step((writer) => writer.inbox.recordStart(key), true);
+  }
+
+  purgeInbox(before: number): Promise<number> {
+    return this.#purge.run(before, (erase) => this.#step(erase, true));
+  }
+
+  checkpoint(name: string): Promise<number> {
+    return this.#read(() => this.#state.checkpoint(name));
+  }
+
+  moveLeasedCheckpoint(lease: Lease, from: number, to: number): Promise<boolean> {
+    return this.#step((writer) => writer.checkpoints.moveLeased(lease, from, to), true);
+  }
+
+  acquireLease(name: string, holder: string, ttl: number): Promise<Lease | undefined> {
+    return this.#step((writer) => writer.checkpoints.acquire(name, holder, ttl), true);
+  }
+
+  releaseLease(lease: Lease): Promise<void> {
+    return this.#step((writer) => {
+      writer.checkpoints.release(lease);
+    }, true);
+  }
+
+  async fireTimers(now: number, limit = 100): Promise<number> {
+    const next = await this.nextTimer();
+    if (next === undefined || next > now) return 0;
+    return this.#step((writer) => writer.timers.fire(now, limit), false);
+  }
+
+  nextTimer(): Promise<number | undefined> {
+    return this.#read(() => this.#state.nextTimer());
+  }
+
+  onAppend(listener: () => void): () => void {
+    return this.parts.watch.listen(listener);
+  }
+
+  async migrate(owner: string, migrations: readonly Migration[]): Promise<void> {
+    for (const migration of migrations) {
+      await this.#step((writer) => {
+        writer.migrations.run(owner, migration);
+      }, false);
+    }
+  }
+
+  /** `events` is the highest position, as counting would read the whole table. */
+  stats(): Promise<StoreStats> {
+    return this.#read(() => {
+      const { path, committer } = this.parts;
+      const sizes = [path, `${path}-wal`].map((file) => statSync(file, { throwIfNoEntry: false })?.size ?? 0);
+      return {
+        events: this.#events.head(),
+        timers: this.#state.timers(),
+        bytes: sizes.reduce((sum, size) => sum + size, 0),
+        waiting: committer.waiting,
+      };
+    });
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.parts.watch.stop();
+    await this.parts.committer.close();
+    this.parts.reader.close();
+    this.parts.writer.db.close();
+  }
+
+  #step<T>(step: (writer: Writer) => T, single: boolean): Promise<T> {
+    return this.parts.committer.submit(() => step(this.parts.writer), { single });
+  }
+
+  #read<T>(step: () => T): Promise<T> {
+    if (this.#closing !== undefined) return Promise.reject(new FlotillaError('store.closed'));
+    return retryWhileBusy(step);
+  }
+}

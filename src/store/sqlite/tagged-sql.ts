@@ -1,0 +1,24 @@
+import type { SqlValue } from '../contract.js';
+import type { Connection, Statement } from './connection.js';
+
+/** Runs tagged templates on one connection. A template is prepared once, wherever it stands in the source. */
+export class TaggedSql {
+  readonly #prepared = new WeakMap<TemplateStringsArray, Statement>();
+
+  constructor(private readonly db: Connection) {}
+
+  prepare(text: TemplateStringsArray): Statement {
+    const known = this.#prepared.get(text);
+    if (known !== undefined) return known;
+    const statement = this.db.prepare<unknown[]>(text.join('?'));
+    this.#prepared.set(text, statement);
+    return statement;
+  }
+
+  /** The rows; none for a statement that returns none. */
+  run<Row>(statement: Statement, values: SqlValue[]): Row[] {
+    if (statement.reader) return statement.all(...values) as Row[]; // the caller says what its columns are
+    statement.run(...values);
+    return [];
+  }
+}

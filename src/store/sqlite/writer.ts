@@ -1,0 +1,89 @@
+import { EventAppender } from './append-events.js';
+import { Checkpoints } from './checkpoints.js';
+import type { Connection, Statement } from './connection.js';
+import { Inbox } from './inbox.js';
+import { Interned } from './interned.js';
+import { Migrations } from './migrations.js';
+import { EventReader } from './read-events.js';
+import { TaggedSql } from './tagged-sql.js';
+import { Timers } from './timers.js';
+
+/** How many names of streams, and of consumers, are remembered. */
+const REMEMBERED = 20_000;
+
+/** Everything that writes, on the one connection that does, and the savepoints and transactions around it. All of it
+ *  is synchronous. */
+export class Writer {
+  readonly sql: TaggedSql;
+  readonly reader: EventReader;
+  readonly events: EventAppender;
+  readonly inbox: Inbox;
+  readonly checkpoints: Checkpoints;
+  readonly timers: Timers;
+  readonly migrations: Migrations;
+  readonly #interned: Interned[];
+  readonly #statements: Record<'begin' | 'commit' | 'rollback' | 'savepoint' | 'release' | 'undo', Statement>;
+  #marks: number[] = [];
+
+  constructor(
+    readonly db: Connection,
+    clock: () => number,
+  ) {
+    const streams = new Interned(db, 'flotilla_streams', REMEMBERED);
+    const types = new Interned(db, 'flotilla_types', REMEMBERED);
+    const consumers = new Interned(db, 'flotilla_consumers', REMEMBERED);
+    this.#interned = [streams, types, consumers];
+    this.sql = new TaggedSql(db);
+    this.reader = new EventReader(db);
+    this.events = new EventAppender(db, streams, types);
+    this.inbox = new Inbox(db, consumers, clock);
+    this.checkpoints = new Checkpoints(db, clock);
+    this.timers = new Timers(db, this.events);
+    this.migrations = new Migrations(db, clock);
+    this.#statements = {
+      begin: db.prepare('BEGIN IMMEDIATE'),
+      commit: db.prepare('COMMIT'),
+      rollback: db.prepare('ROLLBACK'),
+      savepoint: db.prepare('SAVEPOINT unit'),
+      release: db.prepare('RELEASE unit'),
+      undo: db.prepare('ROLLBACK TO unit'),
+    };
+  }
+
+  /** Whether the transaction is still open: SQLITE_FULL and some I/O errors roll it back behind our back, and the
+   *  next statement would then commit by itself. */
+  get open(): boolean {
+    return this.db.inTransaction;
+  }
+
+  begin(): void {
+    this.#statements.begin.run();
+    this.events.appended = 0;
+    this.inbox.begin();
+  }
+
+  commit(): void {
+    this.#statements.commit.run();
+    for (const interned of this.#interned) interned.keep();
+  }
+
+  rollback(): void {
+    if (this.open) this.#statements.rollback.run();
+    for (const interned of this.#interned) interned.forgetSince(0);
+  }
+
+  savepoint(): void {
+    this.#statements.savepoint.run();
+    this.#marks = this.#interned.map((interned) => interned.mark());
+  }
+
+  release(): void {
+    this.#statements.release.run();
+  }
+
+  undoToSavepoint(): void {
+    this.#statements.undo.run();
+    this.#statements.release.run();
+    for (const [index, interned] of this.#interned.entries()) interned.forgetSince(this.#marks[index] ?? 0);
+  }
+}
