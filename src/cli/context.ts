@@ -1,0 +1,63 @@
+import { loadConfig, type Config } from '../../config/load.js';
+import type { Fleet } from '../fleet.js';
+import { createLogger, type Logger } from '../telemetry/logger.js';
+import { loadFleet } from './load-fleet.js';
+import type { Signals } from './signals.js';
+
+/** What every command works with. Configuration and fleet are loaded when they are first asked for, so that help and
+ *  `new` need neither. */
+export interface Context {
+  readonly env: NodeJS.ProcessEnv;
+  /** The folder of the fleet. */
+  readonly cwd: string;
+  /** Aborts at the first SIGINT or SIGTERM, and when the supervisor that started this process has ended. */
+  readonly signal: AbortSignal;
+  /** Aborts at the second: end at once. */
+  readonly forced: AbortSignal;
+  /** Whether a person sits at standard input and can be asked. */
+  readonly interactive: boolean;
+  /** Throws `config.invalid`. */
+  readonly config: Config;
+  /** Throws `fleet.invalid`. */
+  fleet(): Promise<Fleet>;
+  /** A logger as configured; writes to standard error. */
+  logger(fields?: Record<string, string>): Logger;
+  /** A line of what the command answers, on standard output. */
+  print(line: string): void;
+  /** A line about what the command does, on standard error. */
+  say(line: string): void;
+}
+
+export interface ContextOptions {
+  env: NodeJS.ProcessEnv;
+  cwd: string;
+  signals: Signals;
+  stdin: { isTTY?: boolean };
+  stdout: { write(text: string): unknown };
+  stderr: { write(text: string): unknown; isTTY?: boolean };
+}
+
+export function createContext({ env, cwd, signals, stdin, stdout, stderr }: ContextOptions): Context {
+  let config: Config | undefined;
+  let fleet: Promise<Fleet> | undefined;
+  return {
+    env,
+    cwd,
+    signal: signals.stop,
+    forced: signals.force,
+    interactive: stdin.isTTY === true,
+    get config() {
+      config ??= loadConfig(env, { terminal: stderr.isTTY === true });
+      return config;
+    },
+    fleet() {
+      fleet ??= loadFleet(cwd);
+      return fleet;
+    },
+    logger(fields = {}) {
+      return createLogger({ level: this.config.logLevel, format: this.config.logFormat, fields });
+    },
+    print: (line) => void stdout.write(`${line}\n`),
+    say: (line) => void stderr.write(`${line}\n`),
+  };
+}

@@ -1,0 +1,28 @@
+import { CommanderError } from 'commander';
+import { FlotillaError, messageOf } from '../errors.js';
+
+/** The command was used wrongly; the message says how it is used. Exit code 2. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+/** What the command was asked for did not succeed, and all there is to say has been said. Exit code 1. */
+export class CommandFailed extends Error {
+  override readonly name = 'CommandFailed';
+}
+
+/** Exit codes: 0 done, 1 failed, 2 wrong use. */
+export function exitCodeOf(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  if (error instanceof UsageError) return 2;
+  if (error instanceof FlotillaError) return error.code === 'config.invalid' ? 2 : 1;
+  return 1;
+}
+
+/** The one line that says what went wrong; undefined where it has been said already. */
+export function failureLine(error: unknown): string | undefined {
+  if (error instanceof CommanderError || error instanceof CommandFailed) return undefined;
+  const line = messageOf(error).replace(/\s*\n\s*/g, ' | ');
+  if (error instanceof FlotillaError) return `${error.code}: ${line}`;
+  return `${error instanceof UsageError ? 'usage' : 'error'}: ${line}`;
+}
