@@ -1,6 +1,9 @@
 import type { SqlValue } from '../contract.js';
 import type { Connection, Statement } from './connection.js';
 
+/** Statements that would end or bypass the transaction that the units of a group share. */
+const CONTROL = /^\s*(begin|commit|end|rollback|savepoint|release|attach|detach|vacuum|pragma)\b/i;
+
 /** Runs tagged templates on one connection. A template is prepared once, wherever it stands in the source. */
 export class TaggedSql {
   readonly #prepared = new WeakMap<TemplateStringsArray, Statement>();
@@ -10,7 +13,9 @@ export class TaggedSql {
   prepare(text: TemplateStringsArray): Statement {
     const known = this.#prepared.get(text);
     if (known !== undefined) return known;
-    const statement = this.db.prepare<unknown[]>(text.join('?'));
+    const joined = text.join('?');
+    if (CONTROL.test(joined)) throw new TypeError(`The store begins and ends transactions itself: ${joined.trim()}`);
+    const statement = this.db.prepare<unknown[]>(joined);
     this.#prepared.set(text, statement);
     return statement;
   }

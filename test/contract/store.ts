@@ -1,0 +1,417 @@
+import { expect } from 'chai';
+import { newId } from '../../src/events/ids.js';
+import type { Store } from '../../src/store/contract.js';
+import { codeOf, eventOf } from './store-events.js';
+
+/** An empty database that several stores can open. */
+export interface StoreDatabase {
+  open(options?: { clock?: () => number; maxWaiting?: number }): Promise<Store>;
+  /** Closes what was opened and removes everything. */
+  dispose(): Promise<void>;
+}
+
+/** What every implementation of `Store` promises. */
+export function storeContract(name: string, create: () => Promise<StoreDatabase>): void {
+  describe(`store contract: ${name}`, () => {
+    let database: StoreDatabase;
+    let store: Store;
+    let now: number;
+
+    beforeEach(async () => {
+      now = 1_000_000;
+      database = await create();
+      store = await database.open({ clock: () => now });
+    });
+    afterEach(() => database.dispose());
+
+    describe('append', () => {
+      it('numbers the events of a stream from 1 and all events by rising positions', async () => {
+        expect(await store.append('order/1', 'none', [eventOf('order/1'), eventOf('order/1')])).to.deep.equal({
+          version: 2,
+          appended: 2,
+        });
+        await store.append('order/2', 'none', [eventOf('order/2')]);
+        expect(await store.append('order/1', 2, [eventOf('order/1')])).to.deep.equal({ version: 3, appended: 1 });
+        expect((await store.read('order/1')).map(({ version }) => version)).to.deep.equal([1, 2, 3]);
+        const all = await store.readAll(0);
+        expect(all.map(({ stream }) => stream)).to.deep.equal(['order/1', 'order/1', 'order/2', 'order/1']);
+        const positions = all.map(({ position }) => position);
+        expect(positions).to.deep.equal([...new Set(positions)].sort((a, b) => a - b));
+        expect(await store.head()).to.equal(positions.at(-1));
+      });
+
+      it('keeps the whole event, with its sequence, as the text that goes on the wire', async () => {
+        const event = eventOf('order/1', { causationid: newId(), traceparent: '00-a-b-01', data: { name: 'Zoë ✓ 😀' } });
+        await store.append('order/1', 'none', [event]);
+        const [stored] = await store.read('order/1');
+        expect(stored?.event).to.deep.equal({ ...event, sequence: '1' });
+        expect(stored).to.include({ id: event.id, type: event.type, correlationId: event.correlationid });
+        expect(stored?.time).to.equal(Date.parse(event.time));
+      });
+
+      it('refuses an append whose expectation is wrong, and leaves its neighbours in the group alone', async () => {
+        await store.append('order/1', 'none', [eventOf('order/1')]);
+        const results = await Promise.allSettled([
+          store.append('order/2', 'none', [eventOf('order/2')]),
+          store.append('order/1', 'none', [eventOf('order/1')]),
+          store.append('order/1', 7, [eventOf('order/1'), eventOf('order/1')]),
+          store.append('order/9', 1, [eventOf('order/9')]),
+          store.append('order/1', 1, [eventOf('order/1')]),
+          store.append('order/3', 'any', [eventOf('order/3')]),
+        ]);
+        expect(results.map(({ status }) => status)).to.deep.equal([
+          'fulfilled',
+          'rejected',
+          'rejected',
+          'rejected',
+          'fulfilled',
+          'fulfilled',
+        ]);
+        for (const result of results) {
+          if (result.status === 'rejected') expect(result.reason).to.include({ code: 'store.conflict' });
+        }
+        expect(await store.readAll(0)).to.have.length(4);
+      });
+
+      it('lets exactly one of two concurrent appends with the same expectation through', async () => {
+        const results = await Promise.allSettled([1, 2, 3].map(() => store.append('order/1', 'none', [eventOf('order/1')])));
+        expect(results.filter(({ status }) => status === 'fulfilled')).to.have.length(1);
+        expect(await store.read('order/1')).to.have.length(1);
+      });
+
+      it('takes the same events again as done, also when the stream has gone on', async () => {
+        const events = [eventOf('order/1'), eventOf('order/1')];
+        await store.append('order/1', 'none', events);
+        expect(await store.append('order/1', 'none', events)).to.deep.equal({ version: 2, appended: 0 });
+        await store.append('order/1', 2, [eventOf('order/1')]);
+        expect(await store.append('order/1', 'none', events)).to.deep.equal({ version: 3, appended: 0 });
+        expect(await store.append('order/1', 'any', [...events, eventOf('order/1')])).to.deep.equal({
+          version: 4,
+          appended: 1,
+        });
+        expect((await store.read('order/1')).map(({ version }) => version)).to.deep.equal([1, 2, 3, 4]);
+      });
+
+      it('keeps ids that are no UUIDs as they are', async () => {
+        const event = eventOf('order/1', { id: 'Not-A-UUID', correlationid: 'request 7' });
+        await store.append('order/1', 'none', [event]);
+        expect(await store.append('order/1', 'none', [event])).to.include({ appended: 0 });
+        const [stored] = await store.readAll(0, 10, { correlationId: 'request 7' });
+        expect(stored).to.include({ id: 'Not-A-UUID', correlationId: 'request 7' });
+      });
+    });
+
+    describe('reading', () => {
+      it('gives a stream from a version on, and all events from a position on, in pages', async () => {
+        await store.append('s/1', 'none', Array.from({ length: 5 }, () => eventOf('s/1')));
+        expect((await store.read('s/1', 2)).map(({ version }) => version)).to.deep.equal([3, 4, 5]);
+        expect((await store.read('s/1', 0, 2)).map(({ version }) => version)).to.deep.equal([1, 2]);
+        expect(await store.read('s/none')).to.deep.equal([]);
+        const first = await store.readAll(0, 3);
+        const rest = await store.readAll(first.at(-1)?.position ?? 0, 3);
+        expect([...first, ...rest].map(({ version }) => version)).to.deep.equal([1, 2, 3, 4, 5]);
+        expect(await store.readAll(await store.head())).to.deep.equal([]);
+      });
+
+      it('filters by type, pattern, subject, correlation and time', async () => {
+        const day = (d: number) => `2026-01-0${d}T00:00:00.000Z`;
+        await store.append('a/1', 'none', [
+          eventOf('a/1', { type: 'order.created', correlationid: 'one', time: day(1) }),
+          eventOf('a/1', { type: 'payment.failed', correlationid: 'two', time: day(2) }),
+        ]);
+        await store.append('a/2', 'none', [
+          eventOf('a/2', { type: 'order.status_changed', correlationid: 'one', time: day(3) }),
+        ]);
+        const types = async (filter: Parameters<Store['readAll']>[2]) =>
+          (await store.readAll(0, 100, filter)).map(({ type }) => type);
+        expect(await types({ type: 'payment.failed' })).to.deep.equal(['payment.failed']);
+        expect(await types({ type: 'order.*' })).to.deep.equal(['order.created', 'order.status_changed']);
+        expect(await types({ type: 'nothing.*' })).to.deep.equal([]);
+        expect(await types({ subject: 'a/2' })).to.deep.equal(['order.status_changed']);
+        expect(await types({ correlationId: 'one' })).to.deep.equal(['order.created', 'order.status_changed']);
+        expect(await types({ since: day(2) })).to.deep.equal(['payment.failed', 'order.status_changed']);
+        expect(await types({ until: day(2) })).to.deep.equal(['order.created']);
+        expect(await types({ type: '#', subject: 'a/1', since: day(1), until: day(2) })).to.deep.equal(['order.created']);
+      });
+    });
+
+    describe('transaction', () => {
+      beforeEach(() =>
+        store.migrate('test', [{ name: 'stock', sql: 'CREATE TABLE stock (sku TEXT PRIMARY KEY, quantity INTEGER NOT NULL)' }]),
+      );
+
+      it('commits events, inbox row and tables together, and sees its own writes', async () => {
+        const key = { consumer: 'inventory', source: 'core', id: newId() };
+        const seen = await store.transaction(async (tx) => {
+          expect(await tx.claim(key)).to.equal(true);
+          await tx.sql`INSERT INTO stock (sku, quantity) VALUES (${'item_1'}, ${3})`;
+          await tx.append('stock/item_1', 'none', [eventOf('stock/item_1')]);
+          expect(await tx.read('stock/item_1')).to.have.length(1);
+          const [row] = await tx.sql<{ quantity: number }>`SELECT quantity FROM stock WHERE sku = ${'item_1'}`;
+          return row?.quantity;
+        });
+        expect(seen).to.equal(3);
+        expect(await store.handled(key)).to.equal(true);
+        expect(await store.query`SELECT sku, quantity FROM stock`).to.deep.equal([{ sku: 'item_1', quantity: 3 }]);
+        expect(await store.read('stock/item_1')).to.have.length(1);
+      });
+
+      it('undoes all that a unit wrote when it throws, and nothing of its neighbours', async () => {
+        const key = { consumer: 'inventory', source: 'core', id: newId() };
+        const results = await Promise.allSettled([
+          store.transaction((tx) => tx.sql`INSERT INTO stock (sku, quantity) VALUES ('a', 1)`),
+          store.transaction(async (tx) => {
+            await tx.claim(key);
+            await tx.append('x/1', 'none', [eventOf('x/1', { type: 'fresh.type' })]);
+            await tx.sql`INSERT INTO stock (sku, quantity) VALUES ('b', 1)`;
+            throw new Error('no');
+          }),
+          store.transaction((tx) => tx.sql`INSERT INTO stock (sku, quantity) VALUES ('c', 1)`),
+          store.append('x/2', 'none', [eventOf('x/2')]),
+          store.append('x/1', 'none', [eventOf('x/1', { type: 'fresh.type' })]),
+        ]);
+        expect(results.map(({ status }) => status)).to.deep.equal([
+          'fulfilled',
+          'rejected',
+          'fulfilled',
+          'fulfilled',
+          'fulfilled',
+        ]);
+        expect(await store.query`SELECT sku FROM stock ORDER BY sku`).to.deep.equal([{ sku: 'a' }, { sku: 'c' }]);
+        expect(await store.handled(key)).to.equal(false);
+        expect((await store.readAll(0)).map(({ stream, type }) => [stream, type])).to.deep.equal([
+          ['x/2', 'order.created'],
+          ['x/1', 'fresh.type'],
+        ]);
+      });
+
+      it('lets the work catch a conflict and go on', async () => {
+        await store.append('x/1', 'none', [eventOf('x/1')]);
+        const version = await store.transaction(async (tx) => {
+          expect(await codeOf(tx.append('x/1', 'none', [eventOf('x/1')]))).to.equal('store.conflict');
+          return (await tx.append('x/1', 1, [eventOf('x/1')])).version;
+        });
+        expect(version).to.equal(2);
+      });
+
+      it('takes SQL with RETURNING and ON CONFLICT, bytes, nulls and big numbers', async () => {
+        const upsert = (quantity: number) =>
+          store.transaction(
+            (tx) => tx.sql<{ quantity: number }>`
+              INSERT INTO stock (sku, quantity) VALUES (${'a'}, ${quantity})
+              ON CONFLICT (sku) DO UPDATE SET quantity = stock.quantity + excluded.quantity RETURNING quantity`,
+          );
+        expect(await upsert(2)).to.deep.equal([{ quantity: 2 }]);
+        expect(await upsert(3)).to.deep.equal([{ quantity: 5 }]);
+        expect(await store.transaction((tx) => tx.sql`UPDATE stock SET quantity = ${2 ** 40}`)).to.deep.equal([]);
+        expect(await store.query`SELECT quantity FROM stock`).to.deep.equal([{ quantity: 2 ** 40 }]);
+      });
+
+      it('does not let a query outside of a transaction write', async () => {
+        expect(await codeOf(store.query`INSERT INTO stock (sku, quantity) VALUES ('a', 1)`)).to.not.equal('resolved');
+        expect(await store.query`SELECT * FROM stock`).to.deep.equal([]);
+      });
+
+      it('passes on what a constraint says, for the unit that broke it only', async () => {
+        const insert = () => store.transaction((tx) => tx.sql`INSERT INTO stock (sku, quantity) VALUES ('a', 1)`);
+        const results = await Promise.allSettled([insert(), insert(), store.append('x/1', 'none', [eventOf('x/1')])]);
+        expect(results.map(({ status }) => status)).to.deep.equal(['fulfilled', 'rejected', 'fulfilled']);
+      });
+
+      it('rolls back work that awaits something else, revokes its transaction, and spares the others', async () => {
+        let later: Promise<unknown> | undefined;
+        const slow = store.transaction(async (tx) => {
+          await tx.sql`INSERT INTO stock (sku, quantity) VALUES ('slow', 1)`;
+          later = new Promise((resolve) => setTimeout(resolve, 5)).then(() =>
+            codeOf(tx.sql`INSERT INTO stock (sku, quantity) VALUES ('late', 1)`),
+          );
+          await later;
+        });
+        const others = ['a', 'b'].map((sku) =>
+          store.transaction((tx) => tx.sql`INSERT INTO stock (sku, quantity) VALUES (${sku}, 1)`),
+        );
+        expect(await codeOf(slow)).to.equal('store.write_awaited');
+        await Promise.all(others);
+        expect(await later).to.equal('store.revoked');
+        expect(await store.query`SELECT sku FROM stock ORDER BY sku`).to.deep.equal([{ sku: 'a' }, { sku: 'b' }]);
+      });
+
+      it('revokes a transaction when its work has returned', async () => {
+        const leaked = await store.transaction((tx) => Promise.resolve({ tx }));
+        expect(await codeOf(leaked.tx.append('x/1', 'any', [eventOf('x/1')]))).to.equal('store.revoked');
+        expect(await codeOf(leaked.tx.sql`SELECT 1`)).to.equal('store.revoked');
+      });
+
+      it('answers store.overloaded when too much waits, and goes on afterwards', async () => {
+        const small = await database.open({ maxWaiting: 2 });
+        const codes = await Promise.all([1, 2, 3].map((n) => codeOf(small.append(`x/${n}`, 'none', [eventOf(`x/${n}`)]))));
+        expect(codes).to.deep.equal(['resolved', 'resolved', 'store.overloaded']);
+        expect(await codeOf(small.append('x/3', 'none', [eventOf('x/3')]))).to.equal('resolved');
+      });
+    });
+
+    describe('inbox', () => {
+      const key = { consumer: 'payment', source: 'core', id: newId() };
+
+      it('claims an event once per consumer and source', async () => {
+        const claim = (over: Partial<typeof key>) => store.transaction((tx) => tx.claim({ ...key, ...over }));
+        expect(await claim({})).to.equal(true);
+        expect(await claim({})).to.equal(false);
+        expect(await claim({ consumer: 'email' })).to.equal(true);
+        expect(await claim({ source: 'other' })).to.equal(true);
+        expect(await claim({ id: 'no uuid' })).to.equal(true);
+        expect(await claim({ id: 'no uuid' })).to.equal(false);
+      });
+
+      it('counts starts until the event is claimed', async () => {
+        expect(await store.recordStart(key)).to.equal(1);
+        expect(await store.recordStart(key)).to.equal(2);
+        expect(await store.recordStart({ ...key, id: newId() })).to.equal(1);
+        await store.transaction((tx) => tx.claim(key));
+        expect(await store.recordStart(key)).to.equal(1);
+      });
+
+      it('purges what is older, in portions, and keeps the rest', async () => {
+        const ids = Array.from({ length: 4_500 }, () => newId());
+        await Promise.all(ids.map((id) => store.transaction((tx) => tx.claim({ ...key, id }))));
+        await store.recordStart({ ...key, id: 'started' });
+        now += 10;
+        await store.transaction((tx) => tx.claim(key));
+        expect(await store.purgeInbox(now)).to.equal(4_501);
+        expect(await store.handled(key)).to.equal(true);
+        expect(await store.handled({ ...key, id: ids[0] ?? '' })).to.equal(false);
+        expect(await store.purgeInbox(now)).to.equal(0);
+      });
+    });
+
+    describe('checkpoints and leases', () => {
+      it('moves a checkpoint only from where it is, together with what belongs to it', async () => {
+        const move = (from: number, to: number) => store.transaction((tx) => tx.moveCheckpoint('view', from, to));
+        expect(await store.checkpoint('view')).to.equal(0);
+        expect(await move(0, 5)).to.equal(true);
+        expect(await move(0, 9)).to.equal(false);
+        expect(await store.checkpoint('view')).to.equal(5);
+      });
+
+      it('gives a lease to one holder at a time, and a higher epoch to the next', async () => {
+        const first = await store.acquireLease('relay', 'a', 100);
+        expect(first).to.deep.equal({ name: 'relay', holder: 'a', epoch: 1 });
+        expect(await store.acquireLease('relay', 'b', 100)).to.equal(undefined);
+        now += 90;
+        expect(await store.acquireLease('relay', 'a', 100)).to.include({ epoch: 1 });
+        now += 90;
+        expect(await store.acquireLease('relay', 'b', 100)).to.equal(undefined);
+        now += 10;
+        expect(await store.acquireLease('relay', 'b', 100)).to.include({ holder: 'b', epoch: 2 });
+        expect(await store.acquireLease('relay', 'a', 100)).to.equal(undefined);
+      });
+
+      it('lets the next take a released lease at once, and ignores the release of a former holder', async () => {
+        const first = await store.acquireLease('relay', 'a', 100);
+        if (first === undefined) throw new Error('not acquired');
+        await store.releaseLease(first);
+        expect(await store.acquireLease('relay', 'b', 100)).to.include({ epoch: 2 });
+        await store.releaseLease(first);
+        expect(await store.acquireLease('relay', 'a', 100)).to.equal(undefined);
+      });
+
+      it('moves a leased checkpoint for the current epoch only', async () => {
+        const old = await store.acquireLease('relay', 'a', 100);
+        if (old === undefined) throw new Error('not acquired');
+        expect(await store.moveLeasedCheckpoint(old, 0, 4)).to.equal(true);
+        expect(await store.moveLeasedCheckpoint(old, 0, 6)).to.equal(false);
+        now += 100;
+        const next = await store.acquireLease('relay', 'b', 100);
+        if (next === undefined) throw new Error('not acquired');
+        expect(await store.moveLeasedCheckpoint(old, 4, 8)).to.equal(false);
+        expect(await store.moveLeasedCheckpoint(next, 4, 5)).to.equal(true);
+        expect(await store.checkpoint('relay')).to.equal(5);
+      });
+    });
+
+    describe('timers', () => {
+      const timer = (id: string, dueAt: number) => ({ id, dueAt, event: eventOf('t/1', { type: 'order.expired' }) });
+
+      it('turns what is due into events of the time at which it was due, once', async () => {
+        const late = timer('late', 9_000);
+        const due = timer('due', 5_000);
+        await store.transaction(async (tx) => {
+          await tx.schedule(late);
+          await tx.schedule(due);
+          await tx.schedule({ ...due, dueAt: 1 });
+        });
+        expect(await store.nextTimer()).to.equal(5_000);
+        expect(await store.fireTimers(4_999)).to.equal(0);
+        expect(await Promise.all([store.fireTimers(5_000), store.fireTimers(5_000)])).to.have.members([1, 0]);
+        const [stored] = await store.readAll(0);
+        expect(stored?.event).to.deep.equal({ ...due.event, time: new Date(5_000).toISOString(), sequence: '1' });
+        expect(await store.nextTimer()).to.equal(9_000);
+        expect(await store.fireTimers(10_000)).to.equal(1);
+        expect(await store.nextTimer()).to.equal(undefined);
+      });
+
+      it('cancels a timer; fires no more than it is asked to', async () => {
+        await store.transaction(async (tx) => {
+          for (const id of ['a', 'b', 'c', 'd']) await tx.schedule(timer(id, 10));
+          expect(await tx.cancelTimer('a')).to.equal(true);
+          expect(await tx.cancelTimer('a')).to.equal(false);
+        });
+        expect(await store.fireTimers(10, 2)).to.equal(2);
+        expect(await store.fireTimers(10, 2)).to.equal(1);
+      });
+    });
+
+    describe('migrations', () => {
+      const table = (name: string) => ({ name, sql: `CREATE TABLE ${name} (x INTEGER); INSERT INTO ${name} VALUES (1);` });
+
+      it('runs each once for its owner, and only new ones later', async () => {
+        await store.migrate('a', [table('one')]);
+        const again = await database.open();
+        await Promise.all([again, store].map((each) => each.migrate('a', [table('one'), table('two')])));
+        expect(await store.query`SELECT one.x, two.x AS y FROM one, two`).to.deep.equal([{ x: 1, y: 1 }]);
+      });
+
+      it('refuses one that ran as another text, and leaves nothing of one that fails', async () => {
+        await store.migrate('a', [table('one')]);
+        expect(await codeOf(store.migrate('a', [{ name: 'one', sql: 'SELECT 1' }]))).to.equal('store.migration_changed');
+        const failing = { name: 'two', sql: 'CREATE TABLE two (x INTEGER); INSERT INTO nowhere VALUES (1);' };
+        expect(await codeOf(store.migrate('a', [failing]))).to.not.equal('resolved');
+        await store.migrate('a', [table('two')]);
+        expect(await store.query`SELECT x FROM two`).to.deep.equal([{ x: 1 }]);
+      });
+    });
+
+    describe('as a whole', () => {
+      it('tells of new events, its own and those of others', async () => {
+        const other = await database.open();
+        const heard = (who: Store, act: () => Promise<unknown>) =>
+          new Promise<void>((resolve, reject) => {
+            const stop = who.onAppend(() => {
+              stop();
+              resolve();
+            });
+            act().catch(reject);
+          });
+        await heard(store, () => store.append('x/1', 'any', [eventOf('x/1')]));
+        await heard(other, () => store.append('x/1', 'any', [eventOf('x/1')]));
+      });
+
+      it('commits what waits when it is closed, and then takes nothing', async () => {
+        const waiting = [1, 2, 3].map((n) => store.append(`x/${n}`, 'none', [eventOf(`x/${n}`)]));
+        await store.close();
+        await store.close();
+        await Promise.all(waiting);
+        expect(await codeOf(store.append('x/4', 'none', [eventOf('x/4')]))).to.equal('store.closed');
+        expect(await codeOf(store.head())).to.equal('store.closed');
+        expect(await (await database.open()).readAll(0)).to.have.length(3);
+      });
+
+      it('says how much there is', async () => {
+        await store.append('x/1', 'none', [eventOf('x/1')]);
+        const stats = await store.stats();
+        expect(stats).to.include({ events: 1, timers: 0, waiting: 0 });
+        expect(stats.bytes).to.be.greaterThan(0);
+      });
+    });
+  });
+}
