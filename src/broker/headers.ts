@@ -5,6 +5,9 @@ import type { Fields } from './contract.js';
 export const HEADERS = {
   /** JSON text, an array of `Attempt`: see `readAttempts`. */
   attempts: 'flotilla-attempts',
+  /** A number: which attempt the delivery is. Counts less than the history shows, as failures while the circuit
+   *  breaker is open spend none. */
+  attempt: 'flotilla-attempt',
   /** The exchange to which the message was published first. */
   exchange: 'flotilla-exchange',
   /** The routing key with which it was published first. */

@@ -22,11 +22,13 @@ export interface WorkerDefinition {
   readonly emits: ReadonlySet<string>;
   /** The most specific pattern first. */
   readonly handlers: readonly { pattern: string; handle: ErasedHandler }[];
+  /** The one handler of each type that the worker handles. */
+  readonly handlerOf: ReadonlyMap<string, ErasedHandler>;
   readonly bootstrap?: (ctx: Pick<ErasedContext, 'write' | 'emit' | 'log'>) => void;
   readonly migrations: readonly Migration[];
   readonly prefetch: number;
   readonly timeout: number;
-  readonly ordering: 'none' | 'total';
+  readonly ordering: 'none';
   readonly retryDelays: readonly number[];
   readonly breaker: { failures: number; halfOpenAfter: number; maxHalfOpenAfter: number };
   readonly exhausted?: (
@@ -70,6 +72,7 @@ function erase<D extends Definitions, E extends keyof D & string, S extends z.Zo
     teardown: (options.teardown ?? (() => undefined)) as WorkerDefinition['teardown'],
     emits: new Set<string>(options.emits ?? []),
     handlers,
+    handlerOf: dispatchTable(definitions, handlers),
     ...(options.bootstrap && { bootstrap: options.bootstrap as WorkerDefinition['bootstrap'] }),
     migrations: options.migrations ?? [],
     prefetch: options.prefetch ?? 100,
@@ -114,9 +117,18 @@ function handles(definitions: Definitions, pattern: string, type: string): boole
   return pattern === type || (isWildcard(pattern) && definitions[type]?.kind === 'event' && matches(pattern, type));
 }
 
-/** The handler of a type, the most specific. */
-export function handlerOf(worker: WorkerDefinition, type: string): ErasedHandler | undefined {
-  return worker.handlers.find(({ pattern }) => handles(worker.definitions, pattern, type))?.handle;
+/** The most specific handler of each type; `handlers` has the most specific first. */
+function dispatchTable(definitions: Definitions, handlers: WorkerDefinition['handlers']): Map<string, ErasedHandler> {
+  const table = new Map<string, ErasedHandler>();
+  for (const type of Object.keys(definitions)) {
+    const found = handlers.find(({ pattern }) => handles(definitions, pattern, type));
+    if (found !== undefined) table.set(type, found.handle);
+  }
+  return table;
 }
 
-export type { Worker };
+/** What becomes of a type at this worker. A wildcard binding also brings commands, which are somebody else's. */
+export function routeOf(worker: WorkerDefinition, type: string): 'handled' | 'ignored' | 'unknown' {
+  if (worker.handlerOf.has(type)) return 'handled';
+  return worker.handlers.some(({ pattern }) => isWildcard(pattern) && matches(pattern, type)) ? 'ignored' : 'unknown';
+}

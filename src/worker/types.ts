@@ -77,12 +77,17 @@ export interface Context<D extends Definitions, E extends TypeName<D>, Use> {
   readonly signal: AbortSignal;
   /** 1 at the first delivery; failures while the circuit breaker is open are not counted. */
   readonly attempt: number;
+  /** The idempotency key for the world outside: the event's id, but for a mended dead letter that of the event it
+   *  replaces. The same however often the event is handled. */
+  readonly key: string;
   /** True when history is handled again on purpose. */
   readonly replaying: boolean;
   readonly log: Logger;
   /** Does I/O with a dependency. An answer that means "not available" (refused, timed out, 5xx) becomes an
    *  `UnavailableError`, which the circuit breaker counts; other errors pass as they are. */
   call: <T>(dependency: string, work: (signal: AbortSignal) => Promise<T>, options?: CallOptions) => Promise<T>;
+  /** Reads what is committed in the worker's store, outside of any transaction. */
+  query: Sql;
   write: (work: (tx: WriteTx<D, E>) => Promise<void>) => void;
   emit: Emit<D, E>;
   /** Emits at a later time: a date, or a duration from now ('30s', milliseconds). */
@@ -142,8 +147,8 @@ export interface WorkerOptions<
   prefetch?: number;
   /** @default '30s' */
   timeout?: Duration;
-  /** @default 'none' */
-  ordering?: 'none' | 'total';
+  /** `none`: the replicas compete for messages, in no order. @default 'none' */
+  ordering?: 'none';
   retry?: { delays: readonly Duration[] };
   breaker?: BreakerOptions;
   /** Runs when an event has used up its attempts, before it goes to the dead letters; what it emits and writes is

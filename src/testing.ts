@@ -1,0 +1,2 @@
+export { harness, type HarnessOptions, type HarnessResult, type Scenario, type TestEvent } from './worker/harness.js';
+export { createMemoryBroker } from './broker/memory/index.js';

@@ -1,0 +1,67 @@
+import { parseDuration } from '../duration.js';
+import { FlotillaError } from '../errors.js';
+import type { EventEnvelope } from '../events/envelope.js';
+import type { ErasedContext } from './definition.js';
+import type { Emissions, Effect } from './effects.js';
+import type { WorkerStation } from './station.js';
+import { callDependency } from './unavailable.js';
+
+/** A context in use: what the handler said so far, and the way to end its use. */
+export interface OpenContext {
+  readonly ctx: ErasedContext;
+  readonly effects: readonly Effect[];
+  /** From here on every method throws `worker.revoked`. */
+  revoke: () => void;
+}
+
+/** Opens the context for one handling of one event. */
+export function openContext(
+  station: WorkerStation,
+  event: EventEnvelope,
+  emissions: Emissions,
+  { attempt, key, signal }: { attempt: number; key: string; signal: AbortSignal },
+): OpenContext {
+  const effects: Effect[] = [];
+  let open = true;
+  const add = (effect: Effect) => {
+    ensureOpen();
+    effects.push(effect);
+  };
+  const ensureOpen = () => {
+    if (!open || signal.aborted) throw new FlotillaError('worker.revoked', `${station.definition.name}, event ${event.id}`);
+  };
+  const ctx: ErasedContext = {
+    use: station.use,
+    signal,
+    attempt,
+    key,
+    replaying: false,
+    get log() {
+      return station.logger.child({ event: event.id, type: event.type, correlation: event.correlationid });
+    },
+    call: (dependency, work, options = {}) => {
+      ensureOpen();
+      return callDependency(
+        dependency,
+        () => work(signal),
+        (error) => signal.aborted || options.unavailable?.(error) === true,
+      );
+    },
+    query: (text, ...values) => {
+      ensureOpen();
+      return station.store.query(text, ...values);
+    },
+    write: (work) => add({ kind: 'write', work }),
+    emit: (type, data, options) => {
+      ensureOpen();
+      effects.push({ kind: 'emit', event: emissions.create(type, data, options) });
+    },
+    schedule: (at, type, data, options) => {
+      ensureOpen();
+      const dueAt = at instanceof Date ? at.getTime() : station.now() + parseDuration(at);
+      effects.push({ kind: 'schedule', dueAt, event: emissions.create(type, data, options) });
+    },
+    handle: (decider, id, command) => add({ kind: 'handle', decider: decider as never, id, command }),
+  };
+  return { ctx, effects, revoke: () => (open = false) };
+}

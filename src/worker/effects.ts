@@ -1,0 +1,103 @@
+import { handleCommand } from '../aggregates/handle.js';
+import type { Decider } from '../aggregates/decider.js';
+import { createEvent } from '../events/create.js';
+import type { EventContext, EventEnvelope, UnsequencedEvent } from '../events/envelope.js';
+import { derivedId } from '../events/ids.js';
+import { FlotillaError } from '../errors.js';
+import type { Tx } from '../store/contract.js';
+import { childTraceparent } from '../telemetry/trace-context.js';
+import type { WorkerDefinition } from './definition.js';
+import type { EmitOptions, WriteTx } from './types.js';
+import type { Definitions } from '../events/definitions.js';
+
+export type ErasedWriteTx = WriteTx<Definitions, string>;
+export type AnyDecider = Decider<unknown, unknown>;
+
+/** What a handler said is to be stored, in its order. */
+export type Effect =
+  | { kind: 'emit'; event: UnsequencedEvent }
+  | { kind: 'schedule'; dueAt: number; event: UnsequencedEvent }
+  | { kind: 'write'; work: (tx: ErasedWriteTx) => Promise<void> }
+  | { kind: 'handle'; decider: AnyDecider; id: string; command: unknown };
+
+/** Makes the events that follow from one cause: the n-th always with the same id, whoever makes it, however often. */
+export class Emissions {
+  #index = 0;
+  readonly #traceparent: string | undefined;
+
+  constructor(
+    private readonly definition: WorkerDefinition,
+    private readonly source: string,
+    private readonly cause: EventEnvelope,
+    private readonly now: () => number,
+    /** Keeps apart what follows from one cause in different ways. */
+    private readonly way = '',
+  ) {
+    this.#traceparent = childTraceparent(cause.traceparent);
+  }
+
+  get definitions(): Definitions {
+    return this.definition.definitions;
+  }
+
+  /** Throws `worker.undeclared_emit`, or `contract.invalid_data` as `createEvent`. */
+  create(type: string, data: unknown, options: EmitOptions = {}): UnsequencedEvent {
+    return createEvent(this.definitions, type, data, this.context(options.subject ?? this.cause.subject, type));
+  }
+
+  /** The context of the next event. Throws `worker.undeclared_emit` for a type the worker does not list. */
+  context(subject: string, type: string): EventContext {
+    const { cause } = this;
+    if (!this.definition.emits.has(type)) {
+      throw new FlotillaError('worker.undeclared_emit', `${this.definition.name} emits ${type}`);
+    }
+    const parts = [cause.source, cause.id, this.definition.name, this.way, this.#index++, type];
+    return {
+      id: derivedId(Date.parse(cause.time), ...parts),
+      source: this.source,
+      subject,
+      time: new Date(this.now()).toISOString(),
+      correlationId: cause.correlationid,
+      causationId: cause.id,
+      ...(this.#traceparent !== undefined && { traceparent: this.#traceparent }),
+    };
+  }
+
+  /** A sequence of ids of its own, the same for the n-th fork however often it is made. */
+  fork(n: number): Emissions {
+    return new Emissions(this.definition, this.source, this.cause, this.now, `${this.way}/${n}`);
+  }
+}
+
+/** Runs the effects in the transaction, one after the other. */
+export async function runEffects(tx: Tx, effects: readonly Effect[], emissions: Emissions): Promise<void> {
+  for (const [index, effect] of effects.entries()) {
+    switch (effect.kind) {
+      case 'emit':
+        await tx.append(effect.event.subject, 'any', [effect.event]);
+        break;
+      case 'schedule':
+        await tx.schedule({ id: effect.event.id, dueAt: effect.dueAt, event: effect.event });
+        break;
+      case 'write':
+        await effect.work(writeTx(tx, emissions.fork(index)));
+        break;
+      case 'handle':
+        await writeTx(tx, emissions.fork(index)).handle(effect.decider, effect.id, effect.command);
+        break;
+    }
+  }
+}
+
+function writeTx(tx: Tx, emissions: Emissions): ErasedWriteTx {
+  return {
+    sql: tx.sql,
+    read: tx.read,
+    emit: async (type, data, options) => {
+      const event = emissions.create(type, data, options);
+      await tx.append(event.subject, 'any', [event]);
+    },
+    handle: (decider, id, command) =>
+      handleCommand(tx, emissions.definitions, decider, id, command, (subject, type) => emissions.context(subject, type)),
+  };
+}

@@ -1,0 +1,28 @@
+import { Emissions, runEffects } from './effects.js';
+import { openContext } from './context.js';
+import type { Message } from './message.js';
+import type { WorkerStation } from './station.js';
+
+/** Lets the worker say what it means that an event has used up its attempts. Committed once per event, under an inbox
+ *  key of its own: the event itself does not count as handled, and a replay may still succeed. */
+export async function commitExhausted(station: WorkerStation, message: Message, thrown: unknown): Promise<void> {
+  const { definition, store, now } = station;
+  const { event, key } = message;
+  if (definition.exhausted === undefined || event === undefined || key === undefined) return;
+  const emissions = new Emissions(definition, store.service, event, now, 'exhausted');
+  const context = openContext(station, event, emissions, {
+    attempt: message.attempt,
+    key: event.id,
+    signal: station.signal,
+  });
+  try {
+    definition.exhausted(event, thrown instanceof Error ? thrown : new Error(String(thrown)), context.ctx);
+  } finally {
+    context.revoke();
+  }
+  await store.transaction(async (tx) => {
+    if (await tx.claim({ ...key, consumer: `${key.consumer}:exhausted` })) {
+      await runEffects(tx, context.effects, emissions);
+    }
+  });
+}

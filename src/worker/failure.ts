@@ -1,0 +1,102 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Fields } from '../broker/contract.js';
+import { HEADERS, type Attempt } from '../broker/headers.js';
+import { errors, FlotillaError, messageOf, PermanentError, UnavailableError, type Disposal } from '../errors.js';
+import type { Message } from './message.js';
+import type { Station } from './station.js';
+
+/** What went wrong, in a form that fits into headers. */
+export interface Failure {
+  code: string;
+  name: string;
+  message: string;
+  disposal: Disposal;
+  /** False where the failure spends no attempt. */
+  counted: boolean;
+}
+
+/** The failure spends no attempt: the circuit breaker was open when it landed, or it was a probe. */
+export class UncountedError extends Error {
+  override readonly name = 'UncountedError';
+
+  constructor(override readonly cause: Error) {
+    super(cause.message);
+  }
+}
+
+const MESSAGE_LIMIT = 500;
+
+export function failureOf(thrown: unknown): Failure {
+  const counted = !(thrown instanceof UncountedError);
+  const error = thrown instanceof UncountedError ? thrown.cause : thrown;
+  const name = error instanceof Error ? error.name : typeof error;
+  const message = messageOf(error).slice(0, MESSAGE_LIMIT);
+  if (error instanceof FlotillaError) return { code: error.code, name, message, disposal: error.disposal, counted };
+  if (error instanceof PermanentError) return { code: error.code, name, message, disposal: 'reject', counted };
+  const code = error instanceof UnavailableError ? error.code : 'worker.handler_failed';
+  return { code, name, message, disposal: errors[code].disposal, counted };
+}
+
+export function describeAttempt(station: Station, failure: Failure, delay: number | null): Attempt {
+  const { name: worker, instance, now } = station;
+  const { code, name, message } = failure;
+  return { at: new Date(now()).toISOString(), worker, instance, code, name, message, delay };
+}
+
+const FIRST_PAUSE = 50;
+const LONGEST_PAUSE = 5000;
+
+/**
+ * Publishes a copy of the message, with these headers on top of its own, until the broker has confirmed that a queue
+ * took it. False when the message is lost to this process anyway (its channel is gone, or the process must end): it
+ * will be delivered again, and nothing is to be acked.
+ */
+export async function publishSurely(
+  { publisher, logger, signal }: Station,
+  { delivery }: Message,
+  target: { exchange: string; routingKey: string; headers: Fields },
+): Promise<boolean> {
+  const gone = AbortSignal.any([delivery.lost, signal]);
+  const { properties, body, exchange, routingKey } = delivery;
+  const headers: Fields = {
+    [HEADERS.exchange]: exchange,
+    [HEADERS.routingKey]: routingKey,
+    ...withoutBrokerHeaders(properties.headers),
+    ...target.headers,
+  };
+  for (let pause = FIRST_PAUSE; !gone.aborted; pause = Math.min(pause * 2, LONGEST_PAUSE)) {
+    try {
+      await publisher.ready(gone);
+      await publisher.publish({
+        exchange: target.exchange,
+        routingKey: target.routingKey,
+        body,
+        properties: { ...properties, headers },
+        mandatory: true,
+      });
+      return true;
+    } catch (error) {
+      if (gone.aborted) break;
+      logger.error(`A failed message could not be put aside, trying again: ${messageOf(error)}`, {
+        exchange: target.exchange,
+        routingKey: target.routingKey,
+      });
+      await sleep(pause, undefined, { signal: gone }).catch(ignoreAbort);
+    }
+  }
+  return false;
+}
+
+/** RabbitMQ's own accounts (x-death and the like) are not for clients to send. */
+function withoutBrokerHeaders(headers: Fields): Fields {
+  return Object.fromEntries(
+    Object.entries(headers).filter(
+      ([name]) => !name.startsWith('x-death') && !name.startsWith('x-first-death') && !name.startsWith('x-last-death') && name !== 'x-delivery-count',
+    ),
+  );
+}
+
+function ignoreAbort(error: unknown): void {
+  if (!(error instanceof Error && error.name === 'AbortError')) throw error;
+}
+

@@ -1,0 +1,81 @@
+import type { Consumer } from '../broker/contract.js';
+
+/** Why a worker takes no messages for now. */
+export type PauseReason = 'breaker' | 'trouble' | 'relay' | 'drain';
+
+const FIRST_TROUBLE = 250;
+const LONGEST_TROUBLE = 30_000;
+const FORGET_TROUBLE = 60_000;
+
+/**
+ * Lets the consumer run only while there is no reason to pause. Changes are carried out one after the other, so that
+ * a quick resume never overtakes a slow cancel.
+ */
+export class Pauses {
+  #troubles = 0;
+  #lastTrouble = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  readonly #reasons = new Set<PauseReason>();
+  #prefetch: number;
+  #running = true;
+  #runningPrefetch: number;
+  #settled: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly consumer: () => Consumer,
+    prefetch: number,
+  ) {
+    this.#prefetch = prefetch;
+    this.#runningPrefetch = prefetch;
+  }
+
+  get reasons(): readonly PauseReason[] {
+    return [...this.#reasons];
+  }
+
+  /** Resolves once nothing more is delivered. */
+  pause(reason: PauseReason): Promise<void> {
+    this.#reasons.add(reason);
+    return this.#apply();
+  }
+
+  /** Resolves once messages are taken again, if no other reason is left. */
+  resume(reason: PauseReason, prefetch = this.#prefetch): Promise<void> {
+    this.#reasons.delete(reason);
+    this.#prefetch = prefetch;
+    return this.#apply();
+  }
+
+  /** Something of the worker's own failed (its store, its broker): pauses for a while, longer when it goes on. */
+  trouble(now = Date.now()): void {
+    this.#troubles = now - this.#lastTrouble > FORGET_TROUBLE ? 1 : this.#troubles + 1;
+    this.#lastTrouble = now;
+    if (this.#timer !== undefined) return;
+    void this.pause('trouble');
+    const pause = Math.min(FIRST_TROUBLE * 2 ** (this.#troubles - 1), LONGEST_TROUBLE);
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      void this.resume('trouble');
+    }, pause);
+  }
+
+  /** Ends with the consumer paused for good. */
+  async end(): Promise<void> {
+    await this.pause('drain');
+    clearTimeout(this.#timer);
+  }
+
+  #apply(): Promise<void> {
+    this.#settled = this.#settled.then(async () => {
+      const run = this.#reasons.size === 0;
+      const prefetch = this.#prefetch;
+      if (run === this.#running && (!run || prefetch === this.#runningPrefetch)) return;
+      if (this.#running) await this.consumer().cancel();
+      if (run) await this.consumer().resume(prefetch);
+      this.#running = run;
+      this.#runningPrefetch = prefetch;
+    });
+    return this.#settled;
+  }
+}

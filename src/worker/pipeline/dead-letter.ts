@@ -1,0 +1,62 @@
+import { createHash } from 'node:crypto';
+import { HEADERS, readAttempts, writeAttempts } from '../../broker/headers.js';
+import { derivedId } from '../../events/ids.js';
+import { failpoint } from '../../failpoints.js';
+import { publishSurely, type Failure, failureOf, describeAttempt } from '../failure.js';
+import type { Message } from '../message.js';
+import type { Middleware, Station } from '../station.js';
+
+/** What cannot be handled goes to the dead letters, with its history and the code of what was wrong. */
+export const deadLetter: Middleware = (next, station) => async (message) => {
+  try {
+    return await next(message);
+  } catch (error) {
+    const failure = failureOf(error);
+    message.failure = failure;
+    if (failure.disposal !== 'reject') throw error;
+    if (await station.isDone(message)) return 'duplicate';
+    return bury(message, failure, station);
+  }
+};
+
+async function bury(message: Message, failure: Failure, station: Station): Promise<'dead' | 'returned'> {
+  const { name, names, logger, metrics } = station;
+  const { delivery, event } = message;
+  const id = deadLetterId(message, name);
+  const sent = await publishSurely(station, message, {
+    exchange: names.deadLetters,
+    routingKey: name,
+    headers: {
+      [HEADERS.attempts]: writeAttempts([
+        ...readAttempts(delivery.properties.headers),
+        describeAttempt(station, failure, null),
+      ]),
+      [HEADERS.deadLetterId]: id,
+      [HEADERS.errorCode]: failure.code,
+      [HEADERS.errorMessage]: failure.message,
+      [HEADERS.deadAt]: new Date(station.now()).toISOString(),
+      ...(event !== undefined && { [HEADERS.subject]: event.subject }),
+    },
+  });
+  if (!sent) return 'returned';
+  failpoint('worker.dead_confirmed');
+  metrics.deadLettered.labels(name, failure.code).inc();
+  logger.warn(`Dead letter: ${failure.message}`, {
+    code: failure.code,
+    deadLetter: id,
+    event: event?.id ?? delivery.properties.messageId,
+    type: event?.type ?? delivery.properties.type,
+    attempt: message.attempt,
+  });
+  return 'dead';
+}
+
+/** The same for the same message in the same state of its history: a copy made twice, because the process ended
+ *  between the confirm and the ack, is kept once. */
+function deadLetterId({ delivery }: Message, worker: string): string {
+  const { headers, messageId, timestamp } = delivery.properties;
+  const body = messageId === undefined ? createHash('sha256').update(delivery.body).digest('hex') : '';
+  const history = String(headers[HEADERS.attempts] ?? '');
+  const replays = String(headers[HEADERS.replays] ?? '');
+  return derivedId((timestamp ?? 0) * 1000, worker, messageId ?? '', body, history, replays);
+}

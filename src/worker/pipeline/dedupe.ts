@@ -1,0 +1,44 @@
+import { FlotillaError } from '../../errors.js';
+import { failpoint } from '../../failpoints.js';
+import { Emissions, runEffects } from '../effects.js';
+import type { Outcome } from '../message.js';
+import type { Middleware, WorkerStation } from '../station.js';
+
+/**
+ * Handles an event once: looks before, and writes the inbox row after, in the transaction that also holds everything
+ * the handler said. Two deliveries of one event in this process take their turns; between processes the row decides.
+ */
+export const dedupe: Middleware<WorkerStation> = (next, { definition, store, now }) => {
+  const underWay = new Map<string, Promise<unknown>>();
+  return async (message) => {
+    const { event, key } = message;
+    if (event === undefined || key === undefined) throw new FlotillaError('worker.handler_failed', 'not decoded');
+    const name = `${key.source} ${key.id}`;
+    for (let other = underWay.get(name); other !== undefined; other = underWay.get(name)) await other;
+    if (await store.handled(key)) return 'duplicate';
+    const work = next(message).then(async (outcome): Promise<Outcome> => {
+      if (outcome !== 'done') return outcome;
+      failpoint('worker.handled');
+      const { effects } = message;
+      const claimed = await store.transaction(async (tx) => {
+        if (!(await tx.claim(key))) return false;
+        if (effects.length > 0) await runEffects(tx, effects, new Emissions(definition, store.service, event, now));
+        return true;
+      });
+      failpoint('worker.committed');
+      return claimed ? 'done' : 'duplicate';
+    });
+    underWay.set(
+      name,
+      work.then(
+        () => undefined,
+        () => undefined,
+      ),
+    );
+    try {
+      return await work;
+    } finally {
+      underWay.delete(name);
+    }
+  };
+};

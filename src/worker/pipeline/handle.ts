@@ -1,0 +1,29 @@
+import { HEADERS } from '../../broker/headers.js';
+import { FlotillaError } from '../../errors.js';
+import { openContext } from '../context.js';
+import { Emissions } from '../effects.js';
+import type { Handle } from '../message.js';
+import type { WorkerStation } from '../station.js';
+
+/** Innermost: runs the handler of the event's type. What it said is to be stored is left in `message.effects`. */
+export function handle(station: WorkerStation): Handle {
+  const { definition, store, now } = station;
+  return async (message) => {
+    const { event, delivery } = message;
+    const handler = event && definition.handlerOf.get(event.type);
+    if (event === undefined || handler === undefined) throw new FlotillaError('contract.no_handler', definition.name);
+    const key = delivery.properties.headers[HEADERS.key];
+    const context = openContext(station, event, new Emissions(definition, store.service, event, now), {
+      attempt: message.attempt,
+      key: typeof key === 'string' ? key : event.id,
+      signal: message.signal,
+    });
+    try {
+      await handler(event, context.ctx);
+    } finally {
+      context.revoke();
+    }
+    message.effects = context.effects;
+    return 'done';
+  };
+}

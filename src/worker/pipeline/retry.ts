@@ -1,0 +1,49 @@
+import { HEADERS, readAttempts, writeAttempts } from '../../broker/headers.js';
+import { failpoint } from '../../failpoints.js';
+import { PermanentError } from '../../errors.js';
+import { describeAttempt, failureOf, publishSurely } from '../failure.js';
+import type { Middleware } from '../station.js';
+
+/** What failed waits in the broker for its next delay. When the delays are used up, it is for the dead letters. */
+export const retry: Middleware = (next, station) => async (message) => {
+  try {
+    return await next(message);
+  } catch (error) {
+    const failure = failureOf(error);
+    message.failure = failure;
+    if (failure.disposal !== 'retry' || isOurOwn(failure.code)) throw error;
+    const { name, names, logger, retryDelays: delays } = station;
+    if (await station.isDone(message)) return 'duplicate';
+    if (!failure.counted && delays.length === 0) return 'returned';
+    const delay = failure.counted ? delays[message.attempt - 1] : delays[0];
+    if (delay === undefined) {
+      await station.exhausted(message, error);
+      throw new PermanentError(failure.code, failure.message, { cause: error });
+    }
+    const sent = await publishSurely(station, message, {
+      exchange: '',
+      routingKey: names.retry(name, delay),
+      headers: {
+        [HEADERS.attempts]: writeAttempts([
+          ...readAttempts(message.delivery.properties.headers),
+          describeAttempt(station, failure, delay),
+        ]),
+        [HEADERS.attempt]: message.attempt + (failure.counted ? 1 : 0),
+      },
+    });
+    if (!sent) return 'returned';
+    failpoint('worker.retry_confirmed');
+    logger.info(`Tries again in ${delay} ms: ${failure.message}`, {
+      code: failure.code,
+      event: message.event?.id,
+      type: message.event?.type,
+      attempt: message.attempt,
+    });
+    return 'retried';
+  }
+};
+
+/** Trouble with the worker's own store or broker is no fault of the message: it goes back, and the worker pauses. */
+function isOurOwn(code: string): boolean {
+  return code.startsWith('store.') || code.startsWith('broker.');
+}

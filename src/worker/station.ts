@@ -1,0 +1,50 @@
+import type { Publisher } from '../broker/contract.js';
+import type { Names } from '../broker/topology.js';
+import type { Definitions } from '../events/definitions.js';
+import type { EventEnvelope } from '../events/envelope.js';
+import type { Store } from '../store/contract.js';
+import type { Logger } from '../telemetry/logger.js';
+import type { Metrics } from '../telemetry/metrics.js';
+import type { Circuit } from './circuit.js';
+import type { WorkerDefinition } from './definition.js';
+import type { Handle, Message } from './message.js';
+import type { Pauses } from './pauses.js';
+
+/** What a station works with, whoever handles the messages: a worker with a store, or a plain subscription. */
+export interface Station {
+  readonly name: string;
+  readonly definitions: Definitions;
+  /** Whether there is a handler for a type; `ignored` where a wildcard binding brings what is somebody else's. */
+  readonly route: (event: EventEnvelope) => 'handled' | 'ignored' | 'unknown';
+  /** Milliseconds, one for each attempt after the first. */
+  readonly retryDelays: readonly number[];
+  readonly timeout: number;
+  readonly publisher: Publisher;
+  readonly names: Names;
+  readonly pauses: Pauses;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  /** Which of the replicas this is. */
+  readonly instance: string;
+  /** Whether the event has been handled after all. */
+  readonly isDone: (message: Message) => Promise<boolean>;
+  /** What is to be done when an event has used up its attempts. */
+  readonly exhausted: (message: Message, error: unknown) => Promise<void>;
+  /** Messages whose handler has outlived its time. */
+  readonly overdue: Set<Message>;
+  /** Aborts when the process must end now. */
+  readonly signal: AbortSignal;
+}
+
+/** A station of a worker: there are its definition, its store, its circuit breaker and what `setup` gave. */
+export interface WorkerStation extends Station {
+  readonly definition: WorkerDefinition;
+  readonly store: Store;
+  readonly circuit: Circuit;
+  readonly use: unknown;
+}
+
+/** One station of the pipeline: takes what comes after it, gives what it does around it. */
+export type Middleware<S extends Station = Station> = (next: Handle, station: S) => Handle;
