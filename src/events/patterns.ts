@@ -55,9 +55,13 @@ export function isWildcard(pattern: string): boolean {
   return pattern.includes('*') || pattern.includes('#');
 }
 
-/** Sorts the most specific pattern first: plain words before `*` before `#`, word by word. */
+/** Plain words before `*` before `#`. */
+function rank(word: string | undefined): number {
+  return word === undefined ? 2 : word === '#' ? 3 : word === '*' ? 1 : 0;
+}
+
+/** Sorts the more specific pattern first, word by word. */
 export function bySpecificity(a: string, b: string): number {
-  const rank = (word: string | undefined) => (word === undefined ? 2 : word === '#' ? 3 : word === '*' ? 1 : 0);
   const left = a.split('.');
   const right = b.split('.');
   for (let i = 0; i < Math.max(left.length, right.length); i++) {
@@ -65,4 +69,17 @@ export function bySpecificity(a: string, b: string): number {
     if (difference !== 0) return difference;
   }
   return 0;
+}
+
+/** Whether `a` is more specific than `b` in some word and less in another, as `order.*` and `*.created` are: what both
+ *  match belongs to neither. */
+export function isAmbiguous(a: string, b: string): boolean {
+  const left = a.split('.');
+  const right = b.split('.');
+  const signs = new Set<number>();
+  for (let i = 0; i < Math.min(left.length, right.length); i++) {
+    signs.add(Math.sign(rank(left[i]) - rank(right[i])));
+    if (left[i] === '#' || right[i] === '#') break;
+  }
+  return signs.has(1) && signs.has(-1);
 }

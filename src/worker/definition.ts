@@ -3,7 +3,7 @@ import { parseDuration } from '../duration.js';
 import { FlotillaError } from '../errors.js';
 import type { Definitions } from '../events/definitions.js';
 import type { EventEnvelope } from '../events/envelope.js';
-import { bySpecificity, isWildcard, matches } from '../events/patterns.js';
+import { bySpecificity, isAmbiguous, isWildcard, matches } from '../events/patterns.js';
 import type { Migration } from '../store/contract.js';
 import type { Context, DefineWorker, SetupContext, Worker, WorkerOptions } from './types.js';
 
@@ -102,7 +102,7 @@ function check(worker: WorkerDefinition): void {
   }
   for (const type of Object.keys(worker.definitions)) {
     const [first, second] = worker.handlers.filter(({ pattern }) => handles(worker.definitions, pattern, type));
-    if (first && second && bySpecificity(first.pattern, second.pattern) === 0) {
+    if (first && second && isAmbiguous(first.pattern, second.pattern)) {
       throw fail(`${type} is handled by ${first.pattern} and ${second.pattern}, neither more specific`);
     }
   }

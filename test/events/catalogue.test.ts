@@ -1,0 +1,85 @@
+import { expect } from 'chai';
+import { CloudEvent, HTTP, ValidationError } from 'cloudevents';
+import fc from 'fast-check';
+import { z } from 'zod';
+import { baseCatalogue, catalogue, event, FlotillaError, originContext } from 'flotilla';
+import { derivedId, newId } from '../../src/events/ids.js';
+import { bySpecificity, matches } from '../../src/events/patterns.js';
+
+describe('a catalogue', () => {
+  const shop = catalogue(baseCatalogue, { 'basket.filled': event({ 1: z.strictObject({ basketId: z.string() }) }) });
+
+  it('refuses a name that is there already, also one of the parent', () => {
+    const duplicate: Record<string, ReturnType<typeof event>> = { 'basket.filled': event({ 1: z.object({}) }) };
+    expect(() => catalogue(shop, duplicate)).to.throw(FlotillaError).with.property('code', 'contract.duplicate_type');
+  });
+
+  it('refuses names that are no names', () => {
+    for (const name of ['basket', 'Basket.filled', 'a.b.c.d', 'basket.', 'basket filled', '.filled', 'basket.*']) {
+      expect(() => catalogue(baseCatalogue, { [name]: event({ 1: z.object({}) }) }), name)
+        .to.throw(FlotillaError)
+        .with.property('code', 'contract.bad_type_name');
+    }
+  });
+
+  it('refuses a gap in the versions', () => {
+    expect(() => event({ 1: z.object({}), 3: z.object({}) }))
+      .to.throw(FlotillaError)
+      .with.property('code', 'contract.bad_versions');
+  });
+
+  it('makes events that the official CloudEvents SDK accepts', () => {
+    const made = shop.create('basket.filled', { basketId: 'b1' }, originContext({ source: 'core', subject: 'basket/b1' }));
+    const accepted = new CloudEvent({ ...made, sequence: '1' });
+    expect(accepted.validate()).to.equal(true);
+    const parsed = HTTP.toEvent({
+      headers: { 'content-type': 'application/cloudevents+json' },
+      body: JSON.stringify({ ...made, sequence: '1' }),
+    });
+    expect(parsed).to.have.property('id', made.id);
+    expect(() => new CloudEvent({ ...made, dataschema: '/schemas/x' })).to.throw(ValidationError);
+  });
+});
+
+describe('ids', () => {
+  const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-([78])[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+
+  it('sort by the time they were made', () => {
+    fc.assert(
+      fc.property(fc.nat(2 ** 42), fc.integer({ min: 1, max: 10_000 }), (time, later) => {
+        expect(newId(time)).to.match(UUID);
+        expect(newId(time) < newId(time + later)).to.equal(true);
+        expect(derivedId(time, 'a') < derivedId(time + later, 'b')).to.equal(true);
+      }),
+    );
+  });
+
+  it('that are derived are the same for the same parts, and no others', () => {
+    expect(derivedId(5, 'a', 1)).to.equal(derivedId(5, 'a', 1)).and.to.match(UUID);
+    expect(derivedId(5, 'a', 1)).not.to.equal(derivedId(5, 'a', 2));
+    expect(derivedId(5, 'ab', 'c')).not.to.equal(derivedId(5, 'a', 'bc'));
+  });
+});
+
+describe('topic patterns', () => {
+  it('match as AMQP 0-9-1 says', () => {
+    expect(matches('order.*', 'order.created')).to.equal(true);
+    expect(matches('order.*', 'order.a.b')).to.equal(false);
+    expect(matches('order.#', 'order')).to.equal(true);
+    expect(matches('#', 'a.b.c')).to.equal(true);
+    expect(matches('#.c', 'a.b.c')).to.equal(true);
+    expect(matches('*.b.#', 'a.b')).to.equal(true);
+    expect(matches('a.#.c', 'a.c')).to.equal(true);
+    expect(matches('a.b', 'a')).to.equal(false);
+  });
+
+  it('are sorted with the most specific first', () => {
+    expect(['#', 'order.*', 'order.created', 'order.#', '*.created'].sort(bySpecificity)).to.deep.equal([
+      'order.created',
+      'order.*',
+      'order.#',
+      '*.created',
+      '#',
+    ]);
+  });
+});
