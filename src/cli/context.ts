@@ -10,6 +10,10 @@ export interface Context {
   readonly env: NodeJS.ProcessEnv;
   /** The folder of the fleet. */
   readonly cwd: string;
+  /** The file of this command line, for processes that run one of its commands. */
+  readonly program: string;
+  /** The folder of this library. */
+  readonly packageRoot: string;
   /** Aborts at the first SIGINT or SIGTERM, and when the supervisor that started this process has ended. */
   readonly signal: AbortSignal;
   /** Aborts at the second: end at once. */
@@ -23,26 +27,31 @@ export interface Context {
   /** A logger as configured; writes to standard error. */
   logger(fields?: Record<string, string>): Logger;
   /** A line of what the command answers, on standard output. */
-  print(line: string): void;
+  readonly print: (line: string) => void;
   /** A line about what the command does, on standard error. */
-  say(line: string): void;
+  readonly say: (line: string) => void;
 }
 
 export interface ContextOptions {
   env: NodeJS.ProcessEnv;
   cwd: string;
+  program: string;
+  packageRoot: string;
   signals: Signals;
   stdin: { isTTY?: boolean };
   stdout: { write(text: string): unknown };
   stderr: { write(text: string): unknown; isTTY?: boolean };
 }
 
-export function createContext({ env, cwd, signals, stdin, stdout, stderr }: ContextOptions): Context {
+export function createContext(options: ContextOptions): Context {
+  const { env, cwd, program, packageRoot, signals, stdin, stdout, stderr } = options;
   let config: Config | undefined;
   let fleet: Promise<Fleet> | undefined;
   return {
     env,
     cwd,
+    program,
+    packageRoot,
     signal: signals.stop,
     forced: signals.force,
     interactive: stdin.isTTY === true,

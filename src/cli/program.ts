@@ -3,7 +3,7 @@ import type { Context } from './context.js';
 
 /** A file of the command line: adds its commands to the program. Loads nothing else until one of them runs. */
 export interface CommandModule {
-  register(program: Command, context: Context): void;
+  register: (program: Command, context: Context) => void;
 }
 
 export function buildProgram(modules: readonly CommandModule[], context: Context, version: string): Command {

@@ -1,0 +1,121 @@
+import { existsSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { connect } from 'amqplib';
+import Database from 'better-sqlite3';
+import type { Command } from 'commander';
+import { maskedUrl } from '../../config/secrets.js';
+import { messageOf } from '../errors.js';
+import { portProblem } from '../supervisor/ports.js';
+import { findRabbitmqServer } from '../supervisor/rabbitmq-node.js';
+import { brokerAddress } from './broker-address.js';
+import type { Context } from './context.js';
+import { enabledWorkers } from './enabled-workers.js';
+import { CommandFailed } from './failure.js';
+
+interface Finding {
+  ok: boolean;
+  detail: string;
+}
+
+const OLDEST_NODE = [20, 19] as const;
+const ENOUGH_DISK = 500_000_000;
+const REACH_LIMIT = 5000;
+
+const examinations: Readonly<Record<string, (context: Context) => Promise<Finding>>> = {
+  node: examineNode,
+  sqlite: examineAddon,
+  configuration: examineConfiguration,
+  fleet: examineFleet,
+  rabbitmq: examineRabbit,
+  broker: examineBroker,
+  ports: examinePorts,
+  disk: examineDisk,
+};
+
+export function register(program: Command, context: Context): void {
+  program
+    .command('doctor')
+    .description('look whether this machine has what a fleet needs; exit code 1 if something is wrong')
+    .option('--json', 'for programs')
+    .action((flags: { json?: boolean }) => runDoctor(flags, context));
+}
+
+async function runDoctor({ json = false }: { json?: boolean }, context: Context): Promise<void> {
+  const items: (Finding & { name: string })[] = [];
+  for (const [name, examine] of Object.entries(examinations)) {
+    const finding = await examine(context).catch((error: unknown): Finding => ({ ok: false, detail: messageOf(error) }));
+    items.push({ name, ...finding });
+    if (!json) context.print(`${finding.ok ? 'ok  ' : 'FAIL'} ${name.padEnd(14)} ${finding.detail}`);
+  }
+  if (json) context.print(JSON.stringify({ items, total: items.length }, null, 2));
+  if (items.some(({ ok }) => !ok)) throw new CommandFailed('something is wrong');
+}
+
+async function examineNode(): Promise<Finding> {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  const ok = major > OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor >= OLDEST_NODE[1]);
+  return { ok, detail: `${process.versions.node}${ok ? '' : `; at least ${OLDEST_NODE.join('.')} is needed`}` };
+}
+
+async function examineAddon(): Promise<Finding> {
+  const database = new Database(':memory:');
+  try {
+    const row = database.prepare<[], { version: string }>('SELECT sqlite_version() AS version').get();
+    return { ok: row !== undefined, detail: `better-sqlite3 loads, SQLite ${row?.version ?? 'says nothing'}` };
+  } finally {
+    database.close();
+  }
+}
+
+async function examineConfiguration({ config }: Context): Promise<Finding> {
+  return { ok: true, detail: `valid; data in ${config.dataDir}` };
+}
+
+async function examineFleet(context: Context): Promise<Finding> {
+  const names = enabledWorkers(await context.fleet(), context.config).map(({ name }) => name);
+  return { ok: true, detail: `${names.length} workers: ${names.join(', ')}` };
+}
+
+async function examineRabbit({ env, config }: Context): Promise<Finding> {
+  const server = findRabbitmqServer(env.PATH);
+  if (server !== undefined) return { ok: true, detail: `a private node can be run from ${server}` };
+  if (config.amqpUrl !== undefined) return { ok: true, detail: 'not installed, and not needed: AMQP_URL is set' };
+  return { ok: false, detail: 'not installed, and AMQP_URL is not set; `up` tries Docker, then to install it' };
+}
+
+async function examineBroker(context: Context): Promise<Finding> {
+  const { amqpUrl, from } = await brokerAddress(context);
+  const where = `${maskedUrl(amqpUrl)} (${from})`;
+  try {
+    const connection = await connect(amqpUrl, { timeout: REACH_LIMIT });
+    await connection.close();
+    return { ok: true, detail: `${where} answers` };
+  } catch (error) {
+    if (from === 'default') return { ok: true, detail: 'none runs here; `up` starts one' };
+    return { ok: false, detail: `${where} cannot be reached: ${messageOf(error) || 'refused'}` };
+  }
+}
+
+async function examinePorts(context: Context): Promise<Finding> {
+  const { config } = context;
+  const running = (await brokerAddress(context)).from === 'the fleet that runs here';
+  if (running) return { ok: true, detail: 'in use by the fleet that runs here' };
+  const wanted = { PORT: config.port, SANDBOX_PORT: config.sandboxPort, SANDBOX_SMTP_PORT: config.sandboxSmtpPort };
+  const problems: string[] = [];
+  for (const [variable, port] of Object.entries(wanted)) {
+    const problem = await portProblem(config.host, port);
+    if (problem !== undefined) problems.push(`${variable}: ${problem}`);
+  }
+  const free = Object.values(wanted).join(', ');
+  return problems.length === 0 ? { ok: true, detail: `${free} are free` } : { ok: false, detail: problems.join('; ') };
+}
+
+async function examineDisk({ config, cwd }: Context): Promise<Finding> {
+  let folder = resolve(cwd, config.dataDir);
+  while (!existsSync(folder)) folder = dirname(folder);
+  const { bavail, bsize } = await statfs(folder);
+  const free = bavail * bsize;
+  const detail = `${(free / 1e9).toFixed(1)} GB free for ${config.dataDir}`;
+  return { ok: free >= ENOUGH_DISK, detail: free >= ENOUGH_DISK ? detail : `${detail}; at least 0.5 GB is needed` };
+}

@@ -1,0 +1,43 @@
+import type { Config } from '../../config/load.js';
+import { FlotillaError } from '../errors.js';
+import { workersOf, type Fleet } from '../fleet.js';
+import type { Worker } from '../worker/types.js';
+
+type Choice = Pick<Config, 'fulfilment' | 'workers' | 'retryDelays' | 'breakerHalfOpenAfter'>;
+
+/** The workers that run under this configuration, with what it says in place of their own delays. Throws
+ *  `config.invalid` for a worker or a way of fulfilment that the fleet doesn't have. */
+export function enabledWorkers(fleet: Fleet, config: Choice): Worker[] {
+  const variants = Object.keys(fleet.variants ?? {});
+  if (variants.length > 0 && !variants.includes(config.fulfilment)) {
+    throw new FlotillaError('config.invalid', `FULFILMENT must be one of ${variants.join(', ')}`);
+  }
+  const workers = workersOf(fleet, config.fulfilment);
+  for (const name of config.workers ?? []) findWorker(workers, name, 'WORKERS');
+  return workers
+    .filter(({ name }) => config.workers?.includes(name) ?? true)
+    .map((worker) => configured(worker, config));
+}
+
+/** The worker of that name. Throws `config.invalid`, saying who asked and which there are. */
+export function findWorker(workers: readonly Worker[], name: string, asker: string): Worker {
+  const worker = workers.find((candidate) => candidate.name === name);
+  if (worker !== undefined) return worker;
+  const known = workers.map((candidate) => candidate.name).join(', ');
+  throw new FlotillaError('config.invalid', `${asker}: there is no worker ${JSON.stringify(name)}, only ${known}`);
+}
+
+function configured(worker: Worker, { retryDelays, breakerHalfOpenAfter }: Choice): Worker {
+  if (retryDelays === undefined && breakerHalfOpenAfter === undefined) return worker;
+  const { definition } = worker;
+  const halfOpenAfter = breakerHalfOpenAfter ?? definition.breaker.halfOpenAfter;
+  const maxHalfOpenAfter = Math.max(halfOpenAfter, definition.breaker.maxHalfOpenAfter);
+  return {
+    name: worker.name,
+    definition: {
+      ...definition,
+      retryDelays: retryDelays ?? definition.retryDelays,
+      breaker: { ...definition.breaker, halfOpenAfter, maxHalfOpenAfter },
+    },
+  };
+}

@@ -1,0 +1,66 @@
+import { join } from 'node:path';
+import { InvalidArgumentError, type Command } from 'commander';
+import { managementOf } from '../../config/load.js';
+import { up } from '../supervisor/up.js';
+import type { Context } from './context.js';
+import { enabledWorkers } from './enabled-workers.js';
+import { UsageError } from './failure.js';
+
+interface UpFlags {
+  scale: Record<string, number>;
+  with?: string;
+}
+
+export function register(program: Command, context: Context): void {
+  program
+    .command('up')
+    .description('run the whole fleet on this machine: broker, sandbox, keeper, workers, API')
+    .option('--scale <worker=count>', 'how many processes run a worker, such as payment=3,email=2', parseScale, {})
+    .option('--with <parts>', 'more of the platform, such as sensors,trading')
+    .action((flags: UpFlags) => runUp(flags, context));
+}
+
+async function runUp(flags: UpFlags, context: Context): Promise<void> {
+  if (flags.with !== undefined) {
+    throw new UsageError(`--with ${flags.with}: these parts of the platform do not exist yet; leave --with out`);
+  }
+  const { config, env, cwd, signal, forced, packageRoot } = context;
+  const fleet = await context.fleet();
+  const { amqpUrl, managementUrl } = config;
+  await up({
+    cwd,
+    dataDir: config.dataDir,
+    workers: enabledWorkers(fleet, config).map(({ name }) => name),
+    hasApi: fleet.api !== undefined,
+    hasSandbox: fleet.sandbox !== undefined,
+    scale: flags.scale,
+    host: config.host,
+    ports: { api: config.port, sandbox: config.sandboxPort, smtp: config.sandboxSmtpPort },
+    amqp: amqpUrl === undefined ? undefined : { amqpUrl, managementUrl: managementUrl ?? managementOf(amqpUrl) },
+    drainTimeout: config.drainTimeout,
+    env,
+    program: context.program,
+    installer: join(packageRoot, 'scripts', 'install-rabbitmq.mjs'),
+    logger: context.logger({ service: 'supervisor' }),
+    print: context.print,
+    say: context.say,
+    signal,
+    forced,
+  });
+}
+
+/** At most this many processes of one worker: more is a slip of the finger. */
+const MOST = 64;
+
+/** `payment=3,email=2`; may be given several times. */
+function parseScale(text: string, before: Record<string, number>): Record<string, number> {
+  const scale = { ...before };
+  for (const part of text.split(',')) {
+    const [, worker, count] = /^([a-z][a-z0-9-]*)=(\d{1,3})$/.exec(part.trim()) ?? [];
+    if (worker === undefined || Number(count) > MOST) {
+      throw new InvalidArgumentError(`It is <worker>=<count>, the count from 0 to ${MOST}.`);
+    }
+    scale[worker] = Number(count);
+  }
+  return scale;
+}

@@ -1,0 +1,147 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
+import { FlotillaError } from '../errors.js';
+import type { Logger } from '../telemetry/logger.js';
+import { startOf } from './process-identity.js';
+
+/** What a process says to its supervisor once it does its work. */
+const readiness = z.object({ type: z.literal('ready'), url: z.string().optional() });
+
+/** Tells the supervisor that started this process, if one did, that it is ready. */
+export function announceReady(message: { url?: string } = {}): void {
+  process.send?.({ type: 'ready', ...message });
+}
+
+export interface ChildSpec {
+  name: string;
+  /** The program to fork, and what follows it on its command line. */
+  program: string;
+  args: readonly string[];
+  env: NodeJS.ProcessEnv;
+}
+
+export interface ChildOptions {
+  logger: Logger;
+  /** Called whenever pid, url or readiness change. */
+  onChange: () => void;
+  /** Called when the process ends saying that it was used wrongly (exit code 2): another start would not help. */
+  onFatal: (error: Error) => void;
+  /** Milliseconds until a process that ended is started again; doubles with each end, up to `longest`, and begins
+   *  anew for a process that ran for `longest`. */
+  backoff?: { first: number; longest: number };
+}
+
+/** Exit code of a process whose configuration is wrong. */
+const WRONG_USE = 2;
+
+/** Keeps one process running: starts it again when it ends, until it is stopped. */
+export class SupervisedProcess {
+  readonly name: string;
+  #child: ChildProcess | undefined;
+  #startedAt = '';
+  #url: string | undefined;
+  #ready = false;
+  #starts = 0;
+  readonly #stopping = new AbortController();
+  #running: Promise<void> | undefined;
+
+  constructor(
+    private readonly spec: ChildSpec,
+    private readonly options: ChildOptions,
+  ) {
+    this.name = spec.name;
+  }
+
+  get ready(): boolean {
+    return this.#ready;
+  }
+
+  /** How often it was started. */
+  get starts(): number {
+    return this.#starts;
+  }
+
+  /** Which process it is right now; undefined between two starts. */
+  get state(): { name: string; pid: number; startedAt: string; url?: string } | undefined {
+    const pid = this.#child?.pid;
+    if (pid === undefined) return undefined;
+    return { name: this.name, pid, startedAt: this.#startedAt, ...(this.#url !== undefined && { url: this.#url }) };
+  }
+
+  start(): void {
+    this.#running ??= this.#keepRunning();
+  }
+
+  /** Ends it with SIGTERM, and with SIGKILL when it takes longer than `limit` milliseconds or `force` aborts. Resolves
+   *  when it has ended; it is not started again. */
+  async stop(limit: number, force?: AbortSignal): Promise<void> {
+    this.#stopping.abort();
+    this.#child?.kill('SIGTERM');
+    const done = new AbortController();
+    const impatient = sleep(limit, undefined, { signal: anyOf(done.signal, force) }).catch(() => undefined);
+    const ended = (this.#running ?? Promise.resolve()).then(() => done.abort());
+    await Promise.race([ended, impatient]);
+    if (!done.signal.aborted) {
+      this.options.logger.warn('a process did not end in time and was killed', { process: this.name });
+      this.#child?.kill('SIGKILL');
+    }
+    await ended;
+  }
+
+  async #keepRunning(): Promise<void> {
+    const { first, longest } = this.options.backoff ?? { first: 500, longest: 30_000 };
+    const { logger } = this.options;
+    let delay = first;
+    while (!this.#stopping.signal.aborted) {
+      const began = Date.now();
+      const how = await this.#runOnce();
+      if (this.#stopping.signal.aborted) return;
+      if (how.code === WRONG_USE) {
+        this.options.onFatal(new FlotillaError('config.invalid', `${this.name} could not start; it says why above`));
+        return;
+      }
+      if (Date.now() - began >= longest) delay = first;
+      logger.warn('a process has ended and is started again', { process: this.name, ...how, in: `${delay} ms` });
+      await sleep(delay, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
+      delay = Math.min(delay * 2, longest);
+    }
+  }
+
+  async #runOnce(): Promise<{ code?: number; signal?: string; error?: string }> {
+    const { program, args, env } = this.spec;
+    this.#starts += 1;
+    // A failpoint is for the first start: it would end every one that follows, too.
+    const effective = this.#starts === 1 ? env : { ...env, FLOTILLA_FAILPOINT: '' };
+    const child = fork(program, [...args], {
+      env: effective,
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      // A group of its own: Ctrl-C is for the supervisor, which ends its processes in order.
+      detached: process.platform !== 'win32',
+    });
+    const ended = new Promise<{ code?: number; signal?: string; error?: string }>((resolve) => {
+      child.once('error', (error) => resolve({ error: error.message }));
+      child.once('exit', (code, signal) => resolve({ ...(code !== null && { code }), ...(signal !== null && { signal }) }));
+    });
+    child.on('message', (message) => {
+      const parsed = readiness.safeParse(message);
+      if (!parsed.success) return;
+      this.#ready = true;
+      this.#url = parsed.data.url;
+      this.options.onChange();
+    });
+    this.#child = child;
+    this.#startedAt = (child.pid === undefined ? undefined : await startOf(child.pid)) ?? '';
+    this.options.onChange();
+    const how = await ended;
+    this.#child = undefined;
+    this.#ready = false;
+    this.#url = undefined;
+    this.options.onChange();
+    return how;
+  }
+}
+
+function anyOf(first: AbortSignal, second: AbortSignal | undefined): AbortSignal {
+  return second === undefined ? first : AbortSignal.any([first, second]);
+}

@@ -1,0 +1,38 @@
+import { existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+
+/** Held until released, or until this process ends in whatever way: the lock is the operating system's, so a kill -9
+ *  leaves nothing behind that could be mistaken for a running process. */
+export interface DataLock {
+  release(): void;
+}
+
+/** What is locked: `supervisor` by the one `up` of a data directory, `use` by every process that has files open in it. */
+type Purpose = 'supervisor' | 'use';
+
+const WAIT = 500;
+
+/** The files that hold the locks; `reset` leaves them alone, and knows by them that a directory is Flotilla's. */
+export const LOCK_FILES: Readonly<Record<Purpose, string>> = { supervisor: '.supervisor', use: '.in-use' };
+
+/** Locks a data directory, which is made if need be; undefined when another process has it. `shared` locks go together,
+ *  but not with an exclusive one. SQLite does the locking: it works the same on every system. */
+export function lockData(dataDir: string, purpose: Purpose, kind: 'exclusive' | 'shared'): DataLock | undefined {
+  mkdirSync(dataDir, { recursive: true });
+  const database = new Database(join(dataDir, LOCK_FILES[purpose]), { timeout: WAIT });
+  try {
+    database.pragma('journal_mode = MEMORY');
+    database.exec(kind === 'exclusive' ? 'BEGIN EXCLUSIVE' : 'BEGIN; SELECT count(*) FROM sqlite_master');
+    return { release: () => database.close() };
+  } catch (error) {
+    database.close();
+    if (error instanceof Database.SqliteError && error.code.startsWith('SQLITE_BUSY')) return undefined;
+    throw error;
+  }
+}
+
+/** Whether this directory has been a data directory of Flotilla's. */
+export function isDataDir(dataDir: string): boolean {
+  return Object.values(LOCK_FILES).some((file) => existsSync(join(dataDir, file)));
+}

@@ -1,0 +1,60 @@
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+
+const processState = z.object({
+  /** `payment`, or `payment-2` for the second of several. */
+  name: z.string(),
+  pid: z.number(),
+  /** Together with the pid says which process it is: pids come again. */
+  startedAt: z.string(),
+  /** Where it serves its health, or its API, once it is ready. */
+  url: z.string().optional(),
+});
+
+const state = z.object({
+  pid: z.number(),
+  startedAt: z.string(),
+  amqpUrl: z.string(),
+  managementUrl: z.string(),
+  processes: z.array(processState),
+});
+
+/** What `up` has running in a data directory. */
+export type FleetState = z.infer<typeof state>;
+export type ProcessState = z.infer<typeof processState>;
+
+const fileOf = (dataDir: string) => join(dataDir, 'fleet.json');
+
+/** What the latest `up` of this directory wrote down, which may have ended since; undefined where there was none. */
+export async function readFleetState(dataDir: string): Promise<FleetState | undefined> {
+  let text: string;
+  try {
+    text = await readFile(fileOf(dataDir), 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+  const result = state.safeParse(parse(text));
+  return result.success ? result.data : undefined;
+}
+
+/** Replaces it as a whole; only its owner may read it, because broker URLs carry passwords. */
+export async function writeFleetState(dataDir: string, value: FleetState): Promise<void> {
+  await mkdir(dataDir, { recursive: true });
+  const next = `${fileOf(dataDir)}.next`;
+  await writeFile(next, JSON.stringify(value, null, 2), { mode: 0o600 });
+  await rename(next, fileOf(dataDir));
+}
+
+export async function removeFleetState(dataDir: string): Promise<void> {
+  await rm(fileOf(dataDir), { force: true });
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,39 @@
+import { FlotillaError } from '../errors.js';
+
+/** Processes of one stage are independent; stages end in this order, and the broker after them. */
+export type Stage = 'api' | 'workers' | 'keeper' | 'sandbox';
+export const STAGES: readonly Stage[] = ['api', 'workers', 'keeper', 'sandbox'];
+
+export interface PlannedProcess {
+  stage: Stage;
+  /** `payment`; `payment-2` for the second of several. */
+  name: string;
+  /** What follows the program on its command line. */
+  args: readonly string[];
+}
+
+export interface PlanOptions {
+  workers: readonly string[];
+  hasApi: boolean;
+  hasSandbox: boolean;
+  /** How many processes run a worker; 1 where nothing is said. */
+  scale: Readonly<Record<string, number>>;
+}
+
+/** The processes of a fleet on one machine. Throws `config.invalid` for a scale of a worker that isn't there. */
+export function planProcesses({ workers, hasApi, hasSandbox, scale }: PlanOptions): PlannedProcess[] {
+  for (const name of Object.keys(scale)) {
+    if (workers.includes(name)) continue;
+    throw new FlotillaError('config.invalid', `--scale ${name}: no such worker is enabled (${workers.join(', ')})`);
+  }
+  return [
+    ...(hasSandbox ? [{ stage: 'sandbox', name: 'sandbox', args: ['sandbox'] } as const] : []),
+    { stage: 'keeper', name: 'keeper', args: ['keeper'] },
+    ...workers.flatMap((worker) =>
+      Array.from({ length: scale[worker] ?? 1 }, (_, index): PlannedProcess => {
+        return { stage: 'workers', name: index === 0 ? worker : `${worker}-${index + 1}`, args: ['worker', worker] };
+      }),
+    ),
+    ...(hasApi ? [{ stage: 'api', name: 'api', args: ['api'] } as const] : []),
+  ];
+}

@@ -1,0 +1,39 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+
+const execute = promisify(execFile);
+const POLL = 50;
+
+/** When a process was started, as the system tells it: the same pid with another start is another process.
+ *  Undefined when there is no such process. */
+export async function startOf(pid: number): Promise<string | undefined> {
+  try {
+    if (existsSync('/proc/self/stat')) {
+      const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+      // After the command, which may contain anything, in brackets: state is field 3, start time field 22.
+      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+      return fields[0] === 'Z' ? undefined : fields[19];
+    }
+    const { stdout } = await execute('ps', ['-p', String(pid), '-o', 'lstart=']);
+    return stdout.trim() === '' ? undefined : stdout.trim();
+  } catch {
+    return undefined;
+  }
+}
+
+export async function isRunning(process: { pid: number; startedAt: string }): Promise<boolean> {
+  return (await startOf(process.pid)) === process.startedAt;
+}
+
+/** Resolves true once the process has ended, false when it still runs after `limit` milliseconds. */
+export async function hasEnded(process: { pid: number; startedAt: string }, limit: number): Promise<boolean> {
+  const until = Date.now() + limit;
+  while (await isRunning(process)) {
+    if (Date.now() >= until) return false;
+    await sleep(POLL);
+  }
+  return true;
+}

@@ -1,0 +1,187 @@
+import { resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { FlotillaError, messageOf } from '../errors.js';
+import type { Logger } from '../telemetry/logger.js';
+import { banner } from './banner.js';
+import { SupervisedProcess } from './child-process.js';
+import { chooseBroker, type ChosenBroker } from './choose-broker.js';
+import { lockData } from './data-lock.js';
+import { readFleetState, removeFleetState, writeFleetState } from './fleet-state.js';
+import { endLeftovers } from './leftovers.js';
+import { planProcesses, STAGES } from './plan.js';
+import { requireFreePort } from './ports.js';
+import { startOf } from './process-identity.js';
+
+export interface UpOptions {
+  cwd: string;
+  dataDir: string;
+  /** The workers that are enabled. */
+  workers: readonly string[];
+  hasApi: boolean;
+  hasSandbox: boolean;
+  /** How many processes run a worker. */
+  scale: Readonly<Record<string, number>>;
+  host: string;
+  ports: { api: number; sandbox: number; smtp: number };
+  amqp: { amqpUrl: string; managementUrl: string } | undefined;
+  /** Milliseconds. */
+  drainTimeout: number;
+  env: NodeJS.ProcessEnv;
+  /** The command line, forked for each process. */
+  program: string;
+  /** Installs RabbitMQ, or says how. */
+  installer: string;
+  logger: Logger;
+  print: (text: string) => void;
+  say: (line: string) => void;
+  signal: AbortSignal;
+  forced: AbortSignal;
+}
+
+/** What is added to the drain before a process is killed: it has to close what it holds, too. */
+const CLOSING = 5000;
+const REMIND_EVERY = 15_000;
+
+/** Runs a whole fleet on this machine: broker, sandbox, keeper, workers, API. Starts again what ends by itself.
+ *  Resolves when `signal` has aborted and everything has ended in order. Throws `config.invalid` when another
+ *  supervisor runs in this data directory, when a port is taken, or when a process cannot start as configured. */
+export async function up(options: UpOptions): Promise<void> {
+  const dataDir = resolve(options.cwd, options.dataDir);
+  const lock = lockData(dataDir, 'supervisor', 'exclusive');
+  if (lock === undefined) {
+    const other = (await readFleetState(dataDir))?.pid;
+    const who = other === undefined ? '' : ` (process ${other})`;
+    throw new FlotillaError('config.invalid', `a fleet is running in ${dataDir} already${who}; set DATA_DIR for a second`);
+  }
+  try {
+    const plan = planProcesses(options);
+    const left = await endLeftovers(await readFleetState(dataDir), options.drainTimeout);
+    if (left.length > 0) options.say(`Ended what an earlier run had left: ${left.join(', ')}`);
+    await requirePorts(options);
+    const broker = await chooseBroker({ ...options, given: options.amqp, dataDir });
+    try {
+      await runFleet(options, dataDir, broker, plan);
+    } finally {
+      await (options.forced.aborted ? broker.kill() : broker.stop());
+    }
+    await removeFleetState(dataDir);
+  } finally {
+    lock.release();
+  }
+}
+
+async function requirePorts({ host, hasApi, hasSandbox, ports }: UpOptions): Promise<void> {
+  if (hasApi) await requireFreePort('PORT', host, ports.api);
+  if (hasSandbox) {
+    await requireFreePort('SANDBOX_PORT', host, ports.sandbox);
+    await requireFreePort('SANDBOX_SMTP_PORT', host, ports.smtp);
+  }
+}
+
+async function runFleet(
+  options: UpOptions,
+  dataDir: string,
+  broker: ChosenBroker,
+  plan: ReturnType<typeof planProcesses>,
+): Promise<void> {
+  const { logger, signal, say } = options;
+  const fatal = new AbortController();
+  const env: NodeJS.ProcessEnv = {
+    LOG_LEVEL: 'warn',
+    ...options.env,
+    AMQP_URL: broker.amqpUrl,
+    AMQP_MANAGEMENT_URL: broker.managementUrl,
+    HEALTH_PORT: '0',
+  };
+  const record = stateWriter(dataDir, broker, logger, () => processes.map(({ process }) => process));
+  const processes = plan.map(({ stage, name, args }) => ({
+    stage,
+    process: new SupervisedProcess(
+      { name, program: options.program, args, env },
+      { logger, onChange: () => record.write(), onFatal: (error) => fatal.abort(error) },
+    ),
+  }));
+  say(`Starting ${processes.length} processes …`);
+  for (const { process } of processes) process.start();
+  const ending = AbortSignal.any([signal, fatal.signal]);
+  if (await allReady(processes, ending, say)) options.print(`\n${banner({ ...bannerOf(options, dataDir, broker) })}\n`);
+  await aborted(ending);
+  say('Stopping: what was begun is finished first; Ctrl-C again ends at once …');
+  for (const stage of STAGES) {
+    const limit = options.drainTimeout + CLOSING;
+    const members = processes.filter((member) => member.stage === stage);
+    await Promise.all(members.map(({ process }) => process.stop(limit, options.forced)));
+  }
+  await record.settled();
+  if (fatal.signal.aborted) throw fatal.signal.reason;
+}
+
+function bannerOf(options: UpOptions, dataDir: string, broker: ChosenBroker): Parameters<typeof banner>[0] {
+  const { cwd, host, ports, workers, scale, hasApi, hasSandbox } = options;
+  const origin = (port: number) => `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+  return {
+    dataDir,
+    cwd,
+    apiUrl: hasApi ? origin(ports.api) : undefined,
+    sandboxUrl: hasSandbox ? origin(ports.sandbox) : undefined,
+    managementUrl: broker.managementUrl,
+    broker: broker.kind,
+    workers,
+    scale,
+  };
+}
+
+/** True once every process is ready; false when `ending` aborts before. */
+async function allReady(
+  processes: readonly { process: SupervisedProcess }[],
+  ending: AbortSignal,
+  say: (line: string) => void,
+): Promise<boolean> {
+  let remindAt = Date.now() + REMIND_EVERY;
+  while (!ending.aborted) {
+    const waiting = processes.filter(({ process }) => !process.ready);
+    if (waiting.length === 0) return true;
+    if (Date.now() >= remindAt) {
+      say(`Waiting for ${waiting.map(({ process }) => process.name).join(', ')} …`);
+      remindAt = Date.now() + REMIND_EVERY;
+    }
+    await sleep(50, undefined, { signal: ending }).catch(() => undefined);
+  }
+  return false;
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+}
+
+/** Writes down what runs, one write after the other, the latest state at the end. */
+function stateWriter(
+  dataDir: string,
+  broker: ChosenBroker,
+  logger: Logger,
+  processes: () => readonly SupervisedProcess[],
+) {
+  let last = Promise.resolve();
+  let waiting = false;
+  const write = async () => {
+    waiting = false;
+    await writeFleetState(dataDir, {
+      pid: process.pid,
+      startedAt: (await startOf(process.pid)) ?? '',
+      amqpUrl: broker.amqpUrl,
+      managementUrl: broker.managementUrl,
+      processes: processes().flatMap(({ state }) => (state === undefined ? [] : [state])),
+    });
+  };
+  return {
+    write: () => {
+      if (waiting) return;
+      waiting = true;
+      last = last.then(write).catch((error: unknown) => {
+        logger.warn('what runs could not be written down', { error: messageOf(error) });
+      });
+    },
+    settled: () => last,
+  };
+}

@@ -1,0 +1,93 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { FlotillaError } from '../errors.js';
+import type { Metrics } from './metrics.js';
+
+export interface CheckResult {
+  ok: boolean;
+  /** What is the matter, or how things are; no secrets. */
+  detail?: string;
+}
+
+export interface HealthServerOptions {
+  /** Beyond loopback give a token. */
+  host: string;
+  /** 0: any that is free. */
+  port: number;
+  metrics: Metrics;
+  /** Ready means that all of these are ok. Called for each request; must be quick and not throw. */
+  checks: Readonly<Record<string, () => CheckResult>>;
+  /** Asked for as a bearer token by whatever shows more than one word. */
+  token?: string;
+}
+
+export interface HealthServer {
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/** Serves `/livez` (200 while this process turns its event loop), `/readyz` (200 when every check is ok, otherwise 503,
+ *  with the checks as JSON) and `/metrics` (Prometheus). Resolves when it listens. Throws `config.invalid`, naming
+ *  HEALTH_PORT, when the port is taken. */
+export async function startHealthServer(options: HealthServerOptions): Promise<HealthServer> {
+  const { host, port } = options;
+  const server = createServer((request, response) => {
+    answer(request, response, options).catch((error: unknown) => {
+      response.destroy(error instanceof Error ? error : undefined);
+    });
+  });
+  server.headersTimeout = 5000;
+  server.requestTimeout = 10_000;
+  server.maxConnections = 100;
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => reject(listenFailure(error, host, port)));
+    server.listen(port, host, resolve);
+  });
+  const address = server.address();
+  const actual = typeof address === 'object' && address !== null ? address.port : port;
+  return {
+    url: `http://${host.includes(':') ? `[${host}]` : host}:${actual}`,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+async function answer(request: IncomingMessage, response: ServerResponse, options: HealthServerOptions): Promise<void> {
+  const send = (status: number, type: string, body: string) => {
+    response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' });
+    response.end(request.method === 'HEAD' ? undefined : body);
+  };
+  if (request.method !== 'GET' && request.method !== 'HEAD') return send(405, 'text/plain', 'method not allowed\n');
+  const path = request.url?.split('?')[0];
+  if (path === '/livez') return send(200, 'text/plain', 'ok\n');
+  if (path === '/readyz') {
+    const checks = Object.fromEntries(Object.entries(options.checks).map(([name, check]) => [name, check()]));
+    const ready = Object.values(checks).every(({ ok }) => ok);
+    const status = ready ? 'ready' : 'not ready';
+    const shown = isAllowed(request, options.token) ? { status, checks } : { status };
+    return send(ready ? 200 : 503, 'application/json', `${JSON.stringify(shown)}\n`);
+  }
+  if (path === '/metrics') {
+    if (!isAllowed(request, options.token)) return send(401, 'text/plain', 'a bearer token is needed\n');
+    const { registry } = options.metrics;
+    return send(200, registry.contentType, await registry.metrics());
+  }
+  send(404, 'text/plain', 'not found\n');
+}
+
+/** Compares digests, so that the time it takes says nothing about the token. */
+function isAllowed(request: IncomingMessage, token: string | undefined): boolean {
+  if (token === undefined) return true;
+  const digest = (text: string) => createHash('sha256').update(text).digest();
+  return timingSafeEqual(digest(request.headers.authorization ?? ''), digest(`Bearer ${token}`));
+}
+
+function listenFailure(error: NodeJS.ErrnoException, host: string, port: number): Error {
+  if (error.code === 'EADDRINUSE') {
+    return new FlotillaError('config.invalid', `HEALTH_PORT: port ${port} of ${host} is taken; set another, or 0 for any`);
+  }
+  return new FlotillaError('config.invalid', `HEALTH_PORT: cannot listen on ${host}:${port} (${error.code ?? error.message})`);
+}
