@@ -1,0 +1,93 @@
+import { FlotillaError } from '../errors.js';
+import { parseEnvelope, upcast } from '../events/decode.js';
+import type { Definitions } from '../events/definitions.js';
+import type { KeptDeadLetter } from './dead-letter.js';
+
+/** What can be changed of an event. */
+export interface EventDraft {
+  type: string;
+  subject: string;
+  data: unknown;
+}
+
+/** The draft that an edit begins with: the event as it is, brought to the latest version of its type where it fits
+ *  its own. Where the message is no event, what the dead letter knows of it. */
+export function draftOf(letter: KeptDeadLetter, definitions: Definitions): EventDraft {
+  const event = attempt(() => parseEnvelope(letter.body, letter.properties.contentType));
+  const draft: EventDraft = {
+    type: event?.type ?? letter.type ?? '',
+    subject: event?.subject ?? letter.subject ?? `dead-letter/${letter.id}`,
+    data: event?.data ?? {},
+  };
+  const upcasted = event && attempt(() => upcast(definitions, event));
+  return structuredClone(upcasted === undefined ? draft : { ...draft, data: upcasted.data });
+}
+
+/** A draft from a file: a whole event, or only its data. */
+export function draftFrom(content: unknown, draft: EventDraft): EventDraft {
+  if (!isObject(content) || !('specversion' in content)) return { ...draft, data: content };
+  const { type, subject, data } = content;
+  return {
+    type: typeof type === 'string' ? type : draft.type,
+    subject: typeof subject === 'string' ? subject : draft.subject,
+    data,
+  };
+}
+
+/** Applies `path=value` to a draft: `data.amount=5`, `data.items.0.quantity=1`, `type=…`, `subject=…`. The value is
+ *  JSON, or else text. Throws `dead_letter.refused` for a path that leads nowhere. */
+export function assign(draft: EventDraft, assignment: string): void {
+  const [, path = '', text = ''] = /^([^=]+)=(.*)$/s.exec(assignment) ?? [];
+  const keys = path.trim().split('.');
+  const fail = () =>
+    new FlotillaError(
+      'dead_letter.refused',
+      `${JSON.stringify(assignment)} is not type=…, subject=… or data.<field>=…`,
+    );
+  const [first = '', ...rest] = keys;
+  if (first === 'type' || first === 'subject') {
+    if (rest.length > 0) throw fail();
+    draft[first] = text;
+    return;
+  }
+  if (first !== 'data' || keys.some((key) => key === '' || key === '__proto__')) throw fail();
+  const value = attempt(() => JSON.parse(text) as unknown) ?? (text === 'null' ? null : text);
+  const root: Record<string, unknown> = { data: draft.data };
+  let holder = root;
+  for (const [index, key] of keys.slice(0, -1).entries()) {
+    if (!Object.hasOwn(holder, key)) holder[key] = /^\d+$/.test(keys[index + 1] ?? '') ? [] : {};
+    const next = holder[key];
+    if (!isObject(next)) throw fail();
+    holder = next;
+  }
+  holder[keys.at(-1) ?? ''] = value;
+  draft.data = root['data'];
+}
+
+/** Removes a field: `data.note`. Throws `dead_letter.refused` where there is none. */
+export function unset(draft: EventDraft, path: string): void {
+  const keys = path.split('.');
+  let holder: unknown = draft;
+  for (const key of keys.slice(0, -1))
+    holder = isObject(holder) && Object.hasOwn(holder, key) ? holder[key] : undefined;
+  const last = keys.at(-1) ?? '';
+  if (keys[0] !== 'data' || keys.length < 2 || !isObject(holder) || !Object.hasOwn(holder, last)) {
+    throw new FlotillaError('dead_letter.refused', `there is no ${JSON.stringify(path)} to remove`);
+  }
+  if (Array.isArray(holder)) holder.splice(Number(last), 1);
+  else delete holder[last];
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}
+
+/** What `read` gives; undefined where the content is not of that kind. */
+function attempt<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof FlotillaError || error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,84 @@
+import { FlotillaError } from '../errors.js';
+import { newId } from '../events/ids.js';
+import type { Store } from '../store/contract.js';
+import { announce } from './announce.js';
+import { audit } from './audit.js';
+import { findDeadLetter } from './queries.js';
+import { selectDeadLetters, type Selection } from './selection.js';
+
+/** How long a discard can be undone. */
+export const UNDO_LIMIT = 7 * 86_400_000;
+
+export interface DiscardOptions {
+  selection: Selection;
+  who: string;
+  /** Must say something. */
+  reason: string;
+  limit?: number | undefined;
+  signal: AbortSignal;
+  onResult?: (done: number, total: number) => void;
+}
+
+/** Marks dead letters as not to be replayed, and says so in an event each; gives how many. What is settled already is
+ *  left as it is. Nothing is deleted. Throws `dead_letter.refused` without a reason. */
+export async function discardDeadLetters(
+  { store, now }: { store: Store; now: () => number },
+  { selection, who, reason, limit, signal, onResult }: DiscardOptions,
+): Promise<number> {
+  if (reason.trim() === '') throw new FlotillaError('dead_letter.refused', 'a discard needs a reason');
+  const ids = await selectDeadLetters(store, selection, { states: ['dead', 'replaying'], now: now(), limit });
+  let discarded = 0;
+  for (const [index, id] of ids.entries()) {
+    if (signal.aborted) break;
+    if (await discardOne(store, id, { who, reason: reason.trim(), time: now() })) discarded += 1;
+    onResult?.(index + 1, ids.length);
+  }
+  return discarded;
+}
+
+async function discardOne(
+  store: Store,
+  id: string,
+  { who, reason, time }: { who: string; reason: string; time: number },
+): Promise<boolean> {
+  const letter = await findDeadLetter(store, id);
+  const at = new Date(time).toISOString();
+  const auditId = newId(time);
+  return store.transaction(async (tx) => {
+    const rows = await tx.sql`
+      UPDATE dead_letters SET state = 'discarded', settled_at = ${at}, settled_by = ${who}, reason = ${reason}
+      WHERE id = ${id} AND state IN ('dead', 'replaying') RETURNING id`;
+    if (rows.length === 0) return false;
+    await audit(tx.sql, { id: auditId, deadLetterId: id, at, who, action: 'discarded', detail: reason });
+    const occasion = { source: store.service, now: time, occasion: auditId };
+    await announce(tx, occasion, letter, { type: 'message.discarded', reason });
+    return true;
+  });
+}
+
+/** Makes a discarded dead letter a dead one again, within 7 days, and says so as when it died. Throws
+ *  `dead_letter.not_found`, or `dead_letter.refused` when it isn't discarded or was too long ago. */
+export async function undoDiscard(
+  { store, now }: { store: Store; now: () => number },
+  { id, who }: { id: string; who: string },
+): Promise<void> {
+  const letter = await findDeadLetter(store, id);
+  const time = now();
+  const at = new Date(time).toISOString();
+  if (letter.state !== 'discarded' || letter.settledAt === null) {
+    throw new FlotillaError('dead_letter.refused', `${letter.id} is ${letter.state}, not discarded`);
+  }
+  if (time - Date.parse(letter.settledAt) > UNDO_LIMIT) {
+    throw new FlotillaError('dead_letter.refused', `${letter.id} was discarded more than 7 days ago`);
+  }
+  const auditId = newId(time);
+  await store.transaction(async (tx) => {
+    const rows = await tx.sql`
+      UPDATE dead_letters SET state = 'dead', settled_at = NULL, settled_by = NULL, reason = NULL
+      WHERE id = ${letter.id} AND state = 'discarded' RETURNING id`;
+    if (rows.length === 0) return;
+    await audit(tx.sql, { id: auditId, deadLetterId: letter.id, at, who, action: 'restored', detail: '' });
+    const occasion = { source: store.service, now: time, occasion: auditId };
+    await announce(tx, occasion, letter, { type: 'message.dead_lettered' });
+  });
+}

@@ -1,0 +1,65 @@
+import type { Broker } from '../broker/contract.js';
+import type { Names } from '../broker/topology.js';
+import { FlotillaError } from '../errors.js';
+import { decodeEvent } from '../events/decode.js';
+import type { Definitions } from '../events/definitions.js';
+import type { InboxKey } from '../store/contract.js';
+import type { KeptDeadLetter } from './dead-letter.js';
+
+/** What can be asked before a dead letter is sent again. */
+export interface Examiner {
+  broker: Pick<Broker, 'queueDepth'>;
+  names: Names;
+  definitions: Definitions;
+  /** Whether the worker's own store says that it has handled this; undefined where that store is out of reach. */
+  handled?: ((key: InboxKey) => Promise<boolean | undefined>) | undefined;
+  /** Whether what the command is about has come to its end, so that nobody expects the command any more. */
+  isClosed?: ((subject: string) => Promise<boolean>) | undefined;
+}
+
+export interface Examination {
+  /** Why it should not be sent; undefined: nothing speaks against it. */
+  refusal: { code: string; message: string; forcible: boolean } | undefined;
+  /** What is good to know. */
+  note: string | undefined;
+}
+
+/** Looks whether sending the dead letter again can lead to anything: its state, the route, the schema, the inbox, and
+ *  for a command whether it is still wanted. Changes nothing. */
+export async function examine(letter: KeptDeadLetter, examiner: Examiner): Promise<Examination> {
+  const refuse = (error: FlotillaError, forcible: boolean): Examination => ({
+    refusal: { code: error.code, message: error.message, forcible },
+    note: undefined,
+  });
+  const { worker, state, source, eventId } = letter;
+  if (state === 'replayed' || state === 'discarded') {
+    return refuse(new FlotillaError('dead_letter.settled', `${letter.id} is ${state}`), false);
+  }
+  const queue = examiner.names.queue(worker);
+  if ((await examiner.broker.queueDepth(queue)) === undefined) {
+    return refuse(new FlotillaError('dead_letter.refused', `there is no queue ${queue}; apply the topology`), false);
+  }
+  const problem = letter.replacement === null ? schemaProblem(letter, examiner.definitions) : undefined;
+  if (problem !== undefined) return refuse(problem, true);
+  if (letter.kind === 'command' && letter.subject !== null && (await examiner.isClosed?.(letter.subject)) === true) {
+    return refuse(new FlotillaError('dead_letter.closed', letter.subject), true);
+  }
+  const known =
+    letter.replacement === null && source !== null && eventId !== null
+      ? await examiner.handled?.({ consumer: worker, source, id: eventId })
+      : undefined;
+  return {
+    refusal: undefined,
+    note: known === true ? 'the worker has handled it already, and will only ack it' : undefined,
+  };
+}
+
+function schemaProblem({ body, properties }: KeptDeadLetter, definitions: Definitions): FlotillaError | undefined {
+  try {
+    decodeEvent(definitions, body, properties.contentType);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof FlotillaError)) throw error;
+    return new FlotillaError('dead_letter.refused', `it would only fail again: ${error.message} (${error.code})`);
+  }
+}

@@ -1,0 +1,52 @@
+import type { Migration, Store } from '../store/contract.js';
+
+const migrations: readonly Migration[] = [
+  {
+    name: '1-dead-letters',
+    sql: `
+      CREATE TABLE dead_letters (
+        id TEXT NOT NULL PRIMARY KEY,
+        worker TEXT NOT NULL,
+        event_id TEXT,
+        source TEXT,
+        type TEXT,
+        kind TEXT,
+        subject TEXT,
+        correlation_id TEXT,
+        code TEXT NOT NULL,
+        message TEXT NOT NULL,
+        body BLOB NOT NULL,
+        properties TEXT NOT NULL,
+        attempts TEXT NOT NULL,
+        attempt_count INTEGER NOT NULL,
+        replays INTEGER NOT NULL,
+        search TEXT NOT NULL,
+        dead_at TEXT NOT NULL,
+        kept_at TEXT NOT NULL,
+        state TEXT NOT NULL,
+        settled_at TEXT,
+        settled_by TEXT,
+        reason TEXT,
+        replacement_id TEXT,
+        replacement_body TEXT,
+        replacement_key TEXT
+      );
+      CREATE INDEX dead_letters_by_state ON dead_letters (state, dead_at);
+      CREATE INDEX dead_letters_by_cause ON dead_letters (worker, code, type);
+      CREATE TABLE dead_letter_audit (
+        id TEXT NOT NULL PRIMARY KEY,
+        dead_letter_id TEXT NOT NULL,
+        at TEXT NOT NULL,
+        who TEXT NOT NULL,
+        action TEXT NOT NULL,
+        detail TEXT NOT NULL
+      );
+      CREATE INDEX dead_letter_audit_by_letter ON dead_letter_audit (dead_letter_id, id);
+    `,
+  },
+];
+
+/** Makes the tables of dead letters in `store`. Idempotent; to be awaited before anything else of this room. */
+export async function migrateDeadLetters(store: Store): Promise<void> {
+  await store.migrate('dead-letters', migrations);
+}

@@ -1,0 +1,142 @@
+import { FlotillaError } from '../errors.js';
+import type { Store } from '../store/contract.js';
+import type { DeadLetterState, DeadLetterSummary, KeptDeadLetter } from './dead-letter.js';
+import { keptOf, summaryOf, type KeptRow, type SummaryRow } from './rows.js';
+
+/** Which dead letters are meant; all that are named must hold. */
+export interface DeadLetterFilter {
+  worker?: string;
+  /** The id, or its beginning. */
+  id?: string;
+  /** `*` stands for any text: `contract.*`. */
+  code?: string;
+  /** `*` stands for any text. */
+  type?: string;
+  subject?: string;
+  /** RFC 3339: died at or after. */
+  since?: string;
+  /** RFC 3339: died before. */
+  until?: string;
+  /** Found in the ids, the subject, the error message or the body, whatever the case. */
+  text?: string;
+  /** @default all */
+  states?: readonly DeadLetterState[];
+}
+
+export interface DeadLetterPage {
+  limit?: number;
+  offset?: number;
+  /** @default 'newest' */
+  first?: 'newest' | 'oldest';
+}
+
+/** How many of one kind there are. */
+export interface DeadLetterGroup {
+  worker: string;
+  code: string;
+  type: string | null;
+  count: number;
+  /** RFC 3339: when the first and the last of them died. */
+  first: string;
+  last: string;
+}
+
+/** The dead letters that match, and how many there are in all. */
+export async function listDeadLetters(
+  store: Store,
+  filter: DeadLetterFilter = {},
+  page: DeadLetterPage = {},
+): Promise<{ items: DeadLetterSummary[]; total: number }> {
+  const [items, groups] = await Promise.all([pageOf(store, filter, page), groupDeadLetters(store, filter)]);
+  return { items, total: groups.reduce((sum, { count }) => sum + count, 0) };
+}
+
+/** One page of those that match. */
+export async function pageOf(
+  store: Store,
+  filter: DeadLetterFilter,
+  { limit = 50, offset = 0, first = 'newest' }: DeadLetterPage,
+): Promise<DeadLetterSummary[]> {
+  const { id, worker, code, type, subject, since, until, text, states } = parameters(filter);
+  const oldestFirst = first === 'oldest' ? 1 : 0;
+  const rows = await store.query<SummaryRow>`
+    SELECT id, worker, event_id, source, type, kind, subject, correlation_id, code, message, attempt_count, replays,
+      dead_at, kept_at, state, settled_at, settled_by, reason, replacement_id
+    FROM dead_letters
+    WHERE (CAST(${id} AS TEXT) IS NULL OR id LIKE ${id} ESCAPE '!')
+      AND (CAST(${worker} AS TEXT) IS NULL OR worker = ${worker})
+      AND (CAST(${code} AS TEXT) IS NULL OR code LIKE ${code} ESCAPE '!')
+      AND (CAST(${type} AS TEXT) IS NULL OR type LIKE ${type} ESCAPE '!')
+      AND (CAST(${subject} AS TEXT) IS NULL OR subject = ${subject})
+      AND (CAST(${since} AS TEXT) IS NULL OR dead_at >= ${since})
+      AND (CAST(${until} AS TEXT) IS NULL OR dead_at < ${until})
+      AND (CAST(${text} AS TEXT) IS NULL OR search LIKE ${text} ESCAPE '!')
+      AND (CAST(${states} AS TEXT) IS NULL OR ${states} LIKE '%,' || state || ',%')
+    ORDER BY CASE WHEN ${oldestFirst} = 1 THEN dead_at END, dead_at DESC, id
+    LIMIT ${limit} OFFSET ${offset}`;
+  return rows.map(summaryOf);
+}
+
+/** The dead letters that match, counted by worker, code and type; the most numerous first. */
+export async function groupDeadLetters(store: Store, filter: DeadLetterFilter = {}): Promise<DeadLetterGroup[]> {
+  const { id, worker, code, type, subject, since, until, text, states } = parameters(filter);
+  const rows = await store.query<DeadLetterGroup>`
+    SELECT worker, code, type, COUNT(*) AS count, MIN(dead_at) AS first, MAX(dead_at) AS last
+    FROM dead_letters
+    WHERE (CAST(${id} AS TEXT) IS NULL OR id LIKE ${id} ESCAPE '!')
+      AND (CAST(${worker} AS TEXT) IS NULL OR worker = ${worker})
+      AND (CAST(${code} AS TEXT) IS NULL OR code LIKE ${code} ESCAPE '!')
+      AND (CAST(${type} AS TEXT) IS NULL OR type LIKE ${type} ESCAPE '!')
+      AND (CAST(${subject} AS TEXT) IS NULL OR subject = ${subject})
+      AND (CAST(${since} AS TEXT) IS NULL OR dead_at >= ${since})
+      AND (CAST(${until} AS TEXT) IS NULL OR dead_at < ${until})
+      AND (CAST(${text} AS TEXT) IS NULL OR search LIKE ${text} ESCAPE '!')
+      AND (CAST(${states} AS TEXT) IS NULL OR ${states} LIKE '%,' || state || ',%')
+    GROUP BY worker, code, type
+    ORDER BY COUNT(*) DESC, worker, code, type`;
+  return rows.map((row) => ({ ...row, count: Number(row.count) }));
+}
+
+/** The dead letter with this id, or the only one whose id begins so. Throws `dead_letter.not_found`. */
+export async function findDeadLetter(store: Store, id: string): Promise<KeptDeadLetter> {
+  const rows = await store.query<KeptRow>`
+    SELECT * FROM dead_letters WHERE id LIKE ${`${escaped(id.toLowerCase())}%`} ESCAPE '!' ORDER BY id LIMIT 2`;
+  const [row, another] = rows;
+  if (row === undefined || id === '') throw new FlotillaError('dead_letter.not_found', JSON.stringify(id));
+  if (another !== undefined && row.id !== id) {
+    throw new FlotillaError('dead_letter.not_found', `several begin with ${JSON.stringify(id)}; give more of it`);
+  }
+  return keptOf(row);
+}
+
+/** How many are dead and unsettled, by worker. */
+export async function countDead(store: Store): Promise<Map<string, number>> {
+  const groups = await groupDeadLetters(store, { states: ['dead', 'replaying'] });
+  const counts = new Map<string, number>();
+  for (const { worker, count } of groups) counts.set(worker, (counts.get(worker) ?? 0) + count);
+  return counts;
+}
+
+function parameters(filter: DeadLetterFilter) {
+  const pattern = (text: string | undefined) => (text === undefined ? null : escaped(text).replaceAll('*', '%'));
+  return {
+    id: filter.id === undefined ? null : `${escaped(filter.id.toLowerCase())}%`,
+    worker: filter.worker ?? null,
+    code: pattern(filter.code),
+    type: pattern(filter.type),
+    subject: filter.subject ?? null,
+    since: utc(filter.since),
+    until: utc(filter.until),
+    text: filter.text === undefined ? null : `%${escaped(filter.text.toLowerCase())}%`,
+    states: filter.states === undefined ? null : `,${filter.states.join(',')},`,
+  };
+}
+
+/** Times are compared as text, which takes one way of writing them. */
+function utc(time: string | undefined): string | null {
+  return time === undefined ? null : new Date(time).toISOString();
+}
+
+function escaped(text: string): string {
+  return text.replace(/[!%_]/g, '!$&');
+}

@@ -1,0 +1,119 @@
+import { createHash } from 'node:crypto';
+import { cut, HEADERS, readAttempts, readReplays, textHeader } from '../broker/headers.js';
+import type { Delivery, Fields, FieldValue } from '../broker/contract.js';
+import { FlotillaError } from '../errors.js';
+import { parseEnvelope } from '../events/decode.js';
+import { kindOf, type Definitions } from '../events/definitions.js';
+import type { EventEnvelope } from '../events/envelope.js';
+import { derivedId } from '../events/ids.js';
+import type { DeadLetter } from './dead-letter.js';
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i;
+
+type Source = Pick<Delivery, 'body' | 'properties'>;
+
+/** A message of `<worker>.dead` as a dead letter. Never throws: whatever lies in that queue can be kept. What the
+ *  worker gave up says so in its headers; what the broker gave up gets the code `broker.<reason>` and an id that
+ *  follows from the message and the time of its death. `now` (milliseconds) stands in for a time nobody wrote down. */
+export function readDeadLetter(delivery: Source, worker: string, definitions: Definitions, now: number): DeadLetter {
+  const { body, properties } = delivery;
+  const { headers } = properties;
+  const about = describe(delivery, definitions);
+  const givenId = textHeader(headers, HEADERS.deadLetterId);
+  const givenCode = textHeader(headers, HEADERS.errorCode);
+  const common = { worker, ...about, attempts: readAttempts(headers), replays: readReplays(headers), body, properties };
+  if (givenId !== undefined && UUID.test(givenId) && givenCode !== undefined) {
+    return {
+      ...common,
+      id: givenId.toLowerCase(),
+      code: line(givenCode, 100),
+      message: line(textHeader(headers, HEADERS.errorMessage) ?? '', 1000),
+      deadAt: new Date(parseTime(textHeader(headers, HEADERS.deadAt)) ?? now).toISOString(),
+    };
+  }
+  const death = lastDeath(headers);
+  return {
+    ...common,
+    id: derivedId(
+      death.time ?? 0,
+      'dead-letter',
+      worker,
+      properties.messageId ?? createHash('sha256').update(body).digest('hex'),
+      death.time ?? 0,
+    ),
+    code: `broker.${death.reason}`,
+    message: REASONS[death.reason] ?? `The broker dead-lettered it: ${death.reason}`,
+    deadAt: new Date(death.time ?? now).toISOString(),
+  };
+}
+
+/** Why a broker dead-letters, in words. */
+const REASONS: Record<string, string> = {
+  delivery_limit: 'The broker delivered it more often than the queue allows, and never got an answer',
+  rejected: 'A consumer rejected it',
+  expired: 'It waited in the queue for longer than it was good for',
+  maxlen: 'The queue was full',
+  unknown: 'It was put among the dead letters by hand',
+};
+
+type About = Pick<DeadLetter, 'eventId' | 'source' | 'type' | 'kind' | 'subject' | 'correlationId'>;
+
+/** From the event where the body is one; otherwise from what the properties say. */
+function describe({ body, properties }: Source, definitions: Definitions): About {
+  const event = eventIn(body, properties.contentType);
+  const type = event?.type ?? bounded(properties.type, 255);
+  return {
+    eventId: event?.id ?? bounded(properties.messageId, 256),
+    source: event?.source ?? bounded(properties.appId, 256),
+    type,
+    kind: type === null ? null : (kindOf(definitions, type) ?? null),
+    subject: event?.subject ?? bounded(textHeader(properties.headers, HEADERS.subject), 512),
+    correlationId: event?.correlationid ?? bounded(properties.correlationId, 256),
+  };
+}
+
+function eventIn(body: Uint8Array, contentType: string | undefined): EventEnvelope | undefined {
+  try {
+    return parseEnvelope(body, contentType);
+  } catch (error) {
+    if (error instanceof FlotillaError) return undefined;
+    throw error;
+  }
+}
+
+/** The latest entry of x-death, which RabbitMQ puts first. Its time is in seconds. */
+function lastDeath(headers: Fields): { reason: string; time?: number } {
+  const deaths = headers['x-death'];
+  const [death] = Array.isArray(deaths) ? deaths : [];
+  if (!isTable(death)) return { reason: 'unknown' };
+  const { reason, time } = death;
+  const seconds = isTable(time) ? time['value'] : time;
+  return {
+    reason: typeof reason === 'string' && /^[a-z_-]{1,40}$/.test(reason) ? reason.replaceAll('-', '_') : 'unknown',
+    ...(typeof seconds === 'number' && isTime(seconds * 1000) && { time: seconds * 1000 }),
+  };
+}
+
+function isTable(value: FieldValue | undefined): value is { [key: string]: FieldValue } {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function parseTime(text: string | undefined): number | undefined {
+  const time = text === undefined ? NaN : Date.parse(text);
+  return isTime(time) ? time : undefined;
+}
+
+/** From 1970 to the end of what an ISO date writes with four digits. */
+function isTime(milliseconds: number): boolean {
+  return milliseconds >= 0 && milliseconds < 253_402_300_800_000;
+}
+
+function bounded(text: string | undefined, length: number): string | null {
+  return text === undefined || text === '' || text.length > length ? null : text;
+}
+
+/** One line that every engine stores: no control characters. */
+function line(text: string, length: number): string {
+  // eslint-disable-next-line no-control-regex
+  return cut(text.replace(/[\u0000-\u001f\u007f]+/g, ' '), length);
+}
