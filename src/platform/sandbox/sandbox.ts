@@ -48,7 +48,9 @@ export interface Sandbox {
 export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const { host = '127.0.0.1', port, smtpPort, dataDir, logger, chargeDelay = 0, signal } = options;
   signal?.throwIfAborted();
-  const failed = (error: unknown) => logger.error('The sandbox failed', { error });
+  const failed = (error: unknown) => {
+    logger.error('The sandbox failed', { error: error instanceof Error ? error.stack : String(error) });
+  };
   const closing = new AbortController();
   const db = openDatabase(dataDir);
   const mailbox = createMailbox(db);

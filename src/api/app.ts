@@ -1,0 +1,123 @@
+import express, { type Express, type RequestHandler } from 'express';
+import helmet from 'helmet';
+import { FlotillaError, messageOf } from '../errors.js';
+import type { Store } from '../store/contract.js';
+import type { Logger } from '../telemetry/logger.js';
+import type { Metrics } from '../telemetry/metrics.js';
+import { accessLog } from './access-log.js';
+import { authorize } from './authorize.js';
+import { healthRoutes, metricsRoute, type Checks } from './health.js';
+import { Idempotency, idempotencyMigrations } from './idempotency.js';
+import { openApi, type ApiInfo } from './openapi.js';
+import { problem } from './problems.js';
+import { beginStory } from './request-story.js';
+import type { Route } from './route.js';
+import { answerFailures } from './send.js';
+import { serveRoute, type ApiLimits } from './serve-route.js';
+
+export interface ApiOptions {
+  /** The caller closes it, after the server. */
+  store: Store;
+  routes: readonly Route[];
+  logger: Logger;
+  metrics: Metrics;
+  /** Without it everybody may do everything: for loopback only. */
+  token?: string;
+  /** @default 256 KiB and 15 s */
+  limits?: Partial<ApiLimits>;
+  /** While it lags, writes are refused with 503 and Retry-After. */
+  relay?: { lagging(): boolean };
+  /** What must hold for `/readyz`. */
+  checks?: Checks;
+  info?: ApiInfo;
+  /** Milliseconds since the epoch. */
+  clock?: () => number;
+}
+
+/** How long a reply is remembered under its Idempotency-Key, and how often older ones are looked for; milliseconds. */
+const REMEMBERED = 24 * 3_600_000;
+const PURGE_EVERY = 10 * 60_000;
+
+/** Paths of the API's own. */
+const OWN = new Set(['/livez', '/readyz', '/metrics', '/openapi.json']);
+
+/** Makes the HTTP side of a fleet. Several processes may serve the same store. Resolves when the store has its table;
+ *  listens to nothing (see `serveApi`). Throws `fleet.invalid` when two routes are the same. */
+export async function createApi(options: ApiOptions): Promise<Express> {
+  const { store, routes, logger, metrics, token, checks = {}, clock = Date.now } = options;
+  checkRoutes(routes);
+  await store.migrate('api', idempotencyMigrations);
+  const idempotency = new Idempotency(store, clock);
+  const services = {
+    store,
+    idempotency,
+    logger,
+    clock,
+    limits: { bodyBytes: 256 * 1024, requestTimeout: 15_000, ...options.limits },
+    lagging: () => options.relay?.lagging() ?? false,
+  };
+  const document = openApi(routes, options.info ?? { title: store.service, version: '1' }, {
+    token: token !== undefined,
+  });
+
+  const app = express();
+  app.disable('x-powered-by');
+  app.enable('case sensitive routing');
+  app.use(beginStory, accessLog(logger, metrics), helmet());
+  app.use(healthRoutes(checks, logger));
+  if (token !== undefined) app.use(authorize(token));
+  app.use(metricsRoute(metrics));
+  app.get('/openapi.json', (_req, res) => {
+    res.json(document);
+  });
+  app.use(purgeNowAndThen(idempotency, clock, logger));
+  for (const route of routes) app[route.method](route.path, ...serveRoute(route, services));
+  for (const [path, allowed] of methodsByPath(routes)) app.all(path, refuseMethod(allowed));
+  app.use(() => {
+    throw problem('request.no_route');
+  });
+  app.use(answerFailures(logger));
+  return app;
+}
+
+function checkRoutes(routes: readonly Route[]): void {
+  const seen = new Set<string>();
+  for (const { method, path } of routes) {
+    const name = `${method.toUpperCase()} ${path}`;
+    if (seen.has(name) || OWN.has(path)) throw new FlotillaError('fleet.invalid', `the route ${name} is there already`);
+    seen.add(name);
+  }
+}
+
+/** Forgets old replies on the occasion of a request, so that nothing runs when nothing happens. The request does not
+ *  wait for it. */
+function purgeNowAndThen(idempotency: Idempotency, clock: () => number, logger: Logger): RequestHandler {
+  let next = clock();
+  return (_req, _res, proceed) => {
+    const now = clock();
+    if (now >= next) {
+      next = now + PURGE_EVERY;
+      idempotency.purge(now - REMEMBERED).then(
+        (purged) => logger.debug('old replies forgotten', { purged }),
+        (error: unknown) => logger.warn('old replies not forgotten; tried again later', { error: messageOf(error) }),
+      );
+    }
+    proceed();
+  };
+}
+
+function methodsByPath(routes: readonly Route[]): Map<string, string> {
+  const methods = new Map<string, string[]>([...OWN].map((path) => [path, ['GET', 'HEAD']]));
+  for (const { method, path } of routes) {
+    const names = method === 'get' ? ['GET', 'HEAD'] : [method.toUpperCase()];
+    methods.set(path, [...(methods.get(path) ?? []), ...names]);
+  }
+  return new Map([...methods].map(([path, names]) => [path, [...names, 'OPTIONS'].join(', ')]));
+}
+
+function refuseMethod(allowed: string): RequestHandler {
+  return (req, res) => {
+    if (req.method !== 'OPTIONS') throw problem('request.method_not_allowed', { headers: { Allow: allowed } });
+    res.status(204).set('Allow', allowed).end();
+  };
+}

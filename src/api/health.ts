@@ -1,0 +1,57 @@
+import { Router } from 'express';
+import { messageOf } from '../errors.js';
+import type { Logger } from '../telemetry/logger.js';
+import type { Metrics } from '../telemetry/metrics.js';
+
+export interface CheckResult {
+  ok: boolean;
+  /** Shown to whoever asks, without a token. */
+  detail?: string;
+}
+
+/** What must hold for the process to be ready, by name. A check that throws or takes longer than 2 s does not hold. */
+export type Checks = Readonly<Record<string, () => CheckResult | Promise<CheckResult>>>;
+
+const CHECK_LIMIT = 2000;
+
+/** `/livez`: the process answers. `/readyz`: all checks hold, else 503; which do and which don't. */
+export function healthRoutes(checks: Checks, logger: Logger): Router {
+  const routes = Router();
+  routes.get('/livez', (_req, res) => {
+    res.json({ status: 'ok' });
+  });
+  routes.get('/readyz', async (_req, res) => {
+    const results = await Promise.all(
+      Object.entries(checks).map(async ([name, check]) => [name, await limited(name, check, logger)] as const),
+    );
+    const ready = results.every(([, { ok }]) => ok);
+    res.status(ready ? 200 : 503).json({ status: ready ? 'ready' : 'not_ready', checks: Object.fromEntries(results) });
+  });
+  return routes;
+}
+
+/** `/metrics` in the format of Prometheus. */
+export function metricsRoute({ registry }: Pick<Metrics, 'registry'>): Router {
+  const routes = Router();
+  routes.get('/metrics', async (_req, res) => {
+    res.type(registry.contentType).send(await registry.metrics());
+  });
+  return routes;
+}
+
+async function limited(name: string, check: Checks[string], logger: Logger): Promise<CheckResult> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<CheckResult>((resolve) => {
+    timer = setTimeout(() => {
+      resolve({ ok: false, detail: 'no answer in time' });
+    }, CHECK_LIMIT);
+  });
+  try {
+    return await Promise.race([check(), late]);
+  } catch (error) {
+    logger.warn('check failed', { check: name, error: messageOf(error) });
+    return { ok: false, detail: 'failed' };
+  } finally {
+    clearTimeout(timer);
+  }
+}

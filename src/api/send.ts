@@ -1,0 +1,54 @@
+import type { ErrorRequestHandler, Request, Response } from 'express';
+import { messageOf } from '../errors.js';
+import type { Logger } from '../telemetry/logger.js';
+import type { SerializedReply } from './idempotency.js';
+import { ProblemError, problemOf } from './problems.js';
+import { storyOf } from './request-story.js';
+
+/** Sends what a route replied; nothing where an answer is out already or the caller is gone. */
+export function sendReply(res: Response, { status, headers, body, replayed }: SerializedReply): void {
+  if (res.headersSent || res.destroyed) return;
+  res.status(status).set(headers);
+  if (replayed) res.set('Idempotency-Replayed', 'true');
+  if (body === undefined) res.end();
+  else res.type('application/json').send(body);
+}
+
+/** Sends a problem as RFC 9457 has it, with `code`, the correlation id and, where fields are wrong, `errors`. */
+export function sendProblem(req: Request, res: Response, problem: ProblemError): void {
+  if (res.headersSent || res.destroyed) return;
+  const { status, code, title, detail, errors, headers } = problem;
+  if (status === 503) res.set('Retry-After', '1');
+  res.status(status).set(headers).type('application/problem+json');
+  res.send(
+    JSON.stringify({
+      type: `urn:flotilla:problem:${code}`,
+      title,
+      status,
+      ...(detail !== undefined && { detail }),
+      code,
+      instance: req.path.slice(0, 500),
+      correlationId: storyOf(res).correlationId,
+      ...(errors !== undefined && { errors }),
+    }),
+  );
+}
+
+/** The end of every failed request: what is the service's fault is logged whole and told by its code alone. */
+export function answerFailures(logger: Logger): ErrorRequestHandler {
+  return (error: unknown, req, res, _next) => {
+    const problem = problemOf(error);
+    // a ProblemError was meant; the access log has it
+    if (problem.status >= 500 && !(error instanceof ProblemError)) {
+      const { correlationId, route } = storyOf(res);
+      logger.log(problem.status === 500 ? 'error' : 'warn', 'request failed', {
+        code: problem.code,
+        route,
+        correlationId,
+        error: messageOf(error),
+        ...(error instanceof Error && { stack: error.stack }),
+      });
+    }
+    sendProblem(req, res, problem);
+  };
+}

@@ -1,0 +1,143 @@
+import express, { type Request, type RequestHandler, type Response } from 'express';
+import { createHash } from 'node:crypto';
+import { PermanentError } from '../errors.js';
+import { originContext } from '../events/create.js';
+import type { Store } from '../store/contract.js';
+import type { Logger } from '../telemetry/logger.js';
+import type { Commit, Idempotency, RequestIdentity, SerializedReply } from './idempotency.js';
+import { problem, refusal } from './problems.js';
+import { storyOf } from './request-story.js';
+import type { Reply, Route, WriteRequest } from './route.js';
+import { sendReply } from './send.js';
+import { validate } from './validation.js';
+
+export interface RouteServices {
+  store: Store;
+  idempotency: Idempotency;
+  logger: Logger;
+  clock: () => number;
+  limits: ApiLimits;
+  /** Whether more is stored than the relay can hand over. */
+  lagging: () => boolean;
+}
+
+export interface ApiLimits {
+  /** The largest body, in bytes, after decompression. */
+  bodyBytes: number;
+  /** How long a route may take, in milliseconds. */
+  requestTimeout: number;
+}
+
+const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
+const JSON_TYPES = ['application/json', 'application/*+json'];
+const LAG_RETRY_AFTER = '5';
+
+/** The stations of a request to this route, in order. */
+export function serveRoute(route: Route, services: RouteServices): RequestHandler[] {
+  const named: RequestHandler = (_req, res, next) => {
+    storyOf(res).route = route.path;
+    next();
+  };
+  const answered: RequestHandler = async (req, res) => {
+    sendReply(res, await answer(route, services, req, res));
+  };
+  if (route.method === 'get') return [named, answered];
+  const refuseWhileLagging: RequestHandler = (_req, _res, next) => {
+    if (services.lagging()) throw problem('relay.lagging', { headers: { 'Retry-After': LAG_RETRY_AFTER } });
+    next();
+  };
+  const body = route.body === undefined ? [] : readJson(services.limits.bodyBytes);
+  return [named, refuseWhileLagging, ...body, answered];
+}
+
+function readJson(limit: number): RequestHandler[] {
+  const requireJson: RequestHandler = (req, _res, next) => {
+    // `false` is "there is a body, and it is something else"; null is "there is no body", which the schema judges
+    if (req.headers['content-length'] !== '0' && req.is(JSON_TYPES) === false) {
+      throw problem('request.unsupported_media_type');
+    }
+    next();
+  };
+  const parse = express.json({
+    limit,
+    strict: false,
+    type: JSON_TYPES,
+    verify: (req, res, bytes) => {
+      if (req.headers['idempotency-key'] === undefined) return;
+      storyOf(res).bodyHash = createHash('sha256').update(bytes).digest('hex');
+    },
+  });
+  return [requireJson, parse];
+}
+
+/** Runs the route. When the time is over the caller is told so and the signal aborts; the handler is left to settle,
+ *  and until then holds its Idempotency-Key. */
+async function answer(
+  route: Route,
+  { store, idempotency, logger, clock, limits }: RouteServices,
+  req: Request,
+  res: Response,
+): Promise<SerializedReply> {
+  const { correlationId, traceparent } = storyOf(res);
+  const inputs = validate(route, { params: req.params, query: req.query, body: req.body as unknown });
+  const identity = route.method === 'get' ? undefined : identityOf(req, res);
+  const over = new AbortController();
+  res.once('close', () => {
+    over.abort();
+  });
+  const request = (commit: Commit): WriteRequest<unknown, unknown, unknown> => ({
+    ...inputs,
+    store,
+    correlationId,
+    traceparent,
+    idempotencyKey: identity?.key,
+    signal: over.signal,
+    logger,
+    origin: (subject) =>
+      originContext({
+        source: store.service,
+        subject,
+        now: clock(),
+        correlationId,
+        ...(traceparent !== undefined && { traceparent }),
+      }),
+    commit,
+  });
+  const work = idempotency.answer(identity, async (commit) => {
+    over.signal.throwIfAborted(); // it may have waited for its key longer than anybody waits for it
+    return withRefusals(route, () => route.handler(request(commit)));
+  });
+  return withTimeLimit(work, limits.requestTimeout, over);
+}
+
+async function withRefusals(route: Route, run: () => Promise<Reply>): Promise<Reply> {
+  try {
+    return await run();
+  } catch (error) {
+    const status = error instanceof PermanentError ? route.refusals[error.code] : undefined;
+    throw error instanceof PermanentError && status !== undefined ? refusal(status, error) : error;
+  }
+}
+
+function identityOf(req: Request, res: Response): RequestIdentity | undefined {
+  const key = req.get('idempotency-key');
+  if (key === undefined) return undefined;
+  if (!IDEMPOTENCY_KEY.test(key)) throw problem('idempotency.invalid_key');
+  const path = req.path.length > 1 && req.path.endsWith('/') ? req.path.slice(0, -1) : req.path;
+  return { method: req.method, path, key, bodyHash: storyOf(res).bodyHash ?? '' };
+}
+
+async function withTimeLimit<T>(work: Promise<T>, milliseconds: number, over: AbortController): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => {
+      reject(problem('request.timeout'));
+      over.abort();
+    }, milliseconds);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,170 @@
+import { expect } from 'chai';
+import { createApi } from '../../src/api/app.js';
+import { FlotillaError } from '../../src/errors.js';
+import { openSqliteStore } from '../../src/store/sqlite/index.js';
+import { silentLogger } from '../../src/telemetry/logger.js';
+import { createMetrics } from '../../src/telemetry/metrics.js';
+import { createNote, getNote, routes } from './routes.js';
+import { startApi, temporaryFile, type Api } from './start.js';
+
+describe('api: the app', () => {
+  let file: Awaited<ReturnType<typeof temporaryFile>>;
+  const apis: Api[] = [];
+  const start = async (options: Partial<Parameters<typeof startApi>[1]> = {}) => {
+    const api = await startApi(file.path, { routes, ...options });
+    apis.push(api);
+    return api;
+  };
+  beforeEach(async () => {
+    file = await temporaryFile();
+  });
+  afterEach(async () => {
+    for (const api of apis.splice(0)) await api.close();
+    await file.remove();
+  });
+  const body = { text: 'one' };
+
+  it('carries the caller’s correlation id and trace into the event and the answer', async () => {
+    const api = await start();
+    const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+    const headers = { 'x-correlation-id': 'story-1', traceparent };
+    const answer = await api.send('POST', '/notes', { body, headers });
+    expect(answer.headers.get('x-correlation-id')).to.equal('story-1');
+    expect(answer.headers.get('location')).to.equal(`/notes/${answer.body.id}`);
+    const [stored] = await api.store.readAll(0);
+    expect(stored?.event).to.include({ correlationid: 'story-1', traceparent, source: 'core' });
+    expect(stored?.event.data).to.deep.equal(body);
+  });
+
+  it('begins a story of its own where the caller’s is not well formed', async () => {
+    const api = await start();
+    const headers = { 'x-correlation-id': 'a b\t<script>', traceparent: 'garbage' };
+    const answer = await api.send('POST', '/notes', { body, headers });
+    const [stored] = await api.store.readAll(0);
+    expect(stored?.correlationId)
+      .to.equal(answer.headers.get('x-correlation-id'))
+      .and.match(/^[0-9a-f-]{36}$/);
+    expect(stored?.event).not.to.have.property('traceparent');
+  });
+
+  it('refuses writes while the relay lags and goes on answering reads', async () => {
+    let lagging = true;
+    const api = await start({ relay: { lagging: () => lagging } });
+    const refused = await api.send('POST', '/notes', { body });
+    expect([refused.status, refused.body.code, refused.headers.get('retry-after')]).to.deep.equal([
+      503,
+      'relay.lagging',
+      '5',
+    ]);
+    expect((await api.send('GET', '/notes')).status).to.equal(200);
+    lagging = false;
+    expect((await api.send('POST', '/notes', { body })).status).to.equal(201);
+  });
+
+  it('asks for the token everywhere but at its health', async () => {
+    const api = await start({ token: 'correct-horse' });
+    for (const path of ['/notes', '/metrics', '/openapi.json', '/nowhere']) {
+      for (const authorization of ['', 'Bearer wrong', 'Bearer correct-horse-', 'Basic correct-horse', 'Bearer ']) {
+        const answer = await api.send('GET', path, { headers: { authorization } });
+        expect([answer.status, answer.body.code], path).to.deep.equal([401, 'request.unauthorized']);
+        expect(answer.headers.get('www-authenticate')).to.equal('Bearer');
+      }
+    }
+    const headers = { authorization: 'Bearer correct-horse' };
+    expect((await api.send('GET', '/notes', { headers })).status).to.equal(200);
+    expect((await api.send('POST', '/notes', { body, headers })).status).to.equal(201);
+    expect((await api.send('GET', '/livez')).status).to.equal(200);
+    expect((await api.send('GET', '/readyz')).status).to.equal(200);
+  });
+
+  it('is ready when all its checks hold, and says which does not', async () => {
+    let broker = false;
+    const api = await start({
+      checks: {
+        store: () => ({ ok: true }),
+        broker: () => ({ ok: broker, detail: broker ? 'connected' : 'not connected' }),
+        odd: async () => {
+          if (!broker) throw new Error('secret');
+          return { ok: true };
+        },
+      },
+    });
+    const not = await api.send('GET', '/readyz');
+    expect([not.status, not.body]).to.deep.equal([
+      503,
+      {
+        status: 'not_ready',
+        checks: {
+          store: { ok: true },
+          broker: { ok: false, detail: 'not connected' },
+          odd: { ok: false, detail: 'failed' },
+        },
+      },
+    ]);
+    expect((await api.send('GET', '/livez')).status).to.equal(200);
+    broker = true;
+    expect((await api.send('GET', '/readyz')).body.status).to.equal('ready');
+  });
+
+  it('logs each request without bodies or queries, and measures it by its route', async () => {
+    const api = await start();
+    await api.send('POST', '/notes', { body: { text: 'personal' }, headers: { 'x-correlation-id': 'c1' } });
+    await api.send('GET', '/notes?author=personal');
+    await api.send('GET', '/nowhere');
+    const metrics = (await api.send('GET', '/metrics')).text;
+    expect(metrics).to.include('flotilla_http_seconds_count{method="POST",route="/notes",status="201"} 1');
+    expect(metrics).to.include('flotilla_http_seconds_count{method="GET",route="none",status="404"} 1');
+    const lines = api.logs.filter(({ message, level }) => message === 'request' && level === 'info');
+    expect(lines.map(({ method, path, status }) => [method, path, status])).to.deep.equal([
+      ['POST', '/notes', '201'],
+      ['GET', '/notes', '200'],
+      ['GET', '/nowhere', '404'],
+    ]);
+    expect(lines[0]).to.include({ correlationId: 'c1', route: '/notes' });
+    expect(JSON.stringify(api.logs)).not.to.include('personal');
+  });
+
+  it('sends the headers of a careful server and does not name its software', async () => {
+    const { headers } = await (await start()).send('GET', '/notes');
+    expect(headers.get('x-content-type-options')).to.equal('nosniff');
+    expect(headers.has('content-security-policy')).to.equal(true);
+    expect(headers.has('x-powered-by')).to.equal(false);
+  });
+
+  it('documents its routes by the schemas that check them', async () => {
+    const { body: document } = await (
+      await start({ info: { title: 'Notes', version: '2' } })
+    ).send('GET', '/openapi.json');
+    expect(document).to.include({ openapi: '3.1.0' });
+    expect(Object.keys(document.paths)).to.include.members(['/notes', '/notes/{id}', '/notes/{id}/texts']);
+    const { post, get } = document.paths['/notes'];
+    expect(post.summary).to.equal('Write a note');
+    expect(post.requestBody.required).to.equal(true);
+    expect(post.requestBody.content['application/json'].schema.required).to.deep.equal(['text']);
+    expect(post.responses['201'].content['application/json'].schema.properties).to.have.keys('id', 'text');
+    expect(post.parameters.map(({ name }: { name: string }) => name)).to.deep.equal(['Idempotency-Key']);
+    expect(get.parameters[0]).to.deep.include({ name: 'limit', in: 'query', required: false });
+    expect(document.paths['/notes/{id}'].get.parameters[0]).to.include({ name: 'id', in: 'path', required: true });
+  });
+
+  it('refuses to be made of two routes that are the same', async () => {
+    const store = await openSqliteStore({ service: 'core', path: file.path });
+    try {
+      for (const twice of [[createNote, createNote], [{ ...getNote, path: '/livez' }]]) {
+        const options = { store, routes: twice, logger: silentLogger(), metrics: createMetrics() };
+        const error = await createApi(options).catch((thrown: unknown) => thrown);
+        expect(error).to.be.instanceOf(FlotillaError).with.property('code', 'fleet.invalid');
+      }
+    } finally {
+      await store.close();
+    }
+  });
+
+  it('answers with 503 and loses no key when its store is closed under it', async () => {
+    const api = await start();
+    await api.store.close();
+    const answer = await api.send('POST', '/notes', { body });
+    expect([answer.status, answer.body.code]).to.deep.equal([503, 'store.closed']);
+    expect(answer.body).not.to.have.property('detail');
+  });
+});

@@ -1,0 +1,168 @@
+import { expect } from 'chai';
+import { gates, routes, runs } from './routes.js';
+import { startApi, temporaryFile, type Api } from './start.js';
+import { Idempotency, idempotencyMigrations } from '../../src/api/idempotency.js';
+import { openSqliteStore } from '../../src/store/sqlite/index.js';
+
+describe('api: idempotency', () => {
+  let file: Awaited<ReturnType<typeof temporaryFile>>;
+  let api: Api;
+  const create = (key: string, body: unknown = { text: 'one' }, on: Api = api) =>
+    on.send('POST', '/notes', { body, headers: { 'idempotency-key': key } });
+
+  beforeEach(async () => {
+    file = await temporaryFile();
+    api = await startApi(file.path, { routes });
+    runs.count = 0;
+  });
+  afterEach(async () => {
+    gates.hold = Promise.resolve();
+    gates.entered = () => undefined;
+    await api.close();
+    await file.remove();
+  });
+
+  it('does the same request once and answers it the same', async () => {
+    const first = await create('k1');
+    const again = await create('k1');
+    expect(first.status).to.equal(201);
+    expect([again.status, again.text, again.headers.get('location')]).to.deep.equal([
+      201,
+      first.text,
+      first.headers.get('location'),
+    ]);
+    expect(first.headers.has('idempotency-replayed')).to.equal(false);
+    expect(again.headers.get('idempotency-replayed')).to.equal('true');
+    expect(await api.store.head()).to.equal(1);
+  });
+
+  it('remembers it when the process has ended in between', async () => {
+    const first = await create('k1');
+    await api.close();
+    api = await startApi(file.path, { routes });
+    expect((await create('k1')).text).to.equal(first.text);
+  });
+
+  it('lets the same request wait for the one in hand', async () => {
+    let release = () => undefined as void;
+    gates.hold = new Promise((resolve) => (release = resolve));
+    let entered = 0;
+    gates.entered = () => void (entered += 1);
+    let arrived = 0;
+    const lagging = () => {
+      if (++arrived === 10) setImmediate(release); // every write asks this when it arrives
+      return false;
+    };
+    await api.close();
+    api = await startApi(file.path, { routes, relay: { lagging } });
+    const answers = await Promise.all(Array.from({ length: 10 }, () => create('k1')));
+    expect(new Set(answers.map(({ text }) => text)).size).to.equal(1);
+    expect([entered, runs.count, await api.store.head()]).to.deep.equal([1, 1, 1]);
+  });
+
+  it('does it once when several processes get it at the same time', async () => {
+    const others = [await startApi(file.path, { routes }), await startApi(file.path, { routes })];
+    try {
+      for (let round = 0; round < 10; round++) {
+        const racers = [api, ...others, ...others, api];
+        const answers = await Promise.all(racers.map((each) => create(`k${round}`, { text: 'one' }, each)));
+        expect(new Set(answers.map(({ text }) => text)).size).to.equal(1);
+        expect(answers.every(({ status }) => status === 201)).to.equal(true);
+        expect(await api.store.head()).to.equal(round + 1);
+      }
+    } finally {
+      for (const other of others) await other.close();
+    }
+  });
+
+  it('gives the reply of the process that was quicker, though its own handler has begun', async () => {
+    const other = await startApi(file.path, { routes });
+    try {
+      let release = () => undefined as void;
+      gates.hold = new Promise((resolve) => (release = resolve));
+      const begun = new Promise<void>((resolve) => (gates.entered = resolve));
+      const late = create('k1');
+      await begun;
+      gates.hold = Promise.resolve();
+      const quick = await create('k1', { text: 'one' }, other);
+      release();
+      expect((await late).text).to.equal(quick.text);
+      expect((await late).headers.get('idempotency-replayed')).to.equal('true');
+      expect([runs.count, await api.store.head()]).to.deep.equal([1, 1]);
+    } finally {
+      await other.close();
+    }
+  });
+
+  it('refuses a key that comes with another body', async () => {
+    await create('k1');
+    const other = await create('k1', { text: 'two' });
+    expect([other.status, other.body.code]).to.deep.equal([409, 'idempotency.key_reused']);
+    expect(await api.store.head()).to.equal(1);
+  });
+
+  it('keeps keys of other paths apart', async () => {
+    const { body } = await create('k1');
+    const headers = { 'idempotency-key': 'k1' };
+    const added = await api.send('POST', `/notes/${body.id}/texts`, { body: { text: 'two' }, headers });
+    expect([added.status, added.body.version]).to.deep.equal([200, 2]);
+    expect((await api.send('POST', `/notes/${body.id}/close`, { headers })).status).to.equal(204);
+    expect((await api.send('POST', `/notes/${body.id}/close`, { headers })).status).to.equal(204);
+  });
+
+  it('does not remember what failed, and undoes what it had appended', async () => {
+    const broken = await create('k1', { text: 'broken' });
+    expect(broken.status).to.equal(500);
+    expect((await create('k2', { text: 'forbidden' })).status).to.equal(403);
+    expect(await api.store.head()).to.equal(0);
+    expect((await create('k1')).status).to.equal(201);
+    expect((await create('k2')).status).to.equal(201);
+  });
+
+  it('takes no key that is too long or not visible ASCII', async () => {
+    for (const key of ['x'.repeat(256), 'with space', 'é']) {
+      const answer = await create(key);
+      expect([answer.status, answer.body.code]).to.deep.equal([400, 'idempotency.invalid_key']);
+    }
+  });
+
+  it('does it each time where there is no key', async () => {
+    const body = { text: 'one' };
+    const answers = [await api.send('POST', '/notes', { body }), await api.send('POST', '/notes', { body })];
+    expect(new Set(answers.map((each) => each.body.id)).size).to.equal(2);
+  });
+
+  it('commits once for a request', async () => {
+    const memory = new Idempotency(api.store, Date.now);
+    const twice = memory.answer(undefined, async (commit) => {
+      await commit(async () => ({ status: 200 }));
+      return commit(async () => ({ status: 200 }));
+    });
+    expect(await twice.catch((error: unknown) => error)).to.match(/commits once/);
+  });
+
+  it('forgets in portions what is older than it has to remember', async () => {
+    const other = await temporaryFile();
+    const store = await openSqliteStore({ service: 'core', path: other.path });
+    try {
+      await store.migrate('api', idempotencyMigrations);
+      let now = 0;
+      const memory = new Idempotency(store, () => now);
+      const answer = (key: string) =>
+        memory.answer({ method: 'POST', path: '/notes', key, bodyHash: '' }, (commit) =>
+          commit(async () => ({ status: 201, body: { at: now } })),
+        );
+      await Promise.all(Array.from({ length: 1203 }, (_, i) => answer(`k${i}`)));
+      now = 5000;
+      await answer('young');
+      expect(await memory.purge(5000)).to.equal(1203);
+      expect(await memory.purge(5000)).to.equal(0);
+      now = 6000;
+      expect((await answer('young')).body).to.equal('{"at":5000}');
+      expect((await answer('k0')).body).to.equal('{"at":6000}');
+    } finally {
+      await store.close();
+      await other.remove();
+    }
+  });
+});

@@ -1,0 +1,99 @@
+import { expect } from 'chai';
+import { z } from 'zod';
+import { defineRoute } from '../../src/api/route.js';
+import { KeyQueue } from '../../src/api/key-queue.js';
+import { serveApi } from '../../src/api/server.js';
+
+describe('api: route types', () => {
+  it('infers params from the path or the schema, query and body from theirs', () => {
+    const route = defineRoute({
+      method: 'post',
+      path: '/a/:first/b/:second',
+      query: z.object({ n: z.coerce.number() }),
+      body: z.object({ flag: z.boolean() }),
+      handler: async ({ params, query, body, commit }) => {
+        const texts: string = params.first + params.second;
+        const n: number = query.n;
+        const flag: boolean = body.flag;
+        // @ts-expect-error the path has no such parameter
+        void params.third;
+        // @ts-expect-error the body has no such field
+        void body.other;
+        return commit(async () => ({ status: 200, body: { texts, n, flag } }));
+      },
+    });
+    expect(route.params.safeParse({ first: 'x', second: 'y' }).success).to.equal(true);
+    expect(route.params.safeParse({ first: 'x' }).success).to.equal(false);
+  });
+
+  it('gives a reading route nothing to write with', () => {
+    const route = defineRoute({
+      method: 'get',
+      path: '/a',
+      handler: async (request) => {
+        // @ts-expect-error nothing to commit
+        void request.commit;
+        // @ts-expect-error nothing to append to
+        void request.store.append;
+        return { status: 200 };
+      },
+    });
+    expect(route.method).to.equal('get');
+  });
+});
+
+describe('api: key queue', () => {
+  it('runs the same key in order, one at a time, goes on after a failure, and holds nothing afterwards', async () => {
+    const queue = new KeyQueue();
+    const steps: string[] = [];
+    const work =
+      (name: string, fail = false) =>
+      async () => {
+        steps.push(`${name}+`);
+        await new Promise(setImmediate);
+        steps.push(`${name}-`);
+        if (fail) throw new Error(name);
+      };
+    const all = [queue.run('k', work('a')), queue.run('k', work('b', true)), queue.run('k', work('c'))];
+    expect((await Promise.allSettled(all)).map(({ status }) => status)).to.deep.equal([
+      'fulfilled',
+      'rejected',
+      'fulfilled',
+    ]);
+    expect(steps).to.deep.equal(['a+', 'a-', 'b+', 'b-', 'c+', 'c-']);
+    await new Promise(setImmediate);
+    expect(queue.size).to.equal(0);
+  });
+});
+
+describe('api: server', () => {
+  it('lets the system say that a port is taken', async () => {
+    const server = await serveApi((_req, res) => res.end(), { port: 0 });
+    const error = await serveApi((_req, res) => res.end(), { port: server.port }).catch((thrown: unknown) => thrown);
+    expect(error).to.include({ code: 'EADDRINUSE', port: server.port });
+    await server.close();
+  });
+
+  it('lets a request in hand finish when it closes', async () => {
+    let release = () => undefined as void;
+    const inHand = new Promise<void>((entered) => {
+      void entered;
+      release = entered;
+    });
+    let finish = () => undefined as void;
+    const server = await serveApi(
+      (_req, res) => {
+        finish = () => void res.end('done');
+        release();
+      },
+      { port: 0 },
+    );
+    const answer = fetch(server.url).then((response) => response.text());
+    await inHand;
+    const closed = server.close();
+    finish();
+    expect(await answer).to.equal('done');
+    await closed;
+    expect(await fetch(server.url).catch(() => 'refused')).to.equal('refused');
+  });
+});
