@@ -13,3 +13,5 @@ export type { StoredEvent } from './store/stored-event.js';
 export { defineFleet, type Fleet, type SandboxOptions } from './fleet.js';
 export type { Context, Worker, WriteTx } from './worker/types.js';
 export type { Logger } from './telemetry/logger.js';
+export { defineRoute, type ReadRequest, type Reply, type Route, type WriteRequest } from './api/route.js';
+export { ProblemError } from './api/problems.js';

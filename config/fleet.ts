@@ -1,0 +1,21 @@
+import { defineFleet } from 'flotilla';
+import { platform } from '../src/platform/catalogue.js';
+import { routes } from '../src/platform/routes.js';
+import { startSandbox } from '../src/platform/sandbox/sandbox.js';
+import analytics from '../workers/analytics/index.js';
+import email from '../workers/email/index.js';
+import inventory from '../workers/inventory/index.js';
+import orderChoreography from '../workers/order-choreography/index.js';
+import orders from '../workers/orders/index.js';
+import payment from '../workers/payment/index.js';
+import shipping from '../workers/shipping/index.js';
+import views from '../workers/views/index.js';
+
+/** What this fleet is made of. */
+export default defineFleet({
+  catalogue: platform,
+  workers: [orders, views, analytics, inventory, payment, shipping, email, orderChoreography],
+  variants: { choreographed: ['order-choreography'] },
+  api: { store: 'core', routes },
+  sandbox: startSandbox,
+});

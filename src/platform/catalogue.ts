@@ -1,0 +1,18 @@
+import { baseCatalogue, catalogue, type DataOf } from 'flotilla';
+import { inventoryEvents } from './inventory/events.js';
+import { orderEvents } from './orders/events.js';
+import { fulfilmentEvents } from './orders/fulfilment-events.js';
+import { userEvents } from './users/events.js';
+
+/** Everything this platform can say. */
+export const platform = catalogue(baseCatalogue, {
+  ...userEvents,
+  ...orderEvents,
+  ...inventoryEvents,
+  ...fulfilmentEvents,
+});
+
+export const { defineWorker, decider, create } = platform;
+
+/** The data of one of the platform's types. */
+export type Data<T extends keyof typeof platform.definitions> = DataOf<typeof platform.definitions, T>;

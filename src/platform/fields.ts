@@ -1,0 +1,45 @@
+import { pii } from 'flotilla';
+import { z } from 'zod';
+
+/** An id of an aggregate: part of subjects and addresses, so plain characters only. */
+export const id = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'an id is 1 to 64 letters, digits, dashes or underscores');
+
+export const sku = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'a SKU is 1 to 64 letters, digits, dots, dashes or underscores');
+
+/** The largest amount anywhere: far from where whole numbers stop being exact. */
+export const MAX_AMOUNT = 1_000_000_000_000;
+
+/** Minor units of a currency. */
+export const amount = z.int().min(0).max(MAX_AMOUNT);
+
+/** ISO 4217. */
+export const currency = z.string().regex(/^[A-Z]{3}$/, 'a currency is three capital letters, as in ISO 4217');
+
+/** One line of text for people: no control characters, so that it can stand in a header or a log. */
+export const line = (max: number) =>
+  z
+    .string()
+    .max(max)
+    .regex(/^[^\p{Cc}\u2028\u2029]*\S[^\p{Cc}\u2028\u2029]*$/u, 'one line of text, not blank');
+
+export const reason = line(500);
+
+export const personName = line(200);
+export const email = z.email().max(254);
+
+export const orderLine = z.strictObject({
+  sku,
+  quantity: z.int().min(1).max(10_000),
+  unitPrice: z.int().min(0).max(1_000_000_000),
+});
+
+export const shippingAddress = z.strictObject({
+  name: pii(line(200)),
+  line1: pii(line(200)),
+  city: pii(line(100)),
+  postalCode: pii(line(20)),
+  country: line(60),
+});
+
+export type OrderLine = z.infer<typeof orderLine>;
+export type ShippingAddress = z.infer<typeof shippingAddress>;

@@ -1,0 +1,38 @@
+import { command, event } from 'flotilla';
+import { z } from 'zod';
+import { id, reason, sku } from '../fields.js';
+import { orderDetails } from '../orders/events.js';
+
+/** A SKU after a change. `version` rises by one with each change of that SKU, so that whoever reads the events in
+ *  another order can still tell the newest. */
+const level = z.strictObject({
+  sku,
+  onHand: z.int().min(0),
+  reserved: z.int().min(0),
+  version: z.int().min(1),
+});
+
+export type StockLevel = z.infer<typeof level>;
+
+const levels = z.array(level).max(100);
+
+/** Signed: goods that come in are positive. */
+export const adjustment = z.int().min(-1_000_000_000).max(1_000_000_000);
+
+export const inventoryEvents = {
+  'inventory.reserve': command({ 1: z.strictObject({ orderId: id, order: orderDetails }) }),
+  'inventory.reserved': event({ 1: z.strictObject({ orderId: id, order: orderDetails, levels }) }),
+  'inventory.rejected': event({ 1: z.strictObject({ orderId: id, reason }) }),
+  'inventory.release': command({ 1: z.strictObject({ orderId: id, reason: reason.optional() }) }),
+  /** `levels` is empty where nothing had been reserved. */
+  'inventory.released': event({ 1: z.strictObject({ orderId: id, reason: reason.optional(), levels }) }),
+  'inventory.adjust': command({ 1: z.strictObject({ sku, quantity: adjustment, reason }) }),
+  'inventory.adjusted': event({
+    1: z.strictObject({
+      reason,
+      changes: z.array(z.strictObject({ sku, quantity: adjustment })).min(1).max(100),
+      levels,
+      orderId: id.optional(),
+    }),
+  }),
+};

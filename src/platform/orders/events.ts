@@ -1,0 +1,51 @@
+import { event, pii } from 'flotilla';
+import { z } from 'zod';
+import { amount, currency, id, line, orderLine, reason, shippingAddress } from '../fields.js';
+import { orderStatuses } from './status.js';
+
+/** What every later step of an order needs. It travels with the commands and outcomes of the way to the shipment, so
+ *  that no service has to ask another one. */
+export const orderDetails = z.strictObject({
+  userId: id,
+  currency,
+  items: z.array(orderLine).min(1).max(100),
+  total: amount,
+  /** A reference of the gateway's; never a card number. */
+  payment: z.strictObject({ token: pii(line(255)) }),
+  shippingAddress,
+});
+
+export type OrderDetails = z.infer<typeof orderDetails>;
+
+/** The details without what this version doesn't know: a consumer lets unknown fields pass, what it says in turn is
+ *  exact. */
+export function detailsOf({ userId, currency, items, total, payment, shippingAddress }: OrderDetails): OrderDetails {
+  const { name, line1, city, postalCode, country } = shippingAddress;
+  return {
+    userId,
+    currency,
+    items: items.map(({ sku, quantity, unitPrice }) => ({ sku, quantity, unitPrice })),
+    total,
+    payment: { token: payment.token },
+    shippingAddress: { name, line1, city, postalCode, country },
+  };
+}
+
+export const trackingNumber = line(100);
+export const estimatedDelivery = line(64);
+
+export const orderEvents = {
+  'order.created': event({ 1: z.strictObject({ orderId: id, ...orderDetails.shape }) }),
+  'order.status_changed': event({
+    1: z.strictObject({
+      orderId: id,
+      userId: id,
+      status: z.enum(orderStatuses),
+      previous: z.enum(orderStatuses),
+      reason: reason.optional(),
+      trackingNumber: trackingNumber.optional(),
+      estimatedDelivery: estimatedDelivery.optional(),
+    }),
+  }),
+  'order.cancelled': event({ 1: z.strictObject({ orderId: id, userId: id, reason: reason.optional() }) }),
+};

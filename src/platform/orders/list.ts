@@ -1,0 +1,70 @@
+import type { Sql } from 'flotilla';
+import { z } from 'zod';
+import { orderLine } from '../fields.js';
+import type { OrderBody } from './present.js';
+import { orderStatuses, type OrderStatus } from './status.js';
+
+const MAX_PAGE = 100;
+
+/** Greater than every id that the server makes, whatever the collation: these begin with a hexadecimal digit. */
+const AFTER_ALL = 'g';
+
+export const listQuery = z.object({
+  cursor: z.string().min(1).max(64).optional(),
+  limit: z.coerce.number().int().min(1).max(MAX_PAGE).default(20),
+  status: z.enum(orderStatuses).optional(),
+});
+
+interface Row {
+  order_id: string;
+  user_id: string;
+  status: OrderStatus;
+  version: number;
+  currency: string;
+  total: number;
+  items: string;
+  created_at: string;
+  updated_at: string;
+  reason: string | null;
+  tracking_number: string | null;
+  estimated_delivery: string | null;
+}
+
+export interface OrderPage {
+  items: OrderBody[];
+  /** What gives the next page; null after the last. */
+  nextCursor: string | null;
+}
+
+/** A page of orders, the newest first, as the view has them: an order may take a moment to show. Later pages are not
+ *  shifted by orders that come in meanwhile. */
+export async function listOrders(query: Sql, { cursor, limit, status }: z.output<typeof listQuery>): Promise<OrderPage> {
+  const before = cursor ?? AFTER_ALL;
+  const rows =
+    status === undefined
+      ? await query<Row>`
+          select * from order_list where order_id < ${before} and created_at is not null
+          order by order_id desc limit ${limit + 1}`
+      : await query<Row>`
+          select * from order_list where status = ${status} and order_id < ${before} and created_at is not null
+          order by order_id desc limit ${limit + 1}`;
+  const items = rows.slice(0, limit).map(present);
+  return { items, nextCursor: rows.length > limit ? (items.at(-1)?.id ?? null) : null };
+}
+
+function present(row: Row): OrderBody {
+  return {
+    id: row.order_id,
+    userId: row.user_id,
+    status: row.status,
+    total: Number(row.total),
+    currency: row.currency,
+    items: z.array(orderLine).parse(JSON.parse(row.items)),
+    trackingNumber: row.tracking_number ?? undefined,
+    estimatedDelivery: row.estimated_delivery ?? undefined,
+    reason: row.reason ?? undefined,
+    version: Number(row.version),
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+  };
+}

@@ -1,0 +1,111 @@
+import { PermanentError } from 'flotilla';
+import { decider, type Data } from '../catalogue.js';
+import { MAX_AMOUNT, type OrderLine } from '../fields.js';
+import type { OrderDetails } from './events.js';
+import { advance, blockedBy, isFinal, type Derived, type OrderStatus, type Progress } from './status.js';
+
+export interface OrderState {
+  orderId: string;
+  /** Undefined while there is no such order. */
+  details: OrderDetails | undefined;
+  /** The furthest it has come, whatever it shows. */
+  reached: Progress;
+  /** What came with that. */
+  detail: Detail;
+  status: OrderStatus;
+  /** Why it is stuck, while it is. */
+  stuckBecause?: string;
+}
+
+type Detail = Pick<Data<'order.status_changed'>, 'reason' | 'trackingNumber' | 'estimatedDelivery'>;
+
+export type OrderCommand =
+  | { type: 'create'; orderId: string; details: Omit<OrderDetails, 'total'> }
+  | ({ type: 'set_status' } & Derived)
+  | { type: 'cancel'; reason?: string };
+
+type OrderEvent = {
+  [T in 'order.created' | 'order.status_changed' | 'order.cancelled']: { type: T; data: Data<T> };
+}['order.created' | 'order.status_changed' | 'order.cancelled'];
+
+/** An order. Its status never goes back; `stuck` lies over it and can be lifted. */
+export const order = decider('order.created', 'order.status_changed', 'order.cancelled')<OrderState, OrderCommand>({
+  aggregate: 'order',
+  initial: { orderId: '', details: undefined, reached: 'pending', detail: {}, status: 'pending' },
+  decide: (command, state) => {
+    switch (command.type) {
+      case 'create':
+        return create(command, state);
+      case 'set_status':
+        return setStatus(command, state);
+      case 'cancel':
+        return cancel(command.reason, state);
+    }
+  },
+  evolve: (state, event) => {
+    switch (event.type) {
+      case 'order.created': {
+        const { orderId, ...details } = event.data;
+        return { ...state, orderId, details };
+      }
+      case 'order.status_changed':
+        return changed(state, event.data);
+      case 'order.cancelled':
+        return state;
+    }
+  },
+});
+
+/** What the items cost. Throws `order.total_too_large`. */
+export function totalOf(items: readonly OrderLine[]): number {
+  const total = items.reduce((sum, { quantity, unitPrice }) => sum + quantity * unitPrice, 0);
+  if (total <= MAX_AMOUNT) return total;
+  throw new PermanentError('order.total_too_large', `The total of ${total} is larger than ${MAX_AMOUNT}.`);
+}
+
+function create({ orderId, details }: Extract<OrderCommand, { type: 'create' }>, state: OrderState): OrderEvent[] {
+  if (state.details !== undefined) throw new PermanentError('order.exists', `There is an order ${orderId} already.`);
+  return [{ type: 'order.created', data: { orderId, ...details, total: totalOf(details.items) } }];
+}
+
+/** First what the order has newly reached, then what lies over it. Facts of an order that is not there say nothing. */
+function setStatus(derived: Derived, state: OrderState): OrderEvent[] {
+  const { orderId, details, reached } = state;
+  if (details === undefined) return [];
+  const events: OrderEvent[] = [];
+  let shown = state.status;
+  const show = (status: OrderStatus, detail: Detail) => {
+    if (status === shown) return;
+    const data = { orderId, userId: details.userId, status, previous: shown, ...detail };
+    events.push({ type: 'order.status_changed', data });
+    shown = status;
+  };
+  const now = advance(reached, derived.progress);
+  const blocked = blockedBy(now, derived.open);
+  if (now !== reached || blocked === undefined) show(now, now === derived.progress ? detailOf(derived) : state.detail);
+  if (blocked !== undefined) show('stuck', { reason: `${blocked.type} failed: ${blocked.code}` });
+  return events;
+}
+
+function cancel(reason: string | undefined, { orderId, details, reached, status }: OrderState): OrderEvent[] {
+  if (details === undefined) throw new PermanentError('order.not_found', 'There is no such order.');
+  if (reached === 'cancelled') return [];
+  if (isFinal(reached)) {
+    throw new PermanentError('order.not_cancellable', `An order that is ${reached} cannot be cancelled any more.`);
+  }
+  const { userId } = details;
+  return [
+    { type: 'order.cancelled', data: { orderId, userId, reason } },
+    { type: 'order.status_changed', data: { orderId, userId, status: 'cancelled', previous: status, reason } },
+  ];
+}
+
+function changed(state: OrderState, data: Data<'order.status_changed'>): OrderState {
+  const { status } = data;
+  if (status === 'stuck') return { ...state, status, stuckBecause: data.reason };
+  return { ...state, reached: status, detail: detailOf(data), status, stuckBecause: undefined };
+}
+
+function detailOf({ reason, trackingNumber, estimatedDelivery }: Detail): Detail {
+  return { reason, trackingNumber, estimatedDelivery };
+}

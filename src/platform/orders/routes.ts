@@ -1,0 +1,76 @@
+import { defineRoute, handleCommand, newId, PermanentError, type Route } from 'flotilla';
+import { z } from 'zod';
+import { platform } from '../catalogue.js';
+import { reason } from '../fields.js';
+import { orderDetails } from './events.js';
+import { listOrders, listQuery } from './list.js';
+import { order } from './order.js';
+import { historyItem, orderBody, orderNotFound, presentEvent, presentOrder } from './present.js';
+
+const newOrder = orderDetails.omit({ total: true });
+
+export const orderRoutes: Route[] = [
+  defineRoute({
+    method: 'post',
+    path: '/orders',
+    summary: 'Place an order',
+    body: newOrder,
+    responses: { 201: orderBody },
+    refusals: { 'order.unknown_user': 422, 'order.total_too_large': 422 },
+    handler: ({ body, origin, commit }) =>
+      commit(async (tx) => {
+        if ((await tx.read(`user/${body.userId}`)).length === 0) {
+          throw new PermanentError('order.unknown_user', 'There is no such user.');
+        }
+        const orderId = newId();
+        const command = { type: 'create', orderId, details: body } as const;
+        await handleCommand(tx, platform.definitions, order, orderId, command, origin);
+        const created = presentOrder(await tx.read(`order/${orderId}`));
+        return { status: 201, headers: { Location: `/orders/${orderId}` }, body: created };
+      }),
+  }),
+
+  defineRoute({
+    method: 'get',
+    path: '/orders',
+    summary: 'Orders, the newest first',
+    query: listQuery,
+    responses: { 200: z.object({ items: z.array(orderBody), nextCursor: z.string().nullable() }) },
+    handler: async ({ query, store }) => ({ status: 200, body: await listOrders(store.query, query) }),
+  }),
+
+  defineRoute({
+    method: 'get',
+    path: '/orders/:id',
+    summary: 'An order as it is now',
+    responses: { 200: orderBody },
+    handler: async ({ params, store }) => ({ status: 200, body: presentOrder(await store.read(`order/${params.id}`)) }),
+  }),
+
+  defineRoute({
+    method: 'get',
+    path: '/orders/:id/events',
+    summary: 'What happened to an order, the oldest first',
+    responses: { 200: z.object({ items: z.array(historyItem) }) },
+    handler: async ({ params, store }) => {
+      const events = await store.read(`order/${params.id}`);
+      if (events.length === 0) throw orderNotFound();
+      return { status: 200, body: { items: events.map(presentEvent) } };
+    },
+  }),
+
+  defineRoute({
+    method: 'post',
+    path: '/orders/:id/cancel',
+    summary: 'Cancel an order that has not been shipped; what was reserved and paid is given back',
+    body: z.strictObject({ reason: reason.optional() }).optional(),
+    responses: { 200: orderBody },
+    refusals: { 'order.not_found': 404, 'order.not_cancellable': 409 },
+    handler: ({ params: { id }, body, origin, commit }) =>
+      commit(async (tx) => {
+        const command = { type: 'cancel', reason: body?.reason } as const;
+        await handleCommand(tx, platform.definitions, order, id, command, origin);
+        return { status: 200, body: presentOrder(await tx.read(`order/${id}`)) };
+      }),
+  }),
+];

@@ -1,0 +1,76 @@
+import type { EventEnvelope, Sql } from 'flotilla';
+import { z } from 'zod';
+import { defineWorker } from '../../src/platform/catalogue.js';
+import { createMailer, meansNoServer, type Recipient } from './mailer.js';
+import { orderConfirmation, statusUpdate, welcome } from './mails.js';
+
+/** Writes to customers: a welcome, a confirmation of each order, a word on each new status. The Message-ID follows from
+ *  the event, so that a mail that had to be sent twice is one mail to whoever looks at it. */
+export default defineWorker({
+  name: 'email',
+  settings: z.object({ smtpUrl: z.url({ protocol: /^smtps?$/ }), mailFrom: z.string().min(3).max(320) }),
+  setup: ({ settings }) => ({ mailer: createMailer(settings) }),
+  teardown: ({ mailer }) => mailer.close(),
+  migrations: [
+    {
+      name: 'users and told statuses',
+      sql: `
+        create table users (id text primary key, name text not null, email text not null);
+        create table told (order_id text not null, status text not null, primary key (order_id, status));
+      `,
+    },
+  ],
+  emits: ['email.sent'],
+  on: {
+    'user.created': async (event, ctx) => {
+      const { userId, name, email } = event.data;
+      ctx.write(async ({ sql }) => {
+        await sql`insert into users (id, name, email) values (${userId}, ${name}, ${email}) on conflict (id) do nothing`;
+      });
+      if (ctx.replaying) return;
+      const mail = welcome(name);
+      const messageId = messageIdOf(event);
+      await ctx.call('smtp', () => ctx.use.mailer.send({ name, email }, mail, messageId), { unavailable: meansNoServer });
+      ctx.emit('email.sent', { messageId, to: email, template: mail.template, userId });
+    },
+
+    'order.created': async (event, ctx) => {
+      if (ctx.replaying) return;
+      const { userId, orderId } = event.data;
+      const recipient = await recipientOf(ctx.query, userId);
+      const mail = orderConfirmation(recipient.name, event.data);
+      const messageId = messageIdOf(event);
+      await ctx.call('smtp', () => ctx.use.mailer.send(recipient, mail, messageId), { unavailable: meansNoServer });
+      ctx.emit('email.sent', { messageId, to: recipient.email, template: mail.template, userId, orderId });
+    },
+
+    'order.status_changed': async (event, ctx) => {
+      if (ctx.replaying) return;
+      const { userId, orderId, status } = event.data;
+      // an order that was stuck comes back to a status that its customer may know already
+      const [told] = await ctx.query`select status from told where order_id = ${orderId} and status = ${status}`;
+      if (told !== undefined) return;
+      const recipient = await recipientOf(ctx.query, userId);
+      const mail = statusUpdate(recipient.name, event.data);
+      if (mail === undefined) return;
+      const messageId = messageIdOf(event);
+      await ctx.call('smtp', () => ctx.use.mailer.send(recipient, mail, messageId), { unavailable: meansNoServer });
+      ctx.write(async ({ sql }) => {
+        await sql`insert into told (order_id, status) values (${orderId}, ${status}) on conflict do nothing`;
+      });
+      ctx.emit('email.sent', { messageId, to: recipient.email, template: mail.template, userId, orderId });
+    },
+  },
+});
+
+/** RFC 5322 §3.6.4, from the event's id: whatever the id holds, what stands here is a plain word. */
+function messageIdOf({ id }: EventEnvelope): string {
+  return `<${id.replace(/[^A-Za-z0-9-]/g, '')}@flotilla.local>`;
+}
+
+/** Throws when the user is not known here yet: events may come out of order, so that trying again helps. */
+async function recipientOf(query: Sql, userId: string): Promise<Recipient> {
+  const [user] = await query<Recipient>`select name, email from users where id = ${userId}`;
+  if (user === undefined) throw new Error(`The user ${userId} is not known here yet.`);
+  return { name: user.name, email: user.email };
+}

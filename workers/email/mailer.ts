@@ -1,0 +1,59 @@
+import { PermanentError } from 'flotilla';
+import nodemailer from 'nodemailer';
+import type { Mail } from './mails.js';
+
+export interface Recipient {
+  name: string;
+  email: string;
+}
+
+export interface Mailer {
+  /** Resolves when the server has taken the mail. Rejects with a `PermanentError` when it refuses it for good (5xx). */
+  send: (to: Recipient, mail: Mail, messageId: string) => Promise<void>;
+  close: () => void;
+}
+
+/** No answer within this is as good as no server, in milliseconds; below the time a handler has. */
+const PATIENCE = 10_000;
+
+/** Hands mails to the SMTP server at `smtpUrl` over a few connections that it keeps. Connects at the first mail. */
+export function createMailer({ smtpUrl, mailFrom }: { smtpUrl: string; mailFrom: string }): Mailer {
+  const { protocol, hostname, port, username, password } = new URL(smtpUrl);
+  const secure = protocol === 'smtps:';
+  const transport = nodemailer.createTransport({
+    pool: true,
+    maxConnections: 5,
+    host: hostname.replace(/^\[|\]$/g, ''),
+    port: port === '' ? (secure ? 465 : 587) : Number(port),
+    secure,
+    ...(username !== '' && { auth: { user: decodeURIComponent(username), pass: decodeURIComponent(password) } }),
+    connectionTimeout: PATIENCE,
+    greetingTimeout: PATIENCE,
+    socketTimeout: PATIENCE,
+    disableFileAccess: true,
+    disableUrlAccess: true,
+  });
+  return {
+    send: async ({ name, email }, { subject, text }, messageId) => {
+      try {
+        // as an object the address is taken as it is, not read as a list
+        await transport.sendMail({ from: mailFrom, to: { name, address: email }, subject, text, messageId });
+      } catch (error) {
+        throw isRefusal(error) ? new PermanentError('email.refused', String(error), { cause: error }) : error;
+      }
+    },
+    close: () => transport.close(),
+  };
+}
+
+/** The server says no to this mail, and would again: not to us (EAUTH), which is for an operator to mend. */
+function isRefusal(error: unknown): boolean {
+  if (!(error instanceof Error) || !('responseCode' in error) || !('code' in error)) return false;
+  const { responseCode, code } = error;
+  return typeof responseCode === 'number' && responseCode >= 500 && code !== 'EAUTH';
+}
+
+/** The server is not well, or has no time for us now: it answered 4xx, or does not let us in. */
+export function meansNoServer(error: unknown): boolean {
+  return error instanceof Error && !(error instanceof PermanentError);
+}

@@ -1,0 +1,99 @@
+import { PermanentError } from 'flotilla';
+import { defineWorker } from '../../src/platform/catalogue.js';
+import { detailsOf } from '../../src/platform/orders/events.js';
+import { apply, effects, quantitiesOf, shortage } from './stock.js';
+import { migrations, readReservation, readStock, writeReservation, writeStock } from './tables.js';
+
+const initialStock = [
+  { sku: 'item_1', quantity: 100 },
+  { sku: 'item_2', quantity: 50 },
+  { sku: 'item_3', quantity: 75 },
+];
+
+/** Keeps the stock: how many of each SKU are on hand, and how many of them are promised to orders. A reservation ends
+ *  once: shipped, or released; what is released after it was shipped comes back. */
+export default defineWorker({
+  name: 'inventory',
+  migrations,
+  emits: ['inventory.reserved', 'inventory.rejected', 'inventory.released', 'inventory.adjusted'],
+  bootstrap: (ctx) => {
+    ctx.write(async (tx) => {
+      for (const change of initialStock) {
+        const levels = apply([], [change], effects.adjust);
+        await writeStock(tx.sql, levels);
+        const adjusted = { reason: 'initial stock', changes: [change], levels };
+        await tx.emit('inventory.adjusted', adjusted, { subject: `stock/${change.sku}` });
+      }
+    });
+  },
+  on: {
+    'inventory.reserve': ({ data: { orderId, order } }, ctx) => {
+      ctx.write(async (tx) => {
+        const reservation = await readReservation(tx.sql, orderId);
+        if (reservation?.state === 'tombstone') {
+          await tx.emit('inventory.rejected', { orderId, reason: 'cancelled' });
+          return;
+        }
+        if (reservation !== undefined) return; // this order was answered already
+        const quantities = quantitiesOf(order.items);
+        const stock = await readStock(tx.sql, quantities);
+        const reason = shortage(stock, quantities);
+        if (reason !== undefined) {
+          await writeReservation(tx.sql, orderId, { state: 'rejected', quantities: [] });
+          await tx.emit('inventory.rejected', { orderId, reason });
+          return;
+        }
+        const levels = apply(stock, quantities, effects.reserve);
+        await writeStock(tx.sql, levels);
+        await writeReservation(tx.sql, orderId, { state: 'reserved', quantities });
+        await tx.emit('inventory.reserved', { orderId, order: detailsOf(order), levels });
+      });
+    },
+
+    'inventory.release': ({ data: { orderId, reason } }, ctx) => {
+      ctx.write(async (tx) => {
+        const reservation = await readReservation(tx.sql, orderId);
+        if (reservation?.state !== 'reserved' && reservation?.state !== 'shipped') {
+          if (reservation === undefined) {
+            await writeReservation(tx.sql, orderId, { state: 'tombstone', quantities: [] });
+          }
+          await tx.emit('inventory.released', { orderId, reason, levels: [] });
+          return;
+        }
+        const { state, quantities } = reservation;
+        const stock = await readStock(tx.sql, quantities);
+        const levels = apply(stock, quantities, state === 'shipped' ? effects.takeBack : effects.release);
+        await writeStock(tx.sql, levels);
+        await writeReservation(tx.sql, orderId, { state: 'released', quantities });
+        await tx.emit('inventory.released', { orderId, reason, levels });
+      });
+    },
+
+    'shipment.created': ({ data: { orderId } }, ctx) => {
+      ctx.write(async (tx) => {
+        const reservation = await readReservation(tx.sql, orderId);
+        if (reservation?.state !== 'reserved') return; // released meanwhile: the shipment was cancelled
+        const { quantities } = reservation;
+        const levels = apply(await readStock(tx.sql, quantities), quantities, effects.ship);
+        await writeStock(tx.sql, levels);
+        await writeReservation(tx.sql, orderId, { state: 'shipped', quantities });
+        const changes = quantities.map(({ sku, quantity }) => ({ sku, quantity: -quantity }));
+        await tx.emit('inventory.adjusted', { orderId, reason: 'shipped', changes, levels });
+      });
+    },
+
+    'inventory.adjust': ({ data: { sku, quantity, reason } }, ctx) => {
+      ctx.write(async (tx) => {
+        const changes = [{ sku, quantity }];
+        const stock = await readStock(tx.sql, changes);
+        const levels = apply(stock, changes, effects.adjust);
+        if (levels.some(({ onHand, reserved }) => onHand < reserved)) {
+          const reserved = stock[0]?.reserved ?? 0;
+          throw new PermanentError('inventory.below_reserved', `${quantity} would leave less of ${sku} than the ${reserved} reserved`);
+        }
+        await writeStock(tx.sql, levels);
+        await tx.emit('inventory.adjusted', { reason, changes, levels });
+      });
+    },
+  },
+});

@@ -1,0 +1,76 @@
+import type { EventEnvelope, Migration, Sql } from 'flotilla';
+import type { Data } from '../../src/platform/catalogue.js';
+import type { Fact, Outcome } from '../../src/platform/orders/status.js';
+
+export const migrations: Migration[] = [
+  {
+    name: 'facts',
+    sql: `
+      create table order_facts (
+        order_id text not null,
+        kind text not null,
+        ref text not null,
+        fact text not null,
+        primary key (order_id, kind, ref)
+      );
+    `,
+  },
+];
+
+/** Adds a fact to what is known of the order and gives all of it. A fact that is known stays as it was heard first. */
+export async function recordFact(sql: Sql, orderId: string, fact: Fact): Promise<Fact[]> {
+  await sql`
+    insert into order_facts (order_id, kind, ref, fact)
+    values (${orderId}, ${fact.kind}, ${refOf(fact)}, ${JSON.stringify(fact)})
+    on conflict (order_id, kind, ref) do nothing`;
+  const rows = await sql<{ fact: string }>`
+    select fact from order_facts where order_id = ${orderId} order by kind, ref`;
+  return rows.map(({ fact: text }) => JSON.parse(text) as Fact);
+}
+
+type NotedType = Outcome | 'order.cancelled' | 'message.dead_lettered' | 'message.replayed' | 'message.discarded';
+
+/** An event that says something about an order. */
+export type NotedEvent = { [T in NotedType]: EventEnvelope<T, Data<T>> }[NotedType];
+
+/** The order an event is about, and what it says; undefined for one that is about no order. */
+export function factOf(event: NotedEvent): { orderId: string; fact: Fact } | undefined {
+  switch (event.type) {
+    case 'message.dead_lettered':
+    case 'message.replayed':
+    case 'message.discarded': {
+      const { deadLetterId, kind, type, eventId, code } = event.data;
+      const [aggregate, orderId] = event.subject.split('/');
+      if (aggregate !== 'order' || orderId === undefined || kind !== 'command' || type === null) return undefined;
+      if (event.type === 'message.replayed') return { orderId, fact: { kind: 'replayed', deadLetterId } };
+      if (event.type === 'message.discarded') return { orderId, fact: { kind: 'discarded', deadLetterId } };
+      return { orderId, fact: { kind: 'dead_lettered', deadLetterId, command: eventId ?? '', type, code } };
+    }
+    case 'order.cancelled':
+      return { orderId: event.data.orderId, fact: { kind: 'cancelled', reason: event.data.reason } };
+    default: {
+      const { type: outcome, data, causationid: command = '' } = event;
+      const { orderId } = data;
+      if (outcome === 'shipment.created') {
+        const { trackingNumber, estimatedDelivery } = data;
+        return { orderId, fact: { kind: 'outcome', outcome, command, trackingNumber, estimatedDelivery } };
+      }
+      const reason = 'reason' in data ? data.reason : undefined;
+      return { orderId, fact: { kind: 'outcome', outcome, command, reason } };
+    }
+  }
+}
+
+/** What makes a fact the same fact, within its kind. */
+function refOf(fact: Fact): string {
+  switch (fact.kind) {
+    case 'outcome':
+      return `${fact.outcome} ${fact.command}`;
+    case 'cancelled':
+      return '';
+    case 'dead_lettered':
+    case 'replayed':
+    case 'discarded':
+      return fact.deadLetterId;
+  }
+}

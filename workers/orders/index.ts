@@ -1,0 +1,41 @@
+import type { Context } from 'flotilla';
+import { defineWorker, type platform } from '../../src/platform/catalogue.js';
+import { order } from '../../src/platform/orders/order.js';
+import { derive } from '../../src/platform/orders/status.js';
+import { factOf, migrations, recordFact, type NotedEvent } from './facts.js';
+
+type OrderEvents = 'order.created' | 'order.cancelled' | 'order.status_changed';
+
+/** Keeps the status of orders. What the services say about an order comes in no order: each fact is recorded, and the
+ *  status derived from all that is known. */
+export default defineWorker({
+  name: 'orders',
+  store: 'core',
+  migrations,
+  emits: ['order.created', 'order.cancelled', 'order.status_changed'], // those of the order; only the last is decided here
+  on: {
+    'inventory.reserved': note,
+    'inventory.rejected': note,
+    'inventory.released': note,
+    'payment.processed': note,
+    'payment.failed': note,
+    'payment.refunded': note,
+    'shipment.created': note,
+    'shipment.failed': note,
+    'shipment.cancelled': note,
+    'order.cancelled': note,
+    'message.dead_lettered': note,
+    'message.replayed': note,
+    'message.discarded': note,
+  },
+});
+
+function note(event: NotedEvent, ctx: Context<typeof platform.definitions, OrderEvents, undefined>): void {
+  const noted = factOf(event);
+  if (noted === undefined) return;
+  const { orderId, fact } = noted;
+  ctx.write(async (tx) => {
+    const facts = await recordFact(tx.sql, orderId, fact);
+    await tx.handle(order, orderId, { type: 'set_status', ...derive(facts) });
+  });
+}
