@@ -1,0 +1,180 @@
+import { FlotillaError } from '../../errors.js';
+import type { Broker, FieldValue, OutgoingMessage, TopologyDifference } from '../contract.js';
+import { bindingKey } from '../binding-name.js';
+import { StateCell } from '../state.js';
+import { compareTopology } from '../topology-compare.js';
+import type { BindingSpec, ExchangeSpec, Topology } from '../topology.js';
+import type { MemoryClock } from './clock.js';
+import { realClock } from './clock.js';
+import { MemoryConsumer } from './consumer.js';
+import type { Routed } from './publisher.js';
+import { MemoryPublisher } from './publisher.js';
+import type { Content, DeathReason, QueuedMessage } from './queue.js';
+import { MemoryQueue } from './queue.js';
+import { route } from './routing.js';
+
+export interface MemoryBroker extends Broker {
+  /** What a test does to a broker. */
+  readonly fault: {
+    /** Ends every channel; nothing comes back until `reconnect`. */
+    disconnect(): void;
+    reconnect(): void;
+    block(): void;
+    unblock(): void;
+    deleteQueue(name: string): void;
+  };
+}
+
+export interface MemoryBrokerOptions {
+  /** @default the real time */
+  clock?: MemoryClock;
+}
+
+/** A broker inside this process, with what it holds in memory: for tests, and for fleets of one process. All of its
+ *  publishers and consumers share it. It is ready at once. */
+export function createMemoryBroker({ clock = realClock }: MemoryBrokerOptions = {}): MemoryBroker {
+  const state = new StateCell();
+  const exchanges = new Map<string, ExchangeSpec>();
+  const queues = new Map<string, MemoryQueue>();
+  const bindings = new Map<string, BindingSpec>();
+  const publishers = new Set<MemoryPublisher>();
+  const consumers = new Set<MemoryConsumer>();
+  state.set('ready');
+
+  /** Undefined where there is no such exchange. The default exchange leads to the queue of that name. */
+  function destinations({ exchange, routingKey, properties }: OutgoingMessage): MemoryQueue[] | undefined {
+    const headers = properties.headers ?? {};
+    const names =
+      exchange === '' ? [routingKey] : route({ exchange, routingKey, headers }, exchanges, bindings.values());
+    return names === undefined ? undefined : [...names].flatMap((name) => queues.get(name) ?? []);
+  }
+
+  function deliver(message: OutgoingMessage): Routed {
+    const found = destinations(message);
+    if (found === undefined) return 'no_exchange';
+    const { exchange, routingKey } = message;
+    const content: Content = {
+      exchange,
+      routingKey,
+      // the publisher may use its buffer again
+      body: Uint8Array.from(message.body),
+      properties: { ...message.properties, headers: { ...message.properties.headers } },
+    };
+    const takenBy = found.filter((queue) => queue.push(content));
+    if (takenBy.length < found.length) return 'refused';
+    return found.length === 0 ? 'unroutable' : 'taken';
+  }
+
+  function deadLetter(queue: MemoryQueue, message: QueuedMessage, reason: DeathReason): boolean {
+    const exchange = queue.arguments['x-dead-letter-exchange'];
+    if (typeof exchange !== 'string') return true;
+    const key = queue.arguments['x-dead-letter-routing-key'];
+    const { properties, body } = message;
+    const death: FieldValue = {
+      queue: queue.name,
+      reason,
+      count: 1,
+      exchange: message.exchange,
+      'routing-keys': [message.routingKey],
+    };
+    const earlier = properties.headers['x-death'];
+    const headers = {
+      'x-first-death-queue': queue.name,
+      'x-first-death-reason': reason,
+      'x-first-death-exchange': message.exchange,
+      ...properties.headers,
+      'x-death': [death, ...(Array.isArray(earlier) ? earlier : [])],
+    };
+    const routingKey = typeof key === 'string' ? key : message.routingKey;
+    return deliver({ exchange, routingKey, body, properties: { ...properties, headers } }) === 'taken';
+  }
+
+  const compare = (topology: Topology) => {
+    const actual = [...exchanges.values()].map((each) => ({ ...each, durable: true, arguments: each.arguments ?? {} }));
+    return compareTopology(topology, {
+      exchanges: actual,
+      queues: [...queues.values()].map(({ name, arguments: fields }) => ({ name, durable: true, arguments: fields })),
+      bindings: [...bindings.values()].map((each) => ({ ...each, arguments: each.arguments ?? {} })),
+    });
+  };
+
+  function attach(consumer: MemoryConsumer): void {
+    const queue = queues.get(consumer.queue);
+    if (queue !== undefined && connected()) consumer.attach(queue);
+  }
+
+  const connected = () => state.value === 'ready' || state.value === 'blocked';
+  const open = () => {
+    if (state.value === 'closed') throw new FlotillaError('broker.closed');
+  };
+
+  return {
+    get state() {
+      return state.value;
+    },
+    onState: (listener) => state.listen(listener),
+    ready: (signal) => state.until(['ready'], signal),
+    createPublisher() {
+      open();
+      const publisher = new MemoryPublisher(state, deliver, (closed) => publishers.delete(closed));
+      publishers.add(publisher);
+      return publisher;
+    },
+    consume(queue, options) {
+      open();
+      const consumer = new MemoryConsumer(queue, options, (closed) => consumers.delete(closed));
+      consumers.add(consumer);
+      attach(consumer);
+      return consumer;
+    },
+    async applyTopology(topology, signal) {
+      await state.until(['ready', 'blocked'], signal);
+      const { differences, surplus } = compare(topology);
+      const conflicts = differences.filter(({ problem }) => problem === 'conflict');
+      if (conflicts.length > 0) {
+        const list = conflicts.map(({ kind, name, detail }) => `${kind} ${name}: ${detail}`).join('; ');
+        throw new FlotillaError('broker.topology_conflict', list);
+      }
+      for (const spec of topology.exchanges) exchanges.set(spec.name, spec);
+      for (const { name, arguments: fields } of topology.queues) {
+        if (!queues.has(name)) queues.set(name, new MemoryQueue({ name, arguments: fields, clock, deadLetter }));
+      }
+      for (const binding of topology.bindings) bindings.set(bindingKey(binding), binding);
+      for (const binding of surplus) bindings.delete(bindingKey(binding));
+      for (const queue of queues.values()) queue.retryDeadLetters();
+      for (const consumer of consumers) attach(consumer);
+    },
+    async planTopology(topology): Promise<TopologyDifference[]> {
+      return compare(topology).differences;
+    },
+    async queueDepth(name) {
+      const queue = queues.get(name);
+      return queue === undefined ? undefined : { ready: queue.depth, consumers: queue.consumers };
+    },
+    async close() {
+      for (const consumer of [...consumers]) await consumer.close();
+      for (const publisher of [...publishers]) await publisher.close();
+      for (const queue of queues.values()) queue.stop();
+      state.set('closed');
+    },
+    fault: {
+      disconnect() {
+        state.set('connecting');
+        for (const publisher of publishers) publisher.fail(new FlotillaError('broker.disconnected'));
+        for (const consumer of consumers) consumer.detach();
+      },
+      reconnect() {
+        state.set('ready');
+        for (const consumer of consumers) attach(consumer);
+      },
+      block: () => state.set('blocked'),
+      unblock: () => state.set('ready'),
+      deleteQueue(name) {
+        queues.get(name)?.stop();
+        queues.delete(name);
+        for (const [key, binding] of bindings) if (binding.destination === name) bindings.delete(key);
+        for (const consumer of consumers) if (consumer.queue === name) consumer.detach();
+      },
+    },
+  };
+}

@@ -1,0 +1,3 @@
+export { createMemoryBroker } from './broker.js';
+export type { MemoryBroker, MemoryBrokerOptions } from './broker.js';
+export type { MemoryClock } from './clock.js';

@@ -1,0 +1,170 @@
+import type { Fields, MessageProperties } from '../contract.js';
+import type { MemoryClock } from './clock.js';
+
+/** A message as it stands in one queue. */
+export interface QueuedMessage {
+  readonly exchange: string;
+  readonly routingKey: string;
+  readonly body: Uint8Array;
+  readonly properties: MessageProperties & { readonly headers: Fields };
+  /** Its place: returned messages go back to it. */
+  readonly position: number;
+  readonly expiresAt: number;
+  /** How often it was handed out and came back. */
+  returns: number;
+}
+
+export type Content = Pick<QueuedMessage, 'exchange' | 'routingKey' | 'body' | 'properties'>;
+
+/** Who takes messages from a queue. */
+export interface Taker {
+  readonly wants: boolean;
+  take(message: QueuedMessage): void;
+}
+
+export type DeathReason = 'expired' | 'maxlen' | 'delivery_limit';
+
+export interface QueueOptions {
+  name: string;
+  arguments: Fields;
+  clock: MemoryClock;
+  /** Where what expires or falls out goes; false where nobody took it. */
+  deadLetter: (queue: MemoryQueue, message: QueuedMessage, reason: DeathReason) => boolean;
+}
+
+/** What RabbitMQ does with a classic or quorum queue, as far as this fleet relies on it. A stream keeps its newest bytes
+ *  and hands them out like a queue. */
+export class MemoryQueue {
+  readonly name: string;
+  readonly arguments: Fields;
+  readonly #clock: MemoryClock;
+  readonly #deadLetter: QueueOptions['deadLetter'];
+  readonly #ready: QueuedMessage[] = [];
+  /** Dead-lettered at least once, and there was no queue for them yet. */
+  #waiting: { message: QueuedMessage; reason: DeathReason }[] = [];
+  #takers: Taker[] = [];
+  #positions = 0;
+  #bytes = 0;
+  #dispatching = false;
+  #callOff: (() => void) | undefined;
+
+  constructor({ name, arguments: fields, clock, deadLetter }: QueueOptions) {
+    this.name = name;
+    this.arguments = fields;
+    this.#clock = clock;
+    this.#deadLetter = deadLetter;
+  }
+
+  get depth(): number {
+    return this.#ready.length;
+  }
+
+  get consumers(): number {
+    return this.#takers.length;
+  }
+
+  /** Takes a message, or answers false where the queue is full and refuses. */
+  push(content: Content): boolean {
+    const maxLength = this.#limit('x-max-length');
+    const maxBytes = this.#limit('x-max-length-bytes');
+    const full = this.#ready.length >= maxLength || this.#bytes + content.body.length > maxBytes;
+    if (full && this.arguments['x-overflow'] === 'reject-publish') return false;
+    this.#positions += 1;
+    this.#bytes += content.body.length;
+    const expiresAt = this.#clock.now() + this.#limit('x-message-ttl');
+    this.#ready.push({ ...content, position: this.#positions, expiresAt, returns: 0 });
+    while (this.#ready.length > maxLength || (this.#bytes > maxBytes && this.#ready.length > 1)) this.#bury('maxlen');
+    this.schedule();
+    return true;
+  }
+
+  /** Puts back what was handed out, at its place. Beyond the delivery limit it is dead-lettered. */
+  giveBack(message: QueuedMessage): void {
+    message.returns += 1;
+    if (message.returns > this.#limit('x-delivery-limit')) {
+      this.#dead(message, 'delivery_limit');
+      return;
+    }
+    const at = this.#ready.findIndex(({ position }) => position > message.position);
+    this.#ready.splice(at === -1 ? this.#ready.length : at, 0, message);
+    this.#bytes += message.body.length;
+    this.schedule();
+  }
+
+  add(taker: Taker): void {
+    if (!this.#takers.includes(taker)) this.#takers.push(taker);
+    this.schedule();
+  }
+
+  remove(taker: Taker): void {
+    this.#takers = this.#takers.filter((each) => each !== taker);
+    this.schedule();
+  }
+
+  /** Tries again to dead-letter what nobody took. */
+  retryDeadLetters(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const { message, reason } of waiting) this.#dead(message, reason);
+  }
+
+  /** Hands out and expires soon, never in the caller's own tick. */
+  schedule(): void {
+    if (this.#dispatching) return;
+    this.#dispatching = true;
+    setImmediate(() => {
+      this.#dispatching = false;
+      this.#expire();
+      this.#dispatch();
+      this.#watchHead();
+    });
+  }
+
+  /** Ends the timer. */
+  stop(): void {
+    this.#callOff?.();
+    this.#callOff = undefined;
+  }
+
+  #dispatch(): void {
+    const single = this.arguments['x-single-active-consumer'] === true;
+    while (this.#ready.length > 0) {
+      const taker = (single ? this.#takers.slice(0, 1) : this.#takers).find(({ wants }) => wants);
+      const message = taker === undefined ? undefined : this.#ready.shift();
+      if (taker === undefined || message === undefined) return;
+      this.#bytes -= message.body.length;
+      // the next message is another's turn
+      if (!single) this.#takers = [...this.#takers.filter((each) => each !== taker), taker];
+      taker.take(message);
+    }
+  }
+
+  #expire(): void {
+    const now = this.#clock.now();
+    for (let head = this.#ready[0]; head !== undefined && head.expiresAt <= now; head = this.#ready[0]) this.#bury('expired');
+  }
+
+  #watchHead(): void {
+    this.stop();
+    const head = this.#ready[0];
+    if (head === undefined || head.expiresAt === Infinity) return;
+    this.#callOff = this.#clock.after(Math.max(0, head.expiresAt - this.#clock.now()), () => this.schedule());
+  }
+
+  #bury(reason: DeathReason): void {
+    const head = this.#ready.shift();
+    if (head === undefined) return;
+    this.#bytes -= head.body.length;
+    this.#dead(head, reason);
+  }
+
+  #dead(message: QueuedMessage, reason: DeathReason): void {
+    const atLeastOnce = this.arguments['x-dead-letter-strategy'] === 'at-least-once';
+    if (!this.#deadLetter(this, message, reason) && atLeastOnce) this.#waiting.push({ message, reason });
+  }
+
+  #limit(argument: string): number {
+    const value = this.arguments[argument];
+    return typeof value === 'number' ? value : Infinity;
+  }
+}

@@ -1,0 +1,95 @@
+import { FlotillaError } from '../../errors.js';
+import type { Logger } from '../../telemetry/logger.js';
+import type { Metrics } from '../../telemetry/metrics.js';
+import type { Broker, BrokerState } from '../contract.js';
+import { StateCell } from '../state.js';
+import type { Connection } from './connection.js';
+import { openConnection } from './connection.js';
+import { createConsumer } from './consumer.js';
+import { within } from './limits.js';
+import { createManagement } from './management.js';
+import { createPublisher } from './publisher.js';
+import { createTopologyAdmin } from './topology-admin.js';
+
+export interface RabbitBrokerOptions {
+  /** `amqp://user:password@host:port/vhost`. Never logged. */
+  url: string;
+  /** `http://user:password@host:15672`. Without it, topologies are compared by declaring, and surplus is not seen. */
+  managementUrl?: string;
+  /** What the broker shows for the connections: `<name> publish`, `<name> consume`. */
+  connectionName: string;
+  logger: Logger;
+  metrics?: Metrics;
+  /** Milliseconds until a publish without a confirm rejects. @default 10000 */
+  publishTimeout?: number;
+  /** Seconds. @default 10 */
+  heartbeat?: number;
+}
+
+const CLOSE_LIMIT = 5000;
+const METRIC: Record<BrokerState, number> = { connecting: 0, ready: 1, blocked: 2, closed: 3 };
+
+/** A broker behind two connections, since one that is blocked stops reading everything that is on it: one publishes;
+ *  the other consumes and declares. Both are made again after every loss, with waits that grow up to 5 s. */
+export function createRabbitBroker(options: RabbitBrokerOptions): Broker {
+  const { url, managementUrl, connectionName, logger, metrics, publishTimeout = 10_000, heartbeat = 10 } = options;
+  const open = (purpose: string) =>
+    openConnection({ url, name: `${connectionName} ${purpose}`, logger, heartbeat });
+  const publishing = open('publish');
+  const consuming = open('consume');
+  const state = new StateCell();
+  const parts = new Set<{ close(): Promise<void> }>();
+  const management =
+    managementUrl === undefined ? undefined : createManagement({ url: managementUrl, vhost: vhostOf(url) });
+  const admin = createTopologyAdmin(consuming, management, logger);
+
+  const follow = ({ name, state: cell }: Connection) => {
+    const record = (now: BrokerState) => metrics?.brokerState.set({ connection: name }, METRIC[now]);
+    record(cell.value);
+    cell.listen((now) => {
+      record(now);
+      state.set(worst(publishing.state.value, consuming.state.value));
+    });
+  };
+  follow(publishing);
+  follow(consuming);
+
+  function keep<T extends { close(): Promise<void> }>(make: (onClose: () => void) => T): T {
+    if (state.value === 'closed') throw new FlotillaError('broker.closed');
+    const part = make(() => parts.delete(part));
+    parts.add(part);
+    return part;
+  }
+
+  return {
+    get state() {
+      return state.value;
+    },
+    onState: (listener) => state.listen(listener),
+    ready: (signal) => state.until(['ready'], signal),
+    createPublisher: ({ timeout = publishTimeout } = {}) =>
+      keep((onClose) => createPublisher({ connection: publishing, logger, timeout, onClose })),
+    consume: (queue, consumeOptions) =>
+      keep((onClose) => createConsumer({ ...consumeOptions, connection: consuming, logger, queue, onClose })),
+    applyTopology: (topology, signal) => admin.apply(topology, signal),
+    planTopology: (topology) => admin.plan(topology),
+    queueDepth: (queue) => admin.depth(queue),
+    async close() {
+      const closing = Promise.all([...parts].map((part) => part.close()));
+      // what doesn't end in order ends with its connection
+      await within(CLOSE_LIMIT, 'closing channels', closing).catch(() => undefined);
+      await Promise.all([publishing.close(), consuming.close()]);
+    },
+  };
+}
+
+/** Of two connections of which both are needed. */
+function worst(a: BrokerState, b: BrokerState): BrokerState {
+  for (const state of ['closed', 'connecting', 'blocked'] as const) if (a === state || b === state) return state;
+  return 'ready';
+}
+
+function vhostOf(url: string): string {
+  const path = decodeURIComponent(new URL(url).pathname.slice(1));
+  return path === '' ? '/' : path;
+}

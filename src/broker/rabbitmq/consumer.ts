@@ -1,0 +1,194 @@
+import { setMaxListeners } from 'node:events';
+import type { Channel, ConsumeMessage } from 'amqplib';
+import { IllegalOperationError } from 'amqplib';
+import { FlotillaError, messageOf } from '../../errors.js';
+import type { Logger } from '../../telemetry/logger.js';
+import type { ConsumeOptions, Consumer, Delivery, Fields, MessageProperties } from '../contract.js';
+import type { Connection } from './connection.js';
+import { KeptChannel } from './kept-channel.js';
+import { REQUEST_LIMIT, within } from './limits.js';
+
+export interface ConsumerOptions extends ConsumeOptions {
+  connection: Connection;
+  logger: Logger;
+  queue: string;
+  onClose: () => void;
+}
+
+export function createConsumer(options: ConsumerOptions): Consumer {
+  const { connection, logger, queue, onDelivery, onClose } = options;
+  let prefetch = options.prefetch;
+  let wanted = true;
+  let closed = false;
+  let epoch: Epoch | undefined;
+  let tag: string | undefined;
+  // cancel, resume and the beginning of a channel take turns
+  let turn: Promise<void> = Promise.resolve();
+  const inTurn = (work: () => Promise<void>): Promise<void> => {
+    const result = turn.then(work);
+    turn = result.catch(() => undefined);
+    return result;
+  };
+
+  const kept = new KeptChannel<Channel>({
+    connection,
+    logger,
+    purpose: `consume ${queue}`,
+    open: () => connection.openChannel(),
+    opened: (channel) =>
+      inTurn(async () => {
+        epoch = new Epoch(channel);
+        if (wanted) await start(epoch);
+      }),
+    lost: (_, reason) => {
+      const gone = epoch;
+      epoch = undefined;
+      tag = undefined;
+      gone?.end(reason);
+    },
+  });
+
+  async function start(current: Epoch): Promise<void> {
+    await within(REQUEST_LIMIT, 'setting the prefetch', current.channel.prefetch(prefetch));
+    const receive = (message: ConsumeMessage | null) => {
+      if (message === null) gone(current);
+      else deliver(current, message);
+    };
+    const consuming = current.channel.consume(queue, receive, { arguments: options.arguments });
+    const { consumerTag } = await within(REQUEST_LIMIT, `consuming ${queue}`, consuming);
+    if (epoch === current) tag = consumerTag;
+  }
+
+  // a throw in amqplib's callback would close the channel
+  function deliver(current: Epoch, message: ConsumeMessage): void {
+    try {
+      onDelivery(new RabbitDelivery(queue, current, message));
+    } catch (error) {
+      logger.error('onDelivery threw; the message stays in hand until the channel ends', { queue, reason: messageOf(error) });
+    }
+  }
+
+  /** The broker cancels a consumer whose queue is deleted. */
+  function gone(current: Epoch): void {
+    if (epoch !== current) return;
+    logger.warn('the broker cancelled the consumer', { queue });
+    kept.drop(new FlotillaError('broker.disconnected', `the broker cancelled the consumer of ${queue}`), { failed: true });
+  }
+
+  /** What fails here ends the channel, and the next one does what is wanted then. */
+  async function orDrop(work: Promise<unknown>): Promise<void> {
+    await work.catch((error: unknown) => {
+      kept.drop(new FlotillaError('broker.disconnected', messageOf(error), { cause: error }), { failed: true });
+    });
+  }
+
+  return {
+    get consuming() {
+      return tag !== undefined;
+    },
+    cancel() {
+      wanted = false;
+      return inTurn(async () => {
+        if (epoch === undefined || tag === undefined || wanted) return;
+        const current = tag;
+        await orDrop(within(REQUEST_LIMIT, `cancelling ${queue}`, epoch.channel.cancel(current)));
+        if (tag === current) tag = undefined;
+      });
+    },
+    resume(next = prefetch) {
+      wanted = true;
+      return inTurn(async () => {
+        prefetch = next;
+        if (epoch === undefined || tag !== undefined || !wanted || closed) return;
+        await orDrop(start(epoch));
+      });
+    },
+    async close() {
+      wanted = false;
+      if (!closed) onClose();
+      closed = true;
+      await kept.close();
+    },
+  };
+}
+
+/** One channel, from its opening to its end. A delivery may only be settled on the channel that brought it. */
+class Epoch {
+  readonly #ended = new AbortController();
+
+  constructor(readonly channel: Channel) {
+    setMaxListeners(0, this.#ended.signal);
+  }
+
+  get lost(): AbortSignal {
+    return this.#ended.signal;
+  }
+
+  end(reason: Error): void {
+    this.#ended.abort(reason);
+  }
+}
+
+class RabbitDelivery implements Delivery {
+  readonly exchange: string;
+  readonly routingKey: string;
+  readonly redelivered: boolean;
+  readonly body: Uint8Array;
+  readonly properties: MessageProperties & { readonly headers: Fields };
+  readonly #epoch: Epoch;
+  readonly #message: ConsumeMessage;
+  #settled = false;
+
+  constructor(
+    readonly queue: string,
+    epoch: Epoch,
+    message: ConsumeMessage,
+  ) {
+    this.#epoch = epoch;
+    this.#message = message;
+    this.exchange = message.fields.exchange;
+    this.routingKey = message.fields.routingKey;
+    this.redelivered = message.fields.redelivered;
+    this.body = message.content;
+    this.properties = propertiesOf(message);
+  }
+
+  get lost(): AbortSignal {
+    return this.#epoch.lost;
+  }
+
+  ack(): void {
+    this.#settle((channel) => channel.ack(this.#message));
+  }
+
+  requeue(): void {
+    this.#settle((channel) => channel.nack(this.#message, false, true));
+  }
+
+  #settle(send: (channel: Channel) => void): void {
+    if (this.#settled || this.#epoch.lost.aborted) return;
+    this.#settled = true;
+    try {
+      send(this.#epoch.channel);
+    } catch (error) {
+      // the connection has ended and this channel is about to hear of it: the message will come again
+      if (!(error instanceof IllegalOperationError)) throw error;
+    }
+  }
+}
+
+function propertiesOf({ properties }: ConsumeMessage): MessageProperties & { readonly headers: Fields } {
+  return {
+    messageId: text(properties.messageId),
+    type: text(properties.type),
+    appId: text(properties.appId),
+    timestamp: typeof properties.timestamp === 'number' ? properties.timestamp : undefined,
+    correlationId: text(properties.correlationId),
+    contentType: text(properties.contentType),
+    headers: properties.headers ?? {},
+  };
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}

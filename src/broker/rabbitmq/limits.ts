@@ -1,0 +1,24 @@
+import { FlotillaError } from '../../errors.js';
+
+/** How long an answer of the broker to a single request may take, in milliseconds. A healthy one takes single ones. */
+export const REQUEST_LIMIT = 30_000;
+
+/** Settles as `work` does, or rejects with `broker.timeout` after `limit` milliseconds. */
+export async function within<T>(limit: number, what: string, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const expired = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new FlotillaError('broker.timeout', `${what} took over ${limit} ms`)), limit);
+  });
+  try {
+    return await Promise.race([work, expired]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** How long to wait before try `attempt` (1 is the first repeat): doubling up to `most`, and half of it random, so that
+ *  a fleet that lost its broker doesn't come back at one moment. */
+export function backoff(attempt: number, { least, most }: { least: number; most: number }): number {
+  const full = Math.min(most, least * 2 ** Math.min(attempt - 1, 20));
+  return full * (0.5 + Math.random() / 2);
+}

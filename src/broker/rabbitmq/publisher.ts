@@ -1,0 +1,158 @@
+import type { ConfirmChannel, Message, Options } from 'amqplib';
+import { FlotillaError, messageOf } from '../../errors.js';
+import type { Logger } from '../../telemetry/logger.js';
+import type { OutgoingMessage, Publisher } from '../contract.js';
+import { StateCell } from '../state.js';
+import type { Connection } from './connection.js';
+import { KeptChannel } from './kept-channel.js';
+
+export interface PublisherOptions {
+  connection: Connection;
+  logger: Logger;
+  /** Milliseconds until a publish without a confirm rejects with `broker.timeout`. */
+  timeout: number;
+  /** Called when the publisher is closed. */
+  onClose: () => void;
+}
+
+/** One publish that waits for its confirm. */
+interface Unconfirmed {
+  readonly message: OutgoingMessage;
+  readonly deadline: number;
+  /** The broker said that no queue takes it; the confirm follows. */
+  returned: string | undefined;
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
+export function createPublisher({ connection, logger, timeout, onClose }: PublisherOptions): Publisher {
+  const state = new StateCell();
+  // in the order of publishing, which is the order of the deadlines too
+  const unconfirmed = new Set<Unconfirmed>();
+  let channel: ConfirmChannel | undefined;
+  let sweep: NodeJS.Timeout | undefined;
+
+  const kept = new KeptChannel<ConfirmChannel>({
+    connection,
+    logger,
+    purpose: 'publish',
+    open: () => connection.openConfirmChannel(),
+    opened: async (opened) => {
+      opened.on('return', markReturned);
+      channel = opened;
+      follow();
+    },
+    lost: (_, reason) => {
+      channel = undefined;
+      follow();
+      rejectAll(reason);
+    },
+  });
+
+  const follow = () => state.set(channel === undefined ? 'connecting' : connection.state.value);
+  const stopFollowing = connection.state.listen((next) => (next === 'closed' ? state.set('closed') : follow()));
+
+  /** `return` comes before the confirm of the same message; equal messages take the same way, so the first will do. */
+  function markReturned({ fields, properties }: Message): void {
+    for (const each of unconfirmed) {
+      const { message } = each;
+      if (
+        each.returned === undefined &&
+        message.mandatory === true &&
+        message.properties.messageId === properties.messageId &&
+        message.exchange === fields.exchange &&
+        message.routingKey === fields.routingKey
+      ) {
+        each.returned = `exchange "${fields.exchange}", routing key "${fields.routingKey}"`;
+        return;
+      }
+    }
+  }
+
+  function rejectAll(reason: Error): void {
+    const all = [...unconfirmed];
+    unconfirmed.clear();
+    stopSweeping();
+    for (const each of all) each.reject(reason);
+  }
+
+  // one timer for all of them: a timer each costs more than the publish
+  function startSweeping(): void {
+    sweep ??= setInterval(
+      () => {
+        const now = performance.now();
+        for (const each of unconfirmed) {
+          if (each.deadline > now) break;
+          unconfirmed.delete(each);
+          each.reject(new FlotillaError('broker.timeout', `no confirm within ${timeout} ms`));
+        }
+        if (unconfirmed.size === 0) stopSweeping();
+      },
+      Math.min(500, Math.max(10, timeout / 10)),
+    );
+  }
+
+  function stopSweeping(): void {
+    clearInterval(sweep);
+    sweep = undefined;
+  }
+
+  function settle(each: Unconfirmed, nacked: boolean): void {
+    if (!unconfirmed.delete(each)) return; // timed out, or its channel is gone
+    if (nacked) each.reject(new FlotillaError('broker.nacked'));
+    else if (each.returned !== undefined) each.reject(new FlotillaError('broker.returned', each.returned));
+    else each.resolve();
+  }
+
+  function refuse(reject: (error: Error) => void): void {
+    if (state.value === 'closed') reject(new FlotillaError('broker.closed'));
+    else reject(new FlotillaError('broker.disconnected', `not sent: the broker is ${state.value}`));
+  }
+
+  return {
+    get state() {
+      return state.value;
+    },
+    publish(message) {
+      return new Promise<void>((resolve, reject) => {
+        if (channel === undefined || state.value !== 'ready') {
+          refuse(reject);
+          return;
+        }
+        const deadline = performance.now() + timeout;
+        const each: Unconfirmed = { message, deadline, returned: undefined, resolve, reject };
+        try {
+          channel.publish(message.exchange, message.routingKey, asBuffer(message.body), optionsOf(message), (error) =>
+            settle(each, error !== null),
+          );
+        } catch (error) {
+          // nothing was sent: AMQP cannot carry it, such as headers over 64 KiB or a routing key over 255 bytes
+          reject(new FlotillaError('broker.nacked', messageOf(error), { cause: error }));
+          return;
+        }
+        unconfirmed.add(each);
+        if (sweep === undefined) startSweeping();
+      });
+    },
+    reset() {
+      kept.drop(new FlotillaError('broker.disconnected', 'the channel was reset'));
+    },
+    ready: (signal) => state.until(['ready'], signal),
+    async close() {
+      if (state.value === 'closed') return;
+      state.set('closed');
+      rejectAll(new FlotillaError('broker.closed'));
+      stopFollowing();
+      onClose();
+      await kept.close();
+    },
+  };
+}
+
+function optionsOf({ properties, mandatory }: OutgoingMessage): Options.Publish {
+  return { ...properties, persistent: true, mandatory: mandatory === true };
+}
+
+function asBuffer(body: Uint8Array): Buffer {
+  return Buffer.isBuffer(body) ? body : Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+}
