@@ -22,7 +22,6 @@ export const problems = {
   'idempotency.invalid_key': { status: 400, title: 'An Idempotency-Key is 1 to 255 visible ASCII characters' },
   'idempotency.key_reused': { status: 409, title: 'The Idempotency-Key belongs to another body; take a new one' },
   'relay.lagging': { status: 503, title: 'More is stored than can be handed over; send it again later' },
-  'service.not_ready': { status: 503, title: 'Not ready' },
   internal: { status: 500, title: 'The service failed; the log has more under this correlation id' },
 } as const satisfies Record<string, ProblemSpec>;
 

@@ -132,6 +132,14 @@ describe('api: idempotency', () => {
     expect(new Set(answers.map((each) => each.body.id)).size).to.equal(2);
   });
 
+  it('does not remember a reply that says no, though it was committed', async () => {
+    const memory = new Idempotency(api.store, Date.now);
+    const identity = { method: 'POST', path: '/notes', key: 'k1', bodyHash: '' };
+    const answer = (status: number) => memory.answer(identity, (commit) => commit(async () => ({ status })));
+    const statuses = [(await answer(409)).status, (await answer(201)).status, (await answer(409)).status];
+    expect(statuses).to.deep.equal([409, 201, 201]);
+  });
+
   it('commits once for a request', async () => {
     const memory = new Idempotency(api.store, Date.now);
     const twice = memory.answer(undefined, async (commit) => {
