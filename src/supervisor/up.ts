@@ -104,7 +104,10 @@ async function runFleet(
   say(`Starting ${processes.length} processes …`);
   for (const { process } of processes) process.start();
   const ending = AbortSignal.any([signal, fatal.signal]);
-  if (await allReady(processes, ending, say)) options.print(`\n${banner({ ...bannerOf(options, dataDir, broker) })}\n`);
+  if (await allReady(processes, ending, say)) {
+    await record.settled();
+    options.print(`\n${banner(bannerOf(options, dataDir, broker))}\n`);
+  }
   await aborted(ending);
   say('Stopping: what was begun is finished first; Ctrl-C again ends at once …');
   for (const stage of STAGES) {

@@ -1,0 +1,81 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'chai';
+import { readFleetState } from '../../src/supervisor/fleet-state.js';
+import { hasEnded, startOf } from '../../src/supervisor/process-identity.js';
+import { reset } from '../../src/supervisor/reset.js';
+import { count, FakeFleet } from './support/fake-fleet.js';
+
+describe('after a kill -9 of up', function () {
+  this.timeout(90_000);
+  let fleet: FakeFleet;
+  let supervisor: ChildProcess | undefined;
+
+  beforeEach(async () => (fleet = await FakeFleet.create()));
+  afterEach(async () => {
+    supervisor?.kill('SIGKILL');
+    await reset(fleet.dataDir, 0);
+    await fleet[Symbol.asyncDispose]();
+  });
+
+  const startAndKill = async (env: Record<string, string>, ...args: string[]) => {
+    const program = fileURLToPath(new URL('support/run-up.ts', import.meta.url));
+    supervisor = fork(program, [fleet.directory, ...args], { env: { ...process.env, ...env } });
+    await once(supervisor, 'message');
+    const state = await readFleetState(fleet.dataDir);
+    if (state === undefined) throw new Error('nothing was written down');
+    supervisor.kill('SIGKILL');
+    await once(supervisor, 'exit');
+    return state;
+  };
+
+  it('its processes end by themselves, and the next one starts', async () => {
+    await startAndKill({});
+    await fleet.until((lines) => count(lines, 'orphaned') === 5);
+    await upAndDown(fleet);
+    expect(count(await fleet.lines(), 'started')).to.equal(10);
+  });
+
+  it('the next one ends what did not end by itself', async () => {
+    const { processes } = await startAndKill({ FAKE_DEAF: 'worker payment' });
+    await fleet.until((lines) => count(lines, 'orphaned') === 4);
+    const deaf = processes.find(({ name }) => name === 'payment');
+    if (deaf === undefined) throw new Error('payment was not written down');
+    expect(await startOf(deaf.pid)).to.equal(deaf.startedAt);
+    await upAndDown(fleet);
+    expect(fleet.said.join('\n')).to.contain('Ended what an earlier run had left: payment');
+    expect(await hasEnded(deaf, 0)).to.equal(true);
+  });
+
+  it('its broker is taken over by the next one, which ends it at last', async () => {
+    const before = await startAndKill({}, 'private');
+    await fleet.until((lines) => count(lines, 'orphaned') === 5);
+    let adopted: string | undefined;
+    await upAndDown(fleet, {
+      amqp: undefined,
+      running: async () => void (adopted = (await readFleetState(fleet.dataDir))?.amqpUrl),
+    });
+    expect(fleet.said.join('\n')).not.to.contain('Starting RabbitMQ');
+    expect(adopted).to.equal(before.amqpUrl);
+    await expectRefused(before.managementUrl);
+  });
+});
+
+/** Runs an `up` until it says that it is running, then stops it. */
+async function upAndDown(
+  fleet: FakeFleet,
+  { running, ...overrides }: { amqp?: undefined; running?: () => Promise<void> } = {},
+): Promise<void> {
+  let told = Promise.resolve();
+  await fleet.run({ ...overrides, print: () => void (told = (running?.() ?? told).finally(() => fleet.stop())) });
+  await told;
+}
+
+async function expectRefused(url: string): Promise<void> {
+  const refused = await fetch(new URL(url).origin).then(
+    () => false,
+    () => true,
+  );
+  expect(refused, `${url} still answers`).to.equal(true);
+}

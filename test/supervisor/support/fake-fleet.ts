@@ -1,0 +1,92 @@
+import { mkdtemp, readFile, rm, watch } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { up, type UpOptions } from '../../../src/supervisor/up.js';
+import { silentLogger } from '../../../src/telemetry/logger.js';
+
+/** An `up` in this process, over processes that only write down that they started and ended. */
+export class FakeFleet implements AsyncDisposable {
+  readonly printed: string[] = [];
+  readonly said: string[] = [];
+  readonly #stop = new AbortController();
+  readonly #force = new AbortController();
+
+  private constructor(readonly directory: string) {}
+
+  static async create(): Promise<FakeFleet> {
+    return new FakeFleet(await mkdtemp(join(tmpdir(), 'flotilla-up-')));
+  }
+
+  static in(directory: string): FakeFleet {
+    return new FakeFleet(directory);
+  }
+
+  get dataDir(): string {
+    return join(this.directory, 'data');
+  }
+
+  get log(): string {
+    return join(this.directory, 'log');
+  }
+
+  options(overrides: Partial<UpOptions> = {}): UpOptions {
+    return {
+      cwd: this.directory,
+      dataDir: 'data',
+      workers: ['inventory', 'payment'],
+      hasApi: true,
+      hasSandbox: true,
+      scale: {},
+      host: '127.0.0.1',
+      ports: { api: 0, sandbox: 0, smtp: 0 },
+      amqp: { amqpUrl: 'amqp://user:secret@127.0.0.1:1', managementUrl: 'http://user:secret@127.0.0.1:2' },
+      drainTimeout: 5000,
+      program: fileURLToPath(new URL('fake-process.mjs', import.meta.url)),
+      installer: '/nowhere',
+      logger: silentLogger(),
+      print: (text) => void this.printed.push(text),
+      say: (line) => void this.said.push(line),
+      signal: this.#stop.signal,
+      forced: this.#force.signal,
+      ...overrides,
+      env: { PATH: process.env.PATH, FAKE_LOG: this.log, ...overrides.env },
+    };
+  }
+
+  run(overrides: Partial<UpOptions> = {}): Promise<void> {
+    return up(this.options(overrides));
+  }
+
+  stop(): void {
+    this.#stop.abort(new Error('received SIGTERM'));
+  }
+
+  force(): void {
+    this.#force.abort(new Error('again'));
+  }
+
+  async lines(): Promise<string[]> {
+    const text = await readFile(this.log, 'utf8').catch(() => '');
+    return text.split('\n').filter((line) => line !== '');
+  }
+
+  /** Waits until what the processes have written passes; fails after 20 s. */
+  async until(passes: (lines: string[]) => boolean): Promise<string[]> {
+    const limit = AbortSignal.timeout(20_000);
+    const changes = watch(this.directory, { signal: limit });
+    for (let lines = await this.lines(); ; lines = await this.lines()) {
+      if (passes(lines)) return lines;
+      await changes.next();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await rm(this.directory, { recursive: true, force: true });
+  }
+}
+
+/** How many lines begin with `start`. */
+export function count(lines: readonly string[], start: string): number {
+  return lines.filter((line) => line.startsWith(start)).length;
+}

@@ -1,0 +1,27 @@
+// Stands for a process of a fleet: says that it is ready, and writes down when it starts and ends.
+import { appendFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+
+const name = process.argv.slice(2).join(' ');
+const note = (what) => appendFileSync(process.env.FAKE_LOG, `${what} ${name}\n`);
+const end = (why) => {
+  note(why);
+  process.exit(0);
+};
+
+if (process.env.FAKE_WRONG_USE === name) {
+  process.stderr.write('config.invalid: PORT must be a number\n');
+  process.exit(2);
+}
+if (process.env.FAKE_FAILPOINT_SHOWN === name) note(`failpoint=${process.env.FLOTILLA_FAILPOINT ?? ''}`);
+
+process.on('SIGTERM', () => {
+  if (process.env.FAKE_STUBBORN !== name) end('stopped');
+});
+process.on('SIGINT', () => note('interrupted'));
+process.on('disconnect', () => {
+  if (process.env.FAKE_DEAF !== name) end('orphaned');
+});
+createServer().listen(0, '127.0.0.1');
+note('started');
+process.send?.({ type: 'ready', url: 'http://127.0.0.1:1' });
