@@ -1,0 +1,143 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Broker, Delivery } from '../../src/broker/contract.js';
+import { eventProperties } from '../../src/broker/event-properties.js';
+import { createRabbitBroker } from '../../src/broker/rabbitmq/index.js';
+import { namesFor, topologyOf, type Names } from '../../src/broker/topology.js';
+import type { EventEnvelope } from '../../src/events/envelope.js';
+import { createEvent, originContext } from '../../src/events/create.js';
+
+import type { Store } from '../../src/store/contract.js';
+import { openSqliteStore } from '../../src/store/sqlite/index.js';
+import { silentLogger } from '../../src/telemetry/logger.js';
+import type { Message, Outcome } from '../../src/worker/message.js';
+import { queuesOf } from '../../src/worker/queues.js';
+import { startWorker, type RunningWorker, type StartWorkerOptions } from '../../src/worker/start.js';
+import type { Worker } from '../../src/worker/types.js';
+import { cleanUp, testBroker } from './rabbitmq.js';
+
+export interface Seen {
+  outcome: Outcome;
+  id: string;
+  code: string | undefined;
+  attempt: number;
+}
+
+/** A worker on the real broker with a real store, and the means to wait for what becomes of messages. */
+export interface TestFleet {
+  broker: Broker;
+  names: Names;
+  store: Store;
+  running: RunningWorker;
+  seen: Seen[];
+  /** Resolves once the outcomes so far fulfil the condition; looked at after each of them. */
+  until: (condition: (seen: Seen[]) => boolean) => Promise<void>;
+  event: (type: string, data: unknown, subject?: string) => EventEnvelope;
+  /** Straight to the worker's queue. */
+  send: (...events: EventEnvelope[]) => Promise<void>;
+  sendRaw: (body: Uint8Array, properties?: Parameters<typeof rawMessage>[1]) => Promise<void>;
+  /** Takes this many dead letters of the worker. */
+  deadLetters: (count: number) => Promise<Delivery[]>;
+  stop: () => Promise<void>;
+}
+
+function rawMessage(body: Uint8Array, properties: { contentType?: string; messageId?: string } = {}) {
+  return { body, properties: { contentType: 'application/cloudevents+json', ...properties } };
+}
+
+export async function testFleet(
+  worker: Worker,
+  options: Partial<StartWorkerOptions> & { relay?: undefined; withRelay?: boolean } = {},
+): Promise<TestFleet> {
+  const { definition } = worker;
+  const { amqpUrl, managementUrl, prefix } = await testBroker();
+  const folder = await mkdtemp(join(tmpdir(), 'flotilla-worker-'));
+  const store = await openSqliteStore({ service: definition.store, path: join(folder, 'store.db') });
+  const logger = silentLogger();
+  const broker = createRabbitBroker({ url: amqpUrl, managementUrl, connectionName: prefix, logger });
+  const names = namesFor(prefix);
+  await broker.applyTopology(
+    topologyOf([queuesOf(definition)], { prefix, log: { maxAge: '1h', maxBytes: 20_000_000 }, unroutedMax: 100 }),
+  );
+  const seen: Seen[] = [];
+  const waiting = new Set<() => void>();
+  const running = await startWorker(definition, {
+    store,
+    broker,
+    prefix,
+    instance: 'test',
+    logger,
+    observe: (message: Message, outcome) => {
+      const { failure, attempt, delivery } = message;
+      seen.push({ outcome, id: delivery.properties.messageId ?? '', code: failure?.code, attempt });
+      for (const wake of waiting) wake();
+    },
+    ...options,
+  });
+  const publisher = broker.createPublisher();
+  await publisher.ready();
+  const relaying = new AbortController();
+  const relay = options.withRelay
+    ? Promise.resolve()
+    : Promise.resolve();
+
+  const sendRaw: TestFleet['sendRaw'] = (body, properties) =>
+    publisher.publish({ exchange: '', routingKey: names.queue(definition.name), ...rawMessage(body, properties) });
+
+  return {
+    broker,
+    names,
+    store,
+    running,
+    seen,
+    until: (condition) =>
+      new Promise((resolve) => {
+        const wake = () => {
+          if (!condition(seen)) return;
+          waiting.delete(wake);
+          resolve();
+        };
+        waiting.add(wake);
+        wake();
+      }),
+    event: (type, data, subject = 'test/1') =>
+      createEvent(definition.definitions, type, data, originContext({ source: 'test', subject })),
+    async send(...events) {
+      await Promise.all(
+        events.map((event) =>
+          publisher.publish({
+            exchange: '',
+            routingKey: names.queue(definition.name),
+            body: Buffer.from(JSON.stringify(event)),
+            properties: eventProperties({ ...event, correlationId: event.correlationid, time: Date.parse(event.time) }),
+          }),
+        ),
+      );
+    },
+    sendRaw,
+    async deadLetters(count) {
+      const taken: Delivery[] = [];
+      await new Promise<void>((resolve) => {
+        const consumer = broker.consume(names.dead(definition.name), {
+          prefetch: count,
+          onDelivery: (delivery) => {
+            taken.push(delivery);
+            delivery.ack();
+            if (taken.length === count) void consumer.close().then(resolve);
+          },
+        });
+      });
+      return taken;
+    },
+    async stop() {
+      await running.stop(5000);
+      relaying.abort();
+      await relay;
+      await broker.close();
+      await store.close();
+      await cleanUp(prefix);
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
