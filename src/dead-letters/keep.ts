@@ -22,7 +22,8 @@ export async function keepDeadLetter(store: Store, letter: DeadLetter, now: numb
       ON CONFLICT (id) DO UPDATE SET code = excluded.code, message = excluded.message, body = excluded.body,
         properties = excluded.properties, attempts = excluded.attempts, attempt_count = excluded.attempt_count,
         replays = excluded.replays, search = excluded.search, dead_at = excluded.dead_at, kept_at = excluded.kept_at,
-        state = 'dead', settled_at = NULL, settled_by = NULL, reason = NULL
+        state = 'dead', settled_at = NULL, settled_by = NULL, reason = NULL, replacement_id = NULL,
+        replacement_body = NULL, replacement_key = NULL
       WHERE dead_letters.replays < excluded.replays
       RETURNING id`;
     if (kept.length === 0) return false;

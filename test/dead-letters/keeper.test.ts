@@ -1,0 +1,163 @@
+import { expect } from 'chai';
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import type { Fields } from '../../src/broker/contract.js';
+import { HEADERS } from '../../src/broker/headers.js';
+import { findDeadLetter, listDeadLetters } from '../../src/dead-letters/queries.js';
+import { createKeeper } from '../../src/dead-letters/keeper.js';
+import { pumpDeadLetters } from '../../src/dead-letters/pump.js';
+import { readDeadLetter } from '../../src/dead-letters/read-delivery.js';
+import { bury, definitions, eventually, letterOf, openBench, type Bench } from './bench-of-letters.js';
+
+for (const kind of ['memory', 'rabbitmq'] as const) {
+  describe(`keeper of dead letters, ${kind}`, function () {
+    this.timeout(90_000);
+    let bench: Bench;
+    beforeEach(async () => (bench = await openBench(kind)));
+    afterEach(() => bench.close());
+
+    const pump = (limit = 5000) =>
+      pumpDeadLetters({
+        ...bench,
+        definitions,
+        workers: bench.workerNames,
+        limit,
+        signal: new AbortController().signal,
+      });
+
+    it('keeps every dead letter with its message to the byte, and says so under the message’s subject', async () => {
+      const letter = letterOf({ orderId: 'o7', code: 'worker.timeout', message: 'took too long' });
+      const rubbish = letterOf({
+        worker: 'shipping',
+        body: Buffer.from([0xff, 0x00, 0x7b]),
+        code: 'contract.not_json',
+      });
+      const stop = new AbortController();
+      const running = createKeeper({ ...bench, definitions, workers: bench.workerNames }).run(stop.signal);
+      await bury(bench, letter, rubbish);
+      const items = await eventually(async () => {
+        const list = await listDeadLetters(bench.store);
+        return list.total === 2 ? list.items : undefined;
+      });
+      stop.abort();
+      await running;
+
+      const kept = items.find(({ worker }) => worker === 'payment');
+      expect(kept).to.include({
+        eventId: letter.event.id,
+        type: 'payment.process',
+        kind: 'command',
+        subject: 'order/o7',
+        correlationId: letter.event.correlationid,
+        code: 'worker.timeout',
+        message: 'took too long',
+        state: 'dead',
+        attemptCount: 2,
+      });
+      const whole = await findDeadLetter(bench.store, items.find(({ worker }) => worker === 'shipping')?.id ?? '');
+      expect(Buffer.from(whole.body)).to.deep.equal(rubbish.body);
+      expect(whole.properties.headers?.[HEADERS.routingKey]).to.equal('payment.process');
+
+      const [announced] = await bench.store.read('order/o7');
+      expect(announced?.event).to.deep.include({
+        type: 'message.dead_lettered',
+        source: 'ops',
+        correlationid: letter.event.correlationid,
+        causationid: letter.event.id,
+      });
+      expect(announced?.event.data).to.include({ deadLetterId: kept?.id, worker: 'payment', kind: 'command' });
+    });
+
+    it('keeps a dead letter once, however often it is delivered', async () => {
+      const letter = letterOf();
+      await bury(bench, letter, letter, letter);
+      expect(await pump()).to.equal(1);
+      expect((await listDeadLetters(bench.store)).total).to.equal(1);
+      expect(await bench.store.read('order/o1')).to.have.length(1);
+      expect((await bench.broker.queueDepth(bench.names.dead('payment')))?.ready).to.equal(0);
+    });
+
+    it('pumps what waits now, and ends', async () => {
+      await bury(bench, ...Array.from({ length: 120 }, (_, n) => letterOf({ orderId: `o${n}` })));
+      expect(await pump(60_000)).to.equal(120);
+      expect(await pump()).to.equal(0);
+    });
+
+    it('does not make a dead letter about a dead letter about a dead letter', async () => {
+      await bury(bench, letterOf({ type: 'message.dead_lettered', orderId: 'loop' }));
+      expect(await pump()).to.equal(1);
+      expect(await bench.store.head()).to.equal(0);
+    });
+  });
+}
+
+describe('reading a dead letter', () => {
+  const read = (headers: Fields, messageId?: string) =>
+    readDeadLetter(
+      { body: Buffer.from('{'), properties: { headers, ...(messageId !== undefined && { messageId }) } },
+      'payment',
+      definitions,
+      Date.UTC(2026, 0, 1),
+    );
+  const death = (reason: string, seconds: number): Fields => ({
+    'x-death': [{ reason, queue: 'payment', count: 1, time: { '!': 'timestamp', value: seconds } }],
+  });
+
+  it('gives what the broker gave up a code, and an id that is the same each time', () => {
+    const first = read(death('delivery_limit', 1_700_000_000), 'm1');
+    expect(first).to.include({ code: 'broker.delivery_limit', deadAt: '2023-11-14T22:13:20.000Z', eventId: 'm1' });
+    expect(read(death('delivery_limit', 1_700_000_000), 'm1').id).to.equal(first.id);
+    expect(read(death('delivery_limit', 1_700_000_001), 'm1').id).not.to.equal(first.id);
+    expect(read(death('delivery_limit', 1_700_000_000), 'm2').id).not.to.equal(first.id);
+  });
+
+  it('takes whatever lies in the queue', () => {
+    const odd: Fields[] = [
+      {},
+      { 'x-death': 'rubbish' },
+      { 'x-death': [{ reason: 'DROP TABLE', time: -5 }] },
+      { [HEADERS.deadLetterId]: 'no uuid', [HEADERS.errorCode]: 'x' },
+      { [HEADERS.deadLetterId]: 7, [HEADERS.deadAt]: 'yesterday' },
+    ];
+    for (const headers of odd)
+      expect(read(headers)).to.include({ code: 'broker.unknown', worker: 'payment', type: null });
+  });
+});
+
+describe('a keeper that is killed', function () {
+  this.timeout(90_000);
+
+  it('between commit and ack, leaves one dead letter and one event', async () => {
+    const bench = await openBench('rabbitmq');
+    try {
+      await bury(bench, letterOf({ orderId: 'killed' }));
+      const child = fork(
+        new URL('./keeper-process.ts', import.meta.url),
+        ['keeper.kept', bench.path, bench.prefix, bench.amqpUrl],
+        {
+          execArgv: ['--import=tsx', '--conditions=development'],
+        },
+      );
+      const [, signal] = (await once(child, 'exit')) as [number | null, string | null];
+      expect(signal).to.equal('SIGKILL');
+      expect((await listDeadLetters(bench.store)).total).to.equal(1);
+
+      const kept = await eventually(async () => {
+        const depth = await bench.broker.queueDepth(bench.names.dead('payment'));
+        return depth?.ready === 1 ? depth : undefined;
+      });
+      expect(kept.ready).to.equal(1);
+      const pumped = await pumpDeadLetters({
+        ...bench,
+        definitions,
+        workers: bench.workerNames,
+        signal: new AbortController().signal,
+      });
+      expect(pumped).to.equal(0);
+      expect((await listDeadLetters(bench.store)).total).to.equal(1);
+      expect(await bench.store.read('order/killed')).to.have.length(1);
+    } finally {
+      await bench.close();
+    }
+  });
+});

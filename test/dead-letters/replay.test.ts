@@ -1,0 +1,351 @@
+import { expect } from 'chai';
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { HEADERS, readAttempts } from '../../src/broker/headers.js';
+import { auditOf } from '../../src/dead-letters/audit.js';
+import { discardDeadLetters, undoDiscard } from '../../src/dead-letters/discard.js';
+import { editDeadLetter } from '../../src/dead-letters/edit.js';
+import { pumpDeadLetters } from '../../src/dead-letters/pump.js';
+import {
+  findDeadLetter,
+  groupDeadLetters,
+  listDeadLetters,
+  type DeadLetterFilter,
+} from '../../src/dead-letters/queries.js';
+import {
+  replayDeadLetters,
+  type Replayer,
+  type ReplayOptions,
+  type ReplayResult,
+} from '../../src/dead-letters/replay.js';
+import { hasCode } from '../../src/errors.js';
+import type { EventEnvelope } from '../../src/events/envelope.js';
+import { bury, definitions, letterOf, openBench, take, type Bench, type Letter } from './bench-of-letters.js';
+
+const { signal } = new AbortController();
+
+describe('dead letters that are kept', function () {
+  this.timeout(60_000);
+  let bench: Bench;
+  beforeEach(async () => (bench = await openBench()));
+  afterEach(() => bench.close());
+
+  const keep = async (...letters: Letter[]) => {
+    await bury(bench, ...letters);
+    await pumpDeadLetters({ ...bench, definitions, workers: bench.workerNames, signal });
+  };
+  const idOf = ({ properties }: Letter) => String(properties.headers[HEADERS.deadLetterId]);
+  const stateOf = async (letter: Letter) => (await findDeadLetter(bench.store, idOf(letter))).state;
+  const replay = async (options: Partial<ReplayOptions> = {}, replayer: Partial<Replayer> = {}) => {
+    const results: ReplayResult[] = [];
+    const summary = await replayDeadLetters(
+      { ...bench.replayer, ...replayer },
+      {
+        selection: { filter: {} },
+        who: 'ann',
+        signal,
+        onResult: (result) => results.push(result),
+        ...options,
+      },
+    );
+    return { summary, results };
+  };
+  const waiting = async (worker = 'payment') => (await bench.broker.queueDepth(bench.names.queue(worker)))?.ready;
+
+  describe('queries', () => {
+    const letters = [
+      letterOf({ orderId: 'a', code: 'contract.invalid_data', at: '2026-01-01T00:00:00.000Z', amount: 'five_50%' }),
+      letterOf({ orderId: 'b', code: 'contract.newer_version', at: '2026-01-02T00:00:00.000Z' }),
+      letterOf({ orderId: 'c', code: 'worker.timeout', at: '2026-01-03T00:00:00.000Z', message: 'Gateway SILENT' }),
+      letterOf({ orderId: 'd', code: 'worker.timeout', at: '2026-01-04T00:00:00.000Z', worker: 'shipping' }),
+    ];
+    beforeEach(() => keep(...letters));
+
+    it('find by worker, code, type, subject, time and text, alone or together', async () => {
+      const found = async (filter: DeadLetterFilter) =>
+        (await listDeadLetters(bench.store, filter)).items.map(({ subject }) => subject?.at(-1)).join('');
+      expect(await found({})).to.equal('dcba');
+      expect(await found({ worker: 'payment' })).to.equal('cba');
+      expect(await found({ code: 'contract.*' })).to.equal('ba');
+      expect(await found({ code: 'worker.timeout', worker: 'shipping' })).to.equal('d');
+      expect(await found({ type: 'payment.*' })).to.equal('dcba');
+      expect(await found({ subject: 'order/b' })).to.equal('b');
+      expect(await found({ since: '2026-01-02T00:00:00Z', until: '2026-01-04T01:00:00+01:00' })).to.equal('cb');
+      expect(await found({ text: 'gateway silent' })).to.equal('c');
+      expect(await found({ text: 'five_50%' })).to.equal('a');
+      expect(await found({ text: '_' })).to.equal('a');
+      expect(await found({ text: '%_%' })).to.equal('');
+      expect(await found({ states: ['discarded'] })).to.equal('');
+    });
+
+    it('page through any number, with the total', async () => {
+      const page = await listDeadLetters(bench.store, {}, { limit: 2, offset: 1, first: 'oldest' });
+      expect(page.total).to.equal(4);
+      expect(page.items.map(({ subject }) => subject)).to.deep.equal(['order/b', 'order/c']);
+    });
+
+    it('group by worker, code and type', async () => {
+      const groups = await groupDeadLetters(bench.store);
+      expect(groups).to.have.length(4);
+      expect(groups[0]).to.include({ count: 1, type: 'payment.process' });
+    });
+
+    it('find one by the beginning of its id, and say when that is not enough', async () => {
+      const [first] = letters;
+      if (first === undefined) throw new Error('no letter');
+      expect((await findDeadLetter(bench.store, idOf(first).slice(0, 20).toUpperCase())).subject).to.equal('order/a');
+      for (const id of ['', '0', 'ffff', '%']) {
+        const error = await findDeadLetter(bench.store, id).catch((thrown: unknown) => thrown);
+        expect(hasCode(error, 'dead_letter.not_found'), id).to.equal(true);
+      }
+    });
+  });
+
+  describe('replay', () => {
+    it('sends to the worker’s own queue alone, with its history, as a first attempt', async () => {
+      const letter = letterOf();
+      await keep(letter);
+      expect((await replay()).summary).to.include({ sent: 1, failed: 0, refused: 0 });
+      const [sent] = await take(bench.broker, bench.names.queue('payment'), 1);
+      expect(Buffer.from(sent?.body ?? [])).to.deep.equal(letter.body);
+      expect(sent?.properties).to.include({ messageId: letter.event.id, type: 'payment.process' });
+      const headers = sent?.properties.headers ?? {};
+      expect(readAttempts(headers)).to.have.length(2);
+      expect(headers[HEADERS.replays]).to.equal(1);
+      for (const gone of [HEADERS.attempt, HEADERS.deadLetterId, HEADERS.errorCode, 'x-death']) {
+        expect(headers).not.to.have.property(gone);
+      }
+      expect((await bench.broker.queueDepth(bench.names.log))?.ready ?? 0).to.equal(0);
+    });
+
+    it('marks, announces and audits what it sent, and sends it no second time', async () => {
+      const letter = letterOf();
+      await keep(letter);
+      await replay();
+      expect(await stateOf(letter)).to.equal('replayed');
+      expect((await bench.store.read('order/o1')).map(({ type }) => type)).to.deep.equal([
+        'message.dead_lettered',
+        'message.replayed',
+      ]);
+      expect((await auditOf(bench.store.query, idOf(letter)))[0]).to.include({ who: 'ann', action: 'replayed' });
+      expect((await replay()).summary).to.include({ selected: 0 });
+      const { results } = await replay({ selection: { ids: [idOf(letter)] } });
+      expect(results[0]).to.include({ outcome: 'refused' });
+      expect(await waiting()).to.equal(1);
+    });
+
+    it('only looks in a dry run: schema, route and inbox', async () => {
+      const good = letterOf({ orderId: 'good' });
+      const bad = letterOf({ orderId: 'bad', amount: -1 });
+      const lost = letterOf({ orderId: 'lost', worker: 'shipping' });
+      await keep(good, bad, lost);
+      const { results, summary } = await replay(
+        { dryRun: true },
+        {
+          handled: async ({ consumer, source, id }) =>
+            consumer === 'payment' && source === 'core' && id === good.event.id,
+          broker: {
+            createPublisher: () => bench.broker.createPublisher(),
+            queueDepth: async (queue) => (queue === 'shipping' ? undefined : bench.broker.queueDepth(queue)),
+          },
+        },
+      );
+      expect(summary).to.include({ ready: 1, refused: 2, sent: 0 });
+      const detail = (letter: Letter) => results.find(({ id }) => id === idOf(letter))?.detail;
+      expect(detail(good)).to.contain('handled it already');
+      expect(detail(bad)).to.contain('contract.invalid_data');
+      expect(detail(lost)).to.contain('no queue shipping');
+      expect(await waiting()).to.equal(0);
+      expect(await stateOf(good)).to.equal('dead');
+    });
+
+    it('sends a command of something closed, or what does not fit its schema, only when forced', async () => {
+      await keep(letterOf({ orderId: 'closed' }), letterOf({ orderId: 'open', amount: 'much' }));
+      const isClosed = async (subject: string) => subject === 'order/closed';
+      expect((await replay({}, { isClosed })).summary).to.include({ sent: 0, refused: 2 });
+      expect((await replay({ force: true }, { isClosed })).summary).to.include({ sent: 2, refused: 0 });
+    });
+
+    it('goes by filter and limit, the oldest first', async () => {
+      const letters = [3, 1, 2].map((day) => letterOf({ orderId: `o${day}`, at: `2026-01-0${day}T00:00:00.000Z` }));
+      await keep(...letters, letterOf({ worker: 'shipping', at: '2025-01-01T00:00:00.000Z' }));
+      const { results } = await replay({ selection: { filter: { worker: 'payment' } }, limit: 2, rate: 1000 });
+      expect(results.map(({ subject }) => subject)).to.deep.equal(['order/o1', 'order/o2']);
+      expect(await waiting('shipping')).to.equal(0);
+    });
+
+    it('keeps one that dies again apart, and leaves it for the next time', async () => {
+      const first = letterOf();
+      await keep(first);
+      await replay();
+      const [sent] = await take(bench.broker, bench.names.queue('payment'), 1);
+      await keep({
+        ...first,
+        properties: {
+          ...first.properties,
+          headers: { ...sent?.properties.headers, ...first.properties.headers, [HEADERS.replays]: 1 },
+        },
+      });
+      expect(await findDeadLetter(bench.store, idOf(first))).to.include({ state: 'dead', replays: 1 });
+      expect((await replay()).summary.sent).to.equal(1);
+      const [again] = await take(bench.broker, bench.names.queue('payment'), 1);
+      expect(again?.properties.headers[HEADERS.replays]).to.equal(2);
+    });
+
+    it('ends after the batch in hand when it is told to stop', async () => {
+      await keep(...Array.from({ length: 50 }, (_, n) => letterOf({ orderId: `o${n}` })));
+      const stop = new AbortController();
+      const { summary } = await replay({ signal: stop.signal, onResult: () => stop.abort() });
+      expect(summary.sent).to.equal(20);
+      expect((await replay()).summary.sent).to.equal(30);
+    });
+  });
+
+  describe('edit', () => {
+    it('sends a new valid event, caused by the old one, with the old idempotency key', async () => {
+      const letter = letterOf({ amount: -5, code: 'contract.invalid_data' });
+      await keep(letter);
+      const { event, key, warnings } = await editDeadLetter(bench.replayer, {
+        id: idOf(letter),
+        who: 'ann',
+        set: ['data.amount=5'],
+        signal,
+      });
+      expect(warnings).to.deep.equal([]);
+      expect(key).to.equal(letter.event.id);
+      const [sent] = await take(bench.broker, bench.names.queue('payment'), 1);
+      const body = JSON.parse(Buffer.from(sent?.body ?? []).toString()) as EventEnvelope;
+      expect(body).to.deep.include({
+        id: event.id,
+        causationid: letter.event.id,
+        correlationid: letter.event.correlationid,
+        subject: 'order/o1',
+        data: { orderId: 'o1', amount: 5 },
+      });
+      expect(sent?.properties.headers).to.include({ [HEADERS.key]: letter.event.id, [HEADERS.replays]: 1 });
+      expect(readAttempts(sent?.properties.headers ?? {})).to.have.length(2);
+      expect(await findDeadLetter(bench.store, idOf(letter))).to.include({
+        state: 'replayed',
+        replacementId: event.id,
+      });
+      const actions = (await auditOf(bench.store.query, idOf(letter))).map(
+        ({ action, detail }) => `${action} ${detail}`,
+      );
+      expect(actions[0]).to.equal(`edited ${event.id}: set data.amount`);
+      expect(actions[1]).to.equal(`replayed as ${event.id}`);
+    });
+
+    it('refuses what the schema refuses, and changes nothing', async () => {
+      const letter = letterOf();
+      await keep(letter);
+      for (const set of [
+        ['data.amount=1.5'],
+        ['data.more=1'],
+        ['type=no.such'],
+        ['data.__proto__.x=1'],
+        ['id=5'],
+        ['data'],
+      ]) {
+        const error: unknown = await editDeadLetter(bench.replayer, { id: idOf(letter), who: 'ann', set, signal }).then(
+          () => undefined,
+          (thrown: unknown) => thrown,
+        );
+        expect(error, set.join()).to.have.property('code');
+      }
+      expect(await findDeadLetter(bench.store, idOf(letter))).to.include({ state: 'dead', replacementId: null });
+      expect(await waiting()).to.equal(0);
+    });
+
+    it('mends what was not even JSON, from a file', async () => {
+      const letter = letterOf({ body: Buffer.from('{"half'), code: 'contract.not_json' });
+      await keep(letter);
+      const content = { orderId: 'o1', amount: 5 };
+      const { event, sent } = await editDeadLetter(bench.replayer, { id: idOf(letter), who: 'ann', content, signal });
+      expect(sent).to.equal(true);
+      expect(event).to.deep.include({ type: 'payment.process', subject: 'order/o1', data: content });
+    });
+
+    it('warns where an attempt ended without an answer', async () => {
+      const letter = letterOf({ code: 'worker.timeout' });
+      await keep(letter);
+      const edit = (newKey: boolean) =>
+        editDeadLetter(bench.replayer, { id: idOf(letter), who: 'ann', newKey, dryRun: true, signal });
+      expect((await edit(false)).warnings[0]).to.contain('same idempotency key');
+      const renewed = await edit(true);
+      expect(renewed.warnings[0]).to.contain('a second time');
+      expect(renewed.key).to.equal(renewed.event.id);
+      expect(await stateOf(letter)).to.equal('dead');
+    });
+  });
+
+  describe('discard', () => {
+    it('needs a reason, is announced, and takes the letter out of replay', async () => {
+      const letter = letterOf();
+      await keep(letter);
+      const selection = { ids: [idOf(letter)] };
+      const refused: unknown = await discardDeadLetters(bench.replayer, {
+        selection,
+        who: 'ann',
+        reason: ' ',
+        signal,
+      }).catch((thrown: unknown) => thrown);
+      expect(hasCode(refused, 'dead_letter.refused')).to.equal(true);
+      expect(await discardDeadLetters(bench.replayer, { selection, who: 'ann', reason: 'a test', signal })).to.equal(1);
+      expect(await discardDeadLetters(bench.replayer, { selection, who: 'ann', reason: 'again', signal })).to.equal(0);
+      expect(await findDeadLetter(bench.store, idOf(letter))).to.include({ state: 'discarded', reason: 'a test' });
+      const event = (await bench.store.read('order/o1')).at(-1)?.event;
+      expect(event?.type).to.equal('message.discarded');
+      expect(event?.data).to.include({ reason: 'a test' });
+      expect((await replay()).summary.selected).to.equal(0);
+    });
+
+    it('can be undone for seven days', async () => {
+      const letter = letterOf();
+      await keep(letter);
+      const id = idOf(letter);
+      await discardDeadLetters(bench.replayer, { selection: { ids: [id] }, who: 'ann', reason: 'a test', signal });
+      const late = { store: bench.store, now: () => Date.now() + 8 * 86_400_000 };
+      const refused: unknown = await undoDiscard(late, { id, who: 'bob' }).catch((thrown: unknown) => thrown);
+      expect(hasCode(refused, 'dead_letter.refused')).to.equal(true);
+      await undoDiscard(bench.replayer, { id, who: 'bob' });
+      expect(await stateOf(letter)).to.equal('dead');
+      expect((await bench.store.read('order/o1')).map(({ type }) => type)).to.deep.equal([
+        'message.dead_lettered',
+        'message.discarded',
+        'message.dead_lettered',
+      ]);
+      expect((await auditOf(bench.store.query, id)).map(({ who, action }) => `${who} ${action}`)).to.deep.equal([
+        'ann discarded',
+        'bob restored',
+      ]);
+    });
+  });
+});
+
+describe('a replay that is killed', function () {
+  this.timeout(90_000);
+
+  it('between confirm and mark, is found again and sent again with the same message id', async () => {
+    const bench = await openBench('rabbitmq');
+    try {
+      const letter = letterOf();
+      await bury(bench, letter);
+      await pumpDeadLetters({ ...bench, definitions, workers: bench.workerNames, signal });
+      const child = fork(
+        new URL('./keeper-process.ts', import.meta.url),
+        ['dead_letter.replayed', bench.path, bench.prefix, bench.amqpUrl],
+        { execArgv: ['--import=tsx', '--conditions=development'] },
+      );
+      const [, killed] = (await once(child, 'exit')) as [number | null, string | null];
+      expect(killed).to.equal('SIGKILL');
+      expect((await listDeadLetters(bench.store)).items[0]?.state).to.equal('replaying');
+      const summary = await replayDeadLetters(bench.replayer, { selection: { filter: {} }, who: 'ann', signal });
+      expect(summary.sent).to.equal(1);
+      const sent = await take(bench.broker, bench.names.queue('payment'), 2);
+      expect(sent.map(({ properties }) => properties.messageId)).to.deep.equal([letter.event.id, letter.event.id]);
+      expect((await listDeadLetters(bench.store)).items[0]?.state).to.equal('replayed');
+    } finally {
+      await bench.close();
+    }
+  });
+});
