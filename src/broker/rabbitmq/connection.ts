@@ -30,8 +30,10 @@ export interface Connection {
 }
 
 const RECONNECT = { least: 100, most: 5000 };
-/** A connection that lived this long was a good one: the next loss starts with a short wait again. */
-const GOOD_AFTER = 5000;
+/** A connection that lived this long was a good one: the next loss starts with the shortest wait again. */
+const GOOD_AFTER = 1000;
+/** A broker that takes connections and loses them at once is asked again every 0.8 s at least. */
+const MOST_LOSSES = 4;
 const CONNECT_LIMIT = 10_000;
 const CLOSE_LIMIT = 5000;
 
@@ -67,7 +69,7 @@ export function openConnection({ url, name, logger, heartbeat }: ConnectionOptio
   });
   manager.on('disconnect', ({ err }: { err?: unknown }) => {
     model = undefined;
-    failures = Date.now() - since >= GOOD_AFTER ? 1 : failures + 1;
+    failures = Date.now() - since >= GOOD_AFTER ? 1 : Math.min(failures + 1, MOST_LOSSES);
     if (!closing.signal.aborted) {
       logger.warn('lost the broker', { connection: name, reason: err === undefined ? 'closed' : messageOf(err) });
     }
