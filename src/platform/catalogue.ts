@@ -14,5 +14,8 @@ export const platform = catalogue(baseCatalogue, {
 
 export const { defineWorker, decider, create } = platform;
 
+/** The name of one of the platform's types. */
+export type EventType = keyof typeof platform.definitions;
+
 /** The data of one of the platform's types. */
-export type Data<T extends keyof typeof platform.definitions> = DataOf<typeof platform.definitions, T>;
+export type Data<T extends EventType> = DataOf<typeof platform.definitions, T>;

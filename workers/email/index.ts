@@ -8,7 +8,7 @@ import { orderConfirmation, statusUpdate, welcome } from './mails.js';
  *  the event, so that a mail that had to be sent twice is one mail to whoever looks at it. */
 export default defineWorker({
   name: 'email',
-  settings: z.object({ smtpUrl: z.url({ protocol: /^smtps?$/ }), mailFrom: z.string().min(3).max(320) }),
+  settings: z.object({ smtpUrl: z.url({ protocol: /^smtps?$/ }), mailFrom: z.string().min(3).max(320).default('Flotilla <no-reply@flotilla.local>') }),
   setup: ({ settings }) => ({ mailer: createMailer(settings) }),
   teardown: ({ mailer }) => mailer.close(),
   migrations: [

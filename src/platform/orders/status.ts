@@ -66,7 +66,7 @@ export interface Derived {
   reason?: string;
   trackingNumber?: string;
   estimatedDelivery?: string;
-  /** The commands without an outcome that lie in the dead letters or were discarded from there, sorted by type. */
+  /** The commands without an outcome that lie in the dead letters or were discarded from there, in the order of their ids. */
   open: OpenDeadLetter[];
 }
 
@@ -88,8 +88,8 @@ export function derive(facts: readonly Fact[]): Derived {
   }
   derived.open = [...dead]
     .filter(([deadLetterId, { command }]) => !replayed.has(deadLetterId) && !answered.has(command))
-    .map(([deadLetterId, { type, code }]) => ({ type, code, discarded: discarded.has(deadLetterId) }))
-    .sort((a, b) => (a.type < b.type ? -1 : a.type > b.type ? 1 : 0));
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([deadLetterId, { type, code }]) => ({ type, code, discarded: discarded.has(deadLetterId) }));
   return derived;
 }
 

@@ -1,0 +1,22 @@
+import type { TestEvent } from 'flotilla/testing';
+import type { Data, EventType } from '../../src/platform/catalogue.js';
+import type { OrderDetails } from '../../src/platform/orders/events.js';
+
+export const orderId = 'o1';
+
+export const details: OrderDetails = {
+  userId: 'u1',
+  currency: 'USD',
+  items: [
+    { sku: 'item_1', quantity: 2, unitPrice: 500 },
+    { sku: 'item_2', quantity: 1, unitPrice: 250 },
+  ],
+  total: 1250,
+  payment: { token: 'tok_ok' },
+  shippingAddress: { name: 'Ada', line1: '1 Row', city: 'Town', postalCode: '12345', country: 'GB' },
+};
+
+/** An event about the order `o1`. */
+export function about<T extends EventType>(type: T, data: Data<T>, id?: string): TestEvent {
+  return { type, data, subject: `order/${orderId}`, ...(id !== undefined && { id }) };
+}

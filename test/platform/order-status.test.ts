@@ -1,0 +1,197 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { order, type OrderCommand, type OrderState } from '../../src/platform/orders/order.js';
+import { advance, derive, isFinal, type Fact, type OrderStatus } from '../../src/platform/orders/status.js';
+
+const item = { sku: 'item_1', quantity: 2, unitPrice: 500 };
+const details = {
+  userId: 'u1',
+  currency: 'USD',
+  items: [item],
+  payment: { token: 'tok_ok' },
+  shippingAddress: { name: 'Ada', line1: '1 Row', city: 'Town', postalCode: '1', country: 'GB' },
+};
+
+const outcome = (command: string, type: Extract<Fact, { kind: 'outcome' }>['outcome'], reason?: string): Fact => ({
+  kind: 'outcome',
+  outcome: type,
+  command,
+  reason,
+});
+
+/** Every way that an order can go without a cancellation. */
+const ways: Fact[][] = [
+  [outcome('c1', 'inventory.rejected', 'unknown SKU x')],
+  [outcome('c1', 'inventory.reserved')],
+  [outcome('c1', 'inventory.reserved'), outcome('c2', 'payment.failed', 'card_declined'), outcome('c3', 'inventory.released')],
+  [outcome('c1', 'inventory.reserved'), outcome('c2', 'payment.processed')],
+  [outcome('c1', 'inventory.reserved'), outcome('c2', 'payment.processed'), outcome('c3', 'shipment.created')],
+  [
+    outcome('c1', 'inventory.reserved'),
+    outcome('c2', 'payment.processed'),
+    outcome('c3', 'shipment.failed', 'undeliverable'),
+    outcome('c4', 'payment.refunded'),
+    outcome('c5', 'inventory.released'),
+  ],
+];
+const types = ['inventory.reserve', 'payment.process', 'shipment.create', 'payment.refund', 'inventory.release'];
+
+/** Dead letters of commands that may or may not be answered, replayed or discarded. */
+const deadLetters = fc
+  .array(fc.record({ n: fc.integer({ min: 1, max: 5 }), replayed: fc.boolean(), discarded: fc.boolean() }), { maxLength: 3 })
+  .map((letters) =>
+    letters.flatMap(({ n, replayed, discarded }, index): Fact[] => {
+      const deadLetterId = `d${index}`;
+      return [
+        { kind: 'dead_lettered', deadLetterId, command: `c${n}`, type: types[n - 1] ?? '', code: 'worker.handler_failed' },
+        ...(replayed ? [{ kind: 'replayed', deadLetterId } as const] : []),
+        ...(discarded ? [{ kind: 'discarded', deadLetterId } as const] : []),
+      ];
+    }),
+  );
+
+/** The facts of one order, and the same in another order with some of them twice. */
+const histories = fc
+  .tuple(fc.constantFrom(...ways), deadLetters)
+  .map(([way, dead]) => [...way, ...dead])
+  .chain((facts) =>
+    fc.record({
+      facts: fc.constant(facts),
+      shuffled: fc
+        .subarray(facts)
+        .chain((again) => fc.shuffledSubarray([...facts, ...again], { minLength: facts.length + again.length })),
+    }),
+  );
+
+const placed = run({ type: 'create', orderId: 'o1', details }, order.initial).state;
+
+function run(command: OrderCommand, state: OrderState): { state: OrderState; shown: OrderStatus[] } {
+  const events = order.decide(command, state);
+  return {
+    state: events.reduce((next, event) => order.evolve(next, event), state),
+    shown: events.flatMap((event) => (event.type === 'order.status_changed' ? [event.data.status] : [])),
+  };
+}
+
+/** Tells the order one fact after another, as they come in. */
+function tell(facts: readonly Fact[], cancelAt = -1): { state: OrderState; shown: OrderStatus[]; cancelled: boolean } {
+  let state = placed;
+  let cancelled = false;
+  const shown: OrderStatus[] = [];
+  const known: Fact[] = [];
+  const apply = (command: OrderCommand) => {
+    const result = run(command, state);
+    state = result.state;
+    shown.push(...result.shown);
+  };
+  const hear = (fact: Fact) => {
+    known.push(fact);
+    apply({ type: 'set_status', ...derive(known) });
+  };
+  facts.forEach((fact, index) => {
+    if (index === cancelAt && !isFinal(state.reached)) {
+      cancelled = true;
+      apply({ type: 'cancel' });
+    }
+    hear(fact);
+  });
+  if (cancelled) hear({ kind: 'cancelled' });
+  return { state, shown, cancelled };
+}
+
+describe('platform: the status of an order', () => {
+  it('is the same in whichever order the facts come, however often', () => {
+    fc.assert(
+      fc.property(histories, ({ facts, shuffled }) => {
+        expect(tell(shuffled).state.status).to.equal(tell(facts).state.status);
+        expect(derive(shuffled)).to.deep.equal(derive(facts));
+      }),
+    );
+  });
+
+  it('never goes back, and `stuck` only lies over it', () => {
+    fc.assert(
+      fc.property(histories, fc.nat({ max: 12 }), ({ shuffled }, cancelAt) => {
+        const { shown } = tell(shuffled, cancelAt);
+        let reached = placed.reached;
+        for (const status of shown) {
+          if (status === 'stuck') continue;
+          expect(advance(reached, status)).to.equal(status);
+          reached = status;
+        }
+      }),
+    );
+  });
+
+  it('is cancelled once the order accepted that, whatever the services still say', () => {
+    fc.assert(
+      fc.property(histories, fc.nat({ max: 12 }), ({ shuffled }, cancelAt) => {
+        const { state, cancelled } = tell(shuffled, cancelAt);
+        if (cancelled) expect(state.reached).to.equal('cancelled');
+      }),
+    );
+  });
+
+  it('shows why an order ended, also after it was stuck', () => {
+    const [, , declined = []] = ways;
+    const dead: Fact = { kind: 'dead_lettered', deadLetterId: 'd', command: 'c9', type: 'inventory.release', code: 'store.io' };
+    const stuck = tell([...declined.slice(0, 2), dead]);
+    expect(stuck.shown).to.deep.equal(['reserved', 'payment_failed', 'stuck']);
+    expect(stuck.state.stuckBecause).to.equal('inventory.release failed: store.io');
+    const mended = tell([...declined.slice(0, 2), dead, { kind: 'replayed', deadLetterId: 'd' }]);
+    expect(mended.shown).to.deep.equal(['reserved', 'payment_failed', 'stuck', 'payment_failed']);
+    expect(mended.state.detail.reason).to.equal('card_declined');
+  });
+
+  it('is stuck while a command lies in the dead letters, until it is replayed or answered', () => {
+    const dead: Fact = { kind: 'dead_lettered', deadLetterId: 'd', command: 'c2', type: 'payment.process', code: 'x.y' };
+    const reserved = outcome('c1', 'inventory.reserved');
+    expect(tell([reserved, dead]).state.status).to.equal('stuck');
+    expect(tell([reserved, dead, { kind: 'discarded', deadLetterId: 'd' }]).state.status).to.equal('stuck');
+    expect(tell([reserved, dead, { kind: 'replayed', deadLetterId: 'd' }]).state.status).to.equal('reserved');
+    expect(tell([reserved, dead, outcome('c2', 'payment.processed')]).state.status).to.equal('paid');
+    expect(tell([reserved, dead, outcome('another', 'payment.processed')]).state.status).to.equal('stuck');
+  });
+
+  it('is not stuck by a command of the way forward once the order has ended', () => {
+    const dead: Fact = { kind: 'dead_lettered', deadLetterId: 'd', command: 'c2', type: 'payment.process', code: 'x.y' };
+    const { state } = tell([outcome('c1', 'inventory.reserved'), dead, outcome('c9', 'inventory.released')], 2);
+    expect(state.status).to.equal('cancelled');
+  });
+});
+
+describe('platform: an order', () => {
+  const shipped = tell(ways[4] ?? []).state;
+
+  it('costs what its items cost', () => {
+    expect(placed.details?.total).to.equal(1000);
+  });
+
+  it('is not placed twice', () => {
+    expect(() => order.decide({ type: 'create', orderId: 'o1', details }, placed)).to.throw('already');
+  });
+
+  it('refuses a total that is no exact number any more', () => {
+    const items = Array.from({ length: 100 }, () => ({ sku: 'item_1', quantity: 10_000, unitPrice: 1_000_000_000 }));
+    expect(() => order.decide({ type: 'create', orderId: 'o2', details: { ...details, items } }, order.initial))
+      .to.throw()
+      .with.property('code', 'order.total_too_large');
+  });
+
+  it('is not cancelled once it is shipped', () => {
+    expect(() => order.decide({ type: 'cancel' }, shipped))
+      .to.throw()
+      .with.property('code', 'order.not_cancellable');
+  });
+
+  it('is cancelled once', () => {
+    const { state, shown } = run({ type: 'cancel', reason: 'changed my mind' }, placed);
+    expect(shown).to.deep.equal(['cancelled']);
+    expect(state.detail.reason).to.equal('changed my mind');
+    expect(order.decide({ type: 'cancel' }, state)).to.deep.equal([]);
+  });
+
+  it('that does not exist has no status', () => {
+    expect(order.decide({ type: 'set_status', ...derive(ways[1] ?? []) }, order.initial)).to.deep.equal([]);
+  });
+});

@@ -1,0 +1,89 @@
+import { expect } from 'chai';
+import { PermanentError } from 'flotilla';
+import { harness, type TestEvent } from 'flotilla/testing';
+import type { Data } from '../../src/platform/catalogue.js';
+import email from '../../workers/email/index.js';
+import type { Mailer, Recipient } from '../../workers/email/mailer.js';
+import type { Mail } from '../../workers/email/mails.js';
+import { about, details, orderId } from '../platform/events.js';
+
+const ada: TestEvent = {
+  type: 'user.created',
+  data: { userId: 'u1', name: 'Ada', email: 'ada@example.org' },
+  subject: 'user/u1',
+};
+const changed = (status: Data<'order.status_changed'>['status'], more: Partial<Data<'order.status_changed'>> = {}) =>
+  about('order.status_changed', { orderId, userId: 'u1', status, previous: 'pending', ...more });
+
+function fakeMailer(fail?: Error) {
+  const mails: (Mail & { to: Recipient; messageId: string })[] = [];
+  const mailer: Mailer = {
+    send: (to, mail, messageId) => {
+      if (fail !== undefined) return Promise.reject(fail);
+      mails.push({ ...mail, to, messageId });
+      return Promise.resolve();
+    },
+    close: () => undefined,
+  };
+  return { mails, use: { mailer } };
+}
+
+describe('worker email', () => {
+  it('welcomes a user, with a Message-ID that follows from the event', async () => {
+    const { use, mails } = fakeMailer();
+    const messageId = '<event-1@flotilla.local>';
+    await harness(email, { use })
+      .when({ ...ada, id: 'event-1' })
+      .emits({
+        type: 'email.sent',
+        subject: 'user/u1',
+        data: { messageId, to: 'ada@example.org', template: 'welcome', userId: 'u1' },
+      });
+    expect(mails).to.have.length(1);
+    expect(mails[0]).to.deep.include({ messageId, to: { name: 'Ada', email: 'ada@example.org' } });
+  });
+
+  it('confirms an order with its items and its total as people write it', async () => {
+    const { use, mails } = fakeMailer();
+    const total = 123_450;
+    await harness(email, { use })
+      .given(ada)
+      .when(about('order.created', { orderId, ...details, total }))
+      .result();
+    expect(mails[1]?.text).to.contain('2 x item_1 at $5.00').and.to.contain('Total: $1,234.50');
+    await harness(email, { use })
+      .given(ada)
+      .when(about('order.created', { orderId, ...details, total, currency: 'JPY' }))
+      .result();
+    expect(mails[3]?.text).to.contain('Total: ¥123,450');
+  });
+
+  it('tells of the shipment, with what is needed to follow it', async () => {
+    const { use, mails } = fakeMailer();
+    const shipped = changed('shipped', { trackingNumber: 'T1', estimatedDelivery: '2030-01-01' });
+    const { emitted } = await harness(email, { use }).given(ada).when(shipped).result();
+    expect(mails[1]?.text).to.contain('T1').and.to.contain('2030-01-01');
+    expect(emitted.map(({ subject }) => subject)).to.deep.equal(['order/o1']);
+  });
+
+  it('tells each status once, and nothing of what only operators can mend', async () => {
+    const { use, mails } = fakeMailer();
+    await harness(email, { use }).given(ada, changed('stuck'), changed('pending')).when(changed('paid')).result();
+    expect(mails.slice(1).map(({ subject }) => subject)).to.deep.equal(['Your order o1: paid']);
+    await harness(email, { use }).given(ada, changed('paid')).when(changed('paid', { previous: 'stuck' })).emits();
+  });
+
+  it('waits for a user that it has not heard of yet', async () => {
+    const { use } = fakeMailer();
+    await harness(email, { use })
+      .when(about('order.created', { orderId, ...details }))
+      .retries('worker.handler_failed');
+  });
+
+  it('tries again while there is no server, and gives up a mail that is refused for good', async () => {
+    const busy = Object.assign(new Error('4.3.2 try later'), { code: 'EENVELOPE', responseCode: 451 });
+    await harness(email, { use: fakeMailer(busy).use }).when(ada).retries('worker.unavailable');
+    const refused = new PermanentError('email.refused', '550 no such user');
+    await harness(email, { use: fakeMailer(refused).use }).when(ada).deadLetters('email.refused');
+  });
+});

@@ -1,0 +1,28 @@
+import { harness, type TestEvent } from 'flotilla/testing';
+import choreography from '../../workers/order-choreography/index.js';
+import { about, details, orderId } from '../platform/events.js';
+
+const order = details;
+const reason = 'because';
+
+const policies: [TestEvent, TestEvent][] = [
+  [about('order.created', { orderId, ...details }), about('inventory.reserve', { orderId, order })],
+  [about('inventory.reserved', { orderId, order, levels: [] }), about('payment.process', { orderId, order })],
+  [
+    about('payment.processed', { orderId, order, paymentId: 'ch_1', amount: 1250, currency: 'USD' }),
+    about('shipment.create', { orderId, order }),
+  ],
+  [about('payment.failed', { orderId, reason }), about('inventory.release', { orderId, reason })],
+  [about('shipment.failed', { orderId, reason }), about('payment.refund', { orderId, reason })],
+  [about('order.cancelled', { orderId, userId: 'u1', reason }), about('shipment.cancel', { orderId, reason })],
+  [about('shipment.cancelled', { orderId, reason }), about('payment.refund', { orderId, reason })],
+  [about('payment.refunded', { orderId, reason, amount: 0 }), about('inventory.release', { orderId, reason })],
+];
+
+describe('worker order-choreography', () => {
+  for (const [event, command] of policies) {
+    it(`answers ${event.type} with ${command.type}`, async () => {
+      await harness(choreography).when(event).emits(command);
+    });
+  }
+});
