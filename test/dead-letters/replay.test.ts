@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { HEADERS, readAttempts } from '../../src/broker/headers.js';
+import { HEADERS, readAttempts, textHeader } from '../../src/broker/headers.js';
 import { auditOf } from '../../src/dead-letters/audit.js';
 import { discardDeadLetters, undoDiscard } from '../../src/dead-letters/discard.js';
 import { editDeadLetter } from '../../src/dead-letters/edit.js';
@@ -34,7 +34,7 @@ describe('dead letters that are kept', function () {
     await bury(bench, ...letters);
     await pumpDeadLetters({ ...bench, definitions, workers: bench.workerNames, signal });
   };
-  const idOf = ({ properties }: Letter) => String(properties.headers[HEADERS.deadLetterId]);
+  const idOf = ({ properties }: Letter) => textHeader(properties.headers, HEADERS.deadLetterId) ?? '';
   const stateOf = async (letter: Letter) => (await findDeadLetter(bench.store, idOf(letter))).state;
   const replay = async (options: Partial<ReplayOptions> = {}, replayer: Partial<Replayer> = {}) => {
     const results: ReplayResult[] = [];

@@ -1,0 +1,49 @@
+import type { ProcessRecord } from './process-registry.js';
+
+export type BreakerState = 'closed' | 'half-open' | 'open';
+
+/** What a process says of itself right now. */
+export interface ProcessReport extends ProcessRecord {
+  /** `silent`: it did not answer in time. */
+  health: 'ready' | 'not ready' | 'silent';
+  breakers: Readonly<Record<string, BreakerState>>;
+  /** Deliveries that are not settled yet, by worker. */
+  inHand: Readonly<Record<string, number>>;
+}
+
+const LIMIT = 1000;
+const MAX_METRICS = 2_000_000;
+const BREAKER_STATES: readonly BreakerState[] = ['closed', 'half-open', 'open'];
+
+/** Asks a process for its health and metrics, for a second at most. Never rejects: one that doesn't answer is silent. */
+export async function probeProcess(process: ProcessRecord, token?: string): Promise<ProcessReport> {
+  const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  const get = (path: string) => fetch(new URL(path, process.url), { headers, signal: AbortSignal.timeout(LIMIT) });
+  try {
+    const [ready, metrics] = await Promise.all([get('/readyz'), get('/metrics')]);
+    await ready.body?.cancel();
+    const text = metrics.ok ? (await metrics.text()).slice(0, MAX_METRICS) : '';
+    return {
+      ...process,
+      health: ready.ok ? 'ready' : 'not ready',
+      breakers: Object.fromEntries(
+        gauges(text, 'flotilla_breaker_state').map(([worker, value]) => [worker, BREAKER_STATES[value] ?? 'open']),
+      ),
+      inHand: Object.fromEntries(gauges(text, 'flotilla_messages_in_hand')),
+    };
+  } catch {
+    return { ...process, health: 'silent', breakers: {}, inHand: {} };
+  }
+}
+
+/** The samples of a gauge in the text format of Prometheus, by the label `worker`.
+ *  Source: https://prometheus.io/docs/instrumenting/exposition_formats/ */
+function gauges(text: string, name: string): [string, number][] {
+  const samples: [string, number][] = [];
+  for (const line of text.split('\n')) {
+    if (!line.startsWith(`${name}{`)) continue;
+    const [, worker, value] = /[{,]worker="([^"\\]*)".*\} (\S+)/.exec(line) ?? [];
+    if (worker !== undefined && value !== undefined) samples.push([worker, Number(value)]);
+  }
+  return samples;
+}

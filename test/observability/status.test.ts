@@ -1,0 +1,130 @@
+import { expect } from 'chai';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fleetStatus } from '../../src/observability/fleet-status.js';
+import { probeProcess, type ProcessReport } from '../../src/observability/probe-process.js';
+import { readProcesses, registerProcess, type ProcessRecord } from '../../src/observability/process-registry.js';
+import { createMetrics } from '../../src/telemetry/metrics.js';
+import { letterOf, openBench } from '../dead-letters/bench-of-letters.js';
+
+const here: ProcessRecord = {
+  role: 'worker',
+  workers: ['payment'],
+  url: 'http://127.0.0.1:1',
+  pid: process.pid,
+  startedAt: '2026-01-01T00:00:00.000Z',
+};
+
+describe('processes of this machine', () => {
+  let dir: string;
+  beforeEach(async () => (dir = join(await mkdtemp(join(tmpdir(), 'flotilla-run-')), 'run')));
+  afterEach(() => rm(join(dir, '..'), { recursive: true, force: true }));
+
+  it('are found while they run, and not after they took it back', async () => {
+    expect(await readProcesses(dir)).to.deep.equal([]);
+    const remove = await registerProcess({ dir, ...here });
+    expect(await readProcesses(dir)).to.deep.equal([here]);
+    await remove();
+    expect(await readProcesses(dir)).to.deep.equal([]);
+  });
+
+  it('are not found when they were killed, and are swept away', async () => {
+    const child = spawn(process.execPath, ['-e', '']);
+    const { pid = 0 } = child;
+    await once(child, 'exit');
+    await registerProcess({ dir, ...here, pid });
+    expect(await readProcesses(dir)).to.deep.equal([]);
+    await registerProcess({ dir, ...here });
+    expect(await readdir(dir)).to.deep.equal([`payment-${process.pid}.json`]);
+  });
+
+  it('leave out what is no record', async () => {
+    await registerProcess({ dir, ...here });
+    await writeFile(join(dir, 'half.json'), '{"role": "wor');
+    await writeFile(join(dir, 'other.json'), '{"role": "cook", "pid": 1}');
+    expect(await readProcesses(dir)).to.deep.equal([here]);
+  });
+});
+
+describe('fleet status', function () {
+  this.timeout(60_000);
+
+  it('reads breakers and what is in hand from the metrics of a process', async () => {
+    const metrics = createMetrics();
+    metrics.breakerState.labels('payment').set(2);
+    metrics.breakerState.labels('shipping').set(0);
+    metrics.inHand.labels('payment').set(7);
+    const server = createServer((request, response) => {
+      if (request.url === '/readyz') response.writeHead(503).end('{}');
+      else void metrics.registry.metrics().then((text) => response.end(text));
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    try {
+      const report = await probeProcess({ ...here, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
+      expect(report).to.deep.include({
+        health: 'not ready',
+        breakers: { payment: 'open', shipping: 'closed' },
+        inHand: { payment: 7 },
+      });
+    } finally {
+      server.close();
+    }
+  });
+
+  it('calls a process silent that doesn’t answer', async () => {
+    expect((await probeProcess(here)).health).to.equal('silent');
+  });
+
+  it('counts queues, retries, dead letters, consumers and unrouted messages', async () => {
+    const bench = await openBench();
+    try {
+      const { body, properties } = letterOf();
+      const put = (routingKey: string) => bench.publisher.publish({ exchange: '', routingKey, body, properties });
+      await put(bench.names.queue('payment'));
+      await put(bench.names.queue('payment'));
+      await put(bench.names.retry('payment', 7_200_000));
+      await put(bench.names.dead('payment'));
+      await bench.publisher.publish({ exchange: bench.names.events, routingKey: 'nobody.listens', body, properties });
+      const consumer = bench.broker.consume(bench.names.queue('shipping'), {
+        prefetch: 1,
+        onDelivery: () => undefined,
+      });
+      const process: ProcessReport = {
+        ...here,
+        health: 'ready',
+        breakers: { payment: 'closed' },
+        inHand: { payment: 3 },
+      };
+      const status = await fleetStatus({
+        ...bench,
+        workers: [...bench.workers, { name: 'absent', patterns: [], retryDelays: [] }],
+        kept: new Map([['payment', 4]]),
+        processes: [process, { ...process, pid: 2, breakers: { payment: 'half-open' } }],
+      });
+      expect(status.workers[0]).to.deep.equal({
+        worker: 'payment',
+        exists: true,
+        ready: 2,
+        inHand: 6,
+        retrying: [
+          { delay: 3_600_000, ready: 0 },
+          { delay: 7_200_000, ready: 1 },
+        ],
+        dead: 5,
+        consumers: 0,
+        breaker: 'half-open',
+      });
+      expect(status.workers[1]).to.include({ worker: 'shipping', consumers: 1, breaker: 'unknown' });
+      expect(status.workers[2]).to.include({ worker: 'absent', exists: false });
+      expect(status.unrouted).to.equal(1);
+      await consumer.close();
+    } finally {
+      await bench.close();
+    }
+  });
+});
