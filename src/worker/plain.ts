@@ -1,4 +1,4 @@
-import type { Broker } from '../broker/contract.js';
+import type { Broker, Publisher } from '../broker/contract.js';
 import { eventProperties } from '../broker/event-properties.js';
 import { namesFor, topologyOf, type TopologyOptions } from '../broker/topology.js';
 import { parseDuration } from '../duration.js';
@@ -18,8 +18,8 @@ import type { Duration, EventFor, NoTypeMatches, TypeName } from './types.js';
 
 /** For programs that have a memory of their own: events straight to the exchange, without a store in between. */
 export interface PlainPublisher<D extends Definitions> {
-  /** Resolves, with what was sent, once the broker has confirmed. Rejects with `contract.invalid_data`, or a
-   *  `broker.*` error that leaves open whether the broker has it: publish again with the same `id`. */
+  /** Resolves, with what was sent, once the broker has confirmed; waits up to 10 s for a broker that is away. Rejects
+   *  with `contract.invalid_data`, `broker.unreachable`, or a `broker.*` error that leaves open whether the broker has it: publish again with the same `id`. */
   publish: <T extends TypeName<D>>(type: T, data: DataOf<D, T>, options: PublishOptions) => Promise<EventEnvelope>;
   close: () => Promise<void>;
 }
@@ -47,6 +47,7 @@ export function createPublisher<D extends Definitions>(options: {
     async publish(type, data, { subject, id, correlationId }) {
       const context = originContext({ source, subject, ...(correlationId !== undefined && { correlationId }) });
       const event = createEvent(catalogue.definitions, type, data, { ...context, id: id ?? context.id });
+      await readyWithin(publisher, READY_LIMIT);
       await publisher.publish({
         exchange: names.events,
         routingKey: type,
@@ -57,6 +58,19 @@ export function createPublisher<D extends Definitions>(options: {
     },
     close: () => publisher.close(),
   };
+}
+
+/** Milliseconds for which a publish waits for the broker. */
+const READY_LIMIT = 10_000;
+
+async function readyWithin(publisher: Publisher, limit: number): Promise<void> {
+  const late = AbortSignal.timeout(limit);
+  try {
+    await publisher.ready(late);
+  } catch (error) {
+    if (late.aborted) throw new FlotillaError('broker.unreachable', `waited ${limit} ms`);
+    throw error;
+  }
 }
 
 export interface SubscribeOptions<D extends Definitions> {

@@ -48,7 +48,7 @@ function rawMessage(body: Uint8Array, properties: { contentType?: string; messag
 
 export async function testFleet(
   worker: Worker,
-  options: Partial<StartWorkerOptions> & { relay?: undefined; withRelay?: boolean } = {},
+  options: Partial<StartWorkerOptions> = {},
 ): Promise<TestFleet> {
   const { definition } = worker;
   const { amqpUrl, managementUrl, prefix } = await testBroker();
@@ -77,10 +77,6 @@ export async function testFleet(
   });
   const publisher = broker.createPublisher();
   await publisher.ready();
-  const relaying = new AbortController();
-  const relay = options.withRelay
-    ? Promise.resolve()
-    : Promise.resolve();
 
   const sendRaw: TestFleet['sendRaw'] = (body, properties) =>
     publisher.publish({ exchange: '', routingKey: names.queue(definition.name), ...rawMessage(body, properties) });
@@ -132,8 +128,6 @@ export async function testFleet(
     },
     async stop() {
       await running.stop(5000);
-      relaying.abort();
-      await relay;
       await broker.close();
       await store.close();
       await cleanUp(prefix);

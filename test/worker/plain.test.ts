@@ -1,0 +1,75 @@
+import { expect } from 'chai';
+import { createMemoryBroker } from 'flotilla/testing';
+import { createPublisher, subscribe } from 'flotilla';
+import type { Broker } from '../../src/broker/contract.js';
+import { createRabbitBroker } from '../../src/broker/rabbitmq/index.js';
+import { namesFor } from '../../src/broker/topology.js';
+import { silentLogger } from '../../src/telemetry/logger.js';
+import { shop } from '../support/shop.js';
+import { cleanUp, testBroker } from '../support/rabbitmq.js';
+
+const brokers: Record<string, () => Promise<{ broker: Broker; prefix: string; end: () => Promise<void> }>> = {
+  memory: async () => {
+    const broker = createMemoryBroker();
+    return { broker, prefix: '', end: () => broker.close() };
+  },
+  RabbitMQ: async () => {
+    const { amqpUrl, managementUrl, prefix } = await testBroker();
+    const broker = createRabbitBroker({ url: amqpUrl, managementUrl, connectionName: prefix, logger: silentLogger() });
+    await broker.ready();
+    const end = async () => {
+      await broker.close();
+      await cleanUp(prefix);
+    };
+    return { broker, prefix, end };
+  },
+};
+
+for (const [name, open] of Object.entries(brokers)) {
+  describe(`plain publish and subscribe on ${name}`, function () {
+    this.timeout(60_000);
+
+    it('brings each event to every name that subscribed, tries again, and ends in the dead letters', async () => {
+      const { broker, prefix, end } = await open();
+      const seen: string[] = [];
+      let wake = () => {};
+      const until = (count: number) =>
+        new Promise<void>((resolve) => {
+          wake = () => seen.length >= count && resolve();
+          wake();
+        });
+      const note = (text: string) => {
+        seen.push(text);
+        wake();
+      };
+      const options = { broker, catalogue: shop, prefix, delays: ['10ms'] };
+      const audit = await subscribe('job.*', (event) => note(`audit ${event.type}`), { ...options, name: 'audit' });
+      const picky = await subscribe(
+        'job.finished',
+        ({ data }, { attempt }) => {
+          note(`picky ${data.n} attempt ${attempt}`);
+          throw new Error('never');
+        },
+        { ...options, name: 'picky' },
+      );
+      const publisher = createPublisher({ broker, catalogue: shop, source: 'test', prefix });
+      await publisher.publish('job.begun', { n: 1 }, { subject: 'job/1' });
+      await publisher.publish('job.finished', { n: 1 }, { subject: 'job/1' });
+      await until(4);
+      await picky.unsubscribe();
+      await audit.unsubscribe();
+      expect(seen.sort()).to.deep.equal([
+        'audit job.begun',
+        'audit job.finished',
+        'picky 1 attempt 1',
+        'picky 1 attempt 2',
+      ]);
+      expect((await broker.queueDepth(namesFor(prefix).dead('picky')))?.ready).to.equal(1);
+      await publisher.publish('job.finished', { n: 2 }, { subject: 'job/2' });
+      expect((await broker.queueDepth(namesFor(prefix).queue('audit')))?.ready).to.equal(1);
+      expect(seen).to.have.length(4);
+      await publisher.close();
+      await end();
+    });
+  });
+}
