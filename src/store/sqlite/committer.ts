@@ -58,7 +58,7 @@ export class Committer {
     if (this.#closed) return Promise.reject(new FlotillaError('store.closed'));
     if (this.#waiting.length >= this.options.maxWaiting) return Promise.reject(new FlotillaError('store.overloaded'));
     return new Promise<T>((resolve, reject) => {
-      this.#waiting.push({ perform, resolve: resolve as (value: unknown) => void, reject });
+      this.#waiting.push({ perform, resolve: resolve, reject });
       this.#draining ??= this.#drain();
     });
   }

@@ -10,7 +10,7 @@ export function retryWhileBusy<T>(step: () => T): Promise<T> {
   try {
     return Promise.resolve(step());
   } catch (error) {
-    return isBusy(error) ? again(step) : Promise.reject(storeError(error) as Error);
+    return isBusy(error) ? again(step) : Promise.reject(storeError(error));
   }
 }
 

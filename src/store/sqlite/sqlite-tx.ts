@@ -74,7 +74,7 @@ export class SqliteTx implements Tx {
     } catch (error) {
       const known = storeError(error);
       if (!this.#revoked && !this.writer.open) this.failure ??= known;
-      return Promise.reject(known as Error);
+      return Promise.reject(known);
     }
   }
 

@@ -1,0 +1,25 @@
+import { messageOf } from '../errors.js';
+import type { Store } from '../store/contract.js';
+import type { Logger } from '../telemetry/logger.js';
+import { pause } from './pause.js';
+
+/** The longest time between two looks, in milliseconds: a timer that another process has set is seen within it. */
+const LOOK = 250;
+/** Timers that fire in one transaction. */
+const PORTION = 100;
+
+/** Turns timers into events as they become due, until the signal aborts. Never rejects. */
+export async function fireDueTimers(store: Store, clock: () => number, logger: Logger, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      const fired = await store.fireTimers(clock(), PORTION);
+      if (fired === PORTION) continue;
+      const next = await store.nextTimer();
+      await pause(next === undefined ? LOOK : Math.min(LOOK, Math.max(1, next - clock())), signal);
+    } catch (error) {
+      if (signal.aborted) return;
+      logger.warn('relay: timers could not be fired, trying again', { error: messageOf(error) });
+      await pause(LOOK, signal);
+    }
+  }
+}

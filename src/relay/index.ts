@@ -1,0 +1,2 @@
+export { createRelay } from './relay.js';
+export type { Relay, RelayOptions } from './relay.js';

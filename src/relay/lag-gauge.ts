@@ -1,0 +1,37 @@
+import { messageOf } from '../errors.js';
+import type { Store } from '../store/contract.js';
+import type { Logger } from '../telemetry/logger.js';
+import { pause } from './pause.js';
+
+/** Milliseconds between two looks. */
+const LOOK = 200;
+
+/** How far the broker is behind the store, whoever relays, and also while there is no broker. */
+export class LagGauge {
+  /** Stored positions that are not confirmed; as of the last look. */
+  lag = 0;
+
+  constructor(
+    private readonly store: Store,
+    private readonly checkpoint: string,
+    private readonly onChange: (lag: number) => void,
+  ) {}
+
+  async look(): Promise<void> {
+    const [head, confirmed] = await Promise.all([this.store.head(), this.store.checkpoint(this.checkpoint)]);
+    this.lag = Math.max(0, head - confirmed);
+    this.onChange(this.lag);
+  }
+
+  /** Looks again and again until the signal aborts. Never rejects. */
+  async run(logger: Logger, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        await this.look();
+      } catch (error) {
+        if (!signal.aborted) logger.warn('relay: the lag is not known', { error: messageOf(error) });
+      }
+      await pause(LOOK, signal);
+    }
+  }
+}
