@@ -74,7 +74,8 @@ export interface Consumer {
   readonly consuming: boolean;
   /** Stops deliveries; resolves when no more come. What is in hand stays in hand and can be settled. */
   cancel(): Promise<void>;
-  /** Consumes again, after `cancel`, with another prefetch if one is given. */
+  /** Consumes again, after `cancel`, with another prefetch if one is given, which doesn't count what is still in hand.
+   *  Resolves at once where there is no channel: consuming begins with the next. */
   resume(prefetch?: number): Promise<void>;
   /** Closes the channel: what is in hand goes back to the head of the queue, in order. */
   close(): Promise<void>;
@@ -99,7 +100,8 @@ export interface Broker {
   /** Resolves at once; consuming begins when the broker and the queue are there. */
   consume(queue: string, options: ConsumeOptions): Consumer;
   /** Makes the topology exist. Compares first: an argument that differs and cannot be changed throws
-   *  `broker.topology_conflict` and changes nothing else. Waits for the broker; idempotent. */
+   *  `broker.topology_conflict` and changes nothing else. Bindings of its queues that it doesn't have are taken away
+   *  where the broker can be asked for them. Waits for the broker; idempotent. */
   applyTopology(topology: Topology, signal?: AbortSignal): Promise<void>;
   /** What `applyTopology` would have to change; reads only. */
   planTopology(topology: Topology): Promise<TopologyDifference[]>;

@@ -20,7 +20,8 @@ export function compareTopology(
   const exchanges = new Map(actual.exchanges.map((exchange) => [exchange.name, exchange]));
   for (const { name, type, arguments: fields = {} } of wanted.exchanges) {
     const found = exchanges.get(name);
-    const detail = found === undefined ? undefined : difference({ type, fields }, { ...found, fields: found.arguments });
+    const detail =
+      found === undefined ? undefined : difference({ type, fields }, { ...found, fields: found.arguments });
     if (found === undefined) differences.push({ kind: 'exchange', name, problem: 'missing', detail: `type ${type}` });
     else if (detail !== undefined) differences.push({ kind: 'exchange', name, problem: 'conflict', detail });
   }
@@ -28,7 +29,8 @@ export function compareTopology(
   for (const { name, arguments: fields } of wanted.queues) {
     const found = queues.get(name);
     const detail = found === undefined ? undefined : difference({ fields }, { ...found, fields: found.arguments });
-    if (found === undefined) differences.push({ kind: 'queue', name, problem: 'missing', detail: JSON.stringify(fields) });
+    if (found === undefined)
+      differences.push({ kind: 'queue', name, problem: 'missing', detail: JSON.stringify(fields) });
     else if (detail !== undefined) differences.push({ kind: 'queue', name, problem: 'conflict', detail });
   }
   const present = new Set(actual.bindings.map(bindingKey));
@@ -43,7 +45,12 @@ export function compareTopology(
     (binding) => binding.kind === 'queue' && names.has(binding.destination) && !keys.has(bindingKey(binding)),
   );
   for (const binding of surplus) {
-    differences.push({ kind: 'binding', name: bindingName(binding), problem: 'surplus', detail: 'bound, and nobody wants it' });
+    differences.push({
+      kind: 'binding',
+      name: bindingName(binding),
+      problem: 'surplus',
+      detail: 'bound, and nobody wants it',
+    });
   }
   return { differences, surplus };
 }

@@ -61,7 +61,12 @@ export type Names = ReturnType<typeof namesFor>;
 
 /** `1s`, `10m`, `250ms`: the largest unit that divides it. */
 export function delayName(milliseconds: number): string {
-  const units = [['d', 86_400_000], ['h', 3_600_000], ['m', 60_000], ['s', 1000]] as const;
+  const units = [
+    ['d', 86_400_000],
+    ['h', 3_600_000],
+    ['m', 60_000],
+    ['s', 1000],
+  ] as const;
   for (const [unit, size] of units) if (milliseconds % size === 0) return `${milliseconds / size}${unit}`;
   return `${milliseconds}ms`;
 }
@@ -127,9 +132,12 @@ export function topologyOf(workers: readonly WorkerQueues[], options: TopologyOp
       { name: names.dead(worker.name), arguments: quorum },
     );
     topology.bindings.push(
-      ...worker.patterns.map(
-        (routingKey): BindingSpec => ({ source: names.work, destination: queue, kind: 'queue', routingKey }),
-      ),
+      ...worker.patterns.map((routingKey): BindingSpec => ({
+        source: names.work,
+        destination: queue,
+        kind: 'queue',
+        routingKey,
+      })),
       { source: names.deadLetters, destination: names.dead(worker.name), kind: 'queue', routingKey: worker.name },
     );
   }

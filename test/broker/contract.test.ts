@@ -13,7 +13,7 @@ brokerContract('memory', async () => {
     prefix: `t-${randomUUID().slice(0, 8)}-`,
     async disconnect() {
       broker.fault.disconnect();
-      return broker.fault.reconnect;
+      return () => broker.fault.reconnect();
     },
     deleteQueue: async (name) => broker.fault.deleteQueue(name),
     close: () => broker.close(),
@@ -34,7 +34,7 @@ brokerContract('rabbitmq', async () => {
     prefix,
     async disconnect() {
       proxy.shut();
-      return proxy.open;
+      return () => proxy.open();
     },
     deleteQueue: (name) => createManagement({ url: managementUrl }).deleteQueue(name),
     async close() {

@@ -92,7 +92,7 @@ describe('a broker that is killed or blocked', function () {
     await node.restart();
     await Promise.all([broker.ready(), publisher.ready()]);
     await publisher.publish(message('after'));
-    for (let id = ''; id !== 'after'; ) {
+    for (let id = ''; id !== 'after';) {
       const delivery = await seen.next();
       const before = id;
       id = delivery.properties.messageId ?? '';
@@ -125,7 +125,9 @@ describe('a private RabbitMQ node', function () {
     expect(Number(new URL(started.amqpUrl).port)).to.be.greaterThan(port);
     const adopted = await adoptRabbitNode(dataDir, { logger });
     expect(adopted).to.include({ pid: started.pid, amqpUrl: started.amqpUrl, managementUrl: started.managementUrl });
-    const { ports } = JSON.parse(await readFile(join(dataDir, 'node.json'), 'utf8')) as { ports: Record<string, number> };
+    const { ports } = JSON.parse(await readFile(join(dataDir, 'node.json'), 'utf8')) as {
+      ports: Record<string, number>;
+    };
     await adopted?.stop();
     await started.stop();
     expect(await adoptRabbitNode(dataDir, { logger })).to.equal(undefined);

@@ -118,7 +118,7 @@ describe('RabbitMQ, where it is unlike what one expects', () => {
     await publisher.publish(to(n('q'), 'end'));
     const received = inbox<Delivery>();
     broker.consume(n('q'), { prefetch: 1000, onDelivery: received.put });
-    for (let id = ''; id !== 'end'; ) {
+    for (let id = ''; id !== 'end';) {
       id = (await received.next()).properties.messageId ?? '';
       if (id !== 'end') order.push(id);
     }

@@ -93,7 +93,9 @@ export function brokerContract(name: string, open: () => Promise<OpenBroker>): v
       await broker.applyTopology({ exchanges: [{ name: n('x'), type: 'topic' }], queues: [], bindings: [] });
       const to = await publisher();
       await to.publish(message(n('x'), 'nobody', 'm1'));
-      expect(await codeOf(to.publish(message(n('x'), 'nobody', 'm2', { mandatory: true })))).to.equal('broker.returned');
+      expect(await codeOf(to.publish(message(n('x'), 'nobody', 'm2', { mandatory: true })))).to.equal(
+        'broker.returned',
+      );
     });
 
     it('tells the returned message of a full window from its neighbours', async () => {
@@ -228,7 +230,8 @@ export function brokerContract(name: string, open: () => Promise<OpenBroker>): v
       expect(first.lost.aborted).to.equal(true);
       first.ack(); // of a channel that is gone: does nothing
       const other = listen(n('q'), 10);
-      for (const id of ['m1', 'm2', 'm3', 'm4']) expect((await other.received.next()).properties.messageId).to.equal(id);
+      for (const id of ['m1', 'm2', 'm3', 'm4'])
+        expect((await other.received.next()).properties.messageId).to.equal(id);
     });
 
     it('consumes a queue that appears later', async () => {
@@ -310,7 +313,9 @@ export function brokerContract(name: string, open: () => Promise<OpenBroker>): v
     it('keeps the newest where a capped queue drops its head', async () => {
       await broker.applyTopology({
         exchanges: [],
-        queues: [{ name: n('q'), arguments: { 'x-queue-type': 'classic', 'x-max-length': 2, 'x-overflow': 'drop-head' } }],
+        queues: [
+          { name: n('q'), arguments: { 'x-queue-type': 'classic', 'x-max-length': 2, 'x-overflow': 'drop-head' } },
+        ],
         bindings: [],
       });
       const to = await publisher();
@@ -479,7 +484,9 @@ export function brokerContract(name: string, open: () => Promise<OpenBroker>): v
       expect(await codeOf(to.publish(message('', n('q'), 'm1')))).to.equal('broker.closed');
       expect(await codeOf(broker.ready())).to.equal('broker.closed');
       expect(await codeOf(to.ready())).to.equal('broker.closed');
-      expect(() => broker.createPublisher()).to.throw().with.property('code', 'broker.closed');
+      expect(() => broker.createPublisher())
+        .to.throw()
+        .with.property('code', 'broker.closed');
     });
   });
 }

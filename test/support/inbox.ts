@@ -3,7 +3,7 @@ export function inbox<T>() {
   const arrived: T[] = [];
   const waiting: ((item: T) => void)[] = [];
   return {
-    put(item: T): void {
+    put: (item: T): void => {
       const taker = waiting.shift();
       if (taker === undefined) arrived.push(item);
       else taker(item);

@@ -141,7 +141,8 @@ export class MemoryQueue {
 
   #expire(): void {
     const now = this.#clock.now();
-    for (let head = this.#ready[0]; head !== undefined && head.expiresAt <= now; head = this.#ready[0]) this.#bury('expired');
+    for (let head = this.#ready[0]; head !== undefined && head.expiresAt <= now; head = this.#ready[0])
+      this.#bury('expired');
   }
 
   #watchHead(): void {

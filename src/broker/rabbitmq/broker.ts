@@ -33,8 +33,7 @@ const METRIC: Record<BrokerState, number> = { connecting: 0, ready: 1, blocked: 
  *  the other consumes and declares. Both are made again after every loss, with waits that grow up to 5 s. */
 export function createRabbitBroker(options: RabbitBrokerOptions): Broker {
   const { url, managementUrl, connectionName, logger, metrics, publishTimeout = 10_000, heartbeat = 10 } = options;
-  const open = (purpose: string) =>
-    openConnection({ url, name: `${connectionName} ${purpose}`, logger, heartbeat });
+  const open = (purpose: string) => openConnection({ url, name: `${connectionName} ${purpose}`, logger, heartbeat });
   const publishing = open('publish');
   const consuming = open('consume');
   const state = new StateCell();

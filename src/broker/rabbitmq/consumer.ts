@@ -64,7 +64,10 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     try {
       onDelivery(new RabbitDelivery(queue, current, message));
     } catch (error) {
-      logger.error('onDelivery threw; the message stays in hand until the channel ends', { queue, reason: messageOf(error) });
+      logger.error('onDelivery threw; the message stays in hand until the channel ends', {
+        queue,
+        reason: messageOf(error),
+      });
     }
   }
 
@@ -72,7 +75,9 @@ export function createConsumer(options: ConsumerOptions): Consumer {
   function gone(current: Epoch): void {
     if (epoch !== current) return;
     logger.warn('the broker cancelled the consumer', { queue });
-    kept.drop(new FlotillaError('broker.disconnected', `the broker cancelled the consumer of ${queue}`), { failed: true });
+    kept.drop(new FlotillaError('broker.disconnected', `the broker cancelled the consumer of ${queue}`), {
+      failed: true,
+    });
   }
 
   /** What fails here ends the channel, and the next one does what is wanted then. */

@@ -80,7 +80,10 @@ export class KeptChannel<C extends Channel> {
     this.#current = life;
     channel.on('error', (error: Error) => {
       life.failed = true;
-      this.#options.logger.warn('the broker closed a channel', { purpose: this.#options.purpose, reason: error.message });
+      this.#options.logger.warn('the broker closed a channel', {
+        purpose: this.#options.purpose,
+        reason: error.message,
+      });
       this.#lose(life, disconnected(error));
     });
     // before amqplib's own listener, which fails every confirm without saying why

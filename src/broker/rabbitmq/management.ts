@@ -27,7 +27,12 @@ const binding = z.object({
 });
 const overview = z.object({ rabbitmq_version: z.string(), node: z.string(), cluster_name: z.string().optional() });
 const nodes = z.array(
-  z.object({ name: z.string(), running: z.boolean(), mem_alarm: z.boolean().optional(), disk_free_alarm: z.boolean().optional() }),
+  z.object({
+    name: z.string(),
+    running: z.boolean(),
+    mem_alarm: z.boolean().optional(),
+    disk_free_alarm: z.boolean().optional(),
+  }),
 );
 
 export interface ManagedQueue {

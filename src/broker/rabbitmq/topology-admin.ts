@@ -80,11 +80,16 @@ export function createTopologyAdmin(
 
   /** Without a plan a conflict only shows when something is declared: first what is there already, which changes
    *  nothing, then what is missing. */
-  async function declare(topology: Topology, missing: ReadonlySet<string>, surplus: readonly BindingSpec[]): Promise<void> {
+  async function declare(
+    topology: Topology,
+    missing: ReadonlySet<string>,
+    surplus: readonly BindingSpec[],
+  ): Promise<void> {
     const { exchanges, queues, bindings } = topology;
     for (const absent of [false, true]) {
       await onScratchChannel(async (channel) => {
-        for (const spec of exchanges) if (missing.has(`exchange ${spec.name}`) === absent) await declareExchange(channel, spec);
+        for (const spec of exchanges)
+          if (missing.has(`exchange ${spec.name}`) === absent) await declareExchange(channel, spec);
         for (const spec of queues) if (missing.has(`queue ${spec.name}`) === absent) await declareQueue(channel, spec);
       }, DECLARE_LIMIT);
     }
@@ -162,7 +167,10 @@ async function bind(channel: Channel, { kind, destination, source, routingKey, .
   else await channel.bindExchange(destination, source, routingKey, spec.arguments ?? {});
 }
 
-async function unbind(channel: Channel, { kind, destination, source, routingKey, ...spec }: BindingSpec): Promise<void> {
+async function unbind(
+  channel: Channel,
+  { kind, destination, source, routingKey, ...spec }: BindingSpec,
+): Promise<void> {
   if (kind === 'queue') await channel.unbindQueue(destination, source, routingKey, spec.arguments ?? {});
   else await channel.unbindExchange(destination, source, routingKey, spec.arguments ?? {});
 }
