@@ -1,6 +1,7 @@
 import type { Config } from '../../config/load.js';
 import { FlotillaError } from '../errors.js';
 import { workersOf, type Fleet } from '../fleet.js';
+import { withOverrides } from '../worker/queues.js';
 import type { Worker } from '../worker/types.js';
 
 type Choice = Pick<Config, 'fulfilment' | 'workers' | 'retryDelays' | 'breakerHalfOpenAfter'>;
@@ -28,16 +29,9 @@ export function findWorker(workers: readonly Worker[], name: string, asker: stri
 }
 
 function configured(worker: Worker, { retryDelays, breakerHalfOpenAfter }: Choice): Worker {
-  if (retryDelays === undefined && breakerHalfOpenAfter === undefined) return worker;
-  const { definition } = worker;
-  const halfOpenAfter = breakerHalfOpenAfter ?? definition.breaker.halfOpenAfter;
-  const maxHalfOpenAfter = Math.max(halfOpenAfter, definition.breaker.maxHalfOpenAfter);
-  return {
-    name: worker.name,
-    definition: {
-      ...definition,
-      retryDelays: retryDelays ?? definition.retryDelays,
-      breaker: { ...definition.breaker, halfOpenAfter, maxHalfOpenAfter },
-    },
-  };
+  const definition = withOverrides(worker.definition, {
+    ...(retryDelays && { retryDelays }),
+    ...(breakerHalfOpenAfter !== undefined && { halfOpenAfter: breakerHalfOpenAfter }),
+  });
+  return { name: worker.name, definition };
 }

@@ -2,17 +2,23 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import * as api from './api.js';
 import * as config from './config.js';
 import { createContext } from './context.js';
 import * as doctor from './doctor.js';
+import { armFailpoint } from '../failpoints.js';
+import { announceFailure } from '../supervisor/child-process.js';
 import { exitCodeOf, failureLine } from './failure.js';
+import * as keeper from './keeper.js';
 import { buildProgram, type CommandModule } from './program.js';
 import * as reset from './reset.js';
+import * as sandbox from './sandbox.js';
 import { listenForSignals } from './signals.js';
 import * as up from './up.js';
+import * as worker from './worker.js';
 
 /** In the order in which help shows them. */
-const modules: readonly CommandModule[] = [up, reset, doctor, config];
+const modules: readonly CommandModule[] = [up, api, worker, keeper, sandbox, reset, doctor, config];
 
 const manifest = createRequire(import.meta.url).resolve('flotilla/package.json');
 const { version } = JSON.parse(readFileSync(manifest, 'utf8')) as { version: string };
@@ -28,13 +34,25 @@ const context = createContext({
   stderr: process.stderr,
 });
 
+const program = buildProgram(modules, context, version);
+program.hook('preAction', (_, command) => {
+  // The supervisor hands the failpoint on to its processes, and ends them itself when it is told to twice.
+  if (command.name() === 'up') return;
+  const { failpoint } = context.config;
+  if (failpoint !== undefined) armFailpoint(failpoint);
+  context.forced.addEventListener('abort', () => process.exit(130));
+});
+
 try {
-  await buildProgram(modules, context, version).parseAsync(process.argv);
+  await program.parseAsync(process.argv);
 } catch (error) {
   // Stopping when told to is what a command should do, also in the midst of its start.
   const stopped = context.signal.aborted && error === context.signal.reason;
   const line = stopped ? undefined : failureLine(error);
-  if (line !== undefined) context.say(line);
+  if (line !== undefined) {
+    context.say(line);
+    announceFailure(error);
+  }
   process.exitCode = stopped ? 0 : exitCodeOf(error);
 }
 if (process.connected) process.disconnect();

@@ -5,12 +5,22 @@ import { FlotillaError } from '../errors.js';
 import type { Logger } from '../telemetry/logger.js';
 import { startOf } from './process-identity.js';
 
-/** What a process says to its supervisor once it does its work. */
-const readiness = z.object({ type: z.literal('ready'), url: z.string().optional() });
+/** What a process says to its supervisor: that it does its work now, or why another start would not help. */
+const message = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('ready'), url: z.string().optional() }),
+  z.object({ type: z.literal('fatal'), reason: z.string() }),
+]);
+type Message = z.infer<typeof message>;
 
 /** Tells the supervisor that started this process, if one did, that it is ready. */
-export function announceReady(message: { url?: string } = {}): void {
-  process.send?.({ type: 'ready', ...message });
+export function announceReady({ url }: { url?: string } = {}): void {
+  process.send?.({ type: 'ready', ...(url !== undefined && { url }) } satisfies Message);
+}
+
+/** Tells the supervisor why this process ends, when starting it again would end the same way. */
+export function announceFailure(error: unknown): void {
+  if (!(error instanceof FlotillaError) || error.disposal !== 'fatal') return;
+  process.send?.({ type: 'fatal', reason: error.message } satisfies Message);
 }
 
 export interface ChildSpec {
@@ -25,7 +35,7 @@ export interface ChildOptions {
   logger: Logger;
   /** Called whenever pid, url or readiness change. */
   onChange: () => void;
-  /** Called when the process ends saying that it was used wrongly (exit code 2): another start would not help. */
+  /** Called when the process ends and another start would not help: it says so, or was used wrongly (exit code 2). */
   onFatal: (error: Error) => void;
   /** Milliseconds until a process that ended is started again; doubles with each end, up to `longest`, and begins
    *  anew for a process that ran for `longest`. */
@@ -42,6 +52,7 @@ export class SupervisedProcess {
   #startedAt = '';
   #url: string | undefined;
   #ready = false;
+  #fatal: string | undefined;
   #starts = 0;
   readonly #stopping = new AbortController();
   #running: Promise<void> | undefined;
@@ -97,8 +108,9 @@ export class SupervisedProcess {
       const began = Date.now();
       const how = await this.#runOnce();
       if (this.#stopping.signal.aborted) return;
-      if (how.code === WRONG_USE) {
-        this.options.onFatal(new FlotillaError('config.invalid', `${this.name} could not start; it says why above`));
+      if (this.#fatal !== undefined || how.code === WRONG_USE) {
+        const reason = this.#fatal ?? 'it says why above';
+        this.options.onFatal(new FlotillaError('config.invalid', `${this.name} could not start (${reason})`));
         return;
       }
       if (Date.now() - began >= longest) delay = first;
@@ -123,13 +135,7 @@ export class SupervisedProcess {
       child.once('error', (error) => resolve({ error: error.message }));
       child.once('exit', (code, signal) => resolve({ ...(code !== null && { code }), ...(signal !== null && { signal }) }));
     });
-    child.on('message', (message) => {
-      const parsed = readiness.safeParse(message);
-      if (!parsed.success) return;
-      this.#ready = true;
-      this.#url = parsed.data.url;
-      this.options.onChange();
-    });
+    child.on('message', (sent) => this.#receive(sent));
     this.#child = child;
     this.#startedAt = (child.pid === undefined ? undefined : await startOf(child.pid)) ?? '';
     this.options.onChange();
@@ -139,6 +145,15 @@ export class SupervisedProcess {
     this.#url = undefined;
     this.options.onChange();
     return how;
+  }
+
+  #receive(sent: unknown): void {
+    const { data } = message.safeParse(sent);
+    if (data?.type === 'fatal') this.#fatal = data.reason;
+    if (data?.type !== 'ready') return;
+    this.#ready = true;
+    this.#url = data.url;
+    this.options.onChange();
   }
 }
 

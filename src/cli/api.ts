@@ -1,0 +1,46 @@
+import type { Command } from 'commander';
+import { createApi } from '../api/app.js';
+import { serveApi } from '../api/server.js';
+import { FlotillaError } from '../errors.js';
+import { announceReady } from '../supervisor/child-process.js';
+import type { Context } from './context.js';
+import { runFleetProcess, type FleetProcess } from './fleet-process.js';
+import { portTaken } from './port-taken.js';
+
+export function register(program: Command, context: Context): void {
+  program
+    .command('api')
+    .description('serve the fleet over HTTP; takes orders also while the broker is down')
+    .action(() => runFleetProcess(context, 'api', startApi));
+}
+
+async function startApi(process: FleetProcess): Promise<void> {
+  const { config, fleet, workers, broker, logger, metrics } = process;
+  if (fleet.api === undefined) throw new FlotillaError('fleet.invalid', 'config/fleet declares no api');
+  const service = await process.openService(fleet.api.store);
+  // Routes read the tables of the workers that share the store, which may not have started yet.
+  for (const { name, definition } of workers) {
+    if (definition.store === fleet.api.store) await service.store.migrate(`worker:${name}`, definition.migrations);
+  }
+  const { lagging } = service;
+  const app = await createApi({
+    store: service.store,
+    routes: fleet.api.routes,
+    logger,
+    metrics,
+    relay: { lagging },
+    checks: {
+      store: async () => ({ ok: (await service.store.head()) >= 0 }),
+      // Being without a broker is no reason to take no orders.
+      broker: () => ({ ok: true, detail: broker.state }),
+      relay: () => ({ ok: !lagging(), detail: `${service.gauge.lag} events wait to be published` }),
+    },
+    ...(config.apiToken !== undefined && { token: config.apiToken }),
+  });
+  const server = await serveApi(app, { host: config.host, port: config.port }).catch(
+    portTaken(config.host, { PORT: config.port }),
+  );
+  process.atEnd((left) => server.close(left()));
+  logger.info('Ready', { url: server.url });
+  announceReady({ url: server.url });
+}

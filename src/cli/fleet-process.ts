@@ -1,0 +1,134 @@
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import { resolve } from 'node:path';
+import type { Config } from '../../config/load.js';
+import type { Broker } from '../broker/contract.js';
+import { createRabbitBroker } from '../broker/rabbitmq/index.js';
+import { namesFor, topologyOf, type Names } from '../broker/topology.js';
+import { FlotillaError, messageOf } from '../errors.js';
+import type { Fleet } from '../fleet.js';
+import { lockData } from '../supervisor/data-lock.js';
+import type { Logger } from '../telemetry/logger.js';
+import { createMetrics, type Metrics } from '../telemetry/metrics.js';
+import { queuesOf } from '../worker/queues.js';
+import type { Worker } from '../worker/types.js';
+import { brokerAddress } from './broker-address.js';
+import type { Context } from './context.js';
+import { enabledWorkers } from './enabled-workers.js';
+import { openService, type Service } from './service.js';
+
+/** What the processes of a fleet are made of. */
+export interface FleetProcess {
+  readonly config: Config;
+  readonly fleet: Fleet;
+  /** All that are enabled, not only those of this process. */
+  readonly workers: readonly Worker[];
+  readonly broker: Broker;
+  readonly names: Names;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  /** This process among all others of the fleet. */
+  readonly instance: string;
+  /** Aborts when the process is to end, or when a part of it has failed for good. */
+  readonly signal: AbortSignal;
+  /** Resolves when the broker has the topology of all enabled workers; waits for the broker. */
+  readonly topology: Promise<void>;
+  /** Opens a store and relays from it. */
+  readonly openService: (name: string) => Promise<Service>;
+  /** What is to be done at the end, the latest first; `left` tells how many milliseconds remain. */
+  readonly atEnd: (step: (left: () => number) => Promise<void>) => void;
+}
+
+/** Runs a process of the fleet: `start` builds it and resolves when it is ready; then it runs until it is told to end
+ *  or a part fails, which it rejects with; then what was begun is ended in reverse. */
+export async function runFleetProcess(
+  context: Context,
+  name: string,
+  start: (process: FleetProcess) => Promise<void>,
+): Promise<void> {
+  const { config } = context;
+  const fleet = await context.fleet();
+  const workers = enabledWorkers(fleet, config);
+  const failure = new AbortController();
+  const signal = AbortSignal.any([context.signal, failure.signal]);
+  const ends: ((left: () => number) => Promise<void>)[] = [];
+  const fail = (error: unknown) => failure.abort(error);
+
+  const lock = lockData(resolve(context.cwd, config.dataDir), 'use', 'shared');
+  if (lock === undefined) throw new FlotillaError('config.invalid', `${config.dataDir} is being reset; try again then`);
+  ends.push(async () => lock.release());
+
+  const instance = `${name}@${hostname()}:${process.pid}:${randomBytes(3).toString('hex')}`;
+  const logger = context.logger({ process: name });
+  const metrics = createMetrics({ process: true });
+  const names = namesFor(config.prefix);
+  const { amqpUrl, managementUrl } = await brokerAddress(context);
+  const broker = createRabbitBroker({
+    url: amqpUrl,
+    managementUrl,
+    connectionName: `${config.prefix}${name}`,
+    logger,
+    metrics,
+  });
+  ends.push(() => broker.close());
+
+  const { prefix, log, unroutedMax } = config;
+  const wanted = topologyOf(
+    workers.map(({ definition }) => queuesOf(definition)),
+    { prefix, log, unroutedMax },
+  );
+  const topology = broker.applyTopology(wanted, signal);
+  topology.catch(fail);
+
+  try {
+    await start({
+      config,
+      fleet,
+      workers,
+      broker,
+      names,
+      metrics,
+      logger,
+      instance,
+      signal,
+      topology,
+      async openService(service) {
+        const { databaseUrl, relay } = config;
+        const opened = await openService({
+          name: service,
+          databaseUrl,
+          broker,
+          names,
+          instance,
+          relay,
+          metrics,
+          logger,
+          topology,
+        });
+        opened.running.catch(fail);
+        ends.push((left) => opened.stop(left()));
+        return opened;
+      },
+      atEnd: (step) => void ends.push(step),
+    });
+    await untilAborted(signal);
+  } catch (error) {
+    // What was being started was told to stop: that is no failure.
+    if (!signal.aborted) fail(error);
+  }
+  logger.info('Ending', { reason: messageOf(signal.reason) });
+  const until = Date.now() + config.drainTimeout;
+  for (const end of ends.reverse()) {
+    try {
+      await end(() => Math.max(0, until - Date.now()));
+    } catch (error) {
+      logger.error('A part did not end in order', { error: messageOf(error) });
+    }
+  }
+  if (failure.signal.aborted && !context.signal.aborted) throw failure.signal.reason;
+}
+
+function untilAborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+}

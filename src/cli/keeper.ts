@@ -1,0 +1,41 @@
+import type { Command } from 'commander';
+import { createKeeper } from '../dead-letters/keeper.js';
+import { announceReady } from '../supervisor/child-process.js';
+import { startHealthServer } from '../telemetry/health-server.js';
+import type { Context } from './context.js';
+import { runFleetProcess, type FleetProcess } from './fleet-process.js';
+
+/** The store in which dead letters are kept. */
+export const OPS = 'ops';
+
+export function register(program: Command, context: Context): void {
+  program
+    .command('keeper')
+    .description('keep the dead letters of all workers in a store, where they can be looked at and replayed')
+    .action(() => runFleetProcess(context, 'keeper', startKeeper));
+}
+
+async function startKeeper(process: FleetProcess): Promise<void> {
+  const { config, fleet, workers, broker, names, logger, metrics, signal } = process;
+  const health = await startHealthServer({
+    host: config.host,
+    port: config.healthPort,
+    metrics,
+    checks: { broker: () => ({ ok: broker.state === 'ready', detail: broker.state }) },
+    ...(config.apiToken !== undefined && { token: config.apiToken }),
+  });
+  process.atEnd(() => health.close());
+  const { store } = await process.openService(OPS);
+  await process.topology;
+  const keeper = createKeeper({
+    store,
+    broker,
+    names,
+    workers: workers.map(({ name }) => name),
+    definitions: fleet.catalogue.definitions,
+    logger,
+  });
+  const running = keeper.run(signal);
+  process.atEnd(() => running);
+  announceReady({ url: health.url });
+}

@@ -1,0 +1,24 @@
+/** Shows on a terminal how far long work has come, in one line that is written over; says nothing into files and
+ *  pipes. */
+export interface Progress {
+  show: (done: number, total: number, what: string) => void;
+  /** Clears the line. */
+  end: () => void;
+}
+
+const INTERVAL = 100;
+
+export function createProgress(stream: { isTTY?: boolean; write: (text: string) => unknown } = process.stderr): Progress {
+  let shownAt = 0;
+  return {
+    show(done, total, what) {
+      const now = Date.now();
+      if (stream.isTTY !== true || (now - shownAt < INTERVAL && done < total)) return;
+      shownAt = now;
+      stream.write(`\r\u001b[K${done}/${total} ${what}`);
+    },
+    end() {
+      if (shownAt > 0) stream.write('\r\u001b[K');
+    },
+  };
+}

@@ -1,0 +1,108 @@
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { databaseUrlFor } from '../../config/load.js';
+import { maskedUrl } from '../../config/secrets.js';
+import type { Broker } from '../broker/contract.js';
+import { createRabbitBroker } from '../broker/rabbitmq/broker.js';
+import { namesFor, type Names, type WorkerQueues } from '../broker/topology.js';
+import { migrateDeadLetters } from '../dead-letters/migrations.js';
+import { FlotillaError, messageOf } from '../errors.js';
+import type { Definitions } from '../events/definitions.js';
+import { newId } from '../events/ids.js';
+import { createRelay } from '../relay/index.js';
+import type { InboxKey, Store } from '../store/contract.js';
+import { openStore, sqlitePath } from '../store/open.js';
+import { silentLogger } from '../telemetry/logger.js';
+import { queuesOf } from '../worker/queues.js';
+import { brokerAddress } from './broker-address.js';
+import type { Context } from './context.js';
+import { enabledWorkers } from './enabled-workers.js';
+
+const BROKER_LIMIT = 10_000;
+const FLUSH_LIMIT = 3000;
+
+/** What the fleet is, as the operators' commands see it. */
+export interface Surroundings {
+  names: Names;
+  workers: WorkerQueues[];
+  definitions: Definitions;
+}
+
+export async function surroundingsOf(context: Context): Promise<Surroundings> {
+  const fleet = await context.fleet();
+  return {
+    names: namesFor(context.config.prefix),
+    workers: enabledWorkers(fleet, context.config).map(({ definition }) => queuesOf(definition)),
+    definitions: fleet.catalogue.definitions,
+  };
+}
+
+/** Runs `work` with the broker and closes it afterwards. Rejects with `broker.unreachable` when there is none within
+ *  ten seconds. */
+export async function withBroker<T>(context: Context, work: (broker: Broker) => Promise<T>): Promise<T> {
+  const { amqpUrl, managementUrl, from } = await brokerAddress(context);
+  const logger = context.config.logLevel === 'debug' ? context.logger() : silentLogger();
+  const broker = createRabbitBroker({ url: amqpUrl, managementUrl, connectionName: 'flotilla command', logger });
+  const limit = AbortSignal.timeout(BROKER_LIMIT);
+  try {
+    await broker.ready(AbortSignal.any([context.signal, limit])).catch((error: unknown) => {
+      if (!limit.aborted || context.signal.aborted) throw error;
+      throw new FlotillaError('broker.unreachable', `${maskedUrl(amqpUrl)} (${from})`);
+    });
+    return await work(broker);
+  } finally {
+    await broker.close();
+  }
+}
+
+/** Runs `work` with the store in which dead letters are kept, and closes it afterwards. */
+export async function withOps<T>(context: Context, work: (store: Store) => Promise<T>): Promise<T> {
+  const store = await openStore(databaseUrlFor(context.config, 'ops'), 'ops');
+  try {
+    await migrateDeadLetters(store);
+    return await work(store);
+  } finally {
+    await store.close();
+  }
+}
+
+/** Publishes what a command has stored in `ops`, where no keeper runs that does. Best effort within three seconds:
+ *  what is left is published by whoever runs next. */
+export async function flushOps(context: Context, store: Store, broker: Broker, names: Names): Promise<void> {
+  const head = await store.head();
+  const done = async () => (await store.checkpoint('relay')) >= head;
+  if (await done()) return;
+  const stop = new AbortController();
+  const signal = AbortSignal.any([stop.signal, context.signal, AbortSignal.timeout(FLUSH_LIMIT)]);
+  const running = createRelay({ store, broker, names, instance: `command-${newId()}` }).run(signal);
+  while (!signal.aborted && !(await done())) await sleep(20);
+  stop.abort();
+  await running;
+}
+
+/** Asks the workers' own inboxes, as far as their stores are files of this machine; to be closed afterwards. */
+export function openInboxes(context: Context, fleet: Awaited<ReturnType<Context['fleet']>>) {
+  const stores = new Map<string, Promise<Store> | undefined>();
+  const storeOf = (worker: string) => {
+    const name = fleet.workers.find((candidate) => candidate.name === worker)?.definition.store;
+    if (name === undefined) return undefined;
+    if (!stores.has(name)) {
+      const url = databaseUrlFor(context.config, name);
+      const isHere = url.startsWith('sqlite:') && existsSync(resolve(context.cwd, sqlitePath(url, name)));
+      stores.set(name, isHere ? openStore(url, name) : undefined);
+    }
+    return stores.get(name);
+  };
+  return {
+    handled: async (key: InboxKey): Promise<boolean | undefined> => (await storeOf(key.consumer))?.handled(key),
+    async close(): Promise<void> {
+      for (const store of stores.values()) await (await store)?.close();
+    },
+  };
+}
+
+/** Tells the person at the terminal that something did not work that the command can do without. */
+export function sayProblem(context: Pick<Context, 'say'>, what: string, error: unknown): void {
+  context.say(`${what}: ${messageOf(error)}`);
+}

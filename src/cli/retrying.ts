@@ -1,0 +1,66 @@
+import type { Command } from 'commander';
+import { delayName } from '../broker/topology.js';
+import { listRetrying, retryNow } from '../dead-letters/retrying.js';
+import type { Context } from './context.js';
+import { UsageError } from './failure.js';
+import { printList } from './output.js';
+import { createProgress } from './progress.js';
+import { surroundingsOf, withBroker, type Surroundings } from './resources.js';
+
+interface Flags {
+  json?: boolean;
+}
+
+export function register(program: Command, context: Context): void {
+  const retrying = program.command('retrying').description('messages that wait for their next attempt');
+  retrying
+    .command('list')
+    .description('how many wait, by worker and delay')
+    .argument('[worker]')
+    .option('--json', 'for programs')
+    .action((worker: string | undefined, flags: Flags) => runList(worker, flags, context));
+  retrying
+    .command('now')
+    .description('bring them to their work queues at once')
+    .argument('[worker]')
+    .option('--json', 'for programs')
+    .action((worker: string | undefined, flags: Flags) => runNow(worker, flags, context));
+}
+
+async function runList(worker: string | undefined, { json = false }: Flags, context: Context): Promise<void> {
+  const { names, workers } = await chosen(worker, context);
+  const queues = await withBroker(context, (broker) => listRetrying(broker, names, workers));
+  printList(context, json ? queues : queues.filter(({ ready }) => ready > 0), {
+    json,
+    empty: 'Nothing waits for another attempt.',
+    columns: {
+      worker: ({ worker }) => worker,
+      delay: ({ delay }) => delayName(delay),
+      waiting: ({ ready }) => String(ready),
+      queue: ({ queue }) => queue,
+    },
+  });
+}
+
+async function runNow(worker: string | undefined, { json = false }: Flags, context: Context): Promise<void> {
+  const { names, workers } = await chosen(worker, context);
+  const progress = createProgress();
+  const moved = await withBroker(context, (broker) =>
+    retryNow({
+      broker,
+      names,
+      workers,
+      signal: context.signal,
+      onProgress: (queue, done, total) => progress.show(done, total, `from ${queue}`),
+    }),
+  ).finally(progress.end);
+  context.print(json ? JSON.stringify({ moved }) : `Moved ${moved}.`);
+}
+
+async function chosen(worker: string | undefined, context: Context): Promise<Surroundings> {
+  const surroundings = await surroundingsOf(context);
+  if (worker === undefined) return surroundings;
+  const workers = surroundings.workers.filter(({ name }) => name === worker);
+  if (workers.length === 0) throw new UsageError(`there is no worker ${JSON.stringify(worker)}`);
+  return { ...surroundings, workers };
+}

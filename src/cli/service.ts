@@ -1,0 +1,87 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Broker } from '../broker/contract.js';
+import type { Names } from '../broker/topology.js';
+import { LagGauge } from '../relay/lag-gauge.js';
+import { createRelay } from '../relay/relay.js';
+import { openStore } from '../store/open.js';
+import type { Store } from '../store/contract.js';
+import type { Logger } from '../telemetry/logger.js';
+import type { Metrics } from '../telemetry/metrics.js';
+
+export interface ServiceOptions {
+  name: string;
+  databaseUrl: string;
+  broker: Broker;
+  names: Names;
+  instance: string;
+  relay: { window: number; maxLag: number };
+  metrics: Metrics;
+  logger: Logger;
+  /** Settles when the topology exists, or never will. */
+  topology: Promise<void>;
+}
+
+/** A store with the relay that hands over what it keeps. */
+export interface Service {
+  readonly store: Store;
+  /** How far the relay is behind; known also before there is a broker. */
+  readonly gauge: { readonly lag: number; readonly maxLag: number };
+  readonly lagging: () => boolean;
+  /** Rejects when the relay fails for good. */
+  readonly running: Promise<void>;
+  /** Lets the relay hand over what is stored, for at most `limit` milliseconds, then closes the store. */
+  stop(limit: number): Promise<void>;
+}
+
+const LOOK = 20;
+
+/** Opens the store of a service, and relays from it once the topology exists. */
+export async function openService(options: ServiceOptions): Promise<Service> {
+  const { name, broker, names, instance, metrics, topology } = options;
+  const logger = options.logger.child({ store: name });
+  const store = await openStore(options.databaseUrl, name, { logger });
+  const relay = createRelay({ store, broker, names, instance, window: options.relay.window, logger, metrics });
+  const ending = new AbortController();
+  const { signal } = ending;
+  const gauge = new LagGauge(store, 'relay', (lag) => metrics.relayLag.set({ service: name }, lag));
+  const waiting = new AbortController();
+  const looking = gauge.run(logger, AbortSignal.any([signal, waiting.signal]));
+  let relaying = false;
+
+  const run = async () => {
+    await topology;
+    if (signal.aborted) return;
+    relaying = true;
+    waiting.abort();
+    await relay.run(signal);
+  };
+  const running = run();
+  // Whoever waits for it hears of it; nobody may have begun to wait yet.
+  running.catch(() => undefined);
+  const lag = () => (relaying ? relay.lag : gauge.lag);
+
+  return {
+    store,
+    gauge: {
+      get lag() {
+        return lag();
+      },
+      maxLag: options.relay.maxLag,
+    },
+    lagging: () => lag() > options.relay.maxLag,
+    running,
+    async stop(limit) {
+      if (relaying && broker.state === 'ready') await handedOver(store, Date.now() + limit);
+      ending.abort(new Error('the process ends'));
+      if (relaying) await running.catch(() => undefined);
+      await looking;
+      await store.close();
+    },
+  };
+}
+
+/** Resolves when the broker has confirmed all that was stored when asked, or when it is too late. */
+async function handedOver(store: Store, until: number): Promise<void> {
+  const head = await store.head();
+  while (Date.now() < until && (await store.checkpoint('relay')) < head) await sleep(LOOK);
+}

@@ -1,0 +1,70 @@
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import { maskedUrl } from '../../config/secrets.js';
+import { delayName } from '../broker/topology.js';
+import { countDead } from '../dead-letters/queries.js';
+import { fleetStatus, type FleetStatus, type WorkerStatus } from '../observability/fleet-status.js';
+import { probeProcess } from '../observability/probe-process.js';
+import { readProcesses } from '../observability/process-registry.js';
+import { brokerAddress } from './broker-address.js';
+import type { Context } from './context.js';
+import { table } from './output.js';
+import { surroundingsOf, withBroker, withOps } from './resources.js';
+
+export function register(program: Command, context: Context): void {
+  program
+    .command('status')
+    .description('queues, retries, dead letters, consumers and circuit breakers of every worker')
+    .option('--json', 'for programs')
+    .action((flags: { json?: boolean }) => runStatus(flags, context));
+}
+
+async function runStatus({ json = false }: { json?: boolean }, context: Context): Promise<void> {
+  const { config, cwd } = context;
+  const surroundings = await surroundingsOf(context);
+  const records = await readProcesses(resolve(cwd, config.dataDir, 'run'));
+  const processes = await Promise.all(records.map((record) => probeProcess(record, config.apiToken)));
+  const kept = await withOps(context, countDead);
+  const status = await withBroker(context, (broker) => fleetStatus({ ...surroundings, broker, kept, processes }));
+  const { workers: items, ...rest } = status;
+  if (json) {
+    context.print(JSON.stringify({ items, total: items.length, ...rest }, null, 2));
+    return;
+  }
+  const { amqpUrl } = await brokerAddress(context);
+  for (const line of statusLines(status, maskedUrl(amqpUrl))) context.print(line);
+}
+
+/** The status for people. */
+export function statusLines({ workers, unrouted, processes }: FleetStatus, broker: string): string[] {
+  const lines = [
+    `Broker ${broker}`,
+    '',
+    ...table(workers, {
+      worker: ({ worker }) => worker,
+      ready: ({ exists, ready }) => (exists ? String(ready) : '-'),
+      'in hand': ({ inHand }) => String(inHand),
+      retrying: retryingCell,
+      dead: ({ dead }) => String(dead),
+      consumers: ({ consumers }) => String(consumers),
+      breaker: ({ breaker }) => breaker,
+    }),
+  ];
+  const notes = [
+    ...(workers.some(({ exists }) => !exists) ? ['Queues are missing: flotilla topology apply'] : []),
+    ...(workers.some(({ dead }) => dead > 0) ? ['Dead letters: flotilla dead list'] : []),
+    ...(unrouted > 0 ? [`${unrouted} messages that no worker takes: flotilla unrouted list`] : []),
+    ...processes
+      .filter(({ health }) => health !== 'ready')
+      .map(({ role, workers, pid, url, health }) => `${workers.join(', ') || role} (pid ${pid}, ${url}) is ${health}`),
+  ];
+  return notes.length === 0 ? lines : [...lines, '', ...notes];
+}
+
+/** `3 (1m: 2, 10m: 1)` */
+function retryingCell({ retrying }: WorkerStatus): string {
+  const waiting = retrying.filter(({ ready }) => ready > 0);
+  const total = waiting.reduce((sum, { ready }) => sum + ready, 0);
+  if (total === 0) return '0';
+  return `${total} (${waiting.map(({ delay, ready }) => `${delayName(delay)}: ${ready}`).join(', ')})`;
+}

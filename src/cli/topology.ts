@@ -1,0 +1,62 @@
+import type { Command } from 'commander';
+import type { TopologyDifference } from '../broker/contract.js';
+import { topologyOf, type Topology } from '../broker/topology.js';
+import type { Context } from './context.js';
+import { CommandFailed } from './failure.js';
+import { printList } from './output.js';
+import { surroundingsOf, withBroker } from './resources.js';
+
+interface Flags {
+  json?: boolean;
+}
+
+export function register(program: Command, context: Context): void {
+  const topology = program.command('topology').description('what must exist in the broker for this fleet');
+  topology
+    .command('plan')
+    .description('what `apply` would change; exit code 1 if something exists that cannot be changed')
+    .option('--json', 'for programs')
+    .action((flags: Flags) => runPlan(flags, context));
+  topology
+    .command('apply')
+    .description('make it so')
+    .option('--json', 'for programs')
+    .action((flags: Flags) => runApply(flags, context));
+}
+
+async function runPlan({ json = false }: Flags, context: Context): Promise<void> {
+  const wanted = await wantedTopology(context);
+  const differences = await withBroker(context, (broker) => broker.planTopology(wanted));
+  print(context, differences, json, 'The broker has all of it.');
+  if (differences.some(({ problem }) => problem === 'conflict')) throw new CommandFailed('there are conflicts');
+}
+
+async function runApply({ json = false }: Flags, context: Context): Promise<void> {
+  const wanted = await wantedTopology(context);
+  await withBroker(context, async (broker) => {
+    const differences = await broker.planTopology(wanted);
+    await broker.applyTopology(wanted, context.signal);
+    const made = differences.filter(({ problem }) => problem === 'missing');
+    print(context, made, json, 'The broker had all of it already.');
+    if (!json && made.length > 0) context.say(`Made ${made.length}.`);
+  });
+}
+
+async function wantedTopology(context: Context): Promise<Topology> {
+  const { prefix, log, unroutedMax } = context.config;
+  const { workers } = await surroundingsOf(context);
+  return topologyOf(workers, { prefix, log, unroutedMax });
+}
+
+function print(context: Context, items: TopologyDifference[], json: boolean, empty: string): void {
+  printList(context, items, {
+    json,
+    empty,
+    columns: {
+      kind: ({ kind }) => kind,
+      name: ({ name }) => name,
+      problem: ({ problem }) => problem,
+      detail: ({ detail }) => detail,
+    },
+  });
+}
