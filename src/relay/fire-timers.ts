@@ -9,7 +9,12 @@ const LOOK = 250;
 const PORTION = 100;
 
 /** Turns timers into events as they become due, until the signal aborts. Never rejects. */
-export async function fireDueTimers(store: Store, clock: () => number, logger: Logger, signal: AbortSignal): Promise<void> {
+export async function fireDueTimers(
+  store: Store,
+  clock: () => number,
+  logger: Logger,
+  signal: AbortSignal,
+): Promise<void> {
   while (!signal.aborted) {
     try {
       const fired = await store.fireTimers(clock(), PORTION);

@@ -13,7 +13,10 @@ export async function openStore(databaseUrl: string, service: string, options: S
 /** The file that a `sqlite:` URL means for this service. Throws `config.invalid` for any other URL. */
 export function sqlitePath(databaseUrl: string, service: string): string {
   if (/^postgres(ql)?:/.test(databaseUrl)) {
-    throw new FlotillaError('config.invalid', 'DATABASE_URL: postgres:// is not built in yet; use sqlite:data/{service}.db');
+    throw new FlotillaError(
+      'config.invalid',
+      'DATABASE_URL: postgres:// is not built in yet; use sqlite:data/{service}.db',
+    );
   }
   const path = /^sqlite:(?:\/\/(?=\/))?(.+)$/.exec(databaseUrl)?.[1]?.replaceAll('{service}', service);
   if (path === undefined || path.startsWith(':')) {

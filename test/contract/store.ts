@@ -41,7 +41,11 @@ export function storeContract(name: string, create: () => Promise<StoreDatabase>
       });
 
       it('keeps the whole event, with its sequence, as the text that goes on the wire', async () => {
-        const event = eventOf('order/1', { causationid: newId(), traceparent: '00-a-b-01', data: { name: 'Zoë ✓ 😀' } });
+        const event = eventOf('order/1', {
+          causationid: newId(),
+          traceparent: '00-a-b-01',
+          data: { name: 'Zoë ✓ 😀' },
+        });
         await store.append('order/1', 'none', [event]);
         const [stored] = await store.read('order/1');
         expect(stored?.event).to.deep.equal({ ...event, sequence: '1' });
@@ -74,7 +78,9 @@ export function storeContract(name: string, create: () => Promise<StoreDatabase>
       });
 
       it('lets exactly one of two concurrent appends with the same expectation through', async () => {
-        const results = await Promise.allSettled([1, 2, 3].map(() => store.append('order/1', 'none', [eventOf('order/1')])));
+        const results = await Promise.allSettled(
+          [1, 2, 3].map(() => store.append('order/1', 'none', [eventOf('order/1')])),
+        );
         expect(results.filter(({ status }) => status === 'fulfilled')).to.have.length(1);
         expect(await store.read('order/1')).to.have.length(1);
       });
@@ -103,7 +109,11 @@ export function storeContract(name: string, create: () => Promise<StoreDatabase>
 
     describe('reading', () => {
       it('gives a stream from a version on, and all events from a position on, in pages', async () => {
-        await store.append('s/1', 'none', Array.from({ length: 5 }, () => eventOf('s/1')));
+        await store.append(
+          's/1',
+          'none',
+          Array.from({ length: 5 }, () => eventOf('s/1')),
+        );
         expect((await store.read('s/1', 2)).map(({ version }) => version)).to.deep.equal([3, 4, 5]);
         expect((await store.read('s/1', 0, 2)).map(({ version }) => version)).to.deep.equal([1, 2]);
         expect(await store.read('s/none')).to.deep.equal([]);
@@ -131,13 +141,17 @@ export function storeContract(name: string, create: () => Promise<StoreDatabase>
         expect(await types({ correlationId: 'one' })).to.deep.equal(['order.created', 'order.status_changed']);
         expect(await types({ since: day(2) })).to.deep.equal(['payment.failed', 'order.status_changed']);
         expect(await types({ until: day(2) })).to.deep.equal(['order.created']);
-        expect(await types({ type: '#', subject: 'a/1', since: day(1), until: day(2) })).to.deep.equal(['order.created']);
+        expect(await types({ type: '#', subject: 'a/1', since: day(1), until: day(2) })).to.deep.equal([
+          'order.created',
+        ]);
       });
     });
 
     describe('transaction', () => {
       beforeEach(() =>
-        store.migrate('test', [{ name: 'stock', sql: 'CREATE TABLE stock (sku TEXT PRIMARY KEY, quantity INTEGER NOT NULL)' }]),
+        store.migrate('test', [
+          { name: 'stock', sql: 'CREATE TABLE stock (sku TEXT PRIMARY KEY, quantity INTEGER NOT NULL)' },
+        ]),
       );
 
       it('commits events, inbox row and tables together, and sees its own writes', async () => {
@@ -244,7 +258,9 @@ export function storeContract(name: string, create: () => Promise<StoreDatabase>
 
       it('answers store.overloaded when too much waits, and goes on afterwards', async () => {
         const small = await database.open({ maxWaiting: 2 });
-        const codes = await Promise.all([1, 2, 3].map((n) => codeOf(small.append(`x/${n}`, 'none', [eventOf(`x/${n}`)]))));
+        const codes = await Promise.all(
+          [1, 2, 3].map((n) => codeOf(small.append(`x/${n}`, 'none', [eventOf(`x/${n}`)]))),
+        );
         expect(codes).to.deep.equal(['resolved', 'resolved', 'store.overloaded']);
         expect(await codeOf(small.append('x/3', 'none', [eventOf('x/3')]))).to.equal('resolved');
       });
@@ -362,7 +378,10 @@ export function storeContract(name: string, create: () => Promise<StoreDatabase>
     });
 
     describe('migrations', () => {
-      const table = (name: string) => ({ name, sql: `CREATE TABLE ${name} (x INTEGER); INSERT INTO ${name} VALUES (1);` });
+      const table = (name: string) => ({
+        name,
+        sql: `CREATE TABLE ${name} (x INTEGER); INSERT INTO ${name} VALUES (1);`,
+      });
 
       it('runs each once for its owner, and only new ones later', async () => {
         await store.migrate('a', [table('one')]);
@@ -373,7 +392,9 @@ export function storeContract(name: string, create: () => Promise<StoreDatabase>
 
       it('refuses one that ran as another text, and leaves nothing of one that fails', async () => {
         await store.migrate('a', [table('one')]);
-        expect(await codeOf(store.migrate('a', [{ name: 'one', sql: 'SELECT 1' }]))).to.equal('store.migration_changed');
+        expect(await codeOf(store.migrate('a', [{ name: 'one', sql: 'SELECT 1' }]))).to.equal(
+          'store.migration_changed',
+        );
         const failing = { name: 'two', sql: 'CREATE TABLE two (x INTEGER); INSERT INTO nowhere VALUES (1);' };
         expect(await codeOf(store.migrate('a', [failing]))).to.not.equal('resolved');
         await store.migrate('a', [table('two')]);

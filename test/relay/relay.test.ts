@@ -55,7 +55,11 @@ describe('relay', () => {
   }
 
   async function appendTo(subject: string, count: number): Promise<void> {
-    await store.append(subject, 'any', Array.from({ length: count }, () => eventOf(subject)));
+    await store.append(
+      subject,
+      'any',
+      Array.from({ length: count }, () => eventOf(subject)),
+    );
   }
 
   const delivered = async () => (await store.checkpoint('relay')) === (await store.head());
@@ -95,28 +99,33 @@ describe('relay', () => {
       ),
     );
     const subjects = fc.array(fc.nat(6), { minLength: 1, maxLength: 150 });
-    const property = fc.asyncProperty(subjects, fates, fc.integer({ min: 1, max: 40 }), async (order, stream, window) => {
-      const one = await createTempStore();
-      try {
-        const own = await one.open();
-        const broker = createFakeBroker(() => stream.next().value ?? 'confirm');
-        const abort = new AbortController();
-        const running = createRelay({ store: own, broker, names, instance: 'a', window }).run(abort.signal);
-        await Promise.all(order.map((n) => own.append(`s/${n}`, 'any', [eventOf(`s/${n}`)])));
-        await until(async () => (await own.checkpoint('relay')) === (await own.head()));
-        abort.abort();
-        await running;
-        expect(broker.violations).to.deep.equal([]);
-        const stored = await own.readAll(0, 1_000);
-        for (const subject of new Set(stored.map(({ stream: name }) => name))) {
-          const wanted = stored.filter(({ stream: name }) => name === subject).map(({ id }) => id);
-          const came = broker.arrived.filter((message) => subjectOf(message) === subject);
-          expect([...new Set(came.map(({ properties }) => properties.messageId))]).to.deep.equal(wanted);
+    const property = fc.asyncProperty(
+      subjects,
+      fates,
+      fc.integer({ min: 1, max: 40 }),
+      async (order, stream, window) => {
+        const one = await createTempStore();
+        try {
+          const own = await one.open();
+          const broker = createFakeBroker(() => stream.next().value ?? 'confirm');
+          const abort = new AbortController();
+          const running = createRelay({ store: own, broker, names, instance: 'a', window }).run(abort.signal);
+          await Promise.all(order.map((n) => own.append(`s/${n}`, 'any', [eventOf(`s/${n}`)])));
+          await until(async () => (await own.checkpoint('relay')) === (await own.head()));
+          abort.abort();
+          await running;
+          expect(broker.violations).to.deep.equal([]);
+          const stored = await own.readAll(0, 1_000);
+          for (const subject of new Set(stored.map(({ stream: name }) => name))) {
+            const wanted = stored.filter(({ stream: name }) => name === subject).map(({ id }) => id);
+            const came = broker.arrived.filter((message) => subjectOf(message) === subject);
+            expect([...new Set(came.map(({ properties }) => properties.messageId))]).to.deep.equal(wanted);
+          }
+        } finally {
+          await one.dispose();
         }
-      } finally {
-        await one.dispose();
-      }
-    });
+      },
+    );
     await fc.assert(property, { numRuns: 25, endOnFailure: true });
   });
 

@@ -60,7 +60,11 @@ describe('group commit in SQLite', () => {
 
   it('refuses to change or delete an event', () => {
     const file = new Database(temp.path);
-    file.prepare("INSERT INTO flotilla_events (stream, version, id, type, time, correlation, body) VALUES (1,1,'a',1,1,'a','{}')").run();
+    file
+      .prepare(
+        "INSERT INTO flotilla_events (stream, version, id, type, time, correlation, body) VALUES (1,1,'a',1,1,'a','{}')",
+      )
+      .run();
     expect(() => file.exec("UPDATE flotilla_events SET body = ''")).to.throw('never changed');
     expect(() => file.exec('DELETE FROM flotilla_events')).to.throw('never deleted');
     file.close();

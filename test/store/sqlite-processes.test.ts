@@ -33,7 +33,9 @@ describe('a SQLite store and its processes', function () {
     expect(won).to.have.length(streams);
     expect(new Set(won).size).to.equal(streams);
     const store = await temp.open();
-    expect((await store.readAll(0)).map(({ version }) => version)).to.deep.equal(Array.from({ length: streams }, () => 1));
+    expect((await store.readAll(0)).map(({ version }) => version)).to.deep.equal(
+      Array.from({ length: streams }, () => 1),
+    );
   });
 
   it('has every acknowledged event, whole batches only and rising positions, after kill -9 amid commits', async () => {

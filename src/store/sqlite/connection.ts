@@ -36,5 +36,6 @@ export function openReader(path: string): Connection {
 
 function expectPragma(db: Connection, name: string, wanted: unknown): void {
   const found: unknown = db.pragma(name, { simple: true });
-  if (found !== wanted) throw new FlotillaError('store.io', `PRAGMA ${name} is ${String(found)}, not ${String(wanted)}`);
+  if (found !== wanted)
+    throw new FlotillaError('store.io', `PRAGMA ${name} is ${String(found)}, not ${String(wanted)}`);
 }

@@ -43,7 +43,8 @@ export class EventReader {
     if (filter.type !== undefined) {
       where('e.type IN (SELECT value FROM json_each(?))', JSON.stringify(this.#typesLike(filter.type)));
     }
-    if (filter.subject !== undefined) where('e.stream = (SELECT id FROM flotilla_streams WHERE name = ?)', filter.subject);
+    if (filter.subject !== undefined)
+      where('e.stream = (SELECT id FROM flotilla_streams WHERE name = ?)', filter.subject);
     if (filter.correlationId !== undefined) where('e.correlation = ?', idValue(filter.correlationId));
     if (filter.since !== undefined) where('e.time >= ?', Date.parse(filter.since));
     if (filter.until !== undefined) where('e.time < ?', Date.parse(filter.until));

@@ -56,7 +56,10 @@ export function applySchema(db: Connection): void {
   db.transaction(() => {
     const found = Number(db.pragma('user_version', { simple: true }));
     if (found > VERSION) {
-      throw new FlotillaError('config.invalid', `${db.name} has schema ${found}, this release knows ${VERSION}; upgrade it`);
+      throw new FlotillaError(
+        'config.invalid',
+        `${db.name} has schema ${found}, this release knows ${VERSION}; upgrade it`,
+      );
     }
     if (found === VERSION) return;
     db.exec(SCHEMA);

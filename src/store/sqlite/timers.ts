@@ -17,7 +17,9 @@ export class Timers {
       'INSERT INTO flotilla_timers (id, due, event) VALUES (?, ?, ?) ON CONFLICT DO NOTHING',
     );
     this.#cancel = db.prepare<unknown[]>('DELETE FROM flotilla_timers WHERE id = ?');
-    this.#due = db.prepare<unknown[]>('SELECT id, due, event FROM flotilla_timers WHERE due <= ? ORDER BY due, id LIMIT ?');
+    this.#due = db.prepare<unknown[]>(
+      'SELECT id, due, event FROM flotilla_timers WHERE due <= ? ORDER BY due, id LIMIT ?',
+    );
   }
 
   schedule({ id, dueAt, event }: Timer): void {
