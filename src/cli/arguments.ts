@@ -25,7 +25,8 @@ export function positive(text: string): number {
 /** A point in time, RFC 3339: given so, or as a duration before now (`2h`). */
 export function time(text: string): string {
   const at = /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) : Date.now() - duration(text);
-  if (Number.isNaN(at)) throw new InvalidArgumentError(`It must be such as 2026-01-31T08:00:00Z, or '2h' for two hours ago.`);
+  if (Number.isNaN(at))
+    throw new InvalidArgumentError(`It must be such as 2026-01-31T08:00:00Z, or '2h' for two hours ago.`);
   return new Date(at).toISOString();
 }
 

@@ -8,7 +8,9 @@ export interface Progress {
 
 const INTERVAL = 100;
 
-export function createProgress(stream: { isTTY?: boolean; write: (text: string) => unknown } = process.stderr): Progress {
+export function createProgress(
+  stream: { isTTY?: boolean; write: (text: string) => unknown } = process.stderr,
+): Progress {
   let shownAt = 0;
   return {
     show(done, total, what) {

@@ -7,7 +7,7 @@ import type { Broker } from '../broker/contract.js';
 import { createRabbitBroker } from '../broker/rabbitmq/broker.js';
 import { namesFor, type Names, type WorkerQueues } from '../broker/topology.js';
 import { migrateDeadLetters } from '../dead-letters/migrations.js';
-import { FlotillaError, messageOf } from '../errors.js';
+import { FlotillaError } from '../errors.js';
 import type { Definitions } from '../events/definitions.js';
 import { newId } from '../events/ids.js';
 import { createRelay } from '../relay/index.js';
@@ -38,18 +38,27 @@ export async function surroundingsOf(context: Context): Promise<Surroundings> {
   };
 }
 
-/** Runs `work` with the broker and closes it afterwards. Rejects with `broker.unreachable` when there is none within
- *  ten seconds. */
-export async function withBroker<T>(context: Context, work: (broker: Broker) => Promise<T>): Promise<T> {
+/** Connects to the broker; to be closed afterwards. Rejects with `broker.unreachable` when there is none within ten
+ *  seconds. */
+export async function openBroker(context: Context): Promise<Broker> {
   const { amqpUrl, managementUrl, from } = await brokerAddress(context);
   const logger = context.config.logLevel === 'debug' ? context.logger() : silentLogger();
   const broker = createRabbitBroker({ url: amqpUrl, managementUrl, connectionName: 'flotilla command', logger });
   const limit = AbortSignal.timeout(BROKER_LIMIT);
   try {
-    await broker.ready(AbortSignal.any([context.signal, limit])).catch((error: unknown) => {
-      if (!limit.aborted || context.signal.aborted) throw error;
-      throw new FlotillaError('broker.unreachable', `${maskedUrl(amqpUrl)} (${from})`);
-    });
+    await broker.ready(AbortSignal.any([context.signal, limit]));
+    return broker;
+  } catch (error) {
+    await broker.close();
+    if (!limit.aborted || context.signal.aborted) throw error;
+    throw new FlotillaError('broker.unreachable', `${maskedUrl(amqpUrl)} (${from})`);
+  }
+}
+
+/** Runs `work` with the broker and closes it afterwards. */
+export async function withBroker<T>(context: Context, work: (broker: Broker) => Promise<T>): Promise<T> {
+  const broker = await openBroker(context);
+  try {
     return await work(broker);
   } finally {
     await broker.close();
@@ -100,9 +109,4 @@ export function openInboxes(context: Context, fleet: Awaited<ReturnType<Context[
       for (const store of stores.values()) await (await store)?.close();
     },
   };
-}
-
-/** Tells the person at the terminal that something did not work that the command can do without. */
-export function sayProblem(context: Pick<Context, 'say'>, what: string, error: unknown): void {
-  context.say(`${what}: ${messageOf(error)}`);
 }

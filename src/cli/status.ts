@@ -1,11 +1,12 @@
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { maskedUrl } from '../../config/secrets.js';
 import { delayName } from '../broker/topology.js';
 import { countDead } from '../dead-letters/queries.js';
 import { fleetStatus, type FleetStatus, type WorkerStatus } from '../observability/fleet-status.js';
 import { probeProcess } from '../observability/probe-process.js';
-import { readProcesses } from '../observability/process-registry.js';
+import { isAlive, readProcesses, type ProcessRecord } from '../observability/process-registry.js';
+import { readFleetState, type ProcessState } from '../supervisor/fleet-state.js';
 import { brokerAddress } from './broker-address.js';
 import type { Context } from './context.js';
 import { table } from './output.js';
@@ -22,7 +23,7 @@ export function register(program: Command, context: Context): void {
 async function runStatus({ json = false }: { json?: boolean }, context: Context): Promise<void> {
   const { config, cwd } = context;
   const surroundings = await surroundingsOf(context);
-  const records = await readProcesses(resolve(cwd, config.dataDir, 'run'));
+  const records = await processesHere(resolve(cwd, config.dataDir));
   const processes = await Promise.all(records.map((record) => probeProcess(record, config.apiToken)));
   const kept = await withOps(context, countDead);
   const status = await withBroker(context, (broker) => fleetStatus({ ...surroundings, broker, kept, processes }));
@@ -33,6 +34,20 @@ async function runStatus({ json = false }: { json?: boolean }, context: Context)
   }
   const { amqpUrl } = await brokerAddress(context);
   for (const line of statusLines(status, maskedUrl(amqpUrl))) context.print(line);
+}
+
+/** Those that wrote themselves down, and those that the `up` of this data directory runs. */
+async function processesHere(dataDir: string): Promise<ProcessRecord[]> {
+  const registered = await readProcesses(join(dataDir, 'run'));
+  const supervised = (await readFleetState(dataDir))?.processes ?? [];
+  const known = new Set(registered.map(({ pid }) => pid));
+  return [...registered, ...supervised.flatMap((process) => (known.has(process.pid) ? [] : recordOf(process)))];
+}
+
+function recordOf({ name, url, pid, startedAt }: ProcessState): ProcessRecord | [] {
+  if (url === undefined || !isAlive(pid)) return [];
+  const role = name === 'api' || name === 'sandbox' || name === 'keeper' ? name : 'worker';
+  return { role, workers: role === 'worker' ? [name] : [], url, pid, startedAt };
 }
 
 /** The status for people. */

@@ -52,16 +52,15 @@ export async function fleetStatus({
     for (const delay of [...new Set(retryDelays)].sort((a, b) => a - b)) {
       retrying.push({ delay, ready: await readyIn(names.retry(worker, delay)) });
     }
-    const own = processes.filter(({ workers }) => workers.includes(worker));
     statuses.push({
       worker,
       exists: depth !== undefined,
       ready: depth?.ready ?? 0,
-      inHand: own.reduce((sum, { inHand }) => sum + (inHand[worker] ?? 0), 0),
+      inHand: processes.reduce((sum, { inHand }) => sum + (inHand[worker] ?? 0), 0),
       retrying,
       dead: (await readyIn(names.dead(worker))) + (kept.get(worker) ?? 0),
       consumers: depth?.consumers ?? 0,
-      breaker: worst(own.flatMap(({ breakers }) => breakers[worker] ?? [])),
+      breaker: worst(processes.flatMap(({ breakers }) => breakers[worker] ?? [])),
     });
   }
   return { workers: statuses, unrouted: await readyIn(names.unrouted), processes: [...processes] };

@@ -74,8 +74,8 @@ async function readRecord(path: string): Promise<ProcessRecord | undefined> {
   }
 }
 
-/** Signal 0 asks only; a process of somebody else's answers EPERM, and is there. */
-function isAlive(pid: number): boolean {
+/** Whether there is such a process. Signal 0 asks only; a process of somebody else's answers EPERM, and is there. */
+export function isAlive(pid: number): boolean {
   try {
     return process.kill(pid, 0);
   } catch (error) {

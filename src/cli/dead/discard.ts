@@ -1,0 +1,56 @@
+import type { Command } from 'commander';
+import { discardDeadLetters, undoDiscard } from '../../dead-letters/discard.js';
+import type { Context } from '../context.js';
+import { UsageError } from '../failure.js';
+import { createProgress } from '../progress.js';
+import { operator, selectionOf, withFilters, type FilterFlags } from './filter.js';
+import { withDeadLetters } from './open.js';
+
+interface Flags extends FilterFlags {
+  reason?: string;
+  undo?: boolean;
+  json?: boolean;
+}
+
+export function registerDiscard(dead: Command, context: Context): void {
+  const command = dead
+    .command('discard')
+    .description('mark dead letters as not to be replayed, with a reason; can be undone for 7 days')
+    .argument('[ids...]');
+  withFilters(command)
+    .option('--all', 'every dead letter')
+    .option('--reason <text>', 'why; needed')
+    .option('--undo', 'make them dead letters again')
+    .option('--json', 'for programs')
+    .action((ids: string[], flags: Flags) =>
+      flags.undo === true ? runUndo(ids, flags, context) : runDiscard(ids, flags, context),
+    );
+}
+
+async function runDiscard(ids: string[], flags: Flags, context: Context): Promise<void> {
+  const { reason = '', json = false } = flags;
+  if (reason.trim() === '') throw new UsageError('--reason is needed');
+  const selection = selectionOf(ids, flags);
+  const progress = createProgress();
+  const discarded = await withDeadLetters(context, (store) =>
+    discardDeadLetters(
+      { store, now: Date.now },
+      {
+        selection,
+        who: operator(),
+        reason,
+        signal: context.signal,
+        onResult: (done, total) => progress.show(done, total, 'discarded'),
+      },
+    ),
+  ).finally(progress.end);
+  context.print(json ? JSON.stringify({ discarded }) : `Discarded ${discarded}.`);
+}
+
+async function runUndo(ids: string[], { json = false }: Flags, context: Context): Promise<void> {
+  if (ids.length === 0) throw new UsageError('--undo takes ids');
+  await withDeadLetters(context, async (store) => {
+    for (const id of ids) await undoDiscard({ store, now: Date.now }, { id, who: operator() });
+  });
+  context.print(json ? JSON.stringify({ restored: ids.length }) : `Restored ${ids.length}.`);
+}

@@ -1,0 +1,60 @@
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import { editDeadLetter } from '../../dead-letters/edit.js';
+import { collect } from '../arguments.js';
+import type { Context } from '../context.js';
+import { UsageError } from '../failure.js';
+import { operator } from './filter.js';
+import { withReplayer } from './open.js';
+
+interface Flags {
+  set: string[];
+  unset: string[];
+  file?: string;
+  newKey?: boolean;
+  dryRun?: boolean;
+  force?: boolean;
+  json?: boolean;
+}
+
+export function registerEdit(dead: Command, context: Context): void {
+  dead
+    .command('edit')
+    .description('send a mended event in place of a dead letter: checked against its schema, caused by the old one')
+    .argument('<id>', 'or its beginning')
+    .option('--set <path=value>', 'such as data.amount=5; may be given several times', collect, [])
+    .option('--unset <path>', 'removes a field; may be given several times', collect, [])
+    .option('--file <json>', 'the event, or its data, before --set and --unset')
+    .option('--new-key', 'a new idempotency key for the world outside, instead of the original one')
+    .option('--dry-run', 'only check, and show the new event')
+    .option('--force', 'also a command of what is closed')
+    .option('--json', 'for programs')
+    .action((id: string, flags: Flags) => runEdit(id, flags, context));
+}
+
+async function runEdit(id: string, flags: Flags, context: Context): Promise<void> {
+  const { set, unset, file, newKey, dryRun = false, force, json = false } = flags;
+  if (set.length + unset.length === 0 && file === undefined)
+    throw new UsageError('say what to change: --set, --unset or --file');
+  const content = file === undefined ? undefined : await readJson(resolve(context.cwd, file));
+  const { signal } = context;
+  const result = await withReplayer(context, (replayer) =>
+    editDeadLetter(replayer, { id, who: operator(), content, set, unset, newKey, dryRun, force, signal }),
+  );
+  for (const warning of result.warnings) context.say(`Warning: ${warning}`);
+  if (json) context.print(JSON.stringify(result, null, 2));
+  else if (dryRun) context.print(JSON.stringify(result.event, null, 2));
+  else context.print(result.sent ? `Sent as ${result.event.id}` : `Stopped; send ${id} by: flotilla dead replay ${id}`);
+}
+
+async function readJson(path: string): Promise<unknown> {
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+    throw new UsageError(`--file: ${path} cannot be read`, { cause: error });
+  });
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new UsageError(`--file: ${path} is not JSON`, { cause: error });
+  }
+}

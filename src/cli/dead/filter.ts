@@ -1,0 +1,74 @@
+import { userInfo } from 'node:os';
+import { Option, type Command } from 'commander';
+import { DEAD_LETTER_STATES, type DeadLetterState } from '../../dead-letters/dead-letter.js';
+import type { DeadLetterFilter } from '../../dead-letters/queries.js';
+import type { Selection } from '../../dead-letters/selection.js';
+import { time } from '../arguments.js';
+import { UsageError } from '../failure.js';
+
+/** The options by which every `dead` command says which it means. */
+export interface FilterFlags {
+  worker?: string;
+  code?: string;
+  type?: string;
+  subject?: string;
+  since?: string;
+  until?: string;
+  search?: string;
+  state?: DeadLetterState | 'all';
+  all?: boolean;
+}
+
+export function withFilters(command: Command): Command {
+  return command
+    .option('--worker <name>')
+    .option('--code <code>', 'error code; * stands for any text, as in contract.*')
+    .option('--type <type>', 'event type; * stands for any text')
+    .option('--subject <subject>', 'such as order/<id>')
+    .option('--since <time>', `died at or after: RFC 3339, or '2h' for two hours ago`, time)
+    .option('--until <time>', 'died before', time)
+    .option('--search <text>', 'in ids, error message or body');
+}
+
+export function withState(command: Command): Command {
+  return command.addOption(
+    new Option('--state <state>', 'dead and replaying, if not given').choices([...DEAD_LETTER_STATES, 'all']),
+  );
+}
+
+export function filterOf({ worker, code, type, subject, since, until, search, state }: FilterFlags): DeadLetterFilter {
+  const states: readonly DeadLetterState[] | undefined =
+    state === 'all' ? undefined : state === undefined ? ['dead', 'replaying'] : [state];
+  return {
+    ...(worker !== undefined && { worker }),
+    ...(code !== undefined && { code }),
+    ...(type !== undefined && { type }),
+    ...(subject !== undefined && { subject }),
+    ...(since !== undefined && { since }),
+    ...(until !== undefined && { until }),
+    ...(search !== undefined && { text: search }),
+    ...(states !== undefined && { states }),
+  };
+}
+
+/** Which ones a command is to change: ids, or filters, or all of them; never all by forgetting to say which. Throws
+ *  `UsageError`. */
+export function selectionOf(ids: readonly string[], flags: FilterFlags): Selection {
+  const { states: _, ...filter } = filterOf(flags);
+  const filtered = Object.keys(filter).length > 0;
+  if (ids.length > 0) {
+    if (filtered || flags.all === true) throw new UsageError('give ids or filters, not both');
+    return { ids };
+  }
+  if (!filtered && flags.all !== true) throw new UsageError('say which: ids, filters such as --worker, or --all');
+  return { filter };
+}
+
+/** Who is at the terminal, for the audit. */
+export function operator(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return `uid ${process.getuid?.() ?? 'unknown'}`; // a container's user may have no name
+  }
+}

@@ -1,0 +1,71 @@
+import type { Command } from 'commander';
+import { groupDeadLetters, listDeadLetters, type DeadLetterFilter } from '../../dead-letters/queries.js';
+import type { Store } from '../../store/contract.js';
+import { count, wholeNumber } from '../arguments.js';
+import type { Context } from '../context.js';
+import { printList } from '../output.js';
+import { filterOf, withFilters, withState, type FilterFlags } from './filter.js';
+import { withDeadLetters } from './open.js';
+
+interface Flags extends FilterFlags {
+  group?: boolean;
+  limit: number;
+  offset: number;
+  json?: boolean;
+}
+
+export function registerList(dead: Command, context: Context): void {
+  const command = dead
+    .command('list')
+    .description('dead letters, the newest first; with --group, how many of which kind')
+    .argument('[worker]');
+  withState(withFilters(command))
+    .option('--group', 'count by worker, error code and type')
+    .option('--limit <n>', 'how many to show', wholeNumber, 50)
+    .option('--offset <n>', 'how many to pass over', count, 0)
+    .option('--json', 'for programs')
+    .action((worker: string | undefined, flags: Flags) => {
+      const filter = filterOf(worker === undefined ? flags : { ...flags, worker });
+      return withDeadLetters(context, (store) =>
+        flags.group === true ? printGroups(context, store, filter, flags) : printLetters(context, store, filter, flags),
+      );
+    });
+}
+
+const EMPTY = 'No dead letters.';
+
+async function printLetters(context: Context, store: Store, filter: DeadLetterFilter, flags: Flags): Promise<void> {
+  const { limit, offset, json = false } = flags;
+  const { items, total } = await listDeadLetters(store, filter, { limit, offset });
+  printList(context, items, {
+    json,
+    total,
+    empty: EMPTY,
+    columns: {
+      id: ({ id }) => id,
+      worker: ({ worker }) => worker,
+      type: ({ type }) => type ?? '?',
+      subject: ({ subject }) => subject ?? '',
+      code: ({ code }) => code,
+      attempts: ({ attemptCount }) => String(attemptCount),
+      died: ({ deadAt }) => deadAt,
+      state: ({ state }) => state,
+    },
+  });
+  if (!json && total > items.length) context.say(`${items.length} of ${total}`);
+}
+
+async function printGroups(context: Context, store: Store, filter: DeadLetterFilter, { json = false }: Flags) {
+  printList(context, await groupDeadLetters(store, filter), {
+    json,
+    empty: EMPTY,
+    columns: {
+      count: ({ count }) => String(count),
+      worker: ({ worker }) => worker,
+      code: ({ code }) => code,
+      type: ({ type }) => type ?? '?',
+      first: ({ first }) => first,
+      last: ({ last }) => last,
+    },
+  });
+}

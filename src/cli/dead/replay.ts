@@ -1,0 +1,68 @@
+import type { Command } from 'commander';
+import { replayDeadLetters, type ReplayResult } from '../../dead-letters/replay.js';
+import { positive, wholeNumber } from '../arguments.js';
+import type { Context } from '../context.js';
+import { CommandFailed } from '../failure.js';
+import { createProgress } from '../progress.js';
+import { operator, selectionOf, withFilters, type FilterFlags } from './filter.js';
+import { withReplayer } from './open.js';
+
+interface Flags extends FilterFlags {
+  dryRun?: boolean;
+  force?: boolean;
+  rate?: number;
+  limit?: number;
+  json?: boolean;
+}
+
+/** More of them are counted, not shown. */
+const SHOWN = 100;
+
+export function registerReplay(dead: Command, context: Context): void {
+  const command = dead
+    .command('replay')
+    .description('send dead letters to their workers again, the oldest first; can be interrupted and run again')
+    .argument('[ids...]');
+  withFilters(command)
+    .option('--all', 'every dead letter')
+    .option('--dry-run', 'only look: schema, route, inbox')
+    .option('--rate <n>', 'at most so many a second', positive)
+    .option('--limit <n>', 'at most so many', wholeNumber)
+    .option('--force', 'also what would fail its schema again, and commands of what is closed')
+    .option('--json', 'for programs')
+    .action((ids: string[], flags: Flags) => runReplay(ids, flags, context));
+}
+
+async function runReplay(ids: string[], flags: Flags, context: Context): Promise<void> {
+  const { dryRun = false, force, rate, limit, json = false } = flags;
+  const selection = selectionOf(ids, flags);
+  const progress = createProgress();
+  const noted: ReplayResult[] = [];
+  const summary = await withReplayer(context, (replayer) =>
+    replayDeadLetters(replayer, {
+      selection,
+      who: operator(),
+      dryRun,
+      force,
+      rate,
+      limit,
+      signal: context.signal,
+      onResult: (result, done, total) => {
+        if ((result.outcome !== 'sent' || json) && noted.length < SHOWN) noted.push(result);
+        progress.show(done, total, dryRun ? 'looked at' : 'replayed');
+      },
+    }),
+  ).finally(progress.end);
+  if (json) {
+    context.print(JSON.stringify({ items: noted, total: summary.selected, summary }, null, 2));
+  } else {
+    for (const { id, worker, type, outcome, detail } of noted) {
+      context.print(`${id}  ${worker}  ${type ?? '?'}  ${outcome}${detail === '' ? '' : `: ${detail}`}`);
+    }
+    const { selected, sent, ready, refused, failed } = summary;
+    context.say(
+      `${selected} selected, ${dryRun ? `${ready} ready to be sent` : `${sent} sent`}, ${refused} refused, ${failed} failed`,
+    );
+  }
+  if (summary.refused + summary.failed > 0) throw new CommandFailed('not all were sent');
+}

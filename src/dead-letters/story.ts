@@ -1,0 +1,68 @@
+import { delayName } from '../broker/topology.js';
+import type { AuditEntry } from './audit.js';
+import type { KeptDeadLetter } from './dead-letter.js';
+
+/** A dead letter as a person reads it: what it is, what was tried, what was done about it, and the message. */
+export function storyOf(letter: KeptDeadLetter, trail: readonly AuditEntry[]): string[] {
+  return [
+    `${letter.type ?? 'A message'}${letter.subject === null ? '' : ` of ${letter.subject}`}, for ${letter.worker}`,
+    '',
+    ...facts({
+      'dead letter': letter.id,
+      state: stateOf(letter),
+      error: `${letter.code}: ${letter.message}`,
+      kind: letter.kind ?? 'not in the catalogue',
+      event: letter.eventId ?? 'unknown',
+      correlation: letter.correlationId ?? 'unknown',
+      died: letter.deadAt,
+      replays: String(letter.replays),
+    }),
+    '',
+    'Attempts',
+    ...(letter.attempts.length === 0 ? ['  none is known of'] : letter.attempts.map(attemptLine)),
+    ...(trail.length === 0 ? [] : ['', 'What was done']),
+    ...trail.map(({ at, who, action, detail }) => `  ${at}  ${who} ${action}${detail === '' ? '' : `: ${detail}`}`),
+    '',
+    'Message',
+    ...decodedBody(letter.body)
+      .text.split('\n')
+      .map((line) => `  ${line}`),
+  ];
+}
+
+/** A body as JSON where it is JSON, as text where it is text, else as Base64. */
+export function decodedBody(body: Uint8Array): { json?: unknown; text: string; base64?: string } {
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(body);
+    try {
+      const json: unknown = JSON.parse(text);
+      return { json, text: JSON.stringify(json, null, 2) };
+    } catch {
+      return { text }; // text, but not JSON
+    }
+  } catch {
+    const base64 = Buffer.from(body).toString('base64');
+    return { text: `${body.length} bytes, Base64: ${base64}`, base64 };
+  }
+}
+
+function stateOf({ state, settledAt, settledBy, reason, replacementId }: KeptDeadLetter): string {
+  if (state === 'replaying') return 'replaying: sent or about to be, not known to have arrived; replay it again';
+  if (settledAt === null) return state;
+  const why = reason === null ? '' : `: ${reason}`;
+  const as = replacementId === null ? '' : ` as ${replacementId}`;
+  return `${state}${as}, ${settledAt}, by ${settledBy ?? 'somebody'}${why}`;
+}
+
+function attemptLine(
+  { at, instance, code, message, delay }: KeptDeadLetter['attempts'][number],
+  index: number,
+): string {
+  const then = delay === null ? 'given up' : `again after ${delayName(delay)}`;
+  return `  ${String(index + 1).padStart(2)}. ${at}  ${code}: ${message}  (${instance}; ${then})`;
+}
+
+function facts(values: Record<string, string>): string[] {
+  const width = Math.max(...Object.keys(values).map((name) => name.length));
+  return Object.entries(values).map(([name, value]) => `${name.padEnd(width)}  ${value}`);
+}
