@@ -5,9 +5,10 @@ import { delayName } from '../broker/topology.js';
 import { countDead } from '../dead-letters/queries.js';
 import { fleetStatus, type FleetStatus, type WorkerStatus } from '../observability/fleet-status.js';
 import { probeProcess } from '../observability/probe-process.js';
-import { isAlive, readProcesses, type ProcessRecord } from '../observability/process-registry.js';
-import { readFleetState, type ProcessState } from '../supervisor/fleet-state.js';
+import { readProcesses, type ProcessRecord } from '../observability/process-registry.js';
+import { readFleetState } from '../supervisor/fleet-state.js';
 import { brokerAddress } from './broker-address.js';
+import { isRunning } from '../supervisor/process-identity.js';
 import type { Context } from './context.js';
 import { table } from './output.js';
 import { surroundingsOf, withBroker, withOps } from './resources.js';
@@ -38,16 +39,15 @@ async function runStatus({ json = false }: { json?: boolean }, context: Context)
 
 /** Those that wrote themselves down, and those that the `up` of this data directory runs. */
 async function processesHere(dataDir: string): Promise<ProcessRecord[]> {
-  const registered = await readProcesses(join(dataDir, 'run'));
-  const supervised = (await readFleetState(dataDir))?.processes ?? [];
-  const known = new Set(registered.map(({ pid }) => pid));
-  return [...registered, ...supervised.flatMap((process) => (known.has(process.pid) ? [] : recordOf(process)))];
-}
-
-function recordOf({ name, url, pid, startedAt }: ProcessState): ProcessRecord | [] {
-  if (url === undefined || !isAlive(pid)) return [];
-  const role = name === 'api' || name === 'sandbox' || name === 'keeper' ? name : 'worker';
-  return { role, workers: role === 'worker' ? [name] : [], url, pid, startedAt };
+  const processes = await readProcesses(join(dataDir, 'run'));
+  for (const supervised of (await readFleetState(dataDir))?.processes ?? []) {
+    const { name, url, pid, startedAt } = supervised;
+    const isKnown = processes.some((known) => known.pid === pid);
+    if (isKnown || url === undefined || name === 'sandbox' || !(await isRunning(supervised))) continue;
+    const role = name === 'api' || name === 'keeper' ? name : 'worker';
+    processes.push({ role, workers: role === 'worker' ? [name] : [], url, pid, startedAt });
+  }
+  return processes;
 }
 
 /** The status for people. */

@@ -75,7 +75,7 @@ async function readRecord(path: string): Promise<ProcessRecord | undefined> {
 }
 
 /** Whether there is such a process. Signal 0 asks only; a process of somebody else's answers EPERM, and is there. */
-export function isAlive(pid: number): boolean {
+function isAlive(pid: number): boolean {
   try {
     return process.kill(pid, 0);
   } catch (error) {

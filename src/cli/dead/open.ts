@@ -7,8 +7,8 @@ import { silentLogger } from '../../telemetry/logger.js';
 import type { Context } from '../context.js';
 import {
   flushOps,
+  openBroker,
   openInboxes,
-  sayProblem,
   surroundingsOf,
   withBroker,
   withOps,
