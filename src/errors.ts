@@ -74,6 +74,7 @@ export const errors = {
 
   // the fleet and its configuration
   'config.invalid': { disposal: 'fatal', message: 'The configuration is not valid' },
+  'fleet.running': { disposal: 'fatal', message: 'A fleet runs here already' },
   'fleet.invalid': { disposal: 'fatal', message: 'The fleet does not fit together' },
 
   // dead letters

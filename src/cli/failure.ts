@@ -1,5 +1,5 @@
 import { CommanderError } from 'commander';
-import { FlotillaError, messageOf } from '../errors.js';
+import { FlotillaError, messageOf, type ErrorCode } from '../errors.js';
 
 /** The command was used wrongly; the message says how it is used. Exit code 2. */
 export class UsageError extends Error {
@@ -11,11 +11,13 @@ export class CommandFailed extends Error {
   override readonly name = 'CommandFailed';
 }
 
+const WRONG_USE: ReadonlySet<ErrorCode> = new Set(['config.invalid', 'fleet.running']);
+
 /** Exit codes: 0 done, 1 failed, 2 wrong use. */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
   if (error instanceof UsageError) return 2;
-  if (error instanceof FlotillaError) return error.code === 'config.invalid' ? 2 : 1;
+  if (error instanceof FlotillaError) return WRONG_USE.has(error.code) ? 2 : 1;
   return 1;
 }
 

@@ -23,7 +23,7 @@ export async function contentsOf(dataDir: string): Promise<Removed[]> {
 }
 
 /** Removes what is in a data directory. First ends what an `up` that was killed has left running, its broker too.
- *  Throws `config.invalid` while anything runs in it. */
+ *  Throws `fleet.running` while anything runs in it. */
 export async function reset(dataDir: string, patience: number): Promise<Removed[]> {
   const contents = await contentsOf(dataDir);
   const locks: DataLock[] = [];
@@ -42,8 +42,8 @@ export async function reset(dataDir: string, patience: number): Promise<Removed[
 function lockOrThrow(dataDir: string, purpose: keyof typeof LOCK_FILES): DataLock {
   const lock = lockData(dataDir, purpose, 'exclusive');
   if (lock !== undefined) return lock;
-  const who = purpose === 'supervisor' ? 'a fleet is running' : 'processes of a fleet are running';
-  throw new FlotillaError('config.invalid', `${who} in ${dataDir}; stop it first`);
+  const who = purpose === 'supervisor' ? 'an `up`' : 'processes of their own';
+  throw new FlotillaError('fleet.running', `${dataDir} (${who}); stop it first`);
 }
 
 async function listing(directory: string): Promise<string[]> {

@@ -43,15 +43,15 @@ const CLOSING = 5000;
 const REMIND_EVERY = 15_000;
 
 /** Runs a whole fleet on this machine: broker, sandbox, keeper, workers, API. Starts again what ends by itself.
- *  Resolves when `signal` has aborted and everything has ended in order. Throws `config.invalid` when another
- *  supervisor runs in this data directory, when a port is taken, or when a process cannot start as configured. */
+ *  Resolves when `signal` has aborted and everything has ended in order. Throws `fleet.running` when another
+ *  supervisor runs in this data directory, `config.invalid` when a port is taken, or when a process cannot start as configured. */
 export async function up(options: UpOptions): Promise<void> {
   const dataDir = resolve(options.cwd, options.dataDir);
   const lock = lockData(dataDir, 'supervisor', 'exclusive');
   if (lock === undefined) {
     const other = (await readFleetState(dataDir))?.pid;
     const who = other === undefined ? '' : ` (process ${other})`;
-    throw new FlotillaError('config.invalid', `a fleet is running in ${dataDir} already${who}; set DATA_DIR for a second`);
+    throw new FlotillaError('fleet.running', `${dataDir}${who}; set DATA_DIR for a second`);
   }
   try {
     const plan = planProcesses(options);

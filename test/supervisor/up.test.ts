@@ -66,8 +66,8 @@ describe('up', () => {
       () => undefined,
       (error: unknown) => error,
     );
-    expect(second).to.have.property('code', 'config.invalid');
-    expect(second).to.have.property('message').that.contains(`already (process ${process.pid})`);
+    expect(second).to.have.property('code', 'fleet.running');
+    expect(second).to.have.property('message').that.contains(`(process ${process.pid})`);
     fleet.stop();
     await running;
     await fleet.run({ signal: AbortSignal.abort() });

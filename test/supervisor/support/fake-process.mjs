@@ -10,7 +10,6 @@ const end = (why) => {
 };
 
 if (process.env.FAKE_WRONG_USE === name) {
-  process.stderr.write('config.invalid: PORT must be a number\n');
   process.exit(2);
 }
 if (process.env.FAKE_FAILPOINT_SHOWN === name) note(`failpoint=${process.env.FLOTILLA_FAILPOINT ?? ''}`);

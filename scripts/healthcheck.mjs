@@ -1,0 +1,15 @@
+// For containers, each of which runs one process: healthy when it answers on whichever port it serves.
+const ports = [process.env.HEALTH_PORT, process.env.PORT ?? '3000', process.env.SANDBOX_PORT ?? '3001'];
+
+const answers = await Promise.all(
+  ports
+    .filter((port) => port !== undefined && port !== '' && port !== '0')
+    .map(async (port) => {
+      try {
+        return (await fetch(`http://127.0.0.1:${port}/livez`, { signal: AbortSignal.timeout(3000) })).ok;
+      } catch {
+        return false;
+      }
+    }),
+);
+process.exitCode = answers.includes(true) ? 0 : 1;

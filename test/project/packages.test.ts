@@ -1,0 +1,34 @@
+import { readFileSync } from 'node:fs';
+import { expect } from 'chai';
+
+const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
+
+interface Lockfile {
+  packages: Record<string, { version?: string; resolved?: string; integrity?: string; hasInstallScript?: boolean }>;
+}
+
+describe('the packages', () => {
+  const lock = JSON.parse(read('package-lock.json')) as Lockfile;
+  const manifest = JSON.parse(read('package.json')) as Record<string, Record<string, unknown>>;
+
+  it('name no registry: whoever installs them uses their own', () => {
+    for (const [name, { resolved }] of Object.entries(lock.packages)) expect(resolved, name).to.equal(undefined);
+    expect(read('.npmrc')).not.to.contain('://');
+  });
+
+  it('are fixed to one version each, with its hash', () => {
+    const direct = { ...manifest.dependencies, ...manifest.devDependencies };
+    for (const [name, version] of Object.entries(direct)) expect(version, name).to.match(/^\d+\.\d+\.\d+$/);
+    for (const [name, { integrity }] of Object.entries(lock.packages)) {
+      if (name !== '') expect(integrity, name).to.be.a('string');
+    }
+  });
+
+  it('may run install scripts only where that is said', () => {
+    const wanting = Object.entries(lock.packages)
+      .filter(([, { hasInstallScript }]) => hasInstallScript)
+      .map(([path]) => path.split('node_modules/').pop());
+    const allowed = Object.keys(manifest.allowScripts ?? {});
+    expect(wanting.filter((name) => name !== 'fsevents')).to.have.members(allowed);
+  });
+});
