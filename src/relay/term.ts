@@ -28,7 +28,7 @@ export interface TermOptions {
 
 /** Milliseconds between a confirm and the commit of the checkpoint, so that many share one. What is confirmed but not
  *  yet behind the checkpoint is published again after a crash. */
-const SAVE_AFTER = 100;
+const SAVE_AFTER = 50;
 /** The longest sleep in milliseconds; nothing depends on it. */
 const SLEEP = 1_000;
 
@@ -104,12 +104,12 @@ export class Term {
     this.#saveWhenDue();
   }
 
-  /** How many events may be read now: none until a quarter of the window is free, so that pages are worth reading.
+  /** How many events may be read now: none until an eighth of the window is free, so that pages are worth reading.
    *  Held and confirmed ones are bounded too, so that a busy subject or a stuck event cannot fill the memory. */
   #room(): number {
     const { window } = this.options;
     const room = Math.min(window - this.#window.out, 4 * window - this.#window.size);
-    return this.#window.out === 0 || room >= window / 4 ? room : 0;
+    return this.#window.out === 0 || room >= window / 8 ? room : 0;
   }
 
   async #fill(): Promise<void> {
