@@ -1,0 +1,111 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { once } from 'node:events';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'chai';
+
+const program = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+/** Runs the command line in a process of its own. */
+async function flotilla(args: string[], env: Record<string, string> = {}, cwd = root) {
+  const child = spawn(process.execPath, [...node, program, ...args], {
+    cwd,
+    env: { PATH: process.env.PATH, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const read = async (stream: NodeJS.ReadableStream) => {
+    let text = '';
+    for await (const chunk of stream) text += String(chunk);
+    return text;
+  };
+  const closed = once(child, 'close');
+  const [stdout, stderr] = await Promise.all([read(child.stdout), read(child.stderr)]);
+  const [code] = (await closed) as [number | null];
+  return { code, stdout, stderr };
+}
+
+const node = [`--import=${import.meta.resolve('tsx')}`, '--conditions=development'];
+
+describe('the command line', () => {
+  let data: string;
+  beforeEach(async () => (data = await mkdtemp(join(tmpdir(), 'flotilla-cli-'))));
+  afterEach(() => rm(data, { recursive: true, force: true }));
+
+  it('says in one line which variable is wrong, and ends with 2', async () => {
+    expect(await flotilla(['api'], { PORT: 'http' })).to.deep.equal({
+      code: 2,
+      stdout: '',
+      stderr:
+        'config.invalid: The configuration is not valid: PORT must be a whole number from 0 to 65535, not "http"\n',
+    });
+  });
+
+  it('ends with 2 for what it does not know, and with 0 for help', async () => {
+    expect(await flotilla(['fly'])).to.have.property('code', 2);
+    expect(await flotilla(['up', '--scale', 'payment=many'])).to.have.property('code', 2);
+    const help = await flotilla(['--help']);
+    expect(help.code).to.equal(0);
+    for (const command of ['up', 'api', 'worker', 'keeper', 'sandbox', 'reset', 'doctor', 'config']) {
+      expect(help.stdout).to.match(new RegExp(`^  ${command}\\b`, 'm'));
+    }
+  });
+
+  it('says which workers there are when one is asked for that is not', async () => {
+    const { code, stderr } = await flotilla(['worker', 'paiment'], { DATA_DIR: data, AMQP_URL: 'amqp://127.0.0.1:1' });
+    expect(code).to.equal(2);
+    expect(stderr).to.contain('"paiment"').and.contain('payment');
+  });
+
+  it('says what is missing where there is no fleet', async () => {
+    const { code, stderr } = await flotilla(['up'], {}, data);
+    expect(code).to.equal(1);
+    expect(stderr).to.equal(
+      `fleet.invalid: The fleet does not fit together: there is no config/fleet in ${data}; run this in the folder of a fleet\n`,
+    );
+  });
+
+  it('names parts of the platform that do not exist yet', async () => {
+    const { code, stderr } = await flotilla(['up', '--with', 'sensors,trading']);
+    expect(code).to.equal(2);
+    expect(stderr).to.contain('sensors,trading');
+  });
+
+  it('names the variable of a port that is taken', async () => {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const address = server.address();
+    const port = typeof address === 'object' && address !== null ? String(address.port) : '';
+    const env = { DATA_DIR: data, AMQP_URL: 'amqp://127.0.0.1:1', LOG_LEVEL: 'error' };
+    for (const [command, variable] of [
+      ['api', 'PORT'],
+      ['keeper', 'HEALTH_PORT'],
+      ['sandbox', 'SANDBOX_PORT'],
+    ] as const) {
+      const { code, stderr } = await flotilla([command], { ...env, SANDBOX_SMTP_PORT: '0', [variable]: port });
+      expect(code, command).to.equal(2);
+      expect(stderr, command).to.contain(`${variable}: port ${port} of 127.0.0.1 is taken`);
+    }
+    server.close();
+  });
+
+  it('shows its configuration for people and for programs, without secrets', async () => {
+    const env = { API_TOKEN: 'hunter2-hunter2-hunter2', PAYMENT_TOKEN: 'hunter2' };
+    const { stdout } = await flotilla(['config', 'show', '--json'], env);
+    const shown = JSON.parse(stdout) as { items: unknown[]; total: number };
+    expect(shown.total).to.equal(shown.items.length);
+    expect(shown.items).to.deep.include({ variable: 'PORT', value: '3000', from: 'default' });
+    expect(stdout).not.to.contain('hunter2');
+  });
+
+  it('asks before it removes anything, and without a terminal removes nothing', async () => {
+    await flotilla(['sandbox'], { DATA_DIR: data, SANDBOX_PORT: '1', SANDBOX_SMTP_PORT: '1', HOST: '127.0.0.1' });
+    const { code, stderr } = await flotilla(['reset'], { DATA_DIR: data });
+    expect(code).to.equal(2);
+    expect(stderr).to.contain('--yes');
+    expect(await flotilla(['reset', '--yes'], { DATA_DIR: data })).to.have.property('code', 0);
+  });
+});
