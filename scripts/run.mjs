@@ -2,11 +2,17 @@ import { spawn } from 'node:child_process';
 import { SetupError } from './step.mjs';
 
 /** Runs a program to its end. Its output is kept back and shown only if it fails.
- *  Throws `SetupError` with the end of that output when it cannot be started or ends with another code than 0. */
+ *  Throws `SetupError` with an excerpt of it when it cannot be started or ends with another code than 0. */
 export async function run(command, args, { cwd, env } = {}) {
   const { code, output } = await capture(command, args, { cwd, env });
-  if (code !== 0) throw new SetupError(`${[command, ...args].join(' ')} failed (${code}):\n${output.slice(-4000)}`);
+  if (code !== 0) throw new SetupError(`${[command, ...args].join(' ')} failed (${code}):\n${excerpt(output)}`);
   return output;
+}
+
+/** Its beginning and its end: somewhere there it says what is wrong. */
+function excerpt(output) {
+  const lines = output.trim().split('\n');
+  return (lines.length <= 40 ? lines : [...lines.slice(0, 15), '…', ...lines.slice(-25)]).join('\n');
 }
 
 /** Runs a program to its end and gives its exit code and all it printed. The code is -1 where it cannot be started. */
