@@ -1,5 +1,6 @@
+import { originContext, type Store } from 'flotilla';
 import type { TestEvent } from 'flotilla/testing';
-import type { Data, EventType } from '../../src/platform/catalogue.js';
+import { create, type Data, type EventType } from '../../src/platform/catalogue.js';
 import type { OrderDetails } from '../../src/platform/orders/events.js';
 
 export const orderId = 'o1';
@@ -19,4 +20,17 @@ export const details: OrderDetails = {
 /** An event about the order `o1`. */
 export function about<T extends EventType>(type: T, data: Data<T>, id?: string): TestEvent {
   return { type, data, subject: `order/${orderId}`, ...(id !== undefined && { id }) };
+}
+
+/** Stores the event as if the service had said it. */
+export async function append(store: Store, { type, data, subject = 'test/1' }: TestEvent): Promise<void> {
+  const context = originContext({ source: store.service, subject });
+  await store.append(subject, 'any', [create(type as EventType, data as never, context)]);
+}
+
+/** Something to wait for, which is given once. */
+export function signal(): { given: Promise<void>; give: () => void } {
+  let give = () => {};
+  const given = new Promise<void>((resolve) => (give = resolve));
+  return { given, give };
 }

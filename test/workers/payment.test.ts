@@ -3,7 +3,8 @@ import { harness } from 'flotilla/testing';
 import { PermanentError, UnavailableError } from 'flotilla';
 import type { ChargeResult, Gateway } from '../../workers/payment/gateway.js';
 import payment from '../../workers/payment/index.js';
-import { about, details, orderId } from '../platform/events.js';
+import { about, append, details, orderId, signal } from '../platform/events.js';
+import { simulatedFleet } from '../platform/simulated-fleet.js';
 
 const order = details;
 const process = (id?: string) => about('payment.process', { orderId, order }, id);
@@ -85,6 +86,38 @@ describe('worker payment', () => {
       .when(process())
       .emits(about('payment.failed', { orderId, reason: 'cancelled' }));
     expect(calls).to.deep.equal([]);
+  });
+
+  it('refunds a charge that was under way when the refund was asked for', async () => {
+    const entered = signal();
+    const released = signal();
+    const { use, calls } = fakeGateway(async () => {
+      entered.give();
+      await released.given;
+      return { charged: true, id: 'ch_1' };
+    });
+    const fleet = await simulatedFleet([payment], { use: { payment: use }, random: () => 0.5 });
+    try {
+      const store = fleet.store('payment');
+      await append(store, process());
+      await fleet.step();
+      await entered.given;
+      await append(store, refund());
+      await fleet.step();
+      await fleet.step(); // the answer to the refund
+      released.give();
+      while (await fleet.step());
+      const answers = (await store.read(`order/${orderId}`)).map(({ event: { type, data } }) => [type, data]);
+      expect(answers.slice(2)).to.deep.equal([
+        ['payment.refunded', { orderId, amount: 0 }],
+        ['payment.refund', { orderId, reason: 'cancelled' }],
+        ['payment.refunded', { orderId, reason: 'cancelled', amount: 1250 }],
+      ]);
+      expect(calls).to.have.length(2);
+    } finally {
+      released.give();
+      await fleet.stop();
+    }
   });
 
   it('refunds nothing where the card was declined', async () => {

@@ -3,7 +3,8 @@ import { UnavailableError } from 'flotilla';
 import { harness } from 'flotilla/testing';
 import type { BookingResult, Carrier } from '../../workers/shipping/carrier.js';
 import shipping from '../../workers/shipping/index.js';
-import { about, details, orderId } from '../platform/events.js';
+import { about, append, details, orderId, signal } from '../platform/events.js';
+import { simulatedFleet } from '../platform/simulated-fleet.js';
 
 const booked = { trackingNumber: 'T1', estimatedDelivery: '2030-01-01' };
 const create = (id?: string) => about('shipment.create', { orderId, order: details }, id);
@@ -67,5 +68,33 @@ describe('worker shipping', () => {
       .when(create())
       .emits(about('shipment.failed', { orderId, reason: 'cancelled' }));
     expect(calls).to.deep.equal([]);
+  });
+
+  it('cancels a booking that was under way when the cancellation was asked for', async () => {
+    const entered = signal();
+    const released = signal();
+    const { use, calls } = fakeCarrier(async () => {
+      entered.give();
+      await released.given;
+      return { booked: true, ...booked };
+    });
+    const fleet = await simulatedFleet([shipping], { use: { shipping: use }, random: () => 0.5 });
+    try {
+      const store = fleet.store('shipping');
+      await append(store, create());
+      await fleet.step();
+      await entered.given;
+      await append(store, cancel());
+      await fleet.step();
+      await fleet.step(); // the answer to the cancellation
+      released.give();
+      while (await fleet.step());
+      const answers = (await store.read(`order/${orderId}`)).map(({ type }) => type);
+      expect(answers.slice(2)).to.deep.equal(['shipment.cancelled', 'shipment.cancel', 'shipment.cancelled']);
+      expect(calls[1]).to.deep.equal({ cancel: 'T1' });
+    } finally {
+      released.give();
+      await fleet.stop();
+    }
   });
 });
