@@ -14,6 +14,8 @@ import type { Worker } from '../../src/worker/types.js';
 
 export interface SimulatedFleet {
   store: (service: string) => Store;
+  /** The file of a store. */
+  path: (service: string) => string;
   /** Hands over one stored event, any of those that wait; sometimes one that was handed over before. False when all
    *  has been handed over and handled. Rejects when a worker did not get done with one. */
   step: () => Promise<boolean>;
@@ -35,6 +37,7 @@ export async function simulatedFleet(
   await broker.applyTopology(
     topologyOf(queues, { prefix: '', log: { maxAge: '1h', maxBytes: 100_000_000 }, unroutedMax: 1000 }),
   );
+  const path = (service: string) => join(folder, `${service}.db`);
   const stores = new Map<string, Store>();
   const running: RunningWorker[] = [];
   let handled = 0;
@@ -43,7 +46,7 @@ export async function simulatedFleet(
   let wake = () => {};
   for (const { definition } of workers) {
     const { name, store: service } = definition;
-    const store = stores.get(service) ?? (await openSqliteStore({ service, path: join(folder, `${service}.db`) }));
+    const store = stores.get(service) ?? (await openSqliteStore({ service, path: path(service) }));
     stores.set(service, store);
     const observe = (_message: unknown, outcome: string) => {
       if (outcome !== 'done' && outcome !== 'duplicate') failed ??= `${name}: ${outcome}`;
@@ -82,6 +85,7 @@ export async function simulatedFleet(
     });
   };
   return {
+    path,
     store: (service) => {
       const store = stores.get(service);
       if (store === undefined) throw new Error(`no store ${service}`);

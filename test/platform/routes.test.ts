@@ -1,0 +1,196 @@
+import { expect } from 'chai';
+import { create } from '../../src/platform/catalogue.js';
+import { routes } from '../../src/platform/routes.js';
+import analytics from '../../workers/analytics/index.js';
+import orders from '../../workers/orders/index.js';
+import views from '../../workers/views/index.js';
+import { startApi, temporaryFile, type Answer, type Api } from '../api/start.js';
+import { details } from './events.js';
+import { simulatedFleet } from './simulated-fleet.js';
+
+const { total: _total, userId: _userId, ...newOrder } = details;
+
+describe('platform: the API', () => {
+  let file: Awaited<ReturnType<typeof temporaryFile>>;
+  let api: Api;
+  before(async () => {
+    file = await temporaryFile();
+    api = await startApi(file.path, { routes });
+    for (const { name, definition } of [orders, views, analytics]) {
+      await api.store.migrate(`worker:${name}`, definition.migrations);
+    }
+  });
+  after(async () => {
+    await api.close();
+    await file.remove();
+  });
+
+  const post = (path: string, body?: unknown, headers?: Record<string, string>) => api.send('POST', path, { body, headers });
+  const createUser = async () => (await post('/users', { name: 'Ada', email: 'ada@example.org' })).body.id as string;
+  const placeOrder = async (more: object = {}) => post('/orders', { ...newOrder, userId: await createUser(), ...more });
+  const problem = ({ status, body }: Answer) => [status, body.code];
+
+  it('creates a user and tells of it', async () => {
+    const created = await post('/users', { name: 'Ada', email: 'ada@example.org' });
+    expect(created.status).to.equal(201);
+    expect(created.headers.get('location')).to.equal(`/users/${created.body.id}`);
+    expect(created.body).to.have.all.keys('id', 'name', 'email', 'createdAt');
+    expect((await api.send('GET', `/users/${created.body.id}`)).body).to.deep.equal(created.body);
+    expect(problem(await api.send('GET', '/users/nobody'))).to.deep.equal([404, 'user.not_found']);
+  });
+
+  for (const [what, body] of Object.entries({
+    'a name of two lines': { name: 'Ada\r\nBcc: all@example.org', email: 'ada@example.org' },
+    'a blank name': { name: '  ', email: 'ada@example.org' },
+    'two addresses': { name: 'Ada', email: 'ada@example.org, eve@example.org' },
+    'a field it does not know': { name: 'Ada', email: 'ada@example.org', admin: true },
+    'no object': [],
+  })) {
+    it(`refuses a user with ${what}`, async () => {
+      expect(problem(await post('/users', body))).to.deep.equal([400, 'request.invalid']);
+    });
+  }
+
+  it('places an order, pending, without showing the token or the address', async () => {
+    const placed = await placeOrder();
+    expect(placed.status).to.equal(201);
+    const { id, userId, createdAt } = placed.body;
+    expect(placed.headers.get('location')).to.equal(`/orders/${id}`);
+    expect(placed.body).to.deep.equal({
+      id,
+      userId,
+      status: 'pending',
+      total: 1250,
+      currency: 'USD',
+      items: details.items,
+      version: 1,
+      createdAt,
+      updatedAt: createdAt,
+    });
+    const read = await api.send('GET', `/orders/${id}`);
+    expect(read.body).to.deep.equal(placed.body);
+    const history = await api.send('GET', `/orders/${id}/events`);
+    expect(history.body.items).to.have.length(1);
+    expect(history.body.items[0]).to.include({ type: 'order.created', version: 1 });
+    for (const secret of ['tok_ok', 'Row', '12345']) expect(placed.text + read.text + history.text).not.to.contain(secret);
+  });
+
+  const line = { sku: 'item_1', quantity: 1, unitPrice: 1 };
+  for (const [what, more] of Object.entries({
+    'no items': { items: [] },
+    'more than 100 items': { items: Array.from({ length: 101 }, () => line) },
+    'a quantity of 0': { items: [{ ...line, quantity: 0 }] },
+    'a negative quantity': { items: [{ ...line, quantity: -1 }] },
+    'a fraction of a quantity': { items: [{ ...line, quantity: 1.5 }] },
+    'a huge quantity': { items: [{ ...line, quantity: 1e300 }] },
+    'a quantity in text': { items: [{ ...line, quantity: '1' }] },
+    'a negative price': { items: [{ ...line, unitPrice: -1 }] },
+    'no currency': { currency: 'dollars' },
+    'a total of its own': { total: 1 },
+    'no payment': { payment: undefined },
+  })) {
+    it(`refuses an order with ${what}`, async () => {
+      expect(problem(await placeOrder(more))).to.deep.equal([400, 'request.invalid']);
+    });
+  }
+
+  it('refuses an order of an unknown user, and one that costs too much', async () => {
+    expect(problem(await placeOrder({ userId: 'nobody' }))).to.deep.equal([422, 'order.unknown_user']);
+    const items = Array.from({ length: 100 }, () => ({ ...line, quantity: 10_000, unitPrice: 1_000_000_000 }));
+    expect(problem(await placeOrder({ items }))).to.deep.equal([422, 'order.total_too_large']);
+    expect(problem(await api.send('GET', '/orders/nothing'))).to.deep.equal([404, 'order.not_found']);
+    expect(problem(await api.send('GET', '/orders/nothing/events'))).to.deep.equal([404, 'order.not_found']);
+  });
+
+  it('places one order however often the same Idempotency-Key comes, also at once', async () => {
+    const body = { ...newOrder, userId: await createUser() };
+    const headers = { 'idempotency-key': 'once' };
+    const answers = await Promise.all([1, 2, 3].map(() => post('/orders', body, headers)));
+    expect(new Set(answers.map(({ body: { id } }) => String(id)))).to.have.property('size', 1);
+    expect(problem(await post('/orders', { ...body, currency: 'EUR' }, headers))).to.deep.equal([
+      409,
+      'idempotency.key_reused',
+    ]);
+  });
+
+  it('cancels an order at once, and once', async () => {
+    const { id } = (await placeOrder()).body;
+    const cancelled = await post(`/orders/${id}/cancel`, { reason: 'changed my mind' });
+    expect([cancelled.status, cancelled.body.status, cancelled.body.reason]).to.deep.equal([
+      200,
+      'cancelled',
+      'changed my mind',
+    ]);
+    expect((await api.send('GET', `/orders/${id}`)).body).to.deep.equal(cancelled.body);
+    expect((await post(`/orders/${id}/cancel`)).body.version).to.equal(cancelled.body.version);
+    expect(problem(await post('/orders/nothing/cancel'))).to.deep.equal([404, 'order.not_found']);
+  });
+
+  it('does not cancel what is shipped', async () => {
+    const { id, userId } = (await placeOrder()).body;
+    const shipped = { orderId: id, userId, status: 'shipped', previous: 'paid', trackingNumber: 'T1' } as const;
+    const context = { id: `shipped-${id}`, source: 'core', subject: `order/${id}`, time: new Date().toISOString() };
+    const event = create('order.status_changed', shipped, { ...context, correlationId: 'story' });
+    await api.store.append(`order/${id}`, 1, [event]);
+    expect(problem(await post(`/orders/${id}/cancel`))).to.deep.equal([409, 'order.not_cancellable']);
+    expect((await api.send('GET', `/orders/${id}`)).body).to.include({ status: 'shipped', trackingNumber: 'T1', version: 2 });
+  });
+
+  it('asks for a change of stock by a command', async () => {
+    const answer = await post('/inventory/item_1/adjustments', { quantity: -3, reason: 'broken' });
+    expect(answer.status).to.equal(202);
+    const [command] = await api.store.read('stock/item_1');
+    expect(command?.event).to.include({ id: answer.body.id, type: 'inventory.adjust' });
+    expect(command?.event.data).to.deep.equal({ sku: 'item_1', quantity: -3, reason: 'broken' });
+    for (const body of [{ quantity: 0, reason: 'x' }, { quantity: 0.5, reason: 'x' }, { quantity: 1 }]) {
+      expect(problem(await post('/inventory/item_1/adjustments', body))).to.deep.equal([400, 'request.invalid']);
+    }
+  });
+
+  it('answers with empty lists and zeros while nothing is known', async () => {
+    expect((await api.send('GET', '/inventory')).body).to.deep.equal({ items: [] });
+    expect((await api.send('GET', '/orders')).body).to.deep.equal({ items: [], nextCursor: null });
+    const nothing = { users: 0, orders: 0, completed: 0, revenue: {} };
+    expect((await api.send('GET', '/statistics')).body).to.deep.equal(nothing);
+  });
+
+  for (const query of ['limit=0', 'limit=101', 'limit=x', 'status=lost']) {
+    it(`refuses a list with ${query}`, async () => {
+      expect(problem(await api.send('GET', `/orders?${query}`))).to.deep.equal([400, 'request.invalid']);
+    });
+  }
+});
+
+describe('platform: the lists of the API', () => {
+  it('show what the views have heard, the newest first, a page at a time', async () => {
+    const fleet = await simulatedFleet([views, analytics], { use: {}, random: Math.random });
+    const api = await startApi(fleet.path('core'), { routes });
+    try {
+      const { id: userId } = (await api.send('POST', '/users', { body: { name: 'Ada', email: 'ada@example.org' } })).body;
+      const placed: string[] = [];
+      while (placed.length < 5) {
+        placed.unshift((await api.send('POST', '/orders', { body: { ...newOrder, userId } })).body.id as string);
+      }
+      const [newest, second] = placed;
+      await api.send('POST', `/orders/${second}/cancel`);
+      while (await fleet.step());
+
+      const list = async (query: string) => (await api.send('GET', `/orders?${query}`)).body;
+      const first = await list('limit=3');
+      const rest = await list(`limit=3&cursor=${first.nextCursor}`);
+      const ids = [...first.items, ...rest.items].map(({ id }) => id as string);
+      expect(ids).to.deep.equal(placed);
+      expect(rest.nextCursor).to.equal(null);
+      expect(first.items[0]).to.deep.equal((await api.send('GET', `/orders/${newest}`)).body);
+      const cancelled = await list('status=cancelled');
+      expect(cancelled.items.map((item: { id: string; version: number }) => [item.id, item.version])).to.deep.equal([
+        [second, 3],
+      ]);
+      const statistics = { users: 1, orders: 5, completed: 0, revenue: {} };
+      expect((await api.send('GET', '/statistics')).body).to.deep.equal(statistics);
+    } finally {
+      await api.close();
+      await fleet.stop();
+    }
+  });
+});
