@@ -38,13 +38,13 @@ export async function surroundingsOf(context: Context): Promise<Surroundings> {
   };
 }
 
-/** Connects to the broker; to be closed afterwards. Rejects with `broker.unreachable` when there is none within ten
- *  seconds. */
-export async function openBroker(context: Context): Promise<Broker> {
+/** Connects to the broker; to be closed afterwards. Rejects with `broker.unreachable` when there is none within
+ *  `patience` milliseconds. */
+export async function openBroker(context: Context, patience = BROKER_LIMIT): Promise<Broker> {
   const { amqpUrl, managementUrl, from } = await brokerAddress(context);
   const logger = context.config.logLevel === 'debug' ? context.logger() : silentLogger();
   const broker = createRabbitBroker({ url: amqpUrl, managementUrl, connectionName: 'flotilla command', logger });
-  const limit = AbortSignal.timeout(BROKER_LIMIT);
+  const limit = AbortSignal.timeout(patience);
   try {
     await broker.ready(AbortSignal.any([context.signal, limit]));
     return broker;

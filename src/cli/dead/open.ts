@@ -16,13 +16,15 @@ import {
 } from '../resources.js';
 
 const PUMP_LIMIT = 5000;
+/** Looking at what is kept already should not take long to begin. */
+const PATIENCE = 3000;
 
 /** Runs `work` on what is kept, after what still waits in the broker has been kept too. Without a broker it runs on
  *  what is kept already, and says so. */
 export async function withDeadLetters<T>(context: Context, work: (store: Store) => Promise<T>): Promise<T> {
   const surroundings = await surroundingsOf(context);
   return withOps(context, async (store) => {
-    const broker = await openBroker(context).catch((error: unknown) => {
+    const broker = await openBroker(context, PATIENCE).catch((error: unknown) => {
       if (!hasCode(error, 'broker.unreachable')) throw error;
       context.say(`Without the dead letters that may still wait in the broker: ${error.message}`);
       return undefined;

@@ -1,0 +1,200 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { CLOUDEVENTS_JSON } from '../../src/events/envelope.js';
+import type { Broker } from '../../src/broker/contract.js';
+import { createRabbitBroker } from '../../src/broker/rabbitmq/broker.js';
+import { namesFor, type Names } from '../../src/broker/topology.js';
+import { baseCatalogue, catalogue } from '../../src/catalogue.js';
+import { createContext, type Context } from '../../src/cli/context.js';
+import * as dead from '../../src/cli/dead.js';
+import { exitCodeOf } from '../../src/cli/failure.js';
+import { buildProgram } from '../../src/cli/program.js';
+import * as retrying from '../../src/cli/retrying.js';
+import * as status from '../../src/cli/status.js';
+import * as topology from '../../src/cli/topology.js';
+import * as unrouted from '../../src/cli/unrouted.js';
+import { defineFleet } from '../../src/fleet.js';
+import { silentLogger } from '../../src/telemetry/logger.js';
+import { bury, definitions, letterOf, take } from '../dead-letters/bench-of-letters.js';
+import { cleanUp, testBroker } from '../support/rabbitmq.js';
+
+const { 'payment.process': process_, 'payment.processed': processed } = definitions;
+const types = catalogue(baseCatalogue, { 'payment.process': process_, 'payment.processed': processed });
+const fleet = defineFleet({
+  catalogue: types,
+  workers: [
+    types.defineWorker({ name: 'payment', on: { 'payment.process': () => undefined }, retry: { delays: ['1h'] } }),
+    types.defineWorker({ name: 'watcher', on: { 'message.*': () => undefined }, retry: { delays: [] } }),
+  ],
+});
+
+describe('commands of operators', function () {
+  this.timeout(90_000);
+  let folder: string;
+  let prefix: string;
+  let env: NodeJS.ProcessEnv;
+  let broker: Broker;
+  let names: Names;
+
+  beforeEach(async () => {
+    const shared = await testBroker();
+    ({ prefix } = shared);
+    names = namesFor(prefix);
+    folder = await mkdtemp(join(tmpdir(), 'flotilla-cli-'));
+    env = {
+      AMQP_URL: shared.amqpUrl,
+      AMQP_MANAGEMENT_URL: shared.managementUrl,
+      FLOTILLA_PREFIX: prefix,
+      DATA_DIR: folder,
+    };
+    broker = createRabbitBroker({ url: shared.amqpUrl, connectionName: 'test', logger: silentLogger() });
+    await broker.ready();
+  });
+  afterEach(async () => {
+    await broker.close();
+    await cleanUp(prefix);
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  async function run(...args: string[]): Promise<{ code: number; out: string; said: string }> {
+    const out: string[] = [];
+    const said: string[] = [];
+    const { signal } = new AbortController();
+    const base = createContext({
+      env,
+      cwd: folder,
+      program: '',
+      packageRoot: '',
+      signals: { stop: signal, force: signal },
+      stdin: {},
+      stdout: { write: (text: string) => out.push(text) },
+      stderr: { write: (text: string) => said.push(text) },
+    });
+    const context: Context = { ...base, config: base.config, fleet: async () => fleet };
+    const code = await buildProgram([status, topology, dead, retrying, unrouted], context, '0')
+      .parseAsync(['node', 'flotilla', ...args])
+      .then(() => 0, exitCodeOf);
+    return { code, out: out.join(''), said: said.join('') };
+  }
+  const json = async (...args: string[]) => JSON.parse((await run(...args, '--json')).out);
+
+  it('plan says what is missing, apply makes it, and status then sees the queues', async () => {
+    const before = await run('status');
+    expect(before.out)
+      .to.match(/payment +- /)
+      .and.contain('topology apply');
+    const plan = await json('topology', 'plan');
+    expect(plan.items.map(({ name }: { name: string }) => name)).to.include.members([
+      names.events,
+      names.queue('payment'),
+      names.retry('payment', 3_600_000),
+    ]);
+    expect((await run('topology', 'apply')).code).to.equal(0);
+    expect((await run('topology', 'plan')).said).to.contain('all of it');
+    const after = await json('status');
+    expect(after.total).to.equal(2);
+    expect(after.items[0]).to.include({ worker: 'payment', exists: true, ready: 0, breaker: 'unknown' });
+  });
+
+  it('plan fails where something exists that cannot be changed', async () => {
+    await broker.applyTopology({
+      exchanges: [],
+      queues: [{ name: names.queue('payment'), arguments: { 'x-queue-type': 'classic' } }],
+      bindings: [],
+    });
+    const { code, out } = await run('topology', 'plan');
+    expect(code).to.equal(1);
+    expect(out).to.contain('conflict');
+    expect((await run('topology', 'apply')).code).to.equal(1);
+  });
+
+  it('dead list, show, replay, edit and discard work on what waits in the broker, and it is announced', async () => {
+    await run('topology', 'apply');
+    const publisher = broker.createPublisher();
+    await publisher.ready();
+    const good = letterOf({ orderId: 'good' });
+    const bad = letterOf({ orderId: 'bad', amount: -1, code: 'contract.invalid_data' });
+    const useless = letterOf({ orderId: 'useless', body: Buffer.from('rubbish'), code: 'contract.not_json' });
+    await bury({ publisher, names }, good, bad, useless);
+
+    const list = await json('dead', 'list', 'payment');
+    expect(list.total).to.equal(3);
+    const idOf = (subject: string): string =>
+      list.items.find((item: { subject: string }) => item.subject === subject).id;
+    expect((await json('dead', 'list', '--group')).items).to.have.length(3);
+    const announced = await take(broker, names.queue('watcher'), 3);
+    expect(announced.map(({ properties }) => properties.type)).to.deep.equal(Array(3).fill('message.dead_lettered'));
+
+    const { out: story } = await run('dead', 'show', idOf('order/good'));
+    expect(story)
+      .to.contain('payment.process of order/good, for payment')
+      .and.contain('given up')
+      .and.contain('"amount": 500');
+    expect((await json('dead', 'show', idOf('order/useless'))).body).to.equal('rubbish');
+
+    const looked = await run('dead', 'replay', '--all', '--dry-run');
+    expect(looked.code).to.equal(1);
+    expect(looked.said).to.contain('1 ready to be sent, 2 refused');
+    expect((await json('dead', 'list')).total).to.equal(3);
+
+    expect((await run('dead', 'replay', idOf('order/good'))).code).to.equal(0);
+    const mended = await json('dead', 'edit', idOf('order/bad'), '--set', 'data.amount=1');
+    expect(mended).to.include({ sent: true, key: bad.event.id });
+    const sent = await take(broker, names.queue('payment'), 2);
+    expect(sent.map(({ properties }) => properties.messageId)).to.have.members([good.event.id, mended.event.id]);
+    expect(sent.every(({ properties }) => properties.contentType === CLOUDEVENTS_JSON)).to.equal(true);
+
+    expect((await run('dead', 'discard', idOf('order/useless'), '--reason', 'noise')).out).to.contain('Discarded 1');
+    expect((await json('dead', 'list')).total).to.equal(0);
+    expect((await json('dead', 'list', '--state', 'all')).total).to.equal(3);
+    expect((await run('dead', 'discard', idOf('order/useless'), '--undo')).code).to.equal(0);
+    expect((await json('status')).items[0]).to.include({ worker: 'payment', dead: 1 });
+    await publisher.close();
+  });
+
+  it('wrong use exits with 2, and what is not there with 1', async () => {
+    await run('topology', 'apply');
+    for (const args of [
+      ['dead', 'replay'],
+      ['dead', 'replay', 'abc', '--worker', 'payment'],
+      ['dead', 'discard', 'abc'],
+      ['dead', 'edit', 'abc'],
+      ['dead', 'list', '--since', 'once'],
+      ['dead', 'list', '--state', 'odd'],
+      ['dead', 'list', '--limit', '-1'],
+      ['retrying', 'now', 'nobody'],
+      ['nonsense'],
+    ]) {
+      expect((await run(...args)).code, args.join(' ')).to.equal(2);
+    }
+    await writeFile(join(folder, 'half.json'), '{');
+    expect((await run('dead', 'edit', 'abc', '--file', 'half.json')).code).to.equal(2);
+    expect((await run('dead', 'show', 'abc')).code).to.equal(1);
+  });
+
+  it('retrying and unrouted say what waits, and send it on', async () => {
+    await run('topology', 'apply');
+    const publisher = broker.createPublisher();
+    await publisher.ready();
+    const { body, properties } = letterOf();
+    await publisher.publish({ exchange: '', routingKey: names.retry('payment', 3_600_000), body, properties });
+    await publisher.publish({ exchange: names.events, routingKey: 'payment.lost', body, properties });
+    await publisher.close();
+    expect((await run('retrying', 'list')).out).to.match(/payment +1h +1 /);
+    expect((await json('retrying', 'now', 'payment')).moved).to.equal(1);
+    const listed = await run('unrouted', 'list');
+    expect(listed.out).to.contain('COMMAND');
+    expect(listed.said).to.contain('ALARM');
+    expect(await json('unrouted', 'replay')).to.deep.equal({ sent: 1, unrouted: 1 });
+    expect((await run('status')).out).to.contain('1 messages that no worker takes');
+  });
+
+  it('dead list shows what is kept also while there is no broker', async () => {
+    env['AMQP_URL'] = 'amqp://127.0.0.1:1';
+    const { code, said } = await run('dead', 'list');
+    expect(code).to.equal(0);
+    expect(said).to.contain('broker').and.contain('No dead letters.');
+  });
+});
