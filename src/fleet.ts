@@ -2,6 +2,7 @@ import type { Catalogue } from './catalogue.js';
 import { FlotillaError } from './errors.js';
 import type { Definitions } from './events/definitions.js';
 import { isWildcard } from './events/patterns.js';
+import type { StoredEvent } from './store/stored-event.js';
 import type { Logger } from './telemetry/logger.js';
 import type { Worker } from './worker/types.js';
 import type { Route } from './api/route.js';
@@ -22,6 +23,9 @@ export interface FleetDefinition {
   readonly variants?: Readonly<Record<string, readonly string[]>>;
   /** The API: its store, what it serves. */
   readonly api?: { readonly store: string; readonly routes: readonly Route[] };
+  /** Whether what a command is about has come to its end, by its history in the API's store: its dead letter is then
+   *  sent again only when forced. */
+  readonly isClosed?: (command: { type: string; subject: string }, history: readonly StoredEvent[]) => boolean;
   /** The outside world in development. */
   readonly sandbox?: (options: SandboxOptions) => Promise<{ url: string; smtpUrl: string; close: () => Promise<void> }>;
 }
@@ -62,6 +66,9 @@ function checkCommands(fleet: FleetInput, variant: string): void {
     );
     if (handlers.length === 1) continue;
     const who = handlers.map(({ name }) => name).join(' and ') || 'nobody';
-    throw new FlotillaError('fleet.invalid', `the command ${type} must be handled by exactly one worker, not by ${who}`);
+    throw new FlotillaError(
+      'fleet.invalid',
+      `the command ${type} must be handled by exactly one worker, not by ${who}`,
+    );
   }
 }

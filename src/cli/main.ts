@@ -5,20 +5,41 @@ import { fileURLToPath } from 'node:url';
 import * as api from './api.js';
 import * as config from './config.js';
 import { createContext } from './context.js';
+import * as dead from './dead.js';
 import * as doctor from './doctor.js';
 import { armFailpoint } from '../failpoints.js';
 import { announceFailure } from '../supervisor/child-process.js';
 import { exitCodeOf, failureLine } from './failure.js';
 import * as keeper from './keeper.js';
+import * as newWorker from './new.js';
 import { buildProgram, type CommandModule } from './program.js';
 import * as reset from './reset.js';
+import * as retrying from './retrying.js';
 import * as sandbox from './sandbox.js';
 import { listenForSignals } from './signals.js';
+import * as status from './status.js';
+import * as topology from './topology.js';
+import * as unrouted from './unrouted.js';
 import * as up from './up.js';
 import * as worker from './worker.js';
 
 /** In the order in which help shows them. */
-const modules: readonly CommandModule[] = [up, api, worker, keeper, sandbox, reset, doctor, config];
+const modules: readonly CommandModule[] = [
+  up,
+  api,
+  worker,
+  keeper,
+  sandbox,
+  status,
+  topology,
+  dead,
+  retrying,
+  unrouted,
+  newWorker,
+  reset,
+  doctor,
+  config,
+];
 
 const manifest = createRequire(import.meta.url).resolve('flotilla/package.json');
 const { version } = JSON.parse(readFileSync(manifest, 'utf8')) as { version: string };

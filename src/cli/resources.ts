@@ -8,6 +8,7 @@ import { createRabbitBroker } from '../broker/rabbitmq/broker.js';
 import { namesFor, type Names, type WorkerQueues } from '../broker/topology.js';
 import { migrateDeadLetters } from '../dead-letters/migrations.js';
 import { FlotillaError } from '../errors.js';
+import type { Fleet } from '../fleet.js';
 import type { Definitions } from '../events/definitions.js';
 import { newId } from '../events/ids.js';
 import { createRelay } from '../relay/index.js';
@@ -90,23 +91,31 @@ export async function flushOps(context: Context, store: Store, broker: Broker, n
   await running;
 }
 
-/** Asks the workers' own inboxes, as far as their stores are files of this machine; to be closed afterwards. */
-export function openInboxes(context: Context, fleet: Awaited<ReturnType<Context['fleet']>>) {
-  const stores = new Map<string, Promise<Store> | undefined>();
-  const storeOf = (worker: string) => {
-    const name = fleet.workers.find((candidate) => candidate.name === worker)?.definition.store;
-    if (name === undefined) return undefined;
-    if (!stores.has(name)) {
-      const url = databaseUrlFor(context.config, name);
-      const isHere = url.startsWith('sqlite:') && existsSync(resolve(context.cwd, sqlitePath(url, name)));
-      stores.set(name, isHere ? openStore(url, name) : undefined);
-    }
-    return stores.get(name);
+/** Asks the services' own stores, as far as they are files of this machine; to be closed afterwards. */
+export function openServices(context: Context, fleet: Fleet) {
+  const stores = new Map<string, Promise<Store>>();
+  const storeOf = (service: string | undefined): Promise<Store> | undefined => {
+    if (service === undefined || stores.has(service)) return stores.get(service ?? '');
+    const url = databaseUrlFor(context.config, service);
+    if (!url.startsWith('sqlite:') || !existsSync(resolve(context.cwd, sqlitePath(url, service)))) return undefined;
+    const opening = openStore(url, service);
+    stores.set(service, opening);
+    return opening;
   };
   return {
-    handled: async (key: InboxKey): Promise<boolean | undefined> => (await storeOf(key.consumer))?.handled(key),
+    /** Whether the worker's inbox has this; undefined where its store is elsewhere. */
+    handled: async (key: InboxKey): Promise<boolean | undefined> => {
+      const worker = fleet.workers.find(({ name }) => name === key.consumer);
+      return (await storeOf(worker?.definition.store))?.handled(key);
+    },
+    /** Whether what the command is about has come to its end, as far as can be known here. */
+    isClosed: async (command: { type: string; subject: string }): Promise<boolean> => {
+      if (fleet.isClosed === undefined) return false;
+      const history = await (await storeOf(fleet.api?.store))?.read(command.subject);
+      return history !== undefined && fleet.isClosed(command, history);
+    },
     async close(): Promise<void> {
-      for (const store of stores.values()) await (await store)?.close();
+      for (const store of stores.values()) await (await store).close();
     },
   };
 }

@@ -14,7 +14,7 @@ export interface Examiner {
   /** Whether the worker's own store says that it has handled this; undefined where that store is out of reach. */
   handled?: ((key: InboxKey) => Promise<boolean | undefined>) | undefined;
   /** Whether what the command is about has come to its end, so that nobody expects the command any more. */
-  isClosed?: ((subject: string) => Promise<boolean>) | undefined;
+  isClosed?: ((command: { type: string; subject: string }) => Promise<boolean>) | undefined;
 }
 
 export interface Examination {
@@ -41,8 +41,14 @@ export async function examine(letter: KeptDeadLetter, examiner: Examiner): Promi
   }
   const problem = letter.replacement === null ? schemaProblem(letter, examiner.definitions) : undefined;
   if (problem !== undefined) return refuse(problem, true);
-  if (letter.kind === 'command' && letter.subject !== null && (await examiner.isClosed?.(letter.subject)) === true) {
-    return refuse(new FlotillaError('dead_letter.closed', letter.subject), true);
+  const { kind, type, subject } = letter;
+  if (
+    kind === 'command' &&
+    type !== null &&
+    subject !== null &&
+    (await examiner.isClosed?.({ type, subject })) === true
+  ) {
+    return refuse(new FlotillaError('dead_letter.closed', subject), true);
   }
   const known =
     letter.replacement === null && source !== null && eventId !== null

@@ -16,6 +16,7 @@ import * as status from '../../src/cli/status.js';
 import * as topology from '../../src/cli/topology.js';
 import * as unrouted from '../../src/cli/unrouted.js';
 import { defineFleet } from '../../src/fleet.js';
+import { openSqliteStore } from '../../src/store/sqlite/index.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { bury, definitions, letterOf, take } from '../dead-letters/bench-of-letters.js';
 import { cleanUp, testBroker } from '../support/rabbitmq.js';
@@ -28,6 +29,8 @@ const fleet = defineFleet({
     types.defineWorker({ name: 'payment', on: { 'payment.process': () => undefined }, retry: { delays: ['1h'] } }),
     types.defineWorker({ name: 'watcher', on: { 'message.*': () => undefined }, retry: { delays: [] } }),
   ],
+  api: { store: 'core', routes: [] },
+  isClosed: ({ subject }, history) => subject === 'order/closed' && history.length > 0,
 });
 
 describe('commands of operators', function () {
@@ -154,6 +157,32 @@ describe('commands of operators', function () {
     await publisher.close();
   });
 
+  it('dead replay asks the stores of this machine: what is handled, and what is closed', async () => {
+    await run('topology', 'apply');
+    const publisher = broker.createPublisher();
+    await publisher.ready();
+    const closed = letterOf({ orderId: 'closed' });
+    const handled = letterOf({ orderId: 'handled' });
+    await bury({ publisher, names }, closed, handled);
+    await publisher.close();
+    const open = (service: string) => openSqliteStore({ service, path: join(folder, `${service}.db`) });
+    const core = await open('core');
+    const { event } = letterOf({ orderId: 'closed', type: 'payment.processed' });
+    await core.append(event.subject, 'any', [event]);
+    await core.close();
+    const payment = await open('payment');
+    await payment.transaction((tx) => tx.claim({ consumer: 'payment', source: 'core', id: handled.event.id }));
+    await payment.close();
+
+    const { code, out } = await run('dead', 'replay', '--all', '--dry-run');
+    expect(code).to.equal(1);
+    expect(out)
+      .to.match(/refused: .*closed.*--force/)
+      .and.match(/ready: .*handled it already/);
+    expect((await run('dead', 'replay', '--all', '--force')).code).to.equal(0);
+    expect(await take(broker, names.queue('payment'), 2)).to.have.length(2);
+  });
+
   it('wrong use exits with 2, and what is not there with 1', async () => {
     await run('topology', 'apply');
     for (const args of [
@@ -188,7 +217,7 @@ describe('commands of operators', function () {
     expect(listed.out).to.contain('COMMAND');
     expect(listed.said).to.contain('ALARM');
     expect(await json('unrouted', 'replay')).to.deep.equal({ sent: 1, unrouted: 1 });
-    expect((await run('status')).out).to.contain('1 messages that no worker takes');
+    expect((await run('status')).out).to.contain('no worker takes (1)');
   });
 
   it('dead list shows what is kept also while there is no broker', async () => {

@@ -161,7 +161,7 @@ describe('dead letters that are kept', function () {
 
     it('sends a command of something closed, or what does not fit its schema, only when forced', async () => {
       await keep(letterOf({ orderId: 'closed' }), letterOf({ orderId: 'open', amount: 'much' }));
-      const isClosed = async (subject: string) => subject === 'order/closed';
+      const isClosed = async ({ subject }: { subject: string }) => subject === 'order/closed';
       expect((await replay({}, { isClosed })).summary).to.include({ sent: 0, refused: 2 });
       expect((await replay({ force: true }, { isClosed })).summary).to.include({ sent: 2, refused: 0 });
     });

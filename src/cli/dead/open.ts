@@ -8,7 +8,7 @@ import type { Context } from '../context.js';
 import {
   flushOps,
   openBroker,
-  openInboxes,
+  openServices,
   surroundingsOf,
   withBroker,
   withOps,
@@ -44,19 +44,27 @@ export async function withDeadLetters<T>(context: Context, work: (store: Store) 
 /** Runs `work` with all that sending again takes. Rejects with `broker.unreachable`. */
 export async function withReplayer<T>(context: Context, work: (replayer: Replayer) => Promise<T>): Promise<T> {
   const surroundings = await surroundingsOf(context);
-  const inboxes = openInboxes(context, await context.fleet());
+  const services = openServices(context, await context.fleet());
   try {
     return await withOps(context, (store) =>
       withBroker(context, async (broker) => {
         await pump(context, surroundings, store, broker);
         const { names, definitions } = surroundings;
-        const result = await work({ store, broker, names, definitions, now: Date.now, handled: inboxes.handled });
+        const result = await work({
+          store,
+          broker,
+          names,
+          definitions,
+          now: Date.now,
+          handled: services.handled,
+          isClosed: services.isClosed,
+        });
         await flushOps(context, store, broker, names);
         return result;
       }),
     );
   } finally {
-    await inboxes.close();
+    await services.close();
   }
 }
 
