@@ -5,6 +5,7 @@ import { FlotillaError, messageOf } from '../../errors.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { ConsumeOptions, Consumer, Delivery, Fields, MessageProperties } from '../contract.js';
 import type { Connection } from './connection.js';
+import { Acks } from './acks.js';
 import { KeptChannel } from './kept-channel.js';
 import { REQUEST_LIMIT, within } from './limits.js';
 
@@ -112,6 +113,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
       wanted = false;
       if (!closed) onClose();
       closed = true;
+      epoch?.acks.flush();
       await kept.close();
     },
   };
@@ -120,9 +122,11 @@ export function createConsumer(options: ConsumerOptions): Consumer {
 /** One channel, from its opening to its end. A delivery may only be settled on the channel that brought it. */
 class Epoch {
   readonly #ended = new AbortController();
+  readonly acks: Acks;
 
   constructor(readonly channel: Channel) {
     setMaxListeners(0, this.#ended.signal);
+    this.acks = new Acks(channel, ignoreEnded);
   }
 
   get lost(): AbortSignal {
@@ -130,6 +134,7 @@ class Epoch {
   }
 
   end(reason: Error): void {
+    this.acks.drop();
     this.#ended.abort(reason);
   }
 }
@@ -163,23 +168,27 @@ class RabbitDelivery implements Delivery {
   }
 
   ack(): void {
-    this.#settle((channel) => channel.ack(this.#message));
+    this.#settle((acks) => acks.ack(this.#message));
   }
 
   requeue(): void {
-    this.#settle((channel) => channel.nack(this.#message, false, true));
+    this.#settle((acks) => acks.requeue(this.#message));
   }
 
-  #settle(send: (channel: Channel) => void): void {
+  #settle(tell: (acks: Acks) => void): void {
     if (this.#settled || this.#epoch.lost.aborted) return;
     this.#settled = true;
     try {
-      send(this.#epoch.channel);
+      tell(this.#epoch.acks);
     } catch (error) {
-      // the connection has ended and this channel is about to hear of it: the message will come again
-      if (!(error instanceof IllegalOperationError)) throw error;
+      ignoreEnded(error);
     }
   }
+}
+
+/** The connection has ended and the channel is about to hear of it: the message will come again. */
+function ignoreEnded(error: unknown): void {
+  if (!(error instanceof IllegalOperationError)) throw error;
 }
 
 function propertiesOf({ properties }: ConsumeMessage): MessageProperties & { readonly headers: Fields } {

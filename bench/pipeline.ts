@@ -1,0 +1,97 @@
+import { createRabbitBroker } from '../src/broker/rabbitmq/index.js';
+import { eventProperties } from '../src/broker/event-properties.js';
+import { namesFor, topologyOf } from '../src/broker/topology.js';
+import { createEvent, originContext } from '../src/events/create.js';
+import { openSqliteStore } from '../src/store/sqlite/index.js';
+import { silentLogger } from '../src/telemetry/logger.js';
+import { queuesOf } from '../src/worker/queues.js';
+import { startWorker } from '../src/worker/start.js';
+import { shop } from '../test/support/shop.js';
+import { bareChannel, publishWindowed } from './support/bare.js';
+import type { Bench } from './support/bench.js';
+import { inTurns } from './support/rounds.js';
+import { rate } from './support/table.js';
+
+const MESSAGES = 30_000;
+const PREFETCH = 200;
+const ROUNDS = 5;
+
+/** The worker's whole pipeline with a durable inbox and a handler that does nothing, against bare consume + ack of the
+ *  same messages from the same kind of queue. */
+export const pipeline: Bench = async ({ amqpUrl, folder, prefix }) => {
+  const worker = shop.defineWorker({ name: 'noop', prefetch: PREFETCH, on: { 'job.begun': () => undefined } });
+  const names = namesFor(prefix);
+  const broker = createRabbitBroker({ url: amqpUrl, connectionName: 'bench', logger: silentLogger() });
+  await broker.applyTopology(
+    topologyOf([queuesOf(worker.definition)], { prefix, log: { maxAge: '1h', maxBytes: 1e8 }, unroutedMax: 10 }),
+  );
+  const queue = names.queue('noop');
+  const { connection, channel } = await bareChannel(amqpUrl);
+
+  const fill = async () => {
+    await publishWindowed(channel, MESSAGES, 1000, (n, confirmed) => {
+      const event = createEvent(shop.definitions, 'job.begun', { n }, originContext({ source: 'bench', subject: `job/${n}` }));
+      channel.sendToQueue(
+        queue,
+        Buffer.from(JSON.stringify(event)),
+        { ...eventProperties({ ...event, correlationId: event.correlationid, time: Date.now() }), persistent: true },
+        confirmed,
+      );
+    });
+  };
+
+  const bare = async () => {
+    await fill();
+    const consuming = await connection.createChannel();
+    await consuming.prefetch(PREFETCH);
+    const began = performance.now();
+    await new Promise<void>((resolve) => {
+      let count = 0;
+      void consuming.consume(queue, (message) => {
+        if (message === null) return;
+        consuming.ack(message);
+        if (++count === MESSAGES) resolve();
+      });
+    });
+    const perSecond = MESSAGES / ((performance.now() - began) / 1000);
+    await consuming.close();
+    return perSecond;
+  };
+
+  let round = 0;
+  const ours = async () => {
+    await fill();
+    const store = await openSqliteStore({ service: 'noop', path: `${folder}/noop-${round++}.db` });
+    let count = 0;
+    let done = () => {};
+    const all = new Promise<void>((resolve) => (done = resolve));
+    const began = performance.now();
+    const running = await startWorker(worker.definition, {
+      store,
+      broker,
+      prefix,
+      instance: 'bench',
+      logger: silentLogger(),
+      observe: () => ++count === MESSAGES && done(),
+    });
+    await all;
+    const perSecond = MESSAGES / ((performance.now() - began) / 1000);
+    await running.stop(1000);
+    await store.close();
+    return perSecond;
+  };
+
+  await bare();
+  const medians = await inTurns(ROUNDS, { ours, bare });
+  await connection.close();
+  await broker.close();
+  return [
+    {
+      name: `worker pipeline, durable inbox, prefetch ${PREFETCH}`,
+      ours: rate(medians.ours),
+      bare: `consume + ack ${rate(medians.bare)}`,
+      ratio: medians.ours / medians.bare,
+      target: 0.7,
+    },
+  ];
+};

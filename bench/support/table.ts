@@ -1,0 +1,31 @@
+/** A line of the report: what was done, by us and by the bare driver in the same run, and what the ratio should be. */
+export interface Row {
+  name: string;
+  ours: string;
+  bare: string;
+  ratio?: number;
+  target?: number;
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+}
+
+export function percentile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
+}
+
+export function rate(perSecond: number): string {
+  return `${Math.round(perSecond).toLocaleString('en-US')}/s`;
+}
+
+/** A table in Markdown, so that a run can be pasted into the documentation as it is. */
+export function printTable(rows: readonly Row[]): void {
+  console.log('\n| what | Flotilla | compared with | ratio | target |\n| --- | --- | --- | --- | --- |');
+  for (const { name, ours, bare, ratio, target } of rows) {
+    const verdict = target === undefined || ratio === undefined ? '' : `${target.toFixed(2)} ${ratio >= target ? 'met' : 'MISSED'}`;
+    console.log(`| ${name} | ${ours} | ${bare} | ${ratio?.toFixed(2) ?? ''} | ${verdict} |`);
+  }
+}
