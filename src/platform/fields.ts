@@ -4,7 +4,9 @@ import { z } from 'zod';
 /** An id of an aggregate: part of subjects and addresses, so plain characters only. */
 export const id = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'an id is 1 to 64 letters, digits, dashes or underscores');
 
-export const sku = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'a SKU is 1 to 64 letters, digits, dots, dashes or underscores');
+export const sku = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'a SKU is 1 to 64 letters, digits, dots, dashes or underscores');
 
 /** The largest amount anywhere: far from where whole numbers stop being exact. */
 export const MAX_AMOUNT = 1_000_000_000_000;

@@ -137,7 +137,11 @@ async function check(fleet: SimulatedFleet, world: ReturnType<typeof outside>, p
   const list = await fleet.store('core').query<{ order_id: string; status: string; version: number }>`
     select order_id, status, version from order_list`;
   for (const [orderId, { sku, quantity, total }] of placed) {
-    const { state, version } = rehydrate(platform.definitions, order, await fleet.store('core').read(`order/${orderId}`));
+    const { state, version } = rehydrate(
+      platform.definitions,
+      order,
+      await fleet.store('core').read(`order/${orderId}`),
+    );
     const shipped = state.status === 'shipped';
     expect(isFinal(state.reached), `${orderId} is ${state.reached}`).to.equal(true);
     expect(state.status).to.equal(state.reached);
@@ -150,7 +154,9 @@ async function check(fleet: SimulatedFleet, world: ReturnType<typeof outside>, p
     const refunded = [...world.refunds.values()].filter((refund) => refund.orderId === orderId);
     expect(charged.length, `charges of ${orderId}`).to.be.at.most(1);
     expect(sum(charged) - sum(refunded), `kept of ${orderId}, ${state.status}`).to.equal(shipped ? total : 0);
-    const onTheWay = [...world.bookings.values()].filter((booking) => booking.orderId === orderId && !booking.cancelled);
+    const onTheWay = [...world.bookings.values()].filter(
+      (booking) => booking.orderId === orderId && !booking.cancelled,
+    );
     expect(onTheWay.length, `parcels of ${orderId}`).to.equal(shipped ? 1 : 0);
     expect(list.find((row) => row.order_id === orderId)).to.include({ status: state.status, version });
   }

@@ -23,7 +23,11 @@ const outcome = (command: string, type: Extract<Fact, { kind: 'outcome' }>['outc
 const ways: Fact[][] = [
   [outcome('c1', 'inventory.rejected', 'unknown SKU x')],
   [outcome('c1', 'inventory.reserved')],
-  [outcome('c1', 'inventory.reserved'), outcome('c2', 'payment.failed', 'card_declined'), outcome('c3', 'inventory.released')],
+  [
+    outcome('c1', 'inventory.reserved'),
+    outcome('c2', 'payment.failed', 'card_declined'),
+    outcome('c3', 'inventory.released'),
+  ],
   [outcome('c1', 'inventory.reserved'), outcome('c2', 'payment.processed')],
   [outcome('c1', 'inventory.reserved'), outcome('c2', 'payment.processed'), outcome('c3', 'shipment.created')],
   [
@@ -38,12 +42,20 @@ const types = ['inventory.reserve', 'payment.process', 'shipment.create', 'payme
 
 /** Dead letters of commands that may or may not be answered, replayed or discarded. */
 const deadLetters = fc
-  .array(fc.record({ n: fc.integer({ min: 1, max: 5 }), replayed: fc.boolean(), discarded: fc.boolean() }), { maxLength: 3 })
+  .array(fc.record({ n: fc.integer({ min: 1, max: 5 }), replayed: fc.boolean(), discarded: fc.boolean() }), {
+    maxLength: 3,
+  })
   .map((letters) =>
     letters.flatMap(({ n, replayed, discarded }, index): Fact[] => {
       const deadLetterId = `d${index}`;
       return [
-        { kind: 'dead_lettered', deadLetterId, command: `c${n}`, type: types[n - 1] ?? '', code: 'worker.handler_failed' },
+        {
+          kind: 'dead_lettered',
+          deadLetterId,
+          command: `c${n}`,
+          type: types[n - 1] ?? '',
+          code: 'worker.handler_failed',
+        },
         ...(replayed ? [{ kind: 'replayed', deadLetterId } as const] : []),
         ...(discarded ? [{ kind: 'discarded', deadLetterId } as const] : []),
       ];
@@ -134,7 +146,13 @@ describe('platform: the status of an order', () => {
 
   it('shows why an order ended, also after it was stuck', () => {
     const [, , declined = []] = ways;
-    const dead: Fact = { kind: 'dead_lettered', deadLetterId: 'd', command: 'c9', type: 'inventory.release', code: 'store.io' };
+    const dead: Fact = {
+      kind: 'dead_lettered',
+      deadLetterId: 'd',
+      command: 'c9',
+      type: 'inventory.release',
+      code: 'store.io',
+    };
     const stuck = tell([...declined.slice(0, 2), dead]);
     expect(stuck.shown).to.deep.equal(['reserved', 'payment_failed', 'stuck']);
     expect(stuck.state.stuckBecause).to.equal('inventory.release failed: store.io');
@@ -144,7 +162,13 @@ describe('platform: the status of an order', () => {
   });
 
   it('is stuck while a command lies in the dead letters, until it is replayed or answered', () => {
-    const dead: Fact = { kind: 'dead_lettered', deadLetterId: 'd', command: 'c2', type: 'payment.process', code: 'x.y' };
+    const dead: Fact = {
+      kind: 'dead_lettered',
+      deadLetterId: 'd',
+      command: 'c2',
+      type: 'payment.process',
+      code: 'x.y',
+    };
     const reserved = outcome('c1', 'inventory.reserved');
     expect(tell([reserved, dead]).state.status).to.equal('stuck');
     expect(tell([reserved, dead, { kind: 'discarded', deadLetterId: 'd' }]).state.status).to.equal('stuck');
@@ -154,7 +178,13 @@ describe('platform: the status of an order', () => {
   });
 
   it('is not stuck by a command of the way forward once the order has ended', () => {
-    const dead: Fact = { kind: 'dead_lettered', deadLetterId: 'd', command: 'c2', type: 'payment.process', code: 'x.y' };
+    const dead: Fact = {
+      kind: 'dead_lettered',
+      deadLetterId: 'd',
+      command: 'c2',
+      type: 'payment.process',
+      code: 'x.y',
+    };
     const { state } = tell([outcome('c1', 'inventory.reserved'), dead, outcome('c9', 'inventory.released')], 2);
     expect(state.status).to.equal('cancelled');
   });

@@ -25,7 +25,8 @@ describe('platform: the API', () => {
     await file.remove();
   });
 
-  const post = (path: string, body?: unknown, headers?: Record<string, string>) => api.send('POST', path, { body, headers });
+  const post = (path: string, body?: unknown, headers?: Record<string, string>) =>
+    api.send('POST', path, { body, headers });
   const createUser = async () => (await post('/users', { name: 'Ada', email: 'ada@example.org' })).body.id as string;
   const placeOrder = async (more: object = {}) => post('/orders', { ...newOrder, userId: await createUser(), ...more });
   const problem = ({ status, body }: Answer) => [status, body.code];
@@ -72,7 +73,8 @@ describe('platform: the API', () => {
     const history = await api.send('GET', `/orders/${id}/events`);
     expect(history.body.items).to.have.length(1);
     expect(history.body.items[0]).to.include({ type: 'order.created', version: 1 });
-    for (const secret of ['tok_ok', 'Row', '12345']) expect(placed.text + read.text + history.text).not.to.contain(secret);
+    for (const secret of ['tok_ok', 'Row', '12345'])
+      expect(placed.text + read.text + history.text).not.to.contain(secret);
   });
 
   const line = { sku: 'item_1', quantity: 1, unitPrice: 1 };
@@ -133,7 +135,11 @@ describe('platform: the API', () => {
     const event = create('order.status_changed', shipped, { ...context, correlationId: 'story' });
     await api.store.append(`order/${id}`, 1, [event]);
     expect(problem(await post(`/orders/${id}/cancel`))).to.deep.equal([409, 'order.not_cancellable']);
-    expect((await api.send('GET', `/orders/${id}`)).body).to.include({ status: 'shipped', trackingNumber: 'T1', version: 2 });
+    expect((await api.send('GET', `/orders/${id}`)).body).to.include({
+      status: 'shipped',
+      trackingNumber: 'T1',
+      version: 2,
+    });
   });
 
   it('asks for a change of stock by a command', async () => {
@@ -166,7 +172,8 @@ describe('platform: the lists of the API', () => {
     const fleet = await simulatedFleet([views, analytics], { use: {}, random: Math.random });
     const api = await startApi(fleet.path('core'), { routes });
     try {
-      const { id: userId } = (await api.send('POST', '/users', { body: { name: 'Ada', email: 'ada@example.org' } })).body;
+      const { id: userId } = (await api.send('POST', '/users', { body: { name: 'Ada', email: 'ada@example.org' } }))
+        .body;
       const placed: string[] = [];
       while (placed.length < 5) {
         placed.unshift((await api.send('POST', '/orders', { body: { ...newOrder, userId } })).body.id as string);

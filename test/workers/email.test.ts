@@ -70,7 +70,10 @@ describe('worker email', () => {
     const { use, mails } = fakeMailer();
     await harness(email, { use }).given(ada, changed('stuck'), changed('pending')).when(changed('paid')).result();
     expect(mails.slice(1).map(({ subject }) => subject)).to.deep.equal(['Your order o1: paid']);
-    await harness(email, { use }).given(ada, changed('paid')).when(changed('paid', { previous: 'stuck' })).emits();
+    await harness(email, { use })
+      .given(ada, changed('paid'))
+      .when(changed('paid', { previous: 'stuck' }))
+      .emits();
   });
 
   it('waits for a user that it has not heard of yet', async () => {
@@ -82,8 +85,12 @@ describe('worker email', () => {
 
   it('tries again while there is no server, and gives up a mail that is refused for good', async () => {
     const busy = Object.assign(new Error('4.3.2 try later'), { code: 'EENVELOPE', responseCode: 451 });
-    await harness(email, { use: fakeMailer(busy).use }).when(ada).retries('worker.unavailable');
+    await harness(email, { use: fakeMailer(busy).use })
+      .when(ada)
+      .retries('worker.unavailable');
     const refused = new PermanentError('email.refused', '550 no such user');
-    await harness(email, { use: fakeMailer(refused).use }).when(ada).deadLetters('email.refused');
+    await harness(email, { use: fakeMailer(refused).use })
+      .when(ada)
+      .deadLetters('email.refused');
   });
 });

@@ -115,7 +115,10 @@ describe('worker inventory', () => {
 
   it('takes goods back whose shipment was cancelled, in whichever order it hears of that', async () => {
     const levels = back.map((level) => ({ ...level, version: 4 }));
-    await harness(inventory).given(reserve(), shipped).when(release).emits(about('inventory.released', { orderId, levels }));
+    await harness(inventory)
+      .given(reserve(), shipped)
+      .when(release)
+      .emits(about('inventory.released', { orderId, levels }));
     await harness(inventory).given(reserve(), release).when(shipped).emits();
   });
 
@@ -125,8 +128,12 @@ describe('worker inventory', () => {
       subject: `stock/${sku}`,
       data: { reason: 'counted', changes: [{ sku, quantity }], levels: [{ sku, onHand, reserved: 0, version }] },
     });
-    await harness(inventory).when(adjust(-100)).emits(adjusted('item_1', -100, 0, 2));
-    await harness(inventory).when(adjust(7, 'new')).emits(adjusted('new', 7, 7, 1));
+    await harness(inventory)
+      .when(adjust(-100))
+      .emits(adjusted('item_1', -100, 0, 2));
+    await harness(inventory)
+      .when(adjust(7, 'new'))
+      .emits(adjusted('new', 7, 7, 1));
   });
 
   it('never goes below what is reserved', async () => {
@@ -136,10 +143,13 @@ describe('worker inventory', () => {
 });
 
 describe('worker inventory: stock', () => {
-  const items = fc.array(fc.record({ sku: fc.constantFrom('a', 'b', 'c'), quantity: fc.integer({ min: 1, max: 40 }) }), {
-    minLength: 1,
-    maxLength: 6,
-  });
+  const items = fc.array(
+    fc.record({ sku: fc.constantFrom('a', 'b', 'c'), quantity: fc.integer({ min: 1, max: 40 }) }),
+    {
+      minLength: 1,
+      maxLength: 6,
+    },
+  );
   const stock = ['a', 'b'].map((sku) => ({ sku, onHand: 50, reserved: 10, version: 4 }));
 
   it('is never promised beyond what is there', () => {
@@ -159,7 +169,9 @@ describe('worker inventory: stock', () => {
         const wanted = quantitiesOf(lines.filter(({ sku }) => sku !== 'c'));
         const after = apply(apply(stock, wanted, effects.reserve), wanted, effects.release);
         for (const { sku, onHand, reserved, version } of after) {
-          expect({ sku, onHand, reserved, version: version - 2 }).to.deep.equal(stock.find((level) => level.sku === sku));
+          expect({ sku, onHand, reserved, version: version - 2 }).to.deep.equal(
+            stock.find((level) => level.sku === sku),
+          );
         }
       }),
     );

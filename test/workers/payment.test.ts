@@ -80,7 +80,9 @@ describe('worker payment', () => {
 
   it('refunds nothing where nothing was charged, and then does not charge', async () => {
     const { use, calls } = fakeGateway();
-    await harness(payment, { use }).when(refund()).emits(about('payment.refunded', { orderId, amount: 0 }));
+    await harness(payment, { use })
+      .when(refund())
+      .emits(about('payment.refunded', { orderId, amount: 0 }));
     await harness(payment, { use })
       .given(refund())
       .when(process())
@@ -122,7 +124,10 @@ describe('worker payment', () => {
 
   it('refunds nothing where the card was declined', async () => {
     const { use, calls } = fakeGateway(() => Promise.resolve({ charged: false, reason: 'card_declined' }));
-    await harness(payment, { use }).given(process()).when(refund()).emits(about('payment.refunded', { orderId, amount: 0 }));
+    await harness(payment, { use })
+      .given(process())
+      .when(refund())
+      .emits(about('payment.refunded', { orderId, amount: 0 }));
     expect(calls).to.have.length(1);
   });
 });

@@ -12,7 +12,11 @@ const status = (value: 'paid' | 'shipped') =>
   about('order.status_changed', { orderId, userId: 'u1', status: value, previous: 'pending' });
 
 /** What the store holds after these events, in this order. */
-async function after<T>(worker: typeof views, events: readonly TestEvent[], look: (store: Store) => Promise<T>): Promise<T> {
+async function after<T>(
+  worker: typeof views,
+  events: readonly TestEvent[],
+  look: (store: Store) => Promise<T>,
+): Promise<T> {
   let seen: T | undefined;
   const last = events.at(-1);
   if (last === undefined) throw new Error('no events');

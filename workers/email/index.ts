@@ -8,7 +8,10 @@ import { orderConfirmation, statusUpdate, welcome } from './mails.js';
  *  the event, so that a mail that had to be sent twice is one mail to whoever looks at it. */
 export default defineWorker({
   name: 'email',
-  settings: z.object({ smtpUrl: z.url({ protocol: /^smtps?$/ }), mailFrom: z.string().min(3).max(320).default('Flotilla <no-reply@flotilla.local>') }),
+  settings: z.object({
+    smtpUrl: z.url({ protocol: /^smtps?$/ }),
+    mailFrom: z.string().min(3).max(320).default('Flotilla <no-reply@flotilla.local>'),
+  }),
   setup: ({ settings }) => ({ mailer: createMailer(settings) }),
   teardown: ({ mailer }) => mailer.close(),
   migrations: [
@@ -30,7 +33,9 @@ export default defineWorker({
       if (ctx.replaying) return;
       const mail = welcome(name);
       const messageId = messageIdOf(event);
-      await ctx.call('smtp', () => ctx.use.mailer.send({ name, email }, mail, messageId), { unavailable: meansNoServer });
+      await ctx.call('smtp', () => ctx.use.mailer.send({ name, email }, mail, messageId), {
+        unavailable: meansNoServer,
+      });
       ctx.emit('email.sent', { messageId, to: email, template: mail.template, userId });
     },
 

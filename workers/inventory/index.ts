@@ -89,7 +89,10 @@ export default defineWorker({
         const levels = apply(stock, changes, effects.adjust);
         if (levels.some(({ onHand, reserved }) => onHand < reserved)) {
           const reserved = stock[0]?.reserved ?? 0;
-          throw new PermanentError('inventory.below_reserved', `${quantity} would leave less of ${sku} than the ${reserved} reserved`);
+          throw new PermanentError(
+            'inventory.below_reserved',
+            `${quantity} would leave less of ${sku} than the ${reserved} reserved`,
+          );
         }
         await writeStock(tx.sql, levels);
         await tx.emit('inventory.adjusted', { reason, changes, levels });

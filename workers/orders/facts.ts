@@ -33,31 +33,43 @@ type NotedType = Outcome | 'order.cancelled' | 'message.dead_lettered' | 'messag
 /** An event that says something about an order. */
 export type NotedEvent = { [T in NotedType]: EventEnvelope<T, Data<T>> }[NotedType];
 
+type MessageEvent = Extract<NotedEvent, { type: `message.${string}` }>;
+
+interface Noted {
+  orderId: string;
+  fact: Fact;
+}
+
 /** The order an event is about, and what it says; undefined for one that is about no order. */
-export function factOf(event: NotedEvent): { orderId: string; fact: Fact } | undefined {
-  switch (event.type) {
+export function factOf(event: NotedEvent): Noted | undefined {
+  if (isAboutMessage(event)) return factOfMessage(event);
+  const { orderId } = event.data;
+  if (event.type === 'order.cancelled') return { orderId, fact: { kind: 'cancelled', reason: event.data.reason } };
+  const { type: outcome, data, causationid: command = '' } = event;
+  if (outcome === 'shipment.created') {
+    const { trackingNumber, estimatedDelivery } = data;
+    return { orderId, fact: { kind: 'outcome', outcome, command, trackingNumber, estimatedDelivery } };
+  }
+  const reason = 'reason' in data ? data.reason : undefined;
+  return { orderId, fact: { kind: 'outcome', outcome, command, reason } };
+}
+
+function isAboutMessage(event: NotedEvent): event is MessageEvent {
+  return event.type.startsWith('message.');
+}
+
+/** Only a command that lies in the dead letters keeps an order from going on. */
+function factOfMessage({ type: what, subject, data }: MessageEvent): Noted | undefined {
+  const { deadLetterId, kind, type, eventId, code } = data;
+  const [aggregate, orderId] = subject.split('/');
+  if (aggregate !== 'order' || orderId === undefined || kind !== 'command' || type === null) return undefined;
+  switch (what) {
     case 'message.dead_lettered':
-    case 'message.replayed':
-    case 'message.discarded': {
-      const { deadLetterId, kind, type, eventId, code } = event.data;
-      const [aggregate, orderId] = event.subject.split('/');
-      if (aggregate !== 'order' || orderId === undefined || kind !== 'command' || type === null) return undefined;
-      if (event.type === 'message.replayed') return { orderId, fact: { kind: 'replayed', deadLetterId } };
-      if (event.type === 'message.discarded') return { orderId, fact: { kind: 'discarded', deadLetterId } };
       return { orderId, fact: { kind: 'dead_lettered', deadLetterId, command: eventId ?? '', type, code } };
-    }
-    case 'order.cancelled':
-      return { orderId: event.data.orderId, fact: { kind: 'cancelled', reason: event.data.reason } };
-    default: {
-      const { type: outcome, data, causationid: command = '' } = event;
-      const { orderId } = data;
-      if (outcome === 'shipment.created') {
-        const { trackingNumber, estimatedDelivery } = data;
-        return { orderId, fact: { kind: 'outcome', outcome, command, trackingNumber, estimatedDelivery } };
-      }
-      const reason = 'reason' in data ? data.reason : undefined;
-      return { orderId, fact: { kind: 'outcome', outcome, command, reason } };
-    }
+    case 'message.replayed':
+      return { orderId, fact: { kind: 'replayed', deadLetterId } };
+    case 'message.discarded':
+      return { orderId, fact: { kind: 'discarded', deadLetterId } };
   }
 }
 

@@ -37,7 +37,13 @@ export function createGateway(url: string): Gateway {
   const base = url.replace(/\/$/, '');
   return {
     charge: async (body, call) => {
-      const answer = await requestJson({ method: 'POST', url: `${base}/gateway/charges`, body, ...call, refusals: [402] });
+      const answer = await requestJson({
+        method: 'POST',
+        url: `${base}/gateway/charges`,
+        body,
+        ...call,
+        refusals: [402],
+      });
       if (answer.status !== 402) return { charged: true, id: charged.parse(answer.body).id };
       const refusal = declined.safeParse(answer.body);
       return { charged: false, reason: refusal.success ? refusal.data.code : 'declined' };

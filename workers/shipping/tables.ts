@@ -32,9 +32,7 @@ interface ShipmentRow {
 export async function readShipment(sql: Sql, orderId: string): Promise<Shipment | undefined> {
   const [row] = await sql<ShipmentRow>`
     select tracking_number, estimated_delivery, status from shipments where order_id = ${orderId}`;
-  return (
-    row && { trackingNumber: row.tracking_number, estimatedDelivery: row.estimated_delivery, status: row.status }
-  );
+  return row && { trackingNumber: row.tracking_number, estimatedDelivery: row.estimated_delivery, status: row.status };
 }
 
 export async function writeShipment(sql: Sql, orderId: string, shipment: Shipment): Promise<void> {

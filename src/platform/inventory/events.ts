@@ -30,7 +30,10 @@ export const inventoryEvents = {
   'inventory.adjusted': event({
     1: z.strictObject({
       reason,
-      changes: z.array(z.strictObject({ sku, quantity: adjustment })).min(1).max(100),
+      changes: z
+        .array(z.strictObject({ sku, quantity: adjustment }))
+        .min(1)
+        .max(100),
       levels,
       orderId: id.optional(),
     }),

@@ -38,7 +38,10 @@ export interface OrderPage {
 
 /** A page of orders, the newest first, as the view has them: an order may take a moment to show. Later pages are not
  *  shifted by orders that come in meanwhile. */
-export async function listOrders(query: Sql, { cursor, limit, status }: z.output<typeof listQuery>): Promise<OrderPage> {
+export async function listOrders(
+  query: Sql,
+  { cursor, limit, status }: z.output<typeof listQuery>,
+): Promise<OrderPage> {
   const before = cursor ?? AFTER_ALL;
   const rows =
     status === undefined

@@ -29,7 +29,11 @@ type OrderEvent = {
 }['order.created' | 'order.status_changed' | 'order.cancelled'];
 
 /** An order. Its status never goes back; `stuck` lies over it and can be lifted. */
-export const order = decider('order.created', 'order.status_changed', 'order.cancelled')<OrderState, OrderCommand>({
+export const order = decider(
+  'order.created',
+  'order.status_changed',
+  'order.cancelled',
+)<OrderState, OrderCommand>({
   aggregate: 'order',
   initial: { orderId: '', details: undefined, reached: 'pending', detail: {}, status: 'pending' },
   decide: (command, state) => {

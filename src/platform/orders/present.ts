@@ -65,7 +65,15 @@ export function presentEvent({ event, version }: StoredEvent): z.infer<typeof hi
   const { id, type, time, correlationid, causationid, data } = event;
   const definitions: Readonly<Record<string, { readonly pii: readonly string[] }>> = platform.definitions;
   const personal = definitions[type]?.pii ?? [];
-  return { id, type, time, version, correlationId: correlationid, causationId: causationid, data: without(data, personal) };
+  return {
+    id,
+    type,
+    time,
+    version,
+    correlationId: correlationid,
+    causationId: causationid,
+    data: without(data, personal),
+  };
 }
 
 /** A copy without the fields at these dotted paths, `*` standing for any element. */

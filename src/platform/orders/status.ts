@@ -33,7 +33,14 @@ export function advance(reached: Progress, heard: Progress): Progress {
 
 /** Something that is known about an order. Facts come from several services, in any order and more than once. */
 export type Fact =
-  | { kind: 'outcome'; outcome: Outcome; command: string; reason?: string; trackingNumber?: string; estimatedDelivery?: string }
+  | {
+      kind: 'outcome';
+      outcome: Outcome;
+      command: string;
+      reason?: string;
+      trackingNumber?: string;
+      estimatedDelivery?: string;
+    }
   | { kind: 'cancelled'; reason?: string }
   | { kind: 'dead_lettered'; deadLetterId: string; command: string; type: string; code: string }
   | { kind: 'replayed'; deadLetterId: string }

@@ -1,0 +1,105 @@
+import { expect } from 'chai';
+import { setImmediate } from 'node:timers/promises';
+import { handleCommand, originContext, type Store } from 'flotilla';
+import { harness } from 'flotilla/testing';
+import { create, platform, type Data } from '../../src/platform/catalogue.js';
+import { order } from '../../src/platform/orders/order.js';
+import orders from '../../workers/orders/index.js';
+import { about, append, details, orderId } from '../platform/events.js';
+import { simulatedFleet } from '../platform/simulated-fleet.js';
+
+const letter = {
+  deadLetterId: '01890a5d-ac96-774b-bcce-b302099a8057',
+  worker: 'payment',
+  eventId: 'command-1',
+  type: 'payment.process',
+  kind: 'command',
+  code: 'worker.unavailable',
+} as const;
+
+/** Statuses that the order has shown, in order. */
+async function shown(store: Store): Promise<string[]> {
+  const events = await store.read(`order/${orderId}`);
+  return events.flatMap(({ event }) =>
+    event.type === 'order.status_changed' ? [(event.data as Data<'order.status_changed'>).status] : [],
+  );
+}
+
+/** Runs the worker beside an order that was placed. */
+async function withOrder(run: (store: Store, settle: () => Promise<void>) => Promise<void>): Promise<void> {
+  const fleet = await simulatedFleet([orders], { use: {}, random: () => 0.5 });
+  try {
+    const store = fleet.store('core');
+    await store.transaction(async (tx) => {
+      const context = (subject: string) => originContext({ source: 'core', subject });
+      await handleCommand(tx, platform.definitions, order, orderId, { type: 'create', orderId, details }, context);
+    });
+    await run(store, async () => {
+      while (await fleet.step()) await setImmediate();
+    });
+  } finally {
+    await fleet.stop();
+  }
+}
+
+describe('worker orders', () => {
+  it('follows an order to its shipment', async () => {
+    await withOrder(async (store, settle) => {
+      for (const event of [
+        about('inventory.reserved', { orderId, order: details, levels: [] }),
+        about('payment.processed', { orderId, order: details, paymentId: 'ch_1', amount: 1250, currency: 'USD' }),
+        about('shipment.created', { orderId, trackingNumber: 'T1', estimatedDelivery: '2030-01-01' }),
+      ]) {
+        await append(store, event);
+        await settle();
+      }
+      expect(await shown(store)).to.deep.equal(['reserved', 'paid', 'shipped']);
+      const last = (await store.read(`order/${orderId}`)).at(-1);
+      expect(last?.event.data).to.include({ trackingNumber: 'T1', estimatedDelivery: '2030-01-01' });
+    });
+  });
+
+  it('shows an order as stuck while its command is a dead letter, until it is replayed', async () => {
+    await withOrder(async (store, settle) => {
+      await append(store, about('message.dead_lettered', { ...letter, message: '503' }));
+      await settle();
+      expect(await shown(store)).to.deep.equal(['stuck']);
+      await append(store, about('message.replayed', letter));
+      await settle();
+      expect(await shown(store)).to.deep.equal(['stuck', 'pending']);
+    });
+  });
+
+  it('shows an order as stuck no longer once that very command is answered', async () => {
+    await withOrder(async (store, settle) => {
+      await append(store, about('message.dead_lettered', { ...letter, message: '503' }));
+      await settle();
+      const context = { ...originContext({ source: 'core', subject: `order/${orderId}` }), causationId: 'command-1' };
+      const failed = create('payment.failed', { orderId, reason: 'card_declined' }, context);
+      await store.append(`order/${orderId}`, 'any', [failed]);
+      await settle();
+      expect(await shown(store)).to.deep.equal(['stuck', 'payment_failed']);
+    });
+  });
+
+  it('passes over dead letters that are no commands of an order', async () => {
+    const lost = { ...letter, message: '503' };
+    for (const event of [
+      about('message.dead_lettered', { ...lost, kind: 'event', type: 'order.created' }),
+      about('message.dead_lettered', { ...lost, kind: null, type: null, eventId: null }),
+      { ...about('message.dead_lettered', lost), subject: 'stock/item_1' },
+    ]) {
+      await harness(orders)
+        .when(event)
+        .result(async (store) => {
+          expect(await store.query`select * from order_facts`).to.deep.equal([]);
+        });
+    }
+  });
+
+  it('says nothing of an order that is not there', async () => {
+    await harness(orders)
+      .when(about('inventory.rejected', { orderId, reason: 'unknown SKU x' }))
+      .emits();
+  });
+});
