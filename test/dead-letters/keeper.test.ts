@@ -7,6 +7,8 @@ import { findDeadLetter, listDeadLetters } from '../../src/dead-letters/queries.
 import { createKeeper } from '../../src/dead-letters/keeper.js';
 import { pumpDeadLetters } from '../../src/dead-letters/pump.js';
 import { readDeadLetter } from '../../src/dead-letters/read-delivery.js';
+import { FlotillaError } from '../../src/errors.js';
+import type { Store } from '../../src/store/contract.js';
 import { bury, definitions, eventually, letterOf, openBench, type Bench } from './bench-of-letters.js';
 
 for (const kind of ['memory', 'rabbitmq'] as const) {
@@ -74,6 +76,39 @@ for (const kind of ['memory', 'rabbitmq'] as const) {
       expect(await pump()).to.equal(1);
       expect((await listDeadLetters(bench.store)).total).to.equal(1);
       expect(await bench.store.read('order/o1')).to.have.length(1);
+      expect((await bench.broker.queueDepth(bench.names.dead('payment')))?.ready).to.equal(0);
+    });
+
+    it('leaves in the broker what the store does not take', async () => {
+      const stop = new AbortController();
+      const full: Store = Object.assign(Object.create(bench.store) as Store, {
+        migrate: () => Promise.resolve(),
+        transaction: () => {
+          stop.abort();
+          return Promise.reject(new FlotillaError('store.full'));
+        },
+      });
+      await bury(bench, letterOf());
+      await createKeeper({ ...bench, store: full, definitions, workers: bench.workerNames }).run(stop.signal);
+      expect((await listDeadLetters(bench.store)).total).to.equal(0);
+      expect(await pump()).to.equal(1);
+    });
+
+    it('tries again what the store did not take at first', async () => {
+      const stop = new AbortController();
+      let failures = 2;
+      const moody: Store = Object.assign(Object.create(bench.store) as Store, {
+        service: 'ops',
+        migrate: () => Promise.resolve(),
+        transaction: (work: Parameters<Store['transaction']>[0]) =>
+          failures-- > 0 ? Promise.reject(new FlotillaError('store.busy')) : bench.store.transaction(work),
+      });
+      await bury(bench, letterOf());
+      const keeper = createKeeper({ ...bench, store: moody, definitions, workers: bench.workerNames, retryAfter: 1 });
+      const running = keeper.run(stop.signal);
+      await eventually(async () => ((await listDeadLetters(bench.store)).total === 1 ? true : undefined));
+      stop.abort();
+      await running;
       expect((await bench.broker.queueDepth(bench.names.dead('payment')))?.ready).to.equal(0);
     });
 
