@@ -5,11 +5,11 @@ import { createEvent, originContext } from '../src/events/create.js';
 import { openSqliteStore } from '../src/store/sqlite/index.js';
 import { silentLogger } from '../src/telemetry/logger.js';
 import { queuesOf } from '../src/worker/queues.js';
-import { startWorker } from '../src/worker/start.js';
+import { startWorker, type RunningWorker } from '../src/worker/start.js';
 import { shop } from '../test/support/shop.js';
 import { bareChannel, publishWindowed } from './support/bare.js';
 import type { Bench } from './support/bench.js';
-import { inTurns } from './support/rounds.js';
+import { inTurns, speedOf } from './support/rounds.js';
 import { rate } from './support/table.js';
 
 const MESSAGES = 30_000;
@@ -44,18 +44,18 @@ export const pipeline: Bench = async ({ amqpUrl, folder, prefix }) => {
     await fill();
     const consuming = await connection.createChannel();
     await consuming.prefetch(PREFETCH);
-    const began = performance.now();
-    await new Promise<void>((resolve) => {
-      let count = 0;
-      void consuming.consume(queue, (message) => {
-        if (message === null) return;
-        consuming.ack(message);
-        if (++count === MESSAGES) resolve();
+    const speed = await speedOf(MESSAGES, () => {
+      return new Promise<void>((resolve) => {
+        let count = 0;
+        void consuming.consume(queue, (message) => {
+          if (message === null) return;
+          consuming.ack(message);
+          if (++count === MESSAGES) resolve();
+        });
       });
     });
-    const perSecond = MESSAGES / ((performance.now() - began) / 1000);
     await consuming.close();
-    return perSecond;
+    return speed;
   };
 
   let round = 0;
@@ -65,20 +65,21 @@ export const pipeline: Bench = async ({ amqpUrl, folder, prefix }) => {
     let count = 0;
     let done = () => {};
     const all = new Promise<void>((resolve) => (done = resolve));
-    const began = performance.now();
-    const running = await startWorker(worker.definition, {
-      store,
-      broker,
-      prefix,
-      instance: 'bench',
-      logger: silentLogger(),
-      observe: () => ++count === MESSAGES && done(),
+    let running: RunningWorker | undefined;
+    const speed = await speedOf(MESSAGES, async () => {
+      running = await startWorker(worker.definition, {
+        store,
+        broker,
+        prefix,
+        instance: 'bench',
+        logger: silentLogger(),
+        observe: () => ++count === MESSAGES && done(),
+      });
+      await all;
     });
-    await all;
-    const perSecond = MESSAGES / ((performance.now() - began) / 1000);
-    await running.stop(1000);
+    await running?.stop(1000);
     await store.close();
-    return perSecond;
+    return speed;
   };
 
   await bare();
@@ -90,7 +91,7 @@ export const pipeline: Bench = async ({ amqpUrl, folder, prefix }) => {
       name: `worker pipeline, durable inbox, prefetch ${PREFETCH}`,
       ours: rate(medians.ours),
       bare: `consume + ack ${rate(medians.bare)}`,
-      ratio: medians.ours / medians.bare,
+      ratio: medians.ours.perSecond / medians.bare.perSecond,
       target: 0.7,
     },
   ];

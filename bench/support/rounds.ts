@@ -1,16 +1,37 @@
 import { median } from './table.js';
 
+/** How fast, and at what cost to this process. */
+export interface Speed {
+  perSecond: number;
+  /** Microseconds of this process's CPU for each; says more than the speed where the machine is busy. */
+  cpu: number;
+}
+
+/** Measures work that does `count` things. */
+export async function speedOf(count: number, work: () => Promise<void>): Promise<Speed> {
+  const cpuBefore = process.cpuUsage();
+  const began = performance.now();
+  await work();
+  const seconds = (performance.now() - began) / 1000;
+  const { user, system } = process.cpuUsage(cpuBefore);
+  return { perSecond: count / seconds, cpu: (user + system) / count };
+}
+
 /** Runs the contestants in turns, so that a busy moment of the machine hits both; gives the median of each. */
 export async function inTurns<K extends string>(
   rounds: number,
-  contestants: Record<K, () => Promise<number>>,
-): Promise<Record<K, number>> {
-  const seen: Record<string, number[]> = {};
-  const entries = Object.entries<() => Promise<number>>(contestants);
+  contestants: Record<K, () => Promise<Speed>>,
+): Promise<Record<K, Speed>> {
+  const seen: Record<string, Speed[]> = {};
+  const entries = Object.entries<() => Promise<Speed>>(contestants);
   for (let round = 0; round < rounds; round++) {
     for (const [name, run] of round % 2 === 0 ? entries : [...entries].reverse()) {
       (seen[name] ??= []).push(await run());
     }
   }
-  return Object.fromEntries(entries.map(([name]) => [name, median(seen[name] ?? [])])) as Record<K, number>;
+  const medianOf = (speeds: Speed[]): Speed => ({
+    perSecond: median(speeds.map(({ perSecond }) => perSecond)),
+    cpu: median(speeds.map(({ cpu }) => cpu)),
+  });
+  return Object.fromEntries(entries.map(([name]) => [name, medianOf(seen[name] ?? [])])) as Record<K, Speed>;
 }

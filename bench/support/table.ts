@@ -1,3 +1,5 @@
+import type { Speed } from './rounds.js';
+
 /** A line of the report: what was done, by us and by the bare driver in the same run, and what the ratio should be. */
 export interface Row {
   name: string;
@@ -17,8 +19,8 @@ export function percentile(values: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
 }
 
-export function rate(perSecond: number): string {
-  return `${Math.round(perSecond).toLocaleString('en-US')}/s`;
+export function rate({ perSecond, cpu }: Speed): string {
+  return `${Math.round(perSecond).toLocaleString('en-US')}/s (${cpu.toFixed(0)} µs CPU)`;
 }
 
 /** A table in Markdown, so that a run can be pasted into the documentation as it is. */

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { z } from 'zod';
 import { FlotillaError } from '../errors.js';
 import { CLOUDEVENTS_JSON, type EventEnvelope } from './envelope.js';
@@ -68,11 +69,10 @@ export function upcast(definitions: Definitions, event: EventEnvelope): EventEnv
   return { ...event, dataschema: `urn:flotilla:${event.type}:${definition.latest}`, data };
 }
 
-const utf8 = new TextDecoder('utf-8', { fatal: true });
-
 function parseJson(body: Uint8Array): unknown {
   try {
-    const text = utf8.decode(body);
+    if (!isUtf8(body)) throw new FlotillaError('contract.not_json', 'not UTF-8');
+    const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8');
     refuseDepth(text);
     return JSON.parse(text);
   } catch (error) {

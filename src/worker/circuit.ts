@@ -66,14 +66,17 @@ export class Circuit {
 
   /** Runs the work for an event. Rejects with `BrokenCircuitError`, without running it, while open. */
   async execute<T>(eventId: string, work: () => Promise<T>): Promise<T> {
-    return this.#policy.execute(async () => {
-      try {
-        return await work();
-      } catch (error) {
-        if (error instanceof UnavailableError) this.#owners.set(error, eventId);
-        throw error;
-      }
-    });
+    if (this.#policy.state !== CircuitState.Closed) return this.#policy.execute(work);
+    // closed, the policy is told of failures only: its way around each success costs 3 µs, a tenth of a message
+    try {
+      const result = await work();
+      if (this.#failures.state !== 0) this.#failures.success();
+      return result;
+    } catch (error) {
+      if (!(error instanceof UnavailableError) || this.#policy.state !== CircuitState.Closed) throw error;
+      this.#owners.set(error, eventId);
+      return this.#policy.execute(() => Promise.reject(error));
+    }
   }
 
   /** An event that has been counted is not counted again; but a probe that fails always opens the circuit. */

@@ -3,6 +3,7 @@ import { FlotillaError } from '../errors.js';
 import type { EventEnvelope } from '../events/envelope.js';
 import type { ErasedContext } from './definition.js';
 import type { Emissions, Effect } from './effects.js';
+import type { LazySignal } from './lazy-signal.js';
 import type { WorkerStation } from './station.js';
 import { callDependency } from './unavailable.js';
 
@@ -19,7 +20,7 @@ export function openContext(
   station: WorkerStation,
   event: EventEnvelope,
   emissions: Emissions,
-  { attempt, key, signal }: { attempt: number; key: string; signal: AbortSignal },
+  { attempt, key, signal }: { attempt: number; key: string; signal: LazySignal },
 ): OpenContext {
   const effects: Effect[] = [];
   let open = true;
@@ -32,7 +33,9 @@ export function openContext(
   };
   const ctx: ErasedContext = {
     use: station.use,
-    signal,
+    get signal() {
+      return signal.signal;
+    },
     attempt,
     key,
     replaying: false,
@@ -43,7 +46,7 @@ export function openContext(
       ensureOpen();
       return callDependency(
         dependency,
-        () => work(signal),
+        () => work(signal.signal),
         (error) => signal.aborted || options.unavailable?.(error) === true,
       );
     },

@@ -13,7 +13,7 @@ export async function commitExhausted(station: WorkerStation, message: Message, 
   const context = openContext(station, event, emissions, {
     attempt: message.attempt,
     key: event.id,
-    signal: station.signal,
+    signal: message.signal,
   });
   try {
     definition.exhausted(event, thrown instanceof Error ? thrown : new Error(String(thrown)), context.ctx);

@@ -1,5 +1,6 @@
 import type { Consumer, Delivery } from '../broker/contract.js';
 import { HEADERS } from '../broker/headers.js';
+import { LazySignal } from './lazy-signal.js';
 import type { Handle, Message, Outcome } from './message.js';
 
 /** Messages in hand, and how each is settled: the one place where anything is acked. */
@@ -52,7 +53,7 @@ function openMessage(delivery: Delivery, receivedAt: number): Message {
     receivedAt,
     event: undefined,
     key: undefined,
-    signal: delivery.lost,
+    signal: new LazySignal(),
     failure: undefined,
     effects: [],
   };

@@ -3,6 +3,7 @@ import type { EventEnvelope } from '../events/envelope.js';
 import type { InboxKey } from '../store/contract.js';
 import type { Effect } from './effects.js';
 import type { Failure } from './failure.js';
+import type { LazySignal } from './lazy-signal.js';
 
 /** One delivery on its way through the pipeline; each station fills in what it finds out. */
 export interface Message {
@@ -15,8 +16,8 @@ export interface Message {
   event: EventEnvelope | undefined;
   /** Known once decoded. */
   key: InboxKey | undefined;
-  /** The handler's; set by `timeout`. */
-  signal: AbortSignal;
+  /** The handler's; aborted by `timeout`. */
+  readonly signal: LazySignal;
   /** What went wrong, if something did. */
   failure: Failure | undefined;
   /** What the handler said is to be stored. */

@@ -145,7 +145,7 @@ export async function subscribe<D extends Definitions, const P extends string>(
   };
   const pipeline = assemble(plainPipeline, station, async ({ event, signal, attempt }) => {
     if (event === undefined) throw new FlotillaError('contract.not_an_event', name);
-    await handle(event, { signal, attempt });
+    await handle(event, { signal: signal.signal, attempt });
     return 'done';
   });
   const intake = new Intake(pipeline, Date.now);

@@ -80,6 +80,10 @@ export class SqliteStore implements Store {
     return this.#read(() => this.#state.handled(key));
   }
 
+  claim(key: InboxKey): Promise<boolean> {
+    return this.#step((writer) => writer.inbox.claim(key), true);
+  }
+
   recordStart(key: InboxKey): Promise<number> {
     return this.#step((writer) => writer.inbox.recordStart(key), true);
   }

@@ -20,11 +20,14 @@ export const dedupe: Middleware<WorkerStation> = (next, { definition, store, now
       if (outcome !== 'done') return outcome;
       failpoint('worker.handled');
       const { effects } = message;
-      const claimed = await store.transaction(async (tx) => {
-        if (!(await tx.claim(key))) return false;
-        if (effects.length > 0) await runEffects(tx, effects, new Emissions(definition, store.service, event, now));
-        return true;
-      });
+      const claimed =
+        effects.length === 0
+          ? await store.claim(key)
+          : await store.transaction(async (tx) => {
+              if (!(await tx.claim(key))) return false;
+              await runEffects(tx, effects, new Emissions(definition, store.service, event, now));
+              return true;
+            });
       failpoint('worker.committed');
       return claimed ? 'done' : 'duplicate';
     });

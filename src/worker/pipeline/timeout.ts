@@ -1,4 +1,5 @@
 import { FlotillaError, UnavailableError } from '../../errors.js';
+import { LazySignal } from '../lazy-signal.js';
 import type { Middleware } from '../station.js';
 
 /**
@@ -7,29 +8,27 @@ import type { Middleware } from '../station.js';
  */
 export const timeout: Middleware = (next, { name, timeout: limit, signal, overdue }) => {
   // one listener for all that run: a listener each would be a list to search at every message
-  const running = new Set<AbortController>();
-  signal.addEventListener('abort', () => running.forEach((controller) => controller.abort(signal.reason)), {
-    once: true,
-  });
+  const running = new Set<LazySignal>();
+  const endAll = () => running.forEach((each) => each.abort(signal.reason));
+  signal.addEventListener('abort', endAll, { once: true });
   return async (message) => {
-    const controller = new AbortController();
+    const { signal } = message;
     const timer = setTimeout(() => {
       overdue.add(message);
-      controller.abort(new FlotillaError('worker.timeout', `${name}, ${limit} ms`));
+      signal.abort(new FlotillaError('worker.timeout', `${name}, ${limit} ms`));
     }, limit);
-    running.add(controller);
-    message.signal = controller.signal;
+    running.add(signal);
     try {
       const outcome = await next(message);
-      controller.signal.throwIfAborted();
+      if (signal.aborted) throw signal.reason;
       return outcome;
     } catch (error) {
       // a dependency that never answered is the better explanation of the two
-      if (controller.signal.aborted && !(error instanceof UnavailableError)) throw controller.signal.reason;
+      if (signal.aborted && !(error instanceof UnavailableError)) throw signal.reason;
       throw error;
     } finally {
       clearTimeout(timer);
-      running.delete(controller);
+      running.delete(signal);
       overdue.delete(message);
     }
   };
