@@ -6,7 +6,8 @@ import type { DeadLetter } from './dead-letter.js';
 const SEARCHED = 16 * 1024;
 
 /** Commits a dead letter and the event that says so. False, and nothing is done, when it is kept already. One that
- *  comes back under the same id after a replay is dead again. `now` in milliseconds. */
+ *  died again under the same id, after it had been replayed or discarded, is dead again: a message without an id of
+ *  its own is known by its content only. `now` in milliseconds. */
 export async function keepDeadLetter(store: Store, letter: DeadLetter, now: number): Promise<boolean> {
   const keptAt = new Date(now).toISOString();
   const properties = JSON.stringify(letter.properties);
@@ -24,7 +25,7 @@ export async function keepDeadLetter(store: Store, letter: DeadLetter, now: numb
         replays = excluded.replays, search = excluded.search, dead_at = excluded.dead_at, kept_at = excluded.kept_at,
         state = 'dead', settled_at = NULL, settled_by = NULL, reason = NULL, replacement_id = NULL,
         replacement_body = NULL, replacement_key = NULL
-      WHERE dead_letters.replays < excluded.replays
+      WHERE dead_letters.replays < excluded.replays OR dead_letters.settled_at < excluded.dead_at
       RETURNING id`;
     if (kept.length === 0) return false;
     const occasion = { source: store.service, now, occasion: letter.replays };

@@ -299,6 +299,24 @@ describe('dead letters that are kept', function () {
       expect((await replay()).summary.selected).to.equal(0);
     });
 
+    it('does not hide the same message when it dies again later', async () => {
+      const letter = letterOf({ at: '2026-01-01T00:00:00.000Z' });
+      await keep(letter);
+      const selection = { ids: [idOf(letter)] };
+      await discardDeadLetters(bench.replayer, { selection, who: 'ann', reason: 'a test', signal });
+      await keep(letter);
+      expect(await stateOf(letter)).to.equal('discarded');
+      const at = new Date(Date.now() + 1000).toISOString();
+      const headers = { ...letter.properties.headers, [HEADERS.deadAt]: at };
+      await keep({ ...letter, properties: { ...letter.properties, headers } });
+      expect(await findDeadLetter(bench.store, idOf(letter))).to.include({ state: 'dead', reason: null, deadAt: at });
+      expect((await bench.store.read('order/o1')).map(({ type }) => type)).to.deep.equal([
+        'message.dead_lettered',
+        'message.discarded',
+        'message.dead_lettered',
+      ]);
+    });
+
     it('can be undone for seven days', async () => {
       const letter = letterOf();
       await keep(letter);
