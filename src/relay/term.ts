@@ -6,6 +6,7 @@ import type { Store } from '../store/contract.js';
 import type { Logger } from '../telemetry/logger.js';
 import { Backoff } from './backoff.js';
 import { Bell } from './bell.js';
+import { CheckpointSaver } from './checkpoint-saver.js';
 import type { HeldLease } from './held-lease.js';
 import { outgoing } from './outgoing.js';
 import { pause } from './pause.js';
@@ -26,9 +27,6 @@ export interface TermOptions {
   onFailure: (code: ErrorCode) => void;
 }
 
-/** Milliseconds between a confirm and the commit of the checkpoint, so that many share one. What is confirmed but not
- *  yet behind the checkpoint is published again after a crash. */
-const SAVE_AFTER = 50;
 /** The longest sleep in milliseconds; nothing depends on it. */
 const SLEEP = 1_000;
 
@@ -40,14 +38,11 @@ export class Term {
   readonly #bell = new Bell();
   readonly #backoff = new Backoff(50, 5_000);
   readonly #window: Window;
+  readonly #saver: CheckpointSaver;
   /** The relay is to stop, or the lease is lost: nothing new goes out. */
   readonly #ended: AbortSignal;
   /** The highest position read. */
   #cursor: number;
-  #saved: number;
-  #saving: Promise<void> | undefined;
-  #saveAt = Infinity;
-  #saveFailed = false;
   /** Set by the first failure: from then on nothing goes out until the publisher has been made anew. */
   #failure: unknown;
   #failed = false;
@@ -64,7 +59,13 @@ export class Term {
     this.#ended = AbortSignal.any([signal, options.held.lost]);
     this.#window = new Window(checkpoint);
     this.#cursor = checkpoint;
-    this.#saved = checkpoint;
+    const { store, held, window: portion, logger } = options;
+    const onSaved = () => {
+      options.onConfirmed(this.#unreported);
+      this.#unreported = 0;
+      this.#bell.ring();
+    };
+    this.#saver = new CheckpointSaver(checkpoint, { store, held, portion, logger, onSaved });
   }
 
   /** Publishes until `signal` aborts or the lease is lost, then waits for what is out. Rejects when the store fails
@@ -85,7 +86,7 @@ export class Term {
     } finally {
       stopListening();
       this.#ended.removeEventListener('abort', ring);
-      await this.#saving;
+      await this.#saver.settled();
       // whatever is still out must not arrive after what the next holder publishes
       if (this.#window.out > 0) this.options.publisher.reset();
       this.#failed = true;
@@ -98,10 +99,10 @@ export class Term {
     else if (this.options.publisher.state !== 'ready') await this.#ready();
     else if (this.#more && this.#room() > 0) await this.#fill();
     else {
-      this.#saveWhenDue();
-      await this.#bell.wait(Math.min(SLEEP, Math.max(1, this.#saveAt - performance.now())));
+      this.#saver.saveWhenDue();
+      await this.#bell.wait(Math.min(SLEEP, Math.max(1, this.#saver.dueAt - performance.now())));
     }
-    this.#saveWhenDue();
+    this.#saver.saveWhenDue();
   }
 
   /** How many events may be read now: none until an eighth of the window is free, so that pages are worth reading.
@@ -151,10 +152,7 @@ export class Term {
     this.#unreported += 1;
     if (this.#window.confirmed !== before) {
       this.#backoff.reset();
-      if (this.#saveAt === Infinity) {
-        this.#saveAt = performance.now() + SAVE_AFTER;
-        this.#bell.ring();
-      }
+      if (this.#saver.advance(this.#window.confirmed)) this.#bell.ring();
     }
     if (follower !== undefined && !this.#ended.aborted && this.options.held.check()) this.#letOut(follower);
     if (this.#window.out === 0 || (this.#more && this.#room() > 0)) this.#bell.ring();
@@ -186,44 +184,12 @@ export class Term {
 
   /** Waits until publishes are taken, or the term ends. */
   async #ready(): Promise<void> {
-    this.#startSaving();
+    this.#saver.save();
     try {
       await this.options.publisher.ready(this.#ended);
     } catch (error) {
       if (!this.#ended.aborted) throw error;
     }
-  }
-
-  #saveWhenDue(): void {
-    const much = !this.#saveFailed && this.#window.confirmed - this.#saved >= this.options.window;
-    if (much || performance.now() >= this.#saveAt) this.#startSaving();
-  }
-
-  #startSaving(): void {
-    if (this.#window.confirmed === this.#saved) return;
-    this.#saving ??= this.#save().finally(() => {
-      this.#saving = undefined;
-    });
-  }
-
-  /** Moves the checkpoint behind what is confirmed. Where it is refused, another process has taken over. */
-  async #save(): Promise<void> {
-    const { store, held, logger } = this.options;
-    const to = this.#window.confirmed;
-    this.options.onConfirmed(this.#unreported);
-    this.#unreported = 0;
-    failpoint('relay.confirmed');
-    try {
-      if (await store.moveLeasedCheckpoint(held.lease, this.#saved, to)) this.#saved = to;
-      else held.lose();
-      this.#saveFailed = false;
-      this.#saveAt = this.#window.confirmed === to ? Infinity : performance.now() + SAVE_AFTER;
-    } catch (error) {
-      logger.warn('relay: the checkpoint could not be moved, trying again', { error: messageOf(error) });
-      this.#saveFailed = true;
-      this.#saveAt = performance.now() + SLEEP;
-    }
-    this.#bell.ring();
   }
 
   /** Publishes nothing more; waits for the confirms of what is out, within the limit, and saves. */
@@ -232,8 +198,8 @@ export class Term {
     while (this.#window.out > 0 && !this.#failed && performance.now() < deadline) {
       await this.#bell.wait(Math.max(1, deadline - performance.now()));
     }
-    await this.#saving;
-    this.#startSaving();
-    await this.#saving;
+    await this.#saver.settled();
+    this.#saver.save();
+    await this.#saver.settled();
   }
 }

@@ -1,0 +1,82 @@
+import { messageOf } from '../errors.js';
+import { failpoint } from '../failpoints.js';
+import type { Store } from '../store/contract.js';
+import type { Logger } from '../telemetry/logger.js';
+import type { HeldLease } from './held-lease.js';
+
+export interface CheckpointSaverOptions {
+  store: Store;
+  held: HeldLease;
+  /** So many confirmed events are saved at once, however fresh they are. */
+  portion: number;
+  logger: Logger;
+  /** Called after every attempt to save. */
+  onSaved: () => void;
+}
+
+/** Milliseconds between a confirm and the commit of the checkpoint, so that many share one. What is confirmed but not
+ *  yet behind the checkpoint is published again after a crash. */
+const SAVE_AFTER = 50;
+/** Milliseconds to wait after the store has failed. */
+const RETRY_AFTER = 1_000;
+
+/** Moves the checkpoint behind what is confirmed, in the background and one move at a time. Loses the lease where the
+ *  move is refused: another process has taken over. */
+export class CheckpointSaver {
+  /** When there is something to save, as `performance.now()` has it. */
+  dueAt = Infinity;
+  #saved: number;
+  #confirmed: number;
+  #failed = false;
+  #saving: Promise<void> | undefined;
+
+  constructor(
+    checkpoint: number,
+    private readonly options: CheckpointSaverOptions,
+  ) {
+    this.#saved = checkpoint;
+    this.#confirmed = checkpoint;
+  }
+
+  /** Everything up to this position is confirmed. True when that sets a time to save which there was not before. */
+  advance(confirmed: number): boolean {
+    this.#confirmed = confirmed;
+    if (this.dueAt !== Infinity) return false;
+    this.dueAt = performance.now() + SAVE_AFTER;
+    return true;
+  }
+
+  saveWhenDue(): void {
+    const much = !this.#failed && this.#confirmed - this.#saved >= this.options.portion;
+    if (much || performance.now() >= this.dueAt) this.save();
+  }
+
+  save(): void {
+    if (this.#confirmed === this.#saved) return;
+    this.#saving ??= this.#move().finally(() => {
+      this.#saving = undefined;
+    });
+  }
+
+  /** Resolves when no move is under way. */
+  async settled(): Promise<void> {
+    await this.#saving;
+  }
+
+  async #move(): Promise<void> {
+    const { store, held, logger, onSaved } = this.options;
+    const to = this.#confirmed;
+    failpoint('relay.confirmed');
+    try {
+      if (await store.moveLeasedCheckpoint(held.lease, this.#saved, to)) this.#saved = to;
+      else held.lose();
+      this.#failed = false;
+      this.dueAt = this.#confirmed === to ? Infinity : performance.now() + SAVE_AFTER;
+    } catch (error) {
+      logger.warn('relay: the checkpoint could not be moved, trying again', { error: messageOf(error) });
+      this.#failed = true;
+      this.dueAt = performance.now() + RETRY_AFTER;
+    }
+    onSaved();
+  }
+}
