@@ -36,7 +36,17 @@ describe('attempt history in headers', () => {
   });
 
   it('takes rubbish for no history', () => {
-    for (const value of ['', '{', '{}', '[1, null, {"at": 5}]', 'x'.repeat(100_000), 7, null, ['a'], '['.repeat(15_000)]) {
+    for (const value of [
+      '',
+      '{',
+      '{}',
+      '[1, null, {"at": 5}]',
+      'x'.repeat(100_000),
+      7,
+      null,
+      ['a'],
+      '['.repeat(15_000),
+    ]) {
       expect(readAttempts({ [HEADERS.attempts]: value })).to.deep.equal([]);
     }
     expect(readReplays({ [HEADERS.replays]: 'many' })).to.equal(0);
