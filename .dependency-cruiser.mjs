@@ -15,7 +15,12 @@ const onlyImports = (room, others) => ({
 /** Who may import whom: DESIGN §2. */
 export default {
   forbidden: [
-    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } } },
+    {
+      name: 'no-cycles',
+      severity: 'error',
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    },
     onlyImports('events', []),
     onlyImports('telemetry', []),
     onlyImports('store', ['events']),

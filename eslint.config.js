@@ -3,15 +3,18 @@ import { defineConfig, globalIgnores } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
 const nodeGlobals = Object.fromEntries(
-  ['process', 'console', 'Buffer', 'performance', 'URL', 'fetch', 'setTimeout', 'clearTimeout'].map((name) => [
-    name,
-    'readonly',
-  ]),
+  ['process', 'console', 'Buffer', 'performance', 'URL', 'fetch', 'setTimeout', 'clearTimeout', 'AbortSignal'].map(
+    (name) => [name, 'readonly'],
+  ),
 );
 
 export default defineConfig(
   globalIgnores(['dist/', 'data/', 'coverage/', 'node_modules/']),
-  { files: ['**/*.mjs', '**/*.js', 'bin/*'], extends: [js.configs.recommended], languageOptions: { globals: nodeGlobals } },
+  {
+    files: ['**/*.mjs', '**/*.js', 'bin/*'],
+    extends: [js.configs.recommended],
+    languageOptions: { globals: nodeGlobals },
+  },
   {
     files: ['**/*.ts'],
     extends: [js.configs.recommended, tseslint.configs.recommendedTypeChecked],
@@ -30,11 +33,18 @@ export default defineConfig(
       eqeqeq: 'error',
       'no-restricted-properties': [
         'error',
-        { object: 'process', property: 'env', message: 'Only the command line reads the environment, through config/.' },
+        {
+          object: 'process',
+          property: 'env',
+          message: 'Only the command line reads the environment, through config/.',
+        },
       ],
       'no-restricted-syntax': [
         'error',
-        { selector: 'ExportAllDeclaration', message: 'Export by name: the public surface is a list that somebody wrote.' },
+        {
+          selector: 'ExportAllDeclaration',
+          message: 'Export by name: the public surface is a list that somebody wrote.',
+        },
       ],
     },
   },

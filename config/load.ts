@@ -76,7 +76,10 @@ export function parseEnvironment(env: NodeJS.ProcessEnv): Environment {
   if (result.success) return result.data;
   const [issue] = result.error.issues;
   const variable = String(issue?.path[0] ?? 'The environment');
-  throw new FlotillaError('config.invalid', `${variable} ${issue?.message ?? 'is wrong'}${shown(variable, env[variable])}`);
+  throw new FlotillaError(
+    'config.invalid',
+    `${variable} ${issue?.message ?? 'is wrong'}${shown(variable, env[variable])}`,
+  );
 }
 
 /** `data/{service}.db` or its like for one service. */
@@ -98,6 +101,7 @@ function isLoopback(host: string): boolean {
 /** What was found instead; nothing of what may contain a secret. */
 function shown(variable: string, value: string | undefined): string {
   if (value === undefined) return '';
-  if (isSecret(variable) || maskedUrl(value) !== value || variable.endsWith('_URL')) return ' (what it is now is not shown)';
+  if (isSecret(variable) || maskedUrl(value) !== value || variable.endsWith('_URL'))
+    return ' (what it is now is not shown)';
   return `, not ${JSON.stringify(value.slice(0, 80))}`;
 }

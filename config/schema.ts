@@ -8,9 +8,15 @@ export const environment = z.object({
   /** RabbitMQ's management API; derived from AMQP_URL if unset. */
   AMQP_MANAGEMENT_URL: url('http', 'https').optional(),
   /** Put before every name in the broker, so that fleets can share one. */
-  FLOTILLA_PREFIX: matching(/^[a-z0-9][a-z0-9._-]{0,63}$/, 'lower-case letters, digits, dots and dashes, 64 at most').default(''),
+  FLOTILLA_PREFIX: matching(
+    /^[a-z0-9][a-z0-9._-]{0,63}$/,
+    'lower-case letters, digits, dots and dashes, 64 at most',
+  ).default(''),
   /** One store for each service, where `{service}` stands. */
-  DATABASE_URL: matching(/^(sqlite:|postgres(ql)?:\/\/).*\{service\}|^postgres(ql)?:\/\//, 'sqlite:<path with {service}> or postgres://…').optional(),
+  DATABASE_URL: matching(
+    /^(sqlite:|postgres(ql)?:\/\/).*\{service\}|^postgres(ql)?:\/\//,
+    'sqlite:<path with {service}> or postgres://…',
+  ).optional(),
   DATA_DIR: matching(/./, 'a directory').default('data'),
   /** Where the API and the health ports listen. Beyond loopback, API_TOKEN is required. */
   HOST: matching(/^[A-Za-z0-9.:_-]{1,253}$/, 'an address or a host name').default('127.0.0.1'),
@@ -43,7 +49,10 @@ export const environment = z.object({
   /** How long a process that is told to end may take to finish what it has begun. */
   DRAIN_TIMEOUT: duration().default(20_000),
   /** Tests only: `name:n` ends the process where it passes that point for the n-th time. */
-  FLOTILLA_FAILPOINT: matching(/^[a-z_]+\.[a-z_]+(:\d{1,9})?$/, 'the name of a failpoint, such as store.committed:3').optional(),
+  FLOTILLA_FAILPOINT: matching(
+    /^[a-z_]+\.[a-z_]+(:\d{1,9})?$/,
+    'the name of a failpoint, such as store.committed:3',
+  ).optional(),
 });
 
 export type Environment = z.output<typeof environment>;

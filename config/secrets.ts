@@ -9,7 +9,7 @@ export function isSecret(variable: string): boolean {
 
 /** The value as it may be shown: secrets as dots, URLs without their password and query. */
 export function masked(variable: string, value: string): string {
-  if (isSecret(variable)) return '••••••••';
+  if (value !== '' && isSecret(variable)) return '••••••••';
   return maskedUrl(value);
 }
 

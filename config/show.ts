@@ -1,6 +1,8 @@
+import type { z } from 'zod';
 import { parseEnvironment } from './load.js';
 import { environment } from './schema.js';
 import { masked } from './secrets.js';
+import { variableOf } from './worker-settings.js';
 
 export interface ShownVariable {
   variable: string;
@@ -17,5 +19,20 @@ export function showConfig(env: NodeJS.ProcessEnv): ShownVariable[] {
     if (given !== undefined && given !== '') return { variable, value: masked(variable, given), from: 'environment' };
     const value = values[variable];
     return { variable, value: value === undefined ? '' : JSON.stringify(value).replace(/^"|"$/g, ''), from: 'default' };
+  });
+}
+
+/** The settings of workers, which are read from the environment too. `schemas` by the worker's name. */
+export function showSettings(
+  schemas: Readonly<Record<string, z.ZodObject>>,
+  env: NodeJS.ProcessEnv,
+  defaults: NodeJS.ProcessEnv,
+): ShownVariable[] {
+  const variables = new Set(Object.values(schemas).flatMap(({ shape }) => Object.keys(shape).map(variableOf)));
+  return [...variables].sort().map((variable) => {
+    const given = env[variable];
+    const isGiven = given !== undefined && given !== '';
+    const value = isGiven ? given : (defaults[variable] ?? '');
+    return { variable, value: masked(variable, value), from: isGiven ? 'environment' : 'default' };
   });
 }

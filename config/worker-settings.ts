@@ -28,7 +28,10 @@ export function readSettings(worker: string, schema: z.ZodObject, env: NodeJS.Pr
   const variable = variableOf(String(issue?.path[0] ?? ''));
   const text = env[variable];
   const now = text === undefined ? 'it is not set' : shown(variable, text);
-  throw new FlotillaError('config.invalid', `${variable} of worker ${worker}: ${issue?.message ?? 'is wrong'} (${now})`);
+  throw new FlotillaError(
+    'config.invalid',
+    `${variable} of worker ${worker}: ${issue?.message ?? 'is wrong'} (${now})`,
+  );
 }
 
 /** `gatewayUrl` -> `GATEWAY_URL` */

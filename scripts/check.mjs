@@ -8,7 +8,15 @@ const cache = join('node_modules', '.cache');
 const checks = {
   types: ['tsc', '-p', '.', '--incremental', '--tsBuildInfoFile', join(cache, 'tsc', 'check.tsbuildinfo')],
   lint: ['eslint', '.', '--max-warnings=0', '--cache', '--cache-location', join(cache, 'eslint', '/')],
-  format: ['prettier', '--check', '.', '--log-level=warn', '--cache', '--cache-location', join(cache, 'prettier')],
+  format: [
+    'prettier',
+    '--check',
+    '.',
+    '--log-level=warn',
+    '--cache',
+    '--cache-location',
+    join(cache, 'prettier-check'),
+  ],
   layers: ['depcruise', 'src', 'workers', 'config', '--config', '.dependency-cruiser.mjs', '--output-type', 'err'],
   unused: ['knip', '--no-progress'],
 };

@@ -40,7 +40,10 @@ export async function ensureCompiled() {
 
 /** Paths from the root, sorted. */
 function sources() {
-  return folders.flatMap((folder) => walk(join(root, folder), '.ts')).map((file) => relative(root, file)).sort();
+  return folders
+    .flatMap((folder) => walk(join(root, folder), '.ts'))
+    .map((file) => relative(root, file))
+    .sort();
 }
 
 function isFresh(files) {

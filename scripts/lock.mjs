@@ -27,7 +27,8 @@ async function acquire() {
     if (create()) return;
     const holder = holderOf(path);
     if (holder !== undefined && !isRunning(holder)) takeAway(holder);
-    else if (Date.now() > deadline) throw new SetupError(`${path} is held by process ${holder}; remove it and try again`);
+    else if (Date.now() > deadline)
+      throw new SetupError(`${path} is held by process ${holder}; remove it and try again`);
     else {
       if (!told) say(`Waiting for process ${holder}, which is setting up this checkout`);
       await sleep(100);

@@ -44,7 +44,9 @@ function matchesLockfile() {
   const wanted = Object.entries(JSON.parse(readFileSync(lockfile, 'utf8')).packages);
   return wanted.every(([path, { version, optional, devOptional, peer }]) => {
     if (path === '') return true;
-    return installed[path] === undefined ? (optional ?? devOptional ?? peer ?? false) : installed[path].version === version;
+    return installed[path] === undefined
+      ? (optional ?? devOptional ?? peer ?? false)
+      : installed[path].version === version;
   });
 }
 
@@ -66,7 +68,8 @@ async function ensureAddon() {
   await step('Compiling better-sqlite3', 'no prebuilt binary of it loads here; about two minutes', () =>
     run('npm', ['rebuild', 'better-sqlite3', '--foreground-scripts'], { cwd: root }),
   );
-  if (!(await addonLoads())) throw new SetupError('better-sqlite3 was compiled but does not load; remove node_modules and try again');
+  if (!(await addonLoads()))
+    throw new SetupError('better-sqlite3 was compiled but does not load; remove node_modules and try again');
 }
 
 /** In a process of its own: a broken addon may end the process that loads it. */

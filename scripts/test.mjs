@@ -11,11 +11,14 @@ try {
   await ensurePackages();
   await ensureCompiled();
   await ensureRabbit('Tests run against a real RabbitMQ');
-  const wanted = process.argv.slice(2);
+  const coverage = process.argv.includes('--coverage');
+  const wanted = process.argv.slice(2).filter((argument) => argument !== '--coverage');
   const specs = (wanted.length > 0 ? wanted : ['test']).map((path) =>
     path.startsWith('-') || path.endsWith('.ts') ? path : `${path}/**/*.test.ts`,
   );
-  process.exitCode = await attached(process.execPath, [join(root, 'node_modules/mocha/bin/mocha.js'), ...specs], {
+  const mocha = [join(root, 'node_modules/mocha/bin/mocha.js'), ...specs];
+  const c8 = [join(root, 'node_modules/c8/bin/c8.js'), '--src=src', '--reporter=text-summary', '--reporter=html'];
+  process.exitCode = await attached(process.execPath, coverage ? [...c8, process.execPath, ...mocha] : mocha, {
     cwd: root,
   });
 } catch (error) {

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { showConfig } from '../../config/show.js';
+import { showConfig, showSettings, type ShownVariable } from '../../config/show.js';
+import { developmentSettings } from '../../config/worker-settings.js';
 import type { Context } from './context.js';
 import { printList } from './output.js';
 
@@ -9,10 +10,19 @@ export function register(program: Command, context: Context): void {
     .command('show')
     .description('every variable, its value, and whether it was set; secrets are masked')
     .option('--json', 'for programs')
-    .action(({ json }: { json?: boolean }) => {
-      printList(context, showConfig(context.env), {
-        json,
-        columns: { variable: (item) => item.variable, value: (item) => item.value, from: (item) => item.from },
-      });
-    });
+    .action((flags: { json?: boolean }) => runShow(flags, context));
+}
+
+async function runShow(flags: { json?: boolean }, context: Context): Promise<void> {
+  const items = [...showConfig(context.env), ...(await settingsOfWorkers(context))];
+  printList(context, items, {
+    ...flags,
+    columns: { variable: (item) => item.variable, value: (item) => item.value, from: (item) => item.from },
+  });
+}
+
+async function settingsOfWorkers(context: Context): Promise<ShownVariable[]> {
+  const { workers } = await context.fleet();
+  const schemas = Object.fromEntries(workers.map(({ name, definition }) => [name, definition.settings]));
+  return showSettings(schemas, context.env, developmentSettings(context.config));
 }

@@ -44,7 +44,10 @@ export function register(program: Command, context: Context): void {
 async function runDoctor({ json = false }: { json?: boolean }, context: Context): Promise<void> {
   const items: (Finding & { name: string })[] = [];
   for (const [name, examine] of Object.entries(examinations)) {
-    const finding = await examine(context).catch((error: unknown): Finding => ({ ok: false, detail: messageOf(error) }));
+    const finding = await examine(context).catch((error: unknown): Finding => ({
+      ok: false,
+      detail: messageOf(error),
+    }));
     items.push({ name, ...finding });
     if (!json) context.print(`${finding.ok ? 'ok  ' : 'FAIL'} ${name.padEnd(14)} ${finding.detail}`);
   }

@@ -11,7 +11,10 @@ export function buildProgram(modules: readonly CommandModule[], context: Context
     .description('Runs an event-driven worker fleet on RabbitMQ, and shows what it does.')
     .version(version)
     .showHelpAfterError('(flotilla help <command> says more)')
-    .configureOutput({ writeOut: (text) => context.print(text.trimEnd()), writeErr: (text) => context.say(text.trimEnd()) })
+    .configureOutput({
+      writeOut: (text) => context.print(text.trimEnd()),
+      writeErr: (text) => context.say(text.trimEnd()),
+    })
     .exitOverride();
   for (const { register } of modules) register(program, context);
   return program;

@@ -29,7 +29,8 @@ export async function purgeInboxes(
         const purged = await store.purgeInbox(Date.now() - kept);
         if (purged > 0) logger.debug('Old inbox rows forgotten', { store: store.service, purged });
       } catch (error) {
-        if (!signal.aborted) logger.warn('Old inbox rows not forgotten; tried again later', { error: messageOf(error) });
+        if (!signal.aborted)
+          logger.warn('Old inbox rows not forgotten; tried again later', { error: messageOf(error) });
       }
     }
     await sleep(EVERY, undefined, { signal }).catch(() => undefined);

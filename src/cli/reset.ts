@@ -22,7 +22,8 @@ async function runReset({ yes = false }: { yes?: boolean }, context: Context): P
     return;
   }
   if (!yes) {
-    if (!context.interactive) throw new UsageError('reset asks before it removes anything; without a terminal say --yes');
+    if (!context.interactive)
+      throw new UsageError('reset asks before it removes anything; without a terminal say --yes');
     for (const item of contents) context.say(`  ${describe(item)}`);
     if (!(await confirm(`Remove all this from ${dataDir}?`, context))) {
       context.say('Nothing was removed.');

@@ -33,7 +33,11 @@ export function banner(options: BannerOptions): string {
       ? [row('Try', 'bin/flotilla status')]
       : [row('Try', `curl ${apiUrl}/inventory`), 'then   bin/flotilla status'],
   ];
-  return lines.map(([left = '', right]) => (right === undefined ? left : `${left.length < 37 ? left.padEnd(37) : `${left}  `} ${right}`)).join('\n');
+  return lines
+    .map(([left = '', right]) =>
+      right === undefined ? left : `${left.length < 37 ? left.padEnd(37) : `${left}  `} ${right}`,
+    )
+    .join('\n');
 }
 
 function row(name: string, value: string): string {

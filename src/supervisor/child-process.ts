@@ -133,7 +133,9 @@ export class SupervisedProcess {
     });
     const ended = new Promise<{ code?: number; signal?: string; error?: string }>((resolve) => {
       child.once('error', (error) => resolve({ error: error.message }));
-      child.once('exit', (code, signal) => resolve({ ...(code !== null && { code }), ...(signal !== null && { signal }) }));
+      child.once('exit', (code, signal) =>
+        resolve({ ...(code !== null && { code }), ...(signal !== null && { signal }) }),
+      );
     });
     child.on('message', (sent) => this.#receive(sent));
     this.#child = child;

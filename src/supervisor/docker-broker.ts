@@ -32,7 +32,8 @@ export interface DockerBroker {
  *  answers. Throws `broker.unreachable`. */
 export async function startDockerBroker(dataDir: string, env: NodeJS.ProcessEnv): Promise<DockerBroker> {
   const name = `flotilla-${createHash('sha256').update(resolve(dataDir)).digest('hex').slice(0, 12)}`;
-  const docker = async (...args: string[]) => (await execute('docker', args, { env, timeout: RUN_LIMIT })).stdout.trim();
+  const docker = async (...args: string[]) =>
+    (await execute('docker', args, { env, timeout: RUN_LIMIT })).stdout.trim();
   try {
     const existing = await docker('ps', '--all', '--quiet', '--filter', `name=^${name}$`);
     if (existing === '') {
@@ -50,6 +51,8 @@ export async function startDockerBroker(dataDir: string, env: NodeJS.ProcessEnv)
       kill: async () => void (await docker('kill', name)),
     };
   } catch (error) {
-    throw new FlotillaError('broker.unreachable', `Docker could not run ${IMAGE}: ${messageOf(error)}`, { cause: error });
+    throw new FlotillaError('broker.unreachable', `Docker could not run ${IMAGE}: ${messageOf(error)}`, {
+      cause: error,
+    });
   }
 }

@@ -12,7 +12,7 @@ export function keepBrokerRunning(node: RabbitNode, logger: Logger): { end(): Pr
   const { signal } = ended;
   const pause = (milliseconds: number) => sleep(milliseconds, undefined, { signal }).catch(() => undefined);
   const watch = async () => {
-    for (let failures = 0; !signal.aborted; ) {
+    for (let failures = 0; !signal.aborted;) {
       await pause(LOOK_EVERY * 2 ** Math.min(failures, 6));
       if (signal.aborted || (await startOf(node.pid)) !== undefined) continue;
       logger.warn('the RabbitMQ node has ended and is started again', { pid: node.pid });

@@ -12,7 +12,8 @@ export function portProblem(host: string, port: number): Promise<string | undefi
   return new Promise((resolve) => {
     const server = createServer();
     server.once('error', (error: NodeJS.ErrnoException) => {
-      const reason = error.code === 'EADDRINUSE' ? 'is taken' : `cannot be listened on (${error.code ?? error.message})`;
+      const reason =
+        error.code === 'EADDRINUSE' ? 'is taken' : `cannot be listened on (${error.code ?? error.message})`;
       resolve(`port ${port} of ${host} ${reason}`);
     });
     server.listen({ host, port, exclusive: true }, () => server.close(() => resolve(undefined)));

@@ -17,7 +17,10 @@ export async function contentsOf(dataDir: string): Promise<Removed[]> {
   const kept = new Set(Object.values(LOCK_FILES));
   const names = (await listing(dataDir)).filter((name) => !kept.has(name)).sort();
   if (names.length > 0 && !isDataDir(dataDir)) {
-    throw new FlotillaError('config.invalid', `DATA_DIR: ${dataDir} is no data directory of Flotilla's; remove it by hand`);
+    throw new FlotillaError(
+      'config.invalid',
+      `DATA_DIR: ${dataDir} is no data directory of Flotilla's; remove it by hand`,
+    );
   }
   return Promise.all(names.map(async (name) => ({ name, bytes: await bytesOf(join(dataDir, name)) })));
 }

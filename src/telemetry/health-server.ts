@@ -87,7 +87,13 @@ function isAllowed(request: IncomingMessage, token: string | undefined): boolean
 
 function listenFailure(error: NodeJS.ErrnoException, host: string, port: number): Error {
   if (error.code === 'EADDRINUSE') {
-    return new FlotillaError('config.invalid', `HEALTH_PORT: port ${port} of ${host} is taken; set another, or 0 for any`);
+    return new FlotillaError(
+      'config.invalid',
+      `HEALTH_PORT: port ${port} of ${host} is taken; set another, or 0 for any`,
+    );
   }
-  return new FlotillaError('config.invalid', `HEALTH_PORT: cannot listen on ${host}:${port} (${error.code ?? error.message})`);
+  return new FlotillaError(
+    'config.invalid',
+    `HEALTH_PORT: cannot listen on ${host}:${port} (${error.code ?? error.message})`,
+  );
 }

@@ -81,7 +81,9 @@ describe('the configuration', () => {
       AMQP_MANAGEMENT_URL: 'hunter2',
     };
     for (const [variable, value] of Object.entries(secrets)) {
-      expect(failure({ [variable]: value }).message).to.contain(variable).and.not.contain('hunter2');
+      expect(failure({ [variable]: value }).message)
+        .to.contain(variable)
+        .and.not.contain('hunter2');
     }
   });
 });

@@ -1,7 +1,8 @@
 import { expect } from 'chai';
+import { z } from 'zod';
 import { environment } from '../../config/schema.js';
 import { masked } from '../../config/secrets.js';
-import { showConfig } from '../../config/show.js';
+import { showConfig, showSettings } from '../../config/show.js';
 
 describe('config show', () => {
   it('lists every variable and where its value is from', () => {
@@ -28,5 +29,16 @@ describe('config show', () => {
       expect(masked(name, 'hunter2'), name).not.to.contain('hunter2');
     }
     expect(masked('GATEWAY_URL', 'http://gateway')).to.equal('http://gateway');
+  });
+});
+
+describe('the settings of workers', () => {
+  it('are shown with what they default to in development, secrets masked', () => {
+    const schemas = { payment: z.object({ gatewayUrl: z.url(), gatewayToken: z.string().optional() }) };
+    const env = { GATEWAY_TOKEN: 'hunter2' };
+    expect(showSettings(schemas, env, { GATEWAY_URL: 'http://127.0.0.1:3001' })).to.deep.equal([
+      { variable: 'GATEWAY_TOKEN', value: '••••••••', from: 'environment' },
+      { variable: 'GATEWAY_URL', value: 'http://127.0.0.1:3001', from: 'default' },
+    ]);
   });
 });

@@ -3,7 +3,11 @@ import { z } from 'zod';
 import { developmentSettings, readSettings } from '../../config/worker-settings.js';
 
 describe("a worker's settings", () => {
-  const schema = z.object({ gatewayUrl: z.url(), maxTries: z.number().default(3), apiKey: z.string().min(20).optional() });
+  const schema = z.object({
+    gatewayUrl: z.url(),
+    maxTries: z.number().default(3),
+    apiKey: z.string().min(20).optional(),
+  });
 
   it('are read from the environment by their names', () => {
     expect(readSettings('payment', schema, { GATEWAY_URL: 'http://gateway', MAX_TRIES: '5' })).to.deep.equal({

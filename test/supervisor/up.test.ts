@@ -92,7 +92,9 @@ describe('up', () => {
   });
 
   it('ends everything when a process cannot start as configured', async () => {
-    const error: unknown = await fleet.run({ env: { FAKE_WRONG_USE: 'worker payment' } }).catch((failure: unknown) => failure);
+    const error: unknown = await fleet
+      .run({ env: { FAKE_WRONG_USE: 'worker payment' } })
+      .catch((failure: unknown) => failure);
     expect(error).to.have.property('code', 'config.invalid');
     expect(error).to.have.property('message').that.contains('payment could not start');
     const lines = await fleet.lines();
@@ -137,5 +139,7 @@ async function pidOf(fleet: FakeFleet, name: string): Promise<number> {
 }
 
 function groupOf(pid: number): string {
-  return execFileSync('ps', ['-o', 'pgid=', '-p', String(pid)]).toString().trim();
+  return execFileSync('ps', ['-o', 'pgid=', '-p', String(pid)])
+    .toString()
+    .trim();
 }
