@@ -190,6 +190,27 @@ describe('platform: the status of an order', () => {
   });
 });
 
+describe('platform: what can be stuck once an order has ended', () => {
+  const release: Fact = {
+    kind: 'dead_lettered',
+    deadLetterId: 'd',
+    command: 'c9',
+    type: 'inventory.release',
+    code: 'x.y',
+  };
+
+  it('is what has to be undone, until it is discarded', () => {
+    const declined = (ways[2] ?? []).slice(0, 2);
+    expect(tell([...declined, release]).state.status).to.equal('stuck');
+    const discarded: Fact = { kind: 'discarded', deadLetterId: 'd' };
+    expect(tell([...declined, release, discarded]).state.status).to.equal('payment_failed');
+  });
+
+  it('is nothing where the order was shipped', () => {
+    expect(tell([...(ways[4] ?? []), release]).state.status).to.equal('shipped');
+  });
+});
+
 describe('platform: an order', () => {
   const shipped = tell(ways[4] ?? []).state;
 

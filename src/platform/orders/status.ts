@@ -110,9 +110,13 @@ function reach(derived: Derived, progress: Progress, detail: Omit<Derived, 'prog
 
 const wayBack = new Set(['inventory.release', 'payment.refund', 'shipment.cancel']);
 
+/** Ends after which something has to be undone. */
+const undone: ReadonlySet<Progress> = new Set(['payment_failed', 'shipment_failed', 'cancelled']);
+
 /** The dead letter that keeps an order from going on, if any. Once an order has ended, only what has still to be undone
  *  can be stuck, and no longer when an operator discarded it; before that, an order whose command was discarded goes
  *  nowhere by itself and stays stuck. */
 export function blockedBy(progress: Progress, open: readonly OpenDeadLetter[]): OpenDeadLetter | undefined {
-  return open.find(({ type, discarded }) => !isFinal(progress) || (wayBack.has(type) && !discarded));
+  if (!isFinal(progress)) return open[0];
+  return open.find(({ type, discarded }) => undone.has(progress) && wayBack.has(type) && !discarded);
 }
