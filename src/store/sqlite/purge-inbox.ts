@@ -38,7 +38,7 @@ export class InboxPurge {
   #look(table: string, from: { consumer: number; id: Buffer }, before: number): Portion {
     const rows = this.reader
       .prepare<unknown[]>(
-        `SELECT consumer, id, at FROM ${table} WHERE (consumer, id) > (?, ?) ORDER BY consumer, id LIMIT ?`,
+        `SELECT consumer, id, at FROM ${table} WHERE (consumer, id) > (?, ?) ORDER BY consumer, id LIMIT +?`,
       )
       .all(from.consumer, from.id, this.portion) as { consumer: number; id: Buffer; at: number }[];
     return { last: rows.at(-1), old: rows.some(({ at }) => at < before) };

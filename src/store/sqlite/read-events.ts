@@ -20,6 +20,8 @@ const SELECT = `
   SELECT e.position, s.name, e.version, e.id, t.name, e.time, e.correlation, e.body
   FROM flotilla_events e CROSS JOIN flotilla_streams s ON s.id = e.stream CROSS JOIN flotilla_types t ON t.id = e.type`;
 
+// a bare `LIMIT +?` has the statement compiled anew for every run, as SQLite plans by its value: 28 µs in place of 6
+
 /** Reads events through one connection: what that connection sees, committed or its own. */
 export class EventReader {
   readonly #prepared = new Map<string, Statement>();
@@ -28,7 +30,7 @@ export class EventReader {
 
   stream(name: string, after: number, limit: number): StoredEvent[] {
     return this.#select(
-      `WHERE e.stream = (SELECT id FROM flotilla_streams WHERE name = ?) AND e.version > ? ORDER BY e.version LIMIT ?`,
+      `WHERE e.stream = (SELECT id FROM flotilla_streams WHERE name = ?) AND e.version > ? ORDER BY e.version LIMIT +?`,
       [name, after, limit],
     );
   }
@@ -48,7 +50,7 @@ export class EventReader {
     if (filter.correlationId !== undefined) where('e.correlation = ?', idValue(filter.correlationId));
     if (filter.since !== undefined) where('e.time >= ?', Date.parse(filter.since));
     if (filter.until !== undefined) where('e.time < ?', Date.parse(filter.until));
-    return this.#select(`WHERE ${conditions.join(' AND ')} ORDER BY e.position LIMIT ?`, [...values, limit]);
+    return this.#select(`WHERE ${conditions.join(' AND ')} ORDER BY e.position LIMIT +?`, [...values, limit]);
   }
 
   head(): number {

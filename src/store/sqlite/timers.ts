@@ -18,7 +18,7 @@ export class Timers {
     );
     this.#cancel = db.prepare<unknown[]>('DELETE FROM flotilla_timers WHERE id = ?');
     this.#due = db.prepare<unknown[]>(
-      'SELECT id, due, event FROM flotilla_timers WHERE due <= ? ORDER BY due, id LIMIT ?',
+      'SELECT id, due, event FROM flotilla_timers WHERE due <= ? ORDER BY due, id LIMIT +?',
     );
   }
 
