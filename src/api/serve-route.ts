@@ -83,7 +83,8 @@ async function answer(
   const identity = route.method === 'get' ? undefined : identityOf(req, res);
   const over = new AbortController();
   res.once('close', () => {
-    over.abort();
+    // after an answer nobody is left to hear it, and making its reason costs more than the validation
+    if (!res.writableFinished) over.abort();
   });
   const request = (commit: Commit): WriteRequest<unknown, unknown, unknown> => ({
     ...inputs,
