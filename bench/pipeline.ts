@@ -30,7 +30,12 @@ export const pipeline: Bench = async ({ amqpUrl, folder, prefix }) => {
 
   const fill = async () => {
     await publishWindowed(channel, MESSAGES, 1000, (n, confirmed) => {
-      const event = createEvent(shop.definitions, 'job.begun', { n }, originContext({ source: 'bench', subject: `job/${n}` }));
+      const event = createEvent(
+        shop.definitions,
+        'job.begun',
+        { n },
+        originContext({ source: 'bench', subject: `job/${n}` }),
+      );
       channel.sendToQueue(
         queue,
         Buffer.from(JSON.stringify(event)),

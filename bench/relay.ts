@@ -36,17 +36,19 @@ export const relay: Bench = async ({ amqpUrl, folder, prefix }) => {
   const bare = async () => {
     await empty();
     const bodies = events.map((event) => JSON.stringify({ ...event, sequence: '1' }));
-    return speedOf(EVENTS, () => publishWindowed(channel, EVENTS, WINDOW, (n, confirmed) => {
-      const event = events[n];
-      if (event === undefined) return;
-      channel.publish(
-        names.events,
-        event.type,
-        Buffer.from(bodies[n] ?? ''),
-        { ...eventProperties({ ...event, correlationId: event.correlationid, time: Date.now() }), persistent: true },
-        confirmed,
-      );
-    }));
+    return speedOf(EVENTS, () =>
+      publishWindowed(channel, EVENTS, WINDOW, (n, confirmed) => {
+        const event = events[n];
+        if (event === undefined) return;
+        channel.publish(
+          names.events,
+          event.type,
+          Buffer.from(bodies[n] ?? ''),
+          { ...eventProperties({ ...event, correlationId: event.correlationid, time: Date.now() }), persistent: true },
+          confirmed,
+        );
+      }),
+    );
   };
 
   let round = 0;

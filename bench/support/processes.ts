@@ -1,0 +1,69 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+
+/** A process that a bench has started. */
+export interface BenchProcess {
+  readonly url: string;
+  readonly pid: number;
+  /** Ends it at once; resolves when it has ended. */
+  kill: () => Promise<void>;
+  /** Tells it to end; resolves when it has, by force after 20 seconds. */
+  stop: () => Promise<void>;
+}
+
+const PATIENCE = 20_000;
+/** The checkout: this file is in `dist/bench/support`. */
+const root = fileURLToPath(new URL('../../..', import.meta.url));
+/** Standard error of what is started; nobody reads it, but writing it is part of the work that is measured. */
+const stdio = ['ignore', 'ignore', 'ignore', 'ipc'] as const;
+
+/** Starts a compiled program, by its path under `dist`. Resolves when it says that it is ready. */
+export async function startProgram(
+  path: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+  nodeArguments: readonly string[] = [],
+): Promise<BenchProcess> {
+  const child = fork(`${root}dist/${path}`, [...args], {
+    cwd: root,
+    env: { PATH: process.env.PATH, ...env },
+    stdio: [...stdio],
+    execArgv: [...nodeArguments],
+  });
+  const ended = once(child, 'exit');
+  const url = await Promise.race([
+    new Promise<string>((resolve) => {
+      child.on('message', (message: { type?: string; url?: string }) => {
+        if (message.type === 'ready') resolve(message.url ?? '');
+      });
+    }),
+    ended.then(([code]) => Promise.reject(new Error(`${path} ${args.join(' ')} ended with ${String(code)}`))),
+  ]);
+  const end = async (signal: NodeJS.Signals) => {
+    const timer = setTimeout(() => child.kill('SIGKILL'), PATIENCE);
+    child.kill(signal);
+    await ended;
+    clearTimeout(timer);
+  };
+  return { url, pid: child.pid ?? 0, kill: () => end('SIGKILL'), stop: () => end('SIGTERM') };
+}
+
+/** Starts a process of the platform's fleet as `bin/flotilla` does: `api`, `worker payment`, `sandbox`. */
+export function startFlotilla(args: readonly string[], env: NodeJS.ProcessEnv): Promise<BenchProcess> {
+  return startProgram('src/cli/main.js', args, env);
+}
+
+/** What a process says of itself at /metrics. */
+export interface Footprint {
+  /** Seconds of CPU since it began. */
+  cpu: number;
+  /** Resident memory, in bytes. */
+  rss: number;
+}
+
+export async function footprintOf({ url }: Pick<BenchProcess, 'url'>): Promise<Footprint> {
+  const text = await (await fetch(`${url}/metrics`)).text();
+  const read = (name: string) => Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1]);
+  return { cpu: read('process_cpu_seconds_total'), rss: read('process_resident_memory_bytes') };
+}
