@@ -1,5 +1,6 @@
 import { defineFleet } from 'flotilla';
 import { platform } from '../src/platform/catalogue.js';
+import { isClosed } from '../src/platform/orders/closed.js';
 import { routes } from '../src/platform/routes.js';
 import { startSandbox } from '../src/platform/sandbox/sandbox.js';
 import analytics from '../workers/analytics/index.js';
@@ -17,5 +18,6 @@ export default defineFleet({
   workers: [orders, views, analytics, inventory, payment, shipping, email, orderChoreography],
   variants: { choreographed: ['order-choreography'] },
   api: { store: 'core', routes },
+  isClosed,
   sandbox: startSandbox,
 });

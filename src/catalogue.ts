@@ -30,7 +30,7 @@ export function catalogue<B extends Definitions, const D extends Definitions>(
   parent: { readonly definitions: B },
   definitions: D & { [K in keyof D]: K extends keyof B ? 'this type is in the catalogue already' : D[K] },
 ): Catalogue<B & D> {
-  const joined = joinDefinitions(parent.definitions, definitions as D) as B & D;
+  const joined = joinDefinitions(parent.definitions, definitions) as B & D;
   return catalogueOf(joined);
 }
 
@@ -41,7 +41,7 @@ function catalogueOf<D extends Definitions>(definitions: D): Catalogue<D> {
     defineWorker: workerDefiner(definitions),
     decider:
       (...events) =>
-      (decider) => ({ ...decider, events }) as never,
+      (decider) => ({ ...decider, events }),
     create: (type, data, context) => createEvent(definitions, type, data, context),
     decode: (body, contentType) => decodeEvent(definitions, body, contentType),
   };

@@ -11,5 +11,8 @@ export function parseDuration(value: string | number): number {
     const [, amount, unit] = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h|d)$/.exec(value.trim()) ?? [];
     if (amount !== undefined && unit !== undefined) return Number(amount) * UNITS[unit as keyof typeof UNITS];
   }
-  throw new FlotillaError('config.invalid', `${JSON.stringify(value)} is no duration such as '250ms', '10s', '5m', '1h' or '7d'`);
+  throw new FlotillaError(
+    'config.invalid',
+    `${JSON.stringify(value)} is no duration such as '250ms', '10s', '5m', '1h' or '7d'`,
+  );
 }

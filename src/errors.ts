@@ -35,7 +35,10 @@ export const errors = {
   'store.conflict': { disposal: 'retry', message: 'The stream is not at the expected version; read it again' },
   'store.closed': { disposal: 'retry', message: 'The store is closed' },
   'store.busy': { disposal: 'retry', message: 'Another process held the write lock for too long' },
-  'store.full': { disposal: 'retry', message: 'The disk of the store is full; free space, nothing acknowledged is lost' },
+  'store.full': {
+    disposal: 'retry',
+    message: 'The disk of the store is full; free space, nothing acknowledged is lost',
+  },
   'store.io': { disposal: 'retry', message: 'The store could not read or write its file' },
   'store.group_aborted': { disposal: 'retry', message: 'The transaction was rolled back with its group; try again' },
   'store.write_awaited': {
@@ -53,7 +56,10 @@ export const errors = {
   'broker.returned': { disposal: 'retry', message: 'No queue takes this message; apply the topology' },
   'broker.nacked': { disposal: 'retry', message: 'The broker refused the message' },
   'broker.timeout': { disposal: 'retry', message: 'The broker did not confirm in time; it may have the message' },
-  'broker.disconnected': { disposal: 'retry', message: 'The connection dropped before the confirm; it may have the message' },
+  'broker.disconnected': {
+    disposal: 'retry',
+    message: 'The connection dropped before the confirm; it may have the message',
+  },
   'broker.closed': { disposal: 'retry', message: 'The broker connection is closed for good' },
   'broker.unreachable': { disposal: 'retry', message: 'The broker cannot be reached' },
   'broker.topology_conflict': {
@@ -67,7 +73,10 @@ export const errors = {
   'worker.revoked': { disposal: 'reject', message: 'The context is revoked: the handler has timed out or returned' },
   'worker.crash_loop': { disposal: 'reject', message: 'The process ended several times while handling this message' },
   'worker.unavailable': { disposal: 'retry', message: 'A dependency is not available' },
-  'worker.undeclared_emit': { disposal: 'reject', message: 'The handler emits a type its worker does not list in `emits`' },
+  'worker.undeclared_emit': {
+    disposal: 'reject',
+    message: 'The handler emits a type its worker does not list in `emits`',
+  },
   'worker.bad_definition': { disposal: 'fatal', message: 'The worker is not defined as it must be' },
   'worker.handler_failed': { disposal: 'retry', message: 'The handler threw' },
   'worker.permanent': { disposal: 'reject', message: 'The handler says that trying again is of no use' },
@@ -80,7 +89,10 @@ export const errors = {
   // dead letters
   'dead_letter.not_found': { disposal: 'reject', message: 'No such dead letter' },
   'dead_letter.settled': { disposal: 'reject', message: 'The dead letter was replayed or discarded already' },
-  'dead_letter.closed': { disposal: 'reject', message: 'What this command belongs to is closed; use --force to send it all the same' },
+  'dead_letter.closed': {
+    disposal: 'reject',
+    message: 'What this command belongs to is closed; use --force to send it all the same',
+  },
   'dead_letter.refused': { disposal: 'reject', message: 'The dead letter cannot be replayed as it is' },
 } as const satisfies Record<string, ErrorSpec>;
 

@@ -9,7 +9,11 @@ export type Decided<D extends Definitions, T extends keyof D & string> = T exten
  * How one kind of aggregate decides. Both functions are pure: the same command and state always give the same events,
  * the same state and event the same state.
  */
-export interface Decider<State, Command, Event extends { type: string; data: unknown } = { type: string; data: unknown }> {
+export interface Decider<
+  State,
+  Command,
+  Event extends { type: string; data: unknown } = { type: string; data: unknown },
+> {
   /** The first part of the stream's name: `order` of `order/<id>`. */
   readonly aggregate: string;
   /** The event types of its streams that it evolves by; others in the stream are passed over. */

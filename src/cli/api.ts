@@ -2,7 +2,6 @@ import type { Command } from 'commander';
 import { createApi } from '../api/app.js';
 import { serveApi } from '../api/server.js';
 import { FlotillaError } from '../errors.js';
-import { announceReady } from '../supervisor/child-process.js';
 import type { Context } from './context.js';
 import { runFleetProcess, type FleetProcess } from './fleet-process.js';
 import { portTaken } from './port-taken.js';
@@ -41,6 +40,5 @@ async function startApi(process: FleetProcess): Promise<void> {
     portTaken(config.host, { PORT: config.port }),
   );
   process.atEnd((left) => server.close(left()));
-  logger.info('Ready', { url: server.url });
-  announceReady({ url: server.url });
+  await process.ready({ role: 'api', workers: [], url: server.url });
 }

@@ -1,12 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { Config } from '../../config/load.js';
 import type { Broker } from '../broker/contract.js';
 import { createRabbitBroker } from '../broker/rabbitmq/index.js';
 import { namesFor, topologyOf, type Names } from '../broker/topology.js';
 import { FlotillaError, messageOf } from '../errors.js';
 import type { Fleet } from '../fleet.js';
+import { registerProcess, type ProcessRecord } from '../observability/process-registry.js';
+import { announceReady } from '../supervisor/child-process.js';
 import { lockData } from '../supervisor/data-lock.js';
 import type { Logger } from '../telemetry/logger.js';
 import { createMetrics, type Metrics } from '../telemetry/metrics.js';
@@ -35,6 +37,8 @@ export interface FleetProcess {
   readonly topology: Promise<void>;
   /** Opens a store and relays from it. */
   readonly openService: (name: string) => Promise<Service>;
+  /** Says that this process does its work now: to its supervisor, and to `flotilla status`. */
+  readonly ready: (what: Pick<ProcessRecord, 'role' | 'workers' | 'url'>) => Promise<void>;
   /** What is to be done at the end, the latest first; `left` tells how many milliseconds remain. */
   readonly atEnd: (step: (left: () => number) => Promise<void>) => void;
 }
@@ -108,6 +112,13 @@ export async function runFleetProcess(
         opened.running.catch(fail);
         ends.push((left) => opened.stop(left()));
         return opened;
+      },
+      async ready(what) {
+        const startedAt = new Date().toISOString();
+        const dir = join(resolve(context.cwd, config.dataDir), 'run');
+        ends.push(await registerProcess({ dir, ...what, pid: process.pid, startedAt }));
+        logger.info('Ready', { url: what.url });
+        announceReady({ url: what.url });
       },
       atEnd: (step) => void ends.push(step),
     });

@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
 import { createKeeper } from '../dead-letters/keeper.js';
-import { announceReady } from '../supervisor/child-process.js';
 import { startHealthServer } from '../telemetry/health-server.js';
 import type { Context } from './context.js';
 import { runFleetProcess, type FleetProcess } from './fleet-process.js';
@@ -37,5 +36,5 @@ async function startKeeper(process: FleetProcess): Promise<void> {
   });
   const running = keeper.run(signal);
   process.atEnd(() => running);
-  announceReady({ url: health.url });
+  await process.ready({ role: 'keeper', workers: [], url: health.url });
 }

@@ -5,10 +5,8 @@ import { delayName } from '../broker/topology.js';
 import { countDead } from '../dead-letters/queries.js';
 import { fleetStatus, type FleetStatus, type WorkerStatus } from '../observability/fleet-status.js';
 import { probeProcess } from '../observability/probe-process.js';
-import { readProcesses, type ProcessRecord } from '../observability/process-registry.js';
-import { readFleetState } from '../supervisor/fleet-state.js';
+import { readProcesses } from '../observability/process-registry.js';
 import { brokerAddress } from './broker-address.js';
-import { isRunning } from '../supervisor/process-identity.js';
 import type { Context } from './context.js';
 import { table } from './output.js';
 import { surroundingsOf, withBroker, withOps } from './resources.js';
@@ -24,7 +22,7 @@ export function register(program: Command, context: Context): void {
 async function runStatus({ json = false }: { json?: boolean }, context: Context): Promise<void> {
   const { config, cwd } = context;
   const surroundings = await surroundingsOf(context);
-  const records = await processesHere(resolve(cwd, config.dataDir));
+  const records = await readProcesses(join(resolve(cwd, config.dataDir), 'run'));
   const processes = await Promise.all(records.map((record) => probeProcess(record, config.apiToken)));
   const kept = await withOps(context, countDead);
   const status = await withBroker(context, (broker) => fleetStatus({ ...surroundings, broker, kept, processes }));
@@ -35,19 +33,6 @@ async function runStatus({ json = false }: { json?: boolean }, context: Context)
   }
   const { amqpUrl } = await brokerAddress(context);
   for (const line of statusLines(status, maskedUrl(amqpUrl))) context.print(line);
-}
-
-/** Those that wrote themselves down, and those that the `up` of this data directory runs. */
-async function processesHere(dataDir: string): Promise<ProcessRecord[]> {
-  const processes = await readProcesses(join(dataDir, 'run'));
-  for (const supervised of (await readFleetState(dataDir))?.processes ?? []) {
-    const { name, url, pid, startedAt } = supervised;
-    const isKnown = processes.some((known) => known.pid === pid);
-    if (isKnown || url === undefined || name === 'sandbox' || !(await isRunning(supervised))) continue;
-    const role = name === 'api' || name === 'keeper' ? name : 'worker';
-    processes.push({ role, workers: role === 'worker' ? [name] : [], url, pid, startedAt });
-  }
-  return processes;
 }
 
 /** The status for people. */

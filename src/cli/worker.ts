@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { developmentSettings, readSettings } from '../../config/worker-settings.js';
-import { announceReady } from '../supervisor/child-process.js';
 import { startHealthServer, type CheckResult } from '../telemetry/health-server.js';
 import { startWorker, type RunningWorker } from '../worker/start.js';
 import type { Context } from './context.js';
@@ -75,8 +74,7 @@ async function startWorkers(process: FleetProcess, names: readonly string[], env
   process.atEnd(() => purging);
 
   while (!running.every(isAtWork)) await sleep(LOOK, undefined, { signal });
-  logger.info('Ready', { workers: names, health: health.url });
-  announceReady({ url: health.url });
+  await process.ready({ role: 'worker', workers: running.map(({ name }) => name), url: health.url });
 }
 
 /** A worker that pauses has begun, too. */

@@ -5,7 +5,12 @@ import { newId } from './ids.js';
 
 /** Makes an event of the latest version of its type. Strict: throws `contract.invalid_data` when the data has not
  *  exactly the shape of the schema, `contract.unknown_type` when the catalogue has no such type. */
-export function createEvent(definitions: Definitions, type: string, data: unknown, context: EventContext): UnsequencedEvent {
+export function createEvent(
+  definitions: Definitions,
+  type: string,
+  data: unknown,
+  context: EventContext,
+): UnsequencedEvent {
   const definition = definitions[type];
   const schema = definition?.versions[definition.latest];
   if (definition === undefined || schema === undefined) throw new FlotillaError('contract.unknown_type', type);

@@ -21,7 +21,10 @@ const envelope = z.looseObject({
   dataschema: z.string().min(1).max(512),
   correlationid: z.string().min(1).max(256).optional(),
   causationid: z.string().max(256).optional(),
-  sequence: z.string().regex(/^\d{1,16}$/).optional(),
+  sequence: z
+    .string()
+    .regex(/^\d{1,16}$/)
+    .optional(),
   traceparent: z.string().max(64).optional(),
 });
 
@@ -43,14 +46,19 @@ export function parseEnvelope(body: Uint8Array, contentType: string | undefined)
 
 /** Reads a message as an event of this catalogue: its data checked (loosely: unknown fields pass) against the schema
  *  of its own version, then upcast to the latest. Throws a `contract.*` error that says what is wrong. */
-export function decodeEvent(definitions: Definitions, body: Uint8Array, contentType: string | undefined): EventEnvelope {
+export function decodeEvent(
+  definitions: Definitions,
+  body: Uint8Array,
+  contentType: string | undefined,
+): EventEnvelope {
   return upcast(definitions, parseEnvelope(body, contentType));
 }
 
 /** The event with its data checked and brought to the latest version of its type. */
 export function upcast(definitions: Definitions, event: EventEnvelope): EventEnvelope {
   const definition = definitions[event.type];
-  if (definition === undefined) throw new FlotillaError('contract.unknown_type', JSON.stringify(event.type.slice(0, 100)));
+  if (definition === undefined)
+    throw new FlotillaError('contract.unknown_type', JSON.stringify(event.type.slice(0, 100)));
   const version = versionOf(event.type, event.dataschema);
   if (version === undefined) {
     throw new FlotillaError('contract.not_an_event', `dataschema ${JSON.stringify(event.dataschema.slice(0, 100))}`);
@@ -60,7 +68,8 @@ export function upcast(definitions: Definitions, event: EventEnvelope): EventEnv
     throw new FlotillaError('contract.newer_version', `${event.type} ${version}, known up to ${definition.latest}`);
   }
   const result = schema.safeParse(event.data);
-  if (!result.success) throw new FlotillaError('contract.invalid_data', `${event.type}: ${describeIssues(result.error.issues)}`);
+  if (!result.success)
+    throw new FlotillaError('contract.invalid_data', `${event.type}: ${describeIssues(result.error.issues)}`);
   if (version === definition.latest) return event;
   let data = event.data;
   for (let step = version; step < definition.latest; step++) {
@@ -118,11 +127,11 @@ function open(schema: z.ZodType): z.ZodType {
   }
   if (schema instanceof z.ZodArray) return schema.clone({ ...schema.def, element: open(schema.element as z.ZodType) });
   if (schema instanceof z.ZodOptional || schema instanceof z.ZodNullable) {
-    return schema.clone({ ...schema.def, innerType: open(schema.unwrap() as z.ZodType) } as never) as z.ZodType;
+    return schema.clone({ ...schema.def, innerType: open(schema.unwrap() as z.ZodType) } as never);
   }
   if (schema instanceof z.ZodUnion) {
     const options = (schema.options as readonly z.ZodType[]).map(open);
-    return schema.clone({ ...schema.def, options } as never) as z.ZodType;
+    return schema.clone({ ...schema.def, options });
   }
   return schema;
 }

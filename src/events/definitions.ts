@@ -6,7 +6,8 @@ import { event, type MessageDefinition, type MessageKind } from './definition.js
 export type Definitions = Readonly<Record<string, MessageDefinition>>;
 
 /** The data of a type. */
-export type DataOf<D extends Definitions, T extends keyof D> = D[T] extends MessageDefinition<infer Data> ? Data : never;
+export type DataOf<D extends Definitions, T extends keyof D> =
+  D[T] extends MessageDefinition<infer Data> ? Data : never;
 
 const NAME = /^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*){1,2}$/;
 const deadLetter = {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 
 const record = z.object({
-  role: z.enum(['api', 'worker', 'sandbox', 'keeper']),
+  role: z.enum(['api', 'worker', 'keeper']),
   /** The workers that run in it. */
   workers: z.array(z.string()),
   /** Where it answers /livez, /readyz and /metrics. */

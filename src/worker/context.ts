@@ -29,7 +29,8 @@ export function openContext(
     effects.push(effect);
   };
   const ensureOpen = () => {
-    if (!open || signal.aborted) throw new FlotillaError('worker.revoked', `${station.definition.name}, event ${event.id}`);
+    if (!open || signal.aborted)
+      throw new FlotillaError('worker.revoked', `${station.definition.name}, event ${event.id}`);
   };
   const ctx: ErasedContext = {
     use: station.use,

@@ -5,7 +5,7 @@ import type { Definitions } from '../events/definitions.js';
 import type { EventEnvelope } from '../events/envelope.js';
 import { bySpecificity, isAmbiguous, isWildcard, matches } from '../events/patterns.js';
 import type { Migration } from '../store/contract.js';
-import type { Context, DefineWorker, SetupContext, Worker, WorkerOptions } from './types.js';
+import type { Context, DefineWorker, SetupContext, WorkerOptions } from './types.js';
 
 /** A context whose catalogue is not known to the compiler any more. */
 export type ErasedContext = Context<Definitions, string, unknown>;
@@ -31,11 +31,7 @@ export interface WorkerDefinition {
   readonly ordering: 'none';
   readonly retryDelays: readonly number[];
   readonly breaker: { failures: number; halfOpenAfter: number; maxHalfOpenAfter: number };
-  readonly exhausted?: (
-    event: EventEnvelope,
-    error: Error,
-    ctx: Pick<ErasedContext, 'write' | 'emit' | 'log'>,
-  ) => void;
+  readonly exhausted?: (event: EventEnvelope, error: Error, ctx: Pick<ErasedContext, 'write' | 'emit' | 'log'>) => void;
 }
 
 const NAME = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/;
@@ -73,7 +69,7 @@ function erase<D extends Definitions, E extends keyof D & string, S extends z.Zo
     emits: new Set<string>(options.emits ?? []),
     handlers,
     handlerOf: dispatchTable(definitions, handlers),
-    ...(options.bootstrap && { bootstrap: options.bootstrap as WorkerDefinition['bootstrap'] }),
+    ...(options.bootstrap && { bootstrap: options.bootstrap }),
     migrations: options.migrations ?? [],
     prefetch: options.prefetch ?? 100,
     timeout: parseDuration(options.timeout ?? '30s'),
@@ -84,7 +80,7 @@ function erase<D extends Definitions, E extends keyof D & string, S extends z.Zo
       halfOpenAfter: parseDuration(breaker.halfOpenAfter ?? '10s'),
       maxHalfOpenAfter: parseDuration(breaker.maxHalfOpenAfter ?? '5m'),
     },
-    ...(options.exhausted && { exhausted: options.exhausted as WorkerDefinition['exhausted'] }),
+    ...(options.exhausted && { exhausted: options.exhausted }),
   };
 }
 

@@ -92,12 +92,14 @@ export async function runEffects(tx: Tx, effects: readonly Effect[], emissions: 
 function writeTx(tx: Tx, emissions: Emissions): ErasedWriteTx {
   return {
     sql: tx.sql,
-    read: tx.read,
+    read: (stream, after) => tx.read(stream, after),
     emit: async (type, data, options) => {
       const event = emissions.create(type, data, options);
       await tx.append(event.subject, 'any', [event]);
     },
     handle: (decider, id, command) =>
-      handleCommand(tx, emissions.definitions, decider, id, command, (subject, type) => emissions.context(subject, type)),
+      handleCommand(tx, emissions.definitions, decider, id, command, (subject, type) =>
+        emissions.context(subject, type),
+      ),
   };
 }

@@ -91,7 +91,11 @@ export async function publishSurely(
 function withoutBrokerHeaders(headers: Fields): Fields {
   return Object.fromEntries(
     Object.entries(headers).filter(
-      ([name]) => !name.startsWith('x-death') && !name.startsWith('x-first-death') && !name.startsWith('x-last-death') && name !== 'x-delivery-count',
+      ([name]) =>
+        !name.startsWith('x-death') &&
+        !name.startsWith('x-first-death') &&
+        !name.startsWith('x-last-death') &&
+        name !== 'x-delivery-count',
     ),
   );
 }
@@ -99,4 +103,3 @@ function withoutBrokerHeaders(headers: Fields): Fields {
 function ignoreAbort(error: unknown): void {
   if (!(error instanceof Error && error.name === 'AbortError')) throw error;
 }
-

@@ -75,7 +75,11 @@ function scenario(worker: Worker, options: HarnessOptions, given: TestEvent[], w
     result: run,
     async emits(...events) {
       const result = await run();
-      const expected = events.map(({ type, data, subject }) => ({ type, data, subject: subject ?? when?.subject ?? SUBJECT }));
+      const expected = events.map(({ type, data, subject }) => ({
+        type,
+        data,
+        subject: subject ?? when?.subject ?? SUBJECT,
+      }));
       const seen = result.emitted.map(({ type, data, subject }) => ({ type, data, subject }));
       if (result.outcome !== 'done' || !isDeepStrictEqual(seen, expected)) {
         throw mismatch({ outcome: 'done', emitted: expected }, result);

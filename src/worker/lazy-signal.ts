@@ -8,9 +8,8 @@ export class LazySignal {
     return this.#reason !== undefined;
   }
 
-  /** Why it was aborted. */
-  get reason(): Error | undefined {
-    return this.#reason;
+  throwIfAborted(): void {
+    if (this.#reason !== undefined) throw this.#reason;
   }
 
   get signal(): AbortSignal {

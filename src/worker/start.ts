@@ -120,7 +120,9 @@ export async function startWorker(definition: WorkerDefinition, options: StartWo
     async stop(deadline) {
       unwatch();
       await pauses.end();
-      await intake.drain(deadline, consumer, () => ending.abort(new FlotillaError('worker.revoked', 'the process ends')));
+      await intake.drain(deadline, consumer, () =>
+        ending.abort(new FlotillaError('worker.revoked', 'the process ends')),
+      );
       await station.publisher.close();
       await definition.teardown(use);
     },
@@ -131,5 +133,8 @@ function readSettings({ name, settings }: WorkerDefinition, given: Record<string
   const result = settings.safeParse(given);
   if (result.success) return result.data;
   const [issue] = result.error.issues;
-  throw new FlotillaError('config.invalid', `worker ${name}, setting ${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}`);
+  throw new FlotillaError(
+    'config.invalid',
+    `worker ${name}, setting ${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}`,
+  );
 }

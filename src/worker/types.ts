@@ -17,7 +17,9 @@ type FactName<D extends Definitions> = {
 
 type HandledBy<D extends Definitions, P extends string> = P extends TypeName<D> ? P : Matching<P, FactName<D>>;
 
-type Envelopes<D extends Definitions, T extends TypeName<D>> = T extends unknown ? EventEnvelope<T, DataOf<D, T>> : never;
+type Envelopes<D extends Definitions, T extends TypeName<D>> = T extends unknown
+  ? EventEnvelope<T, DataOf<D, T>>
+  : never;
 
 /** What a handler of `Pattern` receives: the union of all it matches. `#` gets the plain envelope. */
 export type EventFor<D extends Definitions, P extends string> = P extends '#'

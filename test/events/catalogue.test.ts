@@ -11,7 +11,9 @@ describe('a catalogue', () => {
 
   it('refuses a name that is there already, also one of the parent', () => {
     const duplicate: Record<string, ReturnType<typeof event>> = { 'basket.filled': event({ 1: z.object({}) }) };
-    expect(() => catalogue(shop, duplicate)).to.throw(FlotillaError).with.property('code', 'contract.duplicate_type');
+    expect(() => catalogue(shop, duplicate))
+      .to.throw(FlotillaError)
+      .with.property('code', 'contract.duplicate_type');
   });
 
   it('refuses names that are no names', () => {
@@ -29,7 +31,11 @@ describe('a catalogue', () => {
   });
 
   it('makes events that the official CloudEvents SDK accepts', () => {
-    const made = shop.create('basket.filled', { basketId: 'b1' }, originContext({ source: 'core', subject: 'basket/b1' }));
+    const made = shop.create(
+      'basket.filled',
+      { basketId: 'b1' },
+      originContext({ source: 'core', subject: 'basket/b1' }),
+    );
     const accepted = new CloudEvent({ ...made, sequence: '1' });
     expect(accepted.validate()).to.equal(true);
     const parsed = HTTP.toEvent({
@@ -55,7 +61,9 @@ describe('ids', () => {
   });
 
   it('that are derived are the same for the same parts, and no others', () => {
-    expect(derivedId(5, 'a', 1)).to.equal(derivedId(5, 'a', 1)).and.to.match(UUID);
+    expect(derivedId(5, 'a', 1))
+      .to.equal(derivedId(5, 'a', 1))
+      .and.to.match(UUID);
     expect(derivedId(5, 'a', 1)).not.to.equal(derivedId(5, 'a', 2));
     expect(derivedId(5, 'ab', 'c')).not.to.equal(derivedId(5, 'a', 'bc'));
   });

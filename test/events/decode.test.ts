@@ -23,7 +23,12 @@ const definitions = {
 const good = { invoiceId: 'i1', total: { amount: 5, currency: 'EUR' }, lines: [{ text: 'a' }] };
 
 function wire(changes: Record<string, unknown> = {}): Buffer {
-  const made = createEvent(definitions, 'invoice.issued', good, originContext({ source: 'billing', subject: 'invoice/i1' }));
+  const made = createEvent(
+    definitions,
+    'invoice.issued',
+    good,
+    originContext({ source: 'billing', subject: 'invoice/i1' }),
+  );
   return Buffer.from(JSON.stringify({ ...made, ...changes }));
 }
 
@@ -56,7 +61,9 @@ describe('decoding a message', () => {
     expect(codeOf(wire({ dataschema: 'urn:other:thing' }))).to.equal('contract.not_an_event');
     expect(codeOf(wire({ type: 'invoice.eaten' }))).to.equal('contract.unknown_type');
     expect(codeOf(wire({ dataschema: 'urn:flotilla:invoice.issued:3' }))).to.equal('contract.newer_version');
-    expect(codeOf(wire({ data: { ...good, total: { amount: -1, currency: 'EUR' } } }))).to.equal('contract.invalid_data');
+    expect(codeOf(wire({ data: { ...good, total: { amount: -1, currency: 'EUR' } } }))).to.equal(
+      'contract.invalid_data',
+    );
     expect(codeOf(wire({ data: { ...good, lines: [] } }))).to.equal('contract.invalid_data');
     expect(codeOf(wire({ data: undefined }))).to.equal('contract.invalid_data');
     expect(codeOf(wire(), 'text/plain')).to.equal('contract.content_type');

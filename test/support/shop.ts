@@ -9,4 +9,6 @@ export const shop = catalogue(baseCatalogue, {
   'job.failed': event({ 1: z.strictObject({ n: z.int(), reason: z.string() }) }),
 });
 
-export const tallyMigrations = [{ name: '1', sql: 'create table tally (n integer not null, attempt integer not null)' }];
+export const tallyMigrations = [
+  { name: '1', sql: 'create table tally (n integer not null, attempt integer not null)' },
+];

@@ -46,10 +46,7 @@ function rawMessage(body: Uint8Array, properties: { contentType?: string; messag
   return { body, properties: { contentType: 'application/cloudevents+json', ...properties } };
 }
 
-export async function testFleet(
-  worker: Worker,
-  options: Partial<StartWorkerOptions> = {},
-): Promise<TestFleet> {
+export async function testFleet(worker: Worker, options: Partial<StartWorkerOptions> = {}): Promise<TestFleet> {
   const { definition } = worker;
   const { amqpUrl, managementUrl, prefix } = await testBroker();
   const folder = await mkdtemp(join(tmpdir(), 'flotilla-worker-'));

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { eventProperties } from '../../src/broker/event-properties.js';
-import { HEADERS } from '../../src/broker/headers.js';
+import { HEADERS, textHeader } from '../../src/broker/headers.js';
 import { createRabbitBroker } from '../../src/broker/rabbitmq/index.js';
 import { namesFor, topologyOf } from '../../src/broker/topology.js';
 import { createEvent, originContext } from '../../src/events/create.js';
@@ -53,7 +53,7 @@ describe('a message that ends the process each time', function () {
       broker.consume(names.dead('fragile'), {
         prefetch: 10,
         onDelivery: (delivery) => {
-          letters.put(String(delivery.properties.headers[HEADERS.errorCode]));
+          letters.put(textHeader(delivery.properties.headers, HEADERS.errorCode) ?? '');
           delivery.ack();
         },
       });
@@ -61,7 +61,7 @@ describe('a message that ends the process each time', function () {
       // restarted as a supervisor does, until the cause of its deaths is out of the way and all else is done
       const letter = letters.next();
       let deaths = 0;
-      for (let done = false; !done; ) {
+      for (let done = false; !done;) {
         child = fork(FIXTURE, [amqpUrl, prefix, path], { execArgv: ['--import=tsx', '--conditions=development'] });
         const died = once(child, 'exit').then(() => 'died' as const);
         const outcome = await Promise.race([died, letter]);

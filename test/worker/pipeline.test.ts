@@ -37,7 +37,9 @@ describe('a worker on RabbitMQ', function () {
       },
     });
     fleet = await testFleet(worker);
-    const events = Array.from({ length: 50 }, (_, n) => fleet?.event('job.requested', { n })).filter((e) => e !== undefined);
+    const events = Array.from({ length: 50 }, (_, n) => fleet?.event('job.requested', { n })).filter(
+      (e) => e !== undefined,
+    );
     await fleet.send(...events, ...events);
     await fleet.until((seen) => seen.length === 100);
     await fleet.send(...events);
@@ -101,7 +103,8 @@ describe('a worker on RabbitMQ', function () {
       name: 'tally',
       emits: ['job.failed'],
       retry: { delays: ['20ms'] },
-      exhausted: (event, error, ctx) => ctx.emit('job.failed', { n: 0, reason: error.message }, { subject: event.subject }),
+      exhausted: (event, error, ctx) =>
+        ctx.emit('job.failed', { n: 0, reason: error.message }, { subject: event.subject }),
       on: {
         'job.requested': ({ data: { n } }) => {
           if (n === 1) throw new PermanentError('job.impossible', 'cannot be');
@@ -151,7 +154,10 @@ describe('a worker on RabbitMQ', function () {
     ]);
     expect(fleet.seen.filter(({ outcome }) => outcome === 'done')).to.have.length(1);
     const letters = await fleet.deadLetters(10);
-    expect(new Set(letters.map(({ properties }) => properties.headers[HEADERS.deadLetterId]))).to.have.property('size', 10);
+    expect(new Set(letters.map(({ properties }) => properties.headers[HEADERS.deadLetterId]))).to.have.property(
+      'size',
+      10,
+    );
   });
 
   it('revokes the context of a handler that takes too long, and tries again', async () => {

@@ -13,6 +13,7 @@ export default defineWorker({
   settings: z.object({ gatewayUrl: z.url() }),
   setup: ({ settings }) => ({ gateway: createGateway(settings.gatewayUrl) }),
   migrations,
+  retry: { delays: ['1s', '3s', '10s', '1m', '10m'] },
   emits: ['payment.processed', 'payment.failed', 'payment.refund', 'payment.refunded'],
   on: {
     'payment.process': async ({ data: { orderId, order } }, ctx) => {

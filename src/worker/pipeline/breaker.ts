@@ -4,12 +4,14 @@ import { UncountedError } from '../failure.js';
 import type { Middleware, WorkerStation } from '../station.js';
 
 /** Runs nothing while the circuit is open, and lets no failure spend an attempt that says the same once more. */
-export const breaker: Middleware<WorkerStation> = (next, { circuit }) => async (message) => {
-  try {
-    return await circuit.execute(message.event?.id ?? '', () => next(message));
-  } catch (error) {
-    if (error instanceof BrokenCircuitError) return 'returned';
-    if (error instanceof UnavailableError && circuit.position !== 'closed') throw new UncountedError(error);
-    throw error;
-  }
-};
+export const breaker: Middleware<WorkerStation> =
+  (next, { circuit }) =>
+  async (message) => {
+    try {
+      return await circuit.execute(message.event?.id ?? '', () => next(message));
+    } catch (error) {
+      if (error instanceof BrokenCircuitError) return 'returned';
+      if (error instanceof UnavailableError && circuit.position !== 'closed') throw new UncountedError(error);
+      throw error;
+    }
+  };

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { HEADERS, readAttempts, writeAttempts } from '../../broker/headers.js';
+import { HEADERS, readAttempts, readReplays, textHeader, writeAttempts } from '../../broker/headers.js';
 import { derivedId } from '../../events/ids.js';
 import { failpoint } from '../../failpoints.js';
 import { publishSurely, type Failure, failureOf, describeAttempt } from '../failure.js';
@@ -56,7 +56,6 @@ async function bury(message: Message, failure: Failure, station: Station): Promi
 function deadLetterId({ delivery }: Message, worker: string): string {
   const { headers, messageId, timestamp } = delivery.properties;
   const body = messageId === undefined ? createHash('sha256').update(delivery.body).digest('hex') : '';
-  const history = String(headers[HEADERS.attempts] ?? '');
-  const replays = String(headers[HEADERS.replays] ?? '');
-  return derivedId((timestamp ?? 0) * 1000, worker, messageId ?? '', body, history, replays);
+  const history = textHeader(headers, HEADERS.attempts) ?? '';
+  return derivedId((timestamp ?? 0) * 1000, worker, messageId ?? '', body, history, readReplays(headers));
 }

@@ -1,5 +1,5 @@
 import { FlotillaError, UnavailableError } from '../../errors.js';
-import { LazySignal } from '../lazy-signal.js';
+import type { LazySignal } from '../lazy-signal.js';
 import type { Middleware } from '../station.js';
 
 /**
@@ -9,7 +9,7 @@ import type { Middleware } from '../station.js';
 export const timeout: Middleware = (next, { name, timeout: limit, signal, overdue }) => {
   // one listener for all that run: a listener each would be a list to search at every message
   const running = new Set<LazySignal>();
-  const endAll = () => running.forEach((each) => each.abort(signal.reason));
+  const endAll = () => running.forEach((each) => each.abort(asError(signal.reason)));
   signal.addEventListener('abort', endAll, { once: true });
   return async (message) => {
     const { signal } = message;
@@ -20,11 +20,11 @@ export const timeout: Middleware = (next, { name, timeout: limit, signal, overdu
     running.add(signal);
     try {
       const outcome = await next(message);
-      if (signal.aborted) throw signal.reason;
+      signal.throwIfAborted();
       return outcome;
     } catch (error) {
       // a dependency that never answered is the better explanation of the two
-      if (signal.aborted && !(error instanceof UnavailableError)) throw signal.reason;
+      if (!(error instanceof UnavailableError)) signal.throwIfAborted();
       throw error;
     } finally {
       clearTimeout(timer);
@@ -33,3 +33,7 @@ export const timeout: Middleware = (next, { name, timeout: limit, signal, overdu
     }
   };
 };
+
+function asError(reason: unknown): Error {
+  return reason instanceof Error ? reason : new FlotillaError('worker.revoked', String(reason));
+}
