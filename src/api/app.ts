@@ -8,6 +8,7 @@ import { accessLog } from './access-log.js';
 import { authorize } from './authorize.js';
 import { healthRoutes, metricsRoute, type Checks } from './health.js';
 import { Idempotency, idempotencyMigrations } from './idempotency.js';
+import { localOnly } from './local-only.js';
 import { openApi, type ApiInfo } from './openapi.js';
 import { problem } from './problems.js';
 import { beginStory } from './request-story.js';
@@ -65,7 +66,7 @@ export async function createApi(options: ApiOptions): Promise<Express> {
   app.enable('case sensitive routing');
   app.use(beginStory, accessLog(logger, metrics), helmet());
   app.use(healthRoutes(checks, logger));
-  if (token !== undefined) app.use(authorize(token));
+  app.use(token === undefined ? localOnly : authorize(token));
   app.use(metricsRoute(metrics));
   app.get('/openapi.json', (_req, res) => {
     res.json(document);

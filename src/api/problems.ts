@@ -11,6 +11,7 @@ export const problems = {
   'request.malformed_json': { status: 400, title: 'The body is not JSON' },
   'request.invalid': { status: 400, title: 'The request is not valid; see `errors`' },
   'request.unauthorized': { status: 401, title: 'Send the token: Authorization: Bearer <token>' },
+  'request.foreign': { status: 403, title: 'Without a token only this machine may ask, and no page of another site' },
   'request.no_route': { status: 404, title: 'No such route; see /openapi.json' },
   'request.method_not_allowed': { status: 405, title: 'The route does not know this method; see the header Allow' },
   'request.too_large': { status: 413, title: 'The body is too large' },

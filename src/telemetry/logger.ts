@@ -31,6 +31,8 @@ export function silentLogger(): Logger {
 }
 
 function textLine({ timestamp, level, message, ...rest }: winston.Logform.TransformableInfo): string {
-  const fields = Object.entries(rest).map(([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`);
+  const fields = Object.entries(rest).map(
+    ([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
+  );
   return `${String(timestamp)} ${level.padEnd(5)} ${String(message)}${fields.length > 0 ? `  ${fields.join(' ')}` : ''}`;
 }

@@ -1,3 +1,4 @@
+import { get } from 'node:http';
 import { expect } from 'chai';
 import { createApi } from '../../src/api/app.js';
 import { FlotillaError } from '../../src/errors.js';
@@ -6,6 +7,16 @@ import { silentLogger } from '../../src/telemetry/logger.js';
 import { createMetrics } from '../../src/telemetry/metrics.js';
 import { createNote, getNote, routes } from './routes.js';
 import { startApi, temporaryFile, type Api } from './start.js';
+
+/** fetch sets the Host itself. */
+function statusFor(port: string, host: string): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    get({ host: '127.0.0.1', port, path: '/notes', headers: { host } }, (answer) => {
+      answer.resume();
+      resolve(answer.statusCode);
+    }).on('error', reject);
+  });
+}
 
 describe('api: the app', () => {
   let file: Awaited<ReturnType<typeof temporaryFile>>;
@@ -45,6 +56,18 @@ describe('api: the app', () => {
       .to.equal(answer.headers.get('x-correlation-id'))
       .and.match(/^[0-9a-f-]{36}$/);
     expect(stored?.event).not.to.have.property('traceparent');
+  });
+
+  it('without a token answers neither pages of other sites nor names that are not loopback', async () => {
+    const api = await start();
+    const { port } = new URL(api.url);
+    const foreign = await api.send('POST', '/notes', { body, headers: { origin: 'https://example.org' } });
+    expect([foreign.status, foreign.body.code]).to.deep.equal([403, 'request.foreign']);
+    expect(await statusFor(port, 'rebound.example.org')).to.equal(403);
+    expect(await statusFor(port, `localhost:${port}`)).to.equal(200);
+    expect(await api.store.head()).to.equal(0);
+    const own = await api.send('POST', '/notes', { body, headers: { origin: api.url } });
+    expect(own.status).to.equal(201);
   });
 
   it('refuses writes while the relay lags and goes on answering reads', async () => {
