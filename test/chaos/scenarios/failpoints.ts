@@ -1,0 +1,95 @@
+import type { Failpoint } from '../../../src/failpoints.js';
+import { withFleet, settled, settledForGood, type ChaosRun, type RunOptions } from '../support/chaos-run.js';
+import type { Letter } from '../support/check-sums.js';
+import type { Token } from '../support/customers.js';
+import { publishRaw } from '../support/raw-publisher.js';
+import { Stores } from '../support/stores.js';
+import { until } from '../support/until.js';
+
+export interface Kill {
+  point: Failpoint;
+  role: string;
+}
+
+/** Each failpoint once, in a process that passes it. */
+export const EACH_ONCE: readonly Kill[] = [
+  { point: 'store.committed', role: 'api' },
+  { point: 'store.committed', role: 'doers' },
+  { point: 'relay.published', role: 'talkers' },
+  { point: 'relay.confirmed', role: 'doers' },
+  { point: 'worker.handled', role: 'readers' },
+  { point: 'worker.committed', role: 'doers' },
+  { point: 'worker.retry_confirmed', role: 'doers' },
+  { point: 'worker.dead_confirmed', role: 'doers' },
+  { point: 'keeper.kept', role: 'keeper' },
+];
+
+export const POINTS: readonly Failpoint[] = [...new Set(EACH_ONCE.map(({ point }) => point))];
+
+const PASS_LIMIT = 15_000;
+const TOKENS = ['tok_ok', 'tok_ok', 'tok_flaky', 'tok_declined'] as const satisfies readonly Token[];
+
+/** What no worker can read, and no worker shall stumble over; each of them different. */
+function rubbish(n: number) {
+  return {
+    body: Buffer.from(`rubbish ${n}`),
+    options: { persistent: true, contentType: 'application/cloudevents+json' },
+  };
+}
+
+export const isRubbish = ({ code, worker }: Letter) => code === 'contract.not_json' && worker === 'payment';
+
+/** Kills a process at each of these points, with orders running through, and starts it again. Gives those that it did
+ *  not come past: a process that does not hold its store's relay passes none of the relay's. */
+export async function killAtFailpoints(
+  options: RunOptions & { kills: readonly Kill[]; mustPass: boolean },
+): Promise<Kill[]> {
+  const missed: Kill[] = [];
+  await withFleet(options, async (run) => {
+    const { fleet, customers, random } = run;
+    await fleet.start();
+    for (const sku of ['item_1', 'item_2', 'item_3']) await customers.adjust(sku, 1000);
+    await customers.register();
+    let rubbishSent = 0;
+    for (const kill of options.kills) {
+      const { point, role } = kill;
+      const nth = point.startsWith('worker.') && !point.endsWith('_confirmed') ? random.between(1, 4) : 1;
+      await fleet.process(role).stop();
+      const [armed] = fleet.launch([role], { FLOTILLA_FAILPOINT: `${point}:${nth}` });
+      await Promise.race([armed?.ready(), armed?.exit()]); // it may come past before it is ready
+      const orders = Promise.all(TOKENS.map((token) => customers.order(token)));
+      await publishRaw(fleet.options.amqpUrl, fleet.names.events, 'payment.process', [rubbish((rubbishSent += 1))]);
+      const how = await Promise.race([fleet.process(role).exit(), after(PASS_LIMIT)]);
+      if (how === 'SIGKILL') options.say?.(`killed at ${point}:${nth}: ${role}`);
+      else {
+        missed.push(kill);
+        if (options.mustPass) throw new Error(`${role} did not come past ${point}:${nth} (${how})`);
+        await fleet.process(role).kill();
+      }
+      await fleet.start([role]);
+      await orders;
+    }
+    await settled(run, { mayBeDead: isRubbish });
+    await keptOnce(run, rubbishSent);
+    await settledForGood(run, { mayBeDead: isRubbish });
+  });
+  return missed;
+}
+
+/** Each piece of rubbish is kept, and kept once, however often it was copied. */
+async function keptOnce({ fleet }: ChaosRun, sent: number): Promise<void> {
+  const stores = new Stores(fleet.dataDir);
+  try {
+    const read = () =>
+      stores.rows<{ body: Buffer }>('ops', 'SELECT body FROM dead_letters').map(({ body }) => body.toString());
+    await until('every piece of rubbish is kept', () => new Set(read()).size === sent);
+    const kept = read();
+    if (kept.length !== sent) throw new Error(`${sent} pieces of rubbish were sent, ${kept.length} kept`);
+  } finally {
+    stores.close();
+  }
+}
+
+function after(limit: number): Promise<'not reached'> {
+  return new Promise((resolve) => setTimeout(() => resolve('not reached'), limit).unref());
+}

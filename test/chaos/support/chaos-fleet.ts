@@ -1,0 +1,199 @@
+import { execFile } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { createManagement } from '../../../src/broker/rabbitmq/index.js';
+import { namesFor, type Names } from '../../../src/broker/topology.js';
+import { ChaosProcess, root } from './chaos-process.js';
+import { freePorts } from './ports.js';
+
+const execute = promisify(execFile);
+
+/** The command line compiles the checkout it is called in. */
+let compiled: Promise<unknown> | undefined;
+
+/** Processes by role; workers that share one to spare the machine still have stores of their own. */
+export const ROLES = {
+  api: ['api'],
+  sandbox: ['sandbox'],
+  keeper: ['keeper'],
+  readers: ['worker', 'orders', 'views', 'analytics'],
+  doers: ['worker', 'inventory', 'payment', 'shipping'],
+  talkers: ['worker', 'email', 'order-choreography'],
+} as const;
+
+/** Every worker in a process of its own. */
+export const ROLES_APART = {
+  api: ['api'],
+  sandbox: ['sandbox'],
+  keeper: ['keeper'],
+  ...Object.fromEntries(
+    ['orders', 'views', 'analytics', 'inventory', 'payment', 'shipping', 'email', 'order-choreography'].map((name) => [
+      name,
+      ['worker', name],
+    ]),
+  ),
+} as const;
+
+export interface ChaosFleetOptions {
+  amqpUrl: string;
+  managementUrl: string;
+  prefix: string;
+  /** What each role runs. @default ROLES */
+  roles?: Readonly<Record<string, readonly string[]>>;
+  /** Beyond, or in place of, what every fleet here has. */
+  env?: NodeJS.ProcessEnv;
+  /** An existing folder in place of one that is made and removed. */
+  dataDir?: string;
+}
+
+/** A fleet of real processes, each of which can be killed and started again. */
+export class ChaosFleet {
+  readonly names: Names;
+  /** What every process was started with. */
+  readonly env: NodeJS.ProcessEnv;
+  readonly apiUrl: string;
+  readonly sandboxUrl: string;
+  readonly #running = new Map<string, ChaosProcess>();
+  /** What ended ones have said. */
+  readonly #history: { role: string; said: string }[] = [];
+
+  private constructor(
+    readonly options: ChaosFleetOptions,
+    readonly dataDir: string,
+    ports: readonly number[],
+  ) {
+    const [api, sandbox, smtp] = ports;
+    this.names = namesFor(options.prefix);
+    this.apiUrl = `http://127.0.0.1:${api}`;
+    this.sandboxUrl = `http://127.0.0.1:${sandbox}`;
+    this.env = {
+      AMQP_URL: options.amqpUrl,
+      AMQP_MANAGEMENT_URL: options.managementUrl,
+      FLOTILLA_PREFIX: options.prefix,
+      DATA_DIR: dataDir,
+      PORT: String(api),
+      SANDBOX_PORT: String(sandbox),
+      SANDBOX_SMTP_PORT: String(smtp),
+      RETRY_DELAYS: '100ms,200ms,400ms,800ms',
+      BREAKER_HALF_OPEN_AFTER: '250ms',
+      STREAM_MAX_BYTES: '50000000',
+      DRAIN_TIMEOUT: '10s',
+      ...options.env,
+    };
+  }
+
+  /** Compiles the program if need be; starts nothing. */
+  static async create(options: ChaosFleetOptions): Promise<ChaosFleet> {
+    compiled ??= execute(process.execPath, [join(root, 'bin/flotilla'), '--version'], { cwd: root });
+    await compiled;
+    const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'flotilla-chaos-')));
+    return new ChaosFleet(options, dataDir, await freePorts(3));
+  }
+
+  get roles(): string[] {
+    return Object.keys(this.#rolesOf());
+  }
+
+  /** Starts these, or all, without waiting for them. */
+  launch(roles: readonly string[] = this.roles, env: NodeJS.ProcessEnv = {}): ChaosProcess[] {
+    return roles.map((role) => {
+      const running = this.#running.get(role);
+      if (running !== undefined && !running.ended) throw new Error(`${role} runs already`);
+      if (running !== undefined) this.#history.push({ role, said: running.said });
+      const started = new ChaosProcess(role, this.#rolesOf()[role] ?? [], { ...this.env, ...env });
+      this.#running.set(role, started);
+      return started;
+    });
+  }
+
+  /** Starts these, or all, and resolves when all of them are ready. */
+  async start(roles: readonly string[] = this.roles, env: NodeJS.ProcessEnv = {}): Promise<void> {
+    await Promise.all(this.launch(roles, env).map((started) => started.ready()));
+  }
+
+  process(role: string): ChaosProcess {
+    const found = this.#running.get(role);
+    if (found === undefined) throw new Error(`${role} was never started`);
+    return found;
+  }
+
+  /** The roles whose process has ended by itself, or was killed. */
+  get down(): string[] {
+    return [...this.#running].filter(([, { ended }]) => ended).map(([role]) => role);
+  }
+
+  /** Runs a command of the operators' and gives what it printed. Rejects when it fails. */
+  command(...args: string[]): Promise<string> {
+    return new Promise((resolve, reject) => {
+      execFile(
+        process.execPath,
+        [join(root, 'dist/src/cli/main.js'), ...args],
+        { cwd: root, env: { PATH: process.env.PATH, ...this.env }, timeout: 60_000, maxBuffer: 50_000_000 },
+        (error, stdout, stderr) => {
+          if (error === null) resolve(stdout);
+          else reject(new Error(`flotilla ${args.join(' ')}: ${error.message}\n${stderr}`));
+        },
+      );
+    });
+  }
+
+  /** Ends all that runs in good order. Gives the roles that had to be killed. */
+  async stop(): Promise<string[]> {
+    const late: string[] = [];
+    for (const roles of [['api'], this.roles.filter((role) => role !== 'api' && role !== 'sandbox'), ['sandbox']]) {
+      await Promise.all(
+        roles.map(async (role) => {
+          const running = this.#running.get(role);
+          if (running !== undefined && !running.ended && (await running.stop()) === 'SIGKILL') late.push(role);
+        }),
+      );
+    }
+    return late;
+  }
+
+  /** What the processes logged as a warning or worse, the latest last; all of it into CHAOS_LOGS, where that is set. */
+  story(lines = 60): string {
+    const all = [...this.#history, ...[...this.#running].map(([role, { said }]) => ({ role, said }))];
+    const folder = process.env.CHAOS_LOGS;
+    if (folder !== undefined && folder !== '') {
+      mkdirSync(folder, { recursive: true });
+      for (const [index, { role, said }] of all.entries()) {
+        writeFileSync(join(folder, `${this.options.prefix}${role}-${index}.log`), said);
+      }
+    }
+    const told = all.flatMap(({ role, said }) =>
+      said
+        .split('\n')
+        .filter((line) => line !== '' && !/"level":"(info|debug)"/.test(line))
+        .map((line) => ({
+          at: /"(?:time|timestamp)":"([^"]+)"/.exec(line)?.[1] ?? '',
+          text: `${role}: ${line.slice(0, 400)}`,
+        })),
+    );
+    return told
+      .sort((a, b) => (a.at < b.at ? -1 : 1))
+      .slice(-lines)
+      .map(({ text }) => text)
+      .join('\n');
+  }
+
+  /** Ends everything by force and removes its files; and, unless the broker is gone, what it made there. */
+  async remove({ broker = true } = {}): Promise<void> {
+    await Promise.all([...this.#running.values()].filter(({ ended }) => !ended).map((running) => running.kill()));
+    if (broker) await this.#removeFromBroker();
+    if (this.options.dataDir === undefined) await rm(this.dataDir, { recursive: true, force: true });
+  }
+
+  async #removeFromBroker(): Promise<void> {
+    const management = createManagement({ url: this.options.managementUrl });
+    for (const { name } of await management.queues(this.options.prefix)) await management.deleteQueue(name);
+    for (const { name } of await management.exchanges(this.options.prefix)) await management.deleteExchange(name);
+  }
+
+  #rolesOf(): Readonly<Record<string, readonly string[]>> {
+    return this.options.roles ?? ROLES;
+  }
+}

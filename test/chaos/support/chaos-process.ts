@@ -1,0 +1,87 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+
+/** The checkout. */
+export const root = fileURLToPath(new URL('../../../', import.meta.url));
+const program = `${root}dist/src/cli/main.js`;
+
+/** What a process may say at most before the beginning of it is forgotten, in characters. */
+const MEMORY = 400_000;
+
+const READY_LIMIT = 60_000;
+
+/** One process of a fleet, as `flotilla up` would start it; it ends by itself when this process ends. */
+export class ChaosProcess {
+  /** Where it answers, once it is ready. */
+  url = '';
+  readonly #child: ChildProcess;
+  readonly #exit: Promise<string>;
+  readonly #ready: Promise<void>;
+  #said = '';
+
+  constructor(
+    readonly role: string,
+    args: readonly string[],
+    env: NodeJS.ProcessEnv,
+  ) {
+    this.#child = fork(program, [...args], {
+      cwd: root,
+      env: { PATH: process.env.PATH, LOG_LEVEL: 'info', LOG_FORMAT: 'json', HEALTH_PORT: '0', ...env },
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      execArgv: [],
+    });
+    const hear = (chunk: Buffer) => (this.#said = (this.#said + chunk.toString()).slice(-MEMORY));
+    this.#child.stdout?.on('data', hear);
+    this.#child.stderr?.on('data', hear);
+    this.#exit = once(this.#child, 'exit').then(([code, signal]) => String(signal ?? code));
+    this.#ready = new Promise<void>((resolve) =>
+      this.#child.on('message', (message: { type?: string; url?: string }) => {
+        if (message.type !== 'ready') return;
+        this.url = message.url ?? '';
+        resolve();
+      }),
+    );
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  get ended(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null;
+  }
+
+  /** What it logged, the latest of it. */
+  get said(): string {
+    return this.#said;
+  }
+
+  /** Resolves when it says that it does its work; rejects when it ends before, or takes longer than a minute. */
+  async ready(): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<string>((resolve) => (timer = setTimeout(() => resolve('took too long'), READY_LIMIT)));
+    const how = await Promise.race([this.#ready, this.#exit.then((end) => `ended with ${end}`), late]);
+    clearTimeout(timer);
+    if (how !== undefined) throw new Error(`${this.role} ${how} before it was ready:\n${this.said.slice(-2000)}`);
+  }
+
+  /** The signal or exit code with which it ends. */
+  exit(): Promise<string> {
+    return this.#exit;
+  }
+
+  async kill(): Promise<void> {
+    this.#child.kill('SIGKILL');
+    await this.#exit;
+  }
+
+  /** Ends it in good order; by force after `limit` milliseconds, which is told by the result. */
+  async stop(limit = 30_000): Promise<string> {
+    const timer = setTimeout(() => this.#child.kill('SIGKILL'), limit);
+    this.#child.kill('SIGTERM');
+    const how = await this.#exit;
+    clearTimeout(timer);
+    return how;
+  }
+}

@@ -1,0 +1,85 @@
+import { connect } from 'amqplib';
+import { createManagement } from '../../../src/broker/rabbitmq/index.js';
+import { ChaosFleet, type ChaosFleetOptions } from './chaos-fleet.js';
+import { checkSums, type Expectations } from './check-sums.js';
+import { Customers } from './customers.js';
+import { randomFrom, type Random } from './random.js';
+import { until } from './until.js';
+
+export interface ChaosRun {
+  fleet: ChaosFleet;
+  customers: Customers;
+  random: Random;
+}
+
+export interface RunOptions extends ChaosFleetOptions {
+  seed: number;
+  /** Says what happens, for a run that people watch. */
+  say?: (line: string) => void;
+}
+
+/** Runs `work` on a fleet that is not started yet. Whatever comes of it, nothing is left: no process, no file, no queue.
+ *  What it rejects with then ends with the seed and the warnings of the processes. */
+export async function withFleet(options: RunOptions, work: (run: ChaosRun) => Promise<void>): Promise<void> {
+  const fleet = await ChaosFleet.create(options);
+  const random = randomFrom(options.seed);
+  try {
+    await work({ fleet, customers: new Customers(fleet.apiUrl, random), random });
+  } catch (error) {
+    const story = fleet.story();
+    throw new Error(`${String(error)}\nCHAOS_SEED=${options.seed}\n${story}`, { cause: error });
+  } finally {
+    await fleet.remove();
+  }
+}
+
+/** Resolves when all that was promised has come true. Rejects with what is wrong still when the limit is over. */
+export async function settled(
+  { fleet, customers }: ChaosRun,
+  expected: Expectations = {},
+  limit = 60_000,
+): Promise<void> {
+  let wrong: string[] = [];
+  const look = () => {
+    wrong = checkSums(fleet.dataDir, customers.promised, expected);
+    return wrong.length === 0;
+  };
+  await until('the sums hold', look, { limit, every: 200 }).catch((error: unknown) => {
+    throw new Error(`${String(error)}\n- ${wrong.slice(0, 40).join('\n- ')}${wrong.length > 40 ? '\n…' : ''}`);
+  });
+}
+
+/** As `settled`; then every queue is empty, every process ends in good order, and the sums hold all the same. */
+export async function settledForGood(run: ChaosRun, expected: Expectations = {}, limit = 60_000): Promise<void> {
+  const { fleet, customers } = run;
+  await settled(run, expected, limit);
+  await until('the queues are empty', async () => (await waiting(fleet)).length === 0).catch(async (error: unknown) => {
+    throw new Error(`${String(error)}: ${(await waiting(fleet)).join(', ')}`);
+  });
+  const late = await fleet.stop();
+  const left = await waiting(fleet);
+  const wrong = [
+    ...late.map((role) => `${role} did not end in good order`),
+    ...left.map((queue) => `left behind: ${queue}`),
+    ...checkSums(fleet.dataDir, customers.promised, expected),
+  ];
+  if (wrong.length > 0) throw new Error(`after the end:\n- ${wrong.join('\n- ')}`);
+}
+
+/** The queues in which messages wait to be handled, with how many. */
+async function waiting({ names, options: { amqpUrl, managementUrl, prefix } }: ChaosFleet): Promise<string[]> {
+  const queues = await createManagement({ url: managementUrl }).queues(prefix);
+  const connection = await connect(amqpUrl);
+  try {
+    const channel = await connection.createChannel();
+    const found: string[] = [];
+    for (const { name } of queues) {
+      if (name === names.log || name === names.unrouted) continue;
+      const { messageCount } = await channel.checkQueue(name);
+      if (messageCount > 0) found.push(`${name}: ${messageCount}`);
+    }
+    return found;
+  } finally {
+    await connection.close();
+  }
+}

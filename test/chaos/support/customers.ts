@@ -1,0 +1,130 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Random } from './random.js';
+
+export type Token = 'tok_ok' | 'tok_declined' | 'tok_flaky' | 'tok_down';
+
+export interface PlacedOrder {
+  id: string;
+  token: Token;
+  items: { sku: string; quantity: number; unitPrice: number }[];
+  total: number;
+  cancelAccepted: boolean;
+}
+
+/** What the API has answered with success: all of it must be true in the end. */
+export interface Promised {
+  users: { id: string; email: string }[];
+  orders: Map<string, PlacedOrder>;
+  adjustments: { sku: string; quantity: number }[];
+}
+
+export interface Answer {
+  status: number;
+  body: Record<string, unknown>;
+}
+
+const RETRY = 50;
+const LIMIT = 90_000;
+const SKUS = ['item_1', 'item_2', 'item_3'] as const;
+
+/** Customers who don't give up: what is not answered is sent again under its key, until it is. */
+export class Customers {
+  readonly promised: Promised = { users: [], orders: new Map(), adjustments: [] };
+
+  constructor(
+    private readonly apiUrl: string,
+    private readonly random: Random,
+  ) {}
+
+  /** A single request, whatever becomes of it. */
+  async request(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> {
+    const response = await fetch(`${this.apiUrl}${path}`, {
+      method,
+      headers: { 'Content-Type': 'application/json', Connection: 'close', ...headers },
+      signal: AbortSignal.timeout(20_000),
+      ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    return { status: response.status, body: text === '' ? {} : (JSON.parse(text) as Record<string, unknown>) };
+  }
+
+  /** Sent again under one key until the API has done it. Rejects on a refusal that would come again. */
+  async insist(method: string, path: string, body: unknown, accept: readonly number[]): Promise<Answer> {
+    const key = randomUUID();
+    const end = Date.now() + LIMIT;
+    for (;;) {
+      let last: string;
+      try {
+        const answer = await this.request(method, path, body, { 'Idempotency-Key': key });
+        if (accept.includes(answer.status)) return answer;
+        last = `${answer.status} ${JSON.stringify(answer.body)}`;
+        if (answer.status < 500) throw new Refused(`${method} ${path}: ${last}`);
+      } catch (error) {
+        if (error instanceof Refused || Date.now() > end) throw error;
+        last = String(error);
+      }
+      if (Date.now() > end) throw new Error(`${method} ${path} was not answered in time: ${last}`);
+      await sleep(RETRY);
+    }
+  }
+
+  async register(): Promise<string> {
+    const email = `customer-${this.promised.users.length}-${this.random.between(0, 1e9)}@example.org`;
+    const { body } = await this.insist('POST', '/users', { name: 'Ada Customer', email }, [201]);
+    const id = String(body.id);
+    this.promised.users.push({ id, email });
+    return id;
+  }
+
+  async adjust(sku: string, quantity: number): Promise<void> {
+    await this.insist('POST', `/inventory/${sku}/adjustments`, { quantity, reason: 'delivery' }, [202]);
+    this.promised.adjustments.push({ sku, quantity });
+  }
+
+  /** An order of one to three of one or two SKUs. */
+  async order(token: Token = 'tok_ok', skus: readonly string[] = this.#someSkus()): Promise<PlacedOrder> {
+    const { users } = this.promised;
+    const userId = users[this.random.between(0, users.length - 1)]?.id ?? (await this.register());
+    const items = skus.map((sku) => ({
+      sku,
+      quantity: this.random.between(1, 3),
+      unitPrice: this.random.between(100, 5000),
+    }));
+    const { body } = await this.insist('POST', '/orders', orderBody(userId, items, token), [201]);
+    const total = items.reduce((sum, { quantity, unitPrice }) => sum + quantity * unitPrice, 0);
+    const placed = { id: String(body.id), token, items, total, cancelAccepted: false };
+    this.promised.orders.set(placed.id, placed);
+    return placed;
+  }
+
+  /** Asks for it; an order that has ended already may be kept. */
+  async cancel(order: PlacedOrder): Promise<void> {
+    const { status } = await this.insist('POST', `/orders/${order.id}/cancel`, {}, [200, 409]);
+    if (status === 200) order.cancelAccepted = true;
+  }
+
+  async statusOf(id: string): Promise<string> {
+    return String((await this.request('GET', `/orders/${id}`)).body.status);
+  }
+
+  #someSkus(): string[] {
+    const first = this.random.pick(SKUS);
+    const second = this.random.pick(SKUS);
+    return this.random.chance(0.5) || first === second ? [first] : [first, second];
+  }
+}
+
+class Refused extends Error {
+  override readonly name = 'Refused';
+}
+
+export function orderBody(userId: string, items: PlacedOrder['items'], token: string) {
+  return {
+    userId,
+    currency: 'USD',
+    items,
+    payment: { token },
+    shippingAddress: { name: 'Ada', line1: 'Quay 1', city: 'Port', postalCode: '12345', country: 'US' },
+  };
+}

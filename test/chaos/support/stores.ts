@@ -1,0 +1,73 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import fleet from '../../../config/fleet.js';
+import { idOf } from '../../../src/store/sqlite/id-values.js';
+import { workersOf } from '../../../src/fleet.js';
+
+export const workers = workersOf(fleet, 'choreographed').map(({ definition }) => definition);
+export const services = [...new Set([...workers.map(({ store }) => store), 'core', 'ops'])];
+
+export interface Event {
+  service: string;
+  id: string;
+  type: string;
+  subject: string;
+  causationid?: string;
+  data: Record<string, unknown>;
+}
+
+/** The files of a fleet, read as they are on the disk; what does not exist yet is empty. */
+export class Stores {
+  readonly #open = new Map<string, Database.Database>();
+
+  constructor(private readonly dataDir: string) {}
+
+  rows<Row>(file: string, sql: string): Row[] {
+    const db = this.#database(file);
+    if (db === undefined) return [];
+    try {
+      return db.prepare<[], Row>(sql).all();
+    } catch (error) {
+      if (error instanceof Error && error.message.startsWith('no such table')) return [];
+      throw error;
+    }
+  }
+
+  events(service: string): Event[] {
+    return this.rows<{ body: string }>(service, 'SELECT body FROM flotilla_events ORDER BY position').map(
+      ({ body }) => ({ service, ...(JSON.parse(body) as Omit<Event, 'service'>) }),
+    );
+  }
+
+  /** What a worker has handled, as `inboxName` gives it. */
+  inbox({ name: worker, store }: { name: string; store: string }): Set<string> {
+    const rows = this.rows<{ name: string; id: Buffer }>(
+      store,
+      'SELECT c.name, i.id FROM flotilla_inbox i JOIN flotilla_consumers c ON c.id = i.consumer',
+    );
+    const own = `${worker}\u0000`;
+    return new Set(
+      rows.filter(({ name }) => name.startsWith(own)).map(({ name, id }) => `${name.slice(own.length)} ${idOf(id)}`),
+    );
+  }
+
+  close(): void {
+    for (const db of this.#open.values()) db.close();
+    this.#open.clear();
+  }
+
+  #database(file: string): Database.Database | undefined {
+    const known = this.#open.get(file);
+    if (known !== undefined) return known;
+    const path = join(this.dataDir, file === 'sandbox' ? 'sandbox/sandbox.db' : `${file}.db`);
+    if (!existsSync(path)) return undefined;
+    const db = new Database(path, { readonly: true, timeout: 2000 });
+    this.#open.set(file, db);
+    return db;
+  }
+}
+
+export function inboxName({ service, id }: Pick<Event, 'service' | 'id'>): string {
+  return `${service} ${id}`;
+}
