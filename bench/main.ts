@@ -4,12 +4,15 @@ import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { cleanUp, stopSharedNode, testBroker } from '../test/support/rabbitmq.js';
 import { api } from './api.js';
+import { latency } from './latency.js';
+import { memory } from './memory.js';
 import { pipeline } from './pipeline.js';
 import { relay } from './relay.js';
+import { scale } from './scale.js';
 import type { Bench } from './support/bench.js';
 import { printTable, type Row } from './support/table.js';
 
-const benches: Record<string, Bench> = { relay, pipeline, api };
+const benches: Record<string, Bench> = { relay, pipeline, api, memory, scale, latency };
 
 const wanted = process.argv.slice(2);
 const names = wanted.length > 0 ? wanted : Object.keys(benches);

@@ -1,0 +1,113 @@
+import { namesFor } from '../src/broker/topology.js';
+import type { Bench } from './support/bench.js';
+import { listenToEvents, type EventTimes } from './support/event-times.js';
+import { fleetEnvironment } from './support/fleet.js';
+import { orderOfNewUser, post } from './support/orders.js';
+import { startFlotilla, type BenchProcess } from './support/processes.js';
+import { median, percentile } from './support/table.js';
+
+const WORKERS = ['inventory', 'payment', 'shipping', 'orders', 'order-choreography'];
+const WARM_UP = 30;
+const ORDERS = 120;
+const KILLS = 7;
+/** The way of an order that is shipped. */
+const WAY = [
+  'order.created',
+  'inventory.reserve',
+  'inventory.reserved',
+  'payment.process',
+  'payment.processed',
+  'shipment.create',
+  'shipment.created',
+];
+
+/** Places an order and gives its id and when it was answered. */
+type Place = () => Promise<{ id: string; answered: number }>;
+
+/** An idle fleet of real processes. From the 201 of an order to its `shipment.created` on the exchange, one order at a
+ *  time; and from the kill -9 of a worker, which is started again at once, to what it commits and publishes next. */
+export const latency: Bench = async (context) => {
+  const env = { ...fleetEnvironment(context), WORKERS: WORKERS.join(',') };
+  const running = new Map<string, BenchProcess>();
+  const start = async (name: string, args: string[], more: NodeJS.ProcessEnv = {}) => {
+    const process = await startFlotilla(args, { ...env, ...more });
+    running.set(name, process);
+    return process;
+  };
+  try {
+    const { url } = await start('sandbox', ['sandbox']);
+    const startWorker = (name: string) => start(name, ['worker', name], { GATEWAY_URL: url, CARRIER_URL: url });
+    await Promise.all(WORKERS.map(startWorker));
+    // last, so that another process relays what it stores: the longer way
+    const api = await start('api', ['api']);
+    const events = await listenToEvents(context.amqpUrl, namesFor(context.prefix).events);
+    const order = await orderOfNewUser(api);
+    await post(`${api.url}/inventory/item_1/adjustments`, JSON.stringify({ quantity: 10_000, reason: 'bench' }));
+    const place: Place = async () => {
+      const response = await post(`${api.url}/orders`, order);
+      const answered = performance.now();
+      const { id } = (await response.json()) as { id: string };
+      return { id, answered };
+    };
+    const shipped = await untilShipped(place, events);
+    const recovered = await recoveries(place, events, async () => {
+      await running.get('inventory')?.kill();
+      void startWorker('inventory');
+    });
+    await events.close();
+    return [
+      {
+        name: 'from the 201 to shipment.created on the exchange, idle',
+        ours: `p50 ${shown(median(shipped))}, p99 ${shown(percentile(shipped, 0.99))}`,
+        bare: '',
+      },
+      {
+        name: 'from kill -9 of a worker, started again at once, to its next commit',
+        ours: `median ${shown(median(recovered.committed))}`,
+        bare: `its event published ${shown(median(recovered.published))}`,
+      },
+    ];
+  } finally {
+    await Promise.all([...running.values()].map((process) => process.stop()));
+  }
+};
+
+const shown = (milliseconds: number) => `${milliseconds.toFixed(0)} ms`;
+
+async function untilShipped(place: Place, events: EventTimes): Promise<number[]> {
+  const whole: number[] = [];
+  const hops = new Map<string, number[]>(WAY.map((type) => [type, []]));
+  for (let n = 0; n < WARM_UP + ORDERS; n++) {
+    const { id, answered } = await place();
+    const { at } = await events.seen(id, 'shipment.created');
+    if (n < WARM_UP) continue;
+    whole.push(at - answered);
+    let before = answered;
+    for (const [type, times] of hops) {
+      const sighting = await events.seen(id, type);
+      times.push(sighting.at - before);
+      before = sighting.at;
+    }
+  }
+  const each = [...hops].map(([type, times]) => `${type} +${median(times).toFixed(1)}`);
+  console.log(`  p50 of each hop in ms: ${each.join(', ')}`);
+  return whole;
+}
+
+/** Milliseconds from the death of the inventory's process to the commit of the next reservation, and to its event on
+ *  the exchange. */
+async function recoveries(place: Place, events: EventTimes, killAndRestart: () => Promise<void>) {
+  const committed: number[] = [];
+  const published: number[] = [];
+  for (let kill = 0; kill < KILLS; kill++) {
+    const time = Date.now();
+    const began = performance.now();
+    await killAndRestart();
+    const { id } = await place();
+    const { at, made } = await events.seen(id, 'inventory.reserved');
+    committed.push(made - time);
+    published.push(at - began);
+    await events.seen(id, 'shipment.created');
+  }
+  return { committed, published };
+}

@@ -1,0 +1,53 @@
+import type { Bench } from './support/bench.js';
+import { fleetEnvironment } from './support/fleet.js';
+import { orderOfNewUser, placeOrders } from './support/orders.js';
+import { footprintOf, startFlotilla } from './support/processes.js';
+
+const STEP = 10_000;
+const STEPS = 10;
+const CONNECTIONS = 64;
+/** Resident memory at the end, as a share of that after the first step. */
+const FLAT = 1.25;
+
+const megabytes = (bytes: number) => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
+
+/** The memory of the API's process over 100,000 orders, its relay handing them over to the broker meanwhile. */
+export const memory: Bench = async (context) => {
+  // one worker that no event of a new order is for: the broker keeps nothing
+  const env = { ...fleetEnvironment(context), WORKERS: 'shipping', UNROUTED_MAX: '1' };
+  const process = await startFlotilla(['api'], env);
+  const rss: number[] = [];
+  let seconds = 0;
+  let cpu = 0;
+  try {
+    const order = await orderOfNewUser(process);
+    for (let step = 0; step < STEPS; step++) {
+      const took = await placeOrders(process, order, STEP, CONNECTIONS);
+      const footprint = await footprintOf(process);
+      rss.push(footprint.rss);
+      if (step > 0) seconds += took;
+      else cpu -= footprint.cpu;
+      if (step === STEPS - 1) cpu += footprint.cpu;
+    }
+  } finally {
+    await process.stop();
+  }
+  console.log(`  RSS after every ${STEP} orders: ${rss.map(megabytes).join(', ')}`);
+  const [first = 0] = rss;
+  const last = rss.at(-1) ?? 0;
+  const measured = STEP * (STEPS - 1);
+  return [
+    {
+      name: `API process over ${(STEP * STEPS).toLocaleString('en-US')} orders, relaying: RSS`,
+      ours: `${megabytes(last)} at the end`,
+      bare: `${megabytes(first)} after ${STEP.toLocaleString('en-US')}`,
+      ratio: last / first,
+      atMost: FLAT,
+    },
+    {
+      name: `POST /orders, durable, relayed to the broker meanwhile`,
+      ours: `${Math.round(measured / seconds).toLocaleString('en-US')}/s (${((cpu / measured) * 1e6).toFixed(0)} µs CPU)`,
+      bare: '',
+    },
+  ];
+};

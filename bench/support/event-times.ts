@@ -1,0 +1,59 @@
+import { bareChannel } from './bare.js';
+
+/** An event of an order, as it came by on the exchange. */
+export interface Sighting {
+  /** When it came by, as `performance.now()` has it. */
+  at: number;
+  /** When it was made, right before its commit, in milliseconds since the epoch. */
+  made: number;
+}
+
+interface OrderEvent {
+  type: string;
+  time: string;
+  data: { orderId?: string };
+}
+
+/** Listens to all events of the exchange, with a queue of its own that goes with the connection. */
+export async function listenToEvents(amqpUrl: string, exchange: string) {
+  const { connection, channel } = await bareChannel(amqpUrl);
+  const { queue } = await channel.assertQueue('', { exclusive: true });
+  await channel.bindQueue(queue, exchange, '#');
+  const sightings = new Map<string, Sighting>();
+  const waiting = new Map<string, (sighting: Sighting) => void>();
+  const key = (orderId: string, type: string) => `${orderId} ${type}`;
+  await channel.consume(
+    queue,
+    (message) => {
+      if (message === null) return;
+      const at = performance.now();
+      const { type, time, data } = JSON.parse(message.content.toString()) as OrderEvent;
+      const name = key(data.orderId ?? '', type);
+      if (sightings.has(name)) return;
+      const sighting = { at, made: Date.parse(time) };
+      sightings.set(name, sighting);
+      waiting.get(name)?.(sighting);
+    },
+    { noAck: true },
+  );
+  return {
+    /** Resolves once the order's event of this type has come by; the first, where there are several. Rejects after
+     *  30 seconds. */
+    seen(orderId: string, type: string): Promise<Sighting> {
+      const name = key(orderId, type);
+      const known = sightings.get(name);
+      if (known !== undefined) return Promise.resolve(known);
+      return new Promise((resolve, reject) => {
+        const timer = setTimeout(() => reject(new Error(`${name} did not come within 30 s`)), 30_000);
+        waiting.set(name, (sighting) => {
+          clearTimeout(timer);
+          waiting.delete(name);
+          resolve(sighting);
+        });
+      });
+    },
+    close: () => connection.close(),
+  };
+}
+
+export type EventTimes = Awaited<ReturnType<typeof listenToEvents>>;

@@ -1,0 +1,15 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { shop } from '../../test/support/shop.js';
+
+/** As slow as whatever it calls, and one message at a time: faster by more processes only. */
+export const slow = shop.defineWorker({
+  name: 'slow',
+  prefetch: 1,
+  emits: ['job.finished'],
+  on: {
+    'job.begun': async ({ data: { n } }, ctx) => {
+      await ctx.call('outside', (signal) => sleep(50, undefined, { signal }));
+      ctx.emit('job.finished', { n });
+    },
+  },
+});
