@@ -1,17 +1,28 @@
-/** Tells listeners of new events: of this process's commits at once, of other processes' within the poll interval,
- *  which runs only while somebody listens and keeps no process alive. */
+/** Milliseconds from a hint to the first look, and from there to the next: the log is written before its fsync, and the
+ *  commit can be seen after it. */
+const AFTER_HINT = [1, 2, 4, 8, 16];
+
+export interface AppendWatchOptions {
+  head: () => number;
+  /** Looks whether others have committed, and if so calls `othersCommitted`. */
+  look: () => void;
+  /** Milliseconds between looks when there is no hint. */
+  interval: number;
+  /** Calls back when others may be committing; returns the way to stop it. */
+  hints: (onHint: () => void) => () => void;
+}
+
+/** Tells listeners of new events: of this process's commits at once, of other processes' soon after a hint, and without
+ *  one within the poll interval. Looks only while somebody listens, and keeps no process alive. */
 export class AppendWatch {
   readonly #listeners = new Set<() => void>();
-  #timer: NodeJS.Timeout | undefined;
+  #stopLooking: (() => void) | undefined;
+  #soon: NodeJS.Timeout | undefined;
+  #hinted = false;
   #head: number;
 
-  constructor(
-    private readonly head: () => number,
-    /** Looks whether others have committed, and if so calls `othersCommitted`. */
-    private readonly look: () => void,
-    private readonly interval: number,
-  ) {
-    this.#head = head();
+  constructor(private readonly options: AppendWatchOptions) {
+    this.#head = options.head();
   }
 
   listen(listener: () => void): () => void {
@@ -19,7 +30,7 @@ export class AppendWatch {
       listener();
     };
     this.#listeners.add(entry);
-    this.#timer ??= setInterval(this.look, this.interval).unref();
+    this.#stopLooking ??= this.#startLooking();
     return () => {
       this.#listeners.delete(entry);
       if (this.#listeners.size === 0) this.stop();
@@ -27,14 +38,14 @@ export class AppendWatch {
   }
 
   stop(): void {
-    clearInterval(this.#timer);
-    this.#timer = undefined;
+    this.#stopLooking?.();
+    this.#stopLooking = undefined;
   }
 
   /** Another process has committed something, not necessarily events. */
   othersCommitted(): void {
     if (this.#listeners.size === 0) return;
-    const head = this.head();
+    const head = this.options.head();
     if (head === this.#head) return;
     this.#head = head;
     this.appended();
@@ -43,5 +54,35 @@ export class AppendWatch {
   /** A listener that throws is a defect of its own, and must not end the loop that calls this. */
   appended(): void {
     for (const listener of this.#listeners) queueMicrotask(listener);
+  }
+
+  #startLooking(): () => void {
+    const { look, interval, hints } = this.options;
+    const timer = setInterval(look, interval).unref();
+    const stopHints = hints(() => {
+      this.#hinted = true;
+      if (this.#soon === undefined) this.#lookSoon();
+    });
+    return () => {
+      stopHints();
+      clearInterval(timer);
+      clearTimeout(this.#soon);
+      this.#soon = undefined;
+    };
+  }
+
+  /** One series of looks at a time: the hints of a busy time, most of them of this process's own commits, share it. */
+  #lookSoon(step = 0): void {
+    if (step === 0) this.#hinted = false;
+    const delay = AFTER_HINT[step];
+    if (delay !== undefined) {
+      this.#soon = setTimeout(() => {
+        this.options.look();
+        this.#lookSoon(step + 1);
+      }, delay).unref();
+    } else {
+      this.#soon = undefined;
+      if (this.#hinted) this.#lookSoon();
+    }
   }
 }

@@ -1,3 +1,4 @@
+import { messageOf } from '../../errors.js';
 import { silentLogger, type Logger } from '../../telemetry/logger.js';
 import type { Store } from '../contract.js';
 import { AppendWatch } from './append-watch.js';
@@ -5,7 +6,9 @@ import { Committer } from './committer.js';
 import { openReader, openWriter } from './connection.js';
 import { retryWhileBusy } from './retry-while-busy.js';
 import { applySchema } from './schema.js';
+import { isBusy } from './sqlite-errors.js';
 import { SqliteStore } from './sqlite-store.js';
+import { walHints } from './wal-hints.js';
 import { WriteLock } from './write-lock.js';
 import { Writer } from './writer.js';
 
@@ -16,7 +19,8 @@ export interface SqliteLimits {
   maxGroup?: number;
   /** Milliseconds to try for the write lock before all that wait get `store.busy`. @default 10000 */
   lockTimeout?: number;
-  /** Milliseconds between looks for commits of other processes. @default 50 */
+  /** Milliseconds between looks for commits of other processes, where the system does not tell of them sooner.
+   *  @default 50 */
   pollInterval?: number;
   /** The most pages the file may have; for tests of a full disk. @default none */
   maxPages?: number;
@@ -46,13 +50,19 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     const lock = new WriteLock(writer, limits.lockTimeout ?? 10_000, () => {
       watch.othersCommitted();
     });
-    const watch = new AppendWatch(
-      () => writer.reader.head(),
-      () => {
-        lock.noticeOthers();
+    const watch = new AppendWatch({
+      head: () => writer.reader.head(),
+      look: () => {
+        try {
+          lock.noticeOthers();
+        } catch (error) {
+          // the next look, or the next transaction, says what is wrong if it still is
+          if (!isBusy(error)) logger.warn('store: cannot look for commits of others', { error: messageOf(error) });
+        }
       },
-      limits.pollInterval ?? 50,
-    );
+      interval: limits.pollInterval ?? 50,
+      hints: (onHint) => walHints(path, onHint, logger),
+    });
     const committer = new Committer(writer, lock, {
       maxWaiting: limits.maxWaiting ?? 10_000,
       maxGroup: limits.maxGroup ?? 500,

@@ -1,4 +1,5 @@
 import { setImmediate, setTimeout } from 'node:timers/promises';
+import type { Statement } from './connection.js';
 import { isBusy } from './sqlite-errors.js';
 import type { Writer } from './writer.js';
 
@@ -19,13 +20,15 @@ const CONTENDED = 1_000;
 export class WriteLock {
   #contendedUntil = 0;
   #othersVersion: unknown;
+  readonly #dataVersion: Statement;
 
   constructor(
     private readonly writer: Writer,
     private readonly timeout: number,
     private readonly onOthersCommit: () => void,
   ) {
-    this.#othersVersion = this.#dataVersion();
+    this.#dataVersion = writer.db.prepare<unknown[]>('PRAGMA data_version').pluck();
+    this.#othersVersion = this.#dataVersion.get();
   }
 
   /** Resolves with the transaction open. Rejects with SQLITE_BUSY after the time-out, with whatever else at once. */
@@ -51,14 +54,11 @@ export class WriteLock {
 
   /** Looks whether another process has committed since the last look. */
   noticeOthers(): void {
-    const version = this.#dataVersion();
+    const version = this.#dataVersion.get();
     if (version === this.#othersVersion) return;
-    this.#othersVersion = version;
     this.#contendedUntil = performance.now() + CONTENDED;
     this.onOthersCommit();
-  }
-
-  #dataVersion(): unknown {
-    return this.writer.db.pragma('data_version', { simple: true });
+    // last: what could not be told is told at the next look
+    this.#othersVersion = version;
   }
 }
