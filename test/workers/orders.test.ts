@@ -70,6 +70,27 @@ describe('worker orders', () => {
     });
   });
 
+  it('shows an order as stuck while an event from which its next command follows is a dead letter', async () => {
+    await withOrder(async (store, settle) => {
+      const lost = { ...letter, worker: 'order-choreography', type: 'order.created', kind: 'event' } as const;
+      await append(store, about('message.dead_lettered', { ...lost, message: 'newer' }));
+      await settle();
+      expect(await shown(store)).to.deep.equal(['stuck']);
+      await append(store, about('message.replayed', lost));
+      await settle();
+      expect(await shown(store)).to.deep.equal(['stuck', 'pending']);
+    });
+  });
+
+  it('is not held up by a mail or a statistic that is a dead letter', async () => {
+    await withOrder(async (store, settle) => {
+      const mail = { ...letter, worker: 'email', type: 'order.created', kind: 'event' } as const;
+      await append(store, about('message.dead_lettered', { ...mail, message: '550' }));
+      await settle();
+      expect(await shown(store)).to.deep.equal([]);
+    });
+  });
+
   it('shows an order as stuck no longer once that very command is answered', async () => {
     await withOrder(async (store, settle) => {
       await append(store, about('message.dead_lettered', { ...letter, message: '503' }));

@@ -58,11 +58,16 @@ function isAboutMessage(event: NotedEvent): event is MessageEvent {
   return event.type.startsWith('message.');
 }
 
-/** Only a command that lies in the dead letters keeps an order from going on. */
+/** The workers that say what is to be done next: an event that they could not handle is a command never given. */
+const coordinators: ReadonlySet<string> = new Set(['order-choreography']);
+
+/** What keeps an order from going on in the dead letters: a command of it, or an event from which one should have
+ *  followed. Other workers, such as those that mail or count, hold up nothing. */
 function factOfMessage({ type: what, subject, data }: MessageEvent): Noted | undefined {
-  const { deadLetterId, kind, type, eventId, code } = data;
+  const { deadLetterId, worker, kind, type, eventId, code } = data;
   const [aggregate, orderId] = subject.split('/');
-  if (aggregate !== 'order' || orderId === undefined || kind !== 'command' || type === null) return undefined;
+  if (aggregate !== 'order' || orderId === undefined || type === null) return undefined;
+  if (kind !== 'command' && !coordinators.has(worker)) return undefined;
   switch (what) {
     case 'message.dead_lettered':
       return { orderId, fact: { kind: 'dead_lettered', deadLetterId, command: eventId ?? '', type, code } };

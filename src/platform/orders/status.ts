@@ -61,7 +61,7 @@ const progressOf = {
 /** The answers of services to commands. Those of the way back move an order nowhere, but settle their command. */
 export type Outcome = keyof typeof progressOf;
 
-/** A command of an order that lies in the dead letters, handled by nobody. */
+/** A command of an order that lies in the dead letters, or an event from which one should have followed. */
 export interface OpenDeadLetter {
   type: string;
   code: string;
@@ -108,7 +108,17 @@ function reach(derived: Derived, progress: Progress, detail: Omit<Derived, 'prog
   derived.estimatedDelivery = detail.estimatedDelivery;
 }
 
-const wayBack = new Set(['inventory.release', 'payment.refund', 'shipment.cancel']);
+/** The commands of the way back, and the events from which they follow. */
+const wayBack = new Set([
+  'inventory.release',
+  'payment.refund',
+  'shipment.cancel',
+  'payment.failed',
+  'shipment.failed',
+  'order.cancelled',
+  'shipment.cancelled',
+  'payment.refunded',
+]);
 
 /** Ends after which something has to be undone. */
 const undone: ReadonlySet<Progress> = new Set(['payment_failed', 'shipment_failed', 'cancelled']);
