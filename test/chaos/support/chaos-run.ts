@@ -4,6 +4,7 @@ import { ChaosFleet, type ChaosFleetOptions } from './chaos-fleet.js';
 import { checkSums, type Expectations } from './check-sums.js';
 import { Customers } from './customers.js';
 import { randomFrom, type Random } from './random.js';
+import { workers } from './stores.js';
 import { until } from './until.js';
 
 export interface ChaosRun {
@@ -16,6 +17,8 @@ export interface RunOptions extends ChaosFleetOptions {
   seed: number;
   /** Says what happens, for a run that people watch. */
   say?: (line: string) => void;
+  /** The broker goes with the fleet, and with it what the fleet made there. */
+  ownBroker?: boolean;
 }
 
 /** Runs `work` on a fleet that is not started yet. Whatever comes of it, nothing is left: no process, no file, no queue.
@@ -29,7 +32,7 @@ export async function withFleet(options: RunOptions, work: (run: ChaosRun) => Pr
     const story = fleet.story();
     throw new Error(`${String(error)}\nCHAOS_SEED=${options.seed}\n${story}`, { cause: error });
   } finally {
-    await fleet.remove();
+    await fleet.remove({ broker: options.ownBroker !== true });
   }
 }
 
@@ -68,13 +71,14 @@ export async function settledForGood(run: ChaosRun, expected: Expectations = {},
 
 /** The queues in which messages wait to be handled, with how many. */
 async function waiting({ names, options: { amqpUrl, managementUrl, prefix } }: ChaosFleet): Promise<string[]> {
-  const queues = await createManagement({ url: managementUrl }).queues(prefix);
+  const queues = (await createManagement({ url: managementUrl }).queues(prefix)).filter(({ name }) =>
+    workers.some((worker) => name === names.queue(worker.name) || name.startsWith(`${names.queue(worker.name)}.`)),
+  );
   const connection = await connect(amqpUrl);
   try {
     const channel = await connection.createChannel();
     const found: string[] = [];
     for (const { name } of queues) {
-      if (name === names.log || name === names.unrouted) continue;
       const { messageCount } = await channel.checkQueue(name);
       if (messageCount > 0) found.push(`${name}: ${messageCount}`);
     }

@@ -86,16 +86,17 @@ export class Customers {
   async order(token: Token = 'tok_ok', skus: readonly string[] = this.#someSkus()): Promise<PlacedOrder> {
     const { users } = this.promised;
     const userId = users[this.random.between(0, users.length - 1)]?.id ?? (await this.register());
-    const items = skus.map((sku) => ({
-      sku,
-      quantity: this.random.between(1, 3),
-      unitPrice: this.random.between(100, 5000),
-    }));
+    const items = this.#some(skus);
     const { body } = await this.insist('POST', '/orders', orderBody(userId, items, token), [201]);
-    const total = items.reduce((sum, { quantity, unitPrice }) => sum + quantity * unitPrice, 0);
-    const placed = { id: String(body.id), token, items, total, cancelAccepted: false };
-    this.promised.orders.set(placed.id, placed);
-    return placed;
+    return this.#keep(String(body.id), token, items);
+  }
+
+  /** The same, asked once: what is refused is not to happen. */
+  async orderOnce(token: Token, skus: readonly string[]): Promise<Answer> {
+    const items = this.#some(skus);
+    const answer = await this.request('POST', '/orders', orderBody(this.promised.users[0]?.id ?? '', items, token));
+    if (answer.status === 201) this.#keep(String(answer.body.id), token, items);
+    return answer;
   }
 
   /** Asks for it; an order that has ended already may be kept. */
@@ -106,6 +107,21 @@ export class Customers {
 
   async statusOf(id: string): Promise<string> {
     return String((await this.request('GET', `/orders/${id}`)).body.status);
+  }
+
+  #keep(id: string, token: Token, items: PlacedOrder['items']): PlacedOrder {
+    const total = items.reduce((sum, { quantity, unitPrice }) => sum + quantity * unitPrice, 0);
+    const placed = { id, token, items, total, cancelAccepted: false };
+    this.promised.orders.set(id, placed);
+    return placed;
+  }
+
+  #some(skus: readonly string[]): PlacedOrder['items'] {
+    return skus.map((sku) => ({
+      sku,
+      quantity: this.random.between(1, 3),
+      unitPrice: this.random.between(100, 5000),
+    }));
   }
 
   #someSkus(): string[] {

@@ -1,0 +1,18 @@
+import { testBroker } from '../support/rabbitmq.js';
+import { fillTheDisk, NoSmallDisk } from './scenarios/full-disk.js';
+import { seedOf } from './support/random.js';
+
+describe('a full disk under a running fleet', function () {
+  this.timeout(180_000);
+  const seed = seedOf(process.env.CHAOS_SEED);
+
+  it(`is told clearly, loses nothing that was answered 201, and all goes on when there is space (CHAOS_SEED=${seed})`, async function () {
+    try {
+      await fillTheDisk({ ...(await testBroker()), seed });
+    } catch (error) {
+      if (!(error instanceof NoSmallDisk)) throw error;
+      console.log(`      not run here: a small file system cannot be mounted (${error.message.trim()})`);
+      this.skip();
+    }
+  });
+});

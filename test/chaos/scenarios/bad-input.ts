@@ -1,0 +1,128 @@
+import { randomUUID } from 'node:crypto';
+import { createEvent, originContext } from '../../../src/events/create.js';
+import { CLOUDEVENTS_JSON } from '../../../src/events/envelope.js';
+import fleetDefinition from '../../../config/fleet.js';
+import { settledForGood, withFleet, type ChaosRun, type RunOptions } from '../support/chaos-run.js';
+import type { Letter } from '../support/check-sums.js';
+import { orderBody } from '../support/customers.js';
+import { publishRaw } from '../support/raw-publisher.js';
+import { until } from '../support/until.js';
+
+/** Everything wrong that can be said to the API and to the exchange, between orders that are right. */
+export async function sayWhatIsWrong(options: RunOptions): Promise<void> {
+  await withFleet(options, async (run) => {
+    await run.fleet.start();
+    const userId = await run.customers.register();
+    await wrongOverHttp(run, userId);
+    await racedKey(run, userId);
+    await wrongOnTheExchange(run);
+    for (let n = 0; n < 3; n += 1) await run.customers.order('tok_ok');
+    const unknown = await run.customers.order('tok_ok', ['item_unknown']);
+    await settledForGood(run, { mayBeDead });
+    void unknown;
+  });
+}
+
+const mayBeDead = ({ code, worker }: Letter) => code.startsWith('contract.') && worker === 'payment';
+
+async function wrongOverHttp({ customers }: ChaosRun, userId: string): Promise<void> {
+  const line = { sku: 'item_1', quantity: 1, unitPrice: 100 };
+  const right = orderBody(userId, [line], 'tok_ok');
+  const withLine = (change: object) => ({ ...right, items: [{ ...line, ...change }] });
+  const cases: [what: string, body: unknown, status: number, code: string][] = [
+    ['malformed JSON', '{"userId": ', 400, 'request.malformed_json'],
+    ['no JSON at all', 'rubbish', 400, 'request.malformed_json'],
+    ['20,000 open brackets', '['.repeat(20_000), 400, 'request.malformed_json'],
+    ['an array', [right], 400, 'request.invalid'],
+    ['wrong types', { ...right, userId: 7, items: 'two', payment: null }, 400, 'request.invalid'],
+    ['nothing', {}, 400, 'request.invalid'],
+    ['no items', { ...right, items: [] }, 400, 'request.invalid'],
+    ['a field too many', { ...right, total: 1 }, 400, 'request.invalid'],
+    ['__proto__', JSON.stringify(right).replace('{', '{"__proto__":{"total":1},'), 400, 'request.invalid'],
+    ['a negative quantity', withLine({ quantity: -1 }), 400, 'request.invalid'],
+    ['no quantity', withLine({ quantity: 0 }), 400, 'request.invalid'],
+    ['half a piece', withLine({ quantity: 0.5 }), 400, 'request.invalid'],
+    ['a huge quantity', withLine({ quantity: 1e15 }), 400, 'request.invalid'],
+    [
+      'a quantity beyond numbers',
+      JSON.stringify(right).replace('"quantity":1', '"quantity":1e999'),
+      400,
+      'request.invalid',
+    ],
+    ['a quantity as text', withLine({ quantity: '1' }), 400, 'request.invalid'],
+    ['a negative price', withLine({ unitPrice: -1 }), 400, 'request.invalid'],
+    ['an unknown user', orderBody('nobody', [line], 'tok_ok'), 422, 'order.unknown_user'],
+    ['1 MiB', { ...right, payment: { token: 'x'.repeat(1024 * 1024) } }, 413, 'request.too_large'],
+  ];
+  for (const [what, body, status, code] of cases) {
+    const answer = await customers.request('POST', '/orders', body);
+    if (answer.status !== status || answer.body.code !== code) {
+      throw new Error(`${what}: answered ${answer.status} ${String(answer.body.code)}, expected ${status} ${code}`);
+    }
+  }
+}
+
+/** Twenty at once with one key make one order; another body under that key is refused. */
+async function racedKey({ customers }: ChaosRun, userId: string): Promise<void> {
+  const key = { 'Idempotency-Key': randomUUID() };
+  const items = [{ sku: 'item_3', quantity: 1, unitPrice: 700 }];
+  const body = orderBody(userId, items, 'tok_ok');
+  const answers = await Promise.all(Array.from({ length: 20 }, () => customers.request('POST', '/orders', body, key)));
+  const ids = new Set(answers.map((answer) => String(answer.body.id)));
+  if (answers.some(({ status }) => status !== 201) || ids.size !== 1) {
+    throw new Error(`one key, raced: ${answers.map(({ status }) => status).join(' ')}, ${ids.size} orders`);
+  }
+  for (const id of ids)
+    customers.promised.orders.set(id, { id, token: 'tok_ok', items, total: 700, cancelAccepted: false });
+  const other = await customers.request('POST', '/orders', { ...body, currency: 'EUR' }, key);
+  if (other.status !== 409 || other.body.code !== 'idempotency.key_reused') {
+    throw new Error(`the key with another body: ${other.status} ${String(other.body.code)}`);
+  }
+}
+
+interface List {
+  items: { id: string; code: string }[];
+}
+
+/** Each dead-letters with the code of what is wrong with it, and the worker goes on. */
+async function wrongOnTheExchange({ fleet }: ChaosRun): Promise<void> {
+  const event = (data: unknown) => ({
+    ...createEvent(
+      fleetDefinition.catalogue.definitions,
+      'inventory.release',
+      { orderId: 'nobody' },
+      originContext({ source: 'test', subject: 'order/nobody' }),
+    ),
+    type: 'payment.process',
+    dataschema: 'urn:flotilla:payment.process:1',
+    data,
+  });
+  const good = event({});
+  const text = (value: unknown) => Buffer.from(JSON.stringify(value));
+  const cases: [code: string, body: Buffer, contentType?: string][] = [
+    ['contract.not_json', Buffer.from('rubbish')],
+    ['contract.not_json', Buffer.alloc(0)],
+    ['contract.not_json', Buffer.from([0xff, 0xfe, 0x00])],
+    ['contract.not_json', Buffer.from('['.repeat(20_000))],
+    ['contract.not_an_event', text({ hello: 'world' })],
+    ['contract.not_an_event', text(null)],
+    ['contract.not_an_event', text({ ...good, id: '' })],
+    ['contract.unknown_type', text({ ...good, id: randomUUID(), type: 'payment.unheard_of' })],
+    ['contract.newer_version', text({ ...good, id: randomUUID(), dataschema: 'urn:flotilla:payment.process:99' })],
+    ['contract.invalid_data', text({ ...good, id: randomUUID(), data: { orderId: 7 } })],
+    ['contract.too_large', Buffer.alloc(5 * 1024 * 1024, 'x')],
+    ['contract.content_type', text(good), 'text/plain'],
+  ];
+  const messages = cases.map(([, body, contentType = CLOUDEVENTS_JSON]) => ({
+    body,
+    options: { contentType, persistent: true },
+  }));
+  await publishRaw(fleet.options.amqpUrl, fleet.names.events, 'payment.process', messages);
+  const codes = await until('all of it is in the dead letters', async () => {
+    const { items } = JSON.parse(await fleet.command('dead', 'list', 'payment', '--json', '--limit', '100')) as List;
+    return items.length >= cases.length && items.map(({ code }) => code);
+  });
+  const expected = cases.map(([code]) => code).sort();
+  if (codes.sort().join() !== expected.join())
+    throw new Error(`dead letters: ${codes.join(', ')}; expected ${expected.join(', ')}`);
+}

@@ -1,0 +1,61 @@
+import { createManagement } from '../../../src/broker/rabbitmq/index.js';
+import { rabbitmqctl } from '../../../src/supervisor/rabbitmq-node.js';
+import { ownNode } from '../../support/rabbitmq.js';
+import { settled, settledForGood, withFleet, type RunOptions } from '../support/chaos-run.js';
+import { ROLES } from '../support/chaos-fleet.js';
+import { freePorts } from '../support/ports.js';
+import { until } from '../support/until.js';
+
+export interface BrokerDownOptions extends Pick<RunOptions, 'prefix' | 'seed' | 'say'> {
+  /** Also stops the broker in good order and lets it come back, as an upgrade does. */
+  thorough: boolean;
+}
+
+/** Starts a fleet in any order before its broker was ever started, orders, starts the broker; then blocks the broker,
+ *  orders, lets it go on. Nothing of the fleet is restarted. */
+export async function orderWithoutBroker(options: BrokerDownOptions): Promise<void> {
+  const [amqpPort = 0, managementPort = 0] = await freePorts(2);
+  const urls = {
+    amqpUrl: `amqp://guest:guest@127.0.0.1:${amqpPort}`,
+    managementUrl: `http://guest:guest@127.0.0.1:${managementPort}`,
+  };
+  let own: Awaited<ReturnType<typeof ownNode>> | undefined;
+  try {
+    await withFleet({ ...options, ...urls, ownBroker: true }, async (run) => {
+      const { fleet, customers, random } = run;
+      const shuffled = Object.keys(ROLES).sort(() => random.next() - 0.5);
+      options.say?.(`without a broker, started in the order ${shuffled.join(', ')}`);
+      const pids = fleet.launch(shuffled).map(({ pid }) => pid);
+      const orderAndSee = async (when: string) => {
+        options.say?.(`orders ${when}`);
+        for (const token of ['tok_ok', 'tok_declined', 'tok_ok'] as const) await customers.order(token);
+        const { status, body } = await customers.request('GET', '/readyz');
+        if (status !== 200) throw new Error(`the API is not ready ${when}: ${JSON.stringify(body)}`);
+      };
+      await Promise.all([fleet.process('api').ready(), fleet.process('sandbox').ready()]);
+      await orderAndSee('before the broker was started');
+      own = await ownNode({ amqpPort, managementPort });
+      const { node } = own;
+      if (node.amqpUrl !== urls.amqpUrl) throw new Error(`the broker listens at ${node.amqpUrl}`);
+      await settled(run);
+
+      const management = createManagement({ url: node.managementUrl });
+      await rabbitmqctl(node, ['set_vm_memory_high_watermark', 'absolute', '1MB']);
+      await until('the broker says that it blocks', async () => (await management.alarms()).length > 0);
+      await orderAndSee('while the broker blocks');
+      await rabbitmqctl(node, ['set_vm_memory_high_watermark', '0.6']);
+      await settled(run);
+
+      if (options.thorough) {
+        await node.stop();
+        await orderAndSee('while the broker is down');
+        await node.restart();
+      }
+      await settledForGood(run);
+      if (fleet.roles.some((role) => !pids.includes(fleet.process(role).pid)))
+        throw new Error('a process was restarted');
+    });
+  } finally {
+    await own?.remove();
+  }
+}

@@ -1,0 +1,74 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtemp, rm, statfs, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { settledForGood, withFleet, type RunOptions } from '../support/chaos-run.js';
+import { until } from '../support/until.js';
+
+/** A fleet with a file system of its own, which is small. */
+export async function withSmallDisk<T>(work: (folder: string) => Promise<T>): Promise<T> {
+  const folder = await mkdtemp(join(tmpdir(), 'flotilla-chaos-disk-'));
+  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', folder], { encoding: 'utf8' });
+  try {
+    if (mounted.status !== 0) throw new NoSmallDisk(mounted.stderr || String(mounted.error));
+    return await work(folder);
+  } finally {
+    if (mounted.status === 0) spawnSync('umount', ['-l', folder]);
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** This machine gives nobody a small file system: mounting needs root. */
+export class NoSmallDisk extends Error {
+  override readonly name = 'NoSmallDisk';
+}
+
+const CLEAR: readonly string[] = ['503 store.full', '503 store.group_aborted'];
+
+/** The disk of all stores is filled while orders run through. What is answered then is clear, what was answered 201 is
+ *  kept, and all of it finishes when there is space again. */
+export async function fillTheDisk(options: RunOptions): Promise<void> {
+  await withSmallDisk((folder) =>
+    withFleet({ ...options, dataDir: folder }, async (run) => {
+      const { fleet, customers } = run;
+      await fleet.start();
+      const pids = fleet.roles.map((role) => fleet.process(role).pid);
+      await customers.register();
+      await customers.adjust('item_1', 10_000);
+      for (let n = 0; n < 5; n += 1) await customers.order('tok_ok', ['item_1']);
+      const filler = join(folder, 'filler');
+      await fill(filler, folder);
+      const answers = new Map<string, number>();
+      const isRefused = async () => {
+        const { status, body } = await customers.orderOnce('tok_ok', ['item_1']);
+        const answer = status === 201 ? '201' : `${status} ${String(body.code)}`;
+        answers.set(answer, (answers.get(answer) ?? 0) + 1);
+        return status !== 201;
+      };
+      await until('an order is refused because the disk is full', isRefused, { every: 0 });
+      await until('a worker says that its disk is full', () => troubles(fleet.process('doers').said) > 3);
+      for (let n = 0; n < 20; n += 1) await isRefused();
+      options.say?.(
+        `answered with a full disk: ${[...answers].map(([answer, times]) => `${answer} (${times})`).join(', ')}`,
+      );
+      const unclear = [...answers.keys()].filter((answer) => answer !== '201' && !CLEAR.includes(answer));
+      if (unclear.length > 0) throw new Error(`a full disk is answered ${unclear.join(', ')}`);
+      await rm(filler);
+      await settledForGood(run);
+      const restarted = fleet.roles.filter((role) => !pids.includes(fleet.process(role).pid));
+      if (restarted.length > 0) throw new Error(`restarted: ${restarted.join(', ')}`);
+    }),
+  );
+}
+
+/** Takes all the space that is left, but for what a few transactions need. */
+async function fill(path: string, folder: string): Promise<void> {
+  const { bavail, bsize } = await statfs(folder);
+  await writeFile(path, Buffer.alloc(Math.max(0, bavail * bsize - 200_000))).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOSPC') throw error;
+  });
+}
+
+function troubles(said: string): number {
+  return said.split('A message is returned to its queue').length - 1;
+}

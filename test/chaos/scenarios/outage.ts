@@ -1,0 +1,118 @@
+import type { ChaosRun } from '../support/chaos-run.js';
+import { settled, settledForGood, withFleet, type RunOptions } from '../support/chaos-run.js';
+import type { Letter } from '../support/check-sums.js';
+import { Stores } from '../support/stores.js';
+import { until } from '../support/until.js';
+
+interface Status {
+  items: {
+    worker: string;
+    breaker: string;
+    ready: number;
+    inHand: number;
+    dead: number;
+    retrying: { ready: number }[];
+  }[];
+}
+
+/** Many probes at short times: what a day of outage does within seconds. */
+const ENV = { BREAKER_HALF_OPEN_AFTER: '50ms' };
+
+/** The gateway is down for many probes, and comes back. */
+export async function gatewayOutage(options: RunOptions & { orders: number; probes: number }): Promise<void> {
+  await withFleet({ ...options, env: { ...ENV, ...options.env } }, async (run) => {
+    const { fleet, customers } = run;
+    await fleet.start();
+    await customers.register();
+    await setGateway(run, true);
+    const orders = [];
+    for (let n = 0; n < options.orders; n += 1) orders.push(await customers.order('tok_ok', ['item_1']));
+
+    const opened = () => fleet.process('doers').said.split('The circuit breaker is open').length - 1;
+    await until('the breaker opens', () => opened() > 0);
+    await until('/readyz tells the breaker', async () => {
+      const response = await fetch(`${fleet.process('doers').url}/readyz`);
+      return response.status === 503 && /payment.*breaker (open|half-open)/.test(await response.text());
+    });
+    await until('/metrics tell the breaker', async () => {
+      const text = await (await fetch(`${fleet.process('doers').url}/metrics`)).text();
+      return /breaker_state\{worker="payment"\} [12]/.test(text);
+    });
+    await until(`${options.probes} probes have failed`, () => opened() > options.probes);
+    for (const { id } of orders) {
+      const status = await customers.statusOf(id);
+      if (status !== 'reserved') throw new Error(`order ${id} is ${status} while the gateway is down`);
+    }
+    const { items } = JSON.parse(await fleet.command('status', '--json')) as Status;
+    const payment = items.find(({ worker }) => worker === 'payment');
+    if (payment === undefined) throw new Error('status does not tell of payment');
+    const kept = payment.ready + payment.inHand + payment.retrying.reduce((sum, { ready }) => sum + ready, 0);
+    options.say?.(`${opened()} times open; payment keeps ${kept} messages, breaker ${payment.breaker}`);
+    if (payment.dead > 0) throw new Error(`${payment.dead} dead letters of payment while the gateway is down`);
+
+    await setGateway(run, false);
+    await settled(run);
+    for (const { id } of orders) {
+      const status = await customers.statusOf(id);
+      if (status !== 'shipped') throw new Error(`order ${id} is ${status} after the outage`);
+    }
+    await settledForGood(run);
+  });
+}
+
+/** Orders that the gateway is never there for, among good ones, flaky ones and declined ones. */
+export async function tokensOfAllKinds(options: RunOptions & { down: number }): Promise<void> {
+  await withFleet({ ...options, env: { ...ENV, ...options.env } }, async (run) => {
+    const { fleet, customers } = run;
+    await fleet.start();
+    await customers.register();
+    const good = [];
+    const flaky = [];
+    const declined = [];
+    const down = [];
+    for (let n = 0; n < options.down; n += 1) {
+      down.push(await customers.order('tok_down', ['item_1']));
+      good.push(await customers.order('tok_ok', ['item_2']));
+      if (n % 3 === 0) flaky.push(await customers.order('tok_flaky', ['item_3']));
+      if (n % 3 === 1) declined.push(await customers.order('tok_declined', ['item_3']));
+    }
+    const become = (orders: { id: string }[], status: string) =>
+      until(`all are ${status}`, async () => {
+        const found = await Promise.all(orders.map(({ id }) => customers.statusOf(id)));
+        return found.every((each) => each === status);
+      });
+    await become(good, 'shipped');
+    await become(flaky, 'shipped');
+    await become(declined, 'payment_failed');
+    triedThrice(run, flaky);
+    options.say?.('the good ones are shipped; waiting for the others to be given up');
+    await become(down, 'stuck');
+    await settledForGood(run, { mayBeDead: (letter: Letter) => letter.code === 'worker.unavailable' });
+  });
+}
+
+/** What `tok_flaky` means to the gateway: refused twice, then charged, all under one key. */
+function triedThrice({ fleet }: ChaosRun, orders: readonly { id: string }[]): void {
+  const stores = new Stores(fleet.dataDir);
+  try {
+    const charges = stores.rows<{ orderId: string; attempts: number }>(
+      'sandbox',
+      `SELECT l.order_id AS orderId, r.attempts FROM ledger l JOIN requests r ON r.scope = 'charge' AND r.key = l.key`,
+    );
+    for (const { id } of orders) {
+      const attempts = charges.find(({ orderId }) => orderId === id)?.attempts;
+      if (attempts !== 3) throw new Error(`the flaky order ${id} was charged at attempt ${attempts}`);
+    }
+  } finally {
+    stores.close();
+  }
+}
+
+async function setGateway({ fleet }: ChaosRun, down: boolean): Promise<void> {
+  const response = await fetch(`${fleet.sandboxUrl}/gateway/outage`, {
+    method: 'PUT',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify({ down }),
+  });
+  if (!response.ok) throw new Error(`the sandbox answers ${response.status}`);
+}
