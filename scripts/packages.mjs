@@ -17,8 +17,10 @@ export async function ensurePackages() {
   await exclusively(async () => {
     if (isStamped()) return;
     if (!matchesLockfile()) {
-      await step('Installing packages', 'node_modules is not what package-lock.json says', () =>
-        run('npm', ['ci', '--include=dev', '--no-audit', '--no-fund'], { cwd: root }),
+      await step(
+        'Installing packages',
+        'node_modules is not what the lock file says; minutes where SQLite is compiled',
+        () => run('npm', ['ci', '--include=dev', '--no-audit', '--no-fund'], { cwd: root }),
       );
     }
     await ensureAddon();

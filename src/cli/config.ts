@@ -8,7 +8,7 @@ export function register(program: Command, context: Context): void {
   const config = program.command('config').description('the configuration that is in force');
   config
     .command('show')
-    .description('every variable, its value, and whether it was set; secrets are masked')
+    .description('every variable, its value in this shell, and whether it was set; secrets are masked')
     .option('--json', 'for programs')
     .action((flags: { json?: boolean }) => runShow(flags, context));
 }

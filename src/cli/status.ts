@@ -53,7 +53,9 @@ export function statusLines({ workers, unrouted, processes }: FleetStatus, broke
   const notes = [
     ...(workers.some(({ exists }) => !exists) ? ['Queues are missing: flotilla topology apply'] : []),
     ...(workers.some(({ dead }) => dead > 0) ? ['Dead letters: flotilla dead list'] : []),
-    ...(unrouted > 0 ? [`Messages that no worker takes (${unrouted}): flotilla unrouted list`] : []),
+    ...(unrouted > 0
+      ? [`Messages that no worker takes (${unrouted}), as events may, commands not: flotilla unrouted list`]
+      : []),
     ...processes
       .filter(({ health }) => health !== 'ready')
       .map(({ role, workers, pid, url, health }) => `${workers.join(', ') || role} (pid ${pid}, ${url}) is ${health}`),

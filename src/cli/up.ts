@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { InvalidArgumentError, type Command } from 'commander';
+import { InvalidArgumentError, Option, type Command } from 'commander';
 import { managementOf } from '../../config/load.js';
 import { up } from '../supervisor/up.js';
 import type { Context } from './context.js';
@@ -15,8 +15,12 @@ export function register(program: Command, context: Context): void {
   program
     .command('up')
     .description('run the whole fleet on this machine: broker, sandbox, keeper, workers, API')
-    .option('--scale <worker=count>', 'how many processes run a worker, such as payment=3,email=2', parseScale, {})
-    .option('--with <parts>', 'more of the platform, such as sensors,trading')
+    .addOption(
+      new Option('--scale <worker=count>', 'how many processes run a worker, such as payment=3,email=2')
+        .argParser(parseScale)
+        .default({}, 'one of each'),
+    )
+    .option('--with <parts>', 'more of the platform; there is none yet')
     .action((flags: UpFlags) => runUp(flags, context));
 }
 

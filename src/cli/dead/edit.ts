@@ -26,7 +26,10 @@ export function registerEdit(dead: Command, context: Context): void {
     .option('--set <path=value>', 'such as data.amount=5; may be given several times', collect, [])
     .option('--unset <path>', 'removes a field; may be given several times', collect, [])
     .option('--file <json>', 'the event, or its data, before --set and --unset')
-    .option('--new-key', 'a new idempotency key for the world outside, instead of the original one')
+    .option(
+      '--new-key',
+      'a new idempotency key for the world outside, which may refuse the original one with other data',
+    )
     .option('--dry-run', 'only check, and show the new event')
     .option('--force', 'also a command of what is closed')
     .option('--json', 'for programs')

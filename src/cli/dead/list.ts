@@ -32,7 +32,10 @@ export function registerList(dead: Command, context: Context): void {
     });
 }
 
-const EMPTY = 'No dead letters.';
+/** What is said where there are none: a filter may be why, such as a name that is written wrong. */
+function emptyFor({ states: _, ...filter }: DeadLetterFilter): string {
+  return Object.keys(filter).length > 0 ? 'No dead letters match.' : 'No dead letters.';
+}
 
 async function printLetters(context: Context, store: Store, filter: DeadLetterFilter, flags: Flags): Promise<void> {
   const { limit, offset, json = false } = flags;
@@ -40,7 +43,7 @@ async function printLetters(context: Context, store: Store, filter: DeadLetterFi
   printList(context, items, {
     json,
     total,
-    empty: EMPTY,
+    empty: emptyFor(filter),
     columns: {
       id: ({ id }) => id,
       worker: ({ worker }) => worker,
@@ -58,7 +61,7 @@ async function printLetters(context: Context, store: Store, filter: DeadLetterFi
 async function printGroups(context: Context, store: Store, filter: DeadLetterFilter, { json = false }: Flags) {
   printList(context, await groupDeadLetters(store, filter), {
     json,
-    empty: EMPTY,
+    empty: emptyFor(filter),
     columns: {
       count: ({ count }) => String(count),
       worker: ({ worker }) => worker,
