@@ -52,7 +52,8 @@ export async function openBroker(context: Context, patience = BROKER_LIMIT): Pro
   } catch (error) {
     await broker.close();
     if (!limit.aborted || context.signal.aborted) throw error;
-    throw new FlotillaError('broker.unreachable', `${maskedUrl(amqpUrl)} (${from})`);
+    const why = from === 'default' ? 'no fleet runs here, and AMQP_URL is not set' : from;
+    throw new FlotillaError('broker.unreachable', `${maskedUrl(amqpUrl)} (${why})`);
   }
 }
 
