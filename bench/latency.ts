@@ -50,9 +50,9 @@ export const latency: Bench = async (context) => {
       return { id, answered };
     };
     const shipped = await untilShipped(place, events);
-    const recovered = await recoveries(place, events, async () => {
-      await running.get('inventory')?.kill();
-      void startWorker('inventory');
+    const recovered = await recoveries(place, events, {
+      kill: async () => running.get('inventory')?.kill(),
+      restart: () => startWorker('inventory'),
     });
     await events.close();
     return [
@@ -96,18 +96,23 @@ async function untilShipped(place: Place, events: EventTimes): Promise<number[]>
 
 /** Milliseconds from the death of the inventory's process to the commit of the next reservation, and to its event on
  *  the exchange. */
-async function recoveries(place: Place, events: EventTimes, killAndRestart: () => Promise<void>) {
+async function recoveries(
+  place: Place,
+  events: EventTimes,
+  { kill, restart }: { kill: () => Promise<unknown>; restart: () => Promise<unknown> },
+) {
   const committed: number[] = [];
   const published: number[] = [];
-  for (let kill = 0; kill < KILLS; kill++) {
+  for (let round = 0; round < KILLS; round++) {
     const time = Date.now();
     const began = performance.now();
-    await killAndRestart();
+    await kill();
+    const ready = restart();
     const { id } = await place();
     const { at, made } = await events.seen(id, 'inventory.reserved');
     committed.push(made - time);
     published.push(at - began);
-    await events.seen(id, 'shipment.created');
+    await Promise.all([ready, events.seen(id, 'shipment.created')]);
   }
   return { committed, published };
 }

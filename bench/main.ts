@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,22 +14,33 @@ import { printTable, type Row } from './support/table.js';
 const benches: Record<string, Bench> = { relay, pipeline, api, memory, scale, latency };
 
 const wanted = process.argv.slice(2);
-const names = wanted.length > 0 ? wanted : Object.keys(benches);
+const unknown = wanted.filter((name) => !(name in benches));
+if (unknown.length > 0) {
+  console.error(`No bench ${unknown.join(', ')}; there are ${Object.keys(benches).join(', ')}`);
+  process.exit(2);
+}
+
 const rows: Row[] = [];
 console.log(`Node ${process.version}, ${cpus().length} cores, load before ${loadavg()[0]?.toFixed(1)}`);
-for (const name of names) {
-  const bench = benches[name];
-  if (bench === undefined) throw new Error(`No bench ${name}; there are ${Object.keys(benches).join(', ')}`);
+try {
+  for (const [name, bench] of Object.entries(benches)) {
+    if (wanted.length > 0 && !wanted.includes(name)) continue;
+    console.log(`${name} …`);
+    rows.push(...(await run(bench)));
+  }
+} finally {
+  await stopSharedNode();
+  printTable(rows);
+}
+
+/** With a folder and a prefix of its own, of which nothing is left behind. */
+async function run(bench: Bench): Promise<Row[]> {
   const folder = await mkdtemp(join(tmpdir(), 'flotilla-bench-'));
-  const { amqpUrl, managementUrl } = await testBroker();
-  const prefix = `t-${randomUUID().slice(0, 8)}-`;
-  console.log(`${name} …`);
+  const { amqpUrl, managementUrl, prefix } = await testBroker();
   try {
-    rows.push(...(await bench({ amqpUrl, managementUrl, folder, prefix })));
+    return await bench({ amqpUrl, managementUrl, folder, prefix });
   } finally {
     await cleanUp(prefix);
     await rm(folder, { recursive: true, force: true });
   }
 }
-await stopSharedNode();
-printTable(rows);

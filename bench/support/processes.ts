@@ -15,7 +15,7 @@ export interface BenchProcess {
 const PATIENCE = 20_000;
 /** The checkout: this file is in `dist/bench/support`. */
 const root = fileURLToPath(new URL('../../..', import.meta.url));
-/** Standard error of what is started; nobody reads it, but writing it is part of the work that is measured. */
+/** Nobody reads what they log, but writing it is part of the work that is measured. */
 const stdio = ['ignore', 'ignore', 'ignore', 'ipc'] as const;
 
 /** Starts a compiled program, by its path under `dist`. Resolves when it says that it is ready. */
