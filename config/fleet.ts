@@ -2,7 +2,6 @@ import { defineFleet } from 'flotilla';
 import { platform } from '../src/platform/catalogue.js';
 import { isClosed } from '../src/platform/orders/closed.js';
 import { routes } from '../src/platform/routes.js';
-import { startSandbox } from '../src/platform/sandbox/sandbox.js';
 import analytics from '../workers/analytics/index.js';
 import email from '../workers/email/index.js';
 import inventory from '../workers/inventory/index.js';
@@ -19,5 +18,6 @@ export default defineFleet({
   variants: { choreographed: ['order-choreography'] },
   api: { store: 'core', routes },
   isClosed,
-  sandbox: startSandbox,
+  // loaded by the one process that runs it: it takes as long to load as everything else
+  sandbox: async (options) => (await import('../src/platform/sandbox/sandbox.js')).startSandbox(options),
 });
