@@ -23,13 +23,11 @@ export async function startProgram(
   path: string,
   args: readonly string[],
   env: NodeJS.ProcessEnv = {},
-  nodeArguments: readonly string[] = [],
 ): Promise<BenchProcess> {
   const child = fork(`${root}dist/${path}`, [...args], {
     cwd: root,
     env: { PATH: process.env.PATH, ...env },
     stdio: [...stdio],
-    execArgv: [...nodeArguments],
   });
   const ended = once(child, 'exit');
   const url = await Promise.race([
