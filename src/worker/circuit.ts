@@ -3,11 +3,11 @@ import {
   circuitBreaker,
   CircuitState,
   ConsecutiveBreaker,
+  DelegateBackoff,
   handleWhen,
-  IterableBackoff,
   type CircuitBreakerPolicy,
 } from 'cockatiel';
-import { UnavailableError } from '../errors.js';
+import { messageOf, UnavailableError } from '../errors.js';
 
 export type CircuitPosition = 'closed' | 'half-open' | 'open';
 
@@ -24,17 +24,26 @@ class DistinctFailures extends ConsecutiveBreaker {
   }
 }
 
+/** Events that are remembered as having found the dependency unavailable. */
+const MAX_SUSPECTS = 1000;
+
 /**
  * A circuit breaker that counts unavailable dependencies, an event once however often it is tried, and stays open
- * longer after each probe that failed.
+ * longer after each probe that failed. A probe that had failed before says nothing new: it may be the event that never
+ * works, and ten of those, each followed by a longer time than the one before, would keep the good ones behind them
+ * waiting for half an hour. So the next probe comes after the first time again.
  */
 export class Circuit {
   readonly #policy: CircuitBreakerPolicy;
   readonly #failures: DistinctFailures;
-  readonly #openTimes: number[];
+  readonly #openTimes: readonly [number, ...number[]];
   /** Whose failure an error is. */
   readonly #owners = new WeakMap<Error, string>();
-  #probesFailed = 0;
+  /** The oldest first. */
+  readonly #suspects = new Set<string>();
+  /** Which of the open times was the latest that a probe earned; -1 while closed. */
+  #step = -1;
+  #openFor = 0;
 
   constructor(options: {
     failures: number;
@@ -46,13 +55,17 @@ export class Circuit {
     this.#openTimes = doubling(options.halfOpenAfter, options.maxHalfOpenAfter);
     this.#policy = circuitBreaker(
       handleWhen((error) => this.#counts(error)),
-      { halfOpenAfter: new IterableBackoff(this.#openTimes), breaker: this.#failures },
+      {
+        halfOpenAfter: new DelegateBackoff(({ result }) =>
+          this.#nextOpenTime('error' in result ? result.error : undefined),
+        ),
+        breaker: this.#failures,
+      },
     );
     this.#policy.onStateChange((state) => {
-      if (state === CircuitState.Closed) this.#probesFailed = 0;
+      if (state === CircuitState.Closed) this.#step = -1;
       options.onChange(positionOf(state));
     });
-    this.#policy.onBreak(() => (this.#probesFailed += 1));
   }
 
   get position(): CircuitPosition {
@@ -61,12 +74,25 @@ export class Circuit {
 
   /** How long it stays open this time, in milliseconds. */
   get openFor(): number {
-    return this.#openTimes[Math.min(this.#probesFailed, this.#openTimes.length) - 1] ?? this.#openTimes[0] ?? 0;
+    return this.#openFor;
   }
 
   /** Runs the work for an event. Rejects with `BrokenCircuitError`, without running it, while open. */
   async execute<T>(eventId: string, work: () => Promise<T>): Promise<T> {
-    if (this.#policy.state !== CircuitState.Closed) return this.#policy.execute(work);
+    try {
+      const result = await this.#run(eventId, work);
+      if (this.#suspects.size > 0) this.#suspects.delete(eventId);
+      return result;
+    } catch (error) {
+      if (error instanceof UnavailableError) this.#suspect(eventId);
+      throw error;
+    }
+  }
+
+  async #run<T>(eventId: string, work: () => Promise<T>): Promise<T> {
+    if (this.#policy.state !== CircuitState.Closed) {
+      return this.#policy.execute(() => work().catch((error: unknown) => Promise.reject(this.#owned(error, eventId))));
+    }
     // closed, the policy is told of failures only: its way around each success costs 3 µs, a tenth of a message
     try {
       const result = await work();
@@ -74,9 +100,30 @@ export class Circuit {
       return result;
     } catch (error) {
       if (!(error instanceof UnavailableError) || this.#policy.state !== CircuitState.Closed) throw error;
-      this.#owners.set(error, eventId);
-      return this.#policy.execute(() => Promise.reject(error));
+      return this.#policy.execute(() => Promise.reject(this.#owned(error, eventId)));
     }
+  }
+
+  #owned(error: unknown, eventId: string): Error {
+    const owned = error instanceof Error ? error : new Error(messageOf(error), { cause: error });
+    this.#owners.set(owned, eventId);
+    return owned;
+  }
+
+  #suspect(eventId: string): void {
+    this.#suspects.delete(eventId);
+    this.#suspects.add(eventId);
+    const [oldest] = this.#suspects;
+    if (this.#suspects.size > MAX_SUSPECTS && oldest !== undefined) this.#suspects.delete(oldest);
+  }
+
+  #nextOpenTime(error: Error | undefined): number {
+    const eventId = error && this.#owners.get(error);
+    const [first] = this.#openTimes;
+    const isKnown = this.#step >= 0 && eventId !== undefined && this.#suspects.has(eventId);
+    if (!isKnown) this.#step = Math.min(this.#step + 1, this.#openTimes.length - 1);
+    this.#openFor = isKnown ? first : (this.#openTimes[this.#step] ?? first);
+    return this.#openFor;
   }
 
   /** An event that has been counted is not counted again; but a probe that fails always opens the circuit. */
@@ -94,8 +141,8 @@ function positionOf(state: CircuitState): CircuitPosition {
   return state === CircuitState.Closed ? 'closed' : state === CircuitState.HalfOpen ? 'half-open' : 'open';
 }
 
-function doubling(first: number, last: number): number[] {
-  const times = [first];
+function doubling(first: number, last: number): [number, ...number[]] {
+  const times: [number, ...number[]] = [first];
   for (let time = first * 2; time < last; time *= 2) times.push(time);
   if (last > first) times.push(last);
   return times;
