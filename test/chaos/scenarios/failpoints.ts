@@ -18,6 +18,7 @@ export const EACH_ONCE: readonly Kill[] = [
   { point: 'relay.published', role: 'talkers' },
   { point: 'relay.confirmed', role: 'doers' },
   { point: 'worker.handled', role: 'readers' },
+  { point: 'worker.committed', role: 'readers' },
   { point: 'worker.committed', role: 'doers' },
   { point: 'worker.retry_confirmed', role: 'doers' },
   { point: 'worker.dead_confirmed', role: 'doers' },

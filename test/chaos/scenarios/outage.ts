@@ -16,7 +16,7 @@ interface Status {
 }
 
 /** Many probes at short times: what a day of outage does within seconds. */
-const ENV = { BREAKER_HALF_OPEN_AFTER: '50ms' };
+const ENV = { BREAKER_HALF_OPEN_AFTER: '10ms' };
 
 /** The gateway is down for many probes, and comes back. */
 export async function gatewayOutage(options: RunOptions & { orders: number; probes: number }): Promise<void> {
@@ -60,8 +60,12 @@ export async function gatewayOutage(options: RunOptions & { orders: number; prob
   });
 }
 
-/** Orders that the gateway is never there for, among good ones, flaky ones and declined ones. */
-export async function tokensOfAllKinds(options: RunOptions & { down: number }): Promise<void> {
+/** Orders that the gateway is never there for, among good ones, flaky ones and declined ones. What the gateway is never
+ *  there for uses up its attempts only while something else works, as else it would be an outage: in the end either the
+ *  customers cancel those orders, or others order until they are given up. */
+export async function tokensOfAllKinds(
+  options: RunOptions & { down: number; end: 'cancelled' | 'stuck' },
+): Promise<void> {
   await withFleet({ ...options, env: { ...ENV, ...options.env } }, async (run) => {
     const { fleet, customers } = run;
     await fleet.start();
@@ -85,10 +89,20 @@ export async function tokensOfAllKinds(options: RunOptions & { down: number }): 
     await become(flaky, 'shipped');
     await become(declined, 'payment_failed');
     triedThrice(run, flaky);
-    options.say?.('the good ones are shipped; waiting for the others to be given up');
-    await become(down, 'stuck');
-    await settledForGood(run, { mayBeDead: (letter: Letter) => letter.code === 'worker.unavailable' });
+    options.say?.('the good ones are shipped');
+    if (options.end === 'cancelled') for (const each of down) await customers.cancel(each);
+    else await untilStuck(run, down);
+    await settledForGood(run, { mayBeDead: ({ code }: Letter) => code === 'worker.unavailable' }, 120_000);
   });
+}
+
+async function untilStuck({ customers }: ChaosRun, orders: readonly { id: string }[]): Promise<void> {
+  const areStuck = async () => {
+    await customers.order('tok_ok', ['item_1']);
+    return (await Promise.all(orders.map(({ id }) => customers.statusOf(id)))).every((status) => status === 'stuck');
+  };
+  await customers.adjust('item_1', 10_000);
+  await until('all are stuck', areStuck, { limit: 600_000, every: 500 });
 }
 
 /** What `tok_flaky` means to the gateway: refused twice, then charged, all under one key. */

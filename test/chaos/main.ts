@@ -1,0 +1,139 @@
+import { parseArgs } from 'node:util';
+import { ownNode } from '../support/rabbitmq.js';
+import { sayWhatIsWrong } from './scenarios/bad-input.js';
+import { orderWithoutBroker } from './scenarios/broker-down.js';
+import { killAtFailpoints, POINTS, type Kill } from './scenarios/failpoints.js';
+import { fillTheDisk, NoSmallDisk } from './scenarios/full-disk.js';
+import { killTheSupervisor } from './scenarios/killed-supervisor.js';
+import { gatewayOutage, tokensOfAllKinds } from './scenarios/outage.js';
+import { killAtRandom } from './scenarios/random-kills.js';
+import { shareABroker } from './scenarios/two-fleets.js';
+import { ROLES_APART } from './support/chaos-fleet.js';
+import { seedOf } from './support/random.js';
+
+// `npm run chaos -- --rounds 10 --seed 1 --minutes 30 --only random`: all that a sample of runs in `npm test`, at length.
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '5' },
+    seed: { type: 'string' },
+    minutes: { type: 'string', default: '45' },
+    only: { type: 'string' },
+  },
+});
+const rounds = Number(values.rounds);
+const seed = seedOf(values.seed ?? process.env.CHAOS_SEED);
+const deadline = Date.now() + Number(values.minutes) * 60_000;
+if (![rounds, deadline].every((number) => number > 0)) throw new Error('--rounds and --minutes are numbers from 1 on');
+
+interface Result {
+  name: string;
+  outcome: 'held' | 'BROKEN' | 'not run';
+  detail: string;
+}
+
+const results: Result[] = [];
+const say = (line: string) => console.log(`    ${line}`);
+
+/** Runs a part and remembers how it ended; after the time is over, only says that it did not run. */
+async function part(name: string, work: () => Promise<string>): Promise<void> {
+  if (values.only !== undefined && !name.includes(values.only)) return;
+  if (Date.now() > deadline) {
+    results.push({ name, outcome: 'not run', detail: 'the time was over' });
+    return;
+  }
+  console.log(`\n${name}`);
+  const began = performance.now();
+  const result = await work().then(
+    (detail): Result => ({ name, outcome: 'held', detail }),
+    (error: unknown): Result => {
+      if (error instanceof NoSmallDisk) return { name, outcome: 'not run', detail: error.message.trim() };
+      console.log(error instanceof Error ? error.message : String(error));
+      return { name, outcome: 'BROKEN', detail: (error instanceof Error ? error.message : '').split('\n')[0] ?? '' };
+    },
+  );
+  console.log(`  ${result.outcome}, ${((performance.now() - began) / 1000).toFixed(0)} s: ${result.detail}`);
+  results.push(result);
+}
+
+const { node, remove } = await ownNode();
+const urls = { amqpUrl: node.amqpUrl, managementUrl: node.managementUrl };
+const run = (name: string, round = 0) => ({ ...urls, prefix: `t-${name}-${round}-`, seed: seed + round, say });
+const killed: Record<string, number> = {};
+const count = (found: Record<string, number>) => {
+  for (const [name, times] of Object.entries(found)) killed[name] = (killed[name] ?? 0) + times;
+  return Object.entries(found)
+    .map(([name, times]) => `${name} ${times}`)
+    .join(', ');
+};
+
+console.log(`CHAOS_SEED=${seed}, ${rounds} rounds, ${values.minutes} minutes at most`);
+try {
+  for (const point of POINTS) {
+    const kills = Object.keys(ROLES_APART)
+      .filter((role) => role !== 'sandbox')
+      .map((role): Kill => ({ point, role }));
+    await part(`failpoint ${point}, every process`, async () => {
+      const missed = await killAtFailpoints({ ...run('point'), roles: ROLES_APART, kills, mustPass: false });
+      killed[point] = kills.length - missed.length;
+      return `killed ${kills.length - missed.length}; never come by: ${missed.map(({ role }) => role).join(', ') || 'none'}`;
+    });
+  }
+  for (let round = 0; round < rounds; round += 1) {
+    await part(`random kills, processes, round ${round + 1}`, async () =>
+      count(
+        await killAtRandom({ ...run('random', round), roles: ROLES_APART, orders: 300, kills: 30, pause: [100, 2000] }),
+      ),
+    );
+    await part(`random kills, processes and broker, round ${round + 1}`, async () =>
+      count(
+        await killAtRandom({
+          ...run('broker', round),
+          orders: 200,
+          kills: 15,
+          pause: [100, 2000],
+          others: { broker: node, 'broker ': node },
+        }),
+      ),
+    );
+    await part(`killed supervisor, round ${round + 1}`, async () => {
+      await killTheSupervisor({ seed: seed + round, rounds: 6, orders: 15, say });
+      return '6 kills';
+    });
+  }
+  await part('broker not there', async () => {
+    await orderWithoutBroker({ prefix: 't-down-', seed, say, thorough: true });
+    return 'before its start, blocked, stopped';
+  });
+  await part('gateway outage', async () => {
+    await gatewayOutage({ ...run('outage'), orders: 40, probes: 9 });
+    return '9 failed probes';
+  });
+  await part('tok_down among good ones', async () => {
+    await tokensOfAllKinds({ ...run('down'), down: 10, end: 'stuck' });
+    return '10 of them';
+  });
+  await part('bad input', async () => {
+    await sayWhatIsWrong(run('bad'));
+    return 'refused or dead-lettered with its code';
+  });
+  await part('full disk', async () => {
+    await fillTheDisk(run('disk'));
+    return 'a tmpfs of 24 MB';
+  });
+  await part('two fleets', async () => {
+    await shareABroker(run('two'), 40);
+    return '40 orders each';
+  });
+} finally {
+  await remove();
+}
+
+console.log(`\nCHAOS_SEED=${seed}`);
+for (const { name, outcome, detail } of results)
+  console.log(`${outcome.padEnd(8)} ${name.padEnd(50)} ${detail.slice(0, 120)}`);
+console.log(
+  `kills: ${Object.entries(killed)
+    .map(([name, times]) => `${name} ${times}`)
+    .join(', ')}`,
+);
+process.exitCode = results.some(({ outcome }) => outcome === 'BROKEN') ? 1 : 0;
