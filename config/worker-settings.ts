@@ -4,12 +4,15 @@ import type { Config } from './load.js';
 import { isSecret, maskedUrl } from './secrets.js';
 
 /** Where workers find the outside world in development: the sandbox. */
-export function developmentSettings(config: Pick<Config, 'sandboxPort' | 'sandboxSmtpPort'>): NodeJS.ProcessEnv {
-  const sandbox = `http://127.0.0.1:${config.sandboxPort}`;
+export function developmentSettings(
+  config: Pick<Config, 'sandboxPort' | 'sandboxSmtpPort'> & Partial<Pick<Config, 'apiToken'>>,
+): NodeJS.ProcessEnv {
+  const login = config.apiToken === undefined ? '' : `sandbox:${encodeURIComponent(config.apiToken)}@`;
+  const sandbox = `http://${login}127.0.0.1:${config.sandboxPort}`;
   return {
     GATEWAY_URL: sandbox,
     CARRIER_URL: sandbox,
-    SMTP_URL: `smtp://127.0.0.1:${config.sandboxSmtpPort}`,
+    SMTP_URL: `smtp://${login}127.0.0.1:${config.sandboxSmtpPort}`,
   };
 }
 

@@ -12,6 +12,8 @@ export interface SandboxOptions {
   port: number;
   smtpPort: number;
   dataDir: string;
+  /** Asked for by everything but its health, beyond loopback. */
+  token?: string;
   logger: Logger;
 }
 

@@ -11,7 +11,7 @@ export class CommandFailed extends Error {
   override readonly name = 'CommandFailed';
 }
 
-const WRONG_USE: ReadonlySet<ErrorCode> = new Set(['config.invalid', 'fleet.running']);
+const WRONG_USE: ReadonlySet<ErrorCode> = new Set(['config.invalid', 'fleet.running', 'fleet.invalid']);
 
 /** Exit codes: 0 done, 1 failed, 2 wrong use. */
 export function exitCodeOf(error: unknown): number {

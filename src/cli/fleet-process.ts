@@ -127,7 +127,7 @@ export async function runFleetProcess(
     // What was being started was told to stop: that is no failure.
     if (!signal.aborted) fail(error);
   }
-  logger.info('Ending', { reason: messageOf(signal.reason) });
+  if (!failure.signal.aborted) logger.info('Ending', { reason: messageOf(signal.reason) });
   const until = Date.now() + config.drainTimeout;
   for (const end of ends.reverse()) {
     try {

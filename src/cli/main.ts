@@ -55,6 +55,12 @@ const context = createContext({
   stderr: process.stderr,
 });
 
+// `flotilla dead list | head`: whoever reads has seen enough
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(0);
+});
+
 const program = buildProgram(modules, context, version);
 program.hook('preAction', (_, command) => {
   // The supervisor hands the failpoint on to its processes, and ends them itself when it is told to twice.

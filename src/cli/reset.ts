@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { contentsOf, reset, type Removed } from '../supervisor/reset.js';
+import { contentsOf, refuseWhileUp, reset, type Removed } from '../supervisor/reset.js';
 import { confirm } from './confirm.js';
 import type { Context } from './context.js';
 import { UsageError } from './failure.js';
@@ -21,6 +21,7 @@ async function runReset({ yes = false }: { yes?: boolean }, context: Context): P
     context.say(`There is nothing in ${dataDir}.`);
     return;
   }
+  refuseWhileUp(dataDir);
   if (!yes) {
     if (!context.interactive)
       throw new UsageError('reset asks before it removes anything; without a terminal say --yes');

@@ -28,6 +28,7 @@ async function runSandbox(context: Context): Promise<void> {
         port: sandboxPort,
         smtpPort: sandboxSmtpPort,
         dataDir: join(dataDir, 'sandbox'),
+        ...(config.apiToken !== undefined && { token: config.apiToken }),
         logger: context.logger({ process: 'sandbox' }),
       })
       .catch(portTaken(host, { SANDBOX_PORT: sandboxPort, SANDBOX_SMTP_PORT: sandboxSmtpPort }));

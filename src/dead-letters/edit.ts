@@ -104,10 +104,16 @@ async function keepReplacement(
   });
 }
 
-/** An attempt without an answer may have done its work all the same. */
+/** A handler that ran may have shown the key to the world outside; an attempt without an answer may have done its work
+ *  all the same. */
 function warningsFor({ attempts }: KeptDeadLetter, isNewKey: boolean): string[] {
+  const reachedOutside = attempts.some(({ code }) => !code.startsWith('contract.'));
   const unanswered = attempts.filter(({ code, name, message }) => /time-?d? ?out/i.test(`${code} ${name} ${message}`));
-  if (unanswered.length === 0) return [];
+  if (unanswered.length === 0) {
+    return isNewKey || !reachedOutside
+      ? []
+      : ['The idempotency key stays: who has seen it with other data may refuse it.'];
+  }
   const what = `${unanswered.length === 1 ? 'An attempt' : `${unanswered.length} attempts`} ended without an answer`;
   return isNewKey
     ? [`${what}: with a new idempotency key, what was done then may be done a second time.`]

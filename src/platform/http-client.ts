@@ -34,20 +34,33 @@ const TIMEOUT = 10_000;
 /** Asks another service. Resolves with an answer of 2xx or one of `refusals`; rejects with a `PermanentError` where
  *  the service says by another 4xx that the request is wrong, and with what can be tried again otherwise. */
 export async function requestJson({ method, url, body, key, signal, refusals = [] }: JsonRequest): Promise<JsonAnswer> {
-  const response = await fetch(url, {
+  const { address, authorization } = splitLogin(url);
+  const response = await fetch(address, {
     method,
     signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT)]),
     headers: {
       ...(body !== undefined && { 'content-type': 'application/json' }),
       ...(key !== undefined && { 'idempotency-key': key }),
+      ...(authorization !== undefined && { authorization }),
     },
     ...(body !== undefined && { body: JSON.stringify(body) }),
   });
   const { status } = response;
   const text = await response.text();
   if (response.ok || refusals.includes(status)) return { status, body: parse(text) };
-  if (status >= 500 || status === 408 || status === 429) throw new HttpError(status, url);
-  throw new PermanentError('http.refused', `${url} answered ${status}: ${text.slice(0, 200)}`);
+  if (status >= 500 || status === 408 || status === 429) throw new HttpError(status, address);
+  throw new PermanentError('http.refused', `${address} answered ${status}: ${text.slice(0, 200)}`);
+}
+
+/** fetch takes no login in an address, and no message should show one. */
+function splitLogin(url: string): { address: string; authorization?: string } {
+  const parsed = new URL(url);
+  const { username, password } = parsed;
+  if (username === '' && password === '') return { address: url };
+  parsed.username = '';
+  parsed.password = '';
+  const login = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  return { address: parsed.href, authorization: `Basic ${Buffer.from(login).toString('base64')}` };
 }
 
 function parse(text: string): unknown {

@@ -25,6 +25,11 @@ export async function contentsOf(dataDir: string): Promise<Removed[]> {
   return Promise.all(names.map(async (name) => ({ name, bytes: await bytesOf(join(dataDir, name)) })));
 }
 
+/** Throws `fleet.running` while an `up` runs in the data directory. */
+export function refuseWhileUp(dataDir: string): void {
+  lockOrThrow(dataDir, 'supervisor').release();
+}
+
 /** Removes what is in a data directory. First ends what an `up` that was killed has left running, its broker too.
  *  Throws `fleet.running` while anything runs in it. */
 export async function reset(dataDir: string, patience: number): Promise<Removed[]> {

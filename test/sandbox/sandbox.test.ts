@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { createTransport } from 'nodemailer';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
+import { createGateway } from '../../workers/payment/gateway.js';
 import { PortTakenError } from '../../src/platform/sandbox/listen.js';
 import { startSandbox } from '../../src/platform/sandbox/sandbox.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
@@ -50,6 +51,41 @@ describe('sandbox: the process', () => {
       expect((await get('/mailbox?to=b@example.com')).map(({ deliveries }) => deliveries)).to.deep.equal([2]);
     } finally {
       for (const each of processes) await each.kill();
+    }
+  });
+
+  it('asks for the token, as bearer or as password, by everything but its health', async () => {
+    const token = 'a token of 16 and more';
+    const sandbox = await startIn(directory.path, { token });
+    try {
+      const status = async (path: string, authorization?: string) =>
+        (await fetch(`${sandbox.url}${path}`, { headers: authorization === undefined ? {} : { authorization } }))
+          .status;
+      const basic = (password: string) => `Basic ${Buffer.from(`sandbox:${password}`).toString('base64')}`;
+      expect(await status('/livez')).to.equal(200);
+      for (const path of ['/mailbox', '/gateway/ledger', '/carrier/shipments']) {
+        expect(await status(path), path).to.equal(401);
+        expect(await status(path, basic('wrong')), path).to.equal(401);
+        expect(await status(path, basic(token)), path).to.equal(200);
+      }
+      const charge = { orderId: 'o1', amount: 5, currency: 'USD', token: 'tok_ok' };
+      const { host } = new URL(sandbox.url);
+      const gateway = createGateway(`http://sandbox:${encodeURIComponent(token)}@${host}`);
+      const { signal } = new AbortController();
+      expect(await gateway.charge(charge, { key: 'k1', signal })).to.have.property('charged', true);
+
+      const { hostname, port } = new URL(sandbox.smtpUrl);
+      const mail = { from: 'a@example.com', to: 'b@example.com', subject: 'S', text: 'T' };
+      const sendAs = (pass?: string) =>
+        createTransport({ host: hostname, port: Number(port), ...(pass && { auth: { user: 'sandbox', pass } }) })
+          .sendMail(mail)
+          .then(
+            () => 250,
+            (error: unknown) => (error as { responseCode?: number }).responseCode,
+          );
+      expect([await sendAs(), await sendAs('wrong'), await sendAs(token)]).to.deep.equal([530, 535, 250]);
+    } finally {
+      await sandbox.close();
     }
   });
 

@@ -12,7 +12,7 @@ export async function temporaryDirectory() {
   return { path, remove: () => rm(path, { recursive: true, force: true }) };
 }
 
-export const startIn = (dataDir: string, options: { chargeDelay?: number } = {}): Promise<Sandbox> =>
+export const startIn = (dataDir: string, options: { chargeDelay?: number; token?: string } = {}): Promise<Sandbox> =>
   startSandbox({ port: 0, smtpPort: 0, dataDir, logger: silentLogger(), ...options });
 
 export interface SandboxProcess {

@@ -58,8 +58,9 @@ function isAboutMessage(event: NotedEvent): event is MessageEvent {
   return event.type.startsWith('message.');
 }
 
-/** The workers that say what is to be done next: an event that they could not handle is a command never given. */
-const coordinators: ReadonlySet<string> = new Set(['order-choreography']);
+/** The workers without which an order does not go on: one says what is to be done next, the other keeps what has been.
+ *  An event that they could not handle is a command never given, or a status never shown. */
+const coordinators: ReadonlySet<string> = new Set(['order-choreography', 'orders']);
 
 /** What keeps an order from going on in the dead letters: a command of it, or an event from which one should have
  *  followed. Other workers, such as those that mail or count, hold up nothing. */

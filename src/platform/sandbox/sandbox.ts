@@ -2,6 +2,7 @@ import express from 'express';
 import { createServer, type Server } from 'node:http';
 import { isIPv6 } from 'node:net';
 import type { SMTPServer } from 'smtp-server';
+import { authorize } from './authorize.js';
 import { carrierRoutes } from './carrier.js';
 import { openDatabase } from './database.js';
 import { gatewayRoutes } from './gateway.js';
@@ -26,6 +27,8 @@ export interface SandboxOptions {
   smtpPort: number;
   /** Where ledger, keys, shipments and mails are kept. */
   dataDir: string;
+  /** Asked for by everything but /livez and /readyz: as a bearer token or password over HTTP, as password over SMTP. */
+  token?: string;
   logger: SandboxLogger;
   /** How long a charge takes, in milliseconds. @default 0 */
   chargeDelay?: number;
@@ -46,7 +49,7 @@ export interface Sandbox {
  *  used. Whatever it answered with success survives `kill -9`. Rejects with code EADDRINUSE, naming the port, when a
  *  port is taken; then nothing is left open. */
 export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
-  const { host = '127.0.0.1', port, smtpPort, dataDir, logger, chargeDelay = 0, signal } = options;
+  const { host = '127.0.0.1', port, smtpPort, dataDir, token, logger, chargeDelay = 0, signal } = options;
   signal?.throwIfAborted();
   const failed = (error: unknown) => {
     logger.error('The sandbox failed', { error: error instanceof Error ? error.stack : String(error) });
@@ -61,6 +64,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   app.get(['/livez', '/readyz'], (_req, res) => {
     res.json({ status: 'ok' });
   });
+  if (token !== undefined) app.use(authorize(token));
   app.use('/gateway', gatewayRoutes({ db, requests, chargeDelay, closing: closing.signal }));
   app.use('/carrier', carrierRoutes({ db, requests }));
   app.use('/mailbox', mailboxRoutes(mailbox));
@@ -74,7 +78,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   );
 
   const http = createServer(app);
-  const smtp = createSmtpServer(mailbox, failed);
+  const smtp = createSmtpServer(mailbox, { token, failed });
   let ready = false;
   smtp.on('error', (error) => {
     if (ready) failed(error); // before that it is what `listen` rejects with

@@ -1,6 +1,7 @@
 import { simpleParser } from 'mailparser';
 import { randomUUID } from 'node:crypto';
 import { SMTPServer, type SMTPServerDataStream, type SMTPServerSession } from 'smtp-server';
+import { isToken } from './authorize.js';
 import type { Mailbox } from './mailbox.js';
 
 /** The largest mail, in bytes. */
@@ -19,11 +20,20 @@ class MailRefused extends Error {
   }
 }
 
-/** A mail server for everybody's mail. It says 250 once the mail is in the mailbox, on disk. */
-export function createSmtpServer(mailbox: Mailbox, failed: (error: unknown) => void): SMTPServer {
+/** A mail server for everybody's mail; with a token, for those who send it as their password. It says 250 once the mail
+ *  is in the mailbox, on disk. */
+export function createSmtpServer(
+  mailbox: Mailbox,
+  { token, failed }: { token: string | undefined; failed: (error: unknown) => void },
+): SMTPServer {
   return new SMTPServer({
-    authOptional: true,
-    disabledCommands: ['AUTH', 'STARTTLS'],
+    authOptional: token === undefined,
+    allowInsecureAuth: true,
+    disabledCommands: token === undefined ? ['AUTH', 'STARTTLS'] : ['STARTTLS'],
+    onAuth({ username, password }, _session, done) {
+      if (token !== undefined && isToken(password ?? '', token)) done(null, { user: username ?? 'sandbox' });
+      else done(new MailRefused(535, 'Send the token as password'));
+    },
     disableReverseLookup: true,
     size: MAX_MAIL,
     maxClients: MAX_CLIENTS,
