@@ -3,7 +3,7 @@ import { withFleet, settled, settledForGood, type ChaosRun, type RunOptions } fr
 import type { Letter } from '../support/check-sums.js';
 import type { Token } from '../support/customers.js';
 import { publishRaw } from '../support/raw-publisher.js';
-import { Stores } from '../support/stores.js';
+import { Stores, workers } from '../support/stores.js';
 import { until } from '../support/until.js';
 
 export interface Kill {
@@ -27,6 +27,15 @@ export const EACH_ONCE: readonly Kill[] = [
 
 export const POINTS: readonly Failpoint[] = [...new Set(EACH_ONCE.map(({ point }) => point))];
 
+/** The processes that may come past a failpoint, where every worker has one of its own. */
+export function rolesPassing(point: Failpoint): string[] {
+  const emitting = workers.filter(({ emits }) => emits.size > 0).map(({ name }) => name);
+  if (point === 'keeper.kept') return ['keeper'];
+  if (point === 'worker.retry_confirmed') return ['payment']; // whose orders can be flaky
+  if (point.startsWith('worker.')) return workers.map(({ name }) => name);
+  return ['api', 'keeper', ...emitting];
+}
+
 const PASS_LIMIT = 15_000;
 const TOKENS = ['tok_ok', 'tok_ok', 'tok_flaky', 'tok_declined'] as const satisfies readonly Token[];
 
@@ -38,7 +47,7 @@ function rubbish(n: number) {
   };
 }
 
-export const isRubbish = ({ code, worker }: Letter) => code === 'contract.not_json' && worker === 'payment';
+export const isRubbish = ({ code }: Letter) => code === 'contract.not_json';
 
 /** Kills a process at each of these points, with orders running through, and starts it again. Gives those that it did
  *  not come past: a process that does not hold its store's relay passes none of the relay's. */
@@ -59,7 +68,8 @@ export async function killAtFailpoints(
       const [armed] = fleet.launch([role], { FLOTILLA_FAILPOINT: `${point}:${nth}` });
       await Promise.race([armed?.ready(), armed?.exit()]); // it may come past before it is ready
       const orders = Promise.all(TOKENS.map((token) => customers.order(token)));
-      await publishRaw(fleet.options.amqpUrl, fleet.names.events, 'payment.process', [rubbish((rubbishSent += 1))]);
+      const queue = fleet.names.queue(workers.some(({ name }) => name === role) ? role : 'payment');
+      await publishRaw(fleet.options.amqpUrl, '', queue, [rubbish((rubbishSent += 1))]);
       const how = await Promise.race([fleet.process(role).exit(), after(PASS_LIMIT)]);
       if (how === 'SIGKILL') options.say?.(`killed at ${point}:${nth}: ${role}`);
       else {
