@@ -1,5 +1,5 @@
 import { createManagement } from '../../../src/broker/rabbitmq/index.js';
-import { rabbitmqctl } from '../../../src/supervisor/rabbitmq-node.js';
+import { rabbitmqctl, type RabbitNode } from '../../../src/supervisor/rabbitmq-node.js';
 import { ownNode } from '../../support/rabbitmq.js';
 import { settled, settledForGood, withFleet, type RunOptions } from '../support/chaos-run.js';
 import { ROLES } from '../support/chaos-fleet.js';
@@ -40,22 +40,41 @@ export async function orderWithoutBroker(options: BrokerDownOptions): Promise<vo
       await settled(run);
 
       const management = createManagement({ url: node.managementUrl });
-      await rabbitmqctl(node, ['set_vm_memory_high_watermark', 'absolute', '1MB']);
+      await setMemory(node, 'absolute', '1MB');
       await until('the broker says that it blocks', async () => (await management.alarms()).length > 0);
       await orderAndSee('while the broker blocks');
-      await rabbitmqctl(node, ['set_vm_memory_high_watermark', '0.6']);
+      await setMemory(node, '0.6');
       await settled(run);
 
       if (options.thorough) {
         await node.stop();
         await orderAndSee('while the broker is down');
         await node.restart();
+        await settled(run);
       }
-      await settledForGood(run);
       if (fleet.roles.some((role) => !pids.includes(fleet.process(role).pid)))
         throw new Error('a process was restarted');
+
+      if (options.thorough) {
+        // published and not confirmed: whoever comes after must publish it again
+        await setMemory(node, 'absolute', '1MB');
+        await until('the broker says that it blocks', async () => (await management.alarms()).length > 0);
+        await orderAndSee('while the broker blocks');
+        options.say?.('kill -9 of everything but the outside world, then of the broker');
+        const killed = fleet.roles.filter((role) => role !== 'sandbox');
+        await Promise.all(killed.map((role) => fleet.process(role).kill()));
+        await node.kill();
+        fleet.launch(killed);
+        await node.restart();
+      }
+      await settledForGood(run);
     });
   } finally {
     await own?.remove();
   }
+}
+
+/** More than the broker may have blocks whoever publishes. */
+function setMemory(node: RabbitNode, ...limit: string[]): Promise<string> {
+  return rabbitmqctl(node, ['set_vm_memory_high_watermark', ...limit]);
 }

@@ -39,6 +39,10 @@ export function rolesPassing(point: Failpoint): string[] {
 const PASS_LIMIT = 15_000;
 const TOKENS = ['tok_ok', 'tok_ok', 'tok_flaky', 'tok_declined'] as const satisfies readonly Token[];
 
+/** They share a store, one of them its relay: for one of them to have it, the others must have given it up. */
+const CORE: readonly string[] = ['api', 'orders', 'views', 'analytics'];
+const isRivalOf = (role: string) => (other: string) => other !== role && CORE.includes(other);
+
 /** What no worker can read, and no worker shall stumble over; each of them different. */
 function rubbish(n: number) {
   return {
@@ -64,9 +68,11 @@ export async function killAtFailpoints(
     for (const kill of options.kills) {
       const { point, role } = kill;
       const nth = point.startsWith('worker.') && !point.endsWith('_confirmed') ? random.between(1, 4) : 1;
-      await fleet.process(role).stop();
+      const rivals = point.startsWith('relay.') && CORE.includes(role) ? fleet.roles.filter(isRivalOf(role)) : [];
+      await Promise.all([role, ...rivals].map((each) => fleet.process(each).stop()));
       const [armed] = fleet.launch([role], { FLOTILLA_FAILPOINT: `${point}:${nth}` });
       await Promise.race([armed?.ready(), armed?.exit()]); // it may come past before it is ready
+      fleet.launch(rivals);
       const orders = Promise.all(TOKENS.map((token) => customers.order(token)));
       const queue = fleet.names.queue(workers.some(({ name }) => name === role) ? role : 'payment');
       await publishRaw(fleet.options.amqpUrl, '', queue, [rubbish((rubbishSent += 1))]);
