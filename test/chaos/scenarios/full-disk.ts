@@ -1,20 +1,24 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtemp, rm, statfs, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, statfs, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { settledForGood, withFleet, type RunOptions } from '../support/chaos-run.js';
+import { settled, settledForGood, withFleet, type RunOptions } from '../support/chaos-run.js';
 import { until } from '../support/until.js';
+import { PATIENT } from './random-kills.js';
 
-/** A fleet with a file system of its own, which is small. */
+/** A small file system, with a link in it to room enough for the outside world: that is not on the fleet's disk. */
 export async function withSmallDisk<T>(work: (folder: string) => Promise<T>): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), 'flotilla-chaos-disk-'));
+  const outside = await mkdtemp(join(tmpdir(), 'flotilla-chaos-outside-'));
   const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', folder], { encoding: 'utf8' });
   try {
     if (mounted.status !== 0) throw new NoSmallDisk(mounted.stderr || String(mounted.error));
+    await symlink(outside, join(folder, 'sandbox'));
     return await work(folder);
   } finally {
     if (mounted.status === 0) spawnSync('umount', ['-l', folder]);
     await rm(folder, { recursive: true, force: true });
+    await rm(outside, { recursive: true, force: true });
   }
 }
 
@@ -29,13 +33,14 @@ const CLEAR: readonly string[] = ['503 store.full', '503 store.group_aborted'];
  *  kept, and all of it finishes when there is space again. */
 export async function fillTheDisk(options: RunOptions): Promise<void> {
   await withSmallDisk((folder) =>
-    withFleet({ ...options, dataDir: folder }, async (run) => {
+    withFleet({ ...options, dataDir: folder, env: PATIENT }, async (run) => {
       const { fleet, customers } = run;
       await fleet.start();
       const pids = fleet.roles.map((role) => fleet.process(role).pid);
       await customers.register();
       await customers.adjust('item_1', 10_000);
       for (let n = 0; n < 5; n += 1) await customers.order('tok_ok', ['item_1']);
+      await settled(run);
       const filler = join(folder, 'filler');
       await fill(filler, folder);
       const answers = new Map<string, number>();
@@ -46,7 +51,8 @@ export async function fillTheDisk(options: RunOptions): Promise<void> {
         return status !== 201;
       };
       await until('an order is refused because the disk is full', isRefused, { every: 0 });
-      await until('a worker says that its disk is full', () => troubles(fleet.process('doers').said) > 3);
+      const workersSay = () => ['doers', 'readers', 'talkers'].some((role) => isFull(fleet.process(role).said));
+      await until('a worker says that its disk is full', async () => (await isRefused()) && workersSay());
       for (let n = 0; n < 20; n += 1) await isRefused();
       options.say?.(
         `answered with a full disk: ${[...answers].map(([answer, times]) => `${answer} (${times})`).join(', ')}`,
@@ -69,6 +75,6 @@ async function fill(path: string, folder: string): Promise<void> {
   });
 }
 
-function troubles(said: string): number {
-  return said.split('A message is returned to its queue').length - 1;
+function isFull(said: string): boolean {
+  return said.includes('The disk of the store is full');
 }
