@@ -62,7 +62,7 @@ describe('the command line', () => {
 
   it('says what is missing where there is no fleet', async () => {
     const { code, stderr } = await flotilla(['up'], {}, data);
-    expect(code).to.equal(1);
+    expect(code).to.equal(2);
     expect(stderr).to.equal(
       `fleet.invalid: The fleet does not fit together: there is no config/fleet in ${data}; run this in the folder of a fleet\n`,
     );
