@@ -81,7 +81,7 @@ function checkOrders({ promised, statuses, letters, mayBeDead, stores }: World):
     if (status === undefined) wrong.push(`order ${order.id} was answered 201 and is lost`);
     else if (status !== list.get(order.id))
       wrong.push(`order ${order.id} is ${status}, listed as ${list.get(order.id)}`);
-    const letter = letters.find(({ subject, state }) => subject === `order/${order.id}` && state === 'open');
+    const letter = letters.find(({ subject, state }) => subject === `order/${order.id}` && state === 'dead');
     if (status === 'stuck' && (order.token !== 'tok_down' || letter === undefined)) {
       wrong.push(`order ${order.id} (${order.token}) is stuck with ${letter?.code ?? 'no dead letter'}`);
     } else if (status !== undefined && status !== 'stuck' && !endingsOf(order).includes(status)) {
