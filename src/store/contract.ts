@@ -99,6 +99,8 @@ export interface Store {
   claim(key: InboxKey): Promise<boolean>;
   /** Commits one more start of a message and gives how many that makes, without an outcome. */
   recordStart(key: InboxKey): Promise<number>;
+  /** Forgets the starts of a message that has had an outcome which leaves it unhandled. */
+  clearStarts(key: InboxKey): Promise<void>;
   /** Deletes inbox rows and starts that are older, in milliseconds since the epoch; gives how many. Works in portions. */
   purgeInbox(before: number): Promise<number>;
   checkpoint(name: string): Promise<number>;

@@ -287,6 +287,15 @@ export function storeContract(name: string, create: () => Promise<StoreDatabase>
         expect(await store.recordStart(key)).to.equal(1);
       });
 
+      it('forgets the starts of a message that failed, and of no other', async () => {
+        const other = { ...key, id: newId() };
+        await store.recordStart(key);
+        await store.recordStart(other);
+        await store.clearStarts(key);
+        expect(await store.recordStart(key)).to.equal(1);
+        expect(await store.recordStart(other)).to.equal(2);
+      });
+
       it('purges what is older, in portions, and keeps the rest', async () => {
         const ids = Array.from({ length: 4_500 }, () => newId());
         await Promise.all(ids.map((id) => store.transaction((tx) => tx.claim({ ...key, id }))));

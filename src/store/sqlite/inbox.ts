@@ -49,6 +49,10 @@ export class Inbox {
     return true;
   }
 
+  clearStarts(key: InboxKey): void {
+    this.#clear.run(this.consumers.keyOf(consumerName(key)), idKey(key.id));
+  }
+
   recordStart(key: InboxKey): number {
     this.#started = true;
     return Number(this.#start.get(this.consumers.keyOf(consumerName(key)), idKey(key.id), this.clock()));

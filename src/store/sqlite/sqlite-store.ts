@@ -88,6 +88,12 @@ export class SqliteStore implements Store {
     return this.#step((writer) => writer.inbox.recordStart(key), true);
   }
 
+  clearStarts(key: InboxKey): Promise<void> {
+    return this.#step((writer) => {
+      writer.inbox.clearStarts(key);
+    }, true);
+  }
+
   purgeInbox(before: number): Promise<number> {
     return this.#purge.run(before, (erase) => this.#step(erase, true));
   }

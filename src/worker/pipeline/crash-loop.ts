@@ -13,13 +13,18 @@ const MAX_STARTS = 3;
 export const crashLoop: Middleware<WorkerStation> = (next, { name, store }) => {
   const turns = new Turns();
   return async (message) => {
-    const { key, delivery, attempt } = message;
+    const { key, delivery } = message;
     if (key === undefined || !delivery.redelivered) return next(message);
-    const outcome = await turns.take(async () => {
-      const starts = await store.recordStart({ ...key, id: `${key.id}#${attempt}` });
-      if (starts > MAX_STARTS) throw new FlotillaError('worker.crash_loop', `${name}, ${starts - 1} starts`);
-      return starts > 1 ? next(message) : undefined;
-    });
-    return outcome ?? next(message);
+    try {
+      const outcome = await turns.take(async () => {
+        const starts = await store.recordStart(key);
+        if (starts > MAX_STARTS) throw new FlotillaError('worker.crash_loop', `${name}, ${starts - 1} starts`);
+        return starts > 1 ? next(message) : undefined;
+      });
+      return outcome ?? (await next(message)); // the commit of what is done clears the mark
+    } catch (error) {
+      await store.clearStarts(key); // it has failed, and the process lives
+      throw error;
+    }
   };
 };
