@@ -90,8 +90,19 @@ function parseJson(body: Uint8Array): unknown {
   }
 }
 
+/** Whether there are more than `limit` of a character; counts no further. */
+function hasMoreThan(limit: number, character: string, text: string): boolean {
+  let at = -1;
+  for (let count = 0; count <= limit; count++) {
+    at = text.indexOf(character, at + 1);
+    if (at === -1) return false;
+  }
+  return true;
+}
+
 /** Counts brackets, strings left out, only where there are enough of them to matter. */
 function refuseDepth(text: string): void {
+  if (!hasMoreThan(MAX_DEPTH / 2, '{', text) && !hasMoreThan(MAX_DEPTH / 2, '[', text)) return;
   let depth = 0;
   let inString = false;
   for (let i = 0; i < text.length; i++) {

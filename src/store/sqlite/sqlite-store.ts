@@ -17,6 +17,7 @@ import type { StoredEvent } from '../stored-event.js';
 import type { AppendWatch } from './append-watch.js';
 import type { Committer } from './committer.js';
 import type { Connection } from './connection.js';
+import { HandledLooks } from './handled-looks.js';
 import { InboxPurge } from './purge-inbox.js';
 import { EventReader } from './read-events.js';
 import { StateReader } from './read-state.js';
@@ -39,6 +40,7 @@ export class SqliteStore implements Store {
   readonly service: string;
   readonly #events: EventReader;
   readonly #state: StateReader;
+  readonly #looks: HandledLooks;
   readonly #tagged: TaggedSql;
   readonly #purge: InboxPurge;
   #closing: Promise<void> | undefined;
@@ -47,6 +49,7 @@ export class SqliteStore implements Store {
     this.service = parts.service;
     this.#events = new EventReader(parts.reader);
     this.#state = new StateReader(parts.reader);
+    this.#looks = new HandledLooks(parts.reader, (step) => this.#read(step));
     this.#tagged = new TaggedSql(parts.reader);
     this.#purge = new InboxPurge(parts.reader, parts.writer.db);
   }
@@ -77,7 +80,7 @@ export class SqliteStore implements Store {
   ): Promise<Row[]> => this.#read(() => this.#tagged.run<Row>(this.#tagged.prepare(text), values));
 
   handled(key: InboxKey): Promise<boolean> {
-    return this.#read(() => this.#state.handled(key));
+    return this.#looks.handled(key);
   }
 
   claim(key: InboxKey): Promise<boolean> {
