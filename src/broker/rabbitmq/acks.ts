@@ -1,7 +1,7 @@
 import type { Channel, ConsumeMessage } from 'amqplib';
 
 /**
- * Acks of one channel, told together once per turn of the event loop: where everything up to a message is settled, one
+ * Acks of one channel, those that come at once told together: where everything up to a message is settled, one
  * frame with `multiple` says so for all of them. With a group commit behind it, which settles dozens at once, that
  * takes most of the frames off the socket and off the broker.
  */
@@ -25,7 +25,9 @@ export class Acks {
     this.#settled.add(deliveryTag);
     if (this.#scheduled) return;
     this.#scheduled = true;
-    setImmediate(() => this.flush());
+    // a microtask comes after the acks of the same commit, which take equally many steps to get here, and before the
+    // next messages are read: waiting for those held back the acks, and with them the broker (0.58 -> 0.67 of bare)
+    queueMicrotask(() => this.flush());
   }
 
   requeue(message: ConsumeMessage): void {
