@@ -81,6 +81,26 @@ export const errors = {
   'worker.handler_failed': { disposal: 'retry', message: 'The handler threw' },
   'worker.permanent': { disposal: 'reject', message: 'The handler says that trying again is of no use' },
 
+  // projections
+  'projection.not_found': { disposal: 'reject', message: 'No such projection' },
+  'projection.bad_definition': { disposal: 'fatal', message: 'The projection is not defined as it must be' },
+  'projection.conflict': { disposal: 'retry', message: 'Another process has moved the checkpoint of the projection' },
+  'projection.poison': {
+    disposal: 'reject',
+    message: 'The projection cannot take an event; mend it, or skip the event',
+  },
+  'projection.not_stopped': { disposal: 'reject', message: 'The projection is not stopped at an event' },
+  'projection.outdated': {
+    disposal: 'reject',
+    message: 'The read model was made by another version of its projection; rebuild it',
+  },
+  'projection.rebuilding': { disposal: 'reject', message: 'Another process rebuilds the projection' },
+
+  // the log and what is sent again from it
+  'log.unreachable': { disposal: 'retry', message: 'The log cannot be read' },
+  'replay.refused': { disposal: 'reject', message: 'This cannot be replayed' },
+  'replay.not_found': { disposal: 'reject', message: 'No such replay' },
+
   // the fleet and its configuration
   'config.invalid': { disposal: 'fatal', message: 'The configuration is not valid' },
   'fleet.running': { disposal: 'fatal', message: 'A fleet runs here already' },

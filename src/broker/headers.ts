@@ -25,6 +25,12 @@ export const HEADERS = {
   /** The idempotency key for the world outside, where it is not the event's own id: a mended dead letter keeps the
    *  key of the event it replaces. */
   key: 'flotilla-key',
+  /** Which replay of history sent the message; absent on what is delivered the ordinary way. */
+  replay: 'flotilla-replay',
+  /** True: the replay handles again also what was handled before. */
+  again: 'flotilla-replay-again',
+  /** True: the world outside shall hear of it once more. */
+  sideEffects: 'flotilla-replay-side-effects',
 } as const;
 
 /** One attempt to handle a message that failed. */

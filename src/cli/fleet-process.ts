@@ -12,7 +12,7 @@ import { announceReady } from '../supervisor/child-process.js';
 import { lockData } from '../supervisor/data-lock.js';
 import type { Logger } from '../telemetry/logger.js';
 import { createMetrics, type Metrics } from '../telemetry/metrics.js';
-import { queuesOf } from '../worker/queues.js';
+import { queuesOfAll } from '../worker/queues.js';
 import type { Worker } from '../worker/types.js';
 import { brokerAddress } from './broker-address.js';
 import type { Context } from './context.js';
@@ -77,10 +77,7 @@ export async function runFleetProcess(
   ends.push(() => broker.close());
 
   const { prefix, log, unroutedMax } = config;
-  const wanted = topologyOf(
-    workers.map(({ definition }) => queuesOf(definition)),
-    { prefix, log, unroutedMax },
-  );
+  const wanted = topologyOf(queuesOfAll(workers), { prefix, log, unroutedMax });
   const topology = broker.applyTopology(wanted, signal);
   topology.catch(fail);
 

@@ -15,7 +15,7 @@ import { createRelay } from '../relay/index.js';
 import type { InboxKey, Store } from '../store/contract.js';
 import { openStore, sqlitePath } from '../store/open.js';
 import { silentLogger } from '../telemetry/logger.js';
-import { queuesOf } from '../worker/queues.js';
+import { queuesOfAll } from '../worker/queues.js';
 import { brokerAddress } from './broker-address.js';
 import type { Context } from './context.js';
 import { enabledWorkers } from './enabled-workers.js';
@@ -34,7 +34,7 @@ export async function surroundingsOf(context: Context): Promise<Surroundings> {
   const fleet = await context.fleet();
   return {
     names: namesFor(context.config.prefix),
-    workers: enabledWorkers(fleet, context.config).map(({ definition }) => queuesOf(definition)),
+    workers: queuesOfAll(enabledWorkers(fleet, context.config)),
     definitions: fleet.catalogue.definitions,
   };
 }

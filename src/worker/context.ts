@@ -15,12 +15,23 @@ export interface OpenContext {
   revoke: () => void;
 }
 
+/** One handling of one event. */
+export interface Handling {
+  attempt: number;
+  key: string;
+  /** @default false */
+  replaying?: boolean;
+  /** @default true */
+  sideEffects?: boolean;
+  signal: LazySignal;
+}
+
 /** Opens the context for one handling of one event. */
 export function openContext(
   station: WorkerStation,
   event: EventEnvelope,
   emissions: Emissions,
-  { attempt, key, signal }: { attempt: number; key: string; signal: LazySignal },
+  { attempt, key, replaying = false, sideEffects = true, signal }: Handling,
 ): OpenContext {
   const effects: Effect[] = [];
   let open = true;
@@ -39,7 +50,8 @@ export function openContext(
     },
     attempt,
     key,
-    replaying: false,
+    replaying,
+    sideEffects,
     get log() {
       return station.logger.child({ event: event.id, type: event.type, correlation: event.correlationid });
     },

@@ -4,7 +4,8 @@ import { FlotillaError } from '../errors.js';
 import type { Definitions } from '../events/definitions.js';
 import type { EventEnvelope } from '../events/envelope.js';
 import { bySpecificity, isAmbiguous, isWildcard, matches } from '../events/patterns.js';
-import type { Migration } from '../store/contract.js';
+import type { Projection } from '../projections/projection.js';
+import type { Migration, Sql } from '../store/contract.js';
 import type { Context, DefineWorker, SetupContext, WorkerOptions } from './types.js';
 
 /** A context whose catalogue is not known to the compiler any more. */
@@ -20,6 +21,11 @@ export interface WorkerDefinition {
   readonly setup: (context: SetupContext<Record<string, unknown>>) => unknown;
   readonly teardown: (use: unknown) => Promise<void> | void;
   readonly emits: ReadonlySet<string>;
+  readonly from: 'queue' | 'log';
+  readonly offset: 'first' | 'next';
+  readonly replay?: 'idempotent' | 'reset';
+  readonly reset?: (tx: { sql: Sql }) => Promise<void>;
+  readonly projections: readonly Projection[];
   /** The most specific pattern first. */
   readonly handlers: readonly { pattern: string; handle: ErasedHandler }[];
   /** The one handler of each type that the worker handles. */
@@ -56,7 +62,7 @@ function erase<D extends Definitions, E extends keyof D & string, S extends z.Zo
   options: WorkerOptions<D, E, S, U, P>,
 ): WorkerDefinition {
   const { breaker = {} } = options;
-  const handlers = Object.entries(options.on)
+  const handlers = Object.entries(options.on ?? {})
     .map(([pattern, handle]) => ({ pattern, handle: handle as ErasedHandler }))
     .sort((a, b) => bySpecificity(a.pattern, b.pattern));
   return {
@@ -67,6 +73,11 @@ function erase<D extends Definitions, E extends keyof D & string, S extends z.Zo
     setup: (options.setup ?? (() => undefined)) as WorkerDefinition['setup'],
     teardown: (options.teardown ?? (() => undefined)) as WorkerDefinition['teardown'],
     emits: new Set<string>(options.emits ?? []),
+    from: options.from ?? 'queue',
+    offset: options.offset ?? 'first',
+    ...(options.replay && { replay: options.replay }),
+    ...(options.reset && { reset: options.reset }),
+    projections: options.projections ?? [],
     handlers,
     handlerOf: dispatchTable(definitions, handlers),
     ...(options.bootstrap && { bootstrap: options.bootstrap }),
@@ -87,7 +98,10 @@ function erase<D extends Definitions, E extends keyof D & string, S extends z.Zo
 function check(worker: WorkerDefinition): void {
   const fail = (detail: string) => new FlotillaError('worker.bad_definition', `${worker.name}: ${detail}`);
   if (!NAME.test(worker.name)) throw fail('a name is lower case letters, digits and single dashes');
-  if (worker.handlers.length === 0) throw fail('it handles nothing');
+  if (worker.handlers.length === 0 && worker.projections.length === 0) throw fail('it handles nothing');
+  if ((worker.replay === 'reset') !== (worker.reset !== undefined)) {
+    throw fail("`reset` belongs to replay: 'reset', and the other way round");
+  }
   if (!Number.isInteger(worker.prefetch) || worker.prefetch < 1 || worker.prefetch > 2000) {
     throw fail('prefetch is a whole number from 1 to 2000');
   }

@@ -1,9 +1,20 @@
 import type { WorkerQueues } from '../broker/topology.js';
 import type { WorkerDefinition } from './definition.js';
 
-/** What the broker's topology needs to know of a worker. */
-export function queuesOf({ name, handlers, retryDelays }: WorkerDefinition): WorkerQueues {
-  return { name, patterns: handlers.map(({ pattern }) => pattern), retryDelays };
+/** What the broker's topology needs to know of a worker. The queue of one that reads the log is bound by nothing: it
+ *  holds what is tried again or sent again. */
+export function queuesOf({ name, from, handlers, retryDelays }: WorkerDefinition): WorkerQueues {
+  return { name, patterns: from === 'log' ? [] : handlers.map(({ pattern }) => pattern), retryDelays };
+}
+
+/** Whether messages are sent to a worker: one that only keeps projections has no queue. */
+export function hasQueue({ handlers }: Pick<WorkerDefinition, 'handlers'>): boolean {
+  return handlers.length > 0;
+}
+
+/** The same for all of these workers that have a queue. */
+export function queuesOfAll(workers: readonly { readonly definition: WorkerDefinition }[]): WorkerQueues[] {
+  return workers.filter(({ definition }) => hasQueue(definition)).map(({ definition }) => queuesOf(definition));
 }
 
 /** The worker with what the configuration says in place of its own. */

@@ -1,21 +1,14 @@
 import type { Broker } from '../broker/contract.js';
-import { namesFor } from '../broker/topology.js';
 import { FlotillaError } from '../errors.js';
 import type { Store } from '../store/contract.js';
 import type { Logger } from '../telemetry/logger.js';
-import { createMetrics, type Metrics } from '../telemetry/metrics.js';
+import type { Metrics } from '../telemetry/metrics.js';
 import { runBootstrap } from './bootstrap.js';
-import { superviseCircuit } from './circuit-supervision.js';
-import type { CircuitPosition } from './circuit.js';
-import { routeOf, type WorkerDefinition } from './definition.js';
-import { commitExhausted } from './exhausted.js';
-import { Intake } from './intake.js';
+import { consumeQueue, type QueueState } from './consume-queue.js';
+import type { WorkerDefinition } from './definition.js';
 import type { Message, Outcome } from './message.js';
-import { Pauses, type PauseReason } from './pauses.js';
-import { handle } from './pipeline/handle.js';
-import { assemble, workerPipeline } from './pipeline/index.js';
-import type { WorkerStation } from './station.js';
-import { watchRelay, type RelayGauge } from './watch-relay.js';
+import { hasQueue } from './queues.js';
+import type { RelayGauge } from './watch-relay.js';
 
 export interface StartWorkerOptions {
   store: Store;
@@ -38,29 +31,26 @@ export interface StartWorkerOptions {
   observe?: (message: Message, outcome: Outcome) => void;
 }
 
-export interface WorkerState {
+export interface WorkerState extends QueueState {
   name: string;
-  consuming: boolean;
-  breaker: CircuitPosition;
-  pauses: readonly PauseReason[];
-  inHand: number;
-  /** Handlers that have outlived their timeout and not settled. */
-  overdue: number;
 }
 
 export interface RunningWorker {
   readonly name: string;
   state: () => WorkerState;
-  /** Takes no more messages, lets those in hand finish for at most `deadline` milliseconds, returns the rest to the
-   *  queue and ends what `setup` began. */
+  /** Takes no more, lets what is in hand finish for at most `deadline` milliseconds, returns the rest to the queue and
+   *  ends what `setup` began. */
   stop: (deadline: number) => Promise<void>;
 }
 
-/** Starts a worker on topology that exists: migrates, sets up, bootstraps, consumes. Throws what `setup` throws, or
- *  `config.invalid` when the settings are not as declared. */
+/** Of a worker that keeps projections and has no queue. */
+const NO_QUEUE: QueueState = { consuming: true, breaker: 'closed', pauses: [], inHand: 0, overdue: 0 };
+
+/** Starts a worker on topology that exists: migrates, sets up, bootstraps, then takes what there is for it. Throws what
+ *  `setup` throws, or `config.invalid` when the settings are not as declared. */
 export async function startWorker(definition: WorkerDefinition, options: StartWorkerOptions): Promise<RunningWorker> {
-  const { store, broker, instance, metrics = createMetrics(), now = Date.now } = options;
-  const { name, prefetch } = definition;
+  const { store, instance, now = Date.now } = options;
+  const { name } = definition;
   const logger = options.logger.child({ worker: name, instance });
   const ending = new AbortController();
 
@@ -74,56 +64,12 @@ export async function startWorker(definition: WorkerDefinition, options: StartWo
       }));
   await runBootstrap(definition, { store, logger, now });
 
-  const pauses = new Pauses(() => consumer, prefetch);
-  const station: WorkerStation = {
-    name,
-    definition,
-    definitions: definition.definitions,
-    route: (event) => routeOf(definition, event.type),
-    retryDelays: definition.retryDelays,
-    timeout: definition.timeout,
-    store,
-    publisher: broker.createPublisher(),
-    names: namesFor(options.prefix ?? ''),
-    circuit: superviseCircuit(definition, {
-      pauses,
-      settledNow: () => intake.settled(),
-      metrics,
-      logger,
-      signal: ending.signal,
-    }),
-    pauses,
-    logger,
-    metrics,
-    now,
-    instance,
-    use,
-    isDone: async ({ key }) => key !== undefined && store.handled(key),
-    exhausted: (message, error) => commitExhausted(station, message, error),
-    overdue: new Set(),
-    signal: ending.signal,
-  };
-  const intake = new Intake(assemble(workerPipeline, station, handle(station)), now, options.observe);
-  const consumer = broker.consume(station.names.queue(name), { prefetch, onDelivery: intake.receive });
-  const unwatch = watchRelay(options.relay, pauses, logger);
-
+  const queue = hasQueue(definition) ? consumeQueue(definition, use, { ...options, logger }, ending) : undefined;
   return {
     name,
-    state: () => ({
-      name,
-      consuming: consumer.consuming,
-      breaker: station.circuit.position,
-      pauses: pauses.reasons,
-      inHand: intake.size,
-      overdue: station.overdue.size,
-    }),
+    state: () => ({ name, ...(queue?.state() ?? NO_QUEUE) }),
     async stop(deadline) {
-      unwatch();
-      await pauses.end();
-      await intake.drain(deadline, consumer, () =>
-        ending.abort(new FlotillaError('worker.revoked', 'the process ends')),
-      );
-      await station.publisher.close();
+      await queue?.stop(deadline);
       await definition.teardown(use);
     },
   };

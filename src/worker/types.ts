@@ -4,6 +4,7 @@ import type { MessageDefinition } from '../events/definition.js';
 import type { DataOf, Definitions } from '../events/definitions.js';
 import type { EventEnvelope } from '../events/envelope.js';
 import type { Matching } from '../events/patterns.js';
+import type { Projection } from '../projections/projection.js';
 import type { Migration, Sql, Tx } from '../store/contract.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { ErasedContext, WorkerDefinition } from './definition.js';
@@ -82,8 +83,10 @@ export interface Context<D extends Definitions, E extends TypeName<D>, Use> {
   /** The idempotency key for the world outside: the event's id, but for a mended dead letter that of the event it
    *  replaces. The same however often the event is handled. */
   readonly key: string;
-  /** True when history is handled again on purpose. */
+  /** True when history is handled again on purpose: what the world outside was told then, it need not be told again. */
   readonly replaying: boolean;
+  /** Whether the world outside is to hear of this: always, but while replaying only where the operator has said so. */
+  readonly sideEffects: boolean;
   readonly log: Logger;
   /** Does I/O with a dependency. An answer that means "not available" (refused, timed out, 5xx) becomes an
    *  `UnavailableError`, which the circuit breaker counts; other errors pass as they are. */
@@ -139,8 +142,22 @@ export interface WorkerOptions<
   teardown?: (use: Use) => Promise<void> | void;
   /** The types it may emit. */
   emits?: readonly E[];
-  /** Handlers by type or topic pattern. One handler runs per event, the most specific. */
-  on: { readonly [K in P]: Handler<D, K, Context<D, E, Use>> };
+  /** `queue`: its own queue, bound by the keys of `on`. `log`: the stream of everything, from a checkpoint of its own, so
+   *  that it may begin with the past and sees what came while it was not deployed. @default 'queue' */
+  from?: 'queue' | 'log';
+  /** Where a worker that reads the log begins the first time: with the oldest event that is kept, or with the next one.
+   *  @default 'first' */
+  offset?: 'first' | 'next';
+  /** What may be done when history is sent to it once more (`replay --again`). `idempotent`: handling an event again
+   *  changes nothing. `reset`: its tables are emptied first, by `reset`. @default it may not be */
+  replay?: 'idempotent' | 'reset';
+  /** Empties the worker's tables, for `replay: 'reset'`. */
+  reset?: (tx: { sql: Sql }) => Promise<void>;
+  /** Read models that it keeps up to date from the events of its store. */
+  projections?: readonly Projection[];
+  /** Handlers by type or topic pattern. One handler runs per event, the most specific. Only a worker that has
+   *  `projections` may do without. */
+  on?: { readonly [K in P]: Handler<D, K, Context<D, E, Use>> };
   /** Runs once in the life of its store, at first start, before anything is consumed. */
   bootstrap?: (ctx: Pick<Context<D, E, Use>, 'write' | 'emit' | 'log'>) => void;
   /** Tables of its own, made at start. */

@@ -8,7 +8,7 @@ import type { Store } from '../../src/store/contract.js';
 import { openSqliteStore } from '../../src/store/sqlite/index.js';
 import type { StoredEvent } from '../../src/store/stored-event.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
-import { queuesOf } from '../../src/worker/queues.js';
+import { queuesOfAll } from '../../src/worker/queues.js';
 import { startWorker, type RunningWorker } from '../../src/worker/start.js';
 import type { Worker } from '../../src/worker/types.js';
 
@@ -33,7 +33,7 @@ export async function simulatedFleet(
   const folder = await mkdtemp(join(tmpdir(), 'flotilla-simulated-'));
   const broker = createMemoryBroker();
   const names = namesFor('');
-  const queues = workers.map(({ definition }) => queuesOf(definition));
+  const queues = queuesOfAll(workers);
   await broker.applyTopology(
     topologyOf(queues, { prefix: '', log: { maxAge: '1h', maxBytes: 100_000_000 }, unroutedMax: 1000 }),
   );

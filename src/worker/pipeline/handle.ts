@@ -12,10 +12,14 @@ export function handle(station: WorkerStation): Handle {
     const { event, delivery } = message;
     const handler = event && definition.handlerOf.get(event.type);
     if (event === undefined || handler === undefined) throw new FlotillaError('contract.no_handler', definition.name);
-    const key = delivery.properties.headers[HEADERS.key];
+    const { headers } = delivery.properties;
+    const key = headers[HEADERS.key];
+    const replaying = headers[HEADERS.replay] !== undefined;
     const context = openContext(station, event, new Emissions(definition, store.service, event, now), {
       attempt: message.attempt,
       key: typeof key === 'string' ? key : event.id,
+      replaying,
+      sideEffects: !replaying || headers[HEADERS.sideEffects] === true,
       signal: message.signal,
     });
     try {

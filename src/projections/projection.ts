@@ -1,0 +1,29 @@
+import type { EventEnvelope } from '../events/envelope.js';
+import type { Definitions } from '../events/definitions.js';
+import type { Sql } from '../store/contract.js';
+
+/** What a projection's handler works with: SQL inside the transaction that also moves the checkpoint. Names of the
+ *  projection's own tables mean those of the model that is being written, the live one or one that is being rebuilt. */
+export interface ProjectionTx {
+  sql: Sql;
+}
+
+export type ProjectionHandler = (event: EventEnvelope, tx: ProjectionTx) => Promise<void>;
+
+/** A projection as the runtime sees it: types erased. */
+export interface ProjectionDefinition {
+  readonly name: string;
+  /** Counts up with every change of the tables or of what is written into them. */
+  readonly version: number;
+  readonly definitions: Definitions;
+  /** The statements that make each table, by the table's name. */
+  readonly tables: Readonly<Record<string, string>>;
+  /** The handler of each type. */
+  readonly handlerOf: ReadonlyMap<string, ProjectionHandler>;
+}
+
+/** A read model that follows from the events of a store. What is inside is the library's own. */
+export interface Projection {
+  readonly name: string;
+  readonly definition: ProjectionDefinition;
+}

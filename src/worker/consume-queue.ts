@@ -1,0 +1,90 @@
+import { namesFor } from '../broker/topology.js';
+import { FlotillaError } from '../errors.js';
+import { createMetrics } from '../telemetry/metrics.js';
+import { superviseCircuit } from './circuit-supervision.js';
+import type { CircuitPosition } from './circuit.js';
+import { routeOf, type WorkerDefinition } from './definition.js';
+import { commitExhausted } from './exhausted.js';
+import { Intake } from './intake.js';
+import { Pauses, type PauseReason } from './pauses.js';
+import { handle } from './pipeline/handle.js';
+import { assemble, workerPipeline } from './pipeline/index.js';
+import type { StartWorkerOptions } from './start.js';
+import type { WorkerStation } from './station.js';
+import { watchRelay } from './watch-relay.js';
+
+export interface QueueState {
+  consuming: boolean;
+  breaker: CircuitPosition;
+  pauses: readonly PauseReason[];
+  inHand: number;
+  /** Handlers that have outlived their timeout and not settled. */
+  overdue: number;
+}
+
+/** The part of a running worker that handles messages of its queue. */
+export interface QueuePart {
+  state: () => QueueState;
+  /** Takes no more messages, lets those in hand finish for at most `deadline` milliseconds, returns the rest. */
+  stop: (deadline: number) => Promise<void>;
+}
+
+/** Consumes the queue of a worker through its whole pipeline. `use` is what `setup` gave. */
+export function consumeQueue(
+  definition: WorkerDefinition,
+  use: unknown,
+  options: StartWorkerOptions,
+  ending: AbortController,
+): QueuePart {
+  const { store, broker, instance, logger, metrics = createMetrics(), now = Date.now } = options;
+  const { name, prefetch } = definition;
+  const pauses = new Pauses(() => consumer, prefetch);
+  const station: WorkerStation = {
+    name,
+    definition,
+    definitions: definition.definitions,
+    route: (event) => routeOf(definition, event.type),
+    retryDelays: definition.retryDelays,
+    timeout: definition.timeout,
+    store,
+    publisher: broker.createPublisher(),
+    names: namesFor(options.prefix ?? ''),
+    circuit: superviseCircuit(definition, {
+      pauses,
+      settledNow: () => intake.settled(),
+      metrics,
+      logger,
+      signal: ending.signal,
+    }),
+    pauses,
+    logger,
+    metrics,
+    now,
+    instance,
+    use,
+    isDone: async ({ key }) => key !== undefined && store.handled(key),
+    exhausted: (message, error) => commitExhausted(station, message, error),
+    overdue: new Set(),
+    signal: ending.signal,
+  };
+  const intake = new Intake(assemble(workerPipeline, station, handle(station)), now, options.observe);
+  const consumer = broker.consume(station.names.queue(name), { prefetch, onDelivery: intake.receive });
+  const unwatch = watchRelay(options.relay, pauses, logger);
+  return {
+    state: () => ({
+      consuming: consumer.consuming,
+      breaker: station.circuit.position,
+      pauses: pauses.reasons,
+      inHand: intake.size,
+      overdue: station.overdue.size,
+    }),
+    async stop(deadline) {
+      unwatch();
+      await pauses.end();
+      await intake.drain(deadline, consumer, () =>
+        ending.abort(new FlotillaError('worker.revoked', 'the process ends')),
+      );
+      await station.publisher.close();
+    },
+  };
+}
