@@ -15,6 +15,8 @@ export type { Context, Worker, WriteTx } from './worker/types.js';
 export type { Logger } from './telemetry/logger.js';
 export { defineRoute, type ReadRequest, type Reply, type Route, type WriteRequest } from './api/route.js';
 export { ProblemError } from './api/problems.js';
+export { cursor, cursorOf, type Cursor } from './api/cursor.js';
+export { withTimeRange } from './api/time-range.js';
 export { createPublisher, subscribe, type PlainContext, type Subscription } from './worker/plain.js';
 export type { Broker } from './broker/contract.js';
 export { createMemoryBroker } from './broker/memory/index.js';
