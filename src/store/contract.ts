@@ -37,14 +37,50 @@ export interface AppendResult {
   appended: number;
 }
 
+/** The state of an aggregate as its stream had made it at a version, so that it need not be read from its beginning. Only
+ *  a help: a stream without one, or with one of another shape, is read from the beginning. */
+export interface Snapshot {
+  /** The version of the stream whose events are in it. */
+  version: number;
+  /** Which shape the state has; whoever knows another shape passes it over. */
+  shape: number;
+  /** JSON. */
+  state: unknown;
+}
+
+/** What is known about a stream besides its events. */
+export interface StreamMetadata {
+  /** Which events may go to the archive: all but the newest `keep`, and of those none younger than `olderThan`
+   *  milliseconds. Nothing is ever deleted. */
+  retention?: { keep: number; olderThan?: number };
+  /** Whatever else somebody wants to note. */
+  notes?: Readonly<Record<string, string>>;
+}
+
+/** What an archiving has done. */
+export interface Archived {
+  /** Events moved now. */
+  moved: number;
+  /** The version up to which, this one included, the stream's events are in the archive; 0: none. */
+  through: number;
+}
+
 /** A transaction, one at a time as if serial. Everything here awaits only the engine: code that runs in a
  *  transaction awaits nothing else (`store.write_awaited`), and may be run again. */
 export interface Tx {
   sql: Sql;
-  /** Throws `store.conflict` when the stream is not as expected. An event whose id is stored already is skipped. */
+  /** Throws `store.conflict`, a `ConflictError` that carries the current version, when the stream is not as expected. An event whose id is stored already is skipped. */
   append(stream: string, expected: ExpectedVersion, events: readonly UnsequencedEvent[]): Promise<AppendResult>;
   /** The stream's events after version `after`, all of them. */
   read(stream: string, after?: number): Promise<StoredEvent[]>;
+  /** The event with this id. */
+  event(id: string): Promise<StoredEvent | undefined>;
+  /** The snapshot of a stream, whatever its shape. */
+  snapshot(stream: string): Promise<Snapshot | undefined>;
+  /** Keeps a snapshot in place of the stream's earlier one: always in place of an older shape, else only when it is of a
+   *  later version. */
+  keepSnapshot(stream: string, snapshot: Snapshot): Promise<void>;
+  checkpoint(name: string): Promise<number>;
   /** Writes the inbox row; false when it is there already: the event has been handled. */
   claim(key: InboxKey): Promise<boolean>;
   /** Keeps a timer; one with the same id is left as it is. */
@@ -62,9 +98,10 @@ export interface Lease {
   epoch: number;
 }
 
-/** Which events `readAll` gives; `type` may be a topic pattern. */
+/** Which events `readAll` gives; all that is named must hold. */
 export interface ReadFilter {
-  type?: string;
+  /** A type, a topic pattern, or several of them. */
+  type?: string | readonly string[];
   subject?: string;
   correlationId?: string;
   /** RFC 3339, inclusive. */
@@ -86,8 +123,22 @@ export interface Store {
   transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
   /** The stream's events after version `after`, at most `limit` (default 1,000). */
   read(stream: string, after?: number, limit?: number): Promise<StoredEvent[]>;
-  /** Events after the global position `after` in the order of positions, at most `limit` (default 1,000). */
+  /** Events after the global position `after` in the order of positions, at most `limit` (default 1,000); archived ones
+   *  too. Reading on from page to page costs no more than the events that match: see `readPages`. */
   readAll(after: number, limit?: number, filter?: ReadFilter): Promise<StoredEvent[]>;
+  /** The event with this id, archived or not. */
+  event(id: string): Promise<StoredEvent | undefined>;
+  /** The snapshot of a stream, whatever its shape. */
+  snapshot(stream: string): Promise<Snapshot | undefined>;
+  /** What was noted about a stream; undefined for one of which nothing was. */
+  streamMetadata(stream: string): Promise<StreamMetadata | undefined>;
+  setStreamMetadata(stream: string, metadata: StreamMetadata): Promise<void>;
+  /** Moves the events of a stream up to the version `through` to the archive: there and synced first, then out of the
+   *  store; interrupted anywhere, doing it again finishes it. They are still read, by `read` and `readAll`, more slowly.
+   *  The last event of a stream stays, and so does what is not published yet (after the checkpoint `relay`). */
+  archive(stream: string, through: number): Promise<Archived>;
+  /** Archives what the metadata of streams lets go, `now` in milliseconds since the epoch; gives how many events. */
+  applyRetention(now: number): Promise<number>;
   /** The highest position; 0 for a store without events. */
   head(): Promise<number>;
   /** Reads, outside of any transaction, what is committed. */

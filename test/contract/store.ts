@@ -1,7 +1,9 @@
 import { expect } from 'chai';
 import { newId } from '../../src/events/ids.js';
+import { ConflictError } from '../../src/store/conflict-error.js';
 import type { Store } from '../../src/store/contract.js';
 import { codeOf, eventOf } from './store-events.js';
+import { snapshotContract } from './store-snapshots.js';
 
 /** An empty database that several stores can open. */
 export interface StoreDatabase {
@@ -77,6 +79,16 @@ export function storeContract(name: string, create: () => Promise<StoreDatabase>
         expect(await store.readAll(0)).to.have.length(4);
       });
 
+      it('says in a conflict where the stream is', async () => {
+        await store.append('order/1', 'none', [eventOf('order/1'), eventOf('order/1')]);
+        const conflictOf = (promise: Promise<unknown>) => promise.then(undefined, (error: unknown) => error);
+        const late = await conflictOf(store.append('order/1', 1, [eventOf('order/1')]));
+        expect(late).to.be.instanceOf(ConflictError);
+        expect(late).to.include({ stream: 'order/1', expected: 1, actual: 2 });
+        const early = await conflictOf(store.transaction((tx) => tx.append('order/2', 7, [eventOf('order/2')])));
+        expect(early).to.include({ code: 'store.conflict', stream: 'order/2', expected: 7, actual: 0 });
+      });
+
       it('lets exactly one of two concurrent appends with the same expectation through', async () => {
         const results = await Promise.allSettled(
           [1, 2, 3].map(() => store.append('order/1', 'none', [eventOf('order/1')])),
@@ -136,6 +148,15 @@ export function storeContract(name: string, create: () => Promise<StoreDatabase>
           (await store.readAll(0, 100, filter)).map(({ type }) => type);
         expect(await types({ type: 'payment.failed' })).to.deep.equal(['payment.failed']);
         expect(await types({ type: 'order.*' })).to.deep.equal(['order.created', 'order.status_changed']);
+        expect(await types({ type: ['payment.failed', 'order.created'] })).to.deep.equal([
+          'order.created',
+          'payment.failed',
+        ]);
+        expect(await types({ type: ['*.failed', 'order.status_changed', 'nothing.*'] })).to.deep.equal([
+          'payment.failed',
+          'order.status_changed',
+        ]);
+        expect(await types({ type: [] })).to.deep.equal([]);
         expect(await types({ type: 'nothing.*' })).to.deep.equal([]);
         expect(await types({ subject: 'a/2' })).to.deep.equal(['order.status_changed']);
         expect(await types({ correlationId: 'one' })).to.deep.equal(['order.created', 'order.status_changed']);
@@ -265,6 +286,8 @@ export function storeContract(name: string, create: () => Promise<StoreDatabase>
         expect(await codeOf(small.append('x/3', 'none', [eventOf('x/3')]))).to.equal('resolved');
       });
     });
+
+    snapshotContract(() => store);
 
     describe('inbox', () => {
       const key = { consumer: 'payment', source: 'core', id: newId() };

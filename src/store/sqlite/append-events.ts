@@ -1,5 +1,6 @@
 import { FlotillaError } from '../../errors.js';
 import type { UnsequencedEvent } from '../../events/envelope.js';
+import { ConflictError } from '../conflict-error.js';
 import type { AppendResult, ExpectedVersion } from '../contract.js';
 import type { Connection, Statement } from './connection.js';
 import { idValue } from './id-values.js';
@@ -35,7 +36,7 @@ export class EventAppender {
     if (!fits(expected, head)) {
       const repeated = events.length > 0 && events.every(({ id }) => this.#has.get(idValue(id)) !== undefined);
       if (repeated) return { version: head, appended: 0 };
-      throw new FlotillaError('store.conflict', `${stream} is at ${head}, expected ${expected}`);
+      throw new ConflictError(stream, expected, head);
     }
     if (events.length === 0) return { version: head, appended: 0 };
     const times = events.map(timeOf);

@@ -43,7 +43,7 @@ export class EventReader {
       values.push(value);
     };
     if (filter.type !== undefined) {
-      where('e.type IN (SELECT value FROM json_each(?))', JSON.stringify(this.#typesLike(filter.type)));
+      where('e.type IN (SELECT value FROM json_each(?))', JSON.stringify(this.#typesLike([filter.type].flat())));
     }
     if (filter.subject !== undefined)
       where('e.stream = (SELECT id FROM flotilla_streams WHERE name = ?)', filter.subject);
@@ -58,9 +58,13 @@ export class EventReader {
     return head[0] ?? 0;
   }
 
-  #typesLike(pattern: string): number[] {
+  event(id: string): StoredEvent | undefined {
+    return this.#select('WHERE e.id = ?', [idValue(id)])[0];
+  }
+
+  #typesLike(patterns: readonly string[]): number[] {
     const types = this.#prepare('SELECT id, name FROM flotilla_types').all() as [number, string][];
-    return types.filter(([, name]) => matches(pattern, name)).map(([id]) => id);
+    return types.filter(([, name]) => patterns.some((pattern) => matches(pattern, name))).map(([id]) => id);
   }
 
   #select(clause: string, values: unknown[]): StoredEvent[] {

@@ -1,6 +1,6 @@
 import { FlotillaError } from '../../errors.js';
 import type { UnsequencedEvent } from '../../events/envelope.js';
-import type { AppendResult, ExpectedVersion, InboxKey, SqlValue, Timer, Tx } from '../contract.js';
+import type { AppendResult, ExpectedVersion, InboxKey, Snapshot, SqlValue, Timer, Tx } from '../contract.js';
 import type { StoredEvent } from '../stored-event.js';
 import { storeError } from './sqlite-errors.js';
 import type { Writer } from './writer.js';
@@ -39,6 +39,24 @@ export class SqliteTx implements Tx {
 
   read(stream: string, after = 0): Promise<StoredEvent[]> {
     return this.#do(() => this.writer.reader.stream(stream, after, -1)); // a negative LIMIT is none
+  }
+
+  event(id: string): Promise<StoredEvent | undefined> {
+    return this.#do(() => this.writer.reader.event(id));
+  }
+
+  snapshot(stream: string): Promise<Snapshot | undefined> {
+    return this.#do(() => this.writer.snapshots.of(stream));
+  }
+
+  keepSnapshot(stream: string, snapshot: Snapshot): Promise<void> {
+    return this.#write(() => {
+      this.writer.keeper.keep(stream, snapshot);
+    });
+  }
+
+  checkpoint(name: string): Promise<number> {
+    return this.#do(() => this.writer.checkpoints.position(name));
   }
 
   claim(key: InboxKey): Promise<boolean> {

@@ -5,6 +5,8 @@ import { Inbox } from './inbox.js';
 import { Interned } from './interned.js';
 import { Migrations } from './migrations.js';
 import { EventReader } from './read-events.js';
+import { SnapshotKeeper, SnapshotReader } from './snapshots.js';
+import { MetadataKeeper } from './stream-metadata.js';
 import { TaggedSql } from './tagged-sql.js';
 import { Timers } from './timers.js';
 
@@ -17,6 +19,9 @@ export class Writer {
   readonly sql: TaggedSql;
   readonly reader: EventReader;
   readonly events: EventAppender;
+  readonly snapshots: SnapshotReader;
+  readonly keeper: SnapshotKeeper;
+  readonly metadata: MetadataKeeper;
   readonly inbox: Inbox;
   readonly checkpoints: Checkpoints;
   readonly timers: Timers;
@@ -36,6 +41,9 @@ export class Writer {
     this.sql = new TaggedSql(db);
     this.reader = new EventReader(db);
     this.events = new EventAppender(db, streams, types);
+    this.snapshots = new SnapshotReader(db);
+    this.keeper = new SnapshotKeeper(db, streams);
+    this.metadata = new MetadataKeeper(db, streams);
     this.inbox = new Inbox(db, consumers, clock);
     this.checkpoints = new Checkpoints(db, clock);
     this.timers = new Timers(db, this.events);

@@ -1,0 +1,40 @@
+import type { StreamMetadata } from '../contract.js';
+import type { Connection, Statement } from './connection.js';
+import type { Interned } from './interned.js';
+
+/** Reads what was noted about streams. */
+export class MetadataReader {
+  readonly #find: Statement;
+
+  constructor(db: Connection) {
+    this.#find = db
+      .prepare<unknown[]>(
+        `SELECT metadata FROM flotilla_stream_metadata WHERE stream = (SELECT id FROM flotilla_streams WHERE name = ?)`,
+      )
+      .pluck();
+  }
+
+  of(stream: string): StreamMetadata | undefined {
+    const text = this.#find.get(stream);
+    return typeof text === 'string' ? (JSON.parse(text) as StreamMetadata) : undefined;
+  }
+}
+
+/** Notes things about streams. Works inside the transaction that is open. */
+export class MetadataKeeper {
+  readonly #keep: Statement;
+
+  constructor(
+    db: Connection,
+    private readonly streams: Interned,
+  ) {
+    this.#keep = db.prepare<unknown[]>(
+      `INSERT INTO flotilla_stream_metadata (stream, metadata) VALUES (?, ?)
+       ON CONFLICT DO UPDATE SET metadata = excluded.metadata`,
+    );
+  }
+
+  set(stream: string, metadata: StreamMetadata): void {
+    this.#keep.run(this.streams.keyOf(stream), JSON.stringify(metadata));
+  }
+}
