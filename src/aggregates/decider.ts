@@ -5,6 +5,15 @@ export type Decided<D extends Definitions, T extends keyof D & string> = T exten
   ? { type: T; data: DataOf<D, T> }
   : never;
 
+/** When the state of an aggregate is kept beside its events. */
+export interface SnapshotPolicy {
+  /** After how many events a state is kept anew. */
+  every: number;
+  /** The number of the state's shape. Whoever changes what a state is made of, or what `evolve` makes of an event, takes
+   *  another number: states of other shapes are then passed over, and made anew from the events. */
+  shape: number;
+}
+
 /**
  * How one kind of aggregate decides. Both functions are pure: the same command and state always give the same events,
  * the same state and event the same state.
@@ -22,4 +31,7 @@ export interface Decider<
   /** The events that follow from the command; none when there is nothing to change. Throws to refuse. */
   readonly decide: (command: Command, state: State) => readonly Event[];
   readonly evolve: (state: State, event: Event) => State;
+  /** For aggregates with long streams. The state must then be what JSON gives back unchanged (no undefined in a list, no
+   *  Map, no Date). @default every load reads all of the stream */
+  readonly snapshot?: SnapshotPolicy;
 }

@@ -1,57 +1,155 @@
-import { upcast } from '../events/decode.js';
-import { createEvent } from '../events/create.js';
+import { setTimeout } from 'node:timers/promises';
+import { hasCode } from '../errors.js';
 import type { Definitions } from '../events/definitions.js';
-import type { EventContext, EventEnvelope } from '../events/envelope.js';
-import type { StoredEvent } from '../store/stored-event.js';
-import type { Tx } from '../store/contract.js';
+import type { EventContext } from '../events/envelope.js';
+import { derivedId, newId } from '../events/ids.js';
+import type { Store } from '../store/contract.js';
 import type { Decider } from './decider.js';
+import { decideOn, expectedBy, type Decision, type Expectation } from './handle-command.js';
+import { loadStream, streamOf, type Loaded } from './load.js';
 
-/** An aggregate as its stream tells it. */
-export interface Loaded<State> {
-  state: State;
-  /** The stream's version; 0 when there is none. */
-  version: number;
+export interface HandleOptions extends Expectation {
+  /** What makes a command the same command to this aggregate: a text that no other command has, best one of `newId`. */
+  commandId?: string;
+  /** The story it belongs to. @default the first event's id */
+  correlationId?: string;
+  /** The event or command it follows from. */
+  causationId?: string;
+  /** W3C Trace Context. */
+  traceparent?: string;
+  /** How often it is decided anew after somebody else was quicker. @default 5 */
+  retries?: number;
+  /** Ends the waiting between two tries. */
+  signal?: AbortSignal;
+  /** Milliseconds since the epoch. */
+  clock?: () => number;
+  /** From 0 to 1, without it. */
+  random?: () => number;
 }
 
-/** Makes the context of the event a command leads to; called once for each, in order. */
-export type NextContext = (subject: string, type: string) => EventContext;
-
-/** The state of an aggregate, from its events. */
-export function rehydrate<State, Command, Event extends { type: string; data: unknown }>(
-  definitions: Definitions,
-  decider: Decider<State, Command, Event>,
-  events: readonly StoredEvent[],
-): Loaded<State> {
-  let state = decider.initial;
-  for (const stored of events) {
-    if (isOwn(decider, stored.type)) state = decider.evolve(state, asDecided(upcast(definitions, stored.event)));
-  }
-  return { state, version: events.at(-1)?.version ?? 0 };
-
-  function asDecided({ type, data }: EventEnvelope): Event {
-    return { type, data } as Event;
-  }
+export interface Handled<State> extends Loaded<State> {
+  /** True: the command had been done before, and nothing was done now. */
+  repeated: boolean;
 }
 
-/** Loads the aggregate within the transaction, decides, and appends with the version it saw. Gives the state after it.
- *  Throws what `decide` throws, or `store.conflict`. */
-export async function handleCommand<State, Command, Event extends { type: string; data: unknown }>(
-  tx: Pick<Tx, 'read' | 'append'>,
+/** The longest pause before the second try, in milliseconds; it doubles with each further one. */
+const PAUSE = 4;
+
+/**
+ * Handles a command, outside of any transaction: loads the aggregate, decides, appends with the version it saw. Resolves
+ * when what was decided is durable. A conflict is decided anew, after a short random pause and on the state that is then
+ * there, `retries` times; one with `expectedVersion` is final. Throws what `decide` throws, or `store.conflict` (a
+ * `ConflictError`, with the current version).
+ *
+ * With a `commandId` it is idempotent, whoever repeats it, however late, in several processes at once: the ids of its
+ * events follow from it, so that what was done is found and not done again; the answer is the aggregate as it is now.
+ * A command that led to no event, or was refused, leaves no trace and is decided anew.
+ */
+export async function handle<State, Command, Event extends { type: string; data: unknown }>(
+  store: Pick<Store, 'service' | 'read' | 'snapshot' | 'event' | 'append' | 'transaction'>,
   definitions: Definitions,
   decider: Decider<State, Command, Event>,
   id: string,
   command: Command,
-  nextContext: NextContext,
-): Promise<Loaded<State>> {
-  const stream = `${decider.aggregate}/${id}`;
-  const { state, version } = rehydrate(definitions, decider, await tx.read(stream));
-  const decided = decider.decide(command, state);
-  if (decided.length === 0) return { state, version };
-  const events = decided.map(({ type, data }) => createEvent(definitions, type, data, nextContext(stream, type)));
-  const result = await tx.append(stream, version === 0 ? 'none' : version, events);
-  return { state: decided.reduce((next, event) => decider.evolve(next, event), state), version: result.version };
+  options: HandleOptions = {},
+): Promise<Handled<State>> {
+  const { retries = 5, signal, random = Math.random } = options;
+  for (let tries = 0; ; tries++) {
+    signal?.throwIfAborted();
+    try {
+      return await handleOnce(store, definitions, decider, id, command, options);
+    } catch (error) {
+      if (tries >= retries || !isRetried(error, options)) throw error;
+    }
+    await setTimeout(random() * PAUSE * 2 ** tries, undefined, { signal });
+  }
 }
 
-function isOwn(decider: { readonly events: readonly string[] }, type: string): boolean {
-  return decider.events.includes(type);
+async function handleOnce<State, Command, Event extends { type: string; data: unknown }>(
+  store: Pick<Store, 'service' | 'read' | 'snapshot' | 'event' | 'append' | 'transaction'>,
+  definitions: Definitions,
+  decider: Decider<State, Command, Event>,
+  id: string,
+  command: Command,
+  options: HandleOptions,
+): Promise<Handled<State>> {
+  const stream = streamOf(decider, id);
+  const contexts = new Contexts(store.service, stream, options);
+  const seen = await loadStream(store, definitions, decider, stream);
+  // looked for after the load: what is committed from here on moves the version, and the append then conflicts
+  if (await contexts.isDone(store)) return { state: seen.state, version: seen.version, repeated: true };
+  const decision = decideOn(definitions, decider, stream, seen, command, () => contexts.next(), options);
+  if (decision.events.length === 0) return { state: seen.state, version: seen.version, repeated: false };
+  const { version, appended } = await append(store, stream, expectedBy(seen), decision);
+  if (appended > 0) return { state: decision.state, version, repeated: false };
+  const { state, version: now } = await loadStream(store, definitions, decider, stream);
+  return { state, version: now, repeated: true };
+}
+
+/** A transaction only where there is a snapshot to keep: a single append costs less. */
+function append<State>(
+  store: Pick<Store, 'append' | 'transaction'>,
+  stream: string,
+  expected: number | 'none',
+  { events, snapshot }: Decision<State>,
+) {
+  if (snapshot === undefined) return store.append(stream, expected, events);
+  return store.transaction(async (tx) => {
+    const result = await tx.append(stream, expected, events);
+    if (result.appended > 0) await tx.keepSnapshot(stream, snapshot);
+    return result;
+  });
+}
+
+/** Somebody was quicker; or nothing was committed, through another's fault. */
+function isRetried(error: unknown, { expectedVersion }: Expectation): boolean {
+  return hasCode(error, 'store.group_aborted') || (expectedVersion === undefined && hasCode(error, 'store.conflict'));
+}
+
+/** Makes the envelopes of one command's events: with a command id, the n-th always under the same id. */
+class Contexts {
+  #made = 0;
+  readonly #now: number;
+  #correlationId: string | undefined;
+
+  constructor(
+    private readonly service: string,
+    private readonly stream: string,
+    private readonly options: HandleOptions,
+  ) {
+    this.#now = (options.clock ?? Date.now)();
+    this.#correlationId = options.correlationId;
+  }
+
+  next(): EventContext {
+    const id = this.#id(this.#made++);
+    this.#correlationId ??= id;
+    const { causationId, traceparent } = this.options;
+    return {
+      id,
+      source: this.service,
+      subject: this.stream,
+      time: new Date(this.#now).toISOString(),
+      correlationId: this.#correlationId,
+      ...(causationId !== undefined && { causationId }),
+      ...(traceparent !== undefined && { traceparent }),
+    };
+  }
+
+  async isDone(store: Pick<Store, 'event'>): Promise<boolean> {
+    return this.options.commandId !== undefined && (await store.event(this.#id(0))) !== undefined;
+  }
+
+  #id(n: number): string {
+    const { commandId } = this.options;
+    return commandId === undefined
+      ? newId(this.#now)
+      : derivedId(timeOf(commandId), 'command', this.service, this.stream, commandId, n);
+  }
+}
+
+/** The time in an id of `newId` or `derivedId`, so that what follows from it sorts beside it; 0 in any other text. */
+function timeOf(commandId: string): number {
+  const [, high, low] = /^([0-9a-f]{8})-([0-9a-f]{4})-[78][0-9a-f]{3}-/i.exec(commandId) ?? [];
+  return high === undefined || low === undefined ? 0 : Number.parseInt(high + low, 16);
 }

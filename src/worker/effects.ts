@@ -1,4 +1,4 @@
-import { handleCommand } from '../aggregates/handle.js';
+import { handleCommand } from '../aggregates/handle-command.js';
 import type { Decider } from '../aggregates/decider.js';
 import { createEvent } from '../events/create.js';
 import type { EventContext, EventEnvelope, UnsequencedEvent } from '../events/envelope.js';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Decider } from '../../src/aggregates/decider.js';
-import { handleCommand } from '../../src/aggregates/handle.js';
+import { handleCommand } from '../../src/aggregates/handle-command.js';
 import { ProblemError } from '../../src/api/problems.js';
 import { defineRoute } from '../../src/api/route.js';
 import { PermanentError } from '../../src/errors.js';

@@ -1,0 +1,113 @@
+import { upcast } from '../events/decode.js';
+import type { Definitions } from '../events/definitions.js';
+import type { Snapshot } from '../store/contract.js';
+import type { StoredEvent } from '../store/stored-event.js';
+import type { Decider, SnapshotPolicy } from './decider.js';
+
+/** An aggregate as its stream tells it. */
+export interface Loaded<State> {
+  state: State;
+  /** The stream's version; 0 when there is none. */
+  version: number;
+}
+
+/** What streams are read from: a store, or a transaction. */
+export interface StreamReader {
+  /** The stream's events after the version, at most `limit`; a transaction may give all of them. */
+  read(stream: string, after?: number, limit?: number): Promise<StoredEvent[]>;
+}
+
+/** What aggregates are loaded from: a store, or a transaction. */
+export interface AggregateReader extends StreamReader {
+  snapshot(stream: string): Promise<Snapshot | undefined>;
+}
+
+/** Events read at once. */
+const PAGE = 1000;
+
+/** All events of a stream after a version, in pages. */
+export async function* readStream(reader: StreamReader, stream: string, after = 0): AsyncGenerator<StoredEvent[]> {
+  for (let version = after; ;) {
+    const page = await reader.read(stream, version, PAGE);
+    const last = page.at(-1);
+    if (last === undefined) return;
+    yield page;
+    if (page.length < PAGE) return;
+    version = last.version;
+  }
+}
+
+/** The state of an aggregate from its events; with `from`, from those that follow it. */
+export function rehydrate<State, Command, Event extends { type: string; data: unknown }>(
+  definitions: Definitions,
+  decider: Decider<State, Command, Event>,
+  events: readonly StoredEvent[],
+  from: Loaded<State> = { state: decider.initial, version: 0 },
+): Loaded<State> {
+  let { state } = from;
+  for (const stored of events) {
+    if (!decider.events.includes(stored.type)) continue;
+    const { type, data } = upcast(definitions, stored.event);
+    state = decider.evolve(state, { type, data } as Event); // its type is the decider's, its data as the catalogue says
+  }
+  return { state, version: events.at(-1)?.version ?? from.version };
+}
+
+/** The state of the aggregate `id` now: from its snapshot, where there is one of the decider's shape that is not ahead of
+ *  the stream, and the events after it; else from all events, read in pages, however many. */
+export async function loadAggregate<State, Command, Event extends { type: string; data: unknown }>(
+  reader: AggregateReader,
+  definitions: Definitions,
+  decider: Decider<State, Command, Event>,
+  id: string,
+): Promise<Loaded<State>> {
+  const { state, version } = await loadStream(reader, definitions, decider, streamOf(decider, id));
+  return { state, version };
+}
+
+/** `loadAggregate` by the name of the stream; and the version of the snapshot it began with, 0 without one. */
+export async function loadStream<State, Command, Event extends { type: string; data: unknown }>(
+  reader: AggregateReader,
+  definitions: Definitions,
+  decider: Decider<State, Command, Event>,
+  stream: string,
+): Promise<Loaded<State> & { kept: number }> {
+  const kept = await keptState<State>(reader, decider.snapshot, stream);
+  if (kept !== undefined) {
+    const loaded = await readOn(kept);
+    // nothing after it: it may be ahead of a stream that was put back to an earlier time
+    if (loaded.version > kept.version || (await hasVersion(reader, stream, kept.version))) {
+      return { ...loaded, kept: kept.version };
+    }
+  }
+  return { ...(await readOn({ state: decider.initial, version: 0 })), kept: 0 };
+
+  async function readOn(from: Loaded<State>): Promise<Loaded<State>> {
+    let loaded = from;
+    for await (const page of readStream(reader, stream, from.version)) {
+      loaded = rehydrate(definitions, decider, page, loaded);
+    }
+    return loaded;
+  }
+}
+
+/** `order/<id>` */
+export function streamOf(decider: { readonly aggregate: string }, id: string): string {
+  return `${decider.aggregate}/${id}`;
+}
+
+async function keptState<State>(
+  reader: AggregateReader,
+  policy: SnapshotPolicy | undefined,
+  stream: string,
+): Promise<Loaded<State> | undefined> {
+  if (policy === undefined) return undefined;
+  const snapshot = await reader.snapshot(stream);
+  if (snapshot?.shape !== policy.shape) return undefined;
+  return { state: snapshot.state as State, version: snapshot.version }; // its shape says that it is one
+}
+
+async function hasVersion(reader: AggregateReader, stream: string, version: number): Promise<boolean> {
+  const [event] = await reader.read(stream, version - 1, 1);
+  return event?.version === version;
+}
