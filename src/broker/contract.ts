@@ -64,8 +64,41 @@ export interface ConsumeOptions {
   prefetch: number;
   /** Must not throw. */
   onDelivery: (delivery: Delivery) => void;
-  /** Consume arguments, such as `x-stream-offset`. */
-  arguments?: Fields;
+  /** Consume arguments; asked for anew at every beginning. */
+  arguments?: () => Fields;
+}
+
+/** Where reading a stream begins: with the oldest entry that is kept, with the newest ones, with what comes from now on,
+ *  with an offset or the first one after it, or with what was published from a time on (to the chunk: somewhat earlier). */
+export type StreamOffset = 'first' | 'last' | 'next' | number | Date;
+
+/** One entry of a stream. Reading takes nothing out of it. */
+export interface StreamEntry {
+  /** Its place; rises, not without holes. */
+  readonly offset: number;
+  readonly exchange: string;
+  readonly routingKey: string;
+  readonly body: Uint8Array;
+  readonly properties: MessageProperties & { readonly headers: Fields };
+  /** Makes room for another one. */
+  done(): void;
+}
+
+export interface ReadStreamOptions {
+  from: StreamOffset;
+  /** Entries in hand at once. RabbitMQ hands out what it has written together as a whole, which may be more. */
+  prefetch: number;
+  /** Must not throw. */
+  onEntry: (entry: StreamEntry) => void;
+}
+
+/** Reads a stream, in order and each entry once, on after every loss of channel or connection, until closed. A stream that
+ *  is deleted and made anew begins at offset 0 again, and what lies below the reader's place is not seen: whoever keeps
+ *  offsets verifies them. */
+export interface StreamReader {
+  /** Whether the broker knows of this reader right now. */
+  readonly reading: boolean;
+  close(): Promise<void>;
 }
 
 /** Consumes one queue, again after every loss of channel, connection or queue, until closed. */
@@ -99,6 +132,9 @@ export interface Broker {
   createPublisher(options?: { timeout?: number }): Publisher;
   /** Resolves at once; consuming begins when the broker and the queue are there. */
   consume(queue: string, options: ConsumeOptions): Consumer;
+  /** Resolves at once; reading begins when the broker and the stream are there. From 'next', what comes while there is
+   *  no connection yet is not seen. */
+  readStream(stream: string, options: ReadStreamOptions): StreamReader;
   /** Makes the topology exist. Compares first: an argument that differs and cannot be changed throws
    *  `broker.topology_conflict` and changes nothing else. Bindings of its queues that it doesn't have are taken away
    *  where the broker can be asked for them. Waits for the broker; idempotent. */

@@ -1,46 +1,8 @@
-import { randomUUID } from 'node:crypto';
-import { createMemoryBroker } from '../../src/broker/memory/index.js';
-import { createManagement, createRabbitBroker } from '../../src/broker/rabbitmq/index.js';
-import { silentLogger } from '../../src/telemetry/logger.js';
 import { brokerContract } from '../contract/broker.js';
-import { cleanUp, testBroker } from '../support/rabbitmq.js';
-import { tcpProxy } from '../support/tcp-proxy.js';
+import { brokers } from '../contract/open-brokers.js';
+import { streamContract } from '../contract/streams.js';
 
-brokerContract('memory', async () => {
-  const broker = createMemoryBroker();
-  return {
-    broker,
-    prefix: `t-${randomUUID().slice(0, 8)}-`,
-    async disconnect() {
-      broker.fault.disconnect();
-      return () => broker.fault.reconnect();
-    },
-    deleteQueue: async (name) => broker.fault.deleteQueue(name),
-    close: () => broker.close(),
-  };
-});
-
-brokerContract('rabbitmq', async () => {
-  const { amqpUrl, managementUrl, prefix } = await testBroker();
-  const proxy = await tcpProxy(amqpUrl);
-  const broker = createRabbitBroker({
-    url: proxy.through(amqpUrl),
-    managementUrl,
-    connectionName: 'contract',
-    logger: silentLogger(),
-  });
-  return {
-    broker,
-    prefix,
-    async disconnect() {
-      proxy.shut();
-      return () => proxy.open();
-    },
-    deleteQueue: (name) => createManagement({ url: managementUrl }).deleteQueue(name),
-    async close() {
-      await broker.close();
-      await proxy.close();
-      await cleanUp(prefix);
-    },
-  };
-});
+for (const [name, open] of Object.entries(brokers)) {
+  brokerContract(name, open);
+  streamContract(name, open);
+}

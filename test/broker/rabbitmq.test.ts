@@ -267,24 +267,6 @@ describe('RabbitMQ, where it is unlike what one expects', () => {
     expect((await broker.queueDepth(n('w.dead')))?.ready).to.equal(0);
   });
 
-  it('reads a stream from its first message', async () => {
-    await broker.applyTopology({
-      exchanges: [],
-      queues: [{ name: n('log'), arguments: { 'x-queue-type': 'stream', 'x-max-length-bytes': 1_000_000 } }],
-      bindings: [],
-    });
-    const publisher = broker.createPublisher();
-    await publisher.ready();
-    for (const id of ['m1', 'm2']) await publisher.publish(to(n('log'), id));
-    const received = inbox<Delivery>();
-    broker.consume(n('log'), { prefetch: 10, onDelivery: received.put, arguments: { 'x-stream-offset': 'first' } });
-    const first = await received.next();
-    first.ack();
-    expect(first.properties.messageId).to.equal('m1');
-    expect(first.properties.headers).to.have.property('x-stream-offset', 0);
-    (await received.next()).ack();
-  });
-
   it('hands over what foreign publishers send, without properties and without a body', async () => {
     await broker.applyTopology(one('q'));
     const connection = await connect(real.amqpUrl);

@@ -12,6 +12,7 @@ import { MemoryPublisher } from './publisher.js';
 import type { Content, DeathReason, QueuedMessage } from './queue.js';
 import { MemoryQueue } from './queue.js';
 import { route } from './routing.js';
+import { MemoryStream, MemoryStreamReader } from './stream.js';
 
 export interface MemoryBroker extends Broker {
   /** What a test does to a broker. */
@@ -36,17 +37,23 @@ export function createMemoryBroker({ clock = realClock }: MemoryBrokerOptions = 
   const state = new StateCell();
   const exchanges = new Map<string, ExchangeSpec>();
   const queues = new Map<string, MemoryQueue>();
+  const streams = new Map<string, MemoryStream>();
   const bindings = new Map<string, BindingSpec>();
   const publishers = new Set<MemoryPublisher>();
   const consumers = new Set<MemoryConsumer>();
+  const readers = new Set<MemoryStreamReader>();
   state.set('ready');
 
   /** Undefined where there is no such exchange. The default exchange leads to the queue of that name. */
-  function destinations({ exchange, routingKey, properties }: OutgoingMessage): MemoryQueue[] | undefined {
+  function destinations({
+    exchange,
+    routingKey,
+    properties,
+  }: OutgoingMessage): (MemoryQueue | MemoryStream)[] | undefined {
     const headers = properties.headers ?? {};
     const names =
       exchange === '' ? [routingKey] : route({ exchange, routingKey, headers }, exchanges, bindings.values());
-    return names === undefined ? undefined : [...names].flatMap((name) => queues.get(name) ?? []);
+    return names === undefined ? undefined : [...names].flatMap((name) => queues.get(name) ?? streams.get(name) ?? []);
   }
 
   function deliver(message: OutgoingMessage): Routed {
@@ -93,7 +100,10 @@ export function createMemoryBroker({ clock = realClock }: MemoryBrokerOptions = 
     const actual = [...exchanges.values()].map((each) => ({ ...each, durable: true, arguments: each.arguments ?? {} }));
     return compareTopology(topology, {
       exchanges: actual,
-      queues: [...queues.values()].map(({ name, arguments: fields }) => ({ name, durable: true, arguments: fields })),
+      queues: [
+        ...[...queues.values()].map(({ name, arguments: fields }) => ({ name, durable: true, arguments: fields })),
+        ...[...streams.values()].map(({ name, fields }) => ({ name, durable: true, arguments: fields })),
+      ],
       bindings: [...bindings.values()].map((each) => ({ ...each, arguments: each.arguments ?? {} })),
     });
   };
@@ -101,6 +111,11 @@ export function createMemoryBroker({ clock = realClock }: MemoryBrokerOptions = 
   function attach(consumer: MemoryConsumer): void {
     const queue = queues.get(consumer.queue);
     if (queue !== undefined && connected()) consumer.attach(queue);
+  }
+
+  function attachReader(reader: MemoryStreamReader): void {
+    const stream = streams.get(reader.stream);
+    if (stream !== undefined && connected()) reader.attach(stream);
   }
 
   const connected = () => state.value === 'ready' || state.value === 'blocked';
@@ -127,6 +142,13 @@ export function createMemoryBroker({ clock = realClock }: MemoryBrokerOptions = 
       attach(consumer);
       return consumer;
     },
+    readStream(stream, options) {
+      open();
+      const reader = new MemoryStreamReader(stream, options, (closed) => readers.delete(closed));
+      readers.add(reader);
+      attachReader(reader);
+      return reader;
+    },
     async applyTopology(topology, signal) {
       await state.until(['ready', 'blocked'], signal);
       const { differences, surplus } = compare(topology);
@@ -137,22 +159,26 @@ export function createMemoryBroker({ clock = realClock }: MemoryBrokerOptions = 
       }
       for (const spec of topology.exchanges) exchanges.set(spec.name, spec);
       for (const { name, arguments: fields } of topology.queues) {
-        if (!queues.has(name)) queues.set(name, new MemoryQueue({ name, arguments: fields, clock, deadLetter }));
+        if (fields['x-queue-type'] === 'stream') {
+          if (!streams.has(name)) streams.set(name, new MemoryStream(name, fields, clock));
+        } else if (!queues.has(name)) queues.set(name, new MemoryQueue({ name, arguments: fields, clock, deadLetter }));
       }
       for (const binding of topology.bindings) bindings.set(bindingKey(binding), binding);
       for (const binding of surplus) bindings.delete(bindingKey(binding));
       for (const queue of queues.values()) queue.retryDeadLetters();
       for (const consumer of consumers) attach(consumer);
+      for (const reader of readers) attachReader(reader);
     },
     async planTopology(topology): Promise<TopologyDifference[]> {
       return compare(topology).differences;
     },
     async queueDepth(name) {
-      const queue = queues.get(name);
+      const queue = queues.get(name) ?? streams.get(name);
       return queue === undefined ? undefined : { ready: queue.depth, consumers: queue.consumers };
     },
     async close() {
       for (const consumer of [...consumers]) await consumer.close();
+      for (const reader of [...readers]) await reader.close();
       for (const publisher of [...publishers]) await publisher.close();
       for (const queue of queues.values()) queue.stop();
       state.set('closed');
@@ -162,16 +188,20 @@ export function createMemoryBroker({ clock = realClock }: MemoryBrokerOptions = 
         state.set('connecting');
         for (const publisher of publishers) publisher.fail(new FlotillaError('broker.disconnected'));
         for (const consumer of consumers) consumer.detach();
+        for (const reader of readers) reader.detach();
       },
       reconnect() {
         state.set('ready');
         for (const consumer of consumers) attach(consumer);
+        for (const reader of readers) attachReader(reader);
       },
       block: () => state.set('blocked'),
       unblock: () => state.set('ready'),
       deleteQueue(name) {
         queues.get(name)?.stop();
         queues.delete(name);
+        streams.delete(name);
+        for (const reader of readers) if (reader.stream === name) reader.detach();
         for (const [key, binding] of bindings) if (binding.destination === name) bindings.delete(key);
         for (const consumer of consumers) if (consumer.queue === name) consumer.detach();
       },

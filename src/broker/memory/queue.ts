@@ -32,8 +32,7 @@ export interface QueueOptions {
   deadLetter: (queue: MemoryQueue, message: QueuedMessage, reason: DeathReason) => boolean;
 }
 
-/** What RabbitMQ does with a classic or quorum queue, as far as this fleet relies on it. A stream keeps its newest bytes
- *  and hands them out like a queue. */
+/** What RabbitMQ does with a classic or quorum queue, as far as this fleet relies on it. */
 export class MemoryQueue {
   readonly name: string;
   readonly arguments: Fields;

@@ -9,6 +9,7 @@ import { createConsumer } from './consumer.js';
 import { within } from './limits.js';
 import { createManagement } from './management.js';
 import { createPublisher } from './publisher.js';
+import { createStreamReader } from './stream-reader.js';
 import { createTopologyAdmin } from './topology-admin.js';
 
 export interface RabbitBrokerOptions {
@@ -70,6 +71,8 @@ export function createRabbitBroker(options: RabbitBrokerOptions): Broker {
       keep((onClose) => createPublisher({ connection: publishing, logger, timeout, onClose })),
     consume: (queue, consumeOptions) =>
       keep((onClose) => createConsumer({ ...consumeOptions, connection: consuming, logger, queue, onClose })),
+    readStream: (stream, readOptions) =>
+      keep((onClose) => createStreamReader({ ...readOptions, connection: consuming, logger, stream, onClose })),
     applyTopology: (topology, signal) => admin.apply(topology, signal),
     planTopology: (topology) => admin.plan(topology),
     queueDepth: (queue) => admin.depth(queue),

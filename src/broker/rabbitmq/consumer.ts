@@ -55,7 +55,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
       if (message === null) gone(current);
       else deliver(current, message);
     };
-    const consuming = current.channel.consume(queue, receive, { arguments: options.arguments });
+    const consuming = current.channel.consume(queue, receive, { arguments: options.arguments?.() });
     const { consumerTag } = await within(REQUEST_LIMIT, `consuming ${queue}`, consuming);
     if (epoch === current) tag = consumerTag;
   }

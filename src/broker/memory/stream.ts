@@ -1,0 +1,140 @@
+import type { Fields, ReadStreamOptions, StreamEntry, StreamReader } from '../contract.js';
+import type { MemoryClock } from './clock.js';
+import type { Content } from './queue.js';
+
+interface Kept extends Content {
+  readonly offset: number;
+  readonly at: number;
+}
+
+/** What RabbitMQ does with a stream, as far as this fleet relies on it: keeps its newest bytes, gives them to any number
+ *  of readers, and takes nothing out. */
+export class MemoryStream {
+  readonly #entries: Kept[] = [];
+  readonly #readers = new Set<MemoryStreamReader>();
+  #next = 0;
+  #bytes = 0;
+
+  constructor(
+    readonly name: string,
+    readonly fields: Fields,
+    private readonly clock: MemoryClock,
+  ) {}
+
+  get depth(): number {
+    return this.#entries.length;
+  }
+
+  get consumers(): number {
+    return this.#readers.size;
+  }
+
+  push(content: Content): boolean {
+    this.#entries.push({ ...content, offset: this.#next++, at: this.clock.now() });
+    this.#bytes += content.body.length;
+    const limit = this.fields['x-max-length-bytes'];
+    while (typeof limit === 'number' && this.#bytes > limit && this.#entries.length > 1) {
+      this.#bytes -= this.#entries.shift()?.body.length ?? 0;
+    }
+    for (const reader of this.#readers) reader.schedule();
+    return true;
+  }
+
+  attach(reader: MemoryStreamReader): void {
+    this.#readers.add(reader);
+    reader.schedule();
+  }
+
+  detach(reader: MemoryStreamReader): void {
+    this.#readers.delete(reader);
+  }
+
+  /** The offset at which reading from there begins. */
+  place(from: ReadStreamOptions['from']): number {
+    if (from === 'first') return 0;
+    if (from === 'next') return this.#next;
+    if (from === 'last') return this.#entries.at(-1)?.offset ?? this.#next;
+    if (typeof from === 'number') return from;
+    return this.#entries.find(({ at }) => at >= from.getTime())?.offset ?? this.#next;
+  }
+
+  /** The first entry at or after an offset. */
+  from(offset: number): Kept | undefined {
+    const first = this.#entries[0];
+    return first === undefined ? undefined : this.#entries[Math.max(0, offset - first.offset)];
+  }
+}
+
+/** A reader and its channel; the broker attaches it when the stream is there and there is a connection. */
+export class MemoryStreamReader implements StreamReader {
+  #stream: MemoryStream | undefined;
+  #next: number | undefined;
+  #inHand = 0;
+  #scheduled = false;
+
+  constructor(
+    readonly stream: string,
+    private readonly options: ReadStreamOptions,
+    private readonly onClose: (reader: MemoryStreamReader) => void,
+  ) {}
+
+  get reading(): boolean {
+    return this.#stream !== undefined;
+  }
+
+  attach(stream: MemoryStream): void {
+    if (this.#stream === stream) return;
+    this.#stream = stream;
+    this.#next ??= stream.place(this.options.from);
+    stream.attach(this);
+  }
+
+  detach(): void {
+    this.#stream?.detach(this);
+    this.#stream = undefined;
+    this.#inHand = 0;
+  }
+
+  /** Hands out soon, never in the caller's own tick. */
+  schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.#handOut();
+    });
+  }
+
+  async close(): Promise<void> {
+    this.detach();
+    this.onClose(this);
+  }
+
+  #handOut(): void {
+    while (this.#inHand < this.options.prefetch) {
+      const stream = this.#stream;
+      const found = stream?.from(this.#next ?? 0);
+      if (stream === undefined || found === undefined) return;
+      this.#next = found.offset + 1;
+      this.#inHand += 1;
+      this.options.onEntry(this.#entry(found, stream));
+    }
+  }
+
+  #entry({ offset, exchange, routingKey, body, properties }: Kept, stream: MemoryStream): StreamEntry {
+    let done = false;
+    return {
+      offset,
+      exchange,
+      routingKey,
+      body,
+      properties: { ...properties, headers: { ...properties.headers, 'x-stream-offset': offset } },
+      done: () => {
+        if (done || this.#stream !== stream) return;
+        done = true;
+        this.#inHand -= 1;
+        this.schedule();
+      },
+    };
+  }
+}
