@@ -1,4 +1,5 @@
 import { baseCatalogue, catalogue, type DataOf } from 'flotilla';
+import { accountEvents } from './accounts/events.js';
 import { inventoryEvents } from './inventory/events.js';
 import { orderEvents } from './orders/events.js';
 import { fulfilmentEvents } from './orders/fulfilment-events.js';
@@ -10,6 +11,7 @@ export const platform = catalogue(baseCatalogue, {
   ...orderEvents,
   ...inventoryEvents,
   ...fulfilmentEvents,
+  ...accountEvents,
 });
 
 export const { defineWorker, decider, create } = platform;

@@ -14,6 +14,9 @@ export const MAX_AMOUNT = 1_000_000_000_000;
 /** Minor units of a currency. */
 export const amount = z.int().min(0).max(MAX_AMOUNT);
 
+/** What is moved: a whole number of minor units, not nothing. */
+export const movedAmount = z.int().min(1).max(MAX_AMOUNT);
+
 /** ISO 4217. */
 export const currency = z.string().regex(/^[A-Z]{3}$/, 'a currency is three capital letters, as in ISO 4217');
 

@@ -1,0 +1,98 @@
+import { AssertionError } from 'node:assert';
+import { expect } from 'chai';
+import { spec } from 'flotilla/testing';
+import type { Decider } from '../../src/aggregates/decider.js';
+import { PermanentError } from '../../src/errors.js';
+
+type Added = { type: 'tally.added'; data: { by: number; note?: string | undefined } };
+
+const tally: Decider<{ sum: number }, { add: number }, Added> = {
+  aggregate: 'tally',
+  events: ['tally.added'],
+  initial: { sum: 0 },
+  decide: ({ add }, { sum }) => {
+    if (sum + add > 10) throw new PermanentError('tally.full', 'A tally goes to ten');
+    return add === 0 ? [] : [{ type: 'tally.added', data: { by: add, note: undefined } }];
+  },
+  evolve: ({ sum }, { data }) => ({ sum: sum + data.by }),
+};
+
+const added = (by: number): Added => ({ type: 'tally.added', data: { by } });
+
+function failure(expectation: () => void): AssertionError {
+  try {
+    expectation();
+  } catch (error) {
+    if (error instanceof AssertionError) return error;
+    throw error;
+  }
+  throw new Error('the expectation held');
+}
+
+describe('aggregates: spec', () => {
+  it('holds where the decider decides what is expected', () => {
+    spec(tally).when({ add: 3 }).then(added(3));
+    spec(tally).given(added(3), added(4)).when({ add: 3 }).then(added(3));
+    spec(tally).given(added(3)).when({ add: 0 }).nothing();
+    spec(tally).given(added(3)).when({ add: 0 }).then();
+    spec(tally).given(added(3), added(4)).when({ add: 4 }).rejects('tally.full');
+  });
+
+  it('shows what was expected and what was seen where it does not', () => {
+    const other = failure(() => spec(tally).when({ add: 3 }).then(added(4)));
+    expect(other.message).to.match(/^tally: other events than expected/);
+    expect(other.message).to.match(/^\+ +by: 3$/m);
+    expect(other.message).to.match(/^- +by: 4$/m);
+    expect(other.actual).to.deep.equal({ events: [added(3)] });
+    expect(other.expected).to.deep.equal({ events: [added(4)] });
+    for (const wrong of [
+      () => spec(tally).when({ add: 3 }).then(),
+      () => spec(tally).when({ add: 3 }).nothing(),
+      () => spec(tally).when({ add: 0 }).then(added(0)),
+      () => spec(tally).when({ add: 3 }).then(added(3), added(3)),
+      () => spec(tally).when({ add: 3 }).rejects('tally.full'),
+      () => spec(tally).when({ add: 11 }).rejects('tally.empty'),
+    ]) {
+      failure(wrong);
+    }
+    const refused = failure(() => spec(tally).when({ add: 11 }).then(added(11)));
+    expect(refused.message).to.contain('refused: A tally goes to ten').and.contain('tally.full');
+  });
+
+  it('lets a fault of the decider through, as it is no refusal', () => {
+    const fault = () => {
+      throw new TypeError('x is undefined');
+    };
+    expect(() =>
+      spec({ ...tally, decide: fault })
+        .when({ add: 1 })
+        .rejects('x'),
+    ).to.throw(TypeError, 'x is undefined');
+  });
+
+  it('finds a decider out that changes the state or an event', () => {
+    const evolving = { ...tally, evolve: (state: { sum: number }, { data }: Added) => ((state.sum += data.by), state) };
+    expect(() => spec(evolving).given(added(1)).when({ add: 1 }).then(added(1))).to.throw(TypeError);
+    expect(tally.initial).to.deep.equal({ sum: 0 });
+  });
+
+  it('finds a state out that a snapshot would not give back', () => {
+    type Seen = { at: Set<number> };
+    const remembers: Decider<Seen, { add: number }, Added> = {
+      ...tally,
+      initial: { at: new Set() },
+      decide: ({ add }, { at }) => (at.has?.(add) ? [] : [added(add)]),
+      evolve: ({ at }, { data }) => ({ at: new Set([...at, data.by]) }),
+    };
+    spec(remembers).given(added(1)).when({ add: 1 }).nothing();
+    const kept = { ...remembers, snapshot: { every: 10, shape: 1 } };
+    expect(failure(() => spec(kept).given(added(1)).when({ add: 1 }).nothing()).message).to.contain('snapshot');
+  });
+
+  it('says so when somebody awaits it', async () => {
+    const awaited = await Promise.resolve(spec(tally).when({ add: 1 }) as unknown).catch((error: unknown) =>
+      String(error),
+    );
+    expect(awaited).to.contain('Nothing is awaited here');
+  });
+});
