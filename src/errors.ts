@@ -47,6 +47,10 @@ export const errors = {
   },
   'store.revoked': { disposal: 'reject', message: 'The transaction is over; nothing may use it any more' },
   'store.overloaded': { disposal: 'retry', message: 'Too much waits to be written; try again shortly' },
+  'store.archive_missing': {
+    disposal: 'retry',
+    message: 'Events of this store are in its archive file, which is not there or not whole; put it back',
+  },
   'store.migration_changed': {
     disposal: 'fatal',
     message: 'A migration that already ran was changed; add a new one instead',

@@ -1,6 +1,8 @@
 /** Places at which a test can end the process as `kill -9` would. Unarmed, a failpoint costs one comparison. */
 export type Failpoint =
   | 'store.committed' // appended, not yet published
+  | 'store.archive_copied' // in the archive, not yet out of the store
+  | 'store.archived' // a portion is out of the store, the next not yet in the archive
   | 'relay.published' // published, not yet confirmed
   | 'relay.confirmed' // confirmed, checkpoint not yet moved
   | 'worker.handled' // handler returned, not yet committed
@@ -8,6 +10,10 @@ export type Failpoint =
   | 'worker.retry_confirmed' // copy in the retry queue confirmed, original not yet acked
   | 'worker.dead_confirmed' // copy in the dead letters confirmed, original not yet acked
   | 'keeper.kept' // dead letter committed, not yet acked
+  | 'projection.applied' // a batch's handlers ran and the checkpoint moved, not yet committed
+  | 'projection.committed' // a batch committed
+  | 'projection.rebuilt' // the new model is complete, not yet swapped
+  | 'projection.swapped' // swapped, the old tables not yet dropped
   | 'dead_letter.replayed'; // replay confirmed, not yet marked done
 
 let armed: { name: string; remaining: number } | undefined;

@@ -3,6 +3,7 @@ import { newId } from '../../src/events/ids.js';
 import { ConflictError } from '../../src/store/conflict-error.js';
 import type { Store } from '../../src/store/contract.js';
 import { codeOf, eventOf } from './store-events.js';
+import { readingContract } from './store-reading.js';
 import { snapshotContract } from './store-snapshots.js';
 
 /** An empty database that several stores can open. */
@@ -287,6 +288,7 @@ export function storeContract(name: string, create: () => Promise<StoreDatabase>
       });
     });
 
+    readingContract(() => store);
     snapshotContract(() => store);
 
     describe('inbox', () => {

@@ -2,6 +2,7 @@ import { FlotillaError } from '../../errors.js';
 import type { UnsequencedEvent } from '../../events/envelope.js';
 import { ConflictError } from '../conflict-error.js';
 import type { AppendResult, ExpectedVersion } from '../contract.js';
+import type { ArchivedMarks } from './archived-marks.js';
 import type { Connection, Statement } from './connection.js';
 import { idValue } from './id-values.js';
 import type { Interned } from './interned.js';
@@ -13,11 +14,13 @@ export class EventAppender {
   readonly #head: Statement;
   readonly #has: Statement;
   readonly #insert: Statement;
+  readonly #giveBack: Statement;
 
   constructor(
     db: Connection,
     private readonly streams: Interned,
     private readonly types: Interned,
+    private readonly archived: ArchivedMarks,
   ) {
     this.#head = db
       .prepare<unknown[]>('SELECT version FROM flotilla_events WHERE stream = ? ORDER BY version DESC LIMIT 1')
@@ -27,6 +30,7 @@ export class EventAppender {
       `INSERT INTO flotilla_events (stream, version, id, type, time, correlation, body) VALUES (?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT (id) DO NOTHING`,
     );
+    this.#giveBack = db.prepare<unknown[]>(`UPDATE sqlite_sequence SET seq = seq - 1 WHERE name = 'flotilla_events'`);
   }
 
   /** As `Tx.append`. The same append again, all of its ids stored, is no conflict, whatever it expected. */
@@ -34,7 +38,7 @@ export class EventAppender {
     const known = this.streams.find(stream);
     const head = known === undefined ? 0 : Number(this.#head.get(known) ?? 0);
     if (!fits(expected, head)) {
-      const repeated = events.length > 0 && events.every(({ id }) => this.#has.get(idValue(id)) !== undefined);
+      const repeated = events.length > 0 && events.every(({ id }) => this.#knows(id));
       if (repeated) return { version: head, appended: 0 };
       throw new ConflictError(stream, expected, head);
     }
@@ -43,6 +47,7 @@ export class EventAppender {
     const key = known ?? this.streams.add(stream);
     let version = head;
     for (const [index, event] of events.entries()) {
+      if (this.archived.has(event.id)) continue;
       const { changes } = this.#insert.run(
         key,
         version + 1,
@@ -52,10 +57,16 @@ export class EventAppender {
         idValue(event.correlationid),
         JSON.stringify({ ...event, sequence: String(version + 1) }),
       );
+      // AUTOINCREMENT has used up a position for the row that was not inserted; positions have no gaps
+      if (changes === 0) this.#giveBack.run();
       version += changes;
     }
     this.appended += version - head;
     return { version, appended: version - head };
+  }
+
+  #knows(id: string): boolean {
+    return this.#has.get(idValue(id)) !== undefined || this.archived.has(id);
   }
 }
 

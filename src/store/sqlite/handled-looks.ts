@@ -2,6 +2,7 @@ import type { InboxKey } from '../contract.js';
 import type { Connection, Statement } from './connection.js';
 import { idKey } from './id-values.js';
 import { consumerName } from './inbox.js';
+import { ReadView } from './read-view.js';
 
 interface Look {
   key: InboxKey;
@@ -16,8 +17,7 @@ interface Look {
 export class HandledLooks {
   readonly #find: Statement;
   readonly #consumer: Statement;
-  readonly #begin: Statement;
-  readonly #end: Statement;
+  readonly #view: ReadView;
   /** Ids of consumers that are there; they never change. */
   readonly #consumers = new Map<string, unknown>();
   #asked: Look[] = [];
@@ -29,8 +29,7 @@ export class HandledLooks {
   ) {
     this.#find = db.prepare<unknown[]>('SELECT 1 FROM flotilla_inbox WHERE consumer = ? AND id = ?').pluck();
     this.#consumer = db.prepare<unknown[]>('SELECT id FROM flotilla_consumers WHERE name = ?').pluck();
-    this.#begin = db.prepare<unknown[]>('BEGIN');
-    this.#end = db.prepare<unknown[]>('COMMIT');
+    this.#view = new ReadView(db);
   }
 
   handled(key: InboxKey): Promise<boolean> {
@@ -51,15 +50,12 @@ export class HandledLooks {
   }
 
   #look(asked: readonly Look[]): boolean[] {
-    this.#begin.run();
-    try {
-      return asked.map(({ key }) => {
+    return this.#view.run(() =>
+      asked.map(({ key }) => {
         const consumer = this.#consumerOf(consumerName(key));
         return consumer !== undefined && this.#find.get(consumer, idKey(key.id)) !== undefined;
-      });
-    } finally {
-      this.#end.run();
-    }
+      }),
+    );
   }
 
   #consumerOf(name: string): unknown {

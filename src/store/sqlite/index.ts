@@ -2,6 +2,7 @@ import { messageOf } from '../../errors.js';
 import { silentLogger, type Logger } from '../../telemetry/logger.js';
 import type { Store } from '../contract.js';
 import { AppendWatch } from './append-watch.js';
+import { ArchiveFile, archivePathOf } from './archive-file.js';
 import { Committer } from './committer.js';
 import { openReader, openWriter } from './connection.js';
 import { retryWhileBusy } from './retry-while-busy.js';
@@ -45,13 +46,14 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
       applySchema(db);
     });
     if (limits.maxPages !== undefined) db.pragma(`max_page_count = ${limits.maxPages}`);
-    const writer = await retryWhileBusy(() => new Writer(db, clock));
+    const archive = new ArchiveFile(archivePathOf(path));
+    const writer = await retryWhileBusy(() => new Writer(db, clock, archive));
     const reader = await retryWhileBusy(() => openReader(path));
     const lock = new WriteLock(writer, limits.lockTimeout ?? 10_000, () => {
       watch.othersCommitted();
     });
     const watch = new AppendWatch({
-      head: () => writer.reader.head(),
+      head: () => writer.history.head(),
       look: () => {
         try {
           lock.noticeOthers();
@@ -71,7 +73,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
         watch.appended();
       },
     });
-    return new SqliteStore({ service, path, writer, reader, committer, watch });
+    return new SqliteStore({ service, path, writer, reader, archive, committer, watch });
   } catch (error) {
     db.close();
     throw error;

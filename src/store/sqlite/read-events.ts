@@ -1,86 +1,96 @@
 import { matches } from '../../events/patterns.js';
 import type { ReadFilter } from '../contract.js';
-import { StoredEvent } from '../stored-event.js';
-import type { Connection, Statement } from './connection.js';
-import { idOf, idValue } from './id-values.js';
+import type { StoredEvent } from '../stored-event.js';
+import type { Connection } from './connection.js';
+import { EventRows, SELECT_EVENTS } from './event-rows.js';
+import { idValue } from './id-values.js';
+import { ReadView } from './read-view.js';
+import { SelectedEvents, type Wanted } from './selected-events.js';
+import { TimeRuns, type TimeSpan } from './time-runs.js';
 
-type Row = [
-  position: number,
-  stream: string,
-  version: number,
-  id: Buffer | string,
-  type: string,
-  time: number,
-  correlation: Buffer | string,
-  body: string,
-];
+const STREAM = `${SELECT_EVENTS}
+  WHERE e.stream = (SELECT id FROM flotilla_streams WHERE name = @stream) AND e.version > @after
+  ORDER BY e.version LIMIT +@limit`;
 
-// CROSS JOIN keeps the planner from walking streams or types first, which would need a sort
-const SELECT = `
-  SELECT e.position, s.name, e.version, e.id, t.name, e.time, e.correlation, e.body
-  FROM flotilla_events e CROSS JOIN flotilla_streams s ON s.id = e.stream CROSS JOIN flotilla_types t ON t.id = e.type`;
-
-// a bare `LIMIT +?` has the statement compiled anew for every run, as SQLite plans by its value: 28 µs in place of 6
-
-/** Reads events through one connection: what that connection sees, committed or its own. */
+/** Reads the events of one file through one connection: what that connection sees, committed or its own. */
 export class EventReader {
-  readonly #prepared = new Map<string, Statement>();
+  readonly #rows: EventRows;
+  readonly #selected: SelectedEvents;
+  readonly #runs: TimeRuns;
+  readonly #view: ReadView;
 
-  constructor(private readonly db: Connection) {}
-
-  stream(name: string, after: number, limit: number): StoredEvent[] {
-    return this.#select(
-      `WHERE e.stream = (SELECT id FROM flotilla_streams WHERE name = ?) AND e.version > ? ORDER BY e.version LIMIT +?`,
-      [name, after, limit],
-    );
+  constructor(db: Connection) {
+    this.#rows = new EventRows(db);
+    this.#selected = new SelectedEvents(this.#rows);
+    this.#runs = new TimeRuns(this.#rows);
+    this.#view = new ReadView(db);
   }
 
-  all(after: number, limit: number, filter: ReadFilter): StoredEvent[] {
-    const conditions = ['e.position > ?'];
-    const values: unknown[] = [after];
-    const where = (condition: string, value: unknown) => {
-      conditions.push(condition);
-      values.push(value);
-    };
-    if (filter.type !== undefined) {
-      where('e.type IN (SELECT value FROM json_each(?))', JSON.stringify(this.#typesLike([filter.type].flat())));
-    }
-    if (filter.subject !== undefined)
-      where('e.stream = (SELECT id FROM flotilla_streams WHERE name = ?)', filter.subject);
-    if (filter.correlationId !== undefined) where('e.correlation = ?', idValue(filter.correlationId));
-    if (filter.since !== undefined) where('e.time >= ?', Date.parse(filter.since));
-    if (filter.until !== undefined) where('e.time < ?', Date.parse(filter.until));
-    return this.#select(`WHERE ${conditions.join(' AND ')} ORDER BY e.position LIMIT +?`, [...values, limit]);
-  }
-
-  head(): number {
-    const head = this.#prepare('SELECT MAX(position) FROM flotilla_events').get() as [number | null];
-    return head[0] ?? 0;
+  /** A negative limit is none. */
+  stream(stream: string, after: number, limit: number): StoredEvent[] {
+    return this.#rows.events(STREAM, { stream, after, limit });
   }
 
   event(id: string): StoredEvent | undefined {
-    return this.#select('WHERE e.id = ?', [idValue(id)])[0];
+    return this.#rows.events(`${SELECT_EVENTS} WHERE e.id = @id`, { id: idValue(id) })[0];
+  }
+
+  head(): number {
+    return this.#rows.number('SELECT MAX(position) FROM flotilla_events', {}) ?? 0;
+  }
+
+  /** In one view of the file: an event of a type that came up since the types were looked up must not be passed over by
+   *  a page that has a later one. */
+  all(after: number, limit: number, filter: ReadFilter): StoredEvent[] {
+    return this.#view.run(() => this.#all(after, limit, filter));
+  }
+
+  #all(after: number, limit: number, filter: ReadFilter): StoredEvent[] {
+    const wanted = this.#resolve(filter);
+    if (wanted === undefined) return [];
+    const { span } = wanted;
+    if (span === undefined) return this.#selected.within({ after, through: Number.MAX_SAFE_INTEGER }, limit, wanted);
+    const head = this.head();
+    const found: StoredEvent[] = [];
+    for (let at = after; found.length < limit;) {
+      const run = this.#runs.next(at, head, span);
+      if (run === undefined) break;
+      found.push(...this.#selected.within(run, limit - found.length, wanted));
+      at = run.through;
+    }
+    return found;
+  }
+
+  /** Names as the keys that rows have; undefined when there can be no such event. */
+  #resolve(filter: ReadFilter): Wanted | undefined {
+    const wanted: Wanted = {};
+    const span = spanOf(filter);
+    if (span !== undefined && span.since >= span.until) return undefined;
+    if (span !== undefined) wanted.span = span;
+    if (filter.correlationId !== undefined) wanted.correlation = idValue(filter.correlationId);
+    if (filter.subject !== undefined) {
+      const stream = this.#rows.number('SELECT id FROM flotilla_streams WHERE name = @name', { name: filter.subject });
+      if (stream === undefined) return undefined;
+      wanted.stream = stream;
+    }
+    const patterns = filter.type === undefined ? ['#'] : [filter.type].flat();
+    if (!patterns.includes('#')) {
+      wanted.types = this.#typesLike(patterns);
+      if (wanted.types.length === 0) return undefined;
+    }
+    return wanted;
   }
 
   #typesLike(patterns: readonly string[]): number[] {
-    const types = this.#prepare('SELECT id, name FROM flotilla_types').all() as [number, string][];
+    const types = this.#rows.rows('SELECT id, name FROM flotilla_types', {}) as [number, string][];
     return types.filter(([, name]) => patterns.some((pattern) => matches(pattern, name))).map(([id]) => id);
   }
+}
 
-  #select(clause: string, values: unknown[]): StoredEvent[] {
-    const rows = this.#prepare(`${SELECT} ${clause}`).all(...values) as Row[];
-    return rows.map(
-      ([position, stream, version, id, type, time, correlation, body]) =>
-        new StoredEvent(position, stream, version, idOf(id), type, time, idOf(correlation), body),
-    );
-  }
-
-  /** Rows come as arrays: of an object per row, a third of the reading time would be its keys. */
-  #prepare(text: string): Statement {
-    const known = this.#prepared.get(text);
-    if (known !== undefined) return known;
-    const statement = this.db.prepare<unknown[]>(text).raw();
-    this.#prepared.set(text, statement);
-    return statement;
-  }
+function spanOf({ since, until }: ReadFilter): TimeSpan | undefined {
+  if (since === undefined && until === undefined) return undefined;
+  return {
+    since: since === undefined ? Number.MIN_SAFE_INTEGER : Date.parse(since),
+    until: until === undefined ? Number.MAX_SAFE_INTEGER : Date.parse(until),
+  };
 }

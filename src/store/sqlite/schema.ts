@@ -1,10 +1,6 @@
 import { FlotillaError } from '../../errors.js';
 import type { Connection } from './connection.js';
 
-/** The events of a store. `position >> 9` divides them into blocks of 512: whatever order the times come in, a look into
- *  this index per block tells where there are events of a span of time (see `time-runs.ts`). */
-const BLOCKS_INDEX = 'CREATE INDEX flotilla_events_block_time ON flotilla_events (position >> 9, time);';
-
 /**
  * The store's own tables; those of workers live beside them, hence the prefix. Names that repeat are integers, ids are
  * 16 bytes: with a schema of texts the same machine did 12,000 appends a second, with integers 28,000.
@@ -51,16 +47,24 @@ const FIRST = `
   ) WITHOUT ROWID;
 `;
 
-/** Snapshots, what is noted about streams, and the archive: `flotilla_archived` says up to which version the events of a
- *  stream have been copied there, and only those may be deleted here; their ids stay, so that none is taken twice. */
+/** Snapshots, what is noted about streams, and the archive: `flotilla_archived` says up to which version, and which
+ *  position, the events of a stream have been copied there. Only those may be deleted here, and their ids stay, so that
+ *  none is taken twice. The index is described in `time-runs.ts`. */
 const SECOND = `
   CREATE TABLE flotilla_snapshots (
     stream INTEGER PRIMARY KEY, version INTEGER NOT NULL, shape INTEGER NOT NULL, state TEXT NOT NULL
   );
   CREATE TABLE flotilla_stream_metadata (stream INTEGER PRIMARY KEY, metadata TEXT NOT NULL);
 
-  CREATE TABLE flotilla_archived (stream INTEGER PRIMARY KEY, through INTEGER NOT NULL);
+  CREATE TABLE flotilla_archived (stream INTEGER PRIMARY KEY, through INTEGER NOT NULL, position INTEGER NOT NULL);
+  CREATE INDEX flotilla_archived_position ON flotilla_archived (position);
   CREATE TABLE flotilla_archived_ids (id BLOB PRIMARY KEY) WITHOUT ROWID;
+  CREATE TRIGGER flotilla_archived_no_delete BEFORE DELETE ON flotilla_archived
+    BEGIN SELECT RAISE(ABORT, 'what is archived stays so'); END;
+  CREATE TRIGGER flotilla_archived_only_rises BEFORE UPDATE ON flotilla_archived WHEN NEW.through < OLD.through
+    BEGIN SELECT RAISE(ABORT, 'what is archived stays so'); END;
+  CREATE TRIGGER flotilla_archived_ids_no_delete BEFORE DELETE ON flotilla_archived_ids
+    BEGIN SELECT RAISE(ABORT, 'what is archived stays so'); END;
   DROP TRIGGER flotilla_events_no_delete;
   CREATE TRIGGER flotilla_events_no_delete BEFORE DELETE ON flotilla_events
     WHEN NOT EXISTS (SELECT 1 FROM flotilla_archived a WHERE a.stream = OLD.stream AND a.through >= OLD.version)
@@ -68,7 +72,7 @@ const SECOND = `
     BEGIN SELECT RAISE(ABORT, 'events are never deleted, unless archived'); END;
 
   DROP INDEX flotilla_events_time;
-  ${BLOCKS_INDEX}
+  CREATE INDEX flotilla_events_block_time ON flotilla_events (position >> 9, time);
 `;
 
 /** What makes a file of version n one of version n + 1; kept in the file as `PRAGMA user_version`. Only ever added to. */

@@ -18,11 +18,13 @@ import type {
 } from '../contract.js';
 import type { StoredEvent } from '../stored-event.js';
 import type { AppendWatch } from './append-watch.js';
+import type { ArchiveFile } from './archive-file.js';
+import { Archiver } from './archiver.js';
 import type { Committer } from './committer.js';
 import type { Connection } from './connection.js';
 import { HandledLooks } from './handled-looks.js';
+import { History } from './history.js';
 import { InboxPurge } from './purge-inbox.js';
-import { EventReader } from './read-events.js';
 import { SnapshotReader } from './snapshots.js';
 import { MetadataReader } from './stream-metadata.js';
 import { StateReader } from './read-state.js';
@@ -36,6 +38,7 @@ export interface SqliteParts {
   path: string;
   writer: Writer;
   reader: Connection;
+  archive: ArchiveFile;
   committer: Committer;
   watch: AppendWatch;
 }
@@ -43,7 +46,8 @@ export interface SqliteParts {
 /** The store of one service in one file. Writes go through the committer, reads through a connection of their own. */
 export class SqliteStore implements Store {
   readonly service: string;
-  readonly #events: EventReader;
+  readonly #events: History;
+  readonly #archiver: Archiver;
   readonly #snapshots: SnapshotReader;
   readonly #metadata: MetadataReader;
   readonly #state: StateReader;
@@ -54,7 +58,13 @@ export class SqliteStore implements Store {
 
   constructor(private readonly parts: SqliteParts) {
     this.service = parts.service;
-    this.#events = new EventReader(parts.reader);
+    this.#events = new History(parts.reader, parts.archive);
+    this.#archiver = new Archiver({
+      reader: parts.reader,
+      history: this.#events,
+      file: parts.archive,
+      commit: (step) => this.#step(step, false),
+    });
     this.#snapshots = new SnapshotReader(parts.reader);
     this.#metadata = new MetadataReader(parts.reader);
     this.#state = new StateReader(parts.reader);
@@ -97,12 +107,12 @@ export class SqliteStore implements Store {
     }, false);
   }
 
-  archive(stream: string): Promise<Archived> {
-    return Promise.reject(new Error(`${stream}: archiving is not built yet`));
+  archive(stream: string, through: number): Promise<Archived> {
+    return this.#archiver.archive(stream, through);
   }
 
-  applyRetention(): Promise<number> {
-    return Promise.reject(new Error('archiving is not built yet'));
+  applyRetention(now: number): Promise<number> {
+    return this.#archiver.retain(now);
   }
 
   head(): Promise<number> {
@@ -198,6 +208,7 @@ export class SqliteStore implements Store {
   async #close(): Promise<void> {
     this.parts.watch.stop();
     await this.parts.committer.close();
+    this.parts.archive.close();
     this.parts.reader.close();
     this.parts.writer.db.close();
   }

@@ -38,11 +38,11 @@ export class SqliteTx implements Tx {
   }
 
   read(stream: string, after = 0): Promise<StoredEvent[]> {
-    return this.#do(() => this.writer.reader.stream(stream, after, -1)); // a negative LIMIT is none
+    return this.#do(() => this.writer.history.stream(stream, after, -1)); // no limit
   }
 
   event(id: string): Promise<StoredEvent | undefined> {
-    return this.#do(() => this.writer.reader.event(id));
+    return this.#do(() => this.writer.history.event(id));
   }
 
   snapshot(stream: string): Promise<Snapshot | undefined> {

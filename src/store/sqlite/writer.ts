@@ -1,10 +1,12 @@
 import { EventAppender } from './append-events.js';
+import type { ArchiveFile } from './archive-file.js';
+import { ArchivedMarks } from './archived-marks.js';
 import { Checkpoints } from './checkpoints.js';
 import type { Connection, Statement } from './connection.js';
+import { History } from './history.js';
 import { Inbox } from './inbox.js';
 import { Interned } from './interned.js';
 import { Migrations } from './migrations.js';
-import { EventReader } from './read-events.js';
 import { SnapshotKeeper, SnapshotReader } from './snapshots.js';
 import { MetadataKeeper } from './stream-metadata.js';
 import { TaggedSql } from './tagged-sql.js';
@@ -17,7 +19,8 @@ const REMEMBERED = 20_000;
  *  is synchronous. */
 export class Writer {
   readonly sql: TaggedSql;
-  readonly reader: EventReader;
+  readonly history: History;
+  readonly archived: ArchivedMarks;
   readonly events: EventAppender;
   readonly snapshots: SnapshotReader;
   readonly keeper: SnapshotKeeper;
@@ -33,14 +36,16 @@ export class Writer {
   constructor(
     readonly db: Connection,
     clock: () => number,
+    archive: ArchiveFile,
   ) {
     const streams = new Interned(db, 'flotilla_streams', REMEMBERED);
     const types = new Interned(db, 'flotilla_types', REMEMBERED);
     const consumers = new Interned(db, 'flotilla_consumers', REMEMBERED);
     this.#interned = [streams, types, consumers];
     this.sql = new TaggedSql(db);
-    this.reader = new EventReader(db);
-    this.events = new EventAppender(db, streams, types);
+    this.history = new History(db, archive);
+    this.archived = new ArchivedMarks(db);
+    this.events = new EventAppender(db, streams, types, this.archived);
     this.snapshots = new SnapshotReader(db);
     this.keeper = new SnapshotKeeper(db, streams);
     this.metadata = new MetadataKeeper(db, streams);
@@ -68,6 +73,7 @@ export class Writer {
     this.#statements.begin.run();
     this.events.appended = 0;
     this.inbox.begin();
+    this.archived.begin();
   }
 
   commit(): void {

@@ -1,0 +1,148 @@
+import { expect } from 'chai';
+import type { ReadFilter, Store } from '../../src/store/contract.js';
+import { readPages, readStreamPages } from '../../src/store/read-pages.js';
+import type { StoredEvent } from '../../src/store/stored-event.js';
+import { randomFrom, seedOf } from '../chaos/support/random.js';
+import { eventOf } from './store-events.js';
+
+const at = (second: number) => new Date(Date.UTC(2026, 0, 1) + second * 1000).toISOString();
+
+async function positionsOf(pages: AsyncIterable<StoredEvent[]>): Promise<number[]> {
+  const positions: number[] = [];
+  for await (const page of pages) positions.push(...page.map(({ position }) => position));
+  return positions;
+}
+
+/** What every store promises of reading all events page by page. */
+export function readingContract(store: () => Store): void {
+  describe('reading in pages', () => {
+    const append = (count: number) =>
+      store().append(
+        's/1',
+        'any',
+        Array.from({ length: count }, () => eventOf('s/1')),
+      );
+
+    it('gives every event once, in order, and never more than a page', async () => {
+      await append(25);
+      const sizes: number[] = [];
+      for await (const page of readPages(store(), { pageSize: 10 })) sizes.push(page.length);
+      expect(sizes).to.deep.equal([10, 10, 5]);
+      const all = (await store().readAll(0)).map(({ position }) => position);
+      expect(await positionsOf(readPages(store(), { pageSize: 5 }))).to.deep.equal(all);
+      expect(await positionsOf(readStreamPages(store(), 's/1', { pageSize: 5 }))).to.deep.equal(all);
+      expect(await positionsOf(readStreamPages(store(), 's/1', { after: 20 }))).to.deep.equal(all.slice(20));
+      expect(await positionsOf(readPages(store(), { after: all[19] ?? 0, upTo: all[22] ?? 0 }))).to.deep.equal(
+        all.slice(20, 23),
+      );
+      expect(await positionsOf(readStreamPages(store(), 's/none'))).to.deep.equal([]);
+    });
+
+    it('ends at the head as of its start, whatever is appended meanwhile', async () => {
+      await append(20);
+      let read = 0;
+      for await (const page of readPages(store(), { pageSize: 8 })) {
+        read += page.length;
+        await append(20);
+      }
+      expect(read).to.equal(20);
+    });
+
+    it('ends when its signal aborts, without an error and without another page', async () => {
+      await append(20);
+      const stop = new AbortController();
+      let pages = 0;
+      for await (const _ of readPages(store(), { pageSize: 5, signal: stop.signal })) {
+        pages += 1;
+        if (pages === 2) stop.abort();
+      }
+      expect(pages).to.equal(2);
+      expect(await positionsOf(readPages(store(), { signal: stop.signal }))).to.deep.equal([]);
+      expect(await positionsOf(readStreamPages(store(), 's/1', { signal: stop.signal }))).to.deep.equal([]);
+    });
+  });
+
+  describe('reading by filters', () => {
+    const seed = seedOf(process.env.CHAOS_SEED);
+
+    const check = async (archived: boolean) => {
+      const random = randomFrom(seed);
+      const subjects = ['a/1', 'a/2', 'b/1', 'b/2', 'c/1'] as const;
+      const types = ['order.created', 'order.shipped', 'payment.failed', 'sensor.read'] as const;
+      const correlations = ['one', 'two', 'three'] as const;
+      const instant = () => at(random.between(0, 50) * 30);
+      for (let n = 0; n < 60; n++) {
+        const subject = random.pick(subjects);
+        // times mostly rise, as those of most services do, and some are far behind
+        const events = Array.from({ length: random.between(1, 150) }, () =>
+          eventOf(subject, {
+            type: random.pick(types),
+            correlationid: random.pick(correlations),
+            time: random.chance(0.95) ? at(n * 25 + random.between(0, 5)) : instant(),
+          }),
+        );
+        await store().append(subject, 'any', events);
+      }
+      const all = await store().readAll(0, 10_000);
+      if (archived) {
+        await store().transaction((tx) => tx.moveCheckpoint('relay', 0, all.length));
+        for (const subject of ['a/1', 'b/2', 'c/1']) await store().archive(subject, random.between(1, 2000));
+      }
+      for (let n = 0; n < 150; n++) {
+        const filter: ReadFilter = {
+          ...(random.chance(0.5) && {
+            type: random.pick<string | string[]>(['order.*', ['payment.failed', 'sensor.#'], types[3]]),
+          }),
+          ...(random.chance(0.3) && { subject: random.pick(subjects) }),
+          ...(random.chance(0.3) && { correlationId: random.pick(correlations) }),
+          ...(random.chance(0.5) && { since: instant() }),
+          ...(random.chance(0.5) && { until: instant() }),
+        };
+        const after = random.chance(0.5) ? random.between(0, all.length) : 0;
+        const found = await positionsOf(readPages(store(), { after, filter, pageSize: random.between(1, 200) }));
+        const wanted = all.filter((event) => event.position > after && fits(event, filter));
+        expect(found, JSON.stringify({ filter, after })).to.deep.equal(wanted.map(({ position }) => position));
+      }
+    };
+
+    it(`gives what fits all of them, in order, however many and in whatever pages (CHAOS_SEED=${seed})`, () =>
+      check(false));
+
+    it(`gives the same when many of the events are in the archive (CHAOS_SEED=${seed})`, () => check(true));
+
+    it('gives nothing for a span of time that is upside down, for no types, or for names that are not there', async () => {
+      await store().append('a/1', 'none', [eventOf('a/1', { time: at(5) })]);
+      const none: ReadFilter[] = [
+        { since: at(6), until: at(4) },
+        { since: at(5), until: at(5) },
+        { type: [] },
+        { subject: 'a/2' },
+        { correlationId: 'nobody' },
+      ];
+      for (const filter of none) expect(await store().readAll(0, 10, filter)).to.deep.equal([]);
+      expect(await store().readAll(0, 10, { since: at(5), until: at(6) })).to.have.length(1);
+    });
+
+    it('merges more types than one statement takes', async () => {
+      await store().append(
+        'a/1',
+        'none',
+        Array.from({ length: 600 }, (_, n) => eventOf('a/1', { type: `kind${(n * 7) % 600}.seen` })),
+      );
+      const found = await positionsOf(readPages(store(), { filter: { type: '*.seen' }, pageSize: 250 }));
+      expect(found).to.deep.equal((await store().readAll(0)).map(({ position }) => position));
+    });
+  });
+}
+
+/** The same, said plainly. */
+function fits({ type, stream, correlationId, time }: StoredEvent, filter: ReadFilter): boolean {
+  const patterns = filter.type === undefined ? [''] : [filter.type].flat();
+  return (
+    patterns.some((pattern) => type.startsWith(pattern.replace(/[*#]$/, ''))) &&
+    (filter.subject ?? stream) === stream &&
+    (filter.correlationId ?? correlationId) === correlationId &&
+    time >= Date.parse(filter.since ?? at(-1e6)) &&
+    time < Date.parse(filter.until ?? at(1e6))
+  );
+}
