@@ -9,15 +9,29 @@ export { derivedId, newId } from './events/ids.js';
 export type { Decided, Decider, SnapshotPolicy } from './aggregates/decider.js';
 export { handle, type Handled, type HandleOptions } from './aggregates/handle.js';
 export { handleCommand, type Expectation, type NextContext } from './aggregates/handle-command.js';
-export { loadAggregate, readStream, rehydrate, type AggregateReader, type Loaded } from './aggregates/load.js';
+export {
+  loadAggregate,
+  readStream,
+  rehydrate,
+  type AggregateReader,
+  type Loaded,
+  type StreamReader,
+} from './aggregates/load.js';
 export { ConflictError } from './store/conflict-error.js';
 export type { Migration, Sql, SqlValue, Store, Tx } from './store/contract.js';
 export type { StoredEvent } from './store/stored-event.js';
 export { defineFleet, type Fleet, type SandboxOptions } from './fleet.js';
 export type { Context, Worker, WriteTx } from './worker/types.js';
 export type { Logger } from './telemetry/logger.js';
-export { defineRoute, type ReadRequest, type Reply, type Route, type WriteRequest } from './api/route.js';
-export { ProblemError } from './api/problems.js';
+export {
+  defineRoute,
+  type ReadRequest,
+  type Reply,
+  type Route,
+  type StoreReader,
+  type WriteRequest,
+} from './api/route.js';
+export { invalidRequest, ProblemError } from './api/problems.js';
 export { cursor, cursorOf, type Cursor } from './api/cursor.js';
 export { withTimeRange } from './api/time-range.js';
 export { createPublisher, subscribe, type PlainContext, type Subscription } from './worker/plain.js';

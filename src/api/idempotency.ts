@@ -1,5 +1,6 @@
 import { hasCode } from '../errors.js';
 import type { Migration, Sql, Store, Tx } from '../store/contract.js';
+import { etagOf } from './etag.js';
 import { KeyQueue } from './key-queue.js';
 import { problem } from './problems.js';
 import type { Reply } from './route.js';
@@ -138,8 +139,13 @@ async function find(sql: Sql, { method, path, key, bodyHash }: RequestIdentity):
   return { status: row.status, headers, body: row.body ?? undefined, replayed: true };
 }
 
-function serialize({ status, body, headers = {} }: Reply): SerializedReply {
-  return { status, headers, body: body === undefined ? undefined : JSON.stringify(body), replayed: false };
+function serialize({ status, body, headers = {}, version }: Reply): SerializedReply {
+  return {
+    status,
+    headers: { ...headers, ...(version !== undefined && { ETag: etagOf(version) }) },
+    body: body === undefined ? undefined : JSON.stringify(body),
+    replayed: false,
+  };
 }
 
 function parsed({ status, headers, body }: SerializedReply): Reply {

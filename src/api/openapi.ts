@@ -42,6 +42,8 @@ const problemBody = z.object({
   code: z.string(),
   instance: z.string(),
   correlationId: z.string(),
+  /** Where the conflict is that a version was not the expected one. */
+  currentVersion: z.int().optional(),
   errors: z
     .array(z.object({ in: z.enum(['path', 'query', 'body']), path: z.string(), message: z.string() }))
     .optional(),
@@ -53,10 +55,18 @@ function operation(route: Route): Json {
     const description = 'The same key with the same body is done once and answered the same';
     parameters.push({ name: 'Idempotency-Key', in: 'header', description, schema: { type: 'string', maxLength: 255 } });
   }
-  const answers = Object.entries(route.responses).map(([status, schema]) => [
+  parameters.push(...conditionsOf(route));
+  const answers: [string, Json][] = Object.entries(route.responses).map(([status, schema]) => [
     status,
-    { description: 'Done', content: { 'application/json': { schema: jsonSchema(schema, 'output') } } },
+    {
+      description: 'Done',
+      ...(route.versioned && {
+        headers: { ETag: { description: 'The version, in quotes', schema: { type: 'string' } } },
+      }),
+      content: { 'application/json': { schema: jsonSchema(schema, 'output') } },
+    },
   ]);
+  if (route.versioned && route.method === 'get') answers.push(['304', { description: 'You have it already' }]);
   return {
     ...(route.summary !== undefined && { summary: route.summary }),
     ...(parameters.length > 0 && { parameters }),
@@ -68,6 +78,19 @@ function operation(route: Route): Json {
     }),
     responses: { ...Object.fromEntries(answers), default: problemRef },
   };
+}
+
+function conditionsOf({ method, versioned, ifMatch }: Route): Json[] {
+  const header = (name: string, description: string) => ({
+    name,
+    in: 'header',
+    description,
+    schema: { type: 'string' },
+  });
+  return [
+    ...(ifMatch ? [header('If-Match', 'An ETag: done only while that is the version, else 409 store.conflict')] : []),
+    ...(versioned && method === 'get' ? [header('If-None-Match', 'An ETag: 304 while that is the version')] : []),
+  ];
 }
 
 function parametersOf(schema: z.ZodType, place: 'path' | 'query'): Json[] {

@@ -1,4 +1,6 @@
 import { errors, FlotillaError, PermanentError, type ErrorCode } from '../errors.js';
+import { ConflictError } from '../store/conflict-error.js';
+import { etagOf } from './etag.js';
 
 interface ProblemSpec {
   status: number;
@@ -10,6 +12,10 @@ export const problems = {
   'request.malformed': { status: 400, title: 'The request cannot be read' },
   'request.malformed_json': { status: 400, title: 'The body is not JSON' },
   'request.invalid': { status: 400, title: 'The request is not valid; see `errors`' },
+  'request.malformed_if_match': {
+    status: 400,
+    title: 'An If-Match is one version as the ETag had it, such as "3", or *',
+  },
   'request.unauthorized': { status: 401, title: 'Send the token: Authorization: Bearer <token>' },
   'request.foreign': { status: 403, title: 'Without a token only this machine may ask, and no page of another site' },
   'request.no_route': { status: 404, title: 'No such route; see /openapi.json' },
@@ -59,6 +65,8 @@ export interface ProblemDetails {
   detail?: string;
   errors?: readonly FieldError[];
   headers?: Readonly<Record<string, string>>;
+  /** What the problem says besides the members that every problem has (RFC 9457 §3.2); these stay as they are. */
+  members?: Readonly<Record<string, unknown>>;
 }
 
 /** Thrown by a route to answer with a problem of its own: dotted lower-case `code`, a `title` that is the same each
@@ -68,17 +76,19 @@ export class ProblemError extends Error {
   readonly detail: string | undefined;
   readonly errors: readonly FieldError[] | undefined;
   readonly headers: Readonly<Record<string, string>>;
+  readonly members: Readonly<Record<string, unknown>>;
 
   constructor(
     readonly status: number,
     readonly code: string,
     readonly title: string,
-    { detail, errors: fields, headers = {}, ...options }: ProblemDetails & ErrorOptions = {},
+    { detail, errors: fields, headers = {}, members = {}, ...options }: ProblemDetails & ErrorOptions = {},
   ) {
     super(detail === undefined ? title : `${title}: ${detail}`, options);
     this.detail = detail;
     this.errors = fields;
     this.headers = headers;
+    this.members = members;
   }
 }
 
@@ -86,6 +96,11 @@ export class ProblemError extends Error {
 export function problem(code: ProblemCode, details?: ProblemDetails & ErrorOptions): ProblemError {
   const { status, title } = problems[code];
   return new ProblemError(status, code, title, details);
+}
+
+/** `request.invalid`, for what only a route can find: with what is wrong, and where, never with the value. */
+export function invalidRequest(errors: readonly FieldError[]): ProblemError {
+  return problem('request.invalid', { errors });
 }
 
 /** The problem that an error is for the caller. Only what blames the request says its detail; everything else keeps it
@@ -98,11 +113,20 @@ export function problemOf(error: unknown): ProblemError {
     if (status !== 500) {
       return new ProblemError(status, error.code, errors[error.code].message, {
         ...(status < 500 && { detail: error.message }),
+        ...(error instanceof ConflictError && whereItIs(error)),
         cause: error,
       });
     }
   }
   return bodyProblem(error) ?? problem('internal', { cause: error });
+}
+
+/** The version that the aggregate is at, so that whoever lost can look again and go on from there. */
+function whereItIs({ actual }: ConflictError): ProblemDetails {
+  return {
+    members: { currentVersion: actual },
+    ...(actual > 0 && { headers: { ETag: etagOf(actual) } }),
+  };
 }
 
 /** What a decider refused, under the status its route gives it. */

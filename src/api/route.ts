@@ -11,10 +11,12 @@ export interface Reply {
   status: number;
   body?: unknown;
   headers?: Readonly<Record<string, string>>;
+  /** Of the one aggregate that is answered; goes out as its ETag. */
+  version?: number;
 }
 
 /** The part of a store that changes nothing. */
-export type StoreReader = Pick<Store, 'service' | 'read' | 'readAll' | 'head' | 'query'>;
+export type StoreReader = Pick<Store, 'service' | 'read' | 'readAll' | 'event' | 'snapshot' | 'head' | 'query'>;
 
 /** What a route is given to answer a question. */
 export interface ReadRequest<Params, Query> {
@@ -34,6 +36,9 @@ export interface ReadRequest<Params, Query> {
 export interface WriteRequest<Params, Query, Body> extends ReadRequest<Params, Query> {
   body: Body;
   idempotencyKey: string | undefined;
+  /** The version in If-Match, for `handleCommand`; undefined where the caller did not ask for one, or the route does not
+   *  take it. */
+  expectedVersion: number | undefined;
   /** The context of a new event about `subject`, as part of this request's story. */
   origin: (subject: string) => EventContext;
   /** Runs `work` in one transaction with the memory of the Idempotency-Key, and gives the reply, which is then what the
@@ -61,6 +66,8 @@ interface RouteDescription<Path extends string, P extends z.ZodType, Q extends z
   query?: Q;
   /** For the documentation. */
   summary?: string;
+  /** Its answers have a `version`. For the documentation. @default false */
+  versioned?: boolean;
   /** The bodies answered, by status; for the documentation, not checked. */
   responses?: Readonly<Record<number, z.ZodType>>;
   /** The status of each refusal (a PermanentError) by its code. @default 409 */
@@ -85,6 +92,8 @@ export interface WriteRouteDefinition<
   method: WriteMethod;
   /** Without it a body is neither read nor asked for. */
   body?: B;
+  /** Takes If-Match: see `expectedVersion`. @default false */
+  ifMatch?: boolean;
   handler: (request: WriteRequest<z.output<P>, z.output<Q>, z.output<B>>) => Promise<Reply>;
 }
 
@@ -96,6 +105,8 @@ export interface Route {
   readonly query: z.ZodType;
   readonly body?: z.ZodType;
   readonly summary?: string;
+  readonly versioned: boolean;
+  readonly ifMatch: boolean;
   readonly responses: Readonly<Record<number, z.ZodType>>;
   readonly refusals: Readonly<Record<string, number>>;
   // a method, so that routes of different inputs are all routes; what it gets has passed the schemas above
@@ -105,6 +116,7 @@ export interface Route {
 interface AnyDefinition extends RouteDescription<string, z.ZodType, z.ZodType> {
   method: Method;
   body?: z.ZodType;
+  ifMatch?: boolean;
   handler(this: void, request: WriteRequest<unknown, unknown, unknown>): Promise<Reply>;
 }
 
@@ -123,7 +135,8 @@ export function defineRoute<
 >(definition: WriteRouteDefinition<Path, P, Q, B>): Route;
 export function defineRoute(definition: AnyDefinition): Route {
   const { params, query = z.object({}), responses = {}, refusals = {}, ...rest } = definition;
-  return { ...rest, params: params ?? textParams(definition.path), query, responses, refusals };
+  const { versioned = false, ifMatch = false } = definition;
+  return { ...rest, params: params ?? textParams(definition.path), query, responses, refusals, versioned, ifMatch };
 }
 
 function textParams(path: string): z.ZodType {

@@ -4,6 +4,7 @@ import { PermanentError } from '../errors.js';
 import { originContext } from '../events/create.js';
 import type { Store } from '../store/contract.js';
 import type { Logger } from '../telemetry/logger.js';
+import { versionExpected } from './if-match.js';
 import type { Commit, Idempotency, RequestIdentity, SerializedReply } from './idempotency.js';
 import { problem, refusal } from './problems.js';
 import { storyOf } from './request-story.js';
@@ -39,7 +40,7 @@ export function serveRoute(route: Route, services: RouteServices): RequestHandle
     next();
   };
   const answered: RequestHandler = async (req, res) => {
-    sendReply(res, await answer(route, services, req, res));
+    sendReply(req, res, await answer(route, services, req, res));
   };
   if (route.method === 'get') return [named, answered];
   const refuseWhileLagging: RequestHandler = (_req, _res, next) => {
@@ -80,6 +81,7 @@ async function answer(
 ): Promise<SerializedReply> {
   const { correlationId, traceparent } = storyOf(res);
   const inputs = validate(route, { params: req.params, query: req.query, body: req.body as unknown });
+  const expectedVersion = route.ifMatch ? versionExpected(req.get('if-match')) : undefined;
   const identity = route.method === 'get' ? undefined : identityOf(req, res);
   const over = new AbortController();
   res.once('close', () => {
@@ -92,6 +94,7 @@ async function answer(
     correlationId,
     traceparent,
     idempotencyKey: identity?.key,
+    expectedVersion,
     signal: over.signal,
     logger,
     origin: (subject) =>

@@ -1,8 +1,15 @@
 import type { Route } from 'flotilla';
+import { accountRoutes } from './accounts/routes.js';
 import { inventoryRoutes } from './inventory/routes.js';
 import { orderRoutes } from './orders/routes.js';
 import { statisticsRoutes } from './statistics/routes.js';
 import { userRoutes } from './users/routes.js';
 
 /** What the API of this platform serves. */
-export const routes: readonly Route[] = [...userRoutes, ...orderRoutes, ...inventoryRoutes, ...statisticsRoutes];
+export const routes: readonly Route[] = [
+  ...userRoutes,
+  ...orderRoutes,
+  ...accountRoutes,
+  ...inventoryRoutes,
+  ...statisticsRoutes,
+];

@@ -2,10 +2,11 @@ import { defineRoute, handleCommand, newId, PermanentError, type Route } from 'f
 import { z } from 'zod';
 import { platform } from '../catalogue.js';
 import { reason } from '../fields.js';
+import { historyPage, historyQuery, readHistory } from '../history.js';
 import { orderDetails } from './events.js';
 import { listOrders, listQuery } from './list.js';
 import { order } from './order.js';
-import { historyItem, orderBody, orderNotFound, presentEvent, presentOrder } from './present.js';
+import { orderBody, orderNotFound, presentOrder } from './present.js';
 
 const newOrder = orderDetails.omit({ total: true });
 
@@ -16,6 +17,7 @@ export const orderRoutes: Route[] = [
     summary: 'Place an order',
     body: newOrder,
     responses: { 201: orderBody },
+    versioned: true,
     refusals: { 'order.unknown_user': 422, 'order.total_too_large': 422 },
     handler: ({ body, origin, commit }) =>
       commit(async (tx) => {
@@ -25,8 +27,7 @@ export const orderRoutes: Route[] = [
         const orderId = newId();
         const command = { type: 'create', orderId, details: body } as const;
         await handleCommand(tx, platform.definitions, order, orderId, command, origin);
-        const created = presentOrder(await tx.read(`order/${orderId}`));
-        return { status: 201, headers: { Location: `/orders/${orderId}` }, body: created };
+        return { ...(await presentOrder(201, tx, orderId)), headers: { Location: `/orders/${orderId}` } };
       }),
   }),
 
@@ -44,18 +45,20 @@ export const orderRoutes: Route[] = [
     path: '/orders/:id',
     summary: 'An order as it is now',
     responses: { 200: orderBody },
-    handler: async ({ params, store }) => ({ status: 200, body: presentOrder(await store.read(`order/${params.id}`)) }),
+    versioned: true,
+    handler: ({ params, store }) => presentOrder(200, store, params.id),
   }),
 
   defineRoute({
     method: 'get',
     path: '/orders/:id/events',
     summary: 'What happened to an order, the oldest first',
-    responses: { 200: z.object({ items: z.array(historyItem) }) },
-    handler: async ({ params, store }) => {
-      const events = await store.read(`order/${params.id}`);
-      if (events.length === 0) throw orderNotFound();
-      return { status: 200, body: { items: events.map(presentEvent) } };
+    query: historyQuery,
+    responses: { 200: historyPage },
+    handler: async ({ params, query, store }) => {
+      const page = await readHistory(store, `order/${params.id}`, query);
+      if (page === undefined) throw orderNotFound();
+      return { status: 200, body: page };
     },
   }),
 
@@ -66,11 +69,13 @@ export const orderRoutes: Route[] = [
     body: z.strictObject({ reason: reason.optional() }).optional(),
     responses: { 200: orderBody },
     refusals: { 'order.not_found': 404, 'order.not_cancellable': 409 },
-    handler: ({ params: { id }, body, origin, commit }) =>
+    versioned: true,
+    ifMatch: true,
+    handler: ({ params: { id }, body, expectedVersion, origin, commit }) =>
       commit(async (tx) => {
         const command = { type: 'cancel', reason: body?.reason } as const;
-        await handleCommand(tx, platform.definitions, order, id, command, origin);
-        return { status: 200, body: presentOrder(await tx.read(`order/${id}`)) };
+        await handleCommand(tx, platform.definitions, order, id, command, origin, { expectedVersion });
+        return presentOrder(200, tx, id);
       }),
   }),
 ];

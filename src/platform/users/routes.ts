@@ -1,4 +1,13 @@
-import { defineRoute, handleCommand, newId, ProblemError, rehydrate, type Route, type StoredEvent } from 'flotilla';
+import {
+  defineRoute,
+  handleCommand,
+  newId,
+  ProblemError,
+  rehydrate,
+  type Reply,
+  type Route,
+  type StreamReader,
+} from 'flotilla';
 import { z } from 'zod';
 import { platform } from '../catalogue.js';
 import { email, personName } from '../fields.js';
@@ -13,12 +22,12 @@ export const userRoutes: Route[] = [
     summary: 'Create a user, who is mailed a welcome',
     body: z.strictObject({ name: personName, email }),
     responses: { 201: userBody },
+    versioned: true,
     handler: ({ body, origin, commit }) =>
       commit(async (tx) => {
         const userId = newId();
         await handleCommand(tx, platform.definitions, user, userId, { type: 'create', userId, ...body }, origin);
-        const created = present(await tx.read(`user/${userId}`));
-        return { status: 201, headers: { Location: `/users/${userId}` }, body: created };
+        return { ...(await present(201, tx, userId)), headers: { Location: `/users/${userId}` } };
       }),
   }),
 
@@ -27,17 +36,20 @@ export const userRoutes: Route[] = [
     path: '/users/:id',
     summary: 'A user',
     responses: { 200: userBody },
-    handler: async ({ params, store }) => ({ status: 200, body: present(await store.read(`user/${params.id}`)) }),
+    versioned: true,
+    handler: ({ params, store }) => present(200, store, params.id),
   }),
 ];
 
-/** The user that a stream tells of. Throws `user.not_found`. */
-function present(events: readonly StoredEvent[]): z.infer<typeof userBody> {
-  const { state } = rehydrate(platform.definitions, user, events);
+/** The answer that shows the user as its events make it now. Throws `user.not_found`. */
+async function present(status: number, reader: StreamReader, id: string): Promise<Reply> {
+  const events = await reader.read(`user/${id}`);
+  const { state, version } = rehydrate(platform.definitions, user, events);
   const [first] = events;
   if (state.user === undefined || first === undefined) {
     throw new ProblemError(404, 'user.not_found', 'There is no such user');
   }
   const { userId, name, email: address } = state.user;
-  return { id: userId, name, email: address, createdAt: first.event.time };
+  const body = { id: userId, name, email: address, createdAt: first.event.time } satisfies z.infer<typeof userBody>;
+  return { status, body, version };
 }

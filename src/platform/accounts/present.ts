@@ -1,0 +1,29 @@
+import { loadAggregate, ProblemError, type AggregateReader, type Loaded, type Reply } from 'flotilla';
+import { z } from 'zod';
+import { platform } from '../catalogue.js';
+import { account, type AccountState } from './account.js';
+
+export const accountBody = z.object({
+  id: z.string(),
+  owner: z.string(),
+  currency: z.string(),
+  balance: z.int(),
+  version: z.int(),
+});
+
+export function accountNotFound(): ProblemError {
+  return new ProblemError(404, 'account.not_found', 'There is no such account');
+}
+
+/** The account as its events make it, up to the last one committed. Throws `account.not_found`. */
+export async function readAccount(store: AggregateReader, id: string): Promise<Reply> {
+  return presentAccount(200, await loadAggregate(store, platform.definitions, account, id));
+}
+
+/** The answer that shows an account. Throws `account.not_found`. */
+export function presentAccount(status: number, { state, version }: Loaded<AccountState>): Reply {
+  if (state === null) throw accountNotFound();
+  const { id, owner, currency, balance } = state;
+  const body = { id, owner, currency, balance, version } satisfies z.infer<typeof accountBody>;
+  return { status, body, version };
+}
