@@ -3,6 +3,7 @@ import { newId } from '../../src/events/ids.js';
 import { ConflictError } from '../../src/store/conflict-error.js';
 import type { Store } from '../../src/store/contract.js';
 import { codeOf, eventOf } from './store-events.js';
+import { archiveContract } from './store-archive.js';
 import { readingContract } from './store-reading.js';
 import { snapshotContract } from './store-snapshots.js';
 
@@ -290,6 +291,11 @@ export function storeContract(name: string, create: () => Promise<StoreDatabase>
 
     readingContract(() => store);
     snapshotContract(() => store);
+
+    archiveContract(
+      () => store,
+      () => database.open(),
+    );
 
     describe('inbox', () => {
       const key = { consumer: 'payment', source: 'core', id: newId() };
