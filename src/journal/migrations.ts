@@ -1,0 +1,41 @@
+import type { Migration, Store } from '../store/contract.js';
+
+/** Texts, as the journal is searched by them; what an index has after its first column keeps it in the order of time. Of
+ *  a gap it is known when it was noticed, and when all that was in reach had been taken from the stores. */
+const migrations: readonly Migration[] = [
+  {
+    name: '1-journal',
+    sql: `
+      CREATE TABLE journal_events (
+        row_number INTEGER PRIMARY KEY,
+        id TEXT NOT NULL,
+        source TEXT NOT NULL,
+        type TEXT NOT NULL,
+        subject TEXT NOT NULL,
+        correlation_id TEXT NOT NULL,
+        time BIGINT NOT NULL,
+        log_offset BIGINT,
+        body TEXT NOT NULL
+      );
+      CREATE UNIQUE INDEX journal_events_id ON journal_events (id, source);
+      CREATE INDEX journal_events_type ON journal_events (type, time);
+      CREATE INDEX journal_events_source ON journal_events (source, time);
+      CREATE INDEX journal_events_subject ON journal_events (subject, time);
+      CREATE INDEX journal_events_correlation ON journal_events (correlation_id, time);
+      CREATE INDEX journal_events_time ON journal_events (time);
+      CREATE TABLE journal_gaps (
+        number INTEGER PRIMARY KEY,
+        kind TEXT NOT NULL,
+        noticed_at TEXT NOT NULL,
+        filled_at TEXT,
+        out_of_reach TEXT
+      );
+      CREATE TABLE journal_sources (source TEXT NOT NULL PRIMARY KEY, position BIGINT NOT NULL);
+    `,
+  },
+];
+
+/** Makes the tables of the journal in its store. Idempotent; to be awaited before anything else of this room. */
+export async function migrateJournal(store: Pick<Store, 'migrate'>): Promise<void> {
+  await store.migrate('journal', migrations);
+}
