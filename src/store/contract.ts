@@ -83,6 +83,9 @@ export interface Tx {
   checkpoint(name: string): Promise<number>;
   /** Writes the inbox row; false when it is there already: the event has been handled. */
   claim(key: InboxKey): Promise<boolean>;
+  /** Deletes the inbox rows and starts of a consumer, of every source: it handles again whatever comes. Gives how many
+   *  events it had handled. */
+  forgetHandled(consumer: string): Promise<number>;
   /** Keeps a timer; one with the same id is left as it is. */
   schedule(timer: Timer): Promise<void>;
   /** Removes a timer; false when it is not there. */

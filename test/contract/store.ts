@@ -327,6 +327,27 @@ export function storeContract(name: string, create: () => Promise<StoreDatabase>
         expect(await store.recordStart(other)).to.equal(2);
       });
 
+      it('forgets in a transaction what one consumer has handled, of every source, and nothing of others', async () => {
+        const claim = (over: Partial<typeof key>) => store.claim({ ...key, ...over });
+        const others = [{ consumer: 'payment2' }, { consumer: 'payment:replay:1' }, { consumer: 'pay' }];
+        for (const over of [{}, { source: 'other' }, ...others]) await claim(over);
+        await store.recordStart({ ...key, id: 'started' });
+        await store
+          .transaction(async (tx) => {
+            await tx.forgetHandled('payment');
+            throw new Error('undone');
+          })
+          .catch(() => undefined);
+        expect(await store.handled(key)).to.equal(true);
+        expect(await store.transaction((tx) => tx.forgetHandled('payment'))).to.equal(2);
+        expect(await store.handled(key)).to.equal(false);
+        expect(await store.handled({ ...key, source: 'other' })).to.equal(false);
+        for (const over of others) expect(await store.handled({ ...key, ...over })).to.equal(true);
+        expect(await store.recordStart({ ...key, id: 'started' })).to.equal(1);
+        expect(await claim({})).to.equal(true);
+        expect(await store.transaction((tx) => tx.forgetHandled('nobody'))).to.equal(0);
+      });
+
       it('purges what is older, in portions, and keeps the rest', async () => {
         const ids = Array.from({ length: 4_500 }, () => newId());
         await Promise.all(ids.map((id) => store.transaction((tx) => tx.claim({ ...key, id }))));

@@ -14,6 +14,7 @@ export class Inbox {
   readonly #clear: Statement;
   readonly #start: Statement;
   readonly #anyStarted: Statement;
+  readonly #forget: Record<'handled' | 'started', Statement>;
   #started: boolean | undefined;
 
   constructor(
@@ -32,6 +33,11 @@ export class Inbox {
       )
       .pluck();
     this.#anyStarted = db.prepare<unknown[]>('SELECT 1 FROM flotilla_started LIMIT 1').pluck();
+    const ofConsumer = 'consumer IN (SELECT id FROM flotilla_consumers WHERE name >= ? AND name < ?)';
+    this.#forget = {
+      handled: db.prepare<unknown[]>(`DELETE FROM flotilla_inbox WHERE ${ofConsumer}`),
+      started: db.prepare<unknown[]>(`DELETE FROM flotilla_started WHERE ${ofConsumer}`),
+    };
   }
 
   /** A new transaction: what other processes have started since is not known. */
@@ -51,6 +57,13 @@ export class Inbox {
 
   clearStarts(key: InboxKey): void {
     this.#clear.run(this.consumers.keyOf(consumerName(key)), idKey(key.id));
+  }
+
+  /** Of every source: what stands between its name and theirs sorts before any other character. */
+  forget(consumer: string): number {
+    const range = [`${consumer}\u0000`, `${consumer}\u0001`];
+    this.#forget.started.run(...range);
+    return this.#forget.handled.run(...range).changes;
   }
 
   recordStart(key: InboxKey): number {

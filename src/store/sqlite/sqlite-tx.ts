@@ -63,6 +63,10 @@ export class SqliteTx implements Tx {
     return this.#write(() => this.writer.inbox.claim(key));
   }
 
+  forgetHandled(consumer: string): Promise<number> {
+    return this.#write(() => this.writer.inbox.forget(consumer));
+  }
+
   schedule(timer: Timer): Promise<void> {
     return this.#write(() => {
       this.writer.timers.schedule(timer);
