@@ -4,6 +4,7 @@ import type { Definitions } from '../events/definitions.js';
 import type { EventContext } from '../events/envelope.js';
 import { derivedId, newId } from '../events/ids.js';
 import type { Store } from '../store/contract.js';
+import type { StoredEvent } from '../store/stored-event.js';
 import type { Decider } from './decider.js';
 import { decideOn, expectedBy, type Decision, type Expectation } from './handle-command.js';
 import { loadStream, streamOf, type Loaded } from './load.js';
@@ -75,15 +76,21 @@ async function handleOnce<State, Command, Event extends { type: string; data: un
 ): Promise<Handled<State>> {
   const stream = streamOf(decider, id);
   const contexts = new Contexts(store.service, stream, options);
+  const repeated = async (): Promise<Handled<State>> => {
+    const { state, version } = await loadStream(store, definitions, decider, stream);
+    return { state, version, repeated: true };
+  };
   const seen = await loadStream(store, definitions, decider, stream);
   // looked for after the load: what is committed from here on moves the version, and the append then conflicts
-  if (await contexts.isDone(store)) return { state: seen.state, version: seen.version, repeated: true };
+  const done = await contexts.first(store);
+  if (done !== undefined) {
+    const { state, version } = seen;
+    return done.version <= version ? { state, version, repeated: true } : repeated();
+  }
   const decision = decideOn(definitions, decider, stream, seen, command, () => contexts.next(), options);
   if (decision.events.length === 0) return { state: seen.state, version: seen.version, repeated: false };
   const { version, appended } = await append(store, stream, expectedBy(seen), decision);
-  if (appended > 0) return { state: decision.state, version, repeated: false };
-  const { state, version: now } = await loadStream(store, definitions, decider, stream);
-  return { state, version: now, repeated: true };
+  return appended > 0 ? { state: decision.state, version, repeated: false } : repeated();
 }
 
 /** A transaction only where there is a snapshot to keep: a single append costs less. */
@@ -136,8 +143,9 @@ class Contexts {
     };
   }
 
-  async isDone(store: Pick<Store, 'event'>): Promise<boolean> {
-    return this.options.commandId !== undefined && (await store.event(this.#id(0))) !== undefined;
+  /** The first event of this command, where it has been done. */
+  async first(store: Pick<Store, 'event'>): Promise<StoredEvent | undefined> {
+    return this.options.commandId === undefined ? undefined : store.event(this.#id(0));
   }
 
   #id(n: number): string {

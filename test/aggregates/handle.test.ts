@@ -1,0 +1,233 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'chai';
+import { ConflictError, handle, newId, type Decider, type HandleOptions, type Store } from 'flotilla';
+import { account, type AccountCommand } from '../../src/platform/accounts/account.js';
+import { codeOf } from '../contract/store-events.js';
+import { createTempStore, type TempStore } from '../store/temp-store.js';
+import { accountEvery, definitions, deposit, fill, handleInTx, load, open, withdraw } from './accounts.js';
+
+type HandledStore = Parameters<typeof handle>[0];
+
+/** The store, with something done at moments of it. */
+function meddled(
+  store: Store,
+  { afterRead, beforeAppend }: { afterRead?: () => Promise<void>; beforeAppend?: () => Promise<void> },
+): HandledStore {
+  return {
+    service: store.service,
+    snapshot: (stream) => store.snapshot(stream),
+    event: (id) => store.event(id),
+    transaction: (work) => store.transaction(work),
+    read: async (stream, after, limit) => {
+      const events = await store.read(stream, after, limit);
+      await afterRead?.();
+      return events;
+    },
+    append: async (stream, expected, events) => {
+      await beforeAppend?.();
+      return store.append(stream, expected, events);
+    },
+  };
+}
+
+describe('aggregates: handle', function () {
+  this.timeout(60_000);
+  let temp: TempStore;
+  let store: Store;
+  beforeEach(async () => {
+    temp = await createTempStore();
+    store = await temp.open();
+  });
+  afterEach(() => temp.dispose());
+
+  const run = (command: AccountCommand, options: HandleOptions = {}, on: HandledStore = store, id = 'a1') =>
+    handle(on, definitions, account, id, command, options);
+
+  it('decides on what has happened, and gives the aggregate as it is then', async () => {
+    expect(await run({ ...open, initialDeposit: 500 })).to.deep.include({ version: 1, repeated: false });
+    const { state, version } = await run(withdraw(200));
+    expect([state?.balance, version]).to.deep.equal([300, 2]);
+    expect(await codeOf(run(withdraw(301)))).to.equal('account.insufficient_funds');
+    expect(await load(store)).to.deep.equal({ state, version });
+  });
+
+  it('puts the events into the story it is told of', async () => {
+    const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+    await run(open, { correlationId: 'story', causationId: 'cause', traceparent, clock: () => Date.UTC(2026, 0, 1) });
+    await run(deposit(1));
+    const [opened, deposited] = await store.read('account/a1');
+    expect(opened?.event).to.include({
+      source: 'core',
+      subject: 'account/a1',
+      time: '2026-01-01T00:00:00.000Z',
+      correlationid: 'story',
+      causationid: 'cause',
+      traceparent,
+    });
+    expect(deposited?.event.correlationid).to.equal(deposited?.id);
+  });
+
+  it('decides anew where somebody was quicker', async () => {
+    await run(open);
+    let quicker = 0;
+    const beforeAppend = async () => void (quicker++ < 5 && (await run(deposit(10))));
+    const { state } = await run(deposit(1), {}, meddled(store, { beforeAppend }));
+    expect([state?.balance, quicker]).to.deep.equal([51, 6]);
+  });
+
+  it('decides on what is there then: what somebody else has taken is not taken again', async () => {
+    await run({ ...open, initialDeposit: 500 });
+    let quicker = 0;
+    const beforeAppend = async () => void (quicker++ === 0 && (await run(withdraw(400))));
+    expect(await codeOf(run(withdraw(400), {}, meddled(store, { beforeAppend })))).to.equal(
+      'account.insufficient_funds',
+    );
+    expect((await load(store)).state?.balance).to.equal(100);
+  });
+
+  it('gives up in the end, with the version that is current', async () => {
+    await run(open);
+    let tries = 0;
+    const beforeAppend = async () => {
+      tries += 1;
+      await run(deposit(10));
+    };
+    const error = await run(deposit(1), { retries: 2 }, meddled(store, { beforeAppend })).catch(
+      (thrown: unknown) => thrown,
+    );
+    expect(error).to.be.instanceOf(ConflictError).and.include({ code: 'store.conflict', actual: 4 });
+    expect(tries).to.equal(3);
+  });
+
+  it('waits for no second try when it is told to stop', async () => {
+    await run(open);
+    const stop = new AbortController();
+    const beforeAppend = async () => {
+      await run(deposit(10));
+      stop.abort(new Error('stopped'));
+    };
+    const options = { signal: stop.signal, random: () => 1e6 };
+    const error = await run(deposit(1), options, meddled(store, { beforeAppend })).catch((thrown: unknown) => thrown);
+    expect(error).to.have.property('name', 'AbortError');
+  });
+
+  it('takes a conflict as final where a version was expected', async () => {
+    await run(open);
+    await run(deposit(1), { expectedVersion: 1 });
+    const late = await run(deposit(1), { expectedVersion: 1 }).catch((thrown: unknown) => thrown);
+    expect(late).to.be.instanceOf(ConflictError).and.include({ expected: 1, actual: 2 });
+    let tries = 0;
+    const beforeAppend = async () => void (tries++ === 0 && (await run(deposit(10))));
+    const raced = await run(deposit(1), { expectedVersion: 2 }, meddled(store, { beforeAppend })).catch(
+      (thrown: unknown) => thrown,
+    );
+    expect(raced).to.be.instanceOf(ConflictError).and.include({ actual: 3 });
+    expect([tries, (await load(store)).state?.balance]).to.deep.equal([1, 11]);
+  });
+
+  it('says that there is no such aggregate before it speaks of versions; and 0 is one that is not there', async () => {
+    expect(await codeOf(run(deposit(1), { expectedVersion: 7 }))).to.equal('account.not_found');
+    expect(await codeOf(run(open, { expectedVersion: 7 }))).to.equal('store.conflict');
+    expect(await run(open, { expectedVersion: 0 })).to.include({ version: 1 });
+    const again = store.transaction((tx) => handleInTx(tx, account, deposit(1), 'a1', 0));
+    expect(await codeOf(again)).to.equal('store.conflict');
+  });
+
+  for (const [what, commandId] of Object.entries({ 'an id': newId(), 'a text': 'transfer 7/2026' })) {
+    it(`does a command once, by ${what}, also when others came after it`, async () => {
+      await run(open);
+      expect(await run(deposit(5), { commandId })).to.deep.include({ version: 2, repeated: false });
+      await run(deposit(7));
+      const again = await run(deposit(5), { commandId });
+      expect([again.state?.balance, again.version, again.repeated]).to.deep.equal([12, 3, true]);
+      expect(await store.head()).to.equal(3);
+      expect(await run(deposit(5), { commandId: `${commandId}-other` })).to.include({ repeated: false });
+    });
+  }
+
+  it('does a command once though it can no longer be decided, or no longer at the version it expected', async () => {
+    await run({ ...open, initialDeposit: 5 });
+    await run(withdraw(5), { commandId: 'all of it', expectedVersion: 1 });
+    expect(await run(withdraw(5), { commandId: 'all of it' })).to.include({ version: 2, repeated: true });
+    expect(await run(withdraw(5), { commandId: 'all of it', expectedVersion: 1 })).to.include({ repeated: true });
+  });
+
+  it('does a command once when the same one is committed between its steps', async () => {
+    await run({ ...open, initialDeposit: 5 });
+    for (const moment of ['afterRead', 'beforeAppend'] as const) {
+      for (const expecting of [false, true]) {
+        const commandId = `${moment} ${expecting}`;
+        let meddling = true;
+        const twin = async () => {
+          if (!meddling) return;
+          meddling = false;
+          await run(deposit(1), { commandId });
+        };
+        const before = await load(store);
+        const expected = expecting ? { expectedVersion: before.version } : {};
+        const handled = await run(deposit(1), { commandId, ...expected }, meddled(store, { [moment]: twin }));
+        expect(handled).to.include({ version: before.version + 1, repeated: true });
+        expect(handled.state?.balance).to.equal((before.state?.balance ?? 0) + 1);
+        expect(await load(store)).to.deep.equal({ state: handled.state, version: handled.version });
+      }
+    }
+  });
+
+  it('is another command to another aggregate', async () => {
+    for (const id of ['a1', 'a2']) {
+      await run({ ...open, accountId: id }, { commandId: 'open' }, store, id);
+      expect(await run(deposit(5), { commandId: 'same' }, store, id)).to.include({ version: 2, repeated: false });
+    }
+  });
+
+  it('decides anew what was refused or changed nothing', async () => {
+    await run(open);
+    expect(await codeOf(run(withdraw(5), { commandId: 'w' }))).to.equal('account.insufficient_funds');
+    await run(deposit(5));
+    expect(await run(withdraw(5), { commandId: 'w' })).to.include({ version: 3, repeated: false });
+
+    const lazy: Decider<null, number> = {
+      aggregate: 'lazy',
+      events: [],
+      initial: null,
+      decide: () => [],
+      evolve: () => null,
+    };
+    for (let n = 0; n < 2; n++) {
+      const handled = await handle(store, definitions, lazy, 'l1', 1, { commandId: 'nothing' });
+      expect(handled).to.deep.equal({ state: null, version: 0, repeated: false });
+    }
+  });
+
+  it('keeps snapshots', async () => {
+    await fill(store, 1500);
+    const { state } = await handle(store, definitions, account, 'a1', deposit(1));
+    expect(await store.snapshot('account/a1')).to.deep.equal({ version: 1502, shape: 1, state });
+    const every1 = accountEvery(1);
+    await handle(store, definitions, every1, 'a1', deposit(1), { commandId: 'c' });
+    await handle(store, definitions, every1, 'a1', deposit(1), { commandId: 'c' });
+    expect(await store.snapshot('account/a1')).to.deep.include({ version: 1503 });
+  });
+
+  it('does each of many commands once, though two processes have all of them', async () => {
+    await run(open);
+    const commands = 200;
+    const program = fileURLToPath(new URL('fixtures/command-process.ts', import.meta.url));
+    const children = [1, 2].map(() => fork(program, [temp.path, String(commands)]));
+    await Promise.all(children.map((child) => once(child, 'message')));
+    const done = await Promise.all(
+      children.map(async (child) => {
+        child.send('go');
+        const [own] = (await once(child, 'message')) as [number];
+        await once(child, 'exit');
+        return own;
+      }),
+    );
+    expect(done[0] ?? 0).to.be.above(0);
+    expect(done.reduce((sum, own) => sum + own, 0)).to.equal(commands);
+    const { state, version } = await load(store);
+    expect([state?.balance, version]).to.deep.equal([commands, commands + 1]);
+  });
+});
