@@ -4,6 +4,7 @@ import { sayWhatIsWrong } from './scenarios/bad-input.js';
 import { orderWithoutBroker } from './scenarios/broker-down.js';
 import { killAtFailpoints, POINTS, rolesPassing, type Kill } from './scenarios/failpoints.js';
 import { fillTheDisk, NoSmallDisk } from './scenarios/full-disk.js';
+import { killAmidCommits } from './scenarios/killed-store.js';
 import { killTheSupervisor } from './scenarios/killed-supervisor.js';
 import { gatewayOutage, tokensOfAllKinds } from './scenarios/outage.js';
 import { killAtRandom } from './scenarios/random-kills.js';
@@ -98,6 +99,10 @@ try {
       return '6 kills';
     });
   }
+  await part('store, killed amid commits', async () => {
+    const acknowledged = await killAmidCommits({ seed, kills: 200, say });
+    return `200 kills, ${acknowledged} batches acknowledged`;
+  });
   await part('broker not there', async () => {
     await orderWithoutBroker({ prefix: 't-down-', seed, say, thorough: true });
     return 'before its start, blocked, stopped';

@@ -1,0 +1,81 @@
+import { fork } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import Database from 'better-sqlite3';
+import { expect } from 'chai';
+import { readPages } from '../../../src/store/read-pages.js';
+import { openSqliteStore } from '../../../src/store/sqlite/index.js';
+import { randomFrom } from '../support/random.js';
+
+export interface KillAmidCommitsOptions {
+  seed: number;
+  kills: number;
+  say?: (line: string) => void;
+}
+
+/** Events of a batch, as the fixture appends them. */
+const BATCH = 3;
+const fixture = fileURLToPath(new URL('../../store/fixtures/append-amid-trouble.ts', import.meta.url));
+
+/** Ends a process that appends to one file with kill -9, again and again, amid group commits in which other units are
+ *  repeated, refused and undone. Then every acknowledged batch is there, no batch in part, and positions rise from 1
+ *  without a gap. Throws what does not hold; gives how many batches were acknowledged. */
+export async function killAmidCommits({ seed, kills, say }: KillAmidCommitsOptions): Promise<number> {
+  const random = randomFrom(seed);
+  const folder = await mkdtemp(join(tmpdir(), 'flotilla-killed-'));
+  const path = join(folder, 'core.db');
+  const acknowledged = new Set<string>();
+  try {
+    for (let kill = 1; kill <= kills; kill++) {
+      await appendUntilKilled(path, acknowledged, random.between(1, 120));
+      if (kill % 20 === 0) say?.(`${kill} kills, ${acknowledged.size} batches acknowledged`);
+    }
+    await check(path, acknowledged);
+    return acknowledged.size;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function appendUntilKilled(path: string, acknowledged: Set<string>, after: number): Promise<void> {
+  const child = fork(fixture, [path], { stdio: ['ignore', 'pipe', 'inherit', 'ipc'] });
+  if (child.stdout === null) throw new Error('no output');
+  let seen = 0;
+  for await (const line of createInterface(child.stdout)) {
+    // a line cut off by the kill is no acknowledgement
+    if (line.length === 36) acknowledged.add(line);
+    seen += 1;
+    if (seen >= after) child.kill('SIGKILL');
+  }
+}
+
+async function check(path: string, acknowledged: ReadonlySet<string>): Promise<void> {
+  const store = await openSqliteStore({ service: 'core', path });
+  const batches = new Map<string, number[]>();
+  let last = 0;
+  try {
+    for await (const page of readPages(store)) {
+      for (const { position, stream } of page) {
+        expect(position, 'positions rise without a gap').to.equal(last + 1);
+        last = position;
+        batches.set(stream, [...(batches.get(stream) ?? []), position]);
+      }
+    }
+  } finally {
+    await store.close();
+  }
+  expect(
+    [...acknowledged].filter((batch) => !batches.has(batch)),
+    'acknowledged and not there',
+  ).to.deep.equal([]);
+  const torn = [...batches].filter(
+    ([, positions]) => positions.length !== BATCH || positions[BATCH - 1] !== (positions[0] ?? 0) + BATCH - 1,
+  );
+  expect(torn, 'batches in part').to.deep.equal([]);
+  const file = new Database(path, { readonly: true });
+  expect(file.pragma('integrity_check', { simple: true })).to.equal('ok');
+  file.close();
+}
