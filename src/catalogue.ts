@@ -3,6 +3,7 @@ import { createEvent } from './events/create.js';
 import { decodeEvent } from './events/decode.js';
 import { base, joinDefinitions, type BaseDefinitions, type DataOf, type Definitions } from './events/definitions.js';
 import type { EventContext, EventEnvelope, UnsequencedEvent } from './events/envelope.js';
+import { projectionDefiner, type DefineProjection } from './projections/definition.js';
 import { workerDefiner } from './worker/definition.js';
 import type { DefineWorker, TypeName } from './worker/types.js';
 
@@ -12,6 +13,7 @@ export interface Catalogue<D extends Definitions> {
   /** Every type's name. */
   readonly types: readonly TypeName<D>[];
   readonly defineWorker: DefineWorker<D>;
+  readonly defineProjection: DefineProjection<D>;
   /** Types a decider by the events it may decide: `decider('order.created', 'order.cancelled')({ … })`. */
   readonly decider: <const T extends TypeName<D>>(
     ...events: readonly T[]
@@ -39,6 +41,7 @@ function catalogueOf<D extends Definitions>(definitions: D): Catalogue<D> {
     definitions,
     types: Object.keys(definitions),
     defineWorker: workerDefiner(definitions),
+    defineProjection: projectionDefiner(definitions),
     decider:
       (...events) =>
       (decider) => ({ ...decider, events }),

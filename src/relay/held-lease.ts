@@ -63,7 +63,7 @@ export class HeldLease {
       if (renewed?.epoch === this.lease.epoch) this.validUntil = asked + ttl;
       else this.#lose('another process holds it');
     } catch (error) {
-      logger.warn('relay: the lease could not be renewed, trying again', { error: String(error) });
+      logger.warn(`${name}: the lease could not be renewed, trying again`, { error: String(error) });
       this.check();
     }
     this.#renewing = undefined;
@@ -72,7 +72,7 @@ export class HeldLease {
   #lose(why: string): void {
     clearInterval(this.#timer);
     if (this.#lost.signal.aborted) return;
-    this.terms.logger.warn('relay: lost the lease', { why });
+    this.terms.logger.warn(`${this.terms.name}: lost the lease`, { why });
     this.#lost.abort();
   }
 }

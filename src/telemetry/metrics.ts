@@ -57,6 +57,24 @@ export function createMetrics(options: { process?: boolean } = {}) {
       labelNames: ['service'] as const,
       registers,
     }),
+    projectionLag: new Gauge({
+      name: 'flotilla_projection_lag_events',
+      help: 'Events of the store that the read model has not taken yet',
+      labelNames: ['projection'] as const,
+      registers,
+    }),
+    projectionCheckpoint: new Gauge({
+      name: 'flotilla_projection_checkpoint',
+      help: 'Position up to which the read model is made',
+      labelNames: ['projection'] as const,
+      registers,
+    }),
+    projectionStopped: new Gauge({
+      name: 'flotilla_projection_stopped',
+      help: '1 while the read model stands still at an event or has to be rebuilt',
+      labelNames: ['projection'] as const,
+      registers,
+    }),
     brokerState: new Gauge({
       name: 'flotilla_broker_state',
       help: '0 connecting, 1 ready, 2 blocked, 3 closed',

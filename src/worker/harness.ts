@@ -10,7 +10,7 @@ import type { Store } from '../store/contract.js';
 import { openSqliteStore } from '../store/sqlite/index.js';
 import { silentLogger } from '../telemetry/logger.js';
 import type { Message, Outcome } from './message.js';
-import { queuesOf } from './queues.js';
+import { queuesOfAll } from './queues.js';
 import { startWorker } from './start.js';
 import type { Worker } from './types.js';
 
@@ -58,7 +58,8 @@ export interface Scenario {
 
 /**
  * Runs a worker alone, in this process: its whole pipeline on a memory broker, with a real store in a temporary
- * folder that is removed afterwards. Expectations reject with an error that shows what was expected and what was seen.
+ * folder that is removed afterwards. An event that one of its projections takes is one of that store; the projections have
+ * taken all there is before anything is looked at. Expectations reject with an error that shows what was expected and what was seen.
  */
 export function harness(worker: Worker, options: HarnessOptions = {}): Scenario {
   return scenario(worker, options, [], undefined);
@@ -116,7 +117,7 @@ async function runScenario(
   const broker = createMemoryBroker();
   const names = namesFor('');
   await broker.applyTopology(
-    topologyOf([queuesOf(definition)], { prefix: '', log: { maxAge: '1h', maxBytes: 1_000_000 }, unroutedMax: 100 }),
+    topologyOf(queuesOfAll([worker]), { prefix: '', log: { maxAge: '1h', maxBytes: 1_000_000 }, unroutedMax: 100 }),
   );
   const settled = new Map<string, { outcome: Outcome; message: Message }>();
   let wake = () => {};
@@ -132,11 +133,14 @@ async function runScenario(
     },
   });
   const publisher = broker.createPublisher();
+  const projected = (type: string) => definition.projections.some((each) => each.definition.handlerOf.has(type));
   let last = '';
   const deliver = async (test: TestEvent): Promise<Outcome> => {
     const event = envelopeOf(test);
     last = event.id;
     settled.delete(event.id);
+    if (projected(event.type)) await store.append(event.subject, 'any', [event]);
+    if (projected(event.type) && !definition.handlerOf.has(event.type)) return 'done';
     await publisher.ready();
     await publisher.publish({
       exchange: '',
@@ -158,7 +162,8 @@ async function runScenario(
     }
     const before = await store.head();
     const outcome = await deliver(when);
-    const events = await store.readAll(before);
+    await running.caughtUp();
+    const events = (await store.readAll(before)).filter(({ id }) => id !== last);
     const emitted = events.map(({ event: { type, subject, data } }) => ({ type, subject, data }));
     await look(store);
     return { outcome, emitted, code: settled.get(last)?.message.failure?.code };
@@ -171,7 +176,7 @@ async function runScenario(
   }
 
   function envelopeOf({ type, data, subject = SUBJECT, id }: TestEvent): EventEnvelope {
-    const context = originContext({ source: 'test', subject });
+    const context = originContext({ source: projected(type) ? store.service : 'test', subject });
     return createEvent(definition.definitions, type, data, { ...context, id: id ?? context.id });
   }
 }

@@ -1,5 +1,7 @@
 import type { Broker } from '../broker/contract.js';
 import { FlotillaError } from '../errors.js';
+import { runProjections } from '../projections/run.js';
+import type { ProjectionState } from '../projections/status.js';
 import type { Store } from '../store/contract.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { Metrics } from '../telemetry/metrics.js';
@@ -33,11 +35,15 @@ export interface StartWorkerOptions {
 
 export interface WorkerState extends QueueState {
   name: string;
+  /** Of each read model that it keeps. */
+  projections: readonly ProjectionState[];
 }
 
 export interface RunningWorker {
   readonly name: string;
   state: () => WorkerState;
+  /** Resolves when its read models have all that the store held when asked. Rejects when one stands still. */
+  caughtUp: () => Promise<void>;
   /** Takes no more, lets what is in hand finish for at most `deadline` milliseconds, returns the rest to the queue and
    *  ends what `setup` began. */
   stop: (deadline: number) => Promise<void>;
@@ -64,12 +70,16 @@ export async function startWorker(definition: WorkerDefinition, options: StartWo
       }));
   await runBootstrap(definition, { store, logger, now });
 
+  const { metrics } = options;
+  const models = await runProjections(definition.projections, { store, instance, logger, metrics, now });
   const queue = hasQueue(definition) ? consumeQueue(definition, use, { ...options, logger }, ending) : undefined;
   return {
     name,
-    state: () => ({ name, ...(queue?.state() ?? NO_QUEUE) }),
+    state: () => ({ name, ...(queue?.state() ?? NO_QUEUE), projections: models.state() }),
+    caughtUp: models.caughtUp,
     async stop(deadline) {
       await queue?.stop(deadline);
+      await models.stop();
       await definition.teardown(use);
     },
   };

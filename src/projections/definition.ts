@@ -1,0 +1,88 @@
+import { FlotillaError } from '../errors.js';
+import type { Definitions } from '../events/definitions.js';
+import { bySpecificity, isAmbiguous } from '../events/patterns.js';
+import { typesOf } from '../worker/definition.js';
+import type { Handler } from '../worker/types.js';
+import { INDEX } from './physical-names.js';
+import type { Projection, ProjectionDefinition, ProjectionHandler, ProjectionTx } from './projection.js';
+
+export interface ProjectionOptions<D extends Definitions, P extends string> {
+  /** Lower case, digits and dashes. */
+  name: string;
+  /** From 1; counts up with every change of the tables or of what is written into them. A model that another version
+   *  made stays as it is, readable, until it is rebuilt. */
+  version: number;
+  /** The statements that make each table and its indexes, by the table's name. Each table has a primary key. */
+  tables: Readonly<Record<string, string>>;
+  /** Handlers by type or topic pattern, the most specific one for each event. They await nothing but `sql`, say nothing
+   *  that the events do not (no clock, no chance), and may be run again: their transaction also moves the checkpoint. */
+  on: { readonly [K in P]: Handler<D, K, ProjectionTx> };
+}
+
+/** `defineProjection` of a catalogue. */
+export type DefineProjection<D extends Definitions> = <const P extends string>(
+  options: ProjectionOptions<D, P>,
+) => Projection;
+
+const NAME = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/;
+/** Leaves room for the generation in the 63 characters that PostgreSQL allows. */
+const TABLE = /^(?!flotilla_)[a-z][a-z0-9]*(_[a-z0-9]+)*$/;
+const LONGEST = 50;
+
+/** Gives the `defineProjection` of a catalogue. Throws `projection.bad_definition` for what the compiler can't see. */
+export function projectionDefiner<D extends Definitions>(definitions: D): DefineProjection<D> {
+  return ({ name, version, tables, on }) => {
+    const fail = (detail: string) => new FlotillaError('projection.bad_definition', `${name}: ${detail}`);
+    if (!NAME.test(name) || name.length > LONGEST) throw fail('a name is lower case letters, digits and single dashes');
+    if (!Number.isSafeInteger(version) || version < 1) throw fail('a version is a whole number from 1 on');
+    checkTables(tables, fail);
+    const handlerOf = dispatchTable(definitions, on, fail);
+    return { name, definition: { name, version, definitions, tables, handlerOf } };
+  };
+}
+
+function checkTables(tables: ProjectionDefinition['tables'], fail: (detail: string) => Error): void {
+  if (Object.keys(tables).length === 0) throw fail('it has no tables');
+  for (const [table, sql] of Object.entries(tables)) {
+    if (!TABLE.test(table) || table.length > LONGEST) throw fail(`${table} is no name for a table`);
+    if (!new RegExp(`create\\s+table\\s+(if\\s+not\\s+exists\\s+)?${table}\\b`, 'i').test(sql)) {
+      throw fail(`the statements of ${table} do not create it`);
+    }
+    if (keyOf(sql).length === 0) throw fail(`${table} has no primary key`);
+    for (const [, , index = ''] of sql.matchAll(INDEX)) {
+      if (index.length > LONGEST || index in tables) throw fail(`${index} is no name for an index`);
+    }
+  }
+}
+
+/** The columns of the primary key that a table's statements declare. */
+export function keyOf(sql: string): string[] {
+  const several = /\bprimary\s+key\s*\(([^)]*)\)/i.exec(sql)?.[1];
+  if (several !== undefined) return several.split(',').map((column) => column.trim().replaceAll('"', ''));
+  const single = /[(,]\s*"?(\w+)"?\s[^,]*?\bprimary\s+key\b/i.exec(sql)?.[1];
+  return single === undefined ? [] : [single];
+}
+
+/** The compiler has checked the handlers against the catalogue; from here on they are functions of any event. */
+function dispatchTable<D extends Definitions>(
+  definitions: D,
+  on: Readonly<Record<string, unknown>>,
+  fail: (detail: string) => Error,
+): Map<string, ProjectionHandler> {
+  const patterns = Object.keys(on).sort(bySpecificity);
+  if (patterns.length === 0) throw fail('it handles nothing');
+  const table = new Map<string, { pattern: string; handle: ProjectionHandler }>();
+  for (const pattern of patterns) {
+    const types = typesOf(definitions, pattern);
+    if (types.length === 0) throw fail(`nothing matches the pattern ${pattern}`);
+    const handle = on[pattern] as ProjectionHandler;
+    for (const type of types) {
+      const known = table.get(type);
+      if (known === undefined) table.set(type, { pattern, handle });
+      else if (isAmbiguous(known.pattern, pattern)) {
+        throw fail(`${type} is handled by ${known.pattern} and ${pattern}, neither more specific`);
+      }
+    }
+  }
+  return new Map([...table].map(([type, { handle }]) => [type, handle]));
+}

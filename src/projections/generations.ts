@@ -1,0 +1,95 @@
+import { FlotillaError } from '../errors.js';
+import type { Sql, Store } from '../store/contract.js';
+import { physicalName, template } from './physical-names.js';
+import { makeTables, noteGeneration, tablesOf } from './prepare.js';
+import type { ProjectionDefinition } from './projection.js';
+
+/** The tables of a model, made once and filled from the beginning. */
+export interface Generation {
+  generation: number;
+  version: number;
+  tables: string[];
+  /** RFC 3339, UTC. */
+  madeAt: string;
+}
+
+type Role = 'live' | 'building' | 'old';
+
+interface Row {
+  generation: number;
+  version: number;
+  tables: string;
+  made_at: string;
+}
+
+/** Those of a projection in this role, the oldest first. */
+export async function generationsOf(sql: Sql, projection: string, role: Role): Promise<Generation[]> {
+  const rows = await sql<Row>`
+    SELECT generation, version, tables, made_at FROM flotilla_projection_generations
+    WHERE projection = ${projection} AND role = ${role} ORDER BY generation`;
+  return rows.map(({ generation, version, tables, made_at }) => ({
+    generation: Number(generation),
+    version: Number(version),
+    tables: tablesOf(tables),
+    madeAt: made_at,
+  }));
+}
+
+export async function setRole(sql: Sql, projection: string, generation: number, role: Role): Promise<void> {
+  await sql`
+    UPDATE flotilla_projection_generations SET role = ${role}
+    WHERE projection = ${projection} AND generation = ${generation}`;
+}
+
+/** The generation that is being built, with its tables there. One that another version of the projection began, or that
+ *  was begun with other tables, is given up. */
+export async function beginBuilding(
+  store: Store,
+  definition: ProjectionDefinition,
+  { restart, now }: { restart: boolean; now: () => number },
+): Promise<{ generation: number; resumed: boolean }> {
+  const { name } = definition;
+  const [begun] = await generationsOf(store.query, name, 'building');
+  if (begun !== undefined && begun.version === definition.version && !restart) {
+    if (await tablesFit(store, definition, begun.generation)) return { generation: begun.generation, resumed: true };
+  }
+  if (begun !== undefined) await setRoleNow(store, name, begun.generation, 'old');
+  await dropOld(store, name);
+  const madeAt = new Date(now()).toISOString();
+  const generation = await store.transaction(async ({ sql }) => {
+    const [row] = await sql<{ last_generation: number }>`
+      UPDATE flotilla_projections SET last_generation = last_generation + 1 WHERE name = ${name}
+      RETURNING last_generation`;
+    if (row === undefined) throw new FlotillaError('projection.not_found', name);
+    await noteGeneration(sql, definition, { generation: Number(row.last_generation), role: 'building', madeAt });
+    return Number(row.last_generation);
+  });
+  await makeTables(store, definition, generation);
+  return { generation, resumed: false };
+}
+
+/** Whether the tables of a generation are as the definition has them; makes those that are not there yet. */
+async function tablesFit(store: Store, definition: ProjectionDefinition, generation: number): Promise<boolean> {
+  try {
+    await makeTables(store, definition, generation);
+    return true;
+  } catch (error) {
+    if (error instanceof FlotillaError && error.code === 'store.migration_changed') return false;
+    throw error;
+  }
+}
+
+export async function setRoleNow(store: Store, projection: string, generation: number, role: Role): Promise<void> {
+  await store.transaction(({ sql }) => setRole(sql, projection, generation, role));
+}
+
+/** Drops the tables that nobody reads any more. Interrupted anywhere, doing it again finishes it. */
+export async function dropOld(store: Store, projection: string): Promise<void> {
+  for (const { generation, tables } of await generationsOf(store.query, projection, 'old')) {
+    await store.transaction(async ({ sql }) => {
+      for (const table of tables) await sql(template([`DROP TABLE IF EXISTS ${physicalName(table, generation)}`]));
+      await sql`
+        DELETE FROM flotilla_projection_generations WHERE projection = ${projection} AND generation = ${generation}`;
+    });
+  }
+}

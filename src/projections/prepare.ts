@@ -1,0 +1,80 @@
+import { FlotillaError } from '../errors.js';
+import type { Sql, Store } from '../store/contract.js';
+import { physicalName, statementsOf, template } from './physical-names.js';
+import type { Projection, ProjectionDefinition } from './projection.js';
+import { migrations, readState } from './state.js';
+
+/** Makes the first generation of each model that is not there yet, empty, and the views by which it is read. Does nothing
+ *  to one that is there, whatever its version. Idempotent, and safe when several processes do it at once. Throws
+ *  `projection.bad_definition` when a table of the same name belongs to something else. */
+export async function prepareProjections(
+  store: Store,
+  projections: readonly Projection[],
+  now: () => number = Date.now,
+): Promise<void> {
+  if (projections.length === 0) return;
+  await store.migrate('projections', migrations);
+  for (const { definition } of projections) {
+    if ((await readState(store.query, definition.name)) === undefined) await makeFirst(store, definition, now);
+  }
+}
+
+async function makeFirst(store: Store, definition: ProjectionDefinition, now: () => number): Promise<void> {
+  const { name, version } = definition;
+  const generation = 1;
+  await refuseTaken(store.query, definition);
+  await makeTables(store, definition, generation);
+  const madeAt = new Date(now()).toISOString();
+  await store.transaction(async ({ sql }) => {
+    if ((await readState(sql, name)) !== undefined) return;
+    await refuseTaken(sql, definition);
+    await sql`
+      INSERT INTO flotilla_projections (name, generation, version, last_generation, status)
+      VALUES (${name}, ${generation}, ${version}, ${generation}, 'running')`;
+    await noteGeneration(sql, definition, { generation, role: 'live', madeAt });
+    await makeViews(sql, Object.keys(definition.tables), generation);
+  });
+}
+
+/** Makes the tables of a generation; once, however often it is asked for. */
+export async function makeTables(store: Store, definition: ProjectionDefinition, generation: number): Promise<void> {
+  const sql = statementsOf(definition, generation);
+  await store.migrate(`projection:${definition.name}`, [{ name: `generation ${generation}`, sql }]);
+}
+
+export async function noteGeneration(
+  sql: Sql,
+  { name, version, tables }: ProjectionDefinition,
+  { generation, role, madeAt }: { generation: number; role: 'live' | 'building'; madeAt: string },
+): Promise<void> {
+  await sql`
+    INSERT INTO flotilla_projection_generations (projection, generation, version, role, tables, made_at)
+    VALUES (${name}, ${generation}, ${version}, ${role}, ${JSON.stringify(Object.keys(tables))}, ${madeAt})`;
+}
+
+/** Throws `projection.bad_definition` when another live model has a table of the same name. */
+export async function refuseTaken(sql: Sql, { name, tables }: ProjectionDefinition): Promise<void> {
+  const others = await sql<{ projection: string; tables: string }>`
+    SELECT projection, tables FROM flotilla_projection_generations WHERE role = 'live' AND projection <> ${name}`;
+  for (const { projection, tables: taken } of others) {
+    const table = tablesOf(taken).find((candidate) => candidate in tables);
+    if (table === undefined) continue;
+    throw new FlotillaError('projection.bad_definition', `${name}: the table ${table} belongs to ${projection}`);
+  }
+}
+
+/** The tables that a row of `flotilla_projection_generations` lists. */
+export function tablesOf(json: string): string[] {
+  return JSON.parse(json) as string[];
+}
+
+/** The plain names, for whoever reads. */
+export async function makeViews(sql: Sql, tables: readonly string[], generation: number): Promise<void> {
+  for (const table of tables) {
+    await sql(template([`CREATE VIEW ${table} AS SELECT * FROM ${physicalName(table, generation)}`]));
+  }
+}
+
+export async function dropViews(sql: Sql, tables: readonly string[]): Promise<void> {
+  for (const table of tables) await sql(template([`DROP VIEW ${table}`]));
+}

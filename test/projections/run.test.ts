@@ -1,0 +1,222 @@
+import { expect } from 'chai';
+import { FlotillaError, PermanentError } from '../../src/errors.js';
+import { createEvent, originContext } from '../../src/events/create.js';
+import { runProjections, type ProjectionsPart } from '../../src/projections/run.js';
+import type { Projection } from '../../src/projections/projection.js';
+import { skipEvent, skipsOf } from '../../src/projections/skips.js';
+import type { Store } from '../../src/store/contract.js';
+import { silentLogger } from '../../src/telemetry/logger.js';
+import { createMetrics } from '../../src/telemetry/metrics.js';
+import { shop } from '../support/shop.js';
+import { createTempStore, type TempStore } from '../store/temp-store.js';
+import {
+  append,
+  begun,
+  expectedModel,
+  finished,
+  jobsProjection,
+  modelOf,
+  pickyProjection,
+  someEvents,
+} from './support/jobs.js';
+import { rejection, until } from './support/waiting.js';
+
+describe('projections', () => {
+  let temp: TempStore;
+  let store: Store;
+  const parts: ProjectionsPart[] = [];
+  const metrics = createMetrics();
+
+  beforeEach(async () => {
+    temp = await createTempStore();
+    store = await temp.open();
+  });
+  afterEach(async () => {
+    await Promise.all(parts.splice(0).map((part) => part.stop()));
+    await temp.dispose();
+  });
+
+  async function run(projections: readonly Projection[], on = store, instance = 'one'): Promise<ProjectionsPart> {
+    const part = await runProjections(projections, {
+      store: on,
+      instance,
+      logger: silentLogger(),
+      metrics,
+      leaseTtl: 300,
+    });
+    parts.push(part);
+    return part;
+  }
+  const shown = async (name: string, projection: string) =>
+    (await metrics.registry.getSingleMetric(name)?.get())?.values.find(({ labels }) => labels.projection === projection)
+      ?.value;
+  /** Rejects every event of the job 13. */
+  const unlucky = ({ data }: { data: unknown }) => {
+    if ((data as { n: number }).n === 13) throw new PermanentError('job.unlucky', 'There is no job 13.');
+  };
+
+  it('follow what their store held before, and what comes in', async () => {
+    const before = [begun(1), begun(2), finished(1)];
+    await append(store, ...before);
+    const part = await run([jobsProjection()]);
+    await part.caughtUp();
+    expect(await modelOf(store)).to.deep.equal(expectedModel(before));
+    const after = someEvents(450, Math.random);
+    await append(store, ...after);
+    await part.caughtUp();
+    expect(await modelOf(store)).to.deep.equal(expectedModel([...before, ...after]));
+  });
+
+  it('use the indexes of their tables also through the plain name', async () => {
+    await run([jobsProjection()]);
+    const plan = await store.query<{ detail: string }>`
+      explain query plan select n from job_list where status = ${'begun'} and n < ${10} order by n desc limit 5`;
+    expect(plan.map(({ detail }) => detail)).to.deep.equal([
+      'SEARCH job_list__1 USING COVERING INDEX job_list_by_status__1 (status=? AND n<?)',
+    ]);
+  });
+
+  it('move past events that are for others, so that they are never behind for nothing', async () => {
+    const part = await run([jobsProjection()]);
+    await append(store, begun(1));
+    const other = createEvent(
+      shop.definitions,
+      'job.requested',
+      { n: 1 },
+      originContext({ source: 'core', subject: 'job/1' }),
+    );
+    await store.append('job/1', 'any', [other]);
+    await part.caughtUp();
+    expect(await store.checkpoint('projection:jobs:1')).to.equal(await store.head());
+  });
+
+  it('stand still alone at an event they cannot take, for everybody to see, and go on without it when told to', async () => {
+    const part = await run([pickyProjection(unlucky), jobsProjection()]);
+    const events = [begun(1), begun(13), begun(2)];
+    const [, poison = ''] = await append(store, ...events);
+    const error = await rejection(part.caughtUp());
+    expect(error).to.be.instanceOf(FlotillaError).and.have.property('code', 'projection.poison');
+    expect(await modelOf(store)).to.deep.equal(expectedModel(events));
+    await until(() => part.state().find(({ name }) => name === 'picky')?.status === 'stopped');
+    const [picky, jobs] = part.state();
+    expect(picky?.stop).to.include({
+      position: 2,
+      eventId: poison,
+      type: 'job.begun',
+      code: 'job.unlucky',
+      message: 'There is no job 13.',
+    });
+    expect(picky).to.include({ position: 1, behind: 2 });
+    expect(jobs).to.include({ status: 'running' });
+    expect(await shown('flotilla_projection_stopped', 'picky')).to.equal(1);
+    expect(await shown('flotilla_projection_lag_events', 'picky')).to.equal(2);
+    expect(await shown('flotilla_projection_stopped', 'jobs')).to.equal(0);
+
+    const other = await rejection(skipEvent(store, 'picky', { ...decision, eventId: 'another' }));
+    expect(other).to.have.property('code', 'projection.not_stopped');
+    await skipEvent(store, 'picky', { ...decision, eventId: poison });
+    await part.caughtUp();
+    expect(await store.query`select n from picky_list order by n`).to.deep.equal([{ n: 1 }, { n: 2 }]);
+    expect(await skipsOf(store.query, 'picky')).to.deep.equal([
+      {
+        projection: 'picky',
+        eventId: poison,
+        position: 2,
+        type: 'job.begun',
+        code: 'job.unlucky',
+        message: 'There is no job 13.',
+        reason: 'no such job',
+        who: 'ada',
+        at: '2030-01-01T00:00:00.000Z',
+      },
+    ]);
+    expect(await rejection(skipEvent(store, 'picky', decision))).to.have.property('code', 'projection.not_stopped');
+  });
+
+  it('find the culprit in a batch, and commit all that came before it', async () => {
+    const events = [...Array(150).keys()].map((n) => begun(n < 13 ? n : n + 100));
+    await append(store, ...events, begun(13), begun(1));
+    const part = await run([jobsProjection({ before: unlucky })]);
+    await rejection(part.caughtUp());
+    expect(await modelOf(store)).to.deep.equal(expectedModel(events));
+    expect(await store.checkpoint('projection:jobs:1')).to.equal(150);
+  });
+
+  it('try the event at which they were stopped once more when a process starts, which may be of another release', async () => {
+    const events = [begun(1), begun(13)];
+    await append(store, ...events);
+    const old = await run([jobsProjection({ before: unlucky })]);
+    expect(await rejection(old.caughtUp())).to.have.property('code', 'projection.poison');
+    await old.stop();
+    let tries = 0;
+    const again = await run([
+      jobsProjection({
+        before: (event) => {
+          tries += 1;
+          unlucky(event);
+        },
+      }),
+    ]);
+    await until(() => tries === 1);
+    await until(() => again.state()[0]?.status === 'stopped');
+    await again.stop();
+    expect(tries).to.equal(1);
+    const mended = await run([jobsProjection()]);
+    await until(async () => (await store.checkpoint('projection:jobs:1')) === 2);
+    await until(() => mended.state()[0]?.status === 'running');
+    expect(mended.state()[0]).to.have.property('stop', undefined);
+    expect(await modelOf(store)).to.deep.equal(expectedModel(events));
+  });
+
+  it('are stopped by an event of a newer version than they know', async () => {
+    await append(store, begun(1));
+    const context = originContext({ source: 'core', subject: 'job/1' });
+    const event = createEvent(shop.definitions, 'job.begun', { n: 1 }, context);
+    await store.append('job/1', 'any', [{ ...event, dataschema: 'urn:flotilla:job.begun:2' }]);
+    const part = await run([jobsProjection()]);
+    await rejection(part.caughtUp());
+    await until(() => part.state()[0]?.status === 'stopped');
+    expect(part.state()[0]?.stop).to.include({ code: 'contract.newer_version', position: 2 });
+  });
+
+  it('leave a model alone that another version has made', async () => {
+    await append(store, begun(1));
+    const first = await run([jobsProjection()]);
+    await first.caughtUp();
+    await first.stop();
+    await append(store, begun(2));
+    const second = await run([jobsProjection({ version: 2 })]);
+    expect(await rejection(second.caughtUp())).to.have.property('code', 'projection.outdated');
+    await until(() => second.state()[0]?.status === 'outdated');
+    expect(second.state()[0]).to.include({ position: 1, behind: 1, version: 1 });
+    expect(await modelOf(store)).to.deep.equal(expectedModel([begun(1)]));
+  });
+
+  it('are kept by one process at a time, and taken over when it ends', async () => {
+    const other = await temp.open();
+    const events = someEvents(1_000, Math.random);
+    const one = await run([jobsProjection()], store, 'one');
+    const two = await run([jobsProjection()], other, 'two');
+    for (let at = 0; at < events.length; at += 50) {
+      await append(store, ...events.slice(at, at + 50));
+      if (at === 500) await one.stop();
+    }
+    await two.caughtUp();
+    expect(await modelOf(store)).to.deep.equal(expectedModel(events));
+  });
+
+  it('are made once, though many processes start at once', async () => {
+    const stores = await Promise.all([1, 2, 3, 4].map(() => temp.open()));
+    await append(store, begun(1), finished(1));
+    const all = await Promise.all(stores.map((each, n) => run([jobsProjection()], each, `process-${n}`)));
+    await Promise.all(all.map((part) => part.caughtUp()));
+    expect(await modelOf(store)).to.deep.equal(expectedModel([begun(1), finished(1)]));
+  });
+
+  it('refuse a table that belongs to another projection', async () => {
+    const error = await rejection(run([jobsProjection(), jobsProjection({ name: 'copy' })]));
+    expect(error).to.have.property('code', 'projection.bad_definition');
+  });
+});
+
+const decision = { reason: 'no such job', who: 'ada', now: () => Date.UTC(2030, 0) };
