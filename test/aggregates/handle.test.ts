@@ -118,13 +118,14 @@ describe('aggregates: handle', function () {
     await run(deposit(1), { expectedVersion: 1 });
     const late = await run(deposit(1), { expectedVersion: 1 }).catch((thrown: unknown) => thrown);
     expect(late).to.be.instanceOf(ConflictError).and.include({ expected: 1, actual: 2 });
-    let tries = 0;
-    const beforeAppend = async () => void (tries++ === 0 && (await run(deposit(10))));
-    const raced = await run(deposit(1), { expectedVersion: 2 }, meddled(store, { beforeAppend })).catch(
-      (thrown: unknown) => thrown,
-    );
+    const looks = { count: 0 };
+    const quicker = meddled(store, {
+      afterRead: async () => void (looks.count += 1),
+      beforeAppend: async () => void (await run(deposit(10))),
+    });
+    const raced = await run(deposit(1), { expectedVersion: 2 }, quicker).catch((thrown: unknown) => thrown);
     expect(raced).to.be.instanceOf(ConflictError).and.include({ actual: 3 });
-    expect([tries, (await load(store)).state?.balance]).to.deep.equal([1, 11]);
+    expect([looks.count, (await load(store)).state?.balance]).to.deep.equal([1, 11]);
   });
 
   it('says that there is no such aggregate before it speaks of versions; and 0 is one that is not there', async () => {
