@@ -4,11 +4,13 @@ import type { Message } from './message.js';
 import type { WorkerStation } from './station.js';
 
 /** Lets the worker say what it means that an event has used up its attempts. Committed once per event, under an inbox
- *  key of its own: the event itself does not count as handled, and a replay may still succeed. */
+ *  key of its own: the event itself does not count as handled, and a replay may still succeed. Says nothing of an event
+ *  that was handled once, and only fails as it is handled again by a replay. */
 export async function commitExhausted(station: WorkerStation, message: Message, thrown: unknown): Promise<void> {
   const { definition, store, now } = station;
   const { event, key } = message;
   if (definition.exhausted === undefined || event === undefined || key === undefined) return;
+  if (key.consumer !== definition.name && (await store.handled({ ...key, consumer: definition.name }))) return;
   const emissions = new Emissions(definition, store.service, event, now, 'exhausted');
   const context = openContext(station, event, emissions, {
     attempt: message.attempt,
@@ -21,7 +23,7 @@ export async function commitExhausted(station: WorkerStation, message: Message, 
     context.revoke();
   }
   await store.transaction(async (tx) => {
-    if (await tx.claim({ ...key, consumer: `${key.consumer}:exhausted` })) {
+    if (await tx.claim({ ...key, consumer: `${definition.name}:exhausted` })) {
       await runEffects(tx, context.effects, emissions);
     }
   });

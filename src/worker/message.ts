@@ -14,7 +14,7 @@ export interface Message {
   readonly receivedAt: number;
   /** Known once decoded. */
   event: EventEnvelope | undefined;
-  /** Known once decoded. */
+  /** Under which it counts as handled; known once decoded. */
   key: InboxKey | undefined;
   /** The handler's; aborted by `timeout`. */
   readonly signal: LazySignal;

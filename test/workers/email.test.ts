@@ -28,6 +28,8 @@ function fakeMailer(fail?: Error) {
   return { mails, use: { mailer } };
 }
 
+const replayHeaders = { 'flotilla-replay': 'r1' };
+
 describe('worker email', () => {
   it('welcomes a user, with a Message-ID that follows from the event', async () => {
     const { use, mails } = fakeMailer();
@@ -81,6 +83,36 @@ describe('worker email', () => {
     await harness(email, { use })
       .when(about('order.created', { orderId, ...details }))
       .retries('worker.handler_failed');
+  });
+
+  it('writes nothing to anybody while history is replayed, but remembers who was told what', async () => {
+    const { use, mails } = fakeMailer();
+    const replayed = harness(email, { use, headers: replayHeaders });
+    await replayed
+      .given(ada, changed('paid'))
+      .when(about('order.created', { orderId, ...details }))
+      .emits();
+    expect(mails).to.deep.equal([]);
+    await replayed
+      .given(ada)
+      .when(changed('paid'))
+      .result(async (store) => {
+        expect(await store.query`select id from users`).to.deep.equal([{ id: 'u1' }]);
+        expect(await store.query`select status from told`).to.deep.equal([{ status: 'paid' }]);
+      });
+  });
+
+  it('writes all of it once more when told to, each mail with the Message-ID it had', async () => {
+    const { use, mails } = fakeMailer();
+    const headers = { ...replayHeaders, 'flotilla-replay-side-effects': true };
+    const created = { ...about('order.created', { orderId, ...details }), id: 'event-2' };
+    await harness(email, { use, headers })
+      .given({ ...ada, id: 'event-1' }, created, { ...changed('paid'), id: 'event-3' })
+      .when({ ...changed('paid', { previous: 'stuck' }), id: 'event-4' })
+      .result();
+    expect(mails.map(({ messageId }) => messageId)).to.deep.equal(
+      [1, 2, 3, 4].map((n) => `<event-${n}@flotilla.local>`),
+    );
   });
 
   it('tries again while there is no server, and gives up a mail that is refused for good', async () => {

@@ -5,7 +5,8 @@ import { createMailer, meansNoServer, type Recipient } from './mailer.js';
 import { orderConfirmation, statusUpdate, welcome } from './mails.js';
 
 /** Writes to customers: a welcome, a confirmation of each order, a word on each new status. The Message-ID follows from
- *  the event, so that a mail that had to be sent twice is one mail to whoever looks at it. */
+ *  the event, so that a mail that had to be sent twice is one mail to whoever looks at it. While history is replayed it
+ *  only learns who the users are and what they were told, unless the mails are to be sent once more. */
 export default defineWorker({
   name: 'email',
   settings: z.object({
@@ -24,13 +25,14 @@ export default defineWorker({
     },
   ],
   emits: ['email.sent'],
+  replay: 'idempotent',
   on: {
     'user.created': async (event, ctx) => {
       const { userId, name, email } = event.data;
       ctx.write(async ({ sql }) => {
         await sql`insert into users (id, name, email) values (${userId}, ${name}, ${email}) on conflict (id) do nothing`;
       });
-      if (ctx.replaying) return;
+      if (!ctx.sideEffects) return;
       const mail = welcome(name);
       const messageId = messageIdOf(event);
       await ctx.call('smtp', () => ctx.use.mailer.send({ name, email }, mail, messageId), {
@@ -40,7 +42,7 @@ export default defineWorker({
     },
 
     'order.created': async (event, ctx) => {
-      if (ctx.replaying) return;
+      if (!ctx.sideEffects) return;
       const { userId, orderId } = event.data;
       const recipient = await recipientOf(ctx.query, userId);
       const mail = orderConfirmation(recipient.name, event.data);
@@ -50,19 +52,21 @@ export default defineWorker({
     },
 
     'order.status_changed': async (event, ctx) => {
-      if (ctx.replaying) return;
       const { userId, orderId, status } = event.data;
+      const markAsTold = () =>
+        ctx.write(async ({ sql }) => {
+          await sql`insert into told (order_id, status) values (${orderId}, ${status}) on conflict do nothing`;
+        });
+      if (!ctx.sideEffects) return markAsTold();
       // an order that was stuck comes back to a status that its customer may know already
       const [told] = await ctx.query`select status from told where order_id = ${orderId} and status = ${status}`;
-      if (told !== undefined) return;
+      if (told !== undefined && !ctx.replaying) return;
       const recipient = await recipientOf(ctx.query, userId);
       const mail = statusUpdate(recipient.name, event.data);
       if (mail === undefined) return;
       const messageId = messageIdOf(event);
       await ctx.call('smtp', () => ctx.use.mailer.send(recipient, mail, messageId), { unavailable: meansNoServer });
-      ctx.write(async ({ sql }) => {
-        await sql`insert into told (order_id, status) values (${orderId}, ${status}) on conflict do nothing`;
-      });
+      markAsTold();
       ctx.emit('email.sent', { messageId, to: recipient.email, template: mail.template, userId, orderId });
     },
   },

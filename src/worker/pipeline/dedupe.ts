@@ -2,17 +2,21 @@ import { FlotillaError } from '../../errors.js';
 import { failpoint } from '../../failpoints.js';
 import { Emissions, runEffects } from '../effects.js';
 import type { Outcome } from '../message.js';
+import { inboxKey, readReplay } from '../replayed.js';
 import type { Middleware, WorkerStation } from '../station.js';
 
 /**
  * Handles an event once: looks before, and writes the inbox row after, in the transaction that also holds everything
  * the handler said. Two deliveries of one event in this process take their turns; between processes the row decides.
+ * From here on, inwards and outwards, the message goes by the key under which it counts as handled.
  */
 export const dedupe: Middleware<WorkerStation> = (next, { definition, store, now }) => {
   const underWay = new Map<string, Promise<unknown>>();
   return async (message) => {
-    const { event, key } = message;
-    if (event === undefined || key === undefined) throw new FlotillaError('worker.handler_failed', 'not decoded');
+    const { event, delivery } = message;
+    if (event === undefined) throw new FlotillaError('worker.handler_failed', 'not decoded');
+    const key = inboxKey(definition, event, readReplay(delivery.properties.headers));
+    message.key = key;
     const name = `${key.source} ${key.id}`;
     for (let other = underWay.get(name); other !== undefined; other = underWay.get(name)) await other;
     if (await store.handled(key)) return 'duplicate';

@@ -3,6 +3,7 @@ import { FlotillaError } from '../../errors.js';
 import { openContext } from '../context.js';
 import { Emissions } from '../effects.js';
 import type { Handle } from '../message.js';
+import { readReplay } from '../replayed.js';
 import type { WorkerStation } from '../station.js';
 
 /** Innermost: runs the handler of the event's type. What it said is to be stored is left in `message.effects`. */
@@ -14,12 +15,12 @@ export function handle(station: WorkerStation): Handle {
     if (event === undefined || handler === undefined) throw new FlotillaError('contract.no_handler', definition.name);
     const { headers } = delivery.properties;
     const key = headers[HEADERS.key];
-    const replaying = headers[HEADERS.replay] !== undefined;
+    const replayed = readReplay(headers);
     const context = openContext(station, event, new Emissions(definition, store.service, event, now), {
       attempt: message.attempt,
       key: typeof key === 'string' ? key : event.id,
-      replaying,
-      sideEffects: !replaying || headers[HEADERS.sideEffects] === true,
+      replaying: replayed !== undefined,
+      sideEffects: replayed?.sideEffects ?? true,
       signal: message.signal,
     });
     try {
