@@ -16,7 +16,10 @@ export interface Reply {
 }
 
 /** The part of a store that changes nothing. */
-export type StoreReader = Pick<Store, 'service' | 'read' | 'readAll' | 'event' | 'snapshot' | 'head' | 'query' | 'checkpoint'>;
+export type StoreReader = Pick<
+  Store,
+  'service' | 'read' | 'readAll' | 'event' | 'snapshot' | 'head' | 'query' | 'checkpoint'
+>;
 
 /** What a route is given to answer a question. */
 export interface ReadRequest<Params, Query> {
