@@ -127,10 +127,10 @@ export function readingContract(store: () => Store): void {
       await store().append(
         'a/1',
         'none',
-        Array.from({ length: 600 }, (_, n) => eventOf('a/1', { type: `kind${(n * 7) % 600}.seen` })),
+        Array.from({ length: 1_200 }, (_, n) => eventOf('a/1', { type: `kind${(n * 7) % 600}.seen` })),
       );
       const found = await positionsOf(readPages(store(), { filter: { type: '*.seen' }, pageSize: 250 }));
-      expect(found).to.deep.equal((await store().readAll(0)).map(({ position }) => position));
+      expect(found).to.deep.equal((await store().readAll(0, 2_000)).map(({ position }) => position));
     });
   });
 }
