@@ -101,6 +101,11 @@ export const errors = {
   'projection.rebuilding': { disposal: 'reject', message: 'Another process rebuilds the projection' },
 
   // the log and what is sent again from it
+  'log.gap': {
+    disposal: 'retry',
+    message: 'Entries of the log are gone that were not read yet; let it keep more (STREAM_MAX_BYTES, STREAM_MAX_AGE)',
+  },
+  'log.reset': { disposal: 'retry', message: 'The log was made anew, what it had and was not read yet is gone' },
   'log.unreachable': { disposal: 'retry', message: 'The log cannot be read' },
   'replay.refused': { disposal: 'reject', message: 'This cannot be replayed' },
   'replay.not_found': { disposal: 'reject', message: 'No such replay' },

@@ -9,6 +9,8 @@ export type Failpoint =
   | 'worker.committed' // committed, not yet acked
   | 'worker.retry_confirmed' // copy in the retry queue confirmed, original not yet acked
   | 'worker.dead_confirmed' // copy in the dead letters confirmed, original not yet acked
+  | 'journal.committed' // a portion of the log and the place after it committed
+  | 'journal.filled' // a portion out of a store committed, the rest of the gap still missing
   | 'keeper.kept' // dead letter committed, not yet acked
   | 'projection.applied' // a batch's handlers ran and the checkpoint moved, not yet committed
   | 'projection.committed' // a batch committed

@@ -90,6 +90,9 @@ export interface ReadStreamOptions {
   prefetch: number;
   /** Must not throw. */
   onEntry: (entry: StreamEntry) => void;
+  /** Called whenever reading begins, after a loss again: what lies at the reader's place may be another entry by then.
+   *  Must not throw. */
+  onBegin?: () => void;
 }
 
 /** Reads a stream, in order and each entry once, on after every loss of channel or connection, until closed. A stream that

@@ -85,6 +85,7 @@ export class MemoryStreamReader implements StreamReader {
   attach(stream: MemoryStream): void {
     if (this.#stream === stream) return;
     this.#stream = stream;
+    this.options.onBegin?.();
     this.#next ??= stream.place(this.options.from);
     stream.attach(this);
   }

@@ -22,7 +22,10 @@ export function createStreamReader(options: StreamReaderOptions): StreamReader {
     queue: stream,
     prefetch,
     onClose,
-    arguments: () => ({ 'x-stream-offset': highest >= 0 ? highest + 1 : offsetField(options.from) }),
+    arguments: () => {
+      options.onBegin?.();
+      return { 'x-stream-offset': highest >= 0 ? highest + 1 : offsetField(options.from) };
+    },
     onDelivery: (delivery) => {
       const offset = offsetOf(delivery);
       if (offset === undefined || offset <= highest) {

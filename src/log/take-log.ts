@@ -1,0 +1,188 @@
+import type { Broker } from '../broker/contract.js';
+import { messageOf } from '../errors.js';
+import { failpoint } from '../failpoints.js';
+import { Backoff } from '../relay/backoff.js';
+import { Bell } from '../relay/bell.js';
+import type { HeldLease } from '../relay/held-lease.js';
+import { pause } from '../relay/pause.js';
+import type { Store, Tx } from '../store/contract.js';
+import type { Logger } from '../telemetry/logger.js';
+import type { Metrics } from '../telemetry/metrics.js';
+import { LogAlarms } from './alarms.js';
+import { logCheckpoint, migrateLogCheckpoints, moveLogCheckpoint } from './checkpoint.js';
+import { followVerified } from './follow-verified.js';
+import { BEFORE_ALL, placeOf, type LogBreak, type LogPlace } from './place.js';
+import type { History, LogTaker } from './taker.js';
+import { whileHolding } from './while-holding.js';
+
+/** How a reader of the log stands. */
+export interface LogState {
+  /** `reading`: it is this process's turn. `standby`: another replica reads, or nobody yet. */
+  turn: 'reading' | 'standby';
+  /** The offset up to which it is done; -1 before the first. */
+  offset: number;
+  /** What it found broken since the process began, the latest ones. */
+  alarms: readonly string[];
+}
+
+export interface TakeLogOptions {
+  store: Store;
+  broker: Broker;
+  /** The log. */
+  stream: string;
+  /** Whose place in the log it is. */
+  worker: string;
+  instance: string;
+  history?: History | undefined;
+  logger: Logger;
+  metrics: Metrics;
+  /** Entries in one transaction at most. @default 500 */
+  portion?: number;
+  /** Milliseconds. @default 5000 */
+  leaseTtl?: number;
+  /** As `followVerified`. */
+  patience?: number;
+}
+
+const NO_HISTORY: History = { services: [], open: () => Promise.resolve(undefined) };
+
+/** Gives the log to a taker, a portion and the place after it in one transaction, in one of the processes that try. */
+export function takeLog(
+  taker: LogTaker,
+  options: TakeLogOptions,
+): { state: () => LogState; stop: () => Promise<void> } {
+  const ending = new AbortController();
+  const alarms = new LogAlarms(options.worker, options.logger, options.metrics);
+  const state: LogState = { turn: 'standby', offset: BEFORE_ALL.offset, alarms: alarms.raised };
+  const { store, worker, instance, leaseTtl = 5_000, logger } = options;
+  const terms = { store, name: `log:${worker}`, holder: instance, ttl: leaseTtl, logger, signal: ending.signal };
+  const running = whileHolding(terms, async (held, signal) => {
+    state.turn = 'reading';
+    try {
+      await new Term(taker, options, held, signal, alarms, (offset) => (state.offset = offset)).run();
+    } finally {
+      state.turn = 'standby';
+    }
+  });
+  return {
+    state: () => ({ ...state }),
+    async stop() {
+      ending.abort();
+      await running;
+    },
+  };
+}
+
+/** One process's turn. */
+class Term {
+  readonly #broken = new Bell();
+  readonly #over = new AbortController();
+  readonly #signal: AbortSignal;
+  readonly #history: History;
+  #place: LogPlace | undefined;
+
+  constructor(
+    private readonly taker: LogTaker,
+    private readonly options: TakeLogOptions,
+    private readonly held: HeldLease,
+    signal: AbortSignal,
+    private readonly alarms: LogAlarms,
+    private readonly onMoved: (offset: number) => void,
+  ) {
+    this.#signal = AbortSignal.any([signal, this.#over.signal]);
+    this.#history = options.history ?? NO_HISTORY;
+  }
+
+  async run(): Promise<void> {
+    const { store, broker, stream, worker, portion, patience } = this.options;
+    await migrateLogCheckpoints(store);
+    await this.taker.prepare(store);
+    this.#place = await logCheckpoint(store.query, worker);
+    this.#tell();
+    const beside = this.#beside();
+    try {
+      const portions = followVerified(broker, stream, {
+        from: this.#place,
+        signal: this.#signal,
+        ...(portion !== undefined && { portion }),
+        ...(patience !== undefined && { patience }),
+      });
+      for await (const next of portions) {
+        if (!this.held.check()) break;
+        if (next.kind === 'broken') await this.#break(next.broken);
+        else await this.#take(next.entries);
+      }
+    } finally {
+      this.#over.abort();
+      this.#broken.ring();
+      await beside;
+    }
+  }
+
+  async #take(entries: Parameters<LogTaker['take']>[0]): Promise<void> {
+    const { metrics, worker } = this.options;
+    const newest = entries.at(-1);
+    if (newest === undefined) return;
+    const { passedOver, commit } = this.taker.take(entries);
+    await this.#move(placeOf(newest), commit);
+    failpoint('journal.committed');
+    if (passedOver > 0) metrics.logPassedOver.inc({ worker }, passedOver);
+  }
+
+  async #break(broken: LogBreak): Promise<void> {
+    this.alarms.raise(broken, await this.#remedy());
+    // after a gap the place stays until there is something behind it
+    const to = broken.kind === 'gap' ? (this.#place ?? BEFORE_ALL) : BEFORE_ALL;
+    await this.#move(to, (tx) => this.taker.broken(tx, broken));
+    this.#broken.ring();
+  }
+
+  async #move(to: LogPlace, commit: (tx: Tx) => Promise<void>): Promise<void> {
+    const { store, worker } = this.options;
+    const from = this.#place;
+    const moved = await store.transaction(async (tx) => {
+      if (!(await moveLogCheckpoint(tx.sql, worker, from, to))) return false;
+      await commit(tx);
+      return true;
+    });
+    if (!moved) {
+      this.held.lose();
+      return;
+    }
+    this.#place = to;
+    this.#tell();
+  }
+
+  #tell(): void {
+    const { offset } = this.#place ?? BEFORE_ALL;
+    this.onMoved(offset);
+    this.options.metrics.logOffset.set({ worker: this.options.worker }, offset);
+  }
+
+  async #remedy(): Promise<string> {
+    const { services } = this.#history;
+    const stores = await Promise.all(services.map((service) => this.#history.open(service)));
+    const within = services.filter((_, index) => stores[index] !== undefined);
+    const beyond = services.filter((_, index) => stores[index] === undefined);
+    return [
+      within.length === 0
+        ? 'there is no store here to take them from'
+        : `taken from the stores of ${within.join(', ')}`,
+      ...(beyond.length === 0 ? [] : [`out of reach are those of ${beyond.join(', ')}`]),
+    ].join('; ');
+  }
+
+  async #beside(): Promise<void> {
+    const { store, logger } = this.options;
+    const backoff = new Backoff(100, 30_000);
+    const broken = (timeout: number) => this.#broken.wait(timeout);
+    while (!this.#signal.aborted) {
+      try {
+        await this.taker.beside(store, { history: this.#history, broken, logger, signal: this.#signal });
+      } catch (error) {
+        logger.warn('log: what is done beside the reading failed, trying again', { error: messageOf(error) });
+        await pause(backoff.next(), this.#signal);
+      }
+    }
+  }
+}

@@ -1,0 +1,47 @@
+import { hasCode, messageOf } from '../errors.js';
+import { Backoff } from '../relay/backoff.js';
+import { HeldLease } from '../relay/held-lease.js';
+import { pause } from '../relay/pause.js';
+import type { Store } from '../store/contract.js';
+import type { Logger } from '../telemetry/logger.js';
+
+export interface HoldingOptions {
+  store: Store;
+  /** The lease. */
+  name: string;
+  /** This process; no two have the same. */
+  holder: string;
+  /** Milliseconds after which another takes over from one that has vanished. */
+  ttl: number;
+  logger: Logger;
+  signal: AbortSignal;
+}
+
+/** Does the work of a term whenever it is this process's turn, and stands by otherwise. `work` ends when its signal
+ *  aborts: the turn is another's, or all is over; where it throws, it is tried again later. Resolves when `signal` aborts, or
+ *  store or broker are closed. Never rejects. */
+export async function whileHolding(
+  { store, name, holder, ttl, logger, signal }: HoldingOptions,
+  work: (held: HeldLease, signal: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const backoff = new Backoff(100, 5_000);
+  while (!signal.aborted) {
+    let held: HeldLease | undefined;
+    try {
+      held = await HeldLease.acquire(store, { name, holder, ttl, logger });
+      if (held !== undefined) {
+        await work(held, AbortSignal.any([signal, held.lost]));
+        backoff.reset();
+      }
+    } catch (error) {
+      if (hasCode(error, 'store.closed') || hasCode(error, 'broker.closed')) return;
+      logger.error(`${name}: did not get on, trying again`, { error: messageOf(error) });
+      await pause(backoff.next(), signal);
+    }
+    await held?.release().catch((error: unknown) => {
+      // it ends by itself
+      logger.warn(`${name}: the lease could not be released`, { error: messageOf(error) });
+    });
+    if (held === undefined) await pause((ttl / 5) * (0.5 + Math.random() / 2), signal);
+  }
+}
