@@ -75,6 +75,24 @@ export function createMetrics(options: { process?: boolean } = {}) {
       labelNames: ['projection'] as const,
       registers,
     }),
+    logOffset: new Gauge({
+      name: 'flotilla_log_offset',
+      help: 'Offset up to which a reader is done with the log',
+      labelNames: ['worker'] as const,
+      registers,
+    }),
+    logGaps: new Counter({
+      name: 'flotilla_log_gaps_total',
+      help: 'Times that a reader found entries of the log gone (gap), or the log made anew (reset)',
+      labelNames: ['worker', 'kind'] as const,
+      registers,
+    }),
+    logPassedOver: new Counter({
+      name: 'flotilla_log_passed_over_total',
+      help: 'Entries of the log that are no events',
+      labelNames: ['worker'] as const,
+      registers,
+    }),
     brokerState: new Gauge({
       name: 'flotilla_broker_state',
       help: '0 connecting, 1 ready, 2 blocked, 3 closed',
