@@ -22,7 +22,7 @@ export type { Migration, Sql, SqlValue, Store, Tx } from './store/contract.js';
 export type { StoredEvent } from './store/stored-event.js';
 export { defineFleet, type Fleet, type SandboxOptions } from './fleet.js';
 export type { Context, Worker, WriteTx } from './worker/types.js';
-export type { Projection } from './projections/projection.js';
+export type { Projection, ProjectionTx } from './projections/projection.js';
 export { readModel, type ReadModel } from './projections/read-model.js';
 export type { Logger } from './telemetry/logger.js';
 export {

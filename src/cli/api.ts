@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { createApi } from '../api/app.js';
 import { serveApi } from '../api/server.js';
 import { FlotillaError } from '../errors.js';
+import { prepareProjections } from '../projections/prepare.js';
 import type { Context } from './context.js';
 import { runFleetProcess, type FleetProcess } from './fleet-process.js';
 import { portTaken } from './port-taken.js';
@@ -19,7 +20,9 @@ async function startApi(process: FleetProcess): Promise<void> {
   const service = await process.openService(fleet.api.store);
   // Routes read the tables of the workers that share the store, which may not have started yet.
   for (const { name, definition } of workers) {
-    if (definition.store === fleet.api.store) await service.store.migrate(`worker:${name}`, definition.migrations);
+    if (definition.store !== fleet.api.store) continue;
+    await service.store.migrate(`worker:${name}`, definition.migrations);
+    await prepareProjections(service.store, definition.projections);
   }
   const { lagging } = service;
   const app = await createApi({

@@ -84,12 +84,19 @@ function isAtWork(worker: RunningWorker): boolean {
 }
 
 function checkOf(worker: RunningWorker): CheckResult {
-  const { consuming, breaker, pauses, inHand, overdue } = worker.state();
+  const { consuming, breaker, pauses, inHand, overdue, projections } = worker.state();
+  const still = projections.filter(({ status }) => status === 'stopped' || status === 'outdated');
   const parts = [
     consuming ? 'consuming' : `paused${pauses.length > 0 ? ` (${pauses.join(', ')})` : ''}`,
     `breaker ${breaker}`,
     `${inHand} in hand`,
     ...(overdue > 0 ? [`${overdue} overdue`] : []),
+    // what the others keep is as good as ever: no reason not to be ready
+    ...still.map(({ name, stop }) =>
+      stop === undefined
+        ? `${name} has to be rebuilt`
+        : `${name} stopped at ${stop.position} (${stop.type} ${stop.eventId}: ${stop.code})`,
+    ),
   ];
   return { ok: consuming, detail: parts.join(', ') };
 }

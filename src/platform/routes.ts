@@ -1,5 +1,6 @@
 import type { Route } from 'flotilla';
 import { accountRoutes } from './accounts/routes.js';
+import { accountSummaryRoutes } from './accounts/summary.js';
 import { inventoryRoutes } from './inventory/routes.js';
 import { orderRoutes } from './orders/routes.js';
 import { statisticsRoutes } from './statistics/routes.js';
@@ -10,6 +11,7 @@ export const routes: readonly Route[] = [
   ...userRoutes,
   ...orderRoutes,
   ...accountRoutes,
+  ...accountSummaryRoutes,
   ...inventoryRoutes,
   ...statisticsRoutes,
 ];

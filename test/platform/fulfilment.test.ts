@@ -135,7 +135,7 @@ async function check(fleet: SimulatedFleet, world: ReturnType<typeof outside>, p
   let completed = 0;
   let revenue = 0;
   const list = await fleet.store('core').query<{ order_id: string; status: string; version: number }>`
-    select order_id, status, version from order_list`;
+    select order_id, status, version from order_summary`;
   for (const [orderId, { sku, quantity, total }] of placed) {
     const { state, version } = rehydrate(
       platform.definitions,
@@ -165,11 +165,11 @@ async function check(fleet: SimulatedFleet, world: ReturnType<typeof outside>, p
   expect(stock.map(({ version: _version, ...row }) => row)).to.deep.equal(rows);
   const view = await fleet.store('core').query`select sku, on_hand, reserved, version from inventory_view order by sku`;
   expect(view).to.deep.equal(stock);
-  expect(await fleet.store('core').query`select name, value from statistics order by name`).to.deep.equal([
-    { name: 'completed', value: completed },
-    { name: 'orders', value: placed.size },
+  expect(await fleet.store('core').query`select name, amount from user_statistics order by name`).to.deep.equal([
+    { name: 'completed', amount: completed },
+    { name: 'orders', amount: placed.size },
   ]);
-  const brought = await fleet.store('core').query<{ amount: number }>`select amount from statistics_revenue`;
+  const brought = await fleet.store('core').query<{ amount: number }>`select amount from user_statistics_revenue`;
   expect(sum(brought)).to.equal(revenue);
 }
 

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { create } from '../../src/platform/catalogue.js';
+import { prepareProjections } from '../../src/projections/prepare.js';
 import { routes } from '../../src/platform/routes.js';
 import analytics from '../../workers/analytics/index.js';
 import orders from '../../workers/orders/index.js';
@@ -18,6 +19,7 @@ describe('platform: the API', () => {
     api = await startApi(file.path, { routes });
     for (const { name, definition } of [orders, views, analytics]) {
       await api.store.migrate(`worker:${name}`, definition.migrations);
+      await prepareProjections(api.store, definition.projections);
     }
   });
   after(async () => {
@@ -140,6 +142,53 @@ describe('platform: the API', () => {
       trackingNumber: 'T1',
       version: 2,
     });
+  });
+
+  it('says by ETags which version of users and orders it shows', async () => {
+    const user = await post('/users', { name: 'Ada', email: 'ada@example.org' });
+    const placed = await placeOrder();
+    for (const [path, made] of [
+      [`/users/${user.body.id}`, user],
+      [`/orders/${placed.body.id}`, placed],
+    ] as const) {
+      const read = await api.send('GET', path);
+      expect([made.headers.get('etag'), read.headers.get('etag')]).to.deep.equal(['"1"', '"1"']);
+      expect((await api.send('GET', path, { headers: { 'if-none-match': '"1"' } })).status).to.equal(304);
+      expect((await api.send('GET', path, { headers: { 'if-none-match': '"2"' } })).status).to.equal(200);
+    }
+    const cancelled = await post(`/orders/${placed.body.id}/cancel`);
+    expect(cancelled.headers.get('etag')).to.equal(`"${cancelled.body.version}"`);
+  });
+
+  it('cancels the order that the caller has seen, not what has become of it since', async () => {
+    const { id } = (await placeOrder()).body;
+    const cancel = (ifMatch: string) => post(`/orders/${id}/cancel`, {}, { 'if-match': ifMatch });
+    const conflict = await cancel('"7"');
+    expect([...problem(conflict), conflict.body.currentVersion, conflict.headers.get('etag')]).to.deep.equal([
+      409,
+      'store.conflict',
+      1,
+      '"1"',
+    ]);
+    expect(problem(await cancel('one'))).to.deep.equal([400, 'request.malformed_if_match']);
+    expect((await cancel('"1"')).body).to.include({ status: 'cancelled', version: 3 });
+    expect(problem(await cancel('"1"'))).to.deep.equal([409, 'store.conflict']);
+    expect((await cancel('*')).body.version).to.equal(3);
+    expect(problem(await post('/orders/nothing/cancel', {}, { 'if-match': '"1"' }))).to.deep.equal([
+      404,
+      'order.not_found',
+    ]);
+  });
+
+  it('tells the history of an order in pages', async () => {
+    const { id } = (await placeOrder()).body;
+    await post(`/orders/${id}/cancel`);
+    const first = await api.send('GET', `/orders/${id}/events?limit=2`);
+    const rest = await api.send('GET', `/orders/${id}/events?limit=2&cursor=${first.body.nextCursor}`);
+    const types = [...first.body.items, ...rest.body.items].map(({ type }: { type: string }) => type);
+    expect(types).to.deep.equal(['order.created', 'order.cancelled', 'order.status_changed']);
+    expect(rest.body.nextCursor).to.equal(null);
+    expect(problem(await api.send('GET', `/orders/${id}/events?cursor=${id}`))).to.deep.equal([400, 'request.invalid']);
   });
 
   it('asks for a change of stock by a command', async () => {

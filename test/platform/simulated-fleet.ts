@@ -17,7 +17,7 @@ export interface SimulatedFleet {
   /** The file of a store. */
   path: (service: string) => string;
   /** Hands over one stored event, any of those that wait; sometimes one that was handed over before. False when all
-   *  has been handed over and handled. Rejects when a worker did not get done with one. */
+   *  has been handed over and handled, and is in the read models. Rejects when a worker did not get done with one. */
   step: () => Promise<boolean>;
   stop: () => Promise<void>;
 }
@@ -100,7 +100,10 @@ export async function simulatedFleet(
       if (failed !== undefined) throw new Error(failed);
       const at = Math.floor(random() * waiting.length);
       const [event] = random() < 0.1 ? waiting.slice(at, at + 1) : waiting.splice(at, 1);
-      if (event === undefined) return false;
+      if (event === undefined) {
+        await Promise.all(running.map((worker) => worker.caughtUp()));
+        return false;
+      }
       await publish(event);
       return true;
     },

@@ -5,6 +5,10 @@ import { harness, type TestEvent } from 'flotilla/testing';
 import type { StockLevel } from '../../src/platform/inventory/events.js';
 import analytics from '../../workers/analytics/index.js';
 import views from '../../workers/views/index.js';
+import type { EventType } from '../../src/platform/catalogue.js';
+import { listOrders } from '../../src/platform/orders/list.js';
+import { presentOrder } from '../../src/platform/orders/present.js';
+import { dailyQuery, listDailySales } from '../../src/platform/statistics/daily.js';
 import { about, details, orderId } from '../platform/events.js';
 
 const created = about('order.created', { orderId, ...details });
@@ -26,8 +30,7 @@ async function after<T>(
     .result(async (store) => {
       seen = await look(store);
     });
-  if (seen === undefined) throw new Error('nothing seen');
-  return seen;
+  return seen as T;
 }
 
 describe('worker views', () => {
@@ -60,39 +63,129 @@ describe('worker views', () => {
   });
 });
 
+describe('read model order-summary', () => {
+  it('shows at any time what the events of the order say', async () => {
+    const history = fc.array(fc.constantFrom('reserved', 'paid', 'stuck', 'shipped', 'cancelled'), { maxLength: 6 });
+    await fc.assert(
+      fc.asyncProperty(history, async (statuses) => {
+        const changes = statuses.map((each, n) =>
+          about('order.status_changed', {
+            orderId,
+            userId: 'u1',
+            status: each,
+            previous: 'pending',
+            ...(n % 2 === 0 && { reason: `because ${n}`, trackingNumber: `T${n}`, estimatedDelivery: '2030-01-01' }),
+          }),
+        );
+        const cancelled = statuses.length > 4 ? [about('order.cancelled', { orderId, userId: 'u1' })] : [];
+        const { listed, order } = await after(views, [created, ...changes, ...cancelled], async (store) => ({
+          listed: await listOrders(store.query, { limit: 10, cursor: 'z' }),
+          order: (await presentOrder(200, store, orderId)).body,
+        }));
+        expect(present(listed.items)).to.deep.equal(present([order]));
+      }),
+      { numRuns: 15 },
+    );
+  });
+
+  it('is read by an index, whatever is asked for', async () => {
+    const plans = await after(views, [created], async (store) => [
+      await store.query`explain query plan select * from order_summary where order_id < 'g' order by order_id desc limit 2`,
+      await store.query`explain query plan
+        select * from order_summary where status = 'paid' and order_id < 'g' order by order_id desc limit 2`,
+    ]);
+    expect(plans.map((plan) => plan.map(({ detail }) => String(detail).replace(/^.* USING/, 'USING')))).to.deep.equal([
+      ['USING INDEX sqlite_autoindex_order_summary__1_1 (order_id<?)'],
+      ['USING INDEX order_summary_by_status__1 (status=? AND order_id<?)'],
+    ]);
+  });
+});
+
+describe('read model account-summary', () => {
+  const account = (type: EventType, data: object): TestEvent => ({
+    type,
+    data: { accountId: 'a1', ...data },
+    subject: 'account/a1',
+  });
+
+  it('shows what an account holds and how many transactions have led there', async () => {
+    const rows = await after(
+      views,
+      [
+        account('account.opened', { owner: 'Ada', currency: 'EUR', initialDeposit: 100, balanceAfter: 100 }),
+        account('account.deposited', { amount: 50, balanceAfter: 150 }),
+        account('account.withdrawn', { amount: 70, balanceAfter: 80 }),
+        { ...account('account.opened', { owner: 'Eve', currency: 'USD', balanceAfter: 0 }), subject: 'account/a2' },
+      ].map((event, n) => (n === 3 ? { ...event, data: { ...Object(event.data), accountId: 'a2' } } : event)),
+      (store) => store.query`
+        select account_id, owner, currency, balance, transactions, version from account_summary order by account_id`,
+    );
+    expect(rows).to.deep.equal([
+      { account_id: 'a1', owner: 'Ada', currency: 'EUR', balance: 80, transactions: 3, version: 3 },
+      { account_id: 'a2', owner: 'Eve', currency: 'USD', balance: 0, transactions: 0, version: 1 },
+    ]);
+  });
+});
+
 describe('worker analytics', () => {
   const user = (n: number): TestEvent => ({
     type: 'user.created',
     data: { userId: `u${n}`, name: 'Ada', email: 'ada@example.org' },
   });
   const look = async (store: Store) => ({
-    counts: await store.query`select name, value from statistics order by name`,
-    revenue: await store.query`select currency, amount from statistics_revenue`,
+    counts: await store.query`select name, amount from user_statistics order by name`,
+    revenue: await store.query`select currency, amount from user_statistics_revenue`,
+    daily: await listDailySales(store.query, dailyQuery.parse({})),
   });
 
-  it('counts users, orders and what was shipped, whatever comes first', async () => {
-    for (const events of [
-      [created, status('paid'), status('shipped')],
-      [status('shipped'), status('paid'), created],
-    ]) {
-      expect(await after(analytics, [user(1), user(2), ...events], look)).to.deep.equal({
-        counts: [
-          { name: 'completed', value: 1 },
-          { name: 'orders', value: 1 },
-          { name: 'users', value: 2 },
-        ],
-        revenue: [{ currency: 'USD', amount: 1250 }],
-      });
-    }
+  it('counts users, orders and what was shipped, and on which day', async () => {
+    const today = new Date().toISOString().slice(0, 10);
+    expect(await after(analytics, [user(1), user(2), created, status('paid'), status('shipped')], look)).to.deep.equal({
+      counts: [
+        { name: 'completed', amount: 1 },
+        { name: 'orders', amount: 1 },
+        { name: 'users', amount: 2 },
+      ],
+      revenue: [{ currency: 'USD', amount: 1250 }],
+      daily: { items: [{ day: today, currency: 'USD', orders: 1, revenue: 1250 }], nextCursor: null },
+    });
   });
 
-  it('counts an event once, however often it is delivered', async () => {
-    const again = { ...user(1), id: 'event-1' };
-    await harness(analytics)
-      .given(again)
-      .when(again)
-      .result(async (store) => {
-        expect((await look(store)).counts).to.deep.equal([{ name: 'users', value: 1 }]);
-      });
+  it('counts an order as shipped once', async () => {
+    const { counts, revenue } = await after(analytics, [created, status('shipped'), status('shipped')], look);
+    expect(counts).to.deep.include({ name: 'completed', amount: 1 });
+    expect(revenue).to.deep.equal([{ currency: 'USD', amount: 1250 }]);
+  });
+
+  it('tells the days in pages, by span and currency', async () => {
+    const sales = ['2030-01-01 EUR', '2030-01-01 USD', '2030-01-02 USD', '2030-01-03 EUR'];
+    await after(analytics, [user(1)], async (store) => {
+      for (const sale of sales) {
+        const [day = '', currency = ''] = sale.split(' ');
+        await store.transaction(async ({ sql }) => {
+          await sql`insert into daily_sales__1 (day, currency, orders, revenue) values (${day}, ${currency}, 1, 5)`;
+        });
+      }
+      const ask = async (query: Record<string, string>) => {
+        const days: string[] = [];
+        for (let cursor: string | null = ''; cursor !== null;) {
+          const parsed = dailyQuery.parse({ ...query, ...(cursor !== '' && { cursor }) });
+          const page: Awaited<ReturnType<typeof listDailySales>> = await listDailySales(store.query, parsed);
+          days.push(...page.items.map(({ day, currency }) => `${day} ${currency}`));
+          cursor = page.nextCursor;
+        }
+        return days;
+      };
+      expect(await ask({ limit: '1' })).to.deep.equal(sales);
+      expect(await ask({ currency: 'USD', limit: '1' })).to.deep.equal(sales.slice(1, 3));
+      expect(await ask({ since: '2030-01-02', until: '2030-01-03' })).to.deep.equal(sales.slice(2, 3));
+      expect(await ask({ since: '2030-01-02', until: '2030-01-02' })).to.deep.equal([]);
+      for (const wrong of [{ since: '2030-01-02', until: '2030-01-01' }, { since: '2030-02-31' }, { cursor: 'x' }]) {
+        expect(dailyQuery.safeParse(wrong).success, JSON.stringify(wrong)).to.equal(false);
+      }
+    });
   });
 });
+
+/** As it goes over the wire: what is undefined is not there. */
+const present = (value: unknown): unknown => JSON.parse(JSON.stringify(value));

@@ -1,4 +1,4 @@
-import type { Sql } from 'flotilla';
+import { cursor as cursorType, cursorOf, type Sql } from 'flotilla';
 import { z } from 'zod';
 import { orderLine } from '../fields.js';
 import type { OrderBody } from './present.js';
@@ -9,8 +9,11 @@ const MAX_PAGE = 100;
 /** Greater than every id that the server makes, whatever the collation: these begin with a hexadecimal digit. */
 const AFTER_ALL = 'g';
 
+/** The last order of a page. */
+const position = cursorType('orders', z.string().min(1).max(64));
+
 export const listQuery = z.object({
-  cursor: z.string().min(1).max(64).optional(),
+  cursor: position.optional(),
   limit: z.coerce.number().int().min(1).max(MAX_PAGE).default(20),
   status: z.enum(orderStatuses).optional(),
 });
@@ -36,7 +39,7 @@ export interface OrderPage {
   nextCursor: string | null;
 }
 
-/** A page of orders, the newest first, as the view has them: an order may take a moment to show. Later pages are not
+/** A page of orders, the newest first, as the read model has them: an order may take a moment to show. Later pages are not
  *  shifted by orders that come in meanwhile. */
 export async function listOrders(
   query: Sql,
@@ -46,13 +49,14 @@ export async function listOrders(
   const rows =
     status === undefined
       ? await query<Row>`
-          select * from order_list where order_id < ${before} and created_at is not null
+          select * from order_summary where order_id < ${before}
           order by order_id desc limit ${limit + 1}`
       : await query<Row>`
-          select * from order_list where status = ${status} and order_id < ${before} and created_at is not null
+          select * from order_summary where status = ${status} and order_id < ${before}
           order by order_id desc limit ${limit + 1}`;
   const items = rows.slice(0, limit).map(present);
-  return { items, nextCursor: rows.length > limit ? (items.at(-1)?.id ?? null) : null };
+  const last = items.at(-1);
+  return { items, nextCursor: rows.length > limit && last !== undefined ? cursorOf(position, last.id) : null };
 }
 
 function present(row: Row): OrderBody {

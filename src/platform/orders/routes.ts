@@ -1,8 +1,9 @@
-import { defineRoute, handleCommand, newId, PermanentError, type Route } from 'flotilla';
+import { defineRoute, handleCommand, newId, PermanentError, readModel, type Route } from 'flotilla';
 import { z } from 'zod';
 import { platform } from '../catalogue.js';
 import { reason } from '../fields.js';
 import { historyPage, historyQuery, readHistory } from '../history.js';
+import { orderSummary } from '../read-models/order-summary.js';
 import { orderDetails } from './events.js';
 import { listOrders, listQuery } from './list.js';
 import { order } from './order.js';
@@ -37,7 +38,10 @@ export const orderRoutes: Route[] = [
     summary: 'Orders, the newest first',
     query: listQuery,
     responses: { 200: z.object({ items: z.array(orderBody), nextCursor: z.string().nullable() }) },
-    handler: async ({ query, store }) => ({ status: 200, body: await listOrders(store.query, query) }),
+    handler: async ({ query, store }) => {
+      const { headers } = await readModel(store, orderSummary.name);
+      return { status: 200, headers, body: await listOrders(store.query, query) };
+    },
   }),
 
   defineRoute({

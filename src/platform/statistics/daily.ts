@@ -1,0 +1,52 @@
+import { cursor as cursorType, cursorOf, type Sql } from 'flotilla';
+import { z } from 'zod';
+import { currency } from '../fields.js';
+
+const MAX_PAGE = 366;
+const AFTER_ALL = '9999-12-32';
+
+const day = z.iso.date();
+
+/** The last line of a page. */
+const position = cursorType('daily-sales', z.strictObject({ day, currency }));
+
+/** `since` inclusive, `until` exclusive. A span that is upside down is not valid; an empty one is. */
+export const dailyQuery = z
+  .object({
+    since: day.default('0000-01-01'),
+    until: day.default(AFTER_ALL),
+    currency: currency.optional(),
+    cursor: position.optional(),
+    limit: z.coerce.number().int().min(1).max(MAX_PAGE).default(31),
+  })
+  .refine(({ since, until }) => since <= until, { path: ['until'], message: 'until is before since' });
+
+const daily = z.object({ day, currency: z.string(), orders: z.int(), revenue: z.int() });
+
+export const dailyPage = z.object({ items: z.array(daily), nextCursor: z.string().nullable() });
+
+type Daily = z.infer<typeof daily>;
+
+/** A page of days, the oldest first; days on which nothing was shipped are left out. */
+export async function listDailySales(
+  query: Sql,
+  { since, until, currency: only, cursor, limit }: z.output<typeof dailyQuery>,
+): Promise<z.infer<typeof dailyPage>> {
+  const after = cursor ?? { day: '', currency: '' };
+  const rows =
+    only === undefined
+      ? await query<Daily>`
+          select day, currency, orders, revenue from daily_sales
+          where day >= ${since} and day < ${until} and (day, currency) > (${after.day}, ${after.currency})
+          order by day, currency limit ${limit + 1}`
+      : await query<Daily>`
+          select day, currency, orders, revenue from daily_sales
+          where currency = ${only} and day >= ${since} and day < ${until} and day > ${after.day}
+          order by day limit ${limit + 1}`;
+  const items = rows
+    .slice(0, limit)
+    .map((row) => ({ ...row, orders: Number(row.orders), revenue: Number(row.revenue) }));
+  const last = items.at(-1);
+  const more = rows.length > limit && last !== undefined;
+  return { items, nextCursor: more ? cursorOf(position, { day: last.day, currency: last.currency }) : null };
+}
