@@ -28,8 +28,9 @@ export function sendProblem(req: Request, res: Response, problem: ProblemError):
   if (res.headersSent || res.destroyed) return;
   const { status, code, title, detail, errors, headers, members } = problem;
   if (status === 503) res.set('Retry-After', '1');
-  res.status(status).set(headers).type('application/problem+json');
-  res.send(
+  res.status(status).set(headers).set('Content-Type', 'application/problem+json; charset=utf-8');
+  // not `send`, which would give the problem an ETag, as if it were a version of what was asked for
+  res.end(
     JSON.stringify({
       ...members,
       type: `urn:flotilla:problem:${code}`,

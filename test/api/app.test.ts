@@ -168,6 +168,13 @@ describe('api: the app', () => {
     expect(post.parameters.map(({ name }: { name: string }) => name)).to.deep.equal(['Idempotency-Key']);
     expect(get.parameters[0]).to.deep.include({ name: 'limit', in: 'query', required: false });
     expect(document.paths['/notes/{id}'].get.parameters[0]).to.include({ name: 'id', in: 'path', required: true });
+    const headers = ({ parameters }: { parameters: { name: string; in: string }[] }) =>
+      parameters.filter((each) => each.in === 'header').map(({ name }) => name);
+    expect(headers(document.paths['/notes/{id}'].put)).to.deep.equal(['Idempotency-Key', 'If-Match']);
+    const teapot = document.paths['/teapot'].get;
+    expect(headers(teapot)).to.deep.equal(['If-None-Match']);
+    expect(teapot.responses['200'].headers).to.have.all.keys('ETag');
+    expect(teapot.responses).to.include.keys('304');
   });
 
   it('refuses to be made of two routes that are the same', async () => {

@@ -107,6 +107,26 @@ describe('api: problems', () => {
     expect(full.body.detail).to.equal('A note takes two texts');
   });
 
+  it('says more than every problem does, where a route has more to say, and never less', async () => {
+    const answer = await api.send('GET', '/teapot');
+    expectProblem(answer, 418, 'tea.pot');
+    expect(answer.body).to.include({ spout: 'short', status: 418, title: 'A teapot' });
+  });
+
+  it('says of every conflict at which version the aggregate is', async () => {
+    const put = (ifMatch?: string) =>
+      api.send('PUT', '/notes/n1', { headers: { ...(ifMatch !== undefined && { 'if-match': ifMatch }) } });
+    const absent = await put('"4"');
+    expectProblem(absent, 409, 'store.conflict');
+    expect([absent.body.currentVersion, absent.headers.get('etag')]).to.deep.equal([0, null]);
+    expect((await put()).headers.get('etag')).to.equal('"1"');
+    const conflict = await put();
+    expectProblem(conflict, 409, 'store.conflict');
+    expect([conflict.body.currentVersion, conflict.headers.get('etag')]).to.deep.equal([1, '"1"']);
+    expect((await put('"1"')).body.version).to.equal(2);
+    expectProblem(await put('1'), 400, 'request.malformed_if_match');
+  });
+
   it('keeps what went wrong inside to the log', async () => {
     const answer = await api.send('POST', '/notes', { body: { text: 'broken' } });
     expectProblem(answer, 500, 'internal');

@@ -99,4 +99,28 @@ export const slow = defineRoute({
     }),
 });
 
-export const routes = [createNote, addText, closeNote, getNote, listNotes, slow];
+export const replaceNote = defineRoute({
+  method: 'put',
+  path: '/notes/:id',
+  ifMatch: true,
+  versioned: true,
+  handler: async ({ params, expectedVersion = 0, commit, origin }) =>
+    commit(async (tx) => {
+      const written = createEvent(definitions, 'note.written', { text: 'new' }, origin(`note/${params.id}`));
+      const { version } = await tx.append(`note/${params.id}`, expectedVersion, [written]);
+      return { status: 200, body: { version }, version };
+    }),
+});
+
+export const teapot = defineRoute({
+  method: 'get',
+  path: '/teapot',
+  versioned: true,
+  responses: { 200: z.object({}) },
+  handler: async () => {
+    const members = { spout: 'short', status: 200, code: 'mine', title: 'mine' };
+    throw new ProblemError(418, 'tea.pot', 'A teapot', { members });
+  },
+});
+
+export const routes = [createNote, addText, closeNote, getNote, listNotes, replaceNote, slow, teapot];

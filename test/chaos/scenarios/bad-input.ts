@@ -14,6 +14,8 @@ export async function sayWhatIsWrong(options: RunOptions): Promise<void> {
     await run.fleet.start();
     const userId = await run.customers.register();
     await wrongOverHttp(run, userId);
+    await wrongAboutAccounts(run);
+    await racedVersion(run);
     await racedKey(run, userId);
     await wrongOnTheExchange(run);
     for (let n = 0; n < 3; n += 1) await run.customers.order('tok_ok');
@@ -59,6 +61,59 @@ async function wrongOverHttp({ customers }: ChaosRun, userId: string): Promise<v
     if (answer.status !== status || answer.body.code !== code) {
       throw new Error(`${what}: answered ${answer.status} ${String(answer.body.code)}, expected ${status} ${code}`);
     }
+  }
+}
+
+/** Each is refused with its code, and the account is what it was. */
+async function wrongAboutAccounts({ customers }: ChaosRun): Promise<void> {
+  const opened = await customers.request('POST', '/accounts', { owner: 'Ada', currency: 'USD', initialDeposit: 500 });
+  const path = `/accounts/${String(opened.body.id)}`;
+  const upsideDown = 'since=2026-02-01T00:00:00Z&until=2026-01-01T00:00:00Z';
+  const amounts = [-1, 0, 0.5, 1e15, '100', null, undefined];
+  const cases: [method: string, path: string, body: unknown, status: number, code: string][] = [
+    ...amounts.flatMap((amount): (typeof cases)[number][] => [
+      ['POST', `${path}/deposits`, { amount }, 400, 'request.invalid'],
+      ['POST', `${path}/withdrawals`, { amount }, 400, 'request.invalid'],
+    ]),
+    ['POST', `${path}/deposits`, '{"amount":1e999}', 400, 'request.invalid'],
+    ['POST', '/accounts', { owner: 'Ada', currency: 'USD', initialDeposit: -5 }, 400, 'request.invalid'],
+    ['POST', '/accounts', { owner: 'Ada', currency: 'USD', balance: 5 }, 400, 'request.invalid'],
+    ['POST', `${path}/withdrawals`, { amount: 501 }, 409, 'account.insufficient_funds'],
+    ['POST', `${path}/deposits`, { amount: 1_000_000_000_000 }, 409, 'account.balance_too_large'],
+    ['POST', '/accounts/nobody/deposits', { amount: 1 }, 404, 'account.not_found'],
+    ['POST', '/accounts/nobody/withdrawals', { amount: 1 }, 404, 'account.not_found'],
+    ['GET', '/accounts/nobody', undefined, 404, 'account.not_found'],
+    ['GET', '/accounts/nobody/events', undefined, 404, 'account.not_found'],
+    ['GET', `${path}/events?cursor=rubbish`, undefined, 400, 'request.invalid'],
+    ['GET', `${path}/events?${upsideDown}`, undefined, 400, 'request.invalid'],
+  ];
+  for (const [method, asked, body, status, code] of cases) {
+    const answer = await customers.request(method, asked, body);
+    if (answer.status !== status || answer.body.code !== code) {
+      const what = `${method} ${asked} ${JSON.stringify(body)}`;
+      throw new Error(`${what}: answered ${answer.status} ${String(answer.body.code)}, expected ${status} ${code}`);
+    }
+  }
+  const { body } = await customers.request('GET', path);
+  if (body.balance !== 500 || body.version !== 1) throw new Error(`the account has changed: ${JSON.stringify(body)}`);
+}
+
+/** Of twenty that expect the same version, one wins and the others are told the current one. */
+async function racedVersion({ customers }: ChaosRun): Promise<void> {
+  const opened = await customers.request('POST', '/accounts', { owner: 'Ada', currency: 'USD' });
+  const path = `/accounts/${String(opened.body.id)}/deposits`;
+  const racers = Array.from({ length: 20 }, () =>
+    customers.request('POST', path, { amount: 1 }, { 'If-Match': '"1"' }),
+  );
+  const answers = await Promise.all(racers);
+  const won = answers.filter(({ status, body }) => status === 200 && body.version === 2);
+  const lost = answers.filter(
+    ({ status, body }) => status === 409 && body.code === 'store.conflict' && body.currentVersion === 2,
+  );
+  if (won.length !== 1 || lost.length !== 19) {
+    throw new Error(
+      `one version, raced: ${answers.map(({ status, body }) => `${status} ${String(body.code)}`).join(', ')}`,
+    );
   }
 }
 
