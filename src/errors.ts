@@ -108,6 +108,10 @@ export const errors = {
   'log.reset': { disposal: 'retry', message: 'The log was made anew, what it had and was not read yet is gone' },
   'log.unreachable': { disposal: 'retry', message: 'The log cannot be read' },
   'replay.refused': { disposal: 'reject', message: 'This cannot be replayed' },
+  'replay.held_up': {
+    disposal: 'retry',
+    message: 'The queue of the worker gets no emptier; see that the worker runs, then resume the replay',
+  },
   'replay.not_found': { disposal: 'reject', message: 'No such replay' },
 
   // the fleet and its configuration

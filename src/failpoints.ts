@@ -16,6 +16,7 @@ export type Failpoint =
   | 'projection.committed' // a batch committed
   | 'projection.rebuilt' // the new model is complete, not yet swapped
   | 'projection.swapped' // swapped, the old tables not yet dropped
+  | 'replay.confirmed' // history sent and confirmed, its place not yet kept
   | 'dead_letter.replayed'; // replay confirmed, not yet marked done
 
 let armed: { name: string; remaining: number } | undefined;
