@@ -13,6 +13,7 @@ import { exitCodeOf, failureLine } from './failure.js';
 import * as keeper from './keeper.js';
 import * as newWorker from './new.js';
 import { buildProgram, type CommandModule } from './program.js';
+import * as projections from './projections.js';
 import * as reset from './reset.js';
 import * as retrying from './retrying.js';
 import * as sandbox from './sandbox.js';
@@ -35,6 +36,7 @@ const modules: readonly CommandModule[] = [
   dead,
   retrying,
   unrouted,
+  projections,
   newWorker,
   reset,
   doctor,

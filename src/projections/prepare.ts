@@ -4,6 +4,11 @@ import { physicalName, statementsOf, template } from './physical-names.js';
 import type { Projection, ProjectionDefinition } from './projection.js';
 import { migrations, readState } from './state.js';
 
+/** Makes the tables in which a store remembers its models. Idempotent. */
+export async function migrateProjections(store: Store): Promise<void> {
+  await store.migrate('projections', migrations);
+}
+
 /** Makes the first generation of each model that is not there yet, empty, and the views by which it is read. Does nothing
  *  to one that is there, whatever its version. Idempotent, and safe when several processes do it at once. Throws
  *  `projection.bad_definition` when a table of the same name belongs to something else. */
@@ -13,7 +18,7 @@ export async function prepareProjections(
   now: () => number = Date.now,
 ): Promise<void> {
   if (projections.length === 0) return;
-  await store.migrate('projections', migrations);
+  await migrateProjections(store);
   for (const { definition } of projections) {
     if ((await readState(store.query, definition.name)) === undefined) await makeFirst(store, definition, now);
   }
