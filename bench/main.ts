@@ -8,10 +8,23 @@ import { memory } from './memory.js';
 import { pipeline } from './pipeline.js';
 import { relay } from './relay.js';
 import { scale } from './scale.js';
+import { storeAppend } from './store-append.js';
+import { storeMillion } from './store-million.js';
+import { storeRead } from './store-read.js';
 import type { Bench } from './support/bench.js';
 import { printTable, type Row } from './support/table.js';
 
-const benches: Record<string, Bench> = { relay, pipeline, api, memory, scale, latency };
+const benches: Record<string, Bench> = {
+  relay,
+  pipeline,
+  api,
+  memory,
+  scale,
+  latency,
+  storeAppend,
+  storeRead,
+  storeMillion,
+};
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !(name in benches));

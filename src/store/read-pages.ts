@@ -29,31 +29,6 @@ export async function* readPages(
   }
 }
 
-export interface ReadStreamPagesOptions {
-  /** The version after which to begin. @default 0 */
-  after?: number;
-  /** Events in a page at most. @default 500 */
-  pageSize?: number;
-  /** Ends the reading before the next page. */
-  signal?: AbortSignal;
-}
-
-/** Reads one stream to its end, as `readPages` reads all. */
-export async function* readStreamPages(
-  store: Pick<Store, 'read'>,
-  stream: string,
-  { after = 0, pageSize = 500, signal }: ReadStreamPagesOptions = {},
-): AsyncGenerator<StoredEvent[], void, undefined> {
-  for (let version = after; !isAborted(signal);) {
-    const page = await store.read(stream, version, pageSize);
-    const last = page.at(-1);
-    if (last === undefined || isAborted(signal)) return;
-    yield page;
-    if (page.length < pageSize) return;
-    version = last.version;
-  }
-}
-
 /** The signal may have aborted since it was last asked, which the compiler does not know. */
 function isAborted(signal: AbortSignal | undefined): boolean {
   return signal?.aborted === true;

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { ReadFilter, Store } from '../../src/store/contract.js';
-import { readPages, readStreamPages } from '../../src/store/read-pages.js';
+import { readPages } from '../../src/store/read-pages.js';
 import type { StoredEvent } from '../../src/store/stored-event.js';
 import { randomFrom, seedOf } from '../chaos/support/random.js';
 import { eventOf } from './store-events.js';
@@ -30,12 +30,9 @@ export function readingContract(store: () => Store): void {
       expect(sizes).to.deep.equal([10, 10, 5]);
       const all = (await store().readAll(0)).map(({ position }) => position);
       expect(await positionsOf(readPages(store(), { pageSize: 5 }))).to.deep.equal(all);
-      expect(await positionsOf(readStreamPages(store(), 's/1', { pageSize: 5 }))).to.deep.equal(all);
-      expect(await positionsOf(readStreamPages(store(), 's/1', { after: 20 }))).to.deep.equal(all.slice(20));
       expect(await positionsOf(readPages(store(), { after: all[19] ?? 0, upTo: all[22] ?? 0 }))).to.deep.equal(
         all.slice(20, 23),
       );
-      expect(await positionsOf(readStreamPages(store(), 's/none'))).to.deep.equal([]);
     });
 
     it('ends at the head as of its start, whatever is appended meanwhile', async () => {
@@ -58,7 +55,6 @@ export function readingContract(store: () => Store): void {
       }
       expect(pages).to.equal(2);
       expect(await positionsOf(readPages(store(), { signal: stop.signal }))).to.deep.equal([]);
-      expect(await positionsOf(readStreamPages(store(), 's/1', { signal: stop.signal }))).to.deep.equal([]);
     });
   });
 

@@ -1,0 +1,109 @@
+import { execFile } from 'node:child_process';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { newId } from '../../src/events/ids.js';
+import { openSqliteStore } from '../../src/store/sqlite/index.js';
+import { inTurns, speedOf } from './rounds.js';
+import { sized } from './size.js';
+import { eventsOf } from './store-events.js';
+import { rate, type Row } from './table.js';
+
+const BATCHES = sized(1_000);
+const BATCH = 10;
+const ROUNDS = 3;
+
+/** Pinned. Installed when this bench runs, and not with Flotilla: 150 packages and a second SQLite to compile are much to
+ *  ask of somebody who only wants to start it. */
+const PACKAGES = {
+  '@event-driven-io/emmett': '0.38.5',
+  '@event-driven-io/emmett-sqlite': '0.38.5',
+  sqlite3: '5.1.7',
+};
+const folderOfPackages = fileURLToPath(new URL('../../../node_modules/.cache/flotilla-emmett/', import.meta.url));
+
+/** What is used of it. */
+interface Emmett {
+  getSQLiteEventStore: (options: { fileName: string; schema: { autoMigration: 'CreateOrUpdate' } }) => {
+    appendToStream: (stream: string, events: { type: string; data: unknown }[]) => Promise<unknown>;
+    readStream: (stream: string) => Promise<{ events: unknown[] }>;
+  };
+}
+
+/** Batches appended to streams of their own, one after the other, and read back, in both stores. Emmett keeps type, data
+ *  and metadata in columns of their own, ours a CloudEvent; the data are the same. */
+export async function besideEmmett(folder: string): Promise<Row[]> {
+  const { getSQLiteEventStore } = await install();
+  const streams = () => Array.from({ length: BATCHES }, () => `job/${newId()}`);
+  let round = 0;
+
+  const ours = async () => {
+    const store = await openSqliteStore({ service: 'core', path: `${folder}/beside-${round++}.db` });
+    const batches = streams().map((stream) => ({ stream, events: eventsOf(stream, BATCH) }));
+    const append = await speedOf(BATCHES * BATCH, async () => {
+      for (const { stream, events } of batches) await store.append(stream, 'none', events);
+    });
+    const read = await speedOf(BATCHES * BATCH, async () => {
+      for (const { stream } of batches) {
+        if ((await store.read(stream)).map(({ event }) => event).length !== BATCH) throw new Error('not read back');
+      }
+    });
+    await store.close();
+    return { append, read };
+  };
+  const theirs = async () => {
+    const store = getSQLiteEventStore({
+      fileName: `${folder}/emmett-${round++}.db`,
+      schema: { autoMigration: 'CreateOrUpdate' },
+    });
+    const batches = streams().map((stream) => ({ stream, events: eventsOf(stream, BATCH) }));
+    const append = await speedOf(BATCHES * BATCH, async () => {
+      for (const { stream, events } of batches) {
+        await store.appendToStream(stream, events);
+      }
+    });
+    const read = await speedOf(BATCHES * BATCH, async () => {
+      for (const { stream } of batches) {
+        if ((await store.readStream(stream)).events.length !== BATCH) throw new Error('not read back');
+      }
+    });
+    return { append, read };
+  };
+
+  let last = { ours: await ours(), theirs: await theirs() };
+  const appends = await inTurns(ROUNDS, {
+    ours: async () => (last = { ...last, ours: await ours() }).ours.append,
+    theirs: async () => (last = { ...last, theirs: await theirs() }).theirs.append,
+  });
+  const name = `batches of ${BATCH}, one at a time, to streams of their own`;
+  const emmett = `emmett-sqlite ${PACKAGES['@event-driven-io/emmett-sqlite']}`;
+  return [
+    {
+      name: `${name}: appended`,
+      ours: rate(appends.ours),
+      bare: `${emmett} ${rate(appends.theirs)}`,
+      ratio: appends.ours.perSecond / appends.theirs.perSecond,
+    },
+    {
+      name: `${name}: read back, stream by stream`,
+      ours: rate(last.ours.read),
+      bare: `${emmett} ${rate(last.theirs.read)}`,
+      ratio: last.ours.read.perSecond / last.theirs.read.perSecond,
+    },
+  ];
+}
+
+async function install(): Promise<Emmett> {
+  const require = createRequire(folderOfPackages);
+  try {
+    return require('@event-driven-io/emmett-sqlite') as Emmett; // as its version is pinned
+  } catch {
+    console.log('  installing emmett, which compiles SQLite where there is no prebuilt one …');
+  }
+  await mkdir(folderOfPackages, { recursive: true });
+  const manifest = { private: true, dependencies: PACKAGES, allowScripts: { sqlite3: true } };
+  await writeFile(`${folderOfPackages}package.json`, JSON.stringify(manifest));
+  await promisify(execFile)('npm', ['install', '--no-audit', '--no-fund'], { cwd: folderOfPackages });
+  return require('@event-driven-io/emmett-sqlite') as Emmett;
+}
