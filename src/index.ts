@@ -24,6 +24,7 @@ export { defineFleet, type Fleet, type SandboxOptions } from './fleet.js';
 export type { Context, Worker, WriteTx } from './worker/types.js';
 export type { Projection, ProjectionTx } from './projections/projection.js';
 export { readModel, type ReadModel } from './projections/read-model.js';
+export { defineJournal } from './journal/define-journal.js';
 export type { Logger } from './telemetry/logger.js';
 export {
   defineRoute,

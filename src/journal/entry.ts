@@ -1,3 +1,5 @@
+import { FlotillaError } from '../errors.js';
+
 /** An event as the journal has it. */
 export interface JournalEntry {
   /** Where it stands among all others, in the order of their times; sorts as text, and can be kept. */
@@ -28,4 +30,54 @@ export interface JournalFilter {
   since?: string;
   /** RFC 3339, exclusive. */
   until?: string;
+}
+
+/** A row of `journal_events`. */
+export interface JournalRow {
+  row_number: number;
+  id: string;
+  source: string;
+  type: string;
+  subject: string;
+  correlation_id: string;
+  time: number;
+  log_offset: number | null;
+  body: string;
+}
+
+export function entryOf(row: JournalRow): JournalEntry {
+  const time = Number(row.time);
+  return {
+    place: placeText({ time, row: Number(row.row_number) }),
+    source: row.source,
+    id: row.id,
+    type: row.type,
+    subject: row.subject,
+    correlationId: row.correlation_id,
+    time,
+    body: row.body,
+    offset: row.log_offset === null ? null : Number(row.log_offset),
+  };
+}
+
+/** What a place says. */
+export interface Place {
+  time: number;
+  row: number;
+}
+
+/** Times of the years 0 to 9999 as positive numbers of 15 digits. */
+const SHIFT = 100_000_000_000_000;
+
+function placeText({ time, row }: Place): string {
+  return `${String(time + SHIFT).padStart(15, '0')}-${String(row).padStart(12, '0')}`;
+}
+
+/** Throws `config.invalid` for what is no place. */
+export function parsePlace(text: string): Place {
+  const [, time, row] = /^(\d{15})-(\d{12})$/.exec(text) ?? [];
+  if (time === undefined || row === undefined) {
+    throw new FlotillaError('config.invalid', `not a place in the journal: ${JSON.stringify(text.slice(0, 50))}`);
+  }
+  return { time: Number(time) - SHIFT, row: Number(row) };
 }

@@ -131,9 +131,10 @@ class Term {
 
   async #break(broken: LogBreak): Promise<void> {
     this.alarms.raise(broken, await this.#remedy());
-    // after a gap the place stays until there is something behind it
-    const to = broken.kind === 'gap' ? (this.#place ?? BEFORE_ALL) : BEFORE_ALL;
-    await this.#move(to, (tx) => this.taker.broken(tx, broken));
+    const note = (tx: Tx) => this.taker.broken(tx, broken);
+    // at the start there is no place, and after a gap it stays, until there is something behind it
+    if (this.#place === undefined) await this.options.store.transaction(note);
+    else await this.#move(broken.kind === 'reset' ? BEFORE_ALL : this.#place, note);
     this.#broken.ring();
   }
 

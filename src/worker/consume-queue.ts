@@ -1,8 +1,10 @@
 import { namesFor } from '../broker/topology.js';
 import { FlotillaError } from '../errors.js';
+import type { LogState } from '../log/take-log.js';
 import { createMetrics } from '../telemetry/metrics.js';
 import { superviseCircuit } from './circuit-supervision.js';
 import type { CircuitPosition } from './circuit.js';
+import { consumeLog } from './consume-log.js';
 import { routeOf, type WorkerDefinition } from './definition.js';
 import { commitExhausted } from './exhausted.js';
 import { Intake } from './intake.js';
@@ -20,6 +22,8 @@ export interface QueueState {
   inHand: number;
   /** Handlers that have outlived their timeout and not settled. */
   overdue: number;
+  /** Of a worker that reads the log. */
+  log?: LogState;
 }
 
 /** The part of a running worker that handles messages of its queue. */
@@ -38,7 +42,7 @@ export function consumeQueue(
 ): QueuePart {
   const { store, broker, instance, logger, metrics = createMetrics(), now = Date.now } = options;
   const { name, prefetch } = definition;
-  const pauses = new Pauses(() => consumer, prefetch);
+  const pauses = new Pauses(() => sources, prefetch);
   const station: WorkerStation = {
     name,
     definition,
@@ -69,6 +73,9 @@ export function consumeQueue(
   };
   const intake = new Intake(assemble(workerPipeline, station, handle(station)), now, options.observe);
   const consumer = broker.consume(station.names.queue(name), { prefetch, onDelivery: intake.receive });
+  const { names } = station;
+  const feed = consumeLog(definition, { ...options, names, metrics, onDelivery: intake.receive });
+  const sources = feed === undefined ? [consumer] : [consumer, feed];
   const unwatch = watchRelay(options.relay, pauses, logger);
   return {
     state: () => ({
@@ -77,6 +84,7 @@ export function consumeQueue(
       pauses: pauses.reasons,
       inHand: intake.size,
       overdue: station.overdue.size,
+      ...(feed !== undefined && { log: feed.state() }),
     }),
     async stop(deadline) {
       unwatch();
@@ -84,6 +92,7 @@ export function consumeQueue(
       await intake.drain(deadline, consumer, () =>
         ending.abort(new FlotillaError('worker.revoked', 'the process ends')),
       );
+      await feed?.close();
       await station.publisher.close();
     },
   };

@@ -4,9 +4,10 @@ import { FlotillaError } from '../errors.js';
 import type { Definitions } from '../events/definitions.js';
 import type { EventEnvelope } from '../events/envelope.js';
 import { bySpecificity, isAmbiguous, isWildcard, matches } from '../events/patterns.js';
+import type { LogTaker } from '../log/taker.js';
 import type { Projection } from '../projections/projection.js';
 import type { Migration, Sql } from '../store/contract.js';
-import type { Context, DefineWorker, SetupContext, WorkerOptions } from './types.js';
+import type { Context, DefineWorker, SetupContext, Worker, WorkerOptions } from './types.js';
 
 /** A context whose catalogue is not known to the compiler any more. */
 export type ErasedContext = Context<Definitions, string, unknown>;
@@ -26,6 +27,8 @@ export interface WorkerDefinition {
   readonly replay?: 'idempotent' | 'reset';
   readonly reset?: (tx: { sql: Sql }) => Promise<void>;
   readonly projections: readonly Projection[];
+  /** Takes the log as it is, in place of handlers. */
+  readonly take?: LogTaker;
   /** The most specific pattern first. */
   readonly handlers: readonly { pattern: string; handle: ErasedHandler }[];
   /** The one handler of each type that the worker handles. */
@@ -51,9 +54,19 @@ const LONGEST_TIMEOUT = 15 * 60_000;
 export function workerDefiner<D extends Definitions>(definitions: D): DefineWorker<D> {
   return (options) => {
     const definition = erase(definitions, options);
+    if (options.offset !== undefined && definition.from === 'queue') {
+      throw new FlotillaError('worker.bad_definition', `${options.name}: \`offset\` belongs to from: 'log'`);
+    }
     check(definition);
     return { name: definition.name, definition };
   };
+}
+
+/** A worker that takes the log as it is, whatever the catalogue. It has no queue. */
+export function defineTaker({ name, store, take }: { name: string; store: string; take: LogTaker }): Worker {
+  const definition: WorkerDefinition = { ...erase({}, { name, store, from: 'log' }), take };
+  check(definition);
+  return { name, definition };
 }
 
 /** The compiler has checked the handlers against the catalogue; from here on they are functions of any event. */
@@ -98,7 +111,9 @@ function erase<D extends Definitions, E extends keyof D & string, S extends z.Zo
 function check(worker: WorkerDefinition): void {
   const fail = (detail: string) => new FlotillaError('worker.bad_definition', `${worker.name}: ${detail}`);
   if (!NAME.test(worker.name)) throw fail('a name is lower case letters, digits and single dashes');
-  if (worker.handlers.length === 0 && worker.projections.length === 0) throw fail('it handles nothing');
+  const takesNothing = worker.take === undefined && worker.handlers.length === 0;
+  if (takesNothing && worker.projections.length === 0) throw fail('it handles nothing');
+  if (takesNothing && worker.from === 'log') throw fail("from: 'log' takes handlers");
   if ((worker.replay === 'reset') !== (worker.reset !== undefined)) {
     throw fail("`reset` belongs to replay: 'reset', and the other way round");
   }

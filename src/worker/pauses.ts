@@ -7,8 +7,11 @@ const FIRST_TROUBLE = 250;
 const LONGEST_TROUBLE = 30_000;
 const FORGET_TROUBLE = 60_000;
 
+/** Where messages come from. */
+type Source = Pick<Consumer, 'cancel' | 'resume'>;
+
 /**
- * Lets the consumer run only while there is no reason to pause. Changes are carried out one after the other, so that
+ * Lets the consumers run only while there is no reason to pause. Changes are carried out one after the other, so that
  * a quick resume never overtakes a slow cancel.
  */
 export class Pauses {
@@ -23,7 +26,7 @@ export class Pauses {
   #settled: Promise<void> = Promise.resolve();
 
   constructor(
-    private readonly consumer: () => Consumer,
+    private readonly sources: () => readonly Source[],
     prefetch: number,
   ) {
     this.#prefetch = prefetch;
@@ -60,7 +63,7 @@ export class Pauses {
     }, pause);
   }
 
-  /** Ends with the consumer paused for good. */
+  /** Ends with the consumers paused for good. */
   async end(): Promise<void> {
     await this.pause('drain');
     clearTimeout(this.#timer);
@@ -71,8 +74,8 @@ export class Pauses {
       const run = this.#reasons.size === 0;
       const prefetch = this.#prefetch;
       if (run === this.#running && (!run || prefetch === this.#runningPrefetch)) return;
-      if (this.#running) await this.consumer().cancel();
-      if (run) await this.consumer().resume(prefetch);
+      if (this.#running) await Promise.all(this.sources().map((source) => source.cancel()));
+      if (run) await Promise.all(this.sources().map((source) => source.resume(prefetch)));
       this.#running = run;
       this.#runningPrefetch = prefetch;
     });

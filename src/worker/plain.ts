@@ -133,7 +133,7 @@ export async function subscribe<D extends Definitions, const P extends string>(
     timeout: parseDuration(options.timeout ?? '30s'),
     publisher: broker.createPublisher(),
     names: namesFor(prefix),
-    pauses: new Pauses(() => consumer, prefetch),
+    pauses: new Pauses(() => [consumer], prefetch),
     logger,
     metrics: createMetrics(),
     now: Date.now,

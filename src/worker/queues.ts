@@ -7,7 +7,8 @@ export function queuesOf({ name, from, handlers, retryDelays }: WorkerDefinition
   return { name, patterns: from === 'log' ? [] : handlers.map(({ pattern }) => pattern), retryDelays };
 }
 
-/** Whether messages are sent to a worker: one that only keeps projections has no queue. */
+/** Whether messages are sent to a worker: one that only keeps projections, or takes the log as it is, has no
+ *  queue. */
 export function hasQueue({ handlers }: Pick<WorkerDefinition, 'handlers'>): boolean {
   return handlers.length > 0;
 }

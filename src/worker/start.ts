@@ -1,10 +1,13 @@
 import type { Broker } from '../broker/contract.js';
+import { namesFor } from '../broker/topology.js';
 import { FlotillaError } from '../errors.js';
+import { takeLog } from '../log/take-log.js';
+import type { History } from '../log/taker.js';
 import { runProjections } from '../projections/run.js';
 import type { ProjectionState } from '../projections/status.js';
 import type { Store } from '../store/contract.js';
 import type { Logger } from '../telemetry/logger.js';
-import type { Metrics } from '../telemetry/metrics.js';
+import { createMetrics, type Metrics } from '../telemetry/metrics.js';
 import { runBootstrap } from './bootstrap.js';
 import { consumeQueue, type QueueState } from './consume-queue.js';
 import type { WorkerDefinition } from './definition.js';
@@ -27,6 +30,8 @@ export interface StartWorkerOptions {
   metrics?: Metrics;
   /** The relay of the worker's store: while it lags too far behind, nothing is consumed. */
   relay?: RelayGauge;
+  /** The stores of the other services, for a worker that takes from them what the log does not have any more. */
+  history?: History;
   /** Milliseconds since the epoch. @default Date.now */
   now?: () => number;
   /** Told what became of each message, after it is settled. */
@@ -49,7 +54,7 @@ export interface RunningWorker {
   stop: (deadline: number) => Promise<void>;
 }
 
-/** Of a worker that keeps projections and has no queue. */
+/** Of a worker that has no queue. */
 const NO_QUEUE: QueueState = { consuming: true, breaker: 'closed', pauses: [], inHand: 0, overdue: 0 };
 
 /** Starts a worker on topology that exists: migrates, sets up, bootstraps, then takes what there is for it. Throws what
@@ -73,16 +78,31 @@ export async function startWorker(definition: WorkerDefinition, options: StartWo
   const { metrics } = options;
   const models = await runProjections(definition.projections, { store, instance, logger, metrics, now });
   const queue = hasQueue(definition) ? consumeQueue(definition, use, { ...options, logger }, ending) : undefined;
+  const log = takeRaw(definition, { ...options, logger });
   return {
     name,
-    state: () => ({ name, ...(queue?.state() ?? NO_QUEUE), projections: models.state() }),
+    state: () => ({
+      name,
+      ...(queue?.state() ?? NO_QUEUE),
+      ...(log !== undefined && { log: log.state() }),
+      projections: models.state(),
+    }),
     caughtUp: models.caughtUp,
     async stop(deadline) {
       await queue?.stop(deadline);
+      await log?.stop();
       await models.stop();
       await definition.teardown(use);
     },
   };
+}
+
+/** The part of a worker that takes the log as it is. */
+function takeRaw({ name, take }: WorkerDefinition, { prefix = '', ...options }: StartWorkerOptions) {
+  if (take === undefined) return undefined;
+  const { store, broker, instance, history, logger, metrics = createMetrics() } = options;
+  const stream = namesFor(prefix).log;
+  return takeLog(take, { store, broker, stream, worker: name, instance, history, logger, metrics });
 }
 
 function readSettings({ name, settings }: WorkerDefinition, given: Record<string, unknown>): Record<string, unknown> {

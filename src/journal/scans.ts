@@ -1,0 +1,116 @@
+import type { Sql } from '../store/contract.js';
+import type { JournalRow } from './entry.js';
+
+/** What limits a scan: from a place on (backwards: before it), within [since, until), and what else must hold. */
+export interface Bounds {
+  time: number;
+  row: number;
+  since: number;
+  until: number;
+  source: string | null;
+  subject: string | null;
+  type: string | null;
+  limit: number;
+}
+
+/** One way through the journal, by one index, whose entries are in the order of time. A condition that may not be asked
+ *  for is written with OR, so that no plan takes its index. */
+export interface Scan {
+  forward: (sql: Sql, key: string, bounds: Bounds) => Promise<JournalRow[]>;
+  backward: (sql: Sql, key: string, bounds: Bounds) => Promise<JournalRow[]>;
+  count: (sql: Sql, key: string, bounds: Bounds) => Promise<{ count: number }[]>;
+}
+
+export const byCorrelation: Scan = {
+  forward: (sql, key, { time, row, since, until, source, subject, type, limit }) => sql`
+    SELECT * FROM journal_events
+    WHERE correlation_id = ${key} AND time >= ${Math.max(time, since)} AND time < ${until}
+      AND (time > ${time} OR row_number > ${row})
+      AND (CAST(${subject} AS TEXT) IS NULL OR subject = ${subject})
+      AND (CAST(${type} AS TEXT) IS NULL OR type = ${type})
+      AND (CAST(${source} AS TEXT) IS NULL OR source = ${source})
+    ORDER BY time, row_number LIMIT ${limit}`,
+  backward: (sql, key, { time, row, since, until, source, subject, type, limit }) => sql`
+    SELECT * FROM journal_events
+    WHERE correlation_id = ${key} AND time >= ${since} AND time <= ${Math.min(time, until - 1)}
+      AND (time < ${time} OR row_number < ${row})
+      AND (CAST(${subject} AS TEXT) IS NULL OR subject = ${subject})
+      AND (CAST(${type} AS TEXT) IS NULL OR type = ${type})
+      AND (CAST(${source} AS TEXT) IS NULL OR source = ${source})
+    ORDER BY time DESC, row_number DESC LIMIT ${limit}`,
+  count: (sql, key, { since, until, source, subject, type }) => sql`
+    SELECT COUNT(*) AS count FROM journal_events
+    WHERE correlation_id = ${key} AND time >= ${since} AND time < ${until}
+      AND (CAST(${subject} AS TEXT) IS NULL OR subject = ${subject})
+      AND (CAST(${type} AS TEXT) IS NULL OR type = ${type})
+      AND (CAST(${source} AS TEXT) IS NULL OR source = ${source})`,
+};
+
+export const bySubject: Scan = {
+  forward: (sql, key, { time, row, since, until, source, type, limit }) => sql`
+    SELECT * FROM journal_events
+    WHERE subject = ${key} AND time >= ${Math.max(time, since)} AND time < ${until}
+      AND (time > ${time} OR row_number > ${row})
+      AND (CAST(${type} AS TEXT) IS NULL OR type = ${type})
+      AND (CAST(${source} AS TEXT) IS NULL OR source = ${source})
+    ORDER BY time, row_number LIMIT ${limit}`,
+  backward: (sql, key, { time, row, since, until, source, type, limit }) => sql`
+    SELECT * FROM journal_events
+    WHERE subject = ${key} AND time >= ${since} AND time <= ${Math.min(time, until - 1)}
+      AND (time < ${time} OR row_number < ${row})
+      AND (CAST(${type} AS TEXT) IS NULL OR type = ${type})
+      AND (CAST(${source} AS TEXT) IS NULL OR source = ${source})
+    ORDER BY time DESC, row_number DESC LIMIT ${limit}`,
+  count: (sql, key, { since, until, source, type }) => sql`
+    SELECT COUNT(*) AS count FROM journal_events
+    WHERE subject = ${key} AND time >= ${since} AND time < ${until}
+      AND (CAST(${type} AS TEXT) IS NULL OR type = ${type})
+      AND (CAST(${source} AS TEXT) IS NULL OR source = ${source})`,
+};
+
+export const byType: Scan = {
+  forward: (sql, key, { time, row, since, until, source, limit }) => sql`
+    SELECT * FROM journal_events
+    WHERE type = ${key} AND time >= ${Math.max(time, since)} AND time < ${until}
+      AND (time > ${time} OR row_number > ${row})
+      AND (CAST(${source} AS TEXT) IS NULL OR source = ${source})
+    ORDER BY time, row_number LIMIT ${limit}`,
+  backward: (sql, key, { time, row, since, until, source, limit }) => sql`
+    SELECT * FROM journal_events
+    WHERE type = ${key} AND time >= ${since} AND time <= ${Math.min(time, until - 1)}
+      AND (time < ${time} OR row_number < ${row})
+      AND (CAST(${source} AS TEXT) IS NULL OR source = ${source})
+    ORDER BY time DESC, row_number DESC LIMIT ${limit}`,
+  count: (sql, key, { since, until, source }) => sql`
+    SELECT COUNT(*) AS count FROM journal_events
+    WHERE type = ${key} AND time >= ${since} AND time < ${until}
+      AND (CAST(${source} AS TEXT) IS NULL OR source = ${source})`,
+};
+
+export const bySource: Scan = {
+  forward: (sql, key, { time, row, since, until, limit }) => sql`
+    SELECT * FROM journal_events
+    WHERE source = ${key} AND time >= ${Math.max(time, since)} AND time < ${until}
+      AND (time > ${time} OR row_number > ${row})
+    ORDER BY time, row_number LIMIT ${limit}`,
+  backward: (sql, key, { time, row, since, until, limit }) => sql`
+    SELECT * FROM journal_events
+    WHERE source = ${key} AND time >= ${since} AND time <= ${Math.min(time, until - 1)}
+      AND (time < ${time} OR row_number < ${row})
+    ORDER BY time DESC, row_number DESC LIMIT ${limit}`,
+  count: (sql, key, { since, until }) => sql`
+    SELECT COUNT(*) AS count FROM journal_events WHERE source = ${key} AND time >= ${since} AND time < ${until}`,
+};
+
+export const byTime: Scan = {
+  forward: (sql, _, { time, row, since, until, limit }) => sql`
+    SELECT * FROM journal_events
+    WHERE time >= ${Math.max(time, since)} AND time < ${until} AND (time > ${time} OR row_number > ${row})
+    ORDER BY time, row_number LIMIT ${limit}`,
+  backward: (sql, _, { time, row, since, until, limit }) => sql`
+    SELECT * FROM journal_events
+    WHERE time >= ${since} AND time <= ${Math.min(time, until - 1)} AND (time < ${time} OR row_number < ${row})
+    ORDER BY time DESC, row_number DESC LIMIT ${limit}`,
+  count: (sql, _, { since, until }) => sql`
+    SELECT COUNT(*) AS count FROM journal_events WHERE time >= ${since} AND time < ${until}`,
+};

@@ -1,0 +1,3 @@
+import { defineJournal } from 'flotilla';
+
+export default defineJournal({ name: 'journal' });
