@@ -1,4 +1,3 @@
-import { request } from 'node:http';
 import { expect } from 'chai';
 import { MAX_AMOUNT } from '../../src/platform/fields.js';
 import { routes } from '../../src/platform/routes.js';
@@ -131,111 +130,6 @@ describe('platform: accounts over HTTP', () => {
     expect((await get(`/accounts/${id}`)).body).to.include({ balance: 10, version: 3 });
   });
 
-  it('moves nothing from another version than the expected one, and says which is current', async () => {
-    const id = await openAccount(500);
-    for (const path of ['deposits', 'withdrawals']) {
-      const { version } = (await get(`/accounts/${id}`)).body;
-      const at = (ifMatch: string) => post(`/accounts/${id}/${path}`, { amount: 10 }, { 'if-match': ifMatch });
-      expect((await at(`"${version}"`)).body.version).to.equal(version + 1);
-      for (const other of [version, 0, version + 2, 999_999_999_999_999]) {
-        const conflict = await at(`"${other}"`);
-        expect(problem(conflict)).to.deep.equal([409, 'store.conflict']);
-        expect([conflict.body.currentVersion, conflict.headers.get('etag')]).to.deep.equal([
-          version + 1,
-          `"${version + 1}"`,
-        ]);
-      }
-      expect((await at('*')).body.version).to.equal(version + 2);
-    }
-    expect((await get(`/accounts/${id}`)).body).to.include({ balance: 500, version: 5 });
-  });
-
-  it('speaks of the version before it speaks of funds, as whoever asked has seen other ones', async () => {
-    const id = await openAccount(500);
-    await post(`/accounts/${id}/withdrawals`, { amount: 500 });
-    const late = await post(`/accounts/${id}/withdrawals`, { amount: 500 }, { 'if-match': '"1"' });
-    expect([...problem(late), late.body.currentVersion]).to.deep.equal([409, 'store.conflict', 2]);
-  });
-
-  for (const ifMatch of [
-    '1',
-    '"x"',
-    '"-1"',
-    '"1.0"',
-    '"01"',
-    'W/"1"',
-    '"1", "2"',
-    '""',
-    '"1',
-    '"1e3"',
-    '"99999999999999999999"',
-  ]) {
-    it(`cannot read If-Match: ${ifMatch}`, async () => {
-      const id = await openAccount(500);
-      const answer = await post(`/accounts/${id}/deposits`, { amount: 1 }, { 'if-match': ifMatch });
-      expect(problem(answer)).to.deep.equal([400, 'request.malformed_if_match']);
-      expect((await get(`/accounts/${id}`)).body.version).to.equal(1);
-    });
-  }
-
-  it('lets exactly one of two win who go out from the same version at once', async () => {
-    const id = await openAccount();
-    for (let version = 1; version <= 20; version++) {
-      const headers = { 'if-match': `"${version}"` };
-      const racers = [1, 2].map(() => post(`/accounts/${id}/deposits`, { amount: 1 }, headers));
-      await expectOneWinner(await Promise.all(racers), version);
-    }
-    expect((await get(`/accounts/${id}`)).body).to.include({ balance: 20, version: 21 });
-  });
-
-  it('lets exactly one win also where two APIs have the same store, and neighbours are not disturbed', async () => {
-    const other = await startApi(file.path, { routes });
-    try {
-      const id = await openAccount();
-      const neighbour = await openAccount();
-      for (let version = 1; version <= 20; version++) {
-        const headers = { 'if-match': `"${version}"` };
-        const racers = [api, other, api, other].map((on) =>
-          post(`/accounts/${id}/deposits`, { amount: 1 }, headers, on),
-        );
-        const neighbours = [api, other].map((on) => post(`/accounts/${neighbour}/deposits`, { amount: 1 }, {}, on));
-        await expectOneWinner(await Promise.all(racers), version);
-        expect((await Promise.all(neighbours)).map(({ status }) => status)).to.deep.equal([200, 200]);
-      }
-      expect((await get(`/accounts/${id}`)).body).to.include({ balance: 20, version: 21 });
-      expect((await get(`/accounts/${neighbour}`)).body).to.include({ balance: 40, version: 41 });
-    } finally {
-      await other.close();
-    }
-  });
-
-  async function expectOneWinner(answers: Answer[], version: number) {
-    const won = answers.filter(({ status }) => status === 200);
-    expect(won.map(({ body }) => body.version)).to.deep.equal([version + 1]);
-    for (const lost of answers.filter((answer) => !won.includes(answer))) {
-      expect([...problem(lost), lost.body.currentVersion, lost.headers.get('etag')]).to.deep.equal([
-        409,
-        'store.conflict',
-        version + 1,
-        `"${version + 1}"`,
-      ]);
-    }
-  }
-
-  it('answers 304 to who has it already, and all of it after a change', async () => {
-    const id = await openAccount(500);
-    const asked = (tag: string) => status(`${api.url}/accounts/${id}`, { 'if-none-match': tag });
-    for (const tag of ['"1"', 'W/"1"', '"0", "1"', '*']) {
-      expect(await asked(tag), tag).to.equal(304);
-      const fetched = await get(`/accounts/${id}`, { 'if-none-match': tag }); // adds Cache-Control: no-cache
-      expect([fetched.status, fetched.text, fetched.headers.get('etag')]).to.deep.equal([304, '', '"1"']);
-    }
-    for (const tag of ['"2"', '"11"', '1']) expect(await asked(tag), tag).to.equal(200);
-    await post(`/accounts/${id}/deposits`, { amount: 1 });
-    expect(await asked('"1"')).to.equal(200);
-    expect(await asked('"2"')).to.equal(304);
-  });
-
   it('tells what happened in pages, without the name of the owner', async () => {
     const id = await openAccount(500);
     for (let n = 0; n < 4; n++) await post(`/accounts/${id}/deposits`, { amount: 10 + n });
@@ -319,15 +213,3 @@ describe('platform: accounts over HTTP', () => {
     expect((await get(`/accounts/${id}`)).body).to.deep.equal({ id, ...ada, balance: 100, version: 101 });
   });
 });
-
-/** Asks as curl does: fetch adds headers of its own. */
-function status(url: string, headers: Record<string, string>): Promise<number | undefined> {
-  return new Promise((resolve, reject) => {
-    request(url, { headers }, (answer) => {
-      answer.resume();
-      resolve(answer.statusCode);
-    })
-      .on('error', reject)
-      .end();
-  });
-}
