@@ -5,6 +5,7 @@ import { orderWithoutBroker } from './scenarios/broker-down.js';
 import { killAtFailpoints, POINTS, rolesPassing, type Kill } from './scenarios/failpoints.js';
 import { fillTheDisk, NoSmallDisk } from './scenarios/full-disk.js';
 import { killAmidCommits } from './scenarios/killed-store.js';
+import { killProjections } from './scenarios/killed-projection.js';
 import { killTheSupervisor } from './scenarios/killed-supervisor.js';
 import { gatewayOutage, tokensOfAllKinds } from './scenarios/outage.js';
 import { killAtRandom } from './scenarios/random-kills.js';
@@ -102,6 +103,10 @@ try {
   await part('store, killed amid commits', async () => {
     const acknowledged = await killAmidCommits({ seed, kills: 200, say });
     return `200 kills, ${acknowledged} batches acknowledged`;
+  });
+  await part('killed projections', async () => {
+    await killProjections({ seed, rounds: rounds * 3, say });
+    return `${rounds * 3} times at each step`;
   });
   await part('broker not there', async () => {
     await orderWithoutBroker({ prefix: 't-down-', seed, say, thorough: true });

@@ -23,6 +23,8 @@ export const EACH_ONCE: readonly Kill[] = [
   { point: 'worker.retry_confirmed', role: 'doers' },
   { point: 'worker.dead_confirmed', role: 'doers' },
   { point: 'keeper.kept', role: 'keeper' },
+  { point: 'projection.applied', role: 'readers' },
+  { point: 'projection.committed', role: 'readers' },
 ];
 
 export const POINTS: readonly Failpoint[] = [...new Set(EACH_ONCE.map(({ point }) => point))];
@@ -32,9 +34,13 @@ export function rolesPassing(point: Failpoint): string[] {
   const emitting = workers.filter(({ emits }) => emits.size > 0).map(({ name }) => name);
   if (point === 'keeper.kept') return ['keeper'];
   if (point === 'worker.retry_confirmed') return ['payment']; // whose orders can be flaky
-  if (point.startsWith('worker.')) return workers.map(({ name }) => name);
+  if (point.startsWith('worker.')) return workers.filter(hasQueue).map(({ name }) => name);
+  if (point.startsWith('projection.')) return workers.filter(hasProjections).map(({ name }) => name);
   return ['api', 'keeper', ...emitting];
 }
+
+const hasQueue = ({ handlers }: (typeof workers)[number]) => handlers.length > 0;
+const hasProjections = ({ projections }: (typeof workers)[number]) => projections.length > 0;
 
 const PASS_LIMIT = 15_000;
 const TOKENS = ['tok_ok', 'tok_ok', 'tok_flaky', 'tok_declined'] as const satisfies readonly Token[];
@@ -74,7 +80,9 @@ export async function killAtFailpoints(
       await Promise.race([armed?.ready(), armed?.exit()]); // it may come past before it is ready
       fleet.launch(rivals);
       const orders = Promise.all(TOKENS.map((token) => customers.order(token)));
-      const queue = fleet.names.queue(workers.some(({ name }) => name === role) ? role : 'payment');
+      const queue = fleet.names.queue(
+        workers.some((worker) => worker.name === role && hasQueue(worker)) ? role : 'payment',
+      );
       await publishRaw(fleet.options.amqpUrl, '', queue, [rubbish((rubbishSent += 1))]);
       const how = await Promise.race([fleet.process(role).exit(), after(PASS_LIMIT)]);
       if (how === 'SIGKILL') options.say?.(`killed at ${point}:${nth}: ${role}`);

@@ -73,7 +73,7 @@ function checkOrders({ promised, statuses, letters, mayBeDead, stores }: World):
   for (const id of statuses.keys()) if (!promised.orders.has(id)) wrong.push(`order ${id} was answered to nobody`);
   const list = new Map(
     stores
-      .rows<{ order_id: string; status: string }>('core', 'SELECT order_id, status FROM order_list')
+      .rows<{ order_id: string; status: string }>('core', 'SELECT order_id, status FROM order_summary')
       .map(({ order_id, status }) => [order_id, status]),
   );
   for (const order of promised.orders.values()) {
@@ -164,17 +164,26 @@ function checkStatistics({ stores, promised, statuses }: World): string[] {
   const shipped = [...promised.orders.values()].filter(({ id }) => statuses.get(id) === 'shipped');
   const counts = new Map(
     stores
-      .rows<{ name: string; value: number }>('core', 'SELECT name, value FROM statistics')
-      .map(({ name, value }) => [name, value]),
+      .rows<{ name: string; amount: number }>('core', 'SELECT name, amount FROM user_statistics')
+      .map(({ name, amount }) => [name, amount]),
   );
   const revenue = stores
-    .rows<{ amount: number }>('core', 'SELECT amount FROM statistics_revenue')
+    .rows<{ amount: number }>('core', 'SELECT amount FROM user_statistics_revenue')
     .reduce((sum, { amount }) => sum + amount, 0);
+  const daily = stores
+    .rows<{ orders: number; revenue: number }>('core', 'SELECT orders, revenue FROM daily_sales')
+    .reduce((sum, day) => ({ orders: sum.orders + day.orders, revenue: sum.revenue + day.revenue }), {
+      orders: 0,
+      revenue: 0,
+    });
+  const total = shipped.reduce((sum, order) => sum + order.total, 0);
   return differences('statistics', {
     users: [counts.get('users') ?? 0, promised.users.length],
     orders: [counts.get('orders') ?? 0, promised.orders.size],
     completed: [counts.get('completed') ?? 0, shipped.length],
-    revenue: [revenue, shipped.reduce((sum, { total }) => sum + total, 0)],
+    revenue: [revenue, total],
+    'orders of all days': [daily.orders, shipped.length],
+    'revenue of all days': [daily.revenue, total],
   });
 }
 

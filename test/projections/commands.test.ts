@@ -1,0 +1,189 @@
+import { expect } from 'chai';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { PermanentError } from '../../src/errors.js';
+import { createContext, type Context } from '../../src/cli/context.js';
+import { exitCodeOf } from '../../src/cli/failure.js';
+import { buildProgram } from '../../src/cli/program.js';
+import * as projections from '../../src/cli/projections.js';
+import { defineFleet } from '../../src/fleet.js';
+import { runProjections } from '../../src/projections/run.js';
+import type { Store } from '../../src/store/contract.js';
+import { silentLogger } from '../../src/telemetry/logger.js';
+import { shop } from '../support/shop.js';
+import { createTempStore, type TempStore } from '../store/temp-store.js';
+import { append, begun, finished, jobsProjection, modelOf, pickyProjection, someEvents } from './support/jobs.js';
+
+const jobs = jobsProjection();
+const picky = pickyProjection(({ data }) => {
+  if ((data as { n: number }).n === 13) throw new PermanentError('job.unlucky', 'There is no job 13.');
+});
+
+describe('commands of projections', () => {
+  let temp: TempStore;
+  let stop = new AbortController();
+  beforeEach(async () => {
+    temp = await createTempStore();
+    stop = new AbortController();
+  });
+  afterEach(() => temp.dispose());
+
+  async function run(...args: string[]): Promise<{ code: number; out: string; said: string }> {
+    const out: string[] = [];
+    const said: string[] = [];
+    const { signal } = stop;
+    const base = createContext({
+      env: { DATA_DIR: temp.folder },
+      cwd: temp.folder,
+      program: '',
+      packageRoot: '',
+      signals: { stop: signal, force: signal },
+      stdin: {},
+      stdout: { write: (text: string) => out.push(text) },
+      stderr: { write: (text: string) => said.push(text) },
+    });
+    const keeper = shop.defineWorker({ name: 'keeper', store: 'core', projections: [jobs, picky] });
+    const doer = shop.defineWorker({ name: 'doer', on: { 'job.requested': () => undefined } });
+    const fleet = defineFleet({ catalogue: shop, workers: [keeper, doer] });
+    const context: Context = { ...base, config: base.config, fleet: async () => fleet };
+    const code = await buildProgram([projections], context, '0')
+      .parseAsync(['node', 'flotilla', 'projections', ...args])
+      .then(() => 0, exitCodeOf);
+    return { code, out: out.join(''), said: said.join('') };
+  }
+  const json = async (...args: string[]) => JSON.parse((await run(...args, '--json')).out);
+
+  /** Keeps the models until they have all, or stand still. */
+  async function keepUp(store: Store): Promise<void> {
+    const part = await runProjections([jobs, picky], { store, instance: 'live', logger: silentLogger() });
+    await part.caughtUp().catch(() => undefined);
+    await part.stop();
+  }
+
+  it('list says of each model how far it is, also before there is one', async () => {
+    const absent = { worker: 'keeper', store: 'core', status: 'absent', position: 0, behind: 0, modelVersion: null };
+    const before = await json('list');
+    expect(before.total).to.equal(2);
+    expect(before.items[0]).to.include({ name: 'jobs', ...absent });
+
+    const store = await temp.open();
+    await append(store, begun(1), begun(13), begun(2));
+    expect((await json('list')).items[0]).to.include({ name: 'jobs', ...absent, behind: 3 });
+    await keepUp(store);
+    const { items } = await json('list');
+    expect(items[0]).to.include({
+      name: 'jobs',
+      status: 'running',
+      position: 3,
+      behind: 0,
+      version: 1,
+      modelVersion: 1,
+    });
+    expect(items[1]).to.include({ name: 'picky', status: 'stopped', position: 1, behind: 2, skipped: 0 });
+    expect(items[1].stop).to.include({ position: 2, type: 'job.begun', code: 'job.unlucky' });
+    const { out, said } = await run('list');
+    expect(out)
+      .to.match(/^NAME +WORKER +STORE +STATUS/)
+      .and.match(/picky +keeper +core +stopped +1 +2 +1 +0/);
+    expect(said).to.contain('picky stopped at 2, job.begun').and.contain('There is no job 13.');
+  });
+
+  it('skip asks for a reason, records it, and lets the model go on', async () => {
+    const store = await temp.open();
+    const [, id = ''] = await append(store, begun(1), begun(13), begun(2));
+    await keepUp(store);
+    expect((await run('skip', 'picky')).code).to.equal(2);
+    expect((await run('skip', 'picky', '--reason', 'x', '--event', 'another')).code).to.equal(1);
+    expect((await run('skip', 'jobs', '--reason', 'x')).code).to.equal(1);
+    const { code, out } = await run('skip', 'picky', '--reason', 'never was', '--event', id);
+    expect(code).to.equal(0);
+    expect(out).to.contain(id);
+    await keepUp(store);
+    const shown = await json('show', 'picky');
+    expect(shown).to.include({ status: 'running', position: 3, behind: 0, skipped: 1 });
+    expect(shown.skips[0]).to.include({ eventId: id, position: 2, code: 'job.unlucky', reason: 'never was' });
+    expect(shown.skips[0].who).to.be.a('string').and.not.equal('');
+    expect((await run('show', 'picky')).out)
+      .to.contain('never was')
+      .and.contain('tables    picky_list');
+  });
+
+  it('rebuild says that nothing differs, or what does, and swaps', async () => {
+    const store = await temp.open();
+    await append(store, begun(1), begun(2), finished(1));
+    await keepUp(store);
+    const { code, out } = await run('rebuild', '--all');
+    expect(code).to.equal(0);
+    expect(out)
+      .to.contain('jobs: rebuilt, now at 3; 3 events; compared at 3: no difference')
+      .and.contain('  job_list: 2 rows, the same')
+      .and.contain('picky: rebuilt');
+    await store.transaction(async ({ sql }) => {
+      await sql`update job_list__2 set status = 'lost' where n = 2`;
+      await sql`insert into job_list__2 (n, status, events) values (7, 'begun', 1)`;
+    });
+    const trial = await run('rebuild', 'jobs', '--dry-run');
+    expect(trial.out)
+      .to.contain('on trial, nothing swapped')
+      .and.contain('job_list: 2 rows; 1 only in the old, 0 only in the new, 1 changed')
+      .and.contain('~ 2  status: "lost" → "begun"')
+      .and.contain('- 7  n: 7, status: "begun", events: 1');
+    expect((await modelOf(store)).list).to.have.length(3);
+    const told = await json('rebuild', 'jobs');
+    expect(told.total).to.equal(1);
+    expect(told.items[0]).to.include({ projection: 'jobs', swapped: true, comparedAt: 3 });
+    expect(told.items[0].difference[0]).to.include({ table: 'job_list', changed: 1, onlyOld: 1 });
+    expect((await modelOf(store)).list).to.have.length(2);
+  });
+
+  it('rebuild says at which event a model cannot be built, and builds the others', async () => {
+    const store = await temp.open();
+    await append(store, begun(1));
+    await keepUp(store);
+    await append(store, begun(13));
+    await keepUp(store);
+    const { code, out, said } = await run('rebuild', '--all');
+    expect(code).to.equal(1);
+    expect(out).to.contain('jobs: rebuilt, now at 2').and.contain('picky: rebuilt, now at 1');
+    expect(out + said)
+      .to.contain('stands still at 2, job.begun')
+      .and.contain('job.unlucky');
+  });
+
+  it('rebuild can be interrupted, and goes on when it is run again', async () => {
+    const store = await temp.open();
+    await append(store, ...someEvents(1_500, Math.random));
+    await append(store, ...someEvents(1_500, Math.random));
+    await keepUp(store);
+    const running = run('rebuild', 'jobs');
+    await untilBuilding(store);
+    stop.abort(new Error('received SIGINT'));
+    const interrupted = await running;
+    expect(interrupted.said).to.contain('goes on from here');
+    expect((await json('show', 'jobs')).rebuilding).to.include({ version: 1 });
+    stop = new AbortController();
+    const told = await json('rebuild', 'jobs');
+    expect(told.items[0]).to.include({ resumed: true, swapped: true });
+    expect(told.items[0].handled).to.be.lessThan(3_000);
+    expect((await json('show', 'jobs')).rebuilding).to.equal(null);
+  });
+
+  async function untilBuilding(store: Store): Promise<void> {
+    while ((await store.checkpoint('projection:jobs:2')) === 0) await new Promise(setImmediate);
+  }
+
+  it('wrong use exits with 2, and what is not there with 1', async () => {
+    for (const args of [
+      ['rebuild'],
+      ['rebuild', 'jobs', '--all'],
+      ['rebuild', 'nothing'],
+      ['show', 'nothing'],
+      ['skip'],
+    ]) {
+      expect((await run(...args)).code, args.join(' ')).to.equal(2);
+    }
+    expect((await run('skip', 'jobs', '--reason', 'x')).code).to.equal(1);
+    expect((await run('rebuild', 'jobs')).code).to.equal(1);
+    expect(existsSync(join(temp.folder, 'core.db'))).to.equal(false);
+  });
+});
