@@ -89,6 +89,18 @@ describe('aggregates: spec', () => {
     expect(failure(() => spec(kept).given(added(1)).when({ add: 1 }).nothing()).message).to.contain('snapshot');
   });
 
+  it('takes only what the decider knows, as the compiler says', () => {
+    const scenario = () => {
+      // @ts-expect-error no such event
+      spec(tally).given({ type: 'tally.lost', data: { by: 1 } });
+      // @ts-expect-error no such command
+      spec(tally).when({ subtract: 1 }).nothing();
+      // @ts-expect-error other data
+      spec(tally).when({ add: 1 }).then({ type: 'tally.added', data: { by: 'one' } });
+    };
+    expect(scenario).to.be.a('function');
+  });
+
   it('says so when somebody awaits it', async () => {
     const awaited = await Promise.resolve(spec(tally).when({ add: 1 }) as unknown).catch((error: unknown) =>
       String(error),
