@@ -96,7 +96,9 @@ describe('aggregates: spec', () => {
       // @ts-expect-error no such command
       spec(tally).when({ subtract: 1 }).nothing();
       // @ts-expect-error other data
-      spec(tally).when({ add: 1 }).then({ type: 'tally.added', data: { by: 'one' } });
+      spec(tally)
+        .when({ add: 1 })
+        .then({ type: 'tally.added', data: { by: 'one' } });
     };
     expect(scenario).to.be.a('function');
   });
