@@ -95,10 +95,9 @@ describe('aggregates: spec', () => {
       spec(tally).given({ type: 'tally.lost', data: { by: 1 } });
       // @ts-expect-error no such command
       spec(tally).when({ subtract: 1 }).nothing();
+      const wrong = { type: 'tally.added', data: { by: 'one' } } as const;
       // @ts-expect-error other data
-      spec(tally)
-        .when({ add: 1 })
-        .then({ type: 'tally.added', data: { by: 'one' } });
+      spec(tally).when({ add: 1 }).then(wrong);
     };
     expect(scenario).to.be.a('function');
   });
