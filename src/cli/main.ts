@@ -14,6 +14,7 @@ import * as keeper from './keeper.js';
 import * as newWorker from './new.js';
 import { buildProgram, type CommandModule } from './program.js';
 import * as projections from './projections.js';
+import * as replay from './replay.js';
 import * as reset from './reset.js';
 import * as retrying from './retrying.js';
 import * as sandbox from './sandbox.js';
@@ -37,6 +38,7 @@ const modules: readonly CommandModule[] = [
   retrying,
   unrouted,
   projections,
+  replay,
   newWorker,
   reset,
   doctor,

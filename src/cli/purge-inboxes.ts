@@ -22,7 +22,7 @@ export async function purgeInboxes(
   logger: Logger,
   signal: AbortSignal,
 ): Promise<void> {
-  const kept = retention(maxAge);
+  const kept = logAge(maxAge) + DAY; // a stream drops whole segments, later than its age says
   while (!signal.aborted) {
     for (const store of stores) {
       try {
@@ -37,8 +37,9 @@ export async function purgeInboxes(
   }
 }
 
-/** A day longer than the log: a stream drops whole segments, later than its age says. */
-function retention(maxAge: string): number {
+/** How old an event is in the log at most, in milliseconds, by the age of the stream: `7D`. An inbox remembers everything
+ *  that is not older. */
+export function logAge(maxAge: string): number {
   const [, count = '7', unit = 'D'] = /^(\d+)([YMDhms])$/.exec(maxAge) ?? [];
-  return Number(count) * (UNITS[unit] ?? DAY) + DAY;
+  return Number(count) * (UNITS[unit] ?? DAY);
 }

@@ -104,6 +104,8 @@ export function openServices(context: Context, fleet: Fleet) {
     return opening;
   };
   return {
+    /** The store of a service; undefined where it is elsewhere. */
+    store: async (service: string): Promise<Store | undefined> => storeOf(service),
     /** Whether the worker's inbox has this; undefined where its store is elsewhere. */
     handled: async (key: InboxKey): Promise<boolean | undefined> => {
       const worker = fleet.workers.find(({ name }) => name === key.consumer);

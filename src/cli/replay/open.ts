@@ -1,0 +1,93 @@
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { Broker } from '../../broker/contract.js';
+import { namesFor, type Names } from '../../broker/topology.js';
+import { migrateJournal } from '../../journal/migrations.js';
+import { logCheckpoint, migrateLogCheckpoints } from '../../log/checkpoint.js';
+import type { History } from '../../replay/history.js';
+import { journalHistory } from '../../replay/journal-history.js';
+import { logHistory } from '../../replay/log-history.js';
+import type { Replayer } from '../../replay/replayer.js';
+import { migrateReplays } from '../../replay/runs.js';
+import type { Store } from '../../store/contract.js';
+import type { WorkerDefinition } from '../../worker/definition.js';
+import type { Context } from '../context.js';
+import { enabledWorkers } from '../enabled-workers.js';
+import { UsageError } from '../failure.js';
+import { logAge } from '../purge-inboxes.js';
+import { openServices, withBroker, withOps } from '../resources.js';
+
+/** The worker to which history is to be sent. Throws `UsageError`, naming those that there are. */
+export async function workerToReplay(context: Context, name: string): Promise<WorkerDefinition> {
+  const workers = enabledWorkers(await context.fleet(), context.config);
+  const found = workers.find((worker) => worker.name === name);
+  if (found !== undefined) return found.definition;
+  const known = workers.map((worker) => worker.name).join(', ');
+  throw new UsageError(`there is no worker ${JSON.stringify(name)}, only ${known}`);
+}
+
+/** Runs `work` with the store in which replays are kept. */
+export async function withReplays<T>(context: Context, work: (store: Store) => Promise<T>): Promise<T> {
+  return withOps(context, async (store) => {
+    await migrateReplays(store);
+    return work(store);
+  });
+}
+
+/** Runs `work` with all that sending history to a worker takes. `from`: undefined, where the store of the journal is on
+ *  this machine that, else the log. */
+export async function withReplayer<T>(
+  context: Context,
+  worker: WorkerDefinition,
+  from: History['from'] | undefined,
+  work: (replayer: Replayer) => Promise<T>,
+): Promise<T> {
+  const services = openServices(context, await context.fleet());
+  const names = namesFor(context.config.prefix);
+  try {
+    return await withReplays(context, (store) =>
+      withBroker(context, async (broker) =>
+        work({
+          store,
+          broker,
+          names,
+          worker,
+          workerStore: await services.store(worker.store),
+          history: await historyFrom(context, from, { broker, names, storeOf: services.store }),
+          memory: logAge(context.config.log.maxAge),
+          holder: `${hostname()}:${process.pid}:${randomBytes(3).toString('hex')}`,
+          now: Date.now,
+        }),
+      ),
+    );
+  } finally {
+    await services.close();
+  }
+}
+
+interface Sources {
+  broker: Broker;
+  names: Names;
+  storeOf: (service: string) => Promise<Store | undefined>;
+}
+
+async function historyFrom(
+  context: Context,
+  from: History['from'] | undefined,
+  { broker, names, storeOf }: Sources,
+): Promise<History> {
+  const log = () => logHistory(broker, names.log);
+  if (from === 'log') return log();
+  const fleet = await context.fleet();
+  const journal = fleet.workers.find(({ definition }) => definition.take !== undefined)?.definition;
+  const store = journal && (await storeOf(journal.store));
+  if (journal === undefined || store === undefined) {
+    if (from === undefined) return log();
+    throw new UsageError('--from journal: its store is not on this machine');
+  }
+  await migrateJournal(store);
+  await migrateLogCheckpoints(store);
+  const begun = (await logCheckpoint(store.query, journal.name)) !== undefined;
+  if (!begun && from === undefined) return log();
+  return journalHistory({ store, worker: journal.name, broker, stream: names.log, now: Date.now });
+}

@@ -1,0 +1,65 @@
+import { delayName } from '../broker/topology.js';
+import { FlotillaError } from '../errors.js';
+import { kindOf } from '../events/definitions.js';
+import { hasQueue } from '../worker/queues.js';
+import type { Replayer } from './replayer.js';
+import type { ReplayRequest } from './run.js';
+import { typesMeant } from './sort.js';
+
+/** Whether this can be replayed at all; gives what is good to know before. Throws `replay.refused`, saying what to do. */
+export async function examineRequest(replayer: Replayer, request: ReplayRequest): Promise<string[]> {
+  const { worker, names, broker, workerStore } = replayer;
+  const refuse = (detail: string) => new FlotillaError('replay.refused', detail);
+  if (!hasQueue(worker)) {
+    const instead = worker.projections.length > 0 ? ': flotilla projections rebuild makes its read models anew' : '';
+    throw refuse(`${worker.name} has no queue${instead}`);
+  }
+  typesMeant(worker, request.selection.types);
+  if ((await broker.queueDepth(names.queue(worker.name))) === undefined) {
+    throw refuse(`there is no queue ${names.queue(worker.name)}; start the worker, or see flotilla topology apply`);
+  }
+  if (request.again !== null && worker.replay === undefined) {
+    throw refuse(
+      `${worker.name} does not say that it may handle again what it has handled; declare replay: 'idempotent' where ` +
+        `that changes nothing, or replay: 'reset' with reset(tx), which empties its tables`,
+    );
+  }
+  if (request.again === 'reset') {
+    if (workerStore === undefined) {
+      throw refuse(`${worker.name} is reset in its store ${worker.store}, which is not on this machine`);
+    }
+    const gap = request.force ? undefined : await gapAfterReset(replayer, request);
+    if (gap !== undefined) throw refuse(`after a reset ${worker.name} would lack something: ${gap}`);
+  }
+  return waitingRetries(replayer, request);
+}
+
+/** What a worker that was reset would not get back. */
+async function gapAfterReset(
+  { worker, history }: Replayer,
+  { selection, limit }: ReplayRequest,
+): Promise<string | undefined> {
+  const { commands = false, ...narrowed } = selection;
+  if (Object.keys(narrowed).length > 0 || limit !== null) {
+    return 'only a part of its history is asked for (--force does it all the same)';
+  }
+  const left = [...worker.handlerOf.keys()].filter((type) => kindOf(worker.definitions, type) === 'command');
+  if (!commands && left.length > 0) return `it handles ${left.join(', ')}, which --commands sends too`;
+  const incomplete = await history.incomplete();
+  if (incomplete === undefined) return undefined;
+  const instead = history.from === 'log' ? '--from journal may know more' : 'see the journal';
+  return `${incomplete}; ${instead}, and --force does it all the same`;
+}
+
+/** What waits for another attempt may be overtaken by its copy from the past, which says nothing to the world outside. */
+async function waitingRetries({ worker, names, broker }: Replayer, { sideEffects }: ReplayRequest): Promise<string[]> {
+  if (sideEffects) return [];
+  const queues = new Map(worker.retryDelays.map((delay) => [delayName(delay), names.retry(worker.name, delay)]));
+  let waiting = 0;
+  for (const queue of queues.values()) waiting += (await broker.queueDepth(queue))?.ready ?? 0;
+  if (waiting === 0) return [];
+  return [
+    `${waiting} at ${worker.name} wait for another attempt; of those that the replay reaches first the world outside ` +
+      'does not hear (flotilla retrying now brings them forward)',
+  ];
+}

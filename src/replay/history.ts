@@ -1,0 +1,68 @@
+import type { EventEnvelope } from '../events/envelope.js';
+
+/** What is asked of an event to be sent; all that is named must hold. */
+export interface ReplaySelection {
+  /** Types or topic patterns, any of which may match. */
+  types?: readonly string[];
+  subject?: string;
+  correlationId?: string;
+  /** RFC 3339, inclusive. */
+  since?: string;
+  /** RFC 3339, exclusive. */
+  until?: string;
+  /** Commands too: they ask for something, which the past must not do again by accident. @default false */
+  commands?: boolean;
+}
+
+/** An event of the past. */
+export interface HistoryEntry {
+  /** Where it stands; what a reading can go on after. */
+  readonly place: string;
+  /** What lies there, by its id: a place alone may come to mean something else. */
+  readonly mark: string;
+  readonly event: Pick<EventEnvelope, 'id' | 'type' | 'source' | 'subject'> & {
+    correlationId: string;
+    /** Milliseconds since the epoch. */
+    time: number;
+  };
+  /** As it was published, byte for byte. */
+  readonly body: Uint8Array;
+}
+
+/** A piece of history. */
+export interface HistoryPage {
+  readonly entries: readonly HistoryEntry[];
+  /** The place up to which this has been read, and what lies there. */
+  readonly place: string;
+  readonly mark: string;
+  /** How much of `History.size` this was. */
+  readonly looked: number;
+  /** What is no event, and was passed over. */
+  readonly unreadable: number;
+}
+
+export interface HistoryRange {
+  /** The place after which to begin; null: the beginning. */
+  after: string | null;
+  /** What `History.end` gave. */
+  end: string;
+  /** Types of the catalogue, and what else makes reading shorter. May give more than asked for. */
+  filter: { types: readonly string[] } & Omit<ReplaySelection, 'types' | 'commands'>;
+  signal: AbortSignal;
+}
+
+/** Where the past is read from. */
+export interface History {
+  readonly from: 'log' | 'journal';
+  /** Where the past ends now: what happens later is no part of it. Undefined where there is none. Rejects with
+   *  `log.unreachable` when that cannot be told. */
+  end(signal: AbortSignal): Promise<string | undefined>;
+  /** Why this does not reach back to the beginning of the fleet; undefined where it does. */
+  incomplete(): Promise<string | undefined>;
+  /** Rejects with `replay.refused` when reading cannot go on after a place, because what followed is there no more. */
+  verify(place: string, mark: string): Promise<void>;
+  /** How much there is to look through, for showing progress. */
+  size(range: Omit<HistoryRange, 'signal'>): Promise<number>;
+  /** Reads on from a place to the end, a page at a time, in order. Ends also when the signal aborts. */
+  read(range: HistoryRange): AsyncGenerator<HistoryPage, void, undefined>;
+}

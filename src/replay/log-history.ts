@@ -1,0 +1,99 @@
+import type { Broker, StreamEntry } from '../broker/contract.js';
+import { FlotillaError } from '../errors.js';
+import { parseEnvelope } from '../events/decode.js';
+import { entryAt, firstEntry, lastEntry } from '../log/bounds.js';
+import { followLog } from '../log/follow-log.js';
+import { placeOf } from '../log/place.js';
+import { isKept } from '../log/verify.js';
+import type { History, HistoryEntry, HistoryPage, HistoryRange } from './history.js';
+
+/** How much an event's own time may be ahead of when the log took it: clocks differ. */
+const SKEW = 10 * 60_000;
+const PAGE = 200;
+/** Milliseconds without an entry, before the end is reached, after which the log counts as unreachable. */
+const IDLE = 60_000;
+
+/** The past as far as the log keeps it. A place is an offset. */
+export function logHistory(
+  broker: Pick<Broker, 'readStream' | 'onState' | 'state' | 'queueDepth'>,
+  stream: string,
+  { idle = IDLE }: { idle?: number } = {},
+): History {
+  const unreachable = (detail: string) => new FlotillaError('log.unreachable', `${stream}: ${detail}`);
+  const startOf = async ({ after, filter: { since } }: Pick<HistoryRange, 'after' | 'filter'>) => {
+    if (after !== null) return Number(after) + 1;
+    if (since === undefined) return (await firstEntry(broker, stream))?.offset;
+    const from = new Date(Date.parse(since) - SKEW);
+    return ((await entryAt(broker, stream, from)) ?? (await entryAt(broker, stream, from)))?.offset;
+  };
+  return {
+    from: 'log',
+    async end() {
+      const last = await lastEntry(broker, stream);
+      if (last !== undefined) return String(last.offset);
+      const depth = await broker.queueDepth(stream);
+      if (depth === undefined) throw unreachable('there is no such stream; see flotilla topology apply');
+      if (depth.ready > 0) throw unreachable('it has entries, but gave none');
+      return undefined;
+    },
+    async incomplete() {
+      const first = await firstEntry(broker, stream);
+      if (first === undefined) return 'the log gave no entry';
+      return first.offset === 0 ? undefined : `the log has let go of its first ${first.offset} entries`;
+    },
+    async verify(place, mark) {
+      if (await isKept(broker, stream, { offset: Number(place), mark })) return;
+      throw new FlotillaError('replay.refused', 'the log does not reach back to where this replay had come any more');
+    },
+    async size(range) {
+      const start = await startOf(range);
+      return start === undefined ? 0 : Math.max(0, Number(range.end) - start + 1);
+    },
+    async *read(range) {
+      const last = Number(range.end);
+      let next = await startOf(range);
+      if (next === undefined || next > last) return;
+      const stop = new AbortController();
+      const signal = AbortSignal.any([range.signal, stop.signal]);
+      const watch = () => setTimeout(() => stop.abort(), idle);
+      let timer = watch();
+      try {
+        for await (const portion of followLog(broker, stream, { from: next, portion: PAGE, signal })) {
+          clearTimeout(timer);
+          const wanted = portion.filter(({ offset }) => offset <= last);
+          const final = wanted.at(-1);
+          if (final !== undefined) {
+            yield pageOf(wanted, final, final.offset - next + 1);
+            next = final.offset + 1;
+          }
+          if ((portion.at(-1)?.offset ?? 0) >= last) return;
+          timer = watch();
+        }
+      } finally {
+        clearTimeout(timer);
+        stop.abort();
+      }
+      if (!range.signal.aborted) throw unreachable(`it gave nothing for ${idle} ms, before its end`);
+    },
+  };
+}
+
+function pageOf(wanted: readonly StreamEntry[], final: StreamEntry, looked: number): HistoryPage {
+  const entries = wanted.map(entryOf).filter((entry) => entry !== undefined);
+  const unreadable = wanted.length - entries.length;
+  return { entries, place: String(final.offset), mark: placeOf(final).mark, looked, unreadable };
+}
+
+/** Undefined for what is no event: anybody may publish to the exchange. */
+function entryOf(entry: StreamEntry): HistoryEntry | undefined {
+  const { body, properties } = entry;
+  try {
+    const { id, type, source, subject, correlationid, time } = parseEnvelope(body, properties.contentType);
+    const event = { id, type, source, subject, correlationId: correlationid, time: Date.parse(time) };
+    const { offset, mark } = placeOf(entry);
+    return { place: String(offset), mark, event, body };
+  } catch (error) {
+    if (error instanceof FlotillaError) return undefined;
+    throw error;
+  }
+}
