@@ -1,15 +1,15 @@
 import { StoredEvent } from '../stored-event.js';
 import type { Connection, Statement } from './connection.js';
-import { idOf } from './id-values.js';
+import { idAsText, idFromText } from './id-values.js';
 
 type Row = [
   position: number,
   stream: string,
   version: number,
-  id: Buffer | string,
+  id: string,
   type: string,
   time: number,
-  correlation: Buffer | string,
+  correlation: string,
   body: string,
 ];
 
@@ -19,7 +19,8 @@ export type Values = Readonly<Record<string, unknown>>;
 /** The events as `e`, to be followed by conditions. CROSS JOIN keeps the planner from walking streams or types first,
  *  which would need a sort. */
 export const SELECT_EVENTS = `
-  SELECT e.position AS position, s.name, e.version, e.id, t.name, e.time, e.correlation, e.body
+  SELECT e.position AS position, s.name, e.version, ${idAsText('e.id')}, t.name, e.time, ${idAsText('e.correlation')},
+    e.body
   FROM flotilla_events e CROSS JOIN flotilla_streams s ON s.id = e.stream CROSS JOIN flotilla_types t ON t.id = e.type`;
 
 /** Runs statements that read events. Each text is prepared once.
@@ -35,7 +36,7 @@ export class EventRows {
     const rows = this.rows(text, values) as Row[]; // the columns of SELECT_EVENTS
     return rows.map(
       ([position, stream, version, id, type, time, correlation, body]) =>
-        new StoredEvent(position, stream, version, idOf(id), type, time, idOf(correlation), body),
+        new StoredEvent(position, stream, version, idFromText(id), type, time, idFromText(correlation), body),
     );
   }
 
