@@ -1,0 +1,67 @@
+import { expect } from 'chai';
+import { keyOf } from '../../src/projections/definition.js';
+import { statementsOf } from '../../src/projections/physical-names.js';
+import { shop } from '../support/shop.js';
+import { jobsProjection } from './support/jobs.js';
+
+describe('defining a projection', () => {
+  const define = (changes: object) => () =>
+    shop.defineProjection({
+      name: 'jobs',
+      version: 1,
+      tables: { job_list: 'create table job_list (n bigint primary key)' },
+      on: { 'job.begun': () => undefined },
+      ...changes,
+    });
+
+  for (const [what, changes] of Object.entries({
+    'a name of capitals': { name: 'Jobs' },
+    'a version of 0': { version: 0 },
+    'no tables': { tables: {} },
+    'a table of the store': { tables: { flotilla_list: 'create table flotilla_list (n bigint primary key)' } },
+    'a table that is not made': { tables: { job_list: 'create table jobs (n bigint primary key)' } },
+    'a table without a primary key': { tables: { job_list: 'create table job_list (n bigint)' } },
+    'no handlers': { on: {} },
+    'a pattern that matches nothing': { on: { 'order.*': () => undefined } },
+    'patterns neither of which is more specific': { on: { 'job.*': () => undefined, '*.begun': () => undefined } },
+  })) {
+    it(`refuses ${what}`, () => {
+      expect(define(changes)).to.throw().with.property('code', 'projection.bad_definition');
+    });
+  }
+
+  it('takes the most specific handler for each event, and wildcards for events only', () => {
+    const begun = () => undefined;
+    const any = () => undefined;
+    const { definition } = shop.defineProjection({
+      name: 'jobs',
+      version: 1,
+      tables: { job_list: 'create table job_list (n bigint primary key)' },
+      on: { 'job.*': any, 'job.begun': begun },
+    });
+    expect(Object.fromEntries(definition.handlerOf)).to.deep.equal({
+      'job.begun': begun,
+      'job.finished': any,
+      'job.failed': any,
+    });
+  });
+
+  it('gives tables and indexes of each generation names of their own', () => {
+    const { definition } = jobsProjection();
+    expect(statementsOf(definition, 7).replace(/\s+/g, ' ').trim()).to.equal(
+      'create table job_list__7 (n bigint not null primary key, status text not null, events bigint not null); ' +
+        'create index job_list_by_status__7 on job_list__7 (status, n); ' +
+        'create table job_totals__7 (status text not null primary key, amount bigint not null);',
+    );
+  });
+
+  it('knows the primary key, of one column or several', () => {
+    expect(keyOf('create table t (a text, b text not null primary key, c text)')).to.deep.equal(['b']);
+    expect(keyOf('create table t (a numeric(10, 2), b text default (1), primary key ("b", a))')).to.deep.equal([
+      'b',
+      'a',
+    ]);
+    expect(keyOf('create table t (\n  a text not null primary key,\n  b text)')).to.deep.equal(['a']);
+    expect(keyOf('create table t (a text)')).to.deep.equal([]);
+  });
+});

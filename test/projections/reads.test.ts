@@ -1,0 +1,84 @@
+import { expect } from 'chai';
+import { routes } from '../../src/platform/routes.js';
+import analytics from '../../workers/analytics/index.js';
+import views from '../../workers/views/index.js';
+import { startApi, temporaryFile, type Answer, type Api } from '../api/start.js';
+import { prepareProjections } from '../../src/projections/prepare.js';
+import { simulatedFleet, type SimulatedFleet } from '../platform/simulated-fleet.js';
+
+const modelHeaders = ({ headers }: Answer) =>
+  Object.fromEntries([...headers].filter(([name]) => name.startsWith('model-')));
+
+describe('reads of models', () => {
+  describe('while their workers run', () => {
+    let fleet: SimulatedFleet;
+    let api: Api;
+    beforeEach(async () => {
+      fleet = await simulatedFleet([views, analytics], { use: {}, random: Math.random });
+      api = await startApi(fleet.path('core'), { routes });
+    });
+    afterEach(async () => {
+      await api.close();
+      await fleet.stop();
+    });
+    const post = (path: string, body: object) => api.send('POST', path, { body });
+
+    it('agree with the account once the model has all of its events, and say that it has', async () => {
+      const { body: opened } = await post('/accounts', { owner: 'Ada', currency: 'EUR', initialDeposit: 1000 });
+      await post(`/accounts/${opened.id}/deposits`, { amount: 250 });
+      await post(`/accounts/${opened.id}/deposits`, { amount: 50 });
+      await post(`/accounts/${opened.id}/withdrawals`, { amount: 300 });
+      while (await fleet.step());
+      const summary = await api.send('GET', `/accounts/${opened.id}/summary`);
+      expect(summary.body).to.deep.equal({
+        ...(await api.send('GET', `/accounts/${opened.id}`)).body,
+        transactions: 4,
+      });
+      expect(summary.body).to.include({ balance: 1000, version: 4 });
+      expect(modelHeaders(summary)).to.deep.equal({ 'model-position': '4', 'model-lag': '0' });
+      const unknown = await api.send('GET', '/accounts/nobody/summary');
+      expect([unknown.status, unknown.body.code]).to.deep.equal([404, 'account.not_found']);
+    });
+
+    it('refuse days that are none, spans that are upside down and cursors of other lists', async () => {
+      for (const query of [
+        'since=2030-01-02&until=2030-01-01',
+        'since=yesterday',
+        'since=2030-02-31',
+        'currency=dollars',
+        'cursor=nonsense',
+        'limit=0',
+      ]) {
+        const { status, body } = await api.send('GET', `/statistics/daily?${query}`);
+        expect([status, body.code], query).to.deep.equal([400, 'request.invalid']);
+      }
+      expect((await api.send('GET', '/statistics/daily')).body).to.deep.equal({ items: [], nextCursor: null });
+    });
+  });
+
+  it('say how far behind their model is while nobody keeps it, and that it is stopped', async () => {
+    const file = await temporaryFile();
+    const api = await startApi(file.path, { routes });
+    try {
+      for (const { definition } of [views, analytics]) await prepareProjections(api.store, definition.projections);
+      await api.send('POST', '/users', { body: { name: 'Ada', email: 'ada@example.org' } });
+      await api.send('POST', '/accounts', { body: { owner: 'Ada', currency: 'EUR' } });
+      for (const path of ['/orders', '/statistics', '/statistics/daily']) {
+        const answer = await api.send('GET', path);
+        expect(answer.status, path).to.equal(200);
+        expect(modelHeaders(answer), path).to.deep.equal({ 'model-position': '0', 'model-lag': '2' });
+      }
+      await api.store.transaction(async ({ sql }) => {
+        await sql`update flotilla_projections set status = 'stopped', stop_position = 1 where name = 'user-statistics'`;
+      });
+      expect(modelHeaders(await api.send('GET', '/statistics'))).to.deep.equal({
+        'model-position': '0',
+        'model-lag': '2',
+        'model-stopped': 'true',
+      });
+    } finally {
+      await api.close();
+      await file.remove();
+    }
+  });
+});
