@@ -16,9 +16,10 @@ const ROUNDS = 3;
 
 /** Pinned. Installed when this bench runs, and not with Flotilla: 150 packages and a second SQLite to compile are much to
  *  ask of somebody who only wants to start it. */
+const STORE = '@event-driven-io/emmett-sqlite';
 const PACKAGES = {
   '@event-driven-io/emmett': '0.38.5',
-  '@event-driven-io/emmett-sqlite': '0.38.5',
+  [STORE]: '0.38.5',
   sqlite3: '5.1.7',
 };
 const folderOfPackages = fileURLToPath(new URL('../../../node_modules/.cache/flotilla-emmett/', import.meta.url));
@@ -77,7 +78,7 @@ export async function besideEmmett(folder: string): Promise<Row[]> {
     theirs: async () => (last = { ...last, theirs: await theirs() }).theirs.append,
   });
   const name = `batches of ${BATCH}, one at a time, to streams of their own`;
-  const emmett = `emmett-sqlite ${PACKAGES['@event-driven-io/emmett-sqlite']}`;
+  const emmett = `emmett-sqlite ${PACKAGES[STORE]}`;
   return [
     {
       name: `${name}: appended`,
@@ -97,7 +98,7 @@ export async function besideEmmett(folder: string): Promise<Row[]> {
 async function install(): Promise<Emmett> {
   const require = createRequire(folderOfPackages);
   try {
-    return require('@event-driven-io/emmett-sqlite') as Emmett; // as its version is pinned
+    return require(STORE) as Emmett; // as its version is pinned
   } catch {
     console.log('  installing emmett, which compiles SQLite where there is no prebuilt one …');
   }
@@ -105,5 +106,5 @@ async function install(): Promise<Emmett> {
   const manifest = { private: true, dependencies: PACKAGES, allowScripts: { sqlite3: true } };
   await writeFile(`${folderOfPackages}package.json`, JSON.stringify(manifest));
   await promisify(execFile)('npm', ['install', '--no-audit', '--no-fund'], { cwd: folderOfPackages });
-  return require('@event-driven-io/emmett-sqlite') as Emmett;
+  return require(STORE) as Emmett;
 }
