@@ -63,21 +63,22 @@ export function feedFromLog(options: LogFeedOptions): LogFeed {
   const { store, worker, instance, logger, metrics, leaseTtl = 5_000 } = options;
   const ending = new AbortController();
   const alarms = new LogAlarms(worker, logger, metrics);
-  const state: LogState = { turn: 'standby', offset: BEFORE_ALL.offset, alarms: alarms.raised };
+  const state: LogState = { turn: 'starting', offset: BEFORE_ALL.offset, alarms: alarms.raised };
   let limit = options.prefetch;
   let isRunning = true;
   let term: Term | undefined;
+  const onStandby = () => {
+    state.turn = 'standby';
+  };
+  const onPlace = (offset: number) => {
+    state.turn = 'reading';
+    state.offset = offset;
+  };
   const running = whileHolding(
-    { store, name: `log:${worker}`, holder: instance, ttl: leaseTtl, logger, signal: ending.signal },
+    { store, name: `log:${worker}`, holder: instance, ttl: leaseTtl, logger, onStandby, signal: ending.signal },
     async (held, signal) => {
-      state.turn = 'reading';
-      term = new Term(options, held, alarms, { limit, isRunning }, (offset) => (state.offset = offset));
-      try {
-        await term.run(signal);
-      } finally {
-        state.turn = 'standby';
-        term = undefined;
-      }
+      term = new Term(options, held, alarms, { limit, isRunning }, onPlace);
+      await term.run(signal).finally(() => (term = undefined));
     },
   );
   return {
@@ -113,7 +114,7 @@ class Term {
     private readonly held: HeldLease,
     private readonly alarms: LogAlarms,
     { limit, isRunning }: { limit: number; isRunning: boolean },
-    private readonly onMoved: (offset: number) => void,
+    private readonly onPlace: (offset: number) => void,
   ) {
     const { queue, onDelivery } = options;
     this.hand = new Hand(limit, isRunning, { queue, onDelivery, onRoom: () => this.#bell.ring() });
@@ -157,7 +158,13 @@ class Term {
       place = newest === undefined ? BEFORE_ALL : placeOf(newest);
     }
     this.#progress = new Progress(place);
+    this.#tell(place ?? BEFORE_ALL);
     return place;
+  }
+
+  #tell({ offset }: LogPlace): void {
+    this.onPlace(offset);
+    this.options.metrics.logOffset.set({ worker: this.options.worker }, offset);
   }
 
   /** False when the turn is over. */
@@ -186,13 +193,12 @@ class Term {
   }
 
   async #move(to: LogPlace): Promise<void> {
-    const { store, worker, logger, metrics } = this.options;
+    const { store, worker, logger } = this.options;
     try {
       const moved = await store.transaction(({ sql }) => moveLogCheckpoint(sql, worker, this.#saved, to));
       if (!moved) return this.held.lose();
       this.#saved = to;
-      this.onMoved(to.offset);
-      metrics.logOffset.set({ worker }, to.offset);
+      this.#tell(to);
     } catch (error) {
       logger.warn('log: the place could not be saved, trying again', { error: messageOf(error) });
     }

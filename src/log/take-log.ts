@@ -17,8 +17,8 @@ import { whileHolding } from './while-holding.js';
 
 /** How a reader of the log stands. */
 export interface LogState {
-  /** `reading`: it is this process's turn. `standby`: another replica reads, or nobody yet. */
-  turn: 'reading' | 'standby';
+  /** `reading`: it is this process's turn. `standby`: another replica reads. `starting`: it is not known yet. */
+  turn: 'starting' | 'reading' | 'standby';
   /** The offset up to which it is done; -1 before the first. */
   offset: number;
   /** What it found broken since the process began, the latest ones. */
@@ -53,17 +53,19 @@ export function takeLog(
 ): { state: () => LogState; stop: () => Promise<void> } {
   const ending = new AbortController();
   const alarms = new LogAlarms(options.worker, options.logger, options.metrics);
-  const state: LogState = { turn: 'standby', offset: BEFORE_ALL.offset, alarms: alarms.raised };
+  const state: LogState = { turn: 'starting', offset: BEFORE_ALL.offset, alarms: alarms.raised };
   const { store, worker, instance, leaseTtl = 5_000, logger } = options;
-  const terms = { store, name: `log:${worker}`, holder: instance, ttl: leaseTtl, logger, signal: ending.signal };
-  const running = whileHolding(terms, async (held, signal) => {
+  const onStandby = () => {
+    state.turn = 'standby';
+  };
+  const onPlace = (offset: number) => {
     state.turn = 'reading';
-    try {
-      await new Term(taker, options, held, signal, alarms, (offset) => (state.offset = offset)).run();
-    } finally {
-      state.turn = 'standby';
-    }
-  });
+    state.offset = offset;
+  };
+  const running = whileHolding(
+    { store, name: `log:${worker}`, holder: instance, ttl: leaseTtl, logger, onStandby, signal: ending.signal },
+    (held, signal) => new Term(taker, options, held, signal, alarms, onPlace).run(),
+  );
   return {
     state: () => ({ ...state }),
     async stop() {
@@ -87,7 +89,7 @@ class Term {
     private readonly held: HeldLease,
     signal: AbortSignal,
     private readonly alarms: LogAlarms,
-    private readonly onMoved: (offset: number) => void,
+    private readonly onPlace: (offset: number) => void,
   ) {
     this.#signal = AbortSignal.any([signal, this.#over.signal]);
     this.#history = options.history ?? NO_HISTORY;
@@ -156,7 +158,7 @@ class Term {
 
   #tell(): void {
     const { offset } = this.#place ?? BEFORE_ALL;
-    this.onMoved(offset);
+    this.onPlace(offset);
     this.options.metrics.logOffset.set({ worker: this.options.worker }, offset);
   }
 

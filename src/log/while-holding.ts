@@ -14,6 +14,8 @@ export interface HoldingOptions {
   /** Milliseconds after which another takes over from one that has vanished. */
   ttl: number;
   logger: Logger;
+  /** Called whenever it is another's turn. */
+  onStandby: () => void;
   signal: AbortSignal;
 }
 
@@ -21,7 +23,7 @@ export interface HoldingOptions {
  *  aborts: the turn is another's, or all is over; where it throws, it is tried again later. Resolves when `signal` aborts, or
  *  store or broker are closed. Never rejects. */
 export async function whileHolding(
-  { store, name, holder, ttl, logger, signal }: HoldingOptions,
+  { store, name, holder, ttl, logger, onStandby, signal }: HoldingOptions,
   work: (held: HeldLease, signal: AbortSignal) => Promise<void>,
 ): Promise<void> {
   const backoff = new Backoff(100, 5_000);
@@ -42,6 +44,9 @@ export async function whileHolding(
       // it ends by itself
       logger.warn(`${name}: the lease could not be released`, { error: messageOf(error) });
     });
-    if (held === undefined) await pause((ttl / 5) * (0.5 + Math.random() / 2), signal);
+    if (held === undefined && !signal.aborted) {
+      onStandby();
+      await pause((ttl / 5) * (0.5 + Math.random() / 2), signal);
+    }
   }
 }
