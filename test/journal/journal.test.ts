@@ -1,0 +1,203 @@
+import { expect } from 'chai';
+import { defineJournal } from '../../src/journal/define-journal.js';
+import { countJournal, journalEvent, journalPages } from '../../src/journal/search.js';
+import { migrateJournal } from '../../src/journal/migrations.js';
+import type { JournalEntry } from '../../src/journal/entry.js';
+import { logCheckpoint, migrateLogCheckpoints } from '../../src/log/checkpoint.js';
+import type { History } from '../../src/log/taker.js';
+import type { Store } from '../../src/store/contract.js';
+import type { Logger } from '../../src/telemetry/logger.js';
+import { silentLogger } from '../../src/telemetry/logger.js';
+import { createMetrics, type Metrics } from '../../src/telemetry/metrics.js';
+import { startWorker, type RunningWorker } from '../../src/worker/start.js';
+import { eventually } from '../contract/broker.js';
+import { jobBegun, numbers, openLogBench, record, type LogBench } from '../log/log-bench.js';
+
+const { definition } = defineJournal({ name: 'journal' });
+
+for (const kind of ['memory', 'rabbitmq']) {
+  describe(`the journal, on ${kind}`, function () {
+    this.timeout(90_000);
+    let bench: LogBench;
+    let store: Store;
+    let jobs: Store;
+    let running: RunningWorker[];
+    let metrics: Metrics;
+    let alarms: string[];
+
+    const open = async (stream = {}) => {
+      bench = await openLogBench(kind, { stream });
+      store = await bench.open('journal');
+      await migrateJournal(store);
+      await migrateLogCheckpoints(store);
+      jobs = await bench.open('jobs');
+      running = [];
+      metrics = createMetrics();
+      alarms = [];
+    };
+    beforeEach(() => open());
+    afterEach(async () => {
+      await Promise.all(running.map((worker) => worker.stop(5000)));
+      await bench.close();
+    });
+
+    const history = (): History => ({
+      services: ['jobs', 'elsewhere'],
+      open: async (service) => (service === 'jobs' ? jobs : undefined),
+    });
+    const logger = (): Logger => {
+      const silent = silentLogger();
+      const error = (message: string) => {
+        alarms.push(message);
+        return silent;
+      };
+      return Object.assign(silent, { error, child: () => silent });
+    };
+    const start = async (instance = 'one') => {
+      const worker = await startWorker(definition, {
+        store,
+        broker: bench.broker,
+        prefix: bench.opened.prefix,
+        instance,
+        logger: logger(),
+        metrics,
+        history: history(),
+      });
+      running.push(worker);
+      return worker;
+    };
+    const stop = async () => {
+      await Promise.all(running.map((worker) => worker.stop(5000)));
+      running = [];
+    };
+    const entries = async () => {
+      const found: JournalEntry[] = [];
+      for await (const page of journalPages(store)) found.push(...page);
+      return found;
+    };
+    /** Resolves when the journal is behind all of the log, and all gaps are filled. */
+    const upToDate = async () => {
+      const last = jobBegun(0, 'nobody');
+      await bench.publish(last);
+      await eventually(async () => (await logCheckpoint(store.query, 'journal'))?.mark === last.id);
+      await filled();
+    };
+    const filled = () =>
+      eventually(async () => {
+        const gaps = await store.query`SELECT number FROM journal_gaps WHERE filled_at IS NULL`;
+        return gaps.length === 0;
+      });
+    const ofJobs = async () => (await entries()).filter(({ source }) => source === 'jobs');
+
+    it('has every event of the log once, byte for byte, whatever its type, and no rubbish', async () => {
+      const events = [...numbers(1, 20).map((n) => jobBegun(n)), { ...jobBegun(21), type: 'nobody.knows' }];
+      await bench.publish(...events, ...events.slice(0, 5));
+      await bench.publishRaw(Buffer.from('rubbish'));
+      await start();
+      await upToDate();
+      const found = await ofJobs();
+      expect(found).to.have.length(21);
+      for (const event of events) {
+        const entry = await journalEvent(store, event.id);
+        expect(entry?.body).to.equal(JSON.stringify(event));
+        expect(entry).to.include({ source: 'jobs', type: event.type, subject: event.subject, time: Date.parse(event.time) });
+        expect(entry?.offset).to.be.a('number');
+      }
+      expect((await metrics.logPassedOver.get()).values[0]?.value).to.equal(1);
+      expect(await journalEvent(store, 'nothing')).to.equal(undefined);
+    });
+
+    it('takes from the stores at its very first start what came before the log', async () => {
+      await record(jobs, numbers(1, 1200));
+      await bench.publish(...(await record(jobs, numbers(1201, 1210))));
+      await start();
+      await upToDate();
+      expect(await ofJobs()).to.have.length(1210);
+      expect(alarms).to.deep.equal([]);
+    });
+
+    it('goes on after a restart, with nothing twice', async () => {
+      await bench.publish(...(await record(jobs, numbers(1, 10))));
+      await start();
+      await upToDate();
+      await stop();
+      await bench.publish(...(await record(jobs, numbers(11, 30))));
+      await start();
+      await upToDate();
+      expect(await ofJobs()).to.have.length(30);
+      expect(alarms).to.deep.equal([]);
+    });
+
+    it('raises an alarm where the log was made anew below its place, and finds in the stores what it has lost', async () => {
+      await bench.publish(...(await record(jobs, numbers(1, 30))));
+      await start();
+      await upToDate();
+      await stop();
+      await bench.publish(...(await record(jobs, numbers(31, 40))));
+      await bench.remake();
+      await bench.publish(...(await record(jobs, numbers(41, 45))));
+      const worker = await start();
+      await upToDate();
+      expect((await ofJobs()).map(({ subject }) => subject).sort()).to.deep.equal(
+        numbers(1, 45)
+          .map((n) => `job/${n}`)
+          .sort(),
+      );
+      expect(alarms.join())
+        .to.contain('log was made anew')
+        .and.contain('taken from the stores of jobs')
+        .and.contain('out of reach are those of elsewhere');
+      expect(worker.state().log?.alarms.join()).to.match(/log\.reset after 30/);
+      const { values } = await metrics.logGaps.get();
+      expect(values.find(({ labels }) => labels.kind === 'reset')?.value).to.equal(1);
+      const filledFrom = await store.query<{ out_of_reach: string }>`SELECT out_of_reach FROM journal_gaps`;
+      expect(filledFrom.at(-1)?.out_of_reach).to.equal('elsewhere');
+    });
+
+    it('notices it while it reads, and the live log goes on beside the filling', async () => {
+      await bench.publish(...(await record(jobs, numbers(1, 10))));
+      await start();
+      await upToDate();
+      await record(jobs, numbers(11, 1500));
+      await bench.remake();
+      await bench.publish(...(await record(jobs, numbers(1501, 1510))));
+      await upToDate();
+      expect(await ofJobs()).to.have.length(1510);
+    });
+
+    it('raises an alarm where the log was trimmed beyond its place, and finds in the stores what it has lost', async () => {
+      await bench.close();
+      await open({ 'x-max-length-bytes': 10_000, 'x-stream-max-segment-size-bytes': 1000 });
+      await bench.publish(...(await record(jobs, numbers(1, 5))));
+      await start();
+      await upToDate();
+      await stop();
+      for (const n of numbers(6, 205)) await bench.publish(...(await record(jobs, [n])));
+      const worker = await start();
+      await upToDate();
+      const found = await ofJobs();
+      expect(found.map(({ subject }) => subject).sort()).to.deep.equal(
+        numbers(1, 205)
+          .map((n) => `job/${n}`)
+          .sort(),
+      );
+      expect(found.filter(({ offset }) => offset === null).length).to.be.greaterThan(50);
+      expect(worker.state().log?.alarms.join()).to.contain('log.gap');
+      expect(alarms.join()).to.contain('out of reach are those of elsewhere');
+    });
+
+    it('is written by one of its replicas', async () => {
+      const first = await start('one');
+      await upToDate();
+      const second = await start('two');
+      await eventually(async () => second.state().log?.turn === 'standby');
+      await bench.publish(...(await record(jobs, numbers(1, 50))));
+      await first.stop(5000);
+      running = [second];
+      await bench.publish(...(await record(jobs, numbers(51, 60))));
+      await upToDate();
+      expect(await countJournal(store, { source: 'jobs' })).to.equal(60);
+      expect(alarms).to.deep.equal([]);
+    });
+  });
+}
