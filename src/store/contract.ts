@@ -127,7 +127,8 @@ export interface Store {
   /** The stream's events after version `after`, at most `limit` (default 1,000). */
   read(stream: string, after?: number, limit?: number): Promise<StoredEvent[]>;
   /** Events after the global position `after` in the order of positions, at most `limit` (default 1,000); archived ones
-   *  too. Reading on from page to page costs no more than the events that match: see `readPages`. */
+   *  too. Reading on from page to page costs no more than the events that match: see `readPages`. A span of time that is
+   *  upside down has no events. */
   readAll(after: number, limit?: number, filter?: ReadFilter): Promise<StoredEvent[]>;
   /** The event with this id, archived or not. */
   event(id: string): Promise<StoredEvent | undefined>;
@@ -135,10 +136,12 @@ export interface Store {
   snapshot(stream: string): Promise<Snapshot | undefined>;
   /** What was noted about a stream; undefined for one of which nothing was. */
   streamMetadata(stream: string): Promise<StreamMetadata | undefined>;
+  /** Notes this in place of what was noted. Rejects with a `RangeError` when the retention makes no sense. */
   setStreamMetadata(stream: string, metadata: StreamMetadata): Promise<void>;
   /** Moves the events of a stream up to the version `through` to the archive: there and synced first, then out of the
    *  store; interrupted anywhere, doing it again finishes it. They are still read, by `read` and `readAll`, more slowly.
-   *  The last event of a stream stays, and so does what is not published yet (after the checkpoint `relay`). */
+   *  The last event of a stream stays, and so does what is not published yet (after the checkpoint `relay`). What needs an
+   *  archive that is not there rejects with `store.archive_missing`; appends need none. */
   archive(stream: string, through: number): Promise<Archived>;
   /** Archives what the metadata of streams lets go, `now` in milliseconds since the epoch; gives how many events. */
   applyRetention(now: number): Promise<number>;
