@@ -6,6 +6,7 @@ import { api } from './api.js';
 import { latency } from './latency.js';
 import { memory } from './memory.js';
 import { pipeline } from './pipeline.js';
+import { projection } from './projection.js';
 import { relay } from './relay.js';
 import { scale } from './scale.js';
 import { storeAppend } from './store-append.js';
@@ -24,6 +25,7 @@ const benches: Record<string, Bench> = {
   storeAppend,
   storeRead,
   storeMillion,
+  projection,
 };
 
 const wanted = process.argv.slice(2);

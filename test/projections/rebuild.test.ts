@@ -7,6 +7,10 @@ import { readModel } from '../../src/projections/read-model.js';
 import { rebuildProjection, type RebuildOptions } from '../../src/projections/rebuild.js';
 import { isSame } from '../../src/projections/difference.js';
 import { runProjections, type ProjectionsPart } from '../../src/projections/run.js';
+import { setStopped } from '../../src/projections/state.js';
+import { Hold } from '../../src/projections/hold.js';
+import { LiveModel } from '../../src/projections/live-model.js';
+import { prepareProjections } from '../../src/projections/prepare.js';
 import { skipEvent } from '../../src/projections/skips.js';
 import type { Store } from '../../src/store/contract.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
@@ -22,6 +26,9 @@ import {
   type JobEvent,
 } from './support/jobs.js';
 import { rejection, until } from './support/waiting.js';
+
+const jobs = jobsProjection().definition;
+const nothing = { type: '', code: '', message: '', at: '' };
 
 describe('rebuilding a projection', function () {
   this.timeout(60_000);
@@ -267,6 +274,82 @@ describe('rebuilding a projection', function () {
     await part.caughtUp();
     expect((await readModel(store, 'jobs')).status).to.equal('running');
     expect(await modelOf(store)).to.deep.equal(expectedModel([begun(1), begun(2)]));
+  });
+
+  /** The store, with something that happens once, right before it is asked for something for the first time. */
+  const interposed = (
+    isAsked: (key: string | symbol, text: string) => boolean,
+    happens: () => Promise<void>,
+  ): Store => {
+    let happened = false;
+    return new Proxy(store, {
+      get(target, key) {
+        const value: unknown = Reflect.get(target, key);
+        if (typeof value !== 'function') return value;
+        return async (...args: unknown[]) => {
+          const text = Array.isArray(args[0]) ? args[0].join('') : '';
+          if (!happened && isAsked(key, text)) {
+            happened = true;
+            await happens();
+          }
+          return Reflect.apply(value, target, args) as unknown;
+        };
+      },
+    });
+  };
+
+  const others: Record<string, () => Promise<void>> = {
+    'another has taken the place of': async () => void (await rebuild()),
+    'a rebuild has begun to hold': async () => void (await new Hold(store, jobs, 'other', Date.now).take()),
+    'another process has brought forward': async () =>
+      void (await new LiveModel(store, jobsProjection(), Date.now).turn()),
+    'another process has stopped': () =>
+      store.transaction(({ sql }) => setStopped(sql, 'jobs', { ...nothing, position: 1, eventId: 'other' })),
+  };
+  for (const [what, happens] of Object.entries(others)) {
+    it(`undoes a batch for a model that ${what} in between`, async () => {
+      await append(store, begun(1));
+      await prepareProjections(store, [jobsProjection()]);
+      const isCommit = (key: string | symbol) => key === 'transaction';
+      const error = await rejection(new LiveModel(interposed(isCommit, happens), jobsProjection(), Date.now).turn());
+      expect(error).to.have.property('code', 'projection.conflict');
+      expect((await readModel(store, 'jobs')).status).to.equal(
+        what.includes('hold') ? 'swapping' : what.includes('stopped') ? 'stopped' : 'running',
+      );
+      const isMoved = what.includes('forward') || what.includes('place');
+      expect((await modelOf(store)).list).to.have.length(isMoved ? 1 : 0);
+    });
+  }
+
+  it('holds the live model still while it is compared', async () => {
+    await append(store, begun(1));
+    await prepareProjections(store, [jobsProjection()]);
+    const live = new LiveModel(store, jobsProjection(), Date.now);
+    await live.turn();
+    let turn: unknown;
+    const watched = interposed(
+      (key, text) => key === 'query' && text.includes('job_list__2'),
+      async () => {
+        await append(store, begun(2));
+        turn = await live.turn();
+      },
+    );
+    expect(await rebuild({}, jobsProjection(), watched)).to.include({ comparedAt: 1, position: 2 });
+    expect(turn).to.deep.equal({ kind: 'waiting', because: 'held' });
+  });
+
+  it('compares once more where the live model has moved although it was held', async () => {
+    await append(store, begun(1));
+    await prepareProjections(store, [jobsProjection()]);
+    await new LiveModel(store, jobsProjection(), Date.now).turn();
+    const isCompared = (key: string | symbol, text: string) => key === 'query' && text.includes('job_list__2');
+    const moved = interposed(isCompared, async () => {
+      await append(store, begun(2));
+      await new LiveModel(store, jobsProjection(), () => Date.now() + 60_000).turn(); // when the hold is long over
+    });
+    const rebuilt = await rebuild({}, jobsProjection(), moved);
+    expect(rebuilt).to.include({ comparedAt: 2, swapped: true });
+    expect(isSame(rebuilt.difference)).to.equal(true);
   });
 
   const seed = Math.floor(Math.random() * 2 ** 31);
