@@ -1,0 +1,194 @@
+import { expect } from 'chai';
+import { hasCode, messageOf } from '../../src/errors.js';
+import { examineRequest } from '../../src/replay/examine.js';
+import type { Replayer } from '../../src/replay/replayer.js';
+import type { ReplayRequest } from '../../src/replay/run.js';
+import { resumeReplay, startReplay } from '../../src/replay/start.js';
+import { shop } from '../support/shop.js';
+import { adder, eventOf, openBench, requestOf, sumOf, type Bench } from './bench-of-history.js';
+
+const { signal } = new AbortController();
+const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, index) => from + index);
+const reset = requestOf({ again: 'reset', selection: { commands: true } });
+
+describe('handling history again', function () {
+  this.timeout(90_000);
+  let bench: Bench;
+  beforeEach(async () => (bench = await openBench()));
+  afterEach(() => bench.close());
+
+  const refusal = async (replayer: Replayer, request: Partial<ReplayRequest> = {}) => {
+    const failure: unknown = await examineRequest(replayer, requestOf(request)).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    if (failure === undefined) return '';
+    expect(hasCode(failure, 'replay.refused')).to.equal(true);
+    return messageOf(failure);
+  };
+
+  it('each event once in each replay, where that changes nothing, also when it was interrupted', async () => {
+    const handled: number[] = [];
+    const worker = shop.defineWorker({
+      name: 'adder',
+      emits: ['job.finished'],
+      replay: 'idempotent',
+      on: {
+        'job.begun': ({ data: { n } }, ctx) => {
+          if (ctx.replaying) handled.push(n);
+          ctx.emit('job.finished', { n });
+        },
+      },
+    });
+    const deployed = await bench.deploy(worker);
+    await bench.publish(...range(1, 40).map((n) => eventOf('job.begun', n)));
+    await deployed.until(() => deployed.seen.length === 40);
+    const emitted = await deployed.store.readAll(0);
+    const stop = new AbortController();
+    const replayer = bench.replayer(worker, { limits: { window: 5 } });
+    const request = requestOf({ again: 'idempotent' });
+    const first = startReplay(replayer, { ...request, rate: 50 }, { signal: stop.signal });
+    await deployed.until(() => deployed.seen.length >= 45);
+    stop.abort();
+    const interrupted = await first;
+    const behind = { ...interrupted, place: null, mark: null }; // as if its place had never been kept
+    const run = await resumeReplay(replayer, behind, { signal });
+    const sent = () => deployed.seen.filter(({ replayed }) => replayed).length;
+    await deployed.until(() => sent() === run.counts.sent);
+    expect(run.counts.sent).to.equal(40 + interrupted.counts.sent);
+    expect(handled.sort((a, b) => a - b)).to.deep.equal(range(1, 40));
+    await startReplay(replayer, request, { signal });
+    await deployed.until(() => sent() === run.counts.sent + 40);
+    expect(handled).to.have.length(80);
+    expect(await deployed.store.readAll(0)).to.deep.equal(emitted);
+  });
+
+  const seed = Number(process.env.REPLAY_SEED ?? Date.now() % 1_000_000);
+  for (const round of range(1, 3)) {
+    it(`from nothing, while live events arrive: each counts once (seed ${seed + round})`, async () => {
+      const random = generator(seed + round);
+      const below = (limit: number) => Math.floor(random() * limit);
+      const worker = adder({ reset: true });
+      const { store, seen, until } = await bench.deploy(worker);
+      const events = range(1, 150 + below(150)).map((n) => eventOf('job.begun', n));
+      const past = below(events.length);
+      await bench.publish(...events.slice(0, past));
+      if (random() < 0.5) await until(() => seen.length >= past);
+
+      const live = (async () => {
+        for (let at = past; at < events.length;) {
+          const burst = events.slice(at, at + 1 + below(20));
+          at += burst.length;
+          await bench.publish(...burst);
+          const target = seen.length + below(30);
+          await Promise.race([until(() => seen.length >= target), new Promise(setImmediate)]);
+        }
+      })();
+      for (let turns = below(200); turns > 0; turns -= 1) await new Promise(setImmediate);
+      const limits = { window: 1 + below(50), settle: below(300) };
+      const replayer = bench.replayer(worker, { workerStore: store, limits });
+      const stop = new AbortController();
+      const first = startReplay(replayer, { ...reset, ...(random() < 0.7 && { rate: 300 }) }, { signal: stop.signal });
+      const interruptAfter = below(200);
+      void until(() => seen.filter(({ replayed }) => replayed).length >= interruptAfter).then(() => stop.abort());
+      let run = await first;
+      if (run.state === 'interrupted') run = await resumeReplay(replayer, run, { signal });
+      await live;
+      expect(run.state).to.equal('done');
+      await until(() => seen.length >= events.length + run.counts.sent);
+      const expected = { n: events.reduce((sum, _, index) => sum + index + 1, 0), times: events.length };
+      expect(await sumOf(store)).to.deep.equal(expected);
+      expect(await store.head()).to.equal(events.length); // what it emitted again is known
+    });
+  }
+
+  it('resets once, however often it is interrupted, and keeps nothing from before', async () => {
+    const worker = adder({ reset: true });
+    const { store, seen, until } = await bench.deploy(worker);
+    await bench.publish(...range(1, 30).map((n) => eventOf('job.begun', n)));
+    await until(() => seen.length === 30);
+    await store.transaction(async ({ sql }) => void (await sql`update sums set n = 1000000`)); // a bug of the past
+    const stop = new AbortController();
+    const replayer = bench.replayer(worker, { workerStore: store, limits: { window: 5 } });
+    const first = startReplay(replayer, { ...reset, rate: 30 }, { signal: stop.signal });
+    await until(() => seen.length >= 35);
+    stop.abort();
+    const interrupted = await first;
+    const { times } = await sumOf(store);
+    expect(times).to.be.within(1, 29);
+    expect(interrupted.resetAt).to.be.a('string');
+    // as if the process had died before it could note the reset
+    const run = await resumeReplay(replayer, { ...interrupted, resetAt: null }, { signal });
+    await until(() => seen.length === 30 + run.counts.sent);
+    expect(await sumOf(store)).to.deep.equal({ n: 465, times: 30 });
+    expect(seen.filter(({ outcome }) => outcome === 'done')).to.have.length(60);
+  });
+
+  it('is refused where the worker does not declare it, or what it needs is not here, saying what to do', async () => {
+    const projecting = shop.defineWorker({
+      name: 'model',
+      from: 'log',
+      on: { 'job.begun': () => undefined },
+    });
+    await bench.declare(adder());
+    await bench.declare(projecting);
+    expect(await refusal(bench.replayer(adder()))).to.equal('');
+    expect(await refusal(bench.replayer(projecting))).to.equal(''); // one that reads the log has a queue
+    expect(await refusal(bench.replayer(adder()), { again: 'idempotent' })).to.contain("declare replay: 'idempotent'");
+    expect(await refusal(bench.replayer(adder()), { selection: { types: ['x.y'] } })).to.contain('only job.');
+    const absent = shop.defineWorker({ name: 'absent', on: { 'job.begun': () => undefined } });
+    expect(await refusal(bench.replayer(absent))).to.contain('topology apply');
+    const { definition } = adder();
+    const queueless = { ...bench.replayer(adder()), worker: { ...definition, handlers: [], handlerOf: new Map() } };
+    expect(await refusal(queueless)).to.contain('no queue');
+    expect(await refusal(bench.replayer(adder({ reset: true })), reset)).to.contain('not on this machine');
+  });
+
+  it('is refused after a reset where the worker would not get everything back, unless forced', async () => {
+    const worker = adder({ reset: true });
+    const { store } = await bench.deploy(worker);
+    const replayer = bench.replayer(worker, { workerStore: store });
+    expect(await refusal(replayer, { ...reset, limit: 5 })).to.contain('--force');
+    expect(await refusal(replayer, { ...reset, selection: { subject: 'job/1' } })).to.contain('only a part');
+    expect(await refusal(replayer, { again: 'reset' }))
+      .to.contain('job.requested')
+      .and.contain('--commands');
+    expect(await refusal(replayer, reset)).to.contain('the log gave no entry');
+    const trimmed = { ...replayer, history: { ...replayer.history, incomplete: async () => 'it begins later' } };
+    expect(await refusal(trimmed, reset))
+      .to.contain('it begins later')
+      .and.contain('--from journal');
+    expect(await refusal(trimmed, { ...reset, force: true })).to.equal('');
+    await bench.publish(eventOf('job.begun', 1));
+    expect(await refusal(replayer, reset)).to.equal('');
+  });
+
+  it('warns of what waits for another attempt, which it may overtake', async () => {
+    const worker = shop.defineWorker({
+      name: 'adder',
+      retry: { delays: ['1h'] },
+      on: {
+        'job.begun': () => {
+          throw new Error('not now');
+        },
+      },
+    });
+    const { seen, until } = await bench.deploy(worker);
+    await bench.publish(eventOf('job.begun', 1));
+    await until(() => seen.length === 1);
+    const [warning] = await examineRequest(bench.replayer(worker), requestOf());
+    expect(warning).to.contain('1 at adder wait for another attempt');
+    expect(await examineRequest(bench.replayer(worker), requestOf({ sideEffects: true }))).to.deep.equal([]);
+  });
+});
+
+/** The same numbers from 0 to 1 for the same seed. Source: mulberry32, by Tommy Ettinger, in the public domain. */
+function generator(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = Math.imul(state ^ (state >>> 15), state | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}

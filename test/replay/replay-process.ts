@@ -1,0 +1,31 @@
+import { armFailpoint } from '../../src/failpoints.js';
+import { createRabbitBroker } from '../../src/broker/rabbitmq/index.js';
+import { namesFor } from '../../src/broker/topology.js';
+import { logHistory } from '../../src/replay/log-history.js';
+import { startReplay } from '../../src/replay/start.js';
+import { openSqliteStore } from '../../src/store/sqlite/index.js';
+import { silentLogger } from '../../src/telemetry/logger.js';
+import { adder, DAY, requestOf } from './bench-of-history.js';
+
+// A process that replays history to the adder until it passes the failpoint of its first argument.
+const [point = '', path = '', prefix = '', url = ''] = process.argv.slice(2);
+armFailpoint(point);
+const broker = createRabbitBroker({ url, connectionName: 'child', logger: silentLogger() });
+const store = await openSqliteStore({ service: 'ops', path });
+const names = namesFor(prefix);
+await startReplay(
+  {
+    store,
+    broker,
+    names,
+    worker: adder().definition,
+    workerStore: undefined,
+    history: logHistory(broker, names.log),
+    memory: 7 * DAY,
+    holder: 'child',
+    now: Date.now,
+    limits: { window: 10, live: 1000 },
+  },
+  requestOf(),
+  { signal: new AbortController().signal },
+);
