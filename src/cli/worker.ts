@@ -1,12 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { developmentSettings, readSettings } from '../../config/worker-settings.js';
+import type { LogState } from '../log/take-log.js';
+import type { ProjectionState } from '../projections/status.js';
 import { startHealthServer, type CheckResult } from '../telemetry/health-server.js';
+import type { WorkerDefinition } from '../worker/definition.js';
+import { hasQueue } from '../worker/queues.js';
 import { startWorker, type RunningWorker } from '../worker/start.js';
 import type { Context } from './context.js';
 import { findWorker } from './enabled-workers.js';
 import { runFleetProcess, type FleetProcess } from './fleet-process.js';
 import { purgeInboxes } from './purge-inboxes.js';
+import { openServices } from './resources.js';
 import type { Service } from './service.js';
 
 export function register(program: Command, context: Context): void {
@@ -15,16 +20,16 @@ export function register(program: Command, context: Context): void {
     .description('run one worker or several in one process; any number of such processes share the work')
     .argument('<name...>', 'as in config/fleet')
     .action((names: string[]) =>
-      runFleetProcess(context, names.join('+'), (process) => startWorkers(process, names, context.env)),
+      runFleetProcess(context, names.join('+'), (process) => startWorkers(process, names, context)),
     );
 }
 
 const LOOK = 20;
 
-async function startWorkers(process: FleetProcess, names: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
+async function startWorkers(process: FleetProcess, names: readonly string[], context: Context): Promise<void> {
   const { config, broker, logger, metrics, instance, signal } = process;
   const wanted = [...new Set(names)].map((name) => findWorker(process.workers, name, 'flotilla worker'));
-  const settings = { ...developmentSettings(config), ...env };
+  const settings = { ...developmentSettings(config), ...context.env };
   const prepared = wanted.map(({ definition }) => ({
     definition,
     settings: readSettings(definition.name, definition.settings, settings),
@@ -51,6 +56,8 @@ async function startWorkers(process: FleetProcess, names: readonly string[], env
   }
   await process.topology;
 
+  const others = openServices(context, process.fleet);
+  process.atEnd(() => others.close());
   const running: RunningWorker[] = [];
   process.atEnd(async (left) => void (await Promise.all(running.map((worker) => worker.stop(left())))));
   for (const { definition, settings: own } of prepared) {
@@ -65,9 +72,10 @@ async function startWorkers(process: FleetProcess, names: readonly string[], env
       logger,
       metrics,
       relay: service.gauge,
+      history: others.history,
     });
     running.push(worker);
-    checks[worker.name] = () => checkOf(worker);
+    checks[worker.name] = () => checkOf(worker, definition);
   }
   const stores = [...services.values()].map(({ store }) => store);
   const purging = purgeInboxes(stores, config.log.maxAge, logger, signal);
@@ -79,24 +87,25 @@ async function startWorkers(process: FleetProcess, names: readonly string[], env
 
 /** A worker that pauses has begun, too. */
 function isAtWork(worker: RunningWorker): boolean {
-  const { consuming, pauses } = worker.state();
-  return consuming || pauses.length > 0;
+  const { consuming, pauses, log } = worker.state();
+  return (consuming || pauses.length > 0) && log?.turn !== 'starting';
 }
 
-function checkOf(worker: RunningWorker): CheckResult {
+/** A read model that stands still is told, but is no reason not to be ready: the others go on. */
+function checkOf(worker: RunningWorker, definition: WorkerDefinition): CheckResult {
   const { consuming, breaker, pauses, inHand, overdue, projections } = worker.state();
-  const still = projections.filter(({ status }) => status === 'stopped' || status === 'outdated');
-  const parts = [
+  const queue = [
     consuming ? 'consuming' : `paused${pauses.length > 0 ? ` (${pauses.join(', ')})` : ''}`,
     `breaker ${breaker}`,
     `${inHand} in hand`,
     ...(overdue > 0 ? [`${overdue} overdue`] : []),
-    // what the others keep is as good as ever: no reason not to be ready
-    ...still.map(({ name, stop }) =>
-      stop === undefined
-        ? `${name} has to be rebuilt`
-        : `${name} stopped at ${stop.position} (${stop.type} ${stop.eventId}: ${stop.code})`,
-    ),
   ];
+  const parts = [...(hasQueue(definition) ? queue : []), ...projections.map(progressOf)];
   return { ok: consuming, detail: parts.join(', ') };
+}
+
+function progressOf({ name, status, behind, stop }: ProjectionState): string {
+  if (status === 'outdated') return `${name} has to be rebuilt`;
+  if (stop === undefined) return `${name} ${behind} behind`;
+  return `${name} stopped at ${stop.position} (${stop.type} ${stop.eventId}: ${stop.code})`;
 }
