@@ -5,6 +5,7 @@ import { routes } from '../src/platform/routes.js';
 import analytics from '../workers/analytics/index.js';
 import email from '../workers/email/index.js';
 import inventory from '../workers/inventory/index.js';
+import journal from '../workers/journal/index.js';
 import orderChoreography from '../workers/order-choreography/index.js';
 import orders from '../workers/orders/index.js';
 import payment from '../workers/payment/index.js';
@@ -14,7 +15,7 @@ import views from '../workers/views/index.js';
 /** What this fleet is made of. */
 export default defineFleet({
   catalogue: platform,
-  workers: [orders, views, analytics, inventory, payment, shipping, email, orderChoreography],
+  workers: [orders, views, analytics, inventory, payment, shipping, email, orderChoreography, journal],
   variants: { choreographed: ['order-choreography'] },
   api: { store: 'core', routes },
   isClosed,

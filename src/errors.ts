@@ -106,6 +106,7 @@ export const errors = {
     message: 'Entries of the log are gone that were not read yet; let it keep more (STREAM_MAX_BYTES, STREAM_MAX_AGE)',
   },
   'log.reset': { disposal: 'retry', message: 'The log was made anew, what it had and was not read yet is gone' },
+  'journal.not_found': { disposal: 'reject', message: 'No such event' },
   'log.unreachable': { disposal: 'retry', message: 'The log cannot be read' },
   'replay.refused': { disposal: 'reject', message: 'This cannot be replayed' },
   'replay.held_up': {

@@ -7,6 +7,7 @@ import * as config from './config.js';
 import { createContext } from './context.js';
 import * as dead from './dead.js';
 import * as doctor from './doctor.js';
+import * as events from './events.js';
 import { armFailpoint } from '../failpoints.js';
 import { announceFailure } from '../supervisor/child-process.js';
 import { exitCodeOf, failureLine } from './failure.js';
@@ -37,6 +38,7 @@ const modules: readonly CommandModule[] = [
   dead,
   retrying,
   unrouted,
+  events,
   projections,
   replay,
   newWorker,

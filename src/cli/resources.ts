@@ -11,6 +11,7 @@ import { FlotillaError } from '../errors.js';
 import type { Fleet } from '../fleet.js';
 import type { Definitions } from '../events/definitions.js';
 import { newId } from '../events/ids.js';
+import type { History } from '../log/taker.js';
 import { createRelay } from '../relay/index.js';
 import type { InboxKey, Store } from '../store/contract.js';
 import { openStore, sqlitePath } from '../store/open.js';
@@ -92,6 +93,14 @@ export async function flushOps(context: Context, store: Store, broker: Broker, n
   await running;
 }
 
+/** The services of a fleet by their stores; the journal says nothing of its own. */
+function servicesOf({ workers, api }: Fleet): string[] {
+  const stores = workers
+    .filter(({ definition }) => definition.take === undefined)
+    .map(({ definition }) => definition.store);
+  return [...new Set([...(api === undefined ? [] : [api.store]), ...stores, 'ops'])];
+}
+
 /** Asks the services' own stores, as far as they are files of this machine; to be closed afterwards. */
 export function openServices(context: Context, fleet: Fleet) {
   const stores = new Map<string, Promise<Store>>();
@@ -101,9 +110,14 @@ export function openServices(context: Context, fleet: Fleet) {
     if (!url.startsWith('sqlite:') || !existsSync(resolve(context.cwd, sqlitePath(url, service)))) return undefined;
     const opening = openStore(url, service);
     stores.set(service, opening);
+    // what failed is tried anew when it is asked for again
+    opening.catch(() => stores.delete(service));
     return opening;
   };
+  const history: History = { services: servicesOf(fleet), open: async (service) => storeOf(service) };
   return {
+    /** The stores of all services, with what they remember. */
+    history,
     /** The store of a service; undefined where it is elsewhere. */
     store: async (service: string): Promise<Store | undefined> => storeOf(service),
     /** Whether the worker's inbox has this; undefined where its store is elsewhere. */

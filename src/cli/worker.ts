@@ -93,15 +93,23 @@ function isAtWork(worker: RunningWorker): boolean {
 
 /** A read model that stands still is told, but is no reason not to be ready: the others go on. */
 function checkOf(worker: RunningWorker, definition: WorkerDefinition): CheckResult {
-  const { consuming, breaker, pauses, inHand, overdue, projections } = worker.state();
+  const { consuming, breaker, pauses, inHand, overdue, log, projections } = worker.state();
   const queue = [
     consuming ? 'consuming' : `paused${pauses.length > 0 ? ` (${pauses.join(', ')})` : ''}`,
     `breaker ${breaker}`,
     `${inHand} in hand`,
     ...(overdue > 0 ? [`${overdue} overdue`] : []),
   ];
-  const parts = [...(hasQueue(definition) ? queue : []), ...projections.map(progressOf)];
+  const parts = [
+    ...(hasQueue(definition) ? queue : []),
+    ...(log === undefined ? [] : [readingOf(log)]),
+    ...projections.map(progressOf),
+  ];
   return { ok: consuming, detail: parts.join(', ') };
+}
+
+function readingOf({ turn, offset, alarms }: LogState): string {
+  return [`log ${turn}, done up to ${offset}`, ...alarms].join('; ');
 }
 
 function progressOf({ name, status, behind, stop }: ProjectionState): string {
