@@ -18,7 +18,18 @@ export {
   type StreamReader,
 } from './aggregates/load.js';
 export { ConflictError } from './store/conflict-error.js';
-export type { Migration, Sql, SqlValue, Store, Tx } from './store/contract.js';
+export type {
+  Archived,
+  Migration,
+  ReadFilter,
+  Snapshot,
+  Sql,
+  SqlValue,
+  Store,
+  StreamMetadata,
+  Tx,
+} from './store/contract.js';
+export { readPages, type ReadPagesOptions } from './store/read-pages.js';
 export type { StoredEvent } from './store/stored-event.js';
 export { defineFleet, type Fleet, type SandboxOptions } from './fleet.js';
 export type { Context, Worker, WriteTx } from './worker/types.js';

@@ -21,6 +21,7 @@ import * as retrying from './retrying.js';
 import * as sandbox from './sandbox.js';
 import { listenForSignals } from './signals.js';
 import * as status from './status.js';
+import * as streams from './streams.js';
 import * as topology from './topology.js';
 import * as unrouted from './unrouted.js';
 import * as up from './up.js';
@@ -39,6 +40,7 @@ const modules: readonly CommandModule[] = [
   retrying,
   unrouted,
   events,
+  streams,
   projections,
   replay,
   newWorker,

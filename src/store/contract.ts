@@ -71,8 +71,8 @@ export interface Tx {
   sql: Sql;
   /** Throws `store.conflict`, a `ConflictError` that carries the current version, when the stream is not as expected. An event whose id is stored already is skipped. */
   append(stream: string, expected: ExpectedVersion, events: readonly UnsequencedEvent[]): Promise<AppendResult>;
-  /** The stream's events after version `after`, all of them. */
-  read(stream: string, after?: number): Promise<StoredEvent[]>;
+  /** The stream's events after version `after`, at most `limit` (default: all of them). */
+  read(stream: string, after?: number, limit?: number): Promise<StoredEvent[]>;
   /** The event with this id. */
   event(id: string): Promise<StoredEvent | undefined>;
   /** The snapshot of a stream, whatever its shape. */

@@ -92,7 +92,7 @@ export async function runEffects(tx: Tx, effects: readonly Effect[], emissions: 
 function writeTx(tx: Tx, emissions: Emissions): ErasedWriteTx {
   return {
     sql: tx.sql,
-    read: (stream, after) => tx.read(stream, after),
+    read: (stream, after, limit) => tx.read(stream, after, limit),
     emit: async (type, data, options) => {
       const event = emissions.create(type, data, options);
       await tx.append(event.subject, 'any', [event]);

@@ -184,6 +184,7 @@ export function storeContract(name: string, create: () => Promise<StoreDatabase>
           await tx.sql`INSERT INTO stock (sku, quantity) VALUES (${'item_1'}, ${3})`;
           await tx.append('stock/item_1', 'none', [eventOf('stock/item_1')]);
           expect(await tx.read('stock/item_1')).to.have.length(1);
+          expect(await tx.read('stock/item_1', 0, 0)).to.have.length(0);
           const [row] = await tx.sql<{ quantity: number }>`SELECT quantity FROM stock WHERE sku = ${'item_1'}`;
           return row?.quantity;
         });

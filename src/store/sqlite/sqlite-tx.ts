@@ -37,8 +37,8 @@ export class SqliteTx implements Tx {
     return this.#write(() => this.writer.events.append(stream, expected, events));
   }
 
-  read(stream: string, after = 0): Promise<StoredEvent[]> {
-    return this.#do(() => this.writer.history.stream(stream, after, -1)); // no limit
+  read(stream: string, after = 0, limit = -1): Promise<StoredEvent[]> {
+    return this.#do(() => this.writer.history.stream(stream, after, limit)); // a negative one is none
   }
 
   event(id: string): Promise<StoredEvent | undefined> {
