@@ -16,7 +16,7 @@ import { createRelay } from '../relay/index.js';
 import type { InboxKey, Store } from '../store/contract.js';
 import { openStore, sqlitePath } from '../store/open.js';
 import { silentLogger } from '../telemetry/logger.js';
-import { queuesOfAll } from '../worker/queues.js';
+import { hasQueue, queuesOfAll } from '../worker/queues.js';
 import { brokerAddress } from './broker-address.js';
 import type { Context } from './context.js';
 import { enabledWorkers } from './enabled-workers.js';
@@ -27,15 +27,23 @@ const FLUSH_LIMIT = 3000;
 /** What the fleet is, as the operators' commands see it. */
 export interface Surroundings {
   names: Names;
+  /** Those that have a queue. */
   workers: WorkerQueues[];
+  /** The names of those that have none. */
+  queueless: string[];
+  /** The names of those that read the log. */
+  readers: string[];
   definitions: Definitions;
 }
 
 export async function surroundingsOf(context: Context): Promise<Surroundings> {
   const fleet = await context.fleet();
+  const enabled = enabledWorkers(fleet, context.config);
   return {
     names: namesFor(context.config.prefix),
-    workers: queuesOfAll(enabledWorkers(fleet, context.config)),
+    workers: queuesOfAll(enabled),
+    queueless: enabled.filter(({ definition }) => !hasQueue(definition)).map(({ name }) => name),
+    readers: enabled.filter(({ definition }) => definition.from === 'log').map(({ name }) => name),
     definitions: fleet.catalogue.definitions,
   };
 }

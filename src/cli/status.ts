@@ -3,7 +3,12 @@ import type { Command } from 'commander';
 import { maskedUrl } from '../../config/secrets.js';
 import { delayName } from '../broker/topology.js';
 import { countDead } from '../dead-letters/queries.js';
-import { fleetStatus, type FleetStatus, type WorkerStatus } from '../observability/fleet-status.js';
+import {
+  fleetStatus,
+  type FleetStatus,
+  type LogReaderStatus,
+  type WorkerStatus,
+} from '../observability/fleet-status.js';
 import { probeProcess } from '../observability/probe-process.js';
 import { readProcesses } from '../observability/process-registry.js';
 import { brokerAddress } from './broker-address.js';
@@ -36,31 +41,42 @@ async function runStatus({ json = false }: { json?: boolean }, context: Context)
 }
 
 /** The status for people. */
-export function statusLines({ workers, unrouted, processes }: FleetStatus, broker: string): string[] {
+export function statusLines({ workers, logReaders, unrouted, processes }: FleetStatus, broker: string): string[] {
   const lines = [
     `Broker ${broker}`,
     '',
     ...table(workers, {
       worker: ({ worker }) => worker,
       ready: ({ exists, ready }) => (exists ? String(ready) : '-'),
-      'in hand': ({ inHand }) => String(inHand),
-      retrying: retryingCell,
-      dead: ({ dead }) => String(dead),
-      consumers: ({ consumers }) => String(consumers),
-      breaker: ({ breaker }) => breaker,
+      'in hand': ({ hasQueue, inHand }) => (hasQueue ? String(inHand) : '-'),
+      retrying: (worker) => (worker.hasQueue ? retryingCell(worker) : '-'),
+      dead: ({ hasQueue, dead }) => (hasQueue ? String(dead) : '-'),
+      consumers: ({ hasQueue, consumers }) => (hasQueue ? String(consumers) : '-'),
+      breaker: ({ hasQueue, breaker }) => (hasQueue ? breaker : '-'),
     }),
   ];
   const notes = [
-    ...(workers.some(({ exists }) => !exists) ? ['Queues are missing: flotilla topology apply'] : []),
+    ...(workers.some(({ hasQueue, exists }) => hasQueue && !exists)
+      ? ['Queues are missing: flotilla topology apply']
+      : []),
     ...(workers.some(({ dead }) => dead > 0) ? ['Dead letters: flotilla dead list'] : []),
     ...(unrouted > 0
       ? [`Messages that no worker takes (${unrouted}), as events may, commands not: flotilla unrouted list`]
       : []),
+    ...logReaders.map(logLine),
     ...processes
       .filter(({ health }) => health !== 'ready')
       .map(({ role, workers, pid, url, health }) => `${workers.join(', ') || role} (pid ${pid}, ${url}) is ${health}`),
   ];
   return notes.length === 0 ? lines : [...lines, '', ...notes];
+}
+
+/** `journal is done with the log up to offset 12, 3 behind` */
+function logLine({ worker, offset, behind, alarms }: LogReaderStatus): string {
+  if (offset === null) return `${worker} reads the log: no process on this machine says how far it is`;
+  const alarm =
+    alarms === 0 ? '' : `; ALARM: it found entries lost or the log made anew ${alarms} times, see its /readyz`;
+  return `${worker} is done with the log up to offset ${offset}, ${behind ?? 0} behind${alarm}`;
 }
 
 /** `3 (1m: 2, 10m: 1)` */

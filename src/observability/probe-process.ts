@@ -9,6 +9,10 @@ export interface ProcessReport extends ProcessRecord {
   breakers: Readonly<Record<string, BreakerState>>;
   /** Deliveries that are not settled yet, by worker. */
   inHand: Readonly<Record<string, number>>;
+  /** The offset up to which it is done with the log, by worker; of those whose turn it is to read. */
+  logOffsets: Readonly<Record<string, number>>;
+  /** How often it found the log broken, by worker. */
+  logAlarms: Readonly<Record<string, number>>;
 }
 
 const LIMIT = 1000;
@@ -27,18 +31,27 @@ export async function probeProcess(process: ProcessRecord, token?: string): Prom
       ...process,
       health: ready.ok ? 'ready' : 'not ready',
       breakers: Object.fromEntries(
-        gauges(text, 'flotilla_breaker_state').map(([worker, value]) => [worker, BREAKER_STATES[value] ?? 'open']),
+        samplesOf(text, 'flotilla_breaker_state').map(([worker, value]) => [worker, BREAKER_STATES[value] ?? 'open']),
       ),
-      inHand: Object.fromEntries(gauges(text, 'flotilla_messages_in_hand')),
+      inHand: sums(text, 'flotilla_messages_in_hand'),
+      logOffsets: sums(text, 'flotilla_log_offset'),
+      logAlarms: sums(text, 'flotilla_log_gaps_total'),
     };
   } catch {
-    return { ...process, health: 'silent', breakers: {}, inHand: {} };
+    return { ...process, health: 'silent', breakers: {}, inHand: {}, logOffsets: {}, logAlarms: {} };
   }
 }
 
-/** The samples of a gauge in the text format of Prometheus, by the label `worker`.
+/** The samples of a metric by worker, whatever else they are told apart by. */
+function sums(text: string, name: string): Record<string, number> {
+  const totals = new Map<string, number>();
+  for (const [worker, value] of samplesOf(text, name)) totals.set(worker, (totals.get(worker) ?? 0) + value);
+  return Object.fromEntries(totals);
+}
+
+/** The samples of a metric in the text format of Prometheus, by the label `worker`.
  *  Source: https://prometheus.io/docs/instrumenting/exposition_formats/ */
-function gauges(text: string, name: string): [string, number][] {
+function samplesOf(text: string, name: string): [string, number][] {
   const samples: [string, number][] = [];
   for (const line of text.split('\n')) {
     if (!line.startsWith(`${name}{`)) continue;

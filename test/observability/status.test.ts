@@ -59,6 +59,9 @@ describe('fleet status', function () {
     metrics.breakerState.labels('payment').set(2);
     metrics.breakerState.labels('shipping').set(0);
     metrics.inHand.labels('payment').set(7);
+    metrics.logOffset.labels('journal').set(12);
+    metrics.logGaps.labels('journal', 'gap').inc(2);
+    metrics.logGaps.labels('journal', 'reset').inc();
     const server = createServer((request, response) => {
       if (request.url === '/readyz') response.writeHead(503).end('{}');
       else void metrics.registry.metrics().then((text) => response.end(text));
@@ -70,6 +73,8 @@ describe('fleet status', function () {
         health: 'not ready',
         breakers: { payment: 'open', shipping: 'closed' },
         inHand: { payment: 7 },
+        logOffsets: { journal: 12 },
+        logAlarms: { journal: 3 },
       });
     } finally {
       server.close();
@@ -99,15 +104,20 @@ describe('fleet status', function () {
         health: 'ready',
         breakers: { payment: 'closed' },
         inHand: { payment: 3 },
+        logOffsets: { journal: 0 },
+        logAlarms: { journal: 1 },
       };
       const status = await fleetStatus({
         ...bench,
         workers: [...bench.workers, { name: 'absent', patterns: [], retryDelays: [] }],
+        queueless: ['journal'],
+        readers: ['journal', 'elsewhere'],
         kept: new Map([['payment', 4]]),
         processes: [process, { ...process, pid: 2, breakers: { payment: 'half-open' } }],
       });
       expect(status.workers[0]).to.deep.equal({
         worker: 'payment',
+        hasQueue: true,
         exists: true,
         ready: 2,
         inHand: 6,
@@ -121,6 +131,11 @@ describe('fleet status', function () {
       });
       expect(status.workers[1]).to.include({ worker: 'shipping', consumers: 1, breaker: 'unknown' });
       expect(status.workers[2]).to.include({ worker: 'absent', exists: false });
+      expect(status.workers[3]).to.include({ worker: 'journal', hasQueue: false, ready: 0 });
+      expect(status.logReaders).to.deep.equal([
+        { worker: 'journal', offset: 0, behind: 0, alarms: 2 },
+        { worker: 'elsewhere', offset: null, behind: null, alarms: 0 },
+      ]);
       expect(status.unrouted).to.equal(1);
       await consumer.close();
     } finally {
