@@ -13,6 +13,7 @@ describe('platform: the fleet', () => {
       'shipping',
       'email',
       'order-choreography',
+      'journal',
     ]);
   });
 

@@ -23,6 +23,7 @@ export const EACH_ONCE: readonly Kill[] = [
   { point: 'worker.retry_confirmed', role: 'doers' },
   { point: 'worker.dead_confirmed', role: 'doers' },
   { point: 'keeper.kept', role: 'keeper' },
+  { point: 'journal.committed', role: 'talkers' },
   { point: 'projection.applied', role: 'readers' },
   { point: 'projection.committed', role: 'readers' },
 ];
@@ -33,6 +34,7 @@ export const POINTS: readonly Failpoint[] = [...new Set(EACH_ONCE.map(({ point }
 export function rolesPassing(point: Failpoint): string[] {
   const emitting = workers.filter(({ emits }) => emits.size > 0).map(({ name }) => name);
   if (point === 'keeper.kept') return ['keeper'];
+  if (point.startsWith('journal.')) return ['journal'];
   if (point === 'worker.retry_confirmed') return ['payment']; // whose orders can be flaky
   if (point.startsWith('worker.')) return workers.filter(hasQueue).map(({ name }) => name);
   if (point.startsWith('projection.')) return workers.filter(hasProjections).map(({ name }) => name);

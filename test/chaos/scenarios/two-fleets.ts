@@ -15,6 +15,7 @@ const ROLES = {
     'shipping',
     'email',
     'order-choreography',
+    'journal',
   ],
 } as const;
 

@@ -21,7 +21,7 @@ export const ROLES = {
   keeper: ['keeper'],
   readers: ['worker', 'orders', 'views', 'analytics'],
   doers: ['worker', 'inventory', 'payment', 'shipping'],
-  talkers: ['worker', 'email', 'order-choreography'],
+  talkers: ['worker', 'email', 'order-choreography', 'journal'],
 } as const;
 
 /** Every worker in a process of its own. */
@@ -30,10 +30,9 @@ export const ROLES_APART = {
   sandbox: ['sandbox'],
   keeper: ['keeper'],
   ...Object.fromEntries(
-    ['orders', 'views', 'analytics', 'inventory', 'payment', 'shipping', 'email', 'order-choreography'].map((name) => [
-      name,
-      ['worker', name],
-    ]),
+    ['orders', 'views', 'analytics', 'inventory', 'payment', 'shipping', 'email', 'order-choreography', 'journal'].map(
+      (name) => [name, ['worker', name]],
+    ),
   ),
 } as const;
 

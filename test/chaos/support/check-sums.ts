@@ -33,6 +33,7 @@ export function checkSums(dataDir: string, promised: Promised, expectations: Exp
       ...checkOrders(world),
       ...checkDelivery(world),
       ...checkOnce(world),
+      ...checkJournal(world),
       ...checkStatistics(world),
       ...checkStock(world),
       ...checkLedger(world),
@@ -122,6 +123,24 @@ function checkDelivery({ stores, events, letters }: World): string[] {
         .map((name) => `${worker.name} has handled what is nobody's: ${name}`),
     ];
   });
+}
+
+/** The journal has every event of every store once, and nothing else. */
+function checkJournal({ stores, events }: World): string[] {
+  const kept = stores.rows<{ source: string; id: string }>('journal', 'SELECT source, id FROM journal_events');
+  const wanted = new Map(events.map((event) => [inboxName(event), event]));
+  const seen = new Map<string, number>();
+  for (const { source, id } of kept) {
+    const name = inboxName({ service: source, id });
+    seen.set(name, (seen.get(name) ?? 0) + 1);
+  }
+  return [
+    ...[...wanted]
+      .filter(([name]) => !seen.has(name))
+      .map(([, { type, subject, service }]) => `the journal has not ${type} of ${subject} from ${service}`),
+    ...[...seen].filter(([name]) => !wanted.has(name)).map(([name]) => `the journal has what nobody said: ${name}`),
+    ...[...seen].filter(([, times]) => times > 1).map(([name, times]) => `the journal has ${name} ${times} times`),
+  ];
 }
 
 /** Answers that are given once for an order, however often it was asked. */
