@@ -114,7 +114,6 @@ class Rebuild {
     const { store } = this;
     const { definition, name } = this.projection;
     const { dryRun = false, restart = false, now } = this.options;
-    await dropOld(store, name);
     const { generation, resumed } = await beginBuilding(store, definition, { restart, now });
     const writer = this.#writerOf(generation);
     await this.#build(writer);

@@ -3,6 +3,7 @@ import { pause } from '../relay/pause.js';
 import type { Store } from '../store/contract.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { Metrics } from '../telemetry/metrics.js';
+import { dropOld } from './generations.js';
 import { prepareProjections } from './prepare.js';
 import type { Projection } from './projection.js';
 import { ProjectionRunner } from './runner.js';
@@ -42,6 +43,8 @@ export async function runProjections(
 ): Promise<ProjectionsPart> {
   const { store, now = Date.now } = options;
   await prepareProjections(store, projections, now);
+  // what a rebuild left behind that ended right after its swap
+  for (const { name } of projections) await dropOld(store, name);
   const ending = new AbortController();
   const runners = projections.map((projection) => new ProjectionRunner(projection, { ...options, now }));
   const running = runners.map((runner) => runner.run(ending.signal));

@@ -30,6 +30,33 @@ describe('defining a projection', () => {
     });
   }
 
+  it('types handlers by the catalogue', () => {
+    const tables = { job_list: 'create table job_list (n bigint primary key)' };
+    shop.defineProjection({
+      name: 'typed',
+      version: 1,
+      tables,
+      on: {
+        'job.failed': async ({ data }, { sql }) => {
+          const n: number = data.n;
+          const reason: string = data.reason;
+          await sql`insert into job_list (n) values (${n + reason.length})`;
+          // @ts-expect-error the type has no such field
+          expect(data.amount).to.equal(undefined);
+        },
+      },
+    });
+    const wrong = () =>
+      shop.defineProjection({
+        name: 'typed',
+        version: 1,
+        tables,
+        // @ts-expect-error no type of the catalogue matches
+        on: { 'order.*': async () => undefined },
+      });
+    expect(wrong).to.throw().with.property('code', 'projection.bad_definition');
+  });
+
   it('takes the most specific handler for each event, and wildcards for events only', () => {
     const begun = () => undefined;
     const any = () => undefined;

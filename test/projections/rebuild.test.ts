@@ -283,6 +283,20 @@ describe('rebuilding a projection', function () {
     expect((await readModel(store, 'jobs')).headers).to.deep.equal({ 'Model-Position': '3', 'Model-Lag': '0' });
   });
 
+  it('leaves what it could not drop any more to the next process', async () => {
+    const part = await run();
+    await part.stop();
+    await rebuild({ dryRun: true });
+    await store.migrate('left', [{ name: '1', sql: 'create table job_list__3 (n bigint)' }]);
+    await store.transaction(async ({ sql }) => {
+      await sql`
+        insert into flotilla_projection_generations (projection, generation, version, role, tables, made_at)
+        values ('jobs', 3, 1, 'old', '["job_list"]', '2030-01-01T00:00:00.000Z')`;
+    });
+    await run();
+    expect(await tables()).to.have.members(['job_list__1', 'job_totals__1']);
+  });
+
   it('lets a model go on that was held by a rebuild which is no more', async () => {
     await append(store, begun(1));
     const part = await run();
