@@ -100,7 +100,12 @@ for (const kind of ['memory', 'rabbitmq']) {
       for (const event of events) {
         const entry = await journalEvent(store, event.id);
         expect(entry?.body).to.equal(JSON.stringify(event));
-        expect(entry).to.include({ source: 'jobs', type: event.type, subject: event.subject, time: Date.parse(event.time) });
+        expect(entry).to.include({
+          source: 'jobs',
+          type: event.type,
+          subject: event.subject,
+          time: Date.parse(event.time),
+        });
         expect(entry?.offset).to.be.a('number');
       }
       expect((await metrics.logPassedOver.get()).values[0]?.value).to.equal(1);
