@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { createKeeper } from '../dead-letters/keeper.js';
 import { startHealthServer } from '../telemetry/health-server.js';
+import { queuesOfAll } from '../worker/queues.js';
 import type { Context } from './context.js';
 import { runFleetProcess, type FleetProcess } from './fleet-process.js';
 
@@ -30,7 +31,7 @@ async function startKeeper(process: FleetProcess): Promise<void> {
     store,
     broker,
     names,
-    workers: workers.map(({ name }) => name),
+    workers: queuesOfAll(workers).map(({ name }) => name),
     definitions: fleet.catalogue.definitions,
     logger,
   });
