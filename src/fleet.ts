@@ -39,14 +39,15 @@ export interface FleetInput extends Omit<FleetDefinition, 'catalogue'> {
   readonly catalogue: { readonly definitions: Definitions };
 }
 
-/** Puts a fleet together. Throws `fleet.invalid` when two workers have one name, or when a command is handled by none
- *  or by several of the workers that run together. */
+/** Puts a fleet together. Throws `fleet.invalid` when two workers, or two projections, have one name, or when a command
+ *  is handled by none or by several of the workers that run together. */
 export function defineFleet(fleet: FleetInput): Fleet {
   const names = new Set<string>();
   for (const { name } of fleet.workers) {
     if (names.has(name)) throw new FlotillaError('fleet.invalid', `two workers are called ${name}`);
     names.add(name);
   }
+  checkProjections(fleet);
   for (const variant of Object.keys(fleet.variants ?? { all: [] })) checkCommands(fleet, variant);
   return fleet as Fleet;
 }
@@ -57,6 +58,18 @@ export function workersOf(fleet: Pick<FleetInput, 'workers' | 'variants'>, varia
   const chosen = variant === undefined ? [] : (variants[variant] ?? []);
   const bound = new Set(Object.values(variants).flat());
   return fleet.workers.filter(({ name }) => !bound.has(name) || chosen.includes(name));
+}
+
+/** Two of one name would take each other's checkpoint for their own. */
+function checkProjections({ workers }: FleetInput): void {
+  const keepers = new Map<string, string>();
+  for (const { name: worker, definition } of workers) {
+    for (const { name } of definition.projections) {
+      const other = keepers.get(name);
+      if (other !== undefined) throw new FlotillaError('fleet.invalid', `${other} and ${worker} both keep ${name}`);
+      keepers.set(name, worker);
+    }
+  }
 }
 
 function checkCommands(fleet: FleetInput, variant: string): void {

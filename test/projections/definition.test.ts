@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { defineFleet } from '../../src/fleet.js';
 import { keyOf } from '../../src/projections/definition.js';
 import { statementsOf } from '../../src/projections/physical-names.js';
 import { shop } from '../support/shop.js';
@@ -71,6 +72,16 @@ describe('defining a projection', () => {
       'job.finished': any,
       'job.failed': any,
     });
+  });
+
+  it('belongs to one worker', () => {
+    const keeper = (name: string) => shop.defineWorker({ name, store: 'core', projections: [jobsProjection()] });
+    const doer = shop.defineWorker({ name: 'doer', on: { 'job.requested': () => undefined } });
+    const fleet = (...names: string[]) => defineFleet({ catalogue: shop, workers: [doer, ...names.map(keeper)] });
+    expect(() => fleet('one', 'two'))
+      .to.throw('one and two both keep jobs')
+      .with.property('code', 'fleet.invalid');
+    expect(fleet('one').workers).to.have.length(2);
   });
 
   it('gives tables and indexes of each generation names of their own', () => {

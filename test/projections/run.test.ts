@@ -1,6 +1,8 @@
 import { expect } from 'chai';
-import { FlotillaError, PermanentError } from '../../src/errors.js';
+import { FlotillaError, hasCode, PermanentError, type ErrorCode } from '../../src/errors.js';
 import { createEvent, originContext } from '../../src/events/create.js';
+import { LiveModel } from '../../src/projections/live-model.js';
+import { prepareProjections } from '../../src/projections/prepare.js';
 import { runProjections, type ProjectionsPart } from '../../src/projections/run.js';
 import type { Projection } from '../../src/projections/projection.js';
 import { skipEvent, skipsOf } from '../../src/projections/skips.js';
@@ -177,6 +179,56 @@ describe('projections', () => {
     await rejection(part.caughtUp());
     await until(() => part.state()[0]?.status === 'stopped');
     expect(part.state()[0]?.stop).to.include({ code: 'contract.newer_version', position: 2 });
+  });
+
+  it('wait for a store that cannot write just now, and blame no event for it', async () => {
+    let refusals: ErrorCode[] = ['store.busy', 'store.full', 'store.group_aborted'];
+    const weak = new Proxy(store, {
+      get(target, key) {
+        const value: unknown = Reflect.get(target, key);
+        if (typeof value !== 'function') return value;
+        return (...args: unknown[]) => {
+          const [refusal, ...rest] = refusals;
+          if (key !== 'transaction' || refusal === undefined) return Reflect.apply(value, target, args) as unknown;
+          refusals = rest;
+          return Promise.reject(new FlotillaError(refusal));
+        };
+      },
+    });
+    await append(store, begun(1));
+    await prepareProjections(store, [jobsProjection()]);
+    const part = await run([jobsProjection()], weak);
+    await part.caughtUp();
+    expect(refusals).to.deep.equal([]);
+    expect(await modelOf(store)).to.deep.equal(expectedModel([begun(1)]));
+  });
+
+  it('are stopped by a handler that awaits something else than its transaction', async () => {
+    const part = await run([pickyProjection(() => new Promise((resolve) => setTimeout(resolve, 20)))]);
+    await append(store, begun(1));
+    await rejection(part.caughtUp());
+    await until(() => part.state()[0]?.status === 'stopped');
+    expect(part.state()[0]?.stop).to.include({ code: 'store.write_awaited' });
+    expect(await store.query`select n from picky_list`).to.deep.equal([]);
+  });
+
+  it('count nothing twice where two processes hold the lease for a moment', async () => {
+    const events = someEvents(3_000, Math.random);
+    for (let at = 0; at < events.length; at += 100) await append(store, ...events.slice(at, at + 100));
+    await prepareProjections(store, [jobsProjection()]);
+    let conflicts = 0;
+    const hurry = async (on: Store) => {
+      const model = new LiveModel(on, jobsProjection(), Date.now);
+      while ((await on.checkpoint('projection:jobs:1')) < events.length) {
+        await model.turn().catch((error: unknown) => {
+          if (!hasCode(error, 'projection.conflict')) throw error;
+          conflicts += 1;
+        });
+      }
+    };
+    await Promise.all([hurry(store), hurry(await temp.open()), hurry(store)]);
+    expect(conflicts).to.be.greaterThan(0);
+    expect(await modelOf(store)).to.deep.equal(expectedModel(events));
   });
 
   it('leave a model alone that another version has made', async () => {

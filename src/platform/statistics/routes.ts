@@ -1,8 +1,8 @@
 import { defineRoute, readModel, type Route } from 'flotilla';
 import { z } from 'zod';
+import { dailySales } from '../read-models/daily-sales.js';
 import { userStatistics } from '../read-models/user-statistics.js';
 import { dailyPage, dailyQuery, listDailySales } from './daily.js';
-import { dailySales } from '../read-models/daily-sales.js';
 
 const statistics = z.object({
   users: z.int(),
@@ -21,12 +21,17 @@ export const statisticsRoutes: Route[] = [
     responses: { 200: statistics },
     handler: async ({ store }) => {
       const { headers } = await readModel(store, userStatistics.name);
-      const counts = await store.query<{ name: string; amount: number }>`select name, amount from user_statistics`;
-      const count = (name: string) => Number(counts.find((row) => row.name === name)?.amount ?? 0);
-      const rows = await store.query<{ currency: string; amount: number }>`
-        select currency, amount from user_statistics_revenue order by currency`;
-      const revenue = Object.fromEntries(rows.map(({ currency, amount }) => [currency, Number(amount)]));
-      const body = { users: count('users'), orders: count('orders'), completed: count('completed'), revenue };
+      // in one statement, so that both are of one position
+      const rows = await store.query<{ kind: 'count' | 'revenue'; name: string; amount: number }>`
+        select 'count' as kind, name, amount from user_statistics
+        union all select 'revenue' as kind, currency as name, amount from user_statistics_revenue
+        order by kind, name`;
+      const ofKind = (wanted: string) =>
+        Object.fromEntries(
+          rows.filter(({ kind }) => kind === wanted).map(({ name, amount }) => [name, Number(amount)]),
+        );
+      const { users = 0, orders = 0, completed = 0 } = ofKind('count');
+      const body = { users, orders, completed, revenue: ofKind('revenue') };
       return { status: 200, headers, body };
     },
   }),

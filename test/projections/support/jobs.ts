@@ -42,7 +42,7 @@ export function jobsProjection({
 }
 
 /** Only which jobs have begun, in a table of its own. */
-export function pickyProjection(before: (event: EventEnvelope) => void): Projection {
+export function pickyProjection(before: (event: EventEnvelope) => Promise<unknown> | void): Projection {
   return shop.defineProjection({
     name: 'picky',
     version: 1,
@@ -50,7 +50,7 @@ export function pickyProjection(before: (event: EventEnvelope) => void): Project
     on: {
       'job.begun': async (event, { sql }) => {
         await sql`insert into picky_list (n) values (${event.data.n})`;
-        before(event);
+        await before(event);
       },
     },
   });
