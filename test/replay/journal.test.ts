@@ -1,0 +1,116 @@
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { hasCode } from '../../src/errors.js';
+import type { EventEnvelope } from '../../src/events/envelope.js';
+import { migrateJournal } from '../../src/journal/migrations.js';
+import { insertRecords } from '../../src/journal/rows.js';
+import { logCheckpoint, migrateLogCheckpoints, moveLogCheckpoint } from '../../src/log/checkpoint.js';
+import { journalHistory } from '../../src/replay/journal-history.js';
+import { lookAhead } from '../../src/replay/look.js';
+import { resumeReplay, startReplay } from '../../src/replay/start.js';
+import type { Store } from '../../src/store/contract.js';
+import { openSqliteStore } from '../../src/store/sqlite/index.js';
+import { take } from '../dead-letters/bench-of-letters.js';
+import { adder, bodyOf, DAY, eventOf, openBench, requestOf, type Bench } from './bench-of-history.js';
+
+const { signal } = new AbortController();
+const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, index) => from + index);
+
+describe('a replay from the journal', function () {
+  this.timeout(90_000);
+  let bench: Bench;
+  let journal: Store;
+
+  beforeEach(async () => {
+    bench = await openBench();
+    journal = await openSqliteStore({ service: 'journal', path: join(bench.folder, 'journal.db') });
+    await migrateJournal(journal);
+    await migrateLogCheckpoints(journal);
+    await bench.declare(adder());
+  });
+  afterEach(async () => {
+    await journal.close();
+    await bench.close();
+  });
+
+  const learn = async (...events: EventEnvelope[]) => {
+    const records = events.map((event) => ({
+      ...event,
+      correlationId: event.correlationid,
+      time: Date.parse(event.time),
+      body: bodyOf(event).toString(),
+      offset: null,
+    }));
+    await journal.transaction(async ({ sql }) => void (await insertRecords(sql, records)));
+  };
+  const caughtUp = async (offset: number) => {
+    const before = await logCheckpoint(journal.query, 'journal');
+    await journal.transaction(
+      async ({ sql }) => void (await moveLogCheckpoint(sql, 'journal', before, { offset, mark: '' })),
+    );
+  };
+  const replayer = (patience = 30_000) => ({
+    ...bench.replayer(adder(), { limits: { window: 10 } }),
+    history: journalHistory({
+      store: journal,
+      worker: 'journal',
+      broker: bench.broker,
+      stream: bench.names.log,
+      now: Date.now,
+      patience,
+    }),
+  });
+  const now = Date.now();
+
+  it('sends what the log has let go of, by the same choice, byte for byte and in the order of time', async () => {
+    const events = range(1, 30).map((n) => eventOf('job.begun', n, { time: now - n * 1000, subject: `job/${n % 2}` }));
+    await learn(...events, eventOf('job.finished', 31), eventOf('job.requested', 32));
+    const selection = { subject: 'job/1', until: new Date(now - 5000).toISOString() };
+    const run = await startReplay(replayer(), requestOf({ selection }), { signal });
+    expect(run).to.deep.include({ from: 'journal', state: 'done' });
+    const expected = events.filter(({ subject, time }) => subject === 'job/1' && time < selection.until).reverse();
+    const got = await take(bench.broker, bench.names.queue('adder'), expected.length);
+    expect(got.map(({ body }) => body.toString())).to.deep.equal(expected.map((event) => bodyOf(event).toString()));
+    const all = await lookAhead(replayer(), requestOf(), { signal });
+    expect(all).to.deep.include({ sent: 30, commands: 1, byType: { 'job.begun': 30 } });
+  });
+
+  it('goes on where it was, and knows when the journal is another one', async () => {
+    await learn(...range(1, 50).map((n) => eventOf('job.begun', n, { time: now - DAY + n })));
+    const stop = new AbortController();
+    const running = startReplay(replayer(), requestOf({ rate: 100 }), { signal: stop.signal });
+    const some = await take(bench.broker, bench.names.queue('adder'), 10);
+    stop.abort();
+    const interrupted = await running;
+    expect(interrupted.state).to.equal('interrupted');
+    const elsewhere = { ...interrupted, mark: 'another' };
+    const failure: unknown = await resumeReplay(replayer(), elsewhere, { signal }).catch((error: unknown) => error);
+    expect(hasCode(failure, 'replay.refused')).to.equal(true);
+    await resumeReplay(replayer(), interrupted, { signal });
+    const rest = await take(bench.broker, bench.names.queue('adder'), 40);
+    const ids = new Set([...some, ...rest].map(({ properties }) => properties.messageId));
+    expect(ids.size).to.equal(50);
+  });
+
+  it('waits until the journal has what the log has, and does not begin where it never does', async () => {
+    await bench.publish(eventOf('job.failed', 1), eventOf('job.begun', 2));
+    const late: unknown = await startReplay(replayer(300), requestOf(), { signal }).catch((error: unknown) => error);
+    expect(hasCode(late, 'log.unreachable')).to.equal(true);
+    const running = startReplay(replayer(), requestOf(), { signal });
+    await learn(eventOf('job.begun', 3));
+    await caughtUp(1);
+    expect((await running).counts.sent).to.equal(1);
+  });
+
+  it('says what it lacks, before a worker is reset to it', async () => {
+    const { history } = replayer();
+    expect(await history.incomplete()).to.equal(undefined);
+    await journal.transaction(
+      async ({ sql }) =>
+        void (await sql`
+          INSERT INTO journal_gaps (number, kind, noticed_at, filled_at, out_of_reach)
+          VALUES (1, 'gap', '2026-01-01T00:00:00.000Z', '2026-01-01T00:00:01.000Z', 'payment')`),
+    );
+    expect(await history.incomplete()).to.contain('payment');
+  });
+});
