@@ -35,7 +35,7 @@ export interface LogFeedOptions {
   logger: Logger;
   metrics: Metrics;
   /** Milliseconds. @default 5000 */
-  leaseTtl?: number;
+  leaseTtl?: number | undefined;
   /** As `followVerified`. */
   patience?: number;
 }

@@ -39,7 +39,7 @@ export interface TakeLogOptions {
   /** Entries in one transaction at most. @default 500 */
   portion?: number;
   /** Milliseconds. @default 5000 */
-  leaseTtl?: number;
+  leaseTtl?: number | undefined;
   /** As `followVerified`. */
   patience?: number;
 }

@@ -15,6 +15,7 @@ export interface ConsumeLogOptions {
   instance: string;
   logger: Logger;
   metrics: Metrics;
+  leaseTtl?: number | undefined;
   onDelivery: (delivery: Delivery) => void;
 }
 

@@ -32,6 +32,8 @@ export interface StartWorkerOptions {
   relay?: RelayGauge;
   /** The stores of the other services, for a worker that takes from them what the log does not have any more. */
   history?: History;
+  /** Milliseconds after which another replica reads the log in place of one that has vanished. @default 5000 */
+  leaseTtl?: number;
   /** Milliseconds since the epoch. @default Date.now */
   now?: () => number;
   /** Told what became of each message, after it is settled. */
@@ -100,9 +102,9 @@ export async function startWorker(definition: WorkerDefinition, options: StartWo
 /** The part of a worker that takes the log as it is. */
 function takeRaw({ name, take }: WorkerDefinition, { prefix = '', ...options }: StartWorkerOptions) {
   if (take === undefined) return undefined;
-  const { store, broker, instance, history, logger, metrics = createMetrics() } = options;
+  const { store, broker, instance, history, leaseTtl, logger, metrics = createMetrics() } = options;
   const stream = namesFor(prefix).log;
-  return takeLog(take, { store, broker, stream, worker: name, instance, history, logger, metrics });
+  return takeLog(take, { store, broker, stream, worker: name, instance, history, leaseTtl, logger, metrics });
 }
 
 function readSettings({ name, settings }: WorkerDefinition, given: Record<string, unknown>): Record<string, unknown> {
