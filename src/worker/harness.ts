@@ -29,7 +29,7 @@ export interface HarnessOptions {
   /** As the worker's `settings` schema has them; not needed with `use`. */
   settings?: Record<string, unknown>;
   /** Headers of the delivery, such as `flotilla-attempt`. */
-  headers?: Record<string, string | number>;
+  headers?: Record<string, string | number | boolean>;
 }
 
 export interface HarnessResult {
