@@ -237,6 +237,8 @@ describe('projections', () => {
     await first.caughtUp();
     await first.stop();
     await append(store, begun(2));
+    const turn = await new LiveModel(store, jobsProjection({ version: 2 }), Date.now).turn();
+    expect(turn).to.deep.equal({ kind: 'waiting', because: 'outdated' });
     const second = await run([jobsProjection({ version: 2 })]);
     expect(await rejection(second.caughtUp())).to.have.property('code', 'projection.outdated');
     await until(() => second.state()[0]?.status === 'outdated');
