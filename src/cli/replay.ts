@@ -21,7 +21,11 @@ export function register(program: Command, context: Context): void {
     .command('replay')
     .description('send history to the queue of one worker, and nobody else; can be interrupted and resumed')
     .option('--to <worker>', 'the worker; what it has handled already it skips')
-    .option('--type <type>', 'or topic pattern; may be given several times', collect, [])
+    .addOption(
+      new Option('--type <type>', 'or topic pattern; may be given several times')
+        .argParser(collect)
+        .default([], 'all that it handles'),
+    )
     .option('--subject <subject>', 'such as order/<id>')
     .option('--correlation <id>', 'of one story')
     .option('--since <time>', `happened at or after: RFC 3339, or '2h' for two hours ago`, time)

@@ -14,12 +14,15 @@ export interface ReplaySelection {
   commands?: boolean;
 }
 
-/** An event of the past. */
-export interface HistoryEntry {
-  /** Where it stands; what a reading can go on after. */
+export interface HistoryPlace {
+  /** Where something stands; what a reading can go on after. */
   readonly place: string;
   /** What lies there, by its id: a place alone may come to mean something else. */
   readonly mark: string;
+}
+
+/** An event of the past. */
+export interface HistoryEntry extends HistoryPlace {
   readonly event: Pick<EventEnvelope, 'id' | 'type' | 'source' | 'subject'> & {
     correlationId: string;
     /** Milliseconds since the epoch. */
@@ -30,11 +33,9 @@ export interface HistoryEntry {
 }
 
 /** A piece of history. */
-export interface HistoryPage {
+export interface HistoryPage extends HistoryPlace {
+  /** Its place is the last that was looked at, whether or not there is an event. */
   readonly entries: readonly HistoryEntry[];
-  /** The place up to which this has been read, and what lies there. */
-  readonly place: string;
-  readonly mark: string;
   /** How much of `History.size` this was. */
   readonly looked: number;
   /** What is no event, and was passed over. */
@@ -43,7 +44,7 @@ export interface HistoryPage {
 
 export interface HistoryRange {
   /** The place after which to begin; null: the beginning. */
-  after: string | null;
+  after: HistoryPlace | null;
   /** What `History.end` gave. */
   end: string;
   /** Types of the catalogue, and what else makes reading shorter. May give more than asked for. */
@@ -60,9 +61,10 @@ export interface History {
   /** Why this does not reach back to the beginning of the fleet; undefined where it does. */
   incomplete(): Promise<string | undefined>;
   /** Rejects with `replay.refused` when reading cannot go on after a place, because what followed is there no more. */
-  verify(place: string, mark: string): Promise<void>;
+  verify(place: HistoryPlace): Promise<void>;
   /** How much there is to look through, for showing progress. */
   size(range: Omit<HistoryRange, 'signal'>): Promise<number>;
-  /** Reads on from a place to the end, a page at a time, in order. Ends also when the signal aborts. */
+  /** Reads on from a place to the end, a page at a time, in order. Ends also when the signal aborts. Rejects with
+   *  `replay.refused` when something was lost before it was read, and with `log.unreachable`. */
   read(range: HistoryRange): AsyncGenerator<HistoryPage, void, undefined>;
 }

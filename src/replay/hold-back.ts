@@ -12,7 +12,7 @@ export interface HoldBackOptions {
   signal: AbortSignal;
 }
 
-const LOOK = 200;
+const LOOK = 50;
 
 /** Resolves when the queue has room: live messages wait behind some thousands of the past, never behind all of it.
  *  Rejects with `replay.held_up` when it gets no emptier, with `replay.refused` when there is no such queue, and with the

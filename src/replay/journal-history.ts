@@ -59,13 +59,17 @@ export function journalHistory(options: JournalHistoryOptions): History {
       const stores = gap.out_of_reach === null ? 'the stores' : `the stores of ${gap.out_of_reach}`;
       return `the journal lacks what only ${stores} had (noticed at ${gap.noticed_at})`;
     },
-    async verify(place, mark) {
+    async verify({ place, mark }) {
       if ((await journalEvent(store, mark))?.place === place) return;
       throw new FlotillaError('replay.refused', 'the journal was made anew since this replay began');
     },
     size: (range) => countJournal(store, filterOf(range)),
     async *read({ after, signal, ...range }) {
-      const pages = journalPages(store, filterOf(range), { portion: PAGE, signal, ...(after !== null && { after }) });
+      const pages = journalPages(store, filterOf(range), {
+        portion: PAGE,
+        signal,
+        ...(after !== null && { after: after.place }),
+      });
       for await (const page of pages) {
         const last = page.at(-1);
         if (last === undefined) continue;

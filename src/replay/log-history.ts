@@ -3,7 +3,7 @@ import { FlotillaError } from '../errors.js';
 import { parseEnvelope } from '../events/decode.js';
 import { entryAt, firstEntry, lastEntry } from '../log/bounds.js';
 import { followLog } from '../log/follow-log.js';
-import { placeOf } from '../log/place.js';
+import { placeOf, type LogPlace } from '../log/place.js';
 import { isKept } from '../log/verify.js';
 import type { History, HistoryEntry, HistoryPage, HistoryRange } from './history.js';
 
@@ -21,10 +21,23 @@ export function logHistory(
 ): History {
   const unreachable = (detail: string) => new FlotillaError('log.unreachable', `${stream}: ${detail}`);
   const startOf = async ({ after, filter: { since } }: Pick<HistoryRange, 'after' | 'filter'>) => {
-    if (after !== null) return Number(after) + 1;
+    if (after !== null) return Number(after.place) + 1;
     if (since === undefined) return (await firstEntry(broker, stream))?.offset;
     const from = new Date(Date.parse(since) - SKEW);
     return ((await entryAt(broker, stream, from)) ?? (await entryAt(broker, stream, from)))?.offset;
+  };
+  const ensureKept = async (place: LogPlace) => {
+    if (await isKept(broker, stream, place)) return;
+    throw new FlotillaError('replay.refused', 'the log does not reach back to where this replay had come any more');
+  };
+  /** Offsets have holes, but what is trimmed away leaves one too: it may be one only while what is before it is kept. */
+  const ensureWhole = async (entries: readonly StreamEntry[], before: LogPlace | undefined) => {
+    let previous = before;
+    for (const entry of entries) {
+      if (previous !== undefined && entry.offset > previous.offset + 1) await ensureKept(previous);
+      previous = placeOf(entry);
+    }
+    return previous;
   };
   return {
     from: 'log',
@@ -41,10 +54,7 @@ export function logHistory(
       if (first === undefined) return 'the log gave no entry';
       return first.offset === 0 ? undefined : `the log has let go of its first ${first.offset} entries`;
     },
-    async verify(place, mark) {
-      if (await isKept(broker, stream, { offset: Number(place), mark })) return;
-      throw new FlotillaError('replay.refused', 'the log does not reach back to where this replay had come any more');
-    },
+    verify: ({ place, mark }) => ensureKept({ offset: Number(place), mark }),
     async size(range) {
       const start = await startOf(range);
       return start === undefined ? 0 : Math.max(0, Number(range.end) - start + 1);
@@ -53,6 +63,8 @@ export function logHistory(
       const last = Number(range.end);
       let next = await startOf(range);
       if (next === undefined || next > last) return;
+      const { after } = range;
+      let previous = after === null ? undefined : { offset: Number(after.place), mark: after.mark };
       const stop = new AbortController();
       const signal = AbortSignal.any([range.signal, stop.signal]);
       const watch = () => setTimeout(() => stop.abort(), idle);
@@ -61,6 +73,7 @@ export function logHistory(
         for await (const portion of followLog(broker, stream, { from: next, portion: PAGE, signal })) {
           clearTimeout(timer);
           const wanted = portion.filter(({ offset }) => offset <= last);
+          previous = await ensureWhole(portion.slice(0, wanted.length + 1), previous);
           const final = wanted.at(-1);
           if (final !== undefined) {
             yield pageOf(wanted, final, final.offset - next + 1);

@@ -7,7 +7,7 @@ import type { HeldRun } from './held-run.js';
 import type { HistoryEntry, HistoryPage } from './history.js';
 import { untilRoom } from './hold-back.js';
 import type { Replayer } from './replayer.js';
-import type { ReplayRun } from './run.js';
+import { placeOf, type ReplayRun } from './run.js';
 import { outgoingOf, sendAll, whileConnected } from './send.js';
 import { filterOf, sorter, type Verdict } from './sort.js';
 
@@ -29,9 +29,9 @@ export interface RunOptions {
  */
 export async function sendRun(replayer: Replayer, held: HeldRun, { signal, onProgress }: RunOptions): Promise<boolean> {
   const { history, worker, broker } = replayer;
-  const { end, place, selection } = held.run;
+  const { end, selection } = held.run;
   if (end === null) return true;
-  const range = { after: place, end, filter: filterOf(worker, selection) };
+  const range = { after: placeOf(held.run), end, filter: filterOf(worker, selection) };
   const size = onProgress === undefined ? 0 : await history.size(range);
   const publisher = broker.createPublisher();
   const stop = AbortSignal.any([signal, held.lost]);

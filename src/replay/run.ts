@@ -1,4 +1,4 @@
-import type { History, ReplaySelection } from './history.js';
+import type { History, HistoryPlace, ReplaySelection } from './history.js';
 
 /** Handling again what was handled: `idempotent` changes nothing, `reset` begins anew. As the worker declares it. */
 export type Again = 'idempotent' | 'reset';
@@ -57,4 +57,9 @@ export interface ReplayRun extends ReplayRequest, ReplayProgress {
 
 export function noCounts(): ReplayCounts {
   return { sent: 0, byType: {}, commands: 0, tooOld: 0, unreadable: 0 };
+}
+
+/** Up to where it has come; null at its beginning. */
+export function placeOf({ place, mark }: ReplayProgress): HistoryPlace | null {
+  return place === null || mark === null ? null : { place, mark };
 }

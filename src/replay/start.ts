@@ -4,7 +4,7 @@ import { newId } from '../events/ids.js';
 import { HeldRun } from './held-run.js';
 import type { Replayer } from './replayer.js';
 import { resetWorker } from './reset.js';
-import { noCounts, type ReplayRequest, type ReplayRun } from './run.js';
+import { noCounts, placeOf, type ReplayRequest, type ReplayRun } from './run.js';
 import { sendRun, type RunOptions } from './run-replay.js';
 
 const SETTLE = 1000;
@@ -61,8 +61,8 @@ async function carryOut(replayer: Replayer, held: HeldRun, options: RunOptions):
   };
   let done: boolean;
   try {
-    const { place, mark } = held.run;
-    if (place !== null) await replayer.history.verify(place, mark ?? '');
+    const after = placeOf(held.run);
+    if (after !== null) await replayer.history.verify(after);
     done = (await prepare(replayer, held, options.signal)) && (await sendRun(replayer, held, options));
   } catch (error) {
     await end('interrupted').catch(() => undefined); // it counts as interrupted by itself soon

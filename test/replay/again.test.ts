@@ -138,9 +138,16 @@ describe('handling history again', function () {
     expect(await refusal(bench.replayer(adder()), { selection: { types: ['x.y'] } })).to.contain('only job.');
     const absent = shop.defineWorker({ name: 'absent', on: { 'job.begun': () => undefined } });
     expect(await refusal(bench.replayer(absent))).to.contain('topology apply');
-    const { definition } = adder();
-    const queueless = { ...bench.replayer(adder()), worker: { ...definition, handlers: [], handlerOf: new Map() } };
-    expect(await refusal(queueless)).to.contain('no queue');
+    const count = shop.defineProjection({
+      name: 'count',
+      version: 1,
+      tables: { counted: 'create table counted (n integer primary key)' },
+      on: { 'job.begun': () => Promise.resolve() },
+    });
+    const models = shop.defineWorker({ name: 'models', projections: [count] });
+    expect(await refusal(bench.replayer(models)))
+      .to.contain('no queue')
+      .and.contain('flotilla projections rebuild');
     expect(await refusal(bench.replayer(adder({ reset: true })), reset)).to.contain('not on this machine');
   });
 

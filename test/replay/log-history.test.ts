@@ -1,0 +1,91 @@
+import { expect } from 'chai';
+import { createMemoryBroker } from '../../src/broker/memory/index.js';
+import { hasCode } from '../../src/errors.js';
+import { logHistory } from '../../src/replay/log-history.js';
+import { bodyOf, eventOf } from './bench-of-history.js';
+
+const { signal } = new AbortController();
+const filter = { types: ['job.begun'] };
+
+describe('the log as history', () => {
+  const open = async (maxBytes: number) => {
+    const broker = createMemoryBroker();
+    await broker.applyTopology({
+      exchanges: [],
+      queues: [{ name: 'log', arguments: { 'x-queue-type': 'stream', 'x-max-length-bytes': maxBytes } }],
+      bindings: [],
+    });
+    const publisher = broker.createPublisher();
+    const publish = async (from: number, to: number) => {
+      await publisher.ready();
+      for (let n = from; n <= to; n += 1) {
+        const event = eventOf('job.begun', n);
+        await publisher.publish({
+          exchange: '',
+          routingKey: 'log',
+          body: bodyOf(event),
+          properties: { messageId: event.id, contentType: 'application/cloudevents+json' },
+        });
+      }
+    };
+    return { broker, publish };
+  };
+
+  it('is read to where it ended, in pages, however much comes meanwhile', async () => {
+    const { broker, publish } = await open(10_000_000);
+    await publish(1, 500);
+    const history = logHistory(broker, 'log');
+    const end = (await history.end(signal)) ?? '';
+    expect(await history.size({ after: null, end, filter })).to.equal(500);
+    let count = 0;
+    for await (const { entries, looked } of history.read({ after: null, end, filter, signal })) {
+      if (count === 0) await publish(501, 700);
+      expect(entries.length).to.equal(looked).and.to.be.at.most(200);
+      count += looked;
+    }
+    expect(count).to.equal(500);
+    await broker.close();
+  });
+
+  for (const more of [900, 1500]) {
+    it(`says so when entries were let go of before they were read (${more} later)`, async () => {
+      const { broker, publish } = await open(310_000); // some thousand of them
+      await publish(1, 1000);
+      const history = logHistory(broker, 'log');
+      expect(await history.incomplete()).to.equal(undefined);
+      const end = (await history.end(signal)) ?? '';
+      let pages = 0;
+      const failure: unknown = await (async () => {
+        for await (const _ of history.read({ after: null, end, filter, signal })) {
+          pages += 1;
+          if (pages === 1) await publish(1001, 1000 + more);
+        }
+      })().catch((error: unknown) => error);
+      expect(hasCode(failure, 'replay.refused')).to.equal(true);
+      expect(pages).to.be.within(2, 4);
+      expect(await history.incomplete()).to.contain('has let go of its first');
+      await broker.close();
+    });
+  }
+
+  it('gives up when nothing comes before the end', async () => {
+    const { broker, publish } = await open(10_000_000);
+    await publish(1, 10);
+    const history = logHistory(broker, 'log', { idle: 50 });
+    const pages = history.read({ after: null, end: '20', filter, signal });
+    expect((await pages.next()).value?.looked).to.equal(10);
+    const failure: unknown = await pages.next().catch((error: unknown) => error);
+    expect(hasCode(failure, 'log.unreachable')).to.equal(true);
+    await broker.close();
+  });
+
+  it('has no end where there is nothing, and cannot be read where there is no log', async () => {
+    const { broker } = await open(1000);
+    expect(await logHistory(broker, 'log').end(signal)).to.equal(undefined);
+    const failure: unknown = await logHistory(broker, 'nowhere')
+      .end(signal)
+      .catch((error: unknown) => error);
+    expect(hasCode(failure, 'log.unreachable')).to.equal(true);
+    await broker.close();
+  });
+});
