@@ -29,20 +29,18 @@ export function sendProblem(req: Request, res: Response, problem: ProblemError):
   const { status, code, title, detail, errors, headers, members } = problem;
   if (status === 503) res.set('Retry-After', '1');
   res.status(status).set(headers).set('Content-Type', 'application/problem+json; charset=utf-8');
+  const standard = {
+    type: `urn:flotilla:problem:${code}`,
+    title,
+    status,
+    ...(detail !== undefined && { detail }),
+    code,
+    instance: req.path.slice(0, 500),
+    correlationId: storyOf(res).correlationId,
+    ...(errors !== undefined && { errors }),
+  };
   // not `send`, which would give the problem an ETag, as if it were a version of what was asked for
-  res.end(
-    JSON.stringify({
-      ...members,
-      type: `urn:flotilla:problem:${code}`,
-      title,
-      status,
-      ...(detail !== undefined && { detail }),
-      code,
-      instance: req.path.slice(0, 500),
-      correlationId: storyOf(res).correlationId,
-      ...(errors !== undefined && { errors }),
-    }),
-  );
+  res.end(JSON.stringify({ ...standard, ...members, ...standard })); // the standard members first, and as they are
 }
 
 /** The end of every failed request: what is the service's fault is logged whole and told by its code alone. */
