@@ -20,11 +20,14 @@ export function logHistory(
   { idle = IDLE }: { idle?: number } = {},
 ): History {
   const unreachable = (detail: string) => new FlotillaError('log.unreachable', `${stream}: ${detail}`);
+  /** Where reading begins; undefined where all there is was published before. What gives no answer is not empty. */
   const startOf = async ({ after, filter: { since } }: Pick<HistoryRange, 'after' | 'filter'>) => {
     if (after !== null) return Number(after.place) + 1;
-    if (since === undefined) return (await firstEntry(broker, stream))?.offset;
-    const from = new Date(Date.parse(since) - SKEW);
-    return ((await entryAt(broker, stream, from)) ?? (await entryAt(broker, stream, from)))?.offset;
+    const from = since === undefined ? ('first' as const) : new Date(Date.parse(since) - SKEW);
+    const found = (await entryAt(broker, stream, from)) ?? (await entryAt(broker, stream, from));
+    if (found !== undefined) return found.offset;
+    if (from === 'first' || (await lastEntry(broker, stream)) === undefined) throw unreachable('it gave no entry');
+    return undefined;
   };
   const ensureKept = async (place: LogPlace) => {
     if (await isKept(broker, stream, place)) return;

@@ -5,11 +5,18 @@ import { logHistory } from '../../src/replay/log-history.js';
 import { bodyOf, eventOf } from './bench-of-history.js';
 
 const { signal } = new AbortController();
+const clock = {
+  now: Date.now,
+  after(milliseconds: number, run: () => void) {
+    const timer = setTimeout(run, milliseconds);
+    return () => clearTimeout(timer);
+  },
+};
 const filter = { types: ['job.begun'] };
 
 describe('the log as history', () => {
   const open = async (maxBytes: number) => {
-    const broker = createMemoryBroker();
+    const broker = createMemoryBroker({ clock });
     await broker.applyTopology({
       exchanges: [],
       queues: [{ name: 'log', arguments: { 'x-queue-type': 'stream', 'x-max-length-bytes': maxBytes } }],
@@ -78,6 +85,26 @@ describe('the log as history', () => {
     expect(hasCode(failure, 'log.unreachable')).to.equal(true);
     await broker.close();
   });
+
+  it('begins where its first event of a time may be, and knows when there is none', async () => {
+    const { broker, publish } = await open(10_000_000);
+    await publish(1, 3);
+    const history = logHistory(broker, 'log');
+    const end = (await history.end(signal)) ?? '';
+    const sizeSince = (time: number) =>
+      history.size({ after: null, end, filter: { ...filter, since: new Date(time).toISOString() } });
+    expect(await sizeSince(Date.now() - 60_000)).to.equal(3);
+    expect(await sizeSince(Date.now() + 3_600_000)).to.equal(0);
+    const silent = Object.assign(Object.create(broker) as typeof broker, {
+      readStream: () => ({ reading: true, close: async () => undefined }),
+    });
+    const failure: unknown = await logHistory(silent, 'log')
+      .read({ after: null, end, filter, signal })
+      .next()
+      .catch((error: unknown) => error);
+    expect(hasCode(failure, 'log.unreachable')).to.equal(true);
+    await broker.close();
+  }).timeout(30_000);
 
   it('has no end where there is nothing, and cannot be read where there is no log', async () => {
     const { broker } = await open(1000);

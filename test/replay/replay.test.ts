@@ -1,6 +1,7 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { expect } from 'chai';
+import { createRabbitBroker } from '../../src/broker/rabbitmq/index.js';
 import { HEADERS } from '../../src/broker/headers.js';
 import { migrateDeadLetters } from '../../src/dead-letters/migrations.js';
 import { pumpDeadLetters } from '../../src/dead-letters/pump.js';
@@ -12,6 +13,7 @@ import { lookAhead } from '../../src/replay/look.js';
 import { findRun, listRuns } from '../../src/replay/runs.js';
 import { resumeReplay, startReplay } from '../../src/replay/start.js';
 import { shop } from '../support/shop.js';
+import { tcpProxy } from '../support/tcp-proxy.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { eventually, take } from '../dead-letters/bench-of-letters.js';
 import { adder, bodyOf, DAY, eventOf, openBench, requestOf, sumOf, type Bench } from './bench-of-history.js';
@@ -196,6 +198,28 @@ describe('a replay of history', function () {
     await worker.until(() => worker.seen.length === 50 + twice);
     expect(worker.seen.filter(({ outcome }) => outcome === 'duplicate')).to.have.length(twice);
     expect(await sumOf(worker.store)).to.deep.equal({ n: 1275, times: 50 });
+  });
+
+  it('sends everything over a connection that is cut again and again', async () => {
+    await bench.publish(...range(1, 400).map((n) => eventOf('job.begun', n)));
+    const worker = await bench.deploy(adder());
+    const proxy = await tcpProxy(bench.amqpUrl);
+    const logger = silentLogger();
+    const broker = createRabbitBroker({ url: proxy.through(bench.amqpUrl), connectionName: 'cut', logger });
+    try {
+      const replayer = { ...bench.replayer(adder(), { limits: { window: 20 } }), broker };
+      const running = startReplay(replayer, requestOf({ rate: 800 }), { signal });
+      for (const until of [60, 160, 260]) {
+        await worker.until(() => worker.seen.length >= until);
+        proxy.cut();
+      }
+      expect((await running).counts.sent).to.equal(400);
+      await worker.until(() => worker.seen.filter(({ outcome }) => outcome === 'done').length === 400);
+      expect(await sumOf(worker.store)).to.deep.equal({ n: 80_200, times: 400 });
+    } finally {
+      await broker.close();
+      await proxy.close();
+    }
   });
 
   it('is still known as one by what fails, dies, and is sent again from the dead letters', async () => {
