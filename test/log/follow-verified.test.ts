@@ -7,6 +7,8 @@ import { eventually } from '../contract/broker.js';
 import { inbox } from '../support/inbox.js';
 import { jobBegun, numbers, openLogBench, type LogBench } from './log-bench.js';
 
+const numberOf = (body: Uint8Array) => (JSON.parse(Buffer.from(body).toString()) as { data: { n: number } }).data.n;
+
 type Seen = { entry: StreamEntry } | { broken: LogBreak };
 
 for (const kind of ['memory', 'rabbitmq']) {
@@ -45,8 +47,7 @@ for (const kind of ['memory', 'rabbitmq']) {
     const publish = async (from: number, to: number) => {
       for (const n of numbers(from, to)) await bench.publish(jobBegun(n));
     };
-    const n = (seen: Seen) =>
-      'entry' in seen ? (JSON.parse(Buffer.from(seen.entry.body).toString()) as { data: { n: number } }).data.n : seen;
+    const n = (seen: Seen) => ('entry' in seen ? numberOf(seen.entry.body) : seen);
     const place = async (): Promise<LogPlace> => {
       const newest = await lastEntry(bench.broker, bench.names.log);
       if (newest === undefined) throw new Error('the log is empty');
@@ -149,6 +150,29 @@ for (const kind of ['memory', 'rabbitmq']) {
       expect(broken).to.deep.include({ kind: 'gap', expected: from });
       expect(broken?.found?.offset).to.equal(first?.offset);
       expect(first?.offset).to.be.greaterThan(from.offset + 1);
+    });
+
+    it('notices it also where entries are trimmed from under a slow reader', async () => {
+      for (const n of numbers(1, 30)) await bench.publish(jobBegun(n));
+      const ending = new AbortController();
+      const seen: (number | 'gap')[] = [];
+      const options = { from: undefined, portion: 5, signal: ending.signal };
+      let isTrimmed = false;
+      for await (const portion of followVerified(bench.broker, bench.names.log, options)) {
+        if (portion.kind === 'entries') seen.push(...portion.entries.map(({ body }) => numberOf(body)));
+        else if (portion.broken.kind === 'gap') seen.push('gap');
+        if (portion.kind === 'entries' && !isTrimmed) {
+          for (const n of numbers(31, 300)) await bench.publish(jobBegun(n));
+          isTrimmed = true;
+        }
+        if (seen.includes(300)) ending.abort();
+      }
+      const isMissing = (n: number | 'gap', at: number) => {
+        const before = seen[at - 1];
+        return typeof n === 'number' && typeof before === 'number' && n !== before + 1;
+      };
+      expect(seen.filter(isMissing), 'entries after others that are missing, without a gap').to.deep.equal([]);
+      expect(seen.filter((each) => each === 'gap')).to.have.length(1);
     });
   });
 }

@@ -113,6 +113,20 @@ for (const kind of ['memory', 'rabbitmq']) {
       expect(outcomes).to.deep.equal(Array(5).fill('done'));
     });
 
+    it('is not behind an event that it has in hand: whoever goes on handles it', async () => {
+      let isStuck = true;
+      const never = new Promise<void>(() => undefined);
+      await publish(1, 10);
+      const first = await start(tallier((n) => (n === 3 && isStuck ? never : undefined)));
+      await handled(...numbers(1, 9));
+      await first.stop(0);
+      running = [];
+      isStuck = false;
+      await start(tallier());
+      await handled(...numbers(1, 10));
+      expect(await tally()).to.deep.equal(numbers(1, 10));
+    });
+
     it('tries what fails again by its queues, and buries what is of no use, while the others go on', async () => {
       await start(
         tallier((n, { attempt }) => {
