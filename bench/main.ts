@@ -3,6 +3,7 @@ import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { cleanUp, stopSharedNode, testBroker } from '../test/support/rabbitmq.js';
 import { api } from './api.js';
+import { journal } from './journal.js';
 import { latency } from './latency.js';
 import { memory } from './memory.js';
 import { pipeline } from './pipeline.js';
@@ -22,6 +23,7 @@ const benches: Record<string, Bench> = {
   memory,
   scale,
   latency,
+  journal,
   storeAppend,
   storeRead,
   storeMillion,
