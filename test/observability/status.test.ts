@@ -6,6 +6,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { statusLines } from '../../src/cli/status.js';
 import { fleetStatus } from '../../src/observability/fleet-status.js';
 import { probeProcess, type ProcessReport } from '../../src/observability/probe-process.js';
 import { readProcesses, registerProcess, type ProcessRecord } from '../../src/observability/process-registry.js';
@@ -136,6 +137,12 @@ describe('fleet status', function () {
         { worker: 'journal', offset: 0, behind: 0, alarms: 2 },
         { worker: 'elsewhere', offset: null, behind: null, alarms: 0 },
       ]);
+      const lines = statusLines(status, 'amqp://somewhere').join('\n');
+      expect(lines).to.match(/journal +- +- +- +- +- +-/);
+      expect(lines).to.contain('journal is done with the log up to offset 0, 0 behind; ALARM');
+      expect(lines).to.contain('elsewhere reads the log: no process on this machine');
+      const whole = { ...status, workers: status.workers.filter(({ worker }) => worker !== 'absent') };
+      expect(statusLines(whole, '').join()).not.to.contain('Queues are missing');
       expect(status.unrouted).to.equal(1);
       await consumer.close();
     } finally {

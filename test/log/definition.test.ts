@@ -1,0 +1,32 @@
+import { expect } from 'chai';
+import { defineJournal } from '../../src/journal/define-journal.js';
+import { hasQueue, queuesOf } from '../../src/worker/queues.js';
+import { shop } from '../support/shop.js';
+
+describe('a worker that is defined to read the log', () => {
+  const on = { 'job.begun': () => undefined };
+
+  it('has its queues, for what is tried again, and no binding', () => {
+    const { definition } = shop.defineWorker({ name: 'late', from: 'log', on });
+    expect(hasQueue(definition)).to.equal(true);
+    expect(queuesOf(definition)).to.deep.include({ name: 'late', patterns: [] });
+    expect(definition.offset).to.equal('first');
+  });
+
+  it('has none where it takes the log as it is', () => {
+    const { name, definition } = defineJournal({ name: 'journal' });
+    expect([name, definition.store, definition.from, hasQueue(definition)]).to.deep.equal([
+      'journal',
+      'journal',
+      'log',
+      false,
+    ]);
+    expect(() => defineJournal({ name: 'No Name' })).to.throw('a name is lower case');
+  });
+
+  it('handles something; and only such a worker has an offset', () => {
+    const define = shop.defineWorker;
+    expect(() => define({ name: 'idle', from: 'log' })).to.throw('handles nothing');
+    expect(() => define({ name: 'odd', offset: 'next', on })).to.throw("`offset` belongs to from: 'log'");
+  });
+});
