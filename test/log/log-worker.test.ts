@@ -167,7 +167,7 @@ for (const kind of ['memory', 'rabbitmq']) {
       expect(most).to.be.within(2, 7);
     });
 
-    it('waits while its dependency is not available, and leaves out nothing', async () => {
+    it('gives nothing out but probes while its dependency is not available, and leaves out nothing', async () => {
       let isDown = true;
       let failures = 0;
       const worker = await start(
@@ -180,6 +180,9 @@ for (const kind of ['memory', 'rabbitmq']) {
       await publish(1, 20);
       await eventually(async () => worker.state().pauses.includes('breaker') && failures > 2);
       await publish(21, 40);
+      const probes = failures;
+      await eventually(async () => failures >= probes + 3);
+      expect(outcomes.filter((outcome) => outcome === 'returned').length, 'given out in vain').to.be.lessThan(10);
       isDown = false;
       await handled(...numbers(1, 40));
       expect(await tally()).to.deep.equal(numbers(1, 40));
