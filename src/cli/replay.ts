@@ -113,6 +113,7 @@ async function follow(
 ): Promise<void> {
   const progress = createProgress();
   let id: string | undefined;
+  let held = false;
   const goOn = () => context.say(`Stopped before the end; go on by: flotilla replay --resume ${id ?? ''}`);
   let run: ReplayRun;
   try {
@@ -120,6 +121,10 @@ async function follow(
       signal: context.signal,
       onStart: (started) => (id = started),
       onProgress: (looked, size, sent) => progress.show(looked, size, `looked through, ${sent} sent`),
+      onHold: ({ ready, consumers }) => {
+        if (!held) context.say(`Waits whenever the queue is full: ${ready} in it, taken by ${consumers} consumers.`);
+        held = true;
+      },
     }).finally(progress.end);
   } catch (error) {
     if (id !== undefined) goOn();

@@ -10,7 +10,12 @@ export interface HoldBackOptions {
   /** Milliseconds for which the queue may get no emptier. @default 300000 */
   patience?: number;
   signal: AbortSignal;
+  /** Told once when there is no room. */
+  onHold?: ((depth: { ready: number; consumers: number }) => void) | undefined;
 }
+
+/** Milliseconds for which nobody may take from a full queue. */
+const ABSENCE = 30_000;
 
 const LOOK = 50;
 
@@ -20,7 +25,7 @@ const LOOK = 50;
 export async function untilRoom(
   broker: Pick<Broker, 'queueDepth'>,
   queue: string,
-  { high = 2000, low = 1000, patience = 300_000, signal }: HoldBackOptions,
+  { high = 2000, low = 1000, patience = 300_000, signal, onHold }: HoldBackOptions,
 ): Promise<void> {
   let limit = high;
   let fewest = Infinity;
@@ -32,11 +37,12 @@ export async function untilRoom(
       throw new FlotillaError('replay.refused', `there is no queue ${queue}; see flotilla topology apply`);
     }
     if (depth.ready <= limit) return;
+    if (limit === high) onHold?.(depth);
     limit = low;
     if (depth.ready < fewest) {
       fewest = depth.ready;
       since = performance.now();
-    } else if (performance.now() - since > patience) {
+    } else if (performance.now() - since > (depth.consumers === 0 ? Math.min(patience, ABSENCE) : patience)) {
       throw new FlotillaError('replay.held_up', `${depth.ready} in ${queue}, taken by ${depth.consumers} consumers`);
     }
     await sleep(LOOK, undefined, { signal });

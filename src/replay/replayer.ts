@@ -24,7 +24,7 @@ export interface Replayer {
   limits?: Partial<ReplayLimits>;
 }
 
-export interface ReplayLimits extends Omit<HoldBackOptions, 'signal'> {
+export interface ReplayLimits extends Omit<HoldBackOptions, 'signal' | 'onHold'> {
   /** Messages without a confirm at once. @default 200 */
   window: number;
   /** Milliseconds without a sign of life after which a process counts as dead. @default 10000 */

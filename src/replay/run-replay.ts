@@ -19,6 +19,8 @@ export interface RunOptions {
   signal: AbortSignal;
   /** Told how much of history has been looked through, and how many were sent. */
   onProgress?: (looked: number, size: number, sent: number) => void;
+  /** Told when nothing is sent for a while, because the queue of the worker is full. */
+  onHold?: (depth: { ready: number; consumers: number }) => void;
 }
 
 /**
@@ -27,7 +29,11 @@ export interface RunOptions {
  * when all is sent, false when the signal aborted before. Rejects with `broker.*`, `log.*` or `replay.*` when it can't
  * go on.
  */
-export async function sendRun(replayer: Replayer, held: HeldRun, { signal, onProgress }: RunOptions): Promise<boolean> {
+export async function sendRun(
+  replayer: Replayer,
+  held: HeldRun,
+  { signal, onProgress, onHold }: RunOptions,
+): Promise<boolean> {
   const { history, worker, broker } = replayer;
   const { end, selection } = held.run;
   if (end === null) return true;
@@ -35,7 +41,7 @@ export async function sendRun(replayer: Replayer, held: HeldRun, { signal, onPro
   const size = onProgress === undefined ? 0 : await history.size(range);
   const publisher = broker.createPublisher();
   const stop = AbortSignal.any([signal, held.lost]);
-  const sender = new Sender(replayer, held, publisher, stop);
+  const sender = new Sender(replayer, held, publisher, stop, onHold);
   let looked = 0;
   try {
     for await (const page of history.read({ ...range, signal: stop })) {
@@ -68,6 +74,7 @@ class Sender {
     private readonly held: HeldRun,
     private readonly publisher: Publisher,
     private readonly signal: AbortSignal,
+    private readonly onHold: RunOptions['onHold'],
   ) {
     const { run } = held;
     const { names, worker, memory, now } = replayer;
@@ -130,10 +137,10 @@ class Sender {
   async #flush(): Promise<void> {
     const entries = this.#waiting;
     this.#waiting = [];
-    const { replayer, publisher, signal } = this;
+    const { replayer, publisher, signal, onHold } = this;
     const began = performance.now();
     await whileConnected(publisher, signal, () =>
-      untilRoom(replayer.broker, this.#queue, { ...replayer.limits, signal }),
+      untilRoom(replayer.broker, this.#queue, { ...replayer.limits, signal, onHold }),
     );
     const messages = entries.map((entry) => outgoingOf(entry, this.#queue, this.#headers));
     await sendAll(publisher, messages, signal);

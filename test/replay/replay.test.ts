@@ -141,9 +141,11 @@ describe('a replay of history', function () {
     await bench.publish(...range(1, 100).map((n) => eventOf('job.begun', n)));
     await bench.declare(adder());
     const limits = { high: 30, low: 10, window: 20, patience: 500 };
-    const failure = await startReplay(bench.replayer(adder(), { limits }), requestOf(), { signal }).catch(
-      (error: unknown) => error,
-    );
+    const holds: number[] = [];
+    const onHold = ({ consumers }: { consumers: number }) => void holds.push(consumers);
+    const starting = startReplay(bench.replayer(adder(), { limits }), requestOf(), { signal, onHold });
+    const failure: unknown = await starting.catch((error: unknown) => error);
+    expect(holds).to.deep.equal([0]);
     expect(failure).to.deep.include({ code: 'replay.held_up' });
     expect(await ready(bench, 'adder')).to.be.within(31, 50);
     const worker = await bench.deploy(adder());
