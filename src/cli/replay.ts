@@ -132,7 +132,10 @@ async function follow(
   }
   if (json === true) context.print(JSON.stringify(run, null, 2));
   else for (const line of linesOfRun(run)) context.print(line);
-  if (run.state !== 'done') goOn();
+  if (run.state !== 'done') {
+    goOn();
+    throw new CommandFailed('stopped before the end');
+  }
   if (run.counts.tooOld > 0) throw new CommandFailed('not all were sent');
 }
 

@@ -156,7 +156,7 @@ describe('flotilla replay', function () {
     await take(broker, names.queue('plain'), 20);
     stop.abort(new Error('received SIGINT'));
     const stopped = await running;
-    expect(stopped.code).to.equal(0);
+    expect(stopped.code).to.equal(1);
     const [, id = ''] = /flotilla replay --resume (\S+)/.exec(stopped.said) ?? [];
     expect((await json('--list')).items[0]).to.include({ id, state: 'interrupted' });
     const resumed = await run(['--resume', id.slice(0, 30), '--rate', '1000']);
