@@ -1,5 +1,5 @@
 const rooms =
-  'aggregates|api|broker|cli|console|dead-letters|events|observability|projections|relay|sagas|store|supervisor|telemetry|windows|worker';
+  'aggregates|api|broker|cli|console|dead-letters|events|journal|log|observability|projections|relay|replay|sagas|store|supervisor|telemetry|windows|worker';
 
 /** What every room may use: single files at the top of src, and telemetry. */
 const common = '^src/(errors|failpoints|duration)\\.ts$|^src/telemetry/';
