@@ -10,7 +10,8 @@ import { startWorker, type RunningWorker } from '../worker/start.js';
 import type { Context } from './context.js';
 import { findWorker } from './enabled-workers.js';
 import { runFleetProcess, type FleetProcess } from './fleet-process.js';
-import { purgeInboxes } from './purge-inboxes.js';
+import { keepHouse } from './housekeeping.js';
+import { inboxAge } from './log-age.js';
 import { openServices } from './resources.js';
 import type { Service } from './service.js';
 
@@ -78,8 +79,8 @@ async function startWorkers(process: FleetProcess, names: readonly string[], con
     checks[worker.name] = () => checkOf(worker, definition);
   }
   const stores = [...services.values()].map(({ store }) => store);
-  const purging = purgeInboxes(stores, config.log.maxAge, logger, signal);
-  process.atEnd(() => purging);
+  const housekeeping = keepHouse(stores, inboxAge(config.log.maxAge), logger, signal);
+  process.atEnd(() => housekeeping);
 
   while (!running.every(isAtWork)) await sleep(LOOK, undefined, { signal });
   await process.ready({ role: 'worker', workers: running.map(({ name }) => name), url: health.url });

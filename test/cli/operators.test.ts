@@ -7,10 +7,7 @@ import type { Broker } from '../../src/broker/contract.js';
 import { createRabbitBroker } from '../../src/broker/rabbitmq/broker.js';
 import { namesFor, type Names } from '../../src/broker/topology.js';
 import { baseCatalogue, catalogue } from '../../src/catalogue.js';
-import { createContext, type Context } from '../../src/cli/context.js';
 import * as dead from '../../src/cli/dead.js';
-import { exitCodeOf } from '../../src/cli/failure.js';
-import { buildProgram } from '../../src/cli/program.js';
 import * as retrying from '../../src/cli/retrying.js';
 import * as status from '../../src/cli/status.js';
 import * as topology from '../../src/cli/topology.js';
@@ -19,6 +16,7 @@ import { defineFleet } from '../../src/fleet.js';
 import { openSqliteStore } from '../../src/store/sqlite/index.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { bury, definitions, letterOf, take } from '../dead-letters/bench-of-letters.js';
+import { runCommand } from '../support/command.js';
 import { cleanUp, testBroker } from '../support/rabbitmq.js';
 
 const { 'payment.process': process_, 'payment.processed': processed } = definitions;
@@ -61,26 +59,8 @@ describe('commands of operators', function () {
     await rm(folder, { recursive: true, force: true });
   });
 
-  async function run(...args: string[]): Promise<{ code: number; out: string; said: string }> {
-    const out: string[] = [];
-    const said: string[] = [];
-    const { signal } = new AbortController();
-    const base = createContext({
-      env,
-      cwd: folder,
-      program: '',
-      packageRoot: '',
-      signals: { stop: signal, force: signal },
-      stdin: {},
-      stdout: { write: (text: string) => out.push(text) },
-      stderr: { write: (text: string) => said.push(text) },
-    });
-    const context: Context = { ...base, config: base.config, fleet: async () => fleet };
-    const code = await buildProgram([status, topology, dead, retrying, unrouted], context, '0')
-      .parseAsync(['node', 'flotilla', ...args])
-      .then(() => 0, exitCodeOf);
-    return { code, out: out.join(''), said: said.join('') };
-  }
+  const run = (...args: string[]) =>
+    runCommand({ modules: [status, topology, dead, retrying, unrouted], fleet, env, cwd: folder }, args);
   const json = async (...args: string[]) => JSON.parse((await run(...args, '--json')).out);
 
   it('plan says what is missing, apply makes it, and status then sees the queues', async () => {

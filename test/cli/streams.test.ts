@@ -2,13 +2,11 @@ import { expect } from 'chai';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createContext, type Context } from '../../src/cli/context.js';
-import { exitCodeOf } from '../../src/cli/failure.js';
-import { buildProgram } from '../../src/cli/program.js';
 import * as streams from '../../src/cli/streams.js';
 import { defineFleet } from '../../src/fleet.js';
 import { openSqliteStore } from '../../src/store/sqlite/index.js';
 import { eventOf } from '../contract/store-events.js';
+import { runCommand } from '../support/command.js';
 import { shop } from '../support/shop.js';
 
 const fleet = defineFleet({
@@ -33,25 +31,8 @@ describe('flotilla streams', () => {
   });
   afterEach(() => rm(folder, { recursive: true, force: true }));
 
-  async function run(...args: string[]): Promise<{ code: number; out: string }> {
-    let out = '';
-    const { signal } = new AbortController();
-    const base = createContext({
-      env: { DATA_DIR: folder },
-      cwd: folder,
-      program: '',
-      packageRoot: '',
-      signals: { stop: signal, force: signal },
-      stdin: {},
-      stdout: { write: (text: string) => (out += text) },
-      stderr: { write: () => undefined },
-    });
-    const context: Context = { ...base, config: base.config, fleet: async () => fleet };
-    const code = await buildProgram([streams], context, '0')
-      .parseAsync(['node', 'flotilla', 'streams', ...args])
-      .then(() => 0, exitCodeOf);
-    return { code, out };
-  }
+  const run = (...args: string[]) =>
+    runCommand({ modules: [streams], fleet, env: { DATA_DIR: folder }, cwd: folder }, ['streams', ...args]);
 
   it('moves what a retention lets go to the archive, and still shows the whole stream', async () => {
     expect((await run('retain', 'account/1', '--keep', '3')).out).to.contain('all but the newest 3');

@@ -14,7 +14,7 @@ import type { WorkerDefinition } from '../../worker/definition.js';
 import type { Context } from '../context.js';
 import { enabledWorkers } from '../enabled-workers.js';
 import { UsageError } from '../failure.js';
-import { logAge } from '../purge-inboxes.js';
+import { logAge } from '../log-age.js';
 import { openServices, withBroker, withOps } from '../resources.js';
 
 /** The worker to which history is to be sent. Throws `UsageError`, naming those that there are. */

@@ -1,0 +1,40 @@
+import { expect } from 'chai';
+import { keepHouse } from '../../src/cli/housekeeping.js';
+import { inboxAge, logAge } from '../../src/cli/log-age.js';
+import { newId } from '../../src/events/ids.js';
+import { silentLogger } from '../../src/telemetry/logger.js';
+import { eventOf } from '../contract/store-events.js';
+import { createTempStore, type TempStore } from '../store/temp-store.js';
+
+describe('housekeeping', () => {
+  let temp: TempStore;
+  beforeEach(async () => {
+    temp = await createTempStore();
+  });
+  afterEach(() => temp.dispose());
+
+  it('forgets what was handled long ago, and archives what a retention lets go', async () => {
+    let now = Date.now() - 10_000;
+    const store = await temp.open({ clock: () => now });
+    const key = { consumer: 'views', source: 'core', id: newId() };
+    await store.claim(key);
+    now = Date.now();
+    await store.append('s/1', 'none', [eventOf('s/1'), eventOf('s/1'), eventOf('s/1')]);
+    const lease = await store.acquireLease('relay', 'test', 1000);
+    if (lease !== undefined) await store.moveLeasedCheckpoint(lease, 0, 3);
+    await store.setStreamMetadata('s/1', { retention: { keep: 1 } });
+
+    const ending = new AbortController();
+    const keeping = keepHouse([store], 5_000, silentLogger(), ending.signal);
+    while ((await store.archive('s/1', 0)).through < 2) await new Promise(setImmediate);
+    ending.abort();
+    await keeping;
+    expect(await store.handled(key)).to.equal(false);
+    expect((await store.read('s/1')).map(({ version }) => version)).to.deep.equal([1, 2, 3]);
+  });
+
+  it('remembers a day longer than the log', () => {
+    expect(logAge('7D')).to.equal(7 * 86_400_000);
+    expect(inboxAge('12h')).to.equal(1.5 * 86_400_000);
+  });
+});

@@ -1,0 +1,53 @@
+import { createContext, type Context } from '../../src/cli/context.js';
+import { exitCodeOf, failureLine } from '../../src/cli/failure.js';
+import { buildProgram, type CommandModule } from '../../src/cli/program.js';
+import type { Fleet } from '../../src/fleet.js';
+
+export interface CommandOptions {
+  modules: readonly CommandModule[];
+  fleet: Fleet;
+  env: NodeJS.ProcessEnv;
+  /** The folder of the fleet. */
+  cwd: string;
+  /** Aborts as Ctrl-C does. */
+  stop?: AbortSignal;
+}
+
+export interface CommandResult {
+  code: number;
+  /** Standard output. */
+  out: string;
+  /** Standard error, with the line that says why it failed. */
+  said: string;
+}
+
+/** Runs a command of the command line in this process, as `flotilla <args>` would. */
+export async function runCommand(
+  { modules, fleet, env, cwd, stop }: CommandOptions,
+  args: readonly string[],
+): Promise<CommandResult> {
+  let out = '';
+  let said = '';
+  const never = new AbortController().signal;
+  const base = createContext({
+    env,
+    cwd,
+    program: '',
+    packageRoot: '',
+    signals: { stop: stop ?? never, force: never },
+    stdin: {},
+    stdout: { write: (text: string) => (out += text) },
+    stderr: { write: (text: string) => (said += text) },
+  });
+  const context: Context = { ...base, config: base.config, fleet: async () => fleet };
+  const code = await buildProgram(modules, context, '0')
+    .parseAsync(['node', 'flotilla', ...args])
+    .then(
+      () => 0,
+      (error: unknown) => {
+        said += failureLine(error) ?? '';
+        return exitCodeOf(error);
+      },
+    );
+  return { code, out, said };
+}
