@@ -8,6 +8,7 @@ import { killAmidCommits } from './scenarios/killed-store.js';
 import { killProjections } from './scenarios/killed-projection.js';
 import { killTheSupervisor } from './scenarios/killed-supervisor.js';
 import { gatewayOutage, tokensOfAllKinds } from './scenarios/outage.js';
+import { raceWriters } from './scenarios/racing-writers.js';
 import { killAtRandom } from './scenarios/random-kills.js';
 import { shareABroker } from './scenarios/two-fleets.js';
 import { ROLES_APART } from './support/chaos-fleet.js';
@@ -100,6 +101,10 @@ try {
       return '6 kills';
     });
   }
+  await part('store, racing writers', async () => {
+    await raceWriters({ seed, runs: rounds * 400 });
+    return `${rounds * 400} histories of three processes`;
+  });
   await part('store, killed amid commits', async () => {
     const acknowledged = await killAmidCommits({ seed, kills: 200, say });
     return `200 kills, ${acknowledged} batches acknowledged`;

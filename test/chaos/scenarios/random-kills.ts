@@ -43,12 +43,13 @@ export async function killAtRandom(options: LoadOptions): Promise<Record<string,
   return killed;
 }
 
-/** Customers who order one after the other, each on their own; a few change their mind. */
+/** Customers who order one after the other, each on their own, and move their money; a few change their mind. */
 async function order({ customers, random }: ChaosRun, { orders }: LoadOptions, signal: AbortSignal): Promise<void> {
   for (const sku of ['item_1', 'item_2', 'item_3']) await customers.adjust(sku, orders * 4);
   await customers.register();
   let left = orders;
   const shop = async () => {
+    const account = await customers.openAccount();
     while (left > 0 && !signal.aborted) {
       left -= 1;
       if (random.chance(0.1)) await customers.register();
@@ -57,6 +58,7 @@ async function order({ customers, random }: ChaosRun, { orders }: LoadOptions, s
         random.chance(0.03) ? ['item_unknown'] : undefined,
       );
       if (random.chance(0.15)) await customers.cancel(placed);
+      await customers.moveMoney(account);
       if (random.chance(0.1)) await customers.adjust('item_2', random.between(1, 9));
     }
   };

@@ -35,6 +35,7 @@ export function checkSums(dataDir: string, promised: Promised, expectations: Exp
       ...checkOnce(world),
       ...checkJournal(world),
       ...checkStatistics(world),
+      ...checkAccounts(world),
       ...checkStock(world),
       ...checkLedger(world),
       ...checkMails(world),
@@ -206,6 +207,35 @@ function checkStatistics({ stores, promised, statuses }: World): string[] {
     'orders of all days': [daily.orders, shipped.length],
     'revenue of all days': [daily.revenue, total],
   });
+}
+
+/** Every account holds what was answered, in its events and in its summary; no deposit or withdrawal is there twice. */
+function checkAccounts({ stores, promised, events }: World): string[] {
+  type Summary = { account_id: string; balance: number; transactions: number; version: number };
+  const summaries = new Map(
+    stores
+      .rows<Summary>('core', 'SELECT account_id, balance, transactions, version FROM account_summary')
+      .map((summary) => [summary.account_id, summary]),
+  );
+  const streams = new Map<string, Event[]>();
+  for (const event of events.filter(({ type }) => type.startsWith('account.'))) {
+    streams.set(event.subject, [...(streams.get(event.subject) ?? []), event]);
+  }
+  const strangers = [...summaries.keys()].filter((id) => !promised.accounts.has(id));
+  return [
+    ...strangers.map((id) => `account ${id} was answered to nobody`),
+    ...[...promised.accounts.values()].flatMap(({ id, balance, transactions }) => {
+      const stream = streams.get(`account/${id}`) ?? [];
+      const summary = summaries.get(id);
+      return differences(`account ${id}`, {
+        balance: [Number(stream.at(-1)?.data.balanceAfter), balance],
+        events: [stream.length, transactions],
+        'balance in the summary': [summary?.balance, balance],
+        'transactions in the summary': [summary?.transactions, transactions],
+        'version in the summary': [summary?.version, stream.length],
+      });
+    }),
+  ];
 }
 
 /** What is on hand and what was shipped is what there was and what came; nothing is reserved for nobody. */

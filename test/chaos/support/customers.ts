@@ -12,10 +12,19 @@ export interface PlacedOrder {
   cancelAccepted: boolean;
 }
 
+/** A bank account with what was answered about it. */
+export interface OpenedAccount {
+  id: string;
+  balance: number;
+  /** An initial deposit is one. */
+  transactions: number;
+}
+
 /** What the API has answered with success: all of it must be true in the end. */
 export interface Promised {
   users: { id: string; email: string }[];
   orders: Map<string, PlacedOrder>;
+  accounts: Map<string, OpenedAccount>;
   adjustments: { sku: string; quantity: number }[];
 }
 
@@ -30,7 +39,7 @@ const SKUS = ['item_1', 'item_2', 'item_3'] as const;
 
 /** Customers who don't give up: what is not answered is sent again under its key, until it is. */
 export class Customers {
-  readonly promised: Promised = { users: [], orders: new Map(), adjustments: [] };
+  readonly promised: Promised = { users: [], orders: new Map(), accounts: new Map(), adjustments: [] };
 
   constructor(
     private readonly apiUrl: string,
@@ -80,6 +89,28 @@ export class Customers {
   async adjust(sku: string, quantity: number): Promise<void> {
     await this.insist('POST', `/inventory/${sku}/adjustments`, { quantity, reason: 'delivery' }, [202]);
     this.promised.adjustments.push({ sku, quantity });
+  }
+
+  async openAccount(): Promise<OpenedAccount> {
+    const initialDeposit = this.random.between(1, 10_000);
+    const { body } = await this.insist('POST', '/accounts', { owner: 'Ada', currency: 'USD', initialDeposit }, [201]);
+    const account = { id: String(body.id), balance: initialDeposit, transactions: 1 };
+    this.promised.accounts.set(account.id, account);
+    return account;
+  }
+
+  /** Puts money in or takes it out; what is not there is refused. */
+  async moveMoney(account: OpenedAccount): Promise<void> {
+    const amount = this.random.between(1, 5_000);
+    const isDeposit = this.random.chance(0.5);
+    const path = `/accounts/${account.id}/${isDeposit ? 'deposits' : 'withdrawals'}`;
+    const { status, body } = await this.insist('POST', path, { amount }, isDeposit ? [200] : [200, 409]);
+    if (status === 409) {
+      if (body.code !== 'account.insufficient_funds') throw new Error(`${path}: ${String(body.code)}`);
+      return;
+    }
+    account.balance += isDeposit ? amount : -amount;
+    account.transactions += 1;
   }
 
   /** An order of one to three of one or two SKUs. */
