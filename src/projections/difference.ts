@@ -87,12 +87,11 @@ class Comparison {
       return { ...found, incomparable: 'the old model has no such table' };
     }
     const oldName = physicalName(this.table, old.generation);
-    const oldColumns = await this.#columns(oldName);
-    const columns = oldColumns ?? newColumns ?? [];
-    if (oldColumns && newColumns && [...oldColumns].sort().join() !== [...newColumns].sort().join()) {
+    const columns = await this.#columns(oldName);
+    if ([...columns].sort().join() !== [...newColumns].sort().join()) {
       found.rows = await this.#count(newName);
-      const missing = oldColumns.filter((column) => !newColumns.includes(column)).map((column) => `-${column}`);
-      const added = newColumns.filter((column) => !oldColumns.includes(column)).map((column) => `+${column}`);
+      const missing = columns.filter((column) => !newColumns.includes(column)).map((column) => `-${column}`);
+      const added = newColumns.filter((column) => !columns.includes(column)).map((column) => `+${column}`);
       return { ...found, incomparable: `the columns differ: ${[...missing, ...added].join(' ')}` };
     }
     await this.#each(oldName, newName, columns, (row, other) => {
@@ -126,7 +125,6 @@ class Comparison {
     columns: readonly string[],
     visit: (row: Row, other: Row | undefined) => void,
   ): Promise<void> {
-    if (columns.length === 0) return;
     const { key } = this;
     const list = (side: string, as: string) => columns.map((column, n) => `${side}.${column} AS ${as}${n}`).join(', ');
     const join = key.map((column) => `b.${column} = a.${column}`).join(' AND ');
@@ -153,10 +151,11 @@ class Comparison {
     }
   }
 
-  /** Undefined where there is no row, and so nothing to compare. */
-  async #columns(name: string): Promise<string[] | undefined> {
-    const [row] = await this.store.query<Row>(template([`SELECT * FROM ${name} LIMIT 1`]));
-    return row && Object.keys(row);
+  /** Also of a table without rows: the join gives one of nulls. */
+  async #columns(name: string): Promise<string[]> {
+    const text = `SELECT t.* FROM (SELECT 1 AS one) o LEFT JOIN ${name} t ON 1 = 0`;
+    const [row = {}] = await this.store.query<Row>(template([text]));
+    return Object.keys(row);
   }
 
   async #count(name: string): Promise<number> {

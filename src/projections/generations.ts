@@ -35,10 +35,14 @@ export async function generationsOf(sql: Sql, projection: string, role: Role): P
   }));
 }
 
-export async function setRole(sql: Sql, projection: string, generation: number, role: Role): Promise<void> {
+/** Does nothing to a generation that is not in the role `from` any more. */
+export async function setRole(
+  sql: Sql,
+  { projection, generation, from, to }: { projection: string; generation: number; from: Role; to: Role },
+): Promise<void> {
   await sql`
-    UPDATE flotilla_projection_generations SET role = ${role}
-    WHERE projection = ${projection} AND generation = ${generation}`;
+    UPDATE flotilla_projection_generations SET role = ${to}
+    WHERE projection = ${projection} AND generation = ${generation} AND role = ${from}`;
 }
 
 /** The generation that is being built, with its tables there. One that another version of the projection began, or that
@@ -53,7 +57,10 @@ export async function beginBuilding(
   if (begun !== undefined && begun.version === definition.version && !restart) {
     if (await tablesFit(store, definition, begun.generation)) return { generation: begun.generation, resumed: true };
   }
-  if (begun !== undefined) await setRoleNow(store, name, begun.generation, 'old');
+  if (begun !== undefined) {
+    const { generation } = begun;
+    await store.transaction(({ sql }) => setRole(sql, { projection: name, generation, from: 'building', to: 'old' }));
+  }
   await dropOld(store, name);
   const madeAt = new Date(now()).toISOString();
   const generation = await store.transaction(async ({ sql }) => {
@@ -77,10 +84,6 @@ async function tablesFit(store: Store, definition: ProjectionDefinition, generat
     if (error instanceof FlotillaError && error.code === 'store.migration_changed') return false;
     throw error;
   }
-}
-
-export async function setRoleNow(store: Store, projection: string, generation: number, role: Role): Promise<void> {
-  await store.transaction(({ sql }) => setRole(sql, projection, generation, role));
 }
 
 /** Drops the tables that nobody reads any more. Interrupted anywhere, doing it again finishes it. */

@@ -1,13 +1,19 @@
 import { FlotillaError } from '../errors.js';
 import type { Store, Tx } from '../store/contract.js';
-import { generationsOf, setRole } from './generations.js';
+import { generationsOf, setRole, type Generation } from './generations.js';
 import { checkpointOf } from './physical-names.js';
 import { dropViews, makeViews, refuseTaken } from './prepare.js';
 import type { ProjectionDefinition } from './projection.js';
-import { readState } from './state.js';
+import { readState, type ModelState } from './state.js';
 
 /** Milliseconds that a live model is held still unless the hold is renewed: a rebuild that has died holds it no longer. */
 const HOLD = 10_000;
+
+/** Whether a rebuild holds a model now. An end beyond what a hold lasts is from before the clock was put back: it counts
+ *  for nothing, or the model would stand still for as long as that was. */
+export function isHeld({ status, heldUntil }: ModelState, now: number): boolean {
+  return status === 'swapping' && heldUntil > now && heldUntil <= now + 2 * HOLD;
+}
 
 /** The live model, standing still. */
 export interface Still {
@@ -74,24 +80,12 @@ export class Hold {
     const { name, version, tables } = definition;
     await store.transaction(async (tx) => {
       const { sql } = tx;
-      const state = await readState(sql, name);
-      const [live] = await generationsOf(sql, name, 'live');
-      const building = await generationsOf(sql, name, 'building');
-      const isAt = async (at: number) => (await tx.checkpoint(checkpointOf(name, at))) === still.position;
-      if (
-        state?.generation !== still.generation ||
-        live === undefined ||
-        !building.some((each) => each.generation === generation) ||
-        !(await isAt(still.generation)) ||
-        !(await isAt(generation))
-      ) {
-        throw new FlotillaError('projection.conflict', name);
-      }
+      const live = await this.#confirm(tx, still, generation);
       await refuseTaken(sql, definition);
       await dropViews(sql, live.tables);
       await makeViews(sql, Object.keys(tables), generation);
-      await setRole(sql, name, live.generation, 'old');
-      await setRole(sql, name, generation, 'live');
+      await setRole(sql, { projection: name, generation: live.generation, from: 'live', to: 'old' });
+      await setRole(sql, { projection: name, generation, from: 'building', to: 'live' });
       await sql`
         UPDATE flotilla_projections
         SET generation = ${generation}, version = ${version}, status = 'running', held_by = NULL, held_until = NULL,
@@ -99,6 +93,36 @@ export class Hold {
           stopped_at = NULL
         WHERE name = ${name}`;
     });
+  }
+
+  /** Gives up the generation that was built, once it is compared. Throws `projection.conflict` when it or the live one
+   *  has moved, so that the comparison was of two positions. */
+  async giveUp(still: Still, generation: number): Promise<void> {
+    await this.store.transaction(async (tx) => {
+      await this.#confirm(tx, still, generation);
+      const projection = this.definition.name;
+      await setRole(tx.sql, { projection, generation, from: 'building', to: 'old' });
+    });
+  }
+
+  /** The live generation, if it and the one that was built are where they were. */
+  async #confirm(tx: Tx, still: Still, generation: number): Promise<Generation> {
+    const { name } = this.definition;
+    const { sql } = tx;
+    const state = await readState(sql, name);
+    const [live] = await generationsOf(sql, name, 'live');
+    const building = await generationsOf(sql, name, 'building');
+    const isAt = async (at: number) => (await tx.checkpoint(checkpointOf(name, at))) === still.position;
+    if (
+      state?.generation !== still.generation ||
+      live === undefined ||
+      !building.some((each) => each.generation === generation) ||
+      !(await isAt(still.generation)) ||
+      !(await isAt(generation))
+    ) {
+      throw new FlotillaError('projection.conflict', name);
+    }
+    return live;
   }
 
   async #until({ sql }: Tx, until: number): Promise<void> {

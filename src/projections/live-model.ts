@@ -1,9 +1,10 @@
 import { FlotillaError } from '../errors.js';
 import type { Store, Tx } from '../store/contract.js';
+import { isHeld } from './hold.js';
 import { ModelWriter, type Step } from './model-writer.js';
 import type { PoisonEvent } from './poison.js';
 import type { Projection, ProjectionDefinition } from './projection.js';
-import { readState, setRunning, setStopped, type ModelState } from './state.js';
+import { readState, setRunning, setStopped } from './state.js';
 
 /** What a turn came to: it went as far as it could, or did nothing. */
 export type Turn =
@@ -79,8 +80,4 @@ export class LiveModel {
     });
     this.#tried = poison.eventId;
   }
-}
-
-function isHeld({ status, heldUntil }: ModelState, now: number): boolean {
-  return status === 'swapping' && heldUntil > now;
 }

@@ -1,11 +1,12 @@
-import { setTimeout } from 'node:timers/promises';
+import { setImmediate, setTimeout } from 'node:timers/promises';
 import { FlotillaError, hasCode } from '../errors.js';
 import { failpoint } from '../failpoints.js';
 import { HeldLease } from '../relay/held-lease.js';
+import { pause } from '../relay/pause.js';
 import type { Store } from '../store/contract.js';
 import { silentLogger, type Logger } from '../telemetry/logger.js';
 import { differenceOf, type TableDifference } from './difference.js';
-import { beginBuilding, dropOld, generationsOf, setRoleNow } from './generations.js';
+import { beginBuilding, dropOld, generationsOf } from './generations.js';
 import { Hold, type Still } from './hold.js';
 import { LiveModel } from './live-model.js';
 import { ModelWriter } from './model-writer.js';
@@ -118,8 +119,7 @@ class Rebuild {
     const writer = this.#writerOf(generation);
     await this.#build(writer);
     const { still, difference } = await this.#putInPlace(writer, generation);
-    if (dryRun) await setRoleNow(store, name, generation, 'old');
-    else failpoint('projection.swapped');
+    if (!dryRun) failpoint('projection.swapped');
     await dropOld(store, name);
     const reached = dryRun ? { position: still.position } : await this.#bringUpToDate();
     return {
@@ -159,12 +159,15 @@ class Rebuild {
           old,
           generation,
           onPortion: async () => {
+            // reads give the event loop no turn, which the lease and an interruption need
+            await setImmediate();
             this.#check();
             await this.#hold.keep();
           },
         });
         failpoint('projection.rebuilt');
-        if (this.options.dryRun !== true) await this.#hold.swap(still, generation);
+        if (this.options.dryRun === true) await this.#hold.giveUp(still, generation);
+        else await this.#hold.swap(still, generation);
         return { still, difference };
       } catch (error) {
         if (!hasCode(error, 'projection.conflict') || attempt === ATTEMPTS) throw error;
@@ -198,15 +201,14 @@ class Rebuild {
   }
 
   /** The model is the live one now: what came in since, and what kept a stopped or outdated one from going on, is left to
-   *  whoever keeps it, or done here where nobody does. */
+   *  whoever keeps it, or done here where nobody does. Ends early, and throws nothing, when it is interrupted. */
   async #bringUpToDate(): Promise<Pick<Rebuilt, 'position' | 'stoppedAt'>> {
     const { store, projection } = this;
     const head = await store.head();
     const model = new LiveModel(store, projection, this.options.now);
     for (;;) {
       const position = await this.#livePosition();
-      if (position >= head) return { position };
-      this.#check();
+      if (position >= head || this.options.signal.aborted || !this.held.check()) return { position };
       try {
         const turn = await model.turn();
         if (turn.kind === 'waiting') return { position };
@@ -216,7 +218,7 @@ class Rebuild {
         if (turn.step.poison !== undefined) return { position: turn.step.position, stoppedAt: turn.step.poison };
       } catch (error) {
         if (!isPassing(error) || hasCode(error, 'store.closed')) throw error;
-        await setTimeout(20, undefined, { signal: this.options.signal });
+        await pause(20, this.options.signal);
       }
     }
   }

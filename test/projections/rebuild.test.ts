@@ -25,6 +25,7 @@ import {
   someEvents,
   type JobEvent,
 } from './support/jobs.js';
+import { interposed } from './support/interposed.js';
 import { rejection, until } from './support/waiting.js';
 
 const jobs = jobsProjection().definition;
@@ -67,28 +68,6 @@ describe('rebuilding a projection', function () {
     (
       await store.query<{ name: string }>`select name from sqlite_master where type = 'table' and name like 'job_%'`
     ).map(({ name }) => name);
-
-  /** The store, with something that happens once, right before it is asked for something for the first time. */
-  const interposed = (
-    isAsked: (key: string | symbol, text: string) => boolean,
-    happens: () => Promise<void>,
-  ): Store => {
-    let happened = false;
-    return new Proxy(store, {
-      get(target, key) {
-        const value: unknown = Reflect.get(target, key);
-        if (typeof value !== 'function') return value;
-        return async (...args: unknown[]) => {
-          const text = Array.isArray(args[0]) ? args[0].join('') : '';
-          if (!happened && isAsked(key, text)) {
-            happened = true;
-            await happens();
-          }
-          return Reflect.apply(value, target, args) as unknown;
-        };
-      },
-    });
-  };
 
   it('finds nothing to mend in a model that was kept well, puts the new one in its place and leaves nothing behind', async () => {
     const events = someEvents(700, Math.random);
@@ -176,6 +155,7 @@ describe('rebuilding a projection', function () {
     await run();
     let second: unknown;
     const busy = interposed(
+      store,
       (key, text) => key === 'query' && text.includes('job_list__2'),
       async () => {
         second = await rejection(rebuild({ leaseTtl: 100 }));
@@ -325,7 +305,9 @@ describe('rebuilding a projection', function () {
       await append(store, begun(1));
       await prepareProjections(store, [jobsProjection()]);
       const isCommit = (key: string | symbol) => key === 'transaction';
-      const error = await rejection(new LiveModel(interposed(isCommit, happens), jobsProjection(), Date.now).turn());
+      const error = await rejection(
+        new LiveModel(interposed(store, isCommit, happens), jobsProjection(), Date.now).turn(),
+      );
       expect(error).to.have.property('code', 'projection.conflict');
       expect((await readModel(store, 'jobs')).status).to.equal(
         what.includes('hold') ? 'swapping' : what.includes('stopped') ? 'stopped' : 'running',
@@ -342,6 +324,7 @@ describe('rebuilding a projection', function () {
     await live.turn();
     let turn: unknown;
     const watched = interposed(
+      store,
       (key, text) => key === 'query' && text.includes('job_list__2'),
       async () => {
         await append(store, begun(2));
@@ -357,7 +340,7 @@ describe('rebuilding a projection', function () {
     await prepareProjections(store, [jobsProjection()]);
     await new LiveModel(store, jobsProjection(), Date.now).turn();
     const isCompared = (key: string | symbol, text: string) => key === 'query' && text.includes('job_list__2');
-    const moved = interposed(isCompared, async () => {
+    const moved = interposed(store, isCompared, async () => {
       await append(store, begun(2));
       await new LiveModel(store, jobsProjection(), () => Date.now() + 60_000).turn(); // when the hold is long over
     });

@@ -1,0 +1,24 @@
+import type { Store } from '../../../src/store/contract.js';
+
+/** The store, with something that happens once, right before it is asked for something for the first time. */
+export function interposed(
+  store: Store,
+  isAsked: (key: string | symbol, text: string) => boolean,
+  happens: () => Promise<void>,
+): Store {
+  let happened = false;
+  return new Proxy(store, {
+    get(target, key) {
+      const value: unknown = Reflect.get(target, key);
+      if (typeof value !== 'function') return value;
+      return async (...args: unknown[]) => {
+        const text = Array.isArray(args[0]) ? args[0].join('') : '';
+        if (!happened && isAsked(key, text)) {
+          happened = true;
+          await happens();
+        }
+        return Reflect.apply(value, target, args) as unknown;
+      };
+    },
+  });
+}
