@@ -3,7 +3,7 @@ import type { Definitions } from '../events/definitions.js';
 import { bySpecificity, isAmbiguous } from '../events/patterns.js';
 import { typesOf } from '../worker/definition.js';
 import type { Handler } from '../worker/types.js';
-import { INDEX } from './physical-names.js';
+import { INDEX, withoutText } from './physical-names.js';
 import type { Projection, ProjectionDefinition, ProjectionHandler, ProjectionTx } from './projection.js';
 
 export interface ProjectionOptions<D extends Definitions, P extends string> {
@@ -12,7 +12,8 @@ export interface ProjectionOptions<D extends Definitions, P extends string> {
   /** From 1; counts up with every change of the tables or of what is written into them. A model that another version
    *  made stays as it is, readable, until it is rebuilt. */
   version: number;
-  /** The statements that make each table and its indexes, by the table's name. Each table has a primary key. */
+  /** The statements that make each table and its indexes, by the table's name, and nothing else. Each table has a primary
+   *  key; each index begins with the name of its table; no column is called like a table, nor is anything in `on`. */
   tables: Readonly<Record<string, string>>;
   /** Handlers by type or topic pattern, the most specific one for each event. They await nothing but `sql`, say nothing
    *  that the events do not (no clock, no chance), and may be run again: their transaction also moves the checkpoint. */
@@ -44,19 +45,35 @@ export function projectionDefiner<D extends Definitions>(definitions: D): Define
 function checkTables(tables: ProjectionDefinition['tables'], fail: (detail: string) => Error): void {
   if (Object.keys(tables).length === 0) throw fail('it has no tables');
   for (const [table, sql] of Object.entries(tables)) {
+    const text = withoutText(sql);
     if (!TABLE.test(table) || table.length > LONGEST) throw fail(`${table} is no name for a table`);
-    if (!new RegExp(`create\\s+table\\s+(if\\s+not\\s+exists\\s+)?${table}\\b`, 'i').test(sql)) {
+    if (!new RegExp(`create\\s+table\\s+(if\\s+not\\s+exists\\s+)?${table}\\b`, 'i').test(text)) {
       throw fail(`the statements of ${table} do not create it`);
     }
     if (keyOf(sql).length === 0) throw fail(`${table} has no primary key`);
-    for (const [, , index = ''] of sql.matchAll(INDEX)) {
-      if (index.length > LONGEST || index in tables) throw fail(`${index} is no name for an index`);
+    const indexes = [...text.matchAll(INDEX)];
+    for (const [, , index = ''] of indexes) {
+      // its name is one in the whole store
+      if (index.length > LONGEST || !index.startsWith(`${table}_`) || index in tables) {
+        throw fail(`${index} is no name for an index, which begins with ${table}_`);
+      }
     }
+    if ((text.match(/\bcreate\b/gi) ?? []).length !== 1 + indexes.length) {
+      throw fail(`the statements of ${table} make more than the table and indexes of plain names`);
+    }
+    const column = Object.keys(tables).find((each) => isColumn(each, text));
+    if (column !== undefined) throw fail(`in ${table} a column is called like the table ${column}`);
   }
 }
 
+/** Whether a table's name stands where only one of a column can. */
+function isColumn(name: string, sql: string): boolean {
+  return new RegExp(`(?<!\\b(table|exists|on|references)\\s+"?)\\b${name}\\b(?!"?\\s*\\.)`, 'i').test(sql);
+}
+
 /** The columns of the primary key that a table's statements declare. */
-export function keyOf(sql: string): string[] {
+export function keyOf(statements: string): string[] {
+  const sql = withoutText(statements);
   const several = /\bprimary\s+key\s*\(([^)]*)\)/i.exec(sql)?.[1];
   if (several !== undefined) return several.split(',').map((column) => column.trim().replaceAll('"', ''));
   const single = /[(,]\s*"?(\w+)"?\s[^,]*?\bprimary\s+key\b/i.exec(sql)?.[1];

@@ -4,6 +4,14 @@ import type { ProjectionDefinition } from './projection.js';
 /** The statement that makes an index, up to its name. */
 export const INDEX = /\b(create\s+(?:unique\s+)?index\s+(?:if\s+not\s+exists\s+)?)(\w+)/gi;
 
+/** Literals and comments: what is called there like a table is none. */
+const TEXT = /'(?:[^']|'')*'|--[^\n]*|\/\*[\s\S]*?\*\//;
+
+/** Only what SQL takes for names and words. */
+export function withoutText(sql: string): string {
+  return sql.replace(new RegExp(TEXT, 'g'), ' ');
+}
+
 /** A table as it is on the disk: each generation of a model has tables of its own, and the plain name is a view. */
 export function physicalName(table: string, generation: number): string {
   return `${table}__${generation}`;
@@ -26,8 +34,11 @@ export function statementsOf({ tables }: Pick<ProjectionDefinition, 'tables'>, g
 }
 
 function renamer(tables: readonly string[], generation: number): (sql: string) => string {
-  const names = new RegExp(`\\b(${tables.join('|')})\\b`, 'g');
-  return (sql) => sql.replace(names, (table) => physicalName(table, generation));
+  const names = new RegExp(`${TEXT.source}|\\b(${tables.join('|')})\\b`, 'gi');
+  return (sql) =>
+    sql.replace(names, (found, table?: string) =>
+      table === undefined ? found : physicalName(table.toLowerCase(), generation),
+    );
 }
 
 /** SQL in which the plain names of a projection's tables mean those of one generation. A template is rewritten once,

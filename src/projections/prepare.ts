@@ -1,4 +1,4 @@
-import { FlotillaError } from '../errors.js';
+import { FlotillaError, messageOf } from '../errors.js';
 import type { Sql, Store } from '../store/contract.js';
 import { physicalName, statementsOf, template } from './physical-names.js';
 import type { Projection, ProjectionDefinition } from './projection.js';
@@ -73,10 +73,15 @@ export function tablesOf(json: string): string[] {
   return JSON.parse(json) as string[];
 }
 
-/** The plain names, for whoever reads. */
+/** The plain names, for whoever reads. Throws `projection.bad_definition` for one that is taken. */
 export async function makeViews(sql: Sql, tables: readonly string[], generation: number): Promise<void> {
   for (const table of tables) {
-    await sql(template([`CREATE VIEW ${table} AS SELECT * FROM ${physicalName(table, generation)}`]));
+    try {
+      await sql(template([`CREATE VIEW ${table} AS SELECT * FROM ${physicalName(table, generation)}`]));
+    } catch (cause) {
+      if (cause instanceof FlotillaError) throw cause;
+      throw new FlotillaError('projection.bad_definition', `${table}: ${messageOf(cause)}`, { cause });
+    }
   }
 }
 

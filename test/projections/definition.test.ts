@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { defineFleet } from '../../src/fleet.js';
 import { keyOf } from '../../src/projections/definition.js';
-import { statementsOf } from '../../src/projections/physical-names.js';
+import { generationSql, statementsOf } from '../../src/projections/physical-names.js';
 import { shop } from '../support/shop.js';
 import { jobsProjection } from './support/jobs.js';
 
@@ -22,6 +22,29 @@ describe('defining a projection', () => {
     'a table of the store': { tables: { flotilla_list: 'create table flotilla_list (n bigint primary key)' } },
     'a table that is not made': { tables: { job_list: 'create table jobs (n bigint primary key)' } },
     'a table without a primary key': { tables: { job_list: 'create table job_list (n bigint)' } },
+    'a column that is called like a table': {
+      tables: { job_list: 'create table job_list (n bigint primary key, job_list text)' },
+    },
+    'a second table under the name of the first': {
+      tables: { job_list: 'create table job_list (n bigint primary key); create table more (n bigint primary key)' },
+    },
+    'a trigger, which would be made again by each rebuild': {
+      tables: {
+        job_list: `create table job_list (n bigint primary key);
+          create trigger job_list_seen after insert on job_list begin select 1; end`,
+      },
+    },
+    'an index whose name is quoted, and so not changed by a rebuild': {
+      tables: {
+        job_list: 'create table job_list (n bigint primary key); create index "job_list_by_n" on job_list (n)',
+      },
+    },
+    'an index that is not called after its table, as another projection may call its own so': {
+      tables: { job_list: 'create table job_list (n bigint primary key); create index by_n on job_list (n)' },
+    },
+    'a primary key that only a comment tells of': {
+      tables: { job_list: 'create table job_list (n bigint /* , primary key (n) */)' },
+    },
     'no handlers': { on: {} },
     'a pattern that matches nothing': { on: { 'order.*': () => undefined } },
     'patterns neither of which is more specific': { on: { 'job.*': () => undefined, '*.begun': () => undefined } },
@@ -91,6 +114,23 @@ describe('defining a projection', () => {
         'create index job_list_by_status__7 on job_list__7 (status, n); ' +
         'create table job_totals__7 (status text not null primary key, amount bigint not null);',
     );
+  });
+
+  it('tells the names of tables from what only looks like them', async () => {
+    const asked: string[] = [];
+    const sql = generationSql(
+      ['job', 'job_list'],
+      7,
+    )((text) => {
+      asked.push(text.join('?'));
+      return Promise.resolve([]);
+    });
+    await sql`insert into Job_List (job_id, n) select j.n, ${1} from "job" j, job_lists, my_job -- it's of a job
+      where job.kind = 'job' and job_list.name <> 'a job''s job' /* job */ and excluded.job_id = JOB.n`;
+    expect(asked).to.deep.equal([
+      `insert into job_list__7 (job_id, n) select j.n, ? from "job__7" j, job_lists, my_job -- it's of a job
+      where job__7.kind = 'job' and job_list__7.name <> 'a job''s job' /* job */ and excluded.job_id = job__7.n`,
+    ]);
   });
 
   it('knows the primary key, of one column or several', () => {

@@ -271,6 +271,13 @@ describe('projections', () => {
     const error = await rejection(run([jobsProjection(), jobsProjection({ name: 'copy' })]));
     expect(error).to.have.property('code', 'projection.bad_definition');
   });
+
+  it('refuse the name of a table that is there already', async () => {
+    await store.migrate('something', [{ name: '1', sql: 'create table job_totals (n bigint)' }]);
+    const error = await rejection(run([jobsProjection()]));
+    expect(error).to.have.property('code', 'projection.bad_definition');
+    expect(error).to.have.property('message').that.contains('job_totals');
+  });
 });
 
 const decision = { reason: 'no such job', who: 'ada', now: () => Date.UTC(2030, 0) };
