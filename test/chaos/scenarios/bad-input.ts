@@ -3,7 +3,7 @@ import { createEvent, originContext } from '../../../src/events/create.js';
 import { CLOUDEVENTS_JSON } from '../../../src/events/envelope.js';
 import fleetDefinition from '../../../config/fleet.js';
 import { settledForGood, withFleet, type ChaosRun, type RunOptions } from '../support/chaos-run.js';
-import type { Letter } from '../support/check-sums.js';
+import type { Letter } from '../support/world.js';
 import { orderBody } from '../support/customers.js';
 import { publishRaw } from '../support/raw-publisher.js';
 import { until } from '../support/until.js';

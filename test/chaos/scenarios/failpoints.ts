@@ -1,6 +1,6 @@
 import type { Failpoint } from '../../../src/failpoints.js';
 import { withFleet, settled, settledForGood, type ChaosRun, type RunOptions } from '../support/chaos-run.js';
-import type { Letter } from '../support/check-sums.js';
+import type { Letter } from '../support/world.js';
 import type { Token } from '../support/customers.js';
 import { publishRaw } from '../support/raw-publisher.js';
 import { Stores, workers } from '../support/stores.js';

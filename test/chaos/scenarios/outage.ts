@@ -1,6 +1,6 @@
 import type { ChaosRun } from '../support/chaos-run.js';
 import { settled, settledForGood, withFleet, type RunOptions } from '../support/chaos-run.js';
-import type { Letter } from '../support/check-sums.js';
+import type { Letter } from '../support/world.js';
 import { Stores } from '../support/stores.js';
 import { until } from '../support/until.js';
 

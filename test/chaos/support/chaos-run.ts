@@ -1,7 +1,8 @@
 import { connect } from 'amqplib';
 import { createManagement } from '../../../src/broker/rabbitmq/index.js';
 import { ChaosFleet, type ChaosFleetOptions } from './chaos-fleet.js';
-import { checkSums, type Expectations } from './check-sums.js';
+import { checkSums } from './check-sums.js';
+import type { Expectations } from './world.js';
 import { Customers } from './customers.js';
 import { randomFrom, type Random } from './random.js';
 import { workers } from './stores.js';
