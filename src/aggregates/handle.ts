@@ -33,8 +33,9 @@ export interface Handled<State> extends Loaded<State> {
   repeated: boolean;
 }
 
-/** The longest pause before the second try, in milliseconds; it doubles with each further one. */
+/** The longest pause before the second try, in milliseconds; it doubles with each further one, up to the longest of all. */
 const PAUSE = 4;
+const LONGEST_PAUSE = 250;
 
 /**
  * Handles a command, outside of any transaction: loads the aggregate, decides, appends with the version it saw. Resolves
@@ -62,7 +63,7 @@ export async function handle<State, Command, Event extends { type: string; data:
     } catch (error) {
       if (tries >= retries || !isRetried(error, options)) throw error;
     }
-    await setTimeout(random() * PAUSE * 2 ** tries, undefined, { signal });
+    await setTimeout(random() * Math.min(PAUSE * 2 ** tries, LONGEST_PAUSE), undefined, { signal });
   }
 }
 

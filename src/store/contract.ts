@@ -128,7 +128,7 @@ export interface Store {
   read(stream: string, after?: number, limit?: number): Promise<StoredEvent[]>;
   /** Events after the global position `after` in the order of positions, at most `limit` (default 1,000); archived ones
    *  too. Reading on from page to page costs no more than the events that match: see `readPages`. A span of time that is
-   *  upside down has no events. */
+   *  upside down has no events; what is no time rejects with a `RangeError`. */
   readAll(after: number, limit?: number, filter?: ReadFilter): Promise<StoredEvent[]>;
   /** The event with this id, archived or not. */
   event(id: string): Promise<StoredEvent | undefined>;

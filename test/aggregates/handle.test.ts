@@ -101,6 +101,16 @@ describe('aggregates: handle', function () {
     expect(tries).to.equal(3);
   });
 
+  it('pauses no longer however often it has tried', async () => {
+    await run(open);
+    let quicker = 0;
+    const beforeAppend = async () => void (quicker++ < 26 && (await run(deposit(10))));
+    // a thousandth of the longest pause: doubled 25 times it would be minutes
+    const options = { retries: 30, random: () => 0.001 };
+    const { state } = await run(deposit(1), options, meddled(store, { beforeAppend }));
+    expect(state?.balance).to.equal(261);
+  });
+
   it('waits for no second try when it is told to stop', async () => {
     await run(open);
     const stop = new AbortController();

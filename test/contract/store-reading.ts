@@ -119,6 +119,16 @@ export function readingContract(store: () => Store): void {
       expect(await store().readAll(0, 10, { since: at(5), until: at(6) })).to.have.length(1);
     });
 
+    it('refuses a time that is none, in place of finding nothing', async () => {
+      await store().append('a/1', 'none', [eventOf('a/1', { time: at(5) })]);
+      for (const filter of [{ since: 'yesterday' }, { until: '' }, { since: at(1), until: '2026-13-01T00:00:00Z' }]) {
+        const refused = await store()
+          .readAll(0, 10, filter)
+          .catch((error: unknown) => error);
+        expect(refused, JSON.stringify(filter)).to.be.instanceOf(RangeError);
+      }
+    });
+
     it('merges more types than one statement takes', async () => {
       await store().append(
         'a/1',

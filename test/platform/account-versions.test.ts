@@ -113,6 +113,32 @@ describe('platform: the versions of accounts over HTTP', () => {
     }
   }
 
+  it('does one request that several APIs get at once under its key, and gives its reply to all of them', async () => {
+    const other = await startApi(file.path, { routes });
+    try {
+      const id = await openAccount();
+      for (let version = 1; version <= 10; version++) {
+        const headers = { 'if-match': `"${version}"`, 'idempotency-key': `${id}-${version}` };
+        const answers = await Promise.all(
+          [api, other, api, other].map((on) => post(`/accounts/${id}/deposits`, { amount: 1 }, headers, on)),
+        );
+        answers.push(await post(`/accounts/${id}/deposits`, { amount: 1 }, headers, other));
+        for (const answer of answers) {
+          expect([answer.status, answer.body.version, answer.headers.get('etag')]).to.deep.equal([
+            200,
+            version + 1,
+            `"${version + 1}"`,
+          ]);
+        }
+        const first = answers.filter((answer) => answer.headers.get('idempotency-replayed') === null);
+        expect(first).to.have.length(1);
+      }
+      expect((await get(`/accounts/${id}`)).body).to.include({ balance: 510, version: 11 });
+    } finally {
+      await other.close();
+    }
+  });
+
   it('answers 304 to who has it already, and all of it after a change', async () => {
     const id = await openAccount();
     const asked = (tag: string) => status(`${api.url}/accounts/${id}`, { 'if-none-match': tag });

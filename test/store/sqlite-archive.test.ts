@@ -89,6 +89,42 @@ describe('the archive of a SQLite store', function () {
     expect(await without.readAll(0)).to.have.length(6);
   });
 
+  it('that is an older copy is said by what needs the rest: nothing is passed over', async () => {
+    const store = await temp.open();
+    await filled(store, 'a/1', 6);
+    const ids = (await store.readAll(0)).map(({ id }) => id);
+    await store.archive('a/1', 2);
+    await store.close();
+    await copyFile(archive, `${archive}.older`);
+    const later = await temp.open();
+    await later.archive('a/1', 4);
+    await later.close();
+    await rename(`${archive}.older`, archive);
+    const without = await temp.open();
+    for (const need of [() => without.readAll(0), () => without.read('a/1'), () => without.event(ids[3] ?? '')]) {
+      expect(await codeOf(need())).to.equal('store.archive_missing');
+    }
+    expect(await without.readAll(4)).to.have.length(2);
+    expect(await without.event(ids[0] ?? '')).to.include({ version: 1 });
+  });
+
+  it('goes no further once its store is closed, at whatever step that is, and is not opened again', async () => {
+    const store = await temp.open();
+    for (let step = 0; step < 12; step++) {
+      const stream = `a/${step}`;
+      await filled(store, stream, 700);
+      await store.setStreamMetadata(stream, { retention: { keep: 10 } });
+      const closing = await temp.open();
+      const ends = [closing.archive(stream, 690), closing.applyRetention(Date.now())].map(codeOf);
+      for (let turn = 0; turn < step; turn++) await Promise.resolve();
+      await closing.close();
+      expect(await Promise.all(ends), `closed at step ${step}`).to.deep.equal(['store.closed', 'store.closed']);
+    }
+    // the last connection takes this away with it
+    expect(existsSync(archive)).to.equal(true);
+    expect(existsSync(`${archive}-wal`)).to.equal(false);
+  });
+
   it('takes nothing into a file that belongs to another store, and deletes nothing', async () => {
     const other = await createTempStore();
     const others = await other.open();

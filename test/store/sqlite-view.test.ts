@@ -1,5 +1,6 @@
 import Database from 'better-sqlite3';
 import { expect } from 'chai';
+import { ReadView } from '../../src/store/sqlite/read-view.js';
 import { eventOf } from '../contract/store-events.js';
 import { createTempStore, type TempStore } from './temp-store.js';
 
@@ -24,6 +25,21 @@ function afterReading(text: string, meanwhile: () => void): () => void {
     prototype.prepare = prepare;
   };
 }
+
+describe('a view of a SQLite file', () => {
+  it('says what went wrong, also where SQLite has ended it behind our back', () => {
+    const db = new Database(':memory:');
+    const view = new ReadView(db);
+    const failing = () => {
+      db.exec('ROLLBACK'); // as SQLite does by itself after an I/O error
+      throw new Error('disk I/O error');
+    };
+    expect(() => view.run(failing)).to.throw('disk I/O error');
+    expect(view.run(() => db.inTransaction)).to.equal(true);
+    expect(db.inTransaction).to.equal(false);
+    db.close();
+  });
+});
 
 describe('a page of a SQLite store', () => {
   let temp: TempStore;

@@ -3,7 +3,6 @@ import type { Archived, StreamMetadata } from '../contract.js';
 import type { ArchiveFile } from './archive-file.js';
 import type { Connection, Statement } from './connection.js';
 import type { History } from './history.js';
-import { retryWhileBusy } from './retry-while-busy.js';
 import type { Writer } from './writer.js';
 
 /** Events that are moved at once: how long the event loop and the other writers are held up. */
@@ -17,6 +16,8 @@ export interface ArchiverOptions {
   reader: Connection;
   history: History;
   file: ArchiveFile;
+  /** Runs a step that changes nothing of the store, again where a file is busy; not once the store is closed. */
+  read: <T>(step: () => T) => Promise<T>;
   /** Runs a step in a transaction of the store, and resolves when it is committed. */
   commit: <T>(step: (writer: Writer) => T) => Promise<T>;
 }
@@ -61,15 +62,15 @@ export class Archiver {
   }
 
   async archive(stream: string, through: number): Promise<Archived> {
-    const { history, file, commit } = this.options;
+    const { history, file, read, commit } = this.options;
     const last = await this.#number(this.#movable, { stream, through });
     let at = await this.#through(stream);
     let moved = 0;
     while (at < last) {
-      const portion = await retryWhileBusy(() => history.stream(stream, at, Math.min(PORTION, last - at)));
+      const portion = await read(() => history.stream(stream, at, Math.min(PORTION, last - at)));
       const end = portion.at(-1);
       if (end === undefined) break;
-      await retryWhileBusy(() => {
+      await read(() => {
         file.copy(stream, portion, { begun: this.#anything.get() !== undefined });
       });
       failpoint('store.archive_copied');
@@ -86,7 +87,7 @@ export class Archiver {
     let rows: { key: number; name: string; metadata: string }[];
     for (let after = 0; ; after = rows.at(-1)?.key ?? 0) {
       const from = after;
-      rows = await retryWhileBusy(() => this.#noted.all(from, STREAMS) as typeof rows);
+      rows = await this.options.read(() => this.#noted.all(from, STREAMS) as typeof rows);
       for (const { name, metadata } of rows) {
         const { retention } = JSON.parse(metadata) as StreamMetadata;
         if (retention !== undefined) moved += await this.#retainStream(name, retention, now);
@@ -114,6 +115,6 @@ export class Archiver {
   }
 
   #number(statement: Statement, values: Record<string, unknown>): Promise<number> {
-    return retryWhileBusy(() => Number(statement.get(values) ?? 0));
+    return this.options.read(() => Number(statement.get(values) ?? 0));
   }
 }

@@ -14,7 +14,7 @@ import { ReadView } from './read-view.js';
 export class History {
   readonly #store: EventReader;
   readonly #view: ReadView;
-  readonly #archivedAfter: Statement;
+  readonly #archivedThrough: Statement;
   readonly #archivedId: Statement;
 
   constructor(
@@ -23,7 +23,7 @@ export class History {
   ) {
     this.#store = new EventReader(db);
     this.#view = new ReadView(db);
-    this.#archivedAfter = db.prepare<unknown[]>('SELECT 1 FROM flotilla_archived WHERE position > ? LIMIT 1').pluck();
+    this.#archivedThrough = db.prepare<unknown[]>('SELECT MAX(position) FROM flotilla_archived').pluck();
     this.#archivedId = db.prepare<unknown[]>('SELECT 1 FROM flotilla_archived_ids WHERE id = ?').pluck();
   }
 
@@ -38,7 +38,7 @@ export class History {
     const wanted = limit < 0 ? missing : Math.min(missing, limit);
     const archived = this.archive.events.stream(name, from, wanted);
     if (archived.length !== wanted || archived.at(-1)?.version !== from + wanted) {
-      throw new FlotillaError('store.archive_missing', `${this.archive.path} lacks events of ${name}`);
+      this.#lacks(`events of ${name}`);
     }
     return limited([...archived, ...stored], limit);
   }
@@ -46,7 +46,7 @@ export class History {
   event(id: string): StoredEvent | undefined {
     const stored = this.#store.event(id);
     if (stored !== undefined || this.#archivedId.get(idValue(id)) === undefined) return stored;
-    return this.archive.events.event(id);
+    return this.archive.events.event(id) ?? this.#lacks(`the event ${id}`);
   }
 
   head(): number {
@@ -54,12 +54,18 @@ export class History {
   }
 
   all(after: number, limit: number, filter: ReadFilter): StoredEvent[] {
-    const { stored, more } = this.#view.run(() => ({
+    const { stored, through } = this.#view.run(() => ({
       stored: this.#store.all(after, limit, filter),
-      more: this.#archivedAfter.get(after) !== undefined,
+      through: Number(this.#archivedThrough.get() ?? 0),
     }));
-    if (!more) return stored;
+    if (through <= after) return stored;
+    if (this.archive.events.head() < through) this.#lacks(`events up to position ${through}`);
     return limited(merged(this.archive.events.all(after, limit, filter), stored), limit);
+  }
+
+  /** The file is there, but not the one with everything: an older copy, say. */
+  #lacks(what: string): never {
+    throw new FlotillaError('store.archive_missing', `${this.archive.path} lacks ${what}`);
   }
 }
 

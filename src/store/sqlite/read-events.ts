@@ -90,7 +90,14 @@ export class EventReader {
 function spanOf({ since, until }: ReadFilter): TimeSpan | undefined {
   if (since === undefined && until === undefined) return undefined;
   return {
-    since: since === undefined ? Number.MIN_SAFE_INTEGER : Date.parse(since),
-    until: until === undefined ? Number.MAX_SAFE_INTEGER : Date.parse(until),
+    since: since === undefined ? Number.MIN_SAFE_INTEGER : instantOf(since),
+    until: until === undefined ? Number.MAX_SAFE_INTEGER : instantOf(until),
   };
+}
+
+function instantOf(time: string): number {
+  const milliseconds = Date.parse(time);
+  if (Number.isNaN(milliseconds))
+    throw new RangeError(`Events since or until ${JSON.stringify(time)}: that is no time`);
+  return milliseconds;
 }

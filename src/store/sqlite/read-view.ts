@@ -18,7 +18,8 @@ export class ReadView {
     try {
       return step();
     } finally {
-      this.#end.run();
+      // SQLite ends it by itself after an I/O error, which must be heard of
+      if (this.db.inTransaction) this.#end.run();
     }
   }
 }

@@ -63,6 +63,7 @@ export class SqliteStore implements Store {
       reader: parts.reader,
       history: this.#events,
       file: parts.archive,
+      read: (step) => this.#read(step),
       commit: (step) => this.#step(step, false),
     });
     this.#snapshots = new SnapshotReader(parts.reader);

@@ -37,7 +37,7 @@ export class MetadataKeeper {
   /** Throws a `RangeError` for a retention that makes no sense. */
   set(stream: string, metadata: StreamMetadata): void {
     const { keep = 0, olderThan = 0 } = metadata.retention ?? {};
-    if (!Number.isSafeInteger(keep) || keep < 0 || !(olderThan >= 0)) {
+    if (!Number.isSafeInteger(keep) || keep < 0 || !Number.isFinite(olderThan) || olderThan < 0) {
       throw new RangeError(`Retention of ${stream}: keep is a count, olderThan a duration in milliseconds`);
     }
     this.#keep.run(this.streams.keyOf(stream), JSON.stringify(metadata));
