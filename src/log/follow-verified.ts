@@ -80,6 +80,8 @@ export async function* followVerified(
           // the next reading finds out what is missing
           if (leap !== undefined) break;
         }
+        // whatever is first by the time it is read again: nothing of it was read before
+        if (reading.interrupted) last ??= BEFORE_ALL;
       } finally {
         await reading.close();
       }

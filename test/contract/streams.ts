@@ -78,6 +78,19 @@ export function streamContract(name: string, open: () => Promise<OpenBroker>): v
       await next.reader.close();
     });
 
+    it('begins with what was published from a time on', async () => {
+      await publish(1, 3);
+      const hour = 3_600_000;
+      const past = read(new Date(Date.now() - hour));
+      for (const id of ['m1', 'm2', 'm3']) expect(idOf(await past.received.next())).to.equal(id);
+      await past.reader.close();
+      const future = read(new Date(Date.now() + hour));
+      await eventually(async () => future.reader.reading);
+      await publish(4, 4);
+      expect(idOf(await future.received.next())).to.equal('m4');
+      await future.reader.close();
+    });
+
     it('gives no more at once than the prefetch, and goes on as entries are done with', async () => {
       for (let n = 1; n <= 30; n += 1) await publish(n, n); // one by one: what is confirmed together comes together
       const { reader, received } = read('first', 10);

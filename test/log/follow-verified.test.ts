@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import type { StreamEntry } from '../../src/broker/contract.js';
+import type { ReadStreamOptions, StreamEntry } from '../../src/broker/contract.js';
 import { lastEntry } from '../../src/log/bounds.js';
 import { followVerified } from '../../src/log/follow-verified.js';
 import { BEFORE_ALL, placeOf, type LogBreak, type LogPlace } from '../../src/log/place.js';
@@ -176,3 +176,53 @@ for (const kind of ['memory', 'rabbitmq']) {
     });
   });
 }
+
+describe('reading a log that was empty when the reading began', () => {
+  const entry = (offset: number): StreamEntry => ({
+    offset,
+    exchange: '',
+    routingKey: '',
+    body: Buffer.from('x'),
+    properties: { messageId: `m${offset}`, headers: {} },
+    done: () => undefined,
+  });
+
+  /** A log that nobody has written to yet; the test says when a reading begins, and what it gives. */
+  const scripted = () => {
+    const begun = inbox<ReadStreamOptions>();
+    const broker = {
+      state: 'ready' as const,
+      onState: () => () => undefined,
+      readStream: (_: string, options: ReadStreamOptions) => {
+        options.onBegin?.();
+        begun.put(options);
+        return { reading: true, close: () => Promise.resolve() };
+      },
+    };
+    return { broker, begun };
+  };
+
+  for (const from of [undefined, BEFORE_ALL]) {
+    it(`notices what was trimmed while the connection was lost, ${from === undefined ? 'at its first start' : 'later'}`, async () => {
+      const { broker, begun } = scripted();
+      const ending = new AbortController();
+      const seen = inbox<Seen>();
+      const run = async () => {
+        for await (const portion of followVerified(broker, 'log', { from, signal: ending.signal })) {
+          if (portion.kind === 'broken') seen.put({ broken: portion.broken });
+          else for (const each of portion.entries) seen.put({ entry: each });
+        }
+      };
+      const running = run();
+      if (from === undefined) expect(await seen.next()).to.have.nested.property('broken.kind', 'start');
+      const lost = await begun.next();
+      lost.onBegin?.(); // the connection is back
+      const again = await begun.next();
+      again.onEntry(entry(500));
+      expect(await seen.next()).to.have.nested.property('broken.kind', 'gap');
+      expect(await seen.next()).to.have.nested.property('entry.offset', 500);
+      ending.abort();
+      await running;
+    });
+  }
+});
