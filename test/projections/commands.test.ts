@@ -136,6 +136,16 @@ describe('commands of projections', () => {
     expect((await modelOf(store)).list).to.have.length(2);
   });
 
+  it('rebuild makes also what no worker has kept yet, whether anything has happened or not', async () => {
+    const store = await temp.open();
+    expect((await run('rebuild', 'jobs')).out).to.contain('jobs: rebuilt, now at 0; 0 events; compared at 0');
+    await append(store, begun(1), begun(2));
+    expect(await run('rebuild', 'picky')).to.include({ code: 0 });
+    const { out } = await run('list');
+    expect(out).to.match(/jobs +keeper +core +running +0 +2 /);
+    expect(out).to.match(/picky +keeper +core +running +2 +0 /);
+  });
+
   it('rebuild says at which event a model cannot be built, and builds the others', async () => {
     const store = await temp.open();
     await append(store, begun(1));

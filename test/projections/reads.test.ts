@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import fc from 'fast-check';
 import { routes } from '../../src/platform/routes.js';
 import analytics from '../../workers/analytics/index.js';
 import views from '../../workers/views/index.js';
@@ -38,6 +39,41 @@ describe('reads of models', () => {
       expect(modelHeaders(summary)).to.deep.equal({ 'model-position': '4', 'model-lag': '0' });
       const unknown = await api.send('GET', '/accounts/nobody/summary');
       expect([unknown.status, unknown.body.code]).to.deep.equal([404, 'account.not_found']);
+    });
+
+    const seed = Math.floor(Math.random() * 2 ** 31);
+    it(`agree with every account, whatever is tried with it (seed ${seed})`, async () => {
+      const amount = fc.constantFrom(-1, 0, 1, 40, 500, 0.5);
+      const move = fc.record({
+        at: fc.nat(2),
+        path: fc.constantFrom('deposits', 'withdrawals'),
+        amount,
+      });
+      await fc.assert(
+        fc.asyncProperty(
+          fc.array(fc.option(fc.constantFrom(1, 300), { nil: undefined }), { minLength: 3, maxLength: 3 }),
+          fc.array(move, { maxLength: 12 }),
+          async (deposits, moves) => {
+            const ids: string[] = [];
+            const expected: number[] = deposits.map((deposit) => (deposit === undefined ? 0 : 1));
+            for (const initialDeposit of deposits) {
+              ids.push((await post('/accounts', { owner: 'Ada', currency: 'EUR', initialDeposit })).body.id as string);
+            }
+            for (const { at, path, amount: tried } of moves) {
+              const { status } = await post(`/accounts/${ids[at]}/${path}`, { amount: tried });
+              if (status < 300) expected[at] = (expected[at] ?? 0) + 1;
+            }
+            while (await fleet.step());
+            for (const [at, id] of ids.entries()) {
+              const { body } = await api.send('GET', `/accounts/${id}`);
+              const summary = await api.send('GET', `/accounts/${id}/summary`);
+              expect(summary.body).to.deep.equal({ ...body, transactions: expected[at] });
+              expect(summary.headers.get('model-lag')).to.equal('0');
+            }
+          },
+        ),
+        { numRuns: 10, seed },
+      );
     });
 
     it('refuse days that are none, spans that are upside down and cursors of other lists', async () => {
