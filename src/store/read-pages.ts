@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import type { ReadFilter, Store } from './contract.js';
 import type { StoredEvent } from './stored-event.js';
 
@@ -14,7 +15,8 @@ export interface ReadPagesOptions {
 }
 
 /** Reads all events that fit, page by page, in the order of positions; no page is empty. Reads a page when it is asked for
- *  one, so that no more than one is in memory. Ends, without an error, at `upTo` or when the signal aborts. */
+ *  one, so that no more than one is in memory, and lets the event loop turn before each further one, as a store may answer
+ *  within the turn. Ends, without an error, at `upTo` or when the signal aborts. */
 export async function* readPages(
   store: Pick<Store, 'readAll' | 'head'>,
   { after = 0, upTo, filter, pageSize = 500, signal }: ReadPagesOptions = {},
@@ -26,6 +28,7 @@ export async function* readPages(
     if (wanted.length > 0 && !isAborted(signal)) yield wanted;
     if (page.length < pageSize) return;
     position = page.at(-1)?.position ?? end;
+    await setImmediate();
   }
 }
 

@@ -56,6 +56,17 @@ export function readingContract(store: () => Store): void {
       expect(pages).to.equal(2);
       expect(await positionsOf(readPages(store(), { signal: stop.signal }))).to.deep.equal([]);
     });
+
+    it('lets others have their turn between pages: a signal from outside is heard', async () => {
+      await append(200);
+      const stop = new AbortController();
+      setImmediate(() => {
+        stop.abort();
+      });
+      const read = await positionsOf(readPages(store(), { pageSize: 1, signal: stop.signal }));
+      expect(stop.signal.aborted).to.equal(true);
+      expect(read.length).to.be.lessThan(10);
+    });
   });
 
   describe('reading by filters', () => {
