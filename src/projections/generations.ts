@@ -90,7 +90,10 @@ async function tablesFit(store: Store, definition: ProjectionDefinition, generat
 export async function dropOld(store: Store, projection: string): Promise<void> {
   for (const { generation, tables } of await generationsOf(store.query, projection, 'old')) {
     await store.transaction(async ({ sql }) => {
-      for (const table of tables) await sql(template([`DROP TABLE IF EXISTS ${physicalName(table, generation)}`]));
+      // the last one first: it may refer to those before it
+      for (const table of [...tables].reverse()) {
+        await sql(template([`DROP TABLE IF EXISTS ${physicalName(table, generation)}`]));
+      }
       await sql`
         DELETE FROM flotilla_projection_generations WHERE projection = ${projection} AND generation = ${generation}`;
     });

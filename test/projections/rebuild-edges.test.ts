@@ -8,6 +8,7 @@ import type { Projection } from '../../src/projections/projection.js';
 import { readModel } from '../../src/projections/read-model.js';
 import { rebuildProjection, type RebuildOptions } from '../../src/projections/rebuild.js';
 import type { Store } from '../../src/store/contract.js';
+import { shop } from '../support/shop.js';
 import { createTempStore, type TempStore } from '../store/temp-store.js';
 import { interposed } from './support/interposed.js';
 import { append, begun, expectedModel, finished, jobsProjection, modelOf } from './support/jobs.js';
@@ -83,6 +84,26 @@ describe('a rebuild at its edges', () => {
     });
     const back = await rebuild({}, jobsProjection({ before: () => undefined }));
     expect(back.difference[0]).to.include({ incomparable: 'the columns differ: -note', rows: 1 });
+  });
+
+  it('drops old tables that refer to one another', async () => {
+    const linked = shop.defineProjection({
+      name: 'linked',
+      version: 1,
+      tables: {
+        linked_jobs: 'create table linked_jobs (n bigint not null primary key)',
+        linked_done: 'create table linked_done (n bigint not null primary key references linked_jobs (n))',
+      },
+      on: {
+        'job.begun': async ({ data }, { sql }) => void (await sql`insert into linked_jobs (n) values (${data.n})`),
+        'job.finished': async ({ data }, { sql }) => void (await sql`insert into linked_done (n) values (${data.n})`),
+      },
+    });
+    await append(store, begun(1), finished(1));
+    await keep(linked);
+    expect(await rebuild({}, linked)).to.include({ swapped: true, position: 2 });
+    const left = await store.query`select name from sqlite_master where type = 'table' and name like 'linked_%'`;
+    expect(left.map(({ name }) => name)).to.have.members(['linked_jobs__2', 'linked_done__2']);
   });
 
   it('lets the event loop turn between the portions that it compares', async () => {

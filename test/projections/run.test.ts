@@ -212,6 +212,31 @@ describe('projections', () => {
     expect(await store.query`select n from picky_list`).to.deep.equal([]);
   });
 
+  it('find the culprit also where it is only the commit that fails', async () => {
+    const strict = shop.defineProjection({
+      name: 'strict',
+      version: 1,
+      tables: {
+        strict_list: 'create table strict_list (n bigint not null primary key)',
+        strict_done: `create table strict_done (
+          n bigint not null primary key references strict_list (n) deferrable initially deferred)`,
+      },
+      on: {
+        'job.begun': async ({ data }, { sql }) => void (await sql`insert into strict_list (n) values (${data.n})`),
+        'job.finished': async ({ data }, { sql }) => void (await sql`insert into strict_done (n) values (${data.n})`),
+      },
+    });
+    const [, , , poison = ''] = await append(store, begun(1), begun(2), finished(1), finished(13), finished(2));
+    const part = await run([strict, jobsProjection()]);
+    expect(await rejection(part.caughtUp())).to.have.property('code', 'projection.poison');
+    await until(() => part.state()[0]?.status === 'stopped');
+    expect(part.state()[0]?.stop).to.include({ position: 4, eventId: poison, code: 'projection.poison' });
+    expect(await store.query`select n from strict_done`).to.deep.equal([{ n: 1 }]);
+    await skipEvent(store, 'strict', decision);
+    await part.caughtUp();
+    expect(await store.query`select n from strict_done order by n`).to.deep.equal([{ n: 1 }, { n: 2 }]);
+  });
+
   it('count nothing twice where two processes hold the lease for a moment', async () => {
     const events = someEvents(3_000, Math.random);
     for (let at = 0; at < events.length; at += 100) await append(store, ...events.slice(at, at + 100));
