@@ -8,6 +8,8 @@ import { insertRecords, recordOfStored } from './rows.js';
 
 const PAGE = 500;
 const LOOK = 60_000;
+/** Between the names of stores that are out of reach. */
+const SEPARATOR = ', ';
 
 /** Remembers that something is missing, until it has been taken from the stores. */
 export async function noteGap({ sql }: Tx, { kind }: LogBreak, now: number): Promise<void> {
@@ -16,47 +18,65 @@ export async function noteGap({ sql }: Tx, { kind }: LogBreak, now: number): Pro
     SELECT COALESCE(MAX(number), 0) + 1, ${kind}, ${new Date(now).toISOString()} FROM journal_gaps`;
 }
 
+/** One that is not filled yet, or not from every store. */
+interface Gap {
+  number: number;
+  filled_at: string | null;
+  out_of_reach: string | null;
+}
+
 /** Takes what the log did not have from the stores of the services, whenever a gap is noted: every event of each of them
- *  after what was taken the last time, whether or not it also came by the log. Interrupted anywhere, it goes on there. Ends
- *  when the signal aborts. */
+ *  after what was taken the last time, whether or not it also came by the log. A store that is out of reach is asked for
+ *  again now and then. Interrupted anywhere, it goes on there. Ends when the signal aborts. */
 export async function fillGaps(
   store: Store,
   { history, broken, logger, signal }: BesideOptions,
   now: () => number,
 ): Promise<void> {
   while (!signal.aborted) {
-    const [open] = await store.query<{ newest: number | null }>`
-      SELECT MAX(number) AS newest FROM journal_gaps WHERE filled_at IS NULL`;
-    const newest = open?.newest ?? undefined;
-    if (newest === undefined) await broken(LOOK);
-    else await fill(store, { upTo: newest, history, logger, signal, now });
+    const gaps = await store.query<Gap>`
+      SELECT number, filled_at, out_of_reach FROM journal_gaps WHERE filled_at IS NULL OR out_of_reach <> ''`;
+    await fill(store, gaps, { history, logger, signal, now });
+    if (!gaps.some(isNew)) await broken(LOOK);
   }
 }
 
 interface Filling {
-  /** The number of the latest gap that is noted. */
-  upTo: number;
   history: History;
   logger: Logger;
   signal: AbortSignal;
   now: () => number;
 }
 
-async function fill(store: Store, { upTo, history, logger, signal, now }: Filling): Promise<void> {
-  const outOfReach: string[] = [];
+async function fill(store: Store, gaps: readonly Gap[], { history, logger, signal, now }: Filling): Promise<void> {
+  const lackedBy = (gap: Gap) => (isNew(gap) ? history.services : (gap.out_of_reach ?? '').split(SEPARATOR));
+  const lacked = new Set(gaps.flatMap(lackedBy));
+  const outOfReach = new Set<string>();
   let found = 0;
-  for (const service of history.services) {
+  for (const service of lacked) {
     const source = await history.open(service);
-    if (source === undefined) outOfReach.push(service);
+    if (source === undefined) outOfReach.add(service);
     else found += await fillFrom(store, service, source, signal);
     if (signal.aborted) return;
   }
+  if (!gaps.some(isNew) && outOfReach.size === lacked.size) return;
+  const filledAt = new Date(now()).toISOString();
   await store.transaction(async ({ sql }) => {
-    await sql`
-      UPDATE journal_gaps SET filled_at = ${new Date(now()).toISOString()}, out_of_reach = ${outOfReach.join(', ')}
-      WHERE number <= ${upTo} AND filled_at IS NULL`;
+    for (const gap of gaps) {
+      const left = lackedBy(gap).filter((service) => outOfReach.has(service));
+      await sql`
+        UPDATE journal_gaps SET filled_at = ${filledAt}, out_of_reach = ${left.join(SEPARATOR)}
+        WHERE number = ${gap.number}`;
+    }
   });
-  logger.info('journal: took from the stores what the log did not have', { events: found, outOfReach });
+  logger.info('journal: took from the stores what the log did not have', {
+    events: found,
+    outOfReach: [...outOfReach],
+  });
+}
+
+function isNew({ filled_at: filledAt }: Gap): boolean {
+  return filledAt === null;
 }
 
 /** Gives how many events of the service the journal did not have. */

@@ -46,6 +46,21 @@ export interface TakeLogOptions {
 
 const NO_HISTORY: History = { services: [], open: () => Promise.resolve(undefined) };
 
+/** A store that does not open is out of reach: the others are not, nor is the log. */
+function asFarAsItOpens(history: History, logger: Logger): History {
+  return {
+    services: history.services,
+    async open(service) {
+      try {
+        return await history.open(service);
+      } catch (error) {
+        logger.warn('log: the store of a service does not open', { service, error: messageOf(error) });
+        return undefined;
+      }
+    },
+  };
+}
+
 /** Gives the log to a taker, a portion and the place after it in one transaction, in one of the processes that try. */
 export function takeLog(
   taker: LogTaker,
@@ -92,7 +107,7 @@ class Term {
     private readonly onPlace: (offset: number) => void,
   ) {
     this.#signal = AbortSignal.any([signal, this.#over.signal]);
-    this.#history = options.history ?? NO_HISTORY;
+    this.#history = options.history === undefined ? NO_HISTORY : asFarAsItOpens(options.history, options.logger);
   }
 
   async run(): Promise<void> {

@@ -7,7 +7,8 @@ import type { LogBreak } from './place.js';
 export interface History {
   /** Every service of the fleet. */
   readonly services: readonly string[];
-  /** The store of one; undefined where it is out of reach from here. It is closed by whoever gave the history. */
+  /** The store of one; undefined where it is out of reach from here. Rejects where it is here and does not open. It is
+   *  closed by whoever gave the history. */
   open(service: string): Promise<Pick<Store, 'readAll' | 'head'> | undefined>;
 }
 

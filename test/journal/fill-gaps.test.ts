@@ -1,0 +1,92 @@
+import { expect } from 'chai';
+import { defineJournal } from '../../src/journal/define-journal.js';
+import { fillGaps, noteGap } from '../../src/journal/fill-gaps.js';
+import { migrateJournal } from '../../src/journal/migrations.js';
+import { countJournal } from '../../src/journal/search.js';
+import { BEFORE_ALL, type LogBreak } from '../../src/log/place.js';
+import type { History } from '../../src/log/taker.js';
+import type { Store } from '../../src/store/contract.js';
+import { silentLogger } from '../../src/telemetry/logger.js';
+import { startWorker } from '../../src/worker/start.js';
+import { eventually } from '../contract/broker.js';
+import { numbers, openLogBench, record, type LogBench } from '../log/log-bench.js';
+import { inbox } from '../support/inbox.js';
+
+const GAP: LogBreak = { kind: 'gap', expected: BEFORE_ALL, found: undefined };
+
+describe('a gap of the journal', function () {
+  this.timeout(30_000);
+  let bench: LogBench;
+  let store: Store;
+  let jobs: Store;
+
+  beforeEach(async () => {
+    bench = await openLogBench('memory');
+    store = await bench.open('journal');
+    await migrateJournal(store);
+    jobs = await bench.open('jobs');
+  });
+  afterEach(() => bench.close());
+
+  const gaps = async () =>
+    store.query<{ filled_at: string | null; out_of_reach: string | null }>`
+      SELECT filled_at, out_of_reach FROM journal_gaps ORDER BY number`;
+  /** Fills, and says each time when there is nothing more to do for now. */
+  const filling = (history: History) => {
+    const idle = inbox<() => void>();
+    const ending = new AbortController();
+    const broken = () => new Promise<void>((resolve) => idle.put(resolve));
+    const running = fillGaps(store, { history, broken, logger: silentLogger(), signal: ending.signal }, Date.now);
+    return {
+      idle: () => idle.next(),
+      async stop(goOn: () => void) {
+        ending.abort();
+        goOn();
+        await running;
+      },
+    };
+  };
+
+  it('is filled from a store that comes within reach later, and lacks nothing then', async () => {
+    await record(jobs, numbers(1, 20));
+    await store.transaction((tx) => noteGap(tx, GAP, Date.now()));
+    let isHere = false;
+    const gap = filling({
+      services: ['jobs', 'elsewhere'],
+      open: async (service) => (service === 'jobs' && isHere ? jobs : undefined),
+    });
+    let goOn = await gap.idle();
+    expect((await gaps()).map(({ out_of_reach: services }) => services)).to.deep.equal(['jobs, elsewhere']);
+    await store.transaction((tx) => noteGap(tx, GAP, Date.now()));
+    goOn();
+    goOn = await gap.idle();
+    isHere = true;
+    goOn();
+    goOn = await gap.idle();
+    expect(await countJournal(store)).to.equal(20);
+    expect((await gaps()).map(({ out_of_reach: services }) => services)).to.deep.equal(['elsewhere', 'elsewhere']);
+    await gap.stop(goOn);
+  });
+
+  it('is filled as far as that goes where the store of one service does not open, and the log is taken meanwhile', async () => {
+    await record(jobs, numbers(1, 20));
+    const worker = await startWorker(defineJournal({ name: 'journal' }).definition, {
+      store,
+      broker: bench.broker,
+      prefix: bench.opened.prefix,
+      instance: 'one',
+      logger: silentLogger(),
+      history: {
+        services: ['spoilt', 'jobs'],
+        open: async (service) => {
+          if (service === 'spoilt') throw new Error('file is not a database');
+          return jobs;
+        },
+      },
+    });
+    await bench.publish(...(await record(jobs, numbers(21, 25))));
+    await eventually(async () => (await countJournal(store)) === 25);
+    await eventually(async () => (await gaps())[0]?.out_of_reach === 'spoilt');
+    await worker.stop(5000);
+  });
+});
