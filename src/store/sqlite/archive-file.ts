@@ -51,9 +51,11 @@ export class ArchiveFile {
   }
 
   /** Copies events into it; those it has already are left alone. When this returns, all of them are on the disk, and the
-   *  same in every column. Throws `store.archive_missing` where it should have events already, and has not. */
-  copy(stream: string, events: readonly StoredEvent[], { begun }: { begun: boolean }): void {
-    const { db, events: reader } = this.#open(!begun);
+   *  same in every column. `through` is the highest position that it has already, 0 for none. Throws
+   *  `store.archive_missing` where it has not. */
+  copy(stream: string, events: readonly StoredEvent[], { through }: { through: number }): void {
+    const { db, events: reader } = this.#open(through === 0);
+    this.requireThrough(through);
     const insert = db.prepare<unknown[]>(
       `INSERT INTO flotilla_events (position, stream, version, id, type, time, correlation, body)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
@@ -69,6 +71,16 @@ export class ArchiveFile {
       const kept = reader.stream(stream, (events[0]?.version ?? 0) - 1, events.length);
       if (!same(kept, events)) throw new FlotillaError('store.archive_missing', `${this.path} has other events`);
     }).immediate();
+  }
+
+  /** Throws `store.archive_missing` when it ends before this position: the file is there, but is an older copy. */
+  requireThrough(position: number): void {
+    if (this.events.head() < position) this.lacks(`what is before position ${position}`);
+  }
+
+  /** Throws `store.archive_missing`, for something that should be in it. */
+  lacks(what: string): never {
+    throw new FlotillaError('store.archive_missing', `${this.path} lacks ${what}`);
   }
 
   close(): void {

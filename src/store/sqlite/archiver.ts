@@ -28,7 +28,6 @@ export interface ArchiverOptions {
  * Several processes may do it at once.
  */
 export class Archiver {
-  readonly #anything: Statement;
   readonly #archived: Statement;
   readonly #last: Statement;
   readonly #movable: Statement;
@@ -39,7 +38,6 @@ export class Archiver {
     const { reader } = options;
     const value = (text: string) => reader.prepare<unknown[]>(text).pluck();
     const STREAM = '(SELECT id FROM flotilla_streams WHERE name = @stream)';
-    this.#anything = value('SELECT 1 FROM flotilla_archived LIMIT 1');
     this.#archived = value(`SELECT through FROM flotilla_archived WHERE stream = ${STREAM}`);
     // the last one up to `through` that the relay has passed and that is not the last of its stream
     this.#movable = value(
@@ -71,7 +69,7 @@ export class Archiver {
       const end = portion.at(-1);
       if (end === undefined) break;
       await read(() => {
-        file.copy(stream, portion, { begun: this.#anything.get() !== undefined });
+        file.copy(stream, portion, { through: history.archivedThrough() });
       });
       failpoint('store.archive_copied');
       moved += await commit((writer) => writer.archived.moved(stream, end));

@@ -1,4 +1,3 @@
-import { FlotillaError } from '../../errors.js';
 import type { ReadFilter } from '../contract.js';
 import type { StoredEvent } from '../stored-event.js';
 import type { ArchiveFile } from './archive-file.js';
@@ -38,7 +37,7 @@ export class History {
     const wanted = limit < 0 ? missing : Math.min(missing, limit);
     const archived = this.archive.events.stream(name, from, wanted);
     if (archived.length !== wanted || archived.at(-1)?.version !== from + wanted) {
-      this.#lacks(`events of ${name}`);
+      this.archive.lacks(`events of ${name}`);
     }
     return limited([...archived, ...stored], limit);
   }
@@ -46,26 +45,26 @@ export class History {
   event(id: string): StoredEvent | undefined {
     const stored = this.#store.event(id);
     if (stored !== undefined || this.#archivedId.get(idValue(id)) === undefined) return stored;
-    return this.archive.events.event(id) ?? this.#lacks(`the event ${id}`);
+    return this.archive.events.event(id) ?? this.archive.lacks(`the event ${id}`);
   }
 
   head(): number {
     return this.#store.head();
   }
 
+  /** The highest position in the archive; 0 while nothing is. */
+  archivedThrough(): number {
+    return Number(this.#archivedThrough.get() ?? 0);
+  }
+
   all(after: number, limit: number, filter: ReadFilter): StoredEvent[] {
     const { stored, through } = this.#view.run(() => ({
       stored: this.#store.all(after, limit, filter),
-      through: Number(this.#archivedThrough.get() ?? 0),
+      through: this.archivedThrough(),
     }));
     if (through <= after) return stored;
-    if (this.archive.events.head() < through) this.#lacks(`events up to position ${through}`);
+    this.archive.requireThrough(through);
     return limited(merged(this.archive.events.all(after, limit, filter), stored), limit);
-  }
-
-  /** The file is there, but not the one with everything: an older copy, say. */
-  #lacks(what: string): never {
-    throw new FlotillaError('store.archive_missing', `${this.archive.path} lacks ${what}`);
   }
 }
 
