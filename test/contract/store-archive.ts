@@ -124,6 +124,18 @@ export function archiveContract(store: () => Store, open: () => Promise<Store>):
       expect(await store().streamMetadata('a/1')).to.equal(undefined);
     });
 
+    it('lets others have their turn while it looks at many streams', async () => {
+      const streams = Array.from({ length: 250 }, (_, n) => `a/${n}`);
+      await Promise.all(streams.map((stream) => store().append(stream, 'none', many(stream, 2))));
+      await Promise.all(streams.map((stream) => store().setStreamMetadata(stream, { retention: { keep: 1 } })));
+      let turned = false;
+      setImmediate(() => {
+        turned = true;
+      });
+      expect(await store().applyRetention(0)).to.equal(0); // as the relay has passed nothing
+      expect(turned).to.equal(true);
+    });
+
     it('archives all but the newest, and of those nothing that is young, of streams that say so', async () => {
       for (const stream of ['count', 'age', 'both', 'notes', 'none']) {
         const events = Array.from({ length: 10 }, (_, n) => eventOf(stream, { time: onDay(n + 1) }));

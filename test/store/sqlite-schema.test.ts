@@ -65,6 +65,29 @@ describe('a SQLite file of an earlier release', function () {
     expect(await store.readAll(0, 5_000)).to.have.length(2_001);
   });
 
+  it('is still of use to a process of the earlier release that has it open', async () => {
+    writeVersion1(temp.path);
+    const older = new Database(temp.path, { timeout: 1_000 });
+    const insert = older.prepare(
+      `INSERT INTO flotilla_events (stream, version, id, type, time, correlation, body) VALUES (1, ?, ?, 1, ?, 'c', '{}')
+       ON CONFLICT (id) DO NOTHING`,
+    );
+    const count = older
+      .prepare('SELECT COUNT(*) FROM flotilla_events WHERE time >= ? AND time < ? AND position > 0')
+      .pluck();
+    expect(count.get(700_000, 710_000)).to.equal(10);
+    expect(insert.run(1_001, 'before', 705_000).changes).to.equal(1);
+    const store = await temp.open();
+    expect(count.get(700_000, 710_000)).to.equal(11);
+    expect(insert.run(1_002, 'before', 705_000).changes).to.equal(0); // which gives no position back
+    expect(insert.run(1_002, 'after', 705_000).changes).to.equal(1);
+    older.close();
+    expect((await store.read('order/1', 999)).map(({ id }) => id)).to.include.members(['before', 'after']);
+    const span = { since: new Date(704_500).toISOString(), until: new Date(705_500).toISOString() };
+    expect((await store.readAll(0, 100, span)).map(({ position }) => position)).to.deep.equal([706, 2_001, 2_003]);
+    expect((await store.append('order/1', 1_002, [eventOf('order/1')])).version).to.equal(1_003);
+  });
+
   it('is brought up to date once by several processes that open it at once', async () => {
     const bodies = writeVersion1(temp.path);
     const children = [1, 2, 3].map(() => fork(archiveStream, [temp.path, 'order/1', '0']));

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { failpoint } from '../../failpoints.js';
 import type { Archived, StreamMetadata } from '../contract.js';
 import type { ArchiveFile } from './archive-file.js';
@@ -7,7 +8,7 @@ import type { Writer } from './writer.js';
 
 /** Events that are moved at once: how long the event loop and the other writers are held up. */
 const PORTION = 250;
-/** Streams whose metadata is looked at at once. */
+/** Streams that are looked at before the event loop turns. */
 const STREAMS = 100;
 /** Whose checkpoint says what has been handed over to the broker. */
 const RELAY = 'relay';
@@ -91,6 +92,7 @@ export class Archiver {
         if (retention !== undefined) moved += await this.#retainStream(name, retention, now);
       }
       if (rows.length < STREAMS) return moved;
+      await setImmediate();
     }
   }
 
