@@ -1,7 +1,7 @@
 import { FlotillaError } from '../errors.js';
 import type { Sql, Store } from '../store/contract.js';
 import { physicalName, template } from './physical-names.js';
-import { makeTables, noteGeneration, tablesOf } from './prepare.js';
+import { makeTables, noteGeneration, tablesFit, tablesOf } from './prepare.js';
 import type { ProjectionDefinition } from './projection.js';
 
 /** The tables of a model, made once and filled from the beginning. */
@@ -73,17 +73,6 @@ export async function beginBuilding(
   });
   await makeTables(store, definition, generation);
   return { generation, resumed: false };
-}
-
-/** Whether the tables of a generation are as the definition has them; makes those that are not there yet. */
-async function tablesFit(store: Store, definition: ProjectionDefinition, generation: number): Promise<boolean> {
-  try {
-    await makeTables(store, definition, generation);
-    return true;
-  } catch (error) {
-    if (error instanceof FlotillaError && error.code === 'store.migration_changed') return false;
-    throw error;
-  }
 }
 
 /** Drops the tables that nobody reads any more. Interrupted anywhere, doing it again finishes it. */

@@ -1,4 +1,4 @@
-import { FlotillaError, messageOf } from '../errors.js';
+import { FlotillaError, hasCode, messageOf } from '../errors.js';
 import type { Sql, Store } from '../store/contract.js';
 import { physicalName, statementsOf, template } from './physical-names.js';
 import type { Projection, ProjectionDefinition } from './projection.js';
@@ -26,9 +26,10 @@ export async function prepareProjections(
 
 async function makeFirst(store: Store, definition: ProjectionDefinition, now: () => number): Promise<void> {
   const { name, version } = definition;
-  const generation = 1;
   await refuseTaken(store.query, definition);
-  await makeTables(store, definition, generation);
+  let generation = 1;
+  // tables of another release, made by a process that has died before they were noted, or that is about to
+  while (!(await tablesFit(store, definition, generation))) generation += 1;
   const madeAt = new Date(now()).toISOString();
   await store.transaction(async ({ sql }) => {
     if ((await readState(sql, name)) !== undefined) return;
@@ -45,6 +46,17 @@ async function makeFirst(store: Store, definition: ProjectionDefinition, now: ()
 export async function makeTables(store: Store, definition: ProjectionDefinition, generation: number): Promise<void> {
   const sql = statementsOf(definition, generation);
   await store.migrate(`projection:${definition.name}`, [{ name: `generation ${generation}`, sql }]);
+}
+
+/** Whether the tables of a generation are as the definition has them; makes those that are not there yet. */
+export async function tablesFit(store: Store, definition: ProjectionDefinition, generation: number): Promise<boolean> {
+  try {
+    await makeTables(store, definition, generation);
+    return true;
+  } catch (error) {
+    if (hasCode(error, 'store.migration_changed')) return false;
+    throw error;
+  }
 }
 
 export async function noteGeneration(

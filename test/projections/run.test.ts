@@ -297,6 +297,15 @@ describe('projections', () => {
     expect(error).to.have.property('code', 'projection.bad_definition');
   });
 
+  it('are made although a process of another release has died while it made them, or makes them now', async () => {
+    const other = 'create table job_list__1 (n bigint not null primary key)';
+    await store.migrate('projection:jobs', [{ name: 'generation 1', sql: other }]);
+    await append(store, begun(1), finished(1));
+    const part = await run([jobsProjection()]);
+    await part.caughtUp();
+    expect(await modelOf(store)).to.deep.equal(expectedModel([begun(1), finished(1)]));
+  });
+
   it('refuse the name of a table that is there already', async () => {
     await store.migrate('something', [{ name: '1', sql: 'create table job_totals (n bigint)' }]);
     const error = await rejection(run([jobsProjection()]));
