@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { readStream } from '../../src/aggregates/load.js';
 import type { ReadFilter, Store } from '../../src/store/contract.js';
 import { readPages } from '../../src/store/read-pages.js';
 import type { StoredEvent } from '../../src/store/stored-event.js';
@@ -55,6 +56,22 @@ export function readingContract(store: () => Store): void {
       }
       expect(pages).to.equal(2);
       expect(await positionsOf(readPages(store(), { signal: stop.signal }))).to.deep.equal([]);
+    });
+
+    it('lets others have their turn while a long stream is read, page by page', async () => {
+      await append(3_000);
+      let turns = 0;
+      const count = (): NodeJS.Immediate =>
+        setImmediate(() => {
+          turns += 1;
+          counting = count();
+        });
+      let counting = count();
+      let read = 0;
+      for await (const page of readStream(store(), 's/1')) read += page.length;
+      clearImmediate(counting);
+      expect(read).to.equal(3_000);
+      expect(turns).to.be.at.least(2);
     });
 
     it('lets others have their turn between pages: a signal from outside is heard', async () => {

@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs';
+import { setImmediate } from 'node:timers/promises';
 import { FlotillaError } from '../../errors.js';
 import type { UnsequencedEvent } from '../../events/envelope.js';
 import type {
@@ -31,6 +32,9 @@ import { StateReader } from './read-state.js';
 import { retryWhileBusy } from './retry-while-busy.js';
 import { TaggedSql } from './tagged-sql.js';
 import type { Writer } from './writer.js';
+
+/** Events after which the event loop turns: some 5 ms of reading and parsing. */
+const LONG_PAGE = 500;
 
 /** The parts that `openSqliteStore` puts together. */
 export interface SqliteParts {
@@ -82,8 +86,11 @@ export class SqliteStore implements Store {
     return this.parts.committer.run(work);
   }
 
-  read(stream: string, after = 0, limit = 1_000): Promise<StoredEvent[]> {
-    return this.#read(() => this.#events.stream(stream, after, limit));
+  async read(stream: string, after = 0, limit = 1_000): Promise<StoredEvent[]> {
+    const events = await this.#read(() => this.#events.stream(stream, after, limit));
+    // whoever reads a long stream page by page would otherwise do so in one turn of the event loop
+    if (events.length >= LONG_PAGE) await setImmediate();
+    return events;
   }
 
   readAll(after: number, limit = 1_000, filter: ReadFilter = {}): Promise<StoredEvent[]> {
