@@ -98,12 +98,15 @@ describe('reads of models', () => {
     try {
       for (const { definition } of [views, analytics]) await prepareProjections(api.store, definition.projections);
       await api.send('POST', '/users', { body: { name: 'Ada', email: 'ada@example.org' } });
-      await api.send('POST', '/accounts', { body: { owner: 'Ada', currency: 'EUR' } });
+      const { body: opened } = await api.send('POST', '/accounts', { body: { owner: 'Ada', currency: 'EUR' } });
       for (const path of ['/orders', '/statistics', '/statistics/daily']) {
         const answer = await api.send('GET', path);
         expect(answer.status, path).to.equal(200);
         expect(modelHeaders(answer), path).to.deep.equal({ 'model-position': '0', 'model-lag': '2' });
       }
+      const unseen = await api.send('GET', `/accounts/${opened.id}/summary`);
+      expect([unseen.status, unseen.body.code]).to.deep.equal([404, 'account.not_found']);
+      expect(modelHeaders(unseen)).to.deep.equal({ 'model-position': '0', 'model-lag': '2' });
       await api.store.transaction(async ({ sql }) => {
         await sql`update flotilla_projections set status = 'stopped', stop_position = 1 where name = 'user-statistics'`;
       });

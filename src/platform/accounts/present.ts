@@ -11,8 +11,8 @@ export const accountBody = z.object({
   version: z.int(),
 });
 
-export function accountNotFound(): ProblemError {
-  return new ProblemError(404, 'account.not_found', 'There is no such account');
+export function accountNotFound(headers: Readonly<Record<string, string>> = {}): ProblemError {
+  return new ProblemError(404, 'account.not_found', 'There is no such account', { headers });
 }
 
 /** The account as its events make it, up to the last one committed. Throws `account.not_found`. */

@@ -24,7 +24,7 @@ export const accountSummaryRoutes: Route[] = [
       const { headers } = await readModel(store, accountSummary.name);
       const [row] = await store.query<Row>`
         select owner, currency, balance, version, transactions from account_summary where account_id = ${id}`;
-      if (row === undefined) throw accountNotFound();
+      if (row === undefined) throw accountNotFound(headers); // which tell whether there may be one all the same
       const { owner, currency } = row;
       const [balance, version, transactions] = [row.balance, row.version, row.transactions].map(Number);
       return { status: 200, headers, body: { id, owner, currency, balance, version, transactions } };
