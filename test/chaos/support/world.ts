@@ -1,6 +1,5 @@
 import type { Promised } from './customers.js';
-import type { Stores} from './stores.js';
-import { services, type Event } from './stores.js';
+import { services, type Event, type Stores } from './stores.js';
 
 export interface Letter {
   id: string;
