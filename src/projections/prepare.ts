@@ -76,7 +76,10 @@ export async function refuseTaken(sql: Sql, { name, tables }: ProjectionDefiniti
   for (const { projection, tables: taken } of others) {
     const table = tablesOf(taken).find((candidate) => candidate in tables);
     if (table === undefined) continue;
-    throw new FlotillaError('projection.bad_definition', `${name}: the table ${table} belongs to ${projection}`);
+    throw new FlotillaError(
+      'projection.bad_definition',
+      `${name}: the table ${table} belongs to ${projection}; call it otherwise`,
+    );
   }
 }
 

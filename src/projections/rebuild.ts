@@ -75,6 +75,7 @@ export async function rebuildProjection(
   await prepareProjections(store, [projection], now);
   const terms = { name: `projection:${name}:rebuild`, holder: instance, ttl, logger };
   const held = await acquire(store, terms, signal);
+  if (held === undefined) throw new FlotillaError('projection.rebuilding', name);
   try {
     return await new Rebuild(store, projection, { ...options, now }, held).run();
   } finally {
@@ -82,17 +83,16 @@ export async function rebuildProjection(
   }
 }
 
-/** Waits as long as the lease of one that has died may last. */
+/** Waits as long as the lease of one that has died may last; undefined where it is in use. */
 async function acquire(
   store: Store,
   terms: { name: string; holder: string; ttl: number; logger: Logger },
   signal: AbortSignal,
-): Promise<HeldLease> {
+): Promise<HeldLease | undefined> {
   const until = performance.now() + terms.ttl * 1.2;
   for (;;) {
     const held = await HeldLease.acquire(store, terms);
-    if (held !== undefined) return held;
-    if (performance.now() > until) throw new FlotillaError('projection.rebuilding', terms.name);
+    if (held !== undefined || performance.now() > until) return held;
     await setTimeout(terms.ttl / 10, undefined, { signal });
   }
 }

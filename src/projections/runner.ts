@@ -109,7 +109,10 @@ export class ProjectionRunner {
       }
     } catch (error) {
       if (!isPassing(error) || hasCode(error, 'store.closed')) throw error;
-      this.#logger.debug('projection: a batch was undone', { error: messageOf(error) });
+      // another process was quicker, which is as it should be, or the store is in trouble
+      const level = hasCode(error, 'projection.conflict') ? 'debug' : 'warn';
+      this.#logger[level]('projection: a batch was undone', { error: messageOf(error) });
+      await this.#look();
       await pause(this.#backoff.next(), signal);
     }
   }

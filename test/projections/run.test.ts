@@ -203,6 +203,29 @@ describe('projections', () => {
     expect(await modelOf(store)).to.deep.equal(expectedModel([begun(1)]));
   });
 
+  it('say how far behind they fall while their store cannot write', async () => {
+    let isFull = false;
+    const weak = new Proxy(store, {
+      get(target, key) {
+        const value: unknown = Reflect.get(target, key);
+        if (typeof value !== 'function') return value;
+        return (...args: unknown[]) =>
+          key === 'transaction' && isFull
+            ? Promise.reject(new FlotillaError('store.full'))
+            : (Reflect.apply(value, target, args) as unknown);
+      },
+    });
+    await append(store, begun(1));
+    const part = await run([jobsProjection()], weak);
+    await part.caughtUp();
+    isFull = true;
+    await append(store, begun(2), begun(3));
+    await until(async () => (await shown('flotilla_projection_lag_events', 'jobs')) === 2);
+    expect(part.state()[0]).to.include({ status: 'running', behind: 2, position: 1 });
+    isFull = false;
+    await part.caughtUp();
+  });
+
   it('are stopped by a handler that awaits something else than its transaction', async () => {
     const part = await run([pickyProjection(() => new Promise((resolve) => setTimeout(resolve, 20)))]);
     await append(store, begun(1));
