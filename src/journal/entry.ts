@@ -30,6 +30,8 @@ export interface JournalFilter {
   since?: string;
   /** RFC 3339, exclusive. */
   until?: string;
+  /** Only what the journal knew when this was its highest row; not with the newest first. */
+  upToRow?: number;
 }
 
 /** A row of `journal_events`. */

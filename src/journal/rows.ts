@@ -36,10 +36,15 @@ export function recordOfStored({ id, type, stream, correlationId, time, body, ev
   return { source: event.source, id, type, subject: stream, correlationId, time, body, offset: null };
 }
 
+/** The row of what the journal has learnt last; 0 where it has nothing. */
+export async function highestRow(sql: Sql): Promise<number> {
+  const [last] = await sql<{ highest: number | null }>`SELECT MAX(row_number) AS highest FROM journal_events`;
+  return Number(last?.highest ?? 0);
+}
+
 /** Adds those that the journal does not have; gives how many. In a transaction of the journal's store. */
 export async function insertRecords(sql: Sql, records: readonly JournalRecord[]): Promise<number> {
-  const [last] = await sql<{ highest: number | null }>`SELECT MAX(row_number) AS highest FROM journal_events`;
-  const before = Number(last?.highest ?? 0);
+  const before = await highestRow(sql);
   let number = before;
   for (const { id, source, type, subject, correlationId, time, offset, body } of records) {
     const inserted = await sql`

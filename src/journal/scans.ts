@@ -7,6 +7,8 @@ export interface Bounds {
   row: number;
   since: number;
   until: number;
+  /** Only what was learnt until then; going backwards it is not asked for. */
+  upToRow: number | null;
   source: string | null;
   subject: string | null;
   type: string | null;
@@ -22,9 +24,10 @@ export interface Scan {
 }
 
 export const byCorrelation: Scan = {
-  forward: (sql, key, { time, row, since, until, source, subject, type, limit }) => sql`
+  forward: (sql, key, { time, row, since, until, upToRow, source, subject, type, limit }) => sql`
     SELECT * FROM journal_events
     WHERE correlation_id = ${key} AND time >= ${Math.max(time, since)} AND time < ${until}
+      AND (CAST(${upToRow} AS BIGINT) IS NULL OR row_number <= ${upToRow})
       AND (time > ${time} OR row_number > ${row})
       AND (CAST(${subject} AS TEXT) IS NULL OR subject = ${subject})
       AND (CAST(${type} AS TEXT) IS NULL OR type = ${type})
@@ -38,18 +41,20 @@ export const byCorrelation: Scan = {
       AND (CAST(${type} AS TEXT) IS NULL OR type = ${type})
       AND (CAST(${source} AS TEXT) IS NULL OR source = ${source})
     ORDER BY time DESC, row_number DESC LIMIT ${limit}`,
-  count: (sql, key, { since, until, source, subject, type }) => sql`
+  count: (sql, key, { since, until, upToRow, source, subject, type }) => sql`
     SELECT COUNT(*) AS count FROM journal_events
     WHERE correlation_id = ${key} AND time >= ${since} AND time < ${until}
+      AND (CAST(${upToRow} AS BIGINT) IS NULL OR row_number <= ${upToRow})
       AND (CAST(${subject} AS TEXT) IS NULL OR subject = ${subject})
       AND (CAST(${type} AS TEXT) IS NULL OR type = ${type})
       AND (CAST(${source} AS TEXT) IS NULL OR source = ${source})`,
 };
 
 export const bySubject: Scan = {
-  forward: (sql, key, { time, row, since, until, source, type, limit }) => sql`
+  forward: (sql, key, { time, row, since, until, upToRow, source, type, limit }) => sql`
     SELECT * FROM journal_events
     WHERE subject = ${key} AND time >= ${Math.max(time, since)} AND time < ${until}
+      AND (CAST(${upToRow} AS BIGINT) IS NULL OR row_number <= ${upToRow})
       AND (time > ${time} OR row_number > ${row})
       AND (CAST(${type} AS TEXT) IS NULL OR type = ${type})
       AND (CAST(${source} AS TEXT) IS NULL OR source = ${source})
@@ -61,17 +66,19 @@ export const bySubject: Scan = {
       AND (CAST(${type} AS TEXT) IS NULL OR type = ${type})
       AND (CAST(${source} AS TEXT) IS NULL OR source = ${source})
     ORDER BY time DESC, row_number DESC LIMIT ${limit}`,
-  count: (sql, key, { since, until, source, type }) => sql`
+  count: (sql, key, { since, until, upToRow, source, type }) => sql`
     SELECT COUNT(*) AS count FROM journal_events
     WHERE subject = ${key} AND time >= ${since} AND time < ${until}
+      AND (CAST(${upToRow} AS BIGINT) IS NULL OR row_number <= ${upToRow})
       AND (CAST(${type} AS TEXT) IS NULL OR type = ${type})
       AND (CAST(${source} AS TEXT) IS NULL OR source = ${source})`,
 };
 
 export const byType: Scan = {
-  forward: (sql, key, { time, row, since, until, source, limit }) => sql`
+  forward: (sql, key, { time, row, since, until, upToRow, source, limit }) => sql`
     SELECT * FROM journal_events
     WHERE type = ${key} AND time >= ${Math.max(time, since)} AND time < ${until}
+      AND (CAST(${upToRow} AS BIGINT) IS NULL OR row_number <= ${upToRow})
       AND (time > ${time} OR row_number > ${row})
       AND (CAST(${source} AS TEXT) IS NULL OR source = ${source})
     ORDER BY time, row_number LIMIT ${limit}`,
@@ -81,16 +88,18 @@ export const byType: Scan = {
       AND (time < ${time} OR row_number < ${row})
       AND (CAST(${source} AS TEXT) IS NULL OR source = ${source})
     ORDER BY time DESC, row_number DESC LIMIT ${limit}`,
-  count: (sql, key, { since, until, source }) => sql`
+  count: (sql, key, { since, until, upToRow, source }) => sql`
     SELECT COUNT(*) AS count FROM journal_events
     WHERE type = ${key} AND time >= ${since} AND time < ${until}
+      AND (CAST(${upToRow} AS BIGINT) IS NULL OR row_number <= ${upToRow})
       AND (CAST(${source} AS TEXT) IS NULL OR source = ${source})`,
 };
 
 export const bySource: Scan = {
-  forward: (sql, key, { time, row, since, until, limit }) => sql`
+  forward: (sql, key, { time, row, since, until, upToRow, limit }) => sql`
     SELECT * FROM journal_events
     WHERE source = ${key} AND time >= ${Math.max(time, since)} AND time < ${until}
+      AND (CAST(${upToRow} AS BIGINT) IS NULL OR row_number <= ${upToRow})
       AND (time > ${time} OR row_number > ${row})
     ORDER BY time, row_number LIMIT ${limit}`,
   backward: (sql, key, { time, row, since, until, limit }) => sql`
@@ -98,19 +107,22 @@ export const bySource: Scan = {
     WHERE source = ${key} AND time >= ${since} AND time <= ${Math.min(time, until - 1)}
       AND (time < ${time} OR row_number < ${row})
     ORDER BY time DESC, row_number DESC LIMIT ${limit}`,
-  count: (sql, key, { since, until }) => sql`
-    SELECT COUNT(*) AS count FROM journal_events WHERE source = ${key} AND time >= ${since} AND time < ${until}`,
+  count: (sql, key, { since, until, upToRow }) => sql`
+    SELECT COUNT(*) AS count FROM journal_events WHERE source = ${key} AND time >= ${since} AND time < ${until}
+      AND (CAST(${upToRow} AS BIGINT) IS NULL OR row_number <= ${upToRow})`,
 };
 
 export const byTime: Scan = {
-  forward: (sql, _, { time, row, since, until, limit }) => sql`
+  forward: (sql, _, { time, row, since, until, upToRow, limit }) => sql`
     SELECT * FROM journal_events
     WHERE time >= ${Math.max(time, since)} AND time < ${until} AND (time > ${time} OR row_number > ${row})
+      AND (CAST(${upToRow} AS BIGINT) IS NULL OR row_number <= ${upToRow})
     ORDER BY time, row_number LIMIT ${limit}`,
   backward: (sql, _, { time, row, since, until, limit }) => sql`
     SELECT * FROM journal_events
     WHERE time >= ${since} AND time <= ${Math.min(time, until - 1)} AND (time < ${time} OR row_number < ${row})
     ORDER BY time DESC, row_number DESC LIMIT ${limit}`,
-  count: (sql, _, { since, until }) => sql`
-    SELECT COUNT(*) AS count FROM journal_events WHERE time >= ${since} AND time < ${until}`,
+  count: (sql, _, { since, until, upToRow }) => sql`
+    SELECT COUNT(*) AS count FROM journal_events WHERE time >= ${since} AND time < ${until}
+      AND (CAST(${upToRow} AS BIGINT) IS NULL OR row_number <= ${upToRow})`,
 };

@@ -81,6 +81,7 @@ async function waysOf(sql: Sql, filter: JournalFilter): Promise<Way[]> {
     row: EARLIEST,
     since: filter.since === undefined ? EARLIEST : Date.parse(filter.since),
     until: filter.until === undefined ? LATEST : Date.parse(filter.until),
+    upToRow: filter.upToRow ?? null,
     source: source ?? null,
     subject: subject ?? null,
     limit: 1,

@@ -1,4 +1,5 @@
 import type { Broker, StreamEntry, StreamOffset } from '../broker/contract.js';
+import { FlotillaError } from '../errors.js';
 
 /** How long a stream that has entries takes at most to give one, in milliseconds; a healthy one takes single ones. */
 const ANSWER_LIMIT = 2_000;
@@ -25,6 +26,23 @@ export async function entryAt(
 export async function lastEntry(broker: Pick<Broker, 'readStream'>, stream: string): Promise<StreamEntry | undefined> {
   const entries = await gather(broker, stream, 'last', () => false);
   return entries.at(-1);
+}
+
+/** As `lastEntry`, but undefined only where the log is empty, or has had entries for a few seconds only, in which RabbitMQ
+ *  does not count them yet. Rejects with `log.unreachable` where it has entries and gave none, or where there is no such
+ *  stream. */
+export async function newestEntry(
+  broker: Pick<Broker, 'readStream' | 'queueDepth'>,
+  stream: string,
+): Promise<StreamEntry | undefined> {
+  const last = await lastEntry(broker, stream);
+  if (last !== undefined) return last;
+  const depth = await broker.queueDepth(stream);
+  if (depth === undefined) {
+    throw new FlotillaError('log.unreachable', `${stream}: there is no such stream; see flotilla topology apply`);
+  }
+  if (depth.ready > 0) throw new FlotillaError('log.unreachable', `${stream}: it has entries, but gave none`);
+  return undefined;
 }
 
 /** Entries until it is enough, until a pause after the first of them, or until the time is over. */

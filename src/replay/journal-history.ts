@@ -2,14 +2,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Broker } from '../broker/contract.js';
 import { FlotillaError } from '../errors.js';
 import type { JournalEntry } from '../journal/entry.js';
+import { highestRow } from '../journal/rows.js';
 import { countJournal, journalEvent, journalPages } from '../journal/search.js';
-import { lastEntry } from '../log/bounds.js';
+import { newestEntry } from '../log/bounds.js';
 import { logCheckpoint } from '../log/checkpoint.js';
+import { BEFORE_ALL, placeOf, type LogPlace } from '../log/place.js';
+import { isKept } from '../log/verify.js';
 import type { Store } from '../store/contract.js';
 import type { History, HistoryEntry, HistoryRange } from './history.js';
 
-/** How far an event's own time may be ahead of this process's: clocks differ. */
-const SKEW = 10 * 60_000;
 const PAGE = 200;
 const LOOK = 100;
 
@@ -17,39 +18,40 @@ export interface JournalHistoryOptions {
   /** The journal's store, and its worker. */
   store: Pick<Store, 'query'>;
   worker: string;
-  broker: Pick<Broker, 'readStream'>;
+  broker: Pick<Broker, 'readStream' | 'queueDepth'>;
   /** The log. */
   stream: string;
-  /** Milliseconds since the epoch. */
-  now: () => number;
-  /** Milliseconds for the journal to take what the log has. @default 30000 */
+  /** Milliseconds for the journal to take what the log has, and what that did not have. @default 30000 */
   patience?: number;
 }
 
-/** The past as the journal has it, in the order of the events' times. Its end is a time. */
+/** The past as the journal has it, in the order of the events' times. Its end is a row: what the journal learns later, of
+ *  whatever time, is no part of it, and none of what it knew then is passed by. */
 export function journalHistory(options: JournalHistoryOptions): History {
-  const { store, worker, broker, stream, now, patience = 30_000 } = options;
-  const filterOf = ({ end, filter }: Pick<HistoryRange, 'end' | 'filter'>) => ({
-    ...filter,
-    until: filter.until !== undefined && Date.parse(filter.until) < Date.parse(end) ? filter.until : end,
-  });
+  const { store, worker, broker, stream, patience = 30_000 } = options;
+  const filterOf = ({ end, filter }: Pick<HistoryRange, 'end' | 'filter'>) => ({ ...filter, upToRow: Number(end) });
+  /** What is not in the journal yet. */
+  const lacking = async (newest: LogPlace) => {
+    const taken = (await logCheckpoint(store.query, worker)) ?? BEFORE_ALL;
+    // a place of the log as it was before it was made anew may be higher than all that there is now
+    const isOfThisLog = taken.offset < 0 || (await isKept(broker, stream, taken));
+    if (taken.offset < newest.offset || !isOfThisLog) {
+      return `${worker} is behind the log; see that it runs, or use --from log`;
+    }
+    const gaps = await store.query`SELECT number FROM journal_gaps WHERE filled_at IS NULL LIMIT 1`;
+    return gaps.length === 0 ? undefined : `${worker} still takes from the stores what the log did not have`;
+  };
   return {
     from: 'journal',
     async end(signal) {
-      const ends = new Date(now() + SKEW).toISOString();
-      const newest = (await lastEntry(broker, stream))?.offset ?? -1;
+      const entry = await newestEntry(broker, stream);
+      const newest = entry === undefined ? BEFORE_ALL : placeOf(entry);
       const until = performance.now() + patience;
-      for (;;) {
-        const taken = (await logCheckpoint(store.query, worker))?.offset ?? -1;
-        if (taken >= newest) return ends;
-        if (performance.now() > until) {
-          throw new FlotillaError(
-            'log.unreachable',
-            `${worker} is behind the log; see that it runs, or use --from log`,
-          );
-        }
+      for (let what = await lacking(newest); what !== undefined; what = await lacking(newest)) {
+        if (performance.now() > until) throw new FlotillaError('log.unreachable', what);
         await sleep(LOOK, undefined, { signal });
       }
+      return String(await highestRow(store.query));
     },
     async incomplete() {
       const [gap] = await store.query<{ noticed_at: string; out_of_reach: string | null }>`

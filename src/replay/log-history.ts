@@ -1,7 +1,7 @@
 import type { Broker, StreamEntry } from '../broker/contract.js';
 import { FlotillaError } from '../errors.js';
 import { parseEnvelope } from '../events/decode.js';
-import { entryAt, firstEntry, lastEntry } from '../log/bounds.js';
+import { entryAt, firstEntry, lastEntry, newestEntry } from '../log/bounds.js';
 import { followLog } from '../log/follow-log.js';
 import { placeOf, type LogPlace } from '../log/place.js';
 import { isKept } from '../log/verify.js';
@@ -45,12 +45,8 @@ export function logHistory(
   return {
     from: 'log',
     async end() {
-      const last = await lastEntry(broker, stream);
-      if (last !== undefined) return String(last.offset);
-      const depth = await broker.queueDepth(stream);
-      if (depth === undefined) throw unreachable('there is no such stream; see flotilla topology apply');
-      if (depth.ready > 0) throw unreachable('it has entries, but gave none');
-      return undefined;
+      const newest = await newestEntry(broker, stream);
+      return newest && String(newest.offset);
     },
     async incomplete() {
       const first = await firstEntry(broker, stream);

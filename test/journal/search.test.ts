@@ -135,7 +135,17 @@ describe(`searching the journal (JOURNAL_SEED=${SEED})`, function () {
 
   it('takes for each way of searching the index that gives the order of time, without a sort', () => {
     const db = new Database(temp.path, { readonly: true });
-    const bounds: Bounds = { time: 0, row: 0, since: 0, until: 1, source: 'a', subject: 'b', type: 'c', limit: 1 };
+    const bounds: Bounds = {
+      time: 0,
+      row: 0,
+      since: 0,
+      until: 1,
+      upToRow: 9,
+      source: 'a',
+      subject: 'b',
+      type: 'c',
+      limit: 1,
+    };
     const plans: Record<string, string[]> = {};
     const explain =
       (name: string): Sql =>

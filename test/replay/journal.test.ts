@@ -1,16 +1,19 @@
 import { join } from 'node:path';
 import { expect } from 'chai';
+import type { Broker } from '../../src/broker/contract.js';
 import { hasCode } from '../../src/errors.js';
 import type { EventEnvelope } from '../../src/events/envelope.js';
 import { migrateJournal } from '../../src/journal/migrations.js';
 import { insertRecords } from '../../src/journal/rows.js';
+import { entryAt } from '../../src/log/bounds.js';
 import { logCheckpoint, migrateLogCheckpoints, moveLogCheckpoint } from '../../src/log/checkpoint.js';
+import { placeOf, type LogPlace } from '../../src/log/place.js';
 import { journalHistory } from '../../src/replay/journal-history.js';
 import { lookAhead } from '../../src/replay/look.js';
 import { resumeReplay, startReplay } from '../../src/replay/start.js';
 import type { Store } from '../../src/store/contract.js';
 import { openSqliteStore } from '../../src/store/sqlite/index.js';
-import { take } from '../dead-letters/bench-of-letters.js';
+import { eventually, take } from '../dead-letters/bench-of-letters.js';
 import { adder, bodyOf, DAY, eventOf, openBench, requestOf, type Bench } from './bench-of-history.js';
 
 const { signal } = new AbortController();
@@ -44,19 +47,26 @@ describe('a replay from the journal', function () {
     await journal.transaction(async ({ sql }) => void (await insertRecords(sql, records)));
   };
   const caughtUp = async (offset: number) => {
-    const before = await logCheckpoint(journal.query, 'journal');
-    await journal.transaction(
-      async ({ sql }) => void (await moveLogCheckpoint(sql, 'journal', before, { offset, mark: '' })),
-    );
+    const entry = await entryAt(bench.broker, bench.names.log, offset);
+    if (entry === undefined) throw new Error(`the log has nothing at ${offset}`);
+    await goTo(placeOf(entry));
   };
-  const replayer = (patience = 30_000) => ({
+  const goTo = async (place: LogPlace) => {
+    const before = await logCheckpoint(journal.query, 'journal');
+    await journal.transaction(async ({ sql }) => void (await moveLogCheckpoint(sql, 'journal', before, place)));
+  };
+  const codeOf = (work: Promise<unknown>) =>
+    work.then(
+      () => 'resolved',
+      (error: unknown) => (hasCode(error, 'log.unreachable') ? 'log.unreachable' : String(error)),
+    );
+  const replayer = (patience = 30_000, broker: Pick<Broker, 'readStream' | 'queueDepth'> = bench.broker) => ({
     ...bench.replayer(adder(), { limits: { window: 10 } }),
     history: journalHistory({
       store: journal,
       worker: 'journal',
-      broker: bench.broker,
+      broker,
       stream: bench.names.log,
-      now: Date.now,
       patience,
     }),
   });
@@ -100,6 +110,53 @@ describe('a replay from the journal', function () {
     await learn(eventOf('job.begun', 3));
     await caughtUp(1);
     expect((await running).counts.sent).to.equal(1);
+  });
+
+  it('does not begin where the log was made anew, and the journal has not noticed it yet', async () => {
+    await bench.publish(eventOf('job.begun', 1));
+    await goTo({ offset: 5, mark: 'of the log before' });
+    expect(await codeOf(replayer(300).history.end(signal))).to.equal('log.unreachable');
+    await goTo({ offset: 0, mark: 'of the log before' });
+    expect(await codeOf(replayer(300).history.end(signal))).to.equal('log.unreachable');
+    await caughtUp(0);
+    expect(await codeOf(replayer(300).history.end(signal))).to.equal('resolved');
+  });
+
+  it('does not take a log that gives no answer for an empty one', async () => {
+    await bench.publish(eventOf('job.begun', 1));
+    // RabbitMQ counts a stream some seconds late
+    await eventually(async () => ((await bench.broker.queueDepth(bench.names.log))?.ready ?? 0) > 0);
+    const silent = { readStream: () => ({ reading: false, close: () => Promise.resolve() }) };
+    const { history } = replayer(300, { ...silent, queueDepth: (queue) => bench.broker.queueDepth(queue) });
+    expect(await codeOf(history.end(signal))).to.equal('log.unreachable');
+  });
+
+  it('waits until the journal has taken from the stores what the log did not have', async () => {
+    await learn(eventOf('job.begun', 1));
+    await journal.transaction(
+      async ({ sql }) =>
+        void (await sql`INSERT INTO journal_gaps (number, kind, noticed_at) VALUES (1, 'gap', '2026-01-01T00:00:00.000Z')`),
+    );
+    expect(await codeOf(replayer(300).history.end(signal))).to.equal('log.unreachable');
+    const running = startReplay(replayer(), requestOf(), { signal });
+    await learn(eventOf('job.begun', 2, { time: now - DAY }));
+    await journal.transaction(async ({ sql }) => void (await sql`UPDATE journal_gaps SET filled_at = '2026-01-02'`));
+    expect((await running).counts.sent).to.equal(2);
+  });
+
+  it('sends what the journal had when it began, whatever it learns meanwhile and of whatever time that is', async () => {
+    const { history } = replayer();
+    const early = eventOf('job.begun', 1, { time: now - DAY });
+    const wrongClock = eventOf('job.begun', 2, { time: now + DAY });
+    await learn(early, wrongClock);
+    const end = (await history.end(signal)) ?? '';
+    await learn(eventOf('job.begun', 3), eventOf('job.begun', 4, { time: now - 2 * DAY }));
+    const range = { after: null, end, filter: { types: ['job.begun'] } };
+    expect(await history.size(range)).to.equal(2);
+    const ids: string[] = [];
+    for await (const { entries } of history.read({ ...range, signal }))
+      ids.push(...entries.map(({ event }) => event.id));
+    expect(ids).to.deep.equal([early.id, wrongClock.id]);
   });
 
   it('says what it lacks, before a worker is reset to it', async () => {

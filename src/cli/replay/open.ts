@@ -89,5 +89,5 @@ async function historyFrom(
   await migrateLogCheckpoints(store);
   const begun = (await logCheckpoint(store.query, journal.name)) !== undefined;
   if (!begun && from === undefined) return log();
-  return journalHistory({ store, worker: journal.name, broker, stream: names.log, now: Date.now });
+  return journalHistory({ store, worker: journal.name, broker, stream: names.log });
 }
