@@ -125,7 +125,7 @@ describe('a replay from the journal', function () {
   it('does not take a log that gives no answer for an empty one', async () => {
     await bench.publish(eventOf('job.begun', 1));
     // RabbitMQ counts a stream some seconds late
-    await eventually(async () => ((await bench.broker.queueDepth(bench.names.log))?.ready ?? 0) > 0);
+    await eventually(async () => (await bench.broker.queueDepth(bench.names.log))?.ready || undefined);
     const silent = { readStream: () => ({ reading: false, close: () => Promise.resolve() }) };
     const { history } = replayer(300, { ...silent, queueDepth: (queue) => bench.broker.queueDepth(queue) });
     expect(await codeOf(history.end(signal))).to.equal('log.unreachable');
