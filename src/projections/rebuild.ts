@@ -1,5 +1,5 @@
 import { setImmediate, setTimeout } from 'node:timers/promises';
-import { FlotillaError, hasCode } from '../errors.js';
+import { FlotillaError, hasCode, messageOf } from '../errors.js';
 import { failpoint } from '../failpoints.js';
 import { HeldLease } from '../relay/held-lease.js';
 import { pause } from '../relay/pause.js';
@@ -77,10 +77,17 @@ export async function rebuildProjection(
   const held = await acquire(store, terms, signal);
   if (held === undefined) throw new FlotillaError('projection.rebuilding', name);
   try {
-    return await new Rebuild(store, projection, { ...options, now }, held).run();
+    return await new Rebuild(store, projection, { ...options, now, logger }, held).run();
   } finally {
-    await held.release();
+    await letGo(held, logger);
   }
+}
+
+/** What is held ends by itself: that it could not be given back is no reason to call what was done undone. */
+async function letGo(held: { release: () => Promise<void> }, logger: Logger): Promise<void> {
+  await held.release().catch((error: unknown) => {
+    logger.warn('rebuild: something held could not be given back', { error: messageOf(error) });
+  });
 }
 
 /** Waits as long as the lease of one that has died may last; undefined where it is in use. */
@@ -105,7 +112,7 @@ class Rebuild {
   constructor(
     private readonly store: Store,
     private readonly projection: Projection,
-    private readonly options: RebuildOptions & { now: () => number },
+    private readonly options: RebuildOptions & { now: () => number; logger: Logger },
     private readonly held: HeldLease,
   ) {
     this.#hold = new Hold(store, projection.definition, options.instance, options.now);
@@ -172,7 +179,7 @@ class Rebuild {
       } catch (error) {
         if (!hasCode(error, 'projection.conflict') || attempt === ATTEMPTS) throw error;
       } finally {
-        await this.#hold.release();
+        await letGo(this.#hold, this.options.logger);
       }
     }
   }

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { PermanentError } from '../../src/errors.js';
+import { FlotillaError, PermanentError } from '../../src/errors.js';
 import { isSame } from '../../src/projections/difference.js';
 import { Hold } from '../../src/projections/hold.js';
 import { LiveModel } from '../../src/projections/live-model.js';
@@ -133,6 +133,22 @@ describe('a rebuild at its edges', () => {
     await rebuild({}, jobs, watched);
     expect(portions).to.be.at.least(6);
     expect(turns).to.equal(portions);
+  });
+
+  it('is done once it has swapped, though it cannot give back what it held', async () => {
+    await append(store, begun(1));
+    await keep();
+    const fail = () => Promise.reject(new FlotillaError('store.busy'));
+    expect(
+      await rebuild(
+        {},
+        jobs,
+        interposed(store, (key) => key === 'releaseLease', fail),
+      ),
+    ).to.include({
+      swapped: true,
+      position: 1,
+    });
   });
 
   it('on trial compares once more where the live model has moved although it was held', async () => {
