@@ -42,7 +42,6 @@ export class LiveModel {
       return { kind: 'waiting', because: 'stopped' };
     }
     this.#trying = state.status === 'stopped';
-    if (this.#trying) this.#tried = state.stop?.eventId;
     const writer = this.#writerOf(state.generation);
     const step = await writer.step(await writer.position());
     if (step.poison !== undefined) await this.#stop(step.poison, state.generation);

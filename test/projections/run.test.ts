@@ -11,6 +11,7 @@ import { silentLogger } from '../../src/telemetry/logger.js';
 import { createMetrics } from '../../src/telemetry/metrics.js';
 import { shop } from '../support/shop.js';
 import { createTempStore, type TempStore } from '../store/temp-store.js';
+import { interposed } from './support/interposed.js';
 import {
   append,
   begun,
@@ -168,6 +169,20 @@ describe('projections', () => {
     await until(() => mended.state()[0]?.status === 'running');
     expect(mended.state()[0]).to.have.property('stop', undefined);
     expect(await modelOf(store)).to.deep.equal(expectedModel(events));
+  });
+
+  it('have not tried an event while their store could not write', async () => {
+    await append(store, begun(13));
+    await prepareProjections(store, [jobsProjection()]);
+    await new LiveModel(store, jobsProjection({ before: unlucky }), Date.now).turn();
+    const busy = interposed(
+      store,
+      (key) => key === 'transaction',
+      () => Promise.reject(new FlotillaError('store.busy')),
+    );
+    const mended = new LiveModel(busy, jobsProjection(), Date.now);
+    expect(await rejection(mended.turn())).to.have.property('code', 'store.busy');
+    expect(await mended.turn()).to.deep.equal({ kind: 'stepped', step: { position: 1, handled: 1, passedOver: [] } });
   });
 
   it('are stopped by an event of a newer version than they know', async () => {
