@@ -42,6 +42,10 @@ export class LiveModel {
       return { kind: 'waiting', because: 'stopped' };
     }
     this.#trying = state.status === 'stopped';
+    if (state.status === 'swapping') {
+      // held by a rebuild that is no more; there may be nothing to commit that would say so
+      await this.store.transaction((tx) => this.#guard(tx, state.generation));
+    }
     const writer = this.#writerOf(state.generation);
     const step = await writer.step(await writer.position());
     if (step.poison !== undefined) await this.#stop(step.poison, state.generation);

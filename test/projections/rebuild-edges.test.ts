@@ -193,6 +193,15 @@ describe('a rebuild at its edges', () => {
     expect(await readModel(store, 'jobs')).to.include({ position: 200, status: 'running' });
   });
 
+  it('that is no more leaves a model that is said to run, also where nothing happens any more', async () => {
+    await append(store, begun(1));
+    await keep();
+    await new Hold(store, jobs.definition, 'gone', () => Date.now() - 60_000).take();
+    expect(await readModel(store, 'jobs')).to.include({ position: 1, status: 'swapping' });
+    await new LiveModel(store, jobs, Date.now).turn();
+    expect(await readModel(store, 'jobs')).to.include({ position: 1, status: 'running' });
+  });
+
   it('holds a model for no longer than a hold lasts, also where the clock was put back meanwhile', async () => {
     await append(store, begun(1));
     await prepareProjections(store, [jobs]);
