@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { setImmediate } from 'node:timers/promises';
 import { FlotillaError, hasCode, PermanentError, type ErrorCode } from '../../src/errors.js';
 import { createEvent, originContext } from '../../src/events/create.js';
 import { LiveModel } from '../../src/projections/live-model.js';
@@ -248,6 +249,16 @@ describe('projections', () => {
     await until(() => part.state()[0]?.status === 'stopped');
     expect(part.state()[0]?.stop).to.include({ code: 'store.write_awaited' });
     expect(await store.query`select n from picky_list`).to.deep.equal([]);
+  });
+
+  it('blame the event whose handler awaited, not those after it', async () => {
+    const waits = pickyProjection(({ data }) => ((data as { n: number }).n === 13 ? setImmediate() : undefined));
+    const part = await run([waits]);
+    await append(store, begun(1), begun(2), begun(13), begun(3), begun(4));
+    await rejection(part.caughtUp());
+    await until(() => part.state()[0]?.status === 'stopped');
+    expect(part.state()[0]?.stop).to.include({ code: 'store.write_awaited', position: 3 });
+    expect(await store.query`select n from picky_list order by n`).to.deep.equal([{ n: 1 }, { n: 2 }]);
   });
 
   it('find the culprit also where it is only the commit that fails', async () => {
