@@ -1,4 +1,5 @@
 import { delayName } from '../broker/topology.js';
+import { groupDeadLetters } from '../dead-letters/queries.js';
 import { FlotillaError } from '../errors.js';
 import { kindOf } from '../events/definitions.js';
 import { hasQueue } from '../worker/queues.js';
@@ -31,7 +32,12 @@ export async function examineRequest(replayer: Replayer, request: ReplayRequest)
     const gap = request.force ? undefined : await gapAfterReset(replayer, request);
     if (gap !== undefined) throw refuse(`after a reset ${worker.name} would lack something: ${gap}`);
   }
-  return waitingRetries(replayer, request);
+  return [
+    ...(await missing(replayer, request)),
+    ...askedAgain(replayer, request),
+    ...(await waitingRetries(replayer, request)),
+    ...(await deadLetters(replayer, request)),
+  ];
 }
 
 /** What a worker that was reset would not get back. */
@@ -61,5 +67,36 @@ async function waitingRetries({ worker, names, broker }: Replayer, { sideEffects
   return [
     `${waiting} at ${worker.name} wait for another attempt; of those that the replay reaches first the world outside ` +
       'does not hear (flotilla retrying now brings them forward)',
+  ];
+}
+
+/** Who asks for all of history is told when that is not to be had; of a time range it cannot be told. */
+async function missing({ history }: Replayer, { selection: { since } }: ReplayRequest): Promise<string[]> {
+  const gap = since === undefined ? await history.incomplete() : undefined;
+  return gap === undefined ? [] : [`not all of the past is there: ${gap}`];
+}
+
+/** Of a command that a worker has no record of, because its store is new, the world outside may hear without being meant
+ *  to: a handler needs the answer to what it asks for. */
+function askedAgain({ worker }: Replayer, { selection }: ReplayRequest): string[] {
+  if (selection.commands !== true) return [];
+  const commands = typesMeant(worker, selection.types).filter((type) => kindOf(worker.definitions, type) === 'command');
+  if (commands.length === 0) return [];
+  return [
+    `${commands.join(', ')} that ${worker.name} has no record of are carried out, outside as well: there nothing but the ` +
+      'idempotency key, which is the same, keeps it from happening twice',
+  ];
+}
+
+/** What the replay handles counts as handled, and a dead letter of it that is sent again later changes nothing. */
+async function deadLetters({ worker, names, broker, store }: Replayer, { sideEffects }: ReplayRequest) {
+  if (sideEffects) return [];
+  const kept = await groupDeadLetters(store, { worker: worker.name, states: ['dead'] });
+  const unkept = (await broker.queueDepth(names.dead(worker.name)))?.ready ?? 0;
+  const count = kept.reduce((sum, group) => sum + group.count, unkept);
+  if (count === 0) return [];
+  return [
+    `there are ${count} dead letters of ${worker.name}; of those that the replay sends the world outside does not hear, ` +
+      'also not when they are replayed later (flotilla dead replay before this does)',
   ];
 }

@@ -1,9 +1,12 @@
 import { expect } from 'chai';
-import { hasCode, messageOf } from '../../src/errors.js';
+import { pumpDeadLetters } from '../../src/dead-letters/pump.js';
+import { hasCode, messageOf, PermanentError } from '../../src/errors.js';
 import { examineRequest } from '../../src/replay/examine.js';
 import type { Replayer } from '../../src/replay/replayer.js';
 import type { ReplayRequest } from '../../src/replay/run.js';
 import { resumeReplay, startReplay } from '../../src/replay/start.js';
+import { silentLogger } from '../../src/telemetry/logger.js';
+import { eventually } from '../dead-letters/bench-of-letters.js';
 import { shop } from '../support/shop.js';
 import { adder, eventOf, openBench, requestOf, sumOf, type Bench } from './bench-of-history.js';
 
@@ -168,6 +171,52 @@ describe('handling history again', function () {
     expect(await refusal(trimmed, { ...reset, force: true })).to.equal('');
     await bench.publish(eventOf('job.begun', 1));
     expect(await refusal(replayer, reset)).to.equal('');
+  });
+
+  it('warns of dead letters, which it gets ahead of: in their queue, and kept', async () => {
+    const worker = shop.defineWorker({
+      name: 'adder',
+      on: {
+        'job.begun': () => {
+          throw new PermanentError('job.bad', 'never');
+        },
+      },
+    });
+    const { seen, until } = await bench.deploy(worker);
+    await bench.publish(eventOf('job.begun', 1), eventOf('job.begun', 2));
+    await until(() => seen.length === 2);
+    const warnings = async (request = {}) => (await examineRequest(bench.replayer(worker), requestOf(request))).join();
+    expect(await warnings())
+      .to.contain('2 dead letters of adder')
+      .and.contain('dead replay');
+    const { ops: store, broker, names } = bench;
+    const logger = silentLogger();
+    const keep = { store, broker, names, definitions: shop.definitions, workers: ['adder'], logger, signal };
+    let kept = 0;
+    await eventually(async () => ((kept += await pumpDeadLetters(keep)) === 2 ? true : undefined));
+    expect(await bench.broker.queueDepth(names.dead('adder'))).to.deep.include({ ready: 0 });
+    expect(await warnings()).to.contain('2 dead letters of adder');
+    expect(await warnings({ sideEffects: true })).to.equal('');
+  });
+
+  it('warns of commands, which a worker without a record of them carries out once more', async () => {
+    await bench.declare(adder());
+    await bench.publish(eventOf('job.begun', 1));
+    const warnings = async (request = {}) => (await examineRequest(bench.replayer(adder()), requestOf(request))).join();
+    expect(await warnings({ selection: { commands: true } }))
+      .to.contain('job.requested')
+      .and.contain('idempotency key');
+    expect(await warnings({ selection: { commands: true, types: ['job.begun'] } })).to.equal('');
+    expect(await warnings()).to.equal('');
+  });
+
+  it('says that its history does not reach back to the beginning, unless it is not asked to', async () => {
+    await bench.declare(adder());
+    const replayer = bench.replayer(adder());
+    const history = { ...replayer.history, incomplete: () => Promise.resolve('the log begins later') };
+    const notes = (selection = {}) => examineRequest({ ...replayer, history }, requestOf({ selection }));
+    expect((await notes()).join()).to.contain('the log begins later');
+    expect(await notes({ since: new Date().toISOString() })).to.deep.equal([]);
   });
 
   it('warns of what waits for another attempt, which it may overtake', async () => {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { eventProperties } from '../../src/broker/event-properties.js';
 import { createRabbitBroker } from '../../src/broker/rabbitmq/index.js';
 import { namesFor, topologyOf } from '../../src/broker/topology.js';
+import { migrateDeadLetters } from '../../src/dead-letters/migrations.js';
 import { createEvent, originContext } from '../../src/events/create.js';
 import type { EventEnvelope } from '../../src/events/envelope.js';
 import { newId } from '../../src/events/ids.js';
@@ -32,6 +33,7 @@ export async function openBench() {
   const broker = createRabbitBroker({ url: amqpUrl, managementUrl, connectionName: prefix, logger });
   const opsPath = join(folder, 'ops.db');
   const ops = await openSqliteStore({ service: 'ops', path: opsPath });
+  await migrateDeadLetters(ops);
   await migrateReplays(ops);
   const deployed: Worker[] = [];
   const ends: (() => Promise<void>)[] = [];
