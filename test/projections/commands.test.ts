@@ -2,14 +2,12 @@ import { expect } from 'chai';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { PermanentError } from '../../src/errors.js';
-import { createContext, type Context } from '../../src/cli/context.js';
-import { exitCodeOf } from '../../src/cli/failure.js';
-import { buildProgram } from '../../src/cli/program.js';
 import * as projections from '../../src/cli/projections.js';
 import { defineFleet } from '../../src/fleet.js';
 import { runProjections } from '../../src/projections/run.js';
 import type { Store } from '../../src/store/contract.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
+import { runCommand } from '../support/command.js';
 import { shop } from '../support/shop.js';
 import { createTempStore, type TempStore } from '../store/temp-store.js';
 import { append, begun, finished, jobsProjection, modelOf, pickyProjection, someEvents } from './support/jobs.js';
@@ -28,29 +26,18 @@ describe('commands of projections', () => {
   });
   afterEach(() => temp.dispose());
 
-  async function run(...args: string[]): Promise<{ code: number; out: string; said: string }> {
-    const out: string[] = [];
-    const said: string[] = [];
-    const { signal } = stop;
-    const base = createContext({
-      env: { DATA_DIR: temp.folder },
-      cwd: temp.folder,
-      program: '',
-      packageRoot: '',
-      signals: { stop: signal, force: signal },
-      stdin: {},
-      stdout: { write: (text: string) => out.push(text) },
-      stderr: { write: (text: string) => said.push(text) },
-    });
-    const keeper = shop.defineWorker({ name: 'keeper', store: 'core', projections: [jobs, picky] });
-    const doer = shop.defineWorker({ name: 'doer', on: { 'job.requested': () => undefined } });
-    const fleet = defineFleet({ catalogue: shop, workers: [keeper, doer] });
-    const context: Context = { ...base, config: base.config, fleet: async () => fleet };
-    const code = await buildProgram([projections], context, '0')
-      .parseAsync(['node', 'flotilla', 'projections', ...args])
-      .then(() => 0, exitCodeOf);
-    return { code, out: out.join(''), said: said.join('') };
-  }
+  const fleet = defineFleet({
+    catalogue: shop,
+    workers: [
+      shop.defineWorker({ name: 'keeper', store: 'core', projections: [jobs, picky] }),
+      shop.defineWorker({ name: 'doer', on: { 'job.requested': () => undefined } }),
+    ],
+  });
+  const run = (...args: string[]) =>
+    runCommand({ modules: [projections], fleet, env: { DATA_DIR: temp.folder }, cwd: temp.folder, stop: stop.signal }, [
+      'projections',
+      ...args,
+    ]);
   const json = async (...args: string[]) => JSON.parse((await run(...args, '--json')).out);
 
   /** Keeps the models until they have all, or stand still. */
