@@ -6,7 +6,7 @@ import type { Store } from '../store/contract.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { Metrics } from '../telemetry/metrics.js';
 import { LogAlarms } from './alarms.js';
-import { lastEntry } from './bounds.js';
+import { newestEntry } from './bounds.js';
 import { logCheckpoint, migrateLogCheckpoints, moveLogCheckpoint } from './checkpoint.js';
 import { followVerified } from './follow-verified.js';
 import { Hand } from './hand.js';
@@ -154,7 +154,7 @@ class Term {
     this.#saved = await logCheckpoint(store.query, worker);
     let place = this.#saved;
     if (place === undefined && offset === 'next') {
-      const newest = await lastEntry(broker, stream);
+      const newest = await newestEntry(broker, stream);
       place = newest === undefined ? BEFORE_ALL : placeOf(newest);
     }
     this.#progress = new Progress(place);

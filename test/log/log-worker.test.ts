@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import type { Broker } from '../../src/broker/contract.js';
 import { FlotillaError, PermanentError, UnavailableError } from '../../src/errors.js';
 import type { EventEnvelope } from '../../src/events/envelope.js';
 import { logCheckpoint, migrateLogCheckpoints } from '../../src/log/checkpoint.js';
@@ -57,10 +58,10 @@ for (const kind of ['memory', 'rabbitmq']) {
       await bench.close();
     });
 
-    const start = async (definition: WorkerDefinition, instance = 'one', own = store) => {
+    const start = async (definition: WorkerDefinition, instance = 'one', own = store, broker = bench.broker) => {
       const worker = await startWorker(definition, {
         store: own,
-        broker: bench.broker,
+        broker,
         prefix: bench.opened.prefix,
         instance,
         logger: silentLogger(),
@@ -98,6 +99,30 @@ for (const kind of ['memory', 'rabbitmq']) {
       await publish(6, 8);
       await handled(6, 7, 8);
       expect(await tally()).to.deep.equal([6, 7, 8]);
+    });
+
+    it('begins with what comes from now on also where the log gives no answer at first', async () => {
+      await publish(1, 3);
+      // RabbitMQ counts a stream some seconds late
+      await eventually(async () => ((await bench.broker.queueDepth(bench.names.log))?.ready ?? 0) > 0);
+      let asked = 0;
+      const slow: Broker = {
+        ...bench.broker,
+        get state() {
+          return bench.broker.state;
+        },
+        readStream(stream, options) {
+          asked += 1;
+          if (asked > 1) return bench.broker.readStream(stream, options);
+          return { reading: false, close: () => Promise.resolve() };
+        },
+      };
+      const definition = tallier(() => undefined, { offset: 'next' });
+      const worker = await start(definition, 'one', store, slow);
+      await eventually(async () => worker.state().log?.turn === 'reading');
+      await publish(4, 4);
+      await eventually(async () => (await tally()).includes(4));
+      expect(await tally()).to.deep.equal([4]);
     });
 
     it('goes on where it was, after a restart', async () => {
