@@ -88,15 +88,17 @@ async function fillFrom(
 ): Promise<number> {
   const [row] = await store.query<{ position: number }>`
     SELECT position FROM journal_sources WHERE source = ${service}`;
+  const taken = Number(row?.position ?? 0);
+  // a store that does not reach there is another one: made anew, or restored
+  const after = taken > (await source.head()) ? 0 : taken;
   let found = 0;
-  for await (const page of readPages(source, { after: Number(row?.position ?? 0), pageSize: PAGE, signal })) {
+  for await (const page of readPages(source, { after, pageSize: PAGE, signal })) {
     const records = page.map(recordOfStored);
     const position = page.at(-1)?.position ?? 0;
     found += await store.transaction(async ({ sql }) => {
       await sql`
         INSERT INTO journal_sources (source, position) VALUES (${service}, ${position})
-        ON CONFLICT (source) DO UPDATE SET position = excluded.position
-        WHERE excluded.position > journal_sources.position`;
+        ON CONFLICT (source) DO UPDATE SET position = excluded.position`;
       return insertRecords(sql, records);
     });
     failpoint('journal.filled');

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { expect } from 'chai';
 import { defineJournal } from '../../src/journal/define-journal.js';
 import { fillGaps, noteGap } from '../../src/journal/fill-gaps.js';
@@ -6,6 +7,7 @@ import { countJournal } from '../../src/journal/search.js';
 import { BEFORE_ALL, type LogBreak } from '../../src/log/place.js';
 import type { History } from '../../src/log/taker.js';
 import type { Store } from '../../src/store/contract.js';
+import { openSqliteStore } from '../../src/store/sqlite/index.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { startWorker } from '../../src/worker/start.js';
 import { eventually } from '../contract/broker.js';
@@ -66,6 +68,28 @@ describe('a gap of the journal', function () {
     expect(await countJournal(store)).to.equal(20);
     expect((await gaps()).map(({ out_of_reach: services }) => services)).to.deep.equal(['elsewhere', 'elsewhere']);
     await gap.stop(goOn);
+  });
+
+  it('is filled from the first event of a store that was made anew since it was read last', async () => {
+    await record(jobs, numbers(1, 20));
+    const anew = await openSqliteStore({ service: 'jobs', path: join(bench.folder, 'anew.db') });
+    await record(anew, numbers(21, 25));
+    let source = jobs;
+    await store.transaction((tx) => noteGap(tx, GAP, Date.now()));
+    const gap = filling({ services: ['jobs'], open: async () => source });
+    let goOn = await gap.idle();
+    source = anew;
+    await store.transaction((tx) => noteGap(tx, GAP, Date.now()));
+    goOn();
+    goOn = await gap.idle();
+    expect(await countJournal(store)).to.equal(25);
+    await record(anew, numbers(26, 50));
+    await store.transaction((tx) => noteGap(tx, GAP, Date.now()));
+    goOn();
+    goOn = await gap.idle();
+    expect(await countJournal(store)).to.equal(50);
+    await gap.stop(goOn);
+    await anew.close();
   });
 
   it('is filled as far as that goes where the store of one service does not open, and the log is taken meanwhile', async () => {
