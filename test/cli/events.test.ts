@@ -4,10 +4,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { z } from 'zod';
 import { baseCatalogue, catalogue } from '../../src/catalogue.js';
-import { createContext, type Context } from '../../src/cli/context.js';
 import * as events from '../../src/cli/events.js';
-import { exitCodeOf } from '../../src/cli/failure.js';
-import { buildProgram } from '../../src/cli/program.js';
 import { createEvent, originContext } from '../../src/events/create.js';
 import { event, pii } from '../../src/events/definition.js';
 import type { UnsequencedEvent } from '../../src/events/envelope.js';
@@ -16,6 +13,7 @@ import { defineJournal } from '../../src/journal/define-journal.js';
 import { migrateJournal } from '../../src/journal/migrations.js';
 import { insertRecords, recordOfStored } from '../../src/journal/rows.js';
 import { openSqliteStore } from '../../src/store/sqlite/index.js';
+import { runCommand } from '../support/command.js';
 
 const types = catalogue(baseCatalogue, {
   'user.created': event({ 1: z.strictObject({ name: pii(z.string()), plan: z.string() }) }),
@@ -65,33 +63,8 @@ describe('flotilla events', () => {
   });
   afterEach(() => rm(folder, { recursive: true, force: true }));
 
-  async function run(...args: string[]): Promise<{ code: number; out: string; said: string }> {
-    const out: string[] = [];
-    const said: string[] = [];
-    const { signal } = new AbortController();
-    const base = createContext({
-      env: { DATA_DIR: folder },
-      cwd: folder,
-      program: '',
-      packageRoot: '',
-      signals: { stop: signal, force: signal },
-      stdin: {},
-      stdout: { write: (text: string) => out.push(text) },
-      stderr: { write: (text: string) => said.push(text) },
-    });
-    const context: Context = { ...base, config: base.config, fleet: async () => fleet };
-    let failure = '';
-    const code = await buildProgram([events], context, '0')
-      .parseAsync(['node', 'flotilla', 'events', ...args])
-      .then(
-        () => 0,
-        (error: unknown) => {
-          failure = String(error);
-          return exitCodeOf(error);
-        },
-      );
-    return { code, out: out.join(''), said: said.join('') + failure };
-  }
+  const run = (...args: string[]) =>
+    runCommand({ modules: [events], fleet, env: { DATA_DIR: folder }, cwd: folder }, ['events', ...args]);
   const list = async (...args: string[]) => {
     const { out } = await run('list', ...args, '--json');
     const { items, total } = JSON.parse(out) as { items: { id: string; subject: string }[]; total: number };

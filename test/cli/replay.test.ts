@@ -6,9 +6,6 @@ import type { Broker } from '../../src/broker/contract.js';
 import { eventProperties } from '../../src/broker/event-properties.js';
 import { createRabbitBroker } from '../../src/broker/rabbitmq/index.js';
 import { namesFor, topologyOf, type Names } from '../../src/broker/topology.js';
-import { createContext, type Context } from '../../src/cli/context.js';
-import { exitCodeOf, failureLine } from '../../src/cli/failure.js';
-import { buildProgram } from '../../src/cli/program.js';
 import * as replay from '../../src/cli/replay.js';
 import type { EventEnvelope } from '../../src/events/envelope.js';
 import { defineFleet } from '../../src/fleet.js';
@@ -21,6 +18,7 @@ import { silentLogger } from '../../src/telemetry/logger.js';
 import { queuesOfAll } from '../../src/worker/queues.js';
 import { take } from '../dead-letters/bench-of-letters.js';
 import { adder, bodyOf, DAY, eventOf } from '../replay/bench-of-history.js';
+import { runCommand } from '../support/command.js';
 import { shop } from '../support/shop.js';
 import { cleanUp, testBroker } from '../support/rabbitmq.js';
 
@@ -59,31 +57,8 @@ describe('flotilla replay', function () {
     await rm(folder, { recursive: true, force: true });
   });
 
-  async function run(args: string[], stop = new AbortController().signal) {
-    const out: string[] = [];
-    const said: string[] = [];
-    const base = createContext({
-      env,
-      cwd: folder,
-      program: '',
-      packageRoot: '',
-      signals: { stop, force: new AbortController().signal },
-      stdin: {},
-      stdout: { write: (text: string) => out.push(text) },
-      stderr: { write: (text: string) => said.push(text) },
-    });
-    const context: Context = { ...base, config: base.config, fleet: async () => fleet };
-    const code = await buildProgram([replay], context, '0')
-      .parseAsync(['node', 'flotilla', 'replay', ...args])
-      .then(
-        () => 0,
-        (error: unknown) => {
-          said.push(failureLine(error) ?? '');
-          return exitCodeOf(error);
-        },
-      );
-    return { code, out: out.join(''), said: said.join('') };
-  }
+  const run = (args: string[], stop?: AbortSignal) =>
+    runCommand({ modules: [replay], fleet, env, cwd: folder, ...(stop && { stop }) }, ['replay', ...args]);
   const json = async (...args: string[]) => JSON.parse((await run([...args, '--json'])).out);
   const deploy = () =>
     broker.applyTopology(
