@@ -66,8 +66,8 @@ async function wrongOverHttp({ customers }: ChaosRun, userId: string): Promise<v
 
 /** Each is refused with its code, and the account is what it was. */
 async function wrongAboutAccounts({ customers }: ChaosRun): Promise<void> {
-  const opened = await customers.request('POST', '/accounts', { owner: 'Ada', currency: 'USD', initialDeposit: 500 });
-  const path = `/accounts/${String(opened.body.id)}`;
+  const { id } = await customers.openAccount(500);
+  const path = `/accounts/${id}`;
   const upsideDown = 'since=2026-02-01T00:00:00Z&until=2026-01-01T00:00:00Z';
   const amounts = [-1, 0, 0.5, 1e15, '100', null, undefined];
   const cases: [method: string, path: string, body: unknown, status: number, code: string][] = [
@@ -100,8 +100,8 @@ async function wrongAboutAccounts({ customers }: ChaosRun): Promise<void> {
 
 /** Of twenty that expect the same version, one wins and the others are told the current one. */
 async function racedVersion({ customers }: ChaosRun): Promise<void> {
-  const opened = await customers.request('POST', '/accounts', { owner: 'Ada', currency: 'USD' });
-  const path = `/accounts/${String(opened.body.id)}/deposits`;
+  const account = await customers.openAccount();
+  const path = `/accounts/${account.id}/deposits`;
   const racers = Array.from({ length: 20 }, () =>
     customers.request('POST', path, { amount: 1 }, { 'If-Match': '"1"' }),
   );
@@ -115,6 +115,8 @@ async function racedVersion({ customers }: ChaosRun): Promise<void> {
       `one version, raced: ${answers.map(({ status, body }) => `${status} ${String(body.code)}`).join(', ')}`,
     );
   }
+  account.balance += 1;
+  account.transactions += 1;
 }
 
 /** Twenty at once with one key make one order; another body under that key is refused. */

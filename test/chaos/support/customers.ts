@@ -91,8 +91,7 @@ export class Customers {
     this.promised.adjustments.push({ sku, quantity });
   }
 
-  async openAccount(): Promise<OpenedAccount> {
-    const initialDeposit = this.random.between(1, 10_000);
+  async openAccount(initialDeposit = this.random.between(1, 10_000)): Promise<OpenedAccount> {
     const { body } = await this.insist('POST', '/accounts', { owner: 'Ada', currency: 'USD', initialDeposit }, [201]);
     const account = { id: String(body.id), balance: initialDeposit, transactions: 1 };
     this.promised.accounts.set(account.id, account);
