@@ -18,6 +18,7 @@ export interface OpenContext {
 /** One handling of one event. */
 export interface Handling {
   attempt: number;
+  mayHaveBegun: boolean;
   key: string;
   /** @default false */
   replaying?: boolean;
@@ -31,7 +32,7 @@ export function openContext(
   station: WorkerStation,
   event: EventEnvelope,
   emissions: Emissions,
-  { attempt, key, replaying = false, sideEffects = true, signal }: Handling,
+  { attempt, mayHaveBegun, key, replaying = false, sideEffects = true, signal }: Handling,
 ): OpenContext {
   const effects: Effect[] = [];
   let open = true;
@@ -49,6 +50,7 @@ export function openContext(
       return signal.signal;
     },
     attempt,
+    mayHaveBegun,
     key,
     replaying,
     sideEffects,

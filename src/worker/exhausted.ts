@@ -14,6 +14,7 @@ export async function commitExhausted(station: WorkerStation, message: Message, 
   const emissions = new Emissions(definition, store.service, event, now, 'exhausted');
   const context = openContext(station, event, emissions, {
     attempt: message.attempt,
+    mayHaveBegun: true,
     key: event.id,
     signal: message.signal,
   });

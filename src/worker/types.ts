@@ -80,6 +80,10 @@ export interface Context<D extends Definitions, E extends TypeName<D>, Use> {
   readonly signal: AbortSignal;
   /** 1 at the first delivery; failures while the circuit breaker is open are not counted. */
   readonly attempt: number;
+  /** False where this is surely the first time that the event is handled. True: an earlier handling may have reached the
+   *  world outside without coming to its end here, by a kill -9 or a lost answer. Who decides not to call, because of what
+   *  has come in since, must then find out what was done; the same call under the same key says so. */
+  readonly mayHaveBegun: boolean;
   /** The idempotency key for the world outside: the event's id, but for a mended dead letter that of the event it
    *  replaces. The same however often the event is handled. */
   readonly key: string;

@@ -1,5 +1,6 @@
 import { originContext, type Store } from 'flotilla';
 import type { TestEvent } from 'flotilla/testing';
+import { HEADERS, writeAttempts } from '../../src/broker/headers.js';
 import { create, type Data, type EventType } from '../../src/platform/catalogue.js';
 import type { OrderDetails } from '../../src/platform/orders/events.js';
 
@@ -27,6 +28,22 @@ export async function append(store: Store, { type, data, subject = 'test/1' }: T
   const context = originContext({ source: store.service, subject });
   await store.append(subject, 'any', [create(type as EventType, data as never, context)]);
 }
+
+/** The headers of a message that has failed before, after it may have reached the world outside. */
+export const begunBefore = {
+  [HEADERS.attempt]: 2,
+  [HEADERS.attempts]: writeAttempts([
+    {
+      at: '2026-01-01T00:00:00Z',
+      worker: 'w',
+      instance: 'i',
+      code: 'worker.unavailable',
+      name: '',
+      message: '',
+      delay: 1,
+    },
+  ]),
+};
 
 /** Something to wait for, which is given once. */
 export function signal(): { given: Promise<void>; give: () => void } {

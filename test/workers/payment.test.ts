@@ -3,7 +3,7 @@ import { harness } from 'flotilla/testing';
 import { PermanentError, UnavailableError } from 'flotilla';
 import type { ChargeResult, Gateway } from '../../workers/payment/gateway.js';
 import payment from '../../workers/payment/index.js';
-import { about, append, details, orderId, signal } from '../platform/events.js';
+import { about, append, begunBefore, details, orderId, signal } from '../platform/events.js';
 import { simulatedFleet } from '../platform/simulated-fleet.js';
 
 const order = details;
@@ -88,6 +88,17 @@ describe('worker payment', () => {
       .when(process())
       .emits(about('payment.failed', { orderId, reason: 'cancelled' }));
     expect(calls).to.deep.equal([]);
+  });
+
+  it('gives back what an attempt has taken that did not come to its end before the refund was asked for', async () => {
+    const { use, calls } = fakeGateway();
+    await harness(payment, { use, headers: begunBefore })
+      .given(refund())
+      .when(process('command-1'))
+      .emits(about('payment.refund', { orderId, reason: 'cancelled' }));
+    expect(calls).to.deep.equal([
+      { charge: { orderId, amount: 1250, currency: 'USD', token: 'tok_ok' }, key: 'command-1' },
+    ]);
   });
 
   it('refunds a charge that was under way when the refund was asked for', async () => {

@@ -3,7 +3,7 @@ import { UnavailableError } from 'flotilla';
 import { harness } from 'flotilla/testing';
 import type { BookingResult, Carrier } from '../../workers/shipping/carrier.js';
 import shipping from '../../workers/shipping/index.js';
-import { about, append, details, orderId, signal } from '../platform/events.js';
+import { about, append, begunBefore, details, orderId, signal } from '../platform/events.js';
 import { simulatedFleet } from '../platform/simulated-fleet.js';
 
 const booked = { trackingNumber: 'T1', estimatedDelivery: '2030-01-01' };
@@ -68,6 +68,16 @@ describe('worker shipping', () => {
       .when(create())
       .emits(about('shipment.failed', { orderId, reason: 'cancelled' }));
     expect(calls).to.deep.equal([]);
+  });
+
+  it('cancels what an attempt has booked that did not come to its end before the cancellation', async () => {
+    const { use, calls } = fakeCarrier();
+    await harness(shipping, { use, headers: begunBefore })
+      .given(cancel())
+      .when(create('command-1'))
+      .emits(about('shipment.cancel', { orderId, reason: 'cancelled' }));
+    expect(calls).to.have.length(1);
+    expect(calls[0]).to.include({ key: 'command-1' });
   });
 
   it('cancels a booking that was under way when the cancellation was asked for', async () => {

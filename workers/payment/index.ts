@@ -7,7 +7,9 @@ import { migrations, readPayment, writePayment, type Payment } from './tables.js
 const nothing: Payment = { paymentId: null, amount: 0, currency: null, status: 'tombstone' };
 
 /** Charges an order once and gives the money back when asked to. A refund may come before the charge it is about, or
- *  while that is under way: the charge then either does not happen or is refunded. */
+ *  while that is under way: the charge then either does not happen or is refunded. Where an earlier attempt may have
+ *  reached the gateway and nothing was noted, the gateway is asked again under the same key: it says what it has taken,
+ *  which is then given back. */
 export default defineWorker({
   name: 'payment',
   settings: z.object({ gatewayUrl: z.url() }),
@@ -19,11 +21,11 @@ export default defineWorker({
     'payment.process': async ({ data: { orderId, order } }, ctx) => {
       const { total: amount, currency, payment } = order;
       const earlier = await readPayment(ctx.query, orderId);
-      if (earlier?.status === 'tombstone' || earlier?.status === 'refunded') {
+      if (earlier?.status === 'refunded' || (earlier?.status === 'tombstone' && !ctx.mayHaveBegun)) {
         ctx.emit('payment.failed', { orderId, reason: 'cancelled' });
         return;
       }
-      if (earlier !== undefined) return; // this order was answered already
+      if (earlier !== undefined && earlier.status !== 'tombstone') return; // this order was answered already
       const charge = { orderId, amount, currency, token: payment.token };
       const result: ChargeResult =
         amount === 0

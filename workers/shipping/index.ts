@@ -6,7 +6,8 @@ import { migrations, readShipment, writeShipment, type Shipment } from './tables
 const nothing: Shipment = { trackingNumber: null, estimatedDelivery: null, status: 'tombstone' };
 
 /** Books an order's shipment with the carrier, and cancels it when asked to. A cancellation may come before the booking
- *  or while that is under way: the booking then either does not happen or is cancelled. */
+ *  or while that is under way: the booking then either does not happen or is cancelled. Where an earlier attempt may have
+ *  reached the carrier and nothing was noted, the carrier is asked again under the same key, and its booking cancelled. */
 export default defineWorker({
   name: 'shipping',
   settings: z.object({ carrierUrl: z.url() }),
@@ -16,11 +17,11 @@ export default defineWorker({
   on: {
     'shipment.create': async ({ data: { orderId, order } }, ctx) => {
       const earlier = await readShipment(ctx.query, orderId);
-      if (earlier?.status === 'tombstone' || earlier?.status === 'cancelled') {
+      if (earlier?.status === 'cancelled' || (earlier?.status === 'tombstone' && !ctx.mayHaveBegun)) {
         ctx.emit('shipment.failed', { orderId, reason: 'cancelled' });
         return;
       }
-      if (earlier !== undefined) return; // this order was answered already
+      if (earlier !== undefined && earlier.status !== 'tombstone') return; // this order was answered already
       const items = order.items.map(({ sku, quantity }) => ({ sku, quantity }));
       const parcel = { orderId, address: order.shippingAddress, items };
       const result = await ctx.call('carrier', (signal) => ctx.use.carrier.book(parcel, { key: ctx.key, signal }));

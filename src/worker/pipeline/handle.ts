@@ -1,4 +1,4 @@
-import { HEADERS } from '../../broker/headers.js';
+import { HEADERS, readAttempts } from '../../broker/headers.js';
 import { FlotillaError } from '../../errors.js';
 import { openContext } from '../context.js';
 import { Emissions } from '../effects.js';
@@ -18,6 +18,7 @@ export function handle(station: WorkerStation): Handle {
     const replayed = readReplay(headers);
     const context = openContext(station, event, new Emissions(definition, store.service, event, now), {
       attempt: message.attempt,
+      mayHaveBegun: delivery.redelivered || replayed !== undefined || readAttempts(headers).length > 0,
       key: typeof key === 'string' ? key : event.id,
       replaying: replayed !== undefined,
       sideEffects: replayed?.sideEffects ?? true,
