@@ -34,6 +34,7 @@ function generator(seed: number): () => number {
 function outside(random: () => number) {
   const charges = new Map<string, { id: string; orderId: string; amount: number }>();
   const refunds = new Map<string, { orderId: string; amount: number }>();
+  const closed = new Set<string>();
   const bookings = new Map<string, { orderId: string; trackingNumber: string; cancelled: boolean }>();
   const someTime = async () => {
     const longest = random() < 0.3 ? 600 : 40;
@@ -42,11 +43,18 @@ function outside(random: () => number) {
   const gateway: Gateway = {
     charge: async ({ orderId, amount, token }, { key }) => {
       await someTime();
-      if (token === 'tok_declined') return { charged: false, reason: 'card_declined' };
+      if (token === 'tok_declined' || closed.has(key)) return { charged: false, reason: 'card_declined' };
       const charge = charges.get(key) ?? { id: `ch_${charges.size}`, orderId, amount };
       charges.set(key, charge);
       await someTime();
       return { charged: true, id: charge.id };
+    },
+    cancel: async ({ key }) => {
+      await someTime();
+      const charge = charges.get(key);
+      if (charge === undefined) closed.add(key);
+      await someTime();
+      return charge === undefined ? { charged: false, reason: 'cancelled' } : { charged: true, id: charge.id };
     },
     refund: async ({ orderId, amount }, { key }) => {
       await someTime();

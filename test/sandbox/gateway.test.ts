@@ -35,6 +35,20 @@ describe('sandbox: the payment gateway', () => {
     expect(items[0]).to.include({ kind: 'charge', orderId: 'o1', amount: 500, key: 'k1', id: answers[0]?.body.id });
   });
 
+  it('cancels a charge by its key: says what was taken, or takes nothing under it any more', async () => {
+    const cancel = (key: string) => send(`${sandbox.url}/gateway/charges`, 'DELETE', undefined, key);
+    const taken = await post(charge('tok_ok'), 'k1');
+    expect(await cancel('k1')).to.deep.include({ status: 200, body: taken.body });
+    expect(await cancel('k2')).to.include({ status: 404 });
+    expect(await cancel('k2')).to.include({ status: 404 });
+    const late = await post(charge('tok_ok'), 'k2');
+    expect([late.status, late.body.code]).to.deep.equal([402, 'cancelled']);
+    await post(charge('tok_down'), 'k3');
+    expect(await cancel('k3')).to.include({ status: 404 });
+    expect((await post(charge('tok_down'), 'k3')).status).to.equal(402);
+    expect((await ledger()).items).to.have.length(1);
+  });
+
   it('refuses a key that comes again with another body', async () => {
     await post(charge('tok_ok'), 'k1');
     const other = await post(charge('tok_ok', { amount: 501 }), 'k1');

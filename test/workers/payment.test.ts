@@ -18,6 +18,10 @@ function fakeGateway(charge: () => Promise<ChargeResult> = () => Promise.resolve
       calls.push({ charge: request, key });
       return charge();
     },
+    cancel: ({ key }) => {
+      calls.push({ cancel: key });
+      return charge();
+    },
     refund: (request, { key }) => {
       calls.push({ refund: request, key });
       return Promise.resolve();
@@ -96,9 +100,12 @@ describe('worker payment', () => {
       .given(refund())
       .when(process('command-1'))
       .emits(about('payment.refund', { orderId, reason: 'cancelled' }));
-    expect(calls).to.deep.equal([
-      { charge: { orderId, amount: 1250, currency: 'USD', token: 'tok_ok' }, key: 'command-1' },
-    ]);
+    expect(calls).to.deep.equal([{ cancel: 'command-1' }]);
+    const untouched = fakeGateway(() => Promise.resolve({ charged: false, reason: 'cancelled' }));
+    await harness(payment, { use: untouched.use, headers: begunBefore })
+      .given(refund())
+      .when(process('command-1'))
+      .emits(about('payment.failed', { orderId, reason: 'cancelled' }));
   });
 
   it('refunds a charge that was under way when the refund was asked for', async () => {

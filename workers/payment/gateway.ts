@@ -24,6 +24,8 @@ interface Call {
 export interface Gateway {
   /** Charges once for a key, however often it is called. */
   charge: (charge: Charge, call: Call) => Promise<ChargeResult>;
+  /** What was charged under a key; where nothing was, nothing will be, also if the charge is still on its way. */
+  cancel: (call: Call) => Promise<ChargeResult>;
   /** Refunds once for a key. */
   refund: (refund: Refund, call: Call) => Promise<void>;
 }
@@ -47,6 +49,11 @@ export function createGateway(url: string): Gateway {
       if (answer.status !== 402) return { charged: true, id: charged.parse(answer.body).id };
       const refusal = declined.safeParse(answer.body);
       return { charged: false, reason: refusal.success ? refusal.data.code : 'declined' };
+    },
+    cancel: async (call) => {
+      const answer = await requestJson({ method: 'DELETE', url: `${base}/gateway/charges`, ...call, refusals: [404] });
+      if (answer.status === 404) return { charged: false, reason: 'cancelled' };
+      return { charged: true, id: charged.parse(answer.body).id };
     },
     refund: async (body, call) => {
       await requestJson({ method: 'POST', url: `${base}/gateway/refunds`, body, ...call });

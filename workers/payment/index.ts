@@ -8,8 +8,8 @@ const nothing: Payment = { paymentId: null, amount: 0, currency: null, status: '
 
 /** Charges an order once and gives the money back when asked to. A refund may come before the charge it is about, or
  *  while that is under way: the charge then either does not happen or is refunded. Where an earlier attempt may have
- *  reached the gateway and nothing was noted, the gateway is asked again under the same key: it says what it has taken,
- *  which is then given back. */
+ *  reached the gateway and nothing was noted, the gateway is asked what it has taken under the command's key, which is then
+ *  given back, and takes nothing under it any more. */
 export default defineWorker({
   name: 'payment',
   settings: z.object({ gatewayUrl: z.url() }),
@@ -30,7 +30,10 @@ export default defineWorker({
       const result: ChargeResult =
         amount === 0
           ? { charged: true, id: `free-${orderId}` }
-          : await ctx.call('gateway', (signal) => ctx.use.gateway.charge(charge, { key: ctx.key, signal }));
+          : await ctx.call('gateway', (signal) => {
+              const call = { key: ctx.key, signal };
+              return earlier === undefined ? ctx.use.gateway.charge(charge, call) : ctx.use.gateway.cancel(call);
+            });
       ctx.write(async (tx) => {
         const refundedMeanwhile = (await readPayment(tx.sql, orderId))?.status === 'tombstone';
         if (!result.charged) {

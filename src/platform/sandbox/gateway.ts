@@ -63,6 +63,19 @@ export function gatewayRoutes({ db, requests, chargeDelay, closing }: GatewayOpt
     res.status(answer.status).json(answer.body);
   });
 
+  // by its Idempotency-Key: what was taken under it, or else nothing will be, also if the charge is still on its way
+  routes.delete('/charges', (req, res) => {
+    const key = idempotencyKey(req);
+    outage.refuseWhileDown();
+    const cancelled = {
+      status: 402,
+      body: { code: 'cancelled', title: 'The charge was cancelled before it was made' },
+    };
+    const answer = requests.close('charge', key, cancelled);
+    if (answer.status === cancelled.status) throw new Problem(404, 'not_charged', 'Nothing was charged under this key');
+    res.json(answer.body);
+  });
+
   routes.post('/refunds', json({ limit: BODY_LIMIT }), (req, res) => {
     const key = idempotencyKey(req);
     const refund = parse(refundBody, req.body);

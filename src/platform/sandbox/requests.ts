@@ -7,6 +7,9 @@ export interface Answer {
   body: object;
 }
 
+/** In place of a hash: the key was closed before anything came with it. */
+const ANY_BODY = '';
+
 interface RequestRow {
   hash: string;
   attempts: number;
@@ -34,7 +37,7 @@ export function createRequests(db: SandboxDatabase) {
     (scope: string, key: string, input: object, decide: (earlier: number) => Answer | Problem): Answer | Problem => {
       const hash = createHash('sha256').update(JSON.stringify(input)).digest('hex');
       const known = find.get(scope, key);
-      if (known !== undefined && known.hash !== hash) {
+      if (known !== undefined && known.hash !== hash && known.hash !== ANY_BODY) {
         throw new Problem(409, 'idempotency_key_reused', 'This Idempotency-Key came with another body before');
       }
       if (known !== undefined && known.status !== null && known.body !== null) {
@@ -47,7 +50,21 @@ export function createRequests(db: SandboxDatabase) {
     },
   );
 
+  const close = db.transaction((scope: string, key: string, otherwise: Answer): Answer => {
+    const known = find.get(scope, key);
+    if (known !== undefined && known.status !== null && known.body !== null) {
+      return { status: known.status, body: JSON.parse(known.body) as object };
+    }
+    begin.run(scope, key, ANY_BODY);
+    finish.run(otherwise.status, JSON.stringify(otherwise.body), scope, key);
+    return otherwise;
+  });
+
   return {
+    /** Gives the answer that the key has had; where it has none yet, `otherwise` is its answer from now on, whatever body
+     *  it comes with. */
+    close: (scope: string, key: string, otherwise: Answer): Answer => close.immediate(scope, key, otherwise),
+
     /** `decide` gives back a Problem, rather than throwing it, for the attempt to be counted. Throws that Problem. */
     run(scope: string, key: string, input: object, decide: (earlier: number) => Answer | Problem): Answer {
       const outcome = attempt.immediate(scope, key, input, decide);
