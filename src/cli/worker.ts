@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { developmentSettings, readSettings } from '../../config/worker-settings.js';
-import type { LogState } from '../log/take-log.js';
+import type { LogState } from '../log/read-by-turns.js';
 import type { ProjectionState } from '../projections/status.js';
 import { startHealthServer, type CheckResult } from '../telemetry/health-server.js';
 import type { WorkerDefinition } from '../worker/definition.js';

@@ -5,15 +5,14 @@ import type { HeldLease } from '../relay/held-lease.js';
 import type { Store } from '../store/contract.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { Metrics } from '../telemetry/metrics.js';
-import { LogAlarms } from './alarms.js';
+import type { LogAlarms } from './alarms.js';
 import { newestEntry } from './bounds.js';
 import { logCheckpoint, migrateLogCheckpoints, moveLogCheckpoint } from './checkpoint.js';
 import { followVerified } from './follow-verified.js';
 import { Hand } from './hand.js';
 import { BEFORE_ALL, placeOf, type LogBreak, type LogPlace } from './place.js';
 import { Progress } from './progress.js';
-import type { LogState } from './take-log.js';
-import { whileHolding } from './while-holding.js';
+import { readByTurns, type LogState } from './read-by-turns.js';
 
 export interface LogFeedOptions {
   store: Store;
@@ -60,29 +59,15 @@ const SPAN = 2_000;
 /** Feeds a worker from the log, in one of the processes that try. What is settled is behind the worker's place in the log
  *  soon after; what is not is given again, here or by whoever takes over, so that every entry is handled at least once. */
 export function feedFromLog(options: LogFeedOptions): LogFeed {
-  const { store, worker, instance, logger, metrics, leaseTtl = 5_000 } = options;
-  const ending = new AbortController();
-  const alarms = new LogAlarms(worker, logger, metrics);
-  const state: LogState = { turn: 'starting', offset: BEFORE_ALL.offset, alarms: alarms.raised };
   let limit = options.prefetch;
   let isRunning = true;
   let term: Term | undefined;
-  const onStandby = () => {
-    state.turn = 'standby';
-  };
-  const onPlace = (offset: number) => {
-    state.turn = 'reading';
-    state.offset = offset;
-  };
-  const running = whileHolding(
-    { store, name: `log:${worker}`, holder: instance, ttl: leaseTtl, logger, onStandby, signal: ending.signal },
-    async (held, signal) => {
-      term = new Term(options, held, alarms, { limit, isRunning }, onPlace);
-      await term.run(signal).finally(() => (term = undefined));
-    },
-  );
+  const { state, stop } = readByTurns(options, async ({ held, signal, alarms, onPlace }) => {
+    term = new Term(options, held, alarms, { limit, isRunning }, onPlace);
+    await term.run(signal).finally(() => (term = undefined));
+  });
   return {
-    state: () => ({ ...state }),
+    state,
     async cancel() {
       isRunning = false;
       term?.hand.pause();
@@ -92,10 +77,7 @@ export function feedFromLog(options: LogFeedOptions): LogFeed {
       isRunning = true;
       term?.hand.resume(prefetch);
     },
-    async close() {
-      ending.abort();
-      await running;
-    },
+    close: stop,
   };
 }
 

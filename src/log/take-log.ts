@@ -8,22 +8,12 @@ import { pause } from '../relay/pause.js';
 import type { Store, Tx } from '../store/contract.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { Metrics } from '../telemetry/metrics.js';
-import { LogAlarms } from './alarms.js';
+import type { LogAlarms } from './alarms.js';
 import { logCheckpoint, migrateLogCheckpoints, moveLogCheckpoint } from './checkpoint.js';
 import { followVerified } from './follow-verified.js';
 import { BEFORE_ALL, placeOf, type LogBreak, type LogPlace } from './place.js';
+import { readByTurns, type LogState } from './read-by-turns.js';
 import type { History, LogTaker } from './taker.js';
-import { whileHolding } from './while-holding.js';
-
-/** How a reader of the log stands. */
-export interface LogState {
-  /** `reading`: it is this process's turn. `standby`: another replica reads. `starting`: it is not known yet. */
-  turn: 'starting' | 'reading' | 'standby';
-  /** The offset up to which it is done; -1 before the first. */
-  offset: number;
-  /** What it found broken since the process began, the latest ones. */
-  alarms: readonly string[];
-}
 
 export interface TakeLogOptions {
   store: Store;
@@ -66,28 +56,9 @@ export function takeLog(
   taker: LogTaker,
   options: TakeLogOptions,
 ): { state: () => LogState; stop: () => Promise<void> } {
-  const ending = new AbortController();
-  const alarms = new LogAlarms(options.worker, options.logger, options.metrics);
-  const state: LogState = { turn: 'starting', offset: BEFORE_ALL.offset, alarms: alarms.raised };
-  const { store, worker, instance, leaseTtl = 5_000, logger } = options;
-  const onStandby = () => {
-    state.turn = 'standby';
-  };
-  const onPlace = (offset: number) => {
-    state.turn = 'reading';
-    state.offset = offset;
-  };
-  const running = whileHolding(
-    { store, name: `log:${worker}`, holder: instance, ttl: leaseTtl, logger, onStandby, signal: ending.signal },
-    (held, signal) => new Term(taker, options, held, signal, alarms, onPlace).run(),
+  return readByTurns(options, ({ held, signal, alarms, onPlace }) =>
+    new Term(taker, options, held, signal, alarms, onPlace).run(),
   );
-  return {
-    state: () => ({ ...state }),
-    async stop() {
-      ending.abort();
-      await running;
-    },
-  };
 }
 
 /** One process's turn. */

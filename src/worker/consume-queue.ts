@@ -1,6 +1,6 @@
 import { namesFor } from '../broker/topology.js';
 import { FlotillaError } from '../errors.js';
-import type { LogState } from '../log/take-log.js';
+import type { LogState } from '../log/read-by-turns.js';
 import { createMetrics } from '../telemetry/metrics.js';
 import { superviseCircuit } from './circuit-supervision.js';
 import type { CircuitPosition } from './circuit.js';

@@ -40,9 +40,8 @@ export function createRequests(db: SandboxDatabase) {
       if (known !== undefined && known.hash !== hash && known.hash !== ANY_BODY) {
         throw new Problem(409, 'idempotency_key_reused', 'This Idempotency-Key came with another body before');
       }
-      if (known !== undefined && known.status !== null && known.body !== null) {
-        return { status: known.status, body: JSON.parse(known.body) as object };
-      }
+      const answered = answerOf(known);
+      if (answered !== undefined) return answered;
       begin.run(scope, key, hash);
       const outcome = decide(known?.attempts ?? 0);
       if (!(outcome instanceof Problem)) finish.run(outcome.status, JSON.stringify(outcome.body), scope, key);
@@ -51,10 +50,8 @@ export function createRequests(db: SandboxDatabase) {
   );
 
   const close = db.transaction((scope: string, key: string, otherwise: Answer): Answer => {
-    const known = find.get(scope, key);
-    if (known !== undefined && known.status !== null && known.body !== null) {
-      return { status: known.status, body: JSON.parse(known.body) as object };
-    }
+    const answered = answerOf(find.get(scope, key));
+    if (answered !== undefined) return answered;
     begin.run(scope, key, ANY_BODY);
     finish.run(otherwise.status, JSON.stringify(otherwise.body), scope, key);
     return otherwise;
@@ -75,3 +72,9 @@ export function createRequests(db: SandboxDatabase) {
 }
 
 export type Requests = ReturnType<typeof createRequests>;
+
+/** What the key was answered with for ever; undefined while it is not. */
+function answerOf(row: RequestRow | undefined): Answer | undefined {
+  if (row === undefined || row.status === null || row.body === null) return undefined;
+  return { status: row.status, body: JSON.parse(row.body) as object };
+}
