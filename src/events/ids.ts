@@ -8,12 +8,22 @@ function format(bytes: Buffer, version: 7 | 8): string {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
 }
 
-/** A new UUIDv7 (RFC 9562 §5.7) of the given time in milliseconds: sorts by time, so that indexes grow at their end. */
+/** A new UUIDv7 (RFC 9562 §5.7) of the given time in milliseconds: sorts by time, so that indexes grow at their end, and
+ *  those that this process makes in one millisecond sort as they were made (§6.2, method 1). */
 export function newId(now: number = Date.now()): string {
   const bytes = sixteenRandomBytes();
   bytes.writeUIntBE(now, 0, 6);
+  // begins below half of its room, so that 2 ** 25 more fit into the millisecond
+  counter = now === latest ? counter + 1 : bytes.readUInt32BE(6) >>> 7;
+  latest = now;
+  bytes.writeUInt16BE(counter >>> 14, 6);
+  bytes.writeUInt16BE(counter & 0x3fff, 8);
   return format(bytes, 7);
 }
+
+/** The time of the id made last, and the 26 bits that stand behind it: 12 beside the version, 14 beside the variant. */
+let latest = -1;
+let counter = 0;
 
 /** Random bytes in stock, as asking the system for 16 costs ten times what the rest of an id does. */
 const stock = Buffer.alloc(16 * 256);

@@ -60,6 +60,13 @@ describe('ids', () => {
     );
   });
 
+  it('of one millisecond sort as they were made, and none is made twice', () => {
+    const made = Array.from({ length: 100_000 }, () => newId(1));
+    expect([...made].sort()).to.deep.equal(made);
+    expect(new Set(made).size).to.equal(made.length);
+    expect(made.every((id) => UUID.test(id))).to.equal(true);
+  });
+
   it('that are derived are the same for the same parts, and no others', () => {
     expect(derivedId(5, 'a', 1))
       .to.equal(derivedId(5, 'a', 1))
