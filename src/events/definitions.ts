@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { FlotillaError } from '../errors.js';
 import { event, type MessageDefinition, type MessageKind } from './definition.js';
+import { sagaEvents } from './saga-events.js';
 
 /** The types of a fleet, by name. */
 export type Definitions = Readonly<Record<string, MessageDefinition>>;
@@ -24,6 +25,7 @@ export const base = {
   'message.dead_lettered': event({ 1: z.strictObject({ ...deadLetter, message: z.string() }) }),
   'message.replayed': event({ 1: z.strictObject(deadLetter) }),
   'message.discarded': event({ 1: z.strictObject({ ...deadLetter, reason: z.string() }) }),
+  ...sagaEvents,
 } as const satisfies Definitions;
 
 export type BaseDefinitions = typeof base;

@@ -1,0 +1,143 @@
+import type { DataOf, Definitions } from '../events/definitions.js';
+import type { MessageDefinition } from '../events/definition.js';
+import type { EventEnvelope } from '../events/envelope.js';
+
+/** What JSON can hold. */
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+
+/** A length of time: milliseconds, or '250ms', '30s', '10m', '1h', '2d'. */
+type Duration = number | string;
+
+type NameOfKind<D extends Definitions, K extends 'event' | 'command'> = {
+  [T in keyof D & string]: D[T] extends MessageDefinition<unknown, K> ? T : never;
+}[keyof D & string];
+
+export type EventName<D extends Definitions> = NameOfKind<D, 'event'>;
+export type CommandName<D extends Definitions> = NameOfKind<D, 'command'>;
+
+/** What a saga knows when it gives a command. */
+export interface SagaContext<Input> {
+  sagaId: string;
+  /** What it kept of the message that began it. */
+  input: Input;
+  /** What it kept of the answers, by the names of steps. */
+  results: Readonly<Record<string, Json>>;
+  /** Why it is being undone; empty on the way there. */
+  reason: string;
+}
+
+/** A command, and how its data follows from what the saga knows. */
+export type CommandOf<D extends Definitions, Input> = {
+  [T in CommandName<D>]: { type: T; data: (context: SagaContext<Input>) => DataOf<D, T> };
+}[CommandName<D>];
+
+/** An answer by which something is done, and what is kept of it. */
+export type DoneBy<D extends Definitions> =
+  | EventName<D>
+  | { [T in EventName<D>]: { type: T; result: (data: DataOf<D, T>) => Json } }[EventName<D>];
+
+/** When a try counts as failed, and how often something is tried. */
+interface Trying {
+  /** Without an answer within this, a try has failed. */
+  timeout: Duration;
+  /** How long to wait before each further try; one try for each, besides the first. @default none */
+  retryDelays?: readonly Duration[];
+  /** Whether what an answer says is to be tried again; a time-out always is. @default nothing is */
+  retries?: (reason: string) => boolean;
+}
+
+/** How a step is undone. */
+export interface UndoOptions<D extends Definitions, Input> extends Trying {
+  command: CommandOf<D, Input>;
+  /** Also where there was nothing to undo: whoever is asked answers this in any case. */
+  done: EventName<D>;
+  /** Answers that it cannot be undone. @default none */
+  failed?: readonly EventName<D>[];
+}
+
+export interface StepOptions<D extends Definitions, Input> extends Trying {
+  /** Lower case, digits, dashes. */
+  name: string;
+  command: CommandOf<D, Input>;
+  done: DoneBy<D>;
+  /** Answers that it was not done. Their `reason`, where they have one, is the saga's. @default none */
+  failed?: readonly EventName<D>[];
+  /** @default there is nothing to undo */
+  undo?: UndoOptions<D, Input>;
+}
+
+/**
+ * A process manager: does steps one after the other, each by a command to which a service answers, and undoes what was
+ * done, the last first, when one cannot be. Commands may be given more than once, as an answer may be late or lost:
+ * services do a thing once for a saga, and answer again.
+ */
+export interface SagaOptions<
+  D extends Definitions,
+  Start extends EventName<D>,
+  Cancel extends EventName<D>,
+  Input extends Json,
+> {
+  /** Lower case, digits, dashes; the first part of its streams' names: `<name>/<id>`. */
+  name: string;
+  /** Begins a saga. */
+  startedBy: Start;
+  /** Whether an event of the types it begins with, is called off by, or waits for, is this saga's. @default all are */
+  accepts?: (event: EventEnvelope) => boolean;
+  /** The id of the saga that a message belongs to. @default what stands after the slash in its subject */
+  correlate?: (event: EventEnvelope) => string | undefined;
+  /** What is kept of the event that begins it. */
+  input: (data: DataOf<D, Start>) => Input;
+  /** Calls it off, whenever it comes: also before the beginning, and after the end. @default nothing does */
+  cancelledBy?: Cancel;
+  /** The subject of its commands, and with that of the answers. @default its own stream, `<name>/<id>` */
+  subject?: (sagaId: string) => string;
+  /** At least one, in order. */
+  steps: readonly StepOptions<D, Input>[];
+}
+
+/** `defineSaga` of a catalogue. */
+export type DefineSaga<D extends Definitions> = <
+  Start extends EventName<D>,
+  Input extends Json,
+  Cancel extends EventName<D> = never,
+>(
+  options: SagaOptions<D, Start, Cancel, Input>,
+) => Saga;
+
+/** A saga. What is inside is the library's own. */
+export interface Saga {
+  readonly name: string;
+  readonly definition: SagaDefinition;
+}
+
+export type Direction = 'forward' | 'back';
+
+/** One way of a step: a command, its answers, its patience. Durations in milliseconds. */
+export interface Way {
+  readonly command: { readonly type: string; readonly data: (context: SagaContext<never>) => unknown };
+  readonly done: string;
+  readonly result?: (data: never) => Json;
+  readonly failed: readonly string[];
+  readonly timeout: number;
+  readonly retryDelays: readonly number[];
+  readonly retries: (reason: string) => boolean;
+}
+
+export interface Step {
+  readonly name: string;
+  readonly forward: Way;
+  readonly back?: Way;
+}
+
+/** A saga as the runtime sees it: types erased, defaults filled in. */
+export interface SagaDefinition {
+  readonly name: string;
+  readonly definitions: Definitions;
+  readonly startedBy: string;
+  readonly cancelledBy?: string;
+  readonly accepts: (event: EventEnvelope) => boolean;
+  readonly correlate: (event: EventEnvelope) => string | undefined;
+  readonly input: (data: never) => Json;
+  readonly subject: (sagaId: string) => string;
+  readonly steps: readonly Step[];
+}
