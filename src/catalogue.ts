@@ -4,6 +4,8 @@ import { decodeEvent } from './events/decode.js';
 import { base, joinDefinitions, type BaseDefinitions, type DataOf, type Definitions } from './events/definitions.js';
 import type { EventContext, EventEnvelope, UnsequencedEvent } from './events/envelope.js';
 import { projectionDefiner, type DefineProjection } from './projections/definition.js';
+import { sagaDefiner } from './sagas/define.js';
+import type { DefineSaga } from './sagas/types.js';
 import { workerDefiner } from './worker/definition.js';
 import type { DefineWorker, TypeName } from './worker/types.js';
 
@@ -14,6 +16,7 @@ export interface Catalogue<D extends Definitions> {
   readonly types: readonly TypeName<D>[];
   readonly defineWorker: DefineWorker<D>;
   readonly defineProjection: DefineProjection<D>;
+  readonly defineSaga: DefineSaga<D>;
   /** Types a decider by the events it may decide: `decider('order.created', 'order.cancelled')({ … })`. */
   readonly decider: <const T extends TypeName<D>>(
     ...events: readonly T[]
@@ -42,6 +45,7 @@ function catalogueOf<D extends Definitions>(definitions: D): Catalogue<D> {
     types: Object.keys(definitions),
     defineWorker: workerDefiner(definitions),
     defineProjection: projectionDefiner(definitions),
+    defineSaga: sagaDefiner(definitions),
     decider:
       (...events) =>
       (decider) => ({ ...decider, events }),

@@ -85,6 +85,11 @@ export const errors = {
   'worker.handler_failed': { disposal: 'retry', message: 'The handler threw' },
   'worker.permanent': { disposal: 'reject', message: 'The handler says that trying again is of no use' },
 
+  // sagas
+  'saga.not_found': { disposal: 'reject', message: 'No such saga' },
+  'saga.bad_definition': { disposal: 'fatal', message: 'The saga is not defined as it must be' },
+  'saga.refused': { disposal: 'reject', message: 'The saga cannot be told this now' },
+
   // projections
   'projection.not_found': { disposal: 'reject', message: 'No such projection' },
   'projection.bad_definition': { disposal: 'fatal', message: 'The projection is not defined as it must be' },

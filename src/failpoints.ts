@@ -9,6 +9,7 @@ export type Failpoint =
   | 'worker.committed' // committed, not yet acked
   | 'worker.retry_confirmed' // copy in the retry queue confirmed, original not yet acked
   | 'worker.dead_confirmed' // copy in the dead letters confirmed, original not yet acked
+  | 'saga.advanced' // decided and written, not yet committed
   | 'journal.committed' // a portion of the log and the place after it committed
   | 'journal.filled' // a portion out of a store committed, the rest of the gap still missing
   | 'keeper.kept' // dead letter committed, not yet acked

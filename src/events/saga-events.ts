@@ -15,6 +15,10 @@ export const sagaRules = [
   'duplicate',
   /** It answers a step that was given up; what it did is undone. */
   'late',
+  /** It says that a step which was given up was not done. */
+  'late_refusal',
+  /** It answers what was not asked for. */
+  'unasked',
   /** It answers an undoing that was asked for before it was known that there is something to undo. */
   'outdated',
   /** Somebody calls off what has not begun yet; it will be called off as it begins. */

@@ -14,7 +14,7 @@ export const platform = catalogue(baseCatalogue, {
   ...accountEvents,
 });
 
-export const { defineWorker, defineProjection, decider, create } = platform;
+export const { defineWorker, defineProjection, defineSaga, decider, create } = platform;
 
 /** The name of one of the platform's types. */
 export type EventType = keyof typeof platform.definitions;

@@ -33,8 +33,7 @@ export type CommandOf<D extends Definitions, Input> = {
 
 /** An answer by which something is done, and what is kept of it. */
 export type DoneBy<D extends Definitions> =
-  | EventName<D>
-  | { [T in EventName<D>]: { type: T; result: (data: DataOf<D, T>) => Json } }[EventName<D>];
+  EventName<D> | { [T in EventName<D>]: { type: T; result: (data: DataOf<D, T>) => Json } }[EventName<D>];
 
 /** When a try counts as failed, and how often something is tried. */
 interface Trying {

@@ -1,11 +1,14 @@
 import { z } from 'zod';
 import { parseDuration } from '../duration.js';
 import { FlotillaError } from '../errors.js';
+import { sagaEvents } from '../events/saga-events.js';
 import type { Definitions } from '../events/definitions.js';
 import type { EventEnvelope } from '../events/envelope.js';
 import { bySpecificity, isAmbiguous, isWildcard, matches } from '../events/patterns.js';
 import type { LogTaker } from '../log/taker.js';
 import type { Projection } from '../projections/projection.js';
+import { commandsOf, takenBy } from '../sagas/define.js';
+import type { SagaDefinition } from '../sagas/types.js';
 import type { Migration, Sql } from '../store/contract.js';
 import type { Context, DefineWorker, SetupContext, Worker, WorkerOptions } from './types.js';
 
@@ -27,6 +30,9 @@ export interface WorkerDefinition {
   readonly replay?: 'idempotent' | 'reset';
   readonly reset?: (tx: { sql: Sql }) => Promise<void>;
   readonly projections: readonly Projection[];
+  readonly sagas: readonly SagaDefinition[];
+  /** The sagas that take a type. */
+  readonly sagasOf: ReadonlyMap<string, readonly SagaDefinition[]>;
   /** Takes the log as it is, in place of handlers. */
   readonly take?: LogTaker;
   /** The most specific pattern first. */
@@ -75,7 +81,8 @@ function erase<D extends Definitions, E extends keyof D & string, S extends z.Zo
   options: WorkerOptions<D, E, S, U, P>,
 ): WorkerDefinition {
   const { breaker = {} } = options;
-  const handlers = Object.entries(options.on ?? {})
+  const sagas = (options.sagas ?? []).map(({ definition }) => definition);
+  const handlers = withSagas(definitions, sagas, Object.entries(options.on ?? {}))
     .map(([pattern, handle]) => ({ pattern, handle: handle as ErasedHandler }))
     .sort((a, b) => bySpecificity(a.pattern, b.pattern));
   return {
@@ -85,12 +92,16 @@ function erase<D extends Definitions, E extends keyof D & string, S extends z.Zo
     settings: options.settings ?? z.object({}),
     setup: (options.setup ?? (() => undefined)) as WorkerDefinition['setup'],
     teardown: (options.teardown ?? (() => undefined)) as WorkerDefinition['teardown'],
-    emits: new Set<string>(options.emits ?? []),
+    emits: new Set<string>([...(options.emits ?? []), ...sagas.flatMap(saysOf)]),
     from: options.from ?? 'queue',
     offset: options.offset ?? 'first',
     ...(options.replay && { replay: options.replay }),
     ...(options.reset && { reset: options.reset }),
     projections: options.projections ?? [],
+    sagas,
+    sagasOf: new Map(
+      [...new Set(sagas.flatMap(takenBy))].map((type) => [type, sagas.filter((saga) => takenBy(saga).includes(type))]),
+    ),
     handlers,
     handlerOf: dispatchTable(definitions, handlers),
     ...(options.bootstrap && { bootstrap: options.bootstrap }),
@@ -108,6 +119,21 @@ function erase<D extends Definitions, E extends keyof D & string, S extends z.Zo
   };
 }
 
+/** What a saga takes reaches its worker's queue, too; the worker itself has nothing to do with it. */
+function withSagas(
+  definitions: Definitions,
+  sagas: readonly SagaDefinition[],
+  handlers: readonly [string, unknown][],
+): (readonly [string, unknown])[] {
+  const isHandled = (type: string) => handlers.some(([pattern]) => handles(definitions, pattern, type));
+  const types = new Set(sagas.flatMap(takenBy).filter((type) => !isHandled(type)));
+  return [...handlers, ...[...types].map((type) => [type, () => undefined] as const)];
+}
+
+function saysOf(saga: SagaDefinition): string[] {
+  return [...Object.keys(sagaEvents), ...commandsOf(saga)];
+}
+
 function check(worker: WorkerDefinition): void {
   const fail = (detail: string) => new FlotillaError('worker.bad_definition', `${worker.name}: ${detail}`);
   if (!NAME.test(worker.name)) throw fail('a name is lower case letters, digits and single dashes');
@@ -121,6 +147,8 @@ function check(worker: WorkerDefinition): void {
     throw fail('prefetch is a whole number from 1 to 2000');
   }
   if (worker.timeout > LONGEST_TIMEOUT) throw fail('the timeout is longer than 15 minutes');
+  const twice = worker.sagas.find(({ name }, index) => worker.sagas.findIndex((saga) => saga.name === name) !== index);
+  if (twice !== undefined) throw fail(`two of its sagas are called ${twice.name}`);
   for (const type of worker.emits) if (!(type in worker.definitions)) throw fail(`it emits the unknown type ${type}`);
   for (const { pattern } of worker.handlers) {
     if (typesOf(worker.definitions, pattern).length === 0) throw fail(`nothing matches the pattern ${pattern}`);

@@ -5,6 +5,8 @@ import type { EventContext, EventEnvelope, UnsequencedEvent } from '../events/en
 import { derivedId } from '../events/ids.js';
 import { FlotillaError } from '../errors.js';
 import type { Tx } from '../store/contract.js';
+import { advance, sagaIdOf } from '../sagas/advance.js';
+import type { SagaDefinition } from '../sagas/types.js';
 import { childTraceparent } from '../telemetry/trace-context.js';
 import type { WorkerDefinition } from './definition.js';
 import type { EmitOptions, WriteTx } from './types.js';
@@ -18,7 +20,8 @@ export type Effect =
   | { kind: 'emit'; event: UnsequencedEvent }
   | { kind: 'schedule'; dueAt: number; event: UnsequencedEvent }
   | { kind: 'write'; work: (tx: ErasedWriteTx) => Promise<void> }
-  | { kind: 'handle'; decider: AnyDecider; id: string; command: unknown };
+  | { kind: 'handle'; decider: AnyDecider; id: string; command: unknown }
+  | { kind: 'saga'; saga: SagaDefinition; event: EventEnvelope };
 
 /** Makes the events that follow from one cause: the n-th always with the same id, whoever makes it, however often. */
 export class Emissions {
@@ -29,7 +32,8 @@ export class Emissions {
     private readonly definition: WorkerDefinition,
     private readonly source: string,
     private readonly cause: EventEnvelope,
-    private readonly now: () => number,
+    /** Milliseconds since the epoch. */
+    readonly now: () => number,
     /** Keeps apart what follows from one cause in different ways. */
     private readonly way = '',
   ) {
@@ -85,8 +89,22 @@ export async function runEffects(tx: Tx, effects: readonly Effect[], emissions: 
       case 'handle':
         await writeTx(tx, emissions.fork(index)).handle(effect.decider, effect.id, effect.command);
         break;
+      case 'saga':
+        await takeForSaga(tx, effect, emissions.fork(index));
+        break;
     }
   }
+}
+
+async function takeForSaga(
+  tx: Tx,
+  { saga, event }: Extract<Effect, { kind: 'saga' }>,
+  emissions: Emissions,
+): Promise<void> {
+  const sagaId = sagaIdOf(saga, event);
+  if (sagaId === undefined) return;
+  const input = { kind: 'message', sagaId, now: emissions.now(), event } as const;
+  await advance(tx, saga, input, (subject, type) => emissions.context(subject, type));
 }
 
 function writeTx(tx: Tx, emissions: Emissions): ErasedWriteTx {

@@ -5,6 +5,7 @@ import { takeLog } from '../log/take-log.js';
 import type { History } from '../log/taker.js';
 import { runProjections } from '../projections/run.js';
 import type { ProjectionState } from '../projections/status.js';
+import { sagaMigrations } from '../sagas/table.js';
 import type { Store } from '../store/contract.js';
 import type { Logger } from '../telemetry/logger.js';
 import { createMetrics, type Metrics } from '../telemetry/metrics.js';
@@ -68,6 +69,7 @@ export async function startWorker(definition: WorkerDefinition, options: StartWo
   const ending = new AbortController();
 
   await store.migrate(`worker:${name}`, definition.migrations);
+  if (definition.sagas.length > 0) await store.migrate('sagas', sagaMigrations);
   const use: unknown = await ('use' in options
     ? options.use
     : definition.setup({

@@ -5,6 +5,7 @@ import type { DataOf, Definitions } from '../events/definitions.js';
 import type { EventEnvelope } from '../events/envelope.js';
 import type { Matching } from '../events/patterns.js';
 import type { Projection } from '../projections/projection.js';
+import type { Saga } from '../sagas/types.js';
 import type { Migration, Sql, Tx } from '../store/contract.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { ErasedContext, WorkerDefinition } from './definition.js';
@@ -159,8 +160,11 @@ export interface WorkerOptions<
   reset?: (tx: { sql: Sql }) => Promise<void>;
   /** Read models that it keeps up to date from the events of its store. */
   projections?: readonly Projection[];
+  /** Process managers that it runs: what they take reaches its queue, what they decide is in its store. Replicas share
+   *  them. */
+  sagas?: readonly Saga[];
   /** Handlers by type or topic pattern. One handler runs per event, the most specific. Only a worker that has
-   *  `projections` may do without. */
+   *  `projections` or `sagas` may do without. */
   on?: { readonly [K in P]: Handler<D, K, Context<D, E, Use>> };
   /** Runs once in the life of its store, at first start, before anything is consumed. */
   bootstrap?: (ctx: Pick<Context<D, E, Use>, 'write' | 'emit' | 'log'>) => void;

@@ -29,7 +29,8 @@ export function handle(station: WorkerStation): Handle {
     } finally {
       context.revoke();
     }
-    message.effects = context.effects;
+    const sagas = definition.sagasOf.get(event.type) ?? [];
+    message.effects = [...context.effects, ...sagas.map((saga) => ({ kind: 'saga', saga, event }) as const)];
     return 'done';
   };
 }

@@ -1,0 +1,64 @@
+import { defineSaga } from '../catalogue.js';
+import { detailsOf } from './events.js';
+
+/** Answers may take longer than a worker goes on trying (payment: 11 minutes), and longer than a deployment. */
+const reserving = { timeout: '15m', retryDelays: ['1m', '5m'] };
+const paying = { timeout: '20m', retryDelays: ['1m', '10m'] };
+const shipping = { timeout: '30m', retryDelays: ['1m', '10m', '1h'] };
+const undoing = { timeout: '20m', retryDelays: ['1m', '10m', '1h', '6h'] };
+
+const marked = { fulfilment: 'orchestrated' } as const;
+
+/** Whether an order's event is one of those that this saga coordinates: an order carries from its creation on who does. */
+function isOrchestrated({ data }: { data: unknown }): boolean {
+  return typeof data === 'object' && data !== null && 'fulfilment' in data && data.fulfilment === 'orchestrated';
+}
+
+/** Reserves an order's items, takes its payment, ships it; or undoes what was done of that, the last first. */
+export const orderFulfilment = defineSaga({
+  name: 'order-fulfilment',
+  startedBy: 'order.created',
+  accepts: isOrchestrated,
+  correlate: ({ subject }) => (subject.startsWith('order/') ? subject.slice('order/'.length) : undefined),
+  input: detailsOf,
+  cancelledBy: 'order.cancelled',
+  subject: (orderId) => `order/${orderId}`,
+  steps: [
+    {
+      name: 'reserve',
+      command: { type: 'inventory.reserve', data: ({ sagaId: orderId, input: order }) => ({ orderId, order }) },
+      done: 'inventory.reserved',
+      failed: ['inventory.rejected'],
+      ...reserving,
+      undo: {
+        command: { type: 'inventory.release', data: ({ sagaId: orderId, reason }) => ({ orderId, reason, ...marked }) },
+        done: 'inventory.released',
+        ...undoing,
+      },
+    },
+    {
+      name: 'pay',
+      command: { type: 'payment.process', data: ({ sagaId: orderId, input: order }) => ({ orderId, order }) },
+      done: 'payment.processed',
+      failed: ['payment.failed'],
+      ...paying,
+      undo: {
+        command: { type: 'payment.refund', data: ({ sagaId: orderId, reason }) => ({ orderId, reason, ...marked }) },
+        done: 'payment.refunded',
+        ...undoing,
+      },
+    },
+    {
+      name: 'ship',
+      command: { type: 'shipment.create', data: ({ sagaId: orderId, input: order }) => ({ orderId, order }) },
+      done: 'shipment.created',
+      failed: ['shipment.failed'],
+      ...shipping,
+      undo: {
+        command: { type: 'shipment.cancel', data: ({ sagaId: orderId, reason }) => ({ orderId, reason, ...marked }) },
+        done: 'shipment.cancelled',
+        ...undoing,
+      },
+    },
+  ],
+});

@@ -1,0 +1,138 @@
+import { parseDuration } from '../duration.js';
+import { FlotillaError } from '../errors.js';
+import type { Definitions } from '../events/definitions.js';
+import type { EventEnvelope } from '../events/envelope.js';
+import type { DefineSaga, SagaDefinition, Step, Way } from './types.js';
+
+const NAME = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/;
+
+/** Gives the `defineSaga` of a catalogue. Throws `saga.bad_definition` at once for what the compiler can't see. */
+export function sagaDefiner<D extends Definitions>(definitions: D): DefineSaga<D> {
+  return (options) => {
+    const definition = erase(definitions, options as AnyOptions);
+    check(definition);
+    return { name: definition.name, definition };
+  };
+}
+
+/** The options of any saga of any catalogue: the compiler has checked them against theirs. */
+interface AnyOptions extends Pick<SagaDefinition, 'name' | 'startedBy' | 'cancelledBy' | 'input'> {
+  accepts?: SagaDefinition['accepts'];
+  correlate?: SagaDefinition['correlate'];
+  subject?: SagaDefinition['subject'];
+  steps: readonly AnyStep[];
+}
+
+interface AnyWay extends Pick<Way, 'command'> {
+  failed?: readonly string[];
+  timeout: number | string;
+  retryDelays?: readonly (number | string)[];
+  retries?: Way['retries'];
+}
+
+interface AnyStep extends AnyWay {
+  name: string;
+  done: string | { type: string; result: NonNullable<Way['result']> };
+  undo?: AnyWay & { done: string };
+}
+
+function erase(definitions: Definitions, options: AnyOptions): SagaDefinition {
+  const { name, startedBy, cancelledBy, steps } = options;
+  return {
+    name,
+    definitions,
+    startedBy,
+    ...(cancelledBy !== undefined && { cancelledBy }),
+    accepts: options.accepts ?? (() => true),
+    correlate: options.correlate ?? afterTheSlash,
+    input: options.input,
+    subject: options.subject ?? ((sagaId) => `${name}/${sagaId}`),
+    steps: steps.map(eraseStep),
+  };
+}
+
+function afterTheSlash({ subject }: EventEnvelope): string | undefined {
+  const [, id] = subject.split('/');
+  return id === '' ? undefined : id;
+}
+
+function eraseStep(step: AnyStep): Step {
+  const { name, done, undo } = step;
+  const type = typeof done === 'string' ? done : done.type;
+  return {
+    name,
+    forward: { ...eraseWay(step, type, () => false), ...(typeof done !== 'string' && { result: done.result }) },
+    ...(undo !== undefined && { back: eraseWay(undo, undo.done, () => true) }),
+  };
+}
+
+/** What undoes is tried again whatever was answered, unless the saga says otherwise. */
+function eraseWay(way: AnyWay, done: string, retries: Way['retries']): Way {
+  return {
+    command: way.command,
+    done,
+    failed: way.failed ?? [],
+    timeout: parseDuration(way.timeout),
+    retryDelays: (way.retryDelays ?? []).map(parseDuration),
+    retries: way.retries ?? retries,
+  };
+}
+
+function check(saga: SagaDefinition): void {
+  const fail = (detail: string) => new FlotillaError('saga.bad_definition', `${saga.name}: ${detail}`);
+  if (!NAME.test(saga.name)) throw fail('a name is lower case letters, digits and single dashes');
+  if (saga.steps.length === 0) throw fail('it has no steps');
+  const names = new Set<string>();
+  for (const { name } of saga.steps) {
+    if (!NAME.test(name)) throw fail(`${name}: a step is named by lower case letters, digits and single dashes`);
+    if (names.has(name)) throw fail(`two steps are called ${name}`);
+    names.add(name);
+  }
+  for (const { command, timeout } of waysOf(saga)) {
+    if (saga.definitions[command.type]?.kind !== 'command') throw fail(`${command.type} is no command`);
+    if (timeout <= 0) throw fail(`${command.type} has no time to be answered in`);
+  }
+  const heard = messagesOf(saga);
+  for (const type of heard) {
+    if (saga.definitions[type]?.kind !== 'event') throw fail(`${type} is no event`);
+    if (heard.filter((other) => other === type).length > 1) throw fail(`${type} would mean two things`);
+  }
+}
+
+function waysOf({ steps }: SagaDefinition): Way[] {
+  return steps.flatMap(({ forward, back }) => (back === undefined ? [forward] : [forward, back]));
+}
+
+/** The messages of the services that it takes. */
+function messagesOf(saga: SagaDefinition): string[] {
+  const cancels = saga.cancelledBy === undefined ? [] : [saga.cancelledBy];
+  return [saga.startedBy, ...cancels, ...waysOf(saga).flatMap(({ done, failed }) => [done, ...failed])];
+}
+
+/** Every type that must reach a saga: also its timers, and what becomes of its commands in the dead letters. */
+export function takenBy(saga: SagaDefinition): string[] {
+  return [...messagesOf(saga), 'saga.timer_due', 'message.dead_lettered', 'message.replayed', 'message.discarded'];
+}
+
+/** The commands that it gives. */
+export function commandsOf(saga: SagaDefinition): string[] {
+  return waysOf(saga).map(({ command }) => command.type);
+}
+
+/** The saga with another patience in place of its own, in milliseconds. */
+export function withPatience(
+  saga: SagaDefinition,
+  { timeout, retryDelays }: { timeout?: number; retryDelays?: readonly number[] },
+): SagaDefinition {
+  const change = (way: Way): Way => ({
+    ...way,
+    timeout: timeout ?? way.timeout,
+    retryDelays: retryDelays ?? way.retryDelays,
+  });
+  const steps = saga.steps.map(({ forward, back, ...step }) => ({
+    ...step,
+    forward: change(forward),
+    ...(back !== undefined && { back: change(back) }),
+  }));
+  return { ...saga, steps };
+}

@@ -1,0 +1,95 @@
+import { derivedId } from '../events/ids.js';
+import type { MessageRef } from './message.js';
+import { evolve, stepState, type SagaEvent, type SagaState } from './state.js';
+import type { Direction, SagaDefinition, Step, Way } from './types.js';
+
+export type CompensationCause = Extract<SagaEvent, { type: 'saga.compensating' }>['data']['cause'];
+export type FailureCause = Extract<SagaEvent, { type: 'saga.step_failed' }>['data']['cause'];
+
+type Content<E> = E extends { type: infer T; data: infer D } ? { type: T; data: Omit<D, 'saga' | 'sagaId'> } : never;
+
+/** What follows from one input, told event by event: each is decided on what those before it have made of the state. */
+export class Plot {
+  readonly events: SagaEvent[] = [];
+
+  constructor(
+    private readonly definition: SagaDefinition,
+    private readonly sagaId: string,
+    public state: SagaState,
+    /** Milliseconds since the epoch. */
+    private readonly now: number,
+  ) {}
+
+  say({ type, data }: Content<SagaEvent>): void {
+    const event = { type, data: { saga: this.definition.name, sagaId: this.sagaId, ...data } } as SagaEvent;
+    this.events.push(event);
+    this.state = evolve(this.state, event);
+  }
+
+  /** Gives the command of a step, there or back. */
+  ask(name: string, direction: Direction): void {
+    const { command, timeout } = this.#way(name, direction);
+    const attempt = stepState(this.state, name)[direction].commands.length + 1;
+    const id = derivedId(this.now, 'saga', this.definition.name, this.sagaId, name, direction, attempt);
+    const timeoutAt = this.#after(timeout);
+    this.say({
+      type: 'saga.step_started',
+      data: { step: name, direction, attempt, command: { type: command.type, id }, timeoutAt },
+    });
+  }
+
+  /** The next step, or the end. */
+  goOn(): void {
+    const next = this.definition.steps.find(({ name }) => stepState(this.state, name).done !== 'yes');
+    if (next === undefined) this.say({ type: 'saga.completed', data: {} });
+    else this.ask(next.name, 'forward');
+  }
+
+  compensate(cause: CompensationCause, step: string | null, reason: string): void {
+    this.say({ type: 'saga.compensating', data: { cause, step, reason } });
+    this.undoNext();
+  }
+
+  /** Undoes the last step of those that are done, or may be; or ends. */
+  undoNext(): void {
+    const last = this.definition.steps.findLast((step) => this.needsUndo(step));
+    if (last === undefined) this.say({ type: 'saga.compensated', data: {} });
+    else this.ask(last.name, 'back');
+  }
+
+  needsUndo({ name, back }: Step): boolean {
+    const { done, undone } = stepState(this.state, name);
+    return back !== undefined && (done === 'yes' || done === 'maybe') && undone !== 'yes';
+  }
+
+  /** A try has failed: another one follows when its time comes, or the step is given up. */
+  fail(name: string, direction: Direction, cause: FailureCause, reason: string, message: MessageRef | null): void {
+    const way = this.#way(name, direction);
+    const { commands, counted } = stepState(this.state, name)[direction];
+    const again = cause === 'timeout' || (cause === 'answer' && way.retries(reason));
+    const delay = again ? way.retryDelays[counted - 1] : undefined;
+    const retryAt = delay === undefined ? null : this.#after(delay);
+    const attempt = commands.length;
+    this.say({
+      type: 'saga.step_failed',
+      data: { step: name, direction, attempt, cause, reason, message, retryAt },
+    });
+    if (retryAt !== null) return;
+    if (direction === 'forward') this.compensate('step_failed', name, reason);
+    else this.say({ type: 'saga.failed', data: { step: name, reason } });
+  }
+
+  patienceOf(name: string, direction: Direction): number {
+    return this.#way(name, direction).timeout;
+  }
+
+  #way(name: string, direction: Direction): Way {
+    const way = this.definition.steps.find((step) => step.name === name)?.[direction];
+    if (way === undefined) throw new RangeError(`${this.definition.name}: there is no ${direction} of ${name}`);
+    return way;
+  }
+
+  #after(milliseconds: number): string {
+    return new Date(this.now + milliseconds).toISOString();
+  }
+}

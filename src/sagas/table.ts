@@ -1,0 +1,60 @@
+import type { Migration, Sql } from '../store/contract.js';
+import type { SagaState, SagaStatus } from './state.js';
+
+/** The list of a store's sagas, beside their streams: which there are, and how each stands. */
+export const sagaMigrations: readonly Migration[] = [
+  {
+    name: '1-sagas',
+    sql: `
+      CREATE TABLE sagas (
+        saga TEXT NOT NULL,
+        saga_id TEXT NOT NULL,
+        status TEXT NOT NULL,
+        step TEXT,
+        direction TEXT,
+        attempt INTEGER,
+        due_at TEXT,
+        timer TEXT,
+        reason TEXT NOT NULL,
+        started_at TEXT NOT NULL,
+        updated_at TEXT NOT NULL,
+        PRIMARY KEY (saga, saga_id)
+      );
+      CREATE INDEX sagas_by_status ON sagas (status, updated_at);
+      CREATE INDEX sagas_by_time ON sagas (started_at, saga_id);
+      CREATE INDEX sagas_by_id ON sagas (saga_id);
+    `,
+  },
+];
+
+/** A saga in the list. Times are RFC 3339. */
+export interface SagaRow {
+  saga: string;
+  sagaId: string;
+  status: Exclude<SagaStatus, 'none'>;
+  /** What it waits for: an answer or the next try of this step; null where it waits for nothing. */
+  step: string | null;
+  direction: 'forward' | 'back' | null;
+  attempt: number | null;
+  dueAt: string | null;
+  timer: 'timeout' | 'retry' | null;
+  reason: string;
+  startedAt: string;
+  updatedAt: string;
+}
+
+/** Keeps how a saga stands after an input; `now` in milliseconds since the epoch. One that has not begun is not listed. */
+export async function keepRow(sql: Sql, saga: string, sagaId: string, state: SagaState, now: number): Promise<void> {
+  const { status, waiting, stuckAt, reason } = state;
+  if (status === 'none') return;
+  const at = new Date(now).toISOString();
+  const step = waiting?.step ?? stuckAt ?? null;
+  const direction = waiting?.direction ?? (stuckAt === undefined ? null : 'back');
+  await sql`
+    INSERT INTO sagas (saga, saga_id, status, step, direction, attempt, due_at, timer, reason, started_at, updated_at)
+    VALUES (${saga}, ${sagaId}, ${status}, ${step}, ${direction}, ${waiting?.attempt ?? null}, ${waiting?.at ?? null},
+      ${waiting?.timer ?? null}, ${reason}, ${at}, ${at})
+    ON CONFLICT (saga, saga_id) DO UPDATE SET status = excluded.status, step = excluded.step,
+      direction = excluded.direction, attempt = excluded.attempt, due_at = excluded.due_at, timer = excluded.timer,
+      reason = excluded.reason, updated_at = excluded.updated_at`;
+}
