@@ -3,8 +3,13 @@ import { event, pii } from './definition.js';
 
 const about = { saga: z.string(), sagaId: z.string() };
 
-/** A message that came to a saga. */
-const message = z.strictObject({ type: z.string(), id: z.string(), source: z.string() });
+/** A message that came to a saga; `causationId`: what it follows from, such as the command that it answers. */
+const message = z.strictObject({
+  type: z.string(),
+  id: z.string(),
+  source: z.string(),
+  causationId: z.string().optional(),
+});
 
 /** One try of one step: the way there, or the way back. Tries are counted from 1, and never anew. */
 const step = { step: z.string(), direction: z.enum(['forward', 'back']), attempt: z.int().min(1) };

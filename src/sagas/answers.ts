@@ -51,9 +51,9 @@ function isAwaited(plot: Plot, { name }: Step, direction: Direction): boolean {
 function done(plot: Plot, { step, way }: Role, event: EventEnvelope): void {
   const { status } = plot.state;
   const { done: known, forward } = stepState(plot.state, step.name);
-  if (known === 'yes') return note(plot, event, 'duplicate', step);
+  if (known === 'yes' && !isDoneAgain(plot, step, event)) return note(plot, event, 'duplicate', step);
   if (known === 'no') return note(plot, event, 'unasked', step);
-  if (status === 'started' && isAwaited(plot, step, 'forward')) {
+  if (known !== 'yes' && status === 'started' && isAwaited(plot, step, 'forward')) {
     const result =
       way.result === undefined ? {} : { result: asJson((way.result as (data: unknown) => Json)(event.data)) };
     const attempt = forward.commands.length;
@@ -67,10 +67,16 @@ function done(plot: Plot, { step, way }: Role, event: EventEnvelope): void {
   undoWhatCameLate(plot, step);
 }
 
+/** Another command for it was carried out after all, perhaps after what the first had done was undone. */
+function isDoneAgain(plot: Plot, { name }: Step, { causationid = '' }: EventEnvelope): boolean {
+  const { undone: known, forward, doneBy } = stepState(plot.state, name);
+  return known !== 'no' && forward.commands.includes(causationid) && !doneBy.includes(causationid);
+}
+
 /** It is done although it was given up. Its turn to be undone may still come, or come again. */
 function undoWhatCameLate(plot: Plot, step: Step): void {
   const { status } = plot.state;
-  if (!plot.needsUndo(step)) return;
+  if (!plot.owes(step.name)) return;
   if (status === 'compensated') {
     plot.compensate('late_answer', step.name, `${step.name} was done after all`);
   } else if (status === 'compensating' && isAwaited(plot, step, 'back')) {
@@ -82,8 +88,16 @@ function refused(plot: Plot, { step }: Role, event: EventEnvelope): void {
   const { done: known } = stepState(plot.state, step.name);
   if (known === 'no') return note(plot, event, 'unasked', step);
   if (known !== 'maybe') return note(plot, event, 'duplicate', step);
-  if (!isAwaited(plot, step, 'forward')) return note(plot, event, 'late_refusal', step);
+  if (!isAwaited(plot, step, 'forward')) return refusedLate(plot, step, event);
   plot.fail(step.name, 'forward', 'answer', reasonIn(event.data) ?? event.type, refOf(event));
+}
+
+/** There is nothing to undo of what was given up. Where that is being undone, the answer to it is still waited for. */
+function refusedLate(plot: Plot, step: Step, event: EventEnvelope): void {
+  note(plot, event, 'late_refusal', step);
+  if (plot.state.stuckAt !== step.name) return;
+  plot.say({ type: 'saga.resumed', data: { who: null } });
+  plot.undoNext();
 }
 
 function undone(plot: Plot, { step, outcome }: Role, event: EventEnvelope): void {

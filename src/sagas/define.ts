@@ -9,7 +9,7 @@ const NAME = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/;
 /** Gives the `defineSaga` of a catalogue. Throws `saga.bad_definition` at once for what the compiler can't see. */
 export function sagaDefiner<D extends Definitions>(definitions: D): DefineSaga<D> {
   return (options) => {
-    const definition = erase(definitions, options as AnyOptions);
+    const definition = erase(definitions, options);
     check(definition);
     return { name: definition.name, definition };
   };

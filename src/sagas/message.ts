@@ -6,10 +6,12 @@ export interface MessageRef {
   type: string;
   id: string;
   source: string;
+  /** What it follows from, such as the command that it answers. */
+  causationId?: string | undefined;
 }
 
-export function refOf({ type, id, source }: EventEnvelope): MessageRef {
-  return { type, id, source };
+export function refOf({ type, id, source, causationid }: EventEnvelope): MessageRef {
+  return { type, id, source, ...(causationid !== undefined && { causationId: causationid }) };
 }
 
 /** What a message gives as its reason, where it does. */

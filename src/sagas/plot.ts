@@ -1,7 +1,7 @@
 import { derivedId } from '../events/ids.js';
 import type { MessageRef } from './message.js';
 import { evolve, stepState, type SagaEvent, type SagaState } from './state.js';
-import type { Direction, SagaDefinition, Step, Way } from './types.js';
+import type { Direction, SagaDefinition, Way } from './types.js';
 
 export type CompensationCause = Extract<SagaEvent, { type: 'saga.compensating' }>['data']['cause'];
 export type FailureCause = Extract<SagaEvent, { type: 'saga.step_failed' }>['data']['cause'];
@@ -52,14 +52,16 @@ export class Plot {
 
   /** Undoes the last step of those that are done, or may be; or ends. */
   undoNext(): void {
-    const last = this.definition.steps.findLast((step) => this.needsUndo(step));
+    const last = this.definition.steps.findLast(({ name }) => this.owes(name));
     if (last === undefined) this.say({ type: 'saga.compensated', data: {} });
     else this.ask(last.name, 'back');
   }
 
-  needsUndo({ name, back }: Step): boolean {
+  /** Whether something is there to undo, or may be. */
+  owes(name: string): boolean {
     const { done, undone } = stepState(this.state, name);
-    return back !== undefined && (done === 'yes' || done === 'maybe') && undone !== 'yes';
+    const canBeUndone = this.definition.steps.some((step) => step.name === name && step.back !== undefined);
+    return canBeUndone && (done === 'yes' || done === 'maybe') && undone !== 'yes';
   }
 
   /** A try has failed: another one follows when its time comes, or the step is given up. */
@@ -67,7 +69,8 @@ export class Plot {
     const way = this.#way(name, direction);
     const { commands, counted } = stepState(this.state, name)[direction];
     const again = cause === 'timeout' || (cause === 'answer' && way.retries(reason));
-    const delay = again ? way.retryDelays[counted - 1] : undefined;
+    const isOwed = direction === 'forward' || this.owes(name);
+    const delay = again && isOwed ? way.retryDelays[counted - 1] : undefined;
     const retryAt = delay === undefined ? null : this.#after(delay);
     const attempt = commands.length;
     this.say({
@@ -76,6 +79,7 @@ export class Plot {
     });
     if (retryAt !== null) return;
     if (direction === 'forward') this.compensate('step_failed', name, reason);
+    else if (!isOwed) this.undoNext();
     else this.say({ type: 'saga.failed', data: { step: name, reason } });
   }
 

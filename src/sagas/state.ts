@@ -24,6 +24,8 @@ export interface StepState {
   readonly undone: 'no' | 'asked' | 'yes';
   readonly forward: Tries;
   readonly back: Tries;
+  /** Which of the commands are known to have led to its being done. */
+  readonly doneBy: readonly string[];
   /** How many of the commands to undo it were given before it was known to be done: their answers say nothing. */
   readonly outdated: number;
 }
@@ -64,7 +66,7 @@ export const initialState: SagaState = {
 };
 
 const noTries: Tries = { commands: [], counted: 0 };
-const untouched: StepState = { done: 'no', undone: 'no', forward: noTries, back: noTries, outdated: 0 };
+const untouched: StepState = { done: 'no', undone: 'no', forward: noTries, back: noTries, doneBy: [], outdated: 0 };
 
 export function stepState(state: SagaState, step: string): StepState {
   return state.steps[step] ?? untouched;
@@ -120,8 +122,9 @@ function began(state: SagaState, data: Data<'saga.step_started'>): SagaState {
   return { ...withStep(state, step, change), waiting: { step, direction, attempt, timer: 'timeout', at: timeoutAt } };
 }
 
-function ended(state: SagaState, { step, direction, result }: Data<'saga.step_completed'>): SagaState {
-  const change: Partial<StepState> = direction === 'forward' ? { done: 'yes' } : { undone: 'yes' };
+function ended(state: SagaState, { step, direction, message, result }: Data<'saga.step_completed'>): SagaState {
+  const change: Partial<StepState> =
+    direction === 'forward' ? { done: 'yes', doneBy: doneBy(state, step, message) } : { undone: 'yes' };
   const results = result === undefined ? state.results : { ...state.results, [step]: result };
   return { ...withStep(state, step, change), results, waiting: undefined };
 }
@@ -136,7 +139,7 @@ function failed(state: SagaState, { step, direction, attempt, cause, retryAt }: 
   };
 }
 
-function noted(state: SagaState, { rule, step, reason = '' }: Data<'saga.message_noted'>): SagaState {
+function noted(state: SagaState, { message, rule, step, reason = '' }: Data<'saga.message_noted'>): SagaState {
   if (rule === 'early_cancel') return { ...state, calledOff: reason };
   if (step === null) return state;
   const { undone, back } = stepState(state, step);
@@ -144,9 +147,19 @@ function noted(state: SagaState, { rule, step, reason = '' }: Data<'saga.message
   if (rule !== 'late') return state;
   return withStep(state, step, {
     done: 'yes',
+    doneBy: doneBy(state, step, message),
     outdated: back.commands.length,
     ...(undone === 'yes' && { undone: 'no' }),
   });
+}
+
+function doneBy(
+  state: SagaState,
+  step: string,
+  { causationId }: { causationId?: string | undefined },
+): readonly string[] {
+  const { doneBy: known } = stepState(state, step);
+  return causationId === undefined ? known : [...known, causationId];
 }
 
 function resumed(state: SagaState): SagaState {

@@ -1,0 +1,107 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { stepState, evolve, initialState } from '../../src/sagas/state.js';
+import { tripSaga, TripStory } from './trip.js';
+
+/** Whatever a saga can be told, about one of its commands or about none. */
+const happening = fc.record({
+  what: fc.constantFrom(
+    'trip.asked',
+    'trip.dropped',
+    'flight.booked',
+    'flight.refused',
+    'flight.cancelled',
+    'flight.kept',
+    'hotel.booked',
+    'hotel.refused',
+    'hotel.cancelled',
+    'mail.sent',
+    'message.dead_lettered',
+    'message.discarded',
+    'wait',
+    'retry',
+    'compensate',
+  ),
+  reason: fc.constantFrom('busy', 'full'),
+  command: fc.nat(12),
+});
+
+type Happening = typeof happening extends fc.Arbitrary<infer T> ? T : never;
+
+function tell(story: TripStory, { what, reason, command }: Happening): void {
+  const given = Object.values(story.state.steps).flatMap(({ forward, back }) => [
+    ...forward.commands,
+    ...back.commands,
+  ]);
+  const id = given[command % (given.length + 1)];
+  try {
+    if (what === 'wait') story.state.waiting !== undefined && story.wait();
+    else if (what === 'retry') story.retry();
+    else if (what === 'compensate') story.compensate();
+    else if (what.startsWith('message.')) story.hear(what, { eventId: id ?? null, type: 'x.y', code: 'c', reason });
+    else story.hear(what, { reason, days: 1, seat: '1' }, id);
+  } catch (error) {
+    expect(error).to.have.property('code').that.is.oneOf(['saga.refused', 'saga.not_found']);
+  }
+}
+
+describe('a saga to which anything is said, in any order and however often', () => {
+  const holds = (story: TripStory) => {
+    const { status, waiting } = story.state;
+    const steps = tripSaga.definition.steps.map((step) => ({ step, state: stepState(story.state, step.name) }));
+    const owed = steps.filter(
+      ({ step: { back }, state: { done, undone } }) =>
+        back !== undefined && undone !== 'yes' && (done === 'yes' || done === 'maybe'),
+    );
+    expect(waiting !== undefined, `waits while ${status}`).to.equal(status === 'started' || status === 'compensating');
+    if (status === 'completed') expect(steps.every(({ state: { done } }) => done === 'yes')).to.equal(true);
+    if (status === 'compensated') expect(owed).to.deep.equal([]);
+    if (status === 'failed') expect(owed).not.to.deep.equal([]);
+    // undone in reverse order: while one is undone, nothing behind it is owed that it knew of when it asked
+    const begun = steps.map(({ state: { done } }) => done !== 'no');
+    expect(begun.lastIndexOf(true) + 1, 'steps begin one after the other').to.equal(begun.filter(Boolean).length);
+  };
+
+  it('waits for exactly one thing until it has ended, and owes nothing when it says so', () => {
+    fc.assert(
+      fc.property(fc.array(happening, { maxLength: 40 }), (happenings) => {
+        const story = new TripStory();
+        for (const each of happenings) {
+          tell(story, each);
+          holds(story);
+        }
+        expect(story.told.reduce(evolve, initialState), 'its stream says it all').to.deep.equal(story.state);
+      }),
+      { numRuns: 3000 },
+    );
+  });
+
+  it('ends, whatever was said before, once nobody says anything more', () => {
+    fc.assert(
+      fc.property(fc.array(happening, { maxLength: 25 }), (happenings) => {
+        const story = new TripStory();
+        story.hear('trip.asked', { days: 1 });
+        for (const each of happenings) tell(story, each);
+        for (let timers = 0; story.state.waiting !== undefined; timers++) {
+          expect(timers).to.be.below(40);
+          story.wait();
+          holds(story);
+        }
+        expect(story.state.status).to.be.oneOf(['completed', 'compensated', 'failed']);
+      }),
+      { numRuns: 3000 },
+    );
+  });
+
+  it('gives no two commands one id, and each command once', () => {
+    fc.assert(
+      fc.property(fc.array(happening, { maxLength: 40 }), (happenings) => {
+        const story = new TripStory();
+        for (const each of happenings) tell(story, each);
+        const ids = story.told.flatMap(({ type, data }) => (type === 'saga.step_started' ? [data.command.id] : []));
+        expect(new Set(ids).size).to.equal(ids.length);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+});
