@@ -48,6 +48,7 @@ export function defineFleet(fleet: FleetInput): Fleet {
     names.add(name);
   }
   checkProjections(fleet);
+  checkSagas(fleet);
   for (const variant of Object.keys(fleet.variants ?? { all: [] })) checkCommands(fleet, variant);
   return fleet as Fleet;
 }
@@ -58,6 +59,19 @@ export function workersOf(fleet: Pick<FleetInput, 'workers' | 'variants'>, varia
   const chosen = variant === undefined ? [] : (variants[variant] ?? []);
   const bound = new Set(Object.values(variants).flat());
   return fleet.workers.filter(({ name }) => !bound.has(name) || chosen.includes(name));
+}
+
+/** Two of one saga would both give its commands. */
+function checkSagas({ workers }: FleetInput): void {
+  const runners = new Map<string, string>();
+  for (const { name: worker, definition } of workers) {
+    for (const { name } of definition.sagas) {
+      const other = runners.get(name);
+      if (other !== undefined)
+        throw new FlotillaError('fleet.invalid', `${other} and ${worker} both run the saga ${name}`);
+      runners.set(name, worker);
+    }
+  }
 }
 
 /** Two of one name would take each other's checkpoint for their own. */

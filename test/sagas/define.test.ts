@@ -1,0 +1,102 @@
+import { expect } from 'chai';
+import { defineFleet, FlotillaError } from 'flotilla';
+import { queuesOfAll } from '../../src/worker/queues.js';
+import { journeys, tripSaga } from './trip.js';
+
+const { defineSaga, defineWorker } = journeys;
+
+type Options = Parameters<typeof defineSaga>[0];
+
+const hotel = {
+  name: 'hotel',
+  command: { type: 'hotel.book', data: () => ({ tripId: 't', seat: '1' }) },
+  done: 'hotel.booked',
+  timeout: '1m',
+} as const;
+const good = { name: 'stay', startedBy: 'trip.asked', input: () => null, steps: [hotel] } as const;
+
+function refused(change: object): string {
+  try {
+    defineSaga({ ...good, ...change });
+  } catch (error) {
+    if (error instanceof FlotillaError && error.code === 'saga.bad_definition') return error.message;
+    throw error;
+  }
+  return 'taken';
+}
+
+describe('defineSaga', () => {
+  it('refuses what the compiler cannot see, saying what it is', () => {
+    expect(refused({})).to.equal('taken');
+    expect(refused({ name: 'Stay' })).to.contain('a name is lower case');
+    expect(refused({ steps: [] })).to.contain('it has no steps');
+    expect(refused({ steps: [hotel, { ...hotel, done: 'flight.booked' }] })).to.contain('two steps are called hotel');
+    expect(refused({ steps: [hotel, { ...hotel, name: 'again' }] })).to.contain('hotel.booked would mean two things');
+    expect(refused({ steps: [{ ...hotel, done: 'trip.asked' }] })).to.contain('trip.asked would mean two things');
+    expect(refused({ steps: [{ ...hotel, timeout: 0 }] })).to.contain('no time to be answered in');
+    expect(refused({ startedBy: 'hotel.book' })).to.contain('hotel.book is no event');
+    expect(refused({ steps: [{ ...hotel, command: { ...hotel.command, type: 'hotel.booked' } }] })).to.contain(
+      'hotel.booked is no command',
+    );
+  });
+
+  it('is typed by the catalogue: messages, the data of commands, the answers', () => {
+    // @ts-expect-error a command begins nothing
+    expect(() => defineSaga({ ...good, startedBy: 'hotel.book' })).to.throw();
+    defineSaga({
+      ...good,
+      // @ts-expect-error the seat is missing
+      steps: [{ ...hotel, command: { type: 'hotel.book', data: ({ sagaId: tripId }) => ({ tripId }) } }],
+    });
+    defineSaga({
+      ...good,
+      input: ({ days }) => ({ days }),
+      // @ts-expect-error nothing is kept under that name
+      steps: [{ ...hotel, command: { type: 'mail.send', data: ({ input }) => ({ tripId: input.nights }) } }],
+    });
+  });
+});
+
+describe('a worker with sagas', () => {
+  const worker = defineWorker({ name: 'trips', sagas: [tripSaga] });
+
+  it('has a queue to which all comes that they take, and says what they say', () => {
+    expect(queuesOfAll([worker])[0]?.patterns).to.have.members([
+      'trip.asked',
+      'trip.dropped',
+      'flight.booked',
+      'flight.refused',
+      'flight.cancelled',
+      'flight.kept',
+      'hotel.booked',
+      'hotel.refused',
+      'hotel.cancelled',
+      'mail.sent',
+      'saga.timer_due',
+      'message.dead_lettered',
+      'message.replayed',
+      'message.discarded',
+    ]);
+    expect([...worker.definition.emits]).to.include.members(['flight.book', 'hotel.cancel', 'saga.failed']);
+  });
+
+  it('may handle some of that itself, too', () => {
+    const both = defineWorker({ name: 'trips', sagas: [tripSaga], on: { 'trip.*': () => undefined } });
+    expect(queuesOfAll([both])[0]?.patterns).to.include.members(['trip.*', 'flight.booked']);
+    expect(queuesOfAll([both])[0]?.patterns).not.to.include('trip.asked');
+  });
+
+  it('runs no two sagas of one name', () => {
+    expect(() => defineWorker({ name: 'trips', sagas: [tripSaga, tripSaga] })).to.throw(
+      'two of its sagas are called trip',
+    );
+  });
+
+  it('has sagas that no other worker of the fleet has', () => {
+    const twin = defineWorker({ name: 'twins', sagas: [tripSaga] });
+    const workers = [worker, twin];
+    const types = Object.entries(journeys.definitions);
+    const catalogue = { definitions: Object.fromEntries(types.filter(([, { kind }]) => kind === 'event')) };
+    expect(() => defineFleet({ catalogue, workers })).to.throw('trips and twins both run the saga trip');
+  });
+});

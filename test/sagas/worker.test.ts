@@ -1,0 +1,128 @@
+import { expect } from 'chai';
+import { hasCode, type EventEnvelope } from 'flotilla';
+import { createEvent, originContext } from '../../src/events/create.js';
+import { advance } from '../../src/sagas/advance.js';
+import type { SagaInput } from '../../src/sagas/decide.js';
+import { sagaMigrations } from '../../src/sagas/table.js';
+import type { Store } from '../../src/store/contract.js';
+import { createTempStore, type TempStore } from '../store/temp-store.js';
+import { journeys, tripSaga } from './trip.js';
+
+const { definition } = tripSaga;
+const START = Date.parse('2026-01-01T00:00:00Z');
+const minutes = 60_000;
+
+describe('what a saga leaves in its store', () => {
+  let temp: TempStore;
+  let store: Store;
+  let now = START;
+
+  beforeEach(async () => {
+    now = START;
+    temp = await createTempStore();
+    store = await temp.open();
+    await store.migrate('sagas', sagaMigrations);
+  });
+
+  afterEach(() => temp.dispose());
+
+  const take = (input: SagaInput) =>
+    store.transaction((tx) =>
+      advance(tx, definition, input, (subject) => originContext({ source: 'core', subject, now })),
+    );
+  const hear = (type: string, data: object) => {
+    const context = originContext({ source: 'test', subject: 'trip/t1', now });
+    const event = createEvent(journeys.definitions, type, { tripId: 't1', ...data }, context);
+    return take({ kind: 'message', sagaId: 't1', now, event });
+  };
+  const stream = async (name: string) => (await store.read(name)).map(({ event }) => event);
+  const types = async (name: string) => (await stream(name)).map(({ type }) => type);
+  const row = async () => (await store.query`select * from sagas`)[0];
+
+  it('is its stream, its commands with the ids that it names, and a row', async () => {
+    await hear('trip.asked', { days: 3 });
+    await hear('flight.booked', { seat: '7A' });
+    expect(await types('trip/t1')).to.deep.equal([
+      'saga.started',
+      'saga.step_started',
+      'flight.book',
+      'saga.step_completed',
+      'saga.step_started',
+      'hotel.book',
+    ]);
+    const events = await stream('trip/t1');
+    const [, first, flight, , second, hotel] = events;
+    expect(flight?.data).to.deep.equal({ tripId: 't1', days: 3 });
+    expect(hotel?.data).to.deep.equal({ tripId: 't1', seat: '7A' });
+    const idIn = (event: EventEnvelope | undefined) => (event?.data as { command: { id: string } }).command.id;
+    expect([flight?.id, hotel?.id]).to.deep.equal([idIn(first), idIn(second)]);
+    expect(await row()).to.include({
+      saga: 'trip',
+      saga_id: 't1',
+      status: 'started',
+      step: 'hotel',
+      direction: 'forward',
+      attempt: 1,
+      timer: 'timeout',
+      due_at: new Date(now + 2 * minutes).toISOString(),
+    });
+  });
+
+  it('is one timer at most, of what is waited for', async () => {
+    const timers = () => store.query<{ due: number }>`select due from flotilla_timers`;
+    await hear('trip.asked', { days: 3 });
+    expect(await timers()).to.deep.equal([{ due: START + minutes }]);
+    now += 1000;
+    await hear('flight.booked', { seat: '7A' });
+    expect(await timers()).to.deep.equal([{ due: now + 2 * minutes }]);
+    await hear('hotel.booked', {});
+    await hear('mail.sent', {});
+    expect(await timers()).to.deep.equal([]);
+  });
+
+  it('is a timer that becomes an event when the time is over, and what follows from that', async () => {
+    await hear('trip.asked', { days: 3 });
+    now = START + minutes;
+    expect(await store.fireTimers(now - 1)).to.equal(0);
+    expect(await store.fireTimers(now)).to.equal(1);
+    const due = (await stream('trip/t1')).at(-1);
+    expect(due).to.include({ type: 'saga.timer_due', subject: 'trip/t1' });
+    if (due === undefined) return;
+    await take({ kind: 'message', sagaId: 't1', now, event: due });
+    expect(await types('trip/t1')).to.include.members(['saga.step_failed']);
+    expect(await store.nextTimer()).to.equal(now + 10_000);
+  });
+
+  it('is nothing at all where a command is not as the catalogue has it', async () => {
+    await hear('trip.asked', { days: 3 });
+    const before = await store.head();
+    const { state: initial } = { state: await row() };
+    const broken = {
+      ...definition,
+      steps: definition.steps.map((step) =>
+        step.name === 'hotel'
+          ? { ...step, forward: { ...step.forward, command: { type: 'hotel.book', data: () => ({}) } } }
+          : step,
+      ),
+    };
+    const context = originContext({ source: 'test', subject: 'trip/t1', now });
+    const event = createEvent(journeys.definitions, 'flight.booked', { tripId: 't1', seat: '1' }, context);
+    const refused: unknown = await store
+      .transaction((tx) =>
+        advance(tx, broken, { kind: 'message', sagaId: 't1', now, event }, (subject) =>
+          originContext({ source: 'core', subject, now }),
+        ),
+      )
+      .catch((error: unknown) => error);
+    expect(hasCode(refused, 'contract.invalid_data')).to.equal(true);
+    expect(await store.head()).to.equal(before);
+    expect(await row()).to.deep.equal(initial);
+  });
+
+  it('is nothing for messages of what it has not begun', async () => {
+    await hear('flight.booked', { seat: '1' });
+    await hear('flight.cancelled', {});
+    expect(await store.head()).to.equal(0);
+    expect(await row()).to.equal(undefined);
+  });
+});
