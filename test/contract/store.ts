@@ -14,8 +14,13 @@ export interface StoreDatabase {
   dispose(): Promise<void>;
 }
 
-/** What every implementation of `Store` promises. */
-export function storeContract(name: string, create: () => Promise<StoreDatabase>): void {
+/** What every implementation of `Store` promises. `shared`: what is written outlives its store, several of which may have it
+ *  open, and there is an archive beside it; without it those promises are left out. */
+export function storeContract(
+  name: string,
+  create: () => Promise<StoreDatabase>,
+  { shared = true }: { shared?: boolean } = {},
+): void {
   describe(`store contract: ${name}`, () => {
     let database: StoreDatabase;
     let store: Store;
@@ -290,13 +295,19 @@ export function storeContract(name: string, create: () => Promise<StoreDatabase>
       });
     });
 
-    readingContract(() => store);
+    readingContract(() => store, { archive: shared });
     snapshotContract(() => store);
 
-    archiveContract(
-      () => store,
-      () => database.open(),
-    );
+    if (shared) {
+      archiveContract(
+        () => store,
+        () => database.open(),
+      );
+      sharingContract(
+        () => store,
+        () => database.open(),
+      );
+    }
 
     describe('inbox', () => {
       const key = { consumer: 'payment', source: 'core', id: newId() };
@@ -447,8 +458,7 @@ export function storeContract(name: string, create: () => Promise<StoreDatabase>
 
       it('runs each once for its owner, and only new ones later', async () => {
         await store.migrate('a', [table('one')]);
-        const again = await database.open();
-        await Promise.all([again, store].map((each) => each.migrate('a', [table('one'), table('two')])));
+        await Promise.all([1, 2].map(() => store.migrate('a', [table('one'), table('two')])));
         expect(await store.query`SELECT one.x, two.x AS y FROM one, two`).to.deep.equal([{ x: 1, y: 1 }]);
       });
 
@@ -465,18 +475,8 @@ export function storeContract(name: string, create: () => Promise<StoreDatabase>
     });
 
     describe('as a whole', () => {
-      it('tells of new events, its own and those of others', async () => {
-        const other = await database.open();
-        const heard = (who: Store, act: () => Promise<unknown>) =>
-          new Promise<void>((resolve, reject) => {
-            const stop = who.onAppend(() => {
-              stop();
-              resolve();
-            });
-            act().catch(reject);
-          });
+      it('tells of new events', async () => {
         await heard(store, () => store.append('x/1', 'any', [eventOf('x/1')]));
-        await heard(other, () => store.append('x/1', 'any', [eventOf('x/1')]));
       });
 
       it('commits what waits when it is closed, and then takes nothing', async () => {
@@ -486,7 +486,6 @@ export function storeContract(name: string, create: () => Promise<StoreDatabase>
         await Promise.all(waiting);
         expect(await codeOf(store.append('x/4', 'none', [eventOf('x/4')]))).to.equal('store.closed');
         expect(await codeOf(store.head())).to.equal('store.closed');
-        expect(await (await database.open()).readAll(0)).to.have.length(3);
       });
 
       it('says how much there is', async () => {
@@ -495,6 +494,41 @@ export function storeContract(name: string, create: () => Promise<StoreDatabase>
         expect(stats).to.include({ events: 1, timers: 0, waiting: 0 });
         expect(stats.bytes).to.be.greaterThan(0);
       });
+    });
+  });
+}
+
+/** Resolves when a store has told of new events. */
+function heard(who: Store, act: () => Promise<unknown>): Promise<void> {
+  return new Promise<void>((resolve, reject) => {
+    const stop = who.onAppend(() => {
+      stop();
+      resolve();
+    });
+    act().catch(reject);
+  });
+}
+
+/** What is promised where several stores have one database open, one after the other or at once. */
+function sharingContract(store: () => Store, open: () => Promise<Store>): void {
+  describe('shared', () => {
+    it('runs a migration once, whoever asks for it', async () => {
+      const migration = { name: 'one', sql: 'CREATE TABLE one (x INTEGER); INSERT INTO one VALUES (1);' };
+      const other = await open();
+      await Promise.all([other, store()].map((each) => each.migrate('a', [migration])));
+      expect(await store().query`SELECT x FROM one`).to.deep.equal([{ x: 1 }]);
+    });
+
+    it('tells of new events of others', async () => {
+      const other = await open();
+      await heard(other, () => store().append('x/1', 'any', [eventOf('x/1')]));
+    });
+
+    it('has for the next one what waited when it was closed', async () => {
+      const waiting = [1, 2, 3].map((n) => store().append(`x/${n}`, 'none', [eventOf(`x/${n}`)]));
+      await store().close();
+      await Promise.all(waiting);
+      expect(await (await open()).readAll(0)).to.have.length(3);
     });
   });
 }

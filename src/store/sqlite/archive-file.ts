@@ -43,7 +43,8 @@ export function archivePathOf(path: string): string {
 export class ArchiveFile {
   #opened: { db: Connection; events: EventReader } | undefined;
 
-  constructor(readonly path: string) {}
+  /** Without a path there is none, and nothing can go there: `store.archive_missing`. */
+  constructor(readonly path: string | undefined) {}
 
   /** What is in it. Throws `store.archive_missing` when there is no such file. */
   get events(): EventReader {
@@ -90,11 +91,13 @@ export class ArchiveFile {
 
   #open(create: boolean): { db: Connection; events: EventReader } {
     if (this.#opened !== undefined) return this.#opened;
-    if (!create && !existsSync(this.path)) throw new FlotillaError('store.archive_missing', this.path);
-    const db = openWriter(this.path);
+    const { path } = this;
+    if (path === undefined) throw new FlotillaError('store.archive_missing', 'a store in memory has no archive');
+    if (!create && !existsSync(path)) throw new FlotillaError('store.archive_missing', path);
+    const db = openWriter(path);
     try {
       if (create) makeTables(db);
-      if (versionOf(db) !== VERSION) throw new FlotillaError('store.archive_missing', `${this.path} is no archive`);
+      if (versionOf(db) !== VERSION) throw new FlotillaError('store.archive_missing', `${path} is no archive`);
       this.#opened = { db, events: new EventReader(db) };
       return this.#opened;
     } catch (error) {

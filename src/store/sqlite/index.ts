@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { messageOf } from '../../errors.js';
 import { silentLogger, type Logger } from '../../telemetry/logger.js';
 import type { Store } from '../contract.js';
@@ -73,7 +74,9 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
         watch.appended();
       },
     });
-    return new SqliteStore({ service, path, writer, reader, archive, committer, watch });
+    const size = () =>
+      [path, `${path}-wal`].reduce((sum, file) => sum + (statSync(file, { throwIfNoEntry: false })?.size ?? 0), 0);
+    return new SqliteStore({ service, writer, reader, archive, committer, watch, read: retryWhileBusy, size });
   } catch (error) {
     db.close();
     throw error;

@@ -1,4 +1,3 @@
-import { statSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { FlotillaError } from '../../errors.js';
 import type { UnsequencedEvent } from '../../events/envelope.js';
@@ -29,25 +28,28 @@ import { InboxPurge } from './purge-inbox.js';
 import { SnapshotReader } from './snapshots.js';
 import { MetadataReader } from './stream-metadata.js';
 import { StateReader } from './read-state.js';
-import { retryWhileBusy } from './retry-while-busy.js';
 import { TaggedSql } from './tagged-sql.js';
 import type { Writer } from './writer.js';
 
 /** Events after which the event loop turns: some 5 ms of reading and parsing. */
 const LONG_PAGE = 500;
 
-/** The parts that `openSqliteStore` puts together. */
+/** The parts that a store is put together from: in a file by `openSqliteStore`, in memory by `openMemoryStore`. */
 export interface SqliteParts {
   service: string;
-  path: string;
   writer: Writer;
+  /** Of its own, or the writer's where there is no other. */
   reader: Connection;
   archive: ArchiveFile;
-  committer: Committer;
-  watch: AppendWatch;
+  committer: Pick<Committer, 'submit' | 'run' | 'close' | 'waiting'>;
+  watch: Pick<AppendWatch, 'listen' | 'stop'>;
+  /** Runs a step that reads what is committed. */
+  read: <T>(step: () => T) => Promise<T>;
+  /** How many bytes there are. */
+  size: () => number;
 }
 
-/** The store of one service in one file. Writes go through the committer, reads through a connection of their own. */
+/** The store of one service. Writes go through the committer, reads see what is committed. */
 export class SqliteStore implements Store {
   readonly service: string;
   readonly #events: History;
@@ -130,7 +132,12 @@ export class SqliteStore implements Store {
   query = <Row extends object = Record<string, SqlValue>>(
     text: TemplateStringsArray,
     ...values: SqlValue[]
-  ): Promise<Row[]> => this.#read(() => this.#tagged.run<Row>(this.#tagged.prepare(text), values));
+  ): Promise<Row[]> =>
+    this.#read(() => {
+      const statement = this.#tagged.prepare(text);
+      if (!statement.readonly) throw new TypeError(`A query only reads; write in a transaction: ${text.join('?')}`);
+      return this.#tagged.run<Row>(statement, values);
+    });
 
   handled(key: InboxKey): Promise<boolean> {
     return this.#looks.handled(key);
@@ -197,12 +204,11 @@ export class SqliteStore implements Store {
   /** `events` is the highest position, as counting would read the whole table. */
   stats(): Promise<StoreStats> {
     return this.#read(() => {
-      const { path, committer } = this.parts;
-      const sizes = [path, `${path}-wal`].map((file) => statSync(file, { throwIfNoEntry: false })?.size ?? 0);
+      const { size, committer } = this.parts;
       return {
         events: this.#events.head(),
         timers: this.#state.timers(),
-        bytes: sizes.reduce((sum, size) => sum + size, 0),
+        bytes: size(),
         waiting: committer.waiting,
       };
     });
@@ -227,6 +233,6 @@ export class SqliteStore implements Store {
 
   #read<T>(step: () => T): Promise<T> {
     if (this.#closing !== undefined) return Promise.reject(new FlotillaError('store.closed'));
-    return retryWhileBusy(step);
+    return this.parts.read(step);
   }
 }

@@ -1,0 +1,104 @@
+import { FlotillaError } from '../../errors.js';
+import type { Tx } from '../contract.js';
+import { storeError } from '../sqlite/sqlite-errors.js';
+import { performStep, performWork, type Outcome, type Unit } from '../sqlite/unit.js';
+import { Watchdog } from '../sqlite/watchdog.js';
+import type { Writer } from '../sqlite/writer.js';
+import type { StoredEvent } from '../stored-event.js';
+
+/** What a commit has brought. */
+export interface Committed {
+  /** New events, in the order of positions. */
+  events: readonly StoredEvent[];
+  /** When the next timer is due, in milliseconds since the epoch. */
+  nextTimer: number | undefined;
+}
+
+export interface MemoryCommitterOptions {
+  maxWaiting: number;
+  nextTimer: () => number | undefined;
+  onCommit: (committed: Committed) => void;
+}
+
+/** One transaction after the other on the only connection; whoever reads meanwhile waits until it is over, so that
+ *  nobody sees what is not committed. */
+export class MemoryCommitter {
+  waiting = 0;
+  #last: Promise<void> = Promise.resolve();
+  #closed = false;
+  readonly #watchdog = new Watchdog();
+
+  constructor(
+    private readonly writer: Writer,
+    private readonly options: MemoryCommitterOptions,
+  ) {}
+
+  submit<T>(step: () => T, { single }: { single: boolean }): Promise<T> {
+    return this.#enqueue<T>(performStep(step, single));
+  }
+
+  run<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
+    return this.#enqueue<T>(performWork(work));
+  }
+
+  /** Gives what a step reads of what is committed. */
+  read<T>(step: () => T): Promise<T> {
+    if (this.writer.open) return this.#last.then(() => this.read(step));
+    try {
+      return Promise.resolve(step());
+    } catch (error) {
+      return Promise.reject(storeError(error));
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#last;
+  }
+
+  #enqueue<T>(perform: Unit['perform']): Promise<T> {
+    if (this.#closed) return Promise.reject(new FlotillaError('store.closed'));
+    if (this.waiting >= this.options.maxWaiting) return Promise.reject(new FlotillaError('store.overloaded'));
+    this.waiting += 1;
+    return new Promise<T>((resolve, reject) => {
+      const unit: Unit = { perform, resolve, reject };
+      this.#last = this.#last.then(() => this.#commit(unit));
+    });
+  }
+
+  /** Never rejects. */
+  async #commit({ perform, resolve, reject }: Unit): Promise<void> {
+    this.waiting -= 1;
+    try {
+      const outcome = await this.#perform(perform);
+      this.writer.commit();
+      this.options.onCommit(this.#committed());
+      if (outcome.done) resolve(outcome.value);
+      else reject(outcome.error);
+    } catch (error) {
+      this.writer.rollback();
+      reject(storeError(error));
+    }
+  }
+
+  async #perform(perform: Unit['perform']): Promise<Outcome> {
+    this.writer.begin();
+    const performed = perform(this.writer, this.#watchdog);
+    if (!(performed instanceof Promise)) return performed;
+    this.#watchdog.start();
+    try {
+      return await performed;
+    } finally {
+      this.#watchdog.stop();
+    }
+  }
+
+  #committed(): Committed {
+    const { events, history } = this.writer;
+    const { appended } = events;
+    return {
+      events: appended === 0 ? [] : history.all(history.head() - appended, appended, {}),
+      nextTimer: this.options.nextTimer(),
+    };
+  }
+}
