@@ -5,8 +5,6 @@ import { journeys, tripSaga } from './trip.js';
 
 const { defineSaga, defineWorker } = journeys;
 
-type Options = Parameters<typeof defineSaga>[0];
-
 const hotel = {
   name: 'hotel',
   command: { type: 'hotel.book', data: () => ({ tripId: 't', seat: '1' }) },
