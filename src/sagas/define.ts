@@ -16,10 +16,9 @@ export function sagaDefiner<D extends Definitions>(definitions: D): DefineSaga<D
 }
 
 /** The options of any saga of any catalogue: the compiler has checked them against theirs. */
-interface AnyOptions extends Pick<SagaDefinition, 'name' | 'startedBy' | 'cancelledBy' | 'input'> {
+interface AnyOptions extends Pick<SagaDefinition, 'name' | 'startedBy' | 'cancelledBy' | 'input' | 'subject'> {
   accepts?: SagaDefinition['accepts'];
   correlate?: SagaDefinition['correlate'];
-  subject?: SagaDefinition['subject'];
   steps: readonly AnyStep[];
 }
 
@@ -46,7 +45,7 @@ function erase(definitions: Definitions, options: AnyOptions): SagaDefinition {
     accepts: options.accepts ?? (() => true),
     correlate: options.correlate ?? afterTheSlash,
     input: options.input,
-    subject: options.subject ?? ((sagaId) => `${name}/${sagaId}`),
+    subject: options.subject,
     steps: steps.map(eraseStep),
   };
 }
@@ -81,6 +80,7 @@ function eraseWay(way: AnyWay, done: string, retries: Way['retries']): Way {
 function check(saga: SagaDefinition): void {
   const fail = (detail: string) => new FlotillaError('saga.bad_definition', `${saga.name}: ${detail}`);
   if (!NAME.test(saga.name)) throw fail('a name is lower case letters, digits and single dashes');
+  if (saga.subject('x') === `${saga.name}/x`) throw fail('its commands are about its own stream');
   if (saga.steps.length === 0) throw fail('it has no steps');
   const names = new Set<string>();
   for (const { name } of saga.steps) {

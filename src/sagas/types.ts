@@ -88,8 +88,8 @@ export interface SagaOptions<
   input: (data: DataOf<D, Start>) => Input;
   /** Calls it off, whenever it comes: also before the beginning, and after the end. @default nothing does */
   cancelledBy?: Cancel;
-  /** The subject of its commands, and with that of the answers. @default its own stream, `<name>/<id>` */
-  subject?: (sagaId: string) => string;
+  /** What its commands are about, and with that the answers: `order/<id>`. Not its own stream. */
+  subject: (sagaId: string) => string;
   /** At least one, in order. */
   steps: readonly StepOptions<D, Input>[];
 }

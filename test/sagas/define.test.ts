@@ -11,7 +11,13 @@ const hotel = {
   done: 'hotel.booked',
   timeout: '1m',
 } as const;
-const good = { name: 'stay', startedBy: 'trip.asked', input: () => null, steps: [hotel] } as const;
+const good = {
+  name: 'stay',
+  startedBy: 'trip.asked',
+  input: () => null,
+  subject: (id: string) => `trip/${id}`,
+  steps: [hotel],
+} as const;
 
 function refused(change: object): string {
   try {
@@ -27,6 +33,7 @@ describe('defineSaga', () => {
   it('refuses what the compiler cannot see, saying what it is', () => {
     expect(refused({})).to.equal('taken');
     expect(refused({ name: 'Stay' })).to.contain('a name is lower case');
+    expect(refused({ subject: (id: string) => `stay/${id}` })).to.contain('about its own stream');
     expect(refused({ steps: [] })).to.contain('it has no steps');
     expect(refused({ steps: [hotel, { ...hotel, done: 'flight.booked' }] })).to.contain('two steps are called hotel');
     expect(refused({ steps: [hotel, { ...hotel, name: 'again' }] })).to.contain('hotel.booked would mean two things');
@@ -86,7 +93,7 @@ describe('a worker with sagas', () => {
 
   it('runs no two sagas of one name', () => {
     expect(() => defineWorker({ name: 'trips', sagas: [tripSaga, tripSaga] })).to.throw(
-      'two of its sagas are called trip',
+      'two of its sagas are called travel',
     );
   });
 
@@ -95,6 +102,6 @@ describe('a worker with sagas', () => {
     const workers = [worker, twin];
     const types = Object.entries(journeys.definitions);
     const catalogue = { definitions: Object.fromEntries(types.filter(([, { kind }]) => kind === 'event')) };
-    expect(() => defineFleet({ catalogue, workers })).to.throw('trips and twins both run the saga trip');
+    expect(() => defineFleet({ catalogue, workers })).to.throw('trips and twins both run the saga travel');
   });
 });

@@ -28,7 +28,7 @@ export const journeys = catalogue(baseCatalogue, {
 const { defineSaga } = journeys;
 
 export const tripSaga = defineSaga({
-  name: 'trip',
+  name: 'travel',
   startedBy: 'trip.asked',
   input: ({ days }) => ({ days }),
   cancelledBy: 'trip.dropped',
@@ -116,7 +116,7 @@ export class TripStory {
   /** The timer of what is waited for, or one that is not waited for any more. */
   timer(other: object = {}): string[] {
     const { step, direction, attempt, timer } = this.state.waiting ?? {};
-    return this.hear('saga.timer_due', { saga: 'trip', sagaId: 't1', step, direction, attempt, timer, ...other });
+    return this.hear('saga.timer_due', { saga: 'travel', sagaId: 't1', step, direction, attempt, timer, ...other });
   }
 
   retry(): string[] {

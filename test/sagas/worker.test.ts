@@ -42,22 +42,21 @@ describe('what a saga leaves in its store', () => {
   it('is its stream, its commands with the ids that it names, and a row', async () => {
     await hear('trip.asked', { days: 3 });
     await hear('flight.booked', { seat: '7A' });
-    expect(await types('trip/t1')).to.deep.equal([
+    expect(await types('travel/t1')).to.deep.equal([
       'saga.started',
       'saga.step_started',
-      'flight.book',
       'saga.step_completed',
       'saga.step_started',
-      'hotel.book',
     ]);
-    const events = await stream('trip/t1');
-    const [, first, flight, , second, hotel] = events;
+    expect(await types('trip/t1')).to.deep.equal(['flight.book', 'hotel.book']);
+    const [, first, , second] = await stream('travel/t1');
+    const [flight, hotel] = await stream('trip/t1');
     expect(flight?.data).to.deep.equal({ tripId: 't1', days: 3 });
     expect(hotel?.data).to.deep.equal({ tripId: 't1', seat: '7A' });
     const idIn = (event: EventEnvelope | undefined) => (event?.data as { command: { id: string } }).command.id;
     expect([flight?.id, hotel?.id]).to.deep.equal([idIn(first), idIn(second)]);
     expect(await row()).to.include({
-      saga: 'trip',
+      saga: 'travel',
       saga_id: 't1',
       status: 'started',
       step: 'hotel',
@@ -85,11 +84,11 @@ describe('what a saga leaves in its store', () => {
     now = START + minutes;
     expect(await store.fireTimers(now - 1)).to.equal(0);
     expect(await store.fireTimers(now)).to.equal(1);
-    const due = (await stream('trip/t1')).at(-1);
-    expect(due).to.include({ type: 'saga.timer_due', subject: 'trip/t1' });
+    const due = (await stream('travel/t1')).at(-1);
+    expect(due).to.include({ type: 'saga.timer_due', subject: 'travel/t1' });
     if (due === undefined) return;
     await take({ kind: 'message', sagaId: 't1', now, event: due });
-    expect(await types('trip/t1')).to.include.members(['saga.step_failed']);
+    expect(await types('travel/t1')).to.include.members(['saga.step_failed']);
     expect(await store.nextTimer()).to.equal(now + 10_000);
   });
 
