@@ -2,6 +2,7 @@ import { namesFor } from '../broker/topology.js';
 import { FlotillaError } from '../errors.js';
 import type { LogState } from '../log/read-by-turns.js';
 import { createMetrics } from '../telemetry/metrics.js';
+import { realAfter } from './after.js';
 import { superviseCircuit } from './circuit-supervision.js';
 import type { CircuitPosition } from './circuit.js';
 import { consumeLog } from './consume-log.js';
@@ -40,9 +41,9 @@ export function consumeQueue(
   options: StartWorkerOptions,
   ending: AbortController,
 ): QueuePart {
-  const { store, broker, instance, logger, metrics = createMetrics(), now = Date.now } = options;
+  const { store, broker, instance, logger, metrics = createMetrics(), now = Date.now, after = realAfter } = options;
   const { name, prefetch } = definition;
-  const pauses = new Pauses(() => sources, prefetch);
+  const pauses = new Pauses(() => sources, prefetch, { now, after });
   const station: WorkerStation = {
     name,
     definition,
@@ -64,6 +65,7 @@ export function consumeQueue(
     logger,
     metrics,
     now,
+    after,
     instance,
     use,
     isDone: async ({ key }) => key !== undefined && store.handled(key),

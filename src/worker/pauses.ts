@@ -1,4 +1,5 @@
 import type { Consumer } from '../broker/contract.js';
+import { realAfter, type After } from './after.js';
 
 /** Why a worker takes no messages for now. */
 export type PauseReason = 'breaker' | 'trouble' | 'relay' | 'drain';
@@ -17,7 +18,7 @@ type Source = Pick<Consumer, 'cancel' | 'resume'>;
 export class Pauses {
   #troubles = 0;
   #lastTrouble = 0;
-  #timer: NodeJS.Timeout | undefined;
+  #callOff: (() => void) | undefined;
 
   readonly #reasons = new Set<PauseReason>();
   #prefetch: number;
@@ -28,6 +29,7 @@ export class Pauses {
   constructor(
     private readonly sources: () => readonly Source[],
     prefetch: number,
+    private readonly clock: { now: () => number; after: After } = { now: Date.now, after: realAfter },
   ) {
     this.#prefetch = prefetch;
     this.#runningPrefetch = prefetch;
@@ -51,22 +53,23 @@ export class Pauses {
   }
 
   /** Something of the worker's own failed (its store, its broker): pauses for a while, longer when it goes on. */
-  trouble(now = Date.now()): void {
+  trouble(): void {
+    const now = this.clock.now();
     this.#troubles = now - this.#lastTrouble > FORGET_TROUBLE ? 1 : this.#troubles + 1;
     this.#lastTrouble = now;
-    if (this.#timer !== undefined) return;
+    if (this.#callOff !== undefined) return;
     void this.pause('trouble');
     const pause = Math.min(FIRST_TROUBLE * 2 ** (this.#troubles - 1), LONGEST_TROUBLE);
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined;
+    this.#callOff = this.clock.after(pause, () => {
+      this.#callOff = undefined;
       void this.resume('trouble');
-    }, pause);
+    });
   }
 
   /** Ends with the consumers paused for good. */
   async end(): Promise<void> {
     await this.pause('drain');
-    clearTimeout(this.#timer);
+    this.#callOff?.();
   }
 
   #apply(): Promise<void> {

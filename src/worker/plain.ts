@@ -9,6 +9,7 @@ import type { EventEnvelope } from '../events/envelope.js';
 import type { Logger } from '../telemetry/logger.js';
 import { silentLogger } from '../telemetry/logger.js';
 import { createMetrics } from '../telemetry/metrics.js';
+import { realAfter } from './after.js';
 import { typesOf } from './definition.js';
 import { Intake } from './intake.js';
 import { Pauses } from './pauses.js';
@@ -137,6 +138,7 @@ export async function subscribe<D extends Definitions, const P extends string>(
     logger,
     metrics: createMetrics(),
     now: Date.now,
+    after: realAfter,
     instance: 'subscriber',
     isDone: () => Promise.resolve(false),
     exhausted: () => Promise.resolve(),

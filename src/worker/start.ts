@@ -9,6 +9,7 @@ import { sagaMigrations } from '../sagas/table.js';
 import type { Store } from '../store/contract.js';
 import type { Logger } from '../telemetry/logger.js';
 import { createMetrics, type Metrics } from '../telemetry/metrics.js';
+import type { After } from './after.js';
 import { runBootstrap } from './bootstrap.js';
 import { consumeQueue, type QueueState } from './consume-queue.js';
 import type { WorkerDefinition } from './definition.js';
@@ -37,6 +38,8 @@ export interface StartWorkerOptions {
   leaseTtl?: number;
   /** Milliseconds since the epoch. @default Date.now */
   now?: () => number;
+  /** @default in real time */
+  after?: After;
   /** Told what became of each message, after it is settled. */
   observe?: (message: Message, outcome: Outcome) => void;
 }
@@ -60,6 +63,12 @@ export interface RunningWorker {
 /** Of a worker that has no queue. */
 const NO_QUEUE: QueueState = { consuming: true, breaker: 'closed', pauses: [], inHand: 0, overdue: 0 };
 
+/** Makes the tables of a worker where they are not there yet. */
+export async function migrateWorker({ name, migrations, sagas }: WorkerDefinition, store: Store): Promise<void> {
+  await store.migrate(`worker:${name}`, migrations);
+  if (sagas.length > 0) await store.migrate('sagas', sagaMigrations);
+}
+
 /** Starts a worker on topology that exists: migrates, sets up, bootstraps, then takes what there is for it. Throws what
  *  `setup` throws, or `config.invalid` when the settings are not as declared. */
 export async function startWorker(definition: WorkerDefinition, options: StartWorkerOptions): Promise<RunningWorker> {
@@ -68,8 +77,7 @@ export async function startWorker(definition: WorkerDefinition, options: StartWo
   const logger = options.logger.child({ worker: name, instance });
   const ending = new AbortController();
 
-  await store.migrate(`worker:${name}`, definition.migrations);
-  if (definition.sagas.length > 0) await store.migrate('sagas', sagaMigrations);
+  await migrateWorker(definition, store);
   const use: unknown = await ('use' in options
     ? options.use
     : definition.setup({

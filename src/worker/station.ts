@@ -5,6 +5,7 @@ import type { EventEnvelope } from '../events/envelope.js';
 import type { Store } from '../store/contract.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { Metrics } from '../telemetry/metrics.js';
+import type { After } from './after.js';
 import type { Circuit } from './circuit.js';
 import type { WorkerDefinition } from './definition.js';
 import type { Handle, Message } from './message.js';
@@ -26,6 +27,7 @@ export interface Station {
   readonly metrics: Metrics;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  readonly after: After;
   /** Which of the replicas this is. */
   readonly instance: string;
   /** Whether the event has been handled after all. */

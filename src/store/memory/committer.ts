@@ -61,29 +61,28 @@ export class MemoryCommitter {
     if (this.waiting >= this.options.maxWaiting) return Promise.reject(new FlotillaError('store.overloaded'));
     this.waiting += 1;
     return new Promise<T>((resolve, reject) => {
-      const unit: Unit = { perform, resolve, reject };
-      this.#last = this.#last.then(() => this.#commit(unit));
+      this.#last = this.#last.then(() => this.#commit({ perform, resolve, reject }));
     });
   }
 
   /** Never rejects. */
-  async #commit({ perform, resolve, reject }: Unit): Promise<void> {
+  async #commit(unit: Unit): Promise<void> {
     this.waiting -= 1;
     try {
-      const outcome = await this.#perform(perform);
+      const outcome = await this.#perform(unit);
       this.writer.commit();
       this.options.onCommit(this.#committed());
-      if (outcome.done) resolve(outcome.value);
-      else reject(outcome.error);
+      if (outcome.done) unit.resolve(outcome.value);
+      else unit.reject(outcome.error);
     } catch (error) {
       this.writer.rollback();
-      reject(storeError(error));
+      unit.reject(storeError(error));
     }
   }
 
-  async #perform(perform: Unit['perform']): Promise<Outcome> {
+  async #perform(unit: Unit): Promise<Outcome> {
     this.writer.begin();
-    const performed = perform(this.writer, this.#watchdog);
+    const performed = unit.perform(this.writer, this.#watchdog);
     if (!(performed instanceof Promise)) return performed;
     this.#watchdog.start();
     try {

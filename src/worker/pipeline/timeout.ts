@@ -6,17 +6,17 @@ import type { Middleware } from '../station.js';
  * Aborts the handler's signal, and with it its context, when its time is up. The delivery keeps its slot until the
  * handler has settled: a handler that ignores the signal must not be joined by more and more of its kind.
  */
-export const timeout: Middleware = (next, { name, timeout: limit, signal, overdue }) => {
+export const timeout: Middleware = (next, { name, timeout: limit, signal, overdue, after }) => {
   // one listener for all that run: a listener each would be a list to search at every message
   const running = new Set<LazySignal>();
   const endAll = () => running.forEach((each) => each.abort(asError(signal.reason)));
   signal.addEventListener('abort', endAll, { once: true });
   return async (message) => {
     const { signal } = message;
-    const timer = setTimeout(() => {
+    const callOff = after(limit, () => {
       overdue.add(message);
       signal.abort(new FlotillaError('worker.timeout', `${name}, ${limit} ms`));
-    }, limit);
+    });
     running.add(signal);
     try {
       const outcome = await next(message);
@@ -27,7 +27,7 @@ export const timeout: Middleware = (next, { name, timeout: limit, signal, overdu
       if (!(error instanceof UnavailableError)) signal.throwIfAborted();
       throw error;
     } finally {
-      clearTimeout(timer);
+      callOff();
       running.delete(signal);
       overdue.delete(message);
     }
