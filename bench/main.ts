@@ -9,6 +9,7 @@ import { memory } from './memory.js';
 import { pipeline } from './pipeline.js';
 import { projection } from './projection.js';
 import { relay } from './relay.js';
+import { sagas } from './sagas.js';
 import { scale } from './scale.js';
 import { storeAppend } from './store-append.js';
 import { storeMillion } from './store-million.js';
@@ -28,6 +29,7 @@ const benches: Record<string, Bench> = {
   storeRead,
   storeMillion,
   projection,
+  sagas,
 };
 
 const wanted = process.argv.slice(2);

@@ -1,0 +1,132 @@
+import { z } from 'zod';
+import { baseCatalogue, catalogue, command, event, type EventEnvelope, type UnsequencedEvent } from 'flotilla';
+import { createEvent, originContext } from '../src/events/create.js';
+import { advance } from '../src/sagas/advance.js';
+import { sagaMigrations } from '../src/sagas/table.js';
+import type { Store } from '../src/store/contract.js';
+import { openSqliteStore } from '../src/store/sqlite/index.js';
+import type { Bench, BenchContext } from './support/bench.js';
+import { inTurns, speedOf } from './support/rounds.js';
+import { sized } from './support/size.js';
+import { rate } from './support/table.js';
+
+const SAGAS = sized(5_000);
+const ROUNDS = 3;
+/** Sagas that are under way at once. */
+const TOGETHER = 100;
+
+const about = z.strictObject({ id: z.string() });
+const shop = catalogue(baseCatalogue, {
+  'basket.ordered': event({ 1: about }),
+  'reserve.do': command({ 1: about }),
+  'reserve.done': event({ 1: about }),
+  'pay.do': command({ 1: about }),
+  'pay.done': event({ 1: about }),
+  'ship.do': command({ 1: about }),
+  'ship.done': event({ 1: about }),
+});
+
+const timeout = '10m';
+const { definition } = shop.defineSaga({
+  name: 'shopping',
+  startedBy: 'basket.ordered',
+  input: ({ id }) => ({ id }),
+  subject: (id) => `basket/${id}`,
+  steps: [
+    { name: 'reserve', command: { type: 'reserve.do', data: ({ input }) => input }, done: 'reserve.done', timeout },
+    { name: 'pay', command: { type: 'pay.do', data: ({ input }) => input }, done: 'pay.done', timeout },
+    { name: 'ship', command: { type: 'ship.do', data: ({ input }) => input }, done: 'ship.done', timeout },
+  ],
+});
+const MESSAGES = ['basket.ordered', 'reserve.done', 'pay.done', 'ship.done'];
+
+/** Sagas of three steps that are taken to their end, four messages each, against a store that appends the very same
+ *  events and keeps the same timers, and reads and decides nothing. */
+export const sagas: Bench = async ({ folder }: BenchContext) => {
+  let round = 0;
+  const open = async (name: string) => {
+    const store = await openSqliteStore({ service: 'shop', path: `${folder}/sagas-${name}-${round++}.db` });
+    await store.migrate('sagas', sagaMigrations);
+    return store;
+  };
+  const ours = async () => {
+    const store = await open('ours');
+    const speed = await speedOf(SAGAS * MESSAGES.length, () => everySaga((id) => takeToItsEnd(store, id)));
+    await store.close();
+    return speed;
+  };
+  const written = await eventsOfOne(await open('model'));
+  const bare = async () => {
+    const store = await open('bare');
+    const speed = await speedOf(SAGAS * MESSAGES.length, () => everySaga((id) => writeTheSame(store, written, id)));
+    await store.close();
+    return speed;
+  };
+  const medians = await inTurns(ROUNDS, { ours, bare });
+  return [
+    {
+      name: `messages of sagas of three steps, ${TOGETHER} at a time`,
+      ours: rate(medians.ours),
+      bare: `the same events appended alone ${rate(medians.bare)}`,
+      ratio: medians.ours.perSecond / medians.bare.perSecond,
+    },
+  ];
+};
+
+async function everySaga(work: (id: string) => Promise<void>): Promise<void> {
+  let next = 0;
+  const one = async () => {
+    for (let n = next++; n < SAGAS; n = next++) await work(`s${n}`);
+  };
+  await Promise.all(Array.from({ length: TOGETHER }, one));
+}
+
+const messagesOf = (id: string): EventEnvelope[] =>
+  MESSAGES.map((type) =>
+    createEvent(shop.definitions, type, { id }, originContext({ source: 'bench', subject: `basket/${id}` })),
+  );
+
+async function takeToItsEnd(store: Store, sagaId: string): Promise<void> {
+  for (const message of messagesOf(sagaId)) {
+    const input = { kind: 'message', sagaId, now: Date.now(), event: message } as const;
+    await store.transaction(async (tx) => {
+      await tx.claim({ consumer: 'shopping', source: message.source, id: message.id });
+      await advance(tx, definition, input, (subject) => originContext({ source: 'shop', subject }));
+    });
+  }
+}
+
+/** What a saga writes at each of its messages: how many events of which types and data. */
+async function eventsOfOne(store: Store): Promise<UnsequencedEvent[][]> {
+  const portions: UnsequencedEvent[][] = [];
+  for (const message of messagesOf('model')) {
+    const before = await store.head();
+    const input = { kind: 'message', sagaId: 'model', now: Date.now(), event: message } as const;
+    await store.transaction(async (tx) => {
+      await advance(tx, definition, input, (subject) => originContext({ source: 'shop', subject }));
+    });
+    portions.push((await store.readAll(before)).map(({ event: { sequence: _sequence, ...stored } }) => stored));
+  }
+  await store.close();
+  return portions;
+}
+
+async function writeTheSame(store: Store, portions: readonly UnsequencedEvent[][], sagaId: string): Promise<void> {
+  for (const [index, portion] of portions.entries()) {
+    const timer = `${sagaId}/${index}`;
+    await store.transaction(async (tx) => {
+      await tx.claim({ consumer: 'shopping', source: 'bench', id: originContext({ source: 'b', subject: 'c' }).id });
+      for (const each of portion) {
+        const stream = each.subject.replace('model', sagaId);
+        await tx.append(stream, 'any', [{ ...each, ...fresh(), subject: stream }]);
+      }
+      if (index > 0) await tx.cancelTimer(`${sagaId}/${index - 1}`);
+      const [first] = portion;
+      if (index < portions.length - 1 && first !== undefined) {
+        await tx.schedule({ id: timer, dueAt: Date.now() + 600_000, event: { ...first, ...fresh() } });
+      }
+    });
+  }
+}
+
+const fresh = () => ({ id: originContext({ source: 'shop', subject: 'x' }).id });
