@@ -125,6 +125,13 @@ export const errors = {
   'fleet.running': { disposal: 'fatal', message: 'A fleet runs here already' },
   'fleet.invalid': { disposal: 'fatal', message: 'The fleet does not fit together' },
 
+  // simulation
+  'simulation.failed': { disposal: 'fatal', message: 'A promise does not hold in a simulated run' },
+  'simulation.endless': {
+    disposal: 'fatal',
+    message: 'A simulated run finds no end; where it only is long, raise `limits`',
+  },
+
   // dead letters
   'dead_letter.not_found': { disposal: 'reject', message: 'No such dead letter' },
   'dead_letter.settled': { disposal: 'reject', message: 'The dead letter was replayed or discarded already' },

@@ -1,3 +1,14 @@
 export { spec, type Expected, type Given, type Spec } from './aggregates/spec.js';
 export { harness, type HarnessOptions, type HarnessResult, type Scenario, type TestEvent } from './worker/harness.js';
 export { createMemoryBroker } from './broker/memory/index.js';
+export {
+  simulation,
+  type Attempt,
+  type Outcome,
+  type Result,
+  type Simulation,
+  type SimulationOptions,
+  type World,
+} from './simulation/simulation.js';
+export type { Run } from './simulation/run.js';
+export type { CallOutcome, Fault, FaultKind } from './simulation/faults.js';

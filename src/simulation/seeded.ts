@@ -1,0 +1,45 @@
+/** A number from 0 to 1 that follows from a seed and a text, so that what one hop takes does not depend on how many there
+ *  were before: without a fault, everything else stays as it was. FNV-1a, mixed as in murmur3. */
+export function fraction(seed: number, text: string): number {
+  let hash = 0x811c9dc5 ^ seed;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return ((hash ^ (hash >>> 16)) >>> 0) / 2 ** 32;
+}
+
+/** Numbers from 0 to 1, the same for the same seed (mulberry32). */
+export function generator(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** How long things take, in whole milliseconds: each n-th of its name always as long for one seed. */
+export class Latencies {
+  readonly #counts = new Map<string, number>();
+
+  constructor(private readonly seed: number) {}
+
+  /** A hop through the network: mostly some milliseconds, sometimes long enough for much else to overtake it. */
+  hop(name: string): number {
+    const u = this.#next(name);
+    if (u < 0.7) return 1 + Math.floor((u / 0.7) * 20);
+    if (u < 0.92) return 20 + Math.floor(((u - 0.7) / 0.22) * 300);
+    return 320 + Math.floor(((u - 0.92) / 0.08) * 3000);
+  }
+
+  between(name: string, least: number, most: number): number {
+    return least + Math.floor(this.#next(name) * (most - least));
+  }
+
+  #next(name: string): number {
+    const count = (this.#counts.get(name) ?? 0) + 1;
+    this.#counts.set(name, count);
+    return fraction(this.seed, `${name}#${count}`);
+  }
+}
