@@ -10,5 +10,6 @@ export {
   type SimulationOptions,
   type World,
 } from './simulation/simulation.js';
+export { explore, type Explored, type ExploreOptions } from './simulation/explore.js';
 export type { Run } from './simulation/run.js';
 export type { CallOutcome, Fault, FaultKind } from './simulation/faults.js';
