@@ -28,6 +28,7 @@ const DOWN_FOR = [100, 5_000] as const;
 
 /** The fleet of one run: stores, network, and processes that are started again when they die. */
 export class SimulatedFleet {
+  readonly #processes = new Map<string, SimulatedProcess>();
   readonly #services = new Map<string, Service>();
   readonly #network: Network;
   readonly #keeper: SimulatedKeeper;
@@ -52,6 +53,11 @@ export class SimulatedFleet {
 
   get deadLetters(): readonly DeadLetterFacts[] {
     return this.#keeper.letters;
+  }
+
+  /** What is in hand, though nothing is left to happen: handlers that wait for something that is not simulated. */
+  get stuck(): string[] {
+    return [...this.#processes].flatMap(([label, { inHand }]) => inHand.map(({ title }) => `${label}: ${title}`));
   }
 
   store(service: string): Store {
@@ -95,6 +101,7 @@ export class SimulatedFleet {
       },
       this.parts,
     );
+    this.#processes.set(label, process);
     await process.start();
   }
 

@@ -41,6 +41,11 @@ export class SimulatedProcess {
     this.label = options.label;
   }
 
+  /** Messages whose handling has not come to its end. */
+  get inHand(): readonly QueuedMessage[] {
+    return this.consumer?.inHand ?? [];
+  }
+
   /** Starts the worker; rejects as `startWorker`. */
   async start(): Promise<void> {
     const { definition, label, service, network, given, logger, metrics } = this.options;
@@ -96,7 +101,7 @@ export class SimulatedProcess {
   die(how: string): void {
     if (!this.#alive) return;
     this.#alive = false;
-    const others = Math.max(0, (this.consumer?.inHand.length ?? 0) - 1);
+    const others = Math.max(0, this.inHand.length - 1);
     this.parts.trace.fault(this.label, `dies ${how}${others > 0 ? `, with ${others} more in hand` : ''}`);
     this.parts.counts.crashes += 1;
     for (const callOff of this.#timers) callOff();
@@ -124,13 +129,14 @@ export class SimulatedProcess {
     const how = `${attempt > 1 ? `, attempt ${attempt}` : ''}${delivery.redelivered ? ', delivered before' : ''}`;
     const reason = failure === undefined ? '' : ` (${failure.code}: ${failure.message})`;
     const delay = this.options.definition.retryDelays[attempt - 1];
+    const events = appended.length > 0 ? `  -> ${appended.join(', ')}` : '';
     const became: Record<Exclude<Outcome, 'ignored'>, string> = {
-      done: appended.length > 0 ? `-> ${appended.join(', ')}` : 'done',
-      duplicate: 'was handled already',
-      retried: `fails${reason}, again in ${delay === undefined ? 'a while' : delayName(delay)}`,
-      dead: `is given up${reason}`,
-      returned: `goes back to its queue${reason}`,
+      done: events === '' ? '  done' : events,
+      duplicate: '  was handled already',
+      retried: `  fails${reason}, again in ${delay === undefined ? 'a while' : delayName(delay)}`,
+      dead: `  is given up${reason}${events}`,
+      returned: `  goes back to its queue${reason}`,
     };
-    this.parts.trace.add(this.label, `${message.title}${how}  ${became[outcome]}`);
+    this.parts.trace.add(this.label, `${message.title}${how}${became[outcome]}`);
   }
 }

@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { DeadLetterFacts } from '../dead-letters/dead-letter.js';
 import { parseDuration } from '../duration.js';
+import { FlotillaError } from '../errors.js';
 import type { EventContext } from '../events/envelope.js';
 import { derivedId } from '../events/ids.js';
 import type { Store } from '../store/contract.js';
@@ -118,7 +119,14 @@ export class RunUnderWay implements Run {
       );
     });
     await this.settle(invariant);
-    if (!ended) throw new Error('The scenario waits for something that never comes');
+    if (!ended) throw new FlotillaError('simulation.endless', 'the scenario waits for something that never comes');
+    const { stuck } = this.#fleet;
+    if (stuck.length > 0) {
+      throw new FlotillaError(
+        'simulation.endless',
+        `handlers wait for what never comes, or takes real time: ${stuck.join(', ')}`,
+      );
+    }
   }
 
   /** Runs until nothing is left to happen. Rejects with the first error. */

@@ -11,6 +11,7 @@ export class Service {
   #notes: string[] | undefined;
   #due: number | undefined;
   #callOff: (() => void) | undefined;
+  #firing = false;
 
   constructor(
     private readonly name: string,
@@ -31,7 +32,7 @@ export class Service {
   }
 
   /** The same work; the types of what it appends are noted once they are committed. */
-  noting<T>(work: (tx: Tx) => Promise<T>, notes: string[]): (tx: Tx) => Promise<T> {
+  noting<T>(work: (tx: Tx) => Promise<T>, notes: string[] | undefined): (tx: Tx) => Promise<T> {
     return (tx) => {
       this.#notes = notes;
       return work(tx);
@@ -43,10 +44,21 @@ export class Service {
     this.#notes = undefined;
     for (const event of events) {
       if (notes !== undefined) notes.push(event.type);
-      else this.parts.trace.add(this.name, `${event.type} ${event.stream}`);
+      else this.parts.trace.add(this.name, `${this.#firing ? 'timer: ' : ''}${event.type} ${event.stream}`);
       this.options.send(event, this.name);
     }
     this.#watch(nextTimer);
+  }
+
+  /** In a task of its own, so that whatever is committed meanwhile comes from timers. */
+  async #fire(): Promise<void> {
+    this.#firing = true;
+    try {
+      await this.store.fireTimers(this.parts.clock.now());
+    } catch (error) {
+      this.options.fail(error);
+    }
+    this.#firing = false;
   }
 
   #watch(due: number | undefined): void {
@@ -57,7 +69,7 @@ export class Service {
     const { now, after } = this.parts.clock;
     this.#callOff = after(due - now(), () => {
       this.#due = undefined;
-      this.store.fireTimers(now()).catch(this.options.fail);
+      void this.#fire();
     });
   }
 }

@@ -147,7 +147,10 @@ async function play<W extends World, Input>(
       () => options.scenario(run, world, input),
       () => options.invariant?.(run, world, input),
     );
-    await options.check(run, world, input);
+    const checking = (async () => options.check(run, world, input))();
+    checking.catch(() => undefined); // heard of below
+    await run.settle(); // what the check does may take virtual time
+    await checking;
     return {};
   } catch (error) {
     return { error };
