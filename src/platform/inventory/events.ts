@@ -2,6 +2,7 @@ import { command, event } from 'flotilla';
 import { z } from 'zod';
 import { id, reason, sku } from '../fields.js';
 import { orderDetails } from '../orders/events.js';
+import { marked } from '../orders/fulfilment.js';
 
 /** A SKU after a change. `version` rises by one with each change of that SKU, so that whoever reads the events in
  *  another order can still tell the newest. */
@@ -22,10 +23,10 @@ export const adjustment = z.int().min(-1_000_000_000).max(1_000_000_000);
 export const inventoryEvents = {
   'inventory.reserve': command({ 1: z.strictObject({ orderId: id, order: orderDetails }) }),
   'inventory.reserved': event({ 1: z.strictObject({ orderId: id, order: orderDetails, levels }) }),
-  'inventory.rejected': event({ 1: z.strictObject({ orderId: id, reason }) }),
-  'inventory.release': command({ 1: z.strictObject({ orderId: id, reason: reason.optional() }) }),
+  'inventory.rejected': event({ 1: z.strictObject({ orderId: id, reason, ...marked }) }),
+  'inventory.release': command({ 1: z.strictObject({ orderId: id, reason: reason.optional(), ...marked }) }),
   /** `levels` is empty where nothing had been reserved. */
-  'inventory.released': event({ 1: z.strictObject({ orderId: id, reason: reason.optional(), levels }) }),
+  'inventory.released': event({ 1: z.strictObject({ orderId: id, reason: reason.optional(), levels, ...marked }) }),
   'inventory.adjust': command({ 1: z.strictObject({ sku, quantity: adjustment, reason }) }),
   'inventory.adjusted': event({
     1: z.strictObject({

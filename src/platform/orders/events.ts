@@ -1,6 +1,7 @@
 import { event, pii } from 'flotilla';
 import { z } from 'zod';
 import { amount, currency, id, line, orderLine, reason, shippingAddress } from '../fields.js';
+import { marked } from './fulfilment.js';
 import { orderStatuses } from './status.js';
 
 /** What every later step of an order needs. It travels with the commands and outcomes of the way to the shipment, so
@@ -13,13 +14,15 @@ export const orderDetails = z.strictObject({
   /** A reference of the gateway's; never a card number. */
   payment: z.strictObject({ token: pii(line(255)) }),
   shippingAddress,
+  ...marked,
 });
 
 export type OrderDetails = z.infer<typeof orderDetails>;
 
 /** The details without what this version doesn't know: a consumer lets unknown fields pass, what it says in turn is
  *  exact. */
-export function detailsOf({ userId, currency, items, total, payment, shippingAddress }: OrderDetails): OrderDetails {
+export function detailsOf(details: OrderDetails): OrderDetails {
+  const { userId, currency, items, total, payment, shippingAddress, fulfilment } = details;
   const { name, line1, city, postalCode, country } = shippingAddress;
   return {
     userId,
@@ -28,6 +31,7 @@ export function detailsOf({ userId, currency, items, total, payment, shippingAdd
     total,
     payment: { token: payment.token },
     shippingAddress: { name, line1, city, postalCode, country },
+    ...(fulfilment !== undefined && { fulfilment }),
   };
 }
 
@@ -47,5 +51,5 @@ export const orderEvents = {
       estimatedDelivery: estimatedDelivery.optional(),
     }),
   }),
-  'order.cancelled': event({ 1: z.strictObject({ orderId: id, userId: id, reason: reason.optional() }) }),
+  'order.cancelled': event({ 1: z.strictObject({ orderId: id, userId: id, reason: reason.optional(), ...marked }) }),
 };

@@ -2,23 +2,25 @@ import { command, event } from 'flotilla';
 import { z } from 'zod';
 import { amount, currency, id, line, reason } from '../fields.js';
 import { estimatedDelivery, orderDetails, trackingNumber } from './events.js';
+import { marked } from './fulfilment.js';
 
 const forward = { orderId: id, order: orderDetails };
-const backward = { orderId: id, reason: reason.optional() };
+const backward = { orderId: id, reason: reason.optional(), ...marked };
+const failed = { orderId: id, reason, ...marked };
 
 /** What payment and shipping are asked for, and what they answer. The way back needs the order's id only: each service
  *  remembers what there is to undo. */
 export const fulfilmentEvents = {
   'payment.process': command({ 1: z.strictObject(forward) }),
   'payment.processed': event({ 1: z.strictObject({ ...forward, paymentId: line(200), amount, currency }) }),
-  'payment.failed': event({ 1: z.strictObject({ orderId: id, reason }) }),
+  'payment.failed': event({ 1: z.strictObject(failed) }),
   'payment.refund': command({ 1: z.strictObject(backward) }),
   /** `amount` is 0 where nothing had been charged. */
   'payment.refunded': event({ 1: z.strictObject({ ...backward, amount }) }),
 
   'shipment.create': command({ 1: z.strictObject(forward) }),
-  'shipment.created': event({ 1: z.strictObject({ orderId: id, trackingNumber, estimatedDelivery }) }),
-  'shipment.failed': event({ 1: z.strictObject({ orderId: id, reason }) }),
+  'shipment.created': event({ 1: z.strictObject({ orderId: id, trackingNumber, estimatedDelivery, ...marked }) }),
+  'shipment.failed': event({ 1: z.strictObject(failed) }),
   'shipment.cancel': command({ 1: z.strictObject(backward) }),
   'shipment.cancelled': event({ 1: z.strictObject(backward) }),
 };

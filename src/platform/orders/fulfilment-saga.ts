@@ -1,5 +1,6 @@
 import { defineSaga } from '../catalogue.js';
 import { detailsOf } from './events.js';
+import { isOrchestrated } from './fulfilment.js';
 
 /** Answers may take longer than a worker goes on trying (payment: 11 minutes), and longer than a deployment. */
 const reserving = { timeout: '15m', retryDelays: ['1m', '5m'] };
@@ -9,16 +10,11 @@ const undoing = { timeout: '20m', retryDelays: ['1m', '10m', '1h', '6h'] };
 
 const marked = { fulfilment: 'orchestrated' } as const;
 
-/** Whether an order's event is one of those that this saga coordinates: an order carries from its creation on who does. */
-function isOrchestrated({ data }: { data: unknown }): boolean {
-  return typeof data === 'object' && data !== null && 'fulfilment' in data && data.fulfilment === 'orchestrated';
-}
-
 /** Reserves an order's items, takes its payment, ships it; or undoes what was done of that, the last first. */
 export const orderFulfilment = defineSaga({
   name: 'order-fulfilment',
   startedBy: 'order.created',
-  accepts: isOrchestrated,
+  accepts: ({ data }) => isOrchestrated(data),
   correlate: ({ subject }) => (subject.startsWith('order/') ? subject.slice('order/'.length) : undefined),
   input: detailsOf,
   cancelledBy: 'order.cancelled',

@@ -97,9 +97,9 @@ function cancel(reason: string | undefined, { orderId, details, reached, status 
   if (isFinal(reached)) {
     throw new PermanentError('order.not_cancellable', `An order that is ${reached} cannot be cancelled any more.`);
   }
-  const { userId } = details;
+  const { userId, fulfilment } = details;
   return [
-    { type: 'order.cancelled', data: { orderId, userId, reason } },
+    { type: 'order.cancelled', data: { orderId, userId, reason, fulfilment } },
     { type: 'order.status_changed', data: { orderId, userId, status: 'cancelled', previous: status, reason } },
   ];
 }

@@ -9,7 +9,7 @@ import { listOrders, listQuery } from './list.js';
 import { order } from './order.js';
 import { orderBody, orderNotFound, presentOrder } from './present.js';
 
-const newOrder = orderDetails.omit({ total: true });
+const newOrder = orderDetails.omit({ total: true, fulfilment: true });
 
 export const orderRoutes: Route[] = [
   defineRoute({
