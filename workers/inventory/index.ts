@@ -1,5 +1,7 @@
-import { PermanentError } from 'flotilla';
+import { PermanentError, type Sql } from 'flotilla';
 import { defineWorker } from '../../src/platform/catalogue.js';
+import type { OrderLine } from '../../src/platform/fields.js';
+import type { StockLevel } from '../../src/platform/inventory/events.js';
 import { detailsOf } from '../../src/platform/orders/events.js';
 import { apply, effects, quantitiesOf, shortage } from './stock.js';
 import { migrations, readReservation, readStock, writeReservation, writeStock } from './tables.js';
@@ -10,8 +12,9 @@ const initialStock = [
   { sku: 'item_3', quantity: 75 },
 ];
 
-/** Keeps the stock: how many of each SKU are on hand, and how many of them are promised to orders. A reservation ends
- *  once: shipped, or released; what is released after it was shipped comes back. */
+/** Keeps the stock: how many of each SKU are on hand, and how many of them are promised to orders. An order is decided on
+ *  once, and whoever asks again is told the same. A reservation ends once: shipped, or released; what is released after
+ *  it was shipped comes back. */
 export default defineWorker({
   name: 'inventory',
   migrations,
@@ -29,35 +32,21 @@ export default defineWorker({
   on: {
     'inventory.reserve': ({ data: { orderId, order } }, ctx) => {
       ctx.write(async (tx) => {
-        const reservation = await readReservation(tx.sql, orderId);
-        if (reservation?.state === 'tombstone') {
-          await tx.emit('inventory.rejected', { orderId, reason: 'cancelled' });
-          return;
-        }
-        if (reservation !== undefined) return; // this order was answered already
-        const quantities = quantitiesOf(order.items);
-        const stock = await readStock(tx.sql, quantities);
-        const reason = shortage(stock, quantities);
-        if (reason !== undefined) {
-          await writeReservation(tx.sql, orderId, { state: 'rejected', quantities: [] });
-          await tx.emit('inventory.rejected', { orderId, reason });
-          return;
-        }
-        const levels = apply(stock, quantities, effects.reserve);
-        await writeStock(tx.sql, levels);
-        await writeReservation(tx.sql, orderId, { state: 'reserved', quantities });
-        await tx.emit('inventory.reserved', { orderId, order: detailsOf(order), levels });
+        const { fulfilment } = order;
+        const decided = await decide(tx.sql, orderId, order.items);
+        if ('reason' in decided) await tx.emit('inventory.rejected', { orderId, reason: decided.reason, fulfilment });
+        else await tx.emit('inventory.reserved', { orderId, order: detailsOf(order), levels: decided.levels });
       });
     },
 
-    'inventory.release': ({ data: { orderId, reason } }, ctx) => {
+    'inventory.release': ({ data: { orderId, reason, fulfilment } }, ctx) => {
       ctx.write(async (tx) => {
         const reservation = await readReservation(tx.sql, orderId);
         if (reservation?.state !== 'reserved' && reservation?.state !== 'shipped') {
           if (reservation === undefined) {
             await writeReservation(tx.sql, orderId, { state: 'tombstone', quantities: [] });
           }
-          await tx.emit('inventory.released', { orderId, reason, levels: [] });
+          await tx.emit('inventory.released', { orderId, reason, fulfilment, levels: [] });
           return;
         }
         const { state, quantities } = reservation;
@@ -65,7 +54,7 @@ export default defineWorker({
         const levels = apply(stock, quantities, state === 'shipped' ? effects.takeBack : effects.release);
         await writeStock(tx.sql, levels);
         await writeReservation(tx.sql, orderId, { state: 'released', quantities });
-        await tx.emit('inventory.released', { orderId, reason, levels });
+        await tx.emit('inventory.released', { orderId, reason, fulfilment, levels });
       });
     },
 
@@ -100,3 +89,35 @@ export default defineWorker({
     },
   },
 });
+
+/** Reserves an order's items, all or none, and gives the levels after that or the reason why not. Of an order that was
+ *  decided on before, as it was: with the levels as they are now, none of them newer for having been asked. */
+async function decide(
+  sql: Sql,
+  orderId: string,
+  items: readonly OrderLine[],
+): Promise<{ levels: StockLevel[] } | { reason: string }> {
+  const earlier = await readReservation(sql, orderId);
+  switch (earlier?.state) {
+    case 'reserved':
+    case 'shipped':
+      return { levels: await readStock(sql, earlier.quantities) };
+    case 'rejected':
+      return { reason: earlier.reason ?? 'rejected before' };
+    case 'released':
+    case 'tombstone':
+      return { reason: 'cancelled' };
+    case undefined:
+  }
+  const quantities = quantitiesOf(items);
+  const stock = await readStock(sql, quantities);
+  const reason = shortage(stock, quantities);
+  if (reason !== undefined) {
+    await writeReservation(sql, orderId, { state: 'rejected', quantities: [], reason });
+    return { reason };
+  }
+  const levels = apply(stock, quantities, effects.reserve);
+  await writeStock(sql, levels);
+  await writeReservation(sql, orderId, { state: 'reserved', quantities });
+  return { levels };
+}

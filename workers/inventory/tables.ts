@@ -19,6 +19,7 @@ export const migrations: Migration[] = [
       );
     `,
   },
+  { name: 'why a reservation was rejected', sql: 'alter table reservations add column reason text;' },
 ];
 
 /** `tombstone`: released before it was reserved, so that it never will be. */
@@ -27,6 +28,8 @@ export type ReservationState = 'reserved' | 'rejected' | 'shipped' | 'released' 
 export interface Reservation {
   state: ReservationState;
   quantities: Quantity[];
+  /** Why it was rejected; unknown of those from before it was kept. */
+  reason?: string;
 }
 
 interface StockRow {
@@ -62,13 +65,18 @@ export async function writeStock(sql: Sql, levels: readonly StockLevel[]): Promi
 }
 
 export async function readReservation(sql: Sql, orderId: string): Promise<Reservation | undefined> {
-  const [row] = await sql<{ state: ReservationState; quantities: string }>`
-    select state, quantities from reservations where order_id = ${orderId}`;
-  return row && { state: row.state, quantities: JSON.parse(row.quantities) as Quantity[] };
+  const [row] = await sql<{ state: ReservationState; quantities: string; reason: string | null }>`
+    select state, quantities, reason from reservations where order_id = ${orderId}`;
+  if (row === undefined) return undefined;
+  const { state, quantities, reason } = row;
+  return { state, quantities: JSON.parse(quantities) as Quantity[], ...(reason !== null && { reason }) };
 }
 
-export async function writeReservation(sql: Sql, orderId: string, { state, quantities }: Reservation): Promise<void> {
+export async function writeReservation(sql: Sql, orderId: string, reservation: Reservation): Promise<void> {
+  const { state, quantities, reason = null } = reservation;
   await sql`
-    insert into reservations (order_id, state, quantities) values (${orderId}, ${state}, ${JSON.stringify(quantities)})
-    on conflict (order_id) do update set state = excluded.state, quantities = excluded.quantities`;
+    insert into reservations (order_id, state, quantities, reason)
+    values (${orderId}, ${state}, ${JSON.stringify(quantities)}, ${reason})
+    on conflict (order_id) do update
+    set state = excluded.state, quantities = excluded.quantities, reason = excluded.reason`;
 }
