@@ -16,7 +16,7 @@ export interface FleetPlan {
   definitions: readonly WorkerDefinition[];
   /** @default 1 of each */
   replicas: Readonly<Record<string, number>>;
-  mayDrop: (event: EventEnvelope) => boolean;
+  mayDrop: (event: EventEnvelope, worker: string) => boolean;
   /** What stores begin with. */
   images: ReadonlyMap<string, Buffer>;
   logger: Logger;

@@ -26,7 +26,7 @@ export class Network {
     private readonly definitions: readonly WorkerDefinition[],
     private readonly parts: RunParts,
     private readonly options: {
-      mayDrop: (event: EventEnvelope) => boolean;
+      mayDrop: (event: EventEnvelope, worker: string) => boolean;
       onDead: (worker: string, message: QueuedMessage) => void;
     },
   ) {
@@ -88,7 +88,7 @@ export class Network {
     if (delay > 0) say(`is late by ${delay} ms`);
     if (!faults.isDropped(number)) {
       this.#arrive(worker, message, hop + delay);
-    } else if (this.options.mayDrop(stored.event)) {
+    } else if (this.options.mayDrop(stored.event, worker)) {
       say('is lost');
     } else {
       say('is lost on its way, and comes again later');

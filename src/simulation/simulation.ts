@@ -24,8 +24,8 @@ export interface SimulationOptions<W extends World, Input> {
   workers: readonly Worker[];
   /** How many processes of a worker there are. @default 1 of each */
   replicas?: Readonly<Record<string, number>>;
-  /** Whether a message may be lost for good: that of a fact that comes again by itself. @default none may */
-  mayDrop?: (event: EventEnvelope) => boolean;
+  /** Whether an event may never reach a worker: one that comes again by itself, such as what a saga asks for until it is answered. @default none may */
+  mayDrop?: (event: EventEnvelope, worker: string) => boolean;
   /** Beyond these a run is taken for endless. @default 20000 tasks, '90d' of virtual time */
   limits?: { tasks?: number; virtualTime?: Duration };
   /** What `explore` makes up for each run, and shrinks, such as the orders that are placed. @default nothing */
