@@ -22,5 +22,6 @@ export function failureOfRun(outcome: Outcome<unknown>, found?: string): Flotill
 
 /** As it is written in a program. */
 function literal(value: unknown): string {
-  return inspect(value, { depth: Infinity, maxArrayLength: Infinity, maxStringLength: Infinity, breakLength: 100 });
+  const whole = { depth: Infinity, maxArrayLength: Infinity, maxStringLength: Infinity } as const;
+  return inspect(value, { ...whole, breakLength: 160 }).replaceAll('\n', '\n  ');
 }
