@@ -28,6 +28,8 @@ export interface Config {
   relay: { window: number; maxLag: number };
   retryDelays: readonly number[] | undefined;
   breakerHalfOpenAfter: number | undefined;
+  /** Absent: as each saga says. */
+  sagas: { timeout: number | undefined; retryDelays: readonly number[] | undefined };
   drainTimeout: number;
   failpoint: string | undefined;
 }
@@ -64,6 +66,7 @@ export function loadConfig(env: NodeJS.ProcessEnv, { terminal = false } = {}): C
     relay: { window: values.RELAY_WINDOW, maxLag: values.RELAY_MAX_LAG },
     retryDelays: values.RETRY_DELAYS,
     breakerHalfOpenAfter: values.BREAKER_HALF_OPEN_AFTER,
+    sagas: { timeout: values.SAGA_TIMEOUT, retryDelays: values.SAGA_RETRY_DELAYS },
     drainTimeout: values.DRAIN_TIMEOUT,
     failpoint: values.FLOTILLA_FAILPOINT,
   };

@@ -46,6 +46,10 @@ export const environment = z.object({
   RETRY_DELAYS: durations().optional(),
   /** In place of every worker's own. */
   BREAKER_HALF_OPEN_AFTER: duration().optional(),
+  /** In place of every step's own, of every saga. */
+  SAGA_TIMEOUT: duration({ min: 1 }).optional(),
+  /** In place of every step's own, of every saga. */
+  SAGA_RETRY_DELAYS: durations().optional(),
   /** How long a process that is told to end may take to finish what it has begun. */
   DRAIN_TIMEOUT: duration().default(20_000),
   /** Tests only: `name:n` ends the process where it passes that point for the n-th time. */

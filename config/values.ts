@@ -21,9 +21,13 @@ export function oneOf<const Values extends readonly [string, ...string[]]>(value
 }
 
 /** Milliseconds. */
-export function duration() {
+export function duration({ min = 0 } = {}) {
   const error = `must be a duration such as '250ms', '10s', '5m' or '1h'`;
-  return z.string().refine(isDuration, error).transform(parseDuration);
+  return z
+    .string()
+    .refine(isDuration, error)
+    .transform(parseDuration)
+    .refine((value) => value >= min, error);
 }
 
 /** Milliseconds, at least one. */

@@ -4,7 +4,7 @@ import { workersOf, type Fleet } from '../fleet.js';
 import { withOverrides } from '../worker/queues.js';
 import type { Worker } from '../worker/types.js';
 
-type Choice = Pick<Config, 'fulfilment' | 'workers' | 'retryDelays' | 'breakerHalfOpenAfter'>;
+type Choice = Pick<Config, 'fulfilment' | 'workers' | 'retryDelays' | 'breakerHalfOpenAfter' | 'sagas'>;
 
 /** The workers that run under this configuration, with what it says in place of their own delays. Throws
  *  `config.invalid` for a worker or a way of fulfilment that the fleet doesn't have. */
@@ -28,10 +28,11 @@ export function findWorker(workers: readonly Worker[], name: string, asker: stri
   throw new FlotillaError('config.invalid', `${asker}: there is no worker ${JSON.stringify(name)}, only ${known}`);
 }
 
-function configured(worker: Worker, { retryDelays, breakerHalfOpenAfter }: Choice): Worker {
+function configured(worker: Worker, { retryDelays, breakerHalfOpenAfter, sagas }: Choice): Worker {
   const definition = withOverrides(worker.definition, {
     ...(retryDelays && { retryDelays }),
     ...(breakerHalfOpenAfter !== undefined && { halfOpenAfter: breakerHalfOpenAfter }),
+    sagas,
   });
   return { name: worker.name, definition };
 }

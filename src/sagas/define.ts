@@ -114,16 +114,25 @@ export function takenBy(saga: SagaDefinition): string[] {
   return [...messagesOf(saga), 'saga.timer_due', 'message.dead_lettered', 'message.replayed', 'message.discarded'];
 }
 
+/** Which of these sagas take a type. */
+export function sagasByType(sagas: readonly SagaDefinition[]): Map<string, SagaDefinition[]> {
+  const types = new Set(sagas.flatMap(takenBy));
+  return new Map([...types].map((type) => [type, sagas.filter((saga) => takenBy(saga).includes(type))]));
+}
+
 /** The commands that it gives. */
 export function commandsOf(saga: SagaDefinition): string[] {
   return waysOf(saga).map(({ command }) => command.type);
 }
 
-/** The saga with another patience in place of its own, in milliseconds. */
-export function withPatience(
-  saga: SagaDefinition,
-  { timeout, retryDelays }: { timeout?: number; retryDelays?: readonly number[] },
-): SagaDefinition {
+/** How long the steps of a saga wait, and how often they try, in milliseconds. */
+export interface Patience {
+  timeout?: number | undefined;
+  retryDelays?: readonly number[] | undefined;
+}
+
+/** The saga with another patience in place of its own, where one is given. */
+export function withPatience(saga: SagaDefinition, { timeout, retryDelays }: Patience): SagaDefinition {
   const change = (way: Way): Way => ({
     ...way,
     timeout: timeout ?? way.timeout,

@@ -7,7 +7,7 @@ import type { EventEnvelope } from '../events/envelope.js';
 import { bySpecificity, isAmbiguous, isWildcard, matches } from '../events/patterns.js';
 import type { LogTaker } from '../log/taker.js';
 import type { Projection } from '../projections/projection.js';
-import { commandsOf, takenBy } from '../sagas/define.js';
+import { commandsOf, sagasByType, takenBy } from '../sagas/define.js';
 import type { SagaDefinition } from '../sagas/types.js';
 import type { Migration, Sql } from '../store/contract.js';
 import type { Context, DefineWorker, SetupContext, Worker, WorkerOptions } from './types.js';
@@ -99,9 +99,7 @@ function erase<D extends Definitions, E extends keyof D & string, S extends z.Zo
     ...(options.reset && { reset: options.reset }),
     projections: options.projections ?? [],
     sagas,
-    sagasOf: new Map(
-      [...new Set(sagas.flatMap(takenBy))].map((type) => [type, sagas.filter((saga) => takenBy(saga).includes(type))]),
-    ),
+    sagasOf: sagasByType(sagas),
     handlers,
     handlerOf: dispatchTable(definitions, handlers),
     ...(options.bootstrap && { bootstrap: options.bootstrap }),

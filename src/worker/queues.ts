@@ -1,4 +1,5 @@
 import type { WorkerQueues } from '../broker/topology.js';
+import { sagasByType, withPatience, type Patience } from '../sagas/define.js';
 import type { WorkerDefinition } from './definition.js';
 
 /** What the broker's topology needs to know of a worker. The queue of one that reads the log is bound by nothing: it
@@ -21,9 +22,16 @@ export function queuesOfAll(workers: readonly { readonly definition: WorkerDefin
 /** The worker with what the configuration says in place of its own. */
 export function withOverrides(
   worker: WorkerDefinition,
-  overrides: { retryDelays?: readonly number[]; halfOpenAfter?: number },
+  overrides: { retryDelays?: readonly number[]; halfOpenAfter?: number; sagas?: Patience },
 ): WorkerDefinition {
   const { retryDelays = worker.retryDelays, halfOpenAfter = worker.breaker.halfOpenAfter } = overrides;
   const maxHalfOpenAfter = Math.max(halfOpenAfter, worker.breaker.maxHalfOpenAfter);
-  return { ...worker, retryDelays, breaker: { ...worker.breaker, halfOpenAfter, maxHalfOpenAfter } };
+  const sagas = worker.sagas.map((saga) => withPatience(saga, overrides.sagas ?? {}));
+  return {
+    ...worker,
+    retryDelays,
+    breaker: { ...worker.breaker, halfOpenAfter, maxHalfOpenAfter },
+    sagas,
+    sagasOf: sagasByType(sagas),
+  };
 }

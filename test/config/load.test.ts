@@ -24,12 +24,15 @@ describe('the configuration', () => {
       RETRY_DELAYS: '250ms, 1s,2m',
       WORKERS: 'payment, shipping',
       DRAIN_TIMEOUT: '1m',
+      SAGA_TIMEOUT: '90s',
+      SAGA_RETRY_DELAYS: '0s, 5s',
       RELAY_WINDOW: '10',
       DATA_DIR: '/var/lib/flotilla',
     });
     expect(config.retryDelays).to.deep.equal([250, 1000, 120_000]);
     expect(config.workers).to.deep.equal(['payment', 'shipping']);
     expect(config.drainTimeout).to.equal(60_000);
+    expect(config.sagas).to.deep.equal({ timeout: 90_000, retryDelays: [0, 5000] });
     expect(config.relay.window).to.equal(10);
     expect(config.databaseUrl).to.equal('sqlite:/var/lib/flotilla/{service}.db');
   });
@@ -57,6 +60,7 @@ describe('the configuration', () => {
     [{ PORT: '65536' }, 'PORT must be a whole number from 0 to 65535, not "65536"'],
     [{ RELAY_WINDOW: '0' }, 'RELAY_WINDOW must be a whole number from 1 to 100000, not "0"'],
     [{ RELAY_WINDOW: '-1' }, 'RELAY_WINDOW must be a whole number from 1 to 100000, not "-1"'],
+    [{ SAGA_TIMEOUT: '0s' }, "SAGA_TIMEOUT must be a duration such as '250ms', '10s', '5m' or '1h', not \"0s\""],
     [{ LOG_LEVEL: 'loud' }, 'LOG_LEVEL must be one of error, warn, info, debug, not "loud"'],
     [{ RETRY_DELAYS: '1s,soon' }, 'RETRY_DELAYS must be durations with commas between them'],
     [{ DRAIN_TIMEOUT: '20' }, 'DRAIN_TIMEOUT must be a duration such as'],

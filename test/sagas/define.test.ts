@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { defineFleet, FlotillaError } from 'flotilla';
-import { queuesOfAll } from '../../src/worker/queues.js';
+import { queuesOfAll, withOverrides } from '../../src/worker/queues.js';
 import { journeys, tripSaga } from './trip.js';
 
 const { defineSaga, defineWorker } = journeys;
@@ -89,6 +89,18 @@ describe('a worker with sagas', () => {
     const both = defineWorker({ name: 'trips', sagas: [tripSaga], on: { 'trip.*': () => undefined } });
     expect(queuesOfAll([both])[0]?.patterns).to.include.members(['trip.*', 'flight.booked']);
     expect(queuesOfAll([both])[0]?.patterns).not.to.include('trip.asked');
+  });
+
+  it('waits as the configuration says, whichever way its sagas are found', () => {
+    const { sagas, sagasOf } = withOverrides(worker.definition, { sagas: { timeout: 5, retryDelays: [1, 2] } });
+    expect(sagasOf.get('flight.booked')).to.deep.equal(sagas);
+    const ways = sagas.flatMap(({ steps }) =>
+      steps.flatMap(({ forward, back }) => (back ? [forward, back] : [forward])),
+    );
+    expect(ways).to.have.length(5);
+    for (const way of ways) expect(way).to.deep.include({ timeout: 5, retryDelays: [1, 2] });
+    const own = withOverrides(worker.definition, { sagas: { timeout: 5 } }).sagas[0]?.steps[0]?.forward;
+    expect(own).to.deep.include({ timeout: 5, retryDelays: [10_000, 20_000] });
   });
 
   it('runs no two sagas of one name', () => {
