@@ -24,7 +24,8 @@ export interface SimulationOptions<W extends World, Input> {
   workers: readonly Worker[];
   /** How many processes of a worker there are. @default 1 of each */
   replicas?: Readonly<Record<string, number>>;
-  /** Whether an event may never reach a worker: one that comes again by itself, such as what a saga asks for until it is answered. @default none may */
+  /** Whether an event may never reach a worker: one that comes again by itself, such as what a saga asks for until it is
+   *  answered. @default none may */
   mayDrop?: (event: EventEnvelope, worker: string) => boolean;
   /** Beyond these a run is taken for endless. @default 20000 tasks, '90d' of virtual time */
   limits?: { tasks?: number; virtualTime?: Duration };
