@@ -35,6 +35,16 @@ export { defineFleet, type Fleet, type SandboxOptions } from './fleet.js';
 export type { Context, Worker, WriteTx } from './worker/types.js';
 export type { Projection, ProjectionTx } from './projections/projection.js';
 export type { Json, Saga, SagaContext, SagaOptions, StepOptions, UndoOptions } from './sagas/types.js';
+export { keepSagaEntry, keptSagaStory, sagaEntryMigrations } from './sagas/entries.js';
+export {
+  stepProgress,
+  storyStatuses,
+  type SagaStory,
+  type StepProgress,
+  type StepStory,
+  type StoryStatus,
+  type WaitingStory,
+} from './sagas/story.js';
 export { readModel, type ReadModel } from './projections/read-model.js';
 export { defineJournal } from './journal/define-journal.js';
 export type { Logger } from './telemetry/logger.js';
