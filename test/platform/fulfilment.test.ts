@@ -8,9 +8,9 @@ import analytics from '../../workers/analytics/index.js';
 import inventory from '../../workers/inventory/index.js';
 import choreography from '../../workers/order-choreography/index.js';
 import orders from '../../workers/orders/index.js';
-import type { Gateway } from '../../workers/payment/gateway.js';
+import type { Charged, Gateway } from '../../workers/payment/gateway.js';
 import payment from '../../workers/payment/index.js';
-import type { Carrier } from '../../workers/shipping/carrier.js';
+import type { Booked, Carrier } from '../../workers/shipping/carrier.js';
 import shipping from '../../workers/shipping/index.js';
 import views from '../../workers/views/index.js';
 import { details } from './events.js';
@@ -30,31 +30,35 @@ function generator(seed: number): () => number {
   };
 }
 
+const estimatedDelivery = '2030-01-01';
+const bookedOf = ({ trackingNumber }: Booked): Booked => ({ trackingNumber, estimatedDelivery });
+
 /** The world outside, idempotent by key, answering after a while. */
 function outside(random: () => number) {
-  const charges = new Map<string, { id: string; orderId: string; amount: number }>();
+  const charges = new Map<string, Charged & { orderId: string }>();
   const refunds = new Map<string, { orderId: string; amount: number }>();
   const closed = new Set<string>();
-  const bookings = new Map<string, { orderId: string; trackingNumber: string; cancelled: boolean }>();
+  const bookings = new Map<string, Booked & { orderId: string; cancelled: boolean }>();
+  const closedBookings = new Set<string>();
   const someTime = async () => {
     const longest = random() < 0.3 ? 600 : 40;
     for (let turns = Math.floor(random() * longest); turns > 0; turns--) await setImmediate();
   };
   const gateway: Gateway = {
-    charge: async ({ orderId, amount, token }, { key }) => {
+    charge: async ({ orderId, amount, currency, token }, { key }) => {
       await someTime();
-      if (token === 'tok_declined' || closed.has(key)) return { charged: false, reason: 'card_declined' };
-      const charge = charges.get(key) ?? { id: `ch_${charges.size}`, orderId, amount };
+      if (token === 'tok_declined' || closed.has(key)) return { refused: 'card_declined' };
+      const charge = charges.get(key) ?? { id: `ch_${charges.size}`, orderId, amount, currency };
       charges.set(key, charge);
       await someTime();
-      return { charged: true, id: charge.id };
+      return charge;
     },
     cancel: async ({ key }) => {
       await someTime();
       const charge = charges.get(key);
       if (charge === undefined) closed.add(key);
       await someTime();
-      return charge === undefined ? { charged: false, reason: 'cancelled' } : { charged: true, id: charge.id };
+      return charge;
     },
     refund: async ({ orderId, amount }, { key }) => {
       await someTime();
@@ -65,11 +69,19 @@ function outside(random: () => number) {
   const carrier: Carrier = {
     book: async ({ orderId, address }, { key }) => {
       await someTime();
-      if (address.postalCode === '00000') return { booked: false, reason: 'undeliverable' };
-      const booking = bookings.get(key) ?? { orderId, trackingNumber: `T${bookings.size}`, cancelled: false };
+      if (address.postalCode === '00000' || closedBookings.has(key)) return { refused: 'undeliverable' };
+      const trackingNumber = `T${bookings.size}`;
+      const booking = bookings.get(key) ?? { orderId, trackingNumber, estimatedDelivery, cancelled: false };
       bookings.set(key, booking);
       await someTime();
-      return { booked: true, trackingNumber: booking.trackingNumber, estimatedDelivery: '2030-01-01' };
+      return bookedOf(booking);
+    },
+    close: async ({ key }) => {
+      await someTime();
+      const booking = bookings.get(key);
+      if (booking === undefined) closedBookings.add(key);
+      await someTime();
+      return booking && bookedOf(booking);
     },
     cancel: async (trackingNumber) => {
       await someTime();

@@ -42,6 +42,17 @@ describe('sandbox: the carrier', () => {
     expect((await list())[0]).to.include({ status: 'voided', orderId: 'o1' });
   });
 
+  it('closes a key: says what was booked, or books nothing under it any more', async () => {
+    const close = (key: string) => send(`${sandbox.url}/carrier/shipments`, 'DELETE', undefined, key);
+    const booked = await book(shipment(), 'k1');
+    expect(await close('k1')).to.deep.include({ status: 200, body: booked.body });
+    expect(await close('k2')).to.include({ status: 404 });
+    const late = await book(shipment(), 'k2');
+    expect([late.status, late.body.code]).to.deep.equal([422, 'cancelled']);
+    expect((await close('')).body.code).to.equal('idempotency_key_required');
+    expect(await list()).to.have.length(1);
+  });
+
   it('does not deliver to the postal code 00000', async () => {
     const { status, body } = await book(shipment({ postalCode: '00000' }), 'k1');
     expect([status, body.code]).to.deep.equal([422, 'undeliverable']);

@@ -1,12 +1,17 @@
-import type { Gateway } from '../../workers/payment/gateway.js';
-import type { Carrier } from '../../workers/shipping/carrier.js';
+import type { Charged, Gateway } from '../../workers/payment/gateway.js';
+import type { Booked, Carrier } from '../../workers/shipping/carrier.js';
 import type { Run } from 'flotilla/testing';
 
-export interface Charge {
-  id: string;
+interface Charge extends Charged {
   orderId: string;
-  amount: number;
 }
+
+interface Booking extends Booked {
+  orderId: string;
+  cancelled: boolean;
+}
+
+const estimatedDelivery = '2030-01-01';
 
 /** The gateway and the carrier as they keep their books, idempotent by key; calls of them take a while and are subject to
  *  faults. */
@@ -14,18 +19,19 @@ export function outsideWorld(run: Run) {
   const charges = new Map<string, Charge>();
   const refunds = new Map<string, { orderId: string; amount: number }>();
   const closed = new Set<string>();
-  const bookings = new Map<string, { orderId: string; trackingNumber: string; cancelled: boolean }>();
+  const bookings = new Map<string, Booking>();
+  const closedBookings = new Set<string>();
   const gateway: Gateway = {
-    charge: run.outside('gateway.charge', ({ orderId, amount, token }, { key }) => {
-      if (token === 'tok_declined' || closed.has(key)) return { charged: false, reason: 'card_declined' };
-      const charge = charges.get(key) ?? { id: `ch_${charges.size}`, orderId, amount };
+    charge: run.outside('gateway.charge', ({ orderId, amount, currency, token }, { key }) => {
+      if (token === 'tok_declined' || closed.has(key)) return { refused: 'card_declined' };
+      const charge = charges.get(key) ?? { id: `ch_${charges.size}`, orderId, amount, currency };
       charges.set(key, charge);
-      return { charged: true, id: charge.id };
+      return charge;
     }),
     cancel: run.outside('gateway.cancel', ({ key }) => {
       const charge = charges.get(key);
       if (charge === undefined) closed.add(key);
-      return charge === undefined ? { charged: false, reason: 'cancelled' } : { charged: true, id: charge.id };
+      return charge;
     }),
     refund: run.outside('gateway.refund', ({ orderId, amount }, { key }) => {
       refunds.set(key, { orderId, amount });
@@ -33,10 +39,16 @@ export function outsideWorld(run: Run) {
   };
   const carrier: Carrier = {
     book: run.outside('carrier.book', ({ orderId, address }, { key }) => {
-      if (address.postalCode === '00000') return { booked: false, reason: 'undeliverable' };
-      const booking = bookings.get(key) ?? { orderId, trackingNumber: `T${bookings.size}`, cancelled: false };
+      if (address.postalCode === '00000' || closedBookings.has(key)) return { refused: 'undeliverable' };
+      const trackingNumber = `T${bookings.size}`;
+      const booking = bookings.get(key) ?? { orderId, trackingNumber, estimatedDelivery, cancelled: false };
       bookings.set(key, booking);
-      return { booked: true, trackingNumber: booking.trackingNumber, estimatedDelivery: '2030-01-01' };
+      return { trackingNumber: booking.trackingNumber, estimatedDelivery };
+    }),
+    close: run.outside('carrier.close', ({ key }) => {
+      const booking = bookings.get(key);
+      if (booking === undefined) closedBookings.add(key);
+      return booking && { trackingNumber: booking.trackingNumber, estimatedDelivery };
     }),
     cancel: run.outside('carrier.cancel', (trackingNumber) => {
       for (const booking of bookings.values()) if (booking.trackingNumber === trackingNumber) booking.cancelled = true;

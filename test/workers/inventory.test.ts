@@ -93,6 +93,44 @@ describe('worker inventory', () => {
       .emits(about('inventory.rejected', { orderId, reason: 'cancelled' }));
   });
 
+  it('says again to whoever asks again what it has decided, and changes nothing by that', async () => {
+    const levels = [
+      { sku: 'item_1', onHand: 100, reserved: 2, version: 2 },
+      { sku: 'item_2', onHand: 50, reserved: 1, version: 2 },
+    ];
+    const reserved = { orderId, order: details };
+    await harness(inventory)
+      .given(reserve(), reserve())
+      .when(reserve())
+      .emits(about('inventory.reserved', { ...reserved, levels }));
+    const gone = levels.map(({ sku, onHand, reserved: n }) => ({ sku, onHand: onHand - n, reserved: 0, version: 3 }));
+    await harness(inventory)
+      .given(reserve(), shipped)
+      .when(reserve())
+      .emits(about('inventory.reserved', { ...reserved, levels: gone }));
+    const cancelled = about('inventory.rejected', { orderId, reason: 'cancelled' });
+    await harness(inventory).given(reserve(), release).when(reserve()).emits(cancelled);
+    const much = [{ sku: 'item_3', quantity: 76, unitPrice: 1 }];
+    await harness(inventory)
+      .given(reserve(much), adjust(1, 'item_3'))
+      .when(reserve(much))
+      .emits(about('inventory.rejected', { orderId, reason: 'only 75 of item_3 available' }));
+  });
+
+  it('says on in its answers who fulfils the order', async () => {
+    const fulfilment = 'orchestrated';
+    const asked = (items = details.items) =>
+      about('inventory.reserve', { orderId, order: { ...details, items, fulfilment } });
+    const { emitted } = await harness(inventory).when(asked()).result();
+    expect(emitted[0]?.data).to.have.nested.property('order.fulfilment', fulfilment);
+    await harness(inventory)
+      .when(asked([{ sku: 'item_9', quantity: 1, unitPrice: 1 }]))
+      .emits(about('inventory.rejected', { orderId, reason: 'unknown SKU item_9', fulfilment }));
+    await harness(inventory)
+      .when(about('inventory.release', { orderId, fulfilment }))
+      .emits(about('inventory.released', { orderId, fulfilment, levels: [] }));
+  });
+
   it('lets goods go with their shipment', async () => {
     await harness(inventory)
       .given(reserve())

@@ -5,6 +5,7 @@ import { createMailer } from '../../workers/email/mailer.js';
 import { createGateway } from '../../workers/payment/gateway.js';
 import { createCarrier } from '../../workers/shipping/carrier.js';
 import { send, startIn, temporaryDirectory } from '../sandbox/start.js';
+import { KeyReused } from '../../src/platform/once-outside.js';
 import { details } from '../platform/events.js';
 
 const { signal } = new AbortController();
@@ -35,7 +36,7 @@ describe('workers and the world outside', () => {
     const gateway = createGateway(`${sandbox.url}/`);
     const first = await gateway.charge(charge, { key: 'k1', signal });
     expect(await gateway.charge(charge, { key: 'k1', signal })).to.deep.equal(first);
-    if (!first.charged) throw new Error('not charged');
+    if ('refused' in first) throw new Error('not charged');
     const refund = { chargeId: first.id, orderId: 'o1', amount: 1250 };
     await gateway.refund(refund, { key: 'r1', signal });
     await gateway.refund(refund, { key: 'r1', signal });
@@ -49,13 +50,33 @@ describe('workers and the world outside', () => {
   it('tell a declined card, a service that is not well, and a request that is wrong apart', async () => {
     const gateway = createGateway(sandbox.url);
     const declined = await gateway.charge({ ...charge, token: 'tok_declined' }, { key: 'k2', signal });
-    expect(declined).to.deep.equal({ charged: false, reason: 'card_declined' });
+    expect(declined).to.deep.equal({ refused: 'card_declined' });
     expect(await rejection(gateway.charge({ ...charge, token: 'tok_down' }, { key: 'k3', signal }))).to.include({
       status: 503,
     });
     const wrong = await rejection(gateway.charge({ ...charge, amount: -1 }, { key: 'k4', signal }));
     expect(wrong).to.be.instanceOf(PermanentError).and.to.include({ code: 'http.refused' });
     expect(String(wrong)).not.to.contain('tok_ok');
+  });
+
+  it('close a key: learn what was done under it, and have nothing done under it afterwards', async () => {
+    const gateway = createGateway(sandbox.url);
+    const carrier = createCarrier(sandbox.url);
+    const parcel = { orderId: 'o1', address: details.shippingAddress, items: [{ sku: 'item_1', quantity: 1 }] };
+    const charged = await gateway.charge(charge, { key: 'c1', signal });
+    const booked = await carrier.book(parcel, { key: 'c1', signal });
+    expect(await gateway.cancel({ key: 'c1', signal })).to.deep.equal(charged);
+    expect(await carrier.close({ key: 'c1', signal })).to.deep.equal(booked);
+    expect(await gateway.cancel({ key: 'c2', signal })).to.equal(undefined);
+    expect(await carrier.close({ key: 'c2', signal })).to.equal(undefined);
+    expect(await gateway.charge(charge, { key: 'c2', signal })).to.deep.equal({ refused: 'cancelled' });
+    expect(await carrier.book(parcel, { key: 'c2', signal })).to.deep.equal({ refused: 'cancelled' });
+  });
+
+  it('are told that a key came with other data', async () => {
+    const gateway = createGateway(sandbox.url);
+    await gateway.charge({ ...charge, token: 'tok_declined' }, { key: 'd1', signal });
+    expect(await rejection(gateway.charge(charge, { key: 'd1', signal }))).to.be.instanceOf(KeyReused);
   });
 
   it('stop waiting when the handler must end', async () => {
@@ -73,15 +94,12 @@ describe('workers and the world outside', () => {
     const carrier = createCarrier(sandbox.url);
     const parcel = { orderId: 'o1', address: details.shippingAddress, items: [{ sku: 'item_1', quantity: 1 }] };
     const booked = await carrier.book(parcel, { key: 'k1', signal });
-    if (!booked.booked) throw new Error('not booked');
+    if ('refused' in booked) throw new Error('not booked');
     await carrier.cancel(booked.trackingNumber, { signal });
     await carrier.cancel(booked.trackingNumber, { signal });
     await carrier.cancel('T/../nothing', { signal });
     const nowhere = { ...parcel, address: { ...parcel.address, postalCode: '00000' } };
-    expect(await carrier.book(nowhere, { key: 'k2', signal })).to.deep.equal({
-      booked: false,
-      reason: 'undeliverable',
-    });
+    expect(await carrier.book(nowhere, { key: 'k2', signal })).to.deep.equal({ refused: 'undeliverable' });
   });
 
   it('send a mail whose name cannot become a header or another recipient', async () => {

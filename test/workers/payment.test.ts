@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import { harness } from 'flotilla/testing';
 import { PermanentError, UnavailableError } from 'flotilla';
-import type { ChargeResult, Gateway } from '../../workers/payment/gateway.js';
+import { KeyReused, type Refused } from '../../src/platform/once-outside.js';
+import type { Charged, Gateway } from '../../workers/payment/gateway.js';
 import payment from '../../workers/payment/index.js';
 import { about, append, begunBefore, details, orderId, signal } from '../platform/events.js';
 import { simulatedFleet } from '../platform/simulated-fleet.js';
@@ -10,17 +11,26 @@ const order = details;
 const process = (id?: string) => about('payment.process', { orderId, order }, id);
 const refund = (id?: string) => about('payment.refund', { orderId }, id);
 
+const charge = { id: 'ch_1', amount: 1250, currency: 'USD' };
+const sent = { orderId, amount: 1250, currency: 'USD', token: 'tok_ok' };
+const declined = { refused: 'card_declined' };
+
+interface Answers {
+  charge?: (key: string) => Promise<Charged | Refused>;
+  cancel?: (key: string) => Charged | undefined;
+}
+
 /** A gateway that writes down what it is asked for. */
-function fakeGateway(charge: () => Promise<ChargeResult> = () => Promise.resolve({ charged: true, id: 'ch_1' })) {
+function fakeGateway({ charge: answer = () => Promise.resolve(charge), cancel = () => undefined }: Answers = {}) {
   const calls: unknown[] = [];
   const gateway: Gateway = {
     charge: (request, { key }) => {
       calls.push({ charge: request, key });
-      return charge();
+      return answer(key);
     },
     cancel: ({ key }) => {
       calls.push({ cancel: key });
-      return charge();
+      return Promise.resolve(cancel(key));
     },
     refund: (request, { key }) => {
       calls.push({ refund: request, key });
@@ -30,20 +40,65 @@ function fakeGateway(charge: () => Promise<ChargeResult> = () => Promise.resolve
   return { calls, use: { gateway } };
 }
 
-const processed = about('payment.processed', { orderId, order, paymentId: 'ch_1', amount: 1250, currency: 'USD' });
+const charged = { orderId, order, paymentId: 'ch_1', amount: 1250, currency: 'USD' };
+const processed = about('payment.processed', charged);
 
 describe('worker payment', () => {
-  it('charges what the order costs, under the key of the command', async () => {
+  it('charges what the order costs, under one key for the order whichever command asks', async () => {
     const { use, calls } = fakeGateway();
     await harness(payment, { use }).when(process('command-1')).emits(processed);
-    const charge = { orderId, amount: 1250, currency: 'USD', token: 'tok_ok' };
-    expect(calls).to.deep.equal([{ charge, key: 'command-1' }]);
+    await harness(payment, { use }).when(process('command-2')).emits(processed);
+    const asked = { charge: sent, key: 'charge-o1' };
+    expect(calls).to.deep.equal([asked, asked]);
   });
 
-  it('charges an order once, also when it is asked for by another command', async () => {
+  it('charges an order once, and tells every command that asks', async () => {
     const { use, calls } = fakeGateway();
-    await harness(payment, { use }).given(process()).when(process()).emits();
+    await harness(payment, { use }).given(process()).when(process()).emits(processed);
     expect(calls).to.have.length(1);
+  });
+
+  it('says on in its answers who fulfils the order', async () => {
+    const marked = { ...order, fulfilment: 'orchestrated' } as const;
+    const asked = about('payment.process', { orderId, order: marked });
+    const undo = about('payment.refund', { orderId, fulfilment: 'orchestrated' });
+    await harness(payment, { use: fakeGateway().use })
+      .when(asked)
+      .emits(about('payment.processed', { ...charged, order: marked }));
+    await harness(payment, { use: fakeGateway({ charge: () => Promise.resolve(declined) }).use })
+      .when(asked)
+      .emits(about('payment.failed', { orderId, reason: 'card_declined', fulfilment: 'orchestrated' }));
+    await harness(payment, { use: fakeGateway().use })
+      .when(undo)
+      .emits(about('payment.refunded', { orderId, amount: 0, fulfilment: 'orchestrated' }));
+    await harness(payment, { use: fakeGateway({ cancel: () => charge }).use, headers: begunBefore })
+      .given(about('payment.refund', { orderId }), undo)
+      .when(asked)
+      .emits(about('payment.failed', { orderId, reason: 'cancelled', fulfilment: 'orchestrated' }));
+  });
+
+  describe('when the data of a command were mended', () => {
+    const others = (key: string) =>
+      key === 'charge-o1' ? Promise.reject(new KeyReused(key)) : Promise.resolve({ ...charge, id: 'ch_2' });
+
+    it('charges with them under a key of their own, once what came before is closed', async () => {
+      const { use, calls } = fakeGateway({ charge: others });
+      await harness(payment, { use })
+        .when(process())
+        .emits(about('payment.processed', { ...charged, paymentId: 'ch_2' }));
+      expect(calls.slice(0, 2)).to.deep.equal([{ charge: sent, key: 'charge-o1' }, { cancel: 'charge-o1' }]);
+      const again = fakeGateway({ charge: others });
+      await harness(payment, { use: again.use }).when(process()).result();
+      expect(again.calls).to.deep.equal(calls);
+    });
+
+    it('takes what was charged with the earlier data for the payment', async () => {
+      const { use, calls } = fakeGateway({ charge: others, cancel: () => ({ ...charge, amount: 1000 }) });
+      await harness(payment, { use })
+        .when(process())
+        .emits(about('payment.processed', { ...charged, amount: 1000 }));
+      expect(calls).to.have.length(2);
+    });
   });
 
   it('does not trouble the gateway with an order that costs nothing', async () => {
@@ -58,17 +113,25 @@ describe('worker payment', () => {
     expect(calls).to.deep.equal([]);
   });
 
-  it('says why a card was declined', async () => {
-    const { use } = fakeGateway(() => Promise.resolve({ charged: false, reason: 'card_declined' }));
-    await harness(payment, { use })
-      .when(process())
-      .emits(about('payment.failed', { orderId, reason: 'card_declined' }));
+  it('says why a card was declined, each time it is asked, and charges it no more', async () => {
+    const { use, calls } = fakeGateway({ charge: () => Promise.resolve(declined) });
+    const failed = about('payment.failed', { orderId, reason: 'card_declined' });
+    await harness(payment, { use }).when(process()).emits(failed);
+    expect(calls.slice(1)).to.deep.equal([{ cancel: 'charge-o1' }]);
+    calls.length = 0;
+    await harness(payment, { use }).given(process()).when(process()).emits(failed);
+    expect(calls).to.have.length(2);
+  });
+
+  it('counts what another command was granted at the moment at which this one was declined', async () => {
+    const { use } = fakeGateway({ charge: () => Promise.resolve(declined), cancel: () => charge });
+    await harness(payment, { use }).when(process()).emits(processed);
   });
 
   it('tries again while the gateway is not available, and not where it refuses the request', async () => {
-    const down = fakeGateway(() => Promise.reject(new UnavailableError('503')));
+    const down = fakeGateway({ charge: () => Promise.reject(new UnavailableError('503')) });
     await harness(payment, { use: down.use }).when(process()).retries('worker.unavailable');
-    const refused = fakeGateway(() => Promise.reject(new PermanentError('http.refused', '400')));
+    const refused = fakeGateway({ charge: () => Promise.reject(new PermanentError('http.refused', '400')) });
     await harness(payment, { use: refused.use }).when(process()).deadLetters('http.refused');
   });
 
@@ -82,70 +145,89 @@ describe('worker payment', () => {
     expect(calls).to.have.length(2);
   });
 
-  it('refunds nothing where nothing was charged, and then does not charge', async () => {
+  it('refunds nothing where nothing was charged, and has the gateway charge nothing afterwards', async () => {
     const { use, calls } = fakeGateway();
     await harness(payment, { use })
       .when(refund())
       .emits(about('payment.refunded', { orderId, amount: 0 }));
+    expect(calls).to.deep.equal([{ cancel: 'charge-o1' }]);
+    calls.length = 0;
     await harness(payment, { use })
       .given(refund())
       .when(process())
       .emits(about('payment.failed', { orderId, reason: 'cancelled' }));
-    expect(calls).to.deep.equal([]);
+    expect(calls).to.have.length(1);
   });
 
-  it('gives back what an attempt has taken that did not come to its end before the refund was asked for', async () => {
-    const { use, calls } = fakeGateway();
-    await harness(payment, { use, headers: begunBefore })
+  it('refunds what an attempt has taken that was killed before it noted that', async () => {
+    const { use, calls } = fakeGateway({ cancel: () => charge });
+    const refunded = about('payment.refunded', { orderId, amount: 1250 });
+    await harness(payment, { use }).when(refund()).emits(refunded);
+    const given = { refund: { chargeId: 'ch_1', orderId, amount: 1250 }, key: 'refund-ch_1' };
+    expect(calls).to.deep.equal([{ cancel: 'charge-o1' }, given]);
+    await harness(payment, { use: fakeGateway({ cancel: () => charge }).use })
       .given(refund())
-      .when(process('command-1'))
-      .emits(about('payment.refund', { orderId, reason: 'cancelled' }));
-    expect(calls).to.deep.equal([{ cancel: 'command-1' }]);
-    const untouched = fakeGateway(() => Promise.resolve({ charged: false, reason: 'cancelled' }));
-    await harness(payment, { use: untouched.use, headers: begunBefore })
+      .when(refund())
+      .emits(refunded);
+    await harness(payment, { use: fakeGateway({ cancel: () => charge }).use, headers: begunBefore })
       .given(refund())
-      .when(process('command-1'))
+      .when(process())
       .emits(about('payment.failed', { orderId, reason: 'cancelled' }));
   });
 
-  it('refunds a charge that was under way when the refund was asked for', async () => {
-    const entered = signal();
-    const released = signal();
-    const { use, calls } = fakeGateway(async () => {
-      entered.give();
-      await released.given;
-      return { charged: true, id: 'ch_1' };
-    });
-    const fleet = await simulatedFleet([payment], { use: { payment: use }, random: () => 0.5 });
-    try {
-      const store = fleet.store('payment');
-      await append(store, process());
-      await fleet.step();
-      await entered.given;
-      await append(store, refund());
-      await fleet.step();
-      await fleet.step(); // the answer to the refund
-      released.give();
-      while (await fleet.step());
-      const answers = (await store.read(`order/${orderId}`)).map(({ event: { type, data } }) => [type, data]);
-      expect(answers.slice(2)).to.deep.equal([
-        ['payment.refunded', { orderId, amount: 0 }],
-        ['payment.refund', { orderId, reason: 'cancelled' }],
-        ['payment.refunded', { orderId, reason: 'cancelled', amount: 1250 }],
-      ]);
-      expect(calls).to.have.length(2);
-    } finally {
-      released.give();
-      await fleet.stop();
-    }
+  it('gives back what an attempt with mended data has taken that was killed before the refund was asked for', async () => {
+    const cancel = (key: string) => (key === 'charge-o1' ? undefined : { ...charge, id: 'ch_2' });
+    await harness(payment, { use: fakeGateway({ cancel }).use, headers: begunBefore })
+      .given(refund())
+      .when(process())
+      .emits(
+        about('payment.refund', { orderId, reason: 'cancelled' }),
+        about('payment.failed', { orderId, reason: 'cancelled' }),
+      );
   });
 
+  for (const isTaken of [true, false]) {
+    it(`ends as one where a refund comes while the charge is ${isTaken ? 'taken' : 'on its way'}`, async () => {
+      const entered = signal();
+      const released = signal();
+      const { use, calls } = fakeGateway({
+        charge: async () => {
+          entered.give();
+          await released.given;
+          return isTaken ? charge : { refused: 'cancelled' };
+        },
+        cancel: () => (isTaken ? charge : undefined),
+      });
+      const fleet = await simulatedFleet([payment], { use: { payment: use }, random: () => 0.5 });
+      try {
+        const store = fleet.store('payment');
+        await append(store, process());
+        await fleet.step();
+        await entered.given;
+        await append(store, refund());
+        await fleet.step();
+        await fleet.step(); // the answer to the refund
+        released.give();
+        while (await fleet.step());
+        const answers = (await store.read(`order/${orderId}`)).map(({ event: { type, data } }) => [type, data]);
+        expect(answers.slice(2)).to.deep.equal([
+          ['payment.refunded', { orderId, amount: isTaken ? 1250 : 0 }],
+          ['payment.failed', { orderId, reason: 'cancelled' }],
+        ]);
+        expect(calls.filter((call) => 'refund' in (call as object))).to.have.length(isTaken ? 1 : 0);
+      } finally {
+        released.give();
+        await fleet.stop();
+      }
+    });
+  }
+
   it('refunds nothing where the card was declined', async () => {
-    const { use, calls } = fakeGateway(() => Promise.resolve({ charged: false, reason: 'card_declined' }));
+    const { use, calls } = fakeGateway({ charge: () => Promise.resolve(declined) });
     await harness(payment, { use })
       .given(process())
       .when(refund())
       .emits(about('payment.refunded', { orderId, amount: 0 }));
-    expect(calls).to.have.length(1);
+    expect(calls).to.have.length(2);
   });
 });

@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import { UnavailableError } from 'flotilla';
 import { harness } from 'flotilla/testing';
-import type { BookingResult, Carrier } from '../../workers/shipping/carrier.js';
+import { KeyReused, type Refused } from '../../src/platform/once-outside.js';
+import type { Booked, Carrier } from '../../workers/shipping/carrier.js';
 import shipping from '../../workers/shipping/index.js';
 import { about, append, begunBefore, details, orderId, signal } from '../platform/events.js';
 import { simulatedFleet } from '../platform/simulated-fleet.js';
@@ -12,13 +13,26 @@ const cancel = () => about('shipment.cancel', { orderId });
 const created = about('shipment.created', { orderId, ...booked });
 const cancelled = about('shipment.cancelled', { orderId });
 
+const items = details.items.map(({ sku, quantity }) => ({ sku, quantity }));
+const parcel = { orderId, address: details.shippingAddress, items };
+const failed = about('shipment.failed', { orderId, reason: 'cancelled' });
+
+interface Answers {
+  book?: (key: string) => Promise<Booked | Refused>;
+  close?: (key: string) => Booked | undefined;
+}
+
 /** A carrier that writes down what it is asked for. */
-function fakeCarrier(book: () => Promise<BookingResult> = () => Promise.resolve({ booked: true, ...booked })) {
+function fakeCarrier({ book = () => Promise.resolve(booked), close = () => undefined }: Answers = {}) {
   const calls: unknown[] = [];
   const carrier: Carrier = {
-    book: (parcel, { key }) => {
-      calls.push({ parcel, key });
-      return book();
+    book: (request, { key }) => {
+      calls.push({ parcel: request, key });
+      return book(key);
+    },
+    close: ({ key }) => {
+      calls.push({ close: key });
+      return Promise.resolve(close(key));
     },
     cancel: (trackingNumber) => {
       calls.push({ cancel: trackingNumber });
@@ -29,26 +43,56 @@ function fakeCarrier(book: () => Promise<BookingResult> = () => Promise.resolve(
 }
 
 describe('worker shipping', () => {
-  it('books the items to the address, under the key of the command', async () => {
+  it('books the items to the address, under one key for the order whichever command asks', async () => {
     const { use, calls } = fakeCarrier();
     await harness(shipping, { use }).when(create('command-1')).emits(created);
-    const items = details.items.map(({ sku, quantity }) => ({ sku, quantity }));
-    expect(calls).to.deep.equal([{ parcel: { orderId, address: details.shippingAddress, items }, key: 'command-1' }]);
+    await harness(shipping, { use }).when(create('command-2')).emits(created);
+    const asked = { parcel, key: 'shipment-o1' };
+    expect(calls).to.deep.equal([asked, asked]);
   });
 
-  it('books an order once, also when it is asked for by another command', async () => {
+  it('books an order once, and tells every command that asks', async () => {
     const { use, calls } = fakeCarrier();
-    await harness(shipping, { use }).given(create()).when(create()).emits();
+    await harness(shipping, { use }).given(create()).when(create()).emits(created);
     expect(calls).to.have.length(1);
   });
 
-  it('says why the carrier refuses, and tries again while it is not available', async () => {
-    const refusing = fakeCarrier(() => Promise.resolve({ booked: false, reason: 'undeliverable' }));
-    await harness(shipping, { use: refusing.use })
-      .when(create())
-      .emits(about('shipment.failed', { orderId, reason: 'undeliverable' }));
-    const down = fakeCarrier(() => Promise.reject(new UnavailableError('503')));
+  it('says on in its answers who fulfils the order', async () => {
+    const fulfilment = 'orchestrated';
+    const asked = about('shipment.create', { orderId, order: { ...details, fulfilment } });
+    const undo = about('shipment.cancel', { orderId, fulfilment });
+    const { use } = fakeCarrier();
+    await harness(shipping, { use })
+      .when(asked)
+      .emits(about('shipment.created', { orderId, ...booked, fulfilment }));
+    await harness(shipping, { use }).when(undo).emits(about('shipment.cancelled', { orderId, fulfilment }));
+    await harness(shipping, { use })
+      .given(undo)
+      .when(asked)
+      .emits(about('shipment.failed', { orderId, reason: 'cancelled', fulfilment }));
+  });
+
+  it('says why the carrier refuses, each time it is asked, and tries again while it is not available', async () => {
+    const refusing = fakeCarrier({ book: () => Promise.resolve({ refused: 'undeliverable' }) });
+    const refused = about('shipment.failed', { orderId, reason: 'undeliverable' });
+    await harness(shipping, { use: refusing.use }).when(create()).emits(refused);
+    expect(refusing.calls.slice(1)).to.deep.equal([{ close: 'shipment-o1' }]);
+    refusing.calls.length = 0;
+    await harness(shipping, { use: refusing.use }).given(create()).when(create()).emits(refused);
+    expect(refusing.calls).to.have.length(2);
+    const down = fakeCarrier({ book: () => Promise.reject(new UnavailableError('503')) });
     await harness(shipping, { use: down.use }).when(create()).retries('worker.unavailable');
+  });
+
+  it('books what a mended command says under a key of its own, once what came before is closed', async () => {
+    const book = (key: string) =>
+      key === 'shipment-o1' ? Promise.reject(new KeyReused(key)) : Promise.resolve({ ...booked, trackingNumber: 'T2' });
+    await harness(shipping, { use: fakeCarrier({ book }).use })
+      .when(create())
+      .emits(about('shipment.created', { orderId, ...booked, trackingNumber: 'T2' }));
+    const { use, calls } = fakeCarrier({ book, close: () => booked });
+    await harness(shipping, { use }).when(create()).emits(created);
+    expect(calls.slice(1)).to.deep.equal([{ close: 'shipment-o1' }]);
   });
 
   it('cancels a booking with the carrier, once', async () => {
@@ -60,51 +104,60 @@ describe('worker shipping', () => {
     expect(calls).to.have.length(2);
   });
 
-  it('does not book what was cancelled before', async () => {
+  it('cancels nothing where nothing was booked, and has the carrier book nothing afterwards', async () => {
     const { use, calls } = fakeCarrier();
     await harness(shipping, { use }).when(cancel()).emits(cancelled);
-    await harness(shipping, { use })
+    expect(calls).to.deep.equal([{ close: 'shipment-o1' }]);
+    calls.length = 0;
+    await harness(shipping, { use }).given(cancel()).when(create()).emits(failed);
+    expect(calls).to.have.length(1);
+  });
+
+  it('cancels what an attempt has booked that was killed before it noted that', async () => {
+    const { use, calls } = fakeCarrier({ close: () => booked });
+    await harness(shipping, { use }).when(cancel()).emits(cancelled);
+    expect(calls).to.deep.equal([{ close: 'shipment-o1' }, { cancel: 'T1' }]);
+    await harness(shipping, { use, headers: begunBefore }).given(cancel()).when(create()).emits(failed);
+  });
+
+  it('cancels what an attempt with mended data has booked that was killed before the cancellation', async () => {
+    const close = (key: string) => (key === 'shipment-o1' ? undefined : booked);
+    await harness(shipping, { use: fakeCarrier({ close }).use, headers: begunBefore })
       .given(cancel())
       .when(create())
-      .emits(about('shipment.failed', { orderId, reason: 'cancelled' }));
-    expect(calls).to.deep.equal([]);
+      .emits(about('shipment.cancel', { orderId, reason: 'cancelled' }), failed);
   });
 
-  it('cancels what an attempt has booked that did not come to its end before the cancellation', async () => {
-    const { use, calls } = fakeCarrier();
-    await harness(shipping, { use, headers: begunBefore })
-      .given(cancel())
-      .when(create('command-1'))
-      .emits(about('shipment.cancel', { orderId, reason: 'cancelled' }));
-    expect(calls).to.have.length(1);
-    expect(calls[0]).to.include({ key: 'command-1' });
-  });
-
-  it('cancels a booking that was under way when the cancellation was asked for', async () => {
-    const entered = signal();
-    const released = signal();
-    const { use, calls } = fakeCarrier(async () => {
-      entered.give();
-      await released.given;
-      return { booked: true, ...booked };
+  for (const isBooked of [true, false]) {
+    it(`ends as one where a cancellation comes while it is ${isBooked ? 'booked' : 'on its way'}`, async () => {
+      const entered = signal();
+      const released = signal();
+      const { use, calls } = fakeCarrier({
+        book: async () => {
+          entered.give();
+          await released.given;
+          return isBooked ? booked : { refused: 'cancelled' };
+        },
+        close: () => (isBooked ? booked : undefined),
+      });
+      const fleet = await simulatedFleet([shipping], { use: { shipping: use }, random: () => 0.5 });
+      try {
+        const store = fleet.store('shipping');
+        await append(store, create());
+        await fleet.step();
+        await entered.given;
+        await append(store, cancel());
+        await fleet.step();
+        await fleet.step(); // the answer to the cancellation
+        released.give();
+        while (await fleet.step());
+        const answers = (await store.read(`order/${orderId}`)).map(({ type }) => type);
+        expect(answers.slice(2)).to.deep.equal(['shipment.cancelled', 'shipment.failed']);
+        expect(calls.filter((call) => 'cancel' in (call as object))).to.have.length(isBooked ? 1 : 0);
+      } finally {
+        released.give();
+        await fleet.stop();
+      }
     });
-    const fleet = await simulatedFleet([shipping], { use: { shipping: use }, random: () => 0.5 });
-    try {
-      const store = fleet.store('shipping');
-      await append(store, create());
-      await fleet.step();
-      await entered.given;
-      await append(store, cancel());
-      await fleet.step();
-      await fleet.step(); // the answer to the cancellation
-      released.give();
-      while (await fleet.step());
-      const answers = (await store.read(`order/${orderId}`)).map(({ type }) => type);
-      expect(answers.slice(2)).to.deep.equal(['shipment.cancelled', 'shipment.cancel', 'shipment.cancelled']);
-      expect(calls[1]).to.deep.equal({ cancel: 'T1' });
-    } finally {
-      released.give();
-      await fleet.stop();
-    }
-  });
+  }
 });

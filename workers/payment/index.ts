@@ -1,15 +1,13 @@
 import { z } from 'zod';
 import { defineWorker } from '../../src/platform/catalogue.js';
-import { detailsOf } from '../../src/platform/orders/events.js';
-import { createGateway, type ChargeResult } from './gateway.js';
+import { askOnce, closeAll, keysFor, type Outside } from '../../src/platform/once-outside.js';
+import { detailsOf, type OrderDetails } from '../../src/platform/orders/events.js';
+import { createGateway, type Charge, type Charged, type Gateway } from './gateway.js';
 import { migrations, readPayment, writePayment, type Payment } from './tables.js';
 
-const nothing: Payment = { paymentId: null, amount: 0, currency: null, status: 'tombstone' };
-
-/** Charges an order once and gives the money back when asked to. A refund may come before the charge it is about, or
- *  while that is under way: the charge then either does not happen or is refunded. Where an earlier attempt may have
- *  reached the gateway and nothing was noted, the gateway is asked what it has taken under the command's key, which is then
- *  given back, and takes nothing under it any more. */
+/** Charges an order once, whichever commands ask for it, and tells each of them the same; gives the money back when asked
+ *  to. A refund may come before the charge it is about, or while that is under way: the gateway is then told to cancel by
+ *  the order's key, and says what it has taken, which is refunded, or takes nothing under it any more. */
 export default defineWorker({
   name: 'payment',
   settings: z.object({ gatewayUrl: z.url() }),
@@ -19,61 +17,100 @@ export default defineWorker({
   emits: ['payment.processed', 'payment.failed', 'payment.refund', 'payment.refunded'],
   on: {
     'payment.process': async ({ data: { orderId, order } }, ctx) => {
-      const { total: amount, currency, payment } = order;
-      const earlier = await readPayment(ctx.query, orderId);
-      if (earlier?.status === 'refunded' || (earlier?.status === 'tombstone' && !ctx.mayHaveBegun)) {
-        ctx.emit('payment.failed', { orderId, reason: 'cancelled' });
-        return;
+      const known = await readPayment(ctx.query, orderId);
+      const charge = chargeOf(orderId, order);
+      const keys = keysFor(keyOf(orderId), charge);
+      const call = <T>(ask: (outside: Outside<Charged>) => Promise<T>) =>
+        ctx.call('gateway', (signal) => ask(chargesAt(ctx.use.gateway, charge, signal)));
+      let taken: Charged | undefined;
+      let reason = 'cancelled';
+      if (order.total === 0) taken = { id: `free-${orderId}`, amount: 0, currency: order.currency };
+      else if (known === undefined) {
+        const answer = await call((outside) => askOnce(outside, keys));
+        if ('refused' in answer) reason = answer.refused;
+        else taken = answer;
+      } else if (known.status !== 'charged' && ctx.mayHaveBegun) {
+        taken = await call((outside) => closeAll(outside, keys)); // an attempt that was killed before it noted anything
       }
-      if (earlier !== undefined && earlier.status !== 'tombstone') return; // this order was answered already
-      const charge = { orderId, amount, currency, token: payment.token };
-      const result: ChargeResult =
-        amount === 0
-          ? { charged: true, id: `free-${orderId}` }
-          : await ctx.call('gateway', (signal) => {
-              const call = { key: ctx.key, signal };
-              return earlier === undefined ? ctx.use.gateway.charge(charge, call) : ctx.use.gateway.cancel(call);
-            });
+      const outcome = taken === undefined ? { status: 'failed' as const, reason } : paymentOf(taken, 'charged');
       ctx.write(async (tx) => {
-        const refundedMeanwhile = (await readPayment(tx.sql, orderId))?.status === 'tombstone';
-        if (!result.charged) {
-          if (!refundedMeanwhile) await writePayment(tx.sql, orderId, { ...nothing, status: 'failed' });
-          await tx.emit('payment.failed', { orderId, reason: result.reason });
+        const { fulfilment } = order;
+        const known = await readPayment(tx.sql, orderId);
+        const payment = known ?? outcome;
+        if (known === undefined || isUnwanted(outcome, known)) await writePayment(tx.sql, orderId, outcome);
+        if (payment.status === 'charged') {
+          const { paymentId, amount, currency } = payment;
+          await tx.emit('payment.processed', { orderId, order: detailsOf(order), paymentId, amount, currency });
           return;
         }
-        const { id: paymentId } = result;
-        await writePayment(tx.sql, orderId, { paymentId, amount, currency, status: 'charged' });
-        if (refundedMeanwhile) await tx.emit('payment.refund', { orderId, reason: 'cancelled' });
-        else await tx.emit('payment.processed', { orderId, order: detailsOf(order), paymentId, amount, currency });
+        if (known !== undefined && isUnwanted(outcome, known)) {
+          await tx.emit('payment.refund', { orderId, reason: 'cancelled', fulfilment });
+        }
+        const why = payment.status === 'failed' ? payment.reason : 'cancelled';
+        await tx.emit('payment.failed', { orderId, reason: why, fulfilment });
       });
     },
 
-    'payment.refund': async ({ data: { orderId, reason } }, ctx) => {
-      const payment = await readPayment(ctx.query, orderId);
-      if (payment?.status === 'charged' && payment.paymentId !== null) {
-        const { paymentId, amount } = payment;
-        if (amount > 0) {
-          // two refunds of one order may be asked for at once: the key is the charge's, so that only one is made
-          const key = `refund-${paymentId}`;
-          const refund = { chargeId: paymentId, orderId, amount };
-          await ctx.call('gateway', (signal) => ctx.use.gateway.refund(refund, { key, signal }));
-        }
-        ctx.write(async (tx) => {
-          await writePayment(tx.sql, orderId, { ...payment, status: 'refunded' });
-          await tx.emit('payment.refunded', { orderId, reason, amount });
-        });
-        return;
+    'payment.refund': async ({ data: { orderId, reason, fulfilment } }, ctx) => {
+      const known = await readPayment(ctx.query, orderId);
+      const charge =
+        known === undefined
+          ? await ctx.call('gateway', (signal) => ctx.use.gateway.cancel({ key: keyOf(orderId), signal }))
+          : chargeIn(known);
+      if (charge !== undefined && charge.amount > 0) {
+        const { id: chargeId, amount } = charge;
+        // two refunds of one order may be asked for at once: the key is the charge's, so that only one is made
+        const key = `refund-${chargeId}`;
+        await ctx.call('gateway', (signal) => ctx.use.gateway.refund({ chargeId, orderId, amount }, { key, signal }));
       }
       ctx.write(async (tx) => {
         const now = await readPayment(tx.sql, orderId);
-        if (now?.status === 'charged') {
-          await tx.emit('payment.refund', { orderId, reason }); // charged since it was looked at
+        if (charge === undefined && now?.status === 'charged') {
+          await tx.emit('payment.refund', { orderId, reason, fulfilment }); // charged since it was looked at
           return;
         }
-        if (now === undefined) await writePayment(tx.sql, orderId, nothing);
-        const amount = now?.status === 'refunded' ? now.amount : 0;
-        await tx.emit('payment.refunded', { orderId, reason, amount });
+        if (charge !== undefined) await writePayment(tx.sql, orderId, paymentOf(charge, 'refunded'));
+        else if (now === undefined) await writePayment(tx.sql, orderId, { status: 'tombstone' });
+        const amount = charge?.amount ?? (now?.status === 'refunded' ? now.amount : 0);
+        await tx.emit('payment.refunded', { orderId, reason, fulfilment, amount });
       });
     },
   },
 });
+
+/** The key of an order's charge. */
+const keyOf = (orderId: string) => `charge-${orderId}`;
+
+const chargeOf = (orderId: string, { total: amount, currency, payment: { token } }: OrderDetails): Charge => ({
+  orderId,
+  amount,
+  currency,
+  token,
+});
+
+function chargesAt(gateway: Gateway, charge: Charge, signal: AbortSignal): Outside<Charged> {
+  return {
+    ask: (key) => gateway.charge(charge, { key, signal }),
+    close: (key) => gateway.cancel({ key, signal }),
+  };
+}
+
+const paymentOf = <S extends 'charged' | 'refunded'>({ id: paymentId, amount, currency }: Charged, status: S) => ({
+  status,
+  paymentId,
+  amount,
+  currency,
+});
+
+/** What there is to refund. */
+function chargeIn(payment: Payment): Charged | undefined {
+  if (payment.status !== 'charged') return undefined;
+  const { paymentId: id, amount, currency } = payment;
+  return { id, amount, currency };
+}
+
+/** Whether money was taken that nobody may keep: the order was refused or refunded without it. */
+function isUnwanted(outcome: Payment, known: Payment): boolean {
+  if (outcome.status !== 'charged' || outcome.amount === 0 || known.status === 'charged') return false;
+  return known.status !== 'refunded' || known.paymentId !== outcome.paymentId;
+}

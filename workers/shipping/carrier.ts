@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { requestJson } from '../../src/platform/http-client.js';
+import { KeyReused, type Refused } from '../../src/platform/once-outside.js';
 import type { OrderLine, ShippingAddress } from '../../src/platform/fields.js';
 
 export interface Parcel {
@@ -13,19 +14,23 @@ export interface Booked {
   estimatedDelivery: string;
 }
 
-export type BookingResult = ({ booked: true } & Booked) | { booked: false; reason: string };
-
-export interface Carrier {
-  /** Books once for a key, however often it is called. */
-  book: (parcel: Parcel, call: { key: string; signal: AbortSignal }) => Promise<BookingResult>;
-  /** Cancels a booking; one that is not there counts as cancelled. */
-  cancel: (trackingNumber: string, call: { signal: AbortSignal }) => Promise<void>;
+interface Call {
+  key: string;
+  signal: AbortSignal;
 }
 
-const booking = z.looseObject({
-  trackingNumber: z.string().min(1).max(100),
-  estimatedDelivery: z.string().min(1).max(64),
-});
+export interface Carrier {
+  /** Books once for a key, however often it is called. Throws `KeyReused`. */
+  book: (parcel: Parcel, call: Call) => Promise<Booked | Refused>;
+  /** What was booked under a key; where nothing was, nothing will be, also if the booking is still on its way. */
+  close: (call: Call) => Promise<Booked | undefined>;
+  /** Cancels a booking; one that is not there counts as cancelled. */
+  cancel: (trackingNumber: string, call: Pick<Call, 'signal'>) => Promise<void>;
+}
+
+const booking = z
+  .looseObject({ trackingNumber: z.string().min(1).max(100), estimatedDelivery: z.string().min(1).max(64) })
+  .transform(({ trackingNumber, estimatedDelivery }): Booked => ({ trackingNumber, estimatedDelivery }));
 const refusal = z.looseObject({ code: z.string().min(1).max(100) });
 
 /** The carrier at `url`. Errors as by `requestJson`. */
@@ -33,13 +38,15 @@ export function createCarrier(url: string): Carrier {
   const base = `${url.replace(/\/$/, '')}/carrier/shipments`;
   return {
     book: async (body, call) => {
-      const answer = await requestJson({ method: 'POST', url: base, body, ...call, refusals: [422] });
-      if (answer.status !== 422) {
-        const { trackingNumber, estimatedDelivery } = booking.parse(answer.body);
-        return { booked: true, trackingNumber, estimatedDelivery };
-      }
+      const answer = await requestJson({ method: 'POST', url: base, body, ...call, refusals: [409, 422] });
+      if (answer.status === 409) throw new KeyReused(call.key);
+      if (answer.status !== 422) return booking.parse(answer.body);
       const refused = refusal.safeParse(answer.body);
-      return { booked: false, reason: refused.success ? refused.data.code : 'refused' };
+      return { refused: refused.success ? refused.data.code : 'refused' };
+    },
+    close: async (call) => {
+      const answer = await requestJson({ method: 'DELETE', url: base, ...call, refusals: [404] });
+      return answer.status === 404 ? undefined : booking.parse(answer.body);
     },
     cancel: async (trackingNumber, call) => {
       const url = `${base}/${encodeURIComponent(trackingNumber)}`;

@@ -1,13 +1,13 @@
 import { z } from 'zod';
 import { defineWorker } from '../../src/platform/catalogue.js';
-import { createCarrier } from './carrier.js';
+import { askOnce, closeAll, keysFor, type Outside } from '../../src/platform/once-outside.js';
+import type { OrderDetails } from '../../src/platform/orders/events.js';
+import { createCarrier, type Booked, type Carrier, type Parcel } from './carrier.js';
 import { migrations, readShipment, writeShipment, type Shipment } from './tables.js';
 
-const nothing: Shipment = { trackingNumber: null, estimatedDelivery: null, status: 'tombstone' };
-
-/** Books an order's shipment with the carrier, and cancels it when asked to. A cancellation may come before the booking
- *  or while that is under way: the booking then either does not happen or is cancelled. Where an earlier attempt may have
- *  reached the carrier and nothing was noted, the carrier is asked again under the same key, and its booking cancelled. */
+/** Books an order's shipment with the carrier once, whichever commands ask for it, and tells each of them the same; cancels
+ *  it when asked to. A cancellation may come before the booking or while that is under way: the carrier is then told to
+ *  close the order's key, and says what it has booked, which is cancelled, or books nothing under it any more. */
 export default defineWorker({
   name: 'shipping',
   settings: z.object({ carrierUrl: z.url() }),
@@ -16,49 +16,83 @@ export default defineWorker({
   emits: ['shipment.created', 'shipment.failed', 'shipment.cancel', 'shipment.cancelled'],
   on: {
     'shipment.create': async ({ data: { orderId, order } }, ctx) => {
+      const { fulfilment } = order;
       const earlier = await readShipment(ctx.query, orderId);
-      if (earlier?.status === 'cancelled' || (earlier?.status === 'tombstone' && !ctx.mayHaveBegun)) {
-        ctx.emit('shipment.failed', { orderId, reason: 'cancelled' });
-        return;
+      const parcel = parcelOf(orderId, order);
+      const keys = keysFor(keyOf(orderId), parcel);
+      const call = <T>(ask: (outside: Outside<Booked>) => Promise<T>) =>
+        ctx.call('carrier', (signal) => ask(bookingsAt(ctx.use.carrier, parcel, signal)));
+      let outcome: Shipment = { status: 'failed', reason: 'cancelled' };
+      if (earlier === undefined) {
+        const answer = await call((outside) => askOnce(outside, keys));
+        outcome = 'refused' in answer ? { ...outcome, reason: answer.refused } : { status: 'booked', ...answer };
+      } else if (earlier.status !== 'booked' && ctx.mayHaveBegun) {
+        const booked = await call((outside) => closeAll(outside, keys)); // by an attempt that noted nothing
+        if (booked !== undefined) outcome = { status: 'booked', ...booked };
       }
-      if (earlier !== undefined && earlier.status !== 'tombstone') return; // this order was answered already
-      const items = order.items.map(({ sku, quantity }) => ({ sku, quantity }));
-      const parcel = { orderId, address: order.shippingAddress, items };
-      const result = await ctx.call('carrier', (signal) => ctx.use.carrier.book(parcel, { key: ctx.key, signal }));
       ctx.write(async (tx) => {
-        const cancelledMeanwhile = (await readShipment(tx.sql, orderId))?.status === 'tombstone';
-        if (!result.booked) {
-          if (!cancelledMeanwhile) await writeShipment(tx.sql, orderId, { ...nothing, status: 'failed' });
-          await tx.emit('shipment.failed', { orderId, reason: result.reason });
+        const known = await readShipment(tx.sql, orderId);
+        const shipment = known ?? outcome;
+        const unwanted = known !== undefined && isUnwanted(outcome, known);
+        if (known === undefined || unwanted) await writeShipment(tx.sql, orderId, outcome);
+        if (shipment.status === 'booked') {
+          const { trackingNumber, estimatedDelivery } = shipment;
+          await tx.emit('shipment.created', { orderId, trackingNumber, estimatedDelivery, fulfilment });
           return;
         }
-        const { trackingNumber, estimatedDelivery } = result;
-        await writeShipment(tx.sql, orderId, { trackingNumber, estimatedDelivery, status: 'booked' });
-        if (cancelledMeanwhile) await tx.emit('shipment.cancel', { orderId, reason: 'cancelled' });
-        else await tx.emit('shipment.created', { orderId, trackingNumber, estimatedDelivery });
+        if (unwanted) await tx.emit('shipment.cancel', { orderId, reason: 'cancelled', fulfilment });
+        const reason = shipment.status === 'failed' ? shipment.reason : 'cancelled';
+        await tx.emit('shipment.failed', { orderId, reason, fulfilment });
       });
     },
 
-    'shipment.cancel': async ({ data: { orderId, reason } }, ctx) => {
-      const shipment = await readShipment(ctx.query, orderId);
-      if (shipment?.status === 'booked' && shipment.trackingNumber !== null) {
-        const { trackingNumber } = shipment;
+    'shipment.cancel': async ({ data: { orderId, reason, fulfilment } }, ctx) => {
+      const earlier = await readShipment(ctx.query, orderId);
+      const booked =
+        earlier === undefined
+          ? await ctx.call('carrier', (signal) => ctx.use.carrier.close({ key: keyOf(orderId), signal }))
+          : bookingIn(earlier);
+      if (booked !== undefined) {
+        const { trackingNumber } = booked;
         await ctx.call('carrier', (signal) => ctx.use.carrier.cancel(trackingNumber, { signal }));
-        ctx.write(async (tx) => {
-          await writeShipment(tx.sql, orderId, { ...shipment, status: 'cancelled' });
-          await tx.emit('shipment.cancelled', { orderId, reason });
-        });
-        return;
       }
       ctx.write(async (tx) => {
-        const now = await readShipment(tx.sql, orderId);
-        if (now?.status === 'booked') {
-          await tx.emit('shipment.cancel', { orderId, reason }); // booked since it was looked at
+        const known = await readShipment(tx.sql, orderId);
+        if (booked === undefined && known?.status === 'booked') {
+          await tx.emit('shipment.cancel', { orderId, reason, fulfilment }); // booked since it was looked at
           return;
         }
-        if (now === undefined) await writeShipment(tx.sql, orderId, nothing);
-        await tx.emit('shipment.cancelled', { orderId, reason });
+        if (booked !== undefined) await writeShipment(tx.sql, orderId, { status: 'cancelled', ...booked });
+        else if (known === undefined) await writeShipment(tx.sql, orderId, { status: 'tombstone' });
+        await tx.emit('shipment.cancelled', { orderId, reason, fulfilment });
       });
     },
   },
 });
+
+/** The key of an order's booking. */
+const keyOf = (orderId: string) => `shipment-${orderId}`;
+
+function parcelOf(orderId: string, { items, shippingAddress: address }: OrderDetails): Parcel {
+  return { orderId, address, items: items.map(({ sku, quantity }) => ({ sku, quantity })) };
+}
+
+function bookingsAt(carrier: Carrier, parcel: Parcel, signal: AbortSignal): Outside<Booked> {
+  return {
+    ask: (key) => carrier.book(parcel, { key, signal }),
+    close: (key) => carrier.close({ key, signal }),
+  };
+}
+
+/** What there is to cancel. */
+function bookingIn(shipment: Shipment): Booked | undefined {
+  if (shipment.status !== 'booked') return undefined;
+  const { trackingNumber, estimatedDelivery } = shipment;
+  return { trackingNumber, estimatedDelivery };
+}
+
+/** Whether a parcel was booked that nobody may send: the order was refused or cancelled without it. */
+function isUnwanted(outcome: Shipment, known: Shipment): boolean {
+  if (outcome.status !== 'booked' || known.status === 'booked') return false;
+  return known.status !== 'cancelled' || known.trackingNumber !== outcome.trackingNumber;
+}

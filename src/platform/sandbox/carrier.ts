@@ -42,7 +42,7 @@ export interface CarrierOptions {
   requests: Requests;
 }
 
-/** A carrier that books shipments and voids them again, and refuses the postal code 00000. */
+/** A carrier that books shipments, voids them again or closes their key, and refuses the postal code 00000. */
 export function carrierRoutes({ db, requests }: CarrierOptions): Router {
   const outage = createOutage(db, 'carrier');
   const insert = db.prepare(
@@ -72,6 +72,19 @@ export function carrierRoutes({ db, requests }: CarrierOptions): Router {
       return { status: 201, body: { trackingNumber, estimatedDelivery } };
     });
     res.status(answer.status).json(answer.body);
+  });
+
+  // by its Idempotency-Key: what was booked under it, or else nothing will be, also if the request is still on its way
+  routes.delete('/shipments', (req, res) => {
+    const key = idempotencyKey(req);
+    outage.refuseWhileDown();
+    const closed = {
+      status: 422,
+      body: { code: 'cancelled', title: 'The shipment was cancelled before it was booked' },
+    };
+    const answer = requests.close('shipment', key, closed);
+    if (answer.status === closed.status) throw new Problem(404, 'not_booked', 'Nothing was booked under this key');
+    res.json(answer.body);
   });
 
   routes.delete('/shipments/:trackingNumber', (req, res) => {
