@@ -3,6 +3,7 @@ import { accountRoutes } from './accounts/routes.js';
 import { accountSummaryRoutes } from './accounts/summary.js';
 import { inventoryRoutes } from './inventory/routes.js';
 import { orderRoutes } from './orders/routes.js';
+import { orderSagaRoute } from './orders/saga-route.js';
 import { statisticsRoutes } from './statistics/routes.js';
 import { userRoutes } from './users/routes.js';
 
@@ -10,6 +11,7 @@ import { userRoutes } from './users/routes.js';
 export const routes: readonly Route[] = [
   ...userRoutes,
   ...orderRoutes,
+  orderSagaRoute,
   ...accountRoutes,
   ...accountSummaryRoutes,
   ...inventoryRoutes,

@@ -1,12 +1,12 @@
-import type { Sql } from 'flotilla';
+import { keepSagaEntry, sagaEntryMigrations, type Sql } from 'flotilla';
 import { defineWorker } from '../../src/platform/catalogue.js';
 import type { StockLevel } from '../../src/platform/inventory/events.js';
 import { accountSummary } from '../../src/platform/read-models/account-summary.js';
 import { orderSummary } from '../../src/platform/read-models/order-summary.js';
 
 /** Keeps the read models behind `GET /orders` and `GET /accounts/:id/summary`, from the events of the store it shares, and
- *  the one behind `GET /inventory` from what the warehouse says: there every row knows the version it shows, and only a
- *  newer one changes it, as those events come in any order. */
+ *  two from what others say, in any order: the one behind `GET /inventory`, in which every row knows the version it shows
+ *  and only a newer one changes it, and the entries of sagas behind `GET /orders/:id/saga`. */
 export default defineWorker({
   name: 'views',
   store: 'core',
@@ -38,6 +38,7 @@ export default defineWorker({
       `,
     },
     { name: 'the list of orders is a projection', sql: 'drop table order_list;' },
+    ...sagaEntryMigrations,
   ],
   projections: [orderSummary, accountSummary],
   replay: 'idempotent',
@@ -45,6 +46,7 @@ export default defineWorker({
     'inventory.reserved': ({ data }, ctx) => ctx.write(({ sql }) => showLevels(sql, data.levels)),
     'inventory.released': ({ data }, ctx) => ctx.write(({ sql }) => showLevels(sql, data.levels)),
     'inventory.adjusted': ({ data }, ctx) => ctx.write(({ sql }) => showLevels(sql, data.levels)),
+    'saga.*': (event, ctx) => ctx.write(({ sql }) => keepSagaEntry(sql, event)),
   },
 });
 

@@ -1,0 +1,99 @@
+import { expect } from 'chai';
+import type { SagaStory } from 'flotilla';
+import type { Fulfilment } from '../../src/platform/orders/fulfilment.js';
+import { routes } from '../../src/platform/routes.js';
+import orderSaga from '../../workers/order-saga/index.js';
+import views from '../../workers/views/index.js';
+import { startApi, type Api } from '../api/start.js';
+import { append, details } from './events.js';
+import { simulatedFleet, type SimulatedFleet } from './simulated-fleet.js';
+
+const INPUT = /tok_ok|1 Row|Ada/;
+
+describe('platform: the saga of an order', () => {
+  let fleet: SimulatedFleet;
+  let api: Api;
+  beforeEach(async () => {
+    fleet = await simulatedFleet([views, orderSaga], { use: {}, random: Math.random });
+    api = await startApi(fleet.path('core'), { routes });
+  });
+  afterEach(async () => {
+    await api.close();
+    await fleet.stop();
+  });
+
+  const get = (id: string) => api.send('GET', `/orders/${id}/saga`);
+  const settle = async () => {
+    while (await fleet.step());
+  };
+  const place = (orderId: string, fulfilment?: Fulfilment) =>
+    append(api.store, {
+      type: 'order.created',
+      data: { orderId, ...details, ...(fulfilment !== undefined && { fulfilment }) },
+      subject: `order/${orderId}`,
+    });
+  /** As inventory would say it from a store of its own. */
+  const reserve = (orderId: string) =>
+    append(api.store, {
+      type: 'inventory.reserved',
+      data: { orderId, order: { ...details, fulfilment: 'orchestrated' }, levels: [] },
+      subject: `order/${orderId}`,
+    });
+
+  it('is told step by step, as far as it is known here, time-outs included', async () => {
+    await place('o1', 'orchestrated');
+    const fresh = await get('o1');
+    expect(fresh.status).to.equal(200);
+    const unknown = { saga: 'order-fulfilment', sagaId: 'o1', status: 'not_begun', waiting: null, complete: false };
+    expect(fresh.body).to.deep.include({ ...unknown, entries: [] });
+
+    await settle();
+    const begun: SagaStory = (await get('o1')).body;
+    expect(begun).to.include({ status: 'started', complete: true });
+    expect(begun.steps.map(({ name, state }) => `${name} ${state}`)).to.deep.equal([
+      'reserve asked',
+      'pay not_begun',
+      'ship not_begun',
+    ]);
+    expect(begun.waiting).to.include({ step: 'reserve', for: 'answer', overdue: false });
+
+    await reserve('o1');
+    await settle();
+    await fleet.store('order-saga').fireTimers(Date.now() + 3_600_000);
+    await settle();
+    const { text, body }: { text: string; body: SagaStory } = await get('o1');
+    expect(body.steps.map(({ state }) => state)).to.deep.equal(['done', 'timed_out', 'not_begun']);
+    expect(body.waiting).to.include({ step: 'pay', for: 'retry' });
+    expect(body.entries.map(({ kind }) => kind)).to.deep.equal([
+      'started',
+      'step_started',
+      'step_completed',
+      'step_started',
+      'timer_due',
+      'step_failed',
+    ]);
+    expect(text).not.to.match(INPUT);
+    const rows = await api.store.query`select * from saga_entries`;
+    expect(rows).to.have.length(6);
+    expect(JSON.stringify(rows)).not.to.match(INPUT);
+  });
+
+  it('is not there for an order that no saga fulfils, nor for one that is not there', async () => {
+    await place('o2', 'choreographed');
+    await place('o3');
+    await settle();
+    for (const id of ['o2', 'o3']) {
+      const { status, body } = await get(id);
+      expect([status, body.code], id).to.deep.equal([404, 'order.no_saga']);
+    }
+    const { status, body } = await get('o4');
+    expect([status, body.code]).to.deep.equal([404, 'order.not_found']);
+  });
+
+  it('is documented with its shape', async () => {
+    const { paths } = (await api.send('GET', '/openapi.json')).body;
+    const { schema } = paths['/orders/{id}/saga'].get.responses['200'].content['application/json'];
+    expect(schema.properties.status.enum).to.include.members(['not_begun', 'compensating', 'failed']);
+    expect(schema.properties.steps.items.properties.state.enum).to.include.members(['timed_out', 'cannot_be_undone']);
+  });
+});
