@@ -7,6 +7,8 @@ import { shop, tallyMigrations } from '../support/shop.js';
 export interface Counted extends World {
   /** Calls that had an effect, by key. */
   effects: Map<string, number>;
+  /** The jobs whose handler heard the answer to its call, once for each time. */
+  heard: number[];
   /** What the handler saw, once for each time it ran. */
   seen: { attempt: number; mayHaveBegun: boolean }[];
 }
@@ -14,7 +16,11 @@ export interface Counted extends World {
 /** Does a job outside, notes it, and says that it is finished. */
 export const counting = shop.defineWorker({
   name: 'counting',
-  setup: () => ({ act: async (_key: string): Promise<void> => undefined, see: (_: Counted['seen'][number]) => {} }),
+  setup: () => ({
+    act: async (_key: string): Promise<void> => undefined,
+    see: (_: Counted['seen'][number]) => {},
+    hear: (_: number) => {},
+  }),
   migrations: tallyMigrations,
   retry: { delays: ['1s', '10s'] },
   emits: ['job.finished'],
@@ -23,6 +29,7 @@ export const counting = shop.defineWorker({
       const { attempt, mayHaveBegun } = ctx;
       ctx.use.see({ attempt, mayHaveBegun });
       await ctx.call('tool', () => ctx.use.act(ctx.key));
+      ctx.use.hear(n);
       ctx.write(async (tx) => {
         await tx.sql`insert into tally (n, attempt) values (${n}, ${attempt})`;
       });
@@ -48,12 +55,11 @@ export function jobs({
     setup(run) {
       const effects: Counted['effects'] = new Map();
       const seen: Counted['seen'] = [];
+      const heard: Counted['heard'] = [];
       const act = run.outside('tool', (key: string) => effects.set(key, (effects.get(key) ?? 0) + 1));
-      return {
-        effects,
-        seen,
-        use: { [worker.name]: { act, see: (each: Counted['seen'][number]) => seen.push(each) } },
-      };
+      const see = (each: Counted['seen'][number]) => seen.push(each);
+      const hear = (n: number) => heard.push(n);
+      return { effects, seen, heard, use: { [worker.name]: { act, see, hear } } };
     },
     async scenario(run) {
       for (let n = 1; n <= count; n++) await begin(run, n);

@@ -17,7 +17,7 @@ async function oneJob(faults: readonly Fault[], options: Parameters<typeof jobs>
     },
   }).run({ seed: 3, faults });
   const effects = [...(world?.effects.values() ?? [])];
-  return { ...result, noted, finished, effects, seen: world?.seen ?? [] };
+  return { ...result, noted, finished, effects, seen: world?.seen ?? [], heard: world?.heard ?? [] };
 }
 
 describe('a fault in a simulation', () => {
@@ -67,7 +67,8 @@ describe('a fault in a simulation', () => {
   });
 
   it('brings a message twice', async () => {
-    const { noted, effects, trace } = await oneJob([{ kind: 'duplicate', delivery: 1, after: 5000 }]);
+    const { noted, effects, trace, virtualTime } = await oneJob([{ kind: 'duplicate', delivery: 1, after: 5000 }]);
+    expect(virtualTime).to.be.within(5000, 9000);
     expect({ noted, effects }).to.deep.equal({ noted: { 1: 1 }, effects: [1] });
     expect(trace.at(-1)).to.contain('was handled already');
   });
@@ -108,7 +109,9 @@ describe('a fault in a simulation', () => {
   });
 
   it('ends the process while a call is on its way: the effect is there, and nothing noted until it comes again', async () => {
-    const { noted, effects, counts } = await oneJob([{ kind: 'call', call: 1, outcome: 'crash' }]);
+    const { noted, effects, heard, counts, virtualTime } = await oneJob([{ kind: 'call', call: 1, outcome: 'crash' }]);
+    expect(virtualTime, 'no time-out of a dead handler is waited for').to.be.lessThan(30_000);
+    expect(heard, 'a dead process hears nothing').to.deep.equal([1]);
     expect({ noted, effects, crashes: counts.crashes }).to.deep.equal({ noted: { 1: 1 }, effects: [2], crashes: 1 });
   });
 
