@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { setImmediate } from 'node:timers/promises';
-import { handleCommand, originContext, rehydrate } from 'flotilla';
+import { handleCommand, newId, originContext, rehydrate } from 'flotilla';
 import { platform } from '../../src/platform/catalogue.js';
 import { order } from '../../src/platform/orders/order.js';
 import { isFinal } from '../../src/platform/orders/status.js';
@@ -93,7 +93,7 @@ function outside(random: () => number) {
 
 describe('platform: fulfilment by choreography', () => {
   for (const seed of [1, 2, Math.floor(Math.random() * 1e9)]) {
-    it(`adds up in any order, with duplicates and cancellations at any time (seed ${seed})`, async function () {
+    it(`adds up in any order, with duplicates, cancellations and commands given again at any time (seed ${seed})`, async function () {
       this.timeout(120_000);
       const random = generator(seed);
       const world = outside(random);
@@ -137,9 +137,21 @@ async function run(fleet: SimulatedFleet, random: () => number): Promise<Placed>
     });
     for (let steps = Math.floor(random() * 15); steps > 0; steps--) await fleet.step();
     if (random() < 0.3) await cancelSome();
+    if (random() < 0.3) await askAgain(fleet, random);
   }
-  while (await fleet.step()) if (random() < 0.1) await cancelSome();
+  while (await fleet.step()) {
+    if (random() < 0.1) await cancelSome();
+    if (random() < 0.1) await askAgain(fleet, random);
+  }
   return placed;
+}
+
+/** Gives one of the commands so far once more, under an id of its own. */
+async function askAgain(fleet: SimulatedFleet, random: () => number): Promise<void> {
+  const store = fleet.store('order-choreography');
+  const given = await store.readAll(0, 10_000);
+  const again = given[Math.floor(random() * given.length)]?.event;
+  if (again !== undefined) await store.append(again.subject, 'any', [{ ...again, id: newId() }]);
 }
 
 function tell(fleet: SimulatedFleet, orderId: string, command: Parameters<typeof order.decide>[0]) {

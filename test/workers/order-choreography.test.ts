@@ -1,4 +1,5 @@
 import { harness, type TestEvent } from 'flotilla/testing';
+import type { Fulfilment } from '../../src/platform/orders/fulfilment.js';
 import choreography from '../../workers/order-choreography/index.js';
 import { about, details, orderId } from '../platform/events.js';
 
@@ -19,10 +20,26 @@ const policies: [TestEvent, TestEvent][] = [
   [about('payment.refunded', { orderId, reason, amount: 0 }), about('inventory.release', { orderId, reason })],
 ];
 
+/** The same event, or command, of an order that carries this mark. */
+function mark({ type, data, subject }: TestEvent, fulfilment: Fulfilment): TestEvent {
+  const fields = data as Record<string, unknown>;
+  const hasDetails = 'order' in fields;
+  return {
+    type,
+    subject,
+    data: hasDetails ? { ...fields, order: { ...order, fulfilment } } : { ...fields, fulfilment },
+  };
+}
+
 describe('worker order-choreography', () => {
   for (const [event, command] of policies) {
     it(`answers ${event.type} with ${command.type}`, async () => {
       await harness(choreography).when(event).emits(command);
+    });
+
+    it(`says on with ${command.type} that the order is choreographed, and leaves ${event.type} to a saga`, async () => {
+      await harness(choreography).when(mark(event, 'choreographed')).emits(mark(command, 'choreographed'));
+      await harness(choreography).when(mark(event, 'orchestrated')).emits();
     });
   }
 });

@@ -1,30 +1,51 @@
-import { defineWorker } from '../../src/platform/catalogue.js';
+import type { Context } from 'flotilla';
+import { defineWorker, type Data, type platform } from '../../src/platform/catalogue.js';
 import { detailsOf } from '../../src/platform/orders/events.js';
+import { isOrchestrated } from '../../src/platform/orders/fulfilment.js';
+
+const commands = [
+  'inventory.reserve',
+  'inventory.release',
+  'payment.process',
+  'payment.refund',
+  'shipment.create',
+  'shipment.cancel',
+] as const;
+
+type Ctx = Context<typeof platform.definitions, (typeof commands)[number], undefined>;
 
 /** Fulfils an order by policies without a memory: this happened, so that is asked for next. What a step needs, the
- *  event before it carries. On the way back each service undoes what it did, or makes sure that it will not do it. */
+ *  event before it carries. On the way back each service undoes what it did, or makes sure that it will not do it. Orders
+ *  that a saga fulfils it leaves alone. */
 export default defineWorker({
   name: 'order-choreography',
-  emits: [
-    'inventory.reserve',
-    'inventory.release',
-    'payment.process',
-    'payment.refund',
-    'shipment.create',
-    'shipment.cancel',
-  ],
+  emits: commands,
   on: {
-    'order.created': ({ data }, ctx) =>
+    'order.created': own(({ data }, ctx) =>
       ctx.emit('inventory.reserve', { orderId: data.orderId, order: detailsOf(data) }),
-    'inventory.reserved': ({ data: { orderId, order } }, ctx) =>
+    ),
+    'inventory.reserved': own(({ data: { orderId, order } }, ctx) =>
       ctx.emit('payment.process', { orderId, order: detailsOf(order) }),
-    'payment.processed': ({ data: { orderId, order } }, ctx) =>
+    ),
+    'payment.processed': own(({ data: { orderId, order } }, ctx) =>
       ctx.emit('shipment.create', { orderId, order: detailsOf(order) }),
+    ),
 
-    'payment.failed': ({ data: { orderId, reason } }, ctx) => ctx.emit('inventory.release', { orderId, reason }),
-    'shipment.failed': ({ data: { orderId, reason } }, ctx) => ctx.emit('payment.refund', { orderId, reason }),
-    'order.cancelled': ({ data: { orderId, reason } }, ctx) => ctx.emit('shipment.cancel', { orderId, reason }),
-    'shipment.cancelled': ({ data: { orderId, reason } }, ctx) => ctx.emit('payment.refund', { orderId, reason }),
-    'payment.refunded': ({ data: { orderId, reason } }, ctx) => ctx.emit('inventory.release', { orderId, reason }),
+    'payment.failed': own(({ data }, ctx) => ctx.emit('inventory.release', back(data))),
+    'shipment.failed': own(({ data }, ctx) => ctx.emit('payment.refund', back(data))),
+    'order.cancelled': own(({ data }, ctx) => ctx.emit('shipment.cancel', back(data))),
+    'shipment.cancelled': own(({ data }, ctx) => ctx.emit('payment.refund', back(data))),
+    'payment.refunded': own(({ data }, ctx) => ctx.emit('inventory.release', back(data))),
   },
 });
+
+/** Leaves alone what is said of an order that a saga fulfils. */
+function own<Event extends { data: unknown }>(policy: (event: Event, ctx: Ctx) => void) {
+  return (event: Event, ctx: Ctx): void => {
+    if (!isOrchestrated(event.data)) policy(event, ctx);
+  };
+}
+
+function back({ orderId, reason, fulfilment }: Data<'payment.refund'>): Data<'payment.refund'> {
+  return { orderId, reason, fulfilment };
+}
