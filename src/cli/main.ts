@@ -18,6 +18,7 @@ import * as projections from './projections.js';
 import * as replay from './replay.js';
 import * as reset from './reset.js';
 import * as retrying from './retrying.js';
+import * as sagas from './sagas.js';
 import * as sandbox from './sandbox.js';
 import { listenForSignals } from './signals.js';
 import * as status from './status.js';
@@ -42,6 +43,7 @@ const modules: readonly CommandModule[] = [
   events,
   streams,
   projections,
+  sagas,
   replay,
   newWorker,
   reset,

@@ -20,9 +20,7 @@ export const sagaMigrations: readonly Migration[] = [
         updated_at TEXT NOT NULL,
         PRIMARY KEY (saga, saga_id)
       );
-      CREATE INDEX sagas_by_status ON sagas (status, updated_at);
-      CREATE INDEX sagas_by_time ON sagas (started_at, saga_id);
-      CREATE INDEX sagas_by_id ON sagas (saga_id);
+      CREATE INDEX sagas_by_status ON sagas (status, updated_at, saga);
     `,
   },
 ];

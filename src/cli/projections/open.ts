@@ -1,13 +1,10 @@
-import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
-import { databaseUrlFor } from '../../../config/load.js';
 import { FlotillaError } from '../../errors.js';
 import { migrateProjections } from '../../projections/prepare.js';
 import type { Projection } from '../../projections/projection.js';
 import type { Store } from '../../store/contract.js';
-import { openStore, sqlitePath } from '../../store/open.js';
 import type { Context } from '../context.js';
 import { enabledWorkers } from '../enabled-workers.js';
+import { withExistingStores, type FindStore } from '../existing-stores.js';
 import { UsageError } from '../failure.js';
 
 /** A projection of the fleet, with who keeps it and where. */
@@ -39,33 +36,19 @@ export function chosen(known: readonly KnownProjection[], names: readonly string
 /** The stores of projections. */
 export interface ModelStores {
   /** Undefined for a store that was never made. */
-  find: (service: string) => Promise<Store | undefined>;
+  find: FindStore;
   /** Throws `projection.not_found` for a store that was never made. */
   get: (known: KnownProjection) => Promise<Store>;
 }
 
 /** Runs `work` with the stores of projections, and closes them afterwards. Makes none. */
 export async function withStores<T>(context: Context, work: (stores: ModelStores) => Promise<T>): Promise<T> {
-  const opened = new Map<string, Promise<Store>>();
-  const find = async (service: string): Promise<Store | undefined> => {
-    const known = opened.get(service);
-    if (known !== undefined) return known;
-    const url = databaseUrlFor(context.config, service);
-    if (url.startsWith('sqlite:') && !existsSync(resolve(context.cwd, sqlitePath(url, service)))) return undefined;
-    const opening = openStore(url, service);
-    opened.set(service, opening);
-    const store = await opening;
-    await migrateProjections(store);
-    return store;
-  };
-  const get = async ({ projection, service }: KnownProjection): Promise<Store> => {
-    const store = await find(service);
-    if (store !== undefined) return store;
-    throw new FlotillaError('projection.not_found', `${projection.name}: the store ${service} has not been made yet`);
-  };
-  try {
-    return await work({ find, get });
-  } finally {
-    await Promise.allSettled([...opened.values()].map(async (store) => (await store).close()));
-  }
+  return withExistingStores(context, migrateProjections, (find) => {
+    const get = async ({ projection, service }: KnownProjection): Promise<Store> => {
+      const store = await find(service);
+      if (store !== undefined) return store;
+      throw new FlotillaError('projection.not_found', `${projection.name}: the store ${service} has not been made yet`);
+    };
+    return work({ find, get });
+  });
 }

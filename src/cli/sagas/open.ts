@@ -1,0 +1,69 @@
+import { FlotillaError } from '../../errors.js';
+import { findSagas } from '../../sagas/list.js';
+import { sagaMigrations, type SagaRow } from '../../sagas/table.js';
+import type { SagaDefinition } from '../../sagas/types.js';
+import type { Store } from '../../store/contract.js';
+import type { Context } from '../context.js';
+import { enabledWorkers } from '../enabled-workers.js';
+import { withExistingStores, type FindStore } from '../existing-stores.js';
+
+/** A saga of the fleet, with who runs it and where. */
+export interface KnownSaga {
+  saga: SagaDefinition;
+  worker: string;
+  service: string;
+}
+
+/** Those of the enabled workers, with the patience that the configuration gives them. */
+export async function knownSagas(context: Context): Promise<KnownSaga[]> {
+  return enabledWorkers(await context.fleet(), context.config).flatMap(
+    ({ name: worker, definition: { store: service, sagas } }) => sagas.map((saga) => ({ saga, worker, service })),
+  );
+}
+
+/** Runs `work` with the stores of sagas, and closes them afterwards. Makes none. */
+export async function withSagaStores<T>(context: Context, work: (find: FindStore) => Promise<T>): Promise<T> {
+  return withExistingStores(context, (store) => store.migrate('sagas', sagaMigrations), work);
+}
+
+/** One that was begun. */
+export interface FoundSaga {
+  saga: SagaDefinition;
+  sagaId: string;
+  store: Store;
+  row: SagaRow;
+}
+
+/** Enough to see whether one is meant. */
+const ENOUGH = 2;
+
+/** Runs `work` with the one saga that is meant: by its id, by the beginning of it, or by what it is about (`order/<id>`) or
+ *  its stream (`<saga>/<id>`). Throws `saga.not_found`, also where several are meant. */
+export async function withSaga<T>(context: Context, text: string, work: (found: FoundSaga) => Promise<T>): Promise<T> {
+  return withSagaStores(context, async (find) => {
+    const found: FoundSaga[] = [];
+    for (const { saga, service } of await knownSagas(context)) {
+      const store = await find(service);
+      if (store === undefined) continue;
+      const rows = await findSagas(store.query, saga.name, beginningIn(text, saga), ENOUGH);
+      found.push(...rows.map((row) => ({ saga, sagaId: row.sagaId, store, row })));
+    }
+    return work(only(found, text));
+  });
+}
+
+/** What the id begins with. */
+function beginningIn(text: string, saga: SagaDefinition): string {
+  const prefix = [saga.subject(''), `${saga.name}/`].find((before) => text.startsWith(before));
+  return prefix === undefined ? text : text.slice(prefix.length);
+}
+
+function only(found: readonly FoundSaga[], text: string): FoundSaga {
+  const shown = JSON.stringify(text);
+  if (text === '' || found.length === 0) throw new FlotillaError('saga.not_found', shown);
+  const exact = found.filter(({ saga, sagaId }) => beginningIn(text, saga) === sagaId);
+  const [first, another] = exact.length > 0 ? exact : found;
+  if (first !== undefined && another === undefined) return first;
+  const which = found.map(({ saga, sagaId }) => `${saga.name}/${sagaId}`).join(', ');
+  throw new FlotillaError('saga.not_found', `${shown} may be ${which}; say more of it`);
+}

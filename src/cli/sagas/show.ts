@@ -1,0 +1,20 @@
+import type { Command } from 'commander';
+import { readSagaStory } from '../../sagas/read.js';
+import type { Context } from '../context.js';
+import { withSaga } from './open.js';
+import { storyLines } from './story-lines.js';
+
+export function registerShow(sagas: Command, context: Context): void {
+  sagas
+    .command('show')
+    .description('one saga: what was done, what is waited for, what timed out, and what can be done about it')
+    .argument('<id>', 'or its beginning, or what it is about: order/<id>')
+    .option('--json', 'for programs')
+    .action((id: string, { json = false }: { json?: boolean }) =>
+      withSaga(context, id, async ({ saga, sagaId, store }) => {
+        const story = await readSagaStory(store, saga, sagaId, Date.now());
+        if (json) context.print(JSON.stringify(story, null, 2));
+        else for (const line of storyLines(story, saga.subject(sagaId))) context.print(line);
+      }),
+    );
+}

@@ -1,0 +1,122 @@
+import type { Sql } from '../store/contract.js';
+import type { SagaRow } from './table.js';
+
+export type RowStatus = SagaRow['status'];
+
+export const sagaStatuses = [
+  'started',
+  'compensating',
+  'failed',
+  'completed',
+  'compensated',
+] as const satisfies readonly RowStatus[];
+
+/** Those that have not ended. */
+export const openStatuses = ['started', 'compensating', 'failed'] as const satisfies readonly RowStatus[];
+
+/** Which sagas are meant; all that is named must hold. */
+export interface SagaFilter {
+  saga?: string | undefined;
+  statuses: readonly RowStatus[];
+  /** The step that is waited for, or that cannot be undone. */
+  step?: string | undefined;
+  /** RFC 3339: what it waits for was due before. */
+  dueBefore?: string | undefined;
+}
+
+/** Sagas of a store, those that something was heard of last first, at most `limit`; and how many there are in all. */
+export async function listSagas(
+  query: Sql,
+  { statuses, ...filter }: SagaFilter,
+  limit: number,
+): Promise<{ items: SagaRow[]; total: number }> {
+  const [saga, step, dueBefore] = [filter.saga ?? null, filter.step ?? null, filter.dueBefore ?? null];
+  const items: SagaRow[] = [];
+  let total = 0;
+  // status by status, as the index has them
+  for (const status of statuses) {
+    const rows = await query<ListedRow>`
+      SELECT * FROM sagas
+      WHERE status = ${status}
+        AND (CAST(${saga} AS TEXT) IS NULL OR saga = ${saga})
+        AND (CAST(${step} AS TEXT) IS NULL OR step = ${step})
+        AND (CAST(${dueBefore} AS TEXT) IS NULL OR due_at < ${dueBefore})
+      ORDER BY updated_at DESC LIMIT ${limit}`;
+    const [count] = await query<{ n: number | bigint }>`
+      SELECT COUNT(*) AS n FROM sagas
+      WHERE status = ${status}
+        AND (CAST(${saga} AS TEXT) IS NULL OR saga = ${saga})
+        AND (CAST(${step} AS TEXT) IS NULL OR step = ${step})
+        AND (CAST(${dueBefore} AS TEXT) IS NULL OR due_at < ${dueBefore})`;
+    items.push(...rows.map(rowOf));
+    total += Number(count?.n ?? 0);
+  }
+  return { items: newestFirst(items).slice(0, limit), total };
+}
+
+/** Those that something was heard of last first. */
+export function newestFirst<Row extends Pick<SagaRow, 'updatedAt' | 'sagaId'>>(rows: readonly Row[]): Row[] {
+  const key = ({ updatedAt, sagaId }: Row) => `${updatedAt} ${sagaId}`;
+  return [...rows].sort((a, b) => (key(a) < key(b) ? 1 : -1));
+}
+
+/** Those of a name whose id begins so, at most `limit`, the one with just this id first. */
+export async function findSagas(query: Sql, saga: string, beginning: string, limit: number): Promise<SagaRow[]> {
+  const rows = await query<ListedRow>`
+    SELECT * FROM sagas
+    WHERE saga = ${saga} AND saga_id >= ${beginning} AND saga_id < ${`${beginning}\u{10ffff}`}
+    ORDER BY saga_id LIMIT ${limit}`;
+  return rows.map(rowOf);
+}
+
+export interface SagaCount {
+  saga: string;
+  status: RowStatus;
+  count: number;
+}
+
+/** How many sagas of a store have not ended, by name and status. */
+export async function countOpenSagas(query: Sql): Promise<SagaCount[]> {
+  const rows = await query<SagaCount>`
+    SELECT saga, status, COUNT(*) AS count FROM sagas
+    WHERE status IN ('started', 'compensating', 'failed') GROUP BY saga, status`;
+  return rows.map((row) => ({ ...row, count: Number(row.count) }));
+}
+
+/** How many sagas of a store there are, by status. */
+export async function countSagas(query: Sql): Promise<Map<RowStatus, number>> {
+  const rows = await query<{ status: RowStatus; count: number | bigint }>`
+    SELECT status, COUNT(*) AS count FROM sagas GROUP BY status`;
+  return new Map(rows.map(({ status, count }) => [status, Number(count)]));
+}
+
+interface ListedRow {
+  saga: string;
+  saga_id: string;
+  status: RowStatus;
+  step: string | null;
+  direction: SagaRow['direction'];
+  attempt: number | bigint | null;
+  due_at: string | null;
+  timer: SagaRow['timer'];
+  reason: string;
+  started_at: string;
+  updated_at: string;
+}
+
+function rowOf(row: ListedRow): SagaRow {
+  const { saga, status, step, direction, timer, reason } = row;
+  return {
+    saga,
+    sagaId: row.saga_id,
+    status,
+    step,
+    direction,
+    attempt: row.attempt === null ? null : Number(row.attempt),
+    dueAt: row.due_at,
+    timer,
+    reason,
+    startedAt: row.started_at,
+    updatedAt: row.updated_at,
+  };
+}

@@ -1,0 +1,278 @@
+import { expect } from 'chai';
+import { existsSync } from 'node:fs';
+import type { EventEnvelope } from 'flotilla';
+import * as sagas from '../../src/cli/sagas.js';
+import { createEvent, originContext } from '../../src/events/create.js';
+import { defineFleet } from '../../src/fleet.js';
+import { advance } from '../../src/sagas/advance.js';
+import { countOpenSagas, findSagas, listSagas, sagaStatuses } from '../../src/sagas/list.js';
+import { sagaMigrations } from '../../src/sagas/table.js';
+import type { Sql, Store } from '../../src/store/contract.js';
+import { createTempStore, type TempStore } from '../store/temp-store.js';
+import { runCommand } from '../support/command.js';
+import { journeys, tripSaga } from '../sagas/trip.js';
+
+const nothing = () => undefined;
+const fleet = defineFleet({
+  catalogue: journeys,
+  workers: [
+    journeys.defineWorker({ name: 'trips', store: 'core', sagas: [tripSaga] }),
+    journeys.defineWorker({
+      name: 'services',
+      on: {
+        'flight.book': nothing,
+        'flight.cancel': nothing,
+        'hotel.book': nothing,
+        'hotel.cancel': nothing,
+        'mail.send': nothing,
+      },
+    }),
+  ],
+});
+
+const START = Date.parse('2026-01-01T00:00:00Z');
+
+describe('flotilla sagas', () => {
+  let temp: TempStore;
+  let store: Store;
+  let now = START;
+  beforeEach(async () => {
+    now = START;
+    temp = await createTempStore();
+  });
+  afterEach(() => temp.dispose());
+
+  const open = async () => {
+    store = await temp.open();
+    await store.migrate('sagas', sagaMigrations);
+  };
+  const hear = async (tripId: string, type: string, data: object = {}, causationId?: string) => {
+    now += 1000;
+    const context = {
+      ...originContext({ source: 'test', subject: `trip/${tripId}`, now, correlationId: `c-${tripId}` }),
+    };
+    const full = type.startsWith('message.') ? data : { tripId, ...data };
+    const event = createEvent(journeys.definitions, type, full, { ...context, ...(causationId && { causationId }) });
+    await store.transaction((tx) =>
+      advance(tx, tripSaga.definition, { kind: 'message', sagaId: tripId, now, event }, (subject) =>
+        originContext({ source: 'core', subject, now, correlationId: event.correlationid }),
+      ),
+    );
+  };
+  /** Trips that have come so far. */
+  const begin = async (tripId: string, ...answers: string[]) => {
+    await hear(tripId, 'trip.asked', { days: 3 });
+    for (const type of answers) await hear(tripId, type, type === 'flight.booked' ? { seat: '7A' } : {});
+  };
+  /** Whose flight cannot be cancelled. */
+  const fail = async (tripId: string) => {
+    await begin(tripId, 'flight.booked');
+    await hear(tripId, 'hotel.refused', { reason: 'no bed' });
+    await hear(tripId, 'flight.kept', { reason: 'sold' });
+    const data = { saga: 'travel', sagaId: tripId, step: 'flight', direction: 'back', attempt: 1, timer: 'retry' };
+    const context = originContext({ source: 'core', subject: `travel/${tripId}`, now });
+    const event = createEvent(journeys.definitions, 'saga.timer_due', data, context);
+    await store.transaction((tx) =>
+      advance(tx, tripSaga.definition, { kind: 'message', sagaId: tripId, now, event }, () => context),
+    );
+    await hear(tripId, 'flight.kept', { reason: 'sold' });
+  };
+  const stream = async (name: string): Promise<EventEnvelope[]> => (await store.read(name)).map(({ event }) => event);
+
+  const run = (args: string[], env: NodeJS.ProcessEnv = {}) =>
+    runCommand({ modules: [sagas], fleet, env: { DATA_DIR: temp.folder, ...env }, cwd: temp.folder }, [
+      'sagas',
+      ...args,
+    ]);
+  const json = async (...args: string[]) => JSON.parse((await run([...args, '--json'])).out);
+
+  it('list says that there are none, and makes no store', async () => {
+    const { code, out, said } = await run(['list']);
+    expect([code, out]).to.deep.equal([0, '']);
+    expect(said).to.contain('No saga is under way.').and.contain('In all: none.');
+    expect(await json('list')).to.deep.equal({ items: [], total: 0 });
+    expect(existsSync(temp.path)).to.equal(false);
+  });
+
+  it('list shows those that have not ended, or those that are asked for', async () => {
+    await open();
+    await begin('t1', 'flight.booked', 'hotel.booked', 'mail.sent');
+    await begin('t2', 'flight.booked');
+    await fail('t3');
+    await begin('t4');
+
+    const { out, said } = await run(['list']);
+    expect(out.split('\n')[0]).to.match(/^SAGA +ID +STATUS +WAITS FOR +UNTIL +REASON +LAST HEARD OF$/);
+    expect(out)
+      .to.match(/travel +t4 +started +flight +2026/)
+      .and.match(/travel +t3 +failed +a person: undoing flight +sold/)
+      .and.match(/travel +t2 +started +hotel /);
+    expect(said).to.contain('In all: 2 started, 1 failed, 1 completed.');
+
+    const ids = async (...args: string[]) => {
+      const { items, total } = await json('list', ...args);
+      return [items.map(({ sagaId }: { sagaId: string }) => sagaId).join(' '), total];
+    };
+    expect(await ids()).to.deep.equal(['t4 t3 t2', 3]);
+    expect(await ids('--limit', '1')).to.deep.equal(['t4', 3]);
+    expect(await ids('--status', 'all')).to.deep.equal(['t4 t3 t2 t1', 4]);
+    expect(await ids('--status', 'completed')).to.deep.equal(['t1', 1]);
+    expect(await ids('--saga', 'travel', '--step', 'hotel')).to.deep.equal(['t2', 1]);
+    expect(await ids('--overdue')).to.deep.equal(['t4 t2', 2]);
+    expect((await run(['list', '--status', 'compensated'])).said).to.contain('No saga is compensated.');
+    expect((await run(['list', '--step', 'none'])).said).to.contain('No sagas match.');
+  });
+
+  it('show tells how it stands, why, what is waited for, what happened, and what can be done', async () => {
+    await open();
+    await begin('t2', 'flight.booked');
+    const { code, out } = await run(['show', 't2']);
+    expect(code).to.equal(0);
+    const lines = out.split('\n');
+    expect(lines[0]).to.equal('travel of trip/t2: started');
+    expect(out)
+      .to.contain('waits    for the answer to hotel, try 1, until 2026-01-01T00:02:02.000Z')
+      .and.contain('that time is over')
+      .and.match(/ {2}flight +done +2026-01-01T00:00:02.000Z\n {2}hotel +asked\n {2}mail +not begun\n/)
+      .and.contain('2026-01-01T00:00:01.000Z  begun by trip.asked')
+      .and.contain('flotilla sagas retry t2  asks again now')
+      .and.contain('flotilla sagas compensate t2 --reason');
+    expect(out).not.to.match(/7A|days|missing/);
+
+    await fail('t3');
+    const failed = (await run(['show', 't3'])).out;
+    expect(failed)
+      .to.match(/^travel of trip\/t3: failed, a person is needed\nbecause {2}sold\n/)
+      .and.match(/ {2}flight +cannot be undone +2 tries to undo it; sold\n {2}hotel +refused +no bed\n/)
+      .and.contain('flotilla sagas retry t3  tries to undo again');
+    expect(failed).not.to.contain('compensate t3');
+    expect(await json('show', 't3')).to.include({ sagaId: 't3', status: 'failed', complete: true });
+  });
+
+  it('show says where the dead letter of the awaited command is', async () => {
+    await open();
+    await begin('t2');
+    const [command] = await stream('trip/t2');
+    const letter = {
+      deadLetterId: '00000000-0000-4000-8000-000000000000',
+      worker: 'services',
+      eventId: command?.id,
+      type: 'flight.book',
+      kind: 'command',
+      code: 'worker.timeout',
+      message: 'x',
+    };
+    await hear('t2', 'message.dead_lettered', letter, command?.id);
+    expect((await run(['show', 't2'])).out).to.contain(
+      'its command lies in the dead letters (flight.book: worker.timeout): flotilla dead list --subject trip/t2',
+    );
+  });
+
+  it('finds a saga by its id, the beginning of it, what it is about, or its stream', async () => {
+    await open();
+    await begin('abc1');
+    await begin('abc');
+    await begin('abd');
+    for (const [text, id] of [
+      ['abc', 'abc'],
+      ['abc1', 'abc1'],
+      ['abd', 'abd'],
+      ['trip/abd', 'abd'],
+      ['travel/abc', 'abc'],
+      ['trip/abd', 'abd'],
+    ]) {
+      expect((await json('show', text ?? '')).sagaId, text).to.equal(id);
+    }
+    for (const text of ['ab', 'x', '', '%', 'hotel/abc']) {
+      const { code, said } = await run(['show', text]);
+      expect(code, text).to.equal(1);
+      expect(said).to.match(/^saga\.not_found: /);
+    }
+    expect((await run(['show', 'ab'])).said).to.contain('travel/abc, travel/abc1');
+  });
+
+  it('retry asks again at once, in the story of the saga, as long as the configuration waits', async () => {
+    await open();
+    await begin('t2');
+    const before = Date.now();
+    const { code, out } = await run(['retry', 't2'], { SAGA_TIMEOUT: '3h' });
+    expect(code).to.equal(0);
+    expect(out).to.match(/^travel\/t2 is started: flight is asked for, try 2, an answer is awaited until 20/);
+    const [first, second] = await stream('trip/t2');
+    expect([first?.type, second?.type]).to.deep.equal(['flight.book', 'flight.book']);
+    expect(second?.correlationid).to.equal('c-t2');
+    expect(second?.source).to.equal('core');
+    const events = await stream('travel/t2');
+    expect(events.slice(2).map(({ type }) => type)).to.deep.equal(['saga.resumed', 'saga.step_started']);
+    expect((events[2]?.data as { who: string }).who).to.not.equal('');
+    const due = (await store.nextTimer()) ?? 0;
+    expect(due - before).to.be.within(3 * 3_600_000, 3 * 3_600_000 + 60_000);
+
+    await fail('t3');
+    expect((await json('retry', 't3')).waiting).to.include({ step: 'flight', direction: 'back', attempt: 3 });
+  });
+
+  it('compensate undoes, with a reason', async () => {
+    await open();
+    await begin('t2', 'flight.booked');
+    expect((await run(['compensate', 't2'])).code).to.equal(2);
+    expect((await run(['compensate', 't2', '--reason', ' '])).code).to.equal(2);
+    const { code, out } = await run(['compensate', 'trip/t2', '--reason', 'fraud']);
+    expect(code).to.equal(0);
+    expect(out).to.contain('travel/t2 is compensating: hotel is asked to be undone, an answer is awaited until');
+    const story = await json('show', 't2');
+    expect(story).to.include({ status: 'compensating' });
+    expect(story.reason).to.match(/^fraud \(.+\)$/);
+    expect((await stream('trip/t2')).at(-1)).to.include({ type: 'hotel.cancel', correlationid: 'c-t2' });
+  });
+
+  it('says in one line why a saga cannot be told, and changes nothing', async () => {
+    await open();
+    await begin('t1', 'flight.booked', 'hotel.booked', 'mail.sent');
+    const head = await store.head();
+    for (const args of [
+      ['retry', 't1'],
+      ['compensate', 't1', '--reason', 'x'],
+    ]) {
+      const { code, out, said } = await run(args);
+      expect([code, out], args.join(' ')).to.deep.equal([1, '']);
+      expect(said).to.match(/^saga\.refused: [^\n]*it is completed: [^\n]+$/);
+    }
+    expect(await store.head()).to.equal(head);
+    expect((await run(['retry', 'none'])).said).to.match(/^saga\.not_found: /);
+  });
+
+  it('wrong use exits with 2', async () => {
+    for (const args of [
+      ['list', '--saga', 'nothing'],
+      ['list', '--status', 'odd'],
+      ['list', '--limit', '0'],
+      ['show'],
+      ['retry'],
+      ['compensate'],
+    ]) {
+      expect((await run(args)).code, args.join(' ')).to.equal(2);
+    }
+  });
+
+  it('looks up lists and counts by an index', async () => {
+    await open();
+    const plans: string[] = [];
+    const explained: Sql = async (text, ...values) => {
+      const [head = '', ...rest] = text;
+      const explain = Object.assign([`explain query plan ${head}`, ...rest], { raw: [] });
+      const rows = await store.query<{ detail: string }>(explain, ...values);
+      plans.push(...rows.map(({ detail }) => detail));
+      return [];
+    };
+    await listSagas(explained, { statuses: sagaStatuses, saga: 'travel', step: 'hotel', dueBefore: 'z' }, 5);
+    await countOpenSagas(explained);
+    await findSagas(explained, 'travel', 't', 2);
+    expect([...new Set(plans)]).to.have.members([
+      'SEARCH sagas USING INDEX sagas_by_status (status=?)',
+      'SEARCH sagas USING COVERING INDEX sagas_by_status (status=?)',
+      'USE TEMP B-TREE FOR GROUP BY',
+      'SEARCH sagas USING INDEX sqlite_autoindex_sagas_1 (saga=? AND saga_id>? AND saga_id<?)',
+    ]);
+  });
+});
