@@ -1,6 +1,7 @@
 import { spec } from 'flotilla/testing';
 import { order, type OrderCommand } from '../../src/platform/orders/order.js';
-import type { Derived, OrderStatus } from '../../src/platform/orders/status.js';
+import type { Derived } from '../../src/platform/orders/facts.js';
+import type { OrderStatus } from '../../src/platform/orders/status.js';
 import { details, orderId } from './events.js';
 
 const { total: _total, ...withoutTotal } = details;
@@ -65,6 +66,17 @@ describe('platform: what an order decides', () => {
       .given(...reserved, stuck)
       .when(set({ progress: 'paid' }))
       .then(changed('stuck', 'paid'));
+  });
+
+  it('says with its cancellation, too, who fulfils it', () => {
+    const fulfilment = 'orchestrated';
+    spec(order)
+      .given({ ...created, data: { ...created.data, fulfilment } })
+      .when({ type: 'cancel' })
+      .then(
+        { type: 'order.cancelled', data: { orderId, userId: 'u1', reason: undefined, fulfilment } },
+        changed('pending', 'cancelled'),
+      );
   });
 
   it('is cancelled until it has ended otherwise, once', () => {

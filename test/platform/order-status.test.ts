@@ -1,23 +1,9 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { order, type OrderCommand, type OrderState } from '../../src/platform/orders/order.js';
-import { advance, derive, isFinal, type Fact, type OrderStatus } from '../../src/platform/orders/status.js';
-
-const item = { sku: 'item_1', quantity: 2, unitPrice: 500 };
-const details = {
-  userId: 'u1',
-  currency: 'USD',
-  items: [item],
-  payment: { token: 'tok_ok' },
-  shippingAddress: { name: 'Ada', line1: '1 Row', city: 'Town', postalCode: '1', country: 'GB' },
-};
-
-const outcome = (command: string, type: Extract<Fact, { kind: 'outcome' }>['outcome'], reason?: string): Fact => ({
-  kind: 'outcome',
-  outcome: type,
-  command,
-  reason,
-});
+import { order } from '../../src/platform/orders/order.js';
+import { derive, type Fact } from '../../src/platform/orders/facts.js';
+import { advance } from '../../src/platform/orders/status.js';
+import { details, outcome, placed, run, tell } from './tell-order.js';
 
 /** Every way that an order can go without a cancellation. */
 const ways: Fact[][] = [
@@ -74,42 +60,6 @@ const histories = fc
         .chain((again) => fc.shuffledSubarray([...facts, ...again], { minLength: facts.length + again.length })),
     }),
   );
-
-const placed = run({ type: 'create', orderId: 'o1', details }, order.initial).state;
-
-function run(command: OrderCommand, state: OrderState): { state: OrderState; shown: OrderStatus[] } {
-  const events = order.decide(command, state);
-  return {
-    state: events.reduce((next, event) => order.evolve(next, event), state),
-    shown: events.flatMap((event) => (event.type === 'order.status_changed' ? [event.data.status] : [])),
-  };
-}
-
-/** Tells the order one fact after another, as they come in. */
-function tell(facts: readonly Fact[], cancelAt = -1): { state: OrderState; shown: OrderStatus[]; cancelled: boolean } {
-  let state = placed;
-  let cancelled = false;
-  const shown: OrderStatus[] = [];
-  const known: Fact[] = [];
-  const apply = (command: OrderCommand) => {
-    const result = run(command, state);
-    state = result.state;
-    shown.push(...result.shown);
-  };
-  const hear = (fact: Fact) => {
-    known.push(fact);
-    apply({ type: 'set_status', ...derive(known) });
-  };
-  facts.forEach((fact, index) => {
-    if (index === cancelAt && !isFinal(state.reached)) {
-      cancelled = true;
-      apply({ type: 'cancel' });
-    }
-    hear(fact);
-  });
-  if (cancelled) hear({ kind: 'cancelled' });
-  return { state, shown, cancelled };
-}
 
 describe('platform: the status of an order', () => {
   it('is the same in whichever order the facts come, however often', () => {

@@ -3,6 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import { handleCommand, originContext, type Store } from 'flotilla';
 import { harness } from 'flotilla/testing';
 import { create, platform, type Data } from '../../src/platform/catalogue.js';
+import type { OrderDetails } from '../../src/platform/orders/events.js';
 import { order } from '../../src/platform/orders/order.js';
 import orders from '../../workers/orders/index.js';
 import { about, append, details, orderId } from '../platform/events.js';
@@ -26,13 +27,17 @@ async function shown(store: Store): Promise<string[]> {
 }
 
 /** Runs the worker beside an order that was placed. */
-async function withOrder(run: (store: Store, settle: () => Promise<void>) => Promise<void>): Promise<void> {
+async function withOrder(
+  run: (store: Store, settle: () => Promise<void>) => Promise<void>,
+  mark: Pick<OrderDetails, 'fulfilment'> = {},
+): Promise<void> {
   const fleet = await simulatedFleet([orders], { use: {}, random: () => 0.5 });
   try {
     const store = fleet.store('core');
     await store.transaction(async (tx) => {
       const context = (subject: string) => originContext({ source: 'core', subject });
-      await handleCommand(tx, platform.definitions, order, orderId, { type: 'create', orderId, details }, context);
+      const command = { type: 'create', orderId, details: { ...details, ...mark } } as const;
+      await handleCommand(tx, platform.definitions, order, orderId, command, context);
     });
     await run(store, async () => {
       while (await fleet.step()) await setImmediate();
@@ -101,6 +106,63 @@ describe('worker orders', () => {
       await settle();
       expect(await shown(store)).to.deep.equal(['stuck', 'payment_failed']);
     });
+  });
+
+  it('shows of an order that a saga fulfils what the saga has decided', async () => {
+    const marked = { fulfilment: 'orchestrated' } as const;
+    const of = (more: object) => ({ saga: 'order-fulfilment', sagaId: orderId, ...more });
+    const decided = (
+      type: 'saga.compensating' | 'saga.failed' | 'saga.resumed' | 'saga.compensated',
+      more: object,
+    ) => ({
+      type,
+      data: of(more),
+      subject: `order-fulfilment/${orderId}`,
+    });
+    await withOrder(async (store, settle) => {
+      for (const event of [
+        about('inventory.reserved', { orderId, order: { ...details, ...marked }, levels: [] }),
+        about('payment.failed', { orderId, reason: 'card_declined', ...marked }),
+        decided('saga.compensating', { cause: 'step_failed', step: 'pay', reason: 'card\ndeclined' }),
+        decided('saga.failed', { step: 'reserve', reason: 'no answer within 1200 s' }),
+        decided('saga.resumed', { who: 'ada' }),
+        decided('saga.compensated', {}),
+      ]) {
+        await append(store, event);
+        await settle();
+      }
+      expect(await shown(store)).to.deep.equal(['reserved', 'payment_failed', 'stuck', 'payment_failed']);
+      const changes = (await store.read(`order/${orderId}`)).flatMap(({ event }) =>
+        event.type === 'order.status_changed' ? [(event.data as Data<'order.status_changed'>).reason] : [],
+      );
+      expect(changes).to.deep.equal([
+        undefined,
+        'card declined',
+        'release needs a person: no answer within 1200 s',
+        'card declined',
+      ]);
+    }, marked);
+  });
+
+  it('shows an order as stuck while its saga could not take the time that is over', async () => {
+    await withOrder(
+      async (store, settle) => {
+        const late = { ...letter, worker: 'order-saga', type: 'saga.timer_due', kind: 'event' } as const;
+        const lost = about('message.dead_lettered', { ...late, message: 'newer' });
+        await append(store, { ...lost, subject: `order-fulfilment/${orderId}` });
+        await settle();
+        expect(await shown(store)).to.deep.equal(['stuck']);
+      },
+      { fulfilment: 'orchestrated' },
+    );
+  });
+
+  it('passes over what another saga decides', async () => {
+    await harness(orders)
+      .when({ type: 'saga.completed', data: { saga: 'returns', sagaId: orderId }, subject: `returns/${orderId}` })
+      .result(async (store) => {
+        expect(await store.query`select * from order_facts`).to.deep.equal([]);
+      });
   });
 
   it('passes over dead letters that are no commands of an order', async () => {

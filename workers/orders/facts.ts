@@ -1,6 +1,8 @@
 import type { EventEnvelope, Migration, Sql } from 'flotilla';
 import type { Data } from '../../src/platform/catalogue.js';
-import type { Fact, Outcome } from '../../src/platform/orders/status.js';
+import type { Coordinator, Fact, Outcome, SagaFact } from '../../src/platform/orders/facts.js';
+import { isOrchestrated } from '../../src/platform/orders/fulfilment.js';
+import { orderFulfilment } from '../../src/platform/orders/fulfilment-saga.js';
 
 export const migrations: Migration[] = [
   {
@@ -28,12 +30,16 @@ export async function recordFact(sql: Sql, orderId: string, fact: Fact): Promise
   return rows.map(({ fact: text }) => JSON.parse(text) as Fact);
 }
 
-type NotedType = Outcome | 'order.cancelled' | 'message.dead_lettered' | 'message.replayed' | 'message.discarded';
+type SagaType = `saga.${SagaFact['decision']}`;
+
+type NotedType =
+  Outcome | SagaType | 'order.cancelled' | 'message.dead_lettered' | 'message.replayed' | 'message.discarded';
 
 /** An event that says something about an order. */
 export type NotedEvent = { [T in NotedType]: EventEnvelope<T, Data<T>> }[NotedType];
 
 type MessageEvent = Extract<NotedEvent, { type: `message.${string}` }>;
+type SagaEvent = Extract<NotedEvent, { type: SagaType }>;
 
 interface Noted {
   orderId: string;
@@ -43,35 +49,60 @@ interface Noted {
 /** The order an event is about, and what it says; undefined for one that is about no order. */
 export function factOf(event: NotedEvent): Noted | undefined {
   if (isAboutMessage(event)) return factOfMessage(event);
+  if (isOfSaga(event)) return factOfSaga(event);
   const { orderId } = event.data;
   if (event.type === 'order.cancelled') return { orderId, fact: { kind: 'cancelled', reason: event.data.reason } };
   const { type: outcome, data, causationid: command = '' } = event;
+  const orchestrated = isOrchestrated(data) || undefined;
   if (outcome === 'shipment.created') {
     const { trackingNumber, estimatedDelivery } = data;
-    return { orderId, fact: { kind: 'outcome', outcome, command, trackingNumber, estimatedDelivery } };
+    return { orderId, fact: { kind: 'outcome', outcome, command, orchestrated, trackingNumber, estimatedDelivery } };
   }
   const reason = 'reason' in data ? data.reason : undefined;
-  return { orderId, fact: { kind: 'outcome', outcome, command, reason } };
+  return { orderId, fact: { kind: 'outcome', outcome, command, orchestrated, reason } };
+}
+
+function isOfSaga(event: NotedEvent): event is SagaEvent {
+  return event.type.startsWith('saga.');
+}
+
+function factOfSaga({ type, data, sequence = '0' }: SagaEvent): Noted | undefined {
+  if (data.saga !== orderFulfilment.name) return undefined;
+  const decision = type.slice('saga.'.length) as SagaFact['decision'];
+  const step = 'step' in data ? (data.step ?? undefined) : undefined;
+  const reason = 'reason' in data ? lineOf(data.reason) : undefined;
+  const late = ('cause' in data && data.cause === 'late_answer') || undefined;
+  return { orderId: data.sagaId, fact: { kind: 'saga', decision, sequence: Number(sequence), step, reason, late } };
+}
+
+/** What people and services have said may be anything; what an order shows is one line. */
+function lineOf(text: string): string | undefined {
+  const line = text.replaceAll(/[\p{Cc}\u2028\u2029]+/gu, ' ').trim();
+  return line === '' ? undefined : line.slice(0, 450);
 }
 
 function isAboutMessage(event: NotedEvent): event is MessageEvent {
   return event.type.startsWith('message.');
 }
 
-/** The workers without which an order does not go on: one says what is to be done next, the other keeps what has been.
- *  An event that they could not handle is a command never given, or a status never shown. */
-const coordinators: ReadonlySet<string> = new Set(['order-choreography', 'orders']);
+/** Says of its orders what is to be done next: an event that it could not handle is a command never given. */
+const isCoordinator = (worker: string): worker is Coordinator =>
+  worker === 'order-choreography' || worker === 'order-saga';
 
-/** What keeps an order from going on in the dead letters: a command of it, or an event from which one should have
- *  followed. Other workers, such as those that mail or count, hold up nothing. */
+/** What keeps an order from going on in the dead letters: a command of it, an event from which one should have followed, or
+ *  one by which this worker should have shown a status. Others, such as those that mail or count, hold up nothing. */
 function factOfMessage({ type: what, subject, data }: MessageEvent): Noted | undefined {
   const { deadLetterId, worker, kind, type, eventId, code } = data;
-  const [aggregate, orderId] = subject.split('/');
-  if (aggregate !== 'order' || orderId === undefined || type === null) return undefined;
-  if (kind !== 'command' && !coordinators.has(worker)) return undefined;
+  const [aggregate = '', orderId] = subject.split('/');
+  if (!['order', orderFulfilment.name].includes(aggregate) || orderId === undefined || type === null) return undefined;
+  const coordinator = kind !== 'command' && isCoordinator(worker) ? worker : undefined;
+  if (kind !== 'command' && coordinator === undefined && worker !== 'orders') return undefined;
   switch (what) {
     case 'message.dead_lettered':
-      return { orderId, fact: { kind: 'dead_lettered', deadLetterId, command: eventId ?? '', type, code } };
+      return {
+        orderId,
+        fact: { kind: 'dead_lettered', deadLetterId, command: eventId ?? '', type, code, coordinator },
+      };
     case 'message.replayed':
       return { orderId, fact: { kind: 'replayed', deadLetterId } };
     case 'message.discarded':
@@ -84,6 +115,8 @@ function refOf(fact: Fact): string {
   switch (fact.kind) {
     case 'outcome':
       return `${fact.outcome} ${fact.command}`;
+    case 'saga':
+      return String(fact.sequence);
     case 'cancelled':
       return '';
     case 'dead_lettered':

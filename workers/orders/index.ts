@@ -1,13 +1,13 @@
 import type { Context } from 'flotilla';
 import { defineWorker, type platform } from '../../src/platform/catalogue.js';
 import { order } from '../../src/platform/orders/order.js';
-import { derive } from '../../src/platform/orders/status.js';
+import { derive } from '../../src/platform/orders/facts.js';
 import { factOf, migrations, recordFact, type NotedEvent } from './facts.js';
 
 type OrderEvents = 'order.created' | 'order.cancelled' | 'order.status_changed';
 
-/** Keeps the status of orders. What the services say about an order comes in no order: each fact is recorded, and the
- *  status derived from all that is known. */
+/** Keeps the status of orders. What the services, and the saga of those that have one, say about an order comes in no order:
+ *  each fact is recorded, and the status derived from all that is known. */
 export default defineWorker({
   name: 'orders',
   store: 'core',
@@ -24,6 +24,11 @@ export default defineWorker({
     'shipment.failed': note,
     'shipment.cancelled': note,
     'order.cancelled': note,
+    'saga.compensating': note,
+    'saga.completed': note,
+    'saga.compensated': note,
+    'saga.failed': note,
+    'saga.resumed': note,
     'message.dead_lettered': note,
     'message.replayed': note,
     'message.discarded': note,

@@ -2,7 +2,9 @@ import { PermanentError } from 'flotilla';
 import { decider, type Data } from '../catalogue.js';
 import { MAX_AMOUNT, type OrderLine } from '../fields.js';
 import type { OrderDetails } from './events.js';
-import { advance, blockedBy, isFinal, type Derived, type OrderStatus, type Progress } from './status.js';
+import type { Derived } from './facts.js';
+import { advance, isFinal, type OrderStatus, type Progress } from './status.js';
+import { stuckBecause } from './stuck.js';
 
 export interface OrderState {
   orderId: string;
@@ -85,9 +87,9 @@ function setStatus(derived: Derived, state: OrderState): OrderEvent[] {
     shown = status;
   };
   const now = advance(reached, derived.progress);
-  const blocked = blockedBy(now, derived.open);
-  if (now !== reached || blocked === undefined) show(now, now === derived.progress ? detailOf(derived) : state.detail);
-  if (blocked !== undefined) show('stuck', { reason: `${blocked.type} failed: ${blocked.code}` });
+  const stuck = stuckBecause(now, derived, details.fulfilment);
+  if (now !== reached || stuck === undefined) show(now, now === reached ? state.detail : detailOf(derived));
+  if (stuck !== undefined) show('stuck', { reason: stuck });
   return events;
 }
 

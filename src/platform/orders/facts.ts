@@ -1,0 +1,146 @@
+import { isFurther, type Progress } from './status.js';
+
+/** Something that is known about an order. Facts come from several services, in any order and more than once. */
+export type Fact =
+  | OutcomeFact
+  | SagaFact
+  | { kind: 'cancelled'; reason?: string }
+  | DeadLetterFact
+  | { kind: 'replayed'; deadLetterId: string }
+  | { kind: 'discarded'; deadLetterId: string };
+
+export interface OutcomeFact {
+  kind: 'outcome';
+  outcome: Outcome;
+  command: string;
+  /** Whether a saga fulfils the order, so that it says what the outcome means. */
+  orchestrated?: boolean;
+  reason?: string;
+  trackingNumber?: string;
+  estimatedDelivery?: string;
+}
+
+/** What the order's saga decided, at that place of its stream. */
+export interface SagaFact {
+  kind: 'saga';
+  decision: 'compensating' | 'completed' | 'compensated' | 'failed' | 'resumed';
+  sequence: number;
+  /** The step that could not be done or undone. */
+  step?: string;
+  reason?: string;
+  /** Whether it undoes only what was said after it had ended. */
+  late?: boolean;
+}
+
+export interface DeadLetterFact {
+  kind: 'dead_lettered';
+  deadLetterId: string;
+  command: string;
+  type: string;
+  code: string;
+  /** The coordinator that should have said what follows, where it is an event. */
+  coordinator?: Coordinator;
+}
+
+/** Who says what is to be done next. */
+export type Coordinator = 'order-choreography' | 'order-saga';
+
+const progressOf = {
+  'inventory.reserved': 'reserved',
+  'inventory.rejected': 'rejected',
+  'payment.processed': 'paid',
+  'payment.failed': 'payment_failed',
+  'shipment.created': 'shipped',
+  'shipment.failed': 'shipment_failed',
+  'inventory.released': 'pending',
+  'payment.refunded': 'pending',
+  'shipment.cancelled': 'pending',
+} as const satisfies Record<string, Progress>;
+
+/** The answers of services to commands. Those of the way back move an order nowhere, but settle their command. */
+export type Outcome = keyof typeof progressOf;
+
+/** How an order ends whose saga could not do a step. */
+const endAt: Readonly<Record<string, Progress>> = {
+  reserve: 'rejected',
+  pay: 'payment_failed',
+  ship: 'shipment_failed',
+};
+
+/** A command of an order that lies in the dead letters, or an event from which one should have followed. */
+export interface OpenDeadLetter extends Pick<DeadLetterFact, 'type' | 'code' | 'coordinator'> {
+  discarded: boolean;
+}
+
+export interface Derived {
+  progress: Progress;
+  reason?: string;
+  trackingNumber?: string;
+  estimatedDelivery?: string;
+  /** The commands without an outcome that lie in the dead letters or were discarded from there, in the order of their ids. */
+  open: OpenDeadLetter[];
+  /** How the saga is getting on with undoing, once it undoes. */
+  undoing?: Pick<SagaFact, 'decision' | 'step' | 'reason'>;
+}
+
+/** What a set of facts means: the same for every order in which they came, however often. */
+export function derive(facts: readonly Fact[]): Derived {
+  const sorted = [...facts].sort((a, b) => compare(a.kind, b.kind) || compare(JSON.stringify(a), JSON.stringify(b)));
+  const derived: Derived = { progress: 'pending', open: openAmong(sorted) };
+  const sagaFacts = sorted.filter((fact) => fact.kind === 'saga');
+  for (const fact of sorted) {
+    if (fact.kind === 'outcome') reach(derived, meaningOf(fact), fact);
+    else if (fact.kind === 'cancelled') reach(derived, 'cancelled', fact);
+    else if (fact.kind === 'saga' && fact.decision === 'compensating' && fact.late !== true) {
+      reach(derived, fact.step === undefined ? 'cancelled' : (endAt[fact.step] ?? 'cancelled'), fact);
+    }
+  }
+  // the saga knows that it is done, the carrier by which number it can be followed
+  const shipment = sorted.find((fact) => fact.kind === 'outcome' && fact.outcome === 'shipment.created');
+  if (shipment?.kind === 'outcome' && sagaFacts.some(({ decision }) => decision === 'completed')) {
+    reach(derived, 'shipped', shipment);
+  }
+  const undoing = sagaFacts
+    .filter(({ decision }) => decision !== 'completed')
+    .reduce<SagaFact | undefined>((last, fact) => (last && last.sequence > fact.sequence ? last : fact), undefined);
+  if (undoing !== undefined) {
+    const { decision, step, reason } = undoing;
+    derived.undoing = { decision, step, reason };
+  }
+  return derived;
+}
+
+/** Where a saga fulfils the order, an outcome brings it further, but ends nothing: the saga may ask once more, or hear of
+ *  a cancellation first. */
+function meaningOf({ outcome, orchestrated }: OutcomeFact): Progress {
+  const progress = progressOf[outcome];
+  return orchestrated === true && isFurther(progress, 'paid') ? 'pending' : progress;
+}
+
+function reach(derived: Derived, progress: Progress, detail: Omit<Derived, 'progress' | 'open' | 'undoing'>): void {
+  if (!isFurther(progress, derived.progress)) return;
+  derived.progress = progress;
+  derived.reason = detail.reason;
+  derived.trackingNumber = detail.trackingNumber;
+  derived.estimatedDelivery = detail.estimatedDelivery;
+}
+
+function openAmong(facts: readonly Fact[]): OpenDeadLetter[] {
+  const answered = new Set(facts.map((fact) => (fact.kind === 'outcome' ? fact.command : undefined)));
+  const idsOf = (kind: 'replayed' | 'discarded') =>
+    new Set(facts.map((fact) => (fact.kind === kind ? fact.deadLetterId : undefined)));
+  const replayed = idsOf('replayed');
+  const discarded = idsOf('discarded');
+  const dead = new Map(facts.flatMap((fact) => (fact.kind === 'dead_lettered' ? [[fact.deadLetterId, fact]] : [])));
+  return [...dead.values()]
+    .filter(({ deadLetterId, command }) => !replayed.has(deadLetterId) && !answered.has(command))
+    .sort((a, b) => compare(a.deadLetterId, b.deadLetterId))
+    .map(({ deadLetterId, type, code, coordinator }) => ({
+      type,
+      code,
+      discarded: discarded.has(deadLetterId),
+      ...(coordinator !== undefined && { coordinator }),
+    }));
+}
+
+const compare = (a: string, b: string) => (a === b ? 0 : a < b ? -1 : 1);
