@@ -14,6 +14,7 @@ import { readProcesses } from '../observability/process-registry.js';
 import { brokerAddress } from './broker-address.js';
 import type { Context } from './context.js';
 import { table } from './output.js';
+import { openSagas, type OpenSagas } from './sagas/open-counts.js';
 import { surroundingsOf, withBroker, withOps } from './resources.js';
 
 export function register(program: Command, context: Context): void {
@@ -31,17 +32,22 @@ async function runStatus({ json = false }: { json?: boolean }, context: Context)
   const processes = await Promise.all(records.map((record) => probeProcess(record, config.apiToken)));
   const kept = await withOps(context, countDead);
   const status = await withBroker(context, (broker) => fleetStatus({ ...surroundings, broker, kept, processes }));
+  const sagas = await openSagas(context);
   const { workers: items, ...rest } = status;
   if (json) {
-    context.print(JSON.stringify({ items, total: items.length, ...rest }, null, 2));
+    context.print(JSON.stringify({ items, total: items.length, ...rest, sagas }, null, 2));
     return;
   }
   const { amqpUrl } = await brokerAddress(context);
-  for (const line of statusLines(status, maskedUrl(amqpUrl))) context.print(line);
+  for (const line of statusLines(status, maskedUrl(amqpUrl), sagas)) context.print(line);
 }
 
 /** The status for people. */
-export function statusLines({ workers, logReaders, unrouted, processes }: FleetStatus, broker: string): string[] {
+export function statusLines(
+  { workers, logReaders, unrouted, processes }: FleetStatus,
+  broker: string,
+  sagas: readonly OpenSagas[] = [],
+): string[] {
   const lines = [
     `Broker ${broker}`,
     '',
@@ -63,12 +69,17 @@ export function statusLines({ workers, logReaders, unrouted, processes }: FleetS
     ...(unrouted > 0
       ? [`Messages that no worker takes (${unrouted}), as events may, commands not: flotilla unrouted list`]
       : []),
+    ...sagas.filter(({ failed }) => failed > 0).map(failedLine),
     ...logReaders.map(logLine),
     ...processes
       .filter(({ health }) => health !== 'ready')
       .map(({ role, workers, pid, url, health }) => `${workers.join(', ') || role} (pid ${pid}, ${url}) is ${health}`),
   ];
   return notes.length === 0 ? lines : [...lines, '', ...notes];
+}
+
+function failedLine({ saga, failed }: OpenSagas): string {
+  return `${failed} of ${saga} failed, a person is needed: flotilla sagas list --status failed`;
 }
 
 /** `journal is done with the log up to offset 12, 3 behind` */

@@ -3,6 +3,8 @@ import type { Command } from 'commander';
 import { developmentSettings, readSettings } from '../../config/worker-settings.js';
 import type { LogState } from '../log/read-by-turns.js';
 import type { ProjectionState } from '../projections/status.js';
+import { SagaGauge } from '../sagas/gauge.js';
+import type { SagaCount } from '../sagas/list.js';
 import { startHealthServer, type CheckResult } from '../telemetry/health-server.js';
 import type { WorkerDefinition } from '../worker/definition.js';
 import { hasQueue } from '../worker/queues.js';
@@ -76,7 +78,12 @@ async function startWorkers(process: FleetProcess, names: readonly string[], con
       history: others.history,
     });
     running.push(worker);
-    checks[worker.name] = () => checkOf(worker, definition);
+    const sagas = new SagaGauge(service.store, definition.sagas, metrics);
+    if (definition.sagas.length > 0) {
+      const counting = sagas.run(logger, signal);
+      process.atEnd(() => counting);
+    }
+    checks[worker.name] = () => checkOf(worker, definition, sagas.counts);
   }
   const stores = [...services.values()].map(({ store }) => store);
   const housekeeping = keepHouse(stores, inboxAge(config.log.maxAge), logger, signal);
@@ -93,7 +100,7 @@ function isAtWork(worker: RunningWorker): boolean {
 }
 
 /** A read model that stands still is told, but is no reason not to be ready: the others go on. */
-function checkOf(worker: RunningWorker, definition: WorkerDefinition): CheckResult {
+function checkOf(worker: RunningWorker, definition: WorkerDefinition, sagas: readonly SagaCount[]): CheckResult {
   const { consuming, breaker, pauses, inHand, overdue, log, projections } = worker.state();
   const queue = [
     consuming ? 'consuming' : `paused${pauses.length > 0 ? ` (${pauses.join(', ')})` : ''}`,
@@ -105,6 +112,7 @@ function checkOf(worker: RunningWorker, definition: WorkerDefinition): CheckResu
     ...(hasQueue(definition) ? queue : []),
     ...(log === undefined ? [] : [readingOf(log)]),
     ...projections.map(progressOf),
+    ...sagas.filter(({ count }) => count > 0).map(({ saga, status, count }) => `${count} of ${saga} ${status}`),
   ];
   return { ok: consuming, detail: parts.join(', ') };
 }

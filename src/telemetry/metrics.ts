@@ -75,6 +75,12 @@ export function createMetrics(options: { process?: boolean } = {}) {
       labelNames: ['projection'] as const,
       registers,
     }),
+    sagas: new Gauge({
+      name: 'flotilla_sagas',
+      help: 'Sagas that have not ended, by how they stand; replicas of a worker say the same',
+      labelNames: ['saga', 'status'] as const,
+      registers,
+    }),
     logOffset: new Gauge({
       name: 'flotilla_log_offset',
       help: 'Offset up to which a reader is done with the log',

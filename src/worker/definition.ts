@@ -117,14 +117,15 @@ function erase<D extends Definitions, E extends keyof D & string, S extends z.Zo
   };
 }
 
-/** What a saga takes reaches its worker's queue, too; the worker itself has nothing to do with it. */
+/** What a saga takes reaches its worker's queue, too, and that it has failed; the worker itself has nothing to do with
+ *  it. */
 function withSagas(
   definitions: Definitions,
   sagas: readonly SagaDefinition[],
   handlers: readonly [string, unknown][],
 ): (readonly [string, unknown])[] {
   const isHandled = (type: string) => handlers.some(([pattern]) => handles(definitions, pattern, type));
-  const types = new Set(sagas.flatMap(takenBy).filter((type) => !isHandled(type)));
+  const types = new Set(sagas.flatMap((saga) => [...takenBy(saga), 'saga.failed']).filter((type) => !isHandled(type)));
   return [...handlers, ...[...types].map((type) => [type, () => undefined] as const)];
 }
 

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { existsSync } from 'node:fs';
 import type { EventEnvelope } from 'flotilla';
 import * as sagas from '../../src/cli/sagas.js';
+import * as status from '../../src/cli/status.js';
 import { createEvent, originContext } from '../../src/events/create.js';
 import { defineFleet } from '../../src/fleet.js';
 import { advance } from '../../src/sagas/advance.js';
@@ -10,6 +11,7 @@ import { sagaMigrations } from '../../src/sagas/table.js';
 import type { Sql, Store } from '../../src/store/contract.js';
 import { createTempStore, type TempStore } from '../store/temp-store.js';
 import { runCommand } from '../support/command.js';
+import { testBroker } from '../support/rabbitmq.js';
 import { journeys, tripSaga } from '../sagas/trip.js';
 
 const nothing = () => undefined;
@@ -240,6 +242,30 @@ describe('flotilla sagas', () => {
     }
     expect(await store.head()).to.equal(head);
     expect((await run(['retry', 'none'])).said).to.match(/^saga\.not_found: /);
+  });
+
+  it('status says that a person is needed', async function () {
+    this.timeout(60_000);
+    const { amqpUrl, managementUrl, prefix } = await testBroker();
+    const env = {
+      AMQP_URL: amqpUrl,
+      AMQP_MANAGEMENT_URL: managementUrl,
+      FLOTILLA_PREFIX: prefix,
+      DATA_DIR: temp.folder,
+    };
+    const look = (...args: string[]) =>
+      runCommand({ modules: [status], fleet, env, cwd: temp.folder }, ['status', ...args]);
+    expect(JSON.parse((await look('--json')).out).sagas).to.deep.equal([]);
+    await open();
+    await begin('t2');
+    expect((await look()).out).not.to.contain('flotilla sagas');
+    await fail('t3');
+    expect((await look()).out).to.contain(
+      '1 of travel failed, a person is needed: flotilla sagas list --status failed',
+    );
+    expect(JSON.parse((await look('--json')).out).sagas).to.deep.equal([
+      { saga: 'travel', worker: 'trips', started: 1, compensating: 0, failed: 1 },
+    ]);
   });
 
   it('wrong use exits with 2', async () => {

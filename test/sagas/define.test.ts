@@ -78,6 +78,7 @@ describe('a worker with sagas', () => {
       'hotel.cancelled',
       'mail.sent',
       'saga.timer_due',
+      'saga.failed',
       'message.dead_lettered',
       'message.replayed',
       'message.discarded',

@@ -1,5 +1,6 @@
 import { HEADERS, readAttempts } from '../../broker/headers.js';
 import { FlotillaError } from '../../errors.js';
+import { alertOfFailure } from '../../sagas/alert.js';
 import { openContext } from '../context.js';
 import { Emissions } from '../effects.js';
 import type { Handle } from '../message.js';
@@ -29,6 +30,7 @@ export function handle(station: WorkerStation): Handle {
     } finally {
       context.revoke();
     }
+    if (replayed === undefined) alertOfFailure(definition.sagas, event, station.logger);
     const sagas = definition.sagasOf.get(event.type) ?? [];
     message.effects = [...context.effects, ...sagas.map((saga) => ({ kind: 'saga', saga, event }) as const)];
     return 'done';

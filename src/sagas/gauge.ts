@@ -1,0 +1,46 @@
+import { messageOf } from '../errors.js';
+import { pause } from '../relay/pause.js';
+import type { Store } from '../store/contract.js';
+import type { Logger } from '../telemetry/logger.js';
+import type { Metrics } from '../telemetry/metrics.js';
+import { countOpenSagas, openStatuses, type SagaCount } from './list.js';
+import type { SagaDefinition } from './types.js';
+
+/** Milliseconds between two looks. */
+const LOOK = 5000;
+
+/** How many sagas of a worker have not ended; the same at each of its replicas. */
+export class SagaGauge {
+  /** As of the last look, zeros included. */
+  counts: readonly SagaCount[] = [];
+
+  constructor(
+    private readonly store: Store,
+    private readonly sagas: readonly Pick<SagaDefinition, 'name'>[],
+    private readonly metrics: Metrics,
+  ) {}
+
+  /** The table of sagas must be there. */
+  async look(): Promise<void> {
+    const found = await countOpenSagas(this.store.query);
+    this.counts = this.sagas.flatMap(({ name: saga }) =>
+      openStatuses.map((status) => {
+        const count = found.find((each) => each.saga === saga && each.status === status)?.count ?? 0;
+        return { saga, status, count };
+      }),
+    );
+    for (const { saga, status, count } of this.counts) this.metrics.sagas.set({ saga, status }, count);
+  }
+
+  /** Looks again and again until the signal aborts. Never rejects. */
+  async run(logger: Logger, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        await this.look();
+      } catch (error) {
+        if (!signal.aborted) logger.warn('Sagas could not be counted', { error: messageOf(error) });
+      }
+      await pause(LOOK, signal);
+    }
+  }
+}

@@ -1,0 +1,100 @@
+import { expect } from 'chai';
+import { Writable } from 'node:stream';
+import winston from 'winston';
+import { SagaGauge } from '../../src/sagas/gauge.js';
+import { keepRow, sagaMigrations } from '../../src/sagas/table.js';
+import { initialState, type SagaStatus } from '../../src/sagas/state.js';
+import { silentLogger, type Logger } from '../../src/telemetry/logger.js';
+import { createMetrics } from '../../src/telemetry/metrics.js';
+import { createTempStore, type TempStore } from '../store/temp-store.js';
+import { testFleet } from '../support/test-fleet.js';
+import { journeys, tripSaga } from './trip.js';
+
+/** Collects what is logged. */
+function listen(): { logger: Logger; lines: Record<string, unknown>[] } {
+  const lines: Record<string, unknown>[] = [];
+  const stream = new Writable({
+    write(line: Buffer, _encoding, done) {
+      lines.push(JSON.parse(line.toString()) as Record<string, unknown>);
+      done();
+    },
+  });
+  const transports = [new winston.transports.Stream({ stream })];
+  return { logger: winston.createLogger({ format: winston.format.json(), transports }), lines };
+}
+
+describe('the gauge of sagas', () => {
+  let temp: TempStore;
+  beforeEach(async () => (temp = await createTempStore()));
+  afterEach(() => temp.dispose());
+
+  it('says how many have not ended, by how they stand, until it is told to stop', async () => {
+    const store = await temp.open();
+    await store.migrate('sagas', sagaMigrations);
+    const metrics = createMetrics();
+    const gauge = new SagaGauge(store, [tripSaga], metrics);
+    const keep = (sagaId: string, status: SagaStatus) =>
+      store.transaction(({ sql }) => keepRow(sql, 'travel', sagaId, { ...initialState, status }, 0));
+    const shown = async () => {
+      await gauge.look();
+      const { values } = await metrics.sagas.get();
+      return values.map(({ labels, value }) => `${labels.saga} ${labels.status} ${value}`);
+    };
+    expect(await shown()).to.deep.equal(['travel started 0', 'travel compensating 0', 'travel failed 0']);
+    await keep('t1', 'started');
+    await keep('t2', 'started');
+    await keep('t3', 'failed');
+    await keep('t4', 'completed');
+    expect(await shown()).to.deep.equal(['travel started 2', 'travel compensating 0', 'travel failed 1']);
+    await keep('t3', 'compensated');
+    expect(await shown()).to.deep.equal(['travel started 2', 'travel compensating 0', 'travel failed 0']);
+
+    const stop = new AbortController();
+    const running = gauge.run(silentLogger(), stop.signal);
+    stop.abort();
+    await running;
+  });
+
+  it('goes on where it could not look', async () => {
+    const { logger, lines } = listen();
+    const stop = new AbortController();
+    const gauge = new SagaGauge(await temp.open(), [tripSaga], createMetrics());
+    const warned = new Promise((resolve) => logger.once('data', resolve));
+    const running = gauge.run(logger, stop.signal);
+    await warned;
+    stop.abort();
+    await running;
+    expect(lines).to.have.length(1);
+    expect(lines[0]).to.include({ level: 'warn', message: 'Sagas could not be counted' });
+  });
+});
+
+describe('a saga that has failed', function () {
+  this.timeout(60_000);
+
+  it('is told in the log by its worker, and by no other', async () => {
+    const { logger, lines } = listen();
+    const fleet = await testFleet(journeys.defineWorker({ name: 'trips', sagas: [tripSaga] }), { logger });
+    try {
+      const failed = (saga: string) =>
+        fleet.event('saga.failed', { saga, sagaId: 't1', step: 'hotel', reason: 'no answer' }, `${saga}/t1`);
+      const own = failed('travel');
+      await fleet.send(own);
+      await fleet.until((seen) => seen.length === 1);
+      await fleet.send(own, failed('another'));
+      await fleet.until((seen) => seen.length === 3);
+      expect(fleet.seen.map(({ outcome }) => outcome)).to.have.members(['done', 'done', 'duplicate']);
+      const errors = lines.filter(({ level }) => level === 'error');
+      expect(errors).to.have.length(1);
+      expect(errors[0]).to.include({
+        message: 'Saga travel/t1 failed: a person is needed',
+        saga: 'travel',
+        sagaId: 't1',
+        step: 'hotel',
+        reason: 'no answer',
+      });
+    } finally {
+      await fleet.stop();
+    }
+  });
+});
