@@ -30,6 +30,8 @@ export interface HarnessOptions {
   settings?: Record<string, unknown>;
   /** Headers of the delivery, such as `flotilla-attempt`. */
   headers?: Record<string, string | number | boolean>;
+  /** Milliseconds since the epoch; from it follow the time-outs of sagas and the ids of their commands. @default Date.now */
+  now?: () => number;
 }
 
 export interface HarnessResult {
