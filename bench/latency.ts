@@ -27,7 +27,7 @@ type Place = () => Promise<{ id: string; answered: number }>;
 /** An idle fleet of real processes. From the 201 of an order to its `shipment.created` on the exchange, one order at a
  *  time; and from the kill -9 of a worker, which is started again at once, to what it commits and publishes next. */
 export const latency: Bench = async (context) => {
-  const env = { ...fleetEnvironment(context), WORKERS: WORKERS.join(',') };
+  const env = { ...fleetEnvironment(context), WORKERS: WORKERS.join(','), FULFILMENT: 'choreographed' };
   const running = new Map<string, BenchProcess>();
   const start = async (name: string, args: string[], more: NodeJS.ProcessEnv = {}) => {
     const process = await startFlotilla(args, { ...env, ...more });

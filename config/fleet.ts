@@ -1,12 +1,13 @@
 import { defineFleet } from 'flotilla';
 import { platform } from '../src/platform/catalogue.js';
 import { isClosed } from '../src/platform/orders/closed.js';
-import { routes } from '../src/platform/routes.js';
+import { apiSettings, routes } from '../src/platform/routes.js';
 import analytics from '../workers/analytics/index.js';
 import email from '../workers/email/index.js';
 import inventory from '../workers/inventory/index.js';
 import journal from '../workers/journal/index.js';
 import orderChoreography from '../workers/order-choreography/index.js';
+import orderSaga from '../workers/order-saga/index.js';
 import orders from '../workers/orders/index.js';
 import payment from '../workers/payment/index.js';
 import shipping from '../workers/shipping/index.js';
@@ -15,9 +16,8 @@ import views from '../workers/views/index.js';
 /** What this fleet is made of. */
 export default defineFleet({
   catalogue: platform,
-  workers: [orders, views, analytics, inventory, payment, shipping, email, orderChoreography, journal],
-  variants: { choreographed: ['order-choreography'] },
-  api: { store: 'core', routes },
+  workers: [orders, views, analytics, inventory, payment, shipping, email, orderChoreography, orderSaga, journal],
+  api: { store: 'core', settings: apiSettings, routes },
   isClosed,
   // loaded by the one process that runs it: it takes as long to load as everything else
   sandbox: async (options) => (await import('../src/platform/sandbox/sandbox.js')).startSandbox(options),

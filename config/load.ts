@@ -18,7 +18,6 @@ export interface Config {
   healthPort: number;
   logLevel: 'error' | 'warn' | 'info' | 'debug';
   logFormat: 'json' | 'text';
-  fulfilment: string;
   /** Absent: all. */
   workers: readonly string[] | undefined;
   apiToken: string | undefined;
@@ -57,7 +56,6 @@ export function loadConfig(env: NodeJS.ProcessEnv, { terminal = false } = {}): C
     healthPort: values.HEALTH_PORT,
     logLevel: values.LOG_LEVEL ?? 'info',
     logFormat: values.LOG_FORMAT ?? (terminal ? 'text' : 'json'),
-    fulfilment: values.FULFILMENT,
     workers: values.WORKERS,
     apiToken: values.API_TOKEN,
     install: values.FLOTILLA_INSTALL,

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { duration, durations, list, matching, number, oneOf, port, url } from './values.js';
 
-/** Every environment variable that Flotilla itself reads; workers have settings of their own besides. */
+/** Every environment variable that Flotilla itself reads; the API and workers have settings of their own besides. */
 export const environment = z.object({
   /** The broker. Unset, `up` runs a private one, and the other commands use that of the `up` that runs here. */
   AMQP_URL: url('amqp', 'amqps').optional(),
@@ -27,8 +27,6 @@ export const environment = z.object({
   HEALTH_PORT: port().default(0),
   LOG_LEVEL: oneOf(['error', 'warn', 'info', 'debug']).optional(),
   LOG_FORMAT: oneOf(['json', 'text']).optional(),
-  /** Who says the next command of an order. */
-  FULFILMENT: matching(/^[a-z][a-z-]{0,63}$/, "the name of one of the fleet's variants").default('choreographed'),
   /** The workers that are enabled; all of them if unset. */
   WORKERS: list().optional(),
   /** Asked of whoever wants to change or see anything, as a bearer token. */

@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import { z } from 'zod';
 import { parseEnvironment } from './load.js';
 import { environment } from './schema.js';
 import { masked } from './secrets.js';
@@ -22,17 +22,30 @@ export function showConfig(env: NodeJS.ProcessEnv): ShownVariable[] {
   });
 }
 
-/** The settings of workers, which are read from the environment too. `schemas` by the worker's name. */
+/** The settings of workers and of the API, which are read from the environment too, with the defaults of the schemas where
+ *  `defaults` has none. `schemas` by the owner's name. */
 export function showSettings(
   schemas: Readonly<Record<string, z.ZodObject>>,
   env: NodeJS.ProcessEnv,
   defaults: NodeJS.ProcessEnv,
 ): ShownVariable[] {
-  const variables = new Set(Object.values(schemas).flatMap(({ shape }) => Object.keys(shape).map(variableOf)));
-  return [...variables].sort().map((variable) => {
-    const given = env[variable];
-    const isGiven = given !== undefined && given !== '';
-    const value = isGiven ? given : (defaults[variable] ?? '');
-    return { variable, value: masked(variable, value), from: isGiven ? 'environment' : 'default' };
-  });
+  const types = new Map(
+    Object.values(schemas).flatMap(({ shape }) =>
+      Object.entries<z.core.$ZodType>(shape).map(([key, type]) => [variableOf(key), type]),
+    ),
+  );
+  return [...types]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([variable, type]) => {
+      const given = env[variable];
+      const isGiven = given !== undefined && given !== '';
+      const value = isGiven ? given : (defaults[variable] ?? defaultOf(type));
+      return { variable, value: masked(variable, value), from: isGiven ? 'environment' : 'default' };
+    });
+}
+
+/** As it would be written in the environment; empty where there is none. */
+function defaultOf(type: z.core.$ZodType): string {
+  const { data } = z.safeParse(type, undefined);
+  return data === undefined ? '' : typeof data === 'string' ? data : JSON.stringify(data);
 }

@@ -19,6 +19,15 @@ export function developmentSettings(
 /** Reads a worker's settings from the environment: `gatewayUrl` from GATEWAY_URL. Text stays text where the schema
  *  takes text; otherwise it is read as JSON (`5`, `true`). Throws `config.invalid`, naming variable and worker. */
 export function readSettings(worker: string, schema: z.ZodObject, env: NodeJS.ProcessEnv): Record<string, unknown> {
+  return read(`worker ${worker}`, schema, env);
+}
+
+/** Reads the API's settings, as `readSettings` does a worker's. */
+export function readApiSettings(schema: z.ZodObject, env: NodeJS.ProcessEnv): Record<string, unknown> {
+  return read('the API', schema, env);
+}
+
+function read(owner: string, schema: z.ZodObject, env: NodeJS.ProcessEnv): Record<string, unknown> {
   const given: Record<string, unknown> = {};
   const shape: Readonly<Record<string, z.core.$ZodType>> = schema.shape;
   for (const [key, type] of Object.entries(shape)) {
@@ -31,10 +40,7 @@ export function readSettings(worker: string, schema: z.ZodObject, env: NodeJS.Pr
   const variable = variableOf(String(issue?.path[0] ?? ''));
   const text = env[variable];
   const now = text === undefined ? 'it is not set' : shown(variable, text);
-  throw new FlotillaError(
-    'config.invalid',
-    `${variable} of worker ${worker}: ${issue?.message ?? 'is wrong'} (${now})`,
-  );
+  throw new FlotillaError('config.invalid', `${variable} of ${owner}: ${issue?.message ?? 'is wrong'} (${now})`);
 }
 
 /** `gatewayUrl` -> `GATEWAY_URL` */

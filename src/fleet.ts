@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import type { Catalogue } from './catalogue.js';
 import { FlotillaError } from './errors.js';
 import type { Definitions } from './events/definitions.js';
@@ -17,14 +18,9 @@ export interface SandboxOptions {
   logger: Logger;
 }
 
-/** What a fleet is made of. */
-export interface FleetDefinition {
-  readonly catalogue: Catalogue<Definitions>;
+/** What fleets have in common, however typed. */
+interface FleetParts {
   readonly workers: readonly Worker[];
-  /** Which of the workers run under a way of fulfilment; those not named by any always do. */
-  readonly variants?: Readonly<Record<string, readonly string[]>>;
-  /** The API: its store, what it serves. */
-  readonly api?: { readonly store: string; readonly routes: readonly Route[] };
   /** Whether what a command is about has come to its end, by its history in the API's store: its dead letter is then
    *  sent again only when forced. */
   readonly isClosed?: (command: { type: string; subject: string }, history: readonly StoredEvent[]) => boolean;
@@ -32,16 +28,34 @@ export interface FleetDefinition {
   readonly sandbox?: (options: SandboxOptions) => Promise<{ url: string; smtpUrl: string; close: () => Promise<void> }>;
 }
 
-export type Fleet = FleetDefinition;
+export interface Fleet extends FleetParts {
+  readonly catalogue: Catalogue<Definitions>;
+  readonly api?: {
+    readonly store: string;
+    readonly settings: z.ZodObject;
+    /** What the API serves under these settings. */
+    readonly routes: (settings: Record<string, unknown>) => readonly Route[];
+  };
+}
 
 /** A fleet with any catalogue; typed catalogues are assignable. */
-export interface FleetInput extends Omit<FleetDefinition, 'catalogue'> {
+interface FleetOptions<Settings extends z.ZodObject> extends FleetParts {
   readonly catalogue: { readonly definitions: Definitions };
+  /** The API. */
+  readonly api?: {
+    /** The store that it shares with workers. */
+    readonly store: string;
+    /** Read from the environment by the command line, as those of workers: `pageSize` from PAGE_SIZE. */
+    readonly settings?: Settings;
+    readonly routes: readonly Route[] | ((settings: z.infer<Settings>) => readonly Route[]);
+  };
 }
 
 /** Puts a fleet together. Throws `fleet.invalid` when two workers, or two projections, have one name, or when a command
- *  is handled by none or by several of the workers that run together. */
-export function defineFleet(fleet: FleetInput): Fleet {
+ *  is handled by none or by several of the workers. */
+export function defineFleet<Settings extends z.ZodObject = z.ZodObject>(options: FleetOptions<Settings>): Fleet {
+  const { api, ...parts } = options;
+  const fleet = { ...parts, ...(api !== undefined && { api: erased(api) }) } as Fleet;
   const names = new Set<string>();
   for (const { name } of fleet.workers) {
     if (names.has(name)) throw new FlotillaError('fleet.invalid', `two workers are called ${name}`);
@@ -49,20 +63,23 @@ export function defineFleet(fleet: FleetInput): Fleet {
   }
   checkProjections(fleet);
   checkSagas(fleet);
-  for (const variant of Object.keys(fleet.variants ?? { all: [] })) checkCommands(fleet, variant);
-  return fleet as Fleet;
+  checkCommands(fleet);
+  return fleet;
 }
 
-/** The workers that run under a variant. */
-export function workersOf(fleet: Pick<FleetInput, 'workers' | 'variants'>, variant?: string): Worker[] {
-  const variants = fleet.variants ?? {};
-  const chosen = variant === undefined ? [] : (variants[variant] ?? []);
-  const bound = new Set(Object.values(variants).flat());
-  return fleet.workers.filter(({ name }) => !bound.has(name) || chosen.includes(name));
+function erased<Settings extends z.ZodObject>({
+  store,
+  settings,
+  routes,
+}: NonNullable<FleetOptions<Settings>['api']>): NonNullable<Fleet['api']> {
+  if (typeof routes !== 'function') return { store, settings: settings ?? z.object({}), routes: () => routes };
+  if (settings === undefined)
+    throw new FlotillaError('fleet.invalid', 'the routes of the API ask for settings: declare them');
+  return { store, settings, routes: (given) => routes(settings.parse(given)) };
 }
 
 /** Two of one saga would both give its commands. */
-function checkSagas({ workers }: FleetInput): void {
+function checkSagas({ workers }: Fleet): void {
   const runners = new Map<string, string>();
   for (const { name: worker, definition } of workers) {
     for (const { name } of definition.sagas) {
@@ -75,7 +92,7 @@ function checkSagas({ workers }: FleetInput): void {
 }
 
 /** Two of one name would take each other's checkpoint for their own. */
-function checkProjections({ workers }: FleetInput): void {
+function checkProjections({ workers }: Fleet): void {
   const keepers = new Map<string, string>();
   for (const { name: worker, definition } of workers) {
     for (const { name } of definition.projections) {
@@ -86,9 +103,8 @@ function checkProjections({ workers }: FleetInput): void {
   }
 }
 
-function checkCommands(fleet: FleetInput, variant: string): void {
-  const workers = workersOf(fleet, variant);
-  for (const [type, definition] of Object.entries(fleet.catalogue.definitions)) {
+function checkCommands({ workers, catalogue }: Fleet): void {
+  for (const [type, definition] of Object.entries(catalogue.definitions)) {
     if (definition.kind !== 'command') continue;
     const handlers = workers.filter(({ definition }) =>
       definition.handlers.some(({ pattern }) => !isWildcard(pattern) && pattern === type),

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { readApiSettings } from '../../config/worker-settings.js';
 import { createApi } from '../api/app.js';
 import { serveApi } from '../api/server.js';
 import { FlotillaError } from '../errors.js';
@@ -11,12 +12,13 @@ export function register(program: Command, context: Context): void {
   program
     .command('api')
     .description('serve the fleet over HTTP; takes orders also while the broker is down')
-    .action(() => runFleetProcess(context, 'api', startApi));
+    .action(() => runFleetProcess(context, 'api', (process) => startApi(process, context)));
 }
 
-async function startApi(process: FleetProcess): Promise<void> {
+async function startApi(process: FleetProcess, { env }: Context): Promise<void> {
   const { config, fleet, workers, broker, logger, metrics } = process;
   if (fleet.api === undefined) throw new FlotillaError('fleet.invalid', 'config/fleet declares no api');
+  const routes = fleet.api.routes(readApiSettings(fleet.api.settings, env));
   const service = await process.openService(fleet.api.store);
   // Routes read the tables of the workers that share the store, which may not have started yet.
   for (const { name, definition } of workers) {
@@ -27,7 +29,7 @@ async function startApi(process: FleetProcess): Promise<void> {
   const { lagging } = service;
   const app = await createApi({
     store: service.store,
-    routes: fleet.api.routes,
+    routes,
     logger,
     metrics,
     relay: { lagging },

@@ -14,15 +14,16 @@ export function register(program: Command, context: Context): void {
 }
 
 async function runShow(flags: { json?: boolean }, context: Context): Promise<void> {
-  const items = [...showConfig(context.env), ...(await settingsOfWorkers(context))];
+  const items = [...showConfig(context.env), ...(await settingsOfFleet(context))];
   printList(context, items, {
     ...flags,
     columns: { variable: (item) => item.variable, value: (item) => item.value, from: (item) => item.from },
   });
 }
 
-async function settingsOfWorkers(context: Context): Promise<ShownVariable[]> {
-  const { workers } = await context.fleet();
-  const schemas = Object.fromEntries(workers.map(({ name, definition }) => [name, definition.settings]));
+async function settingsOfFleet(context: Context): Promise<ShownVariable[]> {
+  const { workers, api } = await context.fleet();
+  const ofWorkers = workers.map(({ name, definition }) => [name, definition.settings] as const);
+  const schemas = { ...Object.fromEntries(ofWorkers), ...(api !== undefined && { 'the API': api.settings }) };
   return showSettings(schemas, context.env, developmentSettings(context.config));
 }

@@ -1,19 +1,14 @@
 import type { Config } from '../../config/load.js';
 import { FlotillaError } from '../errors.js';
-import { workersOf, type Fleet } from '../fleet.js';
+import type { Fleet } from '../fleet.js';
 import { withOverrides } from '../worker/queues.js';
 import type { Worker } from '../worker/types.js';
 
-type Choice = Pick<Config, 'fulfilment' | 'workers' | 'retryDelays' | 'breakerHalfOpenAfter' | 'sagas'>;
+type Choice = Pick<Config, 'workers' | 'retryDelays' | 'breakerHalfOpenAfter' | 'sagas'>;
 
 /** The workers that run under this configuration, with what it says in place of their own delays. Throws
- *  `config.invalid` for a worker or a way of fulfilment that the fleet doesn't have. */
-export function enabledWorkers(fleet: Fleet, config: Choice): Worker[] {
-  const variants = Object.keys(fleet.variants ?? {});
-  if (variants.length > 0 && !variants.includes(config.fulfilment)) {
-    throw new FlotillaError('config.invalid', `FULFILMENT must be one of ${variants.join(', ')}`);
-  }
-  const workers = workersOf(fleet, config.fulfilment);
+ *  `config.invalid` for a worker that the fleet doesn't have. */
+export function enabledWorkers({ workers }: Pick<Fleet, 'workers'>, config: Choice): Worker[] {
   for (const name of config.workers ?? []) findWorker(workers, name, 'WORKERS');
   return workers
     .filter(({ name }) => config.workers?.includes(name) ?? true)

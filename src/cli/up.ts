@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { managementOf } from '../../config/load.js';
+import { readApiSettings } from '../../config/worker-settings.js';
 import { up } from '../supervisor/up.js';
 import type { Context } from './context.js';
 import { enabledWorkers } from './enabled-workers.js';
@@ -30,6 +31,7 @@ async function runUp(flags: UpFlags, context: Context): Promise<void> {
   }
   const { config, env, cwd, signal, forced, packageRoot } = context;
   const fleet = await context.fleet();
+  if (fleet.api !== undefined) readApiSettings(fleet.api.settings, env); // said at once, not by a child that ends
   const { amqpUrl, managementUrl } = config;
   await up({
     cwd,

@@ -1,16 +1,25 @@
 import type { Route } from 'flotilla';
+import { z } from 'zod';
 import { accountRoutes } from './accounts/routes.js';
 import { accountSummaryRoutes } from './accounts/summary.js';
+import { fulfilment } from './orders/fulfilment.js';
 import { inventoryRoutes } from './inventory/routes.js';
 import { orderRoutes } from './orders/routes.js';
 import { orderSagaRoute } from './orders/saga-route.js';
 import { statisticsRoutes } from './statistics/routes.js';
 import { userRoutes } from './users/routes.js';
 
+export const apiSettings = z.object({
+  /** Who fulfils the orders that come in; each keeps to what it began with. */
+  fulfilment: fulfilment.default('orchestrated'),
+});
+
+type ApiSettings = z.output<typeof apiSettings>;
+
 /** What the API of this platform serves. */
-export const routes: readonly Route[] = [
+export const routes = (settings: ApiSettings): readonly Route[] => [
   ...userRoutes,
-  ...orderRoutes,
+  ...orderRoutes(settings),
   orderSagaRoute,
   ...accountRoutes,
   ...accountSummaryRoutes,

@@ -12,7 +12,6 @@ describe('the configuration', () => {
       host: '127.0.0.1',
       port: 3000,
       sandboxPort: 3001,
-      fulfilment: 'choreographed',
       drainTimeout: 20_000,
       logFormat: 'json',
     });

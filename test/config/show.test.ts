@@ -32,13 +32,18 @@ describe('config show', () => {
   });
 });
 
-describe('the settings of workers', () => {
-  it('are shown with what they default to in development, secrets masked', () => {
-    const schemas = { payment: z.object({ gatewayUrl: z.url(), gatewayToken: z.string().optional() }) };
+describe('the settings of workers and of the API', () => {
+  it('are shown with what they default to in development or by their schema, secrets masked', () => {
+    const schemas = {
+      payment: z.object({ gatewayUrl: z.url(), gatewayToken: z.string().optional() }),
+      'the API': z.object({ pageSize: z.int().default(20), style: z.enum(['plain', 'bold']).default('plain') }),
+    };
     const env = { GATEWAY_TOKEN: 'hunter2' };
     expect(showSettings(schemas, env, { GATEWAY_URL: 'http://127.0.0.1:3001' })).to.deep.equal([
       { variable: 'GATEWAY_TOKEN', value: '••••••••', from: 'environment' },
       { variable: 'GATEWAY_URL', value: 'http://127.0.0.1:3001', from: 'default' },
+      { variable: 'PAGE_SIZE', value: '20', from: 'default' },
+      { variable: 'STYLE', value: 'plain', from: 'default' },
     ]);
   });
 });

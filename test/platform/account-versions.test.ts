@@ -8,7 +8,7 @@ describe('platform: the versions of accounts over HTTP', () => {
   let api: Api;
   before(async () => {
     file = await temporaryFile();
-    api = await startApi(file.path, { routes });
+    api = await startApi(file.path, { routes: routes({ fulfilment: 'orchestrated' }) });
   });
   after(async () => {
     await api.close();
@@ -80,7 +80,7 @@ describe('platform: the versions of accounts over HTTP', () => {
   });
 
   it('lets exactly one win also where two APIs have the same store, and neighbours are not disturbed', async () => {
-    const other = await startApi(file.path, { routes });
+    const other = await startApi(file.path, { routes: routes({ fulfilment: 'orchestrated' }) });
     try {
       const id = await openAccount();
       const neighbour = await openAccount();
@@ -114,7 +114,7 @@ describe('platform: the versions of accounts over HTTP', () => {
   }
 
   it('does one request that several APIs get at once under its key, and gives its reply to all of them', async () => {
-    const other = await startApi(file.path, { routes });
+    const other = await startApi(file.path, { routes: routes({ fulfilment: 'orchestrated' }) });
     try {
       const id = await openAccount();
       for (let version = 1; version <= 10; version++) {

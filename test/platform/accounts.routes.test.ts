@@ -10,7 +10,7 @@ describe('platform: accounts over HTTP', () => {
   let api: Api;
   before(async () => {
     file = await temporaryFile();
-    api = await startApi(file.path, { routes });
+    api = await startApi(file.path, { routes: routes({ fulfilment: 'orchestrated' }) });
   });
   after(async () => {
     await api.close();

@@ -1,8 +1,23 @@
 import { expect } from 'chai';
+import { z } from 'zod';
 import fleet from '../../config/fleet.js';
+import { readApiSettings } from '../../config/worker-settings.js';
 import { platform } from '../../src/platform/catalogue.js';
 
 describe('platform: the fleet', () => {
+  it('has a saga fulfil new orders, unless FULFILMENT says otherwise', () => {
+    const settings = fleet.api?.settings ?? z.object({});
+    expect(readApiSettings(settings, {})).to.deep.equal({ fulfilment: 'orchestrated' });
+    const told = { FULFILMENT: 'choreographed' };
+    expect(readApiSettings(settings, told)).to.deep.equal({ fulfilment: 'choreographed' });
+    expect(() => readApiSettings(settings, { FULFILMENT: 'manual' }))
+      .to.throw('FULFILMENT of the API')
+      .with.property('message')
+      .that.includes('orchestrated')
+      .and.includes('choreographed')
+      .and.includes('manual');
+  });
+
   it('has every worker once, and a worker for every command', () => {
     expect(fleet.workers.map(({ name }) => name)).to.have.members([
       'orders',
@@ -13,6 +28,7 @@ describe('platform: the fleet', () => {
       'shipping',
       'email',
       'order-choreography',
+      'order-saga',
       'journal',
     ]);
   });

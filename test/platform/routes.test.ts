@@ -16,7 +16,7 @@ describe('platform: the API', () => {
   let api: Api;
   before(async () => {
     file = await temporaryFile();
-    api = await startApi(file.path, { routes });
+    api = await startApi(file.path, { routes: routes({ fulfilment: 'orchestrated' }) });
     for (const { name, definition } of [orders, views, analytics]) {
       await api.store.migrate(`worker:${name}`, definition.migrations);
       await prepareProjections(api.store, definition.projections);
@@ -91,12 +91,32 @@ describe('platform: the API', () => {
     'a negative price': { items: [{ ...line, unitPrice: -1 }] },
     'no currency': { currency: 'dollars' },
     'a total of its own': { total: 1 },
+    'a word on who fulfils it': { fulfilment: 'choreographed' },
     'no payment': { payment: undefined },
   })) {
     it(`refuses an order with ${what}`, async () => {
       expect(problem(await placeOrder(more))).to.deep.equal([400, 'request.invalid']);
     });
   }
+
+  it('has each order carry who fulfils it, as it was set when the order was placed', async () => {
+    const other = await startApi(file.path, { routes: routes({ fulfilment: 'choreographed' }) });
+    try {
+      const body = { ...newOrder, userId: await createUser() };
+      const { id } = (await post('/orders', body)).body;
+      const { id: otherId } = (await other.send('POST', '/orders', { body })).body;
+      for (const [orderId, fulfilment] of [
+        [id, 'orchestrated'],
+        [otherId, 'choreographed'],
+      ]) {
+        const [placed] = await api.store.read(`order/${orderId}`);
+        expect(placed?.event.data).to.have.property('fulfilment', fulfilment);
+        expect((await api.send('GET', `/orders/${orderId}`)).body).not.to.have.property('fulfilment');
+      }
+    } finally {
+      await other.close();
+    }
+  });
 
   it('refuses an order of an unknown user, and one that costs too much', async () => {
     expect(problem(await placeOrder({ userId: 'nobody' }))).to.deep.equal([422, 'order.unknown_user']);
@@ -219,7 +239,7 @@ describe('platform: the API', () => {
 describe('platform: the lists of the API', () => {
   it('show what the views have heard, the newest first, a page at a time', async () => {
     const fleet = await simulatedFleet([views, analytics], { use: {}, random: Math.random });
-    const api = await startApi(fleet.path('core'), { routes });
+    const api = await startApi(fleet.path('core'), { routes: routes({ fulfilment: 'orchestrated' }) });
     try {
       const { id: userId } = (await api.send('POST', '/users', { body: { name: 'Ada', email: 'ada@example.org' } }))
         .body;

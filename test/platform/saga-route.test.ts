@@ -15,7 +15,7 @@ describe('platform: the saga of an order', () => {
   let api: Api;
   beforeEach(async () => {
     fleet = await simulatedFleet([views, orderSaga], { use: {}, random: Math.random });
-    api = await startApi(fleet.path('core'), { routes });
+    api = await startApi(fleet.path('core'), { routes: routes({ fulfilment: 'orchestrated' }) });
   });
   afterEach(async () => {
     await api.close();

@@ -50,12 +50,15 @@ describe('the fleet in containers', () => {
     expect(Object.keys(compose.volumes).sort()).to.deep.equal([...new Set(mounted)].sort());
   });
 
-  it('sets only variables that there are, and every setting that a worker needs', () => {
-    const settings = fleet.workers.flatMap(({ definition }) => Object.keys(definition.settings.shape).map(variableOf));
+  it('sets only variables that there are, and every setting of the API and of a worker that needs it', () => {
+    const schemas = [fleet.api?.settings, ...fleet.workers.map(({ definition }) => definition.settings)];
+    const settings = schemas.flatMap((schema) => Object.keys(schema?.shape ?? {}).map(variableOf));
     const known = new Set([...Object.keys(environment.shape), ...settings]);
     const ours = Object.entries(compose.services).filter(([, { command }]) => command !== undefined);
     expect(ours).to.have.length(folders.length + 3);
     for (const [name, service] of ours) expect([...known], name).to.include.members(Object.keys(service.environment));
+    const ofApi = Object.keys(fleet.api?.settings.shape ?? {}).map(variableOf);
+    expect(Object.keys(compose.services.api?.environment ?? {})).to.include.members(ofApi);
     for (const { name, definition } of fleet.workers) {
       const needed = Object.entries(definition.settings.shape)
         .filter(([, type]) => !z.safeParse(type, undefined).success)

@@ -16,7 +16,7 @@ describe('reads of models', () => {
     let api: Api;
     beforeEach(async () => {
       fleet = await simulatedFleet([views, analytics], { use: {}, random: Math.random });
-      api = await startApi(fleet.path('core'), { routes });
+      api = await startApi(fleet.path('core'), { routes: routes({ fulfilment: 'orchestrated' }) });
     });
     afterEach(async () => {
       await api.close();
@@ -94,7 +94,7 @@ describe('reads of models', () => {
 
   it('say how far behind their model is while nobody keeps it, and that it is stopped', async () => {
     const file = await temporaryFile();
-    const api = await startApi(file.path, { routes });
+    const api = await startApi(file.path, { routes: routes({ fulfilment: 'orchestrated' }) });
     try {
       for (const { definition } of [views, analytics]) await prepareProjections(api.store, definition.projections);
       await api.send('POST', '/users', { body: { name: 'Ada', email: 'ada@example.org' } });

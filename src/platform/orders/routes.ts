@@ -5,13 +5,15 @@ import { reason } from '../fields.js';
 import { historyPage, historyQuery, readHistory } from '../history.js';
 import { orderSummary } from '../read-models/order-summary.js';
 import { orderDetails } from './events.js';
+import type { Fulfilment } from './fulfilment.js';
 import { listOrders, listQuery } from './list.js';
 import { order } from './order.js';
 import { orderBody, orderNotFound, presentOrder } from './present.js';
 
 const newOrder = orderDetails.omit({ total: true, fulfilment: true });
 
-export const orderRoutes: Route[] = [
+/** `fulfilment`: who fulfils the orders that are placed. */
+export const orderRoutes = ({ fulfilment }: { fulfilment: Fulfilment }): Route[] => [
   defineRoute({
     method: 'post',
     path: '/orders',
@@ -26,7 +28,7 @@ export const orderRoutes: Route[] = [
           throw new PermanentError('order.unknown_user', 'There is no such user.');
         }
         const orderId = newId();
-        const command = { type: 'create', orderId, details: body } as const;
+        const command = { type: 'create', orderId, details: { ...body, fulfilment } } as const;
         await handleCommand(tx, platform.definitions, order, orderId, command, origin);
         return { ...(await presentOrder(201, tx, orderId)), headers: { Location: `/orders/${orderId}` } };
       }),
