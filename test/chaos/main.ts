@@ -10,6 +10,8 @@ import { killTheSupervisor } from './scenarios/killed-supervisor.js';
 import { gatewayOutage, tokensOfAllKinds } from './scenarios/outage.js';
 import { raceWriters } from './scenarios/racing-writers.js';
 import { killAtRandom } from './scenarios/random-kills.js';
+import { ALL_TOKENS, hurrySagas } from './scenarios/sagas.js';
+import { switchFulfilment } from './scenarios/switch.js';
 import { shareABroker } from './scenarios/two-fleets.js';
 import { ROLES_APART } from './support/chaos-fleet.js';
 import { seedOf } from './support/random.js';
@@ -62,11 +64,13 @@ const { node, remove } = await ownNode();
 const urls = { amqpUrl: node.amqpUrl, managementUrl: node.managementUrl };
 const run = (name: string, round = 0) => ({ ...urls, prefix: `t-${name}-${round}-`, seed: seed + round, say });
 const killed: Record<string, number> = {};
-const count = (found: Record<string, number>) => {
-  for (const [name, times] of Object.entries(found)) killed[name] = (killed[name] ?? 0) + times;
-  return Object.entries(found)
+const counts = (found: Record<string, number>) =>
+  Object.entries(found)
     .map(([name, times]) => `${name} ${times}`)
     .join(', ');
+const count = (found: Record<string, number>) => {
+  for (const [name, times] of Object.entries(found)) killed[name] = (killed[name] ?? 0) + times;
+  return counts(found);
 };
 
 console.log(`CHAOS_SEED=${seed}, ${rounds} rounds, ${values.minutes} minutes at most`);
@@ -80,15 +84,24 @@ try {
     });
   }
   for (let round = 0; round < rounds; round += 1) {
-    await part(`random kills, processes, round ${round + 1}`, async () =>
+    const env = { FULFILMENT: round % 2 === 0 ? 'orchestrated' : 'choreographed' };
+    await part(`random kills, processes, ${env.FULFILMENT}, round ${round + 1}`, async () =>
       count(
-        await killAtRandom({ ...run('random', round), roles: ROLES_APART, orders: 300, kills: 30, pause: [100, 2000] }),
+        await killAtRandom({
+          ...run('random', round),
+          env,
+          roles: ROLES_APART,
+          orders: 300,
+          kills: 30,
+          pause: [100, 2000],
+        }),
       ),
     );
-    await part(`random kills, processes and broker, round ${round + 1}`, async () =>
+    await part(`random kills, processes and broker, ${env.FULFILMENT}, round ${round + 1}`, async () =>
       count(
         await killAtRandom({
           ...run('broker', round),
+          env,
           orders: 200,
           kills: 20,
           pause: [100, 2000],
@@ -101,6 +114,27 @@ try {
       return '6 kills';
     });
   }
+  await part('sagas in a hurry, processes and broker', async () => {
+    const { sagas, killed } = await hurrySagas({
+      ...run('sagas'),
+      roles: ROLES_APART,
+      orders: 500,
+      customers: 6,
+      kills: 40,
+      pause: [100, 2500],
+      absence: [0, 4000],
+      outage: 8000,
+      tokens: ALL_TOKENS,
+      env: { SAGA_TIMEOUT: '5s', SAGA_RETRY_DELAYS: '1s,2s', RETRY_DELAYS: '100ms,300ms,1s,2s,4s,8s,16s' },
+      others: { broker: node },
+    });
+    count(killed);
+    return counts(sagas);
+  });
+  await part('switch of FULFILMENT, with orders in flight', async () => {
+    await switchFulfilment({ ...run('switch'), rounds: 6, orders: 6 });
+    return '6 times there and back';
+  });
   await part('store, racing writers', async () => {
     await raceWriters({ seed, runs: rounds * 400 });
     return `${rounds * 400} histories of three processes`;
@@ -144,9 +178,5 @@ try {
 console.log(`\nCHAOS_SEED=${seed}`);
 for (const { name, outcome, detail } of results)
   console.log(`${outcome.padEnd(8)} ${name.padEnd(50)} ${detail.slice(0, 120)}`);
-console.log(
-  `kills: ${Object.entries(killed)
-    .map(([name, times]) => `${name} ${times}`)
-    .join(', ')}`,
-);
+console.log(`kills: ${counts(killed)}`);
 process.exitCode = results.some(({ outcome }) => outcome === 'BROKEN') ? 1 : 0;

@@ -6,7 +6,10 @@ describe('kill -9 of any process under load', function () {
   this.timeout(240_000);
   const seed = seedOf(process.env.CHAOS_SEED);
 
-  it(`finishes every order that was answered 201, once (CHAOS_SEED=${seed})`, async () => {
-    await killAtRandom({ ...(await testBroker()), seed, orders: 60, kills: 8, pause: [200, 1500] });
-  });
+  for (const FULFILMENT of ['orchestrated', 'choreographed']) {
+    it(`finishes every order that was answered 201, once, ${FULFILMENT} (CHAOS_SEED=${seed})`, async () => {
+      const broker = await testBroker();
+      await killAtRandom({ ...broker, seed, env: { FULFILMENT }, orders: 40, kills: 6, pause: [200, 1500] });
+    });
+  }
 });

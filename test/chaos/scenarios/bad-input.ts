@@ -130,7 +130,14 @@ async function racedKey({ customers }: ChaosRun, userId: string): Promise<void> 
     throw new Error(`one key, raced: ${answers.map(({ status }) => status).join(' ')}, ${ids.size} orders`);
   }
   for (const id of ids)
-    customers.promised.orders.set(id, { id, token: 'tok_ok', items, total: 700, cancelAccepted: false });
+    customers.promised.orders.set(id, {
+      id,
+      token: 'tok_ok',
+      items,
+      total: 700,
+      isDeliverable: true,
+      cancelAccepted: false,
+    });
   const other = await customers.request('POST', '/orders', { ...body, currency: 'EUR' }, key);
   if (other.status !== 409 || other.body.code !== 'idempotency.key_reused') {
     throw new Error(`the key with another body: ${other.status} ${String(other.body.code)}`);

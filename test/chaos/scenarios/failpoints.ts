@@ -22,6 +22,7 @@ export const EACH_ONCE: readonly Kill[] = [
   { point: 'worker.committed', role: 'doers' },
   { point: 'worker.retry_confirmed', role: 'doers' },
   { point: 'worker.dead_confirmed', role: 'doers' },
+  { point: 'saga.advanced', role: 'talkers' },
   { point: 'keeper.kept', role: 'keeper' },
   { point: 'journal.committed', role: 'talkers' },
   { point: 'projection.applied', role: 'readers' },
@@ -35,6 +36,7 @@ export function rolesPassing(point: Failpoint): string[] {
   const emitting = workers.filter(({ emits }) => emits.size > 0).map(({ name }) => name);
   if (point === 'keeper.kept') return ['keeper'];
   if (point.startsWith('journal.')) return ['journal'];
+  if (point.startsWith('saga.')) return ['order-saga'];
   if (point === 'worker.retry_confirmed') return ['payment']; // whose orders can be flaky
   if (point.startsWith('worker.')) return workers.filter(hasQueue).map(({ name }) => name);
   if (point.startsWith('projection.')) return workers.filter(hasProjections).map(({ name }) => name);
@@ -75,7 +77,7 @@ export async function killAtFailpoints(
     let rubbishSent = 0;
     for (const kill of options.kills) {
       const { point, role } = kill;
-      const nth = point.startsWith('worker.') && !point.endsWith('_confirmed') ? random.between(1, 4) : 1;
+      const nth = /^(worker|saga)\./.test(point) && !point.endsWith('_confirmed') ? random.between(1, 4) : 1;
       const rivals = point.startsWith('relay.') && CORE.includes(role) ? fleet.roles.filter(isRivalOf(role)) : [];
       await Promise.all([role, ...rivals].map((each) => fleet.process(each).stop()));
       const [armed] = fleet.launch([role], { FLOTILLA_FAILPOINT: `${point}:${nth}` });

@@ -5,9 +5,10 @@ import { silentLogger } from '../../../src/telemetry/logger.js';
 import { ChaosFleet } from '../support/chaos-fleet.js';
 import { checkSums } from '../support/check-sums.js';
 import { Customers } from '../support/customers.js';
+import { PATIENT } from '../support/kill-now-and-then.js';
 import { randomFrom } from '../support/random.js';
+import { workers } from '../support/stores.js';
 import { until } from '../support/until.js';
-import { PATIENT } from './random-kills.js';
 
 export interface SupervisorOptions {
   seed: number;
@@ -15,6 +16,9 @@ export interface SupervisorOptions {
   orders: number;
   say: (line: string) => void;
 }
+
+/** The workers, the API, the keeper and the outside world. */
+const PROCESSES = workers.length + 3;
 
 const KILLS = ['the supervisor', 'a process', 'the broker'] as const;
 
@@ -47,7 +51,7 @@ export async function killTheSupervisor({ seed, rounds, orders, say }: Superviso
       })();
       await until(
         'the supervisor has written down what runs',
-        async () => (await stateOf(fleet))?.processes.length === 11,
+        async () => (await stateOf(fleet))?.processes.length === PROCESSES,
       );
       const state = await stateOf(fleet);
       const target = random.pick(KILLS);
@@ -56,7 +60,7 @@ export async function killTheSupervisor({ seed, rounds, orders, say }: Superviso
         await fleet.process('up').kill();
         fleet.launch(['up']);
       } else if (target === 'a process') {
-        const process_ = state?.processes[random.between(0, 10)];
+        const process_ = state?.processes[random.between(0, PROCESSES - 1)];
         say(`kill -9 of ${process_?.name}`);
         if (process_ !== undefined) signal(process_.pid);
       } else {

@@ -1,6 +1,7 @@
 import type { ChaosRun } from '../support/chaos-run.js';
 import { settled, settledForGood, withFleet, type RunOptions } from '../support/chaos-run.js';
 import type { Letter } from '../support/world.js';
+import { setOutage } from '../support/outages.js';
 import { Stores } from '../support/stores.js';
 import { until } from '../support/until.js';
 
@@ -24,7 +25,7 @@ export async function gatewayOutage(options: RunOptions & { orders: number; prob
     const { fleet, customers } = run;
     await fleet.start();
     await customers.register();
-    await setGateway(run, true);
+    await setOutage(fleet, 'gateway', true);
     const orders = [];
     for (let n = 0; n < options.orders; n += 1) orders.push(await customers.order('tok_ok', ['item_1']));
 
@@ -50,7 +51,7 @@ export async function gatewayOutage(options: RunOptions & { orders: number; prob
     options.say?.(`${opened()} times open; payment keeps ${kept} messages, breaker ${payment.breaker}`);
     if (payment.dead > 0) throw new Error(`${payment.dead} dead letters of payment while the gateway is down`);
 
-    await setGateway(run, false);
+    await setOutage(fleet, 'gateway', false);
     await settled(run);
     for (const { id } of orders) {
       const status = await customers.statusOf(id);
@@ -120,13 +121,4 @@ function triedThrice({ fleet }: ChaosRun, orders: readonly { id: string }[]): vo
   } finally {
     stores.close();
   }
-}
-
-async function setGateway({ fleet }: ChaosRun, down: boolean): Promise<void> {
-  const response = await fetch(`${fleet.sandboxUrl}/gateway/outage`, {
-    method: 'PUT',
-    headers: { 'Content-Type': 'application/json' },
-    body: JSON.stringify({ down }),
-  });
-  if (!response.ok) throw new Error(`the sandbox answers ${response.status}`);
 }

@@ -1,18 +1,11 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { settledForGood, withFleet, type ChaosRun, type RunOptions } from '../support/chaos-run.js';
 import type { PlacedOrder, Token } from '../support/customers.js';
+import { killNowAndThen, PATIENT, type KillOptions } from '../support/kill-now-and-then.js';
 
-export interface LoadOptions extends RunOptions {
+export interface LoadOptions extends RunOptions, KillOptions {
   orders: number;
-  kills: number;
-  /** Milliseconds between two kills, at least and at most. */
-  pause: readonly [number, number];
-  /** Something beside the processes of the fleet that can be killed and brought back: the broker. */
-  others?: Readonly<Record<string, { kill: () => Promise<void>; restart: () => Promise<void> }>>;
+  say?: (line: string) => void;
 }
-
-/** Long enough for whatever stands between a kill and the process that comes after it. */
-export const PATIENT = { RETRY_DELAYS: '100ms,300ms,1s,4s,10s,20s' };
 
 const TOKENS = [
   'tok_ok',
@@ -27,13 +20,13 @@ const CUSTOMERS = 4;
 /** Kills processes without any order while customers order and cancel, and starts each again; all sums hold after it.
  *  Gives what was killed how often. */
 export async function killAtRandom(options: LoadOptions): Promise<Record<string, number>> {
-  const killed: Record<string, number> = {};
+  let killed: Record<string, number> = {};
   await withFleet({ ...options, env: { ...PATIENT, ...options.env } }, async (run) => {
     await run.fleet.start();
     const shopping = new AbortController();
     const load = order(run, options, shopping.signal);
     try {
-      await Promise.all([load, killNowAndThen(run, options, killed)]);
+      [, killed] = await Promise.all([load, killNowAndThen(run, options)]);
     } finally {
       shopping.abort();
       await load.catch(() => undefined); // told already, if it was the first to fail
@@ -63,26 +56,4 @@ async function order({ customers, random }: ChaosRun, { orders }: LoadOptions, s
     }
   };
   await Promise.all(Array.from({ length: CUSTOMERS }, shop));
-}
-
-async function killNowAndThen({ fleet, random }: ChaosRun, options: LoadOptions, killed: Record<string, number>) {
-  const { kills, pause, others = {}, say } = options;
-  const targets = [...fleet.roles, ...Object.keys(others)] as [string, ...string[]];
-  for (let n = 0; n < kills; n += 1) {
-    await sleep(random.between(...pause));
-    const target = random.pick(targets);
-    const absence = random.between(0, 500);
-    killed[target] = (killed[target] ?? 0) + 1;
-    say?.(`kill -9 ${target}`);
-    const other = others[target];
-    if (other === undefined) {
-      await fleet.process(target).kill();
-      await sleep(absence);
-      fleet.launch([target]);
-    } else {
-      await other.kill();
-      await other.restart();
-    }
-  }
-  await Promise.all(fleet.roles.map((role) => fleet.process(role).ready()));
 }

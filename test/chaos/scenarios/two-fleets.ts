@@ -1,22 +1,12 @@
 import { settledForGood, withFleet, type RunOptions } from '../support/chaos-run.js';
+import { workers } from '../support/stores.js';
 
 /** Fewer processes: what is looked at is the broker. */
 const ROLES = {
   api: ['api'],
   sandbox: ['sandbox'],
   keeper: ['keeper'],
-  workers: [
-    'worker',
-    'orders',
-    'views',
-    'analytics',
-    'inventory',
-    'payment',
-    'shipping',
-    'email',
-    'order-choreography',
-    'journal',
-  ],
+  workers: ['worker', ...workers.map(({ name }) => name)],
 } as const;
 
 /** Two fleets in one broker, the name of one being the beginning of the other's, both at work at once. Each ends with

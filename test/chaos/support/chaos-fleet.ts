@@ -8,6 +8,7 @@ import { createManagement } from '../../../src/broker/rabbitmq/index.js';
 import { namesFor, type Names } from '../../../src/broker/topology.js';
 import { ChaosProcess, root } from './chaos-process.js';
 import { freePorts } from './ports.js';
+import { workers } from './stores.js';
 
 const execute = promisify(execFile);
 
@@ -21,7 +22,7 @@ export const ROLES = {
   keeper: ['keeper'],
   readers: ['worker', 'orders', 'views', 'analytics'],
   doers: ['worker', 'inventory', 'payment', 'shipping'],
-  talkers: ['worker', 'email', 'order-choreography', 'journal'],
+  talkers: ['worker', 'email', 'order-choreography', 'order-saga', 'journal'],
 } as const;
 
 /** Every worker in a process of its own. */
@@ -29,11 +30,7 @@ export const ROLES_APART = {
   api: ['api'],
   sandbox: ['sandbox'],
   keeper: ['keeper'],
-  ...Object.fromEntries(
-    ['orders', 'views', 'analytics', 'inventory', 'payment', 'shipping', 'email', 'order-choreography', 'journal'].map(
-      (name) => [name, ['worker', name]],
-    ),
-  ),
+  ...Object.fromEntries(workers.map(({ name }) => [name, ['worker', name]])),
 } as const;
 
 export interface ChaosFleetOptions {

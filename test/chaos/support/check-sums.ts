@@ -1,5 +1,7 @@
+import { checkSagas } from './check-sagas.js';
 import { checkAccounts, checkLedger, checkStatistics, checkStock } from './check-totals.js';
-import type { Promised, PlacedOrder } from './customers.js';
+import type { PlacedOrder, Promised, Token } from './customers.js';
+import { givenUp, timesOf } from './sagas.js';
 import { inboxName, services, Stores, workers } from './stores.js';
 import { FINAL, INITIAL, readWorld, type Expectations, type World } from './world.js';
 
@@ -13,6 +15,7 @@ export function checkSums(dataDir: string, promised: Promised, expectations: Exp
       ...checkOrders(world),
       ...checkDelivery(world),
       ...checkOnce(world),
+      ...checkSagas(world),
       ...checkJournal(world),
       ...checkStatistics(world),
       ...checkAccounts(world),
@@ -26,7 +29,8 @@ export function checkSums(dataDir: string, promised: Promised, expectations: Exp
 }
 
 /** Every order that was answered 201 is there, no other is, and each has ended as it had to. */
-function checkOrders({ promised, statuses, letters, mayBeDead, stores }: World): string[] {
+function checkOrders(world: World): string[] {
+  const { promised, statuses, letters, mayBeDead, stores } = world;
   const wrong: string[] = [];
   for (const id of statuses.keys()) if (!promised.orders.has(id)) wrong.push(`order ${id} was answered to nobody`);
   const list = new Map(
@@ -42,7 +46,7 @@ function checkOrders({ promised, statuses, letters, mayBeDead, stores }: World):
     const letter = letters.find(({ subject, state }) => subject === `order/${order.id}` && state === 'dead');
     if (status === 'stuck' && (order.token !== 'tok_down' || letter === undefined)) {
       wrong.push(`order ${order.id} (${order.token}) is stuck with ${letter?.code ?? 'no dead letter'}`);
-    } else if (status !== undefined && status !== 'stuck' && !endingsOf(order).includes(status)) {
+    } else if (status !== undefined && status !== 'stuck' && !endingsOf(order, world).includes(status)) {
       wrong.push(`order ${order.id} (${order.token}) is ${status}`);
     }
   }
@@ -55,13 +59,24 @@ function checkOrders({ promised, statuses, letters, mayBeDead, stores }: World):
   return wrong;
 }
 
-function endingsOf({ token, items, cancelAccepted }: PlacedOrder): readonly string[] {
-  if (cancelAccepted) return ['cancelled'];
-  if (items.some(({ sku }) => !INITIAL.has(sku))) return ['rejected'];
-  if (token === 'tok_declined') return ['payment_failed', 'rejected'];
-  if (token === 'tok_down') return ['rejected'];
-  return ['shipped', 'rejected'];
+/** How the order may end: as it must, or for want of goods; where its saga has given up, which must have been expected, for
+ *  that. */
+function endingsOf(order: PlacedOrder, { sagas, mayTimeOut }: World): readonly string[] {
+  if (order.cancelAccepted) return ['cancelled'];
+  const story = sagas.get(order.id);
+  const gaveUp = story && mayTimeOut ? givenUp(story) : undefined;
+  return [gaveUp ?? endingByItself(order), 'rejected'];
 }
+
+function endingByItself({ token, items, isDeliverable }: PlacedOrder): string {
+  if (items.some(({ sku }) => !INITIAL.has(sku))) return 'rejected';
+  if (NEVER_TAKEN.includes(token)) return 'never, by itself';
+  if (REFUSED.includes(token)) return 'payment_failed';
+  return isDeliverable ? 'shipped' : 'shipment_failed';
+}
+
+const NEVER_TAKEN: readonly Token[] = ['tok_down', 'tok_timeout'];
+const REFUSED: readonly Token[] = ['tok_declined', 'tok_unheard_of'];
 
 /** Every event in every store has been handled by each worker that takes its type, or lies in its dead letters; and
  *  nobody has handled anything else. */
@@ -102,7 +117,7 @@ function checkJournal({ stores, events }: World): string[] {
   ];
 }
 
-/** Answers that are given once for an order, however often it was asked. */
+/** What is said once of an order; or, where its saga has asked again, once for each time. */
 const ONCE = [
   'order.created',
   'order.cancelled',
@@ -116,13 +131,13 @@ const ONCE = [
   'shipment.created',
 ];
 
-function checkOnce({ events, stores }: World): string[] {
+function checkOnce({ events, stores, sagas }: World): string[] {
   const wrong: string[] = [];
-  const seen = new Map<string, number>();
-  const count = (name: string) => seen.set(name, (seen.get(name) ?? 0) + 1);
+  const seen = new Map<string, { times: number; most: number }>();
+  const count = (name: string, most = 1) => seen.set(name, { times: (seen.get(name)?.times ?? 0) + 1, most });
   for (const { service, id, type, subject, data } of events) {
     count(`event ${id} in ${service}`);
-    if (ONCE.includes(type)) count(`${type} of ${subject}`);
+    if (ONCE.includes(type)) count(`${type} of ${subject}`, timesOf(type, sagas.get(subject.replace('order/', ''))));
     if (type === 'order.status_changed' && data.status !== 'stuck' && data.previous !== 'stuck') {
       count(`status ${String(data.status)} of ${subject}`);
     }
@@ -134,7 +149,7 @@ function checkOnce({ events, stores }: World): string[] {
   )) {
     count(`parcel of order ${order_id}`);
   }
-  for (const [name, times] of seen) if (times > 1) wrong.push(`${name}: ${times} times`);
+  for (const [name, { times, most }] of seen) if (times > most) wrong.push(`${name}: ${times} times`);
   return wrong;
 }
 

@@ -90,16 +90,19 @@ export function checkStock({ stores, promised, statuses }: World): string[] {
   );
 }
 
-/** The gateway has one charge for each order that was shipped, and has given back every other. */
+/** The gateway has one charge for each order that was shipped, and has given back every other; nothing went to the carrier
+ *  before it was paid. */
 export function checkLedger({ stores, promised, statuses }: World): string[] {
-  type Row = { kind: 'charge' | 'refund'; order_id: string; amount: number };
-  const ledger = stores.rows<Row>('sandbox', 'SELECT kind, order_id, amount FROM ledger');
-  const booked = new Set(
-    stores
-      .rows<{ order_id: string }>('sandbox', `SELECT order_id FROM shipments WHERE status = 'booked'`)
-      .map((row) => row.order_id),
-  );
+  type Row = { kind: 'charge' | 'refund'; order_id: string; amount: number; at: string };
+  type Parcel = { order_id: string; status: string; at: string };
+  const ledger = stores.rows<Row>('sandbox', 'SELECT kind, order_id, amount, at FROM ledger');
+  const parcels = stores.rows<Parcel>('sandbox', 'SELECT order_id, status, at FROM shipments');
+  const booked = new Set(parcels.filter(({ status }) => status === 'booked').map(({ order_id }) => order_id));
   const wrong: string[] = [];
+  for (const { order_id, status, at } of parcels) {
+    const charge = ledger.find((row) => row.order_id === order_id && row.kind === 'charge');
+    if (charge === undefined || charge.at > at) wrong.push(`order ${order_id} was ${status} before it was paid`);
+  }
   for (const { order_id } of ledger) if (!promised.orders.has(order_id)) wrong.push(`a charge for nobody: ${order_id}`);
   for (const { id, total } of promised.orders.values()) {
     const rows = ledger.filter(({ order_id }) => order_id === id);
@@ -108,6 +111,8 @@ export function checkLedger({ stores, promised, statuses }: World): string[] {
     const isShipped = statuses.get(id) === 'shipped';
     if (charges.length > 1) wrong.push(`order ${id} was charged ${charges.length} times`);
     if (kept !== (isShipped ? total : 0)) wrong.push(`the gateway keeps ${kept} for order ${id}, ${statuses.get(id)}`);
+    if (booked.has(id) && kept !== total)
+      wrong.push(`order ${id} has a parcel, and the gateway keeps ${kept} of ${total}`);
     if (booked.has(id) !== isShipped)
       wrong.push(`order ${id} is ${statuses.get(id)}, its parcel ${booked.has(id) ? 'booked' : 'not booked'}`);
   }

@@ -2,14 +2,24 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Random } from './random.js';
 
-export type Token = 'tok_ok' | 'tok_declined' | 'tok_flaky' | 'tok_down';
+/** `tok_unheard_of` is refused like any that the gateway does not know. */
+export type Token = 'tok_ok' | 'tok_declined' | 'tok_flaky' | 'tok_down' | 'tok_timeout' | 'tok_unheard_of';
 
 export interface PlacedOrder {
   id: string;
   token: Token;
   items: { sku: string; quantity: number; unitPrice: number }[];
   total: number;
+  isDeliverable: boolean;
   cancelAccepted: boolean;
+}
+
+/** What an order may have that others have not. */
+export interface Wishes {
+  /** Of each SKU; one to three where nothing is said. */
+  quantity?: number;
+  /** The carrier does not deliver to 00000. */
+  postalCode?: string;
 }
 
 /** A bank account with what was answered about it. */
@@ -36,6 +46,9 @@ export interface Answer {
 const RETRY = 50;
 const LIMIT = 90_000;
 const SKUS = ['item_1', 'item_2', 'item_3'] as const;
+const DELIVERABLE = '12345';
+/** Nobody lives there. */
+export const UNDELIVERABLE = '00000';
 
 /** Customers who don't give up: what is not answered is sent again under its key, until it is. */
 export class Customers {
@@ -112,13 +125,17 @@ export class Customers {
     account.transactions += 1;
   }
 
-  /** An order of one to three of one or two SKUs. */
-  async order(token: Token = 'tok_ok', skus: readonly string[] = this.#someSkus()): Promise<PlacedOrder> {
+  /** An order of one or two SKUs. */
+  async order(
+    token: Token = 'tok_ok',
+    skus: readonly string[] = this.#someSkus(),
+    { quantity, postalCode = DELIVERABLE }: Wishes = {},
+  ): Promise<PlacedOrder> {
     const { users } = this.promised;
     const userId = users[this.random.between(0, users.length - 1)]?.id ?? (await this.register());
-    const items = this.#some(skus);
-    const { body } = await this.insist('POST', '/orders', orderBody(userId, items, token), [201]);
-    return this.#keep(String(body.id), token, items);
+    const items = this.#some(skus, quantity);
+    const { body } = await this.insist('POST', '/orders', orderBody(userId, items, token, postalCode), [201]);
+    return this.#keep(String(body.id), token, items, postalCode !== UNDELIVERABLE);
   }
 
   /** The same, asked once: what is refused is not to happen. */
@@ -139,17 +156,17 @@ export class Customers {
     return String((await this.request('GET', `/orders/${id}`)).body.status);
   }
 
-  #keep(id: string, token: Token, items: PlacedOrder['items']): PlacedOrder {
+  #keep(id: string, token: Token, items: PlacedOrder['items'], isDeliverable = true): PlacedOrder {
     const total = items.reduce((sum, { quantity, unitPrice }) => sum + quantity * unitPrice, 0);
-    const placed = { id, token, items, total, cancelAccepted: false };
+    const placed = { id, token, items, total, isDeliverable, cancelAccepted: false };
     this.promised.orders.set(id, placed);
     return placed;
   }
 
-  #some(skus: readonly string[]): PlacedOrder['items'] {
+  #some(skus: readonly string[], quantity?: number): PlacedOrder['items'] {
     return skus.map((sku) => ({
       sku,
-      quantity: this.random.between(1, 3),
+      quantity: quantity ?? this.random.between(1, 3),
       unitPrice: this.random.between(100, 5000),
     }));
   }
@@ -165,12 +182,12 @@ class Refused extends Error {
   override readonly name = 'Refused';
 }
 
-export function orderBody(userId: string, items: PlacedOrder['items'], token: string) {
+export function orderBody(userId: string, items: PlacedOrder['items'], token: string, postalCode = DELIVERABLE) {
   return {
     userId,
     currency: 'USD',
     items,
     payment: { token },
-    shippingAddress: { name: 'Ada', line1: 'Quay 1', city: 'Port', postalCode: '12345', country: 'US' },
+    shippingAddress: { name: 'Ada', line1: 'Quay 1', city: 'Port', postalCode, country: 'US' },
   };
 }

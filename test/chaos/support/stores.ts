@@ -3,9 +3,8 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import fleet from '../../../config/fleet.js';
 import { idOf } from '../../../src/store/sqlite/id-values.js';
-import { workersOf } from '../../../src/fleet.js';
 
-export const workers = workersOf(fleet, 'choreographed').map(({ definition }) => definition);
+export const workers = fleet.workers.map(({ definition }) => definition);
 export const services = [...new Set([...workers.map(({ store }) => store), 'core', 'ops'])];
 
 export interface Event {

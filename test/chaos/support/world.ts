@@ -1,4 +1,6 @@
+import { isOrchestrated, type Fulfilment } from '../../../src/platform/orders/fulfilment.js';
 import type { Promised } from './customers.js';
+import { readSagas, type Story } from './sagas.js';
 import { services, type Event, type Stores } from './stores.js';
 
 export interface Letter {
@@ -14,6 +16,8 @@ export interface Letter {
 export interface Expectations {
   /** Dead letters that are meant to be there. By default none but those of orders with `tok_down`. */
   mayBeDead?: (letter: Letter) => boolean;
+  /** Whether sagas may have run out of patience, so that an order ended for that. @default false */
+  mayTimeOut?: boolean;
 }
 
 /** What is on hand at the beginning. */
@@ -32,22 +36,35 @@ export interface World {
   events: Event[];
   letters: Letter[];
   mayBeDead: (letter: Letter) => boolean;
+  mayTimeOut: boolean;
   statuses: Map<string, string>;
+  /** Who fulfils each order, as it says itself. */
+  fulfilments: Map<string, Fulfilment>;
+  sagas: Map<string, Story>;
 }
 
-export function readWorld(stores: Stores, promised: Promised, { mayBeDead = () => false }: Expectations): World {
+export function readWorld(
+  stores: Stores,
+  promised: Promised,
+  { mayBeDead = () => false, mayTimeOut = false }: Expectations,
+): World {
   const events = services.flatMap((service) => stores.events(service));
   const statuses = new Map<string, string>();
+  const fulfilments = new Map<string, Fulfilment>();
   for (const { service, type, data } of events) {
     if (service !== 'core') continue;
-    if (type === 'order.created') statuses.set(String(data.orderId), 'pending');
+    if (type === 'order.created') {
+      statuses.set(String(data.orderId), 'pending');
+      fulfilments.set(String(data.orderId), isOrchestrated(data) ? 'orchestrated' : 'choreographed');
+    }
     if (type === 'order.status_changed') statuses.set(String(data.orderId), String(data.status));
   }
   const letters = stores.rows<Letter>(
     'ops',
     'SELECT id, worker, event_id, type, subject, code, state FROM dead_letters',
   );
-  return { stores, promised, events, letters, mayBeDead, statuses };
+  const sagas = readSagas(events);
+  return { stores, promised, events, letters, mayBeDead, mayTimeOut, statuses, fulfilments, sagas };
 }
 
 /** A sentence for each pair that is not the same. */

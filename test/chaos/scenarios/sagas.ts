@@ -1,0 +1,149 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { settledForGood, withFleet, type ChaosRun, type RunOptions } from '../support/chaos-run.js';
+import { UNDELIVERABLE, type Token, type Wishes } from '../support/customers.js';
+import { killNowAndThen, type KillOptions } from '../support/kill-now-and-then.js';
+import { setOutage } from '../support/outages.js';
+import { readSagas, SAGAS, tallyOf, type Story } from '../support/sagas.js';
+import { Stores } from '../support/stores.js';
+import { until } from '../support/until.js';
+
+export interface SagaOptions extends RunOptions, KillOptions {
+  orders: number;
+  customers: number;
+  /** The longest outage of the gateway or the carrier, in milliseconds. */
+  outage: number;
+  tokens: readonly [Token, ...Token[]];
+  say?: (line: string) => void;
+}
+
+/** Sagas that lose their patience before everything else does. */
+const ENV = {
+  SAGA_TIMEOUT: '1500ms',
+  SAGA_RETRY_DELAYS: '500ms',
+  RETRY_DELAYS: '100ms,300ms,1s,2s,4s,8s',
+  BREAKER_HALF_OPEN_AFTER: '100ms',
+};
+
+export const ALL_TOKENS = [
+  'tok_ok',
+  'tok_ok',
+  'tok_ok',
+  'tok_ok',
+  'tok_ok',
+  'tok_flaky',
+  'tok_flaky',
+  'tok_declined',
+  'tok_down',
+  'tok_timeout',
+  'tok_unheard_of',
+] as const satisfies readonly Token[];
+
+/** What must have happened at least once for the run to have shown anything. */
+const MUST_HAVE_BEEN = ['timed out', 'asked again', 'completed', 'compensated', 'could not be undone', 'resumed'];
+
+/** Orders that fail in every way there is, with the gateway and the carrier away now and then, while processes are killed
+ *  and sagas are in a hurry. Gives what happened to the sagas, and what was killed, how often. */
+export async function hurrySagas(
+  options: SagaOptions,
+): Promise<{ sagas: Record<string, number>; killed: Record<string, number> }> {
+  let killed: Record<string, number> = {};
+  let sagas: Record<string, number> = {};
+  await withFleet({ ...options, env: { ...ENV, ...options.env } }, async (run) => {
+    const { fleet, customers } = run;
+    await fleet.start();
+    for (const sku of ['item_1', 'item_2']) await customers.adjust(sku, options.orders * 4);
+    await customers.register();
+    await answeredTooLate(run);
+    await cannotBeUndone(run);
+    const over = new AbortController();
+    const load = order(run, options, over.signal);
+    const weather = changeWeather(run, options, over.signal);
+    try {
+      [, killed] = await Promise.all([load, killNowAndThen(run, options)]);
+    } finally {
+      over.abort();
+      await Promise.all([load.catch(() => undefined), weather]); // told already, if it was the first to fail
+    }
+    await settledForGood(run, { mayTimeOut: true }, 240_000);
+    sagas = tallyOf(storiesOf(run).values());
+  });
+  const never = MUST_HAVE_BEEN.filter((what) => sagas[what] === undefined);
+  if ((sagas.late ?? 0) + (sagas.late_refusal ?? 0) === 0) never.push('late');
+  if (never.length > 0) throw new Error(`never: ${never.join(', ')}, of ${JSON.stringify(sagas)}`);
+  return { sagas, killed };
+}
+
+/** The services come back when the saga has given up, and do all that they were asked for. */
+async function answeredTooLate(run: ChaosRun): Promise<void> {
+  const { fleet, customers } = run;
+  const role = fleet.roles.includes('inventory') ? 'inventory' : 'doers';
+  await fleet.process(role).kill();
+  const { id } = await customers.order('tok_ok', ['item_1']);
+  await until('the saga gives up', () =>
+    storiesOf(run)
+      .get(id)
+      ?.events.some(({ type }) => type === 'saga.compensating'),
+  );
+  await fleet.start([role]);
+}
+
+/** A paid order is cancelled while the gateway gives nothing back: that it failed is seen, until the gateway is back. */
+async function cannotBeUndone(run: ChaosRun): Promise<void> {
+  const { fleet, customers } = run;
+  await setOutage(fleet, 'carrier', true);
+  const order = await customers.order('tok_ok', ['item_2']);
+  await until('it is paid', async () => (await customers.statusOf(order.id)) === 'paid', { every: 10 });
+  await setOutage(fleet, 'gateway', true);
+  await customers.cancel(order);
+  await setOutage(fleet, 'carrier', false);
+  const statusOfSaga = () => storiesOf(run).get(order.id)?.state.status;
+  await until('the saga has failed', () => statusOfSaga() === 'failed');
+  await until('the order shows it', async () => (await customers.statusOf(order.id)) === 'stuck');
+  await setOutage(fleet, 'gateway', false);
+  await until('it is undone', () => statusOfSaga() === 'compensated');
+}
+
+/** Customers who order one after the other, each on their own, and change their mind sooner or later. */
+async function order({ customers, random }: ChaosRun, options: SagaOptions, signal: AbortSignal): Promise<void> {
+  let left = options.orders;
+  const cancellations: Promise<void>[] = [];
+  const wishes = (): [skus?: string[], wishes?: Wishes] => {
+    if (random.chance(0.03)) return [['item_unknown']];
+    if (random.chance(0.12)) return [['item_3'], { quantity: random.between(20, 60) }]; // of 75
+    return [undefined, random.chance(0.1) ? { postalCode: UNDELIVERABLE } : {}];
+  };
+  const shop = async () => {
+    while (left > 0 && !signal.aborted) {
+      left -= 1;
+      const placed = await customers.order(random.pick(options.tokens), ...wishes());
+      const later = random.between(0, 4000);
+      if (random.chance(0.25)) cancellations.push(sleep(later).then(() => customers.cancel(placed)));
+      await sleep(random.between(0, 200));
+    }
+  };
+  await Promise.all(Array.from({ length: options.customers }, shop));
+  await Promise.all(cancellations);
+}
+
+/** The gateway and the carrier go away and come back; at the end they are there. */
+async function changeWeather({ fleet, random }: ChaosRun, { outage, say }: SagaOptions, signal: AbortSignal) {
+  const pause = (most: number) => sleep(random.between(200, most), undefined, { signal }).catch(() => undefined);
+  while (!signal.aborted) {
+    await pause(3000);
+    const service = random.pick(['gateway', 'carrier'] as const);
+    const length = random.between(100, outage);
+    say?.(`no ${service} for ${length} ms`);
+    await setOutage(fleet, service, true);
+    await pause(length);
+    await setOutage(fleet, service, false);
+  }
+}
+
+function storiesOf({ fleet }: ChaosRun): Map<string, Story> {
+  const stores = new Stores(fleet.dataDir);
+  try {
+    return readSagas(stores.events(SAGAS));
+  } finally {
+    stores.close();
+  }
+}

@@ -1,0 +1,200 @@
+import { orderFulfilment } from '../../../src/platform/orders/fulfilment-saga.js';
+import { ANSWERS, endingOf, SAGAS, type Story } from './sagas.js';
+import { differences, type World } from './world.js';
+
+const { name, steps } = orderFulfilment.definition;
+
+/** Every order that a saga fulfils has had one, that has ended as its order has, and has said, asked for, waited for and
+ *  undone what it had to; nobody else had a hand in it. */
+export function checkSagas(world: World): string[] {
+  return [
+    ...checkBelonging(world),
+    ...checkEnds(world),
+    ...[...world.sagas].flatMap(([id, story]) => checkCourse(id, story)),
+    ...checkTimers(world),
+    ...checkRows(world),
+    ...checkCopies(world),
+    ...checkCommands(world),
+    ...checkAnswers(world),
+  ];
+}
+
+/** An order carries who fulfils it; the other has done nothing about it. */
+function checkBelonging({ fulfilments, sagas, events }: World): string[] {
+  const begun = events.filter(({ service, type }) => service === SAGAS && type === 'saga.started');
+  const hands = new Map(
+    events
+      .filter(({ service }) => service === SAGAS || service === 'order-choreography')
+      .map(({ service, subject }) => [`${service} ${subject}`, { service, id: subject.split('/')[1] ?? '' }]),
+  );
+  return [
+    ...[...fulfilments]
+      .filter(([id, fulfilment]) => fulfilment === 'orchestrated' && !sagas.has(id))
+      .map(([id]) => `order ${id} has no saga`),
+    ...[...sagas.keys()].flatMap((id) =>
+      differences(`sagas of order ${id}`, {
+        begun: [begun.filter(({ data }) => data.sagaId === id).length, 1],
+      }),
+    ),
+    ...[...hands.values()]
+      .filter(({ service, id }) => (fulfilments.get(id) === 'orchestrated') !== (service === SAGAS))
+      .map(({ service, id }) => `${service} has a hand in order ${id}, which is ${fulfilments.get(id) ?? 'not there'}`),
+  ];
+}
+
+/** What has shipped is completed, what ended otherwise is undone; what shows that it is stuck waits for a dead command. */
+function checkEnds({ promised, statuses, sagas, letters }: World): string[] {
+  return [...sagas].flatMap(([id, story]) => {
+    const { status, waiting } = story.state;
+    const shown = statuses.get(id);
+    const waited = waiting && story.state.steps[waiting.step]?.[waiting.direction].commands;
+    const isDead = letters.some(({ state, event_id }) => state === 'dead' && waited?.includes(event_id ?? ''));
+    if (shown === 'stuck' && isDead) return [];
+    const ending = endingOf(story, promised.orders.get(id)?.cancelAccepted === true);
+    if (ending !== undefined && ending === shown) return [];
+    return [`the saga of order ${id} is ${status}, ${waiting?.step ?? 'nothing'} awaited; the order is ${shown}`];
+  });
+}
+
+/** Follows what the steps have left behind: forward in order, back the last first, and nothing is left when all is undone. */
+function checkCourse(id: string, { events }: Story): string[] {
+  const wrong: string[] = [];
+  const order = steps.map((step) => step.name);
+  const done = new Set<string>();
+  /** Done, or perhaps done, and not undone. */
+  const owed = new Set<string>();
+  let underWay = '';
+  for (const { type, data } of events) {
+    if (type === 'saga.step_started') {
+      const { step, direction } = data;
+      const at = order.indexOf(step);
+      if (direction === 'forward' && order.slice(0, at).some((before) => !done.has(before)))
+        wrong.push(`order ${id}: ${step} was begun too early`);
+      // a try of what is under way may follow on what was heard late of a later step
+      if (direction === 'back' && underWay !== step && order.slice(at + 1).some((later) => owed.has(later)))
+        wrong.push(`order ${id}: ${step} was undone before what followed it`);
+      if (direction === 'forward') owed.add(step);
+      underWay = direction === 'back' ? step : '';
+    } else if (type === 'saga.step_completed') {
+      if (data.direction === 'forward') done.add(data.step);
+      else owed.delete(data.step);
+      underWay = '';
+    } else if (type === 'saga.step_failed') {
+      if (data.direction === 'forward' && data.cause === 'answer') owed.delete(data.step);
+    } else if (type === 'saga.message_noted') {
+      if (data.rule === 'late') owed.add(data.step ?? '');
+      if (data.rule === 'late_refusal') owed.delete(data.step ?? '');
+    } else if (type === 'saga.completed') {
+      if (owed.size < order.length) wrong.push(`order ${id} is completed, with ${[...owed].join(', ')} done`);
+    } else if (type === 'saga.compensated') {
+      if (owed.size > 0) wrong.push(`order ${id} is undone, but for ${[...owed].join(', ')}`);
+    }
+  }
+  return wrong;
+}
+
+/** Each saga that waits has its timer, and there are no others. */
+function checkTimers({ stores, sagas }: World): string[] {
+  const kept = new Set(stores.rows<{ id: string }>(SAGAS, 'SELECT id FROM flotilla_timers').map(({ id }) => id));
+  const wanted = new Set(
+    [...sagas].flatMap(([id, { state }]) => {
+      if (state.waiting === undefined) return [];
+      const { step, direction, attempt, timer } = state.waiting;
+      return [['saga', name, id, step, direction, attempt, timer].join('/')];
+    }),
+  );
+  return [
+    ...[...kept].filter((id) => !wanted.has(id)).map((id) => `a timer of nobody's: ${id}`),
+    ...[...wanted].filter((id) => !kept.has(id)).map((id) => `a timer is missing: ${id}`),
+  ];
+}
+
+interface Row {
+  saga: string;
+  saga_id: string;
+  status: string;
+  step: string | null;
+  direction: string | null;
+  attempt: number | null;
+  due_at: string | null;
+  timer: string | null;
+  reason: string;
+}
+
+/** The list says of each saga what its stream does. */
+function checkRows({ stores, sagas }: World): string[] {
+  const rows = stores.rows<Row>(
+    SAGAS,
+    'SELECT saga, saga_id, status, step, direction, attempt, due_at, timer, reason FROM sagas',
+  );
+  const listed = new Map(rows.map(({ saga, saga_id, ...row }) => [`${saga}/${saga_id}`, JSON.stringify(row)]));
+  const told = new Map(
+    [...sagas].map(([id, { state }]) => {
+      const { status, waiting, stuckAt, reason } = state;
+      const row: Omit<Row, 'saga' | 'saga_id'> = {
+        status,
+        step: waiting?.step ?? stuckAt ?? null,
+        direction: waiting?.direction ?? (stuckAt === undefined ? null : 'back'),
+        attempt: waiting?.attempt ?? null,
+        due_at: waiting?.at ?? null,
+        timer: waiting?.timer ?? null,
+        reason,
+      };
+      return [`${name}/${id}`, JSON.stringify(row)];
+    }),
+  );
+  return [...new Set([...listed.keys(), ...told.keys()])]
+    .filter((stream) => listed.get(stream) !== told.get(stream))
+    .map((stream) => `${stream} is listed as ${listed.get(stream)}, and is ${told.get(stream)}`);
+}
+
+/** What the API tells of a saga is its stream. */
+function checkCopies({ stores, sagas }: World): string[] {
+  const copies = new Map<string, string[]>();
+  const entries = stores.rows<{ saga_id: string; type: string }>(
+    'core',
+    'SELECT saga_id, type FROM saga_entries ORDER BY saga_id, sequence',
+  );
+  for (const { saga_id, type } of entries) copies.set(saga_id, [...(copies.get(saga_id) ?? []), type]);
+  return [...new Set([...copies.keys(), ...sagas.keys()])]
+    .filter((id) => String(copies.get(id)) !== String(sagas.get(id)?.events.map(({ type }) => type)))
+    .map((id) => `the copy of the saga of order ${id} is not what it says`);
+}
+
+/** The commands of the store are those that the streams tell of, and no others. */
+function checkCommands({ events, sagas }: World): string[] {
+  const given = new Set(
+    events
+      .filter(({ service, type }) => service === SAGAS && !type.startsWith('saga.'))
+      .map(({ id, type, subject }) => `${type} ${id} of ${subject}`),
+  );
+  const told = new Set(
+    [...sagas].flatMap(([id, story]) =>
+      story.events.flatMap(({ type, data }) =>
+        type === 'saga.step_started' ? [`${data.command.type} ${data.command.id} of order/${id}`] : [],
+      ),
+    ),
+  );
+  return [
+    ...[...told].filter((command) => !given.has(command)).map((command) => `never given: ${command}`),
+    ...[...given].filter((command) => !told.has(command)).map((command) => `no saga tells of ${command}`),
+  ];
+}
+
+/** Every command of a saga is answered once, unless it is dead; that of anybody else once at most. */
+function checkAnswers({ events, letters }: World): string[] {
+  const answers = new Map<string, string[]>();
+  for (const { causationid, type } of events) {
+    if (causationid !== undefined) answers.set(causationid, [...(answers.get(causationid) ?? []), type]);
+  }
+  const dead = new Set(letters.map(({ event_id }) => event_id));
+  return events.flatMap(({ service, id, type, subject }) => {
+    const expected = ANSWERS.get(type);
+    if (expected === undefined) return [];
+    const followed = answers.get(id) ?? [];
+    const found = followed.filter((answer) => expected.includes(answer));
+    const mayBeSilent = service !== SAGAS || dead.has(id) || followed.includes(type); // asked itself again: things had changed
+    if (found.length === 1 || (found.length === 0 && mayBeSilent)) return [];
+    return [`${type} ${id} of ${subject}: answered ${found.join(', ') || 'by nobody'}`];
+  });
+}

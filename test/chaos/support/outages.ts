@@ -1,0 +1,18 @@
+import type { ChaosFleet } from './chaos-fleet.js';
+import { until } from './until.js';
+
+/** Takes a service of the outside world down, or brings it back; insists on it while the sandbox itself is not there. */
+export async function setOutage(
+  { sandboxUrl }: Pick<ChaosFleet, 'sandboxUrl'>,
+  service: 'gateway' | 'carrier',
+  down: boolean,
+): Promise<void> {
+  await until(`the ${service} is ${down ? 'down' : 'back'}`, async () => {
+    const response = await fetch(`${sandboxUrl}/${service}/outage`, {
+      method: 'PUT',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ down }),
+    });
+    return response.ok;
+  });
+}
