@@ -74,13 +74,15 @@ export const sagaEvents = {
       reason: z.string().optional(),
     }),
   }),
-  /** What was done is being undone. `step`: the one that could not be done, where that is why. */
+  /** What was done is being undone. `step`: the one that could not be done, where that is why. `who`: the person who said
+   *  so. */
   'saga.compensating': event({
     1: z.strictObject({
       ...about,
       cause: z.enum(['step_failed', 'cancelled', 'operator', 'late_answer']),
       step: z.string().nullable(),
       reason: z.string(),
+      who: z.string().optional(),
     }),
   }),
   'saga.completed': event({ 1: z.strictObject(about) }),

@@ -117,5 +117,5 @@ function compensate(plot: Plot, { who, reason }: { who: string; reason: string }
     const why = status === 'completed' ? 'what is completed is for the business to undo' : 'it is undone already';
     throw new FlotillaError('saga.refused', `it is ${status}: ${why}`);
   }
-  plot.compensate('operator', null, `${reason} (${who})`);
+  plot.compensate('operator', null, reason, who);
 }

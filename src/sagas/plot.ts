@@ -45,8 +45,8 @@ export class Plot {
     else this.ask(next.name, 'forward');
   }
 
-  compensate(cause: CompensationCause, step: string | null, reason: string): void {
-    this.say({ type: 'saga.compensating', data: { cause, step, reason } });
+  compensate(cause: CompensationCause, step: string | null, reason: string, who?: string): void {
+    this.say({ type: 'saga.compensating', data: { cause, step, reason, ...(who !== undefined && { who }) } });
     this.undoNext();
   }
 

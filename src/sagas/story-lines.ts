@@ -68,11 +68,11 @@ function noted({ message: { type }, rule, step, reason = '' }: Data<'saga.messag
   return says[rule];
 }
 
-function compensating({ cause, step, reason }: Data<'saga.compensating'>): string {
+function compensating({ cause, step, reason, who = 'a person' }: Data<'saga.compensating'>): string {
   const why = {
     step_failed: `${step ?? 'a step'} could not be done: ${reason}`,
     cancelled: `it was called off: ${reason}`,
-    operator: `a person has said so: ${reason}`,
+    operator: `${who} has said so: ${reason}`,
     late_answer: reason,
   }[cause];
   return `what was done is undone, because ${why}`;

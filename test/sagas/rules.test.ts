@@ -289,7 +289,7 @@ describe('a saga', () => {
 
     it('undoes what it has begun', () => {
       expect(begun('flight.booked').compensate()).to.deep.equal([
-        'compensating operator a test (ann)',
+        'compensating operator a test',
         'step_started hotel back 1',
       ]);
     });

@@ -108,7 +108,7 @@ describe('the story of a saga', () => {
     trip.retry();
     expect(states(tell(trip))[0]).to.equal('flight being_undone');
     expect(texts(tell(trip))).to.include.members([
-      'what was done is undone, because a person has said so: a test (ann)',
+      'what was done is undone, because ann has said so: a test',
       'told to try again by ann',
     ]);
   });

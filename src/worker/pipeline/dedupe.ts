@@ -1,7 +1,9 @@
 import { FlotillaError } from '../../errors.js';
+import type { EventEnvelope } from '../../events/envelope.js';
 import { failpoint } from '../../failpoints.js';
 import { Emissions, runEffects } from '../effects.js';
-import type { Outcome } from '../message.js';
+import type { Message, Outcome } from '../message.js';
+import type { InboxKey } from '../../store/contract.js';
 import { inboxKey, readReplay } from '../replayed.js';
 import type { Middleware, WorkerStation } from '../station.js';
 
@@ -19,33 +21,35 @@ export const dedupe: Middleware<WorkerStation> = (next, { definition, store, now
     message.key = key;
     const name = `${key.source} ${key.id}`;
     for (let other = underWay.get(name); other !== undefined; other = underWay.get(name)) await other;
-    if (await store.handled(key)) return 'duplicate';
-    const work = next(message).then(async (outcome): Promise<Outcome> => {
-      if (outcome !== 'done') return outcome;
-      failpoint('worker.handled');
-      const { effects } = message;
-      const claimed =
-        effects.length === 0
-          ? await store.claim(key)
-          : await store.transaction(async (tx) => {
-              if (!(await tx.claim(key))) return false;
-              await runEffects(tx, effects, new Emissions(definition, store.service, event, now));
-              return true;
-            });
-      failpoint('worker.committed');
-      return claimed ? 'done' : 'duplicate';
-    });
-    underWay.set(
-      name,
-      work.then(
-        () => undefined,
-        () => undefined,
-      ),
+    // nothing is awaited from here until it is said to be under way: another delivery may be at the line above
+    const work = handleOnce(message, key, event);
+    const over = work.then(
+      () => undefined,
+      () => undefined,
     );
+    underWay.set(name, over);
     try {
       return await work;
     } finally {
       underWay.delete(name);
     }
   };
+
+  async function handleOnce(message: Message, key: InboxKey, event: EventEnvelope): Promise<Outcome> {
+    if (await store.handled(key)) return 'duplicate';
+    const outcome = await next(message);
+    if (outcome !== 'done') return outcome;
+    failpoint('worker.handled');
+    const { effects } = message;
+    const claimed =
+      effects.length === 0
+        ? await store.claim(key)
+        : await store.transaction(async (tx) => {
+            if (!(await tx.claim(key))) return false;
+            await runEffects(tx, effects, new Emissions(definition, store.service, event, now));
+            return true;
+          });
+    failpoint('worker.committed');
+    return claimed ? 'done' : 'duplicate';
+  }
 };
