@@ -12,6 +12,7 @@ import { raceWriters } from './scenarios/racing-writers.js';
 import { killAtRandom } from './scenarios/random-kills.js';
 import { ALL_TOKENS, hurrySagas } from './scenarios/sagas.js';
 import { switchFulfilment } from './scenarios/switch.js';
+import { simulateOrders } from './scenarios/simulated-orders.js';
 import { shareABroker } from './scenarios/two-fleets.js';
 import { ROLES_APART } from './support/chaos-fleet.js';
 import { seedOf } from './support/random.js';
@@ -114,6 +115,7 @@ try {
       return '6 kills';
     });
   }
+  await part('simulated orders', () => simulateOrders({ seed, say }));
   await part('sagas in a hurry, processes and broker', async () => {
     const { sagas, killed } = await hurrySagas({
       ...run('sagas'),
