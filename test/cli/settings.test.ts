@@ -34,6 +34,7 @@ describe('the settings of an API', () => {
         fleet,
         env: { DATA_DIR: folder, ...env },
         cwd: folder,
+        stop: AbortSignal.abort(), // whoever should start something ends it at once
       },
       args,
     );

@@ -115,6 +115,8 @@ describe('platform: the status of an order that a saga fulfils', () => {
     const shipped = tell([decided(8, 'completed'), paid, reserved, created], -1, orchestrated);
     expect(shipped.shown).to.deep.equal(['paid', 'shipped']);
     expect(shipped.state.detail.trackingNumber).to.equal('T1');
+    const [, late = []] = sagaWays.at(-1) ?? [];
+    expect(derive(late).reason).to.equal('no answer');
     const { state } = tell([...undeliverable, cannotRefund], -1, orchestrated);
     expect(state.detail.reason).to.equal('undeliverable');
     expect(state.stuckBecause).to.equal('refund needs a person: no answer within 1200 s');
