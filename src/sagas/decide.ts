@@ -1,7 +1,7 @@
 import { FlotillaError } from '../errors.js';
 import type { EventEnvelope } from '../events/envelope.js';
 import { answer } from './answers.js';
-import { asJson, reasonIn, refOf } from './message.js';
+import { asJson, oneLine, reasonIn, refOf } from './message.js';
 import { Plot } from './plot.js';
 import type { SagaEvent, SagaState } from './state.js';
 import type { Direction, Json, SagaDefinition } from './types.js';
@@ -47,7 +47,7 @@ function start(definition: SagaDefinition, plot: Plot, event: EventEnvelope): vo
 
 /** Whoever calls it off has been told that it is: so it is undone from wherever it is, also from its end. */
 function cancel(plot: Plot, event: EventEnvelope): void {
-  const reason = reasonIn(event.data) ?? 'called off';
+  const reason = reasonIn(event.data) ?? 'on request';
   const { status } = plot.state;
   if (status === 'started' || status === 'completed') return plot.compensate('cancelled', null, reason);
   const rule = status === 'none' ? 'early_cancel' : 'already_undone';
@@ -76,13 +76,12 @@ interface Letter {
   eventId: string | null;
   type: string | null;
   code: string;
-  reason?: string;
 }
 
 /** A command that lies in the dead letters may still be mended until its time is over; one that was discarded will not be
  *  done. */
 function letter(plot: Plot, event: EventEnvelope): void {
-  const { eventId, type: dead, code, reason = '' } = event.data as Letter;
+  const { eventId, type: dead, code } = event.data as Letter;
   const { waiting, steps } = plot.state;
   if (eventId === null) return;
   const owner = Object.entries(steps).find(
@@ -98,7 +97,13 @@ function letter(plot: Plot, event: EventEnvelope): void {
   }
   if (waiting?.step !== step || waiting.timer !== 'timeout') return;
   if (state[waiting.direction].commands.at(-1) !== eventId) return;
-  plot.fail(step, waiting.direction, 'discarded', `${dead ?? 'its command'} was discarded: ${reason}`, message);
+  plot.fail(
+    step,
+    waiting.direction,
+    'discarded',
+    `${dead ?? 'its command'} was discarded: ${reasonIn(event.data) ?? code}`,
+    message,
+  );
 }
 
 function retry(plot: Plot, who: string): void {
@@ -117,5 +122,5 @@ function compensate(plot: Plot, { who, reason }: { who: string; reason: string }
     const why = status === 'completed' ? 'what is completed is for the business to undo' : 'it is undone already';
     throw new FlotillaError('saga.refused', `it is ${status}: ${why}`);
   }
-  plot.compensate('operator', null, reason, who);
+  plot.compensate('operator', null, oneLine(reason), who);
 }

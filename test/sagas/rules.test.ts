@@ -83,6 +83,19 @@ describe('a saga', () => {
   });
 
   describe('that is called off', () => {
+    it('without saying why, is so on request', () => {
+      expect(begun().hear('trip.dropped', {})[0]).to.equal('compensating cancelled on request');
+      expect(begun().hear('trip.dropped', { reason: ' ' })[0]).to.equal('compensating cancelled on request');
+    });
+
+    it('with a long story, goes on with one line', () => {
+      const story = begun();
+      story.hear('trip.dropped', { reason: `first\r\n\u2028second ${'x'.repeat(1000)}` });
+      expect(story.state.reason)
+        .to.match(/^first second x+…$/)
+        .and.to.have.length(300);
+    });
+
     it('before it begins, does nothing', () => {
       const story = new TripStory();
       expect(story.hear('trip.dropped', { reason: 'ill' })).to.deep.equal(['message_noted early_cancel ill']);
