@@ -73,13 +73,17 @@ function isDoneAgain(plot: Plot, { name }: Step, { causationid = '' }: EventEnve
   return known !== 'no' && forward.commands.includes(causationid) && !doneBy.includes(causationid);
 }
 
-/** It is done although it was given up. Its turn to be undone may still come, or come again. */
+/** It is done although it was given up. Its turn to be undone may still come, or come again; where the saga has failed at
+ *  undoing it, that is asked for anew, as the answers to what was asked before say nothing any more. */
 function undoWhatCameLate(plot: Plot, step: Step): void {
-  const { status } = plot.state;
+  const { status, stuckAt } = plot.state;
   if (!plot.owes(step.name)) return;
   if (status === 'compensated') {
     plot.compensate('late_answer', step.name, `${step.name} was done after all`);
   } else if (status === 'compensating' && isAwaited(plot, step, 'back')) {
+    plot.ask(step.name, 'back');
+  } else if (stuckAt === step.name) {
+    plot.say({ type: 'saga.resumed', data: { who: null } });
     plot.ask(step.name, 'back');
   }
 }

@@ -258,6 +258,18 @@ describe('a saga', () => {
       ]);
     });
 
+    it('undoes once more what is done after all, and takes the answers to what it asked before for outdated', () => {
+      const story = failed();
+      const before = story.command('flight', 'back');
+      expect(story.hear('flight.booked', { seat: '7A' }, story.command('flight', 'forward'))).to.deep.equal([
+        'message_noted flight late',
+        'resumed',
+        'step_started flight back 3',
+      ]);
+      expect(story.hear('flight.cancelled', {}, before)).to.deep.equal(['message_noted flight outdated']);
+      expect(story.hear('flight.cancelled')).to.deep.equal(['step_completed flight back 3', 'compensated']);
+    });
+
     it('tries again, as often as at first, when a person says so', () => {
       const story = failed();
       expect(story.retry()).to.deep.equal(['resumed', 'step_started flight back 3']);
