@@ -6,7 +6,7 @@ import { orderOfNewUser, post } from './support/orders.js';
 import { startFlotilla, type BenchProcess } from './support/processes.js';
 import { median, percentile } from './support/table.js';
 
-const WORKERS = ['inventory', 'payment', 'shipping', 'orders', 'order-choreography'];
+const WORKERS = ['inventory', 'payment', 'shipping', 'orders', 'order-choreography', 'order-saga'];
 const WARM_UP = 30;
 const ORDERS = 120;
 const KILLS = 7;
@@ -25,9 +25,9 @@ const WAY = [
 type Place = () => Promise<{ id: string; answered: number }>;
 
 /** An idle fleet of real processes. From the 201 of an order to its `shipment.created` on the exchange, one order at a
- *  time; and from the kill -9 of a worker, which is started again at once, to what it commits and publishes next. */
+ *  time, by a saga and by choreography; and from the kill -9 of a worker, which is started again at once, to what it commits and publishes next. */
 export const latency: Bench = async (context) => {
-  const env = { ...fleetEnvironment(context), WORKERS: WORKERS.join(','), FULFILMENT: 'choreographed' };
+  const env = { ...fleetEnvironment(context), WORKERS: WORKERS.join(',') };
   const running = new Map<string, BenchProcess>();
   const start = async (name: string, args: string[], more: NodeJS.ProcessEnv = {}) => {
     const process = await startFlotilla(args, { ...env, ...more });
@@ -38,18 +38,18 @@ export const latency: Bench = async (context) => {
     const { url } = await start('sandbox', ['sandbox']);
     const startWorker = (name: string) => start(name, ['worker', name], { GATEWAY_URL: url, CARRIER_URL: url });
     await Promise.all(WORKERS.map(startWorker));
-    // last, so that another process relays what it stores: the longer way
-    const api = await start('api', ['api']);
     const events = await listenToEvents(context.amqpUrl, namesFor(context.prefix).events);
-    const order = await orderOfNewUser(api);
-    await post(`${api.url}/inventory/item_1/adjustments`, JSON.stringify({ quantity: 10_000, reason: 'bench' }));
-    const place: Place = async () => {
-      const response = await post(`${api.url}/orders`, order);
-      const answered = performance.now();
-      const { id } = (await response.json()) as { id: string };
-      return { id, answered };
+    // after the workers, so that another process relays what it stores: the longer way
+    const startApi = async (fulfilment: string): Promise<Place> => {
+      await running.get('api')?.stop();
+      const api = await start('api', ['api'], { FULFILMENT: fulfilment });
+      const order = await orderOfNewUser(api);
+      await post(`${api.url}/inventory/item_1/adjustments`, JSON.stringify({ quantity: 10_000, reason: 'bench' }));
+      return () => placeAt(api, order);
     };
-    const shipped = await untilShipped(place, events);
+    const choreographed = await untilShipped(await startApi('choreographed'), events);
+    const place = await startApi('orchestrated');
+    const orchestrated = await untilShipped(place, events);
     const recovered = await recoveries(place, events, {
       kill: async () => running.get('inventory')?.kill(),
       restart: () => startWorker('inventory'),
@@ -58,8 +58,9 @@ export const latency: Bench = async (context) => {
     return [
       {
         name: 'from the 201 to shipment.created on the exchange, idle',
-        ours: `p50 ${shown(median(shipped))}, p99 ${shown(percentile(shipped, 0.99))}`,
-        bare: '',
+        ours: `by a saga p50 ${shown(median(orchestrated))}, p99 ${shown(percentile(orchestrated, 0.99))}`,
+        bare: `by choreography p50 ${shown(median(choreographed))}, p99 ${shown(percentile(choreographed, 0.99))}`,
+        ratio: median(orchestrated) / median(choreographed),
       },
       {
         name: 'from kill -9 of a worker, started again at once, to its next commit',
@@ -71,6 +72,13 @@ export const latency: Bench = async (context) => {
     await Promise.all([...running.values()].map((process) => process.stop()));
   }
 };
+
+async function placeAt(api: BenchProcess, order: string): Promise<{ id: string; answered: number }> {
+  const response = await post(`${api.url}/orders`, order);
+  const answered = performance.now();
+  const { id } = (await response.json()) as { id: string };
+  return { id, answered };
+}
 
 const shown = (milliseconds: number) => `${milliseconds.toFixed(0)} ms`;
 
