@@ -88,6 +88,11 @@ export const errors = {
   // sagas
   'saga.not_found': { disposal: 'reject', message: 'No such saga' },
   'saga.bad_definition': { disposal: 'fatal', message: 'The saga is not defined as it must be' },
+  'saga.unknown_step': {
+    disposal: 'retry',
+    message:
+      'The saga waits for a step that its definition does not have; deploy one that has it, then replay or retry',
+  },
   'saga.refused': { disposal: 'reject', message: 'The saga cannot be told this now' },
 
   // projections

@@ -19,9 +19,20 @@ export async function announce(
   letter: DeadLetterFacts,
   announcement: Announcement,
 ): Promise<void> {
-  if (letter.type?.startsWith('message.') === true) return;
+  if (letter.type !== null && isAnnouncement(letter.type)) return;
   const event = announcementOf(options, letter, announcement);
   await tx.append(event.subject, 'any', [event]);
+}
+
+const announcements: ReadonlySet<string> = new Set<Announcement['type']>([
+  'message.dead_lettered',
+  'message.replayed',
+  'message.discarded',
+]);
+
+/** A catalogue may have other types that begin like these. */
+function isAnnouncement(type: string): boolean {
+  return announcements.has(type);
 }
 
 function announcementOf(

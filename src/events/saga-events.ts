@@ -64,7 +64,7 @@ export const sagaEvents = {
       retryAt: z.iso.datetime().nullable(),
     }),
   }),
-  /** A message moved the saga nowhere, by this rule. */
+  /** A message moved the saga nowhere, by this rule. `result`: what the saga keeps of an answer that came late. */
   'saga.message_noted': event({
     1: z.strictObject({
       ...about,
@@ -72,6 +72,7 @@ export const sagaEvents = {
       rule: z.enum(sagaRules),
       step: z.string().nullable(),
       reason: z.string().optional(),
+      result: pii(z.json()).optional(),
     }),
   }),
   /** What was done is being undone. `step`: the one that could not be done, where that is why. `who`: the person who said

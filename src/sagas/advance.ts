@@ -5,6 +5,7 @@ import type { EventEnvelope } from '../events/envelope.js';
 import { failpoint } from '../failpoints.js';
 import type { Tx } from '../store/contract.js';
 import type { SagaInput } from './decide.js';
+import { isLetter } from './define.js';
 import { sagaDecider } from './saga-decider.js';
 import type { SagaState } from './state.js';
 import { keepRow } from './table.js';
@@ -39,9 +40,17 @@ export async function advance(
 
 /** The id of the saga that a message is about; undefined where it is about none of this kind. */
 export function sagaIdOf(definition: SagaDefinition, event: EventEnvelope): string | undefined {
+  if (isLetter(event.type)) return commandedBy(definition, event.subject);
   if (event.type !== 'saga.timer_due') return definition.correlate(event);
   const { saga, sagaId } = event.data as { saga: string; sagaId: string };
   return saga === definition.name ? sagaId : undefined;
+}
+
+/** What becomes of a command in the dead letters is said under the command's subject, with data that `correlate` need not
+ *  know. */
+function commandedBy({ subject: subjectOf }: SagaDefinition, subject: string): string | undefined {
+  const sagaId = subject.slice(subjectOf('').length);
+  return sagaId !== '' && subjectOf(sagaId) === subject ? sagaId : undefined;
 }
 
 interface Given {
@@ -80,7 +89,7 @@ async function setTimer(
   const nameOf = ({ waiting }: SagaState) =>
     waiting && ['saga', saga, sagaId, waiting.step, waiting.direction, waiting.attempt, waiting.timer].join('/');
   const [old, id] = [nameOf(before), nameOf(after)];
-  if (old === id) return;
+  if (old === id && before.waiting?.at === after.waiting?.at) return;
   if (old !== undefined) await tx.cancelTimer(old);
   if (id === undefined || after.waiting === undefined) return;
   const { step, direction, attempt, timer, at } = after.waiting;

@@ -34,11 +34,11 @@ function roleOf({ steps }: SagaDefinition, type: string): Role | undefined {
   return undefined;
 }
 
-function note(plot: Plot, event: EventEnvelope, rule: SagaRule, { name }: Step): void {
+function note(plot: Plot, event: EventEnvelope, rule: SagaRule, { name }: Step, kept: { result?: Json } = {}): void {
   const reason = reasonIn(event.data);
   plot.say({
     type: 'saga.message_noted',
-    data: { message: refOf(event), rule, step: name, ...(reason !== undefined && { reason }) },
+    data: { message: refOf(event), rule, step: name, ...(reason !== undefined && { reason }), ...kept },
   });
 }
 
@@ -53,9 +53,9 @@ function done(plot: Plot, { step, way }: Role, event: EventEnvelope): void {
   const { done: known, forward } = stepState(plot.state, step.name);
   if (known === 'yes' && !isDoneAgain(plot, step, event)) return note(plot, event, 'duplicate', step);
   if (known === 'no') return note(plot, event, 'unasked', step);
+  const result =
+    way.result === undefined ? {} : { result: asJson((way.result as (data: unknown) => Json)(event.data)) };
   if (known !== 'yes' && status === 'started' && isAwaited(plot, step, 'forward')) {
-    const result =
-      way.result === undefined ? {} : { result: asJson((way.result as (data: unknown) => Json)(event.data)) };
     const attempt = forward.commands.length;
     plot.say({
       type: 'saga.step_completed',
@@ -63,14 +63,15 @@ function done(plot: Plot, { step, way }: Role, event: EventEnvelope): void {
     });
     return plot.goOn();
   }
-  note(plot, event, 'late', step);
+  note(plot, event, 'late', step, result); // what undoes it may need the result
   undoWhatCameLate(plot, step);
 }
 
-/** Another command for it was carried out after all, perhaps after what the first had done was undone. */
-function isDoneAgain(plot: Plot, { name }: Step, { causationid = '' }: EventEnvelope): boolean {
-  const { undone: known, forward, doneBy } = stepState(plot.state, name);
-  return known !== 'no' && forward.commands.includes(causationid) && !doneBy.includes(causationid);
+/** Another command for it was carried out after all, perhaps after what the first had done was undone. It need not be one
+ *  that the saga knows: a dead letter that was edited goes on under another id. */
+function isDoneAgain(plot: Plot, { name }: Step, { causationid }: EventEnvelope): boolean {
+  const { undone: known, doneBy } = stepState(plot.state, name);
+  return known !== 'no' && causationid !== undefined && !doneBy.includes(causationid);
 }
 
 /** It is done although it was given up. Its turn to be undone may still come, or come again; where the saga has failed at

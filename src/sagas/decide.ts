@@ -1,6 +1,7 @@
 import { FlotillaError } from '../errors.js';
 import type { EventEnvelope } from '../events/envelope.js';
 import { answer } from './answers.js';
+import { isLetter } from './define.js';
 import { asJson, oneLine, reasonIn, refOf } from './message.js';
 import { Plot } from './plot.js';
 import type { SagaEvent, SagaState } from './state.js';
@@ -25,7 +26,7 @@ export function decide(definition: SagaDefinition, input: SagaInput, state: Saga
 function take(definition: SagaDefinition, plot: Plot, event: EventEnvelope): void {
   const { type } = event;
   if (type === 'saga.timer_due') return timer(definition, plot, event.data as TimerDue);
-  if (type.startsWith('message.')) return letter(plot, event);
+  if (isLetter(type)) return letter(plot, event);
   if (!definition.accepts(event)) return;
   if (type === definition.startedBy) return start(definition, plot, event);
   if (type === definition.cancelledBy) return cancel(plot, event);

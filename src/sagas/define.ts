@@ -6,6 +6,9 @@ import type { DefineSaga, SagaDefinition, Step, Way } from './types.js';
 
 const NAME = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/;
 
+/** Milliseconds that a saga may wait: what is due at the end of them must be a time that can be written down. */
+const LONGEST = 3650 * 86_400_000;
+
 /** Gives the `defineSaga` of a catalogue. Throws `saga.bad_definition` at once for what the compiler can't see. */
 export function sagaDefiner<D extends Definitions>(definitions: D): DefineSaga<D> {
   return (options) => {
@@ -88,12 +91,13 @@ function check(saga: SagaDefinition): void {
     if (names.has(name)) throw fail(`two steps are called ${name}`);
     names.add(name);
   }
-  for (const { command, timeout } of waysOf(saga)) {
+  for (const { command, timeout, retryDelays } of waysOf(saga)) {
     if (saga.definitions[command.type]?.kind !== 'command') throw fail(`${command.type} is no command`);
     if (timeout <= 0) throw fail(`${command.type} has no time to be answered in`);
+    if (Math.max(timeout, ...retryDelays) > LONGEST) throw fail(`${command.type} waits for more than 10 years`);
   }
-  const heard = messagesOf(saga);
-  for (const type of heard) {
+  const heard = takenBy(saga);
+  for (const type of messagesOf(saga)) {
     if (saga.definitions[type]?.kind !== 'event') throw fail(`${type} is no event`);
     if (heard.filter((other) => other === type).length > 1) throw fail(`${type} would mean two things`);
   }
@@ -109,9 +113,17 @@ function messagesOf(saga: SagaDefinition): string[] {
   return [saga.startedBy, ...cancels, ...waysOf(saga).flatMap(({ done, failed }) => [done, ...failed])];
 }
 
+/** What is said of dead letters. */
+const letters: readonly string[] = ['message.dead_lettered', 'message.replayed', 'message.discarded'];
+
+/** Whether a type says what became of a message in the dead letters; a catalogue may have other messages. */
+export function isLetter(type: string): boolean {
+  return letters.includes(type);
+}
+
 /** Every type that must reach a saga: also its timers, and what becomes of its commands in the dead letters. */
 export function takenBy(saga: SagaDefinition): string[] {
-  return [...messagesOf(saga), 'saga.timer_due', 'message.dead_lettered', 'message.replayed', 'message.discarded'];
+  return [...messagesOf(saga), 'saga.timer_due', ...letters];
 }
 
 /** Which of these sagas take a type. */

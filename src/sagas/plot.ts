@@ -1,3 +1,4 @@
+import { FlotillaError } from '../errors.js';
 import { derivedId } from '../events/ids.js';
 import type { MessageRef } from './message.js';
 import { evolve, stepState, type SagaEvent, type SagaState } from './state.js';
@@ -50,18 +51,29 @@ export class Plot {
     this.undoNext();
   }
 
-  /** Undoes the last step of those that are done, or may be; or ends. */
+  /** Undoes the last step of those that are done, or may be; or ends. It never ends well over what an earlier definition
+   *  of it has begun: that is for a person, who may declare the step again. */
   undoNext(): void {
     const last = this.definition.steps.findLast(({ name }) => this.owes(name));
-    if (last === undefined) this.say({ type: 'saga.compensated', data: {} });
-    else this.ask(last.name, 'back');
+    if (last !== undefined) return this.ask(last.name, 'back');
+    const step = Object.keys(this.state.steps).findLast((name) => !this.#isDeclared(name) && this.#isOpen(name));
+    if (step === undefined) this.say({ type: 'saga.compensated', data: {} });
+    else this.say({ type: 'saga.failed', data: { step, reason: `the saga has no step ${step} any more` } });
   }
 
   /** Whether something is there to undo, or may be. */
   owes(name: string): boolean {
-    const { done, undone } = stepState(this.state, name);
     const canBeUndone = this.definition.steps.some((step) => step.name === name && step.back !== undefined);
-    return canBeUndone && (done === 'yes' || done === 'maybe') && undone !== 'yes';
+    return canBeUndone && this.#isOpen(name);
+  }
+
+  #isOpen(name: string): boolean {
+    const { done, undone } = stepState(this.state, name);
+    return (done === 'yes' || done === 'maybe') && undone !== 'yes';
+  }
+
+  #isDeclared(name: string): boolean {
+    return this.definition.steps.some((step) => step.name === name);
   }
 
   /** A try has failed: another one follows when its time comes, or the step is given up. */
@@ -89,8 +101,9 @@ export class Plot {
 
   #way(name: string, direction: Direction): Way {
     const way = this.definition.steps.find((step) => step.name === name)?.[direction];
-    if (way === undefined) throw new RangeError(`${this.definition.name}: there is no ${direction} of ${name}`);
-    return way;
+    if (way !== undefined) return way;
+    const missing = this.#isDeclared(name) ? `way ${direction} of ${name}` : `step ${name}`;
+    throw new FlotillaError('saga.unknown_step', `${this.definition.name} has no ${missing}`);
   }
 
   #after(milliseconds: number): string {

@@ -125,8 +125,11 @@ function began(state: SagaState, data: Data<'saga.step_started'>): SagaState {
 function ended(state: SagaState, { step, direction, message, result }: Data<'saga.step_completed'>): SagaState {
   const change: Partial<StepState> =
     direction === 'forward' ? { done: 'yes', doneBy: doneBy(state, step, message) } : { undone: 'yes' };
-  const results = result === undefined ? state.results : { ...state.results, [step]: result };
-  return { ...withStep(state, step, change), results, waiting: undefined };
+  return { ...withResult(withStep(state, step, change), step, result), waiting: undefined };
+}
+
+function withResult(state: SagaState, step: string, result: Json | undefined): SagaState {
+  return result === undefined ? state : { ...state, results: { ...state.results, [step]: result } };
 }
 
 /** Whoever did not answer in time may still do, or have done, what was asked for. */
@@ -139,18 +142,19 @@ function failed(state: SagaState, { step, direction, attempt, cause, retryAt }: 
   };
 }
 
-function noted(state: SagaState, { message, rule, step, reason = '' }: Data<'saga.message_noted'>): SagaState {
+function noted(state: SagaState, { message, rule, step, reason = '', result }: Data<'saga.message_noted'>): SagaState {
   if (rule === 'early_cancel') return { ...state, calledOff: reason };
   if (step === null) return state;
   const { undone, back } = stepState(state, step);
   if (rule === 'late_refusal') return withStep(state, step, { done: 'refused' });
   if (rule !== 'late') return state;
-  return withStep(state, step, {
+  const after = withStep(state, step, {
     done: 'yes',
     doneBy: doneBy(state, step, message),
     outdated: back.commands.length,
     ...(undone === 'yes' && { undone: 'no' }),
   });
+  return withResult(after, step, result);
 }
 
 function doneBy(

@@ -185,12 +185,18 @@ describe('flotilla sagas', () => {
     ]) {
       expect((await json('show', text ?? '')).sagaId, text).to.equal(id);
     }
-    for (const text of ['ab', 'x', '', '%', 'hotel/abc']) {
+    for (const text of ['ab', 'x', '', '%', 'hotel/abc', 'trip/', 'travel/']) {
       const { code, said } = await run(['show', text]);
       expect(code, text).to.equal(1);
       expect(said).to.match(/^saga\.not_found: /);
     }
     expect((await run(['show', 'ab'])).said).to.contain('travel/abc, travel/abc1');
+  });
+
+  it('finds nothing by what names none, also where there is only one', async () => {
+    await open();
+    await begin('t1');
+    for (const text of ['', 'trip/', 'travel/']) expect((await run(['show', text])).code, text).to.equal(1);
   });
 
   it('retry asks again at once, in the story of the saga, as long as the configuration waits', async () => {

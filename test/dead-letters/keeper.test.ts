@@ -123,6 +123,12 @@ for (const kind of ['memory', 'rabbitmq'] as const) {
       expect(await pump()).to.equal(1);
       expect(await bench.store.head()).to.equal(0);
     });
+
+    it('makes one about a message whose type only begins like that', async () => {
+      await bury(bench, letterOf({ type: 'message.send', orderId: 'mail' }));
+      expect(await pump()).to.equal(1);
+      expect((await bench.store.read('order/mail')).map(({ type }) => type)).to.deep.equal(['message.dead_lettered']);
+    });
   });
 }
 

@@ -39,6 +39,9 @@ describe('defineSaga', () => {
     expect(refused({ steps: [hotel, { ...hotel, name: 'again' }] })).to.contain('hotel.booked would mean two things');
     expect(refused({ steps: [{ ...hotel, done: 'trip.asked' }] })).to.contain('trip.asked would mean two things');
     expect(refused({ steps: [{ ...hotel, timeout: 0 }] })).to.contain('no time to be answered in');
+    expect(refused({ steps: [{ ...hotel, timeout: '9999999d' }] })).to.contain('waits for more than 10 years');
+    expect(refused({ steps: [{ ...hotel, retryDelays: ['1s', '4000d'] }] })).to.contain('more than 10 years');
+    expect(refused({ steps: [{ ...hotel, failed: ['message.discarded'] }] })).to.contain('would mean two things');
     expect(refused({ startedBy: 'hotel.book' })).to.contain('hotel.book is no event');
     expect(refused({ steps: [{ ...hotel, command: { ...hotel.command, type: 'hotel.booked' } }] })).to.contain(
       'hotel.booked is no command',

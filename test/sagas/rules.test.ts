@@ -205,6 +205,29 @@ describe('a saga', () => {
       expect(story.state.status).to.equal('compensated');
     });
 
+    it('by a command that was edited in the dead letters, and is not known, undoes what that has done since', () => {
+      const story = begun('flight.booked');
+      story.hear('hotel.refused', { reason: 'full' });
+      story.hear('flight.cancelled');
+      expect(story.hear('flight.booked', { seat: '2' }, 'the edited one')).to.deep.equal([
+        'message_noted flight late',
+        'compensating flight late_answer flight was done after all',
+        'step_started flight back 2',
+      ]);
+      story.hear('flight.cancelled');
+      expect(story.hear('flight.booked', { seat: '2' }, 'the edited one')).to.deep.equal([
+        'message_noted flight duplicate',
+      ]);
+    });
+
+    it('keeps what the answer brought, for the command that undoes it', () => {
+      const story = begun();
+      while (story.state.status === 'started') story.wait();
+      story.hear('flight.booked', { seat: '9C' });
+      expect(story.state.results).to.deep.equal({ flight: '9C' });
+      expect(story.command('flight', 'back', 1)).not.to.equal('');
+    });
+
     it('by a booking after a refusal, undoes the booking', () => {
       const story = begun('flight.booked');
       story.hear('hotel.refused', { reason: 'full' });

@@ -79,6 +79,27 @@ describe('what a saga leaves in its store', () => {
     expect(await timers()).to.deep.equal([]);
   });
 
+  it('is the timer of the time that it names, also where a refusal comes while it waits to try again', async () => {
+    await hear('trip.asked', { days: 3 });
+    const timeout = {
+      saga: 'travel',
+      sagaId: 't1',
+      step: 'flight',
+      direction: 'forward',
+      attempt: 1,
+      timer: 'timeout',
+    };
+    now = START + minutes;
+    const context = originContext({ source: 'core', subject: 'travel/t1', now });
+    const due = createEvent(journeys.definitions, 'saga.timer_due', timeout, context);
+    await take({ kind: 'message', sagaId: 't1', now, event: due });
+    expect(await store.nextTimer()).to.equal(now + 10_000);
+    now += 9000;
+    await hear('flight.refused', { reason: 'busy' });
+    expect((await row())?.['due_at']).to.equal(new Date(now + 10_000).toISOString());
+    expect(await store.nextTimer()).to.equal(now + 10_000);
+  });
+
   it('is a timer that becomes an event when the time is over, and what follows from that', async () => {
     await hear('trip.asked', { days: 3 });
     now = START + minutes;

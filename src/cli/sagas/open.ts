@@ -60,10 +60,11 @@ function beginningIn(text: string, saga: SagaDefinition): string {
 
 function only(found: readonly FoundSaga[], text: string): FoundSaga {
   const shown = JSON.stringify(text);
-  if (text === '' || found.length === 0) throw new FlotillaError('saga.not_found', shown);
-  const exact = found.filter(({ saga, sagaId }) => beginningIn(text, saga) === sagaId);
-  const [first, another] = exact.length > 0 ? exact : found;
+  const named = found.filter(({ saga }) => beginningIn(text, saga) !== '');
+  if (named.length === 0) throw new FlotillaError('saga.not_found', shown);
+  const exact = named.filter(({ saga, sagaId }) => beginningIn(text, saga) === sagaId);
+  const [first, another] = exact.length > 0 ? exact : named;
   if (first !== undefined && another === undefined) return first;
-  const which = found.map(({ saga, sagaId }) => `${saga.name}/${sagaId}`).join(', ');
+  const which = named.map(({ saga, sagaId }) => `${saga.name}/${sagaId}`).join(', ');
   throw new FlotillaError('saga.not_found', `${shown} may be ${which}; say more of it`);
 }
