@@ -54,8 +54,8 @@ function erase(definitions: Definitions, options: AnyOptions): SagaDefinition {
 }
 
 function afterTheSlash({ subject }: EventEnvelope): string | undefined {
-  const [, id] = subject.split('/');
-  return id === '' ? undefined : id;
+  const slash = subject.indexOf('/');
+  return slash < 0 || slash === subject.length - 1 ? undefined : subject.slice(slash + 1);
 }
 
 function eraseStep(step: AnyStep): Step {

@@ -46,8 +46,10 @@ export interface SagaState {
   readonly results: Readonly<Record<string, Json>>;
   readonly steps: Readonly<Record<string, StepState>>;
   readonly waiting: Waiting | undefined;
-  /** Why it is undone, or failed. */
+  /** Why it is undone; why it has failed, while it has. */
   readonly reason: string;
+  /** Why it is undone, while it has failed. */
+  readonly undoneFor: string;
   /** The step that cannot be undone, while the saga is `failed`. */
   readonly stuckAt: string | undefined;
   /** Why it was called off before it began. */
@@ -61,6 +63,7 @@ export const initialState: SagaState = {
   steps: {},
   waiting: undefined,
   reason: '',
+  undoneFor: '',
   stuckAt: undefined,
   calledOff: undefined,
 };
@@ -98,6 +101,7 @@ export function evolve(state: SagaState, event: SagaEvent): SagaState {
         waiting: undefined,
         stuckAt: event.data.step,
         reason: event.data.reason,
+        undoneFor: state.reason,
       };
     case 'saga.resumed':
       return resumed(state);
@@ -171,6 +175,6 @@ function resumed(state: SagaState): SagaState {
     name,
     { ...step, forward: { ...step.forward, counted: 0 }, back: { ...step.back, counted: 0 } },
   ]);
-  const status = state.status === 'failed' ? 'compensating' : state.status;
-  return { ...state, status, steps: Object.fromEntries(steps), stuckAt: undefined };
+  const after = { ...state, steps: Object.fromEntries(steps), stuckAt: undefined };
+  return state.status === 'failed' ? { ...after, status: 'compensating', reason: state.undoneFor } : after;
 }

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { baseCatalogue, catalogue, command, event, type EventEnvelope } from 'flotilla';
+import { baseCatalogue, catalogue, command, event } from 'flotilla';
 import { z } from 'zod';
 import { createEvent, originContext } from '../../src/events/create.js';
 import { sagaIdOf } from '../../src/sagas/advance.js';
@@ -24,7 +24,7 @@ function take(definition: SagaDefinition, state: SagaState, input: SagaInput): {
   return { told: events.map(words), state: events.reduce(evolve, state) };
 }
 
-function message(type: string, data: object, subject = 'trip/t1'): SagaInput & { event: EventEnvelope } {
+function message(type: string, data: object, subject = 'trip/t1'): Extract<SagaInput, { kind: 'message' }> {
   const event = createEvent(journeys.definitions, type, data, originContext({ source: 'test', subject, now }));
   return { kind: 'message', sagaId: 't1', now, event };
 }
@@ -79,6 +79,18 @@ describe('a saga whose definition was changed while it was under way', () => {
 });
 
 describe('a saga among other messages', () => {
+  it('is found by all that stands after the first slash, where it does not say otherwise', () => {
+    for (const [subject, id] of [
+      ['trip/t1', 't1'],
+      ['trip/t1/return', 't1/return'],
+      ['trip/', undefined],
+      ['trip', undefined],
+    ]) {
+      const told = message('trip.dropped', { tripId: 't1', reason: 'ill' }, subject);
+      expect(sagaIdOf(whole, told.event), subject).to.equal(id);
+    }
+  });
+
   const post = z.strictObject({ post: z.string() });
   const letters = catalogue(baseCatalogue, {
     'post.written': event({ 1: post }),

@@ -293,6 +293,15 @@ describe('a saga', () => {
       expect(story.hear('flight.cancelled')).to.deep.equal(['step_completed flight back 3', 'compensated']);
     });
 
+    it('says again why it is undone, once it goes on', () => {
+      const story = failed();
+      expect(story.state.reason).to.equal('no answer within 60 s');
+      story.retry();
+      expect(story.state.reason).to.equal('full');
+      story.hear('flight.cancelled');
+      expect(story.state).to.include({ status: 'compensated', reason: 'full' });
+    });
+
     it('tries again, as often as at first, when a person says so', () => {
       const story = failed();
       expect(story.retry()).to.deep.equal(['resumed', 'step_started flight back 3']);
