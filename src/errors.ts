@@ -136,6 +136,10 @@ export const errors = {
     disposal: 'fatal',
     message: 'A simulated run finds no end; where it only is long, raise `limits`',
   },
+  'simulation.stuck': {
+    disposal: 'fatal',
+    message: 'A simulated run stands still: something waits for what never comes, or takes real time',
+  },
 
   // dead letters
   'dead_letter.not_found': { disposal: 'reject', message: 'No such dead letter' },

@@ -66,11 +66,12 @@ export async function explore<Input>(
   if (shortest === undefined) return { runs, seed, faults };
   const outcome = await simulation.attempt(shortest);
   const found = `  found in run ${numRuns} of explore(…, { seed: ${seed} }), shortened ${numShrinks} times`;
-  throw failureOfRun('error' in outcome ? outcome : unrepeatable(outcome, errorInstance), found);
+  const failed = 'error' in outcome ? outcome : unrepeatable(outcome, errorInstance);
+  throw failureOfRun(failed, { hasInput: inputs !== undefined, found });
 }
 
 function unrepeatable<Input>(outcome: Outcome<Input>, error: unknown): Outcome<Input> {
-  const message = `${messageOf(error)}\nNot so when the run was repeated: something in it takes real time or chance.`;
+  const message = `${messageOf(error)}\nNot so when the run was repeated: something in it takes real time or chance, or changes its input.`;
   return { ...outcome, error: new Error(message, { cause: error }) };
 }
 
@@ -89,23 +90,24 @@ function faultOf(
   counts: Counts,
   kinds: readonly FaultKind[] = ['drop', 'duplicate', 'delay', 'crash', 'call'],
 ) {
+  const record = <T>(model: { [K in keyof T]: Arbitrary<T[K]> }) => fc.record(model, { noNullPrototype: true });
   const upTo = (count: number) => fc.integer({ min: 1, max: count + 1 });
   const delivery = upTo(counts.deliveries);
   const time = fc.integer({ min: 1, max: 60_000 });
   const byKind: Record<FaultKind, Arbitrary<Fault>> = {
-    drop: fc.record({ kind: fc.constant('drop' as const), delivery }),
-    duplicate: fc.record({ kind: fc.constant('duplicate' as const), delivery, after: time }),
-    delay: fc.record({ kind: fc.constant('delay' as const), delivery, by: time }),
+    drop: record({ kind: fc.constant('drop' as const), delivery }),
+    duplicate: record({ kind: fc.constant('duplicate' as const), delivery, after: time }),
+    delay: record({ kind: fc.constant('delay' as const), delivery, by: time }),
     crash: fc.oneof(
-      fc.record({
+      record({
         kind: fc.constant('crash' as const),
         commit: upTo(counts.commits),
         when: fc.constantFrom('before' as const, 'after' as const),
       }),
-      fc.record({ kind: fc.constant('crash' as const), delivery }),
-      fc.record({ kind: fc.constant('crash' as const), copy: upTo(counts.copies) }),
+      record({ kind: fc.constant('crash' as const), delivery }),
+      record({ kind: fc.constant('crash' as const), copy: upTo(counts.copies) }),
     ),
-    call: fc.record({
+    call: record({
       kind: fc.constant('call' as const),
       call: upTo(counts.calls),
       outcome: fc.constantFrom('unavailable' as const, 'answer_lost' as const, 'crash' as const),

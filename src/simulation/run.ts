@@ -108,25 +108,21 @@ export class RunUnderWay implements Run {
 
   /** Starts the workers, begins the scenario, and runs until nothing is left to happen. Rejects with the first error. */
   async play(use: Readonly<Record<string, unknown>>, scenario: () => unknown, invariant: () => void): Promise<void> {
-    let ended = false;
+    let waiting: string | undefined = 'the start of the workers';
     this.watch(async () => {
       await this.#fleet.start(use);
+      waiting = 'the scenario';
       this.parts.clock.after(0, () =>
         this.watch(async () => {
           await scenario();
-          ended = true;
+          waiting = undefined;
         }),
       );
     });
     await this.settle(invariant);
-    if (!ended) throw new FlotillaError('simulation.endless', 'the scenario waits for something that never comes');
+    if (waiting !== undefined) throw new FlotillaError('simulation.stuck', waiting);
     const { stuck } = this.#fleet;
-    if (stuck.length > 0) {
-      throw new FlotillaError(
-        'simulation.endless',
-        `handlers wait for what never comes, or takes real time: ${stuck.join(', ')}`,
-      );
-    }
+    if (stuck.length > 0) throw new FlotillaError('simulation.stuck', `handlers: ${stuck.join(', ')}`);
   }
 
   /** Runs until nothing is left to happen. Rejects with the first error. */

@@ -1,11 +1,13 @@
 import type { Arbitrary } from 'fast-check';
 import type { DeadLetterFacts } from '../dead-letters/dead-letter.js';
 import { parseDuration } from '../duration.js';
+import { FlotillaError } from '../errors.js';
 import type { EventEnvelope } from '../events/envelope.js';
 import { silentLogger } from '../telemetry/logger.js';
 import { createMetrics } from '../telemetry/metrics.js';
+import type { WorkerDefinition } from '../worker/definition.js';
 import type { Duration, Worker } from '../worker/types.js';
-import { simulatedDefinitions } from './definitions.js';
+import { ensureNames, simulatedDefinitions } from './definitions.js';
 import { loadFastCheck, type FastCheck } from './fast-check.js';
 import { failureOfRun } from './failure.js';
 import type { Fault } from './faults.js';
@@ -16,7 +18,7 @@ import { RunUnderWay, type Run } from './run.js';
 
 /** What is outside of the workers in one run, and whatever else the check needs of it. */
 export interface World {
-  /** By worker: in place of what its `setup` would give. */
+  /** By worker: in place of what its `setup` would give. The others are set up as always, and nothing is torn down. */
   readonly use?: Readonly<Record<string, unknown>>;
 }
 
@@ -37,7 +39,8 @@ export interface SimulationOptions<W extends World, Input> {
   scenario: (run: Run, world: W, input: Input) => unknown;
   /** Throws when a promise is broken; runs when nothing is left to happen. */
   check: (run: Run, world: W, input: Input) => unknown;
-  /** Throws when something is not as it must be at any time; runs after each task, and so it should be cheap. */
+  /** Throws when something is not as it must be at any time; runs after each task, and so it should be cheap, and gives no
+   *  promise. */
   invariant?: (run: Run, world: W, input: Input) => void;
 }
 
@@ -87,6 +90,7 @@ export function simulation<W extends World = World, Input = undefined>(
 ): Simulation<Input> {
   const definitions = simulatedDefinitions(options.workers);
   const { replicas = {}, mayDrop = () => false, limits = {}, inputs } = options;
+  ensureNames('replicas', replicas, definitions);
   let planned: Promise<FleetPlan> | undefined;
   const plan = async (): Promise<FleetPlan> => ({
     definitions,
@@ -96,10 +100,10 @@ export function simulation<W extends World = World, Input = undefined>(
     logger: silentLogger(),
     metrics: createMetrics(),
   });
-  const inputOf = async ({ seed, input }: Attempt<Input>): Promise<Input> => {
-    if (input !== undefined || inputs === undefined) return input as Input; // undefined where there are none
+  const inputOf = async (given: Attempt<Input>): Promise<Input> => {
+    if ('input' in given || inputs === undefined) return given.input as Input; // undefined where there are none
     const fc = await loadFastCheck();
-    const [sampled] = fc.sample(inputs(fc), { seed, numRuns: 1 });
+    const [sampled] = fc.sample(inputs(fc), { seed: given.seed, numRuns: 1 });
     return sampled as Input; // asked for one
   };
   const attempt = async (given: Attempt<Input>): Promise<Outcome<Input>> => {
@@ -110,7 +114,7 @@ export function simulation<W extends World = World, Input = undefined>(
       faults,
       limits: { tasks: limits.tasks ?? 20_000, virtualTime: parseDuration(limits.virtualTime ?? '90d') },
     });
-    const failed = await play(options, run, input);
+    const failed = await play(options, { run, input, definitions });
     const { clock, counts, trace, faults: left } = run.parts;
     return {
       seed,
@@ -130,27 +134,37 @@ export function simulation<W extends World = World, Input = undefined>(
     attempt,
     async run(given) {
       const outcome = await attempt(given);
-      if ('error' in outcome) throw failureOfRun(outcome);
+      if ('error' in outcome) throw failureOfRun(outcome, { hasInput: inputs !== undefined });
       return outcome;
     },
   };
 }
 
+/** Nobody would hear of what it rejects with. */
+function refusePromise(said: unknown): void {
+  if (!(said instanceof Promise)) return;
+  said.catch(() => undefined);
+  throw new FlotillaError('config.invalid', 'the invariant of a simulation is checked at once, and gives no promise');
+}
+
 async function play<W extends World, Input>(
   options: SimulationOptions<W, Input>,
-  run: RunUnderWay,
-  input: Input,
+  { run, input, definitions }: { run: RunUnderWay; input: Input; definitions: readonly WorkerDefinition[] },
 ): Promise<{ error?: unknown }> {
   try {
     const world = options.setup?.(run) ?? ({} as W); // without a setup, W is World
+    const { use = {} } = world;
+    ensureNames('use', use, definitions);
     await run.play(
-      world.use ?? {},
+      use,
       () => options.scenario(run, world, input),
-      () => options.invariant?.(run, world, input),
+      () => refusePromise(options.invariant?.(run, world, input)),
     );
-    const checking = (async () => options.check(run, world, input))();
+    let waiting = true;
+    const checking = (async () => options.check(run, world, input))().finally(() => (waiting = false));
     checking.catch(() => undefined); // heard of below
     await run.settle(); // what the check does may take virtual time
+    if (waiting) throw new FlotillaError('simulation.stuck', 'the check');
     await checking;
     return {};
   } catch (error) {

@@ -29,7 +29,8 @@ export interface MemoryStore extends Store {
  * A store that is gone when it is closed: the same SQL and the same transactions as in a file, on one connection, without
  * durability, other processes and an archive (`archive` rejects with `store.archive_missing` where there is something to
  * move). It uses no timers and no real time, and answers within the same turn of the event loop, but for a page of
- * 500 events or more of one stream.
+ * 500 events or more of one stream. Work in a transaction that reads from the store itself, in place of its `tx`, waits
+ * for its own end: `store.write_awaited`.
  */
 export function openMemoryStore({ service, clock, image, onCommit, maxWaiting }: MemoryStoreOptions): MemoryStore {
   const db = new Database(image ?? emptyImage());
