@@ -83,7 +83,7 @@ export const sagaEvents = {
       cause: z.enum(['step_failed', 'cancelled', 'operator', 'late_answer']),
       step: z.string().nullable(),
       reason: z.string(),
-      who: z.string().optional(),
+      who: pii(z.string()).optional(),
     }),
   }),
   'saga.completed': event({ 1: z.strictObject(about) }),
@@ -91,7 +91,7 @@ export const sagaEvents = {
   /** Something cannot be undone: a person is needed. */
   'saga.failed': event({ 1: z.strictObject({ ...about, step: z.string(), reason: z.string() }) }),
   /** A person has told it to try again; or what could not be undone has been, after all. */
-  'saga.resumed': event({ 1: z.strictObject({ ...about, who: z.string().nullable() }) }),
+  'saga.resumed': event({ 1: z.strictObject({ ...about, who: pii(z.string().nullable()) }) }),
   /** The time of a try is over, or its next try is due. */
   'saga.timer_due': event({ 1: z.strictObject({ ...about, ...step, timer: z.enum(['timeout', 'retry']) }) }),
 };

@@ -23,13 +23,14 @@ export const sagaEntryMigrations: readonly Migration[] = [
   },
 ];
 
-/** Keeps an event of a saga's stream (`saga.*`), without what the saga keeps of messages, which may be personal. In any
+/** Keeps an event of a saga's stream (`saga.*`), without what the saga keeps of messages, and who told it
+ *  what, as both may be personal. In any
  *  order; keeping one again changes nothing. Throws `contract.not_an_event` for one that no store has put into a
  *  stream. */
 export async function keepSagaEntry(sql: Sql, event: EventEnvelope): Promise<void> {
   const { saga, sagaId } = event.data as { saga: string; sagaId: string };
   if (event.sequence === undefined) throw new FlotillaError('contract.not_an_event', `${event.type} has no sequence`);
-  const { input: _input, result: _result, ...rest } = event.data as { input?: unknown; result?: unknown };
+  const { input: _input, result: _result, who: _who, ...rest } = event.data as Record<string, unknown>;
   await sql`
     INSERT INTO saga_entries (saga, saga_id, sequence, type, time, data)
     VALUES (${saga}, ${sagaId}, ${Number(event.sequence)}, ${event.type}, ${event.time}, ${JSON.stringify(rest)})

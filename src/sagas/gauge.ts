@@ -3,11 +3,13 @@ import { pause } from '../relay/pause.js';
 import type { Store } from '../store/contract.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { Metrics } from '../telemetry/metrics.js';
-import { countOpenSagas, openStatuses, type SagaCount } from './list.js';
+import { countOpenSagas, countOverdueSagas, openStatuses, type SagaCount } from './list.js';
 import type { SagaDefinition } from './types.js';
 
 /** Milliseconds between two looks. */
 const LOOK = 5000;
+/** Milliseconds after which a timer that was due should have come through. */
+const PATIENCE = 60_000;
 
 /** How many sagas of a worker have not ended; the same at each of its replicas. */
 export class SagaGauge {
@@ -18,6 +20,8 @@ export class SagaGauge {
     private readonly store: Store,
     private readonly sagas: readonly Pick<SagaDefinition, 'name'>[],
     private readonly metrics: Metrics,
+    /** Milliseconds since the epoch. */
+    private readonly now: () => number = Date.now,
   ) {}
 
   /** The table of sagas must be there. */
@@ -30,6 +34,8 @@ export class SagaGauge {
       }),
     );
     for (const { saga, status, count } of this.counts) this.metrics.sagas.set({ saga, status }, count);
+    const overdue = await countOverdueSagas(this.store.query, new Date(this.now() - PATIENCE).toISOString());
+    for (const { name: saga } of this.sagas) this.metrics.sagasOverdue.set({ saga }, overdue.get(saga) ?? 0);
   }
 
   /** Looks again and again until the signal aborts. Never rejects. */

@@ -83,6 +83,14 @@ export async function countOpenSagas(query: Sql): Promise<SagaCount[]> {
   return rows.map((row) => ({ ...row, count: Number(row.count) }));
 }
 
+/** How many sagas of a store wait for what was due before, by name. */
+export async function countOverdueSagas(query: Sql, dueBefore: string): Promise<Map<string, number>> {
+  const rows = await query<{ saga: string; count: number | bigint }>`
+    SELECT saga, COUNT(*) AS count FROM sagas
+    WHERE status IN ('started', 'compensating') AND due_at < ${dueBefore} GROUP BY saga`;
+  return new Map(rows.map(({ saga, count }) => [saga, Number(count)]));
+}
+
 /** How many sagas of a store there are, by status. */
 export async function countSagas(query: Sql): Promise<Map<RowStatus, number>> {
   const rows = await query<{ status: RowStatus; count: number | bigint }>`

@@ -81,6 +81,12 @@ export function createMetrics(options: { process?: boolean } = {}) {
       labelNames: ['saga', 'status'] as const,
       registers,
     }),
+    sagasOverdue: new Gauge({
+      name: 'flotilla_sagas_overdue',
+      help: 'Sagas whose time was over a minute ago, and nothing has followed: their timers do not come through',
+      labelNames: ['saga'] as const,
+      registers,
+    }),
     logOffset: new Gauge({
       name: 'flotilla_log_offset',
       help: 'Offset up to which a reader is done with the log',

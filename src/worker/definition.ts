@@ -139,6 +139,8 @@ function check(worker: WorkerDefinition): void {
   const takesNothing = worker.take === undefined && worker.handlers.length === 0;
   if (takesNothing && worker.projections.length === 0) throw fail('it handles nothing');
   if (takesNothing && worker.from === 'log') throw fail("from: 'log' takes handlers");
+  if (worker.sagas.length > 0 && worker.from === 'log')
+    throw fail('sagas would begin anew over all of history: they take a queue');
   if ((worker.replay === 'reset') !== (worker.reset !== undefined)) {
     throw fail("`reset` belongs to replay: 'reset', and the other way round");
   }

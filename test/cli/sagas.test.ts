@@ -225,7 +225,9 @@ describe('flotilla sagas', () => {
     await begin('t2', 'flight.booked');
     expect((await run(['compensate', 't2'])).code).to.equal(2);
     expect((await run(['compensate', 't2', '--reason', ' '])).code).to.equal(2);
-    const { code, out } = await run(['compensate', 'trip/t2', '--reason', 'fraud']);
+    const unasked = await run(['compensate', 't2', '--reason', 'fraud']);
+    expect([unasked.code, unasked.said]).to.deep.equal([2, 'usage: --yes is needed where nobody can be asked']);
+    const { code, out } = await run(['compensate', 'trip/t2', '--reason', 'fraud', '--yes']);
     expect(code).to.equal(0);
     expect(out).to.contain('travel/t2 is compensating: hotel is asked to be undone, an answer is awaited until');
     const story = await json('show', 't2');

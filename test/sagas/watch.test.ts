@@ -55,6 +55,32 @@ describe('the gauge of sagas', () => {
     await running;
   });
 
+  it('says how many should have heard of their timers a minute ago', async () => {
+    const store = await temp.open();
+    await store.migrate('sagas', sagaMigrations);
+    const metrics = createMetrics();
+    let now = Date.parse('2026-01-01T00:00:00Z');
+    const gauge = new SagaGauge(store, [tripSaga], metrics, () => now);
+    const waiting = { step: 'hotel', direction: 'forward', attempt: 1, timer: 'timeout' } as const;
+    const keep = (sagaId: string, status: SagaStatus, at: string) =>
+      store.transaction(({ sql }) =>
+        keepRow(sql, 'travel', sagaId, { ...initialState, status, waiting: { ...waiting, at } }, now),
+      );
+    const shown = async () => {
+      await gauge.look();
+      return (await metrics.sagasOverdue.get()).values.map(({ value }) => value);
+    };
+    await keep('t1', 'started', '2026-01-01T00:00:10.000Z');
+    await keep('t2', 'compensating', '2026-01-01T00:05:00.000Z');
+    await keep('t3', 'compensated', '2026-01-01T00:00:00.000Z');
+    now += 70_000;
+    expect(await shown()).to.deep.equal([0]);
+    now += 1;
+    expect(await shown()).to.deep.equal([1]);
+    now += 3_600_000;
+    expect(await shown()).to.deep.equal([2]);
+  });
+
   it('goes on where it could not look', async () => {
     const { logger, lines } = listen();
     const stop = new AbortController();

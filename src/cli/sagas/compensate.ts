@@ -27,7 +27,8 @@ async function runCompensate(id: string, flags: Flags, context: Context): Promis
   if (reason.trim() === '') throw new UsageError('--reason is needed');
   await withSaga(context, id, async (found) => {
     const { saga, sagaId, row } = found;
-    const asks = context.interactive && !yes && row.status === 'started'; // else it is refused anyhow
+    const asks = !yes && row.status === 'started'; // else it is refused anyhow
+    if (asks && !context.interactive) throw new UsageError('--yes is needed where nobody can be asked');
     if (asks && !(await confirm(`Undo what ${saga.name}/${sagaId} has done so far?`, context))) {
       context.say('Nothing was told.');
       return;
