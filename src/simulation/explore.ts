@@ -58,6 +58,7 @@ export async function explore<Input>(
       const outcome = await simulation.attempt({ ...attempt, seed: each });
       faults += outcome.faults.length - outcome.left.length;
       if (!('error' in outcome)) continue;
+      if (fc.PreconditionFailure.isFailure(outcome.error)) throw outcome.error; // by `fc.pre`: another run in its place
       shortest = { ...attempt, seed: each }; // shorter than the one before, or it would not have been tried
       throw outcome.error;
     }

@@ -120,11 +120,11 @@ export function simulation<W extends World = World, Input = undefined>(
       seed,
       faults,
       input,
-      trace: trace.lines,
+      trace: [...trace.lines], // what real time brings later is no part of the run
       virtualTime: clock.elapsed,
-      counts,
-      left: left.left,
-      deadLetters: run.deadLetters,
+      counts: { ...counts },
+      left: [...left.left],
+      deadLetters: [...run.deadLetters],
       ...failed,
     };
   };

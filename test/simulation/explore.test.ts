@@ -67,6 +67,25 @@ describe('exploring a simulation', () => {
     expect(message).to.match(/simulation\.run\(\{ seed: \d+, faults: \[\], input: \[ 42 \] \}\)/);
   });
 
+  it('takes another run in place of one that has nothing to check', async () => {
+    let pre: ((holds: boolean) => void) | undefined;
+    let checked = 0;
+    const numbers = simulation<object, number>({
+      workers: [],
+      inputs(fc) {
+        pre = (holds) => fc.pre(holds);
+        return fc.nat(9);
+      },
+      scenario: () => undefined,
+      check(_run, _world, n) {
+        pre?.(n > 4);
+        checked += 1;
+      },
+    });
+    await explore(numbers, { runs: 30, seed: 1 });
+    expect(checked).to.be.at.least(30);
+  });
+
   it('uses the kinds of faults that it is told', async () => {
     const seen = new Set<FaultKind>();
     const watched = jobs({ count: 2 });

@@ -6,6 +6,12 @@ import { begin } from './counting.js';
 
 const never = () => new Promise<void>(() => undefined);
 
+function later(): { promise: Promise<void>; resolve: () => void } {
+  let resolve = (): void => undefined;
+  const promise = new Promise<void>((done) => (resolve = done));
+  return { promise, resolve };
+}
+
 const worker = (name: string, handle: () => unknown = () => undefined): Worker =>
   shop.defineWorker({
     name,
@@ -38,6 +44,30 @@ describe('a simulation that is not as it must be', () => {
   it('names the handlers that wait for what is not simulated', async () => {
     const error = await errorOf({ workers: [worker('waiting', never), worker('quiet')] });
     expectError(error, 'simulation.stuck', 'handlers: waiting: job.begun job/1 (delivery 1)');
+  });
+
+  it('has a result that stays as it is, whatever real time brings later', async () => {
+    const { promise, resolve } = later();
+    const over = later();
+    let act: () => unknown = () => undefined;
+    const { trace, counts, error } = await simulate({
+      workers: [
+        worker('dawdling', async () => {
+          await promise;
+          act();
+          over.resolve();
+        }),
+      ],
+      setup(run) {
+        act = run.outside('tool', () => undefined);
+        return {};
+      },
+    }).attempt({ seed: 1 });
+    const before = { trace: [...trace], counts: { ...counts } };
+    resolve();
+    await over.promise;
+    expect(error).to.have.property('code', 'simulation.stuck');
+    expect({ trace, counts }).to.deep.equal(before);
   });
 
   it('says whether it is the scenario, the check or the start of a worker that waits', async () => {
