@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { PermanentError } from 'flotilla';
 
 /** What was asked for is refused. */
@@ -21,38 +20,43 @@ export interface Outside<Done extends object> {
   close: (key: string) => Promise<Done | undefined>;
 }
 
-/** The keys of what is done once for an order, `key`, with this data. */
-export function keysFor(key: string, data: object): { key: string; keyOfData: string } {
-  const digest = createHash('sha256').update(JSON.stringify(data)).digest('hex').slice(0, 16);
-  return { key, keyOfData: `${key}-${digest}` };
+/** How many times the data with which something is asked for can be mended. */
+const MENDINGS = 3;
+
+/** The keys under which something may be done for an order: its own, and those for data that were mended since. */
+export function keysFor(key: string): readonly string[] {
+  return [key, ...Array.from({ length: MENDINGS }, (_, index) => `${key}-${index + 2}`)];
 }
 
 /** Has something done once for an order, by whichever of its commands it is asked for, and however many of them at once.
- *  A mended command, whose data are other than those that came before, has it done under a key of its data, after the
- *  order's is closed: where the earlier data were taken, they count. */
+ *  A mended command, whose data are other than those that came before, has it done under the next key, after the one
+ *  before is closed: where the earlier data were taken, they count. Throws `KeyReused` where no key is left. */
 export async function askOnce<Done extends object>(
   outside: Outside<Done>,
-  { key, keyOfData }: ReturnType<typeof keysFor>,
+  keys: readonly string[],
 ): Promise<Done | Refused> {
-  try {
-    return await askFinally(outside, key);
-  } catch (error) {
-    if (!(error instanceof KeyReused)) throw error;
-  }
-  return (await outside.close(key)) ?? askFinally(outside, keyOfData);
+  const [key, ...later] = keys;
+  if (key === undefined) throw new Error('there is no key');
+  const answer = await outside.ask(key).catch((error: unknown) => {
+    if (error instanceof KeyReused) return error;
+    throw error;
+  });
+  if (!(answer instanceof KeyReused)) return 'refused' in answer ? ((await closeAll(outside, keys)) ?? answer) : answer;
+  const done = await outside.close(key);
+  if (done !== undefined) return done;
+  if (later.length === 0) throw answer;
+  return askOnce(outside, later);
 }
 
-/** What may have been done for an order with this data, and else will not be. */
+/** What was done for an order, under whichever of its keys; where nothing was, nothing will be. Refused is refused: what
+ *  another command has under way at this moment is not taken either, or it is what counts. */
 export async function closeAll<Done extends object>(
-  outside: Outside<Done>,
-  { key, keyOfData }: ReturnType<typeof keysFor>,
+  { close }: Pick<Outside<Done>, 'close'>,
+  keys: readonly string[],
 ): Promise<Done | undefined> {
-  return (await outside.close(key)) ?? outside.close(keyOfData);
-}
-
-/** Refused is refused: what another command has under way at this moment is not taken either, or it is what counts. */
-async function askFinally<Done extends object>(outside: Outside<Done>, key: string): Promise<Done | Refused> {
-  const answer = await outside.ask(key);
-  if (!('refused' in answer)) return answer;
-  return (await outside.close(key)) ?? answer;
+  for (const key of keys) {
+    const done = await close(key);
+    if (done !== undefined) return done;
+  }
+  return undefined;
 }

@@ -14,6 +14,7 @@ const refund = (id?: string) => about('payment.refund', { orderId }, id);
 const charge = { id: 'ch_1', amount: 1250, currency: 'USD' };
 const sent = { orderId, amount: 1250, currency: 'USD', token: 'tok_ok' };
 const declined = { refused: 'card_declined' };
+const closed = ['charge-o1', 'charge-o1-2', 'charge-o1-3', 'charge-o1-4'].map((key) => ({ cancel: key }));
 
 interface Answers {
   charge?: (key: string) => Promise<Charged | Refused>;
@@ -38,6 +39,35 @@ function fakeGateway({ charge: answer = () => Promise.resolve(charge), cancel = 
     },
   };
   return { calls, use: { gateway } };
+}
+
+/** A gateway that remembers what came under a key: `tok_down` is not available, of `tok_lost` the answer gets lost. */
+function strictGateway() {
+  const keys = new Map<string, { token: string; taken?: Charged; closed?: boolean }>();
+  const taken: string[] = [];
+  const refunded: string[] = [];
+  const gateway: Gateway = {
+    charge: ({ token, amount, currency }, { key }) => {
+      const known = keys.get(key) ?? { token };
+      keys.set(key, known);
+      if (known.token !== token && known.token !== '') return Promise.reject(new KeyReused(key));
+      if (known.closed === true) return Promise.resolve({ refused: 'cancelled' });
+      if (token === 'tok_down') return Promise.reject(new UnavailableError('503'));
+      if (known.taken === undefined) taken.push(token);
+      known.taken ??= { id: `ch_${taken.length}`, amount, currency };
+      return token === 'tok_lost' ? Promise.reject(new UnavailableError('lost')) : Promise.resolve(known.taken);
+    },
+    cancel: ({ key }) => {
+      const known = keys.get(key) ?? { token: '' };
+      keys.set(key, { ...known, closed: known.taken === undefined });
+      return Promise.resolve(known.taken);
+    },
+    refund: ({ chargeId }) => {
+      refunded.push(chargeId);
+      return Promise.resolve();
+    },
+  };
+  return { taken, refunded, use: { gateway } };
 }
 
 const charged = { orderId, order, paymentId: 'ch_1', amount: 1250, currency: 'USD' };
@@ -87,9 +117,44 @@ describe('worker payment', () => {
         .when(process())
         .emits(about('payment.processed', { ...charged, paymentId: 'ch_2' }));
       expect(calls.slice(0, 2)).to.deep.equal([{ charge: sent, key: 'charge-o1' }, { cancel: 'charge-o1' }]);
-      const again = fakeGateway({ charge: others });
-      await harness(payment, { use: again.use }).when(process()).result();
-      expect(again.calls).to.deep.equal(calls);
+    });
+
+    it('charges once, however often they were mended and whichever answers were lost', async () => {
+      const gateway = strictGateway();
+      const ask = (token: string) =>
+        harness(payment, { use: gateway.use, headers: begunBefore }).when(
+          about('payment.process', { orderId, order: { ...order, payment: { token } } }),
+        );
+      await ask('tok_down').retries('worker.unavailable');
+      await ask('tok_lost').retries('worker.unavailable');
+      await ask('tok_ok').emits(processed);
+      await ask('tok_lost').result();
+      expect(gateway.taken).to.deep.equal(['tok_lost']);
+    });
+
+    it('gives back what was charged with them, also where nobody heard of it', async () => {
+      const gateway = strictGateway();
+      for (const token of ['tok_down', 'tok_lost']) {
+        const mended = about('payment.process', { orderId, order: { ...order, payment: { token } } });
+        await harness(payment, { use: gateway.use }).when(mended).retries('worker.unavailable');
+      }
+      await harness(payment, { use: gateway.use })
+        .when(refund())
+        .emits(about('payment.refunded', { orderId, amount: 1250 }));
+      expect(gateway.refunded).to.deep.equal(['ch_1']);
+    });
+
+    it('finds what was charged before they were mended to cost nothing', async () => {
+      const free = { ...order, total: 0 };
+      const { use } = fakeGateway({ cancel: (key) => (key === 'charge-o1' ? charge : undefined) });
+      await harness(payment, { use, headers: begunBefore })
+        .when(about('payment.process', { orderId, order: free }))
+        .emits(about('payment.processed', { ...charged, order: free }));
+    });
+
+    it('refuses to be mended without end', async () => {
+      const { use } = fakeGateway({ charge: (key) => Promise.reject(new KeyReused(key)) });
+      await harness(payment, { use }).when(process()).deadLetters('outside.key_reused');
     });
 
     it('takes what was charged with the earlier data for the payment', async () => {
@@ -117,10 +182,10 @@ describe('worker payment', () => {
     const { use, calls } = fakeGateway({ charge: () => Promise.resolve(declined) });
     const failed = about('payment.failed', { orderId, reason: 'card_declined' });
     await harness(payment, { use }).when(process()).emits(failed);
-    expect(calls.slice(1)).to.deep.equal([{ cancel: 'charge-o1' }]);
+    expect(calls.slice(1)).to.deep.equal(closed);
     calls.length = 0;
     await harness(payment, { use }).given(process()).when(process()).emits(failed);
-    expect(calls).to.have.length(2);
+    expect(calls).to.have.length(1 + closed.length);
   });
 
   it('counts what another command was granted at the moment at which this one was declined', async () => {
@@ -150,13 +215,13 @@ describe('worker payment', () => {
     await harness(payment, { use })
       .when(refund())
       .emits(about('payment.refunded', { orderId, amount: 0 }));
-    expect(calls).to.deep.equal([{ cancel: 'charge-o1' }]);
+    expect(calls).to.deep.equal(closed);
     calls.length = 0;
     await harness(payment, { use })
       .given(refund())
       .when(process())
       .emits(about('payment.failed', { orderId, reason: 'cancelled' }));
-    expect(calls).to.have.length(1);
+    expect(calls).to.have.length(closed.length);
   });
 
   it('refunds what an attempt has taken that was killed before it noted that', async () => {
@@ -175,8 +240,9 @@ describe('worker payment', () => {
       .emits(about('payment.failed', { orderId, reason: 'cancelled' }));
   });
 
-  it('gives back what an attempt with mended data has taken that was killed before the refund was asked for', async () => {
-    const cancel = (key: string) => (key === 'charge-o1' ? undefined : { ...charge, id: 'ch_2' });
+  it('gives back what an attempt has taken of which the gateway knew nothing when the refund was asked for', async () => {
+    let looks = 0;
+    const cancel = (key: string) => (key === 'charge-o1' && ++looks > 1 ? charge : undefined);
     await harness(payment, { use: fakeGateway({ cancel }).use, headers: begunBefore })
       .given(refund())
       .when(process())
@@ -228,6 +294,6 @@ describe('worker payment', () => {
       .given(process())
       .when(refund())
       .emits(about('payment.refunded', { orderId, amount: 0 }));
-    expect(calls).to.have.length(2);
+    expect(calls).to.have.length(1 + closed.length);
   });
 });

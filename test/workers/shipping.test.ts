@@ -16,6 +16,7 @@ const cancelled = about('shipment.cancelled', { orderId });
 const items = details.items.map(({ sku, quantity }) => ({ sku, quantity }));
 const parcel = { orderId, address: details.shippingAddress, items };
 const failed = about('shipment.failed', { orderId, reason: 'cancelled' });
+const closed = ['shipment-o1', 'shipment-o1-2', 'shipment-o1-3', 'shipment-o1-4'].map((key) => ({ close: key }));
 
 interface Answers {
   book?: (key: string) => Promise<Booked | Refused>;
@@ -76,10 +77,10 @@ describe('worker shipping', () => {
     const refusing = fakeCarrier({ book: () => Promise.resolve({ refused: 'undeliverable' }) });
     const refused = about('shipment.failed', { orderId, reason: 'undeliverable' });
     await harness(shipping, { use: refusing.use }).when(create()).emits(refused);
-    expect(refusing.calls.slice(1)).to.deep.equal([{ close: 'shipment-o1' }]);
+    expect(refusing.calls.slice(1)).to.deep.equal(closed);
     refusing.calls.length = 0;
     await harness(shipping, { use: refusing.use }).given(create()).when(create()).emits(refused);
-    expect(refusing.calls).to.have.length(2);
+    expect(refusing.calls).to.have.length(1 + closed.length);
     const down = fakeCarrier({ book: () => Promise.reject(new UnavailableError('503')) });
     await harness(shipping, { use: down.use }).when(create()).retries('worker.unavailable');
   });
@@ -107,10 +108,10 @@ describe('worker shipping', () => {
   it('cancels nothing where nothing was booked, and has the carrier book nothing afterwards', async () => {
     const { use, calls } = fakeCarrier();
     await harness(shipping, { use }).when(cancel()).emits(cancelled);
-    expect(calls).to.deep.equal([{ close: 'shipment-o1' }]);
+    expect(calls).to.deep.equal(closed);
     calls.length = 0;
     await harness(shipping, { use }).given(cancel()).when(create()).emits(failed);
-    expect(calls).to.have.length(1);
+    expect(calls).to.have.length(closed.length);
   });
 
   it('cancels what an attempt has booked that was killed before it noted that', async () => {
@@ -120,9 +121,16 @@ describe('worker shipping', () => {
     await harness(shipping, { use, headers: begunBefore }).given(cancel()).when(create()).emits(failed);
   });
 
-  it('cancels what an attempt with mended data has booked that was killed before the cancellation', async () => {
-    const close = (key: string) => (key === 'shipment-o1' ? undefined : booked);
-    await harness(shipping, { use: fakeCarrier({ close }).use, headers: begunBefore })
+  it('cancels what was booked with mended data, also where nobody heard of it', async () => {
+    const { use, calls } = fakeCarrier({ close: (key) => (key === 'shipment-o1-2' ? booked : undefined) });
+    await harness(shipping, { use }).when(cancel()).emits(cancelled);
+    expect(calls).to.deep.equal([...closed.slice(0, 2), { cancel: 'T1' }]);
+  });
+
+  it('cancels what an attempt has booked of which the carrier knew nothing when the cancellation came', async () => {
+    let looks = 0;
+    const { use } = fakeCarrier({ close: (key) => (key === 'shipment-o1' && ++looks > 1 ? booked : undefined) });
+    await harness(shipping, { use, headers: begunBefore })
       .given(cancel())
       .when(create())
       .emits(about('shipment.cancel', { orderId, reason: 'cancelled' }), failed);

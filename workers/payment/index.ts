@@ -7,7 +7,7 @@ import { migrations, readPayment, writePayment, type Payment } from './tables.js
 
 /** Charges an order once, whichever commands ask for it, and tells each of them the same; gives the money back when asked
  *  to. A refund may come before the charge it is about, or while that is under way: the gateway is then told to cancel by
- *  the order's key, and says what it has taken, which is refunded, or takes nothing under it any more. */
+ *  the order's keys, and says what it has taken, which is refunded, or takes nothing under them any more. */
 export default defineWorker({
   name: 'payment',
   settings: z.object({ gatewayUrl: z.url() }),
@@ -19,19 +19,20 @@ export default defineWorker({
     'payment.process': async ({ data: { orderId, order } }, ctx) => {
       const known = await readPayment(ctx.query, orderId);
       const charge = chargeOf(orderId, order);
-      const keys = keysFor(keyOf(orderId), charge);
+      const keys = keysOf(orderId);
       const call = <T>(ask: (outside: Outside<Charged>) => Promise<T>) =>
         ctx.call('gateway', (signal) => ask(chargesAt(ctx.use.gateway, charge, signal)));
       let taken: Charged | undefined;
       let reason = 'cancelled';
-      if (order.total === 0) taken = { id: `free-${orderId}`, amount: 0, currency: order.currency };
-      else if (known === undefined) {
+      if (known === undefined && charge.amount > 0) {
         const answer = await call((outside) => askOnce(outside, keys));
         if ('refused' in answer) reason = answer.refused;
         else taken = answer;
-      } else if (known.status !== 'charged' && ctx.mayHaveBegun) {
-        taken = await call((outside) => closeAll(outside, keys)); // an attempt that was killed before it noted anything
+      } else if (known?.status !== 'charged' && ctx.mayHaveBegun) {
+        // by an attempt that was killed before it noted anything, or before the command was mended to cost nothing
+        taken = await call((outside) => closeAll(outside, keys));
       }
+      if (charge.amount === 0) taken ??= { id: `free-${orderId}`, amount: 0, currency: charge.currency };
       const outcome = taken === undefined ? { status: 'failed' as const, reason } : paymentOf(taken, 'charged');
       ctx.write(async (tx) => {
         const { fulfilment } = order;
@@ -55,7 +56,7 @@ export default defineWorker({
       const known = await readPayment(ctx.query, orderId);
       const charge =
         known === undefined
-          ? await ctx.call('gateway', (signal) => ctx.use.gateway.cancel({ key: keyOf(orderId), signal }))
+          ? await ctx.call('gateway', (signal) => closeAll(closingAt(ctx.use.gateway, signal), keysOf(orderId)))
           : chargeIn(known);
       if (charge !== undefined && charge.amount > 0) {
         const { id: chargeId, amount } = charge;
@@ -78,8 +79,8 @@ export default defineWorker({
   },
 });
 
-/** The key of an order's charge. */
-const keyOf = (orderId: string) => `charge-${orderId}`;
+/** The keys of an order's charge. */
+const keysOf = (orderId: string) => keysFor(`charge-${orderId}`);
 
 const chargeOf = (orderId: string, { total: amount, currency, payment: { token } }: OrderDetails): Charge => ({
   orderId,
@@ -89,10 +90,11 @@ const chargeOf = (orderId: string, { total: amount, currency, payment: { token }
 });
 
 function chargesAt(gateway: Gateway, charge: Charge, signal: AbortSignal): Outside<Charged> {
-  return {
-    ask: (key) => gateway.charge(charge, { key, signal }),
-    close: (key) => gateway.cancel({ key, signal }),
-  };
+  return { ask: (key) => gateway.charge(charge, { key, signal }), ...closingAt(gateway, signal) };
+}
+
+function closingAt(gateway: Gateway, signal: AbortSignal): Pick<Outside<Charged>, 'close'> {
+  return { close: (key) => gateway.cancel({ key, signal }) };
 }
 
 const paymentOf = <S extends 'charged' | 'refunded'>({ id: paymentId, amount, currency }: Charged, status: S) => ({

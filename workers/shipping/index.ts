@@ -7,7 +7,7 @@ import { migrations, readShipment, writeShipment, type Shipment } from './tables
 
 /** Books an order's shipment with the carrier once, whichever commands ask for it, and tells each of them the same; cancels
  *  it when asked to. A cancellation may come before the booking or while that is under way: the carrier is then told to
- *  close the order's key, and says what it has booked, which is cancelled, or books nothing under it any more. */
+ *  close the order's keys, and says what it has booked, which is cancelled, or books nothing under them any more. */
 export default defineWorker({
   name: 'shipping',
   settings: z.object({ carrierUrl: z.url() }),
@@ -19,7 +19,7 @@ export default defineWorker({
       const { fulfilment } = order;
       const earlier = await readShipment(ctx.query, orderId);
       const parcel = parcelOf(orderId, order);
-      const keys = keysFor(keyOf(orderId), parcel);
+      const keys = keysOf(orderId);
       const call = <T>(ask: (outside: Outside<Booked>) => Promise<T>) =>
         ctx.call('carrier', (signal) => ask(bookingsAt(ctx.use.carrier, parcel, signal)));
       let outcome: Shipment = { status: 'failed', reason: 'cancelled' };
@@ -50,7 +50,7 @@ export default defineWorker({
       const earlier = await readShipment(ctx.query, orderId);
       const booked =
         earlier === undefined
-          ? await ctx.call('carrier', (signal) => ctx.use.carrier.close({ key: keyOf(orderId), signal }))
+          ? await ctx.call('carrier', (signal) => closeAll(closingAt(ctx.use.carrier, signal), keysOf(orderId)))
           : bookingIn(earlier);
       if (booked !== undefined) {
         const { trackingNumber } = booked;
@@ -70,18 +70,19 @@ export default defineWorker({
   },
 });
 
-/** The key of an order's booking. */
-const keyOf = (orderId: string) => `shipment-${orderId}`;
+/** The keys of an order's booking. */
+const keysOf = (orderId: string) => keysFor(`shipment-${orderId}`);
 
 function parcelOf(orderId: string, { items, shippingAddress: address }: OrderDetails): Parcel {
   return { orderId, address, items: items.map(({ sku, quantity }) => ({ sku, quantity })) };
 }
 
 function bookingsAt(carrier: Carrier, parcel: Parcel, signal: AbortSignal): Outside<Booked> {
-  return {
-    ask: (key) => carrier.book(parcel, { key, signal }),
-    close: (key) => carrier.close({ key, signal }),
-  };
+  return { ask: (key) => carrier.book(parcel, { key, signal }), ...closingAt(carrier, signal) };
+}
+
+function closingAt(carrier: Carrier, signal: AbortSignal): Pick<Outside<Booked>, 'close'> {
+  return { close: (key) => carrier.close({ key, signal }) };
 }
 
 /** What there is to cancel. */
