@@ -1,4 +1,5 @@
 import { orderFulfilment } from '../../../src/platform/orders/fulfilment-saga.js';
+import { evolve, initialState } from '../../../src/sagas/state.js';
 import { ANSWERS, endingOf, SAGAS, type Story } from './sagas.js';
 import { differences, type World } from './world.js';
 
@@ -10,7 +11,7 @@ export function checkSagas(world: World): string[] {
   return [
     ...checkBelonging(world),
     ...checkEnds(world),
-    ...[...world.sagas].flatMap(([id, story]) => checkCourse(id, story)),
+    ...[...world.sagas].flatMap(([id, story]) => [...checkCourse(id, story), ...checkTimes(id, story)]),
     ...checkTimers(world),
     ...checkRows(world),
     ...checkCopies(world),
@@ -91,6 +92,23 @@ function checkCourse(id: string, { events }: Story): string[] {
     }
   }
   return wrong;
+}
+
+/** A timer fires only while it is waited for: those of what is over are gone. */
+function checkTimes(id: string, { events }: Story): string[] {
+  let state = initialState;
+  return events.flatMap((event) => {
+    const { waiting } = state;
+    state = evolve(state, event);
+    if (event.type !== 'saga.timer_due') return [];
+    const { step, direction, attempt, timer } = event.data;
+    const isWaitedFor =
+      waiting?.step === step &&
+      waiting.direction === direction &&
+      waiting.attempt === attempt &&
+      waiting.timer === timer;
+    return isWaitedFor ? [] : [`order ${id}: the ${timer} of ${step}, ${direction} ${attempt}, fired and was over`];
+  });
 }
 
 /** Each saga that waits has its timer, and there are no others. */
