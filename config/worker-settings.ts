@@ -17,7 +17,8 @@ export function developmentSettings(
 }
 
 /** Reads a worker's settings from the environment: `gatewayUrl` from GATEWAY_URL. Text stays text where the schema
- *  takes text; otherwise it is read as JSON (`5`, `true`). Throws `config.invalid`, naming variable and worker. */
+ *  takes text; otherwise it is read as JSON (`5`, `true`). They are as the schema takes them: whoever uses them
+ *  parses them. Throws `config.invalid`, naming variable and worker. */
 export function readSettings(worker: string, schema: z.ZodObject, env: NodeJS.ProcessEnv): Record<string, unknown> {
   return read(`worker ${worker}`, schema, env);
 }
@@ -35,7 +36,7 @@ function read(owner: string, schema: z.ZodObject, env: NodeJS.ProcessEnv): Recor
     if (text !== undefined && text !== '') given[key] = valueOf(type, text);
   }
   const result = schema.safeParse(given);
-  if (result.success) return result.data;
+  if (result.success) return given; // a transformation is not done twice
   const [issue] = result.error.issues;
   const variable = variableOf(String(issue?.path[0] ?? ''));
   const text = env[variable];

@@ -5,6 +5,7 @@ import { connect } from 'amqplib';
 import Database from 'better-sqlite3';
 import type { Command } from 'commander';
 import { maskedUrl } from '../../config/secrets.js';
+import { readApiSettings } from '../../config/worker-settings.js';
 import { messageOf } from '../errors.js';
 import { portProblem } from '../supervisor/ports.js';
 import { findRabbitmqServer } from '../supervisor/rabbitmq-node.js';
@@ -76,7 +77,9 @@ async function examineConfiguration({ config }: Context): Promise<Finding> {
 }
 
 async function examineFleet(context: Context): Promise<Finding> {
-  const names = enabledWorkers(await context.fleet(), context.config).map(({ name }) => name);
+  const fleet = await context.fleet();
+  if (fleet.api !== undefined) readApiSettings(fleet.api.settings, context.env);
+  const names = enabledWorkers(fleet, context.config).map(({ name }) => name);
   return { ok: true, detail: `${names.length} workers: ${names.join(', ')}` };
 }
 

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { baseCatalogue, catalogue, defineRoute } from 'flotilla';
 import { register as registerConfig } from '../../src/cli/config.js';
+import { register as registerDoctor } from '../../src/cli/doctor.js';
 import { register as registerUp } from '../../src/cli/up.js';
 import { defineFleet } from '../../src/fleet.js';
 import { runCommand } from '../support/command.js';
@@ -30,7 +31,7 @@ describe('the settings of an API', () => {
   const run = (env: NodeJS.ProcessEnv, ...args: string[]) =>
     runCommand(
       {
-        modules: [{ register: registerConfig }, { register: registerUp }],
+        modules: [{ register: registerConfig }, { register: registerDoctor }, { register: registerUp }],
         fleet,
         env: { DATA_DIR: folder, ...env },
         cwd: folder,
@@ -57,6 +58,14 @@ describe('the settings of an API', () => {
     const { out } = await run({}, 'config', 'show', '--json');
     const { items } = JSON.parse(out) as { items: unknown[] };
     expect(items).to.deep.include({ variable: 'GREETING', value: 'moin', from: 'default' });
+  });
+
+  it('are looked at by the doctor', async () => {
+    const { out } = await run({ GREETING: 'tach' }, 'doctor', '--json');
+    const { items } = JSON.parse(out) as { items: { name: string; ok: boolean; detail: string }[] };
+    const found = items.find(({ name }) => name === 'fleet');
+    expect(found).to.include({ ok: false });
+    expect(found?.detail).to.contain('GREETING of the API');
   });
 
   it('are checked before anything is started', async () => {

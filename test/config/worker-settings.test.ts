@@ -16,6 +16,12 @@ describe("a worker's settings", () => {
     });
   });
 
+  it('are left for the worker to transform', () => {
+    const list = z.object({ hosts: z.string().transform((text) => text.split(',')) });
+    const read = readSettings('payment', list, { HOSTS: 'a,b' });
+    expect(list.parse(read)).to.deep.equal({ hosts: ['a', 'b'] });
+  });
+
   it('stay text where text is wanted', () => {
     const text = z.object({ account: z.string() });
     expect(readSettings('payment', text, { ACCOUNT: '12345' })).to.deep.equal({ account: '12345' });

@@ -7,7 +7,7 @@ import { platform } from '../../src/platform/catalogue.js';
 describe('platform: the fleet', () => {
   it('has a saga fulfil new orders, unless FULFILMENT says otherwise', () => {
     const settings = fleet.api?.settings ?? z.object({});
-    expect(readApiSettings(settings, {})).to.deep.equal({ fulfilment: 'orchestrated' });
+    expect(settings.parse(readApiSettings(settings, {}))).to.deep.equal({ fulfilment: 'orchestrated' });
     const told = { FULFILMENT: 'choreographed' };
     expect(readApiSettings(settings, told)).to.deep.equal({ fulfilment: 'choreographed' });
     expect(() => readApiSettings(settings, { FULFILMENT: 'manual' }))
