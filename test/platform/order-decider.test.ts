@@ -51,6 +51,14 @@ describe('platform: what an order decides', () => {
       .nothing();
   });
 
+  it('says again after it was stuck why it was cancelled, though what is heard is not as far yet', () => {
+    const stuck = changed('cancelled', 'stuck', { reason: 'payment.refund failed: http.refused' });
+    spec(order)
+      .given(created, cancelled('too late'), changed('pending', 'cancelled', { reason: 'too late' }), stuck)
+      .when(set({ progress: 'rejected', reason: 'too few' }))
+      .then(changed('stuck', 'cancelled', { reason: 'too late' }));
+  });
+
   it('is stuck while one of its commands is dead, and goes on from where it was', () => {
     const stuck = changed('reserved', 'stuck', { reason: 'payment.process failed: http.refused' });
     const reserved = [created, changed('pending', 'reserved')];

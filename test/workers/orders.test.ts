@@ -4,6 +4,7 @@ import { handleCommand, originContext, type Store } from 'flotilla';
 import { harness } from 'flotilla/testing';
 import { create, platform, type Data } from '../../src/platform/catalogue.js';
 import type { OrderDetails } from '../../src/platform/orders/events.js';
+import { isClosed } from '../../src/platform/orders/closed.js';
 import { order } from '../../src/platform/orders/order.js';
 import orders from '../../workers/orders/index.js';
 import { about, append, details, orderId } from '../platform/events.js';
@@ -105,6 +106,23 @@ describe('worker orders', () => {
       await store.append(`order/${orderId}`, 'any', [failed]);
       await settle();
       expect(await shown(store)).to.deep.equal(['stuck', 'payment_failed']);
+    });
+  });
+
+  it('closes an order that has ended, stuck or not, to the commands that bring it further', async () => {
+    await withOrder(async (store, settle) => {
+      const closed = async (type: string) =>
+        isClosed({ type, subject: `order/${orderId}` }, await store.read(`order/${orderId}`));
+      expect(await closed('payment.process')).to.equal(false);
+      await append(store, about('payment.failed', { orderId, reason: 'card_declined' }));
+      await settle();
+      expect(await closed('payment.process')).to.equal(true);
+      const release = { ...letter, worker: 'inventory', type: 'inventory.release' };
+      await append(store, about('message.dead_lettered', { ...release, message: '503' }));
+      await settle();
+      expect(await shown(store)).to.deep.equal(['payment_failed', 'stuck']);
+      expect(await closed('payment.process')).to.equal(true);
+      expect(await closed('inventory.release')).to.equal(false);
     });
   });
 
