@@ -161,6 +161,11 @@ try {
     await tokensOfAllKinds({ ...run('down'), down: 10, end: 'stuck' });
     return '10 of them';
   });
+  await part('tok_down among good ones, given up', async () => {
+    const env = { SAGA_TIMEOUT: '40s', SAGA_RETRY_DELAYS: '1s' };
+    await tokensOfAllKinds({ ...run('given-up'), env, down: 10, end: 'given up' });
+    return '10 of them';
+  });
   await part('bad input', async () => {
     await sayWhatIsWrong(run('bad'));
     return 'refused or dead-lettered with its code';

@@ -63,9 +63,10 @@ export async function gatewayOutage(options: RunOptions & { orders: number; prob
 
 /** Orders that the gateway is never there for, among good ones, flaky ones and declined ones. What the gateway is never
  *  there for uses up its attempts only while something else works, as else it would be an outage: in the end either the
- *  customers cancel those orders, or others order until they are given up. */
+ *  customers cancel those orders, or others order until they are stuck, and half of them are cancelled then; or until
+ *  their sagas have given them up, which only those do that are in a hurry. */
 export async function tokensOfAllKinds(
-  options: RunOptions & { down: number; end: 'cancelled' | 'stuck' },
+  options: RunOptions & { down: number; end: 'cancelled' | 'stuck' | 'given up' },
 ): Promise<void> {
   await withFleet({ ...options, env: { ...ENV, ...options.env } }, async (run) => {
     const { fleet, customers } = run;
@@ -92,18 +93,21 @@ export async function tokensOfAllKinds(
     triedThrice(run, flaky);
     options.say?.('the good ones are shipped');
     if (options.end === 'cancelled') for (const each of down) await customers.cancel(each);
-    else await untilStuck(run, down);
-    await settledForGood(run, { mayBeDead: ({ code }: Letter) => code === 'worker.unavailable' }, 120_000);
+    else await untilAllAre(run, down, options.end === 'stuck' ? 'stuck' : 'payment_failed');
+    if (options.end === 'stuck') for (const each of down.slice(down.length / 2)) await customers.cancel(each);
+    const mayTimeOut = options.end === 'given up';
+    await settledForGood(run, { mayBeDead: ({ code }: Letter) => code === 'worker.unavailable', mayTimeOut }, 120_000);
   });
 }
 
-async function untilStuck({ customers }: ChaosRun, orders: readonly { id: string }[]): Promise<void> {
-  const areStuck = async () => {
+/** Others order until all of them are. */
+async function untilAllAre({ customers }: ChaosRun, orders: readonly { id: string }[], wanted: string): Promise<void> {
+  const look = async () => {
     await customers.order('tok_ok', ['item_1']);
-    return (await Promise.all(orders.map(({ id }) => customers.statusOf(id)))).every((status) => status === 'stuck');
+    return (await Promise.all(orders.map(({ id }) => customers.statusOf(id)))).every((status) => status === wanted);
   };
   await customers.adjust('item_1', 10_000);
-  await until('all are stuck', areStuck, { limit: 600_000, every: 500 });
+  await until(`all are ${wanted}`, look, { limit: 600_000, every: 500 });
 }
 
 /** What `tok_flaky` means to the gateway: refused twice, then charged, all under one key. */
