@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { handleCommand, rehydrate, type EventEnvelope } from 'flotilla';
 import { simulation, type Run } from 'flotilla/testing';
 import { sagaDecider } from '../../src/sagas/saga-decider.js';
-import { platform, type EventType } from '../../src/platform/catalogue.js';
+import { create, platform, type Data, type EventType } from '../../src/platform/catalogue.js';
 import { orderFulfilment } from '../../src/platform/orders/fulfilment-saga.js';
 import { order } from '../../src/platform/orders/order.js';
 import { isFinal } from '../../src/platform/orders/status.js';
@@ -28,6 +28,8 @@ interface Placed {
   at: number;
   /** Milliseconds from there to a cancellation; null where there is none. */
   cancelled: number | null;
+  /** Commands to pay, mended to take another card: given so many milliseconds from there. */
+  mended: readonly { token: string; after: number }[];
 }
 
 type World = ReturnType<typeof outsideWorld>;
@@ -57,16 +59,26 @@ export function orderSimulation(...ways: readonly [Fulfilment, ...Fulfilment[]])
           sku: fc.constantFrom('item_1', 'item_3', 'item_9'),
           quantity: fc.integer({ min: 1, max: 60 }),
           unitPrice: fc.constantFrom(100, 999, 0),
-          token: fc.constantFrom('tok_ok', 'tok_ok', 'tok_declined'),
+          token: fc.constantFrom('tok_ok', 'tok_ok', 'tok_flaky', 'tok_declined'),
           postalCode: fc.constantFrom('1', '1', '00000'),
           at: fc.nat(2_000),
           cancelled: fc.option(fc.oneof(fc.nat(1_000), fc.nat(5_000_000))),
+          mended: fc.array(
+            fc.record({
+              token: fc.constantFrom('tok_ok', 'tok_other', 'tok_declined'),
+              after: fc.oneof(fc.nat(1_000), fc.nat(5_000_000)),
+            }),
+            { maxLength: 3 },
+          ),
         }),
         { minLength: 1, maxLength: 3 },
       ),
     scenario(run, _world, placed) {
       for (const [orderId, each] of byId(placed)) {
         run.at(each.at, () => place(run, orderId, each));
+        for (const { token, after } of each.mended) {
+          run.at(each.at + 1 + after, () => payAgain(run, orderId, each.fulfilment, token));
+        }
         if (each.cancelled !== null) run.at(each.at + 1 + each.cancelled, () => cancel(run, orderId));
       }
     },
@@ -106,6 +118,18 @@ function cancel(run: Run, orderId: string): Promise<unknown> {
   return tell(run, orderId, { type: 'cancel' }).catch((error: unknown) => {
     expect(error).to.have.property('code', 'order.not_cancellable');
   });
+}
+
+/** Gives the command to pay once more, where it was given, for another card. */
+async function payAgain(run: Run, orderId: string, fulfilment: Fulfilment, token: string): Promise<void> {
+  const source = fulfilment === 'orchestrated' ? 'order-saga' : 'order-choreography';
+  const subject = `order/${orderId}`;
+  const given = await run.store(source).read(subject);
+  const command = given.find(({ type }) => type === 'payment.process')?.event.data;
+  if (command === undefined) return;
+  const { order } = command as Data<'payment.process'>;
+  const mended = { orderId, order: { ...order, payment: { token } } };
+  await run.store(source).append(subject, 'any', [create('payment.process', mended, run.context({ source, subject }))]);
 }
 
 function keptOf({ charges, refunds }: World, orderId: string): number {

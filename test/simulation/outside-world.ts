@@ -1,3 +1,5 @@
+import { UnavailableError } from 'flotilla';
+import { KeyReused } from '../../src/platform/once-outside.js';
 import type { Charged, Gateway } from '../../workers/payment/gateway.js';
 import type { Booked, Carrier } from '../../workers/shipping/carrier.js';
 import type { Run } from 'flotilla/testing';
@@ -13,16 +15,22 @@ interface Booking extends Booked {
 
 const estimatedDelivery = '2030-01-01';
 
-/** The gateway and the carrier as they keep their books, idempotent by key; calls of them take a while and are subject to
+/** The gateway and the carrier as they keep their books, idempotent by key, which the gateway
+ *  refuses for another card; calls of them take a while and are subject to
  *  faults. */
 export function outsideWorld(run: Run) {
   const charges = new Map<string, Charge>();
   const refunds = new Map<string, { orderId: string; amount: number }>();
   const closed = new Set<string>();
+  const cards = new Map<string, string>();
   const bookings = new Map<string, Booking>();
   const closedBookings = new Set<string>();
   const gateway: Gateway = {
     charge: run.outside('gateway.charge', ({ orderId, amount, currency, token }, { key }) => {
+      const before = cards.get(key);
+      if (before !== undefined && before !== token) throw new KeyReused(key);
+      if (!closed.has(key)) cards.set(key, token);
+      if (token === 'tok_flaky' && before === undefined) throw new UnavailableError('503');
       if (token === 'tok_declined' || closed.has(key)) return { refused: 'card_declined' };
       const charge = charges.get(key) ?? { id: `ch_${charges.size}`, orderId, amount, currency };
       charges.set(key, charge);
