@@ -21,6 +21,7 @@ export function defineJournal({ name, store = name }: { name: string; store?: st
         };
       },
       broken: (tx, broken) => noteGap(tx, broken, Date.now()),
+      resumed: (tx) => noteGap(tx, { kind: 'resumed' }, Date.now()),
       beside: (journal, options) => fillGaps(journal, options, Date.now),
     },
   });

@@ -11,8 +11,12 @@ const LOOK = 60_000;
 /** Between the names of stores that are out of reach. */
 const SEPARATOR = ', ';
 
-/** Remembers that something is missing, until it has been taken from the stores. */
-export async function noteGap({ sql }: Tx, { kind }: LogBreak, now: number): Promise<void> {
+/** What may be missing: where the log is broken; or, `resumed`, where nothing shows that it is, as a broker that was killed
+ *  may come back without the last of what it had confirmed, and go on with the same offsets. */
+type GapKind = LogBreak['kind'] | 'resumed';
+
+/** Remembers that something is missing, or may be, until it has been taken from the stores. */
+export async function noteGap({ sql }: Tx, { kind }: { kind: GapKind }, now: number): Promise<void> {
   await sql`
     INSERT INTO journal_gaps (number, kind, noticed_at)
     SELECT COALESCE(MAX(number), 0) + 1, ${kind}, ${new Date(now).toISOString()} FROM journal_gaps`;
@@ -21,6 +25,7 @@ export async function noteGap({ sql }: Tx, { kind }: LogBreak, now: number): Pro
 /** One that is not filled yet, or not from every store. */
 interface Gap {
   number: number;
+  kind: GapKind;
   filled_at: string | null;
   out_of_reach: string | null;
 }
@@ -35,7 +40,7 @@ export async function fillGaps(
 ): Promise<void> {
   while (!signal.aborted) {
     const gaps = await store.query<Gap>`
-      SELECT number, filled_at, out_of_reach FROM journal_gaps WHERE filled_at IS NULL OR out_of_reach <> ''`;
+      SELECT number, kind, filled_at, out_of_reach FROM journal_gaps WHERE filled_at IS NULL OR out_of_reach <> ''`;
     await fill(store, gaps, { history, logger, signal, now });
     if (!gaps.some(isNew)) await broken(LOOK);
   }
@@ -63,12 +68,17 @@ async function fill(store: Store, gaps: readonly Gap[], { history, logger, signa
   const filledAt = new Date(now()).toISOString();
   await store.transaction(async ({ sql }) => {
     for (const gap of gaps) {
+      if (gap.kind === 'resumed') {
+        await sql`DELETE FROM journal_gaps WHERE number = ${gap.number} AND kind = 'resumed'`; // nothing is known to be missing
+        continue;
+      }
       const left = lackedBy(gap).filter((service) => outOfReach.has(service));
       await sql`
         UPDATE journal_gaps SET filled_at = ${filledAt}, out_of_reach = ${left.join(SEPARATOR)}
         WHERE number = ${gap.number}`;
     }
   });
+  if (found === 0 && gaps.every(({ kind }) => kind === 'resumed')) return;
   logger.info('journal: took from the stores what the log did not have', {
     events: found,
     outOfReach: [...outOfReach],

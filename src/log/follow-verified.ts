@@ -12,6 +12,9 @@ export interface FollowVerifiedOptions {
   portion?: number;
   /** Milliseconds after which a log that should have entries and gives none is taken for one made anew. @default 10000 */
   patience?: number;
+  /** Runs whenever reading begins again where it was, before anything more is given: a broker that has come back has what
+   *  lies there, but it may have lost what it had confirmed behind it. */
+  onResume?: () => Promise<void>;
   signal: AbortSignal;
 }
 
@@ -28,7 +31,7 @@ const IDLE = 60_000;
 export async function* followVerified(
   broker: Pick<Broker, 'readStream' | 'onState' | 'state'>,
   stream: string,
-  { from, portion = 500, patience = 10_000, signal }: FollowVerifiedOptions,
+  { from, portion = 500, patience = 10_000, onResume, signal }: FollowVerifiedOptions,
 ): AsyncGenerator<LogPortion, void, undefined> {
   const bell = new Bell();
   const ring = () => bell.ring();
@@ -57,6 +60,7 @@ export async function* followVerified(
             }
           }
         }
+        if (last !== undefined && !isBroken) await onResume?.();
         while (!isOver() && !reading.interrupted) {
           const entries = reading.take(portion);
           const [first] = entries;

@@ -91,6 +91,7 @@ class Term {
     try {
       const portions = followVerified(broker, stream, {
         from: this.#place,
+        onResume: () => this.#resume(),
         signal: this.#signal,
         ...(portion !== undefined && { portion }),
         ...(patience !== undefined && { patience }),
@@ -123,6 +124,11 @@ class Term {
     // at the start there is no place, and after a gap it stays, until there is something behind it
     if (this.#place === undefined) await this.options.store.transaction(note);
     else await this.#move(broken.kind === 'reset' ? BEFORE_ALL : this.#place, note);
+    this.#broken.ring();
+  }
+
+  async #resume(): Promise<void> {
+    await this.options.store.transaction((tx) => this.taker.resumed(tx));
     this.#broken.ring();
   }
 

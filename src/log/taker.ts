@@ -36,6 +36,8 @@ export interface LogTaker {
   take: (entries: readonly StreamEntry[]) => Taken;
   /** The log is not what it was: remembered before anything that comes after the break is taken. */
   broken: (tx: Tx, broken: LogBreak) => Promise<void>;
+  /** Reading goes on where it was, and the broker may have lost what it had confirmed behind that. */
+  resumed: (tx: Tx) => Promise<void>;
   /** Runs in the process that takes, beside the taking. Ends when the signal aborts; where it throws, it is begun again. */
   beside: (store: Store, options: BesideOptions) => Promise<void>;
 }

@@ -121,6 +121,25 @@ for (const kind of ['memory', 'rabbitmq']) {
       expect(alarms).to.deep.equal([]);
     });
 
+    it('takes from the stores what the log has lost without a gap, when it begins again and when its broker comes back', async () => {
+      await bench.publish(...(await record(jobs, numbers(1, 10))));
+      await start();
+      await upToDate();
+      await stop();
+      await record(jobs, numbers(11, 20)); // confirmed, and lost with the broker
+      await bench.publish(...(await record(jobs, numbers(21, 30))));
+      await start();
+      await upToDate();
+      expect(await ofJobs()).to.have.length(30);
+      await record(jobs, numbers(31, 40));
+      const reconnect = await bench.opened.disconnect();
+      reconnect();
+      await eventually(async () => (await ofJobs()).length === 40);
+      await upToDate();
+      expect(alarms).to.deep.equal([]);
+      expect(await store.query`SELECT kind FROM journal_gaps`).to.deep.equal([{ kind: 'start' }]);
+    });
+
     it('goes on after a restart, with nothing twice', async () => {
       await bench.publish(...(await record(jobs, numbers(1, 10))));
       await start();

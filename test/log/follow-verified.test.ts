@@ -54,6 +54,27 @@ for (const kind of ['memory', 'rabbitmq']) {
       return placeOf(newest);
     };
 
+    it('says when it goes on where it was, before it gives more, and not at its very beginning', async () => {
+      await publish(1, 3);
+      const from = await place();
+      const said: (string | number)[] = [];
+      const ending = new AbortController();
+      const run = async (at: LogPlace | undefined, last: number) => {
+        const onResume = async () => void said.push('resumed');
+        const { broker, names } = bench;
+        for await (const portion of followVerified(broker, names.log, { from: at, onResume, signal: ending.signal })) {
+          if (portion.kind === 'broken') said.push(portion.broken.kind);
+          else said.push(...portion.entries.map(({ body }) => numberOf(body)));
+          if (said.at(-1) === last) return;
+        }
+      };
+      await run(undefined, 3);
+      const resumed = run(from, 4);
+      await publish(4, 4);
+      await resumed;
+      expect(said).to.deep.equal(['start', 1, 2, 3, 'resumed', 4]);
+    });
+
     it('says that it begins, and gives all there is', async () => {
       await publish(1, 25);
       const { seen } = follow(undefined);
