@@ -1,6 +1,7 @@
 import { FlotillaError } from '../errors.js';
 import type { Definitions } from '../events/definitions.js';
 import { bySpecificity, isAmbiguous } from '../events/patterns.js';
+import { isPlainName } from '../plain-name.js';
 import { typesOf } from '../worker/definition.js';
 import type { Handler } from '../worker/types.js';
 import { INDEX, withoutText } from './physical-names.js';
@@ -25,7 +26,6 @@ export type DefineProjection<D extends Definitions> = <const P extends string>(
   options: ProjectionOptions<D, P>,
 ) => Projection;
 
-const NAME = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/;
 /** Leaves room for the generation in the 63 characters that PostgreSQL allows. */
 const TABLE = /^(?!flotilla_)[a-z][a-z0-9]*(_[a-z0-9]+)*$/;
 const LONGEST = 50;
@@ -34,7 +34,8 @@ const LONGEST = 50;
 export function projectionDefiner<D extends Definitions>(definitions: D): DefineProjection<D> {
   return ({ name, version, tables, on }) => {
     const fail = (detail: string) => new FlotillaError('projection.bad_definition', `${name}: ${detail}`);
-    if (!NAME.test(name) || name.length > LONGEST) throw fail('a name is lower case letters, digits and single dashes');
+    if (!isPlainName(name) || name.length > LONGEST)
+      throw fail('a name is lower case letters, digits and single dashes');
     if (!Number.isSafeInteger(version) || version < 1) throw fail('a version is a whole number from 1 on');
     checkTables(tables, fail);
     const handlerOf = dispatchTable(definitions, on, fail);

@@ -5,7 +5,7 @@ import type { EventEnvelope } from '../events/envelope.js';
 import { failpoint } from '../failpoints.js';
 import type { Tx } from '../store/contract.js';
 import type { SagaInput } from './decide.js';
-import { isLetter } from './define.js';
+import { isLetter, wayOf } from './define.js';
 import { sagaDecider } from './saga-decider.js';
 import type { SagaState } from './state.js';
 import { keepRow } from './table.js';
@@ -67,9 +67,8 @@ async function giveCommand(
   { step: name, direction, command }: Given,
   nextContext: NextContext,
 ): Promise<void> {
-  const { definitions, steps } = definition;
-  const way = steps.find((step) => step.name === name)?.[direction];
-  if (way === undefined) return;
+  const { definitions } = definition;
+  const way = wayOf(definition, name, direction);
   const { input, results, reason } = state;
   const context: SagaContext<unknown> = { sagaId, input, results, reason: direction === 'back' ? reason : '' };
   const data = (way.command.data as (context: SagaContext<unknown>) => unknown)(context);

@@ -2,9 +2,8 @@ import { parseDuration } from '../duration.js';
 import { FlotillaError } from '../errors.js';
 import type { Definitions } from '../events/definitions.js';
 import type { EventEnvelope } from '../events/envelope.js';
-import type { DefineSaga, SagaDefinition, Step, Way } from './types.js';
-
-const NAME = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/;
+import { isPlainName } from '../plain-name.js';
+import type { DefineSaga, Direction, SagaDefinition, Step, Way } from './types.js';
 
 /** Milliseconds that a saga may wait: what is due at the end of them must be a time that can be written down. */
 const LONGEST = 3650 * 86_400_000;
@@ -82,12 +81,12 @@ function eraseWay(way: AnyWay, done: string, retries: Way['retries']): Way {
 
 function check(saga: SagaDefinition): void {
   const fail = (detail: string) => new FlotillaError('saga.bad_definition', `${saga.name}: ${detail}`);
-  if (!NAME.test(saga.name)) throw fail('a name is lower case letters, digits and single dashes');
+  if (!isPlainName(saga.name)) throw fail('a name is lower case letters, digits and single dashes');
   if (saga.subject('x') === `${saga.name}/x`) throw fail('its commands are about its own stream');
   if (saga.steps.length === 0) throw fail('it has no steps');
   const names = new Set<string>();
   for (const { name } of saga.steps) {
-    if (!NAME.test(name)) throw fail(`${name}: a step is named by lower case letters, digits and single dashes`);
+    if (!isPlainName(name)) throw fail(`${name}: a step is named by lower case letters, digits and single dashes`);
     if (names.has(name)) throw fail(`two steps are called ${name}`);
     names.add(name);
   }
@@ -105,6 +104,15 @@ function check(saga: SagaDefinition): void {
 
 function waysOf({ steps }: SagaDefinition): Way[] {
   return steps.flatMap(({ forward, back }) => (back === undefined ? [forward] : [forward, back]));
+}
+
+/** How a step is done, or undone. Throws `saga.unknown_step` for one that is not declared, or not any more. */
+export function wayOf({ name: saga, steps }: SagaDefinition, name: string, direction: Direction): Way {
+  const step = steps.find((each) => each.name === name);
+  const way = step?.[direction];
+  if (way !== undefined) return way;
+  const missing = step === undefined ? `step ${name}` : `way ${direction} of ${name}`;
+  throw new FlotillaError('saga.unknown_step', `${saga} has no ${missing}`);
 }
 
 /** The messages of the services that it takes. */

@@ -1,8 +1,8 @@
-import { FlotillaError } from '../errors.js';
 import { derivedId } from '../events/ids.js';
+import { wayOf } from './define.js';
 import type { MessageRef } from './message.js';
 import { evolve, stepState, type SagaEvent, type SagaState } from './state.js';
-import type { Direction, SagaDefinition, Way } from './types.js';
+import type { Direction, SagaDefinition } from './types.js';
 
 export type CompensationCause = Extract<SagaEvent, { type: 'saga.compensating' }>['data']['cause'];
 export type FailureCause = Extract<SagaEvent, { type: 'saga.step_failed' }>['data']['cause'];
@@ -29,7 +29,7 @@ export class Plot {
 
   /** Gives the command of a step, there or back. */
   ask(name: string, direction: Direction): void {
-    const { command, timeout } = this.#way(name, direction);
+    const { command, timeout } = wayOf(this.definition, name, direction);
     const attempt = stepState(this.state, name)[direction].commands.length + 1;
     const id = derivedId(this.now, 'saga', this.definition.name, this.sagaId, name, direction, attempt);
     const timeoutAt = this.#after(timeout);
@@ -78,7 +78,7 @@ export class Plot {
 
   /** A try has failed: another one follows when its time comes, or the step is given up. */
   fail(name: string, direction: Direction, cause: FailureCause, reason: string, message: MessageRef | null): void {
-    const way = this.#way(name, direction);
+    const way = wayOf(this.definition, name, direction);
     const { commands, counted } = stepState(this.state, name)[direction];
     const again = cause === 'timeout' || (cause === 'answer' && way.retries(reason));
     const isOwed = direction === 'forward' || this.owes(name);
@@ -96,14 +96,7 @@ export class Plot {
   }
 
   patienceOf(name: string, direction: Direction): number {
-    return this.#way(name, direction).timeout;
-  }
-
-  #way(name: string, direction: Direction): Way {
-    const way = this.definition.steps.find((step) => step.name === name)?.[direction];
-    if (way !== undefined) return way;
-    const missing = this.#isDeclared(name) ? `way ${direction} of ${name}` : `step ${name}`;
-    throw new FlotillaError('saga.unknown_step', `${this.definition.name} has no ${missing}`);
+    return wayOf(this.definition, name, direction).timeout;
   }
 
   #after(milliseconds: number): string {

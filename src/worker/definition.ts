@@ -5,6 +5,7 @@ import { sagaEvents } from '../events/saga-events.js';
 import type { Definitions } from '../events/definitions.js';
 import type { EventEnvelope } from '../events/envelope.js';
 import { bySpecificity, isAmbiguous, isWildcard, matches } from '../events/patterns.js';
+import { isPlainName } from '../plain-name.js';
 import type { LogTaker } from '../log/taker.js';
 import type { Projection } from '../projections/projection.js';
 import { commandsOf, sagasByType, takenBy } from '../sagas/define.js';
@@ -49,7 +50,6 @@ export interface WorkerDefinition {
   readonly exhausted?: (event: EventEnvelope, error: Error, ctx: Pick<ErasedContext, 'write' | 'emit' | 'log'>) => void;
 }
 
-const NAME = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/;
 const DEFAULT_DELAYS = ['1s', '10s', '1m', '10m'];
 
 /** Half of RabbitMQ's consumer timeout of 30 minutes: a message that waits behind a full prefetch of slow ones must
@@ -135,7 +135,7 @@ function saysOf(saga: SagaDefinition): string[] {
 
 function check(worker: WorkerDefinition): void {
   const fail = (detail: string) => new FlotillaError('worker.bad_definition', `${worker.name}: ${detail}`);
-  if (!NAME.test(worker.name)) throw fail('a name is lower case letters, digits and single dashes');
+  if (!isPlainName(worker.name)) throw fail('a name is lower case letters, digits and single dashes');
   const takesNothing = worker.take === undefined && worker.handlers.length === 0;
   if (takesNothing && worker.projections.length === 0) throw fail('it handles nothing');
   if (takesNothing && worker.from === 'log') throw fail("from: 'log' takes handlers");

@@ -13,22 +13,12 @@ import payment from '../../workers/payment/index.js';
 import type { Booked, Carrier } from '../../workers/shipping/carrier.js';
 import shipping from '../../workers/shipping/index.js';
 import views from '../../workers/views/index.js';
+import { generator } from '../../src/simulation/seeded.js';
 import { details } from './events.js';
 import { simulatedFleet, type SimulatedFleet } from './simulated-fleet.js';
 
 const ORDERS = 40;
 const initial: Readonly<Record<string, number>> = { item_1: 100, item_2: 50, item_3: 75 };
-
-/** Numbers that look random and are the same for the same seed (mulberry32). */
-function generator(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 const estimatedDelivery = '2030-01-01';
 const bookedOf = ({ trackingNumber }: Booked): Booked => ({ trackingNumber, estimatedDelivery });

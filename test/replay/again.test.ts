@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { pumpDeadLetters } from '../../src/dead-letters/pump.js';
 import { hasCode, messageOf, PermanentError } from '../../src/errors.js';
 import { examineRequest } from '../../src/replay/examine.js';
+import { generator } from '../../src/simulation/seeded.js';
 import type { Replayer } from '../../src/replay/replayer.js';
 import type { ReplayRequest } from '../../src/replay/run.js';
 import { resumeReplay, startReplay } from '../../src/replay/start.js';
@@ -237,14 +238,3 @@ describe('handling history again', function () {
     expect(await examineRequest(bench.replayer(worker), requestOf({ sideEffects: true }))).to.deep.equal([]);
   });
 });
-
-/** The same numbers from 0 to 1 for the same seed. Source: mulberry32, by Tommy Ettinger, in the public domain. */
-function generator(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}

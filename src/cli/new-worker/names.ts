@@ -1,6 +1,6 @@
+import { isPlainName } from '../../plain-name.js';
 import { UsageError } from '../failure.js';
 
-const NAME = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/;
 /** What cannot be the name of a variable in a module, or would hide something. */
 const RESERVED = new Set(
   (
@@ -24,7 +24,7 @@ export interface WorkerNames {
 
 /** Throws `UsageError` for what is no name of a worker. */
 export function namesOf(name: string): WorkerNames {
-  if (!NAME.test(name) || name.length > 60) {
+  if (!isPlainName(name) || name.length > 60) {
     throw new UsageError(`${JSON.stringify(name)}: a worker's name is lower-case letters, digits and single dashes`);
   }
   const camel = name.replace(/-([a-z0-9])/g, (_match, letter: string) => letter.toUpperCase());

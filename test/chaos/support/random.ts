@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import { generator } from '../../../src/simulation/seeded.js';
 
 /** Chances that come out the same again for the same seed. */
 export interface Random {
@@ -16,16 +17,9 @@ export function seedOf(given: string | undefined): number {
   return given === undefined || given === '' ? randomInt(2 ** 31) : Number(given) >>> 0;
 }
 
-/** mulberry32: small, and good enough to choose what to kill. */
+/** Good enough to choose what to kill. */
 export function randomFrom(seed: number): Random {
-  let state = seed >>> 0;
-  const next = () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
+  const next = generator(seed);
   return {
     next,
     between: (from, to) => from + Math.floor(next() * (to - from + 1)),
