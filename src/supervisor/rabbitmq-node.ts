@@ -26,6 +26,8 @@ export interface RabbitNodeOptions {
   managementPort?: number;
   /** @default 'flotilla@localhost' */
   name?: string;
+  /** Port of Erlang's port mapper; the nodes of one cluster share it. @default a random free port */
+  epmdPort?: number;
   logger: Logger;
   signal?: AbortSignal;
   /** Publishers are blocked when less is free. @default '50MB' */
@@ -227,7 +229,7 @@ async function answers({ name, ports }: NodeRecord): Promise<boolean> {
   }
 }
 
-async function choosePorts({ amqpPort, managementPort }: RabbitNodeOptions): Promise<NodeRecord['ports']> {
+async function choosePorts({ amqpPort, managementPort, epmdPort }: RabbitNodeOptions): Promise<NodeRecord['ports']> {
   const taken = new Set<number>();
   const next = async (wanted?: number) => {
     const port = await freePort(wanted, taken);
@@ -239,6 +241,6 @@ async function choosePorts({ amqpPort, managementPort }: RabbitNodeOptions): Pro
     management: await next(managementPort),
     prometheus: await next(),
     distribution: await next(),
-    epmd: await next(),
+    epmd: epmdPort ?? (await next()),
   };
 }

@@ -1,0 +1,129 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
+import type { RabbitNode } from '../../src/supervisor/rabbitmq-node.js';
+import { rabbitmqctl, startRabbitNode } from '../../src/supervisor/rabbitmq-node.js';
+import { freePort } from '../../src/supervisor/rabbitmq-node/ports.js';
+import { silentLogger } from '../../src/telemetry/logger.js';
+
+/** Several RabbitMQ nodes on loopback, joined to one cluster. Nodes are counted from 0. */
+export interface TestCluster {
+  readonly nodes: readonly RabbitNode[];
+  /** Ends one node as `kill -9` does. The others notice within a second. */
+  kill(index: number): Promise<void>;
+  /** Starts a killed node on the same ports and data; resolves when it answers and is a member again. */
+  start(index: number): Promise<void>;
+  /** Runs `rabbitmqctl` against one node and resolves with its output. */
+  ctl(index: number, ...args: string[]): Promise<string>;
+  /** The node on which the leader of a queue or stream runs. */
+  leaderOf(queue: string): Promise<number>;
+  /** Stops every node and deletes its files. */
+  remove(): Promise<void>;
+}
+
+const queueOf = z.object({ node: z.string().optional(), leader: z.string().optional() });
+const nodesOf = z.array(z.object({ name: z.string(), running: z.boolean() }));
+
+const START_LIMIT = 180_000;
+const POLL = 200;
+
+/** Starts a cluster of its own for the tests of one file. Takes half a minute on an idle machine with two cores and
+ *  150 MB of memory for each node: share one among the tests of a file, and give the `before` hook five minutes. */
+export async function ownCluster({ nodes: count = 3 }: { nodes?: number } = {}): Promise<TestCluster> {
+  const directory = await mkdtemp(join(tmpdir(), 'flotilla-cluster-'));
+  const cookie = randomBytes(16).toString('hex');
+  const epmdPort = await freePort(undefined, new Set());
+  const started = await Promise.allSettled(
+    Array.from({ length: count }, async (_, index) => startNode(join(directory, `n${index}`), index, epmdPort, cookie)),
+  );
+  const nodes = started.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
+  const remove = async () => {
+    // one after another: the port mapper ends with the last node that is registered with it
+    for (const node of nodes) await node.kill();
+    for (const node of nodes) await node.stop();
+    await rm(directory, { recursive: true, force: true });
+  };
+  try {
+    for (const each of started) if (each.status === 'rejected') throw each.reason;
+    await joinNodes(nodes);
+    for (const node of nodes) await untilMembers(node, nodes);
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+  const at = (index: number): RabbitNode => {
+    const node = nodes[index];
+    if (node === undefined) throw new Error(`the cluster has no node ${index}`);
+    return node;
+  };
+  const killed = new Set<number>();
+  return {
+    nodes,
+    async kill(index) {
+      await at(index).kill();
+      killed.add(index);
+    },
+    async start(index) {
+      await at(index).restart();
+      killed.delete(index);
+      await untilMembers(
+        at(index),
+        nodes.filter((_, each) => !killed.has(each)),
+      );
+    },
+    ctl: (index, ...args) => rabbitmqctl(at(index), args),
+    async leaderOf(queue) {
+      const alive = nodes.findIndex((_, index) => !killed.has(index));
+      const { node, leader } = queueOf.parse(await managed(at(alive), `queues/%2F/${encodeURIComponent(queue)}`));
+      return nodes.findIndex(({ name }) => name === (leader ?? node));
+    },
+    remove,
+  };
+}
+
+async function startNode(dataDir: string, index: number, epmdPort: number, cookie: string): Promise<RabbitNode> {
+  await mkdir(dataDir, { recursive: true });
+  await writeFile(join(dataDir, '.erlang.cookie'), cookie, { mode: 0o400 });
+  return startRabbitNode({
+    dataDir,
+    name: `n${index}@localhost`,
+    epmdPort,
+    logger: silentLogger(),
+    startLimit: START_LIMIT,
+    ...(process.env.PATH === undefined ? {} : { searchPath: process.env.PATH }),
+  });
+}
+
+async function joinNodes([first, ...others]: readonly RabbitNode[]): Promise<void> {
+  if (first === undefined) throw new Error('a cluster needs a node');
+  await Promise.all(others.map((node) => rabbitmqctl(node, ['stop_app'])));
+  for (const node of others) await rabbitmqctl(node, ['join_cluster', first.name]);
+  await Promise.all(others.map((node) => rabbitmqctl(node, ['start_app'])));
+}
+
+/** Resolves when `node` answers and sees exactly `members` running. */
+async function untilMembers(node: RabbitNode, members: readonly RabbitNode[]): Promise<void> {
+  const wanted = members.map(({ name }) => name).sort();
+  const until = Date.now() + START_LIMIT;
+  for (;;) {
+    const running = await managed(node, 'nodes')
+      .then((answer) => nodesOf.parse(answer).flatMap(({ name, running }) => (running ? [name] : [])))
+      .catch(() => []);
+    if (running.sort().join() === wanted.join()) return;
+    if (Date.now() > until) throw new Error(`${node.name} sees ${running.join(', ')} in place of ${wanted.join(', ')}`);
+    await sleep(POLL);
+  }
+}
+
+async function managed(node: RabbitNode, path: string): Promise<unknown> {
+  const { origin, username, password } = new URL(node.managementUrl);
+  const response = await fetch(`${origin}/api/${path}`, {
+    headers: { authorization: `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}` },
+    signal: AbortSignal.timeout(10_000),
+  });
+  if (!response.ok) throw new Error(`${path}: ${response.status}`);
+  return response.json();
+}
