@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { ensureCompiled } from './compile.mjs';
+import { testInLanes } from './lanes.mjs';
 import { ensurePackages } from './packages.mjs';
 import { ensureRabbit } from './rabbitmq.mjs';
 import { root } from './root.mjs';
@@ -13,14 +14,20 @@ try {
   await ensureRabbit('Tests run against a real RabbitMQ');
   const coverage = process.argv.includes('--coverage');
   const wanted = process.argv.slice(2).filter((argument) => argument !== '--coverage');
+  const mocha = join(root, 'node_modules/mocha/bin/mocha.js');
+  process.exitCode =
+    wanted.length === 0 && !coverage
+      ? await testInLanes(process.execPath, [mocha])
+      : await testInOne(mocha, wanted, coverage);
+} catch (error) {
+  exitWith(error);
+}
+
+/** One run on this terminal. */
+function testInOne(mocha, wanted, coverage) {
   const specs = (wanted.length > 0 ? wanted : ['test']).map((path) =>
     path.startsWith('-') || path.endsWith('.ts') ? path : `${path}/**/*.test.ts`,
   );
-  const mocha = [join(root, 'node_modules/mocha/bin/mocha.js'), ...specs];
   const c8 = [join(root, 'node_modules/c8/bin/c8.js'), '--src=src', '--reporter=text-summary', '--reporter=html'];
-  process.exitCode = await attached(process.execPath, coverage ? [...c8, process.execPath, ...mocha] : mocha, {
-    cwd: root,
-  });
-} catch (error) {
-  exitWith(error);
+  return attached(process.execPath, [...(coverage ? [...c8, process.execPath] : []), mocha, ...specs], { cwd: root });
 }

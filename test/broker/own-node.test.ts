@@ -9,9 +9,10 @@ import { createManagement, createRabbitBroker } from '../../src/broker/rabbitmq/
 import type { RabbitNode } from '../../src/supervisor/rabbitmq-node.js';
 import { adoptRabbitNode, endRabbitNode, rabbitmqctl, startRabbitNode } from '../../src/supervisor/rabbitmq-node.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
-import { codeOf, eventually } from '../contract/broker.js';
+import { codeOf } from '../contract/broker.js';
 import { inbox } from '../support/inbox.js';
 import { ownNode } from '../support/rabbitmq.js';
+import { eventually } from '../support/until.js';
 
 const logger = silentLogger();
 

@@ -6,12 +6,13 @@ import type { Topology } from '../../src/broker/topology.js';
 import { topologyOf } from '../../src/broker/topology.js';
 import { createLogger, silentLogger } from '../../src/telemetry/logger.js';
 import { createMetrics } from '../../src/telemetry/metrics.js';
-import { codeOf, errorOf, eventually } from '../contract/broker.js';
+import { codeOf, errorOf } from '../contract/broker.js';
 import { inbox } from '../support/inbox.js';
 import type { TestBroker } from '../support/rabbitmq.js';
 import { cleanUp, testBroker } from '../support/rabbitmq.js';
 import type { TcpProxy } from '../support/tcp-proxy.js';
 import { tcpProxy } from '../support/tcp-proxy.js';
+import { eventually } from '../support/until.js';
 
 const quorum: Fields = { 'x-queue-type': 'quorum' };
 

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import type { Broker, Consumer, Delivery, Fields, OutgoingMessage } from '../../src/broker/contract.js';
 import type { Topology } from '../../src/broker/topology.js';
 import { inbox } from '../support/inbox.js';
+import { eventually } from '../support/until.js';
 
 export interface OpenBroker {
   broker: Broker;
@@ -502,11 +503,6 @@ export async function errorOf(promise: Promise<unknown>): Promise<Error | undefi
 export async function codeOf(promise: Promise<unknown>): Promise<string | undefined> {
   const error = await errorOf(promise);
   return error !== undefined && 'code' in error ? String(error.code) : error?.message;
-}
-
-/** Asks until it is so; the test's own limit ends it. */
-export async function eventually(isSo: () => Promise<boolean>): Promise<void> {
-  while (!(await isSo())) await new Promise((resolve) => setTimeout(resolve, 20));
 }
 
 export function aborted(signal: AbortSignal): Promise<void> {

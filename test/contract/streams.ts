@@ -3,7 +3,8 @@ import type { Broker, StreamEntry, StreamOffset } from '../../src/broker/contrac
 import { followLog } from '../../src/log/follow-log.js';
 import { entryAt, firstEntry, lastEntry } from '../../src/log/bounds.js';
 import { inbox } from '../support/inbox.js';
-import { eventually, type OpenBroker } from './broker.js';
+import { eventually } from '../support/until.js';
+import type { OpenBroker } from './broker.js';
 
 /** What every broker must do with a stream. `open` gives a fresh one, connected. */
 export function streamContract(name: string, open: () => Promise<OpenBroker>): void {

@@ -158,12 +158,3 @@ export async function take(broker: Broker, queue: string, count: number): Promis
   await consumer.close();
   return taken;
 }
-
-/** Resolves once `probe` gives a value. */
-export async function eventually<T>(probe: () => Promise<T | undefined>): Promise<T> {
-  for (;;) {
-    const found = await probe();
-    if (found !== undefined) return found;
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}

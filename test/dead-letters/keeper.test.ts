@@ -9,7 +9,8 @@ import { pumpDeadLetters } from '../../src/dead-letters/pump.js';
 import { readDeadLetter } from '../../src/dead-letters/read-delivery.js';
 import { FlotillaError } from '../../src/errors.js';
 import type { Store } from '../../src/store/contract.js';
-import { bury, definitions, eventually, letterOf, openBench, type Bench } from './bench-of-letters.js';
+import { bury, definitions, letterOf, openBench, type Bench } from './bench-of-letters.js';
+import { eventually } from '../support/until.js';
 
 for (const kind of ['memory', 'rabbitmq'] as const) {
   describe(`keeper of dead letters, ${kind}`, function () {

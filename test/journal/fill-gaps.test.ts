@@ -10,9 +10,9 @@ import type { Store } from '../../src/store/contract.js';
 import { openSqliteStore } from '../../src/store/sqlite/index.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { startWorker } from '../../src/worker/start.js';
-import { eventually } from '../contract/broker.js';
 import { numbers, openLogBench, record, type LogBench } from '../log/log-bench.js';
 import { inbox } from '../support/inbox.js';
+import { eventually } from '../support/until.js';
 
 const GAP: LogBreak = { kind: 'gap', expected: BEFORE_ALL, found: undefined };
 

@@ -10,8 +10,8 @@ import type { Logger } from '../../src/telemetry/logger.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { createMetrics, type Metrics } from '../../src/telemetry/metrics.js';
 import { startWorker, type RunningWorker } from '../../src/worker/start.js';
-import { eventually } from '../contract/broker.js';
 import { jobBegun, numbers, openLogBench, record, type LogBench } from '../log/log-bench.js';
+import { eventually } from '../support/until.js';
 
 const { definition } = defineJournal({ name: 'journal' });
 

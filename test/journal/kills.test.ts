@@ -5,9 +5,9 @@ import { expect } from 'chai';
 import { migrateJournal } from '../../src/journal/migrations.js';
 import { countJournal } from '../../src/journal/search.js';
 import type { Store } from '../../src/store/contract.js';
-import { eventually } from '../contract/broker.js';
 import { numbers, openLogBench, record, type LogBench } from '../log/log-bench.js';
 import { testBroker } from '../support/rabbitmq.js';
+import { eventually } from '../support/until.js';
 
 const FIXTURE = fileURLToPath(new URL('fixtures/journal-process.ts', import.meta.url));
 

@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { HEADERS, textHeader } from '../../src/broker/headers.js';
-import { eventually } from '../contract/broker.js';
 import { inbox } from '../support/inbox.js';
 import { testBroker } from '../support/rabbitmq.js';
 import { tallyMigrations } from '../support/shop.js';
 import { jobBegun, numbers, openLogBench } from './log-bench.js';
+import { eventually } from '../support/until.js';
 
 const FIXTURE = fileURLToPath(new URL('fixtures/fragile-worker.ts', import.meta.url));
 

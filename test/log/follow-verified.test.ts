@@ -3,9 +3,9 @@ import type { ReadStreamOptions, StreamEntry } from '../../src/broker/contract.j
 import { lastEntry } from '../../src/log/bounds.js';
 import { followVerified } from '../../src/log/follow-verified.js';
 import { BEFORE_ALL, placeOf, type LogBreak, type LogPlace } from '../../src/log/place.js';
-import { eventually } from '../contract/broker.js';
 import { inbox } from '../support/inbox.js';
 import { jobBegun, numbers, openLogBench, type LogBench } from './log-bench.js';
+import { eventually } from '../support/until.js';
 
 const numberOf = (body: Uint8Array) => (JSON.parse(Buffer.from(body).toString()) as { data: { n: number } }).data.n;
 

@@ -10,9 +10,9 @@ import type { WorkerDefinition } from '../../src/worker/definition.js';
 import type { Outcome } from '../../src/worker/message.js';
 import { queuesOf } from '../../src/worker/queues.js';
 import { startWorker, type RunningWorker } from '../../src/worker/start.js';
-import { eventually } from '../contract/broker.js';
 import { shop, tallyMigrations } from '../support/shop.js';
 import { jobBegun, numbers, openLogBench, type LogBench } from './log-bench.js';
+import { eventually } from '../support/until.js';
 
 /** Writes down each number that it handles, with the attempt. */
 function tallier(

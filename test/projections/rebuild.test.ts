@@ -26,7 +26,8 @@ import {
   type JobEvent,
 } from './support/jobs.js';
 import { interposed } from './support/interposed.js';
-import { rejection, until } from './support/waiting.js';
+import { rejection } from './support/waiting.js';
+import { eventually } from '../support/until.js';
 
 const jobs = jobsProjection().definition;
 const nothing = { type: '', code: '', message: '', at: '' };
@@ -181,7 +182,7 @@ describe('rebuilding a projection', function () {
     });
     await append(store, begun(3));
     const next = await run(second);
-    await until(() => next.state()[0]?.status === 'outdated');
+    await eventually(() => next.state()[0]?.status === 'outdated');
     const rebuilt = await rebuild({}, second);
     expect(rebuilt).to.deep.include({ versions: { old: 1, new: 2 }, comparedAt: 3, position: 4 });
     expect(rebuilt.difference.map(({ table, incomparable }) => [table, incomparable])).to.deep.equal([
@@ -190,7 +191,7 @@ describe('rebuilding a projection', function () {
       ['job_notes', 'the old model has no such table'],
     ]);
     await next.caughtUp();
-    await until(() => next.state()[0]?.status === 'running');
+    await eventually(() => next.state()[0]?.status === 'running');
     expect(await modelOf(store)).to.deep.equal(expectedModel([...events, begun(3)]));
     expect(await store.query`select note from job_list where n = 1`).to.deep.equal([{ note: null }]);
   });

@@ -23,7 +23,8 @@ import {
   pickyProjection,
   someEvents,
 } from './support/jobs.js';
-import { rejection, until } from './support/waiting.js';
+import { rejection } from './support/waiting.js';
+import { eventually } from '../support/until.js';
 
 describe('projections', () => {
   let temp: TempStore;
@@ -101,7 +102,7 @@ describe('projections', () => {
     const error = await rejection(part.caughtUp());
     expect(error).to.be.instanceOf(FlotillaError).and.have.property('code', 'projection.poison');
     expect(await modelOf(store)).to.deep.equal(expectedModel(events));
-    await until(() => part.state().find(({ name }) => name === 'picky')?.status === 'stopped');
+    await eventually(() => part.state().find(({ name }) => name === 'picky')?.status === 'stopped');
     const [picky, jobs] = part.state();
     expect(picky?.stop).to.include({
       position: 2,
@@ -161,13 +162,13 @@ describe('projections', () => {
         },
       }),
     ]);
-    await until(() => tries === 1);
-    await until(() => again.state()[0]?.status === 'stopped');
+    await eventually(() => tries === 1);
+    await eventually(() => again.state()[0]?.status === 'stopped');
     await again.stop();
     expect(tries).to.equal(1);
     const mended = await run([jobsProjection()]);
-    await until(async () => (await store.checkpoint('projection:jobs:1')) === 2);
-    await until(() => mended.state()[0]?.status === 'running');
+    await eventually(async () => (await store.checkpoint('projection:jobs:1')) === 2);
+    await eventually(() => mended.state()[0]?.status === 'running');
     expect(mended.state()[0]).to.have.property('stop', undefined);
     expect(await modelOf(store)).to.deep.equal(expectedModel(events));
   });
@@ -193,7 +194,7 @@ describe('projections', () => {
     await store.append('job/1', 'any', [{ ...event, dataschema: 'urn:flotilla:job.begun:2' }]);
     const part = await run([jobsProjection()]);
     await rejection(part.caughtUp());
-    await until(() => part.state()[0]?.status === 'stopped');
+    await eventually(() => part.state()[0]?.status === 'stopped');
     expect(part.state()[0]?.stop).to.include({ code: 'contract.newer_version', position: 2 });
   });
 
@@ -236,7 +237,7 @@ describe('projections', () => {
     await part.caughtUp();
     isFull = true;
     await append(store, begun(2), begun(3));
-    await until(async () => (await shown('flotilla_projection_lag_events', 'jobs')) === 2);
+    await eventually(async () => (await shown('flotilla_projection_lag_events', 'jobs')) === 2);
     expect(part.state()[0]).to.include({ status: 'running', behind: 2, position: 1 });
     isFull = false;
     await part.caughtUp();
@@ -246,7 +247,7 @@ describe('projections', () => {
     const part = await run([pickyProjection(() => new Promise((resolve) => setTimeout(resolve, 20)))]);
     await append(store, begun(1));
     await rejection(part.caughtUp());
-    await until(() => part.state()[0]?.status === 'stopped');
+    await eventually(() => part.state()[0]?.status === 'stopped');
     expect(part.state()[0]?.stop).to.include({ code: 'store.write_awaited' });
     expect(await store.query`select n from picky_list`).to.deep.equal([]);
   });
@@ -256,7 +257,7 @@ describe('projections', () => {
     const part = await run([waits]);
     await append(store, begun(1), begun(2), begun(13), begun(3), begun(4));
     await rejection(part.caughtUp());
-    await until(() => part.state()[0]?.status === 'stopped');
+    await eventually(() => part.state()[0]?.status === 'stopped');
     expect(part.state()[0]?.stop).to.include({ code: 'store.write_awaited', position: 3 });
     expect(await store.query`select n from picky_list order by n`).to.deep.equal([{ n: 1 }, { n: 2 }]);
   });
@@ -278,7 +279,7 @@ describe('projections', () => {
     const [, , , poison = ''] = await append(store, begun(1), begun(2), finished(1), finished(13), finished(2));
     const part = await run([strict, jobsProjection()]);
     expect(await rejection(part.caughtUp())).to.have.property('code', 'projection.poison');
-    await until(() => part.state()[0]?.status === 'stopped');
+    await eventually(() => part.state()[0]?.status === 'stopped');
     expect(part.state()[0]?.stop).to.include({ position: 4, eventId: poison, code: 'projection.poison' });
     expect(await store.query`select n from strict_done`).to.deep.equal([{ n: 1 }]);
     await skipEvent(store, 'strict', decision);
@@ -315,7 +316,7 @@ describe('projections', () => {
     expect(turn).to.deep.equal({ kind: 'waiting', because: 'outdated' });
     const second = await run([jobsProjection({ version: 2 })]);
     expect(await rejection(second.caughtUp())).to.have.property('code', 'projection.outdated');
-    await until(() => second.state()[0]?.status === 'outdated');
+    await eventually(() => second.state()[0]?.status === 'outdated');
     expect(second.state()[0]).to.include({ position: 1, behind: 1, version: 1 });
     expect(await modelOf(store)).to.deep.equal(expectedModel([begun(1)]));
   });

@@ -10,7 +10,7 @@ import { silentLogger } from '../../src/telemetry/logger.js';
 import { eventOf } from '../contract/store-events.js';
 import { createTempStore, type TempStore } from '../store/temp-store.js';
 import { cleanUp, testBroker, type TestBroker } from '../support/rabbitmq.js';
-import { until } from './until.js';
+import { eventually } from '../support/until.js';
 
 const child = fileURLToPath(new URL('fixtures/relay-process.ts', import.meta.url));
 const log = { maxAge: '1h', maxBytes: 10_000_000 };
@@ -56,7 +56,7 @@ describe('relay on RabbitMQ', function () {
       const running = createRelay({ store, broker, names: namesFor(prefix), instance: 'next', leaseTtl: 1_000 }).run(
         abort.signal,
       );
-      await until(async () => (await store.checkpoint('relay')) === (await store.head()));
+      await eventually(async () => (await store.checkpoint('relay')) === (await store.head()));
       abort.abort();
       await running;
 
@@ -86,7 +86,7 @@ async function takeAll(broker: Broker, queue: string): Promise<{ id: unknown; su
     },
   });
   let before = -1;
-  await until(async () => {
+  await eventually(async () => {
     const settled = consumer.consuming && before === taken.length && (await broker.queueDepth(queue))?.ready === 0;
     before = taken.length;
     return settled && taken.length > 0;

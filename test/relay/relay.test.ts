@@ -10,7 +10,7 @@ import { createMetrics } from '../../src/telemetry/metrics.js';
 import { eventOf } from '../contract/store-events.js';
 import { createTempStore, type TempStore } from '../store/temp-store.js';
 import { createFakeBroker, subjectOf, type Fate } from './fake-broker.js';
-import { until } from './until.js';
+import { eventually } from '../support/until.js';
 
 const names = namesFor('');
 const topology = topologyOf([{ name: 'all', patterns: ['#'], retryDelays: [] }], {
@@ -71,7 +71,7 @@ describe('relay', () => {
     const event = eventOf('order/1', { time: '2026-03-04T05:06:07.890Z', data: { name: 'Zoë 😀' } });
     await store.append('order/1', 'none', [event]);
     start({ broker });
-    await until(() => deliveries.length > 0);
+    await eventually(() => deliveries.length > 0);
     const [stored] = await store.read('order/1');
     const [delivery] = deliveries;
     expect(Buffer.from(delivery?.body ?? []).toString()).to.equal(stored?.body);
@@ -86,7 +86,7 @@ describe('relay', () => {
     });
     expect(delivery?.properties.headers).to.include({ 'flotilla-subject': 'order/1' });
     delivery?.ack();
-    await until(delivered);
+    await eventually(delivered);
     await consumer.close();
   });
 
@@ -111,7 +111,7 @@ describe('relay', () => {
           const abort = new AbortController();
           const running = createRelay({ store: own, broker, names, instance: 'a', window }).run(abort.signal);
           await Promise.all(order.map((n) => own.append(`s/${n}`, 'any', [eventOf(`s/${n}`)])));
-          await until(async () => (await own.checkpoint('relay')) === (await own.head()));
+          await eventually(async () => (await own.checkpoint('relay')) === (await own.head()));
           abort.abort();
           await running;
           expect(broker.violations).to.deep.equal([]);
@@ -134,10 +134,10 @@ describe('relay', () => {
     await appendTo('a/1', 3);
     await appendTo('b/1', 1);
     const { stop } = start({ broker, drainTimeout: 1 });
-    await until(() => broker.silent === 2);
+    await eventually(() => broker.silent === 2);
     expect(broker.arrived.map(subjectOf)).to.deep.equal(['a/1', 'b/1']);
     broker.confirmSilent();
-    await until(() => broker.arrived.length === 3);
+    await eventually(() => broker.arrived.length === 3);
     await stop();
   });
 
@@ -152,7 +152,7 @@ describe('relay', () => {
     const metrics = createMetrics();
     for (const subject of ['a/1', 'b/1']) await appendTo(subject, 1);
     start({ broker, metrics });
-    await until(delivered);
+    await eventually(delivered);
     expect(broker.resets).to.equal(1);
     expect(broker.arrived.map(subjectOf)).to.deep.equal(['a/1', 'b/1']);
     expect(await metrics.registry.metrics()).to.match(/relay_failures_total\{service="core",code="broker.nacked"\} 1/);
@@ -167,11 +167,11 @@ describe('relay', () => {
     ] as const) {
       broker.fault[stop]();
       await appendTo('a/1', 5);
-      await until(() => relay.lag === 5);
+      await eventually(() => relay.lag === 5);
       expect([relay.lagging(4), relay.lagging(5)]).to.deep.equal([true, false]);
       broker.fault[go]();
-      await until(delivered);
-      await until(() => relay.lag === 0);
+      await eventually(delivered);
+      await eventually(() => relay.lag === 0);
     }
     expect(await broker.queueDepth('all')).to.include({ ready: 10 });
   });
@@ -180,9 +180,9 @@ describe('relay', () => {
     const broker = await memoryBroker({ topology: false });
     const { relay } = start({ broker });
     await appendTo('a/1', 2);
-    await until(() => relay.lag === 2);
+    await eventually(() => relay.lag === 2);
     await broker.applyTopology(topology);
-    await until(delivered);
+    await eventually(delivered);
     expect(await broker.queueDepth('all')).to.include({ ready: 2 });
   });
 
@@ -191,20 +191,20 @@ describe('relay', () => {
     start({ broker });
     const other = await temp.open();
     await other.append('a/1', 'none', [eventOf('a/1')]);
-    await until(async () => (await broker.queueDepth('all'))?.ready === 1);
+    await eventually(async () => (await broker.queueDepth('all'))?.ready === 1);
   });
 
   it('publishes in one process at a time; the next takes over when the first ends', async () => {
     const broker = await memoryBroker();
     const first = start({ broker, instance: 'a', leaseTtl: 300 });
-    await until(() => first.relay.holding);
+    await eventually(() => first.relay.holding);
     const second = start({ broker, instance: 'b', leaseTtl: 300 });
     await appendTo('a/1', 3);
-    await until(delivered);
+    await eventually(delivered);
     expect(second.relay.holding).to.equal(false);
     await first.stop();
     await appendTo('a/1', 3);
-    await until(delivered);
+    await eventually(delivered);
     expect(second.relay.holding).to.equal(true);
     expect(await broker.queueDepth('all')).to.include({ ready: 6 });
   });
@@ -213,11 +213,11 @@ describe('relay', () => {
     const broker = createFakeBroker(() => 'silent');
     const { relay } = start({ broker, leaseTtl: 60_000 });
     await appendTo('a/1', 2);
-    await until(() => broker.silent === 1);
+    await eventually(() => broker.silent === 1);
     const later = await temp.open({ clock: () => Date.now() + 3_600_000 });
     expect(await later.acquireLease('relay', 'thief', 60_000)).to.include({ epoch: 2 });
     broker.confirmSilent();
-    await until(() => !relay.holding);
+    await eventually(() => !relay.holding);
     expect(await store.checkpoint('relay')).to.equal(0);
     expect(broker.arrived.length).to.be.lessThan(3);
   });
@@ -227,7 +227,7 @@ describe('relay', () => {
     await appendTo('a/1', 2);
     await appendTo('b/1', 1);
     const { stop, running } = start({ broker });
-    await until(() => broker.silent === 2);
+    await eventually(() => broker.silent === 2);
     const stopping = stop();
     broker.confirmSilent();
     await stopping;
@@ -245,7 +245,7 @@ describe('relay', () => {
     await store.transaction((tx) => tx.schedule({ id: 'expiry', dueAt: 2_000, event }));
     expect(await store.nextTimer()).to.equal(2_000);
     now = 2_000;
-    await until(async () => (await broker.queueDepth('all'))?.ready === 1);
+    await eventually(async () => (await broker.queueDepth('all'))?.ready === 1);
     expect((await store.read('order/1'))[0]?.time).to.equal(2_000);
   });
 
@@ -253,7 +253,7 @@ describe('relay', () => {
     const broker = createFakeBroker(() => 'confirm');
     const relay = createRelay({ store, broker, names, instance: 'a', leaseTtl: 30 });
     const running = relay.run(new AbortController().signal);
-    await until(() => relay.holding);
+    await eventually(() => relay.holding);
     await store.close();
     const error: unknown = await running.catch((reason: unknown) => reason);
     expect(error).to.include({ code: 'store.closed' });

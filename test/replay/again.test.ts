@@ -7,9 +7,9 @@ import type { Replayer } from '../../src/replay/replayer.js';
 import type { ReplayRequest } from '../../src/replay/run.js';
 import { resumeReplay, startReplay } from '../../src/replay/start.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
-import { eventually } from '../dead-letters/bench-of-letters.js';
 import { shop } from '../support/shop.js';
 import { adder, eventOf, openBench, requestOf, sumOf, type Bench } from './bench-of-history.js';
+import { eventually } from '../support/until.js';
 
 const { signal } = new AbortController();
 const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, index) => from + index);

@@ -13,8 +13,9 @@ import { lookAhead } from '../../src/replay/look.js';
 import { resumeReplay, startReplay } from '../../src/replay/start.js';
 import type { Store } from '../../src/store/contract.js';
 import { openSqliteStore } from '../../src/store/sqlite/index.js';
-import { eventually, take } from '../dead-letters/bench-of-letters.js';
+import { take } from '../dead-letters/bench-of-letters.js';
 import { adder, bodyOf, DAY, eventOf, openBench, requestOf, type Bench } from './bench-of-history.js';
+import { eventually } from '../support/until.js';
 
 const { signal } = new AbortController();
 const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, index) => from + index);

@@ -15,8 +15,9 @@ import { resumeReplay, startReplay } from '../../src/replay/start.js';
 import { shop } from '../support/shop.js';
 import { tcpProxy } from '../support/tcp-proxy.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
-import { eventually, take } from '../dead-letters/bench-of-letters.js';
+import { take } from '../dead-letters/bench-of-letters.js';
 import { adder, bodyOf, DAY, eventOf, openBench, requestOf, sumOf, type Bench } from './bench-of-history.js';
+import { eventually } from '../support/until.js';
 
 const { signal } = new AbortController();
 const ready = async ({ broker, names }: Bench, worker: string) => (await broker.queueDepth(names.queue(worker)))?.ready;

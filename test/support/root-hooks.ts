@@ -1,4 +1,12 @@
+import { Runnable } from 'mocha';
+import { patience } from './patience.js';
 import { stopSharedNode } from './rabbitmq.js';
+
+// mocha asks for the limit of a test or hook when it arms its timer: the one place that stretches all limits with the load
+const timeoutOf = Runnable.prototype.timeout as (this: Runnable, limit?: number | string) => unknown;
+Runnable.prototype.timeout = function (this: Runnable, ...limit: [] | [number | string]) {
+  return limit.length > 0 ? timeoutOf.apply(this, limit) : Number(timeoutOf.apply(this)) * patience();
+} as Runnable['timeout'];
 
 export const mochaHooks = {
   async afterAll(this: Mocha.Context) {

@@ -4,7 +4,7 @@ import { HEADERS, readAttempts } from '../../src/broker/headers.js';
 import { failureOf } from '../../src/worker/failure.js';
 import { shop, tallyMigrations } from '../support/shop.js';
 import { testFleet, type TestFleet } from '../support/test-fleet.js';
-import { until } from '../relay/until.js';
+import { eventually } from '../support/until.js';
 
 type JobHandler = (data: { n: number }, attempt: number, finish: (n: number) => void) => void;
 
@@ -219,7 +219,7 @@ describe('a worker on RabbitMQ', function () {
     // a quorum queue hears of a channel that was closed a little after whoever closed it
     const { broker, names } = fleet;
     const depth = () => broker.queueDepth(names.queue('tally'));
-    await until(async () => (await depth())?.consumers === 0);
+    await eventually(async () => (await depth())?.consumers === 0);
     expect(await depth()).to.include({ ready: 3 });
   });
 

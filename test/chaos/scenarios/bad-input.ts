@@ -6,7 +6,7 @@ import { settledForGood, withFleet, type ChaosRun, type RunOptions } from '../su
 import type { Letter } from '../support/world.js';
 import { orderBody } from '../support/customers.js';
 import { publishRaw } from '../support/raw-publisher.js';
-import { until } from '../support/until.js';
+import { until } from '../../support/until.js';
 
 /** Everything wrong that can be said to the API and to the exchange, between orders that are right. */
 export async function sayWhatIsWrong(options: RunOptions): Promise<void> {

@@ -4,7 +4,7 @@ import { ownNode } from '../../support/rabbitmq.js';
 import { settled, settledForGood, withFleet, type RunOptions } from '../support/chaos-run.js';
 import { ROLES } from '../support/chaos-fleet.js';
 import { freePorts } from '../support/ports.js';
-import { until } from '../support/until.js';
+import { until } from '../../support/until.js';
 
 export interface BrokerDownOptions extends Pick<RunOptions, 'prefix' | 'seed' | 'say'> {
   /** Also stops the broker in good order and lets it come back, as an upgrade does. */

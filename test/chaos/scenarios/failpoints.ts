@@ -4,7 +4,8 @@ import type { Letter } from '../support/world.js';
 import type { Token } from '../support/customers.js';
 import { publishRaw } from '../support/raw-publisher.js';
 import { Stores, workers } from '../support/stores.js';
-import { until } from '../support/until.js';
+import { patience } from '../../support/patience.js';
+import { until } from '../../support/until.js';
 
 export interface Kill {
   point: Failpoint;
@@ -88,7 +89,10 @@ export async function killAtFailpoints(
         workers.some((worker) => worker.name === role && hasQueue(worker)) ? role : 'payment',
       );
       await publishRaw(fleet.options.amqpUrl, '', queue, [rubbish((rubbishSent += 1))]);
-      const how = await Promise.race([fleet.process(role).exit(), after(PASS_LIMIT)]);
+      const how = await Promise.race([
+        fleet.process(role).exit(),
+        after(PASS_LIMIT * (options.mustPass ? patience() : 1)),
+      ]);
       if (how === 'SIGKILL') options.say?.(`killed at ${point}:${nth}: ${role}`);
       else {
         missed.push(kill);

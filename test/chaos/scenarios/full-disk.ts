@@ -3,7 +3,7 @@ import { mkdtemp, rm, statfs, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { settled, settledForGood, withFleet, type RunOptions } from '../support/chaos-run.js';
-import { until } from '../support/until.js';
+import { until } from '../../support/until.js';
 import { PATIENT } from '../support/kill-now-and-then.js';
 
 /** A small file system, with a link in it to room enough for the outside world: that is not on the fleet's disk. */

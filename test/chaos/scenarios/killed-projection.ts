@@ -17,7 +17,7 @@ import {
 } from '../../projections/support/jobs.js';
 import { createTempStore } from '../../store/temp-store.js';
 import { randomFrom } from '../support/random.js';
-import { until } from '../support/until.js';
+import { until } from '../../support/until.js';
 
 type Mode = 'run' | 'rebuild';
 

@@ -8,7 +8,7 @@ import { Customers } from '../support/customers.js';
 import { PATIENT } from '../support/kill-now-and-then.js';
 import { randomFrom } from '../support/random.js';
 import { workers } from '../support/stores.js';
-import { until } from '../support/until.js';
+import { until } from '../../support/until.js';
 
 export interface SupervisorOptions {
   seed: number;

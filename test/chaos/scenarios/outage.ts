@@ -3,7 +3,7 @@ import { settled, settledForGood, withFleet, type RunOptions } from '../support/
 import type { Letter } from '../support/world.js';
 import { setOutage } from '../support/outages.js';
 import { Stores } from '../support/stores.js';
-import { until } from '../support/until.js';
+import { until } from '../../support/until.js';
 
 interface Status {
   items: {

@@ -6,7 +6,7 @@ import { killNowAndThen, type KillOptions } from '../support/kill-now-and-then.j
 import { setOutage } from '../support/outages.js';
 import { readSagas, SAGAS, tallyOf, type Story } from '../support/sagas.js';
 import { Stores } from '../support/stores.js';
-import { until } from '../support/until.js';
+import { until } from '../../support/until.js';
 
 export interface SagaOptions extends RunOptions, KillOptions {
   orders: number;

@@ -4,7 +4,7 @@ import type { PlacedOrder } from '../support/customers.js';
 import { PATIENT } from '../support/kill-now-and-then.js';
 import { setOutage } from '../support/outages.js';
 import { Stores } from '../support/stores.js';
-import { until } from '../support/until.js';
+import { until } from '../../support/until.js';
 
 export interface SwitchOptions extends RunOptions {
   rounds: number;

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { createManagement } from '../../../src/broker/rabbitmq/index.js';
 import { namesFor, type Names } from '../../../src/broker/topology.js';
+import { patience } from '../../support/patience.js';
 import { ChaosProcess, root } from './chaos-process.js';
 import { freePorts } from './ports.js';
 import { workers } from './stores.js';
@@ -127,7 +128,12 @@ export class ChaosFleet {
       execFile(
         process.execPath,
         [join(root, 'dist/src/cli/main.js'), ...args],
-        { cwd: root, env: { PATH: process.env.PATH, ...this.env }, timeout: 60_000, maxBuffer: 50_000_000 },
+        {
+          cwd: root,
+          env: { PATH: process.env.PATH, ...this.env },
+          timeout: 60_000 * patience(),
+          maxBuffer: 50_000_000,
+        },
         (error, stdout, stderr) => {
           if (error === null) resolve(stdout);
           else reject(new Error(`flotilla ${args.join(' ')}: ${error.message}\n${stderr}`));

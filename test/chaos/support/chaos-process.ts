@@ -1,6 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { patience } from '../../support/patience.js';
 
 /** The checkout. */
 export const root = fileURLToPath(new URL('../../../', import.meta.url));
@@ -57,10 +58,12 @@ export class ChaosProcess {
     return this.#said;
   }
 
-  /** Resolves when it says that it does its work; rejects when it ends before, or takes longer than a minute. */
+  /** Resolves when it says that it does its work; rejects when it ends before, or takes too long. */
   async ready(): Promise<void> {
     let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<string>((resolve) => (timer = setTimeout(() => resolve('took too long'), READY_LIMIT)));
+    const late = new Promise<string>(
+      (resolve) => (timer = setTimeout(() => resolve('took too long'), READY_LIMIT * patience())),
+    );
     const how = await Promise.race([this.#ready, this.#exit.then((end) => `ended with ${end}`), late]);
     clearTimeout(timer);
     if (how !== undefined) throw new Error(`${this.role} ${how} before it was ready:\n${this.said.slice(-2000)}`);
@@ -78,7 +81,7 @@ export class ChaosProcess {
 
   /** Ends it in good order; by force after `limit` milliseconds, which is told by the result. */
   async stop(limit = 30_000): Promise<string> {
-    const timer = setTimeout(() => this.#child.kill('SIGKILL'), limit);
+    const timer = setTimeout(() => this.#child.kill('SIGKILL'), limit * patience());
     this.#child.kill('SIGTERM');
     const how = await this.#exit;
     clearTimeout(timer);

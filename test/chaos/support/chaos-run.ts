@@ -6,7 +6,7 @@ import type { Expectations } from './world.js';
 import { Customers } from './customers.js';
 import { randomFrom, type Random } from './random.js';
 import { workers } from './stores.js';
-import { until } from './until.js';
+import { until } from '../../support/until.js';
 
 export interface ChaosRun {
   fleet: ChaosFleet;

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { patience } from '../../support/patience.js';
 import type { Random } from './random.js';
 
 /** `tok_unheard_of` is refused like any that the gateway does not know. */
@@ -64,7 +65,7 @@ export class Customers {
     const response = await fetch(`${this.apiUrl}${path}`, {
       method,
       headers: { 'Content-Type': 'application/json', Connection: 'close', ...headers },
-      signal: AbortSignal.timeout(20_000),
+      signal: AbortSignal.timeout(20_000 * patience()),
       ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
     });
     const text = await response.text();
@@ -74,7 +75,7 @@ export class Customers {
   /** Sent again under one key until the API has done it. Rejects on a refusal that would come again. */
   async insist(method: string, path: string, body: unknown, accept: readonly number[]): Promise<Answer> {
     const key = randomUUID();
-    const end = Date.now() + LIMIT;
+    const end = Date.now() + LIMIT * patience();
     for (;;) {
       let last: string;
       try {

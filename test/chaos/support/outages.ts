@@ -1,5 +1,5 @@
 import type { ChaosFleet } from './chaos-fleet.js';
-import { until } from './until.js';
+import { until } from '../../support/until.js';
 
 /** Takes a service of the outside world down, or brings it back; insists on it while the sandbox itself is not there. */
 export async function setOutage(

@@ -1,10 +1,10 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { up, type UpOptions } from '../../../src/supervisor/up.js';
 import { silentLogger } from '../../../src/telemetry/logger.js';
+import { eventually } from '../../support/until.js';
 
 /** An `up` in this process, over processes that only write down that they started and ended. */
 export class FakeFleet implements AsyncDisposable {
@@ -72,14 +72,13 @@ export class FakeFleet implements AsyncDisposable {
     return text.split('\n').filter((line) => line !== '');
   }
 
-  /** Waits until what the processes have written passes; fails after 20 s. */
-  async until(passes: (lines: string[]) => boolean): Promise<string[]> {
-    const until = Date.now() + 20_000;
-    for (let lines = await this.lines(); ; lines = await this.lines()) {
-      if (passes(lines)) return lines;
-      if (Date.now() > until) throw new Error(`the processes wrote only: ${lines.join('; ')}`);
-      await sleep(20);
-    }
+  /** Resolves with what the processes have written once it passes. */
+  until(passes: (lines: string[]) => boolean): Promise<string[]> {
+    return eventually(async () => {
+      const lines = await this.lines();
+      if (!passes(lines)) throw new Error(`the processes wrote only: ${lines.join('; ')}`);
+      return lines;
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
