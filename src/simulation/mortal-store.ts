@@ -9,6 +9,7 @@ export function mortalStore(service: Service, process: SimulatedProcess, { handl
   const { store } = service;
   return {
     service: store.service,
+    id: store.id,
     transaction: (work) => process.commit(() => store.transaction(service.noting(work, handling.getStore()?.appended))),
     claim: (...args) => process.commit(() => store.claim(...args)),
     append: (...args) => process.guard(() => store.append(...args)),

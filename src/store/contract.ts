@@ -118,6 +118,9 @@ export interface ReadFilter {
 export interface Store {
   /** The service; the `source` of its events. */
   readonly service: string;
+  /** A UUID that is made with the store and never changes: the same for every process that opens it and for a backup that
+   *  is restored, another one for a new store. */
+  readonly id: string;
   /** One append, committed together with whatever else is waiting. Errors as `Tx.append`. */
   append(stream: string, expected: ExpectedVersion, events: readonly UnsequencedEvent[]): Promise<AppendResult>;
   /** Runs `work` in a transaction, shared with whatever else is waiting but behind a savepoint of its own: its throw

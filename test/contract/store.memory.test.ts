@@ -56,6 +56,7 @@ describe('a store in memory', () => {
     const second = open({ image: first.image() });
     await second.append('x/1', 1, [eventOf('x/1')]);
     expect([await first.head(), await second.head()]).to.deep.equal([1, 2]);
+    expect(second.id).to.equal(first.id);
     await Promise.all([first.close(), second.close()]);
   });
 

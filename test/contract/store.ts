@@ -33,6 +33,14 @@ export function storeContract(
     });
     afterEach(() => database.dispose());
 
+    it('has an id of its own', async () => {
+      expect(store.id).to.match(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
+      const other = await create();
+      expect((await other.open()).id).not.to.equal(store.id);
+      await other.dispose();
+      if (shared) expect((await database.open()).id).to.equal(store.id);
+    });
+
     describe('append', () => {
       it('numbers the events of a stream from 1 and all events by rising positions', async () => {
         expect(await store.append('order/1', 'none', [eventOf('order/1'), eventOf('order/1')])).to.deep.equal({

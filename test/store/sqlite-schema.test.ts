@@ -99,6 +99,7 @@ describe('a SQLite file of an earlier release', function () {
     ]);
     const store = await temp.open();
     expect((await store.readAll(0, 5_000)).map(({ body }) => body)).to.deep.equal(bodies);
+    expect((await temp.open()).id).to.equal(store.id);
   });
 
   it('ends with the same tables as a new file', async () => {

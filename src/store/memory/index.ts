@@ -3,7 +3,7 @@ import type { Store } from '../contract.js';
 import { ArchiveFile } from '../sqlite/archive-file.js';
 import type { Connection } from '../sqlite/connection.js';
 import { StateReader } from '../sqlite/read-state.js';
-import { applySchema } from '../sqlite/schema.js';
+import { applySchema, assignStoreId } from '../sqlite/schema.js';
 import { SqliteStore } from '../sqlite/sqlite-store.js';
 import { Writer } from '../sqlite/writer.js';
 import { MemoryCommitter, type Committed } from './committer.js';
@@ -34,6 +34,7 @@ export interface MemoryStore extends Store {
  */
 export function openMemoryStore({ service, clock, image, onCommit, maxWaiting }: MemoryStoreOptions): MemoryStore {
   const db = new Database(image ?? emptyImage());
+  const id = image === undefined ? assignStoreId(db) : applySchema(db);
   db.pragma('foreign_keys = ON');
   const archive = new ArchiveFile(undefined);
   const writer = new Writer(db, clock, archive);
@@ -49,6 +50,7 @@ export function openMemoryStore({ service, clock, image, onCommit, maxWaiting }:
   });
   const store = new SqliteStore({
     service,
+    id,
     writer,
     reader: db,
     archive,

@@ -43,9 +43,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
   const { service, path, clock = Date.now, limits = {}, logger = silentLogger() } = options;
   const db = await retryWhileBusy(() => openWriter(path));
   try {
-    await retryWhileBusy(() => {
-      applySchema(db);
-    });
+    const id = await retryWhileBusy(() => applySchema(db));
     if (limits.maxPages !== undefined) db.pragma(`max_page_count = ${limits.maxPages}`);
     const archive = new ArchiveFile(archivePathOf(path));
     const writer = await retryWhileBusy(() => new Writer(db, clock, archive));
@@ -76,7 +74,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     });
     const size = () =>
       [path, `${path}-wal`].reduce((sum, file) => sum + (statSync(file, { throwIfNoEntry: false })?.size ?? 0), 0);
-    return new SqliteStore({ service, writer, reader, archive, committer, watch, read: retryWhileBusy, size });
+    return new SqliteStore({ service, id, writer, reader, archive, committer, watch, read: retryWhileBusy, size });
   } catch (error) {
     db.close();
     throw error;

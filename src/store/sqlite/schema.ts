@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { FlotillaError } from '../../errors.js';
 import type { Connection } from './connection.js';
 
@@ -75,22 +76,43 @@ const SECOND = `
   CREATE INDEX flotilla_events_block_time ON flotilla_events (position >> 9, time);
 `;
 
+/** The identity of the store: made with the file, so that a copy has the same one and a new file another. */
+const THIRD = `
+  CREATE TABLE flotilla_store (one INTEGER PRIMARY KEY CHECK (one = 1), id TEXT NOT NULL);
+`;
+
 /** What makes a file of version n one of version n + 1; kept in the file as `PRAGMA user_version`. Only ever added to. */
-const STEPS = [FIRST, SECOND];
+const STEPS = [FIRST, SECOND, THIRD];
 const VERSION = STEPS.length;
 
 /** Makes the tables where there are none, and brings those of an earlier release up to date; safe when several
- *  processes open a file at once. Throws `config.invalid` when a newer release has written the file. */
-export function applySchema(db: Connection): void {
-  db.transaction(() => {
-    const found = Number(db.pragma('user_version', { simple: true }));
-    if (found > VERSION) {
-      throw new FlotillaError(
-        'config.invalid',
-        `${db.name} has schema ${found}, this release knows ${VERSION}; upgrade it`,
-      );
-    }
-    for (const step of STEPS.slice(found)) db.exec(step);
-    if (found < VERSION) db.pragma(`user_version = ${VERSION}`);
-  }).immediate();
+ *  processes open a file at once. Returns the id of the store. Throws `config.invalid` when a newer release has written the
+ *  file. */
+export function applySchema(db: Connection): string {
+  return db
+    .transaction(() => {
+      const found = Number(db.pragma('user_version', { simple: true }));
+      if (found > VERSION) {
+        throw new FlotillaError(
+          'config.invalid',
+          `${db.name} has schema ${found}, this release knows ${VERSION}; upgrade it`,
+        );
+      }
+      for (const step of STEPS.slice(found)) db.exec(step);
+      if (found < VERSION) db.pragma(`user_version = ${VERSION}`);
+      return storeIdOf(db) ?? assignStoreId(db);
+    })
+    .immediate();
+}
+
+/** Undefined where there is none yet. */
+function storeIdOf(db: Connection): string | undefined {
+  return db.prepare<unknown[], string>('SELECT id FROM flotilla_store WHERE one = 1').pluck().get();
+}
+
+/** Gives the store in this file a new id, and returns it. */
+export function assignStoreId(db: Connection): string {
+  const id = randomUUID();
+  db.prepare('INSERT INTO flotilla_store (one, id) VALUES (1, ?) ON CONFLICT DO UPDATE SET id = excluded.id').run(id);
+  return id;
 }

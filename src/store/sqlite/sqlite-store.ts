@@ -37,6 +37,7 @@ const LONG_PAGE = 500;
 /** The parts that a store is put together from: in a file by `openSqliteStore`, in memory by `openMemoryStore`. */
 export interface SqliteParts {
   service: string;
+  id: string;
   writer: Writer;
   /** Of its own, or the writer's where there is no other. */
   reader: Connection;
@@ -52,6 +53,7 @@ export interface SqliteParts {
 /** The store of one service. Writes go through the committer, reads see what is committed. */
 export class SqliteStore implements Store {
   readonly service: string;
+  readonly id: string;
   readonly #events: History;
   readonly #archiver: Archiver;
   readonly #snapshots: SnapshotReader;
@@ -64,6 +66,7 @@ export class SqliteStore implements Store {
 
   constructor(private readonly parts: SqliteParts) {
     this.service = parts.service;
+    this.id = parts.id;
     this.#events = new History(parts.reader, parts.archive);
     this.#archiver = new Archiver({
       reader: parts.reader,
