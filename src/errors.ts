@@ -33,6 +33,10 @@ export const errors = {
 
   // the store
   'store.conflict': { disposal: 'retry', message: 'The stream is not at the expected version; read it again' },
+  'store.missing': {
+    disposal: 'reject',
+    message: 'The store does not exist here; run this where the fleet keeps its stores (DATA_DIR, DATABASE_URL)',
+  },
   'store.closed': { disposal: 'retry', message: 'The store is closed' },
   'store.busy': { disposal: 'retry', message: 'Another process held the write lock for too long' },
   'store.full': {

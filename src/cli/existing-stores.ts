@@ -8,6 +8,12 @@ import type { Context } from './context.js';
 /** Opens the store of a service; undefined for one that was never made. */
 export type FindStore = (service: string) => Promise<Store | undefined>;
 
+/** Whether the store of a service exists, as far as that can be seen from here. */
+export function hasStore({ config, cwd }: Pick<Context, 'config' | 'cwd'>, service: string): boolean {
+  const url = databaseUrlFor(config, service);
+  return !url.startsWith('sqlite:') || existsSync(resolve(cwd, sqlitePath(url, service)));
+}
+
 /** Runs `work` with stores of this fleet, each prepared as it is opened, and closes them afterwards. Makes none. */
 export async function withExistingStores<T>(
   context: Context,
@@ -18,9 +24,8 @@ export async function withExistingStores<T>(
   const find: FindStore = async (service) => {
     const known = opened.get(service);
     if (known !== undefined) return known;
-    const url = databaseUrlFor(context.config, service);
-    if (url.startsWith('sqlite:') && !existsSync(resolve(context.cwd, sqlitePath(url, service)))) return undefined;
-    const opening = openStore(url, service);
+    if (!hasStore(context, service)) return undefined;
+    const opening = openStore(databaseUrlFor(context.config, service), service);
     opened.set(service, opening);
     const store = await opening;
     await prepare(store);

@@ -1,14 +1,21 @@
 import type { Context } from './context.js';
 
-/** Prints a list: as `{items, total}` for programs, or as a table for people. `columns` give the cells of a row; a
+/** Prints a list: as `{items, total, …extra}` for programs, or as a table for people. `columns` give the cells of a row; a
  *  heading is its key. */
 export function printList<Item extends object>(
   context: Context,
   items: readonly Item[],
-  options: { json?: boolean; total?: number; columns: Record<string, (item: Item) => string>; empty?: string },
+  options: {
+    json?: boolean;
+    total?: number;
+    /** What else programs get. */
+    extra?: object;
+    columns: Record<string, (item: Item) => string>;
+    empty?: string;
+  },
 ): void {
   if (options.json === true) {
-    context.print(JSON.stringify({ items, total: options.total ?? items.length }, null, 2));
+    context.print(JSON.stringify({ items, total: options.total ?? items.length, ...options.extra }, null, 2));
   } else if (items.length === 0) {
     context.say(options.empty ?? 'Nothing.');
   } else {

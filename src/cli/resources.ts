@@ -20,6 +20,7 @@ import { hasQueue, queuesOfAll } from '../worker/queues.js';
 import { brokerAddress } from './broker-address.js';
 import type { Context } from './context.js';
 import { enabledWorkers } from './enabled-workers.js';
+import { hasStore } from './existing-stores.js';
 
 const BROKER_LIMIT = 10_000;
 const FLUSH_LIMIT = 3000;
@@ -76,8 +77,12 @@ export async function withBroker<T>(context: Context, work: (broker: Broker) => 
   }
 }
 
-/** Runs `work` with the store in which dead letters are kept, and closes it afterwards. */
+/** Runs `work` with the store in which dead letters are kept, and closes it afterwards. Never creates it: rejects with
+ *  `store.missing` where there is none. */
 export async function withOps<T>(context: Context, work: (store: Store) => Promise<T>): Promise<T> {
+  if (!hasStore(context, 'ops')) {
+    throw new FlotillaError('store.missing', `ops, of DATA_DIR ${context.config.dataDir}; a keeper creates it`);
+  }
   const store = await openStore(databaseUrlFor(context.config, 'ops'), 'ops');
   try {
     await migrateDeadLetters(store);

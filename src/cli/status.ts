@@ -13,6 +13,7 @@ import { probeProcess } from '../observability/probe-process.js';
 import { readProcesses } from '../observability/process-registry.js';
 import { brokerAddress } from './broker-address.js';
 import type { Context } from './context.js';
+import { hasStore } from './existing-stores.js';
 import { table } from './output.js';
 import { openSagas, type OpenSagas } from './sagas/open-counts.js';
 import { surroundingsOf, withBroker, withOps } from './resources.js';
@@ -30,7 +31,7 @@ async function runStatus({ json = false }: { json?: boolean }, context: Context)
   const surroundings = await surroundingsOf(context);
   const records = await readProcesses(join(resolve(cwd, config.dataDir), 'run'));
   const processes = await Promise.all(records.map((record) => probeProcess(record, config.apiToken)));
-  const kept = await withOps(context, countDead);
+  const kept = await keptLetters(context);
   const status = await withBroker(context, (broker) => fleetStatus({ ...surroundings, broker, kept, processes }));
   const sagas = await openSagas(context);
   const { workers: items, ...rest } = status;
@@ -40,6 +41,13 @@ async function runStatus({ json = false }: { json?: boolean }, context: Context)
   }
   const { amqpUrl } = await brokerAddress(context);
   for (const line of statusLines(status, maskedUrl(amqpUrl), sagas)) context.print(line);
+}
+
+/** Dead letters by worker. Where they are stored elsewhere, only those in the broker are counted. */
+async function keptLetters(context: Context): Promise<ReadonlyMap<string, number>> {
+  if (hasStore(context, 'ops')) return withOps(context, countDead);
+  context.say('The store ops does not exist here: dead letters that a keeper has stored are not counted.');
+  return new Map();
 }
 
 /** The status for people. */

@@ -8,12 +8,13 @@ export interface PumpOptions extends Omit<KeeperOptions, 'broker' | 'retryAfter'
   /** Milliseconds for all queues together. @default 5000 */
   limit?: number;
   signal: AbortSignal;
+  onProgress?: (worker: string, done: number, total: number) => void;
 }
 
-/** What a keeper does, once: keeps the dead letters that wait in the broker now, within a limited time, so that a
- *  command sees them also while no keeper runs. Gives how many were new. Rejects with the failure of the store. */
+/** What a keeper does, once: stores the dead letters that wait in the broker now, within a limited time. Resolves with
+ *  the number of new ones. Rejects with the failure of the store. */
 export async function pumpDeadLetters(options: PumpOptions): Promise<number> {
-  const { store, broker, names, workers, limit = 5000, signal } = options;
+  const { store, broker, names, workers, limit = 5000, signal, onProgress } = options;
   await migrateDeadLetters(store);
   const end = Date.now() + limit;
   let kept = 0;
@@ -23,6 +24,7 @@ export async function pumpDeadLetters(options: PumpOptions): Promise<number> {
     await drainQueue(broker, names.dead(worker), {
       limit: left,
       signal,
+      onProgress: (done, total) => onProgress?.(worker, done, total),
       handle: async (delivery) => {
         if (await keepDelivery(options, delivery, worker)) kept += 1;
       },

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -59,9 +59,58 @@ describe('commands of operators', function () {
     await rm(folder, { recursive: true, force: true });
   });
 
+  /** As a keeper leaves it. */
+  const makeOps = async () => (await openSqliteStore({ service: 'ops', path: join(folder, 'ops.db') })).close();
   const run = (...args: string[]) =>
     runCommand({ modules: [status, topology, dead, retrying, unrouted], fleet, env, cwd: folder }, args);
   const json = async (...args: string[]) => JSON.parse((await run(...args, '--json')).out);
+
+  it('looking at dead letters takes none out of the broker and changes no store', async () => {
+    await run('topology', 'apply');
+    const publisher = broker.createPublisher();
+    await publisher.ready();
+    await bury({ publisher, names }, letterOf({ orderId: 'a' }), letterOf({ orderId: 'b' }));
+    await publisher.close();
+    const waiting = async () => (await broker.queueDepth(names.dead('payment')))?.ready;
+
+    const refused = [
+      ['dead', 'list'],
+      ['dead', 'show', 'abc'],
+      ['dead', 'collect'],
+      ['dead', 'replay', '--all'],
+      ['dead', 'edit', 'abc', '--set', 'data.amount=1'],
+      ['dead', 'discard', '--all', '--reason', 'noise'],
+    ];
+    for (const args of refused) {
+      const { code, said } = await run(...args);
+      expect(code, args.join(' ')).to.equal(1);
+      expect(said, args.join(' ')).to.contain('store.missing').and.contain('DATA_DIR');
+    }
+    expect((await run('status')).code).to.equal(0);
+    expect(await readdir(folder)).to.deep.equal([]);
+    expect(await waiting()).to.equal(2);
+
+    await makeOps();
+    const headOf = async () => {
+      const store = await openSqliteStore({ service: 'ops', path: join(folder, 'ops.db') });
+      return store.head().finally(() => store.close());
+    };
+    const listed = await run('dead', 'list');
+    expect(listed.said).to.contain('2 dead letters still wait in the broker (payment 2)').and.contain('dead collect');
+    expect((await json('dead', 'list')).waiting).to.deep.equal([{ worker: 'payment', ready: 2 }]);
+    expect((await json('dead', 'list', 'watcher')).waiting).to.deep.equal([]);
+    expect((await run('dead', 'show', 'abc')).said).to.contain('payment 2');
+    expect((await run('dead', 'replay', '--all')).said)
+      .to.contain('payment 2')
+      .and.contain('0 selected');
+    expect((await run('dead', 'discard', '--all', '--reason', 'noise')).said).to.contain('payment 2');
+    expect(await waiting()).to.equal(2);
+    expect(await headOf()).to.equal(0);
+
+    expect(await json('dead', 'collect')).to.deep.equal({ collected: 2, waiting: [] });
+    expect(await waiting()).to.equal(0);
+    expect(await json('dead', 'list')).to.deep.include({ total: 2, waiting: [] });
+  });
 
   it('plan says what is missing, apply makes it, and status then sees the queues', async () => {
     const before = await run('status');
@@ -93,7 +142,7 @@ describe('commands of operators', function () {
     expect((await run('topology', 'apply')).code).to.equal(1);
   });
 
-  it('dead list, show, replay, edit and discard work on what waits in the broker, and it is announced', async () => {
+  it('dead list, show, replay, edit and discard work on what was collected, and it is announced', async () => {
     await run('topology', 'apply');
     const publisher = broker.createPublisher();
     await publisher.ready();
@@ -101,6 +150,8 @@ describe('commands of operators', function () {
     const bad = letterOf({ orderId: 'bad', amount: -1, code: 'contract.invalid_data' });
     const useless = letterOf({ orderId: 'useless', body: Buffer.from('rubbish'), code: 'contract.not_json' });
     await bury({ publisher, names }, good, bad, useless);
+    await makeOps();
+    expect((await run('dead', 'collect')).out).to.contain('Collected 3');
 
     const list = await json('dead', 'list', 'payment');
     expect(list.total).to.equal(3);
@@ -144,6 +195,8 @@ describe('commands of operators', function () {
     const closed = letterOf({ orderId: 'closed' });
     const handled = letterOf({ orderId: 'handled' });
     await bury({ publisher, names }, closed, handled);
+    await makeOps();
+    await run('dead', 'collect');
     await publisher.close();
     const open = (service: string) => openSqliteStore({ service, path: join(folder, `${service}.db`) });
     const core = await open('core');
@@ -164,6 +217,7 @@ describe('commands of operators', function () {
   });
 
   it('wrong use exits with 2, and what is not there with 1', async () => {
+    await makeOps();
     await run('topology', 'apply');
     for (const args of [
       ['dead', 'replay'],
@@ -201,6 +255,7 @@ describe('commands of operators', function () {
   });
 
   it('dead list shows what is kept also while there is no broker', async () => {
+    await makeOps();
     env['AMQP_URL'] = 'amqp://127.0.0.1:1';
     const { code, said } = await run('dead', 'list');
     expect(code).to.equal(0);

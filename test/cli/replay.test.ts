@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -50,6 +50,7 @@ describe('flotilla replay', function () {
     await broker.ready();
     const log = { maxAge: '1h', maxBytes: 1_000_000 };
     await broker.applyTopology(topologyOf([], { prefix, log, unroutedMax: 100 }));
+    await (await openSqliteStore({ service: 'ops', path: join(folder, 'ops.db') })).close(); // as a keeper leaves it
   });
   afterEach(async () => {
     await broker.close();
@@ -185,6 +186,15 @@ describe('flotilla replay', function () {
       'flotilla-replay-again': true,
       'flotilla-replay-side-effects': true,
     });
+  });
+
+  it('never creates the store in which replays are kept', async () => {
+    await rm(folder, { recursive: true });
+    await mkdir(folder);
+    const { code, said } = await run(['--list']);
+    expect(code).to.equal(1);
+    expect(said).to.contain('store.missing');
+    expect(await readdir(folder)).to.deep.equal([]);
   });
 
   it('exits with 2 for wrong use, and with 1 for what is refused, saying what to do', async () => {

@@ -1,11 +1,13 @@
 import type { Command } from 'commander';
 import { groupDeadLetters, listDeadLetters, type DeadLetterFilter } from '../../dead-letters/queries.js';
+import type { WaitingLetters } from '../../dead-letters/waiting.js';
 import type { Store } from '../../store/contract.js';
 import { count, wholeNumber } from '../arguments.js';
 import type { Context } from '../context.js';
 import { printList } from '../output.js';
+import { withOps } from '../resources.js';
 import { filterOf, withFilters, withState, type FilterFlags } from './filter.js';
-import { withDeadLetters } from './open.js';
+import { reportWaiting } from './open.js';
 
 interface Flags extends FilterFlags {
   group?: boolean;
@@ -26,10 +28,17 @@ export function registerList(dead: Command, context: Context): void {
     .option('--json', 'for programs')
     .action((worker: string | undefined, flags: Flags) => {
       const filter = filterOf(worker === undefined ? flags : { ...flags, worker });
-      return withDeadLetters(context, (store) =>
-        flags.group === true ? printGroups(context, store, filter, flags) : printLetters(context, store, filter, flags),
-      );
+      return withOps(context, async (store) => {
+        const waiting = await reportWaiting(context, filter.worker);
+        const print = flags.group === true ? printGroups : printLetters;
+        await print(context, store, filter, { ...flags, extra: { waiting: waiting ?? null } });
+      });
     });
+}
+
+/** For programs: what still waits in the broker by worker, null where it cannot be asked. */
+interface Printing extends Flags {
+  extra: { waiting: WaitingLetters[] | null };
 }
 
 /** What is said where there are none: a filter may be why, such as a name that is written wrong. */
@@ -37,12 +46,13 @@ function emptyFor({ states: _, ...filter }: DeadLetterFilter): string {
   return Object.keys(filter).length > 0 ? 'No dead letters match.' : 'No dead letters.';
 }
 
-async function printLetters(context: Context, store: Store, filter: DeadLetterFilter, flags: Flags): Promise<void> {
-  const { limit, offset, json = false } = flags;
+async function printLetters(context: Context, store: Store, filter: DeadLetterFilter, flags: Printing): Promise<void> {
+  const { limit, offset, json = false, extra } = flags;
   const { items, total } = await listDeadLetters(store, filter, { limit, offset });
   printList(context, items, {
     json,
     total,
+    extra,
     empty: emptyFor(filter),
     columns: {
       id: ({ id }) => id,
@@ -58,9 +68,15 @@ async function printLetters(context: Context, store: Store, filter: DeadLetterFi
   if (!json && total > items.length) context.say(`${items.length} of ${total}`);
 }
 
-async function printGroups(context: Context, store: Store, filter: DeadLetterFilter, { json = false }: Flags) {
+async function printGroups(
+  context: Context,
+  store: Store,
+  filter: DeadLetterFilter,
+  { json = false, extra }: Printing,
+) {
   printList(context, await groupDeadLetters(store, filter), {
     json,
+    extra,
     empty: emptyFor(filter),
     columns: {
       count: ({ count }) => String(count),

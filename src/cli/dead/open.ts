@@ -1,64 +1,45 @@
 import type { Broker } from '../../broker/contract.js';
-import { pumpDeadLetters } from '../../dead-letters/pump.js';
 import type { Replayer } from '../../dead-letters/replay.js';
-import { hasCode } from '../../errors.js';
+import { countWaiting, type WaitingLetters } from '../../dead-letters/waiting.js';
+import { hasCode, messageOf } from '../../errors.js';
 import type { Store } from '../../store/contract.js';
-import { silentLogger } from '../../telemetry/logger.js';
 import type { Context } from '../context.js';
-import {
-  flushOps,
-  openBroker,
-  openServices,
-  surroundingsOf,
-  withBroker,
-  withOps,
-  type Surroundings,
-} from '../resources.js';
+import { flushOps, openBroker, openServices, surroundingsOf, withBroker, withOps } from '../resources.js';
 
-const PUMP_LIMIT = 5000;
-/** Looking at what is kept already should not take long to begin. */
-const PATIENCE = 3000;
+/** A command that works on the store alone must not wait long for a broker that is down. */
+const BROKER_PATIENCE = 3000;
 
-/** Runs `work` on what is kept, after what still waits in the broker has been kept too. Without a broker it runs on
- *  what is kept already, and says so. */
-export async function withDeadLetters<T>(context: Context, work: (store: Store) => Promise<T>): Promise<T> {
-  const surroundings = await surroundingsOf(context);
-  return withOps(context, async (store) => {
-    const broker = await openBroker(context, PATIENCE).catch((error: unknown) => {
-      if (!hasCode(error, 'broker.unreachable')) throw error;
-      context.say(`Without the dead letters that may still wait in the broker: ${error.message}`);
-      return undefined;
-    });
-    if (broker === undefined) return work(store);
-    try {
-      await pump(context, surroundings, store, broker);
-      const result = await work(store);
-      await flushOps(context, store, broker, surroundings.names);
-      return result;
-    } finally {
-      await broker.close();
-    }
-  });
+/** Counts the dead letters that still wait in the broker, of one worker or of all, and prints a line about them.
+ *  Undefined, and a line says why, where the broker cannot be asked. */
+export async function reportWaiting(context: Context, worker?: string): Promise<WaitingLetters[] | undefined> {
+  return withBrokerIfAny(context, (broker) => (broker === undefined ? undefined : waitingIn(context, broker, worker)));
 }
 
-/** Runs `work` with all that sending again takes. Rejects with `broker.unreachable`. */
+/** Runs `work` on the stored dead letters, then publishes what it has appended; what the broker still holds is
+ *  reported. Works without a broker, too: the keeper publishes then. */
+export async function withDeadLetters<T>(context: Context, work: (store: Store) => Promise<T>): Promise<T> {
+  const { names } = await surroundingsOf(context);
+  return withOps(context, (store) =>
+    withBrokerIfAny(context, async (broker) => {
+      if (broker !== undefined) await waitingIn(context, broker);
+      const result = await work(store);
+      if (broker !== undefined) await flushOps(context, store, broker, names);
+      return result;
+    }),
+  );
+}
+
+/** Runs `work` with all that replaying takes; what the broker still holds is reported. Rejects with `store.missing` or
+ *  `broker.unreachable`. */
 export async function withReplayer<T>(context: Context, work: (replayer: Replayer) => Promise<T>): Promise<T> {
-  const surroundings = await surroundingsOf(context);
+  const { names, definitions } = await surroundingsOf(context);
   const services = openServices(context, await context.fleet());
   try {
     return await withOps(context, (store) =>
       withBroker(context, async (broker) => {
-        await pump(context, surroundings, store, broker);
-        const { names, definitions } = surroundings;
-        const result = await work({
-          store,
-          broker,
-          names,
-          definitions,
-          now: Date.now,
-          handled: services.handled,
-          isClosed: services.isClosed,
-        });
+        await waitingIn(context, broker);
+        const { handled, isClosed } = services;
+        const result = await work({ store, broker, names, definitions, now: Date.now, handled, isClosed });
         await flushOps(context, store, broker, names);
         return result;
       }),
@@ -68,15 +49,37 @@ export async function withReplayer<T>(context: Context, work: (replayer: Replaye
   }
 }
 
-async function pump(context: Context, { names, workers, definitions }: Surroundings, store: Store, broker: Broker) {
-  await pumpDeadLetters({
-    store,
-    broker,
-    names,
-    definitions,
-    workers: workers.map(({ name }) => name),
-    logger: context.config.logLevel === 'debug' ? context.logger() : silentLogger(),
-    limit: PUMP_LIMIT,
-    signal: context.signal,
+async function withBrokerIfAny<T>(context: Context, work: (broker: Broker | undefined) => T | Promise<T>): Promise<T> {
+  const broker = await openBroker(context, BROKER_PATIENCE).catch((error: unknown) => {
+    if (!hasCode(error, 'broker.unreachable')) throw error;
+    context.say(`Dead letters that wait in the broker are not counted: ${error.message}`);
+    return undefined;
   });
+  try {
+    return await work(broker);
+  } finally {
+    await broker?.close();
+  }
+}
+
+/** A queue that does not answer is no reason to refuse what is stored. */
+async function waitingIn(context: Context, broker: Broker, worker?: string): Promise<WaitingLetters[] | undefined> {
+  const { names, workers } = await surroundingsOf(context);
+  const asked = workers.map(({ name }) => name).filter((name) => worker === undefined || name === worker);
+  try {
+    const waiting = await countWaiting(broker, names, asked);
+    if (waiting.length > 0) context.say(waitingLine(waiting));
+    return waiting;
+  } catch (error) {
+    if (context.signal.aborted) throw error;
+    context.say(`Dead letters that wait in the broker are not counted: ${messageOf(error)}`);
+    return undefined;
+  }
+}
+
+/** `3 dead letters still wait in the broker (payment 2, shipping 1); …` */
+export function waitingLine(waiting: readonly WaitingLetters[]): string {
+  const total = waiting.reduce((sum, { ready }) => sum + ready, 0);
+  const by = waiting.map(({ worker, ready }) => `${worker} ${ready}`).join(', ');
+  return `${total} dead letters still wait in the broker (${by}); the keeper stores them, or: flotilla dead collect`;
 }

@@ -3,7 +3,8 @@ import { auditOf } from '../../dead-letters/audit.js';
 import { findDeadLetter } from '../../dead-letters/queries.js';
 import { decodedBody, storyOf } from '../../dead-letters/story.js';
 import type { Context } from '../context.js';
-import { withDeadLetters } from './open.js';
+import { withOps } from '../resources.js';
+import { reportWaiting } from './open.js';
 
 export function registerShow(dead: Command, context: Context): void {
   dead
@@ -12,7 +13,8 @@ export function registerShow(dead: Command, context: Context): void {
     .argument('<id>', 'or its beginning')
     .option('--json', 'for programs')
     .action((id: string, { json = false }: { json?: boolean }) =>
-      withDeadLetters(context, async (store) => {
+      withOps(context, async (store) => {
+        await reportWaiting(context);
         const letter = await findDeadLetter(store, id);
         const trail = await auditOf(store.query, letter.id);
         if (!json) {

@@ -1,0 +1,47 @@
+import type { Command } from 'commander';
+import { pumpDeadLetters } from '../../dead-letters/pump.js';
+import { countWaiting } from '../../dead-letters/waiting.js';
+import { silentLogger } from '../../telemetry/logger.js';
+import type { Context } from '../context.js';
+import { CommandFailed } from '../failure.js';
+import { createProgress } from '../progress.js';
+import { flushOps, surroundingsOf, withBroker, withOps } from '../resources.js';
+import { waitingLine } from './open.js';
+
+const COLLECT_LIMIT_MS = 10 * 60_000;
+
+export function registerCollect(dead: Command, context: Context): void {
+  dead
+    .command('collect')
+    .description('move the dead letters that wait in the broker to the store ops, as the keeper does')
+    .option('--json', 'print JSON')
+    .action((flags: { json?: boolean }) => runCollect(flags, context));
+}
+
+async function runCollect({ json = false }: { json?: boolean }, context: Context): Promise<void> {
+  const { names, definitions, workers } = await surroundingsOf(context);
+  const { signal } = context;
+  const asked = workers.map(({ name }) => name);
+  const progress = createProgress();
+  const { collected, waiting } = await withOps(context, (store) =>
+    withBroker(context, async (broker) => {
+      const collected = await pumpDeadLetters({
+        store,
+        broker,
+        names,
+        definitions,
+        workers: asked,
+        logger: context.config.logLevel === 'debug' ? context.logger() : silentLogger(),
+        limit: COLLECT_LIMIT_MS,
+        signal,
+        onProgress: (worker, done, total) => progress.show(done, total, `of ${worker}`),
+      });
+      await flushOps(context, store, broker, names);
+      return { collected, waiting: await countWaiting(broker, names, asked) };
+    }),
+  ).finally(progress.end);
+  context.print(json ? JSON.stringify({ collected, waiting }) : `Collected ${collected}.`);
+  if (waiting.length === 0) return;
+  context.say(waitingLine(waiting));
+  throw new CommandFailed('some still wait');
+}
