@@ -49,7 +49,7 @@ export const environment = z.object({
   /** In place of every step's own, of every saga. */
   SAGA_RETRY_DELAYS: durations().optional(),
   /** How long a process that is told to end may take to finish what it has begun. */
-  DRAIN_TIMEOUT: duration().default(20_000),
+  DRAIN_TIMEOUT: duration().prefault('20s'),
   /** Tests only: `name:n` ends the process where it passes that point for the n-th time. */
   FLOTILLA_FAILPOINT: matching(
     /^[a-z_]+\.[a-z_]+(:\d{1,9})?$/,

@@ -13,13 +13,17 @@ export interface ShownVariable {
 
 /** Every variable with the value that is in force, fit to be shown. Throws as `loadConfig`. */
 export function showConfig(env: NodeJS.ProcessEnv): ShownVariable[] {
-  const values: Record<string, unknown> = parseEnvironment(env);
-  return Object.keys(environment.shape).map((variable) => {
+  parseEnvironment(env);
+  return Object.entries<z.core.$ZodType>(environment.shape).map(([variable, type]) => {
     const given = env[variable];
     if (given !== undefined && given !== '') return { variable, value: masked(variable, given), from: 'environment' };
-    const value = values[variable];
-    return { variable, value: value === undefined ? '' : JSON.stringify(value).replace(/^"|"$/g, ''), from: 'default' };
+    return { variable, value: writtenDefault(type), from: 'default' };
   });
+}
+
+/** The default as it would be set (`20s`), where the type converts what is set; empty where there is none. */
+function writtenDefault(type: z.core.$ZodType): string {
+  return type instanceof z.ZodPrefault ? String(type.def.defaultValue) : defaultOf(type);
 }
 
 /** The settings of workers and of the API, which are read from the environment too, with the defaults of the schemas where

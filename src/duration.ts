@@ -16,3 +16,21 @@ export function parseDuration(value: string | number): number {
     `${JSON.stringify(value)} is no duration such as '250ms', '10s', '5m', '1h' or '7d'`,
   );
 }
+
+/** A length of time as it would be set: '250ms', '90s', '10m', '36h'; in the largest unit that keeps it a whole number.
+ *  The inverse of `parseDuration`. The names of retry queues contain it: a change would leave their messages behind. */
+export function formatDuration(milliseconds: number): string {
+  if (milliseconds !== 0) {
+    for (const unit of ['d', 'h', 'm', 's'] as const) {
+      if (milliseconds % UNITS[unit] === 0) return `${milliseconds / UNITS[unit]}${unit}`;
+    }
+  }
+  return `${milliseconds}ms`;
+}
+
+/** A measured length of time, rounded down to what a person reads: '45s', '12m', '5h', '3d'. */
+export function formatAge(milliseconds: number): string {
+  const age = Math.max(0, milliseconds);
+  const unit = (['d', 'h', 'm'] as const).find((each) => age >= 2 * UNITS[each]) ?? 's';
+  return `${Math.floor(age / UNITS[unit])}${unit}`;
+}

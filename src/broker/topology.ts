@@ -1,4 +1,5 @@
 import type { Fields } from './contract.js';
+import { formatDuration } from '../duration.js';
 
 export interface ExchangeSpec {
   name: string;
@@ -52,24 +53,12 @@ export function namesFor(prefix: string) {
     unrouted: `${prefix}events.unrouted`,
     deadLetters: `${prefix}dead-letters`,
     queue: (worker: string) => `${prefix}${worker}`,
-    retry: (worker: string, delay: number) => `${prefix}${worker}.retry.${delayName(delay)}`,
+    retry: (worker: string, delay: number) => `${prefix}${worker}.retry.${formatDuration(delay)}`,
     dead: (worker: string) => `${prefix}${worker}.dead`,
   };
 }
 
 export type Names = ReturnType<typeof namesFor>;
-
-/** `1s`, `10m`, `250ms`: the largest unit that divides it. */
-export function delayName(milliseconds: number): string {
-  const units = [
-    ['d', 86_400_000],
-    ['h', 3_600_000],
-    ['m', 60_000],
-    ['s', 1000],
-  ] as const;
-  for (const [unit, size] of units) if (milliseconds % size === 0) return `${milliseconds / size}${unit}`;
-  return `${milliseconds}ms`;
-}
 
 /** RabbitMQ 3.10 has no unlimited delivery limit; this is as good as none, and keeps returned messages at the head. */
 const DELIVERY_LIMIT = 1_000_000;

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { delayName } from '../broker/topology.js';
+import { formatDuration } from '../duration.js';
 import { listRetrying, retryNow } from '../dead-letters/retrying.js';
 import type { Context } from './context.js';
 import { UsageError } from './failure.js';
@@ -35,7 +35,7 @@ async function runList(worker: string | undefined, { json = false }: Flags, cont
     empty: 'Nothing waits for another attempt.',
     columns: {
       worker: ({ worker }) => worker,
-      delay: ({ delay }) => delayName(delay),
+      delay: ({ delay }) => formatDuration(delay),
       waiting: ({ ready }) => String(ready),
       queue: ({ queue }) => queue,
     },

@@ -1,7 +1,7 @@
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { maskedUrl } from '../../config/secrets.js';
-import { delayName } from '../broker/topology.js';
+import { formatDuration } from '../duration.js';
 import { countDead } from '../dead-letters/queries.js';
 import {
   fleetStatus,
@@ -55,19 +55,24 @@ export function statusLines(
   { workers, logReaders, unrouted, processes }: FleetStatus,
   broker: string,
   sagas: readonly OpenSagas[] = [],
+  width = 120,
 ): string[] {
   const lines = [
     `Broker ${broker}`,
     '',
-    ...table(workers, {
-      worker: ({ worker }) => worker,
-      ready: ({ exists, ready }) => (exists ? String(ready) : '-'),
-      'in hand': ({ hasQueue, inHand }) => (hasQueue ? String(inHand) : '-'),
-      retrying: (worker) => (worker.hasQueue ? retryingCell(worker) : '-'),
-      dead: ({ hasQueue, dead }) => (hasQueue ? String(dead) : '-'),
-      consumers: ({ hasQueue, consumers }) => (hasQueue ? String(consumers) : '-'),
-      breaker: ({ hasQueue, breaker }) => (hasQueue ? breaker : '-'),
-    }),
+    ...table(
+      workers,
+      {
+        worker: ({ worker }) => worker,
+        ready: ({ exists, ready }) => (exists ? String(ready) : '-'),
+        'in hand': ({ hasQueue, inHand }) => (hasQueue ? String(inHand) : '-'),
+        retrying: (worker) => (worker.hasQueue ? retryingCell(worker) : '-'),
+        dead: ({ hasQueue, dead }) => (hasQueue ? String(dead) : '-'),
+        consumers: ({ hasQueue, consumers }) => (hasQueue ? String(consumers) : '-'),
+        breaker: ({ hasQueue, breaker }) => (hasQueue ? breaker : '-'),
+      },
+      { width },
+    ),
   ];
   const notes = [
     ...(workers.some(({ hasQueue, exists }) => hasQueue && !exists)
@@ -103,5 +108,5 @@ function retryingCell({ retrying }: WorkerStatus): string {
   const waiting = retrying.filter(({ ready }) => ready > 0);
   const total = waiting.reduce((sum, { ready }) => sum + ready, 0);
   if (total === 0) return '0';
-  return `${total} (${waiting.map(({ delay, ready }) => `${delayName(delay)}: ${ready}`).join(', ')})`;
+  return `${total} (${waiting.map(({ delay, ready }) => `${formatDuration(delay)}: ${ready}`).join(', ')})`;
 }

@@ -1,4 +1,4 @@
-import { delayName } from '../broker/topology.js';
+import { formatDuration } from '../duration.js';
 import type { AuditEntry } from './audit.js';
 import type { KeptDeadLetter } from './dead-letter.js';
 
@@ -58,7 +58,7 @@ function attemptLine(
   { at, instance, code, message, delay }: KeptDeadLetter['attempts'][number],
   index: number,
 ): string {
-  const then = delay === null ? 'given up' : `again after ${delayName(delay)}`;
+  const then = delay === null ? 'given up' : `again after ${formatDuration(delay)}`;
   return `  ${String(index + 1).padStart(2)}. ${at}  ${code}: ${message}  (${instance}; ${then})`;
 }
 

@@ -1,4 +1,4 @@
-import { delayName } from '../broker/topology.js';
+import { formatDuration } from '../duration.js';
 import { groupDeadLetters } from '../dead-letters/queries.js';
 import { FlotillaError } from '../errors.js';
 import { kindOf } from '../events/definitions.js';
@@ -60,7 +60,7 @@ async function gapAfterReset(
 /** What waits for another attempt may be overtaken by its copy from the past, which says nothing to the world outside. */
 async function waitingRetries({ worker, names, broker }: Replayer, { sideEffects }: ReplayRequest): Promise<string[]> {
   if (sideEffects) return [];
-  const queues = new Map(worker.retryDelays.map((delay) => [delayName(delay), names.retry(worker.name, delay)]));
+  const queues = new Map(worker.retryDelays.map((delay) => [formatDuration(delay), names.retry(worker.name, delay)]));
   let waiting = 0;
   for (const queue of queues.values()) waiting += (await broker.queueDepth(queue))?.ready ?? 0;
   if (waiting === 0) return [];

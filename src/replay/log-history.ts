@@ -6,6 +6,7 @@ import { followLog } from '../log/follow-log.js';
 import { placeOf, type LogPlace } from '../log/place.js';
 import { isKept } from '../log/verify.js';
 import type { History, HistoryEntry, HistoryPage, HistoryRange } from './history.js';
+import { formatDuration } from '../duration.js';
 
 /** How much an event's own time may be ahead of when the log took it: clocks differ. */
 const SKEW = 10 * 60_000;
@@ -85,7 +86,7 @@ export function logHistory(
         clearTimeout(timer);
         stop.abort();
       }
-      if (!range.signal.aborted) throw unreachable(`it gave nothing for ${idle} ms, before its end`);
+      if (!range.signal.aborted) throw unreachable(`it gave nothing for ${formatDuration(idle)}, before its end`);
     },
   };
 }

@@ -2,6 +2,7 @@ import type { Broker, Fields, OutgoingMessage, Publisher } from '../broker/contr
 import { eventProperties } from '../broker/event-properties.js';
 import { FlotillaError, hasCode } from '../errors.js';
 import type { HistoryEntry } from './history.js';
+import { formatDuration } from '../duration.js';
 
 /** An event of the past as it goes to the queue of one worker, never to the exchange, so that nobody else sees it. */
 export function outgoingOf({ event, body }: HistoryEntry, queue: string, headers: Fields): OutgoingMessage {
@@ -28,7 +29,8 @@ export async function whileConnected<T>(publisher: Publisher, signal: AbortSigna
       await publisher.ready(AbortSignal.any([signal, late]));
       return await work();
     } catch (error) {
-      if (late.aborted && !signal.aborted) throw new FlotillaError('broker.unreachable', `waited ${BROKER_LIMIT} ms`);
+      if (late.aborted && !signal.aborted)
+        throw new FlotillaError('broker.unreachable', `waited ${formatDuration(BROKER_LIMIT)}`);
       if (tries === TRIES || signal.aborted || !isPassing(error)) throw error;
     }
   }

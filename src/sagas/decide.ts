@@ -6,6 +6,7 @@ import { asJson, oneLine, reasonIn, refOf } from './message.js';
 import { Plot } from './plot.js';
 import type { SagaEvent, SagaState } from './state.js';
 import type { Direction, Json, SagaDefinition } from './types.js';
+import { formatDuration } from '../duration.js';
 
 /** What comes to a saga: a message, or the word of a person. `now` in milliseconds since the epoch. */
 export type SagaInput =
@@ -69,8 +70,8 @@ function timer({ name }: SagaDefinition, plot: Plot, { saga, step, direction, at
   if (saga !== name || waiting?.step !== step || waiting.direction !== direction) return;
   if (waiting.attempt !== attempt || waiting.timer !== kind) return;
   if (kind === 'retry') return plot.ask(step, direction);
-  const seconds = plot.patienceOf(step, direction) / 1000;
-  plot.fail(step, direction, 'timeout', `no answer within ${seconds} s`, null);
+  const patience = formatDuration(plot.patienceOf(step, direction));
+  plot.fail(step, direction, 'timeout', `no answer within ${patience}`, null);
 }
 
 interface Letter {

@@ -8,6 +8,7 @@ import type { StoredEvent } from '../store/stored-event.js';
 import type { WorkerDefinition } from '../worker/definition.js';
 import { SimulatedQueue, type QueuedMessage } from './queue.js';
 import type { RunParts } from './run-parts.js';
+import { formatDuration } from '../duration.js';
 
 export const names = namesFor('');
 
@@ -81,11 +82,11 @@ export class Network {
     const say = (what: string) => trace.fault(worker, `${title} ${what}`);
     const hop = latencies.hop(name);
     for (const after of faults.duplicates(number)) {
-      say(`comes twice, again ${after} ms later`);
+      say(`comes twice, again ${formatDuration(after)} later`);
       this.#arrive(worker, { ...message }, hop + after);
     }
     const delay = faults.delay(number);
-    if (delay > 0) say(`is late by ${delay} ms`);
+    if (delay > 0) say(`is late by ${formatDuration(delay)}`);
     if (!faults.isDropped(number)) {
       this.#arrive(worker, message, hop + delay);
     } else if (this.options.mayDrop(stored.event, worker)) {

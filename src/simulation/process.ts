@@ -1,4 +1,4 @@
-import { delayName } from '../broker/topology.js';
+import { formatDuration } from '../duration.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { Metrics } from '../telemetry/metrics.js';
 import type { WorkerDefinition } from '../worker/definition.js';
@@ -133,7 +133,7 @@ export class SimulatedProcess {
     const became: Record<Exclude<Outcome, 'ignored'>, string> = {
       done: events === '' ? '  done' : events,
       duplicate: '  was handled already',
-      retried: `  fails${reason}, again in ${delay === undefined ? 'a while' : delayName(delay)}`,
+      retried: `  fails${reason}, again in ${delay === undefined ? 'a while' : formatDuration(delay)}`,
       dead: `  is given up${reason}${events}`,
       returned: `  goes back to its queue${reason}`,
     };

@@ -1,5 +1,6 @@
 import { FlotillaError } from '../errors.js';
 import type { After } from '../worker/after.js';
+import { formatDuration } from '../duration.js';
 
 /** When every run begins: what is stored in runs of one seed is the same to the byte. */
 const EPOCH = Date.UTC(2026, 0, 1);
@@ -57,7 +58,7 @@ export class VirtualClock {
       this.tasks += 1;
       if (this.tasks > limits.tasks) throw new FlotillaError('simulation.endless', `${limits.tasks} tasks`);
       if (task.time > limits.virtualTime) {
-        throw new FlotillaError('simulation.endless', `${limits.virtualTime} ms of virtual time`);
+        throw new FlotillaError('simulation.endless', `${formatDuration(limits.virtualTime)} of virtual time`);
       }
       task.work();
       await rest();

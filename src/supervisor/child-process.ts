@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { FlotillaError } from '../errors.js';
 import type { Logger } from '../telemetry/logger.js';
 import { startOf } from './process-identity.js';
+import { formatDuration } from '../duration.js';
 
 /** What a process says to its supervisor: that it does its work now, or why another start would not help. */
 const message = z.discriminatedUnion('type', [
@@ -114,7 +115,11 @@ export class SupervisedProcess {
         return;
       }
       if (Date.now() - began >= longest) delay = first;
-      logger.warn('a process has ended and is started again', { process: this.name, ...how, in: `${delay} ms` });
+      logger.warn('a process has ended and is started again', {
+        process: this.name,
+        ...how,
+        in: formatDuration(delay),
+      });
       await sleep(delay, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
       delay = Math.min(delay * 2, longest);
     }

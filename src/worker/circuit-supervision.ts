@@ -4,6 +4,7 @@ import type { Metrics } from '../telemetry/metrics.js';
 import { Circuit, type CircuitPosition } from './circuit.js';
 import type { WorkerDefinition } from './definition.js';
 import type { Pauses } from './pauses.js';
+import { formatDuration } from '../duration.js';
 
 const GAUGE: Record<CircuitPosition, number> = { closed: 0, 'half-open': 1, open: 2 };
 
@@ -45,7 +46,7 @@ export function superviseCircuit(
 
   async function waitForProbe(): Promise<void> {
     const openFor = circuit.openFor;
-    logger.warn(`The circuit breaker is open: no messages are taken for ${openFor} ms`);
+    logger.warn(`The circuit breaker is open: no messages are taken for ${formatDuration(openFor)}`);
     try {
       await Promise.all([pauses.pause('breaker'), sleep(openFor + TIMER_SLACK, undefined, { signal })]);
       await settledNow();

@@ -1,7 +1,7 @@
 import type { Broker, Publisher } from '../broker/contract.js';
 import { eventProperties } from '../broker/event-properties.js';
 import { namesFor, topologyOf, type TopologyOptions } from '../broker/topology.js';
-import { parseDuration } from '../duration.js';
+import { formatDuration, parseDuration } from '../duration.js';
 import { FlotillaError } from '../errors.js';
 import { createEvent, originContext } from '../events/create.js';
 import type { DataOf, Definitions } from '../events/definitions.js';
@@ -69,7 +69,7 @@ async function readyWithin(publisher: Publisher, limit: number): Promise<void> {
   try {
     await publisher.ready(late);
   } catch (error) {
-    if (late.aborted) throw new FlotillaError('broker.unreachable', `waited ${limit} ms`);
+    if (late.aborted) throw new FlotillaError('broker.unreachable', `waited ${formatDuration(limit)}`);
     throw error;
   }
 }

@@ -10,6 +10,8 @@ describe('config show', () => {
     expect(shown.map(({ variable }) => variable)).to.deep.equal(Object.keys(environment.shape));
     expect(shown).to.deep.include({ variable: 'PORT', value: '4000', from: 'environment' });
     expect(shown).to.deep.include({ variable: 'SANDBOX_PORT', value: '3001', from: 'default' });
+    expect(shown).to.deep.include({ variable: 'DRAIN_TIMEOUT', value: '20s', from: 'default' });
+    expect(shown).to.deep.include({ variable: 'RETRY_DELAYS', value: '', from: 'default' });
   });
 
   it('masks tokens, and passwords inside URLs', () => {

@@ -5,6 +5,7 @@ import type { OutgoingMessage, Publisher } from '../contract.js';
 import { StateCell } from '../state.js';
 import type { Connection } from './connection.js';
 import { KeptChannel } from './kept-channel.js';
+import { formatDuration } from '../../duration.js';
 
 export interface PublisherOptions {
   connection: Connection;
@@ -84,7 +85,7 @@ export function createPublisher({ connection, logger, timeout, onClose }: Publis
         for (const each of unconfirmed) {
           if (each.deadline > now) break;
           unconfirmed.delete(each);
-          each.reject(new FlotillaError('broker.timeout', `no confirm within ${timeout} ms`));
+          each.reject(new FlotillaError('broker.timeout', `no confirm within ${formatDuration(timeout)}`));
         }
         if (unconfirmed.size === 0) stopSweeping();
       },

@@ -7,6 +7,7 @@ import type { Connection } from './connection.js';
 import { REQUEST_LIMIT, within } from './limits.js';
 import type { Management } from './management.js';
 import { compareTopology } from '../topology-compare.js';
+import { formatDuration } from '../../duration.js';
 
 const WAIT_LIMIT = 10_000;
 /** A hundred quorum queues on a small, busy machine. */
@@ -150,7 +151,9 @@ export function createTopologyAdmin(
 async function soon(connection: Connection): Promise<void> {
   const limit = AbortSignal.timeout(WAIT_LIMIT);
   await connection.state.until(['ready', 'blocked'], limit).catch((error: unknown) => {
-    throw limit.aborted ? new FlotillaError('broker.unreachable', `no connection within ${WAIT_LIMIT} ms`) : error;
+    throw limit.aborted
+      ? new FlotillaError('broker.unreachable', `no connection within ${formatDuration(WAIT_LIMIT)}`)
+      : error;
   });
 }
 

@@ -3,6 +3,7 @@ import { failpoint } from '../../failpoints.js';
 import { PermanentError } from '../../errors.js';
 import { describeAttempt, failureOf, publishSurely } from '../failure.js';
 import type { Middleware } from '../station.js';
+import { formatDuration } from '../../duration.js';
 
 /** What failed waits in the broker for its next delay. When the delays are used up, it is for the dead letters. */
 export const retry: Middleware = (next, station) => async (message) => {
@@ -33,7 +34,7 @@ export const retry: Middleware = (next, station) => async (message) => {
     });
     if (!sent) return 'returned';
     failpoint('worker.retry_confirmed');
-    logger.info(`Tries again in ${delay} ms: ${failure.message}`, {
+    logger.info(`Tries again in ${formatDuration(delay)}: ${failure.message}`, {
       code: failure.code,
       event: message.event?.id,
       type: message.event?.type,

@@ -1,6 +1,7 @@
 import { FlotillaError, UnavailableError } from '../../errors.js';
 import type { LazySignal } from '../lazy-signal.js';
 import type { Middleware } from '../station.js';
+import { formatDuration } from '../../duration.js';
 
 /**
  * Aborts the handler's signal, and with it its context, when its time is up. The delivery keeps its slot until the
@@ -15,7 +16,7 @@ export const timeout: Middleware = (next, { name, timeout: limit, signal, overdu
     const { signal } = message;
     const callOff = after(limit, () => {
       overdue.add(message);
-      signal.abort(new FlotillaError('worker.timeout', `${name}, ${limit} ms`));
+      signal.abort(new FlotillaError('worker.timeout', `${name}, ${formatDuration(limit)}`));
     });
     running.add(signal);
     try {
