@@ -20,6 +20,8 @@ export interface Context {
   readonly forced: AbortSignal;
   /** Whether a person sits at standard input and can be asked. */
   readonly interactive: boolean;
+  /** Characters of a line of output: those of a wide terminal, otherwise 120. */
+  readonly width: number;
   /** Throws `config.invalid`. */
   readonly config: Config;
   /** Throws `fleet.invalid`. */
@@ -39,9 +41,12 @@ export interface ContextOptions {
   packageRoot: string;
   signals: Signals;
   stdin: { isTTY?: boolean };
-  stdout: { write(text: string): unknown };
+  stdout: { write(text: string): unknown; columns?: number };
   stderr: { write(text: string): unknown; isTTY?: boolean };
 }
+
+/** Every table fits it. */
+const MIN_WIDTH = 120;
 
 export function createContext(options: ContextOptions): Context {
   const { env, cwd, program, packageRoot, signals, stdin, stdout, stderr } = options;
@@ -55,6 +60,7 @@ export function createContext(options: ContextOptions): Context {
     signal: signals.stop,
     forced: signals.force,
     interactive: stdin.isTTY === true,
+    width: Math.max(MIN_WIDTH, stdout.columns ?? 0),
     get config() {
       config ??= loadConfig(env, { terminal: stderr.isTTY === true });
       return config;

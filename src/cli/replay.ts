@@ -145,6 +145,7 @@ async function list({ json = false }: ReplayFlags, context: Context): Promise<vo
     json,
     total,
     empty: 'No replays.',
+    whole: ['run'],
     columns: {
       run: ({ id }) => id,
       worker: ({ worker }) => worker,
