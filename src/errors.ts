@@ -69,6 +69,10 @@ export const errors = {
     message: 'The connection dropped before the confirm; it may have the message',
   },
   'broker.closed': { disposal: 'retry', message: 'The broker connection is closed for good' },
+  'broker.not_configured': {
+    disposal: 'fatal',
+    message: 'No broker is configured; set AMQP_URL, or run this in the folder of a fleet that is running',
+  },
   'broker.unreachable': { disposal: 'retry', message: 'The broker cannot be reached' },
   'broker.topology_conflict': {
     disposal: 'fatal',

@@ -1,5 +1,7 @@
 import { resolve } from 'node:path';
 import { managementOf } from '../../config/load.js';
+import { maskedUrl } from '../../config/secrets.js';
+import { FlotillaError } from '../errors.js';
 import { readFleetState } from '../supervisor/fleet-state.js';
 import { isRunning } from '../supervisor/process-identity.js';
 import type { Context } from './context.js';
@@ -11,6 +13,23 @@ export interface BrokerAddress {
   managementUrl: string;
   /** Who says so. */
   from: 'AMQP_URL' | 'the fleet that runs here' | 'default';
+}
+
+/** What a command does at the broker. */
+export type Access = 'read' | 'write';
+
+/** The broker that a command works on. Where neither AMQP_URL nor a running fleet names it, a command that writes is refused
+ *  with `broker.not_configured`, and one that reads prints which broker it reads from. */
+export async function brokerFor(
+  context: Pick<Context, 'config' | 'cwd' | 'say'>,
+  access: Access,
+): Promise<BrokerAddress> {
+  const address = await brokerAddress(context);
+  if (address.from !== 'default') return address;
+  const why = `AMQP_URL is not set, and no fleet runs in ${context.config.dataDir}`;
+  if (access === 'write') throw new FlotillaError('broker.not_configured', why);
+  context.say(`Reading from ${maskedUrl(address.amqpUrl)}: ${why}.`);
+  return address;
 }
 
 /** Where the broker is: as AMQP_URL says; else that of the `up` which runs in this data directory; else RabbitMQ on its

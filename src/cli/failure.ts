@@ -11,7 +11,12 @@ export class CommandFailed extends Error {
   override readonly name = 'CommandFailed';
 }
 
-const WRONG_USE: ReadonlySet<ErrorCode> = new Set(['config.invalid', 'fleet.running', 'fleet.invalid']);
+const WRONG_USE: ReadonlySet<ErrorCode> = new Set([
+  'config.invalid',
+  'broker.not_configured',
+  'fleet.running',
+  'fleet.invalid',
+]);
 
 /** Exit codes: 0 done, 1 failed, 2 wrong use. */
 export function exitCodeOf(error: unknown): number {

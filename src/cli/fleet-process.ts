@@ -14,7 +14,7 @@ import type { Logger } from '../telemetry/logger.js';
 import { createMetrics, type Metrics } from '../telemetry/metrics.js';
 import { queuesOfAll } from '../worker/queues.js';
 import type { Worker } from '../worker/types.js';
-import { brokerAddress } from './broker-address.js';
+import { brokerFor } from './broker-address.js';
 import type { Context } from './context.js';
 import { enabledWorkers } from './enabled-workers.js';
 import { openService, type Service } from './service.js';
@@ -53,6 +53,7 @@ export async function runFleetProcess(
   const { config } = context;
   const fleet = await context.fleet();
   const workers = enabledWorkers(fleet, config);
+  const { amqpUrl, managementUrl } = await brokerFor(context, 'write');
   const failure = new AbortController();
   const signal = AbortSignal.any([context.signal, failure.signal]);
   const ends: ((left: () => number) => Promise<void>)[] = [];
@@ -66,7 +67,6 @@ export async function runFleetProcess(
   const logger = context.logger({ process: name });
   const metrics = createMetrics({ process: true });
   const names = namesFor(config.prefix);
-  const { amqpUrl, managementUrl } = await brokerAddress(context);
   const broker = createRabbitBroker({
     url: amqpUrl,
     managementUrl,

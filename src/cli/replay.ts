@@ -54,7 +54,8 @@ async function runReplay(flags: ReplayFlags, context: Context): Promise<void> {
     case 'start': {
       const worker = await workerToReplay(context, flags.to ?? '');
       const request = requestOf(flags, worker);
-      return withReplayer(context, worker, flags.from, (replayer) => start(replayer, request, flags, context));
+      const access = flags.dryRun === true ? 'read' : 'write';
+      return withReplayer(context, worker, flags.from, access, (replayer) => start(replayer, request, flags, context));
     }
   }
 }
@@ -100,7 +101,7 @@ async function resume({ resume: id = '', ...flags }: ReplayFlags, context: Conte
   const found = await withReplays(context, (store) => findRun(store, id, { now: Date.now(), live: LIVE }));
   const run = flags.rate === undefined ? found : { ...found, rate: flags.rate };
   const worker = await workerToReplay(context, run.worker);
-  await withReplayer(context, worker, run.from, (replayer) =>
+  await withReplayer(context, worker, run.from, 'write', (replayer) =>
     follow(flags, context, (options) => resumeReplay(replayer, run, options)),
   );
 }

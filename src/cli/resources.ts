@@ -17,7 +17,7 @@ import type { InboxKey, Store } from '../store/contract.js';
 import { openStore, sqlitePath } from '../store/open.js';
 import { silentLogger } from '../telemetry/logger.js';
 import { hasQueue, queuesOfAll } from '../worker/queues.js';
-import { brokerAddress } from './broker-address.js';
+import { brokerFor, type Access } from './broker-address.js';
 import type { Context } from './context.js';
 import { enabledWorkers } from './enabled-workers.js';
 import { hasStore } from './existing-stores.js';
@@ -49,10 +49,10 @@ export async function surroundingsOf(context: Context): Promise<Surroundings> {
   };
 }
 
-/** Connects to the broker; to be closed afterwards. Rejects with `broker.unreachable` when there is none within
- *  `patience` milliseconds. */
-export async function openBroker(context: Context, patience = BROKER_LIMIT): Promise<Broker> {
-  const { amqpUrl, managementUrl, from } = await brokerAddress(context);
+/** Connects to the broker; to be closed afterwards. Rejects with `broker.not_configured` where nothing names the broker
+ *  that is to be written to, and with `broker.unreachable` when there is none within `patience` milliseconds. */
+export async function openBroker(context: Context, access: Access, patience = BROKER_LIMIT): Promise<Broker> {
+  const { amqpUrl, managementUrl, from } = await brokerFor(context, access);
   const logger = context.config.logLevel === 'debug' ? context.logger() : silentLogger();
   const broker = createRabbitBroker({ url: amqpUrl, managementUrl, connectionName: 'flotilla command', logger });
   const limit = AbortSignal.timeout(patience);
@@ -62,14 +62,17 @@ export async function openBroker(context: Context, patience = BROKER_LIMIT): Pro
   } catch (error) {
     await broker.close();
     if (!limit.aborted || context.signal.aborted) throw error;
-    const why = from === 'default' ? 'no fleet runs here, and AMQP_URL is not set' : from;
-    throw new FlotillaError('broker.unreachable', `${maskedUrl(amqpUrl)} (${why})`);
+    throw new FlotillaError('broker.unreachable', `${maskedUrl(amqpUrl)} (${from})`);
   }
 }
 
 /** Runs `work` with the broker and closes it afterwards. */
-export async function withBroker<T>(context: Context, work: (broker: Broker) => Promise<T>): Promise<T> {
-  const broker = await openBroker(context);
+export async function withBroker<T>(
+  context: Context,
+  access: Access,
+  work: (broker: Broker) => Promise<T>,
+): Promise<T> {
+  const broker = await openBroker(context, access);
   try {
     return await work(broker);
   } finally {

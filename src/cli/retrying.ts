@@ -29,7 +29,7 @@ export function register(program: Command, context: Context): void {
 
 async function runList(worker: string | undefined, { json = false }: Flags, context: Context): Promise<void> {
   const { names, workers } = await chosen(worker, context);
-  const queues = await withBroker(context, (broker) => listRetrying(broker, names, workers));
+  const queues = await withBroker(context, 'read', (broker) => listRetrying(broker, names, workers));
   printList(context, json ? queues : queues.filter(({ ready }) => ready > 0), {
     json,
     empty: 'Nothing waits for another attempt.',
@@ -45,7 +45,7 @@ async function runList(worker: string | undefined, { json = false }: Flags, cont
 async function runNow(worker: string | undefined, { json = false }: Flags, context: Context): Promise<void> {
   const { names, workers } = await chosen(worker, context);
   const progress = createProgress();
-  const moved = await withBroker(context, (broker) =>
+  const moved = await withBroker(context, 'write', (broker) =>
     retryNow({
       broker,
       names,

@@ -32,7 +32,9 @@ async function runStatus({ json = false }: { json?: boolean }, context: Context)
   const records = await readProcesses(join(resolve(cwd, config.dataDir), 'run'));
   const processes = await Promise.all(records.map((record) => probeProcess(record, config.apiToken)));
   const kept = await keptLetters(context);
-  const status = await withBroker(context, (broker) => fleetStatus({ ...surroundings, broker, kept, processes }));
+  const status = await withBroker(context, 'read', (broker) =>
+    fleetStatus({ ...surroundings, broker, kept, processes }),
+  );
   const sagas = await openSagas(context);
   const { workers: items, ...rest } = status;
   if (json) {

@@ -26,14 +26,14 @@ export function register(program: Command, context: Context): void {
 
 async function runPlan({ json = false }: Flags, context: Context): Promise<void> {
   const wanted = await wantedTopology(context);
-  const differences = await withBroker(context, (broker) => broker.planTopology(wanted));
+  const differences = await withBroker(context, 'read', (broker) => broker.planTopology(wanted));
   print(context, differences, json, 'The broker has all of it.');
   if (differences.some(({ problem }) => problem === 'conflict')) throw new CommandFailed('there are conflicts');
 }
 
 async function runApply({ json = false }: Flags, context: Context): Promise<void> {
   const wanted = await wantedTopology(context);
-  await withBroker(context, async (broker) => {
+  await withBroker(context, 'write', async (broker) => {
     const differences = await broker.planTopology(wanted);
     await broker.applyTopology(wanted, context.signal);
     const made = differences.filter(({ problem }) => problem === 'missing');

@@ -24,7 +24,7 @@ export function register(program: Command, context: Context): void {
 async function runList({ limit, json = false }: { limit: number; json?: boolean }, context: Context): Promise<void> {
   const { names, definitions } = await surroundingsOf(context);
   const { signal } = context;
-  const { items, total } = await withBroker(context, (broker) =>
+  const { items, total } = await withBroker(context, 'read', (broker) =>
     listUnrouted({ broker, names, definitions }, { count: limit, signal }),
   );
   printList(context, items, {
@@ -47,7 +47,7 @@ async function runList({ limit, json = false }: { limit: number; json?: boolean 
 async function runReplay({ json = false }: { json?: boolean }, context: Context): Promise<void> {
   const { names } = await surroundingsOf(context);
   const progress = createProgress();
-  const result = await withBroker(context, (broker) =>
+  const result = await withBroker(context, 'write', (broker) =>
     replayUnrouted(
       { broker, names },
       { signal: context.signal, onProgress: (done, total) => progress.show(done, total, 'sent') },

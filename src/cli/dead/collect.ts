@@ -24,7 +24,7 @@ async function runCollect({ json = false }: { json?: boolean }, context: Context
   const asked = workers.map(({ name }) => name);
   const progress = createProgress();
   const { collected, waiting } = await withOps(context, (store) =>
-    withBroker(context, async (broker) => {
+    withBroker(context, 'write', async (broker) => {
       const collected = await pumpDeadLetters({
         store,
         broker,

@@ -42,7 +42,7 @@ async function runEdit(id: string, flags: Flags, context: Context): Promise<void
     throw new UsageError('say what to change: --set, --unset or --file');
   const content = file === undefined ? undefined : await readJson(resolve(context.cwd, file));
   const { signal } = context;
-  const result = await withReplayer(context, (replayer) =>
+  const result = await withReplayer(context, dryRun ? 'read' : 'write', (replayer) =>
     editDeadLetter(replayer, { id, who: operator(), content, set, unset, newKey, dryRun, force, signal }),
   );
   for (const warning of result.warnings) context.say(`Warning: ${warning}`);

@@ -3,6 +3,7 @@ import type { Replayer } from '../../dead-letters/replay.js';
 import { countWaiting, type WaitingLetters } from '../../dead-letters/waiting.js';
 import { hasCode, messageOf } from '../../errors.js';
 import type { Store } from '../../store/contract.js';
+import type { Access } from '../broker-address.js';
 import type { Context } from '../context.js';
 import { flushOps, openBroker, openServices, surroundingsOf, withBroker, withOps } from '../resources.js';
 
@@ -12,7 +13,9 @@ const BROKER_PATIENCE = 3000;
 /** Counts the dead letters that still wait in the broker, of one worker or of all, and prints a line about them.
  *  Undefined, and a line says why, where the broker cannot be asked. */
 export async function reportWaiting(context: Context, worker?: string): Promise<WaitingLetters[] | undefined> {
-  return withBrokerIfAny(context, (broker) => (broker === undefined ? undefined : waitingIn(context, broker, worker)));
+  return withBrokerIfAny(context, 'read', (broker) =>
+    broker === undefined ? undefined : waitingIn(context, broker, worker),
+  );
 }
 
 /** Runs `work` on the stored dead letters, then publishes what it has appended; what the broker still holds is
@@ -20,7 +23,7 @@ export async function reportWaiting(context: Context, worker?: string): Promise<
 export async function withDeadLetters<T>(context: Context, work: (store: Store) => Promise<T>): Promise<T> {
   const { names } = await surroundingsOf(context);
   return withOps(context, (store) =>
-    withBrokerIfAny(context, async (broker) => {
+    withBrokerIfAny(context, 'write', async (broker) => {
       if (broker !== undefined) await waitingIn(context, broker);
       const result = await work(store);
       if (broker !== undefined) await flushOps(context, store, broker, names);
@@ -31,16 +34,20 @@ export async function withDeadLetters<T>(context: Context, work: (store: Store) 
 
 /** Runs `work` with all that replaying takes; what the broker still holds is reported. Rejects with `store.missing` or
  *  `broker.unreachable`. */
-export async function withReplayer<T>(context: Context, work: (replayer: Replayer) => Promise<T>): Promise<T> {
+export async function withReplayer<T>(
+  context: Context,
+  access: Access,
+  work: (replayer: Replayer) => Promise<T>,
+): Promise<T> {
   const { names, definitions } = await surroundingsOf(context);
   const services = openServices(context, await context.fleet());
   try {
     return await withOps(context, (store) =>
-      withBroker(context, async (broker) => {
+      withBroker(context, access, async (broker) => {
         await waitingIn(context, broker);
         const { handled, isClosed } = services;
         const result = await work({ store, broker, names, definitions, now: Date.now, handled, isClosed });
-        await flushOps(context, store, broker, names);
+        if (access === 'write') await flushOps(context, store, broker, names);
         return result;
       }),
     );
@@ -49,9 +56,13 @@ export async function withReplayer<T>(context: Context, work: (replayer: Replaye
   }
 }
 
-async function withBrokerIfAny<T>(context: Context, work: (broker: Broker | undefined) => T | Promise<T>): Promise<T> {
-  const broker = await openBroker(context, BROKER_PATIENCE).catch((error: unknown) => {
-    if (!hasCode(error, 'broker.unreachable')) throw error;
+async function withBrokerIfAny<T>(
+  context: Context,
+  access: Access,
+  work: (broker: Broker | undefined) => T | Promise<T>,
+): Promise<T> {
+  const broker = await openBroker(context, access, BROKER_PATIENCE).catch((error: unknown) => {
+    if (!hasCode(error, 'broker.unreachable') && !hasCode(error, 'broker.not_configured')) throw error;
     context.say(`Dead letters that wait in the broker are not counted: ${error.message}`);
     return undefined;
   });

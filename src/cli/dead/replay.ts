@@ -38,7 +38,7 @@ async function runReplay(ids: string[], flags: Flags, context: Context): Promise
   const selection = selectionOf(ids, flags);
   const progress = createProgress();
   const noted: ReplayResult[] = [];
-  const summary = await withReplayer(context, (replayer) =>
+  const summary = await withReplayer(context, dryRun ? 'read' : 'write', (replayer) =>
     replayDeadLetters(replayer, {
       selection,
       who: operator(),

@@ -12,6 +12,7 @@ import { migrateReplays } from '../../replay/runs.js';
 import type { Store } from '../../store/contract.js';
 import type { WorkerDefinition } from '../../worker/definition.js';
 import type { Context } from '../context.js';
+import type { Access } from '../broker-address.js';
 import { enabledWorkers } from '../enabled-workers.js';
 import { UsageError } from '../failure.js';
 import { logAge } from '../log-age.js';
@@ -40,13 +41,14 @@ export async function withReplayer<T>(
   context: Context,
   worker: WorkerDefinition,
   from: History['from'] | undefined,
+  access: Access,
   work: (replayer: Replayer) => Promise<T>,
 ): Promise<T> {
   const services = openServices(context, await context.fleet());
   const names = namesFor(context.config.prefix);
   try {
     return await withReplays(context, (store) =>
-      withBroker(context, async (broker) =>
+      withBroker(context, access, async (broker) =>
         work({
           store,
           broker,

@@ -1,0 +1,125 @@
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import * as api from '../../src/cli/api.js';
+import { brokerFor } from '../../src/cli/broker-address.js';
+import { createContext } from '../../src/cli/context.js';
+import * as dead from '../../src/cli/dead.js';
+import * as keeper from '../../src/cli/keeper.js';
+import * as replay from '../../src/cli/replay.js';
+import * as retrying from '../../src/cli/retrying.js';
+import * as status from '../../src/cli/status.js';
+import * as topology from '../../src/cli/topology.js';
+import * as unrouted from '../../src/cli/unrouted.js';
+import * as worker from '../../src/cli/worker.js';
+import { defineFleet } from '../../src/fleet.js';
+import { openSqliteStore } from '../../src/store/sqlite/index.js';
+import { writeFleetState } from '../../src/supervisor/fleet-state.js';
+import { startOf } from '../../src/supervisor/process-identity.js';
+import { runCommand } from '../support/command.js';
+import { shop } from '../support/shop.js';
+
+const fleet = defineFleet({
+  catalogue: shop,
+  workers: [shop.defineWorker({ name: 'jobs', on: { 'job.requested': () => undefined } })],
+  api: { store: 'core', routes: [] },
+});
+const modules = [api, worker, keeper, status, topology, dead, retrying, unrouted, replay];
+
+describe('commands where nothing names the broker', () => {
+  let folder: string;
+  let dataDir: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'flotilla-broker-'));
+    dataDir = join(folder, 'data');
+  });
+  afterEach(() => rm(folder, { recursive: true, force: true }));
+
+  // A command that gets as far as connecting ends there: another broker may well run at the usual port.
+  const run = (...args: string[]) =>
+    runCommand({ modules, fleet, env: { DATA_DIR: 'data' }, cwd: folder, stop: AbortSignal.abort() }, args);
+  const makeOps = async () => {
+    await (await openSqliteStore({ service: 'ops', path: join(dataDir, 'ops.db') })).close();
+  };
+
+  for (const args of [
+    ['topology', 'apply'],
+    ['dead', 'collect'],
+    ['dead', 'replay', '--all'],
+    ['dead', 'edit', 'abc', '--set', 'data.n=1'],
+    ['retrying', 'now'],
+    ['unrouted', 'replay'],
+    ['replay', '--to', 'jobs'],
+  ]) {
+    it(`refuse to write: ${args.join(' ')}`, async () => {
+      await makeOps();
+      const { code, said, out } = await run(...args);
+      expect(said).to.match(/^broker\.not_configured: .*AMQP_URL is not set, and no fleet runs in data$/);
+      expect({ code, out }).to.deep.equal({ code: 2, out: '' });
+    });
+  }
+
+  for (const args of [['worker', 'jobs'], ['api'], ['keeper']]) {
+    it(`refuse to start a process: ${args.join(' ')}`, async () => {
+      const { code, said } = await run(...args);
+      expect(said).to.match(/^broker\.not_configured: .*set AMQP_URL/);
+      expect(code).to.equal(2);
+      expect(existsSync(dataDir)).to.equal(false);
+    });
+  }
+
+  for (const args of [
+    ['status'],
+    ['topology', 'plan'],
+    ['dead', 'list'],
+    ['dead', 'replay', '--all', '--dry-run'],
+    ['retrying', 'list'],
+    ['unrouted', 'list'],
+    ['replay', '--to', 'jobs', '--dry-run'],
+  ]) {
+    it(`print which broker they read from: ${args.join(' ')}`, async () => {
+      await makeOps();
+      const { said } = await run(...args);
+      expect(said).to.contain(
+        'Reading from amqp://guest:••••@127.0.0.1:5672: AMQP_URL is not set, and no fleet runs in data.\n',
+      );
+    });
+  }
+
+  it('change the store ops without a broker: dead discard', async () => {
+    await makeOps();
+    const { code, out, said } = await run('dead', 'discard', '--all', '--reason', 'noise');
+    expect({ code, out }).to.deep.equal({ code: 0, out: 'Discarded 0.\n' });
+    expect(said).to.contain('No broker is configured');
+  });
+
+  it('work on the broker of AMQP_URL, or of the fleet that runs in the data directory, and print nothing', async () => {
+    const never = new AbortController().signal;
+    let said = '';
+    const contextOf = (env: NodeJS.ProcessEnv) =>
+      createContext({
+        env: { DATA_DIR: 'data', ...env },
+        cwd: folder,
+        program: '',
+        packageRoot: '',
+        signals: { stop: never, force: never },
+        stdin: {},
+        stdout: { write: () => undefined },
+        stderr: { write: (text) => (said += text) },
+      });
+    await writeFleetState(dataDir, {
+      pid: process.pid,
+      startedAt: (await startOf(process.pid)) ?? '',
+      amqpUrl: 'amqp://127.0.0.1:40001',
+      managementUrl: 'http://127.0.0.1:40002',
+      processes: [],
+    });
+    for (const access of ['read', 'write'] as const) {
+      expect(await brokerFor(contextOf({}), access)).to.include({ amqpUrl: 'amqp://127.0.0.1:40001' });
+      expect(await brokerFor(contextOf({ AMQP_URL: 'amqp://there' }), access)).to.include({ amqpUrl: 'amqp://there' });
+    }
+    expect(said).to.equal('');
+  });
+});
