@@ -4,6 +4,7 @@ export { errors, FlotillaError, hasCode, PermanentError, UnavailableError, type 
 export { event, command, pii, type MessageDefinition, type MessageKind } from './events/definition.js';
 export type { DataOf, Definitions } from './events/definitions.js';
 export type { EventContext, EventEnvelope, UnsequencedEvent } from './events/envelope.js';
+export { oneLine, textLine } from './events/text-line.js';
 export { originContext } from './events/create.js';
 export { derivedId, newId } from './events/ids.js';
 export type { Decided, Decider, SnapshotPolicy } from './aggregates/decider.js';

@@ -19,7 +19,7 @@ export type Cursor<Position extends z.ZodType> = z.ZodCodec<z.ZodString, Positio
 export function cursor<const Position extends z.ZodType>(list: string, position: Position): Cursor<Position> {
   const text = z
     .string()
-    .max(MAX_LENGTH)
+    .max(MAX_LENGTH, { abort: true })
     .regex(/^[\w-]+$/, REFUSED);
   return z.codec(text, position, {
     decode: (sent, context) => {

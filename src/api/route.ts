@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { EventContext } from '../events/envelope.js';
+import { textLine } from '../events/text-line.js';
 import type { Store, Tx } from '../store/contract.js';
 import type { Logger } from '../telemetry/logger.js';
 
@@ -144,5 +145,5 @@ export function defineRoute(definition: AnyDefinition): Route {
 
 function textParams(path: string): z.ZodType {
   const names = [...path.matchAll(/:([A-Za-z0-9_]+)/g)].map(([, name = '']) => name);
-  return z.object(Object.fromEntries(names.map((name) => [name, z.string().min(1).max(200)])));
+  return z.object(Object.fromEntries(names.map((name) => [name, textLine(200)])));
 }

@@ -29,7 +29,11 @@ export function exitCodeOf(error: unknown): number {
 /** The one line that says what went wrong; undefined where it has been said already. */
 export function failureLine(error: unknown): string | undefined {
   if (error instanceof CommanderError || error instanceof CommandFailed) return undefined;
-  const line = messageOf(error).replace(/\s*\n\s*/g, ' | ');
+  const line = messageOf(error)
+    .split('\n')
+    .map((part) => part.trim())
+    .filter((part) => part !== '')
+    .join(' | ');
   if (error instanceof FlotillaError) return `${error.code}: ${line}`;
   return `${error instanceof UsageError ? 'usage' : 'error'}: ${line}`;
 }

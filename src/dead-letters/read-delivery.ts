@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
-import { cut, HEADERS, readAttempts, readReplays, textHeader } from '../broker/headers.js';
+import { HEADERS, readAttempts, readReplays, textHeader } from '../broker/headers.js';
 import type { Delivery, Fields, FieldValue } from '../broker/contract.js';
 import { FlotillaError } from '../errors.js';
 import { parseEnvelope } from '../events/decode.js';
 import { kindOf, type Definitions } from '../events/definitions.js';
 import type { EventEnvelope } from '../events/envelope.js';
 import { derivedId } from '../events/ids.js';
+import { oneLine } from '../events/text-line.js';
 import type { DeadLetter } from './dead-letter.js';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i;
@@ -26,8 +27,8 @@ export function readDeadLetter(delivery: Source, worker: string, definitions: De
     return {
       ...common,
       id: givenId.toLowerCase(),
-      code: line(givenCode, 100),
-      message: line(textHeader(headers, HEADERS.errorMessage) ?? '', 1000),
+      code: oneLine(givenCode, 100),
+      message: oneLine(textHeader(headers, HEADERS.errorMessage) ?? '', 1000),
       deadAt: new Date(parseTime(textHeader(headers, HEADERS.deadAt)) ?? now).toISOString(),
     };
   }
@@ -110,10 +111,4 @@ function isTime(milliseconds: number): boolean {
 
 function bounded(text: string | undefined, length: number): string | null {
   return text === undefined || text === '' || text.length > length ? null : text;
-}
-
-/** One line that every engine stores: no control characters. */
-function line(text: string, length: number): string {
-  // eslint-disable-next-line no-control-regex
-  return cut(text.replace(/[\u0000-\u001f\u007f]+/g, ' '), length);
 }

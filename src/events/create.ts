@@ -55,9 +55,17 @@ export function originContext(options: {
   };
 }
 
+/** Of a path or a message: both may repeat names that the input made up. */
+const MAX_TEXT = 200;
+
 /** What zod found, in one line and without the values, which may be personal. */
 export function describeIssues(issues: readonly { path: PropertyKey[]; message: string }[]): string {
-  const shown = issues.slice(0, 5).map(({ path, message }) => `${path.map(String).join('.') || '(all)'}: ${message}`);
+  const shown = issues
+    .slice(0, 5)
+    .map(
+      ({ path, message }) =>
+        `${path.map(String).join('.').slice(0, MAX_TEXT) || '(all)'}: ${message.slice(0, MAX_TEXT)}`,
+    );
   if (issues.length > shown.length) shown.push(`and ${issues.length - shown.length} more`);
   return shown.join('; ');
 }

@@ -3,7 +3,8 @@ import { z } from 'zod';
 import { FlotillaError } from '../errors.js';
 import { CLOUDEVENTS_JSON, type EventEnvelope } from './envelope.js';
 import { describeIssues } from './create.js';
-import { versionOf, type Definitions } from './definitions.js';
+import { definitionOf, versionOf, type Definitions } from './definitions.js';
+import { textLine } from './text-line.js';
 
 /** The largest body that is looked into, in bytes. */
 export const MAX_BODY_BYTES = 1024 * 1024;
@@ -11,16 +12,22 @@ export const MAX_BODY_BYTES = 1024 * 1024;
 /** Deeper nesting than any schema has: refused before a recursive step can exhaust the stack. */
 const MAX_DEPTH = 64;
 
+/** RFC 3339 with a fraction as long as anybody writes it. */
+const MAX_TIME = 64;
+
 const envelope = z.looseObject({
   specversion: z.literal('1.0'),
-  id: z.string().min(1).max(256),
-  source: z.string().min(1).max(256),
-  type: z.string().min(1).max(255),
-  subject: z.string().min(1).max(512),
-  time: z.iso.datetime({ offset: true }),
-  dataschema: z.string().min(1).max(512),
-  correlationid: z.string().min(1).max(256).optional(),
-  causationid: z.string().max(256).optional(),
+  id: textLine(256),
+  source: textLine(256),
+  type: textLine(255),
+  subject: textLine(512),
+  time: z
+    .string()
+    .max(MAX_TIME, { abort: true })
+    .check(z.iso.datetime({ offset: true })),
+  dataschema: textLine(512),
+  correlationid: textLine(256).optional(),
+  causationid: textLine(256).optional(),
   sequence: z
     .string()
     .regex(/^\d{1,16}$/)
@@ -56,7 +63,7 @@ export function decodeEvent(
 
 /** The event with its data checked and brought to the latest version of its type. */
 export function upcast(definitions: Definitions, event: EventEnvelope): EventEnvelope {
-  const definition = definitions[event.type];
+  const definition = definitionOf(definitions, event.type);
   if (definition === undefined)
     throw new FlotillaError('contract.unknown_type', JSON.stringify(event.type.slice(0, 100)));
   const version = versionOf(event.type, event.dataschema);

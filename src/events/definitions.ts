@@ -56,7 +56,12 @@ export function versionOf(type: string, dataschema: string): number | undefined 
   return Number.isSafeInteger(version) && version >= 1 ? version : undefined;
 }
 
+/** The definition of a type that may come from outside: `constructor` is a name as any other. */
+export function definitionOf(definitions: Definitions, type: string): MessageDefinition | undefined {
+  return Object.hasOwn(definitions, type) ? definitions[type] : undefined;
+}
+
 /** Whether a type asks (`command`) or states (`event`); undefined for a type the catalogue doesn't have. */
 export function kindOf(definitions: Definitions, type: string): MessageKind | undefined {
-  return definitions[type]?.kind;
+  return definitionOf(definitions, type)?.kind;
 }

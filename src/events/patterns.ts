@@ -38,16 +38,29 @@ export function matches(pattern: string, key: string): boolean {
   return pattern === key || matchWords(pattern.split('.'), key.split('.'));
 }
 
-function matchWords(pattern: string[], words: string[], p = 0, w = 0): boolean {
-  for (; p < pattern.length; p++, w++) {
+/** Where a word does not fit, only the latest `#` is tried with one more word: any match that an earlier `#` could lead
+ *  to is found from there too. The work is bounded by the product of the lengths, whatever the number of `#`. */
+function matchWords(pattern: readonly string[], words: readonly string[]): boolean {
+  let p = 0;
+  let w = 0;
+  let afterHash: { p: number; w: number } | undefined;
+  while (w < words.length) {
     const word = pattern[p];
     if (word === '#') {
-      for (let skip = w; skip <= words.length; skip++) if (matchWords(pattern, words, p + 1, skip)) return true;
+      p += 1;
+      afterHash = { p, w };
+    } else if (word === '*' || word === words[w]) {
+      p += 1;
+      w += 1;
+    } else if (afterHash !== undefined) {
+      afterHash.w += 1;
+      ({ p, w } = afterHash);
+    } else {
       return false;
     }
-    if (w >= words.length || (word !== '*' && word !== words[w])) return false;
   }
-  return w === words.length;
+  while (pattern[p] === '#') p += 1;
+  return p === pattern.length;
 }
 
 /** Whether the pattern has wildcards. */

@@ -1,4 +1,4 @@
-import { pii } from 'flotilla';
+import { pii, textLine } from 'flotilla';
 import { z } from 'zod';
 
 /** An id of an aggregate: part of subjects and addresses, so plain characters only. */
@@ -20,17 +20,11 @@ export const movedAmount = z.int().min(1).max(MAX_AMOUNT);
 /** ISO 4217. */
 export const currency = z.string().regex(/^[A-Z]{3}$/, 'a currency is three capital letters, as in ISO 4217');
 
-/** One line of text for people: no control characters, so that it can stand in a header or a log. */
-export const line = (max: number) =>
-  z
-    .string()
-    .max(max)
-    .regex(/^[^\p{Cc}\u2028\u2029]*\S[^\p{Cc}\u2028\u2029]*$/u, 'one line of text, not blank');
+export const reason = textLine(500);
 
-export const reason = line(500);
-
-export const personName = line(200);
-export const email = z.email().max(254);
+export const personName = textLine(200);
+/** The length is checked first: no pattern reads a longer text. */
+export const email = z.string().max(254, { abort: true }).check(z.email());
 
 export const orderLine = z.strictObject({
   sku,
@@ -39,11 +33,11 @@ export const orderLine = z.strictObject({
 });
 
 export const shippingAddress = z.strictObject({
-  name: pii(line(200)),
-  line1: pii(line(200)),
-  city: pii(line(100)),
-  postalCode: pii(line(20)),
-  country: line(60),
+  name: pii(textLine(200)),
+  line1: pii(textLine(200)),
+  city: pii(textLine(100)),
+  postalCode: pii(textLine(20)),
+  country: textLine(60),
 });
 
 export type OrderLine = z.infer<typeof orderLine>;

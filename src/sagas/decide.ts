@@ -2,7 +2,7 @@ import { FlotillaError } from '../errors.js';
 import type { EventEnvelope } from '../events/envelope.js';
 import { answer } from './answers.js';
 import { isLetter } from './define.js';
-import { asJson, oneLine, reasonIn, refOf } from './message.js';
+import { asJson, oneLineReason, reasonIn, refOf } from './message.js';
 import { Plot } from './plot.js';
 import type { SagaEvent, SagaState } from './state.js';
 import type { Direction, Json, SagaDefinition } from './types.js';
@@ -124,5 +124,5 @@ function compensate(plot: Plot, { who, reason }: { who: string; reason: string }
     const why = status === 'completed' ? 'what is completed is for the business to undo' : 'it is undone already';
     throw new FlotillaError('saga.refused', `it is ${status}: ${why}`);
   }
-  plot.compensate('operator', null, oneLine(reason), who);
+  plot.compensate('operator', null, oneLineReason(reason), who);
 }

@@ -1,4 +1,5 @@
 import type { EventEnvelope } from '../events/envelope.js';
+import { oneLine } from '../events/text-line.js';
 import type { Json } from './types.js';
 
 /** A message, as far as it is told in a saga's stream. */
@@ -17,16 +18,15 @@ export function refOf({ type, id, source, causationid }: EventEnvelope): Message
 /** What a message gives as its reason, where it does; one line. */
 export function reasonIn(data: unknown): string | undefined {
   const reason = typeof data === 'object' && data !== null && 'reason' in data ? data.reason : undefined;
-  return typeof reason === 'string' && reason.trim() !== '' ? oneLine(reason) : undefined;
+  return typeof reason === 'string' && reason.trim() !== '' ? oneLineReason(reason) : undefined;
 }
 
 /** Reasons go on with commands, to services that take neither line breaks nor whole stories. */
 const LONGEST_REASON = 300;
 
-/** The text without control characters, and cut where it is too long. */
-export function oneLine(text: string): string {
-  const line = text.replace(/[\p{Cc}\u2028\u2029]+/gu, ' ').trim();
-  return line.length > LONGEST_REASON ? `${line.slice(0, LONGEST_REASON - 1)}…` : line;
+/** The text as one line, cut where it is too long. */
+export function oneLineReason(text: string): string {
+  return oneLine(text, LONGEST_REASON);
 }
 
 /** The value as the stream gives it back: without fields that are undefined. */

@@ -1,4 +1,4 @@
-import type { EventEnvelope, Migration, Sql } from 'flotilla';
+import { oneLine, type EventEnvelope, type Migration, type Sql } from 'flotilla';
 import type { Data } from '../../src/platform/catalogue.js';
 import type { Coordinator, Fact, Outcome, SagaFact } from '../../src/platform/orders/facts.js';
 import { isOrchestrated } from '../../src/platform/orders/fulfilment.js';
@@ -77,8 +77,7 @@ function factOfSaga({ type, data, sequence = '0' }: SagaEvent): Noted | undefine
 
 /** What people and services have said may be anything; what an order shows is one line. */
 function lineOf(text: string): string | undefined {
-  const line = text.replaceAll(/[\p{Cc}\u2028\u2029]+/gu, ' ').trim();
-  return line === '' ? undefined : line.slice(0, 450);
+  return oneLine(text, 450) || undefined;
 }
 
 function isAboutMessage(event: NotedEvent): event is MessageEvent {

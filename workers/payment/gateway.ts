@@ -1,3 +1,4 @@
+import { textLine } from 'flotilla';
 import { z } from 'zod';
 import { requestJson } from '../../src/platform/http-client.js';
 import { KeyReused, type Refused } from '../../src/platform/once-outside.js';
@@ -37,9 +38,9 @@ export interface Gateway {
 }
 
 const charged = z
-  .looseObject({ id: z.string().min(1).max(200), amount: z.int().min(0), currency: z.string() })
+  .looseObject({ id: textLine(200), amount: z.int().min(0), currency: z.string() })
   .transform(({ id, amount, currency }): Charged => ({ id, amount, currency }));
-const declined = z.looseObject({ code: z.string().min(1).max(100) });
+const declined = z.looseObject({ code: textLine(100) });
 
 /** The payment gateway at `url`. What means that it is not available, and what that a request is wrong, is told apart
  *  as by `requestJson`. */

@@ -1,3 +1,4 @@
+import { textLine } from 'flotilla';
 import { z } from 'zod';
 import { requestJson } from '../../src/platform/http-client.js';
 import { KeyReused, type Refused } from '../../src/platform/once-outside.js';
@@ -29,9 +30,9 @@ export interface Carrier {
 }
 
 const booking = z
-  .looseObject({ trackingNumber: z.string().min(1).max(100), estimatedDelivery: z.string().min(1).max(64) })
+  .looseObject({ trackingNumber: textLine(100), estimatedDelivery: textLine(64) })
   .transform(({ trackingNumber, estimatedDelivery }): Booked => ({ trackingNumber, estimatedDelivery }));
-const refusal = z.looseObject({ code: z.string().min(1).max(100) });
+const refusal = z.looseObject({ code: textLine(100) });
 
 /** The carrier at `url`. Errors as by `requestJson`. */
 export function createCarrier(url: string): Carrier {

@@ -1,6 +1,6 @@
-import { event, pii } from 'flotilla';
+import { event, pii, textLine } from 'flotilla';
 import { z } from 'zod';
-import { amount, currency, id, line, orderLine, reason, shippingAddress } from '../fields.js';
+import { amount, currency, id, orderLine, reason, shippingAddress } from '../fields.js';
 import { marked } from './fulfilment.js';
 import { orderStatuses } from './status.js';
 
@@ -12,7 +12,7 @@ export const orderDetails = z.strictObject({
   items: z.array(orderLine).min(1).max(100),
   total: amount,
   /** A reference of the gateway's; never a card number. */
-  payment: z.strictObject({ token: pii(line(255)) }),
+  payment: z.strictObject({ token: pii(textLine(255)) }),
   shippingAddress,
   ...marked,
 });
@@ -35,8 +35,8 @@ export function detailsOf(details: OrderDetails): OrderDetails {
   };
 }
 
-export const trackingNumber = line(100);
-export const estimatedDelivery = line(64);
+export const trackingNumber = textLine(100);
+export const estimatedDelivery = textLine(64);
 
 export const orderEvents = {
   'order.created': event({ 1: z.strictObject({ orderId: id, ...orderDetails.shape }) }),

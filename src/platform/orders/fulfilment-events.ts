@@ -1,6 +1,6 @@
-import { command, event } from 'flotilla';
+import { command, event, textLine } from 'flotilla';
 import { z } from 'zod';
-import { amount, currency, id, line, reason } from '../fields.js';
+import { amount, currency, id, reason } from '../fields.js';
 import { estimatedDelivery, orderDetails, trackingNumber } from './events.js';
 import { marked } from './fulfilment.js';
 
@@ -12,7 +12,7 @@ const failed = { orderId: id, reason, ...marked };
  *  remembers what there is to undo. */
 export const fulfilmentEvents = {
   'payment.process': command({ 1: z.strictObject(forward) }),
-  'payment.processed': event({ 1: z.strictObject({ ...forward, paymentId: line(200), amount, currency }) }),
+  'payment.processed': event({ 1: z.strictObject({ ...forward, paymentId: textLine(200), amount, currency }) }),
   'payment.failed': event({ 1: z.strictObject(failed) }),
   'payment.refund': command({ 1: z.strictObject(backward) }),
   /** `amount` is 0 where nothing had been charged. */

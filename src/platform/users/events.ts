@@ -1,12 +1,12 @@
-import { event, pii } from 'flotilla';
+import { event, pii, textLine } from 'flotilla';
 import { z } from 'zod';
-import { email, id, line, personName } from '../fields.js';
+import { email, id, personName } from '../fields.js';
 
 export const userEvents = {
   'user.created': event({ 1: z.strictObject({ userId: id, name: pii(personName), email: pii(email) }) }),
   'email.sent': event({
     1: z.strictObject({
-      messageId: line(200),
+      messageId: textLine(200),
       to: pii(email),
       template: z.enum(['welcome', 'order_confirmation', 'status_update']),
       userId: id,

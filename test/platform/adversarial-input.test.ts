@@ -1,0 +1,219 @@
+import { expect } from 'chai';
+import { textLine } from 'flotilla';
+import { z } from 'zod';
+import { parseEnvelope, upcast } from '../../src/events/decode.js';
+import { dataschemaOf } from '../../src/events/definitions.js';
+import type { EventEnvelope } from '../../src/events/envelope.js';
+import { FlotillaError } from '../../src/errors.js';
+import { matches } from '../../src/events/patterns.js';
+import { platform } from '../../src/platform/catalogue.js';
+import { prepareProjections } from '../../src/projections/prepare.js';
+import { routes } from '../../src/platform/routes.js';
+import analytics from '../../workers/analytics/index.js';
+import inventory from '../../workers/inventory/index.js';
+import orders from '../../workers/orders/index.js';
+import views from '../../workers/views/index.js';
+import { startApi, temporaryFile, type Api } from '../api/start.js';
+import { adversarialTexts, expectLinear, filled, fillings } from '../support/adversarial.js';
+
+const shapes = Object.keys(fillings(0));
+const schemas = Object.entries(platform.definitions).flatMap(([type, { versions }]) =>
+  Object.entries(versions).map(([version, schema]) => ({ type, version: Number(version), schema })),
+);
+const served = routes({ fulfilment: 'orchestrated' });
+
+const envelope: Omit<EventEnvelope, 'data'> = {
+  specversion: '1.0',
+  id: '1',
+  source: 'core',
+  type: 'user.created',
+  subject: 'user/1',
+  time: '2026-01-31T08:00:00Z',
+  datacontenttype: 'application/json',
+  dataschema: 'urn:flotilla:user.created:1',
+  correlationid: '1',
+};
+
+/** The input may be refused, in the one way that there is. */
+function refusing(work: () => unknown): void {
+  try {
+    work();
+  } catch (error) {
+    if (!(error instanceof FlotillaError && error.code.startsWith('contract.'))) throw error;
+  }
+}
+
+describe('adversarial input', function () {
+  this.timeout(300_000);
+
+  for (const shape of shapes) {
+    it(`reads ${shape} in linear time with every schema of the catalogue, strict and open`, async () => {
+      for (const { type, version, schema } of schemas) {
+        await expectLinear(`${type} ${version}`, (length) => {
+          const filling = fillings(length)[shape];
+          if (filling === undefined) throw new Error(shape);
+          const data = filled(schema, filling);
+          schema.safeParse(data);
+          refusing(() =>
+            upcast(platform.definitions, { ...envelope, type, dataschema: dataschemaOf(type, version), data }),
+          );
+        });
+      }
+    });
+  }
+
+  it('reads every body and every field of an envelope in linear time', async () => {
+    for (const shape of Object.keys(adversarialTexts(0))) {
+      for (const field of ['(all)', ...Object.keys(envelope), 'causationid', 'sequence', 'traceparent']) {
+        await expectLinear(`${field}: ${shape}`, (length) => {
+          const text = adversarialTexts(length - 1024)[shape] ?? '';
+          const body = field === '(all)' ? text : JSON.stringify({ ...envelope, [field]: text });
+          refusing(() => parseEnvelope(Buffer.from(body), undefined));
+        });
+      }
+    }
+  });
+
+  it('matches patterns of any number of # in polynomial time', async () => {
+    await expectLinear('pattern', (length) => {
+      const words = 'a.'.repeat(Math.sqrt(length));
+      expect(matches(`${'#.'.repeat(Math.sqrt(length))}b`, words)).to.equal(false);
+      expect(matches(`${'#.a.'.repeat(Math.sqrt(length) / 4)}b`, words)).to.equal(false);
+    });
+  });
+
+  it('knows no type by a name that every object has', () => {
+    for (const type of ['constructor', '__proto__', 'toString']) {
+      const event = { ...envelope, type, dataschema: dataschemaOf(type, 1), data: {} };
+      expect(() => upcast(platform.definitions, event))
+        .to.throw(FlotillaError)
+        .with.property('code', 'contract.unknown_type');
+    }
+  });
+
+  describe('to the API', () => {
+    let file: Awaited<ReturnType<typeof temporaryFile>>;
+    let api: Api;
+    before(async () => {
+      file = await temporaryFile();
+      api = await startApi(file.path, { routes: served, limits: { bodyBytes: 2 ** 22 } });
+      for (const { name, definition } of [orders, views, analytics, inventory]) {
+        await api.store.migrate(`worker:${name}`, definition.migrations);
+        await prepareProjections(api.store, definition.projections);
+      }
+    });
+    after(async () => {
+      await api.close();
+      await file.remove();
+    });
+
+    for (const { method, path, body: schema } of served) {
+      it(`${method} ${path} answers bodies of every shape in linear time`, async () => {
+        for (const shape of shapes) {
+          await expectLinear(shape, async (length) => {
+            const filling = fillings(length / 8)[shape]; // a body has several fields
+            if (filling === undefined || schema === undefined) return;
+            const body = JSON.stringify(filled(schema, filling));
+            const { status } = await api.send(method.toUpperCase(), path.replaceAll(/:\w+/g, 'x'), { body });
+            expect(status, shape).to.be.within(200, 499);
+          });
+        }
+      });
+
+      it(`${method} ${path} answers parameters and headers of every shape`, async () => {
+        const since = process.cpuUsage();
+        for (const [shape, text] of Object.entries(adversarialTexts(4000))) {
+          const sent = encodeURIComponent(text.replace(/\p{Cs}/gu, '\ufffd')).slice(0, 12_000);
+          const part = sent.replace(/%.?$/, '');
+          const query = served.flatMap((route) =>
+            Object.keys('shape' in route.query ? (route.query.shape as object) : {}),
+          );
+          const headers = ['idempotency-key', 'if-match', 'if-none-match', 'x-correlation-id', 'traceparent'];
+          const targets = [
+            path.replaceAll(/:\w+/g, part),
+            ...[...new Set(query)].map((name) => `${path.replaceAll(/:\w+/g, 'x')}?${name}=${part}`),
+          ];
+          for (const target of targets) {
+            const { status } = await api.send(method.toUpperCase(), target);
+            expect(status, `${shape}: ${target.slice(0, 80)}`).to.be.within(200, 499);
+          }
+          if (!/^[\x20-\x7e]*$/.test(text)) continue;
+          for (const name of headers) {
+            const { status } = await api.send(method.toUpperCase(), path.replaceAll(/:\w+/g, 'x'), {
+              headers: { [name]: text },
+            });
+            expect(status, `${shape}: ${name}`).to.be.within(200, 499);
+          }
+        }
+        const { user, system } = process.cpuUsage(since);
+        expect((user + system) / 1000).to.be.below(60_000);
+      });
+    }
+  });
+});
+
+describe('one line of text', () => {
+  const line = textLine(20);
+  const accepts = (text: string) => line.safeParse(text).success;
+
+  it('takes letters of any script and emoji', () => {
+    for (const text of ['Ada', ' Ada ', 'Zoë', '李四', 'नमस्ते', '👩‍👩‍👧', 'a\u00a0b', '\ufffd']) {
+      expect(accepts(text), text).to.equal(true);
+    }
+  });
+
+  it('refuses every control character, line separator and lone surrogate at every place', () => {
+    const refused = [
+      ...Array.from({ length: 0x20 }, (_, code) => code),
+      ...Array.from({ length: 0x21 }, (_, n) => 0x7f + n),
+      0x2028,
+      0x2029,
+      0xd800,
+      0xdbff,
+      0xdc00,
+      0xdfff,
+    ].map((code) => String.fromCharCode(code));
+    for (const char of refused) {
+      for (const text of [char, `a${char}`, `${char}a`, `a${char}b`, ` ${char}`]) {
+        expect(accepts(text), JSON.stringify(text)).to.equal(false);
+      }
+    }
+    expect(accepts('\udc00\ud800')).to.equal(false);
+    for (const blank of ['', ' ', '\u00a0 \u3000']) expect(accepts(blank)).to.equal(false);
+  });
+
+  it('looks at no character of a text that is too long', () => {
+    const { error } = line.safeParse(`${' '.repeat(2 ** 20)}\n`);
+    expect(error?.issues.map(({ code }) => code)).to.deep.equal(['too_big']);
+  });
+});
+
+/** Syntax that means the same in ECMAScript, Python's `re` and RE2 (Go): no look-around, no references, no `\u`, no
+ *  `\p`, no repetition over 1000. */
+const PORTABLE =
+  /^(?:[^\\[\](){}*+?|]|\\(?:[dDwWsS]|x[0-9a-f]{2}|[^A-Za-z0-9])|\[\^?(?:[^\\\]]|\\(?:[dws]|x[0-9a-f]{2}|[^A-Za-z0-9]))+\]|\((?:\?:|(?!\?))|\)|[*+?|]|\{\d{1,3}(?:,\d{0,3})?\})*$/u;
+
+describe('patterns of printed schemas', () => {
+  const patterns = new Map<string, string>();
+  const collect = (where: string, node: unknown): void => {
+    if (typeof node !== 'object' || node === null) return;
+    for (const [key, value] of Object.entries(node)) {
+      if (key === 'pattern' && typeof value === 'string') patterns.set(value, where);
+      else collect(where, value);
+    }
+  };
+  const print = (where: string, schema: z.ZodType) =>
+    collect(where, z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }));
+  for (const { type, schema } of schemas) print(type, schema);
+  for (const { method, path, params, query, body } of served) {
+    for (const schema of [params, query, body]) if (schema !== undefined) print(`${method} ${path}`, schema);
+  }
+
+  it('are understood by tools of other languages', () => {
+    expect(patterns.size).to.be.above(5);
+    for (const [pattern, where] of patterns) expect(pattern, where).to.match(PORTABLE);
+    for (const foreign of ['\\p{Cc}', '\\u2028', '(?=a)', '(?<n>a)', '(a)\\1', 'a{1,2000}', '[\\u0000]', '\\x{2028}']) {
+      expect(foreign).not.to.match(PORTABLE);
+    }
+  });
+});
