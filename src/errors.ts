@@ -152,6 +152,10 @@ export const errors = {
   // dead letters
   'dead_letter.not_found': { disposal: 'reject', message: 'No such dead letter' },
   'dead_letter.settled': { disposal: 'reject', message: 'The dead letter was replayed or discarded already' },
+  'dead_letter.busy': {
+    disposal: 'retry',
+    message: 'The dead letter was settled, or is being replayed by another run; look at it again in a minute',
+  },
   'dead_letter.closed': {
     disposal: 'reject',
     message: 'What this command belongs to is closed; use --force to send it all the same',

@@ -37,6 +37,8 @@ export interface Keeping {
   state: DeadLetterState;
   /** RFC 3339, UTC. */
   keptAt: string;
+  /** Until when a run that replays it has claimed it, RFC 3339; null: none has. */
+  claimedUntil: string | null;
   /** When and by whom it was replayed or discarded. */
   settledAt: string | null;
   settledBy: string | null;

@@ -3,6 +3,7 @@ import { newId } from '../events/ids.js';
 import type { Store } from '../store/contract.js';
 import { announce } from './announce.js';
 import { audit } from './audit.js';
+import { claimOne } from './claims.js';
 import { findDeadLetter } from './queries.js';
 import { selectDeadLetters, type Selection } from './selection.js';
 
@@ -19,21 +20,28 @@ export interface DiscardOptions {
   onResult?: (done: number, total: number) => void;
 }
 
-/** Marks dead letters as not to be replayed, and says so in an event each; gives how many. What is settled already is
- *  left as it is. Nothing is deleted. Throws `dead_letter.refused` without a reason. */
+export interface DiscardSummary {
+  selected: number;
+  discarded: number;
+  /** Settled already, being replayed right now, or not reached before `signal` aborted. */
+  skipped: number;
+}
+
+/** Marks dead letters as not to be replayed, with an event for each. What is settled already, or being replayed by a
+ *  run, is left as it is. Nothing is deleted. Throws `dead_letter.refused` without a reason. */
 export async function discardDeadLetters(
   { store, now }: { store: Store; now: () => number },
   { selection, who, reason, limit, signal, onResult }: DiscardOptions,
-): Promise<number> {
+): Promise<DiscardSummary> {
   if (reason.trim() === '') throw new FlotillaError('dead_letter.refused', 'a discard needs a reason');
-  const ids = await selectDeadLetters(store, selection, { states: ['dead', 'replaying'], now: now(), limit });
+  const selected = await selectDeadLetters(store, selection, { states: ['dead', 'replaying'], now: now(), limit });
   let discarded = 0;
-  for (const [index, id] of ids.entries()) {
+  for (const [index, { id }] of selected.entries()) {
     if (signal.aborted) break;
     if (await discardOne(store, id, { who, reason: reason.trim(), time: now() })) discarded += 1;
-    onResult?.(index + 1, ids.length);
+    onResult?.(index + 1, selected.length);
   }
-  return discarded;
+  return { selected: selected.length, discarded, skipped: selected.length - discarded };
 }
 
 async function discardOne(
@@ -45,10 +53,11 @@ async function discardOne(
   const at = new Date(time).toISOString();
   const auditId = newId(time);
   return store.transaction(async (tx) => {
-    const rows = await tx.sql`
-      UPDATE dead_letters SET state = 'discarded', settled_at = ${at}, settled_by = ${who}, reason = ${reason}
-      WHERE id = ${id} AND state IN ('dead', 'replaying') RETURNING id`;
-    if (rows.length === 0) return false;
+    if (!(await claimOne(tx.sql, id, { id: auditId, now: time }))) return false;
+    await tx.sql`
+      UPDATE dead_letters SET state = 'discarded', settled_at = ${at}, settled_by = ${who}, reason = ${reason},
+        claim = NULL, claimed_until = NULL
+      WHERE id = ${id}`;
     await audit(tx.sql, { id: auditId, deadLetterId: id, at, who, action: 'discarded', detail: reason });
     const occasion = { source: store.service, now: time, occasion: auditId };
     await announce(tx, occasion, letter, { type: 'message.discarded', reason });

@@ -5,6 +5,7 @@ import type { UnsequencedEvent } from '../events/envelope.js';
 import { newId } from '../events/ids.js';
 import type { Store } from '../store/contract.js';
 import { audit } from './audit.js';
+import { claimOne } from './claims.js';
 import { assign, draftFrom, draftOf, unset } from './change-event.js';
 import type { KeptDeadLetter } from './dead-letter.js';
 import { findDeadLetter } from './queries.js';
@@ -40,8 +41,8 @@ export interface EditResult {
  * Mends a dead letter: makes a new event, caused by the old one, strictly of the schema of its type, and sends it to
  * the worker's queue in place of the old one, which is then marked as replayed and names it. The new event is
  * committed before it is sent: where the process ends in between, a replay sends that same event.
- * Throws `contract.*` when the new event is not valid, `dead_letter.settled`, `dead_letter.refused`,
- * `dead_letter.closed` or `broker.*`.
+ * Throws `contract.*` when the new event is not valid, `dead_letter.settled`, `dead_letter.busy`,
+ * `dead_letter.refused`, `dead_letter.closed` or `broker.*`.
  */
 export async function editDeadLetter(replayer: Replayer, options: EditOptions): Promise<EditResult> {
   const { store, now, definitions } = replayer;
@@ -69,10 +70,13 @@ export async function editDeadLetter(replayer: Replayer, options: EditOptions): 
   const result = { event, key, warnings: warningsFor(letter, key === event.id) };
   if (options.dryRun === true) return { ...result, sent: false };
 
-  await keepReplacement(store, letter, event, { key, who: options.who, now: time, changes: describe(options) });
+  // one claim for both: no other run may send the old message, or another edit's, in between
+  const claim = newId(time);
+  await keepReplacement(store, letter, event, { key, who: options.who, now: time, changes: describe(options), claim });
   let refusal: string | undefined;
   await replayDeadLetters(replayer, {
     selection: { ids: [letter.id] },
+    claim,
     who: options.who,
     force: options.force,
     signal: options.signal,
@@ -88,17 +92,17 @@ async function keepReplacement(
   store: Store,
   letter: KeptDeadLetter,
   event: UnsequencedEvent,
-  { key, who, now, changes }: { key: string; who: string; now: number; changes: string },
+  { key, who, now, changes, claim }: { key: string; who: string; now: number; changes: string; claim: string },
 ): Promise<void> {
   const body = JSON.stringify(event);
   const at = new Date(now).toISOString();
   const auditId = newId(now);
   await store.transaction(async ({ sql }) => {
-    const rows = await sql`
+    if (!(await claimOne(sql, letter.id, { id: claim, now }))) throw new FlotillaError('dead_letter.busy', letter.id);
+    await sql`
       UPDATE dead_letters
       SET replacement_id = ${event.id}, replacement_body = ${body}, replacement_key = ${key}
-      WHERE id = ${letter.id} AND state IN ('dead', 'replaying') RETURNING id`;
-    if (rows.length === 0) throw new FlotillaError('dead_letter.settled', letter.id);
+      WHERE id = ${letter.id}`;
     const detail = `${event.id}: ${changes}`;
     await audit(sql, { id: auditId, deadLetterId: letter.id, at, who, action: 'edited', detail });
   });

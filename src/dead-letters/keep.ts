@@ -23,7 +23,7 @@ export async function keepDeadLetter(store: Store, letter: DeadLetter, now: numb
       ON CONFLICT (id) DO UPDATE SET code = excluded.code, message = excluded.message, body = excluded.body,
         properties = excluded.properties, attempts = excluded.attempts, attempt_count = excluded.attempt_count,
         replays = excluded.replays, search = excluded.search, dead_at = excluded.dead_at, kept_at = excluded.kept_at,
-        state = 'dead', settled_at = NULL, settled_by = NULL, reason = NULL, replacement_id = NULL,
+        state = 'dead', claim = NULL, claimed_until = NULL, settled_at = NULL, settled_by = NULL, reason = NULL, replacement_id = NULL,
         replacement_body = NULL, replacement_key = NULL
       WHERE dead_letters.replays < excluded.replays OR dead_letters.settled_at < excluded.dead_at
       RETURNING id`;

@@ -44,6 +44,14 @@ const migrations: readonly Migration[] = [
       CREATE INDEX dead_letter_audit_by_letter ON dead_letter_audit (dead_letter_id, id);
     `,
   },
+  {
+    name: '2-claims',
+    sql: `
+      ALTER TABLE dead_letters ADD COLUMN claim TEXT;
+      ALTER TABLE dead_letters ADD COLUMN claimed_until TEXT;
+      CREATE INDEX dead_letters_by_claim ON dead_letters (claim) WHERE claim IS NOT NULL;
+    `,
+  },
 ];
 
 /** Makes the tables of dead letters in `store`. Idempotent; to be awaited before anything else of this room. */

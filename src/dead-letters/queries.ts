@@ -61,7 +61,7 @@ export async function pageOf(
   const oldestFirst = first === 'oldest' ? 1 : 0;
   const rows = await store.query<SummaryRow>`
     SELECT id, worker, event_id, source, type, kind, subject, correlation_id, code, message, attempt_count, replays,
-      dead_at, kept_at, state, settled_at, settled_by, reason, replacement_id
+      dead_at, kept_at, state, claimed_until, settled_at, settled_by, reason, replacement_id
     FROM dead_letters
     WHERE (CAST(${id} AS TEXT) IS NULL OR id LIKE ${id} ESCAPE '!')
       AND (CAST(${worker} AS TEXT) IS NULL OR worker = ${worker})

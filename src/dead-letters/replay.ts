@@ -6,11 +6,12 @@ import { failpoint } from '../failpoints.js';
 import type { Store } from '../store/contract.js';
 import { announce } from './announce.js';
 import { audit } from './audit.js';
-import type { KeptDeadLetter } from './dead-letter.js';
+import { claimForReplay, isClaimed, releaseClaim, returnToDead } from './claims.js';
+import type { DeadLetterState, KeptDeadLetter } from './dead-letter.js';
 import { examine, type Examiner } from './examine.js';
 import { outgoingOf } from './outgoing.js';
 import { findDeadLetter } from './queries.js';
-import { selectDeadLetters, type Selection } from './selection.js';
+import { selectDeadLetters, type Selected, type Selection } from './selection.js';
 
 export interface Replayer extends Examiner {
   store: Store;
@@ -30,6 +31,8 @@ export interface ReplayOptions {
   limit?: number | undefined;
   /** At most so many a second. */
   rate?: number | undefined;
+  /** Of an edit that has claimed what it replays. @default one of its own */
+  claim?: string | undefined;
   signal: AbortSignal;
   onResult?: (result: ReplayResult, done: number, total: number) => void;
 }
@@ -39,11 +42,13 @@ export interface ReplayResult {
   worker: string;
   type: string | null;
   subject: string | null;
-  outcome: 'sent' | 'ready' | 'refused' | 'failed';
-  /** Why it was refused or has failed, or what is good to know. */
+  /** `skipped`: another run is replaying it, or has settled it since it was selected. */
+  outcome: 'sent' | 'ready' | 'refused' | 'failed' | 'skipped';
+  /** Why it was refused, skipped or has failed, or what is good to know. */
   detail: string;
 }
 
+/** Every selected one is counted once. */
 export interface ReplaySummary {
   selected: number;
   sent: number;
@@ -51,6 +56,8 @@ export interface ReplaySummary {
   ready: number;
   refused: number;
   failed: number;
+  /** Left to another run, or not reached before `signal` aborted. */
+  skipped: number;
 }
 
 /** Messages in hand at once: bodies are in memory then. */
@@ -58,38 +65,42 @@ const BATCH = 20;
 const BROKER_LIMIT = 30_000;
 
 /**
- * Sends dead letters to their workers again. Each is marked, published with a confirm, then marked as done: where the
- * process ends in between it stays `replaying`, and doing this again sends it again, which the worker's inbox
- * recognises. Resolves when all are done, or at the end of the batch in hand when `signal` aborts. Rejects with
+ * Sends dead letters to their workers again. Each is claimed, published with a confirm, then marked as done; of runs at
+ * the same time only one sends it. Where the process ends in between it stays `replaying`: once the claim is over
+ * (`CLAIM_TTL_MS`) another run sends it again, which the worker's inbox recognises. Resolves when all are done, or at the end of the batch in hand when `signal` aborts. Rejects with
  * `broker.*` when the broker went away in between; what was sent by then is marked.
  */
 export async function replayDeadLetters(replayer: Replayer, options: ReplayOptions): Promise<ReplaySummary> {
   const { selection, limit, rate, signal } = options;
-  const ids = await selectDeadLetters(replayer.store, selection, {
+  const selected = await selectDeadLetters(replayer.store, selection, {
     states: ['dead', 'replaying'],
     now: replayer.now(),
     limit,
   });
-  const summary: ReplaySummary = { selected: ids.length, sent: 0, ready: 0, refused: 0, failed: 0 };
+  const summary: ReplaySummary = { selected: selected.length, sent: 0, ready: 0, refused: 0, failed: 0, skipped: 0 };
+  let done = 0;
   const report = (result: ReplayResult) => {
     summary[result.outcome] += 1;
-    const { sent, ready, refused, failed } = summary;
-    options.onResult?.(result, sent + ready + refused + failed, ids.length);
+    done += 1;
+    options.onResult?.(result, done, selected.length);
   };
   const size = rate === undefined ? BATCH : Math.max(1, Math.min(BATCH, Math.floor(rate / 2)));
+  const claim = options.claim ?? newId(replayer.now());
   const publisher = replayer.broker.createPublisher();
   try {
-    for (let at = 0; at < ids.length && !signal.aborted; at += size) {
-      const batch = ids.slice(at, at + size);
+    for (let at = 0; at < selected.length && !signal.aborted; at += size) {
+      const batch = selected.slice(at, at + size);
       const sendable = await examineAll(replayer, options, batch, report);
-      await sendAll(replayer, options, publisher, sendable, report);
-      if (rate !== undefined && options.dryRun !== true && at + size < ids.length) {
+      await sendAll(replayer, options, publisher, sendable, claim, report);
+      if (rate !== undefined && options.dryRun !== true && at + size < selected.length) {
         await pause((batch.length / rate) * 1000, signal);
       }
     }
   } finally {
     await publisher.close();
+    if (options.dryRun !== true) await releaseClaim(replayer.store, claim);
   }
+  summary.skipped += selected.length - done;
   return summary;
 }
 
@@ -98,18 +109,23 @@ type Report = (result: ReplayResult) => void;
 async function examineAll(
   replayer: Replayer,
   { dryRun, force }: ReplayOptions,
-  ids: readonly string[],
+  selected: readonly Selected[],
   report: Report,
 ): Promise<KeptDeadLetter[]> {
   const sendable: KeptDeadLetter[] = [];
-  for (const id of ids) {
+  for (const { id, state } of selected) {
     const letter = await findDeadLetter(replayer.store, id);
+    if (isUnsettled(state) && !isUnsettled(letter.state)) {
+      report(skipped(letter));
+      continue;
+    }
     const { refusal, note } = await examine(letter, replayer);
     if (refusal !== undefined && !(refusal.forcible && force === true)) {
       const hint = refusal.forcible ? ' (--force sends it all the same)' : '';
       report(resultOf(letter, 'refused', `${refusal.message}${hint}`));
     } else if (dryRun === true) {
-      report(resultOf(letter, 'ready', note ?? refusal?.message ?? ''));
+      if (isClaimed(letter, replayer.now())) report(skipped(letter));
+      else report(resultOf(letter, 'ready', note ?? refusal?.message ?? ''));
     } else {
       sendable.push(letter);
     }
@@ -122,50 +138,45 @@ async function sendAll(
   { who, signal }: ReplayOptions,
   publisher: Publisher,
   letters: readonly KeptDeadLetter[],
+  claim: string,
   report: Report,
 ): Promise<void> {
   if (letters.length === 0) return;
+  const { store, now } = replayer;
   await publisher.ready(AbortSignal.any([signal, AbortSignal.timeout(BROKER_LIMIT)]));
-  const marked = await markReplaying(replayer.store, letters);
+  const ids = letters.map(({ id }) => id);
+  const claimed = await claimForReplay(store, ids, { id: claim, now: now() });
+  for (const { id } of letters) {
+    if (!claimed.some((letter) => letter.id === id)) report(skipped(await findDeadLetter(store, id)));
+  }
   const outcomes = await Promise.allSettled(
-    marked.map(async (letter) => {
+    claimed.map(async (letter) => {
       await publisher.publish(outgoingOf(letter, replayer.names));
       failpoint('dead_letter.replayed');
     }),
   );
-  const sent = marked.filter((_, index) => outcomes[index]?.status === 'fulfilled');
-  await markReplayed(replayer, sent, who);
+  const sent = claimed.filter((_, index) => outcomes[index]?.status === 'fulfilled');
+  await markReplayed(replayer, sent, who, claim);
   for (const letter of sent) report(resultOf(letter, 'sent', ''));
+  const refused: string[] = [];
   let lost: Error | undefined;
   for (const [index, outcome] of outcomes.entries()) {
-    const letter = marked[index];
+    const letter = claimed[index];
     if (outcome.status === 'fulfilled' || letter === undefined) continue;
-    const refused = hasCode(outcome.reason, 'broker.returned') || hasCode(outcome.reason, 'broker.nacked');
-    if (refused) await markDead(replayer.store, letter);
-    else lost ??= outcome.reason instanceof Error ? outcome.reason : new Error(messageOf(outcome.reason));
-    report(resultOf(letter, 'failed', messageOf(outcome.reason)));
+    const reason: unknown = outcome.reason;
+    if (hasCode(reason, 'broker.returned') || hasCode(reason, 'broker.nacked')) refused.push(letter.id);
+    else lost ??= reason instanceof Error ? reason : new Error(messageOf(reason));
+    report(resultOf(letter, 'failed', messageOf(reason)));
   }
+  await returnToDead(store, refused, claim);
   if (lost !== undefined) throw lost;
-}
-
-/** Those that nobody settled in the meantime. */
-async function markReplaying(store: Store, letters: readonly KeptDeadLetter[]): Promise<KeptDeadLetter[]> {
-  const ids = await store.transaction(async ({ sql }) => {
-    const marked = new Set<string>();
-    for (const { id } of letters) {
-      const rows = await sql`
-        UPDATE dead_letters SET state = 'replaying' WHERE id = ${id} AND state IN ('dead', 'replaying') RETURNING id`;
-      if (rows.length > 0) marked.add(id);
-    }
-    return marked;
-  });
-  return letters.filter(({ id }) => ids.has(id));
 }
 
 async function markReplayed(
   { store, now }: Pick<Replayer, 'store' | 'now'>,
   letters: readonly KeptDeadLetter[],
   who: string,
+  claim: string,
 ): Promise<void> {
   if (letters.length === 0) return;
   const time = now();
@@ -173,11 +184,14 @@ async function markReplayed(
   const entries = letters.map((letter) => ({ letter, auditId: newId(time) }));
   await store.transaction(async (tx) => {
     for (const { letter, auditId } of entries) {
-      await tx.sql`
-        UPDATE dead_letters SET state = 'replayed', settled_at = ${at}, settled_by = ${who}
-        WHERE id = ${letter.id} AND state = 'replaying' AND replays = ${letter.replays}`;
+      const marked = await tx.sql`
+        UPDATE dead_letters SET state = 'replayed', settled_at = ${at}, settled_by = ${who},
+          claim = NULL, claimed_until = NULL
+        WHERE id = ${letter.id} AND claim = ${claim} RETURNING id`;
       const detail = letter.replacement === null ? '' : `as ${letter.replacement.id}`;
       await audit(tx.sql, { id: auditId, deadLetterId: letter.id, at, who, action: 'replayed', detail });
+      // it died again already, or another run took over: what is announced then is newer than this
+      if (marked.length === 0) continue;
       await announce(tx, { source: store.service, now: time, occasion: letter.replays }, letter, {
         type: 'message.replayed',
       });
@@ -185,11 +199,15 @@ async function markReplayed(
   });
 }
 
-/** The broker says that it doesn't have it. */
-async function markDead(store: Store, { id }: KeptDeadLetter): Promise<void> {
-  await store.transaction(async ({ sql }) => {
-    await sql`UPDATE dead_letters SET state = 'dead' WHERE id = ${id} AND state = 'replaying'`;
-  });
+function isUnsettled(state: DeadLetterState): boolean {
+  return state === 'dead' || state === 'replaying';
+}
+
+function skipped(letter: KeptDeadLetter): ReplayResult {
+  const { state, claimedUntil } = letter;
+  if (!isUnsettled(state)) return resultOf(letter, 'skipped', `it was ${state} meanwhile`);
+  const until = claimedUntil === null ? '' : `; if that run was killed, replay it again after ${claimedUntil}`;
+  return resultOf(letter, 'skipped', `another run is replaying it${until}`);
 }
 
 function resultOf(letter: KeptDeadLetter, outcome: ReplayResult['outcome'], detail: string): ReplayResult {

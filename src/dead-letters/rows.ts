@@ -20,6 +20,7 @@ export interface SummaryRow {
   dead_at: string;
   kept_at: string;
   state: DeadLetterState;
+  claimed_until: string | null;
   settled_at: string | null;
   settled_by: string | null;
   reason: string | null;
@@ -72,6 +73,7 @@ function keepingOf(row: SummaryRow): Keeping {
   return {
     state: row.state,
     keptAt: row.kept_at,
+    claimedUntil: row.claimed_until,
     settledAt: row.settled_at,
     settledBy: row.settled_by,
     reason: row.reason,

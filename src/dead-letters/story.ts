@@ -46,12 +46,17 @@ export function decodedBody(body: Uint8Array): { json?: unknown; text: string; b
   }
 }
 
-function stateOf({ state, settledAt, settledBy, reason, replacementId }: KeptDeadLetter): string {
-  if (state === 'replaying') return 'replaying: sent or about to be, not known to have arrived; replay it again';
+function stateOf({ state, claimedUntil, settledAt, settledBy, reason, replacementId }: KeptDeadLetter): string {
+  if (state === 'replaying') return replayingOf(claimedUntil);
   if (settledAt === null) return state;
   const why = reason === null ? '' : `: ${reason}`;
   const as = replacementId === null ? '' : ` as ${replacementId}`;
   return `${state}${as}, ${settledAt}, by ${settledBy ?? 'somebody'}${why}`;
+}
+
+function replayingOf(claimedUntil: string | null): string {
+  if (claimedUntil === null) return 'replaying: not known to have arrived; replay it again';
+  return `replaying: claimed by a run; if that was killed, replay it again after ${claimedUntil}`;
 }
 
 function attemptLine(

@@ -3,6 +3,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { HEADERS, readAttempts, textHeader } from '../../src/broker/headers.js';
 import { auditOf } from '../../src/dead-letters/audit.js';
+import { CLAIM_TTL_MS, claimForReplay } from '../../src/dead-letters/claims.js';
 import { discardDeadLetters, undoDiscard } from '../../src/dead-letters/discard.js';
 import { editDeadLetter } from '../../src/dead-letters/edit.js';
 import { pumpDeadLetters } from '../../src/dead-letters/pump.js';
@@ -20,6 +21,8 @@ import {
 } from '../../src/dead-letters/replay.js';
 import { hasCode } from '../../src/errors.js';
 import type { EventEnvelope } from '../../src/events/envelope.js';
+import type { Store } from '../../src/store/contract.js';
+import { openSqliteStore } from '../../src/store/sqlite/index.js';
 import { bury, definitions, letterOf, openBench, take, type Bench, type Letter } from './bench-of-letters.js';
 
 const { signal } = new AbortController();
@@ -290,8 +293,14 @@ describe('dead letters that are kept', function () {
         signal,
       }).catch((thrown: unknown) => thrown);
       expect(hasCode(refused, 'dead_letter.refused')).to.equal(true);
-      expect(await discardDeadLetters(bench.replayer, { selection, who: 'ann', reason: 'a test', signal })).to.equal(1);
-      expect(await discardDeadLetters(bench.replayer, { selection, who: 'ann', reason: 'again', signal })).to.equal(0);
+      expect(await discardDeadLetters(bench.replayer, { selection, who: 'ann', reason: 'a test', signal })).to.include({
+        discarded: 1,
+        skipped: 0,
+      });
+      expect(await discardDeadLetters(bench.replayer, { selection, who: 'ann', reason: 'again', signal })).to.include({
+        discarded: 0,
+        skipped: 1,
+      });
       expect(await findDeadLetter(bench.store, idOf(letter))).to.include({ state: 'discarded', reason: 'a test' });
       const event = (await bench.store.read('order/o1')).at(-1)?.event;
       expect(event?.type).to.equal('message.discarded');
@@ -340,6 +349,128 @@ describe('dead letters that are kept', function () {
   });
 });
 
+describe('replays at the same time', function () {
+  this.timeout(120_000);
+  let bench: Bench;
+  let other: Store;
+  beforeEach(async () => {
+    bench = await openBench('rabbitmq');
+    other = await openSqliteStore({ service: 'ops', path: bench.path });
+  });
+  afterEach(async () => {
+    await other.close();
+    await bench.close();
+  });
+
+  const keepMany = async (...letters: Letter[]) => {
+    await bury(bench, ...letters);
+    await pumpDeadLetters({ ...bench, definitions, workers: bench.workerNames, signal });
+  };
+  const all = { selection: { filter: {} }, who: 'ann', signal };
+  /** A replayer whose messages wait, claimed, until `go`. */
+  const slowReplayer = () => {
+    let go: () => void = () => undefined;
+    let begin: () => void = () => undefined;
+    const gate = new Promise<void>((resolve) => (go = resolve));
+    const begun = new Promise<void>((resolve) => (begin = resolve));
+    const broker: Replayer['broker'] = {
+      queueDepth: (queue) => bench.broker.queueDepth(queue),
+      createPublisher() {
+        const publisher = bench.broker.createPublisher();
+        return {
+          state: 'ready',
+          ready: (ready) => publisher.ready(ready),
+          reset: () => publisher.reset(),
+          close: () => publisher.close(),
+          async publish(message) {
+            begin();
+            await gate;
+            await publisher.publish(message);
+          },
+        };
+      },
+    };
+    return { replayer: { ...bench.replayer, store: other, broker }, begun, go };
+  };
+
+  it('send each letter once, and each counts every one that it selected', async () => {
+    const letters = Array.from({ length: 70 }, (_, n) => letterOf({ orderId: `o${n}` }));
+    await keepMany(...letters);
+    const summaries = await Promise.all([
+      replayDeadLetters(bench.replayer, all),
+      replayDeadLetters({ ...bench.replayer, store: other }, all),
+    ]);
+    for (const { selected, sent, refused, failed, skipped } of summaries) {
+      expect(sent + refused + failed + skipped).to.equal(selected);
+    }
+    expect(summaries.reduce((sum, { sent }) => sum + sent, 0)).to.equal(70);
+    expect(await take(bench.broker, bench.names.queue('payment'), 70)).to.have.length(70);
+    expect((await bench.broker.queueDepth(bench.names.queue('payment')))?.ready).to.equal(0);
+    expect((await listDeadLetters(bench.store, { states: ['replayed'] })).total).to.equal(70);
+  });
+
+  it('hold a claim for a minute, and no longer when the clock is set back by an hour', async () => {
+    await keepMany(letterOf());
+    const ids = (await listDeadLetters(bench.store)).items.map(({ id }) => id);
+    const now = Date.now();
+    const claimAt = async (at: number) => (await claimForReplay(bench.store, ids, { id: String(at), now: at })).length;
+    expect(await claimAt(now)).to.equal(1);
+    expect(await claimAt(now + CLAIM_TTL_MS - 1)).to.equal(0);
+    expect(await claimAt(now - 3_600_000)).to.equal(1);
+    expect(await claimAt(now - 3_599_000)).to.equal(0);
+    expect(await claimAt(now - 3_600_000 + CLAIM_TTL_MS)).to.equal(1);
+  });
+
+  it('keep others from editing, discarding or replaying what is being sent', async () => {
+    const letter = letterOf({ amount: 7 });
+    await keepMany(letter);
+    const id = (await listDeadLetters(bench.store)).items[0]?.id ?? '';
+    const { replayer, begun, go } = slowReplayer();
+    const running = replayDeadLetters(replayer, all);
+    await begun;
+    expect(await replayDeadLetters(bench.replayer, all)).to.include({ selected: 1, sent: 0, skipped: 1 });
+    expect(await replayDeadLetters(bench.replayer, { ...all, dryRun: true })).to.include({ ready: 0, skipped: 1 });
+    const discarding = { selection: { ids: [id] }, who: 'bob', reason: 'noise', signal };
+    expect(await discardDeadLetters(bench.replayer, discarding)).to.include({ discarded: 0, skipped: 1 });
+    const edited: unknown = await editDeadLetter(bench.replayer, {
+      id,
+      who: 'bob',
+      set: ['data.amount=8'],
+      signal,
+    }).catch((thrown: unknown) => thrown);
+    expect(hasCode(edited, 'dead_letter.busy')).to.equal(true);
+    go();
+    expect(await running).to.include({ sent: 1, skipped: 0 });
+    const [sent] = await take(bench.broker, bench.names.queue('payment'), 1);
+    expect(Buffer.from(sent?.body ?? [])).to.deep.equal(letter.body);
+    expect(await findDeadLetter(bench.store, id)).to.include({ state: 'replayed', replacementId: null });
+  });
+
+  it('of an edited letter send the edited event, also where they looked at it before the edit', async () => {
+    await keepMany(letterOf({ orderId: 'edited' }));
+    const id = (await listDeadLetters(bench.store)).items[0]?.id ?? '';
+    // the run looks at the letter, which waits for this answer; the edit comes in between and cannot send
+    const isClosed = async () => {
+      const broker: Replayer['broker'] = {
+        queueDepth: (queue) => bench.broker.queueDepth(queue),
+        createPublisher: () => ({ ...slowReplayer().replayer.broker.createPublisher(), ready: async () => stopped() }),
+      };
+      const edit = { id, who: 'bob', set: ['data.amount=8'], signal };
+      await editDeadLetter({ ...bench.replayer, store: other, broker }, edit).catch(() => undefined);
+      return false;
+    };
+    expect((await replayDeadLetters({ ...bench.replayer, isClosed }, all)).sent).to.equal(1);
+    const [sent] = await take(bench.broker, bench.names.queue('payment'), 1);
+    const event = JSON.parse(Buffer.from(sent?.body ?? []).toString()) as EventEnvelope;
+    expect(event.data).to.include({ amount: 8 });
+    expect(await findDeadLetter(bench.store, id)).to.include({ state: 'replayed', replacementId: event.id });
+  });
+});
+
+function stopped(): never {
+  throw new Error('the broker went away');
+}
+
 describe('a replay that is killed', function () {
   this.timeout(90_000);
 
@@ -356,9 +487,12 @@ describe('a replay that is killed', function () {
       );
       const [, killed] = (await once(child, 'exit')) as [number | null, string | null];
       expect(killed).to.equal('SIGKILL');
+      const killedAt = Date.now();
       expect((await listDeadLetters(bench.store)).items[0]?.state).to.equal('replaying');
-      const summary = await replayDeadLetters(bench.replayer, { selection: { filter: {} }, who: 'ann', signal });
-      expect(summary.sent).to.equal(1);
+      const replayAt = (now: number) =>
+        replayDeadLetters({ ...bench.replayer, now: () => now }, { selection: { filter: {} }, who: 'ann', signal });
+      expect(await replayAt(killedAt)).to.include({ selected: 1, sent: 0, skipped: 1 });
+      expect((await replayAt(killedAt + CLAIM_TTL_MS + 1)).sent).to.equal(1);
       const sent = await take(bench.broker, bench.names.queue('payment'), 2);
       expect(sent.map(({ properties }) => properties.messageId)).to.deep.equal([letter.event.id, letter.event.id]);
       expect((await listDeadLetters(bench.store)).items[0]?.state).to.equal('replayed');

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { discardDeadLetters, undoDiscard } from '../../dead-letters/discard.js';
 import type { Context } from '../context.js';
-import { UsageError } from '../failure.js';
+import { CommandFailed, UsageError } from '../failure.js';
 import { createProgress } from '../progress.js';
 import { operator, selectionOf, withFilters, type FilterFlags } from './filter.js';
 import { withDeadLetters } from './open.js';
@@ -32,7 +32,7 @@ async function runDiscard(ids: string[], flags: Flags, context: Context): Promis
   if (reason.trim() === '') throw new UsageError('--reason is needed');
   const selection = selectionOf(ids, flags);
   const progress = createProgress();
-  const discarded = await withDeadLetters(context, (store) =>
+  const summary = await withDeadLetters(context, (store) =>
     discardDeadLetters(
       { store, now: Date.now },
       {
@@ -44,7 +44,11 @@ async function runDiscard(ids: string[], flags: Flags, context: Context): Promis
       },
     ),
   ).finally(progress.end);
-  context.print(json ? JSON.stringify({ discarded }) : `Discarded ${discarded}.`);
+  const { discarded, skipped } = summary;
+  context.print(json ? JSON.stringify(summary) : `Discarded ${discarded}.`);
+  if (skipped === 0) return;
+  if (!json) context.say(`${skipped} skipped: settled already, or being replayed right now.`);
+  throw new CommandFailed('not all were discarded');
 }
 
 async function runUndo(ids: string[], { json = false }: Flags, context: Context): Promise<void> {

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { replayDeadLetters, type ReplayResult } from '../../dead-letters/replay.js';
+import { replayDeadLetters, type ReplayResult, type ReplaySummary } from '../../dead-letters/replay.js';
 import { positive, wholeNumber } from '../arguments.js';
 import type { Context } from '../context.js';
 import { CommandFailed } from '../failure.js';
@@ -59,10 +59,13 @@ async function runReplay(ids: string[], flags: Flags, context: Context): Promise
     for (const { id, worker, type, outcome, detail } of noted) {
       context.print(`${id}  ${worker}  ${type ?? '?'}  ${outcome}${detail === '' ? '' : `: ${detail}`}`);
     }
-    const { selected, sent, ready, refused, failed } = summary;
-    context.say(
-      `${selected} selected, ${dryRun ? `${ready} ready to be sent` : `${sent} sent`}, ${refused} refused, ${failed} failed`,
-    );
+    context.say(summaryLine(summary, dryRun));
   }
-  if (summary.refused + summary.failed > 0) throw new CommandFailed('not all were sent');
+  if (summary.refused + summary.failed + summary.skipped > 0) throw new CommandFailed('not all were sent');
+}
+
+/** `4 selected, 2 sent, 1 refused, 0 failed, 1 skipped` */
+function summaryLine({ selected, sent, ready, refused, failed, skipped }: ReplaySummary, dryRun: boolean): string {
+  const done = dryRun ? `${ready} ready to be sent` : `${sent} sent`;
+  return `${selected} selected, ${done}, ${refused} refused, ${failed} failed, ${skipped} skipped`;
 }
