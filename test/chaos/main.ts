@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { ownNode } from '../support/rabbitmq.js';
 import { sayWhatIsWrong } from './scenarios/bad-input.js';
 import { orderWithoutBroker } from './scenarios/broker-down.js';
+import { killEachNode } from './scenarios/cluster.js';
 import { killAtFailpoints, POINTS, rolesPassing, type Kill } from './scenarios/failpoints.js';
 import { fillTheDisk, NoSmallDisk } from './scenarios/full-disk.js';
 import { killAmidCommits } from './scenarios/killed-store.js';
@@ -152,6 +153,10 @@ try {
   await part('broker not there', async () => {
     await orderWithoutBroker({ prefix: 't-down-', seed, say, thorough: true });
     return 'before its start, blocked, stopped';
+  });
+  await part('cluster, each node killed in turn', async () => {
+    await killEachNode({ prefix: 't-cluster-', seed, say, orders: 200 });
+    return '200 orders shipped, each charged once';
   });
   await part('gateway outage', async () => {
     await gatewayOutage({ ...run('outage'), orders: 40, probes: 9 });

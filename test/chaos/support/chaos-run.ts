@@ -75,7 +75,7 @@ async function waiting({ names, options: { amqpUrl, managementUrl, prefix } }: C
   const queues = (await createManagement({ url: managementUrl }).queues(prefix)).filter(({ name }) =>
     workers.some((worker) => name === names.queue(worker.name) || name.startsWith(`${names.queue(worker.name)}.`)),
   );
-  const connection = await connect(amqpUrl);
+  const connection = await connect(amqpUrl.split(',')[0] ?? '');
   try {
     const channel = await connection.createChannel();
     const found: string[] = [];

@@ -1,0 +1,55 @@
+import { ownCluster } from '../../support/cluster.js';
+import { until } from '../../support/until.js';
+import { settled, settledForGood, withFleet, type ChaosRun, type RunOptions } from '../support/chaos-run.js';
+import type { PlacedOrder } from '../support/customers.js';
+import { PATIENT } from '../support/kill-now-and-then.js';
+
+export interface ClusterOptions extends Pick<RunOptions, 'prefix' | 'seed' | 'say'> {
+  /** At least so many in all. */
+  orders: number;
+}
+
+/** On 4.3 a dead node's unacknowledged messages are held for a minute. */
+const LIMIT = { limit: 180_000, every: 200 };
+
+/** Places orders on a cluster of three RabbitMQ nodes. Kills each node in turn, with orders in flight, and starts it again once these
+ *  and further orders are shipped without it. Each order is charged once, and no process of the fleet is restarted. */
+export async function killEachNode({ orders, say, ...options }: ClusterOptions): Promise<void> {
+  const cluster = await ownCluster();
+  try {
+    const listOf = (url: 'amqpUrl' | 'managementUrl') => cluster.nodes.map((node) => node[url]).join(',');
+    const urls = { amqpUrl: listOf('amqpUrl'), managementUrl: listOf('managementUrl') };
+    await withFleet({ ...options, ...urls, env: PATIENT, ownBroker: true }, async (run) => {
+      const { fleet, customers } = run;
+      await fleet.start();
+      const pids = fleet.roles.map((role) => fleet.process(role).pid);
+      for (const sku of ['item_1', 'item_2', 'item_3']) await customers.adjust(sku, orders * 4);
+      await customers.register();
+      const isShipped = async (id: string) => (await customers.statusOf(id)) === 'shipped';
+      const half = Math.ceil(orders / (2 * cluster.nodes.length));
+      for (const [index, { name }] of cluster.nodes.entries()) {
+        const inFlight = place(run, half);
+        say?.(`kill -9 ${name}`);
+        await cluster.kill(index);
+        const placed = [...(await inFlight), ...(await place(run, half))];
+        for (const { id } of placed) await until(`order ${id} is shipped without ${name}`, () => isShipped(id), LIMIT);
+        say?.(`${placed.length} orders shipped without ${name}`);
+        await cluster.start(index);
+      }
+      await settled(run, {}, 180_000);
+      const statuses = await Promise.all([...customers.promised.orders.keys()].map((id) => customers.statusOf(id)));
+      const shipped = statuses.filter((status) => status === 'shipped').length;
+      if (shipped !== statuses.length) throw new Error(`${shipped} of ${statuses.length} orders are shipped`);
+      if (fleet.roles.some((role, index) => fleet.process(role).pid !== pids[index]))
+        throw new Error('a process was restarted');
+      await settledForGood(run);
+    });
+  } finally {
+    await cluster.remove();
+  }
+}
+
+/** Several customers at once. */
+function place({ customers }: ChaosRun, orders: number): Promise<PlacedOrder[]> {
+  return Promise.all(Array.from({ length: orders }, () => customers.order('tok_ok')));
+}
