@@ -12,6 +12,7 @@ import * as status from '../../src/cli/status.js';
 import * as topology from '../../src/cli/topology.js';
 import * as unrouted from '../../src/cli/unrouted.js';
 import { defineFleet } from '../../src/fleet.js';
+import { openStore } from '../../src/store/open.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { bury, definitions, letterOf } from '../dead-letters/bench-of-letters.js';
 import { runCommand } from '../support/command.js';
@@ -63,6 +64,8 @@ describe('every table of the command line', function () {
       await bury({ publisher, names }, letterOf({ worker, orderId: 'o'.repeat(200), code: `code.${'c'.repeat(60)}` }));
       await fits('retrying', 'list');
       await fits('unrouted', 'list');
+      await (await openStore(env.DATABASE_URL, 'ops')).close(); // as a keeper does
+      await linesOf('dead', 'collect');
       await fits('dead', 'list');
       await fits('dead', 'list', '--group');
       await fits('status');
