@@ -34,7 +34,7 @@ async function startApi(process: FleetProcess, { env }: Context): Promise<void> 
     metrics,
     relay: { lagging },
     checks: {
-      store: async () => ({ ok: (await service.store.head()) >= 0 }),
+      store: service.check,
       // Being without a broker is no reason to take no orders.
       broker: () => ({ ok: true, detail: broker.state }),
       relay: () => ({ ok: !lagging(), detail: `${service.gauge.lag} events wait to be published` }),

@@ -125,10 +125,10 @@ export async function runFleetProcess(
     if (!signal.aborted) fail(error);
   }
   if (!failure.signal.aborted) logger.info('Ending', { reason: messageOf(signal.reason) });
-  const until = Date.now() + config.drainTimeout;
+  const until = performance.now() + config.drainTimeout;
   for (const end of ends.reverse()) {
     try {
-      await end(() => Math.max(0, until - Date.now()));
+      await end(() => Math.max(0, until - performance.now()));
     } catch (error) {
       logger.error('A part did not end in order', { error: messageOf(error) });
     }

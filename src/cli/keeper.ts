@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { createKeeper } from '../dead-letters/keeper.js';
-import { startHealthServer } from '../telemetry/health-server.js';
+import { startHealthServer, type CheckResult } from '../telemetry/health-server.js';
 import { queuesOfAll } from '../worker/queues.js';
 import type { Context } from './context.js';
 import { runFleetProcess, type FleetProcess } from './fleet-process.js';
@@ -17,15 +17,19 @@ export function register(program: Command, context: Context): void {
 
 async function startKeeper(process: FleetProcess): Promise<void> {
   const { config, fleet, workers, broker, names, logger, metrics, signal } = process;
+  const checks: Record<string, () => CheckResult> = {
+    broker: () => ({ ok: broker.state === 'ready', detail: broker.state }),
+  };
   const health = await startHealthServer({
     host: config.host,
     port: config.healthPort,
     metrics,
-    checks: { broker: () => ({ ok: broker.state === 'ready', detail: broker.state }) },
+    checks,
     ...(config.apiToken !== undefined && { token: config.apiToken }),
   });
   process.atEnd(() => health.close());
-  const { store } = await process.openService(OPS);
+  const { store, check } = await process.openService(OPS);
+  checks.store = check;
   await process.topology;
   const keeper = createKeeper({
     store,

@@ -14,7 +14,7 @@ export function createProgress(
   let shownAt = 0;
   return {
     show(done, total, what) {
-      const now = Date.now();
+      const now = performance.now();
       if (stream.isTTY !== true || (now - shownAt < INTERVAL && done < total)) return;
       shownAt = now;
       stream.write(`\r\u001b[K${done}/${total} ${what}`);

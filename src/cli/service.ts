@@ -5,6 +5,7 @@ import { LagGauge } from '../relay/lag-gauge.js';
 import { createRelay } from '../relay/relay.js';
 import { openStore } from '../store/open.js';
 import type { Store } from '../store/contract.js';
+import { StoreWatch } from '../store/store-watch.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { Metrics } from '../telemetry/metrics.js';
 
@@ -27,6 +28,8 @@ export interface Service {
   /** How far the relay is behind; known also before there is a broker. */
   readonly gauge: { readonly lag: number; readonly maxLag: number };
   readonly lagging: () => boolean;
+  /** For `/readyz`: whether the store takes what is to be committed. */
+  readonly check: () => { ok: boolean; detail: string };
   /** Rejects when the relay fails for good. */
   readonly running: Promise<void>;
   /** Lets the relay hand over what is stored, for at most `limit` milliseconds, then closes the store. */
@@ -44,6 +47,8 @@ export async function openService(options: ServiceOptions): Promise<Service> {
   const ending = new AbortController();
   const { signal } = ending;
   const gauge = new LagGauge(store, 'relay', (lag) => metrics.relayLag.set({ service: name }, lag));
+  const watch = new StoreWatch({ store, logger, metrics });
+  const watching = watch.run(signal);
   const waiting = new AbortController();
   const looking = gauge.run(logger, AbortSignal.any([signal, waiting.signal]));
   let relaying = false;
@@ -69,12 +74,13 @@ export async function openService(options: ServiceOptions): Promise<Service> {
       maxLag: options.relay.maxLag,
     },
     lagging: () => lag() > options.relay.maxLag,
+    check: () => watch.check(),
     running,
     async stop(limit) {
-      if (relaying && broker.state === 'ready') await handedOver(store, Date.now() + limit);
+      if (relaying && broker.state === 'ready') await handedOver(store, performance.now() + limit);
       ending.abort(new Error('the process ends'));
       if (relaying) await running.catch(() => undefined);
-      await looking;
+      await Promise.all([looking, watching]);
       await store.close();
     },
   };
@@ -83,5 +89,5 @@ export async function openService(options: ServiceOptions): Promise<Service> {
 /** Resolves when the broker has confirmed all that was stored when asked, or when it is too late. */
 async function handedOver(store: Store, until: number): Promise<void> {
   const head = await store.head();
-  while (Date.now() < until && (await store.checkpoint('relay')) < head) await sleep(LOOK);
+  while (performance.now() < until && (await store.checkpoint('relay')) < head) await sleep(LOOK);
 }

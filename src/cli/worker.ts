@@ -54,7 +54,9 @@ async function startWorkers(process: FleetProcess, names: readonly string[], con
   const services = new Map<string, Service>();
   for (const { definition } of prepared) {
     if (!services.has(definition.store)) {
-      services.set(definition.store, await process.openService(definition.store));
+      const service = await process.openService(definition.store);
+      services.set(definition.store, service);
+      checks[`store:${definition.store}`] = service.check;
     }
   }
   await process.topology;

@@ -16,10 +16,10 @@ export interface PumpOptions extends Omit<KeeperOptions, 'broker' | 'retryAfter'
 export async function pumpDeadLetters(options: PumpOptions): Promise<number> {
   const { store, broker, names, workers, limit = 5000, signal, onProgress } = options;
   await migrateDeadLetters(store);
-  const end = Date.now() + limit;
+  const end = performance.now() + limit;
   let kept = 0;
   for (const worker of workers) {
-    const left = end - Date.now();
+    const left = end - performance.now();
     if (left <= 0 || signal.aborted) break;
     await drainQueue(broker, names.dead(worker), {
       limit: left,

@@ -52,12 +52,12 @@ export async function retryNow({
   onProgress,
 }: RetryNowOptions): Promise<number> {
   const publisher = broker.createPublisher();
-  const end = Date.now() + limit;
+  const end = performance.now() + limit;
   let moved = 0;
   try {
     await publisher.ready(AbortSignal.any([signal, AbortSignal.timeout(limit)]));
     for (const { worker, queue } of await listRetrying(broker, names, workers)) {
-      const left = end - Date.now();
+      const left = end - performance.now();
       if (left <= 0 || signal.aborted) break;
       moved += await drainQueue(broker, queue, {
         limit: left,

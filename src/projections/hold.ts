@@ -27,6 +27,7 @@ export interface Still {
  * stopped or outdated, is looked at as it is; what it does in the meantime shows in its checkpoint.
  */
 export class Hold {
+  /** By the monotonic clock, as the system time may be set back. */
   #renewAt = Infinity;
 
   constructor(
@@ -43,7 +44,7 @@ export class Hold {
       const state = await readState(tx.sql, name);
       if (state === undefined) throw new FlotillaError('projection.not_found', name);
       if (state.status !== 'stopped') await this.#until(tx, this.now() + HOLD);
-      this.#renewAt = this.now() + HOLD / 3;
+      this.#renewAt = performance.now() + HOLD / 3;
       const { generation, version } = state;
       return { generation, version, position: await tx.checkpoint(checkpointOf(name, generation)) };
     });
@@ -51,7 +52,7 @@ export class Hold {
 
   /** To be called again and again while it lasts. Throws `projection.conflict` when it has ended. */
   async keep(): Promise<void> {
-    if (this.now() < this.#renewAt) return;
+    if (performance.now() < this.#renewAt) return;
     const { name } = this.definition;
     await this.store.transaction(async (tx) => {
       const state = await readState(tx.sql, name);
@@ -60,7 +61,7 @@ export class Hold {
         throw new FlotillaError('projection.conflict', name);
       await this.#until(tx, this.now() + HOLD);
     });
-    this.#renewAt = this.now() + HOLD / 3;
+    this.#renewAt = performance.now() + HOLD / 3;
   }
 
   /** Lets the live model go on. */

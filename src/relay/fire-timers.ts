@@ -1,6 +1,7 @@
 import { messageOf } from '../errors.js';
 import type { Store } from '../store/contract.js';
 import type { Logger } from '../telemetry/logger.js';
+import { Backoff } from './backoff.js';
 import { pause } from './pause.js';
 
 /** The longest time between two looks, in milliseconds: a timer that another process has set is seen within it. */
@@ -8,23 +9,26 @@ const LOOK = 250;
 /** Timers that fire in one transaction. */
 const PORTION = 100;
 
-/** Turns timers into events as they become due, until the signal aborts. Never rejects. */
+/** Turns timers into events as they become due, until the signal aborts. Due times are wall-clock times: a clock that is
+ *  set back makes them late by as much, one set forward early. Never rejects. */
 export async function fireDueTimers(
   store: Store,
   clock: () => number,
   logger: Logger,
   signal: AbortSignal,
 ): Promise<void> {
+  const backoff = new Backoff(LOOK, 5_000);
   while (!signal.aborted) {
     try {
       const fired = await store.fireTimers(clock(), PORTION);
+      backoff.reset();
       if (fired === PORTION) continue;
       const next = await store.nextTimer();
       await pause(next === undefined ? LOOK : Math.min(LOOK, Math.max(1, next - clock())), signal);
     } catch (error) {
       if (signal.aborted) return;
       logger.warn('relay: timers could not be fired, trying again', { error: messageOf(error) });
-      await pause(LOOK, signal);
+      await pause(backoff.next(), signal);
     }
   }
 }

@@ -50,7 +50,8 @@ export interface Hold {
   holder: string;
   /** Milliseconds since the epoch. */
   now: number;
-  /** Milliseconds without a beat after which a process counts as dead. */
+  /** Milliseconds without a beat after which a process counts as dead; so does one whose beat is as far in the future, as
+   *  the clock has been set back since. */
   live: number;
 }
 
@@ -65,7 +66,7 @@ export async function insertRun(store: Store, run: ReplayRun, { holder, now, liv
   const request = JSON.stringify({ selection, again, sideEffects, force, rate, limit });
   const counts = JSON.stringify(run.counts);
   await store.transaction(async ({ sql }) => {
-    await refuseBesideAnother(sql, run, now - live);
+    await refuseBesideAnother(sql, run, { now, live });
     await sql`
       INSERT INTO replays (id, worker, source, request, who, state, holder, beat, started_at, counts)
       VALUES (${run.id}, ${run.worker}, ${run.from}, ${request}, ${run.who}, 'running', ${holder}, ${now},
@@ -77,10 +78,11 @@ export async function insertRun(store: Store, run: ReplayRun, { holder, now, liv
  *  while another one of the worker is running. */
 export async function takeRun(store: Store, run: ReplayRun, { holder, now, live }: Hold): Promise<boolean> {
   return store.transaction(async ({ sql }) => {
-    await refuseBesideAnother(sql, run, now - live);
+    await refuseBesideAnother(sql, run, { now, live });
     const taken = await sql`
       UPDATE replays SET state = 'running', holder = ${holder}, beat = ${now}
-      WHERE id = ${run.id} AND (state = 'interrupted' OR (state = 'running' AND beat < ${now - live})) RETURNING id`;
+      WHERE id = ${run.id} AND (state = 'interrupted' OR (state = 'running' AND NOT beat BETWEEN ${now - live} AND ${now + live}))
+      RETURNING id`;
     if (taken.length > 0) return true;
     const [found] = await sql<Row>`SELECT state FROM replays WHERE id = ${run.id}`;
     if (found?.state === 'done') throw new FlotillaError('replay.refused', `${run.id} is done`);
@@ -88,9 +90,14 @@ export async function takeRun(store: Store, run: ReplayRun, { holder, now, live 
   });
 }
 
-async function refuseBesideAnother(sql: Sql, { id, worker }: ReplayRun, dead: number): Promise<void> {
+async function refuseBesideAnother(
+  sql: Sql,
+  { id, worker }: ReplayRun,
+  { now, live }: Omit<Hold, 'holder'>,
+): Promise<void> {
   const [other] = await sql<{ id: string; who: string }>`
-    SELECT id, who FROM replays WHERE worker = ${worker} AND state = 'running' AND beat >= ${dead} AND id <> ${id}`;
+    SELECT id, who FROM replays
+    WHERE worker = ${worker} AND state = 'running' AND beat BETWEEN ${now - live} AND ${now + live} AND id <> ${id}`;
   if (other === undefined) return;
   throw new FlotillaError('replay.refused', `${other.who} runs ${other.id} to ${worker} right now; one at a time`);
 }
@@ -129,7 +136,7 @@ export async function listRuns(
 ): Promise<{ items: ReplayRun[]; total: number }> {
   const rows = await store.query<Row>`SELECT * FROM replays ORDER BY id DESC LIMIT ${limit}`;
   const [count] = await store.query<{ n: number }>`SELECT COUNT(*) AS n FROM replays`;
-  return { items: rows.map((row) => runOf(row, now - live)), total: Number(count?.n ?? 0) };
+  return { items: rows.map((row) => runOf(row, { now, live })), total: Number(count?.n ?? 0) };
 }
 
 /** The replay with this id, or the only one whose id begins so. Throws `replay.not_found`. */
@@ -145,10 +152,10 @@ export async function findRun(
   if (another !== undefined && row.id !== id) {
     throw new FlotillaError('replay.not_found', `several begin with ${JSON.stringify(id)}; give more of it`);
   }
-  return runOf(row, now - live);
+  return runOf(row, { now, live });
 }
 
-function runOf(row: Row, dead: number): ReplayRun {
+function runOf(row: Row, { now, live }: Omit<Hold, 'holder'>): ReplayRun {
   const request = JSON.parse(row.request) as Omit<ReplayRequest, 'who'>;
   return {
     id: row.id,
@@ -156,7 +163,7 @@ function runOf(row: Row, dead: number): ReplayRun {
     from: row.source,
     ...request,
     who: row.who,
-    state: row.state === 'running' && Number(row.beat) < dead ? 'interrupted' : row.state,
+    state: row.state === 'running' && Math.abs(now - Number(row.beat)) > live ? 'interrupted' : row.state,
     end: row.end_place,
     resetAt: row.reset_at,
     startedAt: row.started_at,

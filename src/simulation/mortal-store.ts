@@ -36,6 +36,8 @@ export function mortalStore(service: Service, process: SimulatedProcess, { handl
     onAppend: (listener) => store.onAppend(listener),
     migrate: (...args) => process.guard(() => store.migrate(...args)),
     stats: () => process.guard(() => store.stats()),
+    health: () => store.health(),
+    probe: () => process.guard(() => store.probe()),
     close: () => process.guard(() => store.close()),
   };
 }

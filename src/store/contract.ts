@@ -1,4 +1,6 @@
+import type { ErrorCode } from '../errors.js';
 import type { UnsequencedEvent } from '../events/envelope.js';
+import type { VacantLease } from './lease-ledger.js';
 import type { StoredEvent } from './stored-event.js';
 
 /** What a stream must be like for an append to go through: absent, as it likes, or at this version. */
@@ -166,7 +168,8 @@ export interface Store {
   checkpoint(name: string): Promise<number>;
   /** Moves a checkpoint; only while the lease's epoch is the current one. False: no longer the holder, or not at `from`. */
   moveLeasedCheckpoint(lease: Lease, from: number, to: number): Promise<boolean>;
-  /** Takes or renews the lease for `ttl` milliseconds; undefined while somebody else holds it. */
+  /** Takes or renews the lease for `ttl` milliseconds; undefined while another process holds it. A lease that ends later
+   *  than its own duration from now was taken before the clock was set back: it counts as expired. */
   acquireLease(name: string, holder: string, ttl: number): Promise<Lease | undefined>;
   releaseLease(lease: Lease): Promise<void>;
   /** Turns timers that are due into events, at most `limit`; each in the transaction that deletes it. Gives how many. */
@@ -181,6 +184,11 @@ export interface Store {
   migrate(owner: string, migrations: readonly Migration[]): Promise<void>;
   /** Bytes and counts, for metrics. */
   stats(): Promise<StoreStats>;
+  /** Whether commits go through and leases have holders, as far as this process has seen; costs nothing. */
+  health(): StoreHealth;
+  /** Commits some kilobytes and deletes them again: finds out whether the store takes more where nothing else is
+   *  committed. Rejects with what a commit would reject with. */
+  probe(): Promise<void>;
   /** Commits what is waiting, then closes. */
   close(): Promise<void>;
 }
@@ -189,6 +197,21 @@ export interface Migration {
   name: string;
   /** One or more statements. */
   sql: string;
+}
+
+export interface StoreHealth {
+  /** Set while commits fail or wait for the write lock of another process. */
+  trouble: StoreTrouble | undefined;
+  /** Milliseconds since a commit has last shown that the store takes more. */
+  unprovenFor: number;
+  /** Leases that this process competes for and that have no holder. */
+  vacant: readonly VacantLease[];
+}
+
+export interface StoreTrouble {
+  code: ErrorCode;
+  /** Milliseconds. */
+  for: number;
 }
 
 export interface StoreStats {

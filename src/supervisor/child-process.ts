@@ -106,7 +106,7 @@ export class SupervisedProcess {
     const { logger } = this.options;
     let delay = first;
     while (!this.#stopping.signal.aborted) {
-      const began = Date.now();
+      const began = performance.now();
       const how = await this.#runOnce();
       if (this.#stopping.signal.aborted) return;
       if (this.#fatal !== undefined || how.code === WRONG_USE) {
@@ -114,7 +114,7 @@ export class SupervisedProcess {
         this.options.onFatal(new FlotillaError('config.invalid', `${this.name} could not start (${reason})`));
         return;
       }
-      if (Date.now() - began >= longest) delay = first;
+      if (performance.now() - began >= longest) delay = first;
       logger.warn('a process has ended and is started again', {
         process: this.name,
         ...how,

@@ -30,9 +30,9 @@ export async function isRunning(process: { pid: number; startedAt: string }): Pr
 
 /** Resolves true once the process has ended, false when it still runs after `limit` milliseconds. */
 export async function hasEnded(process: { pid: number; startedAt: string }, limit: number): Promise<boolean> {
-  const until = Date.now() + limit;
+  const until = performance.now() + limit;
   while (await isRunning(process)) {
-    if (Date.now() >= until) return false;
+    if (performance.now() >= until) return false;
     await sleep(POLL);
   }
   return true;

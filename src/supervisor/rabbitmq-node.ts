@@ -192,11 +192,11 @@ async function launch(
     child.unref();
     const record = { ...planned, ...(child.pid === undefined ? {} : { scriptPid: child.pid }) };
     await files.writeRecord(dataDir, record);
-    const until = Date.now() + startLimit;
+    const until = performance.now() + startLimit;
     while (!(await answers(record))) {
       signal?.throwIfAborted();
       const failed = child.exitCode !== null || child.signalCode !== null;
-      if (failed || Date.now() >= until) {
+      if (failed || performance.now() >= until) {
         const tail = (await readFile(startupLog, 'utf8')).slice(-2000).trim();
         throw new FlotillaError('broker.unreachable', `RabbitMQ did not start${failed ? '' : ' in time'}: ${tail}`);
       }

@@ -140,13 +140,13 @@ async function allReady(
   ending: AbortSignal,
   say: (line: string) => void,
 ): Promise<boolean> {
-  let remindAt = Date.now() + REMIND_EVERY;
+  let remindAt = performance.now() + REMIND_EVERY;
   while (!ending.aborted) {
     const waiting = processes.filter(({ process }) => !process.ready);
     if (waiting.length === 0) return true;
-    if (Date.now() >= remindAt) {
+    if (performance.now() >= remindAt) {
       say(`Waiting for ${waiting.map(({ process }) => process.name).join(', ')} …`);
-      remindAt = Date.now() + REMIND_EVERY;
+      remindAt = performance.now() + REMIND_EVERY;
     }
     await sleep(50, undefined, { signal: ending }).catch(() => undefined);
   }

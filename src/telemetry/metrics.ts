@@ -57,6 +57,18 @@ export function createMetrics(options: { process?: boolean } = {}) {
       labelNames: ['service'] as const,
       registers,
     }),
+    leaseVacant: new Gauge({
+      name: 'flotilla_lease_vacant_seconds',
+      help: 'For how long no process has held a lease that this one competes for: relay and timers, projections, readers of the log; 0 while it has a holder',
+      labelNames: ['service', 'lease'] as const,
+      registers,
+    }),
+    storeFailing: new Gauge({
+      name: 'flotilla_store_failing',
+      help: '1 while commits fail, or while another process keeps the write lock',
+      labelNames: ['service'] as const,
+      registers,
+    }),
     projectionLag: new Gauge({
       name: 'flotilla_projection_lag_events',
       help: 'Events of the store that the read model has not taken yet',

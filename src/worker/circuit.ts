@@ -44,6 +44,8 @@ export class Circuit {
   /** Which of the open times was the latest that a probe earned; -1 while closed. */
   #step = -1;
   #openFor = 0;
+  /** By the monotonic clock: cockatiel goes by the system time, and a clock set back would keep the circuit open. */
+  #openUntil = 0;
 
   constructor(options: {
     failures: number;
@@ -56,9 +58,11 @@ export class Circuit {
     this.#policy = circuitBreaker(
       handleWhen((error) => this.#counts(error)),
       {
-        halfOpenAfter: new DelegateBackoff(({ result }) =>
-          this.#nextOpenTime('error' in result ? result.error : undefined),
-        ),
+        halfOpenAfter: new DelegateBackoff(({ result }) => {
+          this.#openFor = this.#nextOpenTime('error' in result ? result.error : undefined);
+          this.#openUntil = performance.now() + this.#openFor;
+          return -Infinity; // over at any time: `#run` decides
+        }),
         breaker: this.#failures,
       },
     );
@@ -90,6 +94,7 @@ export class Circuit {
   }
 
   async #run<T>(eventId: string, work: () => Promise<T>): Promise<T> {
+    if (this.#policy.state === CircuitState.Open && performance.now() < this.#openUntil) throw new BrokenCircuitError();
     if (this.#policy.state !== CircuitState.Closed) {
       return this.#policy.execute(() => work().catch((error: unknown) => Promise.reject(this.#owned(error, eventId))));
     }
@@ -122,8 +127,7 @@ export class Circuit {
     const [first] = this.#openTimes;
     const isKnown = this.#step >= 0 && eventId !== undefined && this.#suspects.has(eventId);
     if (!isKnown) this.#step = Math.min(this.#step + 1, this.#openTimes.length - 1);
-    this.#openFor = isKnown ? first : (this.#openTimes[this.#step] ?? first);
-    return this.#openFor;
+    return isKnown ? first : (this.#openTimes[this.#step] ?? first);
   }
 
   /** An event that has been counted is not counted again; but a probe that fails always opens the circuit. */

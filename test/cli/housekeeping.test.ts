@@ -1,7 +1,9 @@
 import { expect } from 'chai';
+import { ClockJumps } from '../../src/cli/clock-jumps.js';
 import { keepHouse } from '../../src/cli/housekeeping.js';
 import { inboxAge, logAge } from '../../src/cli/log-age.js';
 import { newId } from '../../src/events/ids.js';
+import type { Store } from '../../src/store/contract.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { eventOf } from '../contract/store-events.js';
 import { createTempStore, type TempStore } from '../store/temp-store.js';
@@ -31,6 +33,41 @@ describe('housekeeping', () => {
     await keeping;
     expect(await store.handled(key)).to.equal(false);
     expect((await store.read('s/1')).map(({ version }) => version)).to.deep.equal([1, 2, 3]);
+  });
+
+  it('forgets nothing right after a jump of the system time, by which everything looks old', async () => {
+    const store = await temp.open();
+    const key = { consumer: 'views', source: 'core', id: newId() };
+    await store.claim(key);
+    let purges = 0;
+    const counted = Object.assign(Object.create(store) as Store, { purgeInbox: async () => ((purges += 1), 0) });
+    const ending = new AbortController();
+    const taken = new Promise<void>((resolve) => {
+      const jumps = { take: () => (setImmediate(resolve), 8 * 86_400_000) };
+      void keepHouse([counted], 1, silentLogger(), ending.signal, jumps);
+    });
+    await taken;
+    ending.abort();
+    expect(purges).to.equal(0);
+  });
+
+  it('recognizes a jump of the system time, in either direction, once', () => {
+    let wall = 1_000_000;
+    let elapsed = 0;
+    const jumps = new ClockJumps(
+      () => wall,
+      () => elapsed,
+    );
+    expect(jumps.take()).to.equal(0);
+    wall += 3_600_000;
+    elapsed += 3_600_000;
+    expect(jumps.take()).to.equal(0);
+    wall += 7_200_000;
+    elapsed += 3_600_000;
+    expect(jumps.take()).to.equal(3_600_000);
+    expect(jumps.take()).to.equal(0);
+    wall -= 100_000;
+    expect(jumps.take()).to.equal(-100_000);
   });
 
   it('remembers a day longer than the log', () => {

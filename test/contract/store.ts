@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { newId } from '../../src/events/ids.js';
 import { ConflictError } from '../../src/store/conflict-error.js';
 import type { Store } from '../../src/store/contract.js';
+import { eventually } from '../support/until.js';
 import { codeOf, eventOf } from './store-events.js';
 import { archiveContract } from './store-archive.js';
 import { readingContract } from './store-reading.js';
@@ -401,6 +402,51 @@ export function storeContract(
         now += 10;
         expect(await store.acquireLease('relay', 'b', 100)).to.include({ holder: 'b', epoch: 2 });
         expect(await store.acquireLease('relay', 'a', 100)).to.equal(undefined);
+      });
+
+      it('counts a lease as expired that was taken before the clock was set back', async () => {
+        const first = await store.acquireLease('relay', 'a', 100);
+        if (first === undefined) throw new Error('not acquired');
+        now -= 3_600_000;
+        expect(await store.acquireLease('relay', 'b', 100)).to.include({ holder: 'b', epoch: 2 });
+        expect(await store.acquireLease('relay', 'a', 100)).to.equal(undefined);
+        expect(await store.moveLeasedCheckpoint(first, 0, 1)).to.equal(false);
+      });
+
+      it('lasts at most for twice its duration after the clock was set back by less than that', async () => {
+        await store.acquireLease('relay', 'a', 100);
+        now -= 99;
+        expect(await store.acquireLease('relay', 'b', 100)).to.include({ holder: 'b' });
+        now += 100;
+        await store.acquireLease('relay', 'c', 100);
+        now += 60;
+        now -= 50;
+        expect(await store.acquireLease('relay', 'b', 100)).to.equal(undefined);
+        now += 90;
+        expect(await store.acquireLease('relay', 'b', 100)).to.include({ holder: 'b' });
+      });
+
+      it('takes away a lease at most once when the clock is set forward', async () => {
+        await store.acquireLease('relay', 'a', 100);
+        now += 3_600_000;
+        expect(await store.acquireLease('relay', 'b', 100)).to.include({ epoch: 2 });
+        expect(await store.acquireLease('relay', 'a', 100)).to.equal(undefined);
+        expect(await store.acquireLease('relay', 'b', 100)).to.include({ epoch: 2 });
+      });
+
+      it('judges a lease by the duration for which it was taken, not by that of another attempt', async () => {
+        await store.acquireLease('relay', 'a', 60_000);
+        expect(await store.acquireLease('relay', 'b', 100)).to.equal(undefined);
+        now -= 1;
+        expect(await store.acquireLease('relay', 'b', 120_000)).to.include({ holder: 'b' });
+      });
+
+      it('reports which leases it competes for have no holder, and forgets those that it gave back', async () => {
+        expect(store.health()).to.include({ trouble: undefined });
+        const lease = await store.acquireLease('relay', 'a', 0);
+        await eventually(() => store.health().vacant.some(({ name }) => name === 'relay'));
+        if (lease !== undefined) await store.releaseLease(lease);
+        expect(store.health().vacant).to.deep.equal([]);
       });
 
       it('lets the next take a released lease at once, and ignores the release of a former holder', async () => {

@@ -1,27 +1,13 @@
 import { expect } from 'chai';
-import { Writable } from 'node:stream';
-import winston from 'winston';
 import { SagaGauge } from '../../src/sagas/gauge.js';
 import { keepRow, sagaMigrations } from '../../src/sagas/table.js';
 import { initialState, type SagaStatus } from '../../src/sagas/state.js';
-import { silentLogger, type Logger } from '../../src/telemetry/logger.js';
+import { silentLogger } from '../../src/telemetry/logger.js';
 import { createMetrics } from '../../src/telemetry/metrics.js';
 import { createTempStore, type TempStore } from '../store/temp-store.js';
+import { recordingLogger } from '../support/recording-logger.js';
 import { testFleet } from '../support/test-fleet.js';
 import { journeys, tripSaga } from './trip.js';
-
-/** Collects what is logged. */
-function listen(): { logger: Logger; lines: Record<string, unknown>[] } {
-  const lines: Record<string, unknown>[] = [];
-  const stream = new Writable({
-    write(line: Buffer, _encoding, done) {
-      lines.push(JSON.parse(line.toString()) as Record<string, unknown>);
-      done();
-    },
-  });
-  const transports = [new winston.transports.Stream({ stream })];
-  return { logger: winston.createLogger({ format: winston.format.json(), transports }), lines };
-}
 
 describe('the gauge of sagas', () => {
   let temp: TempStore;
@@ -82,7 +68,7 @@ describe('the gauge of sagas', () => {
   });
 
   it('goes on where it could not look', async () => {
-    const { logger, lines } = listen();
+    const { logger, lines } = recordingLogger();
     const stop = new AbortController();
     const gauge = new SagaGauge(await temp.open(), [tripSaga], createMetrics());
     const warned = new Promise((resolve) => logger.once('data', resolve));
@@ -99,7 +85,7 @@ describe('a saga that has failed', function () {
   this.timeout(60_000);
 
   it('is told in the log by its worker, and by no other', async () => {
-    const { logger, lines } = listen();
+    const { logger, lines } = recordingLogger();
     const fleet = await testFleet(journeys.defineWorker({ name: 'trips', sagas: [tripSaga] }), { logger });
     try {
       const failed = (saga: string) =>

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { UnavailableError } from '../../src/errors.js';
-import { Circuit } from '../../src/worker/circuit.js';
+import { BrokenCircuitError, Circuit } from '../../src/worker/circuit.js';
 
 describe('the open time of a circuit', () => {
   it('grows with each probe that fails, but not with one that had failed before, and begins anew once it has closed', async () => {
@@ -23,5 +23,21 @@ describe('the open time of a circuit', () => {
     expect(circuit.position).to.equal('closed');
     await fails('bad 1');
     expect(await fails('bad 2')).to.equal(2);
+  });
+
+  it('is over in its time although the clock is set back', async () => {
+    const circuit = new Circuit({ failures: 1, halfOpenAfter: 20, maxHalfOpenAfter: 20, onChange: () => undefined });
+    const systemTime = Date.now;
+    try {
+      await circuit.execute('bad', () => Promise.reject(new UnavailableError('away'))).catch(() => undefined);
+      Date.now = () => systemTime() - 3_600_000;
+      const early: unknown = await circuit.execute('good', async () => 'done').catch((error: unknown) => error);
+      expect(early).to.be.instanceOf(BrokenCircuitError);
+      await sleep(circuit.openFor + 1);
+      expect(await circuit.execute('good', async () => 'done')).to.equal('done');
+    } finally {
+      Date.now = systemTime;
+    }
+    expect(circuit.position).to.equal('closed');
   });
 });

@@ -63,13 +63,13 @@ export function openConnection({ url, name, logger, heartbeat }: ConnectionOptio
   manager.on('connect', ({ connection }: { connection: object }) => {
     if (!isChannelModel(connection)) throw new TypeError('amqplib gave something that is no connection');
     model = connection;
-    since = Date.now();
+    since = performance.now();
     logger.debug('connected to the broker', { connection: name });
     state.set('ready');
   });
   manager.on('disconnect', ({ err }: { err?: unknown }) => {
     model = undefined;
-    failures = Date.now() - since >= GOOD_AFTER ? 1 : Math.min(failures + 1, MOST_LOSSES);
+    failures = performance.now() - since >= GOOD_AFTER ? 1 : Math.min(failures + 1, MOST_LOSSES);
     if (!closing.signal.aborted) {
       logger.warn('lost the broker', { connection: name, reason: err === undefined ? 'closed' : messageOf(err) });
     }

@@ -60,13 +60,13 @@ export class KeptChannel<C extends Channel> {
       try {
         await connection.state.until(['ready', 'blocked'], signal);
         if (failures > 0) await sleep(backoff(failures, REOPEN), undefined, { signal });
-        const since = Date.now();
+        const since = performance.now();
         const life = this.#live(await this.#answered('opening a channel', open()));
         if (signal.aborted) this.drop(new FlotillaError('broker.closed'));
         else await opened(life.channel).catch((error: unknown) => this.drop(disconnected(error), { failed: true }));
         await life.lost;
         await this.#ended(life);
-        failures = !life.failed || Date.now() - since >= GOOD_AFTER ? 0 : failures + 1;
+        failures = !life.failed || performance.now() - since >= GOOD_AFTER ? 0 : failures + 1;
       } catch (error) {
         if (connection.state.value === 'closed') return;
         failures += 1;

@@ -1,6 +1,7 @@
 import Database from 'better-sqlite3';
 import type { Store } from '../contract.js';
 import { ArchiveFile } from '../sqlite/archive-file.js';
+import { CommitHealth } from '../sqlite/commit-health.js';
 import type { Connection } from '../sqlite/connection.js';
 import { StateReader } from '../sqlite/read-state.js';
 import { applySchema, assignStoreId } from '../sqlite/schema.js';
@@ -55,6 +56,7 @@ export function openMemoryStore({ service, clock, image, onCommit, maxWaiting }:
     reader: db,
     archive,
     committer,
+    health: new CommitHealth(),
     watch: {
       listen(listener) {
         const entry = () => {

@@ -2,6 +2,7 @@ import { failpoint } from '../../failpoints.js';
 import { FlotillaError } from '../../errors.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { Tx } from '../contract.js';
+import type { CommitHealth } from './commit-health.js';
 import { isConstraint, storeError } from './sqlite-errors.js';
 import { performStep, performWork, type Outcome, type Unit } from './unit.js';
 import { Watchdog } from './watchdog.js';
@@ -13,6 +14,7 @@ export interface CommitterOptions {
   maxWaiting: number;
   /** Units that share a transaction; bounds how long the event loop stands still. */
   maxGroup: number;
+  health: CommitHealth;
   logger: Logger;
   /** Called after a commit that has appended events. */
   onAppended: () => void;
@@ -69,6 +71,7 @@ export class Committer {
       try {
         await this.lock.take();
       } catch (error) {
+        this.options.health.failed(storeError(error));
         for (const unit of this.#waiting.splice(0)) unit.reject(storeError(error));
         continue;
       }
@@ -93,10 +96,15 @@ export class Committer {
     }
     const { appended } = this.writer.events;
     if (appended > 0) failpoint('store.committed');
+    this.options.health.committed(appended > 0);
     for (const [index, unit] of group.entries()) {
       const outcome = outcomes[index];
-      if (outcome?.done === true) unit.resolve(outcome.value);
-      else unit.reject(outcome?.error);
+      if (outcome?.done === true) {
+        unit.resolve(outcome.value);
+      } else {
+        this.options.health.failed(outcome?.error);
+        unit.reject(outcome?.error);
+      }
     }
     if (appended > 0) this.options.onAppended();
   }
@@ -137,6 +145,7 @@ export class Committer {
 
   #abort(group: readonly Unit[], error: unknown, culprit: Unit | undefined): void {
     const cause = storeError(error);
+    this.options.health.failed(cause);
     this.options.logger.error('store: a transaction was lost', { units: group.length, error: String(cause) });
     for (const unit of group) {
       const reason = unit === culprit || (culprit === undefined && cause instanceof FlotillaError) ? cause : undefined;

@@ -4,6 +4,7 @@ import { silentLogger, type Logger } from '../../telemetry/logger.js';
 import type { Store } from '../contract.js';
 import { AppendWatch } from './append-watch.js';
 import { ArchiveFile, archivePathOf } from './archive-file.js';
+import { CommitHealth } from './commit-health.js';
 import { Committer } from './committer.js';
 import { openReader, openWriter } from './connection.js';
 import { retryWhileBusy } from './retry-while-busy.js';
@@ -48,7 +49,8 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     const archive = new ArchiveFile(archivePathOf(path));
     const writer = await retryWhileBusy(() => new Writer(db, clock, archive));
     const reader = await retryWhileBusy(() => openReader(path));
-    const lock = new WriteLock(writer, limits.lockTimeout ?? 10_000, () => {
+    const health = new CommitHealth();
+    const lock = new WriteLock(writer, limits.lockTimeout ?? 10_000, health, () => {
       watch.othersCommitted();
     });
     const watch = new AppendWatch({
@@ -67,6 +69,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     const committer = new Committer(writer, lock, {
       maxWaiting: limits.maxWaiting ?? 10_000,
       maxGroup: limits.maxGroup ?? 500,
+      health,
       logger,
       onAppended: () => {
         watch.appended();
@@ -74,7 +77,18 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     });
     const size = () =>
       [path, `${path}-wal`].reduce((sum, file) => sum + (statSync(file, { throwIfNoEntry: false })?.size ?? 0), 0);
-    return new SqliteStore({ service, id, writer, reader, archive, committer, watch, read: retryWhileBusy, size });
+    return new SqliteStore({
+      service,
+      id,
+      writer,
+      reader,
+      archive,
+      committer,
+      health,
+      watch,
+      read: retryWhileBusy,
+      size,
+    });
   } catch (error) {
     db.close();
     throw error;

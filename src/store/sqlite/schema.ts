@@ -76,9 +76,12 @@ const SECOND = `
   CREATE INDEX flotilla_events_block_time ON flotilla_events (position >> 9, time);
 `;
 
-/** The identity of the store: made with the file, so that a copy has the same one and a new file another. */
+/** The identity of the store: made with the file, so that a copy has the same one and a new file another. How long a lease
+ *  lasts, so that one whose end makes no sense is recognized. What `Store.probe` writes. */
 const THIRD = `
   CREATE TABLE flotilla_store (one INTEGER PRIMARY KEY CHECK (one = 1), id TEXT NOT NULL);
+  ALTER TABLE flotilla_leases ADD COLUMN ttl INTEGER;
+  CREATE TABLE flotilla_probes (id INTEGER PRIMARY KEY, filler BLOB NOT NULL);
 `;
 
 /** What makes a file of version n one of version n + 1; kept in the file as `PRAGMA user_version`. Only ever added to. */

@@ -12,14 +12,17 @@ import type {
   Snapshot,
   SqlValue,
   Store,
+  StoreHealth,
   StoreStats,
   StreamMetadata,
   Tx,
 } from '../contract.js';
+import { LeaseLedger } from '../lease-ledger.js';
 import type { StoredEvent } from '../stored-event.js';
 import type { AppendWatch } from './append-watch.js';
 import type { ArchiveFile } from './archive-file.js';
 import { Archiver } from './archiver.js';
+import type { CommitHealth } from './commit-health.js';
 import type { Committer } from './committer.js';
 import type { Connection } from './connection.js';
 import { HandledLooks } from './handled-looks.js';
@@ -33,6 +36,8 @@ import type { Writer } from './writer.js';
 
 /** Events after which the event loop turns: some 5 ms of reading and parsing. */
 const LONG_PAGE = 500;
+/** What a probe writes: more than is free in pages that are in use already. */
+const PROBE_BYTES = 65_536;
 
 /** The parts that a store is put together from: in a file by `openSqliteStore`, in memory by `openMemoryStore`. */
 export interface SqliteParts {
@@ -43,6 +48,7 @@ export interface SqliteParts {
   reader: Connection;
   archive: ArchiveFile;
   committer: Pick<Committer, 'submit' | 'run' | 'close' | 'waiting'>;
+  health: CommitHealth;
   watch: Pick<AppendWatch, 'listen' | 'stop'>;
   /** Runs a step that reads what is committed. */
   read: <T>(step: () => T) => Promise<T>;
@@ -62,6 +68,7 @@ export class SqliteStore implements Store {
   readonly #looks: HandledLooks;
   readonly #tagged: TaggedSql;
   readonly #purge: InboxPurge;
+  readonly #leases = new LeaseLedger();
   #closing: Promise<void> | undefined;
 
   constructor(private readonly parts: SqliteParts) {
@@ -172,14 +179,18 @@ export class SqliteStore implements Store {
     return this.#step((writer) => writer.checkpoints.moveLeased(lease, from, to), true);
   }
 
-  acquireLease(name: string, holder: string, ttl: number): Promise<Lease | undefined> {
-    return this.#step((writer) => writer.checkpoints.acquire(name, holder, ttl), true);
+  async acquireLease(name: string, holder: string, ttl: number): Promise<Lease | undefined> {
+    this.#leases.attempt(name, ttl);
+    const { lease, term } = await this.#step((writer) => writer.checkpoints.acquire(name, holder, ttl), true);
+    this.#leases.found(name, term);
+    return lease;
   }
 
-  releaseLease(lease: Lease): Promise<void> {
-    return this.#step((writer) => {
+  async releaseLease(lease: Lease): Promise<void> {
+    await this.#step((writer) => {
       writer.checkpoints.release(lease);
     }, true);
+    this.#leases.released(lease.name);
   }
 
   async fireTimers(now: number, limit = 100): Promise<number> {
@@ -215,6 +226,22 @@ export class SqliteStore implements Store {
         waiting: committer.waiting,
       };
     });
+  }
+
+  health(): StoreHealth {
+    const { trouble, unprovenFor } = this.parts.health;
+    return { trouble, unprovenFor, vacant: this.#leases.vacant() };
+  }
+
+  async probe(): Promise<void> {
+    await this.#step((writer) => {
+      writer.probe(PROBE_BYTES);
+    }, true);
+    this.parts.health.committed(true);
+    // in a transaction of its own, as pages that are used and freed in the same one would not be written
+    await this.#step((writer) => {
+      writer.clearProbes();
+    }, true);
   }
 
   close(): Promise<void> {

@@ -1,4 +1,5 @@
 import { setImmediate, setTimeout } from 'node:timers/promises';
+import type { CommitHealth } from './commit-health.js';
 import type { Statement } from './connection.js';
 import { isBusy } from './sqlite-errors.js';
 import type { Writer } from './writer.js';
@@ -25,6 +26,7 @@ export class WriteLock {
   constructor(
     private readonly writer: Writer,
     private readonly timeout: number,
+    private readonly health: CommitHealth,
     private readonly onOthersCommit: () => void,
   ) {
     this.#dataVersion = writer.db.prepare<unknown[]>('PRAGMA data_version').pluck();
@@ -40,10 +42,12 @@ export class WriteLock {
         break;
       } catch (error) {
         this.#contendedUntil = performance.now() + CONTENDED;
+        if (isBusy(error)) this.health.lockRefused();
         if (!isBusy(error) || performance.now() > deadline) throw error;
       }
       await setTimeout(0.5 + Math.random() * wait);
     }
+    this.health.lockTaken();
     this.noticeOthers();
   }
 

@@ -30,7 +30,10 @@ export class Writer {
   readonly timers: Timers;
   readonly migrations: Migrations;
   readonly #interned: Interned[];
-  readonly #statements: Record<'begin' | 'commit' | 'rollback' | 'savepoint' | 'release' | 'undo', Statement>;
+  readonly #statements: Record<
+    'begin' | 'commit' | 'rollback' | 'savepoint' | 'release' | 'undo' | 'probe' | 'clearProbes',
+    Statement
+  >;
   #marks: number[] = [];
 
   constructor(
@@ -60,6 +63,8 @@ export class Writer {
       savepoint: db.prepare('SAVEPOINT unit'),
       release: db.prepare('RELEASE unit'),
       undo: db.prepare('ROLLBACK TO unit'),
+      probe: db.prepare('INSERT INTO flotilla_probes (filler) VALUES (zeroblob(?))'),
+      clearProbes: db.prepare('DELETE FROM flotilla_probes'),
     };
   }
 
@@ -99,5 +104,15 @@ export class Writer {
     this.#statements.undo.run();
     this.#statements.release.run();
     for (const [index, interned] of this.#interned.entries()) interned.forgetSince(this.#marks[index] ?? 0);
+  }
+
+  /** Writes as many bytes as that, in the transaction that is open. */
+  probe(bytes: number): void {
+    this.#statements.probe.run(bytes);
+  }
+
+  /** Deletes what probes have written, also those of processes that have died since. */
+  clearProbes(): void {
+    this.#statements.clearProbes.run();
   }
 }

@@ -34,9 +34,9 @@ export function signalProcess(pid: number, signal: NodeJS.Signals): boolean {
 /** Resolves true once the process has ended, false when it still runs after `limit` milliseconds. A process that has
  *  ended and is not yet reaped has no command line, so it counts as ended. */
 export async function ended(pid: number, marker: string, limit: number): Promise<boolean> {
-  const until = Date.now() + limit;
+  const until = performance.now() + limit;
   while (await runsWith(pid, marker)) {
-    if (Date.now() >= until) return false;
+    if (performance.now() >= until) return false;
     await sleep(POLL);
   }
   return true;

@@ -27,7 +27,7 @@ export const trace: Middleware = (next, { name: worker, metrics, logger, now, pa
     }
     handled.get(outcome)?.inc();
     inHand.dec();
-    seconds.observe((now() - message.receivedAt) / 1000);
+    seconds.observe(Math.max(0, now() - message.receivedAt) / 1000); // the clock may have been set back
     return outcome;
   };
 };

@@ -1,0 +1,48 @@
+/** A lease for which this process competes and that no process has held for several times its duration. */
+export interface VacantLease {
+  name: string;
+  /** Milliseconds since it was last seen held. */
+  for: number;
+}
+
+/** After so many times its duration a lease without a holder is vacant: an orderly change of holder takes one. */
+const VACANT_AFTER = 3;
+
+/**
+ * Records when each lease that this process competes for was last seen held, by this process or by another one. A lease
+ * counts as held when its row has changed since the last attempt, as a live holder renews it. Durations are measured
+ * with a monotonic clock, so that a change of the system time cannot hide a vacancy.
+ */
+export class LeaseLedger {
+  readonly #leases = new Map<string, { ttl: number; term: string; seenAt: number }>();
+
+  constructor(private readonly elapsed: () => number = () => performance.now()) {}
+
+  /** An attempt to take or renew the lease begins. */
+  attempt(name: string, ttl: number): void {
+    const known = this.#leases.get(name);
+    if (known === undefined) this.#leases.set(name, { ttl, term: '', seenAt: this.elapsed() });
+    else known.ttl = ttl;
+  }
+
+  /** The attempt found this term: any text that changes with every renewal. */
+  found(name: string, term: string): void {
+    const known = this.#leases.get(name);
+    if (known === undefined || known.term === term) return;
+    known.term = term;
+    known.seenAt = this.elapsed();
+  }
+
+  /** This process has given the lease back and competes for it no more, until the next attempt. */
+  released(name: string): void {
+    this.#leases.delete(name);
+  }
+
+  vacant(): VacantLease[] {
+    const now = this.elapsed();
+    return [...this.#leases]
+      .map(([name, { ttl, seenAt }]) => ({ name, ttl, for: now - seenAt }))
+      .filter(({ ttl, for: duration }) => duration > VACANT_AFTER * ttl)
+      .map(({ name, for: duration }) => ({ name, for: duration }));
+  }
+}

@@ -1,0 +1,119 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { errors, messageOf } from '../errors.js';
+import type { Logger } from '../telemetry/logger.js';
+import type { Metrics } from '../telemetry/metrics.js';
+import type { Store, StoreHealth } from './contract.js';
+
+export interface StoreWatchOptions {
+  store: Pick<Store, 'service' | 'health' | 'probe'>;
+  logger: Logger;
+  metrics: Metrics;
+  /** Milliseconds between two evaluations. @default 1000 */
+  interval?: number;
+  /** Milliseconds that another process may hold the write lock before this counts as a failure. @default 5000 */
+  lockLimit?: number;
+  /** Milliseconds without a commit that needed space, after which a probe is written. @default 30000 */
+  probeAfter?: number;
+}
+
+/** Milliseconds between two probes while commits fail. */
+const PROBE_INTERVAL_MS = 2_000;
+/** Milliseconds between two warnings about the same condition. */
+const WARN_INTERVAL_MS = 60_000;
+
+/**
+ * Reports what is wrong with a store: commits that fail, a write lock that another process keeps, leases without a holder
+ * (relay and timers, projections, readers of the log). Each is a warning that is repeated once a minute, a metric and a
+ * reason not to be ready. Where nothing is committed, and while commits fail, a probe finds out whether they would succeed.
+ */
+export class StoreWatch {
+  readonly #warnedAt = new Map<string, number>();
+  #vacantBefore: ReadonlySet<string> = new Set();
+  /** Leases that were vacant in two evaluations in a row: a process that stood still sees its own leases expire first. */
+  #vacant: StoreHealth['vacant'] = [];
+  #probe: Promise<void> | undefined;
+  #probedAt = -Infinity;
+
+  constructor(private readonly options: StoreWatchOptions) {}
+
+  /** For `/readyz`: whether the store takes what is to be committed, and why not. Reads memory only. */
+  check(): { ok: boolean; detail: string } {
+    const failure = this.#failure(this.options.store.health());
+    const reasons = [...(failure === undefined ? [] : [failure]), ...this.#vacant.map(vacancy)];
+    return reasons.length === 0 ? { ok: true, detail: 'commits' } : { ok: false, detail: reasons.join('; ') };
+  }
+
+  /** Evaluates until the signal aborts. Never rejects. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { interval = 1_000 } = this.options;
+    while (!signal.aborted) {
+      this.#evaluate();
+      await sleep(interval, undefined, { signal }).catch(() => undefined);
+    }
+    await this.#probe;
+  }
+
+  #evaluate(): void {
+    const { store, metrics } = this.options;
+    const { service } = store;
+    const health = store.health();
+    const vacant = health.vacant.filter(({ name }) => this.#vacantBefore.has(name));
+    for (const { name } of this.#vacant) metrics.leaseVacant.set({ service, lease: name }, 0);
+    for (const lease of vacant) metrics.leaseVacant.set({ service, lease: lease.name }, lease.for / 1_000);
+    this.#vacantBefore = new Set(health.vacant.map(({ name }) => name));
+    this.#vacant = vacant;
+    const failing = this.#failure(health);
+    metrics.storeFailing.set({ service }, failing === undefined ? 0 : 1);
+    this.#report(
+      new Map([
+        ...(failing === undefined ? [] : [['commits', failing] as const]),
+        ...vacant.map((lease) => [`lease ${lease.name}`, vacancy(lease)] as const),
+      ]),
+    );
+    this.#probeWhenDue(health);
+  }
+
+  /** What keeps commits from going through. */
+  #failure({ trouble }: StoreHealth): string | undefined {
+    const { lockLimit = 5_000 } = this.options;
+    if (trouble === undefined || (trouble.code === 'store.busy' && trouble.for < lockLimit)) return undefined;
+    return `${trouble.code} for ${seconds(trouble.for)}: ${errors[trouble.code].message}`;
+  }
+
+  #report(conditions: ReadonlyMap<string, string>): void {
+    const { store, logger } = this.options;
+    const now = performance.now();
+    for (const [condition, reason] of conditions) {
+      if (now - (this.#warnedAt.get(condition) ?? -Infinity) < WARN_INTERVAL_MS) continue;
+      this.#warnedAt.set(condition, now);
+      logger.warn(`store ${store.service}: ${reason}`);
+    }
+    for (const condition of this.#warnedAt.keys()) {
+      if (conditions.has(condition)) continue;
+      this.#warnedAt.delete(condition);
+      logger.info(`store ${store.service}: ${condition} in order again`);
+    }
+  }
+
+  #probeWhenDue({ trouble, unprovenFor }: StoreHealth): void {
+    const { store, logger, probeAfter = 30_000 } = this.options;
+    const due = trouble === undefined ? probeAfter : PROBE_INTERVAL_MS;
+    const now = performance.now();
+    if (this.#probe !== undefined || unprovenFor < due || now - this.#probedAt < due) return;
+    this.#probedAt = now;
+    this.#probe = store
+      .probe()
+      .catch((error: unknown) => {
+        logger.debug(`store ${store.service}: the probe failed`, { error: messageOf(error) });
+      })
+      .finally(() => (this.#probe = undefined));
+  }
+}
+
+function vacancy({ name, for: duration }: StoreHealth['vacant'][number]): string {
+  return `no process has held the lease ${name} for ${seconds(duration)}`;
+}
+
+function seconds(milliseconds: number): string {
+  return `${Math.round(milliseconds / 1_000)} s`;
+}

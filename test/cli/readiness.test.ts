@@ -1,0 +1,82 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { expect } from 'chai';
+import { register as registerApi } from '../../src/cli/api.js';
+import { register as registerKeeper } from '../../src/cli/keeper.js';
+import { register as registerWorker } from '../../src/cli/worker.js';
+import { defineFleet } from '../../src/fleet.js';
+import { readProcesses } from '../../src/observability/process-registry.js';
+import { runCommand } from '../support/command.js';
+import { cleanUp, testBroker, type TestBroker } from '../support/rabbitmq.js';
+import { shop } from '../support/shop.js';
+import { until } from '../support/until.js';
+
+const fleet = defineFleet({
+  catalogue: shop,
+  workers: [shop.defineWorker({ name: 'tally', on: { 'job.requested': () => undefined } })],
+  api: { store: 'core', routes: [] },
+});
+
+type Checks = Record<string, { ok: boolean; detail?: string }>;
+
+describe('the readiness of a fleet', function () {
+  this.timeout(180_000);
+  let rabbit: TestBroker;
+  let folder: string;
+  let stop: AbortController;
+  let ends: Promise<unknown>[];
+  beforeEach(async () => {
+    rabbit = await testBroker();
+    folder = await mkdtemp(join(tmpdir(), 'flotilla-readiness-'));
+    stop = new AbortController();
+    const env = {
+      DATA_DIR: folder,
+      AMQP_URL: rabbit.amqpUrl,
+      AMQP_MANAGEMENT_URL: rabbit.managementUrl,
+      FLOTILLA_PREFIX: rabbit.prefix,
+      PORT: '0',
+      LOG_LEVEL: 'error',
+    };
+    const modules = [{ register: registerApi }, { register: registerKeeper }, { register: registerWorker }];
+    ends = [['api'], ['keeper'], ['worker', 'tally']].map((args) =>
+      runCommand({ modules, fleet, env, cwd: folder, stop: stop.signal }, args),
+    );
+  });
+  afterEach(async () => {
+    stop.abort(new Error('the test is over'));
+    await Promise.all(ends);
+    await cleanUp(rabbit.prefix);
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  const readiness = async (url: string): Promise<{ status: number; checks: Checks }> => {
+    const response = await fetch(`${url}/readyz`);
+    return { status: response.status, checks: ((await response.json()) as { checks: Checks }).checks };
+  };
+
+  it('ends while another process keeps the write lock of a store, for that store alone, and comes back', async () => {
+    const urls = await until('three processes', async () => {
+      const found = new Map((await readProcesses(join(folder, 'run'))).map(({ role, url }) => [role, url]));
+      return found.size === 3 && found;
+    });
+    const checkOf = { api: 'store', keeper: 'store', worker: 'store:tally' } as const;
+    const stores = { api: 'core', keeper: 'ops', worker: 'tally' } as const;
+    const urlOf = (role: keyof typeof stores) => urls.get(role) ?? '';
+    for (const role of ['api', 'keeper', 'worker'] as const) {
+      await until(`${role} is ready`, async () => (await readiness(urlOf(role))).status === 200);
+      const other = new Database(join(folder, `${stores[role]}.db`));
+      other.exec('BEGIN IMMEDIATE');
+      const refused = await until(`${role} is not ready`, async () => {
+        const found = await readiness(urlOf(role));
+        return found.status === 503 && found;
+      });
+      expect(refused.checks[checkOf[role]]?.detail).to.contain('store.busy');
+      expect(Object.entries(refused.checks).filter(([, { ok }]) => !ok)).to.have.length(1);
+      other.exec('COMMIT');
+      other.close();
+      await until(`${role} is ready again`, async () => (await readiness(urlOf(role))).status === 200);
+    }
+  });
+});
