@@ -63,6 +63,10 @@ export const errors = {
   // the broker
   'broker.returned': { disposal: 'retry', message: 'No queue takes this message; apply the topology' },
   'broker.nacked': { disposal: 'retry', message: 'The broker refused the message' },
+  'broker.unencodable': {
+    disposal: 'reject',
+    message: 'AMQP cannot carry the message: headers over 64 KiB, or a property or routing key over 255 bytes',
+  },
   'broker.timeout': { disposal: 'retry', message: 'The broker did not confirm in time; it may have the message' },
   'broker.disconnected': {
     disposal: 'retry',

@@ -32,9 +32,10 @@ export type BrokerState = 'connecting' | 'ready' | 'blocked' | 'closed';
 /** A channel of its own in confirm mode, made anew when it or its connection fails. Messages are persistent. */
 export interface Publisher {
   readonly state: BrokerState;
-  /** Resolves once the broker has confirmed. Rejects with `broker.returned`, `broker.nacked`, `broker.timeout`,
-   *  `broker.disconnected` or `broker.closed`; all but the first two leave open whether the broker has the message:
-   *  publish again with the same message id. While not `ready` it rejects at once with `broker.disconnected`. */
+  /** Resolves once the broker has confirmed. Rejects with `broker.returned`, `broker.nacked`, `broker.unencodable`,
+   *  `broker.timeout`, `broker.disconnected` or `broker.closed`; all but the first three leave open whether the broker has
+   *  the message: publish again with the same message id. `broker.unencodable`: it never can be. While not `ready` it
+   *  rejects at once with `broker.disconnected`. */
   publish(message: OutgoingMessage): Promise<void>;
   /** Drops the channel: every publish without a confirm rejects with `broker.disconnected`, none of them can arrive
    *  after a later one, and a new channel is made. */

@@ -25,6 +25,9 @@ export const HEADERS = {
   /** The idempotency key for the world outside, where it is not the event's own id: a mended dead letter keeps the
    *  key of the event it replaces. */
   key: 'flotilla-key',
+  /** Names of headers and properties that were left behind when the message was published again: they did not fit, cannot be
+   *  encoded, or would route it to more queues (`CC`). Text, at most 500 characters. */
+  dropped: 'flotilla-dropped',
   /** Which replay of history sent the message; absent on what is delivered the ordinary way. */
   replay: 'flotilla-replay',
   /** True: the replay handles again also what was handled before. */

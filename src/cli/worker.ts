@@ -103,12 +103,14 @@ function isAtWork(worker: RunningWorker): boolean {
 
 /** A read model that stands still is told, but is no reason not to be ready: the others go on. */
 function checkOf(worker: RunningWorker, definition: WorkerDefinition, sagas: readonly SagaCount[]): CheckResult {
-  const { consuming, breaker, pauses, inHand, overdue, log, projections } = worker.state();
+  const { consuming, breaker, pauses, inHand, overdue, unplaced, stuck, log, projections } = worker.state();
   const queue = [
     consuming ? 'consuming' : `paused${pauses.length > 0 ? ` (${pauses.join(', ')})` : ''}`,
     `breaker ${breaker}`,
     `${inHand} in hand`,
     ...(overdue > 0 ? [`${overdue} overdue`] : []),
+    ...(unplaced > 0 ? [`${unplaced} that the broker does not take for a retry or the dead letters`] : []),
+    ...(stuck ? [`every slot is held (prefetch ${definition.prefetch})`] : []),
   ];
   const parts = [
     ...(hasQueue(definition) ? queue : []),
@@ -116,7 +118,7 @@ function checkOf(worker: RunningWorker, definition: WorkerDefinition, sagas: rea
     ...projections.map(progressOf),
     ...sagas.filter(({ count }) => count > 0).map(({ saga, status, count }) => `${count} of ${saga} ${status}`),
   ];
-  return { ok: consuming, detail: parts.join(', ') };
+  return { ok: consuming && !stuck, detail: parts.join(', ') };
 }
 
 function readingOf({ turn, offset, alarms }: LogState): string {

@@ -1,7 +1,9 @@
 import type { Fields, OutgoingMessage } from '../broker/contract.js';
+import { eventProperties } from '../broker/event-properties.js';
 import { HEADERS } from '../broker/headers.js';
+import { republished } from '../broker/republish.js';
 import type { Names } from '../broker/topology.js';
-import { CLOUDEVENTS_JSON, type EventEnvelope } from '../events/envelope.js';
+import type { EventEnvelope } from '../events/envelope.js';
 import type { KeptDeadLetter } from './dead-letter.js';
 
 /** What tells of the death, and of the attempts until then; a message that is sent again begins anew. */
@@ -11,38 +13,30 @@ const LEFT_BEHIND: ReadonlySet<string> = new Set([
   HEADERS.errorCode,
   HEADERS.errorMessage,
   HEADERS.deadAt,
-  'x-death',
-  'x-delivery-count',
 ]);
 
 /** A dead letter as it is sent again: to the worker's own queue, never to the exchange, so that nobody else sees it
  *  twice. Its history goes with it. */
 export function outgoingOf(letter: KeptDeadLetter, names: Names): OutgoingMessage {
   const common = { exchange: '', routingKey: names.queue(letter.worker), mandatory: true };
-  const headers: Fields = { ...withoutDeath(letter.properties.headers ?? {}), [HEADERS.replays]: letter.replays + 1 };
-  if (letter.replacement === null)
-    return { ...common, body: letter.body, properties: { ...letter.properties, headers } };
+  const headers = withoutDeath(letter.properties.headers ?? {});
+  const own: Fields = { [HEADERS.replays]: letter.replays + 1 };
+  if (letter.replacement === null) {
+    return { ...common, body: letter.body, properties: republished({ ...letter.properties, headers }, own) };
+  }
   const { body, key } = letter.replacement;
   const event = JSON.parse(body) as EventEnvelope;
+  const properties = eventProperties({ ...event, correlationId: event.correlationid, time: Date.parse(event.time) });
   return {
     ...common,
     body: Buffer.from(body),
-    properties: {
-      messageId: event.id,
-      type: event.type,
-      appId: event.source,
-      timestamp: Math.floor(Date.parse(event.time) / 1000),
-      correlationId: event.correlationid,
-      contentType: CLOUDEVENTS_JSON,
-      headers: { ...headers, [HEADERS.subject]: event.subject, [HEADERS.key]: key ?? event.id },
-    },
+    properties: republished(
+      { ...properties, headers },
+      { ...own, ...properties.headers, [HEADERS.key]: key ?? event.id },
+    ),
   };
 }
 
 function withoutDeath(headers: Fields): Fields {
-  return Object.fromEntries(
-    Object.entries(headers).filter(
-      ([name]) => !LEFT_BEHIND.has(name) && !name.startsWith('x-first-death-') && !name.startsWith('x-last-death-'),
-    ),
-  );
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !LEFT_BEHIND.has(name)));
 }

@@ -63,6 +63,8 @@ export interface ReplaySummary {
 /** Messages in hand at once: bodies are in memory then. */
 const BATCH = 20;
 const BROKER_LIMIT = 30_000;
+/** After these the broker does not have the message. */
+const REFUSALS = ['broker.returned', 'broker.nacked', 'broker.unencodable'] as const;
 
 /**
  * Sends dead letters to their workers again. Each is claimed, published with a confirm, then marked as done; of runs at
@@ -164,7 +166,7 @@ async function sendAll(
     const letter = claimed[index];
     if (outcome.status === 'fulfilled' || letter === undefined) continue;
     const reason: unknown = outcome.reason;
-    if (hasCode(reason, 'broker.returned') || hasCode(reason, 'broker.nacked')) refused.push(letter.id);
+    if (REFUSALS.some((code) => hasCode(reason, code))) refused.push(letter.id);
     else lost ??= reason instanceof Error ? reason : new Error(messageOf(reason));
     report(resultOf(letter, 'failed', messageOf(reason)));
   }

@@ -1,4 +1,5 @@
 import type { Broker } from '../broker/contract.js';
+import { republished } from '../broker/republish.js';
 import type { Names, WorkerQueues } from '../broker/topology.js';
 import { drainQueue } from './drain-queue.js';
 
@@ -64,7 +65,8 @@ export async function retryNow({
         signal,
         onProgress: (done, total) => onProgress?.(queue, done, total),
         handle: async (delivery) => {
-          const { body, properties } = delivery;
+          const { body } = delivery;
+          const properties = republished(delivery.properties);
           await publisher.publish({ exchange: '', routingKey: names.queue(worker), body, properties, mandatory: true });
           delivery.ack();
         },

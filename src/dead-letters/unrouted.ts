@@ -1,5 +1,6 @@
 import type { Broker } from '../broker/contract.js';
 import { HEADERS, textHeader } from '../broker/headers.js';
+import { republished } from '../broker/republish.js';
 import type { Names } from '../broker/topology.js';
 import type { MessageKind } from '../events/definition.js';
 import { kindOf, type Definitions } from '../events/definitions.js';
@@ -58,7 +59,8 @@ export async function replayUnrouted(
       signal,
       onProgress,
       handle: async (delivery) => {
-        const { body, properties, routingKey } = delivery;
+        const { body, routingKey } = delivery;
+        const properties = republished(delivery.properties);
         await publisher.publish({ exchange: names.work, routingKey, body, properties, mandatory: true });
         delivery.ack();
       },

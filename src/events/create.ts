@@ -1,10 +1,10 @@
 import { FlotillaError } from '../errors.js';
-import type { EventContext, UnsequencedEvent } from './envelope.js';
+import { subjectText, type EventContext, type UnsequencedEvent } from './envelope.js';
 import { dataschemaOf, type Definitions } from './definitions.js';
 import { newId } from './ids.js';
 
 /** Makes an event of the latest version of its type. Strict: throws `contract.invalid_data` when the data has not
- *  exactly the shape of the schema, `contract.unknown_type` when the catalogue has no such type. */
+ *  exactly the shape of the schema or the subject is not one line of at most 512 characters, `contract.unknown_type` when the catalogue has no such type. */
 export function createEvent(
   definitions: Definitions,
   type: string,
@@ -17,6 +17,10 @@ export function createEvent(
   const result = schema.safeParse(data);
   if (!result.success) {
     throw new FlotillaError('contract.invalid_data', `${type}: ${describeIssues(result.error.issues)}`);
+  }
+  const subject = subjectText.safeParse(context.subject);
+  if (!subject.success) {
+    throw new FlotillaError('contract.invalid_data', `${type}, subject: ${describeIssues(subject.error.issues)}`);
   }
   return {
     specversion: '1.0',

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { z } from 'zod';
 import { FlotillaError } from '../errors.js';
-import { CLOUDEVENTS_JSON, type EventEnvelope } from './envelope.js';
+import { CLOUDEVENTS_JSON, subjectText, type EventEnvelope } from './envelope.js';
 import { describeIssues } from './create.js';
 import { definitionOf, versionOf, type Definitions } from './definitions.js';
 import { textLine } from './text-line.js';
@@ -20,7 +20,7 @@ const envelope = z.looseObject({
   id: textLine(256),
   source: textLine(256),
   type: textLine(255),
-  subject: textLine(512),
+  subject: subjectText,
   time: z
     .string()
     .max(MAX_TIME, { abort: true })

@@ -1,3 +1,5 @@
+import { textLine } from './text-line.js';
+
 /** The content type of an event on the wire: CloudEvents 1.0, structured JSON. */
 export const CLOUDEVENTS_JSON = 'application/cloudevents+json';
 
@@ -30,6 +32,9 @@ export interface EventEnvelope<Type extends string = string, Data = unknown> {
   traceparent?: string;
   data: Data;
 }
+
+/** A subject that every consumer takes. */
+export const subjectText = textLine(512);
 
 /** An event that is to be appended: all but its place in the stream. */
 export type UnsequencedEvent = Omit<EventEnvelope, 'sequence'>;

@@ -23,6 +23,10 @@ export interface QueueState {
   inHand: number;
   /** Handlers that have outlived their timeout and not settled. */
   overdue: number;
+  /** Messages that have failed and that the broker does not take for a retry or the dead letters. */
+  unplaced: number;
+  /** Whether every slot (`prefetch`) is held by one of these: nothing more is handled until one is free. */
+  stuck: boolean;
   /** Of a worker that reads the log. */
   log?: LogState;
 }
@@ -71,6 +75,7 @@ export function consumeQueue(
     isDone: async ({ key }) => key !== undefined && store.handled(key),
     exhausted: (message, error) => commitExhausted(station, message, error),
     overdue: new Set(),
+    unplaced: new Set(),
     signal: ending.signal,
   };
   const intake = new Intake(assemble(workerPipeline, station, handle(station)), now, options.observe);
@@ -86,6 +91,8 @@ export function consumeQueue(
       pauses: pauses.reasons,
       inHand: intake.size,
       overdue: station.overdue.size,
+      unplaced: station.unplaced.size,
+      stuck: station.overdue.size + station.unplaced.size >= prefetch,
       ...(feed !== undefined && { log: feed.state() }),
     }),
     async stop(deadline) {

@@ -1,7 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Fields } from '../broker/contract.js';
 import { HEADERS, type Attempt } from '../broker/headers.js';
-import { errors, FlotillaError, messageOf, PermanentError, UnavailableError, type Disposal } from '../errors.js';
+import { republished } from '../broker/republish.js';
+import {
+  errors,
+  FlotillaError,
+  hasCode,
+  messageOf,
+  PermanentError,
+  UnavailableError,
+  type Disposal,
+} from '../errors.js';
 import type { Message } from './message.js';
 import type { Station } from './station.js';
 
@@ -49,55 +58,49 @@ const LONGEST_PAUSE = 5000;
 /**
  * Publishes a copy of the message, with these headers on top of its own, until the broker has confirmed that a queue
  * took it. False when the message is lost to this process anyway (its channel is gone, or the process must end): it
- * will be delivered again, and nothing is to be acked.
+ * will be delivered again, and nothing is to be acked. Throws `broker.unencodable` where no try can succeed.
  */
 export async function publishSurely(
-  { publisher, logger, signal }: Station,
-  { delivery }: Message,
+  { publisher, logger, signal, unplaced }: Station,
+  message: Message,
   target: { exchange: string; routingKey: string; headers: Fields },
 ): Promise<boolean> {
+  const { delivery } = message;
   const gone = AbortSignal.any([delivery.lost, signal]);
-  const { properties, body, exchange, routingKey } = delivery;
+  const { body, exchange, routingKey } = delivery;
   const headers: Fields = {
     [HEADERS.exchange]: exchange,
     [HEADERS.routingKey]: routingKey,
-    ...withoutBrokerHeaders(properties.headers),
-    ...target.headers,
+    ...delivery.properties.headers,
   };
-  for (let pause = FIRST_PAUSE; !gone.aborted; pause = Math.min(pause * 2, LONGEST_PAUSE)) {
-    try {
-      await publisher.ready(gone);
-      await publisher.publish({
-        exchange: target.exchange,
-        routingKey: target.routingKey,
-        body,
-        properties: { ...properties, headers },
-        mandatory: true,
-      });
-      return true;
-    } catch (error) {
-      if (gone.aborted) break;
-      logger.error(`A failed message could not be put aside, trying again: ${messageOf(error)}`, {
-        exchange: target.exchange,
-        routingKey: target.routingKey,
-      });
-      await sleep(pause, undefined, { signal: gone }).catch(ignoreAbort);
+  const properties = republished({ ...delivery.properties, headers }, target.headers);
+  try {
+    for (let pause = FIRST_PAUSE; !gone.aborted; pause = Math.min(pause * 2, LONGEST_PAUSE)) {
+      try {
+        await publisher.ready(gone);
+        await publisher.publish({
+          exchange: target.exchange,
+          routingKey: target.routingKey,
+          body,
+          properties,
+          mandatory: true,
+        });
+        return true;
+      } catch (error) {
+        if (gone.aborted) break;
+        if (hasCode(error, 'broker.unencodable')) throw error;
+        unplaced.add(message);
+        logger.error(`A failed message could not be put aside, trying again: ${messageOf(error)}`, {
+          exchange: target.exchange,
+          routingKey: target.routingKey,
+        });
+        await sleep(pause, undefined, { signal: gone }).catch(ignoreAbort);
+      }
     }
+    return false;
+  } finally {
+    unplaced.delete(message);
   }
-  return false;
-}
-
-/** RabbitMQ's own accounts (x-death and the like) are not for clients to send. */
-function withoutBrokerHeaders(headers: Fields): Fields {
-  return Object.fromEntries(
-    Object.entries(headers).filter(
-      ([name]) =>
-        !name.startsWith('x-death') &&
-        !name.startsWith('x-first-death') &&
-        !name.startsWith('x-last-death') &&
-        name !== 'x-delivery-count',
-    ),
-  );
 }
 
 function ignoreAbort(error: unknown): void {

@@ -143,6 +143,7 @@ export async function subscribe<D extends Definitions, const P extends string>(
     isDone: () => Promise.resolve(false),
     exhausted: () => Promise.resolve(),
     overdue: new Set(),
+    unplaced: new Set(),
     signal: ending.signal,
   };
   const pipeline = assemble(plainPipeline, station, async ({ event, signal, attempt }) => {

@@ -61,7 +61,15 @@ export interface RunningWorker {
 }
 
 /** Of a worker that has no queue. */
-const NO_QUEUE: QueueState = { consuming: true, breaker: 'closed', pauses: [], inHand: 0, overdue: 0 };
+const NO_QUEUE: QueueState = {
+  consuming: true,
+  breaker: 'closed',
+  pauses: [],
+  inHand: 0,
+  overdue: 0,
+  unplaced: 0,
+  stuck: false,
+};
 
 /** Makes the tables of a worker where they are not there yet. */
 export async function migrateWorker({ name, migrations, sagas }: WorkerDefinition, store: Store): Promise<void> {

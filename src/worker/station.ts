@@ -36,6 +36,8 @@ export interface Station {
   readonly exhausted: (message: Message, error: unknown) => Promise<void>;
   /** Messages whose handler has outlived its time. */
   readonly overdue: Set<Message>;
+  /** Messages that have failed and that the broker has not taken for a retry or the dead letters at the first try. */
+  readonly unplaced: Set<Message>;
   /** Aborts when the process must end now. */
   readonly signal: AbortSignal;
 }

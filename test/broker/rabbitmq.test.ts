@@ -133,8 +133,8 @@ describe('RabbitMQ, where it is unlike what one expects', () => {
     await publisher.ready();
     const large = { ...to(n('q'), 'm1'), properties: { messageId: 'm1', headers: { stack: 'x'.repeat(70_000) } } };
     const neighbour = publisher.publish(to(n('q'), 'm0'));
-    expect(await codeOf(publisher.publish(large))).to.equal('broker.nacked');
-    expect(await codeOf(publisher.publish({ ...to('k'.repeat(300), 'm2') }))).to.equal('broker.nacked');
+    expect(await codeOf(publisher.publish(large))).to.equal('broker.unencodable');
+    expect(await codeOf(publisher.publish({ ...to('k'.repeat(300), 'm2') }))).to.equal('broker.unencodable');
     await neighbour;
     await publisher.publish(to(n('q'), 'm3'));
     expect(publisher.state).to.equal('ready');

@@ -1,7 +1,11 @@
 import { expect } from 'chai';
+import { HEADERS } from '../../src/broker/headers.js';
+import { pumpDeadLetters } from '../../src/dead-letters/pump.js';
+import { replayDeadLetters } from '../../src/dead-letters/replay.js';
 import { listRetrying, retryNow } from '../../src/dead-letters/retrying.js';
 import { listUnrouted, replayUnrouted } from '../../src/dead-letters/unrouted.js';
 import { definitions, letterOf, openBench, take, type Bench } from './bench-of-letters.js';
+import { foreignPublish } from '../support/foreign-publish.js';
 
 const { signal } = new AbortController();
 
@@ -65,6 +69,41 @@ for (const kind of ['memory', 'rabbitmq'] as const) {
       const [taken] = await take(bench.broker, bench.names.queue('shipping'), 1);
       expect(taken?.properties.messageId).to.equal(late);
       expect(taken?.routingKey).to.equal('late.created');
+    });
+
+    if (kind !== 'rabbitmq') return;
+
+    // more than this library's client encodes, less than a frame
+    const large = { headers: { trace: 'x'.repeat(50_000), baggage: 'y'.repeat(50_000), tenant: 't1' } };
+    const body = Buffer.from(letterOf().body).toString();
+
+    it('moves messages whose headers are larger than a client may send', async () => {
+      await foreignPublish(bench.names.retry('payment', 3_600_000), body, large);
+      expect(await retryNow({ ...bench, signal })).to.equal(1);
+      const [retried] = await take(bench.broker, bench.names.queue('payment'), 1);
+      expect(retried?.properties.headers).to.deep.equal({ tenant: 't1', [HEADERS.dropped]: 'baggage, trace' });
+      expect(Buffer.from(retried?.body ?? []).toString()).to.equal(body);
+
+      await foreignPublish(bench.names.unrouted, body, large);
+      await foreignPublish('nobody.listens', body, { headers: { CC: ['nobody.cares'] } }, bench.names.events);
+      expect(await replayUnrouted(bench, { signal })).to.deep.equal({ sent: 2, unrouted: 2 });
+      const [unrouted] = (await take(bench.broker, bench.names.unrouted, 2)).filter(
+        ({ properties }) => 'tenant' in properties.headers,
+      );
+      expect(unrouted?.properties.headers).to.include({ tenant: 't1', [HEADERS.dropped]: 'baggage, trace' });
+    });
+
+    it('replays a dead letter whose headers are larger than a client may send', async () => {
+      await foreignPublish(bench.names.dead('payment'), body, large);
+      await pumpDeadLetters({ ...bench, definitions, workers: bench.workerNames, signal });
+      const summary = await replayDeadLetters(bench.replayer, { selection: { filter: {} }, who: 'ann', signal });
+      expect(summary).to.include({ sent: 1, failed: 0 });
+      const [replayed] = await take(bench.broker, bench.names.queue('payment'), 1);
+      expect(replayed?.properties.headers).to.deep.equal({
+        tenant: 't1',
+        [HEADERS.replays]: 1,
+        [HEADERS.dropped]: 'baggage, trace',
+      });
     });
   });
 }

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Broker, Delivery } from '../../src/broker/contract.js';
+import type { Broker, Delivery, MessageProperties } from '../../src/broker/contract.js';
 import { eventProperties } from '../../src/broker/event-properties.js';
 import { createRabbitBroker } from '../../src/broker/rabbitmq/index.js';
 import { namesFor, topologyOf, type Names } from '../../src/broker/topology.js';
@@ -42,7 +42,7 @@ export interface TestFleet {
   stop: () => Promise<void>;
 }
 
-function rawMessage(body: Uint8Array, properties: { contentType?: string; messageId?: string } = {}) {
+function rawMessage(body: Uint8Array, properties: MessageProperties = {}) {
   return { body, properties: { contentType: 'application/cloudevents+json', ...properties } };
 }
 

@@ -1,12 +1,19 @@
 import { expect } from 'chai';
 import { baseCatalogue, catalogue, command, textLine } from 'flotilla';
 import { z } from 'zod';
+import { HEADERS, readAttempts } from '../../src/broker/headers.js';
+import { createManagement } from '../../src/broker/rabbitmq/management.js';
+import { topologyOf } from '../../src/broker/topology.js';
+import { queuesOf } from '../../src/worker/queues.js';
+import { foreignPublish } from '../support/foreign-publish.js';
+import { testBroker } from '../support/rabbitmq.js';
 import { testFleet, type TestFleet } from '../support/test-fleet.js';
+import { eventually } from '../support/until.js';
 
 const notes = catalogue(baseCatalogue, { 'note.write': command({ 1: z.strictObject({ text: textLine(200) }) }) });
 
 describe('a worker that receives hostile messages', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let fleet: TestFleet | undefined;
 
   afterEach(async () => {
@@ -34,5 +41,86 @@ describe('a worker that receives hostile messages', function () {
     );
     expect(handled).to.deep.equal(['good']);
     expect((user + system) / 1000).to.be.below(10_000);
+  });
+
+  const failing = (prefetch = 2) =>
+    notes.defineWorker({
+      name: 'notes',
+      prefetch,
+      retry: { delays: ['20ms'] },
+      on: {
+        'note.write': ({ data: { text } }) => {
+          if (text !== 'good') throw new Error(text);
+        },
+      },
+    });
+  const outcomes = () => fleet?.seen.map(({ outcome }) => outcome);
+
+  it('retries and dead-letters messages with headers that leave no room for its own, and names what it dropped', async () => {
+    fleet = await testFleet(failing());
+    const { names } = fleet;
+    const bad = JSON.stringify(fleet.event('note.write', { text: 'bad' }));
+    const large = { headers: { trace: 'x'.repeat(60_000), baggage: 'y'.repeat(60_000), tenant: 't1' } };
+    for (const message_id of ['m1', 'm2', 'm3']) {
+      await foreignPublish(names.queue('notes'), bad, { message_id, ...large });
+    }
+    await fleet.send(fleet.event('note.write', { text: 'good' }));
+    await fleet.until((seen) => seen.filter(({ outcome }) => outcome === 'dead').length === 3);
+    await fleet.until((seen) => seen.some(({ outcome }) => outcome === 'done'));
+    expect(fleet.seen).to.have.length(7);
+    const [letter] = await fleet.deadLetters(3);
+    expect(Buffer.from(letter?.body ?? []).toString()).to.equal(bad);
+    expect(letter?.properties.headers).to.include({
+      tenant: 't1',
+      [HEADERS.errorCode]: 'worker.handler_failed',
+      [HEADERS.dropped]: 'baggage, trace',
+    });
+    expect(readAttempts(letter?.properties.headers ?? {})).to.have.length(2);
+  });
+
+  it('does not multiply a message whose header CC names its queue', async () => {
+    fleet = await testFleet(failing());
+    const queue = fleet.names.queue('notes');
+    await fleet.sendRaw(Buffer.from(JSON.stringify(fleet.event('note.write', { text: 'bad' }))), {
+      headers: { CC: [queue, fleet.names.work] },
+    });
+    await fleet.until((seen) => seen.filter(({ outcome }) => outcome === 'dead').length === 1);
+    await fleet.send(fleet.event('note.write', { text: 'good' }));
+    await fleet.until((seen) => seen.some(({ outcome }) => outcome === 'done'));
+    expect(outcomes()).to.deep.equal(['retried', 'dead', 'done']);
+    const [letter] = await fleet.deadLetters(1);
+    expect(letter?.properties.headers).to.include({ [HEADERS.dropped]: 'CC' });
+  });
+
+  it('dead-letters messages with properties that were received and cannot be sent', async () => {
+    fleet = await testFleet(failing());
+    const body = Buffer.from(JSON.stringify(fleet.event('note.write', { text: 'bad' })));
+    await fleet.sendRaw(body, { headers: { least: { '!': 'double', value: -1e300 } } });
+    await fleet.sendRaw(body, { timestamp: Number.MAX_SAFE_INTEGER });
+    await fleet.sendRaw(body, { headers: { until: { '!': 'timestamp', value: 2 ** 64 - 2048 } } });
+    await fleet.until((seen) => seen.filter(({ outcome }) => outcome === 'dead').length === 3);
+    expect(fleet.seen).to.have.length(6);
+  });
+
+  it('says that it is stuck while the broker takes no failed message, and goes on when it does', async () => {
+    fleet = await testFleet(failing());
+    const { broker, names, running } = fleet;
+    const management = createManagement({ url: (await testBroker()).managementUrl });
+    await management.deleteQueue(names.retry('notes', 20));
+    expect(running.state()).to.include({ stuck: false });
+    await fleet.send(
+      ...[1, 2].map(() => fleet?.event('note.write', { text: 'bad' })).filter((event) => event !== undefined),
+    );
+    await eventually(() => Promise.resolve(running.state().stuck));
+    expect(running.state()).to.include({ unplaced: 2, stuck: true });
+    await broker.applyTopology(
+      topologyOf([queuesOf(failing().definition)], {
+        prefix: names.events.replace(/events$/, ''),
+        log: { maxAge: '1h', maxBytes: 20_000_000 },
+        unroutedMax: 100,
+      }),
+    );
+    await fleet.until((seen) => seen.filter(({ outcome }) => outcome === 'dead').length === 2);
+    expect(running.state()).to.include({ unplaced: 0, stuck: false });
   });
 });

@@ -1,5 +1,6 @@
 import { FlotillaError } from '../../errors.js';
 import type { OutgoingMessage, Publisher } from '../contract.js';
+import { isEncodable } from '../republish.js';
 import type { StateCell } from '../state.js';
 
 /** What became of a message when it was routed. */
@@ -41,6 +42,7 @@ export class MemoryPublisher implements Publisher {
     if (state !== 'ready') {
       return Promise.reject(new FlotillaError('broker.disconnected', `not sent: the broker is ${state}`));
     }
+    if (!isEncodable(message)) return Promise.reject(new FlotillaError('broker.unencodable'));
     return new Promise((resolve, reject) => {
       this.#unconfirmed.push({ message, routed: this.#route(message), resolve, reject });
       this.#schedule();

@@ -1,3 +1,4 @@
+import { IllegalOperationError } from 'amqplib';
 import type { ConfirmChannel, Message, Options } from 'amqplib';
 import { FlotillaError, messageOf } from '../../errors.js';
 import type { Logger } from '../../telemetry/logger.js';
@@ -127,8 +128,9 @@ export function createPublisher({ connection, logger, timeout, onClose }: Publis
             settle(each, error !== null),
           );
         } catch (error) {
-          // nothing was sent: AMQP cannot carry it, such as headers over 64 KiB or a routing key over 255 bytes
-          reject(new FlotillaError('broker.nacked', messageOf(error), { cause: error }));
+          // nothing was sent: the channel is about to end, or what would be sent cannot be encoded
+          const code = error instanceof IllegalOperationError ? 'broker.disconnected' : 'broker.unencodable';
+          reject(new FlotillaError(code, messageOf(error), { cause: error }));
           return;
         }
         unconfirmed.add(each);

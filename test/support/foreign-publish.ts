@@ -1,0 +1,27 @@
+import { testBroker } from './rabbitmq.js';
+
+/** Publishes to a queue as another client does: with headers larger than this library's client can encode. */
+export async function foreignPublish(
+  routingKey: string,
+  body: string,
+  properties: Record<string, unknown>,
+  exchange = 'amq.default',
+): Promise<void> {
+  const { origin, username, password } = new URL((await testBroker()).managementUrl);
+  const credentials = `${decodeURIComponent(username) || 'guest'}:${decodeURIComponent(password) || 'guest'}`;
+  const response = await fetch(`${origin}/api/exchanges/%2F/${encodeURIComponent(exchange)}/publish`, {
+    method: 'POST',
+    headers: {
+      authorization: `Basic ${Buffer.from(credentials).toString('base64')}`,
+      'content-type': 'application/json',
+    },
+    body: JSON.stringify({
+      properties: { delivery_mode: 2, ...properties },
+      routing_key: routingKey,
+      payload: body,
+      payload_encoding: 'string',
+    }),
+  });
+  const answer = (await response.json()) as { routed?: boolean };
+  if (answer.routed !== true) throw new Error(`not routed: ${JSON.stringify(answer)}`);
+}
