@@ -78,6 +78,11 @@ export const errors = {
     message: 'No broker is configured; set AMQP_URL, or run this in the folder of a fleet that is running',
   },
   'broker.unreachable': { disposal: 'retry', message: 'The broker cannot be reached' },
+  'broker.data_version': { disposal: 'fatal', message: "Another version of RabbitMQ wrote the broker's data" },
+  'broker.not_recoverable': {
+    disposal: 'fatal',
+    message: 'The stores cannot prove that they hold everything that is in the broker; nothing was changed',
+  },
   'broker.topology_conflict': {
     disposal: 'fatal',
     message: 'The broker has this with other arguments that cannot be changed; see `flotilla topology plan`',

@@ -110,7 +110,7 @@ export async function flushOps(context: Context, store: Store, broker: Broker, n
 }
 
 /** The services of a fleet by their stores; the journal says nothing of its own. */
-function servicesOf({ workers, api }: Fleet): string[] {
+export function servicesOf({ workers, api }: Fleet): string[] {
   const stores = workers
     .filter(({ definition }) => definition.take === undefined)
     .map(({ definition }) => definition.store);

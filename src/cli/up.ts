@@ -3,6 +3,7 @@ import { InvalidArgumentError, Option, type Command } from 'commander';
 import { managementOf } from '../../config/load.js';
 import { readApiSettings } from '../../config/worker-settings.js';
 import { up } from '../supervisor/up.js';
+import { brokerRecovery } from './broker-recovery.js';
 import type { Context } from './context.js';
 import { enabledWorkers } from './enabled-workers.js';
 import { UsageError } from './failure.js';
@@ -10,6 +11,7 @@ import { UsageError } from './failure.js';
 interface UpFlags {
   scale: Record<string, number>;
   with?: string;
+  setBrokerAside?: boolean;
 }
 
 export function register(program: Command, context: Context): void {
@@ -20,6 +22,10 @@ export function register(program: Command, context: Context): void {
       new Option('--scale <worker=count>', 'how many processes run a worker, such as payment=3,email=2')
         .argParser(parseScale)
         .default({}, 'one of each'),
+    )
+    .option(
+      '--set-broker-aside',
+      'if another version of RabbitMQ wrote its data, rename their folder and send unhandled messages again from the stores',
     )
     .option('--with <parts>', 'more of the platform; there is none yet')
     .action((flags: UpFlags) => runUp(flags, context));
@@ -52,6 +58,7 @@ async function runUp(flags: UpFlags, context: Context): Promise<void> {
     say: context.say,
     signal,
     forced,
+    recovery: brokerRecovery(context, flags.setBrokerAside === true),
   });
 }
 

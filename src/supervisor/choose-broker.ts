@@ -5,6 +5,7 @@ import type { Logger } from '../telemetry/logger.js';
 import { hasDocker, startDockerBroker } from './docker-broker.js';
 import { keepBrokerRunning } from './keep-broker.js';
 import { adoptRabbitNode, findRabbitmqServer, startRabbitNode } from './rabbitmq-node.js';
+import { startOrSetAside, type BrokerRecovery } from './set-broker-aside.js';
 import { timed } from './timed.js';
 
 /** The broker of a fleet on this machine. */
@@ -29,6 +30,8 @@ export interface BrokerOptions {
   logger: Logger;
   say: (line: string) => void;
   signal: AbortSignal;
+  /** For data that another version of RabbitMQ wrote. */
+  recovery: BrokerRecovery;
 }
 
 const AMQP_PORT = 5672;
@@ -55,19 +58,21 @@ function isInstalled({ env }: BrokerOptions): boolean {
   return findRabbitmqServer(env.PATH) !== undefined;
 }
 
-async function privateNode({ dataDir, env, logger, say, signal }: BrokerOptions): Promise<ChosenBroker> {
+async function privateNode({ dataDir, env, logger, say, signal, recovery }: BrokerOptions): Promise<ChosenBroker> {
   const directory = join(dataDir, 'rabbitmq');
   const node =
     (await adoptRabbitNode(directory, { logger })) ??
-    (await timed(say, 'Starting RabbitMQ', 'AMQP_URL is not set, so the fleet has a node of its own', () =>
-      startRabbitNode({
-        dataDir: directory,
-        amqpPort: AMQP_PORT,
-        managementPort: MANAGEMENT_PORT,
-        ...(env.PATH !== undefined && { searchPath: env.PATH }),
-        logger,
-        signal,
-      }),
+    (await startOrSetAside(dataDir, recovery, say, () =>
+      timed(say, 'Starting RabbitMQ', 'AMQP_URL is not set, so the fleet has a node of its own', () =>
+        startRabbitNode({
+          dataDir: directory,
+          amqpPort: AMQP_PORT,
+          managementPort: MANAGEMENT_PORT,
+          ...(env.PATH !== undefined && { searchPath: env.PATH }),
+          logger,
+          signal,
+        }),
+      ),
     ));
   const watch = keepBrokerRunning(node, logger);
   const { amqpUrl, managementUrl } = node;

@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { FlotillaError, messageOf } from '../errors.js';
 
 const execute = promisify(execFile);
-const IMAGE = 'rabbitmq:4-management';
+const IMAGE = 'rabbitmq:4.2-management';
 /** Pulling the image may take a while. */
 const RUN_LIMIT = 10 * 60_000;
 const ASK_LIMIT = 10_000;

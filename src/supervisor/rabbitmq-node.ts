@@ -6,13 +6,16 @@ import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { connect } from 'amqplib';
-import { FlotillaError } from '../errors.js';
+import { z } from 'zod';
+import { FlotillaError, messageOf } from '../errors.js';
 import type { Logger } from '../telemetry/logger.js';
 import { endEpmd } from './rabbitmq-node/epmd.js';
 import { findRabbitmqServer, pathFor } from './rabbitmq-node/install.js';
 import type { NodeRecord } from './rabbitmq-node/layout.js';
 import * as files from './rabbitmq-node/layout.js';
 import { freePort } from './rabbitmq-node/ports.js';
+import { failedUpgrade, isUpgrade, refusalOf, versionsOf } from './rabbitmq-node/data-version.js';
+import { recordDataVersion } from './rabbitmq-node/version.js';
 import { ended, runsWith, signalProcess } from './rabbitmq-node/process.js';
 
 export { findRabbitmqServer } from './rabbitmq-node/install.js';
@@ -36,6 +39,8 @@ export interface RabbitNodeOptions {
   consumerTimeout?: number;
   /** A PATH in which to look for RabbitMQ and Erlang beyond where packages put them. */
   searchPath?: string;
+  /** The script `rabbitmq-server` to run. @default the one that is found */
+  server?: string;
   /** How long it may take until it answers, in milliseconds. @default 90000 */
   startLimit?: number;
 }
@@ -62,13 +67,15 @@ const STOP_LIMIT = 30_000;
 const SCRIPT_LIMIT = 1000;
 const POLL = 150;
 const START_TRIES = 3;
+const overviewOf = z.object({ node: z.string(), rabbitmq_version: z.string() });
 const execute = promisify(execFile);
 
 /** Starts a node and resolves when AMQP and the management API answer. What an earlier process left running in
  *  `dataDir` is ended first: use `adoptRabbitNode` before, to keep it. It outlives this process unless stopped.
- *  Throws `broker.unreachable` where RabbitMQ is not installed or does not come up, with the end of its log. */
+ *  Throws `broker.unreachable` where RabbitMQ is not installed or does not come up, with the end of its log, and
+ *  `broker.data_version` where another version wrote the data and this one cannot read them. */
 export async function startRabbitNode(options: RabbitNodeOptions): Promise<RabbitNode> {
-  const server = findRabbitmqServer(options.searchPath);
+  const server = options.server ?? findRabbitmqServer(options.searchPath);
   if (server === undefined) throw new FlotillaError('broker.unreachable', 'rabbitmq-server is not installed');
   const dataDir = resolve(options.dataDir);
   await endRabbitNode(dataDir);
@@ -99,7 +106,7 @@ export async function adoptRabbitNode(dataDir: string, options: { logger: Logger
   const record = await files.readRecord(directory);
   const pid = await files.readBeamPid(directory);
   if (record === undefined || pid === undefined || !(await runsWith(pid, record.marker))) return undefined;
-  if (!(await answers(record))) return undefined;
+  if ((await answer(record)) === undefined) return undefined;
   options.logger.debug('adopted the RabbitMQ node', { pid, dataDir: directory });
   return nodeFrom(directory, { record, pid }, options);
 }
@@ -176,6 +183,10 @@ async function launch(
   { logger, signal, startLimit = START_LIMIT }: Pick<RabbitNodeOptions, 'logger' | 'signal' | 'startLimit'>,
 ): Promise<Running> {
   signal?.throwIfAborted();
+  const path = pathFor(planned.server, planned.searchPath);
+  const versions = await versionsOf(dataDir, planned.server, path);
+  const refusal = refusalOf(dataDir, versions);
+  if (refusal !== undefined) throw refusal;
   await files.writeRecord(dataDir, planned);
   await files.writeConfiguration(dataDir, planned);
   const { startupLog } = files.layoutOf(dataDir);
@@ -184,7 +195,7 @@ async function launch(
     // a group of its own: a Ctrl-C meant for us must not reach it, and it has to outlive our kill -9
     const child = spawn(planned.server, ['-flotilla_node', planned.marker], {
       cwd: dataDir,
-      env: files.environmentOf(dataDir, planned, pathFor(planned.server, planned.searchPath)),
+      env: files.environmentOf(dataDir, planned, path),
       stdio: ['ignore', log.fd, log.fd],
       detached: true,
     });
@@ -193,39 +204,51 @@ async function launch(
     const record = { ...planned, ...(child.pid === undefined ? {} : { scriptPid: child.pid }) };
     await files.writeRecord(dataDir, record);
     const until = performance.now() + startLimit;
-    while (!(await answers(record))) {
+    let running = await answer(record);
+    for (; running === undefined; running = await answer(record)) {
       signal?.throwIfAborted();
       const failed = child.exitCode !== null || child.signalCode !== null;
       if (failed || performance.now() >= until) {
-        const tail = (await readFile(startupLog, 'utf8')).slice(-2000).trim();
+        const output = await readFile(startupLog, 'utf8');
+        if (failed && isUpgrade(versions)) throw failedUpgrade(dataDir, versions, output);
+        const tail = output.slice(-2000).trim();
         throw new FlotillaError('broker.unreachable', `RabbitMQ did not start${failed ? '' : ' in time'}: ${tail}`);
       }
       await sleep(POLL, undefined, signal === undefined ? {} : { signal });
     }
     const pid = await files.readBeamPid(dataDir);
     if (pid === undefined) throw new FlotillaError('broker.unreachable', 'RabbitMQ wrote no process id');
-    logger.debug('started a RabbitMQ node', { pid, dataDir, port: record.ports.amqp });
+    logger.debug('started a RabbitMQ node', { pid, dataDir, port: record.ports.amqp, version: running });
+    await recordDataVersion(dataDir, running);
+    if (isUpgrade({ ...versions, installed: running })) await enableFeatureFlags(dataDir, logger);
     return { record, pid };
   } finally {
     await log.close();
   }
 }
 
-/** Whether AMQP takes a connection and the management API speaks for this very node. */
-async function answers({ name, ports }: NodeRecord): Promise<boolean> {
+/** The next release refuses data of a node with a feature flag that is off, and an upgrade leaves new ones off. */
+async function enableFeatureFlags(dataDir: string, logger: Logger): Promise<void> {
+  await rabbitmqctl({ dataDir }, ['enable_feature_flag', 'all']).catch((error: unknown) =>
+    logger.warn('feature flags of RabbitMQ could not be enabled', { error: messageOf(error) }),
+  );
+}
+
+/** The version of the node once AMQP takes a connection and the management API speaks for this very node. */
+async function answer({ name, ports }: NodeRecord): Promise<string | undefined> {
   try {
     const response = await fetch(`http://127.0.0.1:${ports.management}/api/overview`, {
       headers: { authorization: `Basic ${Buffer.from('guest:guest').toString('base64')}` },
       signal: AbortSignal.timeout(5000),
     });
     const overview: unknown = await response.json();
-    if (typeof overview !== 'object' || overview === null || !('node' in overview) || overview.node !== name)
-      return false;
+    const found = overviewOf.safeParse(overview).data;
+    if (found?.node !== name) return undefined;
     const connection = await connect(`amqp://guest:guest@127.0.0.1:${ports.amqp}`, { timeout: 5000 });
     await connection.close();
-    return true;
+    return found.rabbitmq_version;
   } catch {
-    return false;
+    return undefined;
   }
 }
 

@@ -11,6 +11,7 @@ import { endLeftovers } from './leftovers.js';
 import { planProcesses, STAGES } from './plan.js';
 import { requireFreePort } from './ports.js';
 import { startOf } from './process-identity.js';
+import { refillIfPending, type BrokerRecovery } from './set-broker-aside.js';
 
 export interface UpOptions {
   cwd: string;
@@ -36,6 +37,8 @@ export interface UpOptions {
   say: (line: string) => void;
   signal: AbortSignal;
   forced: AbortSignal;
+  /** For data that another version of RabbitMQ wrote. */
+  recovery: BrokerRecovery;
 }
 
 /** What is added to the drain before a process is killed: it has to close what it holds, too. */
@@ -60,6 +63,7 @@ export async function up(options: UpOptions): Promise<void> {
     await requirePorts(options);
     const broker = await chooseBroker({ ...options, given: options.amqp, dataDir });
     try {
+      await refillIfPending(dataDir, options.recovery, broker);
       await runFleet(options, dataDir, broker, plan);
     } finally {
       await (options.forced.aborted ? broker.kill() : broker.stop());

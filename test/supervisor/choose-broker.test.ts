@@ -32,7 +32,7 @@ esac
     expect(broker.amqpUrl).to.equal('amqp://guest:guest@127.0.0.1:40001');
     expect(broker.managementUrl).to.equal('http://guest:guest@127.0.0.1:40002');
     await broker.stop();
-    expect(await calls()).to.match(/^run --detach .*--publish 127\.0\.0\.1::5672 .*rabbitmq:4-management$/m);
+    expect(await calls()).to.match(/^run --detach .*--publish 127\.0\.0\.1::5672 .*rabbitmq:4\.2-management$/m);
     expect(await calls()).to.match(/^stop flotilla-[0-9a-f]{12}$/m);
   });
 

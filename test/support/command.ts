@@ -21,13 +21,11 @@ export interface CommandResult {
   said: string;
 }
 
-/** Runs a command of the command line in this process, as `flotilla <args>` would. */
-export async function runCommand(
-  { modules, fleet, env, cwd, stop }: CommandOptions,
-  args: readonly string[],
-): Promise<CommandResult> {
-  let out = '';
-  let said = '';
+/** What a command works with, in this process. */
+export function contextFor(
+  { fleet, env, cwd, stop }: Omit<CommandOptions, 'modules'>,
+  { print, say }: { print: (text: string) => void; say: (text: string) => void },
+): Context {
   const never = new AbortController().signal;
   const base = createContext({
     env,
@@ -36,10 +34,20 @@ export async function runCommand(
     packageRoot: '',
     signals: { stop: stop ?? never, force: never },
     stdin: {},
-    stdout: { write: (text: string) => (out += text) },
-    stderr: { write: (text: string) => (said += text) },
+    stdout: { write: print },
+    stderr: { write: say },
   });
-  const context: Context = { ...base, config: base.config, fleet: async () => fleet };
+  return { ...base, config: base.config, fleet: async () => fleet };
+}
+
+/** Runs a command of the command line in this process, as `flotilla <args>` would. */
+export async function runCommand(
+  { modules, ...options }: CommandOptions,
+  args: readonly string[],
+): Promise<CommandResult> {
+  let out = '';
+  let said = '';
+  const context = contextFor(options, { print: (text) => (out += text), say: (text) => (said += text) });
   const code = await buildProgram(modules, context, '0')
     .parseAsync(['node', 'flotilla', ...args])
     .then(

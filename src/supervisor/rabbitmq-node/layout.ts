@@ -29,6 +29,7 @@ export type NodeRecord = z.infer<typeof nodeRecord>;
 export function layoutOf(dataDir: string) {
   return {
     record: join(dataDir, 'node.json'),
+    version: join(dataDir, 'version'),
     pidFile: join(dataDir, 'rabbit.pid'),
     config: join(dataDir, 'rabbitmq.conf'),
     environment: join(dataDir, 'rabbitmq-env.conf'),

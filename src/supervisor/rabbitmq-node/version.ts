@@ -1,0 +1,64 @@
+import { execFile } from 'node:child_process';
+import { readdir, readFile, realpath, writeFile, open } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { layoutOf } from './layout.js';
+
+const execute = promisify(execFile);
+const VERSION = /^\d{1,3}\.\d{1,3}\.\d{1,3}/;
+const CTL_LIMIT = 30_000;
+/** How much of the end of a log is read: a start writes a few hundred lines. */
+const LOG_TAIL = 4_000_000;
+
+/** The version of the RabbitMQ whose start script this is; undefined where it cannot be found out. Reads the name of the
+ *  plugin that every release carries; asks `rabbitmqctl`, which takes a second and needs a folder `home` for its cookie, only where there is none. */
+export async function installedVersion(server: string, path: string, home: string): Promise<string | undefined> {
+  const release = dirname(dirname(await realpath(server)));
+  const plugins = await readdir(join(release, 'plugins')).catch(() => []);
+  const named = plugins.map((name) => /^rabbit-(\d+\.\d+\.\d+)/.exec(name)?.[1]).find((found) => found !== undefined);
+  if (named !== undefined) return named;
+  const ctl = join(dirname(server), 'rabbitmqctl');
+  const answer = await execute(ctl, ['version'], { env: { PATH: path, HOME: home }, timeout: CTL_LIMIT }).catch(
+    () => undefined,
+  );
+  return VERSION.exec(answer?.stdout.trim() ?? '')?.[0];
+}
+
+/** The version that last ran with the data of a node; undefined where there is no data, or nothing shows it. */
+export async function dataVersion(dataDir: string): Promise<string | undefined> {
+  const { mnesia, version } = layoutOf(dataDir);
+  const databases = await readdir(mnesia).catch(() => []);
+  if (databases.length === 0) return undefined;
+  const recorded = VERSION.exec(await readFile(version, 'utf8').catch(() => ''))?.[0];
+  return recorded ?? (await loggedVersion(join(layoutOf(dataDir).logs, 'rabbit.log')));
+}
+
+/** Records that this version runs with the data. */
+export async function recordDataVersion(dataDir: string, version: string): Promise<void> {
+  await writeFile(layoutOf(dataDir).version, `${version}\n`);
+}
+
+/** Folders of earlier commits have no record. A start that failed logs its version too, but never its completion. */
+async function loggedVersion(path: string): Promise<string | undefined> {
+  const log = await tailOf(path);
+  let started: string | undefined;
+  let completed: string | undefined;
+  for (const [, version] of log.matchAll(/Starting RabbitMQ (\d{1,3}\.\d{1,3}\.\d{1,3})|Server startup complete/g)) {
+    if (version !== undefined) started = version;
+    else completed = started ?? completed;
+  }
+  return completed;
+}
+
+async function tailOf(path: string): Promise<string> {
+  const file = await open(path).catch(() => undefined);
+  if (file === undefined) return '';
+  try {
+    const { size } = await file.stat();
+    const length = Math.min(size, LOG_TAIL);
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, size - length);
+    return buffer.toString('utf8', 0, bytesRead);
+  } finally {
+    await file.close();
+  }
+}
