@@ -83,6 +83,28 @@ export const errors = {
     disposal: 'fatal',
     message: 'The stores cannot prove that they hold everything that is in the broker; nothing was changed',
   },
+  'broker.unknown_host': { disposal: 'retry', message: 'The broker has a host name that is not known; check AMQP_URL' },
+  'broker.refused_connection': {
+    disposal: 'retry',
+    message: 'Nothing listens where the broker should be; start the broker, or check the port in AMQP_URL',
+  },
+  // fixed by hand, but never a reason to stop a whole fleet because one of its processes restarts meanwhile
+  'broker.refused_credentials': {
+    disposal: 'retry',
+    message: 'The broker refused the user or the password; check AMQP_URL',
+  },
+  'broker.no_vhost': {
+    disposal: 'retry',
+    message: 'The virtual host does not exist, or the user has no permission for it; create it, or check AMQP_URL',
+  },
+  'broker.tls': {
+    disposal: 'retry',
+    message: 'The broker and this process cannot agree on TLS; check amqp:// or amqps://, and the certificates',
+  },
+  'broker.not_amqp': {
+    disposal: 'retry',
+    message: 'Something other than an AMQP broker answers; check the port in AMQP_URL (AMQP is 5672, with TLS 5671)',
+  },
   'broker.topology_conflict': {
     disposal: 'fatal',
     message: 'The broker has this with other arguments that cannot be changed; see `flotilla topology plan`',
