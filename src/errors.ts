@@ -238,7 +238,46 @@ export function hasCode(error: unknown, code: ErrorCode): error is FlotillaError
   return error instanceof FlotillaError && error.code === code;
 }
 
-/** The message of whatever was thrown. */
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+/** Longer messages and stacks are cut. */
+const MAX_TEXT = 10_000;
+
+/** The message of whatever was thrown, at most 10,000 characters. Never throws: JavaScript can throw anything, also what
+ *  throws again when it is read. */
+export function messageOf(thrown: unknown): string {
+  try {
+    const message: unknown = thrown instanceof Error ? thrown.message : thrown;
+    return String(message).slice(0, MAX_TEXT);
+  } catch {
+    return 'a thrown value that cannot be printed';
+  }
+}
+
+/** The stack of an error, at most 10,000 characters; undefined where there is none. Never throws. */
+export function stackOf(thrown: unknown): string | undefined {
+  try {
+    const stack: unknown = thrown instanceof Error ? thrown.stack : undefined;
+    return typeof stack === 'string' ? stack.slice(0, MAX_TEXT) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** What code of the application threw, as an error that can be read: itself, or an error with its text where it is none or
+ *  throws when it is read. Called where the application's code is called, so that the rest need not take care. Never throws. */
+export function errorOf(thrown: unknown): Error {
+  if (isReadable(thrown)) return thrown;
+  const error = new Error(messageOf(thrown));
+  error.name = typeof thrown;
+  return error;
+}
+
+function isReadable(thrown: unknown): thrown is Error {
+  try {
+    if (!(thrown instanceof Error)) return false;
+    for (const property of ['code', 'status', 'statusCode', 'cause', 'disposal']) Reflect.get(thrown, property);
+    const texts: unknown[] = [thrown.name, thrown.message, thrown.stack ?? '', String(thrown)];
+    return texts.every((text) => typeof text === 'string');
+  } catch {
+    return false;
+  }
 }
