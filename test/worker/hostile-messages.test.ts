@@ -145,7 +145,9 @@ describe('a worker that receives hostile messages', function () {
         },
       });
       fleet = await testFleet(worker);
-      await fleet.send(...makers.map((_, n) => fleet?.event('note.write', { text: String(n) })).filter((e) => e !== undefined));
+      await fleet.send(
+        ...makers.map((_, n) => fleet?.event('note.write', { text: String(n) })).filter((e) => e !== undefined),
+      );
       await fleet.until((seen) => seen.filter(({ outcome }) => outcome === 'dead').length === makers.length);
       expect(fleet.seen.filter(({ outcome }) => outcome === 'returned')).to.deep.equal([]);
       expect(fleet.running.state().pauses).to.deep.equal([]);
