@@ -18,6 +18,7 @@ export type Failpoint =
   | 'projection.rebuilt' // the new model is complete, not yet swapped
   | 'projection.swapped' // swapped, the old tables not yet dropped
   | 'replay.confirmed' // history sent and confirmed, its place not yet kept
+  | 'topology.message_moved' // a message of an abandoned queue confirmed elsewhere, not yet acked
   | 'dead_letter.replayed'; // replay confirmed, not yet marked done
 
 let armed: { name: string; remaining: number } | undefined;

@@ -4,8 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { databaseUrlFor } from '../../config/load.js';
 import { maskedUrl } from '../../config/secrets.js';
 import type { Broker } from '../broker/contract.js';
-import { createRabbitBroker } from '../broker/rabbitmq/broker.js';
-import { isPermanentFailure, type ConnectFailure } from '../broker/rabbitmq/connect-failure.js';
+import { createRabbitBroker, vhostOf } from '../broker/rabbitmq/broker.js';
+import { createManagement, type Management } from '../broker/rabbitmq/management.js';
 import { namesFor, type Names, type WorkerQueues } from '../broker/topology.js';
 import { migrateDeadLetters } from '../dead-letters/migrations.js';
 import { FlotillaError } from '../errors.js';
@@ -18,7 +18,7 @@ import type { InboxKey, Store } from '../store/contract.js';
 import { openStore, sqlitePath } from '../store/open.js';
 import { silentLogger } from '../telemetry/logger.js';
 import { hasQueue, queuesOfAll } from '../worker/queues.js';
-import { brokerFor, type Access } from './broker-address.js';
+import { brokerAddress, brokerFor, type Access } from './broker-address.js';
 import type { Context } from './context.js';
 import { enabledWorkers } from './enabled-workers.js';
 import { hasStore } from './existing-stores.js';
@@ -31,6 +31,8 @@ export interface Surroundings {
   names: Names;
   /** Those that have a queue. */
   workers: WorkerQueues[];
+  /** All of the fleet that have one, also those that are not enabled here. */
+  declared: WorkerQueues[];
   /** The names of those that have none. */
   queueless: string[];
   /** The names of those that read the log. */
@@ -44,6 +46,7 @@ export async function surroundingsOf(context: Context): Promise<Surroundings> {
   return {
     names: namesFor(context.config.prefix),
     workers: queuesOfAll(enabled),
+    declared: queuesOfAll(enabledWorkers(fleet, { ...context.config, workers: undefined })),
     queueless: enabled.filter(({ definition }) => !hasQueue(definition)).map(({ name }) => name),
     readers: enabled.filter(({ definition }) => definition.from === 'log').map(({ name }) => name),
     definitions: fleet.catalogue.definitions,
@@ -51,36 +54,26 @@ export async function surroundingsOf(context: Context): Promise<Surroundings> {
 }
 
 /** Connects to the broker; to be closed afterwards. Rejects with `broker.not_configured` where nothing names the broker
- *  that is to be written to. Where it cannot be reached, rejects with the cause as soon as it is known,
- *  or, if waiting may help, after BROKER_WAIT; with `broker.unreachable` where nothing answers within `patience`
- *  milliseconds more. */
+ *  that is to be written to, and with `broker.unreachable` when there is none within `patience` milliseconds. */
 export async function openBroker(context: Context, access: Access, patience = BROKER_LIMIT): Promise<Broker> {
   const { amqpUrl, managementUrl, from } = await brokerFor(context, access);
-  const { brokerWait, logLevel } = context.config;
-  const logger = logLevel === 'debug' ? context.logger() : silentLogger();
-  const waitUntil = Date.now() + brokerWait;
-  const failed = new AbortController();
-  let failure: ConnectFailure | undefined;
-  const broker = createRabbitBroker({
-    url: amqpUrl,
-    managementUrl,
-    connectionName: 'flotilla command',
-    logger,
-    onUnreachable(cause) {
-      failure = cause;
-      if (isPermanentFailure(cause) || Date.now() >= waitUntil) failed.abort();
-    },
-  });
-  const limit = AbortSignal.timeout(brokerWait + patience);
+  const logger = context.config.logLevel === 'debug' ? context.logger() : silentLogger();
+  const broker = createRabbitBroker({ url: amqpUrl, managementUrl, connectionName: 'flotilla command', logger });
+  const limit = AbortSignal.timeout(patience);
   try {
-    await broker.ready(AbortSignal.any([context.signal, failed.signal, limit]));
+    await broker.ready(AbortSignal.any([context.signal, limit]));
     return broker;
   } catch (error) {
     await broker.close();
-    if (context.signal.aborted || !(limit.aborted || failed.signal.aborted)) throw error;
-    const { code, detail } = failure ?? { code: 'broker.unreachable', detail: maskedUrl(amqpUrl) };
-    throw new FlotillaError(code, `${detail} (${from})`);
+    if (!limit.aborted || context.signal.aborted) throw error;
+    throw new FlotillaError('broker.unreachable', `${maskedUrl(amqpUrl)} (${from})`);
   }
+}
+
+/** The management API of the broker that a command works on. */
+export async function openManagement(context: Context): Promise<Management> {
+  const { amqpUrl, managementUrl } = await brokerAddress(context);
+  return createManagement({ url: managementUrl, vhost: vhostOf(amqpUrl) });
 }
 
 /** Runs `work` with the broker and closes it afterwards. */

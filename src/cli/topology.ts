@@ -4,6 +4,8 @@ import { topologyOf, type Topology } from '../broker/topology.js';
 import type { Context } from './context.js';
 import { CommandFailed } from './failure.js';
 import { printList } from './output.js';
+import { surplusQueues } from './topology/abandoned.js';
+import { registerRemove } from './topology/remove.js';
 import { surroundingsOf, withBroker } from './resources.js';
 
 interface Flags {
@@ -22,11 +24,15 @@ export function register(program: Command, context: Context): void {
     .description('make it so')
     .option('--json', 'for programs')
     .action((flags: Flags) => runApply(flags, context));
+  registerRemove(topology, context);
 }
 
 async function runPlan({ json = false }: Flags, context: Context): Promise<void> {
   const wanted = await wantedTopology(context);
-  const differences = await withBroker(context, 'read', (broker) => broker.planTopology(wanted));
+  const differences = await withBroker(context, 'read', async (broker) => [
+    ...(await broker.planTopology(wanted)),
+    ...(await surplusQueues(context, broker)),
+  ]);
   print(context, differences, json, 'The broker has all of it.');
   if (differences.some(({ problem }) => problem === 'conflict')) throw new CommandFailed('there are conflicts');
 }

@@ -21,6 +21,8 @@ export interface EditOptions {
   unset?: readonly string[];
   /** Gives the world outside a new idempotency key, instead of the original event's. */
   newKey?: boolean | undefined;
+  /** The worker that gets it. @default the one that it died at */
+  to?: string | undefined;
   /** Only checks, and gives what would be sent. */
   dryRun?: boolean | undefined;
   /** Sends also a command whose aggregate is closed. */
@@ -78,6 +80,7 @@ export async function editDeadLetter(replayer: Replayer, options: EditOptions): 
     selection: { ids: [letter.id] },
     claim,
     who: options.who,
+    to: options.to,
     force: options.force,
     signal: options.signal,
     onResult: ({ outcome, detail }) => {

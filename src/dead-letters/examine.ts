@@ -10,6 +10,8 @@ import type { KeptDeadLetter } from './dead-letter.js';
 export interface Examiner {
   broker: Pick<Broker, 'queueDepth'>;
   names: Names;
+  /** The workers of the fleet that have a queue. */
+  workers: readonly string[];
   definitions: Definitions;
   /** Whether the worker's own store says that it has handled this; undefined where that store is out of reach. */
   handled?: ((key: InboxKey) => Promise<boolean | undefined>) | undefined;
@@ -25,17 +27,22 @@ export interface Examination {
 }
 
 /** Looks whether sending the dead letter again can lead to anything: its state, the route, the schema, the inbox, and
- *  for a command whether it is still wanted. Changes nothing. */
-export async function examine(letter: KeptDeadLetter, examiner: Examiner): Promise<Examination> {
+ *  for a command whether it is still wanted. `to`: the worker that it would be sent to. Changes nothing. */
+export async function examine(letter: KeptDeadLetter, examiner: Examiner, to = letter.worker): Promise<Examination> {
   const refuse = (error: FlotillaError, forcible: boolean): Examination => ({
     refusal: { code: error.code, message: error.message, forcible },
     note: undefined,
   });
-  const { worker, state, source, eventId } = letter;
+  const { state, source, eventId } = letter;
   if (state === 'replayed' || state === 'discarded') {
     return refuse(new FlotillaError('dead_letter.settled', `${letter.id} is ${state}`), false);
   }
-  const queue = examiner.names.queue(worker);
+  // the queue of a worker that was renamed or removed takes messages, and nothing ever handles them
+  if (!examiner.workers.includes(to)) {
+    const detail = `this fleet has no worker ${to} with a queue; send it to another by --to`;
+    return refuse(new FlotillaError('dead_letter.refused', detail), false);
+  }
+  const queue = examiner.names.queue(to);
   if ((await examiner.broker.queueDepth(queue)) === undefined) {
     return refuse(new FlotillaError('dead_letter.refused', `there is no queue ${queue}; apply the topology`), false);
   }
@@ -52,7 +59,7 @@ export async function examine(letter: KeptDeadLetter, examiner: Examiner): Promi
   }
   const known =
     letter.replacement === null && source !== null && eventId !== null
-      ? await examiner.handled?.({ consumer: worker, source, id: eventId })
+      ? await examiner.handled?.({ consumer: to, source, id: eventId })
       : undefined;
   return {
     refusal: undefined,

@@ -15,10 +15,10 @@ const LEFT_BEHIND: ReadonlySet<string> = new Set([
   HEADERS.deadAt,
 ]);
 
-/** A dead letter as it is sent again: to the worker's own queue, never to the exchange, so that nobody else sees it
- *  twice. Its history goes with it. */
-export function outgoingOf(letter: KeptDeadLetter, names: Names): OutgoingMessage {
-  const common = { exchange: '', routingKey: names.queue(letter.worker), mandatory: true };
+/** A dead letter as it is sent again: to the queue of its worker, or of `to`, never to the exchange, so that no other
+ *  worker gets it twice. Its history goes with it. */
+export function outgoingOf(letter: KeptDeadLetter, names: Names, to = letter.worker): OutgoingMessage {
+  const common = { exchange: '', routingKey: names.queue(to), mandatory: true };
   const headers = withoutDeath(letter.properties.headers ?? {});
   const own: Fields = { [HEADERS.replays]: letter.replays + 1 };
   if (letter.replacement === null) {
@@ -37,6 +37,7 @@ export function outgoingOf(letter: KeptDeadLetter, names: Names): OutgoingMessag
   };
 }
 
-function withoutDeath(headers: Fields): Fields {
+/** The headers of a message without its death and the number of its attempts. */
+export function withoutDeath(headers: Fields): Fields {
   return Object.fromEntries(Object.entries(headers).filter(([name]) => !LEFT_BEHIND.has(name)));
 }

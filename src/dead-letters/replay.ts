@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Broker, Publisher } from '../broker/contract.js';
-import { errorOf, hasCode, messageOf } from '../errors.js';
+import { hasCode, messageOf } from '../errors.js';
 import { newId } from '../events/ids.js';
 import { failpoint } from '../failpoints.js';
 import type { Store } from '../store/contract.js';
@@ -23,6 +23,8 @@ export interface ReplayOptions {
   selection: Selection;
   /** Who does it, for the audit. */
   who: string;
+  /** The worker that gets them. @default the one of each */
+  to?: string | undefined;
   /** Only looks what would become of each. */
   dryRun?: boolean | undefined;
   /** Sends also what would fail its schema again, or is not wanted any more. */
@@ -110,7 +112,7 @@ type Report = (result: ReplayResult) => void;
 
 async function examineAll(
   replayer: Replayer,
-  { dryRun, force }: ReplayOptions,
+  { dryRun, force, to }: ReplayOptions,
   selected: readonly Selected[],
   report: Report,
 ): Promise<KeptDeadLetter[]> {
@@ -121,7 +123,7 @@ async function examineAll(
       report(skipped(letter));
       continue;
     }
-    const { refusal, note } = await examine(letter, replayer);
+    const { refusal, note } = await examine(letter, replayer, to);
     if (refusal !== undefined && !(refusal.forcible && force === true)) {
       const hint = refusal.forcible ? ' (--force sends it all the same)' : '';
       report(resultOf(letter, 'refused', `${refusal.message}${hint}`));
@@ -137,7 +139,7 @@ async function examineAll(
 
 async function sendAll(
   replayer: Replayer,
-  { who, signal }: ReplayOptions,
+  { who, to, signal }: ReplayOptions,
   publisher: Publisher,
   letters: readonly KeptDeadLetter[],
   claim: string,
@@ -153,12 +155,12 @@ async function sendAll(
   }
   const outcomes = await Promise.allSettled(
     claimed.map(async (letter) => {
-      await publisher.publish(outgoingOf(letter, replayer.names));
+      await publisher.publish(outgoingOf(letter, replayer.names, to));
       failpoint('dead_letter.replayed');
     }),
   );
   const sent = claimed.filter((_, index) => outcomes[index]?.status === 'fulfilled');
-  await markReplayed(replayer, sent, who, claim);
+  await markReplayed(replayer, sent, { who, to, claim });
   for (const letter of sent) report(resultOf(letter, 'sent', ''));
   const refused: string[] = [];
   let lost: Error | undefined;
@@ -167,7 +169,7 @@ async function sendAll(
     if (outcome.status === 'fulfilled' || letter === undefined) continue;
     const reason: unknown = outcome.reason;
     if (REFUSALS.some((code) => hasCode(reason, code))) refused.push(letter.id);
-    else lost ??= errorOf(reason);
+    else lost ??= reason instanceof Error ? reason : new Error(messageOf(reason));
     report(resultOf(letter, 'failed', messageOf(reason)));
   }
   await returnToDead(store, refused, claim);
@@ -177,8 +179,7 @@ async function sendAll(
 async function markReplayed(
   { store, now }: Pick<Replayer, 'store' | 'now'>,
   letters: readonly KeptDeadLetter[],
-  who: string,
-  claim: string,
+  { who, to, claim }: { who: string; to: string | undefined; claim: string },
 ): Promise<void> {
   if (letters.length === 0) return;
   const time = now();
@@ -190,7 +191,8 @@ async function markReplayed(
         UPDATE dead_letters SET state = 'replayed', settled_at = ${at}, settled_by = ${who},
           claim = NULL, claimed_until = NULL
         WHERE id = ${letter.id} AND claim = ${claim} RETURNING id`;
-      const detail = letter.replacement === null ? '' : `as ${letter.replacement.id}`;
+      const as = letter.replacement === null ? [] : [`as ${letter.replacement.id}`];
+      const detail = [...as, ...(to === undefined ? [] : [`to ${to}`])].join(' ');
       await audit(tx.sql, { id: auditId, deadLetterId: letter.id, at, who, action: 'replayed', detail });
       // it died again already, or another run took over: what is announced then is newer than this
       if (marked.length === 0) continue;

@@ -49,7 +49,8 @@ export async function openBench(kind: 'memory' | 'rabbitmq' = 'memory') {
   );
   const publisher = broker.createPublisher();
   await publisher.ready();
-  const replayer: Replayer = { store, broker, names, definitions, now: Date.now };
+  const workerNames = workers.map(({ name }) => name);
+  const replayer: Replayer = { store, broker, names, workers: workerNames, definitions, now: Date.now };
   return {
     path,
     prefix,
@@ -61,7 +62,7 @@ export async function openBench(kind: 'memory' | 'rabbitmq' = 'memory') {
     replayer,
     publisher,
     logger: silentLogger(),
-    workerNames: workers.map(({ name }) => name),
+    workerNames,
     async close() {
       await publisher.close();
       await broker.close();

@@ -18,7 +18,7 @@ if (point === 'keeper.kept') {
   await createKeeper({ store, broker, names, workers: ['payment'], definitions, logger: silentLogger() }).run(signal);
 } else {
   await replayDeadLetters(
-    { store, broker, names, definitions, now: Date.now },
+    { store, broker, names, workers: ['payment'], definitions, now: Date.now },
     { selection: { filter: {} }, who: 'child', signal },
   );
 }

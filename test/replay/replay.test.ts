@@ -254,7 +254,7 @@ describe('a replay of history', function () {
     );
     const [letter] = (await listDeadLetters(store)).items;
     expect((await findDeadLetter(store, letter?.id ?? '')).properties.headers).to.include({ [HEADERS.replay]: run.id });
-    const replayer = { store, broker, names, definitions, now: Date.now };
+    const replayer = { store, broker, names, workers: ['adder'], definitions, now: Date.now };
     await replayDeadLetters(replayer, { selection: { filter: {} }, who: 'ann', signal });
     await until(() => seen.filter(({ outcome }) => outcome === 'dead').length === 2);
     expect(replaying).to.deep.equal([true, false, true, false]);

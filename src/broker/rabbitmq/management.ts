@@ -1,8 +1,6 @@
 import { z } from 'zod';
-import { FlotillaError } from '../../errors.js';
+import { FlotillaError, messageOf } from '../../errors.js';
 import type { FieldValue, Fields } from '../contract.js';
-import { addressesOf, credentialsOf, shuffled } from './addresses.js';
-import { answerFailure, requestFailure, shapeFailure, type ManagementFailure } from './management-failure.js';
 
 const fieldValue: z.ZodType<FieldValue> = z.lazy(() =>
   z.union([z.string(), z.number(), z.boolean(), z.null(), z.array(fieldValue), z.record(z.string(), fieldValue)]),
@@ -25,6 +23,7 @@ const binding = z.object({
   destination: z.string(),
   destination_type: z.enum(['queue', 'exchange']),
   routing_key: z.string(),
+  properties_key: z.string().optional(),
   arguments: fields,
 });
 const overview = z.object({ rabbitmq_version: z.string(), node: z.string(), cluster_name: z.string().optional() });
@@ -61,6 +60,8 @@ export interface ManagedBinding {
   kind: 'queue' | 'exchange';
   routingKey: string;
   arguments: Fields;
+  /** How the management API names it among those of its source and destination. */
+  propertiesKey?: string | undefined;
 }
 
 /** RabbitMQ's management API, as far as this fleet asks. Every call throws `broker.management` when the answer doesn't
@@ -74,14 +75,15 @@ export interface Management {
   exchanges(prefix?: string): Promise<ManagedExchange[]>;
   /** All but those that every queue has with the default exchange. */
   bindings(): Promise<ManagedBinding[]>;
+  /** Removes a binding that `bindings` gave; one that is gone already is no failure. */
+  unbind(binding: ManagedBinding): Promise<void>;
   /** Deletes it with what is in it; fine where there is none. */
   deleteQueue(name: string): Promise<void>;
   deleteExchange(name: string): Promise<void>;
 }
 
 export interface ManagementOptions {
-  /** `http://user:password@host:15672`, or those of several nodes with commas between them: each request goes to the
-   *  node that answered last, and to the others where that does not answer or fails (5xx). */
+  /** `http://user:password@host:15672`. */
   url: string;
   /** @default '/' */
   vhost?: string;
@@ -89,61 +91,26 @@ export interface ManagementOptions {
   timeout?: number;
 }
 
-/** A node that serves the management API. */
-interface Peer {
-  url: string;
-  base: string;
-  authorization: string;
-}
-
 export function createManagement({ url, vhost = '/', timeout = 10_000 }: ManagementOptions): Management {
-  const peers = shuffled(addressesOf(url)).map(peerAt);
-  // the node that answered last
-  let preferred = 0;
+  const { origin, pathname, username, password } = new URL(url);
+  const credentials = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  const authorization = `Basic ${Buffer.from(credentials).toString('base64')}`;
+  const base = `${origin}${pathname.replace(/\/$/, '')}/api`;
   const inVhost = (kind: string) => `/${kind}/${encodeURIComponent(vhost)}`;
 
-  /** Every request here can be repeated: it reads, or deletes what may be gone already. */
   async function request(method: 'GET' | 'DELETE', path: string): Promise<unknown> {
-    const reasons: string[] = [];
-    for (let tried = 0; tried < peers.length; tried += 1) {
-      const index = (preferred + tried) % peers.length;
-      const peer = peers[index];
-      if (peer === undefined) break;
-      const outcome = await requestFrom(peer, method, path);
-      if ('answer' in outcome) {
-        preferred = index;
-        return outcome.answer;
-      }
-      reasons.push(outcome.reason);
-      if (!outcome.tryNext) break;
-    }
-    throw new FlotillaError('broker.management', `${method} ${path}: ${reasons.join('; ')}`);
-  }
-
-  async function requestFrom(
-    { url: nodeUrl, base, authorization }: Peer,
-    method: 'GET' | 'DELETE',
-    path: string,
-  ): Promise<{ answer: unknown } | ManagementFailure> {
-    let response: Response;
-    let text: string;
     try {
-      response = await fetch(`${base}${path}`, {
+      const response = await fetch(`${base}${path}`, {
         method,
         headers: { authorization },
         signal: AbortSignal.timeout(timeout),
       });
-      text = await response.text();
+      const text = await response.text();
+      if (method === 'DELETE' && response.status === 404) return undefined;
+      if (!response.ok) throw new Error(`${response.status} ${text.slice(0, 200)}`);
+      return method === 'GET' ? JSON.parse(text) : undefined;
     } catch (error) {
-      return requestFailure(nodeUrl, error, timeout);
-    }
-    if (method === 'DELETE' && response.status === 404) return { answer: undefined };
-    if (!response.ok) return answerFailure(nodeUrl, response.status, text);
-    if (method === 'DELETE') return { answer: undefined };
-    try {
-      return { answer: JSON.parse(text) };
-    } catch {
-      return { reason: shapeFailure(nodeUrl), tryNext: false };
+      throw new FlotillaError('broker.management', `${method} ${path}: ${messageOf(error)}`, { cause: error });
     }
   }
 
@@ -195,7 +162,12 @@ export function createManagement({ url, vhost = '/', timeout = 10_000 }: Managem
           kind: each.destination_type,
           routingKey: each.routing_key,
           arguments: each.arguments,
+          propertiesKey: each.properties_key,
         }));
+    },
+    async unbind({ source, destination, kind, propertiesKey = '' }) {
+      const [from, to, key] = [source, destination, propertiesKey].map(encodeURIComponent);
+      await request('DELETE', `${inVhost('bindings')}/e/${from}/${kind === 'queue' ? 'q' : 'e'}/${to}/${key}`);
     },
     async deleteQueue(name) {
       await request('DELETE', `${inVhost('queues')}/${encodeURIComponent(name)}`);
@@ -204,11 +176,4 @@ export function createManagement({ url, vhost = '/', timeout = 10_000 }: Managem
       await request('DELETE', `${inVhost('exchanges')}/${encodeURIComponent(name)}`);
     },
   };
-}
-
-function peerAt(url: string): Peer {
-  const { origin, pathname } = new URL(url);
-  const { user, password } = credentialsOf(url);
-  const authorization = `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
-  return { url, base: `${origin}${pathname.replace(/\/$/, '')}/api`, authorization };
 }

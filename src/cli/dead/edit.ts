@@ -12,6 +12,7 @@ interface Flags {
   set: string[];
   unset: string[];
   file?: string;
+  to?: string;
   newKey?: boolean;
   dryRun?: boolean;
   force?: boolean;
@@ -30,6 +31,7 @@ export function registerEdit(dead: Command, context: Context): void {
       '--new-key',
       'a new idempotency key for the world outside, which may refuse the original one with other data',
     )
+    .option('--to <worker>', 'send it to this worker in place of the one that it died at')
     .option('--dry-run', 'only check, and show the new event')
     .option('--force', 'also a command of what is closed')
     .option('--json', 'for programs')
@@ -37,13 +39,13 @@ export function registerEdit(dead: Command, context: Context): void {
 }
 
 async function runEdit(id: string, flags: Flags, context: Context): Promise<void> {
-  const { set, unset, file, newKey, dryRun = false, force, json = false } = flags;
+  const { set, unset, file, to, newKey, dryRun = false, force, json = false } = flags;
   if (set.length + unset.length === 0 && file === undefined)
     throw new UsageError('say what to change: --set, --unset or --file');
   const content = file === undefined ? undefined : await readJson(resolve(context.cwd, file));
   const { signal } = context;
   const result = await withReplayer(context, dryRun ? 'read' : 'write', (replayer) =>
-    editDeadLetter(replayer, { id, who: operator(), content, set, unset, newKey, dryRun, force, signal }),
+    editDeadLetter(replayer, { id, who: operator(), content, set, unset, to, newKey, dryRun, force, signal }),
   );
   for (const warning of result.warnings) context.say(`Warning: ${warning}`);
   if (json) context.print(JSON.stringify(result, null, 2));

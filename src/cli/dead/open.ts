@@ -1,5 +1,4 @@
 import type { Broker } from '../../broker/contract.js';
-import { isConnectFailure } from '../../broker/rabbitmq/connect-failure.js';
 import type { Replayer } from '../../dead-letters/replay.js';
 import { countWaiting, type WaitingLetters } from '../../dead-letters/waiting.js';
 import { hasCode, messageOf } from '../../errors.js';
@@ -40,14 +39,15 @@ export async function withReplayer<T>(
   access: Access,
   work: (replayer: Replayer) => Promise<T>,
 ): Promise<T> {
-  const { names, definitions } = await surroundingsOf(context);
+  const { names, definitions, declared } = await surroundingsOf(context);
+  const workers = declared.map(({ name }) => name);
   const services = openServices(context, await context.fleet());
   try {
     return await withOps(context, (store) =>
       withBroker(context, access, async (broker) => {
         await waitingIn(context, broker);
         const { handled, isClosed } = services;
-        const result = await work({ store, broker, names, definitions, now: Date.now, handled, isClosed });
+        const result = await work({ store, broker, names, workers, definitions, now: Date.now, handled, isClosed });
         if (access === 'write') await flushOps(context, store, broker, names);
         return result;
       }),
@@ -63,7 +63,7 @@ async function withBrokerIfAny<T>(
   work: (broker: Broker | undefined) => T | Promise<T>,
 ): Promise<T> {
   const broker = await openBroker(context, access, BROKER_PATIENCE).catch((error: unknown) => {
-    if (!isConnectFailure(error) && !hasCode(error, 'broker.not_configured')) throw error;
+    if (!hasCode(error, 'broker.unreachable') && !hasCode(error, 'broker.not_configured')) throw error;
     context.say(`Dead letters that wait in the broker are not counted: ${error.message}`);
     return undefined;
   });

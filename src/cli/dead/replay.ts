@@ -8,6 +8,7 @@ import { operator, selectionOf, withFilters, type FilterFlags } from './filter.j
 import { withReplayer } from './open.js';
 
 interface Flags extends FilterFlags {
+  to?: string;
   dryRun?: boolean;
   force?: boolean;
   rate?: number;
@@ -25,6 +26,7 @@ export function registerReplay(dead: Command, context: Context): void {
     .argument('[ids...]');
   withFilters(command)
     .option('--all', 'every dead letter')
+    .option('--to <worker>', 'send them to this worker in place of the one that they died at')
     .option('--dry-run', 'only look: schema, route, inbox')
     .option('--rate <n>', 'at most so many a second', positive)
     .option('--limit <n>', 'at most so many', wholeNumber)
@@ -34,7 +36,7 @@ export function registerReplay(dead: Command, context: Context): void {
 }
 
 async function runReplay(ids: string[], flags: Flags, context: Context): Promise<void> {
-  const { dryRun = false, force, rate, limit, json = false } = flags;
+  const { to, dryRun = false, force, rate, limit, json = false } = flags;
   const selection = selectionOf(ids, flags);
   const progress = createProgress();
   const noted: ReplayResult[] = [];
@@ -42,6 +44,7 @@ async function runReplay(ids: string[], flags: Flags, context: Context): Promise
     replayDeadLetters(replayer, {
       selection,
       who: operator(),
+      to,
       dryRun,
       force,
       rate,

@@ -1,0 +1,189 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { AbandonedQueue } from '../broker/abandoned-queues.js';
+import type { Broker, Delivery, OutgoingMessage, Publisher } from '../broker/contract.js';
+import { HEADERS, textHeader } from '../broker/headers.js';
+import { isShort, republished } from '../broker/republish.js';
+import type { Management } from '../broker/rabbitmq/management.js';
+import type { Names } from '../broker/topology.js';
+import { FlotillaError } from '../errors.js';
+import type { Definitions } from '../events/definitions.js';
+import { failpoint } from '../failpoints.js';
+import type { Store } from '../store/contract.js';
+import type { Logger } from '../telemetry/logger.js';
+import { drainQueue } from './drain-queue.js';
+import { withoutDeath } from './outgoing.js';
+import { pumpDeadLetters } from './pump.js';
+
+export interface RemoveOptions {
+  broker: Broker;
+  management: Pick<Management, 'queues' | 'bindings' | 'unbind' | 'deleteQueue'>;
+  names: Names;
+  definitions: Definitions;
+  logger: Logger;
+  /** The store `ops`; undefined where it is elsewhere: queues with dead letters are left then. */
+  ops: Store | undefined;
+  /** The worker that gets the messages of a worker that is gone. @default the unrouted messages do */
+  to?: string | undefined;
+  signal: AbortSignal;
+  onProgress?: (queue: string, done: number, total: number) => void;
+}
+
+/** What became of an abandoned queue. */
+export interface RemovedQueue {
+  queue: string;
+  /** Messages that were moved out of it. */
+  moved: number;
+  removed: boolean;
+  /** Why it is still there. */
+  detail: string;
+}
+
+/** Between two looks at how many messages the target takes. */
+const PORTION = 1000;
+const MOVE_LIMIT_MS = 600_000;
+/** A queue that takes messages faster than they are moved is left. */
+const MOST_PASSES = 10;
+/** A message that has expired is not counted any more and stays in its retry queue until the next queue confirms it,
+ *  which takes milliseconds: an empty retry queue is deleted after this. */
+const SETTLE_MS = 2000;
+
+/**
+ * Removes abandoned queues without losing a message. First they are unbound; then what is in them is moved, each message
+ * confirmed where it goes before it is acked; then those that are empty and unused are deleted, the queue of the dead
+ * letters last: by its binding an abandoned worker is found. Killed anywhere, it can be repeated; a message that was
+ * confirmed and not acked is there twice then, which the inbox of a worker recognises. Resolves with what became of each
+ * queue. Throws `topology.in_use` before it changes anything where one of them has a consumer, and
+ * `topology.no_room` where the unrouted messages have no room left.
+ */
+export async function removeQueues(queues: readonly AbandonedQueue[], options: RemoveOptions): Promise<RemovedQueue[]> {
+  const used = queues.filter(({ consumers }) => consumers !== 0);
+  if (used.length > 0) throw new FlotillaError('topology.in_use', used.map(({ queue }) => queue).join(', '));
+  await unbindAll(queues, options);
+  const publisher = options.broker.createPublisher();
+  const results: RemovedQueue[] = [];
+  try {
+    // what expires in a retry queue goes on to the queue of the worker, and what that gives up to the dead letters
+    for (const holds of ['retries', 'messages', 'dead letters'] as const) {
+      const group = queues.filter((each) => each.holds === holds);
+      const moved = new Map<string, number>();
+      for (const each of group) moved.set(each.queue, await empty(each, publisher, options));
+      if (holds === 'retries' && group.length > 0) await sleep(SETTLE_MS, undefined, { signal: options.signal });
+      for (const each of group) {
+        results.push({ moved: moved.get(each.queue) ?? 0, ...(await removeIfEmpty(each, options, results)) });
+      }
+    }
+  } finally {
+    await publisher.close();
+  }
+  return results;
+}
+
+/** Of retries of a worker that there is, nothing is bound. Dead letters stay bound to the end. */
+async function unbindAll(queues: readonly AbandonedQueue[], { management, names }: RemoveOptions): Promise<void> {
+  const unbound = new Set(queues.filter(({ holds }) => holds === 'messages').map(({ queue }) => queue));
+  for (const binding of await management.bindings()) {
+    if (binding.kind === 'queue' && binding.source !== names.deadLetters && unbound.has(binding.destination)) {
+      await management.unbind(binding);
+    }
+  }
+}
+
+async function empty(abandoned: AbandonedQueue, publisher: Publisher, options: RemoveOptions): Promise<number> {
+  if (abandoned.holds === 'dead letters') return keepLetters(abandoned, options);
+  return moveAll(abandoned, publisher, options);
+}
+
+async function removeIfEmpty(
+  { queue, worker, holds }: AbandonedQueue,
+  { broker, management, names, signal }: RemoveOptions,
+  earlier: readonly RemovedQueue[],
+): Promise<Omit<RemovedQueue, 'moved'>> {
+  const left = (detail: string) => ({ queue, removed: false, detail });
+  const { ready = 0, consumers = 0 } = (await broker.queueDepth(queue)) ?? {};
+  if (ready > 0) return left(`${ready} messages are still in it`);
+  if (consumers > 0) return left('it has a consumer');
+  const others = earlier.filter(({ queue: other, removed }) => !removed && belongsTo(other, worker, names));
+  if (holds !== 'retries' && others.length > 0) return left('other queues of the worker are still there');
+  if (signal.aborted) return left('stopped before it was removed');
+  // a quorum queue cannot be deleted on condition that it is empty and unused
+  await management.deleteQueue(queue);
+  return { queue, removed: true, detail: '' };
+}
+
+function belongsTo(queue: string, worker: string, names: Names): boolean {
+  return queue === names.queue(worker) || queue.startsWith(`${names.queue(worker)}.retry.`);
+}
+
+/** Stores the dead letters as a keeper does; without the store they stay. */
+async function keepLetters({ queue, worker }: AbandonedQueue, { ops: store, ...options }: RemoveOptions) {
+  if (store === undefined) return 0;
+  const { broker, names, definitions, logger, signal } = options;
+  const pump = { store, broker, names, definitions, logger, workers: [worker], limit: MOVE_LIMIT_MS, signal };
+  let kept = 0;
+  for (let pass = 0; pass < MOST_PASSES && !signal.aborted; pass += 1) {
+    kept += await pumpDeadLetters(pump);
+    if (((await broker.queueDepth(queue))?.ready ?? 0) === 0) break;
+  }
+  return kept;
+}
+
+async function moveAll(abandoned: AbandonedQueue, publisher: Publisher, options: RemoveOptions): Promise<number> {
+  const { broker, signal, onProgress } = options;
+  const { queue } = abandoned;
+  await publisher.ready(AbortSignal.any([signal, AbortSignal.timeout(MOVE_LIMIT_MS)]));
+  let moved = 0;
+  while (!signal.aborted) {
+    const ready = (await broker.queueDepth(queue))?.ready ?? 0;
+    if (ready === 0) break;
+    const count = Math.min(PORTION, ready);
+    if (isToUnrouted(abandoned, options)) await checkRoom(count, options);
+    const done = await drainQueue(broker, queue, {
+      count,
+      limit: MOVE_LIMIT_MS,
+      signal,
+      onProgress: (now) => onProgress?.(queue, moved + now, moved + ready),
+      handle: async (delivery) => {
+        await publisher.publish(movedMessage(delivery, abandoned, options));
+        failpoint('topology.message_moved');
+        delivery.ack();
+      },
+    });
+    moved += done;
+    if (done === 0) break;
+  }
+  return moved;
+}
+
+/** Retries of a worker that there is go to its own queue; what is left of others to `to`, or to the unrouted messages,
+ *  from where it can be replayed to the workers that bind it then. */
+function movedMessage(delivery: Delivery, abandoned: AbandonedQueue, { names, to }: RemoveOptions): OutgoingMessage {
+  const { body, properties } = delivery;
+  if (abandoned.missing === 'delay') {
+    const queue = names.queue(abandoned.worker);
+    return { exchange: '', routingKey: queue, body, properties: republished(properties), mandatory: true };
+  }
+  // the next worker begins with a first attempt, and is no part of the replay that had sent it
+  const { [HEADERS.again]: _, ...headers } = withoutDeath(properties.headers);
+  const message = { body, properties: republished({ ...properties, headers }), mandatory: true };
+  if (to !== undefined) return { ...message, exchange: '', routingKey: names.queue(to) };
+  return { ...message, exchange: names.unrouted, routingKey: firstRoutingKey(delivery) };
+}
+
+function firstRoutingKey({ exchange, routingKey, properties }: Delivery): string {
+  const first = textHeader(properties.headers, HEADERS.routingKey);
+  const key = first ?? (exchange === '' ? (properties.type ?? routingKey) : routingKey);
+  return isShort(key) ? key : routingKey;
+}
+
+function isToUnrouted({ missing }: AbandonedQueue, { to }: RemoveOptions): boolean {
+  return missing === 'worker' && to === undefined;
+}
+
+/** The unrouted messages are bounded, and the oldest are dropped: more than there is room for would be lost. */
+async function checkRoom(count: number, { management, broker, names }: RemoveOptions): Promise<void> {
+  const unrouted = (await management.queues(names.unrouted)).find(({ name }) => name === names.unrouted);
+  const most = unrouted?.arguments['x-max-length'];
+  const { ready = 0 } = (await broker.queueDepth(names.unrouted)) ?? {};
+  if (typeof most !== 'number' || ready + count <= most) return;
+  throw new FlotillaError('topology.no_room', `${ready} of at most ${most} are there, ${count} more would be moved`);
+}
