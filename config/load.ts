@@ -1,12 +1,15 @@
+import { addressesOf } from '../src/broker/rabbitmq/addresses.js';
 import { FlotillaError } from '../src/errors.js';
 import { environment, type Environment } from './schema.js';
 import { isSecret, maskedUrl } from './secrets.js';
 
 /** What the environment says, checked, in the units the library uses. Bytes, counts, milliseconds. */
 export interface Config {
-  /** Absent: nobody said which broker. */
+  /** One URL, or several with commas between them. Absent: nobody said which broker. */
   amqpUrl: string | undefined;
+  /** One URL, or several with commas between them. */
   managementUrl: string | undefined;
+  brokerWait: number;
   prefix: string;
   /** `{service}` in it stands for the service. */
   databaseUrl: string;
@@ -46,6 +49,7 @@ export function loadConfig(env: NodeJS.ProcessEnv, { terminal = false } = {}): C
   return {
     amqpUrl: values.AMQP_URL,
     managementUrl: values.AMQP_MANAGEMENT_URL ?? (values.AMQP_URL && managementOf(values.AMQP_URL)),
+    brokerWait: values.BROKER_WAIT,
     prefix: values.FLOTILLA_PREFIX,
     databaseUrl: values.DATABASE_URL ?? `sqlite:${values.DATA_DIR}/{service}.db`,
     dataDir: values.DATA_DIR,
@@ -88,8 +92,12 @@ export function databaseUrlFor(config: Pick<Config, 'databaseUrl'>, service: str
   return config.databaseUrl.replaceAll('{service}', service);
 }
 
-/** RabbitMQ's management API where it usually is: the same host and user, port 15672. */
+/** RabbitMQ's management API where it usually is: the same hosts and users, port 15672. */
 export function managementOf(amqpUrl: string): string {
+  return [...new Set(addressesOf(amqpUrl).map(managementOfNode))].join(',');
+}
+
+function managementOfNode(amqpUrl: string): string {
   const { protocol, hostname, username, password } = new URL(amqpUrl);
   const user = username === '' ? 'guest:guest' : `${username}:${password}`;
   return `${protocol === 'amqps:' ? 'https' : 'http'}://${user}@${hostname}:${protocol === 'amqps:' ? 15671 : 15672}`;

@@ -1,12 +1,16 @@
 import { z } from 'zod';
-import { duration, durations, list, matching, number, oneOf, port, url } from './values.js';
+import { addressesOf, vhostOf } from '../src/broker/rabbitmq/addresses.js';
+import { duration, durations, list, matching, number, oneOf, port, urls } from './values.js';
 
 /** Every environment variable that Flotilla itself reads; the API and workers have settings of their own besides. */
 export const environment = z.object({
-  /** The broker. Unset, `up` runs a private one, and the other commands use that of the `up` that runs here. */
-  AMQP_URL: url('amqp', 'amqps').optional(),
-  /** RabbitMQ's management API; derived from AMQP_URL if unset. */
-  AMQP_MANAGEMENT_URL: url('http', 'https').optional(),
+  /** The broker: the URL of a node, or of several nodes of one cluster. Unset, `up` runs a private one, and the other
+   *  commands use that of the `up` that runs here. */
+  AMQP_URL: urls('amqp', 'amqps').refine(hasOneVhost, 'must name the same virtual host in every URL').optional(),
+  /** RabbitMQ's management API, on one node or several; derived from AMQP_URL if unset. */
+  AMQP_MANAGEMENT_URL: urls('http', 'https').optional(),
+  /** How long a command waits for a broker that cannot be reached yet, before it fails; processes wait in any case. */
+  BROKER_WAIT: duration().default(0),
   /** Put before every name in the broker, so that fleets can share one. */
   FLOTILLA_PREFIX: matching(
     /^[a-z0-9][a-z0-9._-]{0,63}$/,
@@ -56,6 +60,10 @@ export const environment = z.object({
     'the name of a failpoint, such as store.committed:3',
   ).optional(),
 });
+
+function hasOneVhost(urls: string): boolean {
+  return new Set(addressesOf(urls).map(vhostOf)).size === 1;
+}
 
 export type Environment = z.output<typeof environment>;
 export type Variable = keyof Environment;

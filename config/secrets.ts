@@ -13,9 +13,19 @@ export function masked(variable: string, value: string): string {
   return maskedUrl(value);
 }
 
-/** A URL without its password, and without the values of its query, where keys often are; other text as it is. */
+/** A URL, or several with commas between them, without passwords, and without the values of queries, where keys often
+ *  are; other text as it is. */
 export function maskedUrl(text: string): string {
-  return text.replace(/^([a-z][a-z0-9+.-]*:\/\/)(.*)@/i, maskUserinfo).replace(/([?&][^=&#]*)=[^&#]*/g, '$1=••••');
+  const urls = text.split(BETWEEN_URLS);
+  if (urls.length === 1) return maskedOne(text);
+  // where a part is no URL, the comma may be one of a password
+  return urls.every((url) => URL.canParse(url)) ? urls.map(maskedOne).join(',') : '••••';
+}
+
+const BETWEEN_URLS = /,(?=\s*[a-z][a-z0-9+.-]{0,15}:\/\/)/i;
+
+function maskedOne(url: string): string {
+  return url.replace(/^(\s*[a-z][a-z0-9+.-]*:\/\/)(.*)@/i, maskUserinfo).replace(/([?&][^=&#]*)=[^&#]*/g, '$1=••••');
 }
 
 function maskUserinfo(_match: string, scheme: string, userinfo: string): string {

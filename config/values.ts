@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { addressesOf } from '../src/broker/rabbitmq/addresses.js';
 import { parseDuration } from '../src/duration.js';
 
 /** A variable's type says, as its error, what the value must be: `must be …` follows the variable's name. */
@@ -53,6 +54,21 @@ export function url(...schemes: [string, ...string[]]) {
   return z.url({ protocol: new RegExp(`^(${schemes.join('|')})$`), error });
 }
 
+/** One URL or several with commas between them, written without blanks; see `addressesOf`. */
+export function urls(...schemes: [string, ...string[]]) {
+  const one = url(...schemes);
+  const begin = schemes.map((scheme) => `${scheme}://`).join(' or ');
+  const error = `must be a URL that begins with ${begin}, or several of them with commas between`;
+  return z
+    .string()
+    .transform(addressesOf)
+    .refine((all) => all.length > 0 && all.every((each) => one.safeParse(each).success && isDecodable(each)), {
+      error,
+      abort: true,
+    })
+    .transform((all) => all.join(','));
+}
+
 export function matching(pattern: RegExp, what: string) {
   return z.string().regex(pattern, `must be ${what}`);
 }
@@ -60,6 +76,16 @@ export function matching(pattern: RegExp, what: string) {
 function isDuration(text: string): boolean {
   try {
     return parseDuration(text) >= 0;
+  } catch {
+    return false;
+  }
+}
+
+/** Whether user, password and path of this URL can be decoded: what must be encoded is `%` and two digits. */
+function isDecodable(url: string): boolean {
+  try {
+    const { username, password, pathname } = new URL(url);
+    return [username, password, pathname].every((part) => decodeURIComponent(part) !== undefined);
   } catch {
     return false;
   }

@@ -83,6 +83,28 @@ export const errors = {
     disposal: 'fatal',
     message: 'The stores cannot prove that they hold everything that is in the broker; nothing was changed',
   },
+  'broker.unknown_host': { disposal: 'retry', message: 'The broker has a host name that is not known; check AMQP_URL' },
+  'broker.refused_connection': {
+    disposal: 'retry',
+    message: 'Nothing listens where the broker should be; start the broker, or check the port in AMQP_URL',
+  },
+  // fixed by hand, but never a reason to stop a whole fleet because one of its processes restarts meanwhile
+  'broker.refused_credentials': {
+    disposal: 'retry',
+    message: 'The broker refused the user or the password; check AMQP_URL',
+  },
+  'broker.no_vhost': {
+    disposal: 'retry',
+    message: 'The virtual host does not exist, or the user has no permission for it; create it, or check AMQP_URL',
+  },
+  'broker.tls': {
+    disposal: 'retry',
+    message: 'The broker and this process cannot agree on TLS; check amqp:// or amqps://, and the certificates',
+  },
+  'broker.not_amqp': {
+    disposal: 'retry',
+    message: 'Something other than an AMQP broker answers; check the port in AMQP_URL (AMQP is 5672, with TLS 5671)',
+  },
   'broker.topology_conflict': {
     disposal: 'fatal',
     message: 'The broker has this with other arguments that cannot be changed; see `flotilla topology plan`',
@@ -226,7 +248,46 @@ export function hasCode(error: unknown, code: ErrorCode): error is FlotillaError
   return error instanceof FlotillaError && error.code === code;
 }
 
-/** The message of whatever was thrown. */
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+/** Longer messages and stacks are cut. */
+const MAX_TEXT = 10_000;
+
+/** The message of whatever was thrown, at most 10,000 characters. Never throws: JavaScript can throw anything, also what
+ *  throws again when it is read. */
+export function messageOf(thrown: unknown): string {
+  try {
+    const message: unknown = thrown instanceof Error ? thrown.message : thrown;
+    return String(message).slice(0, MAX_TEXT);
+  } catch {
+    return 'a thrown value that cannot be printed';
+  }
+}
+
+/** The stack of an error, at most 10,000 characters; undefined where there is none. Never throws. */
+export function stackOf(thrown: unknown): string | undefined {
+  try {
+    const stack: unknown = thrown instanceof Error ? thrown.stack : undefined;
+    return typeof stack === 'string' ? stack.slice(0, MAX_TEXT) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** What code of the application threw, as an error that can be read: itself, or an error with its text where it is none or
+ *  throws when it is read. Called where the application's code is called, so that the rest need not take care. Never throws. */
+export function errorOf(thrown: unknown): Error {
+  if (isReadable(thrown)) return thrown;
+  const error = new Error(messageOf(thrown));
+  error.name = typeof thrown;
+  return error;
+}
+
+function isReadable(thrown: unknown): thrown is Error {
+  try {
+    if (!(thrown instanceof Error)) return false;
+    for (const property of ['code', 'status', 'statusCode', 'cause', 'disposal']) Reflect.get(thrown, property);
+    const texts: unknown[] = [thrown.name, thrown.message, thrown.stack ?? '', String(thrown)];
+    return texts.every((text) => typeof text === 'string');
+  } catch {
+    return false;
+  }
 }

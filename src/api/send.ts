@@ -1,5 +1,5 @@
 import type { ErrorRequestHandler, Request, Response } from 'express';
-import { messageOf } from '../errors.js';
+import { errorOf, messageOf, stackOf } from '../errors.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { SerializedReply } from './idempotency.js';
 import { isKnown } from './etag.js';
@@ -45,7 +45,8 @@ export function sendProblem(req: Request, res: Response, problem: ProblemError):
 
 /** The end of every failed request: what is the service's fault is logged whole and told by its code alone. */
 export function answerFailures(logger: Logger): ErrorRequestHandler {
-  return (error: unknown, req, res, _next) => {
+  return (thrown: unknown, req, res, _next) => {
+    const error = errorOf(thrown);
     const problem = problemOf(error);
     // a ProblemError was meant; the access log has it
     if (problem.status >= 500 && !(error instanceof ProblemError)) {
@@ -55,7 +56,7 @@ export function answerFailures(logger: Logger): ErrorRequestHandler {
         route,
         correlationId,
         error: messageOf(error),
-        ...(error instanceof Error && { stack: error.stack }),
+        stack: stackOf(error),
       });
     }
     sendProblem(req, res, problem);

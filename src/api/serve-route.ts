@@ -1,6 +1,6 @@
 import express, { type Request, type RequestHandler, type Response } from 'express';
 import { createHash } from 'node:crypto';
-import { PermanentError } from '../errors.js';
+import { errorOf, PermanentError } from '../errors.js';
 import { originContext } from '../events/create.js';
 import type { Store } from '../store/contract.js';
 import type { Logger } from '../telemetry/logger.js';
@@ -117,7 +117,8 @@ async function answer(
 async function withRefusals(route: Route, run: () => Promise<Reply>): Promise<Reply> {
   try {
     return await run();
-  } catch (error) {
+  } catch (thrown) {
+    const error = errorOf(thrown);
     const status = error instanceof PermanentError ? route.refusals[error.code] : undefined;
     throw error instanceof PermanentError && status !== undefined ? refusal(status, error) : error;
   }

@@ -1,4 +1,4 @@
-import { FlotillaError } from '../errors.js';
+import { errorOf, FlotillaError } from '../errors.js';
 import type { BrokerState } from './contract.js';
 
 /** A state that tells who listens. Once `closed`, it stays so. */
@@ -31,7 +31,7 @@ export class StateCell {
         signal?.removeEventListener('abort', aborted);
         outcome();
       };
-      const aborted = () => settle(() => reject(asError(signal?.reason)));
+      const aborted = () => settle(() => reject(errorOf(signal?.reason)));
       const look = () => {
         if (wanted.includes(this.#value)) settle(resolve);
         else if (this.#value === 'closed') settle(() => reject(new FlotillaError('broker.closed')));
@@ -41,8 +41,4 @@ export class StateCell {
       look();
     });
   }
-}
-
-function asError(reason: unknown): Error {
-  return reason instanceof Error ? reason : new Error(String(reason));
 }

@@ -1,12 +1,14 @@
 import { existsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { connect } from 'amqplib';
 import Database from 'better-sqlite3';
 import type { Command } from 'commander';
 import { maskedUrl } from '../../config/secrets.js';
 import { readApiSettings } from '../../config/worker-settings.js';
-import { messageOf } from '../errors.js';
+import { failureOfAll } from '../broker/rabbitmq/connect-failure.js';
+import { createManagement } from '../broker/rabbitmq/management.js';
+import { probeBroker } from '../broker/rabbitmq/probe.js';
+import { FlotillaError, messageOf } from '../errors.js';
 import { portProblem } from '../supervisor/ports.js';
 import { findRabbitmqServer } from '../supervisor/rabbitmq-node.js';
 import { brokerAddress } from './broker-address.js';
@@ -30,6 +32,7 @@ const examinations: Readonly<Record<string, (context: Context) => Promise<Findin
   fleet: examineFleet,
   rabbitmq: examineRabbit,
   broker: examineBroker,
+  management: examineManagement,
   ports: examinePorts,
   disk: examineDisk,
 };
@@ -93,13 +96,22 @@ async function examineRabbit({ env, config }: Context): Promise<Finding> {
 async function examineBroker(context: Context): Promise<Finding> {
   const { amqpUrl, from } = await brokerAddress(context);
   const where = `${maskedUrl(amqpUrl)} (${from})`;
+  const { failures } = await probeBroker(amqpUrl);
+  if (failures.length === 0) return { ok: true, detail: `${where} answers` };
+  if (from === 'default') return { ok: true, detail: 'none runs here; `up` starts one' };
+  const { code, detail } = failureOfAll(failures);
+  return { ok: false, detail: `${where}: ${new FlotillaError(code, detail).message}` };
+}
+
+async function examineManagement(context: Context): Promise<Finding> {
+  const { managementUrl, from } = await brokerAddress(context);
+  const where = `${maskedUrl(managementUrl)} (${from})`;
   try {
-    const connection = await connect(amqpUrl, { timeout: REACH_LIMIT });
-    await connection.close();
-    return { ok: true, detail: `${where} answers` };
+    const { version } = await createManagement({ url: managementUrl, timeout: REACH_LIMIT }).overview();
+    return { ok: true, detail: `${where} answers, RabbitMQ ${version}` };
   } catch (error) {
     if (from === 'default') return { ok: true, detail: 'none runs here; `up` starts one' };
-    return { ok: false, detail: `${where} cannot be reached: ${messageOf(error) || 'refused'}` };
+    return { ok: false, detail: `${where}: ${messageOf(error)}` };
   }
 }
 

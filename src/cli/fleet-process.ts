@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Config } from '../../config/load.js';
 import type { Broker } from '../broker/contract.js';
+import { isPermanentFailure } from '../broker/rabbitmq/connect-failure.js';
 import { createRabbitBroker } from '../broker/rabbitmq/index.js';
 import { namesFor, topologyOf, type Names } from '../broker/topology.js';
 import { FlotillaError, messageOf } from '../errors.js';
@@ -67,13 +68,19 @@ export async function runFleetProcess(
   const logger = context.logger({ process: name });
   const metrics = createMetrics({ process: true });
   const names = namesFor(config.prefix);
+  let reached = false;
   const broker = createRabbitBroker({
     url: amqpUrl,
     managementUrl,
     connectionName: `${config.prefix}${name}`,
     logger,
     metrics,
+    // a process that starts waits for a broker, unless waiting cannot help; one that runs keeps trying in any case
+    onUnreachable(failure) {
+      if (!reached && isPermanentFailure(failure)) fail(new FlotillaError(failure.code, failure.detail));
+    },
   });
+  broker.onState((state) => (reached ||= state === 'ready' || state === 'blocked'));
   ends.push(() => broker.close());
 
   const { prefix, log, unroutedMax } = config;

@@ -4,7 +4,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { databaseUrlFor } from '../../config/load.js';
 import { maskedUrl } from '../../config/secrets.js';
 import type { Broker } from '../broker/contract.js';
-import { createRabbitBroker, vhostOf } from '../broker/rabbitmq/broker.js';
+import { vhostOf } from '../broker/rabbitmq/addresses.js';
+import { createRabbitBroker } from '../broker/rabbitmq/broker.js';
+import { isPermanentFailure, type ConnectFailure } from '../broker/rabbitmq/connect-failure.js';
 import { createManagement, type Management } from '../broker/rabbitmq/management.js';
 import { namesFor, type Names, type WorkerQueues } from '../broker/topology.js';
 import { migrateDeadLetters } from '../dead-letters/migrations.js';
@@ -54,19 +56,35 @@ export async function surroundingsOf(context: Context): Promise<Surroundings> {
 }
 
 /** Connects to the broker; to be closed afterwards. Rejects with `broker.not_configured` where nothing names the broker
- *  that is to be written to, and with `broker.unreachable` when there is none within `patience` milliseconds. */
+ *  that is to be written to. Where it cannot be reached, rejects with the cause as soon as it is known,
+ *  or, if waiting may help, after BROKER_WAIT; with `broker.unreachable` where nothing answers within `patience`
+ *  milliseconds more. */
 export async function openBroker(context: Context, access: Access, patience = BROKER_LIMIT): Promise<Broker> {
   const { amqpUrl, managementUrl, from } = await brokerFor(context, access);
-  const logger = context.config.logLevel === 'debug' ? context.logger() : silentLogger();
-  const broker = createRabbitBroker({ url: amqpUrl, managementUrl, connectionName: 'flotilla command', logger });
-  const limit = AbortSignal.timeout(patience);
+  const { brokerWait, logLevel } = context.config;
+  const logger = logLevel === 'debug' ? context.logger() : silentLogger();
+  const waitUntil = Date.now() + brokerWait;
+  const failed = new AbortController();
+  let failure: ConnectFailure | undefined;
+  const broker = createRabbitBroker({
+    url: amqpUrl,
+    managementUrl,
+    connectionName: 'flotilla command',
+    logger,
+    onUnreachable(cause) {
+      failure = cause;
+      if (isPermanentFailure(cause) || Date.now() >= waitUntil) failed.abort();
+    },
+  });
+  const limit = AbortSignal.timeout(brokerWait + patience);
   try {
-    await broker.ready(AbortSignal.any([context.signal, limit]));
+    await broker.ready(AbortSignal.any([context.signal, failed.signal, limit]));
     return broker;
   } catch (error) {
     await broker.close();
-    if (!limit.aborted || context.signal.aborted) throw error;
-    throw new FlotillaError('broker.unreachable', `${maskedUrl(amqpUrl)} (${from})`);
+    if (context.signal.aborted || !(limit.aborted || failed.signal.aborted)) throw error;
+    const { code, detail } = failure ?? { code: 'broker.unreachable', detail: maskedUrl(amqpUrl) };
+    throw new FlotillaError(code, `${detail} (${from})`);
   }
 }
 

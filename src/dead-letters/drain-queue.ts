@@ -1,5 +1,5 @@
 import type { Broker, Delivery } from '../broker/contract.js';
-import { messageOf } from '../errors.js';
+import { errorOf } from '../errors.js';
 import { aborted } from './aborted.js';
 
 export interface DrainOptions {
@@ -40,7 +40,7 @@ export async function drainQueue(broker: Broker, queue: string, options: DrainOp
       onProgress?.(done, total);
       if (done >= total) end.abort();
     } catch (error) {
-      failure ??= asError(error);
+      failure ??= errorOf(error);
       end.abort();
     }
   };
@@ -71,12 +71,8 @@ export async function drainQueue(broker: Broker, queue: string, options: DrainOp
       const depth = await broker.queueDepth(queue);
       if (consumer.consuming && inHand.size === 0 && (depth?.ready ?? 0) === 0) end.abort();
     } catch (error) {
-      failure ??= asError(error);
+      failure ??= errorOf(error);
       end.abort();
     }
   }
-}
-
-function asError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(messageOf(thrown));
 }

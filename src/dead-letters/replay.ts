@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Broker, Publisher } from '../broker/contract.js';
-import { hasCode, messageOf } from '../errors.js';
+import { errorOf, hasCode, messageOf } from '../errors.js';
 import { newId } from '../events/ids.js';
 import { failpoint } from '../failpoints.js';
 import type { Store } from '../store/contract.js';
@@ -169,7 +169,7 @@ async function sendAll(
     if (outcome.status === 'fulfilled' || letter === undefined) continue;
     const reason: unknown = outcome.reason;
     if (REFUSALS.some((code) => hasCode(reason, code))) refused.push(letter.id);
-    else lost ??= reason instanceof Error ? reason : new Error(messageOf(reason));
+    else lost ??= errorOf(reason);
     report(resultOf(letter, 'failed', messageOf(reason)));
   }
   await returnToDead(store, refused, claim);

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { z } from 'zod';
-import { FlotillaError } from '../errors.js';
+import { errorOf, FlotillaError } from '../errors.js';
 import { CLOUDEVENTS_JSON, subjectText, type EventEnvelope } from './envelope.js';
 import { describeIssues } from './create.js';
 import { definitionOf, versionOf, type Definitions } from './definitions.js';
@@ -79,8 +79,12 @@ export function upcast(definitions: Definitions, event: EventEnvelope): EventEnv
     throw new FlotillaError('contract.invalid_data', `${event.type}: ${describeIssues(result.error.issues)}`);
   if (version === definition.latest) return event;
   let data = event.data;
-  for (let step = version; step < definition.latest; step++) {
-    data = definition.upcasters[step]?.(data as never);
+  try {
+    for (let step = version; step < definition.latest; step++) {
+      data = definition.upcasters[step]?.(data as never);
+    }
+  } catch (error) {
+    throw errorOf(error);
   }
   return { ...event, dataschema: `urn:flotilla:${event.type}:${definition.latest}`, data };
 }

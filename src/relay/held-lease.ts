@@ -1,3 +1,4 @@
+import { messageOf } from '../errors.js';
 import type { Lease, Store } from '../store/contract.js';
 import type { Logger } from '../telemetry/logger.js';
 
@@ -63,7 +64,7 @@ export class HeldLease {
       if (renewed?.epoch === this.lease.epoch) this.validUntil = asked + ttl;
       else this.#lose('another process holds it');
     } catch (error) {
-      logger.warn(`${name}: the lease could not be renewed, trying again`, { error: String(error) });
+      logger.warn(`${name}: the lease could not be renewed, trying again`, { error: messageOf(error) });
       this.check();
     }
     this.#renewing = undefined;

@@ -1,4 +1,5 @@
 import { relative } from 'node:path';
+import { addressesOf } from '../broker/rabbitmq/addresses.js';
 
 export interface BannerOptions {
   /** Absolute. */
@@ -18,7 +19,9 @@ export function banner(options: BannerOptions): string {
   const { apiUrl, sandboxUrl, workers, scale } = options;
   const folder = relative(options.cwd, options.dataDir);
   const data = folder === '' || folder.startsWith('..') ? options.dataDir : `./${folder}`;
-  const { origin, username, password } = new URL(options.managementUrl);
+  const [first = '', ...others] = addressesOf(options.managementUrl);
+  const { origin, username, password } = new URL(first);
+  const more = others.map((url) => new URL(url).host);
   // The password of a broker of the fleet's own is RabbitMQ's default; anybody else's is a secret.
   const user = options.broker === 'AMQP_URL' ? username : `${username} / ${password}`;
   const count = workers.reduce((sum, worker) => sum + (scale[worker] ?? 1), 0);
@@ -26,7 +29,7 @@ export function banner(options: BannerOptions): string {
   const lines = [
     ['Flotilla is running', `stop: Ctrl-C   data: ${data}   reset: bin/flotilla reset`],
     ...(apiUrl === undefined ? [] : [[row('API', apiUrl)]]),
-    [row('RabbitMQ', origin), `${user}   (${options.broker})`],
+    [row('RabbitMQ', [origin, ...more].join(', ')), `${user}   (${options.broker})`],
     ...(sandboxUrl === undefined ? [] : [[row('Mailbox', `${sandboxUrl}/mailbox`)]]),
     [row('Workers', `${count} ready: ${names.join(', ')}`)],
     apiUrl === undefined

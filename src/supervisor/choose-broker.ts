@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
+import { failureOfAll, isPermanentFailure } from '../broker/rabbitmq/connect-failure.js';
+import { probeBroker } from '../broker/rabbitmq/probe.js';
 import { FlotillaError } from '../errors.js';
 import type { Logger } from '../telemetry/logger.js';
 import { hasDocker, startDockerBroker } from './docker-broker.js';
@@ -38,10 +40,10 @@ const AMQP_PORT = 5672;
 const MANAGEMENT_PORT = 15_672;
 
 /** The broker the configuration names; else a private node, run from an installed RabbitMQ or left over from a
- *  supervisor that was killed; else Docker; else one that is installed now. Throws `broker.unreachable`. */
+ *  supervisor that was killed; else Docker; else one that is installed now. Throws `broker.unreachable`; for the one
+ *  that the configuration names, the cause why it cannot be connected to, if waiting does not help. */
 export async function chooseBroker(options: BrokerOptions): Promise<ChosenBroker> {
-  const nothing = () => Promise.resolve();
-  if (options.given) return { ...options.given, kind: 'AMQP_URL', stop: nothing, kill: nothing };
+  if (options.given) return givenBroker(options.given, options.say);
   if (isInstalled(options)) return privateNode(options);
   if (await hasDocker(options.env)) {
     const why = 'no RabbitMQ is installed, but Docker runs';
@@ -52,6 +54,19 @@ export async function chooseBroker(options: BrokerOptions): Promise<ChosenBroker
   }
   await install(options);
   return privateNode(options);
+}
+
+/** The processes wait for a broker that is away. */
+async function givenBroker(given: { amqpUrl: string; managementUrl: string }, say: BrokerOptions['say']) {
+  const { nodes, failures } = await probeBroker(given.amqpUrl);
+  if (failures.length === nodes) {
+    const failure = failureOfAll(failures);
+    const error = new FlotillaError(failure.code, failure.detail);
+    if (isPermanentFailure(failure)) throw error;
+    say(`${error.message}. The processes wait for it.`);
+  }
+  const nothing = () => Promise.resolve();
+  return { ...given, kind: 'AMQP_URL', stop: nothing, kill: nothing } as const;
 }
 
 function isInstalled({ env }: BrokerOptions): boolean {

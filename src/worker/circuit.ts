@@ -7,7 +7,7 @@ import {
   handleWhen,
   type CircuitBreakerPolicy,
 } from 'cockatiel';
-import { messageOf, UnavailableError } from '../errors.js';
+import { errorOf, UnavailableError } from '../errors.js';
 
 export type CircuitPosition = 'closed' | 'half-open' | 'open';
 
@@ -110,7 +110,7 @@ export class Circuit {
   }
 
   #owned(error: unknown, eventId: string): Error {
-    const owned = error instanceof Error ? error : new Error(messageOf(error), { cause: error });
+    const owned = errorOf(error);
     this.#owners.set(owned, eventId);
     return owned;
   }

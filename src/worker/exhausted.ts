@@ -1,3 +1,4 @@
+import { errorOf } from '../errors.js';
 import { Emissions, runEffects } from './effects.js';
 import { openContext } from './context.js';
 import type { Message } from './message.js';
@@ -19,7 +20,9 @@ export async function commitExhausted(station: WorkerStation, message: Message, 
     signal: message.signal,
   });
   try {
-    definition.exhausted(event, thrown instanceof Error ? thrown : new Error(String(thrown)), context.ctx);
+    definition.exhausted(event, errorOf(thrown), context.ctx);
+  } catch (error) {
+    throw errorOf(error);
   } finally {
     context.revoke();
   }

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Fields } from '../broker/contract.js';
-import { HEADERS, type Attempt } from '../broker/headers.js';
+import { cut, HEADERS, type Attempt } from '../broker/headers.js';
 import { republished } from '../broker/republish.js';
 import {
+  errorOf,
   errors,
   FlotillaError,
   hasCode,
@@ -33,15 +34,23 @@ export class UncountedError extends Error {
   }
 }
 
-const MESSAGE_LIMIT = 500;
+const MAX_MESSAGE = 500;
+/** As long as in the history of attempts. */
+const MAX_WORD = 100;
 
+/** Never throws, and every text of it is bounded. */
 export function failureOf(thrown: unknown): Failure {
-  const counted = !(thrown instanceof UncountedError);
-  const error = thrown instanceof UncountedError ? thrown.cause : thrown;
-  const name = error instanceof Error ? error.name : typeof error;
-  const message = messageOf(error).slice(0, MESSAGE_LIMIT);
+  const outer = errorOf(thrown);
+  const counted = !(outer instanceof UncountedError);
+  const error = outer instanceof UncountedError ? outer.cause : outer;
+  const name = cut(error.name, MAX_WORD);
+  const message = cut(messageOf(error), MAX_MESSAGE);
   if (error instanceof FlotillaError) return { code: error.code, name, message, disposal: error.disposal, counted };
-  if (error instanceof PermanentError) return { code: error.code, name, message, disposal: 'reject', counted };
+  if (error instanceof PermanentError) {
+    const { code } = error as { code: unknown };
+    const known = typeof code === 'string' && code !== '' ? cut(code, MAX_WORD) : 'worker.permanent';
+    return { code: known, name, message, disposal: 'reject', counted };
+  }
   const code = error instanceof UnavailableError ? error.code : 'worker.handler_failed';
   return { code, name, message, disposal: errors[code].disposal, counted };
 }

@@ -2,7 +2,7 @@ import type { Broker, Publisher } from '../broker/contract.js';
 import { eventProperties } from '../broker/event-properties.js';
 import { namesFor, topologyOf, type TopologyOptions } from '../broker/topology.js';
 import { formatDuration, parseDuration } from '../duration.js';
-import { FlotillaError } from '../errors.js';
+import { errorOf, FlotillaError } from '../errors.js';
 import { createEvent, originContext } from '../events/create.js';
 import type { DataOf, Definitions } from '../events/definitions.js';
 import type { EventEnvelope } from '../events/envelope.js';
@@ -148,7 +148,11 @@ export async function subscribe<D extends Definitions, const P extends string>(
   };
   const pipeline = assemble(plainPipeline, station, async ({ event, signal, attempt }) => {
     if (event === undefined) throw new FlotillaError('contract.not_an_event', name);
-    await handle(event, { signal: signal.signal, attempt });
+    try {
+      await handle(event, { signal: signal.signal, attempt });
+    } catch (error) {
+      throw errorOf(error);
+    }
     return 'done';
   });
   const intake = new Intake(pipeline, Date.now);

@@ -1,4 +1,4 @@
-import { UnavailableError } from '../errors.js';
+import { errorOf, messageOf, UnavailableError } from '../errors.js';
 
 /** Codes of Node, undici and nodemailer that mean: nobody answered. */
 const CODES = new Set([
@@ -23,7 +23,11 @@ const CODES = new Set([
 /** Whether an error says that a dependency is not available: refused, reset, timed out, or an answer of 5xx or 429
  *  (by `status` or `statusCode`). Causes are looked at too. */
 export function meansUnavailable(error: unknown, depth = 0): boolean {
-  if (!(error instanceof Error) || depth > 5) return false;
+  if (error === undefined || depth > 5) return false;
+  return saysUnavailable(errorOf(error), depth);
+}
+
+function saysUnavailable(error: Error, depth: number): boolean {
   if (error instanceof UnavailableError || error.name === 'TimeoutError') return true;
   const { code, status, statusCode } = error as { code?: unknown; status?: unknown; statusCode?: unknown };
   if (typeof code === 'string' && CODES.has(code)) return true;
@@ -40,9 +44,9 @@ export async function callDependency<T>(
 ): Promise<T> {
   try {
     return await work();
-  } catch (error) {
+  } catch (thrown) {
+    const error = errorOf(thrown);
     if (!meansUnavailable(error) && !unavailable(error)) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new UnavailableError(`${dependency} is not available: ${reason}`, { cause: error });
+    throw new UnavailableError(`${dependency} is not available: ${messageOf(error)}`, { cause: error });
   }
 }

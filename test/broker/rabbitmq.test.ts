@@ -304,7 +304,7 @@ describe('RabbitMQ, where it is unlike what one expects', () => {
     const url = new URL(real.amqpUrl);
     url.password = 'hunter2';
     const refused = createRabbitBroker({ url: url.toString(), connectionName: n('refused'), logger });
-    await eventually(async () => lines.some((line) => line.includes('cannot reach the broker')));
+    await eventually(async () => lines.some((line) => line.includes('cannot connect to the broker')));
     await refused.close();
     expect(lines.join('\n')).not.to.include('hunter2');
   });

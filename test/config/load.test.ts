@@ -7,6 +7,7 @@ describe('the configuration', () => {
     const config = loadConfig({});
     expect(config).to.deep.include({
       amqpUrl: undefined,
+      brokerWait: 0,
       prefix: '',
       databaseUrl: 'sqlite:data/{service}.db',
       host: '127.0.0.1',
@@ -54,6 +55,15 @@ describe('the configuration', () => {
     );
   });
 
+  it('takes the URLs of several nodes, and derives the management API of each', () => {
+    const config = loadConfig({ AMQP_URL: 'amqp://u:p%2C1@a:5672/shop, amqp://u:p%2C1@b/shop' });
+    expect(config.amqpUrl).to.equal('amqp://u:p%2C1@a:5672/shop,amqp://u:p%2C1@b/shop');
+    expect(config.managementUrl).to.equal('http://u:p%2C1@a:15672,http://u:p%2C1@b:15672');
+    expect(loadConfig({ AMQP_MANAGEMENT_URL: 'http://a:1,https://b:2' }).managementUrl).to.equal(
+      'http://a:1,https://b:2',
+    );
+  });
+
   const wrong: [Record<string, string>, string][] = [
     [{ PORT: 'http' }, 'PORT must be a whole number from 0 to 65535, not "http"'],
     [{ PORT: '65536' }, 'PORT must be a whole number from 0 to 65535, not "65536"'],
@@ -64,6 +74,13 @@ describe('the configuration', () => {
     [{ RETRY_DELAYS: '1s,soon' }, 'RETRY_DELAYS must be durations with commas between them'],
     [{ DRAIN_TIMEOUT: '20' }, 'DRAIN_TIMEOUT must be a duration such as'],
     [{ AMQP_URL: 'http://rabbit' }, 'AMQP_URL must be a URL that begins with amqp:// or amqps://'],
+    [
+      { AMQP_URL: 'amqp://a,b:5672' },
+      'AMQP_URL must be a URL that begins with amqp:// or amqps://, or several of them',
+    ],
+    [{ AMQP_URL: 'amqp://a/one,amqp://b/two' }, 'AMQP_URL must name the same virtual host in every URL'],
+    [{ AMQP_URL: 'amqp://a/%zz' }, 'AMQP_URL must be a URL that begins with amqp:// or amqps://'],
+    [{ AMQP_MANAGEMENT_URL: 'http://a,amqp://b' }, 'AMQP_MANAGEMENT_URL must be a URL that begins with http://'],
     [{ DATABASE_URL: 'sqlite:one.db' }, 'DATABASE_URL must be sqlite:<path with {service}> or postgres://…'],
     [{ HOST: '0.0.0.0' }, 'API_TOKEN must be set, because HOST (0.0.0.0) is reachable from other machines'],
     [{ FLOTILLA_PREFIX: 'a b' }, 'FLOTILLA_PREFIX must be lower-case letters'],
@@ -79,7 +96,7 @@ describe('the configuration', () => {
   it('never shows a secret in what it says', () => {
     const secrets = {
       API_TOKEN: 'hunter2',
-      AMQP_URL: 'amqq://user:hunter2@rabbit',
+      AMQP_URL: 'amqp://user:hunter2@rabbit,amqq://user:hunter2@rabbit',
       DATABASE_URL: 'postgre://user:hunter2@db',
       AMQP_MANAGEMENT_URL: 'hunter2',
     };

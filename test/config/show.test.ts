@@ -26,6 +26,14 @@ describe('config show', () => {
     expect(text).to.contain('amqp://user:••••@rabbit:5672/x?key=••••');
   });
 
+  it('masks the password of each of several URLs, also where one has a comma that is not encoded', () => {
+    const shown = (url: string) => showConfig({ AMQP_URL: url }).find(({ variable }) => variable === 'AMQP_URL')?.value;
+    expect(shown('amqp://u:hunter2@a,amqp://v:hunter2@b/')).to.equal('amqp://u:••••@a,amqp://v:••••@b/');
+    for (const url of ['amqp://u:hunt,er2@rabbit', 'amqp://u:hunt,amqp://er2@rabbit', 'amqp://u:hunter2@a,b,c']) {
+      expect(masked('AMQP_URL', url), url).not.to.contain('hunt').and.not.contain('er2');
+    }
+  });
+
   it('masks by the name of the variable', () => {
     for (const name of ['GATEWAY_TOKEN', 'CLIENT_SECRET', 'SMTP_PASSWORD', 'SIGNING_KEY', 'TOKEN']) {
       expect(masked(name, 'hunter2'), name).not.to.contain('hunter2');

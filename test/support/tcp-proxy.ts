@@ -3,6 +3,10 @@ import { connect, createServer } from 'node:net';
 
 export interface TcpProxy {
   readonly port: number;
+  /** Clients that are connected. */
+  readonly connections: number;
+  /** Clients that have been connected so far, refused ones included. */
+  readonly accepted: number;
   /** The URL, led through this proxy. */
   through(url: string): string;
   /** Cuts every connection at once, without a goodbye; new ones are taken. */
@@ -20,13 +24,18 @@ export interface TcpProxy {
 export async function tcpProxy(target: string): Promise<TcpProxy> {
   const { hostname, port } = new URL(target);
   const sockets = new Set<Socket>();
+  const clients = new Set<Socket>();
+  let accepted = 0;
   let shut = false;
   let frozen = false;
   const server = createServer((client) => {
+    accepted += 1;
     if (shut) {
       client.destroy();
       return;
     }
+    clients.add(client);
+    client.on('close', () => clients.delete(client));
     const upstream = connect(Number(port), hostname);
     for (const [from, to] of [
       [client, upstream],
@@ -50,6 +59,12 @@ export async function tcpProxy(target: string): Promise<TcpProxy> {
   };
   return {
     port: address.port,
+    get connections() {
+      return clients.size;
+    },
+    get accepted() {
+      return accepted;
+    },
     through(url) {
       const changed = new URL(url);
       changed.hostname = '127.0.0.1';

@@ -6,6 +6,7 @@ import { createManagement } from '../../src/broker/rabbitmq/management.js';
 import { topologyOf } from '../../src/broker/topology.js';
 import { queuesOf } from '../../src/worker/queues.js';
 import { foreignPublish } from '../support/foreign-publish.js';
+import { hostileThrows } from '../support/hostile-throws.js';
 import { testBroker } from '../support/rabbitmq.js';
 import { testFleet, type TestFleet } from '../support/test-fleet.js';
 import { eventually } from '../support/until.js';
@@ -123,4 +124,36 @@ describe('a worker that receives hostile messages', function () {
     await fleet.until((seen) => seen.filter(({ outcome }) => outcome === 'dead').length === 2);
     expect(running.state()).to.include({ unplaced: 0, stuck: false });
   });
+
+  for (const where of ['handler', 'write', 'call', 'exhausted'] as const) {
+    it(`dead-letters what throws unprintable values in its ${where}, and is never paused by it`, async () => {
+      const makers = Object.values(hostileThrows);
+      const refuse = (text: string) => {
+        throw makers[Number(text)]?.();
+      };
+      const worker = notes.defineWorker({
+        name: 'notes',
+        retry: { delays: ['10ms'] },
+        ...(where === 'exhausted' && { exhausted: (event) => refuse((event.data as { text: string }).text) }),
+        on: {
+          'note.write': async ({ data: { text } }, ctx) => {
+            if (where === 'handler') refuse(text);
+            if (where === 'exhausted') throw new Error('not today');
+            if (where === 'call') await ctx.call('gateway', async () => refuse(text));
+            ctx.write(async () => refuse(text));
+          },
+        },
+      });
+      fleet = await testFleet(worker);
+      await fleet.send(
+        ...makers.map((_, n) => fleet?.event('note.write', { text: String(n) })).filter((e) => e !== undefined),
+      );
+      await fleet.until((seen) => seen.filter(({ outcome }) => outcome === 'dead').length === makers.length);
+      expect(fleet.seen.filter(({ outcome }) => outcome === 'returned')).to.deep.equal([]);
+      expect(fleet.running.state().pauses).to.deep.equal([]);
+      for (const { properties } of await fleet.deadLetters(makers.length)) {
+        expect(properties.headers).to.include({ [HEADERS.errorCode]: 'worker.handler_failed' });
+      }
+    });
+  }
 });

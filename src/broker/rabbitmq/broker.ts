@@ -3,6 +3,8 @@ import type { Logger } from '../../telemetry/logger.js';
 import type { Metrics } from '../../telemetry/metrics.js';
 import type { Broker, BrokerState } from '../contract.js';
 import { StateCell } from '../state.js';
+import { addressesOf, shuffled, vhostOf } from './addresses.js';
+import type { ConnectFailure } from './connect-failure.js';
 import type { Connection } from './connection.js';
 import { openConnection } from './connection.js';
 import { createConsumer } from './consumer.js';
@@ -13,9 +15,10 @@ import { createStreamReader } from './stream-reader.js';
 import { createTopologyAdmin } from './topology-admin.js';
 
 export interface RabbitBrokerOptions {
-  /** `amqp://user:password@host:port/vhost`. Never logged. */
+  /** `amqp://user:password@host:port/vhost`, or those of several nodes of a cluster, with commas between them. Never
+   *  logged. */
   url: string;
-  /** `http://user:password@host:15672`. Without it, topologies are compared by declaring, and surplus is not seen. */
+  /** `http://user:password@host:15672`, or several with commas between them. Without it, topologies are compared by declaring, and surplus is not seen. */
   managementUrl?: string;
   /** What the broker shows for the connections: `<name> publish`, `<name> consume`. */
   connectionName: string;
@@ -25,6 +28,8 @@ export interface RabbitBrokerOptions {
   publishTimeout?: number;
   /** Seconds. @default 10 */
   heartbeat?: number;
+  /** Called each time that no node could be connected to, with the cause; connecting goes on. Must not throw. */
+  onUnreachable?: (failure: ConnectFailure) => void;
 }
 
 const CLOSE_LIMIT = 5000;
@@ -34,9 +39,17 @@ const METRIC: Record<BrokerState, number> = { connecting: 0, ready: 1, blocked: 
  *  the other consumes and declares. Both are made again after every loss, with waits that grow up to 5 s. */
 export function createRabbitBroker(options: RabbitBrokerOptions): Broker {
   const { url, managementUrl, connectionName, logger, metrics, publishTimeout = 10_000, heartbeat = 10 } = options;
-  const open = (purpose: string) => openConnection({ url, name: `${connectionName} ${purpose}`, logger, heartbeat });
-  const publishing = open('publish');
-  const consuming = open('consume');
+  const [first, ...others] = shuffled(addressesOf(url));
+  if (first === undefined) throw new FlotillaError('config.invalid', 'the broker has no URL');
+  const open = (purpose: string, urls: [string, ...string[]]) => {
+    const name = `${connectionName} ${purpose}`;
+    const { onUnreachable } = options;
+    return openConnection({ urls, name, logger, heartbeat, ...(onUnreachable && { onUnreachable }) });
+  };
+  const publishing = open('publish', [first, ...others]);
+  // on another node where there is one: a fleet is never connected to one node alone
+  const [second = first, ...rest] = others;
+  const consuming = open('consume', others.length === 0 ? [first] : [second, ...rest, first]);
   const state = new StateCell();
   const parts = new Set<{ close(): Promise<void> }>();
   const management =
@@ -89,10 +102,4 @@ export function createRabbitBroker(options: RabbitBrokerOptions): Broker {
 function worst(a: BrokerState, b: BrokerState): BrokerState {
   for (const state of ['closed', 'connecting', 'blocked'] as const) if (a === state || b === state) return state;
   return 'ready';
-}
-
-/** The virtual host that an AMQP URL names. */
-export function vhostOf(url: string): string {
-  const path = decodeURIComponent(new URL(url).pathname.slice(1));
-  return path === '' ? '/' : path;
 }

@@ -1,6 +1,8 @@
 import { z } from 'zod';
-import { FlotillaError, messageOf } from '../../errors.js';
+import { FlotillaError } from '../../errors.js';
 import type { FieldValue, Fields } from '../contract.js';
+import { addressesOf, credentialsOf, shuffled } from './addresses.js';
+import { answerFailure, requestFailure, shapeFailure, type ManagementFailure } from './management-failure.js';
 
 const fieldValue: z.ZodType<FieldValue> = z.lazy(() =>
   z.union([z.string(), z.number(), z.boolean(), z.null(), z.array(fieldValue), z.record(z.string(), fieldValue)]),
@@ -83,7 +85,8 @@ export interface Management {
 }
 
 export interface ManagementOptions {
-  /** `http://user:password@host:15672`. */
+  /** `http://user:password@host:15672`, or those of several nodes with commas between them: each request goes to the
+   *  node that answered last, and to the others where that does not answer or fails (5xx). */
   url: string;
   /** @default '/' */
   vhost?: string;
@@ -91,26 +94,61 @@ export interface ManagementOptions {
   timeout?: number;
 }
 
+/** A node that serves the management API. */
+interface Peer {
+  url: string;
+  base: string;
+  authorization: string;
+}
+
 export function createManagement({ url, vhost = '/', timeout = 10_000 }: ManagementOptions): Management {
-  const { origin, pathname, username, password } = new URL(url);
-  const credentials = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
-  const authorization = `Basic ${Buffer.from(credentials).toString('base64')}`;
-  const base = `${origin}${pathname.replace(/\/$/, '')}/api`;
+  const peers = shuffled(addressesOf(url)).map(peerAt);
+  // the node that answered last
+  let preferred = 0;
   const inVhost = (kind: string) => `/${kind}/${encodeURIComponent(vhost)}`;
 
+  /** Every request here can be repeated: it reads, or deletes what may be gone already. */
   async function request(method: 'GET' | 'DELETE', path: string): Promise<unknown> {
+    const reasons: string[] = [];
+    for (let tried = 0; tried < peers.length; tried += 1) {
+      const index = (preferred + tried) % peers.length;
+      const peer = peers[index];
+      if (peer === undefined) break;
+      const outcome = await requestFrom(peer, method, path);
+      if ('answer' in outcome) {
+        preferred = index;
+        return outcome.answer;
+      }
+      reasons.push(outcome.reason);
+      if (!outcome.tryNext) break;
+    }
+    throw new FlotillaError('broker.management', `${method} ${path}: ${reasons.join('; ')}`);
+  }
+
+  async function requestFrom(
+    { url: nodeUrl, base, authorization }: Peer,
+    method: 'GET' | 'DELETE',
+    path: string,
+  ): Promise<{ answer: unknown } | ManagementFailure> {
+    let response: Response;
+    let text: string;
     try {
-      const response = await fetch(`${base}${path}`, {
+      response = await fetch(`${base}${path}`, {
         method,
         headers: { authorization },
         signal: AbortSignal.timeout(timeout),
       });
-      const text = await response.text();
-      if (method === 'DELETE' && response.status === 404) return undefined;
-      if (!response.ok) throw new Error(`${response.status} ${text.slice(0, 200)}`);
-      return method === 'GET' ? JSON.parse(text) : undefined;
+      text = await response.text();
     } catch (error) {
-      throw new FlotillaError('broker.management', `${method} ${path}: ${messageOf(error)}`, { cause: error });
+      return requestFailure(nodeUrl, error, timeout);
+    }
+    if (method === 'DELETE' && response.status === 404) return { answer: undefined };
+    if (!response.ok) return answerFailure(nodeUrl, response.status, text);
+    if (method === 'DELETE') return { answer: undefined };
+    try {
+      return { answer: JSON.parse(text) };
+    } catch {
+      return { reason: shapeFailure(nodeUrl), tryNext: false };
     }
   }
 
@@ -176,4 +214,11 @@ export function createManagement({ url, vhost = '/', timeout = 10_000 }: Managem
       await request('DELETE', `${inVhost('exchanges')}/${encodeURIComponent(name)}`);
     },
   };
+}
+
+function peerAt(url: string): Peer {
+  const { origin, pathname } = new URL(url);
+  const { user, password } = credentialsOf(url);
+  const authorization = `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
+  return { url, base: `${origin}${pathname.replace(/\/$/, '')}/api`, authorization };
 }

@@ -83,11 +83,14 @@ export function createPublisher({ connection, logger, timeout, onClose }: Publis
     sweep ??= setInterval(
       () => {
         const now = performance.now();
+        let late = false;
         for (const each of unconfirmed) {
           if (each.deadline > now) break;
+          late = true;
           unconfirmed.delete(each);
           each.reject(new FlotillaError('broker.timeout', `no confirm within ${formatDuration(timeout)}`));
         }
+        if (late && state.value === 'ready') connection.leaveIfSilent(timeout);
         if (unconfirmed.size === 0) stopSweeping();
       },
       Math.min(500, Math.max(10, timeout / 10)),
@@ -100,6 +103,7 @@ export function createPublisher({ connection, logger, timeout, onClose }: Publis
   }
 
   function settle(each: Unconfirmed, nacked: boolean): void {
+    if (channel !== undefined) connection.answered(); // else it is the end of the channel that settles it
     if (!unconfirmed.delete(each)) return; // timed out, or its channel is gone
     if (nacked) each.reject(new FlotillaError('broker.nacked'));
     else if (each.returned !== undefined) each.reject(new FlotillaError('broker.returned', each.returned));

@@ -1,4 +1,5 @@
 import type { Broker } from '../../broker/contract.js';
+import { isConnectFailure } from '../../broker/rabbitmq/connect-failure.js';
 import type { Replayer } from '../../dead-letters/replay.js';
 import { countWaiting, type WaitingLetters } from '../../dead-letters/waiting.js';
 import { hasCode, messageOf } from '../../errors.js';
@@ -63,7 +64,7 @@ async function withBrokerIfAny<T>(
   work: (broker: Broker | undefined) => T | Promise<T>,
 ): Promise<T> {
   const broker = await openBroker(context, access, BROKER_PATIENCE).catch((error: unknown) => {
-    if (!hasCode(error, 'broker.unreachable') && !hasCode(error, 'broker.not_configured')) throw error;
+    if (!isConnectFailure(error) && !hasCode(error, 'broker.not_configured')) throw error;
     context.say(`Dead letters that wait in the broker are not counted: ${error.message}`);
     return undefined;
   });

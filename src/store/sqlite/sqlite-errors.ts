@@ -1,10 +1,9 @@
 import Database from 'better-sqlite3';
-import { FlotillaError } from '../../errors.js';
+import { errorOf, FlotillaError } from '../../errors.js';
 
 /** Gives SQLite's failures their codes of the registry; anything else, such as a constraint, stays what it is. */
 export function storeError(error: unknown): Error {
-  if (!(error instanceof Error)) return new Error(String(error), { cause: error });
-  if (!(error instanceof Database.SqliteError)) return error;
+  if (!(error instanceof Database.SqliteError)) return errorOf(error);
   const { code } = error;
   // SHMSIZE: the shared memory file of the WAL could not grow, which is a full disk
   if (code === 'SQLITE_FULL' || code === 'SQLITE_IOERR_SHMSIZE') {

@@ -1,4 +1,4 @@
-import { FlotillaError } from '../../errors.js';
+import { errorOf, FlotillaError } from '../../errors.js';
 import type { Tx } from '../contract.js';
 import { storeError } from './sqlite-errors.js';
 import { SqliteTx } from './sqlite-tx.js';
@@ -50,7 +50,7 @@ async function run(work: (tx: Tx) => Promise<unknown>, tx: Tx): Promise<Outcome>
   try {
     return { done: true, value: await work(tx) };
   } catch (error) {
-    return { done: false, error };
+    return { done: false, error: errorOf(error) };
   }
 }
 

@@ -1,5 +1,5 @@
 import { HEADERS, readAttempts } from '../../broker/headers.js';
-import { FlotillaError } from '../../errors.js';
+import { errorOf, FlotillaError } from '../../errors.js';
 import { alertOfFailure } from '../../sagas/alert.js';
 import { openContext } from '../context.js';
 import { Emissions } from '../effects.js';
@@ -27,6 +27,8 @@ export function handle(station: WorkerStation): Handle {
     });
     try {
       await handler(event, context.ctx);
+    } catch (error) {
+      throw errorOf(error);
     } finally {
       context.revoke();
     }

@@ -2,7 +2,8 @@ import { HEADERS, readAttempts, writeAttempts } from '../../broker/headers.js';
 import { failpoint } from '../../failpoints.js';
 import { PermanentError } from '../../errors.js';
 import { describeAttempt, failureOf, publishSurely } from '../failure.js';
-import type { Middleware } from '../station.js';
+import type { Message } from '../message.js';
+import type { Middleware, Station } from '../station.js';
 import { formatDuration } from '../../duration.js';
 
 /** What failed waits in the broker for its next delay. When the delays are used up, it is for the dead letters. */
@@ -18,7 +19,7 @@ export const retry: Middleware = (next, station) => async (message) => {
     if (!failure.counted && delays.length === 0) return 'returned';
     const delay = failure.counted ? delays[message.attempt - 1] : delays[0];
     if (delay === undefined) {
-      await station.exhausted(message, error);
+      await exhaust(message, error, station);
       throw new PermanentError(failure.code, failure.message, { cause: error });
     }
     const sent = await publishSurely(station, message, {
@@ -43,6 +44,21 @@ export const retry: Middleware = (next, station) => async (message) => {
     return 'retried';
   }
 };
+
+/** A hook that fails by itself fails each time: the message goes to the dead letters without it. */
+async function exhaust(message: Message, error: unknown, station: Station): Promise<void> {
+  try {
+    await station.exhausted(message, error);
+  } catch (thrown) {
+    const failure = failureOf(thrown);
+    if (isOurOwn(failure.code)) throw thrown;
+    station.logger.error(`\`exhausted\` threw; the message is dead-lettered without it: ${failure.message}`, {
+      code: failure.code,
+      event: message.event?.id,
+      type: message.event?.type,
+    });
+  }
+}
 
 /** Trouble with the worker's own store or broker is no fault of the message: it goes back, and the worker pauses. */
 function isOurOwn(code: string): boolean {

@@ -1,4 +1,4 @@
-import { FlotillaError, UnavailableError } from '../../errors.js';
+import { FlotillaError, messageOf, UnavailableError } from '../../errors.js';
 import type { LazySignal } from '../lazy-signal.js';
 import type { Middleware } from '../station.js';
 import { formatDuration } from '../../duration.js';
@@ -36,5 +36,5 @@ export const timeout: Middleware = (next, { name, timeout: limit, signal, overdu
 };
 
 function asError(reason: unknown): Error {
-  return reason instanceof Error ? reason : new FlotillaError('worker.revoked', String(reason));
+  return reason instanceof Error ? reason : new FlotillaError('worker.revoked', messageOf(reason));
 }

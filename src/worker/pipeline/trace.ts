@@ -1,4 +1,4 @@
-import { messageOf } from '../../errors.js';
+import { messageOf, stackOf } from '../../errors.js';
 import type { Outcome } from '../message.js';
 import type { Middleware } from '../station.js';
 
@@ -22,7 +22,7 @@ export const trace: Middleware = (next, { name: worker, metrics, logger, now, pa
       }
     } catch (error) {
       // nothing inside let the message go anywhere: it returns to its queue, behind a pause
-      logger.error(`A message is returned to its queue: ${messageOf(error)}`, { error });
+      logger.error(`A message is returned to its queue: ${messageOf(error)}`, { stack: stackOf(error) });
       pauses.trouble();
     }
     handled.get(outcome)?.inc();

@@ -1,0 +1,39 @@
+import type { Logger, LogLevel } from './logger.js';
+
+/** Keys that are remembered at once; beyond it the oldest is forgotten, and may be logged early. */
+const MOST_KEYS = 1000;
+
+/** Logs what happens again and again at a bounded rate: once per key and interval, with the number of entries left out
+ *  since. */
+export class BoundedLog {
+  readonly #last = new Map<string, { at: number; suppressed: number }>();
+
+  constructor(
+    private readonly logger: Logger,
+    /** Milliseconds. */
+    private readonly interval: number,
+    private readonly now: () => number = () => performance.now(),
+  ) {}
+
+  log(level: LogLevel, key: string, message: string, fields: Record<string, unknown>): void {
+    const last = this.#last.get(key);
+    const now = this.now();
+    if (last !== undefined && now - last.at < this.interval) {
+      last.suppressed += 1;
+      return;
+    }
+    this.#last.delete(key);
+    this.#last.set(key, { at: now, suppressed: 0 });
+    for (const oldest of this.#last.keys()) {
+      if (this.#last.size <= MOST_KEYS) break;
+      this.#last.delete(oldest);
+    }
+    const suppressed = last?.suppressed ?? 0;
+    this.logger.log(level, message, { ...fields, ...(suppressed > 0 && { suppressed }) });
+  }
+
+  /** The condition is over: the next entry of this key is logged at once. */
+  clear(key: string): void {
+    this.#last.delete(key);
+  }
+}

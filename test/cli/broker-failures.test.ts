@@ -1,0 +1,119 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { baseCatalogue, catalogue } from 'flotilla';
+import * as doctor from '../../src/cli/doctor.js';
+import * as keeper from '../../src/cli/keeper.js';
+import * as topology from '../../src/cli/topology.js';
+import { defineFleet } from '../../src/fleet.js';
+import { chooseBroker } from '../../src/supervisor/choose-broker.js';
+import { silentLogger } from '../../src/telemetry/logger.js';
+import { errorOf } from '../contract/broker.js';
+import { runCommand } from '../support/command.js';
+import { cleanUp, testBroker, type TestBroker } from '../support/rabbitmq.js';
+import { tcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
+import { eventually } from '../support/until.js';
+
+const fleet = defineFleet({ catalogue: catalogue(baseCatalogue, {}), workers: [] });
+
+describe('commands without a broker', function () {
+  this.timeout(90_000);
+  let real: TestBroker;
+  let proxy: TcpProxy;
+  let folder: string;
+  let wrong: string;
+  let closed: string;
+  before(async () => {
+    real = await testBroker();
+    proxy = await tcpProxy(real.amqpUrl);
+    folder = await mkdtemp(join(tmpdir(), 'flotilla-broker-'));
+    wrong = Object.assign(new URL(real.amqpUrl), { password: 'hunter2' }).toString();
+    closed = 'amqp://guest:hunter2@127.0.0.1:1';
+  });
+  after(async () => {
+    await proxy.close();
+    await cleanUp(real.prefix);
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  const run = (env: NodeJS.ProcessEnv, ...args: string[]) =>
+    runCommand(
+      {
+        modules: [topology, keeper, doctor],
+        fleet,
+        env: {
+          DATA_DIR: folder,
+          FLOTILLA_PREFIX: real.prefix,
+          AMQP_MANAGEMENT_URL: real.managementUrl,
+          LOG_LEVEL: 'error',
+          ...env,
+        },
+        cwd: folder,
+      },
+      args,
+    );
+
+  it('fail with the cause as soon as it is known', async () => {
+    const { code, said } = await run({ AMQP_URL: closed }, 'topology', 'plan');
+    expect(code).to.equal(1);
+    expect(said).to.match(/^broker\.refused_connection: .*127\.0\.0\.1:1 \(AMQP_URL\)$/);
+  });
+
+  it('wait for a broker as long as BROKER_WAIT says', async () => {
+    proxy.shut();
+    const applied = run({ AMQP_URL: proxy.through(real.amqpUrl), BROKER_WAIT: '1h' }, 'topology', 'apply');
+    const refused = proxy.accepted;
+    await eventually(async () => proxy.accepted >= refused + 4);
+    proxy.open();
+    expect(await applied).to.have.property('code', 0);
+  });
+
+  it('do not wait where waiting cannot help', async () => {
+    const { code, said } = await run({ AMQP_URL: wrong, BROKER_WAIT: '1h' }, 'topology', 'plan');
+    expect(code).to.equal(1);
+    expect(said)
+      .to.match(/^broker\.refused_credentials: .*user "guest"/)
+      .and.not.include('hunter2');
+  });
+
+  it('do not start a process with a password that the broker refuses', async () => {
+    const { code, said } = await run({ AMQP_URL: wrong }, 'keeper');
+    expect(code).to.equal(1);
+    expect(said).to.include('broker.refused_credentials').and.not.include('hunter2');
+  });
+
+  it('do not start a fleet with a password that the broker refuses, and start one whose broker is away', async () => {
+    const lines: string[] = [];
+    const choose = (amqpUrl: string) =>
+      chooseBroker({
+        given: { amqpUrl, managementUrl: real.managementUrl },
+        dataDir: folder,
+        env: {},
+        installer: '',
+        recovery: { allowed: false, prove: async () => [], refill: async () => undefined },
+        logger: silentLogger(),
+        say: (line) => lines.push(line),
+        signal: new AbortController().signal,
+      });
+    expect(await errorOf(choose(wrong))).to.have.property('code', 'broker.refused_credentials');
+    expect(await choose([closed, real.amqpUrl].join(','))).to.have.property('kind', 'AMQP_URL');
+    expect(lines).to.deep.equal([]);
+    expect(await choose(closed)).to.have.property('kind', 'AMQP_URL');
+    expect(lines).to.have.length(1);
+    expect(lines[0])
+      .to.match(/Nothing listens .*127\.0\.0\.1:1.*wait/)
+      .and.not.include('hunter2');
+  });
+
+  it('have the cause named by doctor, for the broker and its management API', async () => {
+    const managementUrl = Object.assign(new URL(real.managementUrl), { password: 'hunter2' }).toString();
+    const { out } = await run(
+      { AMQP_URL: [real.amqpUrl, closed].join(','), AMQP_MANAGEMENT_URL: managementUrl },
+      'doctor',
+    );
+    expect(out).to.match(/^FAIL broker .*Nothing listens .*127\.0\.0\.1:1$/m);
+    expect(out).to.match(/^FAIL management .*user "guest" is refused \(401\)/m);
+    expect(out).not.to.include('hunter2');
+  });
+});

@@ -1,0 +1,36 @@
+import { expect } from 'chai';
+import { errorOf, FlotillaError, messageOf, PermanentError, stackOf } from '../src/errors.js';
+import { problemOf } from '../src/api/problems.js';
+import { failureOf } from '../src/worker/failure.js';
+import { callDependency, meansUnavailable } from '../src/worker/unavailable.js';
+import { hostileThrows } from './support/hostile-throws.js';
+
+describe('whatever can be thrown', () => {
+  for (const [what, make] of Object.entries(hostileThrows)) {
+    it(`becomes a bounded text: ${what}`, async () => {
+      expect(messageOf(make())).to.be.a('string').and.have.property('length').below(10_001);
+      expect(stackOf(make()) ?? '').to.have.length.below(10_001);
+      const error = errorOf(make());
+      expect(String(error)).to.be.a('string');
+      expect(problemOf(error).status).to.equal(500);
+      expect(meansUnavailable(make())).to.equal(false);
+      const failure = failureOf(make());
+      expect(failure).to.include({ code: 'worker.handler_failed', disposal: 'retry', counted: true });
+      expect(failure.message).to.be.a('string').and.have.length.below(501);
+      expect(failure.name).to.be.a('string').and.have.length.below(101);
+      const called = await callDependency('gateway', () => Promise.reject(make())).catch((thrown: unknown) => thrown);
+      expect(messageOf(called)).to.be.a('string');
+    });
+  }
+
+  it('stays what it is where it can be read', () => {
+    const error = new PermanentError('order.closed', 'closed');
+    expect(errorOf(error)).to.equal(error);
+    expect(failureOf(new FlotillaError('store.full'))).to.include({ code: 'store.full', name: 'FlotillaError' });
+    expect(failureOf('text')).to.include({ name: 'string', message: 'text' });
+    for (const code of [undefined, '', 7, {}]) {
+      expect(failureOf(new PermanentError(code as never, 'no'))).to.include({ code: 'worker.permanent' });
+    }
+    expect(failureOf(new PermanentError('c'.repeat(100_000), 'no')).code).to.have.length(100);
+  });
+});
