@@ -175,6 +175,7 @@ export const errors = {
   'replay.not_found': { disposal: 'reject', message: 'No such replay' },
 
   // the fleet and its configuration
+  'name.unknown': { disposal: 'reject', message: 'Unknown name' },
   'config.invalid': { disposal: 'fatal', message: 'The configuration is not valid' },
   'fleet.running': { disposal: 'fatal', message: 'A fleet runs here already' },
   'fleet.invalid': { disposal: 'fatal', message: 'The fleet does not fit together' },

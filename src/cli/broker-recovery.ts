@@ -38,7 +38,7 @@ async function withAllStores<T>(context: Context, work: (stores: Stores) => Prom
   const fleet = await context.fleet();
   const consuming = enabledWorkers(fleet, context.config).filter(({ definition }) => hasQueue(definition));
   const prepare = async (store: Store) => (store.service === OPS ? migrateDeadLetters(store) : undefined);
-  return withExistingStores(context, prepare, async (find) => {
+  return withExistingStores(context, prepare, async ({ find }) => {
     const stores = new Map<string, Store>();
     const problems: string[] = [];
     for (const service of servicesOf(fleet)) {

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Context } from './context.js';
+import { pattern } from './type-patterns.js';
 import { scaffoldWorker } from './new-worker/scaffold.js';
 
 export function register(program: Command, context: Context): void {
@@ -9,7 +10,7 @@ export function register(program: Command, context: Context): void {
     .command('worker')
     .description('a worker: its folder, a test, its place in config/fleet.ts and docker-compose.yml')
     .argument('<name>', 'lower-case letters, digits and dashes')
-    .option('--on <type>', 'the event that it handles at first')
+    .option('--on <type>', 'the event that it handles at first', pattern)
     .option('--json', 'for programs')
     .action(async (name: string, { on, json = false }: { on?: string; json?: boolean }) => {
       const { definitions } = (await context.fleet()).catalogue;

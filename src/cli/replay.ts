@@ -6,14 +6,16 @@ import type { Replayer } from '../replay/replayer.js';
 import type { ReplayRequest, ReplayRun } from '../replay/run.js';
 import { findRun, listRuns } from '../replay/runs.js';
 import { resumeReplay, startReplay, type StartOptions } from '../replay/start.js';
-import { collect, positive, time, wholeNumber } from './arguments.js';
+import { positive, time, wholeNumber } from './arguments.js';
 import { confirm } from './confirm.js';
 import type { Context } from './context.js';
+import { requireAllRead } from './existing-stores.js';
 import { CommandFailed, UsageError } from './failure.js';
 import { printList } from './output.js';
 import { createProgress } from './progress.js';
 import { withReplayer, withReplays, workerToReplay } from './replay/open.js';
 import { modeOf, requestOf, type ReplayFlags } from './replay/request.js';
+import { PATTERN_HELP, patterns } from './type-patterns.js';
 import { linesOfOutlook, linesOfRun } from './replay/tell.js';
 
 export function register(program: Command, context: Context): void {
@@ -22,8 +24,8 @@ export function register(program: Command, context: Context): void {
     .description('send history to the queue of one worker, and nobody else; can be interrupted and resumed')
     .option('--to <worker>', 'the worker; what it has handled already it skips')
     .addOption(
-      new Option('--type <type>', 'or topic pattern; may be given several times')
-        .argParser(collect)
+      new Option('--type <type>', `${PATTERN_HELP}; may be given several times`)
+        .argParser(patterns)
         .default([], 'all that it handles'),
     )
     .option('--subject <subject>', 'such as order/<id>')
@@ -87,14 +89,16 @@ async function look(replayer: Replayer, request: ReplayRequest, { json }: Replay
     signal,
     onProgress: (looked, size) => progress.show(looked, size, 'looked through'),
   }).finally(progress.end);
-  const { name } = replayer.worker;
+  const { name, store } = replayer.worker;
+  const unread = outlook.alreadyDone === null ? [store] : [];
   if (json === true) {
     const about = { worker: name, from: replayer.history.from };
-    context.print(JSON.stringify({ ...about, ...outlook, total: outlook.sent }, null, 2));
+    context.print(JSON.stringify({ ...about, ...outlook, total: outlook.sent, unread }, null, 2));
   } else {
     for (const line of linesOfOutlook(name, outlook)) context.print(line);
   }
   if (outlook.tooOld > 0) throw new CommandFailed('not all may be sent');
+  requireAllRead(context, unread);
 }
 
 async function resume({ resume: id = '', ...flags }: ReplayFlags, context: Context): Promise<void> {

@@ -1,5 +1,3 @@
-import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { databaseUrlFor } from '../../config/load.js';
 import { maskedUrl } from '../../config/secrets.js';
@@ -17,13 +15,13 @@ import { newId } from '../events/ids.js';
 import type { History } from '../log/taker.js';
 import { createRelay } from '../relay/index.js';
 import type { InboxKey, Store } from '../store/contract.js';
-import { openStore, sqlitePath } from '../store/open.js';
+import { openStore } from '../store/open.js';
 import { silentLogger } from '../telemetry/logger.js';
 import { hasQueue, queuesOfAll } from '../worker/queues.js';
 import { brokerAddress, brokerFor, type Access } from './broker-address.js';
 import type { Context } from './context.js';
 import { enabledWorkers } from './enabled-workers.js';
-import { hasStore } from './existing-stores.js';
+import { existingStores, hasStore } from './existing-stores.js';
 
 const BROKER_LIMIT = 10_000;
 const FLUSH_LIMIT = 3000;
@@ -137,33 +135,28 @@ export async function flushOps(context: Context, store: Store, broker: Broker, n
   await running;
 }
 
-/** The services of a fleet by their stores; the journal says nothing of its own. */
-export function servicesOf({ workers, api }: Fleet): string[] {
+/** The services of a fleet by their stores; the journal has no events of its own. */
+export function servicesOf({ workers, api }: Pick<Fleet, 'workers' | 'api'>): string[] {
   const stores = workers
     .filter(({ definition }) => definition.take === undefined)
     .map(({ definition }) => definition.store);
   return [...new Set([...(api === undefined ? [] : [api.store]), ...stores, 'ops'])];
 }
 
-/** Asks the services' own stores, as far as they are files of this machine; to be closed afterwards. */
+/** The services' own stores, as far as they are on this machine; to be closed afterwards. */
 export function openServices(context: Context, fleet: Fleet) {
-  const stores = new Map<string, Promise<Store>>();
-  const storeOf = (service: string | undefined): Promise<Store> | undefined => {
-    if (service === undefined || stores.has(service)) return stores.get(service ?? '');
-    const url = databaseUrlFor(context.config, service);
-    if (!url.startsWith('sqlite:') || !existsSync(resolve(context.cwd, sqlitePath(url, service)))) return undefined;
-    const opening = openStore(url, service);
-    stores.set(service, opening);
-    // what failed is tried anew when it is asked for again
-    opening.catch(() => stores.delete(service));
-    return opening;
-  };
-  const history: History = { services: servicesOf(fleet), open: async (service) => storeOf(service) };
+  const stores = existingStores(context);
+  const storeOf = async (service: string | undefined): Promise<Store | undefined> =>
+    service === undefined ? undefined : stores.find(service);
+  const history: History = { services: servicesOf(fleet), open: stores.find };
   return {
+    ...stores,
+    /** The services whose stores were asked for and are not on this machine. */
+    get unread(): readonly string[] {
+      return stores.unread;
+    },
     /** The stores of all services, with what they remember. */
     history,
-    /** The store of a service; undefined where it is elsewhere. */
-    store: async (service: string): Promise<Store | undefined> => storeOf(service),
     /** Whether the worker's inbox has this; undefined where its store is elsewhere. */
     handled: async (key: InboxKey): Promise<boolean | undefined> => {
       const worker = fleet.workers.find(({ name }) => name === key.consumer);
@@ -174,9 +167,6 @@ export function openServices(context: Context, fleet: Fleet) {
       if (fleet.isClosed === undefined) return false;
       const history = await (await storeOf(fleet.api?.store))?.read(command.subject);
       return history !== undefined && fleet.isClosed(command, history);
-    },
-    async close(): Promise<void> {
-      for (const store of stores.values()) await (await store).close();
     },
   };
 }

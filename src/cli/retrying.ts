@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
+import { requireKnown } from '../known-names.js';
 import { formatDuration } from '../duration.js';
 import { listRetrying, retryNow } from '../dead-letters/retrying.js';
 import type { Context } from './context.js';
-import { UsageError } from './failure.js';
 import { printList } from './output.js';
 import { createProgress } from './progress.js';
 import { surroundingsOf, withBroker, type Surroundings } from './resources.js';
@@ -60,7 +60,11 @@ async function runNow(worker: string | undefined, { json = false }: Flags, conte
 async function chosen(worker: string | undefined, context: Context): Promise<Surroundings> {
   const surroundings = await surroundingsOf(context);
   if (worker === undefined) return surroundings;
+  requireKnown(
+    'worker',
+    worker,
+    surroundings.workers.map(({ name }) => name),
+  );
   const workers = surroundings.workers.filter(({ name }) => name === worker);
-  if (workers.length === 0) throw new UsageError(`there is no worker ${JSON.stringify(worker)}`);
   return { ...surroundings, workers };
 }

@@ -13,7 +13,7 @@ import { probeProcess } from '../observability/probe-process.js';
 import { readProcesses } from '../observability/process-registry.js';
 import { brokerAddress } from './broker-address.js';
 import type { Context } from './context.js';
-import { hasStore } from './existing-stores.js';
+import { hasStore, requireAllRead } from './existing-stores.js';
 import { table } from './output.js';
 import { openSagas, type OpenSagas } from './sagas/open-counts.js';
 import { surroundingsOf, withBroker, withOps } from './resources.js';
@@ -33,23 +33,23 @@ async function runStatus({ json = false }: { json?: boolean }, context: Context)
   const processes = await Promise.all(records.map((record) => probeProcess(record, config.apiToken)));
   const kept = await keptLetters(context);
   const status = await withBroker(context, 'read', (broker) =>
-    fleetStatus({ ...surroundings, broker, kept, processes }),
+    fleetStatus({ ...surroundings, broker, kept: kept ?? new Map(), processes }),
   );
-  const sagas = await openSagas(context);
+  const { sagas, unread: sagasUnread } = await openSagas(context);
+  const unread = [...(kept === undefined ? ['ops'] : []), ...sagasUnread];
   const { workers: items, ...rest } = status;
   if (json) {
-    context.print(JSON.stringify({ items, total: items.length, ...rest, sagas }, null, 2));
-    return;
+    context.print(JSON.stringify({ items, total: items.length, ...rest, sagas, unread }, null, 2));
+  } else {
+    const { amqpUrl } = await brokerAddress(context);
+    for (const line of statusLines(status, maskedUrl(amqpUrl), sagas)) context.print(line);
   }
-  const { amqpUrl } = await brokerAddress(context);
-  for (const line of statusLines(status, maskedUrl(amqpUrl), sagas)) context.print(line);
+  requireAllRead(context, unread);
 }
 
-/** Dead letters by worker. Where they are stored elsewhere, only those in the broker are counted. */
-async function keptLetters(context: Context): Promise<ReadonlyMap<string, number>> {
-  if (hasStore(context, 'ops')) return withOps(context, countDead);
-  context.say('The store ops does not exist here: dead letters that a keeper has stored are not counted.');
-  return new Map();
+/** Stored dead letters by worker; undefined where their store is not on this machine. */
+async function keptLetters(context: Context): Promise<ReadonlyMap<string, number> | undefined> {
+  return hasStore(context, 'ops') ? withOps(context, countDead) : undefined;
 }
 
 /** The status for people. */

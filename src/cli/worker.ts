@@ -31,7 +31,7 @@ const LOOK = 20;
 
 async function startWorkers(process: FleetProcess, names: readonly string[], context: Context): Promise<void> {
   const { config, broker, logger, metrics, instance, signal } = process;
-  const wanted = [...new Set(names)].map((name) => findWorker(process.workers, name, 'flotilla worker'));
+  const wanted = [...new Set(names)].map((name) => findWorker(process.workers, name));
   const settings = { ...developmentSettings(config), ...context.env };
   const prepared = wanted.map(({ definition }) => ({
     definition,

@@ -1,4 +1,5 @@
 import { FlotillaError } from '../errors.js';
+import { matches } from '../events/patterns.js';
 import type { Store } from '../store/contract.js';
 import type { DeadLetterState, DeadLetterSummary, KeptDeadLetter } from './dead-letter.js';
 import { keptOf, summaryOf, type KeptRow, type SummaryRow } from './rows.js';
@@ -8,10 +9,10 @@ export interface DeadLetterFilter {
   worker?: string;
   /** The id, or its beginning. */
   id?: string;
-  /** `*` stands for any text: `contract.*`. */
-  code?: string;
-  /** `*` stands for any text. */
-  type?: string;
+  /** Topic patterns, one of which the error code matches: `contract.*`. */
+  codes?: readonly string[];
+  /** Topic patterns, one of which the type matches. A message without a type matches none. */
+  types?: readonly string[];
   subject?: string;
   /** RFC 3339: died at or after. */
   since?: string;
@@ -57,7 +58,7 @@ export async function pageOf(
   filter: DeadLetterFilter,
   { limit = 50, offset = 0, first = 'newest' }: DeadLetterPage,
 ): Promise<DeadLetterSummary[]> {
-  const { id, worker, code, type, subject, since, until, text, states } = parameters(filter);
+  const { id, worker, codes, types, subject, since, until, text, states } = await parameters(store, filter);
   const oldestFirst = first === 'oldest' ? 1 : 0;
   const rows = await store.query<SummaryRow>`
     SELECT id, worker, event_id, source, type, kind, subject, correlation_id, code, message, attempt_count, replays,
@@ -65,8 +66,8 @@ export async function pageOf(
     FROM dead_letters
     WHERE (CAST(${id} AS TEXT) IS NULL OR id LIKE ${id} ESCAPE '!')
       AND (CAST(${worker} AS TEXT) IS NULL OR worker = ${worker})
-      AND (CAST(${code} AS TEXT) IS NULL OR code LIKE ${code} ESCAPE '!')
-      AND (CAST(${type} AS TEXT) IS NULL OR type LIKE ${type} ESCAPE '!')
+      AND (CAST(${codes} AS TEXT) IS NULL OR REPLACE(${codes}, ${MARK} || code || ${MARK}, '') <> ${codes})
+      AND (CAST(${types} AS TEXT) IS NULL OR REPLACE(${types}, ${MARK} || type || ${MARK}, '') <> ${types})
       AND (CAST(${subject} AS TEXT) IS NULL OR subject = ${subject})
       AND (CAST(${since} AS TEXT) IS NULL OR dead_at >= ${since})
       AND (CAST(${until} AS TEXT) IS NULL OR dead_at < ${until})
@@ -79,14 +80,14 @@ export async function pageOf(
 
 /** The dead letters that match, counted by worker, code and type; the most numerous first. */
 export async function groupDeadLetters(store: Store, filter: DeadLetterFilter = {}): Promise<DeadLetterGroup[]> {
-  const { id, worker, code, type, subject, since, until, text, states } = parameters(filter);
+  const { id, worker, codes, types, subject, since, until, text, states } = await parameters(store, filter);
   const rows = await store.query<DeadLetterGroup>`
     SELECT worker, code, type, COUNT(*) AS count, MIN(dead_at) AS first, MAX(dead_at) AS last
     FROM dead_letters
     WHERE (CAST(${id} AS TEXT) IS NULL OR id LIKE ${id} ESCAPE '!')
       AND (CAST(${worker} AS TEXT) IS NULL OR worker = ${worker})
-      AND (CAST(${code} AS TEXT) IS NULL OR code LIKE ${code} ESCAPE '!')
-      AND (CAST(${type} AS TEXT) IS NULL OR type LIKE ${type} ESCAPE '!')
+      AND (CAST(${codes} AS TEXT) IS NULL OR REPLACE(${codes}, ${MARK} || code || ${MARK}, '') <> ${codes})
+      AND (CAST(${types} AS TEXT) IS NULL OR REPLACE(${types}, ${MARK} || type || ${MARK}, '') <> ${types})
       AND (CAST(${subject} AS TEXT) IS NULL OR subject = ${subject})
       AND (CAST(${since} AS TEXT) IS NULL OR dead_at >= ${since})
       AND (CAST(${until} AS TEXT) IS NULL OR dead_at < ${until})
@@ -117,19 +118,44 @@ export async function countDead(store: Store): Promise<Map<string, number>> {
   return counts;
 }
 
-function parameters(filter: DeadLetterFilter) {
-  const pattern = (text: string | undefined) => (text === undefined ? null : escaped(text).replaceAll('*', '%'));
+/** The workers, codes and types that occur in dead letters, settled ones included. */
+export async function namesInDeadLetters(
+  store: Store,
+): Promise<Record<'workers' | 'codes' | 'types', readonly string[]>> {
+  const rows = await store.query<{ worker: string; code: string; type: string | null }>`
+    SELECT DISTINCT worker, code, type FROM dead_letters`;
+  const distinct = (names: readonly (string | null)[]) => [...new Set(names)].filter((name) => name !== null).sort();
+  return {
+    workers: distinct(rows.map(({ worker }) => worker)),
+    codes: distinct(rows.map(({ code }) => code)),
+    types: distinct(rows.map(({ type }) => type)),
+  };
+}
+
+/** Divides the names of a list that SQL searches; a name that contains it matches no pattern. */
+const MARK = '\u001f';
+
+async function parameters(store: Store, filter: DeadLetterFilter) {
+  const { codes, types } = filter;
+  const known = codes === undefined && types === undefined ? { codes: [], types: [] } : await namesInDeadLetters(store);
   return {
     id: filter.id === undefined ? null : `${escaped(filter.id.toLowerCase())}%`,
     worker: filter.worker ?? null,
-    code: pattern(filter.code),
-    type: pattern(filter.type),
+    codes: matching(codes, known.codes),
+    types: matching(types, known.types),
     subject: filter.subject ?? null,
     since: utc(filter.since),
     until: utc(filter.until),
     text: filter.text === undefined ? null : `%${escaped(filter.text.toLowerCase())}%`,
     states: filter.states === undefined ? null : `,${filter.states.join(',')},`,
   };
+}
+
+/** The names that match one of the patterns, each between two marks; null where any name will do. */
+function matching(patterns: readonly string[] | undefined, names: readonly string[]): string | null {
+  if (patterns === undefined) return null;
+  const found = names.filter((name) => !name.includes(MARK) && patterns.some((pattern) => matches(pattern, name)));
+  return found.map((name) => `${MARK}${name}${MARK}`).join('');
 }
 
 /** Times are compared as text, which takes one way of writing them. */

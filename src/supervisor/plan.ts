@@ -1,4 +1,4 @@
-import { FlotillaError } from '../errors.js';
+import { requireKnown } from '../known-names.js';
 
 /** Processes of one stage are independent; stages end in this order, and the broker after them. */
 export type Stage = 'api' | 'workers' | 'keeper' | 'sandbox';
@@ -20,12 +20,9 @@ export interface PlanOptions {
   scale: Readonly<Record<string, number>>;
 }
 
-/** The processes of a fleet on one machine. Throws `config.invalid` for a scale of a worker that isn't there. */
+/** The processes of a fleet on one machine. Throws `name.unknown` for the scale of a worker that is not enabled. */
 export function planProcesses({ workers, hasApi, hasSandbox, scale }: PlanOptions): PlannedProcess[] {
-  for (const name of Object.keys(scale)) {
-    if (workers.includes(name)) continue;
-    throw new FlotillaError('config.invalid', `--scale ${name}: no such worker is enabled (${workers.join(', ')})`);
-  }
+  for (const name of Object.keys(scale)) requireKnown('worker', name, workers);
   return [
     ...(hasSandbox ? [{ stage: 'sandbox', name: 'sandbox', args: ['sandbox'] } as const] : []),
     { stage: 'keeper', name: 'keeper', args: ['keeper'] },

@@ -43,9 +43,9 @@ describe('flotilla events', () => {
     folder = await mkdtemp(join(tmpdir(), 'flotilla-events-'));
     made = [];
     // an event a minute, in turn of two services
-    for (const service of ['core', 'mail']) {
+    for (const service of ['core', 'mail', 'ops']) {
       const store = await openSqliteStore({ service, path: join(folder, `${service}.db`) });
-      for (let n = service === 'core' ? 0 : 1; n < 10; n += 2) {
+      for (let n = service === 'core' ? 0 : 1; service !== 'ops' && n < 10; n += 2) {
         const subject = `user/${n}`;
         const context = {
           ...originContext({ source: service, subject }),
@@ -105,7 +105,7 @@ describe('flotilla events', () => {
         expect((await list('--correlation', made[3]?.correlationid ?? '')).subjects).to.deep.equal(['user/3']);
         const range = ['--since', '2026-01-01T00:02:00Z', '--until', '2026-01-01T00:04:00Z'];
         expect((await list(...range)).subjects).to.deep.equal(['user/3', 'user/2']);
-        expect(await list('--type', 'no.such')).to.deep.equal({ subjects: [], total: 0 });
+        expect(await list('--type', 'saga.*')).to.deep.equal({ subjects: [], total: 0 });
       });
 
       it('list says where it looked and of when its newest event is; a table has no data', async () => {
@@ -113,7 +113,9 @@ describe('flotilla events', () => {
         expect(code).to.equal(0);
         expect(said)
           .to.contain(
-            where === 'the journal' ? 'From the journal' : 'No journal on this machine: from the stores of core, mail',
+            where === 'the journal'
+              ? 'From the journal'
+              : 'No journal on this machine: from the stores of core, mail, ops',
           )
           .and.contain('2026-01-01T00:09:00.000Z')
           .and.contain('3 of 10');
@@ -179,6 +181,7 @@ describe('flotilla events', () => {
     const earlier = { type: 'mail.sent', dataschema: 'urn:flotilla:mail.sent:1', data: { address: 'ada@secret' } };
     await put('earlier-1', 'mail.sent', { ...made[1], ...earlier });
     await journal.close();
+    expect((await run('list', '--type', 'nobody.*')).out).to.contain('unknown-1');
     expect((await run('show', 'unknown-1')).out).not.to.contain('Ada');
     expect((await run('show', 'unknown-1', '--pii')).out).to.contain('Ada Secret');
     const shown = (await run('show', 'earlier-1')).out;

@@ -53,10 +53,8 @@ describe('flotilla streams', () => {
       ['retain', 'account/1'],
       ['retain', 'account/1', '--keep', '3', '--none'],
       ['retain', 'account/1', '--keep', '3', '--older-than', 'soon'],
-      ['retain', 'account/2', '--keep', '3'],
       ['archive', 'account/1'],
       ['archive', '--through', '3'],
-      ['show', 'account/1', '--store', 'elsewhere'],
     ]) {
       expect((await run(...args)).code, args.join(' ')).to.equal(2);
     }

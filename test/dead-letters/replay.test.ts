@@ -69,9 +69,12 @@ describe('dead letters that are kept', function () {
         (await listDeadLetters(bench.store, filter)).items.map(({ subject }) => subject?.at(-1)).join('');
       expect(await found({})).to.equal('dcba');
       expect(await found({ worker: 'payment' })).to.equal('cba');
-      expect(await found({ code: 'contract.*' })).to.equal('ba');
-      expect(await found({ code: 'worker.timeout', worker: 'shipping' })).to.equal('d');
-      expect(await found({ type: 'payment.*' })).to.equal('dcba');
+      expect(await found({ codes: ['contract.*'] })).to.equal('ba');
+      expect(await found({ codes: ['worker.timeout'], worker: 'shipping' })).to.equal('d');
+      expect(await found({ codes: ['*.timeout', 'contract.newer_version'] })).to.equal('dcb');
+      expect(await found({ codes: ['contract'] })).to.equal('');
+      expect(await found({ types: ['payment.*'] })).to.equal('dcba');
+      expect(await found({ types: ['*.processed', '#.refunded'] })).to.equal('');
       expect(await found({ subject: 'order/b' })).to.equal('b');
       expect(await found({ since: '2026-01-02T00:00:00Z', until: '2026-01-04T01:00:00+01:00' })).to.equal('cb');
       expect(await found({ text: 'gateway silent' })).to.equal('c');

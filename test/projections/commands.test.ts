@@ -48,10 +48,16 @@ describe('commands of projections', () => {
   }
 
   it('list says of each model how far it is, also before there is one', async () => {
-    const absent = { worker: 'keeper', store: 'core', status: 'absent', position: 0, behind: 0, modelVersion: null };
+    const absent = { worker: 'keeper', store: 'core', status: 'absent', position: 0, modelVersion: null };
     const before = await json('list');
     expect(before.total).to.equal(2);
-    expect(before.items[0]).to.include({ name: 'jobs', ...absent });
+    expect(before.unread).to.deep.equal(['core']);
+    expect(before.items[0]).to.include({ name: 'jobs', ...absent, status: 'unread', position: null, behind: null });
+    const table = await run('list');
+    expect(table.code).to.equal(1);
+    expect(table.out).to.match(/jobs +keeper +core +unread +\? +\? /);
+    expect(table.said).to.contain('Not read: core (');
+    expect((await run('show', 'jobs')).code).to.equal(1);
 
     const store = await temp.open();
     await append(store, begun(1), begun(13), begun(2));
@@ -170,17 +176,17 @@ describe('commands of projections', () => {
   }
 
   it('wrong use exits with 2, and what is not there with 1', async () => {
-    for (const args of [
-      ['rebuild'],
-      ['rebuild', 'jobs', '--all'],
-      ['rebuild', 'nothing'],
-      ['show', 'nothing'],
-      ['skip'],
-    ]) {
+    for (const args of [['rebuild'], ['rebuild', 'jobs', '--all'], ['skip']]) {
       expect((await run(...args)).code, args.join(' ')).to.equal(2);
     }
-    expect((await run('skip', 'jobs', '--reason', 'x')).code).to.equal(1);
-    expect((await run('rebuild', 'jobs')).code).to.equal(1);
+    for (const args of [
+      ['skip', 'jobs', '--reason', 'x'],
+      ['rebuild', 'jobs'],
+    ]) {
+      const { code, said } = await run(...args);
+      expect(code, args.join(' ')).to.equal(1);
+      expect(said).to.contain('store.missing');
+    }
     expect(existsSync(join(temp.folder, 'core.db'))).to.equal(false);
   });
 });

@@ -3,7 +3,7 @@ import { discardDeadLetters, undoDiscard } from '../../dead-letters/discard.js';
 import type { Context } from '../context.js';
 import { CommandFailed, UsageError } from '../failure.js';
 import { createProgress } from '../progress.js';
-import { operator, selectionOf, withFilters, type FilterFlags } from './filter.js';
+import { operator, requireNames, selectionOf, withFilters, type FilterFlags } from './filter.js';
 import { withDeadLetters } from './open.js';
 
 interface Flags extends FilterFlags {
@@ -32,8 +32,9 @@ async function runDiscard(ids: string[], flags: Flags, context: Context): Promis
   if (reason.trim() === '') throw new UsageError('--reason is needed');
   const selection = selectionOf(ids, flags);
   const progress = createProgress();
-  const summary = await withDeadLetters(context, (store) =>
-    discardDeadLetters(
+  const summary = await withDeadLetters(context, async (store) => {
+    if ('filter' in selection) await requireNames(context, store, selection.filter);
+    return discardDeadLetters(
       { store, now: Date.now },
       {
         selection,
@@ -42,8 +43,8 @@ async function runDiscard(ids: string[], flags: Flags, context: Context): Promis
         signal: context.signal,
         onResult: (done, total) => progress.show(done, total, 'discarded'),
       },
-    ),
-  ).finally(progress.end);
+    );
+  }).finally(progress.end);
   const { discarded, skipped } = summary;
   context.print(json ? JSON.stringify(summary) : `Discarded ${discarded}.`);
   if (skipped === 0) return;

@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { editDeadLetter } from '../../dead-letters/edit.js';
 import { collect } from '../arguments.js';
 import type { Context } from '../context.js';
+import { reportUnchecked, requireAllRead } from '../existing-stores.js';
 import { UsageError } from '../failure.js';
 import { operator } from './filter.js';
 import { withReplayer } from './open.js';
@@ -44,13 +45,17 @@ async function runEdit(id: string, flags: Flags, context: Context): Promise<void
     throw new UsageError('say what to change: --set, --unset or --file');
   const content = file === undefined ? undefined : await readJson(resolve(context.cwd, file));
   const { signal } = context;
-  const result = await withReplayer(context, dryRun ? 'read' : 'write', (replayer) =>
-    editDeadLetter(replayer, { id, who: operator(), content, set, unset, to, newKey, dryRun, force, signal }),
-  );
+  const edits = { content, set, unset, to, newKey };
+  const result = await withReplayer(context, dryRun ? 'read' : 'write', async (replayer, stores) => {
+    const edited = await editDeadLetter(replayer, { id, who: operator(), ...edits, dryRun, force, signal });
+    return { ...edited, unread: stores.unread };
+  });
   for (const warning of result.warnings) context.say(`Warning: ${warning}`);
   if (json) context.print(JSON.stringify(result, null, 2));
   else if (dryRun) context.print(JSON.stringify(result.event, null, 2));
   else context.print(result.sent ? `Sent as ${result.event.id}` : `Stopped; send ${id} by: flotilla dead replay ${id}`);
+  if (dryRun) requireAllRead(context, result.unread);
+  else reportUnchecked(context, result.unread);
 }
 
 async function readJson(path: string): Promise<unknown> {

@@ -6,7 +6,7 @@ import { count, wholeNumber } from '../arguments.js';
 import type { Context } from '../context.js';
 import { printList } from '../output.js';
 import { withOps } from '../resources.js';
-import { filterOf, withFilters, withState, type FilterFlags } from './filter.js';
+import { filterOf, requireNames, withFilters, withState, type FilterFlags } from './filter.js';
 import { reportWaiting } from './open.js';
 
 interface Flags extends FilterFlags {
@@ -29,6 +29,7 @@ export function registerList(dead: Command, context: Context): void {
     .action((worker: string | undefined, flags: Flags) => {
       const filter = filterOf(worker === undefined ? flags : { ...flags, worker });
       return withOps(context, async (store) => {
+        await requireNames(context, store, filter);
         const waiting = await reportWaiting(context, filter.worker);
         const print = flags.group === true ? printGroups : printLetters;
         await print(context, store, filter, { ...flags, extra: { waiting: waiting ?? null } });

@@ -6,6 +6,7 @@ import { hasCode, messageOf } from '../../errors.js';
 import type { Store } from '../../store/contract.js';
 import type { Access } from '../broker-address.js';
 import type { Context } from '../context.js';
+import type { ExistingStores } from '../existing-stores.js';
 import { flushOps, openBroker, openServices, surroundingsOf, withBroker, withOps } from '../resources.js';
 
 /** A command that works on the store alone must not wait long for a broker that is down. */
@@ -38,7 +39,7 @@ export async function withDeadLetters<T>(context: Context, work: (store: Store) 
 export async function withReplayer<T>(
   context: Context,
   access: Access,
-  work: (replayer: Replayer) => Promise<T>,
+  work: (replayer: Replayer, stores: Pick<ExistingStores, 'unread'>) => Promise<T>,
 ): Promise<T> {
   const { names, definitions, declared } = await surroundingsOf(context);
   const workers = declared.map(({ name }) => name);
@@ -48,7 +49,8 @@ export async function withReplayer<T>(
       withBroker(context, access, async (broker) => {
         await waitingIn(context, broker);
         const { handled, isClosed } = services;
-        const result = await work({ store, broker, names, workers, definitions, now: Date.now, handled, isClosed });
+        const replayer: Replayer = { store, broker, names, workers, definitions, now: Date.now, handled, isClosed };
+        const result = await work(replayer, services);
         if (access === 'write') await flushOps(context, store, broker, names);
         return result;
       }),

@@ -2,9 +2,10 @@ import type { Command } from 'commander';
 import { replayDeadLetters, type ReplayResult, type ReplaySummary } from '../../dead-letters/replay.js';
 import { positive, wholeNumber } from '../arguments.js';
 import type { Context } from '../context.js';
+import { reportUnchecked, requireAllRead } from '../existing-stores.js';
 import { CommandFailed } from '../failure.js';
 import { createProgress } from '../progress.js';
-import { operator, selectionOf, withFilters, type FilterFlags } from './filter.js';
+import { operator, requireNames, selectionOf, withFilters, type FilterFlags } from './filter.js';
 import { withReplayer } from './open.js';
 
 interface Flags extends FilterFlags {
@@ -40,8 +41,9 @@ async function runReplay(ids: string[], flags: Flags, context: Context): Promise
   const selection = selectionOf(ids, flags);
   const progress = createProgress();
   const noted: ReplayResult[] = [];
-  const summary = await withReplayer(context, dryRun ? 'read' : 'write', (replayer) =>
-    replayDeadLetters(replayer, {
+  const { summary, unread } = await withReplayer(context, dryRun ? 'read' : 'write', async (replayer, stores) => {
+    if ('filter' in selection) await requireNames(context, replayer.store, selection.filter);
+    const summary = await replayDeadLetters(replayer, {
       selection,
       who: operator(),
       to,
@@ -54,16 +56,19 @@ async function runReplay(ids: string[], flags: Flags, context: Context): Promise
         if ((result.outcome !== 'sent' || json) && noted.length < SHOWN) noted.push(result);
         progress.show(done, total, dryRun ? 'looked at' : 'replayed');
       },
-    }),
-  ).finally(progress.end);
+    });
+    return { summary, unread: stores.unread };
+  }).finally(progress.end);
   if (json) {
-    context.print(JSON.stringify({ items: noted, total: summary.selected, summary }, null, 2));
+    context.print(JSON.stringify({ items: noted, total: summary.selected, summary, unread }, null, 2));
   } else {
     for (const { id, worker, type, outcome, detail } of noted) {
       context.print(`${id}  ${worker}  ${type ?? '?'}  ${outcome}${detail === '' ? '' : `: ${detail}`}`);
     }
     context.say(summaryLine(summary, dryRun));
   }
+  if (dryRun) requireAllRead(context, unread);
+  else reportUnchecked(context, unread);
   if (summary.refused + summary.failed + summary.skipped > 0) throw new CommandFailed('not all were sent');
 }
 

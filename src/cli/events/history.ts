@@ -5,11 +5,14 @@ import { countJournal, journalEventsLike, journalPages } from '../../journal/sea
 import type { ReadFilter, Store } from '../../store/contract.js';
 import { readPages } from '../../store/read-pages.js';
 import type { Context } from '../context.js';
-import { openServices } from '../resources.js';
+import { enabledWorkers } from '../enabled-workers.js';
+import { openServices, servicesOf } from '../resources.js';
 import { foundInStore, type FoundEvent } from './found-event.js';
 
 /** Where the history of the fleet is looked for. */
 export interface SearchedHistory {
+  /** The services whose events cannot be found here. */
+  readonly unread: readonly string[];
   /** What is to be said of it: where it is, and of when its newest event is. */
   described: () => Promise<string>;
   /** The newest that match, the newest first, and how many match in all. */
@@ -23,16 +26,18 @@ export async function withHistory<T>(context: Context, work: (history: SearchedH
   const fleet = await context.fleet();
   const services = openServices(context, fleet);
   try {
-    const journal = await journalOf(fleet, services.store);
+    const journal = await journalOf(fleet, services.find);
     if (journal !== undefined) return await work(inJournal(journal));
+    // the store of a worker that is not enabled may be missing
+    const required = servicesOf({ ...fleet, workers: enabledWorkers(fleet, context.config) });
     const stores = new Map<string, Store>();
-    const elsewhere: string[] = [];
+    const unread: string[] = [];
     for (const service of services.history.services) {
-      const store = await services.store(service);
-      if (store === undefined) elsewhere.push(service);
-      else stores.set(service, store);
+      const store = await services.find(service);
+      if (store !== undefined) stores.set(service, store);
+      else if (required.includes(service)) unread.push(service);
     }
-    return await work(inStores(stores, elsewhere, context.signal));
+    return await work(inStores(stores, unread, context.signal));
   } finally {
     await services.close();
   }
@@ -56,6 +61,7 @@ function inJournal(journal: Store): SearchedHistory {
     return page.done === true ? [] : page.value;
   };
   return {
+    unread: [],
     described: async () => `From the journal, ${upTo(await newest({}, 1))}`,
     newest: async (filter, limit) => ({
       items: await newest(filter, limit),
@@ -65,7 +71,7 @@ function inJournal(journal: Store): SearchedHistory {
   };
 }
 
-function inStores(stores: ReadonlyMap<string, Store>, elsewhere: string[], signal: AbortSignal): SearchedHistory {
+function inStores(stores: ReadonlyMap<string, Store>, unread: readonly string[], signal: AbortSignal): SearchedHistory {
   const newest = async ({ source, types, ...filter }: JournalFilter, limit: number) => {
     const items: FoundEvent[] = [];
     let total = 0;
@@ -82,16 +88,16 @@ function inStores(stores: ReadonlyMap<string, Store>, elsewhere: string[], signa
     return { items, total };
   };
   return {
+    unread,
     async described() {
       const here =
         stores.size === 0 ? 'no store is here either' : `from the stores of ${[...stores.keys()].join(', ')}`;
-      const there = elsewhere.length === 0 ? '' : ` (not here: ${elsewhere.join(', ')})`;
       const heads = await Promise.all(
         [...stores].map(async ([service, store]) =>
           (await store.readAll(Math.max(0, (await store.head()) - 1), 1)).map((event) => foundInStore(service, event)),
         ),
       );
-      return `No journal on this machine: ${here}${there}, ${upTo(heads.flat().sort(newestFirst))}`;
+      return `No journal on this machine: ${here}, ${upTo(heads.flat().sort(newestFirst))}`;
     },
     newest,
     async like(beginning, limit) {

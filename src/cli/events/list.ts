@@ -1,11 +1,16 @@
 import type { Command } from 'commander';
 import type { JournalFilter } from '../../journal/entry.js';
-import { collect, time, wholeNumber } from '../arguments.js';
+import type { Fleet } from '../../fleet.js';
+import { unknownName } from '../../known-names.js';
+import { time, wholeNumber } from '../arguments.js';
 import type { Context } from '../context.js';
+import { requireAllRead } from '../existing-stores.js';
 import { UsageError } from '../failure.js';
 import { printList } from '../output.js';
+import { servicesOf } from '../resources.js';
 import { shownEnvelope } from './found-event.js';
-import { withHistory } from './history.js';
+import { PATTERN_HELP, patterns, unmatched } from '../type-patterns.js';
+import { withHistory, type SearchedHistory } from './history.js';
 
 interface Flags {
   type: string[];
@@ -22,8 +27,8 @@ export function registerList(events: Command, context: Context): void {
   events
     .command('list')
     .description('events that match, the newest first')
-    .option('--type <pattern>', `a type or a pattern such as 'order.*' or '#'; may be given several times`, collect, [])
-    .option('--source <service>', 'which service said it')
+    .option('--type <pattern>', `${PATTERN_HELP}; may be given several times`, patterns, [])
+    .option('--source <service>', 'only those of this service')
     .option('--subject <subject>', 'such as order/<id>')
     .option('--correlation <id>', 'of one story')
     .option('--since <time>', `happened at or after: RFC 3339, or '2h' for two hours ago`, time)
@@ -36,8 +41,11 @@ export function registerList(events: Command, context: Context): void {
 async function runList(flags: Flags, context: Context): Promise<void> {
   const { limit, json = false } = flags;
   const filter = filterOf(flags);
-  const { definitions } = (await context.fleet()).catalogue;
+  const fleet = await context.fleet();
+  const { definitions } = fleet.catalogue;
   await withHistory(context, async (history) => {
+    await requireNames(fleet, filter, history);
+    const unread = history.unread.filter((service) => filter.source === undefined || filter.source === service);
     const { items, total } = await history.newest(filter, limit);
     context.say(await history.described());
     const shown = items.map((found) => {
@@ -57,7 +65,8 @@ async function runList(flags: Flags, context: Context): Promise<void> {
     printList(context, shown, {
       json,
       total,
-      empty: 'No events match.',
+      extra: { unread },
+      empty: unread.length > 0 ? 'No events match in what was read.' : 'No events match.',
       columns: {
         time: ({ time: at }) => at,
         type: ({ type }) => type,
@@ -68,7 +77,24 @@ async function runList(flags: Flags, context: Context): Promise<void> {
       },
     });
     if (!json && total > items.length) context.say(`${items.length} of ${total}`);
+    requireAllRead(context, unread);
   });
+}
+
+/** Throws `name.unknown` for a service or a type that the fleet does not have and that no stored event has, either: what
+ *  an earlier version of the fleet stored can still be found. */
+async function requireNames(fleet: Fleet, { source, types = [] }: JournalFilter, history: SearchedHistory) {
+  const isStored = async (filter: JournalFilter) => (await history.newest(filter, 1)).total > 0;
+  const services = servicesOf(fleet);
+  if (source !== undefined && !services.includes(source) && !(await isStored({ source }))) {
+    throw unknownName('service', source, services);
+  }
+  const known = Object.keys(fleet.catalogue.definitions);
+  for (const type of types) {
+    if (unmatched([type], known) !== undefined && !(await isStored({ types: [type] }))) {
+      throw unknownName('type', type, known);
+    }
+  }
 }
 
 function filterOf({ type, source, subject, correlation, since, until }: Flags): JournalFilter {

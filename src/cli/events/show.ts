@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { FlotillaError } from '../../errors.js';
 import type { Context } from '../context.js';
+import { describeUnread } from '../existing-stores.js';
 import { UsageError } from '../failure.js';
 import { shownEnvelope } from './found-event.js';
 import { withHistory } from './history.js';
@@ -28,7 +29,11 @@ async function runShow(id: string, { pii = false, json = false }: Flags, context
     context.say(await history.described());
     const exact = candidates.filter((candidate) => candidate.id === id);
     const [found, another] = exact.length > 0 ? exact : candidates;
-    if (found === undefined) throw new FlotillaError('journal.not_found', JSON.stringify(id));
+    if (found === undefined) {
+      const { unread } = history;
+      const elsewhere = unread.length === 0 ? '' : `; not read: ${describeUnread(context, unread)}`;
+      throw new FlotillaError('journal.not_found', `${JSON.stringify(id)}${elsewhere}`);
+    }
     if (another !== undefined) {
       throw new FlotillaError('journal.not_found', `several begin with ${JSON.stringify(id)}; give more of it`);
     }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Definitions } from '../../events/definitions.js';
+import { unknownName } from '../../known-names.js';
 import { UsageError } from '../failure.js';
 
 /** What is used of JSON Schema. Source: https://json-schema.org/draft/2020-12/json-schema-validation */
@@ -29,7 +30,7 @@ export interface Sample {
  *  example can be made. Throws `UsageError` when there is none. */
 export function sampleOf(definitions: Definitions, type?: string): Sample {
   if (type !== undefined && definitions[type] === undefined) {
-    throw new UsageError(`--on: the catalogue has no type ${JSON.stringify(type)}`);
+    throw unknownName('type', type, Object.keys(definitions));
   }
   if (type !== undefined && definitions[type]?.kind === 'command') {
     throw new UsageError(`--on: ${type} is a command, and has its worker already`);

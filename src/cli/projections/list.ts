@@ -5,6 +5,7 @@ import type { Stop } from '../../projections/state.js';
 import { stateOfProjection, type ProjectionState } from '../../projections/status.js';
 import type { Store } from '../../store/contract.js';
 import type { Context } from '../context.js';
+import { requireAllRead } from '../existing-stores.js';
 import { printList } from '../output.js';
 import { knownProjections, withStores, type KnownProjection } from './open.js';
 
@@ -12,10 +13,11 @@ export interface Listed {
   name: string;
   worker: string;
   store: string;
-  /** `absent`: its worker has not run yet. */
-  status: ProjectionState['status'] | 'absent';
-  position: number;
-  behind: number;
+  /** `absent`: its worker has not run yet; `unread`: its store is not on this machine. */
+  status: ProjectionState['status'] | 'absent' | 'unread';
+  /** Null where it is not known. */
+  position: number | null;
+  behind: number | null;
   /** Of the definition, and of what made the model. */
   version: number;
   modelVersion: number | null;
@@ -34,31 +36,32 @@ export function registerList(projections: Command, context: Context): void {
 
 async function runList({ json = false }: { json?: boolean }, context: Context): Promise<void> {
   const known = await knownProjections(context);
-  const items = await withStores(context, async ({ find }) => {
+  const { items, unread } = await withStores(context, async (stores) => {
     const listed: Listed[] = [];
-    for (const each of known) listed.push(await listedOf(each, await find(each.service)));
-    return listed;
+    for (const each of known) listed.push(await listedOf(each, await stores.find(each.service)));
+    return { items: listed, unread: stores.unread };
   });
   printList(context, items, {
     json,
+    extra: { unread },
     empty: 'No worker of this fleet keeps projections.',
     columns: {
       name: ({ name }) => name,
       worker: ({ worker }) => worker,
       store: ({ store }) => store,
       status: ({ status }) => status,
-      position: ({ position }) => String(position),
-      behind: ({ behind }) => String(behind),
+      position: ({ position }) => String(position ?? '?'),
+      behind: ({ behind }) => String(behind ?? '?'),
       version: ({ version, modelVersion }) =>
         modelVersion === null || modelVersion === version ? String(version) : `${modelVersion}, to be ${version}`,
       skipped: ({ skipped }) => String(skipped),
     },
   });
-  if (json) return;
-  for (const { name, status, stop } of items) {
+  for (const { name, status, stop } of json ? [] : items) {
     if (stop !== null) context.say(`${name} ${stoppedAt(stop)}`);
     if (status === 'outdated') context.say(`${name} was made by another version: flotilla projections rebuild ${name}`);
   }
+  requireAllRead(context, unread);
 }
 
 export async function listedOf({ projection, worker, service }: KnownProjection, store: Store | undefined) {
@@ -75,7 +78,7 @@ export async function listedOf({ projection, worker, service }: KnownProjection,
     skipped: 0,
     stop: null,
   };
-  if (store === undefined) return absent;
+  if (store === undefined) return { ...absent, status: 'unread', position: null, behind: null } satisfies Listed;
   try {
     const state = await stateOfProjection(store, projection.definition);
     const { status, position, behind, version: modelVersion, stop = null } = state;

@@ -1,11 +1,11 @@
 import { FlotillaError } from '../../errors.js';
 import { migrateProjections } from '../../projections/prepare.js';
 import type { Projection } from '../../projections/projection.js';
+import { unknownName } from '../../known-names.js';
 import type { Store } from '../../store/contract.js';
 import type { Context } from '../context.js';
 import { enabledWorkers } from '../enabled-workers.js';
-import { withExistingStores, type FindStore } from '../existing-stores.js';
-import { UsageError } from '../failure.js';
+import { describeUnread, withExistingStores, type ExistingStores } from '../existing-stores.js';
 
 /** A projection of the fleet, with who keeps it and where. */
 export interface KnownProjection {
@@ -23,32 +23,33 @@ export async function knownProjections(context: Context): Promise<KnownProjectio
     .sort((a, b) => (a.projection.name < b.projection.name ? -1 : 1));
 }
 
-/** Those of these names. Throws `UsageError` for one that there is not, saying which there are. */
+/** Those of these names. Throws `name.unknown` for one that does not exist. */
 export function chosen(known: readonly KnownProjection[], names: readonly string[]): KnownProjection[] {
   return [...new Set(names)].map((name) => {
     const found = known.find(({ projection }) => projection.name === name);
     if (found !== undefined) return found;
-    const all = known.map(({ projection }) => projection.name).join(', ') || 'none';
-    throw new UsageError(`there is no projection ${JSON.stringify(name)}, only ${all}`);
+    throw unknownName(
+      'projection',
+      name,
+      known.map(({ projection }) => projection.name),
+    );
   });
 }
 
 /** The stores of projections. */
-export interface ModelStores {
-  /** Undefined for a store that was never made. */
-  find: FindStore;
-  /** Throws `projection.not_found` for a store that was never made. */
+export interface ModelStores extends ExistingStores {
+  /** Throws `store.missing` for a store that is not on this machine. */
   get: (known: KnownProjection) => Promise<Store>;
 }
 
-/** Runs `work` with the stores of projections, and closes them afterwards. Makes none. */
+/** Runs `work` with the stores of projections, and closes them afterwards. Creates none. */
 export async function withStores<T>(context: Context, work: (stores: ModelStores) => Promise<T>): Promise<T> {
-  return withExistingStores(context, migrateProjections, (find) => {
-    const get = async ({ projection, service }: KnownProjection): Promise<Store> => {
-      const store = await find(service);
+  return withExistingStores(context, migrateProjections, (stores) => {
+    const get = async ({ service }: KnownProjection): Promise<Store> => {
+      const store = await stores.find(service);
       if (store !== undefined) return store;
-      throw new FlotillaError('projection.not_found', `${projection.name}: the store ${service} has not been made yet`);
+      throw new FlotillaError('store.missing', describeUnread(context, [service]));
     };
-    return work({ find, get });
+    return work(Object.assign(stores, { get }));
   });
 }

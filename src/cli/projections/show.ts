@@ -3,6 +3,7 @@ import { generationsOf } from '../../projections/generations.js';
 import { checkpointOf } from '../../projections/physical-names.js';
 import { skipsOf } from '../../projections/skips.js';
 import type { Context } from '../context.js';
+import { requireAllRead } from '../existing-stores.js';
 import { listedOf, stoppedAt } from './list.js';
 import { chosen, knownProjections, withStores, type KnownProjection } from './open.js';
 
@@ -18,32 +19,38 @@ export function registerShow(projections: Command, context: Context): void {
 async function runShow(name: string, { json = false }: { json?: boolean }, context: Context): Promise<void> {
   const [known] = chosen(await knownProjections(context), [name]);
   if (known === undefined) return;
-  const shown = await read(known, context);
-  if (json) {
-    context.print(JSON.stringify(shown, null, 2));
-    return;
-  }
-  const { status, position, behind, version, modelVersion, stop, tables, types, skips, rebuilding } = shown;
-  context.print(`${name}, kept by ${shown.worker} from the events of ${shown.store}`);
-  context.print(`status    ${status}${stop === null ? '' : `: ${stoppedAt(stop)}`}`);
-  context.print(`position  ${position}, ${behind} behind`);
-  context.print(
-    `version   ${version}${modelVersion === version ? '' : `; the model was made by ${modelVersion ?? 'none'}`}`,
-  );
-  context.print(`tables    ${tables.join(', ')}`);
-  context.print(`events    ${types.join(', ')}`);
-  if (rebuilding !== null) {
-    context.print(`rebuild   of version ${rebuilding.version}, at ${rebuilding.position}, begun ${rebuilding.begunAt}`);
-  }
-  for (const { type, eventId, at, who, reason, code } of skips) {
-    context.print(`skipped   ${type} ${eventId} at ${at} by ${who}: ${reason} (${code})`);
-  }
+  const { unread, ...shown } = await read(known, context);
+  if (json) context.print(JSON.stringify({ ...shown, unread }, null, 2));
+  else for (const line of linesOf(shown)) context.print(line);
+  requireAllRead(context, unread);
+}
+
+type Shown = Omit<Awaited<ReturnType<typeof read>>, 'unread'>;
+
+function linesOf(shown: Shown): string[] {
+  const { name, status, position, behind, version, modelVersion, stop, tables, types, skips, rebuilding } = shown;
+  const model = modelVersion === version ? '' : `; the model was made by ${modelVersion ?? 'none'}`;
+  return [
+    `${name}, kept by ${shown.worker} from the events of ${shown.store}`,
+    `status    ${status}${stop === null ? '' : `: ${stoppedAt(stop)}`}`,
+    ...(status === 'unread' ? [] : [`position  ${position}, ${behind} behind`]),
+    `version   ${version}${status === 'unread' ? '' : model}`,
+    `tables    ${tables.join(', ')}`,
+    `events    ${types.join(', ')}`,
+    ...(rebuilding === null
+      ? []
+      : [`rebuild   of version ${rebuilding.version}, at ${rebuilding.position}, begun ${rebuilding.begunAt}`]),
+    ...skips.map(
+      ({ type, eventId, at, who, reason, code }) =>
+        `skipped   ${type} ${eventId} at ${at} by ${who}: ${reason} (${code})`,
+    ),
+  ];
 }
 
 async function read(known: KnownProjection, context: Context) {
   const { name, tables, handlerOf } = known.projection.definition;
-  return withStores(context, async ({ find }) => {
-    const store = await find(known.service);
+  return withStores(context, async (stores) => {
+    const store = await stores.find(known.service);
     const [building] = store === undefined ? [] : await generationsOf(store.query, name, 'building');
     const rebuilding =
       store === undefined || building === undefined
@@ -59,6 +66,7 @@ async function read(known: KnownProjection, context: Context) {
       types: [...handlerOf.keys()],
       skips: store === undefined ? [] : await skipsOf(store.query, name),
       rebuilding,
+      unread: stores.unread,
     };
   });
 }

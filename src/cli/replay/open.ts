@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Broker } from '../../broker/contract.js';
 import { namesFor, type Names } from '../../broker/topology.js';
+import { FlotillaError } from '../../errors.js';
 import { migrateJournal } from '../../journal/migrations.js';
 import { logCheckpoint, migrateLogCheckpoints } from '../../log/checkpoint.js';
 import type { History } from '../../replay/history.js';
@@ -13,18 +14,15 @@ import type { Store } from '../../store/contract.js';
 import type { WorkerDefinition } from '../../worker/definition.js';
 import type { Context } from '../context.js';
 import type { Access } from '../broker-address.js';
-import { enabledWorkers } from '../enabled-workers.js';
+import { enabledWorkers, findWorker } from '../enabled-workers.js';
+import { describeUnread } from '../existing-stores.js';
 import { UsageError } from '../failure.js';
 import { logAge } from '../log-age.js';
 import { openServices, withBroker, withOps } from '../resources.js';
 
-/** The worker to which history is to be sent. Throws `UsageError`, naming those that there are. */
+/** The worker to which history is to be sent. Throws `name.unknown`. */
 export async function workerToReplay(context: Context, name: string): Promise<WorkerDefinition> {
-  const workers = enabledWorkers(await context.fleet(), context.config);
-  const found = workers.find((worker) => worker.name === name);
-  if (found !== undefined) return found.definition;
-  const known = workers.map((worker) => worker.name).join(', ');
-  throw new UsageError(`there is no worker ${JSON.stringify(name)}, only ${known}`);
+  return findWorker(enabledWorkers(await context.fleet(), context.config), name).definition;
 }
 
 /** Runs `work` with the store in which replays are kept. */
@@ -54,8 +52,8 @@ export async function withReplayer<T>(
           broker,
           names,
           worker,
-          workerStore: await services.store(worker.store),
-          history: await historyFrom(context, from, { broker, names, storeOf: services.store }),
+          workerStore: await services.find(worker.store),
+          history: await historyFrom(context, from, { broker, names, storeOf: services.find }),
           memory: logAge(context.config.log.maxAge),
           holder: `${hostname()}:${process.pid}:${randomBytes(3).toString('hex')}`,
           now: Date.now,
@@ -85,7 +83,8 @@ async function historyFrom(
   const store = journal && (await storeOf(journal.store));
   if (journal === undefined || store === undefined) {
     if (from === undefined) return log();
-    throw new UsageError('--from journal: its store is not on this machine');
+    if (journal === undefined) throw new UsageError('--from journal: this fleet has no journal');
+    throw new FlotillaError('store.missing', describeUnread(context, [journal.store]));
   }
   await migrateJournal(store);
   await migrateLogCheckpoints(store);

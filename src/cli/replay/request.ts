@@ -3,8 +3,8 @@ import type { ReplayRequest } from '../../replay/run.js';
 import { typesMeant } from '../../replay/sort.js';
 import type { WorkerDefinition } from '../../worker/definition.js';
 import { operator } from '../dead/filter.js';
-import { messageOf } from '../../errors.js';
 import { UsageError } from '../failure.js';
+import { requireMatch } from '../type-patterns.js';
 
 export interface ReplayFlags {
   to?: string;
@@ -44,7 +44,8 @@ export function modeOf(flags: ReplayFlags): 'start' | 'resume' | 'list' {
   return flags.resume === undefined ? 'list' : 'resume';
 }
 
-/** What is asked for. Throws `UsageError` for what can mean nothing. */
+/** What is asked for. Throws `UsageError` for contradictions, `name.unknown` for types that the catalogue does not have, and
+ *  `replay.refused` for those that the worker does not handle. */
 export function requestOf(flags: ReplayFlags, worker: WorkerDefinition): ReplayRequest {
   const { type, subject, correlation, since, until, commands } = flags;
   if (since !== undefined && until !== undefined && Date.parse(since) >= Date.parse(until)) {
@@ -58,11 +59,8 @@ export function requestOf(flags: ReplayFlags, worker: WorkerDefinition): ReplayR
     ...(until !== undefined && { until }),
     ...(commands === true && { commands }),
   };
-  try {
-    typesMeant(worker, selection.types);
-  } catch (error) {
-    if (worker.handlerOf.size > 0) throw new UsageError(messageOf(error), { cause: error });
-  }
+  requireMatch('type', type, Object.keys(worker.definitions));
+  if (worker.handlerOf.size > 0) typesMeant(worker, selection.types);
   return {
     selection,
     // a worker that declares nothing is refused, whichever is asked for

@@ -9,9 +9,10 @@ import {
   type SagaFilter,
 } from '../../sagas/list.js';
 import type { SagaRow } from '../../sagas/table.js';
+import { requireKnown } from '../../known-names.js';
 import { wholeNumber } from '../arguments.js';
 import type { Context } from '../context.js';
-import { UsageError } from '../failure.js';
+import { requireAllRead } from '../existing-stores.js';
 import { printList } from '../output.js';
 import { knownSagas, withSagaStores } from './open.js';
 
@@ -39,11 +40,12 @@ export function registerList(sagas: Command, context: Context): void {
 
 async function runList(flags: Flags, context: Context): Promise<void> {
   const { limit, json = false } = flags;
-  const { items, total, counts } = await read(filterOf(flags), limit, context);
+  const { items, total, counts, unread } = await read(filterOf(flags), limit, context);
   printList(context, items, {
     json,
     total,
-    empty: emptyFor(flags),
+    extra: { unread },
+    empty: unread.length > 0 ? 'No sagas match in what was read.' : emptyFor(flags),
     columns: {
       saga: ({ saga }) => saga,
       id: ({ sagaId }) => sagaId,
@@ -54,9 +56,9 @@ async function runList(flags: Flags, context: Context): Promise<void> {
       'last heard of': ({ updatedAt }) => updatedAt,
     },
   });
-  if (json) return;
-  if (total > items.length) context.say(`${items.length} of ${total}`);
-  context.say(summary(counts));
+  if (!json && total > items.length) context.say(`${items.length} of ${total}`);
+  if (!json) context.say(summary(counts));
+  requireAllRead(context, unread);
 }
 
 function filterOf({ status, saga, step, overdue = false }: Flags): SagaFilter {
@@ -66,16 +68,19 @@ function filterOf({ status, saga, step, overdue = false }: Flags): SagaFilter {
 
 async function read(filter: SagaFilter, limit: number, context: Context) {
   const known = await knownSagas(context);
-  if (filter.saga !== undefined && !known.some(({ saga }) => saga.name === filter.saga)) {
-    const all = known.map(({ saga }) => saga.name).join(', ') || 'none';
-    throw new UsageError(`there is no saga ${JSON.stringify(filter.saga)}, only ${all}`);
-  }
-  return withSagaStores(context, async (find) => {
+  if (filter.saga !== undefined)
+    requireKnown(
+      'saga',
+      filter.saga,
+      known.map(({ saga }) => saga.name),
+    );
+  const steps = known.flatMap(({ saga }) => (saga.name === (filter.saga ?? saga.name) ? saga.steps : []));
+  return withSagaStores(context, async (stores) => {
     const items: SagaRow[] = [];
     const counts = new Map<RowStatus, number>();
     let total = 0;
     for (const service of new Set(known.map(({ service }) => service))) {
-      const store = await find(service);
+      const store = await stores.find(service);
       if (store === undefined) continue;
       const listed = await listSagas(store.query, filter, limit);
       items.push(...listed.items);
@@ -83,7 +88,11 @@ async function read(filter: SagaFilter, limit: number, context: Context) {
       for (const [status, count] of await countSagas(store.query))
         counts.set(status, (counts.get(status) ?? 0) + count);
     }
-    return { items: newestFirst(items).slice(0, limit), total, counts };
+    // a saga may wait for a step that its definition has lost
+    if (filter.step !== undefined && total === 0) {
+      requireKnown('step', filter.step, [...new Set(steps.map(({ name }) => name))]);
+    }
+    return { items: newestFirst(items).slice(0, limit), total, counts, unread: stores.unread };
   });
 }
 

@@ -11,13 +11,13 @@ export interface OpenSagas {
   failed: number;
 }
 
-/** Of each saga whose store is there. */
-export async function openSagas(context: Context): Promise<OpenSagas[]> {
+/** How many sagas have not ended, and the services whose stores are not on this machine. */
+export async function openSagas(context: Context): Promise<{ sagas: OpenSagas[]; unread: readonly string[] }> {
   const known = await knownSagas(context);
-  return withSagaStores(context, async (find) => {
+  return withSagaStores(context, async (stores) => {
     const counted: OpenSagas[] = [];
     for (const { saga, worker, service } of known) {
-      const store = await find(service);
+      const store = await stores.find(service);
       if (store === undefined) continue;
       const counts = (await countOpenSagas(store.query)).filter((each) => each.saga === saga.name);
       const of = (status: RowStatus) => countOf(counts, status);
@@ -29,7 +29,7 @@ export async function openSagas(context: Context): Promise<OpenSagas[]> {
         failed: of('failed'),
       });
     }
-    return counted;
+    return { sagas: counted, unread: stores.unread };
   });
 }
 

@@ -5,7 +5,7 @@ import type { SagaDefinition } from '../../sagas/types.js';
 import type { Store } from '../../store/contract.js';
 import type { Context } from '../context.js';
 import { enabledWorkers } from '../enabled-workers.js';
-import { withExistingStores, type FindStore } from '../existing-stores.js';
+import { describeUnread, withExistingStores, type ExistingStores } from '../existing-stores.js';
 
 /** A saga of the fleet, with who runs it and where. */
 export interface KnownSaga {
@@ -21,8 +21,8 @@ export async function knownSagas(context: Context): Promise<KnownSaga[]> {
   );
 }
 
-/** Runs `work` with the stores of sagas, and closes them afterwards. Makes none. */
-export async function withSagaStores<T>(context: Context, work: (find: FindStore) => Promise<T>): Promise<T> {
+/** Runs `work` with the stores of sagas, and closes them afterwards. Creates none. */
+export async function withSagaStores<T>(context: Context, work: (stores: ExistingStores) => Promise<T>): Promise<T> {
   return withExistingStores(context, (store) => store.migrate('sagas', sagaMigrations), work);
 }
 
@@ -38,17 +38,19 @@ export interface FoundSaga {
 const ENOUGH = 2;
 
 /** Runs `work` with the one saga that is meant: by its id, by the beginning of it, or by what it is about (`order/<id>`) or
- *  its stream (`<saga>/<id>`). Throws `saga.not_found`, also where several are meant. */
+ *  its stream (`<saga>/<id>`). Throws `saga.not_found`, also where several are meant, and with the stores that could not be
+ *  searched. */
 export async function withSaga<T>(context: Context, text: string, work: (found: FoundSaga) => Promise<T>): Promise<T> {
-  return withSagaStores(context, async (find) => {
+  return withSagaStores(context, async (stores) => {
     const found: FoundSaga[] = [];
     for (const { saga, service } of await knownSagas(context)) {
-      const store = await find(service);
+      const store = await stores.find(service);
       if (store === undefined) continue;
       const rows = await findSagas(store.query, saga.name, beginningIn(text, saga), ENOUGH);
       found.push(...rows.map((row) => ({ saga, sagaId: row.sagaId, store, row })));
     }
-    return work(only(found, text));
+    const { unread } = stores;
+    return work(only(found, text, unread.length === 0 ? '' : `; not read: ${describeUnread(context, unread)}`));
   });
 }
 
@@ -58,13 +60,13 @@ function beginningIn(text: string, saga: SagaDefinition): string {
   return prefix === undefined ? text : text.slice(prefix.length);
 }
 
-function only(found: readonly FoundSaga[], text: string): FoundSaga {
+function only(found: readonly FoundSaga[], text: string, unread: string): FoundSaga {
   const shown = JSON.stringify(text);
   const named = found.filter(({ saga }) => beginningIn(text, saga) !== '');
-  if (named.length === 0) throw new FlotillaError('saga.not_found', shown);
+  if (named.length === 0) throw new FlotillaError('saga.not_found', `${shown}${unread}`);
   const exact = named.filter(({ saga, sagaId }) => beginningIn(text, saga) === sagaId);
   const [first, another] = exact.length > 0 ? exact : named;
   if (first !== undefined && another === undefined) return first;
   const which = named.map(({ saga, sagaId }) => `${saga.name}/${sagaId}`).join(', ');
-  throw new FlotillaError('saga.not_found', `${shown} may be ${which}; say more of it`);
+  throw new FlotillaError('saga.not_found', `${shown} may be ${which}; give more of the id`);
 }

@@ -1,7 +1,10 @@
+import { FlotillaError } from '../../errors.js';
+import { requireKnown } from '../../known-names.js';
 import type { Store } from '../../store/contract.js';
 import type { Context } from '../context.js';
+import { describeUnread, withExistingStores } from '../existing-stores.js';
 import { UsageError } from '../failure.js';
-import { openServices } from '../resources.js';
+import { servicesOf } from '../resources.js';
 
 /** Which store a command means. */
 export interface StoreFlags {
@@ -9,8 +12,8 @@ export interface StoreFlags {
   json?: boolean;
 }
 
-/** Runs `work` with the store that is named, or that of the API, and closes it afterwards. Throws `UsageError` for one that
- *  is not on this machine. */
+/** Runs `work` with the store that is named, or that of the API, and closes it afterwards. Throws `name.unknown` for one that
+ *  the fleet does not have, and `store.missing` for one that is not on this machine. */
 export async function withStore<T>(
   context: Context,
   { store: named }: StoreFlags,
@@ -19,17 +22,18 @@ export async function withStore<T>(
   const fleet = await context.fleet();
   const name = named ?? fleet.api?.store;
   if (name === undefined) throw new UsageError('say which store: --store <service>');
-  const services = openServices(context, fleet);
-  try {
-    const store = await services.store(name);
-    if (store === undefined) throw new UsageError(`the store ${name} is not on this machine`);
-    return await work(store);
-  } finally {
-    await services.close();
-  }
+  const journals = fleet.workers.map(({ definition }) => definition.store);
+  const services = [...new Set([...servicesOf(fleet), ...journals])];
+  requireKnown('service', name, services);
+  const nothing = () => Promise.resolve();
+  return withExistingStores(context, nothing, async (stores) => {
+    const store = await stores.find(name);
+    if (store === undefined) throw new FlotillaError('store.missing', describeUnread(context, [name]));
+    return work(store);
+  });
 }
 
-/** The same for one of its streams. Throws `UsageError` for a stream that is not in it. */
+/** The same for one of its streams. Throws `name.unknown` for a stream that is not in it. */
 export function withStream<T>(
   context: Context,
   stream: string,
@@ -38,7 +42,10 @@ export function withStream<T>(
 ): Promise<T> {
   return withStore(context, flags, async (store) => {
     if ((await store.read(stream, 0, 1)).length === 0) {
-      throw new UsageError(`there is no stream ${stream} in ${store.service}`);
+      throw new FlotillaError(
+        'name.unknown',
+        `there is no stream ${JSON.stringify(stream)} in the store ${store.service}`,
+      );
     }
     return work(store);
   });

@@ -1,0 +1,230 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import * as dead from '../../src/cli/dead.js';
+import * as events from '../../src/cli/events.js';
+import * as newWorker from '../../src/cli/new.js';
+import * as projections from '../../src/cli/projections.js';
+import * as replay from '../../src/cli/replay.js';
+import * as retrying from '../../src/cli/retrying.js';
+import * as sagas from '../../src/cli/sagas.js';
+import * as streams from '../../src/cli/streams.js';
+import * as topology from '../../src/cli/topology.js';
+import * as up from '../../src/cli/up.js';
+import * as worker from '../../src/cli/worker.js';
+import type { DeadLetter } from '../../src/dead-letters/dead-letter.js';
+import { keepDeadLetter } from '../../src/dead-letters/keep.js';
+import { migrateDeadLetters } from '../../src/dead-letters/migrations.js';
+import { defineFleet } from '../../src/fleet.js';
+import { describeUnknown } from '../../src/known-names.js';
+import { openSqliteStore } from '../../src/store/sqlite/index.js';
+import { journeys, tripSaga } from '../sagas/trip.js';
+import { runCommand } from '../support/command.js';
+import { cleanUp, testBroker } from '../support/rabbitmq.js';
+
+const nothing = () => undefined;
+const seats = journeys.defineProjection({
+  name: 'seats',
+  version: 1,
+  tables: { seats: 'create table seats (seat text not null primary key)' },
+  on: { 'flight.booked': nothing },
+});
+const fleet = defineFleet({
+  catalogue: journeys,
+  workers: [
+    journeys.defineWorker({ name: 'trips', store: 'core', sagas: [tripSaga], projections: [seats] }),
+    journeys.defineWorker({ name: 'flights', on: { 'flight.book': nothing, 'flight.cancel': nothing } }),
+    journeys.defineWorker({ name: 'hotels', on: { 'hotel.book': nothing, 'hotel.cancel': nothing } }),
+    journeys.defineWorker({ name: 'mails', on: { 'mail.send': nothing } }),
+  ],
+});
+const modules = [up, worker, topology, dead, retrying, events, streams, projections, sagas, replay, newWorker];
+
+const letter: DeadLetter = {
+  id: '00000000-0000-7000-8000-000000000001',
+  worker: 'removed',
+  eventId: 'e1',
+  source: 'core',
+  type: 'Foreign.Thing.v2.happened',
+  kind: null,
+  subject: null,
+  correlationId: null,
+  code: 'app.refused',
+  message: 'no',
+  body: Buffer.from('{}'),
+  properties: {},
+  attempts: [],
+  replays: 0,
+  deadAt: '2026-01-01T00:00:00.000Z',
+};
+
+describe('names and patterns in the arguments of commands', function () {
+  this.timeout(90_000);
+  let folder: string;
+  let env: NodeJS.ProcessEnv;
+  let prefix: string;
+  before(async () => {
+    const shared = await testBroker();
+    ({ prefix } = shared);
+    folder = await mkdtemp(join(tmpdir(), 'flotilla-names-'));
+    env = {
+      AMQP_URL: shared.amqpUrl,
+      AMQP_MANAGEMENT_URL: shared.managementUrl,
+      FLOTILLA_PREFIX: prefix,
+      DATA_DIR: folder,
+    };
+    for (const service of ['core', 'flights', 'hotels', 'mails', 'ops']) {
+      const store = await openSqliteStore({ service, path: join(folder, `${service}.db`) });
+      if (service === 'ops') {
+        await migrateDeadLetters(store);
+        await keepDeadLetter(store, letter, 0);
+      }
+      await store.close();
+    }
+    await run('topology', 'apply');
+  });
+  after(async () => {
+    await cleanUp(prefix);
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  const run = (...args: string[]) => runCommand({ modules, fleet, env, cwd: folder }, args);
+
+  const workers = ['trips', 'flights', 'hotels', 'mails'];
+  const rows: [args: string[], kind: string, name: string, known: string[]][] = [
+    [['worker', 'flight'], 'worker', 'flight', workers],
+    [['up', '--scale', 'flight=2'], 'worker', 'flight', workers],
+    [['dead', 'list', 'flight'], 'worker', 'flight', [...workers, 'removed']],
+    [['dead', 'list', '--worker', 'flight', '--group'], 'worker', 'flight', [...workers, 'removed']],
+    [['dead', 'list', '--type', 'flight.boked'], 'type', 'flight.boked', ['flight.booked']],
+    [['dead', 'list', '--type', 'mail.sent', '--type', 'train.*'], 'type', 'train.*', []],
+    [['dead', 'list', '--code', 'contract.not_jsn'], 'code', 'contract.not_jsn', ['contract.not_json']],
+    [['dead', 'replay', '--worker', 'flight'], 'worker', 'flight', [...workers, 'removed']],
+    [['dead', 'replay', '--type', 'train.*', '--dry-run'], 'type', 'train.*', []],
+    [['dead', 'discard', '--code', 'app.refusd', '--reason', 'x'], 'code', 'app.refusd', ['app.refused']],
+    [['retrying', 'list', 'flight'], 'worker', 'flight', workers],
+    [['retrying', 'now', 'flight'], 'worker', 'flight', workers],
+    [['events', 'list', '--type', 'flight.boked'], 'type', 'flight.boked', ['flight.booked']],
+    [['events', 'list', '--source', 'flight'], 'service', 'flight', ['core', 'flights', 'hotels', 'mails', 'ops']],
+    [['streams', 'show', 'trip/1', '--store', 'flight'], 'service', 'flight', ['core', 'flights', 'ops']],
+    [['streams', 'show', 'trip/1', '--store', 'core'], 'stream', 'trip/1', []],
+    [['streams', 'retain', 'trip/1', '--store', 'core', '--keep', '3'], 'stream', 'trip/1', []],
+    [['projections', 'show', 'seat'], 'projection', 'seat', ['seats']],
+    [['projections', 'rebuild', 'seat'], 'projection', 'seat', ['seats']],
+    [['projections', 'skip', 'seat', '--reason', 'x'], 'projection', 'seat', ['seats']],
+    [['sagas', 'list', '--saga', 'travl'], 'saga', 'travl', ['travel']],
+    [['sagas', 'list', '--step', 'hotl'], 'step', 'hotl', ['flight', 'hotel', 'mail']],
+    [['replay', '--to', 'flight'], 'worker', 'flight', workers],
+    [['replay', '--to', 'flights', '--type', 'flight.boked'], 'type', 'flight.boked', ['flight.booked']],
+    [['new', 'worker', 'rail', '--on', 'flight.boked'], 'type', 'flight.boked', ['flight.booked']],
+    [['new', 'worker', 'rail', '--on', 'train.*'], 'type', 'train.*', []],
+  ];
+  for (const [args, kind, name, known] of rows) {
+    it(`an unknown ${kind} is an error that lists the known ones: ${args.join(' ')}`, async () => {
+      const { code, said, out } = await run(...args);
+      expect(said).to.contain(`name.unknown: Unknown name: there is no ${kind} "${name}"`);
+      for (const each of known) expect(said).to.contain(each);
+      expect([code, out]).to.deep.equal([1, '']);
+    });
+  }
+
+  it('an unknown worker in WORKERS is a wrong configuration', async () => {
+    env['WORKERS'] = 'trips,flight';
+    const { code, said } = await run('retrying', 'list');
+    delete env['WORKERS'];
+    expect(code).to.equal(2);
+    expect(said).to.match(/^config\.invalid: .*WORKERS: there is no worker "flight"; did you mean flights\?/);
+  });
+
+  for (const args of [
+    ['dead', 'list', '--type'],
+    ['dead', 'list', '--code'],
+    ['dead', 'replay', '--type'],
+    ['dead', 'discard', '--reason', 'x', '--type'],
+    ['events', 'list', '--type'],
+    ['replay', '--to', 'flights', '--type'],
+    ['new', 'worker', 'rail', '--on'],
+  ]) {
+    it(`a wildcard stands for whole words: ${args.join(' ')}`, async () => {
+      for (const wrong of ['flight*', 'flight.bo*', 'flight..booked', '.', '##']) {
+        const { code, said } = await run(...args, wrong);
+        expect(code, wrong).to.equal(2);
+        expect(said, wrong).to.contain('* stands for one whole word');
+      }
+    });
+  }
+
+  for (const [args, choice] of [
+    [['sagas', 'list', '--status', 'odd'], 'compensated'],
+    [['dead', 'list', '--state', 'odd'], 'discarded'],
+    [['replay', '--to', 'flights', '--from', 'memory'], 'journal'],
+  ] as const) {
+    it(`a value that an option does not take is wrong use: ${args.join(' ')}`, async () => {
+      const { code, said } = await run(...args);
+      expect(code).to.equal(2);
+      expect(said).to.contain(choice);
+    });
+  }
+
+  it('what does not exist is 1, also where it is no name but an id', async () => {
+    for (const args of [
+      ['dead', 'show', 'abc'],
+      ['dead', 'replay', 'abc'],
+      ['dead', 'edit', 'abc', '--set', 'data.n=1'],
+      ['dead', 'discard', 'abc', '--reason', 'x'],
+      ['events', 'show', 'abc'],
+      ['sagas', 'show', 'abc'],
+      ['sagas', 'retry', 'abc'],
+      ['sagas', 'compensate', 'abc', '--reason', 'x', '--yes'],
+      ['replay', '--resume', 'abc'],
+    ]) {
+      const { code, said } = await run(...args);
+      expect(code, args.join(' ')).to.equal(1);
+      expect(said, args.join(' ')).to.contain('No such').and.contain('abc');
+    }
+  });
+
+  it('a known name that nothing has is an empty result', async () => {
+    for (const args of [
+      ['dead', 'list', 'flights', '--type', 'hotel.*', '--code', 'contract.#'],
+      ['events', 'list', '--type', 'flight.*', '--source', 'core'],
+      ['sagas', 'list', '--saga', 'travel', '--step', 'hotel'],
+    ]) {
+      expect(await run(...args, '--json'), args.join(' ')).to.include({ code: 0 });
+    }
+  });
+
+  it('selects dead letters by workers, types and codes that only they have', async () => {
+    for (const args of [
+      ['removed'],
+      ['--type', 'Foreign.#'],
+      ['--type', '*.Thing.*.happened'],
+      ['--code', 'app.*'],
+      ['--code', 'worker.*', '--code', 'app.refused'],
+    ]) {
+      const { out } = await run('dead', 'list', ...args, '--json');
+      expect((JSON.parse(out) as { total: number }).total, args.join(' ')).to.equal(1);
+    }
+  });
+});
+
+describe('the error for an unknown name', () => {
+  it('suggests a similar name, and only a similar one', () => {
+    expect(describeUnknown('worker', 'Paymnt', ['orders', 'payment'])).to.equal(
+      'there is no worker "Paymnt"; did you mean payment? Known workers: orders, payment',
+    );
+    expect(describeUnknown('worker', 'x', ['orders', 'payment'])).to.equal(
+      'there is no worker "x". Known workers: orders, payment',
+    );
+    expect(describeUnknown('saga', 'x', [])).to.equal('there is no saga "x"; there are no sagas here');
+  });
+
+  it('lists the most similar of many names, and takes no long time for a long one', () => {
+    const many = Array.from({ length: 5000 }, (_, n) => `order.number_${n}`);
+    expect(describeUnknown('type', 'order.numbr_17', many)).to.match(
+      /^there is no type "order\.numbr_17"; the most similar of 5000 types: order\.number_17, (order\.number_\d+(, )?){4}$/,
+    );
+    expect(describeUnknown('type', 'x'.repeat(1_000_000), many).length).to.be.below(500);
+  });
+});

@@ -1,0 +1,197 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import * as dead from '../../src/cli/dead.js';
+import * as events from '../../src/cli/events.js';
+import * as projections from '../../src/cli/projections.js';
+import * as replay from '../../src/cli/replay.js';
+import * as sagas from '../../src/cli/sagas.js';
+import * as status from '../../src/cli/status.js';
+import * as streams from '../../src/cli/streams.js';
+import * as topology from '../../src/cli/topology.js';
+import type { DeadLetter } from '../../src/dead-letters/dead-letter.js';
+import { keepDeadLetter } from '../../src/dead-letters/keep.js';
+import { migrateDeadLetters } from '../../src/dead-letters/migrations.js';
+import { createEvent, originContext } from '../../src/events/create.js';
+import { CLOUDEVENTS_JSON } from '../../src/events/envelope.js';
+import { defineFleet } from '../../src/fleet.js';
+import { openSqliteStore } from '../../src/store/sqlite/index.js';
+import { journeys, tripSaga } from '../sagas/trip.js';
+import { runCommand } from '../support/command.js';
+import { cleanUp, testBroker } from '../support/rabbitmq.js';
+
+const nothing = () => undefined;
+const model = (name: string) =>
+  journeys.defineProjection({
+    name,
+    version: 1,
+    tables: { [name]: `create table ${name} (n integer not null primary key)` },
+    on: { 'flight.booked': nothing },
+  });
+const fleet = defineFleet({
+  catalogue: journeys,
+  workers: [
+    journeys.defineWorker({ name: 'trips', sagas: [tripSaga], projections: [model('trips')] }),
+    journeys.defineWorker({
+      name: 'services',
+      on: {
+        'flight.book': nothing,
+        'flight.cancel': nothing,
+        'hotel.book': nothing,
+        'hotel.cancel': nothing,
+        'mail.send': nothing,
+      },
+      projections: [model('seats')],
+    }),
+  ],
+  api: { store: 'core', routes: [] },
+  isClosed: () => false,
+});
+
+const command = createEvent(
+  journeys.definitions,
+  'mail.send',
+  { tripId: 't1' },
+  originContext({ source: 'core', subject: 'trip/t1' }),
+);
+const letter: DeadLetter = {
+  id: '00000000-0000-7000-8000-000000000001',
+  worker: 'services',
+  eventId: command.id,
+  source: 'core',
+  type: 'mail.send',
+  kind: 'command',
+  subject: 'trip/t1',
+  correlationId: null,
+  code: 'worker.timeout',
+  message: 'late',
+  body: Buffer.from(JSON.stringify(command)),
+  properties: { contentType: CLOUDEVENTS_JSON, messageId: command.id },
+  attempts: [],
+  replays: 0,
+  deadAt: '2026-01-01T00:00:00.000Z',
+};
+
+describe('commands where a store is not on this machine', function () {
+  this.timeout(90_000);
+  let folder: string;
+  let prefix: string;
+  let env: NodeJS.ProcessEnv;
+  beforeEach(async () => {
+    const shared = await testBroker();
+    ({ prefix } = shared);
+    folder = await mkdtemp(join(tmpdir(), 'flotilla-unread-'));
+    env = {
+      AMQP_URL: shared.amqpUrl,
+      AMQP_MANAGEMENT_URL: shared.managementUrl,
+      FLOTILLA_PREFIX: prefix,
+      DATA_DIR: folder,
+    };
+  });
+  afterEach(async () => {
+    await cleanUp(prefix);
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  const run = (...args: string[]) =>
+    runCommand(
+      {
+        modules: [status, topology, dead, events, streams, projections, sagas, replay],
+        fleet,
+        env: { ...env },
+        cwd: folder,
+      },
+      args,
+    );
+  const make = async (...services: string[]) => {
+    for (const service of services) {
+      const store = await openSqliteStore({ service, path: join(folder, `${service}.db`) });
+      if (service === 'ops') {
+        await migrateDeadLetters(store);
+        await keepDeadLetter(store, letter, 0);
+      }
+      await store.close();
+    }
+  };
+  const all = ['core', 'trips', 'services', 'ops'];
+  const allBut = (...missing: string[]) => all.filter((service) => !missing.includes(service));
+
+  // The command, the stores that are missing, and those it needs of them.
+  const rows: [args: string[], missing: string[], unread: string[]][] = [
+    [['sagas', 'list'], ['trips', 'core'], ['trips']],
+    [['projections', 'list'], ['services', 'core'], ['services']],
+    [['projections', 'show', 'seats'], ['services', 'trips'], ['services']],
+    [
+      ['events', 'list'],
+      ['services', 'core'],
+      ['core', 'services'],
+    ],
+    [['events', 'list', '--source', 'core'], ['services', 'core'], ['core']],
+    [['status'], ['ops'], ['ops']],
+    [['status'], ['trips'], ['trips']],
+    [['replay', '--to', 'services', '--dry-run'], ['services', 'trips'], ['services']],
+    [
+      ['dead', 'replay', '--all', '--dry-run'],
+      ['core', 'services', 'trips'],
+      ['core', 'services'],
+    ],
+  ];
+  for (const [args, missing, unread] of rows) {
+    it(`print what they have, name ${unread.join(' and ')}, and exit with 1: ${args.join(' ')}`, async () => {
+      await make(...allBut(...missing));
+      await run('topology', 'apply');
+      const shown = await run(...args, '--json');
+      expect(shown.code).to.equal(1);
+      expect(JSON.parse(shown.out), args.join(' ')).to.deep.include({ unread });
+      const { code, said } = await run(...args);
+      expect(code).to.equal(1);
+      expect(said)
+        .to.contain(`Not read: ${unread.join(', ')} (`)
+        .and.contain(`${folder}/${unread[0]}.db`);
+      expect(said).not.to.match(/No saga is under way|No events match\.$/m);
+      await make(...missing);
+      const complete = await run(...args, '--json');
+      expect(complete.code, complete.said).to.equal(0);
+      expect(JSON.parse(complete.out)).to.deep.include({ unread: [] });
+    });
+  }
+
+  for (const [args, missing] of [
+    [['sagas', 'show', 'abc'], 'trips'],
+    [['sagas', 'retry', 'abc'], 'trips'],
+    [['sagas', 'compensate', 'abc', '--reason', 'x', '--yes'], 'trips'],
+    [['events', 'show', 'abc'], 'services'],
+    [['streams', 'show', 'trip/1'], 'core'],
+    [['streams', 'retain', 'trip/1', '--keep', '1'], 'core'],
+    [['streams', 'archive'], 'core'],
+    [['projections', 'rebuild', 'seats'], 'services'],
+    [['projections', 'skip', 'seats', '--reason', 'x'], 'services'],
+    [['dead', 'list'], 'ops'],
+    [['replay', '--list'], 'ops'],
+  ] as const) {
+    it(`name the store that they lack, and create none: ${args.join(' ')}`, async () => {
+      await make(...allBut(missing));
+      const { code, out, said } = await run(...args);
+      expect([code, out]).to.deep.equal([1, '']);
+      expect(said).to.contain(missing);
+      expect(await readdir(folder)).not.to.include(`${missing}.db`);
+    });
+  }
+
+  it('send dead letters all the same, and print what was not checked', async () => {
+    await make('ops');
+    await run('topology', 'apply');
+    const { code, out, said } = await run('dead', 'replay', '--all', '--json');
+    expect(code).to.equal(0);
+    expect(JSON.parse(out)).to.deep.include({ total: 1, unread: ['core', 'services'] });
+    expect(said).to.contain('Not checked').and.contain('core, services (');
+  });
+
+  it('do not ask for the store of a worker that is not enabled', async () => {
+    await make(...allBut('services'));
+    env['WORKERS'] = 'trips';
+    expect(await run('events', 'list')).to.include({ code: 0 });
+    expect(await run('projections', 'list')).to.include({ code: 0 });
+  });
+});
