@@ -34,9 +34,18 @@ export const errors = {
   // the store
   'store.conflict': { disposal: 'retry', message: 'The stream is not at the expected version; read it again' },
   'store.missing': {
-    disposal: 'reject',
+    disposal: 'fatal',
     message: 'The store does not exist here; run this where the fleet keeps its stores (DATA_DIR, DATABASE_URL)',
   },
+  'store.moved': {
+    disposal: 'fatal',
+    message: 'A file of the store was removed or replaced while it was in use; put it back, then start again',
+  },
+  'store.replaced': {
+    disposal: 'fatal',
+    message: 'The file is not the store that this service had; put that one back, or accept it: flotilla stores accept',
+  },
+  'store.damaged': { disposal: 'fatal', message: 'A file of the store is damaged; restore it from a backup' },
   'store.closed': { disposal: 'retry', message: 'The store is closed' },
   'store.busy': { disposal: 'retry', message: 'Another process held the write lock for too long' },
   'store.full': {

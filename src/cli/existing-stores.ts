@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { databaseUrlFor } from '../../config/load.js';
 import type { Store } from '../store/contract.js';
 import { openStore, sqlitePath } from '../store/open.js';
+import { StoreRegistry } from '../store/store-registry.js';
 import type { Context } from './context.js';
 import { CommandFailed } from './failure.js';
 
@@ -23,6 +24,19 @@ export function hasStore({ config, cwd }: Place, service: string): boolean {
   return !url.startsWith('sqlite:') || existsSync(resolve(cwd, sqlitePath(url, service)));
 }
 
+/** Where it is recorded which store each service has. */
+export function storeRegistry({ config, cwd }: Place): StoreRegistry {
+  return new StoreRegistry(join(resolve(cwd, config.dataDir), 'stores'));
+}
+
+/** Opens the store of a service for a command: never creates one, and refuses one that is not the store of the service. */
+export function openExistingStore(context: Place, service: string): Promise<Store> {
+  return openStore(databaseUrlFor(context.config, service), service, {
+    registry: storeRegistry(context),
+    create: false,
+  });
+}
+
 /** The stores of this fleet, each prepared when it is first opened; to be closed afterwards. */
 export function existingStores(
   context: Place,
@@ -31,7 +45,7 @@ export function existingStores(
   const opened = new Map<string, Promise<Store>>();
   const unread = new Set<string>();
   const open = async (service: string): Promise<Store> => {
-    const store = await openStore(databaseUrlFor(context.config, service), service);
+    const store = await openExistingStore(context, service);
     try {
       await prepare(store);
       return store;

@@ -18,6 +18,7 @@ import type { Worker } from '../worker/types.js';
 import { brokerFor } from './broker-address.js';
 import type { Context } from './context.js';
 import { enabledWorkers } from './enabled-workers.js';
+import { storeRegistry } from './existing-stores.js';
 import { openService, type Service } from './service.js';
 
 /** What the processes of a fleet are made of. */
@@ -105,6 +106,7 @@ export async function runFleetProcess(
         const opened = await openService({
           name: service,
           databaseUrl,
+          registry: storeRegistry(context),
           broker,
           names,
           instance,

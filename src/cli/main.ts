@@ -22,6 +22,7 @@ import * as sagas from './sagas.js';
 import * as sandbox from './sandbox.js';
 import { listenForSignals } from './signals.js';
 import * as status from './status.js';
+import * as stores from './stores.js';
 import * as streams from './streams.js';
 import * as topology from './topology.js';
 import * as unrouted from './unrouted.js';
@@ -41,6 +42,7 @@ const modules: readonly CommandModule[] = [
   retrying,
   unrouted,
   events,
+  stores,
   streams,
   projections,
   sagas,

@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { databaseUrlFor } from '../../config/load.js';
 import { maskedUrl } from '../../config/secrets.js';
 import type { Broker } from '../broker/contract.js';
 import { vhostOf } from '../broker/rabbitmq/addresses.js';
@@ -15,13 +14,12 @@ import { newId } from '../events/ids.js';
 import type { History } from '../log/taker.js';
 import { createRelay } from '../relay/index.js';
 import type { InboxKey, Store } from '../store/contract.js';
-import { openStore } from '../store/open.js';
 import { silentLogger } from '../telemetry/logger.js';
 import { hasQueue, queuesOfAll } from '../worker/queues.js';
 import { brokerAddress, brokerFor, type Access } from './broker-address.js';
 import type { Context } from './context.js';
 import { enabledWorkers } from './enabled-workers.js';
-import { existingStores, hasStore } from './existing-stores.js';
+import { existingStores, hasStore, openExistingStore } from './existing-stores.js';
 
 const BROKER_LIMIT = 10_000;
 const FLUSH_LIMIT = 3000;
@@ -112,7 +110,7 @@ export async function withOps<T>(context: Context, work: (store: Store) => Promi
   if (!hasStore(context, 'ops')) {
     throw new FlotillaError('store.missing', `ops, of DATA_DIR ${context.config.dataDir}; a keeper creates it`);
   }
-  const store = await openStore(databaseUrlFor(context.config, 'ops'), 'ops');
+  const store = await openExistingStore(context, 'ops');
   try {
     await migrateDeadLetters(store);
     return await work(store);

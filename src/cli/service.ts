@@ -5,6 +5,7 @@ import { LagGauge } from '../relay/lag-gauge.js';
 import { createRelay } from '../relay/relay.js';
 import { openStore } from '../store/open.js';
 import type { Store } from '../store/contract.js';
+import type { StoreRegistry } from '../store/store-registry.js';
 import { StoreWatch } from '../store/store-watch.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { Metrics } from '../telemetry/metrics.js';
@@ -12,6 +13,7 @@ import type { Metrics } from '../telemetry/metrics.js';
 export interface ServiceOptions {
   name: string;
   databaseUrl: string;
+  registry: StoreRegistry;
   broker: Broker;
   names: Names;
   instance: string;
@@ -30,7 +32,7 @@ export interface Service {
   readonly lagging: () => boolean;
   /** For `/readyz`: whether the store takes what is to be committed. */
   readonly check: () => { ok: boolean; detail: string };
-  /** Rejects when the relay fails for good. */
+  /** Rejects when the relay fails for good, or the store is lost: `store.moved`, `store.damaged`. */
   readonly running: Promise<void>;
   /** Lets the relay hand over what is stored, for at most `limit` milliseconds, then closes the store. */
   stop(limit: number): Promise<void>;
@@ -42,10 +44,16 @@ const LOOK = 20;
 export async function openService(options: ServiceOptions): Promise<Service> {
   const { name, broker, names, instance, metrics, topology } = options;
   const logger = options.logger.child({ store: name });
-  const store = await openStore(options.databaseUrl, name, { logger });
+  const lost = new AbortController();
+  const { registry } = options;
+  const store = await openStore(options.databaseUrl, name, {
+    logger,
+    registry,
+    onFailure: (error) => lost.abort(error),
+  });
   const relay = createRelay({ store, broker, names, instance, window: options.relay.window, logger, metrics });
   const ending = new AbortController();
-  const { signal } = ending;
+  const signal = AbortSignal.any([ending.signal, lost.signal]);
   const gauge = new LagGauge(store, 'relay', (lag) => metrics.relayLag.set({ service: name }, lag));
   const watch = new StoreWatch({ store, logger, metrics });
   const watching = watch.run(signal);
@@ -60,7 +68,8 @@ export async function openService(options: ServiceOptions): Promise<Service> {
     waiting.abort();
     await relay.run(signal);
   };
-  const running = run();
+  const relayed = run();
+  const running = Promise.race([relayed, rejectedBy(lost.signal)]);
   // Whoever waits for it hears of it; nobody may have begun to wait yet.
   running.catch(() => undefined);
   const lag = () => (relaying ? relay.lag : gauge.lag);
@@ -77,13 +86,22 @@ export async function openService(options: ServiceOptions): Promise<Service> {
     check: () => watch.check(),
     running,
     async stop(limit) {
-      if (relaying && broker.state === 'ready') await handedOver(store, performance.now() + limit);
+      if (relaying && broker.state === 'ready' && !lost.signal.aborted) {
+        await handedOver(store, performance.now() + limit);
+      }
       ending.abort(new Error('the process ends'));
-      if (relaying) await running.catch(() => undefined);
+      if (relaying) await relayed.catch(() => undefined);
       await Promise.all([looking, watching]);
       await store.close();
     },
   };
+}
+
+/** Rejects with the reason of the signal when that aborts. */
+function rejectedBy(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+  });
 }
 
 /** Resolves when the broker has confirmed all that was stored when asked, or when it is too late. */

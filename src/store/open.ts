@@ -1,13 +1,47 @@
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { FlotillaError } from '../errors.js';
 import type { Store } from './contract.js';
 import { openSqliteStore, type SqliteStoreOptions } from './sqlite/index.js';
+import type { StoreRecord, StoreRegistry } from './store-registry.js';
 
-export type StoreOptions = Omit<SqliteStoreOptions, 'service' | 'path'>;
+export interface StoreOptions extends Pick<SqliteStoreOptions, 'logger' | 'onFailure'> {
+  /** The stores that the services of this fleet have. A service that is in it gets the store with the id that is recorded,
+   *  or none. @default every store is accepted */
+  registry?: StoreRegistry;
+  /** Creates a store for a service that never had one, and records a store that is not recorded yet. @default true */
+  create?: boolean;
+}
 
 /** Opens the store of a service where `databaseUrl` says: `sqlite:data/{service}.db`. `{service}` stands for the
- *  service's name. Rejects with `config.invalid` when the URL names no engine there is. */
-export async function openStore(databaseUrl: string, service: string, options: StoreOptions = {}): Promise<Store> {
-  return openSqliteStore({ ...options, service, path: sqlitePath(databaseUrl, service) });
+ *  service's name. Rejects with `config.invalid` when the URL names no engine there is, and with `store.missing`,
+ *  `store.replaced` or `store.damaged` when the store is not the one that the service had. */
+export async function openStore(
+  databaseUrl: string,
+  service: string,
+  { registry, create = true, ...options }: StoreOptions = {},
+): Promise<Store> {
+  const path = resolve(sqlitePath(databaseUrl, service));
+  const known = registry?.find(service);
+  const mustExist = known !== undefined || !create;
+  if (mustExist && !existsSync(path)) throw new FlotillaError('store.missing', whereItWas(service, path, known));
+  const expectedId = known?.id;
+  const store = await openSqliteStore({ ...options, service, path, mustExist, expectedId });
+  if (registry !== undefined && known === undefined && create) {
+    try {
+      registry.set(service, { id: store.id, path, since: new Date().toISOString() });
+    } catch (error) {
+      await store.close();
+      throw error;
+    }
+  }
+  return store;
+}
+
+function whereItWas(service: string, path: string, known: StoreRecord | undefined): string {
+  if (known === undefined) return `${service}, ${path}`;
+  const elsewhere = known.path === path ? '' : `, then at ${known.path}`;
+  return `${service} has had a store since ${known.since}${elsewhere}, and there is no ${path}; put the file back, or give the store up: flotilla stores accept ${service}`;
 }
 
 /** The file that a `sqlite:` URL means for this service. Throws `config.invalid` for any other URL. */

@@ -111,7 +111,12 @@ export class SupervisedProcess {
       if (this.#stopping.signal.aborted) return;
       if (this.#fatal !== undefined || how.code === WRONG_USE) {
         const reason = this.#fatal ?? 'it says why above';
-        this.options.onFatal(new FlotillaError('config.invalid', `${this.name} could not start (${reason})`));
+        this.options.onFatal(
+          new FlotillaError(
+            'config.invalid',
+            `${this.name} has ended, and starting it again would end the same way (${reason})`,
+          ),
+        );
         return;
       }
       if (performance.now() - began >= longest) delay = first;

@@ -3,6 +3,7 @@ import { FlotillaError } from '../../errors.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { Tx } from '../contract.js';
 import type { CommitHealth } from './commit-health.js';
+import type { FileGuard } from './file-guard.js';
 import { isConstraint, storeError } from './sqlite-errors.js';
 import { performStep, performWork, type Outcome, type Unit } from './unit.js';
 import { Watchdog } from './watchdog.js';
@@ -15,6 +16,7 @@ export interface CommitterOptions {
   /** Units that share a transaction; bounds how long the event loop stands still. */
   maxGroup: number;
   health: CommitHealth;
+  guard: FileGuard;
   logger: Logger;
   /** Called after a commit that has appended events. */
   onAppended: () => void;
@@ -57,6 +59,8 @@ export class Committer {
   }
 
   #enqueue<T>(perform: Unit['perform']): Promise<T> {
+    const { guard } = this.options;
+    if (guard.failure !== undefined) return Promise.reject(guard.failure);
     if (this.#closed) return Promise.reject(new FlotillaError('store.closed'));
     if (this.#waiting.length >= this.options.maxWaiting) return Promise.reject(new FlotillaError('store.overloaded'));
     return new Promise<T>((resolve, reject) => {
@@ -71,8 +75,8 @@ export class Committer {
       try {
         await this.lock.take();
       } catch (error) {
-        this.options.health.failed(storeError(error));
-        for (const unit of this.#waiting.splice(0)) unit.reject(storeError(error));
+        const cause = this.#noted(error);
+        for (const unit of this.#waiting.splice(0)) unit.reject(cause);
         continue;
       }
       await this.#commit(this.#waiting.splice(0, this.options.maxGroup));
@@ -88,6 +92,8 @@ export class Committer {
       outcomes = await this.#perform(group);
       if (outcomes === undefined) return;
       this.writer.commit();
+      // whatever was committed into a file that no other process sees is acknowledged by nobody
+      this.options.guard.check();
     } catch (error) {
       this.writer.rollback();
       if (isConstraint(error) && group.length > 1) await this.#commitOneByOne(group);
@@ -102,8 +108,7 @@ export class Committer {
       if (outcome?.done === true) {
         unit.resolve(outcome.value);
       } else {
-        this.options.health.failed(outcome?.error);
-        unit.reject(outcome?.error);
+        unit.reject(this.#noted(outcome?.error));
       }
     }
     if (appended > 0) this.options.onAppended();
@@ -136,7 +141,7 @@ export class Committer {
       try {
         await this.lock.take();
       } catch (error) {
-        unit.reject(storeError(error));
+        unit.reject(this.#noted(error));
         continue;
       }
       await this.#commit([unit]);
@@ -144,12 +149,24 @@ export class Committer {
   }
 
   #abort(group: readonly Unit[], error: unknown, culprit: Unit | undefined): void {
-    const cause = storeError(error);
-    this.options.health.failed(cause);
-    this.options.logger.error('store: a transaction was lost', { units: group.length, error: String(cause) });
+    const cause = this.#noted(error);
+    // what ends the process is said by the process
+    const { guard, logger } = this.options;
+    if (guard.failure === undefined) {
+      logger.error('store: a transaction was lost', { units: group.length, error: String(cause) });
+    }
     for (const unit of group) {
       const reason = unit === culprit || (culprit === undefined && cause instanceof FlotillaError) ? cause : undefined;
       unit.reject(reason ?? new FlotillaError('store.group_aborted', undefined, { cause }));
     }
+  }
+
+  /** The error as it is reported, noted where it concerns the store itself. */
+  #noted(error: unknown): unknown {
+    const { guard, health } = this.options;
+    const found = guard.note(error);
+    const known = found instanceof Error ? storeError(found) : found;
+    health.failed(known);
+    return known;
   }
 }

@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs';
-import { messageOf } from '../../errors.js';
+import { messageOf, type FlotillaError } from '../../errors.js';
 import { silentLogger, type Logger } from '../../telemetry/logger.js';
 import type { Store } from '../contract.js';
 import { AppendWatch } from './append-watch.js';
@@ -7,6 +7,7 @@ import { ArchiveFile, archivePathOf } from './archive-file.js';
 import { CommitHealth } from './commit-health.js';
 import { Committer } from './committer.js';
 import { openReader, openWriter } from './connection.js';
+import { FileGuard, identityOf } from './file-guard.js';
 import { retryWhileBusy } from './retry-while-busy.js';
 import { applySchema } from './schema.js';
 import { isBusy } from './sqlite-errors.js';
@@ -36,19 +37,32 @@ export interface SqliteStoreOptions {
   clock?: () => number;
   limits?: SqliteLimits;
   logger?: Logger;
+  /** The store must be in this file already: rejects with `store.replaced` for one with another id. @default any id, and a
+   *  file that is not there is created */
+  expectedId?: string | undefined;
+  /** Never creates the file. @default whether there is an `expectedId` */
+  mustExist?: boolean;
+  /** Called once when the store is of no more use: `store.moved`, `store.damaged`. Everything asked of it then rejects with
+   *  the same. */
+  onFailure?: (error: FlotillaError) => void;
 }
 
 /** Opens the store of a service in a file, which several processes may do at once. Resolves when its tables are there.
- *  Rejects with `store.io` or `store.busy`, and with `config.invalid` for a file of a newer release. */
+ *  Rejects with `store.io`, `store.busy` or `store.damaged`, and with `config.invalid` for a file of a newer release. */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
   const { service, path, clock = Date.now, limits = {}, logger = silentLogger() } = options;
-  const db = await retryWhileBusy(() => openWriter(path));
+  const { expectedId, mustExist = expectedId !== undefined } = options;
+  const guard = new FileGuard(path, options.onFailure);
+  const before = identityOf(path);
+  if (mustExist) guard.requireContent(before);
+  const db = await retryWhileBusy(() => guard.run(() => openWriter(path, { mustExist })));
   try {
-    const id = await retryWhileBusy(() => applySchema(db));
+    const id = await retryWhileBusy(() => guard.run(() => applySchema(db, expectedId)));
     if (limits.maxPages !== undefined) db.pragma(`max_page_count = ${limits.maxPages}`);
     const archive = new ArchiveFile(archivePathOf(path));
-    const writer = await retryWhileBusy(() => new Writer(db, clock, archive));
-    const reader = await retryWhileBusy(() => openReader(path));
+    const writer = await retryWhileBusy(() => guard.run(() => new Writer(db, clock, archive)));
+    const reader = await retryWhileBusy(() => guard.run(() => openReader(path)));
+    guard.start(before);
     const health = new CommitHealth();
     const lock = new WriteLock(writer, limits.lockTimeout ?? 10_000, health, () => {
       watch.othersCommitted();
@@ -70,11 +84,13 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
       maxWaiting: limits.maxWaiting ?? 10_000,
       maxGroup: limits.maxGroup ?? 500,
       health,
+      guard,
       logger,
       onAppended: () => {
         watch.appended();
       },
     });
+    const read = <T>(step: () => T) => retryWhileBusy(() => guard.run(step));
     const size = () =>
       [path, `${path}-wal`].reduce((sum, file) => sum + (statSync(file, { throwIfNoEntry: false })?.size ?? 0), 0);
     return new SqliteStore({
@@ -86,8 +102,9 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
       committer,
       health,
       watch,
-      read: retryWhileBusy,
+      read,
       size,
+      stop: () => guard.stop(),
     });
   } catch (error) {
     db.close();

@@ -87,11 +87,13 @@ const THIRD = `
 /** What makes a file of version n one of version n + 1; kept in the file as `PRAGMA user_version`. Only ever added to. */
 const STEPS = [FIRST, SECOND, THIRD];
 const VERSION = STEPS.length;
+/** The first version in which a store has an id. */
+const WITH_ID = 3;
 
 /** Makes the tables where there are none, and brings those of an earlier release up to date; safe when several
  *  processes open a file at once. Returns the id of the store. Throws `config.invalid` when a newer release has written the
- *  file. */
-export function applySchema(db: Connection): string {
+ *  file, and `store.replaced`, having changed nothing, when the store has another id than `expected`. */
+export function applySchema(db: Connection, expected?: string): string {
   return db
     .transaction(() => {
       const found = Number(db.pragma('user_version', { simple: true }));
@@ -101,14 +103,21 @@ export function applySchema(db: Connection): string {
           `${db.name} has schema ${found}, this release knows ${VERSION}; upgrade it`,
         );
       }
+      const id = found < WITH_ID ? undefined : storeIdOf(db);
+      if (expected !== undefined && id !== expected) {
+        throw new FlotillaError(
+          'store.replaced',
+          `${db.name} has ${id === undefined ? 'no id' : `the id ${id}`}, not ${expected}`,
+        );
+      }
       for (const step of STEPS.slice(found)) db.exec(step);
       if (found < VERSION) db.pragma(`user_version = ${VERSION}`);
-      return storeIdOf(db) ?? assignStoreId(db);
+      return id ?? assignStoreId(db);
     })
     .immediate();
 }
 
-/** Undefined where there is none yet. */
+/** Undefined where there is none. */
 function storeIdOf(db: Connection): string | undefined {
   return db.prepare<unknown[], string>('SELECT id FROM flotilla_store WHERE one = 1').pluck().get();
 }

@@ -10,7 +10,11 @@ export function storeError(error: unknown): Error {
     return new FlotillaError('store.full', undefined, { cause: error });
   }
   if (isBusy(error)) return new FlotillaError('store.busy', undefined, { cause: error });
-  if (/^SQLITE_(IOERR|CORRUPT|NOTADB|CANTOPEN|READONLY|PROTOCOL)/.test(code)) {
+  if (code === 'SQLITE_READONLY_DBMOVED') return new FlotillaError('store.moved', undefined, { cause: error });
+  if (/^SQLITE_(CORRUPT|NOTADB|IOERR_SHORT_READ)/.test(code)) {
+    return new FlotillaError('store.damaged', `${error.message} (${code})`, { cause: error });
+  }
+  if (/^SQLITE_(IOERR|CANTOPEN|READONLY|PROTOCOL)/.test(code)) {
     return new FlotillaError('store.io', `${error.message} (${code})`, { cause: error });
   }
   return error;

@@ -54,6 +54,8 @@ export interface SqliteParts {
   read: <T>(step: () => T) => Promise<T>;
   /** How many bytes there are. */
   size: () => number;
+  /** Called when it is closed. */
+  stop?: () => void;
 }
 
 /** The store of one service. Writes go through the committer, reads see what is committed. */
@@ -251,6 +253,7 @@ export class SqliteStore implements Store {
 
   async #close(): Promise<void> {
     this.parts.watch.stop();
+    this.parts.stop?.();
     await this.parts.committer.close();
     this.parts.archive.close();
     this.parts.reader.close();

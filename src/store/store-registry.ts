@@ -1,0 +1,72 @@
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { FlotillaError } from '../errors.js';
+
+const record = z.object({
+  /** The id of the store. */
+  id: z.uuid(),
+  /** Where it was when it was registered; for messages. */
+  path: z.string(),
+  /** RFC 3339. */
+  since: z.string(),
+});
+
+export type StoreRecord = z.infer<typeof record>;
+
+/** Records which store each service of this data directory has, one file for each, so that a lost file is never silently
+ *  replaced by an empty one. */
+export class StoreRegistry {
+  /** `dir` is created with the first record. */
+  constructor(readonly dir: string) {}
+
+  /** Undefined for a service that never had a store here. Throws `store.damaged` for a record that cannot be read. */
+  find(service: string): StoreRecord | undefined {
+    const file = this.#fileOf(service);
+    try {
+      return record.parse(JSON.parse(readFileSync(file, 'utf8')));
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+      throw new FlotillaError(
+        'store.damaged',
+        `${file} is not a record of a store; remove it to register the store again`,
+      );
+    }
+  }
+
+  /** Records the store of a service in place of an earlier one. On the disk when this returns. */
+  set(service: string, found: StoreRecord): void {
+    mkdirSync(this.dir, { recursive: true });
+    const file = this.#fileOf(service);
+    const next = `${file}.${process.pid}.next`;
+    const descriptor = openSync(next, 'w', 0o600);
+    try {
+      writeSync(descriptor, `${JSON.stringify(found, null, 2)}\n`);
+      fsyncSync(descriptor);
+    } finally {
+      closeSync(descriptor);
+    }
+    renameSync(next, file);
+    this.#syncFolder();
+  }
+
+  /** Forgets the store of a service: the next process creates a new one. */
+  remove(service: string): void {
+    rmSync(this.#fileOf(service), { force: true });
+    this.#syncFolder();
+  }
+
+  #fileOf(service: string): string {
+    return join(this.dir, `${service}.json`);
+  }
+
+  /** A name is durable when its folder is. */
+  #syncFolder(): void {
+    const descriptor = openSync(this.dir, 'r');
+    try {
+      fsyncSync(descriptor);
+    } finally {
+      closeSync(descriptor);
+    }
+  }
+}
