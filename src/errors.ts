@@ -132,6 +132,11 @@ export const errors = {
 
   // workers
   'worker.timeout': { disposal: 'retry', message: 'The handler took longer than its timeout' },
+  'worker.handlers_abandoned': {
+    disposal: 'retry',
+    message:
+      'Too many handlers never returned, and the process ends to give back what they hold; hand `ctx.signal` to whatever they wait for',
+  },
   'worker.revoked': { disposal: 'reject', message: 'The context is revoked: the handler has timed out or returned' },
   'worker.crash_loop': { disposal: 'reject', message: 'The process ended several times while handling this message' },
   'worker.unavailable': { disposal: 'retry', message: 'A dependency is not available' },

@@ -35,6 +35,8 @@ export interface FleetProcess {
   readonly instance: string;
   /** Aborts when the process is to end, or when a part of it has failed for good. */
   readonly signal: AbortSignal;
+  /** Ends the process with this error: a part of it has failed for good. */
+  readonly fail: (error: Error) => void;
   /** Resolves when the broker has the topology of all enabled workers; waits for the broker. */
   readonly topology: Promise<void>;
   /** Opens a store and relays from it. */
@@ -100,6 +102,7 @@ export async function runFleetProcess(
       logger,
       instance,
       signal,
+      fail,
       topology,
       async openService(service) {
         const { databaseUrl, relay } = config;

@@ -56,6 +56,9 @@ const modules: readonly CommandModule[] = [
 const manifest = createRequire(import.meta.url).resolve('flotilla/package.json');
 const { version } = JSON.parse(readFileSync(manifest, 'utf8')) as { version: string };
 
+/** Milliseconds for which a process that is done waits for what may still be open in it. */
+const EXIT_LIMIT = 5000;
+
 const context = createContext({
   env: process.env,
   cwd: process.cwd(),
@@ -95,3 +98,5 @@ try {
   process.exitCode = stopped ? 0 : exitCodeOf(error);
 }
 if (process.connected) process.disconnect();
+// a handler that was abandoned may hold a socket or a timer for ever
+setTimeout(() => process.exit(), EXIT_LIMIT).unref();

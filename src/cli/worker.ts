@@ -78,6 +78,7 @@ async function startWorkers(process: FleetProcess, names: readonly string[], con
       metrics,
       relay: service.gauge,
       history: others.history,
+      onFatal: process.fail,
     });
     running.push(worker);
     const sagas = new SagaGauge(service.store, definition.sagas, metrics);
@@ -103,12 +104,13 @@ function isAtWork(worker: RunningWorker): boolean {
 
 /** A read model that stands still is told, but is no reason not to be ready: the others go on. */
 function checkOf(worker: RunningWorker, definition: WorkerDefinition, sagas: readonly SagaCount[]): CheckResult {
-  const { consuming, breaker, pauses, inHand, overdue, unplaced, stuck, log, projections } = worker.state();
+  const { consuming, breaker, pauses, inHand, overdue, abandoned, unplaced, stuck, log, projections } = worker.state();
   const queue = [
     consuming ? 'consuming' : `paused${pauses.length > 0 ? ` (${pauses.join(', ')})` : ''}`,
     `breaker ${breaker}`,
     `${inHand} in hand`,
     ...(overdue > 0 ? [`${overdue} overdue`] : []),
+    ...(abandoned > 0 ? [`${abandoned} abandoned`] : []),
     ...(unplaced > 0 ? [`${unplaced} that the broker does not take for a retry or the dead letters`] : []),
     ...(stuck ? [`every slot is held (prefetch ${definition.prefetch})`] : []),
   ];

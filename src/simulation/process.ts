@@ -57,6 +57,8 @@ export class SimulatedProcess {
       metrics,
       now: this.parts.clock.now,
       after: this.#after,
+      // a handler that waits for what is not simulated is a mistake, and the run ends with it
+      patience: Infinity,
       observe: (message, outcome) => this.#tell(message, outcome),
       ...given,
     });

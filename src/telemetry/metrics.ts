@@ -27,6 +27,18 @@ export function createMetrics(options: { process?: boolean } = {}) {
       labelNames: ['worker'] as const,
       registers,
     }),
+    handlersOverdue: new Gauge({
+      name: 'flotilla_handlers_overdue',
+      help: 'Handlers that are over their timeout, have not returned, and hold the slot of their delivery',
+      labelNames: ['worker'] as const,
+      registers,
+    }),
+    handlersAbandoned: new Gauge({
+      name: 'flotilla_handlers_abandoned',
+      help: 'Handlers that have not returned after three times their timeout; their messages count as failed',
+      labelNames: ['worker'] as const,
+      registers,
+    }),
     breakerState: new Gauge({
       name: 'flotilla_breaker_state',
       help: '0 closed, 1 half-open, 2 open',

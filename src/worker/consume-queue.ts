@@ -9,6 +9,7 @@ import { consumeLog } from './consume-log.js';
 import { routeOf, type WorkerDefinition } from './definition.js';
 import { commitExhausted } from './exhausted.js';
 import { Intake } from './intake.js';
+import { LateHandlers, PATIENCE } from './late-handlers.js';
 import { Pauses, type PauseReason } from './pauses.js';
 import { handle } from './pipeline/handle.js';
 import { assemble, workerPipeline } from './pipeline/index.js';
@@ -23,6 +24,8 @@ export interface QueueState {
   inHand: number;
   /** Handlers that have outlived their timeout and not settled. */
   overdue: number;
+  /** Handlers that have not settled after several times their timeout; their messages count as failed. */
+  abandoned: number;
   /** Messages that have failed and that the broker does not take for a retry or the dead letters. */
   unplaced: number;
   /** Whether every slot (`prefetch`) is held by one of these: nothing more is handled until one is free. */
@@ -74,7 +77,14 @@ export function consumeQueue(
     use,
     isDone: async ({ key }) => key !== undefined && store.handled(key),
     exhausted: (message, error) => commitExhausted(station, message, error),
-    overdue: new Set(),
+    patience: options.patience ?? PATIENCE,
+    late: new LateHandlers({
+      worker: name,
+      prefetch,
+      metrics,
+      logger,
+      onTooMany: options.onFatal ?? (() => undefined),
+    }),
     unplaced: new Set(),
     signal: ending.signal,
   };
@@ -90,9 +100,10 @@ export function consumeQueue(
       breaker: station.circuit.position,
       pauses: pauses.reasons,
       inHand: intake.size,
-      overdue: station.overdue.size,
+      overdue: station.late.overdue,
+      abandoned: station.late.abandoned,
       unplaced: station.unplaced.size,
-      stuck: station.overdue.size + station.unplaced.size >= prefetch,
+      stuck: station.late.overdue + station.unplaced.size >= prefetch,
       ...(feed !== undefined && { log: feed.state() }),
     }),
     async stop(deadline) {

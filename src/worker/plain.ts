@@ -12,6 +12,7 @@ import { createMetrics } from '../telemetry/metrics.js';
 import { realAfter } from './after.js';
 import { typesOf } from './definition.js';
 import { Intake } from './intake.js';
+import { LateHandlers, PATIENCE } from './late-handlers.js';
 import { Pauses } from './pauses.js';
 import { assemble, plainPipeline } from './pipeline/index.js';
 import type { Station } from './station.js';
@@ -126,6 +127,7 @@ export async function subscribe<D extends Definitions, const P extends string>(
   await broker.applyTopology(topologyOf([{ name, patterns: [pattern], retryDelays }], { prefix, log, unroutedMax }));
 
   const ending = new AbortController();
+  const metrics = createMetrics();
   const station: Station = {
     name,
     definitions: catalogue.definitions,
@@ -136,13 +138,20 @@ export async function subscribe<D extends Definitions, const P extends string>(
     names: namesFor(prefix),
     pauses: new Pauses(() => [consumer], prefetch),
     logger,
-    metrics: createMetrics(),
+    metrics,
     now: Date.now,
     after: realAfter,
     instance: 'subscriber',
     isDone: () => Promise.resolve(false),
     exhausted: () => Promise.resolve(),
-    overdue: new Set(),
+    patience: PATIENCE,
+    late: new LateHandlers({
+      worker: name,
+      prefetch,
+      metrics,
+      logger,
+      onTooMany: ({ message }) => logger.error(message),
+    }),
     unplaced: new Set(),
     signal: ending.signal,
   };

@@ -40,6 +40,10 @@ export interface StartWorkerOptions {
   now?: () => number;
   /** @default in real time */
   after?: After;
+  /** How many times its timeout a handler is waited for before its message counts as failed. @default 3 */
+  patience?: number;
+  /** Called when the worker cannot go on in this process: `worker.handlers_abandoned`. @default it goes on */
+  onFatal?: (error: Error) => void;
   /** Told what became of each message, after it is settled. */
   observe?: (message: Message, outcome: Outcome) => void;
 }
@@ -67,6 +71,7 @@ const NO_QUEUE: QueueState = {
   pauses: [],
   inHand: 0,
   overdue: 0,
+  abandoned: 0,
   unplaced: 0,
   stuck: false,
 };

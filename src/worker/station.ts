@@ -8,6 +8,7 @@ import type { Metrics } from '../telemetry/metrics.js';
 import type { After } from './after.js';
 import type { Circuit } from './circuit.js';
 import type { WorkerDefinition } from './definition.js';
+import type { LateHandlers } from './late-handlers.js';
 import type { Handle, Message } from './message.js';
 import type { Pauses } from './pauses.js';
 
@@ -34,8 +35,10 @@ export interface Station {
   readonly isDone: (message: Message) => Promise<boolean>;
   /** What is to be done when an event has used up its attempts. */
   readonly exhausted: (message: Message, error: unknown) => Promise<void>;
-  /** Messages whose handler has outlived its time. */
-  readonly overdue: Set<Message>;
+  /** How many times its timeout a handler is waited for; infinite: for ever. */
+  readonly patience: number;
+  /** Handlers that have outlived their timeout. */
+  readonly late: LateHandlers;
   /** Messages that have failed and that the broker has not taken for a retry or the dead letters at the first try. */
   readonly unplaced: Set<Message>;
   /** Aborts when the process must end now. */

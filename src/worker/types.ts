@@ -172,7 +172,8 @@ export interface WorkerOptions<
   migrations?: readonly Migration[];
   /** Messages in hand at once. @default 100 */
   prefetch?: number;
-  /** @default '30s' */
+  /** After which the handler's signal aborts and its context is revoked. A handler that has not returned after three times as
+   *  long is abandoned, and its message has failed with `worker.timeout`. @default '30s' */
   timeout?: Duration;
   /** `none`: the replicas compete for messages, in no order. @default 'none' */
   ordering?: 'none';

@@ -20,7 +20,10 @@ export const dedupe: Middleware<WorkerStation> = (next, { definition, store, now
     const key = inboxKey(definition, event, readReplay(delivery.properties.headers));
     message.key = key;
     const name = `${key.source} ${key.id}`;
-    for (let other = underWay.get(name); other !== undefined; other = underWay.get(name)) await other;
+    for (let other = underWay.get(name); other !== undefined; other = underWay.get(name)) {
+      await untilOver(other, delivery.lost);
+      if (delivery.lost.aborted) return 'returned'; // the broker delivers it again, and copies do not pile up here
+    }
     // nothing is awaited from here until it is said to be under way: another delivery may be at the line above
     const work = handleOnce(message, key, event);
     const over = work.then(
@@ -53,3 +56,12 @@ export const dedupe: Middleware<WorkerStation> = (next, { definition, store, now
     return claimed ? 'done' : 'duplicate';
   }
 };
+
+/** Resolves when the work is over or the signal aborts. */
+async function untilOver(work: Promise<unknown>, signal: AbortSignal): Promise<void> {
+  let aborted = () => {};
+  const lost = new Promise<void>((resolve) => (aborted = resolve));
+  signal.addEventListener('abort', aborted, { once: true });
+  await Promise.race([work, lost]);
+  signal.removeEventListener('abort', aborted);
+}

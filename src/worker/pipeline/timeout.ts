@@ -1,26 +1,48 @@
-import { FlotillaError, messageOf, UnavailableError } from '../../errors.js';
-import type { LazySignal } from '../lazy-signal.js';
-import type { Middleware } from '../station.js';
 import { formatDuration } from '../../duration.js';
+import { errorOf, FlotillaError, UnavailableError } from '../../errors.js';
+import type { LazySignal } from '../lazy-signal.js';
+import type { Outcome } from '../message.js';
+import type { Middleware } from '../station.js';
+
+/** Since the delivery, in milliseconds: RabbitMQ takes a delivery back after 30 minutes, and its channel with it. */
+const LONGEST_WAIT = 25 * 60_000;
 
 /**
  * Aborts the handler's signal, and with it its context, when its time is up. The delivery keeps its slot until the
- * handler has settled: a handler that ignores the signal must not be joined by more and more of its kind.
+ * handler has settled: a handler that ignores the signal must not be joined by more and more of its kind. One that has not
+ * settled after `patience` times its timeout is abandoned: its message has failed with `worker.timeout`. It can commit nothing
+ * any more, as its context is revoked and what it returns is not looked at.
  */
-export const timeout: Middleware = (next, { name, timeout: limit, signal, overdue, after }) => {
+export const timeout: Middleware = (next, { name, timeout: limit, signal: ending, late, patience, after, now }) => {
   // one listener for all that run: a listener each would be a list to search at every message
-  const running = new Set<LazySignal>();
-  const endAll = () => running.forEach((each) => each.abort(asError(signal.reason)));
-  signal.addEventListener('abort', endAll, { once: true });
+  const running = new Set<Run>();
+  const endAll = () => {
+    for (const { signal, callOff } of running) {
+      signal.abort(errorOf(ending.reason));
+      callOff();
+    }
+  };
+  ending.addEventListener('abort', endAll, { once: true });
   return async (message) => {
     const { signal } = message;
-    const callOff = after(limit, () => {
-      overdue.add(message);
-      signal.abort(new FlotillaError('worker.timeout', `${name}, ${formatDuration(limit)}`));
-    });
-    running.add(signal);
+    const run: Run = { signal, callOff: () => undefined };
+    running.add(run);
     try {
-      const outcome = await next(message);
+      const work = next(message);
+      const outcome = await new Promise<Outcome>((resolve, reject) => {
+        work.then(resolve, reject);
+        run.callOff = after(limit, () => {
+          const tooLate = new FlotillaError('worker.timeout', `${name}, ${formatDuration(limit)}`);
+          signal.abort(tooLate);
+          late.isOverdue(message);
+          if (patience === Infinity) return;
+          const left = message.receivedAt + LONGEST_WAIT - now();
+          run.callOff = after(Math.max(0, Math.min((patience - 1) * limit, left)), () => {
+            late.abandon(message, settled(work));
+            reject(tooLate);
+          });
+        });
+      });
       signal.throwIfAborted();
       return outcome;
     } catch (error) {
@@ -28,13 +50,21 @@ export const timeout: Middleware = (next, { name, timeout: limit, signal, overdu
       if (!(error instanceof UnavailableError)) signal.throwIfAborted();
       throw error;
     } finally {
-      callOff();
-      running.delete(signal);
-      overdue.delete(message);
+      run.callOff();
+      running.delete(run);
+      late.isOver(message);
     }
   };
 };
 
-function asError(reason: unknown): Error {
-  return reason instanceof Error ? reason : new FlotillaError('worker.revoked', messageOf(reason));
+interface Run {
+  readonly signal: LazySignal;
+  callOff: () => void;
+}
+
+function settled(work: Promise<unknown>): Promise<void> {
+  return work.then(
+    () => undefined,
+    () => undefined,
+  );
 }
