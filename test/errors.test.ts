@@ -18,7 +18,9 @@ describe('whatever can be thrown', () => {
       expect(failure).to.include({ code: 'worker.handler_failed', disposal: 'retry', counted: true });
       expect(failure.message).to.be.a('string').and.have.length.below(501);
       expect(failure.name).to.be.a('string').and.have.length.below(101);
-      const called = await callDependency('gateway', () => Promise.reject(make() as Error)).catch((thrown: unknown) => thrown);
+      const called = await callDependency('gateway', () => Promise.reject(make() as Error)).catch(
+        (thrown: unknown) => thrown,
+      );
       expect(messageOf(called)).to.be.a('string');
     });
   }

@@ -89,7 +89,11 @@ describe('a handler that does not return', function () {
   });
 
   it('ends the process when too many of them were abandoned', async () => {
-    const { worker, release } = stuckWorker({ prefetch: 20, delays: ['10ms', '10ms', '10ms', '10ms'], timeout: '10ms' });
+    const { worker, release } = stuckWorker({
+      prefetch: 20,
+      delays: ['10ms', '10ms', '10ms', '10ms'],
+      timeout: '10ms',
+    });
     const fatal: Error[] = [];
     fleet = await testFleet(worker, { onFatal: (error) => fatal.push(error) });
     const events = Array.from({ length: 5 }, (_, n) => fleet?.event('job.requested', { n: 13 }, `job/${n}`));
@@ -110,7 +114,12 @@ describe('a handler that does not return', function () {
     const store = openMemoryStore({ service: 'tally', clock: Date.now });
     const logger = silentLogger();
     const running = await startWorker(definition, { store, broker, instance: 'test', logger });
-    const event = createEvent(shop.definitions, 'job.requested', { n: 13 }, originContext({ source: 't', subject: 'j/1' }));
+    const event = createEvent(
+      shop.definitions,
+      'job.requested',
+      { n: 13 },
+      originContext({ source: 't', subject: 'j/1' }),
+    );
     const publisher = broker.createPublisher();
     await publisher.publish({
       exchange: '',
