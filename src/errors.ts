@@ -45,6 +45,10 @@ export const errors = {
     disposal: 'fatal',
     message: 'The file is not the store that this service had; put that one back, or accept it: flotilla stores accept',
   },
+  'store.behind': {
+    disposal: 'reject',
+    message: 'The store lacks events that the journal has; an older copy of it was restored',
+  },
   'store.damaged': { disposal: 'fatal', message: 'A file of the store is damaged; restore it from a backup' },
   'store.closed': { disposal: 'retry', message: 'The store is closed' },
   'store.busy': { disposal: 'retry', message: 'Another process held the write lock for too long' },

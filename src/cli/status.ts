@@ -101,7 +101,7 @@ function failedLine({ saga, failed }: OpenSagas): string {
 function logLine({ worker, offset, behind, alarms }: LogReaderStatus): string {
   if (offset === null) return `${worker} reads the log: no process on this machine says how far it is`;
   const alarm =
-    alarms === 0 ? '' : `; ALARM: it found entries lost or the log made anew ${alarms} times, see its /readyz`;
+    alarms === 0 ? '' : `; ALARM: it found entries or events lost ${alarms} times, see its /readyz`;
   return `${worker} is done with the log up to offset ${offset}, ${behind ?? 0} behind${alarm}`;
 }
 

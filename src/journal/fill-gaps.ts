@@ -1,9 +1,11 @@
+import { hasCode, messageOf } from '../errors.js';
 import { failpoint } from '../failpoints.js';
 import type { BesideOptions, History } from '../log/taker.js';
 import type { LogBreak } from '../log/place.js';
 import type { Store, Tx } from '../store/contract.js';
 import { readPages } from '../store/read-pages.js';
 import type { Logger } from '../telemetry/logger.js';
+import { lostEventsError, noteLostEvents } from './lost-events.js';
 import { insertRecords, recordOfStored } from './rows.js';
 
 const PAGE = 500;
@@ -35,14 +37,34 @@ interface Gap {
  *  again now and then. Interrupted anywhere, it goes on there. Ends when the signal aborts. */
 export async function fillGaps(
   store: Store,
-  { history, broken, logger, signal }: BesideOptions,
+  { history, broken, logger, onStoreBehind, signal }: BesideOptions,
   now: () => number,
 ): Promise<void> {
   while (!signal.aborted) {
+    await reportLostEvents(store, { history, onStoreBehind, logger, signal, now });
     const gaps = await store.query<Gap>`
       SELECT number, kind, filled_at, out_of_reach FROM journal_gaps WHERE filled_at IS NULL OR out_of_reach <> ''`;
     await fill(store, gaps, { history, logger, signal, now });
     if (!gaps.some(isNew)) await broken(LOOK);
+  }
+}
+
+/** Compares the stores within reach with what the journal has of them. One that cannot be compared keeps nothing from
+ *  being filled. */
+async function reportLostEvents(
+  journal: Store,
+  { history, onStoreBehind, logger, signal, now }: Omit<BesideOptions, 'broken'> & { now: () => number },
+): Promise<void> {
+  for (const service of history.services) {
+    if (signal.aborted) return;
+    try {
+      const source = await history.open(service);
+      const lost = source && (await noteLostEvents(journal, service, source, now()));
+      if (lost !== undefined) onStoreBehind(service, lost.count, lostEventsError(lost));
+    } catch (error) {
+      if (hasCode(error, 'store.closed')) throw error;
+      logger.warn('journal: a store could not be compared', { service, error: messageOf(error) });
+    }
   }
 }
 

@@ -1,7 +1,8 @@
 import type { Migration, Store } from '../store/contract.js';
 
 /** Texts, as the journal is searched by them; what an index has after its first column keeps it in the order of time. Of
- *  a gap it is known when it was noticed, and when all that was in reach had been taken from the stores. */
+ *  a gap it is known when it was noticed, and when all that was in reach had been taken from the stores; of a loss, which
+ *  events a store lacks that the journal has. */
 const migrations: readonly Migration[] = [
   {
     name: '1-journal',
@@ -31,6 +32,20 @@ const migrations: readonly Migration[] = [
         out_of_reach TEXT
       );
       CREATE TABLE journal_sources (source TEXT NOT NULL PRIMARY KEY, position BIGINT NOT NULL);
+    `,
+  },
+  {
+    name: '2-losses',
+    sql: `
+      CREATE TABLE journal_losses (
+        source TEXT NOT NULL,
+        through_row BIGINT NOT NULL,
+        events BIGINT NOT NULL,
+        since BIGINT NOT NULL,
+        until BIGINT NOT NULL,
+        noticed_at TEXT NOT NULL,
+        PRIMARY KEY (source, through_row)
+      );
     `,
   },
 ];

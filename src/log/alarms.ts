@@ -12,7 +12,7 @@ export class LogAlarms {
     private readonly logger: Logger,
     private readonly metrics: Metrics,
   ) {
-    for (const kind of ['gap', 'reset']) metrics.logGaps.inc({ worker, kind }, 0);
+    for (const kind of ['gap', 'reset', 'store']) metrics.logGaps.inc({ worker, kind }, 0);
   }
 
   /** The latest ones, as `log.gap at 17`. */
@@ -29,7 +29,19 @@ export class LogAlarms {
     const { message } = new FlotillaError(code, `after offset ${expected.offset}; ${remedy}`);
     this.logger.error(message, { code, expected, found });
     this.metrics.logGaps.inc({ worker: this.worker, kind });
-    this.#raised.push(`${code} after ${expected.offset}`);
+    this.#keep(`${code} after ${expected.offset}`);
+  }
+
+  /** The store of a service lacks events that the log has had. */
+  raiseStoreBehind(service: string, events: number, error: FlotillaError): void {
+    this.logger.error(error.message, { code: error.code, service, events });
+    this.metrics.logGaps.inc({ worker: this.worker, kind: 'store' });
+    this.metrics.storeLostEvents.set({ service }, events);
+    this.#keep(`${error.code}: ${service} lacks ${events} events`);
+  }
+
+  #keep(alarm: string): void {
+    this.#raised.push(alarm);
     if (this.#raised.length > 5) this.#raised.shift();
   }
 }

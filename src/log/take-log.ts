@@ -173,7 +173,13 @@ class Term {
     const broken = (timeout: number) => this.#broken.wait(timeout);
     while (!this.#signal.aborted) {
       try {
-        await this.taker.beside(store, { history: this.#history, broken, logger, signal: this.#signal });
+        await this.taker.beside(store, {
+          history: this.#history,
+          broken,
+          logger,
+          onStoreBehind: (...found) => this.alarms.raiseStoreBehind(...found),
+          signal: this.#signal,
+        });
       } catch (error) {
         logger.warn('log: what is done beside the reading failed, trying again', { error: messageOf(error) });
         await pause(backoff.next(), this.#signal);

@@ -1,4 +1,5 @@
 import type { StreamEntry } from '../broker/contract.js';
+import type { FlotillaError } from '../errors.js';
 import type { Store, Tx } from '../store/contract.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { LogBreak } from './place.js';
@@ -9,7 +10,7 @@ export interface History {
   readonly services: readonly string[];
   /** The store of one; undefined where it is out of reach from here. Rejects where it is here and does not open. It is
    *  closed by whoever gave the history. */
-  open(service: string): Promise<Pick<Store, 'readAll' | 'head'> | undefined>;
+  open(service: string): Promise<Pick<Store, 'readAll' | 'head' | 'event'> | undefined>;
 }
 
 /** A portion of the log as somebody takes it. */
@@ -25,6 +26,8 @@ export interface BesideOptions {
   /** Resolves when the log was found broken since it was last asked, or after so many milliseconds. */
   broken: (timeout: number) => Promise<void>;
   logger: Logger;
+  /** To be told of a store that lacks events which the log has had, once each time. */
+  onStoreBehind: (service: string, events: number, error: FlotillaError) => void;
   /** Aborts when it is another process's turn. */
   signal: AbortSignal;
 }

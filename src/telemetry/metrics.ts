@@ -69,6 +69,12 @@ export function createMetrics(options: { process?: boolean } = {}) {
       labelNames: ['service'] as const,
       registers,
     }),
+    storeLostEvents: new Gauge({
+      name: 'flotilla_store_lost_events',
+      help: 'Events that the journal has and the store of the service lacks, as an older copy was restored; as of the latest such finding',
+      labelNames: ['service'] as const,
+      registers,
+    }),
     leaseVacant: new Gauge({
       name: 'flotilla_lease_vacant_seconds',
       help: 'For how long no process has held a lease that this one competes for: relay and timers, projections, readers of the log; 0 while it has a holder',

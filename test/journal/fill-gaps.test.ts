@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import Database from 'better-sqlite3';
 import { expect } from 'chai';
 import { defineJournal } from '../../src/journal/define-journal.js';
 import { fillGaps, noteGap } from '../../src/journal/fill-gaps.js';
@@ -38,8 +39,13 @@ describe('a gap of the journal', function () {
     const idle = inbox<() => void>();
     const ending = new AbortController();
     const broken = () => new Promise<void>((resolve) => idle.put(resolve));
-    const running = fillGaps(store, { history, broken, logger: silentLogger(), signal: ending.signal }, Date.now);
+    const behind: { service: string; events: number; message: string }[] = [];
+    const onStoreBehind = (service: string, events: number, { message }: Error) =>
+      void behind.push({ service, events, message });
+    const options = { history, broken, logger: silentLogger(), onStoreBehind, signal: ending.signal };
+    const running = fillGaps(store, options, Date.now);
     return {
+      behind,
       idle: () => idle.next(),
       async stop(goOn: () => void) {
         ending.abort();
@@ -90,6 +96,40 @@ describe('a gap of the journal', function () {
     expect(await countJournal(store)).to.equal(50);
     await gap.stop(goOn);
     await anew.close();
+  });
+
+  it('is filled from the first event of a store that was restored from a backup, which is reported once with what it lost', async () => {
+    await record(jobs, numbers(1, 10));
+    const restored = join(bench.folder, 'restored.db');
+    await jobs.query`SELECT 1`;
+    const file = new Database(join(bench.folder, 'jobs.db'));
+    await file.backup(restored);
+    file.close();
+    const [eleventh] = await record(jobs, numbers(11, 20));
+    let source = jobs;
+    await store.transaction((tx) => noteGap(tx, GAP, Date.now()));
+    const gap = filling({
+      services: ['jobs', 'elsewhere'],
+      open: async (service) => (service === 'jobs' ? source : undefined),
+    });
+    let goOn = await gap.idle();
+    expect(gap.behind).to.deep.equal([]);
+
+    source = await openSqliteStore({ service: 'jobs', path: restored });
+    expect(source.id).to.equal(jobs.id);
+    goOn();
+    goOn = await gap.idle();
+    expect(gap.behind.map(({ service, events }) => [service, events])).to.deep.equal([['jobs', 10]]);
+    expect(gap.behind[0]?.message).to.contain(`flotilla events list --source jobs --since ${eleventh?.time ?? ''}`);
+
+    await record(source, numbers(21, 35)); // at the positions of the lost ones, and behind them
+    await store.transaction((tx) => noteGap(tx, GAP, Date.now()));
+    goOn();
+    goOn = await gap.idle();
+    expect(await countJournal(store)).to.equal(35);
+    expect(gap.behind).to.have.length(1);
+    await gap.stop(goOn);
+    await source.close();
   });
 
   it('is filled as far as that goes where the store of one service does not open, and the log is taken meanwhile', async () => {
