@@ -132,6 +132,11 @@ export const errors = {
       'The unrouted messages have no room left and would drop their oldest; replay them, raise UNROUTED_MAX, or name a worker by --to',
   },
   'topology.not_found': { disposal: 'reject', message: 'No worker of this name has left queues behind' },
+  'broker.topology_incomplete': {
+    disposal: 'retry',
+    message: 'A part of the topology is missing and cannot be declared now; see that a majority of the nodes runs',
+  },
+  'broker.no_answer': { disposal: 'retry', message: 'A queue does not answer; see that its node runs' },
   'broker.management': { disposal: 'retry', message: 'The management API did not answer as expected' },
 
   // workers

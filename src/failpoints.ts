@@ -3,6 +3,8 @@ export type Failpoint =
   | 'store.committed' // appended, not yet published
   | 'store.archive_copied' // in the archive, not yet out of the store
   | 'store.archived' // a portion is out of the store, the next not yet in the archive
+  | 'broker.message_moved' // a message of a retired queue confirmed in its successor, not yet acked
+  | 'broker.queue_emptied' // every message of a retired queue moved, the queue not yet deleted
   | 'relay.published' // published, not yet confirmed
   | 'relay.confirmed' // confirmed, checkpoint not yet moved
   | 'worker.handled' // handler returned, not yet committed

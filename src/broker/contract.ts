@@ -118,11 +118,12 @@ export interface Consumer {
   close(): Promise<void>;
 }
 
-/** What is different between the topology that is wanted and the broker's. */
+/** What is different between the topology that is wanted and the broker's. `unanswered`: a queue that exists, or may
+ *  exist, and does not answer. `retired`: a queue of an earlier release that is still there. */
 export interface TopologyDifference {
   kind: 'exchange' | 'queue' | 'binding';
   name: string;
-  problem: 'missing' | 'conflict' | 'surplus';
+  problem: 'missing' | 'conflict' | 'surplus' | 'unanswered' | 'retired';
   detail: string;
 }
 
@@ -139,13 +140,18 @@ export interface Broker {
   /** Resolves at once; reading begins when the broker and the stream are there. From 'next', what comes while there is
    *  no connection yet is not seen. */
   readStream(stream: string, options: ReadStreamOptions): StreamReader;
-  /** Makes the topology exist. Compares first: an argument that differs and cannot be changed throws
-   *  `broker.topology_conflict` and changes nothing else. Bindings of its queues that it doesn't have are taken away
-   *  where the broker can be asked for them. Waits for the broker; idempotent. */
-  applyTopology(topology: Topology, signal?: AbortSignal): Promise<void>;
-  /** What `applyTopology` would have to change; reads only. */
+  /** Declares what is missing and leaves alone what exists. Compares first: an argument that differs and cannot be
+   *  changed throws `broker.topology_conflict` and changes nothing else. Bindings of its queues that it doesn't have are
+   *  taken away where the broker can be asked for them. Queues of earlier releases are emptied into their successors and
+   *  deleted; while that is not possible it is retried until the broker is closed. What cannot be declared now is named
+   *  by `broker.topology_incomplete`, once everything else is declared: call again. Resolves with the differences that
+   *  it found, of which the queues that did not answer and those of earlier releases remain. What disappears later and
+   *  is missed by a consumer or publisher of this broker is declared again. Waits for the broker; idempotent. */
+  applyTopology(topology: Topology, signal?: AbortSignal): Promise<TopologyDifference[]>;
+  /** What `applyTopology` would have to change, and queues that do not answer; reads only. */
   planTopology(topology: Topology): Promise<TopologyDifference[]>;
-  /** Messages ready, and consumers, of a queue; undefined where there is no such queue. */
+  /** Messages ready, and consumers, of a queue; undefined where there is no such queue. Rejects with `broker.no_answer`
+   *  where the queue exists but does not answer within some seconds, or its node is down. */
   queueDepth(queue: string): Promise<{ ready: number; consumers: number } | undefined>;
   close(): Promise<void>;
 }

@@ -1,12 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Fields, TopologyDifference } from './contract.js';
-import type { BindingSpec, Topology } from './topology.js';
+import type { BindingSpec, RetiredQueue, Topology } from './topology.js';
 import { bindingName, bindingKey } from './binding-name.js';
 
 /** What the broker has, as far as it is compared. */
 export interface ActualTopology {
   exchanges: readonly { name: string; type: string; durable: boolean; arguments: Fields }[];
-  queues: readonly { name: string; durable: boolean; arguments: Fields }[];
+  queues: readonly { name: string; durable: boolean; arguments: Fields; down?: boolean }[];
   bindings: readonly (Omit<BindingSpec, 'arguments'> & { arguments: Fields })[];
 }
 
@@ -32,13 +32,10 @@ export function compareTopology(
     if (found === undefined)
       differences.push({ kind: 'queue', name, problem: 'missing', detail: JSON.stringify(fields) });
     else if (detail !== undefined) differences.push({ kind: 'queue', name, problem: 'conflict', detail });
+    else if (found.down === true) differences.push(unanswered(name, 'it is down: its nodes do not run'));
   }
-  const present = new Set(actual.bindings.map(bindingKey));
-  for (const binding of wanted.bindings) {
-    if (!present.has(bindingKey(binding))) {
-      differences.push({ kind: 'binding', name: bindingName(binding), problem: 'missing', detail: 'not bound' });
-    }
-  }
+  for (const queue of wanted.retired ?? []) if (queues.has(queue.name)) differences.push(retired(queue));
+  differences.push(...missingBindings(wanted, actual.bindings));
   const names = new Set(wanted.queues.map(({ name }) => name));
   const keys = new Set(wanted.bindings.map(bindingKey));
   const surplus = actual.bindings.filter(
@@ -55,6 +52,27 @@ export function compareTopology(
   return { differences, surplus };
 }
 
+/** The bindings that are wanted and not there. */
+export function missingBindings(wanted: Topology, actual: ActualTopology['bindings']): TopologyDifference[] {
+  const present = new Set(actual.map(bindingKey));
+  return wanted.bindings
+    .filter((binding) => !present.has(bindingKey(binding)))
+    .map((binding) => ({ kind: 'binding', name: bindingName(binding), problem: 'missing', detail: 'not bound' }));
+}
+
+/** A queue that exists and does not answer. */
+export function unanswered(name: string, detail: string): TopologyDifference {
+  return { kind: 'queue', name, problem: 'unanswered', detail };
+}
+
+/** A queue of an earlier release that exists. */
+export function retired({ name, successor }: RetiredQueue): TopologyDifference {
+  return { kind: 'queue', name, problem: 'retired', detail: `its messages move to ${successor}` };
+}
+
+/** Arguments that say where a queue is created and mean nothing afterwards: existing queues may differ in them. */
+export const CREATION_ONLY: ReadonlySet<string> = new Set(['x-queue-leader-locator']);
+
 interface Compared {
   type?: string;
   durable?: boolean;
@@ -68,6 +86,7 @@ function difference(wanted: Compared, actual: Compared): string | undefined {
   }
   if (actual.durable === false) return 'it is transient, wanted durable';
   for (const key of new Set([...Object.keys(wanted.fields), ...Object.keys(actual.fields)])) {
+    if (CREATION_ONLY.has(key)) continue;
     const [want, have] = [wanted.fields[key], actual.fields[key]];
     // a virtual host may have a default queue type, which is then written into the arguments
     const byDefault = key === 'x-queue-type' && want === undefined;

@@ -20,11 +20,21 @@ export interface BindingSpec {
   arguments?: Fields;
 }
 
+/** A queue of an earlier release: its messages move to another queue, then it is deleted. */
+export interface RetiredQueue {
+  name: string;
+  /** The exchange that it was bound to, without a routing key. */
+  boundTo: string;
+  /** A queue of the topology. */
+  successor: string;
+}
+
 /** What exists in the broker; everything in it is durable. */
 export interface Topology {
   exchanges: ExchangeSpec[];
   queues: QueueSpec[];
   bindings: BindingSpec[];
+  retired?: RetiredQueue[];
 }
 
 /** What the topology needs to know of a worker. */
@@ -51,6 +61,7 @@ export function namesFor(prefix: string) {
     log: `${prefix}events.log`,
     work: `${prefix}events.work`,
     unrouted: `${prefix}events.unrouted`,
+    unroutedQueue: `${prefix}events.unrouted.messages`,
     deadLetters: `${prefix}dead-letters`,
     queue: (worker: string) => `${prefix}${worker}`,
     retry: (worker: string, delay: number) => `${prefix}${worker}.retry.${formatDuration(delay)}`,
@@ -63,7 +74,9 @@ export type Names = ReturnType<typeof namesFor>;
 /** RabbitMQ 3.10 has no unlimited delivery limit; this is as good as none, and keeps returned messages at the head. */
 const DELIVERY_LIMIT = 1_000_000;
 
-const quorum = { 'x-queue-type': 'quorum', 'x-delivery-limit': DELIVERY_LIMIT } as const;
+/** Without it every leader runs on the node that the declaring process is connected to. */
+const balanced = { 'x-queue-leader-locator': 'balanced' } as const;
+const quorum = { 'x-queue-type': 'quorum', 'x-delivery-limit': DELIVERY_LIMIT, ...balanced } as const;
 const atLeastOnce = { 'x-dead-letter-strategy': 'at-least-once', 'x-overflow': 'reject-publish' } as const;
 
 /** The topology of a fleet of these workers. */
@@ -81,20 +94,23 @@ export function topologyOf(workers: readonly WorkerQueues[], options: TopologyOp
         name: names.log,
         arguments: {
           'x-queue-type': 'stream',
+          ...balanced,
           'x-max-age': options.log.maxAge,
           'x-max-length-bytes': options.log.maxBytes,
         },
       },
       {
-        name: names.unrouted,
-        arguments: { 'x-queue-type': 'classic', 'x-max-length': options.unroutedMax, 'x-overflow': 'drop-head' },
+        name: names.unroutedQueue,
+        arguments: { ...quorum, 'x-max-length': options.unroutedMax, 'x-overflow': 'drop-head' },
       },
     ],
     bindings: [
       { source: names.events, destination: names.log, kind: 'queue', routingKey: '#' },
       { source: names.events, destination: names.work, kind: 'exchange', routingKey: '#' },
-      { source: names.unrouted, destination: names.unrouted, kind: 'queue', routingKey: '' },
+      { source: names.unrouted, destination: names.unroutedQueue, kind: 'queue', routingKey: '' },
     ],
+    // a classic queue until 0.1.0: it was on one node, and without that node every unrouted event was refused
+    retired: [{ name: names.unrouted, boundTo: names.unrouted, successor: names.unroutedQueue }],
   };
   for (const worker of workers) {
     const queue = names.queue(worker.name);
@@ -112,6 +128,7 @@ export function topologyOf(workers: readonly WorkerQueues[], options: TopologyOp
         name: names.retry(worker.name, delay),
         arguments: {
           'x-queue-type': 'quorum',
+          ...balanced,
           ...atLeastOnce,
           'x-message-ttl': delay,
           'x-dead-letter-exchange': '',

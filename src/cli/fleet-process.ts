@@ -19,6 +19,7 @@ import { brokerFor } from './broker-address.js';
 import type { Context } from './context.js';
 import { enabledWorkers } from './enabled-workers.js';
 import { storeRegistry } from './existing-stores.js';
+import { ensureTopology } from './ensure-topology.js';
 import { openService, type Service } from './service.js';
 
 /** What the processes of a fleet are made of. */
@@ -88,7 +89,7 @@ export async function runFleetProcess(
 
   const { prefix, log, unroutedMax } = config;
   const wanted = topologyOf(queuesOfAll(workers), { prefix, log, unroutedMax });
-  const topology = broker.applyTopology(wanted, signal);
+  const topology = ensureTopology(broker, wanted, { logger, signal });
   topology.catch(fail);
 
   try {

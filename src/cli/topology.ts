@@ -16,12 +16,12 @@ export function register(program: Command, context: Context): void {
   const topology = program.command('topology').description('what must exist in the broker for this fleet');
   topology
     .command('plan')
-    .description('what `apply` would change; exit code 1 if something exists that cannot be changed')
+    .description('what `apply` would change; exit code 1 where something cannot be changed or does not answer')
     .option('--json', 'for programs')
     .action((flags: Flags) => runPlan(flags, context));
   topology
     .command('apply')
-    .description('make it so')
+    .description('declare what is missing; what exists stays as it is')
     .option('--json', 'for programs')
     .action((flags: Flags) => runApply(flags, context));
   registerRemove(topology, context);
@@ -35,17 +35,23 @@ async function runPlan({ json = false }: Flags, context: Context): Promise<void>
   ]);
   print(context, differences, json, 'The broker has all of it.');
   if (differences.some(({ problem }) => problem === 'conflict')) throw new CommandFailed('there are conflicts');
+  failWhereUnanswered(differences);
 }
 
 async function runApply({ json = false }: Flags, context: Context): Promise<void> {
   const wanted = await wantedTopology(context);
   await withBroker(context, 'write', async (broker) => {
-    const differences = await broker.planTopology(wanted);
-    await broker.applyTopology(wanted, context.signal);
-    const made = differences.filter(({ problem }) => problem === 'missing');
-    print(context, made, json, 'The broker had all of it already.');
-    if (!json && made.length > 0) context.say(`Made ${made.length}.`);
+    const differences = await broker.applyTopology(wanted, context.signal);
+    print(context, differences, json, 'The broker had all of it already.');
+    const created = differences.filter(({ problem }) => problem === 'missing').length;
+    if (!json && created > 0) context.say(`${created} created.`);
+    failWhereUnanswered(differences);
   });
+}
+
+/** A queue of an earlier release that could not be emptied is reported, and no failure: the fleet works without it. */
+function failWhereUnanswered(differences: readonly TopologyDifference[]): void {
+  if (differences.some(({ problem }) => problem === 'unanswered')) throw new CommandFailed('not every queue answered');
 }
 
 async function wantedTopology(context: Context): Promise<Topology> {

@@ -1,15 +1,16 @@
-import type { Broker } from '../broker/contract.js';
+import type { Broker, Delivery } from '../broker/contract.js';
 import { HEADERS, textHeader } from '../broker/headers.js';
 import { republished } from '../broker/republish.js';
 import type { Names } from '../broker/topology.js';
 import type { MessageKind } from '../events/definition.js';
 import { kindOf, type Definitions } from '../events/definitions.js';
-import { FlotillaError } from '../errors.js';
+import { matches } from '../events/patterns.js';
+import { FlotillaError, hasCode } from '../errors.js';
 import { parseEnvelope } from '../events/decode.js';
-import { drainQueue } from './drain-queue.js';
+import { HELD_MESSAGES, siftQueue, type Sifted } from './drain-queue.js';
 import { peekQueue } from './peek-queue.js';
 
-/** A message that no worker has bound. A command among them is an alarm: somebody waits for it. */
+/** A message that no worker has bound. A command among them is an alarm: its sender waits for it. */
 export interface Unrouted {
   id: string | null;
   type: string | null;
@@ -20,44 +21,94 @@ export interface Unrouted {
   time: string | null;
 }
 
-const LIMIT = 10_000;
-
-/** The first unrouted messages, which stay where they are, and how many there are in all. */
-export async function listUnrouted(
-  { broker, names, definitions }: { broker: Broker; names: Names; definitions: Definitions },
-  { count = 50, signal }: { count?: number; signal: AbortSignal },
-): Promise<{ items: Unrouted[]; total: number }> {
-  const { messages, ready } = await peekQueue(broker, names.unrouted, { count, limit: LIMIT, signal });
-  const items = messages.map(({ body, routingKey, properties }): Unrouted => {
-    const event = eventIn(body, properties.contentType);
-    const type = event?.type ?? properties.type ?? null;
-    return {
-      id: event?.id ?? properties.messageId ?? null,
-      type,
-      routingKey,
-      kind: type === null ? null : (kindOf(definitions, type) ?? null),
-      subject: event?.subject ?? textHeader(properties.headers, HEADERS.subject) ?? null,
-      time: event?.time ?? null,
-    };
-  });
-  return { items, total: ready };
+/** Which unrouted messages are meant: those that fulfil every condition. */
+export interface UnroutedFilter {
+  ids?: readonly string[];
+  /** Types or topic patterns. */
+  types?: readonly string[];
+  /** RFC 3339, inclusive. A message without a time fulfils neither this nor `until`. */
+  since?: string | undefined;
+  /** RFC 3339, exclusive. */
+  until?: string | undefined;
 }
 
-/** Sends the unrouted messages to the workers' exchange again under the keys they came with, each that is there now
- *  once. Those that still match nothing come back. Each is confirmed before it is acked: where the process ends in
- *  between there are two of it. Gives how many were sent, and how many are unrouted afterwards. */
+export interface UnroutedList {
+  /** The oldest that the filter selects. */
+  items: Unrouted[];
+  /** How many the filter selects among those examined; without a filter, all that are unrouted. */
+  total: number;
+  /** Behind as many as are examined at once. 0 without a filter. */
+  unexamined: number;
+  /** Queues that did not answer, and why: what they hold is not in the list. */
+  unanswered: { queue: string; reason: string }[];
+}
+
+const LIST_LIMIT = 10_000;
+const REPLAY_LIMIT = 60_000;
+
+/** The first unrouted messages, which stay where they are. Those that an earlier release has left in its own queue come
+ *  first, until they have been moved. */
+export async function listUnrouted(
+  { broker, names, definitions }: { broker: Broker; names: Names; definitions: Definitions },
+  { count = 50, filter = {}, signal }: { count?: number; filter?: UnroutedFilter; signal: AbortSignal },
+): Promise<UnroutedList> {
+  const list: UnroutedList = { items: [], total: 0, unexamined: 0, unanswered: [] };
+  const { ids = [], types = [], since, until } = filter;
+  const isFiltered = ids.length + types.length > 0 || since !== undefined || until !== undefined;
+  for (const queue of [names.unrouted, names.unroutedQueue]) {
+    try {
+      const options = { count: isFiltered ? HELD_MESSAGES : count, limit: LIST_LIMIT, signal };
+      const { messages, ready } = await peekQueue(broker, queue, options);
+      const chosen = messages.map((message) => describe(message, definitions)).filter((item) => fulfils(item, filter));
+      list.items.push(...chosen.slice(0, count - list.items.length));
+      list.total += isFiltered ? chosen.length : ready;
+      list.unexamined += isFiltered ? ready - messages.length : 0;
+    } catch (error) {
+      if (!hasCode(error, 'broker.no_answer')) throw error;
+      list.unanswered.push({ queue, reason: error.message });
+    }
+  }
+  return list;
+}
+
+export interface ReplayUnroutedOptions {
+  filter?: UnroutedFilter;
+  /** Sends at most so many. */
+  count?: number | undefined;
+  /** Milliseconds. @default 60000 */
+  limit?: number;
+  signal: AbortSignal;
+  onProgress?: (done: number, total: number) => void;
+}
+
+export interface ReplayedUnrouted {
+  sent: number;
+  /** Examined, not selected, and still unrouted, in their places. */
+  kept: number;
+  /** Not examined: beyond what can be held at once, or the end came first. */
+  unexamined: number;
+  /** How many are unrouted afterwards. */
+  unrouted: number;
+}
+
+/** Sends the unrouted messages that the filter selects to the workers' exchange again, under the keys they came with, each
+ *  that is there now once. Those that still match nothing come back, behind the others. Each is confirmed before it is
+ *  acked: where the process ends in between there are two of it. What is not selected keeps its place: it is held until
+ *  the end, at most `HELD_MESSAGES` messages or `HELD_BYTES`. */
 export async function replayUnrouted(
-  { broker, names }: { broker: Broker; names: Names },
-  options: { limit?: number; signal: AbortSignal; onProgress?: (done: number, total: number) => void },
-): Promise<{ sent: number; unrouted: number }> {
-  const { limit = 60_000, signal, onProgress } = options;
+  { broker, names, definitions }: { broker: Broker; names: Names; definitions: Definitions },
+  { filter = {}, count, limit = REPLAY_LIMIT, signal, onProgress }: ReplayUnroutedOptions,
+): Promise<ReplayedUnrouted> {
   const publisher = broker.createPublisher();
+  let sifted: Sifted;
   try {
     await publisher.ready(AbortSignal.any([signal, AbortSignal.timeout(limit)]));
-    const sent = await drainQueue(broker, names.unrouted, {
+    sifted = await siftQueue(broker, names.unroutedQueue, {
+      count,
       limit,
       signal,
       onProgress,
+      select: (delivery) => fulfils(describe(delivery, definitions), filter),
       handle: async (delivery) => {
         const { body, routingKey } = delivery;
         const properties = republished(delivery.properties);
@@ -65,10 +116,37 @@ export async function replayUnrouted(
         delivery.ack();
       },
     });
-    return { sent, unrouted: (await broker.queueDepth(names.unrouted))?.ready ?? 0 };
   } finally {
     await publisher.close();
   }
+  const { handled: sent, kept, unexamined } = sifted;
+  return { sent, kept, unexamined, unrouted: (await broker.queueDepth(names.unroutedQueue))?.ready ?? 0 };
+}
+
+function describe(
+  { body, routingKey, properties }: Pick<Delivery, 'body' | 'routingKey' | 'properties'>,
+  definitions: Definitions,
+): Unrouted {
+  const event = eventIn(body, properties.contentType);
+  const type = event?.type ?? properties.type ?? null;
+  return {
+    id: event?.id ?? properties.messageId ?? null,
+    type,
+    routingKey,
+    kind: type === null ? null : (kindOf(definitions, type) ?? null),
+    subject: event?.subject ?? textHeader(properties.headers, HEADERS.subject) ?? null,
+    time: event?.time ?? null,
+  };
+}
+
+function fulfils({ id, type, routingKey, time }: Unrouted, { ids, types, since, until }: UnroutedFilter): boolean {
+  const at = time === null ? NaN : Date.parse(time);
+  return (
+    (ids === undefined || ids.length === 0 || (id !== null && ids.includes(id))) &&
+    (types === undefined || types.length === 0 || types.some((pattern) => matches(pattern, type ?? routingKey))) &&
+    (since === undefined || at >= Date.parse(since)) &&
+    (until === undefined || at < Date.parse(until))
+  );
 }
 
 function eventIn(body: Uint8Array, contentType: string | undefined) {

@@ -90,7 +90,7 @@ export async function fleetStatus({
   return {
     workers: statuses,
     logReaders: logReaders(readers, await newest, processes),
-    unrouted: await readyIn(names.unrouted),
+    unrouted: await readyIn(names.unroutedQueue),
     processes: [...processes],
   };
 }

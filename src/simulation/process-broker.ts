@@ -36,7 +36,7 @@ export function processBroker(process: SimulatedProcess, network: Network, parts
     readStream() {
       throw new FlotillaError('config.invalid', 'a simulation has no streams');
     },
-    applyTopology: async () => undefined,
+    applyTopology: async () => [],
     planTopology: async () => [],
     queueDepth: async () => undefined,
     close: async () => undefined,

@@ -51,6 +51,12 @@ export function createMetrics(options: { process?: boolean } = {}) {
       labelNames: ['worker', 'code'] as const,
       registers,
     }),
+    topologyRecreated: new Counter({
+      name: 'flotilla_topology_recreated_total',
+      help: 'Exchanges and queues that were missing at run time and have been declared again',
+      labelNames: ['kind'] as const,
+      registers,
+    }),
     relayPublished: new Counter({
       name: 'flotilla_relay_published_total',
       help: 'Events confirmed by the broker',

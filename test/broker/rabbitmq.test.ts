@@ -235,7 +235,7 @@ describe('RabbitMQ, where it is unlike what one expects', () => {
     });
     await publisher.publish(event('payment.process'));
     await publisher.publish(event('nobody.wants'));
-    await eventually(async () => (await broker.queueDepth(n('events.unrouted')))?.ready === 1);
+    await eventually(async () => (await broker.queueDepth(n('events.unrouted.messages')))?.ready === 1);
     await eventually(async () => (await broker.queueDepth(n('payment')))?.ready === 1);
     await publisher.publish(to(n('payment.retry.100ms'), 'retried'));
     await eventually(async () => (await broker.queueDepth(n('payment')))?.ready === 2);

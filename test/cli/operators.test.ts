@@ -251,7 +251,7 @@ describe('commands of operators', function () {
     const listed = await run('unrouted', 'list');
     expect(listed.out).to.contain('COMMAND');
     expect(listed.said).to.contain('ALARM');
-    expect(await json('unrouted', 'replay')).to.deep.equal({ sent: 1, unrouted: 1 });
+    expect(await json('unrouted', 'replay')).to.include({ sent: 1, unrouted: 1 });
     expect((await run('status')).out).to.contain('no worker takes (1)');
   });
 

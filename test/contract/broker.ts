@@ -244,17 +244,33 @@ export function brokerContract(name: string, open: () => Promise<OpenBroker>): v
       (await received.next()).ack();
     });
 
-    it('consumes again a queue that was deleted and made again', async () => {
-      await broker.applyTopology(queues('q'));
-      const { consumer, received } = listen(n('q'));
+    it('declares a queue that was deleted again, with its bindings, where its consumer misses it', async () => {
+      await broker.applyTopology({
+        exchanges: [{ name: n('x'), type: 'topic' }],
+        queues: [{ name: n('q'), arguments: quorum }],
+        bindings: [{ source: n('x'), destination: n('q'), kind: 'queue', routingKey: 'a.*' }],
+      });
+      const { received } = listen(n('q'));
       await consumersOf(n('q'), 1);
       await opened.deleteQueue(n('q'));
-      await eventually(async () => !consumer.consuming);
-      expect(await broker.queueDepth(n('q'))).to.equal(undefined);
-      await broker.applyTopology(queues('q'));
       const to = await publisher();
-      await to.publish(message('', n('q'), 'm1'));
-      (await received.next()).ack();
+      await eventually(
+        async () => (await codeOf(to.publish(message(n('x'), 'a.b', 'm1', { mandatory: true })))) === undefined,
+      );
+      const delivery = await received.next();
+      expect(delivery.properties.messageId).to.equal('m1');
+      delivery.ack();
+    });
+
+    it('declares a queue that was deleted again where a mandatory message to it is returned', async () => {
+      await broker.applyTopology(queues('q'));
+      await opened.deleteQueue(n('q'));
+      const to = await publisher();
+      expect(await codeOf(to.publish(message('', n('q'), 'm1', { mandatory: true })))).to.equal('broker.returned');
+      await eventually(
+        async () => (await codeOf(to.publish(message('', n('q'), 'm2', { mandatory: true })))) === undefined,
+      );
+      await readyIn(n('q'), 1);
     });
 
     it('gives the messages of a retry queue back to the work queue when their time is over', async () => {

@@ -16,6 +16,9 @@ export interface TestCluster {
   kill(index: number): Promise<void>;
   /** Starts a killed node on the same ports and data; resolves when it answers and is a member again. */
   start(index: number): Promise<void>;
+  /** Stops a node without ending it, as a lost network does: the others take up to 75 s to notice. */
+  freeze(index: number): void;
+  thaw(index: number): void;
   /** Runs `rabbitmqctl` against one node and resolves with its output. */
   ctl(index: number, ...args: string[]): Promise<string>;
   /** The node on which the leader of a queue or stream runs. */
@@ -74,6 +77,8 @@ export async function ownCluster({ nodes: count = 3 }: { nodes?: number } = {}):
         nodes.filter((_, each) => !killed.has(each)),
       );
     },
+    freeze: (index) => void process.kill(at(index).pid, 'SIGSTOP'),
+    thaw: (index) => void process.kill(at(index).pid, 'SIGCONT'),
     ctl: (index, ...args) => rabbitmqctl(at(index), args),
     async leaderOf(queue) {
       const alive = nodes.findIndex((_, index) => !killed.has(index));

@@ -1,6 +1,7 @@
 import { FlotillaError } from '../../errors.js';
 import type { Broker, FieldValue, OutgoingMessage, TopologyDifference } from '../contract.js';
 import { bindingKey } from '../binding-name.js';
+import { mergeTopology } from '../merge-topology.js';
 import { StateCell } from '../state.js';
 import { compareTopology } from '../topology-compare.js';
 import type { BindingSpec, ExchangeSpec, Topology } from '../topology.js';
@@ -42,6 +43,7 @@ export function createMemoryBroker({ clock = realClock }: MemoryBrokerOptions = 
   const publishers = new Set<MemoryPublisher>();
   const consumers = new Set<MemoryConsumer>();
   const readers = new Set<MemoryStreamReader>();
+  let applied: Topology | undefined;
   state.set('ready');
 
   /** Undefined where there is no such exchange. The default exchange leads to the queue of that name. */
@@ -58,7 +60,10 @@ export function createMemoryBroker({ clock = realClock }: MemoryBrokerOptions = 
 
   function deliver(message: OutgoingMessage): Routed {
     const found = destinations(message);
-    if (found === undefined) return 'no_exchange';
+    if (found === undefined) {
+      restoreSoon();
+      return 'no_exchange';
+    }
     const { exchange, routingKey } = message;
     const content: Content = {
       exchange,
@@ -69,7 +74,9 @@ export function createMemoryBroker({ clock = realClock }: MemoryBrokerOptions = 
     };
     const takenBy = found.filter((queue) => queue.push(content));
     if (takenBy.length < found.length) return 'refused';
-    return found.length === 0 ? 'unroutable' : 'taken';
+    if (found.length > 0) return 'taken';
+    if (message.mandatory === true) restoreSoon();
+    return 'unroutable';
   }
 
   function deadLetter(queue: MemoryQueue, message: QueuedMessage, reason: DeathReason): boolean {
@@ -118,6 +125,31 @@ export function createMemoryBroker({ clock = realClock }: MemoryBrokerOptions = 
     if (stream !== undefined && connected()) reader.attach(stream);
   }
 
+  function declare({ exchanges: wantedExchanges, queues: wantedQueues, bindings: wantedBindings }: Topology): void {
+    for (const spec of wantedExchanges) exchanges.set(spec.name, spec);
+    for (const { name, arguments: fields } of wantedQueues) {
+      if (fields['x-queue-type'] === 'stream') {
+        if (!streams.has(name)) streams.set(name, new MemoryStream(name, fields, clock));
+      } else if (!queues.has(name)) queues.set(name, new MemoryQueue({ name, arguments: fields, clock, deadLetter }));
+    }
+    for (const binding of wantedBindings) bindings.set(bindingKey(binding), binding);
+  }
+
+  function attachAll(): void {
+    for (const queue of queues.values()) queue.retryDeadLetters();
+    for (const consumer of consumers) attach(consumer);
+    for (const reader of readers) attachReader(reader);
+  }
+
+  /** What was applied and is missed is declared again. */
+  function restoreSoon(): void {
+    setImmediate(() => {
+      if (applied === undefined || state.value === 'closed') return;
+      declare(applied);
+      attachAll();
+    });
+  }
+
   const connected = () => state.value === 'ready' || state.value === 'blocked';
   const open = () => {
     if (state.value === 'closed') throw new FlotillaError('broker.closed');
@@ -157,17 +189,11 @@ export function createMemoryBroker({ clock = realClock }: MemoryBrokerOptions = 
         const list = conflicts.map(({ kind, name, detail }) => `${kind} ${name}: ${detail}`).join('; ');
         throw new FlotillaError('broker.topology_conflict', list);
       }
-      for (const spec of topology.exchanges) exchanges.set(spec.name, spec);
-      for (const { name, arguments: fields } of topology.queues) {
-        if (fields['x-queue-type'] === 'stream') {
-          if (!streams.has(name)) streams.set(name, new MemoryStream(name, fields, clock));
-        } else if (!queues.has(name)) queues.set(name, new MemoryQueue({ name, arguments: fields, clock, deadLetter }));
-      }
-      for (const binding of topology.bindings) bindings.set(bindingKey(binding), binding);
+      declare(topology);
       for (const binding of surplus) bindings.delete(bindingKey(binding));
-      for (const queue of queues.values()) queue.retryDeadLetters();
-      for (const consumer of consumers) attach(consumer);
-      for (const reader of readers) attachReader(reader);
+      applied = applied === undefined ? topology : mergeTopology(applied, topology);
+      attachAll();
+      return differences;
     },
     async planTopology(topology): Promise<TopologyDifference[]> {
       return compare(topology).differences;
@@ -198,6 +224,9 @@ export function createMemoryBroker({ clock = realClock }: MemoryBrokerOptions = 
       block: () => state.set('blocked'),
       unblock: () => state.set('ready'),
       deleteQueue(name) {
+        const isMissed =
+          [...consumers].some(({ queue }) => queue === name) || [...readers].some(({ stream }) => stream === name);
+        if (isMissed) restoreSoon();
         queues.get(name)?.stop();
         queues.delete(name);
         streams.delete(name);

@@ -13,6 +13,7 @@ import { createManagement } from './management.js';
 import { createPublisher } from './publisher.js';
 import { createStreamReader } from './stream-reader.js';
 import { createTopologyAdmin } from './topology-admin.js';
+import { createTopologyKeeper } from './topology-keeper.js';
 
 export interface RabbitBrokerOptions {
   /** `amqp://user:password@host:port/vhost`, or those of several nodes of a cluster, with commas between them. Never
@@ -55,6 +56,7 @@ export function createRabbitBroker(options: RabbitBrokerOptions): Broker {
   const management =
     managementUrl === undefined ? undefined : createManagement({ url: managementUrl, vhost: vhostOf(url) });
   const admin = createTopologyAdmin(consuming, management, logger);
+  const keeper = createTopologyKeeper({ admin, connection: consuming, logger, metrics });
 
   const follow = ({ name, state: cell }: Connection) => {
     const record = (now: BrokerState) => metrics?.brokerState.set({ connection: name }, METRIC[now]);
@@ -81,15 +83,24 @@ export function createRabbitBroker(options: RabbitBrokerOptions): Broker {
     onState: (listener) => state.listen(listener),
     ready: (signal) => state.until(['ready'], signal),
     createPublisher: ({ timeout = publishTimeout } = {}) =>
-      keep((onClose) => createPublisher({ connection: publishing, logger, timeout, onClose })),
+      keep((onClose) =>
+        createPublisher({ connection: publishing, logger, timeout, onMissing: keeper.missing, onClose }),
+      ),
     consume: (queue, consumeOptions) =>
-      keep((onClose) => createConsumer({ ...consumeOptions, connection: consuming, logger, queue, onClose })),
+      keep((onClose) => {
+        const onMissing = () => keeper.missing({ kind: 'queue', queue });
+        return createConsumer({ ...consumeOptions, connection: consuming, logger, queue, onMissing, onClose });
+      }),
     readStream: (stream, readOptions) =>
-      keep((onClose) => createStreamReader({ ...readOptions, connection: consuming, logger, stream, onClose })),
-    applyTopology: (topology, signal) => admin.apply(topology, signal),
+      keep((onClose) => {
+        const onMissing = () => keeper.missing({ kind: 'queue', queue: stream });
+        return createStreamReader({ ...readOptions, connection: consuming, logger, stream, onMissing, onClose });
+      }),
+    applyTopology: (topology, signal) => keeper.apply(topology, signal),
     planTopology: (topology) => admin.plan(topology),
     queueDepth: (queue) => admin.depth(queue),
     async close() {
+      keeper.close();
       const closing = Promise.all([...parts].map((part) => part.close()));
       // what doesn't end in order ends with its connection
       await within(CLOSE_LIMIT, 'closing channels', closing).catch(() => undefined);

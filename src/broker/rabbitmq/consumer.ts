@@ -13,11 +13,15 @@ export interface ConsumerOptions extends ConsumeOptions {
   connection: Connection;
   logger: Logger;
   queue: string;
+  /** Called when the broker says that there is no such queue, or cancels the consumer. */
+  onMissing: () => void;
+  /** Called when the broker knows of this consumer, at every beginning. */
+  onConsuming?: () => void;
   onClose: () => void;
 }
 
 export function createConsumer(options: ConsumerOptions): Consumer {
-  const { connection, logger, queue, onDelivery, onClose } = options;
+  const { connection, logger, queue, onDelivery, onMissing, onClose } = options;
   let prefetch = options.prefetch;
   let wanted = true;
   let closed = false;
@@ -41,6 +45,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
         epoch = new Epoch(channel);
         if (wanted) await start(epoch);
       }),
+    missing: onMissing,
     lost: (_, reason) => {
       const gone = epoch;
       epoch = undefined;
@@ -57,7 +62,9 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     };
     const consuming = current.channel.consume(queue, receive, { arguments: options.arguments?.() });
     const { consumerTag } = await within(REQUEST_LIMIT, `consuming ${queue}`, consuming);
-    if (epoch === current) tag = consumerTag;
+    if (epoch !== current) return;
+    tag = consumerTag;
+    options.onConsuming?.();
   }
 
   // a throw in amqplib's callback would close the channel
@@ -76,6 +83,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
   function gone(current: Epoch): void {
     if (epoch !== current) return;
     logger.warn('the broker cancelled the consumer', { queue });
+    onMissing();
     kept.drop(new FlotillaError('broker.disconnected', `the broker cancelled the consumer of ${queue}`), {
       failed: true,
     });
@@ -191,7 +199,7 @@ function ignoreEnded(error: unknown): void {
   if (!(error instanceof IllegalOperationError)) throw error;
 }
 
-function propertiesOf({ properties }: ConsumeMessage): MessageProperties & { readonly headers: Fields } {
+export function propertiesOf({ properties }: ConsumeMessage): MessageProperties & { readonly headers: Fields } {
   return {
     messageId: text(properties.messageId),
     type: text(properties.type),

@@ -4,6 +4,7 @@ import { FlotillaError, messageOf } from '../../errors.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { Connection } from './connection.js';
 import { backoff, REQUEST_LIMIT, within } from './limits.js';
+import { codeOf, isNodeDown } from './scratch-channel.js';
 
 export interface KeptChannelOptions<C extends Channel> {
   connection: Connection;
@@ -13,6 +14,8 @@ export interface KeptChannelOptions<C extends Channel> {
   open: () => Promise<C>;
   /** Called with every new channel. Where it rejects, the channel is dropped and another one tried. */
   opened: (channel: C) => Promise<void>;
+  /** Called when the broker closes the channel because something does not exist. */
+  missing: () => void;
   /** Called in the tick in which the channel is of no more use, before amqplib tells anybody else. */
   lost: (channel: C, reason: Error) => void;
 }
@@ -29,6 +32,8 @@ export class KeptChannel<C extends Channel> {
   readonly #closing = new AbortController();
   readonly #done: Promise<void>;
   #current: Life<C> | undefined;
+  /** Failures in a row. */
+  #failures = 0;
 
   constructor(options: KeptChannelOptions<C>) {
     this.#options = options;
@@ -55,21 +60,20 @@ export class KeptChannel<C extends Channel> {
   async #keep(): Promise<void> {
     const { connection, open, opened } = this.#options;
     const { signal } = this.#closing;
-    let failures = 0;
     while (!signal.aborted) {
       try {
         await connection.state.until(['ready', 'blocked'], signal);
-        if (failures > 0) await sleep(backoff(failures, REOPEN), undefined, { signal });
+        if (this.#failures > 0) await sleep(backoff(this.#failures, REOPEN), undefined, { signal });
         const since = performance.now();
         const life = this.#live(await this.#answered('opening a channel', open()));
         if (signal.aborted) this.drop(new FlotillaError('broker.closed'));
         else await opened(life.channel).catch((error: unknown) => this.drop(disconnected(error), { failed: true }));
         await life.lost;
         await this.#ended(life);
-        failures = !life.failed || performance.now() - since >= GOOD_AFTER ? 0 : failures + 1;
+        this.#failures = !life.failed || performance.now() - since >= GOOD_AFTER ? 0 : this.#failures + 1;
       } catch (error) {
         if (connection.state.value === 'closed') return;
-        failures += 1;
+        this.#failures += 1;
         this.#debug('no channel yet', error);
       }
     }
@@ -80,10 +84,12 @@ export class KeptChannel<C extends Channel> {
     this.#current = life;
     channel.on('error', (error: Error) => {
       life.failed = true;
-      this.#options.logger.warn('the broker closed a channel', {
+      // a failure that repeats is reported once; the waits in between grow
+      this.#options.logger.log(this.#failures === 0 ? 'warn' : 'debug', 'the broker closed a channel', {
         purpose: this.#options.purpose,
         reason: error.message,
       });
+      if (codeOf(error) === 404 && !isNodeDown(error)) this.#options.missing();
       this.#lose(life, disconnected(error));
     });
     // before amqplib's own listener, which fails every confirm without saying why

@@ -14,6 +14,7 @@ const queue = z.object({
   type: z.string().optional(),
   durable: z.boolean(),
   arguments: fields,
+  state: z.string().optional(),
   // the numbers come with the first statistics of a new queue
   messages_ready: z.number().optional(),
   messages_unacknowledged: z.number().optional(),
@@ -43,6 +44,8 @@ export interface ManagedQueue {
   type: string;
   durable: boolean;
   arguments: Fields;
+  /** Whether it cannot be used because its node, or most of its nodes, do not run. */
+  down: boolean;
   /** As of the broker's last statistics, some seconds ago: the passive declaration of `queueDepth` is exact. */
   ready: number;
   unacked: number;
@@ -65,6 +68,8 @@ export interface ManagedBinding {
   /** How the management API names it among those of its source and destination. */
   propertiesKey?: string | undefined;
 }
+
+const DOWN: ReadonlySet<string> = new Set(['down', 'minority', 'stopped', 'crashed']);
 
 /** RabbitMQ's management API, as far as this fleet asks. Every call throws `broker.management` when the answer doesn't
  *  come within the time limit or isn't what it should be. */
@@ -171,7 +176,7 @@ export function createManagement({ url, vhost = '/', timeout = 10_000 }: Managem
       ]);
     },
     async queues(prefix = '') {
-      const columns = 'name,type,durable,arguments,messages_ready,messages_unacknowledged,consumers';
+      const columns = 'name,type,durable,arguments,state,messages_ready,messages_unacknowledged,consumers';
       const found = await get(`${inVhost('queues')}?columns=${columns}`, z.array(queue));
       return found
         .filter(({ name }) => name.startsWith(prefix))
@@ -181,6 +186,7 @@ export function createManagement({ url, vhost = '/', timeout = 10_000 }: Managem
           type: rest.type ?? 'classic',
           durable: rest.durable,
           arguments: rest.arguments,
+          down: DOWN.has(rest.state ?? ''),
           ready,
           unacked,
           consumers: rest.consumers ?? 0,

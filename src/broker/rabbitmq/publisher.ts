@@ -6,6 +6,7 @@ import type { OutgoingMessage, Publisher } from '../contract.js';
 import { StateCell } from '../state.js';
 import type { Connection } from './connection.js';
 import { KeptChannel } from './kept-channel.js';
+import type { Missing } from './topology-keeper.js';
 import { formatDuration } from '../../duration.js';
 
 export interface PublisherOptions {
@@ -13,6 +14,8 @@ export interface PublisherOptions {
   logger: Logger;
   /** Milliseconds until a publish without a confirm rejects with `broker.timeout`. */
   timeout: number;
+  /** Called when the broker has no such exchange, or returned a mandatory message. */
+  onMissing: (what: Missing) => void;
   /** Called when the publisher is closed. */
   onClose: () => void;
 }
@@ -27,7 +30,7 @@ interface Unconfirmed {
   readonly reject: (error: Error) => void;
 }
 
-export function createPublisher({ connection, logger, timeout, onClose }: PublisherOptions): Publisher {
+export function createPublisher({ connection, logger, timeout, onMissing, onClose }: PublisherOptions): Publisher {
   const state = new StateCell();
   // in the order of publishing, which is the order of the deadlines too
   const unconfirmed = new Set<Unconfirmed>();
@@ -44,6 +47,7 @@ export function createPublisher({ connection, logger, timeout, onClose }: Publis
       channel = opened;
       follow();
     },
+    missing: () => onMissing({ kind: 'exchange' }),
     lost: (_, reason) => {
       channel = undefined;
       follow();
@@ -56,6 +60,7 @@ export function createPublisher({ connection, logger, timeout, onClose }: Publis
 
   /** `return` comes before the confirm of the same message; equal messages take the same way, so the first will do. */
   function markReturned({ fields, properties }: Message): void {
+    onMissing({ kind: 'route', exchange: fields.exchange, routingKey: fields.routingKey });
     for (const each of unconfirmed) {
       const { message } = each;
       if (

@@ -7,23 +7,29 @@ export interface StreamReaderOptions extends ReadStreamOptions {
   connection: Connection;
   logger: Logger;
   stream: string;
+  onMissing: () => void;
   onClose: () => void;
 }
 
 /** Reads a stream over AMQP 0-9-1. Acks there are credit and nothing else; a nack would end the whole connection, so
  *  nothing here ever gives an entry back. */
 export function createStreamReader(options: StreamReaderOptions): StreamReader {
-  const { connection, logger, stream, prefetch, onEntry, onClose } = options;
+  const { connection, logger, stream, prefetch, onEntry, onMissing, onClose } = options;
   /** The highest offset handed over: a new channel goes on behind it. */
   let highest = -1;
+  /** The next try to read begins anew; one that follows a failed try does not. */
+  let begins = true;
   const consumer = createConsumer({
     connection,
     logger,
     queue: stream,
     prefetch,
+    onMissing,
     onClose,
+    onConsuming: () => (begins = true),
     arguments: () => {
-      options.onBegin?.();
+      if (begins) options.onBegin?.();
+      begins = false;
       return { 'x-stream-offset': highest >= 0 ? highest + 1 : offsetField(options.from) };
     },
     onDelivery: (delivery) => {

@@ -1,0 +1,31 @@
+import { bindingKey } from './binding-name.js';
+import type { BindingSpec, Topology } from './topology.js';
+
+/** Both topologies as one. Where they name the same exchange or queue, `later` counts, for the bindings of the queue as
+ *  well. */
+export function mergeTopology(earlier: Topology, later: Topology): Topology {
+  const queues = new Set(later.queues.map(({ name }) => name));
+  const kept = earlier.bindings.filter(({ kind, destination }) => kind === 'exchange' || !queues.has(destination));
+  return {
+    exchanges: byName([...earlier.exchanges, ...later.exchanges]),
+    queues: byName([...earlier.queues, ...later.queues]),
+    bindings: [...new Map([...kept, ...later.bindings].map((binding) => [bindingKey(binding), binding])).values()],
+    retired: byName([...(earlier.retired ?? []), ...(later.retired ?? [])]),
+  };
+}
+
+/** The bindings from or to these exchanges and queues. */
+export function touching(
+  { exchanges, queues }: Pick<Topology, 'exchanges' | 'queues'>,
+  bindings: readonly BindingSpec[],
+): BindingSpec[] {
+  const names = {
+    exchange: new Set(exchanges.map(({ name }) => name)),
+    queue: new Set(queues.map(({ name }) => name)),
+  };
+  return bindings.filter(({ source, kind, destination }) => names.exchange.has(source) || names[kind].has(destination));
+}
+
+function byName<T extends { name: string }>(specs: readonly T[]): T[] {
+  return [...new Map(specs.map((spec) => [spec.name, spec])).values()];
+}
