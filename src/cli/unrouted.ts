@@ -1,57 +1,110 @@
 import type { Command } from 'commander';
-import { listUnrouted, replayUnrouted } from '../dead-letters/unrouted.js';
+import { HELD_BYTES, HELD_MESSAGES } from '../dead-letters/drain-queue.js';
+import { listUnrouted, replayUnrouted, type Unrouted, type UnroutedFilter } from '../dead-letters/unrouted.js';
 import type { Context } from './context.js';
-import { wholeNumber } from './arguments.js';
-import { printList } from './output.js';
+import { collect, time, wholeNumber } from './arguments.js';
+import { CommandFailed, UsageError } from './failure.js';
+import { printList, type Columns } from './output.js';
 import { createProgress } from './progress.js';
 import { surroundingsOf, withBroker } from './resources.js';
 
+interface FilterFlags {
+  id: string[];
+  type: string[];
+  since?: string;
+  until?: string;
+}
+
+interface ListFlags extends FilterFlags {
+  limit: number;
+  json?: boolean;
+}
+
+interface ReplayFlags extends FilterFlags {
+  limit?: number;
+  dryRun?: boolean;
+  json?: boolean;
+}
+
+const COLUMNS: Columns<Unrouted> = {
+  type: ({ type, routingKey }) => type ?? routingKey,
+  kind: ({ kind }) => (kind === 'command' ? 'COMMAND' : (kind ?? '?')),
+  subject: ({ subject }) => subject ?? '',
+  time: ({ time }) => time ?? '',
+  id: ({ id }) => id ?? '',
+};
+/** A dry run shows so many; the others are counted. */
+const SHOWN = 100;
+
 export function register(program: Command, context: Context): void {
   const unrouted = program.command('unrouted').description('messages that no worker takes');
-  unrouted
-    .command('list')
-    .description('the oldest of them; commands among them are an alarm')
+  withFilters(unrouted.command('list').description('list the oldest; commands among them are an alarm'))
     .option('--limit <n>', 'how many to show', wholeNumber, 50)
-    .option('--json', 'for programs')
-    .action((flags: { limit: number; json?: boolean }) => runList(flags, context));
-  unrouted
-    .command('replay')
-    .description('send them to the workers again, once a worker takes them')
-    .option('--json', 'for programs')
-    .action((flags: { json?: boolean }) => runReplay(flags, context));
+    .option('--json', 'print JSON')
+    .action((flags: ListFlags) => runList(flags, context));
+  withFilters(
+    unrouted
+      .command('replay')
+      .description(
+        'send them to the workers again, all or those that the filters select; the others keep their places',
+      ),
+  )
+    .option('--limit <n>', 'send at most so many, the oldest first', wholeNumber)
+    .option('--dry-run', 'list what would be sent, and send nothing')
+    .option('--json', 'print JSON')
+    .action((flags: ReplayFlags) => runReplay(flags, context));
 }
 
-async function runList({ limit, json = false }: { limit: number; json?: boolean }, context: Context): Promise<void> {
+function withFilters(command: Command): Command {
+  return command
+    .option('--id <id>', 'the message with this id; may be given several times', collect, [])
+    .option('--type <pattern>', "a type or topic pattern such as 'order.*'; may be given several times", collect, [])
+    .option('--since <time>', 'of this time or later: RFC 3339, or a duration ago such as 2h', time)
+    .option('--until <time>', 'before this time', time);
+}
+
+function filterOf({ id: ids, type: types, since, until }: FilterFlags): UnroutedFilter {
+  if (types.includes('')) throw new UsageError('--type needs a type or a pattern');
+  return { ids, types, since, until };
+}
+
+async function runList({ limit, json = false, ...flags }: ListFlags, context: Context): Promise<void> {
   const { names, definitions } = await surroundingsOf(context);
   const { signal } = context;
-  const { items, total } = await withBroker(context, 'read', (broker) =>
-    listUnrouted({ broker, names, definitions }, { count: limit, signal }),
+  const filter = filterOf(flags);
+  const { items, total, unexamined, unanswered } = await withBroker(context, 'read', (broker) =>
+    listUnrouted({ broker, names, definitions }, { count: limit, filter, signal }),
   );
-  printList(context, items, {
-    json,
-    total,
-    empty: 'Every message found a worker.',
-    columns: {
-      type: ({ type, routingKey }) => type ?? routingKey,
-      kind: ({ kind }) => (kind === 'command' ? 'COMMAND' : (kind ?? '?')),
-      subject: ({ subject }) => subject ?? '',
-      time: ({ time }) => time ?? '',
-      id: ({ id }) => id ?? '',
-    },
-  });
+  const empty = unanswered.length > 0 || unexamined > 0 ? 'Nothing found.' : 'Every message found a worker.';
+  printList(context, items, { json, total, extra: { unexamined, unanswered }, empty, columns: COLUMNS });
   if (!json && total > items.length) context.say(`${items.length} of ${total}`);
+  if (!json && unexamined > 0) context.say(`${unexamined} more were not examined.`);
   const commands = items.filter(({ kind }) => kind === 'command').length;
-  if (!json && commands > 0) context.say(`ALARM: ${commands} of these are commands, which somebody waits for.`);
+  if (!json && commands > 0) context.say(`ALARM: ${commands} of these are commands, whose senders wait for them.`);
+  for (const { reason } of unanswered) context.say(reason);
+  if (unanswered.length > 0) throw new CommandFailed('not every queue answered');
 }
 
-async function runReplay({ json = false }: { json?: boolean }, context: Context): Promise<void> {
-  const { names } = await surroundingsOf(context);
+async function runReplay(flags: ReplayFlags, context: Context): Promise<void> {
+  if (flags.dryRun === true) return runList({ ...flags, limit: flags.limit ?? SHOWN }, context);
+  const { json = false, limit: count } = flags;
+  const { names, definitions } = await surroundingsOf(context);
+  const filter = filterOf(flags);
   const progress = createProgress();
   const result = await withBroker(context, 'write', (broker) =>
     replayUnrouted(
-      { broker, names },
-      { signal: context.signal, onProgress: (done, total) => progress.show(done, total, 'sent') },
+      { broker, names, definitions },
+      { filter, count, signal: context.signal, onProgress: (done, total) => progress.show(done, total, 'sent') },
     ),
   ).finally(progress.end);
-  context.print(json ? JSON.stringify(result) : `Sent ${result.sent}; ${result.unrouted} still find no worker.`);
+  const { sent, unexamined, unrouted } = result;
+  context.print(json ? JSON.stringify(result) : `Sent ${sent}; ${unrouted} are unrouted now.`);
+  const isCut = unexamined > 0 && sent !== count;
+  if (isCut) {
+    context.say(
+      `${unexamined} were not examined: those that a filter leaves are held meanwhile, at most ${HELD_MESSAGES} or ` +
+        `${HELD_BYTES / 2 ** 20} MiB, for a minute. Replay the oldest first, or without filters.`,
+    );
+    throw new CommandFailed('not every message was examined');
+  }
 }

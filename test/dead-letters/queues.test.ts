@@ -65,10 +65,58 @@ for (const kind of ['memory', 'rabbitmq'] as const) {
           { source: bench.names.work, destination: bench.names.queue('shipping'), kind: 'queue', routingKey: 'late.*' },
         ],
       });
-      expect(await replayUnrouted(bench, { signal })).to.deep.equal({ sent: 3, unrouted: 2 });
+      expect(await replayUnrouted({ ...bench, definitions }, { signal })).to.deep.equal({
+        sent: 3,
+        kept: 0,
+        unexamined: 0,
+        unrouted: 2,
+      });
       const [taken] = await take(bench.broker, bench.names.queue('shipping'), 1);
       expect(taken?.properties.messageId).to.equal(late);
       expect(taken?.routingKey).to.equal('late.created');
+    });
+
+    it('replays the unrouted messages that the filters select, and leaves the others in place and in order', async () => {
+      const ids: string[] = [];
+      for (const type of ['late.created', 'other.one', 'late.changed', 'other.two', 'late.deleted', 'other.three']) {
+        const { body, properties } = letterOf({ type });
+        await bench.publisher.publish({ exchange: bench.names.events, routingKey: type, body, properties });
+        ids.push(properties.messageId);
+      }
+      await bench.broker.applyTopology({
+        exchanges: [],
+        queues: [],
+        bindings: [
+          { source: bench.names.work, destination: bench.names.queue('shipping'), kind: 'queue', routingKey: '#' },
+        ],
+      });
+      const replayer = { ...bench, definitions };
+      const left = async () => (await listUnrouted(replayer, { signal })).items.map(({ id }) => id);
+      const taken = async (count: number) =>
+        (await take(bench.broker, bench.names.queue('shipping'), count)).map(({ properties }) => properties.messageId);
+      const [late1, other1, late2, other2, late3, other3] = ids;
+
+      const hour = 3_600_000;
+      const later = new Date(Date.now() + hour).toISOString();
+      const earlier = new Date(Date.now() - hour).toISOString();
+      for (const filter of [{ since: later }, { until: earlier }, { ids: ['nothing'] }, { types: ['late.*.*'] }]) {
+        const result = await replayUnrouted(replayer, { filter, signal });
+        expect(result, JSON.stringify(filter)).to.deep.equal({ sent: 0, kept: 6, unexamined: 0, unrouted: 6 });
+      }
+      expect(await left()).to.deep.equal(ids);
+      const chosen = await listUnrouted(replayer, { filter: { types: ['late.*'] }, count: 2, signal });
+      expect(chosen.items.map(({ id }) => id)).to.deep.equal([late1, late2]);
+      expect(chosen).to.include({ total: 3, unexamined: 0 });
+
+      const filter = { types: ['late.*'], since: earlier, until: later };
+      const two = await replayUnrouted(replayer, { filter, count: 2, signal });
+      expect(two).to.deep.equal({ sent: 2, kept: 1, unexamined: 3, unrouted: 4 });
+      expect(await taken(2)).to.deep.equal([late1, late2]);
+      expect(await left()).to.deep.equal([other1, other2, late3, other3]);
+      const one = await replayUnrouted(replayer, { filter: { ids: [other2 ?? ''] }, signal });
+      expect(one).to.include({ sent: 1, kept: 3, unrouted: 3 });
+      expect(await taken(1)).to.deep.equal([other2]);
+      expect(await left()).to.deep.equal([other1, late3, other3]);
     });
 
     if (kind !== 'rabbitmq') return;
@@ -84,10 +132,10 @@ for (const kind of ['memory', 'rabbitmq'] as const) {
       expect(retried?.properties.headers).to.deep.equal({ tenant: 't1', [HEADERS.dropped]: 'baggage, trace' });
       expect(Buffer.from(retried?.body ?? []).toString()).to.equal(body);
 
-      await foreignPublish(bench.names.unrouted, body, large);
+      await foreignPublish(bench.names.unroutedQueue, body, large);
       await foreignPublish('nobody.listens', body, { headers: { CC: ['nobody.cares'] } }, bench.names.events);
-      expect(await replayUnrouted(bench, { signal })).to.deep.equal({ sent: 2, unrouted: 2 });
-      const [unrouted] = (await take(bench.broker, bench.names.unrouted, 2)).filter(
+      expect(await replayUnrouted({ ...bench, definitions }, { signal })).to.include({ sent: 2, unrouted: 2 });
+      const [unrouted] = (await take(bench.broker, bench.names.unroutedQueue, 2)).filter(
         ({ properties }) => 'tenant' in properties.headers,
       );
       expect(unrouted?.properties.headers).to.include({ tenant: 't1', [HEADERS.dropped]: 'baggage, trace' });
