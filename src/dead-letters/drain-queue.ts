@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Broker, Delivery } from '../broker/contract.js';
 import { errorOf } from '../errors.js';
 import { aborted } from './aborted.js';
@@ -34,6 +35,8 @@ export const HELD_MESSAGES = 20_000;
 export const HELD_BYTES = 128 * 2 ** 20;
 /** How often to check whether another consumer took the rest, in milliseconds. */
 const LOOK_INTERVAL = 200;
+const RETURN_LOOK_INTERVAL = 50;
+const RETURN_LIMIT = 2_000;
 
 /**
  * Handles the messages that are ready in a queue now, each once, and not those that come later; gives how many were
@@ -68,6 +71,7 @@ export async function siftQueue(broker: Broker, queue: string, options: SiftOpti
     clearInterval(look);
     await consumer.close();
   }
+  await untilReadyAgain(broker, queue, sieve.returned);
   return sieve.result();
 
   async function endWhereOthersTookTheRest(): Promise<void> {
@@ -77,6 +81,17 @@ export async function siftQueue(broker: Broker, queue: string, options: SiftOpti
     } catch (error) {
       sieve.fail(error);
     }
+  }
+}
+
+/** A quorum queue takes a moment to count what was given back to it, and what was delivered as the consumer ended: resolves
+ *  when the number is no less than `least` and no longer changes, or after two seconds. */
+async function untilReadyAgain(broker: Pick<Broker, 'queueDepth'>, queue: string, least: number): Promise<void> {
+  const end = performance.now() + RETURN_LIMIT;
+  for (let before = -1; performance.now() < end; await sleep(RETURN_LOOK_INTERVAL)) {
+    const ready = (await broker.queueDepth(queue))?.ready ?? least;
+    if (ready >= least && ready === before) return;
+    before = ready;
   }
 }
 
@@ -92,6 +107,8 @@ class Sieve {
   #handled = 0;
   #heldBytes = 0;
   #failure: Error | undefined;
+  /** How many messages were given back. */
+  returned = 0;
 
   constructor(
     private readonly options: SiftOptions,
@@ -130,7 +147,9 @@ class Sieve {
   /** Requeues what is held, in order. After a failure the channel does that when it closes. */
   giveBack(): void {
     if (this.#failure !== undefined) return;
-    for (const delivery of [...this.#held, ...this.#waiting]) delivery.requeue();
+    const all = [...this.#held, ...this.#waiting];
+    for (const delivery of all) delivery.requeue();
+    this.returned = all.length;
   }
 
   result(): Sifted {

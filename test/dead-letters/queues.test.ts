@@ -6,6 +6,7 @@ import { listRetrying, retryNow } from '../../src/dead-letters/retrying.js';
 import { listUnrouted, replayUnrouted } from '../../src/dead-letters/unrouted.js';
 import { definitions, letterOf, openBench, take, type Bench } from './bench-of-letters.js';
 import { foreignPublish } from '../support/foreign-publish.js';
+import { eventually } from '../support/until.js';
 
 const { signal } = new AbortController();
 
@@ -65,12 +66,9 @@ for (const kind of ['memory', 'rabbitmq'] as const) {
           { source: bench.names.work, destination: bench.names.queue('shipping'), kind: 'queue', routingKey: 'late.*' },
         ],
       });
-      expect(await replayUnrouted({ ...bench, definitions }, { signal })).to.deep.equal({
-        sent: 3,
-        kept: 0,
-        unexamined: 0,
-        unrouted: 2,
-      });
+      const result = await replayUnrouted({ ...bench, definitions }, { signal });
+      expect(result).to.include({ sent: 3, kept: 0, unexamined: 0 });
+      await eventually(async () => (await bench.broker.queueDepth(bench.names.unroutedQueue))?.ready === 2);
       const [taken] = await take(bench.broker, bench.names.queue('shipping'), 1);
       expect(taken?.properties.messageId).to.equal(late);
       expect(taken?.routingKey).to.equal('late.created');
@@ -134,7 +132,7 @@ for (const kind of ['memory', 'rabbitmq'] as const) {
 
       await foreignPublish(bench.names.unroutedQueue, body, large);
       await foreignPublish('nobody.listens', body, { headers: { CC: ['nobody.cares'] } }, bench.names.events);
-      expect(await replayUnrouted({ ...bench, definitions }, { signal })).to.include({ sent: 2, unrouted: 2 });
+      expect(await replayUnrouted({ ...bench, definitions }, { signal })).to.include({ sent: 2 });
       const [unrouted] = (await take(bench.broker, bench.names.unroutedQueue, 2)).filter(
         ({ properties }) => 'tenant' in properties.headers,
       );
