@@ -1,12 +1,14 @@
 import type { Command } from 'commander';
 import { HELD_BYTES, HELD_MESSAGES } from '../dead-letters/drain-queue.js';
 import { listUnrouted, replayUnrouted, type Unrouted, type UnroutedFilter } from '../dead-letters/unrouted.js';
+import type { Definitions } from '../events/definitions.js';
 import type { Context } from './context.js';
 import { collect, time, wholeNumber } from './arguments.js';
-import { CommandFailed, UsageError } from './failure.js';
+import { CommandFailed } from './failure.js';
 import { printList, type Columns } from './output.js';
 import { createProgress } from './progress.js';
 import { surroundingsOf, withBroker } from './resources.js';
+import { PATTERN_HELP, patterns, requireMatch } from './type-patterns.js';
 
 interface FilterFlags {
   id: string[];
@@ -58,14 +60,19 @@ export function register(program: Command, context: Context): void {
 function withFilters(command: Command): Command {
   return command
     .option('--id <id>', 'the message with this id; may be given several times', collect, [])
-    .option('--type <pattern>', "a type or topic pattern such as 'order.*'; may be given several times", collect, [])
+    .option('--type <pattern>', `${PATTERN_HELP}; may be given several times`, patterns, [])
     .option('--since <time>', 'of this time or later: RFC 3339, or a duration ago such as 2h', time)
     .option('--until <time>', 'before this time', time);
 }
 
 function filterOf({ id: ids, type: types, since, until }: FilterFlags): UnroutedFilter {
-  if (types.includes('')) throw new UsageError('--type needs a type or a pattern');
   return { ids, types, since, until };
+}
+
+/** An unrouted message may be of a type that the catalogue does not have; where a pattern selects nothing, it is more likely
+ *  misspelt. */
+function checkTypes(selected: number, { type }: FilterFlags, definitions: Definitions): void {
+  if (selected === 0) requireMatch('type', type, Object.keys(definitions));
 }
 
 async function runList({ limit, json = false, ...flags }: ListFlags, context: Context): Promise<void> {
@@ -75,6 +82,7 @@ async function runList({ limit, json = false, ...flags }: ListFlags, context: Co
   const { items, total, unexamined, unanswered } = await withBroker(context, 'read', (broker) =>
     listUnrouted({ broker, names, definitions }, { count: limit, filter, signal }),
   );
+  if (unanswered.length === 0) checkTypes(total, flags, definitions);
   const empty = unanswered.length > 0 || unexamined > 0 ? 'Nothing found.' : 'Every message found a worker.';
   printList(context, items, { json, total, extra: { unexamined, unanswered }, empty, columns: COLUMNS });
   if (!json && total > items.length) context.say(`${items.length} of ${total}`);
@@ -98,6 +106,7 @@ async function runReplay(flags: ReplayFlags, context: Context): Promise<void> {
     ),
   ).finally(progress.end);
   const { sent, unexamined, unrouted } = result;
+  checkTypes(sent, flags, definitions);
   context.print(json ? JSON.stringify(result) : `Sent ${sent}; ${unrouted} are unrouted now.`);
   const isCut = unexamined > 0 && sent !== count;
   if (isCut) {

@@ -181,9 +181,9 @@ function isToUnrouted({ missing }: AbandonedQueue, { to }: RemoveOptions): boole
 
 /** The unrouted messages are bounded, and the oldest are dropped: more than there is room for would be lost. */
 async function checkRoom(count: number, { management, broker, names }: RemoveOptions): Promise<void> {
-  const unrouted = (await management.queues(names.unrouted)).find(({ name }) => name === names.unrouted);
+  const unrouted = (await management.queues(names.unroutedQueue)).find(({ name }) => name === names.unroutedQueue);
   const most = unrouted?.arguments['x-max-length'];
-  const { ready = 0 } = (await broker.queueDepth(names.unrouted)) ?? {};
+  const { ready = 0 } = (await broker.queueDepth(names.unroutedQueue)) ?? {};
   if (typeof most !== 'number' || ready + count <= most) return;
   throw new FlotillaError('topology.no_room', `${ready} of at most ${most} are there, ${count} more would be moved`);
 }
