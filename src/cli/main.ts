@@ -27,6 +27,7 @@ import * as streams from './streams.js';
 import * as topology from './topology.js';
 import * as unrouted from './unrouted.js';
 import * as up from './up.js';
+import { tolerateFailures } from '../telemetry/log-output.js';
 import * as worker from './worker.js';
 
 /** In the order in which help shows them. */
@@ -70,14 +71,21 @@ const context = createContext({
   stderr: process.stderr,
 });
 
-// `flotilla dead list | head`: whoever reads has seen enough
+/** Commands that run until they are told to end: what they print is less than what they do. */
+const SERVICES = new Set(['up', 'api', 'worker', 'keeper', 'sandbox']);
+let serving = false;
+
+tolerateFailures(process.stderr);
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit(0);
+  if (serving) return;
+  if (error.code === 'EPIPE') process.exit(0); // `flotilla dead list | head`: the reader has seen enough
+  context.say(`error: standard output cannot be written: ${error.message}`);
+  process.exit(1);
 });
 
 const program = buildProgram(modules, context, version);
 program.hook('preAction', (_, command) => {
+  serving = SERVICES.has(command.name());
   // The supervisor hands the failpoint on to its processes, and ends them itself when it is told to twice.
   if (command.name() === 'up') return;
   const { failpoint } = context.config;

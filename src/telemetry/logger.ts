@@ -1,4 +1,5 @@
 import winston from 'winston';
+import { logOutput } from './log-output.js';
 
 export type Logger = winston.Logger;
 export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
@@ -11,18 +12,21 @@ export interface LoggerOptions {
   fields?: Record<string, string>;
 }
 
-/** Writes to standard error, so that standard output stays what a command answers. */
+/** Writes to standard error, so that standard output stays what a command answers. Lines that cannot be written are dropped and
+ *  counted. */
 export function createLogger({ level = 'info', format = 'json', fields = {} }: LoggerOptions = {}): Logger {
   const { combine, timestamp, json, printf, errors } = winston.format;
-  return winston.createLogger({
+  const stream = logOutput(process.stderr, (missing) => logger.warn('Log lines could not be written', { missing }));
+  const logger = winston.createLogger({
     level,
     defaultMeta: fields,
     format:
       format === 'json'
         ? combine(errors({ stack: true }), timestamp(), json())
         : combine(errors({ stack: true }), timestamp({ format: 'HH:mm:ss.SSS' }), printf(textLine)),
-    transports: [new winston.transports.Console({ stderrLevels: ['error', 'warn', 'info', 'debug'] })],
+    transports: [new winston.transports.Stream({ stream })],
   });
+  return logger;
 }
 
 /** A logger that says nothing. */

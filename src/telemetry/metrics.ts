@@ -1,10 +1,22 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+import { droppedLogLines } from './log-output.js';
 
 /** Every metric of a process, in a registry of its own. Durations in seconds, as Prometheus has it. */
 export function createMetrics(options: { process?: boolean } = {}) {
   const registry = new Registry();
   const registers = [registry];
-  if (options.process === true) collectDefaultMetrics({ register: registry });
+  if (options.process === true) {
+    collectDefaultMetrics({ register: registry });
+    new Counter({
+      name: 'flotilla_log_lines_dropped_total',
+      help: 'Log lines that could not be written to standard error: its disk is full, or its reader has gone',
+      registers,
+      collect() {
+        this.reset();
+        this.inc(droppedLogLines());
+      },
+    });
+  }
   const seconds = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30];
   return {
     registry,
