@@ -2,6 +2,9 @@ import { z } from 'zod';
 import { addressesOf, vhostOf } from '../src/broker/rabbitmq/addresses.js';
 import { duration, durations, list, matching, number, oneOf, port, urls } from './values.js';
 
+/** Sagas wait in the store, where a year is no problem. */
+const LONGEST_SAGA_WAIT_MS = 365 * 86_400_000;
+
 /** Every environment variable that Flotilla itself reads; the API and workers have settings of their own besides. */
 export const environment = z.object({
   /** The broker: the URL of a node, or of several nodes of one cluster. Unset, `up` runs a private one, and the other
@@ -32,12 +35,17 @@ export const environment = z.object({
   LOG_LEVEL: oneOf(['error', 'warn', 'info', 'debug']).optional(),
   LOG_FORMAT: oneOf(['json', 'text']).optional(),
   /** The workers that are enabled; all of them if unset. */
-  WORKERS: list().optional(),
+  WORKERS: list()
+    .refine((names) => names.length > 0, 'must be names with commas between them')
+    .optional(),
   /** Asked of whoever wants to change or see anything, as a bearer token. */
   API_TOKEN: matching(/^\S{16,}$/, 'at least 16 characters without blanks').optional(),
   /** Whether packages of the system may be installed. */
   FLOTILLA_INSTALL: oneOf(['ask', 'always', 'never']).default('ask'),
-  STREAM_MAX_AGE: matching(/^\d{1,6}[YMDhms]$/, "a number and one of Y, M, D, h, m, s, such as '7D'").default('7D'),
+  STREAM_MAX_AGE: matching(
+    /^[1-9]\d{0,4}[YMDhms]$/,
+    "a number from 1 to 99999 and one of Y, M, D, h, m, s, such as '7D'",
+  ).default('7D'),
   STREAM_MAX_BYTES: number({ min: 1_000_000 }).default(10_000_000_000),
   UNROUTED_MAX: number({ min: 1 }).default(10_000),
   /** Publishes that wait for their confirm at once. */
@@ -49,9 +57,9 @@ export const environment = z.object({
   /** In place of every worker's own. */
   BREAKER_HALF_OPEN_AFTER: duration().optional(),
   /** In place of every step's own, of every saga. */
-  SAGA_TIMEOUT: duration({ min: 1 }).optional(),
+  SAGA_TIMEOUT: duration({ min: 1, max: LONGEST_SAGA_WAIT_MS }).optional(),
   /** In place of every step's own, of every saga. */
-  SAGA_RETRY_DELAYS: durations().optional(),
+  SAGA_RETRY_DELAYS: durations({ min: 0, max: LONGEST_SAGA_WAIT_MS }).optional(),
   /** How long a process that is told to end may take to finish what it has begun. */
   DRAIN_TIMEOUT: duration().prefault('20s'),
   /** Tests only: `name:n` ends the process where it passes that point for the n-th time. */

@@ -21,22 +21,38 @@ export function oneOf<const Values extends readonly [string, ...string[]]>(value
   return z.enum(values, `must be one of ${values.join(', ')}`);
 }
 
+/** The longest that a timer of Node.js can wait: 24 days. A longer one would end at once. */
+const LONGEST_TIMER_MS = 2_147_483_647;
+
 /** Milliseconds. */
-export function duration({ min = 0 } = {}) {
-  const error = `must be a duration such as '250ms', '10s', '5m' or '1h'`;
+export function duration({ min = 0, max = LONGEST_TIMER_MS } = {}) {
+  const error = `must be a duration such as '250ms', '10s', '5m' or '1h', ${range(min, max)}`;
   return z
     .string()
-    .refine(isDuration, error)
-    .transform(parseDuration)
-    .refine((value) => value >= min, error);
+    .refine((text) => isDuration(text, min, max), error)
+    .transform(parseDuration);
 }
 
-/** Milliseconds, at least one. */
-export function durations() {
-  const error = `must be durations with commas between them, such as '1s,10s,1m'`;
+/** The longest time to live that RabbitMQ takes, 49 days. */
+const LONGEST_TTL_MS = 4_294_967_295;
+
+/** Milliseconds, at least one delay. */
+export function durations({ min = 1, max = LONGEST_TTL_MS } = {}) {
+  const error = `must be 1 to ${MOST_DELAYS} durations with commas between them, such as '1s,10s,1m', each ${range(min, max)}`;
   return list()
-    .refine((parts) => parts.length > 0 && parts.every(isDuration), error)
+    .refine(
+      (parts) => parts.length > 0 && parts.length <= MOST_DELAYS && parts.every((part) => isDuration(part, min, max)),
+      error,
+    )
     .transform((parts) => parts.map(parseDuration));
+}
+
+/** Each is a queue of every worker. */
+const MOST_DELAYS = 30;
+
+function range(min: number, max: number): string {
+  const days = `${Math.floor(max / 86_400_000)}d`;
+  return min === 0 ? `at most ${days}` : `from ${min}ms to ${days}`;
 }
 
 /** Parts between commas, trimmed, none of them empty. */
@@ -73,9 +89,11 @@ export function matching(pattern: RegExp, what: string) {
   return z.string().regex(pattern, `must be ${what}`);
 }
 
-function isDuration(text: string): boolean {
+/** Whole milliseconds, as timers and brokers count them. */
+function isDuration(text: string, min: number, max: number): boolean {
   try {
-    return parseDuration(text) >= 0;
+    const value = parseDuration(text);
+    return value >= min && value <= max && Number.isInteger(value);
   } catch {
     return false;
   }

@@ -28,20 +28,43 @@ export function readApiSettings(schema: z.ZodObject, env: NodeJS.ProcessEnv): Re
   return read('the API', schema, env);
 }
 
-function read(owner: string, schema: z.ZodObject, env: NodeJS.ProcessEnv): Record<string, unknown> {
+function givenIn(schema: z.ZodObject, env: NodeJS.ProcessEnv): Record<string, unknown> {
   const given: Record<string, unknown> = {};
   const shape: Readonly<Record<string, z.core.$ZodType>> = schema.shape;
   for (const [key, type] of Object.entries(shape)) {
     const text = env[variableOf(key)];
     if (text !== undefined && text !== '') given[key] = valueOf(type, text);
   }
+  return given;
+}
+
+function read(owner: string, schema: z.ZodObject, env: NodeJS.ProcessEnv): Record<string, unknown> {
+  const given = givenIn(schema, env);
+  const [problem] = problemsOf(owner, schema, given, env);
+  if (problem !== undefined) throw new FlotillaError('config.invalid', problem);
+  return given; // a transformation is not done twice
+}
+
+/** What is wrong with the settings of a worker or of the API, by name: one line for each variable. */
+export function settingsProblems(owner: string, schema: z.ZodObject, env: NodeJS.ProcessEnv): string[] {
+  return problemsOf(owner, schema, givenIn(schema, env), env);
+}
+
+function problemsOf(
+  owner: string,
+  schema: z.ZodObject,
+  given: Record<string, unknown>,
+  env: NodeJS.ProcessEnv,
+): string[] {
   const result = schema.safeParse(given);
-  if (result.success) return given; // a transformation is not done twice
-  const [issue] = result.error.issues;
-  const variable = variableOf(String(issue?.path[0] ?? ''));
-  const text = env[variable];
-  const now = text === undefined ? 'it is not set' : shown(variable, text);
-  throw new FlotillaError('config.invalid', `${variable} of ${owner}: ${issue?.message ?? 'is wrong'} (${now})`);
+  const problems = new Map<string, string>();
+  for (const { path, message } of result.error?.issues ?? []) {
+    const variable = variableOf(String(path[0] ?? ''));
+    const text = env[variable];
+    const now = text === undefined || text === '' ? 'it is not set' : shown(variable, text);
+    if (!problems.has(variable)) problems.set(variable, `${variable} of ${owner}: ${message} (${now})`);
+  }
+  return [...problems.values()];
 }
 
 /** `gatewayUrl` -> `GATEWAY_URL` */

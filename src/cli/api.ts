@@ -4,6 +4,7 @@ import { createApi } from '../api/app.js';
 import { serveApi } from '../api/server.js';
 import { FlotillaError } from '../errors.js';
 import { prepareProjections } from '../projections/prepare.js';
+import { requireSettings } from './check-settings.js';
 import type { Context } from './context.js';
 import { runFleetProcess, type FleetProcess } from './fleet-process.js';
 import { portTaken } from './port-taken.js';
@@ -12,7 +13,11 @@ export function register(program: Command, context: Context): void {
   program
     .command('api')
     .description('serve the fleet over HTTP; takes orders also while the broker is down')
-    .action(() => runFleetProcess(context, 'api', (process) => startApi(process, context)));
+    .action(async () => {
+      const { api } = await context.fleet();
+      requireSettings(context, [], api);
+      await runFleetProcess(context, 'api', (process) => startApi(process, context));
+    });
 }
 
 async function startApi(process: FleetProcess, { env }: Context): Promise<void> {

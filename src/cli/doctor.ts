@@ -4,15 +4,16 @@ import { dirname, resolve } from 'node:path';
 import Database from 'better-sqlite3';
 import type { Command } from 'commander';
 import { maskedUrl } from '../../config/secrets.js';
-import { readApiSettings } from '../../config/worker-settings.js';
 import { failureOfAll } from '../broker/rabbitmq/connect-failure.js';
 import { createManagement } from '../broker/rabbitmq/management.js';
 import { probeBroker } from '../broker/rabbitmq/probe.js';
 import { FlotillaError, messageOf } from '../errors.js';
-import { portProblem } from '../supervisor/ports.js';
+import { dataDirProblem } from '../supervisor/data-dir.js';
+import { portProblem, requireDistinctPorts } from '../supervisor/ports.js';
 import { findRabbitmqServer } from '../supervisor/rabbitmq-node.js';
 import { brokerAddress } from './broker-address.js';
 import type { Context } from './context.js';
+import { describeDisabled, requireSettings } from './check-settings.js';
 import { enabledWorkers } from './enabled-workers.js';
 import { CommandFailed } from './failure.js';
 
@@ -81,9 +82,11 @@ async function examineConfiguration({ config }: Context): Promise<Finding> {
 
 async function examineFleet(context: Context): Promise<Finding> {
   const fleet = await context.fleet();
-  if (fleet.api !== undefined) readApiSettings(fleet.api.settings, context.env);
-  const names = enabledWorkers(fleet, context.config).map(({ name }) => name);
-  return { ok: true, detail: `${names.length} workers: ${names.join(', ')}` };
+  const enabled = enabledWorkers(fleet, context.config);
+  requireSettings(context, enabled, fleet.api);
+  const disabled = describeDisabled(fleet, enabled);
+  const listed = `${enabled.length} workers: ${enabled.map(({ name }) => name).join(', ')}`;
+  return { ok: true, detail: disabled === undefined ? listed : `${listed}. ${disabled}` };
 }
 
 async function examineRabbit({ env, config }: Context): Promise<Finding> {
@@ -120,6 +123,7 @@ async function examinePorts(context: Context): Promise<Finding> {
   const running = (await brokerAddress(context)).from === 'the fleet that runs here';
   if (running) return { ok: true, detail: 'in use by the fleet that runs here' };
   const wanted = { PORT: config.port, SANDBOX_PORT: config.sandboxPort, SANDBOX_SMTP_PORT: config.sandboxSmtpPort };
+  requireDistinctPorts(Object.entries(wanted));
   const problems: string[] = [];
   for (const [variable, port] of Object.entries(wanted)) {
     const problem = await portProblem(config.host, port);
@@ -131,6 +135,8 @@ async function examinePorts(context: Context): Promise<Finding> {
 
 async function examineDisk({ config, cwd }: Context): Promise<Finding> {
   let folder = resolve(cwd, config.dataDir);
+  const problem = dataDirProblem(folder);
+  if (problem !== undefined) return { ok: false, detail: `DATA_DIR ${config.dataDir} cannot be used: ${problem}` };
   while (!existsSync(folder)) folder = dirname(folder);
   const { bavail, bsize } = await statfs(folder);
   const free = bavail * bsize;

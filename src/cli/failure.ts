@@ -22,12 +22,14 @@ const WRONG_USE: ReadonlySet<ErrorCode> = new Set([
 export function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
   if (error instanceof UsageError) return 2;
+  if (error instanceof AggregateError) return Math.max(1, ...error.errors.map(exitCodeOf));
   if (error instanceof FlotillaError) return WRONG_USE.has(error.code) ? 2 : 1;
   return 1;
 }
 
-/** The one line that says what went wrong; undefined where it has been said already. */
+/** What went wrong, in one line, or in one for each of several errors; undefined where it has been printed already. */
 export function failureLine(error: unknown): string | undefined {
+  if (error instanceof AggregateError) return error.errors.map(failureLine).join('\n');
   if (error instanceof CommanderError || error instanceof CommandFailed) return undefined;
   const line = messageOf(error)
     .split('\n')

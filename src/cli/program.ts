@@ -1,9 +1,20 @@
+import { resolve } from 'node:path';
 import { Command } from 'commander';
+import { requireReadableDataDir } from '../supervisor/data-dir.js';
 import type { Context } from './context.js';
 
 /** A file of the command line: adds its commands to the program. Loads nothing else until one of them runs. */
 export interface CommandModule {
   register: (program: Command, context: Context) => void;
+}
+
+/** Commands that need no data directory, or report on it themselves. */
+const WITHOUT_DATA: ReadonlySet<string> = new Set(['new', 'config', 'doctor']);
+
+/** `dead` of `flotilla dead list`. */
+function groupOf(command: Command): string {
+  const { parent } = command;
+  return parent === null || parent.parent === null ? command.name() : groupOf(parent);
 }
 
 export function buildProgram(modules: readonly CommandModule[], context: Context, version: string): Command {
@@ -17,5 +28,8 @@ export function buildProgram(modules: readonly CommandModule[], context: Context
     })
     .exitOverride();
   for (const { register } of modules) register(program, context);
+  program.hook('preAction', (_, command) => {
+    if (!WITHOUT_DATA.has(groupOf(command))) requireReadableDataDir(resolve(context.cwd, context.config.dataDir));
+  });
   return program;
 }

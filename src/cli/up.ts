@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { managementOf } from '../../config/load.js';
-import { readApiSettings } from '../../config/worker-settings.js';
 import { up } from '../supervisor/up.js';
 import { brokerRecovery } from './broker-recovery.js';
 import type { Context } from './context.js';
+import { describeDisabled, requireSettings } from './check-settings.js';
 import { enabledWorkers } from './enabled-workers.js';
 import { UsageError } from './failure.js';
 
@@ -37,12 +37,15 @@ async function runUp(flags: UpFlags, context: Context): Promise<void> {
   }
   const { config, env, cwd, signal, forced, packageRoot } = context;
   const fleet = await context.fleet();
-  if (fleet.api !== undefined) readApiSettings(fleet.api.settings, env); // said at once, not by a child that ends
+  const enabled = enabledWorkers(fleet, config);
+  requireSettings(context, enabled, fleet.api); // at once, not by a process that ends
+  const disabled = describeDisabled(fleet, enabled);
+  if (disabled !== undefined) context.say(`${disabled}.`);
   const { amqpUrl, managementUrl } = config;
   await up({
     cwd,
     dataDir: config.dataDir,
-    workers: enabledWorkers(fleet, config).map(({ name }) => name),
+    workers: enabled.map(({ name }) => name),
     hasApi: fleet.api !== undefined,
     hasSandbox: fleet.sandbox !== undefined,
     scale: flags.scale,

@@ -9,8 +9,10 @@ import { startHealthServer, type CheckResult } from '../telemetry/health-server.
 import type { WorkerDefinition } from '../worker/definition.js';
 import { hasQueue } from '../worker/queues.js';
 import { startWorker, type RunningWorker } from '../worker/start.js';
+import type { Worker } from '../worker/types.js';
 import type { Context } from './context.js';
-import { findWorker } from './enabled-workers.js';
+import { requireSettings } from './check-settings.js';
+import { enabledWorkers, findWorker } from './enabled-workers.js';
 import { runFleetProcess, type FleetProcess } from './fleet-process.js';
 import { keepHouse } from './housekeeping.js';
 import { inboxAge } from './log-age.js';
@@ -22,16 +24,18 @@ export function register(program: Command, context: Context): void {
     .command('worker')
     .description('run one worker or several in one process; any number of such processes share the work')
     .argument('<name...>', 'as in config/fleet')
-    .action((names: string[]) =>
-      runFleetProcess(context, names.join('+'), (process) => startWorkers(process, names, context)),
-    );
+    .action(async (names: string[]) => {
+      const enabled = enabledWorkers(await context.fleet(), context.config);
+      const wanted = [...new Set(names)].map((name) => findWorker(enabled, name));
+      requireSettings(context, wanted);
+      await runFleetProcess(context, names.join('+'), (process) => startWorkers(process, wanted, context));
+    });
 }
 
 const LOOK = 20;
 
-async function startWorkers(process: FleetProcess, names: readonly string[], context: Context): Promise<void> {
+async function startWorkers(process: FleetProcess, wanted: readonly Worker[], context: Context): Promise<void> {
   const { config, broker, logger, metrics, instance, signal } = process;
-  const wanted = [...new Set(names)].map((name) => findWorker(process.workers, name));
   const settings = { ...developmentSettings(config), ...context.env };
   const prepared = wanted.map(({ definition }) => ({
     definition,

@@ -1,7 +1,8 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { FlotillaError } from '../errors.js';
+import { makeDirectory } from '../make-directory.js';
 
 const record = z.object({
   /** The id of the store. */
@@ -36,7 +37,7 @@ export class StoreRegistry {
 
   /** Records the store of a service in place of an earlier one. On the disk when this returns. */
   set(service: string, found: StoreRecord): void {
-    mkdirSync(this.dir, { recursive: true });
+    makeDirectory(this.dir);
     const file = this.#fileOf(service);
     const next = `${file}.${process.pid}.next`;
     const descriptor = openSync(next, 'w', 0o600);

@@ -1,6 +1,8 @@
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
+import { FlotillaError, messageOf } from '../errors.js';
+import { requireDataDir } from './data-dir.js';
 
 /** Held until released, or until this process ends in whatever way: the lock is the operating system's, so a kill -9
  *  leaves nothing behind that could be mistaken for a running process. */
@@ -17,10 +19,12 @@ const WAIT = 500;
 export const LOCK_FILES: Readonly<Record<Purpose, string>> = { supervisor: '.supervisor', use: '.in-use' };
 
 /** Locks a data directory, which is made if need be; undefined when another process has it. `shared` locks go together,
- *  but not with an exclusive one. SQLite does the locking: it works the same on every system. */
+ *  but not with an exclusive one. SQLite does the locking: it works the same on every system. Throws `config.invalid` for a
+ *  directory that cannot be used. */
 export function lockData(dataDir: string, purpose: Purpose, kind: 'exclusive' | 'shared'): DataLock | undefined {
-  mkdirSync(dataDir, { recursive: true });
-  const database = new Database(join(dataDir, LOCK_FILES[purpose]), { timeout: WAIT });
+  requireDataDir(dataDir);
+  const file = join(dataDir, LOCK_FILES[purpose]);
+  const database = openLock(file);
   try {
     database.pragma('journal_mode = MEMORY');
     database.exec(kind === 'exclusive' ? 'BEGIN EXCLUSIVE' : 'BEGIN; SELECT count(*) FROM sqlite_master');
@@ -28,8 +32,20 @@ export function lockData(dataDir: string, purpose: Purpose, kind: 'exclusive' | 
   } catch (error) {
     database.close();
     if (error instanceof Database.SqliteError && error.code.startsWith('SQLITE_BUSY')) return undefined;
-    throw error;
+    throw invalidLock(file, error);
   }
+}
+
+function openLock(file: string): Database.Database {
+  try {
+    return new Database(file, { timeout: WAIT });
+  } catch (error) {
+    throw invalidLock(file, error);
+  }
+}
+
+function invalidLock(file: string, cause: unknown): FlotillaError {
+  return new FlotillaError('config.invalid', `DATA_DIR: ${file} cannot be locked: ${messageOf(cause)}`, { cause });
 }
 
 /** Whether this directory has been a data directory of Flotilla's. */

@@ -7,6 +7,14 @@ export async function requireFreePort(variable: string, host: string, port: numb
   if (problem !== undefined) throw new FlotillaError('config.invalid', `${variable}: ${problem}; set another`);
 }
 
+/** Throws `config.invalid` where two variables name one port; 0 is any free one. */
+export function requireDistinctPorts(ports: readonly (readonly [variable: string, port: number])[]): void {
+  for (const [index, [variable, port]] of ports.entries()) {
+    const other = ports.slice(0, index).find(([, taken]) => taken === port && port !== 0);
+    if (other !== undefined) throw new FlotillaError('config.invalid', `${other[0]} and ${variable} are both ${port}`);
+  }
+}
+
 /** Why a port cannot be listened on; undefined when it can. */
 export function portProblem(host: string, port: number): Promise<string | undefined> {
   return new Promise((resolve) => {

@@ -9,7 +9,7 @@ import { lockData } from './data-lock.js';
 import { readFleetState, removeFleetState, writeFleetState } from './fleet-state.js';
 import { endLeftovers } from './leftovers.js';
 import { planProcesses, STAGES } from './plan.js';
-import { requireFreePort } from './ports.js';
+import { requireDistinctPorts, requireFreePort } from './ports.js';
 import { startOf } from './process-identity.js';
 import { refillIfPending, type BrokerRecovery } from './set-broker-aside.js';
 
@@ -75,11 +75,17 @@ export async function up(options: UpOptions): Promise<void> {
 }
 
 async function requirePorts({ host, hasApi, hasSandbox, ports }: UpOptions): Promise<void> {
-  if (hasApi) await requireFreePort('PORT', host, ports.api);
-  if (hasSandbox) {
-    await requireFreePort('SANDBOX_PORT', host, ports.sandbox);
-    await requireFreePort('SANDBOX_SMTP_PORT', host, ports.smtp);
-  }
+  const wanted = [
+    ...(hasApi ? [['PORT', ports.api] as const] : []),
+    ...(hasSandbox
+      ? ([
+          ['SANDBOX_PORT', ports.sandbox],
+          ['SANDBOX_SMTP_PORT', ports.smtp],
+        ] as const)
+      : []),
+  ];
+  requireDistinctPorts(wanted);
+  for (const [variable, port] of wanted) await requireFreePort(variable, host, port);
 }
 
 async function runFleet(

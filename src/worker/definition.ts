@@ -56,6 +56,9 @@ const DEFAULT_DELAYS = ['1s', '10s', '1m', '10m'];
  *  be settled before the broker takes the channel away. */
 const LONGEST_TIMEOUT = 15 * 60_000;
 
+/** The longest time to live that RabbitMQ takes, in milliseconds. */
+const LONGEST_RETRY_DELAY = 4_294_967_295;
+
 /** Gives the `defineWorker` of a catalogue. Throws `worker.bad_definition` at once for what the compiler can't see. */
 export function workerDefiner<D extends Definitions>(definitions: D): DefineWorker<D> {
   return (options) => {
@@ -146,6 +149,9 @@ function check(worker: WorkerDefinition): void {
   }
   if (!Number.isInteger(worker.prefetch) || worker.prefetch < 1 || worker.prefetch > 2000) {
     throw fail('prefetch is a whole number from 1 to 2000');
+  }
+  if (!worker.retryDelays.every((delay) => Number.isInteger(delay) && delay >= 1 && delay <= LONGEST_RETRY_DELAY)) {
+    throw fail('a retry delay is 1ms to 49d, in whole milliseconds');
   }
   if (worker.timeout > LONGEST_TIMEOUT) throw fail('the timeout is longer than 15 minutes');
   const twice = worker.sagas.find(({ name }, index) => worker.sagas.findIndex((saga) => saga.name === name) !== index);

@@ -11,7 +11,14 @@ export default defineWorker({
   name: 'email',
   settings: z.object({
     smtpUrl: z.url({ protocol: /^smtps?$/ }),
-    mailFrom: z.string().min(3).max(320).default('Flotilla <no-reply@flotilla.local>'),
+    mailFrom: z
+      .string()
+      .max(320)
+      .regex(
+        /^([^<>@]*<[^\s<>@]+@[^\s<>@]+>|[^\s<>@]+@[^\s<>@]+)$/,
+        "must be an address, such as 'Shop <shop@example.org>'",
+      )
+      .default('Flotilla <no-reply@flotilla.local>'),
   }),
   setup: ({ settings }) => ({ mailer: createMailer(settings) }),
   teardown: ({ mailer }) => mailer.close(),

@@ -1,7 +1,7 @@
-import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
 import { FlotillaError } from '../../errors.js';
+import { makeDirectory } from '../../make-directory.js';
 
 export type Connection = Database.Database;
 export type Statement = Database.Statement<unknown[]>;
@@ -10,9 +10,10 @@ export type Statement = Database.Statement<unknown[]>;
 const FULL = 2;
 
 /** The one connection that writes. Never waits inside SQLite for a lock, because that would stop the event loop:
- *  it answers SQLITE_BUSY at once. Creates the file and its folder, unless it must exist. Throws `store.io` when the file system cannot give durable commits in WAL mode. */
+ *  it answers SQLITE_BUSY at once. Creates the file and its folder, unless it must exist. Throws `store.io` when the file
+ *  system cannot give durable commits in WAL mode. */
 export function openWriter(path: string, { mustExist = false }: { mustExist?: boolean } = {}): Connection {
-  if (!mustExist) mkdirSync(dirname(path), { recursive: true });
+  if (!mustExist) makeDirectory(dirname(path));
   const db = new Database(path, { timeout: 0, fileMustExist: mustExist });
   try {
     db.pragma('journal_mode = WAL');
