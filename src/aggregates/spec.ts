@@ -1,6 +1,6 @@
-import assert, { AssertionError } from 'node:assert';
 import { messageOf } from '../errors.js';
 import type { Decider } from './decider.js';
+import { asJson, expectSame } from './expect-same.js';
 
 /** What a decider is expected to decide. Every method looks at once and gives nothing back: there is nothing to await. */
 export interface Expected<Event> {
@@ -38,12 +38,12 @@ export function spec<State, Command, Event extends { type: string; data: unknown
         if (expected.some((event) => typeof event === 'function')) {
           throw new TypeError('Nothing is awaited here: say .then(…events), .nothing() or .rejects(code)');
         }
-        expectSame(seen, { events: expected }, `${decider.aggregate}: other events than expected`);
+        compare(seen, { events: expected }, `${decider.aggregate}: other events than expected`);
       };
       return {
         then,
         nothing: () => then(),
-        rejects: (code) => expectSame(seen, { refused: code }, `${decider.aggregate}: not refused as expected`),
+        rejects: (code) => compare(seen, { refused: code }, `${decider.aggregate}: not refused as expected`),
       };
     },
   });
@@ -63,7 +63,7 @@ function decideFrozen<State, Command, Event extends { type: string; data: unknow
   const seen = decide(decider, freeze(command), state);
   if (decider.snapshot !== undefined) {
     const kept = decide(decider, command, freeze(asJson(state)));
-    expectSame(kept, comparable(seen), `${decider.aggregate}: decides otherwise on the state out of a snapshot`);
+    compare(kept, comparable(seen), `${decider.aggregate}: decides otherwise on the state out of a snapshot`);
   }
   return seen;
 }
@@ -87,25 +87,10 @@ function comparable(seen: Seen): object {
   return 'refused' in seen ? { refused: seen.refused } : { events: seen.events };
 }
 
-function expectSame(seen: Seen, expected: object, what: string): void {
-  const [left, right] = [asJson(comparable(seen)), asJson(expected)];
-  try {
-    assert.deepStrictEqual(left, right);
-  } catch (error) {
-    const refusal = 'refused' in seen ? [`refused: ${messageOf(seen.error)}`] : [];
-    const difference = messageOf(error).split('\n').slice(1);
-    throw new AssertionError({
-      message: [what, ...refusal, ...difference].join('\n'),
-      actual: left,
-      expected: right,
-      operator: 'deepStrictEqual',
-      stackStartFn: expectSame,
-    });
-  }
-}
-
-function asJson<T>(value: T): T {
-  return value === undefined ? value : (JSON.parse(JSON.stringify(value)) as T);
+function compare(seen: Seen, expected: object, what: string): void {
+  expectSame(comparable(seen), expected, what, {
+    notes: 'refused' in seen ? [`refused: ${messageOf(seen.error)}`] : [],
+  });
 }
 
 /** Plain objects and lists, at any depth. */

@@ -23,6 +23,8 @@ export interface Failure {
   disposal: Disposal;
   /** False where the failure spends no attempt. */
   counted: boolean;
+  /** What was thrown. */
+  error: Error;
 }
 
 /** The failure spends no attempt: the circuit breaker was open when it landed, or it was a probe. */
@@ -45,14 +47,15 @@ export function failureOf(thrown: unknown): Failure {
   const error = outer instanceof UncountedError ? outer.cause : outer;
   const name = cut(error.name, MAX_WORD);
   const message = cut(messageOf(error), MAX_MESSAGE);
-  if (error instanceof FlotillaError) return { code: error.code, name, message, disposal: error.disposal, counted };
+  if (error instanceof FlotillaError)
+    return { code: error.code, name, message, disposal: error.disposal, counted, error };
   if (error instanceof PermanentError) {
     const { code } = error as { code: unknown };
     const known = typeof code === 'string' && code !== '' ? cut(code, MAX_WORD) : 'worker.permanent';
-    return { code: known, name, message, disposal: 'reject', counted };
+    return { code: known, name, message, disposal: 'reject', counted, error };
   }
   const code = error instanceof UnavailableError ? error.code : 'worker.handler_failed';
-  return { code, name, message, disposal: errors[code].disposal, counted };
+  return { code, name, message, disposal: errors[code].disposal, counted, error };
 }
 
 export function describeAttempt(station: Station, failure: Failure, delay: number | null): Attempt {

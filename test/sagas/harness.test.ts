@@ -49,6 +49,12 @@ describe('the harness, with a worker that runs a saga', () => {
     expect(emitted[0]?.data).to.include({ cause: 'timeout', retryAt: '2026-01-01T00:00:10.000Z' });
   });
 
+  it('lets the time pass that a step has, and shows what is asked again and when', async () => {
+    const { emitted, scheduled } = await scenario.advance('1m').result();
+    expect(emitted.map(({ type }) => type)).to.deep.equal(['saga.timer_due', 'saga.step_failed']);
+    expect(scheduled.map(({ type, at }) => [type, at])).to.deep.equal([['saga.timer_due', '2026-01-01T00:01:10.000Z']]);
+  });
+
   it('fails when something else follows', async () => {
     const wrong: unknown = await scenario
       .when(trip('flight.refused', { reason: 'full' }))
