@@ -201,6 +201,11 @@ export const errors = {
   'name.unknown': { disposal: 'reject', message: 'Unknown name' },
   'config.invalid': { disposal: 'fatal', message: 'The configuration is not valid' },
   'fleet.running': { disposal: 'fatal', message: 'A fleet runs here already' },
+  'fleet.prefix_taken': {
+    disposal: 'fatal',
+    message:
+      'Another fleet uses this prefix on this broker; set another FLOTILLA_PREFIX, or stop that fleet and run `flotilla topology take-over`',
+  },
   'fleet.invalid': { disposal: 'fatal', message: 'The fleet does not fit together' },
 
   // simulation

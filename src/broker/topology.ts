@@ -66,6 +66,8 @@ export function namesFor(prefix: string) {
     queue: (worker: string) => `${prefix}${worker}`,
     retry: (worker: string, delay: number) => `${prefix}${worker}.retry.${formatDuration(delay)}`,
     dead: (worker: string) => `${prefix}${worker}.dead`,
+    /** The exchange by which the store of a service claims its names. */
+    store: (service: string) => `${prefix}store.${service}`,
   };
 }
 

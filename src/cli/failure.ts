@@ -15,6 +15,7 @@ const WRONG_USE: ReadonlySet<ErrorCode> = new Set([
   'config.invalid',
   'broker.not_configured',
   'fleet.running',
+  'fleet.prefix_taken',
   'fleet.invalid',
 ]);
 

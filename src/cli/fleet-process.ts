@@ -20,6 +20,7 @@ import type { Context } from './context.js';
 import { enabledWorkers } from './enabled-workers.js';
 import { storeRegistry } from './existing-stores.js';
 import { ensureTopology } from './ensure-topology.js';
+import { claimStore } from './store-claims.js';
 import { openService, type Service } from './service.js';
 
 /** What the processes of a fleet are made of. */
@@ -38,8 +39,9 @@ export interface FleetProcess {
   readonly signal: AbortSignal;
   /** Ends the process with this error: a part of it has failed for good. */
   readonly fail: (error: Error) => void;
-  /** Resolves when the broker has the topology of all enabled workers; waits for the broker. */
-  readonly topology: Promise<void>;
+  /** Resolves when the stores that are open are claimed and the broker has the topology of all enabled workers; waits for
+   *  the broker. Rejects with `fleet.prefix_taken`. */
+  readonly topology: () => Promise<void>;
   /** Opens a store and relays from it. */
   readonly openService: (name: string) => Promise<Service>;
   /** Says that this process does its work now: to its supervisor, and to `flotilla status`. */
@@ -89,8 +91,14 @@ export async function runFleetProcess(
 
   const { prefix, log, unroutedMax } = config;
   const wanted = topologyOf(queuesOfAll(workers), { prefix, log, unroutedMax });
-  const topology = ensureTopology(broker, wanted, { logger, signal });
-  topology.catch(fail);
+  const claims: Promise<void>[] = [];
+  let applying: Promise<void> | undefined;
+  /** Nothing is declared, consumed or published before every store that this process has opened is claimed. */
+  const topology = async () => {
+    await Promise.all(claims);
+    applying ??= ensureTopology(broker, wanted, { logger, signal });
+    await applying;
+  };
 
   try {
     await start({
@@ -117,7 +125,10 @@ export async function runFleetProcess(
           relay,
           metrics,
           logger,
-          topology,
+          topology(store) {
+            claims.push(claimStore(broker, names, store, { logger, signal }));
+            return topology();
+          },
         });
         opened.running.catch(fail);
         ends.push((left) => opened.stop(left()));

@@ -30,7 +30,7 @@ async function startKeeper(process: FleetProcess): Promise<void> {
   process.atEnd(() => health.close());
   const { store, check } = await process.openService(OPS);
   checks.store = check;
-  await process.topology;
+  await process.topology();
   const keeper = createKeeper({
     store,
     broker,

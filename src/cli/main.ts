@@ -99,10 +99,8 @@ try {
   // Stopping when told to is what a command should do, also in the midst of its start.
   const stopped = context.signal.aborted && error === context.signal.reason;
   const line = stopped ? undefined : failureLine(error);
-  if (line !== undefined) {
-    context.say(line);
-    announceFailure(error);
-  }
+  // the supervisor prints one line for all of its processes, which fail for the same reason
+  if (line !== undefined && !announceFailure(error)) context.say(line);
   process.exitCode = stopped ? 0 : exitCodeOf(error);
 }
 if (process.connected) process.disconnect();

@@ -1,9 +1,12 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { contentsOf, refuseWhileUp, reset, type Removed } from '../supervisor/reset.js';
+import { messageOf } from '../errors.js';
+import { removeDockerBroker } from '../supervisor/docker-broker.js';
 import { confirm } from './confirm.js';
 import type { Context } from './context.js';
 import { UsageError } from './failure.js';
+import { releaseClaims } from './store-claims.js';
 
 export function register(program: Command, context: Context): void {
   program
@@ -31,7 +34,24 @@ async function runReset({ yes = false }: { yes?: boolean }, context: Context): P
       return;
     }
   }
-  for (const item of await reset(dataDir, config.drainTimeout)) context.print(`removed ${describe(item)}`);
+  const removed = await reset(dataDir, config.drainTimeout, () => forgetBroker(dataDir, context));
+  for (const item of removed) context.print(`removed ${describe(item)}`);
+}
+
+/** A new fleet in this folder has new stores: on a broker that stays, the claims of the old ones would refuse them. */
+async function forgetBroker(dataDir: string, context: Context): Promise<void> {
+  if (context.config.amqpUrl === undefined) {
+    await removeDockerBroker(dataDir, context.env);
+    return;
+  }
+  try {
+    const released = await releaseClaims(context);
+    if (released.length > 0) context.print(`removed the claims of ${released.join(', ')} on the broker`);
+  } catch (error) {
+    context.say(
+      `The claims of these stores stay on the broker, and refuse new stores until \`flotilla topology take-over\`: ${messageOf(error)}`,
+    );
+  }
 }
 
 function describe({ name, bytes }: Removed): string {

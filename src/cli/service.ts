@@ -20,8 +20,8 @@ export interface ServiceOptions {
   relay: { window: number; maxLag: number };
   metrics: Metrics;
   logger: Logger;
-  /** Settles when the topology exists, or never will. */
-  topology: Promise<void>;
+  /** Claims the store in the broker, then settles when the topology exists, or never will. */
+  topology: (store: Store) => Promise<void>;
 }
 
 /** A store with the relay that hands over what it keeps. */
@@ -62,7 +62,7 @@ export async function openService(options: ServiceOptions): Promise<Service> {
   let relaying = false;
 
   const run = async () => {
-    await topology;
+    await topology(store);
     if (signal.aborted) return;
     relaying = true;
     waiting.abort();

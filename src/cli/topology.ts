@@ -6,6 +6,7 @@ import { CommandFailed } from './failure.js';
 import { printList } from './output.js';
 import { surplusQueues } from './topology/abandoned.js';
 import { registerRemove } from './topology/remove.js';
+import { registerTakeOver } from './topology/take-over.js';
 import { surroundingsOf, withBroker } from './resources.js';
 
 interface Flags {
@@ -25,6 +26,7 @@ export function register(program: Command, context: Context): void {
     .option('--json', 'for programs')
     .action((flags: Flags) => runApply(flags, context));
   registerRemove(topology, context);
+  registerTakeOver(topology, context);
 }
 
 async function runPlan({ json = false }: Flags, context: Context): Promise<void> {

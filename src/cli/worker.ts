@@ -63,7 +63,7 @@ async function startWorkers(process: FleetProcess, wanted: readonly Worker[], co
       checks[`store:${definition.store}`] = service.check;
     }
   }
-  await process.topology;
+  await process.topology();
 
   const others = openServices(context, process.fleet);
   process.atEnd(() => others.close());

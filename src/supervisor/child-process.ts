@@ -18,10 +18,12 @@ export function announceReady({ url }: { url?: string } = {}): void {
   process.send?.({ type: 'ready', ...(url !== undefined && { url }) } satisfies Message);
 }
 
-/** Tells the supervisor why this process ends, when starting it again would end the same way. */
-export function announceFailure(error: unknown): void {
-  if (!(error instanceof FlotillaError) || error.disposal !== 'fatal') return;
-  process.send?.({ type: 'fatal', reason: error.message } satisfies Message);
+/** Tells the supervisor why this process ends, when starting it again would end the same way. False: there is no
+ *  supervisor, or another start may help. */
+export function announceFailure(error: unknown): boolean {
+  if (process.send === undefined || !(error instanceof FlotillaError) || error.disposal !== 'fatal') return false;
+  process.send({ type: 'fatal', reason: error.message } satisfies Message);
+  return true;
 }
 
 export interface ChildSpec {

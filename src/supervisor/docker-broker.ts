@@ -31,7 +31,7 @@ export interface DockerBroker {
  *  that runs already is kept. Its messages are in a volume. Resolves when the container runs, which is before RabbitMQ
  *  answers. Throws `broker.unreachable`. */
 export async function startDockerBroker(dataDir: string, env: NodeJS.ProcessEnv): Promise<DockerBroker> {
-  const name = `flotilla-${createHash('sha256').update(resolve(dataDir)).digest('hex').slice(0, 12)}`;
+  const name = containerOf(dataDir);
   const docker = async (...args: string[]) =>
     (await execute('docker', args, { env, timeout: RUN_LIMIT })).stdout.trim();
   try {
@@ -55,4 +55,19 @@ export async function startDockerBroker(dataDir: string, env: NodeJS.ProcessEnv)
       cause: error,
     });
   }
+}
+
+/** Removes the container of this data directory and its messages, if there is one. Without Docker there is none. */
+export async function removeDockerBroker(dataDir: string, env: NodeJS.ProcessEnv): Promise<void> {
+  const name = containerOf(dataDir);
+  for (const args of [
+    ['rm', '--force', name],
+    ['volume', 'rm', '--force', name],
+  ]) {
+    await execute('docker', args, { env, timeout: ASK_LIMIT }).catch(() => undefined);
+  }
+}
+
+function containerOf(dataDir: string): string {
+  return `flotilla-${createHash('sha256').update(resolve(dataDir)).digest('hex').slice(0, 12)}`;
 }

@@ -31,14 +31,20 @@ export function refuseWhileUp(dataDir: string): void {
 }
 
 /** Removes what is in a data directory. First ends what an `up` that was killed has left running, its broker too.
- *  Throws `fleet.running` while anything runs in it. */
-export async function reset(dataDir: string, patience: number): Promise<Removed[]> {
+ *  `before` runs when nothing else can use the directory, before anything is removed. Throws `fleet.running` while anything
+ *  runs in it. */
+export async function reset(
+  dataDir: string,
+  patience: number,
+  before: () => Promise<void> = () => Promise.resolve(),
+): Promise<Removed[]> {
   const contents = await contentsOf(dataDir);
   const locks: DataLock[] = [];
   try {
     locks.push(lockOrThrow(dataDir, 'supervisor'));
     await endLeftovers(await readFleetState(dataDir), patience);
     locks.push(lockOrThrow(dataDir, 'use'));
+    await before();
     await endRabbitNode(join(dataDir, 'rabbitmq'));
     for (const { name } of contents) await rm(join(dataDir, name), { recursive: true, force: true });
     return contents;

@@ -6,6 +6,7 @@ import type { Context } from '../context.js';
 import { CommandFailed } from '../failure.js';
 import { createProgress } from '../progress.js';
 import { flushOps, surroundingsOf, withBroker, withOps } from '../resources.js';
+import { refuseForeignStore } from '../store-claims.js';
 import { waitingLine } from './open.js';
 
 const COLLECT_LIMIT_MS = 10 * 60_000;
@@ -25,6 +26,7 @@ async function runCollect({ json = false }: { json?: boolean }, context: Context
   const progress = createProgress();
   const { collected, waiting } = await withOps(context, (store) =>
     withBroker(context, 'write', async (broker) => {
+      await refuseForeignStore(context, store);
       const collected = await pumpDeadLetters({
         store,
         broker,

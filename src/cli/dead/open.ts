@@ -8,6 +8,7 @@ import type { Access } from '../broker-address.js';
 import type { Context } from '../context.js';
 import type { ExistingStores } from '../existing-stores.js';
 import { flushOps, openBroker, openServices, surroundingsOf, withBroker, withOps } from '../resources.js';
+import { refuseForeignStore } from '../store-claims.js';
 
 /** A command that works on the store alone must not wait long for a broker that is down. */
 const BROKER_PATIENCE = 3000;
@@ -26,7 +27,10 @@ export async function withDeadLetters<T>(context: Context, work: (store: Store) 
   const { names } = await surroundingsOf(context);
   return withOps(context, (store) =>
     withBrokerIfAny(context, 'write', async (broker) => {
-      if (broker !== undefined) await waitingIn(context, broker);
+      if (broker !== undefined) {
+        await refuseForeignStore(context, store);
+        await waitingIn(context, broker);
+      }
       const result = await work(store);
       if (broker !== undefined) await flushOps(context, store, broker, names);
       return result;
@@ -47,6 +51,7 @@ export async function withReplayer<T>(
   try {
     return await withOps(context, (store) =>
       withBroker(context, access, async (broker) => {
+        await refuseForeignStore(context, store);
         await waitingIn(context, broker);
         const { handled, isClosed } = services;
         const replayer: Replayer = { store, broker, names, workers, definitions, now: Date.now, handled, isClosed };

@@ -19,6 +19,7 @@ import { describeUnread } from '../existing-stores.js';
 import { UsageError } from '../failure.js';
 import { logAge } from '../log-age.js';
 import { openServices, withBroker, withOps } from '../resources.js';
+import { refuseForeignStore } from '../store-claims.js';
 
 /** The worker to which history is to be sent. Throws `name.unknown`. */
 export async function workerToReplay(context: Context, name: string): Promise<WorkerDefinition> {
@@ -46,8 +47,9 @@ export async function withReplayer<T>(
   const names = namesFor(context.config.prefix);
   try {
     return await withReplays(context, (store) =>
-      withBroker(context, access, async (broker) =>
-        work({
+      withBroker(context, access, async (broker) => {
+        if (access === 'write') await refuseForeignStore(context, store);
+        return work({
           store,
           broker,
           names,
@@ -57,8 +59,8 @@ export async function withReplayer<T>(
           memory: logAge(context.config.log.maxAge),
           holder: `${hostname()}:${process.pid}:${randomBytes(3).toString('hex')}`,
           now: Date.now,
-        }),
-      ),
+        });
+      }),
     );
   } finally {
     await services.close();

@@ -11,6 +11,7 @@ import { CommandFailed, UsageError } from '../failure.js';
 import { printList } from '../output.js';
 import { createProgress } from '../progress.js';
 import { flushOps, openManagement, surroundingsOf, withBroker, withOps } from '../resources.js';
+import { refuseForeignStore } from '../store-claims.js';
 import { abandonedQueues, countOf, reasonOf } from './abandoned.js';
 
 interface Flags {
@@ -77,6 +78,7 @@ async function remove(queues: readonly AbandonedQueue[], broker: Broker, flags: 
   const progress = createProgress();
   const results = await withOpsIfAny(context, async (ops) => {
     const { names, definitions } = await surroundingsOf(context);
+    if (ops !== undefined) await refuseForeignStore(context, ops);
     const removed = await removeQueues(queues, {
       broker,
       management: await openManagement(context),

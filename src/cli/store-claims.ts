@@ -1,0 +1,64 @@
+import type { Broker } from '../broker/contract.js';
+import { claimError, claimOf, heldClaims, prefixTaken, type HeldClaim } from '../broker/store-claim.js';
+import type { Names } from '../broker/topology.js';
+import { hasCode } from '../errors.js';
+import { namesFor } from '../broker/topology.js';
+import type { Store } from '../store/contract.js';
+import type { Logger } from '../telemetry/logger.js';
+import type { Context } from './context.js';
+import { ensureTopology } from './ensure-topology.js';
+import { hasStore, withExistingStores } from './existing-stores.js';
+import { openManagement } from './resources.js';
+
+/** Claims the names of the store's service in the broker. Waits for the broker; idempotent. Rejects with
+ *  `fleet.prefix_taken` where another store holds them. */
+export async function claimStore(
+  broker: Pick<Broker, 'applyTopology'>,
+  names: Names,
+  store: Pick<Store, 'service' | 'id'>,
+  options: { logger: Logger; signal: AbortSignal },
+): Promise<void> {
+  try {
+    await ensureTopology(broker, claimOf(store, names), options);
+  } catch (error) {
+    throw claimError(error, store, names);
+  }
+}
+
+/** For commands that write to the broker on behalf of a store: rejects with `fleet.prefix_taken` where the broker says
+ *  that another store is the fleet's. Claims nothing: a command in a wrong folder must not. */
+export async function refuseForeignStore(context: Context, store: Pick<Store, 'service' | 'id'>): Promise<void> {
+  const names = namesFor(context.config.prefix);
+  const claims = await claimsOf(context).catch((error: unknown) => {
+    if (hasCode(error, 'broker.management')) return []; // cannot be checked
+    throw error;
+  });
+  const claim = claims.find(({ service }) => service === store.service);
+  if (claim !== undefined && claim.holder !== store.id) throw prefixTaken(store, names, claim.holder);
+}
+
+/** Removes the claims of the stores that exist here. Resolves with the services whose claim was removed. */
+export async function releaseClaims(context: Context): Promise<string[]> {
+  const management = await openManagement(context);
+  const names = namesFor(context.config.prefix);
+  const released: string[] = [];
+  await withExistingStores(context, noPreparation, async ({ find }) => {
+    for (const { service, holder } of await claimsOf(context)) {
+      if (!hasStore(context, service) || (await find(service))?.id !== holder) continue;
+      await management.deleteExchange(names.store(service));
+      released.push(service);
+    }
+  });
+  return released;
+}
+
+/** The claims on this broker under the prefix. Rejects with `broker.management`. */
+export async function claimsOf(context: Context): Promise<HeldClaim[]> {
+  const names = namesFor(context.config.prefix);
+  const management = await openManagement(context);
+  return heldClaims(await management.exchanges(names.store('')), names);
+}
+
+export function noPreparation(): Promise<void> {
+  return Promise.resolve();
+}
