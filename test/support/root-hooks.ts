@@ -3,7 +3,7 @@ import { patience } from './patience.js';
 import { stopSharedNode } from './rabbitmq.js';
 
 // mocha asks for the limit of a test or hook when it arms its timer: the one place that stretches all limits with the load
-const timeoutOf = Runnable.prototype.timeout as (this: Runnable, limit?: number | string) => unknown;
+const timeoutOf = Reflect.get(Runnable.prototype, 'timeout') as (this: Runnable, limit?: number | string) => unknown;
 Runnable.prototype.timeout = function (this: Runnable, ...limit: [] | [number | string]) {
   return limit.length > 0 ? timeoutOf.apply(this, limit) : Number(timeoutOf.apply(this)) * patience();
 } as Runnable['timeout'];
