@@ -127,6 +127,13 @@ export interface TopologyDifference {
   detail: string;
 }
 
+/** A queue that refuses messages. */
+export interface RefusingQueue {
+  name: string;
+  /** `full: 10 messages, 10 are allowed by operator policy "limit"`. */
+  reason: string;
+}
+
 /** Carries messages. Two implementations: RabbitMQ, and memory for tests and single processes. */
 export interface Broker {
   readonly state: BrokerState;
@@ -153,5 +160,8 @@ export interface Broker {
   /** Messages ready, and consumers, of a queue; undefined where there is no such queue. Rejects with `broker.no_answer`
    *  where the queue exists but does not answer within some seconds, or its node is down. */
   queueDepth(queue: string): Promise<{ ready: number; consumers: number } | undefined>;
+  /** The queues that a message would reach and that refuse it: they are full, or down. What a publish that rejects with
+   *  `broker.nacked` does not say. Rejects with `broker.management` where that cannot be found out. */
+  findRefusing(exchange: string, routingKey: string): Promise<RefusingQueue[]>;
   close(): Promise<void>;
 }

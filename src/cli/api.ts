@@ -42,7 +42,7 @@ async function startApi(process: FleetProcess, { env }: Context): Promise<void> 
       store: service.check,
       // Being without a broker is no reason to take no orders.
       broker: () => ({ ok: true, detail: broker.state }),
-      relay: () => ({ ok: !lagging(), detail: `${service.gauge.lag} events wait to be published` }),
+      relay: service.checkRelay,
     },
     ...(config.apiToken !== undefined && { token: config.apiToken }),
   });

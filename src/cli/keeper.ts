@@ -28,8 +28,9 @@ async function startKeeper(process: FleetProcess): Promise<void> {
     ...(config.apiToken !== undefined && { token: config.apiToken }),
   });
   process.atEnd(() => health.close());
-  const { store, check } = await process.openService(OPS);
+  const { store, check, checkRelay } = await process.openService(OPS);
   checks.store = check;
+  checks.relay = checkRelay;
   await process.topology();
   const keeper = createKeeper({
     store,

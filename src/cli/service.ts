@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Broker } from '../broker/contract.js';
 import type { Names } from '../broker/topology.js';
 import { LagGauge } from '../relay/lag-gauge.js';
+import { refusalsLine } from '../relay/refusals.js';
 import { createRelay } from '../relay/relay.js';
 import { openStore } from '../store/open.js';
 import type { Store } from '../store/contract.js';
@@ -30,6 +31,8 @@ export interface Service {
   /** How far the relay is behind; known also before there is a broker. */
   readonly gauge: { readonly lag: number; readonly maxLag: number };
   readonly lagging: () => boolean;
+  /** For `/readyz`: whether this process may publish what is stored, and what the broker refuses. */
+  readonly checkRelay: () => { ok: boolean; detail: string };
   /** For `/readyz`: whether the store takes what is to be committed. */
   readonly check: () => { ok: boolean; detail: string };
   /** Rejects when the relay fails for good, or the store is lost: `store.moved`, `store.damaged`. */
@@ -83,6 +86,12 @@ export async function openService(options: ServiceOptions): Promise<Service> {
       maxLag: options.relay.maxLag,
     },
     lagging: () => lag() > options.relay.maxLag,
+    checkRelay: () => {
+      const waiting = `${lag()} events wait to be published`;
+      const { refusals } = relay;
+      const detail = refusals.events === 0 ? waiting : `${waiting}; ${refusalsLine(refusals)}`;
+      return { ok: !refusals.full && lag() <= options.relay.maxLag, detail };
+    },
     check: () => watch.check(),
     running,
     async stop(limit) {

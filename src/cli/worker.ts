@@ -61,6 +61,7 @@ async function startWorkers(process: FleetProcess, wanted: readonly Worker[], co
       const service = await process.openService(definition.store);
       services.set(definition.store, service);
       checks[`store:${definition.store}`] = service.check;
+      checks[`relay:${definition.store}`] = service.checkRelay;
     }
   }
   await process.topology();

@@ -15,6 +15,11 @@ export class Backoff {
     return delay * (1 - this.random() / 2);
   }
 
+  /** Takes one failure back. */
+  ease(): void {
+    this.#failures = Math.max(0, this.#failures - 1);
+  }
+
   reset(): void {
     this.#failures = 0;
   }

@@ -2,6 +2,8 @@ import { messageOf } from '../errors.js';
 import { failpoint } from '../failpoints.js';
 import type { Store } from '../store/contract.js';
 import type { Logger } from '../telemetry/logger.js';
+import type { Deferred } from './deferred.js';
+import { saveDeferred } from './deferred-rows.js';
 import type { HeldLease } from './held-lease.js';
 
 export interface CheckpointSaverOptions {
@@ -10,6 +12,7 @@ export interface CheckpointSaverOptions {
   /** So many confirmed events are saved at once, however fresh they are. */
   portion: number;
   logger: Logger;
+  deferred: Deferred;
   /** Called after every attempt to save. */
   onSaved: () => void;
 }
@@ -20,13 +23,14 @@ const SAVE_AFTER = 50;
 /** Milliseconds to wait after the store has failed. */
 const RETRY_AFTER = 1_000;
 
-/** Moves the checkpoint behind what is confirmed, in the background and one move at a time. Loses the lease where the
+/** Moves the checkpoint behind what is confirmed or deferred, in the background and one move at a time, and saves before it
+ *  what was deferred. Loses the lease where the
  *  move is refused: another process has taken over. */
 export class CheckpointSaver {
   /** When there is something to save, as `performance.now()` has it. */
   dueAt = Infinity;
   #saved: number;
-  #confirmed: number;
+  #passed: number;
   #failed = false;
   #saving: Promise<void> | undefined;
 
@@ -35,27 +39,32 @@ export class CheckpointSaver {
     private readonly options: CheckpointSaverOptions,
   ) {
     this.#saved = checkpoint;
-    this.#confirmed = checkpoint;
+    this.#passed = checkpoint;
   }
 
-  /** Everything up to this position is confirmed. True when that sets a time to save which there was not before. */
-  advance(confirmed: number): boolean {
-    this.#confirmed = confirmed;
+  /** Everything up to this position is confirmed or deferred. True when that sets a time to save which there was not
+   *  before. */
+  advance(passed: number): boolean {
+    this.#passed = passed;
     if (this.dueAt !== Infinity) return false;
     this.dueAt = performance.now() + SAVE_AFTER;
     return true;
   }
 
   saveWhenDue(): void {
-    const much = !this.#failed && this.#confirmed - this.#saved >= this.options.portion;
+    const much = !this.#failed && this.#passed - this.#saved >= this.options.portion;
     if (much || performance.now() >= this.dueAt) this.save();
   }
 
   save(): void {
-    if (this.#confirmed === this.#saved) return;
+    if (!this.#pending) return;
     this.#saving ??= this.#move().finally(() => {
       this.#saving = undefined;
     });
+  }
+
+  get #pending(): boolean {
+    return this.#passed !== this.#saved || this.options.deferred.hasChanges;
   }
 
   /** Resolves when no move is under way. */
@@ -64,15 +73,20 @@ export class CheckpointSaver {
   }
 
   async #move(): Promise<void> {
-    const { store, held, logger, onSaved } = this.options;
-    const to = this.#confirmed;
+    const { store, held, logger, deferred, onSaved } = this.options;
+    const to = this.#passed;
+    const changes = deferred.takeChanges();
     failpoint('relay.confirmed');
     try {
-      if (await store.moveLeasedCheckpoint(held.lease, this.#saved, to)) this.#saved = to;
-      else held.lose();
+      await saveDeferred(store, changes);
+      if (to !== this.#saved) {
+        if (await store.moveLeasedCheckpoint(held.lease, this.#saved, to)) this.#saved = to;
+        else held.lose();
+      }
       this.#failed = false;
-      this.dueAt = this.#confirmed === to ? Infinity : performance.now() + SAVE_AFTER;
+      this.dueAt = this.#pending ? performance.now() + SAVE_AFTER : Infinity;
     } catch (error) {
+      deferred.giveBack(changes);
       logger.warn('relay: the checkpoint could not be moved, trying again', { error: messageOf(error) });
       this.#failed = true;
       this.dueAt = performance.now() + RETRY_AFTER;

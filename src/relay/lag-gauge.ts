@@ -1,6 +1,7 @@
 import { messageOf } from '../errors.js';
 import type { Store } from '../store/contract.js';
 import type { Logger } from '../telemetry/logger.js';
+import { countDeferred } from './deferred-rows.js';
 import { pause } from './pause.js';
 
 /** Milliseconds between two looks. */
@@ -8,7 +9,7 @@ const LOOK = 200;
 
 /** How far the broker is behind the store, whoever relays, and also while there is no broker. */
 export class LagGauge {
-  /** Stored positions that are not confirmed; as of the last look. */
+  /** Stored positions that are not confirmed, deferred ones included; as of the last look. */
   lag = 0;
 
   constructor(
@@ -18,8 +19,8 @@ export class LagGauge {
   ) {}
 
   async look(): Promise<void> {
-    const [head, confirmed] = await Promise.all([this.store.head(), this.store.checkpoint(this.checkpoint)]);
-    this.lag = Math.max(0, head - confirmed);
+    const [head, passed] = await Promise.all([this.store.head(), this.store.checkpoint(this.checkpoint)]);
+    this.lag = Math.max(0, head - passed) + (await countDeferred(this.store, passed));
     this.onChange(this.lag);
   }
 

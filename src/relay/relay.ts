@@ -9,6 +9,7 @@ import { fireDueTimers } from './fire-timers.js';
 import { HeldLease } from './held-lease.js';
 import { LagGauge } from './lag-gauge.js';
 import { pause } from './pause.js';
+import { Refusals } from './refusals.js';
 import { Term } from './term.js';
 
 /** The lease, and the checkpoint that it guards. */
@@ -16,7 +17,7 @@ const RELAY = 'relay';
 
 export interface RelayOptions {
   store: Store;
-  broker: Pick<Broker, 'createPublisher'>;
+  broker: Pick<Broker, 'createPublisher'> & Partial<Pick<Broker, 'findRefusing'>>;
   names: Pick<Names, 'events'>;
   /** This process, as the holder of the lease; no two processes have the same. */
   instance: string;
@@ -28,6 +29,12 @@ export interface RelayOptions {
   confirmTimeout?: number;
   /** Milliseconds to wait at the end for what is in flight. @default 5000 */
   drainTimeout?: number;
+  /** Delays between two tries for refused events of one type, in milliseconds: doubling, and up to half of it random. Each
+   *  try is a duplicate in every queue that accepts it. @default 1000 and 60000 */
+  retryRefused?: { first: number; most: number };
+  /** Refused events, and those behind them of their subjects, with which other subjects are still published.
+   *  @default 100000 */
+  maxDeferred?: number;
   clock?: () => number;
   logger?: Logger;
   metrics?: Metrics;
@@ -40,6 +47,8 @@ export interface Relay {
   readonly lag: number;
   /** Whether this process is the one that relays. */
   readonly holding: boolean;
+  /** What the broker refuses, as far as this process relays. */
+  readonly refusals: Pick<Refusals, 'current' | 'events' | 'full'>;
   /** Whether more than `bound` events wait. */
   lagging(bound: number): boolean;
   /** Publishes what the store holds, in order for each subject, and moves the checkpoint once the broker has
@@ -52,7 +61,14 @@ export interface Relay {
 export function createRelay(options: RelayOptions): Relay {
   const { store, metrics } = options;
   const gauge = new LagGauge(store, RELAY, (lag) => metrics?.relayLag.set({ service: store.service }, lag));
-  const turns = new Turns(options, options.logger ?? silentLogger());
+  const refusals = new Refusals({
+    broker: options.broker,
+    exchange: options.names.events,
+    logger: options.logger ?? silentLogger(),
+    clock: options.clock ?? Date.now,
+    onDeferred: (events) => metrics?.relayDeferred.set({ service: store.service }, events),
+  });
+  const turns = new Turns(options, options.logger ?? silentLogger(), refusals);
   return {
     get lag() {
       return gauge.lag;
@@ -60,6 +76,7 @@ export function createRelay(options: RelayOptions): Relay {
     get holding() {
       return turns.holding;
     },
+    refusals,
     lagging: (bound) => gauge.lag > bound,
     async run(signal) {
       const stop = new AbortController();
@@ -83,6 +100,7 @@ class Turns {
   constructor(
     private readonly options: RelayOptions,
     private readonly logger: Logger,
+    private readonly refusals: Refusals,
   ) {
     this.#ttl = options.leaseTtl ?? 5_000;
   }
@@ -109,6 +127,7 @@ class Turns {
   /** False when it is another process's turn; true after a turn of this one. */
   async #turn(publisher: Publisher, signal: AbortSignal): Promise<boolean> {
     const { store, clock = Date.now, names, window = 1_000, drainTimeout = 5_000, metrics } = this.options;
+    const { retryRefused = { first: 1_000, most: 60_000 }, maxDeferred = 100_000 } = this.options;
     const terms = { name: RELAY, holder: this.options.instance, ttl: this.#ttl, logger: this.logger };
     const held = await HeldLease.acquire(store, terms);
     if (held === undefined) return false;
@@ -125,6 +144,9 @@ class Turns {
           exchange: names.events,
           window,
           drainTimeout,
+          retry: retryRefused,
+          maxDeferred,
+          refusals: this.refusals,
           logger: this.logger,
           onConfirmed: (events) => metrics?.relayPublished.inc(labels, events),
           onFailure: (code) => metrics?.relayFailures.inc({ ...labels, code }),
@@ -135,6 +157,7 @@ class Turns {
       await term.run();
     } finally {
       this.holding = false;
+      this.refusals.clear();
       over.abort();
       await firing;
       await this.#release(held);

@@ -3,8 +3,9 @@ import type { StoredEvent } from '../store/stored-event.js';
 /** One event between the store and the broker's confirm. */
 export interface Entry {
   readonly event: StoredEvent;
-  /** `held`: an earlier event of its subject is not confirmed yet. `out`: published, or about to be. */
-  state: 'held' | 'out' | 'confirmed';
+  /** `held`: an earlier event of its subject is not confirmed yet. `out`: published, or about to be. `deferred`: it is
+   *  published later, and the window does not wait for it. */
+  state: 'held' | 'out' | 'confirmed' | 'deferred';
   /** The next event of the same subject, held because of this one. */
   follower: Entry | undefined;
   /** The next event of all. */
@@ -23,26 +24,28 @@ export class Window {
   out = 0;
   #oldest: Entry | undefined;
   #newest: Entry | undefined;
-  /** The last event of each subject in the window, unless it is confirmed. */
+  /** The last event of each subject in the window, unless it is confirmed or deferred. */
   readonly #last = new Map<string, Entry>();
 
   constructor(
-    /** The highest position up to which everything is confirmed. */
-    public confirmed: number,
+    /** The highest position up to which everything is confirmed or deferred. */
+    public passed: number,
   ) {}
 
   /** Takes the event with the next position. Gives its entry when it may go out now. */
   add(event: StoredEvent): Entry | undefined {
-    const entry: Entry = { event, state: 'held', follower: undefined, newer: undefined };
+    const entry = this.#append(event, 'held');
     const before = this.#last.get(event.stream);
     this.#last.set(event.stream, entry);
-    if (this.#newest === undefined) this.#oldest = entry;
-    else this.#newest.newer = entry;
-    this.#newest = entry;
-    this.size += 1;
     if (before === undefined) return entry;
     before.follower = entry;
     return undefined;
+  }
+
+  /** Takes the event with the next position, which is deferred. */
+  pass(event: StoredEvent): void {
+    this.#append(event, 'deferred');
+    this.#advance();
   }
 
   letOut(entry: Entry): void {
@@ -56,17 +59,43 @@ export class Window {
     entry.state = 'confirmed';
     this.out -= 1;
     if (this.#last.get(entry.event.stream) === entry) this.#last.delete(entry.event.stream);
-    while (this.#oldest?.state === 'confirmed') {
-      this.confirmed = this.#oldest.event.position;
-      this.#oldest = this.#oldest.newer;
-      this.size -= 1;
-    }
-    if (this.#oldest === undefined) this.#newest = undefined;
+    this.#advance();
     return entry.follower;
+  }
+
+  /** Gives up an event that is out, and those of its subject that are held because of it; they are given in order. */
+  defer(entry: Entry): StoredEvent[] {
+    this.out -= 1;
+    this.#last.delete(entry.event.stream);
+    const events: StoredEvent[] = [];
+    for (let each: Entry | undefined = entry; each !== undefined; each = each.follower) {
+      each.state = 'deferred';
+      events.push(each.event);
+    }
+    this.#advance();
+    return events;
   }
 
   /** Those that are out, from the lowest on. */
   *unconfirmed(): Generator<Entry> {
     for (let entry = this.#oldest; entry !== undefined; entry = entry.newer) if (entry.state === 'out') yield entry;
+  }
+
+  #append(event: StoredEvent, state: Entry['state']): Entry {
+    const entry: Entry = { event, state, follower: undefined, newer: undefined };
+    if (this.#newest === undefined) this.#oldest = entry;
+    else this.#newest.newer = entry;
+    this.#newest = entry;
+    this.size += 1;
+    return entry;
+  }
+
+  #advance(): void {
+    while (this.#oldest?.state === 'confirmed' || this.#oldest?.state === 'deferred') {
+      this.passed = this.#oldest.event.position;
+      this.#oldest = this.#oldest.newer;
+      this.size -= 1;
+    }
+    if (this.#oldest === undefined) this.#newest = undefined;
   }
 }

@@ -39,6 +39,7 @@ export function processBroker(process: SimulatedProcess, network: Network, parts
     applyTopology: async () => [],
     planTopology: async () => [],
     queueDepth: async () => undefined,
+    findRefusing: async () => [],
     close: async () => undefined,
   };
 }

@@ -77,7 +77,7 @@ export function createMetrics(options: { process?: boolean } = {}) {
     }),
     relayFailures: new Counter({
       name: 'flotilla_relay_failures_total',
-      help: 'Times the relay went back to the lowest unconfirmed event',
+      help: 'Events refused by the broker (broker.nacked), and times the relay published again from the lowest unconfirmed event',
       labelNames: ['service', 'code'] as const,
       registers,
     }),
@@ -102,6 +102,12 @@ export function createMetrics(options: { process?: boolean } = {}) {
     storeFailing: new Gauge({
       name: 'flotilla_store_failing',
       help: '1 while commits fail, or while another process keeps the write lock',
+      labelNames: ['service'] as const,
+      registers,
+    }),
+    relayDeferred: new Gauge({
+      name: 'flotilla_relay_deferred_events',
+      help: 'Events that the broker refuses, and those behind them of the same subject; only of the process that relays',
       labelNames: ['service'] as const,
       registers,
     }),

@@ -48,6 +48,17 @@ export function archiveContract(store: () => Store, open: () => Promise<Store>):
       expect((await store().append('a/1', 800, many('a/1', 1))).version).to.equal(801);
     });
 
+    it('leaves alone what the relay has deferred, and what follows it in its stream', async () => {
+      await store().append('a/1', 'any', many('a/1', 10));
+      await store().append('a/2', 'any', many('a/2', 10));
+      await published();
+      await store().transaction(async (tx) => void (await tx.sql`INSERT INTO flotilla_relay_deferred VALUES (5)`));
+      expect(await store().archive('a/1', 8)).to.deep.equal({ moved: 4, through: 4 });
+      expect(await store().archive('a/2', 8)).to.deep.equal({ moved: 8, through: 8 });
+      await store().transaction(async (tx) => void (await tx.sql`DELETE FROM flotilla_relay_deferred`));
+      expect(await store().archive('a/1', 8)).to.deep.equal({ moved: 4, through: 8 });
+    });
+
     it('is seen by whoever else has the store open', async () => {
       const other = await open();
       await store().append('a/1', 'any', many('a/1', 5));

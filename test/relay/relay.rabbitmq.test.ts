@@ -5,10 +5,14 @@ import { expect } from 'chai';
 import type { Broker } from '../../src/broker/contract.js';
 import { createRabbitBroker } from '../../src/broker/rabbitmq/index.js';
 import { namesFor, topologyOf } from '../../src/broker/topology.js';
+import { lastEntry } from '../../src/log/bounds.js';
+import { countDeferred } from '../../src/relay/deferred-rows.js';
 import { createRelay } from '../../src/relay/index.js';
-import { silentLogger } from '../../src/telemetry/logger.js';
+import { refusalsLine } from '../../src/relay/refusals.js';
+import { createLogger, silentLogger } from '../../src/telemetry/logger.js';
 import { eventOf } from '../contract/store-events.js';
 import { createTempStore, type TempStore } from '../store/temp-store.js';
+import { manage } from '../support/management.js';
 import { cleanUp, testBroker, type TestBroker } from '../support/rabbitmq.js';
 import { eventually } from '../support/until.js';
 
@@ -73,7 +77,99 @@ describe('relay on RabbitMQ', function () {
       }
     });
   }
+
+  it('goes on with other subjects and queues while an operator policy fills one queue, and delivers all in order after it', async () => {
+    const { managementUrl, prefix } = rabbit;
+    const names = namesFor(prefix);
+    const workers = [
+      { name: 'full', patterns: ['job.*'], retryDelays: [] },
+      { name: 'other', patterns: ['#'], retryDelays: [] },
+    ];
+    await broker.applyTopology(topologyOf(workers, { prefix, log, unroutedMax: 10 }));
+    const policy = `operator-policies/%2F/${prefix}limit`;
+    await manage(managementUrl, 'PUT', policy, {
+      pattern: `^${names.queue('full')}$`,
+      'apply-to': 'queues',
+      definition: { 'max-length': 10 },
+    });
+    const store = await temp.open();
+    const abort = new AbortController();
+    const reports: Record<string, unknown>[] = [];
+    const logger = createLogger({ level: 'info' });
+    logger.transports.forEach((transport) => (transport.silent = true));
+    logger.on('data', (entry: Record<string, unknown>) => entry['queue'] !== undefined && reports.push(entry));
+    const retryRefused = { first: 100, most: 6_000 }; // a tenth of the real delays
+    const relay = createRelay({ store, broker, names, instance: 'a', logger, retryRefused });
+    const running = relay.run(abort.signal);
+    const stored = 120;
+    for (let n = 0; n < stored / 3; n += 1) {
+      const subject = `s/${n}`;
+      const types = ['job.requested', 'audit.noted', 'job.finished'];
+      await store.append(
+        subject,
+        'none',
+        types.map((type) => eventOf(subject, { type })),
+      );
+      await store.append(`free/${n}`, 'none', [eventOf(`free/${n}`, { type: 'audit.noted' })]);
+    }
+    const total = stored + stored / 3;
+    await eventually(async () => (await store.checkpoint('relay')) === total);
+    const started = performance.now();
+    await eventually(() => relay.refusals.current.length > 0 && performance.now() - started > 4_500);
+    const ids = (await entriesOf(broker, names.log)).map(({ id }) => id);
+    const duplicates = ids.length - new Set(ids).size;
+    const waited = performance.now() - started;
+    // delays of at least 50, 100, 200 … ms for each of the two types that are refused
+    expect(duplicates).to.be.at.most(2 * (Math.log2(waited / 50 + 1) + 2));
+    expect((await broker.queueDepth(names.queue('other')))?.ready).to.be.at.least(stored / 3);
+    const refusing = await eventually(async () => {
+      const found = await broker.findRefusing(names.events, 'job.requested');
+      return found.length > 0 && found;
+    });
+    expect(refusing.map(({ name }) => name)).to.deep.equal([names.queue('full')]);
+    expect(refusing[0]?.reason).to.match(/^full: \d+ messages, 10 are allowed by operator policy "t-.*limit"$/);
+    expect(await broker.findRefusing(names.events, 'audit.noted')).to.deep.equal([]);
+    const named = ({ queue }: Record<string, unknown>) => String(queue).startsWith(`${names.queue('full')} (`);
+    const report = await eventually(() => reports.find((each) => each['type'] === 'job.requested' && named(each)));
+    expect(report).to.include({ level: 'error', code: 'broker.nacked' });
+    expect(refusalsLine(relay.refusals)).to.match(/^\d+ events deferred: .*job\.requested refused since 2.*full/);
+
+    await manage(managementUrl, 'DELETE', policy);
+    await eventually(async () => (await countDeferred(store, total)) === 0);
+    abort.abort();
+    await running;
+    const all = await store.readAll(0, 1000);
+    for (const [worker, types] of [
+      ['full', ['job.requested', 'job.finished']],
+      ['other', ['job.requested', 'audit.noted', 'job.finished']],
+    ] as const) {
+      const firsts = [...new Map((await takeAll(broker, names.queue(worker))).map((each) => [each.id, each])).values()];
+      for (let n = 0; n < stored / 3; n += 1) {
+        const wanted = all.filter(({ stream, type }) => stream === `s/${n}` && types.includes(type as never));
+        expect(firsts.filter(({ subject }) => subject === `s/${n}`).map(({ id }) => id)).to.deep.equal(
+          wanted.map(({ id }) => id),
+        );
+      }
+    }
+  });
 });
+
+/** Every entry of a stream. */
+async function entriesOf(broker: Broker, stream: string): Promise<{ id: unknown }[]> {
+  const entries: { id: unknown }[] = [];
+  const last = await lastEntry(broker, stream);
+  const reader = broker.readStream(stream, {
+    from: 'first',
+    prefetch: 100,
+    onEntry: (entry) => {
+      if (entry.offset <= (last?.offset ?? -1)) entries.push({ id: entry.properties.messageId });
+      entry.done();
+    },
+  });
+  await eventually(() => last === undefined || entries.length >= last.offset + 1);
+  await reader.close();
+  return entries;
+}
 
 /** Everything that is in a queue, in order. */
 async function takeAll(broker: Broker, queue: string): Promise<{ id: unknown; subject: unknown }[]> {

@@ -202,6 +202,12 @@ export function createMemoryBroker({ clock = realClock }: MemoryBrokerOptions = 
       const queue = queues.get(name) ?? streams.get(name);
       return queue === undefined ? undefined : { ready: queue.depth, consumers: queue.consumers };
     },
+    async findRefusing(exchange, routingKey) {
+      const found = destinations({ exchange, routingKey, properties: {}, body: new Uint8Array() }) ?? [];
+      return found
+        .filter((queue) => queue instanceof MemoryQueue && queue.refuses(1))
+        .map(({ name }) => ({ name, reason: 'full' }));
+    },
     async close() {
       for (const consumer of [...consumers]) await consumer.close();
       for (const reader of [...readers]) await reader.close();

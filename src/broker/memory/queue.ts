@@ -62,12 +62,17 @@ export class MemoryQueue {
     return this.#takers.length;
   }
 
+  /** Whether a message of so many bytes would be refused. */
+  refuses(bytes: number): boolean {
+    if (this.arguments['x-overflow'] !== 'reject-publish') return false;
+    return this.#ready.length >= this.#limit('x-max-length') || this.#bytes + bytes > this.#limit('x-max-length-bytes');
+  }
+
   /** Takes a message, or answers false where the queue is full and refuses. */
   push(content: Content): boolean {
     const maxLength = this.#limit('x-max-length');
     const maxBytes = this.#limit('x-max-length-bytes');
-    const full = this.#ready.length >= maxLength || this.#bytes + content.body.length > maxBytes;
-    if (full && this.arguments['x-overflow'] === 'reject-publish') return false;
+    if (this.refuses(content.body.length)) return false;
     this.#positions += 1;
     this.#bytes += content.body.length;
     const expiresAt = this.#clock.now() + this.#limit('x-message-ttl');

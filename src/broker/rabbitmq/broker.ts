@@ -11,6 +11,7 @@ import { createConsumer } from './consumer.js';
 import { within } from './limits.js';
 import { createManagement } from './management.js';
 import { createPublisher } from './publisher.js';
+import { findRefusing } from './refusing-queues.js';
 import { createStreamReader } from './stream-reader.js';
 import { createTopologyAdmin } from './topology-admin.js';
 import { createTopologyKeeper } from './topology-keeper.js';
@@ -99,6 +100,10 @@ export function createRabbitBroker(options: RabbitBrokerOptions): Broker {
     applyTopology: (topology, signal) => keeper.apply(topology, signal),
     planTopology: (topology) => admin.plan(topology),
     queueDepth: (queue) => admin.depth(queue),
+    async findRefusing(exchange, routingKey) {
+      if (management === undefined) throw new FlotillaError('broker.management', 'no URL of it is known');
+      return findRefusing(management, exchange, routingKey);
+    },
     async close() {
       keeper.close();
       const closing = Promise.all([...parts].map((part) => part.close()));

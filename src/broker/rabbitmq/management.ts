@@ -19,6 +19,13 @@ const queue = z.object({
   messages_ready: z.number().optional(),
   messages_unacknowledged: z.number().optional(),
   consumers: z.number().optional(),
+  messages: z.number().optional(),
+  message_bytes: z.number().optional(),
+  node: z.string().optional(),
+  policy: z.string().nullish(),
+  operator_policy: z.string().nullish(),
+  // an empty one is written as a list
+  effective_policy_definition: z.union([fields, z.array(fieldValue)]).nullish(),
 });
 const exchange = z.object({ name: z.string(), type: z.string(), durable: z.boolean(), arguments: fields });
 const binding = z.object({
@@ -50,6 +57,17 @@ export interface ManagedQueue {
   ready: number;
   unacked: number;
   consumers: number;
+  messages: number;
+  bytes: number;
+  /** `running`, and other words for queues whose leader is down. */
+  state: string;
+  /** That of its leader, which may be down. */
+  node: string;
+  /** Empty where there is none. */
+  policy: string;
+  operatorPolicy: string;
+  /** By arguments and policies, the smaller one. */
+  limits: { length: number | undefined; bytes: number | undefined; overflow: string | undefined };
 }
 
 export interface ManagedExchange {
@@ -176,7 +194,8 @@ export function createManagement({ url, vhost = '/', timeout = 10_000 }: Managem
       ]);
     },
     async queues(prefix = '') {
-      const columns = 'name,type,durable,arguments,state,messages_ready,messages_unacknowledged,consumers';
+      const columns =
+        'name,type,durable,arguments,messages_ready,messages_unacknowledged,consumers,messages,message_bytes,state,node,policy,operator_policy,effective_policy_definition';
       const found = await get(`${inVhost('queues')}?columns=${columns}`, z.array(queue));
       return found
         .filter(({ name }) => name.startsWith(prefix))
@@ -190,6 +209,13 @@ export function createManagement({ url, vhost = '/', timeout = 10_000 }: Managem
           ready,
           unacked,
           consumers: rest.consumers ?? 0,
+          messages: rest.messages ?? ready + unacked,
+          bytes: rest.message_bytes ?? 0,
+          state: rest.state ?? 'running',
+          node: rest.node ?? '',
+          policy: rest.policy ?? '',
+          operatorPolicy: rest.operator_policy ?? '',
+          limits: limitsOf(rest.arguments, rest.effective_policy_definition),
         }));
     },
     async exchanges(prefix = '') {
@@ -219,6 +245,20 @@ export function createManagement({ url, vhost = '/', timeout = 10_000 }: Managem
     async deleteExchange(name) {
       await request('DELETE', `${inVhost('exchanges')}/${encodeURIComponent(name)}`);
     },
+  };
+}
+
+function limitsOf(own: Fields, effective: Fields | FieldValue[] | null | undefined): ManagedQueue['limits'] {
+  const policy = effective === null || effective === undefined || Array.isArray(effective) ? {} : effective;
+  const smaller = (key: string) => {
+    const values = [own[`x-${key}`], policy[key]].filter((value) => typeof value === 'number');
+    return values.length === 0 ? undefined : Math.min(...values);
+  };
+  const overflow = own['x-overflow'] ?? policy['overflow'];
+  return {
+    length: smaller('max-length'),
+    bytes: smaller('max-length-bytes'),
+    overflow: typeof overflow === 'string' ? overflow : undefined,
   };
 }
 

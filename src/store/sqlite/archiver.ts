@@ -40,12 +40,16 @@ export class Archiver {
     const value = (text: string) => reader.prepare<unknown[]>(text).pluck();
     const STREAM = '(SELECT id FROM flotilla_streams WHERE name = @stream)';
     this.#archived = value(`SELECT through FROM flotilla_archived WHERE stream = ${STREAM}`);
-    // the last one up to `through` that the relay has passed and that is not the last of its stream
+    // the last one up to `through` that is not the last of its stream, and that the relay has passed without deferring it or
+    // one before it
     this.#movable = value(
       `SELECT version FROM flotilla_events
        WHERE stream = ${STREAM} AND version <= @through
          AND version < (SELECT version FROM flotilla_events WHERE stream = ${STREAM} ORDER BY version DESC LIMIT 1)
          AND +position <= COALESCE((SELECT position FROM flotilla_checkpoints WHERE name = '${RELAY}'), 0)
+         AND ((SELECT MAX(position) FROM flotilla_relay_deferred) IS NULL OR version < COALESCE((
+           SELECT version FROM flotilla_events WHERE stream = ${STREAM}
+             AND +position IN (SELECT position FROM flotilla_relay_deferred) ORDER BY version LIMIT 1), 1 << 62))
        ORDER BY version DESC LIMIT 1`,
     );
     this.#last = value(`SELECT version FROM flotilla_events WHERE stream = ${STREAM} ORDER BY version DESC LIMIT 1`);

@@ -84,8 +84,13 @@ const THIRD = `
   CREATE TABLE flotilla_probes (id INTEGER PRIMARY KEY, filler BLOB NOT NULL);
 `;
 
+/** Events below the checkpoint of the relay that the broker has refused, and those behind them of the same stream. */
+const FOURTH = `
+  CREATE TABLE flotilla_relay_deferred (position INTEGER PRIMARY KEY);
+`;
+
 /** What makes a file of version n one of version n + 1; kept in the file as `PRAGMA user_version`. Only ever added to. */
-const STEPS = [FIRST, SECOND, THIRD];
+const STEPS = [FIRST, SECOND, THIRD, FOURTH];
 const VERSION = STEPS.length;
 /** The first version in which a store has an id. */
 const WITH_ID = 3;

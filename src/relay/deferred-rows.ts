@@ -1,0 +1,45 @@
+import type { Store } from '../store/contract.js';
+import type { DeferredChanges, DeferredEvent } from './deferred.js';
+
+/** Rows in one transaction. */
+const PORTION = 500;
+
+/** Saves what was deferred, and deletes what was confirmed since. Doing it again changes nothing. */
+export async function saveDeferred(store: Store, { added, removed }: DeferredChanges): Promise<void> {
+  for (let from = 0; from < added.length; from += PORTION) {
+    await store.transaction(async (tx) => {
+      for (const position of added.slice(from, from + PORTION)) {
+        await tx.sql`INSERT INTO flotilla_relay_deferred (position) VALUES (${position}) ON CONFLICT DO NOTHING`;
+      }
+    });
+  }
+  for (let from = 0; from < removed.length; from += PORTION) {
+    await store.transaction(async (tx) => {
+      for (const position of removed.slice(from, from + PORTION)) {
+        await tx.sql`DELETE FROM flotilla_relay_deferred WHERE position = ${position}`;
+      }
+    });
+  }
+}
+
+/** The events that were deferred below the checkpoint, in order. What was saved above it is read anyway. */
+export async function loadDeferred(store: Store, checkpoint: number): Promise<DeferredEvent[]> {
+  const rows = await store.query<{ position: number }>`
+    SELECT position FROM flotilla_relay_deferred WHERE position <= ${checkpoint} ORDER BY position`;
+  const events: DeferredEvent[] = [];
+  for (const { position } of rows) {
+    const [event] = await store.readAll(position - 1, 1);
+    if (event?.position === position) events.push(event);
+  }
+  await store.transaction(async (tx) => {
+    await tx.sql`DELETE FROM flotilla_relay_deferred WHERE position > ${checkpoint}`;
+  });
+  return events.map(({ stream, type, position }) => ({ stream, type, position }));
+}
+
+/** How many events below the checkpoint are deferred. */
+export async function countDeferred(store: Store, checkpoint: number): Promise<number> {
+  const [row] = await store.query<{ events: number }>`
+    SELECT COUNT(*) AS events FROM flotilla_relay_deferred WHERE position <= ${checkpoint}`;
+  return row?.events ?? 0;
+}
