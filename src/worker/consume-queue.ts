@@ -14,6 +14,7 @@ import { Pauses, type PauseReason } from './pauses.js';
 import { handle } from './pipeline/handle.js';
 import { assemble, workerPipeline } from './pipeline/index.js';
 import type { StartWorkerOptions } from './start.js';
+import { Starts } from './starts.js';
 import type { WorkerStation } from './station.js';
 import { watchRelay } from './watch-relay.js';
 
@@ -68,6 +69,7 @@ export function consumeQueue(
       logger,
       signal: ending.signal,
     }),
+    starts: new Starts({ store, pauses, logger, after, signal: ending.signal }),
     pauses,
     logger,
     metrics,

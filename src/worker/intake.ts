@@ -53,6 +53,7 @@ function openMessage(delivery: Delivery, receivedAt: number): Message {
     receivedAt,
     event: undefined,
     key: undefined,
+    started: false,
     signal: new LazySignal(),
     failure: undefined,
     effects: [],

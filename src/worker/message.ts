@@ -16,6 +16,8 @@ export interface Message {
   event: EventEnvelope | undefined;
   /** Under which it counts as handled; known once decoded. */
   key: InboxKey | undefined;
+  /** Whether a committed mark says that its handling began: see `Starts`. */
+  started: boolean;
   /** The handler's; aborted by `timeout`. */
   readonly signal: LazySignal;
   /** What went wrong, if something did. */

@@ -11,6 +11,7 @@ import type { WorkerDefinition } from './definition.js';
 import type { LateHandlers } from './late-handlers.js';
 import type { Handle, Message } from './message.js';
 import type { Pauses } from './pauses.js';
+import type { Starts } from './starts.js';
 
 /** What a station works with, whoever handles the messages: a worker with a store, or a plain subscription. */
 export interface Station {
@@ -50,6 +51,7 @@ export interface WorkerStation extends Station {
   readonly definition: WorkerDefinition;
   readonly store: Store;
   readonly circuit: Circuit;
+  readonly starts: Starts;
   readonly use: unknown;
 }
 

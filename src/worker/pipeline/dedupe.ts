@@ -12,7 +12,7 @@ import type { Middleware, WorkerStation } from '../station.js';
  * the handler said. Two deliveries of one event in this process take their turns; between processes the row decides.
  * From here on, inwards and outwards, the message goes by the key under which it counts as handled.
  */
-export const dedupe: Middleware<WorkerStation> = (next, { definition, store, now }) => {
+export const dedupe: Middleware<WorkerStation> = (next, { definition, store, starts, now }) => {
   const underWay = new Map<string, Promise<unknown>>();
   return async (message) => {
     const { event, delivery } = message;
@@ -40,6 +40,15 @@ export const dedupe: Middleware<WorkerStation> = (next, { definition, store, now
 
   async function handleOnce(message: Message, key: InboxKey, event: EventEnvelope): Promise<Outcome> {
     if (await store.handled(key)) return 'duplicate';
+    try {
+      return await handleAndCommit(message, key, event);
+    } catch (error) {
+      await starts.takeBack(message, key);
+      throw error;
+    }
+  }
+
+  async function handleAndCommit(message: Message, key: InboxKey, event: EventEnvelope): Promise<Outcome> {
     const outcome = await next(message);
     if (outcome !== 'done') return outcome;
     failpoint('worker.handled');
