@@ -37,10 +37,10 @@ function nearlyFull(store: Store) {
     },
   };
   const full = new Proxy(store, {
-    get(target, property: keyof Store) {
-      const own: unknown = refusing[property];
-      const value: unknown = own ?? target[property];
-      return typeof value === 'function' && own === undefined ? value.bind(target) : value;
+    get(target, property) {
+      const own: unknown = Reflect.get(refusing, property);
+      const value: unknown = Reflect.get(target, property, target);
+      return own ?? (typeof value === 'function' ? value.bind(target) : value);
     },
   });
   return { store: full, disk };
