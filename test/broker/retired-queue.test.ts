@@ -104,6 +104,34 @@ describe('the classic queue of unrouted messages of an earlier release', functio
     expect(all.length, 'a kill repeats what was not acked, and no more').to.be.lessThan(300 + 2 * 100 + 1);
   });
 
+  it('keeps what its successor refuses, and moves it when there is room', async () => {
+    await asEarlierRelease(real.amqpUrl, real.prefix, { count: 300 });
+    const small: Topology = {
+      exchanges: [{ name: names.unrouted, type: 'fanout' }],
+      queues: [
+        {
+          name: names.unroutedQueue,
+          arguments: { 'x-queue-type': 'quorum', 'x-max-length': 20, 'x-overflow': 'reject-publish' },
+        },
+      ],
+      bindings: [{ source: names.unrouted, destination: names.unroutedQueue, kind: 'queue', routingKey: '' }],
+      ...(wanted.retired !== undefined && { retired: wanted.retired }),
+    };
+    const broker = connected();
+    const left = await broker.applyTopology(small);
+    expect(left.map(({ name, problem }) => `${problem} ${name}`)).to.include(`retired ${names.unrouted}`);
+    const seen = new Set<string>();
+    broker.consume(names.unroutedQueue, {
+      prefetch: 10,
+      onDelivery: (delivery) => {
+        seen.add(delivery.properties.messageId ?? '');
+        delivery.ack();
+      },
+    });
+    await eventually(() => seen.size === 300);
+    await eventually(async () => (await broker.queueDepth(names.unrouted)) === undefined);
+  });
+
   it('is emptied again where the earlier release has declared it again, which goes on working', async () => {
     await asEarlierRelease(real.amqpUrl, real.prefix, { count: 10 });
     const broker = connected();
