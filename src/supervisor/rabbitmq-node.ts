@@ -1,3 +1,4 @@
+import '../broker/rabbitmq/decode-headers.js';
 import { execFile, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';

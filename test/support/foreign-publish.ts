@@ -4,23 +4,21 @@ import { testBroker } from './rabbitmq.js';
 export async function foreignPublish(
   routingKey: string,
   body: string,
-  properties: Record<string, unknown>,
+  /** Text: the headers as JSON, also such as `JSON.stringify` cannot write. */
+  properties: Record<string, unknown> | string,
   exchange = 'amq.default',
 ): Promise<void> {
   const { origin, username, password } = new URL((await testBroker()).managementUrl);
   const credentials = `${decodeURIComponent(username) || 'guest'}:${decodeURIComponent(password) || 'guest'}`;
+  const written =
+    typeof properties === 'string' ? `{"headers":${properties}}` : JSON.stringify({ delivery_mode: 2, ...properties });
   const response = await fetch(`${origin}/api/exchanges/%2F/${encodeURIComponent(exchange)}/publish`, {
     method: 'POST',
     headers: {
       authorization: `Basic ${Buffer.from(credentials).toString('base64')}`,
       'content-type': 'application/json',
     },
-    body: JSON.stringify({
-      properties: { delivery_mode: 2, ...properties },
-      routing_key: routingKey,
-      payload: body,
-      payload_encoding: 'string',
-    }),
+    body: `{"properties":${written},"routing_key":${JSON.stringify(routingKey)},"payload":${JSON.stringify(body)},"payload_encoding":"string"}`,
   });
   const answer = (await response.json()) as { routed?: boolean };
   if (answer.routed !== true) throw new Error(`not routed: ${JSON.stringify(answer)}`);

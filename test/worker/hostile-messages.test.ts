@@ -79,6 +79,15 @@ describe('a worker that receives hostile messages', function () {
     expect(readAttempts(letter?.properties.headers ?? {})).to.have.length(2);
   });
 
+  it('handles a message whose headers are nested more deeply than the stack of its client', async () => {
+    fleet = await testFleet(failing());
+    const { names } = fleet;
+    const nested = `${'{"a":'.repeat(6000)}1${'}'.repeat(6000)}`;
+    await foreignPublish(names.queue('notes'), JSON.stringify(fleet.event('note.write', { text: 'good' })), nested);
+    await fleet.send(fleet.event('note.write', { text: 'good' }));
+    await fleet.until((seen) => seen.filter(({ outcome }) => outcome === 'done').length === 2);
+  });
+
   it('does not multiply a message whose header CC names its queue', async () => {
     fleet = await testFleet(failing());
     const queue = fleet.names.queue('notes');

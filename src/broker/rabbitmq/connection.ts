@@ -1,3 +1,4 @@
+import './decode-headers.js';
 import { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from 'amqp-connection-manager';

@@ -1,3 +1,4 @@
+import './decode-headers.js';
 import { setMaxListeners } from 'node:events';
 import type { Channel, ConsumeMessage } from 'amqplib';
 import { IllegalOperationError } from 'amqplib';

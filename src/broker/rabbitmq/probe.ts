@@ -1,3 +1,4 @@
+import './decode-headers.js';
 import { connect } from 'amqplib';
 import { addressesOf } from './addresses.js';
 import { causeOf, type ConnectFailure } from './connect-failure.js';

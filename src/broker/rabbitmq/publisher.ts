@@ -1,3 +1,4 @@
+import './decode-headers.js';
 import { IllegalOperationError } from 'amqplib';
 import type { ConfirmChannel, Message, Options } from 'amqplib';
 import { FlotillaError, messageOf } from '../../errors.js';

@@ -1,0 +1,27 @@
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import type { Fields } from '../contract.js';
+import { HEADERS } from '../headers.js';
+
+interface Codec {
+  decodeFields: (slice: Buffer) => Fields;
+}
+
+/**
+ * amqplib decodes headers by recursion. A message whose headers are nested some thousand levels deep exhausts the stack, which
+ * ends the connection; the broker delivers the message again, and the consumer never gets past it. Here such headers are dropped
+ * as a whole, and the message is handled. amqplib has no hook for it, so its decoder is wrapped before anything of it is loaded:
+ * import this module first wherever amqplib is imported.
+ */
+const require = createRequire(import.meta.url);
+const codec = require(join(dirname(require.resolve('amqplib')), 'lib', 'codec.js')) as Codec;
+const { decodeFields } = codec;
+
+codec.decodeFields = (slice) => {
+  try {
+    return decodeFields(slice);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return { [HEADERS.dropped]: 'all headers: nested too deeply' };
+  }
+};
