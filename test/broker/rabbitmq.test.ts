@@ -9,6 +9,7 @@ import { createMetrics } from '../../src/telemetry/metrics.js';
 import { codeOf, errorOf } from '../contract/broker.js';
 import { inbox } from '../support/inbox.js';
 import type { TestBroker } from '../support/rabbitmq.js';
+import { manage } from '../support/management.js';
 import { cleanUp, testBroker } from '../support/rabbitmq.js';
 import type { TcpProxy } from '../support/tcp-proxy.js';
 import { tcpProxy } from '../support/tcp-proxy.js';
@@ -93,6 +94,24 @@ describe('RabbitMQ, where it is unlike what one expects', () => {
       missing.delete(delivery.properties.messageId ?? '');
       delivery.ack();
     }
+  });
+
+  it('publishes again to a queue that was full once its limit is gone, though nothing was taken out of it', async () => {
+    await broker.applyTopology(one('q', { 'x-overflow': 'reject-publish' }));
+    const policy = `operator-policies/%2F/${n('limit')}`;
+    await manage(real.managementUrl, 'PUT', policy, {
+      pattern: `^${n('q')}$`,
+      'apply-to': 'queues',
+      definition: { 'max-length': 1 },
+    });
+    const publisher = broker.createPublisher();
+    const publish = async (id: string) => {
+      await publisher.ready();
+      return codeOf(publisher.publish(to(n('q'), id)));
+    };
+    await eventually(async () => (await publish('m')) === 'broker.nacked');
+    await manage(real.managementUrl, 'DELETE', policy);
+    await eventually(async () => (await publish('m')) === undefined);
   });
 
   it('gives up on a broker that does not answer after the time limit', async () => {

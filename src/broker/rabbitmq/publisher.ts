@@ -21,6 +21,9 @@ export interface PublisherOptions {
   onClose: () => void;
 }
 
+/** The least time between two renewals of a channel, in milliseconds. */
+const RENEW_EVERY = 1000;
+
 /** One publish that waits for its confirm. */
 interface Unconfirmed {
   readonly message: OutgoingMessage;
@@ -37,6 +40,7 @@ export function createPublisher({ connection, logger, timeout, onMissing, onClos
   const unconfirmed = new Set<Unconfirmed>();
   let channel: ConfirmChannel | undefined;
   let sweep: NodeJS.Timeout | undefined;
+  let renewedAt = -Infinity;
 
   const kept = new KeptChannel<ConfirmChannel>({
     connection,
@@ -111,9 +115,21 @@ export function createPublisher({ connection, logger, timeout, onMissing, onClos
   function settle(each: Unconfirmed, nacked: boolean): void {
     if (channel !== undefined) connection.answered(); // else it is the end of the channel that settles it
     if (!unconfirmed.delete(each)) return; // timed out, or its channel is gone
+    if (nacked) renewSoon();
     if (nacked) each.reject(new FlotillaError('broker.nacked'));
     else if (each.returned !== undefined) each.reject(new FlotillaError('broker.returned', each.returned));
     else each.resolve();
+  }
+
+  /** RabbitMQ remembers for each channel which queues refuse, and may go on refusing when the reason is gone: the limit
+   *  was raised, or a leader was elected in place of one that died. A channel with nothing in flight can be replaced. */
+  function renewSoon(): void {
+    setImmediate(() => {
+      const now = performance.now();
+      if (channel === undefined || unconfirmed.size > 0 || now - renewedAt < RENEW_EVERY) return;
+      renewedAt = now;
+      kept.drop(new FlotillaError('broker.disconnected', 'the channel is replaced after a refusal'));
+    });
   }
 
   function refuse(reject: (error: Error) => void): void {
