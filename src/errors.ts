@@ -206,6 +206,10 @@ export const errors = {
     message:
       'Another fleet uses this prefix on this broker; set another FLOTILLA_PREFIX, or stop that fleet and run `flotilla topology take-over`',
   },
+  'fleet.process_failed': {
+    disposal: 'fatal',
+    message: 'A process of the fleet has ended, and would end the same way if it were started again',
+  },
   'fleet.invalid': { disposal: 'fatal', message: 'The fleet does not fit together' },
 
   // simulation

@@ -45,7 +45,9 @@ const flotillaStatus: Partial<Record<ErrorCode, number>> = {
   'store.busy': 503,
   'store.closed': 503,
   'store.conflict': 409,
+  'store.damaged': 503,
   'store.full': 503,
+  'store.moved': 503,
   'store.group_aborted': 503,
   'store.overloaded': 503,
 };

@@ -1,8 +1,9 @@
-import { hasCode, messageOf } from '../errors.js';
+import { messageOf } from '../errors.js';
 import { failpoint } from '../failpoints.js';
 import type { BesideOptions, History } from '../log/taker.js';
 import type { LogBreak } from '../log/place.js';
 import type { Store, Tx } from '../store/contract.js';
+import { isStoreGone } from '../store/is-gone.js';
 import { readPages } from '../store/read-pages.js';
 import type { Logger } from '../telemetry/logger.js';
 import { lostEventsError, noteLostEvents } from './lost-events.js';
@@ -62,7 +63,7 @@ async function reportLostEvents(
       const lost = source && (await noteLostEvents(journal, service, source, now()));
       if (lost !== undefined) onStoreBehind(service, lost.count, lostEventsError(lost));
     } catch (error) {
-      if (hasCode(error, 'store.closed')) throw error;
+      if (isStoreGone(error)) throw error;
       logger.warn('journal: a store could not be compared', { service, error: messageOf(error) });
     }
   }

@@ -3,6 +3,7 @@ import { Backoff } from '../relay/backoff.js';
 import { HeldLease } from '../relay/held-lease.js';
 import { pause } from '../relay/pause.js';
 import type { Store } from '../store/contract.js';
+import { isStoreGone } from '../store/is-gone.js';
 import type { Logger } from '../telemetry/logger.js';
 
 export interface HoldingOptions {
@@ -36,12 +37,13 @@ export async function whileHolding(
         backoff.reset();
       }
     } catch (error) {
-      if (hasCode(error, 'store.closed') || hasCode(error, 'broker.closed')) return;
+      if (isStoreGone(error) || hasCode(error, 'broker.closed')) return;
       logger.error(`${name}: did not get on, trying again`, { error: messageOf(error) });
       await pause(backoff.next(), signal);
     }
     await held?.release().catch((error: unknown) => {
       // it ends by itself
+      if (isStoreGone(error)) return;
       logger.warn(`${name}: the lease could not be released`, { error: messageOf(error) });
     });
     if (held === undefined && !signal.aborted) {

@@ -1,4 +1,5 @@
 import { FlotillaError, messageOf, PermanentError } from '../errors.js';
+import { isStoreGone } from '../store/is-gone.js';
 import type { StoredEvent } from '../store/stored-event.js';
 
 /** An event that a projection cannot take, and why. */
@@ -19,8 +20,12 @@ export function poisonOf({ position, id, type }: StoredEvent, error: unknown): P
   return { position, eventId: id, type, code, message: messageOf(error).slice(0, LONGEST_MESSAGE) };
 }
 
-/** Whether the store could not do it just now, or another process was quicker: the event itself is not to blame. */
+/** Whether the store could not do it just now or is gone, or another process was quicker: the event itself is not to blame. */
 export function isPassing(error: unknown): boolean {
   if (!(error instanceof FlotillaError)) return false;
-  return error.code === 'projection.conflict' || (error.disposal === 'retry' && error.code.startsWith('store.'));
+  return (
+    error.code === 'projection.conflict' ||
+    isStoreGone(error) ||
+    (error.disposal === 'retry' && error.code.startsWith('store.'))
+  );
 }

@@ -4,6 +4,7 @@ import { failpoint } from '../failpoints.js';
 import { HeldLease } from '../relay/held-lease.js';
 import { pause } from '../relay/pause.js';
 import type { Store } from '../store/contract.js';
+import { isStoreGone } from '../store/is-gone.js';
 import { silentLogger, type Logger } from '../telemetry/logger.js';
 import { differenceOf, type TableDifference } from './difference.js';
 import { beginBuilding, dropOld, generationsOf } from './generations.js';
@@ -201,7 +202,7 @@ class Rebuild {
         this.options.onProgress?.(position, target);
         if (step.poison !== undefined) throw poisonError(this.projection.name, step.poison);
       } catch (error) {
-        if (!isPassing(error) || hasCode(error, 'projection.conflict') || hasCode(error, 'store.closed')) throw error;
+        if (!isPassing(error) || hasCode(error, 'projection.conflict') || isStoreGone(error)) throw error;
         await setTimeout(100, undefined, { signal: this.options.signal });
       }
     }
@@ -224,7 +225,7 @@ class Rebuild {
         this.options.onProgress?.(turn.step.position, head);
         if (turn.step.poison !== undefined) return { position: turn.step.position, stoppedAt: turn.step.poison };
       } catch (error) {
-        if (!isPassing(error) || hasCode(error, 'store.closed')) throw error;
+        if (!isPassing(error) || isStoreGone(error)) throw error;
         await pause(20, this.options.signal);
       }
     }

@@ -4,6 +4,7 @@ import { Bell } from '../relay/bell.js';
 import { HeldLease } from '../relay/held-lease.js';
 import { pause } from '../relay/pause.js';
 import type { Store } from '../store/contract.js';
+import { isStoreGone } from '../store/is-gone.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { Metrics } from '../telemetry/metrics.js';
 import { LiveModel, type Turn } from './live-model.js';
@@ -63,7 +64,7 @@ export class ProjectionRunner {
         await this.#look();
         if (!(await this.#term(signal))) await pause(this.#ttl / 5, signal);
       } catch (error) {
-        if (hasCode(error, 'store.closed')) break;
+        if (isStoreGone(error)) break;
         this.#logger.warn('projection: did not get on, trying again', { error: messageOf(error) });
         await pause(this.#backoff.next(), signal);
       }
@@ -84,6 +85,7 @@ export class ProjectionRunner {
     } finally {
       await held.release().catch((error: unknown) => {
         // it ends by itself
+        if (isStoreGone(error)) return;
         this.#logger.warn('projection: the lease could not be released', { error: messageOf(error) });
       });
     }
@@ -108,7 +110,7 @@ export class ProjectionRunner {
         await this.#look();
       }
     } catch (error) {
-      if (!isPassing(error) || hasCode(error, 'store.closed')) throw error;
+      if (!isPassing(error) || isStoreGone(error)) throw error;
       // another process was quicker, which is as it should be, or the store is in trouble
       const level = hasCode(error, 'projection.conflict') ? 'debug' : 'warn';
       this.#logger[level]('projection: a batch was undone', { error: messageOf(error) });

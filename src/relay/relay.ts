@@ -1,7 +1,8 @@
 import type { Broker, Publisher } from '../broker/contract.js';
 import type { Names } from '../broker/topology.js';
-import { FlotillaError, messageOf } from '../errors.js';
+import { hasCode, messageOf } from '../errors.js';
 import type { Store } from '../store/contract.js';
+import { isStoreGone } from '../store/is-gone.js';
 import { silentLogger, type Logger } from '../telemetry/logger.js';
 import type { Metrics } from '../telemetry/metrics.js';
 import { Backoff } from './backoff.js';
@@ -170,11 +171,12 @@ class Turns {
     try {
       await held.release();
     } catch (error) {
+      if (isStoreGone(error)) return;
       this.logger.warn('relay: the lease could not be released', { error: messageOf(error) });
     }
   }
 }
 
 function isFinal(error: unknown): boolean {
-  return error instanceof FlotillaError && (error.code === 'store.closed' || error.code === 'broker.closed');
+  return isStoreGone(error) || hasCode(error, 'broker.closed');
 }

@@ -112,13 +112,8 @@ export class SupervisedProcess {
       const how = await this.#runOnce();
       if (this.#stopping.signal.aborted) return;
       if (this.#fatal !== undefined || how.code === WRONG_USE) {
-        const reason = this.#fatal ?? 'it says why above';
-        this.options.onFatal(
-          new FlotillaError(
-            'config.invalid',
-            `${this.name} has ended, and starting it again would end the same way (${reason})`,
-          ),
-        );
+        const code = how.code === WRONG_USE ? 'config.invalid' : 'fleet.process_failed';
+        this.options.onFatal(new FlotillaError(code, `${this.name}: ${this.#fatal ?? 'it says why above'}`));
         return;
       }
       if (performance.now() - began >= longest) delay = first;

@@ -71,7 +71,7 @@ describe('a fleet whose store is lost', function () {
       for (const suffix of ['', '-wal', '-shm']) renameSync(`${ops}${suffix}`, `${away}${suffix}`);
     }, true);
     expect(moved.code).to.equal(1);
-    expect(moved.said).to.match(/store\.moved: .*ops\.db was removed$/);
+    expect(moved.said).to.match(/^store\.moved: .*ops\.db was removed$/); // and nothing else
 
     const missing = await run(['keeper']);
     expect(missing.code).to.equal(1);

@@ -96,7 +96,7 @@ describe('up', () => {
       .run({ env: { FAKE_WRONG_USE: 'worker payment' } })
       .catch((failure: unknown) => failure);
     expect(error).to.have.property('code', 'config.invalid');
-    expect(error).to.have.property('message').that.contains('payment has ended');
+    expect(error).to.have.property('message').that.contains('payment: it says why above');
     const lines = await fleet.lines();
     expect(count(lines, 'stopped') + count(lines, 'orphaned')).to.equal(count(lines, 'started'));
   });
