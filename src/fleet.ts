@@ -5,6 +5,7 @@ import type { Definitions } from './events/definitions.js';
 import { isWildcard } from './events/patterns.js';
 import type { StoredEvent } from './store/stored-event.js';
 import type { Logger } from './telemetry/logger.js';
+import { OPS_STORE, RESERVED_NAMES } from './reserved-names.js';
 import type { Worker } from './worker/types.js';
 import type { Route } from './api/route.js';
 
@@ -51,8 +52,8 @@ interface FleetOptions<Settings extends z.ZodObject> extends FleetParts {
   };
 }
 
-/** Puts a fleet together. Throws `fleet.invalid` when two workers, or two projections, have one name, or when a command
- *  is handled by none or by several of the workers. */
+/** Puts a fleet together. Throws `fleet.invalid` when two workers, or two projections, have one name, when a worker has
+ *  the name or the store of another part of the fleet, or when a command is handled by none or by several of the workers. */
 export function defineFleet<Settings extends z.ZodObject = z.ZodObject>(options: FleetOptions<Settings>): Fleet {
   const { api, ...parts } = options;
   const fleet = { ...parts, ...(api !== undefined && { api: erased(api) }) } as Fleet;
@@ -61,6 +62,7 @@ export function defineFleet<Settings extends z.ZodObject = z.ZodObject>(options:
     if (names.has(name)) throw new FlotillaError('fleet.invalid', `two workers are called ${name}`);
     names.add(name);
   }
+  checkReserved(fleet);
   checkProjections(fleet);
   checkSagas(fleet);
   checkCommands(fleet);
@@ -76,6 +78,17 @@ function erased<Settings extends z.ZodObject>({
   if (settings === undefined)
     throw new FlotillaError('fleet.invalid', 'the routes of the API ask for settings: declare them');
   return { store, settings, routes: (given) => routes(settings.parse(given)) };
+}
+
+function checkReserved({ workers, api }: Fleet): void {
+  const reserved = workers.find(({ name }) => RESERVED_NAMES.has(name))?.name;
+  if (reserved !== undefined)
+    throw new FlotillaError('fleet.invalid', `the name ${reserved} is reserved; rename the worker`);
+  const sharer = workers.find(({ definition }) => definition.store === OPS_STORE)?.name;
+  const who = sharer ?? (api?.store === OPS_STORE ? 'the API' : undefined);
+  if (who !== undefined) {
+    throw new FlotillaError('fleet.invalid', `the store ${OPS_STORE} belongs to the keeper; name another for ${who}`);
+  }
 }
 
 /** Two of one saga would both give its commands. */

@@ -1,12 +1,10 @@
 import type { Command } from 'commander';
 import { createKeeper } from '../dead-letters/keeper.js';
+import { OPS_STORE } from '../reserved-names.js';
 import { startHealthServer, type CheckResult } from '../telemetry/health-server.js';
 import { queuesOfAll } from '../worker/queues.js';
 import type { Context } from './context.js';
 import { runFleetProcess, type FleetProcess } from './fleet-process.js';
-
-/** The store in which dead letters are kept. */
-export const OPS = 'ops';
 
 export function register(program: Command, context: Context): void {
   program
@@ -28,7 +26,7 @@ async function startKeeper(process: FleetProcess): Promise<void> {
     ...(config.apiToken !== undefined && { token: config.apiToken }),
   });
   process.atEnd(() => health.close());
-  const { store, check, checkRelay } = await process.openService(OPS);
+  const { store, check, checkRelay } = await process.openService(OPS_STORE);
   checks.store = check;
   checks.relay = checkRelay;
   await process.topology();

@@ -1,20 +1,20 @@
 import type { Command } from 'commander';
 import type { Context } from './context.js';
-import { pattern } from './type-patterns.js';
 import { scaffoldWorker } from './new-worker/scaffold.js';
+import { PATTERN_HELP, patterns } from './type-patterns.js';
 
 export function register(program: Command, context: Context): void {
   program
     .command('new')
-    .description('begin something new')
+    .description('add to the fleet')
     .command('worker')
-    .description('a worker: its folder, a test, its place in config/fleet.ts and docker-compose.yml')
+    .description('add a worker: its folder, a test, its place in config/fleet.ts and docker-compose.yml')
     .argument('<name>', 'lower-case letters, digits and dashes')
-    .option('--on <type>', 'the event that it handles at first', pattern)
+    .option('--on <pattern>', `an event that it handles: ${PATTERN_HELP}; may be given several times`, patterns, [])
     .option('--json', 'for programs')
-    .action(async (name: string, { on, json = false }: { on?: string; json?: boolean }) => {
-      const { definitions } = (await context.fleet()).catalogue;
-      const files = await scaffoldWorker({ root: context.cwd, name, on, definitions });
+    .action(async (name: string, { on, json = false }: { on: string[]; json?: boolean }) => {
+      const fleet = await context.fleet();
+      const files = await scaffoldWorker({ root: context.cwd, name, on, fleet });
       if (json) {
         context.print(JSON.stringify({ items: files, total: files.length }, null, 2));
         return;

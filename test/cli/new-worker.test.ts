@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,11 +8,17 @@ import { expect } from 'chai';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import fleet from '../../config/fleet.js';
+import { FlotillaError } from '../../src/errors.js';
+import { defineFleet } from '../../src/fleet.js';
+import { isPlainName } from '../../src/plain-name.js';
+import { platform } from '../../src/platform/catalogue.js';
+import { RESERVED_NAMES } from '../../src/reserved-names.js';
+import { namesFor } from '../../src/broker/topology.js';
 import { UsageError } from '../../src/cli/failure.js';
 import { withService } from '../../src/cli/new-worker/compose-source.js';
 import { withWorker } from '../../src/cli/new-worker/fleet-source.js';
 import { namesOf } from '../../src/cli/new-worker/names.js';
-import { sampleOf } from '../../src/cli/new-worker/sample-data.js';
+import { samplesOf } from '../../src/cli/new-worker/sample-data.js';
 import { scaffoldWorker } from '../../src/cli/new-worker/scaffold.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -20,7 +26,7 @@ const execute = promisify(execFile);
 const { definitions } = fleet.catalogue;
 
 describe('new worker', function () {
-  this.timeout(180_000);
+  this.timeout(300_000);
 
   it('makes a worker that is formatted, linted, typed, and tested', async () => {
     const copy = await mkdtemp(join(tmpdir(), 'flotilla-new-'));
@@ -38,14 +44,16 @@ describe('new worker', function () {
         await cp(join(root, part), join(copy, part), { recursive: true });
       }
       await symlink(join(root, 'node_modules'), join(copy, 'node_modules'));
-      const files = await scaffoldWorker({ root: copy, name: 'loyalty-points', on: 'order.created', definitions });
+      const on = ['order.*', 'user.created'];
+      const files = await scaffoldWorker({ root: copy, name: 'loyalty-points', on, fleet });
+      const second = await scaffoldWorker({ root: copy, name: 'event', fleet });
       expect(files).to.deep.equal([
         'workers/loyalty-points/index.ts',
         'test/workers/loyalty-points.test.ts',
         'config/fleet.ts',
         'docker-compose.yml',
       ]);
-      const sources = files.filter((file) => file.endsWith('.ts'));
+      const sources = [...new Set([...files, ...second])].filter((file) => file.endsWith('.ts'));
       await writeFile(
         join(copy, 'tsconfig.json'),
         JSON.stringify({ extends: join(root, 'tsconfig.json'), compilerOptions: { rootDir: '.' }, include: sources }),
@@ -62,7 +70,11 @@ describe('new worker', function () {
       ).to.contain('All matched files');
       expect(await run('tsc', '-p', '.')).to.equal('');
       expect(await run('eslint', ...sources)).to.equal('');
-      expect(await run('mocha', '--spec', 'test/workers/loyalty-points.test.ts')).to.contain('1 passing');
+      expect(await run('mocha', '--spec', 'test/workers/loyalty-points.test.ts')).to.contain('2 passing');
+      expect(await run('mocha', '--spec', 'test/workers/event.test.ts')).to.contain('1 passing');
+      expect(await readFile(join(copy, 'workers/loyalty-points/index.ts'), 'utf8'))
+        .to.contain("'order.*': (event, ctx)")
+        .and.contain("'user.created': (event, ctx)");
     } finally {
       await rm(copy, { recursive: true, force: true });
     }
@@ -117,18 +129,50 @@ describe('new worker', function () {
     for (const name of ['Loyalty', '../x', '', 'a--b', '1a']) {
       expect(() => namesOf(name), name).to.throw(UsageError);
     }
-    const taken: unknown = await scaffoldWorker({ root, name: 'payment', definitions }).catch(
-      (error: unknown) => error,
-    );
-    expect(taken).to.be.instanceOf(UsageError);
-    expect(() => sampleOf(definitions, 'no.such')).to.throw(UsageError);
-    expect(() => sampleOf(definitions, 'payment.process')).to.throw(UsageError, 'command');
+    expect(() => samplesOf(definitions, ['no.such'])).to.throw(FlotillaError, 'there is no type "no.such"');
+    expect(() => samplesOf(definitions, ['train.*'])).to.throw(FlotillaError, 'there is no type "train.*"');
+    expect(() => samplesOf(definitions, ['payment.process'])).to.throw(UsageError, 'command');
+    expect(() => samplesOf(definitions, ['*.process'])).to.throw(UsageError, 'commands alone');
+    expect(() => samplesOf(definitions, ['order.*', '*.created'])).to.throw(UsageError, 'neither is more specific');
+  });
+
+  it('refuses the names of other parts of the fleet, before it writes anything', async () => {
+    const compose = parse(await readFile(join(root, 'docker-compose.yml'), 'utf8'), { merge: true }) as {
+      services: object;
+      volumes: object;
+    };
+    const names = [
+      ...Object.keys(compose.services),
+      ...Object.keys(compose.volumes),
+      ...Object.values(namesFor('')).filter((name) => typeof name === 'string' && !name.includes('.')),
+      ...['up', 'payment-2'],
+    ];
+    expect(names).to.include.members(['ops', 'api', 'core', 'keeper', 'sandbox', 'rabbitmq', 'events', 'dead-letters']);
+    const copy = await mkdtemp(join(tmpdir(), 'flotilla-names-'));
+    for (const file of ['config/fleet.ts', 'docker-compose.yml']) await cp(join(root, file), join(copy, file));
+    for (const name of names) {
+      const error: unknown = await scaffoldWorker({ root: copy, name: String(name), fleet }).catch((e: unknown) => e);
+      expect(error, String(name)).to.be.instanceOf(UsageError);
+    }
+    expect(await readdir(copy)).to.have.members(['config', 'docker-compose.yml']);
+    await rm(copy, { recursive: true, force: true });
+    for (const name of RESERVED_NAMES)
+      if (isPlainName(name)) {
+        const worker = platform.defineWorker({ name, on: { 'user.created': () => undefined } });
+        expect(() => defineFleet({ ...fleet, workers: [...fleet.workers, worker] }), name).to.throw(
+          FlotillaError,
+          'reserved',
+        );
+      }
+    const sharer = platform.defineWorker({ name: 'sharer', store: 'ops', on: { 'user.created': () => undefined } });
+    expect(() => defineFleet({ ...fleet, workers: [...fleet.workers, sharer] })).to.throw(FlotillaError, 'ops');
   });
 
   it('can make example data of every event of the platform', () => {
     for (const [type, { kind }] of Object.entries(definitions)) {
-      if (kind === 'event') expect(sampleOf(definitions, type).type).to.equal(type);
+      if (kind === 'event') expect(samplesOf(definitions, [type])[0]?.type).to.equal(type);
     }
-    expect(definitions[sampleOf(definitions).type]?.kind).to.equal('event');
+    for (const pattern of ['#', '*.created', 'order.*']) expect(samplesOf(definitions, [pattern])).to.have.length(1);
+    expect(samplesOf(definitions, [])[0]?.type).to.equal('user.created');
   });
 });

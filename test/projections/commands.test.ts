@@ -29,7 +29,7 @@ describe('commands of projections', () => {
   const fleet = defineFleet({
     catalogue: shop,
     workers: [
-      shop.defineWorker({ name: 'keeper', store: 'core', projections: [jobs, picky] }),
+      shop.defineWorker({ name: 'models', store: 'core', projections: [jobs, picky] }),
       shop.defineWorker({ name: 'doer', on: { 'job.requested': () => undefined } }),
     ],
   });
@@ -48,14 +48,14 @@ describe('commands of projections', () => {
   }
 
   it('list says of each model how far it is, also before there is one', async () => {
-    const absent = { worker: 'keeper', store: 'core', status: 'absent', position: 0, modelVersion: null };
+    const absent = { worker: 'models', store: 'core', status: 'absent', position: 0, modelVersion: null };
     const before = await json('list');
     expect(before.total).to.equal(2);
     expect(before.unread).to.deep.equal(['core']);
     expect(before.items[0]).to.include({ name: 'jobs', ...absent, status: 'unread', position: null, behind: null });
     const table = await run('list');
     expect(table.code).to.equal(1);
-    expect(table.out).to.match(/jobs +keeper +core +unread +\? +\? /);
+    expect(table.out).to.match(/jobs +models +core +unread +\? +\? /);
     expect(table.said).to.contain('Not read: core (');
     expect((await run('show', 'jobs')).code).to.equal(1);
 
@@ -77,7 +77,7 @@ describe('commands of projections', () => {
     const { out, said } = await run('list');
     expect(out)
       .to.match(/^NAME +WORKER +STORE +STATUS/)
-      .and.match(/picky +keeper +core +stopped +1 +2 +1 +0/);
+      .and.match(/picky +models +core +stopped +1 +2 +1 +0/);
     expect(said).to.contain('picky stopped at 2, job.begun').and.contain('There is no job 13.');
   });
 
@@ -135,8 +135,8 @@ describe('commands of projections', () => {
     await append(store, begun(1), begun(2));
     expect(await run('rebuild', 'picky')).to.include({ code: 0 });
     const { out } = await run('list');
-    expect(out).to.match(/jobs +keeper +core +running +0 +2 /);
-    expect(out).to.match(/picky +keeper +core +running +2 +0 /);
+    expect(out).to.match(/jobs +models +core +running +0 +2 /);
+    expect(out).to.match(/picky +models +core +running +2 +0 /);
   });
 
   it('rebuild says at which event a model cannot be built, and builds the others', async () => {

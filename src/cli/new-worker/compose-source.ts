@@ -19,6 +19,9 @@ export function withService(source: string, names: WorkerNames): string {
   if (services.some(({ name }) => name === names.name)) {
     throw new UsageError(`docker-compose.yml has a service ${names.name} already`);
   }
+  if (blocksOf(lines, 'volumes').some(({ name }) => name === names.name)) {
+    throw new UsageError(`docker-compose.yml has a volume ${names.name} already`);
+  }
   const model = services.findLast(({ name, start, end }) => {
     const text = lines.slice(start, end).join('\n');
     return text.includes(`[worker, ${name}]`) && text.includes(`- ${name}:/`);

@@ -1,7 +1,9 @@
 import { z } from 'zod';
-import type { Definitions } from '../../events/definitions.js';
-import { unknownName } from '../../known-names.js';
+import { base, type Definitions } from '../../events/definitions.js';
+import { isAmbiguous } from '../../events/patterns.js';
+import { typesOf } from '../../worker/definition.js';
 import { UsageError } from '../failure.js';
+import { requireMatch } from '../type-patterns.js';
 
 /** What is used of JSON Schema. Source: https://json-schema.org/draft/2020-12/json-schema-validation */
 interface Schema {
@@ -21,34 +23,63 @@ interface Schema {
   required?: string[];
 }
 
+/** An event that a pattern matches. */
 export interface Sample {
+  pattern: string;
   type: string;
   data: unknown;
 }
 
-/** Example data of an event type: of the one that is asked for, or of the first event of the catalogue of which an
- *  example can be made. Throws `UsageError` when there is none. */
-export function sampleOf(definitions: Definitions, type?: string): Sample {
-  if (type !== undefined && definitions[type] === undefined) {
-    throw unknownName('type', type, Object.keys(definitions));
+/** For each pattern, example data of the first event that it matches and of which an example can be made; without any
+ *  pattern, of the first event of the application. Throws `name.unknown` for a pattern that matches nothing, and
+ *  `UsageError` for one that a worker cannot handle, or of which no example can be made. */
+export function samplesOf(definitions: Definitions, patterns: readonly string[]): Sample[] {
+  requireMatch('type', patterns, Object.keys(definitions));
+  requireUnambiguous(definitions, patterns);
+  if (patterns.length > 0) return patterns.map((pattern) => ({ pattern, ...sampleOf(definitions, pattern) }));
+  const sample = exampleOf(definitions, Object.keys(definitions).filter(isOfApplication(definitions)));
+  if (sample === undefined) throw new UsageError('the catalogue has no event to begin with; name one by --on');
+  return [{ pattern: sample.type, ...sample }];
+}
+
+function sampleOf(definitions: Definitions, pattern: string) {
+  if (definitions[pattern]?.kind === 'command') {
+    throw new UsageError(`--on: ${pattern} is a command, and has its worker already`);
   }
-  if (type !== undefined && definitions[type]?.kind === 'command') {
-    throw new UsageError(`--on: ${type} is a command, and has its worker already`);
-  }
-  const candidates =
-    type === undefined
-      ? Object.keys(definitions).filter((name) => definitions[name]?.kind === 'event' && !name.startsWith('message.'))
-      : [type];
-  for (const candidate of candidates) {
-    const definition = definitions[candidate];
+  const types = typesOf(definitions, pattern);
+  if (types.length === 0)
+    throw new UsageError(`--on: ${pattern} matches commands alone, and each has its worker already`);
+  const own = types.filter(isOfApplication(definitions));
+  const sample = exampleOf(definitions, own) ?? exampleOf(definitions, types);
+  if (sample === undefined) throw new UsageError(`--on: no example can be made of ${pattern}; name another type`);
+  return sample;
+}
+
+/** Whether a type is an event, and not one of the fleet itself. */
+function isOfApplication(definitions: Definitions) {
+  return (type: string) => definitions[type]?.kind === 'event' && !(type in base);
+}
+
+function exampleOf(definitions: Definitions, types: readonly string[]): { type: string; data: unknown } | undefined {
+  for (const type of types) {
+    const definition = definitions[type];
     const schema = definition?.versions[definition.latest];
     if (schema === undefined) continue;
     const data = example(z.toJSONSchema(schema, { unrepresentable: 'any' }) as Schema);
-    if (schema.safeParse(data).success) return { type: candidate, data };
+    if (schema.safeParse(data).success) return { type, data };
   }
-  throw new UsageError(
-    `no example can be made of ${candidates.join(', ') || 'an empty catalogue'}; name a type by --on`,
-  );
+  return undefined;
+}
+
+function requireUnambiguous(definitions: Definitions, patterns: readonly string[]): void {
+  for (const [index, left] of patterns.entries()) {
+    for (const right of patterns.slice(0, index)) {
+      const both = typesOf(definitions, left).find((type) => typesOf(definitions, right).includes(type));
+      if (both !== undefined && isAmbiguous(left, right)) {
+        throw new UsageError(`--on: ${both} matches ${right} and ${left}, and neither is more specific`);
+      }
+    }
+  }
 }
 
 const FORMATS: Record<string, string> = {

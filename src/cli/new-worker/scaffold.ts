@@ -1,29 +1,30 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { Definitions } from '../../events/definitions.js';
+import type { Fleet } from '../../fleet.js';
 import { UsageError } from '../failure.js';
 import { withService } from './compose-source.js';
 import { catalogueImport, withWorker } from './fleet-source.js';
-import { namesOf } from './names.js';
-import { sampleOf } from './sample-data.js';
+import { namesOf, requireFreeName } from './names.js';
+import { samplesOf } from './sample-data.js';
 import { testSource, workerSource } from './worker-source.js';
 
 export interface ScaffoldOptions {
   /** The folder of the fleet. */
   root: string;
   name: string;
-  /** The event type that it handles at first. */
-  on?: string | undefined;
-  definitions: Definitions;
+  /** The event types or topic patterns that it handles at first. @default the first event of the application */
+  on?: readonly string[];
+  fleet: Pick<Fleet, 'catalogue' | 'workers' | 'api'>;
 }
 
 /** Adds a worker to a fleet: its folder, a test, its place in config/fleet.ts, and its service where there is a
- *  docker-compose.yml. Gives the files that were made or changed. Throws `UsageError` before anything is written when
- *  it cannot be done. */
-export async function scaffoldWorker({ root, name, on, definitions }: ScaffoldOptions): Promise<string[]> {
+ *  docker-compose.yml. Gives the files that were created or changed. Throws before anything is written when it
+ *  cannot be done. */
+export async function scaffoldWorker({ root, name, on = [], fleet: parts }: ScaffoldOptions): Promise<string[]> {
   const names = namesOf(name);
-  const sample = sampleOf(definitions, on);
+  requireFreeName(name, parts);
+  const samples = samplesOf(parts.catalogue.definitions, [...new Set(on)]);
   const created = [`workers/${name}/index.ts`, `test/workers/${name}.test.ts`] as const;
   for (const file of [`workers/${name}`, ...created]) {
     if (existsSync(join(root, file))) throw new UsageError(`${file} is there already`);
@@ -33,8 +34,8 @@ export async function scaffoldWorker({ root, name, on, definitions }: ScaffoldOp
   const compose = await readText(root, 'docker-compose.yml');
 
   const files: Record<string, string> = {
-    [created[0]]: workerSource(names, sample, catalogueImport(fleet)),
-    [created[1]]: testSource(names, sample),
+    [created[0]]: workerSource(names, samples, catalogueImport(fleet)),
+    [created[1]]: testSource(names, samples),
     'config/fleet.ts': withWorker(fleet, names),
     ...(compose !== undefined && { 'docker-compose.yml': withService(compose, names) }),
   };

@@ -1,11 +1,23 @@
 import type { WorkerNames } from './names.js';
 import type { Sample } from './sample-data.js';
 
-/** The first version of a worker: it keeps what it sees in a table of its own. */
-export function workerSource({ name, table }: WorkerNames, { type }: Sample, catalogue: CatalogueImport): string {
+/** The first version of a worker: it stores the events it handles in a table of its own. */
+export function workerSource(
+  { name, table }: WorkerNames,
+  samples: readonly Sample[],
+  catalogue: CatalogueImport,
+): string {
+  const handlers = samples.map(
+    ({ pattern }) => `    '${pattern}': (event, ctx) => {
+      ctx.write(async ({ sql }) => {
+        await sql\`insert into ${table}_seen (event_id, time) values (\${event.id}, \${event.time})\`;
+      });
+    },
+`,
+  );
   return `import { ${catalogue.variable} } from '${catalogue.from}';
 
-/** Keeps every ${type} that it sees; each once, because its inbox row is committed with what is written here. */
+/** Stores each event once: the row is committed in the transaction that marks the event as handled. */
 export default ${catalogue.variable}.defineWorker({
   name: '${name}',
   migrations: [
@@ -15,39 +27,34 @@ export default ${catalogue.variable}.defineWorker({
     },
   ],
   on: {
-    '${type}': (event, ctx) => {
-      ctx.write(async ({ sql }) => {
-        await sql\`insert into ${table}_seen (event_id, time) values (\${event.id}, \${event.time})\`;
-      });
-    },
-  },
+${handlers.join('')}  },
 });
 `;
 }
 
 /** A test of that worker, on which the next ones can be modelled. */
-export function testSource({ name, variable, table }: WorkerNames, { type, data }: Sample): string {
+export function testSource({ name, variable, table }: WorkerNames, samples: readonly Sample[]): string {
+  const events = samples.map(({ type, data }, index) => literal({ id: `event-${index + 1}`, type, data }, '  '));
   return `import { expect } from 'chai';
 import { harness, type TestEvent } from 'flotilla/testing';
 import ${variable} from '../../workers/${name}/index.js';
 
-const event: TestEvent = {
-  id: 'event-1',
-  type: '${type}',
-  data: ${literal(data, '  ')},
-};
+const events: TestEvent[] = [
+${events.map((event) => `  ${event},\n`).join('')}];
 
 describe('worker ${name}', () => {
-  it('keeps each ${type} once', async () => {
-    const { outcome } = await harness(${variable})
-      .given(event)
-      .when(event)
-      .result(async (store) => {
-        const rows = await store.query<{ event_id: string }>\`select event_id from ${table}_seen\`;
-        expect(rows.map(({ event_id }) => event_id)).to.deep.equal(['event-1']);
-      });
-    expect(outcome).to.equal('duplicate');
-  });
+  for (const event of events) {
+    it(\`stores a repeated \${event.type} once\`, async () => {
+      const { outcome } = await harness(${variable})
+        .given(event)
+        .when(event)
+        .result(async (store) => {
+          const rows = await store.query<{ event_id: string }>\`select event_id from ${table}_seen\`;
+          expect(rows.map(({ event_id }) => event_id)).to.deep.equal([event.id]);
+        });
+      expect(outcome).to.equal('duplicate');
+    });
+  }
 });
 `;
 }

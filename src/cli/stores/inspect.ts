@@ -7,7 +7,7 @@ import { sqlitePath } from '../../store/open.js';
 import { readStoreId } from '../../store/sqlite/read-store-id.js';
 import type { Context } from '../context.js';
 import { storeRegistry } from '../existing-stores.js';
-import { OPS } from '../keeper.js';
+import { OPS_STORE } from '../../reserved-names.js';
 
 /** The store of a service, compared with the one that is recorded. */
 export interface StoreReport {
@@ -23,7 +23,11 @@ export interface StoreReport {
 
 /** The services of a fleet that have a store. */
 export function storeNames({ workers, api }: Fleet): string[] {
-  const names = [...(api === undefined ? [] : [api.store]), ...workers.map(({ definition }) => definition.store), OPS];
+  const names = [
+    ...(api === undefined ? [] : [api.store]),
+    ...workers.map(({ definition }) => definition.store),
+    OPS_STORE,
+  ];
   return [...new Set(names)].sort();
 }
 
