@@ -136,7 +136,10 @@ describe('a cluster of three nodes', function () {
       ['email', false],
     ] as const) {
       const broker = connected(2, { management });
-      const left = await broker.applyTopology(wanted(topologyOf(workersOf('payment', worker), { prefix, ...options })));
+      const more = wanted(topologyOf(workersOf('payment', worker), { prefix, ...options }));
+      // the management API reports the state of a queue a moment later
+      await eventually(async () => (await broker.planTopology(more)).some(({ problem }) => problem === 'unanswered'));
+      const left = await broker.applyTopology(more);
       expect(left.map(({ problem, name }) => `${problem} ${name}`)).to.include(stuck);
       expect(await broker.queueDepth(names.queue(worker))).to.deep.equal({ ready: 0, consumers: 0 });
     }

@@ -12,7 +12,7 @@ import { silentLogger } from '../../src/telemetry/logger.js';
 /** Several RabbitMQ nodes on loopback, joined to one cluster. Nodes are counted from 0. */
 export interface TestCluster {
   readonly nodes: readonly RabbitNode[];
-  /** Ends one node as `kill -9` does. The others notice within a second. */
+  /** Ends one node as `kill -9` does; resolves when the others have noticed. */
   kill(index: number): Promise<void>;
   /** Starts a killed node on the same ports and data; resolves when it answers and is a member again. */
   start(index: number): Promise<void>;
@@ -68,6 +68,8 @@ export async function ownCluster({ nodes: count = 3 }: { nodes?: number } = {}):
     async kill(index) {
       await at(index).kill();
       killed.add(index);
+      const left = nodes.filter((_, each) => !killed.has(each));
+      for (const node of left) await untilMembers(node, left);
     },
     async start(index) {
       await at(index).restart();
