@@ -6,6 +6,7 @@ import { isWildcard } from './events/patterns.js';
 import type { StoredEvent } from './store/stored-event.js';
 import type { Logger } from './telemetry/logger.js';
 import { OPS_STORE, RESERVED_NAMES } from './reserved-names.js';
+import { typesOf } from './worker/definition.js';
 import type { Worker } from './worker/types.js';
 import type { Route } from './api/route.js';
 
@@ -34,6 +35,8 @@ export interface Fleet extends FleetParts {
   readonly api?: {
     readonly store: string;
     readonly settings: z.ZodObject;
+    /** The types that its routes append; undefined: not declared. */
+    readonly emits?: readonly string[];
     /** What the API serves under these settings. */
     readonly routes: (settings: Record<string, unknown>) => readonly Route[];
   };
@@ -46,6 +49,9 @@ interface FleetOptions<Settings extends z.ZodObject> extends FleetParts {
   readonly api?: {
     /** The store that it shares with workers. */
     readonly store: string;
+    /** The types that the routes append to the store, such as those of their deciders (`order.events`). With them it is an
+     *  error that a projection of this store handles a type that the store never contains. @default any type */
+    readonly emits?: readonly string[];
     /** Read from the environment by the command line, as those of workers: `pageSize` from PAGE_SIZE. */
     readonly settings?: Settings;
     readonly routes: readonly Route[] | ((settings: z.infer<Settings>) => readonly Route[]);
@@ -53,7 +59,8 @@ interface FleetOptions<Settings extends z.ZodObject> extends FleetParts {
 }
 
 /** Puts a fleet together. Throws `fleet.invalid` when two workers, or two projections, have one name, when a worker has
- *  the name or the store of another part of the fleet, or when a command is handled by none or by several of the workers. */
+ *  the name or the store of another part of the fleet, when a projection handles a type that its store never contains, or
+ *  when a command is handled by none or by several of the workers. */
 export function defineFleet<Settings extends z.ZodObject = z.ZodObject>(options: FleetOptions<Settings>): Fleet {
   const { api, ...parts } = options;
   const fleet = { ...parts, ...(api !== undefined && { api: erased(api) }) } as Fleet;
@@ -64,6 +71,7 @@ export function defineFleet<Settings extends z.ZodObject = z.ZodObject>(options:
   }
   checkReserved(fleet);
   checkProjections(fleet);
+  checkProjectedTypes(fleet);
   checkSagas(fleet);
   checkCommands(fleet);
   return fleet;
@@ -72,12 +80,14 @@ export function defineFleet<Settings extends z.ZodObject = z.ZodObject>(options:
 function erased<Settings extends z.ZodObject>({
   store,
   settings,
+  emits,
   routes,
 }: NonNullable<FleetOptions<Settings>['api']>): NonNullable<Fleet['api']> {
-  if (typeof routes !== 'function') return { store, settings: settings ?? z.object({}), routes: () => routes };
+  const declared = { store, ...(emits !== undefined && { emits }) };
+  if (typeof routes !== 'function') return { ...declared, settings: settings ?? z.object({}), routes: () => routes };
   if (settings === undefined)
     throw new FlotillaError('fleet.invalid', 'the routes of the API ask for settings: declare them');
-  return { store, settings, routes: (given) => routes(settings.parse(given)) };
+  return { ...declared, settings, routes: (given) => routes(settings.parse(given)) };
 }
 
 function checkReserved({ workers, api }: Fleet): void {
@@ -112,6 +122,35 @@ function checkProjections({ workers }: Fleet): void {
       const other = keepers.get(name);
       if (other !== undefined) throw new FlotillaError('fleet.invalid', `${other} and ${worker} both keep ${name}`);
       keepers.set(name, worker);
+    }
+  }
+}
+
+/** A projection reads its own store. Of a type that nothing appends there it would stay empty, and report no lag: each
+ *  pattern that it handles must match something. */
+function checkProjectedTypes({ workers, api, catalogue }: Fleet): void {
+  const unknown = api?.emits?.find((type) => !(type in catalogue.definitions));
+  if (unknown !== undefined) throw new FlotillaError('fleet.invalid', `the API emits the unknown type ${unknown}`);
+  for (const { name: worker, definition } of workers) {
+    const { store } = definition;
+    if (store === api?.store && api.emits === undefined) continue;
+    const contained = new Set([
+      ...workers
+        .filter(({ definition: other }) => other.store === store)
+        .flatMap(({ definition: { emits } }) => [...emits]),
+      ...(store === api?.store ? (api.emits ?? []) : []),
+    ]);
+    for (const {
+      name,
+      definition: { patterns },
+    } of definition.projections) {
+      const empty = patterns.find(
+        (pattern) => !typesOf(catalogue.definitions, pattern).some((type) => contained.has(type)),
+      );
+      if (empty === undefined) continue;
+      const detail = `the projection ${name} of ${worker} handles ${empty}, which the store ${store} never contains`;
+      const types = [...contained].sort().join(', ') || 'nothing';
+      throw new FlotillaError('fleet.invalid', `${detail}, only ${types}; see \`emits\` of the workers and of the API`);
     }
   }
 }

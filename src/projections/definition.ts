@@ -39,7 +39,7 @@ export function projectionDefiner<D extends Definitions>(definitions: D): Define
     if (!Number.isSafeInteger(version) || version < 1) throw fail('a version is a whole number from 1 on');
     checkTables(tables, fail);
     const handlerOf = dispatchTable(definitions, on, fail);
-    return { name, definition: { name, version, definitions, tables, handlerOf } };
+    return { name, definition: { name, version, definitions, tables, patterns: Object.keys(on), handlerOf } };
   };
 }
 

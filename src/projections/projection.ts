@@ -18,6 +18,8 @@ export interface ProjectionDefinition {
   readonly definitions: Definitions;
   /** The statements that make each table, by the table's name. */
   readonly tables: Readonly<Record<string, string>>;
+  /** What it handles: types and patterns. */
+  readonly patterns: readonly string[];
   /** The handler of each type. */
   readonly handlerOf: ReadonlyMap<string, ProjectionHandler>;
 }

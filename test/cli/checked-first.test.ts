@@ -30,6 +30,7 @@ const fleet = defineFleet({
     shop.defineWorker({
       name: 'jobs',
       on: { 'job.requested': () => undefined },
+      emits: ['job.begun', 'job.finished', 'job.failed'],
       projections: [jobsProjection()],
       settings: z.object({ gatewayUrl: z.url(), depth: z.int().min(1).default(3) }),
     }),

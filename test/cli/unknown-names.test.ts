@@ -33,7 +33,13 @@ const seats = journeys.defineProjection({
 const fleet = defineFleet({
   catalogue: journeys,
   workers: [
-    journeys.defineWorker({ name: 'trips', store: 'core', sagas: [tripSaga], projections: [seats] }),
+    journeys.defineWorker({
+      name: 'trips',
+      store: 'core',
+      emits: ['flight.booked'],
+      sagas: [tripSaga],
+      projections: [seats],
+    }),
     journeys.defineWorker({ name: 'flights', on: { 'flight.book': nothing, 'flight.cancel': nothing } }),
     journeys.defineWorker({ name: 'hotels', on: { 'hotel.book': nothing, 'hotel.cancel': nothing } }),
     journeys.defineWorker({ name: 'mails', on: { 'mail.send': nothing } }),

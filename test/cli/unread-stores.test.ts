@@ -32,7 +32,12 @@ const model = (name: string) =>
 const fleet = defineFleet({
   catalogue: journeys,
   workers: [
-    journeys.defineWorker({ name: 'trips', sagas: [tripSaga], projections: [model('trips')] }),
+    journeys.defineWorker({
+      name: 'trips',
+      emits: ['flight.booked'],
+      sagas: [tripSaga],
+      projections: [model('trips')],
+    }),
     journeys.defineWorker({
       name: 'services',
       on: {
@@ -42,6 +47,7 @@ const fleet = defineFleet({
         'hotel.cancel': nothing,
         'mail.send': nothing,
       },
+      emits: ['flight.booked'],
       projections: [model('seats')],
     }),
   ],

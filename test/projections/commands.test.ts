@@ -29,7 +29,12 @@ describe('commands of projections', () => {
   const fleet = defineFleet({
     catalogue: shop,
     workers: [
-      shop.defineWorker({ name: 'models', store: 'core', projections: [jobs, picky] }),
+      shop.defineWorker({
+        name: 'models',
+        store: 'core',
+        emits: ['job.begun', 'job.finished', 'job.failed'],
+        projections: [jobs, picky],
+      }),
       shop.defineWorker({ name: 'doer', on: { 'job.requested': () => undefined } }),
     ],
   });

@@ -99,12 +99,56 @@ describe('defining a projection', () => {
 
   it('belongs to one worker', () => {
     const keeper = (name: string) => shop.defineWorker({ name, store: 'core', projections: [jobsProjection()] });
-    const doer = shop.defineWorker({ name: 'doer', on: { 'job.requested': () => undefined } });
+    const doer = shop.defineWorker({
+      name: 'doer',
+      store: 'core',
+      emits: ['job.begun', 'job.finished', 'job.failed'],
+      on: { 'job.requested': () => undefined },
+    });
     const fleet = (...names: string[]) => defineFleet({ catalogue: shop, workers: [doer, ...names.map(keeper)] });
     expect(() => fleet('one', 'two'))
       .to.throw('one and two both keep jobs')
       .with.property('code', 'fleet.invalid');
     expect(fleet('one').workers).to.have.length(2);
+  });
+
+  describe('of a type that its store never contains', () => {
+    const projection = (type: 'job.begun' | 'job.*') =>
+      shop.defineProjection({
+        name: 'jobs',
+        version: 1,
+        tables: { job_list: 'create table job_list (n bigint primary key)' },
+        on: { [type]: () => Promise.resolve() },
+      });
+    const fleet = (type: 'job.begun' | 'job.*', emits: 'job.failed' | 'job.begun', more: object = {}) =>
+      defineFleet({
+        catalogue: shop,
+        workers: [
+          shop.defineWorker({ name: 'views', store: 'core', projections: [projection(type)] }),
+          shop.defineWorker({ name: 'doer', store: 'core', emits: [emits], on: { 'job.requested': () => undefined } }),
+        ],
+        ...more,
+      });
+
+    it('is refused, with what the store contains', () => {
+      expect(() => fleet('job.begun', 'job.failed'))
+        .to.throw('jobs of views handles job.begun, which the store core never contains, only job.failed')
+        .with.property('code', 'fleet.invalid');
+      const elsewhere = { api: { store: 'other', emits: ['job.begun'], routes: [] } };
+      expect(() => fleet('job.begun', 'job.failed', elsewhere)).to.throw('never contains');
+    });
+
+    it('is none that a worker of the store emits, or that the API does, and a pattern needs one type', () => {
+      fleet('job.begun', 'job.begun');
+      fleet('job.*', 'job.failed');
+      fleet('job.begun', 'job.failed', { api: { store: 'core', emits: ['job.begun'], routes: [] } });
+    });
+
+    it('is not known where the API of the store does not declare what it appends', () => {
+      fleet('job.begun', 'job.failed', { api: { store: 'core', routes: [] } });
+      const unknown = { api: { store: 'core', emits: ['job.nonsense'], routes: [] } };
+      expect(() => fleet('job.begun', 'job.failed', unknown)).to.throw('unknown type job.nonsense');
+    });
   });
 
   it('gives tables and indexes of each generation names of their own', () => {
