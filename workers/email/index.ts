@@ -31,21 +31,26 @@ export default defineWorker({
       `,
     },
   ],
-  emits: ['email.sent'],
+  emits: ['email.sent', 'email.send_welcome'],
   replay: 'idempotent',
   on: {
-    'user.created': async (event, ctx) => {
-      const { userId, name, email } = event.data;
+    // State first: what a handler writes is committed only when all of it succeeds. With the mail in this handler, a
+    // refused welcome would leave the user unknown, and every later mail of that user would fail.
+    'user.created': ({ data: { userId, name, email } }, ctx) => {
       ctx.write(async ({ sql }) => {
         await sql`insert into users (id, name, email) values (${userId}, ${name}, ${email}) on conflict (id) do nothing`;
       });
+      if (ctx.sideEffects) ctx.emit('email.send_welcome', { userId });
+    },
+
+    'email.send_welcome': async (event, ctx) => {
       if (!ctx.sideEffects) return;
-      const mail = welcome(name);
+      const { userId } = event.data;
+      const recipient = await recipientOf(ctx.query, userId);
+      const mail = welcome(recipient.name);
       const messageId = messageIdOf(event);
-      await ctx.call('smtp', () => ctx.use.mailer.send({ name, email }, mail, messageId), {
-        unavailable: meansNoServer,
-      });
-      ctx.emit('email.sent', { messageId, to: email, template: mail.template, userId });
+      await ctx.call('smtp', () => ctx.use.mailer.send(recipient, mail, messageId), { unavailable: meansNoServer });
+      ctx.emit('email.sent', { messageId, to: recipient.email, template: mail.template, userId });
     },
 
     'order.created': async (event, ctx) => {
