@@ -113,18 +113,20 @@ describe('defining a projection', () => {
   });
 
   describe('of a type that its store never contains', () => {
-    const projection = (type: 'job.begun' | 'job.*') =>
-      shop.defineProjection({
-        name: 'jobs',
-        version: 1,
-        tables: { job_list: 'create table job_list (n bigint primary key)' },
-        on: { [type]: () => Promise.resolve() },
-      });
+    const common = {
+      name: 'jobs',
+      version: 1,
+      tables: { job_list: 'create table job_list (n bigint primary key)' },
+    };
+    const projections = {
+      'job.begun': shop.defineProjection({ ...common, on: { 'job.begun': () => Promise.resolve() } }),
+      'job.*': shop.defineProjection({ ...common, on: { 'job.*': () => Promise.resolve() } }),
+    };
     const fleet = (type: 'job.begun' | 'job.*', emits: 'job.failed' | 'job.begun', more: object = {}) =>
       defineFleet({
         catalogue: shop,
         workers: [
-          shop.defineWorker({ name: 'views', store: 'core', projections: [projection(type)] }),
+          shop.defineWorker({ name: 'views', store: 'core', projections: [projections[type]] }),
           shop.defineWorker({ name: 'doer', store: 'core', emits: [emits], on: { 'job.requested': () => undefined } }),
         ],
         ...more,
