@@ -13,7 +13,7 @@ export const environment = z.object({
   /** RabbitMQ's management API, on one node or several; derived from AMQP_URL if unset. */
   AMQP_MANAGEMENT_URL: urls('http', 'https').optional(),
   /** How long a command waits for a broker that cannot be reached yet, before it fails; processes wait in any case. */
-  BROKER_WAIT: duration().default(0),
+  BROKER_WAIT: duration().prefault('0s'),
   /** Put before every name in the broker, so that fleets can share one. */
   FLOTILLA_PREFIX: matching(
     /^[a-z0-9][a-z0-9._-]{0,63}$/,

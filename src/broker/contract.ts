@@ -137,6 +137,8 @@ export interface RefusingQueue {
 /** Carries messages. Two implementations: RabbitMQ, and memory for tests and single processes. */
 export interface Broker {
   readonly state: BrokerState;
+  /** Why publishers are blocked, as the broker puts it; undefined while they are not. */
+  readonly blockedBy?: string | undefined;
   /** Called at every change of state. Returns the way to stop it. */
   onState(listener: (state: BrokerState) => void): () => void;
   /** Resolves when the state is `ready`. Rejects with `broker.closed`, or the signal's reason. */

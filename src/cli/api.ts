@@ -5,6 +5,7 @@ import { serveApi } from '../api/server.js';
 import { FlotillaError } from '../errors.js';
 import { prepareProjections } from '../projections/prepare.js';
 import { requireSettings } from './check-settings.js';
+import { brokerCheck } from './broker-check.js';
 import type { Context } from './context.js';
 import { runFleetProcess, type FleetProcess } from './fleet-process.js';
 import { portTaken } from './port-taken.js';
@@ -41,7 +42,8 @@ async function startApi(process: FleetProcess, { env }: Context): Promise<void> 
     checks: {
       store: service.check,
       // Being without a broker is no reason to take no orders.
-      broker: () => ({ ok: true, detail: broker.state }),
+      broker: () => ({ ...brokerCheck(broker), ok: true }),
+      cluster: process.cluster,
       relay: service.checkRelay,
     },
     ...(config.apiToken !== undefined && { token: config.apiToken }),

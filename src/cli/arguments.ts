@@ -30,6 +30,13 @@ export function time(text: string): string {
   return new Date(at).toISOString();
 }
 
+/** A length of time, in milliseconds. */
+export function interval(text: string): number {
+  const value = duration(text);
+  if (!(value > 0)) throw new InvalidArgumentError("It must be a duration such as '500ms', '2s' or '1m'.");
+  return value;
+}
+
 /** Collects an option that may be given several times. */
 export function collect(value: string, before: string[]): string[] {
   return [...before, value];

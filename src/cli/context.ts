@@ -20,6 +20,8 @@ export interface Context {
   readonly forced: AbortSignal;
   /** Whether a person sits at standard input and can be asked. */
   readonly interactive: boolean;
+  /** Whether standard output is a terminal, which can be redrawn. */
+  readonly redrawable: boolean;
   /** Characters of a line of output: those of a wide terminal, otherwise 120. */
   readonly width: number;
   /** Throws `config.invalid`. */
@@ -41,7 +43,7 @@ export interface ContextOptions {
   packageRoot: string;
   signals: Signals;
   stdin: { isTTY?: boolean };
-  stdout: { write(text: string): unknown; columns?: number };
+  stdout: { write(text: string): unknown; columns?: number; isTTY?: boolean };
   stderr: { write(text: string): unknown; isTTY?: boolean };
 }
 
@@ -60,6 +62,7 @@ export function createContext(options: ContextOptions): Context {
     signal: signals.stop,
     forced: signals.force,
     interactive: stdin.isTTY === true,
+    redrawable: stdout.isTTY === true,
     width: Math.max(MIN_WIDTH, stdout.columns ?? 0),
     get config() {
       config ??= loadConfig(env, { terminal: stderr.isTTY === true });

@@ -10,23 +10,20 @@ import { probeBroker } from '../broker/rabbitmq/probe.js';
 import { FlotillaError, messageOf } from '../errors.js';
 import { dataDirProblem } from '../supervisor/data-dir.js';
 import { portProblem, requireDistinctPorts } from '../supervisor/ports.js';
-import { findRabbitmqServer } from '../supervisor/rabbitmq-node.js';
+import { findRabbitmqServer, refusedData } from '../supervisor/rabbitmq-node.js';
 import { brokerAddress } from './broker-address.js';
 import type { Context } from './context.js';
 import { describeDisabled, requireSettings } from './check-settings.js';
 import { enabledWorkers } from './enabled-workers.js';
+import { examineCluster } from './doctor/examine-cluster.js';
+import type { Finding } from './doctor/finding.js';
 import { CommandFailed } from './failure.js';
-
-interface Finding {
-  ok: boolean;
-  detail: string;
-}
 
 const OLDEST_NODE = [20, 19] as const;
 const ENOUGH_DISK = 500_000_000;
 const REACH_LIMIT = 5000;
 
-const examinations: Readonly<Record<string, (context: Context) => Promise<Finding>>> = {
+const examinations: Readonly<Record<string, (context: Context) => Promise<Finding | Finding[]>>> = {
   node: examineNode,
   sqlite: examineAddon,
   configuration: examineConfiguration,
@@ -34,6 +31,7 @@ const examinations: Readonly<Record<string, (context: Context) => Promise<Findin
   rabbitmq: examineRabbit,
   broker: examineBroker,
   management: examineManagement,
+  cluster: examineCluster,
   ports: examinePorts,
   disk: examineDisk,
 };
@@ -41,23 +39,32 @@ const examinations: Readonly<Record<string, (context: Context) => Promise<Findin
 export function register(program: Command, context: Context): void {
   program
     .command('doctor')
-    .description('look whether this machine has what a fleet needs; exit code 1 if something is wrong')
-    .option('--json', 'for programs')
+    .description(
+      'check that this machine and the broker have what a fleet needs; exit code 1 if not, 0 with warnings only',
+    )
+    .option('--json', 'print JSON')
     .action((flags: { json?: boolean }) => runDoctor(flags, context));
 }
 
 async function runDoctor({ json = false }: { json?: boolean }, context: Context): Promise<void> {
   const items: (Finding & { name: string })[] = [];
   for (const [name, examine] of Object.entries(examinations)) {
-    const finding = await examine(context).catch((error: unknown): Finding => ({
+    const found = await examine(context).catch((error: unknown): Finding => ({
       ok: false,
       detail: messageOf(error),
     }));
-    items.push({ name, ...finding });
-    if (!json) context.print(`${finding.ok ? 'ok  ' : 'FAIL'} ${name.padEnd(14)} ${finding.detail}`);
+    for (const finding of [found].flat()) {
+      items.push({ name, ...finding });
+      if (!json) context.print(`${wordOf(finding)} ${name.padEnd(14)} ${finding.detail}`);
+    }
   }
   if (json) context.print(JSON.stringify({ items, total: items.length }, null, 2));
   if (items.some(({ ok }) => !ok)) throw new CommandFailed('something is wrong');
+}
+
+function wordOf({ ok, warning = false }: Finding): string {
+  if (!ok) return 'FAIL';
+  return warning ? 'WARN' : 'ok  ';
 }
 
 async function examineNode(): Promise<Finding> {
@@ -89,8 +96,11 @@ async function examineFleet(context: Context): Promise<Finding> {
   return { ok: true, detail: disabled === undefined ? listed : `${listed}. ${disabled}` };
 }
 
-async function examineRabbit({ env, config }: Context): Promise<Finding> {
+async function examineRabbit({ env, config, cwd }: Context): Promise<Finding> {
   const server = findRabbitmqServer(env.PATH);
+  const data = resolve(cwd, config.dataDir, 'rabbitmq');
+  const refusal = server === undefined ? undefined : await refusedData(data, server, env.PATH);
+  if (refusal !== undefined) return { ok: config.amqpUrl !== undefined, warning: true, detail: refusal.message };
   if (server !== undefined) return { ok: true, detail: `a private node can be run from ${server}` };
   if (config.amqpUrl !== undefined) return { ok: true, detail: 'not installed, and not needed: AMQP_URL is set' };
   return { ok: false, detail: 'not installed, and AMQP_URL is not set; `up` tries Docker, then to install it' };
@@ -114,7 +124,8 @@ async function examineManagement(context: Context): Promise<Finding> {
     return { ok: true, detail: `${where} answers, RabbitMQ ${version}` };
   } catch (error) {
     if (from === 'default') return { ok: true, detail: 'none runs here; `up` starts one' };
-    return { ok: false, detail: `${where}: ${messageOf(error)}` };
+    const without = 'without it alarms are not reported, and surplus bindings and queues stay';
+    return { ok: true, warning: true, detail: `${where}: ${messageOf(error)}; ${without}` };
   }
 }
 

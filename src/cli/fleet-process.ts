@@ -8,9 +8,11 @@ import { createRabbitBroker } from '../broker/rabbitmq/index.js';
 import { namesFor, topologyOf, type Names } from '../broker/topology.js';
 import { FlotillaError, messageOf } from '../errors.js';
 import type { Fleet } from '../fleet.js';
+import { createClusterWatch } from '../observability/cluster-watch.js';
 import { registerProcess, type ProcessRecord } from '../observability/process-registry.js';
 import { announceReady } from '../supervisor/child-process.js';
 import { lockData } from '../supervisor/data-lock.js';
+import type { CheckResult } from '../telemetry/health-server.js';
 import type { Logger } from '../telemetry/logger.js';
 import { createMetrics, type Metrics } from '../telemetry/metrics.js';
 import { queuesOfAll } from '../worker/queues.js';
@@ -21,6 +23,7 @@ import { enabledWorkers } from './enabled-workers.js';
 import { storeRegistry } from './existing-stores.js';
 import { ensureTopology } from './ensure-topology.js';
 import { claimStore } from './store-claims.js';
+import { openManagement } from './resources.js';
 import { openService, type Service } from './service.js';
 
 /** What the processes of a fleet are made of. */
@@ -33,6 +36,8 @@ export interface FleetProcess {
   readonly names: Names;
   readonly metrics: Metrics;
   readonly logger: Logger;
+  /** For /readyz: what the management API reports of the broker as a whole. */
+  readonly cluster: () => CheckResult;
   /** This process among all others of the fleet. */
   readonly instance: string;
   /** Aborts when the process is to end, or when a part of it has failed for good. */
@@ -100,8 +105,13 @@ export async function runFleetProcess(
     await applying;
   };
 
+  const cluster = createClusterWatch(await openManagement(context), names.queue(''), logger);
+  const watching = cluster.run(signal);
+  ends.push(() => watching);
+
   try {
     await start({
+      cluster: () => cluster.check(),
       config,
       fleet,
       workers,

@@ -3,6 +3,7 @@ import { createKeeper } from '../dead-letters/keeper.js';
 import { OPS_STORE } from '../reserved-names.js';
 import { startHealthServer, type CheckResult } from '../telemetry/health-server.js';
 import { queuesOfAll } from '../worker/queues.js';
+import { brokerCheck } from './broker-check.js';
 import type { Context } from './context.js';
 import { runFleetProcess, type FleetProcess } from './fleet-process.js';
 
@@ -16,7 +17,8 @@ export function register(program: Command, context: Context): void {
 async function startKeeper(process: FleetProcess): Promise<void> {
   const { config, fleet, workers, broker, names, logger, metrics, signal } = process;
   const checks: Record<string, () => CheckResult> = {
-    broker: () => ({ ok: broker.state === 'ready', detail: broker.state }),
+    broker: () => brokerCheck(broker),
+    cluster: process.cluster,
   };
   const health = await startHealthServer({
     host: config.host,

@@ -85,9 +85,9 @@ export async function openBroker(context: Context, access: Access, patience = BR
 }
 
 /** The management API of the broker that a command works on. */
-export async function openManagement(context: Context): Promise<Management> {
+export async function openManagement(context: Context, timeout?: number): Promise<Management> {
   const { amqpUrl, managementUrl } = await brokerAddress(context);
-  return createManagement({ url: managementUrl, vhost: vhostOf(amqpUrl) });
+  return createManagement({ url: managementUrl, vhost: vhostOf(amqpUrl), ...(timeout !== undefined && { timeout }) });
 }
 
 /** Runs `work` with the broker and closes it afterwards. */

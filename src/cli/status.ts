@@ -1,114 +1,77 @@
-import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
-import { maskedUrl } from '../../config/secrets.js';
-import { formatDuration } from '../duration.js';
-import { countDead } from '../dead-letters/queries.js';
-import {
-  fleetStatus,
-  type FleetStatus,
-  type LogReaderStatus,
-  type WorkerStatus,
-} from '../observability/fleet-status.js';
-import { probeProcess } from '../observability/probe-process.js';
-import { readProcesses } from '../observability/process-registry.js';
-import { brokerAddress } from './broker-address.js';
+import { interval } from './arguments.js';
 import type { Context } from './context.js';
-import { hasStore, requireAllRead } from './existing-stores.js';
-import { table } from './output.js';
-import { openSagas, type OpenSagas } from './sagas/open-counts.js';
-import { surroundingsOf, withBroker, withOps } from './resources.js';
+import { requireAllRead } from './existing-stores.js';
+import { statusLines } from './status/lines.js';
+import { createStatusSource, type Status } from './status/source.js';
+
+interface Flags {
+  json?: boolean;
+  watch?: number | true;
+}
+
+const WATCH_EVERY = 2000;
 
 export function register(program: Command, context: Context): void {
   program
     .command('status')
-    .description('queues, retries, dead letters, consumers and circuit breakers of every worker')
-    .option('--json', 'for programs')
-    .action((flags: { json?: boolean }) => runStatus(flags, context));
+    .description(
+      'queues, retries, dead letters, consumers, rates and circuit breakers of every worker; why a process is not ready',
+    )
+    .option(
+      '--watch [interval]',
+      'again and again, every 2s or as given, until Ctrl-C; a terminal is redrawn',
+      interval,
+    )
+    .option('--json', 'print JSON; with --watch one line each time')
+    .action((flags: Flags) => (flags.watch === undefined ? runOnce(flags, context) : runWatch(flags, context)));
 }
 
-async function runStatus({ json = false }: { json?: boolean }, context: Context): Promise<void> {
-  const { config, cwd } = context;
-  const surroundings = await surroundingsOf(context);
-  const records = await readProcesses(join(resolve(cwd, config.dataDir), 'run'));
-  const processes = await Promise.all(records.map((record) => probeProcess(record, config.apiToken)));
-  const kept = await keptLetters(context);
-  const status = await withBroker(context, 'read', (broker) =>
-    fleetStatus({ ...surroundings, broker, kept: kept ?? new Map(), processes }),
-  );
-  const { sagas, unread: sagasUnread } = await openSagas(context);
-  const unread = [...(kept === undefined ? ['ops'] : []), ...sagasUnread];
-  const { workers: items, ...rest } = status;
-  if (json) {
-    context.print(JSON.stringify({ items, total: items.length, ...rest, sagas, unread }, null, 2));
-  } else {
-    const { amqpUrl } = await brokerAddress(context);
-    for (const line of statusLines(status, maskedUrl(amqpUrl), sagas)) context.print(line);
+/** Prints what is known. Fails afterwards with the reason where the broker cannot be reached. */
+async function runOnce({ json = false }: Flags, context: Context): Promise<void> {
+  const source = createStatusSource(context);
+  try {
+    const { status, unreachable } = await source.read();
+    if (json) context.print(JSON.stringify(jsonOf(status), null, 2));
+    else for (const line of statusLines(status, { width: context.width, now: Date.now() })) context.print(line);
+    if (unreachable !== undefined) throw unreachable;
+    requireAllRead(context, status.unread);
+  } finally {
+    await source.close();
   }
-  requireAllRead(context, unread);
 }
 
-/** Stored dead letters by worker; undefined where their store is not on this machine. */
-async function keptLetters(context: Context): Promise<ReadonlyMap<string, number> | undefined> {
-  return hasStore(context, 'ops') ? withOps(context, countDead) : undefined;
+/** Prints until the signal aborts. A broker that goes away is shown as such until it is back. */
+async function runWatch({ json = false, watch }: Flags, context: Context): Promise<void> {
+  const { signal, print, redrawable, width } = context;
+  const source = createStatusSource(context);
+  try {
+    for (let round = 0; !signal.aborted; round += 1) {
+      const { status } = await source.read();
+      const now = Date.now();
+      if (json) {
+        print(JSON.stringify({ time: new Date(now).toISOString(), ...jsonOf(status) }));
+      } else {
+        const lines = [new Date(now).toISOString(), ...statusLines(status, { width, now })];
+        if (redrawable) print(redraw(lines, round === 0));
+        else for (const line of [...(round === 0 ? [] : ['']), ...lines]) print(line);
+      }
+      await sleep(watch === true ? WATCH_EVERY : watch, undefined, { signal });
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  } finally {
+    await source.close();
+  }
 }
 
-/** The status for people. */
-export function statusLines(
-  { workers, logReaders, unrouted, processes }: FleetStatus,
-  broker: string,
-  sagas: readonly OpenSagas[] = [],
-  width = 120,
-): string[] {
-  const lines = [
-    `Broker ${broker}`,
-    '',
-    ...table(
-      workers,
-      {
-        worker: ({ worker }) => worker,
-        ready: ({ exists, ready }) => (exists ? String(ready) : '-'),
-        'in hand': ({ hasQueue, inHand }) => (hasQueue ? String(inHand) : '-'),
-        retrying: (worker) => (worker.hasQueue ? retryingCell(worker) : '-'),
-        dead: ({ hasQueue, dead }) => (hasQueue ? String(dead) : '-'),
-        consumers: ({ hasQueue, consumers }) => (hasQueue ? String(consumers) : '-'),
-        breaker: ({ hasQueue, breaker }) => (hasQueue ? breaker : '-'),
-      },
-      { width },
-    ),
-  ];
-  const notes = [
-    ...(workers.some(({ hasQueue, exists }) => hasQueue && !exists)
-      ? ['Queues are missing: flotilla topology apply']
-      : []),
-    ...(workers.some(({ dead }) => dead > 0) ? ['Dead letters: flotilla dead list'] : []),
-    ...(unrouted > 0
-      ? [`Messages that no worker takes (${unrouted}), as events may, commands not: flotilla unrouted list`]
-      : []),
-    ...sagas.filter(({ failed }) => failed > 0).map(failedLine),
-    ...logReaders.map(logLine),
-    ...processes
-      .filter(({ health }) => health !== 'ready')
-      .map(({ role, workers, pid, url, health }) => `${workers.join(', ') || role} (pid ${pid}, ${url}) is ${health}`),
-  ];
-  return notes.length === 0 ? lines : [...lines, '', ...notes];
+/** Control sequences of ECMA-48: to the top left, each line to its end, and what was below. */
+function redraw(lines: readonly string[], first: boolean): string {
+  const [clear, home, endOfLine, below] = ['\u001b[2J', '\u001b[H', '\u001b[K', '\u001b[J'];
+  return `${first ? clear : ''}${home}${lines.map((line) => `${line}${endOfLine}`).join('\n')}${below}`;
 }
 
-function failedLine({ saga, failed }: OpenSagas): string {
-  return `${failed} of ${saga} failed, a person is needed: flotilla sagas list --status failed`;
-}
-
-/** `journal is done with the log up to offset 12, 3 behind` */
-function logLine({ worker, offset, behind, alarms }: LogReaderStatus): string {
-  if (offset === null) return `${worker} reads the log: no process on this machine says how far it is`;
-  const alarm =
-    alarms === 0 ? '' : `; ALARM: it found entries or events lost ${alarms} times, see its /readyz`;
-  return `${worker} is done with the log up to offset ${offset}, ${behind ?? 0} behind${alarm}`;
-}
-
-/** `3 (1m: 2, 10m: 1)` */
-function retryingCell({ retrying }: WorkerStatus): string {
-  const waiting = retrying.filter(({ ready }) => ready > 0);
-  const total = waiting.reduce((sum, { ready }) => sum + ready, 0);
-  if (total === 0) return '0';
-  return `${total} (${waiting.map(({ delay, ready }) => `${formatDuration(delay)}: ${ready}`).join(', ')})`;
+function jsonOf({ workers: items, ...rest }: Status) {
+  return { items, total: items.length, ...rest };
 }

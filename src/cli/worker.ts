@@ -8,7 +8,8 @@ import type { SagaCount } from '../sagas/list.js';
 import { startHealthServer, type CheckResult } from '../telemetry/health-server.js';
 import type { WorkerDefinition } from '../worker/definition.js';
 import { hasQueue } from '../worker/queues.js';
-import { startWorker, type RunningWorker } from '../worker/start.js';
+import { startWorker, type RunningWorker, type WorkerState } from '../worker/start.js';
+import { brokerCheck } from './broker-check.js';
 import type { Worker } from '../worker/types.js';
 import type { Context } from './context.js';
 import { requireSettings } from './check-settings.js';
@@ -43,7 +44,8 @@ async function startWorkers(process: FleetProcess, wanted: readonly Worker[], co
   }));
 
   const checks: Record<string, () => CheckResult> = {
-    broker: () => ({ ok: broker.state === 'ready', detail: broker.state }),
+    broker: () => brokerCheck(broker),
+    cluster: process.cluster,
   };
   for (const { name } of wanted) checks[name] = () => ({ ok: false, detail: 'starting' });
   const health = await startHealthServer({
@@ -109,7 +111,8 @@ function isAtWork(worker: RunningWorker): boolean {
 
 /** A read model that stands still is told, but is no reason not to be ready: the others go on. */
 function checkOf(worker: RunningWorker, definition: WorkerDefinition, sagas: readonly SagaCount[]): CheckResult {
-  const { consuming, breaker, pauses, inHand, overdue, abandoned, unplaced, stuck, log, projections } = worker.state();
+  const state = worker.state();
+  const { consuming, breaker, pauses, inHand, overdue, abandoned, unplaced, stuck, log, projections } = state;
   const queue = [
     consuming ? 'consuming' : `paused${pauses.length > 0 ? ` (${pauses.join(', ')})` : ''}`,
     `breaker ${breaker}`,
@@ -125,7 +128,16 @@ function checkOf(worker: RunningWorker, definition: WorkerDefinition, sagas: rea
     ...projections.map(progressOf),
     ...sagas.filter(({ count }) => count > 0).map(({ saga, status, count }) => `${count} of ${saga} ${status}`),
   ];
-  return { ok: consuming && !stuck, detail: parts.join(', ') };
+  return { ok: consuming && !stuck, detail: parts.join(', '), ...timesOf(state) };
+}
+
+/** Since when the breaker is not closed, and until when nothing is taken. */
+function timesOf({ interruptedFor, pausedFor }: WorkerState): Pick<CheckResult, 'since' | 'until'> {
+  const at = (milliseconds: number) => new Date(Date.now() + milliseconds).toISOString();
+  return {
+    ...(interruptedFor !== undefined && { since: at(-interruptedFor) }),
+    ...(pausedFor !== undefined && { until: at(pausedFor) }),
+  };
 }
 
 function readingOf({ turn, offset, alarms }: LogState): string {

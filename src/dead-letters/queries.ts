@@ -110,14 +110,6 @@ export async function findDeadLetter(store: Store, id: string): Promise<KeptDead
   return keptOf(row);
 }
 
-/** How many are dead and unsettled, by worker. */
-export async function countDead(store: Store): Promise<Map<string, number>> {
-  const groups = await groupDeadLetters(store, { states: ['dead', 'replaying'] });
-  const counts = new Map<string, number>();
-  for (const { worker, count } of groups) counts.set(worker, (counts.get(worker) ?? 0) + count);
-  return counts;
-}
-
 /** The workers, codes and types that occur in dead letters, settled ones included. */
 export async function namesInDeadLetters(
   store: Store,

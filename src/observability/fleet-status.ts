@@ -1,124 +1,266 @@
 import type { Broker } from '../broker/contract.js';
+import type { Management, ManagedQueue } from '../broker/rabbitmq/management.js';
 import type { Names, WorkerQueues } from '../broker/topology.js';
 import { lastEntry } from '../log/bounds.js';
+import { brokerHealth, type BrokerHealth } from './broker-health.js';
 import type { BreakerState, ProcessReport } from './probe-process.js';
+import { queueNumbers, type QueueNumbers } from './queue-numbers.js';
+import { valueOf, withinLimit, type Answer } from './within-limit.js';
 
+/** What is null is not known. */
 export interface WorkerStatus {
   worker: string;
-  /** False for one that has none by its nature: all that is said of queues is 0. */
+  /** False for a worker that needs none; then the numbers of its queues are 0. */
   hasQueue: boolean;
-  /** False where its queue is not there: the topology has not been applied. */
-  exists: boolean;
+  /** False where its queue does not exist: the topology has not been applied. */
+  exists: boolean | null;
   /** Messages that wait for a consumer. */
-  ready: number;
-  /** Messages that its processes on this machine have in hand. */
-  inHand: number;
+  ready: number | null;
+  /** Messages in hand: of its processes on this machine, or, where none answers, of all its consumers. */
+  inHand: number | null;
   /** Messages that wait for their next attempt, by delay in milliseconds. */
-  retrying: { delay: number; ready: number }[];
-  /** Dead letters, in the queue and kept. */
-  dead: number;
-  consumers: number;
-  /** The worst of its processes on this machine; unknown where none of them answers. */
-  breaker: BreakerState | 'unknown';
+  retrying: { delay: number; ready: number | null }[];
+  /** Dead letters, in the broker and stored. */
+  dead: number | null;
+  /** Dead letters that wait in the broker. */
+  deadInBroker: number | null;
+  /** Dead letters that a keeper has stored and that are not settled. */
+  deadKept: number | null;
+  /** RFC 3339: when the oldest of those that are stored died. */
+  oldestDead: string | null;
+  consumers: number | null;
+  /** Messages a second, as of the broker's last statistics. */
+  rates: { in: number; out: number } | null;
+  /** The worst of its processes on this machine. */
+  breaker: BreakerState | null;
+  /** RFC 3339: since when it is not closed, and when it takes the next message. */
+  breakerSince: string | null;
+  breakerUntil: string | null;
 }
 
-/** How far a worker is that reads the log. */
+/** How far a worker that reads the log is. */
 export interface LogReaderStatus {
   worker: string;
-  /** Up to where it is done; null where no process on this machine says so. */
+  /** The offset up to which it is done; null where no process on this machine reports it. */
   offset: number | null;
   /** Offsets between that and the newest entry, about as many entries. */
   behind: number | null;
-  /** How often its processes on this machine found entries lost, or the log made anew. */
+  /** How often its processes on this machine found entries lost, or the log recreated. */
   alarms: number;
+}
+
+/** Messages that no worker takes. For events that is normal; the sender of a command waits for an answer. */
+export interface UnroutedStatus {
+  total: number | null;
+  /** How many of them were examined, the oldest first. The numbers below count these. */
+  examined: number;
+  commands: number;
+  events: number;
+  /** Of no type of the catalogue. */
+  others: number;
+  /** RFC 3339: the time of the oldest command. */
+  oldestCommand: string | null;
 }
 
 export interface FleetStatus {
   workers: WorkerStatus[];
   logReaders: LogReaderStatus[];
-  /** Messages that no worker has bound. */
-  unrouted: number;
+  unrouted: UnroutedStatus;
   processes: ProcessReport[];
+  /** Null where the management API does not answer. */
+  broker: BrokerHealth | null;
+  /** What did not answer, and why: the cause of each null. */
+  problems: string[];
+}
+
+/** Dead letters of a worker that are stored and not settled. */
+export interface KeptLetters {
+  count: number;
+  /** RFC 3339. */
+  oldest: string;
 }
 
 export interface FleetStatusOptions {
-  broker: Pick<Broker, 'queueDepth' | 'readStream'>;
+  /** Undefined while it cannot be reached. */
+  broker: Pick<Broker, 'queueDepth' | 'readStream'> | undefined;
+  /** @default none: no rates, and nothing about nodes */
+  management?: Pick<Management, 'queues' | 'overview' | 'nodes'>;
   names: Names;
   workers: readonly WorkerQueues[];
   /** The workers that have no queue. @default none */
   queueless?: readonly string[];
   /** The workers that read the log. @default none */
   readers?: readonly string[];
-  /** Dead letters that are kept and not settled, by worker. */
-  kept: ReadonlyMap<string, number>;
-  /** What the processes on this machine say. */
+  /** By worker. */
+  kept: Answer<ReadonlyMap<string, KeptLetters>>;
+  /** Examines messages that no worker takes. Called only where there are some. */
+  examineUnrouted?: () => Promise<UnroutedStatus>;
+  /** The processes on this machine. */
   processes: readonly ProcessReport[];
+  /** Milliseconds for each source. @default 3000 */
+  limit?: number;
 }
 
-/** How the fleet stands: every worker with its queues, and the processes on this machine. Rejects with `broker.*`. */
-export async function fleetStatus({
-  broker,
-  names,
-  workers,
-  queueless = [],
-  readers = [],
-  kept,
-  processes,
-}: FleetStatusOptions): Promise<FleetStatus> {
-  const readyIn = async (queue: string) => (await broker.queueDepth(queue))?.ready ?? 0;
-  const newest = readers.length === 0 ? undefined : newestOffset(broker, names);
-  const statuses: WorkerStatus[] = [];
-  for (const { name: worker, retryDelays } of workers) {
-    const depth = await broker.queueDepth(names.queue(worker));
-    const retrying: WorkerStatus['retrying'] = [];
-    for (const delay of [...new Set(retryDelays)].sort((a, b) => a - b)) {
-      retrying.push({ delay, ready: await readyIn(names.retry(worker, delay)) });
-    }
-    statuses.push({
-      worker,
-      hasQueue: true,
-      exists: depth !== undefined,
-      ready: depth?.ready ?? 0,
-      inHand: processes.reduce((sum, { inHand }) => sum + (inHand[worker] ?? 0), 0),
-      retrying,
-      dead: (await readyIn(names.dead(worker))) + (kept.get(worker) ?? 0),
-      consumers: depth?.consumers ?? 0,
-      breaker: worst(processes.flatMap(({ breakers }) => breakers[worker] ?? [])),
-    });
-  }
-  statuses.push(...queueless.map(withoutQueue));
+const LIMIT = 3000;
+
+/** The state of the fleet: every worker with its queues, the processes on this machine, the broker. Asks all sources at
+ *  the same time and each for a limited time. Never rejects: what a source does not say is null, with a line in
+ *  `problems`. */
+export async function fleetStatus(options: FleetStatusOptions): Promise<FleetStatus> {
+  const { broker, management, names, workers, queueless = [], readers = [], kept, processes, limit = LIMIT } = options;
+  const problems: string[] = kept.known ? [] : [`store ops: ${kept.reason}`];
+  const managed = await managedQueues(management, names, limit);
+  if (!managed.known) problems.push(`management API: ${managed.reason}`);
+  const [numbers, newest, health] = await Promise.all([
+    queueNumbers(queuesOf(workers, names, readers), { broker, managed, limit }, problems),
+    broker === undefined || readers.length === 0
+      ? undefined
+      : withinLimit(2 * limit, async () => newestOffset(broker, names)),
+    management === undefined || !managed.known
+      ? undefined
+      : withinLimit(limit, () => brokerHealth(management, [...managed.value.values()])),
+  ]);
+  if (health?.known === false) problems.push(`management API: ${health.reason}`);
+  if (newest?.known === false) problems.push(`log ${names.log}: ${newest.reason}`);
+  const unrouted = await unroutedOf(numbers.get(names.unroutedQueue), options, problems);
   return {
-    workers: statuses,
-    logReaders: logReaders(readers, await newest, processes),
-    unrouted: await readyIn(names.unroutedQueue),
+    workers: [
+      ...workers.map((worker) => workerStatus(worker, names, numbers, kept, processes)),
+      ...queueless.map(withoutQueue),
+    ],
+    logReaders: logReaders(readers, newest === undefined ? null : valueOf(newest), processes),
+    unrouted,
     processes: [...processes],
+    broker: health === undefined ? null : valueOf(health),
+    problems,
+  };
+}
+
+async function managedQueues(
+  management: FleetStatusOptions['management'],
+  names: Names,
+  limit: number,
+): Promise<Answer<ReadonlyMap<string, ManagedQueue>>> {
+  if (management === undefined) return { known: false, reason: 'no address' };
+  return withinLimit(limit, async () => {
+    const queues = await management.queues(names.queue(''));
+    return new Map(queues.map((queue) => [queue.name, queue]));
+  });
+}
+
+function queuesOf(workers: readonly WorkerQueues[], names: Names, readers: readonly string[]): string[] {
+  return [
+    names.unroutedQueue,
+    ...(readers.length > 0 ? [names.log] : []),
+    ...workers.flatMap(({ name, retryDelays }) => [
+      names.queue(name),
+      names.dead(name),
+      ...retryDelays.map((delay) => names.retry(name, delay)),
+    ]),
+  ];
+}
+
+function workerStatus(
+  { name: worker, retryDelays }: WorkerQueues,
+  names: Names,
+  numbers: ReadonlyMap<string, QueueNumbers>,
+  kept: FleetStatusOptions['kept'],
+  processes: readonly ProcessReport[],
+): WorkerStatus {
+  const queue = numbers.get(names.queue(worker));
+  const deadInBroker = numbers.get(names.dead(worker))?.ready ?? null;
+  const letters = kept.known ? (kept.value.get(worker) ?? null) : null;
+  const own = processes.filter(({ inHand }) => inHand[worker] !== undefined);
+  const breaker = worst(processes.flatMap(({ breakers }) => breakers[worker] ?? []));
+  return {
+    worker,
+    hasQueue: true,
+    exists: queue?.exists ?? null,
+    ready: queue?.ready ?? null,
+    inHand: own.length > 0 ? own.reduce((sum, { inHand }) => sum + (inHand[worker] ?? 0), 0) : (queue?.unacked ?? null),
+    retrying: [...new Set(retryDelays)]
+      .sort((a, b) => a - b)
+      .map((delay) => ({ delay, ready: numbers.get(names.retry(worker, delay))?.ready ?? null })),
+    dead: deadInBroker === null || !kept.known ? null : deadInBroker + (letters?.count ?? 0),
+    deadInBroker,
+    deadKept: kept.known ? (letters?.count ?? 0) : null,
+    oldestDead: letters?.oldest ?? null,
+    consumers: queue?.consumers ?? null,
+    rates: queue?.rates ?? null,
+    breaker,
+    ...breakerTimes(worker, breaker, processes),
   };
 }
 
 function withoutQueue(worker: string): WorkerStatus {
-  const nothing = { exists: false, ready: 0, inHand: 0, retrying: [], dead: 0, consumers: 0 };
-  return { worker, hasQueue: false, ...nothing, breaker: 'unknown' };
+  return {
+    worker,
+    hasQueue: false,
+    exists: false,
+    ready: 0,
+    inHand: 0,
+    retrying: [],
+    dead: 0,
+    deadInBroker: 0,
+    deadKept: 0,
+    oldestDead: null,
+    consumers: 0,
+    rates: null,
+    breaker: null,
+    breakerSince: null,
+    breakerUntil: null,
+  };
 }
 
-async function newestOffset(broker: FleetStatusOptions['broker'], { log }: Names): Promise<number | undefined> {
-  if ((await broker.queueDepth(log)) === undefined) return undefined;
-  return (await lastEntry(broker, log))?.offset;
+async function unroutedOf(
+  queue: QueueNumbers | undefined,
+  { examineUnrouted, limit = LIMIT }: FleetStatusOptions,
+  problems: string[],
+): Promise<UnroutedStatus> {
+  const total = queue?.ready ?? null;
+  const nothing = { total, examined: 0, commands: 0, events: 0, others: 0, oldestCommand: null };
+  if (examineUnrouted === undefined || total === 0 || total === null) return nothing;
+  const examined = await withinLimit(2 * limit, examineUnrouted);
+  if (examined.known) return examined.value;
+  problems.push(`messages that no worker takes: ${examined.reason}`);
+  return nothing;
+}
+
+/** 0 for an empty log, as for one with a first entry. */
+async function newestOffset(broker: Pick<Broker, 'queueDepth' | 'readStream'>, { log }: Names): Promise<number> {
+  if ((await broker.queueDepth(log)) === undefined) return 0;
+  return (await lastEntry(broker, log))?.offset ?? 0;
 }
 
 function logReaders(
   readers: readonly string[],
-  newest: number | undefined,
+  newest: number | null,
   processes: readonly ProcessReport[],
 ): LogReaderStatus[] {
   return readers.map((worker) => {
     const offsets = processes.flatMap(({ logOffsets }) => logOffsets[worker] ?? []);
     const offset = offsets.length === 0 ? null : Math.max(...offsets);
     const alarms = processes.reduce((sum, { logAlarms }) => sum + (logAlarms[worker] ?? 0), 0);
-    return { worker, offset, behind: offset === null ? null : Math.max(0, (newest ?? offset) - offset), alarms };
+    const behind = offset === null || newest === null ? null : Math.max(0, newest - offset);
+    return { worker, offset, behind, alarms };
   });
 }
 
-function worst(states: readonly BreakerState[]): BreakerState | 'unknown' {
+function worst(states: readonly BreakerState[]): BreakerState | null {
   for (const state of ['open', 'half-open', 'closed'] as const) if (states.includes(state)) return state;
-  return 'unknown';
+  return null;
+}
+
+/** Of the process whose breaker stays open the longest. */
+function breakerTimes(
+  worker: string,
+  breaker: BreakerState | null,
+  processes: readonly ProcessReport[],
+): Pick<WorkerStatus, 'breakerSince' | 'breakerUntil'> {
+  if (breaker === null || breaker === 'closed') return { breakerSince: null, breakerUntil: null };
+  const checks = processes
+    .filter(({ breakers }) => breakers[worker] === breaker)
+    .flatMap(({ checks: all }) => all[worker] ?? []);
+  const [last] = checks.sort((a, b) => (b.until ?? '').localeCompare(a.until ?? ''));
+  return { breakerSince: last?.since ?? null, breakerUntil: last?.until ?? null };
 }

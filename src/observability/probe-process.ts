@@ -1,11 +1,25 @@
+import { z } from 'zod';
 import type { ProcessRecord } from './process-registry.js';
 
 export type BreakerState = 'closed' | 'half-open' | 'open';
+
+const reportedCheck = z.object({
+  ok: z.boolean(),
+  detail: z.string().default(''),
+  /** RFC 3339: since when it is so, and until when. */
+  since: z.string().optional(),
+  until: z.string().optional(),
+});
+export type ReportedCheck = z.infer<typeof reportedCheck>;
+
+const readiness = z.object({ checks: z.record(z.string(), reportedCheck).default({}) });
 
 /** What a process says of itself right now. */
 export interface ProcessReport extends ProcessRecord {
   /** `silent`: it did not answer in time. */
   health: 'ready' | 'not ready' | 'silent';
+  /** What its /readyz reports, by check; empty where it is silent or wants another token. */
+  checks: Readonly<Record<string, ReportedCheck>>;
   breakers: Readonly<Record<string, BreakerState>>;
   /** Deliveries that are not settled yet, by worker. */
   inHand: Readonly<Record<string, number>>;
@@ -17,6 +31,7 @@ export interface ProcessReport extends ProcessRecord {
 
 const LIMIT = 1000;
 const MAX_METRICS = 2_000_000;
+const MAX_READINESS = 100_000;
 const BREAKER_STATES: readonly BreakerState[] = ['closed', 'half-open', 'open'];
 
 /** Asks a process for its health and metrics, for a second at most. Never rejects: one that doesn't answer is silent. */
@@ -25,11 +40,14 @@ export async function probeProcess(process: ProcessRecord, token?: string): Prom
   const get = (path: string) => fetch(new URL(path, process.url), { headers, signal: AbortSignal.timeout(LIMIT) });
   try {
     const [ready, metrics] = await Promise.all([get('/readyz'), get('/metrics')]);
-    await ready.body?.cancel();
+    const { checks } = readiness.safeParse(JSON.parse((await ready.text()).slice(0, MAX_READINESS))).data ?? {
+      checks: {},
+    };
     const text = metrics.ok ? (await metrics.text()).slice(0, MAX_METRICS) : '';
     return {
       ...process,
       health: ready.ok ? 'ready' : 'not ready',
+      checks,
       breakers: Object.fromEntries(
         samplesOf(text, 'flotilla_breaker_state').map(([worker, value]) => [worker, BREAKER_STATES[value] ?? 'open']),
       ),
@@ -38,7 +56,7 @@ export async function probeProcess(process: ProcessRecord, token?: string): Prom
       logAlarms: sums(text, 'flotilla_log_gaps_total'),
     };
   } catch {
-    return { ...process, health: 'silent', breakers: {}, inHand: {}, logOffsets: {}, logAlarms: {} };
+    return { ...process, health: 'silent', checks: {}, breakers: {}, inHand: {}, logOffsets: {}, logAlarms: {} };
   }
 }
 

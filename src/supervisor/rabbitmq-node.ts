@@ -112,6 +112,15 @@ export async function adoptRabbitNode(dataDir: string, options: { logger: Logger
   return nodeFrom(directory, { record, pid }, options);
 }
 
+/** Why this RabbitMQ cannot run on the data of a node, `broker.data_version`; undefined where it can, or may. */
+export async function refusedData(
+  dataDir: string,
+  server: string,
+  searchPath = '',
+): Promise<FlotillaError | undefined> {
+  return refusalOf(dataDir, await versionsOf(dataDir, server, pathFor(server, searchPath)));
+}
+
 /** Ends by force whatever runs in `dataDir`, node and epmd; does nothing where nothing runs. */
 export async function endRabbitNode(dataDir: string): Promise<void> {
   const directory = resolve(dataDir);

@@ -7,6 +7,9 @@ export interface CheckResult {
   ok: boolean;
   /** What is the matter, or how things are; no secrets. */
   detail?: string;
+  /** RFC 3339: since when it is so, and until when it stays so by itself. */
+  since?: string;
+  until?: string;
 }
 
 export interface HealthServerOptions {

@@ -46,6 +46,8 @@ export class Circuit {
   #openFor = 0;
   /** By the monotonic clock: cockatiel goes by the system time, and a clock set back would keep the circuit open. */
   #openUntil = 0;
+  /** By the monotonic clock; undefined while it is closed. */
+  #openSince: number | undefined;
 
   constructor(options: {
     failures: number;
@@ -68,12 +70,21 @@ export class Circuit {
     );
     this.#policy.onStateChange((state) => {
       if (state === CircuitState.Closed) this.#step = -1;
+      this.#openSince = state === CircuitState.Closed ? undefined : (this.#openSince ?? performance.now());
       options.onChange(positionOf(state));
     });
   }
 
   get position(): CircuitPosition {
     return positionOf(this.#policy.state);
+  }
+
+  /** For how many milliseconds it has not been closed, and how many are left until it takes a probe; undefined while it is
+   *  closed. */
+  get interruption(): { for: number; left: number } | undefined {
+    if (this.#openSince === undefined) return undefined;
+    const now = performance.now();
+    return { for: now - this.#openSince, left: Math.max(0, this.#openUntil - now) };
   }
 
   /** How long it stays open this time, in milliseconds. */

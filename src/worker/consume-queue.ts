@@ -21,7 +21,11 @@ import { watchRelay } from './watch-relay.js';
 export interface QueueState {
   consuming: boolean;
   breaker: CircuitPosition;
+  /** For how many milliseconds the breaker has not been closed; undefined while it is closed. */
+  interruptedFor?: number | undefined;
   pauses: readonly PauseReason[];
+  /** Milliseconds until it takes messages again; undefined where that does not depend on time. */
+  pausedFor?: number | undefined;
   inHand: number;
   /** Handlers that have outlived their timeout and not settled. */
   overdue: number;
@@ -100,7 +104,9 @@ export function consumeQueue(
     state: () => ({
       consuming: consumer.consuming,
       breaker: station.circuit.position,
+      interruptedFor: station.circuit.interruption?.for,
       pauses: pauses.reasons,
+      pausedFor: longest(station.circuit.interruption?.left, pauses.troubleLeft),
       inHand: intake.size,
       overdue: station.late.overdue,
       abandoned: station.late.abandoned,
@@ -118,4 +124,10 @@ export function consumeQueue(
       await station.publisher.close();
     },
   };
+}
+
+/** The longest of several waits; undefined where none is left. */
+function longest(...waits: (number | undefined)[]): number | undefined {
+  const left = waits.flatMap((wait) => (wait !== undefined && wait > 0 ? [wait] : []));
+  return left.length === 0 ? undefined : Math.max(...left);
 }

@@ -19,6 +19,7 @@ export class Pauses {
   #troubles = 0;
   #lastTrouble = 0;
   #callOff: (() => void) | undefined;
+  #troubleUntil = 0;
 
   readonly #reasons = new Set<PauseReason>();
   #prefetch: number;
@@ -37,6 +38,11 @@ export class Pauses {
 
   get reasons(): readonly PauseReason[] {
     return [...this.#reasons];
+  }
+
+  /** Milliseconds until a pause for trouble is over; undefined where there is none. */
+  get troubleLeft(): number | undefined {
+    return this.#callOff === undefined ? undefined : Math.max(0, this.#troubleUntil - this.clock.now());
   }
 
   /** Resolves once nothing more is delivered. */
@@ -60,6 +66,7 @@ export class Pauses {
     if (this.#callOff !== undefined) return;
     void this.pause('trouble');
     const pause = Math.min(FIRST_TROUBLE * 2 ** (this.#troubles - 1), LONGEST_TROUBLE);
+    this.#troubleUntil = now + pause;
     this.#callOff = this.clock.after(pause, () => {
       this.#callOff = undefined;
       void this.resume('trouble');

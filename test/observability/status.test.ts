@@ -6,8 +6,8 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { statusLines } from '../../src/cli/status.js';
-import { fleetStatus } from '../../src/observability/fleet-status.js';
+import { statusLines } from '../../src/cli/status/lines.js';
+import { fleetStatus, type FleetStatus } from '../../src/observability/fleet-status.js';
 import { probeProcess, type ProcessReport } from '../../src/observability/probe-process.js';
 import { readProcesses, registerProcess, type ProcessRecord } from '../../src/observability/process-registry.js';
 import { createMetrics } from '../../src/telemetry/metrics.js';
@@ -55,7 +55,7 @@ describe('processes of this machine', () => {
 describe('fleet status', function () {
   this.timeout(60_000);
 
-  it('reads breakers and what is in hand from the metrics of a process', async () => {
+  it('reads readiness, breakers and messages in hand from a process', async () => {
     const metrics = createMetrics();
     metrics.breakerState.labels('payment').set(2);
     metrics.breakerState.labels('shipping').set(0);
@@ -63,8 +63,12 @@ describe('fleet status', function () {
     metrics.logOffset.labels('journal').set(12);
     metrics.logGaps.labels('journal', 'gap').inc(2);
     metrics.logGaps.labels('journal', 'reset').inc();
+    const checks = {
+      broker: { ok: true, detail: 'ready' },
+      payment: { ok: false, detail: 'paused (breaker)', until: '2026-01-01T00:00:10.000Z' },
+    };
     const server = createServer((request, response) => {
-      if (request.url === '/readyz') response.writeHead(503).end('{}');
+      if (request.url === '/readyz') response.writeHead(503).end(JSON.stringify({ status: 'not ready', checks }));
       else void metrics.registry.metrics().then((text) => response.end(text));
     }).listen(0, '127.0.0.1');
     await once(server, 'listening');
@@ -72,6 +76,7 @@ describe('fleet status', function () {
       const report = await probeProcess({ ...here, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
       expect(report).to.deep.include({
         health: 'not ready',
+        checks,
         breakers: { payment: 'open', shipping: 'closed' },
         inHand: { payment: 7 },
         logOffsets: { journal: 12 },
@@ -96,6 +101,8 @@ describe('fleet status', function () {
       await put(bench.names.retry('payment', 7_200_000));
       await put(bench.names.dead('payment'));
       await bench.publisher.publish({ exchange: bench.names.events, routingKey: 'nobody.listens', body, properties });
+      const since = '2025-12-31T23:59:00.000Z';
+      const until = '2026-01-01T00:00:08.000Z';
       const consumer = bench.broker.consume(bench.names.queue('shipping'), {
         prefetch: 1,
         onDelivery: () => undefined,
@@ -103,6 +110,7 @@ describe('fleet status', function () {
       const process: ProcessReport = {
         ...here,
         health: 'ready',
+        checks: {},
         breakers: { payment: 'closed' },
         inHand: { payment: 3 },
         logOffsets: { journal: 0 },
@@ -113,8 +121,25 @@ describe('fleet status', function () {
         workers: [...bench.workers, { name: 'absent', patterns: [], retryDelays: [] }],
         queueless: ['journal'],
         readers: ['journal', 'elsewhere'],
-        kept: new Map([['payment', 4]]),
-        processes: [process, { ...process, pid: 2, breakers: { payment: 'half-open' } }],
+        kept: { known: true, value: new Map([['payment', { count: 4, oldest: '2025-12-29T00:00:00.000Z' }]]) },
+        processes: [
+          process,
+          {
+            ...process,
+            pid: 2,
+            health: 'not ready',
+            checks: { payment: { ok: false, detail: 'paused (breaker)', since, until } },
+            breakers: { payment: 'half-open' },
+          },
+        ],
+        examineUnrouted: async () => ({
+          total: 1,
+          examined: 1,
+          commands: 1,
+          events: 0,
+          others: 0,
+          oldestCommand: '2025-12-31T22:00:00.000Z',
+        }),
       });
       expect(status.workers[0]).to.deep.equal({
         worker: 'payment',
@@ -127,23 +152,42 @@ describe('fleet status', function () {
           { delay: 7_200_000, ready: 1 },
         ],
         dead: 5,
+        deadInBroker: 1,
+        deadKept: 4,
+        oldestDead: '2025-12-29T00:00:00.000Z',
         consumers: 0,
+        rates: null,
         breaker: 'half-open',
+        breakerSince: since,
+        breakerUntil: until,
       });
-      expect(status.workers[1]).to.include({ worker: 'shipping', consumers: 1, breaker: 'unknown' });
+      expect(status.workers[1]).to.include({ worker: 'shipping', consumers: 1, breaker: null, inHand: null });
       expect(status.workers[2]).to.include({ worker: 'absent', exists: false });
       expect(status.workers[3]).to.include({ worker: 'journal', hasQueue: false, ready: 0 });
       expect(status.logReaders).to.deep.equal([
         { worker: 'journal', offset: 0, behind: 0, alarms: 2 },
         { worker: 'elsewhere', offset: null, behind: null, alarms: 0 },
       ]);
-      const lines = statusLines(status, 'amqp://somewhere').join('\n');
-      expect(lines).to.match(/journal +- +- +- +- +- +-/);
+      const shown = (changed: Partial<FleetStatus> = {}) =>
+        statusLines(
+          { ...status, ...changed, brokerUrl: 'amqp://somewhere', sagas: [], unread: [], abandoned: [] },
+          { width: 120, now: Date.parse(here.startedAt) },
+        ).join('\n');
+      const lines = shown();
+      expect(lines).to.match(/journal +- +- +- +- +- +- +- +-/);
+      expect(lines).to.match(/payment .* half-open for 60s, until 00:00:08 UTC \(8s left\)/);
+      expect(lines).to.contain('\n  payment: paused (breaker), for 60s, until 00:00:08 UTC (8s left)');
+      expect(lines).to.contain('Dead letters (5, the oldest 3d old; 1 of them wait in the broker');
+      expect(lines).to.contain('ALARM: commands that no worker takes: 1, the oldest 2h old');
       expect(lines).to.contain('journal is done with the log up to offset 0, 0 behind; ALARM');
       expect(lines).to.contain('elsewhere reads the log: no process on this machine');
-      const whole = { ...status, workers: status.workers.filter(({ worker }) => worker !== 'absent') };
-      expect(statusLines(whole, '').join()).not.to.contain('Queues are missing');
-      expect(status.unrouted).to.equal(1);
+      const whole = status.workers.filter(({ worker }) => worker !== 'absent');
+      expect(shown({ workers: whole })).not.to.contain('Queues are missing');
+      const normal = { total: 900, examined: 200, commands: 0, events: 200, others: 0, oldestCommand: null };
+      expect(shown({ unrouted: normal }))
+        .to.contain('which is normal for events (events: 200 among the first 200 of 900)')
+        .and.not.contain('commands');
+      expect(status.unrouted.total).to.equal(1);
       await consumer.close();
     } finally {
       await bench.close();

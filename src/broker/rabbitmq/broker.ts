@@ -81,6 +81,9 @@ export function createRabbitBroker(options: RabbitBrokerOptions): Broker {
     get state() {
       return state.value;
     },
+    get blockedBy() {
+      return publishing.blockedBy ?? consuming.blockedBy;
+    },
     onState: (listener) => state.listen(listener),
     ready: (signal) => state.until(['ready'], signal),
     createPublisher: ({ timeout = publishTimeout } = {}) =>

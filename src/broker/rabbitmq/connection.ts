@@ -27,6 +27,8 @@ export interface ConnectionOptions {
 export interface Connection {
   readonly name: string;
   readonly state: StateCell;
+  /** Why publishers are blocked; undefined while they are not. */
+  readonly blockedBy: string | undefined;
   /** These reject with `broker.disconnected` while there is no connection. */
   openChannel(): Promise<Channel>;
   openConfirmChannel(): Promise<ConfirmChannel>;
@@ -61,6 +63,7 @@ export function openConnection(options: ConnectionOptions): Connection {
   const closing = new AbortController();
   const logged = new BoundedLog(logger, LOG_EVERY);
   let model: ChannelModel | undefined;
+  let blockedBy: string | undefined;
   let current = 0;
   // rounds through all nodes in a row that have led to nothing
   let rounds = 0;
@@ -126,6 +129,7 @@ export function openConnection(options: ConnectionOptions): Connection {
   });
   manager.on('blocked', ({ reason }: { reason: string }) => {
     logger.warn('the broker takes no publishes', { connection: name, reason });
+    blockedBy = reason;
     state.set('blocked');
   });
   manager.on('unblocked', () => {
@@ -147,6 +151,9 @@ export function openConnection(options: ConnectionOptions): Connection {
   return {
     name,
     state,
+    get blockedBy() {
+      return state.value === 'blocked' ? blockedBy : undefined;
+    },
     openChannel: async () => connected().createChannel(),
     openConfirmChannel: async () => connected().createConfirmChannel(),
     cut,

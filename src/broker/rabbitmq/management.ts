@@ -26,6 +26,12 @@ const queue = z.object({
   operator_policy: z.string().nullish(),
   // an empty one is written as a list
   effective_policy_definition: z.union([fields, z.array(fieldValue)]).nullish(),
+  message_stats: z
+    .object({
+      publish_details: z.object({ rate: z.number() }).optional(),
+      ack_details: z.object({ rate: z.number() }).optional(),
+    })
+    .optional(),
 });
 const exchange = z.object({ name: z.string(), type: z.string(), durable: z.boolean(), arguments: fields });
 const binding = z.object({
@@ -68,6 +74,17 @@ export interface ManagedQueue {
   operatorPolicy: string;
   /** By arguments and policies, the smaller one. */
   limits: { length: number | undefined; bytes: number | undefined; overflow: string | undefined };
+  /** What the policies that apply to it set. */
+  policySettings: Fields;
+  /** Messages a second over the last seconds; undefined without statistics. */
+  rates?: { in: number; out: number } | undefined;
+}
+
+/** A node of the cluster. */
+export interface ManagedNode {
+  name: string;
+  running: boolean;
+  alarms: ('memory' | 'disk')[];
 }
 
 export interface ManagedExchange {
@@ -93,6 +110,8 @@ const DOWN: ReadonlySet<string> = new Set(['down', 'minority', 'stopped', 'crash
  *  come within the time limit or isn't what it should be. */
 export interface Management {
   overview(): Promise<{ version: string; node: string }>;
+  /** The nodes of the cluster, by name. */
+  nodes(): Promise<ManagedNode[]>;
   /** The alarms that are on, and the nodes that are down: `memory on rabbit@a`. Empty when all is well. */
   alarms(): Promise<string[]>;
   /** Those whose name begins with `prefix`, by name. */
@@ -181,21 +200,33 @@ export function createManagement({ url, vhost = '/', timeout = 10_000 }: Managem
     return result.data;
   }
 
+  async function clusterNodes(): Promise<ManagedNode[]> {
+    const found = await get('/nodes?columns=name,running,mem_alarm,disk_free_alarm', nodes);
+    return found
+      .map(({ name, running, mem_alarm: memory, disk_free_alarm: disk }): ManagedNode => ({
+        name,
+        running,
+        alarms: [...(memory === true ? ['memory' as const] : []), ...(disk === true ? ['disk' as const] : [])],
+      }))
+      .sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
   return {
     async overview() {
       const found = await get('/overview', overview);
       return { version: found.rabbitmq_version, node: found.node };
     },
+    nodes: clusterNodes,
     async alarms() {
-      return (await get('/nodes', nodes)).flatMap((node) => [
+      return (await clusterNodes()).flatMap((node) => [
         ...(node.running ? [] : [`${node.name} is down`]),
-        ...(node.mem_alarm === true ? [`memory on ${node.name}`] : []),
-        ...(node.disk_free_alarm === true ? [`disk on ${node.name}`] : []),
+        ...node.alarms.map((alarm) => `${alarm} on ${node.name}`),
       ]);
     },
     async queues(prefix = '') {
       const columns =
-        'name,type,durable,arguments,messages_ready,messages_unacknowledged,consumers,messages,message_bytes,state,node,policy,operator_policy,effective_policy_definition';
+        'name,type,durable,arguments,messages_ready,messages_unacknowledged,consumers,messages,message_bytes,state,node,' +
+        'policy,operator_policy,effective_policy_definition,message_stats.publish_details.rate,message_stats.ack_details.rate';
       const found = await get(`${inVhost('queues')}?columns=${columns}`, z.array(queue));
       return found
         .filter(({ name }) => name.startsWith(prefix))
@@ -216,6 +247,8 @@ export function createManagement({ url, vhost = '/', timeout = 10_000 }: Managem
           policy: rest.policy ?? '',
           operatorPolicy: rest.operator_policy ?? '',
           limits: limitsOf(rest.arguments, rest.effective_policy_definition),
+          policySettings: settingsOf(rest.effective_policy_definition),
+          rates: ratesOf(rest.message_stats),
         }));
     },
     async exchanges(prefix = '') {
@@ -267,4 +300,14 @@ function peerAt(url: string): Peer {
   const { user, password } = credentialsOf(url);
   const authorization = `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
   return { url, base: `${origin}${pathname.replace(/\/$/, '')}/api`, authorization };
+}
+
+function ratesOf(stats: z.infer<typeof queue>['message_stats']): ManagedQueue['rates'] {
+  if (stats === undefined) return undefined;
+  return { in: stats.publish_details?.rate ?? 0, out: stats.ack_details?.rate ?? 0 };
+}
+
+/** The management API writes an empty definition as a list. */
+function settingsOf(definition: z.infer<typeof queue>['effective_policy_definition']): Fields {
+  return definition === undefined || definition === null || Array.isArray(definition) ? {} : definition;
 }

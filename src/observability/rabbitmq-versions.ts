@@ -1,0 +1,35 @@
+/** Something about a version of RabbitMQ that an operator has to know. */
+export interface VersionFinding {
+  /** `unusable`: the fleet does not work with it. */
+  severity: 'unusable' | 'warning';
+  detail: string;
+}
+
+const OLDEST = [3, 10] as const;
+const SINGLE_ACTIVE_CONSUMER_FIXED = 6;
+
+/** What is known to be wrong with this version. Sources: release notes of RabbitMQ; docs/rabbitmq-versions.md. */
+export function versionFindings(version: string): VersionFinding[] {
+  const [major = 0, minor = 0, patch = 0] = version.split('.').map((part) => Number.parseInt(part, 10));
+  if (major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1])) {
+    const detail = `RabbitMQ ${version} is too old: retries need ${OLDEST.join('.')} or newer`;
+    return [{ severity: 'unusable', detail }];
+  }
+  if (major === 4 && minor === 3 && patch < SINGLE_ACTIVE_CONSUMER_FIXED) {
+    return [
+      {
+        severity: 'warning',
+        detail:
+          `RabbitMQ ${version}: a queue with a single active consumer deadlocks once each of its consumers has hit the ` +
+          `consumer timeout; upgrade to 4.3.${SINGLE_ACTIVE_CONSUMER_FIXED} or newer`,
+      },
+    ];
+  }
+  return [];
+}
+
+/** Whether deliveries of consumers on a node that is down stay with them for a time (`consumer-disconnected-timeout`). */
+export function holdsDeliveriesOfLostNodes(version: string): boolean {
+  const [major = 0, minor = 0] = version.split('.').map((part) => Number.parseInt(part, 10));
+  return major > 4 || (major === 4 && minor >= 3);
+}

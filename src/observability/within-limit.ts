@@ -1,0 +1,31 @@
+import { messageOf } from '../errors.js';
+import { formatDuration } from '../duration.js';
+
+/** What a source said, or why it is not known. */
+export type Answer<T> = { known: true; value: T } | { known: false; reason: string };
+
+/** Asks one of several sources for at most `limit` milliseconds. Never rejects: a source that fails or does not answer says
+ *  nothing about the others. Work that is late is not awaited any more; its failure is ignored. */
+export async function withinLimit<T>(limit: number, work: () => Promise<T>): Promise<Answer<T>> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<Answer<T>>((resolve) => {
+    timer = setTimeout(() => resolve({ known: false, reason: `no answer within ${formatDuration(limit)}` }), limit);
+  });
+  const answered = (async (): Promise<Answer<T>> => {
+    try {
+      return { known: true, value: await work() };
+    } catch (error) {
+      return { known: false, reason: messageOf(error) };
+    }
+  })();
+  try {
+    return await Promise.race([answered, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** What is known, or null. */
+export function valueOf<T>(answer: Answer<T>): T | null {
+  return answer.known ? answer.value : null;
+}
