@@ -321,8 +321,12 @@ export function brokerContract(name: string, open: () => Promise<OpenBroker>): v
       });
       const to = await publisher();
       await to.publish(message('', n('q'), 'm1'));
-      const { received } = listen(n('q'));
-      for (let i = 0; i < 3; i += 1) (await received.next()).requeue();
+      // a channel that ends counts on every version; a requeue does not from RabbitMQ 4.3 on
+      for (let i = 0; i < 3; i += 1) {
+        const { consumer, received } = listen(n('q'));
+        await received.next();
+        await consumer.close();
+      }
       const dead = listen(n('q.dead'));
       expect((await dead.received.next()).properties.messageId).to.equal('m1');
     });
