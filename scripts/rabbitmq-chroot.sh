@@ -12,7 +12,12 @@ start_limit=180
 
 install() {
   command -v debootstrap >/dev/null || { echo 'debootstrap is not installed: apt-get install debootstrap' >&2; exit 1; }
-  debootstrap --variant=minbase --include=rabbitmq-server "${1:-forky}" "$root"
+  local release=${1:-forky} scripts=/usr/share/debootstrap/scripts
+  # an older debootstrap does not know the newest release, which is set up as sid is
+  [ -e "$scripts/$release" ] || ln -s sid "$scripts/$release"
+  debootstrap --variant=minbase "$release" "$root"
+  chroot "$root" apt-get update
+  chroot "$root" apt-get install -y --no-install-recommends rabbitmq-server
 }
 
 prepare() {
