@@ -16,7 +16,6 @@ install() {
   # an older debootstrap does not know the newest release, which is set up as sid is
   [ -e "$scripts/$release" ] || ln -s sid "$scripts/$release"
   debootstrap --variant=minbase "$release" "$root"
-  chroot "$root" apt-get update
   chroot "$root" apt-get install -y --no-install-recommends rabbitmq-server
 }
 
