@@ -206,10 +206,6 @@ export const errors = {
     message:
       'Another fleet uses this prefix on this broker; set another FLOTILLA_PREFIX, or stop that fleet and run `flotilla topology take-over`',
   },
-  'fleet.process_failed': {
-    disposal: 'fatal',
-    message: 'A process of the fleet has ended, and would end the same way if it were started again',
-  },
   'fleet.invalid': { disposal: 'fatal', message: 'The fleet does not fit together' },
 
   // simulation
@@ -238,6 +234,11 @@ export const errors = {
 } as const satisfies Record<string, ErrorSpec>;
 
 export type ErrorCode = keyof typeof errors;
+
+/** Whether the text is a code of the registry. */
+export function isErrorCode(code: string): code is ErrorCode {
+  return Object.hasOwn(errors, code);
+}
 
 /** An error of Flotilla's own. `code` is stable and in the registry; `message` says what to do. */
 export class FlotillaError extends Error {

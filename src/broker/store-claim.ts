@@ -23,8 +23,13 @@ export function claimOf({ service, id }: ClaimedStore, names: Names): Topology {
 /** The error of applying a claim: `fleet.prefix_taken` where another store holds it. */
 export function claimError(error: unknown, store: ClaimedStore, names: Names): unknown {
   if (!hasCode(error, 'broker.topology_conflict')) return error;
-  const others = error.message.split(/[^0-9a-z-]+/i).filter((word) => UUID.test(word) && !word.endsWith(store.id));
-  return prefixTaken(store, names, others[0]?.slice(-UUID_LENGTH), error);
+  return prefixTaken(store, names, holderIn(error, store), error);
+}
+
+/** The id of the other store that a refused claim names, where it does. */
+export function holderIn({ message }: Error, { id }: ClaimedStore): string | undefined {
+  const others = message.split(/[^0-9a-z-]+/i).filter((word) => UUID.test(word) && !word.endsWith(id));
+  return others[0]?.slice(-UUID_LENGTH);
 }
 
 export function prefixTaken(

@@ -105,7 +105,8 @@ export async function runFleetProcess(
     await applying;
   };
 
-  const cluster = createClusterWatch(await openManagement(context), names.queue(''), logger);
+  const management = await openManagement(context);
+  const cluster = createClusterWatch(management, names.queue(''), logger);
   const watching = cluster.run(signal);
   ends.push(() => watching);
 
@@ -136,7 +137,11 @@ export async function runFleetProcess(
           metrics,
           logger,
           topology(store) {
-            claims.push(claimStore(broker, names, store, { logger, signal }));
+            const replace = {
+              givenUp: storeRegistry(context).givenUp(service),
+              remove: () => management.deleteExchange(names.store(service)),
+            };
+            claims.push(claimStore(broker, names, store, { logger, signal, replace }));
             return topology();
           },
         });

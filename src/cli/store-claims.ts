@@ -1,5 +1,5 @@
 import type { Broker } from '../broker/contract.js';
-import { claimError, claimOf, heldClaims, prefixTaken, type HeldClaim } from '../broker/store-claim.js';
+import { claimError, claimOf, heldClaims, holderIn, prefixTaken, type HeldClaim } from '../broker/store-claim.js';
 import type { Names } from '../broker/topology.js';
 import { hasCode } from '../errors.js';
 import { namesFor } from '../broker/topology.js';
@@ -7,19 +7,33 @@ import type { Store } from '../store/contract.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { Context } from './context.js';
 import { ensureTopology } from './ensure-topology.js';
-import { hasStore, withExistingStores } from './existing-stores.js';
+import { storeRegistry } from './existing-stores.js';
 import { openManagement } from './resources.js';
 
+export interface ClaimOptions {
+  logger: Logger;
+  signal: AbortSignal;
+  /** Removes the claim of a store that was given up for this one. @default no store was */
+  replace?: { givenUp: readonly string[]; remove: () => Promise<void> };
+}
+
 /** Claims the names of the store's service in the broker. Waits for the broker; idempotent. Rejects with
- *  `fleet.prefix_taken` where another store holds them. */
+ *  `fleet.prefix_taken` where another store holds them that was not given up for this one. */
 export async function claimStore(
   broker: Pick<Broker, 'applyTopology'>,
   names: Names,
   store: Pick<Store, 'service' | 'id'>,
-  options: { logger: Logger; signal: AbortSignal },
+  { replace, ...options }: ClaimOptions,
 ): Promise<void> {
+  const claim = claimOf(store, names);
   try {
-    await ensureTopology(broker, claimOf(store, names), options);
+    await ensureTopology(broker, claim, options).catch(async (error: unknown) => {
+      const holder = hasCode(error, 'broker.topology_conflict') ? holderIn(error, store) : undefined;
+      if (replace === undefined || holder === undefined || !replace.givenUp.includes(holder)) throw error;
+      options.logger.warn('The claim of a store that was given up is removed', { store: store.service, holder });
+      await replace.remove();
+      await ensureTopology(broker, claim, options);
+    });
   } catch (error) {
     throw claimError(error, store, names);
   }
@@ -37,18 +51,18 @@ export async function refuseForeignStore(context: Context, store: Pick<Store, 's
   if (claim !== undefined && claim.holder !== store.id) throw prefixTaken(store, names, claim.holder);
 }
 
-/** Removes the claims of the stores that exist here. Resolves with the services whose claim was removed. */
+/** Removes the claims of the stores that are recorded here, or were and are given up. Resolves with the services whose
+ *  claim was removed. */
 export async function releaseClaims(context: Context): Promise<string[]> {
   const management = await openManagement(context);
   const names = namesFor(context.config.prefix);
+  const registry = storeRegistry(context);
   const released: string[] = [];
-  await withExistingStores(context, noPreparation, async ({ find }) => {
-    for (const { service, holder } of await claimsOf(context)) {
-      if (!hasStore(context, service) || (await find(service))?.id !== holder) continue;
-      await management.deleteExchange(names.store(service));
-      released.push(service);
-    }
-  });
+  for (const { service, holder } of await claimsOf(context)) {
+    if (![registry.find(service)?.id, ...registry.givenUp(service)].includes(holder)) continue;
+    await management.deleteExchange(names.store(service));
+    released.push(service);
+  }
   return released;
 }
 
@@ -57,8 +71,4 @@ export async function claimsOf(context: Context): Promise<HeldClaim[]> {
   const names = namesFor(context.config.prefix);
   const management = await openManagement(context);
   return heldClaims(await management.exchanges(names.store('')), names);
-}
-
-export function noPreparation(): Promise<void> {
-  return Promise.resolve();
 }

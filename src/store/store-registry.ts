@@ -15,6 +15,8 @@ const record = z.object({
 
 export type StoreRecord = z.infer<typeof record>;
 
+const ids = z.array(z.uuid());
+
 /** Records which store each service of this data directory has, one file for each, so that a lost file is never silently
  *  replaced by an empty one. */
 export class StoreRegistry {
@@ -23,9 +25,42 @@ export class StoreRegistry {
 
   /** Undefined for a service that never had a store here. Throws `store.damaged` for a record that cannot be read. */
   find(service: string): StoreRecord | undefined {
-    const file = this.#fileOf(service);
+    return this.#read(this.#fileOf(service), record);
+  }
+
+  /** Records the store of a service in place of an earlier one. On the disk when this returns. */
+  set(service: string, found: StoreRecord): void {
+    this.#write(this.#fileOf(service), found);
+    const others = this.givenUp(service).filter((id) => id !== found.id);
+    if (others.length < this.givenUp(service).length) this.#write(this.#givenUpFileOf(service), others);
+  }
+
+  /** The ids of earlier stores of a service that were given up: what they claim in the broker is free for its store. */
+  givenUp(service: string): string[] {
+    return this.#read(this.#givenUpFileOf(service), ids) ?? [];
+  }
+
+  /** Forgets the store of a service and gives it up: the next process creates a new one. On the disk when this returns. */
+  giveUp(service: string): void {
+    const known = this.find(service);
+    if (known === undefined) return;
+    this.#write(this.#givenUpFileOf(service), [...new Set([...this.givenUp(service), known.id])]);
+    rmSync(this.#fileOf(service), { force: true });
+    this.#syncFolder();
+  }
+
+  #fileOf(service: string): string {
+    return join(this.dir, `${service}.json`);
+  }
+
+  #givenUpFileOf(service: string): string {
+    return join(this.dir, `${service}.given-up.json`);
+  }
+
+  /** Undefined where there is no such file. Throws `store.damaged` where it cannot be read. */
+  #read<T>(file: string, schema: z.ZodType<T>): T | undefined {
     try {
-      return record.parse(JSON.parse(readFileSync(file, 'utf8')));
+      return schema.parse(JSON.parse(readFileSync(file, 'utf8')));
     } catch (error) {
       if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
       throw new FlotillaError(
@@ -35,30 +70,18 @@ export class StoreRegistry {
     }
   }
 
-  /** Records the store of a service in place of an earlier one. On the disk when this returns. */
-  set(service: string, found: StoreRecord): void {
+  #write(file: string, value: unknown): void {
     makeDirectory(this.dir);
-    const file = this.#fileOf(service);
     const next = `${file}.${process.pid}.next`;
     const descriptor = openSync(next, 'w', 0o600);
     try {
-      writeSync(descriptor, `${JSON.stringify(found, null, 2)}\n`);
+      writeSync(descriptor, `${JSON.stringify(value, null, 2)}\n`);
       fsyncSync(descriptor);
     } finally {
       closeSync(descriptor);
     }
     renameSync(next, file);
     this.#syncFolder();
-  }
-
-  /** Forgets the store of a service: the next process creates a new one. */
-  remove(service: string): void {
-    rmSync(this.#fileOf(service), { force: true });
-    this.#syncFolder();
-  }
-
-  #fileOf(service: string): string {
-    return join(this.dir, `${service}.json`);
   }
 
   /** A name is durable when its folder is. */

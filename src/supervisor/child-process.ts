@@ -1,7 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import { FlotillaError } from '../errors.js';
+import { errors, FlotillaError, isErrorCode, type ErrorCode } from '../errors.js';
 import type { Logger } from '../telemetry/logger.js';
 import { startOf } from './process-identity.js';
 import { formatDuration } from '../duration.js';
@@ -9,7 +9,7 @@ import { formatDuration } from '../duration.js';
 /** What a process says to its supervisor: that it does its work now, or why another start would not help. */
 const message = z.discriminatedUnion('type', [
   z.object({ type: z.literal('ready'), url: z.string().optional() }),
-  z.object({ type: z.literal('fatal'), reason: z.string() }),
+  z.object({ type: z.literal('fatal'), code: z.string().refine(isErrorCode), detail: z.string() }),
 ]);
 type Message = z.infer<typeof message>;
 
@@ -22,7 +22,8 @@ export function announceReady({ url }: { url?: string } = {}): void {
  *  supervisor, or another start may help. */
 export function announceFailure(error: unknown): boolean {
   if (process.send === undefined || !(error instanceof FlotillaError) || error.disposal !== 'fatal') return false;
-  process.send({ type: 'fatal', reason: error.message } satisfies Message);
+  const detail = error.message.slice(errors[error.code].message.length).replace(/^[:.] ?/, '');
+  process.send({ type: 'fatal', code: error.code, detail } satisfies Message);
   return true;
 }
 
@@ -55,7 +56,7 @@ export class SupervisedProcess {
   #startedAt = '';
   #url: string | undefined;
   #ready = false;
-  #fatal: string | undefined;
+  #fatal: { code: ErrorCode; detail: string } | undefined;
   #starts = 0;
   readonly #stopping = new AbortController();
   #running: Promise<void> | undefined;
@@ -112,8 +113,8 @@ export class SupervisedProcess {
       const how = await this.#runOnce();
       if (this.#stopping.signal.aborted) return;
       if (this.#fatal !== undefined || how.code === WRONG_USE) {
-        const code = how.code === WRONG_USE ? 'config.invalid' : 'fleet.process_failed';
-        this.options.onFatal(new FlotillaError(code, `${this.name}: ${this.#fatal ?? 'it says why above'}`));
+        const { code, detail } = this.#fatal ?? { code: 'config.invalid', detail: 'see its output above' };
+        this.options.onFatal(new FlotillaError(code, detail === '' ? this.name : `${this.name}: ${detail}`));
         return;
       }
       if (performance.now() - began >= longest) delay = first;
@@ -158,7 +159,7 @@ export class SupervisedProcess {
 
   #receive(sent: unknown): void {
     const { data } = message.safeParse(sent);
-    if (data?.type === 'fatal') this.#fatal = data.reason;
+    if (data?.type === 'fatal') this.#fatal = data;
     if (data?.type !== 'ready') return;
     this.#ready = true;
     this.#url = data.url;

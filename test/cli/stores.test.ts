@@ -55,7 +55,9 @@ describe('a fleet whose store is lost', function () {
   const whileKeeping = async (work: () => unknown, isOver = false): Promise<CommandResult> => {
     const stop = new AbortController();
     const running = run(['keeper'], stop.signal);
-    await until('the keeper is ready', async () => (await readProcesses(join(folder, 'run'))).length === 1);
+    const ready = until('the keeper is ready', async () => (await readProcesses(join(folder, 'run'))).length === 1);
+    const ended = await Promise.race([ready.then(() => undefined), running]);
+    if (ended !== undefined) throw new Error(`the keeper ended before it was ready: ${ended.said}`);
     await work();
     if (!isOver) stop.abort(new Error('the test is over'));
     return running;

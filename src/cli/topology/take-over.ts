@@ -8,7 +8,7 @@ import { withExistingStores } from '../existing-stores.js';
 import { UsageError } from '../failure.js';
 import { printList } from '../output.js';
 import { openManagement, surroundingsOf, withBroker } from '../resources.js';
-import { claimsOf, claimStore, noPreparation } from '../store-claims.js';
+import { claimsOf, claimStore } from '../store-claims.js';
 
 interface Taken {
   service: string;
@@ -64,15 +64,19 @@ async function takeOver(context: Context, broker: Broker, services: readonly str
   const management = await openManagement(context);
   const held = new Map((await claimsOf(context)).map((claim): [string, HeldClaim] => [claim.service, claim]));
   const taken: Taken[] = [];
-  await withExistingStores(context, noPreparation, async ({ find }) => {
-    for (const service of services) {
-      const store = await find(service);
-      const claim = held.get(service);
-      if (store === undefined || claim?.holder === store.id) continue;
-      if (claim !== undefined) await management.deleteExchange(names.store(service));
-      await claimStore(broker, names, store, { logger: silentLogger(), signal: context.signal });
-      taken.push({ service, from: claim?.holder ?? null, to: store.id });
-    }
-  });
+  await withExistingStores(
+    context,
+    () => Promise.resolve(),
+    async ({ find }) => {
+      for (const service of services) {
+        const store = await find(service);
+        const claim = held.get(service);
+        if (store === undefined || claim?.holder === store.id) continue;
+        if (claim !== undefined) await management.deleteExchange(names.store(service));
+        await claimStore(broker, names, store, { logger: silentLogger(), signal: context.signal });
+        taken.push({ service, from: claim?.holder ?? null, to: store.id });
+      }
+    },
+  );
   return taken;
 }
