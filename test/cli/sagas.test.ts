@@ -262,7 +262,7 @@ describe('flotilla sagas', () => {
     expect((await run(['retry', 'none'])).said).to.match(/^saga\.not_found: /);
   });
 
-  it('status says that a person is needed', async function () {
+  it('status reports a failed saga as an alarm', async function () {
     this.timeout(60_000);
     const { amqpUrl, managementUrl, prefix } = await testBroker();
     const env = {
@@ -279,7 +279,7 @@ describe('flotilla sagas', () => {
     expect((await look()).out).not.to.contain('flotilla sagas');
     await fail('t3');
     expect((await look()).out).to.contain(
-      '1 of travel failed, a person is needed: flotilla sagas list --status failed',
+      'ALARM: 1 of travel failed: manual intervention required: flotilla sagas list --status failed',
     );
     expect(JSON.parse((await look('--json')).out).sagas).to.deep.equal([
       { saga: 'travel', worker: 'trips', started: 1, compensating: 0, failed: 1 },

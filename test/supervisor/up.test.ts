@@ -96,9 +96,19 @@ describe('up', () => {
       .run({ env: { FAKE_WRONG_USE: 'worker payment' } })
       .catch((failure: unknown) => failure);
     expect(error).to.have.property('code', 'config.invalid');
-    expect(error).to.have.property('message').that.contains('payment: it says why above');
+    expect(error).to.have.property('message').that.contains('payment: see its output above');
     const lines = await fleet.lines();
     expect(count(lines, 'stopped') + count(lines, 'orphaned')).to.equal(count(lines, 'started'));
+  });
+
+  it('ends with the code of a process that would fail again', async () => {
+    const error: unknown = await fleet
+      .run({ env: { FAKE_FATAL: 'worker payment' } })
+      .catch((failure: unknown) => failure);
+    expect(error).to.have.property('code', 'store.missing');
+    expect(error)
+      .to.have.property('message')
+      .that.matches(/payment: payment, payment\.db$/);
   });
 
   it('kills at once when told to end again, also a process that does not listen', async () => {

@@ -12,6 +12,9 @@ const end = (why) => {
 if (process.env.FAKE_WRONG_USE === name) {
   process.exit(2);
 }
+if (process.env.FAKE_FATAL === name) {
+  process.send({ type: 'fatal', code: 'store.missing', detail: 'payment, payment.db' }, () => process.exit(1));
+}
 if (process.env.FAKE_FAILPOINT_SHOWN === name) note(`failpoint=${process.env.FLOTILLA_FAILPOINT ?? ''}`);
 
 process.on('SIGTERM', () => {
