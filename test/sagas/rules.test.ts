@@ -37,14 +37,14 @@ describe('a saga', () => {
 
   it('tries again after its delays what does not answer, then gives it up and undoes it, as it may have been done', () => {
     const story = begun();
-    expect(story.wait()).to.deep.equal(['step_failed flight forward 1 timeout no answer within 60 s again']);
+    expect(story.wait()).to.deep.equal(['step_failed flight forward 1 timeout no answer within 1m again']);
     expect(story.wait()).to.deep.equal(['step_started flight forward 2']);
-    expect(story.wait()).to.deep.equal(['step_failed flight forward 2 timeout no answer within 60 s again']);
+    expect(story.wait()).to.deep.equal(['step_failed flight forward 2 timeout no answer within 1m again']);
     expect(story.wait()).to.deep.equal(['step_started flight forward 3']);
     expect(story.now - Date.parse('2026-01-01T00:00:00Z')).to.equal((60 + 10 + 60 + 20) * 1000);
     expect(story.wait()).to.deep.equal([
-      'step_failed flight forward 3 timeout no answer within 60 s for good',
-      'compensating flight step_failed no answer within 60 s',
+      'step_failed flight forward 3 timeout no answer within 1m for good',
+      'compensating flight step_failed no answer within 1m',
       'step_started flight back 1',
     ]);
     expect(new Set(story.state.steps['flight']?.forward.commands).size).to.equal(3);
@@ -262,8 +262,8 @@ describe('a saga', () => {
     const failed = () => {
       const story = failing();
       expect(story.wait()).to.deep.equal([
-        'step_failed flight back 2 timeout no answer within 60 s for good',
-        'failed flight no answer within 60 s',
+        'step_failed flight back 2 timeout no answer within 1m for good',
+        'failed flight no answer within 1m',
       ]);
       expect(story.state).to.include({ status: 'failed', stuckAt: 'flight', waiting: undefined });
       return story;
@@ -295,7 +295,7 @@ describe('a saga', () => {
 
     it('says again why it is undone, once it goes on', () => {
       const story = failed();
-      expect(story.state.reason).to.equal('no answer within 60 s');
+      expect(story.state.reason).to.equal('no answer within 1m');
       story.retry();
       expect(story.state.reason).to.equal('full');
       story.hear('flight.cancelled');

@@ -68,13 +68,13 @@ describe('the story of a saga', () => {
     trip.wait();
     const story = tell(trip);
     expect(states(story)[0]).to.equal('flight timed_out');
-    expect(story.steps[0]?.failure).to.equal('no answer within 60 s');
+    expect(story.steps[0]?.failure).to.equal('no answer within 1m');
     expect(story.waiting).to.include({ step: 'flight', for: 'retry', until: '2026-01-01T00:01:10.000Z' });
     expect(texts(story).at(-1)).to.equal(
-      'flight: timed out: no answer within 60 s; tried again at 2026-01-01T00:01:10.000Z',
+      'flight: timed out: no answer within 1m; tried again at 2026-01-01T00:01:10.000Z',
     );
     trip.wait();
-    expect(tell(trip).steps[0]).to.include({ state: 'asked', attempts: 2, failure: 'no answer within 60 s' });
+    expect(tell(trip).steps[0]).to.include({ state: 'asked', attempts: 2, failure: 'no answer within 1m' });
     trip.hear('flight.booked', { seat: '1' });
     expect(tell(trip).steps[0]).to.include({ state: 'done', attempts: 2, failure: null });
   });
