@@ -5,7 +5,7 @@ import { isSecret, maskedUrl } from './secrets.js';
 
 /** What the environment says, checked, in the units the library uses. Bytes, counts, milliseconds. */
 export interface Config {
-  /** One URL, or several with commas between them. Absent: nobody said which broker. */
+  /** One URL, or several with commas between them. Absent: not configured. */
   amqpUrl: string | undefined;
   /** One URL, or several with commas between them. */
   managementUrl: string | undefined;

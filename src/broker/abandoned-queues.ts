@@ -67,7 +67,7 @@ function isRetryQueue(queue: string, before: string): boolean {
   try {
     return parseDuration(queue.slice(before.length)) > 0;
   } catch {
-    return false; // somebody else's queue
+    return false; // a queue of another application
   }
 }
 

@@ -21,7 +21,7 @@ export function requireSettings(
   throw second === undefined ? first : new AggregateError(problems, problems.map(({ message }) => message).join('; '));
 }
 
-/** What nobody does because WORKERS leaves workers out; undefined where that is nothing. */
+/** Commands and sagas that have no worker because WORKERS leaves it out; undefined where there are none. */
 export function describeDisabled({ workers }: Pick<Fleet, 'workers'>, enabled: readonly Worker[]): string | undefined {
   const left = workers.filter(({ name }) => enabled.every((worker) => worker.name !== name));
   const parts = left.map(({ name, definition: { sagas, handlers, definitions } }) => {

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { FlotillaError } from '../../errors.js';
+import { requireKnown } from '../../known-names.js';
 import { confirm } from '../confirm.js';
 import type { Context } from '../context.js';
 import { storeRegistry } from '../existing-stores.js';
@@ -18,10 +19,7 @@ export function registerAccept(stores: Command, context: Context): void {
 }
 
 async function runAccept(service: string, { yes = false }: { yes?: boolean }, context: Context): Promise<void> {
-  const known = storeNames(await context.fleet());
-  if (!known.includes(service)) {
-    throw new UsageError(`there is no service ${JSON.stringify(service)}, only ${known.join(', ')}`);
-  }
+  requireKnown('service', service, storeNames(await context.fleet()));
   const report = inspectStore(context, service);
   if (report.state === 'damaged') throw new FlotillaError('store.damaged', report.path);
   if (report.state !== 'missing' && report.state !== 'replaced') {

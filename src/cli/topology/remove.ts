@@ -3,6 +3,7 @@ import type { AbandonedQueue } from '../../broker/abandoned-queues.js';
 import type { Broker } from '../../broker/contract.js';
 import { removeQueues, type RemovedQueue } from '../../dead-letters/remove-queues.js';
 import { FlotillaError } from '../../errors.js';
+import { requireKnown } from '../../known-names.js';
 import type { Store } from '../../store/contract.js';
 import { silentLogger } from '../../telemetry/logger.js';
 import type { Context } from '../context.js';
@@ -54,9 +55,10 @@ function leftBy(workers: readonly string[], found: readonly AbandonedQueue[]): A
 
 async function checkTarget(context: Context, to: string): Promise<void> {
   const { declared } = await surroundingsOf(context);
-  if (declared.some(({ name }) => name === to)) return;
-  throw new UsageError(
-    `--to: there is no worker ${JSON.stringify(to)}, only ${declared.map(({ name }) => name).join()}`,
+  requireKnown(
+    'worker',
+    to,
+    declared.map(({ name }) => name),
   );
 }
 

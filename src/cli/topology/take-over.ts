@@ -2,13 +2,14 @@ import type { Command } from 'commander';
 import type { Broker } from '../../broker/contract.js';
 import type { HeldClaim } from '../../broker/store-claim.js';
 import { FlotillaError } from '../../errors.js';
+import { requireKnown } from '../../known-names.js';
 import { silentLogger } from '../../telemetry/logger.js';
 import type { Context } from '../context.js';
 import { withExistingStores } from '../existing-stores.js';
-import { UsageError } from '../failure.js';
 import { printList } from '../output.js';
 import { openManagement, surroundingsOf, withBroker } from '../resources.js';
 import { claimsOf, claimStore } from '../store-claims.js';
+import { storeNames } from '../stores/inspect.js';
 
 interface Taken {
   service: string;
@@ -29,11 +30,8 @@ export function registerTakeOver(topology: Command, context: Context): void {
 }
 
 async function runTakeOver(services: readonly string[], { json = false }: { json?: boolean }, context: Context) {
-  const known = await servicesOf(context);
-  const unknown = services.find((service) => !known.includes(service));
-  if (unknown !== undefined) {
-    throw new UsageError(`there is no service ${JSON.stringify(unknown)}, only ${known.join(', ')}`);
-  }
+  const known = storeNames(await context.fleet());
+  for (const service of services) requireKnown('service', service, known);
   const taken = await withBroker(context, 'write', async (broker) => {
     await refuseWhileConsumed(context, broker);
     return takeOver(context, broker, services.length > 0 ? services : known);
@@ -41,13 +39,8 @@ async function runTakeOver(services: readonly string[], { json = false }: { json
   printList(context, taken, {
     json,
     empty: 'The stores that exist here have all claims already.',
-    columns: { service: ({ service }) => service, from: ({ from }) => from ?? 'nobody', to: ({ to }) => to },
+    columns: { service: ({ service }) => service, from: ({ from }) => from ?? '-', to: ({ to }) => to },
   });
-}
-
-async function servicesOf(context: Context): Promise<string[]> {
-  const { api, workers } = await context.fleet();
-  return [...new Set(['ops', ...(api ? [api.store] : []), ...workers.map(({ definition }) => definition.store)])];
 }
 
 /** Processes of the other fleet would go on consuming. Throws `topology.in_use`. */
