@@ -41,5 +41,6 @@ export async function examineCluster(context: Context): Promise<Finding[]> {
         '(policy consumer-disconnected-timeout)'
       : '';
   const count = nodes.length === 1 ? '1 node' : `${nodes.length} nodes`;
-  return problems.length === 0 ? [{ ok: true, detail: `RabbitMQ ${version}, ${count}, no alarms${lost}` }] : problems;
+  const calm = problems.length === 0 ? ', no alarms' : '';
+  return [{ ok: true, detail: `RabbitMQ ${version}, ${count}${calm}${lost}` }, ...problems];
 }
