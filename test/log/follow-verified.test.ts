@@ -193,7 +193,11 @@ for (const kind of ['memory', 'rabbitmq']) {
         return typeof n === 'number' && typeof before === 'number' && n !== before + 1;
       };
       expect(seen.filter(isMissing), 'entries after others that are missing, without a gap').to.deep.equal([]);
-      expect(seen.filter((each) => each === 'gap')).to.have.length(1);
+      // RabbitMQ 4.3 trims in several steps, each of which may be a gap of its own
+      const isNoGap = (each: number | 'gap', at: number) =>
+        each === 'gap' && Number(seen[at + 1]) <= Number(seen[at - 1]) + 1;
+      expect(seen.filter(isNoGap), 'gaps where nothing is missing').to.deep.equal([]);
+      expect(seen).to.include('gap');
     });
   });
 }
