@@ -11,7 +11,7 @@ export interface ClaimedStore {
 /**
  * The claim of a store on the names of its service in the broker: a durable exchange that nothing is published to. The
  * broker compares the argument `alternate-exchange` whenever an exchange is declared again and refuses another value, so
- * of two different stores only one can hold it, in a whole cluster, whoever declares first. A user whose permissions go
+ * of two different stores only one can hold it, in a whole cluster, in whichever order they declare. A user whose permissions go
  * by the prefix may declare it: the value begins with the prefix, too.
  * Source: https://www.rabbitmq.com/docs/ae and /docs/access-control
  */

@@ -31,8 +31,10 @@ export class StoreRegistry {
   /** Records the store of a service in place of an earlier one. On the disk when this returns. */
   set(service: string, found: StoreRecord): void {
     this.#write(this.#fileOf(service), found);
-    const others = this.givenUp(service).filter((id) => id !== found.id);
-    if (others.length < this.givenUp(service).length) this.#write(this.#givenUpFileOf(service), others);
+    const givenUp = this.givenUp(service);
+    if (!givenUp.includes(found.id)) return;
+    const others = givenUp.filter((id) => id !== found.id);
+    this.#write(this.#givenUpFileOf(service), others);
   }
 
   /** The ids of earlier stores of a service that were given up: what they claim in the broker is free for its store. */

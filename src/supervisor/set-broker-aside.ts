@@ -9,7 +9,7 @@ import { dataVersion } from './rabbitmq-node/version.js';
 export interface BrokerRecovery {
   /** Whether the data may be set aside without a question. */
   allowed: boolean;
-  /** Asks the operator; absent where nobody can answer. */
+  /** Asks the operator; absent without a terminal. */
   ask?: (question: string) => Promise<boolean>;
   /** Checks that the stores have everything that can be in the queues. Resolves with what remains to be known before.
    *  Throws `broker.not_recoverable`. */

@@ -24,6 +24,9 @@ const OPEN = 40;
 const OPEN_OK = 41;
 const CLOSE = 50;
 const NOTHING_MORE = 0;
+/** Class and method; a close has a reply code and the length of its text after them. */
+const SHORTEST_METHOD = 4;
+const SHORTEST_CLOSE = 7;
 /** A server that waits for a line, as HTTP servers do, answers after this. */
 const END_OF_LINE = '\r\n\r\n';
 const PROMPT_AFTER = 500;
@@ -83,6 +86,7 @@ function firstFrame(bytes: Buffer): { payload: Buffer; size: number } | undefine
 
 /** The end of the handshake, or undefined where it goes on with what is sent here. */
 function answer(payload: Buffer, url: string, send: (frame: Buffer) => void): HandshakeEnd | undefined {
+  if (payload.length < SHORTEST_METHOD) return { kind: 'silent' };
   const method = payload.readUInt16BE(0) === CONNECTION ? payload.readUInt16BE(2) : NOTHING_MORE;
   if (method === START) {
     const { user, password } = credentialsOf(url);
@@ -96,7 +100,7 @@ function answer(payload: Buffer, url: string, send: (frame: Buffer) => void): Ha
     return undefined;
   }
   if (method === OPEN_OK) return { kind: 'opened' };
-  if (method !== CLOSE) return { kind: 'silent' };
+  if (method !== CLOSE || payload.length < SHORTEST_CLOSE) return { kind: 'silent' };
   const length = payload.readUInt8(6);
   return { kind: 'refused', code: payload.readUInt16BE(4), text: payload.toString('utf8', 7, 7 + length) };
 }

@@ -17,7 +17,7 @@ export function createStreamReader(options: StreamReaderOptions): StreamReader {
   const { connection, logger, stream, prefetch, onEntry, onMissing, onClose } = options;
   /** The highest offset handed over: a new channel goes on behind it. */
   let highest = -1;
-  /** The next try to read begins anew; one that follows a failed try does not. */
+  /** The next attempt to read is a new beginning; one that follows a failed attempt is not. */
   let begins = true;
   const consumer = createConsumer({
     connection,

@@ -92,7 +92,7 @@ export class Committer {
       outcomes = await this.#perform(group);
       if (outcomes === undefined) return;
       this.writer.commit();
-      // whatever was committed into a file that no other process sees is acknowledged by nobody
+      // a commit into a file that no other process sees must not be acknowledged
       this.options.guard.check();
     } catch (error) {
       this.writer.rollback();
