@@ -1,5 +1,6 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { ensureNode } from './node.mjs';
 import { ensurePackages } from './packages.mjs';
 import { root } from './root.mjs';
 import { attached } from './run.mjs';
@@ -7,6 +8,7 @@ import { exitWith } from './step.mjs';
 
 // What is released: checked, with declarations. For running a checkout `bin/flotilla` compiles by itself, faster.
 try {
+  await ensureNode();
   await ensurePackages();
   rmSync(join(root, 'dist'), { recursive: true, force: true });
   const tsc = join(root, 'node_modules/typescript/bin/tsc');

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { capture } from './run.mjs';
+import { ensureNode } from './node.mjs';
 import { ensurePackages } from './packages.mjs';
 import { root } from './root.mjs';
 import { exitWith, seconds } from './step.mjs';
@@ -30,7 +31,7 @@ async function check(names) {
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
       const [name, [tool, ...args]] = next;
       const started = performance.now();
-      const { code, output } = await capture(join(root, 'node_modules', '.bin', tool), args, { cwd: root });
+      const { code, output } = await capture(process.execPath, [join(root, 'node_modules', '.bin', tool), ...args], { cwd: root });
       if (code !== 0) failed += 1;
       process.stdout.write(`${code === 0 ? 'ok  ' : 'FAIL'} ${name.padEnd(7)} ${seconds(started)}\n`);
       if (code !== 0) process.stdout.write(`${output.trimEnd()}\n\n`);
@@ -41,6 +42,7 @@ async function check(names) {
 }
 
 try {
+  await ensureNode();
   await ensurePackages();
   process.exitCode = (await check(process.argv.slice(2))) === 0 ? 0 : 1;
 } catch (error) {

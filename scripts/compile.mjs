@@ -25,7 +25,7 @@ export async function ensureCompiled(folders = ['src', 'workers', 'config']) {
         outbase: '.',
         format: 'esm',
         platform: 'node',
-        target: 'node20',
+        target: 'node22',
         sourcemap: true,
         logLevel: 'error',
       });

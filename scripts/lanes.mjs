@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { root } from './root.mjs';
 import { capture } from './run.mjs';
 import { say, seconds } from './step.mjs';
@@ -14,7 +15,8 @@ const RUNS = [
 ];
 
 /** Runs every test folder, several at a time: each run is a process with a RabbitMQ and files of its own. Prints the output of
- *  each run when it ends, then the totals in mocha's words. Resolves with the exit code. */
+ *  each run when it ends, then every failure and pending test once more, and the totals in mocha's words. Resolves with the
+ *  exit code. */
 export async function testInLanes(command, args, { lanes = Math.min(2, availableParallelism()) } = {}) {
   const started = performance.now();
   const folders = readdirSync(join(root, 'test'), { withFileTypes: true })
@@ -25,6 +27,8 @@ export async function testInLanes(command, args, { lanes = Math.min(2, available
     names.filter((name) => folders.includes(name)).map((name) => `test/${name}/**/*.test.ts`),
   );
   const totals = { passing: 0, pending: 0, failing: 0 };
+  const failures = [];
+  const pending = [];
   let code = 0;
   const lane = async () => {
     for (let specs = queue.shift(); specs !== undefined; specs = queue.shift()) {
@@ -32,10 +36,16 @@ export async function testInLanes(command, args, { lanes = Math.min(2, available
       const run = await capture(command, [...args, ...specs], { cwd: root });
       process.stdout.write(run.output);
       if (run.code !== 0) code = 1;
-      for (const key of Object.keys(totals)) totals[key] += countOf(run.output, key);
+      const plain = stripVTControlCharacters(run.output);
+      for (const key of Object.keys(totals)) totals[key] += countOf(plain, key);
+      const [tests, failed = ''] = plain.split(/^(?= {2}\d+ failing$)/m);
+      pending.push(...(tests.match(/^ {4,}- .*$/gm) ?? []));
+      if (failed !== '') failures.push(failed);
     }
   };
   await Promise.all(Array.from({ length: lanes }, lane));
+  if (pending.length > 0) process.stdout.write(`\nPending tests\n\n${pending.join('\n')}\n`);
+  if (failures.length > 0) process.stdout.write(`\nFailures of all runs\n\n${failures.join('\n')}`);
   process.stdout.write(`\nAll runs\n\n  ${totals.passing} passing (${seconds(started)})\n`);
   if (totals.pending > 0) process.stdout.write(`  ${totals.pending} pending\n`);
   if (totals.failing > 0) process.stdout.write(`  ${totals.failing} failing\n`);
@@ -44,7 +54,5 @@ export async function testInLanes(command, args, { lanes = Math.min(2, available
 
 /** The number that mocha's summary gives: `  12 passing (3s)`. */
 function countOf(output, word) {
-  // eslint-disable-next-line no-control-regex
-  const plain = output.replace(/\u001b\[[0-9;]*m/g, '');
-  return Number(new RegExp(`^ {2}(\\d+) ${word}\\b`, 'm').exec(plain)?.[1] ?? 0);
+  return Number(new RegExp(`^ {2}(\\d+) ${word}\\b`, 'm').exec(output)?.[1] ?? 0);
 }

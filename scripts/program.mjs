@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { ensureCompiled } from './compile.mjs';
+import { ensureNode } from './node.mjs';
 import { ensurePackages } from './packages.mjs';
 import { ensureRabbit } from './rabbitmq.mjs';
 import { root } from './root.mjs';
@@ -11,6 +12,7 @@ import { exitWith } from './step.mjs';
 const [program, ...args] = process.argv.slice(2);
 
 try {
+  await ensureNode();
   await ensurePackages();
   await ensureCompiled();
   await ensureRabbit('This runs against a real RabbitMQ');

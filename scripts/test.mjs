@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { ensureCompiled } from './compile.mjs';
 import { testInLanes } from './lanes.mjs';
+import { ensureNode } from './node.mjs';
 import { ensurePackages } from './packages.mjs';
 import { ensureRabbit } from './rabbitmq.mjs';
 import { root } from './root.mjs';
@@ -9,6 +10,7 @@ import { exitWith } from './step.mjs';
 
 // Every test, on a machine that has nothing but Node and npm. `npm test -- test/store` runs a part.
 try {
+  await ensureNode();
   await ensurePackages();
   await ensureCompiled();
   await ensureRabbit('Tests run against a real RabbitMQ');

@@ -58,7 +58,7 @@ export class Circuit {
     this.#failures = new DistinctFailures(options.failures);
     this.#openTimes = doubling(options.halfOpenAfter, options.maxHalfOpenAfter);
     this.#policy = circuitBreaker(
-      handleWhen((error) => this.#counts(error)),
+      handleWhen((error) => error instanceof UnavailableError && this.#counts(error)),
       {
         halfOpenAfter: new DelegateBackoff(({ result }) => {
           this.#openFor = this.#nextOpenTime('error' in result ? result.error : undefined);
@@ -133,8 +133,8 @@ export class Circuit {
     if (this.#suspects.size > MAX_SUSPECTS && oldest !== undefined) this.#suspects.delete(oldest);
   }
 
-  #nextOpenTime(error: Error | undefined): number {
-    const eventId = error && this.#owners.get(error);
+  #nextOpenTime(error: unknown): number {
+    const eventId = error instanceof Error ? this.#owners.get(error) : undefined;
     const [first] = this.#openTimes;
     const isKnown = this.#step >= 0 && eventId !== undefined && this.#suspects.has(eventId);
     if (!isKnown) this.#step = Math.min(this.#step + 1, this.#openTimes.length - 1);
@@ -142,8 +142,7 @@ export class Circuit {
   }
 
   /** An event that has been counted is not counted again; but a probe that fails always opens the circuit. */
-  #counts(error: Error): boolean {
-    if (!(error instanceof UnavailableError)) return false;
+  #counts(error: UnavailableError): boolean {
     const eventId = this.#owners.get(error);
     if (this.#policy.state === CircuitState.HalfOpen || eventId === undefined) return true;
     if (this.#failures.events.has(eventId)) return false;
