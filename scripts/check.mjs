@@ -31,7 +31,9 @@ async function check(names) {
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
       const [name, [tool, ...args]] = next;
       const started = performance.now();
-      const { code, output } = await capture(process.execPath, [join(root, 'node_modules', '.bin', tool), ...args], { cwd: root });
+      const { code, output } = await capture(process.execPath, [join(root, 'node_modules', '.bin', tool), ...args], {
+        cwd: root,
+      });
       if (code !== 0) failed += 1;
       process.stdout.write(`${code === 0 ? 'ok  ' : 'FAIL'} ${name.padEnd(7)} ${seconds(started)}\n`);
       if (code !== 0) process.stdout.write(`${output.trimEnd()}\n\n`);
