@@ -7,7 +7,7 @@ import { run } from './run.mjs';
 import { SetupError, step } from './step.mjs';
 
 /** The releases that `FLOTILLA_NODE` selects by their major version. Tests run on each. */
-const RELEASES = { 22: '22.23.3', 24: '24.21.0', 26: '26.10.0' };
+export const RELEASES = { 22: '22.23.3', 24: '24.21.0', 26: '26.10.0' };
 /** The release that replaces a Node.js that is too old: the current LTS, as in the Dockerfile. */
 const DEFAULT_MAJOR = 26;
 

@@ -199,6 +199,7 @@ export const errors = {
 
   // the fleet and its configuration
   'name.unknown': { disposal: 'reject', message: 'Unknown name' },
+  'node.unsupported': { disposal: 'fatal', message: 'This Node.js is too old; install a current one' },
   'config.invalid': { disposal: 'fatal', message: 'The configuration is not valid' },
   'fleet.running': { disposal: 'fatal', message: 'A fleet runs here already' },
   'fleet.prefix_taken': {

@@ -8,6 +8,7 @@ import { failureOfAll } from '../broker/rabbitmq/connect-failure.js';
 import { createManagement } from '../broker/rabbitmq/management.js';
 import { probeBroker } from '../broker/rabbitmq/probe.js';
 import { FlotillaError, messageOf } from '../errors.js';
+import { isSupportedNode, OLDEST_NODE, requireSupportedNode } from '../supported-node.js';
 import { dataDirProblem } from '../supervisor/data-dir.js';
 import { portProblem, requireDistinctPorts } from '../supervisor/ports.js';
 import { findRabbitmqServer, refusedData } from '../supervisor/rabbitmq-node.js';
@@ -19,7 +20,6 @@ import { examineCluster } from './doctor/examine-cluster.js';
 import type { Finding } from './doctor/finding.js';
 import { CommandFailed } from './failure.js';
 
-const OLDEST_NODE = [20, 19] as const;
 const ENOUGH_DISK = 500_000_000;
 const REACH_LIMIT = 5000;
 
@@ -68,12 +68,12 @@ function wordOf({ ok, warning = false }: Finding): string {
 }
 
 async function examineNode(): Promise<Finding> {
-  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-  const ok = major > OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor >= OLDEST_NODE[1]);
-  return { ok, detail: `${process.versions.node}${ok ? '' : `; at least ${OLDEST_NODE.join('.')} is needed`}` };
+  const ok = isSupportedNode();
+  return { ok, detail: `${process.versions.node}${ok ? '' : `; ${OLDEST_NODE} or newer is required`}` };
 }
 
 async function examineAddon(): Promise<Finding> {
+  requireSupportedNode();
   const database = new Database(':memory:');
   try {
     const row = database.prepare<[], { version: string }>('SELECT sqlite_version() AS version').get();

@@ -13,6 +13,7 @@ export class CommandFailed extends Error {
 
 const WRONG_USE: ReadonlySet<ErrorCode> = new Set([
   'config.invalid',
+  'node.unsupported',
   'broker.not_configured',
   'fleet.running',
   'fleet.prefix_taken',

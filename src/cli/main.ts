@@ -21,6 +21,7 @@ import * as retrying from './retrying.js';
 import * as sagas from './sagas.js';
 import * as sandbox from './sandbox.js';
 import { listenForSignals } from './signals.js';
+import { requireSupportedNode } from '../supported-node.js';
 import * as status from './status.js';
 import * as stores from './stores.js';
 import * as streams from './streams.js';
@@ -85,6 +86,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 
 const program = buildProgram(modules, context, version);
 program.hook('preAction', (_, command) => {
+  if (command.name() !== 'doctor') requireSupportedNode();
   serving = SERVICES.has(command.name());
   // The supervisor hands the failpoint on to its processes, and ends them itself when it is told to twice.
   if (command.name() === 'up') return;

@@ -1,4 +1,5 @@
 import Database from 'better-sqlite3';
+import { requireSupportedNode } from '../../supported-node.js';
 import type { Store } from '../contract.js';
 import { ArchiveFile } from '../sqlite/archive-file.js';
 import { CommitHealth } from '../sqlite/commit-health.js';
@@ -34,6 +35,7 @@ export interface MemoryStore extends Store {
  * for its own end: `store.write_awaited`.
  */
 export function openMemoryStore({ service, clock, image, onCommit, maxWaiting }: MemoryStoreOptions): MemoryStore {
+  requireSupportedNode();
   const db = new Database(image ?? emptyImage());
   const id = image === undefined ? assignStoreId(db) : applySchema(db);
   db.pragma('foreign_keys = ON');

@@ -2,6 +2,7 @@ import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
 import { FlotillaError } from '../../errors.js';
 import { makeDirectory } from '../../make-directory.js';
+import { requireSupportedNode } from '../../supported-node.js';
 
 export type Connection = Database.Database;
 export type Statement = Database.Statement<unknown[]>;
@@ -10,9 +11,10 @@ export type Statement = Database.Statement<unknown[]>;
 const FULL = 2;
 
 /** The one connection that writes. Never waits inside SQLite for a lock, because that would stop the event loop:
- *  it answers SQLITE_BUSY at once. Creates the file and its folder, unless it must exist. Throws `store.io` when the file
+ *  it answers SQLITE_BUSY at once. Creates the file and its folder, unless it must exist. Throws `node.unsupported`, and `store.io` when the file
  *  system cannot give durable commits in WAL mode. */
 export function openWriter(path: string, { mustExist = false }: { mustExist?: boolean } = {}): Connection {
+  requireSupportedNode();
   if (!mustExist) makeDirectory(dirname(path));
   const db = new Database(path, { timeout: 0, fileMustExist: mustExist });
   try {
