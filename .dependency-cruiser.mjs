@@ -2,7 +2,8 @@ const rooms =
   'aggregates|api|broker|cli|console|dead-letters|events|journal|log|observability|projections|relay|replay|sagas|simulation|store|supervisor|telemetry|windows|worker';
 
 /** What every room may use: single files at the top of src, and telemetry. */
-const common = '^src/(errors|failpoints|duration|make-directory|supported-node)\\.ts$|^src/telemetry/';
+const common =
+  '^src/(errors|failpoints|duration|make-directory|supported-node|bounded-fetch)\\.ts$|^src/telemetry/';
 
 /** A room that may import only these others, besides itself and what everybody may use. */
 const onlyImports = (room, others) => ({

@@ -6,7 +6,9 @@ const answers = await Promise.all(
     .filter((port) => port !== undefined && port !== '' && port !== '0')
     .map(async (port) => {
       try {
-        return (await fetch(`http://127.0.0.1:${port}/livez`, { signal: AbortSignal.timeout(3000) })).ok;
+        return (
+          await fetch(`http://127.0.0.1:${port}/livez`, { redirect: 'manual', signal: AbortSignal.timeout(3000) })
+        ).ok;
       } catch {
         return false;
       }

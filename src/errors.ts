@@ -197,6 +197,9 @@ export const errors = {
   },
   'replay.not_found': { disposal: 'reject', message: 'No such replay' },
 
+  // other services
+  'http.bad_answer': { disposal: 'retry', message: 'The answer to an HTTP request cannot be used' },
+
   // the fleet and its configuration
   'name.unknown': { disposal: 'reject', message: 'Unknown name' },
   'node.unsupported': { disposal: 'fatal', message: 'This Node.js is too old; install a current one' },

@@ -1,3 +1,4 @@
+export { boundedFetch, type BoundedAnswer, type BoundedRequest } from './bounded-fetch.js';
 export { baseCatalogue, catalogue, type Catalogue } from './catalogue.js';
 export { parseDuration } from './duration.js';
 export { errors, FlotillaError, hasCode, PermanentError, UnavailableError, type ErrorCode } from './errors.js';

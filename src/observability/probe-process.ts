@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { boundedFetch } from '../bounded-fetch.js';
 import type { ProcessRecord } from './process-registry.js';
 
 export type BreakerState = 'closed' | 'half-open' | 'open';
@@ -30,23 +31,24 @@ export interface ProcessReport extends ProcessRecord {
 }
 
 const LIMIT = 1000;
-const MAX_METRICS = 2_000_000;
-const MAX_READINESS = 100_000;
+/** Bytes. */
+const MAX_ANSWER = 8 * 1024 * 1024;
 const BREAKER_STATES: readonly BreakerState[] = ['closed', 'half-open', 'open'];
 
 /** Asks a process for its health and metrics, for a second at most. Never rejects: one that doesn't answer is silent. */
 export async function probeProcess(process: ProcessRecord, token?: string): Promise<ProcessReport> {
   const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
-  const get = (path: string) => fetch(new URL(path, process.url), { headers, signal: AbortSignal.timeout(LIMIT) });
+  const get = (path: string) =>
+    boundedFetch(new URL(path, process.url), { headers, timeout: LIMIT, maxBytes: MAX_ANSWER });
   try {
     const [ready, metrics] = await Promise.all([get('/readyz'), get('/metrics')]);
-    const { checks } = readiness.safeParse(JSON.parse((await ready.text()).slice(0, MAX_READINESS))).data ?? {
+    const { checks } = readiness.safeParse(JSON.parse(ready.text)).data ?? {
       checks: {},
     };
-    const text = metrics.ok ? (await metrics.text()).slice(0, MAX_METRICS) : '';
+    const text = metrics.status === 200 ? metrics.text : '';
     return {
       ...process,
-      health: ready.ok ? 'ready' : 'not ready',
+      health: ready.status === 200 ? 'ready' : 'not ready',
       checks,
       breakers: Object.fromEntries(
         samplesOf(text, 'flotilla_breaker_state').map(([worker, value]) => [worker, BREAKER_STATES[value] ?? 'open']),

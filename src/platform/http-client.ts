@@ -1,73 +1,101 @@
-import { PermanentError } from 'flotilla';
+import { boundedFetch, PermanentError, UnavailableError } from 'flotilla';
+import { z } from 'zod';
 
-export interface JsonRequest {
+export interface JsonRequest<Body> {
   method: 'POST' | 'DELETE';
   url: string;
   body?: unknown;
   /** Sent as Idempotency-Key. */
   key?: string;
   signal: AbortSignal;
-  /** Refusals, of the 4xx, that the caller understands and wants to see. */
+  /** What an answer of 2xx must be. */
+  answer: z.ZodType<Body>;
+  /** Other statuses of 4xx that the caller understands; their bodies are not checked. */
   refusals?: readonly number[];
 }
 
-export interface JsonAnswer {
-  status: number;
-  body: unknown;
-}
+/** `refused` has the status of an answer that is one of `refusals`; `code` is the stable code in its body, if any. */
+export type JsonAnswer<Body> = { body: Body } | { refused: number; code: string | undefined };
 
-/** An answer that says nothing about the request itself: the service is not well, or has too much to do. */
-class HttpError extends Error {
-  override readonly name = 'HttpError';
-
+/** The service cannot process requests now; the request itself may be right. */
+class ServiceUnavailable extends UnavailableError {
   constructor(
     readonly status: number,
-    url: string,
+    message: string,
   ) {
-    super(`${url} answered ${status}`);
+    super(message);
   }
 }
 
-/** The longest wait for one answer, in milliseconds: below the time a handler has, so that what times out is known. */
+/** The longest exchange, in milliseconds: shorter than the time limit of a handler, so that the cause is known. */
 const TIMEOUT = 10_000;
+/** The largest answer, in bytes. */
+const MAX_ANSWER = 64 * 1024;
 
-/** Asks another service. Resolves with an answer of 2xx or one of `refusals`; rejects with a `PermanentError` where
- *  the service says by another 4xx that the request is wrong, and with what can be tried again otherwise. */
-export async function requestJson({ method, url, body, key, signal, refusals = [] }: JsonRequest): Promise<JsonAnswer> {
+const problem = z.looseObject({ code: z.string().regex(/^[\w.-]{1,100}$/) });
+
+/** Sends a request to another service. Resolves with a checked answer of 2xx or with one of `refusals`. Rejects with a
+ *  `PermanentError` where the service answers another 4xx, because the request is wrong; with an `UnavailableError` where
+ *  it answers 5xx, 408, 429 or a redirect, which is never followed; and with a retryable error where the answer cannot be
+ *  used. Errors name neither the query of the URL nor the content of an answer. */
+export async function requestJson<Body>(request: JsonRequest<Body>): Promise<JsonAnswer<Body>> {
+  const { method, url, body, key, signal, answer, refusals = [] } = request;
   const { address, authorization } = splitLogin(url);
-  const response = await fetch(address, {
+  const what = `${method} ${address.origin}${address.pathname}`;
+  const { status, mediaType, text } = await boundedFetch(address, {
     method,
-    signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT)]),
+    signal,
+    timeout: TIMEOUT,
+    maxBytes: MAX_ANSWER,
     headers: {
+      accept: 'application/json, application/problem+json',
       ...(body !== undefined && { 'content-type': 'application/json' }),
       ...(key !== undefined && { 'idempotency-key': key }),
       ...(authorization !== undefined && { authorization }),
     },
     ...(body !== undefined && { body: JSON.stringify(body) }),
   });
-  const { status } = response;
-  const text = await response.text();
-  if (response.ok || refusals.includes(status)) return { status, body: parse(text) };
-  if (status >= 500 || status === 408 || status === 429) throw new HttpError(status, address);
-  throw new PermanentError('http.refused', `${address} answered ${status}: ${text.slice(0, 200)}`);
+  const isJson = /^application\/(json|[\w.+-]+\+json)$/.test(mediaType);
+  if (status >= 200 && status <= 299) {
+    if (!isJson) throw new Error(`${what} answered ${status} without a JSON content type`);
+    return { body: checked(answer, text, what) };
+  }
+  const code = isJson ? problem.safeParse(parse(text)).data?.code : undefined;
+  if (refusals.includes(status)) return { refused: status, code };
+  if (status >= 300 && status <= 399) {
+    throw new ServiceUnavailable(status, `${what} answered ${status}; redirects are not followed`);
+  }
+  if (status >= 500 || status === 408 || status === 429) {
+    throw new ServiceUnavailable(status, `${what} answered ${status}`);
+  }
+  throw new PermanentError('http.refused', `${what} answered ${status}${code === undefined ? '' : ` (${code})`}`);
 }
 
-/** fetch takes no login in an address, and no message should show one. */
-function splitLogin(url: string): { address: string; authorization?: string } {
-  const parsed = new URL(url);
-  const { username, password } = parsed;
-  if (username === '' && password === '') return { address: url };
-  parsed.username = '';
-  parsed.password = '';
+/** The URL without its login, which `fetch` does not accept, and the header in its place. */
+function splitLogin(url: string): { address: URL; authorization?: string } {
+  const address = new URL(url);
+  const { username, password } = address;
+  if (username === '' && password === '') return { address };
+  address.username = '';
+  address.password = '';
   const login = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
-  return { address: parsed.href, authorization: `Basic ${Buffer.from(login).toString('base64')}` };
+  return { address, authorization: `Basic ${Buffer.from(login).toString('base64')}` };
 }
 
+function checked<Body>(schema: z.ZodType<Body>, text: string, what: string): Body {
+  const result = schema.safeParse(parse(text));
+  if (result.success) return result.data;
+  const fields = result.error.issues
+    .slice(0, 5)
+    .map(({ path, message }) => `${path.map(String).join('.')}: ${message}`);
+  throw new Error(`${what} answered something else than expected: ${fields.join('; ')}`);
+}
+
+/** Undefined where the text is not JSON. */
 function parse(text: string): unknown {
-  if (text === '') return undefined;
   try {
     return JSON.parse(text);
-  } catch (cause) {
-    throw new Error(`The answer is not JSON: ${text.slice(0, 100)}`, { cause });
+  } catch {
+    return undefined;
   }
 }

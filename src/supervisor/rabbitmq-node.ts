@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { connect } from 'amqplib';
 import { z } from 'zod';
+import { boundedFetch } from '../bounded-fetch.js';
 import { FlotillaError, messageOf } from '../errors.js';
 import type { Logger } from '../telemetry/logger.js';
 import { endEpmd } from './rabbitmq-node/epmd.js';
@@ -247,11 +248,12 @@ async function enableFeatureFlags(dataDir: string, logger: Logger): Promise<void
 /** The version of the node once AMQP takes a connection and the management API speaks for this very node. */
 async function answer({ name, ports }: NodeRecord): Promise<string | undefined> {
   try {
-    const response = await fetch(`http://127.0.0.1:${ports.management}/api/overview`, {
+    const { text } = await boundedFetch(`http://127.0.0.1:${ports.management}/api/overview`, {
       headers: { authorization: `Basic ${Buffer.from('guest:guest').toString('base64')}` },
-      signal: AbortSignal.timeout(5000),
+      timeout: 5000,
+      maxBytes: 1_000_000,
     });
-    const overview: unknown = await response.json();
+    const overview: unknown = JSON.parse(text);
     const found = overviewOf.safeParse(overview).data;
     if (found?.node !== name) return undefined;
     const connection = await connect(`amqp://guest:guest@127.0.0.1:${ports.amqp}`, { timeout: 5000 });

@@ -1,5 +1,9 @@
 import { expect } from 'chai';
-import { PermanentError } from 'flotilla';
+import { once } from 'node:events';
+import { createServer, type RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { gzipSync } from 'node:zlib';
+import { PermanentError, UnavailableError } from 'flotilla';
 import type { Sandbox } from '../../src/platform/sandbox/sandbox.js';
 import { createMailer } from '../../workers/email/mailer.js';
 import { createGateway } from '../../workers/payment/gateway.js';
@@ -77,6 +81,78 @@ describe('workers and the world outside', () => {
     const gateway = createGateway(sandbox.url);
     await gateway.charge({ ...charge, token: 'tok_declined' }, { key: 'd1', signal });
     expect(await rejection(gateway.charge(charge, { key: 'd1', signal }))).to.be.instanceOf(KeyReused);
+  });
+
+  describe('answered by a server that is not what it should be', () => {
+    const received: string[] = [];
+    let answer: RequestListener;
+    const servers = [
+      createServer((req, res) => answer(req, res)),
+      createServer((req, res) => {
+        received.push(`${req.method} ${req.url}`);
+        res.writeHead(201, json).end(JSON.stringify({ id: 'ch_1', amount: 1250, currency: 'USD' }));
+      }),
+    ];
+    let urls: string[] = [];
+    before(async () => {
+      for (const server of servers) {
+        server.listen(0, '127.0.0.1');
+        await once(server, 'listening');
+      }
+      urls = servers.map((server) => `http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    });
+    after(() => {
+      for (const server of servers) server.close().closeAllConnections();
+    });
+    const json = { 'content-type': 'application/json' };
+    const chargeOnce = () => rejection(createGateway(`${urls[0]}`).charge(charge, { key: 'x', signal }));
+
+    for (const status of [302, 303, 307, 308]) {
+      it(`follow no redirect (${status}), and count it as an outage, not as paid`, async () => {
+        answer = (_req, res) => res.writeHead(status, { location: `${urls[1]}/gateway/charges` }).end();
+        const error = await chargeOnce();
+        expect(error).to.be.instanceOf(UnavailableError).and.to.include({ status });
+        expect(received).to.deep.equal([]);
+      });
+    }
+
+    for (const [what, headers, body] of [
+      ['that is not declared as JSON', { 'content-type': 'text/html' }, '{"id":"ch","amount":1250,"currency":"USD"}'],
+      ['that is not JSON', json, '<html>tok_ok</html>'],
+      ['without a field', json, '{"id":"ch_secret","amount":1250}'],
+      ['with a wrong field', json, '{"id":"ch_secret","amount":"tok_ok","currency":"usd"}'],
+      ['that is too large', json, JSON.stringify({ id: 'ch_secret', note: 'x'.repeat(70_000) })],
+      ['that is compressed', { ...json, 'content-encoding': 'gzip' }, gzipSync('{}')],
+    ] as const) {
+      it(`do not count an answer ${what}, and keep its content out of the error`, async () => {
+        answer = (_req, res) => res.writeHead(201, headers).end(body);
+        const error = await chargeOnce();
+        expect(error).to.be.instanceOf(Error).and.not.to.be.instanceOf(PermanentError);
+        expect(String(error)).not.to.match(/tok_ok|ch_secret|xxx/);
+      });
+    }
+
+    it('keep the text of a refusal and the query of the address out of the error', async () => {
+      answer = (_req, res) => res.writeHead(400, json).end('{"code":"bad_card","title":"4111111111111111 tok_ok"}');
+      const gateway = createGateway(`${urls[0]}/?apikey=secret#`);
+      const error = await rejection(gateway.charge(charge, { key: 'x', signal }));
+      expect(error).to.be.instanceOf(PermanentError).and.to.include({ code: 'http.refused' });
+      expect(String(error))
+        .to.contain('(bad_card)')
+        .and.not.to.match(/4111|tok_ok|secret/);
+    });
+
+    it('do not take a refund of another amount for the one that was requested', async () => {
+      answer = (_req, res) => res.writeHead(201, json).end('{"id":"re_1","amount":1}');
+      const refund = { chargeId: 'ch_1', orderId: 'o1', amount: 1250 };
+      const error = await rejection(createGateway(`${urls[0]}`).refund(refund, { key: 'r', signal }));
+      expect(error).to.be.instanceOf(PermanentError).and.to.include({ code: 'payment.mismatch' });
+    });
+
+    it('do not take the cancellation of another shipment for the one that was requested', async () => {
+      answer = (_req, res) => res.writeHead(200, json).end('{"trackingNumber":"other"}');
+      await rejection(createCarrier(`${urls[0]}`).cancel('T1', { signal }));
+    });
   });
 
   it('stop waiting when the handler must end', async () => {

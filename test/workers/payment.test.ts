@@ -71,6 +71,7 @@ function strictGateway() {
 }
 
 const charged = { orderId, order, paymentId: 'ch_1', amount: 1250, currency: 'USD' };
+const refundOfCharge = { refund: { chargeId: 'ch_1', orderId, amount: 1250 }, key: 'refund-ch_1' };
 const processed = about('payment.processed', charged);
 
 describe('worker payment', () => {
@@ -144,12 +145,13 @@ describe('worker payment', () => {
       expect(gateway.refunded).to.deep.equal(['ch_1']);
     });
 
-    it('finds what was charged before they were mended to cost nothing', async () => {
+    it('refunds what was charged before they were edited to cost nothing', async () => {
       const free = { ...order, total: 0 };
-      const { use } = fakeGateway({ cancel: (key) => (key === 'charge-o1' ? charge : undefined) });
+      const { use, calls } = fakeGateway({ cancel: (key) => (key === 'charge-o1' ? charge : undefined) });
       await harness(payment, { use, headers: begunBefore })
         .when(about('payment.process', { orderId, order: free }))
-        .emits(about('payment.processed', { ...charged, order: free }));
+        .emits(about('payment.processed', { ...charged, order: free, paymentId: `free-${orderId}`, amount: 0 }));
+      expect(calls).to.deep.equal([{ cancel: 'charge-o1' }, refundOfCharge]);
     });
 
     it('refuses to be mended without end', async () => {
@@ -158,13 +160,36 @@ describe('worker payment', () => {
     });
 
     it('takes what was charged with the earlier data for the payment', async () => {
-      const { use, calls } = fakeGateway({ charge: others, cancel: () => ({ ...charge, amount: 1000 }) });
-      await harness(payment, { use })
-        .when(process())
-        .emits(about('payment.processed', { ...charged, amount: 1000 }));
+      const { use, calls } = fakeGateway({ charge: others, cancel: () => charge });
+      await harness(payment, { use }).when(process()).emits(processed);
       expect(calls).to.have.length(2);
     });
+
+    it('refunds a charge of another amount made with the earlier data, and does not count it as payment', async () => {
+      const { use, calls } = fakeGateway({ charge: others, cancel: () => ({ ...charge, amount: 1000 }) });
+      await harness(payment, { use }).when(process()).deadLetters('payment.mismatch');
+      expect(calls[2]).to.deep.equal({ ...refundOfCharge, refund: { ...refundOfCharge.refund, amount: 1000 } });
+    });
   });
+
+  for (const [what, wrong] of [
+    ['amount', { amount: 1 }],
+    ['currency', { currency: 'JPY' }],
+  ] as const) {
+    it(`refunds a charge whose ${what} is not the order's, and dead-letters the command`, async () => {
+      const taken = { ...charge, ...wrong };
+      const { use, calls } = fakeGateway({ charge: () => Promise.resolve(taken), cancel: () => taken });
+      await harness(payment, { use }).when(process()).deadLetters('payment.mismatch');
+      const given = { refund: { chargeId: 'ch_1', orderId, amount: taken.amount }, key: 'refund-ch_1' };
+      expect(calls).to.deep.equal([{ charge: sent, key: 'charge-o1' }, given]);
+      // the compensation finds the charge under the order's key and refunds it under the same key as before
+      calls.length = 0;
+      await harness(payment, { use })
+        .when(refund())
+        .emits(about('payment.refunded', { orderId, amount: taken.amount }));
+      expect(calls.at(-1)).to.deep.equal(given);
+    });
+  }
 
   it('does not trouble the gateway with an order that costs nothing', async () => {
     const { use, calls } = fakeGateway();

@@ -1,4 +1,4 @@
-import { textLine } from 'flotilla';
+import { PermanentError, textLine } from 'flotilla';
 import { z } from 'zod';
 import { requestJson } from '../../src/platform/http-client.js';
 import { KeyReused, type Refused } from '../../src/platform/once-outside.js';
@@ -23,6 +23,9 @@ export interface Charged {
   currency: string;
 }
 
+/** Code of an answer about another amount or currency than was asked for. */
+export const MISMATCH = 'payment.mismatch';
+
 interface Call {
   key: string;
   signal: AbortSignal;
@@ -37,30 +40,38 @@ export interface Gateway {
   refund: (refund: Refund, call: Call) => Promise<void>;
 }
 
+const money = { amount: z.int().min(0), currency: z.string().regex(/^[A-Z]{3}$/) };
 const charged = z
-  .looseObject({ id: textLine(200), amount: z.int().min(0), currency: z.string() })
+  .looseObject({ id: textLine(200), ...money })
   .transform(({ id, amount, currency }): Charged => ({ id, amount, currency }));
-const declined = z.looseObject({ code: textLine(100) });
+const refunded = z.looseObject({ id: textLine(200), amount: money.amount });
 
-/** The payment gateway at `url`. What means that it is not available, and what that a request is wrong, is told apart
- *  as by `requestJson`. */
+/** The payment gateway at `url`. Errors as by `requestJson`. */
 export function createGateway(url: string): Gateway {
   const charges = `${url.replace(/\/$/, '')}/gateway/charges`;
   const refunds = `${url.replace(/\/$/, '')}/gateway/refunds`;
   return {
     charge: async (body, call) => {
-      const answer = await requestJson({ method: 'POST', url: charges, body, ...call, refusals: [402, 409] });
-      if (answer.status === 409) throw new KeyReused(call.key);
-      if (answer.status !== 402) return charged.parse(answer.body);
-      const refusal = declined.safeParse(answer.body);
-      return { refused: refusal.success ? refusal.data.code : 'declined' };
+      const answer = await requestJson({
+        method: 'POST',
+        url: charges,
+        body,
+        ...call,
+        answer: charged,
+        refusals: [402, 409],
+      });
+      if ('body' in answer) return answer.body;
+      if (answer.refused === 409) throw new KeyReused(call.key);
+      return { refused: answer.code ?? 'declined' };
     },
     cancel: async (call) => {
-      const answer = await requestJson({ method: 'DELETE', url: charges, ...call, refusals: [404] });
-      return answer.status === 404 ? undefined : charged.parse(answer.body);
+      const answer = await requestJson({ method: 'DELETE', url: charges, ...call, answer: charged, refusals: [404] });
+      return 'body' in answer ? answer.body : undefined;
     },
     refund: async (body, call) => {
-      await requestJson({ method: 'POST', url: refunds, body, ...call });
+      const answer = await requestJson({ method: 'POST', url: refunds, body, ...call, answer: refunded });
+      if ('body' in answer && answer.body.amount === body.amount) return;
+      throw new PermanentError(MISMATCH, `The gateway did not refund the ${body.amount} of charge ${body.chargeId}`);
     },
   };
 }

@@ -1,8 +1,9 @@
+import { PermanentError } from 'flotilla';
 import { z } from 'zod';
 import { defineWorker } from '../../src/platform/catalogue.js';
 import { askOnce, closeAll, keysFor, type Outside } from '../../src/platform/once-outside.js';
 import { detailsOf, type OrderDetails } from '../../src/platform/orders/events.js';
-import { createGateway, type Charge, type Charged, type Gateway } from './gateway.js';
+import { createGateway, MISMATCH, type Charge, type Charged, type Gateway, type Refund } from './gateway.js';
 import { migrations, readPayment, writePayment, type Payment } from './tables.js';
 
 /** Charges an order once, whichever commands ask for it, and tells each of them the same; gives the money back when asked
@@ -10,7 +11,7 @@ import { migrations, readPayment, writePayment, type Payment } from './tables.js
  *  the order's keys, and says what it has taken, which is refunded, or takes nothing under them any more. */
 export default defineWorker({
   name: 'payment',
-  settings: z.object({ gatewayUrl: z.url() }),
+  settings: z.object({ gatewayUrl: z.url({ protocol: /^https?$/ }) }),
   setup: ({ settings }) => ({ gateway: createGateway(settings.gatewayUrl) }),
   migrations,
   retry: { delays: ['1s', '3s', '10s', '1m', '10m'] },
@@ -22,6 +23,8 @@ export default defineWorker({
       const keys = keysOf(orderId);
       const call = <T>(ask: (outside: Outside<Charged>) => Promise<T>) =>
         ctx.call('gateway', (signal) => ask(chargesAt(ctx.use.gateway, charge, signal)));
+      const refund = ({ id: chargeId, amount }: Charged) =>
+        ctx.call('gateway', (signal) => refundOnce(ctx.use.gateway, { chargeId, orderId, amount }, signal));
       let taken: Charged | undefined;
       let reason = 'cancelled';
       if (known === undefined && charge.amount > 0) {
@@ -31,6 +34,12 @@ export default defineWorker({
       } else if (known?.status !== 'charged' && ctx.mayHaveBegun) {
         // by an attempt that was killed before it noted anything, or before the command was mended to cost nothing
         taken = await call((outside) => closeAll(outside, keys));
+      }
+      // only what the order costs counts as its payment, whatever the gateway took; anything else is refunded
+      if (known === undefined && taken !== undefined && !isSameMoney(taken, charge)) {
+        if (taken.amount > 0) await refund(taken);
+        if (charge.amount > 0) throw mismatch(taken, charge);
+        taken = undefined;
       }
       if (charge.amount === 0) taken ??= { id: `free-${orderId}`, amount: 0, currency: charge.currency };
       const outcome = taken === undefined ? { status: 'failed' as const, reason } : paymentOf(taken, 'charged');
@@ -60,9 +69,7 @@ export default defineWorker({
           : chargeIn(known);
       if (charge !== undefined && charge.amount > 0) {
         const { id: chargeId, amount } = charge;
-        // two refunds of one order may be asked for at once: the key is the charge's, so that only one is made
-        const key = `refund-${chargeId}`;
-        await ctx.call('gateway', (signal) => ctx.use.gateway.refund({ chargeId, orderId, amount }, { key, signal }));
+        await ctx.call('gateway', (signal) => refundOnce(ctx.use.gateway, { chargeId, orderId, amount }, signal));
       }
       ctx.write(async (tx) => {
         const now = await readPayment(tx.sql, orderId);
@@ -95,6 +102,22 @@ function chargesAt(gateway: Gateway, charge: Charge, signal: AbortSignal): Outsi
 
 function closingAt(gateway: Gateway, signal: AbortSignal): Pick<Outside<Charged>, 'close'> {
   return { close: (key) => gateway.cancel({ key, signal }) };
+}
+
+/** Several refunds of one charge may be requested at once: the key is the charge's, so that only one is made. */
+function refundOnce(gateway: Gateway, refund: Refund, signal: AbortSignal): Promise<void> {
+  return gateway.refund(refund, { key: `refund-${refund.chargeId}`, signal });
+}
+
+const isSameMoney = (a: Pick<Charged, 'amount' | 'currency'>, b: Pick<Charged, 'amount' | 'currency'>) =>
+  a.amount === b.amount && a.currency === b.currency;
+
+function mismatch(taken: Charged, { orderId, amount, currency }: Charge): PermanentError {
+  const charged = `${taken.amount} ${taken.currency}`;
+  return new PermanentError(
+    MISMATCH,
+    `Order ${orderId} costs ${amount} ${currency}, but the gateway charged ${charged} (${taken.id}), which was refunded`,
+  );
 }
 
 const paymentOf = <S extends 'charged' | 'refunded'>({ id: paymentId, amount, currency }: Charged, status: S) => ({

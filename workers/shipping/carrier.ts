@@ -32,26 +32,32 @@ export interface Carrier {
 const booking = z
   .looseObject({ trackingNumber: textLine(100), estimatedDelivery: textLine(64) })
   .transform(({ trackingNumber, estimatedDelivery }): Booked => ({ trackingNumber, estimatedDelivery }));
-const refusal = z.looseObject({ code: textLine(100) });
 
 /** The carrier at `url`. Errors as by `requestJson`. */
 export function createCarrier(url: string): Carrier {
   const base = `${url.replace(/\/$/, '')}/carrier/shipments`;
   return {
     book: async (body, call) => {
-      const answer = await requestJson({ method: 'POST', url: base, body, ...call, refusals: [409, 422] });
-      if (answer.status === 409) throw new KeyReused(call.key);
-      if (answer.status !== 422) return booking.parse(answer.body);
-      const refused = refusal.safeParse(answer.body);
-      return { refused: refused.success ? refused.data.code : 'refused' };
+      const answer = await requestJson({
+        method: 'POST',
+        url: base,
+        body,
+        ...call,
+        answer: booking,
+        refusals: [409, 422],
+      });
+      if ('body' in answer) return answer.body;
+      if (answer.refused === 409) throw new KeyReused(call.key);
+      return { refused: answer.code ?? 'refused' };
     },
     close: async (call) => {
-      const answer = await requestJson({ method: 'DELETE', url: base, ...call, refusals: [404] });
-      return answer.status === 404 ? undefined : booking.parse(answer.body);
+      const answer = await requestJson({ method: 'DELETE', url: base, ...call, answer: booking, refusals: [404] });
+      return 'body' in answer ? answer.body : undefined;
     },
     cancel: async (trackingNumber, call) => {
       const url = `${base}/${encodeURIComponent(trackingNumber)}`;
-      await requestJson({ method: 'DELETE', url, ...call, refusals: [404] });
+      const answer = z.looseObject({ trackingNumber: z.literal(trackingNumber) });
+      await requestJson({ method: 'DELETE', url, ...call, answer, refusals: [404] });
     },
   };
 }

@@ -10,7 +10,7 @@ import { migrations, readShipment, writeShipment, type Shipment } from './tables
  *  close the order's keys, and says what it has booked, which is cancelled, or books nothing under them any more. */
 export default defineWorker({
   name: 'shipping',
-  settings: z.object({ carrierUrl: z.url() }),
+  settings: z.object({ carrierUrl: z.url({ protocol: /^https?$/ }) }),
   setup: ({ settings }) => ({ carrier: createCarrier(settings.carrierUrl) }),
   migrations,
   emits: ['shipment.created', 'shipment.failed', 'shipment.cancel', 'shipment.cancelled'],

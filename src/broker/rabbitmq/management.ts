@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { boundedFetch, type BoundedAnswer } from '../../bounded-fetch.js';
 import { FlotillaError } from '../../errors.js';
 import type { FieldValue, Fields } from '../contract.js';
 import { addressesOf, credentialsOf, shuffled } from './addresses.js';
@@ -143,6 +144,9 @@ interface Peer {
   authorization: string;
 }
 
+/** The list of all queues is the largest answer, about 1 KB for each. Bytes. */
+const MAX_ANSWER = 64 * 1024 * 1024;
+
 export function createManagement({ url, vhost = '/', timeout = 10_000 }: ManagementOptions): Management {
   const peers = shuffled(addressesOf(url)).map(peerAt);
   // the node that answered last
@@ -172,20 +176,20 @@ export function createManagement({ url, vhost = '/', timeout = 10_000 }: Managem
     method: 'GET' | 'DELETE',
     path: string,
   ): Promise<{ answer: unknown } | ManagementFailure> {
-    let response: Response;
-    let text: string;
+    let answer: BoundedAnswer;
     try {
-      response = await fetch(`${base}${path}`, {
+      answer = await boundedFetch(`${base}${path}`, {
         method,
         headers: { authorization },
-        signal: AbortSignal.timeout(timeout),
+        timeout,
+        maxBytes: MAX_ANSWER,
       });
-      text = await response.text();
     } catch (error) {
       return requestFailure(nodeUrl, error, timeout);
     }
-    if (method === 'DELETE' && response.status === 404) return { answer: undefined };
-    if (!response.ok) return answerFailure(nodeUrl, response.status, text);
+    const { status, text } = answer;
+    if (method === 'DELETE' && status === 404) return { answer: undefined };
+    if (status < 200 || status > 299) return answerFailure(nodeUrl, status, text);
     if (method === 'DELETE') return { answer: undefined };
     try {
       return { answer: JSON.parse(text) };

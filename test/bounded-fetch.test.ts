@@ -1,0 +1,97 @@
+import { expect } from 'chai';
+import { once } from 'node:events';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { gzipSync } from 'node:zlib';
+import { boundedFetch } from '../src/bounded-fetch.js';
+
+const limits = { timeout: 30_000, maxBytes: 64 * 1024 };
+
+const rejection = (promise: Promise<unknown>): Promise<unknown> =>
+  promise.then(
+    () => {
+      throw new Error('It was not rejected');
+    },
+    (error: unknown) => error,
+  );
+
+describe('boundedFetch', () => {
+  const servers: Server[] = [];
+  const serve = async (listener: RequestListener) => {
+    const server = createServer(listener);
+    servers.push(server);
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  };
+  afterEach(() => {
+    for (const server of servers.splice(0)) {
+      server.close();
+      server.closeAllConnections();
+    }
+  });
+
+  it('gives status, media type and text of an answer', async () => {
+    const url = await serve((req, res) => {
+      res.writeHead(409, { 'content-type': 'Application/Problem+JSON; charset=utf-8' });
+      res.end(`${req.method} ${req.headers['accept-encoding']} ü`);
+    });
+    expect(await boundedFetch(url, { ...limits, method: 'DELETE' })).to.deep.equal({
+      status: 409,
+      mediaType: 'application/problem+json',
+      text: 'DELETE identity ü',
+    });
+  });
+
+  for (const status of [301, 302, 303, 307, 308]) {
+    it(`answers a ${status} as it is, and sends nothing to its target`, async () => {
+      const received: string[] = [];
+      const target = await serve((req, res) => {
+        received.push(req.url ?? '');
+        res.end('{}');
+      });
+      const url = await serve((_req, res) => res.writeHead(status, { location: `${target}/stolen` }).end());
+      const headers = { authorization: 'Basic c2VjcmV0' };
+      const answer = await boundedFetch(url, { ...limits, method: 'POST', headers, body: '{"token":"tok"}' });
+      expect(answer.status).to.equal(status);
+      expect(received).to.deep.equal([]);
+    });
+  }
+
+  it('refuses a compressed answer without unpacking it', async () => {
+    const member = gzipSync(Buffer.alloc(64 * 1024 * 1024));
+    const bomb = Buffer.concat(Array.from({ length: 16 }, () => member)); // 1 GiB unpacked
+    const url = await serve((_req, res) => res.writeHead(200, { 'content-encoding': 'gzip' }).end(bomb));
+    const before = process.memoryUsage.rss();
+    expect(await rejection(boundedFetch(url, limits))).to.have.property('code', 'http.bad_answer');
+    expect(process.memoryUsage.rss() - before).to.be.below(100 * 1024 * 1024);
+  });
+
+  it('stops reading an answer at the size limit, and closes the connection', async () => {
+    let closed: Promise<unknown> | undefined;
+    const url = await serve((_req, res) => {
+      closed = once(res, 'close');
+      const more = () => {
+        while (!res.destroyed && res.write(Buffer.alloc(16 * 1024)));
+      };
+      res.on('drain', more);
+      more();
+    });
+    expect(await rejection(boundedFetch(url, limits))).to.have.property('code', 'http.bad_answer');
+    await closed;
+  });
+
+  it('takes an answer of exactly the limit', async () => {
+    const url = await serve((_req, res) => res.end('x'.repeat(limits.maxBytes)));
+    expect((await boundedFetch(url, limits)).text).to.have.length(limits.maxBytes);
+  });
+
+  for (const part of ['headers', 'body']) {
+    it(`counts the ${part} of an answer against the time limit`, async () => {
+      const url = await serve((_req, res) => {
+        if (part === 'body') res.writeHead(200).write('{');
+      });
+      expect(await rejection(boundedFetch(url, { ...limits, timeout: 200 }))).to.have.property('name', 'TimeoutError');
+    });
+  }
+});
