@@ -1,7 +1,8 @@
 import { mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 
-/** Creates a directory with the parents that are missing, and gives what it created, the outermost first. Throws the
+/** Creates a directory with the parents that are missing, all for their owner alone, and gives what it created, the
+ *  outermost first. Throws the
  *  error of the system. `mkdirSync` with `recursive` never returns where a folder cannot be created although its parent
  *  exists, as under /proc. */
 export function makeDirectory(path: string): string[] {
@@ -15,7 +16,7 @@ export function makeDirectory(path: string): string[] {
 /** False where another process was quicker. */
 function makeOne(folder: string): boolean {
   try {
-    mkdirSync(folder);
+    mkdirSync(folder, { mode: 0o700 });
     return true;
   } catch (error) {
     if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true) return false;

@@ -88,6 +88,8 @@ const program = buildProgram(modules, context, version);
 program.hook('preAction', (_, command) => {
   if (command.name() !== 'doctor') requireSupportedNode();
   serving = SERVICES.has(command.name());
+  // what a fleet writes, its broker included, is for its owner alone; source files are for everybody
+  if (command.name() !== 'new') process.umask(0o077);
   // The supervisor hands the failpoint on to its processes, and ends them itself when it is told to twice.
   if (command.name() === 'up') return;
   const { failpoint } = context.config;

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { contentsOf, refuseWhileUp, reset, type Removed } from '../supervisor/reset.js';
+import type { DataEntry } from '../supervisor/data-files.js';
+import { refuseWhileUp, reset, resettable } from '../supervisor/reset.js';
 import { messageOf } from '../errors.js';
 import { removeDockerBroker } from '../supervisor/docker-broker.js';
 import { confirm } from './confirm.js';
@@ -19,23 +20,24 @@ export function register(program: Command, context: Context): void {
 async function runReset({ yes = false }: { yes?: boolean }, context: Context): Promise<void> {
   const { config, cwd } = context;
   const dataDir = resolve(cwd, config.dataDir);
-  const contents = await contentsOf(dataDir);
-  if (contents.length === 0) {
-    context.say(`There is nothing in ${dataDir}.`);
+  const contents = resettable(dataDir);
+  if (contents.own.length === 0) {
+    context.say(`There is nothing of Flotilla in ${dataDir}.`);
     return;
   }
   refuseWhileUp(dataDir);
   if (!yes) {
     if (!context.interactive)
       throw new UsageError('reset asks before it removes anything; without a terminal say --yes');
-    for (const item of contents) context.say(`  ${describe(item)}`);
+    for (const item of contents.own) context.say(`  ${describe(item)}`);
     if (!(await confirm(`Remove all this from ${dataDir}?`, context))) {
       context.say('Nothing was removed.');
       return;
     }
   }
   const removed = await reset(dataDir, config.drainTimeout, () => forgetBroker(dataDir, context));
-  for (const item of removed) context.print(`removed ${describe(item)}`);
+  for (const item of removed.own) context.print(`removed ${describe(item)}`);
+  if (removed.foreign.length > 0) context.say(`Kept, as Flotilla did not create it: ${listed(removed.foreign)}`);
 }
 
 /** A new fleet in this folder has new stores: on a broker that stays, the claims of the old ones would refuse them. */
@@ -54,6 +56,13 @@ async function forgetBroker(dataDir: string, context: Context): Promise<void> {
   }
 }
 
-function describe({ name, bytes }: Removed): string {
+const MOST_LISTED = 20;
+
+function listed(names: readonly string[]): string {
+  const rest = names.length - MOST_LISTED;
+  return names.slice(0, MOST_LISTED).join(', ') + (rest > 0 ? ` and ${rest} more` : '');
+}
+
+function describe({ name, bytes }: DataEntry): string {
   return `${name} (${bytes < 1_000_000 ? `${Math.ceil(bytes / 1000)} kB` : `${(bytes / 1_000_000).toFixed(1)} MB`})`;
 }

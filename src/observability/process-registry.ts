@@ -1,6 +1,7 @@
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { makeDirectory } from '../make-directory.js';
 
 const record = z.object({
   role: z.enum(['api', 'worker', 'keeper']),
@@ -25,7 +26,7 @@ export async function registerProcess({
   dir,
   ...process
 }: ProcessRecord & { dir: string }): Promise<() => Promise<void>> {
-  await mkdir(dir, { recursive: true });
+  makeDirectory(dir);
   await sweep(dir);
   const path = join(dir, fileOf(process));
   const next = `${path}.next`;

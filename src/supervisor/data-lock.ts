@@ -2,7 +2,9 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { FlotillaError, messageOf } from '../errors.js';
+import { createPrivateFile } from '../private-file.js';
 import { requireDataDir } from './data-dir.js';
+import { LOCK_FILES, makePrivate } from './data-files.js';
 
 /** Held until released, or until this process ends in whatever way: the lock is the operating system's, so a kill -9
  *  leaves nothing behind that could be mistaken for a running process. */
@@ -11,18 +13,16 @@ export interface DataLock {
 }
 
 /** What is locked: `supervisor` by the one `up` of a data directory, `use` by every process that has files open in it. */
-type Purpose = 'supervisor' | 'use';
+type Purpose = keyof typeof LOCK_FILES;
 
 const WAIT = 500;
 
-/** The files that hold the locks; `reset` leaves them alone, and knows by them that a directory is Flotilla's. */
-export const LOCK_FILES: Readonly<Record<Purpose, string>> = { supervisor: '.supervisor', use: '.in-use' };
-
 /** Locks a data directory, which is made if need be; undefined when another process has it. `shared` locks go together,
- *  but not with an exclusive one. SQLite does the locking: it works the same on every system. Throws `config.invalid` for a
+ *  but not with an exclusive one. Files that others could read become private. SQLite does the locking: it works the same on every system. Throws `config.invalid` for a
  *  directory that cannot be used. */
 export function lockData(dataDir: string, purpose: Purpose, kind: 'exclusive' | 'shared'): DataLock | undefined {
   requireDataDir(dataDir);
+  makePrivate(dataDir, { broker: purpose === 'supervisor' });
   const file = join(dataDir, LOCK_FILES[purpose]);
   const database = openLock(file);
   try {
@@ -38,6 +38,7 @@ export function lockData(dataDir: string, purpose: Purpose, kind: 'exclusive' | 
 
 function openLock(file: string): Database.Database {
   try {
+    createPrivateFile(file);
     return new Database(file, { timeout: WAIT });
   } catch (error) {
     throw invalidLock(file, error);

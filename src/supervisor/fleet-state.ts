@@ -1,6 +1,7 @@
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { makeDirectory } from '../make-directory.js';
 
 const processState = z.object({
   /** `payment`, or `payment-2` for the second of several. */
@@ -41,7 +42,7 @@ export async function readFleetState(dataDir: string): Promise<FleetState | unde
 
 /** Replaces it as a whole; only its owner may read it, because broker URLs carry passwords. */
 export async function writeFleetState(dataDir: string, value: FleetState): Promise<void> {
-  await mkdir(dataDir, { recursive: true });
+  makeDirectory(dataDir);
   const next = `${fileOf(dataDir)}.next`;
   await writeFile(next, JSON.stringify(value, null, 2), { mode: 0o600 });
   await rename(next, fileOf(dataDir));

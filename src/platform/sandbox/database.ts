@@ -39,7 +39,7 @@ const SCHEMA = `
 /** Opens, or makes, the memory of the sandbox in `dataDir`. A transaction that has returned survives the loss of the
  *  process and of power. */
 export function openDatabase(dataDir: string): SandboxDatabase {
-  mkdirSync(dataDir, { recursive: true });
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const db = new Database(join(dataDir, 'sandbox.db'), { timeout: BUSY_TIMEOUT });
   db.pragma('journal_mode = WAL');
   db.pragma('synchronous = FULL');

@@ -2,6 +2,7 @@ import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
 import { FlotillaError } from '../../errors.js';
 import { makeDirectory } from '../../make-directory.js';
+import { createPrivateFile, removeAccessOfOthers } from '../../private-file.js';
 import { requireSupportedNode } from '../../supported-node.js';
 
 export type Connection = Database.Database;
@@ -11,11 +12,15 @@ export type Statement = Database.Statement<unknown[]>;
 const FULL = 2;
 
 /** The one connection that writes. Never waits inside SQLite for a lock, because that would stop the event loop:
- *  it answers SQLITE_BUSY at once. Creates the file and its folder, unless it must exist. Throws `node.unsupported`, and `store.io` when the file
- *  system cannot give durable commits in WAL mode. */
+ *  it answers SQLITE_BUSY at once. Creates the file and its folder, unless it must exist; only their owner can read them.
+ *  Throws `node.unsupported`, and `store.io` when the file system cannot give durable commits in WAL mode. */
 export function openWriter(path: string, { mustExist = false }: { mustExist?: boolean } = {}): Connection {
   requireSupportedNode();
-  if (!mustExist) makeDirectory(dirname(path));
+  if (!mustExist) {
+    makeDirectory(dirname(path));
+    createPrivateFile(path); // SQLite gives its other files the permissions of this one
+  }
+  for (const file of [path, `${path}-wal`, `${path}-shm`]) removeAccessOfOthers(file);
   const db = new Database(path, { timeout: 0, fileMustExist: mustExist });
   try {
     db.pragma('journal_mode = WAL');

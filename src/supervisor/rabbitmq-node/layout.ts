@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { makeDirectory } from '../../make-directory.js';
 
 /** What is known of a node from outside the process that started it; written to `node.json` in its directory. */
 const nodeRecord = z.object({
@@ -46,7 +47,7 @@ export async function writeConfiguration(
   { ports, diskFreeLimit, consumerTimeout }: NodeRecord,
 ): Promise<void> {
   const layout = layoutOf(dataDir);
-  await mkdir(layout.logs, { recursive: true });
+  makeDirectory(layout.logs);
   const lines = [
     `listeners.tcp.1 = 127.0.0.1:${ports.amqp}`,
     'management.tcp.ip = 127.0.0.1',
@@ -75,7 +76,7 @@ export async function readRecord(dataDir: string): Promise<NodeRecord | undefine
 
 /** Replaces the record in one step: a reader sees the old or the new one. */
 export async function writeRecord(dataDir: string, record: NodeRecord): Promise<void> {
-  await mkdir(dataDir, { recursive: true });
+  makeDirectory(dataDir);
   const { record: path } = layoutOf(dataDir);
   await writeFile(`${path}.new`, JSON.stringify(record, undefined, 2));
   await rename(`${path}.new`, path);
