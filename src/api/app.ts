@@ -1,17 +1,18 @@
 import express, { type Express, type RequestHandler } from 'express';
-import helmet from 'helmet';
 import { FlotillaError, messageOf } from '../errors.js';
 import type { Store } from '../store/contract.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { Metrics } from '../telemetry/metrics.js';
 import { accessLog } from './access-log.js';
 import { authorize } from './authorize.js';
+import { cors } from './cors.js';
 import { healthRoutes, metricsRoute, type Checks } from './health.js';
 import { Idempotency, idempotencyMigrations } from './idempotency.js';
 import { localOnly } from './local-only.js';
 import { openApi, type ApiInfo } from './openapi.js';
 import { problem } from './problems.js';
 import { beginStory } from './request-story.js';
+import { responseHeaders } from './response-headers.js';
 import type { Route } from './route.js';
 import { answerFailures } from './send.js';
 import { serveRoute, type ApiLimits } from './serve-route.js';
@@ -24,6 +25,12 @@ export interface ApiOptions {
   metrics: Metrics;
   /** Without it everybody may do everything: for loopback only. */
   token?: string;
+  /** Besides `token`, lets `/metrics` be read and nothing else. */
+  metricsToken?: string;
+  /** Origins whose pages may use the API, such as `https://shop.example.org`. @default none */
+  corsOrigins?: readonly string[];
+  /** Addresses or networks (CIDR) of proxies whose `X-Forwarded-Proto` is believed. @default none */
+  trustedProxies?: readonly string[];
   /** @default 256 KiB and 15 s */
   limits?: Partial<ApiLimits>;
   /** While it lags, writes are refused with 503 and Retry-After. */
@@ -46,6 +53,7 @@ const OWN = new Set(['/livez', '/readyz', '/metrics', '/openapi.json']);
  *  listens to nothing (see `serveApi`). Throws `fleet.invalid` when two routes are the same. */
 export async function createApi(options: ApiOptions): Promise<Express> {
   const { store, routes, logger, metrics, token, checks = {}, clock = Date.now } = options;
+  const { metricsToken, corsOrigins = [], trustedProxies = [] } = options;
   checkRoutes(routes);
   await store.migrate('api', idempotencyMigrations);
   const idempotency = new Idempotency(store, clock);
@@ -64,10 +72,14 @@ export async function createApi(options: ApiOptions): Promise<Express> {
   const app = express();
   app.disable('x-powered-by');
   app.enable('case sensitive routing');
-  app.use(beginStory, accessLog(logger, metrics), helmet());
+  if (trustedProxies.length > 0) app.set('trust proxy', [...trustedProxies]);
+  app.use(beginStory, accessLog(logger, metrics), ...responseHeaders());
+  if (token === undefined) app.use(localOnly(corsOrigins));
+  if (corsOrigins.length > 0) app.use(cors(corsOrigins));
   app.use(healthRoutes(checks, logger));
-  app.use(token === undefined ? localOnly : authorize(token));
+  if (token !== undefined) app.use('/metrics', authorize(token, ...(metricsToken === undefined ? [] : [metricsToken])));
   app.use(metricsRoute(metrics));
+  if (token !== undefined) app.use(authorize(token));
   app.get('/openapi.json', (_req, res) => {
     res.json(document);
   });

@@ -2,13 +2,14 @@ import type { RequestHandler } from 'express';
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { problem } from './problems.js';
 
-/** Lets only those pass who send the token. Compares hashes in constant time, so that neither the token nor its length
+/** Lets only those pass who send one of the tokens. Compares hashes in constant time, so that neither the token nor its length
  *  can be measured. */
-export function authorize(token: string): RequestHandler {
-  const expected = digest(token);
+export function authorize(...tokens: readonly string[]): RequestHandler {
+  const expected = tokens.map(digest);
   return (req, _res, next) => {
     const [, sent = ''] = /^Bearer +(\S+) *$/i.exec(req.get('authorization') ?? '') ?? [];
-    if (!timingSafeEqual(digest(sent), expected)) {
+    const given = digest(sent);
+    if (!expected.some((each) => timingSafeEqual(given, each))) {
       throw problem('request.unauthorized', { headers: { 'WWW-Authenticate': 'Bearer' } });
     }
     next();

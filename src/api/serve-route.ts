@@ -82,7 +82,7 @@ async function answer(
   const { correlationId, traceparent } = storyOf(res);
   const inputs = validate(route, { params: req.params, query: req.query, body: req.body as unknown });
   const expectedVersion = route.ifMatch ? versionExpected(req.get('if-match')) : undefined;
-  const identity = route.method === 'get' ? undefined : identityOf(req, res);
+  const identity = route.method === 'get' ? undefined : identityOf(route, req, res);
   const over = new AbortController();
   res.once('close', () => {
     // after an answer nobody is left to hear it, and making its reason costs more than the validation
@@ -124,11 +124,12 @@ async function withRefusals(route: Route, run: () => Promise<Reply>): Promise<Re
   }
 }
 
-function identityOf(req: Request, res: Response): RequestIdentity | undefined {
+/** The key belongs to the route and its parameters: a URL can be written in several ways (`/accounts/%61`, a slash at its end). */
+function identityOf(route: Route, req: Request, res: Response): RequestIdentity | undefined {
   const key = req.get('idempotency-key');
   if (key === undefined) return undefined;
   if (!IDEMPOTENCY_KEY.test(key)) throw problem('idempotency.invalid_key');
-  const path = req.path.length > 1 && req.path.endsWith('/') ? req.path.slice(0, -1) : req.path;
+  const path = route.path.replace(/:(\w+)/g, (_, name: string) => encodeURIComponent(String(req.params[name])));
   return { method: req.method, path, key, bodyHash: storyOf(res).bodyHash ?? '' };
 }
 

@@ -1,12 +1,13 @@
 import type { RequestListener } from 'node:http';
-import { createServer } from 'node:http';
 import { isIPv6, type AddressInfo } from 'node:net';
+import { createHttpServer, type ServerLimits } from '../http-server.js';
 
 export interface ServerOptions {
   /** @default '127.0.0.1' */
   host?: string;
   /** 0 takes a free one. */
   port: number;
+  limits?: Partial<ServerLimits>;
 }
 
 export interface ApiServer {
@@ -17,13 +18,12 @@ export interface ApiServer {
   close(grace?: number): Promise<void>;
 }
 
-/** How long a caller may take to send its headers, and all of its request, in milliseconds. */
-const HEADERS_TIMEOUT = 10_000;
-const REQUEST_TIMEOUT = 30_000;
-
 /** Serves an app over HTTP. Resolves when it can be reached; rejects with what the system says, such as EADDRINUSE. */
-export async function serveApi(app: RequestListener, { host = '127.0.0.1', port }: ServerOptions): Promise<ApiServer> {
-  const server = createServer({ headersTimeout: HEADERS_TIMEOUT, requestTimeout: REQUEST_TIMEOUT }, app);
+export async function serveApi(
+  app: RequestListener,
+  { host = '127.0.0.1', port, limits }: ServerOptions,
+): Promise<ApiServer> {
+  const server = createHttpServer(app, limits);
   let closed: Promise<void> | undefined;
   server.on('request', (_req, res) => {
     res.once('close', () => {

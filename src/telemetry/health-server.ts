@@ -1,6 +1,8 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { FlotillaError } from '../errors.js';
+import { foreignRequest } from '../foreign-request.js';
+import { createHttpServer, type ServerLimits } from '../http-server.js';
 import type { Metrics } from './metrics.js';
 
 export interface CheckResult {
@@ -22,6 +24,7 @@ export interface HealthServerOptions {
   checks: Readonly<Record<string, () => CheckResult>>;
   /** Asked for as a bearer token by whatever shows more than one word. */
   token?: string;
+  limits?: Partial<ServerLimits>;
 }
 
 export interface HealthServer {
@@ -34,14 +37,12 @@ export interface HealthServer {
  *  HEALTH_PORT, when the port is taken. */
 export async function startHealthServer(options: HealthServerOptions): Promise<HealthServer> {
   const { host, port } = options;
-  const server = createServer((request, response) => {
+  const listener = (request: IncomingMessage, response: ServerResponse) => {
     answer(request, response, options).catch((error: unknown) => {
       response.destroy(error instanceof Error ? error : undefined);
     });
-  });
-  server.headersTimeout = 5000;
-  server.requestTimeout = 10_000;
-  server.maxConnections = 100;
+  };
+  const server = createHttpServer(listener, { ...LIMITS, ...options.limits });
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => reject(listenFailure(error, host, port)));
     server.listen(port, host, resolve);
@@ -58,11 +59,20 @@ export async function startHealthServer(options: HealthServerOptions): Promise<H
   };
 }
 
+/** Its requests are few, small and without a body. */
+const LIMITS: Partial<ServerLimits> = { headersTimeout: 5_000, requestTimeout: 10_000, maxConnections: 100 };
+
 async function answer(request: IncomingMessage, response: ServerResponse, options: HealthServerOptions): Promise<void> {
   const send = (status: number, type: string, body: string) => {
-    response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' });
+    response.writeHead(status, {
+      'content-type': type,
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+    });
     response.end(request.method === 'HEAD' ? undefined : body);
   };
+  const foreign = options.token === undefined ? foreignRequest(request) : undefined;
+  if (foreign !== undefined) return send(403, 'text/plain', `${foreign}\n`);
   if (request.method !== 'GET' && request.method !== 'HEAD') return send(405, 'text/plain', 'method not allowed\n');
   const path = request.url?.split('?')[0];
   if (path === '/livez') return send(200, 'text/plain', 'ok\n');

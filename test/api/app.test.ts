@@ -1,6 +1,7 @@
 import { get } from 'node:http';
 import { expect } from 'chai';
 import { createApi } from '../../src/api/app.js';
+import { defineRoute } from '../../src/api/route.js';
 import { FlotillaError } from '../../src/errors.js';
 import { openSqliteStore } from '../../src/store/sqlite/index.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
@@ -68,6 +69,83 @@ describe('api: the app', () => {
     expect(await api.store.head()).to.equal(0);
     const own = await api.send('POST', '/notes', { body, headers: { origin: api.url } });
     expect(own.status).to.equal(201);
+  });
+
+  it('lets pages of the configured origins use it, with the token alone', async () => {
+    const origin = 'https://shop.example.org';
+    const api = await start({ token: 'correct-horse', corsOrigins: [origin] });
+    const asked = { 'access-control-request-method': 'POST', 'access-control-request-headers': 'authorization' };
+    const preflight = await api.send('OPTIONS', '/notes', { headers: { origin, ...asked } });
+    expect(preflight.status).to.equal(204);
+    expect(preflight.headers.get('access-control-allow-origin')).to.equal(origin);
+    expect(preflight.headers.get('access-control-allow-methods')).to.include('POST');
+    expect(preflight.headers.get('access-control-allow-headers')).to.include('Authorization');
+    expect(preflight.headers.get('vary')).to.include('Origin');
+    const headers = { origin, authorization: 'Bearer correct-horse' };
+    const created = await api.send('POST', '/notes', { body, headers });
+    expect(created.status).to.equal(201);
+    expect(created.headers.get('access-control-allow-origin')).to.equal(origin);
+    expect(created.headers.get('access-control-expose-headers')).to.include('Location');
+    expect(created.headers.has('access-control-allow-credentials')).to.equal(false);
+    expect((await api.send('GET', '/notes', { headers: { origin } })).status).to.equal(401);
+    const refused = await api.send('GET', '/notes', { headers });
+    expect(refused.status).to.equal(200);
+    for (const other of ['https://shop.example.org.evil', 'http://shop.example.org', 'null']) {
+      const answer = await api.send('OPTIONS', '/notes', { headers: { origin: other, ...asked } });
+      expect(answer.headers.has('access-control-allow-origin'), other).to.equal(false);
+    }
+  });
+
+  it('lets no page of another origin use it where none is configured', async () => {
+    const api = await start({ token: 'correct-horse' });
+    const headers = { origin: 'https://shop.example.org', 'access-control-request-method': 'GET' };
+    const preflight = await api.send('OPTIONS', '/notes', { headers });
+    expect([...preflight.headers.keys()].filter((name) => name.startsWith('access-control'))).to.deep.equal([]);
+  });
+
+  it('without a token lets pages of the configured origins use it, and those of no others', async () => {
+    const api = await start({ corsOrigins: ['http://localhost:5173'] });
+    expect((await api.send('GET', '/notes', { headers: { origin: 'http://localhost:5173' } })).status).to.equal(200);
+    expect((await api.send('GET', '/notes', { headers: { origin: 'http://localhost:5174' } })).status).to.equal(403);
+  });
+
+  it('lets nothing be stored by caches, and still answers 304 to who has it', async () => {
+    const versioned = defineRoute({
+      method: 'get',
+      path: '/versioned',
+      versioned: true,
+      handler: async () => ({ status: 200, body: {}, version: 3 }),
+    });
+    const api = await start({ routes: [...routes, versioned] });
+    for (const path of ['/notes', '/nowhere', '/metrics', '/readyz', '/openapi.json']) {
+      expect((await api.send('GET', path)).headers.get('cache-control'), path).to.equal('no-store');
+    }
+    const known = await api.send('GET', '/versioned', { headers: { 'if-none-match': '"3"' } });
+    expect([known.status, known.headers.get('cache-control')]).to.deep.equal([304, 'no-store']);
+  });
+
+  it('asks for TLS in future (HSTS) only where the request came over TLS through a trusted proxy', async () => {
+    const forwarded = { headers: { 'x-forwarded-proto': 'https' } };
+    const hsts = async (api: Api, options = {}) =>
+      (await api.send('GET', '/notes', options)).headers.get('strict-transport-security');
+    const untrusting = await start();
+    expect(await hsts(untrusting)).to.equal(null);
+    expect(await hsts(untrusting, forwarded)).to.equal(null);
+    const trusting = await start({ trustedProxies: ['127.0.0.1'] });
+    expect(await hsts(trusting)).to.equal(null);
+    expect(await hsts(trusting, forwarded)).to.match(/^max-age=\d+/);
+    const elsewhere = await start({ trustedProxies: ['10.0.0.0/8'] });
+    expect(await hsts(elsewhere, forwarded)).to.equal(null);
+  });
+
+  it('shows its metrics, and nothing else, for the token of the metrics', async () => {
+    const api = await start({ token: 'correct-horse', metricsToken: 'battery-staple' });
+    const headers = { authorization: 'Bearer battery-staple' };
+    expect((await api.send('GET', '/metrics', { headers })).status).to.equal(200);
+    expect((await api.send('GET', '/notes', { headers })).status).to.equal(401);
+    expect((await api.send('GET', '/openapi.json', { headers })).status).to.equal(401);
+    const all = { authorization: 'Bearer correct-horse' };
+    expect((await api.send('GET', '/metrics', { headers: all })).status).to.equal(200);
   });
 
   it('refuses writes while the relay lags and goes on answering reads', async () => {

@@ -36,6 +36,30 @@ describe('api: idempotency', () => {
     expect(await api.store.head()).to.equal(1);
   });
 
+  it('takes a request for the same whichever way its path is written', async () => {
+    const first = await create('k1');
+    const id = String(first.body.id);
+    const encoded = `%${id.charCodeAt(0).toString(16)}${id.slice(1)}`;
+    const headers = { 'idempotency-key': 'k2' };
+    const paths = [`/notes/${id}/texts`, `/notes/${encoded}/texts`, `/notes/${id}/texts/`];
+    const answers = [];
+    for (const path of paths) answers.push(await api.send('POST', path, { body: { text: 'x' }, headers }));
+    expect(answers.map(({ status, headers }) => [status, headers.get('idempotency-replayed')])).to.deep.equal([
+      [200, null],
+      [200, 'true'],
+      [200, 'true'],
+    ]);
+    expect(await api.store.head()).to.equal(2);
+  });
+
+  it('keeps the same key of two resources apart, also where their names look alike when decoded', async () => {
+    const headers = { 'idempotency-key': 'k3' };
+    for (const id of ['a%2Fclose', 'a', 'a%252Fclose']) {
+      const { status, headers: sent } = await api.send('POST', `/notes/${id}/close`, { headers });
+      expect([status, sent.get('idempotency-replayed')], id).to.deep.equal([204, null]);
+    }
+  });
+
   it('remembers it when the process has ended in between', async () => {
     const first = await create('k1');
     await api.close();

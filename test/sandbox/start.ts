@@ -5,14 +5,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { silentLogger } from '../../src/telemetry/logger.js';
-import { startSandbox, type Sandbox } from '../../src/platform/sandbox/sandbox.js';
+import { startSandbox, type Sandbox, type SandboxOptions } from '../../src/platform/sandbox/sandbox.js';
 
 export async function temporaryDirectory() {
   const path = await mkdtemp(join(tmpdir(), 'flotilla-sandbox-'));
   return { path, remove: () => rm(path, { recursive: true, force: true }) };
 }
 
-export const startIn = (dataDir: string, options: { chargeDelay?: number; token?: string } = {}): Promise<Sandbox> =>
+export const startIn = (dataDir: string, options: Partial<SandboxOptions> = {}): Promise<Sandbox> =>
   startSandbox({ port: 0, smtpPort: 0, dataDir, logger: silentLogger(), ...options });
 
 export interface SandboxProcess {

@@ -1,5 +1,6 @@
-import express from 'express';
-import { createServer, type Server } from 'node:http';
+import express, { type RequestHandler } from 'express';
+import { createHttpServer, foreignRequest, type ServerLimits } from 'flotilla';
+import type { Server } from 'node:http';
 import { isIPv6 } from 'node:net';
 import type { SMTPServer } from 'smtp-server';
 import { authorize } from './authorize.js';
@@ -30,6 +31,7 @@ export interface SandboxOptions {
   /** Asked for by everything but /livez and /readyz: as a bearer token or password over HTTP, as password over SMTP. */
   token?: string;
   logger: SandboxLogger;
+  limits?: Partial<ServerLimits>;
   /** How long a charge takes, in milliseconds. @default 0 */
   chargeDelay?: number;
   /** Closes the sandbox when it aborts. */
@@ -61,10 +63,14 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
 
   const app = express();
   app.disable('x-powered-by');
+  app.use((_req, res, next) => {
+    res.set({ 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff' }); // mails and shipments are personal
+    next();
+  });
   app.get(['/livez', '/readyz'], (_req, res) => {
     res.json({ status: 'ok' });
   });
-  if (token !== undefined) app.use(authorize(token));
+  app.use(token === undefined ? localOnly : authorize(token));
   app.use('/gateway', gatewayRoutes({ db, requests, chargeDelay, closing: closing.signal }));
   app.use('/carrier', carrierRoutes({ db, requests }));
   app.use('/mailbox', mailboxRoutes(mailbox));
@@ -77,7 +83,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     }),
   );
 
-  const http = createServer(app);
+  const http = createHttpServer(app, options.limits);
   const smtp = createSmtpServer(mailbox, { token, failed });
   let ready = false;
   smtp.on('error', (error) => {
@@ -110,6 +116,13 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     throw error;
   }
 }
+
+/** For a sandbox without a token: see `foreignRequest`. */
+const localOnly: RequestHandler = (req, _res, next) => {
+  const reason = foreignRequest(req);
+  if (reason !== undefined) throw new Problem(403, 'foreign', reason);
+  next();
+};
 
 function closeHttp(server: Server): Promise<void> {
   return new Promise((resolve) => {
