@@ -14,7 +14,12 @@ export function requireDataDir(path: string): void {
 /** The same for what only reads: a directory that is missing is none of its business. */
 export function requireReadableDataDir(path: string): void {
   const problem = problemOf(() => {
-    if (statSync(path, { throwIfNoEntry: false }) !== undefined) check(path, constants.R_OK | constants.X_OK);
+    // Not with `throwIfNoEntry`: it takes a path below a file for one that is only missing.
+    try {
+      check(path, constants.R_OK | constants.X_OK);
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+    }
   });
   if (problem !== undefined) throw invalid(path, problem);
 }

@@ -60,7 +60,7 @@ describe('new worker', function () {
       );
       const run = async (program: string, ...args: string[]) => {
         const bin = join(root, 'node_modules/.bin', program);
-        return execute(bin, args, { cwd: copy }).then(
+        return execute(process.execPath, [bin, ...args], { cwd: copy }).then(
           ({ stdout }) => stdout,
           (error: { stdout: string; stderr: string }) => `FAILED ${program}: ${error.stdout} ${error.stderr}`,
         );
