@@ -1,5 +1,6 @@
 import { addressesOf } from '../src/broker/rabbitmq/addresses.js';
 import { FlotillaError } from '../src/errors.js';
+import { isLoopback } from '../src/loopback.js';
 import { environment, type Environment } from './schema.js';
 import { isSecret, maskedUrl } from './secrets.js';
 
@@ -15,6 +16,7 @@ export interface Config {
   databaseUrl: string;
   dataDir: string;
   host: string;
+  healthHost: string;
   port: number;
   sandboxPort: number;
   sandboxSmtpPort: number;
@@ -24,6 +26,11 @@ export interface Config {
   /** Absent: all. */
   workers: readonly string[] | undefined;
   apiToken: string | undefined;
+  metricsToken: string | undefined;
+  sandboxToken: string | undefined;
+  sandboxSmtpLogin: 'required' | 'none';
+  corsOrigins: readonly string[];
+  trustedProxies: readonly string[];
   install: 'ask' | 'always' | 'never';
   log: { maxAge: string; maxBytes: number };
   unroutedMax: number;
@@ -40,12 +47,6 @@ export interface Config {
  *  without showing secrets. `terminal`: whether a person reads the log; text is the default then, JSON otherwise. */
 export function loadConfig(env: NodeJS.ProcessEnv, { terminal = false } = {}): Config {
   const values = parseEnvironment(env);
-  if (!isLoopback(values.HOST) && values.API_TOKEN === undefined) {
-    throw new FlotillaError(
-      'config.invalid',
-      `API_TOKEN must be set, because HOST (${values.HOST}) is reachable from other machines`,
-    );
-  }
   return {
     amqpUrl: values.AMQP_URL,
     managementUrl: values.AMQP_MANAGEMENT_URL ?? (values.AMQP_URL && managementOf(values.AMQP_URL)),
@@ -54,6 +55,7 @@ export function loadConfig(env: NodeJS.ProcessEnv, { terminal = false } = {}): C
     databaseUrl: values.DATABASE_URL ?? `sqlite:${values.DATA_DIR}/{service}.db`,
     dataDir: values.DATA_DIR,
     host: values.HOST,
+    healthHost: values.HEALTH_HOST ?? values.HOST,
     port: values.PORT,
     sandboxPort: values.SANDBOX_PORT,
     sandboxSmtpPort: values.SANDBOX_SMTP_PORT,
@@ -62,6 +64,11 @@ export function loadConfig(env: NodeJS.ProcessEnv, { terminal = false } = {}): C
     logFormat: values.LOG_FORMAT ?? (terminal ? 'text' : 'json'),
     workers: values.WORKERS,
     apiToken: values.API_TOKEN,
+    metricsToken: values.METRICS_TOKEN ?? values.API_TOKEN,
+    sandboxToken: values.SANDBOX_TOKEN ?? values.API_TOKEN,
+    sandboxSmtpLogin: values.SANDBOX_SMTP_LOGIN,
+    corsOrigins: values.CORS_ORIGINS,
+    trustedProxies: values.TRUSTED_PROXIES,
     install: values.FLOTILLA_INSTALL,
     log: { maxAge: values.STREAM_MAX_AGE, maxBytes: values.STREAM_MAX_BYTES },
     unroutedMax: values.UNROUTED_MAX,
@@ -103,8 +110,28 @@ function managementOfNode(amqpUrl: string): string {
   return `${protocol === 'amqps:' ? 'https' : 'http'}://${user}@${hostname}:${protocol === 'amqps:' ? 15671 : 15672}`;
 }
 
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host);
+/** The servers of a fleet: where each listens, and which token it requires. */
+const servers = {
+  api: { at: 'host', place: 'HOST', token: 'apiToken', variables: 'API_TOKEN' },
+  sandbox: { at: 'host', place: 'HOST', token: 'sandboxToken', variables: 'SANDBOX_TOKEN or API_TOKEN' },
+  health: {
+    at: 'healthHost',
+    place: 'HEALTH_HOST or HOST',
+    token: 'metricsToken',
+    variables: 'METRICS_TOKEN or API_TOKEN',
+  },
+} as const;
+
+/** Throws `config.invalid` where one of these servers would be reachable from other machines without a token. */
+export function requireTokens(config: Config, names: readonly (keyof typeof servers)[]): void {
+  for (const name of names) {
+    const { at, place, token, variables } = servers[name];
+    if (isLoopback(config[at]) || config[token] !== undefined) continue;
+    throw new FlotillaError(
+      'config.invalid',
+      `${variables} must be set, because ${place} (${config[at]}) is reachable from other machines`,
+    );
+  }
 }
 
 /** What was found instead; nothing of what may contain a secret. */

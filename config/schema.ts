@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { addressesOf, vhostOf } from '../src/broker/rabbitmq/addresses.js';
-import { duration, durations, list, matching, number, oneOf, port, urls } from './values.js';
+import { duration, durations, list, matching, networks, number, oneOf, origins, port, urls } from './values.js';
 
 /** Sagas wait in the store, where a year is no problem. */
 const LONGEST_SAGA_WAIT_MS = 365 * 86_400_000;
@@ -25,8 +25,11 @@ export const environment = z.object({
     'sqlite:<path with {service}> or postgres://…',
   ).optional(),
   DATA_DIR: matching(/./, 'a directory').default('data'),
-  /** Where the API and the health ports listen. Beyond loopback, API_TOKEN is required. */
-  HOST: matching(/^[A-Za-z0-9.:_-]{1,253}$/, 'an address or a host name').default('127.0.0.1'),
+  /** Where the API and the sandbox listen. Beyond loopback, their tokens are required. */
+  HOST: host().default('127.0.0.1'),
+  /** Where /livez, /readyz and /metrics of workers and the keeper listen; HOST if unset. Beyond loopback, a token is
+   *  required. */
+  HEALTH_HOST: host().optional(),
   PORT: port().default(3000),
   SANDBOX_PORT: port().default(3001),
   SANDBOX_SMTP_PORT: port().default(3025),
@@ -38,8 +41,18 @@ export const environment = z.object({
   WORKERS: list()
     .refine((names) => names.length > 0, 'must be names with commas between them')
     .optional(),
-  /** Asked of whoever wants to change or see anything, as a bearer token. */
-  API_TOKEN: matching(/^\S{16,}$/, 'at least 16 characters without blanks').optional(),
+  /** The bearer token of the API. */
+  API_TOKEN: token().optional(),
+  /** The token of /metrics and of the details of /readyz; API_TOKEN if unset. It gives access to nothing else. */
+  METRICS_TOKEN: token().optional(),
+  /** The token of the sandbox; API_TOKEN if unset. */
+  SANDBOX_TOKEN: token().optional(),
+  /** Whether the sandbox takes mail only with its token. `none`: from everyone who reaches its SMTP port. */
+  SANDBOX_SMTP_LOGIN: oneOf(['required', 'none']).default('required'),
+  /** Origins whose pages may use the API from a browser. */
+  CORS_ORIGINS: origins().prefault(''),
+  /** Addresses or networks of proxies in front of the API whose X-Forwarded-Proto is believed. */
+  TRUSTED_PROXIES: networks().prefault(''),
   /** Whether packages of the system may be installed. */
   FLOTILLA_INSTALL: oneOf(['ask', 'always', 'never']).default('ask'),
   STREAM_MAX_AGE: matching(
@@ -69,6 +82,14 @@ export const environment = z.object({
   ).optional(),
 });
 
+function host() {
+  return matching(/^[A-Za-z0-9.:_-]{1,253}$/, 'an address or a host name');
+}
+
+function token() {
+  return matching(/^\S{16,}$/, 'at least 16 characters without blanks');
+}
+
 function hasOneVhost(urls: string): boolean {
   return new Set(addressesOf(urls).map(vhostOf)).size === 1;
 }
@@ -77,4 +98,4 @@ export type Environment = z.output<typeof environment>;
 export type Variable = keyof Environment;
 
 /** Variables whose whole value is a secret. */
-export const secretVariables: ReadonlySet<string> = new Set<Variable>(['API_TOKEN']);
+export const secretVariables: ReadonlySet<string> = new Set<Variable>(['API_TOKEN', 'METRICS_TOKEN', 'SANDBOX_TOKEN']);

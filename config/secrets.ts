@@ -1,20 +1,21 @@
 import { secretVariables } from './schema.js';
 
-const SECRET_NAME = /(^|_)(TOKEN|SECRET|PASSWORD|PASSWD|KEY|CREDENTIALS?)$/;
+const SECRET_NAME = /(^|_)(TOKEN|SECRET|PASSWORD|PASSWD|PASS|PASSPHRASE|KEY|CREDENTIALS?)$/;
 
 /** Whether the value of this variable must not be shown, going by its name. */
 export function isSecret(variable: string): boolean {
   return secretVariables.has(variable) || SECRET_NAME.test(variable.toUpperCase());
 }
 
-/** The value as it may be shown: secrets as dots, URLs without their password and query. */
+/** The value as it may be shown: secrets as dots, URLs without what may be a secret. */
 export function masked(variable: string, value: string): string {
   if (value !== '' && isSecret(variable)) return '••••••••';
   return maskedUrl(value);
 }
 
-/** A URL, or several with commas between them, without passwords, and without the values of queries, where keys often
- *  are; other text as it is. */
+/** A URL, or several with commas between them, without passwords, and without the values of queries and fragments, where
+ *  keys often are; other text as it is. A user name is shown only beside a password in an AMQP URL: elsewhere it is often
+ *  the secret itself, such as an access key. */
 export function maskedUrl(text: string): string {
   const urls = text.split(BETWEEN_URLS);
   if (urls.length === 1) return maskedOne(text);
@@ -25,10 +26,19 @@ export function maskedUrl(text: string): string {
 const BETWEEN_URLS = /,(?=\s*[a-z][a-z0-9+.-]{0,15}:\/\/)/i;
 
 function maskedOne(url: string): string {
-  return url.replace(/^(\s*[a-z][a-z0-9+.-]*:\/\/)(.*)@/i, maskUserinfo).replace(/([?&][^=&#]*)=[^&#]*/g, '$1=••••');
+  return url
+    .replace(/^(\s*[a-z][a-z0-9+.-]*:\/\/)(.*)@/i, maskUserinfo)
+    .replace(/(:\/\/.*?)([?#].*)$/s, (_, before: string, rest: string) => before + maskQuery(rest));
 }
 
 function maskUserinfo(_match: string, scheme: string, userinfo: string): string {
-  const user = userinfo.split(':')[0] ?? '';
-  return userinfo.includes(':') ? `${scheme}${user}:••••@` : `${scheme}${user}@`;
+  const [, user = ''] = /^([^:]+):./.exec(userinfo) ?? [];
+  return /^\s*amqps?:/i.test(scheme) && user !== '' ? `${scheme}${user}:••••@` : `${scheme}••••@`;
+}
+
+/** Keeps the names of parameters: `?key=••••&••••#••••`. */
+function maskQuery(text: string): string {
+  return text.replace(/([?&#])([^=&#]+)(=?)[^&#]*/g, (_, mark: string, name: string, equals: string) =>
+    equals === '' || mark === '#' ? `${mark}••••` : `${mark}${name}=••••`,
+  );
 }

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import { addressesOf } from '../src/broker/rabbitmq/addresses.js';
 import { parseDuration } from '../src/duration.js';
@@ -63,6 +64,36 @@ export function list() {
       .map((part) => part.trim())
       .filter((part) => part !== ''),
   );
+}
+
+/** Origins as browsers send them: scheme, host, and the port where it is not the scheme's own. */
+export function origins() {
+  return list().refine((all) => all.every(isOrigin), {
+    error:
+      "must be origins with commas between them, such as 'https://shop.example.org', without '*' and without a path",
+  });
+}
+
+function isOrigin(text: string): boolean {
+  return (
+    !text.includes('*') &&
+    URL.canParse(text) &&
+    /^https?:$/.test(new URL(text).protocol) &&
+    new URL(text).origin === text
+  );
+}
+
+/** IP addresses and networks (CIDR). */
+export function networks() {
+  return list().refine((all) => all.every(isNetwork), {
+    error: "must be addresses or networks with commas between them, such as '10.0.0.0/8'",
+  });
+}
+
+function isNetwork(text: string): boolean {
+  const [, address = '', bits = ''] = /^([0-9A-Fa-f.:]+)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
+  const version = isIP(address);
+  return version !== 0 && Number(bits) <= (version === 4 ? 32 : 128);
 }
 
 export function url(...schemes: [string, ...string[]]) {

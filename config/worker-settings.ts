@@ -5,9 +5,9 @@ import { isSecret, maskedUrl } from './secrets.js';
 
 /** Where workers find the outside world in development: the sandbox. */
 export function developmentSettings(
-  config: Pick<Config, 'sandboxPort' | 'sandboxSmtpPort'> & Partial<Pick<Config, 'apiToken'>>,
+  config: Pick<Config, 'sandboxPort' | 'sandboxSmtpPort'> & Partial<Pick<Config, 'sandboxToken'>>,
 ): NodeJS.ProcessEnv {
-  const login = config.apiToken === undefined ? '' : `sandbox:${encodeURIComponent(config.apiToken)}@`;
+  const login = config.sandboxToken === undefined ? '' : `sandbox:${encodeURIComponent(config.sandboxToken)}@`;
   const sandbox = `http://${login}127.0.0.1:${config.sandboxPort}`;
   return {
     GATEWAY_URL: sandbox,

@@ -17,6 +17,8 @@ export interface SandboxOptions {
   dataDir: string;
   /** Asked for by everything but its health, beyond loopback. */
   token?: string;
+  /** `none`: mail is accepted without the token. @default 'required' */
+  smtpLogin?: 'required' | 'none';
   logger: Logger;
 }
 

@@ -1,6 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-
-const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d{1,5})?$/i;
+import { isLoopback } from './loopback.js';
 
 /**
  * Why a server that asks for no token must refuse a request; undefined where it need not. Listening on loopback does not
@@ -12,7 +11,7 @@ export function foreignRequest(
   { headers: { host = '', origin } }: Pick<IncomingMessage, 'headers'>,
   origins: readonly string[] = [],
 ): string | undefined {
-  if (!LOOPBACK.test(host)) return 'The Host is not a loopback name';
+  if (!isLoopback(host.replace(/:\d{1,5}$/, ''))) return 'The Host is not a loopback name';
   if (origin === undefined || origin === `http://${host}` || origins.includes(origin)) return undefined;
   return 'The Origin is another site';
 }

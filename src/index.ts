@@ -3,6 +3,7 @@ export { baseCatalogue, catalogue, type Catalogue } from './catalogue.js';
 export { parseDuration } from './duration.js';
 export { errors, FlotillaError, hasCode, PermanentError, UnavailableError, type ErrorCode } from './errors.js';
 export { foreignRequest } from './foreign-request.js';
+export { isLoopback } from './loopback.js';
 export { createHttpServer, type ServerLimits } from './http-server.js';
 export { event, command, pii, type MessageDefinition, type MessageKind } from './events/definition.js';
 export type { DataOf, Definitions } from './events/definitions.js';

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { requireTokens } from '../../config/load.js';
 import { readApiSettings } from '../../config/worker-settings.js';
 import { createApi } from '../api/app.js';
 import { serveApi } from '../api/server.js';
@@ -16,6 +17,7 @@ export function register(program: Command, context: Context): void {
     .description('serve the fleet over HTTP; takes orders also while the broker is down')
     .action(async () => {
       const { api } = await context.fleet();
+      requireTokens(context.config, ['api']);
       requireSettings(context, [], api);
       await runFleetProcess(context, 'api', (process) => startApi(process, context));
     });
@@ -47,6 +49,9 @@ async function startApi(process: FleetProcess, { env }: Context): Promise<void> 
       relay: service.checkRelay,
     },
     ...(config.apiToken !== undefined && { token: config.apiToken }),
+    ...(config.metricsToken !== undefined && { metricsToken: config.metricsToken }),
+    corsOrigins: config.corsOrigins,
+    trustedProxies: config.trustedProxies,
   });
   const server = await serveApi(app, { host: config.host, port: config.port }).catch(
     portTaken(config.host, { PORT: config.port }),

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { requireTokens } from '../../config/load.js';
 import { createKeeper } from '../dead-letters/keeper.js';
 import { OPS_STORE } from '../reserved-names.js';
 import { startHealthServer, type CheckResult } from '../telemetry/health-server.js';
@@ -11,7 +12,10 @@ export function register(program: Command, context: Context): void {
   program
     .command('keeper')
     .description('keep the dead letters of all workers in a store, where they can be looked at and replayed')
-    .action(() => runFleetProcess(context, 'keeper', startKeeper));
+    .action(async () => {
+      requireTokens(context.config, ['health']);
+      await runFleetProcess(context, 'keeper', startKeeper);
+    });
 }
 
 async function startKeeper(process: FleetProcess): Promise<void> {
@@ -21,11 +25,11 @@ async function startKeeper(process: FleetProcess): Promise<void> {
     cluster: process.cluster,
   };
   const health = await startHealthServer({
-    host: config.host,
+    host: config.healthHost,
     port: config.healthPort,
     metrics,
     checks,
-    ...(config.apiToken !== undefined && { token: config.apiToken }),
+    ...(config.metricsToken !== undefined && { token: config.metricsToken }),
   });
   process.atEnd(() => health.close());
   const { store, check, checkRelay } = await process.openService(OPS_STORE);

@@ -1,5 +1,6 @@
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
+import { requireTokens } from '../../config/load.js';
 import { FlotillaError } from '../errors.js';
 import { lockData } from '../supervisor/data-lock.js';
 import { announceReady } from '../supervisor/child-process.js';
@@ -15,6 +16,7 @@ export function register(program: Command, context: Context): void {
 
 async function runSandbox(context: Context): Promise<void> {
   const { config, cwd, signal } = context;
+  requireTokens(config, ['sandbox']);
   const fleet = await context.fleet();
   if (fleet.sandbox === undefined) throw new FlotillaError('fleet.invalid', 'config/fleet declares no sandbox');
   const dataDir = resolve(cwd, config.dataDir);
@@ -28,7 +30,8 @@ async function runSandbox(context: Context): Promise<void> {
         port: sandboxPort,
         smtpPort: sandboxSmtpPort,
         dataDir: join(dataDir, 'sandbox'),
-        ...(config.apiToken !== undefined && { token: config.apiToken }),
+        ...(config.sandboxToken !== undefined && { token: config.sandboxToken }),
+        smtpLogin: config.sandboxSmtpLogin,
         logger: context.logger({ process: 'sandbox' }),
       })
       .catch(portTaken(host, { SANDBOX_PORT: sandboxPort, SANDBOX_SMTP_PORT: sandboxSmtpPort }));

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { InvalidArgumentError, Option, type Command } from 'commander';
-import { managementOf } from '../../config/load.js';
+import { managementOf, requireTokens } from '../../config/load.js';
 import { up } from '../supervisor/up.js';
 import { brokerRecovery } from './broker-recovery.js';
 import type { Context } from './context.js';
@@ -38,6 +38,7 @@ async function runUp(flags: UpFlags, context: Context): Promise<void> {
   const { config, env, cwd, signal, forced, packageRoot } = context;
   const fleet = await context.fleet();
   const enabled = enabledWorkers(fleet, config);
+  requireTokens(config, ['api', 'sandbox', 'health']);
   requireSettings(context, enabled, fleet.api); // at once, not by a process that ends
   const disabled = describeDisabled(fleet, enabled);
   if (disabled !== undefined) context.say(`${disabled}.`);

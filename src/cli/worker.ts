@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
+import { requireTokens } from '../../config/load.js';
 import { developmentSettings, readSettings } from '../../config/worker-settings.js';
 import type { LogState } from '../log/read-by-turns.js';
 import type { ProjectionState } from '../projections/status.js';
@@ -28,6 +29,7 @@ export function register(program: Command, context: Context): void {
     .action(async (names: string[]) => {
       const enabled = enabledWorkers(await context.fleet(), context.config);
       const wanted = [...new Set(names)].map((name) => findWorker(enabled, name));
+      requireTokens(context.config, ['health']);
       requireSettings(context, wanted);
       await runFleetProcess(context, names.join('+'), (process) => startWorkers(process, wanted, context));
     });
@@ -49,11 +51,11 @@ async function startWorkers(process: FleetProcess, wanted: readonly Worker[], co
   };
   for (const { name } of wanted) checks[name] = () => ({ ok: false, detail: 'starting' });
   const health = await startHealthServer({
-    host: config.host,
+    host: config.healthHost,
     port: config.healthPort,
     metrics,
     checks,
-    ...(config.apiToken !== undefined && { token: config.apiToken }),
+    ...(config.metricsToken !== undefined && { token: config.metricsToken }),
   });
   process.atEnd(() => health.close());
 

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { databaseUrlFor, loadConfig } from '../../config/load.js';
+import { databaseUrlFor, loadConfig, requireTokens } from '../../config/load.js';
 import { FlotillaError } from '../../src/errors.js';
 
 describe('the configuration', () => {
@@ -94,7 +94,13 @@ describe('the configuration', () => {
     [{ AMQP_URL: 'amqp://a/%zz' }, 'AMQP_URL must be a URL that begins with amqp:// or amqps://'],
     [{ AMQP_MANAGEMENT_URL: 'http://a,amqp://b' }, 'AMQP_MANAGEMENT_URL must be a URL that begins with http://'],
     [{ DATABASE_URL: 'sqlite:one.db' }, 'DATABASE_URL must be sqlite:<path with {service}> or postgres://…'],
-    [{ HOST: '0.0.0.0' }, 'API_TOKEN must be set, because HOST (0.0.0.0) is reachable from other machines'],
+    [{ API_TOKEN: 'short' }, 'API_TOKEN must be at least 16 characters'],
+    [{ CORS_ORIGINS: '*' }, 'CORS_ORIGINS must be origins with commas between them'],
+    [{ CORS_ORIGINS: 'https://shop.example.org/' }, 'CORS_ORIGINS must be origins'],
+    [{ CORS_ORIGINS: 'https://*.example.org' }, 'CORS_ORIGINS must be origins'],
+    [{ CORS_ORIGINS: 'null' }, 'CORS_ORIGINS must be origins'],
+    [{ TRUSTED_PROXIES: 'loopback' }, 'TRUSTED_PROXIES must be addresses or networks'],
+    [{ TRUSTED_PROXIES: '10.0.0.0/33' }, 'TRUSTED_PROXIES must be addresses or networks'],
     [{ FLOTILLA_PREFIX: 'a b' }, 'FLOTILLA_PREFIX must be lower-case letters'],
   ];
   for (const [env, message] of wrong) {
@@ -104,6 +110,33 @@ describe('the configuration', () => {
       expect(error.message).to.contain(message).and.not.contain('\n');
     });
   }
+
+  it('requires of each server that other machines reach a token of its own, or that of the API', () => {
+    const token = 'a-token-of-16-characters';
+    const refusal = (env: Record<string, string>, server: Parameters<typeof requireTokens>[1][number]) => {
+      try {
+        requireTokens(loadConfig(env), [server]);
+        return 'none';
+      } catch (error) {
+        return String(error);
+      }
+    };
+    const open = { HOST: '0.0.0.0' };
+    expect(refusal(open, 'api')).to.contain(
+      'API_TOKEN must be set, because HOST (0.0.0.0) is reachable from other machines',
+    );
+    expect(refusal(open, 'sandbox')).to.contain('SANDBOX_TOKEN or API_TOKEN must be set');
+    expect(refusal(open, 'health')).to.contain('METRICS_TOKEN or API_TOKEN must be set');
+    expect(refusal({ HEALTH_HOST: '::' }, 'health')).to.contain('HEALTH_HOST or HOST (::)');
+    expect(refusal({ ...open, SANDBOX_TOKEN: token, METRICS_TOKEN: token }, 'api')).to.contain('API_TOKEN');
+    for (const server of ['api', 'sandbox', 'health'] as const) {
+      expect(refusal({ ...open, API_TOKEN: token }, server)).to.equal('none');
+      expect(refusal({ HOST: '127.0.0.1' }, server)).to.equal('none');
+    }
+    expect(refusal({ ...open, SANDBOX_TOKEN: token }, 'sandbox')).to.equal('none');
+    expect(refusal({ HEALTH_HOST: '0.0.0.0', METRICS_TOKEN: token }, 'health')).to.equal('none');
+    expect(refusal({ ...open, HEALTH_HOST: '127.0.0.1' }, 'health')).to.equal('none');
+  });
 
   it('never shows a secret in what it says', () => {
     const secrets = {

@@ -26,6 +26,27 @@ describe('config show', () => {
     expect(text).to.contain('amqp://user:••••@rabbit:5672/x?key=••••');
   });
 
+  it('masks what may be a secret in any part of a URL', () => {
+    for (const [variable, url, shown] of [
+      ['AMQP_URL', 'amqp://hunter2@rabbit', 'amqp://••••@rabbit'],
+      ['AMQP_URL', 'amqp://hunter2:@rabbit', 'amqp://••••@rabbit'],
+      ['GATEWAY_URL', 'https://sk_hunter2@gateway/v1', 'https://••••@gateway/v1'],
+      ['GATEWAY_URL', 'https://sk_hunter2:@gateway/v1', 'https://••••@gateway/v1'],
+      ['GATEWAY_URL', 'https://hunter2:x-oauth-basic@gateway/v1', 'https://••••@gateway/v1'],
+      ['SMTP_URL', 'smtp://hunter2:hunter2@mail:587', 'smtp://••••@mail:587'],
+      ['GATEWAY_URL', 'https://g/?a=hunter2&b=hunter2#hunter2', 'https://g/?a=••••&b=••••#••••'],
+      ['GATEWAY_URL', 'https://g/?hunter2', 'https://g/?••••'],
+      ['GATEWAY_URL', 'https://g/#token=hunter2', 'https://g/#••••'],
+      ['GATEWAY_URL', 'https://g/?a=x=hunter2', 'https://g/?a=••••'],
+      ['AMQP_MANAGEMENT_URL', 'http://hunter2@a,http://hunter2@b', 'http://••••@a,http://••••@b'],
+    ] as const) {
+      expect(masked(variable, url), url).to.equal(shown);
+    }
+    for (const text of ['plain', '5m', 'sqlite:data/{service}.db', 'Flotilla <no-reply@flotilla.local>', 'a?b=c']) {
+      expect(masked('OTHER', text)).to.equal(text);
+    }
+  });
+
   it('masks the password of each of several URLs, also where one has a comma that is not encoded', () => {
     const shown = (url: string) => showConfig({ AMQP_URL: url }).find(({ variable }) => variable === 'AMQP_URL')?.value;
     expect(shown('amqp://u:hunter2@a,amqp://v:hunter2@b/')).to.equal('amqp://u:••••@a,amqp://v:••••@b/');
@@ -35,7 +56,15 @@ describe('config show', () => {
   });
 
   it('masks by the name of the variable', () => {
-    for (const name of ['GATEWAY_TOKEN', 'CLIENT_SECRET', 'SMTP_PASSWORD', 'SIGNING_KEY', 'TOKEN']) {
+    for (const name of [
+      'GATEWAY_TOKEN',
+      'CLIENT_SECRET',
+      'SMTP_PASSWORD',
+      'SIGNING_KEY',
+      'TOKEN',
+      'DB_PASS',
+      'METRICS_TOKEN',
+    ]) {
       expect(masked(name, 'hunter2'), name).not.to.contain('hunter2');
     }
     expect(masked('GATEWAY_URL', 'http://gateway')).to.equal('http://gateway');

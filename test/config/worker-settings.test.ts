@@ -31,7 +31,7 @@ describe("a worker's settings", () => {
     const env = developmentSettings({ sandboxPort: 4001, sandboxSmtpPort: 4025 });
     expect(readSettings('payment', schema, env).gatewayUrl).to.equal('http://127.0.0.1:4001');
     expect(env.SMTP_URL).to.equal('smtp://127.0.0.1:4025');
-    const guarded = developmentSettings({ sandboxPort: 4001, sandboxSmtpPort: 4025, apiToken: 'a/secret' });
+    const guarded = developmentSettings({ sandboxPort: 4001, sandboxSmtpPort: 4025, sandboxToken: 'a/secret' });
     expect(guarded.GATEWAY_URL).to.equal('http://sandbox:a%2Fsecret@127.0.0.1:4001');
   });
 

@@ -89,6 +89,18 @@ describe('sandbox: the process', () => {
     }
   });
 
+  it('takes mail without the token where it is told to, and shows it for the token alone', async () => {
+    const sandbox = await startIn(directory.path, { token: 'a token of 16 and more', smtpLogin: 'none' });
+    try {
+      const { hostname, port } = new URL(sandbox.smtpUrl);
+      const mail = { from: 'a@example.com', to: 'b@example.com', subject: 'S', text: 'T' };
+      await createTransport({ host: hostname, port: Number(port) }).sendMail(mail);
+      expect((await send(`${sandbox.url}/mailbox`, 'GET')).status).to.equal(401);
+    } finally {
+      await sandbox.close();
+    }
+  });
+
   it('charges exactly once whenever it is killed in the midst of charges that are tried again', async () => {
     let sandbox = await forkIn(directory.path);
     let again = Promise.resolve(sandbox);

@@ -4,8 +4,9 @@ import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { PermanentError, UnavailableError } from 'flotilla';
+import { SMTPServer, type SMTPServerOptions } from 'smtp-server';
 import type { Sandbox } from '../../src/platform/sandbox/sandbox.js';
-import { createMailer } from '../../workers/email/mailer.js';
+import { createMailer, meansNoServer } from '../../workers/email/mailer.js';
 import { createGateway } from '../../workers/payment/gateway.js';
 import { createCarrier } from '../../workers/shipping/carrier.js';
 import { send, startIn, temporaryDirectory } from '../sandbox/start.js';
@@ -191,6 +192,54 @@ describe('workers and the world outside', () => {
     } finally {
       mailer.close();
     }
+  });
+
+  describe('with a login for the mail server of another machine', () => {
+    const logins: string[] = [];
+    const sent = { template: 'welcome', subject: 'Welcome', text: 'Dear' } as const;
+    /** 0.0.0.0 is this machine by a name that is not loopback. */
+    const sendOver = async (options: SMTPServerOptions, url: (port: number) => string) => {
+      const server = new SMTPServer({
+        ...options,
+        authOptional: true,
+        onAuth: ({ username }, _session, done) => {
+          logins.push(username ?? '');
+          done(null, { user: 'shop' });
+        },
+        onData: (stream, _session, done) => {
+          stream.resume().once('end', () => done());
+        },
+      });
+      server.listen(0, '0.0.0.0');
+      await once(server.server, 'listening');
+      const mailer = createMailer({
+        smtpUrl: url((server.server.address() as AddressInfo).port),
+        mailFrom: 'shop@example.org',
+      });
+      try {
+        await mailer.send({ name: 'Ada', email: 'ada@example.org' }, sent, '<m3@flotilla.local>');
+      } finally {
+        mailer.close();
+        await new Promise<void>((resolve) => server.close(() => resolve()));
+      }
+    };
+    beforeEach(() => logins.splice(0));
+
+    it('send neither login nor mail without TLS, and say so', async () => {
+      const plain = { allowInsecureAuth: true, disabledCommands: ['STARTTLS'] };
+      const error = await rejection(sendOver(plain, (port) => `smtp://shop:secret@0.0.0.0:${port}`));
+      expect(error).to.have.property('code', 'smtp.tls_required');
+      expect(meansNoServer(error)).to.equal(true);
+      expect(String(error)).not.to.contain('secret');
+      expect(logins).to.deep.equal([]);
+    });
+
+    it('send it to this machine, and mails without a login, without TLS', async () => {
+      const plain = { allowInsecureAuth: true, disabledCommands: ['STARTTLS'] };
+      await sendOver(plain, (port) => `smtp://shop:secret@127.0.0.1:${port}`);
+      await sendOver(plain, (port) => `smtp://0.0.0.0:${port}`);
+      expect(logins).to.deep.equal(['shop']);
+    });
   });
 
   it('say that there is no mail server where there is none', async () => {

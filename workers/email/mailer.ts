@@ -1,4 +1,4 @@
-import { PermanentError } from 'flotilla';
+import { isLoopback, PermanentError } from 'flotilla';
 import nodemailer from 'nodemailer';
 import type { Mail } from './mails.js';
 
@@ -20,12 +20,15 @@ const PATIENCE = 10_000;
 export function createMailer({ smtpUrl, mailFrom }: { smtpUrl: string; mailFrom: string }): Mailer {
   const { protocol, hostname, port, username, password } = new URL(smtpUrl);
   const secure = protocol === 'smtps:';
+  // a login is never sent in the clear to another machine, whatever an attacker removes from the greeting of the server
+  const requireTLS = username !== '' && !secure && !isLoopback(hostname);
   const transport = nodemailer.createTransport({
     pool: true,
     maxConnections: 5,
     host: hostname.replace(/^\[|\]$/g, ''),
     port: port === '' ? (secure ? 465 : 587) : Number(port),
     secure,
+    requireTLS,
     ...(username !== '' && { auth: { user: decodeURIComponent(username), pass: decodeURIComponent(password) } }),
     connectionTimeout: PATIENCE,
     greetingTimeout: PATIENCE,
@@ -39,11 +42,29 @@ export function createMailer({ smtpUrl, mailFrom }: { smtpUrl: string; mailFrom:
         // as an object the address is taken as it is, not read as a list
         await transport.sendMail({ from: mailFrom, to: { name, address: email }, subject, text, messageId });
       } catch (error) {
+        if (requireTLS && isWithoutTls(error)) throw new TlsRequired(hostname, { cause: error });
         throw isRefusal(error) ? new PermanentError('email.refused', String(error), { cause: error }) : error;
       }
     },
     close: () => transport.close(),
   };
+}
+
+/** The connection could not be encrypted, so that the login was not sent. */
+export class TlsRequired extends Error {
+  override readonly name = 'TlsRequired';
+  readonly code = 'smtp.tls_required';
+
+  constructor(host: string, options?: ErrorOptions) {
+    super(
+      `smtp.tls_required: no encrypted connection to ${host} (STARTTLS is missing or fails), and SMTP_URL has a login; use a server with STARTTLS, smtps://, or no login`,
+      options,
+    );
+  }
+}
+
+function isWithoutTls(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ETLS';
 }
 
 /** The server says no to this mail, and would again: not to us (EAUTH), which is for an operator to mend. */

@@ -150,7 +150,7 @@ function processLines({ role, workers, pid, url, health, checks }: ProcessReport
     .filter(([, { ok }]) => !ok)
     .map(([check, reported]) => `  ${check}: ${causeOf(reported, now)}`);
   return [
-    `${name} is not ready${reasons.length === 0 ? '; /readyz gives no reason without API_TOKEN' : ''}`,
+    `${name} is not ready${reasons.length === 0 ? '; /readyz gives no reason without METRICS_TOKEN or API_TOKEN' : ''}`,
     ...reasons,
   ];
 }

@@ -92,7 +92,7 @@ export function createStatusSource(context: Context): StatusSource {
       const [surroundings, processes, kept, sagas, management, { broker: open, unreachable }, { amqpUrl }] =
         await Promise.all([
           surroundingsOf(context),
-          Promise.all(records.map((record) => probeProcess(record, config.apiToken))),
+          Promise.all(records.map((record) => probeProcess(record, config.metricsToken))),
           hasStore(context, 'ops')
             ? withinLimit(LIMIT, () => withOps(context, keptLetters))
             : ({ known: false, reason: 'not on this machine' } as const),

@@ -30,6 +30,8 @@ export interface SandboxOptions {
   dataDir: string;
   /** Asked for by everything but /livez and /readyz: as a bearer token or password over HTTP, as password over SMTP. */
   token?: string;
+  /** `none`: mail is accepted without the token, which then protects only the reading of it. @default 'required' */
+  smtpLogin?: 'required' | 'none';
   logger: SandboxLogger;
   limits?: Partial<ServerLimits>;
   /** How long a charge takes, in milliseconds. @default 0 */
@@ -84,7 +86,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   );
 
   const http = createHttpServer(app, options.limits);
-  const smtp = createSmtpServer(mailbox, { token, failed });
+  const smtp = createSmtpServer(mailbox, { token: options.smtpLogin === 'none' ? undefined : token, failed });
   let ready = false;
   smtp.on('error', (error) => {
     if (ready) failed(error); // before that it is what `listen` rejects with
