@@ -8,6 +8,7 @@ import type { Logger } from './telemetry/logger.js';
 import { OPS_STORE, RESERVED_NAMES } from './reserved-names.js';
 import { typesOf } from './worker/definition.js';
 import type { Worker } from './worker/types.js';
+import type { ApiInfo } from './api/openapi/document.js';
 import type { Route } from './api/route.js';
 
 export interface SandboxOptions {
@@ -39,6 +40,7 @@ export interface Fleet extends FleetParts {
     readonly settings: z.ZodObject;
     /** The types that its routes append; undefined: not declared. */
     readonly emits?: readonly string[];
+    readonly info?: Partial<ApiInfo>;
     /** What the API serves under these settings. */
     readonly routes: (settings: Record<string, unknown>) => readonly Route[];
   };
@@ -56,6 +58,8 @@ interface FleetOptions<Settings extends z.ZodObject> extends FleetParts {
     readonly emits?: readonly string[];
     /** Read from the environment by the command line, as those of workers: `pageSize` from PAGE_SIZE. */
     readonly settings?: Settings;
+    /** For `/openapi.json`. @default the name of the store, and the version of Flotilla */
+    readonly info?: Partial<ApiInfo>;
     readonly routes: readonly Route[] | ((settings: z.infer<Settings>) => readonly Route[]);
   };
 }
@@ -83,9 +87,10 @@ function erased<Settings extends z.ZodObject>({
   store,
   settings,
   emits,
+  info,
   routes,
 }: NonNullable<FleetOptions<Settings>['api']>): NonNullable<Fleet['api']> {
-  const declared = { store, ...(emits !== undefined && { emits }) };
+  const declared = { store, ...(emits !== undefined && { emits }), ...(info !== undefined && { info }) };
   if (typeof routes !== 'function') return { ...declared, settings: settings ?? z.object({}), routes: () => routes };
   if (settings === undefined)
     throw new FlotillaError('fleet.invalid', 'the routes of the API ask for settings: declare them');

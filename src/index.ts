@@ -13,6 +13,7 @@ export { originContext } from './events/create.js';
 export { derivedId, newId } from './events/ids.js';
 export type { Decided, Decider, SnapshotPolicy } from './aggregates/decider.js';
 export { handle, type Handled, type HandleOptions } from './aggregates/handle.js';
+export { checkVersion, type ExpectedVersions } from './aggregates/expected-versions.js';
 export { handleCommand, type Expectation, type NextContext } from './aggregates/handle-command.js';
 export {
   loadAggregate,
@@ -50,7 +51,7 @@ export {
   type StoryStatus,
   type WaitingStory,
 } from './sagas/story.js';
-export { readModel, type ReadModel } from './projections/read-model.js';
+export { readModel, readModelHeaders, type ReadModel } from './projections/read-model.js';
 export { defineJournal } from './journal/define-journal.js';
 export type { Logger } from './telemetry/logger.js';
 export {
@@ -61,7 +62,8 @@ export {
   type StoreReader,
   type WriteRequest,
 } from './api/route.js';
-export { invalidRequest, ProblemError } from './api/problems.js';
+export { invalidRequest, ProblemError, problemType, type ProblemType } from './api/problems.js';
+export type { ApiInfo } from './api/openapi/document.js';
 export { cursor, cursorOf, type Cursor } from './api/cursor.js';
 export { withTimeRange } from './api/time-range.js';
 export { createPublisher, subscribe, type PlainContext, type Subscription } from './worker/plain.js';

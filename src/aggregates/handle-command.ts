@@ -1,17 +1,17 @@
 import { createEvent } from '../events/create.js';
 import type { Definitions } from '../events/definitions.js';
 import type { EventContext, UnsequencedEvent } from '../events/envelope.js';
-import { ConflictError } from '../store/conflict-error.js';
 import type { Snapshot, Tx } from '../store/contract.js';
 import type { Decider } from './decider.js';
+import { checkVersion, type ExpectedVersions } from './expected-versions.js';
 import { loadStream, streamOf, type Loaded } from './load.js';
 
 /** Makes the context of the event a command leads to; called once for each, in order. */
 export type NextContext = (subject: string, type: string) => EventContext;
 
 export interface Expectation {
-  /** The version that whoever asks believes the aggregate to be at; 0 for one that is not there yet. */
-  expectedVersion?: number | undefined;
+  /** The versions at which the command may be handled. @default any */
+  expectedVersion?: ExpectedVersions | undefined;
 }
 
 /** What a command leads to. */
@@ -62,10 +62,9 @@ export function decideOn<State, Command, Event extends { type: string; data: unk
   { expectedVersion = seen.version }: Expectation,
 ): Decision<State> {
   const { version } = seen;
-  const isOther = expectedVersion !== version;
-  if (isOther && version > 0) throw new ConflictError(stream, expectedVersion, version);
+  if (version > 0) checkVersion(stream, version, expectedVersion);
   const decided = decider.decide(command, seen.state);
-  if (isOther) throw new ConflictError(stream, expectedVersion, version);
+  checkVersion(stream, version, expectedVersion);
   const events = decided.map(({ type, data }) => createEvent(definitions, type, data, nextContext(stream, type)));
   const state = decided.reduce((next, event) => decider.evolve(next, event), seen.state);
   const after = version + events.length;

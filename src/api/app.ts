@@ -9,7 +9,7 @@ import { cors } from './cors.js';
 import { healthRoutes, metricsRoute, type Checks } from './health.js';
 import { Idempotency, idempotencyMigrations } from './idempotency.js';
 import { localOnly } from './local-only.js';
-import { openApi, type ApiInfo } from './openapi.js';
+import { openApi, type ApiInfo } from './openapi/document.js';
 import { problem } from './problems.js';
 import { beginStory } from './request-story.js';
 import { responseHeaders } from './response-headers.js';
@@ -95,10 +95,12 @@ export async function createApi(options: ApiOptions): Promise<Express> {
 
 function checkRoutes(routes: readonly Route[]): void {
   const seen = new Set<string>();
-  for (const { method, path } of routes) {
+  for (const { method, path, operationId } of routes) {
     const name = `${method.toUpperCase()} ${path}`;
     if (seen.has(name) || OWN.has(path)) throw new FlotillaError('fleet.invalid', `the route ${name} is there already`);
-    seen.add(name);
+    if (seen.has(operationId))
+      throw new FlotillaError('fleet.invalid', `two routes have the operationId ${operationId}`);
+    seen.add(name).add(operationId);
   }
 }
 

@@ -1,13 +1,35 @@
-/** The entity tag of an aggregate at a version: `"3"`. */
+import { createHash } from 'node:crypto';
+
+/** An entity tag of a header: `"3"`, or `W/"3"` (weak). */
+export interface EntityTag {
+  weak: boolean;
+  opaque: string;
+}
+
+/** One element of a list of entity tags, which may be empty, with the comma after it.
+ *  Source: RFC 9110 §5.6.1.2, §8.8.3. */
+const ELEMENT = /[ \t]*(?:(W\/)?"([\x21\x23-\x7e\x80-\xff]*)"[ \t]*)?(?:,|$)/y;
+
+/** The strong entity tag of an aggregate at a version: `"3"`. */
 export function etagOf(version: number): string {
   return `"${version}"`;
 }
 
-/** Whether a caller with this If-None-Match has what `etag` names, by weak comparison.
- *  Source: RFC 9110 §13.1.2. */
-export function isKnown(ifNoneMatch: string | undefined, etag: string | undefined): boolean {
-  if (ifNoneMatch === undefined || etag === undefined) return false;
-  if (ifNoneMatch.trim() === '*') return true;
-  const tags: string[] = ifNoneMatch.match(/"[^"]*"/g) ?? [];
-  return tags.includes(etag.replace(/^W\//, ''));
+/** A weak entity tag of a body, for answers that have no version. */
+export function weakEtagOf(body: string): string {
+  return `W/"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`;
+}
+
+/** `*`, a list of at least one entity tag, or undefined where the header is malformed. */
+export function readEntityTags(header: string): '*' | EntityTag[] | undefined {
+  if (header.trim() === '*') return '*';
+  const tags: EntityTag[] = [];
+  ELEMENT.lastIndex = 0;
+  while (ELEMENT.lastIndex < header.length) {
+    const match = ELEMENT.exec(header);
+    if (match === null) return undefined;
+    const [, weak, opaque] = match;
+    if (opaque !== undefined) tags.push({ weak: weak !== undefined, opaque });
+  }
+  return tags.length === 0 ? undefined : tags;
 }

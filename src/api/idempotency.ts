@@ -1,7 +1,6 @@
 import { hasCode } from '../errors.js';
 import type { Migration, Sql, Store, Tx } from '../store/contract.js';
 import { etagOf } from './etag.js';
-import { KeyQueue } from './key-queue.js';
 import { problem } from './problems.js';
 import type { Reply } from './route.js';
 
@@ -51,26 +50,37 @@ const PORTION = 500;
 /** Times that work is tried whose transaction was lost through another's fault. */
 const TRIES = 3;
 
-/** Remembers what requests with an Idempotency-Key were answered with, in the transaction of what they did. */
+/** Stores the replies to requests with an Idempotency-Key, each in the transaction of what its request did. */
 export class Idempotency {
-  readonly #queue = new KeyQueue();
+  /** The body hashes of the requests in progress, by method, path and key. */
+  readonly #inProgress = new Map<string, string>();
 
   constructor(
     private readonly store: Store,
     private readonly clock: () => number,
   ) {}
 
-  /** Answers one request. With an identity: the same request at the same time waits for the first one and then gets its
-   *  reply; another body under the key is `idempotency.key_reused`; a request that failed is not remembered. */
+  /** Answers one request. With an identity: the same request gets the stored reply, or `idempotency.in_progress` while
+   *  this process still works on the first one; another body is `idempotency.key_reused`; a request that failed is not
+   *  stored. Several processes may begin the same request: one commits, the others get its reply. */
   async answer(
     identity: RequestIdentity | undefined,
     handle: (commit: Commit) => Promise<Reply>,
   ): Promise<SerializedReply> {
     if (identity === undefined) return this.#handle(undefined, handle);
-    const { method, path, key } = identity;
-    return this.#queue.run(JSON.stringify([method, path, key]), async () => {
+    const { method, path, key, bodyHash } = identity;
+    const request = JSON.stringify([method, path, key]);
+    const first = this.#inProgress.get(request);
+    if (first !== undefined) {
+      if (first !== bodyHash) throw problem('idempotency.key_reused');
+      throw problem('idempotency.in_progress', { headers: { 'Retry-After': '1' } });
+    }
+    this.#inProgress.set(request, bodyHash);
+    try {
       return (await find(this.store.query, identity)) ?? (await this.#handle(identity, handle));
-    });
+    } finally {
+      this.#inProgress.delete(request);
+    }
   }
 
   /** Forgets what was answered before `before`, in milliseconds since the epoch; gives how many. Works in portions, so

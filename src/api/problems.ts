@@ -1,41 +1,60 @@
-import { errors, FlotillaError, PermanentError, type ErrorCode } from '../errors.js';
+import { errors, FlotillaError, isErrorCode, PermanentError, type ErrorCode } from '../errors.js';
 import { ConflictError } from '../store/conflict-error.js';
 import { etagOf } from './etag.js';
 
-interface ProblemSpec {
-  status: number;
-  title: string;
+/** A problem type (RFC 9457 §3.1.1): every problem of it has this code, status and title. */
+export interface ProblemType {
+  /** Stable, dotted lower case. The `type` member is `urn:flotilla:problem:<code>`. */
+  readonly code: string;
+  /** 400 to 599. */
+  readonly status: number;
+  /** A short summary of the problem type. */
+  readonly title: string;
 }
 
-/** The one registry of what the HTTP side has to say no to. Codes are stable. */
+/** The problem types of the HTTP server itself; docs/problems.md describes them. */
 export const problems = {
   'request.malformed': { status: 400, title: 'The request cannot be read' },
-  'request.malformed_json': { status: 400, title: 'The body is not JSON' },
+  'request.malformed_json': { status: 400, title: 'The body is not valid JSON' },
   'request.invalid': { status: 400, title: 'The request is not valid; see `errors`' },
   'request.malformed_if_match': {
     status: 400,
-    title: 'An If-Match is one version as the ETag had it, such as "3", or *',
+    title: 'If-Match must be * or a list of entity tags such as "3"',
   },
-  'request.unauthorized': { status: 401, title: 'Send the token: Authorization: Bearer <token>' },
-  'request.foreign': { status: 403, title: 'Without a token only this machine may ask, and no page of another site' },
+  'request.unauthorized': { status: 401, title: 'A token is required: Authorization: Bearer <token>' },
+  'request.foreign': {
+    status: 403,
+    title: 'Without a token, only requests to a loopback name and from no other site are answered',
+  },
   'request.no_route': { status: 404, title: 'No such route; see /openapi.json' },
-  'request.method_not_allowed': { status: 405, title: 'The route does not know this method; see the header Allow' },
+  'request.method_not_allowed': { status: 405, title: 'The route does not support this method; see the Allow header' },
+  'request.precondition_failed': { status: 412, title: 'The resource is not at a version that If-Match names' },
   'request.too_large': { status: 413, title: 'The body is too large' },
-  'request.unsupported_media_type': { status: 415, title: 'Send the body as application/json, in UTF-8' },
+  'request.unsupported_media_type': { status: 415, title: 'The body must be application/json in UTF-8' },
   'request.timeout': {
     status: 503,
-    title: 'It took too long; whether it was done is not known. Send it again with its key',
+    title: 'The request took too long and may have been done; retry it with the same Idempotency-Key',
   },
-  'idempotency.invalid_key': { status: 400, title: 'An Idempotency-Key is 1 to 255 visible ASCII characters' },
-  'idempotency.key_reused': { status: 409, title: 'The Idempotency-Key belongs to another body; take a new one' },
-  'relay.lagging': { status: 503, title: 'More is stored than can be handed over; send it again later' },
-  internal: { status: 500, title: 'The service failed; the log has more under this correlation id' },
-} as const satisfies Record<string, ProblemSpec>;
+  'idempotency.invalid_key': {
+    status: 400,
+    title: 'An Idempotency-Key is a string of 1 to 255 printable ASCII characters',
+  },
+  'idempotency.in_progress': {
+    status: 409,
+    title: 'A request with this Idempotency-Key is in progress; retry it later',
+  },
+  'idempotency.key_reused': {
+    status: 422,
+    title: 'The Idempotency-Key was used with another body; use a new one',
+  },
+  'relay.lagging': { status: 503, title: 'Too many events wait to be published; retry later' },
+  internal: { status: 500, title: 'The service failed; its log has the cause under this correlation id' },
+} as const satisfies Record<string, Omit<ProblemType, 'code'>>;
 
 export type ProblemCode = keyof typeof problems;
 
-/** Those of the fleet's own errors that are not a 500. */
-const flotillaStatus: Partial<Record<ErrorCode, number>> = {
+/** The status of the library's errors that are not a 500. */
+export const errorStatus: Partial<Record<ErrorCode, number>> = {
   'contract.invalid_data': 422,
   'contract.too_large': 413,
   'dead_letter.closed': 409,
@@ -52,7 +71,7 @@ const flotillaStatus: Partial<Record<ErrorCode, number>> = {
   'store.overloaded': 503,
 };
 
-/** The status of a refusal (PermanentError) whose code a route does not map by `refusals`. */
+/** The status of a refusal (`PermanentError`) whose code is not among the `problems` of its route. */
 const REFUSED = 409;
 
 /** One field that is wrong, and where. Never with the value, which may be personal. */
@@ -71,22 +90,25 @@ export interface ProblemDetails {
   members?: Readonly<Record<string, unknown>>;
 }
 
-/** Thrown by a route to answer with a problem of its own: dotted lower-case `code`, a `title` that is the same each
- *  time, a `detail` about this one. */
+/** Thrown by a route to answer with a problem of one of its problem types; `detail` explains this occurrence. */
 export class ProblemError extends Error {
   override readonly name = 'ProblemError';
+  readonly code: string;
+  readonly status: number;
+  readonly title: string;
   readonly detail: string | undefined;
   readonly errors: readonly FieldError[] | undefined;
   readonly headers: Readonly<Record<string, string>>;
   readonly members: Readonly<Record<string, unknown>>;
 
   constructor(
-    readonly status: number,
-    readonly code: string,
-    readonly title: string,
+    { code, status, title }: ProblemType,
     { detail, errors: fields, headers = {}, members = {}, ...options }: ProblemDetails & ErrorOptions = {},
   ) {
     super(detail === undefined ? title : `${title}: ${detail}`, options);
+    this.code = code;
+    this.status = status;
+    this.title = title;
     this.detail = detail;
     this.errors = fields;
     this.headers = headers;
@@ -94,10 +116,16 @@ export class ProblemError extends Error {
   }
 }
 
-/** A problem of the registry. */
+/** The problem type of a code of the HTTP server or of the library's errors. */
+export function problemType(code: ProblemCode | ErrorCode): ProblemType {
+  return isErrorCode(code)
+    ? { code, status: errorStatus[code] ?? 500, title: errors[code].message }
+    : { code, ...problems[code] };
+}
+
+/** A problem of the HTTP server. */
 export function problem(code: ProblemCode, details?: ProblemDetails & ErrorOptions): ProblemError {
-  const { status, title } = problems[code];
-  return new ProblemError(status, code, title, details);
+  return new ProblemError(problemType(code), details);
 }
 
 /** `request.invalid`, for what only a route can find: with what is wrong, and where, never with the value. */
@@ -109,13 +137,13 @@ export function invalidRequest(errors: readonly FieldError[]): ProblemError {
  *  to the log. */
 export function problemOf(error: unknown): ProblemError {
   if (error instanceof ProblemError) return error;
-  if (error instanceof PermanentError) return refusal(REFUSED, error);
+  if (error instanceof PermanentError) return refusal(undeclared(error.code), error);
   if (error instanceof FlotillaError) {
-    const status = flotillaStatus[error.code] ?? 500;
-    if (status !== 500) {
-      return new ProblemError(status, error.code, errors[error.code].message, {
-        ...(status < 500 && { detail: error.message }),
-        ...(error instanceof ConflictError && whereItIs(error)),
+    const type = problemType(error.code);
+    if (type.status !== 500) {
+      return new ProblemError(type, {
+        ...(type.status < 500 && { detail: error.message }),
+        ...(error instanceof ConflictError && versionDetails(error)),
         cause: error,
       });
     }
@@ -123,17 +151,28 @@ export function problemOf(error: unknown): ProblemError {
   return bodyProblem(error) ?? problem('internal', { cause: error });
 }
 
-/** The version that the aggregate is at, so that whoever lost can look again and go on from there. */
-function whereItIs({ actual }: ConflictError): ProblemDetails {
+/** The version that the aggregate is at, with which the caller can read it again and continue. */
+function versionDetails({ actual }: ConflictError): ProblemDetails {
   return {
     members: { currentVersion: actual },
     ...(actual > 0 && { headers: { ETag: etagOf(actual) } }),
   };
 }
 
-/** What a decider refused, under the status its route gives it. */
-export function refusal(status: number, error: PermanentError): ProblemError {
-  return new ProblemError(status, error.code, 'The request was refused', { detail: error.message, cause: error });
+/** The caller named versions by If-Match, and the aggregate is at another. */
+export function preconditionFailed(conflict: ConflictError): ProblemError {
+  return problem('request.precondition_failed', { ...versionDetails(conflict), cause: conflict });
+}
+
+/** What a decider refused, as a problem of a type of its route. */
+export function refusal(type: ProblemType, error: PermanentError): ProblemError {
+  return new ProblemError(type, { detail: error.message, cause: error });
+}
+
+/** `account.not_allowed` has the title `Account not allowed`. */
+function undeclared(code: string): ProblemType {
+  const words = code.replace(/[._]/g, ' ');
+  return { code, status: REFUSED, title: words.charAt(0).toUpperCase() + words.slice(1) };
 }
 
 /** What express and its body parser throw: errors with a status of 4xx. */

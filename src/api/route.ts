@@ -1,8 +1,10 @@
 import { z } from 'zod';
+import type { ExpectedVersions } from '../aggregates/expected-versions.js';
 import type { EventContext } from '../events/envelope.js';
 import { textLine } from '../events/text-line.js';
 import type { Store, Tx } from '../store/contract.js';
 import type { Logger } from '../telemetry/logger.js';
+import type { ProblemType } from './problems.js';
 
 export type WriteMethod = 'post' | 'put' | 'patch' | 'delete';
 export type Method = 'get' | WriteMethod;
@@ -40,9 +42,9 @@ export interface ReadRequest<Params, Query> {
 export interface WriteRequest<Params, Query, Body> extends ReadRequest<Params, Query> {
   body: Body;
   idempotencyKey: string | undefined;
-  /** The version in If-Match, for `handleCommand`; undefined where the caller did not ask for one, or the route does not
-   *  take it. */
-  expectedVersion: number | undefined;
+  /** The versions in If-Match, for `handleCommand` or `checkVersion`; undefined without the header, or where the route
+   *  does not support it. A `ConflictError` is then answered with 412, otherwise with 409. */
+  expectedVersion: ExpectedVersions | undefined;
   /** The context of a new event about `subject`, as part of this request's story. */
   origin: (subject: string) => EventContext;
   /** Runs `work` in one transaction with the memory of the Idempotency-Key, and gives the reply, which is then what the
@@ -61,6 +63,15 @@ type ParamNames<Path extends string> = Path extends `${string}:${infer Rest}`
 /** The parameters that a path names, as text. */
 export type PathParams<Path extends string> = { [Name in ParamNames<Path>]: string };
 
+/** A header of the successful answers of a route; for the documentation. */
+export interface HeaderSpec {
+  readonly description: string;
+  /** Of its text. */
+  readonly schema: z.ZodType;
+  /** @default false: in every successful answer */
+  readonly optional?: boolean;
+}
+
 interface RouteDescription<Path extends string, P extends z.ZodType, Q extends z.ZodType> {
   /** As Express has it: `/orders/:id`. */
   path: Path;
@@ -68,14 +79,25 @@ interface RouteDescription<Path extends string, P extends z.ZodType, Q extends z
   params?: P;
   /** Of texts: coerce numbers. @default nothing */
   query?: Q;
-  /** For the documentation. */
+  /** The name of the operation in the OpenAPI document and so of a method of generated clients, in camelCase: keep it.
+   *  @default from method and path: `getNotesByIdTexts` */
+  operationId?: string;
+  /** One short line for the documentation. */
   summary?: string;
+  /** CommonMark, for the documentation. */
+  description?: string;
+  /** The group of operations that it belongs to; see `ApiInfo.tags`. */
+  tag?: string;
   /** Its answers have a `version`. For the documentation. @default false */
   versioned?: boolean;
-  /** The bodies answered, by status; for the documentation, not checked. */
+  /** The bodies answered, by status; for the documentation, not checked. A schema with an id (`.meta({ id: 'Order' })`) is
+   *  a component of the document. */
   responses?: Readonly<Record<number, z.ZodType>>;
-  /** The status of each refusal (a PermanentError) by its code. @default 409 */
-  refusals?: Readonly<Record<string, number>>;
+  /** Headers of successful answers besides ETag, Location and those of every answer; for the documentation. */
+  headers?: Readonly<Record<string, HeaderSpec>>;
+  /** The problem types that the handler throws, by `ProblemError` or as the code of a refusal (`PermanentError`). A
+   *  refusal with another code is a 409. */
+  problems?: readonly ProblemType[];
 }
 
 export interface ReadRouteDefinition<
@@ -108,11 +130,15 @@ export interface Route {
   readonly params: z.ZodType;
   readonly query: z.ZodType;
   readonly body?: z.ZodType;
+  readonly operationId: string;
   readonly summary?: string;
+  readonly description?: string;
+  readonly tag?: string;
   readonly versioned: boolean;
   readonly ifMatch: boolean;
   readonly responses: Readonly<Record<number, z.ZodType>>;
-  readonly refusals: Readonly<Record<string, number>>;
+  readonly headers: Readonly<Record<string, HeaderSpec>>;
+  readonly problems: readonly ProblemType[];
   // a method, so that routes of different inputs are all routes; what it gets has passed the schemas above
   handler(this: void, request: WriteRequest<unknown, unknown, unknown>): Promise<Reply>;
 }
@@ -138,12 +164,18 @@ export function defineRoute<
   B extends z.ZodType = z.ZodType<undefined>,
 >(definition: WriteRouteDefinition<Path, P, Q, B>): Route;
 export function defineRoute(definition: AnyDefinition): Route {
-  const { params, query = z.object({}), responses = {}, refusals = {}, ...rest } = definition;
+  const { method, path, params = textParams(path), operationId = operationIdOf(method, path) } = definition;
+  const { query = z.object({}), responses = {}, headers = {}, problems = [] } = definition;
   const { versioned = false, ifMatch = false } = definition;
-  return { ...rest, params: params ?? textParams(definition.path), query, responses, refusals, versioned, ifMatch };
+  return { ...definition, params, operationId, query, responses, headers, problems, versioned, ifMatch };
 }
 
 function textParams(path: string): z.ZodType {
   const names = [...path.matchAll(/:([A-Za-z0-9_]+)/g)].map(([, name = '']) => name);
   return z.object(Object.fromEntries(names.map((name) => [name, textLine(200)])));
+}
+
+function operationIdOf(method: Method, path: string): string {
+  const words = path.replaceAll(':', 'by-').match(/[A-Za-z0-9]+/g) ?? [];
+  return method + words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('');
 }

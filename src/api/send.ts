@@ -2,31 +2,38 @@ import type { ErrorRequestHandler, Request, Response } from 'express';
 import { errorOf, messageOf, stackOf } from '../errors.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { SerializedReply } from './idempotency.js';
-import { isKnown } from './etag.js';
-import { ProblemError, problemOf } from './problems.js';
+import { weakEtagOf } from './etag.js';
+import { instanceOf } from './instance.js';
+import { isNotModified, passesIfMatch } from './preconditions.js';
+import { problem, ProblemError, problemOf } from './problems.js';
 import { storyOf } from './request-story.js';
 
-/** Sends what a route replied, but 304 to who asks for what it has already; nothing where an answer is out already or
- *  the caller is gone. */
+/** Sends what a route replied, under the conditions of the request: 304 to a reader who has it already, 412 to a reader
+ *  who asked for another version. Sends nothing where an answer is out already or the caller is gone. */
 export function sendReply(req: Request, res: Response, { status, headers, body, replayed }: SerializedReply): void {
   if (res.headersSent || res.destroyed) return;
   res.status(status).set(headers);
-  // express would do it, but not for callers that say `Cache-Control: no-cache`, as fetch does with every If-None-Match
-  if (status === 200 && isRead(req.method) && isKnown(req.get('if-none-match'), res.get('etag'))) {
-    res.status(304).end();
-    return;
+  if (status === 200 && isRead(req.method)) {
+    // not left to express: it answers 200 to callers that send `Cache-Control: no-cache`, as fetch does with conditions
+    const etag = res.get('etag') ?? weakEtagOf(body ?? '');
+    if (!passesIfMatch(req.get('if-match'), etag)) throw problem('request.precondition_failed', { headers });
+    res.set('ETag', etag);
+    if (isNotModified(req.get('if-none-match'), etag)) {
+      res.status(304).end();
+      return;
+    }
   }
   if (replayed) res.set('Idempotency-Replayed', 'true');
   if (body === undefined) res.end();
-  else res.type('application/json').send(body);
+  else res.set('Content-Type', 'application/json; charset=utf-8').end(body);
 }
 
 const isRead = (method: string) => method === 'GET' || method === 'HEAD';
 
 /** Sends a problem as RFC 9457 has it, with `code`, the correlation id and, where fields are wrong, `errors`. */
-export function sendProblem(req: Request, res: Response, problem: ProblemError): void {
+export function sendProblem(req: Request, res: Response, error: ProblemError): void {
   if (res.headersSent || res.destroyed) return;
-  const { status, code, title, detail, errors, headers, members } = problem;
+  const { status, code, title, detail, errors, headers, members } = error;
   if (status === 503) res.set('Retry-After', '1');
   res.status(status).set(headers).set('Content-Type', 'application/problem+json; charset=utf-8');
   const standard = {
@@ -35,7 +42,7 @@ export function sendProblem(req: Request, res: Response, problem: ProblemError):
     status,
     ...(detail !== undefined && { detail }),
     code,
-    instance: req.path.slice(0, 500),
+    instance: instanceOf(req.path),
     correlationId: storyOf(res).correlationId,
     ...(errors !== undefined && { errors }),
   };
@@ -47,18 +54,18 @@ export function sendProblem(req: Request, res: Response, problem: ProblemError):
 export function answerFailures(logger: Logger): ErrorRequestHandler {
   return (thrown: unknown, req, res, _next) => {
     const error = errorOf(thrown);
-    const problem = problemOf(error);
+    const answer = problemOf(error);
     // a ProblemError was meant; the access log has it
-    if (problem.status >= 500 && !(error instanceof ProblemError)) {
+    if (answer.status >= 500 && !(error instanceof ProblemError)) {
       const { correlationId, route } = storyOf(res);
-      logger.log(problem.status === 500 ? 'error' : 'warn', 'request failed', {
-        code: problem.code,
+      logger.log(answer.status === 500 ? 'error' : 'warn', 'request failed', {
+        code: answer.code,
         route,
         correlationId,
         error: messageOf(error),
         stack: stackOf(error),
       });
     }
-    sendProblem(req, res, problem);
+    sendProblem(req, res, answer);
   };
 }

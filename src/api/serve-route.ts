@@ -2,11 +2,13 @@ import express, { type Request, type RequestHandler, type Response } from 'expre
 import { createHash } from 'node:crypto';
 import { errorOf, PermanentError } from '../errors.js';
 import { originContext } from '../events/create.js';
+import { ConflictError } from '../store/conflict-error.js';
 import type { Store } from '../store/contract.js';
 import type { Logger } from '../telemetry/logger.js';
-import { versionExpected } from './if-match.js';
+import { readIdempotencyKey } from './idempotency-key.js';
 import type { Commit, Idempotency, RequestIdentity, SerializedReply } from './idempotency.js';
-import { problem, refusal } from './problems.js';
+import { expectedVersions } from './preconditions.js';
+import { preconditionFailed, problem, refusal } from './problems.js';
 import { storyOf } from './request-story.js';
 import type { Reply, Route, WriteRequest } from './route.js';
 import { sendReply } from './send.js';
@@ -29,7 +31,6 @@ export interface ApiLimits {
   requestTimeout: number;
 }
 
-const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,255}$/;
 const JSON_TYPES = ['application/json', 'application/*+json'];
 const LAG_RETRY_AFTER = '5';
 
@@ -81,7 +82,7 @@ async function answer(
 ): Promise<SerializedReply> {
   const { correlationId, traceparent } = storyOf(res);
   const inputs = validate(route, { params: req.params, query: req.query, body: req.body as unknown });
-  const expectedVersion = route.ifMatch ? versionExpected(req.get('if-match')) : undefined;
+  const expectedVersion = route.ifMatch ? expectedVersions(req.get('if-match')) : undefined;
   const identity = route.method === 'get' ? undefined : identityOf(route, req, res);
   const over = new AbortController();
   res.once('close', () => {
@@ -107,28 +108,29 @@ async function answer(
       }),
     commit,
   });
-  const work = idempotency.answer(identity, async (commit) => {
-    over.signal.throwIfAborted(); // it may have waited for its key longer than anybody waits for it
-    return withRefusals(route, () => route.handler(request(commit)));
-  });
+  const work = idempotency.answer(identity, (commit) =>
+    withProblems(route, expectedVersion !== undefined, () => route.handler(request(commit))),
+  );
   return withTimeLimit(work, limits.requestTimeout, over);
 }
 
-async function withRefusals(route: Route, run: () => Promise<Reply>): Promise<Reply> {
+/** Turns refusals and conflicts into the problems that the route declares for them. */
+async function withProblems(route: Route, isConditional: boolean, run: () => Promise<Reply>): Promise<Reply> {
   try {
     return await run();
   } catch (thrown) {
     const error = errorOf(thrown);
-    const status = error instanceof PermanentError ? route.refusals[error.code] : undefined;
-    throw error instanceof PermanentError && status !== undefined ? refusal(status, error) : error;
+    if (isConditional && error instanceof ConflictError) throw preconditionFailed(error);
+    const type = error instanceof PermanentError && route.problems.find(({ code }) => code === error.code);
+    throw type ? refusal(type, error) : error;
   }
 }
 
 /** The key belongs to the route and its parameters: a URL can be written in several ways (`/accounts/%61`, a slash at its end). */
 function identityOf(route: Route, req: Request, res: Response): RequestIdentity | undefined {
-  const key = req.get('idempotency-key');
-  if (key === undefined) return undefined;
-  if (!IDEMPOTENCY_KEY.test(key)) throw problem('idempotency.invalid_key');
+  const header = req.get('idempotency-key');
+  if (header === undefined) return undefined;
+  const key = readIdempotencyKey(header);
   const path = route.path.replace(/:(\w+)/g, (_, name: string) => encodeURIComponent(String(req.params[name])));
   return { method: req.method, path, key, bodyHash: storyOf(res).bodyHash ?? '' };
 }

@@ -23,7 +23,7 @@ export function register(program: Command, context: Context): void {
     });
 }
 
-async function startApi(process: FleetProcess, { env }: Context): Promise<void> {
+async function startApi(process: FleetProcess, { env, version }: Context): Promise<void> {
   const { config, fleet, workers, broker, logger, metrics } = process;
   if (fleet.api === undefined) throw new FlotillaError('fleet.invalid', 'config/fleet declares no api');
   const routes = fleet.api.routes(readApiSettings(fleet.api.settings, env));
@@ -38,6 +38,7 @@ async function startApi(process: FleetProcess, { env }: Context): Promise<void> 
   const app = await createApi({
     store: service.store,
     routes,
+    info: { title: fleet.api.store, version, ...fleet.api.info },
     logger,
     metrics,
     relay: { lagging },

@@ -14,6 +14,8 @@ export interface Context {
   readonly program: string;
   /** The folder of this library. */
   readonly packageRoot: string;
+  /** The version of this library. */
+  readonly version: string;
   /** Aborts at the first SIGINT or SIGTERM, and when the supervisor that started this process has ended. */
   readonly signal: AbortSignal;
   /** Aborts at the second: end at once. */
@@ -41,6 +43,7 @@ export interface ContextOptions {
   cwd: string;
   program: string;
   packageRoot: string;
+  version: string;
   signals: Signals;
   stdin: { isTTY?: boolean };
   stdout: { write(text: string): unknown; columns?: number; isTTY?: boolean };
@@ -51,7 +54,7 @@ export interface ContextOptions {
 const MIN_WIDTH = 120;
 
 export function createContext(options: ContextOptions): Context {
-  const { env, cwd, program, packageRoot, signals, stdin, stdout, stderr } = options;
+  const { env, cwd, program, packageRoot, version, signals, stdin, stdout, stderr } = options;
   let config: Config | undefined;
   let fleet: Promise<Fleet> | undefined;
   return {
@@ -59,6 +62,7 @@ export function createContext(options: ContextOptions): Context {
     cwd,
     program,
     packageRoot,
+    version,
     signal: signals.stop,
     forced: signals.force,
     interactive: stdin.isTTY === true,

@@ -66,6 +66,7 @@ const context = createContext({
   cwd: process.cwd(),
   program: fileURLToPath(import.meta.url),
   packageRoot: dirname(manifest),
+  version,
   signals: listenForSignals(process),
   stdin: process.stdin,
   stdout: process.stdout,

@@ -3,10 +3,11 @@ import { z } from 'zod';
 const range = (first: number, last: number) => `${String.fromCodePoint(first)}-${String.fromCodePoint(last)}`;
 
 /**
- * No control characters, line separators or lone surrogates. Written as ranges of the characters themselves: Python has
- * no `\p{Cc}` and Go no `\u2028`, and both read the schemas that are printed from this.
+ * No control characters or line separators. Written as ranges of the characters themselves: Python has no `\p{Cc}` and Go
+ * no `\u2028`, and both read the schemas that are printed from this. No range begins above the surrogates, so that it
+ * compiles without the flag `u`, too.
  */
-const PRINTABLE = new RegExp(`^[ -~${range(0xa0, 0x2027)}${range(0x202a, 0xd7ff)}${range(0xe000, 0x10ffff)}]*$`, 'u');
+const PRINTABLE = new RegExp(`^[ -~${range(0xa0, 0x2027)}${range(0x202a, 0x10ffff)}]*$`, 'u');
 
 const MESSAGE = 'one line of text, not blank';
 
@@ -14,7 +15,12 @@ const MESSAGE = 'one line of text, not blank';
  *  no control characters, no line breaks, no lone surrogates. The length is checked first, so that no pattern reads a
  *  longer text. */
 export const textLine = (max: number) =>
-  z.string().max(max, { abort: true }).regex(PRINTABLE, { error: MESSAGE, abort: true }).regex(/\S/, MESSAGE);
+  z
+    .string()
+    .max(max, { abort: true })
+    .regex(PRINTABLE, { error: MESSAGE, abort: true })
+    .refine((text) => !/\p{Cs}/u.test(text), { error: MESSAGE, abort: true })
+    .regex(/\S/, MESSAGE);
 
 /** The text as `textLine(max)` takes it, unless nothing is left of it: control characters and line breaks become spaces,
  *  lone surrogates U+FFFD, and what is too long ends in `…`. */

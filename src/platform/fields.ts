@@ -40,5 +40,7 @@ export const shippingAddress = z.strictObject({
   country: textLine(60),
 });
 
+export const nextCursor = z.string().nullable().describe('The `cursor` of the next page; null after the last');
+
 export type OrderLine = z.infer<typeof orderLine>;
 export type ShippingAddress = z.infer<typeof shippingAddress>;

@@ -1,6 +1,7 @@
 import { cursor, cursorOf, invalidRequest, withTimeRange, type StoredEvent, type StoreReader } from 'flotilla';
 import { z } from 'zod';
 import { platform } from './catalogue.js';
+import { nextCursor } from './fields.js';
 
 const MAX_PAGE = 500;
 
@@ -11,17 +12,21 @@ export const historyQuery = withTimeRange({
   limit: z.coerce.number().int().min(1).max(MAX_PAGE).default(100),
 });
 
-const historyItem = z.object({
-  id: z.string(),
-  type: z.string(),
-  time: z.iso.datetime(),
-  version: z.int(),
-  correlationId: z.string(),
-  causationId: z.string().optional(),
-  data: z.unknown(),
-});
+const historyItem = z
+  .object({
+    id: z.string(),
+    type: z.string(),
+    time: z.iso.datetime(),
+    version: z.int(),
+    correlationId: z.string(),
+    causationId: z.string().optional(),
+    data: z.unknown().describe('As in the catalogue, without personal data'),
+  })
+  .meta({ id: 'Event', description: 'An event of the history of an aggregate' });
 
-export const historyPage = z.object({ items: z.array(historyItem), nextCursor: z.string().nullable() });
+export const historyPage = z
+  .object({ items: z.array(historyItem), nextCursor })
+  .meta({ id: 'EventPage', description: 'A page of events' });
 
 /** A page of what happened to `subject`, the oldest first. Undefined where nothing ever did. A cursor of the history of
  *  something else is refused as not valid. */

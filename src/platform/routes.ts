@@ -1,4 +1,4 @@
-import type { Route } from 'flotilla';
+import type { ApiInfo, Route } from 'flotilla';
 import { z } from 'zod';
 import { account } from './accounts/account.js';
 import { accountRoutes } from './accounts/routes.js';
@@ -21,6 +21,21 @@ type ApiSettings = z.output<typeof apiSettings>;
 
 /** The types that the routes append. */
 export const apiEmits = [...user.events, ...order.events, ...account.events, 'inventory.adjust'] as const;
+
+export const apiInfo = {
+  title: 'Flotilla shop',
+  description:
+    'Users, orders, accounts, stock and statistics of a shop whose work is done by event-driven workers. Amounts are whole numbers of minor units (cents) with an ISO 4217 currency. Errors are problem details (RFC 9457) with a stable `code`.',
+  contact: { name: 'The Flotilla project' },
+  license: { name: 'MIT', identifier: 'MIT' },
+  tags: [
+    { name: 'Users', description: 'Customers of the shop' },
+    { name: 'Orders', description: 'Orders, their history and their fulfilment' },
+    { name: 'Accounts', description: 'Event-sourced accounts' },
+    { name: 'Inventory', description: 'Stock of the warehouse' },
+    { name: 'Statistics', description: 'Totals and daily sales' },
+  ],
+} satisfies Omit<ApiInfo, 'version'>;
 
 /** What the API of this platform serves. */
 export const routes = (settings: ApiSettings): readonly Route[] => [

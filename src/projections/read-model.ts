@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { stateOfModel, type ModelReader, type ProjectionState } from './status.js';
 
 /** How far a read model is, for whoever reads it. */
@@ -22,3 +23,17 @@ export async function readModel(store: ModelReader, projection: string): Promise
     },
   };
 }
+
+/** The headers of `ReadModel.headers`, for the documentation of a route. */
+export const readModelHeaders = {
+  'Model-Position': {
+    description: 'The answer contains every event of the store up to this position',
+    schema: z.int(),
+  },
+  'Model-Lag': { description: 'Events of the store that may be missing; 0: none', schema: z.int() },
+  'Model-Stopped': {
+    description: 'Present while the read model is stopped at an event',
+    schema: z.literal('true'),
+    optional: true,
+  },
+};

@@ -6,10 +6,15 @@ import type { ExpectedVersion } from './contract.js';
 export class ConflictError extends FlotillaError {
   constructor(
     readonly stream: string,
-    readonly expected: ExpectedVersion,
+    readonly expected: ExpectedVersion | readonly number[] | 'exists',
     /** The version the stream is at; 0 for one that is not there. */
     readonly actual: number,
   ) {
-    super('store.conflict', `${stream} is at ${actual}, expected ${expected}`);
+    super('store.conflict', `${stream} is at ${actual}, expected ${wording(expected)}`);
   }
+}
+
+function wording(expected: ConflictError['expected']): string {
+  if (typeof expected !== 'object') return String(expected);
+  return expected.length === 0 ? 'another version' : expected.slice(0, 10).join(' or ');
 }

@@ -19,6 +19,22 @@ function statusFor(port: string, host: string): Promise<number | undefined> {
   });
 }
 
+// parts of a document, as tests look into it
+/* eslint-disable @typescript-eslint/no-explicit-any */
+/** The components that the parameters of an operation refer to. */
+const shared = ({ parameters }: any): string[] =>
+  parameters.flatMap(({ $ref }: { $ref?: string }) => $ref?.split('/').at(-1) ?? []);
+
+/** The codes of the problems of a response. */
+const codes = ({ components }: any, response: any): string[] => {
+  const { content } = response.content ? response : components.responses[response.$ref.split('/').at(-1)];
+  const { schema } = content['application/problem+json'];
+  return (schema.oneOf ?? [schema]).map(
+    ({ $ref }: { $ref: string }) => components.schemas[$ref.split('/').at(-1) ?? ''].properties.code.const,
+  );
+};
+/* eslint-enable @typescript-eslint/no-explicit-any */
+
 describe('api: the app', () => {
   let file: Awaited<ReturnType<typeof temporaryFile>>;
   const apis: Api[] = [];
@@ -241,24 +257,51 @@ describe('api: the app', () => {
     const { post, get } = document.paths['/notes'];
     expect(post.summary).to.equal('Write a note');
     expect(post.requestBody.required).to.equal(true);
-    expect(post.requestBody.content['application/json'].schema.required).to.deep.equal(['text']);
-    expect(post.responses['201'].content['application/json'].schema.properties).to.have.keys('id', 'text');
-    expect(post.parameters.map(({ name }: { name: string }) => name)).to.deep.equal(['Idempotency-Key']);
+    expect(post.requestBody.content['application/json'].schema).to.deep.include({
+      required: ['text'],
+      additionalProperties: false,
+    });
+    const answered = post.responses['201'].content['application/json'].schema;
+    expect(answered.properties).to.have.keys('id', 'text');
+    expect(answered).not.to.have.property('additionalProperties');
+    expect(post.responses['201'].headers).to.have.all.keys('X-Correlation-Id', 'Location', 'Idempotency-Replayed');
     expect(get.parameters[0]).to.deep.include({ name: 'limit', in: 'query', required: false });
     expect(document.paths['/notes/{id}'].get.parameters[0]).to.include({ name: 'id', in: 'path', required: true });
-    const headers = ({ parameters }: { parameters: { name: string; in: string }[] }) =>
-      parameters.filter((each) => each.in === 'header').map(({ name }) => name);
-    expect(headers(document.paths['/notes/{id}'].put)).to.deep.equal(['Idempotency-Key', 'If-Match']);
-    const teapot = document.paths['/teapot'].get;
-    expect(headers(teapot)).to.deep.equal(['If-None-Match']);
-    expect(teapot.responses['200'].headers).to.have.all.keys('ETag');
-    expect(teapot.responses).to.include.keys('304');
+    const { teapot, put } = { teapot: document.paths['/teapot'].get, put: document.paths['/notes/{id}'].put };
+    expect(shared(post)).to.deep.equal(['IdempotencyKey', 'CorrelationId', 'TraceParent']);
+    expect(shared(put)).to.deep.equal(['IdempotencyKey', 'IfMatch', 'CorrelationId', 'TraceParent']);
+    expect(shared(teapot)).to.deep.equal(['IfNoneMatch', 'IfMatch', 'CorrelationId', 'TraceParent']);
+    expect(teapot.responses).to.include.keys('200', '304', '412', '418');
+    expect(teapot.responses['304'].headers).to.have.all.keys('X-Correlation-Id', 'ETag');
+    expect([post, teapot].map(({ operationId }) => operationId)).to.deep.equal(['postNotes', 'getTeapot']);
+    expect(codes(document, post.responses['400'])).to.have.members([
+      'request.malformed',
+      'request.malformed_json',
+      'request.invalid',
+      'idempotency.invalid_key',
+    ]);
+    expect(codes(document, post.responses['403'])).to.have.members(['request.foreign', 'note.forbidden']);
+    expect(codes(document, teapot.responses['418'])).to.deep.equal(['tea.pot']);
+    expect(document.security).to.deep.equal([]);
+    expect(document.components).not.to.have.property('securitySchemes');
+  });
+
+  it('documents its token, and that health needs none', async () => {
+    const api = await start({ token: 'correct-horse' });
+    const headers = { authorization: 'Bearer correct-horse' };
+    const { body: document } = await api.send('GET', '/openapi.json', { headers });
+    expect(document.security).to.deep.equal([{ bearer: [] }]);
+    expect(document.components.securitySchemes.bearer).to.include({ type: 'http', scheme: 'bearer' });
+    expect(document.paths['/livez'].get.security).to.deep.equal([]);
+    expect(document.paths['/metrics'].get).not.to.have.property('security');
+    expect(codes(document, document.paths['/notes'].get.responses['401'])).to.deep.equal(['request.unauthorized']);
   });
 
   it('refuses to be made of two routes that are the same', async () => {
     const store = await openSqliteStore({ service: 'core', path: file.path });
     try {
-      for (const twice of [[createNote, createNote], [{ ...getNote, path: '/livez' }]]) {
+      const sameId = { ...getNote, path: '/other', operationId: createNote.operationId };
+      for (const twice of [[createNote, createNote], [createNote, sameId], [{ ...getNote, path: '/livez' }]]) {
         const options = { store, routes: twice, logger: silentLogger(), metrics: createMetrics() };
         const error = await createApi(options).catch((thrown: unknown) => thrown);
         expect(error).to.be.instanceOf(FlotillaError).with.property('code', 'fleet.invalid');

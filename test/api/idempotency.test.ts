@@ -67,28 +67,52 @@ describe('api: idempotency', () => {
     expect((await create('k1')).text).to.equal(first.text);
   });
 
-  it('lets the same request wait for the one in hand', async () => {
+  it('answers 409 while the first request is in progress, 422 to another body, and then the stored reply', async () => {
     let release = () => undefined as void;
     gates.hold = new Promise((resolve) => (release = resolve));
     let entered = 0;
-    gates.entered = () => void (entered += 1);
-    let arrived = 0;
-    const lagging = () => {
-      if (++arrived === 10) setImmediate(release); // every write asks this when it arrives
-      return false;
-    };
-    await api.close();
-    api = await startApi(file.path, { routes, relay: { lagging } });
-    const answers = await Promise.all(Array.from({ length: 10 }, () => create('k1')));
-    expect(new Set(answers.map(({ text }) => text)).size).to.equal(1);
+    const begun = new Promise<void>((resolve) => {
+      gates.entered = () => {
+        entered += 1;
+        resolve();
+      };
+    });
+    const first = create('k1');
+    await begun;
+    const retries = await Promise.all(['k1', '"k1"', 'k1'].map((key) => create(key)));
+    for (const retry of retries) {
+      expect([retry.status, retry.body.code]).to.deep.equal([409, 'idempotency.in_progress']);
+      expect(retry.headers.get('retry-after')).to.equal('1');
+    }
+    const other = await create('k1', { text: 'two' });
+    expect([other.status, other.body.code]).to.deep.equal([422, 'idempotency.key_reused']);
+    release();
+    expect((await first).status).to.equal(201);
+    const again = await create('k1');
+    expect([again.status, again.text]).to.deep.equal([201, (await first).text]);
     expect([entered, runs.count, await api.store.head()]).to.deep.equal([1, 1, 1]);
+  });
+
+  it('takes a quoted and an unquoted key for the same key', async () => {
+    for (const [bare, quoted] of [
+      ['k1', '"k1"'],
+      ['a\\b', '"a\\\\b"'],
+      ['8e03978e-40d5-43dd-bc93-6894a57f9324', '"8e03978e-40d5-43dd-bc93-6894a57f9324"'],
+    ] as const) {
+      const first = await create(quoted);
+      expect((await create(bare)).text).to.equal(first.text);
+      expect((await create(quoted)).headers.get('idempotency-replayed')).to.equal('true');
+    }
+    expect((await create('"with space"')).status).to.equal(201);
+    expect((await create('"with \\"quotes\\""')).status).to.equal(201);
+    expect((await create(`"${'x'.repeat(255)}"`)).text).to.equal((await create('x'.repeat(255))).text);
   });
 
   it('does it once when several processes get it at the same time', async () => {
     const others = [await startApi(file.path, { routes }), await startApi(file.path, { routes })];
     try {
       for (let round = 0; round < 10; round++) {
-        const racers = [api, ...others, ...others, api];
+        const racers = [api, ...others];
         const answers = await Promise.all(racers.map((each) => create(`k${round}`, { text: 'one' }, each)));
         expect(new Set(answers.map(({ text }) => text)).size).to.equal(1);
         expect(answers.every(({ status }) => status === 201)).to.equal(true);
@@ -121,7 +145,7 @@ describe('api: idempotency', () => {
   it('refuses a key that comes with another body', async () => {
     await create('k1');
     const other = await create('k1', { text: 'two' });
-    expect([other.status, other.body.code]).to.deep.equal([409, 'idempotency.key_reused']);
+    expect([other.status, other.body.code]).to.deep.equal([422, 'idempotency.key_reused']);
     expect(await api.store.head()).to.equal(1);
   });
 
@@ -143,8 +167,10 @@ describe('api: idempotency', () => {
     expect((await create('k2')).status).to.equal(201);
   });
 
-  it('takes no key that is too long or not visible ASCII', async () => {
-    for (const key of ['x'.repeat(256), 'with space', 'é']) {
+  it('refuses a malformed key', async () => {
+    const long = 'x'.repeat(256);
+    const quoted = ['""', '"', '"a', 'a"', '"a"b', '"a\\b"', '"a";v=1', '"a", "b"', '"\u00e9"', '"\t"'];
+    for (const key of [long, `"${long}"`, 'with space', 'a, b', 'é', 'a"b', ...quoted]) {
       const answer = await create(key);
       expect([answer.status, answer.body.code]).to.deep.equal([400, 'idempotency.invalid_key']);
     }

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { request as httpRequest } from 'node:http';
+import { connect } from 'node:net';
 import { routes } from './routes.js';
 import { startApi, temporaryFile, type Answer, type Api } from './start.js';
 
@@ -113,18 +114,56 @@ describe('api: problems', () => {
     expect(answer.body).to.include({ spout: 'short', status: 418, title: 'A teapot' });
   });
 
-  it('says of every conflict at which version the aggregate is', async () => {
+  it('answers 412 to a false If-Match and 409 to a conflict without one, both with the current version', async () => {
     const put = (ifMatch?: string) =>
       api.send('PUT', '/notes/n1', { headers: { ...(ifMatch !== undefined && { 'if-match': ifMatch }) } });
-    const absent = await put('"4"');
-    expectProblem(absent, 409, 'store.conflict');
-    expect([absent.body.currentVersion, absent.headers.get('etag')]).to.deep.equal([0, null]);
+    for (const ifMatch of ['"4"', '*']) {
+      const absent = await put(ifMatch);
+      expectProblem(absent, 412, 'request.precondition_failed');
+      expect([absent.body.currentVersion, absent.headers.get('etag')]).to.deep.equal([0, null]);
+    }
     expect((await put()).headers.get('etag')).to.equal('"1"');
     const conflict = await put();
     expectProblem(conflict, 409, 'store.conflict');
     expect([conflict.body.currentVersion, conflict.headers.get('etag')]).to.deep.equal([1, '"1"']);
+    const late = await put('"7"');
+    expectProblem(late, 412, 'request.precondition_failed');
+    expect([late.body.currentVersion, late.headers.get('etag')]).to.deep.equal([1, '"1"']);
     expect((await put('"1"')).body.version).to.equal(2);
+    expect((await put('*')).body.version).to.equal(3);
     expectProblem(await put('1'), 400, 'request.malformed_if_match');
+  });
+
+  it('names the path of any request as a valid URI reference that names no other host', async () => {
+    const { hostname, port } = new URL(api.url);
+    const hostile = [
+      '/"<script>^`{|}\\',
+      '/%',
+      '/%zz/%4',
+      '//evil.example/x',
+      '///x',
+      '/a b',
+      '/notes/%zz',
+      '/\u00e9\u00ff',
+      `/${'é'.repeat(400)}`,
+      `/${'%41'.repeat(400)}`,
+      `/${'a'.repeat(498)}%41`,
+      '/[::1]',
+      '/..//..//x',
+    ];
+    for (const path of hostile) {
+      const { status, body } = await rawGet(hostname, Number(port), path);
+      if (body === undefined) {
+        expect(status, path).to.equal(400); // the HTTP parser of Node.js refuses the request line
+        continue;
+      }
+      const { instance } = JSON.parse(body) as { instance: string };
+      expect(instance, path)
+        .to.match(URI_PATH)
+        .and.satisfy((text: string) => text.length <= 502);
+      const resolved = new URL(instance, 'http://api.example/');
+      expect(resolved.host, path).to.equal('api.example');
+    }
   });
 
   it('keeps what went wrong inside to the log', async () => {
@@ -143,3 +182,22 @@ describe('api: problems', () => {
     expect(answer.headers.has('retry-after')).to.equal(true);
   });
 });
+
+/** A path-absolute or dot-segment path of RFC 3986 §3.3. */
+const URI_PATH = /^\/(?!\/)(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/]|%[0-9A-Fa-f]{2})*$/;
+
+/** Sends this request line as it is; clients would encode it. */
+function rawGet(host: string, port: number, path: string): Promise<{ status: number; body: string | undefined }> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, host, () => {
+      socket.write(Buffer.from(`GET ${path} HTTP/1.1\r\nHost: ${host}:${port}\r\nConnection: close\r\n\r\n`, 'latin1'));
+    });
+    const chunks: Buffer[] = [];
+    socket.on('data', (chunk) => chunks.push(chunk));
+    socket.on('error', reject);
+    socket.on('close', () => {
+      const [head = '', body = ''] = Buffer.concat(chunks).toString().split('\r\n\r\n');
+      resolve({ status: Number(head.split(' ')[1]), body: body.startsWith('{') ? body : undefined });
+    });
+  });
+}

@@ -1,7 +1,6 @@
 import { expect } from 'chai';
 import { z } from 'zod';
 import { defineRoute } from '../../src/api/route.js';
-import { KeyQueue } from '../../src/api/key-queue.js';
 import { serveApi } from '../../src/api/server.js';
 
 describe('api: route types', () => {
@@ -39,30 +38,6 @@ describe('api: route types', () => {
       },
     });
     expect(route.method).to.equal('get');
-  });
-});
-
-describe('api: key queue', () => {
-  it('runs the same key in order, one at a time, goes on after a failure, and holds nothing afterwards', async () => {
-    const queue = new KeyQueue();
-    const steps: string[] = [];
-    const work =
-      (name: string, fail = false) =>
-      async () => {
-        steps.push(`${name}+`);
-        await new Promise(setImmediate);
-        steps.push(`${name}-`);
-        if (fail) throw new Error(name);
-      };
-    const all = [queue.run('k', work('a')), queue.run('k', work('b', true)), queue.run('k', work('c'))];
-    expect((await Promise.allSettled(all)).map(({ status }) => status)).to.deep.equal([
-      'fulfilled',
-      'rejected',
-      'fulfilled',
-    ]);
-    expect(steps).to.deep.equal(['a+', 'a-', 'b+', 'b-', 'c+', 'c-']);
-    await new Promise(setImmediate);
-    expect(queue.size).to.equal(0);
   });
 });
 

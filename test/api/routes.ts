@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Decider } from '../../src/aggregates/decider.js';
+import { checkVersion } from '../../src/aggregates/expected-versions.js';
 import { handleCommand } from '../../src/aggregates/handle-command.js';
 import { ProblemError } from '../../src/api/problems.js';
 import { defineRoute } from '../../src/api/route.js';
@@ -36,7 +37,7 @@ export const createNote = defineRoute({
   summary: 'Write a note',
   body: z.strictObject({ text: z.string().min(1).max(100), priority: z.int().positive().optional() }),
   responses: { 201: z.object({ id: z.uuid(), text: z.string() }) },
-  refusals: { 'note.forbidden': 403 },
+  problems: [{ code: 'note.forbidden', status: 403, title: 'This may not be written' }],
   handler: async ({ body, commit, origin }) => {
     gates.entered();
     await gates.hold;
@@ -75,7 +76,7 @@ export const getNote = defineRoute({
   path: '/notes/:id',
   handler: async ({ params, store }) => {
     const events = await store.read(`note/${params.id}`);
-    if (events.length === 0) throw new ProblemError(404, 'note.not_found', 'No such note');
+    if (events.length === 0) throw new ProblemError({ code: 'note.not_found', status: 404, title: 'No such note' });
     return { status: 200, body: { id: params.id, texts: events.length } };
   },
 });
@@ -104,22 +105,27 @@ export const replaceNote = defineRoute({
   path: '/notes/:id',
   ifMatch: true,
   versioned: true,
-  handler: async ({ params, expectedVersion = 0, commit, origin }) =>
+  handler: async ({ params, expectedVersion, commit, origin }) =>
     commit(async (tx) => {
-      const written = createEvent(definitions, 'note.written', { text: 'new' }, origin(`note/${params.id}`));
-      const { version } = await tx.append(`note/${params.id}`, expectedVersion, [written]);
+      const stream = `note/${params.id}`;
+      if (expectedVersion !== undefined) checkVersion(stream, (await tx.read(stream)).length, expectedVersion);
+      const written = createEvent(definitions, 'note.written', { text: 'new' }, origin(stream));
+      const { version } = await tx.append(stream, expectedVersion === undefined ? 'none' : 'any', [written]);
       return { status: 200, body: { version }, version };
     }),
 });
+
+const aTeapot = { code: 'tea.pot', status: 418, title: 'A teapot' };
 
 export const teapot = defineRoute({
   method: 'get',
   path: '/teapot',
   versioned: true,
   responses: { 200: z.object({}) },
+  problems: [aTeapot],
   handler: async () => {
     const members = { spout: 'short', status: 200, code: 'mine', title: 'mine' };
-    throw new ProblemError(418, 'tea.pot', 'A teapot', { members });
+    throw new ProblemError(aTeapot, { members });
   },
 });
 

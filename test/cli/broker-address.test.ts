@@ -105,6 +105,7 @@ describe('commands where nothing names the broker', () => {
         env: { DATA_DIR: dataDir, ...env },
         cwd: folder,
         program: '',
+        version: '0.0.0',
         packageRoot: '',
         signals: { stop: never, force: never },
         stdin: {},

@@ -211,7 +211,10 @@ describe('patterns of printed schemas', () => {
 
   it('are understood by tools of other languages', () => {
     expect(patterns.size).to.be.above(5);
-    for (const [pattern, where] of patterns) expect(pattern, where).to.match(PORTABLE);
+    for (const [pattern, where] of patterns) {
+      expect(pattern, where).to.match(PORTABLE);
+      for (const flags of ['', 'u']) expect(() => new RegExp(pattern, flags), `${where}: ${pattern}`).not.to.throw();
+    }
     for (const foreign of ['\\p{Cc}', '\\u2028', '(?=a)', '(?<n>a)', '(a)\\1', 'a{1,2000}', '[\\u0000]', '\\x{2028}']) {
       expect(foreign).not.to.match(PORTABLE);
     }

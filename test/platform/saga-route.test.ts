@@ -91,8 +91,10 @@ describe('platform: the saga of an order', () => {
   });
 
   it('is documented with its shape', async () => {
-    const { paths } = (await api.send('GET', '/openapi.json')).body;
-    const { schema } = paths['/orders/{id}/saga'].get.responses['200'].content['application/json'];
+    const { paths, components } = (await api.send('GET', '/openapi.json')).body;
+    const { $ref } = paths['/orders/{id}/saga'].get.responses['200'].content['application/json'].schema;
+    expect($ref).to.equal('#/components/schemas/OrderSaga');
+    const schema = components.schemas.OrderSaga;
     expect(schema.properties.status.enum).to.include.members(['not_begun', 'compensating', 'failed']);
     expect(schema.properties.steps.items.properties.state.enum).to.include.members(['timed_out', 'cannot_be_undone']);
   });

@@ -31,6 +31,7 @@ export function contextFor(
     env,
     cwd,
     program: '',
+    version: '0.0.0',
     packageRoot: '',
     signals: { stop: stop ?? never, force: never },
     stdin: {},

@@ -2,18 +2,11 @@ import { loadAggregate, ProblemError, type AggregateReader, type Loaded, type Re
 import { z } from 'zod';
 import { platform } from '../catalogue.js';
 import { account, type AccountState } from './account.js';
+import { accountNotFound } from './problems.js';
 
-export const accountBody = z.object({
-  id: z.string(),
-  owner: z.string(),
-  currency: z.string(),
-  balance: z.int(),
-  version: z.int(),
-});
-
-export function accountNotFound(headers: Readonly<Record<string, string>> = {}): ProblemError {
-  return new ProblemError(404, 'account.not_found', 'There is no such account', { headers });
-}
+export const accountBody = z
+  .object({ id: z.string(), owner: z.string(), currency: z.string(), balance: z.int(), version: z.int() })
+  .meta({ id: 'Account', description: 'The balance is in minor units of the currency' });
 
 /** The account as its events make it, up to the last one committed. Throws `account.not_found`. */
 export async function readAccount(store: AggregateReader, id: string): Promise<Reply> {
@@ -22,7 +15,7 @@ export async function readAccount(store: AggregateReader, id: string): Promise<R
 
 /** The answer that shows an account. Throws `account.not_found`. */
 export function presentAccount(status: number, { state, version }: Loaded<AccountState>): Reply {
-  if (state === null) throw accountNotFound();
+  if (state === null) throw new ProblemError(accountNotFound);
   const { id, owner, currency, balance } = state;
   const body = { id, owner, currency, balance, version } satisfies z.infer<typeof accountBody>;
   return { status, body, version };

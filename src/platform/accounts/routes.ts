@@ -1,24 +1,32 @@
-import { defineRoute, handleCommand, newId, type Route } from 'flotilla';
+import { defineRoute, handleCommand, newId, ProblemError, type ProblemType, type Route } from 'flotilla';
 import { z } from 'zod';
 import { platform } from '../catalogue.js';
 import { currency, movedAmount } from '../fields.js';
 import { historyPage, historyQuery, readHistory } from '../history.js';
 import { account } from './account.js';
 import { owner } from './events.js';
-import { accountBody, accountNotFound, presentAccount, readAccount } from './present.js';
+import { accountBody, presentAccount, readAccount } from './present.js';
+import { accountNotFound, balanceTooLarge, insufficientFunds } from './problems.js';
 
-const refusals = {
-  'account.not_found': 404,
-  'account.insufficient_funds': 409,
-  'account.balance_too_large': 409,
-};
+const tag = 'Accounts';
+
+const newAccount = z
+  .strictObject({ owner, currency, initialDeposit: movedAmount.optional() })
+  .meta({ id: 'NewAccount', description: 'The deposit is in minor units of the currency' });
+
+const movementBody = z
+  .strictObject({ amount: movedAmount })
+  .meta({ id: 'Movement', description: 'An amount in minor units of the currency of the account' });
 
 export const accountRoutes: Route[] = [
   defineRoute({
     method: 'post',
     path: '/accounts',
+    operationId: 'openAccount',
+    tag,
     summary: 'Open an account',
-    body: z.strictObject({ owner, currency, initialDeposit: movedAmount.optional() }),
+    description: 'With an initial deposit, if there is one.',
+    body: newAccount,
     responses: { 201: accountBody },
     versioned: true,
     handler: ({ body, origin, commit }) =>
@@ -30,14 +38,20 @@ export const accountRoutes: Route[] = [
       }),
   }),
 
-  movement('deposits', 'deposit', 'Pay into an account'),
-  movement('withdrawals', 'withdraw', 'Take out of an account, not more than it holds'),
+  movement('deposits', 'deposit', 'depositToAccount', 'Deposit an amount', [balanceTooLarge]),
+  movement('withdrawals', 'withdraw', 'withdrawFromAccount', 'Withdraw an amount that the account holds', [
+    insufficientFunds,
+  ]),
 
   defineRoute({
     method: 'get',
     path: '/accounts/:id',
-    summary: 'An account as its events make it now',
+    operationId: 'getAccount',
+    tag,
+    summary: 'Read an account',
+    description: 'As of the last committed event.',
     responses: { 200: accountBody },
+    problems: [accountNotFound],
     versioned: true,
     handler: ({ params, store }) => readAccount(store, params.id),
   }),
@@ -45,25 +59,38 @@ export const accountRoutes: Route[] = [
   defineRoute({
     method: 'get',
     path: '/accounts/:id/events',
-    summary: 'What happened to an account, the oldest first',
+    operationId: 'listAccountEvents',
+    tag,
+    summary: 'List the events of an account',
+    description: 'Oldest first, without personal data.',
     query: historyQuery,
     responses: { 200: historyPage },
+    problems: [accountNotFound],
     handler: async ({ params, query, store }) => {
       const page = await readHistory(store, `account/${params.id}`, query);
-      if (page === undefined) throw accountNotFound();
+      if (page === undefined) throw new ProblemError(accountNotFound);
       return { status: 200, body: page };
     },
   }),
 ];
 
-function movement(name: 'deposits' | 'withdrawals', type: 'deposit' | 'withdraw', summary: string): Route {
+function movement(
+  name: 'deposits' | 'withdrawals',
+  type: 'deposit' | 'withdraw',
+  operationId: string,
+  summary: string,
+  refusals: ProblemType[],
+): Route {
   return defineRoute({
     method: 'post',
     path: `/accounts/:id/${name}`,
+    operationId,
+    tag,
     summary,
-    body: z.strictObject({ amount: movedAmount }),
+    description: 'With `If-Match`, only while the account is at that version.',
+    body: movementBody,
     responses: { 200: accountBody },
-    refusals,
+    problems: [accountNotFound, ...refusals],
     versioned: true,
     ifMatch: true,
     handler: ({ params: { id }, body: { amount }, expectedVersion, origin, commit }) =>

@@ -1,10 +1,12 @@
-import { defineRoute, readModel, type Route } from 'flotilla';
+import { defineRoute, ProblemError, readModel, readModelHeaders, type Route } from 'flotilla';
 import { z } from 'zod';
 import { accountSummary } from '../read-models/account-summary.js';
-import { accountBody, accountNotFound } from './present.js';
+import { accountBody } from './present.js';
+import { accountNotFound } from './problems.js';
 
-/** `transactions`: how often money came in or went out, an initial deposit included. */
-const summaryBody = accountBody.extend({ transactions: z.int() });
+const summaryBody = accountBody
+  .extend({ transactions: z.int().describe('Deposits and withdrawals, an initial deposit included') })
+  .meta({ id: 'AccountSummary', description: 'An account with its number of transactions' });
 
 interface Row {
   owner: string;
@@ -18,13 +20,18 @@ export const accountSummaryRoutes: Route[] = [
   defineRoute({
     method: 'get',
     path: '/accounts/:id/summary',
-    summary: 'An account as the read model has it, with the number of its transactions; it may take a moment to follow',
+    operationId: 'getAccountSummary',
+    tag: 'Accounts',
+    summary: 'Read the summary of an account from the read model',
+    description: 'Changes of the account may take a moment to show.',
     responses: { 200: summaryBody },
+    headers: readModelHeaders,
+    problems: [accountNotFound],
     handler: async ({ params: { id }, store }) => {
       const { headers } = await readModel(store, accountSummary.name);
       const [row] = await store.query<Row>`
         select owner, currency, balance, version, transactions from account_summary where account_id = ${id}`;
-      if (row === undefined) throw accountNotFound(headers); // which tell whether there may be one all the same
+      if (row === undefined) throw new ProblemError(accountNotFound, { headers }); // they tell how far behind the read model is
       const { owner, currency } = row;
       const [balance, version, transactions] = [row.balance, row.version, row.transactions].map(Number);
       return { status: 200, headers, body: { id, owner, currency, balance, version, transactions } };

@@ -4,7 +4,28 @@ import { create } from '../catalogue.js';
 import { reason, sku } from '../fields.js';
 import { adjustment } from './events.js';
 
-const stockItem = z.object({ sku: z.string(), onHand: z.int(), reserved: z.int(), available: z.int() });
+const tag = 'Inventory';
+
+const stock = z
+  .object({
+    items: z.array(
+      z
+        .object({ sku: z.string(), onHand: z.int(), reserved: z.int(), available: z.int() })
+        .meta({ id: 'StockItem', description: 'The stock of one SKU' }),
+    ),
+  })
+  .meta({ id: 'Stock', description: 'The stock of every SKU' });
+
+const stockAdjustment = z
+  .strictObject({
+    quantity: adjustment.refine((quantity) => quantity !== 0, 'must not be 0').meta({ not: { const: 0 } }),
+    reason,
+  })
+  .meta({ id: 'StockAdjustment', description: 'A change of the quantity on hand' });
+
+const accepted = z
+  .object({ id: z.string().describe('The id of the command') })
+  .meta({ id: 'AcceptedCommand', description: 'A command that will be carried out' });
 
 interface Row {
   sku: string;
@@ -16,8 +37,11 @@ export const inventoryRoutes: Route[] = [
   defineRoute({
     method: 'get',
     path: '/inventory',
-    summary: 'The stock, as last heard from the warehouse',
-    responses: { 200: z.object({ items: z.array(stockItem) }) },
+    operationId: 'listStock',
+    tag,
+    summary: 'List the stock',
+    description: 'As last reported by the warehouse.',
+    responses: { 200: stock },
     handler: async ({ store }) => {
       const rows = await store.query<Row>`select sku, on_hand, reserved from inventory_view order by sku`;
       const items = rows.map((row) => {
@@ -32,10 +56,13 @@ export const inventoryRoutes: Route[] = [
   defineRoute({
     method: 'post',
     path: '/inventory/:sku/adjustments',
-    summary: 'Ask for a change of stock; the warehouse refuses to go below what is reserved',
+    operationId: 'adjustStock',
+    tag,
+    summary: 'Request a change of stock',
+    description: 'The warehouse refuses an adjustment to less than what is reserved.',
     params: z.object({ sku }),
-    body: z.strictObject({ quantity: adjustment.refine((quantity) => quantity !== 0, 'not 0'), reason }),
-    responses: { 202: z.object({ id: z.string() }) },
+    body: stockAdjustment,
+    responses: { 202: accepted },
     handler: ({ params, body, origin, commit }) =>
       commit(async (tx) => {
         const subject = `stock/${params.sku}`;

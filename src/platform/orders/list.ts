@@ -1,7 +1,7 @@
 import { cursor as cursorType, cursorOf, type Sql } from 'flotilla';
 import { z } from 'zod';
-import { orderLine } from '../fields.js';
-import type { OrderBody } from './present.js';
+import { nextCursor, orderLine } from '../fields.js';
+import { orderBody, type OrderBody } from './present.js';
 import { orderStatuses, type OrderStatus } from './status.js';
 
 const MAX_PAGE = 100;
@@ -33,11 +33,11 @@ interface Row {
   estimated_delivery: string | null;
 }
 
-export interface OrderPage {
-  items: OrderBody[];
-  /** What gives the next page; null after the last. */
-  nextCursor: string | null;
-}
+export const orderPage = z
+  .object({ items: z.array(orderBody), nextCursor })
+  .meta({ id: 'OrderPage', description: 'A page of orders' });
+
+type OrderPage = z.infer<typeof orderPage>;
 
 /** A page of orders, the newest first, as the read model has them: an order may take a moment to show. Later pages are not
  *  shifted by orders that come in meanwhile. */

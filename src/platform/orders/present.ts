@@ -3,31 +3,30 @@ import { z } from 'zod';
 import { platform } from '../catalogue.js';
 import { orderLine } from '../fields.js';
 import { order as decider } from './order.js';
+import { orderNotFound } from './problems.js';
 import { orderStatuses } from './status.js';
 
 /** An order as the API shows it: without the payment token and the address. */
-export const orderBody = z.object({
-  id: z.string(),
-  userId: z.string(),
-  status: z.enum(orderStatuses),
-  total: z.int(),
-  currency: z.string(),
-  items: z.array(orderLine),
-  trackingNumber: z.string().optional(),
-  estimatedDelivery: z.string().optional(),
-  reason: z.string().optional(),
-  version: z.int(),
-  createdAt: z.iso.datetime(),
-  updatedAt: z.iso.datetime(),
-});
+export const orderBody = z
+  .object({
+    id: z.string(),
+    userId: z.string(),
+    status: z.enum(orderStatuses).meta({ id: 'OrderStatus', description: 'How far an order is, or how it ended' }),
+    total: z.int().describe('In minor units of the currency'),
+    currency: z.string(),
+    items: z.array(orderLine.meta({ id: 'OrderLine', description: 'A position of an order' })),
+    trackingNumber: z.string().optional(),
+    estimatedDelivery: z.string().optional(),
+    reason: z.string().optional().describe('Why the order was cancelled, failed or is stuck'),
+    version: z.int(),
+    createdAt: z.iso.datetime(),
+    updatedAt: z.iso.datetime(),
+  })
+  .meta({ id: 'Order', description: 'An order' });
 
 export type OrderBody = z.infer<typeof orderBody>;
 
 const unknownOrder = { state: decider.initial, version: 0 };
-
-export function orderNotFound(): ProblemError {
-  return new ProblemError(404, 'order.not_found', 'There is no such order');
-}
 
 /** The answer that shows the order as its events make it now. Throws `order.not_found`. */
 export async function presentOrder(status: number, reader: StreamReader, id: string): Promise<Reply> {
@@ -41,7 +40,7 @@ export async function presentOrder(status: number, reader: StreamReader, id: str
   }
   const { state, version } = order;
   const { orderId, details, status: shown, detail, stuckBecause } = state;
-  if (details === undefined || createdAt === undefined) throw orderNotFound();
+  if (details === undefined || createdAt === undefined) throw new ProblemError(orderNotFound);
   const { userId, total, currency, items } = details;
   const body = {
     id: orderId,

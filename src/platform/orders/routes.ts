@@ -1,31 +1,50 @@
-import { defineRoute, handleCommand, newId, PermanentError, readModel, type Route } from 'flotilla';
+import { defineRoute, handleCommand, newId, ProblemError, readModel, readModelHeaders, type Route } from 'flotilla';
 import { z } from 'zod';
 import { platform } from '../catalogue.js';
-import { reason } from '../fields.js';
+import { orderLine, reason, shippingAddress } from '../fields.js';
 import { historyPage, historyQuery, readHistory } from '../history.js';
 import { orderSummary } from '../read-models/order-summary.js';
 import { orderDetails } from './events.js';
 import type { Fulfilment } from './fulfilment.js';
-import { listOrders, listQuery } from './list.js';
+import { listOrders, listQuery, orderPage } from './list.js';
 import { order } from './order.js';
-import { orderBody, orderNotFound, presentOrder } from './present.js';
+import { orderBody, presentOrder } from './present.js';
+import { orderNotCancellable, orderNotFound, totalTooLarge, unknownUser } from './problems.js';
 
-const newOrder = orderDetails.omit({ total: true, fulfilment: true });
+const tag = 'Orders';
+
+const newOrder = orderDetails
+  .omit({ total: true, fulfilment: true })
+  .extend({
+    items: z
+      .array(orderLine.meta({ id: 'NewOrderLine', description: 'A position; the price is in minor units' }))
+      .min(1)
+      .max(100),
+    shippingAddress: shippingAddress.meta({ id: 'ShippingAddress', description: 'Where the order is delivered' }),
+  })
+  .meta({ id: 'NewOrder', description: 'An order to place; `payment.token` is a reference of the payment gateway' });
+
+const cancellation = z
+  .strictObject({ reason: reason.optional() })
+  .meta({ id: 'Cancellation', description: 'Why an order is cancelled' });
 
 /** `fulfilment`: who fulfils the orders that are placed. */
 export const orderRoutes = ({ fulfilment }: { fulfilment: Fulfilment }): Route[] => [
   defineRoute({
     method: 'post',
     path: '/orders',
+    operationId: 'placeOrder',
+    tag,
     summary: 'Place an order',
+    description: 'Stock is reserved, the payment charged and the order shipped after the answer: follow its status.',
     body: newOrder,
     responses: { 201: orderBody },
     versioned: true,
-    refusals: { 'order.unknown_user': 422, 'order.total_too_large': 422 },
+    problems: [unknownUser, totalTooLarge],
     handler: ({ body, origin, commit }) =>
       commit(async (tx) => {
         if ((await tx.read(`user/${body.userId}`)).length === 0) {
-          throw new PermanentError('order.unknown_user', 'There is no such user.');
+          throw new ProblemError(unknownUser);
         }
         const orderId = newId();
         const command = { type: 'create', orderId, details: { ...body, fulfilment } } as const;
@@ -37,9 +56,13 @@ export const orderRoutes = ({ fulfilment }: { fulfilment: Fulfilment }): Route[]
   defineRoute({
     method: 'get',
     path: '/orders',
-    summary: 'Orders, the newest first',
+    operationId: 'listOrders',
+    tag,
+    summary: 'List orders',
+    description: 'Newest first, from a read model: an order may take a moment to show.',
     query: listQuery,
-    responses: { 200: z.object({ items: z.array(orderBody), nextCursor: z.string().nullable() }) },
+    responses: { 200: orderPage },
+    headers: readModelHeaders,
     handler: async ({ query, store }) => {
       const { headers } = await readModel(store, orderSummary.name);
       return { status: 200, headers, body: await listOrders(store.query, query) };
@@ -49,8 +72,12 @@ export const orderRoutes = ({ fulfilment }: { fulfilment: Fulfilment }): Route[]
   defineRoute({
     method: 'get',
     path: '/orders/:id',
-    summary: 'An order as it is now',
+    operationId: 'getOrder',
+    tag,
+    summary: 'Read an order',
+    description: 'As of the last committed event, without the payment token and the address.',
     responses: { 200: orderBody },
+    problems: [orderNotFound],
     versioned: true,
     handler: ({ params, store }) => presentOrder(200, store, params.id),
   }),
@@ -58,12 +85,16 @@ export const orderRoutes = ({ fulfilment }: { fulfilment: Fulfilment }): Route[]
   defineRoute({
     method: 'get',
     path: '/orders/:id/events',
-    summary: 'What happened to an order, the oldest first',
+    operationId: 'listOrderEvents',
+    tag,
+    summary: 'List the events of an order',
+    description: 'Oldest first, without personal data.',
     query: historyQuery,
     responses: { 200: historyPage },
+    problems: [orderNotFound],
     handler: async ({ params, query, store }) => {
       const page = await readHistory(store, `order/${params.id}`, query);
-      if (page === undefined) throw orderNotFound();
+      if (page === undefined) throw new ProblemError(orderNotFound);
       return { status: 200, body: page };
     },
   }),
@@ -71,10 +102,13 @@ export const orderRoutes = ({ fulfilment }: { fulfilment: Fulfilment }): Route[]
   defineRoute({
     method: 'post',
     path: '/orders/:id/cancel',
-    summary: 'Cancel an order that has not been shipped; what was reserved and paid is given back',
-    body: z.strictObject({ reason: reason.optional() }).optional(),
+    operationId: 'cancelOrder',
+    tag,
+    summary: 'Cancel an order that has not been shipped',
+    description: 'Its stock is released and its payment refunded.',
+    body: cancellation.optional(),
     responses: { 200: orderBody },
-    refusals: { 'order.not_found': 404, 'order.not_cancellable': 409 },
+    problems: [orderNotFound, orderNotCancellable],
     versioned: true,
     ifMatch: true,
     handler: ({ params: { id }, body, expectedVersion, origin, commit }) =>

@@ -1,8 +1,9 @@
 import { cursor as cursorType, cursorOf, type Sql } from 'flotilla';
 import { z } from 'zod';
-import { currency } from '../fields.js';
+import { currency, nextCursor } from '../fields.js';
 
 const MAX_PAGE = 366;
+const BEFORE_ALL = '0000-01-01';
 const AFTER_ALL = '9999-12-32';
 
 const day = z.iso.date();
@@ -13,24 +14,31 @@ const position = cursorType('daily-sales', z.strictObject({ day, currency }));
 /** `since` inclusive, `until` exclusive. A span that is upside down is not valid; an empty one is. */
 export const dailyQuery = z
   .object({
-    since: day.default('0000-01-01'),
-    until: day.default(AFTER_ALL),
+    since: day.optional(),
+    until: day.optional(),
     currency: currency.optional(),
     cursor: position.optional(),
     limit: z.coerce.number().int().min(1).max(MAX_PAGE).default(31),
   })
-  .refine(({ since, until }) => since <= until, { path: ['until'], message: 'until is before since' });
+  .refine(({ since = BEFORE_ALL, until = AFTER_ALL }) => since <= until, {
+    path: ['until'],
+    message: 'until is before since',
+  });
 
-const daily = z.object({ day, currency: z.string(), orders: z.int(), revenue: z.int() });
+const daily = z
+  .object({ day, currency: z.string(), orders: z.int(), revenue: z.int() })
+  .meta({ id: 'DailySales', description: 'The shipped orders of a day in one currency' });
 
-export const dailyPage = z.object({ items: z.array(daily), nextCursor: z.string().nullable() });
+export const dailyPage = z
+  .object({ items: z.array(daily), nextCursor })
+  .meta({ id: 'DailySalesPage', description: 'A page of daily sales' });
 
 type Daily = z.infer<typeof daily>;
 
 /** A page of days, the oldest first; days on which nothing was shipped are left out. */
 export async function listDailySales(
   query: Sql,
-  { since, until, currency: only, cursor, limit }: z.output<typeof dailyQuery>,
+  { since = BEFORE_ALL, until = AFTER_ALL, currency: only, cursor, limit }: z.output<typeof dailyQuery>,
 ): Promise<z.infer<typeof dailyPage>> {
   const after = cursor ?? { day: '', currency: '' };
   const rows =

@@ -1,24 +1,30 @@
-import { defineRoute, readModel, type Route } from 'flotilla';
+import { defineRoute, readModel, readModelHeaders, type Route } from 'flotilla';
 import { z } from 'zod';
 import { dailySales } from '../read-models/daily-sales.js';
 import { userStatistics } from '../read-models/user-statistics.js';
 import { dailyPage, dailyQuery, listDailySales } from './daily.js';
 
-const statistics = z.object({
-  users: z.int(),
-  orders: z.int(),
-  /** Shipped. */
-  completed: z.int(),
-  /** Of what was shipped, by currency, in minor units. */
-  revenue: z.record(z.string(), z.int()),
-});
+const tag = 'Statistics';
+
+const statistics = z
+  .object({
+    users: z.int(),
+    orders: z.int(),
+    completed: z.int().describe('Shipped orders'),
+    revenue: z.record(z.string(), z.int()).describe('Of shipped orders by currency, in minor units'),
+  })
+  .meta({ id: 'Statistics', description: 'Totals' });
 
 export const statisticsRoutes: Route[] = [
   defineRoute({
     method: 'get',
     path: '/statistics',
-    summary: 'How many users and orders, how many of them shipped, and what they brought in',
+    operationId: 'getStatistics',
+    tag,
+    summary: 'Read the totals',
+    description: 'The number of users and orders, and the revenue, from a read model.',
     responses: { 200: statistics },
+    headers: readModelHeaders,
     handler: async ({ store }) => {
       const { headers } = await readModel(store, userStatistics.name);
       // in one statement, so that both are of one position
@@ -39,9 +45,13 @@ export const statisticsRoutes: Route[] = [
   defineRoute({
     method: 'get',
     path: '/statistics/daily',
-    summary: 'What was shipped on each day (UTC) and what it brought in, by currency, the oldest day first',
+    operationId: 'listDailySales',
+    tag,
+    summary: 'List shipped orders and revenue by day and currency',
+    description: 'Oldest first, from a read model. Days are in UTC.',
     query: dailyQuery,
     responses: { 200: dailyPage },
+    headers: readModelHeaders,
     handler: async ({ query, store }) => {
       const { headers } = await readModel(store, dailySales.name);
       return { status: 200, headers, body: await listDailySales(store.query, query) };

@@ -4,6 +4,7 @@ import {
   newId,
   ProblemError,
   rehydrate,
+  type ProblemType,
   type Reply,
   type Route,
   type StreamReader,
@@ -13,14 +14,25 @@ import { platform } from '../catalogue.js';
 import { email, personName } from '../fields.js';
 import { user } from './user.js';
 
-const userBody = z.object({ id: z.string(), name: z.string(), email: z.string(), createdAt: z.iso.datetime() });
+const tag = 'Users';
+
+const userNotFound = { code: 'user.not_found', status: 404, title: 'User not found' } satisfies ProblemType;
+
+const newUser = z.strictObject({ name: personName, email }).meta({ id: 'NewUser', description: 'A user to create' });
+
+const userBody = z
+  .object({ id: z.string(), name: z.string(), email: z.string(), createdAt: z.iso.datetime() })
+  .meta({ id: 'User', description: 'A user' });
 
 export const userRoutes: Route[] = [
   defineRoute({
     method: 'post',
     path: '/users',
-    summary: 'Create a user, who is mailed a welcome',
-    body: z.strictObject({ name: personName, email }),
+    operationId: 'createUser',
+    tag,
+    summary: 'Create a user',
+    description: 'The user gets a welcome mail.',
+    body: newUser,
     responses: { 201: userBody },
     versioned: true,
     handler: ({ body, origin, commit }) =>
@@ -34,8 +46,12 @@ export const userRoutes: Route[] = [
   defineRoute({
     method: 'get',
     path: '/users/:id',
-    summary: 'A user',
+    operationId: 'getUser',
+    tag,
+    summary: 'Read a user',
+    description: 'As of the last committed event.',
     responses: { 200: userBody },
+    problems: [userNotFound],
     versioned: true,
     handler: ({ params, store }) => present(200, store, params.id),
   }),
@@ -47,7 +63,7 @@ async function present(status: number, reader: StreamReader, id: string): Promis
   const { state, version } = rehydrate(platform.definitions, user, events);
   const [first] = events;
   if (state.user === undefined || first === undefined) {
-    throw new ProblemError(404, 'user.not_found', 'There is no such user');
+    throw new ProblemError(userNotFound);
   }
   const { userId, name, email: address } = state.user;
   const body = { id: userId, name, email: address, createdAt: first.event.time } satisfies z.infer<typeof userBody>;

@@ -108,7 +108,7 @@ async function racedVersion({ customers }: ChaosRun): Promise<void> {
   const answers = await Promise.all(racers);
   const won = answers.filter(({ status, body }) => status === 200 && body.version === 2);
   const lost = answers.filter(
-    ({ status, body }) => status === 409 && body.code === 'store.conflict' && body.currentVersion === 2,
+    ({ status, body }) => status === 412 && body.code === 'request.precondition_failed' && body.currentVersion === 2,
   );
   if (won.length !== 1 || lost.length !== 19) {
     throw new Error(
@@ -119,14 +119,17 @@ async function racedVersion({ customers }: ChaosRun): Promise<void> {
   account.transactions += 1;
 }
 
-/** Twenty at once with one key make one order; another body under that key is refused. */
+/** Twenty at once with one key make one order, and are answered with it or with 409 while it is in progress; another body
+ *  under that key is refused. */
 async function racedKey({ customers }: ChaosRun, userId: string): Promise<void> {
   const key = { 'Idempotency-Key': randomUUID() };
   const items = [{ sku: 'item_3', quantity: 1, unitPrice: 700 }];
   const body = orderBody(userId, items, 'tok_ok');
   const answers = await Promise.all(Array.from({ length: 20 }, () => customers.request('POST', '/orders', body, key)));
-  const ids = new Set(answers.map((answer) => String(answer.body.id)));
-  if (answers.some(({ status }) => status !== 201) || ids.size !== 1) {
+  const done = answers.filter(({ status }) => status === 201);
+  const ids = new Set(done.map((answer) => String(answer.body.id)));
+  const others = answers.filter(({ status }) => status !== 201);
+  if (others.some(({ status, body }) => status !== 409 || body.code !== 'idempotency.in_progress') || ids.size !== 1) {
     throw new Error(`one key, raced: ${answers.map(({ status }) => status).join(' ')}, ${ids.size} orders`);
   }
   for (const id of ids)
@@ -139,7 +142,7 @@ async function racedKey({ customers }: ChaosRun, userId: string): Promise<void> 
       cancelAccepted: false,
     });
   const other = await customers.request('POST', '/orders', { ...body, currency: 'EUR' }, key);
-  if (other.status !== 409 || other.body.code !== 'idempotency.key_reused') {
+  if (other.status !== 422 || other.body.code !== 'idempotency.key_reused') {
     throw new Error(`the key with another body: ${other.status} ${String(other.body.code)}`);
   }
 }

@@ -80,9 +80,10 @@ export class Customers {
       let last: string;
       try {
         const answer = await this.request(method, path, body, { 'Idempotency-Key': key });
-        if (accept.includes(answer.status)) return answer;
+        const isInProgress = answer.body.code === 'idempotency.in_progress';
+        if (accept.includes(answer.status) && !isInProgress) return answer;
         last = `${answer.status} ${JSON.stringify(answer.body)}`;
-        if (answer.status < 500) throw new Refused(`${method} ${path}: ${last}`);
+        if (answer.status < 500 && !isInProgress) throw new Refused(`${method} ${path}: ${last}`);
       } catch (error) {
         if (error instanceof Refused || Date.now() > end) throw error;
         last = String(error);

@@ -1,0 +1,86 @@
+import { STATUS_CODES } from 'node:http';
+import type { HeaderSpec, Route } from '../route.js';
+import { headerRefs } from './headers.js';
+import { hasInputs, parametersOf } from './parameters.js';
+import { anyProblem, ofServer, problemResponses, readUnavailable, writeUnavailable } from './problem-schemas.js';
+import type { Json, Schemas } from './schemas.js';
+
+/** The operation of a route. `access`: what the authentication refuses with. */
+export function operationOf(route: Route, schemas: Schemas, access: 'request.unauthorized' | 'request.foreign'): Json {
+  const { summary, description, tag, body } = route;
+  const headers = { ...headerRefs('X-Correlation-Id'), ...ownHeaders(route.headers, schemas) };
+  return {
+    operationId: route.operationId,
+    ...(summary !== undefined && { summary }),
+    ...(description !== undefined && { description }),
+    ...(tag !== undefined && { tags: [tag] }),
+    parameters: parametersOf(route, schemas),
+    ...(body !== undefined && {
+      requestBody: {
+        required: !body.safeParse(undefined).success,
+        content: { 'application/json': { schema: schemas.request(body) } },
+      },
+    }),
+    responses: {
+      ...successes(route, schemas, headers),
+      ...problemResponses(
+        [...serverProblems(route, access), ...route.problems],
+        schemas,
+        headerRefs('X-Correlation-Id'),
+      ),
+      default: {
+        description: 'Another problem',
+        headers: headerRefs('X-Correlation-Id'),
+        content: { 'application/problem+json': { schema: anyProblem(schemas) } },
+      },
+    },
+  };
+}
+
+function successes(route: Route, schemas: Schemas, headers: Record<string, Json>): Record<string, Json> {
+  const isRead = route.method === 'get';
+  const responses = Object.entries(route.responses).map(([status, schema]): [string, Json] => [
+    status,
+    {
+      description: STATUS_CODES[Number(status)] ?? 'Success',
+      headers: {
+        ...headers,
+        ...(isRead || route.versioned ? headerRefs('ETag') : {}),
+        ...(status === '201' ? headerRefs('Location') : {}),
+        ...(isRead ? {} : headerRefs('Idempotency-Replayed')),
+      },
+      content: { 'application/json': { schema: schemas.response(schema) } },
+    },
+  ]);
+  return {
+    ...(responses.length === 0 ? { '2XX': { description: 'Success', headers } } : Object.fromEntries(responses)),
+    ...(isRead && {
+      '304': { description: 'The caller has it already', headers: { ...headers, ...headerRefs('ETag') } },
+    }),
+  };
+}
+
+/** The problems that the server answers a request to this route with before, around and after its handler. */
+function serverProblems(route: Route, access: 'request.unauthorized' | 'request.foreign') {
+  const hasBody = route.body !== undefined;
+  const isWrite = route.method !== 'get';
+  const isConditional = isWrite ? route.ifMatch : route.versioned;
+  return [
+    ...(hasInputs(route) || hasBody ? ofServer('request.malformed', 'request.invalid') : []),
+    ...(hasBody ? ofServer('request.malformed_json', 'request.too_large', 'request.unsupported_media_type') : []),
+    ...(isConditional ? ofServer('request.malformed_if_match', 'request.precondition_failed') : []),
+    ...ofServer(access),
+    ...(isWrite ? ofServer('idempotency.invalid_key', 'idempotency.in_progress', 'idempotency.key_reused') : []),
+    ...ofServer('internal'),
+    ...(isWrite ? writeUnavailable : readUnavailable),
+  ];
+}
+
+function ownHeaders(headers: Readonly<Record<string, HeaderSpec>>, schemas: Schemas): Record<string, Json> {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, { description, schema, optional = false }]) => [
+      name,
+      { description, schema: schemas.response(schema), ...(!optional && { required: true }) },
+    ]),
+  );
+}
