@@ -31,6 +31,8 @@ export function ownPaths(schemas: Schemas, access: 'request.unauthorized' | 'req
     headers,
     content: { 'application/problem+json': { schema: anyProblem(schemas) } },
   };
+  // health needs no token
+  const refused = access === 'request.foreign' ? problems(access) : { '4XX': another };
   const ready = schemas.response(readiness);
   return {
     '/livez': operation(
@@ -39,7 +41,7 @@ export function ownPaths(schemas: Schemas, access: 'request.unauthorized' | 'req
       'For a supervisor that restarts processes: 200 while the event loop turns.',
       {
         '200': answer('The process answers', 'application/json', schemas.response(liveness)),
-        '4XX': another,
+        ...refused,
         ...problems('internal'),
       },
       true,
@@ -50,7 +52,7 @@ export function ownPaths(schemas: Schemas, access: 'request.unauthorized' | 'req
       'For a load balancer: 503 while a check fails.',
       {
         '200': answer('Every check passes', 'application/json', ready),
-        '4XX': another,
+        ...refused,
         ...problems('internal'),
         '503': answer('A check fails', 'application/json', ready),
       },
