@@ -11,6 +11,10 @@ export interface Config {
   /** One URL, or several with commas between them. */
   managementUrl: string | undefined;
   brokerWait: number;
+  /** Whether messages carry their AMQP user, and whether workers verify it. */
+  userId: 'off' | 'send' | 'verify';
+  /** AMQP users by the source of which they may publish events. */
+  amqpUsers: Readonly<Record<string, readonly string[]>>;
   prefix: string;
   /** `{service}` in it stands for the service. */
   databaseUrl: string;
@@ -51,6 +55,8 @@ export function loadConfig(env: NodeJS.ProcessEnv, { terminal = false } = {}): C
     amqpUrl: values.AMQP_URL,
     managementUrl: values.AMQP_MANAGEMENT_URL ?? (values.AMQP_URL && managementOf(values.AMQP_URL)),
     brokerWait: values.BROKER_WAIT,
+    userId: values.AMQP_USER_ID,
+    amqpUsers: values.AMQP_USERS,
     prefix: values.FLOTILLA_PREFIX,
     databaseUrl: values.DATABASE_URL ?? `sqlite:${values.DATA_DIR}/{service}.db`,
     dataDir: values.DATA_DIR,

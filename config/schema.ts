@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { addressesOf, vhostOf } from '../src/broker/rabbitmq/addresses.js';
-import { duration, durations, list, matching, networks, number, oneOf, origins, port, urls } from './values.js';
+import { duration, durations, list, matching, networks, number, oneOf, origins, port, urls, usersBySource } from './values.js';
 
 /** Sagas wait in the store, where a year is no problem. */
 const LONGEST_SAGA_WAIT_MS = 365 * 86_400_000;
@@ -12,6 +12,11 @@ export const environment = z.object({
   AMQP_URL: urls('amqp', 'amqps').refine(hasOneVhost, 'must name the same virtual host in every URL').optional(),
   /** RabbitMQ's management API, on one node or several; derived from AMQP_URL if unset. */
   AMQP_MANAGEMENT_URL: urls('http', 'https').optional(),
+  /** Whether each message carries the AMQP user that publishes it, and whether workers refuse those that do not come from a
+   *  user of their source. */
+  AMQP_USER_ID: oneOf(['off', 'send', 'verify']).default('off'),
+  /** Users that may publish events of a source, where they are not those of `flotilla topology permissions`. */
+  AMQP_USERS: usersBySource().prefault(''),
   /** How long a command waits for a broker that cannot be reached yet, before it fails; processes wait in any case. */
   BROKER_WAIT: duration().prefault('0s'),
   /** Put before every name in the broker, so that fleets can share one. */

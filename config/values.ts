@@ -96,6 +96,24 @@ function isNetwork(text: string): boolean {
   return version !== 0 && Number(bits) <= (version === 4 ? 32 : 128);
 }
 
+/** `payment=shop-payment,erp=partner`: one or several users for each source. */
+export function usersBySource() {
+  return list()
+    .refine(
+      (entries) => entries.every((entry) => /^.+=[^=]+$/.test(entry)),
+      'must be pairs <source>=<user> with commas between them',
+    )
+    .transform((entries) => {
+      const users = new Map<string, string[]>();
+      for (const entry of entries) {
+        const at = entry.lastIndexOf('=');
+        const source = entry.slice(0, at);
+        users.set(source, [...(users.get(source) ?? []), entry.slice(at + 1)]);
+      }
+      return Object.fromEntries(users);
+    });
+}
+
 export function url(...schemes: [string, ...string[]]) {
   const error = `must be a URL that begins with ${schemes.map((scheme) => `${scheme}://`).join(' or ')}`;
   return z.url({ protocol: new RegExp(`^(${schemes.join('|')})$`), error });

@@ -15,6 +15,10 @@ export const errors = {
   'contract.not_an_event': { disposal: 'reject', message: 'The body is JSON, but no CloudEvents 1.0 event' },
   'contract.too_large': { disposal: 'reject', message: 'The body is larger than this fleet takes' },
   'contract.unknown_type': { disposal: 'reject', message: 'No such event type in the catalogue' },
+  'contract.unverified_source': {
+    disposal: 'reject',
+    message: 'The AMQP user that published the message may not publish events of its source',
+  },
   'contract.newer_version': {
     disposal: 'reject',
     message: 'The event has a newer schema version than this worker knows; deploy the worker, then replay',
@@ -135,6 +139,11 @@ export const errors = {
   'broker.topology_incomplete': {
     disposal: 'retry',
     message: 'A part of the topology is missing and cannot be declared now; see that a majority of the nodes runs',
+  },
+  'broker.not_permitted': {
+    disposal: 'fatal',
+    message:
+      'The AMQP user may not do this; let an operator apply the topology, and see `flotilla topology permissions`',
   },
   'broker.no_answer': { disposal: 'retry', message: 'A queue does not answer; see that its node runs' },
   'broker.management': { disposal: 'retry', message: 'The management API did not answer as expected' },

@@ -1,3 +1,4 @@
+import { OPERATOR } from './broker/permissions.js';
 import { namesFor } from './broker/topology.js';
 import { planProcesses } from './supervisor/plan.js';
 
@@ -8,6 +9,7 @@ export const OPS_STORE = 'ops';
  *  are called. */
 export const RESERVED_NAMES: ReadonlySet<string> = new Set([
   OPS_STORE,
+  OPERATOR,
   'up',
   ...planProcesses({ workers: [], hasApi: true, hasSandbox: true, scale: {} }).map(({ name }) => name),
   ...Object.values(namesFor('')).filter((name) => typeof name === 'string'),

@@ -13,6 +13,9 @@ export interface MessageProperties {
   timestamp?: number;
   correlationId?: string;
   contentType?: string;
+  /** The AMQP user that published the message, as RabbitMQ has verified; of a message that is published again, the one it
+   *  was received from, empty where that is not known. Not set where a message is published for the first time. */
+  userId?: string;
   headers?: Fields;
 }
 
@@ -33,7 +36,8 @@ export type BrokerState = 'connecting' | 'ready' | 'blocked' | 'closed';
 export interface Publisher {
   readonly state: BrokerState;
   /** Resolves once the broker has confirmed. Rejects with `broker.returned`, `broker.nacked`, `broker.unencodable`,
-   *  `broker.timeout`, `broker.disconnected` or `broker.closed`; all but the first three leave open whether the broker has
+   *  `broker.timeout`, `broker.disconnected`, `broker.not_permitted` (this message or one published beside it) or
+   *  `broker.closed`; all but the first three leave open whether the broker has
    *  the message: publish again with the same message id. `broker.unencodable`: it never can be. While not `ready` it
    *  rejects at once with `broker.disconnected`. */
   publish(message: OutgoingMessage): Promise<void>;
@@ -153,7 +157,8 @@ export interface Broker {
    *  changed throws `broker.topology_conflict` and changes nothing else. Bindings of its queues that it doesn't have are
    *  taken away where the broker can be asked for them. Queues of earlier releases are emptied into their successors and
    *  deleted; while that is not possible it is retried until the broker is closed. What cannot be declared now is named
-   *  by `broker.topology_incomplete`, once everything else is declared: call again. Resolves with the differences that
+   *  by `broker.topology_incomplete`, once everything else is declared: call again. Rejects with `broker.not_permitted`
+   *  where something is missing that the AMQP user may not declare; what exists, it need not be allowed to declare. Resolves with the differences that
    *  it found, of which the queues that did not answer and those of earlier releases remain. What disappears later and
    *  is missed by a consumer or publisher of this broker is declared again. Waits for the broker; idempotent. */
   applyTopology(topology: Topology, signal?: AbortSignal): Promise<TopologyDifference[]>;

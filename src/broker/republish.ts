@@ -20,7 +20,7 @@ const OWN: ReadonlySet<string> = new Set(Object.values(HEADERS));
  * The properties with which a message is published again, by a retry, a dead letter or a replay: `own` headers first, then
  * those of the fleet that the message carries, then the others as far as they fit. `CC` and `BCC` and what the broker wrote
  * about earlier deaths stay behind. The header `flotilla-dropped` names what else was dropped, properties too. Whatever was
- * received, the result can be encoded.
+ * received, the result can be encoded. `userId` says whom the message was received from; the publisher puts its own.
  */
 export function republished({ headers = {}, ...properties }: MessageProperties, own: Fields = {}): MessageProperties {
   const dropped: string[] = [];
@@ -45,7 +45,7 @@ export function republished({ headers = {}, ...properties }: MessageProperties, 
   const earlier = headers[HEADERS.dropped];
   const marker = [...(typeof earlier === 'string' ? [earlier] : []), ...dropped].join(', ');
   if (marker !== '') kept.push([HEADERS.dropped, oneLine(marker, MAX_MARKER)]);
-  return { ...fitting, headers: Object.fromEntries(kept) };
+  return { ...fitting, userId: properties.userId ?? '', headers: Object.fromEntries(kept) };
 }
 
 /** Whether AMQP 0-9-1 can carry the message. */

@@ -66,12 +66,20 @@ export function namesFor(prefix: string) {
     queue: (worker: string) => `${prefix}${worker}`,
     retry: (worker: string, delay: number) => `${prefix}${worker}.retry.${formatDuration(delay)}`,
     dead: (worker: string) => `${prefix}${worker}.dead`,
+    /** The exchange to which a worker publishes its own failed messages, with `failedKey`. */
+    failed: (worker: string) => `${prefix}${worker}.failed`,
     /** The exchange by which the store of a service claims its names. */
     store: (service: string) => `${prefix}store.${service}`,
   };
 }
 
 export type Names = ReturnType<typeof namesFor>;
+
+/** The routing key of a failed message: its retry delay in milliseconds, or `dead` for the dead letters. By the default
+ *  exchange a worker could publish to the queue of every other worker: permissions there do not know the queue. */
+export function failedKey(target: number | 'dead'): string {
+  return target === 'dead' ? target : formatDuration(target);
+}
 
 /** RabbitMQ 3.10 has no unlimited delivery limit; this is as good as none, and keeps returned messages at the head. */
 const DELIVERY_LIMIT = 1_000_000;
@@ -116,6 +124,14 @@ export function topologyOf(workers: readonly WorkerQueues[], options: TopologyOp
   };
   for (const worker of workers) {
     const queue = names.queue(worker.name);
+    const delays = [...new Set(worker.retryDelays)];
+    const failed = (target: number | 'dead', destination: string): BindingSpec => ({
+      source: names.failed(worker.name),
+      destination,
+      kind: 'queue',
+      routingKey: failedKey(target),
+    });
+    topology.exchanges.push({ name: names.failed(worker.name), type: 'direct' });
     topology.queues.push(
       {
         name: queue,
@@ -126,7 +142,7 @@ export function topologyOf(workers: readonly WorkerQueues[], options: TopologyOp
           'x-dead-letter-routing-key': worker.name,
         },
       },
-      ...[...new Set(worker.retryDelays)].map((delay) => ({
+      ...delays.map((delay) => ({
         name: names.retry(worker.name, delay),
         arguments: {
           'x-queue-type': 'quorum',
@@ -146,6 +162,8 @@ export function topologyOf(workers: readonly WorkerQueues[], options: TopologyOp
         kind: 'queue',
         routingKey,
       })),
+      ...delays.map((delay) => failed(delay, names.retry(worker.name, delay))),
+      failed('dead', names.dead(worker.name)),
       { source: names.deadLetters, destination: names.dead(worker.name), kind: 'queue', routingKey: worker.name },
     );
   }

@@ -93,6 +93,7 @@ async function refill(context: Context, broker: { amqpUrl: string; managementUrl
     url: broker.amqpUrl,
     managementUrl: broker.managementUrl,
     connectionName: `${prefix}refill`,
+    sendUserId: context.config.userId !== 'off',
     logger: context.logger({ process: 'refill' }),
   });
   try {

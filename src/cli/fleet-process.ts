@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Config } from '../../config/load.js';
 import type { Broker } from '../broker/contract.js';
+import type { VerifyPublisher } from '../broker/publishers.js';
 import { isPermanentFailure } from '../broker/rabbitmq/connect-failure.js';
 import { createRabbitBroker } from '../broker/rabbitmq/index.js';
 import { namesFor, topologyOf, type Names } from '../broker/topology.js';
@@ -25,6 +26,7 @@ import { ensureTopology } from './ensure-topology.js';
 import { claimStore } from './store-claims.js';
 import { openManagement } from './resources.js';
 import { openService, type Service } from './service.js';
+import { verifyPublisher } from './verify-publisher.js';
 
 /** What the processes of a fleet are made of. */
 export interface FleetProcess {
@@ -38,6 +40,8 @@ export interface FleetProcess {
   readonly logger: Logger;
   /** For /readyz: what the management API reports of the broker as a whole. */
   readonly cluster: () => CheckResult;
+  /** Verifies who has published a message, where the configuration says so. */
+  readonly verify: VerifyPublisher | undefined;
   /** This process among all others of the fleet. */
   readonly instance: string;
   /** Aborts when the process is to end, or when a part of it has failed for good. */
@@ -84,6 +88,7 @@ export async function runFleetProcess(
     url: amqpUrl,
     managementUrl,
     connectionName: `${config.prefix}${name}`,
+    sendUserId: config.userId !== 'off',
     logger,
     metrics,
     // a process that starts waits for a broker, unless waiting cannot help; one that runs keeps trying in any case
@@ -120,6 +125,7 @@ export async function runFleetProcess(
       names,
       metrics,
       logger,
+      verify: verifyPublisher(config, amqpUrl),
       instance,
       signal,
       fail,

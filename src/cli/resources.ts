@@ -57,7 +57,7 @@ export async function surroundingsOf(context: Context): Promise<Surroundings> {
  *  milliseconds more. */
 export async function openBroker(context: Context, access: Access, patience = BROKER_LIMIT): Promise<Broker> {
   const { amqpUrl, managementUrl, from } = await brokerFor(context, access);
-  const { brokerWait, logLevel } = context.config;
+  const { brokerWait, logLevel, userId } = context.config;
   const logger = logLevel === 'debug' ? context.logger() : silentLogger();
   const waitUntil = Date.now() + brokerWait;
   const failed = new AbortController();
@@ -66,6 +66,7 @@ export async function openBroker(context: Context, access: Access, patience = BR
     url: amqpUrl,
     managementUrl,
     connectionName: 'flotilla command',
+    sendUserId: userId !== 'off',
     logger,
     onUnreachable(cause) {
       failure = cause;

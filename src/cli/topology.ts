@@ -5,6 +5,7 @@ import type { Context } from './context.js';
 import { CommandFailed } from './failure.js';
 import { printList } from './output.js';
 import { surplusQueues } from './topology/abandoned.js';
+import { registerPermissions } from './topology/permissions.js';
 import { registerRemove } from './topology/remove.js';
 import { registerTakeOver } from './topology/take-over.js';
 import { surroundingsOf, withBroker } from './resources.js';
@@ -27,6 +28,7 @@ export function register(program: Command, context: Context): void {
     .action((flags: Flags) => runApply(flags, context));
   registerRemove(topology, context);
   registerTakeOver(topology, context);
+  registerPermissions(topology, context);
 }
 
 async function runPlan({ json = false }: Flags, context: Context): Promise<void> {

@@ -87,6 +87,7 @@ async function startWorkers(process: FleetProcess, wanted: readonly Worker[], co
       metrics,
       relay: service.gauge,
       history: others.history,
+      verify: process.verify,
       onFatal: process.fail,
     });
     running.push(worker);

@@ -37,6 +37,9 @@ export async function examine(letter: KeptDeadLetter, examiner: Examiner, to = l
   if (state === 'replayed' || state === 'discarded') {
     return refuse(new FlotillaError('dead_letter.settled', `${letter.id} is ${state}`), false);
   }
+  if (letter.code === 'contract.unverified_source' && letter.replacement === null) {
+    return refuse(new FlotillaError(letter.code, letter.message), true);
+  }
   // the queue of a worker that was renamed or removed takes messages, and nothing ever handles them
   if (!examiner.workers.includes(to)) {
     const detail = `this fleet has no worker ${to} with a queue; send it to another by --to`;

@@ -1,4 +1,4 @@
-import type { Fields, OutgoingMessage } from '../broker/contract.js';
+import type { Fields, MessageProperties, OutgoingMessage } from '../broker/contract.js';
 import { eventProperties } from '../broker/event-properties.js';
 import { HEADERS } from '../broker/headers.js';
 import { republished } from '../broker/republish.js';
@@ -22,7 +22,13 @@ export function outgoingOf(letter: KeptDeadLetter, names: Names, to = letter.wor
   const headers = withoutDeath(letter.properties.headers ?? {});
   const own: Fields = { [HEADERS.replays]: letter.replays + 1 };
   if (letter.replacement === null) {
-    return { ...common, body: letter.body, properties: republished({ ...letter.properties, headers }, own) };
+    // an operator who sends it in spite of the code, or to another worker, vouches for it
+    const isVouchedFor = letter.code === 'contract.unverified_source' || to !== letter.worker;
+    return {
+      ...common,
+      body: letter.body,
+      properties: vouched(republished({ ...letter.properties, headers }, own), isVouchedFor),
+    };
   }
   const { body, key } = letter.replacement;
   const event = JSON.parse(body) as EventEnvelope;
@@ -30,11 +36,15 @@ export function outgoingOf(letter: KeptDeadLetter, names: Names, to = letter.wor
   return {
     ...common,
     body: Buffer.from(body),
-    properties: republished(
-      { ...properties, headers },
-      { ...own, ...properties.headers, [HEADERS.key]: key ?? event.id },
+    properties: vouched(
+      republished({ ...properties, headers }, { ...own, ...properties.headers, [HEADERS.key]: key ?? event.id }),
     ),
   };
+}
+
+/** The properties as of a message that this process publishes for the first time. */
+function vouched({ userId, ...properties }: MessageProperties, isVouchedFor = true): MessageProperties {
+  return isVouchedFor ? properties : { ...properties, userId };
 }
 
 /** The headers of a message without its death and the number of its attempts. */

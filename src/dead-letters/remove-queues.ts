@@ -16,7 +16,7 @@ import { pumpDeadLetters } from './pump.js';
 
 export interface RemoveOptions {
   broker: Broker;
-  management: Pick<Management, 'queues' | 'bindings' | 'unbind' | 'deleteQueue'>;
+  management: Pick<Management, 'queues' | 'bindings' | 'unbind' | 'deleteQueue' | 'deleteExchange'>;
   names: Names;
   definitions: Definitions;
   logger: Logger;
@@ -107,6 +107,7 @@ async function removeIfEmpty(
   if (signal.aborted) return left('stopped before it was removed');
   // a quorum queue cannot be deleted on condition that it is empty and unused
   await management.deleteQueue(queue);
+  if (holds === 'dead letters') await management.deleteExchange(names.failed(worker));
   return { queue, removed: true, detail: '' };
 }
 

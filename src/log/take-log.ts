@@ -1,4 +1,5 @@
 import type { Broker } from '../broker/contract.js';
+import type { VerifyPublisher } from '../broker/publishers.js';
 import { messageOf } from '../errors.js';
 import { failpoint } from '../failpoints.js';
 import { Backoff } from '../relay/backoff.js';
@@ -14,6 +15,7 @@ import { followVerified } from './follow-verified.js';
 import { BEFORE_ALL, placeOf, type LogBreak, type LogPlace } from './place.js';
 import { readByTurns, type LogState } from './read-by-turns.js';
 import type { History, LogTaker } from './taker.js';
+import { isFromItsPublisher } from './verified-entry.js';
 
 export interface TakeLogOptions {
   store: Store;
@@ -24,6 +26,8 @@ export interface TakeLogOptions {
   worker: string;
   instance: string;
   history?: History | undefined;
+  /** What does not come from its publisher is passed over. */
+  verify?: VerifyPublisher | undefined;
   logger: Logger;
   metrics: Metrics;
   /** Entries in one transaction at most. @default 500 */
@@ -112,10 +116,12 @@ class Term {
     const { metrics, worker } = this.options;
     const newest = entries.at(-1);
     if (newest === undefined) return;
-    const { passedOver, commit } = this.taker.take(entries);
+    const verified = entries.filter((entry) => isFromItsPublisher(entry, this.options.verify));
+    const { passedOver, commit } = this.taker.take(verified);
     await this.#move(placeOf(newest), commit);
     failpoint('journal.committed');
-    if (passedOver > 0) metrics.logPassedOver.inc({ worker }, passedOver);
+    const ignored = passedOver + entries.length - verified.length;
+    if (ignored > 0) metrics.logPassedOver.inc({ worker }, ignored);
   }
 
   async #break(broken: LogBreak): Promise<void> {

@@ -38,7 +38,7 @@ export interface HistoryPage extends HistoryPlace {
   readonly entries: readonly HistoryEntry[];
   /** How much of `History.size` this was. */
   readonly looked: number;
-  /** What is no event, and was passed over. */
+  /** What is no event, or does not come from its publisher, and was passed over. */
   readonly unreadable: number;
 }
 

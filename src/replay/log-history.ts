@@ -1,9 +1,11 @@
 import type { Broker, StreamEntry } from '../broker/contract.js';
+import type { VerifyPublisher } from '../broker/publishers.js';
 import { FlotillaError } from '../errors.js';
 import { parseEnvelope } from '../events/decode.js';
 import { entryAt, firstEntry, lastEntry, newestEntry } from '../log/bounds.js';
 import { followLog } from '../log/follow-log.js';
 import { placeOf, type LogPlace } from '../log/place.js';
+import { isFromItsPublisher } from '../log/verified-entry.js';
 import { isKept } from '../log/verify.js';
 import type { History, HistoryEntry, HistoryPage, HistoryRange } from './history.js';
 import { formatDuration } from '../duration.js';
@@ -14,11 +16,11 @@ const PAGE = 200;
 /** Milliseconds without an entry, before the end is reached, after which the log counts as unreachable. */
 const IDLE = 60_000;
 
-/** The past as far as the log keeps it. A place is an offset. */
+/** The past as far as the log keeps it. A place is an offset. What does not come from its publisher counts as unreadable. */
 export function logHistory(
   broker: Pick<Broker, 'readStream' | 'onState' | 'state' | 'queueDepth'>,
   stream: string,
-  { idle = IDLE }: { idle?: number } = {},
+  { idle = IDLE, verify }: { idle?: number; verify?: VerifyPublisher | undefined } = {},
 ): History {
   const unreachable = (detail: string) => new FlotillaError('log.unreachable', `${stream}: ${detail}`);
   /** Where reading begins; undefined where all there is was published before. What gives no answer is not empty. */
@@ -76,7 +78,7 @@ export function logHistory(
           previous = await ensureWhole(portion.slice(0, wanted.length + 1), previous);
           const final = wanted.at(-1);
           if (final !== undefined) {
-            yield pageOf(wanted, final, final.offset - next + 1);
+            yield pageOf(wanted, final, final.offset - next + 1, verify);
             next = final.offset + 1;
           }
           if ((portion.at(-1)?.offset ?? 0) >= last) return;
@@ -91,8 +93,16 @@ export function logHistory(
   };
 }
 
-function pageOf(wanted: readonly StreamEntry[], final: StreamEntry, looked: number): HistoryPage {
-  const entries = wanted.map(entryOf).filter((entry) => entry !== undefined);
+function pageOf(
+  wanted: readonly StreamEntry[],
+  final: StreamEntry,
+  looked: number,
+  verify: VerifyPublisher | undefined,
+): HistoryPage {
+  const entries = wanted
+    .filter((entry) => isFromItsPublisher(entry, verify))
+    .map(entryOf)
+    .filter((entry) => entry !== undefined);
   const unreadable = wanted.length - entries.length;
   return { entries, place: String(final.offset), mark: placeOf(final).mark, looked, unreadable };
 }

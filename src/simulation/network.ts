@@ -1,5 +1,5 @@
 import type { OutgoingMessage } from '../broker/contract.js';
-import { namesFor } from '../broker/topology.js';
+import { failedKey, namesFor } from '../broker/topology.js';
 import { matches } from '../events/patterns.js';
 import type { EventEnvelope } from '../events/envelope.js';
 import { FlotillaError } from '../errors.js';
@@ -19,8 +19,8 @@ const LOST_FOR = [1_000, 10_000] as const;
  *  another; and what failed back to its queue after its delay. */
 export class Network {
   readonly #queues = new Map<string, SimulatedQueue>();
-  /** Whose retry queue a name means, and the delay in it. */
-  readonly #retries = new Map<string, { worker: string; delay: number }>();
+  /** Where a failed message goes, by exchange and routing key: back to the worker after a delay, or to its dead letters. */
+  readonly #failed = new Map<string, { worker: string; delay: number | 'dead' }>();
   readonly #seen = new Map<string, number>();
 
   constructor(
@@ -33,7 +33,9 @@ export class Network {
   ) {
     for (const { name, retryDelays } of definitions) {
       this.#queues.set(name, new SimulatedQueue(parts.clock.after));
-      for (const delay of retryDelays) this.#retries.set(names.retry(name, delay), { worker: name, delay });
+      for (const delay of [...retryDelays, 'dead'] as const) {
+        this.#failed.set(`${names.failed(name)} ${failedKey(delay)}`, { worker: name, delay });
+      }
     }
   }
 
@@ -65,15 +67,18 @@ export class Network {
     const { number, title, name } = original;
     const headers = properties.headers ?? {};
     const copy = { number, title, name, exchange, routingKey, body, properties: { ...properties, headers } };
-    const retry = exchange === '' ? this.#retries.get(routingKey) : undefined;
-    if (retry !== undefined) {
-      const { worker, delay } = retry;
+    const target = this.#failed.get(`${exchange} ${routingKey}`);
+    if (target === undefined) {
+      throw new FlotillaError('broker.returned', `exchange "${exchange}", routing key "${routingKey}"`);
+    }
+    const { worker, delay } = target;
+    if (delay !== 'dead') {
       this.#arrive(worker, { ...copy, routingKey: names.queue(worker), returns: 0, place: 0 }, delay);
-    } else if (exchange === names.deadLetters) {
+    } else {
       this.parts.clock.after(this.parts.latencies.hop(`dead ${name}`), () =>
-        this.options.onDead(routingKey, { ...copy, returns: 0, place: 0 }),
+        this.options.onDead(worker, { ...copy, returns: 0, place: 0 }),
       );
-    } else throw new FlotillaError('broker.returned', `exchange "${exchange}", routing key "${routingKey}"`);
+    }
   }
 
   #sendTo(worker: string, message: QueuedMessage, stored: StoredEvent): void {

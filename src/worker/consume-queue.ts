@@ -81,6 +81,7 @@ export function consumeQueue(
     after,
     instance,
     use,
+    verify: options.verify,
     isDone: async ({ key }) => key !== undefined && store.handled(key),
     exhausted: (message, error) => commitExhausted(station, message, error),
     patience: options.patience ?? PATIENCE,

@@ -142,6 +142,7 @@ export async function subscribe<D extends Definitions, const P extends string>(
     now: Date.now,
     after: realAfter,
     instance: 'subscriber',
+    verify: undefined,
     isDone: () => Promise.resolve(false),
     exhausted: () => Promise.resolve(),
     patience: PATIENCE,

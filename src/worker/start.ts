@@ -1,4 +1,5 @@
 import type { Broker } from '../broker/contract.js';
+import type { VerifyPublisher } from '../broker/publishers.js';
 import { namesFor } from '../broker/topology.js';
 import { FlotillaError } from '../errors.js';
 import { takeLog } from '../log/take-log.js';
@@ -36,6 +37,8 @@ export interface StartWorkerOptions {
   history?: History;
   /** Milliseconds after which another replica reads the log in place of one that has vanished. @default 5000 */
   leaseTtl?: number;
+  /** Verifies who has published a message, before anything else is done with it. @default nothing is verified */
+  verify?: VerifyPublisher | undefined;
   /** Milliseconds since the epoch. @default Date.now */
   now?: () => number;
   /** @default in real time */
@@ -125,9 +128,9 @@ export async function startWorker(definition: WorkerDefinition, options: StartWo
 /** The part of a worker that takes the log as it is. */
 function takeRaw({ name, take }: WorkerDefinition, { prefix = '', ...options }: StartWorkerOptions) {
   if (take === undefined) return undefined;
-  const { store, broker, instance, history, leaseTtl, logger, metrics = createMetrics() } = options;
+  const { store, broker, instance, history, leaseTtl, verify, logger, metrics = createMetrics() } = options;
   const stream = namesFor(prefix).log;
-  return takeLog(take, { store, broker, stream, worker: name, instance, history, leaseTtl, logger, metrics });
+  return takeLog(take, { store, broker, stream, worker: name, instance, history, leaseTtl, verify, logger, metrics });
 }
 
 function readSettings({ name, settings }: WorkerDefinition, given: Record<string, unknown>): Record<string, unknown> {

@@ -1,4 +1,5 @@
 import type { Publisher } from '../broker/contract.js';
+import type { VerifyPublisher } from '../broker/publishers.js';
 import type { Names } from '../broker/topology.js';
 import type { Definitions } from '../events/definitions.js';
 import type { EventEnvelope } from '../events/envelope.js';
@@ -32,6 +33,8 @@ export interface Station {
   readonly after: After;
   /** Which of the replicas this is. */
   readonly instance: string;
+  /** Verifies who has published a message; not given: nothing is verified. */
+  readonly verify: VerifyPublisher | undefined;
   /** Whether the event has been handled after all. */
   readonly isDone: (message: Message) => Promise<boolean>;
   /** What is to be done when an event has used up its attempts. */

@@ -90,7 +90,7 @@ describe('topology that is missing at run time', function () {
       .to.include(`queue ${names.queue('payment')}`)
       .and.include(`exchange ${names.work}`);
     expect(more).to.deep.equal([]);
-    expect(await recreated()).to.deep.equal({ exchange: 4, queue: 5 });
+    expect(await recreated()).to.deep.equal({ exchange: 5, queue: 5 });
   });
 
   it('is declared again by a process that only publishes', async () => {
@@ -105,7 +105,7 @@ describe('topology that is missing at run time', function () {
     await eventually(taken(names.events, 'payment.process'));
     await createManagement({ url: real.managementUrl }).deleteQueue(names.retry('payment', 60_000));
     await eventually(taken('', names.retry('payment', 60_000)));
-    expect(await broker.planTopology(topology)).to.deep.equal([]);
+    await eventually(async () => (await broker.planTopology(topology)).length === 0);
     expect(await recreated()).to.deep.equal({ exchange: 1, queue: 1 });
   });
 

@@ -3,7 +3,7 @@ import type { Logger } from '../../telemetry/logger.js';
 import type { Metrics } from '../../telemetry/metrics.js';
 import type { Broker, BrokerState } from '../contract.js';
 import { StateCell } from '../state.js';
-import { addressesOf, shuffled, vhostOf } from './addresses.js';
+import { addressesOf, credentialsOf, shuffled, vhostOf } from './addresses.js';
 import type { ConnectFailure } from './connect-failure.js';
 import type { Connection } from './connection.js';
 import { openConnection } from './connection.js';
@@ -22,6 +22,9 @@ export interface RabbitBrokerOptions {
   url: string;
   /** `http://user:password@host:15672`, or several with commas between them. Without it, topologies are compared by declaring, and surplus is not seen. */
   managementUrl?: string;
+  /** Whether each message carries the AMQP user of `url`, which RabbitMQ verifies. The user must be the same in each URL.
+   *  @default false */
+  sendUserId?: boolean;
   /** What the broker shows for the connections: `<name> publish`, `<name> consume`. */
   connectionName: string;
   logger: Logger;
@@ -52,6 +55,7 @@ export function createRabbitBroker(options: RabbitBrokerOptions): Broker {
   // on another node where there is one: a fleet is never connected to one node alone
   const [second = first, ...rest] = others;
   const consuming = open('consume', others.length === 0 ? [first] : [second, ...rest, first]);
+  const userId = options.sendUserId === true ? credentialsOf(first).user : undefined;
   const state = new StateCell();
   const parts = new Set<{ close(): Promise<void> }>();
   const management =
@@ -88,7 +92,7 @@ export function createRabbitBroker(options: RabbitBrokerOptions): Broker {
     ready: (signal) => state.until(['ready'], signal),
     createPublisher: ({ timeout = publishTimeout } = {}) =>
       keep((onClose) =>
-        createPublisher({ connection: publishing, logger, timeout, onMissing: keeper.missing, onClose }),
+        createPublisher({ connection: publishing, userId, logger, timeout, onMissing: keeper.missing, onClose }),
       ),
     consume: (queue, consumeOptions) =>
       keep((onClose) => {

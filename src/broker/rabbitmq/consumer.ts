@@ -208,6 +208,7 @@ export function propertiesOf({ properties }: ConsumeMessage): MessageProperties 
     timestamp: typeof properties.timestamp === 'number' ? properties.timestamp : undefined,
     correlationId: text(properties.correlationId),
     contentType: text(properties.contentType),
+    userId: text(properties.userId),
     headers: properties.headers ?? {},
   };
 }

@@ -1,4 +1,4 @@
-import { FlotillaError, hasCode } from '../../errors.js';
+import { FlotillaError, hasCode, messageOf } from '../../errors.js';
 import { bindingName } from '../binding-name.js';
 import type { BindingSpec, Topology } from '../topology.js';
 import { exchangeOptions } from './inspect.js';
@@ -24,6 +24,10 @@ export async function declareAll(
         return;
       }
       const reason = asBrokerError(error);
+      if (hasCode(reason, 'broker.not_permitted'))
+        throw new FlotillaError(reason.code, `declaring ${name}: ${messageOf(error)}`, {
+          cause: error,
+        });
       if (!hasCode(reason, 'broker.disconnected')) throw reason;
       throw new FlotillaError('broker.disconnected', `while declaring ${name}`, { cause: error });
     }

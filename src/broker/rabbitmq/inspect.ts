@@ -40,7 +40,7 @@ export interface Inspector {
   byLists(topology: Topology, management: Management): Promise<Comparison>;
   /** By passive declarations, each with a limit of its own. Sees no bindings and no conflicts. */
   byLooks(topology: Topology): Promise<Comparison>;
-  /** The conflicts of what exists, found by declaring it again, which changes nothing. */
+  /** The conflicts of what exists, found by declaring it again, which changes nothing. Throws `broker.not_permitted`. */
   conflicts(topology: Topology, different: readonly TopologyDifference[]): Promise<TopologyDifference[]>;
 }
 
@@ -69,7 +69,8 @@ export function createInspector(onScratchChannel: ScratchChannel, logger: Logger
     }
   }
 
-  /** The broker's refusal to declare this again as it is wanted; undefined where it agrees or does not answer. */
+  /** The broker's refusal to declare this again as it is wanted; undefined where it agrees or does not answer. Throws
+   *  `broker.not_permitted`. */
   async function refusal(kind: 'exchange' | 'queue', spec: ExchangeSpec | QueueSpec): Promise<string | undefined> {
     try {
       await onScratchChannel(`comparing ${kind} ${spec.name}`, LOOK_LIMIT, async (channel) => {

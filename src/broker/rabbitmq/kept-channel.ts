@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Channel } from 'amqplib';
-import { FlotillaError, messageOf } from '../../errors.js';
+import { FlotillaError, hasCode, messageOf } from '../../errors.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { Connection } from './connection.js';
 import { backoff, REQUEST_LIMIT, within } from './limits.js';
-import { codeOf, isNodeDown } from './scratch-channel.js';
+import { asBrokerError, codeOf, isNodeDown } from './scratch-channel.js';
 
 export interface KeptChannelOptions<C extends Channel> {
   connection: Connection;
@@ -148,5 +148,7 @@ class Life<C extends Channel> {
 
 function disconnected(cause: unknown): FlotillaError {
   if (cause instanceof FlotillaError) return cause;
+  const error = asBrokerError(cause);
+  if (hasCode(error, 'broker.not_permitted')) return error;
   return new FlotillaError('broker.disconnected', messageOf(cause), { cause });
 }

@@ -4,6 +4,7 @@ import type { ConfirmChannel, Message, Options } from 'amqplib';
 import { FlotillaError, messageOf } from '../../errors.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { OutgoingMessage, Publisher } from '../contract.js';
+import { identified } from '../publishers.js';
 import { StateCell } from '../state.js';
 import type { Connection } from './connection.js';
 import { KeptChannel } from './kept-channel.js';
@@ -12,6 +13,8 @@ import { formatDuration } from '../../duration.js';
 
 export interface PublisherOptions {
   connection: Connection;
+  /** Sent with each message as its user-id, which RabbitMQ verifies. */
+  userId: string | undefined;
   logger: Logger;
   /** Milliseconds until a publish without a confirm rejects with `broker.timeout`. */
   timeout: number;
@@ -34,7 +37,8 @@ interface Unconfirmed {
   readonly reject: (error: Error) => void;
 }
 
-export function createPublisher({ connection, logger, timeout, onMissing, onClose }: PublisherOptions): Publisher {
+export function createPublisher(options: PublisherOptions): Publisher {
+  const { connection, userId, logger, timeout, onMissing, onClose } = options;
   const state = new StateCell();
   // in the order of publishing, which is the order of the deadlines too
   const unconfirmed = new Set<Unconfirmed>();
@@ -150,8 +154,12 @@ export function createPublisher({ connection, logger, timeout, onMissing, onClos
         const deadline = performance.now() + timeout;
         const each: Unconfirmed = { message, deadline, returned: undefined, resolve, reject };
         try {
-          channel.publish(message.exchange, message.routingKey, asBuffer(message.body), optionsOf(message), (error) =>
-            settle(each, error !== null),
+          channel.publish(
+            message.exchange,
+            message.routingKey,
+            asBuffer(message.body),
+            optionsOf(message, userId),
+            (error) => settle(each, error !== null),
           );
         } catch (error) {
           // nothing was sent: the channel is about to end, or what would be sent cannot be encoded
@@ -178,8 +186,8 @@ export function createPublisher({ connection, logger, timeout, onMissing, onClos
   };
 }
 
-function optionsOf({ properties, mandatory }: OutgoingMessage): Options.Publish {
-  return { ...properties, persistent: true, mandatory: mandatory === true };
+function optionsOf({ properties, mandatory }: OutgoingMessage, userId: string | undefined): Options.Publish {
+  return { ...identified(properties, userId), persistent: true, mandatory: mandatory === true };
 }
 
 function asBuffer(body: Uint8Array): Buffer {

@@ -1,6 +1,7 @@
 import type { ConfirmChannel, ConsumeMessage } from 'amqplib';
 import { FlotillaError, messageOf } from '../../errors.js';
 import { failpoint } from '../../failpoints.js';
+import { identified } from '../publishers.js';
 import { republished } from '../republish.js';
 import type { RetiredQueue } from '../topology.js';
 import { propertiesOf } from './consumer.js';
@@ -72,7 +73,7 @@ function forwardAll(
       if (failed) return;
       if (message === null) return fail('the queue was deleted');
       const { content, fields } = message;
-      const properties = republished(propertiesOf(message));
+      const properties = identified(republished(propertiesOf(message)), undefined);
       try {
         channel.publish(
           via,

@@ -43,11 +43,17 @@ export function isNodeDown(error: unknown): boolean {
   return codeOf(error) === 404 && /\bhome node\b.{0,300}\bis down\b/.test(messageOf(error));
 }
 
-/** 406: it is there with other arguments. Other refusals (403, 404) stay what they are: doing it again is of no use.
+/** Whether the permissions of the AMQP user do not allow it. 403 also means that a queue is in exclusive use. */
+function isNotPermitted(error: unknown): boolean {
+  return codeOf(error) === 403 && / access to .{1,600} refused for user /.test(messageOf(error));
+}
+
+/** 406: it is there with other arguments. Other refusals (404) stay what they are: doing it again is of no use.
  *  An error without a reply code is the end of the connection. */
 export function asBrokerError(error: unknown): Error {
   if (error instanceof FlotillaError) return error;
   const code = codeOf(error);
+  if (isNotPermitted(error)) return new FlotillaError('broker.not_permitted', messageOf(error), { cause: error });
   if (code === 406) return new FlotillaError('broker.topology_conflict', messageOf(error), { cause: error });
   if (code !== undefined && error instanceof Error) return error;
   return new FlotillaError('broker.disconnected', messageOf(error), { cause: error });

@@ -16,7 +16,8 @@ const WAIT_LIMIT = 10_000;
 const MOST_LOSSES = 2;
 
 export interface TopologyAdmin {
-  /** As `Broker.applyTopology`, without the queues of earlier releases. */
+  /** As `Broker.applyTopology`, without the queues of earlier releases. What the AMQP user may not compare is not
+   *  compared; what is missing and may not be declared throws `broker.not_permitted`. */
   apply(topology: Topology, signal?: AbortSignal): Promise<TopologyDifference[]>;
   plan(topology: Topology): Promise<TopologyDifference[]>;
   /** Declares what is missing now, with its bindings; every binding where none is known to be missing and `bindings` says
@@ -52,17 +53,35 @@ export function createTopologyAdmin(
     const { differences, surplus, knows } = await compare(topology);
     const conflicts = knows.conflicts
       ? differences.filter(({ problem }) => problem === 'conflict')
-      : await inspector.conflicts(topology, differences);
+      : ((await ifPermitted(() => inspector.conflicts(topology, differences))) ?? []);
     if (conflicts.length > 0) {
       const list = conflicts.map(({ kind, name, detail }) => `${kind} ${name}: ${detail}`).join('; ');
       throw new FlotillaError('broker.topology_conflict', list);
     }
-    await declareMissing(missingFrom(topology, differences, knows.bindings));
-    await removeBindings(surplus, onScratchChannel);
+    const missing = missingFrom(topology, differences, knows.bindings);
+    const bindings = knows.bindings ? missing.bindings : touching(missing, missing.bindings);
+    await declareMissing({ ...missing, bindings });
+    const unknown = missing.bindings.filter((binding) => !bindings.includes(binding));
+    await ifPermitted(() => declareMissing({ exchanges: [], queues: [], bindings: unknown }));
+    await ifPermitted(() => removeBindings(surplus, onScratchChannel));
     for (const { name, detail } of differences.filter(({ problem }) => problem === 'unanswered')) {
       logger.warn('a queue does not answer; it is left as it is', { queue: name, reason: detail });
     }
     return differences;
+  }
+
+  /** For what need not be done: a service may run as a user that an operator has given no permission to configure. */
+  async function ifPermitted<T>(work: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await work();
+    } catch (error) {
+      const reason = asBrokerError(error);
+      if (!hasCode(reason, 'broker.not_permitted')) throw error;
+      logger.info('the AMQP user may not declare the topology; `flotilla topology plan` as an operator compares it', {
+        reason: reason.message,
+      });
+      return undefined;
+    }
   }
 
   async function declareMissing(missing: Topology): Promise<void> {

@@ -13,13 +13,14 @@ import { migrateReplays } from '../../replay/runs.js';
 import type { Store } from '../../store/contract.js';
 import type { WorkerDefinition } from '../../worker/definition.js';
 import type { Context } from '../context.js';
-import type { Access } from '../broker-address.js';
+import { brokerAddress, type Access } from '../broker-address.js';
 import { enabledWorkers, findWorker } from '../enabled-workers.js';
 import { describeUnread } from '../existing-stores.js';
 import { UsageError } from '../failure.js';
 import { logAge } from '../log-age.js';
 import { openServices, withBroker, withOps } from '../resources.js';
 import { refuseForeignStore } from '../store-claims.js';
+import { verifyPublisher } from '../verify-publisher.js';
 
 /** The worker to which history is to be sent. Throws `name.unknown`. */
 export async function workerToReplay(context: Context, name: string): Promise<WorkerDefinition> {
@@ -78,7 +79,8 @@ async function historyFrom(
   from: History['from'] | undefined,
   { broker, names, storeOf }: Sources,
 ): Promise<History> {
-  const log = () => logHistory(broker, names.log);
+  const { amqpUrl } = await brokerAddress(context);
+  const log = () => logHistory(broker, names.log, { verify: verifyPublisher(context.config, amqpUrl) });
   if (from === 'log') return log();
   const fleet = await context.fleet();
   const journal = fleet.workers.find(({ definition }) => definition.take !== undefined)?.definition;

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { HEADERS, readAttempts, readReplays, textHeader, writeAttempts } from '../../broker/headers.js';
+import { failedKey } from '../../broker/topology.js';
 import { derivedId } from '../../events/ids.js';
 import { failpoint } from '../../failpoints.js';
 import { publishSurely, type Failure, failureOf, describeAttempt } from '../failure.js';
@@ -24,8 +25,8 @@ async function bury(message: Message, failure: Failure, station: Station): Promi
   const { delivery, event } = message;
   const id = deadLetterId(message, name);
   const sent = await publishSurely(station, message, {
-    exchange: names.deadLetters,
-    routingKey: name,
+    exchange: names.failed(name),
+    routingKey: failedKey('dead'),
     headers: {
       [HEADERS.attempts]: writeAttempts([
         ...readAttempts(delivery.properties.headers),

@@ -1,4 +1,5 @@
 import { HEADERS, readAttempts, writeAttempts } from '../../broker/headers.js';
+import { failedKey } from '../../broker/topology.js';
 import { failpoint } from '../../failpoints.js';
 import { PermanentError } from '../../errors.js';
 import { describeAttempt, failureOf, publishSurely } from '../failure.js';
@@ -23,8 +24,8 @@ export const retry: Middleware = (next, station) => async (message) => {
       throw new PermanentError(failure.code, failure.message, { cause: error });
     }
     const sent = await publishSurely(station, message, {
-      exchange: '',
-      routingKey: names.retry(name, delay),
+      exchange: names.failed(name),
+      routingKey: failedKey(delay),
       headers: {
         [HEADERS.attempts]: writeAttempts([
           ...readAttempts(message.delivery.properties.headers),
