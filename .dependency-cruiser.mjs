@@ -3,7 +3,7 @@ const rooms =
 
 /** What every room may use: single files at the top of src, and telemetry. */
 const common =
-  '^src/(errors|failpoints|duration|make-directory|supported-node|private-file|bounded-fetch|http-server|foreign-request|loopback)\\.ts$|^src/telemetry/';
+  '^src/(errors|failpoints|duration|make-directory|supported-node|private-file|bounded-fetch|http-server|foreign-request|loopback|printable|redact)\\.ts$|^src/telemetry/';
 
 /** A room that may import only these others, besides itself and what everybody may use. */
 const onlyImports = (room, others) => ({

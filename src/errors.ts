@@ -1,3 +1,5 @@
+import { redact } from './redact.js';
+
 /** What becomes of the work that failed: tried again later, refused for good, or the process ends. */
 export type Disposal = 'retry' | 'reject' | 'fatal';
 
@@ -298,25 +300,30 @@ export function hasCode(error: unknown, code: ErrorCode): error is FlotillaError
 /** Longer messages and stacks are cut. */
 const MAX_TEXT = 10_000;
 
-/** The message of whatever was thrown, at most 10,000 characters. Never throws: JavaScript can throw anything, also what
- *  throws again when it is read. */
+/** The message of whatever was thrown, redacted, at most 10,000 characters. Never throws: JavaScript can throw anything, also
+ *  what throws again when it is read. */
 export function messageOf(thrown: unknown): string {
   try {
     const message: unknown = thrown instanceof Error ? thrown.message : thrown;
-    return String(message).slice(0, MAX_TEXT);
+    return redacted(String(message));
   } catch {
     return 'a thrown value that cannot be printed';
   }
 }
 
-/** The stack of an error, at most 10,000 characters; undefined where there is none. Never throws. */
+/** The stack of an error, redacted, at most 10,000 characters; undefined where there is none. Never throws. */
 export function stackOf(thrown: unknown): string | undefined {
   try {
     const stack: unknown = thrown instanceof Error ? thrown.stack : undefined;
-    return typeof stack === 'string' ? stack.slice(0, MAX_TEXT) : undefined;
+    return typeof stack === 'string' ? redacted(stack) : undefined;
   } catch {
     return undefined;
   }
+}
+
+/** Cut before and after: the first bounds the work, and a secret that it cuts in two is far behind what remains. */
+function redacted(text: string): string {
+  return redact(text.slice(0, 2 * MAX_TEXT)).slice(0, MAX_TEXT);
 }
 
 /** What code of the application threw, as an error that can be read: itself, or an error with its text where it is none or

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { redact } from '../redact.js';
 import type { Fields } from './contract.js';
 
 /** The headers by which a message carries its history through retries, dead letters and replays. */
@@ -68,7 +69,7 @@ const attempt = z.object({
   delay: z.number().nullable(),
 });
 
-/** The history that the headers carry, the oldest first. Anybody may write headers: what is not as it must be is left
+/** The history that the headers carry, the oldest first, messages redacted. Anybody may write headers: what is not as it must be is left
  *  out, and nothing is thrown. */
 export function readAttempts(headers: Fields): Attempt[] {
   const text = headers[HEADERS.attempts];
@@ -118,7 +119,7 @@ function shorten(attempt: Attempt): Attempt {
     instance: cut(attempt.instance, MAX_WORD),
     code: cut(attempt.code, MAX_WORD),
     name: cut(attempt.name, MAX_WORD),
-    message: cut(attempt.message, MAX_MESSAGE),
+    message: cut(redact(attempt.message), MAX_MESSAGE),
     delay: attempt.delay,
   };
 }

@@ -6,7 +6,8 @@ import { parseEnvelope } from '../events/decode.js';
 import { kindOf, type Definitions } from '../events/definitions.js';
 import type { EventEnvelope } from '../events/envelope.js';
 import { derivedId } from '../events/ids.js';
-import { oneLine } from '../events/text-line.js';
+import { isTextLine, oneLine } from '../events/text-line.js';
+import { redact } from '../redact.js';
 import type { DeadLetter } from './dead-letter.js';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i;
@@ -28,7 +29,7 @@ export function readDeadLetter(delivery: Source, worker: string, definitions: De
       ...common,
       id: givenId.toLowerCase(),
       code: oneLine(givenCode, 100),
-      message: oneLine(textHeader(headers, HEADERS.errorMessage) ?? '', 1000),
+      message: oneLine(redact(textHeader(headers, HEADERS.errorMessage) ?? ''), 1000),
       deadAt: new Date(parseTime(textHeader(headers, HEADERS.deadAt)) ?? now).toISOString(),
     };
   }
@@ -109,6 +110,7 @@ function isTime(milliseconds: number): boolean {
   return milliseconds >= 0 && milliseconds < 253_402_300_800_000;
 }
 
+/** Null for what no event has: it would be an attribute of the event that announces the dead letter. */
 function bounded(text: string | undefined, length: number): string | null {
-  return text === undefined || text === '' || text.length > length ? null : text;
+  return text === undefined || !isTextLine(text, length) ? null : text;
 }

@@ -2,6 +2,7 @@ import { FlotillaError } from '../errors.js';
 import { subjectText, type EventContext, type UnsequencedEvent } from './envelope.js';
 import { dataschemaOf, type Definitions } from './definitions.js';
 import { newId } from './ids.js';
+import { isPersonal } from './personal.js';
 
 /** Makes an event of the latest version of its type. Strict: throws `contract.invalid_data` when the data has not
  *  exactly the shape of the schema or the subject is not one line of at most 512 characters, `contract.unknown_type` when the catalogue has no such type. */
@@ -16,7 +17,7 @@ export function createEvent(
   if (definition === undefined || schema === undefined) throw new FlotillaError('contract.unknown_type', type);
   const result = schema.safeParse(data);
   if (!result.success) {
-    throw new FlotillaError('contract.invalid_data', `${type}: ${describeIssues(result.error.issues)}`);
+    throw new FlotillaError('contract.invalid_data', `${type}: ${describeIssues(result.error.issues, definition.pii)}`);
   }
   const subject = subjectText.safeParse(context.subject);
   if (!subject.success) {
@@ -62,14 +63,17 @@ export function originContext(options: {
 /** Of a path or a message: both may repeat names that the input made up. */
 const MAX_TEXT = 200;
 
-/** What zod found, in one line and without the values, which may be personal. */
-export function describeIssues(issues: readonly { path: PropertyKey[]; message: string }[]): string {
-  const shown = issues
-    .slice(0, 5)
-    .map(
-      ({ path, message }) =>
-        `${path.map(String).join('.').slice(0, MAX_TEXT) || '(all)'}: ${message.slice(0, MAX_TEXT)}`,
-    );
+/** What zod found, in one line and without the values, which may be personal. Of a field at one of the `personal` paths not
+ *  even the message, which a schema may make of the value. */
+export function describeIssues(
+  issues: readonly { code?: string; path: PropertyKey[]; message: string }[],
+  personal: readonly string[] = [],
+): string {
+  const shown = issues.slice(0, 5).map(({ code, path, message }) => {
+    const where = path.map(String).join('.').slice(0, MAX_TEXT) || '(all)';
+    const what = isPersonal(path, personal) ? `not valid (${code ?? 'personal data'})` : message.slice(0, MAX_TEXT);
+    return `${where}: ${what}`;
+  });
   if (issues.length > shown.length) shown.push(`and ${issues.length - shown.length} more`);
   return shown.join('; ');
 }

@@ -4,7 +4,8 @@ import { errorOf, FlotillaError } from '../errors.js';
 import { CLOUDEVENTS_JSON, subjectText, type EventEnvelope } from './envelope.js';
 import { describeIssues } from './create.js';
 import { definitionOf, versionOf, type Definitions } from './definitions.js';
-import { textLine } from './text-line.js';
+import { piiPaths } from './personal.js';
+import { isTextLine, noControls, textLine } from './text-line.js';
 
 /** The largest body that is looked into, in bytes. */
 export const MAX_BODY_BYTES = 1024 * 1024;
@@ -15,25 +16,31 @@ const MAX_DEPTH = 64;
 /** RFC 3339 with a fraction as long as anybody writes it. */
 const MAX_TIME = 64;
 
-const envelope = z.looseObject({
-  specversion: z.literal('1.0'),
-  id: textLine(256),
-  source: textLine(256),
-  type: textLine(255),
-  subject: subjectText,
-  time: z
-    .string()
-    .max(MAX_TIME, { abort: true })
-    .check(z.iso.datetime({ offset: true })),
-  dataschema: textLine(512),
-  correlationid: textLine(256).optional(),
-  causationid: textLine(256).optional(),
-  sequence: z
-    .string()
-    .regex(/^\d{1,16}$/)
-    .optional(),
-  traceparent: z.string().max(64).optional(),
-});
+/** Names of extension attributes. CloudEvents recommends 20 characters. */
+const MAX_NAME = 100;
+
+const envelope = z
+  .object({
+    specversion: z.literal('1.0'),
+    id: textLine(256),
+    source: textLine(256),
+    type: textLine(255),
+    subject: subjectText,
+    time: z
+      .string()
+      .max(MAX_TIME, { abort: true })
+      .check(z.iso.datetime({ offset: true })),
+    dataschema: textLine(512),
+    correlationid: textLine(256).optional(),
+    causationid: textLine(256).optional(),
+    sequence: z
+      .string()
+      .regex(/^\d{1,16}$/)
+      .optional(),
+    traceparent: textLine(64).optional(),
+    data: z.unknown().optional(),
+  })
+  .catchall(noControls);
 
 /** What is wrong with a body, or the envelope in it; data not looked at yet. Throws `contract.content_type`,
  *  `contract.too_large`, `contract.not_json` or `contract.not_an_event`. */
@@ -48,6 +55,10 @@ export function parseEnvelope(body: Uint8Array, contentType: string | undefined)
   const result = envelope.safeParse(json);
   if (!result.success) throw new FlotillaError('contract.not_an_event', describeIssues(result.error.issues));
   const parsed = result.data;
+  const name = Object.keys(parsed).find((key) => !isTextLine(key, MAX_NAME));
+  if (name !== undefined) {
+    throw new FlotillaError('contract.not_an_event', `attribute ${JSON.stringify(name.slice(0, 100))}: not a name`);
+  }
   return { datacontenttype: 'application/json', data: undefined, correlationid: parsed.id, ...parsed };
 }
 
@@ -70,13 +81,15 @@ export function upcast(definitions: Definitions, event: EventEnvelope): EventEnv
   if (version === undefined) {
     throw new FlotillaError('contract.not_an_event', `dataschema ${JSON.stringify(event.dataschema.slice(0, 100))}`);
   }
-  const schema = loose(definition.versions[version]);
-  if (schema === undefined) {
+  const written = definition.versions[version];
+  if (written === undefined) {
     throw new FlotillaError('contract.newer_version', `${event.type} ${version}, known up to ${definition.latest}`);
   }
-  const result = schema.safeParse(event.data);
-  if (!result.success)
-    throw new FlotillaError('contract.invalid_data', `${event.type}: ${describeIssues(result.error.issues)}`);
+  const result = loose(written).safeParse(event.data);
+  if (!result.success) {
+    const found = describeIssues(result.error.issues, piiPaths(written));
+    throw new FlotillaError('contract.invalid_data', `${event.type}: ${found}`);
+  }
   if (version === definition.latest) return event;
   let data = event.data;
   try {
@@ -131,8 +144,7 @@ function refuseDepth(text: string): void {
 const looseCache = new WeakMap<z.ZodType, z.ZodType>();
 
 /** The same schema with strict objects opened, at any depth: a consumer lets fields pass that it doesn't know. */
-function loose(schema: z.ZodType | undefined): z.ZodType | undefined {
-  if (schema === undefined) return undefined;
+function loose(schema: z.ZodType): z.ZodType {
   const cached = looseCache.get(schema);
   if (cached !== undefined) return cached;
   const opened = open(schema);

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { FlotillaError } from '../errors.js';
+import { piiPaths } from './personal.js';
 
 /** An event states a fact; a command asks for one thing and is handled by exactly one worker. */
 export type MessageKind = 'event' | 'command';
@@ -62,24 +63,4 @@ export function command<const V extends Versions, U extends keyof V = never>(
   upcasters?: Upcasters<V, U>,
 ): MessageDefinition<LatestData<V, U>, 'command'> {
   return define<V, U, 'command'>('command', versions, upcasters);
-}
-
-const PII = new WeakSet<z.ZodType>();
-
-/** Marks a field as personal data: its value never reaches a log. */
-export function pii<S extends z.ZodType>(schema: S): S {
-  PII.add(schema);
-  return schema;
-}
-
-function piiPaths(schema: z.ZodType, prefix = ''): string[] {
-  if (PII.has(schema)) return [prefix];
-  const definition = schema.def as { shape?: Record<string, z.ZodType>; element?: z.ZodType; innerType?: z.ZodType };
-  const join = (name: string) => (prefix === '' ? name : `${prefix}.${name}`);
-  if (definition.shape !== undefined) {
-    return Object.entries(definition.shape).flatMap(([name, field]) => piiPaths(field, join(name)));
-  }
-  if (definition.element !== undefined) return piiPaths(definition.element, join('*'));
-  if (definition.innerType !== undefined) return piiPaths(definition.innerType, prefix);
-  return [];
 }

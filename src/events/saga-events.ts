@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { event, pii } from './definition.js';
+import { event } from './definition.js';
+import { pii } from './personal.js';
 
 const about = { saga: z.string(), sagaId: z.string() };
 

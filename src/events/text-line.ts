@@ -22,6 +22,14 @@ export const textLine = (max: number) =>
     .refine((text) => !/\p{Cs}/u.test(text), { error: MESSAGE, abort: true })
     .regex(/\S/, MESSAGE);
 
+/** Whether `textLine(max)` takes the text. */
+export function isTextLine(text: string, max: number): boolean {
+  return text.length <= max && PRINTABLE.test(text) && /\S/.test(text);
+}
+
+/** A schema for anything but text with control characters, line breaks or lone surrogates. */
+export const noControls = z.unknown().refine((value) => typeof value !== 'string' || PRINTABLE.test(value), MESSAGE);
+
 /** The text as `textLine(max)` takes it, unless nothing is left of it: control characters and line breaks become spaces,
  *  lone surrogates U+FFFD, and what is too long ends in `…`. */
 export function oneLine(text: string, max: number): string {

@@ -1,4 +1,4 @@
-import { boundedFetch, PermanentError, UnavailableError } from 'flotilla';
+import { boundedFetch, PermanentError, redact, UnavailableError } from 'flotilla';
 import { z } from 'zod';
 
 export interface JsonRequest<Body> {
@@ -32,7 +32,13 @@ const TIMEOUT = 10_000;
 /** The largest answer, in bytes. */
 const MAX_ANSWER = 64 * 1024;
 
-const problem = z.looseObject({ code: z.string().regex(/^[\w.-]{1,100}$/) });
+/** The code becomes the reason in an event: a word, and nothing that looks like a token or the number of a card. */
+const problem = z.looseObject({
+  code: z
+    .string()
+    .regex(/^[A-Za-z][\w.-]{0,63}$/)
+    .refine((code) => redact(code) === code),
+});
 
 /** Sends a request to another service. Resolves with a checked answer of 2xx or with one of `refusals`. Rejects with a
  *  `PermanentError` where the service answers another 4xx, because the request is wrong; with an `UnavailableError` where

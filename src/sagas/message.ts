@@ -1,5 +1,6 @@
 import type { EventEnvelope } from '../events/envelope.js';
 import { oneLine } from '../events/text-line.js';
+import { redact } from '../redact.js';
 import type { Json } from './types.js';
 
 /** A message, as far as it is told in a saga's stream. */
@@ -24,9 +25,9 @@ export function reasonIn(data: unknown): string | undefined {
 /** Reasons go on with commands, to services that take neither line breaks nor whole stories. */
 const LONGEST_REASON = 300;
 
-/** The text as one line, cut where it is too long. */
+/** The text as one line, redacted, cut where it is too long. */
 export function oneLineReason(text: string): string {
-  return oneLine(text, LONGEST_REASON);
+  return oneLine(redact(text), LONGEST_REASON);
 }
 
 /** The value as the stream gives it back: without fields that are undefined. */

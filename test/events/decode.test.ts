@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import { z } from 'zod';
 import { FlotillaError } from '../../src/errors.js';
-import { command, event, pii } from '../../src/events/definition.js';
+import { command, event } from '../../src/events/definition.js';
+import { HIDDEN, maskPersonal, pii, piiPaths } from '../../src/events/personal.js';
 import { decodeEvent, MAX_BODY_BYTES } from '../../src/events/decode.js';
 import { createEvent, originContext } from '../../src/events/create.js';
 import { CLOUDEVENTS_JSON } from '../../src/events/envelope.js';
@@ -30,6 +31,15 @@ function wire(changes: Record<string, unknown> = {}): Buffer {
     originContext({ source: 'billing', subject: 'invoice/i1' }),
   );
   return Buffer.from(JSON.stringify({ ...made, ...changes }));
+}
+
+function caught(work: () => unknown): Error {
+  try {
+    work();
+  } catch (error) {
+    if (error instanceof Error) return error;
+  }
+  throw new Error('it did not throw');
 }
 
 function codeOf(body: Uint8Array, contentType: string | undefined = CLOUDEVENTS_JSON): string {
@@ -70,6 +80,41 @@ describe('decoding a message', () => {
     expect(codeOf(Buffer.alloc(MAX_BODY_BYTES + 1, 0x20))).to.equal('contract.too_large');
   });
 
+  const controls = ['a\u001b[2J', 'a\u0007', 'a\r\nb', 'a\u0000', 'a\u009bm', 'a\u2028', 'a\ud800'];
+  const names = 'specversion id source type subject time dataschema correlationid causationid sequence traceparent';
+  for (const name of [...names.split(' '), 'datacontenttype', 'tenant', 'tracestate']) {
+    it(`refuses control characters in the attribute ${name}`, () => {
+      const value = JSON.parse(String(wire()))[name] ?? '';
+      for (const text of controls) {
+        expect(codeOf(wire({ [name]: text })), JSON.stringify(text)).to.equal('contract.not_an_event');
+        expect(codeOf(wire({ [name]: `${value}${text.slice(1)}` })), text).to.equal('contract.not_an_event');
+      }
+    });
+  }
+
+  it('refuses control characters in the name of an attribute', () => {
+    for (const text of controls) expect(codeOf(wire({ [text]: 1 }))).to.equal('contract.not_an_event');
+    expect(codeOf(wire({ tenant: 'a-1', priority: 5, test: true }))).to.equal('accepted');
+  });
+
+  it('never shows what a schema says of a personal field, which may quote the value', () => {
+    const quoting = () => z.string().refine((value) => value === '', { error: ({ input }) => `not ${String(input)}` });
+    const quoted = {
+      'user.named': event({
+        1: z.strictObject({ name: pii(quoting()), plan: quoting(), all: pii(z.strictObject({ more: quoting() })) }),
+      }),
+    };
+    const data = { name: 'Mrs Secret', plan: 'gold', all: { more: 'Mr Secret' } };
+    const made = { ...JSON.parse(String(wire())), type: 'user.named', dataschema: 'urn:flotilla:user.named:1', data };
+    const { message } = caught(() => decodeEvent(quoted, Buffer.from(JSON.stringify(made)), CLOUDEVENTS_JSON));
+    expect(message, message)
+      .to.contain('name: not valid (custom)')
+      .and.contain('plan: not gold')
+      .and.not.contain('Secret');
+    const context = originContext({ source: 'test', subject: 'user/1' });
+    expect(caught(() => createEvent(quoted, 'user.named', data, context)).message).not.to.contain('Secret');
+  });
+
   it('never shows a value in the error, which may be personal', () => {
     const secret = 'Mrs Secret';
     let seen = '';
@@ -102,5 +147,31 @@ describe('decoding a message', () => {
 
   it('knows which fields are personal', () => {
     expect(definitions['invoice.issued'].pii).to.deep.equal(['lines.*.text']);
+  });
+
+  it('knows and hides personal fields wherever a schema has them', () => {
+    const secret = pii(z.string());
+    const schema = z.object({
+      either: z.union([z.object({ a: secret }), z.object({ b: secret })]).nullable(),
+      byKey: z.record(z.string(), z.object({ mail: secret })),
+      pair: z.tuple([z.number(), secret]),
+      both: z.intersection(z.object({ c: secret }), z.object({ d: z.string() })),
+      later: z.lazy(() => z.object({ e: secret })),
+      read: z.object({ f: secret }).readonly().optional(),
+    });
+    const paths = piiPaths(schema);
+    expect(paths).to.have.members(['either.a', 'either.b', 'byKey.*.mail', 'pair.*', 'both.c', 'later.e', 'read.f']);
+    const data = {
+      either: { a: 'x', b: 'x' },
+      byKey: { k: { mail: 'x' } },
+      pair: [1, 'x'],
+      both: { c: 'x', d: 'y' },
+      later: { e: 'x' },
+      read: { f: 'x' },
+      other: 'y',
+    };
+    const masked = maskPersonal(data, paths);
+    expect(JSON.stringify(masked)).not.to.contain('"x"');
+    expect(masked).to.deep.include({ other: 'y', both: { c: HIDDEN, d: 'y' }, byKey: { k: { mail: HIDDEN } } });
   });
 });

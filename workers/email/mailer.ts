@@ -42,8 +42,7 @@ export function createMailer({ smtpUrl, mailFrom }: { smtpUrl: string; mailFrom:
         // as an object the address is taken as it is, not read as a list
         await transport.sendMail({ from: mailFrom, to: { name, address: email }, subject, text, messageId });
       } catch (error) {
-        if (requireTLS && isWithoutTls(error)) throw new TlsRequired(hostname, { cause: error });
-        throw isRefusal(error) ? new PermanentError('email.refused', String(error), { cause: error }) : error;
+        throw requireTLS && isWithoutTls(error) ? new TlsRequired(hostname) : failureOf(error);
       }
     },
     close: () => transport.close(),
@@ -55,10 +54,9 @@ export class TlsRequired extends Error {
   override readonly name = 'TlsRequired';
   readonly code = 'smtp.tls_required';
 
-  constructor(host: string, options?: ErrorOptions) {
+  constructor(host: string) {
     super(
       `smtp.tls_required: no encrypted connection to ${host} (STARTTLS is missing or fails), and SMTP_URL has a login; use a server with STARTTLS, smtps://, or no login`,
-      options,
     );
   }
 }
@@ -67,11 +65,26 @@ function isWithoutTls(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ETLS';
 }
 
-/** The server says no to this mail, and would again: not to us (EAUTH), which is for an operator to mend. */
-function isRefusal(error: unknown): boolean {
-  if (!(error instanceof Error) || !('responseCode' in error) || !('code' in error)) return false;
-  const { responseCode, code } = error;
-  return typeof responseCode === 'number' && responseCode >= 500 && code !== 'EAUTH';
+/** What a mail failed with. The text of the server is left out: it names recipients, and may quote the mail. */
+function failureOf(error: unknown): Error {
+  const { code, responseCode, command, response } = error as Record<string, unknown>;
+  const status = typeof responseCode === 'number' ? responseCode : undefined;
+  const enhanced =
+    typeof response === 'string' ? /^\d{3}[ -]([245]\.\d{1,3}\.\d{1,3})\b/.exec(response)?.[1] : undefined;
+  const facts = [status, enhanced, wordOf(code), wordOf(command)].filter((fact) => fact !== undefined).join(' ');
+  // it refuses this mail, and would again: not us (EAUTH), which is for an operator to correct
+  return status !== undefined && status >= 500 && code !== 'EAUTH'
+    ? new PermanentError('email.refused', `The mail server refused the mail: ${facts}`)
+    : new MailError(facts === '' ? 'The mail server failed' : `The mail server failed: ${facts}`);
+}
+
+class MailError extends Error {
+  override readonly name = 'MailError';
+}
+
+/** A code of Node.js or nodemailer, or an SMTP command: `ECONNREFUSED`, `RCPT TO`. */
+function wordOf(value: unknown): string | undefined {
+  return typeof value === 'string' && /^[A-Z][A-Z_ ]{0,30}$/.test(value) ? value : undefined;
 }
 
 /** The server is not well, or has no time for us now: it answered 4xx, or does not let us in. */

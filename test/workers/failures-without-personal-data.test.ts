@@ -1,0 +1,112 @@
+import { once } from 'node:events';
+import { createServer, type RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { PassThrough } from 'node:stream';
+import { expect } from 'chai';
+import { SMTPServer } from 'smtp-server';
+import type { Worker } from '../../src/worker/types.js';
+import { createLogger, type Logger } from '../../src/telemetry/logger.js';
+import email from '../../workers/email/index.js';
+import payment from '../../workers/payment/index.js';
+import { details, orderId } from '../platform/events.js';
+import { testFleet, type TestFleet } from '../support/test-fleet.js';
+
+const PERSONAL = 'Ada Lovelace <ada@example.org>, card 4111111111111111, tok_visa, key=k1, password hunter2';
+const order = { ...details, payment: { token: 'tok_visa' } };
+
+/** What a worker has made of it: its log, its dead letters to the last header, its events. */
+async function everythingOf(fleet: TestFleet, log: PassThrough, deadLetters: number): Promise<string> {
+  const letters = deadLetters === 0 ? [] : await fleet.deadLetters(deadLetters);
+  const events = (await fleet.store.readAll(0)).map(({ body }) => body);
+  // the data of the command itself is personal, and stays in its body
+  return JSON.stringify([String(log.read() ?? ''), letters.map(({ properties }) => properties), events]);
+}
+
+/** The worker with a single attempt. */
+function withoutRetries({ name, definition }: Worker): Worker {
+  return { name, definition: { ...definition, retryDelays: [] } };
+}
+
+function logTo(log: PassThrough): Logger {
+  return createLogger({ level: 'debug', format: 'json', stream: log });
+}
+
+describe('what a service answers that a worker calls', function () {
+  this.timeout(60_000);
+
+  const answers: Readonly<Record<string, RequestListener>> = {
+    'a refusal of the request': (_, response) => response.writeHead(400).end(PERSONAL),
+    'a refusal with a code': (_, response) =>
+      response.writeHead(400, { 'content-type': 'application/json' }).end(JSON.stringify({ code: PERSONAL })),
+    'a declined card with a card number for a code': (_, response) =>
+      response.writeHead(402, { 'content-type': 'application/json' }).end('{"code":"4111111111111111"}'),
+    'a declined card with a token for a code': (_, response) =>
+      response.writeHead(402, { 'content-type': 'application/json' }).end('{"code":"tok_visa"}'),
+    'a failure': (_, response) => response.writeHead(500).end(PERSONAL),
+    'something else than JSON': (_, response) => response.writeHead(201).end(PERSONAL),
+    'broken JSON': (_, response) =>
+      response.writeHead(201, { 'content-type': 'application/json' }).end(`{"id": ${PERSONAL}`),
+    'another charge': (_, response) =>
+      response
+        .writeHead(201, { 'content-type': 'application/json' })
+        .end(JSON.stringify({ id: PERSONAL.repeat(9), amount: PERSONAL, currency: PERSONAL })),
+    'no answer': (request) => request.socket.destroy(new Error(PERSONAL)),
+  };
+  for (const [what, answer] of Object.entries(answers)) {
+    it(`is in no log, dead letter or event: ${what}`, async () => {
+      const server = createServer(answer).listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const { port } = server.address() as AddressInfo;
+      const log = new PassThrough();
+      const fleet = await testFleet(withoutRetries(payment), {
+        settings: { gatewayUrl: `http://ada:hunter2@127.0.0.1:${port}` },
+        logger: logTo(log),
+      });
+      try {
+        await fleet.send(fleet.event('payment.process', { orderId, order }, `order/${orderId}`));
+        await fleet.until((seen) => seen.length === 1);
+        const [{ outcome } = { outcome: '' }] = fleet.seen;
+        const everything = await everythingOf(fleet, log, outcome === 'dead' ? 1 : 0);
+        expect(outcome).to.be.oneOf(['dead', 'done']);
+        expect(everything).to.contain(outcome === 'dead' ? 'flotilla-error-message' : 'payment.failed');
+        expect(everything).not.to.match(/Lovelace|ada|example\.org|4111|tok_|k1|hunter2/);
+      } finally {
+        await fleet.stop();
+        server.closeAllConnections();
+        await new Promise((resolve) => server.close(resolve));
+      }
+    });
+  }
+
+  for (const responseCode of [450, 550]) {
+    it(`is in no log or dead letter: a mail server that answers ${responseCode} with the recipient`, async () => {
+      const server = new SMTPServer({
+        authOptional: true,
+        closeTimeout: 100,
+        disabledCommands: ['STARTTLS'],
+        onRcptTo: (address, _, done) =>
+          done(Object.assign(new Error(`5.1.1 <${address.address}> Ada Lovelace is unknown`), { responseCode })),
+      });
+      server.listen(0, '127.0.0.1');
+      await once(server.server, 'listening');
+      const { port } = server.server.address() as AddressInfo;
+      const log = new PassThrough();
+      const settings = { smtpUrl: `smtp://127.0.0.1:${port}` };
+      const fleet = await testFleet(withoutRetries(email), { settings, logger: logTo(log) });
+      try {
+        const created = { userId: 'u1', name: 'Ada Lovelace', email: 'ada@example.org' };
+        await fleet.send(fleet.event('user.created', created, 'user/u1'));
+        await fleet.until((seen) => seen.length === 1);
+        await fleet.send(fleet.event('order.created', { orderId, ...details, userId: 'u1' }, `order/${orderId}`));
+        await fleet.until((seen) => seen.length === 2);
+        const letters = await fleet.deadLetters(1);
+        const everything = JSON.stringify([String(log.read() ?? ''), letters.map(({ properties }) => properties)]);
+        expect(everything).to.contain(`${responseCode} 5.1.1 EENVELOPE RCPT TO`);
+        expect(everything).not.to.match(/Lovelace|ada@|example\.org/);
+      } finally {
+        await fleet.stop();
+        await new Promise<void>((resolve) => server.close(resolve));
+      }
+    });
+  }
+});
