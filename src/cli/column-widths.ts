@@ -1,5 +1,3 @@
-const MARK = '…';
-
 /** The widths of a table's columns, `available` in all: the natural ones where they fit; otherwise the widest columns
  *  share what is missing, none gets narrower than its `least`, and those that are `last` give way after all others. */
 export function columnWidths(
@@ -38,15 +36,6 @@ function shrink(
     spare -= 1;
     return width + 1;
   });
-}
-
-/** The text in at most `width` characters. What is cut out of its middle or off its end is marked. */
-export function truncate(text: string, width: number, where: 'middle' | 'end'): string {
-  if (text.length <= width) return text;
-  if (width <= MARK.length) return MARK.slice(0, width);
-  const kept = width - MARK.length;
-  const tail = where === 'end' ? 0 : Math.floor(kept / 2);
-  return `${text.slice(0, kept - tail)}${MARK}${tail === 0 ? '' : text.slice(-tail)}`;
 }
 
 function sum(numbers: readonly number[]): number {

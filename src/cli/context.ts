@@ -1,5 +1,6 @@
 import { loadConfig, type Config } from '../../config/load.js';
 import type { Fleet } from '../fleet.js';
+import { escapedJson, printable } from '../printable.js';
 import { createLogger, type Logger } from '../telemetry/logger.js';
 import { loadFleet } from './load-fleet.js';
 import type { Signals } from './signals.js';
@@ -32,9 +33,14 @@ export interface Context {
   fleet(): Promise<Fleet>;
   /** A logger as configured; writes to standard error. */
   logger(fields?: Record<string, string>): Logger;
-  /** A line of what the command answers, on standard output. */
-  readonly print: (line: string) => void;
-  /** A line about what the command does, on standard error. */
+  /** Prints one line of the result on standard output: unsafe characters are escaped, and at most `width` columns printed.
+   *  @default 4000 */
+  readonly print: (line: string, width?: number) => void;
+  /** Prints a value as JSON on standard output. */
+  readonly printJson: (value: unknown, indent?: number) => void;
+  /** Replaces what the terminal shows by these lines. */
+  readonly redraw: (lines: readonly string[]) => void;
+  /** Prints one line about what the command does on standard error, as `print` does. */
   readonly say: (line: string) => void;
 }
 
@@ -52,6 +58,8 @@ export interface ContextOptions {
 
 /** Every table fits it. */
 const MIN_WIDTH = 120;
+/** A value may be as large as a message. */
+const MAX_WIDTH = 4000;
 
 export function createContext(options: ContextOptions): Context {
   const { env, cwd, program, packageRoot, version, signals, stdin, stdout, stderr } = options;
@@ -79,7 +87,15 @@ export function createContext(options: ContextOptions): Context {
     logger(fields = {}) {
       return createLogger({ level: this.config.logLevel, format: this.config.logFormat, fields });
     },
-    print: (line) => void stdout.write(`${line}\n`),
-    say: (line) => void stderr.write(`${line}\n`),
+    print: (line, width = MAX_WIDTH) => void stdout.write(`${printable(line, width)}\n`),
+    printJson: (value, indent) => void stdout.write(`${escapedJson(JSON.stringify(value, null, indent))}\n`),
+    redraw: (lines) => void stdout.write(redrawn(lines)),
+    say: (line) => void stderr.write(`${printable(line, MAX_WIDTH)}\n`),
   };
+}
+
+/** Control sequences of ECMA-48: to the top left, each line to its end, and what was below. */
+function redrawn(lines: readonly string[]): string {
+  const [home, endOfLine, below] = ['\u001b[H', '\u001b[K', '\u001b[J'];
+  return `${home}${lines.map((line) => `${printable(line, MAX_WIDTH)}${endOfLine}\n`).join('')}${below}`;
 }

@@ -58,7 +58,7 @@ async function runDoctor({ json = false }: { json?: boolean }, context: Context)
       if (!json) context.print(`${wordOf(finding)} ${name.padEnd(14)} ${finding.detail}`);
     }
   }
-  if (json) context.print(JSON.stringify({ items, total: items.length }, null, 2));
+  if (json) context.printJson({ items, total: items.length }, 2);
   if (items.some(({ ok }) => !ok)) throw new CommandFailed('something is wrong');
 }
 

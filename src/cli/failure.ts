@@ -29,15 +29,15 @@ export function exitCodeOf(error: unknown): number {
   return 1;
 }
 
-/** What went wrong, in one line, or in one for each of several errors; undefined where it has been printed already. */
-export function failureLine(error: unknown): string | undefined {
-  if (error instanceof AggregateError) return error.errors.map(failureLine).join('\n');
-  if (error instanceof CommanderError || error instanceof CommandFailed) return undefined;
+/** What went wrong: a line for each error; none where it has been printed already. */
+export function failureLines(error: unknown): string[] {
+  if (error instanceof AggregateError) return error.errors.flatMap(failureLines);
+  if (error instanceof CommanderError || error instanceof CommandFailed) return [];
   const line = messageOf(error)
     .split('\n')
     .map((part) => part.trim())
     .filter((part) => part !== '')
     .join(' | ');
-  if (error instanceof FlotillaError) return `${error.code}: ${line}`;
-  return `${error instanceof UsageError ? 'usage' : 'error'}: ${line}`;
+  if (error instanceof FlotillaError) return [`${error.code}: ${line}`];
+  return [`${error instanceof UsageError ? 'usage' : 'error'}: ${line}`];
 }

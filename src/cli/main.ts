@@ -10,7 +10,7 @@ import * as doctor from './doctor.js';
 import * as events from './events.js';
 import { armFailpoint } from '../failpoints.js';
 import { announceFailure } from '../supervisor/child-process.js';
-import { exitCodeOf, failureLine } from './failure.js';
+import { exitCodeOf, failureLines } from './failure.js';
 import * as keeper from './keeper.js';
 import * as newWorker from './new.js';
 import { buildProgram, type CommandModule } from './program.js';
@@ -103,9 +103,9 @@ try {
 } catch (error) {
   // Stopping when told to is what a command should do, also in the midst of its start.
   const stopped = context.signal.aborted && error === context.signal.reason;
-  const line = stopped ? undefined : failureLine(error);
+  const lines = stopped ? [] : failureLines(error);
   // the supervisor prints one line for all of its processes, which fail for the same reason
-  if (line !== undefined && !announceFailure(error)) context.say(line);
+  if (lines.length > 0 && !announceFailure(error)) for (const line of lines) context.say(line);
   process.exitCode = stopped ? 0 : exitCodeOf(error);
 }
 if (process.connected) process.disconnect();

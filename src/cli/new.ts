@@ -16,7 +16,7 @@ export function register(program: Command, context: Context): void {
       const fleet = await context.fleet();
       const files = await scaffoldWorker({ root: context.cwd, name, on, fleet });
       if (json) {
-        context.print(JSON.stringify({ items: files, total: files.length }, null, 2));
+        context.printJson({ items: files, total: files.length }, 2);
         return;
       }
       for (const file of files) context.print(file);

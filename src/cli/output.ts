@@ -1,5 +1,6 @@
+import { displayWidth, printable } from '../printable.js';
 import type { Context } from './context.js';
-import { columnWidths, truncate } from './column-widths.js';
+import { columnWidths } from './column-widths.js';
 
 /** How the columns of a table print a row; a heading is its key. */
 export type Columns<Item> = Record<string, (item: Item) => string>;
@@ -10,6 +11,8 @@ export interface TableOptions {
 }
 
 const GAP = '  ';
+/** Of one value, for people. */
+export const MAX_LINES = 1000;
 
 /** Prints a list: as `{items, total, …extra}` for programs, or as a table for people. */
 export function printList<Item extends object>(
@@ -25,7 +28,7 @@ export function printList<Item extends object>(
   },
 ): void {
   if (options.json === true) {
-    context.print(JSON.stringify({ items, total: options.total ?? items.length, ...options.extra }, null, 2));
+    context.printJson({ items, total: options.total ?? items.length, ...options.extra }, 2);
   } else if (items.length === 0) {
     context.say(options.empty ?? 'Nothing.');
   } else {
@@ -33,8 +36,8 @@ export function printList<Item extends object>(
   }
 }
 
-/** The lines of a table. No line is longer than `width`, unless the headings alone are: cells of the widest columns are cut, with `…` where text is
- *  missing. Control characters, which could move the cursor of a terminal, print as `·`. */
+/** The lines of a table. No line takes more than `width` columns, unless the headings alone do: cells of the widest columns
+ *  are cut, with `…` where text is missing. Unsafe characters are escaped, so that no cell can add a row. */
 export function table<Item>(
   items: readonly Item[],
   columns: Columns<Item>,
@@ -42,8 +45,12 @@ export function table<Item>(
 ): string[] {
   const names = Object.keys(columns);
   const headings = names.map((name) => name.toUpperCase());
-  const rows = [headings, ...items.map((item) => Object.values(columns).map((cell) => printable(cell(item))))];
-  const natural = headings.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  const cut = names.map((name) => (whole.includes(name) ? 'end' : 'middle'));
+  const rows = [
+    headings,
+    ...items.map((item) => Object.values(columns).map((cell, column) => printable(cell(item), width, cut[column]))),
+  ];
+  const natural = headings.map((_, column) => Math.max(...rows.map((row) => displayWidth(row[column] ?? ''))));
   const widths = columnWidths(natural, {
     available: width - GAP.length * (names.length - 1),
     least: headings.map(({ length }) => length),
@@ -51,15 +58,19 @@ export function table<Item>(
   });
   return rows.map((row) =>
     row
-      .map((cell, column) =>
-        truncate(cell, widths[column] ?? 0, whole.includes(names[column] ?? '') ? 'end' : 'middle'),
-      )
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .map((cell, column) => padded(printable(cell, widths[column] ?? 0, cut[column]), widths[column] ?? 0))
       .join(GAP)
       .trimEnd(),
   );
 }
 
-function printable(text: string): string {
-  return text.replaceAll(/\p{Cc}/gu, '·');
+/** The lines of a value as JSON for people, at most `MAX_LINES`. */
+export function jsonLines(value: unknown): string[] {
+  const lines = JSON.stringify(value, null, 2).split('\n');
+  if (lines.length <= MAX_LINES) return lines;
+  return [...lines.slice(0, MAX_LINES), `… ${lines.length - MAX_LINES} more lines; --json prints all of them`];
+}
+
+function padded(text: string, width: number): string {
+  return text + ' '.repeat(Math.max(0, width - displayWidth(text)));
 }

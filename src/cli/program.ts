@@ -23,8 +23,10 @@ export function buildProgram(modules: readonly CommandModule[], context: Context
     .version(version)
     .showHelpAfterError('(flotilla help <command> says more)')
     .configureOutput({
-      writeOut: (text) => context.print(text.trimEnd()),
-      writeErr: (text) => context.say(text.trimEnd()),
+      writeOut: (text) => linesIn(text).forEach((line) => context.print(line)),
+      writeErr: (text) => linesIn(text).forEach((line) => context.say(line)),
+      // quotes the command line, where a line break may be
+      outputError: (text) => context.say(text.trimEnd().replace('\n(', ' (')),
     })
     .exitOverride();
   for (const { register } of modules) register(program, context);
@@ -32,4 +34,8 @@ export function buildProgram(modules: readonly CommandModule[], context: Context
     if (!WITHOUT_DATA.has(groupOf(command))) requireReadableDataDir(resolve(context.cwd, context.config.dataDir));
   });
   return program;
+}
+
+function linesIn(text: string): string[] {
+  return text.trimEnd().split('\n');
 }

@@ -1,3 +1,5 @@
+import { printable } from '../printable.js';
+
 /** Shows on a terminal how far long work has come, in one line that is written over; says nothing into files and
  *  pipes. */
 export interface Progress {
@@ -7,6 +9,8 @@ export interface Progress {
 }
 
 const INTERVAL = 100;
+/** A longer line wraps, and is not written over. */
+const MAX_WIDTH = 79;
 
 export function createProgress(
   stream: { isTTY?: boolean; write: (text: string) => unknown } = process.stderr,
@@ -17,7 +21,7 @@ export function createProgress(
       const now = performance.now();
       if (stream.isTTY !== true || (now - shownAt < INTERVAL && done < total)) return;
       shownAt = now;
-      stream.write(`\r\u001b[K${done}/${total} ${what}`);
+      stream.write(`\r\u001b[K${printable(`${done}/${total} ${what}`, MAX_WIDTH)}`);
     },
     end() {
       if (shownAt > 0) stream.write('\r\u001b[K');

@@ -93,7 +93,7 @@ async function look(replayer: Replayer, request: ReplayRequest, { json }: Replay
   const unread = outlook.alreadyDone === null ? [store] : [];
   if (json === true) {
     const about = { worker: name, from: replayer.history.from };
-    context.print(JSON.stringify({ ...about, ...outlook, total: outlook.sent, unread }, null, 2));
+    context.printJson({ ...about, ...outlook, total: outlook.sent, unread }, 2);
   } else {
     for (const line of linesOfOutlook(name, outlook)) context.print(line);
   }
@@ -135,7 +135,7 @@ async function follow(
     if (id !== undefined) goOn();
     throw error;
   }
-  if (json === true) context.print(JSON.stringify(run, null, 2));
+  if (json === true) context.printJson(run, 2);
   else for (const line of linesOfRun(run)) context.print(line);
   if (run.state !== 'done') {
     goOn();

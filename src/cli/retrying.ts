@@ -54,7 +54,8 @@ async function runNow(worker: string | undefined, { json = false }: Flags, conte
       onProgress: (queue, done, total) => progress.show(done, total, `from ${queue}`),
     }),
   ).finally(progress.end);
-  context.print(json ? JSON.stringify({ moved }) : `Moved ${moved}.`);
+  if (json) context.printJson({ moved });
+  else context.print(`Moved ${moved}.`);
 }
 
 async function chosen(worker: string | undefined, context: Context): Promise<Surroundings> {

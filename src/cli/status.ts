@@ -33,7 +33,7 @@ async function runOnce({ json = false }: Flags, context: Context): Promise<void>
   const source = createStatusSource(context);
   try {
     const { status, unreachable } = await source.read();
-    if (json) context.print(JSON.stringify(jsonOf(status), null, 2));
+    if (json) context.printJson(jsonOf(status), 2);
     else for (const line of statusLines(status, { width: context.width, now: Date.now() })) context.print(line);
     if (unreachable !== undefined) throw unreachable;
     requireAllRead(context, status.unread);
@@ -44,17 +44,17 @@ async function runOnce({ json = false }: Flags, context: Context): Promise<void>
 
 /** Prints until the signal aborts. A broker that goes away is shown as such until it is back. */
 async function runWatch({ json = false, watch }: Flags, context: Context): Promise<void> {
-  const { signal, print, redrawable, width } = context;
+  const { signal, print, redraw, redrawable, width } = context;
   const source = createStatusSource(context);
   try {
     for (let round = 0; !signal.aborted; round += 1) {
       const { status } = await source.read();
       const now = Date.now();
       if (json) {
-        print(JSON.stringify({ time: new Date(now).toISOString(), ...jsonOf(status) }));
+        context.printJson({ time: new Date(now).toISOString(), ...jsonOf(status) });
       } else {
         const lines = [new Date(now).toISOString(), ...statusLines(status, { width, now })];
-        if (redrawable) print(redraw(lines, round === 0));
+        if (redrawable) redraw(lines);
         else for (const line of [...(round === 0 ? [] : ['']), ...lines]) print(line);
       }
       await sleep(watch === true ? WATCH_EVERY : watch, undefined, { signal });
@@ -64,12 +64,6 @@ async function runWatch({ json = false, watch }: Flags, context: Context): Promi
   } finally {
     await source.close();
   }
-}
-
-/** Control sequences of ECMA-48: to the top left, each line to its end, and what was below. */
-function redraw(lines: readonly string[], first: boolean): string {
-  const [clear, home, endOfLine, below] = ['\u001b[2J', '\u001b[H', '\u001b[K', '\u001b[J'];
-  return `${first ? clear : ''}${home}${lines.map((line) => `${line}${endOfLine}`).join('\n')}${below}`;
 }
 
 function jsonOf({ workers: items, ...rest }: Status) {

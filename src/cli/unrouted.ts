@@ -107,7 +107,8 @@ async function runReplay(flags: ReplayFlags, context: Context): Promise<void> {
   ).finally(progress.end);
   const { sent, unexamined, unrouted } = result;
   checkTypes(sent, flags, definitions);
-  context.print(json ? JSON.stringify(result) : `Sent ${sent}; ${unrouted} are unrouted now.`);
+  if (json) context.printJson(result);
+  else context.print(`Sent ${sent}; ${unrouted} are unrouted now.`);
   const isCut = unexamined > 0 && sent !== count;
   if (isCut) {
     context.say(

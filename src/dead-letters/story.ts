@@ -1,9 +1,13 @@
 import { formatDuration } from '../duration.js';
 import type { AuditEntry } from './audit.js';
-import type { KeptDeadLetter } from './dead-letter.js';
+import type { Keeping, KeptDeadLetter } from './dead-letter.js';
 
-/** A dead letter as a person reads it: what it is, what was tried, what was done about it, and the message. */
-export function storyOf(letter: KeptDeadLetter, trail: readonly AuditEntry[]): string[] {
+/** A dead letter as a person reads it: what it is, what was tried, what was done about it, and the lines of the message. */
+export function storyOf(
+  letter: Omit<KeptDeadLetter, 'body'>,
+  trail: readonly AuditEntry[],
+  body: readonly string[],
+): string[] {
   return [
     `${letter.type ?? 'A message'}${letter.subject === null ? '' : ` of ${letter.subject}`}, for ${letter.worker}`,
     '',
@@ -24,9 +28,7 @@ export function storyOf(letter: KeptDeadLetter, trail: readonly AuditEntry[]): s
     ...trail.map(({ at, who, action, detail }) => `  ${at}  ${who} ${action}${detail === '' ? '' : `: ${detail}`}`),
     '',
     'Message',
-    ...decodedBody(letter.body)
-      .text.split('\n')
-      .map((line) => `  ${line}`),
+    ...body.map((line) => `  ${line}`),
   ];
 }
 
@@ -46,7 +48,7 @@ export function decodedBody(body: Uint8Array): { json?: unknown; text: string; b
   }
 }
 
-function stateOf({ state, claimedUntil, settledAt, settledBy, reason, replacementId }: KeptDeadLetter): string {
+function stateOf({ state, claimedUntil, settledAt, settledBy, reason, replacementId }: Keeping): string {
   if (state === 'replaying') return replayingOf(claimedUntil);
   if (settledAt === null) return state;
   const why = reason === null ? '' : `: ${reason}`;

@@ -1,4 +1,6 @@
+import type { Writable } from 'node:stream';
 import winston from 'winston';
+import { jsonLine, textLine } from './log-line.js';
 import { logOutput } from './log-output.js';
 
 export type Logger = winston.Logger;
@@ -10,21 +12,23 @@ export interface LoggerOptions {
   format?: 'json' | 'text';
   /** Written with every line: service, worker, instance. */
   fields?: Record<string, string>;
+  /** @default standard error, so that standard output has nothing but the result of a command */
+  stream?: Writable;
 }
 
-/** Writes to standard error, so that standard output stays what a command answers. Lines that cannot be written are dropped and
- *  counted. */
-export function createLogger({ level = 'info', format = 'json', fields = {} }: LoggerOptions = {}): Logger {
-  const { combine, timestamp, json, printf, errors } = winston.format;
-  const stream = logOutput(process.stderr, (missing) => logger.warn('Log lines could not be written', { missing }));
+/** Writes a line for each entry; those that cannot be written are dropped and counted. */
+export function createLogger(options: LoggerOptions = {}): Logger {
+  const { level = 'info', format = 'json', fields = {}, stream = process.stderr } = options;
+  const { combine, timestamp, printf, errors } = winston.format;
+  const output = logOutput(stream, (missing) => logger.warn('Log lines could not be written', { missing }));
   const logger = winston.createLogger({
     level,
     defaultMeta: fields,
     format:
       format === 'json'
-        ? combine(errors({ stack: true }), timestamp(), json())
+        ? combine(errors({ stack: true }), timestamp(), printf(jsonLine))
         : combine(errors({ stack: true }), timestamp({ format: 'HH:mm:ss.SSS' }), printf(textLine)),
-    transports: [new winston.transports.Stream({ stream })],
+    transports: [new winston.transports.Stream({ stream: output })],
   });
   return logger;
 }
@@ -32,11 +36,4 @@ export function createLogger({ level = 'info', format = 'json', fields = {} }: L
 /** A logger that says nothing. */
 export function silentLogger(): Logger {
   return winston.createLogger({ silent: true, transports: [new winston.transports.Console()] });
-}
-
-function textLine({ timestamp, level, message, ...rest }: winston.Logform.TransformableInfo): string {
-  const fields = Object.entries(rest).map(
-    ([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
-  );
-  return `${String(timestamp)} ${level.padEnd(5)} ${String(message)}${fields.length > 0 ? `  ${fields.join(' ')}` : ''}`;
 }

@@ -168,7 +168,7 @@ describe('commands of operators', function () {
       .to.contain('payment.process of order/good, for payment')
       .and.contain('given up')
       .and.contain('"amount": 500');
-    expect((await json('dead', 'show', idOf('order/useless'))).body).to.equal('rubbish');
+    expect((await json('dead', 'show', idOf('order/useless'), '--pii')).body).to.equal('rubbish');
 
     const looked = await run('dead', 'replay', '--all', '--dry-run');
     expect(looked.code).to.equal(1);

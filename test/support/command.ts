@@ -1,5 +1,5 @@
 import { createContext, type Context } from '../../src/cli/context.js';
-import { exitCodeOf, failureLine } from '../../src/cli/failure.js';
+import { exitCodeOf, failureLines } from '../../src/cli/failure.js';
 import { buildProgram, type CommandModule } from '../../src/cli/program.js';
 import type { Fleet } from '../../src/fleet.js';
 
@@ -54,7 +54,7 @@ export async function runCommand(
     .then(
       () => 0,
       (error: unknown) => {
-        said += failureLine(error) ?? '';
+        failureLines(error).forEach(context.say);
         return exitCodeOf(error);
       },
     );

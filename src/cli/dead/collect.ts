@@ -42,7 +42,8 @@ async function runCollect({ json = false }: { json?: boolean }, context: Context
       return { collected, waiting: await countWaiting(broker, names, asked) };
     }),
   ).finally(progress.end);
-  context.print(json ? JSON.stringify({ collected, waiting }) : `Collected ${collected}.`);
+  if (json) context.printJson({ collected, waiting });
+  else context.print(`Collected ${collected}.`);
   if (waiting.length === 0) return;
   context.say(waitingLine(waiting));
   throw new CommandFailed('some still wait');

@@ -46,7 +46,8 @@ async function runDiscard(ids: string[], flags: Flags, context: Context): Promis
     );
   }).finally(progress.end);
   const { discarded, skipped } = summary;
-  context.print(json ? JSON.stringify(summary) : `Discarded ${discarded}.`);
+  if (json) context.printJson(summary);
+  else context.print(`Discarded ${discarded}.`);
   if (skipped === 0) return;
   if (!json) context.say(`${skipped} skipped: settled already, or being replayed right now.`);
   throw new CommandFailed('not all were discarded');
@@ -57,5 +58,6 @@ async function runUndo(ids: string[], { json = false }: Flags, context: Context)
   await withDeadLetters(context, async (store) => {
     for (const id of ids) await undoDiscard({ store, now: Date.now }, { id, who: operator() });
   });
-  context.print(json ? JSON.stringify({ restored: ids.length }) : `Restored ${ids.length}.`);
+  if (json) context.printJson({ restored: ids.length });
+  else context.print(`Restored ${ids.length}.`);
 }

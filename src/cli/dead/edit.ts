@@ -2,10 +2,13 @@ import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { editDeadLetter } from '../../dead-letters/edit.js';
+import { HIDDEN, hasHidden } from '../../events/personal.js';
 import { collect } from '../arguments.js';
 import type { Context } from '../context.js';
 import { reportUnchecked, requireAllRead } from '../existing-stores.js';
 import { UsageError } from '../failure.js';
+import { jsonLines } from '../output.js';
+import { shownEvent } from '../shown-event.js';
 import { operator } from './filter.js';
 import { withReplayer } from './open.js';
 
@@ -16,6 +19,7 @@ interface Flags {
   to?: string;
   newKey?: boolean;
   dryRun?: boolean;
+  pii?: boolean;
   force?: boolean;
   json?: boolean;
 }
@@ -34,16 +38,21 @@ export function registerEdit(dead: Command, context: Context): void {
     )
     .option('--to <worker>', 'send it to this worker in place of the one that it died at')
     .option('--dry-run', 'only check, and show the new event')
+    .option('--pii', 'show personal data of the new event, too')
     .option('--force', 'also a command of what is closed')
     .option('--json', 'for programs')
     .action((id: string, flags: Flags) => runEdit(id, flags, context));
 }
 
 async function runEdit(id: string, flags: Flags, context: Context): Promise<void> {
-  const { set, unset, file, to, newKey, dryRun = false, force, json = false } = flags;
+  const { set, unset, file, to, newKey, dryRun = false, pii = false, force, json = false } = flags;
   if (set.length + unset.length === 0 && file === undefined)
     throw new UsageError('say what to change: --set, --unset or --file');
   const content = file === undefined ? undefined : await readJson(resolve(context.cwd, file));
+  if (hasHidden(content) || hasHidden(set)) {
+    throw new UsageError(`a value is ${HIDDEN}, which stands for hidden personal data; print the event with --pii`);
+  }
+  const { definitions } = (await context.fleet()).catalogue;
   const { signal } = context;
   const edits = { content, set, unset, to, newKey };
   const result = await withReplayer(context, dryRun ? 'read' : 'write', async (replayer, stores) => {
@@ -51,8 +60,9 @@ async function runEdit(id: string, flags: Flags, context: Context): Promise<void
     return { ...edited, unread: stores.unread };
   });
   for (const warning of result.warnings) context.say(`Warning: ${warning}`);
-  if (json) context.print(JSON.stringify(result, null, 2));
-  else if (dryRun) context.print(JSON.stringify(result.event, null, 2));
+  const event: object = pii ? result.event : shownEvent(definitions, result.event);
+  if (json) context.printJson({ ...result, event }, 2);
+  else if (dryRun) for (const line of jsonLines(event)) context.print(line);
   else context.print(result.sent ? `Sent as ${result.event.id}` : `Stopped; send ${id} by: flotilla dead replay ${id}`);
   if (dryRun) requireAllRead(context, result.unread);
   else reportUnchecked(context, result.unread);

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { groupDeadLetters, listDeadLetters, type DeadLetterFilter } from '../../dead-letters/queries.js';
 import type { WaitingLetters } from '../../dead-letters/waiting.js';
+import { redact } from '../../redact.js';
 import type { Store } from '../../store/contract.js';
 import { count, wholeNumber } from '../arguments.js';
 import type { Context } from '../context.js';
@@ -49,7 +50,8 @@ function emptyFor({ states: _, ...filter }: DeadLetterFilter): string {
 
 async function printLetters(context: Context, store: Store, filter: DeadLetterFilter, flags: Printing): Promise<void> {
   const { limit, offset, json = false, extra } = flags;
-  const { items, total } = await listDeadLetters(store, filter, { limit, offset });
+  const { items: found, total } = await listDeadLetters(store, filter, { limit, offset });
+  const items = found.map((item) => ({ ...item, message: redact(item.message) })); // an earlier version may have written it
   printList(context, items, {
     json,
     total,

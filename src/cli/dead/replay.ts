@@ -60,7 +60,7 @@ async function runReplay(ids: string[], flags: Flags, context: Context): Promise
     return { summary, unread: stores.unread };
   }).finally(progress.end);
   if (json) {
-    context.print(JSON.stringify({ items: noted, total: summary.selected, summary, unread }, null, 2));
+    context.printJson({ items: noted, total: summary.selected, summary, unread }, 2);
   } else {
     for (const { id, worker, type, outcome, detail } of noted) {
       context.print(`${id}  ${worker}  ${type ?? '?'}  ${outcome}${detail === '' ? '' : `: ${detail}`}`);

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { JournalFilter } from '../../journal/entry.js';
+import type { EventEnvelope } from '../../events/envelope.js';
 import type { Fleet } from '../../fleet.js';
 import { unknownName } from '../../known-names.js';
 import { time, wholeNumber } from '../arguments.js';
@@ -8,7 +9,7 @@ import { requireAllRead } from '../existing-stores.js';
 import { UsageError } from '../failure.js';
 import { printList } from '../output.js';
 import { servicesOf } from '../resources.js';
-import { shownEnvelope } from './found-event.js';
+import { shownEvent } from '../shown-event.js';
 import { PATTERN_HELP, patterns, unmatched } from '../type-patterns.js';
 import { withHistory, type SearchedHistory } from './history.js';
 
@@ -59,7 +60,7 @@ async function runList(flags: Flags, context: Context): Promise<void> {
         subject,
         correlationId,
         offset,
-        event: shownEnvelope(definitions, found, false),
+        event: shownEvent(definitions, JSON.parse(found.body) as EventEnvelope),
       };
     });
     printList(context, shown, {

@@ -1,9 +1,11 @@
 import type { Command } from 'commander';
 import { FlotillaError } from '../../errors.js';
+import type { EventEnvelope } from '../../events/envelope.js';
 import type { Context } from '../context.js';
 import { describeUnread } from '../existing-stores.js';
 import { UsageError } from '../failure.js';
-import { shownEnvelope } from './found-event.js';
+import { jsonLines } from '../output.js';
+import { reportHidden, shownEvent } from '../shown-event.js';
 import { withHistory } from './history.js';
 
 interface Flags {
@@ -37,11 +39,12 @@ async function runShow(id: string, { pii = false, json = false }: Flags, context
     if (another !== undefined) {
       throw new FlotillaError('journal.not_found', `several begin with ${JSON.stringify(id)}; give more of it`);
     }
-    const event = shownEnvelope(definitions, found, pii);
+    const stored = JSON.parse(found.body) as EventEnvelope;
+    const event = pii ? stored : shownEvent(definitions, stored);
     const { source, subject, offset } = found;
     const version = event.sequence === undefined ? null : Number(event.sequence);
     if (json) {
-      context.print(JSON.stringify({ source, subject, version, offset, event }, null, 2));
+      context.printJson({ source, subject, version, offset, event }, 2);
       return;
     }
     context.print(`${found.type} of ${subject}, said by ${source} at ${new Date(found.time).toISOString()}`);
@@ -49,6 +52,7 @@ async function runShow(id: string, { pii = false, json = false }: Flags, context
     context.print(`version     ${version ?? 'unknown'} of its stream`);
     context.print(`log offset  ${offset ?? 'none: taken from the store'}`);
     context.print('');
-    context.print(JSON.stringify(event, null, 2));
+    for (const line of jsonLines(event)) context.print(line);
+    reportHidden(context, event);
   });
 }

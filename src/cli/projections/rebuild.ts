@@ -59,7 +59,7 @@ async function runRebuild(names: string[], flags: Flags, context: Context): Prom
   } finally {
     lock.release();
   }
-  if (flags.json === true) context.print(JSON.stringify({ items: results, total: results.length }, null, 2));
+  if (flags.json === true) context.printJson({ items: results, total: results.length }, 2);
   if (results.some((result) => 'error' in result || result.stoppedAt !== undefined)) {
     throw new CommandFailed('not all were rebuilt');
   }

@@ -20,7 +20,7 @@ async function runShow(name: string, { json = false }: { json?: boolean }, conte
   const [known] = chosen(await knownProjections(context), [name]);
   if (known === undefined) return;
   const { unread, ...shown } = await read(known, context);
-  if (json) context.print(JSON.stringify({ ...shown, unread }, null, 2));
+  if (json) context.printJson({ ...shown, unread }, 2);
   else for (const line of linesOf(shown)) context.print(line);
   requireAllRead(context, unread);
 }

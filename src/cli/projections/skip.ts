@@ -30,9 +30,6 @@ async function runSkip(name: string, { reason = '', event, json = false }: Flags
     skipEvent(await get(known), name, { reason, who: operator(), eventId: event, now: Date.now }),
   );
   const { type, eventId, position } = skip;
-  context.print(
-    json
-      ? JSON.stringify(skip, null, 2)
-      : `${name} goes on without ${type} ${eventId} at ${position}, if it still fails.`,
-  );
+  if (json) context.printJson(skip, 2);
+  else context.print(`${name} goes on without ${type} ${eventId} at ${position}, if it still fails.`);
 }

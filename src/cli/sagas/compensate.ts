@@ -34,6 +34,7 @@ async function runCompensate(id: string, flags: Flags, context: Context): Promis
       return;
     }
     const story = await tellSaga(found, { kind: 'compensate', reason });
-    context.print(json ? JSON.stringify(story, null, 2) : whatFollows(story));
+    if (json) context.printJson(story, 2);
+    else context.print(whatFollows(story));
   });
 }

@@ -12,7 +12,8 @@ export function registerRetry(sagas: Command, context: Context): void {
     .action((id: string, { json = false }: { json?: boolean }) =>
       withSaga(context, id, async (found) => {
         const story = await tellSaga(found, { kind: 'retry' });
-        context.print(json ? JSON.stringify(story, null, 2) : whatFollows(story));
+        if (json) context.printJson(story, 2);
+        else context.print(whatFollows(story));
       }),
     );
 }

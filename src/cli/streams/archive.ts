@@ -26,10 +26,12 @@ async function runArchive(stream: string | undefined, flags: Flags, context: Con
   }
   if (stream === undefined || through === undefined) {
     const moved = await withStore(context, flags, (store) => store.applyRetention(Date.now()));
-    context.print(json ? JSON.stringify({ moved }) : `Moved ${moved}.`);
+    if (json) context.printJson({ moved });
+    else context.print(`Moved ${moved}.`);
     return;
   }
   const archived = await withStream(context, stream, flags, (store) => store.archive(stream, through));
   const reached = archived.through === 0 ? 'nothing is archived' : `archived up to version ${archived.through}`;
-  context.print(json ? JSON.stringify({ stream, ...archived }) : `Moved ${archived.moved}: ${reached}.`);
+  if (json) context.printJson({ stream, ...archived });
+  else context.print(`Moved ${archived.moved}: ${reached}.`);
 }

@@ -32,7 +32,7 @@ async function runRetain(stream: string, flags: Flags, context: Context): Promis
     const { retention: _, ...rest } = (await store.streamMetadata(stream)) ?? {};
     await store.setStreamMetadata(stream, { ...rest, ...(retention !== undefined && { retention }) });
   });
-  if (flags.json === true) context.print(JSON.stringify({ stream, retention: retention ?? null }));
+  if (flags.json === true) context.printJson({ stream, retention: retention ?? null });
   else context.print(`${stream}: ${retentionText(retention)}`);
 }
 

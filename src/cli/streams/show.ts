@@ -18,7 +18,7 @@ export function registerShow(streams: Command, context: Context): void {
 async function runShow(stream: string, flags: StoreFlags, context: Context): Promise<void> {
   const shown = await withStream(context, stream, flags, (store) => look(store, stream));
   if (flags.json === true) {
-    context.print(JSON.stringify(shown, null, 2));
+    context.printJson(shown, 2);
     return;
   }
   const { store, version, first, last, snapshot, archivedThrough, metadata } = shown;

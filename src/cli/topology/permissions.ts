@@ -40,8 +40,8 @@ async function runPermissions({ json = false, script = false }: Flags, context: 
   if (fleet.api !== undefined && fleet.api.emits === undefined) {
     context.say('The API of this fleet declares no `emits`: the user of its service may publish every type.');
   }
-  if (script) for (const line of scriptOf(users, vhost)) context.print(line);
-  else if (json) context.print(JSON.stringify(definitionsOf(users, vhost), null, 2));
+  if (script) for (const line of scriptOf(users, vhost)) context.print(line, Infinity);
+  else if (json) context.printJson(definitionsOf(users, vhost), 2);
   else printTable(users, fleet, context);
 }
 

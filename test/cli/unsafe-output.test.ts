@@ -1,0 +1,157 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connect, type ChannelModel, type ConfirmChannel } from 'amqplib';
+import { expect } from 'chai';
+import { HEADERS } from '../../src/broker/headers.js';
+import { namesFor, type Names } from '../../src/broker/topology.js';
+import { baseCatalogue, catalogue } from '../../src/catalogue.js';
+import * as dead from '../../src/cli/dead.js';
+import * as doctor from '../../src/cli/doctor.js';
+import * as events from '../../src/cli/events.js';
+import * as replay from '../../src/cli/replay.js';
+import * as retrying from '../../src/cli/retrying.js';
+import * as sagas from '../../src/cli/sagas.js';
+import * as status from '../../src/cli/status.js';
+import * as streams from '../../src/cli/streams.js';
+import * as topology from '../../src/cli/topology.js';
+import * as unrouted from '../../src/cli/unrouted.js';
+import { CLOUDEVENTS_JSON } from '../../src/events/envelope.js';
+import { defineFleet } from '../../src/fleet.js';
+import { openStore } from '../../src/store/open.js';
+import { definitions, letterOf } from '../dead-letters/bench-of-letters.js';
+import { runCommand } from '../support/command.js';
+import { cleanUp, testBroker } from '../support/rabbitmq.js';
+import { expectSafe, UNSAFE_TEXT } from '../support/unsafe-text.js';
+
+const { 'payment.process': process_, 'payment.processed': processed } = definitions;
+const types = catalogue(baseCatalogue, { 'payment.process': process_, 'payment.processed': processed });
+const fleet = defineFleet({
+  catalogue: types,
+  workers: [
+    types.defineWorker({ name: 'payment', on: { 'payment.process': () => undefined }, retry: { delays: ['1h'] } }),
+  ],
+  api: { store: 'payment', routes: [] },
+});
+const modules = [dead, doctor, events, replay, retrying, sagas, status, streams, topology, unrouted];
+
+describe('commands, for whatever was published', function () {
+  this.timeout(120_000);
+  let connection: ChannelModel;
+  let channel: ConfirmChannel;
+  let folder: string;
+  let prefix: string;
+  let names: Names;
+  let env: NodeJS.ProcessEnv;
+
+  before(async () => {
+    const shared = await testBroker();
+    ({ prefix } = shared);
+    names = namesFor(prefix);
+    connection = await connect(shared.amqpUrl);
+    channel = await connection.createConfirmChannel();
+    folder = await mkdtemp(join(tmpdir(), 'flotilla-unsafe-'));
+    env = {
+      AMQP_URL: shared.amqpUrl,
+      AMQP_MANAGEMENT_URL: shared.managementUrl,
+      FLOTILLA_PREFIX: prefix,
+      DATA_DIR: folder,
+    };
+    for (const service of ['ops', 'payment'])
+      await (await openStore(`sqlite:${folder}/${service}.db`, service)).close();
+    expect((await runCommand({ modules, fleet, env, cwd: folder }, ['topology', 'apply'])).code).to.equal(0);
+    await publishAll();
+    expect((await run('dead', 'collect')).out).to.equal('Collected 4.\n');
+  });
+  after(async () => {
+    await connection.close();
+    await cleanUp(prefix);
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  async function publishAll(): Promise<void> {
+    const attempt = { at: UNSAFE_TEXT, worker: UNSAFE_TEXT, instance: UNSAFE_TEXT, code: UNSAFE_TEXT };
+    const properties = {
+      type: UNSAFE_TEXT,
+      messageId: UNSAFE_TEXT,
+      appId: UNSAFE_TEXT,
+      correlationId: UNSAFE_TEXT,
+      contentType: CLOUDEVENTS_JSON,
+    };
+    const headers = {
+      [HEADERS.subject]: UNSAFE_TEXT,
+      [HEADERS.errorCode]: UNSAFE_TEXT,
+      [HEADERS.errorMessage]: UNSAFE_TEXT,
+      [HEADERS.attempts]: JSON.stringify([{ ...attempt, name: UNSAFE_TEXT, message: UNSAFE_TEXT, delay: 1 }]),
+      [UNSAFE_TEXT]: UNSAFE_TEXT,
+    };
+    const { event } = letterOf();
+    const bodies = [
+      UNSAFE_TEXT,
+      JSON.stringify({ ...event, subject: 'order/1' }),
+      JSON.stringify({ ...event, subject: 'order/1', note: `${UNSAFE_TEXT}\ud800` }),
+      JSON.stringify({ ...event, subject: 'order/1', data: UNSAFE_TEXT.repeat(10_000) }),
+    ];
+    for (const body of bodies) {
+      const deadLetter = { ...headers, [HEADERS.deadLetterId]: randomUUID() };
+      channel.publish(names.deadLetters, 'payment', Buffer.from(body), { ...properties, headers: deadLetter });
+      channel.publish(names.events, `a.${UNSAFE_TEXT}`, Buffer.from(body), { ...properties, headers });
+    }
+    // as a worker of that name would have left them
+    await channel.assertQueue(names.dead(UNSAFE_TEXT), { durable: true, arguments: { 'x-queue-type': 'quorum' } });
+    await channel.waitForConfirms();
+  }
+
+  const run = (...args: string[]) => runCommand({ modules, fleet, env, cwd: folder }, args);
+
+  it('print no control characters and no forged lines, as tables, as details and as JSON', async () => {
+    const { items } = JSON.parse((await run('dead', 'list', '--json')).out) as { items: { id: string }[] };
+    const announced = JSON.parse((await run('events', 'list', '--json')).out) as { items: { id: string }[] };
+    expect(items).to.have.length(4);
+    expect(announced.items).to.have.length(4);
+    const commands = [
+      ['dead', 'list'],
+      ['dead', 'list', '--group'],
+      ['dead', 'list', '--search', UNSAFE_TEXT.slice(0, 3)],
+      ['dead', 'replay', '--all', '--dry-run'],
+      ['dead', 'show', UNSAFE_TEXT],
+      ['dead', 'list', '--worker', UNSAFE_TEXT],
+      ...items.flatMap(({ id }) => [
+        ['dead', 'show', id],
+        ['dead', 'show', id, '--pii'],
+        ['dead', 'edit', id, '--set', `data.orderId=${UNSAFE_TEXT}`, '--set', 'data.amount=1', '--dry-run'],
+        ['dead', 'edit', id, '--set', `${UNSAFE_TEXT}=1`, '--dry-run'],
+      ]),
+      ['events', 'list'],
+      ...announced.items.map(({ id }) => ['events', 'show', id]),
+      ['events', 'list', '--type', UNSAFE_TEXT],
+      ['unrouted', 'list'],
+      ['retrying', 'list'],
+      ['retrying', 'list', UNSAFE_TEXT],
+      ['topology', 'plan'],
+      ['topology', 'remove', '--surplus'],
+      ['topology', 'remove', UNSAFE_TEXT],
+      ['status'],
+      ['doctor'],
+      ['sagas', 'show', UNSAFE_TEXT],
+      ['streams', 'show', UNSAFE_TEXT],
+      ['replay', '--to', UNSAFE_TEXT],
+      [UNSAFE_TEXT],
+      ['dead', 'list', '--limit', UNSAFE_TEXT],
+    ];
+    let escapes = 0;
+    for (const args of commands) {
+      for (const json of args[0] === 'replay' ? [[]] : [[], ['--json']]) {
+        const { out, said } = await run(...args, ...json);
+        const name = [...args, ...json].join(' ').slice(0, 60);
+        expectSafe(name, out);
+        expectSafe(name, said);
+        if (out.includes('\\u001b') || said.includes('\\u001b')) escapes += 1;
+        if (json.length > 0 && out !== '') JSON.parse(out);
+        else for (const line of out.split('\n')) expect(line.length, name).to.be.below(20_000);
+      }
+    }
+    expect(escapes).to.be.above(25);
+  });
+});
