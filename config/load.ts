@@ -22,6 +22,7 @@ export interface Config {
   host: string;
   healthHost: string;
   port: number;
+  sandboxHost: string;
   sandboxPort: number;
   sandboxSmtpPort: number;
   healthPort: number;
@@ -63,6 +64,7 @@ export function loadConfig(env: NodeJS.ProcessEnv, { terminal = false } = {}): C
     host: values.HOST,
     healthHost: values.HEALTH_HOST ?? values.HOST,
     port: values.PORT,
+    sandboxHost: values.SANDBOX_HOST,
     sandboxPort: values.SANDBOX_PORT,
     sandboxSmtpPort: values.SANDBOX_SMTP_PORT,
     healthPort: values.HEALTH_PORT,

@@ -1,6 +1,18 @@
 import { z } from 'zod';
 import { addressesOf, vhostOf } from '../src/broker/rabbitmq/addresses.js';
-import { duration, durations, list, matching, networks, number, oneOf, origins, port, urls, usersBySource } from './values.js';
+import {
+  duration,
+  durations,
+  list,
+  matching,
+  networks,
+  number,
+  oneOf,
+  origins,
+  port,
+  urls,
+  usersBySource,
+} from './values.js';
 
 /** Sagas wait in the store, where a year is no problem. */
 const LONGEST_SAGA_WAIT_MS = 365 * 86_400_000;
@@ -36,6 +48,8 @@ export const environment = z.object({
    *  required. */
   HEALTH_HOST: host().optional(),
   PORT: port().default(3000),
+  /** Where workers find the sandbox, unless GATEWAY_URL, CARRIER_URL and SMTP_URL name something else. */
+  SANDBOX_HOST: host().default('127.0.0.1'),
   SANDBOX_PORT: port().default(3001),
   SANDBOX_SMTP_PORT: port().default(3025),
   /** /livez, /readyz and /metrics of workers and the keeper; 0 is any free port. */

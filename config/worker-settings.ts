@@ -5,15 +5,23 @@ import { isSecret, maskedUrl } from './secrets.js';
 
 /** Where workers find the outside world in development: the sandbox. */
 export function developmentSettings(
-  config: Pick<Config, 'sandboxPort' | 'sandboxSmtpPort'> & Partial<Pick<Config, 'sandboxToken'>>,
+  config: Pick<Config, 'sandboxHost' | 'sandboxPort' | 'sandboxSmtpPort' | 'sandboxToken' | 'sandboxSmtpLogin'>,
 ): NodeJS.ProcessEnv {
-  const login = config.sandboxToken === undefined ? '' : `sandbox:${encodeURIComponent(config.sandboxToken)}@`;
-  const sandbox = `http://${login}127.0.0.1:${config.sandboxPort}`;
-  return {
-    GATEWAY_URL: sandbox,
-    CARRIER_URL: sandbox,
-    SMTP_URL: `smtp://${login}127.0.0.1:${config.sandboxSmtpPort}`,
-  };
+  const { sandboxToken: token, sandboxHost } = config;
+  const host = sandboxHost.includes(':') ? `[${sandboxHost}]` : sandboxHost;
+  const login = token === undefined ? '' : `sandbox:${encodeURIComponent(token)}@`;
+  const url = `http://${login}${host}:${config.sandboxPort}`;
+  const smtpLogin = config.sandboxSmtpLogin === 'none' ? '' : login;
+  return { GATEWAY_URL: url, CARRIER_URL: url, SMTP_URL: `smtp://${smtpLogin}${host}:${config.sandboxSmtpPort}` };
+}
+
+/** The environment with the development settings under it. Compose files pass what is not set as an empty text. */
+export function withDevelopmentSettings(
+  config: Parameters<typeof developmentSettings>[0],
+  env: NodeJS.ProcessEnv,
+): NodeJS.ProcessEnv {
+  const set = Object.entries(env).filter(([, value]) => value !== '');
+  return { ...developmentSettings(config), ...Object.fromEntries(set) };
 }
 
 /** Reads a worker's settings from the environment: `gatewayUrl` from GATEWAY_URL. Text stays text where the schema

@@ -34,25 +34,31 @@ export async function boundedFetch(url: string | URL, request: BoundedRequest): 
     headers: { ...headers, 'accept-encoding': 'identity' },
     ...(body !== undefined && { body }),
   });
-  const text = await readText(response, maxBytes);
+  const text = await readText(response, maxBytes, `${method} ${nameOf(url)}`);
   const mediaType = (response.headers.get('content-type') ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
   return { status: response.status, mediaType, text };
 }
 
-async function readText(response: Response, maxBytes: number): Promise<string> {
+/** Without login, query and fragment, which may hold secrets. */
+function nameOf(url: string | URL): string {
+  const { origin, pathname } = new URL(url);
+  return origin + pathname;
+}
+
+async function readText(response: Response, maxBytes: number, what: string): Promise<string> {
   const { body, headers } = response;
   if (body === null) return '';
   const encoding = headers.get('content-encoding')?.trim().toLowerCase() ?? '';
   if (encoding !== '' && encoding !== 'identity') {
     await body.cancel();
-    throw new FlotillaError('http.bad_answer', `it is compressed (${JSON.stringify(encoding.slice(0, 50))})`);
+    throw new FlotillaError('http.bad_answer', `${what}: it is compressed`);
   }
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   // leaving the loop cancels the stream
   for await (const chunk of body as AsyncIterable<Uint8Array>) {
     bytes += chunk.byteLength;
-    if (bytes > maxBytes) throw new FlotillaError('http.bad_answer', `it is larger than ${maxBytes} bytes`);
+    if (bytes > maxBytes) throw new FlotillaError('http.bad_answer', `${what}: it is larger than ${maxBytes} bytes`);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString('utf8');

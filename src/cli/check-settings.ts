@@ -1,4 +1,4 @@
-import { settingsProblems, developmentSettings } from '../../config/worker-settings.js';
+import { settingsProblems, withDevelopmentSettings } from '../../config/worker-settings.js';
 import { FlotillaError } from '../errors.js';
 import type { Fleet } from '../fleet.js';
 import type { Worker } from '../worker/types.js';
@@ -11,7 +11,7 @@ export function requireSettings(
   workers: readonly Worker[],
   api?: Fleet['api'],
 ): void {
-  const given = { ...developmentSettings(config), ...env };
+  const given = withDevelopmentSettings(config, env);
   const problems = [
     ...(api === undefined ? [] : settingsProblems('the API', api.settings, env)),
     ...workers.flatMap(({ name, definition }) => settingsProblems(`worker ${name}`, definition.settings, given)),

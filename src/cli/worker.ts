@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { requireTokens } from '../../config/load.js';
-import { developmentSettings, readSettings } from '../../config/worker-settings.js';
+import { readSettings, withDevelopmentSettings } from '../../config/worker-settings.js';
 import type { LogState } from '../log/read-by-turns.js';
 import type { ProjectionState } from '../projections/status.js';
 import { SagaGauge } from '../sagas/gauge.js';
@@ -39,7 +39,7 @@ const LOOK = 20;
 
 async function startWorkers(process: FleetProcess, wanted: readonly Worker[], context: Context): Promise<void> {
   const { config, broker, logger, metrics, instance, signal } = process;
-  const settings = { ...developmentSettings(config), ...context.env };
+  const settings = withDevelopmentSettings(config, context.env);
   const prepared = wanted.map(({ definition }) => ({
     definition,
     settings: readSettings(definition.name, definition.settings, settings),

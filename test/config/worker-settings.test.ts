@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { z } from 'zod';
-import { developmentSettings, readSettings } from '../../config/worker-settings.js';
+import { loadConfig } from '../../config/load.js';
+import { developmentSettings, readSettings, withDevelopmentSettings } from '../../config/worker-settings.js';
 
 describe("a worker's settings", () => {
   const schema = z.object({
@@ -28,11 +29,20 @@ describe("a worker's settings", () => {
   });
 
   it('point to the sandbox in development', () => {
-    const env = developmentSettings({ sandboxPort: 4001, sandboxSmtpPort: 4025 });
+    const env = developmentSettings(loadConfig({ SANDBOX_PORT: '4001', SANDBOX_SMTP_PORT: '4025' }));
     expect(readSettings('payment', schema, env).gatewayUrl).to.equal('http://127.0.0.1:4001');
     expect(env.SMTP_URL).to.equal('smtp://127.0.0.1:4025');
-    const guarded = developmentSettings({ sandboxPort: 4001, sandboxSmtpPort: 4025, sandboxToken: 'a/secret' });
-    expect(guarded.GATEWAY_URL).to.equal('http://sandbox:a%2Fsecret@127.0.0.1:4001');
+    const SANDBOX_TOKEN = 'a/secret-of-16-characters';
+    const guarded = developmentSettings(loadConfig({ SANDBOX_TOKEN, SANDBOX_HOST: 'sandbox' }));
+    expect(guarded.GATEWAY_URL).to.equal('http://sandbox:a%2Fsecret-of-16-characters@sandbox:3001');
+    expect(guarded.SMTP_URL).to.equal('smtp://sandbox:a%2Fsecret-of-16-characters@sandbox:3025');
+    const unset = { GATEWAY_URL: '', CARRIER_URL: 'http://carrier' };
+    expect(withDevelopmentSettings(loadConfig({}), unset)).to.include({
+      GATEWAY_URL: 'http://127.0.0.1:3001',
+      CARRIER_URL: 'http://carrier',
+    });
+    const open = loadConfig({ SANDBOX_TOKEN, SANDBOX_HOST: '::1', SANDBOX_SMTP_LOGIN: 'none' });
+    expect(developmentSettings(open).SMTP_URL).to.equal('smtp://[::1]:3025');
   });
 
   it('name the variable and the worker when one is missing or wrong, without showing secrets', () => {

@@ -4,7 +4,10 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import fleet from '../../config/fleet.js';
 import { environment } from '../../config/schema.js';
-import { variableOf } from '../../config/worker-settings.js';
+import { loadConfig, requireTokens } from '../../config/load.js';
+import { settingsProblems, variableOf, withDevelopmentSettings } from '../../config/worker-settings.js';
+
+const text = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 
 const compose = z
   .object({
@@ -17,17 +20,37 @@ const compose = z
         ports: z.array(z.string()).default([]),
         volumes: z.array(z.string()).default([]),
         deploy: z.object({ replicas: z.string() }).optional(),
+        read_only: z.boolean().default(false),
+        cap_drop: z.array(z.string()).default([]),
+        security_opt: z.array(z.string()).default([]),
+        user: z.string().optional(),
+        networks: z.object({ default: z.object({ aliases: z.array(z.string()) }) }).optional(),
       }),
     ),
     volumes: z.record(z.string(), z.null()),
   })
-  .parse(parse(readFileSync(new URL('../../docker-compose.yml', import.meta.url), 'utf8'), { merge: true }));
+  .parse(parse(text('docker-compose.yml'), { merge: true }));
 
 const folders = readdirSync(new URL('../../workers', import.meta.url), { withFileTypes: true })
   .filter((entry) => entry.isDirectory())
   .map(({ name }) => name)
   .sort();
+/** The processes of the fleet. */
+const processes = Object.entries(compose.services).filter(([, { command }]) => command !== undefined);
 const workerServices = Object.entries(compose.services).filter(([, { command }]) => command?.[0] === 'worker');
+
+/** The environment of a service where only what is required is set. */
+function startable(name: string): Record<string, string> {
+  const service = compose.services[name];
+  return Object.fromEntries(
+    Object.entries(service?.environment ?? {}).map(([variable, value]) => [
+      variable,
+      value.replace(/\$\{[A-Z_]+(?::([-?])([^}]*))?\}/g, (_, operator: string, word: string) =>
+        operator === '-' ? word : '0123456789abcdef',
+      ),
+    ]),
+  );
+}
 
 describe('the fleet in containers', () => {
   it('has the same workers as workers/ and config/fleet.ts', () => {
@@ -46,7 +69,9 @@ describe('the fleet in containers', () => {
     const store = Object.fromEntries(fleet.workers.map(({ name, definition }) => [name, definition.store]));
     for (const [name, { volumes }] of workerServices) expect(volumes, name).to.deep.equal([`${store[name]}:/data`]);
     expect(compose.services.api?.volumes).to.deep.equal([`${fleet.api?.store}:/data`]);
-    const mounted = Object.values(compose.services).flatMap(({ volumes }) => volumes.map((text) => text.split(':')[0]));
+    const mounted = Object.values(compose.services)
+      .flatMap(({ volumes }) => volumes.map((text) => text.split(':')[0]))
+      .filter((source) => source?.startsWith('.') === false);
     expect(Object.keys(compose.volumes).sort()).to.deep.equal([...new Set(mounted)].sort());
   });
 
@@ -54,17 +79,83 @@ describe('the fleet in containers', () => {
     const schemas = [fleet.api?.settings, ...fleet.workers.map(({ definition }) => definition.settings)];
     const settings = schemas.flatMap((schema) => Object.keys(schema?.shape ?? {}).map(variableOf));
     const known = new Set([...Object.keys(environment.shape), ...settings]);
-    const ours = Object.entries(compose.services).filter(([, { command }]) => command !== undefined);
-    expect(ours).to.have.length(folders.length + 3);
-    for (const [name, service] of ours) expect([...known], name).to.include.members(Object.keys(service.environment));
+    expect(processes).to.have.length(folders.length + 3);
+    for (const [name, service] of processes)
+      expect([...known], name).to.include.members(Object.keys(service.environment));
     const ofApi = Object.keys(fleet.api?.settings.shape ?? {}).map(variableOf);
     expect(Object.keys(compose.services.api?.environment ?? {})).to.include.members(ofApi);
     for (const { name, definition } of fleet.workers) {
-      const needed = Object.entries(definition.settings.shape)
-        .filter(([, type]) => !z.safeParse(type, undefined).success)
-        .map(([key]) => variableOf(key));
-      expect(Object.keys(compose.services[name]?.environment ?? {}), name).to.include.members(needed);
+      const set = startable(name);
+      const given = withDevelopmentSettings(loadConfig(set), set);
+      expect(settingsProblems(name, definition.settings, given), name).to.deep.equal([]);
     }
+  });
+
+  it('starts every process with the tokens of the servers that it runs, and with no other', () => {
+    for (const [name, { command }] of processes) {
+      const kind = command?.[0];
+      const server = kind === 'api' || kind === 'sandbox' ? kind : 'health';
+      expect(() => requireTokens(loadConfig(startable(name)), [server]), name).not.to.throw();
+      const tokens = Object.keys(startable(name)).filter((variable) => variable.endsWith('_TOKEN'));
+      const own = kind === 'api' ? ['API_TOKEN'] : [];
+      const sandbox = kind === 'sandbox' || ['payment', 'shipping', 'email'].includes(name) ? ['SANDBOX_TOKEN'] : [];
+      const metrics = kind === 'sandbox' ? [] : ['METRICS_TOKEN'];
+      expect(tokens.sort(), name).to.deep.equal([...own, ...metrics, ...sandbox].sort());
+    }
+    const settings = startable('email');
+    expect(withDevelopmentSettings(loadConfig(settings), settings)).to.include({
+      SMTP_URL: 'smtp://sandbox:3025',
+      GATEWAY_URL: 'http://sandbox:0123456789abcdef@sandbox:3001',
+    });
+  });
+
+  it('lets every process, its health and metrics be reached on its network, and scrapes all of them', () => {
+    const scraped = z
+      .object({
+        scrape_configs: z.array(
+          z.object({
+            job_name: z.string(),
+            dns_sd_configs: z.array(z.object({ names: z.array(z.string()), port: z.int() })).default([]),
+          }),
+        ),
+      })
+      .parse(parse(text('deploy/prometheus.yml')));
+    const targets = scraped.scrape_configs.flatMap(({ dns_sd_configs: all }) =>
+      all.flatMap(({ names, port }) => names.map((name) => [name, port] as const)),
+    );
+    const healthPort = Number(/HEALTH_PORT=(\d+)/.exec(text('Dockerfile'))?.[1]);
+    const expected = processes.flatMap(([name, { command }]) => {
+      const kind = command?.[0];
+      const { host, healthHost, port } = loadConfig(startable(name));
+      expect(kind === 'api' || kind === 'sandbox' ? host : healthHost, name).to.equal('0.0.0.0');
+      return kind === 'sandbox' ? [] : [[name, kind === 'api' ? port : healthPort] as const];
+    });
+    const reached = expected.filter(([name, port]) => {
+      const aliases = compose.services[name]?.networks?.default.aliases ?? [];
+      return targets.some(([target, at]) => at === port && (target === name || aliases.includes(target)));
+    });
+    expect(reached).to.deep.equal(expected);
+  });
+
+  it('runs every process without privileges, on a file system that only its volume can change', () => {
+    for (const [name, { cap_drop: dropped, security_opt: options }] of Object.entries(compose.services)) {
+      expect(dropped, name).to.deep.equal(['ALL']);
+      expect(options, name).to.deep.equal(['no-new-privileges:true']);
+    }
+    for (const [name, { read_only: isReadOnly }] of processes) expect(isReadOnly, name).to.equal(true);
+    const [, stage = ''] = text('Dockerfile').split(/^FROM .*-slim$/m);
+    expect(stage).to.match(/^USER node$/m);
+    expect(compose.services.rabbitmq?.user).to.equal('rabbitmq');
+  });
+
+  it('nests no variable in the default of another, which older releases of Compose cannot read', () => {
+    expect(text('docker-compose.yml')).not.to.match(/\$\{[^}]*\$\{/);
+  });
+
+  it('has every secret that it requires in .env.example', () => {
+    const required = [...text('docker-compose.yml').matchAll(/\$\{([A-Z_]+):\?/g)].map(([, name = '']) => name);
+    const named = text('.env.example').match(/^[A-Z_]+(?==)/gm);
+    expect(named).to.include.members(required);
   });
 
   it('publishes nothing beyond loopback', () => {
