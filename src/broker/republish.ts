@@ -27,9 +27,9 @@ export function republished({ headers = {}, ...properties }: MessageProperties, 
   const given = Object.entries(headers).filter(([name]) => !isBrokers(name) && !Object.hasOwn(own, name));
   const wanted = [
     ...Object.entries(own),
-    ...given.filter(([name]) => OWN.has(name) && name !== HEADERS.dropped),
+    ...given.filter(([name]) => OWN.has(name)),
     ...given.filter(([name]) => !OWN.has(name)),
-  ];
+  ].filter(([name]) => name !== HEADERS.dropped);
   const kept: [string, FieldValue][] = [];
   let left = MAX_HEADER_BYTES - 4 * MAX_MARKER;
   for (const [name, value] of wanted) {
@@ -43,8 +43,8 @@ export function republished({ headers = {}, ...properties }: MessageProperties, 
   }
   const fitting = fittingProperties(properties, dropped);
   const earlier = headers[HEADERS.dropped];
-  const marker = [...(typeof earlier === 'string' ? [earlier] : []), ...dropped].join(', ');
-  if (marker !== '') kept.push([HEADERS.dropped, oneLine(marker, MAX_MARKER)]);
+  const names = [...(typeof earlier === 'string' ? [earlier] : []), ...dropped];
+  if (names.length > 0) kept.push([HEADERS.dropped, oneLine(names.join(', '), MAX_MARKER)]);
   return { ...fitting, userId: properties.userId ?? '', headers: Object.fromEntries(kept) };
 }
 
@@ -92,7 +92,7 @@ function fieldSize(name: string, value: FieldValue, depth = 1): number | undefin
 function valueSize(value: unknown, depth: number): number | undefined {
   if (depth > MAX_DEPTH) return undefined;
   if (typeof value === 'string') return 5 + Buffer.byteLength(value);
-  if (typeof value === 'number') return Number.isFinite(value) && value >= -(2 ** 63) ? 9 : undefined;
+  if (typeof value === 'number') return isEncodableNumber(value) ? 9 : undefined;
   if (typeof value === 'boolean') return 2;
   if (value === null) return 1;
   if (typeof value !== 'object') return undefined;
@@ -108,6 +108,12 @@ function typedSize({ '!': type, value }: Fields): number | undefined {
   const isUnsigned = (field: FieldValue | undefined, most: number) =>
     typeof field === 'number' && Number.isInteger(field) && field >= 0 && field <= most;
   return isUnsigned(value['places'], 255) && isUnsigned(value['digits'], 2 ** 32 - 1) ? 6 : undefined;
+}
+
+/** amqplib writes numbers of 2^50 and more as integers, and fails on those that are not. */
+function isEncodableNumber(value: number): boolean {
+  if (!Number.isFinite(value) || value < -(2 ** 63)) return false;
+  return Number.isInteger(value) || Math.abs(value) < 2 ** 50;
 }
 
 /** Of the content of an array or a table. */

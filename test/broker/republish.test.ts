@@ -84,7 +84,10 @@ describe('a message that is published again', () => {
       fc.boolean(),
       fc.constant(null),
       fc.string().map((text) => text.repeat(3000)),
-      fc.constantFrom<FieldValue>(NaN, -Infinity, Infinity, 2 ** 63, -(2 ** 63), { '!': 'timestamp', value: 2 ** 64 }),
+      fc.constantFrom<FieldValue>(NaN, -Infinity, Infinity, 2 ** 63, -(2 ** 63), 2 ** 50 + 0.5, {
+        '!': 'timestamp',
+        value: 2 ** 64,
+      }),
     );
     const key = fc.oneof(
       fc.string(),

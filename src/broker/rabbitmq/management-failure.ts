@@ -34,10 +34,15 @@ export function requestFailure(url: string, error: unknown, timeout: number): Ma
     if (code === 'ENOTFOUND') return `the host ${new URL(url).hostname} is not known`;
     if (code === 'ECONNREFUSED') return 'nothing listens there; is the management plugin enabled?';
     if (isTlsCode(code)) return tlsProblem(code);
-    if (code.startsWith('HPE_')) return `no HTTP; ${NOT_RABBITMQ}`;
+    if (code.startsWith('HPE_') || isNoHttp(cause)) return `no HTTP; ${NOT_RABBITMQ}`;
     return code === '' ? messageOf(cause) : code;
   })();
   return { reason: `${at}: ${reason}`, tryNext: true };
+}
+
+/** From Node.js 26 on, a parser error has no code. */
+function isNoHttp(cause: unknown): boolean {
+  return cause instanceof Error && cause.name === 'HTTPParserError';
 }
 
 /** Of an answer with another shape than the management API's. */
