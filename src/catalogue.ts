@@ -50,7 +50,7 @@ function catalogueOf<D extends Definitions>(definitions: D): Catalogue<D> {
       (...events) =>
       (decider) => ({ ...decider, events }),
     create: (type, data, context) => createEvent(definitions, type, data, context),
-    decode: (body, contentType) => decodeEvent(definitions, body, contentType),
+    decode: (body, contentType) => decodeEvent(definitions, { body, properties: { contentType } }),
   };
 }
 

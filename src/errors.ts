@@ -13,7 +13,10 @@ interface ErrorSpec {
 export const errors = {
   // what arrived is not what the catalogue says
   'contract.not_json': { disposal: 'reject', message: 'The body is not JSON' },
-  'contract.content_type': { disposal: 'reject', message: 'The content type is not application/cloudevents+json' },
+  'contract.content_type': {
+    disposal: 'reject',
+    message: 'The message is neither application/cloudevents+json nor JSON with the attributes of an event in headers',
+  },
   'contract.not_an_event': { disposal: 'reject', message: 'The body is JSON, but no CloudEvents 1.0 event' },
   'contract.too_large': { disposal: 'reject', message: 'The body is larger than this fleet takes' },
   'contract.unknown_type': { disposal: 'reject', message: 'No such event type in the catalogue' },

@@ -1,3 +1,4 @@
+import { isAttributeHeader } from '../events/parse-envelope.js';
 import { oneLine } from '../events/text-line.js';
 import type { Fields, FieldValue, MessageProperties, OutgoingMessage } from './contract.js';
 import { HEADERS } from './headers.js';
@@ -18,7 +19,7 @@ const OWN: ReadonlySet<string> = new Set(Object.values(HEADERS));
 
 /**
  * The properties with which a message is published again, by a retry, a dead letter or a replay: `own` headers first, then
- * those of the fleet that the message carries, then the others as far as they fit. `CC` and `BCC` and what the broker wrote
+ * those of the fleet that the message carries, then the attributes of an event in binary mode, then the others as far as they fit. `CC` and `BCC` and what the broker wrote
  * about earlier deaths stay behind. The header `flotilla-dropped` names what else was dropped, properties too. Whatever was
  * received, the result can be encoded. `userId` says whom the message was received from; the publisher puts its own.
  */
@@ -28,7 +29,8 @@ export function republished({ headers = {}, ...properties }: MessageProperties, 
   const wanted = [
     ...Object.entries(own),
     ...given.filter(([name]) => OWN.has(name)),
-    ...given.filter(([name]) => !OWN.has(name)),
+    ...given.filter(([name]) => !OWN.has(name) && isAttributeHeader(name)),
+    ...given.filter(([name]) => !OWN.has(name) && !isAttributeHeader(name)),
   ].filter(([name]) => name !== HEADERS.dropped);
   const kept: [string, FieldValue][] = [];
   let left = MAX_HEADER_BYTES - 4 * MAX_MARKER;

@@ -1,5 +1,6 @@
 import { FlotillaError } from '../errors.js';
-import { parseEnvelope, upcast } from '../events/decode.js';
+import { upcast } from '../events/decode.js';
+import { parseEnvelope, type EncodedEvent } from '../events/parse-envelope.js';
 import type { Definitions } from '../events/definitions.js';
 import type { EventEnvelope } from '../events/envelope.js';
 import { hasHidden, HIDDEN, maskPersonal } from '../events/personal.js';
@@ -22,10 +23,10 @@ export function reportHidden(context: Pick<Context, 'say'>, shown: unknown): voi
   if (hasHidden(shown)) context.say('Personal data is hidden; --pii shows it.');
 }
 
-/** The event in a body, as `shownEvent` returns it; a body that is no event is hidden. */
-export function shownBody(definitions: Definitions, body: Uint8Array): EventEnvelope | typeof HIDDEN {
+/** The event in a message of any content type, as `shownEvent` returns it; a body that is no event is hidden. */
+export function shownBody(definitions: Definitions, { body, properties }: EncodedEvent): EventEnvelope | typeof HIDDEN {
   try {
-    return shownEvent(definitions, parseEnvelope(body, undefined));
+    return shownEvent(definitions, parseEnvelope({ body, properties: { ...properties, contentType: undefined } }));
   } catch (error) {
     if (error instanceof FlotillaError) return HIDDEN;
     throw error;

@@ -1,6 +1,7 @@
 import { FlotillaError } from '../errors.js';
-import { parseEnvelope, upcast } from '../events/decode.js';
+import { upcast } from '../events/decode.js';
 import type { Definitions } from '../events/definitions.js';
+import { parseEnvelope } from '../events/parse-envelope.js';
 import type { KeptDeadLetter } from './dead-letter.js';
 
 /** What can be changed of an event. */
@@ -13,7 +14,7 @@ export interface EventDraft {
 /** The draft that an edit begins with: the event as it is, brought to the latest version of its type where it fits
  *  its own. Where the message is no event, what the dead letter knows of it. */
 export function draftOf(letter: KeptDeadLetter, definitions: Definitions): EventDraft {
-  const event = attempt(() => parseEnvelope(letter.body, letter.properties.contentType));
+  const event = attempt(() => parseEnvelope(letter));
   const draft: EventDraft = {
     type: event?.type ?? letter.type ?? '',
     subject: event?.subject ?? letter.subject ?? `dead-letter/${letter.id}`,

@@ -70,9 +70,9 @@ export async function examine(letter: KeptDeadLetter, examiner: Examiner, to = l
   };
 }
 
-function schemaProblem({ body, properties }: KeptDeadLetter, definitions: Definitions): FlotillaError | undefined {
+function schemaProblem(letter: KeptDeadLetter, definitions: Definitions): FlotillaError | undefined {
   try {
-    decodeEvent(definitions, body, properties.contentType);
+    decodeEvent(definitions, letter);
     return undefined;
   } catch (error) {
     if (!(error instanceof FlotillaError)) throw error;

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { HEADERS, readAttempts, readReplays, textHeader } from '../broker/headers.js';
 import type { Delivery, Fields, FieldValue } from '../broker/contract.js';
 import { FlotillaError } from '../errors.js';
-import { parseEnvelope } from '../events/decode.js';
+import { parseEnvelope } from '../events/parse-envelope.js';
 import { kindOf, type Definitions } from '../events/definitions.js';
 import type { EventEnvelope } from '../events/envelope.js';
 import { derivedId } from '../events/ids.js';
@@ -62,7 +62,7 @@ type About = Pick<DeadLetter, 'eventId' | 'source' | 'type' | 'kind' | 'subject'
 
 /** From the event where the body is one; otherwise from what the properties say. */
 function describe({ body, properties }: Source, definitions: Definitions): About {
-  const event = eventIn(body, properties.contentType);
+  const event = eventIn({ body, properties });
   const type = event?.type ?? bounded(properties.type, 255);
   return {
     eventId: event?.id ?? bounded(properties.messageId, 256),
@@ -74,9 +74,9 @@ function describe({ body, properties }: Source, definitions: Definitions): About
   };
 }
 
-function eventIn(body: Uint8Array, contentType: string | undefined): EventEnvelope | undefined {
+function eventIn(message: Source): EventEnvelope | undefined {
   try {
-    return parseEnvelope(body, contentType);
+    return parseEnvelope(message);
   } catch (error) {
     if (error instanceof FlotillaError) return undefined;
     throw error;

@@ -6,7 +6,7 @@ import type { MessageKind } from '../events/definition.js';
 import { kindOf, type Definitions } from '../events/definitions.js';
 import { matches } from '../events/patterns.js';
 import { FlotillaError, hasCode } from '../errors.js';
-import { parseEnvelope } from '../events/decode.js';
+import { parseEnvelope, type EncodedEvent } from '../events/parse-envelope.js';
 import { HELD_MESSAGES, siftQueue, type Sifted } from './drain-queue.js';
 import { peekQueue } from './peek-queue.js';
 
@@ -127,7 +127,7 @@ function describe(
   { body, routingKey, properties }: Pick<Delivery, 'body' | 'routingKey' | 'properties'>,
   definitions: Definitions,
 ): Unrouted {
-  const event = eventIn(body, properties.contentType);
+  const event = eventIn({ body, properties });
   const type = event?.type ?? properties.type ?? null;
   return {
     id: event?.id ?? properties.messageId ?? null,
@@ -149,9 +149,9 @@ function fulfils({ id, type, routingKey, time }: Unrouted, { ids, types, since, 
   );
 }
 
-function eventIn(body: Uint8Array, contentType: string | undefined) {
+function eventIn(message: EncodedEvent) {
   try {
-    return parseEnvelope(body, contentType);
+    return parseEnvelope(message);
   } catch (error) {
     if (error instanceof FlotillaError) return undefined;
     throw error;

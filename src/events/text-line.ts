@@ -24,11 +24,15 @@ export const textLine = (max: number) =>
 
 /** Whether `textLine(max)` takes the text. */
 export function isTextLine(text: string, max: number): boolean {
-  return text.length <= max && PRINTABLE.test(text) && /\S/.test(text);
+  return text.length <= max && isPrintable(text) && /\S/.test(text);
 }
 
 /** A schema for anything but text with control characters, line breaks or lone surrogates. */
-export const noControls = z.unknown().refine((value) => typeof value !== 'string' || PRINTABLE.test(value), MESSAGE);
+export const noControls = z.unknown().refine((value) => typeof value !== 'string' || isPrintable(value), MESSAGE);
+
+function isPrintable(text: string): boolean {
+  return PRINTABLE.test(text) && !/\p{Cs}/u.test(text);
+}
 
 /** The text as `textLine(max)` takes it, unless nothing is left of it: control characters and line breaks become spaces,
  *  lone surrogates U+FFFD, and what is too long ends in `…`. */

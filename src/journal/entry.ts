@@ -13,7 +13,7 @@ export interface JournalEntry {
   correlationId: string;
   /** Milliseconds since the epoch. */
   time: number;
-  /** The envelope as it was published, byte for byte. */
+  /** The event in structured mode: as it was published, byte for byte, unless that was in binary mode. */
   body: string;
   /** Its place in the log; null where it was taken from the store of its service. */
   offset: number | null;

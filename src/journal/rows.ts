@@ -1,6 +1,6 @@
 import type { StreamEntry } from '../broker/contract.js';
 import { hasCode } from '../errors.js';
-import { parseEnvelope } from '../events/decode.js';
+import { parseEnvelope, structuredBody } from '../events/parse-envelope.js';
 import type { StoredEvent } from '../store/stored-event.js';
 import type { Sql } from '../store/contract.js';
 import type { JournalEntry } from './entry.js';
@@ -10,9 +10,10 @@ export type JournalRecord = Omit<JournalEntry, 'place'>;
 
 /** An entry of the log as a record; undefined for what is no event of any fleet. Types that no catalogue knows are kept as
  *  well. */
-export function recordOfEntry({ body, properties, offset }: StreamEntry): JournalRecord | undefined {
+export function recordOfEntry(entry: StreamEntry): JournalRecord | undefined {
   try {
-    const { source, id, type, subject, correlationid, time } = parseEnvelope(body, properties.contentType);
+    const event = parseEnvelope(entry);
+    const { source, id, type, subject, correlationid, time } = event;
     return {
       source,
       id,
@@ -20,8 +21,8 @@ export function recordOfEntry({ body, properties, offset }: StreamEntry): Journa
       subject,
       correlationId: correlationid,
       time: Date.parse(time),
-      body: Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8'),
-      offset,
+      body: structuredBody(entry, event),
+      offset: entry.offset,
     };
   } catch (error) {
     for (const code of NO_EVENT) if (hasCode(error, code)) return undefined;

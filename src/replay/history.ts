@@ -28,7 +28,7 @@ export interface HistoryEntry extends HistoryPlace {
     /** Milliseconds since the epoch. */
     time: number;
   };
-  /** As it was published, byte for byte. */
+  /** The event in structured mode: as it was published, byte for byte, unless that was in binary mode. */
   readonly body: Uint8Array;
 }
 

@@ -1,7 +1,7 @@
 import type { Broker, StreamEntry } from '../broker/contract.js';
 import type { VerifyPublisher } from '../broker/publishers.js';
 import { FlotillaError } from '../errors.js';
-import { parseEnvelope } from '../events/decode.js';
+import { parseEnvelope, structuredBody } from '../events/parse-envelope.js';
 import { entryAt, firstEntry, lastEntry, newestEntry } from '../log/bounds.js';
 import { followLog } from '../log/follow-log.js';
 import { placeOf, type LogPlace } from '../log/place.js';
@@ -109,12 +109,12 @@ function pageOf(
 
 /** Undefined for what is no event: anybody may publish to the exchange. */
 function entryOf(entry: StreamEntry): HistoryEntry | undefined {
-  const { body, properties } = entry;
   try {
-    const { id, type, source, subject, correlationid, time } = parseEnvelope(body, properties.contentType);
+    const envelope = parseEnvelope(entry);
+    const { id, type, source, subject, correlationid, time } = envelope;
     const event = { id, type, source, subject, correlationId: correlationid, time: Date.parse(time) };
     const { offset, mark } = placeOf(entry);
-    return { place: String(offset), mark, event, body };
+    return { place: String(offset), mark, event, body: Buffer.from(structuredBody(entry, envelope)) };
   } catch (error) {
     if (error instanceof FlotillaError) return undefined;
     throw error;

@@ -1,7 +1,7 @@
 import type { Broker, Delivery, StreamEntry } from '../broker/contract.js';
 import type { Names } from '../broker/topology.js';
 import { FlotillaError } from '../errors.js';
-import { parseEnvelope } from '../events/decode.js';
+import { parseEnvelope } from '../events/parse-envelope.js';
 import { feedFromLog, type LogFeed } from '../log/log-feed.js';
 import type { Store } from '../store/contract.js';
 import type { Logger } from '../telemetry/logger.js';
@@ -37,9 +37,9 @@ export function consumeLog(definition: WorkerDefinition, options: ConsumeLogOpti
 }
 
 /** What is no event has no handler that could fail: whoever was to have it has it as a dead letter. */
-function judge(definition: WorkerDefinition, { body, properties }: StreamEntry): 'handle' | 'pass' | 'no event' {
+function judge(definition: WorkerDefinition, entry: StreamEntry): 'handle' | 'pass' | 'no event' {
   try {
-    const { type } = parseEnvelope(body, properties.contentType);
+    const { type } = parseEnvelope(entry);
     return routeOf(definition, type) === 'handled' ? 'handle' : 'pass';
   } catch (error) {
     if (error instanceof FlotillaError) return 'no event';

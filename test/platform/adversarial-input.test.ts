@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import { textLine } from 'flotilla';
 import { z } from 'zod';
-import { parseEnvelope, upcast } from '../../src/events/decode.js';
+import { upcast } from '../../src/events/decode.js';
+import { parseEnvelope } from '../../src/events/parse-envelope.js';
 import { dataschemaOf } from '../../src/events/definitions.js';
 import type { EventEnvelope } from '../../src/events/envelope.js';
 import { FlotillaError } from '../../src/errors.js';
@@ -68,7 +69,7 @@ describe('adversarial input', function () {
         await expectLinear(`${field}: ${shape}`, (length) => {
           const text = adversarialTexts(length - 1024)[shape] ?? '';
           const body = field === '(all)' ? text : JSON.stringify({ ...envelope, [field]: text });
-          refusing(() => parseEnvelope(Buffer.from(body), undefined));
+          refusing(() => parseEnvelope({ body: Buffer.from(body), properties: {} }));
         });
       }
     }

@@ -17,7 +17,7 @@ export function wholeLetter(letter: KeptDeadLetter): ShownLetter {
 /** The dead letter without personal data: in the message, as far as the catalogue tells, and in the text of errors and
  *  headers, which other programs and earlier versions may have written. */
 export function maskedLetter(letter: KeptDeadLetter, definitions: Definitions): ShownLetter {
-  const { body, message, attempts, properties, replacement } = letter;
+  const { message, attempts, properties, replacement } = letter;
   return {
     ...letter,
     message: redact(message),
@@ -25,7 +25,7 @@ export function maskedLetter(letter: KeptDeadLetter, definitions: Definitions): 
     properties: JSON.parse(JSON.stringify(properties), (_, value: unknown) =>
       typeof value === 'string' ? redact(value) : value,
     ) as typeof properties,
-    body: shownBody(definitions, body),
+    body: shownBody(definitions, letter),
     replacement: replacement && {
       ...replacement,
       body: JSON.stringify(shownEvent(definitions, JSON.parse(replacement.body) as EventEnvelope)),

@@ -1,0 +1,179 @@
+import { z } from 'zod';
+import { FlotillaError } from '../errors.js';
+import { describeIssues } from './create.js';
+import { CLOUDEVENTS_JSON, subjectText, type EventEnvelope } from './envelope.js';
+import { parseJson, textOf } from './parse-json.js';
+import { isTextLine, noControls, textLine } from './text-line.js';
+
+/** A message as far as an event can be read from it. */
+export interface EncodedEvent {
+  readonly body: Uint8Array;
+  readonly properties: {
+    readonly contentType?: string | undefined;
+    /** Seconds since the epoch. */
+    readonly timestamp?: number | undefined;
+    readonly headers?: Readonly<Record<string, unknown>>;
+  };
+}
+
+/** The largest body that is looked into, in bytes. */
+export const MAX_BODY_BYTES = 1024 * 1024;
+
+/** RFC 3339 with a fraction as long as anybody writes it. */
+const MAX_TIME = 64;
+
+/** Names of extension attributes. CloudEvents recommends 20 characters. */
+const MAX_NAME = 100;
+
+const envelope = z
+  .object({
+    specversion: z.literal('1.0'),
+    id: textLine(256),
+    source: textLine(256),
+    type: textLine(255),
+    subject: subjectText.optional(),
+    time: z
+      .string()
+      .max(MAX_TIME, { abort: true })
+      .check(z.iso.datetime({ offset: true }))
+      .optional(),
+    datacontenttype: textLine(256).optional(),
+    dataschema: textLine(512).optional(),
+    correlationid: textLine(256).optional(),
+    causationid: textLine(256).optional(),
+    sequence: z
+      .string()
+      .regex(/^\d{1,16}$/)
+      .optional(),
+    traceparent: textLine(64).optional(),
+    data: z.unknown().optional(),
+  })
+  .catchall(noControls);
+
+/**
+ * The envelope of a message; its data is not checked yet. Structured mode has all in a JSON body, binary mode the attributes in
+ * headers. What may be absent and follows from the rest is filled in, the same each time: `time` from the property `timestamp`,
+ * `subject` as `event/<id>`, `correlationid` as the id. An absent `dataschema` stays empty. Throws `contract.content_type`,
+ * `contract.too_large`, `contract.not_json` or `contract.not_an_event`, which names the attribute.
+ * Source: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/amqp-protocol-binding.md
+ */
+export function parseEnvelope({ body, properties }: EncodedEvent): EventEnvelope {
+  const { contentType, timestamp, headers = {} } = properties;
+  const attributes = isStructured(contentType) ? undefined : binaryAttributes(headers);
+  if (attributes === undefined && contentType !== undefined && !isStructured(contentType)) {
+    throw new FlotillaError('contract.content_type', JSON.stringify(contentType.slice(0, 100)));
+  }
+  if (attributes !== undefined) requireJson(contentType, 'the content type');
+  if (body.length > MAX_BODY_BYTES) {
+    throw new FlotillaError('contract.too_large', `${body.length} bytes, at most ${MAX_BODY_BYTES}`);
+  }
+  const given = attributes === undefined ? structuredEvent(parseJson(body)) : { ...attributes, data: dataIn(body) };
+  const result = envelope.safeParse(given);
+  if (!result.success) throw new FlotillaError('contract.not_an_event', describeIssues(result.error.issues));
+  const { time = timeOf(timestamp), ...parsed } = result.data;
+  const name = Object.keys(parsed).find((key) => !isTextLine(key, MAX_NAME));
+  if (name !== undefined) {
+    throw new FlotillaError('contract.not_an_event', `attribute ${JSON.stringify(name.slice(0, 100))}: not a name`);
+  }
+  requireJson(parsed.datacontenttype, 'datacontenttype');
+  return {
+    dataschema: '',
+    correlationid: parsed.id,
+    subject: `event/${parsed.id}`,
+    data: undefined,
+    ...parsed,
+    time,
+    datacontenttype: 'application/json',
+  };
+}
+
+/** The event in structured mode: the body as it was received, unless that holds the data alone. */
+export function structuredBody({ body, properties }: EncodedEvent, event: EventEnvelope): string {
+  const { contentType, headers = {} } = properties;
+  if (isStructured(contentType) || binaryAttributes(headers) === undefined) return textOf(body);
+  const { dataschema, ...attributes } = event;
+  return JSON.stringify({ ...attributes, ...(dataschema !== '' && { dataschema }) });
+}
+
+function isStructured(contentType: string | undefined): boolean {
+  return mediaType(contentType) === CLOUDEVENTS_JSON;
+}
+
+function mediaType(contentType: string | undefined): string | undefined {
+  return contentType?.split(';')[0]?.trim().toLowerCase();
+}
+
+function requireJson(contentType: string | undefined, what: string): void {
+  const type = mediaType(contentType);
+  if (type === undefined || type === 'application/json' || type.endsWith('+json')) return;
+  throw new FlotillaError('contract.content_type', `${what} ${JSON.stringify(type.slice(0, 100))} is not JSON`);
+}
+
+/** By the AMQP 1.0 binding of CloudEvents, and as Knative names them. */
+const PREFIXES = ['cloudEvents:', 'cloudEvents_', 'ce-'];
+
+/** Whether a header carries an attribute of an event in binary mode. */
+export function isAttributeHeader(name: string): boolean {
+  return PREFIXES.some((prefix) => name.startsWith(prefix));
+}
+
+/** The attributes in headers; undefined where the message is not in binary mode. */
+function binaryAttributes(headers: Readonly<Record<string, unknown>>): Record<string, unknown> | undefined {
+  const prefix = PREFIXES.find((each) => Object.hasOwn(headers, `${each}specversion`));
+  if (prefix === undefined) return undefined;
+  const attributes: Record<string, unknown> = {};
+  for (const [header, value] of Object.entries(headers)) {
+    const name = header.startsWith(prefix) ? header.slice(prefix.length) : '';
+    if (/^[a-z0-9]{1,64}$/.test(name) && name !== 'data') attributes[name] = attributeText(value);
+  }
+  return withTime(attributes);
+}
+
+/** Clients in other languages write numbers, booleans and times by their own types. */
+function attributeText(value: unknown): unknown {
+  if (typeof value === 'number' || typeof value === 'boolean') return String(value);
+  if (typeof value !== 'object' || value === null) return value ?? undefined;
+  const { '!': type, value: seconds } = value as Record<string, unknown>;
+  return type === 'timestamp' && typeof seconds === 'number' ? isoTime(seconds) : value;
+}
+
+/** Null is the same as absent. */
+function structuredEvent(json: unknown): unknown {
+  if (typeof json !== 'object' || json === null || Array.isArray(json)) return json;
+  const event = json as Record<string, unknown>;
+  for (const name of Object.keys(event)) if (event[name] === null && name !== 'data') delete event[name];
+  const { data_base64: encoded, ...rest } = event;
+  if (typeof encoded !== 'string') return withTime(event);
+  if (rest['data'] !== undefined)
+    throw new FlotillaError('contract.not_an_event', 'data and data_base64: only one may be set');
+  return withTime({ ...rest, data: dataIn(Buffer.from(encoded, 'base64')) });
+}
+
+function dataIn(body: Uint8Array): unknown {
+  return body.length === 0 ? undefined : parseJson(body);
+}
+
+const TIME = /^(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2}):(\d{2})(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$/;
+
+/** All forms of RFC 3339 in one: `T` and `Z` in capitals, a leap second as the last millisecond before it. */
+function withTime(attributes: Record<string, unknown>): Record<string, unknown> {
+  const { time } = attributes;
+  if (typeof time !== 'string' || time.length > MAX_TIME) return attributes;
+  const [, date, minute, second, fraction = '', zone] = TIME.exec(time) ?? [];
+  if (date === undefined || zone === undefined) return attributes;
+  const exact = second === '60' ? '59.999' : `${second ?? ''}${fraction}`;
+  attributes['time'] = `${date}T${minute ?? ''}:${exact}${zone.toUpperCase()}`;
+  return attributes;
+}
+
+/** When the message was received does not count: it would differ at the next delivery, and with it what follows. */
+function timeOf(timestamp: number | undefined): string {
+  const time = timestamp === undefined ? undefined : isoTime(timestamp);
+  if (time !== undefined) return time;
+  throw new FlotillaError('contract.not_an_event', 'time: missing; send it, or the AMQP property timestamp');
+}
+
+/** Undefined beyond the years that RFC 3339 writes with four digits. */
+function isoTime(seconds: number): string | undefined {
+  return seconds >= 0 && seconds < 253_402_300_800 ? new Date(seconds * 1000).toISOString() : undefined;
+}

@@ -1,0 +1,50 @@
+import { isUtf8 } from 'node:buffer';
+import { FlotillaError } from '../errors.js';
+
+/** Deeper nesting than any schema has: refused before a recursive step can exhaust the stack. */
+const MAX_DEPTH = 64;
+
+/** The JSON value of UTF-8 text. Throws `contract.not_json`. */
+export function parseJson(body: Uint8Array): unknown {
+  try {
+    if (!isUtf8(body)) throw new FlotillaError('contract.not_json', 'not UTF-8');
+    const text = textOf(body);
+    refuseDepth(text);
+    return JSON.parse(text);
+  } catch (error) {
+    if (error instanceof FlotillaError) throw error;
+    throw new FlotillaError('contract.not_json', body.length === 0 ? 'the body is empty' : undefined, { cause: error });
+  }
+}
+
+/** UTF-8 as text, without a copy of the bytes. */
+export function textOf(body: Uint8Array): string {
+  return Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8');
+}
+
+/** Whether there are more than `limit` of a character; counts no further. */
+function hasMoreThan(limit: number, character: string, text: string): boolean {
+  let at = -1;
+  for (let count = 0; count <= limit; count++) {
+    at = text.indexOf(character, at + 1);
+    if (at === -1) return false;
+  }
+  return true;
+}
+
+/** Counts brackets, strings left out, only where there are enough of them to matter. */
+function refuseDepth(text: string): void {
+  if (!hasMoreThan(MAX_DEPTH / 2, '{', text) && !hasMoreThan(MAX_DEPTH / 2, '[', text)) return;
+  let depth = 0;
+  let inString = false;
+  for (let i = 0; i < text.length; i++) {
+    const c = text.charCodeAt(i);
+    if (inString) {
+      if (c === 0x5c) i++;
+      else if (c === 0x22) inString = false;
+    } else if (c === 0x22) inString = true;
+    else if (c === 0x7b || c === 0x5b) {
+      if (++depth > MAX_DEPTH) throw new FlotillaError('contract.not_json', `nested deeper than ${MAX_DEPTH}`);
+    } else if (c === 0x7d || c === 0x5d) depth--;
+  }
+}
