@@ -2,7 +2,7 @@ import { STATUS_CODES } from 'node:http';
 import type { HeaderSpec, Route } from '../route.js';
 import { headerRefs } from './headers.js';
 import { hasInputs, parametersOf } from './parameters.js';
-import { anyProblem, ofServer, problemResponses, readUnavailable, writeUnavailable } from './problem-schemas.js';
+import { ofServer, problemResponses, readUnavailable, writeUnavailable } from './problem-schemas.js';
 import type { Json, Schemas } from './schemas.js';
 
 /** The operation of a route. `access`: what the authentication refuses with. */
@@ -28,11 +28,6 @@ export function operationOf(route: Route, schemas: Schemas, access: 'request.una
         schemas,
         headerRefs('X-Correlation-Id'),
       ),
-      default: {
-        description: 'Another problem',
-        headers: headerRefs('X-Correlation-Id'),
-        content: { 'application/problem+json': { schema: anyProblem(schemas) } },
-      },
     },
   };
 }

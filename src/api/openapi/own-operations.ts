@@ -12,7 +12,7 @@ const readiness = z
   })
   .meta({ id: 'Readiness', description: 'Whether the process is ready, and each of its checks' });
 
-const liveness = z.object({ status: z.literal('ok') }).meta({ id: 'Liveness' });
+const liveness = z.object({ status: z.literal('ok') }).meta({ id: 'Liveness', description: 'The process answers' });
 
 /** The paths that every API has besides its routes. */
 export function ownPaths(schemas: Schemas, access: 'request.unauthorized' | 'request.foreign'): Record<string, Json> {
