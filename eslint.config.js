@@ -49,6 +49,26 @@ export default defineConfig(
     },
   },
   {
+    files: ['src/**/*.ts', 'workers/**/*.ts', 'config/**/*.ts'],
+    ignores: ['src/bounded-fetch.ts', 'src/http-server.ts'],
+    rules: {
+      'no-restricted-globals': [
+        'error',
+        { name: 'fetch', message: 'Use boundedFetch: it follows no redirect and is bounded in time and size.' },
+      ],
+      '@typescript-eslint/no-restricted-imports': [
+        'error',
+        {
+          paths: ['node:http', 'node:https'].map((name) => ({
+            name,
+            importNames: ['createServer', 'request', 'get'],
+            message: 'Use createHttpServer or boundedFetch, which are bounded in time and size.',
+          })),
+        },
+      ],
+    },
+  },
+  {
     files: ['config/**/*.ts', 'src/cli/**/*.ts', 'test/**/*.ts', 'bench/**/*.ts'],
     rules: { 'no-restricted-properties': 'off' },
   },

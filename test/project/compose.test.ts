@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { parse } from 'yaml';
 import { z } from 'zod';
@@ -146,6 +146,18 @@ describe('the fleet in containers', () => {
     const [, stage = ''] = text('Dockerfile').split(/^FROM .*-slim$/m);
     expect(stage).to.match(/^USER node$/m);
     expect(compose.services.rabbitmq?.user).to.equal('rabbitmq');
+  });
+
+  it('builds an image that says what it is and leaves out what only the build needs', () => {
+    const dockerfile = text('Dockerfile');
+    for (const label of ['title', 'description', 'licenses', 'version', 'revision']) {
+      expect(dockerfile).to.contain(`org.opencontainers.image.${label}=`);
+    }
+    const removed = /rm -rf (.*) \\$/m.exec(dockerfile)?.[1]?.split(' ') ?? [];
+    expect(removed.length).to.be.above(0);
+    const inRoot = (path: string) => existsSync(new URL(`../../${path}`, import.meta.url));
+    for (const path of removed) expect(inRoot(path), `${path} moved: see what else is left over`).to.equal(true);
+    expect(inRoot(`node_modules/better-sqlite3/prebuilds/linux-${process.arch}.node`)).to.equal(true);
   });
 
   it('nests no variable in the default of another, which older releases of Compose cannot read', () => {
