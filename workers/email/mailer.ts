@@ -50,7 +50,7 @@ export function createMailer({ smtpUrl, mailFrom }: { smtpUrl: string; mailFrom:
 }
 
 /** The connection could not be encrypted, so that the login was not sent. */
-export class TlsRequired extends Error {
+class TlsRequired extends Error {
   override readonly name = 'TlsRequired';
   readonly code = 'smtp.tls_required';
 
