@@ -2,6 +2,7 @@ import { createContext, type Context } from '../../src/cli/context.js';
 import { exitCodeOf, failureLines } from '../../src/cli/failure.js';
 import { buildProgram, type CommandModule } from '../../src/cli/program.js';
 import type { Fleet } from '../../src/fleet.js';
+import { printable } from '../../src/printable.js';
 
 export interface CommandOptions {
   modules: readonly CommandModule[];
@@ -54,7 +55,9 @@ export async function runCommand(
     .then(
       () => 0,
       (error: unknown) => {
-        failureLines(error).forEach(context.say);
+        said += failureLines(error)
+          .map((line) => printable(line, 4000))
+          .join('\n');
         return exitCodeOf(error);
       },
     );
