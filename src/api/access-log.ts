@@ -14,16 +14,18 @@ export function accessLog(logger: Logger, metrics: Pick<Metrics, 'httpSeconds'>)
     const { path, method } = req;
     res.once('close', () => {
       const seconds = (performance.now() - start) / 1000;
-      const { correlationId, route = 'none' } = storyOf(res);
-      const status = res.writableFinished ? String(res.statusCode) : 'aborted';
-      metrics.httpSeconds.observe({ method, route, status }, seconds);
+      const { correlationId, traceparent, route = 'none' } = storyOf(res);
+      const status = res.writableFinished ? res.statusCode : undefined;
+      metrics.httpSeconds.observe({ method, route, status: status ?? 'aborted' }, seconds);
       logger.log(QUIET.has(path) ? 'debug' : 'info', 'request', {
         method,
         path: path.slice(0, 500),
         route,
         status,
+        code: status === undefined ? 'aborted' : undefined,
         milliseconds: Math.round(seconds * 1e6) / 1e3,
-        correlationId,
+        correlation: correlationId,
+        traceparent,
       });
     });
     next();

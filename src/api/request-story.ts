@@ -1,11 +1,13 @@
 import type { RequestHandler } from 'express';
 import type { ServerResponse } from 'node:http';
 import { newId } from '../events/ids.js';
+import { newTraceparent } from '../telemetry/trace-context.js';
 
 /** What is known of a request besides its inputs. */
 export interface RequestStory {
   readonly correlationId: string;
-  readonly traceparent: string | undefined;
+  /** W3C Trace Context: that of the caller, or of a new trace. */
+  readonly traceparent: string;
   /** The path of the route that took it; undefined while none did. */
   route: string | undefined;
   /** SHA-256 of the body, hexadecimal, where somebody will ask for it. */
@@ -26,7 +28,7 @@ export const beginStory: RequestHandler = (req, res, next) => {
   const correlationId = sent !== undefined && CORRELATION_ID.test(sent) ? sent : newId();
   stories.set(res, {
     correlationId,
-    traceparent: traceparent !== undefined && TRACEPARENT.test(traceparent) ? traceparent : undefined,
+    traceparent: traceparent !== undefined && TRACEPARENT.test(traceparent) ? traceparent : newTraceparent(),
     route: undefined,
     bodyHash: undefined,
   });

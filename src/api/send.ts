@@ -57,11 +57,12 @@ export function answerFailures(logger: Logger): ErrorRequestHandler {
     const answer = problemOf(error);
     // a ProblemError was meant; the access log has it
     if (answer.status >= 500 && !(error instanceof ProblemError)) {
-      const { correlationId, route } = storyOf(res);
+      const { correlationId, traceparent, route } = storyOf(res);
       logger.log(answer.status === 500 ? 'error' : 'warn', 'request failed', {
         code: answer.code,
         route,
-        correlationId,
+        correlation: correlationId,
+        traceparent,
         error: messageOf(error),
         stack: stackOf(error),
       });

@@ -1,6 +1,7 @@
 import { loadConfig, type Config } from '../../config/load.js';
 import type { Fleet } from '../fleet.js';
 import { escapedJson, printable } from '../printable.js';
+import { jsonLine, type LogEntry } from '../telemetry/log-line.js';
 import { createLogger, type Logger } from '../telemetry/logger.js';
 import { loadFleet } from './load-fleet.js';
 import type { Signals } from './signals.js';
@@ -40,8 +41,12 @@ export interface Context {
   readonly printJson: (value: unknown, indent?: number) => void;
   /** Replaces what the terminal shows by these lines. */
   readonly redraw: (lines: readonly string[]) => void;
-  /** Prints one line about what the command does on standard error, as `print` does. */
-  readonly say: (line: string) => void;
+  /** Prints one line about what the command does on standard error, as `print` does; an entry of the log where `printsJson`. */
+  readonly say: (line: string, entry?: Partial<LogEntry>) => void;
+  /** Whether this is a service whose log is JSON, so that everything that it prints is. */
+  readonly printsJson: boolean;
+  /** Prints an entry of the log on standard output. */
+  readonly printEntry: (message: string, fields: Record<string, unknown>) => void;
 }
 
 export interface ContextOptions {
@@ -54,6 +59,8 @@ export interface ContextOptions {
   stdin: { isTTY?: boolean };
   stdout: { write(text: string): unknown; columns?: number; isTTY?: boolean };
   stderr: { write(text: string): unknown; isTTY?: boolean };
+  /** The name of the process, where the command runs until it is told to end. */
+  service?: string | undefined;
 }
 
 /** Every table fits it. */
@@ -62,9 +69,13 @@ const MIN_WIDTH = 120;
 const MAX_WIDTH = 4000;
 
 export function createContext(options: ContextOptions): Context {
-  const { env, cwd, program, packageRoot, version, signals, stdin, stdout, stderr } = options;
+  const { env, cwd, program, packageRoot, version, signals, stdin, stdout, stderr, service } = options;
   let config: Config | undefined;
   let fleet: Promise<Fleet> | undefined;
+  const load = () => (config ??= loadConfig(env, { terminal: stderr.isTTY === true }));
+  const isJson = () => service !== undefined && formatOf(load, env) === 'json';
+  const entryLine = (message: string, fields: Partial<LogEntry> = {}) =>
+    jsonLine({ timestamp: new Date().toISOString(), level: 'info', message, process: service, ...fields });
   return {
     env,
     cwd,
@@ -77,8 +88,7 @@ export function createContext(options: ContextOptions): Context {
     redrawable: stdout.isTTY === true,
     width: Math.max(MIN_WIDTH, stdout.columns ?? 0),
     get config() {
-      config ??= loadConfig(env, { terminal: stderr.isTTY === true });
-      return config;
+      return load();
     },
     fleet() {
       fleet ??= loadFleet(cwd);
@@ -90,8 +100,21 @@ export function createContext(options: ContextOptions): Context {
     print: (line, width = MAX_WIDTH) => void stdout.write(`${printable(line, width)}\n`),
     printJson: (value, indent) => void stdout.write(`${escapedJson(JSON.stringify(value, null, indent))}\n`),
     redraw: (lines) => void stdout.write(redrawn(lines)),
-    say: (line) => void stderr.write(`${printable(line, MAX_WIDTH)}\n`),
+    say: (line, entry) => void stderr.write(`${isJson() ? entryLine(line, entry) : printable(line, MAX_WIDTH)}\n`),
+    get printsJson() {
+      return isJson();
+    },
+    printEntry: (message, fields) => void stdout.write(`${entryLine(message, fields)}\n`),
   };
+}
+
+/** The format of the log, also where the configuration is not valid. */
+function formatOf(load: () => Config, env: NodeJS.ProcessEnv): string | undefined {
+  try {
+    return load().logFormat;
+  } catch {
+    return env['LOG_FORMAT'];
+  }
 }
 
 /** Control sequences of ECMA-48: to the top left, each line to its end, and what was below. */

@@ -8,6 +8,7 @@ import { createContext } from './context.js';
 import * as dead from './dead.js';
 import * as doctor from './doctor.js';
 import * as events from './events.js';
+import { FlotillaError, stackOf } from '../errors.js';
 import { armFailpoint } from '../failpoints.js';
 import { announceFailure } from '../supervisor/child-process.js';
 import { exitCodeOf, failureLines } from './failure.js';
@@ -61,6 +62,18 @@ const { version } = JSON.parse(readFileSync(manifest, 'utf8')) as { version: str
 /** Milliseconds for which a process that is done waits for what may still be open in it. */
 const EXIT_LIMIT = 5000;
 
+/** The commands that run until they are told to end, by name, and what their process is called: what they print is less than
+ *  what they do. */
+const SERVICES: Readonly<Record<string, string>> = {
+  up: 'supervisor',
+  api: 'api',
+  worker: 'worker',
+  keeper: 'keeper',
+  sandbox: 'sandbox',
+};
+const [command = ''] = process.argv.slice(2);
+const service = Object.hasOwn(SERVICES, command) ? SERVICES[command] : undefined;
+
 const context = createContext({
   env: process.env,
   cwd: process.cwd(),
@@ -71,24 +84,29 @@ const context = createContext({
   stdin: process.stdin,
   stdout: process.stdout,
   stderr: process.stderr,
+  service,
 });
-
-/** Commands that run until they are told to end: what they print is less than what they do. */
-const SERVICES = new Set(['up', 'api', 'worker', 'keeper', 'sandbox']);
-let serving = false;
 
 tolerateFailures(process.stderr);
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (serving) return;
+  if (service !== undefined) return;
   if (error.code === 'EPIPE') process.exit(0); // `flotilla dead list | head`: the reader has seen enough
   context.say(`error: standard output cannot be written: ${error.message}`);
   process.exit(1);
 });
+// Node.js would print the error with all of its properties, which may be secret or personal
+process.on('uncaughtException', (error) => {
+  fail(error, stackOf(error));
+  process.exit(1);
+});
+if (context.printsJson) {
+  process.removeAllListeners('warning');
+  process.on('warning', ({ name, message }) => context.say(`${name}: ${message}`, { level: 'warn' }));
+}
 
 const program = buildProgram(modules, context, version);
 program.hook('preAction', (_, command) => {
   if (command.name() !== 'doctor') requireSupportedNode();
-  serving = SERVICES.has(command.name());
   // what a fleet writes, its broker included, is for its owner alone; source files are for everybody
   if (command.name() !== 'new') process.umask(0o077);
   // The supervisor hands the failpoint on to its processes, and ends them itself when it is told to twice.
@@ -103,11 +121,16 @@ try {
 } catch (error) {
   // Stopping when told to is what a command should do, also in the midst of its start.
   const stopped = context.signal.aborted && error === context.signal.reason;
-  const lines = stopped ? [] : failureLines(error);
   // the supervisor prints one line for all of its processes, which fail for the same reason
-  if (lines.length > 0 && !announceFailure(error)) for (const line of lines) context.say(line);
+  if (!stopped && !announceFailure(error)) fail(error);
   process.exitCode = stopped ? 0 : exitCodeOf(error);
 }
 if (process.connected) process.disconnect();
 // a handler that was abandoned may hold a socket or a timer for ever
 setTimeout(() => process.exit(), EXIT_LIMIT).unref();
+
+function fail(error: unknown, stack?: string): void {
+  const code = error instanceof FlotillaError ? error.code : undefined;
+  for (const line of failureLines(error)) context.say(line, { level: 'error', code, stack });
+  if (!context.printsJson) for (const line of stack?.split('\n') ?? []) context.say(`  | ${line}`);
+}

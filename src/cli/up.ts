@@ -2,6 +2,8 @@ import { join } from 'node:path';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { managementOf, requireTokens } from '../../config/load.js';
 import { up } from '../supervisor/up.js';
+import { maskedUrl } from '../../config/secrets.js';
+import { banner, type BannerOptions } from '../supervisor/banner.js';
 import { brokerRecovery } from './broker-recovery.js';
 import type { Context } from './context.js';
 import { describeDisabled, requireSettings } from './check-settings.js';
@@ -57,13 +59,24 @@ async function runUp(flags: UpFlags, context: Context): Promise<void> {
     env,
     program: context.program,
     installer: join(packageRoot, 'scripts', 'install-rabbitmq.mjs'),
-    logger: context.logger({ service: 'supervisor' }),
-    print: context.print,
+    logger: context.logger({ process: 'supervisor' }),
+    onReady: (running) => reportReady(running, context),
     say: context.say,
     signal,
     forced,
     recovery: brokerRecovery(context, flags.setBrokerAside === true),
   });
+}
+
+function reportReady(running: BannerOptions, context: Context): void {
+  const lines = banner(running);
+  if (!context.printsJson) {
+    for (const line of ['', ...lines, '']) context.print(line);
+    return;
+  }
+  const { apiUrl, sandboxUrl, managementUrl, dataDir, workers } = running;
+  const urls = { api: apiUrl, sandbox: sandboxUrl, management: maskedUrl(managementUrl) };
+  context.printEntry('Flotilla is running', { urls, dataDir, workers: workers.length });
 }
 
 /** At most this many processes of one worker: more is a slip of the finger. */

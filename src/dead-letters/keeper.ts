@@ -79,7 +79,7 @@ async function keepSurely(
     } catch (error) {
       logger.error(`A dead letter could not be kept, trying again: ${messageOf(error)}`, {
         worker,
-        message: delivery.properties.messageId,
+        event: delivery.properties.messageId,
       });
     }
     if (gone.aborted) return;

@@ -266,7 +266,13 @@ export class Term {
     const code: ErrorCode = error instanceof FlotillaError ? error.code : 'broker.disconnected';
     this.options.onFailure(code);
     const { id, type, position } = event;
-    this.options.logger.warn('relay: not confirmed, going back', { code, error: messageOf(error), id, type, position });
+    this.options.logger.warn('relay: not confirmed, going back', {
+      code,
+      error: messageOf(error),
+      event: id,
+      type,
+      position,
+    });
     this.options.publisher.reset();
     this.#bell.ring();
   }

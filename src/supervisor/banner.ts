@@ -14,8 +14,8 @@ export interface BannerOptions {
   scale: Readonly<Record<string, number>>;
 }
 
-/** What `up` ends with: where everything is, and what to try. */
-export function banner(options: BannerOptions): string {
+/** The lines with which `up` reports that all runs: where everything is, and what to try. */
+export function banner(options: BannerOptions): string[] {
   const { apiUrl, sandboxUrl, workers, scale } = options;
   const folder = relative(options.cwd, options.dataDir);
   const data = folder === '' || folder.startsWith('..') ? options.dataDir : `./${folder}`;
@@ -36,11 +36,9 @@ export function banner(options: BannerOptions): string {
       ? [row('Try', 'bin/flotilla status')]
       : [row('Try', `curl ${apiUrl}/inventory`), 'then   bin/flotilla status'],
   ];
-  return lines
-    .map(([left = '', right]) =>
-      right === undefined ? left : `${left.length < 37 ? left.padEnd(37) : `${left}  `} ${right}`,
-    )
-    .join('\n');
+  return lines.map(([left = '', right]) =>
+    right === undefined ? left : `${left.length < 37 ? left.padEnd(37) : `${left}  `} ${right}`,
+  );
 }
 
 function row(name: string, value: string): string {

@@ -98,7 +98,7 @@ export class SupervisedProcess {
     const ended = (this.#running ?? Promise.resolve()).then(() => done.abort());
     await Promise.race([ended, impatient]);
     if (!done.signal.aborted) {
-      this.options.logger.warn('a process did not end in time and was killed', { process: this.name });
+      this.options.logger.warn('a process did not end in time and was killed', { child: this.name });
       this.#child?.kill('SIGKILL');
     }
     await ended;
@@ -119,8 +119,10 @@ export class SupervisedProcess {
       }
       if (performance.now() - began >= longest) delay = first;
       logger.warn('a process has ended and is started again', {
-        process: this.name,
-        ...how,
+        child: this.name,
+        exitCode: how.code,
+        signal: how.signal,
+        error: how.error,
         in: formatDuration(delay),
       });
       await sleep(delay, undefined, { signal: this.#stopping.signal }).catch(() => undefined);

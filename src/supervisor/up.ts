@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FlotillaError, messageOf } from '../errors.js';
 import type { Logger } from '../telemetry/logger.js';
-import { banner } from './banner.js';
+import type { BannerOptions } from './banner.js';
 import { SupervisedProcess } from './child-process.js';
 import { chooseBroker, type ChosenBroker } from './choose-broker.js';
 import { lockData } from './data-lock.js';
@@ -33,7 +33,8 @@ export interface UpOptions {
   /** Installs RabbitMQ, or says how. */
   installer: string;
   logger: Logger;
-  print: (text: string) => void;
+  /** Called when every process is ready. */
+  onReady: (fleet: BannerOptions) => void;
   say: (line: string) => void;
   signal: AbortSignal;
   forced: AbortSignal;
@@ -116,7 +117,7 @@ async function runFleet(
   const ending = AbortSignal.any([signal, fatal.signal]);
   if (await allReady(processes, ending, say)) {
     await record.settled();
-    options.print(`\n${banner(bannerOf(options, dataDir, broker))}\n`);
+    options.onReady(bannerOf(options, dataDir, broker));
   }
   await aborted(ending);
   say('Stopping: what was begun is finished first; Ctrl-C again ends at once …');
@@ -129,7 +130,7 @@ async function runFleet(
   if (fatal.signal.aborted) throw fatal.signal.reason;
 }
 
-function bannerOf(options: UpOptions, dataDir: string, broker: ChosenBroker): Parameters<typeof banner>[0] {
+function bannerOf(options: UpOptions, dataDir: string, broker: ChosenBroker): BannerOptions {
   const { cwd, host, ports, workers, scale, hasApi, hasSandbox } = options;
   const origin = (port: number) => `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
   return {

@@ -1,8 +1,9 @@
 import { messageOf } from '../errors.js';
 import { escaped, escapedJson } from '../printable.js';
 import { redact } from '../redact.js';
+import { jsonName, traceFields } from './log-fields.js';
 
-/** What is logged. Fields with the value undefined are left out. */
+/** What is logged. Fields with the value undefined are left out; of a `traceparent`, its parts are logged. */
 export interface LogEntry {
   level: string;
   message: unknown;
@@ -14,18 +15,19 @@ export interface LogEntry {
 /** UTF-16 units of a text; what is longer is cut. */
 const MAX_TEXT = 10_000;
 
-/** The entry as one line of JSON. */
-export function jsonLine({ timestamp, level, message, ...fields }: LogEntry): string {
-  return (
-    jsonOf({ timestamp, level, message, ...fields }) ?? jsonOf({ timestamp, level, message: String(message) }) ?? ''
-  );
+/** The entry as one line of JSON, its fields under the names of OpenTelemetry. */
+export function jsonLine({ timestamp, level, message, traceparent, ...fields }: LogEntry): string {
+  const named = Object.fromEntries(Object.entries(fields).map(([field, value]) => [jsonName(field), value]));
+  const entry = { timestamp, level, message, ...traceFields(traceparent), ...named };
+  return jsonOf(entry) ?? jsonOf({ timestamp, level, message: String(message) }) ?? '';
 }
 
 /** The entry for people: one line, and below it the lines of a stack, each of which is marked. Two blanks are only between
  *  the message and the fields, and a field with blanks is quoted, so that no text can pass for another field or entry. */
-export function textLine({ timestamp, level, message, stack, ...fields }: LogEntry): string {
+export function textLine({ timestamp, level, message, stack, traceparent, ...fields }: LogEntry): string {
   const text = escaped(safeText(String(message))).replace(/ {2,}/g, ' ');
-  const shown = Object.entries(fields).flatMap(([name, value]) =>
+  const { trace_id } = traceFields(traceparent);
+  const shown = Object.entries({ ...fields, trace_id }).flatMap(([name, value]) =>
     value === undefined ? [] : [`${fieldText(name)}=${fieldText(value)}`],
   );
   const line = `${String(timestamp)} ${level.padEnd(5)} ${text}${shown.length > 0 ? `  ${shown.join(' ')}` : ''}`;

@@ -10,3 +10,9 @@ export function childTraceparent(parent: string | undefined): string | undefined
     ? undefined
     : `00-${trace}-${randomBytes(8).toString('hex')}-${flags}`;
 }
+
+/** The traceparent of a new trace. Marked as sampled, so that whoever records traces by the decision of the parent records
+ *  this one. */
+export function newTraceparent(): string {
+  return `00-${randomBytes(16).toString('hex')}-${randomBytes(8).toString('hex')}-01`;
+}

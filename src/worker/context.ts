@@ -5,6 +5,7 @@ import type { ErasedContext } from './definition.js';
 import type { Emissions, Effect } from './effects.js';
 import type { LazySignal } from './lazy-signal.js';
 import type { WorkerStation } from './station.js';
+import { storyFields } from './story-fields.js';
 import { callDependency } from './unavailable.js';
 
 /** A context in use: what the handler said so far, and the way to end its use. */
@@ -55,7 +56,7 @@ export function openContext(
     replaying,
     sideEffects,
     get log() {
-      return station.logger.child({ event: event.id, type: event.type, correlation: event.correlationid });
+      return station.logger.child(storyFields(event));
     },
     call: (dependency, work, options = {}) => {
       ensureOpen();

@@ -2,6 +2,7 @@ import { FlotillaError } from '../errors.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { Metrics } from '../telemetry/metrics.js';
 import type { Message } from './message.js';
+import { storyFields } from './story-fields.js';
 
 /** How many times its timeout a handler is waited for, where nothing else is said. */
 export const PATIENCE = 3;
@@ -76,9 +77,8 @@ export class LateHandlers {
   #log(level: 'warn' | 'error', text: string, { event, attempt, delivery }: Message): void {
     this.#options.logger.log(level, text, {
       code: 'worker.timeout',
-      event: event?.id ?? delivery.properties.messageId,
-      type: event?.type,
-      correlation: event?.correlationid,
+      event: delivery.properties.messageId,
+      ...(event && storyFields(event)),
       attempt,
       overdue: this.#overdue.size,
       abandoned: this.#abandoned,

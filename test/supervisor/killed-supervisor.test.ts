@@ -68,7 +68,7 @@ async function upAndDown(
   { running, ...overrides }: { amqp?: undefined; running?: () => Promise<void> } = {},
 ): Promise<void> {
   let told = Promise.resolve();
-  await fleet.run({ ...overrides, print: () => void (told = (running?.() ?? told).finally(() => fleet.stop())) });
+  await fleet.run({ ...overrides, onReady: () => void (told = (running?.() ?? told).finally(() => fleet.stop())) });
   await told;
 }
 

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { expect } from 'chai';
+import { banner } from '../../src/supervisor/banner.js';
 import { readFleetState } from '../../src/supervisor/fleet-state.js';
 import { startOf } from '../../src/supervisor/process-identity.js';
 import { count, FakeFleet } from './support/fake-fleet.js';
@@ -18,8 +19,8 @@ describe('up', () => {
     new Promise<{ running: Promise<void> }>((resolve, reject) => {
       const running = fleet.run({
         ...overrides,
-        print: (text) => {
-          fleet.printed.push(text);
+        onReady: (state) => {
+          fleet.printed.push(...banner(state));
           resolve({ running });
         },
       });

@@ -6,6 +6,7 @@ import { failpoint } from '../../failpoints.js';
 import { publishSurely, type Failure, failureOf, describeAttempt } from '../failure.js';
 import type { Message } from '../message.js';
 import type { Middleware, Station } from '../station.js';
+import { storyFields } from '../story-fields.js';
 
 /** What cannot be handled goes to the dead letters, with its history and the code of what was wrong. */
 export const deadLetter: Middleware = (next, station) => async (message) => {
@@ -45,8 +46,9 @@ async function bury(message: Message, failure: Failure, station: Station): Promi
   logger.warn(`Dead letter: ${failure.message}`, {
     code: failure.code,
     deadLetter: id,
-    event: event?.id ?? delivery.properties.messageId,
-    type: event?.type ?? delivery.properties.type,
+    event: delivery.properties.messageId,
+    type: delivery.properties.type,
+    ...(event && storyFields(event)),
     attempt: message.attempt,
   });
   return 'dead';

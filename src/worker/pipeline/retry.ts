@@ -5,6 +5,7 @@ import { PermanentError } from '../../errors.js';
 import { describeAttempt, failureOf, publishSurely } from '../failure.js';
 import type { Message } from '../message.js';
 import type { Middleware, Station } from '../station.js';
+import { storyFields } from '../story-fields.js';
 import { formatDuration } from '../../duration.js';
 
 /** What failed waits in the broker for its next delay. When the delays are used up, it is for the dead letters. */
@@ -38,8 +39,7 @@ export const retry: Middleware = (next, station) => async (message) => {
     failpoint('worker.retry_confirmed');
     logger.info(`Tries again in ${formatDuration(delay)}: ${failure.message}`, {
       code: failure.code,
-      event: message.event?.id,
-      type: message.event?.type,
+      ...storyFields(message.event),
       attempt: message.attempt,
     });
     return 'retried';
@@ -55,8 +55,7 @@ async function exhaust(message: Message, error: unknown, station: Station): Prom
     if (isOurOwn(failure.code)) throw thrown;
     station.logger.error(`\`exhausted\` threw; the message is dead-lettered without it: ${failure.message}`, {
       code: failure.code,
-      event: message.event?.id,
-      type: message.event?.type,
+      ...storyFields(message.event),
     });
   }
 }

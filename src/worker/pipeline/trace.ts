@@ -1,6 +1,7 @@
 import { messageOf, stackOf } from '../../errors.js';
 import type { Outcome } from '../message.js';
 import type { Middleware } from '../station.js';
+import { storyFields } from '../story-fields.js';
 
 const OUTCOMES: readonly Outcome[] = ['done', 'duplicate', 'ignored', 'retried', 'dead', 'returned'];
 
@@ -17,12 +18,14 @@ export const trace: Middleware = (next, { name: worker, metrics, logger, now, pa
     try {
       outcome = await next(message);
       if (debug) {
-        const { event, attempt } = message;
-        logger.debug(outcome, { event: event?.id, type: event?.type, correlation: event?.correlationid, attempt });
+        logger.debug(outcome, { ...storyFields(message.event), attempt: message.attempt });
       }
     } catch (error) {
       // nothing inside let the message go anywhere: it returns to its queue, behind a pause
-      logger.error(`A message is returned to its queue: ${messageOf(error)}`, { stack: stackOf(error) });
+      logger.error(`A message is returned to its queue: ${messageOf(error)}`, {
+        ...storyFields(message.event),
+        stack: stackOf(error),
+      });
       pauses.trouble();
     }
     handled.get(outcome)?.inc();

@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { banner } from '../../../src/supervisor/banner.js';
 import { up, type UpOptions } from '../../../src/supervisor/up.js';
 import { silentLogger } from '../../../src/telemetry/logger.js';
 import { eventually } from '../../support/until.js';
@@ -46,7 +47,7 @@ export class FakeFleet implements AsyncDisposable {
       program: fileURLToPath(new URL('fake-process.mjs', import.meta.url)),
       installer: '/nowhere',
       logger: silentLogger(),
-      print: (text) => void this.printed.push(text),
+      onReady: (running) => void this.printed.push(...banner(running)),
       say: (line) => void this.said.push(line),
       signal: this.#stop.signal,
       forced: this.#force.signal,

@@ -5,4 +5,4 @@ const [directory, broker] = process.argv.slice(2);
 if (directory === undefined) throw new Error('run-up needs a directory');
 const fleet = FakeFleet.in(directory);
 const env = process.env.FAKE_DEAF === undefined ? {} : { FAKE_DEAF: process.env.FAKE_DEAF };
-await fleet.run({ print: () => process.send?.('running'), env, ...(broker === 'private' && { amqp: undefined }) });
+await fleet.run({ onReady: () => process.send?.('running'), env, ...(broker === 'private' && { amqp: undefined }) });

@@ -1,0 +1,99 @@
+/** What Flotilla logs besides `timestamp`, `level` and `message`: the name of a field in code and in the text format, its name
+ *  in JSON, and what it is. Names are those of OpenTelemetry's semantic conventions where these have one. A field that is
+ *  not here keeps its name. See docs/logging.md.
+ *  Source: https://opentelemetry.io/docs/specs/semconv/registry/attributes/ */
+export const LOG_FIELDS = {
+  // who logs
+  process: ['service.name', 'the process: `supervisor`, `api`, `keeper`, `sandbox`, or its workers'],
+  instance: ['service.instance.id', 'the replica: name, host, pid and a random part'],
+  child: ['flotilla.child', 'a process that the supervisor runs'],
+  pid: ['process.pid', 'the process of the private broker'],
+  worker: ['flotilla.worker', 'the worker'],
+  workers: ['flotilla.workers', 'how many workers it concerns'],
+  store: ['flotilla.store', 'the service whose store it concerns'],
+  service: ['flotilla.service', 'the service whose events it concerns'],
+  projection: ['flotilla.projection', 'the projection'],
+  connection: ['flotilla.connection', 'the name of the connection to the broker'],
+  purpose: ['flotilla.channel.purpose', 'what a channel is for'],
+
+  // the message that is handled
+  event: ['cloudevents.event_id', 'the id of the event'],
+  type: ['cloudevents.event_type', 'the type of the event'],
+  correlation: ['messaging.message.conversation_id', 'the id that all messages of one story have'],
+  attempt: ['flotilla.attempt', 'which attempt to handle the message it is, from 1'],
+  deadLetter: ['flotilla.dead_letter.id', 'the id of the dead letter'],
+  exchange: ['messaging.destination.name', 'the exchange'],
+  queue: ['messaging.destination.name', 'the queue'],
+  routingKey: ['messaging.rabbitmq.destination.routing_key', 'the routing key'],
+  position: ['flotilla.position', 'the position of an event in its store'],
+  overdue: ['flotilla.handlers.overdue', 'handlers over their timeout'],
+  abandoned: ['flotilla.handlers.abandoned', 'handlers that are not waited for any more'],
+
+  // what failed
+  code: ['error.type', 'the stable code of the error'],
+  error: ['exception.message', 'the text of the error, redacted'],
+  stack: ['exception.stacktrace', 'the stack of the error, redacted'],
+  reason: ['flotilla.reason', 'why it happened, redacted'],
+  why: ['flotilla.reason', 'why it happened'],
+  what: ['flotilla.request', 'the request to the broker that was refused'],
+  remedy: ['flotilla.remedy', 'what is done about it'],
+  exitCode: ['flotilla.exit.code', 'the exit code of a process'],
+  signal: ['flotilla.exit.signal', 'the signal that ended a process'],
+  suppressed: ['flotilla.suppressed', 'entries like this one that were left out since the last'],
+  missing: ['flotilla.missing', 'log lines that could not be written'],
+
+  // the HTTP request
+  method: ['http.request.method', 'the method'],
+  path: ['url.path', 'the path, without the query'],
+  route: ['http.route', 'the route as declared; `none` where there is none'],
+  status: ['http.response.status_code', 'the status; absent where the caller was gone before'],
+  milliseconds: ['flotilla.duration_ms', 'from the request to the end of the answer'],
+  purged: ['flotilla.purged', 'remembered replies that were deleted'],
+  check: ['flotilla.check', 'the check of /readyz that throws'],
+  url: ['url.full', 'where the process answers'],
+  smtpUrl: ['flotilla.smtp_url', 'where the sandbox takes mails'],
+
+  // a saga
+  saga: ['flotilla.saga', 'the name of the saga'],
+  sagaId: ['flotilla.saga.id', 'the id of the saga'],
+  step: ['flotilla.saga.step', 'the step that cannot be undone'],
+
+  // the broker, the log and the stores
+  node: ['server.address', 'the node of the broker'],
+  port: ['server.port', 'the port of the private broker'],
+  version: ['flotilla.broker.version', 'the version of RabbitMQ'],
+  dataDir: ['flotilla.data_dir', 'the folder of the data'],
+  urls: ['flotilla.urls', 'where API, sandbox and management API answer'],
+  kind: ['flotilla.topology.kind', 'exchange, queue or binding'],
+  name: ['flotilla.topology.name', 'the exchange or queue'],
+  successor: ['flotilla.topology.successor', 'the queue that takes its messages'],
+  recreated: ['flotilla.topology.recreated', 'exchanges and queues that were declared again'],
+  moved: ['flotilla.moved', 'messages that were moved'],
+  deferred: ['flotilla.relay.deferred', 'events that wait because the broker refuses them'],
+  types: ['flotilla.relay.types', 'the types that the broker refuses'],
+  since: ['flotilla.since', 'since when, RFC 3339'],
+  holder: ['flotilla.store.holder', 'the store that holds the claim'],
+  units: ['flotilla.store.units', 'transactions that were lost'],
+  events: ['flotilla.events', 'how many events it concerns'],
+  outOfReach: ['flotilla.out_of_reach', 'services whose stores cannot be read'],
+  expected: ['flotilla.log.expected', 'where the log was expected to go on'],
+  found: ['flotilla.log.found', 'where the log goes on'],
+  count: ['flotilla.count', 'how much was done'],
+  seconds: ['flotilla.clock.jump_s', 'how far the system time has jumped'],
+  in: ['flotilla.restart_in', 'when the process is started again'],
+} as const satisfies Readonly<Record<string, readonly [name: string, meaning: string]>>;
+
+/** The name of a field in JSON. */
+export function jsonName(field: string): string {
+  return Object.hasOwn(LOG_FIELDS, field) ? LOG_FIELDS[field as keyof typeof LOG_FIELDS][0] : field;
+}
+
+const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})/;
+
+/** The fields of a W3C traceparent, as OpenTelemetry has them in logs that are not OTLP; none where it is not valid.
+ *  Source: https://opentelemetry.io/docs/specs/otel/compatibility/logging_trace_context/ */
+export function traceFields(traceparent: unknown): { trace_id?: string; span_id?: string; trace_flags?: string } {
+  const [, trace_id, span_id, trace_flags] =
+    typeof traceparent === 'string' ? (TRACEPARENT.exec(traceparent) ?? []) : [];
+  return trace_id === undefined ? {} : { trace_id, span_id, trace_flags };
+}

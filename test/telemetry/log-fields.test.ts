@@ -1,0 +1,43 @@
+import { readFileSync, globSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'chai';
+import ts from 'typescript';
+import { LOG_FIELDS } from '../../src/telemetry/log-fields.js';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const METHODS = new Set(['error', 'warn', 'info', 'debug', 'log', 'child']);
+
+/** The names of the fields that a file of the library gives to a logger, and where. */
+function fieldsIn(file: string): [field: string, where: string][] {
+  const source = ts.createSourceFile(file, readFileSync(`${root}${file}`, 'utf8'), ts.ScriptTarget.Latest, true);
+  const found: [string, string][] = [];
+  const visit = (node: ts.Node): void => {
+    if (ts.isCallExpression(node) && ts.isPropertyAccessExpression(node.expression)) {
+      const { name, expression } = node.expression;
+      if (METHODS.has(name.text) && /(^|[.#])(log|logger|logged|limited)$/.test(expression.getText())) {
+        for (const argument of node.arguments.filter((each) => ts.isObjectLiteralExpression(each))) {
+          for (const { name: field } of argument.properties) if (field) found.push([field.getText(), file]);
+        }
+      }
+    }
+    ts.forEachChild(node, visit);
+  };
+  visit(source);
+  return found;
+}
+
+describe('the fields of the log', () => {
+  it('all have a name of OpenTelemetry or one of their own', () => {
+    const used = globSync('{src,workers}/**/*.ts', { cwd: root }).flatMap(fieldsIn);
+    expect(used.length).to.be.above(60);
+    const unknown = used.filter(([field]) => !(field in LOG_FIELDS) && field !== 'traceparent');
+    expect(unknown, 'add them to src/telemetry/log-fields.ts and docs/logging.md').to.deep.equal([]);
+  });
+
+  it('are documented with their meaning', () => {
+    const documented = readFileSync(`${root}docs/logging.md`, 'utf8');
+    for (const [field, [name, meaning]] of Object.entries(LOG_FIELDS)) {
+      expect(documented).to.contain(`| \`${field}\` | \`${name}\` | ${meaning} |`);
+    }
+  });
+});
