@@ -1,3 +1,9 @@
+import { readFileSync } from 'node:fs';
+
+const manifest = JSON.parse(readFileSync(new URL('application/package.json', import.meta.url), 'utf8'));
+/** The packages of the application. */
+const application = `node_modules/(${Object.keys(manifest.dependencies).join('|')})/`;
+
 const rooms =
   'aggregates|api|broker|cli|console|dead-letters|events|journal|log|observability|projections|relay|replay|sagas|simulation|store|supervisor|telemetry|windows|worker';
 
@@ -71,12 +77,23 @@ export default {
     },
     { name: 'not-to-unresolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
     {
+      name: 'library-needs-no-package-of-the-application',
+      severity: 'error',
+      comment: 'application/package.json lists what the application needs and the library does not.',
+      from: { path: '^(src|config)/', pathNot: '^src/platform/' },
+      to: { path: application },
+    },
+    {
       name: 'shipped-code-needs-no-development-package',
       severity: 'error',
       comment:
         'Exploring a simulation needs fast-check, which is an optional peer dependency, loaded when it is asked for.',
       from: { path: '^(src|workers|config)/', pathNot: '^src/simulation/fast-check\\.ts$' },
-      to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'], pathNot: 'node_modules/@types/' },
+      to: {
+        dependencyTypes: ['npm-dev'],
+        dependencyTypesNot: ['type-only'],
+        pathNot: ['node_modules/@types/', application],
+      },
     },
   ],
   options: {
@@ -85,7 +102,7 @@ export default {
     tsPreCompilationDeps: true,
     enhancedResolveOptions: {
       exportsFields: ['exports'],
-      conditionNames: ['development', 'import', 'node', 'default', 'types'],
+      conditionNames: ['flotilla-source', 'import', 'node', 'default', 'types'],
     },
   },
 };

@@ -4,6 +4,6 @@ const named = process.argv.slice(2).some((argument) => argument.endsWith('.ts'))
 module.exports = {
   ...(named ? {} : { spec: 'test/**/*.test.ts' }),
   require: 'test/support/root-hooks.ts',
-  'node-option': ['import=tsx', 'conditions=development'],
+  'node-option': ['import=tsx', 'conditions=flotilla-source'],
   timeout: 30_000,
 };

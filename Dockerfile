@@ -3,6 +3,7 @@
 FROM node:26 AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
+COPY application/package.json application/
 RUN npm ci
 COPY . .
 # Only what runs stays: no development packages, no sources and headers of native code, no binaries for other systems, no

@@ -23,7 +23,7 @@ try {
 
 /** What node is called with to run it. */
 async function nodeArguments(program) {
-  if (!program.startsWith('bench/')) return ['--import=tsx', '--conditions=development', join(root, program)];
+  if (!program.startsWith('bench/')) return ['--import=tsx', '--conditions=flotilla-source', join(root, program)];
   await ensureCompiled(['bench', 'test/support']);
   return [join(root, 'dist', program.replace(/\.ts$/, '.js'))];
 }

@@ -90,7 +90,7 @@ describe('the classic queue of unrouted messages of an earlier release', functio
     await asEarlierRelease(real.amqpUrl, real.prefix, { count: 300 });
     for (const point of ['broker.message_moved:1', 'broker.message_moved:150', 'broker.queue_emptied']) {
       const child = fork(new URL('./apply-process.ts', import.meta.url), [point, real.prefix, real.amqpUrl], {
-        execArgv: ['--import=tsx', '--conditions=development'],
+        execArgv: ['--import=tsx', '--conditions=flotilla-source'],
       });
       const [, signal] = (await once(child, 'exit')) as [number | null, string | null];
       expect(signal, point).to.equal('SIGKILL');

@@ -28,7 +28,7 @@ async function flotilla(args: string[], env: Record<string, string> = {}, cwd = 
   return { code, stdout, stderr };
 }
 
-const node = [`--import=${import.meta.resolve('tsx')}`, '--conditions=development'];
+const node = [`--import=${import.meta.resolve('tsx')}`, '--conditions=flotilla-source'];
 
 describe('the command line', () => {
   let data: string;

@@ -191,7 +191,7 @@ describe('queues without a worker', function () {
     const child = fork(
       new URL('../dead-letters/remove-process.ts', import.meta.url),
       [prefix, env['AMQP_URL'] ?? '', env['AMQP_MANAGEMENT_URL'] ?? ''],
-      { execArgv: ['--import=tsx', '--conditions=development'] },
+      { execArgv: ['--import=tsx', '--conditions=flotilla-source'] },
     );
     const [, killed] = (await once(child, 'exit')) as [number | null, string | null];
     expect(killed).to.equal('SIGKILL');

@@ -177,7 +177,7 @@ describe('a keeper that is killed', function () {
         new URL('./keeper-process.ts', import.meta.url),
         ['keeper.kept', bench.path, bench.prefix, bench.amqpUrl],
         {
-          execArgv: ['--import=tsx', '--conditions=development'],
+          execArgv: ['--import=tsx', '--conditions=flotilla-source'],
         },
       );
       const [, signal] = (await once(child, 'exit')) as [number | null, string | null];

@@ -486,7 +486,7 @@ describe('a replay that is killed', function () {
       const child = fork(
         new URL('./keeper-process.ts', import.meta.url),
         ['dead_letter.replayed', bench.path, bench.prefix, bench.amqpUrl],
-        { execArgv: ['--import=tsx', '--conditions=development'] },
+        { execArgv: ['--import=tsx', '--conditions=flotilla-source'] },
       );
       const [, killed] = (await once(child, 'exit')) as [number | null, string | null];
       expect(killed).to.equal('SIGKILL');

@@ -32,7 +32,7 @@ describe('a journal that is killed', function () {
   const start = async (point = ''): Promise<ChildProcess> => {
     const { amqpUrl } = await testBroker();
     child = fork(FIXTURE, [point, amqpUrl, bench.opened.prefix, bench.folder], {
-      execArgv: ['--import=tsx', '--conditions=development'],
+      execArgv: ['--import=tsx', '--conditions=flotilla-source'],
     });
     return child;
   };

@@ -36,7 +36,7 @@ describe('an event of the log that ends the process each time', function () {
       for (let deaths = 0; ; deaths += 1) {
         expect(deaths, 'deaths').to.be.lessThan(10);
         child = fork(FIXTURE, [amqpUrl, bench.opened.prefix, join(bench.folder, 'fragile.db')], {
-          execArgv: ['--import=tsx', '--conditions=development'],
+          execArgv: ['--import=tsx', '--conditions=flotilla-source'],
         });
         const outcome = await Promise.race([once(child, 'exit').then(() => 'died' as const), letter]);
         if (outcome === 'died') continue;

@@ -187,7 +187,7 @@ describe('a replay of history', function () {
     const child = fork(
       new URL('./replay-process.ts', import.meta.url),
       ['replay.confirmed:3', bench.opsPath, bench.prefix, bench.amqpUrl],
-      { execArgv: ['--import=tsx', '--conditions=development'] },
+      { execArgv: ['--import=tsx', '--conditions=flotilla-source'] },
     );
     const [, killed] = (await once(child, 'exit')) as [number | null, string | null];
     expect(killed).to.equal('SIGKILL');

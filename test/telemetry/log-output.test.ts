@@ -11,7 +11,7 @@ import { logOutput } from '../../src/telemetry/log-output.js';
 import { cleanUp, testBroker } from '../support/rabbitmq.js';
 import { eventually } from '../support/until.js';
 
-const node = [`--import=${import.meta.resolve('tsx')}`, '--conditions=development'];
+const node = [`--import=${import.meta.resolve('tsx')}`, '--conditions=flotilla-source'];
 const fixture = fileURLToPath(new URL('fixtures/logging-process.ts', import.meta.url));
 const program = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 const root = fileURLToPath(new URL('../..', import.meta.url));
