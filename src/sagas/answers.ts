@@ -18,9 +18,21 @@ interface Role {
 export function answer(definition: SagaDefinition, plot: Plot, event: EventEnvelope): void {
   const role = roleOf(definition, event.type);
   if (role === undefined) return;
+  if (!isCausedByCommand(definition, plot, role, event)) return note(plot, event, 'unasked', role.step);
   if (role.direction === 'back') undone(plot, role, event);
   else if (role.outcome === 'done') done(plot, role, event);
   else refused(plot, role, event);
+}
+
+/** Whether it follows from a command of the saga for this step, or from one that was edited in the dead letters. */
+function isCausedByCommand(
+  { answers }: SagaDefinition,
+  plot: Plot,
+  { step, direction }: Role,
+  { causationid = '' }: EventEnvelope,
+): boolean {
+  const { [direction]: tries, maybeEdited } = stepState(plot.state, step.name);
+  return answers === 'any' || maybeEdited || tries.commands.includes(causationid);
 }
 
 function roleOf({ steps }: SagaDefinition, type: string): Role | undefined {

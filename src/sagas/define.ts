@@ -21,6 +21,7 @@ export function sagaDefiner<D extends Definitions>(definitions: D): DefineSaga<D
 interface AnyOptions extends Pick<SagaDefinition, 'name' | 'startedBy' | 'cancelledBy' | 'input' | 'subject'> {
   accepts?: SagaDefinition['accepts'];
   correlate?: SagaDefinition['correlate'];
+  answers?: SagaDefinition['answers'];
   steps: readonly AnyStep[];
 }
 
@@ -49,6 +50,7 @@ function erase(definitions: Definitions, options: AnyOptions): SagaDefinition {
     input: options.input,
     subject: options.subject,
     steps: steps.map(eraseStep),
+    answers: options.answers ?? 'caused',
   };
 }
 

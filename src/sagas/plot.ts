@@ -31,7 +31,8 @@ export class Plot {
   ask(name: string, direction: Direction): void {
     const { command, timeout } = wayOf(this.definition, name, direction);
     const attempt = stepState(this.state, name)[direction].commands.length + 1;
-    const id = derivedId(this.now, 'saga', this.definition.name, this.sagaId, name, direction, attempt);
+    const { deriveId = derivedId } = this.definition;
+    const id = deriveId(this.now, 'saga', this.definition.name, this.sagaId, name, direction, attempt);
     const timeoutAt = this.#after(timeout);
     this.say({
       type: 'saga.step_started',

@@ -26,6 +26,8 @@ export interface StepState {
   readonly back: Tries;
   /** Which of the commands are known to have led to its being done. */
   readonly doneBy: readonly string[];
+  /** A command of it has lain in the dead letters: an edited one is answered under the id of its replacement. */
+  readonly maybeEdited: boolean;
   /** How many of the commands to undo it were given before it was known to be done: their answers say nothing. */
   readonly outdated: number;
 }
@@ -69,7 +71,15 @@ export const initialState: SagaState = {
 };
 
 const noTries: Tries = { commands: [], counted: 0 };
-const untouched: StepState = { done: 'no', undone: 'no', forward: noTries, back: noTries, doneBy: [], outdated: 0 };
+const untouched: StepState = {
+  done: 'no',
+  undone: 'no',
+  forward: noTries,
+  back: noTries,
+  doneBy: [],
+  maybeEdited: false,
+  outdated: 0,
+};
 
 export function stepState(state: SagaState, step: string): StepState {
   return state.steps[step] ?? untouched;
@@ -151,6 +161,7 @@ function noted(state: SagaState, { message, rule, step, reason = '', result }: D
   if (step === null) return state;
   const { undone, back } = stepState(state, step);
   if (rule === 'late_refusal') return withStep(state, step, { done: 'refused' });
+  if (rule === 'dead_lettered') return withStep(state, step, { maybeEdited: true });
   if (rule !== 'late') return state;
   const after = withStep(state, step, {
     done: 'yes',

@@ -90,6 +90,9 @@ export interface SagaOptions<
   cancelledBy?: Cancel;
   /** What its commands are about, and with that the answers: `order/<id>`. Not its own stream. */
   subject: (sagaId: string) => string;
+  /** `caused`: an answer counts only if its `causationid` is a command that the saga has given for the step. `any`: also without,
+   *  for services that answer by way of other events or requests. @default 'caused' */
+  answers?: 'caused' | 'any';
   /** At least one, in order. */
   steps: readonly StepOptions<D, Input>[];
 }
@@ -139,4 +142,7 @@ export interface SagaDefinition {
   readonly input: (data: never) => Json;
   readonly subject: (sagaId: string) => string;
   readonly steps: readonly Step[];
+  readonly answers: 'caused' | 'any';
+  /** Makes the ids of its commands. @default without a fleet key */
+  readonly deriveId?: (time: number, ...parts: (string | number)[]) => string;
 }

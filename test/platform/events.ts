@@ -24,8 +24,14 @@ export function about<T extends EventType>(type: T, data: Data<T>, id?: string):
 }
 
 /** Stores the event as if the service had said it. */
-export async function append(store: Store, { type, data, subject = 'test/1' }: TestEvent): Promise<void> {
-  const context = originContext({ source: store.service, subject });
+export async function append(
+  store: Store,
+  { type, data, subject = 'test/1', causationId }: TestEvent & { causationId?: string },
+): Promise<void> {
+  const context = {
+    ...originContext({ source: store.service, subject }),
+    ...(causationId !== undefined && { causationId }),
+  };
   await store.append(subject, 'any', [create(type as EventType, data as never, context)]);
 }
 

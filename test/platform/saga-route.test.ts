@@ -33,12 +33,17 @@ describe('platform: the saga of an order', () => {
       subject: `order/${orderId}`,
     });
   /** As inventory would say it from a store of its own. */
-  const reserve = (orderId: string) =>
-    append(api.store, {
+  const reserve = async (orderId: string) => {
+    const asked = (await fleet.store('order-saga').read(`order/${orderId}`)).find(
+      ({ type }) => type === 'inventory.reserve',
+    );
+    await append(api.store, {
       type: 'inventory.reserved',
       data: { orderId, order: { ...details, fulfilment: 'orchestrated' }, levels: [] },
       subject: `order/${orderId}`,
+      ...(asked && { causationId: asked.id }),
     });
+  };
 
   it('is told step by step, as far as it is known here, time-outs included', async () => {
     await place('o1', 'orchestrated');

@@ -103,6 +103,7 @@ describe('a saga among other messages', () => {
     correlate: ({ data }) => (data as { post: string }).post.toLowerCase(),
     input: () => null,
     subject: (id) => `post/${id}`,
+    answers: 'any',
     steps: [
       {
         name: 'send',
