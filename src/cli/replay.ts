@@ -33,6 +33,7 @@ export function register(program: Command, context: Context): void {
     .option('--since <time>', `happened at or after: RFC 3339, or '2h' for two hours ago`, time)
     .option('--until <time>', 'happened before', time)
     .addOption(new Option('--from <source>', 'the journal where it is on this machine').choices(['log', 'journal']))
+    .option('--verified', 'only events that the store of their service has, as far as it is on this machine')
     .option('--commands', 'commands too, which ask for something once more')
     .option('--again', 'also what was handled, at a worker that declares `replay`')
     .option('--side-effects', 'let the world outside hear of it once more')
@@ -57,7 +58,7 @@ async function runReplay(flags: ReplayFlags, context: Context): Promise<void> {
       const worker = await workerToReplay(context, flags.to ?? '');
       const request = requestOf(flags, worker);
       const access = flags.dryRun === true ? 'read' : 'write';
-      return withReplayer(context, worker, flags.from, access, (replayer) => start(replayer, request, flags, context));
+      return withReplayer(context, worker, flags, access, (replayer) => start(replayer, request, flags, context));
     }
   }
 }
@@ -105,7 +106,7 @@ async function resume({ resume: id = '', ...flags }: ReplayFlags, context: Conte
   const found = await withReplays(context, (store) => findRun(store, id, { now: Date.now(), live: LIVE }));
   const run = flags.rate === undefined ? found : { ...found, rate: flags.rate };
   const worker = await workerToReplay(context, run.worker);
-  await withReplayer(context, worker, run.from, 'write', (replayer) =>
+  await withReplayer(context, worker, { from: run.from, verified: flags.verified }, 'write', (replayer) =>
     follow(flags, context, (options) => resumeReplay(replayer, run, options)),
   );
 }

@@ -125,6 +125,24 @@ describe('flotilla replay', function () {
     expect((await run(['--to', 'adder', '--force'])).code).to.equal(0);
   });
 
+  it('sends only what the store of its service has, where that is asked for', async () => {
+    const store = await openSqliteStore({ service: 'plain', path: join(folder, 'plain.db') });
+    const [genuine, changed, forged] = [1, 2, 3].map((n) => ({ ...eventOf('job.begun', n), source: 'plain' }));
+    if (genuine === undefined || changed === undefined || forged === undefined) throw new Error('three events');
+    await store.append('job/1', 'any', [genuine, changed]);
+    const stored = (await store.readAll(0, 10)).map(({ body }) => JSON.parse(body) as EventEnvelope);
+    await store.close();
+    const [first, second] = stored;
+    if (first === undefined || second === undefined) throw new Error('two events');
+    await publish(first, { ...second, data: { n: 99 } }, forged, eventOf('job.begun', 4));
+    await deploy();
+    expect((await run(['--to', 'adder', '--dry-run'])).out).to.contain('Would send 4 to adder');
+    const sent = await run(['--to', 'adder', '--verified']);
+    expect(sent.out).to.contain('Sent 2 to adder');
+    const bodies = (await take(broker, names.queue('adder'), 2)).map(({ body }) => JSON.parse(String(body)).data.n);
+    expect(bodies).to.deep.equal([1, 4]);
+  });
+
   it('stops at Ctrl-C, says how to go on, and goes on', async () => {
     await publish(...range(1, 60).map((n) => eventOf('job.begun', n)));
     await deploy();

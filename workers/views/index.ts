@@ -6,7 +6,8 @@ import { orderSummary } from '../../src/platform/read-models/order-summary.js';
 
 /** Keeps the read models behind `GET /orders` and `GET /accounts/:id/summary`, from the events of the store it shares, and
  *  two from what others say, in any order: the one behind `GET /inventory`, in which every row knows the version it shows
- *  and only a newer one changes it, and the entries of sagas behind `GET /orders/:id/saga`. */
+ *  and only a newer one changes it, and the entries of sagas behind `GET /orders/:id/saga`. Both are rebuilt from history by
+ *  `flotilla replay --to views --again`. */
 export default defineWorker({
   name: 'views',
   store: 'core',
@@ -41,7 +42,11 @@ export default defineWorker({
     ...sagaEntryMigrations,
   ],
   projections: [orderSummary, accountSummary],
-  replay: 'idempotent',
+  replay: 'reset',
+  reset: async ({ sql }) => {
+    await sql`delete from inventory_view`;
+    await sql`delete from saga_entries`;
+  },
   on: {
     'inventory.reserved': ({ data }, ctx) => ctx.write(({ sql }) => showLevels(sql, data.levels)),
     'inventory.released': ({ data }, ctx) => ctx.write(({ sql }) => showLevels(sql, data.levels)),

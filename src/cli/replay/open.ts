@@ -9,6 +9,7 @@ import type { History } from '../../replay/history.js';
 import { journalHistory } from '../../replay/journal-history.js';
 import { logHistory } from '../../replay/log-history.js';
 import type { Replayer } from '../../replay/replayer.js';
+import { withoutForged } from '../../replay/without-forged.js';
 import { migrateReplays } from '../../replay/runs.js';
 import type { Store } from '../../store/contract.js';
 import type { WorkerDefinition } from '../../worker/definition.js';
@@ -36,27 +37,31 @@ export async function withReplays<T>(context: Context, work: (store: Store) => P
 }
 
 /** Runs `work` with all that sending history to a worker takes. `from`: undefined, where the store of the journal is on
- *  this machine that, else the log. */
+ *  this machine that, else the log. `verified`: without what the stores of its services do not have. */
 export async function withReplayer<T>(
   context: Context,
   worker: WorkerDefinition,
-  from: History['from'] | undefined,
+  { from, verified }: { from?: History['from'] | undefined; verified?: boolean | undefined },
   access: Access,
   work: (replayer: Replayer) => Promise<T>,
 ): Promise<T> {
   const services = openServices(context, await context.fleet());
   const names = namesFor(context.config.prefix);
+  /** Of services of the fleet only: anybody may write a source. */
+  const storeOf = async (source: string) =>
+    services.history.services.includes(source) ? services.history.open(source) : undefined;
   try {
     return await withReplays(context, (store) =>
       withBroker(context, access, async (broker) => {
         if (access === 'write') await refuseForeignStore(context, store);
+        const history = await historyFrom(context, from, { broker, names, storeOf: services.find });
         return work({
           store,
           broker,
           names,
           worker,
           workerStore: await services.find(worker.store),
-          history: await historyFrom(context, from, { broker, names, storeOf: services.find }),
+          history: verified === true ? withoutForged(history, storeOf) : history,
           memory: logAge(context.config.log.maxAge),
           holder: `${hostname()}:${process.pid}:${randomBytes(3).toString('hex')}`,
           now: Date.now,

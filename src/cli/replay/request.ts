@@ -16,6 +16,7 @@ export interface ReplayFlags {
   since?: string;
   until?: string;
   from?: History['from'];
+  verified?: boolean;
   commands?: boolean;
   again?: boolean;
   sideEffects?: boolean;
@@ -28,7 +29,7 @@ export interface ReplayFlags {
 }
 
 /** What goes with --resume and --list: everything else was said when the replay began. */
-const ALWAYS: ReadonlySet<string> = new Set(['to', 'resume', 'list', 'rate', 'json', 'yes']);
+const ALWAYS: ReadonlySet<string> = new Set(['to', 'resume', 'list', 'rate', 'verified', 'json', 'yes']);
 
 /** Which of the three ways to use the command this is. Throws `UsageError`. */
 export function modeOf(flags: ReplayFlags): 'start' | 'resume' | 'list' {
