@@ -29,6 +29,16 @@ export const errors = {
     message: 'The event has a newer schema version than this worker knows; deploy the worker, then replay',
   },
   'contract.invalid_data': { disposal: 'reject', message: 'The data does not fit the schema of its type' },
+  'contract.unsigned': {
+    disposal: 'reject',
+    message:
+      'The message is not signed with a key of this fleet; check FLEET_KEY of its publisher, or allow the source by `fromOutside`',
+  },
+  'contract.foreign_source': {
+    disposal: 'reject',
+    message:
+      'No part of this service declares that it emits the type; see `emits`, or allow the source by `fromOutside`',
+  },
   'contract.no_handler': { disposal: 'reject', message: 'The worker has no handler for this type' },
   'contract.duplicate_type': { disposal: 'fatal', message: 'The catalogue declares this type twice; rename one' },
   'contract.bad_type_name': {
@@ -226,6 +236,11 @@ export const errors = {
   },
   'fleet.invalid': { disposal: 'fatal', message: 'The fleet does not fit together' },
 
+  'fleet.key_mismatch': {
+    disposal: 'fatal',
+    message: 'Another process of this fleet signs with a key that this process does not have; set FLEET_KEY as there',
+  },
+
   // simulation
   'simulation.failed': { disposal: 'fatal', message: 'A promise does not hold in a simulated run' },
   'simulation.endless': {
@@ -247,6 +262,18 @@ export const errors = {
   'dead_letter.closed': {
     disposal: 'reject',
     message: 'What this command belongs to is closed; use --force to send it all the same',
+  },
+  'dead_letter.conflict': {
+    disposal: 'reject',
+    message: 'Another message with the id of a dead letter is never replayed; discard it',
+  },
+  'dead_letter.truncated': {
+    disposal: 'reject',
+    message: 'The body was too large to be kept whole; replace it with `dead edit`, or discard it',
+  },
+  'dead_letter.unsigned': {
+    disposal: 'reject',
+    message: 'The message is not signed with a key of this fleet; use --vouch if you know that it is genuine',
   },
   'dead_letter.refused': { disposal: 'reject', message: 'The dead letter cannot be replayed as it is' },
 } as const satisfies Record<string, ErrorSpec>;

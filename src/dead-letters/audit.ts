@@ -1,6 +1,6 @@
 import type { Sql } from '../store/contract.js';
 
-export type AuditAction = 'replayed' | 'edited' | 'discarded' | 'restored';
+export type AuditAction = 'replayed' | 'edited' | 'discarded' | 'restored' | 'returned';
 
 /** Who did what to a dead letter. */
 export interface AuditEntry {

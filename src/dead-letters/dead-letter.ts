@@ -1,4 +1,4 @@
-import type { MessageProperties } from '../broker/contract.js';
+import type { MessageOrigin, MessageProperties } from '../broker/contract.js';
 import type { Attempt } from '../broker/headers.js';
 import type { MessageKind } from '../events/definition.js';
 
@@ -28,6 +28,8 @@ export interface DeadLetterFacts {
 /** A dead letter as it came from the broker, with the message to the byte. */
 export interface DeadLetter extends DeadLetterFacts {
   attempts: readonly Attempt[];
+  /** Whose message it is; null or undefined where the fleet has no key. */
+  origin?: MessageOrigin | null;
   body: Uint8Array;
   properties: MessageProperties;
 }
@@ -65,4 +67,14 @@ export interface Replacement {
 /** A dead letter with everything that is known about it. */
 export interface KeptDeadLetter extends DeadLetter, Keeping {
   replacement: Replacement | null;
+  /** Bytes of the whole body, of which `body` is an excerpt where it was too large; nothing once it was removed. */
+  bodySize: number;
+  /** Bytes of `body`. */
+  keptBytes: number;
+  /** It was discarded, and its body removed to free the space. */
+  isBodyRemoved: boolean;
+  /** SHA-256 of the whole body, hexadecimal; null for one that an earlier release has kept. */
+  bodyHash: string | null;
+  /** The dead letter whose id this message had, with other content. */
+  conflictOf: string | null;
 }

@@ -4,6 +4,7 @@ import type { Store } from '../store/contract.js';
 import { announce } from './announce.js';
 import { audit } from './audit.js';
 import { claimOne } from './claims.js';
+import { removeBody } from './remove-bodies.js';
 import { findDeadLetter } from './queries.js';
 import { selectDeadLetters, type Selection } from './selection.js';
 
@@ -15,6 +16,8 @@ export interface DiscardOptions {
   who: string;
   /** Must say something. */
   reason: string;
+  /** Removes the bodies at once: the discard cannot be undone. */
+  purge?: boolean | undefined;
   limit?: number | undefined;
   signal: AbortSignal;
   onResult?: (done: number, total: number) => void;
@@ -28,17 +31,17 @@ export interface DiscardSummary {
 }
 
 /** Marks dead letters as not to be replayed, with an event for each. What is settled already, or being replayed by a
- *  run, is left as it is. Nothing is deleted. Throws `dead_letter.refused` without a reason. */
+ *  run, is left as it is. Bodies are removed when the discard cannot be undone any more. Throws `dead_letter.refused` without a reason. */
 export async function discardDeadLetters(
   { store, now }: { store: Store; now: () => number },
-  { selection, who, reason, limit, signal, onResult }: DiscardOptions,
+  { selection, who, reason, purge = false, limit, signal, onResult }: DiscardOptions,
 ): Promise<DiscardSummary> {
   if (reason.trim() === '') throw new FlotillaError('dead_letter.refused', 'a discard needs a reason');
   const selected = await selectDeadLetters(store, selection, { states: ['dead', 'replaying'], now: now(), limit });
   let discarded = 0;
   for (const [index, { id }] of selected.entries()) {
     if (signal.aborted) break;
-    if (await discardOne(store, id, { who, reason: reason.trim(), time: now() })) discarded += 1;
+    if (await discardOne(store, id, { who, reason: reason.trim(), purge, time: now() })) discarded += 1;
     onResult?.(index + 1, selected.length);
   }
   return { selected: selected.length, discarded, skipped: selected.length - discarded };
@@ -47,7 +50,7 @@ export async function discardDeadLetters(
 async function discardOne(
   store: Store,
   id: string,
-  { who, reason, time }: { who: string; reason: string; time: number },
+  { who, reason, purge, time }: { who: string; reason: string; purge: boolean; time: number },
 ): Promise<boolean> {
   const letter = await findDeadLetter(store, id);
   const at = new Date(time).toISOString();
@@ -58,7 +61,9 @@ async function discardOne(
       UPDATE dead_letters SET state = 'discarded', settled_at = ${at}, settled_by = ${who}, reason = ${reason},
         claim = NULL, claimed_until = NULL
       WHERE id = ${id}`;
-    await audit(tx.sql, { id: auditId, deadLetterId: id, at, who, action: 'discarded', detail: reason });
+    if (purge) await removeBody(tx.sql, id);
+    const detail = purge ? `${reason} (body removed)` : reason;
+    await audit(tx.sql, { id: auditId, deadLetterId: id, at, who, action: 'discarded', detail });
     const occasion = { source: store.service, now: time, occasion: auditId };
     await announce(tx, occasion, letter, { type: 'message.discarded', reason });
     return true;
@@ -76,6 +81,9 @@ export async function undoDiscard(
   const at = new Date(time).toISOString();
   if (letter.state !== 'discarded' || letter.settledAt === null) {
     throw new FlotillaError('dead_letter.refused', `${letter.id} is ${letter.state}, not discarded`);
+  }
+  if (letter.isBodyRemoved) {
+    throw new FlotillaError('dead_letter.refused', `the body of ${letter.id} was removed`);
   }
   if (time - Date.parse(letter.settledAt) > UNDO_LIMIT) {
     throw new FlotillaError('dead_letter.refused', `${letter.id} was discarded more than 7 days ago`);

@@ -6,8 +6,9 @@ import type { Definitions } from '../events/definitions.js';
 import { failpoint } from '../failpoints.js';
 import type { Store } from '../store/contract.js';
 import type { Logger } from '../telemetry/logger.js';
-import { aborted } from './aborted.js';
 import { keepDeadLetter } from './keep.js';
+import { UNDO_LIMIT } from './discard.js';
+import { removeOldBodies } from './remove-bodies.js';
 import { migrateDeadLetters } from './migrations.js';
 import { readDeadLetter } from './read-delivery.js';
 
@@ -33,6 +34,8 @@ export interface Keeper {
 
 /** Few at a time: a dead letter may have a body of many megabytes. */
 const PREFETCH = 20;
+/** Milliseconds between two removals of old bodies. */
+const FREE_EVERY = 3_600_000;
 
 /**
  * Takes dead letters out of the broker into a store: each is committed, with the event that says so, and then acked;
@@ -55,12 +58,25 @@ export function createKeeper(options: KeeperOptions): Keeper {
         }),
       );
       logger.info('Keeping dead letters', { workers: workers.length });
-      await aborted(signal);
+      await freeSpace(options, signal);
       await Promise.allSettled(consumers.map((consumer) => consumer.cancel()));
       await Promise.all(inHand);
       await Promise.allSettled(consumers.map((consumer) => consumer.close()));
     },
   };
+}
+
+/** Removes the bodies of what can no longer be restored, until the signal aborts. Never rejects. */
+async function freeSpace({ store, logger, now = Date.now }: KeeperOptions, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      const removed = await removeOldBodies(store, now() - UNDO_LIMIT, signal);
+      if (removed > 0) logger.info('Removed the bodies of discarded dead letters', { deadLetters: removed });
+    } catch (error) {
+      logger.warn(`The bodies of discarded dead letters could not be removed; retrying: ${messageOf(error)}`);
+    }
+    await sleep(FREE_EVERY, undefined, { signal }).catch(() => undefined);
+  }
 }
 
 /** Never rejects: what can't be kept now is held, and given back to the broker when the process ends. */
@@ -99,10 +115,12 @@ export async function keepDelivery(
 ): Promise<boolean> {
   const time = now();
   const letter = readDeadLetter(delivery, worker, definitions, time);
-  const isNew = await keepDeadLetter(store, letter, time);
+  const kept = await keepDeadLetter(store, letter, time);
   failpoint('keeper.kept');
   delivery.ack();
-  if (isNew)
-    logger.info('Kept a dead letter', { deadLetter: letter.id, worker, code: letter.code, event: letter.eventId });
-  return isNew;
+  const about = { deadLetter: letter.id, worker, code: letter.code, event: letter.eventId };
+  if (kept === 'new' || kept === 'died again') logger.info('Kept a dead letter', about);
+  if (kept === 'conflict') logger.warn('Kept a message apart: it has the id of another dead letter', about);
+  if (kept === 'settled') logger.warn('A discarded dead letter has come again; it stays discarded', about);
+  return kept !== 'known' && kept !== 'settled';
 }

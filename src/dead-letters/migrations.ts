@@ -52,6 +52,18 @@ const migrations: readonly Migration[] = [
       CREATE INDEX dead_letters_by_claim ON dead_letters (claim) WHERE claim IS NOT NULL;
     `,
   },
+  {
+    name: '3-content',
+    sql: `
+      ALTER TABLE dead_letters ADD COLUMN body_size INTEGER;
+      ALTER TABLE dead_letters ADD COLUMN body_hash TEXT;
+      ALTER TABLE dead_letters ADD COLUMN body_removed INTEGER;
+      ALTER TABLE dead_letters ADD COLUMN content TEXT;
+      ALTER TABLE dead_letters ADD COLUMN origin TEXT;
+      ALTER TABLE dead_letters ADD COLUMN conflict_of TEXT;
+      CREATE INDEX dead_letters_to_empty ON dead_letters (settled_at) WHERE state = 'discarded' AND body_removed IS NULL;
+    `,
+  },
 ];
 
 /** Makes the tables of dead letters in `store`. Idempotent; to be awaited before anything else of this room. */

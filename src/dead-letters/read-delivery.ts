@@ -12,18 +12,26 @@ import type { DeadLetter } from './dead-letter.js';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i;
 
-type Source = Pick<Delivery, 'body' | 'properties'>;
+type Source = Pick<Delivery, 'body' | 'properties' | 'origin'>;
 
 /** A message of `<worker>.dead` as a dead letter. Never throws: whatever lies in that queue can be kept. What the
  *  worker gave up says so in its headers; what the broker gave up gets the code `broker.<reason>` and an id that
  *  follows from the message and the time of its death. `now` (milliseconds) stands in for a time nobody wrote down. */
 export function readDeadLetter(delivery: Source, worker: string, definitions: Definitions, now: number): DeadLetter {
-  const { body, properties } = delivery;
+  const { body, properties, origin = null } = delivery;
   const { headers } = properties;
   const about = describe(delivery, definitions);
   const givenId = textHeader(headers, HEADERS.deadLetterId);
   const givenCode = textHeader(headers, HEADERS.errorCode);
-  const common = { worker, ...about, attempts: readAttempts(headers), replays: readReplays(headers), body, properties };
+  const common = {
+    worker,
+    ...about,
+    attempts: readAttempts(headers),
+    replays: readReplays(headers),
+    body,
+    properties,
+    origin,
+  };
   if (givenId !== undefined && UUID.test(givenId) && givenCode !== undefined) {
     return {
       ...common,
@@ -40,7 +48,8 @@ export function readDeadLetter(delivery: Source, worker: string, definitions: De
       death.time ?? 0,
       'dead-letter',
       worker,
-      properties.messageId ?? createHash('sha256').update(body).digest('hex'),
+      properties.messageId ?? '',
+      createHash('sha256').update(body).digest('hex'),
       death.time ?? 0,
     ),
     code: `broker.${death.reason}`,

@@ -1,4 +1,4 @@
-import type { MessageProperties } from '../broker/contract.js';
+import type { MessageOrigin, MessageProperties } from '../broker/contract.js';
 import type { Attempt } from '../broker/headers.js';
 import type { MessageKind } from '../events/definition.js';
 import type { DeadLetterFacts, DeadLetterState, DeadLetterSummary, Keeping, KeptDeadLetter } from './dead-letter.js';
@@ -34,6 +34,12 @@ export interface KeptRow extends SummaryRow {
   attempts: string;
   replacement_body: string | null;
   replacement_key: string | null;
+  body_size: number | null;
+  body_removed: number | null;
+  body_hash: string | null;
+  content: string | null;
+  origin: MessageOrigin | null;
+  conflict_of: string | null;
 }
 
 export function summaryOf(row: SummaryRow): DeadLetterSummary {
@@ -48,6 +54,12 @@ export function keptOf(row: KeptRow): KeptDeadLetter {
     attempts: JSON.parse(row.attempts) as Attempt[],
     body: row.body,
     properties: JSON.parse(row.properties) as MessageProperties,
+    bodySize: Number(row.body_size ?? row.body.length),
+    keptBytes: row.body.length,
+    isBodyRemoved: row.body_removed !== null,
+    bodyHash: row.body_hash,
+    origin: row.origin ?? null,
+    conflictOf: row.conflict_of,
     replacement: id === null || body === null ? null : { id, body, key },
   };
 }

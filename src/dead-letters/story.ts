@@ -20,6 +20,8 @@ export function storyOf(
       correlation: letter.correlationId ?? 'unknown',
       died: letter.deadAt,
       replays: String(letter.replays),
+      ...trustOf(letter),
+      body: bodyOf(letter),
     }),
     '',
     'Attempts',
@@ -46,6 +48,23 @@ export function decodedBody(body: Uint8Array): { json?: unknown; text: string; b
     const base64 = Buffer.from(body).toString('base64');
     return { text: `${body.length} bytes, Base64: ${base64}`, base64 };
   }
+}
+
+/** What is known of the one who published it; nothing where the fleet has no key. */
+function trustOf({ origin, conflictOf }: Pick<KeptDeadLetter, 'origin' | 'conflictOf'>): Record<string, string> {
+  return {
+    ...(origin === 'fleet' && { origin: 'signed by this fleet' }),
+    ...((origin === 'outside' || origin === 'unverified') && { origin: 'not signed by this fleet' }),
+    ...(conflictOf !== null && { 'conflicts with': conflictOf }),
+  };
+}
+
+function bodyOf({ keptBytes, bodySize, bodyHash, isBodyRemoved }: Omit<KeptDeadLetter, 'body'>): string {
+  const hash = bodyHash === null ? '' : `, SHA-256 ${bodyHash}`;
+  if (isBodyRemoved) return `${bodySize} bytes, removed${hash}`;
+  return keptBytes < bodySize
+    ? `${bodySize} bytes, only the first ${keptBytes} are kept${hash}`
+    : `${bodySize} bytes${hash}`;
 }
 
 function stateOf({ state, claimedUntil, settledAt, settledBy, reason, replacementId }: Keeping): string {

@@ -311,7 +311,7 @@ describe('dead letters that are kept', function () {
       expect((await replay()).summary.selected).to.equal(0);
     });
 
-    it('does not hide the same message when it dies again later', async () => {
+    it('is not undone by the same message that dies again later, which is recorded once', async () => {
       const letter = letterOf({ at: '2026-01-01T00:00:00.000Z' });
       await keep(letter);
       const selection = { ids: [idOf(letter)] };
@@ -320,12 +320,14 @@ describe('dead letters that are kept', function () {
       expect(await stateOf(letter)).to.equal('discarded');
       const at = new Date(Date.now() + 1000).toISOString();
       const headers = { ...letter.properties.headers, [HEADERS.deadAt]: at };
-      await keep({ ...letter, properties: { ...letter.properties, headers } });
-      expect(await findDeadLetter(bench.store, idOf(letter))).to.include({ state: 'dead', reason: null, deadAt: at });
+      const again = { ...letter, properties: { ...letter.properties, headers } };
+      await keep(again, again);
+      expect(await findDeadLetter(bench.store, idOf(letter))).to.include({ state: 'discarded', reason: 'a test' });
+      const trail = await auditOf(bench.store.query, idOf(letter));
+      expect(trail.map(({ action }) => action)).to.deep.equal(['discarded', 'returned']);
       expect((await bench.store.read('order/o1')).map(({ type }) => type)).to.deep.equal([
         'message.dead_lettered',
         'message.discarded',
-        'message.dead_lettered',
       ]);
     });
 

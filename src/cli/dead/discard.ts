@@ -9,6 +9,7 @@ import { withDeadLetters } from './open.js';
 interface Flags extends FilterFlags {
   reason?: string;
   undo?: boolean;
+  purge?: boolean;
   json?: boolean;
 }
 
@@ -20,6 +21,7 @@ export function registerDiscard(dead: Command, context: Context): void {
   withFilters(command)
     .option('--all', 'every dead letter')
     .option('--reason <text>', 'why; needed')
+    .option('--purge', 'remove the bodies at once in place of after 7 days; cannot be undone')
     .option('--undo', 'make them dead letters again')
     .option('--json', 'for programs')
     .action((ids: string[], flags: Flags) =>
@@ -28,7 +30,7 @@ export function registerDiscard(dead: Command, context: Context): void {
 }
 
 async function runDiscard(ids: string[], flags: Flags, context: Context): Promise<void> {
-  const { reason = '', json = false } = flags;
+  const { reason = '', purge, json = false } = flags;
   if (reason.trim() === '') throw new UsageError('--reason is needed');
   const selection = selectionOf(ids, flags);
   const progress = createProgress();
@@ -40,6 +42,7 @@ async function runDiscard(ids: string[], flags: Flags, context: Context): Promis
         selection,
         who: operator(),
         reason,
+        purge,
         signal: context.signal,
         onResult: (done, total) => progress.show(done, total, 'discarded'),
       },

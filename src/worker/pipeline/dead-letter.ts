@@ -58,7 +58,7 @@ async function bury(message: Message, failure: Failure, station: Station): Promi
  *  between the confirm and the ack, is kept once. */
 function deadLetterId({ delivery }: Message, worker: string): string {
   const { headers, messageId, timestamp } = delivery.properties;
-  const body = messageId === undefined ? createHash('sha256').update(delivery.body).digest('hex') : '';
+  const body = createHash('sha256').update(delivery.body).digest('hex'); // a message id can be anybody's
   const history = textHeader(headers, HEADERS.attempts) ?? '';
   return derivedId((timestamp ?? 0) * 1000, worker, messageId ?? '', body, history, readReplays(headers));
 }

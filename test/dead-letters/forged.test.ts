@@ -1,0 +1,208 @@
+import { createHash } from 'node:crypto';
+import { expect } from 'chai';
+import { HEADERS, textHeader } from '../../src/broker/headers.js';
+import { parseFleetKeys } from '../../src/broker/signing/fleet-keys.js';
+import { signedBroker } from '../../src/broker/signing/signed-broker.js';
+import { auditOf } from '../../src/dead-letters/audit.js';
+import { discardDeadLetters, undoDiscard, UNDO_LIMIT } from '../../src/dead-letters/discard.js';
+import { editDeadLetter } from '../../src/dead-letters/edit.js';
+import { pumpDeadLetters } from '../../src/dead-letters/pump.js';
+import { findDeadLetter, groupDeadLetters, listDeadLetters } from '../../src/dead-letters/queries.js';
+import { removeOldBodies } from '../../src/dead-letters/remove-bodies.js';
+import { replayDeadLetters, type ReplayOptions, type ReplayResult } from '../../src/dead-letters/replay.js';
+import { storyOf } from '../../src/dead-letters/story.js';
+import { hasCode } from '../../src/errors.js';
+import { bury, definitions, letterOf, openBench, take, type Bench, type Letter } from './bench-of-letters.js';
+
+const { signal } = new AbortController();
+const keys = parseFleetKeys('k'.repeat(32));
+
+for (const kind of ['memory', 'rabbitmq'] as const) {
+  describe(`dead letters that may be forged, ${kind}`, function () {
+    this.timeout(60_000);
+    let bench: Bench;
+    beforeEach(async () => (bench = await openBench(kind)));
+    afterEach(() => bench.close());
+
+    const keep = async (...letters: Letter[]) => {
+      await bury(bench, ...letters);
+      return pumpDeadLetters({ ...bench, definitions, workers: bench.workerNames, signal });
+    };
+    const idOf = ({ properties }: Letter) => textHeader(properties.headers, HEADERS.deadLetterId) ?? '';
+    const withHeaders = (letter: Letter, headers: object): Letter => ({
+      ...letter,
+      properties: { ...letter.properties, headers: { ...letter.properties.headers, ...headers } },
+    });
+    const replay = async (options: Partial<ReplayOptions> = {}) => {
+      const results: ReplayResult[] = [];
+      const onResult = (result: ReplayResult) => results.push(result);
+      await replayDeadLetters(bench.replayer, { selection: { filter: {} }, who: 'ann', signal, onResult, ...options });
+      return results;
+    };
+    const later = new Date(Date.now() + 60_000).toISOString();
+
+    const contents: Record<string, (letter: Letter) => Letter> = {
+      'another body': (letter) => ({ ...letter, body: Buffer.from('{"evil":true}') }),
+      'another idempotency key': (letter) => withHeaders(letter, { [HEADERS.key]: 'evil' }),
+    };
+    for (const [what, forge] of Object.entries(contents)) {
+      it(`keeps a message with the id of a dead letter and ${what} apart, whatever state that is in`, async () => {
+        for (const state of ['dead', 'replayed', 'discarded'] as const) {
+          const letter = letterOf({ orderId: state });
+          await keep(letter);
+          const id = idOf(letter);
+          const selection = { ids: [id] };
+          if (state === 'replayed') await replay({ selection });
+          if (state === 'discarded') {
+            await discardDeadLetters(bench.replayer, { selection, who: 'ann', reason: 'x', signal });
+          }
+          const forged = withHeaders(forge(letter), { [HEADERS.replays]: 5, [HEADERS.deadAt]: later });
+          await keep(forged, forged);
+
+          const original = await findDeadLetter(bench.store, id);
+          expect(original).to.include({ state, replays: 0 });
+          expect(Buffer.from(original.body)).to.deep.equal(letter.body);
+          const { items } = await listDeadLetters(bench.store, { codes: ['dead_letter.conflict'], text: id });
+          const found = items.find(({ message }) => message.includes(id));
+          expect(found?.state).to.equal('dead');
+          const kept = await findDeadLetter(bench.store, found?.id ?? '');
+          expect(kept.conflictOf).to.equal(id);
+          expect(storyOf(kept, []).join('\n')).to.contain(`conflicts with  ${id}`);
+        }
+        const groups = await groupDeadLetters(bench.store, { codes: ['dead_letter.conflict'] });
+        expect(groups.reduce((sum, { count }) => sum + count, 0)).to.equal(3);
+      });
+    }
+
+    it('never replays a conflict, and discards it as any other', async () => {
+      const letter = letterOf();
+      await keep(letter, {
+        ...letter,
+        body: Buffer.from(JSON.stringify({ ...letter.event, data: { orderId: 'o1', amount: 9 } })),
+      });
+      const [conflict] = (await listDeadLetters(bench.store, { codes: ['dead_letter.conflict'] })).items;
+      const selection = { ids: [conflict?.id ?? ''] };
+      const [refused] = await replay({ selection, force: true, vouch: true });
+      expect(refused?.outcome).to.equal('refused');
+      expect((await replay()).map(({ outcome }) => outcome).sort()).to.deep.equal(['refused', 'sent']);
+      const [sent] = await take(bench.broker, bench.names.queue('payment'), 1);
+      expect(Buffer.from(sent?.body ?? [])).to.deep.equal(letter.body);
+      const discarded = await discardDeadLetters(bench.replayer, { selection, who: 'ann', reason: 'forged', signal });
+      expect(discarded.discarded).to.equal(1);
+      const subjects = await Promise.all(
+        [`dead-letter/${conflict?.id}`, 'order/o1'].map(async (subject) =>
+          (await bench.store.read(subject)).map(({ type }) => type),
+        ),
+      );
+      expect(subjects).to.deep.equal([
+        ['message.dead_lettered', 'message.discarded'],
+        ['message.dead_lettered', 'message.replayed'],
+      ]);
+    });
+
+    it('keeps one that was replayed and died again with its latest attempts', async () => {
+      const letter = letterOf();
+      await keep(letter);
+      await replay();
+      await keep(
+        withHeaders(letter, { [HEADERS.replays]: 1, [HEADERS.deadAt]: later, [HEADERS.errorCode]: 'worker.timeout' }),
+      );
+      expect(await findDeadLetter(bench.store, idOf(letter))).to.include({
+        state: 'dead',
+        replays: 1,
+        code: 'worker.timeout',
+        deadAt: later,
+      });
+    });
+
+    it('keeps an excerpt of a body that is too large, with its size and hash, and replays it only with new content', async () => {
+      const body = Buffer.alloc(3 * 1024 * 1024, 'x');
+      await keep(letterOf({ body, code: 'contract.too_large' }));
+      const [{ id } = { id: '' }] = (await listDeadLetters(bench.store)).items;
+      const kept = await findDeadLetter(bench.store, id);
+      const hash = createHash('sha256').update(body).digest('hex');
+      expect(kept).to.include({ bodySize: body.length, bodyHash: hash });
+      expect(kept.body.length).to.equal(64 * 1024);
+      expect(storyOf(kept, []).join('\n')).to.contain(
+        `${body.length} bytes, only the first 65536 are kept, SHA-256 ${hash}`,
+      );
+      const [refused] = await replay({ force: true });
+      expect(refused?.detail).to.contain('too large');
+      const content = { orderId: 'o1', amount: 5 };
+      const edited = await editDeadLetter(bench.replayer, {
+        id,
+        who: 'ann',
+        content: { specversion: '1.0', type: 'payment.process', subject: 'order/o1', data: content },
+        signal,
+      });
+      expect(edited.sent).to.equal(true);
+    });
+
+    it('frees the space of a discarded body after seven days, or at once', async () => {
+      const [old, now] = [letterOf({ orderId: 'a' }), letterOf({ orderId: 'b' })];
+      await keep(old, now);
+      const discard = { who: 'ann', reason: 'x', signal };
+      await discardDeadLetters(bench.replayer, { ...discard, selection: { ids: [idOf(old)] } });
+      await discardDeadLetters(bench.replayer, { ...discard, selection: { ids: [idOf(now)] }, purge: true });
+      const sizeOf = async (letter: Letter) => (await findDeadLetter(bench.store, idOf(letter))).body.length;
+      expect(await sizeOf(now)).to.equal(0);
+      const refused: unknown = await undoDiscard(bench.replayer, { id: idOf(now), who: 'ann' }).catch(
+        (error: unknown) => error,
+      );
+      expect(hasCode(refused, 'dead_letter.refused')).to.equal(true);
+      expect(await removeOldBodies(bench.store, Date.now() - UNDO_LIMIT, signal)).to.equal(0);
+      expect(await sizeOf(old)).to.equal(old.body.length);
+      expect(await removeOldBodies(bench.store, Date.now() + 1000, signal)).to.equal(1);
+      const freed = await findDeadLetter(bench.store, idOf(old));
+      expect(freed).to.include({ isBodyRemoved: true, bodySize: old.body.length, state: 'discarded' });
+      expect(freed.bodyHash).to.equal(createHash('sha256').update(old.body).digest('hex'));
+      expect((await auditOf(bench.store.query, freed.id)).map(({ action }) => action)).to.deep.equal(['discarded']);
+      await keep(withHeaders(old, { [HEADERS.deadAt]: later }));
+      expect(await findDeadLetter(bench.store, idOf(old))).to.include({ state: 'discarded', isBodyRemoved: true });
+    });
+
+    describe('of a fleet with a key', () => {
+      beforeEach(() => {
+        const broker = signedBroker(bench.broker, { keys, verification: 'require' });
+        bench = { ...bench, broker, replayer: { ...bench.replayer, broker } };
+      });
+
+      it('are stored without what their headers claim, and change nothing of the subject that they name', async () => {
+        const letter = letterOf();
+        await keep(letter); // not signed
+        const { items } = await listDeadLetters(bench.store);
+        expect(items).to.have.length(1);
+        expect(items[0]?.id).to.not.equal(idOf(letter));
+        expect(items[0]).to.include({ code: 'broker.unknown', attemptCount: 0, replays: 0 });
+        expect(await bench.store.read('order/o1')).to.have.length(0);
+        expect(storyOf(await findDeadLetter(bench.store, items[0]?.id ?? ''), []).join('\n')).to.contain(
+          'not signed by this fleet',
+        );
+      });
+
+      it('are sent again only when somebody vouches for them, and are signed then', async () => {
+        await keep(letterOf());
+        expect((await replay({ force: true })).map(({ detail }) => detail).join()).to.contain('--vouch');
+        expect((await replay({ vouch: true })).map(({ outcome }) => outcome)).to.deep.equal(['sent']);
+        const [sent] = await take(bench.broker, bench.names.queue('payment'), 1);
+        expect(sent?.origin).to.equal('fleet');
+        const [{ id } = { id: '' }] = (await listDeadLetters(bench.store)).items;
+        expect((await auditOf(bench.store.query, id)).map(({ detail }) => detail)).to.deep.equal(['vouched for']);
+      });
+
+      it('are told from those that a worker of the fleet has signed', async () => {
+        const { worker, body, properties } = letterOf();
+        const publisher = bench.broker.createPublisher();
+        await publisher.ready();
+        const vouch = { origin: 'fleet', for: bench.names.queue(worker) } as const;
+        await publisher.publish({ exchange: bench.names.deadLetters, routingKey: worker, body, properties, vouch });
+        await publisher.close();
+        await keep();
+        const { items } = await listDeadLetters(bench.store);
+        expect(items[0]).to.include({ code: 'worker.handler_failed', attemptCount: 2 });
+        expect(await bench.store.read('order/o1')).to.have.length(1);
+        expect((await replay()).map(({ outcome }) => outcome)).to.deep.equal(['sent']);
+      });
+    });
+  });
+}
