@@ -36,6 +36,9 @@ export interface Config {
   sandboxSmtpLogin: 'required' | 'none';
   corsOrigins: readonly string[];
   trustedProxies: readonly string[];
+  /** Absent: the file in the data directory, where there is one. */
+  fleetKey: string | undefined;
+  verifySignatures: 'require' | 'warn' | 'off';
   install: 'ask' | 'always' | 'never';
   log: { maxAge: string; maxBytes: number };
   unroutedMax: number;
@@ -77,6 +80,8 @@ export function loadConfig(env: NodeJS.ProcessEnv, { terminal = false } = {}): C
     sandboxSmtpLogin: values.SANDBOX_SMTP_LOGIN,
     corsOrigins: values.CORS_ORIGINS,
     trustedProxies: values.TRUSTED_PROXIES,
+    fleetKey: values.FLEET_KEY,
+    verifySignatures: values.VERIFY_SIGNATURES,
     install: values.FLOTILLA_INSTALL,
     log: { maxAge: values.STREAM_MAX_AGE, maxBytes: values.STREAM_MAX_BYTES },
     unroutedMax: values.UNROUTED_MAX,

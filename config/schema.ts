@@ -72,6 +72,11 @@ export const environment = z.object({
   CORS_ORIGINS: origins().prefault(''),
   /** Addresses or networks of proxies in front of the API whose X-Forwarded-Proto is believed. */
   TRUSTED_PROXIES: networks().prefault(''),
+  /** The secrets by which the processes of the fleet sign messages, the current one first; see `parseFleetKeys`. Unset, the
+   *  file that `up` has created in DATA_DIR. */
+  FLEET_KEY: matching(/^\S{32,4096}$/, 'secrets of at least 32 characters with commas between them').optional(),
+  /** What becomes of messages without a valid signature, where the fleet has a key. */
+  VERIFY_SIGNATURES: oneOf(['require', 'warn', 'off']).default('require'),
   /** Whether packages of the system may be installed. */
   FLOTILLA_INSTALL: oneOf(['ask', 'always', 'never']).default('ask'),
   STREAM_MAX_AGE: matching(
@@ -117,4 +122,9 @@ export type Environment = z.output<typeof environment>;
 export type Variable = keyof Environment;
 
 /** Variables whose whole value is a secret. */
-export const secretVariables: ReadonlySet<string> = new Set<Variable>(['API_TOKEN', 'METRICS_TOKEN', 'SANDBOX_TOKEN']);
+export const secretVariables: ReadonlySet<string> = new Set<Variable>([
+  'API_TOKEN',
+  'METRICS_TOKEN',
+  'SANDBOX_TOKEN',
+  'FLEET_KEY',
+]);

@@ -7,6 +7,8 @@ import type { StoredEvent } from './store/stored-event.js';
 import type { Logger } from './telemetry/logger.js';
 import { OPS_STORE, RESERVED_NAMES } from './reserved-names.js';
 import { typesOf } from './worker/definition.js';
+import type { Emitters } from './worker/station.js';
+import { ANNOUNCEMENTS } from './dead-letters/announce.js';
 import type { Worker } from './worker/types.js';
 import type { ApiInfo } from './api/openapi/document.js';
 import type { Route } from './api/route.js';
@@ -80,6 +82,7 @@ export function defineFleet<Settings extends z.ZodObject = z.ZodObject>(options:
   checkProjectedTypes(fleet);
   checkSagas(fleet);
   checkCommands(fleet);
+  checkSources(fleet);
   return fleet;
 }
 
@@ -95,6 +98,29 @@ function erased<Settings extends z.ZodObject>({
   if (settings === undefined)
     throw new FlotillaError('fleet.invalid', 'the routes of the API ask for settings: declare them');
   return { ...declared, settings, routes: (given) => routes(settings.parse(given)) };
+}
+
+/** The services that declare to emit each type. A type that the API may append without a declaration is not among them. The
+ *  keeper's service edits messages of any type. */
+export function emittersOf({ workers, api, catalogue }: Fleet): Emitters {
+  const services = new Map<string, Set<string>>();
+  const declare = (service: string, types: Iterable<string>) => {
+    for (const type of types) services.set(type, (services.get(type) ?? new Set([OPS_STORE])).add(service));
+  };
+  declare(OPS_STORE, ANNOUNCEMENTS);
+  for (const { definition } of workers) declare(definition.store, definition.emits);
+  if (api !== undefined) declare(api.store, api.emits ?? Object.keys(catalogue.definitions));
+  return services;
+}
+
+/** A source outside that is called like a service could suppress its events. */
+function checkSources({ workers, api, catalogue }: Fleet): void {
+  const services = new Set([OPS_STORE, ...workers.map(({ definition }) => definition.store), api?.store]);
+  for (const [type, { outside = [] }] of Object.entries(catalogue.definitions)) {
+    const service = outside.find((source) => services.has(source));
+    if (service !== undefined)
+      throw new FlotillaError('fleet.invalid', `${type} is allowed from outside as ${service}, which is a service`);
+  }
 }
 
 function checkReserved({ workers, api }: Fleet): void {

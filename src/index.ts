@@ -6,7 +6,7 @@ export { foreignRequest } from './foreign-request.js';
 export { isLoopback } from './loopback.js';
 export { redact } from './redact.js';
 export { createHttpServer, type ServerLimits } from './http-server.js';
-export { event, command, type MessageDefinition, type MessageKind } from './events/definition.js';
+export { event, command, fromOutside, type MessageDefinition, type MessageKind } from './events/definition.js';
 export { pii } from './events/personal.js';
 export type { DataOf, Definitions } from './events/definitions.js';
 export type { EventContext, EventEnvelope, UnsequencedEvent } from './events/envelope.js';

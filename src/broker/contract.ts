@@ -26,6 +26,25 @@ export interface OutgoingMessage {
   properties: MessageProperties;
   /** Rejects with `broker.returned` when no queue takes it. */
   mandatory?: boolean;
+  /** What a fleet with a key signs this as; unset: passed on as it is. */
+  vouch?: Vouch | undefined;
+}
+
+/** `fleet`: a process of this fleet wrote the body. `outside`: it came from a publisher without the fleet's key; only the
+ *  headers are the fleet's. `unverified`: it has no valid signature, and is believed because signatures are not required. */
+export type MessageOrigin = 'fleet' | 'outside' | 'unverified';
+
+/** What a publisher vouches for. */
+export interface Vouch {
+  origin: Exclude<MessageOrigin, 'unverified'>;
+  /** The queue of the worker for which the headers are meant; unset for what goes to the exchange of all. */
+  for?: string | undefined;
+}
+
+/** The same origin for a message that is published again, with the headers for the worker of this queue. What was not
+ *  verified is not vouched for. */
+export function vouchAgain(origin: MessageOrigin | undefined, queue?: string): Vouch | undefined {
+  return origin === 'unverified' ? undefined : { origin: origin ?? 'fleet', for: queue };
 }
 
 /** `ready`: publishes are taken. `blocked`: connected, but the broker takes no publishes for now (memory or disk
@@ -58,6 +77,8 @@ export interface Delivery {
   readonly body: Uint8Array;
   readonly properties: MessageProperties & { readonly headers: Fields };
   readonly redelivered: boolean;
+  /** Whose message it is; undefined where the fleet has no key. */
+  readonly origin?: MessageOrigin;
   /** Aborts when the channel that delivered it is gone: the message will come again, here or elsewhere. */
   readonly lost: AbortSignal;
   ack(): void;
@@ -85,6 +106,8 @@ export interface StreamEntry {
   readonly routingKey: string;
   readonly body: Uint8Array;
   readonly properties: MessageProperties & { readonly headers: Fields };
+  /** Whose event it is; undefined where the fleet has no key. */
+  readonly origin?: MessageOrigin;
   /** Makes room for another one. */
   done(): void;
 }

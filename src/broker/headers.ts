@@ -35,6 +35,12 @@ export const HEADERS = {
   again: 'flotilla-replay-again',
   /** True: the world outside shall hear of it once more. */
   sideEffects: 'flotilla-replay-side-effects',
+  /** `<key id>.<HMAC>`: a process of the fleet has published this body with these headers. See `signing/signature.ts`. */
+  signature: 'flotilla-signature',
+  /** The queue of the worker for which the headers are meant; absent on what a relay publishes. */
+  for: 'flotilla-for',
+  /** True: the headers are the fleet's, and the body came from a publisher that has no fleet key. */
+  outside: 'flotilla-outside',
 } as const;
 
 /** One attempt to handle a message that failed. */

@@ -39,7 +39,7 @@ export function userOf(service: string, prefix: string): string {
 }
 
 /** The least that the processes of a service need, once an operator has applied the topology. It may declare the claim of
- *  its own store and nothing else. */
+ *  its own store and of the fleet's key, and nothing else. */
 export function permissionsOf(access: ServiceAccess, names: Names, prefix: string): UserPermissions {
   const { service, workers, readsLog, keeps, publishes } = access;
   const claim = names.store(service);
@@ -47,9 +47,19 @@ export function permissionsOf(access: ServiceAccess, names: Names, prefix: strin
     user: userOf(service, prefix),
     service,
     tags: [],
-    configure: exactly([claim]),
-    write: anyOf([names.events, ...workers.map(names.failed)].map(escaped), `${escaped(names.store(''))}${UUID}`),
-    read: exactly([claim, ...workers.map(names.queue), ...(readsLog ? [names.log] : []), ...keeps.map(names.dead)]),
+    configure: exactly([claim, names.fleetKey]),
+    write: anyOf(
+      [names.events, ...workers.map(names.failed)].map(escaped),
+      `${escaped(names.store(''))}${UUID}`,
+      `${escaped(names.fleetKey)}\\.[0-9a-f]{8}`,
+    ),
+    read: exactly([
+      claim,
+      names.fleetKey,
+      ...workers.map(names.queue),
+      ...(readsLog ? [names.log] : []),
+      ...keeps.map(names.dead),
+    ]),
     topics: [
       {
         exchange: names.events,

@@ -70,6 +70,8 @@ export function namesFor(prefix: string) {
     failed: (worker: string) => `${prefix}${worker}.failed`,
     /** The exchange by which the store of a service claims its names. */
     store: (service: string) => `${prefix}store.${service}`,
+    /** The exchange that records the key by which the fleet signs. */
+    fleetKey: `${prefix}fleet-key`,
   };
 }
 

@@ -1,3 +1,4 @@
+import { withSigning } from './signing.js';
 import { createRabbitBroker } from '../broker/rabbitmq/broker.js';
 import { namesFor, topologyOf } from '../broker/topology.js';
 import { migrateDeadLetters } from '../dead-letters/migrations.js';
@@ -89,13 +90,14 @@ async function refill(context: Context, broker: { amqpUrl: string; managementUrl
   const { config, signal, say } = context;
   const { prefix, log, unroutedMax } = config;
   const workers = enabledWorkers(await context.fleet(), config);
-  const connection = createRabbitBroker({
+  const rabbit = createRabbitBroker({
     url: broker.amqpUrl,
     managementUrl: broker.managementUrl,
     connectionName: `${prefix}refill`,
     sendUserId: context.config.userId !== 'off',
     logger: context.logger({ process: 'refill' }),
   });
+  const connection = withSigning(rabbit, context.fleetKeys, { config, logger: context.logger() });
   try {
     await connection.applyTopology(topologyOf(queuesOfAll(workers), { prefix, log, unroutedMax }), signal);
     const publisher = connection.createPublisher();

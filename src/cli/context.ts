@@ -1,9 +1,11 @@
 import { loadConfig, type Config } from '../../config/load.js';
+import type { FleetKeys } from '../broker/signing/fleet-keys.js';
 import type { Fleet } from '../fleet.js';
 import { escapedJson, printable } from '../printable.js';
 import { jsonLine, type LogEntry } from '../telemetry/log-line.js';
 import { createLogger, type Logger } from '../telemetry/logger.js';
 import { loadFleet } from './load-fleet.js';
+import { loadFleetKeys } from './signing.js';
 import type { Signals } from './signals.js';
 
 /** What every command works with. Configuration and fleet are loaded when they are first asked for, so that help and
@@ -30,6 +32,8 @@ export interface Context {
   readonly width: number;
   /** Throws `config.invalid`. */
   readonly config: Config;
+  /** The keys by which the fleet signs messages; undefined where it has none. Throws `config.invalid`. */
+  readonly fleetKeys: FleetKeys | undefined;
   /** Throws `fleet.invalid`. */
   fleet(): Promise<Fleet>;
   /** A logger as configured; writes to standard error. */
@@ -89,6 +93,9 @@ export function createContext(options: ContextOptions): Context {
     width: Math.max(MIN_WIDTH, stdout.columns ?? 0),
     get config() {
       return load();
+    },
+    get fleetKeys() {
+      return loadFleetKeys(this.config, cwd);
     },
     fleet() {
       fleet ??= loadFleet(cwd);

@@ -5,6 +5,8 @@ import Database from 'better-sqlite3';
 import type { Command } from 'commander';
 import { maskedUrl } from '../../config/secrets.js';
 import { failureOfAll } from '../broker/rabbitmq/connect-failure.js';
+import { requireKey } from '../broker/signing/key-claim.js';
+import { namesFor } from '../broker/topology.js';
 import { createManagement } from '../broker/rabbitmq/management.js';
 import { probeBroker } from '../broker/rabbitmq/probe.js';
 import { FlotillaError, messageOf } from '../errors.js';
@@ -12,6 +14,7 @@ import { isSupportedNode, OLDEST_NODE, requireSupportedNode } from '../supported
 import { dataDirProblem } from '../supervisor/data-dir.js';
 import { portProblem, requireDistinctPorts } from '../supervisor/ports.js';
 import { findRabbitmqServer, refusedData } from '../supervisor/rabbitmq-node.js';
+import { withBroker } from './resources.js';
 import { brokerAddress } from './broker-address.js';
 import type { Context } from './context.js';
 import { describeDisabled, requireSettings } from './check-settings.js';
@@ -28,6 +31,7 @@ const examinations: Readonly<Record<string, (context: Context) => Promise<Findin
   sqlite: examineAddon,
   configuration: examineConfiguration,
   fleet: examineFleet,
+  signatures: examineSignatures,
   rabbitmq: examineRabbit,
   broker: examineBroker,
   management: examineManagement,
@@ -85,6 +89,26 @@ async function examineAddon(): Promise<Finding> {
 
 async function examineConfiguration({ config }: Context): Promise<Finding> {
   return { ok: true, detail: `valid; data in ${config.dataDir}` };
+}
+
+/** Without a key whoever may publish to the virtual host can forge any message. */
+async function examineSignatures(context: Context): Promise<Finding> {
+  const { config, cwd } = context;
+  const keys = context.fleetKeys;
+  if (keys === undefined) {
+    const willBeMade = config.amqpUrl === undefined && !existsSync(resolve(cwd, config.dataDir));
+    if (willBeMade) return { ok: true, detail: '`up` creates a key in DATA_DIR' };
+    const detail =
+      'messages are not signed: whoever may publish to the virtual host can forge any of them; set FLEET_KEY';
+    return { ok: true, warning: true, detail };
+  }
+  const how = { require: 'unsigned messages are refused', warn: 'unsigned ones are accepted', off: 'nobody checks' };
+  const detail = `messages are signed with key ${keys.current.id}; ${how[config.verifySignatures]}`;
+  const { amqpUrl, from } = await brokerAddress(context);
+  if (from === 'default') return { ok: true, warning: config.verifySignatures !== 'require', detail };
+  if ((await probeBroker(amqpUrl)).failures.length > 0) return { ok: true, detail }; // reported by `broker`
+  await withBroker(context, 'read', (broker) => requireKey(broker, namesFor(config.prefix), keys));
+  return { ok: true, warning: config.verifySignatures !== 'require', detail };
 }
 
 async function examineFleet(context: Context): Promise<Finding> {

@@ -5,6 +5,9 @@ import type { Config } from '../../config/load.js';
 import type { Broker } from '../broker/contract.js';
 import type { VerifyPublisher } from '../broker/publishers.js';
 import { isPermanentFailure } from '../broker/rabbitmq/connect-failure.js';
+import type { DeriveId } from '../broker/signing/fleet-keys.js';
+import { claimKey, requireKey } from '../broker/signing/key-claim.js';
+import { derivedId } from '../events/ids.js';
 import { createRabbitBroker } from '../broker/rabbitmq/index.js';
 import { namesFor, topologyOf, type Names } from '../broker/topology.js';
 import { FlotillaError, messageOf } from '../errors.js';
@@ -23,6 +26,7 @@ import type { Context } from './context.js';
 import { enabledWorkers } from './enabled-workers.js';
 import { storeRegistry } from './existing-stores.js';
 import { ensureTopology } from './ensure-topology.js';
+import { withSigning } from './signing.js';
 import { claimStore } from './store-claims.js';
 import { openManagement } from './resources.js';
 import { openService, type Service } from './service.js';
@@ -35,6 +39,8 @@ export interface FleetProcess {
   /** All that are enabled, not only those of this process. */
   readonly workers: readonly Worker[];
   readonly broker: Broker;
+  /** Makes the ids of what follows from events, keyed where the fleet has a key. */
+  readonly deriveId: DeriveId;
   readonly names: Names;
   readonly metrics: Metrics;
   readonly logger: Logger;
@@ -84,7 +90,8 @@ export async function runFleetProcess(
   const metrics = createMetrics({ process: true });
   const names = namesFor(config.prefix);
   let reached = false;
-  const broker = createRabbitBroker({
+  const keys = context.fleetKeys;
+  const rabbit = createRabbitBroker({
     url: amqpUrl,
     managementUrl,
     connectionName: `${config.prefix}${name}`,
@@ -96,15 +103,28 @@ export async function runFleetProcess(
       if (!reached && isPermanentFailure(failure)) fail(new FlotillaError(failure.code, failure.detail));
     },
   });
+  const broker = withSigning(rabbit, keys, { config, logger, metrics });
   broker.onState((state) => (reached ||= state === 'ready' || state === 'blocked'));
   ends.push(() => broker.close());
 
   const { prefix, log, unroutedMax } = config;
   const wanted = topologyOf(queuesOfAll(workers), { prefix, log, unroutedMax });
   const claims: Promise<void>[] = [];
+  let agreed: Promise<void> | undefined;
+  const agreeOnKey = () =>
+    keys === undefined
+      ? broker.ready(signal).then(() => requireKey(broker, names, keys))
+      : claimKey(
+          (claim) => ensureTopology(broker, claim, { logger, signal }),
+          names,
+          keys,
+          () => management.deleteExchange(names.fleetKey),
+        );
   let applying: Promise<void> | undefined;
   /** Nothing is declared, consumed or published before every store that this process has opened is claimed. */
   const topology = async () => {
+    agreed ??= agreeOnKey();
+    await agreed;
     await Promise.all(claims);
     applying ??= ensureTopology(broker, wanted, { logger, signal });
     await applying;
@@ -122,6 +142,7 @@ export async function runFleetProcess(
       fleet,
       workers,
       broker,
+      deriveId: keys?.deriveId ?? derivedId,
       names,
       metrics,
       logger,

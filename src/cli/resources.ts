@@ -4,6 +4,7 @@ import type { Broker } from '../broker/contract.js';
 import { vhostOf } from '../broker/rabbitmq/addresses.js';
 import { createRabbitBroker } from '../broker/rabbitmq/broker.js';
 import { isPermanentFailure, type ConnectFailure } from '../broker/rabbitmq/connect-failure.js';
+import { requireKey } from '../broker/signing/key-claim.js';
 import { createManagement, type Management } from '../broker/rabbitmq/management.js';
 import { namesFor, type Names, type WorkerQueues } from '../broker/topology.js';
 import { migrateDeadLetters } from '../dead-letters/migrations.js';
@@ -16,6 +17,7 @@ import { createRelay } from '../relay/index.js';
 import type { InboxKey, Store } from '../store/contract.js';
 import { silentLogger } from '../telemetry/logger.js';
 import { hasQueue, queuesOfAll } from '../worker/queues.js';
+import { withSigning } from './signing.js';
 import { brokerAddress, brokerFor, type Access } from './broker-address.js';
 import type { Context } from './context.js';
 import { enabledWorkers } from './enabled-workers.js';
@@ -62,7 +64,8 @@ export async function openBroker(context: Context, access: Access, patience = BR
   const waitUntil = Date.now() + brokerWait;
   const failed = new AbortController();
   let failure: ConnectFailure | undefined;
-  const broker = createRabbitBroker({
+  const keys = context.fleetKeys;
+  const rabbit = createRabbitBroker({
     url: amqpUrl,
     managementUrl,
     connectionName: 'flotilla command',
@@ -73,9 +76,11 @@ export async function openBroker(context: Context, access: Access, patience = BR
       if (isPermanentFailure(cause) || Date.now() >= waitUntil) failed.abort();
     },
   });
+  const broker = withSigning(rabbit, keys, { config: context.config, logger });
   const limit = AbortSignal.timeout(brokerWait + patience);
   try {
     await broker.ready(AbortSignal.any([context.signal, failed.signal, limit]));
+    if (access === 'write') await requireKey(broker, namesFor(context.config.prefix), keys);
     return broker;
   } catch (error) {
     await broker.close();

@@ -1,9 +1,11 @@
+import { resolve } from 'node:path';
 import type { Broker } from '../broker/contract.js';
 import { claimError, claimOf, heldClaims, holderIn, prefixTaken, type HeldClaim } from '../broker/store-claim.js';
 import type { Names } from '../broker/topology.js';
 import { hasCode } from '../errors.js';
 import { namesFor } from '../broker/topology.js';
 import type { Store } from '../store/contract.js';
+import { readFleetKey } from '../supervisor/fleet-key-file.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { Context } from './context.js';
 import { ensureTopology } from './ensure-topology.js';
@@ -51,7 +53,7 @@ export async function refuseForeignStore(context: Context, store: Pick<Store, 's
   if (claim !== undefined && claim.holder !== store.id) throw prefixTaken(store, names, claim.holder);
 }
 
-/** Removes the claims of the stores that are recorded here, or were and are given up. Resolves with the services whose
+/** Removes the claims of the stores that are recorded here, or were and are given up, and that of the key which is kept here. Resolves with the services whose
  *  claim was removed. */
 export async function releaseClaims(context: Context): Promise<string[]> {
   const management = await openManagement(context);
@@ -62,6 +64,9 @@ export async function releaseClaims(context: Context): Promise<string[]> {
     if (![registry.find(service)?.id, ...registry.givenUp(service)].includes(holder)) continue;
     await management.deleteExchange(names.store(service));
     released.push(service);
+  }
+  if (readFleetKey(resolve(context.cwd, context.config.dataDir)) !== undefined) {
+    await management.deleteExchange(names.fleetKey);
   }
   return released;
 }

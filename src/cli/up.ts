@@ -1,6 +1,7 @@
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { managementOf, requireTokens } from '../../config/load.js';
+import { createFleetKey } from '../supervisor/fleet-key-file.js';
 import { up } from '../supervisor/up.js';
 import { maskedUrl } from '../../config/secrets.js';
 import { banner, type BannerOptions } from '../supervisor/banner.js';
@@ -45,6 +46,7 @@ async function runUp(flags: UpFlags, context: Context): Promise<void> {
   const disabled = describeDisabled(fleet, enabled);
   if (disabled !== undefined) context.say(`${disabled}.`);
   const { amqpUrl, managementUrl } = config;
+  const signing = prepareSigning(context);
   await up({
     cwd,
     dataDir: config.dataDir,
@@ -56,7 +58,7 @@ async function runUp(flags: UpFlags, context: Context): Promise<void> {
     ports: { api: config.port, sandbox: config.sandboxPort, smtp: config.sandboxSmtpPort },
     amqp: amqpUrl === undefined ? undefined : { amqpUrl, managementUrl: managementUrl ?? managementOf(amqpUrl) },
     drainTimeout: config.drainTimeout,
-    env,
+    env: { ...env, ...signing },
     program: context.program,
     installer: join(packageRoot, 'scripts', 'install-rabbitmq.mjs'),
     logger: context.logger({ process: 'supervisor' }),
@@ -77,6 +79,16 @@ function reportReady(running: BannerOptions, context: Context): void {
   const { apiUrl, sandboxUrl, managementUrl, dataDir, workers } = running;
   const urls = { api: apiUrl, sandbox: sandboxUrl, management: maskedUrl(managementUrl) };
   context.printEntry('Flotilla is running', { urls, dataDir, workers: workers.length });
+}
+
+/** Gives the fleet a key where it has none. Messages that an earlier release has left in the queues are not signed, so the first
+ *  run with a key accepts them. */
+function prepareSigning({ config, cwd, env, say }: Context): NodeJS.ProcessEnv {
+  if (config.fleetKey !== undefined) return {};
+  if (createFleetKey(resolve(cwd, config.dataDir), Date.now()) !== 'created for existing stores') return {};
+  if ((env.VERIFY_SIGNATURES ?? '') !== '') return {};
+  say('Messages are signed from now on. Unsigned ones, of an earlier release, are accepted until the next start.');
+  return { VERIFY_SIGNATURES: 'warn' };
 }
 
 /** At most this many processes of one worker: more is a slip of the finger. */

@@ -18,6 +18,7 @@ import { enabledWorkers, findWorker } from './enabled-workers.js';
 import { runFleetProcess, type FleetProcess } from './fleet-process.js';
 import { keepHouse } from './housekeeping.js';
 import { inboxAge } from './log-age.js';
+import { emittersOf } from '../fleet.js';
 import { openServices } from './resources.js';
 import type { Service } from './service.js';
 
@@ -82,6 +83,8 @@ async function startWorkers(process: FleetProcess, wanted: readonly Worker[], co
       broker,
       prefix: config.prefix,
       settings: own,
+      emitters: emittersOf(process.fleet),
+      deriveId: process.deriveId,
       instance,
       logger,
       metrics,

@@ -2,7 +2,7 @@ import type { Broker } from '../broker/contract.js';
 import type { Names } from '../broker/topology.js';
 import { FlotillaError } from '../errors.js';
 import { decodeEvent } from '../events/decode.js';
-import type { Definitions } from '../events/definitions.js';
+import { definitionOf, type Definitions } from '../events/definitions.js';
 import type { InboxKey } from '../store/contract.js';
 import type { KeptDeadLetter } from './dead-letter.js';
 
@@ -28,7 +28,11 @@ export interface Examination {
 
 /** Looks whether sending the dead letter again can lead to anything: its state, the route, the schema, the inbox, and
  *  for a command whether it is still wanted. `to`: the worker that it would be sent to. Changes nothing. */
-export async function examine(letter: KeptDeadLetter, examiner: Examiner, to = letter.worker): Promise<Examination> {
+export async function examine(
+  letter: KeptDeadLetter,
+  examiner: Examiner,
+  { to = letter.worker, vouch = false }: { to?: string | undefined; vouch?: boolean | undefined } = {},
+): Promise<Examination> {
   const refuse = (error: FlotillaError, forcible: boolean): Examination => ({
     refusal: { code: error.code, message: error.message, forcible },
     note: undefined,
@@ -40,6 +44,8 @@ export async function examine(letter: KeptDeadLetter, examiner: Examiner, to = l
   if (letter.code === 'contract.unverified_source' && letter.replacement === null) {
     return refuse(new FlotillaError(letter.code, letter.message), true);
   }
+  const untrusted = letter.replacement === null ? trustProblem(letter, examiner.definitions, vouch) : undefined;
+  if (untrusted !== undefined) return refuse(untrusted, false);
   // the queue of a worker that was renamed or removed takes messages, and nothing ever handles them
   if (!examiner.workers.includes(to)) {
     const detail = `this fleet has no worker ${to} with a queue; send it to another by --to`;
@@ -68,6 +74,19 @@ export async function examine(letter: KeptDeadLetter, examiner: Examiner, to = l
     refusal: undefined,
     note: known === true ? 'the worker has handled it already, and will only ack it' : undefined,
   };
+}
+
+/** Why its body must not be sent in the fleet's name, or cannot be. */
+function trustProblem(
+  { id, conflictOf, body, bodySize, origin = null, type, source }: KeptDeadLetter,
+  definitions: Definitions,
+  vouch: boolean,
+): FlotillaError | undefined {
+  if (conflictOf !== null) return new FlotillaError('dead_letter.conflict', `${id} conflicts with ${conflictOf}`);
+  if (body.length < bodySize) return new FlotillaError('dead_letter.truncated', `${id} had ${bodySize} bytes`);
+  if (origin === null || origin === 'fleet' || vouch) return undefined;
+  const allowed = type === null ? undefined : definitionOf(definitions, type)?.outside;
+  return allowed?.includes(source ?? '') === true ? undefined : new FlotillaError('dead_letter.unsigned', id);
 }
 
 function schemaProblem(letter: KeptDeadLetter, definitions: Definitions): FlotillaError | undefined {

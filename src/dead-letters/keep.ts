@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { MAX_BODY_BYTES } from '../events/decode.js';
+import { MAX_BODY_BYTES } from '../events/parse-envelope.js';
 import { derivedId, newId } from '../events/ids.js';
 import type { Sql, Store, Tx } from '../store/contract.js';
 import { announce } from './announce.js';

@@ -1,4 +1,4 @@
-import type { Fields, MessageProperties, OutgoingMessage } from '../broker/contract.js';
+import { vouchAgain, type Fields, type MessageProperties, type OutgoingMessage } from '../broker/contract.js';
 import { eventProperties } from '../broker/event-properties.js';
 import { HEADERS } from '../broker/headers.js';
 import { republished } from '../broker/republish.js';
@@ -16,14 +16,20 @@ const LEFT_BEHIND: ReadonlySet<string> = new Set([
 ]);
 
 /** A dead letter as it is sent again: to the queue of its worker, or of `to`, never to the exchange, so that no other
- *  worker gets it twice. Its history goes with it. */
-export function outgoingOf(letter: KeptDeadLetter, names: Names, to = letter.worker): OutgoingMessage {
-  const common = { exchange: '', routingKey: names.queue(to), mandatory: true };
+ *  worker gets it twice. Its history goes with it. `vouch`: signed as the fleet's own, whoever wrote it. */
+export function outgoingOf(
+  letter: KeptDeadLetter,
+  names: Names,
+  { to = letter.worker, vouch = false }: { to?: string | undefined; vouch?: boolean | undefined } = {},
+): OutgoingMessage {
+  const queue = names.queue(to);
+  const origin = vouch || letter.replacement !== null ? 'fleet' : (letter.origin ?? 'fleet');
+  const common = { exchange: '', routingKey: queue, mandatory: true, vouch: vouchAgain(origin, queue) };
   const headers = withoutDeath(letter.properties.headers ?? {});
   const own: Fields = { [HEADERS.replays]: letter.replays + 1 };
   if (letter.replacement === null) {
     // an operator who sends it in spite of the code, or to another worker, vouches for it
-    const isVouchedFor = letter.code === 'contract.unverified_source' || to !== letter.worker;
+    const isVouchedFor = vouch || letter.code === 'contract.unverified_source' || to !== letter.worker;
     return {
       ...common,
       body: letter.body,

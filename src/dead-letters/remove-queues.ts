@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AbandonedQueue } from '../broker/abandoned-queues.js';
-import type { Broker, Delivery, OutgoingMessage, Publisher } from '../broker/contract.js';
+import { vouchAgain, type Broker, type Delivery, type OutgoingMessage, type Publisher } from '../broker/contract.js';
 import { HEADERS, textHeader } from '../broker/headers.js';
 import { isShort, republished } from '../broker/republish.js';
 import type { Management } from '../broker/rabbitmq/management.js';
@@ -165,8 +165,10 @@ function movedMessage(delivery: Delivery, abandoned: AbandonedQueue, { names, to
   }
   // the next worker begins with a first attempt, and is no part of the replay that had sent it
   const { [HEADERS.again]: _, ...headers } = withoutDeath(properties.headers);
-  const message = { body, properties: republished({ ...properties, headers }), mandatory: true };
-  if (to !== undefined) return { ...message, exchange: '', routingKey: names.queue(to) };
+  const queue = to === undefined ? undefined : names.queue(to);
+  const vouch = vouchAgain(delivery.origin, queue);
+  const message = { body, properties: republished({ ...properties, headers }), mandatory: true, vouch };
+  if (queue !== undefined) return { ...message, exchange: '', routingKey: queue };
   return { ...message, exchange: names.unrouted, routingKey: firstRoutingKey(delivery) };
 }
 

@@ -29,6 +29,8 @@ export interface ReplayOptions {
   dryRun?: boolean | undefined;
   /** Sends also what would fail its schema again, or is not wanted any more. */
   force?: boolean | undefined;
+  /** Sends messages without a valid signature as the fleet's own. */
+  vouch?: boolean | undefined;
   /** At most so many in all. */
   limit?: number | undefined;
   /** At most so many a second. */
@@ -112,7 +114,7 @@ type Report = (result: ReplayResult) => void;
 
 async function examineAll(
   replayer: Replayer,
-  { dryRun, force, to }: ReplayOptions,
+  { dryRun, force, to, vouch }: ReplayOptions,
   selected: readonly Selected[],
   report: Report,
 ): Promise<KeptDeadLetter[]> {
@@ -123,7 +125,7 @@ async function examineAll(
       report(skipped(letter));
       continue;
     }
-    const { refusal, note } = await examine(letter, replayer, to);
+    const { refusal, note } = await examine(letter, replayer, { to, vouch });
     if (refusal !== undefined && !(refusal.forcible && force === true)) {
       const hint = refusal.forcible ? ' (--force sends it all the same)' : '';
       report(resultOf(letter, 'refused', `${refusal.message}${hint}`));
@@ -139,7 +141,7 @@ async function examineAll(
 
 async function sendAll(
   replayer: Replayer,
-  { who, to, signal }: ReplayOptions,
+  { who, to, vouch, signal }: ReplayOptions,
   publisher: Publisher,
   letters: readonly KeptDeadLetter[],
   claim: string,
@@ -155,12 +157,12 @@ async function sendAll(
   }
   const outcomes = await Promise.allSettled(
     claimed.map(async (letter) => {
-      await publisher.publish(outgoingOf(letter, replayer.names, to));
+      await publisher.publish(outgoingOf(letter, replayer.names, { to, vouch }));
       failpoint('dead_letter.replayed');
     }),
   );
   const sent = claimed.filter((_, index) => outcomes[index]?.status === 'fulfilled');
-  await markReplayed(replayer, sent, { who, to, claim });
+  await markReplayed(replayer, sent, { who, to, vouch, claim });
   for (const letter of sent) report(resultOf(letter, 'sent', ''));
   const refused: string[] = [];
   let lost: Error | undefined;
@@ -179,7 +181,7 @@ async function sendAll(
 async function markReplayed(
   { store, now }: Pick<Replayer, 'store' | 'now'>,
   letters: readonly KeptDeadLetter[],
-  { who, to, claim }: { who: string; to: string | undefined; claim: string },
+  { who, to, vouch, claim }: Pick<ReplayOptions, 'who' | 'to' | 'vouch'> & { claim: string },
 ): Promise<void> {
   if (letters.length === 0) return;
   const time = now();
@@ -192,7 +194,8 @@ async function markReplayed(
           claim = NULL, claimed_until = NULL
         WHERE id = ${letter.id} AND claim = ${claim} RETURNING id`;
       const as = letter.replacement === null ? [] : [`as ${letter.replacement.id}`];
-      const detail = [...as, ...(to === undefined ? [] : [`to ${to}`])].join(' ');
+      const trust = vouch === true && letter.origin !== 'fleet' ? ['vouched for'] : [];
+      const detail = [...as, ...(to === undefined ? [] : [`to ${to}`]), ...trust].join(' ');
       await audit(tx.sql, { id: auditId, deadLetterId: letter.id, at, who, action: 'replayed', detail });
       // it died again already, or another run took over: what is announced then is newer than this
       if (marked.length === 0) continue;

@@ -16,6 +16,8 @@ export interface MessageDefinition<Data = unknown, Kind extends MessageKind = Me
   readonly upcasters: Readonly<Record<number, (data: never) => unknown>>;
   /** Paths of fields marked `pii`, dotted, of the latest version; `*` stands for any element. */
   readonly pii: readonly string[];
+  /** The sources outside the fleet that may publish it without a signature. */
+  readonly outside?: readonly string[];
   /** The type of the data of the latest version; exists in types only. */
   readonly data?: Data;
 }
@@ -63,4 +65,10 @@ export function command<const V extends Versions, U extends keyof V = never>(
   upcasters?: Upcasters<V, U>,
 ): MessageDefinition<LatestData<V, U>, 'command'> {
   return define<V, U, 'command'>('command', versions, upcasters);
+}
+
+/** Allows publishers outside the fleet to send a message of this type, without the fleet's key, under these values of
+ *  `source`. None of them may be a service of the fleet. */
+export function fromOutside<D extends MessageDefinition>(definition: D, ...sources: [string, ...string[]]): D {
+  return { ...definition, outside: sources };
 }

@@ -43,7 +43,12 @@ function sixteenRandomBytes(): Buffer {
 export function derivedId(time: number, ...parts: (string | number)[]): string {
   const hash = createHash('sha256');
   for (const part of parts) hash.update(`${String(part)}\u0000`);
-  const bytes = hash.digest().subarray(0, 16);
+  return uuidOf(time, hash.digest());
+}
+
+/** A UUIDv8 made of a time in milliseconds and a digest of at least 16 bytes, which is overwritten. */
+export function uuidOf(time: number, digest: Buffer): string {
+  const bytes = digest.subarray(0, 16);
   bytes.writeUIntBE(Math.max(0, Math.trunc(time)) % 2 ** 48, 0, 6);
   return format(bytes, 8);
 }

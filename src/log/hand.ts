@@ -91,13 +91,14 @@ export class Hand {
       how();
       this.options.onRoom();
     };
-    const { exchange, routingKey, body, properties } = held.entry;
+    const { exchange, routingKey, body, properties, origin } = held.entry;
     return {
       queue: this.options.queue,
       exchange,
       routingKey,
       body,
       properties: withoutOffset(properties),
+      ...(origin !== undefined && { origin }),
       redelivered: held.redelivered,
       lost: this.#lost.signal,
       ack: () =>

@@ -11,6 +11,7 @@ export function outgoing(event: StoredEvent, exchange: string, source: string): 
     routingKey: type,
     body: Buffer.from(event.body),
     mandatory: true,
+    vouch: { origin: 'fleet' },
     properties: eventProperties({ id, type, source, subject, correlationId, time }),
   };
 }

@@ -1,3 +1,4 @@
+import type { MessageOrigin } from '../broker/contract.js';
 import type { EventEnvelope } from '../events/envelope.js';
 
 /** What is asked of an event to be sent; all that is named must hold. */
@@ -30,6 +31,8 @@ export interface HistoryEntry extends HistoryPlace {
   };
   /** The event in structured mode: as it was published, byte for byte, unless that was in binary mode. */
   readonly body: Uint8Array;
+  /** Whose event it is; undefined where that is not known. */
+  readonly origin?: MessageOrigin | undefined;
 }
 
 /** A piece of history. */

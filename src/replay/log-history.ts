@@ -114,7 +114,13 @@ function entryOf(entry: StreamEntry): HistoryEntry | undefined {
     const { id, type, source, subject, correlationid, time } = envelope;
     const event = { id, type, source, subject, correlationId: correlationid, time: Date.parse(time) };
     const { offset, mark } = placeOf(entry);
-    return { place: String(offset), mark, event, body: Buffer.from(structuredBody(entry, envelope)) };
+    return {
+      place: String(offset),
+      mark,
+      event,
+      body: Buffer.from(structuredBody(entry, envelope)),
+      origin: entry.origin,
+    };
   } catch (error) {
     if (error instanceof FlotillaError) return undefined;
     throw error;

@@ -1,16 +1,21 @@
-import type { Broker, Fields, OutgoingMessage, Publisher } from '../broker/contract.js';
+import { vouchAgain, type Broker, type Fields, type OutgoingMessage, type Publisher } from '../broker/contract.js';
 import { eventProperties } from '../broker/event-properties.js';
 import { FlotillaError, hasCode } from '../errors.js';
 import type { HistoryEntry } from './history.js';
 import { formatDuration } from '../duration.js';
 
 /** An event of the past as it goes to the queue of one worker, never to the exchange, so that nobody else sees it. */
-export function outgoingOf({ event, body }: HistoryEntry, queue: string, headers: Fields): OutgoingMessage {
+export function outgoingOf(
+  { event, body, origin = 'fleet' }: HistoryEntry,
+  queue: string,
+  headers: Fields,
+): OutgoingMessage {
   const properties = eventProperties(event);
   return {
     exchange: '',
     routingKey: queue,
     mandatory: true,
+    vouch: vouchAgain(origin, queue),
     body,
     properties: { ...properties, headers: { ...properties.headers, ...headers } },
   };

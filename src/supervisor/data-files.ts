@@ -41,7 +41,7 @@ const node: Names = {
 const locks = Object.values(LOCK_FILES).map((name) => `\\${name}${SQLITE}`);
 const names: Names = {
   [locks.join('|')]: 'file',
-  'fleet\\.json(\\.next)?|broker-refill-pending': 'file',
+  'fleet\\.json(\\.next)?|fleet\\.key|broker-refill-pending': 'file',
   run: { [`${SERVICE}-\\d+\\.json(\\.next)?`]: 'file' },
   stores: { [`${SERVICE}(\\.given-up)?\\.json(\\.\\d+\\.next)?`]: 'file' },
   sandbox: { [`sandbox\\.db${SQLITE}`]: 'file' },

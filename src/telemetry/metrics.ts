@@ -20,6 +20,12 @@ export function createMetrics(options: { process?: boolean } = {}) {
   const seconds = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30];
   return {
     registry,
+    unsigned: new Counter({
+      name: 'flotilla_unsigned_messages_total',
+      help: 'Deliveries without a valid signature of the fleet',
+      labelNames: ['queue'] as const,
+      registers,
+    }),
     handled: new Counter({
       name: 'flotilla_messages_total',
       help: 'Deliveries by what became of them',

@@ -1,3 +1,4 @@
+import type { DeriveId } from '../broker/signing/fleet-keys.js';
 import type { EventEnvelope } from '../events/envelope.js';
 import type { Store } from '../store/contract.js';
 import type { Logger } from '../telemetry/logger.js';
@@ -7,13 +8,13 @@ import { Emissions, runEffects, type Effect } from './effects.js';
 /** Runs the worker's `bootstrap` unless its store remembers that it ran. Several replicas may try; one does it. */
 export async function runBootstrap(
   definition: WorkerDefinition,
-  { store, logger, now }: { store: Store; logger: Logger; now: () => number },
+  { store, logger, now, deriveId }: { store: Store; logger: Logger; now: () => number; deriveId: DeriveId },
 ): Promise<void> {
   if (definition.bootstrap === undefined) return;
   const key = { consumer: `${definition.name}:bootstrap`, source: store.service, id: 'bootstrap' };
   if (await store.handled(key)) return;
   const cause = origin(store.service, now());
-  const emissions = new Emissions(definition, store.service, cause, now, 'bootstrap');
+  const emissions = new Emissions({ definition, store, now, deriveId }, cause, 'bootstrap');
   const effects: Effect[] = [];
   definition.bootstrap({
     log: logger,

@@ -1,5 +1,6 @@
 import { namesFor } from '../broker/topology.js';
 import { FlotillaError } from '../errors.js';
+import { derivedId } from '../events/ids.js';
 import type { LogState } from '../log/read-by-turns.js';
 import { createMetrics } from '../telemetry/metrics.js';
 import { realAfter } from './after.js';
@@ -61,6 +62,8 @@ export function consumeQueue(
     definition,
     definitions: definition.definitions,
     route: (event) => routeOf(definition, event.type),
+    emitters: options.emitters,
+    deriveId: options.deriveId ?? derivedId,
     retryDelays: definition.retryDelays,
     timeout: definition.timeout,
     store,

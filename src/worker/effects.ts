@@ -1,10 +1,10 @@
 import { handleCommand } from '../aggregates/handle-command.js';
 import type { Decider } from '../aggregates/decider.js';
+import type { DeriveId } from '../broker/signing/fleet-keys.js';
 import { createEvent } from '../events/create.js';
 import type { EventContext, EventEnvelope, UnsequencedEvent } from '../events/envelope.js';
-import { derivedId } from '../events/ids.js';
 import { FlotillaError } from '../errors.js';
-import type { Tx } from '../store/contract.js';
+import type { Store, Tx } from '../store/contract.js';
 import { advance, sagaIdOf } from '../sagas/advance.js';
 import type { SagaDefinition } from '../sagas/types.js';
 import { childTraceparent } from '../telemetry/trace-context.js';
@@ -23,17 +23,23 @@ export type Effect =
   | { kind: 'handle'; decider: AnyDecider; id: string; command: unknown }
   | { kind: 'saga'; saga: SagaDefinition; event: EventEnvelope };
 
+/** The worker that emits, and what its events are made with. */
+export interface Emitter {
+  readonly definition: WorkerDefinition;
+  readonly store: Pick<Store, 'service'>;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  readonly deriveId: DeriveId;
+}
+
 /** Makes the events that follow from one cause: the n-th always with the same id, whoever makes it, however often. */
 export class Emissions {
   #index = 0;
   readonly #traceparent: string | undefined;
 
   constructor(
-    private readonly definition: WorkerDefinition,
-    private readonly source: string,
+    private readonly emitter: Emitter,
     private readonly cause: EventEnvelope,
-    /** Milliseconds since the epoch. */
-    readonly now: () => number,
     /** Keeps apart what follows from one cause in different ways. */
     private readonly way = '',
   ) {
@@ -41,7 +47,12 @@ export class Emissions {
   }
 
   get definitions(): Definitions {
-    return this.definition.definitions;
+    return this.emitter.definition.definitions;
+  }
+
+  /** Milliseconds since the epoch. */
+  now(): number {
+    return this.emitter.now();
   }
 
   /** Throws `worker.undeclared_emit`, or `contract.invalid_data` as `createEvent`. */
@@ -52,13 +63,14 @@ export class Emissions {
   /** The context of the next event. Throws `worker.undeclared_emit` for a type the worker does not list. */
   context(subject: string, type: string): EventContext {
     const { cause } = this;
-    if (!this.definition.emits.has(type)) {
-      throw new FlotillaError('worker.undeclared_emit', `${this.definition.name} emits ${type}`);
+    const { definition, store, deriveId } = this.emitter;
+    if (!definition.emits.has(type)) {
+      throw new FlotillaError('worker.undeclared_emit', `${definition.name} emits ${type}`);
     }
-    const parts = [cause.source, cause.id, this.definition.name, this.way, this.#index++, type];
+    const parts = [cause.source, cause.id, definition.name, this.way, this.#index++, type];
     return {
-      id: derivedId(Date.parse(cause.time), ...parts),
-      source: this.source,
+      id: deriveId(Date.parse(cause.time), ...parts),
+      source: store.service,
       subject,
       time: new Date(this.now()).toISOString(),
       correlationId: cause.correlationid,
@@ -69,7 +81,7 @@ export class Emissions {
 
   /** A sequence of ids of its own, the same for the n-th fork however often it is made. */
   fork(n: number): Emissions {
-    return new Emissions(this.definition, this.source, this.cause, this.now, `${this.way}/${n}`);
+    return new Emissions(this.emitter, this.cause, `${this.way}/${n}`);
   }
 }
 

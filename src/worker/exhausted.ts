@@ -8,11 +8,11 @@ import type { WorkerStation } from './station.js';
  *  key of its own: the event itself does not count as handled, and a replay may still succeed. Says nothing of an event
  *  that was handled once, and only fails as it is handled again by a replay. */
 export async function commitExhausted(station: WorkerStation, message: Message, thrown: unknown): Promise<void> {
-  const { definition, store, now } = station;
+  const { definition, store } = station;
   const { event, key } = message;
   if (definition.exhausted === undefined || event === undefined || key === undefined) return;
   if (key.consumer !== definition.name && (await store.handled({ ...key, consumer: definition.name }))) return;
-  const emissions = new Emissions(definition, store.service, event, now, 'exhausted');
+  const emissions = new Emissions(station, event, 'exhausted');
   const context = openContext(station, event, emissions, {
     attempt: message.attempt,
     mayHaveBegun: true,

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Fields } from '../broker/contract.js';
+import { vouchAgain, type Fields } from '../broker/contract.js';
 import { cut, HEADERS, type Attempt } from '../broker/headers.js';
 import { republished } from '../broker/republish.js';
 import {
@@ -73,7 +73,7 @@ const LONGEST_PAUSE = 5000;
  * will be delivered again, and nothing is to be acked. Throws `broker.unencodable` where no try can succeed.
  */
 export async function publishSurely(
-  { publisher, logger, signal, unplaced }: Station,
+  { name, names, publisher, logger, signal, unplaced }: Station,
   message: Message,
   target: { exchange: string; routingKey: string; headers: Fields },
 ): Promise<boolean> {
@@ -96,6 +96,7 @@ export async function publishSurely(
           body,
           properties,
           mandatory: true,
+          vouch: vouchAgain(delivery.origin, names.queue(name)),
         });
         return true;
       } catch (error) {

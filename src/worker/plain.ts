@@ -53,6 +53,7 @@ export function createPublisher<D extends Definitions>(options: {
       await publisher.publish({
         exchange: names.events,
         routingKey: type,
+        vouch: { origin: 'fleet' },
         body: Buffer.from(JSON.stringify(event)),
         properties: eventProperties({ ...event, correlationId: event.correlationid, time: Date.parse(event.time) }),
       });

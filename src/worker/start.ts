@@ -1,11 +1,14 @@
 import type { Broker } from '../broker/contract.js';
 import type { VerifyPublisher } from '../broker/publishers.js';
+import type { DeriveId } from '../broker/signing/fleet-keys.js';
 import { namesFor } from '../broker/topology.js';
 import { FlotillaError } from '../errors.js';
+import { derivedId } from '../events/ids.js';
 import { takeLog } from '../log/take-log.js';
 import type { History } from '../log/taker.js';
 import { runProjections } from '../projections/run.js';
 import type { ProjectionState } from '../projections/status.js';
+import { sagasByType } from '../sagas/define.js';
 import { sagaMigrations } from '../sagas/table.js';
 import type { Store } from '../store/contract.js';
 import type { Logger } from '../telemetry/logger.js';
@@ -16,6 +19,7 @@ import { consumeQueue, type QueueState } from './consume-queue.js';
 import type { WorkerDefinition } from './definition.js';
 import type { Message, Outcome } from './message.js';
 import { hasQueue } from './queues.js';
+import type { Emitters } from './station.js';
 import type { RelayGauge } from './watch-relay.js';
 
 export interface StartWorkerOptions {
@@ -27,6 +31,10 @@ export interface StartWorkerOptions {
   settings?: Record<string, unknown>;
   /** In place of what `setup` would give. */
   use?: unknown;
+  /** The services that emit each type: an event of another source is refused. @default any source */
+  emitters?: Emitters | undefined;
+  /** Makes the ids of what follows from events. @default without a fleet key */
+  deriveId?: DeriveId | undefined;
   /** Which of the replicas this is. */
   instance: string;
   logger: Logger;
@@ -87,7 +95,8 @@ export async function migrateWorker({ name, migrations, sagas }: WorkerDefinitio
 
 /** Starts a worker on topology that exists: migrates, sets up, bootstraps, then takes what there is for it. Throws what
  *  `setup` throws, or `config.invalid` when the settings are not as declared. */
-export async function startWorker(definition: WorkerDefinition, options: StartWorkerOptions): Promise<RunningWorker> {
+export async function startWorker(defined: WorkerDefinition, options: StartWorkerOptions): Promise<RunningWorker> {
+  const definition = withDerivedIds(defined, options.deriveId);
   const { store, instance, now = Date.now } = options;
   const { name } = definition;
   const logger = options.logger.child({ worker: name, instance });
@@ -101,7 +110,7 @@ export async function startWorker(definition: WorkerDefinition, options: StartWo
         signal: ending.signal,
         log: logger,
       }));
-  await runBootstrap(definition, { store, logger, now });
+  await runBootstrap(definition, { store, logger, now, deriveId: options.deriveId ?? derivedId });
 
   const { metrics } = options;
   const models = await runProjections(definition.projections, { store, instance, logger, metrics, now });
@@ -123,6 +132,13 @@ export async function startWorker(definition: WorkerDefinition, options: StartWo
       await definition.teardown(use);
     },
   };
+}
+
+/** Commands of its sagas have ids that are derived in the same way. */
+function withDerivedIds(definition: WorkerDefinition, deriveId: DeriveId | undefined): WorkerDefinition {
+  if (deriveId === undefined || definition.sagas.length === 0) return definition;
+  const sagas = definition.sagas.map((saga) => ({ ...saga, deriveId }));
+  return { ...definition, sagas, sagasOf: sagasByType(sagas) };
 }
 
 /** The part of a worker that takes the log as it is. */

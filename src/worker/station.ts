@@ -1,3 +1,4 @@
+import type { DeriveId } from '../broker/signing/fleet-keys.js';
 import type { Publisher } from '../broker/contract.js';
 import type { VerifyPublisher } from '../broker/publishers.js';
 import type { Names } from '../broker/topology.js';
@@ -14,12 +15,17 @@ import type { Handle, Message } from './message.js';
 import type { Pauses } from './pauses.js';
 import type { Starts } from './starts.js';
 
+/** The services that emit a type, by type. */
+export type Emitters = ReadonlyMap<string, ReadonlySet<string>>;
+
 /** What a station works with, whoever handles the messages: a worker with a store, or a plain subscription. */
 export interface Station {
   readonly name: string;
   readonly definitions: Definitions;
   /** Whether there is a handler for a type; `ignored` where a wildcard binding brings what is somebody else's. */
   readonly route: (event: EventEnvelope) => 'handled' | 'ignored' | 'unknown';
+  /** The services that emit each type; types that are not in it are taken from any. Undefined: not known. */
+  readonly emitters?: Emitters | undefined;
   /** Milliseconds, one for each attempt after the first. */
   readonly retryDelays: readonly number[];
   readonly timeout: number;
@@ -56,6 +62,7 @@ export interface WorkerStation extends Station {
   readonly circuit: Circuit;
   readonly starts: Starts;
   readonly use: unknown;
+  readonly deriveId: DeriveId;
 }
 
 /** One station of the pipeline: takes what comes after it, gives what it does around it. */

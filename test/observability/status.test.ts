@@ -170,7 +170,15 @@ describe('fleet status', function () {
       ]);
       const shown = (changed: Partial<FleetStatus> = {}) =>
         statusLines(
-          { ...status, ...changed, brokerUrl: 'amqp://somewhere', sagas: [], unread: [], abandoned: [] },
+          {
+            ...status,
+            ...changed,
+            brokerUrl: 'amqp://somewhere',
+            signingKey: 'ab12cd34',
+            sagas: [],
+            unread: [],
+            abandoned: [],
+          },
           { width: 120, now: Date.parse(here.startedAt) },
         ).join('\n');
       const lines = shown();

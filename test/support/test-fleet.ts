@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import type { Broker, Delivery, MessageProperties } from '../../src/broker/contract.js';
 import { eventProperties } from '../../src/broker/event-properties.js';
 import { createRabbitBroker } from '../../src/broker/rabbitmq/index.js';
+import type { FleetKeys } from '../../src/broker/signing/fleet-keys.js';
+import { signedBroker } from '../../src/broker/signing/signed-broker.js';
 import { namesFor, topologyOf, type Names } from '../../src/broker/topology.js';
 import type { EventEnvelope } from '../../src/events/envelope.js';
 import { createEvent, originContext } from '../../src/events/create.js';
@@ -46,7 +48,11 @@ function rawMessage(body: Uint8Array, properties: MessageProperties = {}) {
   return { body, properties: { contentType: 'application/cloudevents+json', ...properties } };
 }
 
-export async function testFleet(worker: Worker, options: Partial<StartWorkerOptions> = {}): Promise<TestFleet> {
+/** `keys`: the worker verifies signatures; what the fleet's own methods send is not signed. */
+export async function testFleet(
+  worker: Worker,
+  { keys, ...options }: Partial<StartWorkerOptions> & { keys?: FleetKeys } = {},
+): Promise<TestFleet> {
   const { definition } = worker;
   const { amqpUrl, managementUrl, prefix } = await testBroker();
   const folder = await mkdtemp(join(tmpdir(), 'flotilla-worker-'));
@@ -61,7 +67,7 @@ export async function testFleet(worker: Worker, options: Partial<StartWorkerOpti
   const waiting = new Set<() => void>();
   const running = await startWorker(definition, {
     store,
-    broker,
+    broker: keys === undefined ? broker : signedBroker(broker, { keys, verification: 'require' }),
     prefix,
     instance: 'test',
     logger,

@@ -12,6 +12,7 @@ interface Flags extends FilterFlags {
   to?: string;
   dryRun?: boolean;
   force?: boolean;
+  vouch?: boolean;
   rate?: number;
   limit?: number;
   json?: boolean;
@@ -32,12 +33,13 @@ export function registerReplay(dead: Command, context: Context): void {
     .option('--rate <n>', 'at most so many a second', positive)
     .option('--limit <n>', 'at most so many', wholeNumber)
     .option('--force', 'also what would fail its schema again, and commands of what is closed')
+    .option('--vouch', 'also messages without a valid signature, which are signed as genuine messages of this fleet')
     .option('--json', 'for programs')
     .action((ids: string[], flags: Flags) => runReplay(ids, flags, context));
 }
 
 async function runReplay(ids: string[], flags: Flags, context: Context): Promise<void> {
-  const { to, dryRun = false, force, rate, limit, json = false } = flags;
+  const { to, dryRun = false, force, vouch, rate, limit, json = false } = flags;
   const selection = selectionOf(ids, flags);
   const progress = createProgress();
   const noted: ReplayResult[] = [];
@@ -49,6 +51,7 @@ async function runReplay(ids: string[], flags: Flags, context: Context): Promise
       to,
       dryRun,
       force,
+      vouch,
       rate,
       limit,
       signal: context.signal,

@@ -1,4 +1,5 @@
 import { FlotillaError } from '../../errors.js';
+import { derivedId } from '../../events/ids.js';
 import { findSagas } from '../../sagas/list.js';
 import { sagaMigrations, type SagaRow } from '../../sagas/table.js';
 import type { SagaDefinition } from '../../sagas/types.js';
@@ -16,8 +17,10 @@ export interface KnownSaga {
 
 /** Those of the enabled workers, with the patience that the configuration gives them. */
 export async function knownSagas(context: Context): Promise<KnownSaga[]> {
+  const deriveId = context.fleetKeys?.deriveId ?? derivedId;
   return enabledWorkers(await context.fleet(), context.config).flatMap(
-    ({ name: worker, definition: { store: service, sagas } }) => sagas.map((saga) => ({ saga, worker, service })),
+    ({ name: worker, definition: { store: service, sagas } }) =>
+      sagas.map((saga) => ({ saga: { ...saga, deriveId }, worker, service })),
   );
 }
 

@@ -16,6 +16,7 @@ export function statusLines(status: Status, { width, now }: { width: number; now
   const { workers, logReaders, unrouted, processes, broker, sagas, abandoned, problems } = status;
   const lines = [
     brokerLine(status),
+    ...(status.signingKey === null ? ['WARNING: messages are not signed; see flotilla doctor'] : []),
     ...(broker?.findings ?? []).map(({ kind, detail }) => `${kind === 'alarm' ? 'ALARM' : 'WARNING'}: ${detail}`),
     '',
     ...table(

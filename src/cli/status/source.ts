@@ -26,6 +26,8 @@ import { abandonedQueues } from '../topology/abandoned.js';
 export interface Status extends FleetStatus {
   /** Without its password. */
   brokerUrl: string;
+  /** The id of the key that signs messages; null where they are not signed. */
+  signingKey: string | null;
   sagas: OpenSagas[];
   /** Queues of former workers and of former retry delays; null where that is not known. */
   abandoned: AbandonedQueue[] | null;
@@ -123,6 +125,7 @@ export function createStatusSource(context: Context): StatusSource {
         status: {
           ...status,
           brokerUrl,
+          signingKey: context.fleetKeys?.current.id ?? null,
           sagas: counted,
           abandoned: abandoned === undefined ? null : valueOf(abandoned),
           unread: [...(hasStore(context, 'ops') ? [] : ['ops']), ...unread],

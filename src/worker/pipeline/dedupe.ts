@@ -12,7 +12,8 @@ import type { Middleware, WorkerStation } from '../station.js';
  * the handler said. Two deliveries of one event in this process take their turns; between processes the row decides.
  * From here on, inwards and outwards, the message goes by the key under which it counts as handled.
  */
-export const dedupe: Middleware<WorkerStation> = (next, { definition, store, starts, now }) => {
+export const dedupe: Middleware<WorkerStation> = (next, station) => {
+  const { definition, store, starts } = station;
   const underWay = new Map<string, Promise<unknown>>();
   return async (message) => {
     const { event, delivery } = message;
@@ -58,7 +59,7 @@ export const dedupe: Middleware<WorkerStation> = (next, { definition, store, sta
         ? await store.claim(key)
         : await store.transaction(async (tx) => {
             if (!(await tx.claim(key))) return false;
-            await runEffects(tx, effects, new Emissions(definition, store.service, event, now));
+            await runEffects(tx, effects, new Emissions(station, event));
             return true;
           });
     failpoint('worker.committed');

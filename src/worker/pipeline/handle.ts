@@ -9,7 +9,7 @@ import type { WorkerStation } from '../station.js';
 
 /** Innermost: runs the handler of the event's type. What it said is to be stored is left in `message.effects`. */
 export function handle(station: WorkerStation): Handle {
-  const { definition, store, now } = station;
+  const { definition } = station;
   return async (message) => {
     const { event, delivery } = message;
     const handler = event && definition.handlerOf.get(event.type);
@@ -17,7 +17,7 @@ export function handle(station: WorkerStation): Handle {
     const { headers } = delivery.properties;
     const key = headers[HEADERS.key];
     const replayed = readReplay(headers);
-    const context = openContext(station, event, new Emissions(definition, store.service, event, now), {
+    const context = openContext(station, event, new Emissions(station, event), {
       attempt: message.attempt,
       mayHaveBegun: delivery.redelivered || replayed !== undefined || readAttempts(headers).length > 0,
       key: typeof key === 'string' ? key : event.id,

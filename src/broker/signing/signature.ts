@@ -1,0 +1,54 @@
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import { isAttributeHeader } from '../../events/parse-envelope.js';
+import type { Fields, MessageProperties } from '../contract.js';
+import { HEADERS } from '../headers.js';
+import type { FleetKey, FleetKeys } from './fleet-keys.js';
+
+/** What they say is informative, or may change on the way. */
+const UNSIGNED: ReadonlySet<string> = new Set([HEADERS.signature, HEADERS.dropped, HEADERS.subject]);
+
+/** The headers that a signature covers: all by which the fleet controls what becomes of a message. */
+const SIGNED = Object.values(HEADERS)
+  .filter((name) => !UNSIGNED.has(name))
+  .sort();
+
+/** The MAC in base64url without padding. */
+const SIGNATURE = /^([0-9a-f]{8})\.([A-Za-z0-9_-]{43})$/;
+
+/** The properties with a signature over the body and the fleet's headers. */
+export function signed(keys: FleetKeys, body: Uint8Array, properties: MessageProperties): MessageProperties {
+  const { current } = keys;
+  const headers = properties.headers ?? {};
+  const signature = `${current.id}.${macOf(current, body, properties).toString('base64url')}`;
+  return { ...properties, headers: { ...headers, [HEADERS.signature]: signature } };
+}
+
+/** Whether the headers hold a signature of an accepted key over this body and these properties. */
+export function isSigned(keys: FleetKeys, body: Uint8Array, properties: MessageProperties): boolean {
+  const text = properties.headers?.[HEADERS.signature];
+  const [, id, mac] = (typeof text === 'string' && SIGNATURE.exec(text)) || [];
+  const key = id === undefined ? undefined : keys.find(id);
+  if (key === undefined || mac === undefined) return false;
+  return timingSafeEqual(Buffer.from(mac, 'base64url'), macOf(key, body, properties));
+}
+
+/** The headers without all that the fleet controls messages by. */
+export function withoutControl(headers: Fields): Fields {
+  return Object.fromEntries(
+    Object.entries(headers).filter(([name]) => name !== HEADERS.signature && !SIGNED.includes(name as never)),
+  );
+}
+
+/**
+ * HMAC-SHA256 over a line `<name>:<JSON>` for the content type, for the timestamp, and for each header that controls the message
+ * or carries an attribute of the event, in the order of their names; an empty line; and the body.
+ */
+function macOf({ signing }: FleetKey, body: Uint8Array, properties: MessageProperties): Buffer {
+  const { contentType = null, timestamp = null, headers = {} } = properties;
+  const attributes = Object.keys(headers).filter(isAttributeHeader).sort();
+  let lines = `content-type:${JSON.stringify(contentType)}\ntimestamp:${JSON.stringify(timestamp)}\n`;
+  for (const name of [...SIGNED, ...attributes]) {
+    if (headers[name] !== undefined) lines += `${name}:${JSON.stringify(headers[name])}\n`;
+  }
+  return createHmac('sha256', signing).update(`${lines}\n`).update(body).digest();
+}

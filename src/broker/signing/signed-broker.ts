@@ -1,0 +1,98 @@
+import type { Broker, Delivery, Fields, OutgoingMessage, Publisher } from '../contract.js';
+import { HEADERS } from '../headers.js';
+import type { FleetKeys } from './fleet-keys.js';
+import { isSigned, signed, withoutControl } from './signature.js';
+
+/** `require`: a message without a valid signature is `outside`, and what its headers say of the fleet is removed. `warn`: it
+ *  is reported, and believed. `off`: it is believed. Messages are signed in any case. */
+export type Verification = 'off' | 'warn' | 'require';
+
+export interface SigningOptions {
+  keys: FleetKeys;
+  verification: Verification;
+  /** Told of each message without a valid signature that `queue` has delivered, except under `off`. Must not throw. */
+  onUnsigned?: (queue: string) => void;
+}
+
+/** A broker that signs what its publishers vouch for, and tells of each message whether the fleet has signed it. */
+export function signedBroker(broker: Broker, options: SigningOptions): Broker {
+  return {
+    get state() {
+      return broker.state;
+    },
+    get blockedBy() {
+      return broker.blockedBy;
+    },
+    onState: (listener) => broker.onState(listener),
+    ready: (signal) => broker.ready(signal),
+    applyTopology: (topology, signal) => broker.applyTopology(topology, signal),
+    planTopology: (topology) => broker.planTopology(topology),
+    queueDepth: (queue) => broker.queueDepth(queue),
+    findRefusing: (exchange, routingKey) => broker.findRefusing(exchange, routingKey),
+    close: () => broker.close(),
+    createPublisher: (publisherOptions) => signedPublisher(broker.createPublisher(publisherOptions), options.keys),
+    consume: (queue, { onDelivery, ...rest }) =>
+      broker.consume(queue, { ...rest, onDelivery: (delivery) => onDelivery(verifiedDelivery(delivery, options)) }),
+    readStream: (stream, { onEntry, ...rest }) =>
+      broker.readStream(stream, {
+        ...rest,
+        onEntry: (entry) => onEntry({ ...entry, ...verify(entry, stream, options) }),
+      }),
+  };
+}
+
+function signedPublisher(publisher: Publisher, keys: FleetKeys): Publisher {
+  return {
+    get state() {
+      return publisher.state;
+    },
+    reset: () => publisher.reset(),
+    ready: (signal) => publisher.ready(signal),
+    close: () => publisher.close(),
+    publish: (message) => publisher.publish(vouched(message, keys)),
+  };
+}
+
+/** What nobody vouches for is passed on as it is, with the signature that it may have. */
+function vouched(message: OutgoingMessage, keys: FleetKeys): OutgoingMessage {
+  const { vouch, body, properties } = message;
+  if (vouch === undefined) return message;
+  const { [HEADERS.for]: _for, [HEADERS.outside]: _outside, ...headers } = properties.headers ?? {};
+  const own: Fields = {
+    ...(vouch.for !== undefined && { [HEADERS.for]: vouch.for }),
+    ...(vouch.origin === 'outside' && { [HEADERS.outside]: true }),
+  };
+  return { ...message, properties: signed(keys, body, { ...properties, headers: { ...headers, ...own } }) };
+}
+
+function verifiedDelivery(delivery: Delivery, options: SigningOptions): Delivery {
+  const { queue, exchange, routingKey, body, redelivered } = delivery;
+  return {
+    ...{ queue, exchange, routingKey, body, redelivered },
+    ...verify(delivery, queue, options),
+    get lost() {
+      return delivery.lost;
+    },
+    ack: () => delivery.ack(),
+    requeue: () => delivery.requeue(),
+  };
+}
+
+type Verified = Required<Pick<Delivery, 'origin' | 'properties'>>;
+
+function verify({ body, properties }: Pick<Delivery, 'body' | 'properties'>, queue: string, options: SigningOptions) {
+  const { headers } = properties;
+  if (isSigned(options.keys, body, properties) && isFor(queue, headers[HEADERS.for])) {
+    return { origin: headers[HEADERS.outside] === true ? 'outside' : 'fleet', properties } satisfies Verified;
+  }
+  if (options.verification !== 'off') options.onUnsigned?.(queue);
+  if (options.verification !== 'require') return { origin: 'unverified', properties } satisfies Verified;
+  return { origin: 'outside', properties: { ...properties, headers: withoutControl(headers) } } satisfies Verified;
+}
+
+/** Headers that were signed for one worker mean nothing at another. */
+function isFor(queue: string, worker: Fields[string] | undefined): boolean {
+  if (worker === undefined) return true;
+  if (typeof worker !== 'string') return false;
+  return queue === worker || queue === `${worker}.dead` || queue.startsWith(`${worker}.retry.`);
+}
