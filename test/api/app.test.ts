@@ -72,7 +72,7 @@ describe('api: the app', () => {
     expect(stored?.correlationId)
       .to.equal(answer.headers.get('x-correlation-id'))
       .and.match(/^[0-9a-f-]{36}$/);
-    expect(stored?.event).not.to.have.property('traceparent');
+    expect(stored?.event.traceparent).to.match(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
   });
 
   it('without a token answers neither pages of other sites nor names that are not loopback', async () => {
@@ -233,11 +233,12 @@ describe('api: the app', () => {
     expect(metrics).to.include('flotilla_http_seconds_count{method="GET",route="none",status="404"} 1');
     const lines = api.logs.filter(({ message, level }) => message === 'request' && level === 'info');
     expect(lines.map(({ method, path, status }) => [method, path, status])).to.deep.equal([
-      ['POST', '/notes', '201'],
-      ['GET', '/notes', '200'],
-      ['GET', '/nowhere', '404'],
+      ['POST', '/notes', 201],
+      ['GET', '/notes', 200],
+      ['GET', '/nowhere', 404],
     ]);
-    expect(lines[0]).to.include({ correlationId: 'c1', route: '/notes' });
+    expect(lines[0]).to.include({ correlation: 'c1', route: '/notes' });
+    for (const { traceparent } of lines) expect(traceparent).to.match(/^00-[0-9a-f]{32}-/);
     expect(JSON.stringify(api.logs)).not.to.include('personal');
   });
 

@@ -171,7 +171,7 @@ describe('api: problems', () => {
     expectProblem(answer, 500, 'internal');
     expect(answer.text).not.to.match(/hunter2|Error|\.ts/);
     const line = api.logs.find(
-      ({ message, correlationId }) => message === 'request failed' && correlationId === answer.body.correlationId,
+      ({ message, correlation }) => message === 'request failed' && correlation === answer.body.correlationId,
     );
     expect(JSON.stringify(line)).to.include('hunter2');
   });
