@@ -24,6 +24,7 @@ LABEL org.opencontainers.image.version="$VERSION" \
       org.opencontainers.image.revision="$REVISION"
 # SQLite puts large temporary files beside the stores: /tmp is memory in docker-compose.yml.
 ENV NODE_ENV=production \
+    FLOTILLA_COMMIT=$REVISION \
     LOG_FORMAT=json \
     DATA_DIR=/data \
     SQLITE_TMPDIR=/data \

@@ -26,6 +26,7 @@ export interface Config {
   sandboxPort: number;
   sandboxSmtpPort: number;
   healthPort: number;
+  commit: string | undefined;
   logLevel: 'error' | 'warn' | 'info' | 'debug';
   logFormat: 'json' | 'text';
   /** Absent: all. */
@@ -71,6 +72,7 @@ export function loadConfig(env: NodeJS.ProcessEnv, { terminal = false } = {}): C
     sandboxPort: values.SANDBOX_PORT,
     sandboxSmtpPort: values.SANDBOX_SMTP_PORT,
     healthPort: values.HEALTH_PORT,
+    commit: values.FLOTILLA_COMMIT,
     logLevel: values.LOG_LEVEL ?? 'info',
     logFormat: values.LOG_FORMAT ?? (terminal ? 'text' : 'json'),
     workers: values.WORKERS,

@@ -54,6 +54,8 @@ export const environment = z.object({
   SANDBOX_SMTP_PORT: port().default(3025),
   /** /livez, /readyz and /metrics of workers and the keeper; 0 is any free port. */
   HEALTH_PORT: port().default(0),
+  /** The commit that this release was built from, for `flotilla_build_info`. */
+  FLOTILLA_COMMIT: matching(/^[0-9A-Za-z._-]{1,64}$/, 'a commit id').optional(),
   LOG_LEVEL: oneOf(['error', 'warn', 'info', 'debug']).optional(),
   LOG_FORMAT: oneOf(['json', 'text']).optional(),
   /** The workers that are enabled; all of them if unset. */

@@ -9,6 +9,7 @@ import { cors } from './cors.js';
 import { healthRoutes, metricsRoute, type Checks } from './health.js';
 import { Idempotency, idempotencyMigrations } from './idempotency.js';
 import { localOnly } from './local-only.js';
+import { OWN_PATHS } from './own-paths.js';
 import { openApi, type ApiInfo } from './openapi/document.js';
 import { problem } from './problems.js';
 import { beginStory } from './request-story.js';
@@ -45,9 +46,6 @@ export interface ApiOptions {
 /** How long a reply is remembered under its Idempotency-Key, and how often older ones are looked for; milliseconds. */
 const REMEMBERED = 24 * 3_600_000;
 const PURGE_EVERY = 10 * 60_000;
-
-/** Paths of the API's own. */
-const OWN = new Set(['/livez', '/readyz', '/metrics', '/openapi.json']);
 
 /** Makes the HTTP side of a fleet. Several processes may serve the same store. Resolves when the store has its table;
  *  listens to nothing (see `serveApi`). Throws `fleet.invalid` when two routes are the same. */
@@ -97,7 +95,8 @@ function checkRoutes(routes: readonly Route[]): void {
   const seen = new Set<string>();
   for (const { method, path, operationId } of routes) {
     const name = `${method.toUpperCase()} ${path}`;
-    if (seen.has(name) || OWN.has(path)) throw new FlotillaError('fleet.invalid', `the route ${name} is there already`);
+    if (seen.has(name) || OWN_PATHS.has(path))
+      throw new FlotillaError('fleet.invalid', `the route ${name} is there already`);
     if (seen.has(operationId))
       throw new FlotillaError('fleet.invalid', `two routes have the operationId ${operationId}`);
     seen.add(name).add(operationId);
@@ -122,7 +121,7 @@ function purgeNowAndThen(idempotency: Idempotency, clock: () => number, logger: 
 }
 
 function methodsByPath(routes: readonly Route[]): Map<string, string> {
-  const methods = new Map<string, string[]>([...OWN].map((path) => [path, ['GET', 'HEAD']]));
+  const methods = new Map<string, string[]>([...OWN_PATHS].map((path) => [path, ['GET', 'HEAD']]));
   for (const { method, path } of routes) {
     const names = method === 'get' ? ['GET', 'HEAD'] : [method.toUpperCase()];
     methods.set(path, [...(methods.get(path) ?? []), ...names]);

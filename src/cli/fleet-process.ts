@@ -87,7 +87,8 @@ export async function runFleetProcess(
 
   const instance = `${name}@${hostname()}:${process.pid}:${randomBytes(3).toString('hex')}`;
   const logger = context.logger({ process: name });
-  const metrics = createMetrics({ process: true });
+  const { version } = context;
+  const metrics = createMetrics({ process: true, build: { service: name, version, commit: config.commit } });
   const names = namesFor(config.prefix);
   let reached = false;
   const keys = context.fleetKeys;

@@ -13,6 +13,7 @@ export class LogAlarms {
     private readonly metrics: Metrics,
   ) {
     for (const kind of ['gap', 'reset', 'store']) metrics.logGaps.inc({ worker, kind }, 0);
+    metrics.logPassedOver.inc({ worker }, 0);
   }
 
   /** The latest ones, as `log.gap at 17`. */

@@ -1,6 +1,6 @@
 import type { Broker, Publisher } from '../broker/contract.js';
 import type { Names } from '../broker/topology.js';
-import { hasCode, messageOf } from '../errors.js';
+import { hasCode, messageOf, type ErrorCode } from '../errors.js';
 import type { Store } from '../store/contract.js';
 import { isStoreGone } from '../store/is-gone.js';
 import { silentLogger, type Logger } from '../telemetry/logger.js';
@@ -15,6 +15,16 @@ import { Term } from './term.js';
 
 /** The lease, and the checkpoint that it guards. */
 const RELAY = 'relay';
+
+/** The codes that a publish fails with. */
+const PUBLISH_FAILURES: readonly ErrorCode[] = [
+  'broker.nacked',
+  'broker.returned',
+  'broker.unencodable',
+  'broker.timeout',
+  'broker.disconnected',
+  'broker.closed',
+];
 
 export interface RelayOptions {
   store: Store;
@@ -61,6 +71,8 @@ export interface Relay {
 
 export function createRelay(options: RelayOptions): Relay {
   const { store, metrics } = options;
+  metrics?.relayPublished.inc({ service: store.service }, 0);
+  for (const code of PUBLISH_FAILURES) metrics?.relayFailures.inc({ service: store.service, code }, 0);
   const gauge = new LagGauge(store, RELAY, (lag) => metrics?.relayLag.set({ service: store.service }, lag));
   const refusals = new Refusals({
     broker: options.broker,

@@ -1,15 +1,41 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
 import { droppedLogLines } from './log-output.js';
 
-/** Every metric of a process, in a registry of its own. Durations in seconds, as Prometheus has it. */
-export function createMetrics(options: { process?: boolean } = {}) {
+/** What a process is: the labels of `flotilla_build_info`. */
+export interface BuildInfo {
+  /** The name of the process: `api`, `keeper`, or its workers with `+` between them. */
+  service: string;
+  version: string;
+  /** The commit that it was built from; empty if unknown. */
+  commit?: string | undefined;
+}
+
+export interface MetricsOptions {
+  /** Whether to add the metrics of Node.js and of the log. @default false */
+  process?: boolean;
+  build?: BuildInfo;
+}
+
+/** Every metric of a process, in a registry of its own. Durations in seconds, as Prometheus has it. Counters whose labels
+ *  are known in advance start at 0 where their owner starts, so that `increase()` includes their first step. */
+export function createMetrics(options: MetricsOptions = {}) {
   const registry = new Registry();
   const registers = [registry];
+  if (options.build !== undefined) {
+    const { service, version, commit = '' } = options.build;
+    const labelNames = ['service', 'version', 'commit', 'node'] as const;
+    new Gauge({ name: 'flotilla_build_info', help: 'What runs in this process; always 1', labelNames, registers }).set(
+      { service, version, commit, node: process.versions.node },
+      1,
+    );
+  }
   if (options.process === true) {
     collectDefaultMetrics({ register: registry });
+    // gauges named like counters; the sums of the gauges without `_total`
+    for (const name of ['handles', 'requests', 'resources']) registry.removeSingleMetric(`nodejs_active_${name}_total`);
     new Counter({
       name: 'flotilla_log_lines_dropped_total',
-      help: 'Log lines that could not be written to standard error: its disk is full, or its reader has gone',
+      help: 'Log lines that could not be written to standard error (disk full, or its reader has gone)',
       registers,
       collect() {
         this.reset();
@@ -28,26 +54,26 @@ export function createMetrics(options: { process?: boolean } = {}) {
     }),
     handled: new Counter({
       name: 'flotilla_messages_total',
-      help: 'Deliveries by what became of them',
+      help: 'Deliveries by outcome; outcome "dead": dead-lettered',
       labelNames: ['worker', 'outcome'] as const,
       registers,
     }),
     handlerSeconds: new Histogram({
-      name: 'flotilla_handler_seconds',
-      help: 'From the delivery to the end of the handler',
+      name: 'flotilla_handler_duration_seconds',
+      help: 'Time from the delivery of a message to the end of its handler',
       labelNames: ['worker'] as const,
       buckets: seconds,
       registers,
     }),
     inHand: new Gauge({
       name: 'flotilla_messages_in_hand',
-      help: 'Deliveries not settled yet',
+      help: 'Deliveries in progress',
       labelNames: ['worker'] as const,
       registers,
     }),
     handlersOverdue: new Gauge({
       name: 'flotilla_handlers_overdue',
-      help: 'Handlers that are over their timeout, have not returned, and hold the slot of their delivery',
+      help: 'Handlers over their timeout that have not returned and occupy the slot of their delivery',
       labelNames: ['worker'] as const,
       registers,
     }),
@@ -65,13 +91,13 @@ export function createMetrics(options: { process?: boolean } = {}) {
     }),
     deadLettered: new Counter({
       name: 'flotilla_dead_letters_total',
-      help: 'Messages sent to the dead letters, by error code',
+      help: 'Dead-lettered messages by error code',
       labelNames: ['worker', 'code'] as const,
       registers,
     }),
     topologyRecreated: new Counter({
       name: 'flotilla_topology_recreated_total',
-      help: 'Exchanges and queues that were missing at run time and have been declared again',
+      help: 'Exchanges, queues and bindings that were missing at run time and have been declared again',
       labelNames: ['kind'] as const,
       registers,
     }),
@@ -83,85 +109,85 @@ export function createMetrics(options: { process?: boolean } = {}) {
     }),
     relayFailures: new Counter({
       name: 'flotilla_relay_failures_total',
-      help: 'Events refused by the broker (broker.nacked), and times the relay published again from the lowest unconfirmed event',
+      help: 'Publishes that failed, by error code',
       labelNames: ['service', 'code'] as const,
       registers,
     }),
     relayLag: new Gauge({
       name: 'flotilla_relay_lag_events',
-      help: 'Stored events not confirmed yet',
+      help: 'Stored events that the broker has not confirmed yet',
       labelNames: ['service'] as const,
       registers,
     }),
     storeLostEvents: new Gauge({
       name: 'flotilla_store_lost_events',
-      help: 'Events that the journal has and the store of the service lacks, as an older copy was restored; as of the latest such finding',
+      help: 'Events that the journal has and the store of the service lacks, because an older copy was restored',
       labelNames: ['service'] as const,
       registers,
     }),
     leaseVacant: new Gauge({
       name: 'flotilla_lease_vacant_seconds',
-      help: 'For how long no process has held a lease that this one competes for: relay and timers, projections, readers of the log; 0 while it has a holder',
+      help: 'How long no process has held a lease that this one competes for (relay and timers, projections, log readers); 0 while it is held',
       labelNames: ['service', 'lease'] as const,
       registers,
     }),
     storeFailing: new Gauge({
       name: 'flotilla_store_failing',
-      help: '1 while commits fail, or while another process keeps the write lock',
+      help: '1 while commits fail or another process holds the write lock',
       labelNames: ['service'] as const,
       registers,
     }),
     relayDeferred: new Gauge({
       name: 'flotilla_relay_deferred_events',
-      help: 'Events that the broker refuses, and those behind them of the same subject; only of the process that relays',
+      help: 'Events that the broker refuses and those behind them of the same subject; reported by the process that relays',
       labelNames: ['service'] as const,
       registers,
     }),
     projectionLag: new Gauge({
       name: 'flotilla_projection_lag_events',
-      help: 'Events of the store that the read model has not taken yet',
+      help: 'Events of the store that are not in the read model yet',
       labelNames: ['projection'] as const,
       registers,
     }),
     projectionCheckpoint: new Gauge({
       name: 'flotilla_projection_checkpoint',
-      help: 'Position up to which the read model is made',
+      help: 'Position up to which events are in the read model',
       labelNames: ['projection'] as const,
       registers,
     }),
     projectionStopped: new Gauge({
       name: 'flotilla_projection_stopped',
-      help: '1 while the read model stands still at an event or has to be rebuilt',
+      help: '1 while the read model is stopped at an event or has to be rebuilt',
       labelNames: ['projection'] as const,
       registers,
     }),
     sagas: new Gauge({
       name: 'flotilla_sagas',
-      help: 'Sagas that have not ended, by how they stand; replicas of a worker say the same',
+      help: 'Sagas that have not ended, by status; every replica of the worker reports the same number',
       labelNames: ['saga', 'status'] as const,
       registers,
     }),
     sagasOverdue: new Gauge({
       name: 'flotilla_sagas_overdue',
-      help: 'Sagas whose time was over a minute ago, and nothing has followed: their timers do not come through',
+      help: 'Sagas whose timer was due over a minute ago and has not arrived',
       labelNames: ['saga'] as const,
       registers,
     }),
     logOffset: new Gauge({
       name: 'flotilla_log_offset',
-      help: 'Offset up to which a reader is done with the log',
+      help: 'Offset up to which the worker has read the log',
       labelNames: ['worker'] as const,
       registers,
     }),
     logGaps: new Counter({
       name: 'flotilla_log_gaps_total',
-      help: 'Times that a reader found entries of the log gone (gap), or the log made anew (reset)',
+      help: 'Times that a log reader found unread entries gone (gap), the log recreated (reset), or a store behind the log (store)',
       labelNames: ['worker', 'kind'] as const,
       registers,
     }),
     logPassedOver: new Counter({
       name: 'flotilla_log_passed_over_total',
-      help: 'Entries of the log that are no events',
+      help: 'Entries of the log that are not events',
       labelNames: ['worker'] as const,
       registers,
     }),
@@ -172,8 +198,8 @@ export function createMetrics(options: { process?: boolean } = {}) {
       registers,
     }),
     httpSeconds: new Histogram({
-      name: 'flotilla_http_seconds',
-      help: 'Requests by route and status',
+      name: 'flotilla_http_request_duration_seconds',
+      help: 'Duration of HTTP requests; route "unmatched": no such route',
       labelNames: ['method', 'route', 'status'] as const,
       buckets: seconds,
       registers,

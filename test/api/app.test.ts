@@ -228,14 +228,28 @@ describe('api: the app', () => {
     await api.send('POST', '/notes', { body: { text: 'personal' }, headers: { 'x-correlation-id': 'c1' } });
     await api.send('GET', '/notes?author=personal');
     await api.send('GET', '/nowhere');
+    await api.send('GET', '/livez');
+    await api.send('POST', '/readyz/');
+    await api.send('PROPFIND', '/elsewhere');
     const metrics = (await api.send('GET', '/metrics')).text;
-    expect(metrics).to.include('flotilla_http_seconds_count{method="POST",route="/notes",status="201"} 1');
-    expect(metrics).to.include('flotilla_http_seconds_count{method="GET",route="none",status="404"} 1');
+    const counted = (method: string, route: string, status: number) =>
+      `flotilla_http_request_duration_seconds_count{method="${method}",route="${route}",status="${status}"} 1`;
+    expect(metrics)
+      .to.include(counted('POST', '/notes', 201))
+      .and.include(counted('GET', 'unmatched', 404));
+    expect(metrics)
+      .to.include(counted('GET', '/livez', 200))
+      .and.include(counted('POST', '/readyz', 405));
+    expect(metrics)
+      .to.include(counted('other', 'unmatched', 404))
+      .and.not.include('PROPFIND');
     const lines = api.logs.filter(({ message, level }) => message === 'request' && level === 'info');
     expect(lines.map(({ method, path, status }) => [method, path, status])).to.deep.equal([
       ['POST', '/notes', 201],
       ['GET', '/notes', 200],
       ['GET', '/nowhere', 404],
+      ['POST', '/readyz/', 405],
+      ['PROPFIND', '/elsewhere', 404],
     ]);
     expect(lines[0]).to.include({ correlation: 'c1', route: '/notes' });
     for (const { traceparent } of lines) expect(traceparent).to.match(/^00-[0-9a-f]{32}-/);

@@ -36,6 +36,7 @@ const WAIT = { least: 100, most: 30_000 };
 const CALM_AFTER = 60_000;
 
 export function createTopologyKeeper({ admin, connection, logger, metrics }: TopologyKeeperOptions): TopologyKeeper {
+  for (const kind of ['exchange', 'queue', 'binding'] as const) metrics?.topologyRecreated.inc({ kind }, 0);
   const closing = new AbortController();
   const { signal } = closing;
   const retiring = new Map<string, RetiredQueue>();

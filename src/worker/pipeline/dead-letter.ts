@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { HEADERS, readAttempts, readReplays, textHeader, writeAttempts } from '../../broker/headers.js';
 import { failedKey } from '../../broker/topology.js';
+import { errors } from '../../errors.js';
 import { derivedId } from '../../events/ids.js';
 import { failpoint } from '../../failpoints.js';
 import { publishSurely, type Failure, failureOf, describeAttempt } from '../failure.js';
@@ -8,17 +9,25 @@ import type { Message } from '../message.js';
 import type { Middleware, Station } from '../station.js';
 import { storyFields } from '../story-fields.js';
 
+/** The codes of the library that a message can be dead-lettered with; a handler may add its own. */
+const KNOWN_CODES = Object.entries(errors)
+  .filter(([code, { disposal }]) => /^(contract|worker)\./.test(code) && disposal !== 'fatal')
+  .map(([code]) => code);
+
 /** What cannot be handled goes to the dead letters, with its history and the code of what was wrong. */
-export const deadLetter: Middleware = (next, station) => async (message) => {
-  try {
-    return await next(message);
-  } catch (error) {
-    const failure = failureOf(error);
-    message.failure = failure;
-    if (failure.disposal !== 'reject') throw error;
-    if (await station.isDone(message)) return 'duplicate';
-    return bury(message, failure, station);
-  }
+export const deadLetter: Middleware = (next, station) => {
+  for (const code of KNOWN_CODES) station.metrics.deadLettered.inc({ worker: station.name, code }, 0);
+  return async (message) => {
+    try {
+      return await next(message);
+    } catch (error) {
+      const failure = failureOf(error);
+      message.failure = failure;
+      if (failure.disposal !== 'reject') throw error;
+      if (await station.isDone(message)) return 'duplicate';
+      return bury(message, failure, station);
+    }
+  };
 };
 
 async function bury(message: Message, failure: Failure, station: Station): Promise<'dead' | 'returned'> {

@@ -11,6 +11,8 @@ export const trace: Middleware = (next, { name: worker, metrics, logger, now, pa
   const inHand = metrics.inHand.labels(worker);
   const seconds = metrics.handlerSeconds.labels(worker);
   const handled = new Map(OUTCOMES.map((outcome) => [outcome, metrics.handled.labels(worker, outcome)]));
+  for (const counter of handled.values()) counter.inc(0);
+  metrics.handlerSeconds.zero({ worker });
   const debug = logger.isDebugEnabled();
   return async (message) => {
     inHand.inc();

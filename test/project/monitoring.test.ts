@@ -1,0 +1,77 @@
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { expect } from 'chai';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { createMetrics } from '../../src/telemetry/metrics.js';
+
+const root = new URL('../../', import.meta.url);
+const text = (path: string) => readFileSync(new URL(path, root), 'utf8');
+const run = promisify(execFile);
+
+const metricSchema = z.object({
+  name: z.string(),
+  help: z.string(),
+  labelNames: z.array(z.string()).default([]),
+});
+
+const build = { service: 'api', version: '1' };
+const metrics = createMetrics({ process: true, build })
+  .registry.getMetricsAsArray()
+  .map((metric) => metricSchema.parse(metric))
+  .filter(({ name }) => name.startsWith('flotilla_'));
+
+const rules = z
+  .object({
+    groups: z.array(
+      z.object({
+        rules: z.array(
+          z.object({
+            alert: z.string(),
+            expr: z.string(),
+            labels: z.object({ severity: z.enum(['info', 'warning', 'critical']) }),
+            annotations: z.object({ summary: z.string(), action: z.string() }),
+          }),
+        ),
+      }),
+    ),
+  })
+  .parse(parse(text('deploy/prometheus-alerts.yml')))
+  .groups.flatMap((group) => group.rules);
+
+describe('monitoring', () => {
+  it('docs/monitoring.md describes every metric, and no other', () => {
+    const rows = [...text('docs/monitoring.md').matchAll(/^\| `(flotilla_\w+)` \| \w+ \| (.*?) \| (.*) \|$/gm)];
+    const described = rows.map(([, name, labels, help]) => `${name} [${labels?.replaceAll('`', '')}] ${help}`);
+    const expected = metrics.map(({ name, labelNames, help }) => `${name} [${labelNames.join(', ')}] ${help}`);
+    expect(described).to.have.members(expected);
+  });
+
+  for (const { alert, expr } of rules) {
+    it(`${alert} uses metrics and labels that exist`, () => {
+      const used = [...expr.matchAll(/flotilla_\w+?(?=_count\b|\b)(?:_count)?(?:\{(.*?)\})?/g)];
+      for (const [selector, matchers = ''] of used) {
+        const [name = ''] = /^\w+/.exec(selector) ?? [];
+        const metric = metrics.find((each) => name === each.name || name === `${each.name}_count`);
+        expect(metric, name).not.to.equal(undefined);
+        const labels = [...matchers.matchAll(/(\w+)\s*(?:=~|!~|!=|=)/g)].map(([, label]) => label);
+        expect(metric?.labelNames, selector).to.include.members(labels);
+      }
+      const grouped = [...expr.matchAll(/by \(([\w, ]+)\)/g)].flatMap(([, list = '']) => list.split(', '));
+      const known = ['instance', ...metrics.flatMap(({ labelNames }) => labelNames)];
+      expect(known).to.include.members(grouped);
+    });
+  }
+
+  it('promtool runs the tests of the alert rules, where it is installed', async function () {
+    const cwd = fileURLToPath(new URL('deploy', root));
+    try {
+      await run('promtool', ['test', 'rules', 'prometheus-alerts.test.yml'], { cwd });
+    } catch (error) {
+      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return this.skip();
+      throw error;
+    }
+  });
+});

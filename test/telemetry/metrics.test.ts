@@ -1,0 +1,71 @@
+import { expect } from 'chai';
+import { createMemoryBroker } from '../../src/broker/memory/index.js';
+import { namesFor } from '../../src/broker/topology.js';
+import { LogAlarms } from '../../src/log/alarms.js';
+import { createRelay } from '../../src/relay/relay.js';
+import { silentLogger } from '../../src/telemetry/logger.js';
+import { createMetrics } from '../../src/telemetry/metrics.js';
+import { createTempStore } from '../store/temp-store.js';
+import { shop } from '../support/shop.js';
+import { testFleet } from '../support/test-fleet.js';
+
+const worker = shop.defineWorker({ name: 'tally', on: { 'job.requested': async () => {} } });
+
+describe('metrics', () => {
+  it('count the first dead letter from 0, whatever its code', async () => {
+    const metrics = createMetrics();
+    const fleet = await testFleet(worker, { metrics });
+    try {
+      const before = await metrics.registry.metrics();
+      for (const outcome of ['done', 'duplicate', 'ignored', 'retried', 'dead', 'returned']) {
+        expect(before).to.include(`flotilla_messages_total{worker="tally",outcome="${outcome}"} 0\n`);
+      }
+      for (const code of [
+        'contract.not_json',
+        'contract.newer_version',
+        'worker.handler_failed',
+        'worker.crash_loop',
+      ]) {
+        expect(before).to.include(`flotilla_dead_letters_total{worker="tally",code="${code}"} 0\n`);
+      }
+      expect(before).to.include('flotilla_handler_duration_seconds_count{worker="tally"} 0\n');
+      await fleet.sendRaw(Buffer.from('no JSON'));
+      await fleet.until((seen) => seen.some(({ outcome }) => outcome === 'dead'));
+      const after = await metrics.registry.metrics();
+      expect(after).to.include('flotilla_messages_total{worker="tally",outcome="dead"} 1\n');
+      expect(after).to.include('flotilla_dead_letters_total{worker="tally",code="contract.not_json"} 1\n');
+    } finally {
+      await fleet.stop();
+    }
+  });
+
+  it('of relay and log readers start at 0', async () => {
+    const metrics = createMetrics();
+    const logger = silentLogger();
+    const temp = await createTempStore();
+    const broker = createMemoryBroker();
+    createRelay({ store: await temp.open(), broker, names: namesFor(''), instance: 'one', logger, metrics });
+    new LogAlarms('journal', logger, metrics);
+    const text = await metrics.registry.metrics();
+    for (const code of ['broker.nacked', 'broker.returned', 'broker.timeout', 'broker.disconnected']) {
+      expect(text).to.match(new RegExp(`^flotilla_relay_failures_total\\{service="\\w+",code="${code}"\\} 0$`, 'm'));
+    }
+    expect(text).to.match(/^flotilla_relay_published_total\{service="\w+"\} 0$/m);
+    expect(text).to.include('flotilla_log_gaps_total{worker="journal",kind="gap"} 0\n');
+    expect(text).to.include('flotilla_log_passed_over_total{worker="journal"} 0\n');
+    await broker.close();
+    await temp.dispose();
+  });
+
+  it('show what runs', async () => {
+    const build = { service: 'payment', version: '1.2.3', commit: 'abc123' };
+    const text = await createMetrics({ process: true, build }).registry.metrics();
+    const node = process.versions.node;
+    expect(text).to.include(
+      `flotilla_build_info{service="payment",version="1.2.3",commit="abc123",node="${node}"} 1\n`,
+    );
+    for (const [, name, type] of text.matchAll(/^# TYPE (\S+) (\S+)$/gm)) {
+      expect(name?.endsWith('_total'), `${name} ${type}`).to.equal(type === 'counter');
+    }
+  });
+});
