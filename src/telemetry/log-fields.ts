@@ -22,6 +22,8 @@ export const LOG_FIELDS = {
   correlation: ['messaging.message.conversation_id', 'the id that all messages of one story have'],
   attempt: ['flotilla.attempt', 'which attempt to handle the message it is, from 1'],
   deadLetter: ['flotilla.dead_letter.id', 'the id of the dead letter'],
+  deadLetters: ['flotilla.dead_letters', 'how many dead letters it concerns'],
+  messages: ['flotilla.messages', 'how many messages it concerns'],
   exchange: ['messaging.destination.name', 'the exchange'],
   queue: ['messaging.destination.name', 'the queue'],
   routingKey: ['messaging.rabbitmq.destination.routing_key', 'the routing key'],
