@@ -169,10 +169,15 @@ describe('services with an AMQP user each', function () {
     start('doer', 'worker', 'doer');
     start('counter', 'worker', 'counter');
     start('ops', 'keeper');
-    const url = await until('the API', async () => {
+    const ended = running.map(({ done }) =>
+      done.then(({ said }) => Promise.reject(new Error(`it has ended: ${said}`))),
+    );
+    const started = until('the processes', async () => {
       const processes = await readProcesses(join(folder, 'data', 'run'));
       return processes.length === 4 && processes.find(({ role }) => role === 'api')?.url;
     });
+    for (const each of ended) each.catch(() => undefined);
+    const url = await Promise.race([started, ...ended]);
     for (const n of [1, 13]) {
       const response = await fetch(`${url}/jobs/${n}`, { method: 'POST' });
       expect(response.status).to.equal(202);
