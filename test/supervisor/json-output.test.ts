@@ -13,7 +13,7 @@ import { eventually } from '../support/until.js';
 
 const program = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const node = [`--import=${import.meta.resolve('tsx')}`, '--conditions=development'];
+const node = [`--import=${import.meta.resolve('tsx')}`, '--conditions=flotilla-source'];
 
 type Entry = Record<string, unknown>;
 
