@@ -78,7 +78,7 @@ describe('up with LOG_FORMAT=json', function () {
 
   it('prints nothing but JSON with the names of OpenTelemetry, its progress and the ready line included', async () => {
     const fleet = await startUp({});
-    let status = 0;
+    let status: number | undefined;
     const trace = '4bf92f3577b34da6a3ce929d0e0e4736';
     try {
       const url = await fleet.url('api');
