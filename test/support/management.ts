@@ -1,5 +1,10 @@
 /** A request of a test to RabbitMQ's management API. Rejects unless it succeeds. */
-export async function manage(managementUrl: string, method: 'PUT' | 'POST' | 'DELETE' | 'GET', path: string, body?: object) {
+export async function manage(
+  managementUrl: string,
+  method: 'PUT' | 'POST' | 'DELETE' | 'GET',
+  path: string,
+  body?: object,
+) {
   const { origin, username, password } = new URL(managementUrl);
   const response = await fetch(`${origin}/api/${path}`, {
     method,
