@@ -125,8 +125,7 @@ export async function runFleetProcess(
   /** Nothing is declared, consumed or published before every store that this process has opened is claimed. */
   const topology = async () => {
     agreed ??= agreeOnKey();
-    await agreed;
-    await Promise.all(claims);
+    await Promise.all([agreed, ...claims]);
     applying ??= ensureTopology(broker, wanted, { logger, signal });
     await applying;
   };

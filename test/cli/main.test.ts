@@ -30,6 +30,11 @@ async function flotilla(args: string[], env: Record<string, string> = {}, cwd = 
 
 const node = [`--import=${import.meta.resolve('tsx')}`, '--conditions=flotilla-source'];
 
+/** The message of the one line that a process of the fleet prints without a terminal, where the format is JSON. */
+function messageIn(stderr: string): string {
+  return (JSON.parse(stderr) as { message: string }).message;
+}
+
 describe('the command line', () => {
   let data: string;
   beforeEach(async () => (data = await mkdtemp(join(tmpdir(), 'flotilla-cli-'))));
@@ -57,7 +62,7 @@ describe('the command line', () => {
   it('says which workers there are when one is asked for that is not', async () => {
     const { code, stderr } = await flotilla(['worker', 'paiment'], { DATA_DIR: data, AMQP_URL: 'amqp://127.0.0.1:1' });
     expect(code).to.equal(1);
-    expect(stderr).to.contain(
+    expect(messageIn(stderr)).to.contain(
       'name.unknown: Unknown name: there is no worker "paiment"; did you mean payment? Known workers: ',
     );
   });
@@ -65,8 +70,8 @@ describe('the command line', () => {
   it('says what is missing where there is no fleet', async () => {
     const { code, stderr } = await flotilla(['up'], {}, data);
     expect(code).to.equal(2);
-    expect(stderr).to.equal(
-      `fleet.invalid: The fleet does not fit together: there is no config/fleet in ${data}; run this in the folder of a fleet\n`,
+    expect(messageIn(stderr)).to.equal(
+      `fleet.invalid: The fleet does not fit together: there is no config/fleet in ${data}; run this in the folder of a fleet`,
     );
   });
 
