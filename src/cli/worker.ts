@@ -84,6 +84,7 @@ async function startWorkers(process: FleetProcess, wanted: readonly Worker[], co
       prefix: config.prefix,
       settings: own,
       emitters: emittersOf(process.fleet),
+      definitions: process.fleet.catalogue.definitions,
       deriveId: process.deriveId,
       instance,
       logger,

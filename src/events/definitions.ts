@@ -61,6 +61,11 @@ export function definitionOf(definitions: Definitions, type: string): MessageDef
   return Object.hasOwn(definitions, type) ? definitions[type] : undefined;
 }
 
+/** Whether the type may come from this source outside the fleet, without a signature. */
+export function isOpenTo(definitions: Definitions, type: string, source: string): boolean {
+  return definitionOf(definitions, type)?.outside?.includes(source) === true;
+}
+
 /** Whether a type asks (`command`) or states (`event`); undefined for a type the catalogue doesn't have. */
 export function kindOf(definitions: Definitions, type: string): MessageKind | undefined {
   return definitionOf(definitions, type)?.kind;

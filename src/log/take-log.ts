@@ -1,5 +1,6 @@
 import type { Broker } from '../broker/contract.js';
 import type { VerifyPublisher } from '../broker/publishers.js';
+import type { Definitions } from '../events/definitions.js';
 import { messageOf } from '../errors.js';
 import { failpoint } from '../failpoints.js';
 import { Backoff } from '../relay/backoff.js';
@@ -15,7 +16,7 @@ import { followVerified } from './follow-verified.js';
 import { BEFORE_ALL, placeOf, type LogBreak, type LogPlace } from './place.js';
 import { readByTurns, type LogState } from './read-by-turns.js';
 import type { History, LogTaker } from './taker.js';
-import { isFromItsPublisher } from './verified-entry.js';
+import { isAccepted } from './verified-entry.js';
 
 export interface TakeLogOptions {
   store: Store;
@@ -28,6 +29,8 @@ export interface TakeLogOptions {
   history?: History | undefined;
   /** What does not come from its publisher is passed over. */
   verify?: VerifyPublisher | undefined;
+  /** What is not signed is passed over, unless its type is open to its source. @default no type is open */
+  definitions?: Definitions | undefined;
   logger: Logger;
   metrics: Metrics;
   /** Entries in one transaction at most. @default 500 */
@@ -116,11 +119,11 @@ class Term {
     const { metrics, worker } = this.options;
     const newest = entries.at(-1);
     if (newest === undefined) return;
-    const verified = entries.filter((entry) => isFromItsPublisher(entry, this.options.verify));
-    const { passedOver, commit } = this.taker.take(verified);
+    const accepted = entries.filter((entry) => isAccepted(entry, this.options));
+    const { passedOver, commit } = this.taker.take(accepted);
     await this.#move(placeOf(newest), commit);
     failpoint('journal.committed');
-    const ignored = passedOver + entries.length - verified.length;
+    const ignored = passedOver + entries.length - accepted.length;
     if (ignored > 0) metrics.logPassedOver.inc({ worker }, ignored);
   }
 

@@ -1,5 +1,6 @@
 import type { Broker } from '../broker/contract.js';
 import type { VerifyPublisher } from '../broker/publishers.js';
+import type { Definitions } from '../events/definitions.js';
 import type { DeriveId } from '../broker/signing/fleet-keys.js';
 import { namesFor } from '../broker/topology.js';
 import { FlotillaError } from '../errors.js';
@@ -33,6 +34,8 @@ export interface StartWorkerOptions {
   use?: unknown;
   /** The services that emit each type: an event of another source is refused. @default any source */
   emitters?: Emitters | undefined;
+  /** Every type of the fleet, for a worker that takes the log whatever the types are. @default the worker's own */
+  definitions?: Definitions | undefined;
   /** Makes the ids of what follows from events. @default without a fleet key */
   deriveId?: DeriveId | undefined;
   /** Which of the replicas this is. */
@@ -142,11 +145,13 @@ function withDerivedIds(definition: WorkerDefinition, deriveId: DeriveId | undef
 }
 
 /** The part of a worker that takes the log as it is. */
-function takeRaw({ name, take }: WorkerDefinition, { prefix = '', ...options }: StartWorkerOptions) {
+function takeRaw({ name, take, definitions: own }: WorkerDefinition, { prefix = '', ...options }: StartWorkerOptions) {
   if (take === undefined) return undefined;
-  const { store, broker, instance, history, leaseTtl, verify, logger, metrics = createMetrics() } = options;
+  const { store, broker, instance, history, leaseTtl, verify, definitions = own, logger } = options;
+  const { metrics = createMetrics() } = options;
   const stream = namesFor(prefix).log;
-  return takeLog(take, { store, broker, stream, worker: name, instance, history, leaseTtl, verify, logger, metrics });
+  const reading = { stream, worker: name, instance, history, leaseTtl, verify, definitions };
+  return takeLog(take, { store, broker, ...reading, logger, metrics });
 }
 
 function readSettings({ name, settings }: WorkerDefinition, given: Record<string, unknown>): Record<string, unknown> {

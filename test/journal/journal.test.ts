@@ -1,4 +1,8 @@
 import { expect } from 'chai';
+import { fromOutside } from 'flotilla';
+import { eventProperties } from '../../src/broker/event-properties.js';
+import { parseFleetKeys } from '../../src/broker/signing/fleet-keys.js';
+import { signedBroker } from '../../src/broker/signing/signed-broker.js';
 import { defineJournal } from '../../src/journal/define-journal.js';
 import { countJournal, journalEvent, journalPages } from '../../src/journal/search.js';
 import { migrateJournal } from '../../src/journal/migrations.js';
@@ -9,8 +13,9 @@ import type { Store } from '../../src/store/contract.js';
 import type { Logger } from '../../src/telemetry/logger.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { createMetrics, type Metrics } from '../../src/telemetry/metrics.js';
-import { startWorker, type RunningWorker } from '../../src/worker/start.js';
+import { startWorker, type RunningWorker, type StartWorkerOptions } from '../../src/worker/start.js';
 import { jobBegun, numbers, openLogBench, record, type LogBench } from '../log/log-bench.js';
+import { shop } from '../support/shop.js';
 import { eventually } from '../support/until.js';
 
 const { definition } = defineJournal({ name: 'journal' });
@@ -53,7 +58,7 @@ for (const kind of ['memory', 'rabbitmq']) {
       };
       return Object.assign(silent, { error, child: () => silent });
     };
-    const start = async (instance = 'one') => {
+    const start = async (instance = 'one', options: Partial<StartWorkerOptions> = {}) => {
       const worker = await startWorker(definition, {
         store,
         broker: bench.broker,
@@ -62,6 +67,7 @@ for (const kind of ['memory', 'rabbitmq']) {
         logger: logger(),
         metrics,
         history: history(),
+        ...options,
       });
       running.push(worker);
       return worker;
@@ -88,6 +94,28 @@ for (const kind of ['memory', 'rabbitmq']) {
         return gaps.length === 0;
       });
     const ofJobs = async () => (await entries()).filter(({ source }) => source === 'jobs');
+
+    it('has, where signatures are required, no unsigned event but those of types that are open to their source', async () => {
+      const source = 'https://jobs.example';
+      const [forged, open, foreign] = [
+        jobBegun(1),
+        { ...jobBegun(2), source },
+        { ...jobBegun(3), source: 'elsewhere' },
+      ];
+      await bench.publish(forged, open, foreign);
+      const last = jobBegun(4);
+      const signing = signedBroker(bench.broker, { keys: parseFleetKeys('k'.repeat(40)), verification: 'require' });
+      const publisher = signing.createPublisher();
+      await publisher.ready();
+      const message = { exchange: bench.names.events, routingKey: last.type, body: Buffer.from(JSON.stringify(last)) };
+      const properties = eventProperties({ ...last, correlationId: last.correlationid, time: Date.parse(last.time) });
+      await publisher.publish({ ...message, properties, vouch: { origin: 'fleet' } });
+      await publisher.close();
+      const definitions = { 'job.begun': fromOutside(shop.definitions['job.begun'], source) };
+      await start('one', { broker: signing, definitions });
+      await eventually(async () => (await logCheckpoint(store.query, 'journal'))?.mark === last.id);
+      expect((await entries()).map(({ id }) => id)).to.have.members([open.id, last.id]);
+    });
 
     it('has every event of the log once, byte for byte, whatever its type, and no rubbish', async () => {
       const events = [...numbers(1, 20).map((n) => jobBegun(n)), { ...jobBegun(21), type: 'nobody.knows' }];

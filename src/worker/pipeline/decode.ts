@@ -1,7 +1,7 @@
 import { FlotillaError } from '../../errors.js';
 import { upcast } from '../../events/decode.js';
 import { parseEnvelope } from '../../events/parse-envelope.js';
-import { definitionOf, type Definitions } from '../../events/definitions.js';
+import { isOpenTo } from '../../events/definitions.js';
 import type { EventEnvelope } from '../../events/envelope.js';
 import type { Delivery } from '../../broker/contract.js';
 import type { Middleware, Station } from '../station.js';
@@ -38,8 +38,4 @@ function requireTrusted(
   if (origin === 'outside') throw new FlotillaError('contract.unsigned', found);
   const known = emitters?.get(type);
   if (known !== undefined && !known.has(source)) throw new FlotillaError('contract.foreign_source', found);
-}
-
-function isOpenTo(definitions: Definitions, type: string, source: string): boolean {
-  return definitionOf(definitions, type)?.outside?.includes(source) === true;
 }
