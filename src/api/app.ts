@@ -73,7 +73,10 @@ export async function createApi(options: ApiOptions): Promise<Express> {
   if (trustedProxies.length > 0) app.set('trust proxy', [...trustedProxies]);
   app.use(beginStory, accessLog(logger, metrics), ...responseHeaders());
   if (token === undefined) app.use(localOnly(corsOrigins));
-  if (corsOrigins.length > 0) app.use(cors(corsOrigins));
+  if (corsOrigins.length > 0) {
+    const declared = routes.flatMap(({ headers }) => Object.keys(headers));
+    app.use(cors(corsOrigins, declared));
+  }
   app.use(healthRoutes(checks, logger));
   if (token !== undefined) app.use('/metrics', authorize(token, ...(metricsToken === undefined ? [] : [metricsToken])));
   app.use(metricsRoute(metrics));

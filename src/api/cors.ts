@@ -9,24 +9,25 @@ const REQUEST_HEADERS = [
   'X-Correlation-Id',
   'traceparent',
 ].join(', ');
-const EXPOSED_HEADERS = 'ETag, Idempotency-Replayed, Location, Retry-After, X-Correlation-Id';
+const EXPOSED_HEADERS = ['ETag', 'Idempotency-Replayed', 'Location', 'Retry-After', 'X-Correlation-Id'];
 
 /** How long a browser may remember the answer to a preflight, in seconds. */
 const MAX_AGE = '600';
 
 const METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE';
 
-/** Lets pages of these origins, and of no others, use the API with its token. Browsers send no cookies or logins of their
- *  own (no Access-Control-Allow-Credentials). A preflight carries no token, so it is answered before one is required.
+/** Lets pages of these origins, and of no others, use the API with its token, and read the response headers of `exposed`
+ *  besides the common ones. Browsers send no cookies or logins of their own (no Access-Control-Allow-Credentials). A preflight carries no token, so it is answered before one is required.
  *  Source: https://fetch.spec.whatwg.org/#http-cors-protocol */
-export function cors(origins: readonly string[]): RequestHandler {
+export function cors(origins: readonly string[], exposed: readonly string[]): RequestHandler {
+  const exposedHeaders = [...new Set([...EXPOSED_HEADERS, ...exposed])].join(', ');
   return (req, res, next) => {
     res.vary('Origin');
     const origin = req.get('origin');
     if (origin === undefined || !origins.includes(origin)) return next();
     res.set('Access-Control-Allow-Origin', origin);
     if (req.method !== 'OPTIONS' || req.get('access-control-request-method') === undefined) {
-      res.set('Access-Control-Expose-Headers', EXPOSED_HEADERS);
+      res.set('Access-Control-Expose-Headers', exposedHeaders);
       return next();
     }
     res.set({

@@ -1,5 +1,6 @@
 import { get } from 'node:http';
 import { expect } from 'chai';
+import { z } from 'zod';
 import { createApi } from '../../src/api/app.js';
 import { defineRoute } from '../../src/api/route.js';
 import { FlotillaError } from '../../src/errors.js';
@@ -89,7 +90,13 @@ describe('api: the app', () => {
 
   it('lets pages of the configured origins use it, with the token alone', async () => {
     const origin = 'https://shop.example.org';
-    const api = await start({ token: 'correct-horse', corsOrigins: [origin] });
+    const listed = defineRoute({
+      method: 'get',
+      path: '/listed',
+      headers: { 'Model-Lag': { description: 'Events that may be missing', schema: z.int() } },
+      handler: async () => ({ status: 200, body: {} }),
+    });
+    const api = await start({ token: 'correct-horse', corsOrigins: [origin], routes: [...routes, listed] });
     const asked = { 'access-control-request-method': 'POST', 'access-control-request-headers': 'authorization' };
     const preflight = await api.send('OPTIONS', '/notes', { headers: { origin, ...asked } });
     expect(preflight.status).to.equal(204);
@@ -101,7 +108,7 @@ describe('api: the app', () => {
     const created = await api.send('POST', '/notes', { body, headers });
     expect(created.status).to.equal(201);
     expect(created.headers.get('access-control-allow-origin')).to.equal(origin);
-    expect(created.headers.get('access-control-expose-headers')).to.include('Location');
+    expect(created.headers.get('access-control-expose-headers')).to.include('Location').and.include('Model-Lag');
     expect(created.headers.has('access-control-allow-credentials')).to.equal(false);
     expect((await api.send('GET', '/notes', { headers: { origin } })).status).to.equal(401);
     const refused = await api.send('GET', '/notes', { headers });
