@@ -6,6 +6,7 @@ import email from '../../workers/email/index.js';
 import type { Mailer, Recipient } from '../../workers/email/mailer.js';
 import type { Mail } from '../../workers/email/mails.js';
 import { about, details, orderId } from '../platform/events.js';
+import { testFleet } from '../support/test-fleet.js';
 
 const ada: TestEvent = {
   type: 'user.created',
@@ -88,6 +89,35 @@ describe('worker email', () => {
       .emits();
   });
 
+  it('sends one mail and reports it once where two events with one status are handled at once', async function () {
+    this.timeout(60_000);
+    const { use, mails } = fakeMailer();
+    let bothSent: () => void = () => undefined;
+    const both = new Promise<void>((resolve) => (bothSent = resolve));
+    const send: Mailer['send'] = async (...mail) => {
+      await use.mailer.send(...mail);
+      if (mails.length === 2) bothSent();
+      await both; // each has looked for the status before the other has committed
+    };
+    const fleet = await testFleet(email, {
+      use: { mailer: { ...use.mailer, send } },
+      settings: { smtpUrl: 'smtp://127.0.0.1:1' },
+    });
+    try {
+      const paid = { orderId, userId: 'u1', status: 'paid' };
+      await fleet.send(fleet.event('user.created', ada.data));
+      await fleet.until((seen) => seen.length === 1);
+      const previous = ['pending', 'stuck'];
+      await fleet.send(...previous.map((status) => fleet.event('order.status_changed', { ...paid, previous: status })));
+      await fleet.until((seen) => seen.length === 3);
+      expect(new Set(mails.map(({ messageId }) => messageId))).to.deep.equal(new Set(['<o1-paid@flotilla.local>']));
+      const reported = (await fleet.store.readAll(0)).filter(({ event }) => event.type === 'email.sent');
+      expect(reported).to.have.length(1);
+    } finally {
+      await fleet.stop();
+    }
+  });
+
   it('waits for a user that it has not heard of yet', async () => {
     const { use } = fakeMailer();
     await harness(email, { use })
@@ -121,7 +151,7 @@ describe('worker email', () => {
       .when({ ...changed('paid', { previous: 'stuck' }), id: 'event-4' })
       .result();
     expect(mails.map(({ messageId }) => messageId)).to.deep.equal(
-      [1, 2, 3, 4].map((n) => `<event-${n}@flotilla.local>`),
+      ['event-1', 'event-2', 'o1-paid', 'o1-paid'].map((id) => `<${id}@flotilla.local>`),
     );
   });
 

@@ -5,7 +5,7 @@ import { createMailer, meansNoServer, type Recipient } from './mailer.js';
 import { orderConfirmation, statusUpdate, welcome } from './mails.js';
 
 /** Writes to customers: a welcome, a confirmation of each order, a word on each new status. The Message-ID follows from
- *  the event, so that a mail that had to be sent twice is one mail to whoever looks at it. While history is replayed it
+ *  the event, or from the order and its status, so that a mail that had to be sent twice is one mail in the mailbox. While history is replayed it
  *  only learns who the users are and what they were told, unless the mails are to be sent once more. */
 export default defineWorker({
   name: 'email',
@@ -65,27 +65,34 @@ export default defineWorker({
 
     'order.status_changed': async (event, ctx) => {
       const { userId, orderId, status } = event.data;
-      const markAsTold = () =>
-        ctx.write(async ({ sql }) => {
-          await sql`insert into told (order_id, status) values (${orderId}, ${status}) on conflict do nothing`;
-        });
-      if (!ctx.sideEffects) return markAsTold();
+      if (!ctx.sideEffects) return ctx.write(async ({ sql }) => void (await markAsTold(sql, orderId, status)));
       // an order that was stuck comes back to a status that its customer may know already
       const [told] = await ctx.query`select status from told where order_id = ${orderId} and status = ${status}`;
       if (told !== undefined && !ctx.replaying) return;
       const recipient = await recipientOf(ctx.query, userId);
       const mail = statusUpdate(recipient.name, event.data);
       if (mail === undefined) return;
-      const messageId = messageIdOf(event);
+      // Two events with one status may be handled at once: both mails have the same Message-ID, and one event reports it.
+      const messageId = messageIdOf({ id: `${orderId}-${status}` });
       await ctx.call('smtp', () => ctx.use.mailer.send(recipient, mail, messageId), { unavailable: meansNoServer });
-      markAsTold();
-      ctx.emit('email.sent', { messageId, to: recipient.email, template: mail.template, userId, orderId });
+      ctx.write(async (tx) => {
+        const isFirst = await markAsTold(tx.sql, orderId, status);
+        if (!isFirst && !ctx.replaying) return;
+        await tx.emit('email.sent', { messageId, to: recipient.email, template: mail.template, userId, orderId });
+      });
     },
   },
 });
 
-/** RFC 5322 §3.6.4, from the event's id: whatever the id holds, what stands here is a plain word. */
-function messageIdOf({ id }: EventEnvelope): string {
+/** False where the customer was told of this status before. */
+async function markAsTold(sql: Sql, orderId: string, status: string): Promise<boolean> {
+  const inserted = await sql`
+    insert into told (order_id, status) values (${orderId}, ${status}) on conflict do nothing returning status`;
+  return inserted.length > 0;
+}
+
+/** RFC 5322 §3.6.4, from an id: whatever the id holds, what stands here is a plain word. */
+function messageIdOf({ id }: Pick<EventEnvelope, 'id'>): string {
   return `<${id.replace(/[^A-Za-z0-9-]/g, '')}@flotilla.local>`;
 }
 
