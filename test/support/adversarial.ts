@@ -101,15 +101,23 @@ const GROWTH = 24;
 export async function expectLinear(what: string, work: (length: number) => unknown): Promise<void> {
   let before = 0;
   for (const length of SIZES) {
-    const since = process.cpuUsage();
-    await work(length);
-    const { user, system } = process.cpuUsage(since);
-    const spent = (user + system) / 1000;
-    if (spent > FLOOR + GROWTH * before) {
+    const limit = FLOOR + GROWTH * before;
+    let spent = await cpuOf(() => work(length));
+    // the collector of garbage and the compiler share the process: what is slow by itself is slow again
+    for (let again = 0; again < 2 && spent > limit; again++) spent = Math.min(spent, await cpuOf(() => work(length)));
+    if (spent > limit) {
       throw new Error(
         `${what}: ${length} characters took ${spent.toFixed()} ms of CPU, an eighth of them ${before.toFixed()} ms`,
       );
     }
     before = spent;
   }
+}
+
+/** Milliseconds of CPU that the process uses meanwhile. */
+async function cpuOf(work: () => unknown): Promise<number> {
+  const since = process.cpuUsage();
+  await work();
+  const { user, system } = process.cpuUsage(since);
+  return (user + system) / 1000;
 }

@@ -7,8 +7,8 @@ const LEAST = 4;
 /** The load is an average over a minute: it may be higher now. */
 const SPARE = 2;
 
-/** How many times longer than on an idle machine a test may take now. Grows with the load of the machine. */
+/** How many times longer than on an idle machine a test may take now, a whole number. Grows with the load of the machine. */
 export function patience(): number {
   const [load = 0] = loadavg();
-  return Math.max(LEAST, (SPARE * load) / availableParallelism());
+  return Math.max(LEAST, Math.ceil((SPARE * load) / availableParallelism()));
 }

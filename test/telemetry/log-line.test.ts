@@ -6,7 +6,7 @@ import { expectSafe, UNSAFE_TEXT } from '../support/unsafe-text.js';
 function logged(format: 'json' | 'text', write: (logger: ReturnType<typeof createLogger>) => void): string {
   const stream = new PassThrough();
   write(createLogger({ format, stream, level: 'debug', fields: { process: 'test' } }));
-  return String(stream.read() ?? '');
+  return String(stream.read(stream.readableLength) ?? '');
 }
 
 describe('a line of the log', () => {
