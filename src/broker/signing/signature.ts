@@ -19,7 +19,7 @@ const SIGNATURE = /^([0-9a-f]{8})\.([A-Za-z0-9_-]{43})$/;
 export function signed(keys: FleetKeys, body: Uint8Array, properties: MessageProperties): MessageProperties {
   const { current } = keys;
   const headers = properties.headers ?? {};
-  const signature = `${current.id}.${macOf(current, body, properties).toString('base64url')}`;
+  const signature = `${current.id}.${macOf(current, body, properties)}`;
   return { ...properties, headers: { ...headers, [HEADERS.signature]: signature } };
 }
 
@@ -29,7 +29,7 @@ export function isSigned(keys: FleetKeys, body: Uint8Array, properties: MessageP
   const [, id, mac] = (typeof text === 'string' && SIGNATURE.exec(text)) || [];
   const key = id === undefined ? undefined : keys.find(id);
   if (key === undefined || mac === undefined) return false;
-  return timingSafeEqual(Buffer.from(mac, 'base64url'), macOf(key, body, properties));
+  return timingSafeEqual(Buffer.from(mac), Buffer.from(macOf(key, body, properties)));
 }
 
 /** The headers without all that the fleet controls messages by. */
@@ -41,14 +41,15 @@ export function withoutControl(headers: Fields): Fields {
 
 /**
  * HMAC-SHA256 over a line `<name>:<JSON>` for the content type, for the timestamp, and for each header that controls the message
- * or carries an attribute of the event, in the order of their names; an empty line; and the body.
+ * or carries an attribute of the event, in the order of their names; an empty line; and the body. In base64url: as a
+ * buffer it takes almost twice the time.
  */
-function macOf({ signing }: FleetKey, body: Uint8Array, properties: MessageProperties): Buffer {
+function macOf({ signing }: FleetKey, body: Uint8Array, properties: MessageProperties): string {
   const { contentType = null, timestamp = null, headers = {} } = properties;
   const attributes = Object.keys(headers).filter(isAttributeHeader).sort();
   let lines = `content-type:${JSON.stringify(contentType)}\ntimestamp:${JSON.stringify(timestamp)}\n`;
   for (const name of [...SIGNED, ...attributes]) {
     if (headers[name] !== undefined) lines += `${name}:${JSON.stringify(headers[name])}\n`;
   }
-  return createHmac('sha256', signing).update(`${lines}\n`).update(body).digest();
+  return createHmac('sha256', signing).update(`${lines}\n`).update(body).digest('base64url');
 }
