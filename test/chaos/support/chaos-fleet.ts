@@ -67,6 +67,7 @@ export class ChaosFleet {
     this.apiUrl = `http://127.0.0.1:${api}`;
     this.sandboxUrl = `http://127.0.0.1:${sandbox}`;
     this.env = {
+      FLEET_KEY: 'k'.repeat(40),
       AMQP_URL: options.amqpUrl,
       AMQP_MANAGEMENT_URL: options.managementUrl,
       FLOTILLA_PREFIX: options.prefix,
