@@ -6,14 +6,19 @@ export interface Signals {
   readonly force: AbortSignal;
 }
 
-/** Turns signals of the system into abort signals: the first asks for an end in good order, the second forces it.
+/** One signal may arrive twice: sent to the process group, and forwarded by npm or by `bin/flotilla`. Milliseconds. */
+const SAME_SIGNAL_MS = 300;
+
+/** Turns signals of the system into abort signals: the first asks for an end in good order, a later one forces it.
  *  A process that was started by a supervisor also stops when that supervisor is gone. */
-export function listenForSignals(process: NodeJS.Process): Signals {
+export function listenForSignals(process: NodeJS.Process, now: () => number = () => performance.now()): Signals {
   const stop = new AbortController();
   const force = new AbortController();
+  let first: number | undefined;
   const receive = (signal: NodeJS.Signals) => {
-    if (stop.signal.aborted) force.abort(new Error(`${signal}, again`));
-    else stop.abort(new Error(`received ${signal}`));
+    stop.abort(new Error(`received ${signal}`));
+    first ??= now();
+    if (now() - first > SAME_SIGNAL_MS) force.abort(new Error(`${signal}, again`));
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, receive);
   if (process.channel) {
