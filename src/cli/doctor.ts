@@ -91,18 +91,21 @@ async function examineConfiguration({ config }: Context): Promise<Finding> {
   return { ok: true, detail: `valid; data in ${config.dataDir}` };
 }
 
-/** Without a key whoever may publish to the virtual host can forge any message. */
+/** Without a key, any publisher in the virtual host can forge any message. */
 async function examineSignatures(context: Context): Promise<Finding> {
   const { config, cwd } = context;
   const keys = context.fleetKeys;
   if (keys === undefined) {
     const willBeMade = config.amqpUrl === undefined && !existsSync(resolve(cwd, config.dataDir));
     if (willBeMade) return { ok: true, detail: '`up` creates a key in DATA_DIR' };
-    const detail =
-      'messages are not signed: whoever may publish to the virtual host can forge any of them; set FLEET_KEY';
+    const detail = 'messages are not signed: any publisher in the virtual host can forge them; set FLEET_KEY';
     return { ok: true, warning: true, detail };
   }
-  const how = { require: 'unsigned messages are refused', warn: 'unsigned ones are accepted', off: 'nobody checks' };
+  const how = {
+    require: 'unsigned messages are refused',
+    warn: 'unsigned ones are accepted',
+    off: 'signatures are not checked',
+  };
   const detail = `messages are signed with key ${keys.current.id}; ${how[config.verifySignatures]}`;
   const { amqpUrl, from } = await brokerAddress(context);
   if (from === 'default') return { ok: true, warning: config.verifySignatures !== 'require', detail };
