@@ -4,29 +4,71 @@ const manifest = JSON.parse(readFileSync(new URL('application/package.json', imp
 /** The packages of the application. */
 const application = `node_modules/(${Object.keys(manifest.dependencies).join('|')})/`;
 
-const rooms =
-  'aggregates|api|broker|cli|console|dead-letters|events|journal|log|observability|projections|relay|replay|sagas|simulation|store|supervisor|telemetry|windows|worker';
+/** The folders of the library from the bottom up: each may import those before it, and itself. */
+const layers = [
+  'text|files',
+  'net',
+  'telemetry',
+  'concurrency',
+  'events',
+  'store',
+  'broker',
+  'aggregates',
+  'relay',
+  'event-log',
+  'projections',
+  'sagas',
+  'worker',
+  'dead-letters',
+  'journal',
+  'replay',
+  'api',
+  'observability',
+  'supervisor',
+  'fleet',
+  'config',
+  'runtime',
+  'testing',
+  'cli',
+];
 
-/** What every room may use: single files at the top of src, and telemetry. */
-const common =
-  '^src/(errors|failpoints|duration|make-directory|supported-node|private-file|bounded-fetch|http-server|foreign-request|loopback|printable|redact)\\.ts$|^src/telemetry/';
-
-/** A room that may import only these others, besides itself and what everybody may use. */
-const onlyImports = (room, others) => ({
-  name: `${room}-imports-${others.length === 0 ? 'no-other-room' : `${others.join('-')}-alone`}`,
+const noUpwardImport = (layer, index) => ({
+  name: `${layer.replace('|', '-and-')}-imports-nothing-above-it`,
   severity: 'error',
-  from: { path: `^src/${room}/` },
-  to: { path: '^(src|workers|config)/', pathNot: [`^src/(${[room, ...others].join('|')})/`, common] },
+  from: { path: `^src/(${layer})/` },
+  to: { path: [`^src/(${layers.slice(index + 1).join('|')})/`, '^src/index\\.ts$'] },
 });
 
-/** Who may import whom: DESIGN §2. */
+/** A folder that may import only these others, besides itself and what every folder may use. */
+const onlyImports = (folder, others) => ({
+  name: `${folder}-imports-${others.length === 0 ? 'no-other-folder' : `${others.join('-')}-alone`}`,
+  severity: 'error',
+  from: { path: `^src/${folder}/` },
+  to: { path: '^src/', pathNot: [`^src/(${[folder, ...others, ...common].join('|')})/`, ground] },
+});
+
+/** What every folder may use. */
+const common = ['text', 'files', 'net', 'concurrency', 'telemetry'];
+const ground = '^src/(errors|failpoints|duration|supported-node)\\.ts$';
+const surface = '^src/(index|http|testing/index)\\.ts$';
+const theApplication = ['^platform/', '^workers/', '^config/fleet\\.ts$'];
+
+/** Which folder may import which: docs/lifecycle.md. Imports of types count. */
 export default {
   forbidden: [
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
+    ...layers.slice(0, -1).map(noUpwardImport),
     {
-      name: 'no-cycles',
+      name: 'every-folder-has-its-layer',
       severity: 'error',
-      from: {},
-      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+      from: { path: '^src/[^/]+/', pathNot: `^src/(${layers.join('|')})/` },
+      to: {},
+    },
+    {
+      name: 'ground-imports-nothing-above-it',
+      severity: 'error',
+      from: { path: ground },
+      to: { path: '^src/', pathNot: [ground, '^src/(text|files)/'] },
     },
     onlyImports('events', []),
     onlyImports('telemetry', []),
@@ -34,22 +76,16 @@ export default {
     onlyImports('broker', ['events']),
     {
       name: 'application-imports-the-library-by-name',
-      comment: 'What stands in platform/, workers/ and config/fleet.ts is byte for byte what an adopter writes.',
+      comment: 'platform/, workers/ and config/fleet.ts are written as an adopter writes them.',
       severity: 'error',
-      from: { path: ['^src/platform/', '^workers/', '^config/fleet\\.ts$'] },
-      to: { path: `^src/((${rooms})/|[^/]+\\.ts$)`, pathNot: '^src/(index|testing)\\.ts$' },
+      from: { path: theApplication },
+      to: { path: '^src/', pathNot: surface },
     },
     {
       name: 'library-never-imports-the-application',
       severity: 'error',
-      from: { path: `^src/((${rooms})/|[^/]+\\.ts$)` },
-      to: { path: ['^src/platform/', '^workers/', '^config/fleet\\.ts$'] },
-    },
-    {
-      name: 'library-never-imports-its-own-surface',
-      severity: 'error',
-      from: { path: `^src/(${rooms})/` },
-      to: { path: '^src/(index|testing)\\.ts$' },
+      from: { path: '^src/' },
+      to: { path: theApplication },
     },
     {
       name: 'workers-never-import-each-other',
@@ -63,24 +99,12 @@ export default {
       from: { path: '^src/api/' },
       to: { path: '^src/broker/' },
     },
-    {
-      name: 'only-the-command-line-reads-the-configuration',
-      severity: 'error',
-      from: { path: '^src/', pathNot: '^src/cli/' },
-      to: { path: '^config/' },
-    },
-    {
-      name: 'nobody-imports-the-command-line',
-      severity: 'error',
-      from: { path: '^(src|workers|config)/', pathNot: '^src/cli/' },
-      to: { path: '^src/cli/' },
-    },
     { name: 'not-to-unresolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
     {
       name: 'library-needs-no-package-of-the-application',
       severity: 'error',
       comment: 'application/package.json lists what the application needs and the library does not.',
-      from: { path: '^(src|config)/', pathNot: '^src/platform/' },
+      from: { path: '^src/' },
       to: { path: application },
     },
     {
@@ -88,7 +112,7 @@ export default {
       severity: 'error',
       comment:
         'Exploring a simulation needs fast-check, which is an optional peer dependency, loaded when it is asked for.',
-      from: { path: '^(src|workers|config)/', pathNot: '^src/simulation/fast-check\\.ts$' },
+      from: { path: '^(src|platform|workers|config)/', pathNot: '^src/testing/simulation/fast-check\\.ts$' },
       to: {
         dependencyTypes: ['npm-dev'],
         dependencyTypesNot: ['type-only'],

@@ -36,7 +36,7 @@ export default defineConfig(
         {
           object: 'process',
           property: 'env',
-          message: 'Only the command line reads the environment, through config/.',
+          message: 'Only the command line reads the environment, through src/config/.',
         },
       ],
       'no-restricted-syntax': [
@@ -49,8 +49,8 @@ export default defineConfig(
     },
   },
   {
-    files: ['src/**/*.ts', 'workers/**/*.ts', 'config/**/*.ts'],
-    ignores: ['src/bounded-fetch.ts', 'src/http-server.ts'],
+    files: ['src/**/*.ts', 'platform/**/*.ts', 'workers/**/*.ts', 'config/**/*.ts'],
+    ignores: ['src/net/bounded-fetch.ts', 'src/net/http-server.ts'],
     rules: {
       'no-restricted-globals': [
         'error',
@@ -69,7 +69,7 @@ export default defineConfig(
     },
   },
   {
-    files: ['config/**/*.ts', 'src/cli/**/*.ts', 'test/**/*.ts', 'bench/**/*.ts'],
+    files: ['src/config/**/*.ts', 'src/cli/**/*.ts', 'test/**/*.ts', 'bench/**/*.ts'],
     rules: { 'no-restricted-properties': 'off' },
   },
   {

@@ -4,7 +4,7 @@ import { createEvent, originContext } from '../src/events/create.js';
 import { defineJournal } from '../src/journal/define-journal.js';
 import { migrateJournal } from '../src/journal/migrations.js';
 import { insertRecords } from '../src/journal/rows.js';
-import { logCheckpoint, migrateLogCheckpoints } from '../src/log/checkpoint.js';
+import { logCheckpoint, migrateLogCheckpoints } from '../src/event-log/checkpoint.js';
 import { openSqliteStore } from '../src/store/sqlite/index.js';
 import { silentLogger } from '../src/telemetry/logger.js';
 import { startWorker } from '../src/worker/start.js';

@@ -2,7 +2,7 @@ import Database from 'better-sqlite3';
 import type { UnsequencedEvent } from '../src/events/envelope.js';
 import { newId } from '../src/events/ids.js';
 import { openSqliteStore } from '../src/store/sqlite/index.js';
-import { idValue } from '../src/store/sqlite/id-values.js';
+import { idValue } from '../src/store/sqlite/tables/id-values.js';
 import type { Bench } from './support/bench.js';
 import { inTurns, speedOf, type Speed } from './support/rounds.js';
 import { sized } from './support/size.js';

@@ -1,7 +1,7 @@
 import { defineFleet } from 'flotilla';
-import { platform } from '../src/platform/catalogue.js';
-import { isClosed } from '../src/platform/orders/closed.js';
-import { apiEmits, apiInfo, apiSettings, routes } from '../src/platform/routes.js';
+import { platform } from '#platform/catalogue.js';
+import { isClosed } from '#platform/orders/closed.js';
+import { apiEmits, apiInfo, apiSettings, routes } from '#platform/routes.js';
 import analytics from '../workers/analytics/index.js';
 import email from '../workers/email/index.js';
 import inventory from '../workers/inventory/index.js';
@@ -20,5 +20,5 @@ export default defineFleet({
   api: { store: 'core', settings: apiSettings, emits: apiEmits, info: apiInfo, routes },
   isClosed,
   // loaded by the one process that runs it: it takes as long to load as everything else
-  sandbox: async (options) => (await import('../src/platform/sandbox/sandbox.js')).startSandbox(options),
+  sandbox: async (options) => (await import('#platform/sandbox/sandbox.js')).startSandbox(options),
 });

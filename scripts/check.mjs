@@ -18,7 +18,17 @@ const checks = {
     '--cache-location',
     join(cache, 'prettier-check'),
   ],
-  layers: ['depcruise', 'src', 'workers', 'config', '--config', '.dependency-cruiser.mjs', '--output-type', 'err'],
+  layers: [
+    'depcruise',
+    'src',
+    'platform',
+    'workers',
+    'config',
+    '--config',
+    '.dependency-cruiser.mjs',
+    '--output-type',
+    'err',
+  ],
   unused: ['knip', '--no-progress'],
 };
 

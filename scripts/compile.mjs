@@ -8,9 +8,9 @@ import { step } from './step.mjs';
 
 const dist = join(root, 'dist');
 
-/** Makes dist the compiled form of src, workers and config, or of other folders. Types are stripped, not checked
+/** Makes dist the compiled form of src, platform, workers and config, or of other folders. Types are stripped, not checked
  *  (`npm run check` checks them): esbuild takes 0.1 s for what tsc needs 3 s for. */
-export async function ensureCompiled(folders = ['src', 'workers', 'config']) {
+export async function ensureCompiled(folders = ['src', 'platform', 'workers', 'config']) {
   const stamp = join(dist, `.compiled-${folders.join('-').replaceAll('/', '-')}`);
   if (isFresh(stamp, sources(folders))) return;
   await exclusively(async () => {

@@ -30,6 +30,12 @@ function testInOne(mocha, wanted, coverage) {
   const specs = (wanted.length > 0 ? wanted : ['test']).map((path) =>
     path.startsWith('-') || path.endsWith('.ts') ? path : `${path}/**/*.test.ts`,
   );
-  const c8 = [join(root, 'node_modules/c8/bin/c8.js'), '--src=src', '--reporter=text-summary', '--reporter=html'];
+  const c8 = [
+    join(root, 'node_modules/c8/bin/c8.js'),
+    '--src=src',
+    '--src=platform',
+    '--reporter=text-summary',
+    '--reporter=html',
+  ];
   return attached(process.execPath, [...(coverage ? [...c8, process.execPath] : []), mocha, ...specs], { cwd: root });
 }

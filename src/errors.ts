@@ -1,4 +1,4 @@
-import { redact } from './redact.js';
+import { redact } from './text/redact.js';
 
 /** What becomes of the work that failed: tried again later, refused for good, or the process ends. */
 export type Disposal = 'retry' | 'reject' | 'fatal';

@@ -1,11 +1,11 @@
-export { boundedFetch, type BoundedAnswer, type BoundedRequest } from './bounded-fetch.js';
-export { baseCatalogue, catalogue, type Catalogue } from './catalogue.js';
+export { boundedFetch, type BoundedAnswer, type BoundedRequest } from './net/bounded-fetch.js';
+export { baseCatalogue, catalogue, type Catalogue } from './fleet/catalogue.js';
 export { parseDuration } from './duration.js';
 export { errors, FlotillaError, hasCode, PermanentError, UnavailableError, type ErrorCode } from './errors.js';
-export { foreignRequest } from './foreign-request.js';
-export { isLoopback } from './loopback.js';
-export { redact } from './redact.js';
-export { createHttpServer, type ServerLimits } from './http-server.js';
+export { foreignRequest } from './net/foreign-request.js';
+export { isLoopback } from './net/loopback.js';
+export { redact } from './text/redact.js';
+export { createHttpServer, type ServerLimits } from './net/http-server.js';
 export { event, command, fromOutside, type MessageDefinition, type MessageKind } from './events/definition.js';
 export { pii } from './events/personal.js';
 export type { DataOf, Definitions } from './events/definitions.js';
@@ -39,7 +39,7 @@ export type {
 } from './store/contract.js';
 export { readPages, type ReadPagesOptions } from './store/read-pages.js';
 export type { StoredEvent } from './store/stored-event.js';
-export { defineFleet, type Fleet, type SandboxOptions } from './fleet.js';
+export { defineFleet, type Fleet, type SandboxOptions } from './fleet/define-fleet.js';
 export type { Context, Worker, WriteTx } from './worker/types.js';
 export type { Projection, ProjectionTx } from './projections/projection.js';
 export type { Json, Saga, SagaContext, SagaOptions, StepOptions, UndoOptions } from './sagas/types.js';

@@ -1,5 +1,5 @@
 import type { RequestHandler } from 'express';
-import { foreignRequest } from '../foreign-request.js';
+import { foreignRequest } from '../net/foreign-request.js';
 import { problem } from './problems.js';
 
 /** For an API without a token: see `foreignRequest`. */

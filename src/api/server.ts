@@ -1,6 +1,6 @@
 import type { RequestListener } from 'node:http';
 import { isIPv6, type AddressInfo } from 'node:net';
-import { createHttpServer, type ServerLimits } from '../http-server.js';
+import { createHttpServer, type ServerLimits } from '../net/http-server.js';
 
 export interface ServerOptions {
   /** @default '127.0.0.1' */

@@ -1,8 +1,5 @@
+import type { Fields } from './fields.js';
 import type { Topology } from './topology.js';
-
-/** Values that an AMQP header or argument takes. */
-export type FieldValue = string | number | boolean | null | FieldValue[] | { [key: string]: FieldValue };
-export type Fields = Record<string, FieldValue>;
 
 /** The AMQP 0-9-1 properties this fleet uses. */
 export interface MessageProperties {

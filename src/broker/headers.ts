@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { redact } from '../redact.js';
-import type { Fields } from './contract.js';
+import { redact } from '../text/redact.js';
+import type { Fields } from './fields.js';
 
 /** The headers by which a message carries its history through retries, dead letters and replays. */
 export const HEADERS = {

@@ -1,5 +1,6 @@
 import { FlotillaError } from '../errors.js';
-import type { Fields, MessageProperties } from './contract.js';
+import type { MessageProperties } from './contract.js';
+import type { Fields } from './fields.js';
 import { OPERATOR, userOf } from './permissions.js';
 
 /** The AMQP user from which the publisher had received the message; empty: it had no user-id. Absent on what is published

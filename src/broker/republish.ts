@@ -1,6 +1,7 @@
 import { isAttributeHeader } from '../events/parse-envelope.js';
 import { oneLine } from '../events/text-line.js';
-import type { Fields, FieldValue, MessageProperties, OutgoingMessage } from './contract.js';
+import type { MessageProperties, OutgoingMessage } from './contract.js';
+import type { Fields, FieldValue } from './fields.js';
 import { HEADERS } from './headers.js';
 
 /** What amqplib encodes at most. */

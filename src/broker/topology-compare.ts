@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Fields, TopologyDifference } from './contract.js';
+import type { TopologyDifference } from './contract.js';
+import type { Fields } from './fields.js';
 import type { BindingSpec, RetiredQueue, Topology } from './topology.js';
 import { bindingName, bindingKey } from './binding-name.js';
 

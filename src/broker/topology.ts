@@ -1,4 +1,4 @@
-import type { Fields } from './contract.js';
+import type { Fields } from './fields.js';
 import { formatDuration } from '../duration.js';
 
 export interface ExchangeSpec {

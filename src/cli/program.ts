@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { requireReadableDataDir } from '../supervisor/data-dir.js';
-import type { Context } from './context.js';
+import type { Context } from './shared/context.js';
 
 /** A file of the command line: adds its commands to the program. Loads nothing else until one of them runs. */
 export interface CommandModule {

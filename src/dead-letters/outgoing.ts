@@ -1,4 +1,5 @@
-import { vouchAgain, type Fields, type MessageProperties, type OutgoingMessage } from '../broker/contract.js';
+import { vouchAgain, type MessageProperties, type OutgoingMessage } from '../broker/contract.js';
+import type { Fields } from '../broker/fields.js';
 import { eventProperties } from '../broker/event-properties.js';
 import { HEADERS } from '../broker/headers.js';
 import { republished } from '../broker/republish.js';

@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto';
 import { HEADERS, readAttempts, readReplays, textHeader } from '../broker/headers.js';
-import type { Delivery, Fields, FieldValue } from '../broker/contract.js';
+import type { Delivery } from '../broker/contract.js';
+import type { Fields, FieldValue } from '../broker/fields.js';
 import { FlotillaError } from '../errors.js';
 import { parseEnvelope } from '../events/parse-envelope.js';
 import { kindOf, type Definitions } from '../events/definitions.js';
 import type { EventEnvelope } from '../events/envelope.js';
 import { derivedId } from '../events/ids.js';
 import { isTextLine, oneLine } from '../events/text-line.js';
-import { redact } from '../redact.js';
+import { redact } from '../text/redact.js';
 import type { DeadLetter } from './dead-letter.js';
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/i;

@@ -1,7 +1,7 @@
 import { messageOf } from '../errors.js';
 import { failpoint } from '../failpoints.js';
-import type { BesideOptions, History } from '../log/taker.js';
-import type { LogBreak } from '../log/place.js';
+import type { BesideOptions, History } from '../event-log/taker.js';
+import type { LogBreak } from '../event-log/place.js';
 import type { Store, Tx } from '../store/contract.js';
 import { isStoreGone } from '../store/is-gone.js';
 import { readPages } from '../store/read-pages.js';

@@ -1,11 +1,11 @@
 import type { Broker } from '../broker/contract.js';
 import type { Management, ManagedQueue } from '../broker/rabbitmq/management.js';
 import type { Names, WorkerQueues } from '../broker/topology.js';
-import { lastEntry } from '../log/bounds.js';
+import { lastEntry } from '../event-log/bounds.js';
 import { brokerHealth, type BrokerHealth } from './broker-health.js';
 import type { BreakerState, ProcessReport } from './probe-process.js';
 import { queueNumbers, type QueueNumbers } from './queue-numbers.js';
-import { valueOf, withinLimit, type Answer } from './within-limit.js';
+import { valueOf, withinLimit, type Answer } from '../concurrency/within-limit.js';
 
 /** What is null is not known. */
 export interface WorkerStatus {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { boundedFetch } from '../bounded-fetch.js';
+import { boundedFetch } from '../net/bounded-fetch.js';
 import type { ProcessRecord } from './process-registry.js';
 
 export type BreakerState = 'closed' | 'half-open' | 'open';

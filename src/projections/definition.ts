@@ -1,7 +1,7 @@
 import { FlotillaError } from '../errors.js';
 import type { Definitions } from '../events/definitions.js';
 import { bySpecificity, isAmbiguous } from '../events/patterns.js';
-import { isPlainName } from '../plain-name.js';
+import { isPlainName } from '../text/plain-name.js';
 import { typesOf } from '../worker/definition.js';
 import type { Handler } from '../worker/types.js';
 import { INDEX, withoutText } from './physical-names.js';

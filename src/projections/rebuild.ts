@@ -1,8 +1,8 @@
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { FlotillaError, hasCode, messageOf } from '../errors.js';
 import { failpoint } from '../failpoints.js';
-import { HeldLease } from '../relay/held-lease.js';
-import { pause } from '../relay/pause.js';
+import { LeaseHolder } from '../store/leases/lease-holder.js';
+import { sleep } from '../concurrency/sleep.js';
 import type { Store } from '../store/contract.js';
 import { isStoreGone } from '../store/is-gone.js';
 import { silentLogger, type Logger } from '../telemetry/logger.js';
@@ -96,10 +96,10 @@ async function acquire(
   store: Store,
   terms: { name: string; holder: string; ttl: number; logger: Logger },
   signal: AbortSignal,
-): Promise<HeldLease | undefined> {
+): Promise<LeaseHolder | undefined> {
   const until = performance.now() + terms.ttl * 1.2;
   for (;;) {
-    const held = await HeldLease.acquire(store, terms);
+    const held = await LeaseHolder.acquire(store, terms);
     if (held !== undefined || performance.now() > until) return held;
     await setTimeout(terms.ttl / 10, undefined, { signal });
   }
@@ -114,7 +114,7 @@ class Rebuild {
     private readonly store: Store,
     private readonly projection: Projection,
     private readonly options: RebuildOptions & { now: () => number; logger: Logger },
-    private readonly held: HeldLease,
+    private readonly held: LeaseHolder,
   ) {
     this.#hold = new Hold(store, projection.definition, options.instance, options.now);
   }
@@ -226,7 +226,7 @@ class Rebuild {
         if (turn.step.poison !== undefined) return { position: turn.step.position, stoppedAt: turn.step.poison };
       } catch (error) {
         if (!isPassing(error) || isStoreGone(error)) throw error;
-        await pause(20, this.options.signal);
+        await sleep(20, this.options.signal);
       }
     }
   }

@@ -1,5 +1,5 @@
 import { FlotillaError } from '../errors.js';
-import { pause } from '../relay/pause.js';
+import { sleep } from '../concurrency/sleep.js';
 import type { Store } from '../store/contract.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { Metrics } from '../telemetry/metrics.js';
@@ -58,7 +58,7 @@ export async function runProjections(
           if (state.position >= head) break;
           refuseStill(state);
           if (ending.signal.aborted) throw new FlotillaError('store.closed');
-          await pause(LOOK, ending.signal);
+          await sleep(LOOK, ending.signal);
         }
       }
     },

@@ -1,8 +1,8 @@
 import { hasCode, messageOf } from '../errors.js';
-import { Backoff } from '../relay/backoff.js';
-import { Bell } from '../relay/bell.js';
-import { HeldLease } from '../relay/held-lease.js';
-import { pause } from '../relay/pause.js';
+import { Backoff } from '../concurrency/backoff.js';
+import { Wakeup } from '../concurrency/wakeup.js';
+import { LeaseHolder } from '../store/leases/lease-holder.js';
+import { sleep } from '../concurrency/sleep.js';
 import type { Store } from '../store/contract.js';
 import { isStoreGone } from '../store/is-gone.js';
 import type { Logger } from '../telemetry/logger.js';
@@ -33,7 +33,7 @@ export class ProjectionRunner {
   /** The last that was seen of the model. */
   seen: ProjectionState;
   readonly #model: LiveModel;
-  readonly #bell = new Bell();
+  readonly #bell = new Wakeup();
   readonly #backoff = new Backoff(50, 5_000);
   readonly #ttl: number;
   readonly #logger: Logger;
@@ -55,18 +55,18 @@ export class ProjectionRunner {
   async run(signal: AbortSignal): Promise<void> {
     const { store } = this.options;
     const ring = () => {
-      this.#bell.ring();
+      this.#bell.notify();
     };
     const unwatch = store.onAppend(ring);
     signal.addEventListener('abort', ring, { once: true });
     while (!signal.aborted) {
       try {
         await this.#look();
-        if (!(await this.#term(signal))) await pause(this.#ttl / 5, signal);
+        if (!(await this.#term(signal))) await sleep(this.#ttl / 5, signal);
       } catch (error) {
         if (isStoreGone(error)) break;
         this.#logger.warn('projection: did not get on, trying again', { error: messageOf(error) });
-        await pause(this.#backoff.next(), signal);
+        await sleep(this.#backoff.next(), signal);
       }
     }
     signal.removeEventListener('abort', ring);
@@ -77,7 +77,7 @@ export class ProjectionRunner {
   async #term(signal: AbortSignal): Promise<boolean> {
     const { store, instance } = this.options;
     const name = `projection:${this.projection.name}`;
-    const held = await HeldLease.acquire(store, { name, holder: instance, ttl: this.#ttl, logger: this.#logger });
+    const held = await LeaseHolder.acquire(store, { name, holder: instance, ttl: this.#ttl, logger: this.#logger });
     if (held === undefined) return false;
     try {
       while (!signal.aborted && held.check()) await this.#turn(signal);
@@ -98,13 +98,13 @@ export class ProjectionRunner {
       this.#tell(turn);
       if (turn.kind === 'waiting') {
         await this.#look();
-        await pause(WAITING, signal);
+        await sleep(WAITING, signal);
       } else if (turn.step.poison !== undefined) {
         await this.#look();
       } else if (turn.step.handled === 0 && turn.step.passedOver.length === 0) {
         const moved = turn.step.position !== this.seen.position;
         await this.#look();
-        if (moved) await pause(MOVE_AFTER, signal);
+        if (moved) await sleep(MOVE_AFTER, signal);
         await this.#bell.wait(IDLE);
       } else if (performance.now() - this.#lookedAt > IDLE) {
         await this.#look();
@@ -115,7 +115,7 @@ export class ProjectionRunner {
       const level = hasCode(error, 'projection.conflict') ? 'debug' : 'warn';
       this.#logger[level]('projection: a batch was undone', { error: messageOf(error) });
       await this.#look();
-      await pause(this.#backoff.next(), signal);
+      await sleep(this.#backoff.next(), signal);
     }
   }
 

@@ -4,11 +4,11 @@ import type { Store } from '../store/contract.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { Deferred } from './deferred.js';
 import { saveDeferred } from './deferred-rows.js';
-import type { HeldLease } from './held-lease.js';
+import type { LeaseHolder } from '../store/leases/lease-holder.js';
 
 export interface CheckpointSaverOptions {
   store: Store;
-  held: HeldLease;
+  held: LeaseHolder;
   /** So many confirmed events are saved at once, however fresh they are. */
   portion: number;
   logger: Logger;

@@ -1,4 +1,4 @@
-import { Backoff } from './backoff.js';
+import { Backoff } from '../concurrency/backoff.js';
 
 /** What is kept of a deferred event: its body is read again from the store. */
 export interface DeferredEvent {

@@ -1,8 +1,8 @@
 import { messageOf } from '../errors.js';
 import type { Store } from '../store/contract.js';
 import type { Logger } from '../telemetry/logger.js';
-import { Backoff } from './backoff.js';
-import { pause } from './pause.js';
+import { Backoff } from '../concurrency/backoff.js';
+import { sleep } from '../concurrency/sleep.js';
 
 /** The longest time between two looks, in milliseconds: a timer that another process has set is seen within it. */
 const LOOK = 250;
@@ -24,11 +24,11 @@ export async function fireDueTimers(
       backoff.reset();
       if (fired === PORTION) continue;
       const next = await store.nextTimer();
-      await pause(next === undefined ? LOOK : Math.min(LOOK, Math.max(1, next - clock())), signal);
+      await sleep(next === undefined ? LOOK : Math.min(LOOK, Math.max(1, next - clock())), signal);
     } catch (error) {
       if (signal.aborted) return;
       logger.warn('relay: timers could not be fired, trying again', { error: messageOf(error) });
-      await pause(backoff.next(), signal);
+      await sleep(backoff.next(), signal);
     }
   }
 }

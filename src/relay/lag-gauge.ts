@@ -2,7 +2,7 @@ import { messageOf } from '../errors.js';
 import type { Store } from '../store/contract.js';
 import type { Logger } from '../telemetry/logger.js';
 import { countDeferred } from './deferred-rows.js';
-import { pause } from './pause.js';
+import { sleep } from '../concurrency/sleep.js';
 
 /** Milliseconds between two looks. */
 const LOOK = 200;
@@ -32,7 +32,7 @@ export class LagGauge {
       } catch (error) {
         if (!signal.aborted) logger.warn('relay: the lag is not known', { error: messageOf(error) });
       }
-      await pause(LOOK, signal);
+      await sleep(LOOK, signal);
     }
   }
 }

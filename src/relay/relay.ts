@@ -5,11 +5,11 @@ import type { Store } from '../store/contract.js';
 import { isStoreGone } from '../store/is-gone.js';
 import { silentLogger, type Logger } from '../telemetry/logger.js';
 import type { Metrics } from '../telemetry/metrics.js';
-import { Backoff } from './backoff.js';
+import { Backoff } from '../concurrency/backoff.js';
 import { fireDueTimers } from './fire-timers.js';
-import { HeldLease } from './held-lease.js';
+import { LeaseHolder } from '../store/leases/lease-holder.js';
 import { LagGauge } from './lag-gauge.js';
-import { pause } from './pause.js';
+import { sleep } from '../concurrency/sleep.js';
 import { Refusals } from './refusals.js';
 import { Term } from './term.js';
 
@@ -124,12 +124,12 @@ class Turns {
     try {
       while (!signal.aborted) {
         try {
-          if (!(await this.#turn(publisher, signal))) await pause((this.#ttl / 5) * (0.5 + Math.random() / 2), signal);
+          if (!(await this.#turn(publisher, signal))) await sleep((this.#ttl / 5) * (0.5 + Math.random() / 2), signal);
           this.#backoff.reset();
         } catch (error) {
           if (isFinal(error)) throw error;
           this.logger.error('relay: stopped, trying again', { error: messageOf(error) });
-          await pause(this.#backoff.next(), signal);
+          await sleep(this.#backoff.next(), signal);
         }
       }
     } finally {
@@ -142,7 +142,7 @@ class Turns {
     const { store, clock = Date.now, names, window = 1_000, drainTimeout = 5_000, metrics } = this.options;
     const { retryRefused = { first: 1_000, most: 60_000 }, maxDeferred = 100_000 } = this.options;
     const terms = { name: RELAY, holder: this.options.instance, ttl: this.#ttl, logger: this.logger };
-    const held = await HeldLease.acquire(store, terms);
+    const held = await LeaseHolder.acquire(store, terms);
     if (held === undefined) return false;
     this.holding = true;
     const over = new AbortController();
@@ -179,7 +179,7 @@ class Turns {
   }
 
   /** A lease that cannot be given back ends by itself. */
-  async #release(held: HeldLease): Promise<void> {
+  async #release(held: LeaseHolder): Promise<void> {
     try {
       await held.release();
     } catch (error) {

@@ -5,21 +5,21 @@ import { failpoint } from '../failpoints.js';
 import type { Store } from '../store/contract.js';
 import type { StoredEvent } from '../store/stored-event.js';
 import type { Logger } from '../telemetry/logger.js';
-import { Backoff } from './backoff.js';
-import { Bell } from './bell.js';
+import { Backoff } from '../concurrency/backoff.js';
+import { Wakeup } from '../concurrency/wakeup.js';
 import { CheckpointSaver } from './checkpoint-saver.js';
 import { Deferred, type DeferredEvent } from './deferred.js';
 import { loadDeferred } from './deferred-rows.js';
-import type { HeldLease } from './held-lease.js';
+import type { LeaseHolder } from '../store/leases/lease-holder.js';
 import { outgoing } from './outgoing.js';
-import { pause } from './pause.js';
+import { sleep } from '../concurrency/sleep.js';
 import type { Refusals } from './refusals.js';
 import { Window, type Entry } from './window.js';
 
 export interface TermOptions {
   store: Store;
   publisher: Publisher;
-  held: HeldLease;
+  held: LeaseHolder;
   /** Where everybody publishes. */
   exchange: string;
   /** Messages without a confirm at once. */
@@ -44,7 +44,7 @@ const SLEEP = 1_000;
  * flight, and moves the checkpoint behind what the broker has confirmed without a gap.
  */
 export class Term {
-  readonly #bell = new Bell();
+  readonly #bell = new Wakeup();
   readonly #backoff = new Backoff(50, 5_000);
   readonly #window: Window;
   readonly #deferred: Deferred;
@@ -74,7 +74,7 @@ export class Term {
     const onSaved = () => {
       options.onConfirmed(this.#unreported);
       this.#unreported = 0;
-      this.#bell.ring();
+      this.#bell.notify();
     };
     this.#saver = new CheckpointSaver(checkpoint, { store, held, portion, logger, deferred: this.#deferred, onSaved });
   }
@@ -84,7 +84,7 @@ export class Term {
   async run(): Promise<void> {
     const { store, held } = this.options;
     const ring = () => {
-      this.#bell.ring();
+      this.#bell.notify();
     };
     const stopListening = store.onAppend(() => {
       this.#more = true;
@@ -189,7 +189,7 @@ export class Term {
     this.options.onFailure(error.code);
     this.options.refusals.refused(type, error, this.#deferred.size);
     this.#saveSoon();
-    this.#bell.ring();
+    this.#bell.notify();
   }
 
   async #publishDeferred(): Promise<void> {
@@ -237,11 +237,11 @@ export class Term {
     this.#unreported += 1;
     this.#backoff.reset();
     this.#saveSoon();
-    this.#bell.ring();
+    this.#bell.notify();
   }
 
   #saveSoon(): void {
-    if (this.#saver.advance(this.#window.passed)) this.#bell.ring();
+    if (this.#saver.advance(this.#window.passed)) this.#bell.notify();
   }
 
   #confirmed(entry: Entry): void {
@@ -254,7 +254,7 @@ export class Term {
       this.#saveSoon();
     }
     if (follower !== undefined && !this.#ended.aborted && this.options.held.check()) this.#letOut(follower);
-    if (this.#window.out === 0 || (this.#more && this.#room() > 0)) this.#bell.ring();
+    if (this.#window.out === 0 || (this.#more && this.#room() > 0)) this.#bell.notify();
   }
 
   /** One message that may have arrived or not makes all of them uncertain: the channel is dropped, so that none of them can arrive after
@@ -274,12 +274,12 @@ export class Term {
       position,
     });
     this.options.publisher.reset();
-    this.#bell.ring();
+    this.#bell.notify();
   }
 
   async #recover(): Promise<void> {
     if (this.#failure instanceof FlotillaError && this.#failure.code === 'broker.closed') throw this.#failure;
-    await pause(this.#backoff.next(), this.#ended);
+    await sleep(this.#backoff.next(), this.#ended);
     await this.#ready();
     if (this.#ended.aborted || !this.options.held.check()) return;
     this.#failed = false;

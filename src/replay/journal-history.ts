@@ -4,10 +4,10 @@ import { FlotillaError } from '../errors.js';
 import type { JournalEntry } from '../journal/entry.js';
 import { highestRow } from '../journal/rows.js';
 import { countJournal, journalEvent, journalPages } from '../journal/search.js';
-import { newestEntry } from '../log/bounds.js';
-import { logCheckpoint } from '../log/checkpoint.js';
-import { BEFORE_ALL, placeOf, type LogPlace } from '../log/place.js';
-import { isKept } from '../log/verify.js';
+import { newestEntry } from '../event-log/bounds.js';
+import { logCheckpoint } from '../event-log/checkpoint.js';
+import { BEFORE_ALL, placeOf, type LogPlace } from '../event-log/place.js';
+import { isKept } from '../event-log/verify.js';
 import type { Store } from '../store/contract.js';
 import type { History, HistoryEntry, HistoryRange } from './history.js';
 

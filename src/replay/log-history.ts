@@ -2,11 +2,11 @@ import type { Broker, StreamEntry } from '../broker/contract.js';
 import type { VerifyPublisher } from '../broker/publishers.js';
 import { FlotillaError } from '../errors.js';
 import { parseEnvelope, structuredBody } from '../events/parse-envelope.js';
-import { entryAt, firstEntry, lastEntry, newestEntry } from '../log/bounds.js';
-import { followLog } from '../log/follow-log.js';
-import { placeOf, type LogPlace } from '../log/place.js';
-import { isFromItsPublisher } from '../log/verified-entry.js';
-import { isKept } from '../log/verify.js';
+import { entryAt, firstEntry, lastEntry, newestEntry } from '../event-log/bounds.js';
+import { followLog } from '../event-log/follow-log.js';
+import { placeOf, type LogPlace } from '../event-log/place.js';
+import { isFromItsPublisher } from '../event-log/verified-entry.js';
+import { isKept } from '../event-log/verify.js';
 import type { History, HistoryEntry, HistoryPage, HistoryRange } from './history.js';
 import { formatDuration } from '../duration.js';
 

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Fields, Publisher } from '../broker/contract.js';
+import type { Publisher } from '../broker/contract.js';
+import type { Fields } from '../broker/fields.js';
 import { FlotillaError } from '../errors.js';
 import { failpoint } from '../failpoints.js';
 import { replayHeaders } from '../worker/replayed.js';

@@ -1,4 +1,5 @@
-import { vouchAgain, type Broker, type Fields, type OutgoingMessage, type Publisher } from '../broker/contract.js';
+import { vouchAgain, type Broker, type OutgoingMessage, type Publisher } from '../broker/contract.js';
+import type { Fields } from '../broker/fields.js';
 import { eventProperties } from '../broker/event-properties.js';
 import { FlotillaError, hasCode } from '../errors.js';
 import type { HistoryEntry } from './history.js';

@@ -2,7 +2,7 @@ import { parseDuration } from '../duration.js';
 import { FlotillaError } from '../errors.js';
 import type { Definitions } from '../events/definitions.js';
 import type { EventEnvelope } from '../events/envelope.js';
-import { isPlainName } from '../plain-name.js';
+import { isPlainName } from '../text/plain-name.js';
 import type { DefineSaga, Direction, SagaDefinition, Step, Way } from './types.js';
 
 /** Milliseconds that a saga may wait: what is due at the end of them must be a time that can be written down. */

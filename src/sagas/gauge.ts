@@ -1,5 +1,5 @@
 import { messageOf } from '../errors.js';
-import { pause } from '../relay/pause.js';
+import { sleep } from '../concurrency/sleep.js';
 import type { Store } from '../store/contract.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { Metrics } from '../telemetry/metrics.js';
@@ -46,7 +46,7 @@ export class SagaGauge {
       } catch (error) {
         if (!signal.aborted) logger.warn('Sagas could not be counted', { error: messageOf(error) });
       }
-      await pause(LOOK, signal);
+      await sleep(LOOK, signal);
     }
   }
 }

@@ -1,6 +1,6 @@
 import type { EventEnvelope } from '../events/envelope.js';
 import { oneLine } from '../events/text-line.js';
-import { redact } from '../redact.js';
+import { redact } from '../text/redact.js';
 import type { Json } from './types.js';
 
 /** A message, as far as it is told in a saga's stream. */

@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../errors.js';
 import type { UnsequencedEvent } from '../events/envelope.js';
-import type { VacantLease } from './lease-ledger.js';
+import type { VacantLease } from './leases/lease-ledger.js';
 import type { StoredEvent } from './stored-event.js';
 
 /** What a stream must be like for an append to go through: absent, as it likes, or at this version. */

@@ -1,6 +1,6 @@
 import { accessSync, constants, rmdirSync, statSync } from 'node:fs';
 import { FlotillaError, messageOf } from '../errors.js';
-import { makeDirectory } from '../make-directory.js';
+import { makeDirectory } from '../files/make-directory.js';
 
 /** Creates the data directory where it is missing. Throws `config.invalid` for one that cannot be created or used. */
 export function requireDataDir(path: string): void {

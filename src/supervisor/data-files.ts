@@ -1,7 +1,7 @@
 import { lstatSync, readdirSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
-import { removeAccessOfOthers } from '../private-file.js';
-import { isStoreFile } from '../store/sqlite/read-store-id.js';
+import { removeAccessOfOthers } from '../files/private-file.js';
+import { isStoreFile } from '../store/sqlite/read/read-store-id.js';
 
 /** The files that hold the locks; `reset` leaves them alone, and recognizes a data directory by them. */
 export const LOCK_FILES = { supervisor: '.supervisor', use: '.in-use' } as const;

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { FlotillaError, messageOf } from '../errors.js';
-import { createPrivateFile } from '../private-file.js';
+import { createPrivateFile } from '../files/private-file.js';
 import { requireDataDir } from './data-dir.js';
 import { LOCK_FILES, makePrivate } from './data-files.js';
 

@@ -1,4 +1,4 @@
-import { requireKnown } from '../known-names.js';
+import { requireKnown } from '../text/known-names.js';
 
 /** Processes of one stage are independent; stages end in this order, and the broker after them. */
 export type Stage = 'api' | 'workers' | 'keeper' | 'sandbox';

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { connect } from 'amqplib';
 import { z } from 'zod';
-import { boundedFetch } from '../bounded-fetch.js';
+import { boundedFetch } from '../net/bounded-fetch.js';
 import { FlotillaError, messageOf } from '../errors.js';
 import type { Logger } from '../telemetry/logger.js';
 import { endEpmd } from './rabbitmq-node/epmd.js';

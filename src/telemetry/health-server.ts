@@ -1,8 +1,8 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { FlotillaError } from '../errors.js';
-import { foreignRequest } from '../foreign-request.js';
-import { createHttpServer, type ServerLimits } from '../http-server.js';
+import { foreignRequest } from '../net/foreign-request.js';
+import { createHttpServer, type ServerLimits } from '../net/http-server.js';
 import type { Metrics } from './metrics.js';
 
 export interface CheckResult {

@@ -1,6 +1,6 @@
 import { messageOf } from '../errors.js';
-import { escaped, escapedJson } from '../printable.js';
-import { redact } from '../redact.js';
+import { escaped, escapedJson } from '../text/printable.js';
+import { redact } from '../text/redact.js';
 import { jsonName, traceFields } from './log-fields.js';
 
 /** What is logged. Fields with the value undefined are left out; of a `traceparent`, its parts are logged. */

@@ -2,7 +2,7 @@ import type { Broker, Delivery, StreamEntry } from '../broker/contract.js';
 import type { Names } from '../broker/topology.js';
 import { FlotillaError } from '../errors.js';
 import { parseEnvelope } from '../events/parse-envelope.js';
-import { feedFromLog, type LogFeed } from '../log/log-feed.js';
+import { feedFromLog, type LogFeed } from '../event-log/log-feed.js';
 import type { Store } from '../store/contract.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { Metrics } from '../telemetry/metrics.js';

@@ -1,9 +1,9 @@
 import { namesFor } from '../broker/topology.js';
 import { FlotillaError } from '../errors.js';
 import { derivedId } from '../events/ids.js';
-import type { LogState } from '../log/read-by-turns.js';
+import type { LogState } from '../event-log/read-by-turns.js';
 import { createMetrics } from '../telemetry/metrics.js';
-import { realAfter } from './after.js';
+import { realTimer } from '../concurrency/timers.js';
 import { superviseCircuit } from './circuit-supervision.js';
 import type { CircuitPosition } from './circuit.js';
 import { consumeLog } from './consume-log.js';
@@ -54,7 +54,7 @@ export function consumeQueue(
   options: StartWorkerOptions,
   ending: AbortController,
 ): QueuePart {
-  const { store, broker, instance, logger, metrics = createMetrics(), now = Date.now, after = realAfter } = options;
+  const { store, broker, instance, logger, metrics = createMetrics(), now = Date.now, after = realTimer } = options;
   const { name, prefetch } = definition;
   const pauses = new Pauses(() => sources, prefetch, { now, after });
   const station: WorkerStation = {

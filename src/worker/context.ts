@@ -3,7 +3,7 @@ import { FlotillaError } from '../errors.js';
 import type { EventEnvelope } from '../events/envelope.js';
 import type { ErasedContext } from './definition.js';
 import type { Emissions, Effect } from './effects.js';
-import type { LazySignal } from './lazy-signal.js';
+import type { LazySignal } from '../concurrency/lazy-signal.js';
 import type { WorkerStation } from './station.js';
 import { storyFields } from './story-fields.js';
 import { callDependency } from './unavailable.js';

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { vouchAgain, type Fields } from '../broker/contract.js';
+import { vouchAgain } from '../broker/contract.js';
+import type { Fields } from '../broker/fields.js';
 import { cut, HEADERS, type Attempt } from '../broker/headers.js';
 import { republished } from '../broker/republish.js';
 import {

@@ -1,6 +1,6 @@
 import type { Consumer, Delivery } from '../broker/contract.js';
 import { HEADERS } from '../broker/headers.js';
-import { LazySignal } from './lazy-signal.js';
+import { LazySignal } from '../concurrency/lazy-signal.js';
 import type { Handle, Message, Outcome } from './message.js';
 
 /** Messages in hand, and how each is settled: the one place where anything is acked. */

@@ -3,7 +3,7 @@ import type { EventEnvelope } from '../events/envelope.js';
 import type { InboxKey } from '../store/contract.js';
 import type { Effect } from './effects.js';
 import type { Failure } from './failure.js';
-import type { LazySignal } from './lazy-signal.js';
+import type { LazySignal } from '../concurrency/lazy-signal.js';
 
 /** One delivery on its way through the pipeline; each station fills in what it finds out. */
 export interface Message {

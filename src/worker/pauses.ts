@@ -1,5 +1,5 @@
 import type { Consumer } from '../broker/contract.js';
-import { realAfter, type After } from './after.js';
+import { realTimer, type StartTimer } from '../concurrency/timers.js';
 
 /** Why a worker takes no messages for now. */
 export type PauseReason = 'breaker' | 'trouble' | 'relay' | 'drain';
@@ -30,7 +30,7 @@ export class Pauses {
   constructor(
     private readonly sources: () => readonly Source[],
     prefetch: number,
-    private readonly clock: { now: () => number; after: After } = { now: Date.now, after: realAfter },
+    private readonly clock: { now: () => number; after: StartTimer } = { now: Date.now, after: realTimer },
   ) {
     this.#prefetch = prefetch;
     this.#runningPrefetch = prefetch;

@@ -9,7 +9,7 @@ import type { EventEnvelope } from '../events/envelope.js';
 import type { Logger } from '../telemetry/logger.js';
 import { silentLogger } from '../telemetry/logger.js';
 import { createMetrics } from '../telemetry/metrics.js';
-import { realAfter } from './after.js';
+import { realTimer } from '../concurrency/timers.js';
 import { typesOf } from './definition.js';
 import { Intake } from './intake.js';
 import { LateHandlers, PATIENCE } from './late-handlers.js';
@@ -141,7 +141,7 @@ export async function subscribe<D extends Definitions, const P extends string>(
     logger,
     metrics,
     now: Date.now,
-    after: realAfter,
+    after: realTimer,
     instance: 'subscriber',
     verify: undefined,
     isDone: () => Promise.resolve(false),

@@ -1,4 +1,4 @@
-import type { Fields } from '../broker/contract.js';
+import type { Fields } from '../broker/fields.js';
 import { HEADERS } from '../broker/headers.js';
 import type { EventEnvelope } from '../events/envelope.js';
 import type { InboxKey } from '../store/contract.js';

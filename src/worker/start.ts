@@ -5,8 +5,8 @@ import type { DeriveId } from '../broker/signing/fleet-keys.js';
 import { namesFor } from '../broker/topology.js';
 import { FlotillaError } from '../errors.js';
 import { derivedId } from '../events/ids.js';
-import { takeLog } from '../log/take-log.js';
-import type { History } from '../log/taker.js';
+import { takeLog } from '../event-log/take-log.js';
+import type { History } from '../event-log/taker.js';
 import { runProjections } from '../projections/run.js';
 import type { ProjectionState } from '../projections/status.js';
 import { sagasByType } from '../sagas/define.js';
@@ -14,7 +14,7 @@ import { sagaMigrations } from '../sagas/table.js';
 import type { Store } from '../store/contract.js';
 import type { Logger } from '../telemetry/logger.js';
 import { createMetrics, type Metrics } from '../telemetry/metrics.js';
-import type { After } from './after.js';
+import type { StartTimer } from '../concurrency/timers.js';
 import { runBootstrap } from './bootstrap.js';
 import { consumeQueue, type QueueState } from './consume-queue.js';
 import type { WorkerDefinition } from './definition.js';
@@ -53,7 +53,7 @@ export interface StartWorkerOptions {
   /** Milliseconds since the epoch. @default Date.now */
   now?: () => number;
   /** @default in real time */
-  after?: After;
+  after?: StartTimer;
   /** How many times its timeout a handler is waited for before its message counts as failed. @default 3 */
   patience?: number;
   /** Called when the worker cannot go on in this process: `worker.handlers_abandoned`. @default it goes on */

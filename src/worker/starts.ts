@@ -1,7 +1,7 @@
 import { messageOf } from '../errors.js';
 import type { InboxKey, Store } from '../store/contract.js';
 import type { Logger } from '../telemetry/logger.js';
-import type { After } from './after.js';
+import type { StartTimer } from '../concurrency/timers.js';
 import type { Message } from './message.js';
 import type { Pauses } from './pauses.js';
 
@@ -14,7 +14,7 @@ export interface StartsOptions {
   store: Pick<Store, 'recordStart' | 'clearStarts'>;
   pauses: Pick<Pauses, 'trouble'>;
   logger: Logger;
-  after: After;
+  after: StartTimer;
   /** Aborts when the process must end now. */
   signal: AbortSignal;
 }
@@ -74,7 +74,7 @@ function nameOf({ consumer, source, id }: InboxKey): string {
 }
 
 /** Resolves after so many milliseconds, or when the signal aborts. */
-function over(milliseconds: number, after: After, signal: AbortSignal): Promise<void> {
+function over(milliseconds: number, after: StartTimer, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {
       callOff();

@@ -7,7 +7,7 @@ import type { EventEnvelope } from '../events/envelope.js';
 import type { Store } from '../store/contract.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { Metrics } from '../telemetry/metrics.js';
-import type { After } from './after.js';
+import type { StartTimer } from '../concurrency/timers.js';
 import type { Circuit } from './circuit.js';
 import type { WorkerDefinition } from './definition.js';
 import type { LateHandlers } from './late-handlers.js';
@@ -36,7 +36,7 @@ export interface Station {
   readonly metrics: Metrics;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
-  readonly after: After;
+  readonly after: StartTimer;
   /** Which of the replicas this is. */
   readonly instance: string;
   /** Verifies who has published a message; not given: nothing is verified. */

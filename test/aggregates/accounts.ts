@@ -1,6 +1,6 @@
 import { handleCommand, loadAggregate, originContext, type AggregateReader, type Store, type Tx } from 'flotilla';
-import { account, type AccountCommand } from '../../src/platform/accounts/account.js';
-import { platform } from '../../src/platform/catalogue.js';
+import { account, type AccountCommand } from '../../platform/accounts/account.js';
+import { platform } from '../../platform/catalogue.js';
 
 export const { definitions } = platform;
 

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { ConflictError, handle, newId, type Decider, type HandleOptions, type Store } from 'flotilla';
-import { account, type AccountCommand } from '../../src/platform/accounts/account.js';
+import { account, type AccountCommand } from '../../platform/accounts/account.js';
 import { codeOf } from '../contract/store-events.js';
 import { createTempStore, type TempStore } from '../store/temp-store.js';
 import { accountEvery, definitions, deposit, fill, handleInTx, load, open, withdraw } from './accounts.js';

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { createTempStore, type TempStore } from '../store/temp-store.js';
 import type { Store } from '../../src/store/contract.js';
-import type { AccountCommand } from '../../src/platform/accounts/account.js';
+import type { AccountCommand } from '../../platform/accounts/account.js';
 import { accountEvery, deposit, fill, handleIn, handleInTx, load, open, withdraw } from './accounts.js';
 
 /** A store that counts the events it gives. */

@@ -3,7 +3,7 @@ import type { Broker, Delivery } from '../../src/broker/contract.js';
 import { createManagement, createRabbitBroker } from '../../src/broker/rabbitmq/index.js';
 import type { Names } from '../../src/broker/topology.js';
 import { namesFor, topologyOf } from '../../src/broker/topology.js';
-import { followVerified } from '../../src/log/follow-verified.js';
+import { followVerified } from '../../src/event-log/follow-verified.js';
 import { createLogger, type Logger } from '../../src/telemetry/logger.js';
 import { createMetrics } from '../../src/telemetry/metrics.js';
 import { codeOf } from '../contract/broker.js';

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { connect } from 'amqplib';
-import type { Broker, Delivery, Fields } from '../../src/broker/contract.js';
+import type { Broker, Delivery } from '../../src/broker/contract.js';
+import type { Fields } from '../../src/broker/fields.js';
 import { createManagement, createRabbitBroker } from '../../src/broker/rabbitmq/index.js';
 import type { Topology } from '../../src/broker/topology.js';
 import { topologyOf } from '../../src/broker/topology.js';

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { createRequire } from 'node:module';
-import type { Fields, FieldValue } from '../../src/broker/contract.js';
+import type { Fields, FieldValue } from '../../src/broker/fields.js';
 import { HEADERS } from '../../src/broker/headers.js';
 import { isEncodable, republished } from '../../src/broker/republish.js';
 

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import type { Delivery, Fields, OutgoingMessage } from '../../src/broker/contract.js';
+import type { Delivery, OutgoingMessage } from '../../src/broker/contract.js';
+import type { Fields } from '../../src/broker/fields.js';
 import { HEADERS } from '../../src/broker/headers.js';
 import { createMemoryBroker } from '../../src/broker/memory/index.js';
 import { parseFleetKeys } from '../../src/broker/signing/fleet-keys.js';

@@ -1,10 +1,10 @@
 import { expect } from 'chai';
 import { existsSync } from 'node:fs';
 import type { EventEnvelope } from 'flotilla';
-import * as sagas from '../../src/cli/sagas.js';
-import * as status from '../../src/cli/status.js';
+import * as sagas from '../../src/cli/commands/sagas/index.js';
+import * as status from '../../src/cli/commands/status/index.js';
 import { createEvent, originContext } from '../../src/events/create.js';
-import { defineFleet } from '../../src/fleet.js';
+import { defineFleet } from '../../src/fleet/define-fleet.js';
 import { advance } from '../../src/sagas/advance.js';
 import { countOpenSagas, findSagas, listSagas, sagaStatuses } from '../../src/sagas/list.js';
 import { sagaMigrations } from '../../src/sagas/table.js';

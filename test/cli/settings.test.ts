@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { baseCatalogue, catalogue, defineRoute } from 'flotilla';
-import { register as registerConfig } from '../../src/cli/config.js';
-import { register as registerDoctor } from '../../src/cli/doctor.js';
-import { register as registerUp } from '../../src/cli/up.js';
-import { defineFleet } from '../../src/fleet.js';
+import { register as registerConfig } from '../../src/cli/commands/config.js';
+import { register as registerDoctor } from '../../src/cli/commands/doctor/index.js';
+import { register as registerUp } from '../../src/cli/commands/up.js';
+import { defineFleet } from '../../src/fleet/define-fleet.js';
 import { runCommand } from '../support/command.js';
 
 const greeting = (word: string) =>

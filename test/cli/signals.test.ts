@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { expect } from 'chai';
-import { listenForSignals } from '../../src/cli/signals.js';
+import { listenForSignals } from '../../src/cli/shared/signals.js';
 
 describe('signals to a process', () => {
   it('stop it with the first, and force it with a later one, but not with a copy of the first', () => {

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { z } from 'zod';
-import { environment } from '../../config/schema.js';
-import { masked } from '../../config/secrets.js';
-import { showConfig, showSettings } from '../../config/show.js';
+import { environment } from '../../src/config/schema.js';
+import { masked } from '../../src/config/secrets.js';
+import { showConfig, showSettings } from '../../src/config/show.js';
 
 describe('config show', () => {
   it('lists every variable and where its value is from', () => {

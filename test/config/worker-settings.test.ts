@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { z } from 'zod';
-import { loadConfig } from '../../config/load.js';
-import { developmentSettings, readSettings, withDevelopmentSettings } from '../../config/worker-settings.js';
+import { loadConfig } from '../../src/config/load.js';
+import { developmentSettings, readSettings, withDevelopmentSettings } from '../../src/config/worker-settings.js';
 
 describe("a worker's settings", () => {
   const schema = z.object({

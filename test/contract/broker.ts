@@ -1,5 +1,6 @@
 import { expect } from 'chai';
-import type { Broker, Consumer, Delivery, Fields, OutgoingMessage } from '../../src/broker/contract.js';
+import type { Broker, Consumer, Delivery, OutgoingMessage } from '../../src/broker/contract.js';
+import type { Fields } from '../../src/broker/fields.js';
 import type { Topology } from '../../src/broker/topology.js';
 import { inbox } from '../support/inbox.js';
 import { eventually } from '../support/until.js';

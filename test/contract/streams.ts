@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { Broker, StreamEntry, StreamOffset } from '../../src/broker/contract.js';
-import { followLog } from '../../src/log/follow-log.js';
-import { entryAt, firstEntry, lastEntry } from '../../src/log/bounds.js';
+import { followLog } from '../../src/event-log/follow-log.js';
+import { entryAt, firstEntry, lastEntry } from '../../src/event-log/bounds.js';
 import { inbox } from '../support/inbox.js';
 import { eventually } from '../support/until.js';
 import type { OpenBroker } from './broker.js';

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import type { Fields } from '../../src/broker/contract.js';
+import type { Fields } from '../../src/broker/fields.js';
 import { HEADERS } from '../../src/broker/headers.js';
 import { findDeadLetter, listDeadLetters } from '../../src/dead-letters/queries.js';
 import { createKeeper } from '../../src/dead-letters/keeper.js';

@@ -5,13 +5,13 @@ import { defineJournal } from '../../src/journal/define-journal.js';
 import { fillGaps, noteGap } from '../../src/journal/fill-gaps.js';
 import { migrateJournal } from '../../src/journal/migrations.js';
 import { countJournal } from '../../src/journal/search.js';
-import { BEFORE_ALL, type LogBreak } from '../../src/log/place.js';
-import type { History } from '../../src/log/taker.js';
+import { BEFORE_ALL, type LogBreak } from '../../src/event-log/place.js';
+import type { History } from '../../src/event-log/taker.js';
 import type { Store } from '../../src/store/contract.js';
 import { openSqliteStore } from '../../src/store/sqlite/index.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { startWorker } from '../../src/worker/start.js';
-import { numbers, openLogBench, record, type LogBench } from '../log/log-bench.js';
+import { numbers, openLogBench, record, type LogBench } from '../event-log/log-bench.js';
 import { inbox } from '../support/inbox.js';
 import { eventually } from '../support/until.js';
 

@@ -7,14 +7,14 @@ import { defineJournal } from '../../src/journal/define-journal.js';
 import { countJournal, journalEvent, journalPages } from '../../src/journal/search.js';
 import { migrateJournal } from '../../src/journal/migrations.js';
 import type { JournalEntry } from '../../src/journal/entry.js';
-import { logCheckpoint, migrateLogCheckpoints } from '../../src/log/checkpoint.js';
-import type { History } from '../../src/log/taker.js';
+import { logCheckpoint, migrateLogCheckpoints } from '../../src/event-log/checkpoint.js';
+import type { History } from '../../src/event-log/taker.js';
 import type { Store } from '../../src/store/contract.js';
 import type { Logger } from '../../src/telemetry/logger.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { createMetrics, type Metrics } from '../../src/telemetry/metrics.js';
 import { startWorker, type RunningWorker, type StartWorkerOptions } from '../../src/worker/start.js';
-import { jobBegun, numbers, openLogBench, record, type LogBench } from '../log/log-bench.js';
+import { jobBegun, numbers, openLogBench, record, type LogBench } from '../event-log/log-bench.js';
 import { shop } from '../support/shop.js';
 import { eventually } from '../support/until.js';
 

@@ -5,7 +5,7 @@ import { expect } from 'chai';
 import { migrateJournal } from '../../src/journal/migrations.js';
 import { countJournal } from '../../src/journal/search.js';
 import type { Store } from '../../src/store/contract.js';
-import { numbers, openLogBench, record, type LogBench } from '../log/log-bench.js';
+import { numbers, openLogBench, record, type LogBench } from '../event-log/log-bench.js';
 import { testBroker } from '../support/rabbitmq.js';
 import { eventually } from '../support/until.js';
 

@@ -6,7 +6,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { statusLines } from '../../src/cli/status/lines.js';
+import { statusLines } from '../../src/cli/commands/status/lines.js';
 import { fleetStatus, type FleetStatus } from '../../src/observability/fleet-status.js';
 import { probeProcess, type ProcessReport } from '../../src/observability/probe-process.js';
 import { readProcesses, registerProcess, type ProcessRecord } from '../../src/observability/process-registry.js';

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { spec } from 'flotilla/testing';
-import { account, type AccountCommand, type AccountState } from '../../src/platform/accounts/account.js';
-import { MAX_AMOUNT } from '../../src/platform/fields.js';
+import { account, type AccountCommand, type AccountState } from '../../platform/accounts/account.js';
+import { MAX_AMOUNT } from '../../platform/fields.js';
 
 const open = { type: 'open', accountId: 'a1', owner: 'Ada', currency: 'USD' } as const;
 const opened = (balance = 0) => {

@@ -1,6 +1,6 @@
 import { request } from 'node:http';
 import { expect } from 'chai';
-import { routes } from '../../src/platform/routes.js';
+import { routes } from '../../platform/routes.js';
 import { startApi, temporaryFile, type Answer, type Api } from '../api/start.js';
 
 describe('platform: the versions of accounts over HTTP', () => {

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import { MAX_AMOUNT } from '../../src/platform/fields.js';
-import { routes } from '../../src/platform/routes.js';
+import { MAX_AMOUNT } from '../../platform/fields.js';
+import { routes } from '../../platform/routes.js';
 import { startApi, temporaryFile, type Answer, type Api } from '../api/start.js';
 
 const ada = { owner: 'Ada Lovelace', currency: 'USD' };

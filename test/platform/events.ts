@@ -1,8 +1,8 @@
 import { originContext, type Store } from 'flotilla';
 import type { TestEvent } from 'flotilla/testing';
 import { HEADERS, writeAttempts } from '../../src/broker/headers.js';
-import { create, type Data, type EventType } from '../../src/platform/catalogue.js';
-import type { OrderDetails } from '../../src/platform/orders/events.js';
+import { create, type Data, type EventType } from '../../platform/catalogue.js';
+import type { OrderDetails } from '../../platform/orders/events.js';
 
 export const orderId = 'o1';
 

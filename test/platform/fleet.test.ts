@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { z } from 'zod';
 import fleet from '../../config/fleet.js';
-import { readApiSettings } from '../../config/worker-settings.js';
-import { platform } from '../../src/platform/catalogue.js';
+import { readApiSettings } from '../../src/config/worker-settings.js';
+import { platform } from '../../platform/catalogue.js';
 
 describe('platform: the fleet', () => {
   it('has a saga fulfil new orders, unless FULFILMENT says otherwise', () => {

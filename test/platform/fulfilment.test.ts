@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import { setImmediate } from 'node:timers/promises';
 import { handleCommand, newId, originContext, rehydrate } from 'flotilla';
-import { platform } from '../../src/platform/catalogue.js';
-import { order } from '../../src/platform/orders/order.js';
-import { isFinal } from '../../src/platform/orders/status.js';
+import { platform } from '../../platform/catalogue.js';
+import { order } from '../../platform/orders/order.js';
+import { isFinal } from '../../platform/orders/status.js';
 import analytics from '../../workers/analytics/index.js';
 import inventory from '../../workers/inventory/index.js';
 import choreography from '../../workers/order-choreography/index.js';
@@ -13,7 +13,7 @@ import payment from '../../workers/payment/index.js';
 import type { Booked, Carrier } from '../../workers/shipping/carrier.js';
 import shipping from '../../workers/shipping/index.js';
 import views from '../../workers/views/index.js';
-import { generator } from '../../src/simulation/seeded.js';
+import { generator } from '../../src/testing/simulation/seeded.js';
 import { details } from './events.js';
 import { simulatedFleet, type SimulatedFleet } from './simulated-fleet.js';
 

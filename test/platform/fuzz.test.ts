@@ -3,7 +3,7 @@ import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { routes } from '../../src/platform/routes.js';
+import { routes } from '../../platform/routes.js';
 import { broken, fromSchema, type Schema } from '../support/from-schema.js';
 import { details } from './events.js';
 import { startShop, type Shop } from './shop.js';

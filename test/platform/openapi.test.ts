@@ -3,7 +3,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { expect } from 'chai';
 import { openApi } from '../../src/api/openapi/document.js';
-import { apiInfo, routes } from '../../src/platform/routes.js';
+import { apiInfo, routes } from '../../platform/routes.js';
 
 // a document, as tests look into it
 /* eslint-disable @typescript-eslint/no-explicit-any */

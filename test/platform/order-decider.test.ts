@@ -1,7 +1,7 @@
 import { spec } from 'flotilla/testing';
-import { order, type OrderCommand } from '../../src/platform/orders/order.js';
-import type { Derived } from '../../src/platform/orders/facts.js';
-import type { OrderStatus } from '../../src/platform/orders/status.js';
+import { order, type OrderCommand } from '../../platform/orders/order.js';
+import type { Derived } from '../../platform/orders/facts.js';
+import type { OrderStatus } from '../../platform/orders/status.js';
 import { details, orderId } from './events.js';
 
 const { total: _total, ...withoutTotal } = details;

@@ -7,8 +7,8 @@ import {
   type Fact,
   type OutcomeFact,
   type SagaFact,
-} from '../../src/platform/orders/facts.js';
-import { advance, type OrderStatus } from '../../src/platform/orders/status.js';
+} from '../../platform/orders/facts.js';
+import { advance, type OrderStatus } from '../../platform/orders/status.js';
 import { orchestrated, outcome, tell } from './tell-order.js';
 
 describe('platform: the status of an order that a saga fulfils', () => {

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import { create } from '../../src/platform/catalogue.js';
+import { create } from '../../platform/catalogue.js';
 import { prepareProjections } from '../../src/projections/prepare.js';
-import { routes } from '../../src/platform/routes.js';
+import { routes } from '../../platform/routes.js';
 import analytics from '../../workers/analytics/index.js';
 import orders from '../../workers/orders/index.js';
 import views from '../../workers/views/index.js';

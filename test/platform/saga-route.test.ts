@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { SagaStory } from 'flotilla';
-import type { Fulfilment } from '../../src/platform/orders/fulfilment.js';
-import { routes } from '../../src/platform/routes.js';
+import type { Fulfilment } from '../../platform/orders/fulfilment.js';
+import { routes } from '../../platform/routes.js';
 import orderSaga from '../../workers/order-saga/index.js';
 import views from '../../workers/views/index.js';
 import { startApi, type Api } from '../api/start.js';

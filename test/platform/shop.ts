@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { routes } from '../../src/platform/routes.js';
-import { generator } from '../../src/simulation/seeded.js';
+import { routes } from '../../platform/routes.js';
+import { generator } from '../../src/testing/simulation/seeded.js';
 import analytics from '../../workers/analytics/index.js';
 import inventory from '../../workers/inventory/index.js';
 import orderSaga from '../../workers/order-saga/index.js';
@@ -11,7 +11,7 @@ import { createCarrier } from '../../workers/shipping/carrier.js';
 import shipping from '../../workers/shipping/index.js';
 import views from '../../workers/views/index.js';
 import { startApi, type Api } from '../api/start.js';
-import { startIn, temporaryDirectory } from '../sandbox/start.js';
+import { startIn, temporaryDirectory } from './sandbox/start.js';
 import { simulatedFleet } from './simulated-fleet.js';
 
 export interface Shop {

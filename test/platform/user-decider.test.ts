@@ -1,5 +1,5 @@
 import { spec } from 'flotilla/testing';
-import { user } from '../../src/platform/users/user.js';
+import { user } from '../../platform/users/user.js';
 
 const ada = { userId: 'u1', name: 'Ada', email: 'ada@example.org' };
 const created = { type: 'user.created', data: ada } as const;

@@ -3,9 +3,9 @@ import { expect } from 'chai';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import fleet from '../../config/fleet.js';
-import { environment } from '../../config/schema.js';
-import { loadConfig, requireTokens } from '../../config/load.js';
-import { settingsProblems, variableOf, withDevelopmentSettings } from '../../config/worker-settings.js';
+import { environment } from '../../src/config/schema.js';
+import { loadConfig, requireTokens } from '../../src/config/load.js';
+import { settingsProblems, variableOf, withDevelopmentSettings } from '../../src/config/worker-settings.js';
 
 const text = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 

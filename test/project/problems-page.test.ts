@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { errorStatus, problems, problemType, type ProblemCode, type ProblemType } from '../../src/api/problems.js';
 import type { ErrorCode } from '../../src/errors.js';
-import { routes } from '../../src/platform/routes.js';
+import { routes } from '../../platform/routes.js';
 
 const page = readFileSync(new URL('../../docs/problems.md', import.meta.url), 'utf8');
 const ROW =

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { defineFleet } from '../../src/fleet.js';
+import { defineFleet } from '../../src/fleet/define-fleet.js';
 import { keyOf } from '../../src/projections/definition.js';
 import { generationSql, statementsOf } from '../../src/projections/physical-names.js';
 import { shop } from '../support/shop.js';

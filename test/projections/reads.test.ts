@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { routes } from '../../src/platform/routes.js';
+import { routes } from '../../platform/routes.js';
 import analytics from '../../workers/analytics/index.js';
 import views from '../../workers/views/index.js';
 import { startApi, temporaryFile, type Answer, type Api } from '../api/start.js';

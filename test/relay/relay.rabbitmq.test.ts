@@ -5,7 +5,7 @@ import { expect } from 'chai';
 import type { Broker } from '../../src/broker/contract.js';
 import { createRabbitBroker } from '../../src/broker/rabbitmq/index.js';
 import { namesFor, topologyOf } from '../../src/broker/topology.js';
-import { lastEntry } from '../../src/log/bounds.js';
+import { lastEntry } from '../../src/event-log/bounds.js';
 import { countDeferred } from '../../src/relay/deferred-rows.js';
 import { createRelay } from '../../src/relay/index.js';
 import { refusalsLine } from '../../src/relay/refusals.js';

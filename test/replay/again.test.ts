@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { pumpDeadLetters } from '../../src/dead-letters/pump.js';
 import { hasCode, messageOf, PermanentError } from '../../src/errors.js';
 import { examineRequest } from '../../src/replay/examine.js';
-import { generator } from '../../src/simulation/seeded.js';
+import { generator } from '../../src/testing/simulation/seeded.js';
 import type { Replayer } from '../../src/replay/replayer.js';
 import type { ReplayRequest } from '../../src/replay/run.js';
 import { resumeReplay, startReplay } from '../../src/replay/start.js';

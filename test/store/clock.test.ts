@@ -3,11 +3,11 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { namesFor } from '../../src/broker/topology.js';
-import { whileHolding } from '../../src/log/while-holding.js';
+import { runAsLeader } from '../../src/store/leases/leader-loop.js';
 import { runProjections } from '../../src/projections/run.js';
 import { createRelay } from '../../src/relay/index.js';
 import type { Store } from '../../src/store/contract.js';
-import { LeaseLedger } from '../../src/store/lease-ledger.js';
+import { LeaseLedger } from '../../src/store/leases/lease-ledger.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { append, begun, jobsProjection } from '../projections/support/jobs.js';
 import { createFakeBroker } from '../relay/fake-broker.js';
@@ -59,7 +59,7 @@ describe('a process that was killed before the clock was set back by an hour', f
 
   it('is replaced as a reader of the log', async () => {
     const options = { store, name: 'log:journal', holder: 'next', ttl: TTL, logger: silentLogger() };
-    await whileHolding({ ...options, onStandby: () => undefined, signal: ending.signal }, async () => ending.abort());
+    await runAsLeader({ ...options, onStandby: () => undefined, signal: ending.signal }, async () => ending.abort());
     expect(ending.signal.aborted).to.equal(true);
   });
 });

@@ -1,6 +1,6 @@
 import Database from 'better-sqlite3';
 import { expect } from 'chai';
-import { Interned } from '../../src/store/sqlite/interned.js';
+import { Interned } from '../../src/store/sqlite/tables/name-cache.js';
 
 describe('the names that a SQLite store remembers', () => {
   let db: Database.Database;

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import Database from 'better-sqlite3';
 import { expect } from 'chai';
 import { newId } from '../../src/events/ids.js';
-import { idKey, idValue } from '../../src/store/sqlite/id-values.js';
+import { idKey, idValue } from '../../src/store/sqlite/tables/id-values.js';
 import { eventOf } from '../contract/store-events.js';
 import { SCHEMA_1 } from './fixtures/schema-1.js';
 import { createTempStore, type TempStore } from './temp-store.js';

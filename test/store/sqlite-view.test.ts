@@ -1,6 +1,6 @@
 import Database from 'better-sqlite3';
 import { expect } from 'chai';
-import { ReadView } from '../../src/store/sqlite/read-view.js';
+import { ReadView } from '../../src/store/sqlite/read/read-view.js';
 import { eventOf } from '../contract/store-events.js';
 import { createTempStore, type TempStore } from './temp-store.js';
 

@@ -1,8 +1,8 @@
-import { createContext, type Context } from '../../src/cli/context.js';
-import { exitCodeOf, failureLines } from '../../src/cli/failure.js';
+import { createContext, type Context } from '../../src/cli/shared/context.js';
+import { exitCodeOf, failureLines } from '../../src/cli/shared/failure.js';
 import { buildProgram, type CommandModule } from '../../src/cli/program.js';
-import type { Fleet } from '../../src/fleet.js';
-import { printable } from '../../src/printable.js';
+import type { Fleet } from '../../src/fleet/define-fleet.js';
+import { printable } from '../../src/text/printable.js';
 
 export interface CommandOptions {
   modules: readonly CommandModule[];

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { baseCatalogue, catalogue, event, fromOutside } from 'flotilla';
 import { z } from 'zod';
-import type { Fields } from '../../src/broker/contract.js';
+import type { Fields } from '../../src/broker/fields.js';
 import { HEADERS } from '../../src/broker/headers.js';
 import { parseFleetKeys } from '../../src/broker/signing/fleet-keys.js';
 import { signedBroker } from '../../src/broker/signing/signed-broker.js';

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { PermanentError } from 'flotilla';
-import type { Fields } from '../../src/broker/contract.js';
+import type { Fields } from '../../src/broker/fields.js';
 import { eventProperties } from '../../src/broker/event-properties.js';
 import { HEADERS } from '../../src/broker/headers.js';
 import type { EventEnvelope } from '../../src/events/envelope.js';

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { PermanentError } from 'flotilla';
 import { harness, type TestEvent } from 'flotilla/testing';
-import type { Data } from '../../src/platform/catalogue.js';
+import type { Data } from '../../platform/catalogue.js';
 import email from '../../workers/email/index.js';
 import type { Mailer, Recipient } from '../../workers/email/mailer.js';
 import type { Mail } from '../../workers/email/mails.js';

@@ -5,12 +5,12 @@ import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { PermanentError, UnavailableError } from 'flotilla';
 import { SMTPServer, type SMTPServerOptions } from 'smtp-server';
-import type { Sandbox } from '../../src/platform/sandbox/sandbox.js';
+import type { Sandbox } from '../../platform/sandbox/sandbox.js';
 import { createMailer, meansNoServer } from '../../workers/email/mailer.js';
 import { createGateway } from '../../workers/payment/gateway.js';
 import { createCarrier } from '../../workers/shipping/carrier.js';
-import { send, startIn, temporaryDirectory } from '../sandbox/start.js';
-import { KeyReused } from '../../src/platform/once-outside.js';
+import { send, startIn, temporaryDirectory } from '../platform/sandbox/start.js';
+import { KeyReused } from '../../platform/once-outside.js';
 import { details } from '../platform/events.js';
 
 const { signal } = new AbortController();

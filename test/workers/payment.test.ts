@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { harness } from 'flotilla/testing';
 import { PermanentError, UnavailableError } from 'flotilla';
-import { KeyReused, type Refused } from '../../src/platform/once-outside.js';
+import { KeyReused, type Refused } from '../../platform/once-outside.js';
 import type { Charged, Gateway } from '../../workers/payment/gateway.js';
 import payment from '../../workers/payment/index.js';
 import { about, append, begunBefore, details, orderId, signal } from '../platform/events.js';

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { UnavailableError } from 'flotilla';
 import { harness } from 'flotilla/testing';
-import { KeyReused, type Refused } from '../../src/platform/once-outside.js';
+import { KeyReused, type Refused } from '../../platform/once-outside.js';
 import type { Booked, Carrier } from '../../workers/shipping/carrier.js';
 import shipping from '../../workers/shipping/index.js';
 import { about, append, begunBefore, details, orderId, signal } from '../platform/events.js';

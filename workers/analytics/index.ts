@@ -1,6 +1,6 @@
-import { defineWorker } from '../../src/platform/catalogue.js';
-import { dailySales } from '../../src/platform/read-models/daily-sales.js';
-import { userStatistics } from '../../src/platform/read-models/user-statistics.js';
+import { defineWorker } from '#platform/catalogue.js';
+import { dailySales } from '#platform/read-models/daily-sales.js';
+import { userStatistics } from '#platform/read-models/user-statistics.js';
 
 /** Keeps what `GET /statistics` and `GET /statistics/daily` tell, from the events of the store it shares. */
 export default defineWorker({

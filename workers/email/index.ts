@@ -1,6 +1,6 @@
 import type { EventEnvelope, Sql } from 'flotilla';
 import { z } from 'zod';
-import { defineWorker } from '../../src/platform/catalogue.js';
+import { defineWorker } from '#platform/catalogue.js';
 import { createMailer, meansNoServer, type Recipient } from './mailer.js';
 import { orderConfirmation, statusUpdate, welcome } from './mails.js';
 

@@ -1,4 +1,4 @@
-import type { Data } from '../../src/platform/catalogue.js';
+import type { Data } from '#platform/catalogue.js';
 
 export interface Mail {
   template: 'welcome' | 'order_confirmation' | 'status_update';

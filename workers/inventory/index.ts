@@ -1,8 +1,8 @@
 import { PermanentError, type Sql } from 'flotilla';
-import { defineWorker } from '../../src/platform/catalogue.js';
-import type { OrderLine } from '../../src/platform/fields.js';
-import type { StockLevel } from '../../src/platform/inventory/events.js';
-import { detailsOf } from '../../src/platform/orders/events.js';
+import { defineWorker } from '#platform/catalogue.js';
+import type { OrderLine } from '#platform/fields.js';
+import type { StockLevel } from '#platform/inventory/events.js';
+import { detailsOf } from '#platform/orders/events.js';
 import { apply, effects, quantitiesOf, shortage } from './stock.js';
 import { migrations, readReservation, readStock, writeReservation, writeStock } from './tables.js';
 

@@ -1,5 +1,5 @@
-import type { OrderLine } from '../../src/platform/fields.js';
-import type { StockLevel } from '../../src/platform/inventory/events.js';
+import type { OrderLine } from '#platform/fields.js';
+import type { StockLevel } from '#platform/inventory/events.js';
 
 /** How many of a SKU. */
 export interface Quantity {

@@ -1,5 +1,5 @@
 import type { Migration, Sql } from 'flotilla';
-import type { StockLevel } from '../../src/platform/inventory/events.js';
+import type { StockLevel } from '#platform/inventory/events.js';
 import type { Quantity } from './stock.js';
 
 export const migrations: Migration[] = [

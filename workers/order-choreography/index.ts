@@ -1,7 +1,7 @@
 import type { Context } from 'flotilla';
-import { defineWorker, type Data, type platform } from '../../src/platform/catalogue.js';
-import { detailsOf } from '../../src/platform/orders/events.js';
-import { isOrchestrated } from '../../src/platform/orders/fulfilment.js';
+import { defineWorker, type Data, type platform } from '#platform/catalogue.js';
+import { detailsOf } from '#platform/orders/events.js';
+import { isOrchestrated } from '#platform/orders/fulfilment.js';
 
 const commands = [
   'inventory.reserve',

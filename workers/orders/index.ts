@@ -1,7 +1,7 @@
 import type { Context } from 'flotilla';
-import { defineWorker, type platform } from '../../src/platform/catalogue.js';
-import { order } from '../../src/platform/orders/order.js';
-import { derive } from '../../src/platform/orders/facts.js';
+import { defineWorker, type platform } from '#platform/catalogue.js';
+import { order } from '#platform/orders/order.js';
+import { derive } from '#platform/orders/facts.js';
 import { factOf, migrations, recordFact, type NotedEvent } from './facts.js';
 
 type OrderEvents = 'order.created' | 'order.cancelled' | 'order.status_changed';

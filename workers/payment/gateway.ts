@@ -1,7 +1,7 @@
 import { PermanentError, textLine } from 'flotilla';
 import { z } from 'zod';
-import { requestJson } from '../../src/platform/http-client.js';
-import { KeyReused, type Refused } from '../../src/platform/once-outside.js';
+import { requestJson } from '#platform/http-client.js';
+import { KeyReused, type Refused } from '#platform/once-outside.js';
 
 export interface Charge {
   orderId: string;

@@ -1,8 +1,8 @@
 import { PermanentError } from 'flotilla';
 import { z } from 'zod';
-import { defineWorker } from '../../src/platform/catalogue.js';
-import { askOnce, closeAll, keysFor, type Outside } from '../../src/platform/once-outside.js';
-import { detailsOf, type OrderDetails } from '../../src/platform/orders/events.js';
+import { defineWorker } from '#platform/catalogue.js';
+import { askOnce, closeAll, keysFor, type Outside } from '#platform/once-outside.js';
+import { detailsOf, type OrderDetails } from '#platform/orders/events.js';
 import { createGateway, MISMATCH, type Charge, type Charged, type Gateway, type Refund } from './gateway.js';
 import { migrations, readPayment, writePayment, type Payment } from './tables.js';
 

@@ -1,8 +1,8 @@
 import { textLine } from 'flotilla';
 import { z } from 'zod';
-import { requestJson } from '../../src/platform/http-client.js';
-import { KeyReused, type Refused } from '../../src/platform/once-outside.js';
-import type { OrderLine, ShippingAddress } from '../../src/platform/fields.js';
+import { requestJson } from '#platform/http-client.js';
+import { KeyReused, type Refused } from '#platform/once-outside.js';
+import type { OrderLine, ShippingAddress } from '#platform/fields.js';
 
 export interface Parcel {
   orderId: string;

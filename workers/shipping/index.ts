@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { defineWorker } from '../../src/platform/catalogue.js';
-import { askOnce, closeAll, keysFor, type Outside } from '../../src/platform/once-outside.js';
-import type { OrderDetails } from '../../src/platform/orders/events.js';
+import { defineWorker } from '#platform/catalogue.js';
+import { askOnce, closeAll, keysFor, type Outside } from '#platform/once-outside.js';
+import type { OrderDetails } from '#platform/orders/events.js';
 import { createCarrier, type Booked, type Carrier, type Parcel } from './carrier.js';
 import { migrations, readShipment, writeShipment, type Shipment } from './tables.js';
 

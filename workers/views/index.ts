@@ -1,8 +1,8 @@
 import { keepSagaEntry, sagaEntryMigrations, type Sql } from 'flotilla';
-import { defineWorker } from '../../src/platform/catalogue.js';
-import type { StockLevel } from '../../src/platform/inventory/events.js';
-import { accountSummary } from '../../src/platform/read-models/account-summary.js';
-import { orderSummary } from '../../src/platform/read-models/order-summary.js';
+import { defineWorker } from '#platform/catalogue.js';
+import type { StockLevel } from '#platform/inventory/events.js';
+import { accountSummary } from '#platform/read-models/account-summary.js';
+import { orderSummary } from '#platform/read-models/order-summary.js';
 
 /** Keeps the read models behind `GET /orders` and `GET /accounts/:id/summary`, from the events of the store it shares, and
  *  two from what others say, in any order: the one behind `GET /inventory`, in which every row knows the version it shows

@@ -1,5 +1,6 @@
 import { FlotillaError } from '../../errors.js';
-import type { Broker, FieldValue, OutgoingMessage, TopologyDifference } from '../contract.js';
+import type { Broker, OutgoingMessage, TopologyDifference } from '../contract.js';
+import type { FieldValue } from '../fields.js';
 import { bindingKey } from '../binding-name.js';
 import { mergeTopology } from '../merge-topology.js';
 import { StateCell } from '../state.js';

@@ -1,4 +1,5 @@
-import type { Fields, MessageProperties } from '../contract.js';
+import type { MessageProperties } from '../contract.js';
+import type { Fields } from '../fields.js';
 import type { MemoryClock } from './clock.js';
 
 /** A message as it stands in one queue. */

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { matches } from '../../events/patterns.js';
-import type { Fields } from '../contract.js';
+import type { Fields } from '../fields.js';
 import type { BindingSpec, ExchangeSpec } from '../topology.js';
 
 /** What decides where a message goes. */

@@ -1,4 +1,5 @@
-import type { Fields, ReadStreamOptions, StreamEntry, StreamReader } from '../contract.js';
+import type { ReadStreamOptions, StreamEntry, StreamReader } from '../contract.js';
+import type { Fields } from '../fields.js';
 import type { MemoryClock } from './clock.js';
 import type { Content } from './queue.js';
 

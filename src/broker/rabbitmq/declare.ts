@@ -2,7 +2,7 @@ import { FlotillaError, hasCode, messageOf } from '../../errors.js';
 import { bindingName } from '../binding-name.js';
 import type { BindingSpec, Topology } from '../topology.js';
 import { exchangeOptions } from './inspect.js';
-import { inLanes } from './lanes.js';
+import { forEachParallel } from '../../concurrency/for-each-parallel.js';
 import { REQUEST_LIMIT } from './limits.js';
 import { asBrokerError, type ScratchChannel } from './scratch-channel.js';
 
@@ -32,10 +32,10 @@ export async function declareAll(
       throw new FlotillaError('broker.disconnected', `while declaring ${name}`, { cause: error });
     }
   };
-  await inLanes(exchanges, LANES, (spec) =>
+  await forEachParallel(exchanges, LANES, (spec) =>
     attempt(`exchange ${spec.name}`, (channel) => channel.assertExchange(spec.name, spec.type, exchangeOptions(spec))),
   );
-  await inLanes(queues, LANES, (spec) =>
+  await forEachParallel(queues, LANES, (spec) =>
     attempt(`queue ${spec.name}`, (channel) =>
       channel.assertQueue(spec.name, { durable: true, arguments: spec.arguments }),
     ),
@@ -43,7 +43,7 @@ export async function declareAll(
   const possible = bindings.filter(
     ({ source, kind, destination }) => !failed.has(`exchange ${source}`) && !failed.has(`${kind} ${destination}`),
   );
-  await inLanes(possible, LANES, (spec) =>
+  await forEachParallel(possible, LANES, (spec) =>
     attempt(`binding ${bindingName(spec)}`, async (channel) => {
       const { kind, destination, source, routingKey, arguments: fields = {} } = spec;
       if (kind === 'queue') await channel.bindQueue(destination, source, routingKey, fields);
@@ -57,7 +57,7 @@ export async function removeBindings(
   bindings: readonly BindingSpec[],
   onScratchChannel: ScratchChannel,
 ): Promise<void> {
-  await inLanes(bindings, LANES, (spec) =>
+  await forEachParallel(bindings, LANES, (spec) =>
     onScratchChannel(`removing binding ${bindingName(spec)}`, REQUEST_LIMIT, async (channel) => {
       const { kind, destination, source, routingKey, arguments: fields = {} } = spec;
       if (kind === 'queue') await channel.unbindQueue(destination, source, routingKey, fields);

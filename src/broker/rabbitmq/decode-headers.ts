@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import type { Fields } from '../contract.js';
+import type { Fields } from '../fields.js';
 import { HEADERS } from '../headers.js';
 
 interface Codec {

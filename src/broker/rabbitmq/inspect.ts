@@ -3,7 +3,7 @@ import type { Logger } from '../../telemetry/logger.js';
 import type { TopologyDifference } from '../contract.js';
 import type { BindingSpec, ExchangeSpec, QueueSpec, Topology } from '../topology.js';
 import { compareTopology, CREATION_ONLY, missingBindings, retired, unanswered } from '../topology-compare.js';
-import { inLanes } from './lanes.js';
+import { forEachParallel } from '../../concurrency/for-each-parallel.js';
 import type { Management } from './management.js';
 import { asBrokerError, codeOf, isNodeDown, type ScratchChannel } from './scratch-channel.js';
 
@@ -100,15 +100,15 @@ export function createInspector(onScratchChannel: ScratchChannel, logger: Logger
 
   async function byLooks({ exchanges, queues, retired: earlier = [] }: Topology): Promise<Comparison> {
     const found = new Map<object, TopologyDifference | undefined>();
-    await inLanes(exchanges, LANES, async (spec) => {
+    await forEachParallel(exchanges, LANES, async (spec) => {
       found.set(spec, (await hasExchange(spec.name)) ? undefined : missing('exchange', spec.name));
     });
-    await inLanes(queues, LANES, async (spec) => {
+    await forEachParallel(queues, LANES, async (spec) => {
       const look = await queue(spec.name);
       if (look.state === 'missing') found.set(spec, missing('queue', spec.name));
       else if (look.state === 'unanswered') found.set(spec, unanswered(spec.name, look.reason));
     });
-    await inLanes(earlier, LANES, async (spec) => {
+    await forEachParallel(earlier, LANES, async (spec) => {
       if ((await queue(spec.name)).state !== 'missing') found.set(spec, retired(spec));
     });
     const inOrder = [...exchanges, ...queues, ...earlier].flatMap((spec) => found.get(spec) ?? []);
@@ -144,10 +144,10 @@ export function createInspector(onScratchChannel: ScratchChannel, logger: Logger
       const note = (kind: 'exchange' | 'queue', name: string, detail: string | undefined) => {
         if (detail !== undefined) found.push({ kind, name, problem: 'conflict', detail });
       };
-      await inLanes(exchanges, LANES, async (spec) => {
+      await forEachParallel(exchanges, LANES, async (spec) => {
         if (!skipped.has(`exchange ${spec.name}`)) note('exchange', spec.name, await refusal('exchange', spec));
       });
-      await inLanes(queues, LANES, async (spec) => {
+      await forEachParallel(queues, LANES, async (spec) => {
         if (!skipped.has(`queue ${spec.name}`)) note('queue', spec.name, await conflictOf(spec));
       });
       return found;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { boundedFetch, type BoundedAnswer } from '../../bounded-fetch.js';
+import { boundedFetch, type BoundedAnswer } from '../../net/bounded-fetch.js';
 import { FlotillaError } from '../../errors.js';
-import type { FieldValue, Fields } from '../contract.js';
+import type { FieldValue, Fields } from '../fields.js';
 import { addressesOf, credentialsOf, shuffled } from './addresses.js';
 import { answerFailure, requestFailure, shapeFailure, type ManagementFailure } from './management-failure.js';
 

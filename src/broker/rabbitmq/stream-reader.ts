@@ -1,5 +1,6 @@
 import type { Logger } from '../../telemetry/logger.js';
-import type { Delivery, Fields, ReadStreamOptions, StreamOffset, StreamReader } from '../contract.js';
+import type { Delivery, ReadStreamOptions, StreamOffset, StreamReader } from '../contract.js';
+import type { Fields } from '../fields.js';
 import type { Connection } from './connection.js';
 import { createConsumer } from './consumer.js';
 

@@ -1,6 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { isAttributeHeader } from '../../events/parse-envelope.js';
-import type { Fields, MessageProperties } from '../contract.js';
+import type { MessageProperties } from '../contract.js';
+import type { Fields } from '../fields.js';
 import { HEADERS } from '../headers.js';
 import type { FleetKey, FleetKeys } from './fleet-keys.js';
 

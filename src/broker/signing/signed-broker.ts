@@ -1,4 +1,5 @@
-import type { Broker, Delivery, Fields, OutgoingMessage, Publisher } from '../contract.js';
+import type { Broker, Delivery, OutgoingMessage, Publisher } from '../contract.js';
+import type { Fields } from '../fields.js';
 import { HEADERS } from '../headers.js';
 import type { FleetKeys } from './fleet-keys.js';
 import { isSigned, signed, withoutControl } from './signature.js';

@@ -1,9 +1,9 @@
 import { FlotillaError } from '../../errors.js';
 import type { Tx } from '../contract.js';
 import { storeError } from '../sqlite/sqlite-errors.js';
-import { performStep, performWork, type Outcome, type Unit } from '../sqlite/unit.js';
-import { Watchdog } from '../sqlite/watchdog.js';
-import type { Writer } from '../sqlite/writer.js';
+import { performStep, performWork, type Outcome, type Unit } from '../sqlite/write/write-unit.js';
+import { Watchdog } from '../sqlite/write/watchdog.js';
+import type { Writer } from '../sqlite/write/writer.js';
 import type { StoredEvent } from '../stored-event.js';
 
 /** What a commit has brought. */

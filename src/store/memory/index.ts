@@ -1,13 +1,13 @@
 import Database from 'better-sqlite3';
 import { requireSupportedNode } from '../../supported-node.js';
 import type { Store } from '../contract.js';
-import { ArchiveFile } from '../sqlite/archive-file.js';
-import { CommitHealth } from '../sqlite/commit-health.js';
+import { ArchiveFile } from '../sqlite/archive/archive-file.js';
+import { CommitHealth } from '../sqlite/write/commit-health.js';
 import type { Connection } from '../sqlite/connection.js';
-import { StateReader } from '../sqlite/read-state.js';
-import { applySchema, assignStoreId } from '../sqlite/schema.js';
+import { StateReader } from '../sqlite/read/read-state.js';
+import { applySchema, assignStoreId } from '../sqlite/tables/schema.js';
 import { SqliteStore } from '../sqlite/sqlite-store.js';
-import { Writer } from '../sqlite/writer.js';
+import { Writer } from '../sqlite/write/writer.js';
 import { MemoryCommitter, type Committed } from './committer.js';
 
 export interface MemoryStoreOptions {

@@ -1,8 +1,8 @@
 import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
 import { FlotillaError } from '../../errors.js';
-import { makeDirectory } from '../../make-directory.js';
-import { createPrivateFile, removeAccessOfOthers } from '../../private-file.js';
+import { makeDirectory } from '../../files/make-directory.js';
+import { createPrivateFile, removeAccessOfOthers } from '../../files/private-file.js';
 import { requireSupportedNode } from '../../supported-node.js';
 
 export type Connection = Database.Database;

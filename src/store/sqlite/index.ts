@@ -2,19 +2,19 @@ import { statSync } from 'node:fs';
 import { messageOf, type FlotillaError } from '../../errors.js';
 import { silentLogger, type Logger } from '../../telemetry/logger.js';
 import type { Store } from '../contract.js';
-import { AppendWatch } from './append-watch.js';
-import { ArchiveFile, archivePathOf } from './archive-file.js';
-import { CommitHealth } from './commit-health.js';
-import { Committer } from './committer.js';
+import { AppendWatch } from './write/append-watch.js';
+import { ArchiveFile, archivePathOf } from './archive/archive-file.js';
+import { CommitHealth } from './write/commit-health.js';
+import { Committer } from './write/committer.js';
 import { openReader, openWriter } from './connection.js';
 import { FileGuard, identityOf } from './file-guard.js';
-import { retryWhileBusy } from './retry-while-busy.js';
-import { applySchema } from './schema.js';
+import { retryWhileBusy } from './write/retry-while-busy.js';
+import { applySchema } from './tables/schema.js';
 import { isBusy } from './sqlite-errors.js';
 import { SqliteStore } from './sqlite-store.js';
-import { walHints } from './wal-hints.js';
-import { WriteLock } from './write-lock.js';
-import { Writer } from './writer.js';
+import { walHints } from './write/wal-hints.js';
+import { WriteLock } from './write/write-lock.js';
+import { Writer } from './write/writer.js';
 
 export interface SqliteLimits {
   /** Units that may wait for a commit; one more is `store.overloaded`. @default 10000 */

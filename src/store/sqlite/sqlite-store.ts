@@ -17,22 +17,22 @@ import type {
   StreamMetadata,
   Tx,
 } from '../contract.js';
-import { LeaseLedger } from '../lease-ledger.js';
+import { LeaseLedger } from '../leases/lease-ledger.js';
 import type { StoredEvent } from '../stored-event.js';
-import type { AppendWatch } from './append-watch.js';
-import type { ArchiveFile } from './archive-file.js';
-import { Archiver } from './archiver.js';
-import type { CommitHealth } from './commit-health.js';
-import type { Committer } from './committer.js';
+import type { AppendWatch } from './write/append-watch.js';
+import type { ArchiveFile } from './archive/archive-file.js';
+import { Archiver } from './archive/archiver.js';
+import type { CommitHealth } from './write/commit-health.js';
+import type { Committer } from './write/committer.js';
 import type { Connection } from './connection.js';
-import { HandledLooks } from './handled-looks.js';
-import { History } from './history.js';
-import { InboxPurge } from './purge-inbox.js';
-import { SnapshotReader } from './snapshots.js';
-import { MetadataReader } from './stream-metadata.js';
-import { StateReader } from './read-state.js';
+import { HandledLooks } from './tables/inbox-lookups.js';
+import { History } from './read/history.js';
+import { InboxPurge } from './tables/purge-inbox.js';
+import { SnapshotReader } from './tables/snapshots.js';
+import { MetadataReader } from './tables/stream-metadata.js';
+import { StateReader } from './read/read-state.js';
 import { TaggedSql } from './tagged-sql.js';
-import type { Writer } from './writer.js';
+import type { Writer } from './write/writer.js';
 
 /** Events after which the event loop turns: some 5 ms of reading and parsing. */
 const LONG_PAGE = 500;

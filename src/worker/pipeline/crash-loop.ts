@@ -1,6 +1,6 @@
 import { FlotillaError } from '../../errors.js';
 import type { Middleware, WorkerStation } from '../station.js';
-import { Turns } from '../turns.js';
+import { SerialQueue } from '../../concurrency/serial-queue.js';
 
 /** Starts without an outcome after which the message is taken for the cause. */
 const MAX_STARTS = 3;
@@ -12,11 +12,11 @@ const MAX_STARTS = 3;
  * after a failure that the process survives, `dedupe` takes it back.
  */
 export const crashLoop: Middleware<WorkerStation> = (next, { name, starts }) => {
-  const turns = new Turns();
+  const turns = new SerialQueue();
   return async (message) => {
     const { key, delivery } = message;
     if (key === undefined || !delivery.redelivered) return next(message);
-    const outcome = await turns.take(async () => {
+    const outcome = await turns.run(async () => {
       const count = await starts.record(message, key);
       if (count > MAX_STARTS) throw new FlotillaError('worker.crash_loop', `${name}, ${count - 1} starts`);
       return count > 1 ? next(message) : undefined;

@@ -1,6 +1,6 @@
 import { formatDuration } from '../../duration.js';
 import { errorOf, FlotillaError, UnavailableError } from '../../errors.js';
-import type { LazySignal } from '../lazy-signal.js';
+import type { LazySignal } from '../../concurrency/lazy-signal.js';
 import type { Outcome } from '../message.js';
 import type { Middleware } from '../station.js';
 

@@ -1,5 +1,5 @@
 import { explore } from 'flotilla/testing';
-import { orderSimulation } from '../../simulation/orders.js';
+import { orderSimulation } from '../../testing/simulation/orders.js';
 
 /** Thousands of simulated runs of the order platform, each with its own orders, latencies and faults; gives what there
  *  was. Rejects with the shortest run in which something does not add up. */

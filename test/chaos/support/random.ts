@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import { generator } from '../../../src/simulation/seeded.js';
+import { generator } from '../../../src/testing/simulation/seeded.js';
 
 /** Chances that come out the same again for the same seed. */
 export interface Random {

@@ -1,4 +1,4 @@
-import { orderFulfilment } from '../../../src/platform/orders/fulfilment-saga.js';
+import { orderFulfilment } from '../../../platform/orders/fulfilment-saga.js';
 import { evolve, initialState, type SagaEvent, type SagaState } from '../../../src/sagas/state.js';
 import type { Event } from './stores.js';
 

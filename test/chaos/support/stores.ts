@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import fleet from '../../../config/fleet.js';
-import { idOf } from '../../../src/store/sqlite/id-values.js';
+import { idOf } from '../../../src/store/sqlite/tables/id-values.js';
 
 export const workers = fleet.workers.map(({ definition }) => definition);
 export const services = [...new Set([...workers.map(({ store }) => store), 'core', 'ops'])];

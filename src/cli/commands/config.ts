@@ -1,0 +1,29 @@
+import type { Command } from 'commander';
+import { showConfig, showSettings, type ShownVariable } from '../../config/show.js';
+import { developmentSettings } from '../../config/worker-settings.js';
+import type { Context } from '../shared/context.js';
+import { printList } from '../shared/output.js';
+
+export function register(program: Command, context: Context): void {
+  const config = program.command('config').description('the configuration that is in force');
+  config
+    .command('show')
+    .description('every variable, its value in this shell, and whether it was set; secrets are masked')
+    .option('--json', 'for programs')
+    .action((flags: { json?: boolean }) => runShow(flags, context));
+}
+
+async function runShow(flags: { json?: boolean }, context: Context): Promise<void> {
+  const items = [...showConfig(context.env), ...(await settingsOfFleet(context))];
+  printList(context, items, {
+    ...flags,
+    columns: { variable: (item) => item.variable, value: (item) => item.value, from: (item) => item.from },
+  });
+}
+
+async function settingsOfFleet(context: Context): Promise<ShownVariable[]> {
+  const { workers, api } = await context.fleet();
+  const ofWorkers = workers.map(({ name, definition }) => [name, definition.settings] as const);
+  const schemas = { ...Object.fromEntries(ofWorkers), ...(api !== undefined && { 'the API': api.settings }) };
+  return showSettings(schemas, context.env, developmentSettings(context.config));
+}

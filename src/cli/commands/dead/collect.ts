@@ -1,0 +1,50 @@
+import type { Command } from 'commander';
+import { pumpDeadLetters } from '../../../dead-letters/pump.js';
+import { countWaiting } from '../../../dead-letters/waiting.js';
+import { silentLogger } from '../../../telemetry/logger.js';
+import type { Context } from '../../shared/context.js';
+import { CommandFailed } from '../../shared/failure.js';
+import { createProgress } from '../../shared/progress.js';
+import { flushOps, surroundingsOf, withBroker, withOps } from '../../shared/resources.js';
+import { refuseForeignStore } from '../../shared/store-claims.js';
+import { waitingLine } from './open.js';
+
+const COLLECT_LIMIT_MS = 10 * 60_000;
+
+export function registerCollect(dead: Command, context: Context): void {
+  dead
+    .command('collect')
+    .description('move the dead letters that wait in the broker to the store ops, as the keeper does')
+    .option('--json', 'print JSON')
+    .action((flags: { json?: boolean }) => runCollect(flags, context));
+}
+
+async function runCollect({ json = false }: { json?: boolean }, context: Context): Promise<void> {
+  const { names, definitions, workers } = await surroundingsOf(context);
+  const { signal } = context;
+  const asked = workers.map(({ name }) => name);
+  const progress = createProgress();
+  const { collected, waiting } = await withOps(context, (store) =>
+    withBroker(context, 'write', async (broker) => {
+      await refuseForeignStore(context, store);
+      const collected = await pumpDeadLetters({
+        store,
+        broker,
+        names,
+        definitions,
+        workers: asked,
+        logger: context.config.logLevel === 'debug' ? context.logger() : silentLogger(),
+        limit: COLLECT_LIMIT_MS,
+        signal,
+        onProgress: (worker, done, total) => progress.show(done, total, `of ${worker}`),
+      });
+      await flushOps(context, store, broker, names);
+      return { collected, waiting: await countWaiting(broker, names, asked) };
+    }),
+  ).finally(progress.end);
+  if (json) context.printJson({ collected, waiting });
+  else context.print(`Collected ${collected}.`);
+  if (waiting.length === 0) return;
+  context.say(waitingLine(waiting));
+  throw new CommandFailed('some still wait');
+}

@@ -1,0 +1,66 @@
+import type { Command } from 'commander';
+import { discardDeadLetters, undoDiscard } from '../../../dead-letters/discard.js';
+import type { Context } from '../../shared/context.js';
+import { CommandFailed, UsageError } from '../../shared/failure.js';
+import { createProgress } from '../../shared/progress.js';
+import { operator, requireNames, selectionOf, withFilters, type FilterFlags } from './filter.js';
+import { withDeadLetters } from './open.js';
+
+interface Flags extends FilterFlags {
+  reason?: string;
+  undo?: boolean;
+  purge?: boolean;
+  json?: boolean;
+}
+
+export function registerDiscard(dead: Command, context: Context): void {
+  const command = dead
+    .command('discard')
+    .description('mark dead letters as not to be replayed, with a reason; can be undone for 7 days')
+    .argument('[ids...]');
+  withFilters(command)
+    .option('--all', 'every dead letter')
+    .option('--reason <text>', 'why; needed')
+    .option('--purge', 'remove the bodies at once in place of after 7 days; cannot be undone')
+    .option('--undo', 'make them dead letters again')
+    .option('--json', 'for programs')
+    .action((ids: string[], flags: Flags) =>
+      flags.undo === true ? runUndo(ids, flags, context) : runDiscard(ids, flags, context),
+    );
+}
+
+async function runDiscard(ids: string[], flags: Flags, context: Context): Promise<void> {
+  const { reason = '', purge, json = false } = flags;
+  if (reason.trim() === '') throw new UsageError('--reason is needed');
+  const selection = selectionOf(ids, flags);
+  const progress = createProgress();
+  const summary = await withDeadLetters(context, async (store) => {
+    if ('filter' in selection) await requireNames(context, store, selection.filter);
+    return discardDeadLetters(
+      { store, now: Date.now },
+      {
+        selection,
+        who: operator(),
+        reason,
+        purge,
+        signal: context.signal,
+        onResult: (done, total) => progress.show(done, total, 'discarded'),
+      },
+    );
+  }).finally(progress.end);
+  const { discarded, skipped } = summary;
+  if (json) context.printJson(summary);
+  else context.print(`Discarded ${discarded}.`);
+  if (skipped === 0) return;
+  if (!json) context.say(`${skipped} skipped: settled already, or being replayed right now.`);
+  throw new CommandFailed('not all were discarded');
+}
+
+async function runUndo(ids: string[], { json = false }: Flags, context: Context): Promise<void> {
+  if (ids.length === 0) throw new UsageError('--undo takes ids');
+  await withDeadLetters(context, async (store) => {
+    for (const id of ids) await undoDiscard({ store, now: Date.now }, { id, who: operator() });
+  });
+  if (json) context.printJson({ restored: ids.length });
+  else context.print(`Restored ${ids.length}.`);
+}

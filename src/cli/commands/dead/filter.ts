@@ -1,0 +1,101 @@
+import { userInfo } from 'node:os';
+import { Option, type Command } from 'commander';
+import { DEAD_LETTER_STATES, type DeadLetterState } from '../../../dead-letters/dead-letter.js';
+import { namesInDeadLetters, type DeadLetterFilter } from '../../../dead-letters/queries.js';
+import type { Selection } from '../../../dead-letters/selection.js';
+import { errors } from '../../../errors.js';
+import { requireKnown } from '../../../text/known-names.js';
+import type { Store } from '../../../store/contract.js';
+import { time } from '../../shared/arguments.js';
+import type { Context } from '../../shared/context.js';
+import { UsageError } from '../../shared/failure.js';
+import { PATTERN_HELP, patterns, requireMatch } from '../../shared/type-patterns.js';
+
+/** The options by which every `dead` command says which it means. */
+export interface FilterFlags {
+  worker?: string;
+  code: string[];
+  type: string[];
+  subject?: string;
+  since?: string;
+  until?: string;
+  search?: string;
+  state?: DeadLetterState | 'all';
+  all?: boolean;
+}
+
+export function withFilters(command: Command): Command {
+  return command
+    .option('--worker <name>')
+    .option('--code <pattern>', `error code: ${PATTERN_HELP}; may be given several times`, patterns, [])
+    .option('--type <pattern>', `event type: ${PATTERN_HELP}; may be given several times`, patterns, [])
+    .option('--subject <subject>', 'such as order/<id>')
+    .option('--since <time>', `died at or after: RFC 3339, or '2h' for two hours ago`, time)
+    .option('--until <time>', 'died before', time)
+    .option('--search <text>', 'in ids, error message or body');
+}
+
+export function withState(command: Command): Command {
+  return command.addOption(
+    new Option('--state <state>', 'dead and replaying, if not given').choices([...DEAD_LETTER_STATES, 'all']),
+  );
+}
+
+export function filterOf({ worker, code, type, subject, since, until, search, state }: FilterFlags): DeadLetterFilter {
+  const states: readonly DeadLetterState[] | undefined =
+    state === 'all' ? undefined : state === undefined ? ['dead', 'replaying'] : [state];
+  return {
+    ...(worker !== undefined && { worker }),
+    ...(code.length > 0 && { codes: code }),
+    ...(type.length > 0 && { types: type }),
+    ...(subject !== undefined && { subject }),
+    ...(since !== undefined && { since }),
+    ...(until !== undefined && { until }),
+    ...(search !== undefined && { text: search }),
+    ...(states !== undefined && { states }),
+  };
+}
+
+/** Throws `name.unknown` for a worker, a code or a type of the filter that neither this fleet nor a stored dead letter
+ *  has: workers, types and codes of an earlier version of the fleet or of a foreign publisher can still be selected. */
+export async function requireNames(context: Context, store: Store, filter: DeadLetterFilter): Promise<void> {
+  const { worker, codes = [], types = [] } = filter;
+  if (worker === undefined && codes.length + types.length === 0) return;
+  const { workers, catalogue } = await context.fleet();
+  const stored = await namesInDeadLetters(store);
+  const known = (own: readonly string[], others: readonly string[]) => [...new Set([...own, ...others])];
+  if (worker !== undefined) {
+    requireKnown(
+      'worker',
+      worker,
+      known(
+        workers.map(({ name }) => name),
+        stored.workers,
+      ),
+    );
+  }
+  requireMatch('type', types, known(Object.keys(catalogue.definitions), stored.types));
+  requireMatch('code', codes, known(Object.keys(errors), stored.codes));
+}
+
+/** Which ones a command is to change: ids, or filters, or all of them; never all by forgetting to say which. Throws
+ *  `UsageError`. */
+export function selectionOf(ids: readonly string[], flags: FilterFlags): Selection {
+  const { states: _, ...filter } = filterOf(flags);
+  const filtered = Object.keys(filter).length > 0;
+  if (ids.length > 0) {
+    if (filtered || flags.all === true) throw new UsageError('give ids or filters, not both');
+    return { ids };
+  }
+  if (!filtered && flags.all !== true) throw new UsageError('say which: ids, filters such as --worker, or --all');
+  return { filter };
+}
+
+/** Who is at the terminal, for the audit. */
+export function operator(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return `uid ${process.getuid?.() ?? 'unknown'}`; // a container's user may have no name
+  }
+}

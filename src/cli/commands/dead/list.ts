@@ -1,0 +1,93 @@
+import type { Command } from 'commander';
+import { groupDeadLetters, listDeadLetters, type DeadLetterFilter } from '../../../dead-letters/queries.js';
+import type { WaitingLetters } from '../../../dead-letters/waiting.js';
+import { redact } from '../../../text/redact.js';
+import type { Store } from '../../../store/contract.js';
+import { count, wholeNumber } from '../../shared/arguments.js';
+import type { Context } from '../../shared/context.js';
+import { printList } from '../../shared/output.js';
+import { withOps } from '../../shared/resources.js';
+import { filterOf, requireNames, withFilters, withState, type FilterFlags } from './filter.js';
+import { reportWaiting } from './open.js';
+
+interface Flags extends FilterFlags {
+  group?: boolean;
+  limit: number;
+  offset: number;
+  json?: boolean;
+}
+
+export function registerList(dead: Command, context: Context): void {
+  const command = dead
+    .command('list')
+    .description('dead letters, the newest first; with --group, how many of which kind')
+    .argument('[worker]');
+  withState(withFilters(command))
+    .option('--group', 'count by worker, error code and type')
+    .option('--limit <n>', 'how many to show', wholeNumber, 50)
+    .option('--offset <n>', 'how many to pass over', count, 0)
+    .option('--json', 'for programs')
+    .action((worker: string | undefined, flags: Flags) => {
+      const filter = filterOf(worker === undefined ? flags : { ...flags, worker });
+      return withOps(context, async (store) => {
+        await requireNames(context, store, filter);
+        const waiting = await reportWaiting(context, filter.worker);
+        const print = flags.group === true ? printGroups : printLetters;
+        await print(context, store, filter, { ...flags, extra: { waiting: waiting ?? null } });
+      });
+    });
+}
+
+/** For programs: what still waits in the broker by worker, null where it cannot be asked. */
+interface Printing extends Flags {
+  extra: { waiting: WaitingLetters[] | null };
+}
+
+/** What is said where there are none: a filter may be why, such as a name that is written wrong. */
+function emptyFor({ states: _, ...filter }: DeadLetterFilter): string {
+  return Object.keys(filter).length > 0 ? 'No dead letters match.' : 'No dead letters.';
+}
+
+async function printLetters(context: Context, store: Store, filter: DeadLetterFilter, flags: Printing): Promise<void> {
+  const { limit, offset, json = false, extra } = flags;
+  const { items: found, total } = await listDeadLetters(store, filter, { limit, offset });
+  const items = found.map((item) => ({ ...item, message: redact(item.message) })); // an earlier version may have written it
+  printList(context, items, {
+    json,
+    total,
+    extra,
+    empty: emptyFor(filter),
+    columns: {
+      id: ({ id }) => id,
+      worker: ({ worker }) => worker,
+      type: ({ type }) => type ?? '?',
+      subject: ({ subject }) => subject ?? '',
+      code: ({ code }) => code,
+      attempts: ({ attemptCount }) => String(attemptCount),
+      died: ({ deadAt }) => deadAt,
+      state: ({ state }) => state,
+    },
+  });
+  if (!json && total > items.length) context.say(`${items.length} of ${total}`);
+}
+
+async function printGroups(
+  context: Context,
+  store: Store,
+  filter: DeadLetterFilter,
+  { json = false, extra }: Printing,
+) {
+  printList(context, await groupDeadLetters(store, filter), {
+    json,
+    extra,
+    empty: emptyFor(filter),
+    columns: {
+      count: ({ count }) => String(count),
+      worker: ({ worker }) => worker,
+      code: ({ code }) => code,
+      type: ({ type }) => type ?? '?',
+      first: ({ first }) => first,
+      last: ({ last }) => last,
+    },
+  });
+}

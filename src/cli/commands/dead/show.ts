@@ -1,0 +1,50 @@
+import type { Command } from 'commander';
+import { auditOf } from '../../../dead-letters/audit.js';
+import { findDeadLetter } from '../../../dead-letters/queries.js';
+import { storyOf } from '../../../dead-letters/story.js';
+import type { Context } from '../../shared/context.js';
+import { jsonLines, MAX_LINES } from '../../shared/output.js';
+import { withOps } from '../../shared/resources.js';
+import { reportHidden } from '../../shared/shown-event.js';
+import { reportWaiting } from './open.js';
+import { maskedLetter, wholeLetter } from './shown-letter.js';
+
+interface Flags {
+  pii?: boolean;
+  json?: boolean;
+}
+
+export function registerShow(dead: Command, context: Context): void {
+  dead
+    .command('show')
+    .description('one dead letter: what was tried, what was done about it, the message')
+    .argument('<id>', 'or its beginning')
+    .option('--pii', 'personal data, too')
+    .option('--json', 'for programs')
+    .action((id: string, flags: Flags) => runShow(id, flags, context));
+}
+
+function runShow(id: string, { pii = false, json = false }: Flags, context: Context): Promise<void> {
+  return withOps(context, async (store) => {
+    const { definitions } = (await context.fleet()).catalogue;
+    await reportWaiting(context);
+    const letter = await findDeadLetter(store, id);
+    const trail = await auditOf(store.query, letter.id);
+    const shown = pii ? wholeLetter(letter) : maskedLetter(letter, definitions);
+    if (json) {
+      context.printJson({ ...shown, audit: trail }, 2);
+      return;
+    }
+    const { body } = shown;
+    // marked, as text may look like the lines above it
+    const lines =
+      typeof body === 'string'
+        ? body
+            .split('\n')
+            .slice(0, MAX_LINES)
+            .map((line) => `| ${line}`)
+        : jsonLines(body);
+    for (const line of storyOf(shown, trail, lines)) context.print(line);
+    reportHidden(context, body);
+  });
+}

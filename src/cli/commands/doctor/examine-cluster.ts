@@ -1,0 +1,46 @@
+import { namesFor } from '../../../broker/topology.js';
+import { formatDuration } from '../../../duration.js';
+import { brokerHealth } from '../../../observability/broker-health.js';
+import { disconnectedTimeout, shortConsumerTimeouts } from '../../../observability/queue-timeouts.js';
+import { holdsDeliveriesOfLostNodes, versionFindings } from '../../../observability/rabbitmq-versions.js';
+import type { Context } from '../../shared/context.js';
+import { enabledWorkers } from '../../../runtime/enabled-workers.js';
+import { openManagement } from '../../shared/resources.js';
+import type { Finding } from './finding.js';
+
+const LIMIT = 5000;
+
+/** Version, alarms, nodes, leaders and timeouts of the broker. */
+export async function examineCluster(context: Context): Promise<Finding[]> {
+  const names = namesFor(context.config.prefix);
+  const management = await openManagement(context, LIMIT);
+  const queues = await management.queues(names.queue('')).catch(() => undefined);
+  // reported by the examination of the management API
+  if (queues === undefined) return [];
+  const { version, nodes, findings } = await brokerHealth(management, queues);
+  const workers = enabledWorkers(await context.fleet(), context.config).map(({ name, definition }) => ({
+    name,
+    timeout: definition.timeout,
+  }));
+  const problems = [
+    ...versionFindings(version).map(({ severity, detail }): Finding => ({
+      ok: severity !== 'unusable',
+      detail,
+      warning: true,
+    })),
+    ...findings.map(({ kind, detail }): Finding => ({
+      ok: kind === 'leaders' || kind === 'node',
+      detail,
+      warning: true,
+    })),
+    ...shortConsumerTimeouts(queues, workers, names).map((detail): Finding => ({ ok: true, detail, warning: true })),
+  ];
+  const lost =
+    nodes.length > 1 && holdsDeliveriesOfLostNodes(version)
+      ? `; deliveries of a node that is down stay with it for ${formatDuration(disconnectedTimeout(queues))} ` +
+        '(policy consumer-disconnected-timeout)'
+      : '';
+  const count = nodes.length === 1 ? '1 node' : `${nodes.length} nodes`;
+  const calm = problems.length === 0 ? ', no alarms' : '';
+  return [{ ok: true, detail: `RabbitMQ ${version}, ${count}${calm}${lost}` }, ...problems];
+}

@@ -1,0 +1,183 @@
+import { existsSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import Database from 'better-sqlite3';
+import type { Command } from 'commander';
+import { maskedUrl } from '../../../config/secrets.js';
+import { failureOfAll } from '../../../broker/rabbitmq/connect-failure.js';
+import { requireKey } from '../../../broker/signing/key-claim.js';
+import { namesFor } from '../../../broker/topology.js';
+import { createManagement } from '../../../broker/rabbitmq/management.js';
+import { probeBroker } from '../../../broker/rabbitmq/probe.js';
+import { FlotillaError, messageOf } from '../../../errors.js';
+import { isSupportedNode, OLDEST_NODE, requireSupportedNode } from '../../../supported-node.js';
+import { dataDirProblem } from '../../../supervisor/data-dir.js';
+import { portProblem, requireDistinctPorts } from '../../../supervisor/ports.js';
+import { findRabbitmqServer, refusedData } from '../../../supervisor/rabbitmq-node.js';
+import { withBroker } from '../../shared/resources.js';
+import { brokerAddress } from '../../shared/broker-address.js';
+import type { Context } from '../../shared/context.js';
+import { describeDisabled, requireSettings } from '../../shared/check-settings.js';
+import { enabledWorkers } from '../../../runtime/enabled-workers.js';
+import { examineCluster } from './examine-cluster.js';
+import type { Finding } from './finding.js';
+import { CommandFailed } from '../../shared/failure.js';
+
+const ENOUGH_DISK = 500_000_000;
+const REACH_LIMIT = 5000;
+
+const examinations: Readonly<Record<string, (context: Context) => Promise<Finding | Finding[]>>> = {
+  node: examineNode,
+  sqlite: examineAddon,
+  configuration: examineConfiguration,
+  fleet: examineFleet,
+  signatures: examineSignatures,
+  rabbitmq: examineRabbit,
+  broker: examineBroker,
+  management: examineManagement,
+  cluster: examineCluster,
+  ports: examinePorts,
+  disk: examineDisk,
+};
+
+export function register(program: Command, context: Context): void {
+  program
+    .command('doctor')
+    .description(
+      'check that this machine and the broker have what a fleet needs; exit code 1 if not, 0 with warnings only',
+    )
+    .option('--json', 'print JSON')
+    .action((flags: { json?: boolean }) => runDoctor(flags, context));
+}
+
+async function runDoctor({ json = false }: { json?: boolean }, context: Context): Promise<void> {
+  const items: (Finding & { name: string })[] = [];
+  for (const [name, examine] of Object.entries(examinations)) {
+    const found = await examine(context).catch((error: unknown): Finding => ({
+      ok: false,
+      detail: messageOf(error),
+    }));
+    for (const finding of [found].flat()) {
+      items.push({ name, ...finding });
+      if (!json) context.print(`${wordOf(finding)} ${name.padEnd(14)} ${finding.detail}`);
+    }
+  }
+  if (json) context.printJson({ items, total: items.length }, 2);
+  if (items.some(({ ok }) => !ok)) throw new CommandFailed('something is wrong');
+}
+
+function wordOf({ ok, warning = false }: Finding): string {
+  if (!ok) return 'FAIL';
+  return warning ? 'WARN' : 'ok  ';
+}
+
+async function examineNode(): Promise<Finding> {
+  const ok = isSupportedNode();
+  return { ok, detail: `${process.versions.node}${ok ? '' : `; ${OLDEST_NODE} or newer is required`}` };
+}
+
+async function examineAddon(): Promise<Finding> {
+  requireSupportedNode();
+  const database = new Database(':memory:');
+  try {
+    const row = database.prepare<[], { version: string }>('SELECT sqlite_version() AS version').get();
+    return { ok: row !== undefined, detail: `better-sqlite3 loads, SQLite ${row?.version ?? 'says nothing'}` };
+  } finally {
+    database.close();
+  }
+}
+
+async function examineConfiguration({ config }: Context): Promise<Finding> {
+  return { ok: true, detail: `valid; data in ${config.dataDir}` };
+}
+
+/** Without a key, any publisher in the virtual host can forge any message. */
+async function examineSignatures(context: Context): Promise<Finding> {
+  const { config, cwd } = context;
+  const keys = context.fleetKeys;
+  if (keys === undefined) {
+    const willBeMade = config.amqpUrl === undefined && !existsSync(resolve(cwd, config.dataDir));
+    if (willBeMade) return { ok: true, detail: '`up` creates a key in DATA_DIR' };
+    const detail = 'messages are not signed: any publisher in the virtual host can forge them; set FLEET_KEY';
+    return { ok: true, warning: true, detail };
+  }
+  const how = {
+    require: 'unsigned messages are refused',
+    warn: 'unsigned ones are accepted',
+    off: 'signatures are not checked',
+  };
+  const detail = `messages are signed with key ${keys.current.id}; ${how[config.verifySignatures]}`;
+  const { amqpUrl, from } = await brokerAddress(context);
+  if (from === 'default') return { ok: true, warning: config.verifySignatures !== 'require', detail };
+  if ((await probeBroker(amqpUrl)).failures.length > 0) return { ok: true, detail }; // reported by `broker`
+  await withBroker(context, 'read', (broker) => requireKey(broker, namesFor(config.prefix), keys));
+  return { ok: true, warning: config.verifySignatures !== 'require', detail };
+}
+
+async function examineFleet(context: Context): Promise<Finding> {
+  const fleet = await context.fleet();
+  const enabled = enabledWorkers(fleet, context.config);
+  requireSettings(context, enabled, fleet.api);
+  const disabled = describeDisabled(fleet, enabled);
+  const listed = `${enabled.length} workers: ${enabled.map(({ name }) => name).join(', ')}`;
+  return { ok: true, detail: disabled === undefined ? listed : `${listed}. ${disabled}` };
+}
+
+async function examineRabbit({ env, config, cwd }: Context): Promise<Finding> {
+  const server = findRabbitmqServer(env.PATH);
+  const data = resolve(cwd, config.dataDir, 'rabbitmq');
+  const refusal = server === undefined ? undefined : await refusedData(data, server, env.PATH);
+  if (refusal !== undefined) return { ok: config.amqpUrl !== undefined, warning: true, detail: refusal.message };
+  if (server !== undefined) return { ok: true, detail: `a private node can be run from ${server}` };
+  if (config.amqpUrl !== undefined) return { ok: true, detail: 'not installed, and not needed: AMQP_URL is set' };
+  return { ok: false, detail: 'not installed, and AMQP_URL is not set; `up` tries Docker, then to install it' };
+}
+
+async function examineBroker(context: Context): Promise<Finding> {
+  const { amqpUrl, from } = await brokerAddress(context);
+  const where = `${maskedUrl(amqpUrl)} (${from})`;
+  const { failures } = await probeBroker(amqpUrl);
+  if (failures.length === 0) return { ok: true, detail: `${where} answers` };
+  if (from === 'default') return { ok: true, detail: 'none runs here; `up` starts one' };
+  const { code, detail } = failureOfAll(failures);
+  return { ok: false, detail: `${where}: ${new FlotillaError(code, detail).message}` };
+}
+
+async function examineManagement(context: Context): Promise<Finding> {
+  const { managementUrl, from } = await brokerAddress(context);
+  const where = `${maskedUrl(managementUrl)} (${from})`;
+  try {
+    const { version } = await createManagement({ url: managementUrl, timeout: REACH_LIMIT }).overview();
+    return { ok: true, detail: `${where} answers, RabbitMQ ${version}` };
+  } catch (error) {
+    if (from === 'default') return { ok: true, detail: 'none runs here; `up` starts one' };
+    const without = 'without it alarms are not reported, and surplus bindings and queues stay';
+    return { ok: true, warning: true, detail: `${where}: ${messageOf(error)}; ${without}` };
+  }
+}
+
+async function examinePorts(context: Context): Promise<Finding> {
+  const { config } = context;
+  const running = (await brokerAddress(context)).from === 'the fleet that runs here';
+  if (running) return { ok: true, detail: 'in use by the fleet that runs here' };
+  const wanted = { PORT: config.port, SANDBOX_PORT: config.sandboxPort, SANDBOX_SMTP_PORT: config.sandboxSmtpPort };
+  requireDistinctPorts(Object.entries(wanted));
+  const problems: string[] = [];
+  for (const [variable, port] of Object.entries(wanted)) {
+    const problem = await portProblem(config.host, port);
+    if (problem !== undefined) problems.push(`${variable}: ${problem}`);
+  }
+  const free = Object.values(wanted).join(', ');
+  return problems.length === 0 ? { ok: true, detail: `${free} are free` } : { ok: false, detail: problems.join('; ') };
+}
+
+async function examineDisk({ config, cwd }: Context): Promise<Finding> {
+  let folder = resolve(cwd, config.dataDir);
+  const problem = dataDirProblem(folder);
+  if (problem !== undefined) return { ok: false, detail: `DATA_DIR ${config.dataDir} cannot be used: ${problem}` };
+  while (!existsSync(folder)) folder = dirname(folder);
+  const { bavail, bsize } = await statfs(folder);
+  const free = bavail * bsize;
+  const detail = `${(free / 1e9).toFixed(1)} GB free for ${config.dataDir}`;
+  return { ok: free >= ENOUGH_DISK, detail: free >= ENOUGH_DISK ? detail : `${detail}; at least 0.5 GB is needed` };
+}

@@ -1,0 +1,12 @@
+import type { JournalEntry } from '../../../journal/entry.js';
+import type { StoredEvent } from '../../../store/stored-event.js';
+
+/** An event, wherever it was found. */
+export type FoundEvent = Omit<JournalEntry, 'place'>;
+
+export function foundInStore(
+  service: string,
+  { id, type, stream, correlationId, time, body }: StoredEvent,
+): FoundEvent {
+  return { source: service, id, type, subject: stream, correlationId, time, body, offset: null };
+}

@@ -1,0 +1,123 @@
+import type { Fleet } from '../../../fleet/define-fleet.js';
+import type { JournalFilter } from '../../../journal/entry.js';
+import { migrateJournal } from '../../../journal/migrations.js';
+import { countJournal, journalEventsLike, journalPages } from '../../../journal/search.js';
+import type { ReadFilter, Store } from '../../../store/contract.js';
+import { readPages } from '../../../store/read-pages.js';
+import type { Context } from '../../shared/context.js';
+import { enabledWorkers } from '../../../runtime/enabled-workers.js';
+import { openServices, servicesOf } from '../../shared/resources.js';
+import { foundInStore, type FoundEvent } from './found-event.js';
+
+/** Where the history of the fleet is looked for. */
+export interface SearchedHistory {
+  /** The services whose events cannot be found here. */
+  readonly unread: readonly string[];
+  /** What is to be said of it: where it is, and of when its newest event is. */
+  described: () => Promise<string>;
+  /** The newest that match, the newest first, and how many match in all. */
+  newest: (filter: JournalFilter, limit: number) => Promise<{ items: FoundEvent[]; total: number }>;
+  /** The events whose id begins so, at most `limit`. */
+  like: (beginning: string, limit: number) => Promise<FoundEvent[]>;
+}
+
+/** Runs `work` on the journal where it is on this machine and has anything, else on the services' own stores. */
+export async function withHistory<T>(context: Context, work: (history: SearchedHistory) => Promise<T>): Promise<T> {
+  const fleet = await context.fleet();
+  const services = openServices(context, fleet);
+  try {
+    const journal = await journalOf(fleet, services.find);
+    if (journal !== undefined) return await work(inJournal(journal));
+    // the store of a worker that is not enabled may be missing
+    const required = servicesOf({ ...fleet, workers: enabledWorkers(fleet, context.config) });
+    const stores = new Map<string, Store>();
+    const unread: string[] = [];
+    for (const service of services.history.services) {
+      const store = await services.find(service);
+      if (store !== undefined) stores.set(service, store);
+      else if (required.includes(service)) unread.push(service);
+    }
+    return await work(inStores(stores, unread, context.signal));
+  } finally {
+    await services.close();
+  }
+}
+
+async function journalOf(
+  fleet: Fleet,
+  storeOf: (service: string) => Promise<Store | undefined>,
+): Promise<Store | undefined> {
+  const worker = fleet.workers.find(({ definition }) => definition.take !== undefined);
+  const store = worker && (await storeOf(worker.definition.store));
+  if (store === undefined) return undefined;
+  await migrateJournal(store);
+  const first = await journalPages(store, {}, { portion: 1 }).next();
+  return first.done === true ? undefined : store;
+}
+
+function inJournal(journal: Store): SearchedHistory {
+  const newest = async (filter: JournalFilter, limit: number): Promise<FoundEvent[]> => {
+    const page = await journalPages(journal, filter, { portion: limit, newestFirst: true }).next();
+    return page.done === true ? [] : page.value;
+  };
+  return {
+    unread: [],
+    described: async () => `From the journal, ${upTo(await newest({}, 1))}`,
+    newest: async (filter, limit) => ({
+      items: await newest(filter, limit),
+      total: await countJournal(journal, filter),
+    }),
+    like: (beginning, limit) => journalEventsLike(journal, beginning, limit),
+  };
+}
+
+function inStores(stores: ReadonlyMap<string, Store>, unread: readonly string[], signal: AbortSignal): SearchedHistory {
+  const newest = async ({ source, types, ...filter }: JournalFilter, limit: number) => {
+    const items: FoundEvent[] = [];
+    let total = 0;
+    const wanted: ReadFilter = { ...filter, ...(types !== undefined && { type: types }) };
+    for (const [service, store] of stores) {
+      if (source !== undefined && source !== service) continue;
+      for await (const page of readPages(store, { filter: wanted, signal })) {
+        total += page.length;
+        items.push(...page.map((event) => foundInStore(service, event)));
+        items.sort(newestFirst);
+        items.splice(limit);
+      }
+    }
+    return { items, total };
+  };
+  return {
+    unread,
+    async described() {
+      const here =
+        stores.size === 0 ? 'no store is here either' : `from the stores of ${[...stores.keys()].join(', ')}`;
+      const heads = await Promise.all(
+        [...stores].map(async ([service, store]) =>
+          (await store.readAll(Math.max(0, (await store.head()) - 1), 1)).map((event) => foundInStore(service, event)),
+        ),
+      );
+      return `No journal on this machine: ${here}, ${upTo(heads.flat().sort(newestFirst))}`;
+    },
+    newest,
+    async like(beginning, limit) {
+      const found: FoundEvent[] = [];
+      for (const [service, store] of stores) {
+        for await (const page of readPages(store, { signal })) {
+          const those = page.filter(({ id }) => id.startsWith(beginning));
+          found.push(...those.map((event) => foundInStore(service, event)));
+          if (found.length >= limit) return found.slice(0, limit);
+        }
+      }
+      return found;
+    },
+  };
+}
+
+function newestFirst(a: FoundEvent, b: FoundEvent): number {
+  return b.time - a.time || (a.id < b.id ? 1 : -1);
+}
+
+function upTo([newest]: readonly FoundEvent[]): string {
+  return newest === undefined ? 'which has nothing' : `whose newest event is of ${new Date(newest.time).toISOString()}`;
+}

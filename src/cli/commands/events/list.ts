@@ -1,0 +1,113 @@
+import type { Command } from 'commander';
+import type { JournalFilter } from '../../../journal/entry.js';
+import type { EventEnvelope } from '../../../events/envelope.js';
+import type { Fleet } from '../../../fleet/define-fleet.js';
+import { unknownName } from '../../../text/known-names.js';
+import { time, wholeNumber } from '../../shared/arguments.js';
+import type { Context } from '../../shared/context.js';
+import { requireAllRead } from '../../shared/existing-stores.js';
+import { UsageError } from '../../shared/failure.js';
+import { printList } from '../../shared/output.js';
+import { servicesOf } from '../../shared/resources.js';
+import { shownEvent } from '../../shared/shown-event.js';
+import { PATTERN_HELP, patterns, unmatched } from '../../shared/type-patterns.js';
+import { withHistory, type SearchedHistory } from './history.js';
+
+interface Flags {
+  type: string[];
+  source?: string;
+  subject?: string;
+  correlation?: string;
+  since?: string;
+  until?: string;
+  limit: number;
+  json?: boolean;
+}
+
+export function registerList(events: Command, context: Context): void {
+  events
+    .command('list')
+    .description('events that match, the newest first')
+    .option('--type <pattern>', `${PATTERN_HELP}; may be given several times`, patterns, [])
+    .option('--source <service>', 'only those of this service')
+    .option('--subject <subject>', 'such as order/<id>')
+    .option('--correlation <id>', 'of one story')
+    .option('--since <time>', `happened at or after: RFC 3339, or '2h' for two hours ago`, time)
+    .option('--until <time>', 'happened before', time)
+    .option('--limit <n>', 'how many to show', wholeNumber, 50)
+    .option('--json', 'for programs')
+    .action((flags: Flags) => runList(flags, context));
+}
+
+async function runList(flags: Flags, context: Context): Promise<void> {
+  const { limit, json = false } = flags;
+  const filter = filterOf(flags);
+  const fleet = await context.fleet();
+  const { definitions } = fleet.catalogue;
+  await withHistory(context, async (history) => {
+    await requireNames(fleet, filter, history);
+    const unread = history.unread.filter((service) => filter.source === undefined || filter.source === service);
+    const { items, total } = await history.newest(filter, limit);
+    context.say(await history.described());
+    const shown = items.map((found) => {
+      const { source, id, type, subject, correlationId, offset } = found;
+      const at = new Date(found.time).toISOString();
+      return {
+        id,
+        time: at,
+        type,
+        source,
+        subject,
+        correlationId,
+        offset,
+        event: shownEvent(definitions, JSON.parse(found.body) as EventEnvelope),
+      };
+    });
+    printList(context, shown, {
+      json,
+      total,
+      extra: { unread },
+      empty: unread.length > 0 ? 'No events match in what was read.' : 'No events match.',
+      columns: {
+        time: ({ time: at }) => at,
+        type: ({ type }) => type,
+        subject: ({ subject }) => subject,
+        source: ({ source }) => source,
+        id: ({ id }) => id,
+        correlation: ({ correlationId }) => correlationId,
+      },
+    });
+    if (!json && total > items.length) context.say(`${items.length} of ${total}`);
+    requireAllRead(context, unread);
+  });
+}
+
+/** Throws `name.unknown` for a service or a type that the fleet does not have and that no stored event has, either: what
+ *  an earlier version of the fleet stored can still be found. */
+async function requireNames(fleet: Fleet, { source, types = [] }: JournalFilter, history: SearchedHistory) {
+  const isStored = async (filter: JournalFilter) => (await history.newest(filter, 1)).total > 0;
+  const services = servicesOf(fleet);
+  if (source !== undefined && !services.includes(source) && !(await isStored({ source }))) {
+    throw unknownName('service', source, services);
+  }
+  const known = Object.keys(fleet.catalogue.definitions);
+  for (const type of types) {
+    if (unmatched([type], known) !== undefined && !(await isStored({ types: [type] }))) {
+      throw unknownName('type', type, known);
+    }
+  }
+}
+
+function filterOf({ type, source, subject, correlation, since, until }: Flags): JournalFilter {
+  if (since !== undefined && until !== undefined && since >= until) {
+    throw new UsageError('--since must be before --until');
+  }
+  return {
+    ...(type.length > 0 && { types: type }),
+    ...(source !== undefined && { source }),
+    ...(subject !== undefined && { subject }),
+    ...(correlation !== undefined && { correlationId: correlation }),
+    ...(since !== undefined && { since }),
+    ...(until !== undefined && { until }),
+  };
+}

@@ -1,0 +1,51 @@
+import { isSame, type RowDifference, type TableDifference } from '../../../projections/difference.js';
+import type { Rebuilt } from '../../../projections/rebuild.js';
+import type { SqlValue } from '../../../store/contract.js';
+
+/** What a rebuild has come to, for people: `-` only in the old model, `+` only in the new one, `~` changed. */
+export function linesOf(rebuilt: Rebuilt): string[] {
+  const { projection, resumed, swapped, versions, comparedAt, position, handled, passedOver, stoppedAt } = rebuilt;
+  const what = isSame(rebuilt.difference) ? 'no difference' : 'old and new differ';
+  const done = swapped ? `rebuilt, now at ${position}` : 'on trial, nothing swapped';
+  const lines = [
+    `${projection}: ${done}; ${handled} events${resumed ? ', gone on with what was built before' : ''}; compared at ${comparedAt}: ${what}`,
+  ];
+  if (versions.old !== versions.new) lines.push(`  version ${versions.old} before, ${versions.new} now`);
+  for (const table of rebuilt.difference) lines.push(...linesOfTable(table));
+  for (const { type, eventId, position: at, code } of passedOver) {
+    lines.push(`  passed over again, as skipped: ${type} ${eventId} at ${at} (${code})`);
+  }
+  if (stoppedAt !== undefined) {
+    const { type, eventId, position: at, code, message } = stoppedAt;
+    lines.push(`  stands still at ${at}, ${type} ${eventId}: ${code}: ${message}`);
+  }
+  return lines;
+}
+
+function linesOfTable({ table, incomparable, rows, onlyOld, onlyNew, changed, sample }: TableDifference): string[] {
+  if (incomparable !== undefined) return [`  ${table}: ${rows} rows; cannot be compared: ${incomparable}`];
+  const all = onlyOld + onlyNew + changed;
+  if (all === 0) return [`  ${table}: ${rows} rows, the same`];
+  const more = all > sample.length ? [`    … ${all - sample.length} more`] : [];
+  return [
+    `  ${table}: ${rows} rows; ${onlyOld} only in the old, ${onlyNew} only in the new, ${changed} changed`,
+    ...sample.map((row) => `    ${lineOf(row)}`),
+    ...more,
+  ];
+}
+
+function lineOf({ kind, key, old = {}, new: now = {} }: RowDifference): string {
+  const name = Object.values(key).map(shown).join(', ');
+  if (kind === 'changed') {
+    const changes = Object.keys(now).map((column) => `${column}: ${shown(old[column])} → ${shown(now[column])}`);
+    return `~ ${name}  ${changes.join(', ')}`;
+  }
+  const row = Object.entries(kind === 'only old' ? old : now).map(([column, value]) => `${column}: ${shown(value)}`);
+  return `${kind === 'only old' ? '-' : '+'} ${name}  ${row.join(', ')}`;
+}
+
+function shown(value: SqlValue | undefined): string {
+  if (value instanceof Uint8Array) return `${value.length} bytes`;
+  const text = typeof value === 'bigint' ? String(value) : (JSON.stringify(value) ?? '');
+  return text.length > 80 ? `${text.slice(0, 79)}…` : text;
+}

@@ -1,0 +1,13 @@
+import type { Command } from 'commander';
+import type { Context } from '../../shared/context.js';
+import { registerList } from './list.js';
+import { registerRebuild } from './rebuild.js';
+import { registerShow } from './show.js';
+import { registerSkip } from './skip.js';
+
+export function register(program: Command, context: Context): void {
+  const projections = program
+    .command('projections')
+    .description('read models: how far they are, rebuild, skip an event');
+  for (const add of [registerList, registerShow, registerRebuild, registerSkip]) add(projections, context);
+}

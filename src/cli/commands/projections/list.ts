@@ -1,0 +1,95 @@
+import type { Command } from 'commander';
+import { hasCode } from '../../../errors.js';
+import { skipsOf } from '../../../projections/skips.js';
+import type { Stop } from '../../../projections/state.js';
+import { stateOfProjection, type ProjectionState } from '../../../projections/status.js';
+import type { Store } from '../../../store/contract.js';
+import type { Context } from '../../shared/context.js';
+import { requireAllRead } from '../../shared/existing-stores.js';
+import { printList } from '../../shared/output.js';
+import { knownProjections, withStores, type KnownProjection } from './open.js';
+
+export interface Listed {
+  name: string;
+  worker: string;
+  store: string;
+  /** `absent`: its worker has not run yet; `unread`: its store is not on this machine. */
+  status: ProjectionState['status'] | 'absent' | 'unread';
+  /** Null where it is not known. */
+  position: number | null;
+  behind: number | null;
+  /** Of the definition, and of what made the model. */
+  version: number;
+  modelVersion: number | null;
+  /** How many events an operator lets it do without. */
+  skipped: number;
+  stop: Stop | null;
+}
+
+export function registerList(projections: Command, context: Context): void {
+  projections
+    .command('list')
+    .description('every read model: its status, how far it is, and how far behind')
+    .option('--json', 'for programs')
+    .action((flags: { json?: boolean }) => runList(flags, context));
+}
+
+async function runList({ json = false }: { json?: boolean }, context: Context): Promise<void> {
+  const known = await knownProjections(context);
+  const { items, unread } = await withStores(context, async (stores) => {
+    const listed: Listed[] = [];
+    for (const each of known) listed.push(await listedOf(each, await stores.find(each.service)));
+    return { items: listed, unread: stores.unread };
+  });
+  printList(context, items, {
+    json,
+    extra: { unread },
+    empty: 'No worker of this fleet keeps projections.',
+    columns: {
+      name: ({ name }) => name,
+      worker: ({ worker }) => worker,
+      store: ({ store }) => store,
+      status: ({ status }) => status,
+      position: ({ position }) => String(position ?? '?'),
+      behind: ({ behind }) => String(behind ?? '?'),
+      version: ({ version, modelVersion }) =>
+        modelVersion === null || modelVersion === version ? String(version) : `${modelVersion}, to be ${version}`,
+      skipped: ({ skipped }) => String(skipped),
+    },
+  });
+  for (const { name, status, stop } of json ? [] : items) {
+    if (stop !== null) context.say(`${name} ${stoppedAt(stop)}`);
+    if (status === 'outdated') context.say(`${name} was made by another version: flotilla projections rebuild ${name}`);
+  }
+  requireAllRead(context, unread);
+}
+
+export async function listedOf({ projection, worker, service }: KnownProjection, store: Store | undefined) {
+  const { name, version } = projection.definition;
+  const absent: Listed = {
+    name,
+    worker,
+    store: service,
+    status: 'absent',
+    position: 0,
+    behind: (await store?.head()) ?? 0,
+    version,
+    modelVersion: null,
+    skipped: 0,
+    stop: null,
+  };
+  if (store === undefined) return { ...absent, status: 'unread', position: null, behind: null } satisfies Listed;
+  try {
+    const state = await stateOfProjection(store, projection.definition);
+    const { status, position, behind, version: modelVersion, stop = null } = state;
+    const skipped = (await skipsOf(store.query, name)).length;
+    return { ...absent, status, position, behind, modelVersion, skipped, stop };
+  } catch (error) {
+    if (hasCode(error, 'projection.not_found')) return absent;
+    throw error;
+  }
+}
+
+export function stoppedAt({ position, type, eventId, code, message, at }: Stop): string {
+  return `stopped at ${position}, ${type} ${eventId}, ${at}: ${code}: ${message}`;
+}

@@ -1,0 +1,97 @@
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import { FlotillaError, messageOf } from '../../../errors.js';
+import { newId } from '../../../events/ids.js';
+import { rebuildProjection, type Rebuilt } from '../../../projections/rebuild.js';
+import { lockData } from '../../../supervisor/data-lock.js';
+import { silentLogger } from '../../../telemetry/logger.js';
+import type { Context } from '../../shared/context.js';
+import { CommandFailed, UsageError } from '../../shared/failure.js';
+import { createProgress } from '../../shared/progress.js';
+import { linesOf } from './difference-lines.js';
+import { chosen, knownProjections, withStores, type KnownProjection, type ModelStores } from './open.js';
+
+interface Flags {
+  all?: boolean;
+  dryRun?: boolean;
+  restart?: boolean;
+  json?: boolean;
+}
+
+interface Failed {
+  projection: string;
+  error: { code: string; message: string };
+}
+
+export function registerRebuild(projections: Command, context: Context): void {
+  projections
+    .command('rebuild')
+    .description(
+      'build read models anew beside the live ones, show the difference and swap; can be interrupted and run again',
+    )
+    .argument('[names...]')
+    .option('--all', 'every read model')
+    .option('--dry-run', 'only build and compare: nothing is swapped, nothing kept')
+    .option('--restart', 'begin anew in place of going on where an earlier run was interrupted')
+    .option('--json', 'for programs')
+    .action((names: string[], flags: Flags) => runRebuild(names, flags, context));
+}
+
+async function runRebuild(names: string[], flags: Flags, context: Context): Promise<void> {
+  if (names.length === 0 && flags.all !== true) throw new UsageError('say which: names, or --all');
+  if (names.length > 0 && flags.all === true) throw new UsageError('give names or --all, not both');
+  const known = await knownProjections(context);
+  const wanted = flags.all === true ? known : chosen(known, names);
+  const { dataDir } = context.config;
+  const lock = lockData(resolve(context.cwd, dataDir), 'use', 'shared');
+  if (lock === undefined) throw new FlotillaError('config.invalid', `${dataDir} is being reset; try again then`);
+  const results: (Rebuilt | Failed)[] = [];
+  try {
+    await withStores(context, async (stores) => {
+      for (const each of wanted) {
+        const result = await rebuildOne(each, stores, flags, context);
+        results.push(result);
+        if (flags.json === true) continue;
+        if ('error' in result) context.say(`${result.projection}: ${result.error.code}: ${result.error.message}`);
+        else for (const line of linesOf(result)) context.print(line);
+      }
+    });
+  } finally {
+    lock.release();
+  }
+  if (flags.json === true) context.printJson({ items: results, total: results.length }, 2);
+  if (results.some((result) => 'error' in result || result.stoppedAt !== undefined)) {
+    throw new CommandFailed('not all were rebuilt');
+  }
+}
+
+/** What went wrong with one is no reason to leave out the others; being told to end is. */
+async function rebuildOne(
+  known: KnownProjection,
+  stores: ModelStores,
+  { dryRun, restart }: Flags,
+  context: Context,
+): Promise<Rebuilt | Failed> {
+  const { projection } = known;
+  const progress = createProgress();
+  try {
+    return await rebuildProjection(await stores.get(known), projection, {
+      instance: `command-${newId()}`,
+      signal: context.signal,
+      dryRun,
+      restart,
+      onProgress: (done, total) => progress.show(done, total, `events, ${projection.name}`),
+      logger: context.config.logLevel === 'debug' ? context.logger() : silentLogger(),
+    });
+  } catch (error) {
+    if (context.signal.aborted) {
+      progress.end();
+      context.say(`${projection.name}: interrupted; the live model is as it was, the same command goes on from here`);
+      throw error;
+    }
+    const code = error instanceof FlotillaError ? error.code : 'error';
+    return { projection: projection.name, error: { code, message: messageOf(error) } };
+  } finally {
+    progress.end();
+  }
+}

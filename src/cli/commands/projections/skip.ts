@@ -1,0 +1,35 @@
+import type { Command } from 'commander';
+import { skipEvent } from '../../../projections/skips.js';
+import type { Context } from '../../shared/context.js';
+import { operator } from '../dead/filter.js';
+import { UsageError } from '../../shared/failure.js';
+import { chosen, knownProjections, withStores } from './open.js';
+
+interface Flags {
+  reason?: string;
+  event?: string;
+  json?: boolean;
+}
+
+export function registerSkip(projections: Command, context: Context): void {
+  projections
+    .command('skip')
+    .description('let a read model that stands still go on without the event at which it does; recorded, with a reason')
+    .argument('<name>')
+    .option('--reason <text>', 'why; needed')
+    .option('--event <id>', 'only if it stands at this event')
+    .option('--json', 'for programs')
+    .action((name: string, flags: Flags) => runSkip(name, flags, context));
+}
+
+async function runSkip(name: string, { reason = '', event, json = false }: Flags, context: Context): Promise<void> {
+  if (reason.trim() === '') throw new UsageError('--reason is needed');
+  const [known] = chosen(await knownProjections(context), [name]);
+  if (known === undefined) return;
+  const skip = await withStores(context, async ({ get }) =>
+    skipEvent(await get(known), name, { reason, who: operator(), eventId: event, now: Date.now }),
+  );
+  const { type, eventId, position } = skip;
+  if (json) context.printJson(skip, 2);
+  else context.print(`${name} goes on without ${type} ${eventId} at ${position}, if it still fails.`);
+}

@@ -1,0 +1,103 @@
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { Broker } from '../../../broker/contract.js';
+import { namesFor, type Names } from '../../../broker/topology.js';
+import { FlotillaError } from '../../../errors.js';
+import { migrateJournal } from '../../../journal/migrations.js';
+import { logCheckpoint, migrateLogCheckpoints } from '../../../event-log/checkpoint.js';
+import type { History } from '../../../replay/history.js';
+import { journalHistory } from '../../../replay/journal-history.js';
+import { logHistory } from '../../../replay/log-history.js';
+import type { Replayer } from '../../../replay/replayer.js';
+import { withoutForged } from '../../../replay/without-forged.js';
+import { migrateReplays } from '../../../replay/runs.js';
+import type { Store } from '../../../store/contract.js';
+import type { WorkerDefinition } from '../../../worker/definition.js';
+import type { Context } from '../../shared/context.js';
+import { brokerAddress, type Access } from '../../shared/broker-address.js';
+import { enabledWorkers, findWorker } from '../../../runtime/enabled-workers.js';
+import { describeUnread } from '../../shared/existing-stores.js';
+import { UsageError } from '../../shared/failure.js';
+import { logAge } from '../../../runtime/log-age.js';
+import { openServices, withBroker, withOps } from '../../shared/resources.js';
+import { refuseForeignStore } from '../../shared/store-claims.js';
+import { verifyPublisher } from '../../../runtime/verify-publisher.js';
+
+/** The worker to which history is to be sent. Throws `name.unknown`. */
+export async function workerToReplay(context: Context, name: string): Promise<WorkerDefinition> {
+  return findWorker(enabledWorkers(await context.fleet(), context.config), name).definition;
+}
+
+/** Runs `work` with the store in which replays are kept. */
+export async function withReplays<T>(context: Context, work: (store: Store) => Promise<T>): Promise<T> {
+  return withOps(context, async (store) => {
+    await migrateReplays(store);
+    return work(store);
+  });
+}
+
+/** Runs `work` with all that sending history to a worker takes. `from`: undefined, where the store of the journal is on
+ *  this machine that, else the log. `verified`: without what the stores of its services do not have. */
+export async function withReplayer<T>(
+  context: Context,
+  worker: WorkerDefinition,
+  { from, verified }: { from?: History['from'] | undefined; verified?: boolean | undefined },
+  access: Access,
+  work: (replayer: Replayer) => Promise<T>,
+): Promise<T> {
+  const services = openServices(context, await context.fleet());
+  const names = namesFor(context.config.prefix);
+  /** Of services of the fleet only: anybody may write a source. */
+  const storeOf = async (source: string) =>
+    services.history.services.includes(source) ? services.history.open(source) : undefined;
+  try {
+    return await withReplays(context, (store) =>
+      withBroker(context, access, async (broker) => {
+        if (access === 'write') await refuseForeignStore(context, store);
+        const history = await historyFrom(context, from, { broker, names, storeOf: services.find });
+        return work({
+          store,
+          broker,
+          names,
+          worker,
+          workerStore: await services.find(worker.store),
+          history: verified === true ? withoutForged(history, storeOf) : history,
+          memory: logAge(context.config.log.maxAge),
+          holder: `${hostname()}:${process.pid}:${randomBytes(3).toString('hex')}`,
+          now: Date.now,
+        });
+      }),
+    );
+  } finally {
+    await services.close();
+  }
+}
+
+interface Sources {
+  broker: Broker;
+  names: Names;
+  storeOf: (service: string) => Promise<Store | undefined>;
+}
+
+async function historyFrom(
+  context: Context,
+  from: History['from'] | undefined,
+  { broker, names, storeOf }: Sources,
+): Promise<History> {
+  const { amqpUrl } = await brokerAddress(context);
+  const log = () => logHistory(broker, names.log, { verify: verifyPublisher(context.config, amqpUrl) });
+  if (from === 'log') return log();
+  const fleet = await context.fleet();
+  const journal = fleet.workers.find(({ definition }) => definition.take !== undefined)?.definition;
+  const store = journal && (await storeOf(journal.store));
+  if (journal === undefined || store === undefined) {
+    if (from === undefined) return log();
+    if (journal === undefined) throw new UsageError('--from journal: this fleet has no journal');
+    throw new FlotillaError('store.missing', describeUnread(context, [journal.store]));
+  }
+  await migrateJournal(store);
+  await migrateLogCheckpoints(store);
+  const begun = (await logCheckpoint(store.query, journal.name)) !== undefined;
+  if (!begun && from === undefined) return log();
+  return journalHistory({ store, worker: journal.name, broker, stream: names.log });
+}

@@ -1,0 +1,75 @@
+import type { History, ReplaySelection } from '../../../replay/history.js';
+import type { ReplayRequest } from '../../../replay/run.js';
+import { typesMeant } from '../../../replay/sort.js';
+import type { WorkerDefinition } from '../../../worker/definition.js';
+import { operator } from '../dead/filter.js';
+import { UsageError } from '../../shared/failure.js';
+import { requireMatch } from '../../shared/type-patterns.js';
+
+export interface ReplayFlags {
+  to?: string;
+  resume?: string;
+  list?: boolean;
+  type: string[];
+  subject?: string;
+  correlation?: string;
+  since?: string;
+  until?: string;
+  from?: History['from'];
+  verified?: boolean;
+  commands?: boolean;
+  again?: boolean;
+  sideEffects?: boolean;
+  dryRun?: boolean;
+  rate?: number;
+  limit?: number;
+  force?: boolean;
+  yes?: boolean;
+  json?: boolean;
+}
+
+/** What goes with --resume and --list: everything else was said when the replay began. */
+const ALWAYS: ReadonlySet<string> = new Set(['to', 'resume', 'list', 'rate', 'verified', 'json', 'yes']);
+
+/** Which of the three ways to use the command this is. Throws `UsageError`. */
+export function modeOf(flags: ReplayFlags): 'start' | 'resume' | 'list' {
+  const given = [flags.to, flags.resume, flags.list].filter((flag) => flag !== undefined);
+  if (given.length !== 1) throw new UsageError('say one of --to <worker>, --resume <run> and --list');
+  if (flags.to !== undefined) return 'start';
+  const surplus = Object.entries(flags).filter(
+    ([name, value]) => !ALWAYS.has(name) && value !== undefined && !(Array.isArray(value) && value.length === 0),
+  );
+  if (surplus.length > 0) {
+    throw new UsageError(`${surplus.map(([name]) => name).join(', ')} goes with --to only`);
+  }
+  return flags.resume === undefined ? 'list' : 'resume';
+}
+
+/** What is asked for. Throws `UsageError` for contradictions, `name.unknown` for types that the catalogue does not have, and
+ *  `replay.refused` for those that the worker does not handle. */
+export function requestOf(flags: ReplayFlags, worker: WorkerDefinition): ReplayRequest {
+  const { type, subject, correlation, since, until, commands } = flags;
+  if (since !== undefined && until !== undefined && Date.parse(since) >= Date.parse(until)) {
+    throw new UsageError('--since must be before --until');
+  }
+  const selection: ReplaySelection = {
+    ...(type.length > 0 && { types: type }),
+    ...(subject !== undefined && { subject }),
+    ...(correlation !== undefined && { correlationId: correlation }),
+    ...(since !== undefined && { since }),
+    ...(until !== undefined && { until }),
+    ...(commands === true && { commands }),
+  };
+  requireMatch('type', type, Object.keys(worker.definitions));
+  if (worker.handlerOf.size > 0) typesMeant(worker, selection.types);
+  return {
+    selection,
+    // a worker that declares nothing is refused, whichever is asked for
+    again: flags.again === true ? (worker.replay ?? 'idempotent') : null,
+    sideEffects: flags.sideEffects === true,
+    force: flags.force === true,
+    rate: flags.rate ?? null,
+    limit: flags.limit ?? null,
+    who: operator(),
+  };
+}

@@ -1,0 +1,13 @@
+import type { Command } from 'commander';
+import type { Context } from '../../shared/context.js';
+import { registerCompensate } from './compensate.js';
+import { registerList } from './list.js';
+import { registerRetry } from './retry.js';
+import { registerShow } from './show.js';
+
+export function register(program: Command, context: Context): void {
+  const sagas = program
+    .command('sagas')
+    .description('processes of several steps: how they stand, what they wait for, try again, undo');
+  for (const add of [registerList, registerShow, registerRetry, registerCompensate]) add(sagas, context);
+}

@@ -1,0 +1,71 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Command } from 'commander';
+import { interval } from '../../shared/arguments.js';
+import type { Context } from '../../shared/context.js';
+import { requireAllRead } from '../../shared/existing-stores.js';
+import { statusLines } from './lines.js';
+import { createStatusSource, type Status } from './source.js';
+
+interface Flags {
+  json?: boolean;
+  watch?: number | true;
+}
+
+const WATCH_EVERY = 2000;
+
+export function register(program: Command, context: Context): void {
+  program
+    .command('status')
+    .description(
+      'queues, retries, dead letters, consumers, rates and circuit breakers of every worker; why a process is not ready',
+    )
+    .option(
+      '--watch [interval]',
+      'again and again, every 2s or as given, until Ctrl-C; a terminal is redrawn',
+      interval,
+    )
+    .option('--json', 'print JSON; with --watch one line each time')
+    .action((flags: Flags) => (flags.watch === undefined ? runOnce(flags, context) : runWatch(flags, context)));
+}
+
+/** Prints what is known. Fails afterwards with the reason where the broker cannot be reached. */
+async function runOnce({ json = false }: Flags, context: Context): Promise<void> {
+  const source = createStatusSource(context);
+  try {
+    const { status, unreachable } = await source.read();
+    if (json) context.printJson(jsonOf(status), 2);
+    else for (const line of statusLines(status, { width: context.width, now: Date.now() })) context.print(line);
+    if (unreachable !== undefined) throw unreachable;
+    requireAllRead(context, status.unread);
+  } finally {
+    await source.close();
+  }
+}
+
+/** Prints until the signal aborts. A broker that goes away is shown as such until it is back. */
+async function runWatch({ json = false, watch }: Flags, context: Context): Promise<void> {
+  const { signal, print, redraw, redrawable, width } = context;
+  const source = createStatusSource(context);
+  try {
+    for (let round = 0; !signal.aborted; round += 1) {
+      const { status } = await source.read();
+      const now = Date.now();
+      if (json) {
+        context.printJson({ time: new Date(now).toISOString(), ...jsonOf(status) });
+      } else {
+        const lines = [new Date(now).toISOString(), ...statusLines(status, { width, now })];
+        if (redrawable) redraw(lines);
+        else for (const line of [...(round === 0 ? [] : ['']), ...lines]) print(line);
+      }
+      await sleep(watch === true ? WATCH_EVERY : watch, undefined, { signal });
+    }
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  } finally {
+    await source.close();
+  }
+}
+
+function jsonOf({ workers: items, ...rest }: Status) {
+  return { items, total: items.length, ...rest };
+}

@@ -1,0 +1,168 @@
+import type { AbandonedQueue } from '../../../broker/abandoned-queues.js';
+import { formatAge, formatDuration } from '../../../duration.js';
+import type { LogReaderStatus, UnroutedStatus, WorkerStatus } from '../../../observability/fleet-status.js';
+import type { ProcessReport, ReportedCheck } from '../../../observability/probe-process.js';
+import { table } from '../../shared/output.js';
+import { countOf, reasonOf } from '../topology/abandoned.js';
+import type { OpenSagas } from '../sagas/open-counts.js';
+import type { Status } from './source.js';
+
+/** What is not known. */
+const UNKNOWN = '?';
+const NONE = '-';
+
+/** The status for people, as of `now`, in milliseconds since the epoch. */
+export function statusLines(status: Status, { width, now }: { width: number; now: number }): string[] {
+  const { workers, logReaders, unrouted, processes, broker, sagas, abandoned, problems } = status;
+  const lines = [
+    brokerLine(status),
+    ...(status.signingKey === null ? ['WARNING: messages are not signed; see flotilla doctor'] : []),
+    ...(broker?.findings ?? []).map(({ kind, detail }) => `${kind === 'alarm' ? 'ALARM' : 'WARNING'}: ${detail}`),
+    '',
+    ...table(
+      workers,
+      {
+        worker: ({ worker }) => worker,
+        ready: ({ exists, ready }) => (exists === false ? NONE : numberCell(ready)),
+        'in hand': (worker) => queueCell(worker, numberCell(worker.inHand)),
+        retrying: (worker) => queueCell(worker, retryingCell(worker)),
+        dead: (worker) => queueCell(worker, deadCell(worker)),
+        consumers: (worker) => queueCell(worker, numberCell(worker.consumers)),
+        'in/s': (worker) => queueCell(worker, rateCell(worker.rates?.in)),
+        'out/s': (worker) => queueCell(worker, rateCell(worker.rates?.out)),
+        breaker: (worker) => queueCell(worker, breakerCell(worker, now)),
+      },
+      { width },
+    ),
+  ];
+  const notes = [
+    ...(workers.some(({ hasQueue, exists }) => hasQueue && exists === false)
+      ? ['Queues are missing: flotilla topology apply']
+      : []),
+    ...deadLines(workers, now),
+    ...unroutedLines(unrouted, now),
+    ...(abandoned ?? []).map(abandonedLine),
+    ...sagas.flatMap(sagaLines),
+    ...logReaders.map(logLine),
+    ...processes.flatMap((process) => processLines(process, now)),
+    ...problems.map((problem) => `Unknown: ${problem}`),
+  ];
+  return notes.length === 0 ? lines : [...lines, '', ...notes];
+}
+
+function brokerLine({ brokerUrl, broker }: Status): string {
+  if (broker === null) return `Broker ${brokerUrl}`;
+  const { version, nodes } = broker;
+  const running = nodes.filter((node) => node.running).length;
+  const count = nodes.length === 1 ? '1 node' : `${running} of ${nodes.length} nodes running`;
+  return `Broker ${brokerUrl}: RabbitMQ ${version}, ${count}`;
+}
+
+function queueCell({ hasQueue }: WorkerStatus, cell: string): string {
+  return hasQueue ? cell : NONE;
+}
+
+function numberCell(value: number | null): string {
+  return value === null ? UNKNOWN : String(value);
+}
+
+function rateCell(rate: number | undefined): string {
+  return rate === undefined ? UNKNOWN : rate.toFixed(rate < 10 ? 1 : 0);
+}
+
+/** `3 (1m: 2, 10m: 1)` */
+function retryingCell({ retrying }: WorkerStatus): string {
+  const waiting = retrying.filter(({ ready }) => ready === null || ready > 0);
+  if (waiting.length === 0) return '0';
+  const total = waiting.reduce((sum, { ready }) => sum + (ready ?? 0), 0);
+  const isWhole = waiting.every(({ ready }) => ready !== null);
+  const parts = waiting.map(({ delay, ready }) => `${formatDuration(delay)}: ${numberCell(ready)}`);
+  return `${total}${isWhole ? '' : `+${UNKNOWN}`} (${parts.join(', ')})`;
+}
+
+/** `5`, or `4+?` where a part of them is not known. */
+function deadCell({ dead, deadInBroker, deadKept }: WorkerStatus): string {
+  if (dead !== null) return String(dead);
+  const known = deadInBroker ?? deadKept;
+  return known === null ? UNKNOWN : `${known}+${UNKNOWN}`;
+}
+
+/** `open, 8s left` */
+function breakerCell({ breaker, breakerUntil, breakerSince }: WorkerStatus, now: number): string {
+  if (breaker === null) return 'unknown';
+  const since = breakerSince === null ? '' : ` for ${formatAge(now - Date.parse(breakerSince))}`;
+  return `${breaker}${since}${leftOf(breakerUntil, now)}`;
+}
+
+function deadLines(workers: readonly WorkerStatus[], now: number): string[] {
+  const total = workers.reduce((sum, { deadInBroker, deadKept }) => sum + (deadInBroker ?? 0) + (deadKept ?? 0), 0);
+  if (total === 0) return [];
+  const inBroker = workers.reduce((sum, { deadInBroker }) => sum + (deadInBroker ?? 0), 0);
+  const [oldest] = workers.flatMap(({ oldestDead }) => oldestDead ?? []).sort();
+  const age = oldest === undefined ? '' : `, the oldest ${formatAge(now - Date.parse(oldest))} old`;
+  const uncollected = inBroker === 0 ? '' : `; ${inBroker} of them wait in the broker for a keeper, or dead collect`;
+  return [`Dead letters (${total}${age}${uncollected}): flotilla dead list`];
+}
+
+function unroutedLines(
+  { total, examined, commands, events, others, oldestCommand }: UnroutedStatus,
+  now: number,
+): string[] {
+  if (total === null || total === 0) return [];
+  const scope = examined >= total ? '' : ` among the first ${examined} of ${total}`;
+  const age = oldestCommand === null ? '' : `, the oldest ${formatAge(now - Date.parse(oldestCommand))} old`;
+  const rest = [
+    ...(events > 0 ? [`events: ${events}`] : []),
+    ...(others > 0 ? [`of unknown types: ${others}`] : []),
+  ].join(', ');
+  return [
+    ...(commands > 0
+      ? [`ALARM: commands that no worker takes: ${commands}${scope}${age}: flotilla unrouted list`]
+      : []),
+    ...(examined === 0 ? [`Messages that no worker takes: ${total}; their kinds are not known`] : []),
+    ...(rest === ''
+      ? []
+      : [`Messages that no worker takes, which is normal for events (${rest}${scope}): flotilla unrouted list`]),
+  ];
+}
+
+function abandonedLine(each: AbandonedQueue): string {
+  return `Queue without use: ${each.queue} (${reasonOf(each)}): ${countOf(each)}: flotilla topology remove --surplus`;
+}
+
+function sagaLines({ saga, failed }: OpenSagas): string[] {
+  if (failed === 0) return [];
+  return [`ALARM: ${failed} of ${saga} failed: manual intervention required: flotilla sagas list --status failed`];
+}
+
+/** `journal is done with the log up to offset 12, 3 behind` */
+function logLine({ worker, offset, behind, alarms }: LogReaderStatus): string {
+  if (offset === null) return `${worker} reads the log: no process on this machine reports how far it is`;
+  const alarm = alarms === 0 ? '' : `; ALARM: it found entries or events lost ${alarms} times, see its /readyz`;
+  return `${worker} is done with the log up to offset ${offset}, ${behind ?? UNKNOWN} behind${alarm}`;
+}
+
+/** Why a process is not ready, and until when. */
+function processLines({ role, workers, pid, url, health, checks }: ProcessReport, now: number): string[] {
+  if (health === 'ready') return [];
+  const name = `${workers.join(', ') || role} (pid ${pid}, ${url})`;
+  if (health === 'silent') return [`${name} does not answer`];
+  const reasons = Object.entries(checks)
+    .filter(([, { ok }]) => !ok)
+    .map(([check, reported]) => `  ${check}: ${causeOf(reported, now)}`);
+  return [
+    `${name} is not ready${reasons.length === 0 ? '; /readyz gives no reason without METRICS_TOKEN or API_TOKEN' : ''}`,
+    ...reasons,
+  ];
+}
+
+function causeOf({ detail, since, until }: ReportedCheck, now: number): string {
+  const age = since === undefined ? '' : `, for ${formatAge(now - Date.parse(since))}`;
+  return `${detail}${age}${leftOf(until ?? null, now)}`;
+}
+
+/** `, until 12:00:10 (8s left)` */
+function leftOf(until: string | null, now: number): string {
+  if (until === null) return '';
+  return `, until ${until.slice(11, 19)} UTC (${formatAge(Date.parse(until) - now)} left)`;
+}

@@ -1,0 +1,150 @@
+import { join, resolve } from 'node:path';
+import { maskedUrl } from '../../../config/secrets.js';
+import type { AbandonedQueue } from '../../../broker/abandoned-queues.js';
+import type { Broker } from '../../../broker/contract.js';
+import { groupDeadLetters } from '../../../dead-letters/queries.js';
+import { listUnrouted } from '../../../dead-letters/unrouted.js';
+import { FlotillaError } from '../../../errors.js';
+import {
+  fleetStatus,
+  type FleetStatus,
+  type KeptLetters,
+  type UnroutedStatus,
+} from '../../../observability/fleet-status.js';
+import { probeProcess } from '../../../observability/probe-process.js';
+import { readProcesses } from '../../../observability/process-registry.js';
+import { valueOf, withinLimit } from '../../../concurrency/within-limit.js';
+import type { Store } from '../../../store/contract.js';
+import { brokerAddress } from '../../shared/broker-address.js';
+import type { Context } from '../../shared/context.js';
+import { hasStore } from '../../shared/existing-stores.js';
+import { openBroker, openManagement, surroundingsOf, withOps } from '../../shared/resources.js';
+import { openSagas, type OpenSagas } from '../sagas/open-counts.js';
+import { abandonedQueues } from '../topology/abandoned.js';
+
+/** The state of the fleet, and what the command line knows besides. */
+export interface Status extends FleetStatus {
+  /** Without its password. */
+  brokerUrl: string;
+  /** The id of the key that signs messages; null where they are not signed. */
+  signingKey: string | null;
+  sagas: OpenSagas[];
+  /** Queues of former workers and of former retry delays; null where that is not known. */
+  abandoned: AbandonedQueue[] | null;
+  /** The services whose stores are not on this machine: what they hold is not in here. */
+  unread: string[];
+}
+
+export interface StatusSource {
+  /** The state as of now. `unreachable`: why there is no connection to the broker. */
+  read(): Promise<{ status: Status; unreachable: Error | undefined }>;
+  close(): Promise<void>;
+}
+
+/** Milliseconds for each source. */
+const LIMIT = 3000;
+/** Messages without a worker that are examined: enough to notice a command, few enough to be quick. */
+const EXAMINED = 200;
+/** Examining marks messages as redelivered, so a watcher examines the same number of them again only after this time. */
+const EXAMINE_EVERY = 60_000;
+
+/** Gathers the state of the fleet again and again, over one connection, which is opened again where it is lost. */
+export function createStatusSource(context: Context): StatusSource {
+  let broker: Broker | undefined;
+  let examined: { total: number; at: number; found: UnroutedStatus } | undefined;
+
+  async function connection(): Promise<{ broker: Broker | undefined; unreachable: Error | undefined }> {
+    try {
+      broker ??= await openBroker(context, 'read', LIMIT);
+      if (broker.state !== 'connecting') return { broker, unreachable: undefined };
+      await broker.ready(AbortSignal.any([context.signal, AbortSignal.timeout(LIMIT)]));
+      return { broker, unreachable: undefined };
+    } catch (error) {
+      context.signal.throwIfAborted();
+      const lost = new FlotillaError('broker.unreachable', 'the connection is lost');
+      return { broker: undefined, unreachable: broker === undefined && error instanceof Error ? error : lost };
+    }
+  }
+
+  async function examine(open: Broker): Promise<UnroutedStatus> {
+    const { names, definitions } = await surroundingsOf(context);
+    const total = (await open.queueDepth(names.unroutedQueue))?.ready ?? 0;
+    const now = performance.now();
+    if (examined?.total === total && now - examined.at < EXAMINE_EVERY) return examined.found;
+    const signal = AbortSignal.any([context.signal, AbortSignal.timeout(LIMIT)]);
+    const { items } = await listUnrouted({ broker: open, names, definitions }, { count: EXAMINED, signal });
+    const commands = items.filter(({ kind }) => kind === 'command');
+    const events = items.filter(({ kind }) => kind === 'event').length;
+    const found = {
+      total,
+      examined: items.length,
+      commands: commands.length,
+      events,
+      others: items.length - commands.length - events,
+      oldestCommand: commands.flatMap(({ time }) => time ?? []).sort()[0] ?? null,
+    };
+    examined = { total, at: now, found };
+    return found;
+  }
+
+  return {
+    async read() {
+      const { config, cwd } = context;
+      const records = await readProcesses(join(resolve(cwd, config.dataDir), 'run'));
+      const [surroundings, processes, kept, sagas, management, { broker: open, unreachable }, { amqpUrl }] =
+        await Promise.all([
+          surroundingsOf(context),
+          Promise.all(records.map((record) => probeProcess(record, config.metricsToken))),
+          hasStore(context, 'ops')
+            ? withinLimit(LIMIT, () => withOps(context, keptLetters))
+            : ({ known: false, reason: 'not on this machine' } as const),
+          withinLimit(LIMIT, () => openSagas(context)),
+          openManagement(context, LIMIT),
+          connection(),
+          brokerAddress(context),
+        ]);
+      const status = await fleetStatus({
+        ...surroundings,
+        broker: open,
+        management,
+        kept,
+        processes,
+        limit: LIMIT,
+        ...(open !== undefined && { examineUnrouted: () => examine(open) }),
+      });
+      const abandoned =
+        open === undefined ? undefined : await withinLimit(2 * LIMIT, () => abandonedQueues(context, open));
+      const problems = [
+        ...status.problems,
+        ...(sagas.known ? [] : [`sagas: ${sagas.reason}`]),
+        ...(abandoned?.known === false ? [`queues without a worker: ${abandoned.reason}`] : []),
+      ];
+      const brokerUrl = maskedUrl(amqpUrl);
+      const { sagas: counted = [], unread = [] } = valueOf(sagas) ?? {};
+      return {
+        status: {
+          ...status,
+          brokerUrl,
+          signingKey: context.fleetKeys?.current.id ?? null,
+          sagas: counted,
+          abandoned: abandoned === undefined ? null : valueOf(abandoned),
+          unread: [...(hasStore(context, 'ops') ? [] : ['ops']), ...unread],
+          problems,
+        },
+        unreachable,
+      };
+    },
+    close: async () => broker?.close(),
+  };
+}
+
+/** Dead letters by worker that are stored and not settled. */
+async function keptLetters(store: Store): Promise<ReadonlyMap<string, KeptLetters>> {
+  const kept = new Map<string, KeptLetters>();
+  for (const { worker, count, first } of await groupDeadLetters(store, { states: ['dead', 'replaying'] })) {
+    const before = kept.get(worker);
+    const oldest = before !== undefined && before.oldest < first ? before.oldest : first;
+    kept.set(worker, { count: (before?.count ?? 0) + count, oldest });
+  }
+  return kept;
+}

@@ -1,0 +1,9 @@
+import type { Command } from 'commander';
+import type { Context } from '../../shared/context.js';
+import { registerAccept } from './accept.js';
+import { registerList } from './list.js';
+
+export function register(program: Command, context: Context): void {
+  const stores = program.command('stores').description('which store each service has, and whether it is there');
+  for (const add of [registerList, registerAccept]) add(stores, context);
+}

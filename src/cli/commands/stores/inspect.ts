@@ -1,0 +1,48 @@
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { databaseUrlFor } from '../../../config/load.js';
+import { hasCode } from '../../../errors.js';
+import type { Fleet } from '../../../fleet/define-fleet.js';
+import { sqlitePath } from '../../../store/open.js';
+import { readStoreId } from '../../../store/sqlite/read/read-store-id.js';
+import type { Context } from '../../shared/context.js';
+import { storeRegistry } from '../../shared/existing-stores.js';
+import { OPS_STORE } from '../../../fleet/reserved-names.js';
+
+/** The store of a service, compared with the one that is recorded. */
+export interface StoreReport {
+  service: string;
+  /** `ok`: the recorded one. `new`: neither a file nor a record. `unrecorded`: a file, which the next process records. */
+  state: 'ok' | 'new' | 'unrecorded' | 'missing' | 'replaced' | 'damaged';
+  /** Of the file; null where there is none, or where it has none. */
+  id: string | null;
+  /** Of the store that is recorded. */
+  recorded: string | null;
+  path: string;
+}
+
+/** The services of a fleet that have a store. */
+export function storeNames({ workers, api }: Fleet): string[] {
+  const names = [
+    ...(api === undefined ? [] : [api.store]),
+    ...workers.map(({ definition }) => definition.store),
+    OPS_STORE,
+  ];
+  return [...new Set(names)].sort();
+}
+
+/** Looks at the file of a service; changes nothing. */
+export function inspectStore(context: Context, service: string): StoreReport {
+  const path = resolve(context.cwd, sqlitePath(databaseUrlFor(context.config, service), service));
+  const recorded = storeRegistry(context).find(service)?.id ?? null;
+  const report = { service, recorded, path };
+  if (!existsSync(path)) return { ...report, id: null, state: recorded === null ? 'new' : 'missing' };
+  try {
+    const id = readStoreId(path) ?? null;
+    if (recorded === null) return { ...report, id, state: 'unrecorded' };
+    return { ...report, id, state: id === recorded ? 'ok' : 'replaced' };
+  } catch (error) {
+    if (!hasCode(error, 'store.damaged')) throw error;
+    return { ...report, id: null, state: 'damaged' };
+  }
+}

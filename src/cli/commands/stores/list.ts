@@ -1,0 +1,23 @@
+import type { Command } from 'commander';
+import type { Context } from '../../shared/context.js';
+import { printList } from '../../shared/output.js';
+import { inspectStore, storeNames } from './inspect.js';
+
+export function registerList(stores: Command, context: Context): void {
+  stores
+    .command('list')
+    .description('the store of each service: whether its file is the one that is recorded')
+    .option('--json', 'print JSON')
+    .action(async ({ json = false }: { json?: boolean }) => {
+      const items = storeNames(await context.fleet()).map((service) => inspectStore(context, service));
+      printList(context, items, {
+        json,
+        columns: {
+          service: ({ service }) => service,
+          state: ({ state }) => state,
+          id: ({ id }) => id ?? '-',
+          path: ({ path }) => path,
+        },
+      });
+    });
+}

@@ -1,0 +1,52 @@
+import { FlotillaError } from '../../../errors.js';
+import { requireKnown } from '../../../text/known-names.js';
+import type { Store } from '../../../store/contract.js';
+import type { Context } from '../../shared/context.js';
+import { describeUnread, withExistingStores } from '../../shared/existing-stores.js';
+import { UsageError } from '../../shared/failure.js';
+import { servicesOf } from '../../shared/resources.js';
+
+/** Which store a command means. */
+export interface StoreFlags {
+  store?: string;
+  json?: boolean;
+}
+
+/** Runs `work` with the store that is named, or that of the API, and closes it afterwards. Throws `name.unknown` for one that
+ *  the fleet does not have, and `store.missing` for one that is not on this machine. */
+export async function withStore<T>(
+  context: Context,
+  { store: named }: StoreFlags,
+  work: (store: Store) => Promise<T>,
+): Promise<T> {
+  const fleet = await context.fleet();
+  const name = named ?? fleet.api?.store;
+  if (name === undefined) throw new UsageError('say which store: --store <service>');
+  const journals = fleet.workers.map(({ definition }) => definition.store);
+  const services = [...new Set([...servicesOf(fleet), ...journals])];
+  requireKnown('service', name, services);
+  const nothing = () => Promise.resolve();
+  return withExistingStores(context, nothing, async (stores) => {
+    const store = await stores.find(name);
+    if (store === undefined) throw new FlotillaError('store.missing', describeUnread(context, [name]));
+    return work(store);
+  });
+}
+
+/** The same for one of its streams. Throws `name.unknown` for a stream that is not in it. */
+export function withStream<T>(
+  context: Context,
+  stream: string,
+  flags: StoreFlags,
+  work: (store: Store) => Promise<T>,
+): Promise<T> {
+  return withStore(context, flags, async (store) => {
+    if ((await store.read(stream, 0, 1)).length === 0) {
+      throw new FlotillaError(
+        'name.unknown',
+        `there is no stream ${JSON.stringify(stream)} in the store ${store.service}`,
+      );
+    }
+    return work(store);
+  });
+}

@@ -1,0 +1,48 @@
+import type { Command } from 'commander';
+import { readStream } from '../../../aggregates/load.js';
+import type { Store } from '../../../store/contract.js';
+import type { Context } from '../../shared/context.js';
+import { retentionText } from './retention-text.js';
+import { withStream, type StoreFlags } from './open.js';
+
+export function registerShow(streams: Command, context: Context): void {
+  streams
+    .command('show')
+    .description('how long a stream is, its snapshot, its retention')
+    .argument('<stream>', 'such as account/<id>')
+    .option('--store <service>', "whose; the API's, if not given")
+    .option('--json', 'for programs')
+    .action((stream: string, flags: StoreFlags) => runShow(stream, flags, context));
+}
+
+async function runShow(stream: string, flags: StoreFlags, context: Context): Promise<void> {
+  const shown = await withStream(context, stream, flags, (store) => look(store, stream));
+  if (flags.json === true) {
+    context.printJson(shown, 2);
+    return;
+  }
+  const { store, version, first, last, snapshot, archivedThrough, metadata } = shown;
+  context.print(`${stream} in ${store}: ${version} events, from ${first} to ${last}`);
+  context.print(`snapshot   ${snapshot === null ? 'none' : `version ${snapshot.version}, shape ${snapshot.shape}`}`);
+  context.print(`archived   ${archivedThrough === 0 ? 'nothing' : `up to version ${archivedThrough}`}`);
+  context.print(`retention  ${retentionText(metadata?.retention)}`);
+  for (const [name, note] of Object.entries(metadata?.notes ?? {})) context.print(`${name.padEnd(10)} ${note}`);
+}
+
+async function look(store: Store, stream: string) {
+  const [first] = await store.read(stream, 0, 1);
+  let last = first;
+  const snapshot = await store.snapshot(stream);
+  // from the snapshot on, where there is one: a long stream is not read for its end
+  for await (const page of readStream(store, stream, Math.max(0, (snapshot?.version ?? 1) - 1))) last = page.at(-1);
+  return {
+    store: store.service,
+    stream,
+    version: last?.version ?? 0,
+    first: first?.event.time ?? '',
+    last: last?.event.time ?? '',
+    snapshot: snapshot === undefined ? null : { version: snapshot.version, shape: snapshot.shape },
+    archivedThrough: (await store.archive(stream, 0)).through, // moves nothing, and says how far it is
+    metadata: (await store.streamMetadata(stream)) ?? null,
+  };
+}

@@ -1,0 +1,78 @@
+import type { Command } from 'commander';
+import type { TopologyDifference } from '../../../broker/contract.js';
+import { topologyOf, type Topology } from '../../../broker/topology.js';
+import type { Context } from '../../shared/context.js';
+import { CommandFailed } from '../../shared/failure.js';
+import { printList } from '../../shared/output.js';
+import { surplusQueues } from './abandoned.js';
+import { registerPermissions } from './permissions.js';
+import { registerRemove } from './remove.js';
+import { registerTakeOver } from './take-over.js';
+import { surroundingsOf, withBroker } from '../../shared/resources.js';
+
+interface Flags {
+  json?: boolean;
+}
+
+export function register(program: Command, context: Context): void {
+  const topology = program.command('topology').description('what must exist in the broker for this fleet');
+  topology
+    .command('plan')
+    .description('what `apply` would change; exit code 1 where something cannot be changed or does not answer')
+    .option('--json', 'for programs')
+    .action((flags: Flags) => runPlan(flags, context));
+  topology
+    .command('apply')
+    .description('declare what is missing; what exists stays as it is')
+    .option('--json', 'for programs')
+    .action((flags: Flags) => runApply(flags, context));
+  registerRemove(topology, context);
+  registerTakeOver(topology, context);
+  registerPermissions(topology, context);
+}
+
+async function runPlan({ json = false }: Flags, context: Context): Promise<void> {
+  const wanted = await wantedTopology(context);
+  const differences = await withBroker(context, 'read', async (broker) => [
+    ...(await broker.planTopology(wanted)),
+    ...(await surplusQueues(context, broker)),
+  ]);
+  print(context, differences, json, 'The broker has all of it.');
+  if (differences.some(({ problem }) => problem === 'conflict')) throw new CommandFailed('there are conflicts');
+  failWhereUnanswered(differences);
+}
+
+async function runApply({ json = false }: Flags, context: Context): Promise<void> {
+  const wanted = await wantedTopology(context);
+  await withBroker(context, 'write', async (broker) => {
+    const differences = await broker.applyTopology(wanted, context.signal);
+    print(context, differences, json, 'The broker had all of it already.');
+    const created = differences.filter(({ problem }) => problem === 'missing').length;
+    if (!json && created > 0) context.say(`${created} created.`);
+    failWhereUnanswered(differences);
+  });
+}
+
+/** A queue of an earlier release that could not be emptied is reported, and no failure: the fleet works without it. */
+function failWhereUnanswered(differences: readonly TopologyDifference[]): void {
+  if (differences.some(({ problem }) => problem === 'unanswered')) throw new CommandFailed('not every queue answered');
+}
+
+async function wantedTopology(context: Context): Promise<Topology> {
+  const { prefix, log, unroutedMax } = context.config;
+  const { workers } = await surroundingsOf(context);
+  return topologyOf(workers, { prefix, log, unroutedMax });
+}
+
+function print(context: Context, items: TopologyDifference[], json: boolean, empty: string): void {
+  printList(context, items, {
+    json,
+    empty,
+    columns: {
+      kind: ({ kind }) => kind,
+      name: ({ name }) => name,
+      problem: ({ problem }) => problem,
+      detail: ({ detail }) => detail,
+    },
+  });
+}

@@ -1,0 +1,115 @@
+import type { Command } from 'commander';
+import type { AbandonedQueue } from '../../../broker/abandoned-queues.js';
+import type { Broker } from '../../../broker/contract.js';
+import { removeQueues, type RemovedQueue } from '../../../dead-letters/remove-queues.js';
+import { FlotillaError } from '../../../errors.js';
+import { requireKnown } from '../../../text/known-names.js';
+import type { Store } from '../../../store/contract.js';
+import { silentLogger } from '../../../telemetry/logger.js';
+import type { Context } from '../../shared/context.js';
+import { hasStore } from '../../shared/existing-stores.js';
+import { CommandFailed, UsageError } from '../../shared/failure.js';
+import { printList } from '../../shared/output.js';
+import { createProgress } from '../../shared/progress.js';
+import { flushOps, openManagement, surroundingsOf, withBroker, withOps } from '../../shared/resources.js';
+import { refuseForeignStore } from '../../shared/store-claims.js';
+import { abandonedQueues, countOf, reasonOf } from './abandoned.js';
+
+interface Flags {
+  surplus?: boolean;
+  to?: string;
+  yes?: boolean;
+  json?: boolean;
+}
+
+export function registerRemove(topology: Command, context: Context): void {
+  topology
+    .command('remove')
+    .description('remove the queues that a renamed or removed worker, or a former retry delay, has left; loses nothing')
+    .argument('[workers...]', 'whose queues')
+    .option('--surplus', 'all queues that `plan` shows as surplus')
+    .option('--to <worker>', 'the worker that gets the messages; if not given, they become unrouted messages')
+    .option('--yes', 'remove them; without it, print what would be removed')
+    .option('--json', 'print JSON')
+    .action((workers: string[], flags: Flags) => runRemove(workers, flags, context));
+}
+
+async function runRemove(workers: readonly string[], flags: Flags, context: Context): Promise<void> {
+  if (workers.length > 0 === (flags.surplus === true)) throw new UsageError('give names of workers, or --surplus');
+  await withBroker(context, flags.yes === true ? 'write' : 'read', async (broker) => {
+    const found = await abandonedQueues(context, broker);
+    const queues = flags.surplus === true ? found : leftBy(workers, found);
+    if (flags.to !== undefined) await checkTarget(context, flags.to);
+    if (flags.yes === true) await remove(queues, broker, flags, context);
+    else preview(queues, flags, context);
+  });
+}
+
+/** Throws `topology.not_found` for a worker that has left nothing, with the names of those that have. */
+function leftBy(workers: readonly string[], found: readonly AbandonedQueue[]): AbandonedQueue[] {
+  const known = [...new Set(found.map(({ worker }) => worker))].join(', ') || 'none has';
+  const unknown = workers.find((name) => !found.some(({ worker }) => worker === name));
+  if (unknown !== undefined) throw new FlotillaError('topology.not_found', `${JSON.stringify(unknown)}; ${known}`);
+  return found.filter(({ worker }) => workers.includes(worker));
+}
+
+async function checkTarget(context: Context, to: string): Promise<void> {
+  const { declared } = await surroundingsOf(context);
+  requireKnown(
+    'worker',
+    to,
+    declared.map(({ name }) => name),
+  );
+}
+
+function preview(queues: readonly AbandonedQueue[], { json = false }: Flags, context: Context): void {
+  printList(context, queues, {
+    json,
+    empty: 'There are no queues to remove.',
+    columns: {
+      queue: ({ queue }) => queue,
+      why: reasonOf,
+      holds: countOf,
+    },
+  });
+  if (!json && queues.length > 0) context.say('Nothing was changed; remove them by --yes.');
+}
+
+async function remove(queues: readonly AbandonedQueue[], broker: Broker, flags: Flags, context: Context) {
+  const { json = false, to } = flags;
+  const progress = createProgress();
+  const results = await withOpsIfAny(context, async (ops) => {
+    const { names, definitions } = await surroundingsOf(context);
+    if (ops !== undefined) await refuseForeignStore(context, ops);
+    const removed = await removeQueues(queues, {
+      broker,
+      management: await openManagement(context),
+      names,
+      definitions,
+      logger: context.config.logLevel === 'debug' ? context.logger() : silentLogger(),
+      ops,
+      to,
+      signal: context.signal,
+      onProgress: (queue, done, total) => progress.show(done, total, `out of ${queue}`),
+    });
+    if (ops !== undefined) await flushOps(context, ops, broker, names);
+    return removed;
+  }).finally(progress.end);
+  printList(context, results, {
+    json,
+    empty: 'There are no queues to remove.',
+    columns: {
+      queue: ({ queue }) => queue,
+      moved: ({ moved }) => String(moved),
+      result: ({ removed, detail }: RemovedQueue) => (removed ? 'removed' : `left: ${detail}`),
+    },
+  });
+  if (results.some(({ removed }) => !removed)) throw new CommandFailed('some are still there');
+}
+
+/** Dead letters are stored where the store is; elsewhere they stay in their queue. */
+async function withOpsIfAny<T>(context: Context, work: (ops: Store | undefined) => Promise<T>): Promise<T> {
+  if (hasStore(context, 'ops')) return withOps(context, work);
+  context.say('The store ops does not exist here: queues with dead letters stay.');
+  return work(undefined);
+}

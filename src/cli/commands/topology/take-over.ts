@@ -1,0 +1,75 @@
+import type { Command } from 'commander';
+import type { Broker } from '../../../broker/contract.js';
+import type { HeldClaim } from '../../../broker/store-claim.js';
+import { FlotillaError } from '../../../errors.js';
+import { requireKnown } from '../../../text/known-names.js';
+import { silentLogger } from '../../../telemetry/logger.js';
+import type { Context } from '../../shared/context.js';
+import { withExistingStores } from '../../shared/existing-stores.js';
+import { printList } from '../../shared/output.js';
+import { openManagement, surroundingsOf, withBroker } from '../../shared/resources.js';
+import { claimsOf, claimStore } from '../../shared/store-claims.js';
+import { storeNames } from '../stores/inspect.js';
+
+interface Taken {
+  service: string;
+  /** The id of the store that held the claim; null: none did. */
+  from: string | null;
+  to: string;
+}
+
+export function registerTakeOver(topology: Command, context: Context): void {
+  topology
+    .command('take-over')
+    .description(
+      'let the stores of this fleet take the place of those of another fleet on the broker, once that is stopped',
+    )
+    .argument('[services...]', 'all that have a store here, if not given')
+    .option('--json', 'print JSON')
+    .action((services: string[], flags: { json?: boolean }) => runTakeOver(services, flags, context));
+}
+
+async function runTakeOver(services: readonly string[], { json = false }: { json?: boolean }, context: Context) {
+  const known = storeNames(await context.fleet());
+  for (const service of services) requireKnown('service', service, known);
+  const taken = await withBroker(context, 'write', async (broker) => {
+    await refuseWhileConsumed(context, broker);
+    return takeOver(context, broker, services.length > 0 ? services : known);
+  });
+  printList(context, taken, {
+    json,
+    empty: 'The stores that exist here have all claims already.',
+    columns: { service: ({ service }) => service, from: ({ from }) => from ?? '-', to: ({ to }) => to },
+  });
+}
+
+/** Processes of the other fleet would go on consuming. Throws `topology.in_use`. */
+async function refuseWhileConsumed(context: Context, broker: Broker): Promise<void> {
+  const { names, declared } = await surroundingsOf(context);
+  const queues = declared.flatMap(({ name }) => [names.queue(name), names.dead(name)]);
+  const used: string[] = [];
+  for (const queue of queues) if (((await broker.queueDepth(queue))?.consumers ?? 0) > 0) used.push(queue);
+  if (used.length > 0) throw new FlotillaError('topology.in_use', used.join(', '));
+}
+
+async function takeOver(context: Context, broker: Broker, services: readonly string[]): Promise<Taken[]> {
+  const { names } = await surroundingsOf(context);
+  const management = await openManagement(context);
+  const held = new Map((await claimsOf(context)).map((claim): [string, HeldClaim] => [claim.service, claim]));
+  const taken: Taken[] = [];
+  await withExistingStores(
+    context,
+    () => Promise.resolve(),
+    async ({ find }) => {
+      for (const service of services) {
+        const store = await find(service);
+        const claim = held.get(service);
+        if (store === undefined || claim?.holder === store.id) continue;
+        if (claim !== undefined) await management.deleteExchange(names.store(service));
+        await claimStore(broker, names, store, { logger: silentLogger(), signal: context.signal });
+        taken.push({ service, from: claim?.holder ?? null, to: store.id });
+      }
+    },
+  );
+  return taken;
+}

@@ -1,0 +1,120 @@
+import type { Command } from 'commander';
+import { HELD_BYTES, HELD_MESSAGES } from '../../dead-letters/drain-queue.js';
+import { listUnrouted, replayUnrouted, type Unrouted, type UnroutedFilter } from '../../dead-letters/unrouted.js';
+import type { Definitions } from '../../events/definitions.js';
+import type { Context } from '../shared/context.js';
+import { collect, time, wholeNumber } from '../shared/arguments.js';
+import { CommandFailed } from '../shared/failure.js';
+import { printList, type Columns } from '../shared/output.js';
+import { createProgress } from '../shared/progress.js';
+import { surroundingsOf, withBroker } from '../shared/resources.js';
+import { PATTERN_HELP, patterns, requireMatch } from '../shared/type-patterns.js';
+
+interface FilterFlags {
+  id: string[];
+  type: string[];
+  since?: string;
+  until?: string;
+}
+
+interface ListFlags extends FilterFlags {
+  limit: number;
+  json?: boolean;
+}
+
+interface ReplayFlags extends FilterFlags {
+  limit?: number;
+  dryRun?: boolean;
+  json?: boolean;
+}
+
+const COLUMNS: Columns<Unrouted> = {
+  type: ({ type, routingKey }) => type ?? routingKey,
+  kind: ({ kind }) => (kind === 'command' ? 'COMMAND' : (kind ?? '?')),
+  subject: ({ subject }) => subject ?? '',
+  time: ({ time }) => time ?? '',
+  id: ({ id }) => id ?? '',
+};
+/** A dry run shows so many; the others are counted. */
+const SHOWN = 100;
+
+export function register(program: Command, context: Context): void {
+  const unrouted = program.command('unrouted').description('messages that no worker takes');
+  withFilters(unrouted.command('list').description('list the oldest; commands among them are an alarm'))
+    .option('--limit <n>', 'how many to show', wholeNumber, 50)
+    .option('--json', 'print JSON')
+    .action((flags: ListFlags) => runList(flags, context));
+  withFilters(
+    unrouted
+      .command('replay')
+      .description(
+        'send them to the workers again, all or those that the filters select; the others keep their places',
+      ),
+  )
+    .option('--limit <n>', 'send at most so many, the oldest first', wholeNumber)
+    .option('--dry-run', 'list what would be sent, and send nothing')
+    .option('--json', 'print JSON')
+    .action((flags: ReplayFlags) => runReplay(flags, context));
+}
+
+function withFilters(command: Command): Command {
+  return command
+    .option('--id <id>', 'the message with this id; may be given several times', collect, [])
+    .option('--type <pattern>', `${PATTERN_HELP}; may be given several times`, patterns, [])
+    .option('--since <time>', 'of this time or later: RFC 3339, or a duration ago such as 2h', time)
+    .option('--until <time>', 'before this time', time);
+}
+
+function filterOf({ id: ids, type: types, since, until }: FilterFlags): UnroutedFilter {
+  return { ids, types, since, until };
+}
+
+/** An unrouted message may be of a type that the catalogue does not have; where a pattern selects nothing, it is more likely
+ *  misspelt. */
+function checkTypes(selected: number, { type }: FilterFlags, definitions: Definitions): void {
+  if (selected === 0) requireMatch('type', type, Object.keys(definitions));
+}
+
+async function runList({ limit, json = false, ...flags }: ListFlags, context: Context): Promise<void> {
+  const { names, definitions } = await surroundingsOf(context);
+  const { signal } = context;
+  const filter = filterOf(flags);
+  const { items, total, unexamined, unanswered } = await withBroker(context, 'read', (broker) =>
+    listUnrouted({ broker, names, definitions }, { count: limit, filter, signal }),
+  );
+  if (unanswered.length === 0) checkTypes(total, flags, definitions);
+  const empty = unanswered.length > 0 || unexamined > 0 ? 'Nothing found.' : 'Every message found a worker.';
+  printList(context, items, { json, total, extra: { unexamined, unanswered }, empty, columns: COLUMNS });
+  if (!json && total > items.length) context.say(`${items.length} of ${total}`);
+  if (!json && unexamined > 0) context.say(`${unexamined} more were not examined.`);
+  const commands = items.filter(({ kind }) => kind === 'command').length;
+  if (!json && commands > 0) context.say(`ALARM: ${commands} of these are commands, whose senders wait for them.`);
+  for (const { reason } of unanswered) context.say(reason);
+  if (unanswered.length > 0) throw new CommandFailed('not every queue answered');
+}
+
+async function runReplay(flags: ReplayFlags, context: Context): Promise<void> {
+  if (flags.dryRun === true) return runList({ ...flags, limit: flags.limit ?? SHOWN }, context);
+  const { json = false, limit: count } = flags;
+  const { names, definitions } = await surroundingsOf(context);
+  const filter = filterOf(flags);
+  const progress = createProgress();
+  const result = await withBroker(context, 'write', (broker) =>
+    replayUnrouted(
+      { broker, names, definitions },
+      { filter, count, signal: context.signal, onProgress: (done, total) => progress.show(done, total, 'sent') },
+    ),
+  ).finally(progress.end);
+  const { sent, unexamined, unrouted } = result;
+  checkTypes(sent, flags, definitions);
+  if (json) context.printJson(result);
+  else context.print(`Sent ${sent}; ${unrouted} are unrouted now.`);
+  const isCut = unexamined > 0 && sent !== count;
+  if (isCut) {
+    context.say(
+      `${unexamined} were not examined: those that a filter leaves are held meanwhile, at most ${HELD_MESSAGES} or ` +
+        `${HELD_BYTES / 2 ** 20} MiB, for a minute. Replay the oldest first, or without filters.`,
+    );
+    throw new CommandFailed('not every message was examined');
+  }
+}

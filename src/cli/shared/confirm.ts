@@ -1,0 +1,15 @@
+import { createInterface } from 'node:readline/promises';
+import { printable } from '../../text/printable.js';
+import type { Context } from './context.js';
+
+const MAX_WIDTH = 1000;
+
+/** Asks a person on the terminal; anything but yes is no. Only while `context.interactive`. */
+export async function confirm(question: string, { signal }: Pick<Context, 'signal'>): Promise<boolean> {
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return /^y(es)?$/i.test((await terminal.question(`${printable(question, MAX_WIDTH)} [y/N] `, { signal })).trim());
+  } finally {
+    terminal.close();
+  }
+}

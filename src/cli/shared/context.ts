@@ -1,0 +1,131 @@
+import { loadConfig, type Config } from '../../config/load.js';
+import type { FleetKeys } from '../../broker/signing/fleet-keys.js';
+import type { Fleet } from '../../fleet/define-fleet.js';
+import { escapedJson, printable } from '../../text/printable.js';
+import { jsonLine, type LogEntry } from '../../telemetry/log-line.js';
+import { createLogger, type Logger } from '../../telemetry/logger.js';
+import { loadFleet } from '../../runtime/load-fleet.js';
+import { loadFleetKeys } from '../../runtime/signing.js';
+import type { Signals } from './signals.js';
+
+/** What every command works with. Configuration and fleet are loaded when they are first asked for, so that help and
+ *  `new` need neither. */
+export interface Context {
+  readonly env: NodeJS.ProcessEnv;
+  /** The folder of the fleet. */
+  readonly cwd: string;
+  /** The file of this command line, for processes that run one of its commands. */
+  readonly program: string;
+  /** The folder of this library. */
+  readonly packageRoot: string;
+  /** The version of this library. */
+  readonly version: string;
+  /** Aborts at the first SIGINT or SIGTERM, and when the supervisor that started this process has ended. */
+  readonly signal: AbortSignal;
+  /** Aborts at the second: end at once. */
+  readonly forced: AbortSignal;
+  /** Whether a person sits at standard input and can be asked. */
+  readonly interactive: boolean;
+  /** Whether standard output is a terminal, which can be redrawn. */
+  readonly redrawable: boolean;
+  /** Characters of a line of output: those of a wide terminal, otherwise 120. */
+  readonly width: number;
+  /** Throws `config.invalid`. */
+  readonly config: Config;
+  /** The keys by which the fleet signs messages; undefined where it has none. Throws `config.invalid`. */
+  readonly fleetKeys: FleetKeys | undefined;
+  /** Throws `fleet.invalid`. */
+  fleet(): Promise<Fleet>;
+  /** A logger as configured; writes to standard error. */
+  logger(fields?: Record<string, string>): Logger;
+  /** Prints one line of the result on standard output: unsafe characters are escaped, and at most `width` columns printed.
+   *  @default 4000 */
+  readonly print: (line: string, width?: number) => void;
+  /** Prints a value as JSON on standard output. */
+  readonly printJson: (value: unknown, indent?: number) => void;
+  /** Replaces what the terminal shows by these lines. */
+  readonly redraw: (lines: readonly string[]) => void;
+  /** Prints one line about what the command does on standard error, as `print` does; an entry of the log where `printsJson`. */
+  readonly say: (line: string, entry?: Partial<LogEntry>) => void;
+  /** Whether this is a service whose log is JSON, so that everything that it prints is. */
+  readonly printsJson: boolean;
+  /** Prints an entry of the log on standard output. */
+  readonly printEntry: (message: string, fields: Record<string, unknown>) => void;
+}
+
+export interface ContextOptions {
+  env: NodeJS.ProcessEnv;
+  cwd: string;
+  program: string;
+  packageRoot: string;
+  version: string;
+  signals: Signals;
+  stdin: { isTTY?: boolean };
+  stdout: { write(text: string): unknown; columns?: number; isTTY?: boolean };
+  stderr: { write(text: string): unknown; isTTY?: boolean };
+  /** The name of the process, where the command runs until it is told to end. */
+  service?: string | undefined;
+}
+
+/** Every table fits it. */
+const MIN_WIDTH = 120;
+/** A value may be as large as a message. */
+const MAX_WIDTH = 4000;
+
+export function createContext(options: ContextOptions): Context {
+  const { env, cwd, program, packageRoot, version, signals, stdin, stdout, stderr, service } = options;
+  let config: Config | undefined;
+  let fleet: Promise<Fleet> | undefined;
+  const load = () => (config ??= loadConfig(env, { terminal: stderr.isTTY === true }));
+  const isJson = () => service !== undefined && formatOf(load, env) === 'json';
+  const entryLine = (message: string, fields: Partial<LogEntry> = {}) =>
+    jsonLine({ timestamp: new Date().toISOString(), level: 'info', message, process: service, ...fields });
+  return {
+    env,
+    cwd,
+    program,
+    packageRoot,
+    version,
+    signal: signals.stop,
+    forced: signals.force,
+    interactive: stdin.isTTY === true,
+    redrawable: stdout.isTTY === true,
+    width: Math.max(MIN_WIDTH, stdout.columns ?? 0),
+    get config() {
+      return load();
+    },
+    get fleetKeys() {
+      return loadFleetKeys(this.config, cwd);
+    },
+    fleet() {
+      fleet ??= loadFleet(cwd);
+      return fleet;
+    },
+    logger(fields = {}) {
+      return createLogger({ level: this.config.logLevel, format: this.config.logFormat, fields });
+    },
+    print: (line, width = MAX_WIDTH) => void stdout.write(`${printable(line, width)}\n`),
+    printJson: (value, indent) => void stdout.write(`${escapedJson(JSON.stringify(value, null, indent))}\n`),
+    redraw: (lines) => void stdout.write(redrawn(lines)),
+    say: (line, entry) => void stderr.write(`${isJson() ? entryLine(line, entry) : printable(line, MAX_WIDTH)}\n`),
+    get printsJson() {
+      return isJson();
+    },
+    printEntry: (message, fields) => void stdout.write(`${entryLine(message, fields)}\n`),
+  };
+}
+
+/** The format of the log, also where the configuration is not valid. */
+function formatOf(load: () => Config, env: NodeJS.ProcessEnv): string | undefined {
+  try {
+    return load().logFormat;
+  } catch {
+    return env['LOG_FORMAT'];
+  }
+}
+
+/** Control sequences of ECMA-48: to the top left, each line to its end, and what was below. */
+function redrawn(lines: readonly string[]): string {
+  const [home, endOfLine, below] = ['\u001b[H', '\u001b[K', '\u001b[J'];
+  return `${home}${lines.map((line) => `${printable(line, MAX_WIDTH)}${endOfLine}\n`).join('')}${below}`;
+}

@@ -1,0 +1,176 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { maskedUrl } from '../../config/secrets.js';
+import type { Broker } from '../../broker/contract.js';
+import { vhostOf } from '../../broker/rabbitmq/addresses.js';
+import { createRabbitBroker } from '../../broker/rabbitmq/broker.js';
+import { isPermanentFailure, type ConnectFailure } from '../../broker/rabbitmq/connect-failure.js';
+import { requireKey } from '../../broker/signing/key-claim.js';
+import { createManagement, type Management } from '../../broker/rabbitmq/management.js';
+import { namesFor, type Names, type WorkerQueues } from '../../broker/topology.js';
+import { migrateDeadLetters } from '../../dead-letters/migrations.js';
+import { FlotillaError } from '../../errors.js';
+import type { Fleet } from '../../fleet/define-fleet.js';
+import type { Definitions } from '../../events/definitions.js';
+import { newId } from '../../events/ids.js';
+import type { History } from '../../event-log/taker.js';
+import { createRelay } from '../../relay/index.js';
+import type { InboxKey, Store } from '../../store/contract.js';
+import { silentLogger } from '../../telemetry/logger.js';
+import { hasQueue, queuesOfAll } from '../../worker/queues.js';
+import { withSigning } from '../../runtime/signing.js';
+import { brokerAddress, brokerFor, type Access } from './broker-address.js';
+import type { Context } from './context.js';
+import { enabledWorkers } from '../../runtime/enabled-workers.js';
+import { existingStores, hasStore, openExistingStore } from './existing-stores.js';
+
+const BROKER_LIMIT = 10_000;
+const FLUSH_LIMIT = 3000;
+
+/** What the fleet is, as the operators' commands see it. */
+export interface Surroundings {
+  names: Names;
+  /** Those that have a queue. */
+  workers: WorkerQueues[];
+  /** All of the fleet that have one, also those that are not enabled here. */
+  declared: WorkerQueues[];
+  /** The names of those that have none. */
+  queueless: string[];
+  /** The names of those that read the log. */
+  readers: string[];
+  definitions: Definitions;
+}
+
+export async function surroundingsOf(context: Context): Promise<Surroundings> {
+  const fleet = await context.fleet();
+  const enabled = enabledWorkers(fleet, context.config);
+  return {
+    names: namesFor(context.config.prefix),
+    workers: queuesOfAll(enabled),
+    declared: queuesOfAll(enabledWorkers(fleet, { ...context.config, workers: undefined })),
+    queueless: enabled.filter(({ definition }) => !hasQueue(definition)).map(({ name }) => name),
+    readers: enabled.filter(({ definition }) => definition.from === 'log').map(({ name }) => name),
+    definitions: fleet.catalogue.definitions,
+  };
+}
+
+/** Connects to the broker; to be closed afterwards. Rejects with `broker.not_configured` where nothing names the broker
+ *  that is to be written to. Where it cannot be reached, rejects with the cause as soon as it is known,
+ *  or, if waiting may help, after BROKER_WAIT; with `broker.unreachable` where nothing answers within `patience`
+ *  milliseconds more. */
+export async function openBroker(context: Context, access: Access, patience = BROKER_LIMIT): Promise<Broker> {
+  const { amqpUrl, managementUrl, from } = await brokerFor(context, access);
+  const { brokerWait, logLevel, userId } = context.config;
+  const logger = logLevel === 'debug' ? context.logger() : silentLogger();
+  const waitUntil = Date.now() + brokerWait;
+  const failed = new AbortController();
+  let failure: ConnectFailure | undefined;
+  const keys = context.fleetKeys;
+  const rabbit = createRabbitBroker({
+    url: amqpUrl,
+    managementUrl,
+    connectionName: 'flotilla command',
+    sendUserId: userId !== 'off',
+    logger,
+    onUnreachable(cause) {
+      failure = cause;
+      if (isPermanentFailure(cause) || Date.now() >= waitUntil) failed.abort();
+    },
+  });
+  const broker = withSigning(rabbit, keys, { config: context.config, logger });
+  const limit = AbortSignal.timeout(brokerWait + patience);
+  try {
+    await broker.ready(AbortSignal.any([context.signal, failed.signal, limit]));
+    if (access === 'write') await requireKey(broker, namesFor(context.config.prefix), keys);
+    return broker;
+  } catch (error) {
+    await broker.close();
+    if (context.signal.aborted || !(limit.aborted || failed.signal.aborted)) throw error;
+    const { code, detail } = failure ?? { code: 'broker.unreachable', detail: maskedUrl(amqpUrl) };
+    throw new FlotillaError(code, `${detail} (${from})`);
+  }
+}
+
+/** The management API of the broker that a command works on. */
+export async function openManagement(context: Context, timeout?: number): Promise<Management> {
+  const { amqpUrl, managementUrl } = await brokerAddress(context);
+  return createManagement({ url: managementUrl, vhost: vhostOf(amqpUrl), ...(timeout !== undefined && { timeout }) });
+}
+
+/** Runs `work` with the broker and closes it afterwards. */
+export async function withBroker<T>(
+  context: Context,
+  access: Access,
+  work: (broker: Broker) => Promise<T>,
+): Promise<T> {
+  const broker = await openBroker(context, access);
+  try {
+    return await work(broker);
+  } finally {
+    await broker.close();
+  }
+}
+
+/** Runs `work` with the store in which dead letters are kept, and closes it afterwards. Never creates it: rejects with
+ *  `store.missing` where there is none. */
+export async function withOps<T>(context: Context, work: (store: Store) => Promise<T>): Promise<T> {
+  if (!hasStore(context, 'ops')) {
+    throw new FlotillaError('store.missing', `ops, of DATA_DIR ${context.config.dataDir}; a keeper creates it`);
+  }
+  const store = await openExistingStore(context, 'ops');
+  try {
+    await migrateDeadLetters(store);
+    return await work(store);
+  } finally {
+    await store.close();
+  }
+}
+
+/** Publishes what a command has stored in `ops`, where no keeper runs that does. Best effort within three seconds:
+ *  what is left is published by whoever runs next. */
+export async function flushOps(context: Context, store: Store, broker: Broker, names: Names): Promise<void> {
+  const head = await store.head();
+  const done = async () => (await store.checkpoint('relay')) >= head;
+  if (await done()) return;
+  const stop = new AbortController();
+  const signal = AbortSignal.any([stop.signal, context.signal, AbortSignal.timeout(FLUSH_LIMIT)]);
+  const running = createRelay({ store, broker, names, instance: `command-${newId()}` }).run(signal);
+  while (!signal.aborted && !(await done())) await sleep(20);
+  stop.abort();
+  await running;
+}
+
+/** The services of a fleet by their stores; the journal has no events of its own. */
+export function servicesOf({ workers, api }: Pick<Fleet, 'workers' | 'api'>): string[] {
+  const stores = workers
+    .filter(({ definition }) => definition.take === undefined)
+    .map(({ definition }) => definition.store);
+  return [...new Set([...(api === undefined ? [] : [api.store]), ...stores, 'ops'])];
+}
+
+/** The services' own stores, as far as they are on this machine; to be closed afterwards. */
+export function openServices(context: Context, fleet: Fleet) {
+  const stores = existingStores(context);
+  const storeOf = async (service: string | undefined): Promise<Store | undefined> =>
+    service === undefined ? undefined : stores.find(service);
+  const history: History = { services: servicesOf(fleet), open: stores.find };
+  return {
+    ...stores,
+    /** The services whose stores were asked for and are not on this machine. */
+    get unread(): readonly string[] {
+      return stores.unread;
+    },
+    /** The stores of all services, with what they remember. */
+    history,
+    /** Whether the worker's inbox has this; undefined where its store is elsewhere. */
+    handled: async (key: InboxKey): Promise<boolean | undefined> => {
+      const worker = fleet.workers.find(({ name }) => name === key.consumer);
+      return (await storeOf(worker?.definition.store))?.handled(key);
+    },
+    /** Whether what the command is about has come to its end, as far as can be known here. */
+    isClosed: async (command: { type: string; subject: string }): Promise<boolean> => {
+      if (fleet.isClosed === undefined) return false;
+      const history = await (await storeOf(fleet.api?.store))?.read(command.subject);
+      return history !== undefined && fleet.isClosed(command, history);
+    },
+  };
+}

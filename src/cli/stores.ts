@@ -1,9 +1,0 @@
-import type { Command } from 'commander';
-import type { Context } from './context.js';
-import { registerAccept } from './stores/accept.js';
-import { registerList } from './stores/list.js';
-
-export function register(program: Command, context: Context): void {
-  const stores = program.command('stores').description('which store each service has, and whether it is there');
-  for (const add of [registerList, registerAccept]) add(stores, context);
-}

@@ -1,0 +1,158 @@
+import { addressesOf } from '../broker/rabbitmq/addresses.js';
+import { FlotillaError } from '../errors.js';
+import { isLoopback } from '../net/loopback.js';
+import { environment, type Environment } from './schema.js';
+import { isSecret, maskedUrl } from './secrets.js';
+
+/** What the environment says, checked, in the units the library uses. Bytes, counts, milliseconds. */
+export interface Config {
+  /** One URL, or several with commas between them. Absent: not configured. */
+  amqpUrl: string | undefined;
+  /** One URL, or several with commas between them. */
+  managementUrl: string | undefined;
+  brokerWait: number;
+  /** Whether messages carry their AMQP user, and whether workers verify it. */
+  userId: 'off' | 'send' | 'verify';
+  /** AMQP users by the source of which they may publish events. */
+  amqpUsers: Readonly<Record<string, readonly string[]>>;
+  prefix: string;
+  /** `{service}` in it stands for the service. */
+  databaseUrl: string;
+  dataDir: string;
+  host: string;
+  healthHost: string;
+  port: number;
+  sandboxHost: string;
+  sandboxPort: number;
+  sandboxSmtpPort: number;
+  healthPort: number;
+  commit: string | undefined;
+  logLevel: 'error' | 'warn' | 'info' | 'debug';
+  logFormat: 'json' | 'text';
+  /** Absent: all. */
+  workers: readonly string[] | undefined;
+  apiToken: string | undefined;
+  metricsToken: string | undefined;
+  sandboxToken: string | undefined;
+  sandboxSmtpLogin: 'required' | 'none';
+  corsOrigins: readonly string[];
+  trustedProxies: readonly string[];
+  /** Absent: the file in the data directory, where there is one. */
+  fleetKey: string | undefined;
+  verifySignatures: 'require' | 'warn' | 'off';
+  install: 'ask' | 'always' | 'never';
+  log: { maxAge: string; maxBytes: number };
+  unroutedMax: number;
+  relay: { window: number; maxLag: number };
+  retryDelays: readonly number[] | undefined;
+  breakerHalfOpenAfter: number | undefined;
+  /** Absent: as each saga says. */
+  sagas: { timeout: number | undefined; retryDelays: readonly number[] | undefined };
+  drainTimeout: number;
+  failpoint: string | undefined;
+}
+
+/** Reads the configuration. Throws `config.invalid` with one line that names the variable and says what it must be,
+ *  without showing secrets. `terminal`: whether a person reads the log; text is the default then, JSON otherwise. */
+export function loadConfig(env: NodeJS.ProcessEnv, { terminal = false } = {}): Config {
+  const values = parseEnvironment(env);
+  return {
+    amqpUrl: values.AMQP_URL,
+    managementUrl: values.AMQP_MANAGEMENT_URL ?? (values.AMQP_URL && managementOf(values.AMQP_URL)),
+    brokerWait: values.BROKER_WAIT,
+    userId: values.AMQP_USER_ID,
+    amqpUsers: values.AMQP_USERS,
+    prefix: values.FLOTILLA_PREFIX,
+    databaseUrl: values.DATABASE_URL ?? `sqlite:${values.DATA_DIR}/{service}.db`,
+    dataDir: values.DATA_DIR,
+    host: values.HOST,
+    healthHost: values.HEALTH_HOST ?? values.HOST,
+    port: values.PORT,
+    sandboxHost: values.SANDBOX_HOST,
+    sandboxPort: values.SANDBOX_PORT,
+    sandboxSmtpPort: values.SANDBOX_SMTP_PORT,
+    healthPort: values.HEALTH_PORT,
+    commit: values.FLOTILLA_COMMIT,
+    logLevel: values.LOG_LEVEL ?? 'info',
+    logFormat: values.LOG_FORMAT ?? (terminal ? 'text' : 'json'),
+    workers: values.WORKERS,
+    apiToken: values.API_TOKEN,
+    metricsToken: values.METRICS_TOKEN ?? values.API_TOKEN,
+    sandboxToken: values.SANDBOX_TOKEN ?? values.API_TOKEN,
+    sandboxSmtpLogin: values.SANDBOX_SMTP_LOGIN,
+    corsOrigins: values.CORS_ORIGINS,
+    trustedProxies: values.TRUSTED_PROXIES,
+    fleetKey: values.FLEET_KEY,
+    verifySignatures: values.VERIFY_SIGNATURES,
+    install: values.FLOTILLA_INSTALL,
+    log: { maxAge: values.STREAM_MAX_AGE, maxBytes: values.STREAM_MAX_BYTES },
+    unroutedMax: values.UNROUTED_MAX,
+    relay: { window: values.RELAY_WINDOW, maxLag: values.RELAY_MAX_LAG },
+    retryDelays: values.RETRY_DELAYS,
+    breakerHalfOpenAfter: values.BREAKER_HALF_OPEN_AFTER,
+    sagas: { timeout: values.SAGA_TIMEOUT, retryDelays: values.SAGA_RETRY_DELAYS },
+    drainTimeout: values.DRAIN_TIMEOUT,
+    failpoint: values.FLOTILLA_FAILPOINT,
+  };
+}
+
+/** The variables with their defaults filled in. Compose files pass what is not set as an empty text: that is unset. */
+export function parseEnvironment(env: NodeJS.ProcessEnv): Environment {
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
+  const result = environment.safeParse(given);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  const variable = String(issue?.path[0] ?? 'The environment');
+  throw new FlotillaError(
+    'config.invalid',
+    `${variable} ${issue?.message ?? 'is wrong'}${shown(variable, env[variable])}`,
+  );
+}
+
+/** `data/{service}.db` or its like for one service. */
+export function databaseUrlFor(config: Pick<Config, 'databaseUrl'>, service: string): string {
+  return config.databaseUrl.replaceAll('{service}', service);
+}
+
+/** RabbitMQ's management API where it usually is: the same hosts and users, port 15672. */
+export function managementOf(amqpUrl: string): string {
+  return [...new Set(addressesOf(amqpUrl).map(managementOfNode))].join(',');
+}
+
+function managementOfNode(amqpUrl: string): string {
+  const { protocol, hostname, username, password } = new URL(amqpUrl);
+  const user = username === '' ? 'guest:guest' : `${username}:${password}`;
+  return `${protocol === 'amqps:' ? 'https' : 'http'}://${user}@${hostname}:${protocol === 'amqps:' ? 15671 : 15672}`;
+}
+
+/** The servers of a fleet: where each listens, and which token it requires. */
+const servers = {
+  api: { at: 'host', place: 'HOST', token: 'apiToken', variables: 'API_TOKEN' },
+  sandbox: { at: 'host', place: 'HOST', token: 'sandboxToken', variables: 'SANDBOX_TOKEN or API_TOKEN' },
+  health: {
+    at: 'healthHost',
+    place: 'HEALTH_HOST or HOST',
+    token: 'metricsToken',
+    variables: 'METRICS_TOKEN or API_TOKEN',
+  },
+} as const;
+
+/** Throws `config.invalid` where one of these servers would be reachable from other machines without a token. */
+export function requireTokens(config: Config, names: readonly (keyof typeof servers)[]): void {
+  for (const name of names) {
+    const { at, place, token, variables } = servers[name];
+    if (isLoopback(config[at]) || config[token] !== undefined) continue;
+    throw new FlotillaError(
+      'config.invalid',
+      `${variables} must be set, because ${place} (${config[at]}) is reachable from other machines`,
+    );
+  }
+}
+
+/** What was found instead; nothing of what may contain a secret. */
+function shown(variable: string, value: string | undefined): string {
+  if (value === undefined) return '';
+  if (isSecret(variable) || maskedUrl(value) !== value || variable.endsWith('_URL'))
+    return ' (what it is now is not shown)';
+  return `, not ${JSON.stringify(value.slice(0, 80))}`;
+}

@@ -1,0 +1,159 @@
+import { isIP } from 'node:net';
+import { z } from 'zod';
+import { addressesOf } from '../broker/rabbitmq/addresses.js';
+import { parseDuration } from '../duration.js';
+
+/** A variable's type says, as its error, what the value must be: `must be …` follows the variable's name. */
+export function number(range: { min?: number; max?: number } = {}) {
+  const { min = 0, max = Number.MAX_SAFE_INTEGER } = range;
+  const error = `must be a whole number ${max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`}`;
+  return z
+    .string()
+    .regex(/^\d{1,16}$/, error)
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, error);
+}
+
+export function port() {
+  return number({ max: 65_535 });
+}
+
+export function oneOf<const Values extends readonly [string, ...string[]]>(values: Values) {
+  return z.enum(values, `must be one of ${values.join(', ')}`);
+}
+
+/** The longest that a timer of Node.js can wait: 24 days. A longer one would end at once. */
+const LONGEST_TIMER_MS = 2_147_483_647;
+
+/** Milliseconds. */
+export function duration({ min = 0, max = LONGEST_TIMER_MS } = {}) {
+  const error = `must be a duration such as '250ms', '10s', '5m' or '1h', ${range(min, max)}`;
+  return z
+    .string()
+    .refine((text) => isDuration(text, min, max), error)
+    .transform(parseDuration);
+}
+
+/** The longest time to live that RabbitMQ takes, 49 days. */
+const LONGEST_TTL_MS = 4_294_967_295;
+
+/** Milliseconds, at least one delay. */
+export function durations({ min = 1, max = LONGEST_TTL_MS } = {}) {
+  const error = `must be 1 to ${MOST_DELAYS} durations with commas between them, such as '1s,10s,1m', each ${range(min, max)}`;
+  return list()
+    .refine(
+      (parts) => parts.length > 0 && parts.length <= MOST_DELAYS && parts.every((part) => isDuration(part, min, max)),
+      error,
+    )
+    .transform((parts) => parts.map(parseDuration));
+}
+
+/** Each is a queue of every worker. */
+const MOST_DELAYS = 30;
+
+function range(min: number, max: number): string {
+  const days = `${Math.floor(max / 86_400_000)}d`;
+  return min === 0 ? `at most ${days}` : `from ${min}ms to ${days}`;
+}
+
+/** Parts between commas, trimmed, none of them empty. */
+export function list() {
+  return z.string().transform((text) =>
+    text
+      .split(',')
+      .map((part) => part.trim())
+      .filter((part) => part !== ''),
+  );
+}
+
+/** Origins as browsers send them: scheme, host, and the port where it is not the scheme's own. */
+export function origins() {
+  return list().refine((all) => all.every(isOrigin), {
+    error:
+      "must be origins with commas between them, such as 'https://shop.example.org', without '*' and without a path",
+  });
+}
+
+function isOrigin(text: string): boolean {
+  return (
+    !text.includes('*') &&
+    URL.canParse(text) &&
+    /^https?:$/.test(new URL(text).protocol) &&
+    new URL(text).origin === text
+  );
+}
+
+/** IP addresses and networks (CIDR). */
+export function networks() {
+  return list().refine((all) => all.every(isNetwork), {
+    error: "must be addresses or networks with commas between them, such as '10.0.0.0/8'",
+  });
+}
+
+function isNetwork(text: string): boolean {
+  const [, address = '', bits = ''] = /^([0-9A-Fa-f.:]+)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
+  const version = isIP(address);
+  return version !== 0 && Number(bits) <= (version === 4 ? 32 : 128);
+}
+
+/** `payment=shop-payment,erp=partner`: one or several users for each source. */
+export function usersBySource() {
+  return list()
+    .refine(
+      (entries) => entries.every((entry) => /^.+=[^=]+$/.test(entry)),
+      'must be pairs <source>=<user> with commas between them',
+    )
+    .transform((entries) => {
+      const users = new Map<string, string[]>();
+      for (const entry of entries) {
+        const at = entry.lastIndexOf('=');
+        const source = entry.slice(0, at);
+        users.set(source, [...(users.get(source) ?? []), entry.slice(at + 1)]);
+      }
+      return Object.fromEntries(users);
+    });
+}
+
+export function url(...schemes: [string, ...string[]]) {
+  const error = `must be a URL that begins with ${schemes.map((scheme) => `${scheme}://`).join(' or ')}`;
+  return z.url({ protocol: new RegExp(`^(${schemes.join('|')})$`), error });
+}
+
+/** One URL or several with commas between them, written without blanks; see `addressesOf`. */
+export function urls(...schemes: [string, ...string[]]) {
+  const one = url(...schemes);
+  const begin = schemes.map((scheme) => `${scheme}://`).join(' or ');
+  const error = `must be a URL that begins with ${begin}, or several of them with commas between`;
+  return z
+    .string()
+    .transform(addressesOf)
+    .refine((all) => all.length > 0 && all.every((each) => one.safeParse(each).success && isDecodable(each)), {
+      error,
+      abort: true,
+    })
+    .transform((all) => all.join(','));
+}
+
+export function matching(pattern: RegExp, what: string) {
+  return z.string().regex(pattern, `must be ${what}`);
+}
+
+/** Whole milliseconds, as timers and brokers count them. */
+function isDuration(text: string, min: number, max: number): boolean {
+  try {
+    const value = parseDuration(text);
+    return value >= min && value <= max && Number.isInteger(value);
+  } catch {
+    return false;
+  }
+}
+
+/** Whether user, password and path of this URL can be decoded: what must be encoded is `%` and two digits. */
+function isDecodable(url: string): boolean {
+  try {
+    const { username, password, pathname } = new URL(url);
+    return [username, password, pathname].every((part) => decodeURIComponent(part) !== undefined);
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,204 @@
+import { z } from 'zod';
+import type { Catalogue } from './catalogue.js';
+import { FlotillaError } from '../errors.js';
+import type { Definitions } from '../events/definitions.js';
+import { isWildcard } from '../events/patterns.js';
+import type { StoredEvent } from '../store/stored-event.js';
+import type { Logger } from '../telemetry/logger.js';
+import { OPS_STORE, RESERVED_NAMES } from './reserved-names.js';
+import { typesOf } from '../worker/definition.js';
+import type { Emitters } from '../worker/station.js';
+import { ANNOUNCEMENTS } from '../dead-letters/announce.js';
+import type { Worker } from '../worker/types.js';
+import type { ApiInfo } from '../api/openapi/document.js';
+import type { Route } from '../api/route.js';
+
+export interface SandboxOptions {
+  host: string;
+  port: number;
+  smtpPort: number;
+  dataDir: string;
+  /** Asked for by everything but its health, beyond loopback. */
+  token?: string;
+  /** `none`: mail is accepted without the token. @default 'required' */
+  smtpLogin?: 'required' | 'none';
+  logger: Logger;
+}
+
+/** What fleets have in common, however typed. */
+interface FleetParts {
+  readonly workers: readonly Worker[];
+  /** Whether what a command is about has come to its end, by its history in the API's store: its dead letter is then
+   *  sent again only when forced. */
+  readonly isClosed?: (command: { type: string; subject: string }, history: readonly StoredEvent[]) => boolean;
+  /** The outside world in development. */
+  readonly sandbox?: (options: SandboxOptions) => Promise<{ url: string; smtpUrl: string; close: () => Promise<void> }>;
+}
+
+export interface Fleet extends FleetParts {
+  readonly catalogue: Catalogue<Definitions>;
+  readonly api?: {
+    readonly store: string;
+    readonly settings: z.ZodObject;
+    /** The types that its routes append; undefined: not declared. */
+    readonly emits?: readonly string[];
+    readonly info?: Partial<ApiInfo>;
+    /** What the API serves under these settings. */
+    readonly routes: (settings: Record<string, unknown>) => readonly Route[];
+  };
+}
+
+/** A fleet with any catalogue; typed catalogues are assignable. */
+interface FleetOptions<Settings extends z.ZodObject> extends FleetParts {
+  readonly catalogue: { readonly definitions: Definitions };
+  /** The API. */
+  readonly api?: {
+    /** The store that it shares with workers. */
+    readonly store: string;
+    /** The types that the routes append to the store, such as those of their deciders (`order.events`). With them it is an
+     *  error that a projection of this store handles a type that the store never contains. @default any type */
+    readonly emits?: readonly string[];
+    /** Read from the environment by the command line, as those of workers: `pageSize` from PAGE_SIZE. */
+    readonly settings?: Settings;
+    /** For `/openapi.json`. @default the name of the store, and the version of Flotilla */
+    readonly info?: Partial<ApiInfo>;
+    readonly routes: readonly Route[] | ((settings: z.infer<Settings>) => readonly Route[]);
+  };
+}
+
+/** Puts a fleet together. Throws `fleet.invalid` when two workers, or two projections, have one name, when a worker has
+ *  the name or the store of another part of the fleet, when a projection handles a type that its store never contains, or
+ *  when a command is handled by none or by several of the workers. */
+export function defineFleet<Settings extends z.ZodObject = z.ZodObject>(options: FleetOptions<Settings>): Fleet {
+  const { api, ...parts } = options;
+  const fleet = { ...parts, ...(api !== undefined && { api: erased(api) }) } as Fleet;
+  const names = new Set<string>();
+  for (const { name } of fleet.workers) {
+    if (names.has(name)) throw new FlotillaError('fleet.invalid', `two workers are called ${name}`);
+    names.add(name);
+  }
+  checkReserved(fleet);
+  checkProjections(fleet);
+  checkProjectedTypes(fleet);
+  checkSagas(fleet);
+  checkCommands(fleet);
+  checkSources(fleet);
+  return fleet;
+}
+
+function erased<Settings extends z.ZodObject>({
+  store,
+  settings,
+  emits,
+  info,
+  routes,
+}: NonNullable<FleetOptions<Settings>['api']>): NonNullable<Fleet['api']> {
+  const declared = { store, ...(emits !== undefined && { emits }), ...(info !== undefined && { info }) };
+  if (typeof routes !== 'function') return { ...declared, settings: settings ?? z.object({}), routes: () => routes };
+  if (settings === undefined)
+    throw new FlotillaError('fleet.invalid', 'the routes of the API ask for settings: declare them');
+  return { ...declared, settings, routes: (given) => routes(settings.parse(given)) };
+}
+
+/** The services that declare to emit each type. A type that the API may append without a declaration is not among them. The
+ *  keeper's service edits messages of any type. */
+export function emittersOf({ workers, api, catalogue }: Fleet): Emitters {
+  const services = new Map<string, Set<string>>();
+  const declare = (service: string, types: Iterable<string>) => {
+    for (const type of types) services.set(type, (services.get(type) ?? new Set([OPS_STORE])).add(service));
+  };
+  declare(OPS_STORE, ANNOUNCEMENTS);
+  for (const { definition } of workers) declare(definition.store, definition.emits);
+  if (api !== undefined) declare(api.store, api.emits ?? Object.keys(catalogue.definitions));
+  return services;
+}
+
+/** A source outside that is called like a service could suppress its events. */
+function checkSources({ workers, api, catalogue }: Fleet): void {
+  const services = new Set([OPS_STORE, ...workers.map(({ definition }) => definition.store), api?.store]);
+  for (const [type, { outside = [] }] of Object.entries(catalogue.definitions)) {
+    const service = outside.find((source) => services.has(source));
+    if (service !== undefined)
+      throw new FlotillaError('fleet.invalid', `${type} is allowed from outside as ${service}, which is a service`);
+  }
+}
+
+function checkReserved({ workers, api }: Fleet): void {
+  const reserved = workers.find(({ name }) => RESERVED_NAMES.has(name))?.name;
+  if (reserved !== undefined)
+    throw new FlotillaError('fleet.invalid', `the name ${reserved} is reserved; rename the worker`);
+  const sharer = workers.find(({ definition }) => definition.store === OPS_STORE)?.name;
+  const who = sharer ?? (api?.store === OPS_STORE ? 'the API' : undefined);
+  if (who !== undefined) {
+    throw new FlotillaError('fleet.invalid', `the store ${OPS_STORE} belongs to the keeper; name another for ${who}`);
+  }
+}
+
+/** Two of one saga would both give its commands. */
+function checkSagas({ workers }: Fleet): void {
+  const runners = new Map<string, string>();
+  for (const { name: worker, definition } of workers) {
+    for (const { name } of definition.sagas) {
+      const other = runners.get(name);
+      if (other !== undefined)
+        throw new FlotillaError('fleet.invalid', `${other} and ${worker} both run the saga ${name}`);
+      runners.set(name, worker);
+    }
+  }
+}
+
+/** Two of one name would take each other's checkpoint for their own. */
+function checkProjections({ workers }: Fleet): void {
+  const keepers = new Map<string, string>();
+  for (const { name: worker, definition } of workers) {
+    for (const { name } of definition.projections) {
+      const other = keepers.get(name);
+      if (other !== undefined) throw new FlotillaError('fleet.invalid', `${other} and ${worker} both keep ${name}`);
+      keepers.set(name, worker);
+    }
+  }
+}
+
+/** A projection reads its own store. Of a type that nothing appends there it would stay empty, and report no lag: each
+ *  pattern that it handles must match something. */
+function checkProjectedTypes({ workers, api, catalogue }: Fleet): void {
+  const unknown = api?.emits?.find((type) => !(type in catalogue.definitions));
+  if (unknown !== undefined) throw new FlotillaError('fleet.invalid', `the API emits the unknown type ${unknown}`);
+  for (const { name: worker, definition } of workers) {
+    const { store } = definition;
+    if (store === api?.store && api.emits === undefined) continue;
+    const contained = new Set([
+      ...workers
+        .filter(({ definition: other }) => other.store === store)
+        .flatMap(({ definition: { emits } }) => [...emits]),
+      ...(store === api?.store ? (api.emits ?? []) : []),
+    ]);
+    for (const {
+      name,
+      definition: { patterns },
+    } of definition.projections) {
+      const empty = patterns.find(
+        (pattern) => !typesOf(catalogue.definitions, pattern).some((type) => contained.has(type)),
+      );
+      if (empty === undefined) continue;
+      const detail = `the projection ${name} of ${worker} handles ${empty}, which the store ${store} never contains`;
+      const types = [...contained].sort().join(', ') || 'nothing';
+      throw new FlotillaError('fleet.invalid', `${detail}, only ${types}; see \`emits\` of the workers and of the API`);
+    }
+  }
+}
+
+function checkCommands({ workers, catalogue }: Fleet): void {
+  for (const [type, definition] of Object.entries(catalogue.definitions)) {
+    if (definition.kind !== 'command') continue;
+    const handlers = workers.filter(({ definition }) =>
+      definition.handlers.some(({ pattern }) => !isWildcard(pattern) && pattern === type),
+    );
+    if (handlers.length === 1) continue;
+    const who = handlers.map(({ name }) => name).join(' and ') || 'nobody';
+    throw new FlotillaError(
+      'fleet.invalid',
+      `the command ${type} must be handled by exactly one worker, not by ${who}`,
+    );
+  }
+}

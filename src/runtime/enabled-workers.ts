@@ -1,0 +1,41 @@
+import type { Config } from '../config/load.js';
+import { FlotillaError } from '../errors.js';
+import type { Fleet } from '../fleet/define-fleet.js';
+import { describeUnknown, unknownName } from '../text/known-names.js';
+import { withOverrides } from '../worker/queues.js';
+import type { Worker } from '../worker/types.js';
+
+type Choice = Pick<Config, 'workers' | 'retryDelays' | 'breakerHalfOpenAfter' | 'sagas'>;
+
+/** The workers that run under this configuration, with what it says in place of their own delays. Throws
+ *  `config.invalid` for a worker that the fleet doesn't have. */
+export function enabledWorkers({ workers }: Pick<Fleet, 'workers'>, config: Choice): Worker[] {
+  const known = workers.map(({ name }) => name);
+  const unknown = config.workers?.find((name) => !known.includes(name));
+  if (unknown !== undefined) {
+    throw new FlotillaError('config.invalid', `WORKERS: ${describeUnknown('worker', unknown, known)}`);
+  }
+  return workers
+    .filter(({ name }) => config.workers?.includes(name) ?? true)
+    .map((worker) => configured(worker, config));
+}
+
+/** The worker of that name. Throws `name.unknown`. */
+export function findWorker(workers: readonly Worker[], name: string): Worker {
+  const worker = workers.find((candidate) => candidate.name === name);
+  if (worker !== undefined) return worker;
+  throw unknownName(
+    'worker',
+    name,
+    workers.map((candidate) => candidate.name),
+  );
+}
+
+function configured(worker: Worker, { retryDelays, breakerHalfOpenAfter, sagas }: Choice): Worker {
+  const definition = withOverrides(worker.definition, {
+    ...(retryDelays && { retryDelays }),
+    ...(breakerHalfOpenAfter !== undefined && { halfOpenAfter: breakerHalfOpenAfter }),
+    sagas,
+  });
+  return { name: worker.name, definition };
+}

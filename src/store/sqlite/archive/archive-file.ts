@@ -1,0 +1,128 @@
+import { existsSync } from 'node:fs';
+import { FlotillaError } from '../../../errors.js';
+import type { StoredEvent } from '../../stored-event.js';
+import { openWriter, type Connection } from '../connection.js';
+import { idValue } from '../tables/id-values.js';
+import { Interned } from '../tables/name-cache.js';
+import { EventReader } from '../read/read-events.js';
+
+const VERSION = 1;
+
+/** As the store has them, but for good: nothing here is ever deleted, and positions are those of the store. The file can
+ *  be read by itself. */
+const SCHEMA = `
+  CREATE TABLE flotilla_streams (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+  CREATE TABLE flotilla_types (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+  CREATE TABLE flotilla_events (
+    position INTEGER PRIMARY KEY,
+    stream INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    id BLOB NOT NULL UNIQUE,
+    type INTEGER NOT NULL,
+    time INTEGER NOT NULL,
+    correlation BLOB NOT NULL,
+    body TEXT NOT NULL,
+    UNIQUE (stream, version)
+  );
+  CREATE INDEX flotilla_events_type ON flotilla_events (type);
+  CREATE INDEX flotilla_events_block_time ON flotilla_events (position >> 9, time);
+  CREATE INDEX flotilla_events_correlation ON flotilla_events (correlation);
+  CREATE TRIGGER flotilla_events_no_update BEFORE UPDATE ON flotilla_events
+    BEGIN SELECT RAISE(ABORT, 'events are never changed'); END;
+  CREATE TRIGGER flotilla_events_no_delete BEFORE DELETE ON flotilla_events
+    BEGIN SELECT RAISE(ABORT, 'events are never deleted'); END;
+  PRAGMA user_version = ${VERSION};
+`;
+
+/** `core.archive.db` beside `core.db`. */
+export function archivePathOf(path: string): string {
+  return `${path.replace(/\.db$/, '')}.archive.db`;
+}
+
+/** The file in which archived events are. Opened when it is first needed, made with the first event that goes there. */
+export class ArchiveFile {
+  #opened: { db: Connection; events: EventReader } | undefined;
+
+  /** Without a path there is none, and nothing can go there: `store.archive_missing`. */
+  constructor(readonly path: string | undefined) {}
+
+  /** What is in it. Throws `store.archive_missing` when there is no such file. */
+  get events(): EventReader {
+    return this.#open(false).events;
+  }
+
+  /** Copies events into it; those it has already are left alone. When this returns, all of them are on the disk, and the
+   *  same in every column. `through` is the highest position that it has already, 0 for none. Throws
+   *  `store.archive_missing` where it has not. */
+  copy(stream: string, events: readonly StoredEvent[], { through }: { through: number }): void {
+    const { db, events: reader } = this.#open(through === 0);
+    this.requireThrough(through);
+    const insert = db.prepare<unknown[]>(
+      `INSERT INTO flotilla_events (position, stream, version, id, type, time, correlation, body)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+    );
+    db.transaction(() => {
+      const streams = new Interned(db, 'flotilla_streams', 1);
+      const types = new Interned(db, 'flotilla_types', 1_000);
+      const key = streams.keyOf(stream);
+      for (const { position, version, id, type, time, correlationId, body } of events) {
+        const typeKey = types.keyOf(type);
+        insert.run(position, key, version, idValue(id), typeKey, time, idValue(correlationId), body);
+      }
+      const kept = reader.stream(stream, (events[0]?.version ?? 0) - 1, events.length);
+      if (!same(kept, events)) throw new FlotillaError('store.archive_missing', `${this.path} has other events`);
+    }).immediate();
+  }
+
+  /** Throws `store.archive_missing` when it ends before this position: the file is there, but is an older copy. */
+  requireThrough(position: number): void {
+    if (this.events.head() < position) this.lacks(`what is before position ${position}`);
+  }
+
+  /** Throws `store.archive_missing`, for something that should be in it. */
+  lacks(what: string): never {
+    throw new FlotillaError('store.archive_missing', `${this.path} lacks ${what}`);
+  }
+
+  close(): void {
+    this.#opened?.db.close();
+    this.#opened = undefined;
+  }
+
+  #open(create: boolean): { db: Connection; events: EventReader } {
+    if (this.#opened !== undefined) return this.#opened;
+    const { path } = this;
+    if (path === undefined) throw new FlotillaError('store.archive_missing', 'a store in memory has no archive');
+    if (!create && !existsSync(path)) throw new FlotillaError('store.archive_missing', path);
+    const db = openWriter(path);
+    try {
+      if (create) makeTables(db);
+      if (versionOf(db) !== VERSION) throw new FlotillaError('store.archive_missing', `${path} is no archive`);
+      this.#opened = { db, events: new EventReader(db) };
+      return this.#opened;
+    } catch (error) {
+      db.close();
+      throw error;
+    }
+  }
+}
+
+function makeTables(db: Connection): void {
+  db.transaction(() => {
+    if (versionOf(db) === 0) db.exec(SCHEMA);
+  }).immediate();
+}
+
+function versionOf(db: Connection): number {
+  return Number(db.pragma('user_version', { simple: true }));
+}
+
+function same(some: readonly StoredEvent[], others: readonly StoredEvent[]): boolean {
+  return (
+    some.length === others.length &&
+    some.every(({ position, id, body }, index) => {
+      const other = others[index];
+      return other?.position === position && other.id === id && other.body === body;
+    })
+  );
+}

@@ -1,0 +1,90 @@
+import type { Lease } from '../../contract.js';
+import type { Connection, Statement } from '../connection.js';
+
+interface LeaseRow {
+  holder: string;
+  epoch: number;
+  /** Milliseconds since the epoch. */
+  expires: number;
+  /** Null where an earlier release has taken it. */
+  ttl: number | null;
+}
+
+/** What became of an attempt to take a lease, and the term that it found or began: a text that changes with every
+ *  renewal. */
+export interface LeaseAttempt {
+  lease: Lease | undefined;
+  term: string;
+}
+
+/** Checkpoints and the leases that guard some of them. Works inside the transaction that is open; each change is one
+ *  statement, so that it needs no savepoint. */
+export class Checkpoints {
+  readonly #position: Statement;
+  readonly #move: Statement;
+  readonly #lease: Statement;
+  readonly #hold: Statement;
+  readonly #release: Statement;
+
+  constructor(
+    db: Connection,
+    private readonly clock: () => number,
+  ) {
+    this.#position = db.prepare<unknown[]>('SELECT position FROM flotilla_checkpoints WHERE name = ?').pluck();
+    this.#move = db.prepare<unknown[]>(
+      `INSERT INTO flotilla_checkpoints (name, position) VALUES (?, ?)
+       ON CONFLICT DO UPDATE SET position = excluded.position`,
+    );
+    this.#lease = db.prepare<unknown[]>('SELECT holder, epoch, expires, ttl FROM flotilla_leases WHERE name = ?');
+    this.#hold = db.prepare<unknown[]>(
+      `INSERT INTO flotilla_leases (name, holder, epoch, expires, ttl) VALUES (?, ?, ?, ?, ?)
+       ON CONFLICT DO UPDATE SET holder = excluded.holder, epoch = excluded.epoch, expires = excluded.expires,
+         ttl = excluded.ttl`,
+    );
+    this.#release = db.prepare<unknown[]>(
+      `UPDATE flotilla_leases SET holder = '', expires = 0 WHERE name = ? AND holder = ? AND epoch = ?`,
+    );
+  }
+
+  position(name: string): number {
+    return Number(this.#position.get(name) ?? 0);
+  }
+
+  move(name: string, from: number, to: number): boolean {
+    if (this.position(name) !== from) return false;
+    this.#move.run(name, to);
+    return true;
+  }
+
+  moveLeased(lease: Lease, from: number, to: number): boolean {
+    const current = this.#current(lease.name);
+    if (current?.epoch !== lease.epoch || current.holder !== lease.holder) return false;
+    return this.move(lease.name, from, to);
+  }
+
+  acquire(name: string, holder: string, ttl: number): LeaseAttempt {
+    const current = this.#current(name);
+    const now = this.clock();
+    if (current !== undefined && current.holder !== holder && isValid(current, now, ttl)) {
+      return { lease: undefined, term: `${current.epoch} ${current.expires}` };
+    }
+    const epoch = current?.holder === holder ? current.epoch : (current?.epoch ?? 0) + 1;
+    this.#hold.run(name, holder, epoch, now + ttl, ttl);
+    return { lease: { name, holder, epoch }, term: `${epoch} ${now + ttl}` };
+  }
+
+  release({ name, holder, epoch }: Lease): void {
+    this.#release.run(name, holder, epoch);
+  }
+
+  #current(name: string): LeaseRow | undefined {
+    return this.#lease.get(name) as LeaseRow | undefined;
+  }
+}
+
+/** The clock may have been set back since the lease was taken, or forward: an end further away than the lease lasts is
+ *  from before. A live holder writes a sensible end at its next renewal; until then two processes may work at once, which
+ *  epochs and checkpoints make harmless. */
+function isValid({ expires, ttl }: LeaseRow, now: number, requested: number): boolean {
+  return expires > now && expires <= now + (ttl ?? requested);
+}

@@ -1,0 +1,73 @@
+import type { InboxKey } from '../../contract.js';
+import type { Connection, Statement } from '../connection.js';
+import { idKey } from './id-values.js';
+import type { Interned } from './name-cache.js';
+
+/** One name for the pair that an inbox row belongs to; interned, so that the row keeps an integer. */
+export function consumerName({ consumer, source }: InboxKey): string {
+  return `${consumer}\u0000${source}`;
+}
+
+/** What was handled, and what was started. Works inside the transaction that is open. */
+export class Inbox {
+  readonly #claim: Statement;
+  readonly #clear: Statement;
+  readonly #start: Statement;
+  readonly #anyStarted: Statement;
+  readonly #forget: Record<'handled' | 'started', Statement>;
+  #started: boolean | undefined;
+
+  constructor(
+    db: Connection,
+    private readonly consumers: Interned,
+    private readonly clock: () => number,
+  ) {
+    this.#claim = db.prepare<unknown[]>(
+      'INSERT INTO flotilla_inbox (consumer, id, at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING',
+    );
+    this.#clear = db.prepare<unknown[]>('DELETE FROM flotilla_started WHERE consumer = ? AND id = ?');
+    this.#start = db
+      .prepare<unknown[]>(
+        `INSERT INTO flotilla_started (consumer, id, count, at) VALUES (?, ?, 1, ?)
+         ON CONFLICT DO UPDATE SET count = count + 1, at = excluded.at RETURNING count`,
+      )
+      .pluck();
+    this.#anyStarted = db.prepare<unknown[]>('SELECT 1 FROM flotilla_started LIMIT 1').pluck();
+    const ofConsumer = 'consumer IN (SELECT id FROM flotilla_consumers WHERE name >= ? AND name < ?)';
+    this.#forget = {
+      handled: db.prepare<unknown[]>(`DELETE FROM flotilla_inbox WHERE ${ofConsumer}`),
+      started: db.prepare<unknown[]>(`DELETE FROM flotilla_started WHERE ${ofConsumer}`),
+    };
+  }
+
+  /** A new transaction: what other processes have started since is not known. */
+  begin(): void {
+    this.#started = undefined;
+  }
+
+  claim(key: InboxKey): boolean {
+    const consumer = this.consumers.keyOf(consumerName(key));
+    const id = idKey(key.id);
+    if (this.#claim.run(consumer, id, this.clock()).changes === 0) return false;
+    // starts are rare: one look per transaction instead of a delete per message
+    this.#started ??= this.#anyStarted.get() !== undefined;
+    if (this.#started) this.#clear.run(consumer, id);
+    return true;
+  }
+
+  clearStarts(key: InboxKey): void {
+    this.#clear.run(this.consumers.keyOf(consumerName(key)), idKey(key.id));
+  }
+
+  /** Of every source: what stands between its name and theirs sorts before any other character. */
+  forget(consumer: string): number {
+    const range = [`${consumer}\u0000`, `${consumer}\u0001`];
+    this.#forget.started.run(...range);
+    return this.#forget.handled.run(...range).changes;
+  }
+
+  recordStart(key: InboxKey): number {
+    this.#started = true;
+    return Number(this.#start.get(this.consumers.keyOf(consumerName(key)), idKey(key.id), this.clock()));
+  }
+}

@@ -1,0 +1,28 @@
+import { createHash } from 'node:crypto';
+import { FlotillaError } from '../../../errors.js';
+import type { Migration } from '../../contract.js';
+import type { Connection, Statement } from '../connection.js';
+
+/** Migrations that ran, by owner. Works inside the transaction that is open. */
+export class Migrations {
+  readonly #hash: Statement;
+  readonly #insert: Statement;
+
+  constructor(
+    private readonly db: Connection,
+    private readonly clock: () => number,
+  ) {
+    this.#hash = db.prepare<unknown[]>('SELECT hash FROM flotilla_migrations WHERE owner = ? AND name = ?').pluck();
+    this.#insert = db.prepare<unknown[]>('INSERT INTO flotilla_migrations (owner, name, hash, at) VALUES (?, ?, ?, ?)');
+  }
+
+  /** Runs one, unless it ran. Throws `store.migration_changed` when it ran and was another text. */
+  run(owner: string, { name, sql }: Migration): void {
+    const hash = createHash('sha256').update(sql).digest('hex');
+    const ran = this.#hash.get(owner, name);
+    if (ran === hash) return;
+    if (ran !== undefined) throw new FlotillaError('store.migration_changed', `${name} of ${owner}`);
+    this.db.exec(sql);
+    this.#insert.run(owner, name, hash, this.clock());
+  }
+}

@@ -1,0 +1,46 @@
+import type { Connection } from '../connection.js';
+
+interface Portion {
+  /** The last key looked at; undefined when the table ends before the portion does. */
+  last: { consumer: number; id: Buffer } | undefined;
+  old: boolean;
+}
+
+/** Walks the inbox by its key, a portion at a time: an index on the time would cost every claim a second write, and
+ *  without one, deleting "the next thousand old rows" would read the whole table for each thousand. */
+export class InboxPurge {
+  constructor(
+    private readonly reader: Connection,
+    private readonly writer: Connection,
+    private readonly portion = 2_000,
+  ) {}
+
+  /** Deletes what is older than `before`; `commit` runs each portion's delete in a transaction. Gives how many. */
+  async run(before: number, commit: (erase: () => number) => Promise<number>): Promise<number> {
+    let erased = 0;
+    for (const table of ['flotilla_inbox', 'flotilla_started'] as const) {
+      const erase = this.writer.prepare<unknown[]>(
+        `DELETE FROM ${table} WHERE (consumer, id) > (?, ?) AND (consumer, id) <= (?, ?) AND at < ?`,
+      );
+      let from: { consumer: number; id: Buffer } | undefined = { consumer: 0, id: Buffer.alloc(0) };
+      while (from !== undefined) {
+        const start: { consumer: number; id: Buffer } = from;
+        const { last, old } = this.#look(table, start, before);
+        if (last !== undefined && old) {
+          erased += await commit(() => erase.run(start.consumer, start.id, last.consumer, last.id, before).changes);
+        }
+        from = last;
+      }
+    }
+    return erased;
+  }
+
+  #look(table: string, from: { consumer: number; id: Buffer }, before: number): Portion {
+    const rows = this.reader
+      .prepare<unknown[]>(
+        `SELECT consumer, id, at FROM ${table} WHERE (consumer, id) > (?, ?) ORDER BY consumer, id LIMIT +?`,
+      )
+      .all(from.consumer, from.id, this.portion) as { consumer: number; id: Buffer; at: number }[];
+    return { last: rows.at(-1), old: rows.some(({ at }) => at < before) };
+  }
+}

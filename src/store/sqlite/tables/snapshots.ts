@@ -1,0 +1,42 @@
+import type { Snapshot } from '../../contract.js';
+import type { Connection, Statement } from '../connection.js';
+import type { Interned } from './name-cache.js';
+
+/** Looks snapshots up through one connection. */
+export class SnapshotReader {
+  readonly #find: Statement;
+
+  constructor(db: Connection) {
+    this.#find = db.prepare<unknown[]>(
+      `SELECT version, shape, state FROM flotilla_snapshots
+       WHERE stream = (SELECT id FROM flotilla_streams WHERE name = ?)`,
+    );
+  }
+
+  of(stream: string): Snapshot | undefined {
+    const row = this.#find.get(stream) as { version: number; shape: number; state: string } | undefined;
+    return row && { version: row.version, shape: row.shape, state: JSON.parse(row.state) as unknown };
+  }
+}
+
+/** Keeps snapshots. Works inside the transaction that is open. */
+export class SnapshotKeeper {
+  readonly #keep: Statement;
+
+  constructor(
+    db: Connection,
+    private readonly streams: Interned,
+  ) {
+    this.#keep = db.prepare<unknown[]>(
+      `INSERT INTO flotilla_snapshots (stream, version, shape, state) VALUES (?, ?, ?, ?)
+       ON CONFLICT DO UPDATE SET version = excluded.version, shape = excluded.shape, state = excluded.state
+       WHERE excluded.shape > shape OR excluded.version > version`,
+    );
+  }
+
+  /** In the place of an earlier version or an older shape. A process that still knows only the older shape may put it
+   *  back at a later version: after a release was taken back, snapshots go on. */
+  keep(stream: string, { version, shape, state }: Snapshot): void {
+    this.#keep.run(this.streams.keyOf(stream), version, shape, JSON.stringify(state));
+  }
+}

@@ -1,0 +1,45 @@
+import type { StreamMetadata } from '../../contract.js';
+import type { Connection, Statement } from '../connection.js';
+import type { Interned } from './name-cache.js';
+
+/** Reads what was noted about streams. */
+export class MetadataReader {
+  readonly #find: Statement;
+
+  constructor(db: Connection) {
+    this.#find = db
+      .prepare<unknown[]>(
+        `SELECT metadata FROM flotilla_stream_metadata WHERE stream = (SELECT id FROM flotilla_streams WHERE name = ?)`,
+      )
+      .pluck();
+  }
+
+  of(stream: string): StreamMetadata | undefined {
+    const text = this.#find.get(stream);
+    return typeof text === 'string' ? (JSON.parse(text) as StreamMetadata) : undefined;
+  }
+}
+
+/** Notes things about streams. Works inside the transaction that is open. */
+export class MetadataKeeper {
+  readonly #keep: Statement;
+
+  constructor(
+    db: Connection,
+    private readonly streams: Interned,
+  ) {
+    this.#keep = db.prepare<unknown[]>(
+      `INSERT INTO flotilla_stream_metadata (stream, metadata) VALUES (?, ?)
+       ON CONFLICT DO UPDATE SET metadata = excluded.metadata`,
+    );
+  }
+
+  /** Throws a `RangeError` for a retention that makes no sense. */
+  set(stream: string, metadata: StreamMetadata): void {
+    const { keep = 0, olderThan = 0 } = metadata.retention ?? {};
+    if (!Number.isSafeInteger(keep) || keep < 0 || !Number.isFinite(olderThan) || olderThan < 0) {
+      throw new RangeError(`Retention of ${stream}: keep is a count, olderThan a duration in milliseconds`);
+    }
+    this.#keep.run(this.streams.keyOf(stream), JSON.stringify(metadata));
+  }
+}

@@ -1,0 +1,43 @@
+import type { UnsequencedEvent } from '../../../events/envelope.js';
+import type { Timer } from '../../contract.js';
+import type { EventAppender } from '../write/append-events.js';
+import type { Connection, Statement } from '../connection.js';
+
+/** Timers. Works inside the transaction that is open. */
+export class Timers {
+  readonly #keep: Statement;
+  readonly #cancel: Statement;
+  readonly #due: Statement;
+
+  constructor(
+    db: Connection,
+    private readonly events: EventAppender,
+  ) {
+    this.#keep = db.prepare<unknown[]>(
+      'INSERT INTO flotilla_timers (id, due, event) VALUES (?, ?, ?) ON CONFLICT DO NOTHING',
+    );
+    this.#cancel = db.prepare<unknown[]>('DELETE FROM flotilla_timers WHERE id = ?');
+    this.#due = db.prepare<unknown[]>(
+      'SELECT id, due, event FROM flotilla_timers WHERE due <= ? ORDER BY due, id LIMIT +?',
+    );
+  }
+
+  schedule({ id, dueAt, event }: Timer): void {
+    this.#keep.run(id, dueAt, JSON.stringify(event));
+  }
+
+  cancel(id: string): boolean {
+    return this.#cancel.run(id).changes === 1;
+  }
+
+  /** Appends the events of those that are due, at the time at which they were, and deletes them. */
+  fire(now: number, limit: number): number {
+    const rows = this.#due.all(now, limit) as { id: string; due: number; event: string }[];
+    for (const { id, due, event } of rows) {
+      const kept = JSON.parse(event) as UnsequencedEvent;
+      this.events.append(kept.subject, 'any', [{ ...kept, time: new Date(due).toISOString() }]);
+      this.#cancel.run(id);
+    }
+    return rows.length;
+  }
+}

@@ -1,0 +1,172 @@
+import { failpoint } from '../../../failpoints.js';
+import { FlotillaError } from '../../../errors.js';
+import type { Logger } from '../../../telemetry/logger.js';
+import type { Tx } from '../../contract.js';
+import type { CommitHealth } from './commit-health.js';
+import type { FileGuard } from '../file-guard.js';
+import { isConstraint, storeError } from '../sqlite-errors.js';
+import { performStep, performWork, type Outcome, type Unit } from './write-unit.js';
+import { Watchdog } from './watchdog.js';
+import type { WriteLock } from './write-lock.js';
+import type { Writer } from './writer.js';
+
+export interface CommitterOptions {
+  /** Units that may wait; one more is `store.overloaded`. */
+  maxWaiting: number;
+  /** Units that share a transaction; bounds how long the event loop stands still. */
+  maxGroup: number;
+  health: CommitHealth;
+  guard: FileGuard;
+  logger: Logger;
+  /** Called after a commit that has appended events. */
+  onAppended: () => void;
+}
+
+/**
+ * Commits together whatever waits when the event loop turns: one fsync for all of it. Each unit is behind a savepoint of
+ * its own where it needs one, and settles after the COMMIT has returned, so that nothing is told that is not durable.
+ */
+export class Committer {
+  #waiting: Unit[] = [];
+  #draining: Promise<void> | undefined;
+  #closed = false;
+  readonly #watchdog = new Watchdog();
+
+  constructor(
+    private readonly writer: Writer,
+    private readonly lock: WriteLock,
+    private readonly options: CommitterOptions,
+  ) {}
+
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  /** Runs a step of the store's own; `single` as `performStep` has it. */
+  submit<T>(step: () => T, { single }: { single: boolean }): Promise<T> {
+    return this.#enqueue<T>(performStep(step, single));
+  }
+
+  /** Runs a caller's work. */
+  run<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
+    return this.#enqueue<T>(performWork(work));
+  }
+
+  /** Commits what waits, then takes nothing more. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#draining;
+  }
+
+  #enqueue<T>(perform: Unit['perform']): Promise<T> {
+    const { guard } = this.options;
+    if (guard.failure !== undefined) return Promise.reject(guard.failure);
+    if (this.#closed) return Promise.reject(new FlotillaError('store.closed'));
+    if (this.#waiting.length >= this.options.maxWaiting) return Promise.reject(new FlotillaError('store.overloaded'));
+    return new Promise<T>((resolve, reject) => {
+      this.#waiting.push({ perform, resolve: resolve, reject });
+      this.#draining ??= this.#drain();
+    });
+  }
+
+  async #drain(): Promise<void> {
+    await new Promise(setImmediate);
+    while (this.#waiting.length > 0) {
+      try {
+        await this.lock.take();
+      } catch (error) {
+        const cause = this.#noted(error);
+        for (const unit of this.#waiting.splice(0)) unit.reject(cause);
+        continue;
+      }
+      await this.#commit(this.#waiting.splice(0, this.options.maxGroup));
+      await this.lock.rest();
+    }
+    this.#draining = undefined;
+  }
+
+  /** Performs the units in the transaction that is open, and commits. */
+  async #commit(group: readonly Unit[]): Promise<void> {
+    let outcomes: Outcome[] | undefined;
+    try {
+      outcomes = await this.#perform(group);
+      if (outcomes === undefined) return;
+      this.writer.commit();
+      // a commit into a file that no other process sees must not be acknowledged
+      this.options.guard.check();
+    } catch (error) {
+      this.writer.rollback();
+      if (isConstraint(error) && group.length > 1) await this.#commitOneByOne(group);
+      else this.#abort(group, error, group.length === 1 ? group[0] : undefined);
+      return;
+    }
+    const { appended } = this.writer.events;
+    if (appended > 0) failpoint('store.committed');
+    this.options.health.committed(appended > 0);
+    for (const [index, unit] of group.entries()) {
+      const outcome = outcomes[index];
+      if (outcome?.done === true) {
+        unit.resolve(outcome.value);
+      } else {
+        unit.reject(this.#noted(outcome?.error));
+      }
+    }
+    if (appended > 0) this.options.onAppended();
+  }
+
+  /** Undefined when the transaction was lost on the way: then all are rejected already. */
+  async #perform(group: readonly Unit[]): Promise<Outcome[] | undefined> {
+    const outcomes: Outcome[] = [];
+    this.#watchdog.start();
+    try {
+      for (const unit of group) {
+        const performed = unit.perform(this.writer, this.#watchdog);
+        const outcome = performed instanceof Promise ? await performed : performed;
+        if (!this.writer.open) {
+          this.writer.rollback();
+          this.#abort(group, outcome.done ? undefined : outcome.error, unit);
+          return undefined;
+        }
+        outcomes.push(outcome);
+      }
+      return outcomes;
+    } finally {
+      this.#watchdog.stop();
+    }
+  }
+
+  /** A deferred constraint fails the COMMIT and does not say whose it was. */
+  async #commitOneByOne(group: readonly Unit[]): Promise<void> {
+    for (const unit of group) {
+      try {
+        await this.lock.take();
+      } catch (error) {
+        unit.reject(this.#noted(error));
+        continue;
+      }
+      await this.#commit([unit]);
+    }
+  }
+
+  #abort(group: readonly Unit[], error: unknown, culprit: Unit | undefined): void {
+    const cause = this.#noted(error);
+    // what ends the process is said by the process
+    const { guard, logger } = this.options;
+    if (guard.failure === undefined) {
+      logger.error('store: a transaction was lost', { units: group.length, error: String(cause) });
+    }
+    for (const unit of group) {
+      const reason = unit === culprit || (culprit === undefined && cause instanceof FlotillaError) ? cause : undefined;
+      unit.reject(reason ?? new FlotillaError('store.group_aborted', undefined, { cause }));
+    }
+  }
+
+  /** The error as it is reported, noted where it concerns the store itself. */
+  #noted(error: unknown): unknown {
+    const { guard, health } = this.options;
+    const found = guard.note(error);
+    const known = found instanceof Error ? storeError(found) : found;
+    health.failed(known);
+    return known;
+  }
+}

@@ -1,0 +1,27 @@
+import { setTimeout } from 'node:timers/promises';
+import { isBusy, storeError } from '../sqlite-errors.js';
+
+/** How long a lock that even readers see may last, in milliseconds: another process recovers or closes the file. */
+const PATIENCE = 10_000;
+
+/** Runs `step`, at once and mostly once; again after a random while as long as it finds the file locked.
+ *  Rejects with the registry's errors. */
+export function retryWhileBusy<T>(step: () => T): Promise<T> {
+  try {
+    return Promise.resolve(step());
+  } catch (error) {
+    return isBusy(error) ? again(step) : Promise.reject(storeError(error));
+  }
+}
+
+async function again<T>(step: () => T): Promise<T> {
+  const deadline = performance.now() + PATIENCE;
+  for (let wait = 1; ; wait = Math.min(wait * 1.5, 20)) {
+    await setTimeout(0.5 + Math.random() * wait);
+    try {
+      return step();
+    } catch (error) {
+      if (!isBusy(error) || performance.now() > deadline) throw storeError(error);
+    }
+  }
+}

@@ -1,0 +1,108 @@
+import { FlotillaError } from '../../../errors.js';
+import type { UnsequencedEvent } from '../../../events/envelope.js';
+import type { AppendResult, ExpectedVersion, InboxKey, Snapshot, SqlValue, Timer, Tx } from '../../contract.js';
+import type { StoredEvent } from '../../stored-event.js';
+import { storeError } from '../sqlite-errors.js';
+import type { Writer } from './writer.js';
+
+/**
+ * One unit's view of a transaction that it shares. Every method does its work before it returns, so that a unit which
+ * awaits nothing but this runs to its end without the event loop turning. The savepoint is made with the first write.
+ */
+export class SqliteTx implements Tx {
+  /** Whether there is a savepoint to release or to go back to. */
+  guarded = false;
+  /** Why the transaction is gone, if it is. */
+  failure: unknown;
+  #revoked = false;
+
+  constructor(private readonly writer: Writer) {}
+
+  /** The unit is over: whatever still holds this gets `store.revoked`. */
+  revoke(): void {
+    this.#revoked = true;
+  }
+
+  sql = <Row extends object = Record<string, SqlValue>>(
+    text: TemplateStringsArray,
+    ...values: SqlValue[]
+  ): Promise<Row[]> =>
+    this.#do(() => {
+      const statement = this.writer.sql.prepare(text);
+      if (!statement.readonly) this.#guard();
+      return this.writer.sql.run<Row>(statement, values);
+    });
+
+  append(stream: string, expected: ExpectedVersion, events: readonly UnsequencedEvent[]): Promise<AppendResult> {
+    return this.#write(() => this.writer.events.append(stream, expected, events));
+  }
+
+  read(stream: string, after = 0, limit = -1): Promise<StoredEvent[]> {
+    return this.#do(() => this.writer.history.stream(stream, after, limit)); // a negative one is none
+  }
+
+  event(id: string): Promise<StoredEvent | undefined> {
+    return this.#do(() => this.writer.history.event(id));
+  }
+
+  snapshot(stream: string): Promise<Snapshot | undefined> {
+    return this.#do(() => this.writer.snapshots.of(stream));
+  }
+
+  keepSnapshot(stream: string, snapshot: Snapshot): Promise<void> {
+    return this.#write(() => {
+      this.writer.keeper.keep(stream, snapshot);
+    });
+  }
+
+  checkpoint(name: string): Promise<number> {
+    return this.#do(() => this.writer.checkpoints.position(name));
+  }
+
+  claim(key: InboxKey): Promise<boolean> {
+    return this.#write(() => this.writer.inbox.claim(key));
+  }
+
+  forgetHandled(consumer: string): Promise<number> {
+    return this.#write(() => this.writer.inbox.forget(consumer));
+  }
+
+  schedule(timer: Timer): Promise<void> {
+    return this.#write(() => {
+      this.writer.timers.schedule(timer);
+    });
+  }
+
+  cancelTimer(id: string): Promise<boolean> {
+    return this.#write(() => this.writer.timers.cancel(id));
+  }
+
+  moveCheckpoint(name: string, from: number, to: number): Promise<boolean> {
+    return this.#write(() => this.writer.checkpoints.move(name, from, to));
+  }
+
+  #write<T>(step: () => T): Promise<T> {
+    return this.#do(() => {
+      this.#guard();
+      return step();
+    });
+  }
+
+  #do<T>(step: () => T): Promise<T> {
+    try {
+      if (this.#revoked) throw new FlotillaError('store.revoked');
+      if (!this.writer.open) throw new FlotillaError('store.group_aborted', undefined, { cause: this.failure });
+      return Promise.resolve(step());
+    } catch (error) {
+      const known = storeError(error);
+      if (!this.#revoked && !this.writer.open) this.failure ??= known;
+      return Promise.reject(known);
+    }
+  }
+
+  #guard(): void {
+    if (this.guarded) return;
+    this.writer.savepoint();
+    this.guarded = true;
+  }
+}

@@ -1,0 +1,118 @@
+import { EventAppender } from './append-events.js';
+import type { ArchiveFile } from '../archive/archive-file.js';
+import { ArchivedMarks } from '../archive/archived-marks.js';
+import { Checkpoints } from '../tables/checkpoints.js';
+import type { Connection, Statement } from '../connection.js';
+import { History } from '../read/history.js';
+import { Inbox } from '../tables/inbox.js';
+import { Interned } from '../tables/name-cache.js';
+import { Migrations } from '../tables/migrations.js';
+import { SnapshotKeeper, SnapshotReader } from '../tables/snapshots.js';
+import { MetadataKeeper } from '../tables/stream-metadata.js';
+import { TaggedSql } from '../tagged-sql.js';
+import { Timers } from '../tables/timers.js';
+
+/** How many names of streams, and of consumers, are remembered. */
+const REMEMBERED = 20_000;
+
+/** Everything that writes, on the one connection that does, and the savepoints and transactions around it. All of it
+ *  is synchronous. */
+export class Writer {
+  readonly sql: TaggedSql;
+  readonly history: History;
+  readonly archived: ArchivedMarks;
+  readonly events: EventAppender;
+  readonly snapshots: SnapshotReader;
+  readonly keeper: SnapshotKeeper;
+  readonly metadata: MetadataKeeper;
+  readonly inbox: Inbox;
+  readonly checkpoints: Checkpoints;
+  readonly timers: Timers;
+  readonly migrations: Migrations;
+  readonly #interned: Interned[];
+  readonly #statements: Record<
+    'begin' | 'commit' | 'rollback' | 'savepoint' | 'release' | 'undo' | 'probe' | 'clearProbes',
+    Statement
+  >;
+  #marks: number[] = [];
+
+  constructor(
+    readonly db: Connection,
+    clock: () => number,
+    archive: ArchiveFile,
+  ) {
+    const streams = new Interned(db, 'flotilla_streams', REMEMBERED);
+    const types = new Interned(db, 'flotilla_types', REMEMBERED);
+    const consumers = new Interned(db, 'flotilla_consumers', REMEMBERED);
+    this.#interned = [streams, types, consumers];
+    this.sql = new TaggedSql(db);
+    this.history = new History(db, archive);
+    this.archived = new ArchivedMarks(db);
+    this.events = new EventAppender(db, streams, types, this.archived);
+    this.snapshots = new SnapshotReader(db);
+    this.keeper = new SnapshotKeeper(db, streams);
+    this.metadata = new MetadataKeeper(db, streams);
+    this.inbox = new Inbox(db, consumers, clock);
+    this.checkpoints = new Checkpoints(db, clock);
+    this.timers = new Timers(db, this.events);
+    this.migrations = new Migrations(db, clock);
+    this.#statements = {
+      begin: db.prepare('BEGIN IMMEDIATE'),
+      commit: db.prepare('COMMIT'),
+      rollback: db.prepare('ROLLBACK'),
+      savepoint: db.prepare('SAVEPOINT unit'),
+      release: db.prepare('RELEASE unit'),
+      undo: db.prepare('ROLLBACK TO unit'),
+      probe: db.prepare('INSERT INTO flotilla_probes (filler) VALUES (zeroblob(?))'),
+      clearProbes: db.prepare('DELETE FROM flotilla_probes'),
+    };
+  }
+
+  /** Whether the transaction is still open: SQLITE_FULL and some I/O errors roll it back behind our back, and the
+   *  next statement would then commit by itself. */
+  get open(): boolean {
+    return this.db.inTransaction;
+  }
+
+  begin(): void {
+    this.#statements.begin.run();
+    this.events.appended = 0;
+    this.inbox.begin();
+    this.archived.begin();
+  }
+
+  commit(): void {
+    this.#statements.commit.run();
+    for (const interned of this.#interned) interned.keep();
+  }
+
+  rollback(): void {
+    if (this.open) this.#statements.rollback.run();
+    for (const interned of this.#interned) interned.forgetSince(0);
+  }
+
+  savepoint(): void {
+    this.#statements.savepoint.run();
+    this.#marks = this.#interned.map((interned) => interned.mark());
+  }
+
+  release(): void {
+    this.#statements.release.run();
+  }
+
+  undoToSavepoint(): void {
+    this.#statements.undo.run();
+    this.#statements.release.run();
+    for (const [index, interned] of this.#interned.entries()) interned.forgetSince(this.#marks[index] ?? 0);
+  }
+
+  /** Writes as many bytes as that, in the transaction that is open. */
+  probe(bytes: number): void {
+    this.#statements.probe.run(bytes);
+  }
+
+  /** Deletes what probes have written, also those of processes that have died since. */
+  clearProbes(): void {
+    this.#statements.clearProbes.run();
+  }
+}

@@ -1,0 +1,29 @@
+import { FlotillaError } from '../../errors.js';
+import type { WorkerDefinition } from '../../worker/definition.js';
+import type { Worker } from '../../worker/types.js';
+
+/**
+ * The workers as they run in a simulation: without projections, with a circuit breaker that never opens, as that goes by
+ * the real clock, and on a queue of their own also where they read the log: what they are given is the same, in worse
+ * order. Throws `config.invalid` for a worker that takes the log as it is, and for two of one name.
+ */
+export function simulatedDefinitions(workers: readonly Worker[]): WorkerDefinition[] {
+  const names = workers.map(({ name }) => name);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined)
+    throw new FlotillaError('config.invalid', `two workers of the simulation are called ${twice}`);
+  return workers.map(({ definition }) => {
+    if (definition.take !== undefined) {
+      throw new FlotillaError('config.invalid', `${definition.name} takes the log as it is, which is not simulated`);
+    }
+    const breaker = { ...definition.breaker, failures: Number.POSITIVE_INFINITY };
+    return { ...definition, from: 'queue', projections: [], breaker };
+  });
+}
+
+/** Throws `config.invalid` where something is said of a worker that is not simulated. */
+export function ensureNames(what: string, named: object, definitions: readonly WorkerDefinition[]): void {
+  const unknown = Object.keys(named).find((each) => !definitions.some(({ name }) => name === each));
+  if (unknown === undefined) return;
+  throw new FlotillaError('config.invalid', `${what}: the simulation has no worker ${unknown}`);
+}

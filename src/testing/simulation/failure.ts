@@ -1,0 +1,34 @@
+import { FlotillaError, messageOf } from '../../errors.js';
+import { literal } from './literal.js';
+import type { Outcome } from './simulation.js';
+
+/** Of a longer story, its beginning and its end are told. */
+const TOLD = { first: 300, last: 100 } as const;
+
+/** A run in which a promise is broken, for whoever has to find out why: what is wrong, how to have it again, what happened.
+ *  `hasInput`: it was made up for the run. `found`: how many runs it took. */
+export function failureOfRun(
+  outcome: Outcome<unknown>,
+  { hasInput, found }: { hasInput: boolean; found?: string },
+): FlotillaError {
+  const { seed, faults, input, error, trace } = outcome;
+  const again = { seed, faults, ...((hasInput || input !== undefined) && { input }) };
+  const detail = [
+    messageOf(error),
+    '',
+    ...(found === undefined ? [] : [found]),
+    `  to have it again: simulation.run(${literal(again).replaceAll('\n', '\n  ')})`,
+    '',
+    `  what happened (${faults.length === 0 ? 'no faults' : `faults: ${faults.length}`}):`,
+    ...told(trace).map((line) => `  ${line}`),
+    '',
+  ].join('\n');
+  return new FlotillaError('simulation.failed', detail, { cause: error });
+}
+
+function told(trace: readonly string[]): readonly string[] {
+  const left = trace.length - TOLD.first - TOLD.last;
+  if (left <= 0) return trace;
+  const gap = `… ${left} lines, which simulation.attempt gives`;
+  return [...trace.slice(0, TOLD.first), gap, ...trace.slice(-TOLD.last)];
+}

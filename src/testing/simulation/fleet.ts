@@ -1,0 +1,120 @@
+import type { DeadLetterFacts } from '../../dead-letters/dead-letter.js';
+import type { EventEnvelope } from '../../events/envelope.js';
+import type { Store } from '../../store/contract.js';
+import type { Logger } from '../../telemetry/logger.js';
+import type { Metrics } from '../../telemetry/metrics.js';
+import type { WorkerDefinition } from '../../worker/definition.js';
+import { hasQueue } from '../../worker/queues.js';
+import { SimulatedKeeper } from './keeper.js';
+import { Network } from './network.js';
+import { SimulatedProcess } from './process.js';
+import type { RunParts } from './run-parts.js';
+import { Service } from './service.js';
+
+/** What is the same in every run of a simulation. */
+export interface FleetPlan {
+  definitions: readonly WorkerDefinition[];
+  /** @default 1 of each */
+  replicas: Readonly<Record<string, number>>;
+  mayDrop: (event: EventEnvelope, worker: string) => boolean;
+  /** What stores begin with. */
+  images: ReadonlyMap<string, Buffer>;
+  logger: Logger;
+  metrics: Metrics;
+}
+
+/** Milliseconds from the death of a process to its next start. */
+const DOWN_FOR = [100, 5_000] as const;
+
+/** The fleet of one run: stores, network, and processes that are started again when they die. */
+export class SimulatedFleet {
+  readonly #processes = new Map<string, SimulatedProcess>();
+  readonly #services = new Map<string, Service>();
+  readonly #network: Network;
+  readonly #keeper: SimulatedKeeper;
+
+  constructor(
+    private readonly plan: FleetPlan,
+    private readonly parts: RunParts,
+    /** Ends the run with an error. */
+    private readonly fail: (error: unknown) => void,
+  ) {
+    const { definitions, mayDrop } = plan;
+    this.#keeper = new SimulatedKeeper(definitions, {
+      openOps: () => this.#service('ops').store,
+      now: parts.clock.now,
+      fail,
+    });
+    this.#network = new Network(definitions, parts, {
+      mayDrop,
+      onDead: (worker, message) => this.#keeper.keep(worker, message),
+    });
+  }
+
+  get deadLetters(): readonly DeadLetterFacts[] {
+    return this.#keeper.letters;
+  }
+
+  /** What is in hand, though nothing is left to happen: handlers that wait for something that is not simulated. */
+  get stuck(): string[] {
+    return [...this.#processes].flatMap(([label, { inHand }]) => inHand.map(({ title }) => `${label}: ${title}`));
+  }
+
+  store(service: string): Store {
+    return this.#service(service).store;
+  }
+
+  /** Starts every worker that has a queue. */
+  async start(use: Readonly<Record<string, unknown>>): Promise<void> {
+    for (const definition of this.plan.definitions) {
+      if (!hasQueue(definition)) continue;
+      const { name } = definition;
+      const replicas = this.plan.replicas[name] ?? 1;
+      for (let replica = 1; replica <= replicas; replica++) {
+        await this.#run(definition, replicas > 1 ? `${name}#${replica}` : name, name in use ? { use: use[name] } : {});
+      }
+    }
+  }
+
+  async close(): Promise<void> {
+    for (const { store } of this.#services.values()) await store.close();
+  }
+
+  async #run(definition: WorkerDefinition, label: string, given: { use?: unknown }): Promise<void> {
+    const { clock, latencies } = this.parts;
+    const process = new SimulatedProcess(
+      {
+        definition,
+        label,
+        given,
+        service: this.#service(definition.store),
+        network: this.#network,
+        logger: this.plan.logger,
+        metrics: this.plan.metrics,
+        onDeath: () => {
+          const again = latencies.between(`start ${label}`, ...DOWN_FOR);
+          clock.after(again, () => {
+            this.parts.trace.add(label, 'starts again');
+            this.#run(definition, label, given).catch(this.fail);
+          });
+        },
+      },
+      this.parts,
+    );
+    this.#processes.set(label, process);
+    await process.start();
+  }
+
+  #service(name: string): Service {
+    const known = this.#services.get(name);
+    if (known !== undefined) return known;
+    const image = this.plan.images.get(name);
+    const service = new Service(name, this.parts, {
+      image,
+      send: (event, source) => this.#network.send(event, source),
+      fail: this.fail,
+    });
+    this.#services.set(name, service);
+    return service;
+  }
+}

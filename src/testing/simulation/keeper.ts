@@ -1,0 +1,42 @@
+import { keepDeadLetter } from '../../dead-letters/keep.js';
+import type { DeadLetter, DeadLetterFacts } from '../../dead-letters/dead-letter.js';
+import { migrateDeadLetters } from '../../dead-letters/migrations.js';
+import { readDeadLetter } from '../../dead-letters/read-delivery.js';
+import type { Store } from '../../store/contract.js';
+import type { WorkerDefinition } from '../../worker/definition.js';
+import type { QueuedMessage } from './queue.js';
+
+/** Keeps the dead letters of a run. Where a worker listens to that, they are kept in the store `ops` as well, as the real
+ *  keeper does, which says `message.dead_lettered`. */
+export class SimulatedKeeper {
+  readonly letters: DeadLetterFacts[] = [];
+  readonly #isHeard: boolean;
+  #ops: Promise<Store> | undefined;
+
+  constructor(
+    private readonly definitions: readonly WorkerDefinition[],
+    private readonly options: { openOps: () => Store; now: () => number; fail: (error: unknown) => void },
+  ) {
+    this.#isHeard = definitions.some(({ handlerOf }) => handlerOf.has('message.dead_lettered'));
+  }
+
+  keep(worker: string, { body, properties }: QueuedMessage): void {
+    const { now, fail } = this.options;
+    const definitions = this.definitions.find(({ name }) => name === worker)?.definitions ?? {};
+    const letter = readDeadLetter({ body, properties }, worker, definitions, now());
+    if (this.letters.some(({ id }) => id === letter.id)) return;
+    this.letters.push(letter);
+    if (this.#isHeard) this.#announce(letter).catch(fail);
+  }
+
+  async #announce(letter: DeadLetter): Promise<void> {
+    this.#ops ??= this.#open();
+    await keepDeadLetter(await this.#ops, letter, this.options.now());
+  }
+
+  async #open(): Promise<Store> {
+    const store = this.options.openOps();
+    await migrateDeadLetters(store);
+    return store;
+  }
+}

@@ -1,0 +1,45 @@
+import type { Broker, Publisher } from '../../broker/contract.js';
+import { FlotillaError } from '../../errors.js';
+import { SimulatedConsumer } from './consumer.js';
+import type { Network } from './network.js';
+import type { SimulatedProcess } from './process.js';
+import type { RunParts } from './run-parts.js';
+
+/** The broker as one process has it: always there, and gone with the process. */
+export function processBroker(process: SimulatedProcess, network: Network, parts: RunParts): Broker {
+  const publisher: Publisher = {
+    state: 'ready',
+    ready: () => process.guard(async () => undefined),
+    publish: (message) =>
+      process.guard(async () => {
+        const original = parts.handling.getStore()?.message;
+        if (original === undefined) throw new FlotillaError('broker.returned', 'not while a message is handled');
+        const number = ++parts.counts.copies;
+        network.putAside(message, original);
+        if (parts.faults.isCrashAtCopy(number)) process.die(`after copy ${number}, of ${original.title}`);
+      }),
+    reset: () => undefined,
+    close: async () => undefined,
+  };
+  return {
+    state: 'ready',
+    onState: () => () => undefined,
+    ready: async () => undefined,
+    createPublisher: () => publisher,
+    consume(queue, options) {
+      const consumer = new SimulatedConsumer(queue, network.queue(queue), options, (message, deliver) =>
+        process.handOver(message, deliver),
+      );
+      process.consumer = consumer;
+      return consumer;
+    },
+    readStream() {
+      throw new FlotillaError('config.invalid', 'a simulation has no streams');
+    },
+    applyTopology: async () => [],
+    planTopology: async () => [],
+    queueDepth: async () => undefined,
+    findRefusing: async () => [],
+    close: async () => undefined,
+  };
+}

@@ -1,0 +1,144 @@
+import { formatDuration } from '../../duration.js';
+import type { Logger } from '../../telemetry/logger.js';
+import type { Metrics } from '../../telemetry/metrics.js';
+import type { WorkerDefinition } from '../../worker/definition.js';
+import type { StartTimer } from '../../concurrency/timers.js';
+import type { Message, Outcome } from '../../worker/message.js';
+import { startWorker } from '../../worker/start.js';
+import type { SimulatedConsumer } from './consumer.js';
+import { mortalStore } from './mortal-store.js';
+import type { Network } from './network.js';
+import { processBroker } from './process-broker.js';
+import type { QueuedMessage } from './queue.js';
+import type { RunParts } from './run-parts.js';
+import type { Service } from './service.js';
+
+export interface ProcessOptions {
+  definition: WorkerDefinition;
+  /** The worker's name; of several replicas, with a number. */
+  label: string;
+  service: Service;
+  network: Network;
+  /** `use`: in place of what `setup` would give. */
+  given: { use?: unknown };
+  logger: Logger;
+  metrics: Metrics;
+  onDeath: () => void;
+}
+
+/** A process of one worker, which can die at any time: from then on nothing that its code awaits from its store, its
+ *  broker or the world outside ever comes. */
+export class SimulatedProcess {
+  readonly label: string;
+  consumer: SimulatedConsumer | undefined;
+  #alive = true;
+  readonly #timers = new Set<() => void>();
+
+  constructor(
+    private readonly options: ProcessOptions,
+    private readonly parts: RunParts,
+  ) {
+    this.label = options.label;
+  }
+
+  /** Messages whose handling has not come to its end. */
+  get inHand(): readonly QueuedMessage[] {
+    return this.consumer?.inHand ?? [];
+  }
+
+  /** Starts the worker; rejects as `startWorker`. */
+  async start(): Promise<void> {
+    const { definition, label, service, network, given, logger, metrics } = this.options;
+    await startWorker(definition, {
+      store: mortalStore(service, this, this.parts),
+      broker: processBroker(this, network, this.parts),
+      instance: label,
+      logger,
+      metrics,
+      now: this.parts.clock.now,
+      after: this.#after,
+      // a handler that waits for what is not simulated is a mistake, and the run ends with it
+      patience: Infinity,
+      observe: (message, outcome) => this.#tell(message, outcome),
+      ...given,
+    });
+  }
+
+  /** What the work gives; nothing ever, where the process is dead before or by then. */
+  guard<T>(work: () => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      if (!this.#alive) return;
+      work().then(
+        (value) => this.#alive && resolve(value),
+        (error: unknown) => this.#alive && reject(error as Error),
+      );
+    });
+  }
+
+  /** A commit of a handling, at which the process may die. */
+  commit<T>(work: () => Promise<T>): Promise<T> {
+    const { handling, counts, faults } = this.parts;
+    const message = handling.getStore()?.message;
+    if (message === undefined || !this.#alive) return this.guard(work);
+    const number = ++counts.commits;
+    const when = faults.crashAtCommit(number);
+    return this.guard(async () => {
+      if (when === 'before') this.die(`before commit ${number}, of ${message.title}`);
+      if (!this.#alive) return await new Promise<never>(() => undefined);
+      const value = await work();
+      if (when === 'after') this.die(`after commit ${number}, of ${message.title}`);
+      return value;
+    });
+  }
+
+  /** Hands a message over. */
+  handOver(message: QueuedMessage, deliver: () => void): void {
+    if (this.parts.faults.isCrashAtDelivery(message.number)) {
+      this.die(`at ${message.title}`);
+      return;
+    }
+    this.parts.handling.run({ process: this, message, appended: [] }, deliver);
+  }
+
+  die(how: string): void {
+    if (!this.#alive) return;
+    this.#alive = false;
+    const others = Math.max(0, this.inHand.length - 1);
+    this.parts.trace.fault(this.label, `dies ${how}${others > 0 ? `, with ${others} more in hand` : ''}`);
+    this.parts.counts.crashes += 1;
+    for (const callOff of this.#timers) callOff();
+    void this.consumer?.close();
+    this.options.onDeath();
+  }
+
+  readonly #after: StartTimer = (milliseconds, work) => {
+    if (!this.#alive) return () => undefined;
+    const callOff = this.parts.clock.after(milliseconds, () => {
+      this.#timers.delete(callOff);
+      work();
+    });
+    this.#timers.add(callOff);
+    return () => {
+      this.#timers.delete(callOff);
+      callOff();
+    };
+  };
+
+  #tell({ failure, attempt, delivery }: Message, outcome: Outcome): void {
+    const handling = this.parts.handling.getStore();
+    if (handling === undefined || outcome === 'ignored') return;
+    const { message, appended } = handling;
+    const how = `${attempt > 1 ? `, attempt ${attempt}` : ''}${delivery.redelivered ? ', delivered before' : ''}`;
+    const reason = failure === undefined ? '' : ` (${failure.code}: ${failure.message})`;
+    const delay = this.options.definition.retryDelays[attempt - 1];
+    const events = appended.length > 0 ? `  -> ${appended.join(', ')}` : '';
+    const became: Record<Exclude<Outcome, 'ignored'>, string> = {
+      done: events === '' ? '  done' : events,
+      duplicate: '  was handled already',
+      retried: `  fails${reason}, again in ${delay === undefined ? 'a while' : formatDuration(delay)}`,
+      dead: `  is given up${reason}${events}`,
+      returned: `  goes back to its queue${reason}`,
+    };
+    this.parts.trace.add(this.label, `${message.title}${how}${became[outcome]}`);
+  }
+}

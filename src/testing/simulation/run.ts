@@ -1,0 +1,140 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { DeadLetterFacts } from '../../dead-letters/dead-letter.js';
+import { parseDuration } from '../../duration.js';
+import { FlotillaError } from '../../errors.js';
+import type { EventContext } from '../../events/envelope.js';
+import { derivedId } from '../../events/ids.js';
+import type { Store } from '../../store/contract.js';
+import type { Duration } from '../../worker/types.js';
+import { FaultPlan, type Fault } from './faults.js';
+import { SimulatedFleet, type FleetPlan } from './fleet.js';
+import { outside } from './outside.js';
+import type { Handling, RunParts } from './run-parts.js';
+import { generator, Latencies } from './seeded.js';
+import { Trace } from './trace.js';
+import { VirtualClock, type Limits } from './virtual-clock.js';
+
+/** One run, as the scenario and the check have it. Whatever they need of time, chance and ids they take from here, so that
+ *  the run can be repeated. */
+export interface Run {
+  readonly seed: number;
+  /** Virtual time, in milliseconds since the epoch. */
+  readonly now: () => number;
+  /** From 0 to 1; a sequence that follows from the seed. */
+  readonly random: () => number;
+  /** Does this at a time, counted from the beginning of the run. What it throws, or rejects with, ends the run. */
+  readonly at: (time: Duration, work: () => unknown) => void;
+  /** Resolves when so much virtual time has passed. */
+  readonly sleep: (time: Duration) => Promise<void>;
+  /** The store of a service. */
+  readonly store: (service: string) => Store;
+  /** The context of an event that begins a story: its id and time are the same whenever the run is repeated. */
+  readonly context: (event: { source: string; subject: string }) => EventContext;
+  /** A fake of a dependency: every call of it takes a while and is a place where faults happen. In the trace it has this
+   *  name. */
+  readonly outside: <Args extends unknown[], Result>(
+    name: string,
+    effect: (...args: Args) => Result | Promise<Result>,
+  ) => (...args: Args) => Promise<Result>;
+  readonly deadLetters: readonly DeadLetterFacts[];
+}
+
+export interface RunOptions {
+  seed: number;
+  faults: readonly Fault[];
+  limits: Limits;
+}
+
+/** A run under way, with what only the simulation itself does. */
+export class RunUnderWay implements Run {
+  readonly seed: number;
+  readonly random: () => number;
+  readonly parts: RunParts;
+  readonly #limits: Limits;
+  readonly #fleet: SimulatedFleet;
+  #ids = 0;
+  #failure: { error: unknown } | undefined;
+
+  constructor(plan: FleetPlan, { seed, faults, limits }: RunOptions) {
+    this.seed = seed;
+    this.random = generator(seed);
+    this.#limits = limits;
+    const clock = new VirtualClock();
+    const width = Math.max(...plan.definitions.map(({ name, store }) => Math.max(name.length + 2, store.length)));
+    this.parts = {
+      clock,
+      latencies: new Latencies(seed),
+      faults: new FaultPlan(faults),
+      trace: new Trace(() => clock.elapsed, width),
+      handling: new AsyncLocalStorage<Handling>(),
+      counts: { deliveries: 0, commits: 0, calls: 0, copies: 0, crashes: 0 },
+    };
+    this.#fleet = new SimulatedFleet(plan, this.parts, this.fail);
+  }
+
+  get deadLetters(): readonly DeadLetterFacts[] {
+    return this.#fleet.deadLetters;
+  }
+
+  readonly now = (): number => this.parts.clock.now();
+
+  readonly at = (time: Duration, work: () => unknown): void => {
+    const { clock } = this.parts;
+    clock.after(parseDuration(time) - clock.elapsed, () => this.watch(work));
+  };
+
+  readonly sleep = (time: Duration): Promise<void> =>
+    new Promise((resolve) => this.parts.clock.after(parseDuration(time), resolve));
+
+  readonly store = (service: string): Store => this.#fleet.store(service);
+
+  readonly context = ({ source, subject }: { source: string; subject: string }): EventContext => {
+    const id = derivedId(this.now(), 'simulation', this.seed, ++this.#ids);
+    return { id, source, subject, time: new Date(this.now()).toISOString(), correlationId: id };
+  };
+
+  readonly outside: Run['outside'] = (name, effect) => outside(name, effect, this.parts);
+
+  /** Ends the run with this error, unless another came before it. */
+  readonly fail = (error: unknown): void => {
+    this.#failure ??= { error };
+  };
+
+  /** Does something whose error ends the run, also one that comes later. */
+  watch(work: () => unknown): void {
+    const running = (async () => work())();
+    running.catch(this.fail);
+  }
+
+  /** Starts the workers, begins the scenario, and runs until nothing is left to happen. Rejects with the first error. */
+  async play(use: Readonly<Record<string, unknown>>, scenario: () => unknown, invariant: () => void): Promise<void> {
+    let waiting: string | undefined = 'the start of the workers';
+    this.watch(async () => {
+      await this.#fleet.start(use);
+      waiting = 'the scenario';
+      this.parts.clock.after(0, () =>
+        this.watch(async () => {
+          await scenario();
+          waiting = undefined;
+        }),
+      );
+    });
+    await this.settle(invariant);
+    if (waiting !== undefined) throw new FlotillaError('simulation.stuck', waiting);
+    const { stuck } = this.#fleet;
+    if (stuck.length > 0) throw new FlotillaError('simulation.stuck', `handlers: ${stuck.join(', ')}`);
+  }
+
+  /** Runs until nothing is left to happen. Rejects with the first error. */
+  async settle(invariant: () => void = () => undefined): Promise<void> {
+    await this.parts.clock.run(this.#limits, () => {
+      if (this.#failure !== undefined) throw this.#failure.error;
+      invariant();
+    });
+  }
+
+  async close(): Promise<void> {
+    this.parts.handling.disable();
+    await this.#fleet.close();
+  }
+}

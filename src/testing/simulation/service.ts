@@ -1,0 +1,75 @@
+import type { Tx } from '../../store/contract.js';
+import { openMemoryStore, type MemoryStore } from '../../store/memory/index.js';
+import type { Committed } from '../../store/memory/committer.js';
+import type { StoredEvent } from '../../store/stored-event.js';
+import type { RunParts } from './run-parts.js';
+
+/** A store, and what stands in for its relay: what is committed is sent at once, timers fire when they are due. */
+export class Service {
+  readonly store: MemoryStore;
+  /** Where to note what the transaction under way appends. */
+  #notes: string[] | undefined;
+  #due: number | undefined;
+  #callOff: (() => void) | undefined;
+  #firing = false;
+
+  constructor(
+    private readonly name: string,
+    private readonly parts: RunParts,
+    private readonly options: {
+      image?: Buffer | undefined;
+      send: (event: StoredEvent, service: string) => void;
+      fail: (error: unknown) => void;
+    },
+  ) {
+    const { image } = options;
+    this.store = openMemoryStore({
+      service: name,
+      clock: parts.clock.now,
+      onCommit: (committed) => this.#committed(committed),
+      ...(image !== undefined && { image }),
+    });
+  }
+
+  /** The same work; the types of what it appends are noted once they are committed. */
+  noting<T>(work: (tx: Tx) => Promise<T>, notes: string[] | undefined): (tx: Tx) => Promise<T> {
+    return (tx) => {
+      this.#notes = notes;
+      return work(tx);
+    };
+  }
+
+  #committed({ events, nextTimer }: Committed): void {
+    const notes = this.#notes;
+    this.#notes = undefined;
+    for (const event of events) {
+      if (notes !== undefined) notes.push(event.type);
+      else this.parts.trace.add(this.name, `${this.#firing ? 'timer: ' : ''}${event.type} ${event.stream}`);
+      this.options.send(event, this.name);
+    }
+    this.#watch(nextTimer);
+  }
+
+  /** In a task of its own, so that whatever is committed meanwhile comes from timers. */
+  async #fire(): Promise<void> {
+    this.#firing = true;
+    try {
+      await this.store.fireTimers(this.parts.clock.now());
+    } catch (error) {
+      this.options.fail(error);
+    }
+    this.#firing = false;
+  }
+
+  #watch(due: number | undefined): void {
+    if (due === this.#due) return;
+    this.#callOff?.();
+    this.#due = due;
+    if (due === undefined) return;
+    const { now, after } = this.parts.clock;
+    this.#callOff = after(due - now(), () => {
+      this.#due = undefined;
+      void this.#fire();
+    });
+  }
+}

@@ -1,0 +1,175 @@
+import type { Arbitrary } from 'fast-check';
+import type { DeadLetterFacts } from '../../dead-letters/dead-letter.js';
+import { parseDuration } from '../../duration.js';
+import { FlotillaError } from '../../errors.js';
+import type { EventEnvelope } from '../../events/envelope.js';
+import { silentLogger } from '../../telemetry/logger.js';
+import { createMetrics } from '../../telemetry/metrics.js';
+import type { WorkerDefinition } from '../../worker/definition.js';
+import type { Duration, Worker } from '../../worker/types.js';
+import { ensureNames, simulatedDefinitions } from './definitions.js';
+import { loadFastCheck, type FastCheck } from './fast-check.js';
+import { failureOfRun } from './failure.js';
+import type { Fault } from './faults.js';
+import type { FleetPlan } from './fleet.js';
+import { storeImages } from './images.js';
+import type { Counts } from './run-parts.js';
+import { RunUnderWay, type Run } from './run.js';
+
+/** What is outside of the workers in one run, and whatever else the check needs of it. */
+export interface World {
+  /** By worker: in place of what its `setup` would give. The others are set up as always, and nothing is torn down. */
+  readonly use?: Readonly<Record<string, unknown>>;
+}
+
+export interface SimulationOptions<W extends World, Input> {
+  workers: readonly Worker[];
+  /** How many processes of a worker there are. @default 1 of each */
+  replicas?: Readonly<Record<string, number>>;
+  /** Whether an event may never reach a worker: one that comes again by itself, such as what a saga asks for until it is
+   *  answered. @default none may */
+  mayDrop?: (event: EventEnvelope, worker: string) => boolean;
+  /** Beyond these a run is taken for endless. @default 20000 tasks, '90d' of virtual time */
+  limits?: { tasks?: number; virtualTime?: Duration };
+  /** What `explore` makes up for each run, and shrinks, such as the orders that are placed. @default nothing */
+  inputs?: (fc: FastCheck) => Arbitrary<Input>;
+  /** Makes the world outside, anew for each run. */
+  setup?: (run: Run) => W;
+  /** What happens from outside; begins when the workers have started. */
+  scenario: (run: Run, world: W, input: Input) => unknown;
+  /** Throws when a promise is broken; runs when nothing is left to happen. */
+  check: (run: Run, world: W, input: Input) => unknown;
+  /** Throws when something is not as it must be at any time; runs after each task, and so it should be cheap, and gives no
+   *  promise. */
+  invariant?: (run: Run, world: W, input: Input) => void;
+}
+
+export interface Attempt<Input = undefined> {
+  seed: number;
+  /** Of several runs of one seed, the one with these. @default none */
+  faults?: readonly Fault[];
+  /** @default what the seed makes of `inputs` */
+  input?: Input;
+}
+
+export interface Result {
+  /** What happened, a line each. */
+  trace: readonly string[];
+  /** Milliseconds from the beginning to the end. */
+  virtualTime: number;
+  /** How many there were of what faults count. */
+  counts: Readonly<Counts>;
+  /** Faults that never came to pass. */
+  left: readonly Fault[];
+  deadLetters: readonly DeadLetterFacts[];
+}
+
+/** What became of a run: `error` where a promise is broken. */
+export type Outcome<Input> = Result & { seed: number; faults: readonly Fault[]; input: Input; error?: unknown };
+
+/** Workers, the world around them, and what is promised of them together. */
+export interface Simulation<Input = undefined> {
+  /** One run; of the same seed, faults and input always the same. Rejects with `simulation.failed`, which tells how to
+   *  repeat it and what happened, when a promise is broken. */
+  run: (attempt: Attempt<Input>) => Promise<Result>;
+  /** One run; a promise that is broken is part of its outcome. */
+  attempt: (attempt: Attempt<Input>) => Promise<Outcome<Input>>;
+  readonly inputs: ((fc: FastCheck) => Arbitrary<Input>) | undefined;
+  /** Failures after which the least patient of the workers gives a message up. */
+  readonly patience: number;
+}
+
+/**
+ * Simulates workers: each runs with its whole pipeline and its real transactions, on stores in memory, a network that
+ * delays and reorders, and a clock that is turned. What goes wrong besides is said by the faults of a run. Not simulated: read models,
+ * circuit breakers, the log. Nothing in it takes real time, and a run can be repeated as long as the workers and the
+ * fakes take neither.
+ */
+export function simulation<W extends World = World, Input = undefined>(
+  options: SimulationOptions<W, Input>,
+): Simulation<Input> {
+  const definitions = simulatedDefinitions(options.workers);
+  const { replicas = {}, mayDrop = () => false, limits = {}, inputs } = options;
+  ensureNames('replicas', replicas, definitions);
+  let planned: Promise<FleetPlan> | undefined;
+  const plan = async (): Promise<FleetPlan> => ({
+    definitions,
+    replicas,
+    mayDrop,
+    images: await storeImages(definitions),
+    logger: silentLogger(),
+    metrics: createMetrics(),
+  });
+  const inputOf = async (given: Attempt<Input>): Promise<Input> => {
+    if ('input' in given || inputs === undefined) return given.input as Input; // undefined where there are none
+    const fc = await loadFastCheck();
+    const [sampled] = fc.sample(inputs(fc), { seed: given.seed, numRuns: 1 });
+    return sampled as Input; // asked for one
+  };
+  const attempt = async (given: Attempt<Input>): Promise<Outcome<Input>> => {
+    const { seed, faults = [] } = given;
+    const input = await inputOf(given);
+    const run = new RunUnderWay(await (planned ??= plan()), {
+      seed,
+      faults,
+      limits: { tasks: limits.tasks ?? 20_000, virtualTime: parseDuration(limits.virtualTime ?? '90d') },
+    });
+    const failed = await play(options, { run, input, definitions });
+    const { clock, counts, trace, faults: left } = run.parts;
+    return {
+      seed,
+      faults,
+      input,
+      trace: [...trace.lines], // what real time brings later is no part of the run
+      virtualTime: clock.elapsed,
+      counts: { ...counts },
+      left: [...left.left],
+      deadLetters: [...run.deadLetters],
+      ...failed,
+    };
+  };
+  return {
+    inputs,
+    patience: Math.min(...definitions.map(({ retryDelays }) => retryDelays.length)),
+    attempt,
+    async run(given) {
+      const outcome = await attempt(given);
+      if ('error' in outcome) throw failureOfRun(outcome, { hasInput: inputs !== undefined });
+      return outcome;
+    },
+  };
+}
+
+/** Nobody would hear of what it rejects with. */
+function refusePromise(said: unknown): void {
+  if (!(said instanceof Promise)) return;
+  said.catch(() => undefined);
+  throw new FlotillaError('config.invalid', 'the invariant of a simulation is checked at once, and gives no promise');
+}
+
+async function play<W extends World, Input>(
+  options: SimulationOptions<W, Input>,
+  { run, input, definitions }: { run: RunUnderWay; input: Input; definitions: readonly WorkerDefinition[] },
+): Promise<{ error?: unknown }> {
+  try {
+    const world = options.setup?.(run) ?? ({} as W); // without a setup, W is World
+    const { use = {} } = world;
+    ensureNames('use', use, definitions);
+    await run.play(
+      use,
+      () => options.scenario(run, world, input),
+      () => refusePromise(options.invariant?.(run, world, input)),
+    );
+    let waiting = true;
+    const checking = (async () => options.check(run, world, input))().finally(() => (waiting = false));
+    checking.catch(() => undefined); // heard of below
+    await run.settle(); // what the check does may take virtual time
+    if (waiting) throw new FlotillaError('simulation.stuck', 'the check');
+    await checking;
+    return {};
+  } catch (error) {
+    return { error };
+  } finally {
+    await run.close();
+  }
+}

@@ -1,0 +1,120 @@
+import { expect } from 'chai';
+import { defineJournal, type Worker } from 'flotilla';
+import { simulation, type SimulationOptions, type World } from 'flotilla/testing';
+import { shop } from '../../support/shop.js';
+import { begin } from './counting.js';
+
+const never = () => new Promise<void>(() => undefined);
+
+function later(): { promise: Promise<void>; resolve: () => void } {
+  let resolve = (): void => undefined;
+  const promise = new Promise<void>((done) => (resolve = done));
+  return { promise, resolve };
+}
+
+const worker = (name: string, handle: () => unknown = () => undefined): Worker =>
+  shop.defineWorker({
+    name,
+    on: {
+      'job.begun': async () => {
+        await handle();
+      },
+    },
+  });
+
+const simulate = (options: Partial<SimulationOptions<World, undefined>>) =>
+  simulation({
+    workers: [worker('quiet')],
+    scenario: (run) => begin(run, 1),
+    check: () => undefined,
+    ...options,
+  });
+
+/** The error of a run that is simulated so. */
+async function errorOf(options: Partial<SimulationOptions<World, undefined>>): Promise<unknown> {
+  return (await simulate(options).attempt({ seed: 1 })).error;
+}
+
+function expectError(error: unknown, code: string, detail: string): void {
+  expect(error).to.have.property('code', code);
+  expect(error).to.have.property('message').that.contains(detail);
+}
+
+describe('a simulation that is not as it must be', () => {
+  it('names the handlers that wait for what is not simulated', async () => {
+    const error = await errorOf({ workers: [worker('waiting', never), worker('quiet')] });
+    expectError(error, 'simulation.stuck', 'handlers: waiting: job.begun job/1 (delivery 1)');
+  });
+
+  it('has a result that stays as it is, whatever real time brings later', async () => {
+    const { promise, resolve } = later();
+    const over = later();
+    let act: () => unknown = () => undefined;
+    const { trace, counts, error } = await simulate({
+      workers: [
+        worker('dawdling', async () => {
+          await promise;
+          act();
+          over.resolve();
+        }),
+      ],
+      setup(run) {
+        act = run.outside('tool', () => undefined);
+        return {};
+      },
+    }).attempt({ seed: 1 });
+    const before = { trace: [...trace], counts: { ...counts } };
+    resolve();
+    await over.promise;
+    expect(error).to.have.property('code', 'simulation.stuck');
+    expect({ trace, counts }).to.deep.equal(before);
+  });
+
+  it('says whether it is the scenario, the check or the start of a worker that waits', async () => {
+    const late = shop.defineWorker({ name: 'late', setup: never, on: { 'job.begun': () => undefined } });
+    expectError(await errorOf({ scenario: never }), 'simulation.stuck', ': the scenario');
+    expectError(await errorOf({ check: never }), 'simulation.stuck', ': the check');
+    expectError(await errorOf({ workers: [late] }), 'simulation.stuck', ': the start of the workers');
+  });
+
+  it('goes on after a transaction that awaits what it may not, and tells of that', async () => {
+    const error = await errorOf({
+      scenario: (run) => run.store('jobs').transaction(async () => void (await run.store('jobs').read('job/1'))),
+    });
+    expect(error).to.have.property('code', 'store.write_awaited');
+  });
+
+  it('takes long pages of a stream for nothing that waits', async () => {
+    const error = await errorOf({
+      workers: [],
+      async scenario(run) {
+        for (let n = 0; n < 500; n++) await begin(run, 1);
+        expect(await run.store('jobs').read('job/1')).to.have.length(500);
+        await run.sleep('1s');
+      },
+    });
+    expect(error).to.equal(undefined);
+  });
+
+  it('refuses an invariant of which nobody would hear', async () => {
+    const error = await errorOf({ invariant: () => Promise.reject(new Error('broken')) as never });
+    expectError(error, 'config.invalid', 'gives no promise');
+  });
+
+  it('refuses what is said of workers that it does not have, so that no real `setup` runs by mistake', async () => {
+    expect(() => simulate({ replicas: { quite: 2 } })).to.throw('replicas: the simulation has no worker quite');
+    expectError(
+      await errorOf({ setup: () => ({ use: { quite: {} } }) }),
+      'config.invalid',
+      'use: the simulation has no worker quite',
+    );
+  });
+
+  it('refuses two workers of one name, and one that takes the log as it is', () => {
+    for (const workers of [[worker('one'), worker('one')], [defineJournal({ name: 'journal' })]]) {
+      expect(() => simulate({ workers }))
+        .to.throw()
+        .with.property('code', 'config.invalid');
+    }
+  });
+});
