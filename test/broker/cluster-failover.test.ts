@@ -5,7 +5,7 @@ import { silentLogger } from '../../src/telemetry/logger.js';
 import { codeOf } from '../contract/broker.js';
 import { ownCluster, type TestCluster } from '../support/cluster.js';
 import { manage } from '../support/management.js';
-import { until } from '../support/until.js';
+import { eventually } from '../support/eventually.js';
 
 describe('a cluster of which one node after the other is killed', function () {
   this.timeout(300_000);
@@ -67,14 +67,14 @@ describe('a cluster of which one node after the other is killed', function () {
             properties,
             mandatory: true,
           };
-          await until(`${id} is confirmed`, async () => (await codeOf(publisher.publish(message))) === undefined);
+          await eventually(`${id} is confirmed`, async () => (await codeOf(publisher.publish(message))) === undefined);
           confirmed.add(id);
-          await until(`${id} is received`, () => received.has(id));
+          await eventually(`${id} is received`, () => received.has(id));
         }),
       );
 
     await passes('before');
-    await until('connections to several nodes are reported', async () => (await connectedTo(0)).size > 1);
+    await eventually('connections to several nodes are reported', async () => (await connectedTo(0)).size > 1);
     for (const index of [0, 1, 2]) {
       await cluster.kill(index);
       await passes(`without ${index}`);

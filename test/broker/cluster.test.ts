@@ -15,7 +15,7 @@ import { codeOf } from '../contract/broker.js';
 import { ownCluster, type TestCluster } from '../support/cluster.js';
 import { runCommand } from '../support/command.js';
 import { patience } from '../support/patience.js';
-import { eventually } from '../support/until.js';
+import { eventually } from '../support/eventually.js';
 import { asEarlierRelease, options } from './earlier-release.js';
 
 describe('a cluster of three nodes', function () {

@@ -9,7 +9,7 @@ import { errorOf } from '../contract/broker.js';
 import { manage } from '../support/management.js';
 import { testBroker, type TestBroker } from '../support/rabbitmq.js';
 import { tcpProxy } from '../support/tcp-proxy.js';
-import { eventually } from '../support/until.js';
+import { eventually } from '../support/eventually.js';
 
 describe('a connection that cannot be opened', function () {
   this.timeout(90_000);

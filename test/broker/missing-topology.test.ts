@@ -10,7 +10,7 @@ import { codeOf } from '../contract/broker.js';
 import { inbox } from '../support/inbox.js';
 import type { TestBroker } from '../support/rabbitmq.js';
 import { cleanUp, testBroker } from '../support/rabbitmq.js';
-import { eventually } from '../support/until.js';
+import { eventually } from '../support/eventually.js';
 import { options } from './earlier-release.js';
 
 interface Line {

@@ -12,7 +12,7 @@ import { silentLogger } from '../../src/telemetry/logger.js';
 import { codeOf } from '../contract/broker.js';
 import { inbox } from '../support/inbox.js';
 import { ownNode } from '../support/rabbitmq.js';
-import { eventually } from '../support/until.js';
+import { eventually } from '../support/eventually.js';
 
 const logger = silentLogger();
 

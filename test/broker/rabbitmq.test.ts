@@ -14,7 +14,7 @@ import { manage } from '../support/management.js';
 import { cleanUp, testBroker } from '../support/rabbitmq.js';
 import type { TcpProxy } from '../support/tcp-proxy.js';
 import { tcpProxy } from '../support/tcp-proxy.js';
-import { eventually } from '../support/until.js';
+import { eventually } from '../support/eventually.js';
 
 const quorum: Fields = { 'x-queue-type': 'quorum' };
 

@@ -9,7 +9,7 @@ import { silentLogger } from '../../src/telemetry/logger.js';
 import { inbox } from '../support/inbox.js';
 import type { TestBroker } from '../support/rabbitmq.js';
 import { cleanUp, testBroker } from '../support/rabbitmq.js';
-import { eventually } from '../support/until.js';
+import { eventually } from '../support/eventually.js';
 import { asEarlierRelease, options } from './earlier-release.js';
 
 describe('the classic queue of unrouted messages of an earlier release', function () {

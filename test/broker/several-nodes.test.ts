@@ -7,7 +7,7 @@ import { codeOf } from '../contract/broker.js';
 import { inbox } from '../support/inbox.js';
 import { cleanUp, testBroker, type TestBroker } from '../support/rabbitmq.js';
 import { tcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
-import { eventually } from '../support/until.js';
+import { eventually } from '../support/eventually.js';
 
 /** Two ways to one broker stand for two nodes of a cluster. */
 describe('a broker of several nodes', function () {

@@ -13,7 +13,7 @@ import { errorOf } from '../contract/broker.js';
 import { runCommand } from '../support/command.js';
 import { cleanUp, testBroker, type TestBroker } from '../support/rabbitmq.js';
 import { tcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
-import { eventually } from '../support/until.js';
+import { eventually } from '../support/eventually.js';
 
 const fleet = defineFleet({ catalogue: catalogue(baseCatalogue, {}), workers: [] });
 

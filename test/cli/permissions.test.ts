@@ -17,7 +17,7 @@ import { readProcesses } from '../../src/observability/process-registry.js';
 import { runCommand, type CommandResult } from '../support/command.js';
 import { manage } from '../support/management.js';
 import { cleanUp, testBroker } from '../support/rabbitmq.js';
-import { until } from '../support/until.js';
+import { eventually } from '../support/eventually.js';
 
 const types = catalogue(baseCatalogue, {
   'job.ask': command({ 1: z.strictObject({ n: z.int() }) }),
@@ -149,7 +149,7 @@ describe('services with an AMQP user each', function () {
     return (JSON.parse(out) as { items: { id: string; code: string }[] }).items;
   };
   const letterWith = (code: string) =>
-    until(`a dead letter with ${code}`, async () => (await letters()).find((letter) => letter.code === code), {
+    eventually(`a dead letter with ${code}`, async () => (await letters()).find((letter) => letter.code === code), {
       limit: 15_000,
     });
 
@@ -172,7 +172,7 @@ describe('services with an AMQP user each', function () {
     const ended = running.map(({ done }) =>
       done.then(({ said }) => Promise.reject(new Error(`it has ended: ${said}`))),
     );
-    const started = until('the processes', async () => {
+    const started = eventually('the processes', async () => {
       const processes = await readProcesses(join(folder, 'data', 'run'));
       return processes.length === 4 && processes.find(({ role }) => role === 'api')?.url;
     });
@@ -182,7 +182,7 @@ describe('services with an AMQP user each', function () {
       const response = await fetch(`${url}/jobs/${n}`, { method: 'POST' });
       expect(response.status).to.equal(202);
     }
-    await until('the first job', () => counted.includes(1));
+    await eventually('the first job', () => counted.includes(1));
     expect(asked.filter(({ n }) => n === 1)).to.deep.equal([
       { n: 1, attempt: 1 },
       { n: 1, attempt: 2 },
@@ -191,7 +191,7 @@ describe('services with an AMQP user each', function () {
     refusing = false;
     const replayed = await run('operator', ['dead', 'replay', '--code', 'job.refused']);
     expect(replayed, replayed.said).to.have.property('code', 0);
-    await until('the replayed job', () => counted.includes(13));
+    await eventually('the replayed job', () => counted.includes(13));
   });
 
   it('are refused by the broker where they publish what is not theirs', async () => {
@@ -244,14 +244,14 @@ describe('services with an AMQP user each', function () {
     await codeOf(outsider, names.events, 'job.ask', forged('shop', 4), outsider);
     const { id } = await letterWith('contract.unverified_source');
     await run('operator', ['dead', 'replay', id, '--force']);
-    await until('the job that is vouched for', () => counted.includes(4));
+    await eventually('the job that is vouched for', () => counted.includes(4));
   });
 
   it('keep refusing what an operator has sent on from the unrouted messages', async () => {
     const outsider = `${prefix}outsider`;
     const body = forged('shop', 5);
     await codeOf(outsider, names.unrouted, 'job.ask', body, outsider);
-    await until('the unrouted message', async () => {
+    await eventually('the unrouted message', async () => {
       const { out } = await run('operator', ['unrouted', 'list', '--json']);
       return (JSON.parse(out) as { items: { type: string }[] }).items.some(({ type }) => type === 'job.ask');
     });

@@ -11,7 +11,7 @@ import { readProcesses } from '../../src/observability/process-registry.js';
 import { runCommand } from '../support/command.js';
 import { cleanUp, testBroker, type TestBroker } from '../support/rabbitmq.js';
 import { shop } from '../support/shop.js';
-import { until } from '../support/until.js';
+import { eventually } from '../support/eventually.js';
 
 const fleet = defineFleet({
   catalogue: shop,
@@ -57,7 +57,7 @@ describe('the readiness of a fleet', function () {
   };
 
   it('ends while another process keeps the write lock of a store, for that store alone, and comes back', async () => {
-    const urls = await until('three processes', async () => {
+    const urls = await eventually('three processes', async () => {
       const found = new Map((await readProcesses(join(folder, 'run'))).map(({ role, url }) => [role, url]));
       return found.size === 3 && found;
     });
@@ -65,10 +65,10 @@ describe('the readiness of a fleet', function () {
     const stores = { api: 'core', keeper: 'ops', worker: 'tally' } as const;
     const urlOf = (role: keyof typeof stores) => urls.get(role) ?? '';
     for (const role of ['api', 'keeper', 'worker'] as const) {
-      await until(`${role} is ready`, async () => (await readiness(urlOf(role))).status === 200);
+      await eventually(`${role} is ready`, async () => (await readiness(urlOf(role))).status === 200);
       const other = new Database(join(folder, `${stores[role]}.db`));
       other.exec('BEGIN IMMEDIATE');
-      const refused = await until(`${role} is not ready`, async () => {
+      const refused = await eventually(`${role} is not ready`, async () => {
         const found = await readiness(urlOf(role));
         return found.status === 503 && found;
       });
@@ -76,7 +76,7 @@ describe('the readiness of a fleet', function () {
       expect(Object.entries(refused.checks).filter(([, { ok }]) => !ok)).to.have.length(1);
       other.exec('COMMIT');
       other.close();
-      await until(`${role} is ready again`, async () => (await readiness(urlOf(role))).status === 200);
+      await eventually(`${role} is ready again`, async () => (await readiness(urlOf(role))).status === 200);
     }
   });
 });

@@ -15,7 +15,7 @@ import { queuesOfAll } from '../../src/worker/queues.js';
 import { definitions } from '../dead-letters/bench-of-letters.js';
 import { contextFor } from '../support/command.js';
 import { ownNode } from '../support/rabbitmq.js';
-import { until } from '../support/until.js';
+import { eventually } from '../support/eventually.js';
 
 const types = catalogue(baseCatalogue, { 'payment.process': definitions['payment.process'] });
 const fleet = defineFleet({
@@ -49,7 +49,7 @@ describe('status --watch', function () {
       });
       const shows = (what: string, ready: number | null) => {
         const from = rounds.length;
-        return until(what, () => rounds.slice(from).some(({ items }) => items[0]?.ready === ready));
+        return eventually(what, () => rounds.slice(from).some(({ items }) => items[0]?.ready === ready));
       };
       await shows('the queue', 0);
       await node.kill();

@@ -11,7 +11,7 @@ import { readProcesses } from '../../src/observability/process-registry.js';
 import { runCommand, type CommandResult } from '../support/command.js';
 import { cleanUp, testBroker, type TestBroker } from '../support/rabbitmq.js';
 import { shop } from '../support/shop.js';
-import { until } from '../support/until.js';
+import { eventually } from '../support/eventually.js';
 
 const fleet = defineFleet({
   catalogue: shop,
@@ -55,7 +55,10 @@ describe('a fleet whose store is lost', function () {
   const whileKeeping = async (work: () => unknown, isOver = false): Promise<CommandResult> => {
     const stop = new AbortController();
     const running = run(['keeper'], stop.signal);
-    const ready = until('the keeper is ready', async () => (await readProcesses(join(folder, 'run'))).length === 1);
+    const ready = eventually(
+      'the keeper is ready',
+      async () => (await readProcesses(join(folder, 'run'))).length === 1,
+    );
     const ended = await Promise.race([ready.then(() => undefined), running]);
     if (ended !== undefined) throw new Error(`the keeper ended before it was ready: ${ended.said}`);
     await work();

@@ -3,7 +3,7 @@ import type { Broker, Consumer, Delivery, OutgoingMessage } from '../../src/brok
 import type { Fields } from '../../src/broker/fields.js';
 import type { Topology } from '../../src/broker/topology.js';
 import { inbox } from '../support/inbox.js';
-import { eventually } from '../support/until.js';
+import { eventually } from '../support/eventually.js';
 
 export interface OpenBroker {
   broker: Broker;

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { newId } from '../../src/events/ids.js';
 import { ConflictError } from '../../src/store/conflict-error.js';
 import type { Store } from '../../src/store/contract.js';
-import { eventually } from '../support/until.js';
+import { eventually } from '../support/eventually.js';
 import { codeOf, eventOf } from './store-events.js';
 import { archiveContract } from './store-archive.js';
 import { readingContract } from './store-reading.js';

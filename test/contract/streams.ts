@@ -3,7 +3,7 @@ import type { Broker, StreamEntry, StreamOffset } from '../../src/broker/contrac
 import { followLog } from '../../src/event-log/follow-log.js';
 import { entryAt, firstEntry, lastEntry } from '../../src/event-log/bounds.js';
 import { inbox } from '../support/inbox.js';
-import { eventually } from '../support/until.js';
+import { eventually } from '../support/eventually.js';
 import type { OpenBroker } from './broker.js';
 
 /** What every broker must do with a stream. `open` gives a fresh one, connected. */

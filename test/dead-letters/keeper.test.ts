@@ -10,7 +10,7 @@ import { readDeadLetter } from '../../src/dead-letters/read-delivery.js';
 import { FlotillaError } from '../../src/errors.js';
 import type { Store } from '../../src/store/contract.js';
 import { bury, definitions, letterOf, openBench, type Bench } from './bench-of-letters.js';
-import { eventually } from '../support/until.js';
+import { eventually } from '../support/eventually.js';
 
 for (const kind of ['memory', 'rabbitmq'] as const) {
   describe(`keeper of dead letters, ${kind}`, function () {

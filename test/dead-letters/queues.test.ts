@@ -6,7 +6,7 @@ import { listRetrying, retryNow } from '../../src/dead-letters/retrying.js';
 import { listUnrouted, replayUnrouted } from '../../src/dead-letters/unrouted.js';
 import { definitions, letterOf, openBench, take, type Bench } from './bench-of-letters.js';
 import { foreignPublish } from '../support/foreign-publish.js';
-import { eventually } from '../support/until.js';
+import { eventually } from '../support/eventually.js';
 
 const { signal } = new AbortController();
 

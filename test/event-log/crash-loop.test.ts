@@ -8,7 +8,7 @@ import { inbox } from '../support/inbox.js';
 import { testBroker } from '../support/rabbitmq.js';
 import { tallyMigrations } from '../support/shop.js';
 import { jobBegun, numbers, openLogBench } from './log-bench.js';
-import { eventually } from '../support/until.js';
+import { eventually } from '../support/eventually.js';
 
 const FIXTURE = fileURLToPath(new URL('fixtures/fragile-worker.ts', import.meta.url));
 

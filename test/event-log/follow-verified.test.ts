@@ -5,7 +5,7 @@ import { followVerified } from '../../src/event-log/follow-verified.js';
 import { BEFORE_ALL, placeOf, type LogBreak, type LogPlace } from '../../src/event-log/place.js';
 import { inbox } from '../support/inbox.js';
 import { jobBegun, numbers, openLogBench, type LogBench } from './log-bench.js';
-import { eventually } from '../support/until.js';
+import { eventually } from '../support/eventually.js';
 
 const numberOf = (body: Uint8Array) => (JSON.parse(Buffer.from(body).toString()) as { data: { n: number } }).data.n;
 

@@ -12,7 +12,7 @@ import { queuesOf } from '../../src/worker/queues.js';
 import { startWorker, type RunningWorker } from '../../src/worker/start.js';
 import { shop, tallyMigrations } from '../support/shop.js';
 import { jobBegun, numbers, openLogBench, type LogBench } from './log-bench.js';
-import { eventually } from '../support/until.js';
+import { eventually } from '../support/eventually.js';
 
 /** Writes down each number that it handles, with the attempt. */
 function tallier(

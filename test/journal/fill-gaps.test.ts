@@ -13,7 +13,7 @@ import { silentLogger } from '../../src/telemetry/logger.js';
 import { startWorker } from '../../src/worker/start.js';
 import { numbers, openLogBench, record, type LogBench } from '../event-log/log-bench.js';
 import { inbox } from '../support/inbox.js';
-import { eventually } from '../support/until.js';
+import { eventually } from '../support/eventually.js';
 
 const GAP: LogBreak = { kind: 'gap', expected: BEFORE_ALL, found: undefined };
 

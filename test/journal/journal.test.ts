@@ -16,7 +16,7 @@ import { createMetrics, type Metrics } from '../../src/telemetry/metrics.js';
 import { startWorker, type RunningWorker, type StartWorkerOptions } from '../../src/worker/start.js';
 import { jobBegun, numbers, openLogBench, record, type LogBench } from '../event-log/log-bench.js';
 import { shop } from '../support/shop.js';
-import { eventually } from '../support/until.js';
+import { eventually } from '../support/eventually.js';
 
 const { definition } = defineJournal({ name: 'journal' });
 

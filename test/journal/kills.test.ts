@@ -7,7 +7,7 @@ import { countJournal } from '../../src/journal/search.js';
 import type { Store } from '../../src/store/contract.js';
 import { numbers, openLogBench, record, type LogBench } from '../event-log/log-bench.js';
 import { testBroker } from '../support/rabbitmq.js';
-import { eventually } from '../support/until.js';
+import { eventually } from '../support/eventually.js';
 
 const FIXTURE = fileURLToPath(new URL('fixtures/journal-process.ts', import.meta.url));
 

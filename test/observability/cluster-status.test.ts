@@ -17,7 +17,7 @@ import { silentLogger } from '../../src/telemetry/logger.js';
 import { definitions } from '../dead-letters/bench-of-letters.js';
 import { ownCluster, type TestCluster } from '../support/cluster.js';
 import { runCommand } from '../support/command.js';
-import { eventually } from '../support/until.js';
+import { eventually } from '../support/eventually.js';
 
 const { 'payment.process': process_ } = definitions;
 const types = catalogue(baseCatalogue, { 'payment.process': process_ });

@@ -27,7 +27,7 @@ import {
 } from './support/jobs.js';
 import { interposed } from './support/interposed.js';
 import { rejection } from './support/waiting.js';
-import { eventually } from '../support/until.js';
+import { eventually } from '../support/eventually.js';
 
 const jobs = jobsProjection().definition;
 const nothing = { type: '', code: '', message: '', at: '' };

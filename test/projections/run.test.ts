@@ -24,7 +24,7 @@ import {
   someEvents,
 } from './support/jobs.js';
 import { rejection } from './support/waiting.js';
-import { eventually } from '../support/until.js';
+import { eventually } from '../support/eventually.js';
 
 describe('projections', () => {
   let temp: TempStore;

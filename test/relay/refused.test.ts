@@ -7,7 +7,7 @@ import type { Store } from '../../src/store/contract.js';
 import { createMetrics } from '../../src/telemetry/metrics.js';
 import { eventOf } from '../contract/store-events.js';
 import { createTempStore, type TempStore } from '../store/temp-store.js';
-import { eventually } from '../support/until.js';
+import { eventually } from '../support/eventually.js';
 import { createFakeBroker, subjectOf } from './fake-broker.js';
 
 const names = namesFor('');

@@ -14,7 +14,7 @@ import { eventOf } from '../contract/store-events.js';
 import { createTempStore, type TempStore } from '../store/temp-store.js';
 import { manage } from '../support/management.js';
 import { cleanUp, testBroker, type TestBroker } from '../support/rabbitmq.js';
-import { eventually } from '../support/until.js';
+import { eventually } from '../support/eventually.js';
 
 const child = fileURLToPath(new URL('fixtures/relay-process.ts', import.meta.url));
 const log = { maxAge: '1h', maxBytes: 10_000_000 };

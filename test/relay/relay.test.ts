@@ -13,7 +13,7 @@ import { createMetrics } from '../../src/telemetry/metrics.js';
 import { eventOf } from '../contract/store-events.js';
 import { createTempStore, type TempStore } from '../store/temp-store.js';
 import { createFakeBroker, subjectOf, type Fate } from './fake-broker.js';
-import { eventually } from '../support/until.js';
+import { eventually } from '../support/eventually.js';
 
 const names = namesFor('');
 const topology = topologyOf([{ name: 'all', patterns: ['#'], retryDelays: [] }], {

@@ -9,7 +9,7 @@ import { resumeReplay, startReplay } from '../../src/replay/start.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { shop } from '../support/shop.js';
 import { adder, eventOf, openBench, requestOf, sumOf, type Bench } from './bench-of-history.js';
-import { eventually } from '../support/until.js';
+import { eventually } from '../support/eventually.js';
 
 const { signal } = new AbortController();
 const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, index) => from + index);

@@ -15,7 +15,7 @@ import type { Store } from '../../src/store/contract.js';
 import { openSqliteStore } from '../../src/store/sqlite/index.js';
 import { take } from '../dead-letters/bench-of-letters.js';
 import { adder, bodyOf, DAY, eventOf, openBench, requestOf, type Bench } from './bench-of-history.js';
-import { eventually } from '../support/until.js';
+import { eventually } from '../support/eventually.js';
 
 const { signal } = new AbortController();
 const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, index) => from + index);

@@ -17,7 +17,7 @@ import { tcpProxy } from '../support/tcp-proxy.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { take } from '../dead-letters/bench-of-letters.js';
 import { adder, bodyOf, DAY, eventOf, openBench, requestOf, sumOf, type Bench } from './bench-of-history.js';
-import { eventually } from '../support/until.js';
+import { eventually } from '../support/eventually.js';
 
 const { signal } = new AbortController();
 const ready = async ({ broker, names }: Bench, worker: string) => (await broker.queueDepth(names.queue(worker)))?.ready;

@@ -11,7 +11,7 @@ import { LeaseLedger } from '../../src/store/leases/lease-ledger.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { append, begun, jobsProjection } from '../projections/support/jobs.js';
 import { createFakeBroker } from '../relay/fake-broker.js';
-import { eventually } from '../support/until.js';
+import { eventually } from '../support/eventually.js';
 import { eventOf } from '../contract/store-events.js';
 import { createTempStore, type TempStore } from './temp-store.js';
 

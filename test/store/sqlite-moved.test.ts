@@ -7,7 +7,7 @@ import Database from 'better-sqlite3';
 import { expect } from 'chai';
 import type { FlotillaError } from '../../src/errors.js';
 import { codeOf, eventOf } from '../contract/store-events.js';
-import { eventually } from '../support/until.js';
+import { eventually } from '../support/eventually.js';
 import { createTempStore, type TempStore } from './temp-store.js';
 
 const appendBatches = fileURLToPath(new URL('fixtures/append-batches.ts', import.meta.url));

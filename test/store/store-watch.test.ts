@@ -8,7 +8,7 @@ import { createMetrics } from '../../src/telemetry/metrics.js';
 import { codeOf, eventOf } from '../contract/store-events.js';
 import { createFakeBroker } from '../relay/fake-broker.js';
 import { recordingLogger } from '../support/recording-logger.js';
-import { eventually } from '../support/until.js';
+import { eventually } from '../support/eventually.js';
 import { createTempStore, type TempStore } from './temp-store.js';
 
 describe('the watch over a store', function () {

@@ -9,7 +9,7 @@ import { expect } from 'chai';
 import { namesFor } from '../../src/broker/topology.js';
 import { cleanUp, testBroker } from '../support/rabbitmq.js';
 import { expectSafe, UNSAFE_TEXT } from '../support/unsafe-text.js';
-import { eventually } from '../support/until.js';
+import { eventually } from '../support/eventually.js';
 
 const program = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 const root = fileURLToPath(new URL('../..', import.meta.url));

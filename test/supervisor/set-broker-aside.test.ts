@@ -19,7 +19,7 @@ import { silentLogger } from '../../src/telemetry/logger.js';
 import { bury, definitions, letterOf, take } from '../dead-letters/bench-of-letters.js';
 import { codeOf } from '../contract/broker.js';
 import { contextFor, runCommand } from '../support/command.js';
-import { eventually } from '../support/until.js';
+import { eventually } from '../support/eventually.js';
 
 const { 'payment.process': process_, 'payment.processed': processed } = definitions;
 const types = catalogue(baseCatalogue, { 'payment.process': process_, 'payment.processed': processed });

@@ -9,7 +9,7 @@ import { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { logOutput } from '../../src/telemetry/log-output.js';
 import { cleanUp, testBroker } from '../support/rabbitmq.js';
-import { eventually } from '../support/until.js';
+import { eventually } from '../support/eventually.js';
 
 const node = [`--import=${import.meta.resolve('tsx')}`, '--conditions=flotilla-source'];
 const fixture = fileURLToPath(new URL('fixtures/logging-process.ts', import.meta.url));

@@ -12,7 +12,7 @@ import { queuesOf } from '../../src/worker/queues.js';
 import { startWorker } from '../../src/worker/start.js';
 import type { Outcome } from '../../src/worker/message.js';
 import { shop } from '../support/shop.js';
-import { eventually } from '../support/until.js';
+import { eventually } from '../support/eventually.js';
 
 const worker = shop.defineWorker({
   name: 'tally',

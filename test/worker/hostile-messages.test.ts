@@ -9,7 +9,7 @@ import { foreignPublish } from '../support/foreign-publish.js';
 import { hostileThrows } from '../support/hostile-throws.js';
 import { testBroker } from '../support/rabbitmq.js';
 import { testFleet, type TestFleet } from '../support/test-fleet.js';
-import { eventually } from '../support/until.js';
+import { eventually } from '../support/eventually.js';
 
 const notes = catalogue(baseCatalogue, { 'note.write': command({ 1: z.strictObject({ text: textLine(200) }) }) });
 

@@ -10,7 +10,7 @@ import { queuesOf } from '../../src/worker/queues.js';
 import { startWorker } from '../../src/worker/start.js';
 import { shop, tallyMigrations } from '../support/shop.js';
 import { testFleet, type TestFleet } from '../support/test-fleet.js';
-import { eventually } from '../support/until.js';
+import { eventually } from '../support/eventually.js';
 
 /** A worker whose handler of 13 does not return until it is released, whatever its signal says. */
 function stuckWorker({ prefetch = 2, delays = ['20ms'], timeout = '40ms' } = {}) {

@@ -4,7 +4,7 @@ import { HEADERS, readAttempts } from '../../src/broker/headers.js';
 import { failureOf } from '../../src/worker/failure.js';
 import { shop, tallyMigrations } from '../support/shop.js';
 import { testFleet, type TestFleet } from '../support/test-fleet.js';
-import { eventually } from '../support/until.js';
+import { eventually } from '../support/eventually.js';
 
 type JobHandler = (data: { n: number }, attempt: number, finish: (n: number) => void) => void;
 

@@ -6,7 +6,7 @@ import { settledForGood, withFleet, type ChaosRun, type RunOptions } from '../su
 import type { Letter } from '../support/world.js';
 import { orderBody } from '../support/customers.js';
 import { publishRaw } from '../support/raw-publisher.js';
-import { until } from '../../support/until.js';
+import { eventually } from '../../support/eventually.js';
 
 /** Everything wrong that can be said to the API and to the exchange, between orders that are right. */
 export async function sayWhatIsWrong(options: RunOptions): Promise<void> {
@@ -185,7 +185,7 @@ async function wrongOnTheExchange({ fleet }: ChaosRun): Promise<void> {
     options: { contentType, persistent: true },
   }));
   await publishRaw(fleet.options.amqpUrl, fleet.names.events, 'payment.process', messages);
-  const codes = await until('all of it is in the dead letters', async () => {
+  const codes = await eventually('all of it is in the dead letters', async () => {
     const { items } = JSON.parse(await fleet.command('dead', 'list', 'payment', '--json', '--limit', '100')) as List;
     return items.length >= cases.length && items.map(({ code }) => code);
   });

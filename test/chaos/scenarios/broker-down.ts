@@ -4,7 +4,7 @@ import { ownNode } from '../../support/rabbitmq.js';
 import { settled, settledForGood, withFleet, type RunOptions } from '../support/chaos-run.js';
 import { ROLES } from '../support/chaos-fleet.js';
 import { freePorts } from '../support/ports.js';
-import { until } from '../../support/until.js';
+import { eventually } from '../../support/eventually.js';
 
 export interface BrokerDownOptions extends Pick<RunOptions, 'prefix' | 'seed' | 'say'> {
   /** Also stops the broker in good order and lets it come back, as an upgrade does. */
@@ -41,7 +41,7 @@ export async function orderWithoutBroker(options: BrokerDownOptions): Promise<vo
 
       const management = createManagement({ url: node.managementUrl });
       await setMemory(node, 'absolute', '1MB');
-      await until('the broker says that it blocks', async () => (await management.alarms()).length > 0);
+      await eventually('the broker says that it blocks', async () => (await management.alarms()).length > 0);
       await orderAndSee('while the broker blocks');
       await setMemory(node, '0.6');
       await settled(run);
@@ -58,7 +58,7 @@ export async function orderWithoutBroker(options: BrokerDownOptions): Promise<vo
       if (options.thorough) {
         // published and not confirmed: whoever comes after must publish it again
         await setMemory(node, 'absolute', '1MB');
-        await until('the broker says that it blocks', async () => (await management.alarms()).length > 0);
+        await eventually('the broker says that it blocks', async () => (await management.alarms()).length > 0);
         await orderAndSee('while the broker blocks');
         options.say?.('kill -9 of everything but the outside world, then of the broker');
         const killed = fleet.roles.filter((role) => role !== 'sandbox');

@@ -1,5 +1,5 @@
 import { ownCluster } from '../../support/cluster.js';
-import { until } from '../../support/until.js';
+import { eventually } from '../../support/eventually.js';
 import { settled, settledForGood, withFleet, type ChaosRun, type RunOptions } from '../support/chaos-run.js';
 import type { PlacedOrder } from '../support/customers.js';
 import { PATIENT } from '../support/kill-now-and-then.js';
@@ -32,7 +32,8 @@ export async function killEachNode({ orders, say, ...options }: ClusterOptions):
         say?.(`kill -9 ${name}`);
         await cluster.kill(index);
         const placed = [...(await inFlight), ...(await place(run, half))];
-        for (const { id } of placed) await until(`order ${id} is shipped without ${name}`, () => isShipped(id), LIMIT);
+        for (const { id } of placed)
+          await eventually(`order ${id} is shipped without ${name}`, () => isShipped(id), LIMIT);
         say?.(`${placed.length} orders shipped without ${name}`);
         await cluster.start(index);
       }

@@ -5,7 +5,7 @@ import type { Token } from '../support/customers.js';
 import { publishRaw } from '../support/raw-publisher.js';
 import { Stores, workers } from '../support/stores.js';
 import { patience } from '../../support/patience.js';
-import { until } from '../../support/until.js';
+import { eventually } from '../../support/eventually.js';
 
 export interface Kill {
   point: Failpoint;
@@ -115,7 +115,7 @@ async function keptOnce({ fleet }: ChaosRun, sent: number): Promise<void> {
   try {
     const read = () =>
       stores.rows<{ body: Buffer }>('ops', 'SELECT body FROM dead_letters').map(({ body }) => body.toString());
-    await until('every piece of rubbish is kept', () => new Set(read()).size === sent);
+    await eventually('every piece of rubbish is kept', () => new Set(read()).size === sent);
     const kept = read();
     if (kept.length !== sent) throw new Error(`${sent} pieces of rubbish were sent, ${kept.length} kept`);
   } finally {

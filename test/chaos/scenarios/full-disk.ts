@@ -3,7 +3,7 @@ import { mkdtemp, rm, statfs, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { settled, settledForGood, withFleet, type RunOptions } from '../support/chaos-run.js';
-import { until } from '../../support/until.js';
+import { eventually } from '../../support/eventually.js';
 import { PATIENT } from '../support/kill-now-and-then.js';
 
 /** A small file system, with a link in it to room enough for the outside world: that is not on the fleet's disk. */
@@ -50,9 +50,9 @@ export async function fillTheDisk(options: RunOptions): Promise<void> {
         answers.set(answer, (answers.get(answer) ?? 0) + 1);
         return status !== 201;
       };
-      await until('an order is refused because the disk is full', isRefused, { every: 0 });
+      await eventually('an order is refused because the disk is full', isRefused, { every: 0 });
       const workersSay = () => ['doers', 'readers', 'talkers'].some((role) => isFull(fleet.process(role).said));
-      await until('a worker says that its disk is full', async () => (await isRefused()) && workersSay());
+      await eventually('a worker says that its disk is full', async () => (await isRefused()) && workersSay());
       for (let n = 0; n < 20; n += 1) await isRefused();
       options.say?.(
         `answered with a full disk: ${[...answers].map(([answer, times]) => `${answer} (${times})`).join(', ')}`,

@@ -17,7 +17,7 @@ import {
 } from '../../projections/support/jobs.js';
 import { createTempStore } from '../../store/temp-store.js';
 import { randomFrom } from '../support/random.js';
-import { until } from '../../support/until.js';
+import { eventually } from '../../support/eventually.js';
 
 type Mode = 'run' | 'rebuild';
 
@@ -76,7 +76,7 @@ export async function killProjections(options: {
     }
     const keeper = start('run');
     const head = await store.head();
-    await until('the model is up to date', async () => (await positionOf(store)) >= head, { every: 10 });
+    await eventually('the model is up to date', async () => (await positionOf(store)) >= head, { every: 10 });
     await isWhole(store, all, 'all was taken');
     keeper.kill('SIGKILL');
     await once(keeper, 'exit');

@@ -8,7 +8,7 @@ import { Customers } from '../support/customers.js';
 import { PATIENT } from '../support/kill-now-and-then.js';
 import { randomFrom } from '../support/random.js';
 import { workers } from '../support/stores.js';
-import { until } from '../../support/until.js';
+import { eventually } from '../../support/eventually.js';
 
 export interface SupervisorOptions {
   seed: number;
@@ -37,7 +37,7 @@ export async function killTheSupervisor({ seed, rounds, orders, say }: Superviso
   const holds = async (limit = 120_000) => {
     let wrong: string[] = [];
     const look = () => (wrong = checkSums(fleet.dataDir, customers.promised)).length === 0;
-    await until('the sums hold', look, { limit, every: 200 }).catch((error: unknown) => {
+    await eventually('the sums hold', look, { limit, every: 200 }).catch((error: unknown) => {
       throw new Error(`${String(error)}\n- ${wrong.slice(0, 30).join('\n- ')}`);
     });
   };
@@ -49,7 +49,7 @@ export async function killTheSupervisor({ seed, rounds, orders, say }: Superviso
       const shopping = (async () => {
         for (let n = 0; n < orders; n += 1) await customers.order(random.pick(['tok_ok', 'tok_flaky', 'tok_declined']));
       })();
-      await until(
+      await eventually(
         'the supervisor has written down what runs',
         async () => (await stateOf(fleet))?.processes.length === PROCESSES,
       );

@@ -3,7 +3,7 @@ import { settled, settledForGood, withFleet, type RunOptions } from '../support/
 import type { Letter } from '../support/world.js';
 import { setOutage } from '../support/outages.js';
 import { Stores } from '../support/stores.js';
-import { until } from '../../support/until.js';
+import { eventually } from '../../support/eventually.js';
 
 interface Status {
   items: {
@@ -30,16 +30,16 @@ export async function gatewayOutage(options: RunOptions & { orders: number; prob
     for (let n = 0; n < options.orders; n += 1) orders.push(await customers.order('tok_ok', ['item_1']));
 
     const opened = () => fleet.process('doers').said.split('The circuit breaker is open').length - 1;
-    await until('the breaker opens', () => opened() > 0);
-    await until('/readyz tells the breaker', async () => {
+    await eventually('the breaker opens', () => opened() > 0);
+    await eventually('/readyz tells the breaker', async () => {
       const response = await fetch(`${fleet.process('doers').url}/readyz`);
       return response.status === 503 && /payment.*breaker (open|half-open)/.test(await response.text());
     });
-    await until('/metrics tell the breaker', async () => {
+    await eventually('/metrics tell the breaker', async () => {
       const text = await (await fetch(`${fleet.process('doers').url}/metrics`)).text();
       return /breaker_state\{worker="payment"\} [12]/.test(text);
     });
-    await until(`${options.probes} probes have failed`, () => opened() > options.probes);
+    await eventually(`${options.probes} probes have failed`, () => opened() > options.probes);
     for (const { id } of orders) {
       const status = await customers.statusOf(id);
       if (status !== 'reserved') throw new Error(`order ${id} is ${status} while the gateway is down`);
@@ -83,7 +83,7 @@ export async function tokensOfAllKinds(
       if (n % 3 === 1) declined.push(await customers.order('tok_declined', ['item_3']));
     }
     const become = (orders: { id: string }[], status: string) =>
-      until(`all are ${status}`, async () => {
+      eventually(`all are ${status}`, async () => {
         const found = await Promise.all(orders.map(({ id }) => customers.statusOf(id)));
         return found.every((each) => each === status);
       });
@@ -107,7 +107,7 @@ async function untilAllAre({ customers }: ChaosRun, orders: readonly { id: strin
     return (await Promise.all(orders.map(({ id }) => customers.statusOf(id)))).every((status) => status === wanted);
   };
   await customers.adjust('item_1', 10_000);
-  await until(`all are ${wanted}`, look, { limit: 600_000, every: 500 });
+  await eventually(`all are ${wanted}`, look, { limit: 600_000, every: 500 });
 }
 
 /** What `tok_flaky` means to the gateway: refused twice, then charged, all under one key. */

@@ -6,7 +6,7 @@ import { killNowAndThen, type KillOptions } from '../support/kill-now-and-then.j
 import { setOutage } from '../support/outages.js';
 import { readSagas, SAGAS, tallyOf, type Story } from '../support/sagas.js';
 import { Stores } from '../support/stores.js';
-import { until } from '../../support/until.js';
+import { eventually } from '../../support/eventually.js';
 
 export interface SagaOptions extends RunOptions, KillOptions {
   orders: number;
@@ -80,10 +80,10 @@ export async function hurrySagas(
 
 /** While nothing fails, a saga completes. A busy machine may take longer than a step has: then the next order is tried. */
 async function completes(run: ChaosRun): Promise<void> {
-  await until('a saga completes', async () => {
+  await eventually('a saga completes', async () => {
     const { id } = await run.customers.order('tok_ok', ['item_1']);
     const status = () => storiesOf(run).get(id)?.state.status;
-    await until('it ends', () => ['completed', 'compensated'].includes(status() ?? ''));
+    await eventually('it ends', () => ['completed', 'compensated'].includes(status() ?? ''));
     return status() === 'completed';
   });
 }
@@ -93,7 +93,7 @@ async function answeredTooLate(run: ChaosRun): Promise<void> {
   const { fleet, customers } = run;
   await fleet.process('shipping').kill();
   const { id } = await customers.order('tok_ok', ['item_1']);
-  await until('the saga gives up', () =>
+  await eventually('the saga gives up', () =>
     storiesOf(run)
       .get(id)
       ?.events.some(({ type }) => type === 'saga.compensating'),
@@ -106,15 +106,15 @@ async function cannotBeUndone(run: ChaosRun): Promise<void> {
   const { fleet, customers } = run;
   await setOutage(fleet, 'carrier', true);
   const order = await customers.order('tok_ok', ['item_2']);
-  await until('it is paid', async () => (await customers.statusOf(order.id)) === 'paid', { every: 10 });
+  await eventually('it is paid', async () => (await customers.statusOf(order.id)) === 'paid', { every: 10 });
   await setOutage(fleet, 'gateway', true);
   await customers.cancel(order);
   await setOutage(fleet, 'carrier', false);
   const statusOfSaga = () => storiesOf(run).get(order.id)?.state.status;
-  await until('the saga has failed', () => statusOfSaga() === 'failed');
-  await until('the order shows it', async () => (await customers.statusOf(order.id)) === 'stuck');
+  await eventually('the saga has failed', () => statusOfSaga() === 'failed');
+  await eventually('the order shows it', async () => (await customers.statusOf(order.id)) === 'stuck');
   await setOutage(fleet, 'gateway', false);
-  await until('it is undone', () => statusOfSaga() === 'compensated');
+  await eventually('it is undone', () => statusOfSaga() === 'compensated');
 }
 
 /** Customers who order one after the other, each on their own, and change their mind sooner or later. */

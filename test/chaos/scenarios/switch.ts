@@ -4,7 +4,7 @@ import type { PlacedOrder } from '../support/customers.js';
 import { PATIENT } from '../support/kill-now-and-then.js';
 import { setOutage } from '../support/outages.js';
 import { Stores } from '../support/stores.js';
-import { until } from '../../support/until.js';
+import { eventually } from '../../support/eventually.js';
 
 export interface SwitchOptions extends RunOptions {
   rounds: number;
@@ -66,7 +66,7 @@ async function takeSome(run: ChaosRun, hanging: Taken[], fulfilment: Fulfilment,
 
 /** What is not cancelled is reserved, and not paid. */
 async function allHang({ customers }: ChaosRun, taken: readonly Taken[]): Promise<void> {
-  await until('orders hang at their payment', async () => {
+  await eventually('orders hang at their payment', async () => {
     const hanging = taken.filter(({ order }) => !order.cancelAccepted);
     const statuses = await Promise.all(hanging.map(({ order }) => customers.statusOf(order.id)));
     return statuses.every((status) => status === 'reserved');

@@ -6,7 +6,7 @@ import type { Expectations } from './world.js';
 import { Customers } from './customers.js';
 import { randomFrom, type Random } from './random.js';
 import { workers } from './stores.js';
-import { until } from '../../support/until.js';
+import { eventually } from '../../support/eventually.js';
 
 export interface ChaosRun {
   fleet: ChaosFleet;
@@ -48,7 +48,7 @@ export async function settled(
     wrong = checkSums(fleet.dataDir, customers.promised, expected);
     return wrong.length === 0;
   };
-  await until('the sums hold', look, { limit, every: 200 }).catch((error: unknown) => {
+  await eventually('the sums hold', look, { limit, every: 200 }).catch((error: unknown) => {
     throw new Error(`${String(error)}\n- ${wrong.slice(0, 40).join('\n- ')}${wrong.length > 40 ? '\n…' : ''}`);
   });
 }
@@ -57,9 +57,11 @@ export async function settled(
 export async function settledForGood(run: ChaosRun, expected: Expectations = {}, limit = 60_000): Promise<void> {
   const { fleet, customers } = run;
   await settled(run, expected, limit);
-  await until('the queues are empty', async () => (await waiting(fleet)).length === 0).catch(async (error: unknown) => {
-    throw new Error(`${String(error)}: ${(await waiting(fleet)).join(', ')}`);
-  });
+  await eventually('the queues are empty', async () => (await waiting(fleet)).length === 0).catch(
+    async (error: unknown) => {
+      throw new Error(`${String(error)}: ${(await waiting(fleet)).join(', ')}`);
+    },
+  );
   const late = await fleet.stop();
   const left = await waiting(fleet);
   const wrong = [

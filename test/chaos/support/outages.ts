@@ -1,5 +1,5 @@
 import type { ChaosFleet } from './chaos-fleet.js';
-import { until } from '../../support/until.js';
+import { eventually } from '../../support/eventually.js';
 
 /** Takes a service of the outside world down, or brings it back; insists on it while the sandbox itself is not there. */
 export async function setOutage(
@@ -7,7 +7,7 @@ export async function setOutage(
   service: 'gateway' | 'carrier',
   down: boolean,
 ): Promise<void> {
-  await until(`the ${service} is ${down ? 'down' : 'back'}`, async () => {
+  await eventually(`the ${service} is ${down ? 'down' : 'back'}`, async () => {
     const response = await fetch(`${sandboxUrl}/${service}/outage`, {
       method: 'PUT',
       headers: { 'Content-Type': 'application/json' },

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { banner } from '../../../src/supervisor/banner.js';
 import { up, type UpOptions } from '../../../src/supervisor/up.js';
 import { silentLogger } from '../../../src/telemetry/logger.js';
-import { eventually } from '../../support/until.js';
+import { eventually } from '../../support/eventually.js';
 
 /** An `up` in this process, over processes that only write down that they started and ended. */
 export class FakeFleet implements AsyncDisposable {

@@ -1,0 +1,45 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { patience } from './patience.js';
+
+export interface EventuallyOptions {
+  /** Milliseconds on an idle machine. @default 60000 */
+  limit?: number;
+  /** Milliseconds between two probes. @default 20 */
+  every?: number;
+  signal?: AbortSignal;
+}
+
+type Probe<T> = () => T | undefined | false | Promise<T | undefined | false>;
+
+/** Probes until there is a value other than `undefined` and `false`, and resolves with it. An error of a probe counts as no
+ *  value. The limit stretches with the load of the machine; after it, rejects with the description, which is the source of
+ *  the probe where none is given, and with the last error. */
+export async function eventually<T>(description: string, probe: Probe<T>, options?: EventuallyOptions): Promise<T>;
+export async function eventually<T>(probe: Probe<T>, options?: EventuallyOptions): Promise<T>;
+export async function eventually<T>(
+  ...given: [string, Probe<T>, EventuallyOptions?] | [Probe<T>, EventuallyOptions?]
+): Promise<T> {
+  const [description, probe, options] = isDescribed(given) ? given : [String(given[0]), ...given];
+  const { limit = 60_000, every = 20, signal } = options ?? {};
+  let left = limit;
+  for (;;) {
+    const began = performance.now();
+    let last = '';
+    try {
+      const found = await probe();
+      if (found !== undefined && found !== false) return found;
+    } catch (error) {
+      last = `: ${String(error)}`;
+    }
+    signal?.throwIfAborted();
+    if (left <= 0) throw new Error(`not within ${limit} ms of an idle machine: ${description}${last}`);
+    await sleep(every);
+    left -= (performance.now() - began) / patience();
+  }
+}
+
+function isDescribed<T>(
+  given: [string, Probe<T>, EventuallyOptions?] | [Probe<T>, EventuallyOptions?],
+): given is [string, Probe<T>, EventuallyOptions?] {
+  return typeof given[0] === 'string';
+}
