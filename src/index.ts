@@ -42,7 +42,7 @@ export type { StoredEvent } from './store/stored-event.js';
 export { defineFleet, type Fleet, type SandboxOptions } from './fleet/define-fleet.js';
 export type { Context, Worker, WriteTx } from './worker/types.js';
 export type { Projection, ProjectionTx } from './projections/projection.js';
-export type { Json, Saga, SagaContext, SagaOptions, StepOptions, UndoOptions } from './sagas/types.js';
+export type { Json, Saga, SagaContext, SagaOptions, StepOptions, CompensationOptions } from './sagas/types.js';
 export { keepSagaEntry, keptSagaStory, sagaEntryMigrations } from './sagas/entries.js';
 export {
   stepProgress,

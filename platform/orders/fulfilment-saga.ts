@@ -26,7 +26,7 @@ export const orderFulfilment = defineSaga({
       done: 'inventory.reserved',
       failed: ['inventory.rejected'],
       ...reserving,
-      undo: {
+      compensate: {
         command: { type: 'inventory.release', data: ({ sagaId: orderId, reason }) => ({ orderId, reason, ...marked }) },
         done: 'inventory.released',
         ...undoing,
@@ -38,7 +38,7 @@ export const orderFulfilment = defineSaga({
       done: 'payment.processed',
       failed: ['payment.failed'],
       ...paying,
-      undo: {
+      compensate: {
         command: { type: 'payment.refund', data: ({ sagaId: orderId, reason }) => ({ orderId, reason, ...marked }) },
         done: 'payment.refunded',
         ...undoing,
@@ -50,7 +50,7 @@ export const orderFulfilment = defineSaga({
       done: 'shipment.created',
       failed: ['shipment.failed'],
       ...shipping,
-      undo: {
+      compensate: {
         command: { type: 'shipment.cancel', data: ({ sagaId: orderId, reason }) => ({ orderId, reason, ...marked }) },
         done: 'shipment.cancelled',
         ...undoing,

@@ -35,7 +35,7 @@ interface AnyWay extends Pick<Way, 'command'> {
 interface AnyStep extends AnyWay {
   name: string;
   done: string | { type: string; result: NonNullable<Way['result']> };
-  undo?: AnyWay & { done: string };
+  compensate?: AnyWay & { done: string };
 }
 
 function erase(definitions: Definitions, options: AnyOptions): SagaDefinition {
@@ -60,12 +60,12 @@ function afterTheSlash({ subject }: EventEnvelope): string | undefined {
 }
 
 function eraseStep(step: AnyStep): Step {
-  const { name, done, undo } = step;
+  const { name, done, compensate } = step;
   const type = typeof done === 'string' ? done : done.type;
   return {
     name,
     forward: { ...eraseWay(step, type, () => false), ...(typeof done !== 'string' && { result: done.result }) },
-    ...(undo !== undefined && { back: eraseWay(undo, undo.done, () => true) }),
+    ...(compensate !== undefined && { back: eraseWay(compensate, compensate.done, () => true) }),
   };
 }
 

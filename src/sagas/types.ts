@@ -22,7 +22,7 @@ export interface SagaContext<Input> {
   input: Input;
   /** What it kept of the answers, by the names of steps. */
   results: Readonly<Record<string, Json>>;
-  /** Why it is being undone; empty on the way there. */
+  /** Why it is being compensated; empty while it moves forward. */
   reason: string;
 }
 
@@ -45,12 +45,12 @@ interface Trying {
   retries?: (reason: string) => boolean;
 }
 
-/** How a step is undone. */
-export interface UndoOptions<D extends Definitions, Input> extends Trying {
+/** How a step is compensated. */
+export interface CompensationOptions<D extends Definitions, Input> extends Trying {
   command: CommandOf<D, Input>;
-  /** Also where there was nothing to undo: whoever is asked answers this in any case. */
+  /** The reply once it is compensated. The service also sends it when there was nothing to compensate. */
   done: EventName<D>;
-  /** Answers that it cannot be undone. @default none */
+  /** Replies that the step cannot be compensated. @default none */
   failed?: readonly EventName<D>[];
 }
 
@@ -61,14 +61,14 @@ export interface StepOptions<D extends Definitions, Input> extends Trying {
   done: DoneBy<D>;
   /** Answers that it was not done. Their `reason`, where they have one, is the saga's. @default none */
   failed?: readonly EventName<D>[];
-  /** @default there is nothing to undo */
-  undo?: UndoOptions<D, Input>;
+  /** How the step is compensated when a later one fails or the saga is cancelled. @default the step is left as it is */
+  compensate?: CompensationOptions<D, Input>;
 }
 
 /**
- * A process manager: does steps one after the other, each by a command to which a service answers, and undoes what was
- * done, the last first, when one cannot be. Commands may be given more than once, as an answer may be late or lost:
- * services do a thing once for a saga, and answer again.
+ * A process manager. It executes its steps in order, each by a command to which a service replies. When a step fails, it
+ * compensates the completed steps in reverse order. A command may be sent more than once, because a reply may be late or
+ * lost: services act once per saga and repeat their reply.
  */
 export interface SagaOptions<
   D extends Definitions,

@@ -47,7 +47,11 @@ export interface WorkerDefinition {
   readonly ordering: 'none';
   readonly retryDelays: readonly number[];
   readonly breaker: { failures: number; halfOpenAfter: number; maxHalfOpenAfter: number };
-  readonly exhausted?: (event: EventEnvelope, error: Error, ctx: Pick<ErasedContext, 'write' | 'emit' | 'log'>) => void;
+  readonly onRetriesExhausted?: (
+    event: EventEnvelope,
+    error: Error,
+    ctx: Pick<ErasedContext, 'write' | 'emit' | 'log'>,
+  ) => void;
 }
 
 const DEFAULT_DELAYS = ['1s', '10s', '1m', '10m'];
@@ -116,7 +120,7 @@ function erase<D extends Definitions, E extends keyof D & string, S extends z.Zo
       halfOpenAfter: parseDuration(breaker.halfOpenAfter ?? '10s'),
       maxHalfOpenAfter: parseDuration(breaker.maxHalfOpenAfter ?? '5m'),
     },
-    ...(options.exhausted && { exhausted: options.exhausted }),
+    ...(options.onRetriesExhausted && { onRetriesExhausted: options.onRetriesExhausted }),
   };
 }
 

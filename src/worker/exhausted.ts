@@ -10,7 +10,7 @@ import type { WorkerStation } from './station.js';
 export async function commitExhausted(station: WorkerStation, message: Message, thrown: unknown): Promise<void> {
   const { definition, store } = station;
   const { event, key } = message;
-  if (definition.exhausted === undefined || event === undefined || key === undefined) return;
+  if (definition.onRetriesExhausted === undefined || event === undefined || key === undefined) return;
   if (key.consumer !== definition.name && (await store.handled({ ...key, consumer: definition.name }))) return;
   const emissions = new Emissions(station, event, 'exhausted');
   const context = openContext(station, event, emissions, {
@@ -20,7 +20,7 @@ export async function commitExhausted(station: WorkerStation, message: Message, 
     signal: message.signal,
   });
   try {
-    definition.exhausted(event, errorOf(thrown), context.ctx);
+    definition.onRetriesExhausted(event, errorOf(thrown), context.ctx);
   } catch (error) {
     throw errorOf(error);
   } finally {

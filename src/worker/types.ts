@@ -181,7 +181,11 @@ export interface WorkerOptions<
   breaker?: BreakerOptions;
   /** Runs when an event has used up its attempts, before it goes to the dead letters; what it emits and writes is
    *  committed, but the event does not count as handled. */
-  exhausted?: (event: EventEnvelope, error: Error, ctx: Pick<Context<D, E, Use>, 'write' | 'emit' | 'log'>) => void;
+  onRetriesExhausted?: (
+    event: EventEnvelope,
+    error: Error,
+    ctx: Pick<Context<D, E, Use>, 'write' | 'emit' | 'log'>,
+  ) => void;
 }
 
 /** A worker. What is inside is the library's own. */

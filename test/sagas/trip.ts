@@ -43,7 +43,7 @@ export const tripSaga = defineSaga({
       timeout: '1m',
       retryDelays: ['10s', '20s'],
       retries: (reason) => reason === 'busy',
-      undo: {
+      compensate: {
         command: { type: 'flight.cancel', data: ({ sagaId: tripId, reason }) => ({ tripId, reason }) },
         done: 'flight.cancelled',
         failed: ['flight.kept'],
@@ -63,7 +63,7 @@ export const tripSaga = defineSaga({
       done: 'hotel.booked',
       failed: ['hotel.refused'],
       timeout: '2m',
-      undo: {
+      compensate: {
         command: { type: 'hotel.cancel', data: ({ sagaId: tripId, reason }) => ({ tripId, reason }) },
         done: 'hotel.cancelled',
         timeout: '1m',

@@ -143,7 +143,7 @@ describe('a worker that receives hostile messages', function () {
       const worker = notes.defineWorker({
         name: 'notes',
         retry: { delays: ['10ms'] },
-        ...(where === 'exhausted' && { exhausted: (event) => refuse((event.data as { text: string }).text) }),
+        ...(where === 'exhausted' && { onRetriesExhausted: (event) => refuse((event.data as { text: string }).text) }),
         on: {
           'note.write': async ({ data: { text } }, ctx) => {
             if (where === 'handler') refuse(text);

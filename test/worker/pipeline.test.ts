@@ -102,12 +102,12 @@ describe('a worker on RabbitMQ', function () {
     expect(await fleet.store.head()).to.equal(1);
   });
 
-  it('buries at once what the handler calls permanent, and lets `exhausted` say what it means otherwise', async () => {
+  it('buries at once what the handler calls permanent, and lets `onRetriesExhausted` say what it means otherwise', async () => {
     const worker = shop.defineWorker({
       name: 'tally',
       emits: ['job.failed'],
       retry: { delays: ['20ms'] },
-      exhausted: (event, error, ctx) =>
+      onRetriesExhausted: (event, error, ctx) =>
         ctx.emit('job.failed', { n: 0, reason: error.message }, { subject: event.subject }),
       on: {
         'job.requested': ({ data: { n } }) => {

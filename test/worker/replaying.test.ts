@@ -44,7 +44,7 @@ describe('a worker to which history is sent', function () {
           ctx.emit('job.finished', { n });
         },
       },
-      exhausted: (event, error, ctx) => ctx.emit('job.failed', { n: 0, reason: `${event.id} ${error.name}` }),
+      onRetriesExhausted: (event, error, ctx) => ctx.emit('job.failed', { n: 0, reason: `${event.id} ${error.name}` }),
     });
 
   const replay = async ({ broker, names }: TestFleet, event: EventEnvelope, headers: Fields) => {

@@ -53,7 +53,7 @@ async function exhaust(message: Message, error: unknown, station: Station): Prom
   } catch (thrown) {
     const failure = failureOf(thrown);
     if (isOurOwn(failure.code)) throw thrown;
-    station.logger.error(`\`exhausted\` threw; the message is dead-lettered without it: ${failure.message}`, {
+    station.logger.error(`\`onRetriesExhausted\` threw; the message is dead-lettered without it: ${failure.message}`, {
       code: failure.code,
       ...storyFields(message.event),
     });

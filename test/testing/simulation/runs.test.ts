@@ -25,7 +25,7 @@ const failing = (times: number, emits: () => void = () => undefined): Worker =>
         emits();
       },
     },
-    exhausted: (_event, error, ctx) => ctx.emit('job.failed', { n: 1, reason: error.message }),
+    onRetriesExhausted: (_event, error, ctx) => ctx.emit('job.failed', { n: 1, reason: error.message }),
   });
 
 describe('a simulated run', () => {
