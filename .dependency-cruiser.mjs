@@ -19,6 +19,7 @@ const layers = [
   'projections',
   'sagas',
   'worker',
+  'client',
   'dead-letters',
   'journal',
   'replay',

@@ -5,7 +5,7 @@ import { namesFor, topologyOf } from '../src/broker/topology.js';
 import { createEvent, originContext } from '../src/events/create.js';
 import { openSqliteStore } from '../src/store/sqlite/index.js';
 import { silentLogger } from '../src/telemetry/logger.js';
-import { queuesOf } from '../src/worker/queues.js';
+import { queuesOf } from '../src/worker/definition/queues.js';
 import { shop } from '../test/support/shop.js';
 import { bareChannel, publishWindowed } from './support/bare.js';
 import type { Bench } from './support/bench.js';

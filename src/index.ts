@@ -40,7 +40,7 @@ export type {
 export { readPages, type ReadPagesOptions } from './store/read-pages.js';
 export type { StoredEvent } from './store/stored-event.js';
 export { defineFleet, type Fleet, type SandboxOptions } from './fleet/define-fleet.js';
-export type { Context, Worker, WriteTx } from './worker/types.js';
+export type { Context, Worker, WriteTx } from './worker/definition/options.js';
 export type { Projection, ProjectionTx } from './projections/projection.js';
 export type { Json, Saga, SagaContext, SagaOptions, StepOptions, CompensationOptions } from './sagas/types.js';
 export { keepSagaEntry, keptSagaStory, sagaEntryMigrations } from './sagas/entries.js';
@@ -68,7 +68,7 @@ export { invalidRequest, ProblemError, problemType, type ProblemType } from './a
 export type { ApiInfo } from './api/openapi/document.js';
 export { cursor, cursorOf, type Cursor } from './api/cursor.js';
 export { withTimeRange } from './api/time-range.js';
-export { createPublisher, subscribe, type PlainContext, type Subscription } from './worker/plain.js';
+export { createPublisher, subscribe, type PlainContext, type Subscription } from './client/subscriber.js';
 export type { Broker } from './broker/contract.js';
 export { createMemoryBroker } from './broker/memory/index.js';
 export { createRabbitBroker, type RabbitBrokerOptions } from './broker/rabbitmq/index.js';

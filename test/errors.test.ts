@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { errorOf, FlotillaError, messageOf, PermanentError, stackOf } from '../src/errors.js';
 import { problemOf } from '../src/api/problems.js';
-import { failureOf } from '../src/worker/failure.js';
-import { callDependency, meansUnavailable } from '../src/worker/unavailable.js';
+import { failureOf } from '../src/worker/pipeline/failure.js';
+import { callDependency, meansUnavailable } from '../src/worker/handler/call-dependency.js';
 import { hostileThrows } from './support/hostile-throws.js';
 
 describe('whatever can be thrown', () => {

@@ -6,8 +6,8 @@ import type { EventContext, EventEnvelope, UnsequencedEvent } from '../events/en
 import { projectionDefiner, type DefineProjection } from '../projections/definition.js';
 import { sagaDefiner } from '../sagas/define.js';
 import type { DefineSaga } from '../sagas/types.js';
-import { workerDefiner } from '../worker/definition.js';
-import type { DefineWorker, TypeName } from '../worker/types.js';
+import { workerDefiner } from '../worker/definition/define-worker.js';
+import type { DefineWorker, TypeName } from '../worker/definition/options.js';
 
 /** What a fleet can say, and everything that is typed by it. */
 export interface Catalogue<D extends Definitions> {

@@ -6,10 +6,10 @@ import { isWildcard } from '../events/patterns.js';
 import type { StoredEvent } from '../store/stored-event.js';
 import type { Logger } from '../telemetry/logger.js';
 import { OPS_STORE, RESERVED_NAMES } from './reserved-names.js';
-import { typesOf } from '../worker/definition.js';
-import type { Emitters } from '../worker/station.js';
+import { typesOf } from '../worker/definition/define-worker.js';
+import type { Emitters } from '../worker/pipeline/context.js';
 import { ANNOUNCEMENTS } from '../dead-letters/announce.js';
-import type { Worker } from '../worker/types.js';
+import type { Worker } from '../worker/definition/options.js';
 import type { ApiInfo } from '../api/openapi/document.js';
 import type { Route } from '../api/route.js';
 

@@ -1,5 +1,5 @@
-import { defineTaker } from '../worker/definition.js';
-import type { Worker } from '../worker/types.js';
+import { defineTaker } from '../worker/definition/define-worker.js';
+import type { Worker } from '../worker/definition/options.js';
 import { fillGaps, noteGap } from './fill-gaps.js';
 import { migrateJournal } from './migrations.js';
 import { insertRecords, recordOfEntry } from './rows.js';

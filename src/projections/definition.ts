@@ -2,8 +2,8 @@ import { FlotillaError } from '../errors.js';
 import type { Definitions } from '../events/definitions.js';
 import { bySpecificity, isAmbiguous } from '../events/patterns.js';
 import { isPlainName } from '../text/plain-name.js';
-import { typesOf } from '../worker/definition.js';
-import type { Handler } from '../worker/types.js';
+import { typesOf } from '../worker/definition/define-worker.js';
+import type { Handler } from '../worker/definition/options.js';
 import { INDEX, withoutText } from './physical-names.js';
 import type { Projection, ProjectionDefinition, ProjectionHandler, ProjectionTx } from './projection.js';
 

@@ -2,7 +2,7 @@ import { formatDuration } from '../duration.js';
 import { groupDeadLetters } from '../dead-letters/queries.js';
 import { FlotillaError } from '../errors.js';
 import { kindOf } from '../events/definitions.js';
-import { hasQueue } from '../worker/queues.js';
+import { hasQueue } from '../worker/definition/queues.js';
 import type { Replayer } from './replayer.js';
 import type { ReplayRequest } from './run.js';
 import { typesMeant } from './sort.js';

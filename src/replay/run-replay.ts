@@ -3,7 +3,7 @@ import type { Publisher } from '../broker/contract.js';
 import type { Fields } from '../broker/fields.js';
 import { FlotillaError } from '../errors.js';
 import { failpoint } from '../failpoints.js';
-import { replayHeaders } from '../worker/replayed.js';
+import { replayHeaders } from '../worker/pipeline/replay-headers.js';
 import type { HeldRun } from './held-run.js';
 import type { HistoryEntry, HistoryPage } from './history.js';
 import { untilRoom } from './hold-back.js';

@@ -2,8 +2,8 @@ import type { Config } from '../config/load.js';
 import { FlotillaError } from '../errors.js';
 import type { Fleet } from '../fleet/define-fleet.js';
 import { describeUnknown, unknownName } from '../text/known-names.js';
-import { withOverrides } from '../worker/queues.js';
-import type { Worker } from '../worker/types.js';
+import { withOverrides } from '../worker/definition/queues.js';
+import type { Worker } from '../worker/definition/options.js';
 
 type Choice = Pick<Config, 'workers' | 'retryDelays' | 'breakerHalfOpenAfter' | 'sagas'>;
 

@@ -8,7 +8,7 @@ export {
   type Scenario,
   type SeenEvent,
   type TestEvent,
-} from './harness.js';
+} from './harness/harness.js';
 export { createMemoryBroker } from '../broker/memory/index.js';
 export {
   simulation,

@@ -15,13 +15,13 @@ import type { Store } from '../store/contract.js';
 import type { Logger } from '../telemetry/logger.js';
 import { createMetrics, type Metrics } from '../telemetry/metrics.js';
 import type { StartTimer } from '../concurrency/timers.js';
-import { runBootstrap } from './bootstrap.js';
-import { consumeQueue, type QueueState } from './consume-queue.js';
-import type { WorkerDefinition } from './definition.js';
-import type { Message, Outcome } from './message.js';
-import { hasQueue } from './queues.js';
-import type { Emitters } from './station.js';
-import type { RelayGauge } from './watch-relay.js';
+import { runBootstrap } from './handler/bootstrap.js';
+import { consumeQueue, type QueueState } from './consumption/consume-queue.js';
+import type { WorkerDefinition } from './definition/define-worker.js';
+import type { Message, Outcome } from './pipeline/message.js';
+import { hasQueue } from './definition/queues.js';
+import type { Emitters } from './pipeline/context.js';
+import type { RelayGauge } from './consumption/pause-for-relay.js';
 
 export interface StartWorkerOptions {
   store: Store;

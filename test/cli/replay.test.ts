@@ -15,7 +15,7 @@ import { insertRecords } from '../../src/journal/rows.js';
 import { migrateLogCheckpoints, moveLogCheckpoint } from '../../src/event-log/checkpoint.js';
 import { openSqliteStore } from '../../src/store/sqlite/index.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
-import { queuesOfAll } from '../../src/worker/queues.js';
+import { queuesOfAll } from '../../src/worker/definition/queues.js';
 import { take } from '../dead-letters/bench-of-letters.js';
 import { adder, bodyOf, DAY, eventOf } from '../replay/bench-of-history.js';
 import { runCommand } from '../support/command.js';

@@ -11,7 +11,7 @@ import { defineFleet } from '../../src/fleet/define-fleet.js';
 import type { FleetStatus, WorkerStatus } from '../../src/observability/fleet-status.js';
 import { openSqliteStore } from '../../src/store/sqlite/index.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
-import { queuesOfAll } from '../../src/worker/queues.js';
+import { queuesOfAll } from '../../src/worker/definition/queues.js';
 import { definitions } from '../dead-letters/bench-of-letters.js';
 import { contextFor } from '../support/command.js';
 import { ownNode } from '../support/rabbitmq.js';

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { defineJournal } from '../../src/journal/define-journal.js';
-import { hasQueue, queuesOf } from '../../src/worker/queues.js';
+import { hasQueue, queuesOf } from '../../src/worker/definition/queues.js';
 import { shop } from '../support/shop.js';
 
 describe('a worker that is defined to read the log', () => {

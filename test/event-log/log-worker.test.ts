@@ -6,9 +6,9 @@ import { logCheckpoint, migrateLogCheckpoints } from '../../src/event-log/checkp
 import type { Store } from '../../src/store/contract.js';
 import { createMetrics, type Metrics } from '../../src/telemetry/metrics.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
-import type { WorkerDefinition } from '../../src/worker/definition.js';
-import type { Outcome } from '../../src/worker/message.js';
-import { queuesOf } from '../../src/worker/queues.js';
+import type { WorkerDefinition } from '../../src/worker/definition/define-worker.js';
+import type { Outcome } from '../../src/worker/pipeline/message.js';
+import { queuesOf } from '../../src/worker/definition/queues.js';
 import { startWorker, type RunningWorker } from '../../src/worker/start.js';
 import { shop, tallyMigrations } from '../support/shop.js';
 import { jobBegun, numbers, openLogBench, type LogBench } from './log-bench.js';

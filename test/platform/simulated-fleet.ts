@@ -8,9 +8,9 @@ import type { Store } from '../../src/store/contract.js';
 import { openSqliteStore } from '../../src/store/sqlite/index.js';
 import type { StoredEvent } from '../../src/store/stored-event.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
-import { queuesOfAll } from '../../src/worker/queues.js';
+import { queuesOfAll } from '../../src/worker/definition/queues.js';
 import { startWorker, type RunningWorker } from '../../src/worker/start.js';
-import type { Worker } from '../../src/worker/types.js';
+import type { Worker } from '../../src/worker/definition/options.js';
 
 export interface SimulatedFleet {
   store: (service: string) => Store;

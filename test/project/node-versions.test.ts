@@ -88,7 +88,7 @@ describe('the supported versions of Node.js', () => {
       this.timeout(300_000);
       const { amqpUrl, managementUrl } = await testBroker();
       const mocha = join(root, 'node_modules/mocha/bin/mocha.js');
-      const specs = ['test/contract/store.sqlite.test.ts', 'test/worker/plain.test.ts'];
+      const specs = ['test/contract/store.sqlite.test.ts', 'test/client/subscriber.test.ts'];
       const env = { FLOTILLA_TEST_AMQP_URL: amqpUrl, FLOTILLA_TEST_MANAGEMENT_URL: managementUrl };
       const { code, stdout, stderr } = await run(await obtainNode(version), [mocha, ...specs], env);
       expect(code, `${stdout}\n${stderr}`).to.equal(0);

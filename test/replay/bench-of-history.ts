@@ -15,10 +15,10 @@ import { migrateReplays } from '../../src/replay/runs.js';
 import type { Store } from '../../src/store/contract.js';
 import { openSqliteStore } from '../../src/store/sqlite/index.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
-import type { Outcome } from '../../src/worker/message.js';
-import { queuesOfAll } from '../../src/worker/queues.js';
+import type { Outcome } from '../../src/worker/pipeline/message.js';
+import { queuesOfAll } from '../../src/worker/definition/queues.js';
 import { startWorker } from '../../src/worker/start.js';
-import type { Worker } from '../../src/worker/types.js';
+import type { Worker } from '../../src/worker/definition/options.js';
 import { shop } from '../support/shop.js';
 import { cleanUp, testBroker } from '../support/rabbitmq.js';
 

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { defineFleet, FlotillaError } from 'flotilla';
-import { queuesOfAll, withOverrides } from '../../src/worker/queues.js';
+import { queuesOfAll, withOverrides } from '../../src/worker/definition/queues.js';
 import { journeys, tripSaga } from './trip.js';
 
 const { defineSaga, defineWorker } = journeys;

@@ -13,10 +13,10 @@ import { createEvent, originContext } from '../../src/events/create.js';
 import type { Store } from '../../src/store/contract.js';
 import { openSqliteStore } from '../../src/store/sqlite/index.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
-import type { Message, Outcome } from '../../src/worker/message.js';
-import { queuesOf } from '../../src/worker/queues.js';
+import type { Message, Outcome } from '../../src/worker/pipeline/message.js';
+import { queuesOf } from '../../src/worker/definition/queues.js';
 import { startWorker, type RunningWorker, type StartWorkerOptions } from '../../src/worker/start.js';
-import type { Worker } from '../../src/worker/types.js';
+import type { Worker } from '../../src/worker/definition/options.js';
 import { cleanUp, testBroker } from './rabbitmq.js';
 
 export interface Seen {

@@ -8,9 +8,9 @@ import type { Store } from '../../src/store/contract.js';
 import { openMemoryStore } from '../../src/store/memory/index.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { realTimer } from '../../src/concurrency/timers.js';
-import { queuesOf } from '../../src/worker/queues.js';
+import { queuesOf } from '../../src/worker/definition/queues.js';
 import { startWorker } from '../../src/worker/start.js';
-import type { Outcome } from '../../src/worker/message.js';
+import type { Outcome } from '../../src/worker/pipeline/message.js';
 import { shop } from '../support/shop.js';
 import { eventually } from '../support/eventually.js';
 

@@ -8,7 +8,7 @@ import { signedBroker } from '../../src/broker/signing/signed-broker.js';
 import { outgoing } from '../../src/relay/outgoing.js';
 import type { EventEnvelope } from '../../src/events/envelope.js';
 import type { StoredEvent } from '../../src/store/stored-event.js';
-import { replayHeaders } from '../../src/worker/replayed.js';
+import { replayHeaders } from '../../src/worker/pipeline/replay-headers.js';
 import { testFleet, type TestFleet } from '../support/test-fleet.js';
 
 const KEY = 'k'.repeat(40);

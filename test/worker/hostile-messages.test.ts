@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { HEADERS, readAttempts } from '../../src/broker/headers.js';
 import { createManagement } from '../../src/broker/rabbitmq/management.js';
 import { topologyOf } from '../../src/broker/topology.js';
-import { queuesOf } from '../../src/worker/queues.js';
+import { queuesOf } from '../../src/worker/definition/queues.js';
 import { foreignPublish } from '../support/foreign-publish.js';
 import { hostileThrows } from '../support/hostile-throws.js';
 import { testBroker } from '../support/rabbitmq.js';

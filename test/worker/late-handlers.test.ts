@@ -6,7 +6,7 @@ import { createEvent, originContext } from '../../src/events/create.js';
 import { openMemoryStore } from '../../src/store/memory/index.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { createMetrics } from '../../src/telemetry/metrics.js';
-import { queuesOf } from '../../src/worker/queues.js';
+import { queuesOf } from '../../src/worker/definition/queues.js';
 import { startWorker } from '../../src/worker/start.js';
 import { shop, tallyMigrations } from '../support/shop.js';
 import { testFleet, type TestFleet } from '../support/test-fleet.js';

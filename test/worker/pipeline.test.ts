@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { PermanentError } from 'flotilla';
 import { HEADERS, readAttempts } from '../../src/broker/headers.js';
-import { failureOf } from '../../src/worker/failure.js';
+import { failureOf } from '../../src/worker/pipeline/failure.js';
 import { shop, tallyMigrations } from '../support/shop.js';
 import { testFleet, type TestFleet } from '../support/test-fleet.js';
 import { eventually } from '../support/eventually.js';

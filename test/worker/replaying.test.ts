@@ -4,7 +4,7 @@ import type { Fields } from '../../src/broker/fields.js';
 import { eventProperties } from '../../src/broker/event-properties.js';
 import { HEADERS } from '../../src/broker/headers.js';
 import type { EventEnvelope } from '../../src/events/envelope.js';
-import { readReplay, replayHeaders } from '../../src/worker/replayed.js';
+import { readReplay, replayHeaders } from '../../src/worker/pipeline/replay-headers.js';
 import { shop } from '../support/shop.js';
 import { testFleet, type TestFleet } from '../support/test-fleet.js';
 

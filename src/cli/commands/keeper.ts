@@ -3,7 +3,7 @@ import { requireTokens } from '../../config/load.js';
 import { createKeeper } from '../../dead-letters/keeper.js';
 import { OPS_STORE } from '../../fleet/reserved-names.js';
 import { startHealthServer, type CheckResult } from '../../telemetry/health-server.js';
-import { queuesOfAll } from '../../worker/queues.js';
+import { queuesOfAll } from '../../worker/definition/queues.js';
 import { brokerCheck } from '../../runtime/broker-check.js';
 import type { Context } from '../shared/context.js';
 import { runFleetProcess, type FleetProcess } from '../shared/fleet-process.js';

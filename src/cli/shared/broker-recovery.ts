@@ -7,7 +7,7 @@ import { sendAll } from '../../replay/send.js';
 import { unhandledMessages, type Consuming } from '../../replay/unhandled.js';
 import type { Store } from '../../store/contract.js';
 import type { BrokerRecovery } from '../../supervisor/set-broker-aside.js';
-import { hasQueue, queuesOfAll } from '../../worker/queues.js';
+import { hasQueue, queuesOfAll } from '../../worker/definition/queues.js';
 import { confirm } from './confirm.js';
 import type { Context } from './context.js';
 import { enabledWorkers } from '../../runtime/enabled-workers.js';

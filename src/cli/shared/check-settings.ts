@@ -1,7 +1,7 @@
 import { settingsProblems, withDevelopmentSettings } from '../../config/worker-settings.js';
 import { FlotillaError } from '../../errors.js';
 import type { Fleet } from '../../fleet/define-fleet.js';
-import type { Worker } from '../../worker/types.js';
+import type { Worker } from '../../worker/definition/options.js';
 import type { Context } from './context.js';
 
 /** Checks the settings of these workers, and those of the API where it is given. Throws `config.invalid`; where there are

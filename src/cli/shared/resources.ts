@@ -16,7 +16,7 @@ import type { History } from '../../event-log/taker.js';
 import { createRelay } from '../../relay/index.js';
 import type { InboxKey, Store } from '../../store/contract.js';
 import { silentLogger } from '../../telemetry/logger.js';
-import { hasQueue, queuesOfAll } from '../../worker/queues.js';
+import { hasQueue, queuesOfAll } from '../../worker/definition/queues.js';
 import { withSigning } from '../../runtime/signing.js';
 import { brokerAddress, brokerFor, type Access } from './broker-address.js';
 import type { Context } from './context.js';

@@ -1,6 +1,6 @@
 import { FlotillaError } from '../../errors.js';
-import type { WorkerDefinition } from '../../worker/definition.js';
-import type { Worker } from '../../worker/types.js';
+import type { WorkerDefinition } from '../../worker/definition/define-worker.js';
+import type { Worker } from '../../worker/definition/options.js';
 
 /**
  * The workers as they run in a simulation: without projections, with a circuit breaker that never opens, as that goes by

@@ -3,7 +3,7 @@ import { messageOf } from '../../errors.js';
 import { failureOfRun } from './failure.js';
 import { loadFastCheck, type FastCheck } from './fast-check.js';
 import type { Fault, FaultKind } from './faults.js';
-import type { Counts } from './run-parts.js';
+import type { Counts } from './run-state.js';
 import type { Attempt, Outcome, Simulation } from './simulation.js';
 
 export interface ExploreOptions {

@@ -3,12 +3,12 @@ import type { EventEnvelope } from '../../events/envelope.js';
 import type { Store } from '../../store/contract.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { Metrics } from '../../telemetry/metrics.js';
-import type { WorkerDefinition } from '../../worker/definition.js';
-import { hasQueue } from '../../worker/queues.js';
+import type { WorkerDefinition } from '../../worker/definition/define-worker.js';
+import { hasQueue } from '../../worker/definition/queues.js';
 import { SimulatedKeeper } from './keeper.js';
 import { Network } from './network.js';
 import { SimulatedProcess } from './process.js';
-import type { RunParts } from './run-parts.js';
+import type { RunParts } from './run-state.js';
 import { Service } from './service.js';
 
 /** What is the same in every run of a simulation. */

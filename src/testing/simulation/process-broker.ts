@@ -3,7 +3,7 @@ import { FlotillaError } from '../../errors.js';
 import { SimulatedConsumer } from './consumer.js';
 import type { Network } from './network.js';
 import type { SimulatedProcess } from './process.js';
-import type { RunParts } from './run-parts.js';
+import type { RunParts } from './run-state.js';
 
 /** The broker as one process has it: always there, and gone with the process. */
 export function processBroker(process: SimulatedProcess, network: Network, parts: RunParts): Broker {

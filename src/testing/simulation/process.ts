@@ -1,16 +1,16 @@
 import { formatDuration } from '../../duration.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { Metrics } from '../../telemetry/metrics.js';
-import type { WorkerDefinition } from '../../worker/definition.js';
+import type { WorkerDefinition } from '../../worker/definition/define-worker.js';
 import type { StartTimer } from '../../concurrency/timers.js';
-import type { Message, Outcome } from '../../worker/message.js';
+import type { Message, Outcome } from '../../worker/pipeline/message.js';
 import { startWorker } from '../../worker/start.js';
 import type { SimulatedConsumer } from './consumer.js';
-import { mortalStore } from './mortal-store.js';
+import { mortalStore } from './crashable-store.js';
 import type { Network } from './network.js';
 import { processBroker } from './process-broker.js';
 import type { QueuedMessage } from './queue.js';
-import type { RunParts } from './run-parts.js';
+import type { RunParts } from './run-state.js';
 import type { Service } from './service.js';
 
 export interface ProcessOptions {

@@ -2,7 +2,7 @@ import type { Tx } from '../../store/contract.js';
 import { openMemoryStore, type MemoryStore } from '../../store/memory/index.js';
 import type { Committed } from '../../store/memory/committer.js';
 import type { StoredEvent } from '../../store/stored-event.js';
-import type { RunParts } from './run-parts.js';
+import type { RunParts } from './run-state.js';
 
 /** A store, and what stands in for its relay: what is committed is sent at once, timers fire when they are due. */
 export class Service {

@@ -5,15 +5,15 @@ import { FlotillaError } from '../../errors.js';
 import type { EventEnvelope } from '../../events/envelope.js';
 import { silentLogger } from '../../telemetry/logger.js';
 import { createMetrics } from '../../telemetry/metrics.js';
-import type { WorkerDefinition } from '../../worker/definition.js';
-import type { Duration, Worker } from '../../worker/types.js';
+import type { WorkerDefinition } from '../../worker/definition/define-worker.js';
+import type { Duration, Worker } from '../../worker/definition/options.js';
 import { ensureNames, simulatedDefinitions } from './definitions.js';
 import { loadFastCheck, type FastCheck } from './fast-check.js';
 import { failureOfRun } from './failure.js';
 import type { Fault } from './faults.js';
 import type { FleetPlan } from './fleet.js';
 import { storeImages } from './images.js';
-import type { Counts } from './run-parts.js';
+import type { Counts } from './run-state.js';
 import { RunUnderWay, type Run } from './run.js';
 
 /** What is outside of the workers in one run, and whatever else the check needs of it. */

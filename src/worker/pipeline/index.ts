@@ -1,13 +1,13 @@
-import type { Handle } from '../message.js';
-import type { Middleware, Station, WorkerStation } from '../station.js';
-import { breaker } from './breaker.js';
-import { crashLoop } from './crash-loop.js';
-import { deadLetter } from './dead-letter.js';
-import { decode } from './decode.js';
-import { dedupe } from './dedupe.js';
-import { retry } from './retry.js';
-import { timeout } from './timeout.js';
-import { trace } from './trace.js';
+import type { Handle } from './message.js';
+import type { Middleware, Station, WorkerStation } from './context.js';
+import { breaker } from '../middleware/circuit-breaker.js';
+import { crashLoop } from '../middleware/crash-loop.js';
+import { deadLetter } from '../middleware/dead-letter.js';
+import { decode } from '../middleware/decode.js';
+import { dedupe } from '../middleware/dedupe.js';
+import { retry } from '../middleware/retry.js';
+import { timeout } from '../middleware/timeout.js';
+import { trace } from '../middleware/trace.js';
 
 /** The whole life of a delivery at a worker, read from the outside in. `dedupe` also commits what the handler said. */
 export const workerPipeline: readonly Middleware<WorkerStation>[] = [

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { base, type Definitions } from '../../../events/definitions.js';
 import { isAmbiguous } from '../../../events/patterns.js';
-import { typesOf } from '../../../worker/definition.js';
+import { typesOf } from '../../../worker/definition/define-worker.js';
 import { UsageError } from '../../shared/failure.js';
 import { requireMatch } from '../../shared/type-patterns.js';
 

@@ -11,7 +11,7 @@ import { base } from '../../../events/definitions.js';
 import { sagaEvents } from '../../../events/saga-events.js';
 import type { Fleet } from '../../../fleet/define-fleet.js';
 import { OPS_STORE } from '../../../fleet/reserved-names.js';
-import { hasQueue } from '../../../worker/queues.js';
+import { hasQueue } from '../../../worker/definition/queues.js';
 import { brokerAddress } from '../../shared/broker-address.js';
 import type { Context } from '../../shared/context.js';
 import { UsageError } from '../../shared/failure.js';

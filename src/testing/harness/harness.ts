@@ -1,0 +1,186 @@
+import { expectSame } from '../../aggregates/expect-same.js';
+import { parseDuration } from '../../duration.js';
+import type { Store } from '../../store/contract.js';
+import { HarnessRun, SUBJECT, type StepResult } from './harness-run.js';
+import type { Outcome } from '../../worker/pipeline/message.js';
+import type { Duration, Worker } from '../../worker/definition/options.js';
+
+/** An event for a test: what the rest of the envelope is made from. */
+export interface TestEvent {
+  type: string;
+  data: unknown;
+  /** @default 'test/1' */
+  subject?: string;
+  id?: string;
+}
+
+export interface HarnessOptions {
+  /** In place of what the worker's `setup` would give. */
+  use?: unknown;
+  /** As the worker's `settings` schema has them; not needed with `use`. */
+  settings?: Record<string, unknown>;
+  /** Headers of the delivery, such as `flotilla-attempt`. */
+  headers?: Record<string, string | number | boolean>;
+  /** Milliseconds since the epoch, to which `advance` adds; from it follow timers, the time-outs of sagas and the ids of their
+   *  commands. @default the time at which the scenario runs, standing still */
+  now?: () => number;
+}
+
+/** An event as it was appended. */
+export interface SeenEvent {
+  type: string;
+  subject: string;
+  data: unknown;
+}
+
+/** An event that waits for its time. */
+export interface ScheduledEvent extends SeenEvent {
+  /** When it is due: RFC 3339, UTC. */
+  at: string;
+}
+
+/** An event that should wait: `in` so much time after the last step, or until a time. */
+export type ExpectedSchedule = Omit<TestEvent, 'id'> & ({ in: Duration } | { at: Date | string });
+
+export interface HarnessResult {
+  outcome: Outcome;
+  /** What was appended by the last step, in order. */
+  emitted: SeenEvent[];
+  /** What waits for its time after it, the earliest first. */
+  scheduled: ScheduledEvent[];
+  /** The code of the last error, where there was one. */
+  code: string | undefined;
+  /** Its message. */
+  message: string | undefined;
+}
+
+/** A scenario; every method gives a new one, and nothing runs before an expectation is asked for. */
+export interface Scenario {
+  /** Events that were handled before; each must end `done`. */
+  given: (...events: TestEvent[]) => Scenario;
+  /** The event whose handling is examined. */
+  when: (event: TestEvent) => Scenario;
+  /** Lets time pass: timers fire and retries come back when they are due, and what the worker takes of it is handled. Before
+   *  `when` it belongs to what happened before; after `when`, or without one, it is what is examined. */
+  advance: (time: Duration) => Scenario;
+  /** It is handled, and exactly these events are appended. */
+  emits: (...events: Omit<TestEvent, 'id'>[]) => Promise<HarnessResult>;
+  /** It is handled, and exactly these events wait for their time then, the earliest first. */
+  schedules: (...events: ExpectedSchedule[]) => Promise<HarnessResult>;
+  /** It fails, and is retried; with this code where one is given. */
+  retries: (code?: string) => Promise<HarnessResult>;
+  /** It goes to the dead letters under this code. */
+  deadLetters: (code: string) => Promise<HarnessResult>;
+  /** Whatever becomes of it. `look` may read the worker's store. */
+  result: (look?: (store: Store) => Promise<void>) => Promise<HarnessResult>;
+}
+
+/** `given`: must end `done`. */
+type Step = { kind: 'given' | 'when'; event: TestEvent } | { kind: 'advance'; time: Duration };
+
+/**
+ * Runs a worker alone, in this process: its whole pipeline on a memory broker, with a real store in a temporary
+ * folder that is removed afterwards. An event that one of its projections takes is one of that store; the projections have
+ * taken all there is before anything is examined. Time stands still unless it is advanced. Expectations reject with an
+ * error that names the worker and the step, what was expected and what was seen; its cause is what the handler threw.
+ */
+export function harness(worker: Worker, options: HarnessOptions = {}): Scenario {
+  return scenario(worker, options, [], undefined);
+}
+
+function scenario(worker: Worker, options: HarnessOptions, before: readonly Step[], last: Step | undefined): Scenario {
+  const all = last === undefined ? before : [...before, last];
+  const run = (look?: (store: Store) => Promise<void>) => runSteps(worker, options, all, look);
+  const examined = last === undefined ? '' : `${worker.name}: ${nameOf(last)}`;
+  const subject = all.reduce((latest, step) => ('event' in step ? (step.event.subject ?? SUBJECT) : latest), SUBJECT);
+  return {
+    given: (...events) => {
+      const steps = events.map((event): Step => ({ kind: 'given', event }));
+      return last?.kind === 'advance'
+        ? scenario(worker, options, [...all, ...steps], undefined)
+        : scenario(worker, options, [...before, ...steps], last);
+    },
+    when: (event) => scenario(worker, options, last?.kind === 'advance' ? all : before, { kind: 'when', event }),
+    advance: (time) => scenario(worker, options, all, { kind: 'advance', time }),
+    result: async (look) => resultOf(await run(look)),
+    async emits(...events) {
+      const result = await run();
+      expectOutcome(result, { outcome: 'done' }, examined);
+      const expected = events.map(({ type, data, subject: of }) => ({ type, subject: of ?? subject, data }));
+      expectSame({ emitted: result.emitted }, { emitted: expected }, `${examined}: other events than expected`);
+      return resultOf(result);
+    },
+    async schedules(...events) {
+      const result = await run();
+      expectOutcome(result, { outcome: 'done' }, examined);
+      const expected = events.map((event) => ({
+        type: event.type,
+        subject: event.subject ?? subject,
+        data: event.data,
+        at: new Date('in' in event ? result.now + parseDuration(event.in) : event.at).toISOString(),
+      }));
+      expectSame({ scheduled: result.scheduled }, { scheduled: expected }, `${examined}: other timers than expected`);
+      return resultOf(result);
+    },
+    async retries(code) {
+      const result = await run();
+      expectOutcome(result, { outcome: 'retried', ...(code !== undefined && { code }) }, examined);
+      return resultOf(result);
+    },
+    async deadLetters(code) {
+      const result = await run();
+      expectOutcome(result, { outcome: 'dead', code }, examined);
+      return resultOf(result);
+    },
+  };
+}
+
+async function runSteps(
+  worker: Worker,
+  options: HarnessOptions,
+  steps: readonly Step[],
+  look: (store: Store) => Promise<void> = async () => undefined,
+): Promise<StepResult> {
+  const before = steps.slice(0, -1);
+  const last = steps.at(-1);
+  if (last === undefined || last.kind === 'given') {
+    throw new Error(`${worker.name}: the scenario examines nothing: end it with when(…) or advance(…)`);
+  }
+  const run = await HarnessRun.start(worker, options);
+  const perform = (step: Step) =>
+    step.kind === 'advance' ? run.advance(parseDuration(step.time)) : run.take(step.event);
+  try {
+    for (const [index, step] of before.entries()) {
+      const result = await perform(step);
+      if (step.kind !== 'given') continue;
+      const which = `step ${index + 1} of ${steps.length}`;
+      expectOutcome(result, { outcome: 'done' }, `${worker.name}: ${nameOf(step)}, ${which},`);
+    }
+    const result = await perform(last);
+    await look(run.store);
+    return result;
+  } finally {
+    await run.stop();
+  }
+}
+
+function nameOf(step: Step): string {
+  if (step.kind === 'advance') return `advance(${step.time})`;
+  const { type, subject = SUBJECT, id } = step.event;
+  return `${step.kind}(${type} about ${subject}${id === undefined ? '' : `, id ${id}`})`;
+}
+
+function resultOf({ outcome, emitted, scheduled, failure }: StepResult): HarnessResult {
+  return { outcome, emitted, scheduled, code: failure?.code, message: failure?.message };
+}
+
+/** Compares what became of a step; what the handler threw is the cause. */
+function expectOutcome(
+  { outcome, failure }: StepResult,
+  expected: { outcome: Outcome; code?: string },
+  what: string,
+): void {
+  const seen = { outcome, ...('code' in expected && { code: failure?.code }) };
+  const failed = failure === undefined ? '' : `: ${failure.code}: ${failure.message}`;
+  expectSame(seen, expected, `${what} ended "${outcome}", not as expected${failed}`, { cause: failure?.error });
+}

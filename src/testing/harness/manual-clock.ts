@@ -1,0 +1,35 @@
+import type { MemoryClock } from '../../broker/memory/index.js';
+
+interface Task {
+  dueAt: number;
+  run: () => void;
+}
+
+/** Time that stands still until it is moved. */
+export class ManualClock implements MemoryClock {
+  readonly #tasks = new Set<Task>();
+  #advanced = 0;
+
+  /** `base`: milliseconds since the epoch, to which is added what the clock was moved. */
+  constructor(private readonly base: () => number) {}
+
+  readonly now = (): number => this.base() + this.#advanced;
+
+  after(milliseconds: number, run: () => void): () => void {
+    const task = { dueAt: this.now() + milliseconds, run };
+    this.#tasks.add(task);
+    return () => this.#tasks.delete(task);
+  }
+
+  /** When the next task is due. */
+  get next(): number | undefined {
+    return this.#tasks.size === 0 ? undefined : Math.min(...[...this.#tasks].map(({ dueAt }) => dueAt));
+  }
+
+  /** Moves to a time, never back, and runs what is due then. */
+  moveTo(time: number): void {
+    this.#advanced += Math.max(0, time - this.now());
+    const due = [...this.#tasks].filter(({ dueAt }) => dueAt <= this.now()).sort((a, b) => a.dueAt - b.dueAt);
+    for (const task of due) if (this.#tasks.delete(task)) task.run();
+  }
+}

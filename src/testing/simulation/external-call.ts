@@ -1,0 +1,60 @@
+import { UnavailableError } from '../../errors.js';
+import type { CallOutcome } from './faults.js';
+import type { Handling, RunParts } from './run-state.js';
+
+/**
+ * A fake of a dependency as workers have it: the call takes a while to get there, and the answer to come back. A call that
+ * is on its way arrives, though its caller is dead by then.
+ */
+export function outside<Args extends unknown[], Result>(
+  name: string,
+  effect: (...args: Args) => Result | Promise<Result>,
+  parts: RunParts,
+): (...args: Args) => Promise<Result> {
+  const { counts, faults, trace, handling } = parts;
+  return (...args) => {
+    const caller = handling.getStore();
+    const call = async (): Promise<Result> => {
+      const number = ++counts.calls;
+      const outcome = faults.call(number);
+      const way = `${name} ${caller?.message.name ?? ''}`;
+      const title = `${name}${caller === undefined ? '' : ` for ${caller.message.title}`} (call ${number})`;
+      await sleep(parts, way);
+      if (outcome === undefined) trace.add(caller?.process.label ?? '', title);
+      else trace.fault(caller?.process.label ?? '', `${title} ${said[outcome]}`);
+      if (outcome === 'unavailable') throw new UnavailableError(`${name} is not available`);
+      const result = await settled(effect, args);
+      if (outcome === 'crash') caller?.process.die(`at the answer to ${title}`);
+      await sleep(parts, way);
+      if (outcome === 'answer_lost') throw new UnavailableError(`${name} did not answer`);
+      if ('error' in result) throw result.error;
+      return result.value;
+    };
+    return heardBy(caller, call);
+  };
+}
+
+const said: Record<CallOutcome, string> = {
+  unavailable: 'is not available',
+  answer_lost: 'is done, and the answer lost',
+  crash: 'is done, and the caller dies',
+};
+
+function heardBy<T>(caller: Handling | undefined, call: () => Promise<T>): Promise<T> {
+  return caller === undefined ? call() : caller.process.guard(call);
+}
+
+async function settled<Args extends unknown[], T>(
+  effect: (...args: Args) => T | Promise<T>,
+  args: Args,
+): Promise<{ value: T } | { error: unknown }> {
+  try {
+    return { value: await effect(...args) };
+  } catch (error) {
+    return { error };
+  }
+}
+
+function sleep({ clock, latencies }: RunParts, way: string): Promise<void> {
+  return new Promise((resolve) => clock.after(latencies.hop(way), resolve));
+}

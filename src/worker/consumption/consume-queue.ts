@@ -1,0 +1,137 @@
+import { namesFor } from '../../broker/topology.js';
+import { FlotillaError } from '../../errors.js';
+import { derivedId } from '../../events/ids.js';
+import type { LogState } from '../../event-log/read-by-turns.js';
+import { createMetrics } from '../../telemetry/metrics.js';
+import { realTimer } from '../../concurrency/timers.js';
+import { superviseCircuit } from '../circuit-breaker/pause-while-open.js';
+import type { CircuitPosition } from '../circuit-breaker/circuit-breaker.js';
+import { consumeLog } from './consume-stream.js';
+import { routeOf, type WorkerDefinition } from '../definition/define-worker.js';
+import { commitExhausted } from '../handler/retries-exhausted.js';
+import { Intake } from './in-flight.js';
+import { LateHandlers, PATIENCE } from '../pipeline/overdue-handlers.js';
+import { Pauses, type PauseReason } from './gate.js';
+import { handle } from '../middleware/run-handler.js';
+import { assemble, workerPipeline } from '../pipeline/index.js';
+import type { StartWorkerOptions } from '../start.js';
+import { Starts } from '../pipeline/start-marks.js';
+import type { WorkerStation } from '../pipeline/context.js';
+import { watchRelay } from './pause-for-relay.js';
+
+export interface QueueState {
+  consuming: boolean;
+  breaker: CircuitPosition;
+  /** For how many milliseconds the breaker has not been closed; undefined while it is closed. */
+  interruptedFor?: number | undefined;
+  pauses: readonly PauseReason[];
+  /** Milliseconds until it takes messages again; undefined where that does not depend on time. */
+  pausedFor?: number | undefined;
+  inHand: number;
+  /** Handlers that have outlived their timeout and not settled. */
+  overdue: number;
+  /** Handlers that have not settled after several times their timeout; their messages count as failed. */
+  abandoned: number;
+  /** Messages that have failed and that the broker does not take for a retry or the dead letters. */
+  unplaced: number;
+  /** Whether every slot (`prefetch`) is held by one of these: nothing more is handled until one is free. */
+  stuck: boolean;
+  /** Of a worker that reads the log. */
+  log?: LogState;
+}
+
+/** The part of a running worker that handles messages of its queue. */
+export interface QueuePart {
+  state: () => QueueState;
+  /** Takes no more messages, lets those in hand finish for at most `deadline` milliseconds, returns the rest. */
+  stop: (deadline: number) => Promise<void>;
+}
+
+/** Consumes the queue of a worker through its whole pipeline. `use` is what `setup` gave. */
+export function consumeQueue(
+  definition: WorkerDefinition,
+  use: unknown,
+  options: StartWorkerOptions,
+  ending: AbortController,
+): QueuePart {
+  const { store, broker, instance, logger, metrics = createMetrics(), now = Date.now, after = realTimer } = options;
+  const { name, prefetch } = definition;
+  const pauses = new Pauses(() => sources, prefetch, { now, after });
+  const station: WorkerStation = {
+    name,
+    definition,
+    definitions: definition.definitions,
+    route: (event) => routeOf(definition, event.type),
+    emitters: options.emitters,
+    deriveId: options.deriveId ?? derivedId,
+    retryDelays: definition.retryDelays,
+    timeout: definition.timeout,
+    store,
+    publisher: broker.createPublisher(),
+    names: namesFor(options.prefix ?? ''),
+    circuit: superviseCircuit(definition, {
+      pauses,
+      settledNow: () => intake.settled(),
+      metrics,
+      logger,
+      signal: ending.signal,
+    }),
+    starts: new Starts({ store, pauses, logger, after, signal: ending.signal }),
+    pauses,
+    logger,
+    metrics,
+    now,
+    after,
+    instance,
+    use,
+    verify: options.verify,
+    isDone: async ({ key }) => key !== undefined && store.handled(key),
+    exhausted: (message, error) => commitExhausted(station, message, error),
+    patience: options.patience ?? PATIENCE,
+    late: new LateHandlers({
+      worker: name,
+      prefetch,
+      metrics,
+      logger,
+      onTooMany: options.onFatal ?? (() => undefined),
+    }),
+    unplaced: new Set(),
+    signal: ending.signal,
+  };
+  const intake = new Intake(assemble(workerPipeline, station, handle(station)), now, options.observe);
+  const consumer = broker.consume(station.names.queue(name), { prefetch, onDelivery: intake.receive });
+  const { names } = station;
+  const feed = consumeLog(definition, { ...options, names, metrics, onDelivery: intake.receive });
+  const sources = feed === undefined ? [consumer] : [consumer, feed];
+  const unwatch = watchRelay(options.relay, pauses, logger);
+  return {
+    state: () => ({
+      consuming: consumer.consuming,
+      breaker: station.circuit.position,
+      interruptedFor: station.circuit.interruption?.for,
+      pauses: pauses.reasons,
+      pausedFor: longest(station.circuit.interruption?.left, pauses.troubleLeft),
+      inHand: intake.size,
+      overdue: station.late.overdue,
+      abandoned: station.late.abandoned,
+      unplaced: station.unplaced.size,
+      stuck: station.late.overdue + station.unplaced.size >= prefetch,
+      ...(feed !== undefined && { log: feed.state() }),
+    }),
+    async stop(deadline) {
+      unwatch();
+      await pauses.end();
+      await intake.drain(deadline, consumer, () =>
+        ending.abort(new FlotillaError('worker.revoked', 'the process ends')),
+      );
+      await feed?.close();
+      await station.publisher.close();
+    },
+  };
+}
+
+/** The longest of several waits; undefined where none is left. */
+function longest(...waits: (number | undefined)[]): number | undefined {
+  const left = waits.flatMap((wait) => (wait !== undefined && wait > 0 ? [wait] : []));
+  return left.length === 0 ? undefined : Math.max(...left);
+}

@@ -1,0 +1,52 @@
+import { errorOf, messageOf, UnavailableError } from '../../errors.js';
+
+/** Codes of Node, undici and nodemailer that mean: nobody answered. */
+const CODES = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ECONNABORTED',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ECONNECTION',
+  'ESOCKET',
+  'EDNS',
+  'UND_ERR_CONNECT_TIMEOUT',
+  'UND_ERR_HEADERS_TIMEOUT',
+  'UND_ERR_BODY_TIMEOUT',
+  'UND_ERR_SOCKET',
+]);
+
+/** Whether an error says that a dependency is not available: refused, reset, timed out, or an answer of 5xx or 429
+ *  (by `status` or `statusCode`). Causes are looked at too. */
+export function meansUnavailable(error: unknown, depth = 0): boolean {
+  if (error === undefined || depth > 5) return false;
+  return saysUnavailable(errorOf(error), depth);
+}
+
+function saysUnavailable(error: Error, depth: number): boolean {
+  if (error instanceof UnavailableError || error.name === 'TimeoutError') return true;
+  const { code, status, statusCode } = error as { code?: unknown; status?: unknown; statusCode?: unknown };
+  if (typeof code === 'string' && CODES.has(code)) return true;
+  const http = status ?? statusCode;
+  if (typeof http === 'number' && (http >= 500 || http === 429)) return true;
+  return meansUnavailable(error.cause, depth + 1);
+}
+
+/** Does the work; an error that means "not available" comes out as an `UnavailableError` that names the dependency. */
+export async function callDependency<T>(
+  dependency: string,
+  work: () => Promise<T>,
+  unavailable: (error: unknown) => boolean = () => false,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (thrown) {
+    const error = errorOf(thrown);
+    if (!meansUnavailable(error) && !unavailable(error)) throw error;
+    throw new UnavailableError(`${dependency} is not available: ${messageOf(error)}`, { cause: error });
+  }
+}

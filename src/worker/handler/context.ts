@@ -1,0 +1,86 @@
+import { parseDuration } from '../../duration.js';
+import { FlotillaError } from '../../errors.js';
+import type { EventEnvelope } from '../../events/envelope.js';
+import type { ErasedContext } from '../definition/define-worker.js';
+import type { Emissions, Effect } from './effects.js';
+import type { LazySignal } from '../../concurrency/lazy-signal.js';
+import type { WorkerStation } from '../pipeline/context.js';
+import { storyFields } from '../pipeline/log-fields.js';
+import { callDependency } from './call-dependency.js';
+
+/** A context in use: what the handler said so far, and the way to end its use. */
+export interface OpenContext {
+  readonly ctx: ErasedContext;
+  readonly effects: readonly Effect[];
+  /** From here on every method throws `worker.revoked`. */
+  revoke: () => void;
+}
+
+/** One handling of one event. */
+export interface Handling {
+  attempt: number;
+  mayHaveBegun: boolean;
+  key: string;
+  /** @default false */
+  replaying?: boolean;
+  /** @default true */
+  sideEffects?: boolean;
+  signal: LazySignal;
+}
+
+/** Opens the context for one handling of one event. */
+export function openContext(
+  station: WorkerStation,
+  event: EventEnvelope,
+  emissions: Emissions,
+  { attempt, mayHaveBegun, key, replaying = false, sideEffects = true, signal }: Handling,
+): OpenContext {
+  const effects: Effect[] = [];
+  let open = true;
+  const add = (effect: Effect) => {
+    ensureOpen();
+    effects.push(effect);
+  };
+  const ensureOpen = () => {
+    if (!open || signal.aborted)
+      throw new FlotillaError('worker.revoked', `${station.definition.name}, event ${event.id}`);
+  };
+  const ctx: ErasedContext = {
+    use: station.use,
+    get signal() {
+      return signal.signal;
+    },
+    attempt,
+    mayHaveBegun,
+    key,
+    replaying,
+    sideEffects,
+    get log() {
+      return station.logger.child(storyFields(event));
+    },
+    call: (dependency, work, options = {}) => {
+      ensureOpen();
+      return callDependency(
+        dependency,
+        () => work(signal.signal),
+        (error) => signal.aborted || options.unavailable?.(error) === true,
+      );
+    },
+    query: (text, ...values) => {
+      ensureOpen();
+      return station.store.query(text, ...values);
+    },
+    write: (work) => add({ kind: 'write', work }),
+    emit: (type, data, options) => {
+      ensureOpen();
+      effects.push({ kind: 'emit', event: emissions.create(type, data, options) });
+    },
+    schedule: (at, type, data, options) => {
+      ensureOpen();
+      const dueAt = at instanceof Date ? at.getTime() : station.now() + parseDuration(at);
+      effects.push({ kind: 'schedule', dueAt, event: emissions.create(type, data, options) });
+    },
+    handle: (decider, id, command) => add({ kind: 'handle', decider: decider as never, id, command }),
+  };
+  return { ctx, effects, revoke: () => (open = false) };
+}

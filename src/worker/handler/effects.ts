@@ -1,0 +1,135 @@
+import { handleCommand } from '../../aggregates/handle-command.js';
+import type { Decider } from '../../aggregates/decider.js';
+import type { DeriveId } from '../../broker/signing/fleet-keys.js';
+import { createEvent } from '../../events/create.js';
+import type { EventContext, EventEnvelope, UnsequencedEvent } from '../../events/envelope.js';
+import { FlotillaError } from '../../errors.js';
+import type { Store, Tx } from '../../store/contract.js';
+import { advance, sagaIdOf } from '../../sagas/advance.js';
+import type { SagaDefinition } from '../../sagas/types.js';
+import { childTraceparent } from '../../telemetry/trace-context.js';
+import type { WorkerDefinition } from '../definition/define-worker.js';
+import type { EmitOptions, WriteTx } from '../definition/options.js';
+import type { Definitions } from '../../events/definitions.js';
+
+export type ErasedWriteTx = WriteTx<Definitions, string>;
+export type AnyDecider = Decider<unknown, unknown>;
+
+/** What a handler said is to be stored, in its order. */
+export type Effect =
+  | { kind: 'emit'; event: UnsequencedEvent }
+  | { kind: 'schedule'; dueAt: number; event: UnsequencedEvent }
+  | { kind: 'write'; work: (tx: ErasedWriteTx) => Promise<void> }
+  | { kind: 'handle'; decider: AnyDecider; id: string; command: unknown }
+  | { kind: 'saga'; saga: SagaDefinition; event: EventEnvelope };
+
+/** The worker that emits, and what its events are made with. */
+export interface Emitter {
+  readonly definition: WorkerDefinition;
+  readonly store: Pick<Store, 'service'>;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  readonly deriveId: DeriveId;
+}
+
+/** Makes the events that follow from one cause: the n-th always with the same id, whoever makes it, however often. */
+export class Emissions {
+  #index = 0;
+  readonly #traceparent: string | undefined;
+
+  constructor(
+    private readonly emitter: Emitter,
+    private readonly cause: EventEnvelope,
+    /** Keeps apart what follows from one cause in different ways. */
+    private readonly way = '',
+  ) {
+    this.#traceparent = childTraceparent(cause.traceparent);
+  }
+
+  get definitions(): Definitions {
+    return this.emitter.definition.definitions;
+  }
+
+  /** Milliseconds since the epoch. */
+  now(): number {
+    return this.emitter.now();
+  }
+
+  /** Throws `worker.undeclared_emit`, or `contract.invalid_data` as `createEvent`. */
+  create(type: string, data: unknown, options: EmitOptions = {}): UnsequencedEvent {
+    return createEvent(this.definitions, type, data, this.context(options.subject ?? this.cause.subject, type));
+  }
+
+  /** The context of the next event. Throws `worker.undeclared_emit` for a type the worker does not list. */
+  context(subject: string, type: string): EventContext {
+    const { cause } = this;
+    const { definition, store, deriveId } = this.emitter;
+    if (!definition.emits.has(type)) {
+      throw new FlotillaError('worker.undeclared_emit', `${definition.name} emits ${type}`);
+    }
+    const parts = [cause.source, cause.id, definition.name, this.way, this.#index++, type];
+    return {
+      id: deriveId(Date.parse(cause.time), ...parts),
+      source: store.service,
+      subject,
+      time: new Date(this.now()).toISOString(),
+      correlationId: cause.correlationid,
+      causationId: cause.id,
+      ...(this.#traceparent !== undefined && { traceparent: this.#traceparent }),
+    };
+  }
+
+  /** A sequence of ids of its own, the same for the n-th fork however often it is made. */
+  fork(n: number): Emissions {
+    return new Emissions(this.emitter, this.cause, `${this.way}/${n}`);
+  }
+}
+
+/** Runs the effects in the transaction, one after the other. */
+export async function runEffects(tx: Tx, effects: readonly Effect[], emissions: Emissions): Promise<void> {
+  for (const [index, effect] of effects.entries()) {
+    switch (effect.kind) {
+      case 'emit':
+        await tx.append(effect.event.subject, 'any', [effect.event]);
+        break;
+      case 'schedule':
+        await tx.schedule({ id: effect.event.id, dueAt: effect.dueAt, event: effect.event });
+        break;
+      case 'write':
+        await effect.work(writeTx(tx, emissions.fork(index)));
+        break;
+      case 'handle':
+        await writeTx(tx, emissions.fork(index)).handle(effect.decider, effect.id, effect.command);
+        break;
+      case 'saga':
+        await takeForSaga(tx, effect, emissions.fork(index));
+        break;
+    }
+  }
+}
+
+async function takeForSaga(
+  tx: Tx,
+  { saga, event }: Extract<Effect, { kind: 'saga' }>,
+  emissions: Emissions,
+): Promise<void> {
+  const sagaId = sagaIdOf(saga, event);
+  if (sagaId === undefined) return;
+  const input = { kind: 'message', sagaId, now: emissions.now(), event } as const;
+  await advance(tx, saga, input, (subject, type) => emissions.context(subject, type));
+}
+
+function writeTx(tx: Tx, emissions: Emissions): ErasedWriteTx {
+  return {
+    sql: tx.sql,
+    read: (stream, after, limit) => tx.read(stream, after, limit),
+    emit: async (type, data, options) => {
+      const event = emissions.create(type, data, options);
+      await tx.append(event.subject, 'any', [event]);
+    },
+    handle: (decider, id, command) =>
+      handleCommand(tx, emissions.definitions, decider, id, command, (subject, type) =>
+        emissions.context(subject, type),
+      ),
+  };
+}

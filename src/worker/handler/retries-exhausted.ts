@@ -1,0 +1,34 @@
+import { errorOf } from '../../errors.js';
+import { Emissions, runEffects } from './effects.js';
+import { openContext } from './context.js';
+import type { Message } from '../pipeline/message.js';
+import type { WorkerStation } from '../pipeline/context.js';
+
+/** Lets the worker say what it means that an event has used up its attempts. Committed once per event, under an inbox
+ *  key of its own: the event itself does not count as handled, and a replay may still succeed. Says nothing of an event
+ *  that was handled once, and only fails as it is handled again by a replay. */
+export async function commitExhausted(station: WorkerStation, message: Message, thrown: unknown): Promise<void> {
+  const { definition, store } = station;
+  const { event, key } = message;
+  if (definition.onRetriesExhausted === undefined || event === undefined || key === undefined) return;
+  if (key.consumer !== definition.name && (await store.handled({ ...key, consumer: definition.name }))) return;
+  const emissions = new Emissions(station, event, 'exhausted');
+  const context = openContext(station, event, emissions, {
+    attempt: message.attempt,
+    mayHaveBegun: true,
+    key: event.id,
+    signal: message.signal,
+  });
+  try {
+    definition.onRetriesExhausted(event, errorOf(thrown), context.ctx);
+  } catch (error) {
+    throw errorOf(error);
+  } finally {
+    context.revoke();
+  }
+  await store.transaction(async (tx) => {
+    if (await tx.claim({ ...key, consumer: `${definition.name}:exhausted` })) {
+      await runEffects(tx, context.effects, emissions);
+    }
+  });
+}

@@ -1,0 +1,73 @@
+import { createHash } from 'node:crypto';
+import { HEADERS, readAttempts, readReplays, textHeader, writeAttempts } from '../../broker/headers.js';
+import { failedKey } from '../../broker/topology.js';
+import { errors } from '../../errors.js';
+import { derivedId } from '../../events/ids.js';
+import { failpoint } from '../../failpoints.js';
+import { publishSurely, type Failure, failureOf, describeAttempt } from '../pipeline/failure.js';
+import type { Message } from '../pipeline/message.js';
+import type { Middleware, Station } from '../pipeline/context.js';
+import { storyFields } from '../pipeline/log-fields.js';
+
+/** The codes of the library that a message can be dead-lettered with; a handler may add its own. */
+const KNOWN_CODES = Object.entries(errors)
+  .filter(([code, { disposal }]) => /^(contract|worker)\./.test(code) && disposal !== 'fatal')
+  .map(([code]) => code);
+
+/** What cannot be handled goes to the dead letters, with its history and the code of what was wrong. */
+export const deadLetter: Middleware = (next, station) => {
+  for (const code of KNOWN_CODES) station.metrics.deadLettered.inc({ worker: station.name, code }, 0);
+  return async (message) => {
+    try {
+      return await next(message);
+    } catch (error) {
+      const failure = failureOf(error);
+      message.failure = failure;
+      if (failure.disposal !== 'reject') throw error;
+      if (await station.isDone(message)) return 'duplicate';
+      return bury(message, failure, station);
+    }
+  };
+};
+
+async function bury(message: Message, failure: Failure, station: Station): Promise<'dead' | 'returned'> {
+  const { name, names, logger, metrics } = station;
+  const { delivery, event } = message;
+  const id = deadLetterId(message, name);
+  const sent = await publishSurely(station, message, {
+    exchange: names.failed(name),
+    routingKey: failedKey('dead'),
+    headers: {
+      [HEADERS.attempts]: writeAttempts([
+        ...readAttempts(delivery.properties.headers),
+        describeAttempt(station, failure, null),
+      ]),
+      [HEADERS.deadLetterId]: id,
+      [HEADERS.errorCode]: failure.code,
+      [HEADERS.errorMessage]: failure.message,
+      [HEADERS.deadAt]: new Date(station.now()).toISOString(),
+      ...(event !== undefined && { [HEADERS.subject]: event.subject }),
+    },
+  });
+  if (!sent) return 'returned';
+  failpoint('worker.dead_confirmed');
+  metrics.deadLettered.labels(name, failure.code).inc();
+  logger.warn(`Dead letter: ${failure.message}`, {
+    code: failure.code,
+    deadLetter: id,
+    event: delivery.properties.messageId,
+    type: delivery.properties.type,
+    ...(event && storyFields(event)),
+    attempt: message.attempt,
+  });
+  return 'dead';
+}
+
+/** The same for the same message in the same state of its history: a copy made twice, because the process ended
+ *  between the confirm and the ack, is kept once. */
+function deadLetterId({ delivery }: Message, worker: string): string {
+  const { headers, messageId, timestamp } = delivery.properties;
+  const body = createHash('sha256').update(delivery.body).digest('hex'); // a message id can be anybody's
+  const history = textHeader(headers, HEADERS.attempts) ?? '';
+  return derivedId((timestamp ?? 0) * 1000, worker, messageId ?? '', body, history, readReplays(headers));
+}

@@ -1,0 +1,41 @@
+import { FlotillaError } from '../../errors.js';
+import { upcast } from '../../events/decode.js';
+import { parseEnvelope } from '../../events/parse-envelope.js';
+import { isOpenTo } from '../../events/definitions.js';
+import type { EventEnvelope } from '../../events/envelope.js';
+import type { Delivery } from '../../broker/contract.js';
+import type { Middleware, Station } from '../pipeline/context.js';
+
+/** Reads the body as an event of the catalogue from a publisher that may publish it; what is none is refused with the code of
+ *  what is wrong. */
+export const decode: Middleware = (next, { name, definitions, route, verify, emitters }) => {
+  return (message) => {
+    const { delivery } = message;
+    const envelope = parseEnvelope(delivery);
+    verify?.(envelope.source, delivery.properties);
+    const event = upcast(definitions, envelope);
+    requireTrusted(event, { definitions, emitters, origin: delivery.origin });
+    message.event = event;
+    message.key = { consumer: name, source: event.source, id: event.id };
+    switch (route(event)) {
+      case 'handled':
+        return next(message);
+      case 'ignored':
+        return Promise.resolve('ignored');
+      case 'unknown':
+        throw new FlotillaError('contract.no_handler', `${event.type} at ${name}`);
+    }
+  };
+};
+
+/** An event must be signed, and of a service that emits its type; or of a source that its type allows from outside. */
+function requireTrusted(
+  { type, source }: EventEnvelope,
+  { definitions, emitters, origin }: Pick<Station, 'definitions' | 'emitters'> & Pick<Delivery, 'origin'>,
+): void {
+  if (isOpenTo(definitions, type, source)) return;
+  const found = `${type} of ${JSON.stringify(source.slice(0, 100))}`;
+  if (origin === 'outside') throw new FlotillaError('contract.unsigned', found);
+  const known = emitters?.get(type);
+  if (known !== undefined && !known.has(source)) throw new FlotillaError('contract.foreign_source', found);
+}

@@ -1,0 +1,77 @@
+import { FlotillaError } from '../../errors.js';
+import type { EventEnvelope } from '../../events/envelope.js';
+import { failpoint } from '../../failpoints.js';
+import { Emissions, runEffects } from '../handler/effects.js';
+import type { Message, Outcome } from '../pipeline/message.js';
+import type { InboxKey } from '../../store/contract.js';
+import { inboxKey, readReplay } from '../pipeline/replay-headers.js';
+import type { Middleware, WorkerStation } from '../pipeline/context.js';
+
+/**
+ * Handles an event once: looks before, and writes the inbox row after, in the transaction that also holds everything
+ * the handler said. Two deliveries of one event in this process take their turns; between processes the row decides.
+ * From here on, inwards and outwards, the message goes by the key under which it counts as handled.
+ */
+export const dedupe: Middleware<WorkerStation> = (next, station) => {
+  const { definition, store, starts } = station;
+  const underWay = new Map<string, Promise<unknown>>();
+  return async (message) => {
+    const { event, delivery } = message;
+    if (event === undefined) throw new FlotillaError('worker.handler_failed', 'not decoded');
+    const key = inboxKey(definition, event, readReplay(delivery.properties.headers));
+    message.key = key;
+    const name = `${key.source} ${key.id}`;
+    for (let other = underWay.get(name); other !== undefined; other = underWay.get(name)) {
+      await untilOver(other, delivery.lost);
+      if (delivery.lost.aborted) return 'returned'; // the broker delivers it again, and copies do not pile up here
+    }
+    // nothing is awaited from here until it is said to be under way: another delivery may be at the line above
+    const work = handleOnce(message, key, event);
+    const over = work.then(
+      () => undefined,
+      () => undefined,
+    );
+    underWay.set(name, over);
+    try {
+      return await work;
+    } finally {
+      underWay.delete(name);
+    }
+  };
+
+  async function handleOnce(message: Message, key: InboxKey, event: EventEnvelope): Promise<Outcome> {
+    if (await store.handled(key)) return 'duplicate';
+    try {
+      return await handleAndCommit(message, key, event);
+    } catch (error) {
+      await starts.takeBack(message, key);
+      throw error;
+    }
+  }
+
+  async function handleAndCommit(message: Message, key: InboxKey, event: EventEnvelope): Promise<Outcome> {
+    const outcome = await next(message);
+    if (outcome !== 'done') return outcome;
+    failpoint('worker.handled');
+    const { effects } = message;
+    const claimed =
+      effects.length === 0
+        ? await store.claim(key)
+        : await store.transaction(async (tx) => {
+            if (!(await tx.claim(key))) return false;
+            await runEffects(tx, effects, new Emissions(station, event));
+            return true;
+          });
+    failpoint('worker.committed');
+    return claimed ? 'done' : 'duplicate';
+  }
+};
+
+/** Resolves when the work is over or the signal aborts. */
+async function untilOver(work: Promise<unknown>, signal: AbortSignal): Promise<void> {
+  let aborted = () => {};
+  const lost = new Promise<void>((resolve) => (aborted = resolve));
+  signal.addEventListener('abort', aborted, { once: true });
+  await Promise.race([work, lost]);
+  signal.removeEventListener('abort', aborted);
+}

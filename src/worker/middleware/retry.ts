@@ -1,0 +1,66 @@
+import { HEADERS, readAttempts, writeAttempts } from '../../broker/headers.js';
+import { failedKey } from '../../broker/topology.js';
+import { failpoint } from '../../failpoints.js';
+import { PermanentError } from '../../errors.js';
+import { describeAttempt, failureOf, publishSurely } from '../pipeline/failure.js';
+import type { Message } from '../pipeline/message.js';
+import type { Middleware, Station } from '../pipeline/context.js';
+import { storyFields } from '../pipeline/log-fields.js';
+import { formatDuration } from '../../duration.js';
+
+/** What failed waits in the broker for its next delay. When the delays are used up, it is for the dead letters. */
+export const retry: Middleware = (next, station) => async (message) => {
+  try {
+    return await next(message);
+  } catch (error) {
+    const failure = failureOf(error);
+    message.failure = failure;
+    if (failure.disposal !== 'retry' || isOurOwn(failure.code)) throw error;
+    const { name, names, logger, retryDelays: delays } = station;
+    if (await station.isDone(message)) return 'duplicate';
+    if (!failure.counted && delays.length === 0) return 'returned';
+    const delay = failure.counted ? delays[message.attempt - 1] : delays[0];
+    if (delay === undefined) {
+      await exhaust(message, error, station);
+      throw new PermanentError(failure.code, failure.message, { cause: error });
+    }
+    const sent = await publishSurely(station, message, {
+      exchange: names.failed(name),
+      routingKey: failedKey(delay),
+      headers: {
+        [HEADERS.attempts]: writeAttempts([
+          ...readAttempts(message.delivery.properties.headers),
+          describeAttempt(station, failure, delay),
+        ]),
+        [HEADERS.attempt]: message.attempt + (failure.counted ? 1 : 0),
+      },
+    });
+    if (!sent) return 'returned';
+    failpoint('worker.retry_confirmed');
+    logger.info(`Tries again in ${formatDuration(delay)}: ${failure.message}`, {
+      code: failure.code,
+      ...storyFields(message.event),
+      attempt: message.attempt,
+    });
+    return 'retried';
+  }
+};
+
+/** A hook that fails by itself fails each time: the message goes to the dead letters without it. */
+async function exhaust(message: Message, error: unknown, station: Station): Promise<void> {
+  try {
+    await station.exhausted(message, error);
+  } catch (thrown) {
+    const failure = failureOf(thrown);
+    if (isOurOwn(failure.code)) throw thrown;
+    station.logger.error(`\`onRetriesExhausted\` threw; the message is dead-lettered without it: ${failure.message}`, {
+      code: failure.code,
+      ...storyFields(message.event),
+    });
+  }
+}
+
+/** Trouble with the worker's own store or broker is no fault of the message: it goes back, and the worker pauses. */
+function isOurOwn(code: string): boolean {
+  return code.startsWith('store.') || code.startsWith('broker.');
+}
