@@ -4,6 +4,7 @@ const named = process.argv.slice(2).some((argument) => argument.endsWith('.ts'))
 module.exports = {
   ...(named ? {} : { spec: 'test/**/*.test.ts' }),
   require: 'test/support/root-hooks.ts',
-  'node-option': ['import=tsx', 'conditions=flotilla-source'],
+  // Without require() of ES modules mocha imports every file, so that each module is loaded once.
+  'node-option': ['import=tsx', 'conditions=flotilla-source', 'no-experimental-require-module'],
   timeout: 30_000,
 };

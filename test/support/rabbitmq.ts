@@ -14,8 +14,8 @@ export interface TestBroker {
   prefix: string;
 }
 
-/** The node of the run. mocha may load this module twice, by `require` and by `import`; there is one node all the same. */
-const run = globalThis as { flotillaTestNode?: Promise<RabbitNode> | undefined };
+/** The node of the run. */
+let sharedNode: Promise<RabbitNode> | undefined;
 
 /** A real RabbitMQ: the one that FLOTILLA_TEST_AMQP_URL names, else one node for the whole run, started when the first
  *  test asks and stopped by the root hook. The first call takes some seconds: give the `before` hook a minute. */
@@ -23,8 +23,8 @@ export async function testBroker(): Promise<TestBroker> {
   const prefix = `t-${randomUUID().slice(0, 8)}-`;
   const { FLOTILLA_TEST_AMQP_URL: amqpUrl, FLOTILLA_TEST_MANAGEMENT_URL: managementUrl } = process.env;
   if (amqpUrl !== undefined && managementUrl !== undefined) return { amqpUrl, managementUrl, prefix };
-  run.flotillaTestNode ??= startNode();
-  const node = await run.flotillaTestNode;
+  sharedNode ??= startNode();
+  const node = await sharedNode;
   return { amqpUrl: node.amqpUrl, managementUrl: node.managementUrl, prefix };
 }
 
@@ -46,8 +46,8 @@ export async function ownNode(
 
 /** Stops the node of the run, if one was started. */
 export async function stopSharedNode(): Promise<void> {
-  const starting = run.flotillaTestNode;
-  run.flotillaTestNode = undefined;
+  const starting = sharedNode;
+  sharedNode = undefined;
   if (starting !== undefined) await removeNode(await starting);
 }
 
