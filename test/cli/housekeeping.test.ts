@@ -7,6 +7,7 @@ import type { Store } from '../../src/store/contract.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { eventOf } from '../contract/store-events.js';
 import { createTempStore, type TempStore } from '../store/temp-store.js';
+import { eventually } from '../support/eventually.js';
 
 describe('housekeeping', () => {
   let temp: TempStore;
@@ -28,7 +29,7 @@ describe('housekeeping', () => {
 
     const ending = new AbortController();
     const keeping = keepHouse([store], 5_000, silentLogger(), ending.signal);
-    while ((await store.archive('s/1', 0)).through < 2) await new Promise(setImmediate);
+    await eventually('two events are archived', async () => (await store.archive('s/1', 0)).through >= 2);
     ending.abort();
     await keeping;
     expect(await store.handled(key)).to.equal(false);

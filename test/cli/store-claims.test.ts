@@ -19,6 +19,7 @@ import { openSqliteStore } from '../../src/store/sqlite/index.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { runCommand, type CommandResult } from '../support/command.js';
 import { cleanUp, testBroker } from '../support/rabbitmq.js';
+import { eventually } from '../support/eventually.js';
 
 const at = { logger: silentLogger(), signal: new AbortController().signal };
 
@@ -81,9 +82,6 @@ describe('two fleets with one prefix', function () {
     const [found] = await createManagement({ url: managementUrl }).exchanges(names.store(service));
     return found?.arguments['alternate-exchange'];
   };
-  const until = async (condition: () => Promise<boolean>) => {
-    while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 50));
-  };
   const consumes = async () => ((await broker.queueDepth(names.dead('adder')))?.consumers ?? 0) > 0;
 
   it('the broker lets one store of a service claim its names, whichever is first, and the same one again', async () => {
@@ -106,7 +104,7 @@ describe('two fleets with one prefix', function () {
 
   it('the second ends before it declares or consumes anything, by one line that names both and both ways on', async () => {
     const first = start('first', 'keeper');
-    await until(consumes);
+    await eventually(consumes);
     const second = await run('second', ['keeper']);
     expect(second.code).to.equal(2);
     expect(second.said.split('\n').filter((line) => line.includes('fleet.prefix_taken'))).to.have.length(1);
@@ -114,7 +112,7 @@ describe('two fleets with one prefix', function () {
     expect((await broker.queueDepth(names.dead('adder')))?.consumers).to.equal(1);
     // another process of the same fleet, and the same after a restart
     const replica = start('first', 'keeper');
-    await until(async () => ((await broker.queueDepth(names.dead('adder')))?.consumers ?? 0) === 2);
+    await eventually(async () => ((await broker.queueDepth(names.dead('adder')))?.consumers ?? 0) === 2);
     for (const { stop, done } of [first, replica]) {
       stop.abort();
       expect((await done).code).to.equal(0);
@@ -123,20 +121,20 @@ describe('two fleets with one prefix', function () {
 
   it('the second may take over once the first has stopped, and then refuses the first', async () => {
     const { stop, done } = start('first', 'keeper');
-    await until(consumes);
+    await eventually(consumes);
     await (await storeOf('second')).close();
     const early = await run('second', ['topology', 'take-over']);
     expect(early.code).to.equal(1);
     expect(early.said).to.contain('topology.in_use');
     stop.abort();
     await done;
-    await until(async () => !(await consumes()));
+    await eventually(async () => !(await consumes()));
     const taken = await run('second', ['topology', 'take-over']);
     expect(taken.code).to.equal(0);
     expect(taken.out).to.match(/ops +[0-9a-f-]{36} +[0-9a-f-]{36}/);
     expect((await run('second', ['topology', 'take-over'])).out).to.equal('');
     start('second', 'keeper');
-    await until(consumes);
+    await eventually(consumes);
     expect((await run('first', ['keeper'])).said).to.contain('fleet.prefix_taken');
     expect((await run('second', ['topology', 'take-over', 'nobody'])).code).to.equal(1);
   });
@@ -159,7 +157,7 @@ describe('two fleets with one prefix', function () {
   it('reset removes the claims of its own stores, so that a new fleet can begin, and no others', async () => {
     await claimStore(broker, names, { service: 'core', id: '0197a5b0-0000-7000-8000-000000000001' }, at);
     const { stop, done } = start('first', 'keeper');
-    await until(consumes);
+    await eventually(consumes);
     stop.abort();
     await done;
     await (await storeOf('first', 'core')).close();
@@ -170,7 +168,7 @@ describe('two fleets with one prefix', function () {
     expect(await holderOf('ops')).to.equal(undefined);
     expect(await holderOf('core')).to.be.a('string');
     start('first', 'keeper');
-    await until(consumes);
+    await eventually(consumes);
   });
 
   it('reset says that the claims stay where the broker cannot be reached', async () => {

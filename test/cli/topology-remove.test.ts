@@ -18,6 +18,7 @@ import { silentLogger } from '../../src/telemetry/logger.js';
 import { bury, definitions, letterOf, take } from '../dead-letters/bench-of-letters.js';
 import { runCommand } from '../support/command.js';
 import { cleanUp, testBroker } from '../support/rabbitmq.js';
+import { eventually } from '../support/eventually.js';
 
 const { 'payment.process': process_, 'payment.processed': processed } = definitions;
 const types = catalogue(baseCatalogue, { 'payment.process': process_, 'payment.processed': processed });
@@ -168,7 +169,7 @@ describe('queues without a worker', function () {
   it('stay where a process consumes them, or where the unrouted messages have no room', async () => {
     await fill();
     const consumer = broker.consume(names.retry('payment', 3_600_000), { prefetch: 1, onDelivery: () => undefined });
-    while (!consumer.consuming) await new Promise((resolve) => setTimeout(resolve, 10));
+    await eventually('the queue has a consumer', () => consumer.consuming);
     const used = await run('topology', 'remove', 'payment', '--yes');
     await consumer.close();
     expect(used.code).to.equal(1);

@@ -8,6 +8,7 @@ import type { Store } from '../../src/store/contract.js';
 import { numbers, openLogBench, record, type LogBench } from '../event-log/log-bench.js';
 import { testBroker } from '../support/rabbitmq.js';
 import { eventually } from '../support/eventually.js';
+import { seededRandom } from '../support/seed.js';
 
 const FIXTURE = fileURLToPath(new URL('fixtures/journal-process.ts', import.meta.url));
 
@@ -78,6 +79,7 @@ describe('a journal that is killed', function () {
   });
 
   it('at any time, and the log made anew between, has what the stores have', async () => {
+    const random = seededRandom('journal kills');
     let last = 0;
     for (const round of numbers(1, 4)) {
       const events = await record(jobs, numbers(last + 1, last + 300));
@@ -86,7 +88,7 @@ describe('a journal that is killed', function () {
       await bench.publish(...events.slice(100));
       const started = await start();
       const before = (round - 1) * 300;
-      await has(before + Math.floor(Math.random() * 150));
+      await has(before + Math.floor(random() * 150));
       started.kill('SIGKILL');
       await died(started);
     }

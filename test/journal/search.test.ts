@@ -10,13 +10,13 @@ import { matches } from '../../src/events/patterns.js';
 import { codeOf } from '../contract/broker.js';
 import { randomFrom } from '../chaos/support/random.js';
 import { createTempStore, type TempStore } from '../store/temp-store.js';
+import { seed } from '../support/seed.js';
 
-const SEED = Number(process.env.JOURNAL_SEED ?? Math.floor(Math.random() * 1e9));
 const START = Date.UTC(2026, 0, 1);
 
-describe(`searching the journal (JOURNAL_SEED=${SEED})`, function () {
+describe(`searching the journal (TEST_SEED=${seed})`, function () {
   this.timeout(60_000);
-  const random = randomFrom(SEED);
+  const random = randomFrom(seed);
   let temp: TempStore;
   let store: Store;
   let records: JournalRecord[];

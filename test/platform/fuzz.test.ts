@@ -10,7 +10,7 @@ import { startShop, type Shop } from './shop.js';
 
 /** Requests to each operation. Another seed finds other requests; a failure prints the seed and the smallest request. */
 const RUNS = Number(process.env.FUZZ_RUNS ?? 60);
-const SEED = Number(process.env.FUZZ_SEED ?? 20261128);
+const SEED = Number(process.env.TEST_SEED ?? 20261128);
 
 interface Parameter {
   $ref?: string;

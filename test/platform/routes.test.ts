@@ -8,6 +8,7 @@ import views from '../../workers/views/index.js';
 import { startApi, temporaryFile, type Answer, type Api } from '../api/start.js';
 import { details } from './events.js';
 import { simulatedFleet } from './simulated-fleet.js';
+import { seededRandom } from '../support/seed.js';
 
 const { total: _total, userId: _userId, ...newOrder } = details;
 
@@ -240,7 +241,7 @@ describe('platform: the API', () => {
 
 describe('platform: the lists of the API', () => {
   it('show what the views have heard, the newest first, a page at a time', async () => {
-    const fleet = await simulatedFleet([views, analytics], { use: {}, random: Math.random });
+    const fleet = await simulatedFleet([views, analytics], { use: {}, random: seededRandom('routes') });
     const api = await startApi(fleet.path('core'), { routes: routes({ fulfilment: 'orchestrated' }) });
     try {
       const { id: userId } = (await api.send('POST', '/users', { body: { name: 'Ada', email: 'ada@example.org' } }))

@@ -7,6 +7,7 @@ import views from '../../workers/views/index.js';
 import { startApi, type Api } from '../api/start.js';
 import { append, details } from './events.js';
 import { simulatedFleet, type SimulatedFleet } from './simulated-fleet.js';
+import { seededRandom } from '../support/seed.js';
 
 const INPUT = /tok_ok|1 Row|Ada/;
 
@@ -14,7 +15,7 @@ describe('platform: the saga of an order', () => {
   let fleet: SimulatedFleet;
   let api: Api;
   beforeEach(async () => {
-    fleet = await simulatedFleet([views, orderSaga], { use: {}, random: Math.random });
+    fleet = await simulatedFleet([views, orderSaga], { use: {}, random: seededRandom('saga route') });
     api = await startApi(fleet.path('core'), { routes: routes({ fulfilment: 'orchestrated' }) });
   });
   afterEach(async () => {

@@ -22,6 +22,9 @@ export interface SimulatedFleet {
   stop: () => Promise<void>;
 }
 
+/** Far more than any test needs: events that follow from each other without end fail in place of hanging. */
+const MAX_STEPS = 100_000;
+
 /**
  * The workers in one process, with real stores. In place of relays there is one that hands events over in no order at
  * all, not even that of one subject, and some of them twice: worse than anything that the real ones may do.
@@ -60,6 +63,7 @@ export async function simulatedFleet(
   }
   const publisher = broker.createPublisher();
   await publisher.ready();
+  let steps = 0;
   const positions = new Map<string, number>();
   const waiting: StoredEvent[] = [];
   const gather = async () => {
@@ -92,6 +96,8 @@ export async function simulatedFleet(
       return store;
     },
     async step() {
+      steps += 1;
+      if (steps > MAX_STEPS) throw new Error(`the fleet has not come to rest after ${MAX_STEPS} steps`);
       await gather();
       while (waiting.length === 0 && handled < expected) {
         await new Promise<void>((resolve) => (wake = resolve));

@@ -11,6 +11,8 @@ import { runCommand } from '../support/command.js';
 import { shop } from '../support/shop.js';
 import { createTempStore, type TempStore } from '../store/temp-store.js';
 import { append, begun, finished, jobsProjection, modelOf, pickyProjection, someEvents } from './support/jobs.js';
+import { eventually } from '../support/eventually.js';
+import { seededRandom } from '../support/seed.js';
 
 const jobs = jobsProjection();
 const picky = pickyProjection(({ data }) => {
@@ -160,8 +162,8 @@ describe('commands of projections', () => {
 
   it('rebuild can be interrupted, and goes on when it is run again', async () => {
     const store = await temp.open();
-    await append(store, ...someEvents(1_500, Math.random));
-    await append(store, ...someEvents(1_500, Math.random));
+    await append(store, ...someEvents(1_500, seededRandom('commands')));
+    await append(store, ...someEvents(1_500, seededRandom('commands')));
     await keepUp(store);
     const running = run('rebuild', 'jobs');
     await untilBuilding(store);
@@ -177,7 +179,9 @@ describe('commands of projections', () => {
   });
 
   async function untilBuilding(store: Store): Promise<void> {
-    while ((await store.checkpoint('projection:jobs:2')) === 0) await new Promise(setImmediate);
+    await eventually('the rebuild has begun', async () => (await store.checkpoint('projection:jobs:2')) > 0, {
+      every: 1,
+    });
   }
 
   it('wrong use exits with 2, and what is not there with 1', async () => {

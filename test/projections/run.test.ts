@@ -25,6 +25,7 @@ import {
 } from './support/jobs.js';
 import { rejection } from './support/waiting.js';
 import { eventually } from '../support/eventually.js';
+import { seededRandom } from '../support/seed.js';
 
 describe('projections', () => {
   let temp: TempStore;
@@ -66,7 +67,7 @@ describe('projections', () => {
     const part = await run([jobsProjection()]);
     await part.caughtUp();
     expect(await modelOf(store)).to.deep.equal(expectedModel(before));
-    const after = someEvents(450, Math.random);
+    const after = someEvents(450, seededRandom('run'));
     await append(store, ...after);
     await part.caughtUp();
     expect(await modelOf(store)).to.deep.equal(expectedModel([...before, ...after]));
@@ -288,7 +289,7 @@ describe('projections', () => {
   });
 
   it('count nothing twice where two processes hold the lease for a moment', async () => {
-    const events = someEvents(3_000, Math.random);
+    const events = someEvents(3_000, seededRandom('run'));
     for (let at = 0; at < events.length; at += 100) await append(store, ...events.slice(at, at + 100));
     await prepareProjections(store, [jobsProjection()]);
     let conflicts = 0;
@@ -323,7 +324,7 @@ describe('projections', () => {
 
   it('are kept by one process at a time, and taken over when it ends', async () => {
     const other = await temp.open();
-    const events = someEvents(1_000, Math.random);
+    const events = someEvents(1_000, seededRandom('run'));
     const one = await run([jobsProjection()], store, 'one');
     const two = await run([jobsProjection()], other, 'two');
     for (let at = 0; at < events.length; at += 50) {

@@ -278,7 +278,7 @@ describe('a replay of history', function () {
     expect(await codeOf(resumeReplay(bench.replayer(adder()), running, { signal }))).to.equal('replay.refused');
     stop.abort();
     const hold = { now: Date.now(), live: 1000 };
-    while ((await findRun(bench.ops, id, hold)).state === 'running') await new Promise(setImmediate);
+    await eventually('the replay ends', async () => (await findRun(bench.ops, id, hold)).state !== 'running');
     const run = await startReplay(bench.replayer(adder()), requestOf(), { signal });
     expect(run.state).to.equal('done');
   });

@@ -4,8 +4,8 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { killAmidCommits } from '../chaos/scenarios/killed-store.js';
-import { seedOf } from '../chaos/support/random.js';
 import { createTempStore, type TempStore } from './temp-store.js';
+import { seed } from '../support/seed.js';
 
 const fixture = (name: string) => fileURLToPath(new URL(`fixtures/${name}.ts`, import.meta.url));
 
@@ -39,9 +39,7 @@ describe('a SQLite store and its processes', function () {
     );
   });
 
-  const seed = seedOf(process.env.CHAOS_SEED);
-
-  it(`has every acknowledged event, whole batches and positions without a gap after kill -9 amid commits (CHAOS_SEED=${seed})`, async () => {
+  it(`has every acknowledged event, whole batches and positions without a gap after kill -9 amid commits (TEST_SEED=${seed})`, async () => {
     expect(await killAmidCommits({ seed, kills: 16 })).to.be.greaterThan(16);
   });
 

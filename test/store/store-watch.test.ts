@@ -108,7 +108,8 @@ describe('the watch over a store', function () {
   it('finds out by a probe that a disk is full where nothing is committed', async () => {
     const store = await temp.open({ limits: { maxPages: 120 } });
     const data = 'x'.repeat(3_000);
-    while (!(await codeOf(store.append('f', 'any', [eventOf('f', { data })])).then((code) => code === 'store.full')));
+    const append = () => codeOf(store.append('f', 'any', [eventOf('f', { data })]));
+    await eventually('the store is full', async () => (await append()) === 'store.full', { every: 0 });
     const idle = await temp.open({ limits: { maxPages: 120 } });
     const { watch } = watched(idle, { probeAfter: 0 });
     await eventually(() => !watch.check().ok);

@@ -1,6 +1,7 @@
 import { Runnable } from 'mocha';
 import { patience } from './patience.js';
 import { stopSharedNode } from './rabbitmq.js';
+import { seed } from './seed.js';
 
 // mocha asks for the limit of a test or hook when it arms its timer: the one place that stretches all limits with the load
 const timeoutOf = Reflect.get(Runnable.prototype, 'timeout') as (this: Runnable, limit?: number | string) => unknown;
@@ -9,6 +10,9 @@ Runnable.prototype.timeout = function (this: Runnable, ...limit: [] | [number | 
 } as Runnable['timeout'];
 
 export const mochaHooks = {
+  beforeAll() {
+    process.stdout.write(`Random test data: TEST_SEED=${seed}\n`);
+  },
   async afterAll(this: Mocha.Context) {
     this.timeout(60_000);
     await stopSharedNode();

@@ -15,6 +15,7 @@ import { silentLogger } from '../../src/telemetry/logger.js';
 import { inbox } from '../support/inbox.js';
 import { cleanUp, testBroker } from '../support/rabbitmq.js';
 import { shop } from '../support/shop.js';
+import { eventually } from '../support/eventually.js';
 
 const JOBS = 40;
 const FIXTURE = fileURLToPath(new URL('fixtures/crashing-worker.ts', import.meta.url));
@@ -74,7 +75,7 @@ describe('a message that ends the process each time', function () {
         done = true;
       }
       const store = await openSqliteStore({ service: 'fragile', path });
-      while ((await store.head()) < JOBS - 1) await new Promise<void>((resolve) => store.onAppend(resolve));
+      await eventually('all other jobs are done', async () => (await store.head()) >= JOBS - 1);
       const finished = (await store.readAll(0)).map(({ event }) => (event.data as { n: number }).n);
       expect(finished.sort((a, b) => a - b)).to.deep.equal(
         Array.from({ length: JOBS }, (_, index) => index + 1).filter((n) => n !== 13),

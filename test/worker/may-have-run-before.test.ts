@@ -13,6 +13,7 @@ import { queuesOf } from '../../src/worker/definition/queues.js';
 import { startWorker } from '../../src/worker/start.js';
 import { begunBefore } from '../platform/events.js';
 import { shop } from '../support/shop.js';
+import { eventually } from '../support/eventually.js';
 
 const looking = (seen: boolean[], hold: () => Promise<void> = async () => undefined) =>
   shop.defineWorker({
@@ -73,7 +74,7 @@ describe('whether a handling may have begun before', () => {
     await first.stop(0); // its handler is still at it, and will commit nothing
     const second = await start();
     broker.fault.reconnect();
-    while (seen.length < 2) await new Promise(setImmediate);
+    await eventually('the event is handled again', () => seen.length >= 2);
     expect(seen).to.deep.equal([false, true]);
     release();
     await second.stop(1000);

@@ -1,7 +1,7 @@
-import { setImmediate as turn } from 'node:timers/promises';
 import { expect } from 'chai';
 import { shop } from '../support/shop.js';
 import { testFleet } from '../support/test-fleet.js';
+import { eventually } from '../support/eventually.js';
 
 describe('a worker whose relay cannot keep up', function () {
   this.timeout(60_000);
@@ -11,12 +11,9 @@ describe('a worker whose relay cannot keep up', function () {
     const worker = shop.defineWorker({ name: 'busy', on: { 'job.requested': () => undefined } });
     const fleet = await testFleet(worker, { relay });
     try {
-      const pausesAre = async (wanted: readonly string[]) => {
-        while (fleet.running.state().pauses.join() !== wanted.join()) await turn();
-      };
       relay.lag = 101;
-      await pausesAre(['relay']);
-      while (fleet.running.state().consuming) await turn();
+      await eventually('the worker pauses', () => fleet.running.state().pauses.join() === 'relay');
+      await eventually('the worker consumes no more', () => !fleet.running.state().consuming);
       await fleet.send(fleet.event('job.requested', { n: 1 }));
       expect(await fleet.broker.queueDepth(fleet.names.queue('busy'))).to.deep.equal({ ready: 1, consumers: 0 });
       relay.lag = 50;

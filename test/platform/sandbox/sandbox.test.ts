@@ -7,6 +7,7 @@ import { PortTakenError } from '../../../platform/sandbox/listen.js';
 import { startSandbox } from '../../../platform/sandbox/sandbox.js';
 import { silentLogger } from '../../../src/telemetry/logger.js';
 import { forkIn, send, startIn, temporaryDirectory, type SandboxProcess } from './start.js';
+import { eventually } from '../../support/eventually.js';
 
 describe('sandbox: the process', () => {
   let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
@@ -107,19 +108,17 @@ describe('sandbox: the process', () => {
     const settled = new Map<string, unknown>();
     const keys = Array.from({ length: 60 }, (_, i) => `k${i}`);
     const work = async (key: string) => {
-      for (;;) {
+      await eventually(`${key} is charged`, async () => {
         const body = { orderId: key, amount: 5, currency: 'USD', token: 'tok_ok' };
         const answer = await send(`${sandbox.url}/gateway/charges`, 'POST', body, key).catch(() => undefined);
-        if (answer?.status === 201) {
-          settled.set(key, answer.body.id);
-          return;
-        }
+        if (answer?.status === 201) return settled.set(key, answer.body.id);
         await again;
-      }
+        return false;
+      });
     };
     try {
       const all = Promise.all(keys.map(work));
-      while (settled.size < 5) await new Promise((resolve) => setImmediate(resolve));
+      await eventually('five are charged', () => settled.size >= 5, { every: 0 });
       again = sandbox.kill().then(() => forkIn(directory.path));
       sandbox = await again;
       await all;

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
-import { boundedFetch } from '../src/net/bounded-fetch.js';
+import { boundedFetch } from '../../src/net/bounded-fetch.js';
 
 const limits = { timeout: 30_000, maxBytes: 64 * 1024 };
 
