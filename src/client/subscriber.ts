@@ -10,13 +10,13 @@ import type { Logger } from '../telemetry/logger.js';
 import { silentLogger } from '../telemetry/logger.js';
 import { createMetrics } from '../telemetry/metrics.js';
 import { realTimer } from '../concurrency/timers.js';
-import { typesOf } from '../worker/definition/define-worker.js';
+import { typesMatching, type EventFor, type NoTypeMatches, type TypeName } from '../events/handler.js';
 import { Intake } from '../worker/consumption/in-flight.js';
 import { LateHandlers, PATIENCE } from '../worker/pipeline/overdue-handlers.js';
 import { Pauses } from '../worker/consumption/gate.js';
 import { assemble, plainPipeline } from '../worker/pipeline/index.js';
 import type { Station } from '../worker/pipeline/context.js';
-import type { Duration, EventFor, NoTypeMatches, TypeName } from '../worker/definition/options.js';
+import type { Duration } from '../worker/definition/options.js';
 
 /** For programs that have a memory of their own: events straight to the exchange, without a store in between. */
 export interface PlainPublisher<D extends Definitions> {
@@ -122,7 +122,7 @@ export async function subscribe<D extends Definitions, const P extends string>(
 ): Promise<Subscription> {
   const { broker, catalogue, name, prefix = '', prefetch = 100, logger = silentLogger() } = options;
   const retryDelays = (options.delays ?? ['1s', '10s', '1m', '10m']).map(parseDuration);
-  const types = new Set(typesOf(catalogue.definitions, pattern));
+  const types = new Set(typesMatching(catalogue.definitions, pattern));
   const handle = handler as (event: EventEnvelope, ctx: PlainContext) => Promise<void> | void;
   const { log, unroutedMax } = options.topology ?? { log: { maxAge: '7D', maxBytes: 2 ** 30 }, unroutedMax: 10_000 };
   await broker.applyTopology(topologyOf([{ name, patterns: [pattern], retryDelays }], { prefix, log, unroutedMax }));

@@ -6,7 +6,7 @@ import { isWildcard } from '../events/patterns.js';
 import type { StoredEvent } from '../store/stored-event.js';
 import type { Logger } from '../telemetry/logger.js';
 import { OPS_STORE, RESERVED_NAMES } from './reserved-names.js';
-import { typesOf } from '../worker/definition/define-worker.js';
+import { typesMatching } from '../events/handler.js';
 import type { Emitters } from '../worker/pipeline/context.js';
 import { ANNOUNCEMENTS } from '../dead-letters/announce.js';
 import type { Worker } from '../worker/definition/options.js';
@@ -178,7 +178,7 @@ function checkProjectedTypes({ workers, api, catalogue }: Fleet): void {
       definition: { patterns },
     } of definition.projections) {
       const empty = patterns.find(
-        (pattern) => !typesOf(catalogue.definitions, pattern).some((type) => contained.has(type)),
+        (pattern) => !typesMatching(catalogue.definitions, pattern).some((type) => contained.has(type)),
       );
       if (empty === undefined) continue;
       const detail = `the projection ${name} of ${worker} handles ${empty}, which the store ${store} never contains`;

@@ -1,9 +1,8 @@
 import { FlotillaError } from '../errors.js';
 import type { Definitions } from '../events/definitions.js';
+import { typesMatching, type Handler } from '../events/handler.js';
 import { bySpecificity, isAmbiguous } from '../events/patterns.js';
 import { isPlainName } from '../text/plain-name.js';
-import { typesOf } from '../worker/definition/define-worker.js';
-import type { Handler } from '../worker/definition/options.js';
 import { INDEX, withoutText } from './physical-names.js';
 import type { Projection, ProjectionDefinition, ProjectionHandler, ProjectionTx } from './projection.js';
 
@@ -91,7 +90,7 @@ function dispatchTable<D extends Definitions>(
   if (patterns.length === 0) throw fail('it handles nothing');
   const table = new Map<string, { pattern: string; handle: ProjectionHandler }>();
   for (const pattern of patterns) {
-    const types = typesOf(definitions, pattern);
+    const types = typesMatching(definitions, pattern);
     if (types.length === 0) throw fail(`nothing matches the pattern ${pattern}`);
     const handle = on[pattern] as ProjectionHandler;
     for (const type of types) {

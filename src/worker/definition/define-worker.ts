@@ -4,6 +4,7 @@ import { FlotillaError } from '../../errors.js';
 import { sagaEvents } from '../../events/saga-events.js';
 import type { Definitions } from '../../events/definitions.js';
 import type { EventEnvelope } from '../../events/envelope.js';
+import { matchesType, typesMatching } from '../../events/handler.js';
 import { bySpecificity, isAmbiguous, isWildcard, matches } from '../../events/patterns.js';
 import { isPlainName } from '../../text/plain-name.js';
 import type { LogTaker } from '../../event-log/taker.js';
@@ -131,7 +132,7 @@ function withSagas(
   sagas: readonly SagaDefinition[],
   handlers: readonly [string, unknown][],
 ): (readonly [string, unknown])[] {
-  const isHandled = (type: string) => handlers.some(([pattern]) => handles(definitions, pattern, type));
+  const isHandled = (type: string) => handlers.some(([pattern]) => matchesType(definitions, pattern, type));
   const types = new Set(sagas.flatMap((saga) => [...takenBy(saga), 'saga.failed']).filter((type) => !isHandled(type)));
   return [...handlers, ...[...types].map((type) => [type, () => undefined] as const)];
 }
@@ -162,30 +163,21 @@ function check(worker: WorkerDefinition): void {
   if (twice !== undefined) throw fail(`two of its sagas are called ${twice.name}`);
   for (const type of worker.emits) if (!(type in worker.definitions)) throw fail(`it emits the unknown type ${type}`);
   for (const { pattern } of worker.handlers) {
-    if (typesOf(worker.definitions, pattern).length === 0) throw fail(`nothing matches the pattern ${pattern}`);
+    if (typesMatching(worker.definitions, pattern).length === 0) throw fail(`nothing matches the pattern ${pattern}`);
   }
   for (const type of Object.keys(worker.definitions)) {
-    const [first, second] = worker.handlers.filter(({ pattern }) => handles(worker.definitions, pattern, type));
+    const [first, second] = worker.handlers.filter(({ pattern }) => matchesType(worker.definitions, pattern, type));
     if (first && second && isAmbiguous(first.pattern, second.pattern)) {
       throw fail(`${type} is handled by ${first.pattern} and ${second.pattern}, neither more specific`);
     }
   }
 }
 
-/** The types of the catalogue that a pattern stands for: wildcards for events only. */
-export function typesOf(definitions: Definitions, pattern: string): string[] {
-  return Object.keys(definitions).filter((type) => handles(definitions, pattern, type));
-}
-
-function handles(definitions: Definitions, pattern: string, type: string): boolean {
-  return pattern === type || (isWildcard(pattern) && definitions[type]?.kind === 'event' && matches(pattern, type));
-}
-
 /** The most specific handler of each type; `handlers` has the most specific first. */
 function dispatchTable(definitions: Definitions, handlers: WorkerDefinition['handlers']): Map<string, ErasedHandler> {
   const table = new Map<string, ErasedHandler>();
   for (const type of Object.keys(definitions)) {
-    const found = handlers.find(({ pattern }) => handles(definitions, pattern, type));
+    const found = handlers.find(({ pattern }) => matchesType(definitions, pattern, type));
     if (found !== undefined) table.set(type, found.handle);
   }
   return table;

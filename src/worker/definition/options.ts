@@ -1,43 +1,13 @@
 import type { z } from 'zod';
 import type { Decider } from '../../aggregates/decider.js';
-import type { MessageDefinition } from '../../events/definition.js';
 import type { DataOf, Definitions } from '../../events/definitions.js';
 import type { EventEnvelope } from '../../events/envelope.js';
-import type { Matching } from '../../events/patterns.js';
+import type { Handler, TypeName } from '../../events/handler.js';
 import type { Projection } from '../../projections/projection.js';
 import type { Saga } from '../../sagas/types.js';
 import type { Migration, Sql, Tx } from '../../store/contract.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { ErasedContext, WorkerDefinition } from './define-worker.js';
-
-export type TypeName<D extends Definitions> = keyof D & string;
-
-/** The types that wildcards match: events, never commands. */
-type FactName<D extends Definitions> = {
-  [T in TypeName<D>]: D[T] extends MessageDefinition<unknown, 'event'> ? T : never;
-}[TypeName<D>];
-
-type HandledBy<D extends Definitions, P extends string> = P extends TypeName<D> ? P : Matching<P, FactName<D>>;
-
-type Envelopes<D extends Definitions, T extends TypeName<D>> = T extends unknown
-  ? EventEnvelope<T, DataOf<D, T>>
-  : never;
-
-/** What a handler of `Pattern` receives: the union of all it matches. `#` gets the plain envelope. */
-export type EventFor<D extends Definitions, P extends string> = P extends '#'
-  ? EventEnvelope
-  : Envelopes<D, HandledBy<D, P>>;
-
-/** In place of a handler where the pattern is wrong: the compiler names it. */
-export interface NoTypeMatches<Pattern extends string> {
-  'no event type of the catalogue matches this pattern': Pattern;
-}
-
-export type Handler<D extends Definitions, P extends string, C> = P extends '#'
-  ? (event: EventEnvelope, ctx: C) => Promise<void> | void
-  : [HandledBy<D, P>] extends [never]
-    ? NoTypeMatches<P>
-    : (event: EventFor<D, P>, ctx: C) => Promise<void> | void;
 
 export interface EmitOptions {
   /** What the event is about. @default the subject of the event that is handled */

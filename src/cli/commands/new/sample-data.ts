@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { base, type Definitions } from '../../../events/definitions.js';
 import { isAmbiguous } from '../../../events/patterns.js';
-import { typesOf } from '../../../worker/definition/define-worker.js';
+import { typesMatching } from '../../../events/handler.js';
 import { UsageError } from '../../shared/failure.js';
 import { requireMatch } from '../../shared/type-patterns.js';
 
@@ -46,7 +46,7 @@ function sampleOf(definitions: Definitions, pattern: string) {
   if (definitions[pattern]?.kind === 'command') {
     throw new UsageError(`--on: ${pattern} is a command, and has its worker already`);
   }
-  const types = typesOf(definitions, pattern);
+  const types = typesMatching(definitions, pattern);
   if (types.length === 0)
     throw new UsageError(`--on: ${pattern} matches commands alone, and each has its worker already`);
   const own = types.filter(isOfApplication(definitions));
@@ -74,7 +74,7 @@ function exampleOf(definitions: Definitions, types: readonly string[]): { type: 
 function requireUnambiguous(definitions: Definitions, patterns: readonly string[]): void {
   for (const [index, left] of patterns.entries()) {
     for (const right of patterns.slice(0, index)) {
-      const both = typesOf(definitions, left).find((type) => typesOf(definitions, right).includes(type));
+      const both = typesMatching(definitions, left).find((type) => typesMatching(definitions, right).includes(type));
       if (both !== undefined && isAmbiguous(left, right)) {
         throw new UsageError(`--on: ${both} matches ${right} and ${left}, and neither is more specific`);
       }
