@@ -1,6 +1,7 @@
 import { defineFleet } from 'flotilla';
 import { platform } from '#platform/catalogue.js';
 import { isClosed } from '#platform/orders/closed.js';
+import { sandbox } from '#platform/sandbox/declaration.js';
 import { apiEmits, apiInfo, apiSettings, routes } from '#platform/routes.js';
 import analytics from '../workers/analytics/index.js';
 import email from '../workers/email/index.js';
@@ -19,6 +20,9 @@ export default defineFleet({
   workers: [orders, views, analytics, inventory, payment, shipping, email, orderChoreography, orderSaga, journal],
   api: { store: 'core', settings: apiSettings, emits: apiEmits, info: apiInfo, routes },
   isClosed,
-  // loaded by the one process that runs it: it takes as long to load as everything else
-  sandbox: async (options) => (await import('#platform/sandbox/sandbox.js')).startSandbox(options),
+  sandbox,
+  banner: ({ api, sandbox: outside }) => ({
+    ...(outside !== undefined && { Mailbox: `${outside}/mailbox` }),
+    ...(api !== undefined && { Try: `curl ${api}/inventory` }),
+  }),
 });

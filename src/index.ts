@@ -39,7 +39,8 @@ export type {
 } from './store/contract.js';
 export { readPages, type ReadPagesOptions } from './store/read-pages.js';
 export type { StoredEvent } from './store/stored-event.js';
-export { defineFleet, type Fleet, type SandboxOptions } from './fleet/define-fleet.js';
+export { defineFleet, type Fleet, type FleetUrls } from './fleet/define-fleet.js';
+export type { SandboxDeclaration, SandboxOptions } from './fleet/sandbox.js';
 export type { Context, Worker, WriteTx } from './worker/definition/options.js';
 export type { Projection, ProjectionTx } from './projections/projection.js';
 export type { Json, Saga, SagaContext, SagaOptions, StepOptions, CompensationOptions } from './sagas/types.js';

@@ -111,7 +111,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
     signal?.addEventListener('abort', onAbort, { once: true });
     const name = isIPv6(host) ? `[${host}]` : host;
     const sandbox = { url: `http://${name}:${httpPort}`, smtpUrl: `smtp://${name}:${mailPort}` };
-    logger.info('Sandbox ready', sandbox);
+    logger.info('Sandbox ready', { url: sandbox.url, 'flotilla.smtp_url': sandbox.smtpUrl });
     return { ...sandbox, close };
   } catch (error) {
     await close();

@@ -22,19 +22,16 @@ export interface Config {
   host: string;
   healthHost: string;
   port: number;
-  sandboxHost: string;
-  sandboxPort: number;
-  sandboxSmtpPort: number;
   healthPort: number;
   commit: string | undefined;
+  /** The file whose default export is the fleet. Absent: see `loadFleet`. */
+  fleetFile: string | undefined;
   logLevel: 'error' | 'warn' | 'info' | 'debug';
   logFormat: 'json' | 'text';
   /** Absent: all. */
   workers: readonly string[] | undefined;
   apiToken: string | undefined;
   metricsToken: string | undefined;
-  sandboxToken: string | undefined;
-  sandboxSmtpLogin: 'required' | 'none';
   corsOrigins: readonly string[];
   trustedProxies: readonly string[];
   /** Absent: the file in the data directory, where there is one. */
@@ -68,18 +65,14 @@ export function loadConfig(env: NodeJS.ProcessEnv, { terminal = false } = {}): C
     host: values.HOST,
     healthHost: values.HEALTH_HOST ?? values.HOST,
     port: values.PORT,
-    sandboxHost: values.SANDBOX_HOST,
-    sandboxPort: values.SANDBOX_PORT,
-    sandboxSmtpPort: values.SANDBOX_SMTP_PORT,
     healthPort: values.HEALTH_PORT,
     commit: values.FLOTILLA_COMMIT,
+    fleetFile: values.FLOTILLA_FLEET,
     logLevel: values.LOG_LEVEL ?? 'info',
     logFormat: values.LOG_FORMAT ?? (terminal ? 'text' : 'json'),
     workers: values.WORKERS,
     apiToken: values.API_TOKEN,
     metricsToken: values.METRICS_TOKEN ?? values.API_TOKEN,
-    sandboxToken: values.SANDBOX_TOKEN ?? values.API_TOKEN,
-    sandboxSmtpLogin: values.SANDBOX_SMTP_LOGIN,
     corsOrigins: values.CORS_ORIGINS,
     trustedProxies: values.TRUSTED_PROXIES,
     fleetKey: values.FLEET_KEY,
@@ -125,15 +118,14 @@ function managementOfNode(amqpUrl: string): string {
   return `${protocol === 'amqps:' ? 'https' : 'http'}://${user}@${hostname}:${protocol === 'amqps:' ? 15671 : 15672}`;
 }
 
-/** The servers of a fleet: where each listens, and which token it requires. */
+/** The servers of the library: where each listens, and which token it requires. */
 const servers = {
-  api: { at: 'host', place: 'HOST', token: 'apiToken', variables: 'API_TOKEN' },
-  sandbox: { at: 'host', place: 'HOST', token: 'sandboxToken', variables: 'SANDBOX_TOKEN or API_TOKEN' },
+  api: { at: 'host', place: 'HOST', token: 'apiToken', variables: ['API_TOKEN'] },
   health: {
     at: 'healthHost',
     place: 'HEALTH_HOST or HOST',
     token: 'metricsToken',
-    variables: 'METRICS_TOKEN or API_TOKEN',
+    variables: ['METRICS_TOKEN', 'API_TOKEN'],
   },
 } as const;
 
@@ -141,12 +133,22 @@ const servers = {
 export function requireTokens(config: Config, names: readonly (keyof typeof servers)[]): void {
   for (const name of names) {
     const { at, place, token, variables } = servers[name];
-    if (isLoopback(config[at]) || config[token] !== undefined) continue;
-    throw new FlotillaError(
-      'config.invalid',
-      `${variables} must be set, because ${place} (${config[at]}) is reachable from other machines`,
-    );
+    requireToken(config[token], variables, { host: config[at], place });
   }
+}
+
+/** Throws `config.invalid` where a server would be reachable from other machines without a token. `variables`: where it is
+ *  set; `place`: the variable that names the host. */
+export function requireToken(
+  token: string | undefined,
+  variables: readonly string[],
+  { host, place }: { host: string; place: string },
+): void {
+  if (isLoopback(host) || token !== undefined) return;
+  throw new FlotillaError(
+    'config.invalid',
+    `${variables.join(' or ')} must be set, because ${place} (${host}) is reachable from other machines`,
+  );
 }
 
 /** What was found instead; nothing of what may contain a secret. */

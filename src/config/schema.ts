@@ -42,18 +42,16 @@ export const environment = z.object({
     'sqlite:<path with {service}> or postgres://…',
   ).optional(),
   DATA_DIR: matching(/./, 'a directory').default('data'),
-  /** Where the API and the sandbox listen. Beyond loopback, their tokens are required. */
+  /** Where the API and the sandbox of the fleet listen. Beyond loopback, their tokens are required. */
   HOST: host().default('127.0.0.1'),
   /** Where /livez, /readyz and /metrics of workers and the keeper listen; HOST if unset. Beyond loopback, a token is
    *  required. */
   HEALTH_HOST: host().optional(),
   PORT: port().default(3000),
-  /** Where workers find the sandbox, unless GATEWAY_URL, CARRIER_URL and SMTP_URL name something else. */
-  SANDBOX_HOST: host().default('127.0.0.1'),
-  SANDBOX_PORT: port().default(3001),
-  SANDBOX_SMTP_PORT: port().default(3025),
   /** /livez, /readyz and /metrics of workers and the keeper; 0 is any free port. */
   HEALTH_PORT: port().default(0),
+  /** The file whose default export is the fleet, in place of config/fleet; `--fleet` sets it. */
+  FLOTILLA_FLEET: matching(/./, 'a file').optional(),
   /** The commit that this release was built from, for `flotilla_build_info`. */
   FLOTILLA_COMMIT: matching(/^[0-9A-Za-z._-]{1,64}$/, 'a commit id').optional(),
   LOG_LEVEL: oneOf(['error', 'warn', 'info', 'debug']).optional(),
@@ -66,10 +64,6 @@ export const environment = z.object({
   API_TOKEN: token().optional(),
   /** The token of /metrics and of the details of /readyz; API_TOKEN if unset. It gives access to nothing else. */
   METRICS_TOKEN: token().optional(),
-  /** The token of the sandbox; API_TOKEN if unset. */
-  SANDBOX_TOKEN: token().optional(),
-  /** Whether the sandbox takes mail only with its token. `none`: from everyone who reaches its SMTP port. */
-  SANDBOX_SMTP_LOGIN: oneOf(['required', 'none']).default('required'),
   /** Origins whose pages may use the API from a browser. */
   CORS_ORIGINS: origins().prefault(''),
   /** Addresses or networks of proxies in front of the API whose X-Forwarded-Proto is believed. */
@@ -124,9 +118,4 @@ export type Environment = z.output<typeof environment>;
 export type Variable = keyof Environment;
 
 /** Variables whose whole value is a secret. */
-export const secretVariables: ReadonlySet<string> = new Set<Variable>([
-  'API_TOKEN',
-  'METRICS_TOKEN',
-  'SANDBOX_TOKEN',
-  'FLEET_KEY',
-]);
+export const secretVariables: ReadonlySet<string> = new Set<Variable>(['API_TOKEN', 'METRICS_TOKEN', 'FLEET_KEY']);

@@ -26,8 +26,8 @@ function writtenDefault(type: z.core.$ZodType): string {
   return type instanceof z.ZodPrefault ? String(type.def.defaultValue) : defaultOf(type);
 }
 
-/** The settings of workers and of the API, which are read from the environment too, with the defaults of the schemas where
- *  `defaults` has none. `schemas` by the owner's name. */
+/** The settings of workers, of the API and of the sandbox, without the variables of Flotilla itself that are among them.
+ *  The defaults are those of the schemas where `defaults` has none. `schemas` by the owner's name. */
 export function showSettings(
   schemas: Readonly<Record<string, z.ZodObject>>,
   env: NodeJS.ProcessEnv,
@@ -39,6 +39,7 @@ export function showSettings(
     ),
   );
   return [...types]
+    .filter(([variable]) => !(variable in environment.shape))
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([variable, type]) => {
       const given = env[variable];

@@ -1,30 +1,49 @@
 import { z } from 'zod';
 import { FlotillaError } from '../errors.js';
-import type { Config } from './load.js';
+import type { Fleet } from '../fleet/define-fleet.js';
+import type { Sandbox } from '../fleet/sandbox.js';
 import { isSecret, maskedUrl } from './secrets.js';
 
-/** Where workers find the outside world in development: the sandbox. */
-export function developmentSettings(
-  config: Pick<Config, 'sandboxHost' | 'sandboxPort' | 'sandboxSmtpPort' | 'sandboxToken' | 'sandboxSmtpLogin'>,
-): NodeJS.ProcessEnv {
-  const { sandboxToken: token, sandboxHost } = config;
-  const host = sandboxHost.includes(':') ? `[${sandboxHost}]` : sandboxHost;
-  const login = token === undefined ? '' : `sandbox:${encodeURIComponent(token)}@`;
-  const url = `http://${login}${host}:${config.sandboxPort}`;
-  const smtpLogin = config.sandboxSmtpLogin === 'none' ? '' : login;
-  return { GATEWAY_URL: url, CARRIER_URL: url, SMTP_URL: `smtp://${smtpLogin}${host}:${config.sandboxSmtpPort}` };
+/** What workers use where the environment does not set it, by variable: what the sandbox of the fleet declares. Throws
+ *  `config.invalid` where the sandbox's own settings are wrong. */
+export function developmentSettings({ sandbox }: Pick<Fleet, 'sandbox'>, env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  if (sandbox === undefined) return {};
+  const { settings, token } = readSandboxSettings(sandbox, env);
+  return sandbox.workerSettings(settings, token);
 }
 
 /** The environment with the development settings under it. Compose files pass what is not set as an empty text. */
-export function withDevelopmentSettings(
-  config: Parameters<typeof developmentSettings>[0],
-  env: NodeJS.ProcessEnv,
-): NodeJS.ProcessEnv {
+export function withDevelopmentSettings(fleet: Pick<Fleet, 'sandbox'>, env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const set = Object.entries(env).filter(([, value]) => value !== '');
-  return { ...developmentSettings(config), ...Object.fromEntries(set) };
+  return { ...developmentSettings(fleet, env), ...Object.fromEntries(set) };
 }
 
-/** Reads a worker's settings from the environment: `gatewayUrl` from GATEWAY_URL. Text stays text where the schema
+export interface SandboxSettings {
+  settings: Record<string, unknown>;
+  /** By the variable that sets each of them. */
+  ports: Readonly<Record<string, number>>;
+  token: string | undefined;
+  /** The variables that may set the token. */
+  tokenVariables: readonly string[];
+}
+
+/** Reads the sandbox's settings, as `readSettings` does a worker's. */
+export function readSandboxSettings(
+  sandbox: Pick<Sandbox, 'settings' | 'ports' | 'tokens'>,
+  env: NodeJS.ProcessEnv,
+): SandboxSettings {
+  const settings = read('the sandbox', sandbox.settings, env);
+  const values: Record<string, unknown> = sandbox.settings.parse(settings);
+  const token = sandbox.tokens.map((name) => values[name]).find((value) => typeof value === 'string');
+  return {
+    settings,
+    ports: Object.fromEntries(sandbox.ports.map((name) => [variableOf(name), Number(values[name])])),
+    token,
+    tokenVariables: sandbox.tokens.map(variableOf),
+  };
+}
+
+/** Reads a worker's settings from the environment: `pageSize` from PAGE_SIZE. Text stays text where the schema
  *  takes text; otherwise it is read as JSON (`5`, `true`). They are as the schema takes them: whoever uses them
  *  parses them. Throws `config.invalid`, naming variable and worker. */
 export function readSettings(worker: string, schema: z.ZodObject, env: NodeJS.ProcessEnv): Record<string, unknown> {
@@ -75,7 +94,7 @@ function problemsOf(
   return [...problems.values()];
 }
 
-/** `gatewayUrl` -> `GATEWAY_URL` */
+/** `pageSize` -> `PAGE_SIZE` */
 export function variableOf(key: string): string {
   return key.replace(/([a-z0-9])([A-Z])/g, '$1_$2').toUpperCase();
 }

@@ -4,8 +4,8 @@ import { FlotillaError } from '../errors.js';
 import type { Definitions } from '../events/definitions.js';
 import { isWildcard } from '../events/patterns.js';
 import type { StoredEvent } from '../store/stored-event.js';
-import type { Logger } from '../telemetry/logger.js';
 import { OPS_STORE, RESERVED_NAMES } from './reserved-names.js';
+import { sandboxOf, type Sandbox, type SandboxDeclaration } from './sandbox.js';
 import { typesMatching } from '../events/handler.js';
 import type { Emitters } from '../worker/pipeline/context.js';
 import { ANNOUNCEMENTS } from '../dead-letters/announce.js';
@@ -13,16 +13,10 @@ import type { Worker } from '../worker/definition/options.js';
 import type { ApiInfo } from '../api/openapi/document.js';
 import type { Route } from '../api/route.js';
 
-export interface SandboxOptions {
-  host: string;
-  port: number;
-  smtpPort: number;
-  dataDir: string;
-  /** Asked for by everything but its health, beyond loopback. */
-  token?: string;
-  /** `none`: mail is accepted without the token. @default 'required' */
-  smtpLogin?: 'required' | 'none';
-  logger: Logger;
+/** Where the processes of a running fleet answer; absent where the fleet has none. */
+export interface FleetUrls {
+  readonly api?: string;
+  readonly sandbox?: string;
 }
 
 /** What fleets have in common, however typed. */
@@ -31,11 +25,12 @@ interface FleetParts {
   /** Whether what a command is about has come to its end, by its history in the API's store: its dead letter is then
    *  sent again only when forced. */
   readonly isClosed?: (command: { type: string; subject: string }, history: readonly StoredEvent[]) => boolean;
-  /** The outside world in development. */
-  readonly sandbox?: (options: SandboxOptions) => Promise<{ url: string; smtpUrl: string; close: () => Promise<void> }>;
+  /** Lines that `up` prints when the fleet runs, by their headings: `{ Mailbox: 'http://…' }`. */
+  readonly banner?: (urls: FleetUrls) => Readonly<Record<string, string>>;
 }
 
 export interface Fleet extends FleetParts {
+  readonly sandbox?: Sandbox;
   readonly catalogue: Catalogue<Definitions>;
   readonly api?: {
     readonly store: string;
@@ -49,7 +44,7 @@ export interface Fleet extends FleetParts {
 }
 
 /** A fleet with any catalogue; typed catalogues are assignable. */
-interface FleetOptions<Settings extends z.ZodObject> extends FleetParts {
+interface FleetOptions<Settings extends z.ZodObject, SandboxSettings extends z.ZodObject> extends FleetParts {
   readonly catalogue: { readonly definitions: Definitions };
   /** The API. */
   readonly api?: {
@@ -64,14 +59,23 @@ interface FleetOptions<Settings extends z.ZodObject> extends FleetParts {
     readonly info?: Partial<ApiInfo>;
     readonly routes: readonly Route[] | ((settings: z.infer<Settings>) => readonly Route[]);
   };
+  /** The outside world in development; `flotilla sandbox` runs it. */
+  readonly sandbox?: SandboxDeclaration<SandboxSettings>;
 }
 
 /** Puts a fleet together. Throws `fleet.invalid` when two workers, or two projections, have one name, when a worker has
  *  the name or the store of another part of the fleet, when a projection handles a type that its store never contains, or
  *  when a command is handled by none or by several of the workers. */
-export function defineFleet<Settings extends z.ZodObject = z.ZodObject>(options: FleetOptions<Settings>): Fleet {
-  const { api, ...parts } = options;
-  const fleet = { ...parts, ...(api !== undefined && { api: erased(api) }) } as Fleet;
+export function defineFleet<
+  Settings extends z.ZodObject = z.ZodObject,
+  SandboxSettings extends z.ZodObject = z.ZodObject,
+>(options: FleetOptions<Settings, SandboxSettings>): Fleet {
+  const { api, sandbox, ...parts } = options;
+  const fleet = {
+    ...parts,
+    ...(api !== undefined && { api: erased(api) }),
+    ...(sandbox !== undefined && { sandbox: sandboxOf(sandbox) }),
+  } as Fleet;
   const names = new Set<string>();
   for (const { name } of fleet.workers) {
     if (names.has(name)) throw new FlotillaError('fleet.invalid', `two workers are called ${name}`);
@@ -92,7 +96,7 @@ function erased<Settings extends z.ZodObject>({
   emits,
   info,
   routes,
-}: NonNullable<FleetOptions<Settings>['api']>): NonNullable<Fleet['api']> {
+}: NonNullable<FleetOptions<Settings, z.ZodObject>['api']>): NonNullable<Fleet['api']> {
   const declared = { store, ...(emits !== undefined && { emits }), ...(info !== undefined && { info }) };
   if (typeof routes !== 'function') return { ...declared, settings: settings ?? z.object({}), routes: () => routes };
   if (settings === undefined)

@@ -2,7 +2,6 @@ import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FlotillaError, messageOf } from '../errors.js';
 import type { Logger } from '../telemetry/logger.js';
-import type { BannerOptions } from './banner.js';
 import { SupervisedProcess } from './child-process.js';
 import { chooseBroker, type ChosenBroker } from './choose-broker.js';
 import { lockData } from './data-lock.js';
@@ -23,7 +22,8 @@ export interface UpOptions {
   /** How many processes run a worker. */
   scale: Readonly<Record<string, number>>;
   host: string;
-  ports: { api: number; sandbox: number; smtp: number };
+  /** Those on which the processes listen, by the variable that sets each of them. */
+  ports: Readonly<Record<string, number>>;
   amqp: { amqpUrl: string; managementUrl: string } | undefined;
   /** Milliseconds. */
   drainTimeout: number;
@@ -34,12 +34,24 @@ export interface UpOptions {
   installer: string;
   logger: Logger;
   /** Called when every process is ready. */
-  onReady: (fleet: BannerOptions) => void;
+  onReady: (fleet: RunningFleet) => void;
   say: (line: string) => void;
   signal: AbortSignal;
   forced: AbortSignal;
   /** For data that another version of RabbitMQ wrote. */
   recovery: BrokerRecovery;
+}
+
+/** A fleet whose processes are ready. */
+export interface RunningFleet {
+  /** Absolute. */
+  dataDir: string;
+  /** Where API and sandbox answer. */
+  urls: { api?: string; sandbox?: string };
+  managementUrl: string;
+  broker: ChosenBroker['kind'];
+  workers: readonly string[];
+  scale: Readonly<Record<string, number>>;
 }
 
 /** What is added to the drain before a process is killed: it has to close what it holds, too. */
@@ -75,16 +87,8 @@ export async function up(options: UpOptions): Promise<void> {
   }
 }
 
-async function requirePorts({ host, hasApi, hasSandbox, ports }: UpOptions): Promise<void> {
-  const wanted = [
-    ...(hasApi ? [['PORT', ports.api] as const] : []),
-    ...(hasSandbox
-      ? ([
-          ['SANDBOX_PORT', ports.sandbox],
-          ['SANDBOX_SMTP_PORT', ports.smtp],
-        ] as const)
-      : []),
-  ];
+async function requirePorts({ host, ports }: UpOptions): Promise<void> {
+  const wanted = Object.entries(ports);
   requireDistinctPorts(wanted);
   for (const [variable, port] of wanted) await requireFreePort(variable, host, port);
 }
@@ -117,7 +121,8 @@ async function runFleet(
   const ending = AbortSignal.any([signal, fatal.signal]);
   if (await allReady(processes, ending, say)) {
     await record.settled();
-    options.onReady(bannerOf(options, dataDir, broker));
+    const urlOf = (name: string) => processes.find(({ process }) => process.name === name)?.process.state?.url;
+    options.onReady(runningFleet(options, dataDir, broker, { api: urlOf('api'), sandbox: urlOf('sandbox') }));
   }
   await aborted(ending);
   say('Stopping: what was begun is finished first; Ctrl-C again ends at once …');
@@ -130,19 +135,14 @@ async function runFleet(
   if (fatal.signal.aborted) throw fatal.signal.reason;
 }
 
-function bannerOf(options: UpOptions, dataDir: string, broker: ChosenBroker): BannerOptions {
-  const { cwd, host, ports, workers, scale, hasApi, hasSandbox } = options;
-  const origin = (port: number) => `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
-  return {
-    dataDir,
-    cwd,
-    apiUrl: hasApi ? origin(ports.api) : undefined,
-    sandboxUrl: hasSandbox ? origin(ports.sandbox) : undefined,
-    managementUrl: broker.managementUrl,
-    broker: broker.kind,
-    workers,
-    scale,
-  };
+function runningFleet(
+  { workers, scale }: UpOptions,
+  dataDir: string,
+  { managementUrl, kind: broker }: ChosenBroker,
+  { api, sandbox }: { api: string | undefined; sandbox: string | undefined },
+): RunningFleet {
+  const urls = { ...(api !== undefined && { api }), ...(sandbox !== undefined && { sandbox }) };
+  return { dataDir, urls, managementUrl, broker, workers, scale };
 }
 
 /** True once every process is ready; false when `ending` aborts before. */

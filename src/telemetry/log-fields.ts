@@ -53,7 +53,6 @@ export const LOG_FIELDS = {
   purged: ['flotilla.purged', 'remembered replies that were deleted'],
   check: ['flotilla.check', 'the check of /readyz that throws'],
   url: ['url.full', 'where the process answers'],
-  smtpUrl: ['flotilla.smtp_url', 'where the sandbox takes mails'],
 
   // a saga
   saga: ['flotilla.saga', 'the name of the saga'],

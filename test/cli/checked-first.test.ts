@@ -41,7 +41,12 @@ const fleet = defineFleet({
     }),
   ],
   api: { store: 'core', settings: z.object({ pageSize: z.int().max(100).default(20) }), routes: [] },
-  sandbox: () => Promise.reject(new Error('not reached')),
+  sandbox: {
+    settings: z.object({ sandboxPort: z.int().default(3001), sandboxSmtpPort: z.int().default(3025) }),
+    ports: ['sandboxPort', 'sandboxSmtpPort'],
+    tokens: [],
+    start: () => Promise.reject(new Error('not reached')),
+  },
 });
 const modules = [up, api, worker, keeper, sandbox, status, dead, events, streams, projections, sagas, reset, doctor];
 

@@ -75,12 +75,6 @@ describe('the command line', () => {
     );
   });
 
-  it('names parts of the platform that do not exist yet', async () => {
-    const { code, stderr } = await flotilla(['up', '--with', 'sensors,trading']);
-    expect(code).to.equal(2);
-    expect(stderr).to.contain('sensors,trading');
-  });
-
   it('names the variable of a port that is taken', async () => {
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');

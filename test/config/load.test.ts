@@ -12,7 +12,6 @@ describe('the configuration', () => {
       databaseUrl: 'sqlite:data/{service}.db',
       host: '127.0.0.1',
       port: 3000,
-      sandboxPort: 3001,
       drainTimeout: 20_000,
       logFormat: 'json',
     });
@@ -125,15 +124,13 @@ describe('the configuration', () => {
     expect(refusal(open, 'api')).to.contain(
       'API_TOKEN must be set, because HOST (0.0.0.0) is reachable from other machines',
     );
-    expect(refusal(open, 'sandbox')).to.contain('SANDBOX_TOKEN or API_TOKEN must be set');
     expect(refusal(open, 'health')).to.contain('METRICS_TOKEN or API_TOKEN must be set');
     expect(refusal({ HEALTH_HOST: '::' }, 'health')).to.contain('HEALTH_HOST or HOST (::)');
-    expect(refusal({ ...open, SANDBOX_TOKEN: token, METRICS_TOKEN: token }, 'api')).to.contain('API_TOKEN');
-    for (const server of ['api', 'sandbox', 'health'] as const) {
+    expect(refusal({ ...open, METRICS_TOKEN: token }, 'api')).to.contain('API_TOKEN');
+    for (const server of ['api', 'health'] as const) {
       expect(refusal({ ...open, API_TOKEN: token }, server)).to.equal('none');
       expect(refusal({ HOST: '127.0.0.1' }, server)).to.equal('none');
     }
-    expect(refusal({ ...open, SANDBOX_TOKEN: token }, 'sandbox')).to.equal('none');
     expect(refusal({ HEALTH_HOST: '0.0.0.0', METRICS_TOKEN: token }, 'health')).to.equal('none');
     expect(refusal({ ...open, HEALTH_HOST: '127.0.0.1' }, 'health')).to.equal('none');
   });

@@ -9,7 +9,7 @@ describe('config show', () => {
     const shown = showConfig({ PORT: '4000' });
     expect(shown.map(({ variable }) => variable)).to.deep.equal(Object.keys(environment.shape));
     expect(shown).to.deep.include({ variable: 'PORT', value: '4000', from: 'environment' });
-    expect(shown).to.deep.include({ variable: 'SANDBOX_PORT', value: '3001', from: 'default' });
+    expect(shown).to.deep.include({ variable: 'HOST', value: '127.0.0.1', from: 'default' });
     expect(shown).to.deep.include({ variable: 'DRAIN_TIMEOUT', value: '20s', from: 'default' });
     expect(shown).to.deep.include({ variable: 'RETRY_DELAYS', value: '', from: 'default' });
   });

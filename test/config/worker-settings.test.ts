@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { z } from 'zod';
-import { loadConfig } from '../../src/config/load.js';
-import { developmentSettings, readSettings, withDevelopmentSettings } from '../../src/config/worker-settings.js';
+import { readSettings, withDevelopmentSettings } from '../../src/config/worker-settings.js';
+import type { Sandbox } from '../../src/fleet/sandbox.js';
 
 describe("a worker's settings", () => {
   const schema = z.object({
@@ -28,21 +28,23 @@ describe("a worker's settings", () => {
     expect(readSettings('payment', text, { ACCOUNT: '12345' })).to.deep.equal({ account: '12345' });
   });
 
-  it('point to the sandbox in development', () => {
-    const env = developmentSettings(loadConfig({ SANDBOX_PORT: '4001', SANDBOX_SMTP_PORT: '4025' }));
-    expect(readSettings('payment', schema, env).gatewayUrl).to.equal('http://127.0.0.1:4001');
-    expect(env.SMTP_URL).to.equal('smtp://127.0.0.1:4025');
-    const SANDBOX_TOKEN = 'a/secret-of-16-characters';
-    const guarded = developmentSettings(loadConfig({ SANDBOX_TOKEN, SANDBOX_HOST: 'sandbox' }));
-    expect(guarded.GATEWAY_URL).to.equal('http://sandbox:a%2Fsecret-of-16-characters@sandbox:3001');
-    expect(guarded.SMTP_URL).to.equal('smtp://sandbox:a%2Fsecret-of-16-characters@sandbox:3025');
-    const unset = { GATEWAY_URL: '', CARRIER_URL: 'http://carrier' };
-    expect(withDevelopmentSettings(loadConfig({}), unset)).to.include({
-      GATEWAY_URL: 'http://127.0.0.1:3001',
-      CARRIER_URL: 'http://carrier',
-    });
-    const open = loadConfig({ SANDBOX_TOKEN, SANDBOX_HOST: '::1', SANDBOX_SMTP_LOGIN: 'none' });
-    expect(developmentSettings(open).SMTP_URL).to.equal('smtp://[::1]:3025');
+  it('are those that the sandbox declares where the environment has none', () => {
+    const sandbox: Sandbox = {
+      settings: z.object({ port: z.int().default(3001), token: z.string().optional(), shared: z.string().optional() }),
+      ports: ['port'],
+      tokens: ['token', 'shared'],
+      workerSettings: ({ port = 3001 }, token) => ({
+        GATEWAY_URL: `http://${token ?? 'none'}@sandbox:${String(port)}`,
+      }),
+      start: () => Promise.reject(new Error('not reached')),
+    };
+    const url = (env: NodeJS.ProcessEnv) => withDevelopmentSettings({ sandbox }, env).GATEWAY_URL;
+    expect(url({})).to.equal('http://none@sandbox:3001');
+    expect(url({ PORT: '4001', SHARED: 's', GATEWAY_URL: '' })).to.equal('http://s@sandbox:4001');
+    expect(url({ TOKEN: 't', SHARED: 's' })).to.equal('http://t@sandbox:3001');
+    expect(url({ GATEWAY_URL: 'http://gateway' })).to.equal('http://gateway');
+    expect(withDevelopmentSettings({}, { GATEWAY_URL: '' })).to.deep.equal({});
+    expect(() => url({ PORT: 'none' })).to.throw('PORT of the sandbox');
   });
 
   it('name the variable and the worker when one is missing or wrong, without showing secrets', () => {

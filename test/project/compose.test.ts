@@ -5,7 +5,12 @@ import { z } from 'zod';
 import fleet from '../../config/fleet.js';
 import { environment } from '../../src/config/schema.js';
 import { loadConfig, requireTokens } from '../../src/config/load.js';
-import { settingsProblems, variableOf, withDevelopmentSettings } from '../../src/config/worker-settings.js';
+import {
+  readSandboxSettings,
+  settingsProblems,
+  variableOf,
+  withDevelopmentSettings,
+} from '../../src/config/worker-settings.js';
 
 const text = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 
@@ -81,7 +86,11 @@ describe('the fleet in containers', () => {
   });
 
   it('sets only variables that there are, and every setting of the API and of a worker that needs it', () => {
-    const schemas = [fleet.api?.settings, ...fleet.workers.map(({ definition }) => definition.settings)];
+    const schemas = [
+      fleet.api?.settings,
+      fleet.sandbox?.settings,
+      ...fleet.workers.map(({ definition }) => definition.settings),
+    ];
     const settings = schemas.flatMap((schema) => Object.keys(schema?.shape ?? {}).map(variableOf));
     const known = new Set([...Object.keys(environment.shape), ...settings]);
     expect(processes).to.have.length(folders.length + 3);
@@ -91,7 +100,7 @@ describe('the fleet in containers', () => {
     expect(Object.keys(compose.services.api?.environment ?? {})).to.include.members(ofApi);
     for (const { name, definition } of fleet.workers) {
       const set = startable(name);
-      const given = withDevelopmentSettings(loadConfig(set), set);
+      const given = withDevelopmentSettings(fleet, set);
       expect(settingsProblems(name, definition.settings, given), name).to.deep.equal([]);
     }
   });
@@ -99,16 +108,18 @@ describe('the fleet in containers', () => {
   it('starts every process with the tokens of the servers that it runs, and with no other', () => {
     for (const [name, { command }] of processes) {
       const kind = command?.[0];
-      const server = kind === 'api' || kind === 'sandbox' ? kind : 'health';
-      expect(() => requireTokens(loadConfig(startable(name)), [server]), name).not.to.throw();
+      const server = kind === 'api' ? 'api' : 'health';
+      if (kind !== 'sandbox') expect(() => requireTokens(loadConfig(startable(name)), [server]), name).not.to.throw();
       const tokens = Object.keys(startable(name)).filter((variable) => variable.endsWith('_TOKEN'));
       const own = kind === 'api' ? ['API_TOKEN'] : [];
       const sandbox = kind === 'sandbox' || ['payment', 'shipping', 'email'].includes(name) ? ['SANDBOX_TOKEN'] : [];
       const metrics = kind === 'sandbox' ? [] : ['METRICS_TOKEN'];
       expect(tokens.sort(), name).to.deep.equal([...own, ...metrics, ...sandbox].sort());
     }
+    if (fleet.sandbox === undefined) throw new Error('the fleet has no sandbox');
+    expect(readSandboxSettings(fleet.sandbox, startable('sandbox')).token).to.equal('0123456789abcdef');
     const settings = startable('email');
-    expect(withDevelopmentSettings(loadConfig(settings), settings)).to.include({
+    expect(withDevelopmentSettings(fleet, settings)).to.include({
       SMTP_URL: 'smtp://sandbox:3025',
       GATEWAY_URL: 'http://sandbox:0123456789abcdef@sandbox:3001',
     });

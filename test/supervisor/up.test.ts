@@ -2,7 +2,6 @@ import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { expect } from 'chai';
-import { banner } from '../../src/supervisor/banner.js';
 import { readFleetState } from '../../src/supervisor/fleet-state.js';
 import { startOf } from '../../src/supervisor/process-identity.js';
 import { count, FakeFleet } from './support/fake-fleet.js';
@@ -20,7 +19,7 @@ describe('up', () => {
       const running = fleet.run({
         ...overrides,
         onReady: (state) => {
-          fleet.printed.push(...banner(state));
+          fleet.print(state);
           resolve({ running });
         },
       });
@@ -30,6 +29,9 @@ describe('up', () => {
   it('starts every process, says where everything is, and ends them in order: API, workers, keeper, sandbox', async () => {
     const { running } = await ready();
     expect(fleet.printed.join('\n')).to.contain('Flotilla is running').and.contain('2 ready: inventory, payment');
+    expect(fleet.printed)
+      .to.include('Mailbox     http://127.0.0.1:1/mailbox')
+      .and.include('Status      npx flotilla status');
     fleet.stop();
     await running;
     const lines = await fleet.lines();
@@ -79,11 +81,8 @@ describe('up', () => {
     await once(server, 'listening');
     const address = server.address();
     const port = typeof address === 'object' && address !== null ? address.port : 0;
-    for (const [name, ports] of [
-      ['PORT', { api: port, sandbox: 0, smtp: 0 }],
-      ['SANDBOX_PORT', { api: 0, sandbox: port, smtp: 0 }],
-      ['SANDBOX_SMTP_PORT', { api: 0, sandbox: 0, smtp: port }],
-    ] as const) {
+    for (const name of ['PORT', 'SANDBOX_PORT', 'SANDBOX_SMTP_PORT']) {
+      const ports = { PORT: 0, SANDBOX_PORT: 0, SANDBOX_SMTP_PORT: 0, [name]: port };
       const error: unknown = await fleet.run({ ports }).catch((failure: unknown) => failure);
       expect(error).to.have.property('code', 'config.invalid');
       expect(error).to.have.property('message').that.contains(`${name}: port ${port} of 127.0.0.1 is taken`);

@@ -14,11 +14,11 @@ import { portTaken } from '../shared/port-taken.js';
 export function register(program: Command, context: Context): void {
   program
     .command('api')
-    .description('serve the fleet over HTTP; takes orders also while the broker is down')
+    .description('serve the fleet over HTTP; takes writes also while the broker is down')
     .action(async () => {
       const { api } = await context.fleet();
       requireTokens(context.config, ['api']);
-      requireSettings(context, [], api);
+      requireSettings(context.env, { api }, []);
       await runFleetProcess(context, 'api', (process) => startApi(process, context));
     });
 }
@@ -44,7 +44,7 @@ async function startApi(process: FleetProcess, { env, version }: Context): Promi
     relay: { lagging },
     checks: {
       store: service.check,
-      // Being without a broker is no reason to take no orders.
+      // without a broker, writes are stored and published later
       broker: () => ({ ...brokerCheck(broker), ok: true }),
       cluster: process.cluster,
       relay: service.checkRelay,

@@ -9,7 +9,7 @@ export function register(program: Command, context: Context): void {
   config
     .command('show')
     .description('every variable, its value in this shell, and whether it was set; secrets are masked')
-    .option('--json', 'for programs')
+    .option('--json', 'print JSON')
     .action((flags: { json?: boolean }) => runShow(flags, context));
 }
 
@@ -21,9 +21,14 @@ async function runShow(flags: { json?: boolean }, context: Context): Promise<voi
   });
 }
 
-async function settingsOfFleet(context: Context): Promise<ShownVariable[]> {
-  const { workers, api } = await context.fleet();
+async function settingsOfFleet({ env, ...context }: Context): Promise<ShownVariable[]> {
+  const fleet = await context.fleet();
+  const { workers, api, sandbox } = fleet;
   const ofWorkers = workers.map(({ name, definition }) => [name, definition.settings] as const);
-  const schemas = { ...Object.fromEntries(ofWorkers), ...(api !== undefined && { 'the API': api.settings }) };
-  return showSettings(schemas, context.env, developmentSettings(context.config));
+  const schemas = {
+    ...Object.fromEntries(ofWorkers),
+    ...(api !== undefined && { 'the API': api.settings }),
+    ...(sandbox !== undefined && { 'the sandbox': sandbox.settings }),
+  };
+  return showSettings(schemas, env, developmentSettings(fleet, env));
 }

@@ -1,6 +1,7 @@
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { requireTokens } from '../../config/load.js';
+import { requireToken } from '../../config/load.js';
+import { readSandboxSettings } from '../../config/worker-settings.js';
 import { FlotillaError } from '../../errors.js';
 import { lockData } from '../../supervisor/data-lock.js';
 import { announceReady } from '../../supervisor/child-process.js';
@@ -10,34 +11,28 @@ import { portTaken } from '../shared/port-taken.js';
 export function register(program: Command, context: Context): void {
   program
     .command('sandbox')
-    .description('stand in for the outside world in development: payment gateway, carrier, mailbox')
+    .description("run the fleet's sandbox, which stands in for the outside world in development")
     .action(() => runSandbox(context));
 }
 
 async function runSandbox(context: Context): Promise<void> {
-  const { config, cwd, signal } = context;
-  requireTokens(config, ['sandbox']);
-  const fleet = await context.fleet();
-  if (fleet.sandbox === undefined) throw new FlotillaError('fleet.invalid', 'config/fleet declares no sandbox');
+  const { config, cwd, env, signal } = context;
+  const { sandbox } = await context.fleet();
+  if (sandbox === undefined) throw new FlotillaError('fleet.invalid', 'the fleet declares no sandbox');
+  const { settings, ports, token, tokenVariables } = readSandboxSettings(sandbox, env);
+  const { host } = config;
+  requireToken(token, tokenVariables, { host, place: 'HOST' });
   const dataDir = resolve(cwd, config.dataDir);
   const lock = lockData(dataDir, 'use', 'shared');
   if (lock === undefined) throw new FlotillaError('config.invalid', `${config.dataDir} is being reset; try again then`);
-  const { host, sandboxPort, sandboxSmtpPort } = config;
+  const logger = context.logger({ process: 'sandbox' });
   try {
-    const sandbox = await fleet
-      .sandbox({
-        host,
-        port: sandboxPort,
-        smtpPort: sandboxSmtpPort,
-        dataDir: join(dataDir, 'sandbox'),
-        ...(config.sandboxToken !== undefined && { token: config.sandboxToken }),
-        smtpLogin: config.sandboxSmtpLogin,
-        logger: context.logger({ process: 'sandbox' }),
-      })
-      .catch(portTaken(host, { SANDBOX_PORT: sandboxPort, SANDBOX_SMTP_PORT: sandboxSmtpPort }));
-    announceReady({ url: sandbox.url });
+    const running = await sandbox
+      .start(settings, { host, dataDir: join(dataDir, 'sandbox'), token, logger })
+      .catch(portTaken(host, ports));
+    announceReady({ url: running.url });
     if (!signal.aborted) await new Promise((done) => signal.addEventListener('abort', done, { once: true }));
-    await sandbox.close();
+    await running.close();
   } finally {
     lock.release();
   }

@@ -1,19 +1,19 @@
-import { join, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { InvalidArgumentError, Option, type Command } from 'commander';
-import { managementOf, requireTokens } from '../../config/load.js';
+import { managementOf, requireToken, requireTokens } from '../../config/load.js';
+import { readSandboxSettings } from '../../config/worker-settings.js';
 import { createFleetKey } from '../../supervisor/fleet-key-file.js';
-import { up } from '../../supervisor/up.js';
+import type { Fleet } from '../../fleet/define-fleet.js';
+import { up, type RunningFleet } from '../../supervisor/up.js';
 import { maskedUrl } from '../../config/secrets.js';
-import { banner, type BannerOptions } from '../../supervisor/banner.js';
+import { banner } from '../../supervisor/banner.js';
 import { brokerRecovery } from '../shared/broker-recovery.js';
 import type { Context } from '../shared/context.js';
 import { describeDisabled, requireSettings } from '../shared/check-settings.js';
 import { enabledWorkers } from '../../runtime/enabled-workers.js';
-import { UsageError } from '../shared/failure.js';
 
 interface UpFlags {
   scale: Record<string, number>;
-  with?: string;
   setBrokerAside?: boolean;
 }
 
@@ -30,19 +30,17 @@ export function register(program: Command, context: Context): void {
       '--set-broker-aside',
       'if another version of RabbitMQ wrote its data, rename their folder and send unhandled messages again from the stores',
     )
-    .option('--with <parts>', 'more of the platform; there is none yet')
     .action((flags: UpFlags) => runUp(flags, context));
 }
 
 async function runUp(flags: UpFlags, context: Context): Promise<void> {
-  if (flags.with !== undefined) {
-    throw new UsageError(`--with ${flags.with}: these parts of the platform do not exist yet; leave --with out`);
-  }
   const { config, env, cwd, signal, forced, packageRoot } = context;
   const fleet = await context.fleet();
   const enabled = enabledWorkers(fleet, config);
-  requireTokens(config, ['api', 'sandbox', 'health']);
-  requireSettings(context, enabled, fleet.api); // at once, not by a process that ends
+  requireTokens(config, ['api', 'health']);
+  requireSettings(env, fleet, enabled); // at once, not by a process that ends
+  const sandbox = fleet.sandbox && readSandboxSettings(fleet.sandbox, env);
+  if (sandbox !== undefined) requireToken(sandbox.token, sandbox.tokenVariables, { host: config.host, place: 'HOST' });
   const disabled = describeDisabled(fleet, enabled);
   if (disabled !== undefined) context.say(`${disabled}.`);
   const { amqpUrl, managementUrl } = config;
@@ -52,17 +50,17 @@ async function runUp(flags: UpFlags, context: Context): Promise<void> {
     dataDir: config.dataDir,
     workers: enabled.map(({ name }) => name),
     hasApi: fleet.api !== undefined,
-    hasSandbox: fleet.sandbox !== undefined,
+    hasSandbox: sandbox !== undefined,
     scale: flags.scale,
     host: config.host,
-    ports: { api: config.port, sandbox: config.sandboxPort, smtp: config.sandboxSmtpPort },
+    ports: { ...(fleet.api !== undefined && { PORT: config.port }), ...sandbox?.ports },
     amqp: amqpUrl === undefined ? undefined : { amqpUrl, managementUrl: managementUrl ?? managementOf(amqpUrl) },
     drainTimeout: config.drainTimeout,
     env: { ...env, ...signing },
     program: context.program,
     installer: join(packageRoot, 'scripts', 'install-rabbitmq.mjs'),
     logger: context.logger({ process: 'supervisor' }),
-    onReady: (running) => reportReady(running, context),
+    onReady: (running) => reportReady(running, fleet, context),
     say: context.say,
     signal,
     forced,
@@ -70,15 +68,21 @@ async function runUp(flags: UpFlags, context: Context): Promise<void> {
   });
 }
 
-function reportReady(running: BannerOptions, context: Context): void {
-  const lines = banner(running);
-  if (!context.printsJson) {
-    for (const line of ['', ...lines, '']) context.print(line);
+function reportReady(running: RunningFleet, { banner: rowsOf }: Pick<Fleet, 'banner'>, context: Context): void {
+  const { urls, managementUrl, dataDir, workers } = running;
+  if (context.printsJson) {
+    const all = { ...urls, management: maskedUrl(managementUrl) };
+    context.printEntry('Flotilla is running', { urls: all, dataDir, workers: workers.length });
     return;
   }
-  const { apiUrl, sandboxUrl, managementUrl, dataDir, workers } = running;
-  const urls = { api: apiUrl, sandbox: sandboxUrl, management: maskedUrl(managementUrl) };
-  context.printEntry('Flotilla is running', { urls, dataDir, workers: workers.length });
+  const lines = banner({ ...running, cwd: context.cwd, command: commandName(context), rows: rowsOf?.(urls) ?? {} });
+  for (const line of ['', ...lines, '']) context.print(line);
+}
+
+/** How this command line is called from the folder of the fleet. */
+function commandName({ cwd, program, packageRoot }: Context): string {
+  const checkout = join(packageRoot, 'bin', 'flotilla');
+  return program.includes('node_modules') ? 'npx flotilla' : relative(cwd, checkout);
 }
 
 /** Gives the fleet a key where it has none. Messages that an earlier release has left in the queues are not signed, so the first

@@ -28,10 +28,11 @@ export function register(program: Command, context: Context): void {
     .description('run one worker or several in one process; any number of such processes share the work')
     .argument('<name...>', 'as in config/fleet')
     .action(async (names: string[]) => {
-      const enabled = enabledWorkers(await context.fleet(), context.config);
+      const { workers, sandbox } = await context.fleet();
+      const enabled = enabledWorkers({ workers }, context.config);
       const wanted = [...new Set(names)].map((name) => findWorker(enabled, name));
       requireTokens(context.config, ['health']);
-      requireSettings(context, wanted);
+      requireSettings(context.env, { sandbox }, wanted);
       await runFleetProcess(context, names.join('+'), (process) => startWorkers(process, wanted, context));
     });
 }
@@ -40,7 +41,7 @@ const LOOK = 20;
 
 async function startWorkers(process: FleetProcess, wanted: readonly Worker[], context: Context): Promise<void> {
   const { config, broker, logger, metrics, instance, signal } = process;
-  const settings = withDevelopmentSettings(config, context.env);
+  const settings = withDevelopmentSettings(process.fleet, context.env);
   const prepared = wanted.map(({ definition }) => ({
     definition,
     settings: readSettings(definition.name, definition.settings, settings),

@@ -2,17 +2,19 @@ import { settingsProblems, withDevelopmentSettings } from '../../config/worker-s
 import { FlotillaError } from '../../errors.js';
 import type { Fleet } from '../../fleet/define-fleet.js';
 import type { Worker } from '../../worker/definition/options.js';
-import type { Context } from './context.js';
 
-/** Checks the settings of these workers, and those of the API where it is given. Throws `config.invalid`; where there are
- *  several problems, an `AggregateError` with one for each. */
+/** Checks the settings of these workers, and those of the API and of the sandbox where they are given. Throws `config.invalid`; where
+ *  there are several problems, an `AggregateError` with one for each. */
 export function requireSettings(
-  { env, config }: Pick<Context, 'env' | 'config'>,
+  env: NodeJS.ProcessEnv,
+  fleet: Pick<Fleet, 'api' | 'sandbox'>,
   workers: readonly Worker[],
-  api?: Fleet['api'],
 ): void {
-  const given = withDevelopmentSettings(config, env);
+  const { api, sandbox } = fleet;
+  const ofSandbox = sandbox === undefined ? [] : settingsProblems('the sandbox', sandbox.settings, env);
+  const given = ofSandbox.length === 0 ? withDevelopmentSettings(fleet, env) : env;
   const problems = [
+    ...ofSandbox,
     ...(api === undefined ? [] : settingsProblems('the API', api.settings, env)),
     ...workers.flatMap(({ name, definition }) => settingsProblems(`worker ${name}`, definition.settings, given)),
   ].map((problem) => new FlotillaError('config.invalid', problem));

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { banner } from '../../../src/supervisor/banner.js';
-import { up, type UpOptions } from '../../../src/supervisor/up.js';
+import { up, type RunningFleet, type UpOptions } from '../../../src/supervisor/up.js';
 import { silentLogger } from '../../../src/telemetry/logger.js';
 import { eventually } from '../../support/eventually.js';
 
@@ -41,13 +41,13 @@ export class FakeFleet implements AsyncDisposable {
       hasSandbox: true,
       scale: {},
       host: '127.0.0.1',
-      ports: { api: 0, sandbox: 0, smtp: 0 },
+      ports: { PORT: 0 },
       amqp: { amqpUrl: 'amqp://user:secret@127.0.0.1:1', managementUrl: 'http://user:secret@127.0.0.1:2' },
       drainTimeout: 5000,
       program: fileURLToPath(new URL('fake-process.mjs', import.meta.url)),
       installer: '/nowhere',
       logger: silentLogger(),
-      onReady: (running) => void this.printed.push(...banner(running)),
+      onReady: (running) => this.print(running),
       say: (line) => void this.said.push(line),
       signal: this.#stop.signal,
       forced: this.#force.signal,
@@ -55,6 +55,11 @@ export class FakeFleet implements AsyncDisposable {
       ...overrides,
       env: { PATH: process.env.PATH, FAKE_LOG: this.log, ...overrides.env },
     };
+  }
+
+  print(running: RunningFleet): void {
+    const rows = { Mailbox: `${running.urls.sandbox ?? 'none'}/mailbox` };
+    this.printed.push(...banner({ ...running, cwd: this.directory, command: 'npx flotilla', rows }));
   }
 
   run(overrides: Partial<UpOptions> = {}): Promise<void> {

@@ -3,6 +3,7 @@ import { statfs } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import Database from 'better-sqlite3';
 import type { Command } from 'commander';
+import { readSandboxSettings } from '../../../config/worker-settings.js';
 import { maskedUrl } from '../../../config/secrets.js';
 import { failureOfAll } from '../../../broker/rabbitmq/connect-failure.js';
 import { requireKey } from '../../../broker/signing/key-claim.js';
@@ -117,7 +118,7 @@ async function examineSignatures(context: Context): Promise<Finding> {
 async function examineFleet(context: Context): Promise<Finding> {
   const fleet = await context.fleet();
   const enabled = enabledWorkers(fleet, context.config);
-  requireSettings(context, enabled, fleet.api);
+  requireSettings(context.env, fleet, enabled);
   const disabled = describeDisabled(fleet, enabled);
   const listed = `${enabled.length} workers: ${enabled.map(({ name }) => name).join(', ')}`;
   return { ok: true, detail: disabled === undefined ? listed : `${listed}. ${disabled}` };
@@ -160,7 +161,9 @@ async function examinePorts(context: Context): Promise<Finding> {
   const { config } = context;
   const running = (await brokerAddress(context)).from === 'the fleet that runs here';
   if (running) return { ok: true, detail: 'in use by the fleet that runs here' };
-  const wanted = { PORT: config.port, SANDBOX_PORT: config.sandboxPort, SANDBOX_SMTP_PORT: config.sandboxSmtpPort };
+  const { sandbox } = await context.fleet();
+  const ofSandbox = sandbox === undefined ? {} : readSandboxSettings(sandbox, context.env).ports;
+  const wanted = { PORT: config.port, ...ofSandbox };
   requireDistinctPorts(Object.entries(wanted));
   const problems: string[] = [];
   for (const [variable, port] of Object.entries(wanted)) {

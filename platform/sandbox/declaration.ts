@@ -1,0 +1,39 @@
+import type { SandboxDeclaration } from 'flotilla';
+import { z } from 'zod';
+
+const port = z.int('must be a whole number from 0 to 65535').min(0).max(65_535);
+const token = z.string().regex(/^\S{16,}$/, 'must be at least 16 characters without blanks');
+
+const sandboxSettings = z.object({
+  /** Where workers find the sandbox, unless GATEWAY_URL, CARRIER_URL and SMTP_URL name something else. */
+  sandboxHost: z
+    .string()
+    .regex(/^[A-Za-z0-9.:_-]{1,253}$/, 'must be an address or a host name')
+    .default('127.0.0.1'),
+  sandboxPort: port.default(3001),
+  sandboxSmtpPort: port.default(3025),
+  /** The token of the sandbox; API_TOKEN if unset. */
+  sandboxToken: token.optional(),
+  apiToken: token.optional(),
+  /** Whether the sandbox takes mail only with its token. `none`: from everyone who reaches its SMTP port. */
+  sandboxSmtpLogin: z.enum(['required', 'none']).default('required'),
+});
+
+/** The outside world of the shop in development: payment gateway, carrier and mailbox. */
+export const sandbox: SandboxDeclaration<typeof sandboxSettings> = {
+  settings: sandboxSettings,
+  ports: ['sandboxPort', 'sandboxSmtpPort'],
+  tokens: ['sandboxToken', 'apiToken'],
+  workerSettings({ sandboxHost, sandboxPort, sandboxSmtpPort, sandboxSmtpLogin }, token) {
+    const host = sandboxHost.includes(':') ? `[${sandboxHost}]` : sandboxHost;
+    const login = token === undefined ? '' : `sandbox:${encodeURIComponent(token)}@`;
+    const smtpLogin = sandboxSmtpLogin === 'none' ? '' : login;
+    const url = `http://${login}${host}:${sandboxPort}`;
+    return { GATEWAY_URL: url, CARRIER_URL: url, SMTP_URL: `smtp://${smtpLogin}${host}:${sandboxSmtpPort}` };
+  },
+  async start({ sandboxPort: port, sandboxSmtpPort: smtpPort, sandboxSmtpLogin: smtpLogin }, { token, ...options }) {
+    // loaded by the one process that runs it: it takes as long to load as everything else
+    const { startSandbox } = await import('./sandbox.js');
+    return startSandbox({ ...options, ...(token !== undefined && { token }), port, smtpPort, smtpLogin });
+  },
+};
