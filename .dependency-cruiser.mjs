@@ -1,8 +1,14 @@
 import { readFileSync } from 'node:fs';
 
-const manifest = JSON.parse(readFileSync(new URL('application/package.json', import.meta.url), 'utf8'));
-/** The packages of the application. */
-const application = `node_modules/(${Object.keys(manifest.dependencies).join('|')})/`;
+const read = (path) => JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8'));
+const { peerDependencies, peerDependenciesMeta } = read('package.json');
+const folderOf = (packages) => `node_modules/(${packages.join('|')})/`;
+/** The packages that both the library and its users need: users install them. */
+const peers = Object.keys(peerDependencies).filter((name) => peerDependenciesMeta[name]?.optional !== true);
+/** The packages of the application that the library does not need. */
+const application = folderOf(
+  Object.keys(read('application/package.json').dependencies).filter((name) => !peers.includes(name)),
+);
 
 /** The folders of the library from the bottom up: each may import those before it, and itself. */
 const layers = [
@@ -117,7 +123,7 @@ export default {
       to: {
         dependencyTypes: ['npm-dev'],
         dependencyTypesNot: ['type-only'],
-        pathNot: ['node_modules/@types/', application],
+        pathNot: ['node_modules/@types/', application, folderOf(peers)],
       },
     },
   ],

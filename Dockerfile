@@ -4,7 +4,7 @@ FROM node:26 AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 COPY application/package.json application/
-RUN npm ci
+RUN npm ci --ignore-scripts
 COPY . .
 # Only what runs stays: no development packages, no sources and headers of native code, no binaries for other systems, no
 # declarations and source maps.

@@ -16,7 +16,7 @@ export async function ensurePackages() {
     if (isStamped()) return;
     if (!matchesLockfile()) {
       await step('Installing packages', 'node_modules does not match the lock file', () =>
-        run('npm', ['ci', '--include=dev', '--no-audit', '--no-fund'], { cwd: root }),
+        run('npm', ['ci', '--include=dev', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: root }),
       );
     }
     writeFileSync(stamp, fingerprint());

@@ -4,7 +4,10 @@ import { expect } from 'chai';
 const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 
 interface Lockfile {
-  packages: Record<string, { version?: string; resolved?: string; integrity?: string; link?: boolean }>;
+  packages: Record<
+    string,
+    { version?: string; resolved?: string; integrity?: string; link?: boolean; hasInstallScript?: boolean }
+  >;
 }
 
 describe('the packages', () => {
@@ -16,7 +19,7 @@ describe('the packages', () => {
   const application = JSON.parse(read('application/package.json')) as Record<string, Record<string, unknown>>;
   const manifest = JSON.parse(read('package.json')) as Record<string, Record<string, unknown>>;
 
-  it('name no registry: whoever installs them uses their own', () => {
+  it('name no registry, so that npm installs them from the one that it is configured for', () => {
     for (const [name, { resolved }] of installed) expect(resolved, name).to.equal(undefined);
     expect(read('.npmrc')).not.to.contain('://');
   });
@@ -28,6 +31,12 @@ describe('the packages', () => {
   });
 
   it('run no install scripts: every native part comes as a binary', () => {
-    expect(read('.npmrc')).to.match(/^ignore-scripts=true$/m);
+    const { allowScripts } = manifest;
+    for (const [name, { hasInstallScript }] of installed) {
+      if (hasInstallScript === true)
+        expect(allowScripts, name).to.have.property(name.split('node_modules/').at(-1) ?? '', false);
+    }
+    expect(read('scripts/packages.mjs')).to.match(/'ci',.*'--ignore-scripts'/);
+    expect(read('Dockerfile')).to.match(/^RUN npm ci --ignore-scripts$/m);
   });
 });
