@@ -9,7 +9,7 @@ import type { EventEnvelope } from '../events/envelope.js';
 import type { Logger } from '../telemetry/logger.js';
 import { silentLogger } from '../telemetry/logger.js';
 import { createMetrics } from '../telemetry/metrics.js';
-import { realTimer } from '../concurrency/timers.js';
+import { systemClock } from '../concurrency/clock.js';
 import { typesMatching, type EventFor, type NoTypeMatches, type TypeName } from '../events/handler.js';
 import { Intake } from '../worker/consumption/in-flight.js';
 import { LateHandlers, PATIENCE } from '../worker/pipeline/overdue-handlers.js';
@@ -141,7 +141,7 @@ export async function subscribe<D extends Definitions, const P extends string>(
     logger,
     metrics,
     now: Date.now,
-    after: realTimer,
+    after: systemClock.after,
     instance: 'subscriber',
     verify: undefined,
     isDone: () => Promise.resolve(false),

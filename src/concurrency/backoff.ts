@@ -1,18 +1,33 @@
-/** Delays that double from `first` to `most` milliseconds, each shortened at random by up to half, so that several
- *  processes that failed together do not come back together. */
+export interface BackoffLimits {
+  /** Milliseconds after the first failure. */
+  first: number;
+  /** Milliseconds at most. */
+  most: number;
+}
+
+/** Milliseconds to wait after so many failures in a row: doubling from `first` to `most`, and shortened at random by up
+ *  to half, so that several processes that failed together do not retry together. */
+export function backoffDelay(failures: number, { first, most }: BackoffLimits, random = Math.random): number {
+  const delay = Math.min(most, first * 2 ** Math.min(Math.max(failures - 1, 0), 30));
+  return delay * (1 - random() / 2);
+}
+
+/** Counts failures in a row and computes the delay after each. */
 export class Backoff {
   #failures = 0;
+  readonly #limits: BackoffLimits;
 
   constructor(
-    private readonly first: number,
-    private readonly most: number,
+    first: number,
+    most: number,
     private readonly random: () => number = Math.random,
-  ) {}
+  ) {
+    this.#limits = { first, most };
+  }
 
   next(): number {
-    const delay = Math.min(this.most, this.first * 2 ** Math.min(this.#failures, 30));
     this.#failures += 1;
-    return delay * (1 - this.random() / 2);
+    return backoffDelay(this.#failures, this.#limits, this.random);
   }
 
   /** Takes one failure back. */

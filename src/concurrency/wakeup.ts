@@ -1,16 +1,16 @@
-/** Wakes one waiting loop. Rings while nobody waits are kept as one, so that nothing is missed in between. */
+/** Wakes one waiting loop. Notifications while the loop is busy are kept as one, so that none is missed. */
 export class Wakeup {
-  #rung = false;
+  #notified = false;
   #wake: (() => void) | undefined;
 
   notify(): void {
-    this.#rung = true;
+    this.#notified = true;
     this.#wake?.();
   }
 
-  /** Resolves at the next ring, at once if there was one since the last wait, or after `timeout` milliseconds. */
+  /** Resolves at the next notification, at once if there was one since the last wait, or after `timeout` milliseconds. */
   async wait(timeout: number): Promise<void> {
-    if (!this.#rung) {
+    if (!this.#notified) {
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, timeout);
         this.#wake = () => {
@@ -20,6 +20,6 @@ export class Wakeup {
       });
       this.#wake = undefined;
     }
-    this.#rung = false;
+    this.#notified = false;
   }
 }

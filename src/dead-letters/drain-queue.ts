@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { sleep } from '../concurrency/sleep.js';
 import type { Broker, Delivery } from '../broker/contract.js';
 import { errorOf } from '../errors.js';
 import { aborted } from './aborted.js';

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { sleep } from '../concurrency/sleep.js';
 import type { Broker, Delivery } from '../broker/contract.js';
 import type { Names } from '../broker/topology.js';
 import { messageOf } from '../errors.js';
@@ -75,7 +75,7 @@ async function freeSpace({ store, logger, now = Date.now }: KeeperOptions, signa
     } catch (error) {
       logger.warn(`The bodies of discarded dead letters could not be removed; retrying: ${messageOf(error)}`);
     }
-    await sleep(FREE_EVERY, undefined, { signal }).catch(() => undefined);
+    await sleep(FREE_EVERY, signal);
   }
 }
 
@@ -98,12 +98,8 @@ async function keepSurely(
         event: delivery.properties.messageId,
       });
     }
-    if (gone.aborted) return;
-    try {
-      await sleep(retryAfter, undefined, { signal: gone });
-    } catch {
-      return; // given back, or gone: it will be delivered again
-    }
+    await sleep(retryAfter, gone);
+    if (gone.aborted) return; // returned to the broker, or the channel is gone: it will be delivered again
   }
 }
 

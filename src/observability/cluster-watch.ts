@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { sleep } from '../concurrency/sleep.js';
 import type { Management } from '../broker/rabbitmq/management.js';
 import { messageOf } from '../errors.js';
 import type { Logger } from '../telemetry/logger.js';
@@ -49,7 +49,7 @@ export function createClusterWatch(
     async run(signal) {
       while (!signal.aborted) {
         await look().catch((error: unknown) => (detail = `unknown: ${messageOf(error)}`));
-        await sleep(NODES_EVERY, undefined, { signal }).catch(() => undefined);
+        await sleep(NODES_EVERY, signal);
       }
     },
   };

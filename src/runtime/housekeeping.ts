@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { sleep } from '../concurrency/sleep.js';
 import { messageOf } from '../errors.js';
 import type { Store } from '../store/contract.js';
 import type { Logger } from '../telemetry/logger.js';
@@ -36,6 +36,6 @@ export async function keepHouse(
         }
       }
     }
-    await sleep(EVERY, undefined, { signal }).catch(() => undefined);
+    await sleep(EVERY, signal);
   }
 }

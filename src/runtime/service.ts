@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { sleep } from '../concurrency/sleep.js';
 import type { Broker } from '../broker/contract.js';
 import type { Names } from '../broker/topology.js';
 import { LagGauge } from '../relay/lag-gauge.js';

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { sleep } from '../concurrency/sleep.js';
 import { errors, messageOf } from '../errors.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { Metrics } from '../telemetry/metrics.js';
@@ -48,7 +48,7 @@ export class StoreWatch {
     const { interval = 1_000 } = this.options;
     while (!signal.aborted) {
       this.#evaluate();
-      await sleep(interval, undefined, { signal }).catch(() => undefined);
+      await sleep(interval, signal);
     }
     await this.#probe;
   }

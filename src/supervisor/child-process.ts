@@ -1,5 +1,5 @@
 import { fork, type ChildProcess } from 'node:child_process';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { sleep } from '../concurrency/sleep.js';
 import { z } from 'zod';
 import { errors, FlotillaError, isErrorCode, type ErrorCode } from '../errors.js';
 import type { Logger } from '../telemetry/logger.js';
@@ -94,7 +94,7 @@ export class SupervisedProcess {
     this.#stopping.abort();
     this.#child?.kill('SIGTERM');
     const done = new AbortController();
-    const impatient = sleep(limit, undefined, { signal: anyOf(done.signal, force) }).catch(() => undefined);
+    const impatient = sleep(limit, anyOf(done.signal, force));
     const ended = (this.#running ?? Promise.resolve()).then(() => done.abort());
     await Promise.race([ended, impatient]);
     if (!done.signal.aborted) {
@@ -125,7 +125,7 @@ export class SupervisedProcess {
         error: how.error,
         in: formatDuration(delay),
       });
-      await sleep(delay, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
+      await sleep(delay, this.#stopping.signal);
       delay = Math.min(delay * 2, longest);
     }
   }

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { sleep } from '../concurrency/sleep.js';
 import { messageOf } from '../errors.js';
 import type { Logger } from '../telemetry/logger.js';
 import { startOf } from './process-identity.js';
@@ -10,7 +10,7 @@ const LOOK_EVERY = 500;
 export function keepBrokerRunning(node: RabbitNode, logger: Logger): { end(): Promise<void> } {
   const ended = new AbortController();
   const { signal } = ended;
-  const pause = (milliseconds: number) => sleep(milliseconds, undefined, { signal }).catch(() => undefined);
+  const pause = (milliseconds: number) => sleep(milliseconds, signal);
   const watch = async () => {
     for (let failures = 0; !signal.aborted;) {
       await pause(LOOK_EVERY * 2 ** Math.min(failures, 6));

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { sleep } from '../concurrency/sleep.js';
 import { FlotillaError, messageOf } from '../errors.js';
 import type { Logger } from '../telemetry/logger.js';
 import { SupervisedProcess } from './child-process.js';
@@ -11,6 +11,7 @@ import { planProcesses, STAGES } from './plan.js';
 import { requireDistinctPorts, requireFreePort } from './ports.js';
 import { startOf } from './process-identity.js';
 import { refillIfPending, type BrokerRecovery } from './set-broker-aside.js';
+import { SerialQueue } from '../concurrency/serial-queue.js';
 
 export interface UpOptions {
   cwd: string;
@@ -159,7 +160,7 @@ async function allReady(
       say(`Waiting for ${waiting.map(({ process }) => process.name).join(', ')} …`);
       remindAt = performance.now() + REMIND_EVERY;
     }
-    await sleep(50, undefined, { signal: ending }).catch(() => undefined);
+    await sleep(50, ending);
   }
   return false;
 }
@@ -176,7 +177,7 @@ function stateWriter(
   logger: Logger,
   processes: () => readonly SupervisedProcess[],
 ) {
-  let last = Promise.resolve();
+  const writes = new SerialQueue();
   let waiting = false;
   const write = async () => {
     waiting = false;
@@ -192,10 +193,10 @@ function stateWriter(
     write: () => {
       if (waiting) return;
       waiting = true;
-      last = last.then(write).catch((error: unknown) => {
+      void writes.run(write).catch((error: unknown) => {
         logger.warn('what runs could not be written down', { error: messageOf(error) });
       });
     },
-    settled: () => last,
+    settled: () => writes.settled(),
   };
 }

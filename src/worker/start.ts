@@ -14,7 +14,7 @@ import { sagaMigrations } from '../sagas/table.js';
 import type { Store } from '../store/contract.js';
 import type { Logger } from '../telemetry/logger.js';
 import { createMetrics, type Metrics } from '../telemetry/metrics.js';
-import type { StartTimer } from '../concurrency/timers.js';
+import type { StartTimer } from '../concurrency/clock.js';
 import { runBootstrap } from './handler/bootstrap.js';
 import { consumeQueue, type QueueState } from './consumption/consume-queue.js';
 import type { WorkerDefinition } from './definition/define-worker.js';

@@ -7,7 +7,7 @@ import { createEvent, originContext } from '../../src/events/create.js';
 import type { Store } from '../../src/store/contract.js';
 import { openMemoryStore } from '../../src/store/memory/index.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
-import { realTimer } from '../../src/concurrency/timers.js';
+import { systemClock } from '../../src/concurrency/clock.js';
 import { queuesOf } from '../../src/worker/definition/queues.js';
 import { startWorker } from '../../src/worker/start.js';
 import type { Outcome } from '../../src/worker/pipeline/message.js';
@@ -61,7 +61,7 @@ async function start(replicas = 1) {
         broker,
         instance: `test-${n}`,
         logger: silentLogger(),
-        after: (milliseconds, work) => realTimer(milliseconds / 50, work),
+        after: (milliseconds, work) => systemClock.after(milliseconds / 50, work),
         observe: (_, outcome) => outcomes.push(outcome),
       }),
     ),

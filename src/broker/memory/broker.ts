@@ -6,8 +6,7 @@ import { mergeTopology } from '../merge-topology.js';
 import { StateCell } from '../state.js';
 import { compareTopology } from '../topology-compare.js';
 import type { BindingSpec, ExchangeSpec, Topology } from '../topology.js';
-import type { MemoryClock } from './clock.js';
-import { realClock } from './clock.js';
+import { systemClock, type Clock } from '../../concurrency/clock.js';
 import { MemoryConsumer } from './consumer.js';
 import type { Routed } from './publisher.js';
 import { MemoryPublisher } from './publisher.js';
@@ -30,12 +29,12 @@ export interface MemoryBroker extends Broker {
 
 export interface MemoryBrokerOptions {
   /** @default the real time */
-  clock?: MemoryClock;
+  clock?: Clock;
 }
 
 /** A broker inside this process, with what it holds in memory: for tests, and for fleets of one process. All of its
  *  publishers and consumers share it. It is ready at once. */
-export function createMemoryBroker({ clock = realClock }: MemoryBrokerOptions = {}): MemoryBroker {
+export function createMemoryBroker({ clock = systemClock }: MemoryBrokerOptions = {}): MemoryBroker {
   const state = new StateCell();
   const exchanges = new Map<string, ExchangeSpec>();
   const queues = new Map<string, MemoryQueue>();

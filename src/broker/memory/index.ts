@@ -1,3 +1,2 @@
 export { createMemoryBroker } from './broker.js';
 export type { MemoryBroker, MemoryBrokerOptions } from './broker.js';
-export type { MemoryClock } from './clock.js';

@@ -1,6 +1,6 @@
 import type { MessageProperties } from '../contract.js';
 import type { Fields } from '../fields.js';
-import type { MemoryClock } from './clock.js';
+import type { Clock } from '../../concurrency/clock.js';
 
 /** A message as it stands in one queue. */
 export interface QueuedMessage {
@@ -28,7 +28,7 @@ export type DeathReason = 'expired' | 'maxlen' | 'delivery_limit';
 export interface QueueOptions {
   name: string;
   arguments: Fields;
-  clock: MemoryClock;
+  clock: Clock;
   /** Where what expires or falls out goes; false where nobody took it. */
   deadLetter: (queue: MemoryQueue, message: QueuedMessage, reason: DeathReason) => boolean;
 }
@@ -37,7 +37,7 @@ export interface QueueOptions {
 export class MemoryQueue {
   readonly name: string;
   readonly arguments: Fields;
-  readonly #clock: MemoryClock;
+  readonly #clock: Clock;
   readonly #deadLetter: QueueOptions['deadLetter'];
   readonly #ready: QueuedMessage[] = [];
   /** Dead-lettered at least once, and there was no queue for them yet. */

@@ -1,6 +1,6 @@
 import type { ReadStreamOptions, StreamEntry, StreamReader } from '../contract.js';
 import type { Fields } from '../fields.js';
-import type { MemoryClock } from './clock.js';
+import type { Clock } from '../../concurrency/clock.js';
 import type { Content } from './queue.js';
 
 interface Kept extends Content {
@@ -19,7 +19,7 @@ export class MemoryStream {
   constructor(
     readonly name: string,
     readonly fields: Fields,
-    private readonly clock: MemoryClock,
+    private readonly clock: Clock,
   ) {}
 
   get depth(): number {

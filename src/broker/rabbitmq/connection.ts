@@ -3,13 +3,14 @@ import { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from 'amqp-connection-manager';
 import type { Channel, ChannelModel, ConfirmChannel } from 'amqplib';
+import { backoffDelay } from '../../concurrency/backoff.js';
 import { FlotillaError, messageOf } from '../../errors.js';
 import { BoundedLog } from '../../telemetry/bounded-log.js';
 import type { Logger } from '../../telemetry/logger.js';
 import { StateCell } from '../state.js';
 import { hostOf } from './addresses.js';
 import { causeOf, failureOfAll, isPermanentFailure, type ConnectFailure } from './connect-failure.js';
-import { backoff, within } from './limits.js';
+import { within } from './limits.js';
 
 export interface ConnectionOptions {
   /** The nodes of the broker, in the order in which they are tried. */
@@ -43,7 +44,7 @@ export interface Connection {
   close(): Promise<void>;
 }
 
-const RECONNECT = { least: 100, most: 5000 };
+const RECONNECT = { first: 100, most: 5000 };
 /** A connection that lived this long was a good one: the next loss starts with the shortest wait again. */
 const GOOD_AFTER = 1000;
 /** A broker that takes connections and loses them at once is asked again every 0.8 s at least. */
@@ -78,7 +79,7 @@ export function openConnection(options: ConnectionOptions): Connection {
     // asked before every try, since it is given one server: the wait between tries is in here, as the manager's has no jitter
     findServers: async () => {
       await examining;
-      if (rounds > 0) await sleep(backoff(rounds, RECONNECT), undefined, { signal: closing.signal });
+      if (rounds > 0) await sleep(backoffDelay(rounds, RECONNECT), undefined, { signal: closing.signal });
       return urlOf(current);
     },
     reconnectTimeInSeconds: 0.001,

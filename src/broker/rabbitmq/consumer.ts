@@ -1,3 +1,4 @@
+import { SerialQueue } from '../../concurrency/serial-queue.js';
 import './decode-headers.js';
 import { setMaxListeners } from 'node:events';
 import type { Channel, ConsumeMessage } from 'amqplib';
@@ -30,12 +31,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
   let epoch: Epoch | undefined;
   let tag: string | undefined;
   // cancel, resume and the beginning of a channel take turns
-  let turn: Promise<void> = Promise.resolve();
-  const inTurn = (work: () => Promise<void>): Promise<void> => {
-    const result = turn.then(work);
-    turn = result.catch(() => undefined);
-    return result;
-  };
+  const turns = new SerialQueue();
 
   const kept = new KeptChannel<Channel>({
     connection,
@@ -43,7 +39,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     purpose: `consume ${queue}`,
     open: () => connection.openChannel(),
     opened: (channel) =>
-      inTurn(async () => {
+      turns.run(async () => {
         epoch = new Epoch(channel);
         if (wanted) await start(epoch);
       }),
@@ -104,7 +100,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     },
     cancel() {
       wanted = false;
-      return inTurn(async () => {
+      return turns.run(async () => {
         if (epoch === undefined || tag === undefined || wanted) return;
         const current = tag;
         await orDrop(within(REQUEST_LIMIT, `cancelling ${queue}`, epoch.channel.cancel(current)));
@@ -113,7 +109,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     },
     resume(next = prefetch) {
       wanted = true;
-      return inTurn(async () => {
+      return turns.run(async () => {
         prefetch = next;
         if (epoch === undefined || tag !== undefined || !wanted || closed) return;
         await orDrop(start(epoch));

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Channel } from 'amqplib';
+import { backoffDelay } from '../../concurrency/backoff.js';
 import { FlotillaError, hasCode, messageOf } from '../../errors.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { Connection } from './connection.js';
-import { backoff, REQUEST_LIMIT, within } from './limits.js';
+import { REQUEST_LIMIT, within } from './limits.js';
 import { asBrokerError, codeOf, isNodeDown } from './scratch-channel.js';
 
 export interface KeptChannelOptions<C extends Channel> {
@@ -20,7 +21,7 @@ export interface KeptChannelOptions<C extends Channel> {
   lost: (channel: C, reason: Error) => void;
 }
 
-const REOPEN = { least: 50, most: 2000 };
+const REOPEN = { first: 50, most: 2000 };
 /** A channel that lived this long was a good one: the next is opened without a wait. */
 const GOOD_AFTER = 1000;
 
@@ -63,7 +64,7 @@ export class KeptChannel<C extends Channel> {
     while (!signal.aborted) {
       try {
         await connection.state.until(['ready', 'blocked'], signal);
-        if (this.#failures > 0) await sleep(backoff(this.#failures, REOPEN), undefined, { signal });
+        if (this.#failures > 0) await sleep(backoffDelay(this.#failures, REOPEN), undefined, { signal });
         const since = performance.now();
         const life = this.#live(await this.#answered('opening a channel', open()));
         if (signal.aborted) this.drop(new FlotillaError('broker.closed'));

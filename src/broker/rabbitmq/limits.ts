@@ -19,10 +19,3 @@ export async function within<T>(limit: number, what: string, work: Promise<T>): 
     clearTimeout(timer);
   }
 }
-
-/** How long to wait before try `attempt` (1 is the first repeat): doubling up to `most`, and half of it random, so that
- *  a fleet that lost its broker doesn't come back at one moment. */
-export function backoff(attempt: number, { least, most }: { least: number; most: number }): number {
-  const full = Math.min(most, least * 2 ** Math.min(attempt - 1, 20));
-  return full * (0.5 + Math.random() / 2);
-}

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { backoffDelay } from '../../concurrency/backoff.js';
 import { FlotillaError, messageOf } from '../../errors.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { Metrics } from '../../telemetry/metrics.js';
@@ -6,7 +7,6 @@ import type { TopologyDifference } from '../contract.js';
 import { mergeTopology } from '../merge-topology.js';
 import type { RetiredQueue, Topology } from '../topology.js';
 import type { Connection } from './connection.js';
-import { backoff } from './limits.js';
 import type { TopologyAdmin } from './topology-admin.js';
 
 /** What a channel found missing: a queue, the destination of a message that was returned, or an exchange. */
@@ -31,7 +31,7 @@ export interface TopologyKeeperOptions {
   metrics?: Metrics | undefined;
 }
 
-const WAIT = { least: 100, most: 30_000 };
+const WAIT = { first: 100, most: 30_000 };
 /** Without a restoration for so long, the next one is not kept waiting. */
 const CALM_AFTER = 60_000;
 
@@ -54,7 +54,7 @@ export function createTopologyKeeper({ admin, connection, logger, metrics }: Top
       while ((isWanted || retiring.size > 0) && !signal.aborted) {
         if (performance.now() - lastRun > CALM_AFTER) runs = 0;
         runs += 1;
-        await sleep(backoff(runs, WAIT), undefined, { signal, ref: false });
+        await sleep(backoffDelay(runs, WAIT), undefined, { signal, ref: false });
         await connection.state.until(['ready', 'blocked'], signal);
         if (isWanted) await restore();
         await retireAll('debug');

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { sleep } from '../../concurrency/sleep.js';
 import { maskedUrl } from '../../config/secrets.js';
 import type { Broker } from '../../broker/contract.js';
 import { vhostOf } from '../../broker/rabbitmq/addresses.js';

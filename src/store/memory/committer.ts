@@ -1,3 +1,4 @@
+import { SerialQueue } from '../../concurrency/serial-queue.js';
 import { FlotillaError } from '../../errors.js';
 import type { Tx } from '../contract.js';
 import { storeError } from '../sqlite/sqlite-errors.js';
@@ -24,7 +25,7 @@ export interface MemoryCommitterOptions {
  *  nobody sees what is not committed. */
 export class MemoryCommitter {
   waiting = 0;
-  #last: Promise<void> = Promise.resolve();
+  readonly #queue = new SerialQueue();
   #closed = false;
   readonly #watchdog = new Watchdog();
 
@@ -43,7 +44,7 @@ export class MemoryCommitter {
 
   /** Gives what a step reads of what is committed. */
   read<T>(step: () => T): Promise<T> {
-    if (this.writer.open) return this.#last.then(() => this.read(step));
+    if (this.writer.open) return this.#queue.settled().then(() => this.read(step));
     try {
       return Promise.resolve(step());
     } catch (error) {
@@ -53,7 +54,7 @@ export class MemoryCommitter {
 
   async close(): Promise<void> {
     this.#closed = true;
-    await this.#last;
+    await this.#queue.settled();
   }
 
   #enqueue<T>(perform: Unit['perform']): Promise<T> {
@@ -61,7 +62,7 @@ export class MemoryCommitter {
     if (this.waiting >= this.options.maxWaiting) return Promise.reject(new FlotillaError('store.overloaded'));
     this.waiting += 1;
     return new Promise<T>((resolve, reject) => {
-      this.#last = this.#last.then(() => this.#commit({ perform, resolve, reject }));
+      void this.#queue.run(() => this.#commit({ perform, resolve, reject }));
     });
   }
 

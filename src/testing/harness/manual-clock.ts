@@ -1,4 +1,4 @@
-import type { MemoryClock } from '../../broker/memory/index.js';
+import type { Clock } from '../../concurrency/clock.js';
 
 interface Task {
   dueAt: number;
@@ -6,7 +6,7 @@ interface Task {
 }
 
 /** Time that stands still until it is moved. */
-export class ManualClock implements MemoryClock {
+export class ManualClock implements Clock {
   readonly #tasks = new Set<Task>();
   #advanced = 0;
 

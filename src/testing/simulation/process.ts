@@ -2,7 +2,7 @@ import { formatDuration } from '../../duration.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { Metrics } from '../../telemetry/metrics.js';
 import type { WorkerDefinition } from '../../worker/definition/define-worker.js';
-import type { StartTimer } from '../../concurrency/timers.js';
+import type { StartTimer } from '../../concurrency/clock.js';
 import type { Message, Outcome } from '../../worker/pipeline/message.js';
 import { startWorker } from '../../worker/start.js';
 import type { SimulatedConsumer } from './consumer.js';

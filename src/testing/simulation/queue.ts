@@ -1,6 +1,6 @@
 import type { MessageProperties } from '../../broker/contract.js';
 import type { Fields } from '../../broker/fields.js';
-import type { StartTimer } from '../../concurrency/timers.js';
+import type { StartTimer } from '../../concurrency/clock.js';
 
 /** A message for one worker, or one of several copies of it. */
 export interface QueuedMessage {

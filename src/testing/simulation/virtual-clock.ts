@@ -1,5 +1,5 @@
 import { FlotillaError } from '../../errors.js';
-import type { StartTimer } from '../../concurrency/timers.js';
+import type { Clock, StartTimer } from '../../concurrency/clock.js';
 import { formatDuration } from '../../duration.js';
 
 /** When every run begins: what is stored in runs of one seed is the same to the byte. */
@@ -22,7 +22,7 @@ interface Task {
 }
 
 /** Time that passes only from one task to the next. */
-export class VirtualClock {
+export class VirtualClock implements Clock {
   /** Tasks that have run. */
   tasks = 0;
   #elapsed = 0;

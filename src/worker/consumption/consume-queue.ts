@@ -3,7 +3,7 @@ import { FlotillaError } from '../../errors.js';
 import { derivedId } from '../../events/ids.js';
 import type { LogState } from '../../event-log/read-by-turns.js';
 import { createMetrics } from '../../telemetry/metrics.js';
-import { realTimer } from '../../concurrency/timers.js';
+import { systemClock } from '../../concurrency/clock.js';
 import { superviseCircuit } from '../circuit-breaker/pause-while-open.js';
 import type { CircuitPosition } from '../circuit-breaker/circuit-breaker.js';
 import { consumeLog } from './consume-stream.js';
@@ -54,7 +54,15 @@ export function consumeQueue(
   options: StartWorkerOptions,
   ending: AbortController,
 ): QueuePart {
-  const { store, broker, instance, logger, metrics = createMetrics(), now = Date.now, after = realTimer } = options;
+  const {
+    store,
+    broker,
+    instance,
+    logger,
+    metrics = createMetrics(),
+    now = Date.now,
+    after = systemClock.after,
+  } = options;
   const { name, prefetch } = definition;
   const pauses = new Pauses(() => sources, prefetch, { now, after });
   const station: WorkerStation = {

@@ -1,5 +1,6 @@
 import type { Consumer } from '../../broker/contract.js';
-import { realTimer, type StartTimer } from '../../concurrency/timers.js';
+import { systemClock, type Clock } from '../../concurrency/clock.js';
+import { SerialQueue } from '../../concurrency/serial-queue.js';
 
 /** Why a worker takes no messages for now. */
 export type PauseReason = 'breaker' | 'trouble' | 'relay' | 'drain';
@@ -25,12 +26,12 @@ export class Pauses {
   #prefetch: number;
   #running = true;
   #runningPrefetch: number;
-  #settled: Promise<void> = Promise.resolve();
+  readonly #changes = new SerialQueue();
 
   constructor(
     private readonly sources: () => readonly Source[],
     prefetch: number,
-    private readonly clock: { now: () => number; after: StartTimer } = { now: Date.now, after: realTimer },
+    private readonly clock: Clock = systemClock,
   ) {
     this.#prefetch = prefetch;
     this.#runningPrefetch = prefetch;
@@ -80,7 +81,7 @@ export class Pauses {
   }
 
   #apply(): Promise<void> {
-    this.#settled = this.#settled.then(async () => {
+    return this.#changes.run(async () => {
       const run = this.#reasons.size === 0;
       const prefetch = this.#prefetch;
       if (run === this.#running && (!run || prefetch === this.#runningPrefetch)) return;
@@ -89,6 +90,5 @@ export class Pauses {
       this.#running = run;
       this.#runningPrefetch = prefetch;
     });
-    return this.#settled;
   }
 }

@@ -7,7 +7,7 @@ import type { EventEnvelope } from '../../events/envelope.js';
 import type { Store } from '../../store/contract.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { Metrics } from '../../telemetry/metrics.js';
-import type { StartTimer } from '../../concurrency/timers.js';
+import type { StartTimer } from '../../concurrency/clock.js';
 import type { Circuit } from '../circuit-breaker/circuit-breaker.js';
 import type { WorkerDefinition } from '../definition/define-worker.js';
 import type { LateHandlers } from './overdue-handlers.js';

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { sleep } from '../../concurrency/sleep.js';
 import { vouchAgain } from '../../broker/contract.js';
 import type { Fields } from '../../broker/fields.js';
 import { cut, HEADERS, type Attempt } from '../../broker/headers.js';
@@ -108,15 +108,11 @@ export async function publishSurely(
           exchange: target.exchange,
           routingKey: target.routingKey,
         });
-        await sleep(pause, undefined, { signal: gone }).catch(ignoreAbort);
+        await sleep(pause, gone);
       }
     }
     return false;
   } finally {
     unplaced.delete(message);
   }
-}
-
-function ignoreAbort(error: unknown): void {
-  if (!(error instanceof Error && error.name === 'AbortError')) throw error;
 }

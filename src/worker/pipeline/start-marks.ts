@@ -1,7 +1,8 @@
 import { messageOf } from '../../errors.js';
 import type { InboxKey, Store } from '../../store/contract.js';
 import type { Logger } from '../../telemetry/logger.js';
-import type { StartTimer } from '../../concurrency/timers.js';
+import type { StartTimer } from '../../concurrency/clock.js';
+import { sleep } from '../../concurrency/sleep.js';
 import type { Message } from './message.js';
 import type { Pauses } from '../consumption/gate.js';
 
@@ -54,7 +55,7 @@ export class Starts {
           });
           pauses.trouble();
         }
-        await over(wait, after, gone);
+        await sleep(wait, gone, after);
       }
     }
     this.#remember(nameOf(key));
@@ -71,17 +72,4 @@ export class Starts {
 
 function nameOf({ consumer, source, id }: InboxKey): string {
   return `${consumer} ${source} ${id}`;
-}
-
-/** Resolves after so many milliseconds, or when the signal aborts. */
-function over(milliseconds: number, after: StartTimer, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      callOff();
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const callOff = after(milliseconds, done);
-    signal.addEventListener('abort', done, { once: true });
-  });
 }

@@ -1,0 +1,17 @@
+/** Runs `work` once, after so many milliseconds. Returns a function that cancels it. */
+export type StartTimer = (milliseconds: number, work: () => void) => () => void;
+
+/** The time as a component sees it. Tests and simulations inject their own. */
+export interface Clock {
+  /** Milliseconds since the epoch. */
+  now: () => number;
+  after: StartTimer;
+}
+
+export const systemClock: Clock = {
+  now: Date.now,
+  after: (milliseconds, work) => {
+    const timer = setTimeout(work, milliseconds);
+    return () => clearTimeout(timer);
+  },
+};
