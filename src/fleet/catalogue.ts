@@ -8,7 +8,7 @@ import { sagaDefiner } from '../sagas/define.js';
 import type { DefineSaga } from '../sagas/types.js';
 import { workerDefiner } from '../worker/definition/define-worker.js';
 import type { TypeName } from '../events/handler.js';
-import type { DefineWorker } from '../worker/definition/options.js';
+import type { DefineWorker } from '../worker/definition/worker-definition.js';
 
 /** What a fleet can say, and everything that is typed by it. */
 export interface Catalogue<D extends Definitions> {

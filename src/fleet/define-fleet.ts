@@ -9,7 +9,7 @@ import { sandboxOf, type Sandbox, type SandboxDeclaration } from './sandbox.js';
 import { typesMatching } from '../events/handler.js';
 import type { Emitters } from '../worker/pipeline/context.js';
 import { ANNOUNCEMENTS } from '../dead-letters/announce.js';
-import type { Worker } from '../worker/definition/options.js';
+import type { Worker } from '../worker/definition/worker-definition.js';
 import type { ApiInfo } from '../api/openapi/document.js';
 import type { Route } from '../api/route.js';
 

@@ -1,5 +1,5 @@
 import { defineTaker } from '../worker/definition/define-worker.js';
-import type { Worker } from '../worker/definition/options.js';
+import type { Worker } from '../worker/definition/worker-definition.js';
 import { fillGaps, noteGap } from './fill-gaps.js';
 import { migrateJournal } from './migrations.js';
 import { insertRecords, recordOfEntry } from './rows.js';

@@ -1,7 +1,7 @@
 import type { Broker } from '../broker/contract.js';
 import type { Names } from '../broker/topology.js';
 import type { Store } from '../store/contract.js';
-import type { WorkerDefinition } from '../worker/definition/define-worker.js';
+import type { WorkerDefinition } from '../worker/definition/worker-definition.js';
 import type { HoldBackOptions } from './hold-back.js';
 import type { History } from './history.js';
 

@@ -1,6 +1,6 @@
 import { FlotillaError } from '../errors.js';
 import type { Store } from '../store/contract.js';
-import type { WorkerDefinition } from '../worker/definition/define-worker.js';
+import type { WorkerDefinition } from '../worker/definition/worker-definition.js';
 
 /**
  * Empties the worker's tables and lets it forget what it has handled, in one transaction: from then on every event, live

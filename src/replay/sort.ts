@@ -1,7 +1,7 @@
 import { FlotillaError } from '../errors.js';
 import { kindOf } from '../events/definitions.js';
 import { matches } from '../events/patterns.js';
-import type { WorkerDefinition } from '../worker/definition/define-worker.js';
+import type { WorkerDefinition } from '../worker/definition/worker-definition.js';
 import type { HistoryEntry, HistoryRange, ReplaySelection } from './history.js';
 
 /** What becomes of an event of the past: sent; a command, left out; older than the worker's inbox remembers, refused;

@@ -7,7 +7,7 @@ import type { EventEnvelope } from '../events/envelope.js';
 import { outgoing } from '../relay/outgoing.js';
 import type { Store } from '../store/contract.js';
 import { readPages } from '../store/read-pages.js';
-import type { WorkerDefinition } from '../worker/definition/define-worker.js';
+import type { WorkerDefinition } from '../worker/definition/worker-definition.js';
 
 /** A worker with the store that has its inbox. */
 export interface Consuming {

@@ -3,7 +3,7 @@ import { FlotillaError } from '../errors.js';
 import type { Fleet } from '../fleet/define-fleet.js';
 import { describeUnknown, unknownName } from '../text/known-names.js';
 import { withOverrides } from '../worker/definition/queues.js';
-import type { Worker } from '../worker/definition/options.js';
+import type { Worker } from '../worker/definition/worker-definition.js';
 
 type Choice = Pick<Config, 'workers' | 'retryDelays' | 'breakerHalfOpenAfter' | 'sagas'>;
 

@@ -6,7 +6,7 @@ import { logCheckpoint, migrateLogCheckpoints } from '../../src/event-log/checkp
 import type { Store } from '../../src/store/contract.js';
 import { createMetrics, type Metrics } from '../../src/telemetry/metrics.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
-import type { WorkerDefinition } from '../../src/worker/definition/define-worker.js';
+import type { WorkerDefinition } from '../../src/worker/definition/worker-definition.js';
 import type { Outcome } from '../../src/worker/pipeline/message.js';
 import { queuesOf } from '../../src/worker/definition/queues.js';
 import { startWorker, type RunningWorker } from '../../src/worker/start.js';

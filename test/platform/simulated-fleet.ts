@@ -10,7 +10,7 @@ import type { StoredEvent } from '../../src/store/stored-event.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { queuesOfAll } from '../../src/worker/definition/queues.js';
 import { startWorker, type RunningWorker } from '../../src/worker/start.js';
-import type { Worker } from '../../src/worker/definition/options.js';
+import type { Worker } from '../../src/worker/definition/worker-definition.js';
 
 export interface SimulatedFleet {
   store: (service: string) => Store;

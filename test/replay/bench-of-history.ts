@@ -18,7 +18,7 @@ import { silentLogger } from '../../src/telemetry/logger.js';
 import type { Outcome } from '../../src/worker/pipeline/message.js';
 import { queuesOfAll } from '../../src/worker/definition/queues.js';
 import { startWorker } from '../../src/worker/start.js';
-import type { Worker } from '../../src/worker/definition/options.js';
+import type { Worker } from '../../src/worker/definition/worker-definition.js';
 import { shop } from '../support/shop.js';
 import { cleanUp, testBroker } from '../support/rabbitmq.js';
 

@@ -15,8 +15,9 @@ import { openSqliteStore } from '../../src/store/sqlite/index.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import type { Message, Outcome } from '../../src/worker/pipeline/message.js';
 import { queuesOf } from '../../src/worker/definition/queues.js';
-import { startWorker, type RunningWorker, type StartWorkerOptions } from '../../src/worker/start.js';
-import type { Worker } from '../../src/worker/definition/options.js';
+import { startWorker, type RunningWorker } from '../../src/worker/start.js';
+import type { StartWorkerOptions } from '../../src/worker/options.js';
+import type { Worker } from '../../src/worker/definition/worker-definition.js';
 import { cleanUp, testBroker } from './rabbitmq.js';
 
 export interface Seen {

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { expect } from 'chai';
 import { SMTPServer } from 'smtp-server';
-import type { Worker } from '../../src/worker/definition/options.js';
+import type { Worker } from '../../src/worker/definition/worker-definition.js';
 import { createLogger, type Logger } from '../../src/telemetry/logger.js';
 import email from '../../workers/email/index.js';
 import payment from '../../workers/payment/index.js';

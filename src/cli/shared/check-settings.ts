@@ -1,7 +1,7 @@
 import { settingsProblems, withDevelopmentSettings } from '../../config/worker-settings.js';
 import { FlotillaError } from '../../errors.js';
 import type { Fleet } from '../../fleet/define-fleet.js';
-import type { Worker } from '../../worker/definition/options.js';
+import type { Worker } from '../../worker/definition/worker-definition.js';
 
 /** Checks the settings of these workers, and those of the API and of the sandbox where they are given. Throws `config.invalid`; where
  *  there are several problems, an `AggregateError` with one for each. */

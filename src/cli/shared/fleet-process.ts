@@ -20,7 +20,7 @@ import type { CheckResult } from '../../telemetry/health-server.js';
 import type { Logger } from '../../telemetry/logger.js';
 import { createMetrics, type Metrics } from '../../telemetry/metrics.js';
 import { queuesOfAll } from '../../worker/definition/queues.js';
-import type { Worker } from '../../worker/definition/options.js';
+import type { Worker } from '../../worker/definition/worker-definition.js';
 import { brokerFor } from './broker-address.js';
 import type { Context } from './context.js';
 import { enabledWorkers } from '../../runtime/enabled-workers.js';

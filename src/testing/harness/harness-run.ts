@@ -11,16 +11,26 @@ import { CLOUDEVENTS_JSON, type EventEnvelope, type UnsequencedEvent } from '../
 import type { Store } from '../../store/contract.js';
 import { openSqliteStore } from '../../store/sqlite/index.js';
 import { silentLogger } from '../../telemetry/logger.js';
-import { routeOf, type WorkerDefinition } from '../../worker/definition/define-worker.js';
+import { routeOf } from '../../worker/definition/routes.js';
+import type { WorkerDefinition, Worker } from '../../worker/definition/worker-definition.js';
 import type { Failure } from '../../worker/pipeline/failure.js';
-import type { HarnessOptions, ScheduledEvent, SeenEvent, TestEvent } from './harness.js';
+import { SUBJECT, type ScheduledEvent, type SeenEvent, type TestEvent } from './events.js';
 import { ManualClock } from './manual-clock.js';
 import type { Outcome } from '../../worker/pipeline/message.js';
 import { queuesOfAll } from '../../worker/definition/queues.js';
 import { startWorker, type RunningWorker } from '../../worker/start.js';
-import type { Worker } from '../../worker/definition/options.js';
 
-export const SUBJECT = 'test/1';
+export interface HarnessOptions {
+  /** In place of what the worker's `setup` would give. */
+  use?: unknown;
+  /** As the worker's `settings` schema has them; not needed with `use`. */
+  settings?: Record<string, unknown>;
+  /** Headers of the delivery, such as `flotilla-attempt`. */
+  headers?: Record<string, string | number | boolean>;
+  /** Milliseconds since the epoch, to which `advance` adds; from it follow timers, the time-outs of sagas and the ids of their
+   *  commands. @default the time at which the scenario runs, standing still */
+  now?: () => number;
+}
 
 /** What came of a step. */
 export interface StepResult {

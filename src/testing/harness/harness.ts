@@ -1,46 +1,11 @@
 import { expectSame } from '../../aggregates/expect-same.js';
 import { parseDuration } from '../../duration.js';
 import type { Store } from '../../store/contract.js';
-import { HarnessRun, SUBJECT, type StepResult } from './harness-run.js';
+import { HarnessRun, type HarnessOptions, type StepResult } from './harness-run.js';
+import { SUBJECT, type TestEvent, type SeenEvent, type ScheduledEvent, type ExpectedSchedule } from './events.js';
 import type { Outcome } from '../../worker/pipeline/message.js';
-import type { Duration, Worker } from '../../worker/definition/options.js';
-
-/** An event for a test: what the rest of the envelope is made from. */
-export interface TestEvent {
-  type: string;
-  data: unknown;
-  /** @default 'test/1' */
-  subject?: string;
-  id?: string;
-}
-
-export interface HarnessOptions {
-  /** In place of what the worker's `setup` would give. */
-  use?: unknown;
-  /** As the worker's `settings` schema has them; not needed with `use`. */
-  settings?: Record<string, unknown>;
-  /** Headers of the delivery, such as `flotilla-attempt`. */
-  headers?: Record<string, string | number | boolean>;
-  /** Milliseconds since the epoch, to which `advance` adds; from it follow timers, the time-outs of sagas and the ids of their
-   *  commands. @default the time at which the scenario runs, standing still */
-  now?: () => number;
-}
-
-/** An event as it was appended. */
-export interface SeenEvent {
-  type: string;
-  subject: string;
-  data: unknown;
-}
-
-/** An event that waits for its time. */
-export interface ScheduledEvent extends SeenEvent {
-  /** When it is due: RFC 3339, UTC. */
-  at: string;
-}
-
-/** An event that should wait: `in` so much time after the last step, or until a time. */
-export type ExpectedSchedule = Omit<TestEvent, 'id'> & ({ in: Duration } | { at: Date | string });
+import type { Duration } from '../../worker/definition/options.js';
+import type { Worker } from '../../worker/definition/worker-definition.js';
 
 export interface HarnessResult {
   outcome: Outcome;

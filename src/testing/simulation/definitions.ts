@@ -1,6 +1,5 @@
 import { FlotillaError } from '../../errors.js';
-import type { WorkerDefinition } from '../../worker/definition/define-worker.js';
-import type { Worker } from '../../worker/definition/options.js';
+import type { WorkerDefinition, Worker } from '../../worker/definition/worker-definition.js';
 
 /**
  * The workers as they run in a simulation: without projections, with a circuit breaker that never opens, as that goes by

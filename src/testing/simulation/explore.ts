@@ -4,7 +4,8 @@ import { failureOfRun } from './failure.js';
 import { loadFastCheck, type FastCheck } from './fast-check.js';
 import type { Fault, FaultKind } from './faults.js';
 import type { Counts } from './run-state.js';
-import type { Attempt, Outcome, Simulation } from './simulation.js';
+import type { Simulation } from './simulation.js';
+import type { Attempt, RunOutcome } from './run-outcome.js';
 
 export interface ExploreOptions {
   /** @default 100 */
@@ -71,7 +72,7 @@ export async function explore<Input>(
   throw failureOfRun(failed, { hasInput: inputs !== undefined, found });
 }
 
-function unrepeatable<Input>(outcome: Outcome<Input>, error: unknown): Outcome<Input> {
+function unrepeatable<Input>(outcome: RunOutcome<Input>, error: unknown): RunOutcome<Input> {
   const message = `${messageOf(error)}\nNot so when the run was repeated: something in it takes real time or chance, or changes its input.`;
   return { ...outcome, error: new Error(message, { cause: error }) };
 }

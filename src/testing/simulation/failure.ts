@@ -1,6 +1,6 @@
 import { FlotillaError, messageOf } from '../../errors.js';
 import { literal } from './literal.js';
-import type { Outcome } from './simulation.js';
+import type { RunOutcome } from './run-outcome.js';
 
 /** Of a longer story, its beginning and its end are told. */
 const TOLD = { first: 300, last: 100 } as const;
@@ -8,7 +8,7 @@ const TOLD = { first: 300, last: 100 } as const;
 /** A run in which a promise is broken, for whoever has to find out why: what is wrong, how to have it again, what happened.
  *  `hasInput`: it was made up for the run. `found`: how many runs it took. */
 export function failureOfRun(
-  outcome: Outcome<unknown>,
+  outcome: RunOutcome<unknown>,
   { hasInput, found }: { hasInput: boolean; found?: string },
 ): FlotillaError {
   const { seed, faults, input, error, trace } = outcome;

@@ -3,7 +3,7 @@ import type { EventEnvelope } from '../../events/envelope.js';
 import type { Store } from '../../store/contract.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { Metrics } from '../../telemetry/metrics.js';
-import type { WorkerDefinition } from '../../worker/definition/define-worker.js';
+import type { WorkerDefinition } from '../../worker/definition/worker-definition.js';
 import { hasQueue } from '../../worker/definition/queues.js';
 import { SimulatedKeeper } from './keeper.js';
 import { Network } from './network.js';

@@ -1,5 +1,5 @@
 import { openMemoryStore } from '../../store/memory/index.js';
-import type { WorkerDefinition } from '../../worker/definition/define-worker.js';
+import type { WorkerDefinition } from '../../worker/definition/worker-definition.js';
 import { migrateWorker } from '../../worker/start.js';
 import { VirtualClock } from './virtual-clock.js';
 

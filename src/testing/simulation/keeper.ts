@@ -3,7 +3,7 @@ import type { DeadLetter, DeadLetterFacts } from '../../dead-letters/dead-letter
 import { migrateDeadLetters } from '../../dead-letters/migrations.js';
 import { readDeadLetter } from '../../dead-letters/read-delivery.js';
 import type { Store } from '../../store/contract.js';
-import type { WorkerDefinition } from '../../worker/definition/define-worker.js';
+import type { WorkerDefinition } from '../../worker/definition/worker-definition.js';
 import type { QueuedMessage } from './queue.js';
 
 /** Keeps the dead letters of a run. Where a worker listens to that, they are kept in the store `ops` as well, as the real

@@ -5,7 +5,7 @@ import type { EventEnvelope } from '../../events/envelope.js';
 import { FlotillaError } from '../../errors.js';
 import { outgoing } from '../../relay/outgoing.js';
 import type { StoredEvent } from '../../store/stored-event.js';
-import type { WorkerDefinition } from '../../worker/definition/define-worker.js';
+import type { WorkerDefinition } from '../../worker/definition/worker-definition.js';
 import { SimulatedQueue, type QueuedMessage } from './queue.js';
 import type { RunParts } from './run-state.js';
 import { formatDuration } from '../../duration.js';

@@ -2,11 +2,22 @@ import type { Broker, Publisher } from '../../broker/contract.js';
 import { FlotillaError } from '../../errors.js';
 import { SimulatedConsumer } from './consumer.js';
 import type { Network } from './network.js';
-import type { SimulatedProcess } from './process.js';
-import type { RunParts } from './run-state.js';
+import type { QueuedMessage } from './queue.js';
+import type { CrashableProcess, RunParts } from './run-state.js';
 
 /** The broker as one process has it: always there, and gone with the process. */
-export function processBroker(process: SimulatedProcess, network: Network, parts: RunParts): Broker {
+export function processBroker(
+  process: CrashableProcess,
+  network: Network,
+  parts: RunParts,
+  {
+    handOver,
+    onConsume,
+  }: {
+    handOver: (message: QueuedMessage, deliver: () => void) => void;
+    onConsume: (consumer: SimulatedConsumer) => void;
+  },
+): Broker {
   const publisher: Publisher = {
     state: 'ready',
     ready: () => process.guard(async () => undefined),
@@ -27,10 +38,8 @@ export function processBroker(process: SimulatedProcess, network: Network, parts
     ready: async () => undefined,
     createPublisher: () => publisher,
     consume(queue, options) {
-      const consumer = new SimulatedConsumer(queue, network.queue(queue), options, (message, deliver) =>
-        process.handOver(message, deliver),
-      );
-      process.consumer = consumer;
+      const consumer = new SimulatedConsumer(queue, network.queue(queue), options, handOver);
+      onConsume(consumer);
       return consumer;
     },
     readStream() {

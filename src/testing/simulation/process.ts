@@ -1,7 +1,7 @@
 import { formatDuration } from '../../duration.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { Metrics } from '../../telemetry/metrics.js';
-import type { WorkerDefinition } from '../../worker/definition/define-worker.js';
+import type { WorkerDefinition } from '../../worker/definition/worker-definition.js';
 import type { StartTimer } from '../../concurrency/clock.js';
 import type { Message, Outcome } from '../../worker/pipeline/message.js';
 import { startWorker } from '../../worker/start.js';
@@ -10,7 +10,7 @@ import { mortalStore } from './crashable-store.js';
 import type { Network } from './network.js';
 import { processBroker } from './process-broker.js';
 import type { QueuedMessage } from './queue.js';
-import type { RunParts } from './run-state.js';
+import type { CrashableProcess, RunParts } from './run-state.js';
 import type { Service } from './service.js';
 
 export interface ProcessOptions {
@@ -28,9 +28,9 @@ export interface ProcessOptions {
 
 /** A process of one worker, which can die at any time: from then on nothing that its code awaits from its store, its
  *  broker or the world outside ever comes. */
-export class SimulatedProcess {
+export class SimulatedProcess implements CrashableProcess {
   readonly label: string;
-  consumer: SimulatedConsumer | undefined;
+  #consumer: SimulatedConsumer | undefined;
   #alive = true;
   readonly #timers = new Set<() => void>();
 
@@ -43,7 +43,7 @@ export class SimulatedProcess {
 
   /** Messages whose handling has not come to its end. */
   get inHand(): readonly QueuedMessage[] {
-    return this.consumer?.inHand ?? [];
+    return this.#consumer?.inHand ?? [];
   }
 
   /** Starts the worker; rejects as `startWorker`. */
@@ -51,7 +51,10 @@ export class SimulatedProcess {
     const { definition, label, service, network, given, logger, metrics } = this.options;
     await startWorker(definition, {
       store: mortalStore(service, this, this.parts),
-      broker: processBroker(this, network, this.parts),
+      broker: processBroker(this, network, this.parts, {
+        handOver: (message, deliver) => this.#handOver(message, deliver),
+        onConsume: (consumer) => (this.#consumer = consumer),
+      }),
       instance: label,
       logger,
       metrics,
@@ -92,7 +95,7 @@ export class SimulatedProcess {
   }
 
   /** Hands a message over. */
-  handOver(message: QueuedMessage, deliver: () => void): void {
+  #handOver(message: QueuedMessage, deliver: () => void): void {
     if (this.parts.faults.isCrashAtDelivery(message.number)) {
       this.die(`at ${message.title}`);
       return;
@@ -107,7 +110,7 @@ export class SimulatedProcess {
     this.parts.trace.fault(this.label, `dies ${how}${others > 0 ? `, with ${others} more in hand` : ''}`);
     this.parts.counts.crashes += 1;
     for (const callOff of this.#timers) callOff();
-    void this.consumer?.close();
+    void this.#consumer?.close();
     this.options.onDeath();
   }
 

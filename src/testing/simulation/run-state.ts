@@ -1,14 +1,24 @@
 import type { AsyncLocalStorage } from 'node:async_hooks';
 import type { FaultPlan } from './faults.js';
-import type { SimulatedProcess } from './process.js';
 import type { QueuedMessage } from './queue.js';
 import type { Latencies } from './seeded.js';
 import type { Trace } from './trace.js';
 import type { VirtualClock } from './virtual-clock.js';
 
+/** A process that can crash. From then on nothing that its code awaits settles any more. */
+export interface CrashableProcess {
+  /** The worker's name; of several replicas, with a number. */
+  readonly label: string;
+  /** Settles as the work does; never, when the process has crashed before or by then. */
+  guard<T>(work: () => Promise<T>): Promise<T>;
+  /** Runs a commit of a handling, at which the process may crash. */
+  commit<T>(work: () => Promise<T>): Promise<T>;
+  die(how: string): void;
+}
+
 /** A process and the message that it handles. */
 export interface Handling {
-  process: SimulatedProcess;
+  process: CrashableProcess;
   message: QueuedMessage;
   /** The types of what it has appended. */
   appended: string[];

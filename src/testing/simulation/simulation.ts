@@ -1,20 +1,18 @@
 import type { Arbitrary } from 'fast-check';
-import type { DeadLetterFacts } from '../../dead-letters/dead-letter.js';
 import { parseDuration } from '../../duration.js';
 import { FlotillaError } from '../../errors.js';
 import type { EventEnvelope } from '../../events/envelope.js';
 import { silentLogger } from '../../telemetry/logger.js';
 import { createMetrics } from '../../telemetry/metrics.js';
-import type { WorkerDefinition } from '../../worker/definition/define-worker.js';
-import type { Duration, Worker } from '../../worker/definition/options.js';
+import type { WorkerDefinition, Worker } from '../../worker/definition/worker-definition.js';
+import type { Duration } from '../../worker/definition/options.js';
 import { ensureNames, simulatedDefinitions } from './definitions.js';
 import { loadFastCheck, type FastCheck } from './fast-check.js';
 import { failureOfRun } from './failure.js';
-import type { Fault } from './faults.js';
 import type { FleetPlan } from './fleet.js';
 import { storeImages } from './images.js';
-import type { Counts } from './run-state.js';
 import { RunUnderWay, type Run } from './run.js';
+import type { RunResult, Attempt, RunOutcome } from './run-outcome.js';
 
 /** What is outside of the workers in one run, and whatever else the check needs of it. */
 export interface World {
@@ -44,36 +42,13 @@ export interface SimulationOptions<W extends World, Input> {
   invariant?: (run: Run, world: W, input: Input) => void;
 }
 
-export interface Attempt<Input = undefined> {
-  seed: number;
-  /** Of several runs of one seed, the one with these. @default none */
-  faults?: readonly Fault[];
-  /** @default what the seed makes of `inputs` */
-  input?: Input;
-}
-
-export interface Result {
-  /** What happened, a line each. */
-  trace: readonly string[];
-  /** Milliseconds from the beginning to the end. */
-  virtualTime: number;
-  /** How many there were of what faults count. */
-  counts: Readonly<Counts>;
-  /** Faults that never came to pass. */
-  left: readonly Fault[];
-  deadLetters: readonly DeadLetterFacts[];
-}
-
-/** What became of a run: `error` where a promise is broken. */
-export type Outcome<Input> = Result & { seed: number; faults: readonly Fault[]; input: Input; error?: unknown };
-
 /** Workers, the world around them, and what is promised of them together. */
 export interface Simulation<Input = undefined> {
   /** One run; of the same seed, faults and input always the same. Rejects with `simulation.failed`, which tells how to
    *  repeat it and what happened, when a promise is broken. */
-  run: (attempt: Attempt<Input>) => Promise<Result>;
+  run: (attempt: Attempt<Input>) => Promise<RunResult>;
   /** One run; a promise that is broken is part of its outcome. */
-  attempt: (attempt: Attempt<Input>) => Promise<Outcome<Input>>;
+  attempt: (attempt: Attempt<Input>) => Promise<RunOutcome<Input>>;
   readonly inputs: ((fc: FastCheck) => Arbitrary<Input>) | undefined;
   /** Failures after which the least patient of the workers gives a message up. */
   readonly patience: number;
@@ -106,7 +81,7 @@ export function simulation<W extends World = World, Input = undefined>(
     const [sampled] = fc.sample(inputs(fc), { seed: given.seed, numRuns: 1 });
     return sampled as Input; // asked for one
   };
-  const attempt = async (given: Attempt<Input>): Promise<Outcome<Input>> => {
+  const attempt = async (given: Attempt<Input>): Promise<RunOutcome<Input>> => {
     const { seed, faults = [] } = given;
     const input = await inputOf(given);
     const run = new RunUnderWay(await (planned ??= plan()), {

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../../telemetry/logger.js';
 import type { Metrics } from '../../telemetry/metrics.js';
 import { Circuit, type CircuitPosition } from './circuit-breaker.js';
-import type { WorkerDefinition } from '../definition/define-worker.js';
+import type { WorkerDefinition } from '../definition/worker-definition.js';
 import type { Pauses } from '../consumption/gate.js';
 import { formatDuration } from '../../duration.js';
 

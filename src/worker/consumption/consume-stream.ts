@@ -6,7 +6,8 @@ import { feedFromLog, type LogFeed } from '../../event-log/log-feed.js';
 import type { Store } from '../../store/contract.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { Metrics } from '../../telemetry/metrics.js';
-import { routeOf, type WorkerDefinition } from '../definition/define-worker.js';
+import { routeOf } from '../definition/routes.js';
+import type { WorkerDefinition } from '../definition/worker-definition.js';
 
 export interface ConsumeLogOptions {
   store: Store;

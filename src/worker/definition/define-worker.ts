@@ -3,57 +3,14 @@ import { parseDuration } from '../../duration.js';
 import { FlotillaError } from '../../errors.js';
 import { sagaEvents } from '../../events/saga-events.js';
 import type { Definitions } from '../../events/definitions.js';
-import type { EventEnvelope } from '../../events/envelope.js';
 import { matchesType, typesMatching } from '../../events/handler.js';
-import { bySpecificity, isAmbiguous, isWildcard, matches } from '../../events/patterns.js';
+import { bySpecificity, isAmbiguous } from '../../events/patterns.js';
 import { isPlainName } from '../../text/plain-name.js';
 import type { LogTaker } from '../../event-log/taker.js';
-import type { Projection } from '../../projections/projection.js';
 import { commandsOf, sagasByType, takenBy } from '../../sagas/define.js';
 import type { SagaDefinition } from '../../sagas/types.js';
-import type { Migration, Sql } from '../../store/contract.js';
-import type { Context, DefineWorker, SetupContext, Worker, WorkerOptions } from './options.js';
-
-/** A context whose catalogue is not known to the compiler any more. */
-export type ErasedContext = Context<Definitions, string, unknown>;
-export type ErasedHandler = (event: EventEnvelope, ctx: ErasedContext) => Promise<void> | void;
-
-/** A worker as the runtime sees it: types erased, defaults filled in, durations in milliseconds. */
-export interface WorkerDefinition {
-  readonly name: string;
-  readonly store: string;
-  readonly definitions: Definitions;
-  readonly settings: z.ZodObject;
-  readonly setup: (context: SetupContext<Record<string, unknown>>) => unknown;
-  readonly teardown: (use: unknown) => Promise<void> | void;
-  readonly emits: ReadonlySet<string>;
-  readonly from: 'queue' | 'log';
-  readonly offset: 'first' | 'next';
-  readonly replay?: 'idempotent' | 'reset';
-  readonly reset?: (tx: { sql: Sql }) => Promise<void>;
-  readonly projections: readonly Projection[];
-  readonly sagas: readonly SagaDefinition[];
-  /** The sagas that take a type. */
-  readonly sagasOf: ReadonlyMap<string, readonly SagaDefinition[]>;
-  /** Takes the log as it is, in place of handlers. */
-  readonly take?: LogTaker;
-  /** The most specific pattern first. */
-  readonly handlers: readonly { pattern: string; handle: ErasedHandler }[];
-  /** The one handler of each type that the worker handles. */
-  readonly handlerOf: ReadonlyMap<string, ErasedHandler>;
-  readonly bootstrap?: (ctx: Pick<ErasedContext, 'write' | 'emit' | 'log'>) => void;
-  readonly migrations: readonly Migration[];
-  readonly prefetch: number;
-  readonly timeout: number;
-  readonly ordering: 'none';
-  readonly retryDelays: readonly number[];
-  readonly breaker: { failures: number; halfOpenAfter: number; maxHalfOpenAfter: number };
-  readonly onRetriesExhausted?: (
-    event: EventEnvelope,
-    error: Error,
-    ctx: Pick<ErasedContext, 'write' | 'emit' | 'log'>,
-  ) => void;
-}
+import type { WorkerOptions } from './options.js';
+import type { DefineWorker, ErasedHandler, Worker, WorkerDefinition } from './worker-definition.js';
 
 const DEFAULT_DELAYS = ['1s', '10s', '1m', '10m'];
 
@@ -181,10 +138,4 @@ function dispatchTable(definitions: Definitions, handlers: WorkerDefinition['han
     if (found !== undefined) table.set(type, found.handle);
   }
   return table;
-}
-
-/** What becomes of a type at this worker. A wildcard binding also brings commands, which are somebody else's. */
-export function routeOf(worker: WorkerDefinition, type: string): 'handled' | 'ignored' | 'unknown' {
-  if (worker.handlerOf.has(type)) return 'handled';
-  return worker.handlers.some(({ pattern }) => isWildcard(pattern) && matches(pattern, type)) ? 'ignored' : 'unknown';
 }

@@ -7,7 +7,6 @@ import type { Projection } from '../../projections/projection.js';
 import type { Saga } from '../../sagas/types.js';
 import type { Migration, Sql, Tx } from '../../store/contract.js';
 import type { Logger } from '../../telemetry/logger.js';
-import type { ErasedContext, WorkerDefinition } from './define-worker.js';
 
 export interface EmitOptions {
   /** What the event is about. @default the subject of the event that is handled */
@@ -157,21 +156,3 @@ export interface WorkerOptions<
     ctx: Pick<Context<D, E, Use>, 'write' | 'emit' | 'log'>,
   ) => void;
 }
-
-/** A worker. What is inside is the library's own. */
-export interface Worker {
-  readonly name: string;
-  readonly definition: WorkerDefinition;
-}
-
-/** `defineWorker` of a catalogue. */
-export type DefineWorker<D extends Definitions> = <
-  const P extends string,
-  const E extends TypeName<D> = never,
-  Settings extends z.ZodObject = z.ZodObject,
-  Use = undefined,
->(
-  options: WorkerOptions<D, E, Settings, Use, P>,
-) => Worker;
-
-export type { ErasedContext };

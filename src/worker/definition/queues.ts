@@ -1,6 +1,6 @@
 import type { WorkerQueues } from '../../broker/topology.js';
 import { sagasByType, withPatience, type Patience } from '../../sagas/define.js';
-import type { WorkerDefinition } from './define-worker.js';
+import type { WorkerDefinition } from './worker-definition.js';
 
 /** What the broker's topology needs to know of a worker. The queue of one that reads the log is bound by nothing: it
  *  holds what is tried again or sent again. */

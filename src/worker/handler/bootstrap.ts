@@ -2,7 +2,7 @@ import type { DeriveId } from '../../broker/signing/fleet-keys.js';
 import type { EventEnvelope } from '../../events/envelope.js';
 import type { Store } from '../../store/contract.js';
 import type { Logger } from '../../telemetry/logger.js';
-import type { WorkerDefinition } from '../definition/define-worker.js';
+import type { WorkerDefinition } from '../definition/worker-definition.js';
 import { Emissions, runEffects, type Effect } from './effects.js';
 
 /** Runs the worker's `bootstrap` unless its store remembers that it ran. Several replicas may try; one does it. */

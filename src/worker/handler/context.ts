@@ -1,7 +1,7 @@
 import { parseDuration } from '../../duration.js';
 import { FlotillaError } from '../../errors.js';
 import type { EventEnvelope } from '../../events/envelope.js';
-import type { ErasedContext } from '../definition/define-worker.js';
+import type { ErasedContext } from '../definition/worker-definition.js';
 import type { Emissions, Effect } from './effects.js';
 import type { LazySignal } from '../../concurrency/lazy-signal.js';
 import type { WorkerStation } from '../pipeline/context.js';

@@ -8,7 +8,7 @@ import type { Store, Tx } from '../../store/contract.js';
 import { advance, sagaIdOf } from '../../sagas/advance.js';
 import type { SagaDefinition } from '../../sagas/types.js';
 import { childTraceparent } from '../../telemetry/trace-context.js';
-import type { WorkerDefinition } from '../definition/define-worker.js';
+import type { WorkerDefinition } from '../definition/worker-definition.js';
 import type { EmitOptions, WriteTx } from '../definition/options.js';
 import type { Definitions } from '../../events/definitions.js';
 

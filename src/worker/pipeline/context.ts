@@ -9,7 +9,7 @@ import type { Logger } from '../../telemetry/logger.js';
 import type { Metrics } from '../../telemetry/metrics.js';
 import type { StartTimer } from '../../concurrency/clock.js';
 import type { Circuit } from '../circuit-breaker/circuit-breaker.js';
-import type { WorkerDefinition } from '../definition/define-worker.js';
+import type { WorkerDefinition } from '../definition/worker-definition.js';
 import type { LateHandlers } from './overdue-handlers.js';
 import type { Handle, Message } from './message.js';
 import type { Pauses } from '../consumption/gate.js';

@@ -2,7 +2,7 @@ import type { Fields } from '../../broker/fields.js';
 import { HEADERS } from '../../broker/headers.js';
 import type { EventEnvelope } from '../../events/envelope.js';
 import type { InboxKey } from '../../store/contract.js';
-import type { WorkerDefinition } from '../definition/define-worker.js';
+import type { WorkerDefinition } from '../definition/worker-definition.js';
 
 /** What a message says of the replay that sent it. */
 export interface Replayed {

@@ -12,7 +12,7 @@ import type { Replayer } from '../../../replay/replayer.js';
 import { withoutForged } from '../../../replay/without-forged.js';
 import { migrateReplays } from '../../../replay/runs.js';
 import type { Store } from '../../../store/contract.js';
-import type { WorkerDefinition } from '../../../worker/definition/define-worker.js';
+import type { WorkerDefinition } from '../../../worker/definition/worker-definition.js';
 import type { Context } from '../../shared/context.js';
 import { brokerAddress, type Access } from '../../shared/broker-address.js';
 import { enabledWorkers, findWorker } from '../../../runtime/enabled-workers.js';

@@ -1,7 +1,7 @@
 import type { History, ReplaySelection } from '../../../replay/history.js';
 import type { ReplayRequest } from '../../../replay/run.js';
 import { typesMeant } from '../../../replay/sort.js';
-import type { WorkerDefinition } from '../../../worker/definition/define-worker.js';
+import type { WorkerDefinition } from '../../../worker/definition/worker-definition.js';
 import { operator } from '../dead/filter.js';
 import { UsageError } from '../../shared/failure.js';
 import { requireMatch } from '../../shared/type-patterns.js';

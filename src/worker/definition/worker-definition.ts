@@ -1,0 +1,66 @@
+import type { z } from 'zod';
+import type { Definitions } from '../../events/definitions.js';
+import type { EventEnvelope } from '../../events/envelope.js';
+import type { LogTaker } from '../../event-log/taker.js';
+import type { Projection } from '../../projections/projection.js';
+import type { SagaDefinition } from '../../sagas/types.js';
+import type { Migration, Sql } from '../../store/contract.js';
+import type { TypeName } from '../../events/handler.js';
+import type { Context, SetupContext, WorkerOptions } from './options.js';
+
+/** A context whose catalogue is not known to the compiler any more. */
+export type ErasedContext = Context<Definitions, string, unknown>;
+export type ErasedHandler = (event: EventEnvelope, ctx: ErasedContext) => Promise<void> | void;
+
+/** A worker as the runtime sees it: types erased, defaults filled in, durations in milliseconds. */
+export interface WorkerDefinition {
+  readonly name: string;
+  readonly store: string;
+  readonly definitions: Definitions;
+  readonly settings: z.ZodObject;
+  readonly setup: (context: SetupContext<Record<string, unknown>>) => unknown;
+  readonly teardown: (use: unknown) => Promise<void> | void;
+  readonly emits: ReadonlySet<string>;
+  readonly from: 'queue' | 'log';
+  readonly offset: 'first' | 'next';
+  readonly replay?: 'idempotent' | 'reset';
+  readonly reset?: (tx: { sql: Sql }) => Promise<void>;
+  readonly projections: readonly Projection[];
+  readonly sagas: readonly SagaDefinition[];
+  /** The sagas that take a type. */
+  readonly sagasOf: ReadonlyMap<string, readonly SagaDefinition[]>;
+  /** Takes the log as it is, in place of handlers. */
+  readonly take?: LogTaker;
+  /** The most specific pattern first. */
+  readonly handlers: readonly { pattern: string; handle: ErasedHandler }[];
+  /** The one handler of each type that the worker handles. */
+  readonly handlerOf: ReadonlyMap<string, ErasedHandler>;
+  readonly bootstrap?: (ctx: Pick<ErasedContext, 'write' | 'emit' | 'log'>) => void;
+  readonly migrations: readonly Migration[];
+  readonly prefetch: number;
+  readonly timeout: number;
+  readonly ordering: 'none';
+  readonly retryDelays: readonly number[];
+  readonly breaker: { failures: number; halfOpenAfter: number; maxHalfOpenAfter: number };
+  readonly onRetriesExhausted?: (
+    event: EventEnvelope,
+    error: Error,
+    ctx: Pick<ErasedContext, 'write' | 'emit' | 'log'>,
+  ) => void;
+}
+
+/** A worker. What is inside is the library's own. */
+export interface Worker {
+  readonly name: string;
+  readonly definition: WorkerDefinition;
+}
+
+/** `defineWorker` of a catalogue. */
+export type DefineWorker<D extends Definitions> = <
+  const P extends string,
+  const E extends TypeName<D> = never,
+  Settings extends z.ZodObject = z.ZodObject,
+  Use = undefined,
+>(
+  options: WorkerOptions<D, E, Settings, Use, P>,
+) => Worker;

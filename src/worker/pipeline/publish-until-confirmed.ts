@@ -1,0 +1,60 @@
+import { sleep } from '../../concurrency/sleep.js';
+import { vouchAgain } from '../../broker/contract.js';
+import type { Fields } from '../../broker/fields.js';
+import { HEADERS } from '../../broker/headers.js';
+import { republished } from '../../broker/republish.js';
+import { hasCode, messageOf } from '../../errors.js';
+import type { Station } from './context.js';
+import type { Message } from './message.js';
+
+const FIRST_PAUSE = 50;
+const LONGEST_PAUSE = 5000;
+
+/**
+ * Publishes a copy of the message, with these headers on top of its own, until the broker has confirmed that a queue
+ * took it. False when the message is lost to this process anyway (its channel is gone, or the process must end): it
+ * will be delivered again, and nothing is to be acked. Throws `broker.unencodable` where no try can succeed.
+ */
+export async function publishSurely(
+  { name, names, publisher, logger, signal, unplaced }: Station,
+  message: Message,
+  target: { exchange: string; routingKey: string; headers: Fields },
+): Promise<boolean> {
+  const { delivery } = message;
+  const gone = AbortSignal.any([delivery.lost, signal]);
+  const { body, exchange, routingKey } = delivery;
+  const headers: Fields = {
+    [HEADERS.exchange]: exchange,
+    [HEADERS.routingKey]: routingKey,
+    ...delivery.properties.headers,
+  };
+  const properties = republished({ ...delivery.properties, headers }, target.headers);
+  try {
+    for (let pause = FIRST_PAUSE; !gone.aborted; pause = Math.min(pause * 2, LONGEST_PAUSE)) {
+      try {
+        await publisher.ready(gone);
+        await publisher.publish({
+          exchange: target.exchange,
+          routingKey: target.routingKey,
+          body,
+          properties,
+          mandatory: true,
+          vouch: vouchAgain(delivery.origin, names.queue(name)),
+        });
+        return true;
+      } catch (error) {
+        if (gone.aborted) break;
+        if (hasCode(error, 'broker.unencodable')) throw error;
+        unplaced.add(message);
+        logger.error(`A failed message could not be put aside, trying again: ${messageOf(error)}`, {
+          exchange: target.exchange,
+          routingKey: target.routingKey,
+        });
+        await sleep(pause, gone);
+      }
+    }
+    return false;
+  } finally {
+    unplaced.delete(message);
+  }
+}
