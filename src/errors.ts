@@ -235,7 +235,7 @@ export const errors = {
       'Another fleet uses this prefix on this broker; set another FLOTILLA_PREFIX, or stop that fleet and run `flotilla topology take-over`',
   },
   'fleet.invalid': { disposal: 'fatal', message: 'The fleet does not fit together' },
-
+  'fleet.stale': { disposal: 'fatal', message: 'Compiled code of the fleet is older than its source' },
   'fleet.key_mismatch': {
     disposal: 'fatal',
     message: 'Another process of this fleet signs with a key that this process does not have; set FLEET_KEY as there',

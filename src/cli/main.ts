@@ -71,7 +71,9 @@ const SERVICES: Readonly<Record<string, string>> = {
   keeper: 'keeper',
   sandbox: 'sandbox',
 };
-const [command = ''] = process.argv.slice(2);
+const [command = ''] = process.argv
+  .slice(2)
+  .filter((word, index, words) => !/^--fleet(=|$)/.test(word) && words[index - 1] !== '--fleet');
 const service = Object.hasOwn(SERVICES, command) ? SERVICES[command] : undefined;
 
 const context = createContext({

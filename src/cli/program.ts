@@ -21,6 +21,7 @@ export function buildProgram(modules: readonly CommandModule[], context: Context
   const program = new Command('flotilla')
     .description('Runs an event-driven worker fleet on RabbitMQ, and shows what it does.')
     .version(version)
+    .option('--fleet <path>', 'the file of the fleet, in place of config/fleet.ts or dist/config/fleet.js')
     .showHelpAfterError('(flotilla help <command> says more)')
     .configureOutput({
       writeOut: (text) => linesIn(text).forEach((line) => context.print(line)),
@@ -29,6 +30,7 @@ export function buildProgram(modules: readonly CommandModule[], context: Context
       outputError: (text) => context.say(text.trimEnd().replace('\n(', ' (')),
     })
     .exitOverride();
+  program.on('option:fleet', (file: string) => context.useFleet(file));
   for (const { register } of modules) register(program, context);
   program.hook('preAction', (_, command) => {
     if (!WITHOUT_DATA.has(groupOf(command))) requireReadableDataDir(resolve(context.cwd, context.config.dataDir));

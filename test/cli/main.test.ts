@@ -71,7 +71,7 @@ describe('the command line', () => {
     const { code, stderr } = await flotilla(['up'], {}, data);
     expect(code).to.equal(2);
     expect(messageIn(stderr)).to.equal(
-      `fleet.invalid: The fleet does not fit together: there is no config/fleet in ${data}; run this in the folder of a fleet`,
+      `fleet.invalid: The fleet does not fit together: there is no config/fleet in ${data}; run this in the folder of a fleet, or name its file: --fleet <path>`,
     );
   });
 

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { loadConfig, type Config } from '../../config/load.js';
 import type { FleetKeys } from '../../broker/signing/fleet-keys.js';
 import type { Fleet } from '../../fleet/define-fleet.js';
@@ -8,8 +9,8 @@ import { loadFleet } from '../../runtime/load-fleet.js';
 import { loadFleetKeys } from '../../runtime/signing.js';
 import type { Signals } from './signals.js';
 
-/** What every command works with. Configuration and fleet are loaded when they are first asked for, so that help and
- *  `new` need neither. */
+/** What every command works with. Configuration and fleet are loaded at their first use, so that help and `new` need
+ *  neither. */
 export interface Context {
   readonly env: NodeJS.ProcessEnv;
   /** The folder of the fleet. */
@@ -34,8 +35,10 @@ export interface Context {
   readonly config: Config;
   /** The keys by which the fleet signs messages; undefined where it has none. Throws `config.invalid`. */
   readonly fleetKeys: FleetKeys | undefined;
-  /** Throws `fleet.invalid`. */
+  /** Rejects as `loadFleet`. */
   fleet(): Promise<Fleet>;
+  /** Loads the fleet from this file in place of the one that the configuration names. Call it before `fleet`. */
+  readonly useFleet: (file: string) => void;
   /** A logger as configured; writes to standard error. */
   logger(fields?: Record<string, string>): Logger;
   /** Prints one line of the result on standard output: unsafe characters are escaped, and at most `width` columns printed.
@@ -98,8 +101,11 @@ export function createContext(options: ContextOptions): Context {
       return loadFleetKeys(this.config, cwd);
     },
     fleet() {
-      fleet ??= loadFleet(cwd);
+      fleet ??= loadFleet(cwd, this.config.fleetFile);
       return fleet;
+    },
+    useFleet(file) {
+      env.FLOTILLA_FLEET = resolve(cwd, file); // processes that this command starts load it, too
     },
     logger(fields = {}) {
       return createLogger({ level: this.config.logLevel, format: this.config.logFormat, fields });

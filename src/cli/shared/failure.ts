@@ -18,6 +18,7 @@ const WRONG_USE: ReadonlySet<ErrorCode> = new Set([
   'fleet.running',
   'fleet.prefix_taken',
   'fleet.invalid',
+  'fleet.stale',
 ]);
 
 /** Exit codes: 0 done, 1 failed, 2 wrong use. */
