@@ -206,18 +206,18 @@ export const errors = {
   },
   'projection.rebuilding': { disposal: 'reject', message: 'Another process rebuilds the projection' },
 
-  // the log and what is sent again from it
+  // the log, the journal and replays
   'log.gap': {
     disposal: 'retry',
-    message: 'Entries of the log are gone that were not read yet; let it keep more (STREAM_MAX_BYTES, STREAM_MAX_AGE)',
+    message: 'Unread entries were trimmed from the log; raise its retention (STREAM_MAX_BYTES, STREAM_MAX_AGE)',
   },
-  'log.reset': { disposal: 'retry', message: 'The log was made anew, what it had and was not read yet is gone' },
+  'log.reset': { disposal: 'retry', message: 'The stream was recreated; unread entries are lost' },
   'journal.not_found': { disposal: 'reject', message: 'No such event' },
   'log.unreachable': { disposal: 'retry', message: 'The log cannot be read' },
   'replay.refused': { disposal: 'reject', message: 'This cannot be replayed' },
   'replay.held_up': {
     disposal: 'retry',
-    message: 'The queue of the worker gets no emptier; see that the worker runs, then resume the replay',
+    message: 'The queue of the worker does not drain; check that the worker runs, then resume the replay',
   },
   'replay.not_found': { disposal: 'reject', message: 'No such replay' },
 
@@ -254,22 +254,22 @@ export const errors = {
 
   // dead letters
   'dead_letter.not_found': { disposal: 'reject', message: 'No such dead letter' },
-  'dead_letter.settled': { disposal: 'reject', message: 'The dead letter was replayed or discarded already' },
+  'dead_letter.settled': { disposal: 'reject', message: 'The dead letter was already replayed or discarded' },
   'dead_letter.busy': {
     disposal: 'retry',
-    message: 'The dead letter was settled, or is being replayed by another run; look at it again in a minute',
+    message: 'The dead letter was settled, or another run is replaying it; check again in a minute',
   },
   'dead_letter.closed': {
     disposal: 'reject',
-    message: 'What this command belongs to is closed; use --force to send it all the same',
+    message: 'The aggregate of this command is closed; use --force to send it anyway',
   },
   'dead_letter.conflict': {
     disposal: 'reject',
-    message: 'Another message with the id of a dead letter is never replayed; discard it',
+    message: 'A message that reuses the id of a dead letter is never replayed; discard it',
   },
   'dead_letter.truncated': {
     disposal: 'reject',
-    message: 'The body was too large to be kept whole; replace it with `dead edit`, or discard it',
+    message: 'The body was too large to be stored in full; replace it with `dead edit`, or discard it',
   },
   'dead_letter.unsigned': {
     disposal: 'reject',

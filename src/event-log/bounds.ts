@@ -1,17 +1,17 @@
 import type { Broker, StreamEntry, StreamOffset } from '../broker/contract.js';
 import { FlotillaError } from '../errors.js';
 
-/** How long a stream that has entries takes at most to give one, in milliseconds; a healthy one takes single ones. */
-const ANSWER_LIMIT = 2_000;
-/** The newest entries come together: after so many milliseconds without another, that was the last. */
-const QUIET = 100;
+/** The time in which a stream that has entries must deliver one; a healthy stream takes a few milliseconds. */
+const READ_TIMEOUT_MS = 2_000;
+/** The newest entries arrive together: the last one is followed by a pause of this length. */
+const LAST_ENTRY_PAUSE_MS = 100;
 
-/** The oldest entry that the log still has; undefined where it is empty, or gave none within two seconds. */
+/** The oldest entry that the log retains; undefined where it is empty or delivered none within two seconds. */
 export function firstEntry(broker: Pick<Broker, 'readStream'>, stream: string): Promise<StreamEntry | undefined> {
   return entryAt(broker, stream, 'first');
 }
 
-/** The entry at an offset, or else the first one after it; undefined where there is none within two seconds. */
+/** The entry at an offset, or the first one after it; undefined where none is delivered within two seconds. */
 export async function entryAt(
   broker: Pick<Broker, 'readStream'>,
   stream: string,
@@ -21,16 +21,16 @@ export async function entryAt(
   return entry;
 }
 
-/** The newest entry of the log, of those that it had when it was asked; undefined where it is empty, or gave none within
- *  two seconds. */
+/** The newest entry of the log at the time of the call; undefined where it is empty or delivered none within two
+ *  seconds. */
 export async function lastEntry(broker: Pick<Broker, 'readStream'>, stream: string): Promise<StreamEntry | undefined> {
   const entries = await gather(broker, stream, 'last', () => false);
   return entries.at(-1);
 }
 
-/** As `lastEntry`, but undefined only where the log is empty, or has had entries for a few seconds only, in which RabbitMQ
- *  does not count them yet. Rejects with `log.unreachable` where it has entries and gave none, or where there is no such
- *  stream. */
+/** As `lastEntry`, but undefined only where the log is empty, or where its first entries are so new that RabbitMQ does not
+ *  count them yet, which takes a few seconds. Rejects with `log.unreachable` where the log has entries and delivers none, or
+ *  where there is no such stream. */
 export async function newestEntry(
   broker: Pick<Broker, 'readStream' | 'queueDepth'>,
   stream: string,
@@ -41,11 +41,11 @@ export async function newestEntry(
   if (depth === undefined) {
     throw new FlotillaError('log.unreachable', `${stream}: there is no such stream; see flotilla topology apply`);
   }
-  if (depth.ready > 0) throw new FlotillaError('log.unreachable', `${stream}: it has entries, but gave none`);
+  if (depth.ready > 0) throw new FlotillaError('log.unreachable', `${stream}: it has entries, but delivered none`);
   return undefined;
 }
 
-/** Entries until it is enough, until a pause after the first of them, or until the time is over. */
+/** Reads entries until `enough`, until a pause after the last one, or until the timeout. */
 async function gather(
   broker: Pick<Broker, 'readStream'>,
   stream: string,
@@ -57,8 +57,8 @@ async function gather(
   let reader: { close(): Promise<void> } | undefined;
   try {
     await new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, ANSWER_LIMIT);
-      const deadline = performance.now() + ANSWER_LIMIT;
+      timer = setTimeout(resolve, READ_TIMEOUT_MS);
+      const deadline = performance.now() + READ_TIMEOUT_MS;
       reader = broker.readStream(stream, {
         from,
         prefetch: 1000,
@@ -67,7 +67,7 @@ async function gather(
           entry.done();
           if (enough(seen)) return resolve();
           clearTimeout(timer);
-          timer = setTimeout(resolve, Math.min(QUIET, Math.max(0, deadline - performance.now())));
+          timer = setTimeout(resolve, Math.min(LAST_ENTRY_PAUSE_MS, Math.max(0, deadline - performance.now())));
         },
       });
     });

@@ -1,5 +1,5 @@
 import type { Migration, Sql, Store } from '../store/contract.js';
-import type { LogPlace } from './place.js';
+import type { LogPosition } from './position.js';
 
 const migrations: readonly Migration[] = [
   {
@@ -14,25 +14,25 @@ const migrations: readonly Migration[] = [
   },
 ];
 
-/** Makes the table in which a store remembers how far its readers of the log are. Idempotent. */
+/** Creates the table of the checkpoints of log consumers. Idempotent. */
 export async function migrateLogCheckpoints(store: Pick<Store, 'migrate'>): Promise<void> {
   await store.migrate('log', migrations);
 }
 
-/** Up to where a reader is done with the log; undefined for one that has never begun. */
-export async function logCheckpoint(sql: Sql, reader: string): Promise<LogPlace | undefined> {
+/** The position up to which a consumer has processed the log; undefined for a new consumer. */
+export async function logCheckpoint(sql: Sql, reader: string): Promise<LogPosition | undefined> {
   const [row] = await sql<{ log_offset: number; mark: string }>`
     SELECT log_offset, mark FROM flotilla_log_checkpoints WHERE reader = ${reader}`;
   return row && { offset: Number(row.log_offset), mark: row.mark };
 }
 
-/** Moves a reader from one place to another; false, and nothing is done, when it is not there: another process has moved
+/** Moves the checkpoint of a consumer; false, without a change, when it is not at `from`, because another process has moved
  *  it. */
 export async function moveLogCheckpoint(
   sql: Sql,
   reader: string,
-  from: LogPlace | undefined,
-  to: LogPlace,
+  from: LogPosition | undefined,
+  to: LogPosition,
 ): Promise<boolean> {
   const moved =
     from === undefined

@@ -3,14 +3,13 @@ import type { Broker, StreamEntry, StreamOffset } from '../broker/contract.js';
 
 export interface FollowLogOptions {
   from: StreamOffset;
-  /** Entries in one portion at most, and twice as many in memory. @default 500 */
+  /** The number of entries in one portion at most; twice as many are in memory. @default 500 */
   portion?: number;
   signal: AbortSignal;
 }
 
-/** Reads the log from a place on, in order, and gives what is there in portions, waiting for more at its end. The next
- *  portion is asked for when the one before has been dealt with, so that nothing piles up. Ends when the signal aborts;
- *  throws `broker.closed` when the broker is closed under it. */
+/** Reads the log in order from an offset on, in portions, and waits for more at its end. Entries are requested from the
+ *  broker only as portions are consumed. Ends when the signal aborts; throws `broker.closed` when the broker is closed. */
 export async function* followLog(
   broker: Pick<Broker, 'readStream' | 'onState' | 'state'>,
   stream: string,
@@ -18,17 +17,17 @@ export async function* followLog(
 ): AsyncGenerator<StreamEntry[]> {
   const arrived: StreamEntry[] = [];
   let wake: () => void = () => undefined;
-  const ring = () => wake();
+  const onChange = () => wake();
   const reader = broker.readStream(stream, {
     from,
     prefetch: portion * 2,
     onEntry: (entry) => {
       arrived.push(entry);
-      ring();
+      onChange();
     },
   });
-  const stopListening = broker.onState(ring);
-  signal.addEventListener('abort', ring);
+  const stopListening = broker.onState(onChange);
+  signal.addEventListener('abort', onChange);
   try {
     while (!signal.aborted) {
       if (broker.state === 'closed') throw new FlotillaError('broker.closed');
@@ -41,7 +40,7 @@ export async function* followLog(
       for (const entry of taken) entry.done();
     }
   } finally {
-    signal.removeEventListener('abort', ring);
+    signal.removeEventListener('abort', onChange);
     stopListening();
     await reader.close();
   }

@@ -1,55 +1,55 @@
 import type { Broker, StreamEntry } from '../broker/contract.js';
 import { FlotillaError } from '../errors.js';
 import { Wakeup } from '../concurrency/wakeup.js';
-import { BEFORE_ALL, placeOf, type LogBreak, type LogPlace } from './place.js';
-import { Reading } from './reading.js';
-import { isKept, verifyPlace } from './verify.js';
+import { BEFORE_FIRST, positionOf, type LogBreak, type LogPosition } from './position.js';
+import { StreamReader } from './stream-reader.js';
+import { isRetained, verifyPosition } from './verify-position.js';
 
 export interface FollowVerifiedOptions {
-  /** Up to where the reader is done; undefined for one that has never begun. */
-  from: LogPlace | undefined;
-  /** Entries in one portion at most, and twice as many in memory. @default 500 */
+  /** The position to continue from; undefined for a new consumer. */
+  from: LogPosition | undefined;
+  /** The number of entries in one portion at most; twice as many are in memory. @default 500 */
   portion?: number;
-  /** Milliseconds after which a log that should have entries and gives none is taken for one made anew. @default 10000 */
+  /** Milliseconds after which a log that should have entries and delivers none counts as recreated. @default 10000 */
   patience?: number;
-  /** Runs whenever reading begins again where it was, before anything more is given: a broker that has come back has what
-   *  lies there, but it may have lost what it had confirmed behind it. */
+  /** Runs after reading has continued from the same position, before the next entries are returned: a broker that restarted
+   *  may have lost entries behind that position, though it had confirmed them. */
   onResume?: () => Promise<void>;
   signal: AbortSignal;
 }
 
-/** What comes next: entries, in order and not empty; or that the log is not what it was, and what follows does not go on
- *  from what came before. */
+/** What is read next: entries, in order and at least one; or a break, after which the entries do not continue from the
+ *  previous ones. */
 export type LogPortion = { kind: 'entries'; entries: readonly StreamEntry[] } | { kind: 'broken'; broken: LogBreak };
 
-const IDLE = 60_000;
+const POLL_INTERVAL_MS = 60_000;
 
-/** Reads the log on from a place, as `followLog`, and makes sure that it is the same log and that nothing is left out: at
- *  the beginning, after each time that reading began anew, and where offsets leap. One that has never begun is given the
- *  break `start` first. After a break it goes on with the first entry there is. Ends when the signal aborts; throws
- *  `broker.closed` when the broker is closed under it. */
+/** Reads the log from a position on, as `followLog`, and verifies that it is the same stream and that no entry is missing: at
+ *  the beginning, after every interruption, and where offsets are not contiguous. A new consumer receives the break `start`
+ *  first. After a break, reading continues with the first entry that is retained. Ends when the signal aborts; throws
+ *  `broker.closed` when the broker is closed. */
 export async function* followVerified(
   broker: Pick<Broker, 'readStream' | 'onState' | 'state'>,
   stream: string,
   { from, portion = 500, patience = 10_000, onResume, signal }: FollowVerifiedOptions,
 ): AsyncGenerator<LogPortion, void, undefined> {
-  const bell = new Wakeup();
-  const ring = () => bell.notify();
-  const stopListening = broker.onState(ring);
-  signal.addEventListener('abort', ring);
-  /** Up to where it was given out; undefined where reading begins with whatever is there. */
+  const wakeup = new Wakeup();
+  const wake = () => wakeup.notify();
+  const stopListening = broker.onState(wake);
+  signal.addEventListener('abort', wake);
+  /** The position of the last entry returned; undefined where reading begins with the first entry retained. */
   let last = from;
   if (last === undefined) {
-    yield { kind: 'broken', broken: { kind: 'start', expected: BEFORE_ALL, found: undefined } };
+    yield { kind: 'broken', broken: { kind: 'start', expected: BEFORE_FIRST, found: undefined } };
   }
   try {
     while (!isOver()) {
       const at = last === undefined || last.offset < 0 ? 'first' : last.offset;
-      const reading = new Reading(broker, stream, { from: at, prefetch: portion * 2, ring });
+      const reader = new StreamReader(broker, stream, { from: at, prefetch: portion * 2, wake });
       try {
         let isBroken = false;
         if (at !== 'first' && last !== undefined) {
-          const verdict = await verifyPlace(reading, last, { broker, stream, bell, patience, signal });
+          const verdict = await verifyPosition(reader, last, { broker, stream, wakeup, patience, signal });
           if (verdict === undefined) continue;
           if (verdict !== 'same') {
             yield { kind: 'broken', broken: verdict };
@@ -61,52 +61,52 @@ export async function* followVerified(
           }
         }
         if (last !== undefined && !isBroken) await onResume?.();
-        while (!isOver() && !reading.interrupted) {
-          const entries = reading.take(portion);
+        while (!isOver() && !reader.interrupted) {
+          const entries = reader.take(portion);
           const [first] = entries;
           if (first === undefined) {
-            await bell.wait(IDLE);
+            await wakeup.wait(POLL_INTERVAL_MS);
             continue;
           }
-          if (last?.offset === BEFORE_ALL.offset && first.offset > 0 && !isBroken) {
-            yield { kind: 'broken', broken: { kind: 'gap', expected: last, found: placeOf(first) } };
+          if (last?.offset === BEFORE_FIRST.offset && first.offset > 0 && !isBroken) {
+            yield { kind: 'broken', broken: { kind: 'gap', expected: last, found: positionOf(first) } };
           }
-          const leap = await lostBefore(isBroken ? undefined : last, entries);
+          const trimmedAt = await indexAfterTrimmed(isBroken ? undefined : last, entries);
           isBroken = false;
           if (isOver()) break;
-          const whole = leap === undefined ? entries : entries.slice(0, leap);
+          const whole = trimmedAt === undefined ? entries : entries.slice(0, trimmedAt);
           const newest = whole.at(-1);
           if (newest !== undefined) {
             yield { kind: 'entries', entries: whole };
-            last = placeOf(newest);
+            last = positionOf(newest);
           }
           for (const entry of entries) entry.done();
-          // the next reading finds out what is missing
-          if (leap !== undefined) break;
+          // the next reader finds out what is missing
+          if (trimmedAt !== undefined) break;
         }
-        // whatever is first by the time it is read again: nothing of it was read before
-        if (reading.interrupted) last ??= BEFORE_ALL;
+        // the next reader begins with the first entry retained by then: none was read before
+        if (reader.interrupted) last ??= BEFORE_FIRST;
       } finally {
-        await reading.close();
+        await reader.close();
       }
     }
   } finally {
-    signal.removeEventListener('abort', ring);
+    signal.removeEventListener('abort', wake);
     stopListening();
   }
 
-  /** The index of an entry before which there may be others that are not kept any more. */
-  async function lostBefore(
-    before: LogPlace | undefined,
+  /** The index of an entry before which others may have been trimmed. */
+  async function indexAfterTrimmed(
+    before: LogPosition | undefined,
     entries: readonly StreamEntry[],
   ): Promise<number | undefined> {
     let previous = before;
     for (const [index, entry] of entries.entries()) {
       if (previous !== undefined && previous.offset >= 0 && entry.offset > previous.offset + 1) {
-        // as long as this one is kept, so is all that came after it
-        return (await isKept(broker, stream, previous)) ? undefined : index;
+        // while this entry is retained, so are all later ones
+        return (await isRetained(broker, stream, previous)) ? undefined : index;
       }
-      previous = placeOf(entry);
+      previous = positionOf(entry);
     }
     return undefined;
   }

@@ -1,29 +1,42 @@
-import { defineTaker } from '../worker/definition/define-worker.js';
-import type { Worker } from '../worker/definition/worker-definition.js';
+import { isAccepted } from '../event-log/accept-entry.js';
+import { consumeBatches } from '../event-log/batch-consumer.js';
+import type { StreamConsumer } from '../event-log/stream-consumer.js';
+import { defineStreamWorker } from '../worker/definition/define-worker.js';
+import type { StreamWorkerContext, Worker, WorkerDefinition } from '../worker/definition/worker-definition.js';
 import { fillGaps, noteGap } from './fill-gaps.js';
 import { migrateJournal } from './migrations.js';
+import { reachableStores, remedyFrom } from './reachable-stores.js';
 import { insertRecords, recordOfEntry } from './rows.js';
 
-/** The worker that indexes the log, so that history can be searched: every event of the fleet once, whatever its type,
- *  whether it came by the log or, where the log had lost it, from the store of its service as far as that is in reach. It has
- *  a store of its own and no queue; of several replicas one writes. Where signatures are required, what is not signed is
- *  passed over, unless its type is open to its source. */
+/** The worker that indexes the log, so that history can be searched: every event of the fleet once, of any type, from the log
+ *  or, where the log has lost it, from the store of its service if that is reachable. It has a store of its own and no queue;
+ *  one of several replicas writes. Where signatures are required, unsigned events are ignored, unless their type is open to
+ *  their source. */
 export function defineJournal({ name, store = name }: { name: string; store?: string }): Worker {
-  return defineTaker({
-    name,
-    store,
-    take: {
-      prepare: migrateJournal,
-      take(entries) {
-        const records = entries.flatMap((entry) => recordOfEntry(entry) ?? []);
-        return {
-          passedOver: entries.length - records.length,
-          commit: async ({ sql }) => void (await insertRecords(sql, records)),
-        };
-      },
-      broken: (tx, broken) => noteGap(tx, broken, Date.now()),
-      resumed: (tx) => noteGap(tx, { kind: 'resumed' }, Date.now()),
-      beside: (journal, options) => fillGaps(journal, options, Date.now),
-    },
+  return defineStreamWorker({ name, store, consumeStream: startJournal });
+}
+
+/** The journal among a fleet's workers: the one that consumes the stream by itself. */
+export function findJournal(workers: readonly Worker[]): WorkerDefinition | undefined {
+  return workers.find(({ definition }) => isJournal(definition))?.definition;
+}
+
+export function isJournal({ consumeStream }: WorkerDefinition): boolean {
+  return consumeStream !== undefined;
+}
+
+function startJournal({ serviceStores, verify, definitions, ...consumer }: StreamWorkerContext): StreamConsumer {
+  const { store, logger } = consumer;
+  const stores = reachableStores(serviceStores, logger);
+  return consumeBatches({
+    ...consumer,
+    migrate: migrateJournal,
+    decode: (entry) => (isAccepted(entry, { verify, definitions }) ? recordOfEntry(entry) : undefined),
+    onBatch: async ({ sql }, records) => void (await insertRecords(sql, records)),
+    onBreak: (tx, broken) => noteGap(tx, broken, Date.now()),
+    onResume: (tx) => noteGap(tx, { kind: 'resumed' }, Date.now()),
+    remedy: () => remedyFrom(stores),
+    background: ({ breaks, alarms, signal }) =>
+      fillGaps(store, { stores, breaks, alarms, logger, signal, now: Date.now }),
   });
 }

@@ -1,7 +1,9 @@
 import { messageOf } from '../errors.js';
 import { failpoint } from '../failpoints.js';
-import type { BesideOptions, History } from '../event-log/taker.js';
-import type { LogBreak } from '../event-log/place.js';
+import type { LogAlarms } from '../event-log/alarms.js';
+import type { Wakeup } from '../concurrency/wakeup.js';
+import type { ServiceStores } from '../store/service-stores.js';
+import type { LogBreak } from '../event-log/position.js';
 import type { Store, Tx } from '../store/contract.js';
 import { isStoreGone } from '../store/is-gone.js';
 import { readPages } from '../store/read-pages.js';
@@ -10,22 +12,23 @@ import { lostEventsError, noteLostEvents } from './lost-events.js';
 import { insertRecords, recordOfStored } from './rows.js';
 
 const PAGE = 500;
-const LOOK = 60_000;
-/** Between the names of stores that are out of reach. */
+/** Milliseconds between two attempts to reach the stores that were unreachable. */
+const POLL_INTERVAL_MS = 60_000;
+/** Separates the names of unreachable stores in `out_of_reach`. */
 const SEPARATOR = ', ';
 
-/** What may be missing: where the log is broken; or, `resumed`, where nothing shows that it is, as a broker that was killed
- *  may come back without the last of what it had confirmed, and go on with the same offsets. */
+/** Where entries may be missing: at a break of the log; or, `resumed`, after an interruption, as a broker that was killed may
+ *  have lost the last entries it had confirmed, and continue with the same offsets. */
 type GapKind = LogBreak['kind'] | 'resumed';
 
-/** Remembers that something is missing, or may be, until it has been taken from the stores. */
+/** Records that entries are missing, or may be, until they are recovered from the stores. */
 export async function noteGap({ sql }: Tx, { kind }: { kind: GapKind }, now: number): Promise<void> {
   await sql`
     INSERT INTO journal_gaps (number, kind, noticed_at)
     SELECT COALESCE(MAX(number), 0) + 1, ${kind}, ${new Date(now).toISOString()} FROM journal_gaps`;
 }
 
-/** One that is not filled yet, or not from every store. */
+/** A gap that is not filled, or not from every store. */
 interface Gap {
   number: number;
   kind: GapKind;
@@ -33,78 +36,82 @@ interface Gap {
   out_of_reach: string | null;
 }
 
-/** Takes what the log did not have from the stores of the services, whenever a gap is noted: every event of each of them
- *  after what was taken the last time, whether or not it also came by the log. A store that is out of reach is asked for
- *  again now and then. Interrupted anywhere, it goes on there. Ends when the signal aborts. */
-export async function fillGaps(
-  store: Store,
-  { history, broken, logger, onStoreBehind, signal }: BesideOptions,
-  now: () => number,
-): Promise<void> {
-  while (!signal.aborted) {
-    await reportLostEvents(store, { history, onStoreBehind, logger, signal, now });
-    const gaps = await store.query<Gap>`
+export interface FillGapsOptions {
+  stores: ServiceStores;
+  /** Notified when a gap is noted. */
+  breaks: Pick<Wakeup, 'wait'>;
+  alarms: Pick<LogAlarms, 'raiseStoreBehind'>;
+  logger: Logger;
+  signal: AbortSignal;
+  /** Milliseconds since the epoch. */
+  now: () => number;
+}
+
+/** Recovers lost entries from the stores of the services whenever a gap is noted: every event of each store after the last
+ *  one read, whether or not the log has it too. Unreachable stores are tried again periodically. Resumes where it was
+ *  interrupted. Ends when the signal aborts. */
+export async function fillGaps(journal: Store, options: FillGapsOptions): Promise<void> {
+  while (!options.signal.aborted) {
+    await reportLostEvents(journal, options);
+    const gaps = await journal.query<Gap>`
       SELECT number, kind, filled_at, out_of_reach FROM journal_gaps WHERE filled_at IS NULL OR out_of_reach <> ''`;
-    await fill(store, gaps, { history, logger, signal, now });
-    if (!gaps.some(isNew)) await broken(LOOK);
+    await fill(journal, gaps, options);
+    if (!gaps.some(isNew)) await options.breaks.wait(POLL_INTERVAL_MS);
   }
 }
 
-/** Compares the stores within reach with what the journal has of them. One that cannot be compared keeps nothing from
- *  being filled. */
+/** Compares each reachable store with what the journal has of it. A store that cannot be compared does not prevent gaps
+ *  from being filled. */
 async function reportLostEvents(
   journal: Store,
-  { history, onStoreBehind, logger, signal, now }: Omit<BesideOptions, 'broken'> & { now: () => number },
+  { stores, alarms, logger, signal, now }: FillGapsOptions,
 ): Promise<void> {
-  for (const service of history.services) {
+  for (const service of stores.services) {
     if (signal.aborted) return;
     try {
-      const source = await history.open(service);
+      const source = await stores.open(service);
       const lost = source && (await noteLostEvents(journal, service, source, now()));
-      if (lost !== undefined) onStoreBehind(service, lost.count, lostEventsError(lost));
+      if (lost !== undefined) alarms.raiseStoreBehind(service, lost.count, lostEventsError(lost));
     } catch (error) {
       if (isStoreGone(error)) throw error;
-      logger.warn('journal: a store could not be compared', { service, error: messageOf(error) });
+      logger.warn('journal: store not compared', { service, error: messageOf(error) });
     }
   }
 }
 
-interface Filling {
-  history: History;
-  logger: Logger;
-  signal: AbortSignal;
-  now: () => number;
-}
-
-async function fill(store: Store, gaps: readonly Gap[], { history, logger, signal, now }: Filling): Promise<void> {
-  const lackedBy = (gap: Gap) => (isNew(gap) ? history.services : (gap.out_of_reach ?? '').split(SEPARATOR));
-  const lacked = new Set(gaps.flatMap(lackedBy));
-  const outOfReach = new Set<string>();
-  let found = 0;
-  for (const service of lacked) {
-    const source = await history.open(service);
-    if (source === undefined) outOfReach.add(service);
-    else found += await fillFrom(store, service, source, signal);
+async function fill(
+  journal: Store,
+  gaps: readonly Gap[],
+  { stores, logger, signal, now }: FillGapsOptions,
+): Promise<void> {
+  const missingFrom = (gap: Gap) => (isNew(gap) ? stores.services : (gap.out_of_reach ?? '').split(SEPARATOR));
+  const services = new Set(gaps.flatMap(missingFrom));
+  const unreachable = new Set<string>();
+  let recovered = 0;
+  for (const service of services) {
+    const source = await stores.open(service);
+    if (source === undefined) unreachable.add(service);
+    else recovered += await fillFrom(journal, service, source, signal);
     if (signal.aborted) return;
   }
-  if (!gaps.some(isNew) && outOfReach.size === lacked.size) return;
+  if (!gaps.some(isNew) && unreachable.size === services.size) return;
   const filledAt = new Date(now()).toISOString();
-  await store.transaction(async ({ sql }) => {
+  await journal.transaction(async ({ sql }) => {
     for (const gap of gaps) {
       if (gap.kind === 'resumed') {
-        await sql`DELETE FROM journal_gaps WHERE number = ${gap.number} AND kind = 'resumed'`; // nothing is known to be missing
+        await sql`DELETE FROM journal_gaps WHERE number = ${gap.number} AND kind = 'resumed'`; // no entry is known to be lost
         continue;
       }
-      const left = lackedBy(gap).filter((service) => outOfReach.has(service));
+      const left = missingFrom(gap).filter((service) => unreachable.has(service));
       await sql`
         UPDATE journal_gaps SET filled_at = ${filledAt}, out_of_reach = ${left.join(SEPARATOR)}
         WHERE number = ${gap.number}`;
     }
   });
-  if (found === 0 && gaps.every(({ kind }) => kind === 'resumed')) return;
-  logger.info('journal: took from the stores what the log did not have', {
-    events: found,
-    outOfReach: [...outOfReach],
+  if (recovered === 0 && gaps.every(({ kind }) => kind === 'resumed')) return;
+  logger.info('journal: recovered lost entries from the stores', {
+    events: recovered,
+    unreachable: [...unreachable],
   });
 }
 
@@ -112,23 +119,23 @@ function isNew({ filled_at: filledAt }: Gap): boolean {
   return filledAt === null;
 }
 
-/** Gives how many events of the service the journal did not have. */
+/** Returns the number of events that the journal lacked. */
 async function fillFrom(
-  store: Store,
+  journal: Store,
   service: string,
   source: Pick<Store, 'readAll' | 'head'>,
   signal: AbortSignal,
 ): Promise<number> {
-  const [row] = await store.query<{ position: number }>`
+  const [row] = await journal.query<{ position: number }>`
     SELECT position FROM journal_sources WHERE source = ${service}`;
-  const taken = Number(row?.position ?? 0);
-  // a store that does not reach there is another one: made anew, or restored
-  const after = taken > (await source.head()) ? 0 : taken;
-  let found = 0;
+  const position = Number(row?.position ?? 0);
+  // a store whose head is lower was recreated or restored
+  const after = position > (await source.head()) ? 0 : position;
+  let recovered = 0;
   for await (const page of readPages(source, { after, pageSize: PAGE, signal })) {
     const records = page.map(recordOfStored);
     const position = page.at(-1)?.position ?? 0;
-    found += await store.transaction(async ({ sql }) => {
+    recovered += await journal.transaction(async ({ sql }) => {
       await sql`
         INSERT INTO journal_sources (source, position) VALUES (${service}, ${position})
         ON CONFLICT (source) DO UPDATE SET position = excluded.position`;
@@ -136,5 +143,5 @@ async function fillFrom(
     });
     failpoint('journal.filled');
   }
-  return found;
+  return recovered;
 }

@@ -1,8 +1,7 @@
 import type { Migration, Store } from '../store/contract.js';
 
-/** Texts, as the journal is searched by them; what an index has after its first column keeps it in the order of time. Of
- *  a gap it is known when it was noticed, and when all that was in reach had been taken from the stores; of a loss, which
- *  events a store lacks that the journal has. */
+/** The second column of each index keeps its rows in the order of time. A gap records when it was noticed, and when the events
+ *  of all reachable stores had been added; a loss records which events a store lacks that the journal has. */
 const migrations: readonly Migration[] = [
   {
     name: '1-journal',

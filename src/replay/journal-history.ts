@@ -6,8 +6,8 @@ import { highestRow } from '../journal/rows.js';
 import { countJournal, journalEvent, journalPages } from '../journal/search.js';
 import { newestEntry } from '../event-log/bounds.js';
 import { logCheckpoint } from '../event-log/checkpoint.js';
-import { BEFORE_ALL, placeOf, type LogPlace } from '../event-log/place.js';
-import { isKept } from '../event-log/verify.js';
+import { BEFORE_FIRST, positionOf, type LogPosition } from '../event-log/position.js';
+import { isRetained } from '../event-log/verify-position.js';
 import type { Store } from '../store/contract.js';
 import type { History, HistoryEntry, HistoryRange } from './history.js';
 
@@ -31,10 +31,10 @@ export function journalHistory(options: JournalHistoryOptions): History {
   const { store, worker, broker, stream, patience = 30_000 } = options;
   const filterOf = ({ end, filter }: Pick<HistoryRange, 'end' | 'filter'>) => ({ ...filter, upToRow: Number(end) });
   /** What is not in the journal yet. */
-  const lacking = async (newest: LogPlace) => {
-    const taken = (await logCheckpoint(store.query, worker)) ?? BEFORE_ALL;
+  const lacking = async (newest: LogPosition) => {
+    const taken = (await logCheckpoint(store.query, worker)) ?? BEFORE_FIRST;
     // a place of the log as it was before it was made anew may be higher than all that there is now
-    const isOfThisLog = taken.offset < 0 || (await isKept(broker, stream, taken));
+    const isOfThisLog = taken.offset < 0 || (await isRetained(broker, stream, taken));
     if (taken.offset < newest.offset || !isOfThisLog) {
       return `${worker} is behind the log; see that it runs, or use --from log`;
     }
@@ -45,7 +45,7 @@ export function journalHistory(options: JournalHistoryOptions): History {
     from: 'journal',
     async end(signal) {
       const entry = await newestEntry(broker, stream);
-      const newest = entry === undefined ? BEFORE_ALL : placeOf(entry);
+      const newest = entry === undefined ? BEFORE_FIRST : positionOf(entry);
       const until = performance.now() + patience;
       for (let what = await lacking(newest); what !== undefined; what = await lacking(newest)) {
         if (performance.now() > until) throw new FlotillaError('log.unreachable', what);

@@ -4,9 +4,9 @@ import { FlotillaError } from '../errors.js';
 import { parseEnvelope, structuredBody } from '../events/parse-envelope.js';
 import { entryAt, firstEntry, lastEntry, newestEntry } from '../event-log/bounds.js';
 import { followLog } from '../event-log/follow-log.js';
-import { placeOf, type LogPlace } from '../event-log/place.js';
-import { isFromItsPublisher } from '../event-log/verified-entry.js';
-import { isKept } from '../event-log/verify.js';
+import { positionOf, type LogPosition } from '../event-log/position.js';
+import { isFromItsPublisher } from '../event-log/accept-entry.js';
+import { isRetained } from '../event-log/verify-position.js';
 import type { History, HistoryEntry, HistoryPage, HistoryRange } from './history.js';
 import { formatDuration } from '../duration.js';
 
@@ -32,16 +32,16 @@ export function logHistory(
     if (from === 'first' || (await lastEntry(broker, stream)) === undefined) throw unreachable('it gave no entry');
     return undefined;
   };
-  const ensureKept = async (place: LogPlace) => {
-    if (await isKept(broker, stream, place)) return;
+  const ensureKept = async (place: LogPosition) => {
+    if (await isRetained(broker, stream, place)) return;
     throw new FlotillaError('replay.refused', 'the log does not reach back to where this replay had come any more');
   };
   /** Offsets have holes, but what is trimmed away leaves one too: it may be one only while what is before it is kept. */
-  const ensureWhole = async (entries: readonly StreamEntry[], before: LogPlace | undefined) => {
+  const ensureWhole = async (entries: readonly StreamEntry[], before: LogPosition | undefined) => {
     let previous = before;
     for (const entry of entries) {
       if (previous !== undefined && entry.offset > previous.offset + 1) await ensureKept(previous);
-      previous = placeOf(entry);
+      previous = positionOf(entry);
     }
     return previous;
   };
@@ -104,7 +104,7 @@ function pageOf(
     .map(entryOf)
     .filter((entry) => entry !== undefined);
   const unreadable = wanted.length - entries.length;
-  return { entries, place: String(final.offset), mark: placeOf(final).mark, looked, unreadable };
+  return { entries, place: String(final.offset), mark: positionOf(final).mark, looked, unreadable };
 }
 
 /** Undefined for what is no event: anybody may publish to the exchange. */
@@ -113,7 +113,7 @@ function entryOf(entry: StreamEntry): HistoryEntry | undefined {
     const envelope = parseEnvelope(entry);
     const { id, type, source, subject, correlationid, time } = envelope;
     const event = { id, type, source, subject, correlationId: correlationid, time: Date.parse(time) };
-    const { offset, mark } = placeOf(entry);
+    const { offset, mark } = positionOf(entry);
     return {
       place: String(offset),
       mark,

@@ -3,7 +3,7 @@ import type { VerifyPublisher } from '../broker/publishers.js';
 import type { DeriveId } from '../broker/signing/fleet-keys.js';
 import type { StartTimer } from '../concurrency/clock.js';
 import type { Definitions } from '../events/definitions.js';
-import type { History } from '../event-log/taker.js';
+import type { ServiceStores } from '../store/service-stores.js';
 import type { Store } from '../store/contract.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { Metrics } from '../telemetry/metrics.js';
@@ -22,7 +22,7 @@ export interface StartWorkerOptions {
   use?: unknown;
   /** The services that emit each type: an event of another source is refused. @default any source */
   emitters?: Emitters | undefined;
-  /** Every type of the fleet, for a worker that takes the log whatever the types are. @default the worker's own */
+  /** Every type of the fleet, for a worker that consumes the stream by itself. @default the worker's own */
   definitions?: Definitions | undefined;
   /** Makes the ids of what follows from events. @default without a fleet key */
   deriveId?: DeriveId | undefined;
@@ -32,8 +32,8 @@ export interface StartWorkerOptions {
   metrics?: Metrics;
   /** The relay of the worker's store: while it lags too far behind, nothing is consumed. */
   relay?: RelayGauge;
-  /** The stores of the other services, for a worker that takes from them what the log does not have any more. */
-  history?: History;
+  /** The stores of the other services, for a worker that reads from them what the log has trimmed. */
+  serviceStores?: ServiceStores;
   /** Milliseconds after which another replica reads the log in place of one that has vanished. @default 5000 */
   leaseTtl?: number;
   /** Verifies who has published a message, before anything else is done with it. @default nothing is verified */

@@ -2,7 +2,6 @@ import type { DeriveId } from '../broker/signing/fleet-keys.js';
 import { namesFor } from '../broker/topology.js';
 import { FlotillaError } from '../errors.js';
 import { derivedId } from '../events/ids.js';
-import { takeLog } from '../event-log/take-log.js';
 import { runProjections } from '../projections/run.js';
 import type { ProjectionState } from '../projections/status.js';
 import { sagasByType } from '../sagas/define.js';
@@ -71,7 +70,7 @@ export async function startWorker(defined: WorkerDefinition, options: StartWorke
   const { metrics } = options;
   const models = await runProjections(definition.projections, { store, instance, logger, metrics, now });
   const queue = hasQueue(definition) ? consumeQueue(definition, use, { ...options, logger }, ending) : undefined;
-  const log = takeRaw(definition, { ...options, logger });
+  const log = startStreamConsumer(definition, { ...options, logger });
   return {
     name,
     state: () => ({
@@ -97,14 +96,16 @@ function withDerivedIds(definition: WorkerDefinition, deriveId: DeriveId | undef
   return { ...definition, sagas, sagasOf: sagasByType(sagas) };
 }
 
-/** The part of a worker that takes the log as it is. */
-function takeRaw({ name, take, definitions: own }: WorkerDefinition, { prefix = '', ...options }: StartWorkerOptions) {
-  if (take === undefined) return undefined;
-  const { store, broker, instance, history, leaseTtl, verify, definitions = own, logger } = options;
+/** Starts a worker that consumes the stream by itself. */
+function startStreamConsumer(
+  { name, consumeStream, definitions: own }: WorkerDefinition,
+  { prefix = '', ...options }: StartWorkerOptions,
+) {
+  const { store, broker, instance, serviceStores, leaseTtl, verify, definitions = own, logger } = options;
   const { metrics = createMetrics() } = options;
   const stream = namesFor(prefix).log;
-  const reading = { stream, worker: name, instance, history, leaseTtl, verify, definitions };
-  return takeLog(take, { store, broker, ...reading, logger, metrics });
+  const reading = { stream, worker: name, instance, serviceStores, leaseTtl, verify, definitions };
+  return consumeStream?.({ store, broker, ...reading, logger, metrics });
 }
 
 function readSettings({ name, settings }: WorkerDefinition, given: Record<string, unknown>): Record<string, unknown> {

@@ -7,16 +7,16 @@ import { HEADERS, textHeader } from '../../src/broker/headers.js';
 import { inbox } from '../support/inbox.js';
 import { testBroker } from '../support/rabbitmq.js';
 import { tallyMigrations } from '../support/shop.js';
-import { jobBegun, numbers, openLogBench } from './log-bench.js';
+import { jobBegun, numbers, openLogFixture } from './log-fixture.js';
 import { eventually } from '../support/eventually.js';
 
 const FIXTURE = fileURLToPath(new URL('fixtures/fragile-worker.ts', import.meta.url));
 
-describe('an event of the log that ends the process each time', function () {
+describe('an event of the log that crashes the process at every attempt', function () {
   this.timeout(120_000);
 
-  it('goes to the dead letters as crash_loop; every other is handled once', async () => {
-    const bench = await openLogBench('rabbitmq', { workers: [{ name: 'fragile', patterns: [], retryDelays: [] }] });
+  it('is dead-lettered as crash_loop; every other event is handled once', async () => {
+    const bench = await openLogFixture('rabbitmq', { workers: [{ name: 'fragile', patterns: [], retryDelays: [] }] });
     const { amqpUrl } = await testBroker();
     const letters = inbox<string>();
     const store = await bench.open('fragile');

@@ -3,17 +3,17 @@ import { defineJournal } from '../../src/journal/define-journal.js';
 import { hasQueue, queuesOf } from '../../src/worker/definition/queues.js';
 import { shop } from '../support/shop.js';
 
-describe('a worker that is defined to read the log', () => {
+describe('the definition of a worker that reads the log', () => {
   const on = { 'job.begun': () => undefined };
 
-  it('has its queues, for what is tried again, and no binding', () => {
+  it('has its queues, for retries, and no binding', () => {
     const { definition } = shop.defineWorker({ name: 'late', from: 'log', on });
     expect(hasQueue(definition)).to.equal(true);
     expect(queuesOf(definition)).to.deep.include({ name: 'late', patterns: [] });
     expect(definition.offset).to.equal('first');
   });
 
-  it('has none where it takes the log as it is', () => {
+  it('has no queue where the worker consumes the stream by itself', () => {
     const { name, definition } = defineJournal({ name: 'journal' });
     expect([name, definition.store, definition.from, hasQueue(definition)]).to.deep.equal([
       'journal',
@@ -24,7 +24,7 @@ describe('a worker that is defined to read the log', () => {
     expect(() => defineJournal({ name: 'No Name' })).to.throw('a name is lower case');
   });
 
-  it('handles something; and only such a worker has an offset', () => {
+  it('requires handlers, and allows `offset` for such workers only', () => {
     const define = shop.defineWorker;
     expect(() => define({ name: 'idle', from: 'log' })).to.throw('handles nothing');
     expect(() => define({ name: 'odd', offset: 'next', on })).to.throw("`offset` belongs to from: 'log'");

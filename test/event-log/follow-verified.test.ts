@@ -2,9 +2,9 @@ import { expect } from 'chai';
 import type { ReadStreamOptions, StreamEntry } from '../../src/broker/contract.js';
 import { lastEntry } from '../../src/event-log/bounds.js';
 import { followVerified } from '../../src/event-log/follow-verified.js';
-import { BEFORE_ALL, placeOf, type LogBreak, type LogPlace } from '../../src/event-log/place.js';
+import { BEFORE_FIRST, positionOf, type LogBreak, type LogPosition } from '../../src/event-log/position.js';
 import { inbox } from '../support/inbox.js';
-import { jobBegun, numbers, openLogBench, type LogBench } from './log-bench.js';
+import { jobBegun, numbers, openLogFixture, type LogFixture } from './log-fixture.js';
 import { eventually } from '../support/eventually.js';
 
 const numberOf = (body: Uint8Array) => (JSON.parse(Buffer.from(body).toString()) as { data: { n: number } }).data.n;
@@ -12,21 +12,21 @@ const numberOf = (body: Uint8Array) => (JSON.parse(Buffer.from(body).toString())
 type Seen = { entry: StreamEntry } | { broken: LogBreak };
 
 for (const kind of ['memory', 'rabbitmq']) {
-  describe(`reading the log on from a place, on ${kind}`, function () {
+  describe(`reading the log on from a position, on ${kind}`, function () {
     this.timeout(90_000);
-    let bench: LogBench;
+    let bench: LogFixture;
     let readers: { stop: () => Promise<void> }[] = [];
 
     beforeEach(async () => {
       readers = [];
-      bench = await openLogBench(kind);
+      bench = await openLogFixture(kind);
     });
     afterEach(async () => {
       await Promise.all(readers.map(({ stop }) => stop()));
       await bench.close();
     });
 
-    const follow = (from: LogPlace | undefined, patience?: number) => {
+    const follow = (from: LogPosition | undefined, patience?: number) => {
       const seen = inbox<Seen>();
       const ending = new AbortController();
       const run = async () => {
@@ -48,18 +48,18 @@ for (const kind of ['memory', 'rabbitmq']) {
       for (const n of numbers(from, to)) await bench.publish(jobBegun(n));
     };
     const n = (seen: Seen) => ('entry' in seen ? numberOf(seen.entry.body) : seen);
-    const place = async (): Promise<LogPlace> => {
+    const place = async (): Promise<LogPosition> => {
       const newest = await lastEntry(bench.broker, bench.names.log);
       if (newest === undefined) throw new Error('the log is empty');
-      return placeOf(newest);
+      return positionOf(newest);
     };
 
-    it('says when it goes on where it was, before it gives more, and not at its very beginning', async () => {
+    it('reports a resumption before the next entries, and not at the first start', async () => {
       await publish(1, 3);
       const from = await place();
       const said: (string | number)[] = [];
       const ending = new AbortController();
-      const run = async (at: LogPlace | undefined, last: number) => {
+      const run = async (at: LogPosition | undefined, last: number) => {
         const onResume = async () => void said.push('resumed');
         const { broker, names } = bench;
         for await (const portion of followVerified(broker, names.log, { from: at, onResume, signal: ending.signal })) {
@@ -75,14 +75,14 @@ for (const kind of ['memory', 'rabbitmq']) {
       expect(said).to.deep.equal(['start', 1, 2, 3, 'resumed', 4]);
     });
 
-    it('says that it begins, and gives all there is', async () => {
+    it('reports the start, and returns all entries', async () => {
       await publish(1, 25);
       const { seen } = follow(undefined);
       expect(await seen.next()).to.have.nested.property('broken.kind', 'start');
       for (const expected of numbers(1, 25)) expect(n(await seen.next())).to.equal(expected);
     });
 
-    it('goes on after its place, with no break where nothing was lost', async () => {
+    it('continues after its position, without a break where nothing was lost', async () => {
       await publish(1, 3);
       const from = await place();
       await publish(4, 6);
@@ -90,49 +90,49 @@ for (const kind of ['memory', 'rabbitmq']) {
       for (const expected of [4, 5, 6]) expect(n(await seen.next())).to.equal(expected);
     });
 
-    it('notices that the log was made anew below its place, and reads the new one from its first entry', async () => {
+    it('detects that the stream was recreated below its position, and reads it from its first entry', async () => {
       await publish(1, 9);
       const from = await place();
-      await bench.remake();
+      await bench.recreateStream();
       await publish(10, 12);
       const { seen } = follow(from);
       expect(await seen.next()).to.have.nested.property('broken.kind', 'reset');
       for (const expected of [10, 11, 12]) expect(n(await seen.next())).to.equal(expected);
     });
 
-    it('notices it also where the new log has grown beyond its place', async () => {
+    it('detects it where the new stream has grown beyond its position', async () => {
       await publish(1, 3);
       const from = await place();
-      await bench.remake();
+      await bench.recreateStream();
       await publish(4, 12);
       const { seen } = follow(from);
       expect(await seen.next()).to.have.nested.property('broken.kind', 'reset');
       for (const expected of numbers(4, 12)) expect(n(await seen.next())).to.equal(expected);
     });
 
-    it('notices it also while the new log is empty', async () => {
+    it('detects it while the new stream is empty', async () => {
       await publish(1, 3);
       const from = await place();
-      await bench.remake();
+      await bench.recreateStream();
       const { seen } = follow(from, 500);
       expect(await seen.next()).to.deep.include({ broken: { kind: 'reset', expected: from, found: undefined } });
       await publish(4, 4);
       expect(n(await seen.next())).to.equal(4);
     });
 
-    it('notices it while it reads', async () => {
+    it('detects it while reading', async () => {
       await publish(1, 3);
-      const { seen } = follow(BEFORE_ALL);
+      const { seen } = follow(BEFORE_FIRST);
       for (const expected of [1, 2, 3]) expect(n(await seen.next())).to.equal(expected);
-      await bench.remake();
+      await bench.recreateStream();
       await publish(4, 5);
       expect(await seen.next()).to.have.nested.property('broken.kind', 'reset');
       for (const expected of [4, 5]) expect(n(await seen.next())).to.equal(expected);
     });
 
-    it('finds nothing broken after a lost connection', async () => {
+    it('finds no break after a lost connection', async () => {
       await publish(1, 3);
-      const { seen } = follow(BEFORE_ALL);
+      const { seen } = follow(BEFORE_FIRST);
       for (const expected of [1, 2, 3]) expect(n(await seen.next())).to.equal(expected);
       const reconnect = await bench.opened.disconnect();
       await eventually(async () => bench.broker.state !== 'ready');
@@ -145,20 +145,20 @@ for (const kind of ['memory', 'rabbitmq']) {
 
   describe(`reading a log that was trimmed, on ${kind}`, function () {
     this.timeout(90_000);
-    let bench: LogBench;
+    let bench: LogFixture;
 
     beforeEach(async () => {
-      bench = await openLogBench(kind, {
+      bench = await openLogFixture(kind, {
         stream: { 'x-max-length-bytes': 10_000, 'x-stream-max-segment-size-bytes': 1000 },
       });
     });
     afterEach(() => bench.close());
 
-    it('notices the gap, and goes on with the first entry that is kept', async () => {
+    it('detects the gap, and continues with the first entry retained', async () => {
       for (const n of numbers(1, 3)) await bench.publish(jobBegun(n));
       const newest = await lastEntry(bench.broker, bench.names.log);
       if (newest === undefined) throw new Error('the log is empty');
-      const from = placeOf(newest);
+      const from = positionOf(newest);
       for (let n = 4; n <= 203; n += 1) await bench.publish(jobBegun(n));
       const ending = new AbortController();
       let broken: LogBreak | undefined;
@@ -173,7 +173,7 @@ for (const kind of ['memory', 'rabbitmq']) {
       expect(first?.offset).to.be.greaterThan(from.offset + 1);
     });
 
-    it('notices it also where entries are trimmed from under a slow reader', async () => {
+    it('detects that entries are trimmed ahead of a slow reader', async () => {
       for (const n of numbers(1, 30)) await bench.publish(jobBegun(n));
       const ending = new AbortController();
       const seen: (number | 'gap')[] = [];
@@ -202,7 +202,7 @@ for (const kind of ['memory', 'rabbitmq']) {
   });
 }
 
-describe('reading a log that was empty when the reading began', () => {
+describe('reading a log that was empty at the start', () => {
   const entry = (offset: number): StreamEntry => ({
     offset,
     exchange: '',
@@ -227,8 +227,8 @@ describe('reading a log that was empty when the reading began', () => {
     return { broker, begun };
   };
 
-  for (const from of [undefined, BEFORE_ALL]) {
-    it(`notices what was trimmed while the connection was lost, ${from === undefined ? 'at its first start' : 'later'}`, async () => {
+  for (const from of [undefined, BEFORE_FIRST]) {
+    it(`detects entries that were trimmed while the connection was lost, ${from === undefined ? 'at its first start' : 'later'}`, async () => {
       const { broker, begun } = scripted();
       const ending = new AbortController();
       const seen = inbox<Seen>();

@@ -11,7 +11,7 @@ import type { Outcome } from '../../src/worker/pipeline/message.js';
 import { queuesOf } from '../../src/worker/definition/queues.js';
 import { startWorker, type RunningWorker } from '../../src/worker/start.js';
 import { shop, tallyMigrations } from '../support/shop.js';
-import { jobBegun, numbers, openLogBench, type LogBench } from './log-bench.js';
+import { jobBegun, numbers, openLogFixture, type LogFixture } from './log-fixture.js';
 import { eventually } from '../support/eventually.js';
 
 /** Writes down each number that it handles, with the attempt. */
@@ -39,14 +39,14 @@ function tallier(
 for (const kind of ['memory', 'rabbitmq']) {
   describe(`a worker that reads the log, on ${kind}`, function () {
     this.timeout(90_000);
-    let bench: LogBench;
+    let bench: LogFixture;
     let store: Store;
     let running: RunningWorker[];
     let outcomes: Outcome[];
     let metrics: Metrics;
 
     beforeEach(async () => {
-      bench = await openLogBench(kind, { workers: [queuesOf(tallier())] });
+      bench = await openLogFixture(kind, { workers: [queuesOf(tallier())] });
       store = await bench.open('late');
       await migrateLogCheckpoints(store);
       running = [];
@@ -81,7 +81,7 @@ for (const kind of ['memory', 'rabbitmq']) {
       await eventually(async () => (await logCheckpoint(store.query, 'late'))?.mark === event.id);
     };
 
-    it('begins with the past, goes on with what comes, and each event is handled once', async () => {
+    it('handles past and new events once each', async () => {
       await publish(1, 30);
       await bench.publish(jobBegun(99, 'jobs', 'job.finished'));
       await start(tallier());
@@ -92,16 +92,16 @@ for (const kind of ['memory', 'rabbitmq']) {
       expect(outcomes.every((outcome) => outcome === 'done')).to.equal(true);
     });
 
-    it('begins with what comes from now on where it is told to', async () => {
+    it('begins with the next event where its offset is `next`', async () => {
       await publish(1, 5);
       const worker = await start(tallier(() => undefined, { offset: 'next' }));
-      await eventually(async () => worker.state().log?.turn === 'reading');
+      await eventually(async () => worker.state().log?.status === 'reading');
       await publish(6, 8);
       await handled(6, 7, 8);
       expect(await tally()).to.deep.equal([6, 7, 8]);
     });
 
-    it('begins with what comes from now on also where the log gives no answer at first', async () => {
+    it('begins with the next event also where the log does not answer at first', async () => {
       await publish(1, 3);
       // RabbitMQ counts a stream some seconds late
       await eventually(async () => ((await bench.broker.queueDepth(bench.names.log))?.ready ?? 0) > 0);
@@ -119,13 +119,13 @@ for (const kind of ['memory', 'rabbitmq']) {
       };
       const definition = tallier(() => undefined, { offset: 'next' });
       const worker = await start(definition, 'one', store, slow);
-      await eventually(async () => worker.state().log?.turn === 'reading');
+      await eventually(async () => worker.state().log?.status === 'reading');
       await publish(4, 4);
       await eventually(async () => (await tally()).includes(4));
       expect(await tally()).to.deep.equal([4]);
     });
 
-    it('goes on where it was, after a restart', async () => {
+    it('continues from its checkpoint after a restart', async () => {
       await publish(1, 20);
       const first = await start(tallier());
       await handled(...numbers(1, 20));
@@ -138,7 +138,7 @@ for (const kind of ['memory', 'rabbitmq']) {
       expect(outcomes).to.deep.equal(Array(5).fill('done'));
     });
 
-    it('is not behind an event that it has in hand: whoever goes on handles it', async () => {
+    it('keeps its checkpoint before an event in flight, which the next leader handles', async () => {
       let isStuck = true;
       const never = new Promise<void>(() => undefined);
       await publish(1, 10);
@@ -152,7 +152,7 @@ for (const kind of ['memory', 'rabbitmq']) {
       expect(await tally()).to.deep.equal(numbers(1, 10));
     });
 
-    it('tries what fails again by its queues, and buries what is of no use, while the others go on', async () => {
+    it('retries failed events by its queues and dead-letters poison events, while others are handled', async () => {
       await start(
         tallier((n, { attempt }) => {
           if (n === 3 && attempt === 1) throw new Error('not yet');
@@ -167,7 +167,7 @@ for (const kind of ['memory', 'rabbitmq']) {
       expect(third?.attempt).to.equal(2);
     });
 
-    it('passes over what is no event, and buries an event of its own with data that does not fit', async () => {
+    it('ignores messages that are not events, and dead-letters an event of its own with invalid data', async () => {
       await bench.publishRaw(Buffer.from('rubbish'));
       await bench.publishRaw(Buffer.from('{"type":"job.begun"}'));
       await bench.publish({ ...jobBegun(1), data: { n: 'one' } });
@@ -178,7 +178,7 @@ for (const kind of ['memory', 'rabbitmq']) {
       expect((await metrics.logPassedOver.get()).values[0]?.value).to.equal(2);
     });
 
-    it('has no more in hand at once than its prefetch', async () => {
+    it('has at most its prefetch in flight', async () => {
       let now = 0;
       let most = 0;
       const work = async () => {
@@ -192,7 +192,7 @@ for (const kind of ['memory', 'rabbitmq']) {
       expect(most).to.be.within(2, 7);
     });
 
-    it('gives nothing out but probes while its dependency is not available, and leaves out nothing', async () => {
+    it('delivers only probes while its dependency is unavailable, and skips nothing', async () => {
       let isDown = true;
       let failures = 0;
       const worker = await start(
@@ -213,7 +213,7 @@ for (const kind of ['memory', 'rabbitmq']) {
       expect(await tally()).to.deep.equal(numbers(1, 40));
     });
 
-    it('gives back to nobody but itself what its store does not take, and takes it up in order', async () => {
+    it('requeues to itself what its store does not accept, and handles it in order', async () => {
       let failures = 2;
       const moody = new Proxy(store, {
         get(target, key) {
@@ -228,25 +228,25 @@ for (const kind of ['memory', 'rabbitmq']) {
       expect(await tally()).to.deep.equal(numbers(1, 10));
     });
 
-    it('is read for by one replica, and another takes over', async () => {
+    it('reads in one replica, and another takes over', async () => {
       const first = await start(tallier(), 'one');
       await publish(1, 10);
       await handled(...numbers(1, 10));
       const second = await start(tallier(), 'two');
-      await eventually(async () => second.state().log?.turn === 'standby');
+      await eventually(async () => second.state().log?.status === 'standby');
       await first.stop(5000);
       running = [second];
       await publish(11, 20);
       await handled(...numbers(1, 20));
       expect(await tally()).to.deep.equal(numbers(1, 20));
-      expect(second.state().log?.turn).to.equal('reading');
+      expect(second.state().log?.status).to.equal('reading');
     });
 
-    it('raises an alarm where the log was made anew, and goes on with the new one', async () => {
+    it('raises an alarm when the stream was recreated, and continues with the new one', async () => {
       await publish(1, 10);
       const worker = await start(tallier());
       await settled(jobBegun(11));
-      await bench.remake();
+      await bench.recreateStream();
       await settled(jobBegun(12));
       expect(await tally()).to.deep.equal(numbers(1, 12));
       expect(worker.state().log?.alarms).to.deep.equal(['log.reset after 10']);

@@ -5,26 +5,26 @@ import { defineJournal } from '../../src/journal/define-journal.js';
 import { fillGaps, noteGap } from '../../src/journal/fill-gaps.js';
 import { migrateJournal } from '../../src/journal/migrations.js';
 import { countJournal } from '../../src/journal/search.js';
-import { BEFORE_ALL, type LogBreak } from '../../src/event-log/place.js';
-import type { History } from '../../src/event-log/taker.js';
+import { BEFORE_FIRST, type LogBreak } from '../../src/event-log/position.js';
+import type { ServiceStores } from '../../src/store/service-stores.js';
 import type { Store } from '../../src/store/contract.js';
 import { openSqliteStore } from '../../src/store/sqlite/index.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { startWorker } from '../../src/worker/start.js';
-import { numbers, openLogBench, record, type LogBench } from '../event-log/log-bench.js';
+import { numbers, openLogFixture, record, type LogFixture } from '../event-log/log-fixture.js';
 import { inbox } from '../support/inbox.js';
 import { eventually } from '../support/eventually.js';
 
-const GAP: LogBreak = { kind: 'gap', expected: BEFORE_ALL, found: undefined };
+const GAP: LogBreak = { kind: 'gap', expected: BEFORE_FIRST, found: undefined };
 
 describe('a gap of the journal', function () {
   this.timeout(30_000);
-  let bench: LogBench;
+  let bench: LogFixture;
   let store: Store;
   let jobs: Store;
 
   beforeEach(async () => {
-    bench = await openLogBench('memory');
+    bench = await openLogFixture('memory');
     store = await bench.open('journal');
     await migrateJournal(store);
     jobs = await bench.open('jobs');
@@ -34,28 +34,30 @@ describe('a gap of the journal', function () {
   const gaps = async () =>
     store.query<{ filled_at: string | null; out_of_reach: string | null }>`
       SELECT filled_at, out_of_reach FROM journal_gaps ORDER BY number`;
-  /** Fills, and says each time when there is nothing more to do for now. */
-  const filling = (history: History) => {
+  /** Fills gaps; `idle` resolves each time there is nothing left to do for now. */
+  const filling = (stores: ServiceStores) => {
     const idle = inbox<() => void>();
     const ending = new AbortController();
-    const broken = () => new Promise<void>((resolve) => idle.put(resolve));
+    const breaks = { wait: () => new Promise<void>((resolve) => idle.put(resolve)) };
     const behind: { service: string; events: number; message: string }[] = [];
-    const onStoreBehind = (service: string, events: number, { message }: Error) =>
-      void behind.push({ service, events, message });
-    const options = { history, broken, logger: silentLogger(), onStoreBehind, signal: ending.signal };
-    const running = fillGaps(store, options, Date.now);
+    const alarms = {
+      raiseStoreBehind: (service: string, events: number, { message }: Error) =>
+        void behind.push({ service, events, message }),
+    };
+    const options = { stores, breaks, alarms, logger: silentLogger(), signal: ending.signal, now: Date.now };
+    const running = fillGaps(store, options);
     return {
       behind,
       idle: () => idle.next(),
-      async stop(goOn: () => void) {
+      async stop(proceed: () => void) {
         ending.abort();
-        goOn();
+        proceed();
         await running;
       },
     };
   };
 
-  it('is filled from a store that comes within reach later, and lacks nothing then', async () => {
+  it('is filled completely from a store that becomes reachable later', async () => {
     await record(jobs, numbers(1, 20));
     await store.transaction((tx) => noteGap(tx, GAP, Date.now()));
     let isHere = false;
@@ -63,42 +65,42 @@ describe('a gap of the journal', function () {
       services: ['jobs', 'elsewhere'],
       open: async (service) => (service === 'jobs' && isHere ? jobs : undefined),
     });
-    let goOn = await gap.idle();
+    let proceed = await gap.idle();
     expect((await gaps()).map(({ out_of_reach: services }) => services)).to.deep.equal(['jobs, elsewhere']);
     await store.transaction((tx) => noteGap(tx, GAP, Date.now()));
-    goOn();
-    goOn = await gap.idle();
+    proceed();
+    proceed = await gap.idle();
     isHere = true;
-    goOn();
-    goOn = await gap.idle();
+    proceed();
+    proceed = await gap.idle();
     expect(await countJournal(store)).to.equal(20);
     expect((await gaps()).map(({ out_of_reach: services }) => services)).to.deep.equal(['elsewhere', 'elsewhere']);
-    await gap.stop(goOn);
+    await gap.stop(proceed);
   });
 
-  it('is filled from the first event of a store that was made anew since it was read last', async () => {
+  it('is filled from the first event of a store that was recreated since it was last read', async () => {
     await record(jobs, numbers(1, 20));
-    const anew = await openSqliteStore({ service: 'jobs', path: join(bench.folder, 'anew.db') });
-    await record(anew, numbers(21, 25));
+    const recreated = await openSqliteStore({ service: 'jobs', path: join(bench.folder, 'recreated.db') });
+    await record(recreated, numbers(21, 25));
     let source = jobs;
     await store.transaction((tx) => noteGap(tx, GAP, Date.now()));
     const gap = filling({ services: ['jobs'], open: async () => source });
-    let goOn = await gap.idle();
-    source = anew;
+    let proceed = await gap.idle();
+    source = recreated;
     await store.transaction((tx) => noteGap(tx, GAP, Date.now()));
-    goOn();
-    goOn = await gap.idle();
+    proceed();
+    proceed = await gap.idle();
     expect(await countJournal(store)).to.equal(25);
-    await record(anew, numbers(26, 50));
+    await record(recreated, numbers(26, 50));
     await store.transaction((tx) => noteGap(tx, GAP, Date.now()));
-    goOn();
-    goOn = await gap.idle();
+    proceed();
+    proceed = await gap.idle();
     expect(await countJournal(store)).to.equal(50);
-    await gap.stop(goOn);
-    await anew.close();
+    await gap.stop(proceed);
+    await recreated.close();
   });
 
-  it('is filled from the first event of a store that was restored from a backup, which is reported once with what it lost', async () => {
+  it('is filled from the first event of a store that was restored from a backup, and the loss is reported once', async () => {
     await record(jobs, numbers(1, 10));
     const restored = join(bench.folder, 'restored.db');
     await jobs.query`SELECT 1`;
@@ -112,27 +114,27 @@ describe('a gap of the journal', function () {
       services: ['jobs', 'elsewhere'],
       open: async (service) => (service === 'jobs' ? source : undefined),
     });
-    let goOn = await gap.idle();
+    let proceed = await gap.idle();
     expect(gap.behind).to.deep.equal([]);
 
     source = await openSqliteStore({ service: 'jobs', path: restored });
     expect(source.id).to.equal(jobs.id);
-    goOn();
-    goOn = await gap.idle();
+    proceed();
+    proceed = await gap.idle();
     expect(gap.behind.map(({ service, events }) => [service, events])).to.deep.equal([['jobs', 10]]);
     expect(gap.behind[0]?.message).to.contain(`flotilla events list --source jobs --since ${eleventh?.time ?? ''}`);
 
     await record(source, numbers(21, 35)); // at the positions of the lost ones, and behind them
     await store.transaction((tx) => noteGap(tx, GAP, Date.now()));
-    goOn();
-    goOn = await gap.idle();
+    proceed();
+    proceed = await gap.idle();
     expect(await countJournal(store)).to.equal(35);
     expect(gap.behind).to.have.length(1);
-    await gap.stop(goOn);
+    await gap.stop(proceed);
     await source.close();
   });
 
-  it('is filled as far as that goes where the store of one service does not open, and the log is taken meanwhile', async () => {
+  it('is filled from the other stores where one does not open, and the log is consumed meanwhile', async () => {
     await record(jobs, numbers(1, 20));
     const worker = await startWorker(defineJournal({ name: 'journal' }).definition, {
       store,
@@ -140,7 +142,7 @@ describe('a gap of the journal', function () {
       prefix: bench.opened.prefix,
       instance: 'one',
       logger: silentLogger(),
-      history: {
+      serviceStores: {
         services: ['spoilt', 'jobs'],
         open: async (service) => {
           if (service === 'spoilt') throw new Error('file is not a database');

@@ -8,13 +8,13 @@ import { countJournal, journalEvent, journalPages } from '../../src/journal/sear
 import { migrateJournal } from '../../src/journal/migrations.js';
 import type { JournalEntry } from '../../src/journal/entry.js';
 import { logCheckpoint, migrateLogCheckpoints } from '../../src/event-log/checkpoint.js';
-import type { History } from '../../src/event-log/taker.js';
+import type { ServiceStores } from '../../src/store/service-stores.js';
 import type { Store } from '../../src/store/contract.js';
 import { type Logger, silentLogger } from '../../src/telemetry/logger.js';
 import { createMetrics, type Metrics } from '../../src/telemetry/metrics.js';
 import { startWorker, type RunningWorker } from '../../src/worker/start.js';
 import type { StartWorkerOptions } from '../../src/worker/options.js';
-import { jobBegun, numbers, openLogBench, record, type LogBench } from '../event-log/log-bench.js';
+import { jobBegun, numbers, openLogFixture, record, type LogFixture } from '../event-log/log-fixture.js';
 import { shop } from '../support/shop.js';
 import { eventually } from '../support/eventually.js';
 
@@ -23,7 +23,7 @@ const { definition } = defineJournal({ name: 'journal' });
 for (const kind of ['memory', 'rabbitmq']) {
   describe(`the journal, on ${kind}`, function () {
     this.timeout(90_000);
-    let bench: LogBench;
+    let bench: LogFixture;
     let store: Store;
     let jobs: Store;
     let running: RunningWorker[];
@@ -31,7 +31,7 @@ for (const kind of ['memory', 'rabbitmq']) {
     let alarms: string[];
 
     const open = async (stream = {}) => {
-      bench = await openLogBench(kind, { stream });
+      bench = await openLogFixture(kind, { stream });
       store = await bench.open('journal');
       await migrateJournal(store);
       await migrateLogCheckpoints(store);
@@ -46,7 +46,7 @@ for (const kind of ['memory', 'rabbitmq']) {
       await bench.close();
     });
 
-    const history = (): History => ({
+    const history = (): ServiceStores => ({
       services: ['jobs', 'elsewhere'],
       open: async (service) => (service === 'jobs' ? jobs : undefined),
     });
@@ -66,7 +66,7 @@ for (const kind of ['memory', 'rabbitmq']) {
         instance,
         logger: logger(),
         metrics,
-        history: history(),
+        serviceStores: history(),
         ...options,
       });
       running.push(worker);
@@ -81,7 +81,7 @@ for (const kind of ['memory', 'rabbitmq']) {
       for await (const page of journalPages(store)) found.push(...page);
       return found;
     };
-    /** Resolves when the journal is behind all of the log, and all gaps are filled. */
+    /** Resolves when the journal has consumed the whole log and all gaps are filled. */
     const upToDate = async () => {
       const last = jobBegun(0, 'nobody');
       await bench.publish(last);
@@ -95,7 +95,7 @@ for (const kind of ['memory', 'rabbitmq']) {
       });
     const ofJobs = async () => (await entries()).filter(({ source }) => source === 'jobs');
 
-    it('has, where signatures are required, no unsigned event but those of types that are open to their source', async () => {
+    it('stores, where signatures are required, unsigned events only of types that are open to their source', async () => {
       const source = 'https://jobs.example';
       const [forged, open, foreign] = [
         jobBegun(1),
@@ -117,7 +117,7 @@ for (const kind of ['memory', 'rabbitmq']) {
       expect((await entries()).map(({ id }) => id)).to.have.members([open.id, last.id]);
     });
 
-    it('has every event of the log once, byte for byte, whatever its type, and no rubbish', async () => {
+    it('stores every event of the log once, byte for byte, of any type, and no malformed message', async () => {
       const events = [...numbers(1, 20).map((n) => jobBegun(n)), { ...jobBegun(21), type: 'nobody.knows' }];
       await bench.publish(...events, ...events.slice(0, 5));
       await bench.publishRaw(Buffer.from('rubbish'));
@@ -140,7 +140,7 @@ for (const kind of ['memory', 'rabbitmq']) {
       expect(await journalEvent(store, 'nothing')).to.equal(undefined);
     });
 
-    it('takes from the stores at its very first start what came before the log', async () => {
+    it('recovers from the stores, at its first start, the events from before the log', async () => {
       await record(jobs, numbers(1, 1200));
       await bench.publish(...(await record(jobs, numbers(1201, 1210))));
       await start();
@@ -149,7 +149,7 @@ for (const kind of ['memory', 'rabbitmq']) {
       expect(alarms).to.deep.equal([]);
     });
 
-    it('takes from the stores what the log has lost without a gap, when it begins again and when its broker comes back', async () => {
+    it('recovers from the stores what the log lost without a gap, after a restart of the journal and of the broker', async () => {
       await bench.publish(...(await record(jobs, numbers(1, 10))));
       await start();
       await upToDate();
@@ -168,7 +168,7 @@ for (const kind of ['memory', 'rabbitmq']) {
       expect(await store.query`SELECT kind FROM journal_gaps`).to.deep.equal([{ kind: 'start' }]);
     });
 
-    it('goes on after a restart, with nothing twice', async () => {
+    it('continues after a restart, without duplicates', async () => {
       await bench.publish(...(await record(jobs, numbers(1, 10))));
       await start();
       await upToDate();
@@ -180,13 +180,13 @@ for (const kind of ['memory', 'rabbitmq']) {
       expect(alarms).to.deep.equal([]);
     });
 
-    it('raises an alarm where the log was made anew below its place, and finds in the stores what it has lost', async () => {
+    it('raises an alarm when the stream was recreated below its position, and recovers the lost events from the stores', async () => {
       await bench.publish(...(await record(jobs, numbers(1, 30))));
       await start();
       await upToDate();
       await stop();
       await bench.publish(...(await record(jobs, numbers(31, 40))));
-      await bench.remake();
+      await bench.recreateStream();
       await bench.publish(...(await record(jobs, numbers(41, 45))));
       const worker = await start();
       await upToDate();
@@ -196,9 +196,9 @@ for (const kind of ['memory', 'rabbitmq']) {
           .sort(),
       );
       expect(alarms.join())
-        .to.contain('log was made anew')
-        .and.contain('taken from the stores of jobs')
-        .and.contain('out of reach are those of elsewhere');
+        .to.contain('stream was recreated')
+        .and.contain('recovering them from the stores of jobs')
+        .and.contain('unreachable: the stores of elsewhere');
       expect(worker.state().log?.alarms.join()).to.match(/log\.reset after 30/);
       const { values } = await metrics.logGaps.get();
       expect(values.find(({ labels }) => labels.kind === 'reset')?.value).to.equal(1);
@@ -206,18 +206,18 @@ for (const kind of ['memory', 'rabbitmq']) {
       expect(filledFrom.at(-1)?.out_of_reach).to.equal('elsewhere');
     });
 
-    it('notices it while it reads, and the live log goes on beside the filling', async () => {
+    it('detects it while reading, and consumes the live log while it recovers', async () => {
       await bench.publish(...(await record(jobs, numbers(1, 10))));
       await start();
       await upToDate();
       await record(jobs, numbers(11, 1500));
-      await bench.remake();
+      await bench.recreateStream();
       await bench.publish(...(await record(jobs, numbers(1501, 1510))));
       await upToDate();
       expect(await ofJobs()).to.have.length(1510);
     });
 
-    it('raises an alarm where the log was trimmed beyond its place, and finds in the stores what it has lost', async () => {
+    it('raises an alarm when the log was trimmed beyond its position, and recovers the lost events from the stores', async () => {
       await bench.close();
       await open({ 'x-max-length-bytes': 10_000, 'x-stream-max-segment-size-bytes': 1000 });
       await bench.publish(...(await record(jobs, numbers(1, 5))));
@@ -235,14 +235,14 @@ for (const kind of ['memory', 'rabbitmq']) {
       );
       expect(found.filter(({ offset }) => offset === null).length).to.be.greaterThan(50);
       expect(worker.state().log?.alarms.join()).to.contain('log.gap');
-      expect(alarms.join()).to.contain('out of reach are those of elsewhere');
+      expect(alarms.join()).to.contain('unreachable: the stores of elsewhere');
     });
 
-    it('is written by one of its replicas', async () => {
+    it('is written by one of several replicas', async () => {
       const first = await start('one');
       await upToDate();
       const second = await start('two');
-      await eventually(async () => second.state().log?.turn === 'standby');
+      await eventually(async () => second.state().log?.status === 'standby');
       await bench.publish(...(await record(jobs, numbers(1, 50))));
       await first.stop(5000);
       running = [second];

@@ -5,7 +5,7 @@ import { expect } from 'chai';
 import { migrateJournal } from '../../src/journal/migrations.js';
 import { countJournal } from '../../src/journal/search.js';
 import type { Store } from '../../src/store/contract.js';
-import { numbers, openLogBench, record, type LogBench } from '../event-log/log-bench.js';
+import { numbers, openLogFixture, record, type LogFixture } from '../event-log/log-fixture.js';
 import { testBroker } from '../support/rabbitmq.js';
 import { eventually } from '../support/eventually.js';
 import { seededRandom } from '../support/seed.js';
@@ -14,13 +14,13 @@ const FIXTURE = fileURLToPath(new URL('fixtures/journal-process.ts', import.meta
 
 describe('a journal that is killed', function () {
   this.timeout(120_000);
-  let bench: LogBench;
+  let bench: LogFixture;
   let store: Store;
   let jobs: Store;
   let child: ChildProcess | undefined;
 
   beforeEach(async () => {
-    bench = await openLogBench('rabbitmq');
+    bench = await openLogFixture('rabbitmq');
     store = await bench.open('journal');
     await migrateJournal(store);
     jobs = await bench.open('jobs');
@@ -56,7 +56,7 @@ describe('a journal that is killed', function () {
     expect(kept).to.deep.equal(expected);
   };
 
-  it('after it committed a portion of the log, has nothing twice and nothing is missing', async () => {
+  it('after it committed a batch, has no duplicates and lacks nothing', async () => {
     await bench.publish(...(await record(jobs, numbers(1, 700))));
     for (const nth of [1, 2]) await died(await start(`journal.committed:${nth}`));
     await bench.publish(...(await record(jobs, numbers(701, 900))));
@@ -66,7 +66,7 @@ describe('a journal that is killed', function () {
     await sameAsStore();
   });
 
-  it('amid filling a gap, goes on with it, and the gap counts as filled in the end', async () => {
+  it('while it fills a gap, continues with it and marks the gap as filled', async () => {
     await record(jobs, numbers(1, 2500));
     await bench.publish(...(await record(jobs, numbers(2501, 2510))));
     for (const nth of [1, 2]) await died(await start(`journal.filled:${nth}`));
@@ -78,13 +78,13 @@ describe('a journal that is killed', function () {
     await eventually(async () => (await store.query`SELECT 1 FROM journal_gaps WHERE filled_at IS NULL`).length === 0);
   });
 
-  it('at any time, and the log made anew between, has what the stores have', async () => {
+  it('at any time, with the stream recreated in between, has all events of the stores', async () => {
     const random = seededRandom('journal kills');
     let last = 0;
     for (const round of numbers(1, 4)) {
       const events = await record(jobs, numbers(last + 1, last + 300));
       last += 300;
-      if (round === 3) await bench.remake();
+      if (round === 3) await bench.recreateStream();
       await bench.publish(...events.slice(100));
       const started = await start();
       const before = (round - 1) * 300;
@@ -92,7 +92,7 @@ describe('a journal that is killed', function () {
       started.kill('SIGKILL');
       await died(started);
     }
-    await bench.remake();
+    await bench.recreateStream();
     await bench.publish(...(await record(jobs, numbers(last + 1, last + 5))));
     await start();
     await has(last + 5);

@@ -85,7 +85,7 @@ describe(`searching the journal (TEST_SEED=${seed})`, function () {
     return found;
   };
 
-  it('gives all that match and nothing else, in the order of time, in pages, from either end, and counts them', async () => {
+  it('returns and counts exactly the matching events, in order of time, in pages, from either end', async () => {
     for (let round = 0; round < 150; round += 1) {
       const filter = randomFilter();
       const expected = wanted(filter);
@@ -104,7 +104,7 @@ describe(`searching the journal (TEST_SEED=${seed})`, function () {
     }
   });
 
-  it('goes on after a place, which sorts as text', async () => {
+  it('continues after a place, which sorts as text', async () => {
     const entries = await all({ types: ['order.*'] });
     const places = entries.map(({ place }) => place);
     expect([...places].sort()).to.deep.equal(places);
@@ -116,7 +116,7 @@ describe(`searching the journal (TEST_SEED=${seed})`, function () {
     expect(await codeOf(all({}, { after: 'nowhere' }))).to.equal('config.invalid');
   });
 
-  it('finds an event by its id, or the beginning of it', async () => {
+  it('finds an event by its id or a prefix of it', async () => {
     const [record] = records;
     expect(await journalEvent(store, 'id-0000')).to.deep.include({ ...record });
     expect(await journalEvent(store, 'id-')).to.equal(undefined);
@@ -124,7 +124,7 @@ describe(`searching the journal (TEST_SEED=${seed})`, function () {
     expect(await journalEventsLike(store, 'id-001', 3)).to.have.length(3);
   });
 
-  it('keeps an event once, however often and in whatever portions it comes; ids are those of a source', async () => {
+  it('stores an event once, however often and in whatever batches it arrives; ids are unique per source', async () => {
     const [record] = records;
     if (record === undefined) throw new Error('no record');
     const other = { ...record, source: 'elsewhere' };
@@ -133,7 +133,7 @@ describe(`searching the journal (TEST_SEED=${seed})`, function () {
     expect(await countJournal(store, { source: 'elsewhere' })).to.equal(1);
   });
 
-  it('takes for each way of searching the index that gives the order of time, without a sort', () => {
+  it('uses for each scan an index that yields the order of time, without a sort', () => {
     const db = new Database(temp.path, { readonly: true });
     const bounds: Bounds = {
       time: 0,

@@ -7,7 +7,7 @@ import { migrateJournal } from '../../src/journal/migrations.js';
 import { insertRecords } from '../../src/journal/rows.js';
 import { entryAt } from '../../src/event-log/bounds.js';
 import { logCheckpoint, migrateLogCheckpoints, moveLogCheckpoint } from '../../src/event-log/checkpoint.js';
-import { placeOf, type LogPlace } from '../../src/event-log/place.js';
+import { positionOf, type LogPosition } from '../../src/event-log/position.js';
 import { journalHistory } from '../../src/replay/journal-history.js';
 import { lookAhead } from '../../src/replay/look.js';
 import { resumeReplay, startReplay } from '../../src/replay/start.js';
@@ -50,9 +50,9 @@ describe('a replay from the journal', function () {
   const caughtUp = async (offset: number) => {
     const entry = await entryAt(bench.broker, bench.names.log, offset);
     if (entry === undefined) throw new Error(`the log has nothing at ${offset}`);
-    await goTo(placeOf(entry));
+    await goTo(positionOf(entry));
   };
-  const goTo = async (place: LogPlace) => {
+  const goTo = async (place: LogPosition) => {
     const before = await logCheckpoint(journal.query, 'journal');
     await journal.transaction(async ({ sql }) => void (await moveLogCheckpoint(sql, 'journal', before, place)));
   };

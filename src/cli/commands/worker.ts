@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { requireTokens } from '../../config/load.js';
 import { readSettings, withDevelopmentSettings } from '../../config/worker-settings.js';
-import type { LogState } from '../../event-log/read-by-turns.js';
+import type { StreamConsumerState } from '../../event-log/stream-consumer.js';
 import type { ProjectionState } from '../../projections/status.js';
 import { SagaGauge } from '../../sagas/gauge.js';
 import type { SagaCount } from '../../sagas/list.js';
@@ -90,7 +90,7 @@ async function startWorkers(process: FleetProcess, wanted: readonly Worker[], co
       logger,
       metrics,
       relay: service.gauge,
-      history: others.history,
+      serviceStores: others.history,
       verify: process.verify,
       onFatal: process.fail,
     });
@@ -113,7 +113,7 @@ async function startWorkers(process: FleetProcess, wanted: readonly Worker[], co
 /** A worker that pauses has begun, too. */
 function isAtWork(worker: RunningWorker): boolean {
   const { consuming, pauses, log } = worker.state();
-  return (consuming || pauses.length > 0) && log?.turn !== 'starting';
+  return (consuming || pauses.length > 0) && log?.status !== 'starting';
 }
 
 /** A read model that stands still is told, but is no reason not to be ready: the others go on. */
@@ -147,8 +147,8 @@ function timesOf({ interruptedFor, pausedFor }: WorkerState): Pick<CheckResult, 
   };
 }
 
-function readingOf({ turn, offset, alarms }: LogState): string {
-  return [`log ${turn}, done up to ${offset}`, ...alarms].join('; ');
+function readingOf({ status, offset, alarms }: StreamConsumerState): string {
+  return [`log ${status}, done up to ${offset}`, ...alarms].join('; ');
 }
 
 function progressOf({ name, status, behind, stop }: ProjectionState): string {

@@ -12,7 +12,8 @@ import { FlotillaError } from '../../errors.js';
 import type { Fleet } from '../../fleet/define-fleet.js';
 import type { Definitions } from '../../events/definitions.js';
 import { newId } from '../../events/ids.js';
-import type { History } from '../../event-log/taker.js';
+import { isJournal } from '../../journal/define-journal.js';
+import type { ServiceStores } from '../../store/service-stores.js';
 import { createRelay } from '../../relay/index.js';
 import type { InboxKey, Store } from '../../store/contract.js';
 import { silentLogger } from '../../telemetry/logger.js';
@@ -141,9 +142,7 @@ export async function flushOps(context: Context, store: Store, broker: Broker, n
 
 /** The services of a fleet by their stores; the journal has no events of its own. */
 export function servicesOf({ workers, api }: Pick<Fleet, 'workers' | 'api'>): string[] {
-  const stores = workers
-    .filter(({ definition }) => definition.take === undefined)
-    .map(({ definition }) => definition.store);
+  const stores = workers.filter(({ definition }) => !isJournal(definition)).map(({ definition }) => definition.store);
   return [...new Set([...(api === undefined ? [] : [api.store]), ...stores, 'ops'])];
 }
 
@@ -152,7 +151,7 @@ export function openServices(context: Context, fleet: Fleet) {
   const stores = existingStores(context);
   const storeOf = async (service: string | undefined): Promise<Store | undefined> =>
     service === undefined ? undefined : stores.find(service);
-  const history: History = { services: servicesOf(fleet), open: stores.find };
+  const history: ServiceStores = { services: servicesOf(fleet), open: stores.find };
   return {
     ...stores,
     /** The services whose stores were asked for and are not on this machine. */

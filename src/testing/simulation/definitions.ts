@@ -4,7 +4,7 @@ import type { WorkerDefinition, Worker } from '../../worker/definition/worker-de
 /**
  * The workers as they run in a simulation: without projections, with a circuit breaker that never opens, as that goes by
  * the real clock, and on a queue of their own also where they read the log: what they are given is the same, in worse
- * order. Throws `config.invalid` for a worker that takes the log as it is, and for two of one name.
+ * order. Throws `config.invalid` for a worker that consumes the stream by itself, and for two of one name.
  */
 export function simulatedDefinitions(workers: readonly Worker[]): WorkerDefinition[] {
   const names = workers.map(({ name }) => name);
@@ -12,8 +12,11 @@ export function simulatedDefinitions(workers: readonly Worker[]): WorkerDefiniti
   if (twice !== undefined)
     throw new FlotillaError('config.invalid', `two workers of the simulation are called ${twice}`);
   return workers.map(({ definition }) => {
-    if (definition.take !== undefined) {
-      throw new FlotillaError('config.invalid', `${definition.name} takes the log as it is, which is not simulated`);
+    if (definition.consumeStream !== undefined) {
+      throw new FlotillaError(
+        'config.invalid',
+        `${definition.name} consumes the stream by itself, which is not simulated`,
+      );
     }
     const breaker = { ...definition.breaker, failures: Number.POSITIVE_INFINITY };
     return { ...definition, from: 'queue', projections: [], breaker };

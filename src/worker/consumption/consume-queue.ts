@@ -1,7 +1,7 @@
 import { namesFor } from '../../broker/topology.js';
 import { FlotillaError } from '../../errors.js';
 import { derivedId } from '../../events/ids.js';
-import type { LogState } from '../../event-log/read-by-turns.js';
+import type { StreamConsumerState } from '../../event-log/stream-consumer.js';
 import { createMetrics } from '../../telemetry/metrics.js';
 import { systemClock } from '../../concurrency/clock.js';
 import { superviseCircuit } from '../circuit-breaker/pause-while-open.js';
@@ -38,7 +38,7 @@ export interface QueueState {
   /** Whether every slot (`prefetch`) is held by one of these: nothing more is handled until one is free. */
   stuck: boolean;
   /** Of a worker that reads the log. */
-  log?: LogState;
+  log?: StreamConsumerState;
 }
 
 /** The part of a running worker that handles messages of its queue. */

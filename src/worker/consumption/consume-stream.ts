@@ -2,7 +2,7 @@ import type { Broker, Delivery, StreamEntry } from '../../broker/contract.js';
 import type { Names } from '../../broker/topology.js';
 import { FlotillaError } from '../../errors.js';
 import { parseEnvelope } from '../../events/parse-envelope.js';
-import { feedFromLog, type LogFeed } from '../../event-log/log-feed.js';
+import { feedDeliveries, type DeliveryFeed } from '../../event-log/delivery-feed.js';
 import type { Store } from '../../store/contract.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { Metrics } from '../../telemetry/metrics.js';
@@ -20,30 +20,30 @@ export interface ConsumeLogOptions {
   onDelivery: (delivery: Delivery) => void;
 }
 
-/** Gives a worker that is defined so the log in place of messages from bindings; undefined for every other. What fails
- *  waits in its queues, as everywhere. */
-export function consumeLog(definition: WorkerDefinition, options: ConsumeLogOptions): LogFeed | undefined {
+/** Delivers the log to a worker that is defined with from: 'log', in place of messages from bindings; undefined for every
+ *  other. Failed messages wait in its retry queues, as everywhere. */
+export function consumeLog(definition: WorkerDefinition, options: ConsumeLogOptions): DeliveryFeed | undefined {
   if (definition.from !== 'log') return undefined;
   const { names, ...rest } = options;
   const { name, offset, prefetch } = definition;
-  return feedFromLog({
+  return feedDeliveries({
     ...rest,
     stream: names.log,
     worker: name,
     queue: names.queue(name),
     offset,
     prefetch,
-    judge: (entry) => judge(definition, entry),
+    classify: (entry) => classify(definition, entry),
   });
 }
 
-/** What is no event has no handler that could fail: whoever was to have it has it as a dead letter. */
-function judge(definition: WorkerDefinition, entry: StreamEntry): 'handle' | 'pass' | 'no event' {
+/** An entry that is not an event reaches the queues of the workers that bind its routing key, and their dead letters. */
+function classify(definition: WorkerDefinition, entry: StreamEntry): 'deliver' | 'ignore' | 'invalid' {
   try {
     const { type } = parseEnvelope(entry);
-    return routeOf(definition, type) === 'handled' ? 'handle' : 'pass';
+    return routeOf(definition, type) === 'handled' ? 'deliver' : 'ignore';
   } catch (error) {
-    if (error instanceof FlotillaError) return 'no event';
+    if (error instanceof FlotillaError) return 'invalid';
     throw error;
   }
 }

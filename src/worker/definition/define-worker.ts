@@ -6,7 +6,6 @@ import type { Definitions } from '../../events/definitions.js';
 import { matchesType, typesMatching } from '../../events/handler.js';
 import { bySpecificity, isAmbiguous } from '../../events/patterns.js';
 import { isPlainName } from '../../text/plain-name.js';
-import type { LogTaker } from '../../event-log/taker.js';
 import { commandsOf, sagasByType, takenBy } from '../../sagas/define.js';
 import type { SagaDefinition } from '../../sagas/types.js';
 import type { WorkerOptions } from './options.js';
@@ -33,9 +32,13 @@ export function workerDefiner<D extends Definitions>(definitions: D): DefineWork
   };
 }
 
-/** A worker that takes the log as it is, whatever the catalogue. It has no queue. */
-export function defineTaker({ name, store, take }: { name: string; store: string; take: LogTaker }): Worker {
-  const definition: WorkerDefinition = { ...erase({}, { name, store, from: 'log' }), take };
+/** A worker that consumes the stream `events.log` by itself, whatever the types. It has no queue. */
+export function defineStreamWorker({
+  name,
+  store,
+  consumeStream,
+}: Required<Pick<WorkerDefinition, 'name' | 'store' | 'consumeStream'>>): Worker {
+  const definition: WorkerDefinition = { ...erase({}, { name, store, from: 'log' }), consumeStream };
   check(definition);
   return { name, definition };
 }
@@ -101,7 +104,7 @@ function saysOf(saga: SagaDefinition): string[] {
 function check(worker: WorkerDefinition): void {
   const fail = (detail: string) => new FlotillaError('worker.bad_definition', `${worker.name}: ${detail}`);
   if (!isPlainName(worker.name)) throw fail('a name is lower case letters, digits and single dashes');
-  const takesNothing = worker.take === undefined && worker.handlers.length === 0;
+  const takesNothing = worker.consumeStream === undefined && worker.handlers.length === 0;
   if (takesNothing && worker.projections.length === 0) throw fail('it handles nothing');
   if (takesNothing && worker.from === 'log') throw fail("from: 'log' takes handlers");
   if (worker.sagas.length > 0 && worker.from === 'log')

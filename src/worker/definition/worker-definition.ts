@@ -1,7 +1,9 @@
 import type { z } from 'zod';
 import type { Definitions } from '../../events/definitions.js';
 import type { EventEnvelope } from '../../events/envelope.js';
-import type { LogTaker } from '../../event-log/taker.js';
+import type { VerifyPublisher } from '../../broker/publishers.js';
+import type { StreamConsumer, StreamConsumerOptions } from '../../event-log/stream-consumer.js';
+import type { ServiceStores } from '../../store/service-stores.js';
 import type { Projection } from '../../projections/projection.js';
 import type { SagaDefinition } from '../../sagas/types.js';
 import type { Migration, Sql } from '../../store/contract.js';
@@ -11,6 +13,15 @@ import type { Context, SetupContext, WorkerOptions } from './options.js';
 /** A context whose catalogue is not known to the compiler any more. */
 export type ErasedContext = Context<Definitions, string, unknown>;
 export type ErasedHandler = (event: EventEnvelope, ctx: ErasedContext) => Promise<void> | void;
+
+/** What a worker that consumes the stream by itself is started with. */
+export interface StreamWorkerContext extends StreamConsumerOptions {
+  /** The stores of the other services. */
+  serviceStores: ServiceStores | undefined;
+  verify: VerifyPublisher | undefined;
+  /** Every type of the fleet. */
+  definitions: Definitions;
+}
 
 /** A worker as the runtime sees it: types erased, defaults filled in, durations in milliseconds. */
 export interface WorkerDefinition {
@@ -29,8 +40,8 @@ export interface WorkerDefinition {
   readonly sagas: readonly SagaDefinition[];
   /** The sagas that take a type. */
   readonly sagasOf: ReadonlyMap<string, readonly SagaDefinition[]>;
-  /** Takes the log as it is, in place of handlers. */
-  readonly take?: LogTaker;
+  /** Consumes the stream `events.log` by itself, in place of handlers. */
+  readonly consumeStream?: (context: StreamWorkerContext) => StreamConsumer;
   /** The most specific pattern first. */
   readonly handlers: readonly { pattern: string; handle: ErasedHandler }[];
   /** The one handler of each type that the worker handles. */

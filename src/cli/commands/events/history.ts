@@ -1,4 +1,5 @@
 import type { Fleet } from '../../../fleet/define-fleet.js';
+import { findJournal } from '../../../journal/define-journal.js';
 import type { JournalFilter } from '../../../journal/entry.js';
 import { migrateJournal } from '../../../journal/migrations.js';
 import { countJournal, journalEventsLike, journalPages } from '../../../journal/search.js';
@@ -47,8 +48,8 @@ async function journalOf(
   fleet: Fleet,
   storeOf: (service: string) => Promise<Store | undefined>,
 ): Promise<Store | undefined> {
-  const worker = fleet.workers.find(({ definition }) => definition.take !== undefined);
-  const store = worker && (await storeOf(worker.definition.store));
+  const journal = findJournal(fleet.workers);
+  const store = journal && (await storeOf(journal.store));
   if (store === undefined) return undefined;
   await migrateJournal(store);
   const first = await journalPages(store, {}, { portion: 1 }).next();

@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import type { Broker } from '../../../broker/contract.js';
 import { namesFor, type Names } from '../../../broker/topology.js';
 import { FlotillaError } from '../../../errors.js';
+import { findJournal } from '../../../journal/define-journal.js';
 import { migrateJournal } from '../../../journal/migrations.js';
 import { logCheckpoint, migrateLogCheckpoints } from '../../../event-log/checkpoint.js';
 import type { History } from '../../../replay/history.js';
@@ -88,7 +89,7 @@ async function historyFrom(
   const log = () => logHistory(broker, names.log, { verify: verifyPublisher(context.config, amqpUrl) });
   if (from === 'log') return log();
   const fleet = await context.fleet();
-  const journal = fleet.workers.find(({ definition }) => definition.take !== undefined)?.definition;
+  const journal = findJournal(fleet.workers);
   const store = journal && (await storeOf(journal.store));
   if (journal === undefined || store === undefined) {
     if (from === undefined) return log();

@@ -4,8 +4,9 @@ import { FlotillaError, hasCode } from '../errors.js';
 import { isOpenTo, type Definitions } from '../events/definitions.js';
 import { parseEnvelope } from '../events/parse-envelope.js';
 
-/** Whether a reader of the log may believe the event: it is from its publisher, and signed where signatures are required or
- *  open to its source outside. What is no event is left to the reader. */
+/** Whether a consumer of the log may trust the entry: the event comes from the publisher of its source, and it is signed where
+ *  signatures are required, or its type is open to its outside source. True for an entry that is not an event, which the
+ *  consumer ignores itself. */
 export function isAccepted(
   entry: Pick<StreamEntry, 'body' | 'properties' | 'origin'>,
   { verify, definitions = {} }: { verify?: VerifyPublisher | undefined; definitions?: Definitions | undefined },
@@ -21,7 +22,7 @@ export function isAccepted(
   }
 }
 
-/** False for an event from a publisher that may not publish it. What is no event is left to the reader. */
+/** False for an event whose publisher may not publish for its source; true for an entry that is not an event. */
 export function isFromItsPublisher(
   entry: Pick<StreamEntry, 'body' | 'properties'>,
   verify: VerifyPublisher | undefined,

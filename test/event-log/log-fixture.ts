@@ -13,8 +13,8 @@ import type { OpenBroker } from '../contract/broker.js';
 import { brokers } from '../contract/open-brokers.js';
 import { shop } from '../support/shop.js';
 
-/** A broker with the log, stores in a folder, and what it takes to publish and to lose what was published. */
-export interface LogBench {
+/** A broker with the log, and stores in a folder; publishes entries, and loses them. */
+export interface LogFixture {
   opened: OpenBroker;
   broker: Broker;
   names: Names;
@@ -23,16 +23,16 @@ export interface LogBench {
   /** Publishes to the fleet's exchange, one after the other confirmed. */
   publish: (...events: EventEnvelope[]) => Promise<void>;
   publishRaw: (body: Uint8Array) => Promise<void>;
-  /** Deletes the log and makes it anew. */
-  remake: () => Promise<void>;
+  /** Deletes and recreates the stream. */
+  recreateStream: () => Promise<void>;
   close: () => Promise<void>;
 }
 
 /** `stream`: further arguments of the log, so that it is small enough to be trimmed. */
-export async function openLogBench(
+export async function openLogFixture(
   kind: string,
   { workers = [], stream = {} }: { workers?: WorkerQueues[]; stream?: Fields } = {},
-): Promise<LogBench> {
+): Promise<LogFixture> {
   const open = brokers[kind];
   if (open === undefined) throw new Error(`no broker ${kind}`);
   const opened = await open();
@@ -78,7 +78,7 @@ export async function openLogBench(
       await publisher.ready();
       await publisher.publish({ exchange: names.events, routingKey: 'job.begun', body, properties: {} });
     },
-    async remake() {
+    async recreateStream() {
       await opened.deleteQueue(names.log);
       await broker.applyTopology(topology);
     },

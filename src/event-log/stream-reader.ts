@@ -1,8 +1,8 @@
 import type { Broker, StreamEntry, StreamOffset } from '../broker/contract.js';
 
-/** One reading of the log without an interruption, and what has come and was not taken yet. */
-export class Reading {
-  /** The reader has begun anew, so that what comes now may be of another log. */
+/** One uninterrupted read of the log, with the entries that arrived and were not taken. */
+export class StreamReader {
+  /** The subscription was renewed, so that what arrives now may belong to a recreated stream. */
   interrupted = false;
   readonly #arrived: StreamEntry[] = [];
   readonly #reader: { readonly reading: boolean; close(): Promise<void> };
@@ -11,35 +11,35 @@ export class Reading {
   constructor(
     broker: Pick<Broker, 'readStream'>,
     stream: string,
-    options: { from: StreamOffset; prefetch: number; ring: () => void },
+    options: { from: StreamOffset; prefetch: number; wake: () => void },
   ) {
-    const { from, prefetch, ring } = options;
+    const { from, prefetch, wake } = options;
     this.#reader = broker.readStream(stream, {
       from,
       prefetch,
       onBegin: () => {
         this.interrupted = this.#begun;
         this.#begun = true;
-        ring();
+        wake();
       },
       onEntry: (entry) => {
         if (!this.interrupted) this.#arrived.push(entry);
-        ring();
+        wake();
       },
     });
   }
 
-  /** Whether the broker knows of it right now. */
+  /** Whether the subscription is active. */
   get reading(): boolean {
     return this.#reader.reading;
   }
 
-  /** The next one, which stays. */
+  /** The next entry, without taking it. */
   get next(): StreamEntry | undefined {
     return this.#arrived[0];
   }
 
-  /** What is there, at most so many. */
+  /** Takes the entries that have arrived, at most so many. */
   take(most: number): StreamEntry[] {
     return this.#arrived.splice(0, most);
   }

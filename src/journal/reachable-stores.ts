@@ -1,0 +1,33 @@
+import { messageOf } from '../errors.js';
+import type { ServiceStores } from '../store/service-stores.js';
+import type { Logger } from '../telemetry/logger.js';
+
+const NO_STORES: ServiceStores = { services: [], open: () => Promise.resolve(undefined) };
+
+/** The stores of the services, of which one that cannot be opened counts as unreachable: the others still can be read. */
+export function reachableStores(stores: ServiceStores = NO_STORES, logger: Logger): ServiceStores {
+  return {
+    services: stores.services,
+    async open(service) {
+      try {
+        return await stores.open(service);
+      } catch (error) {
+        logger.warn('journal: store of a service cannot be opened', { service, error: messageOf(error) });
+        return undefined;
+      }
+    },
+  };
+}
+
+/** Which stores lost entries are recovered from, for an alarm. */
+export async function remedyFrom({ services, ...stores }: ServiceStores): Promise<string> {
+  const found = await Promise.all(services.map((service) => stores.open(service)));
+  const reachable = services.filter((_, index) => found[index] !== undefined);
+  const unreachable = services.filter((_, index) => found[index] === undefined);
+  return [
+    reachable.length === 0
+      ? 'no store to recover them from is reachable'
+      : `recovering them from the stores of ${reachable.join(', ')}`,
+    ...(unreachable.length === 0 ? [] : [`unreachable: the stores of ${unreachable.join(', ')}`]),
+  ].join('; ');
+}
