@@ -80,7 +80,7 @@ export async function rebuildProjection(
   try {
     return await new Rebuild(store, projection, { ...options, now, logger }, held).run();
   } finally {
-    await letGo(held, logger);
+    await held.release();
   }
 }
 

@@ -1,7 +1,7 @@
 import { hasCode, messageOf } from '../errors.js';
 import { Backoff } from '../concurrency/backoff.js';
 import { Wakeup } from '../concurrency/wakeup.js';
-import { LeaseHolder } from '../store/leases/lease-holder.js';
+import { runAsLeader } from '../store/leases/leader-loop.js';
 import { sleep } from '../concurrency/sleep.js';
 import type { Store } from '../store/contract.js';
 import { isStoreGone } from '../store/is-gone.js';
@@ -33,12 +33,11 @@ export class ProjectionRunner {
   /** The last that was seen of the model. */
   seen: ProjectionState;
   readonly #model: LiveModel;
-  readonly #bell = new Wakeup();
+  readonly #wakeup = new Wakeup();
   readonly #backoff = new Backoff(50, 5_000);
-  readonly #ttl: number;
   readonly #logger: Logger;
   #waiting: string | undefined;
-  #lookedAt = -Infinity;
+  #observedAt = -Infinity;
 
   constructor(
     private readonly projection: Projection,
@@ -46,49 +45,27 @@ export class ProjectionRunner {
   ) {
     const { name, version } = projection.definition;
     this.seen = { name, status: 'running', position: 0, behind: 0, generation: 0, version, stop: undefined };
-    this.#ttl = options.leaseTtl ?? 5_000;
     this.#logger = options.logger.child({ projection: name });
     this.#model = new LiveModel(options.store, projection, options.now);
   }
 
   /** Resolves when the signal aborts, or the store is closed. Never rejects. */
   async run(signal: AbortSignal): Promise<void> {
-    const { store } = this.options;
-    const ring = () => {
-      this.#bell.notify();
+    const { store, instance, leaseTtl: ttl = 5_000 } = this.options;
+    const wake = () => {
+      this.#wakeup.notify();
     };
-    const unwatch = store.onAppend(ring);
-    signal.addEventListener('abort', ring, { once: true });
-    while (!signal.aborted) {
-      try {
-        await this.#look();
-        if (!(await this.#term(signal))) await sleep(this.#ttl / 5, signal);
-      } catch (error) {
-        if (isStoreGone(error)) break;
-        this.#logger.warn('projection: did not get on, trying again', { error: messageOf(error) });
-        await sleep(this.#backoff.next(), signal);
-      }
-    }
-    signal.removeEventListener('abort', ring);
-    unwatch();
-  }
-
-  /** False when it is another process's turn; true after a turn of this one. */
-  async #term(signal: AbortSignal): Promise<boolean> {
-    const { store, instance } = this.options;
+    const unwatch = store.onAppend(wake);
+    signal.addEventListener('abort', wake, { once: true });
+    const onStandby = () => this.#observe();
     const name = `projection:${this.projection.name}`;
-    const held = await LeaseHolder.acquire(store, { name, holder: instance, ttl: this.#ttl, logger: this.#logger });
-    if (held === undefined) return false;
-    try {
-      while (!signal.aborted && held.check()) await this.#turn(signal);
-      return true;
-    } finally {
-      await held.release().catch((error: unknown) => {
-        // it ends by itself
-        if (isStoreGone(error)) return;
-        this.#logger.warn('projection: the lease could not be released', { error: messageOf(error) });
-      });
-    }
+    const leader = { store, name, holder: instance, ttl, logger: this.#logger, onStandby, signal };
+    await runAsLeader(leader, async (lease, leading) => {
+      await this.#observe();
+      while (!leading.aborted && lease.check()) await this.#turn(leading);
+    });
+    signal.removeEventListener('abort', wake);
+    unwatch();
   }
 
   async #turn(signal: AbortSignal): Promise<void> {
@@ -97,24 +74,24 @@ export class ProjectionRunner {
       this.#backoff.reset();
       this.#tell(turn);
       if (turn.kind === 'waiting') {
-        await this.#look();
+        await this.#observe();
         await sleep(WAITING, signal);
       } else if (turn.step.poison !== undefined) {
-        await this.#look();
+        await this.#observe();
       } else if (turn.step.handled === 0 && turn.step.passedOver.length === 0) {
         const moved = turn.step.position !== this.seen.position;
-        await this.#look();
+        await this.#observe();
         if (moved) await sleep(MOVE_AFTER, signal);
-        await this.#bell.wait(IDLE);
-      } else if (performance.now() - this.#lookedAt > IDLE) {
-        await this.#look();
+        await this.#wakeup.wait(IDLE);
+      } else if (performance.now() - this.#observedAt > IDLE) {
+        await this.#observe();
       }
     } catch (error) {
       if (!isPassing(error) || isStoreGone(error)) throw error;
       // another process was quicker, which is as it should be, or the store is in trouble
       const level = hasCode(error, 'projection.conflict') ? 'debug' : 'warn';
       this.#logger[level]('projection: a batch was undone', { error: messageOf(error) });
-      await this.#look();
+      await this.#observe();
       await sleep(this.#backoff.next(), signal);
     }
   }
@@ -133,9 +110,9 @@ export class ProjectionRunner {
     this.#logger.error('projection: stopped at an event', { position, event: eventId, type, code, error: message });
   }
 
-  async #look(): Promise<void> {
+  async #observe(): Promise<void> {
     const { store, metrics } = this.options;
-    this.#lookedAt = performance.now();
+    this.#observedAt = performance.now();
     this.seen = await stateOfProjection(store, this.projection.definition);
     const { name, behind, position, status } = this.seen;
     metrics?.projectionLag.set({ projection: name }, behind);

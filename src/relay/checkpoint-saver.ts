@@ -8,7 +8,7 @@ import type { LeaseHolder } from '../store/leases/lease-holder.js';
 
 export interface CheckpointSaverOptions {
   store: Store;
-  held: LeaseHolder;
+  lease: LeaseHolder;
   /** So many confirmed events are saved at once, however fresh they are. */
   portion: number;
   logger: Logger;
@@ -73,15 +73,15 @@ export class CheckpointSaver {
   }
 
   async #move(): Promise<void> {
-    const { store, held, logger, deferred, onSaved } = this.options;
+    const { store, lease, logger, deferred, onSaved } = this.options;
     const to = this.#passed;
     const changes = deferred.takeChanges();
     failpoint('relay.confirmed');
     try {
       await saveDeferred(store, changes);
       if (to !== this.#saved) {
-        if (await store.moveLeasedCheckpoint(held.lease, this.#saved, to)) this.#saved = to;
-        else held.lose();
+        if (await store.moveLeasedCheckpoint(lease.lease, this.#saved, to)) this.#saved = to;
+        else lease.lose();
       }
       this.#failed = false;
       this.dueAt = this.#pending ? performance.now() + SAVE_AFTER : Infinity;

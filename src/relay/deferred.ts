@@ -10,7 +10,7 @@ export interface DeferredEvent {
 export interface DeferredOptions {
   /** Delays between two tries for events of one type, in milliseconds. */
   retry: { first: number; most: number };
-  /** Events of one type that may be out at once. */
+  /** Events of one type that may be in flight at once. */
   window: number;
   /** Milliseconds, of a clock that never goes back. */
   now: () => number;
@@ -26,7 +26,7 @@ export interface DeferredChanges {
 /** The first deferred event of a subject is tried; the others follow it in order. */
 interface Subject {
   readonly events: DeferredEvent[];
-  out: { attempt: number } | undefined;
+  inFlight: { attempt: number } | undefined;
 }
 
 /** The subjects whose first deferred event is of this type: a refusal usually concerns all events that reach one queue. */
@@ -34,8 +34,8 @@ interface TypeQueue {
   /** Subjects to try, the least recently tried first. */
   readonly waiting: Set<string>;
   readonly backoff: Backoff;
-  out: number;
-  /** How many may be out: one after a refusal, and one more with each confirm, which doubles it with each round. */
+  inFlight: number;
+  /** How many may be in flight: one after a refusal, and one more with each confirm, which doubles it with each round. */
   allowed: number;
   dueAt: number;
   /** Rises with each refusal: what was sent before the last one says nothing about now. */
@@ -45,7 +45,7 @@ interface TypeQueue {
 /**
  * The events that the broker has refused, and those behind them of the same subject. Of the refused events of one type a
  * single one is tried at a time, with growing delays, since each try is a duplicate in every queue that accepts it. Once
- * one is confirmed, more and more are tried at once. One event of a subject is out at a time.
+ * one is confirmed, more and more are tried at once. One event of a subject is in flight at a time.
  */
 export class Deferred {
   readonly #subjects = new Map<string, Subject>();
@@ -53,7 +53,7 @@ export class Deferred {
   readonly #added = new Set<number>();
   readonly #removed = new Set<number>();
   size = 0;
-  out = 0;
+  inFlight = 0;
 
   constructor(private readonly options: DeferredOptions) {}
 
@@ -77,7 +77,7 @@ export class Deferred {
       subject.events.push({ stream, position, type });
       return;
     }
-    this.#subjects.set(stream, { events: [{ stream, position, type }], out: undefined });
+    this.#subjects.set(stream, { events: [{ stream, position, type }], inFlight: undefined });
     this.#queue(type).waiting.add(stream);
   }
 
@@ -88,21 +88,21 @@ export class Deferred {
     if (queue.dueAt <= this.options.now()) this.#backOff(queue);
   }
 
-  /** The events to publish now; they count as out. */
+  /** The events to publish now; they count as in flight. */
   takeDue(): DeferredEvent[] {
     const now = this.options.now();
     const due: DeferredEvent[] = [];
     for (const queue of this.#types.values()) {
       if (now < queue.dueAt) continue;
       for (const stream of queue.waiting) {
-        if (queue.out >= queue.allowed) break;
+        if (queue.inFlight >= queue.allowed) break;
         const subject = this.#subjects.get(stream);
         const [event] = subject?.events ?? [];
         queue.waiting.delete(stream);
         if (subject === undefined || event === undefined) continue;
-        subject.out = { attempt: queue.attempt };
-        queue.out += 1;
-        this.out += 1;
+        subject.inFlight = { attempt: queue.attempt };
+        queue.inFlight += 1;
+        this.inFlight += 1;
         due.push(event);
       }
     }
@@ -113,21 +113,21 @@ export class Deferred {
   isProbeDue(): boolean {
     const now = this.options.now();
     return [...this.#types.values()].some(
-      ({ waiting, out, attempt, allowed, dueAt }) =>
-        waiting.size > 0 && out === 0 && allowed === 1 && attempt > 0 && dueAt <= now,
+      ({ waiting, inFlight, attempt, allowed, dueAt }) =>
+        waiting.size > 0 && inFlight === 0 && allowed === 1 && attempt > 0 && dueAt <= now,
     );
   }
 
   /** When `takeDue` has something next. */
   nextDueAt(): number {
     let next = Infinity;
-    for (const { waiting, out, allowed, dueAt } of this.#types.values()) {
-      if (waiting.size > 0 && out < allowed) next = Math.min(next, dueAt);
+    for (const { waiting, inFlight, allowed, dueAt } of this.#types.values()) {
+      if (waiting.size > 0 && inFlight < allowed) next = Math.min(next, dueAt);
     }
     return next;
   }
 
-  /** The broker has confirmed an event that was out. True when no event of its type waits any more. */
+  /** The broker has confirmed an event that was in flight. True when no event of its type waits any more. */
   confirmed(event: DeferredEvent): boolean {
     const { attempt } = this.#settle(event) ?? {};
     const queue = this.#types.get(event.type);
@@ -144,12 +144,12 @@ export class Deferred {
     const [next] = subject.events;
     if (next === undefined) this.#subjects.delete(event.stream);
     else this.#queue(next.type).waiting.add(event.stream);
-    if (queue.waiting.size > 0 || queue.out > 0) return false;
+    if (queue.waiting.size > 0 || queue.inFlight > 0) return false;
     this.#types.delete(event.type);
     return true;
   }
 
-  /** The broker has refused an event that was out. */
+  /** The broker has refused an event that was in flight. */
   refused(event: DeferredEvent): void {
     const settled = this.#settle(event);
     const queue = this.#types.get(event.type);
@@ -158,11 +158,11 @@ export class Deferred {
     if (settled.attempt === queue.attempt) this.#backOff(queue);
   }
 
-  /** What is out may have arrived or not: it is tried again first. */
+  /** What is in flight may have arrived or not: it is tried again first. */
   rewind(): void {
     for (const [stream, subject] of this.#subjects) {
       const [event] = subject.events;
-      if (subject.out === undefined || event === undefined) continue;
+      if (subject.inFlight === undefined || event === undefined) continue;
       this.#settle(event);
       const queue = this.#queue(event.type);
       const others = [...queue.waiting];
@@ -193,7 +193,7 @@ export class Deferred {
     if (found !== undefined) return found;
     const { retry, random } = this.options;
     const backoff = new Backoff(retry.first, retry.most, random);
-    const queue = { waiting: new Set<string>(), backoff, out: 0, allowed: 1, dueAt: 0, attempt: 0 };
+    const queue = { waiting: new Set<string>(), backoff, inFlight: 0, allowed: 1, dueAt: 0, attempt: 0 };
     this.#types.set(type, queue);
     return queue;
   }
@@ -208,11 +208,11 @@ export class Deferred {
   #settle({ stream, position, type }: DeferredEvent): { attempt: number } | undefined {
     const subject = this.#subjects.get(stream);
     const [first] = subject?.events ?? [];
-    const out = subject?.out;
-    if (subject === undefined || out === undefined || first?.position !== position) return undefined;
-    subject.out = undefined;
-    this.out -= 1;
-    this.#queue(type).out -= 1;
-    return out;
+    const inFlight = subject?.inFlight;
+    if (subject === undefined || inFlight === undefined || first?.position !== position) return undefined;
+    subject.inFlight = undefined;
+    this.inFlight -= 1;
+    this.#queue(type).inFlight -= 1;
+    return inFlight;
   }
 }

@@ -1,17 +1,15 @@
 import type { Broker, Publisher } from '../broker/contract.js';
 import type { Names } from '../broker/topology.js';
-import { hasCode, messageOf, type ErrorCode } from '../errors.js';
+import type { ErrorCode } from '../errors.js';
 import type { Store } from '../store/contract.js';
-import { isStoreGone } from '../store/is-gone.js';
 import { silentLogger, type Logger } from '../telemetry/logger.js';
 import type { Metrics } from '../telemetry/metrics.js';
-import { Backoff } from '../concurrency/backoff.js';
 import { fireDueTimers } from './fire-timers.js';
-import { LeaseHolder } from '../store/leases/lease-holder.js';
+import { runAsLeader } from '../store/leases/leader-loop.js';
+import type { LeaseHolder } from '../store/leases/lease-holder.js';
 import { LagGauge } from './lag-gauge.js';
-import { sleep } from '../concurrency/sleep.js';
 import { Refusals } from './refusals.js';
-import { Term } from './term.js';
+import { RelaySession } from './relay-session.js';
 
 /** The lease, and the checkpoint that it guards. */
 const RELAY = 'relay';
@@ -70,125 +68,84 @@ export interface Relay {
 }
 
 export function createRelay(options: RelayOptions): Relay {
-  const { store, metrics } = options;
+  const { store, broker, metrics, confirmTimeout, leaseTtl = 5_000, logger = silentLogger() } = options;
   metrics?.relayPublished.inc({ service: store.service }, 0);
   for (const code of PUBLISH_FAILURES) metrics?.relayFailures.inc({ service: store.service, code }, 0);
   const gauge = new LagGauge(store, RELAY, (lag) => metrics?.relayLag.set({ service: store.service }, lag));
   const refusals = new Refusals({
-    broker: options.broker,
+    broker,
     exchange: options.names.events,
-    logger: options.logger ?? silentLogger(),
+    logger,
     clock: options.clock ?? Date.now,
     onDeferred: (events) => metrics?.relayDeferred.set({ service: store.service }, events),
   });
-  const turns = new Turns(options, options.logger ?? silentLogger(), refusals);
+  let holding = false;
   return {
     get lag() {
       return gauge.lag;
     },
     get holding() {
-      return turns.holding;
+      return holding;
     },
     refusals,
     lagging: (bound) => gauge.lag > bound,
     async run(signal) {
+      const publisher = broker.createPublisher(confirmTimeout === undefined ? {} : { timeout: confirmTimeout });
       const stop = new AbortController();
-      const looking = gauge.run(options.logger ?? silentLogger(), AbortSignal.any([signal, stop.signal]));
-      try {
-        await turns.run(signal);
-      } finally {
-        stop.abort();
-        await looking;
-      }
+      const gauging = gauge.run(logger, AbortSignal.any([signal, stop.signal]));
+      const leader = { store, name: RELAY, holder: options.instance, ttl: leaseTtl, logger, signal };
+      const failure = await runAsLeader(leader, async (lease, leading) => {
+        holding = true;
+        try {
+          await relayWhileLeading(options, { publisher, refusals, lease, logger, signal: leading });
+        } finally {
+          holding = false;
+          refusals.clear();
+        }
+      });
+      stop.abort();
+      await gauging;
+      await publisher.close();
+      if (failure !== undefined) throw failure;
     },
   };
 }
 
-/** Takes the lease whenever it is free, and relays while it has it. */
-class Turns {
-  holding = false;
-  readonly #backoff = new Backoff(100, 5_000);
-  readonly #ttl: number;
-
-  constructor(
-    private readonly options: RelayOptions,
-    private readonly logger: Logger,
-    private readonly refusals: Refusals,
-  ) {
-    this.#ttl = options.leaseTtl ?? 5_000;
-  }
-
-  async run(signal: AbortSignal): Promise<void> {
-    const { broker, confirmTimeout } = this.options;
-    const publisher = broker.createPublisher(confirmTimeout === undefined ? {} : { timeout: confirmTimeout });
-    try {
-      while (!signal.aborted) {
-        try {
-          if (!(await this.#turn(publisher, signal))) await sleep((this.#ttl / 5) * (0.5 + Math.random() / 2), signal);
-          this.#backoff.reset();
-        } catch (error) {
-          if (isFinal(error)) throw error;
-          this.logger.error('relay: stopped, trying again', { error: messageOf(error) });
-          await sleep(this.#backoff.next(), signal);
-        }
-      }
-    } finally {
-      await publisher.close();
-    }
-  }
-
-  /** False when it is another process's turn; true after a turn of this one. */
-  async #turn(publisher: Publisher, signal: AbortSignal): Promise<boolean> {
-    const { store, clock = Date.now, names, window = 1_000, drainTimeout = 5_000, metrics } = this.options;
-    const { retryRefused = { first: 1_000, most: 60_000 }, maxDeferred = 100_000 } = this.options;
-    const terms = { name: RELAY, holder: this.options.instance, ttl: this.#ttl, logger: this.logger };
-    const held = await LeaseHolder.acquire(store, terms);
-    if (held === undefined) return false;
-    this.holding = true;
-    const over = new AbortController();
-    const firing = fireDueTimers(store, clock, this.logger, AbortSignal.any([signal, held.lost, over.signal]));
-    try {
-      const labels = { service: store.service };
-      const term = new Term(
-        {
-          store,
-          publisher,
-          held,
-          exchange: names.events,
-          window,
-          drainTimeout,
-          retry: retryRefused,
-          maxDeferred,
-          refusals: this.refusals,
-          logger: this.logger,
-          onConfirmed: (events) => metrics?.relayPublished.inc(labels, events),
-          onFailure: (code) => metrics?.relayFailures.inc({ ...labels, code }),
-        },
-        await store.checkpoint(RELAY),
-        signal,
-      );
-      await term.run();
-    } finally {
-      this.holding = false;
-      this.refusals.clear();
-      over.abort();
-      await firing;
-      await this.#release(held);
-    }
-    return true;
-  }
-
-  /** A lease that cannot be given back ends by itself. */
-  async #release(held: LeaseHolder): Promise<void> {
-    try {
-      await held.release();
-    } catch (error) {
-      if (isStoreGone(error)) return;
-      this.logger.warn('relay: the lease could not be released', { error: messageOf(error) });
-    }
-  }
+interface Leading {
+  publisher: Publisher;
+  refusals: Refusals;
+  lease: LeaseHolder;
+  logger: Logger;
+  /** Aborts when the relay is to stop or the lease is lost. */
+  signal: AbortSignal;
 }
 
-function isFinal(error: unknown): boolean {
-  return isStoreGone(error) || hasCode(error, 'broker.closed');
+/** Publishes and fires timers until the signal aborts. */
+async function relayWhileLeading(options: RelayOptions, { signal, ...leading }: Leading): Promise<void> {
+  const { store, clock = Date.now, names, window = 1_000, drainTimeout = 5_000, metrics } = options;
+  const { retryRefused = { first: 1_000, most: 60_000 }, maxDeferred = 100_000 } = options;
+  const labels = { service: store.service };
+  const over = new AbortController();
+  const firing = fireDueTimers(store, clock, leading.logger, AbortSignal.any([signal, over.signal]));
+  try {
+    const session = new RelaySession(
+      {
+        ...leading,
+        store,
+        exchange: names.events,
+        window,
+        drainTimeout,
+        retry: retryRefused,
+        maxDeferred,
+        onConfirmed: (events) => metrics?.relayPublished.inc(labels, events),
+        onFailure: (code) => metrics?.relayFailures.inc({ ...labels, code }),
+      },
+      await store.checkpoint(RELAY),
+      signal,
+    );
+    await session.run();
+  } finally {
+    over.abort();
+    await firing;
+  }
 }

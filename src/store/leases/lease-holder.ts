@@ -1,6 +1,7 @@
 import { messageOf } from '../../errors.js';
-import type { Lease, Store } from '../contract.js';
 import type { Logger } from '../../telemetry/logger.js';
+import type { Lease, Store } from '../contract.js';
+import { isStoreGone } from '../is-gone.js';
 
 export interface LeaseOptions {
   name: string;
@@ -10,9 +11,9 @@ export interface LeaseOptions {
   logger: Logger;
 }
 
-/** A lease in hand, renewed three times within its time to live. */
+/** A lease that this process has acquired; renewed three times within its time to live. */
 export class LeaseHolder {
-  /** Aborts when somebody else may hold it. */
+  /** Aborts when another process may hold it. */
   readonly lost: AbortSignal;
   readonly #lost = new AbortController();
   readonly #timer: NodeJS.Timeout;
@@ -22,49 +23,57 @@ export class LeaseHolder {
     readonly lease: Lease,
     private validUntil: number,
     private readonly store: Store,
-    private readonly terms: LeaseOptions,
+    private readonly options: LeaseOptions,
   ) {
     this.lost = this.#lost.signal;
     this.#timer = setInterval(() => {
       this.#renewing ??= this.#renew();
-    }, terms.ttl / 3);
+    }, options.ttl / 3);
   }
 
-  /** Takes the lease; undefined while somebody else holds it. */
-  static async acquire(store: Store, terms: LeaseOptions): Promise<LeaseHolder | undefined> {
-    const asked = performance.now();
-    const lease = await store.acquireLease(terms.name, terms.holder, terms.ttl);
-    return lease && new LeaseHolder(lease, asked + terms.ttl, store, terms);
+  /** Takes the lease; undefined while another process holds it. */
+  static async acquire(store: Store, options: LeaseOptions): Promise<LeaseHolder | undefined> {
+    const requestedAt = performance.now();
+    const lease = await store.acquireLease(options.name, options.holder, options.ttl);
+    return lease && new LeaseHolder(lease, requestedAt + options.ttl, store, options);
   }
 
-  /** Whether it is still this process's turn. Looks at the clock: a process that stood still for longer than the lease
-   *  lasts finds out here, before its timers do. */
+  /** Whether this process still holds it. Reads the clock: a process that was suspended for longer than the lease lasts
+   *  finds out here, before its timers do. */
   check(): boolean {
     if (performance.now() >= this.validUntil) this.#lose('it was not renewed in time');
     return !this.#lost.signal.aborted;
   }
 
-  /** Another process has moved on. */
+  /** A write that the lease guards was refused. */
   lose(): void {
     this.#lose('another process holds it');
   }
 
-  /** Gives it back, so that the next holder need not wait for its end. */
+  /** Releases it, so that the next holder need not wait for it to expire. Never rejects: a lease that cannot be released
+   *  expires. */
   async release(): Promise<void> {
     clearInterval(this.#timer);
     await this.#renewing;
-    if (!this.#lost.signal.aborted) await this.store.releaseLease(this.lease);
+    if (this.#lost.signal.aborted) return;
+    try {
+      await this.store.releaseLease(this.lease);
+    } catch (error) {
+      if (isStoreGone(error)) return;
+      const { logger, name } = this.options;
+      logger.warn(`${name}: the lease could not be released`, { error: messageOf(error) });
+    }
   }
 
   async #renew(): Promise<void> {
-    const { name, holder, ttl, logger } = this.terms;
-    const asked = performance.now();
+    const { name, holder, ttl, logger } = this.options;
+    const requestedAt = performance.now();
     try {
       const renewed = await this.store.acquireLease(name, holder, ttl);
-      if (renewed?.epoch === this.lease.epoch) this.validUntil = asked + ttl;
+      if (renewed?.epoch === this.lease.epoch) this.validUntil = requestedAt + ttl;
       else this.#lose('another process holds it');
     } catch (error) {
-      logger.warn(`${name}: the lease could not be renewed, trying again`, { error: messageOf(error) });
+      logger.warn(`${name}: the lease could not be renewed; retrying`, { error: messageOf(error) });
       this.check();
     }
     this.#renewing = undefined;
@@ -73,7 +82,7 @@ export class LeaseHolder {
   #lose(why: string): void {
     clearInterval(this.#timer);
     if (this.#lost.signal.aborted) return;
-    this.terms.logger.warn(`${this.terms.name}: lost the lease`, { why });
+    this.options.logger.warn(`${this.options.name}: lost the lease`, { why });
     this.#lost.abort();
   }
 }

@@ -1,0 +1,108 @@
+import type { Publisher } from '../broker/contract.js';
+import { Backoff } from '../concurrency/backoff.js';
+import { FlotillaError, hasCode, messageOf, type ErrorCode } from '../errors.js';
+import { failpoint } from '../failpoints.js';
+import type { StoredEvent } from '../store/stored-event.js';
+import type { Logger } from '../telemetry/logger.js';
+import { sleep } from '../concurrency/sleep.js';
+import { outgoing } from './outgoing.js';
+
+export interface PublishChannelOptions {
+  publisher: Publisher;
+  exchange: string;
+  /** The service whose events these are. */
+  source: string;
+  logger: Logger;
+  /** Called for each failure that is not a consequence of an earlier one. */
+  onFailure: (code: ErrorCode) => void;
+  /** Aborts every wait. */
+  signal: AbortSignal;
+}
+
+/**
+ * Publishes on one channel until a publish fails with an unknown result: then the channel is dropped, so that nothing sent
+ * on it can arrive after what the next one sends, and the caller publishes again in order after `recover`.
+ */
+export class PublishChannel {
+  /** Nothing may be published until `recover` has succeeded. */
+  failed = false;
+  #failure: unknown;
+  readonly #backoff = new Backoff(50, 5_000);
+
+  constructor(
+    private readonly options: PublishChannelOptions,
+    /** Called when the channel fails. */
+    private readonly onFailed: () => void,
+  ) {}
+
+  get isReady(): boolean {
+    return this.options.publisher.state === 'ready';
+  }
+
+  /** Calls exactly one of the two, or neither if the channel fails. */
+  publish(event: StoredEvent, onConfirmed: () => void, onRefused: (error: FlotillaError) => void): void {
+    const { publisher, exchange, source } = this.options;
+    publisher.publish(outgoing(event, exchange, source)).then(onConfirmed, (error: unknown) => {
+      if (hasCode(error, 'broker.nacked')) onRefused(error);
+      else this.#fail(error, event);
+    });
+    failpoint('relay.published');
+  }
+
+  /** A confirm has moved the relay forward: the next failure is the first again. */
+  progressed(): void {
+    this.#backoff.reset();
+  }
+
+  /** Drops the channel without a failure; the next publish opens another one. */
+  renew(): void {
+    this.options.publisher.reset();
+  }
+
+  /** No further publish is retried: the session ends. */
+  end(): void {
+    this.failed = true;
+  }
+
+  /** Resolves when the broker accepts publishes, or the signal aborts. */
+  async ready(): Promise<void> {
+    const { publisher, signal } = this.options;
+    try {
+      await publisher.ready(signal);
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+  }
+
+  /** Waits after a failure, then for the broker. Rejects when the broker is closed for good. */
+  async waitToRecover(): Promise<void> {
+    if (hasCode(this.#failure, 'broker.closed')) throw this.#failure;
+    await sleep(this.#backoff.next(), this.options.signal);
+    await this.ready();
+  }
+
+  recovered(): void {
+    this.failed = false;
+    this.#failure = undefined;
+  }
+
+  /** One publish with an unknown result makes all of them uncertain. The others on the channel fail along with it and are
+   *  not reported. */
+  #fail(error: unknown, { id, type, position }: StoredEvent): void {
+    if (this.failed) return;
+    this.failed = true;
+    this.#failure = error;
+    const { publisher, logger, onFailure } = this.options;
+    const code: ErrorCode = error instanceof FlotillaError ? error.code : 'broker.disconnected';
+    onFailure(code);
+    logger.warn(`relay: publish not confirmed; republishing from position ${position}`, {
+      code,
+      error: messageOf(error),
+      event: id,
+      type,
+      position,
+    });
+    publisher.reset();
+    this.onFailed();
+  }
+}

@@ -1,0 +1,273 @@
+import { setImmediate } from 'node:timers/promises';
+import type { Publisher } from '../broker/contract.js';
+import { Wakeup } from '../concurrency/wakeup.js';
+import { FlotillaError, type ErrorCode } from '../errors.js';
+import type { Store } from '../store/contract.js';
+import type { LeaseHolder } from '../store/leases/lease-holder.js';
+import type { Logger } from '../telemetry/logger.js';
+import { CheckpointSaver } from './checkpoint-saver.js';
+import { Deferred, type DeferredEvent } from './deferred.js';
+import { loadDeferred } from './deferred-rows.js';
+import { PublishChannel } from './publish-channel.js';
+import type { Refusals } from './refusals.js';
+import { Window, type Entry } from './window.js';
+
+export interface RelaySessionOptions {
+  store: Store;
+  publisher: Publisher;
+  lease: LeaseHolder;
+  /** The exchange of all events. */
+  exchange: string;
+  /** Messages without a confirm at once. */
+  window: number;
+  /** Milliseconds to wait at the end for what is in flight. */
+  drainTimeout: number;
+  logger: Logger;
+  /** Delays between two tries for refused events of one type, in milliseconds. */
+  retry: { first: number; most: number };
+  /** How many events may be deferred; with more, no further ones are published. */
+  maxDeferred: number;
+  refusals: Refusals;
+  onConfirmed: (events: number) => void;
+  onFailure: (code: ErrorCode) => void;
+}
+
+/** The longest wait for a notification. Nothing depends on it. */
+const LONGEST_WAIT_MS = 1_000;
+
+/**
+ * The time for which one process holds the lease: reads what is stored after the checkpoint, keeps a window of it in
+ * flight, and moves the checkpoint behind what the broker has confirmed without a gap.
+ */
+export class RelaySession {
+  readonly #wakeup = new Wakeup();
+  readonly #channel: PublishChannel;
+  readonly #window: Window;
+  readonly #deferred: Deferred;
+  readonly #saver: CheckpointSaver;
+  /** The highest position read. */
+  #cursor: number;
+  /** Confirms that no metric has counted yet. */
+  #unreported = 0;
+  /** New events may be there to read. */
+  #more = true;
+
+  constructor(
+    private readonly options: RelaySessionOptions,
+    checkpoint: number,
+    /** Aborts when the relay is to stop or the lease is lost: nothing new is published. */
+    private readonly signal: AbortSignal,
+  ) {
+    const { store, publisher, exchange, lease, window: portion, logger, retry, onFailure } = options;
+    const wake = () => {
+      this.#wakeup.notify();
+    };
+    this.#channel = new PublishChannel({ publisher, exchange, source: store.service, logger, onFailure, signal }, wake);
+    this.#window = new Window(checkpoint);
+    this.#cursor = checkpoint;
+    this.#deferred = new Deferred({ retry, window: portion, now: () => performance.now() });
+    const onSaved = () => {
+      options.onConfirmed(this.#unreported);
+      this.#unreported = 0;
+      wake();
+    };
+    this.#saver = new CheckpointSaver(checkpoint, { store, lease, portion, logger, deferred: this.#deferred, onSaved });
+  }
+
+  /** Publishes until the signal aborts, then waits for what is in flight. Rejects when the store fails or the broker is
+   *  closed for good. */
+  async run(): Promise<void> {
+    const { store, lease, publisher } = this.options;
+    const wake = () => {
+      this.#wakeup.notify();
+    };
+    const stopListening = store.onAppend(() => {
+      this.#more = true;
+      wake();
+    });
+    this.signal.addEventListener('abort', wake);
+    try {
+      for (const event of await loadDeferred(store, this.#cursor)) this.#deferred.add(event, { saved: true });
+      while (!this.signal.aborted) await this.#step();
+      if (lease.check()) await this.#drain();
+    } finally {
+      stopListening();
+      this.signal.removeEventListener('abort', wake);
+      await this.#saver.settled();
+      // what is still in flight must not arrive after what the next holder publishes
+      if (this.#inFlight > 0) publisher.reset();
+      this.#channel.end();
+    }
+  }
+
+  async #step(): Promise<void> {
+    if (!this.options.lease.check()) return;
+    if (this.#channel.failed) await this.#recover();
+    else if (!this.#channel.isReady) await this.#ready();
+    else if (this.#deferred.nextDueAt() <= performance.now()) await this.#publishDeferred();
+    else if (this.#more && this.#room() > 0) await this.#fill();
+    else {
+      this.#saver.saveWhenDue();
+      const next = Math.min(this.#saver.dueAt, this.#deferred.nextDueAt());
+      await this.#wakeup.wait(Math.min(LONGEST_WAIT_MS, Math.max(1, next - performance.now())));
+    }
+    this.#saver.saveWhenDue();
+    this.options.refusals.deferred(this.#deferred.size, this.#isFull());
+  }
+
+  get #inFlight(): number {
+    return this.#window.inFlight + this.#deferred.inFlight;
+  }
+
+  /** Whether anything may be published. */
+  #mayPublish(): boolean {
+    return !this.#channel.failed && !this.signal.aborted && this.options.lease.check();
+  }
+
+  #isFull(): boolean {
+    return this.#deferred.size >= this.options.maxDeferred;
+  }
+
+  /** How many events may be read now: none until an eighth of the window is free, so that pages are worth reading.
+   *  Waiting and confirmed ones are bounded too, so that a busy subject or a stuck event cannot fill the memory. */
+  #room(): number {
+    const { window } = this.options;
+    if (this.#isFull()) return 0;
+    const room = Math.min(window - this.#window.inFlight, 4 * window - this.#window.size);
+    return this.#window.inFlight === 0 || room >= window / 8 ? room : 0;
+  }
+
+  async #fill(): Promise<void> {
+    const room = this.#room();
+    this.#more = false;
+    const page = await this.options.store.readAll(this.#cursor, room);
+    if (page.length === room) this.#more = true;
+    for (const event of page) {
+      this.#cursor = event.position;
+      if (this.#deferred.has(event.stream)) {
+        this.#deferred.add(event);
+        this.#window.pass(event);
+        this.#saveSoon();
+        continue;
+      }
+      const entry = this.#window.add(event);
+      if (entry !== undefined) this.#send(entry);
+    }
+    // neither the store nor a broker in memory need turn the event loop; a long way behind would stop everything else
+    await setImmediate();
+  }
+
+  #send(entry: Entry): void {
+    this.#window.send(entry);
+    if (!this.#channel.failed) this.#publish(entry); // else it is published with all the others, in order
+  }
+
+  #publish(entry: Entry): void {
+    this.#channel.publish(
+      entry.event,
+      () => this.#confirmed(entry),
+      (error) => this.#refused(error, entry),
+    );
+  }
+
+  #confirmed(entry: Entry): void {
+    if (entry.state !== 'in flight') return;
+    const before = this.#window.passed;
+    const follower = this.#window.confirm(entry);
+    this.#unreported += 1;
+    if (this.#window.passed !== before) {
+      this.#channel.progressed();
+      this.#saveSoon();
+    }
+    if (follower !== undefined && !this.signal.aborted && this.options.lease.check()) this.#send(follower);
+    if (this.#window.inFlight === 0 || (this.#more && this.#room() > 0)) this.#wakeup.notify();
+  }
+
+  /** A refusal concerns one message: its subject waits, the others go on. */
+  #refused(error: FlotillaError, entry: Entry): void {
+    if (entry.state !== 'in flight') return;
+    const { type } = entry.event;
+    for (const event of this.#window.defer(entry)) this.#deferred.add(event);
+    this.#deferred.refusedFirst(type);
+    this.#reportRefusal(error, type);
+  }
+
+  #reportRefusal(error: FlotillaError, type: string): void {
+    this.options.onFailure(error.code);
+    this.options.refusals.refused(type, error, this.#deferred.size);
+    this.#saveSoon();
+    this.#wakeup.notify();
+  }
+
+  async #publishDeferred(): Promise<void> {
+    const { store } = this.options;
+    if (this.#deferred.isProbeDue() && !(await this.#renewChannel())) return;
+    for (const deferred of this.#deferred.takeDue()) {
+      const [event] = await store.readAll(deferred.position - 1, 1);
+      if (event?.position !== deferred.position) {
+        throw new FlotillaError('store.io', `event ${deferred.position} is not there`);
+      }
+      // what is not published yet is rewound with all that is in flight
+      if (this.#channel.failed || this.signal.aborted) return;
+      this.#channel.publish(
+        event,
+        () => this.#confirmedDeferred(deferred),
+        (error) => {
+          this.#deferred.refused(deferred);
+          this.#reportRefusal(error, deferred.type);
+        },
+      );
+    }
+  }
+
+  #confirmedDeferred(event: DeferredEvent): void {
+    if (this.#deferred.confirmed(event)) this.options.refusals.accepted(event.type);
+    this.#unreported += 1;
+    this.#channel.progressed();
+    this.#saveSoon();
+    this.#wakeup.notify();
+  }
+
+  /** Continues on another channel, without publishing anything again. A quorum queue that was full refuses what comes on the
+   *  same channel until a message is taken out of it, even if its limit is gone (RabbitMQ 3.10). False where something
+   *  else has to be done first. */
+  async #renewChannel(): Promise<boolean> {
+    while (this.#inFlight > 0 && this.#mayPublish()) {
+      await this.#wakeup.wait(LONGEST_WAIT_MS);
+      this.#saver.saveWhenDue();
+    }
+    if (!this.#mayPublish()) return false;
+    this.#channel.renew();
+    await this.#ready();
+    return !this.signal.aborted && this.options.lease.check();
+  }
+
+  async #recover(): Promise<void> {
+    this.#saver.save();
+    await this.#channel.waitToRecover();
+    if (this.signal.aborted || !this.options.lease.check()) return;
+    this.#channel.recovered();
+    this.#deferred.rewind();
+    for (const entry of this.#window.unconfirmed()) this.#publish(entry);
+  }
+
+  async #ready(): Promise<void> {
+    this.#saver.save();
+    await this.#channel.ready();
+  }
+
+  #saveSoon(): void {
+    if (this.#saver.advance(this.#window.passed)) this.#wakeup.notify();
+  }
+
+  /** Publishes nothing more; waits for the confirms of what is in flight, within the limit, and saves. */
+  async #drain(): Promise<void> {
+    const deadline = performance.now() + this.options.drainTimeout;
+    while (this.#inFlight > 0 && !this.#channel.failed && performance.now() < deadline) {
+      await this.#wakeup.wait(Math.max(1, deadline - performance.now()));
+    }
+    await this.#saver.settled();
+    this.#saver.save();
+    await this.#saver.settled();
+  }
+}
