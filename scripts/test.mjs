@@ -7,15 +7,18 @@ import { ensureRabbit } from './rabbitmq.mjs';
 import { root } from './root.mjs';
 import { attached } from './run.mjs';
 import { exitWith } from './step.mjs';
+import { unitTests } from './unit-tests.mjs';
 
-// Every test, on a machine that has nothing but Node and npm. `npm test -- test/store` runs a part.
+// Every test, on a machine that has nothing but Node and npm. `npm test -- test/store` runs a part; `npm run test:unit` runs
+// those that need no broker, start no process and are not tagged @slow.
 try {
   await ensureNode();
   await ensurePackages();
   await ensureCompiled();
-  await ensureRabbit('Tests run against a real RabbitMQ');
-  const coverage = process.argv.includes('--coverage');
-  const wanted = process.argv.slice(2).filter((argument) => argument !== '--coverage');
+  const [coverage, unit] = ['--coverage', '--unit'].map((flag) => process.argv.includes(flag));
+  if (!unit) await ensureRabbit('Tests run against a real RabbitMQ');
+  const given = process.argv.slice(2).filter((argument) => !['--coverage', '--unit'].includes(argument));
+  const wanted = unit ? [...unitTests(), '--grep=@slow', '--invert', ...given] : given;
   const mocha = join(root, 'node_modules/mocha/bin/mocha.js');
   process.exitCode =
     wanted.length === 0 && !coverage

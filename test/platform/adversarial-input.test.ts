@@ -44,7 +44,7 @@ function refusing(work: () => unknown): void {
   }
 }
 
-describe('adversarial input', function () {
+describe('adversarial input @slow', function () {
   this.timeout(300_000);
 
   for (const shape of shapes) {

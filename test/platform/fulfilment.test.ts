@@ -82,7 +82,7 @@ function outside(random: () => number) {
   return { charges, refunds, bookings, use: { payment: { gateway }, shipping: { carrier } } };
 }
 
-describe('platform: fulfilment by choreography', () => {
+describe('platform: fulfilment by choreography @slow', () => {
   for (const each of [1, 2, seed]) {
     it(`adds up in any order, with duplicates, cancellations and repeated commands at any time (TEST_SEED=${each})`, async function () {
       this.timeout(120_000);

@@ -78,7 +78,7 @@ async function check(run: Run, _world: object, asked: readonly { full: boolean; 
   }
 }
 
-describe('a saga over services without a memory, simulated', () => {
+describe('a saga over services without a memory, simulated @slow', () => {
   it('leaves nothing behind, whatever is late, comes twice or crashes', async function () {
     this.timeout(120_000);
     const journey = simulation({

@@ -13,7 +13,7 @@ const failureOf = (running: Promise<unknown>): Promise<Error & { code?: string }
     (error: unknown) => (error instanceof Error ? error : new Error(String(error))),
   );
 
-describe('exploring a simulation', () => {
+describe('exploring a simulation @slow', () => {
   it('finds nothing where every promise holds, and says how much went wrong on the way', async () => {
     const noted = jobs({
       count: 3,

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { explore } from 'flotilla/testing';
 import { orderSimulation } from './orders.js';
 
-describe('platform: fulfilment, simulated', function () {
+describe('platform: fulfilment, simulated @slow', function () {
   this.timeout(240_000);
 
   it('by a saga adds up, whatever crashes, is lost, late or twice, whenever orders are placed and cancelled', async () => {

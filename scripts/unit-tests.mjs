@@ -1,0 +1,35 @@
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { root } from './root.mjs';
+
+/** What a unit test uses neither directly nor through a module of `test/`: a RabbitMQ, or another process. */
+const NEEDS_MORE = /support\/rabbitmq\.js'|'node:child_process'/;
+
+/** Test files that need no broker and start no process, as paths from the root. They are found by what they import, so that
+ *  there is no list to maintain. */
+export function unitTests() {
+  const known = new Map();
+  /** A module that is being visited counts as needing nothing: the others on the circle decide. */
+  const needsMore = (file) => {
+    const before = known.get(file);
+    if (before !== undefined) return before;
+    known.set(file, false);
+    const text = readFileSync(file, 'utf8');
+    const needs = NEEDS_MORE.test(text) || importsOf(file, text).some(needsMore);
+    known.set(file, needs);
+    return needs;
+  };
+  return readdirSync(join(root, 'test'), { recursive: true })
+    .filter((path) => path.endsWith('.test.ts'))
+    .map((path) => join(root, 'test', path))
+    .filter((file) => !needsMore(file))
+    .map((file) => relative(root, file))
+    .sort();
+}
+
+/** The modules of `test/` that a file imports. */
+function importsOf(file, text) {
+  return [...text.matchAll(/(?:from|import\()\s*'(\.[^']+)'/g)]
+    .map(([, target]) => join(dirname(file), target.replace(/\.js$/, '.ts')))
+    .filter((path) => path.startsWith(join(root, 'test')) && existsSync(path));
+}
