@@ -58,7 +58,7 @@ const onlyImports = (folder, others) => ({
 const common = ['text', 'files', 'net', 'concurrency', 'telemetry'];
 const ground = '^src/(errors|failpoints|duration|supported-node)\\.ts$';
 const surface = '^src/(index|http|testing/index)\\.ts$';
-const theApplication = ['^platform/', '^workers/', '^config/fleet\\.ts$'];
+const theApplication = ['^platform/', '^workers/', '^config/fleet\\.ts$', '^examples/'];
 
 /** Which folder may import which: docs/lifecycle.md. Imports of types count. */
 export default {

@@ -9,7 +9,7 @@ const nodeGlobals = Object.fromEntries(
 );
 
 export default defineConfig(
-  globalIgnores(['dist/', 'data/', 'coverage/', 'node_modules/']),
+  globalIgnores(['templates/', 'dist/', 'data/', 'coverage/', 'node_modules/']),
   {
     files: ['**/*.mjs', '**/*.js', 'bin/*'],
     extends: [js.configs.recommended],
@@ -65,6 +65,16 @@ export default defineConfig(
             message: 'Use createHttpServer or boundedFetch, which are bounded in time and size.',
           })),
         },
+      ],
+    },
+  },
+  {
+    files: ['examples/**/*.test.ts'],
+    rules: {
+      // node:test waits for its tests
+      '@typescript-eslint/no-floating-promises': [
+        'error',
+        { allowForKnownSafeCalls: [{ from: 'package', name: ['describe', 'it'], package: 'node:test' }] },
       ],
     },
   },

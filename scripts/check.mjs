@@ -24,6 +24,7 @@ const checks = {
     'platform',
     'workers',
     'config',
+    'examples',
     '--config',
     '.dependency-cruiser.mjs',
     '--output-type',

@@ -226,6 +226,8 @@ export const errors = {
 
   // the fleet and its configuration
   'name.unknown': { disposal: 'reject', message: 'Unknown name' },
+  'name.invalid': { disposal: 'reject', message: 'Not a valid name' },
+  'folder.not_empty': { disposal: 'reject', message: 'The folder is not empty; choose another' },
   'node.unsupported': { disposal: 'fatal', message: 'This Node.js is too old; install a current one' },
   'config.invalid': { disposal: 'fatal', message: 'The configuration is not valid' },
   'fleet.running': { disposal: 'fatal', message: 'A fleet runs here already' },

@@ -14,7 +14,7 @@ import { announceFailure } from '../supervisor/child-process.js';
 import { exitCodeOf, failureLines } from './shared/failure.js';
 import * as keeper from './commands/keeper.js';
 import * as newWorker from './commands/new/index.js';
-import { buildProgram, type CommandModule } from './program.js';
+import { buildProgram, groupOf, type CommandModule } from './program.js';
 import * as projections from './commands/projections/index.js';
 import * as replay from './commands/replay/index.js';
 import * as reset from './commands/reset.js';
@@ -110,7 +110,7 @@ const program = buildProgram(modules, context, version);
 program.hook('preAction', (_, command) => {
   if (command.name() !== 'doctor') requireSupportedNode();
   // what a fleet writes, its broker included, is for its owner alone; source files are for everybody
-  if (command.name() !== 'new') process.umask(0o077);
+  if (groupOf(command) !== 'new') process.umask(0o077);
   // The supervisor hands the failpoint on to its processes, and ends them itself when it is told to twice.
   if (command.name() === 'up') return;
   const { failpoint } = context.config;

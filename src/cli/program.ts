@@ -12,7 +12,7 @@ export interface CommandModule {
 const WITHOUT_DATA: ReadonlySet<string> = new Set(['new', 'config', 'doctor']);
 
 /** `dead` of `flotilla dead list`. */
-function groupOf(command: Command): string {
+export function groupOf(command: Command): string {
   const { parent } = command;
   return parent === null || parent.parent === null ? command.name() : groupOf(parent);
 }

@@ -1,12 +1,12 @@
 import { execFile } from 'node:child_process';
-import { cp, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { parse } from 'yaml';
-import { z } from 'zod';
 import fleet from '../../config/fleet.js';
 import { FlotillaError } from '../../src/errors.js';
 import { defineFleet } from '../../src/fleet/define-fleet.js';
@@ -15,15 +15,21 @@ import { platform } from '../../platform/catalogue.js';
 import { RESERVED_NAMES } from '../../src/fleet/reserved-names.js';
 import { namesFor } from '../../src/broker/topology.js';
 import { UsageError } from '../../src/cli/shared/failure.js';
-import { withService } from '../../src/cli/commands/new/compose-source.js';
-import { withWorker } from '../../src/cli/commands/new/fleet-source.js';
 import { namesOf } from '../../src/cli/commands/new/names.js';
 import { samplesOf } from '../../src/cli/commands/new/sample-data.js';
-import { scaffoldWorker } from '../../src/cli/commands/new/scaffold.js';
+import { newWorker } from '../../src/cli/commands/new/new-worker.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const execute = promisify(execFile);
 const { definitions } = fleet.catalogue;
+
+/** A folder with a catalogue and nothing else. */
+async function emptyFleet(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'flotilla-fleet-'));
+  await mkdir(join(folder, 'platform'));
+  await writeFile(join(folder, 'platform/catalogue.ts'), '');
+  return folder;
+}
 
 describe('new worker', function () {
   this.timeout(300_000);
@@ -33,6 +39,7 @@ describe('new worker', function () {
     try {
       const parts = [
         'src',
+        'platform',
         'config',
         'workers',
         'docker-compose.yml',
@@ -45,15 +52,15 @@ describe('new worker', function () {
       }
       await symlink(join(root, 'node_modules'), join(copy, 'node_modules'));
       const on = ['order.*', 'user.created'];
-      const files = await scaffoldWorker({ root: copy, name: 'loyalty-points', on, fleet });
-      const second = await scaffoldWorker({ root: copy, name: 'event', fleet });
+      const { files, byHand } = await newWorker({ root: copy, packageRoot: root, name: 'loyalty-points', on, fleet });
+      const second = await newWorker({ root: copy, packageRoot: root, name: 'event', fleet });
       expect(files).to.deep.equal([
         'workers/loyalty-points/index.ts',
         'test/workers/loyalty-points.test.ts',
-        'config/fleet.ts',
-        'docker-compose.yml',
+        'workers/index.ts',
       ]);
-      const sources = [...new Set([...files, ...second])].filter((file) => file.endsWith('.ts'));
+      expect(byHand.join()).to.contain('docker-compose.yml: the service loyalty-points');
+      const sources = [...new Set([...files, ...second.files, 'config/fleet.ts'])];
       await writeFile(
         join(copy, 'tsconfig.json'),
         JSON.stringify({ extends: join(root, 'tsconfig.json'), compilerOptions: { rootDir: '.' }, include: sources }),
@@ -80,49 +87,30 @@ describe('new worker', function () {
     }
   });
 
-  it('adds a service and a volume to docker-compose.yml, and changes nothing else in it', async () => {
-    const before = await readFile(join(root, 'docker-compose.yml'), 'utf8');
-    const after = withService(before, namesOf('loyalty-points'));
-    const added = after.split('\n').filter((line) => !before.split('\n').includes(line));
-    expect(added.join('\n')).to.contain('LOYALTY_POINTS_REPLICAS').and.not.contain('email');
-    const { services, volumes } = z
-      .object({ services: z.record(z.string(), z.unknown()), volumes: z.record(z.string(), z.null()) })
-      .parse(parse(after, { merge: true }));
-    expect(services['loyalty-points']).to.deep.include({
-      command: ['worker', 'loyalty-points'],
-      volumes: ['loyalty-points:/data'],
-      deploy: { replicas: '${LOYALTY_POINTS_REPLICAS:-1}' },
-    });
-    expect(volumes).to.have.property('loyalty-points');
-    const rest = parse(before, { merge: true }) as { services: object; volumes: object };
-    delete services['loyalty-points'];
-    delete volumes['loyalty-points'];
-    expect({ services, volumes }).to.deep.equal({ services: rest.services, volumes: rest.volumes });
-    expect(() => withService(after, namesOf('loyalty-points'))).to.throw(UsageError);
-    expect(() => withService('services:\n  db:\n    image: x\n', namesOf('loyalty'))).to.throw(UsageError, 'by hand');
-  });
-
-  it('finds its place in config/fleet.ts, or says what to write there', () => {
-    const source = [
-      `import { platform } from '../src/catalogue.js';`,
-      `import b from '../workers/b/index.js';`,
-      '',
-      'export default defineFleet({',
-      '  catalogue: platform,',
-      '  workers: [b],',
-      '});',
-    ].join('\n');
-    const once = withWorker(source, namesOf('new'));
-    expect(once).to.contain(`import newWorker from '../workers/new/index.js';`).and.contain('workers: [b, newWorker],');
-    let many = source;
-    for (let n = 0; n < 20; n += 1) many = withWorker(many, namesOf(`worker-number-${n}`));
-    expect(many).to.contain('  workers: [\n    b,\n    workerNumber0,\n').and.contain('    workerNumber19,\n  ],');
-    expect(() => withWorker(once, namesOf('b'))).to.throw(UsageError, 'already');
-    expect(() => withWorker('export default defineFleet({ workers: all });', namesOf('c'))).to.throw(
-      UsageError,
-      'by hand',
-    );
-    expect(() => withWorker(source.replace('[b]', '[...more]'), namesOf('c'))).to.throw(UsageError, 'by hand');
+  it('adds one line to workers/index.ts, or says what to write in config/fleet.ts', async () => {
+    const folder = await emptyFleet();
+    const add = (name: string) => newWorker({ root: folder, packageRoot: root, name, fleet });
+    try {
+      const { files, byHand } = await add('first');
+      expect(files).to.deep.equal(['workers/first/index.ts', 'test/workers/first.test.ts']);
+      expect(byHand).to.deep.equal([
+        `Add to config/fleet.ts: import first from '../workers/first/index.ts';`,
+        'Add to its workers: first',
+      ]);
+      await writeFile(join(folder, 'workers/index.ts'), `export { default as first } from './first/index.ts';`);
+      expect(await add('new')).to.deep.include({ byHand: [] });
+      expect(await readFile(join(folder, 'workers/index.ts'), 'utf8')).to.equal(
+        `export { default as first } from './first/index.ts';\nexport { default as newWorker } from './new/index.ts';\n`,
+      );
+      await writeFile(join(folder, 'workers/index.ts'), `export { default as third } from './other/index.ts';\n`);
+      expect(await add('third').catch((error: unknown) => error)).to.be.instanceOf(UsageError);
+      expect(existsSync(join(folder, 'workers/third'))).to.equal(false);
+      await rm(join(folder, 'platform'), { recursive: true });
+      const refused: unknown = await add('fourth').catch((error: unknown) => error);
+      expect(refused).to.be.instanceOf(UsageError).with.property('message').that.contains('platform/catalogue.ts');
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
   });
 
   it('refuses a bad name, a name that is taken, and a type that is none, before it writes anything', async () => {
@@ -151,7 +139,9 @@ describe('new worker', function () {
     const copy = await mkdtemp(join(tmpdir(), 'flotilla-names-'));
     for (const file of ['config/fleet.ts', 'docker-compose.yml']) await cp(join(root, file), join(copy, file));
     for (const name of names) {
-      const error: unknown = await scaffoldWorker({ root: copy, name: String(name), fleet }).catch((e: unknown) => e);
+      const error: unknown = await newWorker({ root: copy, packageRoot: root, name: String(name), fleet }).catch(
+        (e: unknown) => e,
+      );
       expect(error, String(name)).to.be.instanceOf(UsageError);
     }
     expect(await readdir(copy)).to.have.members(['config', 'docker-compose.yml']);

@@ -19,6 +19,8 @@ const WRONG_USE: ReadonlySet<ErrorCode> = new Set([
   'fleet.prefix_taken',
   'fleet.invalid',
   'fleet.stale',
+  'name.invalid',
+  'folder.not_empty',
 ]);
 
 /** Exit codes: 0 done, 1 failed, 2 wrong use. */

@@ -1,0 +1,1 @@
+export { default as greeter } from './greeter/index.ts';

@@ -1,0 +1,110 @@
+import { existsSync } from 'node:fs';
+import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Fleet } from '../../../fleet/define-fleet.js';
+import { UsageError } from '../../shared/failure.js';
+import { literal } from './literal.js';
+import { namesOf, requireFreeName, type WorkerNames } from './names.js';
+import { samplesOf, type Sample } from './sample-data.js';
+import { renderTemplate } from './template.js';
+
+export interface NewWorkerOptions {
+  /** The folder of the fleet. */
+  root: string;
+  /** The folder of the library. */
+  packageRoot: string;
+  name: string;
+  /** The event types or topic patterns that it handles at first. @default the first event of the application */
+  on?: readonly string[];
+  fleet: Pick<Fleet, 'catalogue' | 'workers' | 'api'>;
+}
+
+export interface NewWorker {
+  /** Created or changed, relative to the folder of the fleet. */
+  files: string[];
+  /** What is left to do by hand, one line each. */
+  byHand: string[];
+}
+
+const CATALOGUE = 'platform/catalogue.ts';
+const WORKERS = 'workers/index.ts';
+
+/** Adds a worker to a fleet: its folder, a test and a line in workers/index.ts. Throws `UsageError` or `name.unknown` before
+ *  anything is written when it cannot be done. */
+export async function newWorker({ root, packageRoot, name, on = [], fleet }: NewWorkerOptions): Promise<NewWorker> {
+  const names = namesOf(name);
+  requireFreeName(name, fleet);
+  const samples = samplesOf(fleet.catalogue.definitions, [...new Set(on)]);
+  const created = [`workers/${name}/index.ts`, `test/workers/${name}.test.ts`] as const;
+  for (const file of [`workers/${name}`, ...created]) {
+    if (existsSync(join(root, file))) throw new UsageError(`${file} exists already`);
+  }
+  if (!existsSync(join(root, CATALOGUE))) {
+    throw new UsageError(`${CATALOGUE} does not exist in ${root}; it must export the defineWorker of the catalogue`);
+  }
+  const { catalogue, extension, runner } = conventionsOf(await readManifest(root));
+  const list = existsSync(join(root, WORKERS)) ? await readFile(join(root, WORKERS), 'utf8') : undefined;
+  if (list !== undefined && new RegExp(`\\b${names.variable}\\b`).test(list)) {
+    throw new UsageError(`${WORKERS} exports ${names.variable} already`);
+  }
+
+  const values = { ...names, catalogue, extension, runner, events: eventsOf(samples) };
+  const template = (file: string) => join(packageRoot, 'templates', 'worker', file);
+  const handlers = samples.map(({ pattern }) => renderTemplate(template('handler.ts'), { ...names, pattern }));
+  const sources = await Promise.all([
+    renderTemplate(template('index.ts'), { ...values, handlers: (await Promise.all(handlers)).join('') }),
+    renderTemplate(template('test.ts'), values),
+  ]);
+  for (const [index, file] of created.entries()) {
+    await mkdir(dirname(join(root, file)), { recursive: true });
+    await writeFile(join(root, file), sources[index] ?? '');
+  }
+  const byHand = await deploymentOf(root, name);
+  if (list === undefined) return { files: [...created], byHand: [...registrationOf(names, extension), ...byHand] };
+  const line = `export { default as ${names.variable} } from './${name}/index.${extension}';\n`;
+  await appendFile(join(root, WORKERS), list === '' || list.endsWith('\n') ? line : `\n${line}`);
+  return { files: [...created, WORKERS], byHand };
+}
+
+interface Manifest {
+  imports?: Record<string, unknown>;
+  devDependencies?: Record<string, string>;
+}
+
+/** A fleet that is compiled maps `#platform/*.js` and imports `.js` files; one that Node.js runs as it is imports `.ts` files. */
+function conventionsOf({ imports = {}, devDependencies = {} }: Manifest) {
+  const isCompiled = '#platform/*.js' in imports;
+  return {
+    catalogue: isCompiled ? '#platform/catalogue.js' : '../../platform/catalogue.ts',
+    extension: isCompiled ? 'js' : 'ts',
+    // mocha defines describe and it globally
+    runner: 'mocha' in devDependencies ? '' : `import { describe, it } from 'node:test';\n`,
+  };
+}
+
+async function readManifest(root: string): Promise<Manifest> {
+  const file = join(root, 'package.json');
+  return existsSync(file) ? (JSON.parse(await readFile(file, 'utf8')) as Manifest) : {};
+}
+
+function eventsOf(samples: readonly Sample[]): string {
+  return samples
+    .map(({ type, data }, index) => `  ${literal({ id: `event-${index + 1}`, type, data }, '  ')},\n`)
+    .join('');
+}
+
+function registrationOf({ name, variable }: WorkerNames, extension: string): string[] {
+  return [
+    `Add to config/fleet.ts: import ${variable} from '../workers/${name}/index.${extension}';`,
+    `Add to its workers: ${variable}`,
+  ];
+}
+
+/** A compose file that runs workers needs a service for this one. */
+async function deploymentOf(root: string, name: string): Promise<string[]> {
+  const file = join(root, 'docker-compose.yml');
+  if (!existsSync(file) || !(await readFile(file, 'utf8')).includes('[worker, ')) return [];
+  return [
+    `Add to docker-compose.yml: the service ${name} with the command [worker, ${name}], and a volume for its store.`,
+  ];
+}

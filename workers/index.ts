@@ -1,0 +1,10 @@
+export { default as analytics } from './analytics/index.js';
+export { default as email } from './email/index.js';
+export { default as inventory } from './inventory/index.js';
+export { default as journal } from './journal/index.js';
+export { default as orderChoreography } from './order-choreography/index.js';
+export { default as orderSaga } from './order-saga/index.js';
+export { default as orders } from './orders/index.js';
+export { default as payment } from './payment/index.js';
+export { default as shipping } from './shipping/index.js';
+export { default as views } from './views/index.js';
