@@ -1,20 +1,19 @@
-import { decideOn, expectedBy, type NextContext } from '../aggregates/handle-command.js';
+import { expectedBy, type NextContext } from '../aggregates/handle-command.js';
 import { loadStream, streamOf } from '../aggregates/load.js';
 import { createEvent } from '../events/create.js';
-import type { EventEnvelope } from '../events/envelope.js';
 import { failpoint } from '../failpoints.js';
 import type { Tx } from '../store/contract.js';
-import type { SagaInput } from './decide.js';
-import { isLetter, wayOf } from './define.js';
-import { sagaDecider } from './saga-decider.js';
-import type { SagaState } from './state.js';
-import { keepRow } from './table.js';
-import type { Direction, SagaContext, SagaDefinition } from './types.js';
+import { actionOf } from './definition.js';
+import { sagaDecider } from './decide.js';
+import type { SagaEvent, SagaState } from './state.js';
+import { saveRow } from './table.js';
+import type { SagaInput } from './trigger.js';
+import type { SagaContext, SagaDefinition } from './types.js';
 
 /**
- * Takes an input: reads the saga, decides, and stores in this transaction all that follows: the events of its stream,
- * its commands, the one timer of what it waits for, its row in the list. Gives the state after it. Throws what
- * `decide` throws to a person, or `contract.invalid_data` for a command that is not as the catalogue has it.
+ * Takes an input: loads the saga, decides, and stores in this transaction what follows from it: the events of its stream,
+ * its commands, its timer, and its row in the list. Resolves to the state after it. Throws what `decide` throws, or
+ * `contract.invalid_data` for a command whose data does not match its schema.
  */
 export async function advance(
   tx: Tx,
@@ -22,62 +21,44 @@ export async function advance(
   input: SagaInput,
   nextContext: NextContext,
 ): Promise<SagaState> {
+  const { definitions, name } = definition;
+  const { sagaId, now } = input;
   const decider = sagaDecider(definition);
-  const stream = streamOf(decider, input.sagaId);
-  const seen = await loadStream(tx, definition.definitions, decider, stream);
-  const { events, state } = decideOn(definition.definitions, decider, stream, seen, input, nextContext, {});
-  if (events.length === 0) return seen.state;
+  const stream = streamOf(decider, sagaId);
+  const seen = await loadStream(tx, definitions, decider, stream);
+  const decided = decider.decide(input, seen.state);
+  if (decided.length === 0) return seen.state;
+  const state = decided.reduce(decider.evolve, seen.state);
+  const events = decided.map(({ type, data }) => createEvent(definitions, type, data, nextContext(stream, type)));
   await tx.append(stream, expectedBy(seen), events);
-  for (const { type, data } of events) {
-    if (type === 'saga.step_started')
-      await giveCommand(tx, definition, input.sagaId, state, data as Given, nextContext);
+  for (const event of decided) {
+    if (event.type === 'saga.step_started') await sendCommand(tx, definition, state, event.data, nextContext);
   }
-  await setTimer(tx, definition, input.sagaId, { before: seen.state, after: state }, nextContext);
-  await keepRow(tx.sql, definition.name, input.sagaId, state, input.now);
+  await setTimer(tx, definition, sagaId, { before: seen.state, after: state }, nextContext);
+  await saveRow(tx.sql, name, sagaId, state, now);
   failpoint('saga.advanced');
   return state;
 }
 
-/** The id of the saga that a message is about; undefined where it is about none of this kind. */
-export function sagaIdOf(definition: SagaDefinition, event: EventEnvelope): string | undefined {
-  if (isLetter(event.type)) return commandedBy(definition, event.subject);
-  if (event.type !== 'saga.timer_due') return definition.correlate(event);
-  const { saga, sagaId } = event.data as { saga: string; sagaId: string };
-  return saga === definition.name ? sagaId : undefined;
-}
+type StepStarted = Extract<SagaEvent, { type: 'saga.step_started' }>['data'];
 
-/** What becomes of a command in the dead letters is said under the command's subject, with data that `correlate` need not
- *  know. */
-function commandedBy({ subject: subjectOf }: SagaDefinition, subject: string): string | undefined {
-  const sagaId = subject.slice(subjectOf('').length);
-  return sagaId !== '' && subjectOf(sagaId) === subject ? sagaId : undefined;
-}
-
-interface Given {
-  step: string;
-  direction: Direction;
-  command: { type: string; id: string };
-}
-
-async function giveCommand(
+async function sendCommand(
   tx: Tx,
   definition: SagaDefinition,
-  sagaId: string,
   state: SagaState,
-  { step: name, direction, command }: Given,
+  { sagaId, step, direction, command: { type, id } }: StepStarted,
   nextContext: NextContext,
 ): Promise<void> {
-  const { definitions } = definition;
-  const way = wayOf(definition, name, direction);
+  const { command } = actionOf(definition, step, direction);
   const { input, results, reason } = state;
   const context: SagaContext<unknown> = { sagaId, input, results, reason: direction === 'back' ? reason : '' };
-  const data = (way.command.data as (context: SagaContext<unknown>) => unknown)(context);
+  const data = (command.data as (context: SagaContext<unknown>) => unknown)(context);
   const subject = definition.subject(sagaId);
-  const event = createEvent(definitions, command.type, data, { ...nextContext(subject, command.type), id: command.id });
+  const event = createEvent(definition.definitions, type, data, { ...nextContext(subject, type), id });
   await tx.append(subject, 'any', [event]);
 }
 
-/** At most one timer of a saga is kept: that of what it waits for. */
+/** A saga has at most one timer: that of what it waits for. */
 async function setTimer(
   tx: Tx,
   { name: saga, definitions }: SagaDefinition,
@@ -85,9 +66,9 @@ async function setTimer(
   { before, after }: { before: SagaState; after: SagaState },
   nextContext: NextContext,
 ): Promise<void> {
-  const nameOf = ({ waiting }: SagaState) =>
+  const idOf = ({ waiting }: SagaState) =>
     waiting && ['saga', saga, sagaId, waiting.step, waiting.direction, waiting.attempt, waiting.timer].join('/');
-  const [old, id] = [nameOf(before), nameOf(after)];
+  const [old, id] = [idOf(before), idOf(after)];
   if (old === id && before.waiting?.at === after.waiting?.at) return;
   if (old !== undefined) await tx.cancelTimer(old);
   if (id === undefined || after.waiting === undefined) return;

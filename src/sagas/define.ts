@@ -3,7 +3,8 @@ import { FlotillaError } from '../errors.js';
 import type { Definitions } from '../events/definitions.js';
 import type { EventEnvelope } from '../events/envelope.js';
 import { isPlainName } from '../text/plain-name.js';
-import type { DefineSaga, Direction, SagaDefinition, Step, Way } from './types.js';
+import { actionsOf, messageTypesOf, serviceMessagesOf } from './definition.js';
+import type { DefineSaga, SagaDefinition, Step, StepAction } from './types.js';
 
 /** Milliseconds that a saga may wait: what is due at the end of them must be a time that can be written down. */
 const LONGEST = 3650 * 86_400_000;
@@ -25,16 +26,16 @@ interface AnyOptions extends Pick<SagaDefinition, 'name' | 'startedBy' | 'cancel
   steps: readonly AnyStep[];
 }
 
-interface AnyWay extends Pick<Way, 'command'> {
+interface AnyWay extends Pick<StepAction, 'command'> {
   failed?: readonly string[];
   timeout: number | string;
   retryDelays?: readonly (number | string)[];
-  retries?: Way['retries'];
+  retries?: StepAction['retries'];
 }
 
 interface AnyStep extends AnyWay {
   name: string;
-  done: string | { type: string; result: NonNullable<Way['result']> };
+  done: string | { type: string; result: NonNullable<StepAction['result']> };
   compensate?: AnyWay & { done: string };
 }
 
@@ -64,13 +65,13 @@ function eraseStep(step: AnyStep): Step {
   const type = typeof done === 'string' ? done : done.type;
   return {
     name,
-    forward: { ...eraseWay(step, type, () => false), ...(typeof done !== 'string' && { result: done.result }) },
-    ...(compensate !== undefined && { back: eraseWay(compensate, compensate.done, () => true) }),
+    execute: { ...eraseWay(step, type, () => false), ...(typeof done !== 'string' && { result: done.result }) },
+    ...(compensate !== undefined && { compensate: eraseWay(compensate, compensate.done, () => true) }),
   };
 }
 
 /** What undoes is tried again whatever was answered, unless the saga says otherwise. */
-function eraseWay(way: AnyWay, done: string, retries: Way['retries']): Way {
+function eraseWay(way: AnyWay, done: string, retries: StepAction['retries']): StepAction {
   return {
     command: way.command,
     done,
@@ -92,78 +93,14 @@ function check(saga: SagaDefinition): void {
     if (names.has(name)) throw fail(`two steps are called ${name}`);
     names.add(name);
   }
-  for (const { command, timeout, retryDelays } of waysOf(saga)) {
+  for (const { command, timeout, retryDelays } of actionsOf(saga)) {
     if (saga.definitions[command.type]?.kind !== 'command') throw fail(`${command.type} is no command`);
     if (timeout <= 0) throw fail(`${command.type} has no time to be answered in`);
     if (Math.max(timeout, ...retryDelays) > LONGEST) throw fail(`${command.type} waits for more than 10 years`);
   }
-  const heard = takenBy(saga);
-  for (const type of messagesOf(saga)) {
+  const heard = messageTypesOf(saga);
+  for (const type of serviceMessagesOf(saga)) {
     if (saga.definitions[type]?.kind !== 'event') throw fail(`${type} is no event`);
     if (heard.filter((other) => other === type).length > 1) throw fail(`${type} would mean two things`);
   }
-}
-
-function waysOf({ steps }: SagaDefinition): Way[] {
-  return steps.flatMap(({ forward, back }) => (back === undefined ? [forward] : [forward, back]));
-}
-
-/** How a step is done, or undone. Throws `saga.unknown_step` for one that is not declared, or not any more. */
-export function wayOf({ name: saga, steps }: SagaDefinition, name: string, direction: Direction): Way {
-  const step = steps.find((each) => each.name === name);
-  const way = step?.[direction];
-  if (way !== undefined) return way;
-  const missing = step === undefined ? `step ${name}` : `way ${direction} of ${name}`;
-  throw new FlotillaError('saga.unknown_step', `${saga} has no ${missing}`);
-}
-
-/** The messages of the services that it takes. */
-function messagesOf(saga: SagaDefinition): string[] {
-  const cancels = saga.cancelledBy === undefined ? [] : [saga.cancelledBy];
-  return [saga.startedBy, ...cancels, ...waysOf(saga).flatMap(({ done, failed }) => [done, ...failed])];
-}
-
-/** What is said of dead letters. */
-const letters: readonly string[] = ['message.dead_lettered', 'message.replayed', 'message.discarded'];
-
-/** Whether a type says what became of a message in the dead letters; a catalogue may have other messages. */
-export function isLetter(type: string): boolean {
-  return letters.includes(type);
-}
-
-/** Every type that must reach a saga: also its timers, and what becomes of its commands in the dead letters. */
-export function takenBy(saga: SagaDefinition): string[] {
-  return [...messagesOf(saga), 'saga.timer_due', ...letters];
-}
-
-/** Which of these sagas take a type. */
-export function sagasByType(sagas: readonly SagaDefinition[]): Map<string, SagaDefinition[]> {
-  const types = new Set(sagas.flatMap(takenBy));
-  return new Map([...types].map((type) => [type, sagas.filter((saga) => takenBy(saga).includes(type))]));
-}
-
-/** The commands that it gives. */
-export function commandsOf(saga: SagaDefinition): string[] {
-  return waysOf(saga).map(({ command }) => command.type);
-}
-
-/** How long the steps of a saga wait, and how often they try, in milliseconds. */
-export interface Patience {
-  timeout?: number | undefined;
-  retryDelays?: readonly number[] | undefined;
-}
-
-/** The saga with another patience in place of its own, where one is given. */
-export function withPatience(saga: SagaDefinition, { timeout, retryDelays }: Patience): SagaDefinition {
-  const change = (way: Way): Way => ({
-    ...way,
-    timeout: timeout ?? way.timeout,
-    retryDelays: retryDelays ?? way.retryDelays,
-  });
-  const steps = saga.steps.map(({ forward, back, ...step }) => ({
-    ...step,
-    forward: change(forward),
-    ...(back !== undefined && { back: change(back) }),
-  }));
-  return { ...saga, steps };
 }

@@ -2,37 +2,37 @@ import type { DataOf } from '../events/definitions.js';
 import type { sagaEvents } from '../events/saga-events.js';
 import type { Direction, Json } from './types.js';
 
-/** What a saga decides: events of its stream. */
+/** An event of a saga's stream. */
 export type SagaEvent = {
   [T in keyof typeof sagaEvents]: { type: T; data: DataOf<typeof sagaEvents, T> };
 }[keyof typeof sagaEvents];
 
-/** `none`: not begun. `failed`: something could not be undone, and a person is needed. */
+/** `none`: not started. `failed`: a step cannot be compensated, manual intervention is required. */
 export type SagaStatus = 'none' | 'started' | 'completed' | 'compensating' | 'compensated' | 'failed';
 
-/** The tries of one way of a step. */
-export interface Tries {
-  /** The commands given, by their ids; the n-th try gave the n-th. */
+/** The attempts at one action of a step. */
+export interface Attempts {
+  /** The ids of the commands sent, one for each attempt. */
   readonly commands: readonly string[];
-  /** Those since it began, or since a person told it to try again: what patience is counted by. */
+  /** How many of them count against the retry policy: those since the start, or since the saga was resumed. */
   readonly counted: number;
 }
 
 export interface StepState {
-  /** `maybe`: asked for, and no answer yet, or none that came in time. `refused`: answered that it was not. */
-  readonly done: 'no' | 'maybe' | 'yes' | 'refused';
-  readonly undone: 'no' | 'asked' | 'yes';
-  readonly forward: Tries;
-  readonly back: Tries;
-  /** Which of the commands are known to have led to its being done. */
-  readonly doneBy: readonly string[];
-  /** A command of it has lain in the dead letters: an edited one is answered under the id of its replacement. */
+  /** `maybe`: requested and not answered, so it may have taken effect. `refused`: the service replied that it did not. */
+  readonly executed: 'no' | 'maybe' | 'yes' | 'refused';
+  readonly compensated: 'no' | 'requested' | 'yes';
+  readonly forward: Attempts;
+  readonly back: Attempts;
+  /** The commands whose execution has been reported. */
+  readonly executedBy: readonly string[];
+  /** One of its commands was dead-lettered: if it was edited, the answer names the id of the edited command. */
   readonly maybeEdited: boolean;
-  /** How many of the commands to undo it were given before it was known to be done: their answers say nothing. */
+  /** How many compensation commands were sent before the step was known to be executed: their answers do not count. */
   readonly outdated: number;
 }
 
-/** The one thing that a saga waits for: an answer, until then; or the time of the next try. */
+/** The one thing that a saga waits for: an answer until a deadline, or the time of the next attempt. */
 export interface Waiting {
   readonly step: string;
   readonly direction: Direction;
@@ -48,14 +48,14 @@ export interface SagaState {
   readonly results: Readonly<Record<string, Json>>;
   readonly steps: Readonly<Record<string, StepState>>;
   readonly waiting: Waiting | undefined;
-  /** Why it is undone; why it has failed, while it has. */
+  /** Why it is compensated; while it is `failed`, why it failed. */
   readonly reason: string;
-  /** Why it is undone, while it has failed. */
-  readonly undoneFor: string;
-  /** The step that cannot be undone, while the saga is `failed`. */
-  readonly stuckAt: string | undefined;
-  /** Why it was called off before it began. */
-  readonly calledOff: string | undefined;
+  /** Why it is compensated, while it is `failed`. */
+  readonly compensationReason: string;
+  /** The step that cannot be compensated, while the saga is `failed`. */
+  readonly failedStep: string | undefined;
+  /** Why it was cancelled before it started. */
+  readonly earlyCancellation: string | undefined;
 }
 
 export const initialState: SagaState = {
@@ -65,18 +65,18 @@ export const initialState: SagaState = {
   steps: {},
   waiting: undefined,
   reason: '',
-  undoneFor: '',
-  stuckAt: undefined,
-  calledOff: undefined,
+  compensationReason: '',
+  failedStep: undefined,
+  earlyCancellation: undefined,
 };
 
-const noTries: Tries = { commands: [], counted: 0 };
+const noAttempts: Attempts = { commands: [], counted: 0 };
 const untouched: StepState = {
-  done: 'no',
-  undone: 'no',
-  forward: noTries,
-  back: noTries,
-  doneBy: [],
+  executed: 'no',
+  compensated: 'no',
+  forward: noAttempts,
+  back: noAttempts,
+  executedBy: [],
   maybeEdited: false,
   outdated: 0,
 };
@@ -85,19 +85,24 @@ export function stepState(state: SagaState, step: string): StepState {
   return state.steps[step] ?? untouched;
 }
 
+/** Whether a step has taken effect, or may have, and is not compensated. */
+export function isUncompensated({ executed, compensated }: StepState): boolean {
+  return (executed === 'yes' || executed === 'maybe') && compensated !== 'yes';
+}
+
 /** The state of a saga after an event of its stream. */
 export function evolve(state: SagaState, event: SagaEvent): SagaState {
   switch (event.type) {
     case 'saga.started':
       return { ...state, status: 'started', input: event.data.input };
     case 'saga.step_started':
-      return began(state, event.data);
+      return afterStepStarted(state, event.data);
     case 'saga.step_completed':
-      return ended(state, event.data);
+      return afterStepCompleted(state, event.data);
     case 'saga.step_failed':
-      return failed(state, event.data);
+      return afterStepFailed(state, event.data);
     case 'saga.message_noted':
-      return noted(state, event.data);
+      return afterMessageNoted(state, event.data);
     case 'saga.compensating':
       return { ...state, status: 'compensating', waiting: undefined, reason: event.data.reason };
     case 'saga.completed':
@@ -109,14 +114,14 @@ export function evolve(state: SagaState, event: SagaEvent): SagaState {
         ...state,
         status: 'failed',
         waiting: undefined,
-        stuckAt: event.data.step,
+        failedStep: event.data.step,
         reason: event.data.reason,
-        undoneFor: state.reason,
+        compensationReason: state.reason,
       };
     case 'saga.resumed':
-      return resumed(state);
+      return afterResumed(state);
     case 'saga.timer_due':
-      return state; // it stands in the stream as it fired; what follows from it is decided when it comes back as a message
+      return state; // recorded when the timer fires; the saga decides on it when it is delivered as a message
   }
 }
 
@@ -126,66 +131,64 @@ function withStep(state: SagaState, step: string, change: Partial<StepState>): S
   return { ...state, steps: { ...state.steps, [step]: { ...stepState(state, step), ...change } } };
 }
 
-function began(state: SagaState, data: Data<'saga.step_started'>): SagaState {
-  const { step, direction, attempt, command, timeoutAt } = data;
-  const before = stepState(state, step);
-  const { commands, counted } = before[direction];
-  const tries = { commands: [...commands, command.id], counted: counted + 1 };
-  const change: Partial<StepState> =
-    direction === 'forward' ? { done: 'maybe', forward: tries } : { undone: 'asked', back: tries };
-  return { ...withStep(state, step, change), waiting: { step, direction, attempt, timer: 'timeout', at: timeoutAt } };
-}
-
-function ended(state: SagaState, { step, direction, message, result }: Data<'saga.step_completed'>): SagaState {
-  const change: Partial<StepState> =
-    direction === 'forward' ? { done: 'yes', doneBy: doneBy(state, step, message) } : { undone: 'yes' };
-  return { ...withResult(withStep(state, step, change), step, result), waiting: undefined };
-}
-
 function withResult(state: SagaState, step: string, result: Json | undefined): SagaState {
   return result === undefined ? state : { ...state, results: { ...state.results, [step]: result } };
 }
 
-/** Whoever did not answer in time may still do, or have done, what was asked for. */
-function failed(state: SagaState, { step, direction, attempt, cause, retryAt }: Data<'saga.step_failed'>): SagaState {
-  const refused = direction === 'forward' && cause === 'answer';
-  const after = refused ? withStep(state, step, { done: 'refused' }) : state;
+function afterStepStarted(state: SagaState, data: Data<'saga.step_started'>): SagaState {
+  const { step, direction, attempt, command, timeoutAt } = data;
+  const before = stepState(state, step)[direction];
+  const attempts = { commands: [...before.commands, command.id], counted: before.counted + 1 };
+  const change: Partial<StepState> =
+    direction === 'forward' ? { executed: 'maybe', forward: attempts } : { compensated: 'requested', back: attempts };
+  return { ...withStep(state, step, change), waiting: { step, direction, attempt, timer: 'timeout', at: timeoutAt } };
+}
+
+function afterStepCompleted(state: SagaState, data: Data<'saga.step_completed'>): SagaState {
+  const { step, direction, message, result } = data;
+  const change: Partial<StepState> =
+    direction === 'forward'
+      ? { executed: 'yes', executedBy: withCause(stepState(state, step).executedBy, message) }
+      : { compensated: 'yes' };
+  return { ...withResult(withStep(state, step, change), step, result), waiting: undefined };
+}
+
+/** Without an answer in time, the step may still be executed, or have been. */
+function afterStepFailed(state: SagaState, data: Data<'saga.step_failed'>): SagaState {
+  const { step, direction, attempt, cause, retryAt } = data;
+  const isRefused = direction === 'forward' && cause === 'answer';
   return {
-    ...after,
+    ...(isRefused ? withStep(state, step, { executed: 'refused' }) : state),
     waiting: retryAt === null ? undefined : { step, direction, attempt, timer: 'retry', at: retryAt },
   };
 }
 
-function noted(state: SagaState, { message, rule, step, reason = '', result }: Data<'saga.message_noted'>): SagaState {
-  if (rule === 'early_cancel') return { ...state, calledOff: reason };
+function afterMessageNoted(state: SagaState, data: Data<'saga.message_noted'>): SagaState {
+  const { message, rule, step, reason = '', result } = data;
+  if (rule === 'early_cancel') return { ...state, earlyCancellation: reason };
   if (step === null) return state;
-  const { undone, back } = stepState(state, step);
-  if (rule === 'late_refusal') return withStep(state, step, { done: 'refused' });
+  if (rule === 'late_refusal') return withStep(state, step, { executed: 'refused' });
   if (rule === 'dead_lettered') return withStep(state, step, { maybeEdited: true });
   if (rule !== 'late') return state;
-  const after = withStep(state, step, {
-    done: 'yes',
-    doneBy: doneBy(state, step, message),
+  const { compensated, back, executedBy } = stepState(state, step);
+  const change: Partial<StepState> = {
+    executed: 'yes',
+    executedBy: withCause(executedBy, message),
     outdated: back.commands.length,
-    ...(undone === 'yes' && { undone: 'no' }),
-  });
-  return withResult(after, step, result);
+    ...(compensated === 'yes' && { compensated: 'no' }),
+  };
+  return withResult(withStep(state, step, change), step, result);
 }
 
-function doneBy(
-  state: SagaState,
-  step: string,
-  { causationId }: { causationId?: string | undefined },
-): readonly string[] {
-  const { doneBy: known } = stepState(state, step);
+function withCause(known: readonly string[], { causationId }: { causationId?: string | undefined }): readonly string[] {
   return causationId === undefined ? known : [...known, causationId];
 }
 
-function resumed(state: SagaState): SagaState {
+function afterResumed(state: SagaState): SagaState {
   const steps = Object.entries(state.steps).map(([name, step]): [string, StepState] => [
     name,
     { ...step, forward: { ...step.forward, counted: 0 }, back: { ...step.back, counted: 0 } },
   ]);
-  const after = { ...state, steps: Object.fromEntries(steps), stuckAt: undefined };
-  return state.status === 'failed' ? { ...after, status: 'compensating', reason: state.undoneFor } : after;
+  const after: SagaState = { ...state, steps: Object.fromEntries(steps), failedStep: undefined };
+  return state.status === 'failed' ? { ...after, status: 'compensating', reason: state.compensationReason } : after;
 }

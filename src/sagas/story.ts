@@ -139,8 +139,8 @@ function statusOf({ status }: SagaState, told: readonly Told[]): StoryStatus {
   return told.some(({ event }) => event.type !== 'saga.message_noted') ? 'started' : 'not_begun';
 }
 
-function reasonOf({ reason, calledOff }: SagaState, status: StoryStatus): string | null {
-  if (status === 'not_begun') return calledOff ?? null;
+function reasonOf({ reason, earlyCancellation }: SagaState, status: StoryStatus): string | null {
+  if (status === 'not_begun') return earlyCancellation ?? null;
   return status === 'started' || status === 'completed' ? null : reason;
 }
 
@@ -179,14 +179,14 @@ function isLate(event: SagaEvent): boolean {
 
 /** `cause`: why its latest try failed. */
 function progressOf(name: string, state: SagaState, cause: string | undefined): StepProgress {
-  const { stuckAt, waiting } = state;
-  const { done, undone } = stepState(state, name);
-  if (stuckAt === name) return 'cannot_be_undone';
-  if (undone === 'yes') return 'undone';
-  if (done === 'refused') return 'refused';
-  if (undone === 'asked') return 'being_undone';
-  if (done === 'yes') return 'done';
-  if (done === 'no' && cause === undefined) return 'not_begun';
+  const { failedStep, waiting } = state;
+  const { executed, compensated } = stepState(state, name);
+  if (failedStep === name) return 'cannot_be_undone';
+  if (compensated === 'yes') return 'undone';
+  if (executed === 'refused') return 'refused';
+  if (compensated === 'requested') return 'being_undone';
+  if (executed === 'yes') return 'done';
+  if (executed === 'no' && cause === undefined) return 'not_begun';
   const isAsked = waiting?.step === name && waiting.timer === 'timeout';
   if (cause === 'timeout' && !isAsked) return 'timed_out';
   return cause === 'discarded' ? 'discarded' : 'asked';

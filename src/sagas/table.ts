@@ -42,12 +42,12 @@ export interface SagaRow {
 }
 
 /** Keeps how a saga stands after an input; `now` in milliseconds since the epoch. One that has not begun is not listed. */
-export async function keepRow(sql: Sql, saga: string, sagaId: string, state: SagaState, now: number): Promise<void> {
-  const { status, waiting, stuckAt, reason } = state;
+export async function saveRow(sql: Sql, saga: string, sagaId: string, state: SagaState, now: number): Promise<void> {
+  const { status, waiting, failedStep, reason } = state;
   if (status === 'none') return;
   const at = new Date(now).toISOString();
-  const step = waiting?.step ?? stuckAt ?? null;
-  const direction = waiting?.direction ?? (stuckAt === undefined ? null : 'back');
+  const step = waiting?.step ?? failedStep ?? null;
+  const direction = waiting?.direction ?? (failedStep === undefined ? null : 'back');
   await sql`
     INSERT INTO sagas (saga, saga_id, status, step, direction, attempt, due_at, timer, reason, started_at, updated_at)
     VALUES (${saga}, ${sagaId}, ${status}, ${step}, ${direction}, ${waiting?.attempt ?? null}, ${waiting?.at ?? null},

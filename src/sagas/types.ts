@@ -115,7 +115,7 @@ export interface Saga {
 export type Direction = 'forward' | 'back';
 
 /** One way of a step: a command, its answers, its patience. Durations in milliseconds. */
-export interface Way {
+export interface StepAction {
   readonly command: { readonly type: string; readonly data: (context: SagaContext<never>) => unknown };
   readonly done: string;
   readonly result?: (data: never) => Json;
@@ -127,8 +127,8 @@ export interface Way {
 
 export interface Step {
   readonly name: string;
-  readonly forward: Way;
-  readonly back?: Way;
+  readonly execute: StepAction;
+  readonly compensate?: StepAction;
 }
 
 /** A saga as the runtime sees it: types erased, defaults filled in. */

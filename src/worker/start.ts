@@ -4,7 +4,7 @@ import { FlotillaError } from '../errors.js';
 import { derivedId } from '../events/ids.js';
 import { runProjections } from '../projections/run.js';
 import type { ProjectionState } from '../projections/status.js';
-import { sagasByType } from '../sagas/define.js';
+import { sagasByType } from '../sagas/definition.js';
 import { sagaMigrations } from '../sagas/table.js';
 import type { Store } from '../store/contract.js';
 import { createMetrics } from '../telemetry/metrics.js';

@@ -50,15 +50,15 @@ describe('a saga to which anything is said, in any order and however often', () 
     const { status, waiting } = story.state;
     const steps = tripSaga.definition.steps.map((step) => ({ step, state: stepState(story.state, step.name) }));
     const owed = steps.filter(
-      ({ step: { back }, state: { done, undone } }) =>
-        back !== undefined && undone !== 'yes' && (done === 'yes' || done === 'maybe'),
+      ({ step: { compensate }, state: { executed, compensated } }) =>
+        compensate !== undefined && compensated !== 'yes' && (executed === 'yes' || executed === 'maybe'),
     );
     expect(waiting !== undefined, `waits while ${status}`).to.equal(status === 'started' || status === 'compensating');
-    if (status === 'completed') expect(steps.every(({ state: { done } }) => done === 'yes')).to.equal(true);
+    if (status === 'completed') expect(steps.every(({ state: { executed } }) => executed === 'yes')).to.equal(true);
     if (status === 'compensated') expect(owed).to.deep.equal([]);
     if (status === 'failed') expect(owed).not.to.deep.equal([]);
     // undone in reverse order: while one is undone, nothing behind it is owed that it knew of when it asked
-    const begun = steps.map(({ state: { done } }) => done !== 'no');
+    const begun = steps.map(({ state: { executed } }) => executed !== 'no');
     expect(begun.lastIndexOf(true) + 1, 'steps begin one after the other').to.equal(begun.filter(Boolean).length);
   };
 

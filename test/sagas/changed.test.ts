@@ -2,9 +2,10 @@ import { expect } from 'chai';
 import { baseCatalogue, catalogue, command, event } from 'flotilla';
 import { z } from 'zod';
 import { createEvent, originContext } from '../../src/events/create.js';
-import { sagaIdOf } from '../../src/sagas/advance.js';
-import { decide, type SagaInput } from '../../src/sagas/decide.js';
+import { sagaIdOf } from '../../src/sagas/definition.js';
+import { decide } from '../../src/sagas/decide.js';
 import { evolve, initialState, type SagaEvent, type SagaState } from '../../src/sagas/state.js';
+import type { SagaInput } from '../../src/sagas/trigger.js';
 import type { SagaDefinition } from '../../src/sagas/types.js';
 import { begun, journeys, tripSaga } from './trip.js';
 
@@ -41,7 +42,7 @@ describe('a saga whose definition was changed while it was under way', () => {
     expect(ended.told).to.deep.equal(['saga.step_completed flight', 'saga.failed hotel']);
     expect(ended.state).to.include({
       status: 'failed',
-      stuckAt: 'hotel',
+      failedStep: 'hotel',
       reason: 'the saga has no step hotel any more',
     });
 

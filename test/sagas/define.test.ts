@@ -99,11 +99,11 @@ describe('a worker with sagas', () => {
     const { sagas, sagasOf } = withOverrides(worker.definition, { sagas: { timeout: 5, retryDelays: [1, 2] } });
     expect(sagasOf.get('flight.booked')).to.deep.equal(sagas);
     const ways = sagas.flatMap(({ steps }) =>
-      steps.flatMap(({ forward, back }) => (back ? [forward, back] : [forward])),
+      steps.flatMap(({ execute, compensate }) => (compensate ? [execute, compensate] : [execute])),
     );
     expect(ways).to.have.length(5);
     for (const way of ways) expect(way).to.deep.include({ timeout: 5, retryDelays: [1, 2] });
-    const own = withOverrides(worker.definition, { sagas: { timeout: 5 } }).sagas[0]?.steps[0]?.forward;
+    const own = withOverrides(worker.definition, { sagas: { timeout: 5 } }).sagas[0]?.steps[0]?.execute;
     expect(own).to.deep.include({ timeout: 5, retryDelays: [10_000, 20_000] });
   });
 

@@ -265,7 +265,7 @@ describe('a saga', () => {
         'step_failed flight back 2 timeout no answer within 1m for good',
         'failed flight no answer within 1m',
       ]);
-      expect(story.state).to.include({ status: 'failed', stuckAt: 'flight', waiting: undefined });
+      expect(story.state).to.include({ status: 'failed', failedStep: 'flight', waiting: undefined });
       return story;
     };
 

@@ -1,11 +1,11 @@
 import { expect } from 'chai';
 import { rehydrate, type Sql } from 'flotilla';
 import { explore, simulation, type Run } from 'flotilla/testing';
-import { withPatience } from '../../src/sagas/define.js';
-import { sagaDecider } from '../../src/sagas/saga-decider.js';
+import { withRetryPolicy } from '../../src/sagas/definition.js';
+import { sagaDecider } from '../../src/sagas/decide.js';
 import { journeys, tripSaga } from './trip.js';
 
-const definition = withPatience(tripSaga.definition, { timeout: 20_000, retryDelays: [5_000, 5_000] });
+const definition = withRetryPolicy(tripSaga.definition, { timeout: 20_000, retryDelays: [5_000, 5_000] });
 const trips = journeys.defineWorker({ name: 'trips', sagas: [{ name: tripSaga.name, definition }] });
 
 const bookings = 'create table bookings (trip_id text primary key);';

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { baseCatalogue, catalogue, command, event, type EventEnvelope } from 'flotilla';
-import { decide, type SagaInput } from '../../src/sagas/decide.js';
+import { decide } from '../../src/sagas/decide.js';
 import { evolve, initialState, type SagaEvent, type SagaState } from '../../src/sagas/state.js';
+import type { SagaInput } from '../../src/sagas/trigger.js';
 
 const trip = z.strictObject({ tripId: z.string() });
 const refusal = z.strictObject({ tripId: z.string(), reason: z.string() });

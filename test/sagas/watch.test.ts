@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { SagaGauge } from '../../src/sagas/gauge.js';
-import { keepRow, sagaMigrations } from '../../src/sagas/table.js';
+import { saveRow, sagaMigrations } from '../../src/sagas/table.js';
 import { initialState, type SagaStatus } from '../../src/sagas/state.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { createMetrics } from '../../src/telemetry/metrics.js';
@@ -20,7 +20,7 @@ describe('the gauge of sagas', () => {
     const metrics = createMetrics();
     const gauge = new SagaGauge(store, [tripSaga], metrics);
     const keep = (sagaId: string, status: SagaStatus) =>
-      store.transaction(({ sql }) => keepRow(sql, 'travel', sagaId, { ...initialState, status }, 0));
+      store.transaction(({ sql }) => saveRow(sql, 'travel', sagaId, { ...initialState, status }, 0));
     const shown = async () => {
       await gauge.look();
       const { values } = await metrics.sagas.get();
@@ -50,7 +50,7 @@ describe('the gauge of sagas', () => {
     const waiting = { step: 'hotel', direction: 'forward', attempt: 1, timer: 'timeout' } as const;
     const keep = (sagaId: string, status: SagaStatus, at: string) =>
       store.transaction(({ sql }) =>
-        keepRow(sql, 'travel', sagaId, { ...initialState, status, waiting: { ...waiting, at } }, now),
+        saveRow(sql, 'travel', sagaId, { ...initialState, status, waiting: { ...waiting, at } }, now),
       );
     const shown = async () => {
       await gauge.look();

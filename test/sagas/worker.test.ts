@@ -2,8 +2,8 @@ import { expect } from 'chai';
 import { hasCode, type EventEnvelope } from 'flotilla';
 import { createEvent, originContext } from '../../src/events/create.js';
 import { advance } from '../../src/sagas/advance.js';
-import type { SagaInput } from '../../src/sagas/decide.js';
 import { sagaMigrations } from '../../src/sagas/table.js';
+import type { SagaInput } from '../../src/sagas/trigger.js';
 import type { Store } from '../../src/store/contract.js';
 import { createTempStore, type TempStore } from '../store/temp-store.js';
 import { journeys, tripSaga } from './trip.js';
@@ -121,7 +121,7 @@ describe('what a saga leaves in its store', () => {
       ...definition,
       steps: definition.steps.map((step) =>
         step.name === 'hotel'
-          ? { ...step, forward: { ...step.forward, command: { type: 'hotel.book', data: () => ({}) } } }
+          ? { ...step, execute: { ...step.execute, command: { type: 'hotel.book', data: () => ({}) } } }
           : step,
       ),
     };

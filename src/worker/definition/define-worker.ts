@@ -6,7 +6,7 @@ import type { Definitions } from '../../events/definitions.js';
 import { matchesType, typesMatching } from '../../events/handler.js';
 import { bySpecificity, isAmbiguous } from '../../events/patterns.js';
 import { isPlainName } from '../../text/plain-name.js';
-import { commandsOf, sagasByType, takenBy } from '../../sagas/define.js';
+import { commandsOf, messageTypesOf, sagasByType } from '../../sagas/definition.js';
 import type { SagaDefinition } from '../../sagas/types.js';
 import type { WorkerOptions } from './options.js';
 import type { DefineWorker, ErasedHandler, Worker, WorkerDefinition } from './worker-definition.js';
@@ -93,7 +93,9 @@ function withSagas(
   handlers: readonly [string, unknown][],
 ): (readonly [string, unknown])[] {
   const isHandled = (type: string) => handlers.some(([pattern]) => matchesType(definitions, pattern, type));
-  const types = new Set(sagas.flatMap((saga) => [...takenBy(saga), 'saga.failed']).filter((type) => !isHandled(type)));
+  const types = new Set(
+    sagas.flatMap((saga) => [...messageTypesOf(saga), 'saga.failed']).filter((type) => !isHandled(type)),
+  );
   return [...handlers, ...[...types].map((type) => [type, () => undefined] as const)];
 }
 

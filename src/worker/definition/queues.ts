@@ -1,5 +1,5 @@
 import type { WorkerQueues } from '../../broker/topology.js';
-import { sagasByType, withPatience, type Patience } from '../../sagas/define.js';
+import { sagasByType, withRetryPolicy, type RetryPolicy } from '../../sagas/definition.js';
 import type { WorkerDefinition } from './worker-definition.js';
 
 /** What the broker's topology needs to know of a worker. The queue of one that reads the log is bound by nothing: it
@@ -22,11 +22,11 @@ export function queuesOfAll(workers: readonly { readonly definition: WorkerDefin
 /** The worker with what the configuration says in place of its own. */
 export function withOverrides(
   worker: WorkerDefinition,
-  overrides: { retryDelays?: readonly number[]; halfOpenAfter?: number; sagas?: Patience },
+  overrides: { retryDelays?: readonly number[]; halfOpenAfter?: number; sagas?: RetryPolicy },
 ): WorkerDefinition {
   const { retryDelays = worker.retryDelays, halfOpenAfter = worker.breaker.halfOpenAfter } = overrides;
   const maxHalfOpenAfter = Math.max(halfOpenAfter, worker.breaker.maxHalfOpenAfter);
-  const sagas = worker.sagas.map((saga) => withPatience(saga, overrides.sagas ?? {}));
+  const sagas = worker.sagas.map((saga) => withRetryPolicy(saga, overrides.sagas ?? {}));
   return {
     ...worker,
     retryDelays,

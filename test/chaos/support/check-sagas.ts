@@ -148,11 +148,11 @@ function checkRows({ stores, sagas }: World): string[] {
   const listed = new Map(rows.map(({ saga, saga_id, ...row }) => [`${saga}/${saga_id}`, JSON.stringify(row)]));
   const told = new Map(
     [...sagas].map(([id, { state }]) => {
-      const { status, waiting, stuckAt, reason } = state;
+      const { status, waiting, failedStep, reason } = state;
       const row: Omit<Row, 'saga' | 'saga_id'> = {
         status,
-        step: waiting?.step ?? stuckAt ?? null,
-        direction: waiting?.direction ?? (stuckAt === undefined ? null : 'back'),
+        step: waiting?.step ?? failedStep ?? null,
+        direction: waiting?.direction ?? (failedStep === undefined ? null : 'back'),
         attempt: waiting?.attempt ?? null,
         due_at: waiting?.at ?? null,
         timer: waiting?.timer ?? null,

@@ -53,7 +53,7 @@ export function givenUp({ events }: Story): string | undefined {
 /** How often the type may stand in an order's history, of those by which steps are asked for and answered: once for each
  *  command that the saga gave. */
 export function timesOf(type: string, story: Story | undefined): number {
-  const step = definition.steps.find(({ forward: { command, done, failed } }) =>
+  const step = definition.steps.find(({ execute: { command, done, failed } }) =>
     [command.type, done, ...failed].includes(type),
   );
   return Math.max(1, (step && story?.state.steps[step.name]?.forward.commands.length) ?? 0);
@@ -62,7 +62,7 @@ export function timesOf(type: string, story: Story | undefined): number {
 /** The answers to each command of the sagas. */
 export const ANSWERS: ReadonlyMap<string, readonly string[]> = new Map(
   definition.steps
-    .flatMap(({ forward, back }) => (back === undefined ? [forward] : [forward, back]))
+    .flatMap(({ execute, compensate }) => (compensate === undefined ? [execute] : [execute, compensate]))
     .map(({ command, done, failed }) => [command.type, [done, ...failed]]),
 );
 

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { handleCommand, rehydrate, type EventEnvelope } from 'flotilla';
 import { simulation, type Run } from 'flotilla/testing';
-import { sagaDecider } from '../../../src/sagas/saga-decider.js';
+import { sagaDecider } from '../../../src/sagas/decide.js';
 import { create, platform, type Data, type EventType } from '../../../platform/catalogue.js';
 import { orderFulfilment } from '../../../platform/orders/fulfilment-saga.js';
 import { order } from '../../../platform/orders/order.js';

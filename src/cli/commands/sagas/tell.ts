@@ -1,6 +1,6 @@
 import { originContext } from '../../../events/create.js';
 import { advance } from '../../../sagas/advance.js';
-import type { SagaInput } from '../../../sagas/decide.js';
+import type { SagaInput } from '../../../sagas/trigger.js';
 import { readSagaStory } from '../../../sagas/read.js';
 import type { SagaStory } from '../../../sagas/story.js';
 import { operator } from '../dead/filter.js';

@@ -1,0 +1,80 @@
+import { FlotillaError } from '../errors.js';
+import type { EventEnvelope } from '../events/envelope.js';
+import type { Direction, SagaDefinition, StepAction } from './types.js';
+
+export function actionsOf({ steps }: SagaDefinition): StepAction[] {
+  return steps.flatMap(({ execute, compensate }) => (compensate === undefined ? [execute] : [execute, compensate]));
+}
+
+/** Throws `saga.unknown_step` for a step or a compensation that is not declared, or no longer. */
+export function actionOf({ name: saga, steps }: SagaDefinition, name: string, direction: Direction): StepAction {
+  const step = steps.find((each) => each.name === name);
+  const action = direction === 'forward' ? step?.execute : step?.compensate;
+  if (action !== undefined) return action;
+  const missing = step === undefined ? `step ${name}` : `compensation of ${name}`;
+  throw new FlotillaError('saga.unknown_step', `${saga} has no ${missing}`);
+}
+
+/** The types of messages from services that a saga receives. */
+export function serviceMessagesOf(saga: SagaDefinition): string[] {
+  const cancels = saga.cancelledBy === undefined ? [] : [saga.cancelledBy];
+  return [saga.startedBy, ...cancels, ...actionsOf(saga).flatMap(({ done, failed }) => [done, ...failed])];
+}
+
+const deadLetterNotices: readonly string[] = ['message.dead_lettered', 'message.replayed', 'message.discarded'];
+
+/** Whether a type reports what became of a dead letter; a catalogue may have other messages. */
+export function isDeadLetterNotice(type: string): boolean {
+  return deadLetterNotices.includes(type);
+}
+
+/** Every type that must be routed to a saga: also its timers and the notices about its commands in the dead letters. */
+export function messageTypesOf(saga: SagaDefinition): string[] {
+  return [...serviceMessagesOf(saga), 'saga.timer_due', ...deadLetterNotices];
+}
+
+/** The sagas that receive a type, by type. */
+export function sagasByType(sagas: readonly SagaDefinition[]): Map<string, SagaDefinition[]> {
+  const types = new Set(sagas.flatMap(messageTypesOf));
+  return new Map([...types].map((type) => [type, sagas.filter((saga) => messageTypesOf(saga).includes(type))]));
+}
+
+/** The types of the commands that a saga sends. */
+export function commandsOf(saga: SagaDefinition): string[] {
+  return actionsOf(saga).map(({ command }) => command.type);
+}
+
+/** The id of the saga that a message concerns; undefined where it concerns none of this definition. */
+export function sagaIdOf(definition: SagaDefinition, event: EventEnvelope): string | undefined {
+  if (isDeadLetterNotice(event.type)) return sagaIdIn(definition, event.subject);
+  if (event.type !== 'saga.timer_due') return definition.correlate(event);
+  const { saga, sagaId } = event.data as { saga: string; sagaId: string };
+  return saga === definition.name ? sagaId : undefined;
+}
+
+/** A notice has the subject of the command, and data that `correlate` need not know. */
+function sagaIdIn({ subject: subjectOf }: SagaDefinition, subject: string): string | undefined {
+  const sagaId = subject.slice(subjectOf('').length);
+  return sagaId !== '' && subjectOf(sagaId) === subject ? sagaId : undefined;
+}
+
+/** Milliseconds. */
+export interface RetryPolicy {
+  timeout?: number | undefined;
+  retryDelays?: readonly number[] | undefined;
+}
+
+/** The saga with this retry policy in place of its own, as far as it is given. */
+export function withRetryPolicy(saga: SagaDefinition, { timeout, retryDelays }: RetryPolicy): SagaDefinition {
+  const change = (action: StepAction): StepAction => ({
+    ...action,
+    timeout: timeout ?? action.timeout,
+    retryDelays: retryDelays ?? action.retryDelays,
+  });
+  const steps = saga.steps.map(({ execute, compensate, ...step }) => ({
+    ...step,
+    execute: change(execute),
+    ...(compensate !== undefined && { compensate: change(compensate) }),
+  }));
+  return { ...saga, steps };
+}

@@ -1,0 +1,146 @@
+import { FlotillaError } from '../errors.js';
+import type { EventEnvelope } from '../events/envelope.js';
+import { isDeadLetterNotice } from './definition.js';
+import { oneLineReason, reasonIn, refOf, type MessageRef } from './message.js';
+import { stepState, type SagaState, type Waiting } from './state.js';
+import type { Direction, SagaDefinition } from './types.js';
+
+/** What a saga receives: a message, or the request of an operator. `now` in milliseconds since the epoch. */
+export type SagaInput =
+  | { kind: 'message'; sagaId: string; now: number; event: EventEnvelope }
+  | { kind: 'retry'; sagaId: string; now: number; who: string }
+  | { kind: 'compensate'; sagaId: string; now: number; who: string; reason: string };
+
+/** What concerns a saga as a whole. */
+export type SagaTrigger = 'start' | 'cancel' | 'operator_retry' | 'operator_compensate';
+
+/** What concerns a step: answers, timers, notices about its commands in the dead letters. */
+export type StepTrigger =
+  | 'unrelated_answer'
+  | 'executed'
+  | 'refused'
+  | 'compensated'
+  | 'not_compensated'
+  | 'timeout'
+  | 'retry_due'
+  | 'dead_lettered'
+  | 'replayed'
+  | 'discarded';
+
+interface Received {
+  /** Null for timers and requests of an operator. */
+  readonly message: MessageRef | null;
+  readonly data?: unknown;
+  readonly reason?: string | undefined;
+  readonly who?: string;
+}
+
+export interface SagaMessage extends Received {
+  readonly on: SagaTrigger;
+}
+
+export interface StepMessage extends Received {
+  readonly on: StepTrigger;
+  readonly step: string;
+  readonly direction: Direction;
+  /** The attempt that a timer or a dead-letter notice is about, and for what the saga waits then. */
+  readonly attempt?: number;
+  readonly timer?: Waiting['timer'];
+  /** The command that an answer follows from. */
+  readonly causationId?: string | undefined;
+}
+
+/** The trigger that an input is for a saga in this state; undefined for a message that does not concern it. Throws
+ *  `saga.not_found` for a request about a saga that has not started. */
+export function triggerOf(
+  definition: SagaDefinition,
+  input: SagaInput,
+  state: SagaState,
+): SagaMessage | StepMessage | undefined {
+  if (input.kind === 'message') return triggerOfMessage(definition, input.event, state);
+  const { sagaId, who } = input;
+  if (state.status === 'none') throw new FlotillaError('saga.not_found', `${definition.name} ${sagaId}`);
+  if (input.kind === 'retry') return { on: 'operator_retry', message: null, who };
+  return { on: 'operator_compensate', message: null, who, reason: oneLineReason(input.reason) };
+}
+
+function triggerOfMessage(
+  definition: SagaDefinition,
+  event: EventEnvelope,
+  state: SagaState,
+): SagaMessage | StepMessage | undefined {
+  const { type, data } = event;
+  if (type === 'saga.timer_due') return triggerOfTimer(definition, data as TimerDue);
+  if (isDeadLetterNotice(type)) return triggerOfNotice(event, state);
+  if (!definition.accepts(event)) return undefined;
+  const message = refOf(event);
+  if (type === definition.startedBy) return { on: 'start', message, data };
+  if (type === definition.cancelledBy) return { on: 'cancel', message, reason: reasonIn(data) ?? 'on request' };
+  return state.status === 'none' ? undefined : triggerOfAnswer(definition, event, state);
+}
+
+function triggerOfAnswer(definition: SagaDefinition, event: EventEnvelope, state: SagaState): StepMessage | undefined {
+  const { type, data, causationid: causationId } = event;
+  const answer = answerIn(definition, type);
+  if (answer === undefined) return undefined;
+  const { step, direction } = answer;
+  const { [direction]: attempts, maybeEdited } = stepState(state, step);
+  const isRelated = definition.answers === 'any' || maybeEdited || attempts.commands.includes(causationId ?? '');
+  const on = isRelated ? answer.on : 'unrelated_answer';
+  return { on, step, direction, message: refOf(event), data, reason: reasonIn(data), causationId };
+}
+
+/** What an answer of this type reports, of which step. */
+function answerIn({ steps }: SagaDefinition, type: string): Pick<StepMessage, 'on' | 'step' | 'direction'> | undefined {
+  for (const { name: step, execute, compensate } of steps) {
+    if (execute.done === type) return { on: 'executed', step, direction: 'forward' };
+    if (execute.failed.includes(type)) return { on: 'refused', step, direction: 'forward' };
+    if (compensate?.done === type) return { on: 'compensated', step, direction: 'back' };
+    if (compensate?.failed.includes(type) === true) return { on: 'not_compensated', step, direction: 'back' };
+  }
+  return undefined;
+}
+
+interface TimerDue {
+  saga: string;
+  step: string;
+  direction: Direction;
+  attempt: number;
+  timer: Waiting['timer'];
+}
+
+function triggerOfTimer({ name }: SagaDefinition, { saga, ...timer }: TimerDue): StepMessage | undefined {
+  if (saga !== name) return undefined;
+  return { on: timer.timer === 'timeout' ? 'timeout' : 'retry_due', ...timer, message: null };
+}
+
+interface DeadLetterNotice {
+  eventId: string | null;
+  type: string | null;
+  code: string;
+}
+
+const notices = new Map<string, StepTrigger>([
+  ['message.dead_lettered', 'dead_lettered'],
+  ['message.replayed', 'replayed'],
+  ['message.discarded', 'discarded'],
+]);
+
+/** A notice concerns a saga where it is about one of its commands. */
+function triggerOfNotice(event: EventEnvelope, { steps }: SagaState): StepMessage | undefined {
+  const { eventId, type, code } = event.data as DeadLetterNotice;
+  const on = notices.get(event.type);
+  if (eventId === null || on === undefined) return undefined;
+  for (const [step, attempts] of Object.entries(steps)) {
+    for (const direction of ['forward', 'back'] as const) {
+      const attempt = attempts[direction].commands.indexOf(eventId) + 1;
+      if (attempt === 0) continue;
+      const reason =
+        on === 'discarded'
+          ? `${type ?? 'its command'} was discarded: ${reasonIn(event.data) ?? code}`
+          : `${type ?? 'a message'}: ${code}`;
+      return { on, step, direction, attempt, timer: 'timeout', message: refOf(event), reason };
+    }
+  }
+  return undefined;
+}
