@@ -13,6 +13,7 @@ import { bareChannel, publishWindowed } from './support/bare.js';
 import type { Bench } from './support/bench.js';
 import { inTurns, speedOf } from './support/rounds.js';
 import { rate } from './support/table.js';
+import { workerDefinitionOf } from '../src/worker/definition/worker-definition.js';
 
 const EVENTS = 20_000;
 const PORTION = 500;
@@ -43,7 +44,7 @@ export const journal: Bench = async ({ amqpUrl, folder, prefix }) => {
     const last = events.at(-1)?.id;
     let stop = () => Promise.resolve();
     const speed = await speedOf(EVENTS, async () => {
-      const { definition } = defineJournal({ name: 'journal' });
+      const definition = workerDefinitionOf(defineJournal({ name: 'journal' }));
       const worker = await startWorker(definition, { store, broker, prefix, instance: 'bench', logger });
       stop = () => worker.stop(5000);
       while ((await logCheckpoint(store.query, 'journal'))?.mark !== last) {

@@ -11,6 +11,7 @@ import { bareChannel, publishWindowed } from './support/bare.js';
 import type { Bench } from './support/bench.js';
 import { inTurns, speedOf } from './support/rounds.js';
 import { rate } from './support/table.js';
+import { workerDefinitionOf } from '../src/worker/definition/worker-definition.js';
 
 const MESSAGES = 30_000;
 const PREFETCH = 200;
@@ -23,7 +24,11 @@ export const pipeline: Bench = async ({ amqpUrl, folder, prefix }) => {
   const names = namesFor(prefix);
   const broker = createRabbitBroker({ url: amqpUrl, connectionName: 'bench', logger: silentLogger() });
   await broker.applyTopology(
-    topologyOf([queuesOf(worker.definition)], { prefix, log: { maxAge: '1h', maxBytes: 1e8 }, unroutedMax: 10 }),
+    topologyOf([queuesOf(workerDefinitionOf(worker))], {
+      prefix,
+      log: { maxAge: '1h', maxBytes: 1e8 },
+      unroutedMax: 10,
+    }),
   );
   const queue = names.queue('noop');
   const { connection, channel } = await bareChannel(amqpUrl);
@@ -72,7 +77,7 @@ export const pipeline: Bench = async ({ amqpUrl, folder, prefix }) => {
     const all = new Promise<void>((resolve) => (done = resolve));
     let running: RunningWorker | undefined;
     const speed = await speedOf(MESSAGES, async () => {
-      running = await startWorker(worker.definition, {
+      running = await startWorker(workerDefinitionOf(worker), {
         store,
         broker,
         prefix,

@@ -8,6 +8,7 @@ import type { Bench, BenchContext } from './support/bench.js';
 import { inTurns, speedOf } from './support/rounds.js';
 import { sized } from './support/size.js';
 import { rate } from './support/table.js';
+import { projectionDefinitionOf } from '../src/projections/projection.js';
 
 const EVENTS = sized(50_000);
 const ROUNDS = 3;
@@ -58,7 +59,7 @@ export const projection: Bench = async ({ folder }: BenchContext) => {
     await fill(store, events);
     let part: Awaited<ReturnType<typeof runProjections>> | undefined;
     const speed = await speedOf(events.length, async () => {
-      part = await runProjections([list], { store, instance: 'bench', logger: silentLogger() });
+      part = await runProjections([projectionDefinitionOf(list)], { store, instance: 'bench', logger: silentLogger() });
       await part.caughtUp();
     });
     await part?.stop();
@@ -68,7 +69,7 @@ export const projection: Bench = async ({ folder }: BenchContext) => {
 
   const bare = async () => {
     const store = await open('bare');
-    await store.migrate('bare', [{ name: '1', sql: list.definition.tables.orders ?? '' }]);
+    await store.migrate('bare', [{ name: '1', sql: projectionDefinitionOf(list).tables.orders ?? '' }]);
     const speed = await speedOf(events.length, async () => {
       for (let at = 0; at < events.length; at += BATCH) {
         await store.transaction(async ({ sql }) => {

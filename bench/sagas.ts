@@ -9,6 +9,7 @@ import type { Bench, BenchContext } from './support/bench.js';
 import { inTurns, speedOf } from './support/rounds.js';
 import { sized } from './support/size.js';
 import { rate } from './support/table.js';
+import { sagaDefinitionOf } from '../src/sagas/define.js';
 
 const SAGAS = sized(5_000);
 const ROUNDS = 3;
@@ -27,17 +28,19 @@ const shop = catalogue(baseCatalogue, {
 });
 
 const timeout = '10m';
-const { definition } = shop.defineSaga({
-  name: 'shopping',
-  startedBy: 'basket.ordered',
-  input: ({ id }) => ({ id }),
-  subject: (id) => `basket/${id}`,
-  steps: [
-    { name: 'reserve', command: { type: 'reserve.do', data: ({ input }) => input }, done: 'reserve.done', timeout },
-    { name: 'pay', command: { type: 'pay.do', data: ({ input }) => input }, done: 'pay.done', timeout },
-    { name: 'ship', command: { type: 'ship.do', data: ({ input }) => input }, done: 'ship.done', timeout },
-  ],
-});
+const definition = sagaDefinitionOf(
+  shop.defineSaga({
+    name: 'shopping',
+    startedBy: 'basket.ordered',
+    input: ({ id }) => ({ id }),
+    subject: (id) => `basket/${id}`,
+    steps: [
+      { name: 'reserve', command: { type: 'reserve.do', data: ({ input }) => input }, done: 'reserve.done', timeout },
+      { name: 'pay', command: { type: 'pay.do', data: ({ input }) => input }, done: 'pay.done', timeout },
+      { name: 'ship', command: { type: 'ship.do', data: ({ input }) => input }, done: 'ship.done', timeout },
+    ],
+  }),
+);
 const MESSAGES = ['basket.ordered', 'reserve.done', 'pay.done', 'ship.done'];
 
 /** Sagas of three steps that are taken to their end, four messages each, against a store that appends the very same

@@ -12,6 +12,7 @@ import type { Bench } from './support/bench.js';
 import { startProgram } from './support/processes.js';
 import { slow } from './support/slow-worker.js';
 import { median } from './support/table.js';
+import { workerDefinitionOf } from '../src/worker/definition/worker-definition.js';
 
 const MESSAGES = 120;
 const ROUNDS = 3;
@@ -20,7 +21,7 @@ const LOOK = 5;
 /** A worker that waits 50 ms for each message and takes one at a time: three processes of it against one. */
 export const scale: Bench = async ({ amqpUrl, folder, prefix }) => {
   const broker = createRabbitBroker({ url: amqpUrl, connectionName: 'bench', logger: silentLogger() });
-  const queues = queuesOf(slow.definition);
+  const queues = queuesOf(workerDefinitionOf(slow));
   await broker.applyTopology(topologyOf([queues], { prefix, log: { maxAge: '1h', maxBytes: 1e8 }, unroutedMax: 10 }));
   const { connection, channel } = await bareChannel(amqpUrl);
 

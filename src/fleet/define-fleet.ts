@@ -7,6 +7,7 @@ import type { StoredEvent } from '../store/stored-event.js';
 import { OPS_STORE, RESERVED_NAMES } from './reserved-names.js';
 import { sandboxOf, type Sandbox, type SandboxDeclaration } from './sandbox.js';
 import { typesMatching } from '../events/handler.js';
+import { workerDefinitionOf } from '../worker/definition/worker-definition.js';
 import type { Emitters } from '../worker/pipeline/context.js';
 import { ANNOUNCEMENTS } from '../dead-letters/announce.js';
 import type { Worker } from '../worker/definition/worker-definition.js';
@@ -112,14 +113,14 @@ export function emittersOf({ workers, api, catalogue }: Fleet): Emitters {
     for (const type of types) services.set(type, (services.get(type) ?? new Set([OPS_STORE])).add(service));
   };
   declare(OPS_STORE, ANNOUNCEMENTS);
-  for (const { definition } of workers) declare(definition.store, definition.emits);
+  for (const { store, emits } of workers.map(workerDefinitionOf)) declare(store, emits);
   if (api !== undefined) declare(api.store, api.emits ?? Object.keys(catalogue.definitions));
   return services;
 }
 
 /** A source outside that is called like a service could suppress its events. */
 function checkSources({ workers, api, catalogue }: Fleet): void {
-  const services = new Set([OPS_STORE, ...workers.map(({ definition }) => definition.store), api?.store]);
+  const services = new Set([OPS_STORE, ...workers.map((worker) => workerDefinitionOf(worker).store), api?.store]);
   for (const [type, { outside = [] }] of Object.entries(catalogue.definitions)) {
     const service = outside.find((source) => services.has(source));
     if (service !== undefined)
@@ -131,7 +132,7 @@ function checkReserved({ workers, api }: Fleet): void {
   const reserved = workers.find(({ name }) => RESERVED_NAMES.has(name))?.name;
   if (reserved !== undefined)
     throw new FlotillaError('fleet.invalid', `the name ${reserved} is reserved; rename the worker`);
-  const sharer = workers.find(({ definition }) => definition.store === OPS_STORE)?.name;
+  const sharer = workers.find((worker) => workerDefinitionOf(worker).store === OPS_STORE)?.name;
   const who = sharer ?? (api?.store === OPS_STORE ? 'the API' : undefined);
   if (who !== undefined) {
     throw new FlotillaError('fleet.invalid', `the store ${OPS_STORE} belongs to the keeper; name another for ${who}`);
@@ -141,8 +142,8 @@ function checkReserved({ workers, api }: Fleet): void {
 /** Two of one saga would both give its commands. */
 function checkSagas({ workers }: Fleet): void {
   const runners = new Map<string, string>();
-  for (const { name: worker, definition } of workers) {
-    for (const { name } of definition.sagas) {
+  for (const { name: worker, sagas } of workers.map(workerDefinitionOf)) {
+    for (const { name } of sagas) {
       const other = runners.get(name);
       if (other !== undefined)
         throw new FlotillaError('fleet.invalid', `${other} and ${worker} both run the saga ${name}`);
@@ -154,8 +155,8 @@ function checkSagas({ workers }: Fleet): void {
 /** Two of one name would take each other's checkpoint for their own. */
 function checkProjections({ workers }: Fleet): void {
   const keepers = new Map<string, string>();
-  for (const { name: worker, definition } of workers) {
-    for (const { name } of definition.projections) {
+  for (const { name: worker, projections } of workers.map(workerDefinitionOf)) {
+    for (const { name } of projections) {
       const other = keepers.get(name);
       if (other !== undefined) throw new FlotillaError('fleet.invalid', `${other} and ${worker} both keep ${name}`);
       keepers.set(name, worker);
@@ -168,19 +169,14 @@ function checkProjections({ workers }: Fleet): void {
 function checkProjectedTypes({ workers, api, catalogue }: Fleet): void {
   const unknown = api?.emits?.find((type) => !(type in catalogue.definitions));
   if (unknown !== undefined) throw new FlotillaError('fleet.invalid', `the API emits the unknown type ${unknown}`);
-  for (const { name: worker, definition } of workers) {
-    const { store } = definition;
+  const definitions = workers.map(workerDefinitionOf);
+  for (const { name: worker, store, projections } of definitions) {
     if (store === api?.store && api.emits === undefined) continue;
     const contained = new Set([
-      ...workers
-        .filter(({ definition: other }) => other.store === store)
-        .flatMap(({ definition: { emits } }) => [...emits]),
+      ...definitions.filter((other) => other.store === store).flatMap(({ emits }) => [...emits]),
       ...(store === api?.store ? (api.emits ?? []) : []),
     ]);
-    for (const {
-      name,
-      definition: { patterns },
-    } of definition.projections) {
+    for (const { name, patterns } of projections) {
       const empty = patterns.find(
         (pattern) => !typesMatching(catalogue.definitions, pattern).some((type) => contained.has(type)),
       );
@@ -195,8 +191,8 @@ function checkProjectedTypes({ workers, api, catalogue }: Fleet): void {
 function checkCommands({ workers, catalogue }: Fleet): void {
   for (const [type, definition] of Object.entries(catalogue.definitions)) {
     if (definition.kind !== 'command') continue;
-    const handlers = workers.filter(({ definition }) =>
-      definition.handlers.some(({ pattern }) => !isWildcard(pattern) && pattern === type),
+    const handlers = workers.filter((worker) =>
+      workerDefinitionOf(worker).handlers.some(({ pattern }) => !isWildcard(pattern) && pattern === type),
     );
     if (handlers.length === 1) continue;
     const who = handlers.map(({ name }) => name).join(' and ') || 'nobody';

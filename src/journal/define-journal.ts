@@ -2,7 +2,12 @@ import { isAccepted } from '../event-log/accept-entry.js';
 import { consumeBatches } from '../event-log/batch-consumer.js';
 import type { StreamConsumer } from '../event-log/stream-consumer.js';
 import { defineStreamWorker } from '../worker/definition/define-worker.js';
-import type { StreamWorkerContext, Worker, WorkerDefinition } from '../worker/definition/worker-definition.js';
+import {
+  workerDefinitionOf,
+  type StreamWorkerContext,
+  type Worker,
+  type WorkerDefinition,
+} from '../worker/definition/worker-definition.js';
 import { fillGaps, noteGap } from './fill-gaps.js';
 import { migrateJournal } from './migrations.js';
 import { reachableStores, remedyFrom } from './reachable-stores.js';
@@ -18,7 +23,7 @@ export function defineJournal({ name, store = name }: { name: string; store?: st
 
 /** The journal among a fleet's workers: the one that consumes the stream by itself. */
 export function findJournal(workers: readonly Worker[]): WorkerDefinition | undefined {
-  return workers.find(({ definition }) => isJournal(definition))?.definition;
+  return workers.map(workerDefinitionOf).find(isJournal);
 }
 
 export function isJournal({ consumeStream }: WorkerDefinition): boolean {

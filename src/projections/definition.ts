@@ -2,6 +2,7 @@ import { FlotillaError } from '../errors.js';
 import type { Definitions } from '../events/definitions.js';
 import { typesMatching, type Handler } from '../events/handler.js';
 import { bySpecificity, isAmbiguous } from '../events/patterns.js';
+import { wrapDefinition } from '../opaque.js';
 import { isPlainName } from '../text/plain-name.js';
 import { INDEX, withoutText } from './physical-names.js';
 import type { Projection, ProjectionDefinition, ProjectionHandler, ProjectionTx } from './projection.js';
@@ -38,7 +39,15 @@ export function projectionDefiner<D extends Definitions>(definitions: D): Define
     if (!Number.isSafeInteger(version) || version < 1) throw fail('a version is a whole number from 1 on');
     checkTables(tables, fail);
     const handlerOf = dispatchTable(definitions, on, fail);
-    return { name, definition: { name, version, definitions, tables, patterns: Object.keys(on), handlerOf } };
+    const definition: ProjectionDefinition = {
+      name,
+      version,
+      definitions,
+      tables,
+      patterns: Object.keys(on),
+      handlerOf,
+    };
+    return wrapDefinition(definition);
   };
 }
 

@@ -3,7 +3,7 @@ import type { Store, Tx } from '../store/contract.js';
 import { isHeld } from './hold.js';
 import { ModelWriter, type Step } from './model-writer.js';
 import type { PoisonEvent } from './poison.js';
-import type { Projection, ProjectionDefinition } from './projection.js';
+import type { ProjectionDefinition } from './projection.js';
 import { readState, setRunning, setStopped } from './state.js';
 
 /** What a turn came to: it went as far as it could, or did nothing. */
@@ -23,7 +23,7 @@ export class LiveModel {
 
   constructor(
     private readonly store: Store,
-    { definition }: Projection,
+    definition: ProjectionDefinition,
     private readonly now: () => number,
   ) {
     this.#definition = definition;

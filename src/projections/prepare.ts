@@ -1,7 +1,7 @@
 import { FlotillaError, hasCode, messageOf } from '../errors.js';
 import type { Sql, Store } from '../store/contract.js';
 import { physicalName, statementsOf, template } from './physical-names.js';
-import type { Projection, ProjectionDefinition } from './projection.js';
+import type { ProjectionDefinition } from './projection.js';
 import { migrations, readState } from './state.js';
 
 /** Makes the tables in which a store remembers its models. Idempotent. */
@@ -14,12 +14,12 @@ export async function migrateProjections(store: Store): Promise<void> {
  *  `projection.bad_definition` when a table of the same name belongs to something else. */
 export async function prepareProjections(
   store: Store,
-  projections: readonly Projection[],
+  projections: readonly ProjectionDefinition[],
   now: () => number = Date.now,
 ): Promise<void> {
   if (projections.length === 0) return;
   await migrateProjections(store);
-  for (const { definition } of projections) {
+  for (const definition of projections) {
     if ((await readState(store.query, definition.name)) === undefined) await makeFirst(store, definition, now);
   }
 }

@@ -1,5 +1,6 @@
 import type { EventEnvelope } from '../events/envelope.js';
 import type { Definitions } from '../events/definitions.js';
+import { unwrapDefinition, type Opaque } from '../opaque.js';
 import type { Sql } from '../store/contract.js';
 
 /** What a projection's handler works with: SQL inside the transaction that also moves the checkpoint. Names of the
@@ -24,8 +25,9 @@ export interface ProjectionDefinition {
   readonly handlerOf: ReadonlyMap<string, ProjectionHandler>;
 }
 
-/** A read model that follows from the events of a store. What is inside is the library's own. */
-export interface Projection {
-  readonly name: string;
-  readonly definition: ProjectionDefinition;
+/** A read model that follows from the events of a store. */
+export type Projection = Opaque<'projection'>;
+
+export function projectionDefinitionOf(projection: Projection): ProjectionDefinition {
+  return unwrapDefinition(projection) as ProjectionDefinition;
 }

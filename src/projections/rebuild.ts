@@ -14,7 +14,7 @@ import { ModelWriter } from './model-writer.js';
 import { checkpointOf } from './physical-names.js';
 import { isPassing, type PoisonEvent } from './poison.js';
 import { prepareProjections } from './prepare.js';
-import type { Projection } from './projection.js';
+import type { ProjectionDefinition } from './projection.js';
 import { readState } from './state.js';
 
 export interface RebuildOptions {
@@ -68,7 +68,7 @@ const CLOSE = 1_000;
  */
 export async function rebuildProjection(
   store: Store,
-  projection: Projection,
+  projection: ProjectionDefinition,
   options: RebuildOptions,
 ): Promise<Rebuilt> {
   const { name } = projection;
@@ -112,16 +112,17 @@ class Rebuild {
 
   constructor(
     private readonly store: Store,
-    private readonly projection: Projection,
+    private readonly projection: ProjectionDefinition,
     private readonly options: RebuildOptions & { now: () => number; logger: Logger },
     private readonly held: LeaseHolder,
   ) {
-    this.#hold = new Hold(store, projection.definition, options.instance, options.now);
+    this.#hold = new Hold(store, projection, options.instance, options.now);
   }
 
   async run(): Promise<Rebuilt> {
     const { store } = this;
-    const { definition, name } = this.projection;
+    const definition = this.projection;
+    const { name } = definition;
     const { dryRun = false, restart = false, now } = this.options;
     const { generation, resumed } = await beginBuilding(store, definition, { restart, now });
     const writer = this.#writerOf(generation);
@@ -155,7 +156,8 @@ class Rebuild {
   /** Compares and swaps, at one position. The live model may have gone on all the same, where a hold has ended or an
    *  operator has let a stopped one go on: then once more. */
   async #putInPlace(writer: ModelWriter, generation: number): Promise<{ still: Still; difference: TableDifference[] }> {
-    const { name, definition } = this.projection;
+    const definition = this.projection;
+    const { name } = definition;
     for (let attempt = 1; ; attempt++) {
       try {
         const still = await this.#hold.take();
@@ -239,7 +241,8 @@ class Rebuild {
   }
 
   #writerOf(generation: number): ModelWriter {
-    const { name, definition } = this.projection;
+    const definition = this.projection;
+    const { name } = definition;
     return new ModelWriter(this.store, definition, {
       generation,
       guard: async ({ sql }) => {

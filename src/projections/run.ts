@@ -5,7 +5,7 @@ import type { Logger } from '../telemetry/logger.js';
 import type { Metrics } from '../telemetry/metrics.js';
 import { dropOld } from './generations.js';
 import { prepareProjections } from './prepare.js';
-import type { Projection } from './projection.js';
+import type { ProjectionDefinition } from './projection.js';
 import { ProjectionRunner } from './runner.js';
 import { stateOfProjection, type ProjectionState } from './status.js';
 
@@ -38,7 +38,7 @@ const LOOK = 5;
  *  of them does the work, the checkpoint that none undoes another's. One that cannot take an event stands still alone,
  *  until an operator skips the event or a process is started that can take it. Resolves when all are prepared. */
 export async function runProjections(
-  projections: readonly Projection[],
+  projections: readonly ProjectionDefinition[],
   options: RunProjectionsOptions,
 ): Promise<ProjectionsPart> {
   const { store, now = Date.now } = options;
@@ -52,7 +52,7 @@ export async function runProjections(
     state: () => runners.map(({ seen }) => seen),
     async caughtUp() {
       const head = await store.head();
-      for (const { definition } of projections) {
+      for (const definition of projections) {
         for (;;) {
           const state = await stateOfProjection(store, definition);
           if (state.position >= head) break;

@@ -9,7 +9,7 @@ import type { Logger } from '../telemetry/logger.js';
 import type { Metrics } from '../telemetry/metrics.js';
 import { LiveModel, type Turn } from './live-model.js';
 import { isPassing } from './poison.js';
-import type { Projection } from './projection.js';
+import type { ProjectionDefinition } from './projection.js';
 import { stateOfProjection, type ProjectionState } from './status.js';
 
 export interface RunnerOptions {
@@ -40,10 +40,10 @@ export class ProjectionRunner {
   #observedAt = -Infinity;
 
   constructor(
-    private readonly projection: Projection,
+    private readonly projection: ProjectionDefinition,
     private readonly options: RunnerOptions,
   ) {
-    const { name, version } = projection.definition;
+    const { name, version } = projection;
     this.seen = { name, status: 'running', position: 0, behind: 0, generation: 0, version, stop: undefined };
     this.#logger = options.logger.child({ projection: name });
     this.#model = new LiveModel(options.store, projection, options.now);
@@ -113,7 +113,7 @@ export class ProjectionRunner {
   async #observe(): Promise<void> {
     const { store, metrics } = this.options;
     this.#observedAt = performance.now();
-    this.seen = await stateOfProjection(store, this.projection.definition);
+    this.seen = await stateOfProjection(store, this.projection);
     const { name, behind, position, status } = this.seen;
     metrics?.projectionLag.set({ projection: name }, behind);
     metrics?.projectionCheckpoint.set({ projection: name }, position);

@@ -2,9 +2,10 @@ import { parseDuration } from '../duration.js';
 import { FlotillaError } from '../errors.js';
 import type { Definitions } from '../events/definitions.js';
 import type { EventEnvelope } from '../events/envelope.js';
+import { unwrapDefinition, wrapDefinition } from '../opaque.js';
 import { isPlainName } from '../text/plain-name.js';
 import { actionsOf, messageTypesOf, serviceMessagesOf } from './definition.js';
-import type { DefineSaga, SagaDefinition, Step, StepAction } from './types.js';
+import type { DefineSaga, Saga, SagaDefinition, Step, StepAction } from './types.js';
 
 /** Milliseconds that a saga may wait: what is due at the end of them must be a time that can be written down. */
 const LONGEST = 3650 * 86_400_000;
@@ -14,8 +15,12 @@ export function sagaDefiner<D extends Definitions>(definitions: D): DefineSaga<D
   return (options) => {
     const definition = erase(definitions, options);
     check(definition);
-    return { name: definition.name, definition };
+    return wrapDefinition(definition);
   };
+}
+
+export function sagaDefinitionOf(saga: Saga): SagaDefinition {
+  return unwrapDefinition(saga) as SagaDefinition;
 }
 
 /** The options of any saga of any catalogue: the compiler has checked them against theirs. */

@@ -3,6 +3,7 @@ import type { EventEnvelope } from '../events/envelope.js';
 import type { Migration, Sql } from '../store/contract.js';
 import { sagaStory, type SagaEntry, type SagaStory } from './story.js';
 import type { Saga } from './types.js';
+import { sagaDefinitionOf } from './define.js';
 
 /** The table in which a store keeps the entries of sagas that run elsewhere: for the `migrations` of the worker that
  *  keeps them by `keepSagaEntry`. */
@@ -46,12 +47,12 @@ interface Row {
 
 /** The story of a saga as far as its entries have come to this store; `not_begun` while none has. `now` in milliseconds
  *  since the epoch. */
-export async function keptSagaStory(query: Sql, { definition }: Saga, sagaId: string, now: number): Promise<SagaStory> {
-  const { name: saga, steps } = definition;
+export async function keptSagaStory(query: Sql, saga: Saga, sagaId: string, now: number): Promise<SagaStory> {
+  const { name, steps } = sagaDefinitionOf(saga);
   const rows = await query<Row>`
-    SELECT sequence, type, time, data FROM saga_entries WHERE saga = ${saga} AND saga_id = ${sagaId} ORDER BY sequence`;
+    SELECT sequence, type, time, data FROM saga_entries WHERE saga = ${name} AND saga_id = ${sagaId} ORDER BY sequence`;
   const entries = rows.map(({ sequence, type, time, data }): SagaEntry => {
     return { sequence: Number(sequence), type, time, data: JSON.parse(data) };
   });
-  return sagaStory(entries, { saga, sagaId, steps: steps.map(({ name }) => name), now });
+  return sagaStory(entries, { saga: name, sagaId, steps: steps.map((step) => step.name), now });
 }

@@ -1,6 +1,7 @@
 import type { DataOf, Definitions } from '../events/definitions.js';
 import type { MessageDefinition } from '../events/definition.js';
 import type { EventEnvelope } from '../events/envelope.js';
+import type { Opaque } from '../opaque.js';
 
 /** What JSON can hold. */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
@@ -106,11 +107,8 @@ export type DefineSaga<D extends Definitions> = <
   options: SagaOptions<D, Start, Cancel, Input>,
 ) => Saga;
 
-/** A saga. What is inside is the library's own. */
-export interface Saga {
-  readonly name: string;
-  readonly definition: SagaDefinition;
-}
+/** A saga, as a worker runs it (`sagas`). */
+export type Saga = Opaque<'saga'>;
 
 export type Direction = 'forward' | 'back';
 

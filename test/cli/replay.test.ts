@@ -21,6 +21,7 @@ import { adder, bodyOf, DAY, eventOf } from '../replay/bench-of-history.js';
 import { runCommand } from '../support/command.js';
 import { shop } from '../support/shop.js';
 import { cleanUp, testBroker } from '../support/rabbitmq.js';
+import { workerDefinitionOf } from '../../src/worker/definition/worker-definition.js';
 
 const plain = shop.defineWorker({ name: 'plain', on: { 'job.begun': () => undefined, 'job.failed': () => undefined } });
 const journal = defineJournal({ name: 'journal' });
@@ -63,7 +64,7 @@ describe('flotilla replay', function () {
   const json = async (...args: string[]) => JSON.parse((await run([...args, '--json'])).out);
   const deploy = () =>
     broker.applyTopology(
-      topologyOf(queuesOfAll(fleet.workers), {
+      topologyOf(queuesOfAll(fleet.workers.map(workerDefinitionOf)), {
         prefix,
         log: { maxAge: '1h', maxBytes: 1_000_000 },
         unroutedMax: 100,
@@ -189,7 +190,7 @@ describe('flotilla replay', function () {
     await publish(...range(1, 3).map((n) => eventOf('job.begun', n)));
     await deploy();
     const store = await openSqliteStore({ service: 'adder', path: join(folder, 'adder.db') });
-    await store.migrate('worker:adder', adder().definition.migrations);
+    await store.migrate('worker:adder', workerDefinitionOf(adder()).migrations);
     await store.transaction(async ({ sql }) => void (await sql`insert into sums (n, times) values (7, 1)`));
     const again = ['--to', 'adder', '--again', '--commands'];
     const unasked = await run(again);

@@ -13,6 +13,7 @@ import { createTempStore, type TempStore } from '../store/temp-store.js';
 import { runCommand } from '../support/command.js';
 import { testBroker } from '../support/rabbitmq.js';
 import { journeys, tripSaga } from '../sagas/trip.js';
+import { sagaDefinitionOf } from '../../src/sagas/define.js';
 
 const nothing = () => undefined;
 const fleet = defineFleet({
@@ -56,7 +57,7 @@ describe('flotilla sagas', () => {
     const full = type.startsWith('message.') ? data : { tripId, ...data };
     const event = createEvent(journeys.definitions, type, full, { ...context, ...(causationId && { causationId }) });
     await store.transaction((tx) =>
-      advance(tx, tripSaga.definition, { kind: 'message', sagaId: tripId, now, event }, (subject) =>
+      advance(tx, sagaDefinitionOf(tripSaga), { kind: 'message', sagaId: tripId, now, event }, (subject) =>
         originContext({ source: 'core', subject, now, correlationId: event.correlationid }),
       ),
     );
@@ -75,7 +76,7 @@ describe('flotilla sagas', () => {
     const context = originContext({ source: 'core', subject: `travel/${tripId}`, now });
     const event = createEvent(journeys.definitions, 'saga.timer_due', data, context);
     await store.transaction((tx) =>
-      advance(tx, tripSaga.definition, { kind: 'message', sagaId: tripId, now, event }, () => context),
+      advance(tx, sagaDefinitionOf(tripSaga), { kind: 'message', sagaId: tripId, now, event }, () => context),
     );
     await hear(tripId, 'flight.kept', { reason: 'sold' });
   };

@@ -16,6 +16,7 @@ import { definitions } from '../dead-letters/bench-of-letters.js';
 import { contextFor } from '../support/command.js';
 import { ownNode } from '../support/rabbitmq.js';
 import { eventually } from '../support/eventually.js';
+import { workerDefinitionOf } from '../../src/worker/definition/worker-definition.js';
 
 const types = catalogue(baseCatalogue, { 'payment.process': definitions['payment.process'] });
 const fleet = defineFleet({
@@ -42,7 +43,7 @@ describe('status --watch', function () {
       await (await openSqliteStore({ service: 'ops', path: join(folder, 'ops.db') })).close();
       const broker = createRabbitBroker({ url: node.amqpUrl, connectionName: 'test', logger: silentLogger() });
       const options = { prefix: '', log: { maxAge: '1h', maxBytes: 1_000_000 }, unroutedMax: 10 };
-      await broker.applyTopology(topologyOf(queuesOfAll(fleet.workers), options));
+      await broker.applyTopology(topologyOf(queuesOfAll(fleet.workers.map(workerDefinitionOf)), options));
       await broker.close();
       const watching = buildProgram([status], context, '0').parseAsync(['status', '--watch', '100ms', '--json'], {
         from: 'user',

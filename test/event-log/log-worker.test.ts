@@ -13,27 +13,30 @@ import { startWorker, type RunningWorker } from '../../src/worker/start.js';
 import { shop, tallyMigrations } from '../support/shop.js';
 import { jobBegun, numbers, openLogFixture, type LogFixture } from './log-fixture.js';
 import { eventually } from '../support/eventually.js';
+import { workerDefinitionOf } from '../../src/worker/definition/worker-definition.js';
 
 /** Writes down each number that it handles, with the attempt. */
 function tallier(
   handle: (n: number, ctx: { attempt: number }) => Promise<void> | void = () => undefined,
   options: { offset?: 'first' | 'next'; prefetch?: number } = {},
 ): WorkerDefinition {
-  return shop.defineWorker({
-    name: 'late',
-    from: 'log',
-    migrations: tallyMigrations,
-    retry: { delays: ['50ms'] },
-    breaker: { failures: 2, halfOpenAfter: '100ms' },
-    ...options,
-    on: {
-      'job.begun': async ({ data: { n } }, ctx) => {
-        await handle(n, ctx);
-        const { attempt } = ctx;
-        ctx.write(async ({ sql }) => void (await sql`insert into tally (n, attempt) values (${n}, ${attempt})`));
+  return workerDefinitionOf(
+    shop.defineWorker({
+      name: 'late',
+      from: 'log',
+      migrations: tallyMigrations,
+      retry: { delays: ['50ms'] },
+      breaker: { failures: 2, halfOpenAfter: '100ms' },
+      ...options,
+      on: {
+        'job.begun': async ({ data: { n } }, ctx) => {
+          await handle(n, ctx);
+          const { attempt } = ctx;
+          ctx.write(async ({ sql }) => void (await sql`insert into tally (n, attempt) values (${n}, ${attempt})`));
+        },
       },
-    },
-  }).definition;
+    }),
+  );
 }
 
 for (const kind of ['memory', 'rabbitmq']) {

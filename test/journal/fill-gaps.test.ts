@@ -14,6 +14,7 @@ import { startWorker } from '../../src/worker/start.js';
 import { numbers, openLogFixture, record, type LogFixture } from '../event-log/log-fixture.js';
 import { inbox } from '../support/inbox.js';
 import { eventually } from '../support/eventually.js';
+import { workerDefinitionOf } from '../../src/worker/definition/worker-definition.js';
 
 const GAP: LogBreak = { kind: 'gap', expected: BEFORE_FIRST, found: undefined };
 
@@ -136,7 +137,7 @@ describe('a gap of the journal', function () {
 
   it('is filled from the other stores where one does not open, and the log is consumed meanwhile', async () => {
     await record(jobs, numbers(1, 20));
-    const worker = await startWorker(defineJournal({ name: 'journal' }).definition, {
+    const worker = await startWorker(workerDefinitionOf(defineJournal({ name: 'journal' })), {
       store,
       broker: bench.broker,
       prefix: bench.opened.prefix,

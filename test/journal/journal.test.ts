@@ -17,8 +17,9 @@ import type { StartWorkerOptions } from '../../src/worker/options.js';
 import { jobBegun, numbers, openLogFixture, record, type LogFixture } from '../event-log/log-fixture.js';
 import { shop } from '../support/shop.js';
 import { eventually } from '../support/eventually.js';
+import { workerDefinitionOf } from '../../src/worker/definition/worker-definition.js';
 
-const { definition } = defineJournal({ name: 'journal' });
+const definition = workerDefinitionOf(defineJournal({ name: 'journal' }));
 
 for (const kind of ['memory', 'rabbitmq']) {
   describe(`the journal, on ${kind}`, function () {

@@ -16,6 +16,7 @@ import orders from '../../workers/orders/index.js';
 import views from '../../workers/views/index.js';
 import { startApi, temporaryFile, type Api } from '../api/start.js';
 import { adversarialTexts, expectLinear, filled, fillings } from '../support/adversarial.js';
+import { workerDefinitionOf } from '../../src/worker/definition/worker-definition.js';
 
 const shapes = Object.keys(fillings(0));
 const schemas = Object.entries(platform.definitions).flatMap(([type, { versions }]) =>
@@ -98,7 +99,8 @@ describe('adversarial input @slow', function () {
     before(async () => {
       file = await temporaryFile();
       api = await startApi(file.path, { routes: served, limits: { bodyBytes: 2 ** 22 } });
-      for (const { name, definition } of [orders, views, analytics, inventory]) {
+      for (const definition of [orders, views, analytics, inventory].map(workerDefinitionOf)) {
+        const { name } = definition;
         await api.store.migrate(`worker:${name}`, definition.migrations);
         await prepareProjections(api.store, definition.projections);
       }

@@ -9,6 +9,7 @@ import { startApi, temporaryFile, type Answer, type Api } from '../api/start.js'
 import { details } from './events.js';
 import { simulatedFleet } from './simulated-fleet.js';
 import { seededRandom } from '../support/seed.js';
+import { workerDefinitionOf } from '../../src/worker/definition/worker-definition.js';
 
 const { total: _total, userId: _userId, ...newOrder } = details;
 
@@ -18,7 +19,8 @@ describe('platform: the API', () => {
   before(async () => {
     file = await temporaryFile();
     api = await startApi(file.path, { routes: routes({ fulfilment: 'orchestrated' }) });
-    for (const { name, definition } of [orders, views, analytics]) {
+    for (const definition of [orders, views, analytics].map(workerDefinitionOf)) {
+      const { name } = definition;
       await api.store.migrate(`worker:${name}`, definition.migrations);
       await prepareProjections(api.store, definition.projections);
     }

@@ -10,7 +10,7 @@ import type { StoredEvent } from '../../src/store/stored-event.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { queuesOfAll } from '../../src/worker/definition/queues.js';
 import { startWorker, type RunningWorker } from '../../src/worker/start.js';
-import type { Worker } from '../../src/worker/definition/worker-definition.js';
+import { workerDefinitionOf, type Worker } from '../../src/worker/definition/worker-definition.js';
 
 export interface SimulatedFleet {
   store: (service: string) => Store;
@@ -36,7 +36,7 @@ export async function simulatedFleet(
   const folder = await mkdtemp(join(tmpdir(), 'flotilla-simulated-'));
   const broker = createMemoryBroker();
   const names = namesFor('');
-  const queues = queuesOfAll(workers);
+  const queues = queuesOfAll(workers.map(workerDefinitionOf));
   await broker.applyTopology(
     topologyOf(queues, { prefix: '', log: { maxAge: '1h', maxBytes: 100_000_000 }, unroutedMax: 1000 }),
   );
@@ -47,7 +47,7 @@ export async function simulatedFleet(
   let expected = 0;
   let failed: string | undefined;
   let wake = () => {};
-  for (const { definition } of workers) {
+  for (const definition of workers.map(workerDefinitionOf)) {
     const { name, store: service } = definition;
     const store = stores.get(service) ?? (await openSqliteStore({ service, path: path(service) }));
     stores.set(service, store);
@@ -79,7 +79,7 @@ export async function simulatedFleet(
   };
   const publish = async (stored: StoredEvent) => {
     const { event, body, type } = stored;
-    const takers = workers.filter(({ definition }) => definition.handlerOf.has(type)).length;
+    const takers = workers.filter((worker) => workerDefinitionOf(worker).handlerOf.has(type)).length;
     expected += takers;
     await publisher.publish({
       exchange: names.events,

@@ -11,6 +11,7 @@ import {
   variableOf,
   withDevelopmentSettings,
 } from '../../src/config/worker-settings.js';
+import { workerDefinitionOf } from '../../src/worker/definition/worker-definition.js';
 
 const text = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 
@@ -76,7 +77,7 @@ describe('the fleet in containers', () => {
   });
 
   it('gives every store one volume, shared by those that share the store', () => {
-    const store = Object.fromEntries(fleet.workers.map(({ name, definition }) => [name, definition.store]));
+    const store = Object.fromEntries(fleet.workers.map(workerDefinitionOf).map(({ name, store }) => [name, store]));
     for (const [name, { volumes }] of workerServices) expect(volumes, name).to.deep.equal([`${store[name]}:/data`]);
     expect(compose.services.api?.volumes).to.deep.equal([`${fleet.api?.store}:/data`]);
     const mounted = Object.values(compose.services)
@@ -89,7 +90,7 @@ describe('the fleet in containers', () => {
     const schemas = [
       fleet.api?.settings,
       fleet.sandbox?.settings,
-      ...fleet.workers.map(({ definition }) => definition.settings),
+      ...fleet.workers.map((worker) => workerDefinitionOf(worker).settings),
     ];
     const settings = schemas.flatMap((schema) => Object.keys(schema?.shape ?? {}).map(variableOf));
     const known = new Set([...Object.keys(environment.shape), ...settings]);
@@ -98,7 +99,8 @@ describe('the fleet in containers', () => {
       expect([...known], name).to.include.members(Object.keys(service.environment));
     const ofApi = Object.keys(fleet.api?.settings.shape ?? {}).map(variableOf);
     expect(Object.keys(compose.services.api?.environment ?? {})).to.include.members(ofApi);
-    for (const { name, definition } of fleet.workers) {
+    for (const definition of fleet.workers.map(workerDefinitionOf)) {
+      const { name } = definition;
       const set = startable(name);
       const given = withDevelopmentSettings(fleet, set);
       expect(settingsProblems(name, definition.settings, given), name).to.deep.equal([]);

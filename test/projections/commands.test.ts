@@ -13,6 +13,7 @@ import { createTempStore, type TempStore } from '../store/temp-store.js';
 import { append, begun, finished, jobsProjection, modelOf, pickyProjection, someEvents } from './support/jobs.js';
 import { eventually } from '../support/eventually.js';
 import { seededRandom } from '../support/seed.js';
+import { projectionDefinitionOf } from '../../src/projections/projection.js';
 
 const jobs = jobsProjection();
 const picky = pickyProjection(({ data }) => {
@@ -49,7 +50,11 @@ describe('commands of projections', () => {
 
   /** Keeps the models until they have all, or stand still. */
   async function keepUp(store: Store): Promise<void> {
-    const part = await runProjections([jobs, picky], { store, instance: 'live', logger: silentLogger() });
+    const part = await runProjections([projectionDefinitionOf(jobs), projectionDefinitionOf(picky)], {
+      store,
+      instance: 'live',
+      logger: silentLogger(),
+    });
     await part.caughtUp().catch(() => undefined);
     await part.stop();
   }

@@ -4,6 +4,7 @@ import { keyOf } from '../../src/projections/definition.js';
 import { generationSql, statementsOf } from '../../src/projections/physical-names.js';
 import { shop } from '../support/shop.js';
 import { jobsProjection } from './support/jobs.js';
+import { projectionDefinitionOf } from '../../src/projections/projection.js';
 
 describe('defining a projection', () => {
   const define = (changes: object) => () =>
@@ -84,12 +85,14 @@ describe('defining a projection', () => {
   it('takes the most specific handler for each event, and wildcards for events only', () => {
     const begun = () => undefined;
     const any = () => undefined;
-    const { definition } = shop.defineProjection({
-      name: 'jobs',
-      version: 1,
-      tables: { job_list: 'create table job_list (n bigint primary key)' },
-      on: { 'job.*': any, 'job.begun': begun },
-    });
+    const definition = projectionDefinitionOf(
+      shop.defineProjection({
+        name: 'jobs',
+        version: 1,
+        tables: { job_list: 'create table job_list (n bigint primary key)' },
+        on: { 'job.*': any, 'job.begun': begun },
+      }),
+    );
     expect(Object.fromEntries(definition.handlerOf)).to.deep.equal({
       'job.begun': begun,
       'job.finished': any,
@@ -154,7 +157,7 @@ describe('defining a projection', () => {
   });
 
   it('gives tables and indexes of each generation names of their own', () => {
-    const { definition } = jobsProjection();
+    const definition = projectionDefinitionOf(jobsProjection());
     expect(statementsOf(definition, 7).replace(/\s+/g, ' ').trim()).to.equal(
       'create table job_list__7 (n bigint not null primary key, status text not null, events bigint not null); ' +
         'create index job_list_by_status__7 on job_list__7 (status, n); ' +

@@ -7,6 +7,7 @@ import { startApi, temporaryFile, type Answer, type Api } from '../api/start.js'
 import { prepareProjections } from '../../src/projections/prepare.js';
 import { simulatedFleet, type SimulatedFleet } from '../platform/simulated-fleet.js';
 import { seed, seededRandom } from '../support/seed.js';
+import { workerDefinitionOf } from '../../src/worker/definition/worker-definition.js';
 
 const modelHeaders = ({ headers }: Answer) =>
   Object.fromEntries([...headers].filter(([name]) => name.startsWith('model-')));
@@ -96,7 +97,8 @@ describe('reads of models', () => {
     const file = await temporaryFile();
     const api = await startApi(file.path, { routes: routes({ fulfilment: 'orchestrated' }) });
     try {
-      for (const { definition } of [views, analytics]) await prepareProjections(api.store, definition.projections);
+      for (const definition of [views, analytics].map(workerDefinitionOf))
+        await prepareProjections(api.store, definition.projections);
       await api.send('POST', '/users', { body: { name: 'Ada', email: 'ada@example.org' } });
       const { body: opened } = await api.send('POST', '/accounts', { body: { owner: 'Ada', currency: 'EUR' } });
       for (const path of ['/orders', '/statistics', '/statistics/daily']) {

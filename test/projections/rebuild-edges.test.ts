@@ -13,6 +13,7 @@ import { createTempStore, type TempStore } from '../store/temp-store.js';
 import { interposed } from './support/interposed.js';
 import { append, begun, expectedModel, finished, jobsProjection, modelOf } from './support/jobs.js';
 import { rejection } from './support/waiting.js';
+import { projectionDefinitionOf } from '../../src/projections/projection.js';
 
 const jobs = jobsProjection();
 
@@ -36,7 +37,7 @@ describe('a rebuild at its edges', () => {
   afterEach(() => temp.dispose());
 
   const rebuild = (options: Partial<RebuildOptions> = {}, projection: Projection = jobs, on = store) =>
-    rebuildProjection(on, projection, {
+    rebuildProjection(on, projectionDefinitionOf(projection), {
       instance: 'rebuild',
       signal: new AbortController().signal,
       leaseTtl: 5_000,
@@ -44,8 +45,8 @@ describe('a rebuild at its edges', () => {
     });
   /** Keeps the model until it has all. */
   async function keep(projection = jobs): Promise<void> {
-    await prepareProjections(store, [projection]);
-    const model = new LiveModel(store, projection, Date.now);
+    await prepareProjections(store, [projectionDefinitionOf(projection)]);
+    const model = new LiveModel(store, projectionDefinitionOf(projection), Date.now);
     for (;;) {
       const turn = await model.turn();
       if (turn.kind === 'waiting' || turn.step.position >= (await store.head())) return;
@@ -156,7 +157,7 @@ describe('a rebuild at its edges', () => {
     await keep();
     const moved = interposed(store, isCompared, async () => {
       await append(store, begun(2));
-      await new LiveModel(store, jobs, () => Date.now() + 60_000).turn(); // when the hold is long over
+      await new LiveModel(store, projectionDefinitionOf(jobs), () => Date.now() + 60_000).turn(); // when the hold is long over
     });
     const rebuilt = await rebuild({ dryRun: true }, jobs, moved);
     expect(rebuilt).to.include({ comparedAt: 2, swapped: false });
@@ -167,7 +168,7 @@ describe('a rebuild at its edges', () => {
     await append(store, begun(1));
     await keep();
     const overtaken = interposed(store, isCompared, async () => {
-      const other = new Hold(store, jobs.definition, 'other', Date.now);
+      const other = new Hold(store, projectionDefinitionOf(jobs), 'other', Date.now);
       await other.swap(await other.take(), 2);
     });
     expect(await rejection(rebuild({ dryRun: true }, jobs, overtaken))).to.have.property('code', 'projection.conflict');
@@ -196,17 +197,20 @@ describe('a rebuild at its edges', () => {
   it('that is no more leaves a model that is said to run, also where nothing happens any more', async () => {
     await append(store, begun(1));
     await keep();
-    await new Hold(store, jobs.definition, 'gone', () => Date.now() - 60_000).take();
+    await new Hold(store, projectionDefinitionOf(jobs), 'gone', () => Date.now() - 60_000).take();
     expect(await readModel(store, 'jobs')).to.include({ position: 1, status: 'swapping' });
-    await new LiveModel(store, jobs, Date.now).turn();
+    await new LiveModel(store, projectionDefinitionOf(jobs), Date.now).turn();
     expect(await readModel(store, 'jobs')).to.include({ position: 1, status: 'running' });
   });
 
   it('holds a model for no longer than a hold lasts, also where the clock was put back meanwhile', async () => {
     await append(store, begun(1));
-    await prepareProjections(store, [jobs]);
-    await new Hold(store, jobs.definition, 'gone', () => Date.now() + 3_600_000).take();
-    expect(await new LiveModel(store, jobs, Date.now).turn()).to.have.property('kind', 'stepped');
+    await prepareProjections(store, [projectionDefinitionOf(jobs)]);
+    await new Hold(store, projectionDefinitionOf(jobs), 'gone', () => Date.now() + 3_600_000).take();
+    expect(await new LiveModel(store, projectionDefinitionOf(jobs), Date.now).turn()).to.have.property(
+      'kind',
+      'stepped',
+    );
     expect(await readModel(store, 'jobs')).to.include({ position: 1, status: 'running' });
   });
 });

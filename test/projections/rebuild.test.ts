@@ -29,8 +29,9 @@ import { interposed } from './support/interposed.js';
 import { rejection } from './support/waiting.js';
 import { eventually } from '../support/eventually.js';
 import { seed, seededRandom } from '../support/seed.js';
+import { projectionDefinitionOf } from '../../src/projections/projection.js';
 
-const jobs = jobsProjection().definition;
+const jobs = projectionDefinitionOf(jobsProjection());
 const nothing = { type: '', code: '', message: '', at: '' };
 
 describe('rebuilding a projection', function () {
@@ -49,7 +50,7 @@ describe('rebuilding a projection', function () {
   });
 
   async function run(projection = jobsProjection(), on = store): Promise<ProjectionsPart> {
-    const part = await runProjections([projection], {
+    const part = await runProjections([projectionDefinitionOf(projection)], {
       store: on,
       instance: 'live',
       logger: silentLogger(),
@@ -60,7 +61,7 @@ describe('rebuilding a projection', function () {
   }
   let runs = 0;
   const rebuild = (options: Partial<RebuildOptions> = {}, projection: Projection = jobsProjection(), on = store) =>
-    rebuildProjection(on, projection, {
+    rebuildProjection(on, projectionDefinitionOf(projection), {
       instance: `rebuild-${(runs += 1)}`,
       signal: new AbortController().signal,
       leaseTtl: 300,
@@ -298,17 +299,17 @@ describe('rebuilding a projection', function () {
     'another has taken the place of': async () => void (await rebuild()),
     'a rebuild has begun to hold': async () => void (await new Hold(store, jobs, 'other', Date.now).take()),
     'another process has brought forward': async () =>
-      void (await new LiveModel(store, jobsProjection(), Date.now).turn()),
+      void (await new LiveModel(store, projectionDefinitionOf(jobsProjection()), Date.now).turn()),
     'another process has stopped': () =>
       store.transaction(({ sql }) => setStopped(sql, 'jobs', { ...nothing, position: 1, eventId: 'other' })),
   };
   for (const [what, happens] of Object.entries(others)) {
     it(`undoes a batch for a model that ${what} in between`, async () => {
       await append(store, begun(1));
-      await prepareProjections(store, [jobsProjection()]);
+      await prepareProjections(store, [projectionDefinitionOf(jobsProjection())]);
       const isCommit = (key: string | symbol) => key === 'transaction';
       const error = await rejection(
-        new LiveModel(interposed(store, isCommit, happens), jobsProjection(), Date.now).turn(),
+        new LiveModel(interposed(store, isCommit, happens), projectionDefinitionOf(jobsProjection()), Date.now).turn(),
       );
       expect(error).to.have.property('code', 'projection.conflict');
       expect((await readModel(store, 'jobs')).status).to.equal(
@@ -321,8 +322,8 @@ describe('rebuilding a projection', function () {
 
   it('holds the live model still while it is compared', async () => {
     await append(store, begun(1));
-    await prepareProjections(store, [jobsProjection()]);
-    const live = new LiveModel(store, jobsProjection(), Date.now);
+    await prepareProjections(store, [projectionDefinitionOf(jobsProjection())]);
+    const live = new LiveModel(store, projectionDefinitionOf(jobsProjection()), Date.now);
     await live.turn();
     let turn: unknown;
     const watched = interposed(
@@ -339,12 +340,12 @@ describe('rebuilding a projection', function () {
 
   it('compares once more where the live model has moved although it was held', async () => {
     await append(store, begun(1));
-    await prepareProjections(store, [jobsProjection()]);
-    await new LiveModel(store, jobsProjection(), Date.now).turn();
+    await prepareProjections(store, [projectionDefinitionOf(jobsProjection())]);
+    await new LiveModel(store, projectionDefinitionOf(jobsProjection()), Date.now).turn();
     const isCompared = (key: string | symbol, text: string) => key === 'query' && text.includes('job_list__2');
     const moved = interposed(store, isCompared, async () => {
       await append(store, begun(2));
-      await new LiveModel(store, jobsProjection(), () => Date.now() + 60_000).turn(); // when the hold is long over
+      await new LiveModel(store, projectionDefinitionOf(jobsProjection()), () => Date.now() + 60_000).turn(); // when the hold is long over
     });
     const rebuilt = await rebuild({}, jobsProjection(), moved);
     expect(rebuilt).to.include({ comparedAt: 2, swapped: true });
@@ -379,7 +380,11 @@ describe('rebuilding a projection', function () {
     const random = () => (state = (state * 1_103_515_245 + 12_345) % 2 ** 31) / 2 ** 31;
     const all: JobEvent[] = someEvents(size * 300, random);
     for (let at = 0; at < all.length; at += 300) await append(live, ...all.slice(at, at + 300));
-    const part = await runProjections([jobsProjection()], { store: live, instance: 'live', logger: silentLogger() });
+    const part = await runProjections([projectionDefinitionOf(jobsProjection())], {
+      store: live,
+      instance: 'live',
+      logger: silentLogger(),
+    });
     let over = false;
     const feed = async () => {
       while (!over) {

@@ -5,7 +5,7 @@ import { createEvent, originContext } from '../../src/events/create.js';
 import { LiveModel } from '../../src/projections/live-model.js';
 import { prepareProjections } from '../../src/projections/prepare.js';
 import { runProjections, type ProjectionsPart } from '../../src/projections/run.js';
-import type { Projection } from '../../src/projections/projection.js';
+import { projectionDefinitionOf, type Projection } from '../../src/projections/projection.js';
 import { skipEvent, skipsOf } from '../../src/projections/skips.js';
 import type { Store } from '../../src/store/contract.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
@@ -43,7 +43,7 @@ describe('projections', () => {
   });
 
   async function run(projections: readonly Projection[], on = store, instance = 'one'): Promise<ProjectionsPart> {
-    const part = await runProjections(projections, {
+    const part = await runProjections(projections.map(projectionDefinitionOf), {
       store: on,
       instance,
       logger: silentLogger(),
@@ -176,14 +176,14 @@ describe('projections', () => {
 
   it('have not tried an event while their store could not write', async () => {
     await append(store, begun(13));
-    await prepareProjections(store, [jobsProjection()]);
-    await new LiveModel(store, jobsProjection({ before: unlucky }), Date.now).turn();
+    await prepareProjections(store, [projectionDefinitionOf(jobsProjection())]);
+    await new LiveModel(store, projectionDefinitionOf(jobsProjection({ before: unlucky })), Date.now).turn();
     const busy = interposed(
       store,
       (key) => key === 'transaction',
       () => Promise.reject(new FlotillaError('store.busy')),
     );
-    const mended = new LiveModel(busy, jobsProjection(), Date.now);
+    const mended = new LiveModel(busy, projectionDefinitionOf(jobsProjection()), Date.now);
     expect(await rejection(mended.turn())).to.have.property('code', 'store.busy');
     expect(await mended.turn()).to.deep.equal({ kind: 'stepped', step: { position: 1, handled: 1, passedOver: [] } });
   });
@@ -214,7 +214,7 @@ describe('projections', () => {
       },
     });
     await append(store, begun(1));
-    await prepareProjections(store, [jobsProjection()]);
+    await prepareProjections(store, [projectionDefinitionOf(jobsProjection())]);
     const part = await run([jobsProjection()], weak);
     await part.caughtUp();
     expect(refusals).to.deep.equal([]);
@@ -291,10 +291,10 @@ describe('projections', () => {
   it('count nothing twice where two processes hold the lease for a moment', async () => {
     const events = someEvents(3_000, seededRandom('run'));
     for (let at = 0; at < events.length; at += 100) await append(store, ...events.slice(at, at + 100));
-    await prepareProjections(store, [jobsProjection()]);
+    await prepareProjections(store, [projectionDefinitionOf(jobsProjection())]);
     let conflicts = 0;
     const hurry = async (on: Store) => {
-      const model = new LiveModel(on, jobsProjection(), Date.now);
+      const model = new LiveModel(on, projectionDefinitionOf(jobsProjection()), Date.now);
       while ((await on.checkpoint('projection:jobs:1')) < events.length) {
         await model.turn().catch((error: unknown) => {
           if (!hasCode(error, 'projection.conflict')) throw error;
@@ -313,7 +313,7 @@ describe('projections', () => {
     await first.caughtUp();
     await first.stop();
     await append(store, begun(2));
-    const turn = await new LiveModel(store, jobsProjection({ version: 2 }), Date.now).turn();
+    const turn = await new LiveModel(store, projectionDefinitionOf(jobsProjection({ version: 2 })), Date.now).turn();
     expect(turn).to.deep.equal({ kind: 'waiting', because: 'outdated' });
     const second = await run([jobsProjection({ version: 2 })]);
     expect(await rejection(second.caughtUp())).to.have.property('code', 'projection.outdated');

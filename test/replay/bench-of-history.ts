@@ -12,7 +12,7 @@ import { logHistory } from '../../src/replay/log-history.js';
 import type { Replayer, ReplayLimits } from '../../src/replay/replayer.js';
 import type { ReplayRequest } from '../../src/replay/run.js';
 import { migrateReplays } from '../../src/replay/runs.js';
-import type { Store } from '../../src/store/contract.js';
+import { type Sql, type Store } from '../../src/store/contract.js';
 import { openSqliteStore } from '../../src/store/sqlite/index.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import type { Outcome } from '../../src/worker/pipeline/message.js';
@@ -21,6 +21,7 @@ import { startWorker } from '../../src/worker/start.js';
 import type { Worker } from '../../src/worker/definition/worker-definition.js';
 import { shop } from '../support/shop.js';
 import { cleanUp, testBroker } from '../support/rabbitmq.js';
+import { workerDefinitionOf } from '../../src/worker/definition/worker-definition.js';
 
 export const DAY = 86_400_000;
 
@@ -39,7 +40,11 @@ export async function openBench() {
   const ends: (() => Promise<void>)[] = [];
   const apply = () =>
     broker.applyTopology(
-      topologyOf(queuesOfAll(deployed), { prefix, log: { maxAge: '1h', maxBytes: 20_000_000 }, unroutedMax: 100 }),
+      topologyOf(queuesOfAll(deployed.map(workerDefinitionOf)), {
+        prefix,
+        log: { maxAge: '1h', maxBytes: 20_000_000 },
+        unroutedMax: 100,
+      }),
     );
   await apply();
   const publisher = broker.createPublisher();
@@ -76,12 +81,12 @@ export async function openBench() {
     /** Gives the worker its queue, and starts it. */
     async deploy(worker: Worker) {
       await this.declare(worker);
-      const { store: service } = worker.definition;
+      const { store: service } = workerDefinitionOf(worker);
       const path = join(folder, `${service}.db`);
       const store = await openSqliteStore({ service, path });
       const seen: { id: string; outcome: Outcome; replayed: boolean }[] = [];
       const waiting = new Set<() => void>();
-      const running = await startWorker(worker.definition, {
+      const running = await startWorker(workerDefinitionOf(worker), {
         store,
         broker,
         prefix,
@@ -117,7 +122,7 @@ export async function openBench() {
         store: ops,
         broker,
         names,
-        worker: worker.definition,
+        worker: workerDefinitionOf(worker),
         workerStore: options.workerStore,
         history: logHistory(broker, names.log),
         memory: 7 * DAY,
@@ -179,7 +184,7 @@ export function adder(options: { replay?: 'idempotent' } | { reset: true } = {})
     'reset' in options
       ? {
           replay: 'reset' as const,
-          reset: async ({ sql }: Parameters<NonNullable<Worker['definition']['reset']>>[0]) => {
+          reset: async ({ sql }: { sql: Sql }) => {
             await sql`delete from sums`;
           },
         }

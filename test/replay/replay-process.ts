@@ -6,6 +6,7 @@ import { startReplay } from '../../src/replay/start.js';
 import { openSqliteStore } from '../../src/store/sqlite/index.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { adder, DAY, requestOf } from './bench-of-history.js';
+import { workerDefinitionOf } from '../../src/worker/definition/worker-definition.js';
 
 // A process that replays history to the adder until it passes the failpoint of its first argument.
 const [point = '', path = '', prefix = '', url = ''] = process.argv.slice(2);
@@ -18,7 +19,7 @@ await startReplay(
     store,
     broker,
     names,
-    worker: adder().definition,
+    worker: workerDefinitionOf(adder()),
     workerStore: undefined,
     history: logHistory(broker, names.log),
     memory: 7 * DAY,

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { stepState, evolve, initialState } from '../../src/sagas/state.js';
 import { tripSaga, TripStory } from './trip.js';
+import { sagaDefinitionOf } from '../../src/sagas/define.js';
 
 /** Whatever a saga can be told, about one of its commands or about none. */
 const happening = fc.record({
@@ -48,7 +49,7 @@ function tell(story: TripStory, { what, reason, command }: Happening): void {
 describe('a saga to which anything is said, in any order and however often', () => {
   const holds = (story: TripStory) => {
     const { status, waiting } = story.state;
-    const steps = tripSaga.definition.steps.map((step) => ({ step, state: stepState(story.state, step.name) }));
+    const steps = sagaDefinitionOf(tripSaga).steps.map((step) => ({ step, state: stepState(story.state, step.name) }));
     const owed = steps.filter(
       ({ step: { compensate }, state: { executed, compensated } }) =>
         compensate !== undefined && compensated !== 'yes' && (executed === 'yes' || executed === 'maybe'),

@@ -8,8 +8,9 @@ import { evolve, initialState, type SagaEvent, type SagaState } from '../../src/
 import type { SagaInput } from '../../src/sagas/trigger.js';
 import type { SagaDefinition } from '../../src/sagas/types.js';
 import { begun, journeys, tripSaga } from './trip.js';
+import { sagaDefinitionOf } from '../../src/sagas/define.js';
 
-const { definition: whole } = tripSaga;
+const whole = sagaDefinitionOf(tripSaga);
 const now = Date.parse('2026-01-02T00:00:00Z');
 const who = 'ann';
 
@@ -98,22 +99,24 @@ describe('a saga among other messages', () => {
     'message.send': command({ 1: post }),
     'message.sent': event({ 1: post }),
   });
-  const { definition } = letters.defineSaga({
-    name: 'posting',
-    startedBy: 'post.written',
-    correlate: ({ data }) => (data as { post: string }).post.toLowerCase(),
-    input: () => null,
-    subject: (id) => `post/${id}`,
-    answers: 'any',
-    steps: [
-      {
-        name: 'send',
-        command: { type: 'message.send', data: ({ sagaId }) => ({ post: sagaId }) },
-        done: 'message.sent',
-        timeout: '1m',
-      },
-    ],
-  });
+  const definition = sagaDefinitionOf(
+    letters.defineSaga({
+      name: 'posting',
+      startedBy: 'post.written',
+      correlate: ({ data }) => (data as { post: string }).post.toLowerCase(),
+      input: () => null,
+      subject: (id) => `post/${id}`,
+      answers: 'any',
+      steps: [
+        {
+          name: 'send',
+          command: { type: 'message.send', data: ({ sagaId }) => ({ post: sagaId }) },
+          done: 'message.sent',
+          timeout: '1m',
+        },
+      ],
+    }),
+  );
   const hear = (state: SagaState, type: string) => {
     const context = originContext({ source: 'test', subject: 'post/p1', now });
     const told = createEvent(letters.definitions, type, { post: 'P1' }, context);

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { defineFleet, FlotillaError } from 'flotilla';
 import { queuesOfAll, withOverrides } from '../../src/worker/definition/queues.js';
 import { journeys, tripSaga } from './trip.js';
+import { workerDefinitionOf } from '../../src/worker/definition/worker-definition.js';
 
 const { defineSaga, defineWorker } = journeys;
 
@@ -69,7 +70,7 @@ describe('a worker with sagas', () => {
   const worker = defineWorker({ name: 'trips', sagas: [tripSaga] });
 
   it('has a queue to which all comes that they take, and says what they say', () => {
-    expect(queuesOfAll([worker])[0]?.patterns).to.have.members([
+    expect(queuesOfAll([workerDefinitionOf(worker)])[0]?.patterns).to.have.members([
       'trip.asked',
       'trip.dropped',
       'flight.booked',
@@ -86,24 +87,26 @@ describe('a worker with sagas', () => {
       'message.replayed',
       'message.discarded',
     ]);
-    expect([...worker.definition.emits]).to.include.members(['flight.book', 'hotel.cancel', 'saga.failed']);
+    expect([...workerDefinitionOf(worker).emits]).to.include.members(['flight.book', 'hotel.cancel', 'saga.failed']);
   });
 
   it('may handle some of that itself, too', () => {
     const both = defineWorker({ name: 'trips', sagas: [tripSaga], on: { 'trip.*': () => undefined } });
-    expect(queuesOfAll([both])[0]?.patterns).to.include.members(['trip.*', 'flight.booked']);
-    expect(queuesOfAll([both])[0]?.patterns).not.to.include('trip.asked');
+    expect(queuesOfAll([workerDefinitionOf(both)])[0]?.patterns).to.include.members(['trip.*', 'flight.booked']);
+    expect(queuesOfAll([workerDefinitionOf(both)])[0]?.patterns).not.to.include('trip.asked');
   });
 
   it('waits as the configuration says, whichever way its sagas are found', () => {
-    const { sagas, sagasOf } = withOverrides(worker.definition, { sagas: { timeout: 5, retryDelays: [1, 2] } });
+    const { sagas, sagasOf } = withOverrides(workerDefinitionOf(worker), {
+      sagas: { timeout: 5, retryDelays: [1, 2] },
+    });
     expect(sagasOf.get('flight.booked')).to.deep.equal(sagas);
     const ways = sagas.flatMap(({ steps }) =>
       steps.flatMap(({ execute, compensate }) => (compensate ? [execute, compensate] : [execute])),
     );
     expect(ways).to.have.length(5);
     for (const way of ways) expect(way).to.deep.include({ timeout: 5, retryDelays: [1, 2] });
-    const own = withOverrides(worker.definition, { sagas: { timeout: 5 } }).sagas[0]?.steps[0]?.execute;
+    const own = withOverrides(workerDefinitionOf(worker), { sagas: { timeout: 5 } }).sagas[0]?.steps[0]?.execute;
     expect(own).to.deep.include({ timeout: 5, retryDelays: [10_000, 20_000] });
   });
 

@@ -4,8 +4,9 @@ import { evolve, initialState, type SagaState } from '../../src/sagas/state.js';
 import { createEvent, originContext } from '../../src/events/create.js';
 import { newId } from '../../src/events/ids.js';
 import { journeys, tripSaga } from './trip.js';
+import { sagaDefinitionOf } from '../../src/sagas/define.js';
 
-const definition = { ...tripSaga.definition, answers: 'caused' as const };
+const definition = { ...sagaDefinitionOf(tripSaga), answers: 'caused' as const };
 const now = Date.parse('2026-01-02T00:00:00Z');
 
 describe('a saga that takes answers to its own commands only', () => {

@@ -4,9 +4,11 @@ import { explore, simulation, type Run } from 'flotilla/testing';
 import { withRetryPolicy } from '../../src/sagas/definition.js';
 import { sagaDecider } from '../../src/sagas/decide.js';
 import { journeys, tripSaga } from './trip.js';
+import { wrapDefinition } from '../../src/opaque.js';
+import { sagaDefinitionOf } from '../../src/sagas/define.js';
 
-const definition = withRetryPolicy(tripSaga.definition, { timeout: 20_000, retryDelays: [5_000, 5_000] });
-const trips = journeys.defineWorker({ name: 'trips', sagas: [{ name: tripSaga.name, definition }] });
+const definition = withRetryPolicy(sagaDefinitionOf(tripSaga), { timeout: 20_000, retryDelays: [5_000, 5_000] });
+const trips = journeys.defineWorker({ name: 'trips', sagas: [wrapDefinition(definition)] });
 
 const bookings = 'create table bookings (trip_id text primary key);';
 const book = (sql: Sql, tripId: string) =>

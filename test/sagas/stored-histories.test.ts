@@ -8,6 +8,7 @@ import type { SagaInput } from '../../src/sagas/trigger.js';
 import type { Store } from '../../src/store/contract.js';
 import { createTempStore } from '../store/temp-store.js';
 import { journeys, tripSaga } from './trip.js';
+import { sagaDefinitionOf } from '../../src/sagas/define.js';
 
 const { definitions } = journeys;
 
@@ -61,7 +62,7 @@ async function continues(history: readonly Step[], before: number): Promise<void
     for (const { input, ...expected } of history.slice(before)) {
       const context = (subject: string) => originContext({ source: 'core', subject, now: input.now });
       const [stream, commands] = [await store.read('travel/t1'), await store.read('trip/t1')];
-      await store.transaction((tx) => advance(tx, tripSaga.definition, input, context));
+      await store.transaction((tx) => advance(tx, sagaDefinitionOf(tripSaga), input, context));
       const after = {
         history: expected.history,
         events: (await store.read('travel/t1', stream.length)).map(({ event: { type, data } }) => ({ type, data })),

@@ -6,6 +6,7 @@ import { readSagaStory } from '../../src/sagas/read.js';
 import { sagaStory, type SagaEntry, type SagaStory } from '../../src/sagas/story.js';
 import { createTempStore, type TempStore } from '../store/temp-store.js';
 import { begun, journeys, tripSaga, type TripStory } from './trip.js';
+import { sagaDefinitionOf } from '../../src/sagas/define.js';
 
 const steps = ['flight', 'hotel', 'mail'];
 
@@ -182,7 +183,7 @@ describe('entries of a saga in another store', () => {
       const context = originContext({ source: 'core', subject: 'travel/t1', now: trip.now });
       await store.append('travel/t1', 'any', [createEvent(journeys.definitions, type, data, context)]);
     }
-    const own = await readSagaStory(store, tripSaga.definition, 't1', trip.now);
+    const own = await readSagaStory(store, sagaDefinitionOf(tripSaga), 't1', trip.now);
     expect(own).to.include({ status: 'compensating', complete: true });
     const kept = () => keptSagaStory(store.query, tripSaga, 't1', trip.now);
     expect(await kept()).to.include({ status: 'not_begun', complete: false });

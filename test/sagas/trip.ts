@@ -3,6 +3,7 @@ import { baseCatalogue, catalogue, command, event, type EventEnvelope } from 'fl
 import { decide } from '../../src/sagas/decide.js';
 import { evolve, initialState, type SagaEvent, type SagaState } from '../../src/sagas/state.js';
 import type { SagaInput } from '../../src/sagas/trigger.js';
+import { sagaDefinitionOf } from '../../src/sagas/define.js';
 
 const trip = z.strictObject({ tripId: z.string() });
 const refusal = z.strictObject({ tripId: z.string(), reason: z.string() });
@@ -135,7 +136,7 @@ export class TripStory {
   }
 
   #take(input: SagaInput): string[] {
-    const events = decide(tripSaga.definition, input, this.state);
+    const events = decide(sagaDefinitionOf(tripSaga), input, this.state);
     this.state = events.reduce(evolve, this.state);
     this.told.push(...events);
     return events.map(shortly);

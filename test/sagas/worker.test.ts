@@ -7,8 +7,9 @@ import type { SagaInput } from '../../src/sagas/trigger.js';
 import type { Store } from '../../src/store/contract.js';
 import { createTempStore, type TempStore } from '../store/temp-store.js';
 import { journeys, tripSaga } from './trip.js';
+import { sagaDefinitionOf } from '../../src/sagas/define.js';
 
-const { definition } = tripSaga;
+const definition = sagaDefinitionOf(tripSaga);
 const START = Date.parse('2026-01-01T00:00:00Z');
 const minutes = 60_000;
 

@@ -14,6 +14,7 @@ import { createFakeBroker } from '../relay/fake-broker.js';
 import { eventually } from '../support/eventually.js';
 import { eventOf } from '../contract/store-events.js';
 import { createTempStore, type TempStore } from './temp-store.js';
+import { projectionDefinitionOf } from '../../src/projections/projection.js';
 
 const holdLeases = fileURLToPath(new URL('fixtures/hold-leases.ts', import.meta.url));
 const HOUR = 3_600_000;
@@ -51,7 +52,7 @@ describe('a process that was killed before the clock was set back by an hour', f
 
   it('is replaced at its projections', async () => {
     const options = { store, instance: 'next', logger: silentLogger(), leaseTtl: TTL };
-    const models = await runProjections([jobsProjection()], options);
+    const models = await runProjections([projectionDefinitionOf(jobsProjection())], options);
     await append(store, begun(1));
     await models.caughtUp();
     await models.stop();

@@ -19,6 +19,7 @@ import { startWorker, type RunningWorker } from '../../src/worker/start.js';
 import type { StartWorkerOptions } from '../../src/worker/options.js';
 import type { Worker } from '../../src/worker/definition/worker-definition.js';
 import { cleanUp, testBroker } from './rabbitmq.js';
+import { workerDefinitionOf } from '../../src/worker/definition/worker-definition.js';
 
 export interface Seen {
   outcome: Outcome;
@@ -54,7 +55,7 @@ export async function testFleet(
   worker: Worker,
   { keys, ...options }: Partial<StartWorkerOptions> & { keys?: FleetKeys } = {},
 ): Promise<TestFleet> {
-  const { definition } = worker;
+  const definition = workerDefinitionOf(worker);
   const { amqpUrl, managementUrl, prefix } = await testBroker();
   const folder = await mkdtemp(join(tmpdir(), 'flotilla-worker-'));
   const store = await openSqliteStore({ service: definition.store, path: join(folder, 'store.db') });

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { z } from 'zod';
 import { baseCatalogue, catalogue, command, event, FlotillaError } from 'flotilla';
+import { workerDefinitionOf } from '../../src/worker/definition/worker-definition.js';
 
 const shop = catalogue(baseCatalogue, {
   'order.created': event(
@@ -97,14 +98,16 @@ describe('defineWorker, at start', () => {
 
   it('gives each type to the most specific handler', () => {
     const seen: string[] = [];
-    const { definition } = shop.defineWorker({
-      name: 'w',
-      on: {
-        '#': () => void seen.push('#'),
-        'order.*': () => void seen.push('order.*'),
-        'order.created': () => void seen.push('order.created'),
-      },
-    });
+    const definition = workerDefinitionOf(
+      shop.defineWorker({
+        name: 'w',
+        on: {
+          '#': () => void seen.push('#'),
+          'order.*': () => void seen.push('order.*'),
+          'order.created': () => void seen.push('order.created'),
+        },
+      }),
+    );
     for (const type of ['order.created', 'order.status_changed', 'payment.processed']) {
       void definition.handlerOf.get(type)?.({} as never, {} as never);
     }

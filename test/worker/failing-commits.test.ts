@@ -13,6 +13,7 @@ import { startWorker } from '../../src/worker/start.js';
 import type { Outcome } from '../../src/worker/pipeline/message.js';
 import { shop } from '../support/shop.js';
 import { eventually } from '../support/eventually.js';
+import { workerDefinitionOf } from '../../src/worker/definition/worker-definition.js';
 
 const worker = shop.defineWorker({
   name: 'tally',
@@ -50,13 +51,13 @@ async function start(replicas = 1) {
   const broker = createMemoryBroker();
   const names = namesFor('');
   const log = { maxAge: '1h', maxBytes: 1_000_000 };
-  await broker.applyTopology(topologyOf([queuesOf(worker.definition)], { prefix: '', log, unroutedMax: 100 }));
+  await broker.applyTopology(topologyOf([queuesOf(workerDefinitionOf(worker))], { prefix: '', log, unroutedMax: 100 }));
   const inner = openMemoryStore({ service: 'tally', clock: Date.now });
   const { store, disk } = nearlyFull(inner);
   const outcomes: Outcome[] = [];
   const running = await Promise.all(
     Array.from({ length: replicas }, (_, n) =>
-      startWorker(worker.definition, {
+      startWorker(workerDefinitionOf(worker), {
         store,
         broker,
         instance: `test-${n}`,

@@ -10,6 +10,7 @@ import { hostileThrows } from '../support/hostile-throws.js';
 import { testBroker } from '../support/rabbitmq.js';
 import { testFleet, type TestFleet } from '../support/test-fleet.js';
 import { eventually } from '../support/eventually.js';
+import { workerDefinitionOf } from '../../src/worker/definition/worker-definition.js';
 
 const notes = catalogue(baseCatalogue, { 'note.write': command({ 1: z.strictObject({ text: textLine(200) }) }) });
 
@@ -124,7 +125,7 @@ describe('a worker that receives hostile messages', function () {
     await eventually(() => Promise.resolve(running.state().stuck));
     expect(running.state()).to.include({ unplaced: 2, stuck: true });
     await broker.applyTopology(
-      topologyOf([queuesOf(failing().definition)], {
+      topologyOf([queuesOf(workerDefinitionOf(failing()))], {
         prefix: names.events.replace(/events$/, ''),
         log: { maxAge: '1h', maxBytes: 20_000_000 },
         unroutedMax: 100,

@@ -11,6 +11,7 @@ import { startWorker } from '../../src/worker/start.js';
 import { shop, tallyMigrations } from '../support/shop.js';
 import { testFleet, type TestFleet } from '../support/test-fleet.js';
 import { eventually } from '../support/eventually.js';
+import { workerDefinitionOf } from '../../src/worker/definition/worker-definition.js';
 
 /** A worker whose handler of 13 does not return until it is released, whatever its signal says. */
 function stuckWorker({ prefetch = 2, delays = ['20ms'], timeout = '40ms' } = {}) {
@@ -106,7 +107,7 @@ describe('a handler that does not return', function () {
 
   it('is not joined by the copies that the broker delivers after each lost channel', async () => {
     const { worker, release, handlings } = stuckWorker({ prefetch: 5, timeout: '1m' });
-    const { definition } = worker;
+    const definition = workerDefinitionOf(worker);
     const broker = createMemoryBroker();
     const names = namesFor('');
     const log = { maxAge: '1h', maxBytes: 1_000_000 };

@@ -14,6 +14,7 @@ import { startWorker } from '../../src/worker/start.js';
 import { begunBefore } from '../platform/events.js';
 import { shop } from '../support/shop.js';
 import { eventually } from '../support/eventually.js';
+import { workerDefinitionOf } from '../../src/worker/definition/worker-definition.js';
 
 const looking = (seen: boolean[], hold: () => Promise<void> = async () => undefined) =>
   shop.defineWorker({
@@ -44,10 +45,12 @@ describe('whether a handling may have begun before', () => {
     const entered = new Promise<void>((resolve) => (enter = resolve));
     let release = () => {};
     const released = new Promise<void>((resolve) => (release = resolve));
-    const { definition } = looking(seen, () => {
-      enter();
-      return released;
-    });
+    const definition = workerDefinitionOf(
+      looking(seen, () => {
+        enter();
+        return released;
+      }),
+    );
     const folder = await mkdtemp(join(tmpdir(), 'flotilla-begun-'));
     const store = await openSqliteStore({ service: 'looking', path: join(folder, 'store.db') });
     const broker = createMemoryBroker();

@@ -10,6 +10,8 @@ import email from '../../workers/email/index.js';
 import payment from '../../workers/payment/index.js';
 import { details, orderId } from '../platform/events.js';
 import { testFleet, type TestFleet } from '../support/test-fleet.js';
+import { wrapDefinition } from '../../src/opaque.js';
+import { workerDefinitionOf } from '../../src/worker/definition/worker-definition.js';
 
 const PERSONAL = 'Ada Lovelace <ada@example.org>, card 4111111111111111, tok_visa, key=k1, password hunter2';
 const order = { ...details, payment: { token: 'tok_visa' } };
@@ -27,8 +29,8 @@ async function everythingOf(fleet: TestFleet, log: PassThrough, deadLetters: num
 }
 
 /** The worker with a single attempt. */
-function withoutRetries({ name, definition }: Worker): Worker {
-  return { name, definition: { ...definition, retryDelays: [] } };
+function withoutRetries(worker: Worker): Worker {
+  return wrapDefinition({ ...workerDefinitionOf(worker), retryDelays: [] });
 }
 
 function logTo(log: PassThrough): Logger {

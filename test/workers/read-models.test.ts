@@ -15,6 +15,7 @@ import { listOrders } from '../../platform/orders/list.js';
 import { presentOrder } from '../../platform/orders/present.js';
 import { dailyQuery, listDailySales } from '../../platform/statistics/daily.js';
 import { about, details, orderId } from '../platform/events.js';
+import { projectionDefinitionOf } from '../../src/projections/projection.js';
 
 const created = about('order.created', { orderId, ...details });
 const status = (value: 'paid' | 'shipped') =>
@@ -167,7 +168,7 @@ describe('worker analytics', () => {
     const temp = await createTempStore();
     try {
       const store = await temp.open();
-      await prepareProjections(store, [dailySales]);
+      await prepareProjections(store, [projectionDefinitionOf(dailySales)]);
       const shippedAt = ['2029-12-31T23:59:59.999Z', '2030-01-01T00:00:00.000Z', '2030-01-01T00:30:00.000+01:00'];
       for (const [n, time] of shippedAt.entries()) {
         const id = `o${n}`;
@@ -178,7 +179,7 @@ describe('worker analytics', () => {
           { ...create('order.status_changed', shipped, { ...context, id: `${context.id}-2` }), time },
         ]);
       }
-      await new LiveModel(store, dailySales, Date.now).turn();
+      await new LiveModel(store, projectionDefinitionOf(dailySales), Date.now).turn();
       const { items } = await listDailySales(store.query, dailyQuery.parse({}));
       expect(items.map(({ day, orders, revenue }) => [day, orders, revenue])).to.deep.equal([
         ['2029-12-31', 2, 2500],

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import views from '../../workers/views/index.js';
 import { resetWorker } from '../../src/replay/reset.js';
 import { testFleet, type TestFleet } from '../support/test-fleet.js';
+import { workerDefinitionOf } from '../../src/worker/definition/worker-definition.js';
 
 describe('worker views after a forged event', function () {
   this.timeout(60_000);
@@ -31,7 +32,7 @@ describe('worker views after a forged event', function () {
     await it.until((seen) => seen.length === 3);
     expect(await shown()).to.deep.equal([0]);
 
-    expect(await resetWorker(it.store, views.definition, 'run')).to.equal(true);
+    expect(await resetWorker(it.store, workerDefinitionOf(views), 'run')).to.equal(true);
     await it.send(first, second);
     await it.until((seen) => seen.length === 5);
     expect(await shown()).to.deep.equal([90]);

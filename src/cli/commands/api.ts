@@ -29,10 +29,10 @@ async function startApi(process: FleetProcess, { env, version }: Context): Promi
   const routes = fleet.api.routes(readApiSettings(fleet.api.settings, env));
   const service = await process.openService(fleet.api.store);
   // Routes read the tables of the workers that share the store, which may not have started yet.
-  for (const { name, definition } of workers) {
-    if (definition.store !== fleet.api.store) continue;
-    await service.store.migrate(`worker:${name}`, definition.migrations);
-    await prepareProjections(service.store, definition.projections);
+  for (const { name, store, migrations, projections } of workers) {
+    if (store !== fleet.api.store) continue;
+    await service.store.migrate(`worker:${name}`, migrations);
+    await prepareProjections(service.store, projections);
   }
   const { lagging } = service;
   const app = await createApi({

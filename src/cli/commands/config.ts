@@ -3,6 +3,7 @@ import { showConfig, showSettings, type ShownVariable } from '../../config/show.
 import { developmentSettings } from '../../config/worker-settings.js';
 import type { Context } from '../shared/context.js';
 import { printList } from '../shared/output.js';
+import { workerDefinitionOf } from '../../worker/definition/worker-definition.js';
 
 export function register(program: Command, context: Context): void {
   const config = program.command('config').description('the configuration that is in force');
@@ -24,7 +25,7 @@ async function runShow(flags: { json?: boolean }, context: Context): Promise<voi
 async function settingsOfFleet({ env, ...context }: Context): Promise<ShownVariable[]> {
   const fleet = await context.fleet();
   const { workers, api, sandbox } = fleet;
-  const ofWorkers = workers.map(({ name, definition }) => [name, definition.settings] as const);
+  const ofWorkers = workers.map(workerDefinitionOf).map(({ name, settings }) => [name, settings] as const);
   const schemas = {
     ...Object.fromEntries(ofWorkers),
     ...(api !== undefined && { 'the API': api.settings }),

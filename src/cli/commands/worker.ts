@@ -7,7 +7,7 @@ import type { ProjectionState } from '../../projections/status.js';
 import { SagaGauge } from '../../sagas/gauge.js';
 import type { SagaCount } from '../../sagas/list.js';
 import { startHealthServer, type CheckResult } from '../../telemetry/health-server.js';
-import type { WorkerDefinition, Worker } from '../../worker/definition/worker-definition.js';
+import type { WorkerDefinition } from '../../worker/definition/worker-definition.js';
 import { hasQueue } from '../../worker/definition/queues.js';
 import { startWorker, type RunningWorker, type WorkerState } from '../../worker/start.js';
 import { brokerCheck } from '../../runtime/broker-check.js';
@@ -38,10 +38,14 @@ export function register(program: Command, context: Context): void {
 
 const LOOK = 20;
 
-async function startWorkers(process: FleetProcess, wanted: readonly Worker[], context: Context): Promise<void> {
+async function startWorkers(
+  process: FleetProcess,
+  wanted: readonly WorkerDefinition[],
+  context: Context,
+): Promise<void> {
   const { config, broker, logger, metrics, instance, signal } = process;
   const settings = withDevelopmentSettings(process.fleet, context.env);
-  const prepared = wanted.map(({ definition }) => ({
+  const prepared = wanted.map((definition) => ({
     definition,
     settings: readSettings(definition.name, definition.settings, settings),
   }));

@@ -37,7 +37,7 @@ interface Stores {
 /** Opens every store of the fleet. Throws `broker.not_recoverable`, naming those that are missing or cannot be read. */
 async function withAllStores<T>(context: Context, work: (stores: Stores) => Promise<T>): Promise<T> {
   const fleet = await context.fleet();
-  const consuming = enabledWorkers(fleet, context.config).filter(({ definition }) => hasQueue(definition));
+  const consuming = enabledWorkers(fleet, context.config).filter(hasQueue);
   const prepare = async (store: Store) => (store.service === OPS ? migrateDeadLetters(store) : undefined);
   return withExistingStores(context, prepare, async ({ find }) => {
     const stores = new Map<string, Store>();
@@ -53,7 +53,7 @@ async function withAllStores<T>(context: Context, work: (stores: Stores) => Prom
     if (problems.length > 0 || ops === undefined) {
       throw new FlotillaError('broker.not_recoverable', `stores: ${problems.join('; ')}`);
     }
-    const workers = consuming.flatMap(({ definition }) => {
+    const workers = consuming.flatMap((definition) => {
       const store = stores.get(definition.store);
       return store === undefined ? [] : [{ definition, store }];
     });

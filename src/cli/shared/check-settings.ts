@@ -1,14 +1,14 @@
 import { settingsProblems, withDevelopmentSettings } from '../../config/worker-settings.js';
 import { FlotillaError } from '../../errors.js';
 import type { Fleet } from '../../fleet/define-fleet.js';
-import type { Worker } from '../../worker/definition/worker-definition.js';
+import { workerDefinitionOf, type WorkerDefinition } from '../../worker/definition/worker-definition.js';
 
 /** Checks the settings of these workers, and those of the API and of the sandbox where they are given. Throws `config.invalid`; where
  *  there are several problems, an `AggregateError` with one for each. */
 export function requireSettings(
   env: NodeJS.ProcessEnv,
   fleet: Pick<Fleet, 'api' | 'sandbox'>,
-  workers: readonly Worker[],
+  workers: readonly WorkerDefinition[],
 ): void {
   const { api, sandbox } = fleet;
   const ofSandbox = sandbox === undefined ? [] : settingsProblems('the sandbox', sandbox.settings, env);
@@ -16,7 +16,7 @@ export function requireSettings(
   const problems = [
     ...ofSandbox,
     ...(api === undefined ? [] : settingsProblems('the API', api.settings, env)),
-    ...workers.flatMap(({ name, definition }) => settingsProblems(`worker ${name}`, definition.settings, given)),
+    ...workers.flatMap(({ name, settings }) => settingsProblems(`worker ${name}`, settings, given)),
   ].map((problem) => new FlotillaError('config.invalid', problem));
   const [first, second] = problems;
   if (first === undefined) return;
@@ -24,9 +24,12 @@ export function requireSettings(
 }
 
 /** Commands and sagas that have no worker because WORKERS leaves it out; undefined where there are none. */
-export function describeDisabled({ workers }: Pick<Fleet, 'workers'>, enabled: readonly Worker[]): string | undefined {
+export function describeDisabled(
+  { workers }: Pick<Fleet, 'workers'>,
+  enabled: readonly { name: string }[],
+): string | undefined {
   const left = workers.filter(({ name }) => enabled.every((worker) => worker.name !== name));
-  const parts = left.map(({ name, definition: { sagas, handlers, definitions } }) => {
+  const parts = left.map(workerDefinitionOf).map(({ name, sagas, handlers, definitions }) => {
     const commands = handlers.map(({ pattern }) => pattern).filter((type) => definitions[type]?.kind === 'command');
     const tasks = [...sagas.map((saga) => `runs the saga ${saga.name}`), ...commands.map((type) => `handles ${type}`)];
     return tasks.length === 0 ? name : `${name} (${tasks.join(', ')})`;

@@ -20,7 +20,7 @@ import type { CheckResult } from '../../telemetry/health-server.js';
 import type { Logger } from '../../telemetry/logger.js';
 import { createMetrics, type Metrics } from '../../telemetry/metrics.js';
 import { queuesOfAll } from '../../worker/definition/queues.js';
-import type { Worker } from '../../worker/definition/worker-definition.js';
+import type { WorkerDefinition } from '../../worker/definition/worker-definition.js';
 import { brokerFor } from './broker-address.js';
 import type { Context } from './context.js';
 import { enabledWorkers } from '../../runtime/enabled-workers.js';
@@ -37,7 +37,7 @@ export interface FleetProcess {
   readonly config: Config;
   readonly fleet: Fleet;
   /** All that are enabled, not only those of this process. */
-  readonly workers: readonly Worker[];
+  readonly workers: readonly WorkerDefinition[];
   readonly broker: Broker;
   /** Makes the ids of what follows from events, keyed where the fleet has a key. */
   readonly deriveId: DeriveId;

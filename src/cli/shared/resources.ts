@@ -23,6 +23,7 @@ import { brokerAddress, brokerFor, type Access } from './broker-address.js';
 import type { Context } from './context.js';
 import { enabledWorkers } from '../../runtime/enabled-workers.js';
 import { existingStores, hasStore, openExistingStore } from './existing-stores.js';
+import { workerDefinitionOf } from '../../worker/definition/worker-definition.js';
 
 const BROKER_LIMIT = 10_000;
 const FLUSH_LIMIT = 3000;
@@ -48,8 +49,8 @@ export async function surroundingsOf(context: Context): Promise<Surroundings> {
     names: namesFor(context.config.prefix),
     workers: queuesOfAll(enabled),
     declared: queuesOfAll(enabledWorkers(fleet, { ...context.config, workers: undefined })),
-    queueless: enabled.filter(({ definition }) => !hasQueue(definition)).map(({ name }) => name),
-    readers: enabled.filter(({ definition }) => definition.from === 'log').map(({ name }) => name),
+    queueless: enabled.filter((worker) => !hasQueue(worker)).map(({ name }) => name),
+    readers: enabled.filter(({ from }) => from === 'log').map(({ name }) => name),
     definitions: fleet.catalogue.definitions,
   };
 }
@@ -142,7 +143,10 @@ export async function flushOps(context: Context, store: Store, broker: Broker, n
 
 /** The services of a fleet by their stores; the journal has no events of its own. */
 export function servicesOf({ workers, api }: Pick<Fleet, 'workers' | 'api'>): string[] {
-  const stores = workers.filter(({ definition }) => !isJournal(definition)).map(({ definition }) => definition.store);
+  const stores = workers
+    .map(workerDefinitionOf)
+    .filter((worker) => !isJournal(worker))
+    .map(({ store }) => store);
   return [...new Set([...(api === undefined ? [] : [api.store]), ...stores, 'ops'])];
 }
 
@@ -162,8 +166,8 @@ export function openServices(context: Context, fleet: Fleet) {
     history,
     /** Whether the worker's inbox has this; undefined where its store is elsewhere. */
     handled: async (key: InboxKey): Promise<boolean | undefined> => {
-      const worker = fleet.workers.find(({ name }) => name === key.consumer);
-      return (await storeOf(worker?.definition.store))?.handled(key);
+      const worker = fleet.workers.map(workerDefinitionOf).find(({ name }) => name === key.consumer);
+      return (await storeOf(worker?.store))?.handled(key);
     },
     /** Whether what the command is about has come to its end, as far as can be known here. */
     isClosed: async (command: { type: string; subject: string }): Promise<boolean> => {

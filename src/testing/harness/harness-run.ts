@@ -12,7 +12,7 @@ import type { Store } from '../../store/contract.js';
 import { openSqliteStore } from '../../store/sqlite/index.js';
 import { silentLogger } from '../../telemetry/logger.js';
 import { routeOf } from '../../worker/definition/routes.js';
-import type { WorkerDefinition, Worker } from '../../worker/definition/worker-definition.js';
+import { workerDefinitionOf, type Worker, type WorkerDefinition } from '../../worker/definition/worker-definition.js';
 import type { Failure } from '../../worker/pipeline/failure.js';
 import { SUBJECT, type ScheduledEvent, type SeenEvent, type TestEvent } from './events.js';
 import { ManualClock } from './manual-clock.js';
@@ -71,7 +71,7 @@ export class HarnessRun {
   ) {}
 
   static async start(worker: Worker, options: HarnessOptions): Promise<HarnessRun> {
-    const { definition } = worker;
+    const definition = workerDefinitionOf(worker);
     const start = Date.now();
     const clock = new ManualClock(options.now ?? (() => start));
     const folder = await mkdtemp(join(tmpdir(), 'flotilla-harness-'));
@@ -79,7 +79,11 @@ export class HarnessRun {
     const store = await openSqliteStore({ service: definition.store, path, clock: clock.now });
     const broker = createMemoryBroker({ clock });
     await broker.applyTopology(
-      topologyOf(queuesOfAll([worker]), { prefix: '', log: { maxAge: '1h', maxBytes: 1_000_000 }, unroutedMax: 100 }),
+      topologyOf(queuesOfAll([workerDefinitionOf(worker)]), {
+        prefix: '',
+        log: { maxAge: '1h', maxBytes: 1_000_000 },
+        unroutedMax: 100,
+      }),
     );
     const publisher = broker.createPublisher();
     const run = new HarnessRun(definition, options, folder, clock, store, broker, publisher, undefined);
@@ -196,7 +200,7 @@ export class HarnessRun {
   }
 
   #isProjected(type: string): boolean {
-    return this.definition.projections.some((each) => each.definition.handlerOf.has(type));
+    return this.definition.projections.some(({ handlerOf }) => handlerOf.has(type));
   }
 
   #envelopeOf({ type, data, subject = SUBJECT, id }: TestEvent): UnsequencedEvent {

@@ -1,5 +1,5 @@
 import { FlotillaError } from '../../errors.js';
-import type { WorkerDefinition, Worker } from '../../worker/definition/worker-definition.js';
+import { workerDefinitionOf, type Worker, type WorkerDefinition } from '../../worker/definition/worker-definition.js';
 
 /**
  * The workers as they run in a simulation: without projections, with a circuit breaker that never opens, as that goes by
@@ -11,7 +11,7 @@ export function simulatedDefinitions(workers: readonly Worker[]): WorkerDefiniti
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined)
     throw new FlotillaError('config.invalid', `two workers of the simulation are called ${twice}`);
-  return workers.map(({ definition }) => {
+  return workers.map(workerDefinitionOf).map((definition) => {
     if (definition.consumeStream !== undefined) {
       throw new FlotillaError(
         'config.invalid',

@@ -6,6 +6,9 @@ import type { Definitions } from '../../events/definitions.js';
 import { matchesType, typesMatching } from '../../events/handler.js';
 import { bySpecificity, isAmbiguous } from '../../events/patterns.js';
 import { isPlainName } from '../../text/plain-name.js';
+import { wrapDefinition } from '../../opaque.js';
+import { projectionDefinitionOf } from '../../projections/projection.js';
+import { sagaDefinitionOf } from '../../sagas/define.js';
 import { commandsOf, messageTypesOf, sagasByType } from '../../sagas/definition.js';
 import type { SagaDefinition } from '../../sagas/types.js';
 import type { WorkerOptions } from './options.js';
@@ -28,7 +31,7 @@ export function workerDefiner<D extends Definitions>(definitions: D): DefineWork
       throw new FlotillaError('worker.bad_definition', `${options.name}: \`offset\` belongs to from: 'log'`);
     }
     check(definition);
-    return { name: definition.name, definition };
+    return wrapDefinition(definition);
   };
 }
 
@@ -40,7 +43,7 @@ export function defineStreamWorker({
 }: Required<Pick<WorkerDefinition, 'name' | 'store' | 'consumeStream'>>): Worker {
   const definition: WorkerDefinition = { ...erase({}, { name, store, from: 'log' }), consumeStream };
   check(definition);
-  return { name, definition };
+  return wrapDefinition(definition);
 }
 
 /** The compiler has checked the handlers against the catalogue; from here on they are functions of any event. */
@@ -49,7 +52,7 @@ function erase<D extends Definitions, E extends keyof D & string, S extends z.Zo
   options: WorkerOptions<D, E, S, U, P>,
 ): WorkerDefinition {
   const { breaker = {} } = options;
-  const sagas = (options.sagas ?? []).map(({ definition }) => definition);
+  const sagas = (options.sagas ?? []).map(sagaDefinitionOf);
   const handlers = withSagas(definitions, sagas, Object.entries(options.on ?? {}))
     .map(([pattern, handle]) => ({ pattern, handle: handle as ErasedHandler }))
     .sort((a, b) => bySpecificity(a.pattern, b.pattern));
@@ -65,7 +68,7 @@ function erase<D extends Definitions, E extends keyof D & string, S extends z.Zo
     offset: options.offset ?? 'first',
     ...(options.replay && { replay: options.replay }),
     ...(options.reset && { reset: options.reset }),
-    projections: options.projections ?? [],
+    projections: (options.projections ?? []).map(projectionDefinitionOf),
     sagas,
     sagasOf: sagasByType(sagas),
     handlers,

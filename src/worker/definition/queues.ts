@@ -15,8 +15,8 @@ export function hasQueue({ handlers }: Pick<WorkerDefinition, 'handlers'>): bool
 }
 
 /** The same for all of these workers that have a queue. */
-export function queuesOfAll(workers: readonly { readonly definition: WorkerDefinition }[]): WorkerQueues[] {
-  return workers.filter(({ definition }) => hasQueue(definition)).map(({ definition }) => queuesOf(definition));
+export function queuesOfAll(workers: readonly WorkerDefinition[]): WorkerQueues[] {
+  return workers.filter(hasQueue).map(queuesOf);
 }
 
 /** The worker with what the configuration says in place of its own. */

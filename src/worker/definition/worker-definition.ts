@@ -4,7 +4,8 @@ import type { EventEnvelope } from '../../events/envelope.js';
 import type { VerifyPublisher } from '../../broker/publishers.js';
 import type { StreamConsumer, StreamConsumerOptions } from '../../event-log/stream-consumer.js';
 import type { ServiceStores } from '../../store/service-stores.js';
-import type { Projection } from '../../projections/projection.js';
+import { unwrapDefinition, type Opaque } from '../../opaque.js';
+import type { ProjectionDefinition } from '../../projections/projection.js';
 import type { SagaDefinition } from '../../sagas/types.js';
 import type { Migration, Sql } from '../../store/contract.js';
 import type { TypeName } from '../../events/handler.js';
@@ -36,7 +37,7 @@ export interface WorkerDefinition {
   readonly offset: 'first' | 'next';
   readonly replay?: 'idempotent' | 'reset';
   readonly reset?: (tx: { sql: Sql }) => Promise<void>;
-  readonly projections: readonly Projection[];
+  readonly projections: readonly ProjectionDefinition[];
   readonly sagas: readonly SagaDefinition[];
   /** The sagas that take a type. */
   readonly sagasOf: ReadonlyMap<string, readonly SagaDefinition[]>;
@@ -60,10 +61,11 @@ export interface WorkerDefinition {
   ) => void;
 }
 
-/** A worker. What is inside is the library's own. */
-export interface Worker {
-  readonly name: string;
-  readonly definition: WorkerDefinition;
+/** A worker, as `defineFleet`, `runWorkers` and the test harness take it. */
+export type Worker = Opaque<'worker'>;
+
+export function workerDefinitionOf(worker: Worker): WorkerDefinition {
+  return unwrapDefinition(worker) as WorkerDefinition;
 }
 
 /** `defineWorker` of a catalogue. */

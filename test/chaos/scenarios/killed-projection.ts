@@ -18,6 +18,7 @@ import {
 import { createTempStore } from '../../store/temp-store.js';
 import { randomFrom } from '../support/random.js';
 import { eventually } from '../../support/eventually.js';
+import { projectionDefinitionOf } from '../../../src/projections/projection.js';
 
 type Mode = 'run' | 'rebuild';
 
@@ -82,7 +83,7 @@ export async function killProjections(options: {
     await once(keeper, 'exit');
     const { signal } = new AbortController();
     const fresh = { instance: 'fresh', signal, restart: true, dryRun: true };
-    const { difference } = await rebuildProjection(store, jobsProjection(), fresh);
+    const { difference } = await rebuildProjection(store, projectionDefinitionOf(jobsProjection()), fresh);
     if (!isSame(difference)) throw new Error(`a fresh rebuild differs: ${JSON.stringify(difference)}`);
     const leftover = await store.query`select projection from flotilla_projection_generations where role <> 'live'`;
     if (leftover.length > 0) throw new Error('a rebuild has left tables behind');

@@ -2,8 +2,9 @@ import { orderFulfilment } from '../../../platform/orders/fulfilment-saga.js';
 import { evolve, initialState } from '../../../src/sagas/state.js';
 import { ANSWERS, endingOf, SAGAS, type Story } from './sagas.js';
 import { differences, type World } from './world.js';
+import { sagaDefinitionOf } from '../../../src/sagas/define.js';
 
-const { name, steps } = orderFulfilment.definition;
+const { name, steps } = sagaDefinitionOf(orderFulfilment);
 
 /** Every order that a saga fulfils has had one, that has ended as its order has, and has said, asked for, waited for and
  *  undone what it had to; nobody else had a hand in it. */

@@ -1,8 +1,9 @@
 import { orderFulfilment } from '../../../platform/orders/fulfilment-saga.js';
 import { evolve, initialState, type SagaEvent, type SagaState } from '../../../src/sagas/state.js';
 import type { Event } from './stores.js';
+import { sagaDefinitionOf } from '../../../src/sagas/define.js';
 
-const { definition } = orderFulfilment;
+const definition = sagaDefinitionOf(orderFulfilment);
 
 /** The service whose store has the sagas. */
 export const SAGAS = 'order-saga';

@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import fleet from '../../../config/fleet.js';
 import { idOf } from '../../../src/store/sqlite/tables/id-values.js';
+import { workerDefinitionOf } from '../../../src/worker/definition/worker-definition.js';
 
-export const workers = fleet.workers.map(({ definition }) => definition);
+export const workers = fleet.workers.map(workerDefinitionOf);
 export const services = [...new Set([...workers.map(({ store }) => store), 'core', 'ops'])];
 
 export interface Event {

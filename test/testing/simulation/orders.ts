@@ -14,6 +14,7 @@ import payment from '../../../workers/payment/index.js';
 import shipping from '../../../workers/shipping/index.js';
 import { details } from '../../platform/events.js';
 import { outsideWorld } from './outside-world.js';
+import { sagaDefinitionOf } from '../../../src/sagas/define.js';
 
 export type Fulfilment = 'orchestrated' | 'choreographed';
 
@@ -179,7 +180,7 @@ async function addsUp(run: Run, world: World, placed: readonly Placed[]): Promis
 }
 
 async function sagaOf(run: Run, orderId: string): Promise<string> {
-  const decider = sagaDecider(orderFulfilment.definition);
+  const decider = sagaDecider(sagaDefinitionOf(orderFulfilment));
   const stream = await run.store('order-saga').read(`order-fulfilment/${orderId}`);
   return rehydrate(platform.definitions, decider, stream).state.status;
 }

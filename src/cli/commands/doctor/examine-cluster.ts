@@ -18,9 +18,9 @@ export async function examineCluster(context: Context): Promise<Finding[]> {
   // reported by the examination of the management API
   if (queues === undefined) return [];
   const { version, nodes, findings } = await brokerHealth(management, queues);
-  const workers = enabledWorkers(await context.fleet(), context.config).map(({ name, definition }) => ({
+  const workers = enabledWorkers(await context.fleet(), context.config).map(({ name, timeout }) => ({
     name,
-    timeout: definition.timeout,
+    timeout,
   }));
   const problems = [
     ...versionFindings(version).map(({ severity, detail }): Finding => ({

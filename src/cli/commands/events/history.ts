@@ -9,6 +9,7 @@ import type { Context } from '../../shared/context.js';
 import { enabledWorkers } from '../../../runtime/enabled-workers.js';
 import { openServices, servicesOf } from '../../shared/resources.js';
 import { foundInStore, type FoundEvent } from './found-event.js';
+import { workerDefinitionOf } from '../../../worker/definition/worker-definition.js';
 
 /** Where the history of the fleet is looked for. */
 export interface SearchedHistory {
@@ -30,7 +31,8 @@ export async function withHistory<T>(context: Context, work: (history: SearchedH
     const journal = await journalOf(fleet, services.find);
     if (journal !== undefined) return await work(inJournal(journal));
     // the store of a worker that is not enabled may be missing
-    const required = servicesOf({ ...fleet, workers: enabledWorkers(fleet, context.config) });
+    const enabled = new Set(enabledWorkers(fleet, context.config).map(({ name }) => name));
+    const required = servicesOf({ ...fleet, workers: fleet.workers.filter(({ name }) => enabled.has(name)) });
     const stores = new Map<string, Store>();
     const unread: string[] = [];
     for (const service of services.history.services) {

@@ -2,6 +2,7 @@ import { isPlainName } from '../../../text/plain-name.js';
 import type { Fleet } from '../../../fleet/define-fleet.js';
 import { RESERVED_NAMES } from '../../../fleet/reserved-names.js';
 import { UsageError } from '../../shared/failure.js';
+import { workerDefinitionOf } from '../../../worker/definition/worker-definition.js';
 
 /** What cannot be the name of a variable in a module, or is used in what is generated. */
 const RESERVED = new Set(
@@ -32,7 +33,7 @@ export function requireFreeName(name: string, { workers, api }: Pick<Fleet, 'wor
   if (RESERVED_NAMES.has(name)) throw refuse('the name is reserved for another part of the fleet');
   if (name === api?.store) throw refuse('it is the store of the API');
   if (workers.some((worker) => worker.name === name)) throw refuse('there is such a worker already');
-  const sharer = workers.find(({ definition }) => definition.store === name);
+  const sharer = workers.find((worker) => workerDefinitionOf(worker).store === name);
   if (sharer !== undefined) throw refuse(`it is the store of ${sharer.name}`);
   const [, original, number] = /^(.*)-(\d+)$/.exec(name) ?? [];
   if (number !== undefined && workers.some((worker) => worker.name === original)) {

@@ -65,7 +65,7 @@ async function runList({ json = false }: { json?: boolean }, context: Context): 
 }
 
 export async function listedOf({ projection, worker, service }: KnownProjection, store: Store | undefined) {
-  const { name, version } = projection.definition;
+  const { name, version } = projection;
   const absent: Listed = {
     name,
     worker,
@@ -80,7 +80,7 @@ export async function listedOf({ projection, worker, service }: KnownProjection,
   };
   if (store === undefined) return { ...absent, status: 'unread', position: null, behind: null } satisfies Listed;
   try {
-    const state = await stateOfProjection(store, projection.definition);
+    const state = await stateOfProjection(store, projection);
     const { status, position, behind, version: modelVersion, stop = null } = state;
     const skipped = (await skipsOf(store.query, name)).length;
     return { ...absent, status, position, behind, modelVersion, skipped, stop };

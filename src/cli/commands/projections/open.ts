@@ -1,6 +1,6 @@
 import { FlotillaError } from '../../../errors.js';
 import { migrateProjections } from '../../../projections/prepare.js';
-import type { Projection } from '../../../projections/projection.js';
+import type { ProjectionDefinition } from '../../../projections/projection.js';
 import { unknownName } from '../../../text/known-names.js';
 import type { Store } from '../../../store/contract.js';
 import type { Context } from '../../shared/context.js';
@@ -9,7 +9,7 @@ import { describeUnread, withExistingStores, type ExistingStores } from '../../s
 
 /** A projection of the fleet, with who keeps it and where. */
 export interface KnownProjection {
-  projection: Projection;
+  projection: ProjectionDefinition;
   worker: string;
   service: string;
 }
@@ -17,7 +17,7 @@ export interface KnownProjection {
 /** Those of the enabled workers, by name. */
 export async function knownProjections(context: Context): Promise<KnownProjection[]> {
   return enabledWorkers(await context.fleet(), context.config)
-    .flatMap(({ name: worker, definition: { store: service, projections } }) =>
+    .flatMap(({ name: worker, store: service, projections }) =>
       projections.map((projection) => ({ projection, worker, service })),
     )
     .sort((a, b) => (a.projection.name < b.projection.name ? -1 : 1));

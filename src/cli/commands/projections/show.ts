@@ -48,7 +48,7 @@ function linesOf(shown: Shown): string[] {
 }
 
 async function read(known: KnownProjection, context: Context) {
-  const { name, tables, handlerOf } = known.projection.definition;
+  const { name, tables, handlerOf } = known.projection;
   return withStores(context, async (stores) => {
     const store = await stores.find(known.service);
     const [building] = store === undefined ? [] : await generationsOf(store.query, name, 'building');

@@ -23,10 +23,11 @@ import { logAge } from '../../../runtime/log-age.js';
 import { openServices, withBroker, withOps } from '../../shared/resources.js';
 import { refuseForeignStore } from '../../shared/store-claims.js';
 import { verifyPublisher } from '../../../runtime/verify-publisher.js';
+import { workerDefinitionOf } from '../../../worker/definition/worker-definition.js';
 
 /** The worker to which history is to be sent. Throws `name.unknown`. */
 export async function workerToReplay(context: Context, name: string): Promise<WorkerDefinition> {
-  return findWorker(enabledWorkers(await context.fleet(), context.config), name).definition;
+  return findWorker(enabledWorkers(await context.fleet(), context.config), name);
 }
 
 /** Runs `work` with the store in which replays are kept. */

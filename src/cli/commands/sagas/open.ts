@@ -18,9 +18,8 @@ export interface KnownSaga {
 /** Those of the enabled workers, with the patience that the configuration gives them. */
 export async function knownSagas(context: Context): Promise<KnownSaga[]> {
   const deriveId = context.fleetKeys?.deriveId ?? derivedId;
-  return enabledWorkers(await context.fleet(), context.config).flatMap(
-    ({ name: worker, definition: { store: service, sagas } }) =>
-      sagas.map((saga) => ({ saga: { ...saga, deriveId }, worker, service })),
+  return enabledWorkers(await context.fleet(), context.config).flatMap(({ name: worker, store: service, sagas }) =>
+    sagas.map((saga) => ({ saga: { ...saga, deriveId }, worker, service })),
   );
 }
 

@@ -8,6 +8,7 @@ import { readStoreId } from '../../../store/sqlite/read/read-store-id.js';
 import type { Context } from '../../shared/context.js';
 import { storeRegistry } from '../../shared/existing-stores.js';
 import { OPS_STORE } from '../../../fleet/reserved-names.js';
+import { workerDefinitionOf } from '../../../worker/definition/worker-definition.js';
 
 /** The store of a service, compared with the one that is recorded. */
 export interface StoreReport {
@@ -25,7 +26,7 @@ export interface StoreReport {
 export function storeNames({ workers, api }: Fleet): string[] {
   const names = [
     ...(api === undefined ? [] : [api.store]),
-    ...workers.map(({ definition }) => definition.store),
+    ...workers.map((worker) => workerDefinitionOf(worker).store),
     OPS_STORE,
   ];
   return [...new Set(names)].sort();

@@ -5,6 +5,7 @@ import type { Context } from '../../shared/context.js';
 import { describeUnread, withExistingStores } from '../../shared/existing-stores.js';
 import { UsageError } from '../../shared/failure.js';
 import { servicesOf } from '../../shared/resources.js';
+import { workerDefinitionOf } from '../../../worker/definition/worker-definition.js';
 
 /** Which store a command means. */
 export interface StoreFlags {
@@ -22,7 +23,7 @@ export async function withStore<T>(
   const fleet = await context.fleet();
   const name = named ?? fleet.api?.store;
   if (name === undefined) throw new UsageError('say which store: --store <service>');
-  const journals = fleet.workers.map(({ definition }) => definition.store);
+  const journals = fleet.workers.map((worker) => workerDefinitionOf(worker).store);
   const services = [...new Set([...servicesOf(fleet), ...journals])];
   requireKnown('service', name, services);
   const nothing = () => Promise.resolve();

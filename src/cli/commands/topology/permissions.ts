@@ -17,6 +17,7 @@ import type { Context } from '../../shared/context.js';
 import { UsageError } from '../../shared/failure.js';
 import { printList } from '../../shared/output.js';
 import { servicesOf } from '../../shared/resources.js';
+import { workerDefinitionOf } from '../../../worker/definition/worker-definition.js';
 
 interface Flags {
   json?: boolean;
@@ -48,7 +49,9 @@ async function runPermissions({ json = false, script = false }: Flags, context: 
 /** The users of all services of the fleet, and of the operators' command line. */
 export function fleetUsers(fleet: Fleet, prefix: string): UserPermissions[] {
   const names = namesFor(prefix);
-  const services = [...new Set([...servicesOf(fleet), ...fleet.workers.map(({ definition }) => definition.store)])];
+  const services = [
+    ...new Set([...servicesOf(fleet), ...fleet.workers.map(workerDefinitionOf).map(({ store }) => store)]),
+  ];
   return [
     ...services.map((service) => permissionsOf(accessOf(service, fleet), names, prefix)),
     operatorPermissions(prefix),
@@ -56,18 +59,19 @@ export function fleetUsers(fleet: Fleet, prefix: string): UserPermissions[] {
 }
 
 function accessOf(service: string, { workers, api }: Fleet): ServiceAccess {
-  const withQueue = workers.filter(({ definition }) => hasQueue(definition));
+  const definitions = workers.map(workerDefinitionOf);
+  const withQueue = definitions.filter(hasQueue);
   if (service === OPS_STORE) {
     const publishes = Object.keys(base).filter((type) => !(type in sagaEvents));
     return { service, workers: [], readsLog: false, keeps: withQueue.map(({ name }) => name), publishes };
   }
-  const own = workers.filter(({ definition }) => definition.store === service);
-  const emitted = own.flatMap(({ definition }) => [...definition.emits]);
+  const own = definitions.filter(({ store }) => store === service);
+  const emitted = own.flatMap(({ emits }) => [...emits]);
   const isAny = service === api?.store && api.emits === undefined;
   return {
     service,
     workers: withQueue.filter((worker) => own.includes(worker)).map(({ name }) => name),
-    readsLog: own.some(({ definition }) => definition.from === 'log'),
+    readsLog: own.some(({ from }) => from === 'log'),
     keeps: [],
     publishes: isAny ? undefined : [...emitted, ...(service === api?.store ? (api.emits ?? []) : [])],
   };
@@ -127,7 +131,7 @@ function printTable(users: readonly UserPermissions[], fleet: Fleet, context: Co
 function processesOf(service: string | null, { workers, api }: Fleet): string[] {
   if (service === null) return ['command line of operators'];
   if (service === OPS_STORE) return ['keeper'];
-  const names = workers.filter(({ definition }) => definition.store === service).map(({ name }) => name);
+  const names = workers.filter((worker) => workerDefinitionOf(worker).store === service).map(({ name }) => name);
   return [...(api?.store === service ? ['api'] : []), ...names];
 }
 
