@@ -68,6 +68,7 @@ export class ChaosFleet {
     this.sandboxUrl = `http://127.0.0.1:${sandbox}`;
     this.env = {
       FLEET_KEY: 'k'.repeat(40),
+      FLOTILLA_FLEET: 'dist/config/fleet.js',
       AMQP_URL: options.amqpUrl,
       AMQP_MANAGEMENT_URL: options.managementUrl,
       FLOTILLA_PREFIX: options.prefix,
