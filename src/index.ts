@@ -70,7 +70,7 @@ export { invalidRequest, ProblemError, problemType, type ProblemType } from './a
 export type { ApiInfo } from './api/openapi/document.js';
 export { cursor, cursorOf, type Cursor } from './api/cursor.js';
 export { withTimeRange } from './api/time-range.js';
-export { createPublisher, subscribe, type PlainContext, type Subscription } from './client/subscriber.js';
+export { createPublisher, subscribe, type SubscriberContext, type Subscription } from './client/subscriber.js';
 export type { Broker } from './broker/contract.js';
 export { createMemoryBroker } from './broker/memory/index.js';
 export { createRabbitBroker, type RabbitBrokerOptions } from './broker/rabbitmq/index.js';

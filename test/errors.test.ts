@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { errorOf, FlotillaError, messageOf, PermanentError, stackOf } from '../src/errors.js';
 import { problemOf } from '../src/api/problems.js';
 import { failureOf } from '../src/worker/pipeline/failure.js';
-import { callDependency, meansUnavailable } from '../src/worker/handler/call-dependency.js';
+import { callDependency, isUnavailable } from '../src/worker/handler/call-dependency.js';
 import { hostileThrows } from './support/hostile-throws.js';
 
 describe('whatever can be thrown', () => {
@@ -13,7 +13,7 @@ describe('whatever can be thrown', () => {
       const error = errorOf(make());
       expect(String(error)).to.be.a('string');
       expect(problemOf(error).status).to.equal(500);
-      expect(meansUnavailable(make())).to.equal(false);
+      expect(isUnavailable(make())).to.equal(false);
       const failure = failureOf(make());
       expect(failure).to.include({ code: 'worker.handler_failed', disposal: 'retry', counted: true });
       expect(failure.message).to.be.a('string').and.have.length.below(501);

@@ -10,15 +10,15 @@ import { type Logger, silentLogger } from '../telemetry/logger.js';
 import { createMetrics } from '../telemetry/metrics.js';
 import { systemClock } from '../concurrency/clock.js';
 import { typesMatching, type EventFor, type NoTypeMatches, type TypeName } from '../events/handler.js';
-import { Intake } from '../worker/consumption/in-flight.js';
-import { LateHandlers, PATIENCE } from '../worker/pipeline/overdue-handlers.js';
-import { Pauses } from '../worker/consumption/gate.js';
-import { assemble, plainPipeline } from '../worker/pipeline/index.js';
-import type { Station } from '../worker/pipeline/context.js';
+import { InFlightMessages } from '../worker/consumption/in-flight.js';
+import { OverdueHandlers, ABANDON_AFTER_TIMEOUTS } from '../worker/pipeline/overdue-handlers.js';
+import { ConsumptionGate } from '../worker/consumption/gate.js';
+import { composePipeline, subscriberPipeline } from '../worker/pipeline/index.js';
+import type { PipelineContext } from '../worker/pipeline/context.js';
 import type { Duration } from '../worker/definition/options.js';
 
 /** For programs that have a memory of their own: events straight to the exchange, without a store in between. */
-export interface PlainPublisher<D extends Definitions> {
+export interface EventPublisher<D extends Definitions> {
   /** Resolves, with what was sent, once the broker has confirmed; waits up to 10 s for a broker that is away. Rejects
    *  with `contract.invalid_data`, `broker.unreachable`, or a `broker.*` error that leaves open whether the broker has it: publish again with the same `id`. */
   publish: <T extends TypeName<D>>(type: T, data: DataOf<D, T>, options: PublishOptions) => Promise<EventEnvelope>;
@@ -40,7 +40,7 @@ export function createPublisher<D extends Definitions>(options: {
   source: string;
   /** @default '' */
   prefix?: string;
-}): PlainPublisher<D> {
+}): EventPublisher<D> {
   const { broker, catalogue, source, prefix = '' } = options;
   const publisher = broker.createPublisher();
   const names = namesFor(prefix);
@@ -48,7 +48,7 @@ export function createPublisher<D extends Definitions>(options: {
     async publish(type, data, { subject, id, correlationId }) {
       const context = originContext({ source, subject, ...(correlationId !== undefined && { correlationId }) });
       const event = createEvent(catalogue.definitions, type, data, { ...context, id: id ?? context.id });
-      await readyWithin(publisher, READY_LIMIT);
+      await readyWithin(publisher, READY_LIMIT_MS);
       await publisher.publish({
         exchange: names.events,
         routingKey: type,
@@ -63,7 +63,7 @@ export function createPublisher<D extends Definitions>(options: {
 }
 
 /** Milliseconds for which a publish waits for the broker. */
-const READY_LIMIT = 10_000;
+const READY_LIMIT_MS = 10_000;
 
 async function readyWithin(publisher: Publisher, limit: number): Promise<void> {
   const late = AbortSignal.timeout(limit);
@@ -93,18 +93,18 @@ export interface SubscribeOptions<D extends Definitions> {
 }
 
 /** What a plain handler works with. It has no store: what it does must bear being done twice. */
-export interface PlainContext {
+export interface SubscriberContext {
   /** Aborts when the handler times out or the subscription ends. */
   readonly signal: AbortSignal;
   /** 1 at the first delivery. */
   readonly attempt: number;
 }
 
-type PlainHandler<D extends Definitions, P extends string> = P extends '#'
-  ? (event: EventEnvelope, ctx: PlainContext) => Promise<void> | void
+type SubscriberHandler<D extends Definitions, P extends string> = P extends '#'
+  ? (event: EventEnvelope, ctx: SubscriberContext) => Promise<void> | void
   : [EventFor<D, P>] extends [never]
     ? NoTypeMatches<P>
-    : (event: EventFor<D, P>, ctx: PlainContext) => Promise<void> | void;
+    : (event: EventFor<D, P>, ctx: SubscriberContext) => Promise<void> | void;
 
 export interface Subscription {
   /** Takes no more messages, lets those in hand finish for at most `deadline` milliseconds (default 10,000), and
@@ -116,19 +116,19 @@ export interface Subscription {
  *  each of the delays, then the message goes to the dead letters. Resolves once the queue exists. */
 export async function subscribe<D extends Definitions, const P extends string>(
   pattern: P,
-  handler: PlainHandler<D, P>,
+  handler: SubscriberHandler<D, P>,
   options: SubscribeOptions<D>,
 ): Promise<Subscription> {
   const { broker, catalogue, name, prefix = '', prefetch = 100, logger = silentLogger() } = options;
   const retryDelays = (options.delays ?? ['1s', '10s', '1m', '10m']).map(parseDuration);
   const types = new Set(typesMatching(catalogue.definitions, pattern));
-  const handle = handler as (event: EventEnvelope, ctx: PlainContext) => Promise<void> | void;
+  const handle = handler as (event: EventEnvelope, ctx: SubscriberContext) => Promise<void> | void;
   const { log, unroutedMax } = options.topology ?? { log: { maxAge: '7D', maxBytes: 2 ** 30 }, unroutedMax: 10_000 };
   await broker.applyTopology(topologyOf([{ name, patterns: [pattern], retryDelays }], { prefix, log, unroutedMax }));
 
   const ending = new AbortController();
   const metrics = createMetrics();
-  const station: Station = {
+  const context: PipelineContext = {
     name,
     definitions: catalogue.definitions,
     route: ({ type }) => (types.has(type) ? 'handled' : 'ignored'),
@@ -136,27 +136,27 @@ export async function subscribe<D extends Definitions, const P extends string>(
     timeout: parseDuration(options.timeout ?? '30s'),
     publisher: broker.createPublisher(),
     names: namesFor(prefix),
-    pauses: new Pauses(() => [consumer], prefetch),
+    gate: new ConsumptionGate(() => [consumer], prefetch),
     logger,
     metrics,
     now: Date.now,
     after: systemClock.after,
     instance: 'subscriber',
     verify: undefined,
-    isDone: () => Promise.resolve(false),
-    exhausted: () => Promise.resolve(),
-    patience: PATIENCE,
-    late: new LateHandlers({
+    isHandled: () => Promise.resolve(false),
+    onRetriesExhausted: () => Promise.resolve(),
+    abandonAfterTimeouts: ABANDON_AFTER_TIMEOUTS,
+    overdueHandlers: new OverdueHandlers({
       worker: name,
       prefetch,
       metrics,
       logger,
       onTooMany: ({ message }) => logger.error(message),
     }),
-    unplaced: new Set(),
+    unpublished: new Set(),
     signal: ending.signal,
   };
-  const pipeline = assemble(plainPipeline, station, async ({ event, signal, attempt }) => {
+  const pipeline = composePipeline(subscriberPipeline, context, async ({ event, signal, attempt }) => {
     if (event === undefined) throw new FlotillaError('contract.not_an_event', name);
     try {
       await handle(event, { signal: signal.signal, attempt });
@@ -165,13 +165,13 @@ export async function subscribe<D extends Definitions, const P extends string>(
     }
     return 'done';
   });
-  const intake = new Intake(pipeline, Date.now);
-  const consumer = broker.consume(station.names.queue(name), { prefetch, onDelivery: intake.receive });
+  const intake = new InFlightMessages(pipeline, Date.now);
+  const consumer = broker.consume(context.names.queue(name), { prefetch, onDelivery: intake.receive });
   return {
     async unsubscribe(deadline = 10_000) {
-      await station.pauses.end();
+      await context.gate.end();
       await intake.drain(deadline, consumer, () => ending.abort(new FlotillaError('worker.revoked', 'unsubscribed')));
-      await station.publisher.close();
+      await context.publisher.close();
     },
   };
 }

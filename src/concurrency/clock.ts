@@ -5,11 +5,14 @@ export type StartTimer = (milliseconds: number, work: () => void) => () => void;
 export interface Clock {
   /** Milliseconds since the epoch. */
   now: () => number;
+  /** Milliseconds of a monotonic clock, for durations: unlike `now`, it does not jump when the system time is set. */
+  elapsed: () => number;
   after: StartTimer;
 }
 
 export const systemClock: Clock = {
   now: Date.now,
+  elapsed: () => performance.now(),
   after: (milliseconds, work) => {
     const timer = setTimeout(work, milliseconds);
     return () => clearTimeout(timer);

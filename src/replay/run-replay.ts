@@ -3,7 +3,7 @@ import type { Publisher } from '../broker/contract.js';
 import type { Fields } from '../broker/fields.js';
 import { FlotillaError } from '../errors.js';
 import { failpoint } from '../failpoints.js';
-import { replayHeaders } from '../worker/pipeline/replay-headers.js';
+import { writeReplayHeaders } from '../worker/pipeline/replay-headers.js';
 import type { HeldRun } from './held-run.js';
 import type { HistoryEntry, HistoryPage } from './history.js';
 import { untilRoom } from './hold-back.js';
@@ -81,7 +81,7 @@ class Sender {
     const { names, worker, memory, now } = replayer;
     this.#run = run;
     this.#queue = names.queue(worker.name);
-    this.#headers = replayHeaders({ run: run.id, again: run.again !== null, sideEffects: run.sideEffects });
+    this.#headers = writeReplayHeaders({ run: run.id, again: run.again !== null, sideEffects: run.sideEffects });
     this.#verdict = sorter(worker, run.selection, run.again !== null || run.force ? undefined : now() - memory);
   }
 

@@ -9,7 +9,8 @@ import type { Logger } from '../telemetry/logger.js';
 import type { Metrics } from '../telemetry/metrics.js';
 import type { RelayGauge } from './consumption/pause-for-relay.js';
 import type { Emitters } from './pipeline/context.js';
-import type { Message, Outcome } from './pipeline/message.js';
+import type { Message } from './pipeline/message.js';
+import type { DeliveryOutcome } from './pipeline/settle.js';
 
 export interface StartWorkerOptions {
   store: Store;
@@ -43,9 +44,9 @@ export interface StartWorkerOptions {
   /** @default in real time */
   after?: StartTimer;
   /** How many times its timeout a handler is waited for before its message counts as failed. @default 3 */
-  patience?: number;
+  abandonAfterTimeouts?: number;
   /** Called when the worker cannot go on in this process: `worker.handlers_abandoned`. @default it goes on */
   onFatal?: (error: Error) => void;
   /** Told what became of each message, after it is settled. */
-  observe?: (message: Message, outcome: Outcome) => void;
+  observe?: (message: Message, outcome: DeliveryOutcome) => void;
 }

@@ -33,12 +33,12 @@ export interface RunningWorker {
 /** Of a worker that has no queue. */
 const NO_QUEUE: QueueState = {
   consuming: true,
-  breaker: 'closed',
+  circuitBreaker: 'closed',
   pauses: [],
   inHand: 0,
   overdue: 0,
   abandoned: 0,
-  unplaced: 0,
+  unpublished: 0,
   stuck: false,
 };
 

@@ -7,7 +7,7 @@ import type { Store } from '../../src/store/contract.js';
 import { createMetrics, type Metrics } from '../../src/telemetry/metrics.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import type { WorkerDefinition } from '../../src/worker/definition/worker-definition.js';
-import type { Outcome } from '../../src/worker/pipeline/message.js';
+import type { DeliveryOutcome } from '../../src/worker/pipeline/settle.js';
 import { queuesOf } from '../../src/worker/definition/queues.js';
 import { startWorker, type RunningWorker } from '../../src/worker/start.js';
 import { shop, tallyMigrations } from '../support/shop.js';
@@ -26,7 +26,7 @@ function tallier(
       from: 'log',
       migrations: tallyMigrations,
       retry: { delays: ['50ms'] },
-      breaker: { failures: 2, halfOpenAfter: '100ms' },
+      circuitBreaker: { failures: 2, halfOpenAfter: '100ms' },
       ...options,
       on: {
         'job.begun': async ({ data: { n } }, ctx) => {
@@ -45,7 +45,7 @@ for (const kind of ['memory', 'rabbitmq']) {
     let bench: LogFixture;
     let store: Store;
     let running: RunningWorker[];
-    let outcomes: Outcome[];
+    let outcomes: DeliveryOutcome[];
     let metrics: Metrics;
 
     beforeEach(async () => {

@@ -15,7 +15,7 @@ import { migrateReplays } from '../../src/replay/runs.js';
 import { type Sql, type Store } from '../../src/store/contract.js';
 import { openSqliteStore } from '../../src/store/sqlite/index.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
-import type { Outcome } from '../../src/worker/pipeline/message.js';
+import type { DeliveryOutcome } from '../../src/worker/pipeline/settle.js';
 import { queuesOfAll } from '../../src/worker/definition/queues.js';
 import { startWorker } from '../../src/worker/start.js';
 import type { Worker } from '../../src/worker/definition/worker-definition.js';
@@ -84,7 +84,7 @@ export async function openBench() {
       const { store: service } = workerDefinitionOf(worker);
       const path = join(folder, `${service}.db`);
       const store = await openSqliteStore({ service, path });
-      const seen: { id: string; outcome: Outcome; replayed: boolean }[] = [];
+      const seen: { id: string; outcome: DeliveryOutcome; replayed: boolean }[] = [];
       const waiting = new Set<() => void>();
       const running = await startWorker(workerDefinitionOf(worker), {
         store,

@@ -13,7 +13,8 @@ import { createEvent, originContext } from '../../src/events/create.js';
 import type { Store } from '../../src/store/contract.js';
 import { openSqliteStore } from '../../src/store/sqlite/index.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
-import type { Message, Outcome } from '../../src/worker/pipeline/message.js';
+import type { Message } from '../../src/worker/pipeline/message.js';
+import type { DeliveryOutcome } from '../../src/worker/pipeline/settle.js';
 import { queuesOf } from '../../src/worker/definition/queues.js';
 import { startWorker, type RunningWorker } from '../../src/worker/start.js';
 import type { StartWorkerOptions } from '../../src/worker/options.js';
@@ -22,7 +23,7 @@ import { cleanUp, testBroker } from './rabbitmq.js';
 import { workerDefinitionOf } from '../../src/worker/definition/worker-definition.js';
 
 export interface Seen {
-  outcome: Outcome;
+  outcome: DeliveryOutcome;
   id: string;
   code: string | undefined;
   attempt: number;

@@ -10,7 +10,7 @@ import { silentLogger } from '../../src/telemetry/logger.js';
 import { systemClock } from '../../src/concurrency/clock.js';
 import { queuesOf } from '../../src/worker/definition/queues.js';
 import { startWorker } from '../../src/worker/start.js';
-import type { Outcome } from '../../src/worker/pipeline/message.js';
+import type { DeliveryOutcome } from '../../src/worker/pipeline/settle.js';
 import { shop } from '../support/shop.js';
 import { eventually } from '../support/eventually.js';
 import { workerDefinitionOf } from '../../src/worker/definition/worker-definition.js';
@@ -54,7 +54,7 @@ async function start(replicas = 1) {
   await broker.applyTopology(topologyOf([queuesOf(workerDefinitionOf(worker))], { prefix: '', log, unroutedMax: 100 }));
   const inner = openMemoryStore({ service: 'tally', clock: Date.now });
   const { store, disk } = nearlyFull(inner);
-  const outcomes: Outcome[] = [];
+  const outcomes: DeliveryOutcome[] = [];
   const running = await Promise.all(
     Array.from({ length: replicas }, (_, n) =>
       startWorker(workerDefinitionOf(worker), {

@@ -8,7 +8,7 @@ import { signedBroker } from '../../src/broker/signing/signed-broker.js';
 import { outgoing } from '../../src/relay/outgoing.js';
 import type { EventEnvelope } from '../../src/events/envelope.js';
 import type { StoredEvent } from '../../src/store/stored-event.js';
-import { replayHeaders } from '../../src/worker/pipeline/replay-headers.js';
+import { writeReplayHeaders } from '../../src/worker/pipeline/replay-headers.js';
 import { testFleet, type TestFleet } from '../support/test-fleet.js';
 
 const KEY = 'k'.repeat(40);
@@ -106,7 +106,7 @@ describe('a worker of a fleet with a key', function () {
   });
 
   for (const [what, headers] of Object.entries<Fields>({
-    'replay headers': replayHeaders({ run: 'r1', again: true, sideEffects: true }),
+    'replay headers': writeReplayHeaders({ run: 'r1', again: true, sideEffects: true }),
     'another idempotency key': { [HEADERS.key]: 'another' },
     'a number of attempts': { [HEADERS.attempt]: 50 },
   })) {
@@ -127,7 +127,7 @@ describe('a worker of a fleet with a key', function () {
     const event = it.event('job.begun', { n: 1 });
     await genuine(it, event);
     await it.until((seen) => seen.length === 1);
-    await genuine(it, event, replayHeaders({ run: 'r1', again: true, sideEffects: true }));
+    await genuine(it, event, writeReplayHeaders({ run: 'r1', again: true, sideEffects: true }));
     await it.until((seen) => seen.length === 2);
     expect(handled).to.have.length(2);
   });

@@ -21,7 +21,7 @@ const looking = (seen: boolean[], hold: () => Promise<void> = async () => undefi
     name: 'looking',
     on: {
       'job.begun': async (_event, ctx) => {
-        seen.push(ctx.mayHaveBegun);
+        seen.push(ctx.mayHaveRunBefore);
         await hold();
       },
     },

@@ -4,7 +4,7 @@ import type { Fields } from '../../src/broker/fields.js';
 import { eventProperties } from '../../src/broker/event-properties.js';
 import { HEADERS } from '../../src/broker/headers.js';
 import type { EventEnvelope } from '../../src/events/envelope.js';
-import { readReplay, replayHeaders } from '../../src/worker/pipeline/replay-headers.js';
+import { readReplayHeaders, writeReplayHeaders } from '../../src/worker/pipeline/replay-headers.js';
 import { shop } from '../support/shop.js';
 import { testFleet, type TestFleet } from '../support/test-fleet.js';
 
@@ -68,8 +68,8 @@ describe('a worker to which history is sent', function () {
     const [live, past, told] = events;
     if (live === undefined || past === undefined || told === undefined) throw new Error('three events');
     await fleet.send(live);
-    await replay(fleet, past, replayHeaders(once));
-    await replay(fleet, told, replayHeaders({ ...once, sideEffects: true }));
+    await replay(fleet, past, writeReplayHeaders(once));
+    await replay(fleet, told, writeReplayHeaders({ ...once, sideEffects: true }));
     await fleet.until((seen) => seen.length === 3);
     expect(handled.sort((a, b) => a.n - b.n)).to.deep.equal([
       { n: 1, key: live.id, replaying: false, sideEffects: true },
@@ -83,10 +83,10 @@ describe('a worker to which history is sent', function () {
     const event = fleet.event('job.begun', { n: 1 });
     await fleet.send(event);
     await fleet.until((seen) => seen.length === 1);
-    await replay(fleet, event, replayHeaders({ ...once, again: true })); // it does not declare that this is harmless
+    await replay(fleet, event, writeReplayHeaders({ ...once, again: true })); // it does not declare that this is harmless
     const unseen = fleet.event('job.begun', { n: 2 });
-    await replay(fleet, unseen, replayHeaders(once));
-    await replay(fleet, unseen, replayHeaders({ ...once, run: 'r2' }));
+    await replay(fleet, unseen, writeReplayHeaders(once));
+    await replay(fleet, unseen, writeReplayHeaders({ ...once, run: 'r2' }));
     await fleet.send(unseen);
     await fleet.until((seen) => seen.length === 5);
     expect(outcomes(fleet).filter((outcome) => outcome === 'done')).to.have.length(2);
@@ -96,11 +96,11 @@ describe('a worker to which history is sent', function () {
   it('handles again, once in each replay, where it declares that this changes nothing; what it emits is known', async () => {
     fleet = await testFleet(define('idempotent'));
     const event = fleet.event('job.begun', { n: 1 });
-    const again = replayHeaders({ ...once, again: true });
+    const again = writeReplayHeaders({ ...once, again: true });
     await fleet.send(event);
     await fleet.until((seen) => seen.length === 1);
     const emitted = await fleet.store.readAll(0);
-    for (const headers of [again, again, replayHeaders({ ...once, again: true, run: 'r2' }), again]) {
+    for (const headers of [again, again, writeReplayHeaders({ ...once, again: true, run: 'r2' }), again]) {
       await replay(fleet, event, headers);
     }
     await fleet.until((seen) => seen.length === 5);
@@ -117,7 +117,7 @@ describe('a worker to which history is sent', function () {
       if (n === 2) throw new PermanentError('job.hopeless', 'never');
     };
     const [first, second] = [fleet.event('job.begun', { n: 1 }), fleet.event('job.begun', { n: 2 })];
-    const headers = replayHeaders({ run: 'r1', again: true, sideEffects: true });
+    const headers = writeReplayHeaders({ run: 'r1', again: true, sideEffects: true });
     await replay(fleet, first, headers);
     await fleet.until((seen) => seen.length === 2);
     await replay(fleet, second, headers);
@@ -136,7 +136,7 @@ describe('a worker to which history is sent', function () {
     fail = () => {
       throw new Error('broken since');
     };
-    const again = replayHeaders({ ...once, again: true });
+    const again = writeReplayHeaders({ ...once, again: true });
     await replay(fleet, event, again);
     await replay(fleet, fresh, again);
     await fleet.until((seen) => seen.filter(({ outcome }) => outcome === 'dead').length === 2);
@@ -145,13 +145,13 @@ describe('a worker to which history is sent', function () {
   });
 
   it('takes headers that nobody sends for a replay that does less, never for one that does more', () => {
-    expect(readReplay({})).to.equal(undefined);
+    expect(readReplayHeaders({})).to.equal(undefined);
     const again = { [HEADERS.again]: true };
     for (const odd of [7, '', 'a\u0000b', 'x'.repeat(65), { run: 'r1' }]) {
-      const replayed = readReplay({ [HEADERS.replay]: odd, ...again });
+      const replayed = readReplayHeaders({ [HEADERS.replay]: odd, ...again });
       expect(replayed).to.deep.equal({ run: '', again: false, sideEffects: false });
     }
-    expect(readReplay({ [HEADERS.replay]: 'r1', [HEADERS.sideEffects]: 'yes', ...again })).to.deep.equal({
+    expect(readReplayHeaders({ [HEADERS.replay]: 'r1', [HEADERS.sideEffects]: 'yes', ...again })).to.deep.equal({
       run: 'r1',
       again: true,
       sideEffects: false,

@@ -31,7 +31,7 @@ export default defineWorker({
         const answer = await call((outside) => askOnce(outside, keys));
         if ('refused' in answer) reason = answer.refused;
         else taken = answer;
-      } else if (known?.status !== 'charged' && ctx.mayHaveBegun) {
+      } else if (known?.status !== 'charged' && ctx.mayHaveRunBefore) {
         // by an attempt that was killed before it noted anything, or before the command was mended to cost nothing
         taken = await call((outside) => closeAll(outside, keys));
       }

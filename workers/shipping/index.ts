@@ -26,7 +26,7 @@ export default defineWorker({
       if (earlier === undefined) {
         const answer = await call((outside) => askOnce(outside, keys));
         outcome = 'refused' in answer ? { ...outcome, reason: answer.refused } : { status: 'booked', ...answer };
-      } else if (earlier.status !== 'booked' && ctx.mayHaveBegun) {
+      } else if (earlier.status !== 'booked' && ctx.mayHaveRunBefore) {
         const booked = await call((outside) => closeAll(outside, keys)); // by an attempt that noted nothing
         if (booked !== undefined) outcome = { status: 'booked', ...booked };
       }

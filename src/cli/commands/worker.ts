@@ -123,14 +123,14 @@ function isAtWork(worker: RunningWorker): boolean {
 /** A read model that stands still is told, but is no reason not to be ready: the others go on. */
 function checkOf(worker: RunningWorker, definition: WorkerDefinition, sagas: readonly SagaCount[]): CheckResult {
   const state = worker.state();
-  const { consuming, breaker, pauses, inHand, overdue, abandoned, unplaced, stuck, log, projections } = state;
+  const { consuming, circuitBreaker, pauses, inHand, overdue, abandoned, unpublished, stuck, log, projections } = state;
   const queue = [
     consuming ? 'consuming' : `paused${pauses.length > 0 ? ` (${pauses.join(', ')})` : ''}`,
-    `breaker ${breaker}`,
+    `breaker ${circuitBreaker}`,
     `${inHand} in hand`,
     ...(overdue > 0 ? [`${overdue} overdue`] : []),
     ...(abandoned > 0 ? [`${abandoned} abandoned`] : []),
-    ...(unplaced > 0 ? [`${unplaced} that the broker does not take for a retry or the dead letters`] : []),
+    ...(unpublished > 0 ? [`${unpublished} that the broker does not take for a retry or the dead letters`] : []),
     ...(stuck ? [`every slot is held (prefetch ${definition.prefetch})`] : []),
   ];
   const parts = [
@@ -143,10 +143,10 @@ function checkOf(worker: RunningWorker, definition: WorkerDefinition, sagas: rea
 }
 
 /** Since when the breaker is not closed, and until when nothing is taken. */
-function timesOf({ interruptedFor, pausedFor }: WorkerState): Pick<CheckResult, 'since' | 'until'> {
+function timesOf({ openFor, pausedFor }: WorkerState): Pick<CheckResult, 'since' | 'until'> {
   const at = (milliseconds: number) => new Date(Date.now() + milliseconds).toISOString();
   return {
-    ...(interruptedFor !== undefined && { since: at(-interruptedFor) }),
+    ...(openFor !== undefined && { since: at(-openFor) }),
     ...(pausedFor !== undefined && { until: at(pausedFor) }),
   };
 }

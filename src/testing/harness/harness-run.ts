@@ -16,7 +16,7 @@ import { workerDefinitionOf, type Worker, type WorkerDefinition } from '../../wo
 import type { Failure } from '../../worker/pipeline/failure.js';
 import { SUBJECT, type ScheduledEvent, type SeenEvent, type TestEvent } from './events.js';
 import { ManualClock } from './manual-clock.js';
-import type { Outcome } from '../../worker/pipeline/message.js';
+import type { DeliveryOutcome } from '../../worker/pipeline/settle.js';
 import { queuesOfAll } from '../../worker/definition/queues.js';
 import { startWorker, type RunningWorker } from '../../worker/start.js';
 
@@ -35,7 +35,7 @@ export interface HarnessOptions {
 /** What came of a step. */
 export interface StepResult {
   /** Of the first message that was not `done`; `done` where there is none. */
-  outcome: Outcome;
+  outcome: DeliveryOutcome;
   failure: Failure | undefined;
   /** What was appended, in order. */
   emitted: SeenEvent[];
@@ -47,7 +47,7 @@ export interface StepResult {
 
 interface Settled {
   id: string;
-  outcome: Outcome;
+  outcome: DeliveryOutcome;
   failure: Failure | undefined;
 }
 

@@ -3,12 +3,12 @@ import { parseDuration } from '../../duration.js';
 import type { Store } from '../../store/contract.js';
 import { HarnessRun, type HarnessOptions, type StepResult } from './harness-run.js';
 import { SUBJECT, type TestEvent, type SeenEvent, type ScheduledEvent, type ExpectedSchedule } from './events.js';
-import type { Outcome } from '../../worker/pipeline/message.js';
+import type { DeliveryOutcome } from '../../worker/pipeline/settle.js';
 import type { Duration } from '../../worker/definition/options.js';
 import type { Worker } from '../../worker/definition/worker-definition.js';
 
 export interface HarnessResult {
-  outcome: Outcome;
+  outcome: DeliveryOutcome;
   /** What was appended by the last step, in order. */
   emitted: SeenEvent[];
   /** What waits for its time after it, the earliest first. */
@@ -142,7 +142,7 @@ function resultOf({ outcome, emitted, scheduled, failure }: StepResult): Harness
 /** Compares what became of a step; what the handler threw is the cause. */
 function expectOutcome(
   { outcome, failure }: StepResult,
-  expected: { outcome: Outcome; code?: string },
+  expected: { outcome: DeliveryOutcome; code?: string },
   what: string,
 ): void {
   const seen = { outcome, ...('code' in expected && { code: failure?.code }) };

@@ -1,8 +1,8 @@
 import type { ConsumeOptions, Consumer, Delivery } from '../../broker/contract.js';
-import type { QueuedMessage, SimulatedQueue, Taker } from './queue.js';
+import type { QueuedMessage, SimulatedQueue, QueueConsumer } from './queue.js';
 
 /** Consumes a queue for one process, and gives back what that had in hand when it dies. */
-export class SimulatedConsumer implements Consumer, Taker {
+export class SimulatedConsumer implements Consumer, QueueConsumer {
   readonly #inHand = new Set<QueuedMessage>();
   readonly #lost = new AbortController();
   #prefetch: number;
@@ -54,7 +54,7 @@ export class SimulatedConsumer implements Consumer, Taker {
     await this.cancel();
     const inHand = this.inHand;
     this.#inHand.clear();
-    for (const message of inHand) this.queue.giveBack(message);
+    for (const message of inHand) this.queue.requeue(message);
   }
 
   #delivery(message: QueuedMessage): Delivery {
@@ -74,7 +74,7 @@ export class SimulatedConsumer implements Consumer, Taker {
       redelivered: returns > 0,
       lost: this.#lost.signal,
       ack: () => settle(() => undefined),
-      requeue: () => settle(() => this.queue.giveBack(message)),
+      requeue: () => settle(() => this.queue.requeue(message)),
     };
   }
 }

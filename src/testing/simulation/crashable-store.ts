@@ -1,10 +1,10 @@
 import type { Store } from '../../store/contract.js';
-import type { CrashableProcess, RunParts } from './run-state.js';
+import type { CrashableProcess, RunState } from './run-state.js';
 import type { Service } from './service.js';
 
 /** The store as a process has it: once that is dead, nothing comes from it any more. What its handlings commit is
  *  counted, and noted. */
-export function mortalStore(service: Service, process: CrashableProcess, { handling }: RunParts): Store {
+export function crashableStore(service: Service, process: CrashableProcess, { handling }: RunState): Store {
   const { store } = service;
   return {
     service: store.service,

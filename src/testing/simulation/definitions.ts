@@ -18,7 +18,7 @@ export function simulatedDefinitions(workers: readonly Worker[]): WorkerDefiniti
         `${definition.name} consumes the stream by itself, which is not simulated`,
       );
     }
-    const breaker = { ...definition.breaker, failures: Number.POSITIVE_INFINITY };
+    const breaker = { ...definition.circuitBreaker, failures: Number.POSITIVE_INFINITY };
     return { ...definition, from: 'queue', projections: [], breaker };
   });
 }

@@ -29,11 +29,11 @@ export interface Explored {
 /** Of one message, more than this may rightly be taken for what kills its worker, and be given up. */
 const MAX_CRASHES = 2;
 /** Runs without faults from which it is known how many deliveries, commits and calls there are. */
-const PILOTS = 5;
+const PILOT_RUNS = 5;
 
 /** With less in it, a run may need other latencies to fail: a shorter run is tried with so many seeds. */
-const SEEDS = 6;
-const shiftedSeeds = (seed: number) => Array.from({ length: SEEDS }, (_, shift) => seed + shift);
+const SEEDS_PER_SHRINK = 6;
+const shiftedSeeds = (seed: number) => Array.from({ length: SEEDS_PER_SHRINK }, (_, shift) => seed + shift);
 
 /** Runs the simulation again and again, each time with another seed and other faults, and input where there is any. When a
  *  promise is broken, it looks for the shortest run in which it is, and rejects with `simulation.failed`, which tells how to
@@ -49,7 +49,7 @@ export async function explore<Input>(
     seed: fc.noShrink(fc.noBias(fc.nat())),
     faults: fc
       .array(faultOf(fc, await countsOf(simulation, seed), kinds), { maxLength: maxFaults, size: 'max' })
-      .map((all) => bearable(all, simulation.patience)),
+      .map((all) => bearable(all, simulation.minRetries)),
     input: (inputs?.(fc) ?? fc.constant(undefined)) as Arbitrary<Input>, // undefined where there are no inputs
   });
   let shortest: Attempt<Input> | undefined;
@@ -57,7 +57,7 @@ export async function explore<Input>(
     const seeds = shortest === undefined ? [attempt.seed] : shiftedSeeds(attempt.seed);
     for (const each of seeds) {
       const outcome = await simulation.attempt({ ...attempt, seed: each });
-      faults += outcome.faults.length - outcome.left.length;
+      faults += outcome.faults.length - outcome.unusedFaults.length;
       if (!('error' in outcome)) continue;
       if (fc.PreconditionFailure.isFailure(outcome.error)) throw outcome.error; // by `fc.pre`: another run in its place
       shortest = { ...attempt, seed: each }; // shorter than the one before, or it would not have been tried
@@ -79,7 +79,7 @@ function unrepeatable<Input>(outcome: RunOutcome<Input>, error: unknown): RunOut
 
 async function countsOf<Input>(simulation: Simulation<Input>, seed: number): Promise<Counts> {
   const most: Counts = { deliveries: 1, commits: 1, calls: 1, copies: 1, crashes: 0 };
-  for (let pilot = 0; pilot < PILOTS; pilot++) {
+  for (let pilot = 0; pilot < PILOT_RUNS; pilot++) {
     const { counts } = await simulation.attempt({ seed: seed + pilot });
     for (const name of Object.keys(most) as (keyof Counts)[]) most[name] = Math.max(most[name], counts[name]);
   }

@@ -1,15 +1,15 @@
 import { UnavailableError } from '../../errors.js';
 import type { CallOutcome } from './faults.js';
-import type { Handling, RunParts } from './run-state.js';
+import type { Handling, RunState } from './run-state.js';
 
 /**
  * A fake of a dependency as workers have it: the call takes a while to get there, and the answer to come back. A call that
  * is on its way arrives, though its caller is dead by then.
  */
-export function outside<Args extends unknown[], Result>(
+export function externalCall<Args extends unknown[], Result>(
   name: string,
   effect: (...args: Args) => Result | Promise<Result>,
-  parts: RunParts,
+  parts: RunState,
 ): (...args: Args) => Promise<Result> {
   const { counts, faults, trace, handling } = parts;
   return (...args) => {
@@ -24,7 +24,7 @@ export function outside<Args extends unknown[], Result>(
       else trace.fault(caller?.process.label ?? '', `${title} ${said[outcome]}`);
       if (outcome === 'unavailable') throw new UnavailableError(`${name} is not available`);
       const result = await settled(effect, args);
-      if (outcome === 'crash') caller?.process.die(`at the answer to ${title}`);
+      if (outcome === 'crash') caller?.process.crash(`at the answer to ${title}`);
       await sleep(parts, way);
       if (outcome === 'answer_lost') throw new UnavailableError(`${name} did not answer`);
       if ('error' in result) throw result.error;
@@ -55,6 +55,6 @@ async function settled<Args extends unknown[], T>(
   }
 }
 
-function sleep({ clock, latencies }: RunParts, way: string): Promise<void> {
+function sleep({ clock, latencies }: RunState, way: string): Promise<void> {
   return new Promise((resolve) => clock.after(latencies.hop(way), resolve));
 }

@@ -3,7 +3,7 @@ import { literal } from './literal.js';
 import type { RunOutcome } from './run-outcome.js';
 
 /** Of a longer story, its beginning and its end are told. */
-const TOLD = { first: 300, last: 100 } as const;
+const SHOWN_LINES = { first: 300, last: 100 } as const;
 
 /** A run in which a promise is broken, for whoever has to find out why: what is wrong, how to have it again, what happened.
  *  `hasInput`: it was made up for the run. `found`: how many runs it took. */
@@ -20,15 +20,15 @@ export function failureOfRun(
     `  to have it again: simulation.run(${literal(again).replaceAll('\n', '\n  ')})`,
     '',
     `  what happened (${faults.length === 0 ? 'no faults' : `faults: ${faults.length}`}):`,
-    ...told(trace).map((line) => `  ${line}`),
+    ...shownLines(trace).map((line) => `  ${line}`),
     '',
   ].join('\n');
   return new FlotillaError('simulation.failed', detail, { cause: error });
 }
 
-function told(trace: readonly string[]): readonly string[] {
-  const left = trace.length - TOLD.first - TOLD.last;
+function shownLines(trace: readonly string[]): readonly string[] {
+  const left = trace.length - SHOWN_LINES.first - SHOWN_LINES.last;
   if (left <= 0) return trace;
   const gap = `… ${left} lines, which simulation.attempt gives`;
-  return [...trace.slice(0, TOLD.first), gap, ...trace.slice(-TOLD.last)];
+  return [...trace.slice(0, SHOWN_LINES.first), gap, ...trace.slice(-SHOWN_LINES.last)];
 }

@@ -8,7 +8,7 @@ import { hasQueue } from '../../worker/definition/queues.js';
 import { SimulatedKeeper } from './keeper.js';
 import { Network } from './network.js';
 import { SimulatedProcess } from './process.js';
-import type { RunParts } from './run-state.js';
+import type { RunState } from './run-state.js';
 import { Service } from './service.js';
 
 /** What is the same in every run of a simulation. */
@@ -24,7 +24,7 @@ export interface FleetPlan {
 }
 
 /** Milliseconds from the death of a process to its next start. */
-const DOWN_FOR = [100, 5_000] as const;
+const RESTART_DELAY_MS = [100, 5_000] as const;
 
 /** The fleet of one run: stores, network, and processes that are started again when they die. */
 export class SimulatedFleet {
@@ -35,7 +35,7 @@ export class SimulatedFleet {
 
   constructor(
     private readonly plan: FleetPlan,
-    private readonly parts: RunParts,
+    private readonly parts: RunState,
     /** Ends the run with an error. */
     private readonly fail: (error: unknown) => void,
   ) {
@@ -92,7 +92,7 @@ export class SimulatedFleet {
         logger: this.plan.logger,
         metrics: this.plan.metrics,
         onDeath: () => {
-          const again = latencies.between(`start ${label}`, ...DOWN_FOR);
+          const again = latencies.between(`start ${label}`, ...RESTART_DELAY_MS);
           clock.after(again, () => {
             this.parts.trace.add(label, 'starts again');
             this.#run(definition, label, given).catch(this.fail);

@@ -7,13 +7,13 @@ import { outgoing } from '../../relay/outgoing.js';
 import type { StoredEvent } from '../../store/stored-event.js';
 import type { WorkerDefinition } from '../../worker/definition/worker-definition.js';
 import { SimulatedQueue, type QueuedMessage } from './queue.js';
-import type { RunParts } from './run-state.js';
+import type { RunState } from './run-state.js';
 import { formatDuration } from '../../duration.js';
 
 export const names = namesFor('');
 
 /** How long a message that was lost on its way takes until it is delivered again, in milliseconds. */
-const LOST_FOR = [1_000, 10_000] as const;
+const REDELIVERY_DELAY_MS = [1_000, 10_000] as const;
 
 /** Brings events to the queues of the workers that bind them, each after a while of its own, so that they overtake one
  *  another; and what failed back to its queue after its delay. */
@@ -25,7 +25,7 @@ export class Network {
 
   constructor(
     private readonly definitions: readonly WorkerDefinition[],
-    private readonly parts: RunParts,
+    private readonly parts: RunState,
     private readonly options: {
       mayDrop: (event: EventEnvelope, worker: string) => boolean;
       onDead: (worker: string, message: QueuedMessage) => void;
@@ -58,7 +58,7 @@ export class Network {
       const number = ++this.parts.counts.deliveries;
       const what = `${stored.type} ${stored.stream}`;
       const title = `${what} (delivery ${number})`;
-      this.#sendTo(name, { ...content, number, title, name: this.#nameOf(name, what), returns: 0, place: 0 }, stored);
+      this.#sendTo(name, { ...content, number, title, name: this.#nameOf(name, what), returns: 0, position: 0 }, stored);
     }
   }
 
@@ -73,10 +73,10 @@ export class Network {
     }
     const { worker, delay } = target;
     if (delay !== 'dead') {
-      this.#arrive(worker, { ...copy, routingKey: names.queue(worker), returns: 0, place: 0 }, delay);
+      this.#arrive(worker, { ...copy, routingKey: names.queue(worker), returns: 0, position: 0 }, delay);
     } else {
       this.parts.clock.after(this.parts.latencies.hop(`dead ${name}`), () =>
-        this.options.onDead(worker, { ...copy, returns: 0, place: 0 }),
+        this.options.onDead(worker, { ...copy, returns: 0, position: 0 }),
       );
     }
   }
@@ -98,7 +98,7 @@ export class Network {
       say('is lost');
     } else {
       say('is lost on its way, and comes again later');
-      this.#arrive(worker, { ...message, returns: 1 }, hop + delay + latencies.between(`lost ${name}`, ...LOST_FOR));
+      this.#arrive(worker, { ...message, returns: 1 }, hop + delay + latencies.between(`lost ${name}`, ...REDELIVERY_DELAY_MS));
     }
   }
 

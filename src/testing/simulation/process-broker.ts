@@ -3,13 +3,13 @@ import { FlotillaError } from '../../errors.js';
 import { SimulatedConsumer } from './consumer.js';
 import type { Network } from './network.js';
 import type { QueuedMessage } from './queue.js';
-import type { CrashableProcess, RunParts } from './run-state.js';
+import type { CrashableProcess, RunState } from './run-state.js';
 
 /** The broker as one process has it: always there, and gone with the process. */
 export function processBroker(
   process: CrashableProcess,
   network: Network,
-  parts: RunParts,
+  parts: RunState,
   {
     handOver,
     onConsume,
@@ -27,7 +27,7 @@ export function processBroker(
         if (original === undefined) throw new FlotillaError('broker.returned', 'not while a message is handled');
         const number = ++parts.counts.copies;
         network.putAside(message, original);
-        if (parts.faults.isCrashAtCopy(number)) process.die(`after copy ${number}, of ${original.title}`);
+        if (parts.faults.isCrashAtCopy(number)) process.crash(`after copy ${number}, of ${original.title}`);
       }),
     reset: () => undefined,
     close: async () => undefined,

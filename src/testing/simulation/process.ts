@@ -3,14 +3,15 @@ import type { Logger } from '../../telemetry/logger.js';
 import type { Metrics } from '../../telemetry/metrics.js';
 import type { WorkerDefinition } from '../../worker/definition/worker-definition.js';
 import type { StartTimer } from '../../concurrency/clock.js';
-import type { Message, Outcome } from '../../worker/pipeline/message.js';
+import type { Message } from '../../worker/pipeline/message.js';
+import type { DeliveryOutcome } from '../../worker/pipeline/settle.js';
 import { startWorker } from '../../worker/start.js';
 import type { SimulatedConsumer } from './consumer.js';
-import { mortalStore } from './crashable-store.js';
+import { crashableStore } from './crashable-store.js';
 import type { Network } from './network.js';
 import { processBroker } from './process-broker.js';
 import type { QueuedMessage } from './queue.js';
-import type { CrashableProcess, RunParts } from './run-state.js';
+import type { CrashableProcess, RunState } from './run-state.js';
 import type { Service } from './service.js';
 
 export interface ProcessOptions {
@@ -36,7 +37,7 @@ export class SimulatedProcess implements CrashableProcess {
 
   constructor(
     private readonly options: ProcessOptions,
-    private readonly parts: RunParts,
+    private readonly parts: RunState,
   ) {
     this.label = options.label;
   }
@@ -50,7 +51,7 @@ export class SimulatedProcess implements CrashableProcess {
   async start(): Promise<void> {
     const { definition, label, service, network, given, logger, metrics } = this.options;
     await startWorker(definition, {
-      store: mortalStore(service, this, this.parts),
+      store: crashableStore(service, this, this.parts),
       broker: processBroker(this, network, this.parts, {
         handOver: (message, deliver) => this.#handOver(message, deliver),
         onConsume: (consumer) => (this.#consumer = consumer),
@@ -61,7 +62,7 @@ export class SimulatedProcess implements CrashableProcess {
       now: this.parts.clock.now,
       after: this.#after,
       // a handler that waits for what is not simulated is a mistake, and the run ends with it
-      patience: Infinity,
+      abandonAfterTimeouts: Infinity,
       observe: (message, outcome) => this.#tell(message, outcome),
       ...given,
     });
@@ -86,10 +87,10 @@ export class SimulatedProcess implements CrashableProcess {
     const number = ++counts.commits;
     const when = faults.crashAtCommit(number);
     return this.guard(async () => {
-      if (when === 'before') this.die(`before commit ${number}, of ${message.title}`);
+      if (when === 'before') this.crash(`before commit ${number}, of ${message.title}`);
       if (!this.#alive) return await new Promise<never>(() => undefined);
       const value = await work();
-      if (when === 'after') this.die(`after commit ${number}, of ${message.title}`);
+      if (when === 'after') this.crash(`after commit ${number}, of ${message.title}`);
       return value;
     });
   }
@@ -97,13 +98,13 @@ export class SimulatedProcess implements CrashableProcess {
   /** Hands a message over. */
   #handOver(message: QueuedMessage, deliver: () => void): void {
     if (this.parts.faults.isCrashAtDelivery(message.number)) {
-      this.die(`at ${message.title}`);
+      this.crash(`at ${message.title}`);
       return;
     }
     this.parts.handling.run({ process: this, message, appended: [] }, deliver);
   }
 
-  die(how: string): void {
+  crash(how: string): void {
     if (!this.#alive) return;
     this.#alive = false;
     const others = Math.max(0, this.inHand.length - 1);
@@ -127,7 +128,7 @@ export class SimulatedProcess implements CrashableProcess {
     };
   };
 
-  #tell({ failure, attempt, delivery }: Message, outcome: Outcome): void {
+  #tell({ failure, attempt, delivery }: Message, outcome: DeliveryOutcome): void {
     const handling = this.parts.handling.getStore();
     if (handling === undefined || outcome === 'ignored') return;
     const { message, appended } = handling;
@@ -135,7 +136,7 @@ export class SimulatedProcess implements CrashableProcess {
     const reason = failure === undefined ? '' : ` (${failure.code}: ${failure.message})`;
     const delay = this.options.definition.retryDelays[attempt - 1];
     const events = appended.length > 0 ? `  -> ${appended.join(', ')}` : '';
-    const became: Record<Exclude<Outcome, 'ignored'>, string> = {
+    const became: Record<Exclude<DeliveryOutcome, 'ignored'>, string> = {
       done: events === '' ? '  done' : events,
       duplicate: '  was handled already',
       retried: `  fails${reason}, again in ${delay === undefined ? 'a while' : formatDuration(delay)}`,

@@ -6,7 +6,7 @@ import type { StartTimer } from '../../concurrency/clock.js';
 export interface QueuedMessage {
   /** The delivery as faults count it; the same for copies and later attempts. */
   readonly number: number;
-  /** How people call it: `payment.process order/o1 (delivery 4)`. */
+  /** For the trace: `payment.process order/o1 (delivery 4)`. */
   readonly title: string;
   /** The same in every run in which it comes up. */
   readonly name: string;
@@ -14,60 +14,60 @@ export interface QueuedMessage {
   readonly routingKey: string;
   readonly body: Uint8Array;
   readonly properties: MessageProperties & { readonly headers: Fields };
-  /** How often it was handed out and came back. */
+  /** How often it was delivered and returned. */
   returns: number;
-  /** Its place in the queue. */
-  place: number;
+  /** Its position in the queue. */
+  position: number;
 }
 
-/** Who takes messages from a queue. */
-export interface Taker {
+/** Takes messages from a queue. */
+export interface QueueConsumer {
   readonly wants: boolean;
   take(message: QueuedMessage): void;
 }
 
-/** The queue of a worker, whose replicas take turns. What comes back has its place again. */
+/** The queue of a worker, whose replicas take turns. A returned message keeps its position. */
 export class SimulatedQueue {
   readonly #ready: QueuedMessage[] = [];
-  #takers: Taker[] = [];
-  #places = 0;
+  #consumers: QueueConsumer[] = [];
+  #positions = 0;
   #scheduled = false;
 
   constructor(private readonly after: StartTimer) {}
 
   push(message: QueuedMessage): void {
-    message.place = this.#places++;
+    message.position = this.#positions++;
     this.#ready.push(message);
     this.schedule();
   }
 
-  giveBack(message: QueuedMessage): void {
+  requeue(message: QueuedMessage): void {
     message.returns += 1;
-    const at = this.#ready.findIndex(({ place }) => place > message.place);
+    const at = this.#ready.findIndex(({ position }) => position > message.position);
     this.#ready.splice(at === -1 ? this.#ready.length : at, 0, message);
     this.schedule();
   }
 
-  add(taker: Taker): void {
-    if (!this.#takers.includes(taker)) this.#takers.push(taker);
+  add(consumer: QueueConsumer): void {
+    if (!this.#consumers.includes(consumer)) this.#consumers.push(consumer);
     this.schedule();
   }
 
-  remove(taker: Taker): void {
-    this.#takers = this.#takers.filter((each) => each !== taker);
+  remove(consumer: QueueConsumer): void {
+    this.#consumers = this.#consumers.filter((each) => each !== consumer);
   }
 
   /** Hands out one message in a task of its own, and the next in another. */
   schedule(): void {
-    if (this.#scheduled || this.#ready.length === 0 || !this.#takers.some(({ wants }) => wants)) return;
+    if (this.#scheduled || this.#ready.length === 0 || !this.#consumers.some(({ wants }) => wants)) return;
     this.#scheduled = true;
     this.after(0, () => {
       this.#scheduled = false;
-      const taker = this.#takers.find(({ wants }) => wants);
-      const message = taker === undefined ? undefined : this.#ready.shift();
-      if (taker === undefined || message === undefined) return;
-      this.#takers = [...this.#takers.filter((each) => each !== taker), taker];
-      taker.take(message);
+      const consumer = this.#consumers.find(({ wants }) => wants);
+      const message = consumer === undefined ? undefined : this.#ready.shift();
+      if (consumer === undefined || message === undefined) return;
+      this.#consumers = [...this.#consumers.filter((each) => each !== consumer), consumer];
+      consumer.take(message);
       this.schedule();
     });
   }

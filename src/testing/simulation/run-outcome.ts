@@ -18,7 +18,7 @@ export interface RunResult {
   /** How many there were of what faults count. */
   counts: Readonly<Counts>;
   /** Faults that never came to pass. */
-  left: readonly Fault[];
+  unusedFaults: readonly Fault[];
   deadLetters: readonly DeadLetterFacts[];
 }
 

@@ -13,7 +13,7 @@ export interface CrashableProcess {
   guard<T>(work: () => Promise<T>): Promise<T>;
   /** Runs a commit of a handling, at which the process may crash. */
   commit<T>(work: () => Promise<T>): Promise<T>;
-  die(how: string): void;
+  crash(how: string): void;
 }
 
 /** A process and the message that it handles. */
@@ -25,7 +25,7 @@ export interface Handling {
 }
 
 /** What everything in one run shares. */
-export interface RunParts {
+export interface RunState {
   readonly clock: VirtualClock;
   readonly latencies: Latencies;
   readonly faults: FaultPlan;

@@ -8,8 +8,8 @@ import type { Store } from '../../store/contract.js';
 import type { Duration } from '../../worker/definition/options.js';
 import { FaultPlan, type Fault } from './faults.js';
 import { SimulatedFleet, type FleetPlan } from './fleet.js';
-import { outside } from './external-call.js';
-import type { Handling, RunParts } from './run-state.js';
+import { externalCall } from './external-call.js';
+import type { Handling, RunState } from './run-state.js';
 import { generator, Latencies } from './seeded.js';
 import { Trace } from './trace.js';
 import { VirtualClock, type Limits } from './virtual-clock.js';
@@ -32,7 +32,7 @@ export interface Run {
   readonly context: (event: { source: string; subject: string }) => EventContext;
   /** A fake of a dependency: every call of it takes a while and is a place where faults happen. In the trace it has this
    *  name. */
-  readonly outside: <Args extends unknown[], Result>(
+  readonly externalCall: <Args extends unknown[], Result>(
     name: string,
     effect: (...args: Args) => Result | Promise<Result>,
   ) => (...args: Args) => Promise<Result>;
@@ -46,10 +46,10 @@ export interface RunOptions {
 }
 
 /** A run under way, with what only the simulation itself does. */
-export class RunUnderWay implements Run {
+export class ActiveRun implements Run {
   readonly seed: number;
   readonly random: () => number;
-  readonly parts: RunParts;
+  readonly parts: RunState;
   readonly #limits: Limits;
   readonly #fleet: SimulatedFleet;
   #ids = 0;
@@ -93,7 +93,7 @@ export class RunUnderWay implements Run {
     return { id, source, subject, time: new Date(this.now()).toISOString(), correlationId: id };
   };
 
-  readonly outside: Run['outside'] = (name, effect) => outside(name, effect, this.parts);
+  readonly externalCall: Run['externalCall'] = (name, effect) => externalCall(name, effect, this.parts);
 
   /** Ends the run with this error, unless another came before it. */
   readonly fail = (error: unknown): void => {

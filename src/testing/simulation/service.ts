@@ -2,7 +2,7 @@ import type { Tx } from '../../store/contract.js';
 import { openMemoryStore, type MemoryStore } from '../../store/memory/index.js';
 import type { Committed } from '../../store/memory/committer.js';
 import type { StoredEvent } from '../../store/stored-event.js';
-import type { RunParts } from './run-state.js';
+import type { RunState } from './run-state.js';
 
 /** A store, and what stands in for its relay: what is committed is sent at once, timers fire when they are due. */
 export class Service {
@@ -15,7 +15,7 @@ export class Service {
 
   constructor(
     private readonly name: string,
-    private readonly parts: RunParts,
+    private readonly parts: RunState,
     private readonly options: {
       image?: Buffer | undefined;
       send: (event: StoredEvent, service: string) => void;

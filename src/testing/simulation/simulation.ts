@@ -11,7 +11,7 @@ import { loadFastCheck, type FastCheck } from './fast-check.js';
 import { failureOfRun } from './failure.js';
 import type { FleetPlan } from './fleet.js';
 import { storeImages } from './images.js';
-import { RunUnderWay, type Run } from './run.js';
+import { ActiveRun, type Run } from './run.js';
 import type { RunResult, Attempt, RunOutcome } from './run-outcome.js';
 
 /** What is outside of the workers in one run, and whatever else the check needs of it. */
@@ -51,7 +51,7 @@ export interface Simulation<Input = undefined> {
   attempt: (attempt: Attempt<Input>) => Promise<RunOutcome<Input>>;
   readonly inputs: ((fc: FastCheck) => Arbitrary<Input>) | undefined;
   /** Failures after which the least patient of the workers gives a message up. */
-  readonly patience: number;
+  readonly minRetries: number;
 }
 
 /**
@@ -84,7 +84,7 @@ export function simulation<W extends World = World, Input = undefined>(
   const attempt = async (given: Attempt<Input>): Promise<RunOutcome<Input>> => {
     const { seed, faults = [] } = given;
     const input = await inputOf(given);
-    const run = new RunUnderWay(await (planned ??= plan()), {
+    const run = new ActiveRun(await (planned ??= plan()), {
       seed,
       faults,
       limits: { tasks: limits.tasks ?? 20_000, virtualTime: parseDuration(limits.virtualTime ?? '90d') },
@@ -98,14 +98,14 @@ export function simulation<W extends World = World, Input = undefined>(
       trace: [...trace.lines], // what real time brings later is no part of the run
       virtualTime: clock.elapsed,
       counts: { ...counts },
-      left: [...left.left],
+      unusedFaults: [...left.left],
       deadLetters: [...run.deadLetters],
       ...failed,
     };
   };
   return {
     inputs,
-    patience: Math.min(...definitions.map(({ retryDelays }) => retryDelays.length)),
+    minRetries: Math.min(...definitions.map(({ retryDelays }) => retryDelays.length)),
     attempt,
     async run(given) {
       const outcome = await attempt(given);
@@ -124,7 +124,7 @@ function refusePromise(said: unknown): void {
 
 async function play<W extends World, Input>(
   options: SimulationOptions<W, Input>,
-  { run, input, definitions }: { run: RunUnderWay; input: Input; definitions: readonly WorkerDefinition[] },
+  { run, input, definitions }: { run: ActiveRun; input: Input; definitions: readonly WorkerDefinition[] },
 ): Promise<{ error?: unknown }> {
   try {
     const world = options.setup?.(run) ?? ({} as W); // without a setup, W is World

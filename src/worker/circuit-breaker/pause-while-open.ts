@@ -1,58 +1,55 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import type { Clock } from '../../concurrency/clock.js';
+import { formatDuration } from '../../duration.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { Metrics } from '../../telemetry/metrics.js';
-import { Circuit, type CircuitPosition } from './circuit-breaker.js';
+import type { ConsumptionGate } from '../consumption/gate.js';
 import type { WorkerDefinition } from '../definition/worker-definition.js';
-import type { Pauses } from '../consumption/gate.js';
-import { formatDuration } from '../../duration.js';
+import { CircuitBreaker, type CircuitBreakerState } from './circuit-breaker.js';
 
-const GAUGE: Record<CircuitPosition, number> = { closed: 0, 'half-open': 1, open: 2 };
+const GAUGE: Record<CircuitBreakerState, number> = { closed: 0, 'half-open': 1, open: 2 };
 
-/** cockatiel looks at the clock in whole milliseconds; a timer may fire within the last of them. */
-const TIMER_SLACK = 10;
+export interface PauseWhileOpenOptions {
+  gate: ConsumptionGate;
+  /** Resolves when the messages that are in flight now are settled. */
+  settled: () => Promise<unknown>;
+  clock: Clock;
+  metrics: Metrics;
+  logger: Logger;
+  onChange?: ((state: CircuitBreakerState) => void) | undefined;
+}
 
 /**
- * The circuit of a worker, with its consumer behind it: opened, nothing is consumed; after the open time, and once
- * what was running has settled, one message is taken as a probe; closed again, as many as before.
+ * The circuit breaker of a worker, which pauses consumption: while it is open, nothing is consumed; when the open time
+ * is over and the messages in flight are settled, one message is consumed as a probe; closed, consumption goes on with
+ * the full prefetch.
  */
-export function superviseCircuit(
-  { name, breaker, prefetch }: WorkerDefinition,
-  {
-    pauses,
-    settledNow,
-    metrics,
-    logger,
-    signal,
-  }: {
-    pauses: Pauses;
-    settledNow: () => Promise<unknown>;
-    metrics: Metrics;
-    logger: Logger;
-    signal: AbortSignal;
-  },
-): Circuit {
+export function pauseWhileOpen(
+  { name, circuitBreaker: settings, prefetch }: WorkerDefinition,
+  { gate, settled, clock, metrics, logger, onChange }: PauseWhileOpenOptions,
+): CircuitBreaker {
   const gauge = metrics.breakerState.labels(name);
   gauge.set(GAUGE.closed);
-  const onChange = (position: CircuitPosition) => {
-    gauge.set(GAUGE[position]);
-    if (position === 'open') void waitForProbe();
-    if (position === 'closed') {
-      logger.info('The circuit breaker is closed: messages are taken again');
-      void pauses.resume('breaker', prefetch);
-    }
-  };
-  const circuit = new Circuit({ ...breaker, onChange });
-  return circuit;
+  const circuitBreaker = new CircuitBreaker(settings, clock, {
+    onChange(state) {
+      gauge.set(GAUGE[state]);
+      if (state === 'open') {
+        logger.warn(`Circuit breaker open; consuming paused for ${formatDuration(circuitBreaker.openFor)}`);
+        void gate.pause('circuit breaker');
+      }
+      if (state === 'closed') {
+        logger.info('Circuit breaker closed; consuming resumed');
+        void gate.resume('circuit breaker', prefetch);
+      }
+      onChange?.(state);
+    },
+    onProbeDue: () => void consumeProbe(),
+  });
+  return circuitBreaker;
 
-  async function waitForProbe(): Promise<void> {
-    const openFor = circuit.openFor;
-    logger.warn(`The circuit breaker is open: no messages are taken for ${formatDuration(openFor)}`);
-    try {
-      await Promise.all([pauses.pause('breaker'), sleep(openFor + TIMER_SLACK, undefined, { signal })]);
-      await settledNow();
-      await pauses.resume('breaker', 1);
-    } catch (error) {
-      if (!signal.aborted) throw error;
-    }
+  /** The gate carries its changes out in order: the pause is complete before this resumes. */
+  async function consumeProbe(): Promise<void> {
+    await settled();
+    // a message that was in flight may have been the probe
+    if (circuitBreaker.isProbeDue) await gate.resume('circuit breaker', 1);
   }
 }

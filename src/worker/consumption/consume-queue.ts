@@ -5,26 +5,26 @@ import type { StreamConsumerState } from '../../event-log/stream-consumer.js';
 import { createMetrics } from '../../telemetry/metrics.js';
 import { systemClock } from '../../concurrency/clock.js';
 import { superviseCircuit } from '../circuit-breaker/pause-while-open.js';
-import type { CircuitPosition } from '../circuit-breaker/circuit-breaker.js';
+import type { CircuitBreakerState } from '../circuit-breaker/circuit-breaker.js';
 import { consumeLog } from './consume-stream.js';
 import { routeOf } from '../definition/routes.js';
 import type { WorkerDefinition } from '../definition/worker-definition.js';
 import { commitExhausted } from '../handler/retries-exhausted.js';
-import { Intake } from './in-flight.js';
-import { LateHandlers, PATIENCE } from '../pipeline/overdue-handlers.js';
-import { Pauses, type PauseReason } from './gate.js';
-import { handle } from '../middleware/run-handler.js';
-import { assemble, workerPipeline } from '../pipeline/index.js';
+import { InFlightMessages } from './in-flight.js';
+import { OverdueHandlers, ABANDON_AFTER_TIMEOUTS } from '../pipeline/overdue-handlers.js';
+import { ConsumptionGate, type PauseReason } from './gate.js';
+import { runHandler } from '../middleware/run-handler.js';
+import { composePipeline, workerPipeline } from '../pipeline/index.js';
 import type { StartWorkerOptions } from '../options.js';
-import { Starts } from '../pipeline/start-marks.js';
-import type { WorkerStation } from '../pipeline/context.js';
-import { watchRelay } from './pause-for-relay.js';
+import { StartMarks } from '../pipeline/start-marks.js';
+import type { WorkerPipelineContext } from '../pipeline/context.js';
+import { pauseWhileRelayLags } from './pause-for-relay.js';
 
 export interface QueueState {
   consuming: boolean;
-  breaker: CircuitPosition;
+  circuitBreaker: CircuitBreakerState;
   /** For how many milliseconds the breaker has not been closed; undefined while it is closed. */
-  interruptedFor?: number | undefined;
+  openFor?: number | undefined;
   pauses: readonly PauseReason[];
   /** Milliseconds until it takes messages again; undefined where that does not depend on time. */
   pausedFor?: number | undefined;
@@ -34,7 +34,7 @@ export interface QueueState {
   /** Handlers that have not settled after several times their timeout; their messages count as failed. */
   abandoned: number;
   /** Messages that have failed and that the broker does not take for a retry or the dead letters. */
-  unplaced: number;
+  unpublished: number;
   /** Whether every slot (`prefetch`) is held by one of these: nothing more is handled until one is free. */
   stuck: boolean;
   /** Of a worker that reads the log. */
@@ -65,8 +65,8 @@ export function consumeQueue(
     after = systemClock.after,
   } = options;
   const { name, prefetch } = definition;
-  const pauses = new Pauses(() => sources, prefetch, { now, after });
-  const station: WorkerStation = {
+  const pauses = new ConsumptionGate(() => sources, prefetch, { now, after });
+  const station: WorkerPipelineContext = {
     name,
     definition,
     definitions: definition.definitions,
@@ -78,15 +78,15 @@ export function consumeQueue(
     store,
     publisher: broker.createPublisher(),
     names: namesFor(options.prefix ?? ''),
-    circuit: superviseCircuit(definition, {
+    circuitBreaker: superviseCircuit(definition, {
       pauses,
       settledNow: () => intake.settled(),
       metrics,
       logger,
       signal: ending.signal,
     }),
-    starts: new Starts({ store, pauses, logger, after, signal: ending.signal }),
-    pauses,
+    startMarks: new StartMarks({ store, gate: pauses, logger, after, signal: ending.signal }),
+    gate: pauses,
     logger,
     metrics,
     now,
@@ -94,37 +94,37 @@ export function consumeQueue(
     instance,
     use,
     verify: options.verify,
-    isDone: async ({ key }) => key !== undefined && store.handled(key),
-    exhausted: (message, error) => commitExhausted(station, message, error),
-    patience: options.patience ?? PATIENCE,
-    late: new LateHandlers({
+    isHandled: async ({ key }) => key !== undefined && store.handled(key),
+    onRetriesExhausted: (message, error) => commitExhausted(station, message, error),
+    abandonAfterTimeouts: options.abandonAfterTimeouts ?? ABANDON_AFTER_TIMEOUTS,
+    overdueHandlers: new OverdueHandlers({
       worker: name,
       prefetch,
       metrics,
       logger,
       onTooMany: options.onFatal ?? (() => undefined),
     }),
-    unplaced: new Set(),
+    unpublished: new Set(),
     signal: ending.signal,
   };
-  const intake = new Intake(assemble(workerPipeline, station, handle(station)), now, options.observe);
+  const intake = new InFlightMessages(composePipeline(workerPipeline, station, runHandler(station)), now, options.observe);
   const consumer = broker.consume(station.names.queue(name), { prefetch, onDelivery: intake.receive });
   const { names } = station;
   const feed = consumeLog(definition, { ...options, names, metrics, onDelivery: intake.receive });
   const sources = feed === undefined ? [consumer] : [consumer, feed];
-  const unwatch = watchRelay(options.relay, pauses, logger);
+  const unwatch = pauseWhileRelayLags(options.relay, pauses, logger);
   return {
     state: () => ({
       consuming: consumer.consuming,
-      breaker: station.circuit.position,
-      interruptedFor: station.circuit.interruption?.for,
+      circuitBreaker: station.circuitBreaker.position,
+      openFor: station.circuitBreaker.interruption?.for,
       pauses: pauses.reasons,
-      pausedFor: longest(station.circuit.interruption?.left, pauses.troubleLeft),
+      pausedFor: longest(station.circuitBreaker.interruption?.left, pauses.errorPauseLeft),
       inHand: intake.size,
-      overdue: station.late.overdue,
-      abandoned: station.late.abandoned,
-      unplaced: station.unplaced.size,
-      stuck: station.late.overdue + station.unplaced.size >= prefetch,
+      overdue: station.overdueHandlers.overdue,
+      abandoned: station.overdueHandlers.abandoned,
+      unpublished: station.unpublished.size,
+      stuck: station.overdueHandlers.overdue + station.unpublished.size >= prefetch,
       ...(feed !== undefined && { log: feed.state() }),
     }),
     async stop(deadline) {

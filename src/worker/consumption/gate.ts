@@ -1,26 +1,26 @@
 import type { Consumer } from '../../broker/contract.js';
-import { systemClock, type Clock } from '../../concurrency/clock.js';
+import type { Clock } from '../../concurrency/clock.js';
 import { SerialQueue } from '../../concurrency/serial-queue.js';
 
-/** Why a worker takes no messages for now. */
-export type PauseReason = 'breaker' | 'trouble' | 'relay' | 'drain';
+/** Why a worker consumes nothing at present. */
+export type PauseReason = 'circuit breaker' | 'error' | 'relay' | 'drain';
 
-const FIRST_TROUBLE = 250;
-const LONGEST_TROUBLE = 30_000;
-const FORGET_TROUBLE = 60_000;
+const FIRST_ERROR_PAUSE_MS = 250;
+const LONGEST_ERROR_PAUSE_MS = 30_000;
+const FORGET_ERRORS_AFTER_MS = 60_000;
 
-/** Where messages come from. */
+/** Delivers messages: the consumer of a queue or of the stream. */
 type Source = Pick<Consumer, 'cancel' | 'resume'>;
 
 /**
- * Lets the consumers run only while there is no reason to pause. Changes are carried out one after the other, so that
- * a quick resume never overtakes a slow cancel.
+ * Lets the consumers run only while there is no reason to pause. Changes are carried out in order, so that a quick resume
+ * never overtakes a slow cancel.
  */
-export class Pauses {
-  #troubles = 0;
-  #lastTrouble = 0;
-  #callOff: (() => void) | undefined;
-  #troubleUntil = 0;
+export class ConsumptionGate {
+  #errors = 0;
+  #lastErrorAt = -Infinity;
+  #cancelErrorPause: (() => void) | undefined;
+  #errorPauseUntil = 0;
 
   readonly #reasons = new Set<PauseReason>();
   #prefetch: number;
@@ -31,7 +31,7 @@ export class Pauses {
   constructor(
     private readonly sources: () => readonly Source[],
     prefetch: number,
-    private readonly clock: Clock = systemClock,
+    private readonly clock: Clock,
   ) {
     this.#prefetch = prefetch;
     this.#runningPrefetch = prefetch;
@@ -41,9 +41,9 @@ export class Pauses {
     return [...this.#reasons];
   }
 
-  /** Milliseconds until a pause for trouble is over; undefined where there is none. */
-  get troubleLeft(): number | undefined {
-    return this.#callOff === undefined ? undefined : Math.max(0, this.#troubleUntil - this.clock.now());
+  /** Milliseconds until the pause after an error is over; undefined where there is none. */
+  get errorPauseLeft(): number | undefined {
+    return this.#cancelErrorPause === undefined ? undefined : Math.max(0, this.#errorPauseUntil - this.clock.elapsed());
   }
 
   /** Resolves once nothing more is delivered. */
@@ -52,32 +52,32 @@ export class Pauses {
     return this.#apply();
   }
 
-  /** Resolves once messages are taken again, if no other reason is left. */
+  /** Resolves once messages are consumed again, or at once where another reason is left. */
   resume(reason: PauseReason, prefetch = this.#prefetch): Promise<void> {
     this.#reasons.delete(reason);
     this.#prefetch = prefetch;
     return this.#apply();
   }
 
-  /** Something of the worker's own failed (its store, its broker): pauses for a while, longer when it goes on. */
-  trouble(): void {
-    const now = this.clock.now();
-    this.#troubles = now - this.#lastTrouble > FORGET_TROUBLE ? 1 : this.#troubles + 1;
-    this.#lastTrouble = now;
-    if (this.#callOff !== undefined) return;
-    void this.pause('trouble');
-    const pause = Math.min(FIRST_TROUBLE * 2 ** (this.#troubles - 1), LONGEST_TROUBLE);
-    this.#troubleUntil = now + pause;
-    this.#callOff = this.clock.after(pause, () => {
-      this.#callOff = undefined;
-      void this.resume('trouble');
+  /** Pauses after an error of the worker's own store or broker; longer with each error that follows. */
+  pauseAfterError(): void {
+    const now = this.clock.elapsed();
+    this.#errors = now - this.#lastErrorAt > FORGET_ERRORS_AFTER_MS ? 1 : this.#errors + 1;
+    this.#lastErrorAt = now;
+    if (this.#cancelErrorPause !== undefined) return;
+    void this.pause('error');
+    const pause = Math.min(FIRST_ERROR_PAUSE_MS * 2 ** (this.#errors - 1), LONGEST_ERROR_PAUSE_MS);
+    this.#errorPauseUntil = now + pause;
+    this.#cancelErrorPause = this.clock.after(pause, () => {
+      this.#cancelErrorPause = undefined;
+      void this.resume('error');
     });
   }
 
-  /** Ends with the consumers paused for good. */
+  /** Pauses the consumers for good. */
   async end(): Promise<void> {
     await this.pause('drain');
-    this.#callOff?.();
+    this.#cancelErrorPause?.();
   }
 
   #apply(): Promise<void> {

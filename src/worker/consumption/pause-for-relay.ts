@@ -1,5 +1,5 @@
 import type { Logger } from '../../telemetry/logger.js';
-import type { Pauses } from './gate.js';
+import type { ConsumptionGate } from './gate.js';
 
 /** How far a relay is behind. */
 export interface RelayGauge {
@@ -8,11 +8,11 @@ export interface RelayGauge {
   readonly maxLag: number;
 }
 
-const INTERVAL = 200;
+const POLL_INTERVAL_MS = 200;
 
 /** Pauses consumption while more events wait to be published than the bound, until half of them are gone: a worker
  *  that cannot hand over must not go on piling up. Returns the way to stop watching. */
-export function watchRelay(relay: RelayGauge | undefined, pauses: Pauses, logger: Logger): () => void {
+export function pauseWhileRelayLags(relay: RelayGauge | undefined, pauses: ConsumptionGate, logger: Logger): () => void {
   if (relay === undefined) return () => undefined;
   let paused = false;
   const timer = setInterval(() => {
@@ -24,7 +24,7 @@ export function watchRelay(relay: RelayGauge | undefined, pauses: Pauses, logger
       paused = false;
       void pauses.resume('relay');
     }
-  }, INTERVAL);
+  }, POLL_INTERVAL_MS);
   timer.unref();
   return () => clearInterval(timer);
 }

@@ -51,7 +51,7 @@ function erase<D extends Definitions, E extends keyof D & string, S extends z.Zo
   definitions: D,
   options: WorkerOptions<D, E, S, U, P>,
 ): WorkerDefinition {
-  const { breaker = {} } = options;
+  const { circuitBreaker = {} } = options;
   const sagas = (options.sagas ?? []).map(sagaDefinitionOf);
   const handlers = withSagas(definitions, sagas, Object.entries(options.on ?? {}))
     .map(([pattern, handle]) => ({ pattern, handle: handle as ErasedHandler }))
@@ -79,10 +79,10 @@ function erase<D extends Definitions, E extends keyof D & string, S extends z.Zo
     timeout: parseDuration(options.timeout ?? '30s'),
     ordering: options.ordering ?? 'none',
     retryDelays: (options.retry?.delays ?? DEFAULT_DELAYS).map(parseDuration),
-    breaker: {
-      failures: breaker.failures ?? 5,
-      halfOpenAfter: parseDuration(breaker.halfOpenAfter ?? '10s'),
-      maxHalfOpenAfter: parseDuration(breaker.maxHalfOpenAfter ?? '5m'),
+    circuitBreaker: {
+      failures: circuitBreaker.failures ?? 5,
+      halfOpenAfter: parseDuration(circuitBreaker.halfOpenAfter ?? '10s'),
+      maxHalfOpenAfter: parseDuration(circuitBreaker.maxHalfOpenAfter ?? '5m'),
     },
     ...(options.onRetriesExhausted && { onRetriesExhausted: options.onRetriesExhausted }),
   };

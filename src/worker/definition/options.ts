@@ -54,7 +54,7 @@ export interface Context<D extends Definitions, E extends TypeName<D>, Use> {
   /** False where this is surely the first time that the event is handled. True: an earlier handling may have reached the
    *  world outside without coming to its end here, by a kill -9 or a lost answer. Who decides not to call, because of what
    *  has come in since, must then find out what was done; the same call under the same key says so. */
-  readonly mayHaveBegun: boolean;
+  readonly mayHaveRunBefore: boolean;
   /** The idempotency key for the world outside: the event's id, but for a mended dead letter that of the event it
    *  replaces. The same however often the event is handled. */
   readonly key: string;
@@ -89,7 +89,7 @@ export interface SetupContext<Settings> {
 /** A length of time: milliseconds, or '250ms', '30s', '10m', '1h', '2d'. */
 export type Duration = number | string;
 
-export interface BreakerOptions {
+export interface CircuitBreakerOptions {
   /** Failures in a row, each of another event, that open it. @default 5 */
   failures?: number;
   /** @default '10s' */
@@ -148,7 +148,7 @@ export interface WorkerOptions<
   /** `none`: the replicas compete for messages, in no order. @default 'none' */
   ordering?: 'none';
   retry?: { delays: readonly Duration[] };
-  breaker?: BreakerOptions;
+  circuitBreaker?: CircuitBreakerOptions;
   /** Runs when an event has used up its attempts, before it goes to the dead letters; what it emits and writes is
    *  committed, but the event does not count as handled. */
   onRetriesExhausted?: (

@@ -24,13 +24,13 @@ export function withOverrides(
   worker: WorkerDefinition,
   overrides: { retryDelays?: readonly number[]; halfOpenAfter?: number; sagas?: RetryPolicy },
 ): WorkerDefinition {
-  const { retryDelays = worker.retryDelays, halfOpenAfter = worker.breaker.halfOpenAfter } = overrides;
-  const maxHalfOpenAfter = Math.max(halfOpenAfter, worker.breaker.maxHalfOpenAfter);
+  const { retryDelays = worker.retryDelays, halfOpenAfter = worker.circuitBreaker.halfOpenAfter } = overrides;
+  const maxHalfOpenAfter = Math.max(halfOpenAfter, worker.circuitBreaker.maxHalfOpenAfter);
   const sagas = worker.sagas.map((saga) => withRetryPolicy(saga, overrides.sagas ?? {}));
   return {
     ...worker,
     retryDelays,
-    breaker: { ...worker.breaker, halfOpenAfter, maxHalfOpenAfter },
+    circuitBreaker: { ...worker.circuitBreaker, halfOpenAfter, maxHalfOpenAfter },
     sagas,
     sagasOf: sagasByType(sagas),
   };

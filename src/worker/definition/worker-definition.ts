@@ -53,7 +53,7 @@ export interface WorkerDefinition {
   readonly timeout: number;
   readonly ordering: 'none';
   readonly retryDelays: readonly number[];
-  readonly breaker: { failures: number; halfOpenAfter: number; maxHalfOpenAfter: number };
+  readonly circuitBreaker: { failures: number; halfOpenAfter: number; maxHalfOpenAfter: number };
   readonly onRetriesExhausted?: (
     event: EventEnvelope,
     error: Error,

@@ -22,7 +22,7 @@ const CODES = new Set([
 
 /** Whether an error says that a dependency is not available: refused, reset, timed out, or an answer of 5xx or 429
  *  (by `status` or `statusCode`). Causes are looked at too. */
-export function meansUnavailable(error: unknown, depth = 0): boolean {
+export function isUnavailable(error: unknown, depth = 0): boolean {
   if (error === undefined || depth > 5) return false;
   return saysUnavailable(errorOf(error), depth);
 }
@@ -33,7 +33,7 @@ function saysUnavailable(error: Error, depth: number): boolean {
   if (typeof code === 'string' && CODES.has(code)) return true;
   const http = status ?? statusCode;
   if (typeof http === 'number' && (http >= 500 || http === 429)) return true;
-  return meansUnavailable(error.cause, depth + 1);
+  return isUnavailable(error.cause, depth + 1);
 }
 
 /** Does the work; an error that means "not available" comes out as an `UnavailableError` that names the dependency. */
@@ -46,7 +46,7 @@ export async function callDependency<T>(
     return await work();
   } catch (thrown) {
     const error = errorOf(thrown);
-    if (!meansUnavailable(error) && !unavailable(error)) throw error;
+    if (!isUnavailable(error) && !unavailable(error)) throw error;
     throw new UnavailableError(`${dependency} is not available: ${messageOf(error)}`, { cause: error });
   }
 }

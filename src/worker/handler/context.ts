@@ -4,8 +4,8 @@ import type { EventEnvelope } from '../../events/envelope.js';
 import type { ErasedContext } from '../definition/worker-definition.js';
 import type { Emissions, Effect } from './effects.js';
 import type { LazySignal } from '../../concurrency/lazy-signal.js';
-import type { WorkerStation } from '../pipeline/context.js';
-import { storyFields } from '../pipeline/log-fields.js';
+import type { WorkerPipelineContext } from '../pipeline/context.js';
+import { eventLogFields } from '../pipeline/log-fields.js';
 import { callDependency } from './call-dependency.js';
 
 /** A context in use: what the handler said so far, and the way to end its use. */
@@ -19,7 +19,7 @@ export interface OpenContext {
 /** One handling of one event. */
 export interface Handling {
   attempt: number;
-  mayHaveBegun: boolean;
+  mayHaveRunBefore: boolean;
   key: string;
   /** @default false */
   replaying?: boolean;
@@ -29,11 +29,11 @@ export interface Handling {
 }
 
 /** Opens the context for one handling of one event. */
-export function openContext(
-  station: WorkerStation,
+export function openHandlerContext(
+  pipeline: WorkerPipelineContext,
   event: EventEnvelope,
   emissions: Emissions,
-  { attempt, mayHaveBegun, key, replaying = false, sideEffects = true, signal }: Handling,
+  { attempt, mayHaveRunBefore, key, replaying = false, sideEffects = true, signal }: Handling,
 ): OpenContext {
   const effects: Effect[] = [];
   let open = true;
@@ -43,20 +43,20 @@ export function openContext(
   };
   const ensureOpen = () => {
     if (!open || signal.aborted)
-      throw new FlotillaError('worker.revoked', `${station.definition.name}, event ${event.id}`);
+      throw new FlotillaError('worker.revoked', `${pipeline.definition.name}, event ${event.id}`);
   };
   const ctx: ErasedContext = {
-    use: station.use,
+    use: pipeline.use,
     get signal() {
       return signal.signal;
     },
     attempt,
-    mayHaveBegun,
+    mayHaveRunBefore,
     key,
     replaying,
     sideEffects,
     get log() {
-      return station.logger.child(storyFields(event));
+      return pipeline.logger.child(eventLogFields(event));
     },
     call: (dependency, work, options = {}) => {
       ensureOpen();
@@ -68,7 +68,7 @@ export function openContext(
     },
     query: (text, ...values) => {
       ensureOpen();
-      return station.store.query(text, ...values);
+      return pipeline.store.query(text, ...values);
     },
     write: (work) => add({ kind: 'write', work }),
     emit: (type, data, options) => {
@@ -77,7 +77,7 @@ export function openContext(
     },
     schedule: (at, type, data, options) => {
       ensureOpen();
-      const dueAt = at instanceof Date ? at.getTime() : station.now() + parseDuration(at);
+      const dueAt = at instanceof Date ? at.getTime() : pipeline.now() + parseDuration(at);
       effects.push({ kind: 'schedule', dueAt, event: emissions.create(type, data, options) });
     },
     handle: (decider, id, command) => add({ kind: 'handle', decider: decider as never, id, command }),

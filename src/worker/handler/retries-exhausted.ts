@@ -1,21 +1,21 @@
 import { errorOf } from '../../errors.js';
 import { Emissions, runEffects } from './effects.js';
-import { openContext } from './context.js';
+import { openHandlerContext } from './context.js';
 import type { Message } from '../pipeline/message.js';
-import type { WorkerStation } from '../pipeline/context.js';
+import type { WorkerPipelineContext } from '../pipeline/context.js';
 
 /** Lets the worker say what it means that an event has used up its attempts. Committed once per event, under an inbox
  *  key of its own: the event itself does not count as handled, and a replay may still succeed. Says nothing of an event
  *  that was handled once, and only fails as it is handled again by a replay. */
-export async function commitExhausted(station: WorkerStation, message: Message, thrown: unknown): Promise<void> {
-  const { definition, store } = station;
+export async function commitExhausted(pipeline: WorkerPipelineContext, message: Message, thrown: unknown): Promise<void> {
+  const { definition, store } = pipeline;
   const { event, key } = message;
   if (definition.onRetriesExhausted === undefined || event === undefined || key === undefined) return;
   if (key.consumer !== definition.name && (await store.handled({ ...key, consumer: definition.name }))) return;
-  const emissions = new Emissions(station, event, 'exhausted');
-  const context = openContext(station, event, emissions, {
+  const emissions = new Emissions(pipeline, event, 'exhausted');
+  const context = openHandlerContext(pipeline, event, emissions, {
     attempt: message.attempt,
-    mayHaveBegun: true,
+    mayHaveRunBefore: true,
     key: event.id,
     signal: message.signal,
   });

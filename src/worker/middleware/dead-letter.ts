@@ -5,10 +5,10 @@ import { errors } from '../../errors.js';
 import { derivedId } from '../../events/ids.js';
 import { failpoint } from '../../failpoints.js';
 import { type Failure, failureOf, describeAttempt } from '../pipeline/failure.js';
-import { publishSurely } from '../pipeline/publish-until-confirmed.js';
+import { publishUntilConfirmed } from '../pipeline/publish-until-confirmed.js';
 import type { Message } from '../pipeline/message.js';
-import type { Middleware, Station } from '../pipeline/context.js';
-import { storyFields } from '../pipeline/log-fields.js';
+import type { Middleware, PipelineContext } from '../pipeline/context.js';
+import { eventLogFields } from '../pipeline/log-fields.js';
 
 /** The codes of the library that a message can be dead-lettered with; a handler may add its own. */
 const KNOWN_CODES = Object.entries(errors)
@@ -16,8 +16,8 @@ const KNOWN_CODES = Object.entries(errors)
   .map(([code]) => code);
 
 /** What cannot be handled goes to the dead letters, with its history and the code of what was wrong. */
-export const deadLetter: Middleware = (next, station) => {
-  for (const code of KNOWN_CODES) station.metrics.deadLettered.inc({ worker: station.name, code }, 0);
+export const deadLetter: Middleware = (next, context) => {
+  for (const code of KNOWN_CODES) context.metrics.deadLettered.inc({ worker: context.name, code }, 0);
   return async (message) => {
     try {
       return await next(message);
@@ -25,28 +25,28 @@ export const deadLetter: Middleware = (next, station) => {
       const failure = failureOf(error);
       message.failure = failure;
       if (failure.disposal !== 'reject') throw error;
-      if (await station.isDone(message)) return 'duplicate';
-      return bury(message, failure, station);
+      if (await context.isHandled(message)) return 'duplicate';
+      return publishDeadLetter(message, failure, context);
     }
   };
 };
 
-async function bury(message: Message, failure: Failure, station: Station): Promise<'dead' | 'returned'> {
-  const { name, names, logger, metrics } = station;
+async function publishDeadLetter(message: Message, failure: Failure, context: PipelineContext): Promise<'dead' | 'returned'> {
+  const { name, names, logger, metrics } = context;
   const { delivery, event } = message;
   const id = deadLetterId(message, name);
-  const sent = await publishSurely(station, message, {
+  const sent = await publishUntilConfirmed(context, message, {
     exchange: names.failed(name),
     routingKey: failedKey('dead'),
     headers: {
       [HEADERS.attempts]: writeAttempts([
         ...readAttempts(delivery.properties.headers),
-        describeAttempt(station, failure, null),
+        describeAttempt(context, failure, null),
       ]),
       [HEADERS.deadLetterId]: id,
       [HEADERS.errorCode]: failure.code,
       [HEADERS.errorMessage]: failure.message,
-      [HEADERS.deadAt]: new Date(station.now()).toISOString(),
+      [HEADERS.deadAt]: new Date(context.clock.now()).toISOString(),
       ...(event !== undefined && { [HEADERS.subject]: event.subject }),
     },
   });
@@ -58,7 +58,7 @@ async function bury(message: Message, failure: Failure, station: Station): Promi
     deadLetter: id,
     event: delivery.properties.messageId,
     type: delivery.properties.type,
-    ...(event && storyFields(event)),
+    ...(event && eventLogFields(event)),
     attempt: message.attempt,
   });
   return 'dead';

@@ -4,7 +4,7 @@ import { parseEnvelope } from '../../events/parse-envelope.js';
 import { isOpenTo } from '../../events/definitions.js';
 import type { EventEnvelope } from '../../events/envelope.js';
 import type { Delivery } from '../../broker/contract.js';
-import type { Middleware, Station } from '../pipeline/context.js';
+import type { Middleware, PipelineContext } from '../pipeline/context.js';
 
 /** Reads the body as an event of the catalogue from a publisher that may publish it; what is none is refused with the code of
  *  what is wrong. */
@@ -31,7 +31,7 @@ export const decode: Middleware = (next, { name, definitions, route, verify, emi
 /** An event must be signed, and of a service that emits its type; or of a source that its type allows from outside. */
 function requireTrusted(
   { type, source }: EventEnvelope,
-  { definitions, emitters, origin }: Pick<Station, 'definitions' | 'emitters'> & Pick<Delivery, 'origin'>,
+  { definitions, emitters, origin }: Pick<PipelineContext, 'definitions' | 'emitters'> & Pick<Delivery, 'origin'>,
 ): void {
   if (isOpenTo(definitions, type, source)) return;
   const found = `${type} of ${JSON.stringify(source.slice(0, 100))}`;

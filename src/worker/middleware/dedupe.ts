@@ -2,23 +2,24 @@ import { FlotillaError } from '../../errors.js';
 import type { EventEnvelope } from '../../events/envelope.js';
 import { failpoint } from '../../failpoints.js';
 import { Emissions, runEffects } from '../handler/effects.js';
-import type { Message, Outcome } from '../pipeline/message.js';
+import type { Message } from '../pipeline/message.js';
+import type { DeliveryOutcome } from '../pipeline/settle.js';
 import type { InboxKey } from '../../store/contract.js';
-import { inboxKey, readReplay } from '../pipeline/replay-headers.js';
-import type { Middleware, WorkerStation } from '../pipeline/context.js';
+import { inboxKey, readReplayHeaders } from '../pipeline/replay-headers.js';
+import type { Middleware, WorkerPipelineContext } from '../pipeline/context.js';
 
 /**
  * Handles an event once: looks before, and writes the inbox row after, in the transaction that also holds everything
  * the handler said. Two deliveries of one event in this process take their turns; between processes the row decides.
  * From here on, inwards and outwards, the message goes by the key under which it counts as handled.
  */
-export const dedupe: Middleware<WorkerStation> = (next, station) => {
-  const { definition, store, starts } = station;
+export const dedupe: Middleware<WorkerPipelineContext> = (next, context) => {
+  const { definition, store, startMarks } = context;
   const underWay = new Map<string, Promise<unknown>>();
   return async (message) => {
     const { event, delivery } = message;
     if (event === undefined) throw new FlotillaError('worker.handler_failed', 'not decoded');
-    const key = inboxKey(definition, event, readReplay(delivery.properties.headers));
+    const key = inboxKey(definition, event, readReplayHeaders(delivery.properties.headers));
     message.key = key;
     const name = `${key.source} ${key.id}`;
     for (let other = underWay.get(name); other !== undefined; other = underWay.get(name)) {
@@ -39,17 +40,17 @@ export const dedupe: Middleware<WorkerStation> = (next, station) => {
     }
   };
 
-  async function handleOnce(message: Message, key: InboxKey, event: EventEnvelope): Promise<Outcome> {
+  async function handleOnce(message: Message, key: InboxKey, event: EventEnvelope): Promise<DeliveryOutcome> {
     if (await store.handled(key)) return 'duplicate';
     try {
       return await handleAndCommit(message, key, event);
     } catch (error) {
-      await starts.takeBack(message, key);
+      await startMarks.remove(message, key);
       throw error;
     }
   }
 
-  async function handleAndCommit(message: Message, key: InboxKey, event: EventEnvelope): Promise<Outcome> {
+  async function handleAndCommit(message: Message, key: InboxKey, event: EventEnvelope): Promise<DeliveryOutcome> {
     const outcome = await next(message);
     if (outcome !== 'done') return outcome;
     failpoint('worker.handled');
@@ -59,7 +60,7 @@ export const dedupe: Middleware<WorkerStation> = (next, station) => {
         ? await store.claim(key)
         : await store.transaction(async (tx) => {
             if (!(await tx.claim(key))) return false;
-            await runEffects(tx, effects, new Emissions(station, event));
+            await runEffects(tx, effects, new Emissions(context, event));
             return true;
           });
     failpoint('worker.committed');

@@ -3,35 +3,35 @@ import { failedKey } from '../../broker/topology.js';
 import { failpoint } from '../../failpoints.js';
 import { PermanentError } from '../../errors.js';
 import { describeAttempt, failureOf } from '../pipeline/failure.js';
-import { publishSurely } from '../pipeline/publish-until-confirmed.js';
+import { publishUntilConfirmed } from '../pipeline/publish-until-confirmed.js';
 import type { Message } from '../pipeline/message.js';
-import type { Middleware, Station } from '../pipeline/context.js';
-import { storyFields } from '../pipeline/log-fields.js';
+import type { Middleware, PipelineContext } from '../pipeline/context.js';
+import { eventLogFields } from '../pipeline/log-fields.js';
 import { formatDuration } from '../../duration.js';
 
 /** What failed waits in the broker for its next delay. When the delays are used up, it is for the dead letters. */
-export const retry: Middleware = (next, station) => async (message) => {
+export const retry: Middleware = (next, context) => async (message) => {
   try {
     return await next(message);
   } catch (error) {
     const failure = failureOf(error);
     message.failure = failure;
     if (failure.disposal !== 'retry' || isOurOwn(failure.code)) throw error;
-    const { name, names, logger, retryDelays: delays } = station;
-    if (await station.isDone(message)) return 'duplicate';
+    const { name, names, logger, retryDelays: delays } = context;
+    if (await context.isHandled(message)) return 'duplicate';
     if (!failure.counted && delays.length === 0) return 'returned';
     const delay = failure.counted ? delays[message.attempt - 1] : delays[0];
     if (delay === undefined) {
-      await exhaust(message, error, station);
+      await exhaust(message, error, context);
       throw new PermanentError(failure.code, failure.message, { cause: error });
     }
-    const sent = await publishSurely(station, message, {
+    const sent = await publishUntilConfirmed(context, message, {
       exchange: names.failed(name),
       routingKey: failedKey(delay),
       headers: {
         [HEADERS.attempts]: writeAttempts([
           ...readAttempts(message.delivery.properties.headers),
-          describeAttempt(station, failure, delay),
+          describeAttempt(context, failure, delay),
         ]),
         [HEADERS.attempt]: message.attempt + (failure.counted ? 1 : 0),
       },
@@ -40,7 +40,7 @@ export const retry: Middleware = (next, station) => async (message) => {
     failpoint('worker.retry_confirmed');
     logger.info(`Tries again in ${formatDuration(delay)}: ${failure.message}`, {
       code: failure.code,
-      ...storyFields(message.event),
+      ...eventLogFields(message.event),
       attempt: message.attempt,
     });
     return 'retried';
@@ -48,15 +48,15 @@ export const retry: Middleware = (next, station) => async (message) => {
 };
 
 /** A hook that fails by itself fails each time: the message goes to the dead letters without it. */
-async function exhaust(message: Message, error: unknown, station: Station): Promise<void> {
+async function exhaust(message: Message, error: unknown, context: PipelineContext): Promise<void> {
   try {
-    await station.exhausted(message, error);
+    await context.onRetriesExhausted(message, error);
   } catch (thrown) {
     const failure = failureOf(thrown);
     if (isOurOwn(failure.code)) throw thrown;
-    station.logger.error(`\`onRetriesExhausted\` threw; the message is dead-lettered without it: ${failure.message}`, {
+    context.logger.error(`\`onRetriesExhausted\` threw; the message is dead-lettered without it: ${failure.message}`, {
       code: failure.code,
-      ...storyFields(message.event),
+      ...eventLogFields(message.event),
     });
   }
 }

@@ -1,44 +1,44 @@
 import { formatDuration } from '../../duration.js';
 import { errorOf, FlotillaError, UnavailableError } from '../../errors.js';
 import type { LazySignal } from '../../concurrency/lazy-signal.js';
-import type { Outcome } from '../pipeline/message.js';
+import type { DeliveryOutcome } from '../pipeline/settle.js';
 import type { Middleware } from '../pipeline/context.js';
 
-/** Since the delivery, in milliseconds: RabbitMQ takes a delivery back after 30 minutes, and its channel with it. */
-const LONGEST_WAIT = 25 * 60_000;
+/** Since the delivery: RabbitMQ returns a delivery to its queue after 30 minutes, and closes the channel. */
+const MAX_HANDLING_MS = 25 * 60_000;
 
 /**
- * Aborts the handler's signal, and with it its context, when its time is up. The delivery keeps its slot until the
- * handler has settled: a handler that ignores the signal must not be joined by more and more of its kind. One that has not
- * settled after `patience` times its timeout is abandoned: its message has failed with `worker.timeout`. It can commit nothing
- * any more, as its context is revoked and what it returns is not looked at.
+ * Aborts the handler's signal, and with it its context, at the timeout. The delivery keeps its slot until the handler has
+ * settled: otherwise handlers that ignore the signal would accumulate. A handler that has not settled after
+ * `abandonAfterTimeouts` times its timeout is abandoned: its message fails with `worker.timeout`. It can commit nothing any
+ * more, because its context is revoked and its result is ignored.
  */
-export const timeout: Middleware = (next, { name, timeout: limit, signal: ending, late, patience, after, now }) => {
-  // one listener for all that run: a listener each would be a list to search at every message
+export const timeout: Middleware = (next, { name, timeout: limit, signal: ending, overdueHandlers, abandonAfterTimeouts, clock }) => {
+  // one listener for all: one per message would make a list that every message searches
   const running = new Set<Run>();
   const endAll = () => {
-    for (const { signal, callOff } of running) {
+    for (const { signal, cancelTimer } of running) {
       signal.abort(errorOf(ending.reason));
-      callOff();
+      cancelTimer();
     }
   };
   ending.addEventListener('abort', endAll, { once: true });
   return async (message) => {
     const { signal } = message;
-    const run: Run = { signal, callOff: () => undefined };
+    const run: Run = { signal, cancelTimer: () => undefined };
     running.add(run);
     try {
       const work = next(message);
-      const outcome = await new Promise<Outcome>((resolve, reject) => {
+      const outcome = await new Promise<DeliveryOutcome>((resolve, reject) => {
         work.then(resolve, reject);
-        run.callOff = after(limit, () => {
+        run.cancelTimer = clock.after(limit, () => {
           const tooLate = new FlotillaError('worker.timeout', `${name}, ${formatDuration(limit)}`);
           signal.abort(tooLate);
-          late.isOverdue(message);
-          if (patience === Infinity) return;
-          const left = message.receivedAt + LONGEST_WAIT - now();
-          run.callOff = after(Math.max(0, Math.min((patience - 1) * limit, left)), () => {
-            late.abandon(message, settled(work));
+          overdueHandlers.add(message);
+          if (abandonAfterTimeouts === Infinity) return;
+          const left = message.receivedAt + MAX_HANDLING_MS - clock.now();
+          run.cancelTimer = clock.after(Math.max(0, Math.min((abandonAfterTimeouts - 1) * limit, left)), () => {
+            overdueHandlers.abandon(message, settled(work));
             reject(tooLate);
           });
         });
@@ -50,16 +50,16 @@ export const timeout: Middleware = (next, { name, timeout: limit, signal: ending
       if (!(error instanceof UnavailableError)) signal.throwIfAborted();
       throw error;
     } finally {
-      run.callOff();
+      run.cancelTimer();
       running.delete(run);
-      late.isOver(message);
+      overdueHandlers.remove(message);
     }
   };
 };
 
 interface Run {
   readonly signal: LazySignal;
-  callOff: () => void;
+  cancelTimer: () => void;
 }
 
 function settled(work: Promise<unknown>): Promise<void> {

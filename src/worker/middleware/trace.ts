@@ -1,12 +1,12 @@
 import { messageOf, stackOf } from '../../errors.js';
-import type { Outcome } from '../pipeline/message.js';
+import type { DeliveryOutcome } from '../pipeline/settle.js';
 import type { Middleware } from '../pipeline/context.js';
-import { storyFields } from '../pipeline/log-fields.js';
+import { eventLogFields } from '../pipeline/log-fields.js';
 
-const OUTCOMES: readonly Outcome[] = ['done', 'duplicate', 'ignored', 'retried', 'dead', 'returned'];
+const OUTCOMES: readonly DeliveryOutcome[] = ['done', 'duplicate', 'ignored', 'retried', 'dead', 'returned'];
 
-/** Outermost: measures, logs what became of the message, and makes sure that whatever was thrown has an outcome. */
-export const trace: Middleware = (next, { name: worker, metrics, logger, now, pauses }) => {
+/** Outermost: measures and logs each message, and gives an outcome to every error. */
+export const trace: Middleware = (next, { name: worker, metrics, logger, clock, gate }) => {
   // looked up once: finding a labelled child costs more than counting with it
   const inHand = metrics.inHand.labels(worker);
   const seconds = metrics.handlerSeconds.labels(worker);
@@ -16,23 +16,23 @@ export const trace: Middleware = (next, { name: worker, metrics, logger, now, pa
   const debug = logger.isDebugEnabled();
   return async (message) => {
     inHand.inc();
-    let outcome: Outcome = 'returned';
+    let outcome: DeliveryOutcome = 'returned';
     try {
       outcome = await next(message);
       if (debug) {
-        logger.debug(outcome, { ...storyFields(message.event), attempt: message.attempt });
+        logger.debug(outcome, { ...eventLogFields(message.event), attempt: message.attempt });
       }
     } catch (error) {
-      // nothing inside let the message go anywhere: it returns to its queue, behind a pause
+      // no other middleware published the message: it returns to its queue, after a pause
       logger.error(`A message is returned to its queue: ${messageOf(error)}`, {
-        ...storyFields(message.event),
+        ...eventLogFields(message.event),
         stack: stackOf(error),
       });
-      pauses.trouble();
+      gate.pauseAfterError();
     }
     handled.get(outcome)?.inc();
     inHand.dec();
-    seconds.observe(Math.max(0, now() - message.receivedAt) / 1000); // the clock may have been set back
+    seconds.observe(Math.max(0, clock.now() - message.receivedAt) / 1000); // the clock may have been set back
     return outcome;
   };
 };

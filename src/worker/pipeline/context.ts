@@ -7,63 +7,62 @@ import type { EventEnvelope } from '../../events/envelope.js';
 import type { Store } from '../../store/contract.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { Metrics } from '../../telemetry/metrics.js';
-import type { StartTimer } from '../../concurrency/clock.js';
-import type { Circuit } from '../circuit-breaker/circuit-breaker.js';
+import type { Clock } from '../../concurrency/clock.js';
+import type { CircuitBreaker } from '../circuit-breaker/circuit-breaker.js';
 import type { WorkerDefinition } from '../definition/worker-definition.js';
-import type { LateHandlers } from './overdue-handlers.js';
-import type { Handle, Message } from './message.js';
-import type { Pauses } from '../consumption/gate.js';
-import type { Starts } from './start-marks.js';
+import type { OverdueHandlers } from './overdue-handlers.js';
+import type { HandleMessage, Message } from './message.js';
+import type { ConsumptionGate } from '../consumption/gate.js';
+import type { StartMarks } from './start-marks.js';
 
 /** The services that emit a type, by type. */
 export type Emitters = ReadonlyMap<string, ReadonlySet<string>>;
 
-/** What a station works with, whoever handles the messages: a worker with a store, or a plain subscription. */
-export interface Station {
+/** What the middleware works with, at a worker with a store and at a subscriber without one. */
+export interface PipelineContext {
   readonly name: string;
   readonly definitions: Definitions;
-  /** Whether there is a handler for a type; `ignored` where a wildcard binding brings what is somebody else's. */
+  /** Whether a handler takes the type; `ignored` for commands that a wildcard binding delivers and another worker handles. */
   readonly route: (event: EventEnvelope) => 'handled' | 'ignored' | 'unknown';
-  /** The services that emit each type; types that are not in it are taken from any. Undefined: not known. */
+  /** The services that emit each type; other types are accepted from any source. Undefined: not known. */
   readonly emitters?: Emitters | undefined;
-  /** Milliseconds, one for each attempt after the first. */
+  /** In milliseconds, one for each attempt after the first. */
   readonly retryDelays: readonly number[];
+  /** Of the handler, in milliseconds. */
   readonly timeout: number;
   readonly publisher: Publisher;
   readonly names: Names;
-  readonly pauses: Pauses;
+  readonly gate: ConsumptionGate;
   readonly logger: Logger;
   readonly metrics: Metrics;
-  /** Milliseconds since the epoch. */
-  readonly now: () => number;
-  readonly after: StartTimer;
+  readonly clock: Clock;
   /** Which of the replicas this is. */
   readonly instance: string;
-  /** Verifies who has published a message; not given: nothing is verified. */
+  /** Verifies the publisher of a message. Undefined: nothing is verified. */
   readonly verify: VerifyPublisher | undefined;
-  /** Whether the event has been handled after all. */
-  readonly isDone: (message: Message) => Promise<boolean>;
-  /** What is to be done when an event has used up its attempts. */
-  readonly exhausted: (message: Message, error: unknown) => Promise<void>;
-  /** How many times its timeout a handler is waited for; infinite: for ever. */
-  readonly patience: number;
-  /** Handlers that have outlived their timeout. */
-  readonly late: LateHandlers;
-  /** Messages that have failed and that the broker has not taken for a retry or the dead letters at the first try. */
-  readonly unplaced: Set<Message>;
+  /** Whether the event is in the inbox, although its handling failed. */
+  readonly isHandled: (message: Message) => Promise<boolean>;
+  /** Runs before an event that has used up its attempts is dead-lettered. */
+  readonly onRetriesExhausted: (message: Message, error: unknown) => Promise<void>;
+  /** A handler is abandoned after so many times its timeout; `Infinity`: never. */
+  readonly abandonAfterTimeouts: number;
+  readonly overdueHandlers: OverdueHandlers;
+  /** Failed messages whose copy for a retry or the dead letters the broker has not confirmed at the first try. */
+  readonly unpublished: Set<Message>;
   /** Aborts when the process must end now. */
   readonly signal: AbortSignal;
 }
 
-/** A station of a worker: there are its definition, its store, its circuit breaker and what `setup` gave. */
-export interface WorkerStation extends Station {
+/** What the middleware of a worker works with. */
+export interface WorkerPipelineContext extends PipelineContext {
   readonly definition: WorkerDefinition;
   readonly store: Store;
-  readonly circuit: Circuit;
-  readonly starts: Starts;
+  readonly circuitBreaker: CircuitBreaker;
+  readonly startMarks: StartMarks;
+  /** The result of `setup`. */
   readonly use: unknown;
   readonly deriveId: DeriveId;
 }
 
-/** One station of the pipeline: takes what comes after it, gives what it does around it. */
-export type Middleware<S extends Station = Station> = (next: Handle, station: S) => Handle;
+/** One layer of the pipeline: returns a handler that runs `next`, the layers inside it. Runs once at start. */
+export type Middleware<S extends PipelineContext = PipelineContext> = (next: HandleMessage, context: S) => HandleMessage;

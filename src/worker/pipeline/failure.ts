@@ -1,4 +1,5 @@
 import { cut, type Attempt } from '../../broker/headers.js';
+import type { Clock } from '../../concurrency/clock.js';
 import {
   errorOf,
   errors,
@@ -30,22 +31,22 @@ export class UncountedError extends Error {
   }
 }
 
-const MAX_MESSAGE = 500;
+const MAX_MESSAGE_LENGTH = 500;
 /** As long as in the history of attempts. */
-const MAX_WORD = 100;
+const MAX_NAME_LENGTH = 100;
 
 /** Never throws, and every text of it is bounded. */
 export function failureOf(thrown: unknown): Failure {
   const outer = errorOf(thrown);
   const counted = !(outer instanceof UncountedError);
   const error = outer instanceof UncountedError ? outer.cause : outer;
-  const name = cut(error.name, MAX_WORD);
-  const message = cut(messageOf(error), MAX_MESSAGE);
+  const name = cut(error.name, MAX_NAME_LENGTH);
+  const message = cut(messageOf(error), MAX_MESSAGE_LENGTH);
   if (error instanceof FlotillaError)
     return { code: error.code, name, message, disposal: error.disposal, counted, error };
   if (error instanceof PermanentError) {
     const { code } = error as { code: unknown };
-    const known = typeof code === 'string' && code !== '' ? cut(code, MAX_WORD) : 'worker.permanent';
+    const known = typeof code === 'string' && code !== '' ? cut(code, MAX_NAME_LENGTH) : 'worker.permanent';
     return { code: known, name, message, disposal: 'reject', counted, error };
   }
   const code = error instanceof UnavailableError ? error.code : 'worker.handler_failed';
@@ -54,9 +55,9 @@ export function failureOf(thrown: unknown): Failure {
 
 /** The entry of the attempt history. `delay`: milliseconds until the next attempt; null where there is none. */
 export function describeAttempt(
-  { name: worker, instance, now }: { name: string; instance: string; now: () => number },
+  { name: worker, instance, clock }: { name: string; instance: string; clock: Clock },
   { code, name, message }: Failure,
   delay: number | null,
 ): Attempt {
-  return { at: new Date(now()).toISOString(), worker, instance, code, name, message, delay };
+  return { at: new Date(clock.now()).toISOString(), worker, instance, code, name, message, delay };
 }

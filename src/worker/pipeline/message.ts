@@ -1,11 +1,13 @@
 import type { Delivery } from '../../broker/contract.js';
+import { HEADERS } from '../../broker/headers.js';
+import { LazySignal } from '../../concurrency/lazy-signal.js';
 import type { EventEnvelope } from '../../events/envelope.js';
 import type { InboxKey } from '../../store/contract.js';
 import type { Effect } from '../handler/effects.js';
 import type { Failure } from './failure.js';
-import type { LazySignal } from '../../concurrency/lazy-signal.js';
+import type { DeliveryOutcome } from './settle.js';
 
-/** One delivery on its way through the pipeline; each station fills in what it finds out. */
+/** One delivery in the pipeline. The middleware fills in what it finds out. */
 export interface Message {
   readonly delivery: Delivery;
   /** 1 at the first delivery; grows with every failure that counts. */
@@ -14,22 +16,31 @@ export interface Message {
   readonly receivedAt: number;
   /** Known once decoded. */
   event: EventEnvelope | undefined;
-  /** Under which it counts as handled; known once decoded. */
+  /** The key under which the event counts as handled; known once decoded. */
   key: InboxKey | undefined;
-  /** Whether a committed mark says that its handling began: see `Starts`. */
-  started: boolean;
-  /** The handler's; aborted by `timeout`. */
+  /** Whether a committed mark shows that its handling started: see `StartMarks`. */
+  hasStartMark: boolean;
+  /** The signal of the handler; `timeout` aborts it. */
   readonly signal: LazySignal;
-  /** What went wrong, if something did. */
+  /** The latest failure. */
   failure: Failure | undefined;
-  /** What the handler said is to be stored. */
+  /** The deferred writes of the handler. */
   effects: readonly Effect[];
 }
 
-/**
- * What became of a delivery. `returned` goes back to the queue, and never without a pause: a message that comes
- * straight back would spin. Everything else is acked.
- */
-export type Outcome = 'done' | 'duplicate' | 'ignored' | 'retried' | 'dead' | 'returned';
+export type HandleMessage = (message: Message) => Promise<DeliveryOutcome>;
 
-export type Handle = (message: Message) => Promise<Outcome>;
+export function openMessage(delivery: Delivery, receivedAt: number): Message {
+  const attempt = delivery.properties.headers[HEADERS.attempt];
+  return {
+    delivery,
+    attempt: typeof attempt === 'number' && Number.isSafeInteger(attempt) && attempt > 0 ? attempt : 1,
+    receivedAt,
+    event: undefined,
+    key: undefined,
+    hasStartMark: false,
+    signal: new LazySignal(),
+    failure: undefined,
+    effects: [],
+  };
+}

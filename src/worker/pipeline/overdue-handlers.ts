@@ -2,15 +2,15 @@ import { FlotillaError } from '../../errors.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { Metrics } from '../../telemetry/metrics.js';
 import type { Message } from './message.js';
-import { storyFields } from './log-fields.js';
+import { eventLogFields } from './log-fields.js';
 
 /** How many times its timeout a handler is waited for, where nothing else is said. */
-export const PATIENCE = 3;
+export const ABANDON_AFTER_TIMEOUTS = 3;
 
 /** Abandoned handlers that a process bears at least, whatever the prefetch: one message that hangs uses up its attempts. */
-const LEAST_BOUND = 10;
+const MIN_ABANDONED_LIMIT = 10;
 
-export interface LateHandlersOptions {
+export interface OverdueHandlersOptions {
   worker: string;
   prefetch: number;
   metrics: Pick<Metrics, 'handlersOverdue' | 'handlersAbandoned'>;
@@ -21,15 +21,15 @@ export interface LateHandlersOptions {
 
 /** The handlers of one worker that have outlived their timeout. `overdue` ones hold the slot of their delivery; `abandoned` ones
  *  do not, but whatever they hold in the process, which only its end gives back. */
-export class LateHandlers {
+export class OverdueHandlers {
   readonly #overdue = new Set<Message>();
-  readonly #options: LateHandlersOptions;
+  readonly #options: OverdueHandlersOptions;
   readonly #bound: number;
   #abandoned = 0;
 
-  constructor(options: LateHandlersOptions) {
+  constructor(options: OverdueHandlersOptions) {
     this.#options = options;
-    this.#bound = Math.max(LEAST_BOUND, options.prefetch);
+    this.#bound = Math.max(MIN_ABANDONED_LIMIT, options.prefetch);
     this.#count();
   }
 
@@ -42,14 +42,14 @@ export class LateHandlers {
   }
 
   /** The handler is over its timeout, and its context is revoked. */
-  isOverdue(message: Message): void {
+  add(message: Message): void {
     this.#overdue.add(message);
     this.#log('warn', 'A handler is over its timeout and has not returned', message);
     this.#count();
   }
 
   /** The handler has settled, or is not waited for any more. */
-  isOver(message: Message): void {
+  remove(message: Message): void {
     if (this.#overdue.delete(message)) this.#count();
   }
 
@@ -78,7 +78,7 @@ export class LateHandlers {
     this.#options.logger.log(level, text, {
       code: 'worker.timeout',
       event: delivery.properties.messageId,
-      ...(event && storyFields(event)),
+      ...(event && eventLogFields(event)),
       attempt,
       overdue: this.#overdue.size,
       abandoned: this.#abandoned,

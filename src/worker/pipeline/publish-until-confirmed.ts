@@ -4,19 +4,19 @@ import type { Fields } from '../../broker/fields.js';
 import { HEADERS } from '../../broker/headers.js';
 import { republished } from '../../broker/republish.js';
 import { hasCode, messageOf } from '../../errors.js';
-import type { Station } from './context.js';
+import type { PipelineContext } from './context.js';
 import type { Message } from './message.js';
 
-const FIRST_PAUSE = 50;
-const LONGEST_PAUSE = 5000;
+const FIRST_RETRY_MS = 50;
+const LONGEST_RETRY_MS = 5000;
 
 /**
  * Publishes a copy of the message, with these headers on top of its own, until the broker has confirmed that a queue
  * took it. False when the message is lost to this process anyway (its channel is gone, or the process must end): it
  * will be delivered again, and nothing is to be acked. Throws `broker.unencodable` where no try can succeed.
  */
-export async function publishSurely(
-  { name, names, publisher, logger, signal, unplaced }: Station,
+export async function publishUntilConfirmed(
+  { name, names, publisher, logger, signal, unpublished }: PipelineContext,
   message: Message,
   target: { exchange: string; routingKey: string; headers: Fields },
 ): Promise<boolean> {
@@ -30,7 +30,7 @@ export async function publishSurely(
   };
   const properties = republished({ ...delivery.properties, headers }, target.headers);
   try {
-    for (let pause = FIRST_PAUSE; !gone.aborted; pause = Math.min(pause * 2, LONGEST_PAUSE)) {
+    for (let pause = FIRST_RETRY_MS; !gone.aborted; pause = Math.min(pause * 2, LONGEST_RETRY_MS)) {
       try {
         await publisher.ready(gone);
         await publisher.publish({
@@ -45,7 +45,7 @@ export async function publishSurely(
       } catch (error) {
         if (gone.aborted) break;
         if (hasCode(error, 'broker.unencodable')) throw error;
-        unplaced.add(message);
+        unpublished.add(message);
         logger.error(`A failed message could not be put aside, trying again: ${messageOf(error)}`, {
           exchange: target.exchange,
           routingKey: target.routingKey,
@@ -55,6 +55,6 @@ export async function publishSurely(
     }
     return false;
   } finally {
-    unplaced.delete(message);
+    unpublished.delete(message);
   }
 }

@@ -5,7 +5,7 @@ import type { InboxKey } from '../../store/contract.js';
 import type { WorkerDefinition } from '../definition/worker-definition.js';
 
 /** What a message says of the replay that sent it. */
-export interface Replayed {
+export interface ReplayHeaders {
   /** The replay; a word of letters, digits and dashes. */
   run: string;
   /** Whether it handles again also what was handled before. */
@@ -17,7 +17,7 @@ export interface Replayed {
 const RUN = /^[\w-]{1,64}$/;
 
 /** The headers of a message that a replay sends. */
-export function replayHeaders({ run, again, sideEffects }: Replayed): Fields {
+export function writeReplayHeaders({ run, again, sideEffects }: ReplayHeaders): Fields {
   return {
     [HEADERS.replay]: run,
     ...(again && { [HEADERS.again]: true }),
@@ -27,7 +27,7 @@ export function replayHeaders({ run, again, sideEffects }: Replayed): Fields {
 
 /** Which replay sent the message; undefined where none did. Anybody may write headers: one that is not as it must be
  *  still means a replay, as that does less, but not one that handles anything again. */
-export function readReplay(headers: Fields): Replayed | undefined {
+export function readReplayHeaders(headers: Fields): ReplayHeaders | undefined {
   const run = headers[HEADERS.replay];
   if (run === undefined || run === null) return undefined;
   const named = typeof run === 'string' && RUN.test(run);
@@ -47,7 +47,7 @@ export function readReplay(headers: Fields): Replayed | undefined {
 export function inboxKey(
   { name, replay }: Pick<WorkerDefinition, 'name' | 'replay'>,
   { source, id }: Pick<EventEnvelope, 'source' | 'id'>,
-  replayed: Pick<Replayed, 'run' | 'again'> | undefined,
+  replayed: Pick<ReplayHeaders, 'run' | 'again'> | undefined,
 ): InboxKey {
   const ofRun = replay === 'idempotent' && replayed?.again === true;
   return { consumer: ofRun ? `${name}:replay:${replayed.run}` : name, source, id };

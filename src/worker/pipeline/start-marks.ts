@@ -1,61 +1,61 @@
 import { messageOf } from '../../errors.js';
 import type { InboxKey, Store } from '../../store/contract.js';
 import type { Logger } from '../../telemetry/logger.js';
-import type { StartTimer } from '../../concurrency/clock.js';
+import type { Clock } from '../../concurrency/clock.js';
 import { sleep } from '../../concurrency/sleep.js';
 import type { Message } from './message.js';
-import type { Pauses } from '../consumption/gate.js';
+import type { ConsumptionGate } from '../consumption/gate.js';
 
-const FIRST_WAIT = 100;
-const LONGEST_WAIT = 5000;
-/** Messages of which this process remembers the marks that it left behind. */
-const MAX_SURVIVED = 10_000;
+const FIRST_RETRY_MS = 100;
+const LONGEST_RETRY_MS = 5000;
+/** Messages whose remaining marks this process remembers. */
+const MAX_SURVIVED_MARKS = 10_000;
 
-export interface StartsOptions {
+export interface StartMarksOptions {
   store: Pick<Store, 'recordStart' | 'clearStarts'>;
-  pauses: Pick<Pauses, 'trouble'>;
+  gate: Pick<ConsumptionGate, 'pauseAfterError'>;
   logger: Logger;
-  after: StartTimer;
+  clock: Clock;
   /** Aborts when the process must end now. */
   signal: AbortSignal;
 }
 
 /**
- * The marks by which a message is found that ends the process. A mark that is left without an outcome means a crash, so a
- * process that lives takes back its own: while the store takes no commit (a full disk takes a small one and refuses the next), the
- * message stays in hand. Where it cannot, because the delivery is lost or the process is told to end, it remembers at least that it
- * has survived.
+ * Marks by which a message that crashes the process is found. A mark that remains means a crash, so a process that
+ * survives removes its own: while the store refuses the commit (a full disk accepts a small one and refuses the next), the
+ * message stays in flight. Where the mark cannot be removed, because the delivery is lost or the process ends, the
+ * process remembers that it has survived.
  */
-export class Starts {
+export class StartMarks {
   readonly #survived = new Map<string, number>();
 
-  constructor(private readonly options: StartsOptions) {}
+  constructor(private readonly options: StartMarksOptions) {}
 
-  /** Commits a mark. Returns how many there are without an outcome, without those that this process has survived. */
+  /** Commits a mark. Returns how many remain, without those that this process has survived. */
   async record(message: Message, key: InboxKey): Promise<number> {
     const starts = await this.options.store.recordStart(key);
-    message.started = true;
+    message.hasStartMark = true;
     return starts - (this.#survived.get(nameOf(key)) ?? 0);
   }
 
-  /** Takes back the marks of a message whose handling has failed while the process lives. Never rejects. */
-  async takeBack(message: Message, key: InboxKey): Promise<void> {
-    if (!message.started) return;
-    const { store, pauses, logger, after, signal } = this.options;
+  /** Removes the marks of a message whose handling failed without a crash. Never rejects. */
+  async remove(message: Message, key: InboxKey): Promise<void> {
+    if (!message.hasStartMark) return;
+    const { store, gate, logger, clock, signal } = this.options;
     const gone = AbortSignal.any([message.delivery.lost, signal]);
-    for (let wait = FIRST_WAIT; !gone.aborted; wait = Math.min(wait * 2, LONGEST_WAIT)) {
+    for (let wait = FIRST_RETRY_MS; !gone.aborted; wait = Math.min(wait * 2, LONGEST_RETRY_MS)) {
       try {
         await store.clearStarts(key);
         this.#survived.delete(nameOf(key));
         return;
       } catch (error) {
-        if (wait === FIRST_WAIT) {
-          logger.warn(`A message is kept in hand until the store takes commits again: ${messageOf(error)}`, {
+        if (wait === FIRST_RETRY_MS) {
+          logger.warn(`A message stays in flight until the store accepts commits again: ${messageOf(error)}`, {
             event: key.id,
           });
-          pauses.trouble();
+          gate.pauseAfterError();
         }
-        await sleep(wait, gone, after);
+        await sleep(wait, gone, clock.after);
       }
     }
     this.#remember(nameOf(key));
@@ -66,7 +66,7 @@ export class Starts {
     this.#survived.delete(name);
     this.#survived.set(name, starts);
     const [oldest] = this.#survived.keys();
-    if (this.#survived.size > MAX_SURVIVED && oldest !== undefined) this.#survived.delete(oldest);
+    if (this.#survived.size > MAX_SURVIVED_MARKS && oldest !== undefined) this.#survived.delete(oldest);
   }
 }
 

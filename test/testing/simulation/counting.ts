@@ -26,7 +26,7 @@ export const counting = shop.defineWorker({
   emits: ['job.finished'],
   on: {
     'job.begun': async ({ data: { n } }, ctx) => {
-      const { attempt, mayHaveBegun } = ctx;
+      const { attempt, mayHaveRunBefore: mayHaveBegun } = ctx;
       ctx.use.see({ attempt, mayHaveBegun });
       await ctx.call('tool', () => ctx.use.act(ctx.key));
       ctx.use.hear(n);
@@ -56,7 +56,7 @@ export function jobs({
       const effects: Counted['effects'] = new Map();
       const seen: Counted['seen'] = [];
       const heard: Counted['heard'] = [];
-      const act = run.outside('tool', (key: string) => effects.set(key, (effects.get(key) ?? 0) + 1));
+      const act = run.externalCall('tool', (key: string) => effects.set(key, (effects.get(key) ?? 0) + 1));
       const see = (each: Counted['seen'][number]) => seen.push(each);
       const hear = (n: number) => heard.push(n);
       return { effects, seen, heard, use: { [worker.name]: { act, see, hear } } };

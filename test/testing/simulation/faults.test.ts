@@ -60,9 +60,9 @@ describe('a fault in a simulation', () => {
 
   it('happens as often as it is listed', async () => {
     const crash: Fault = { kind: 'crash', delivery: 1 };
-    const { counts, left, noted } = await oneJob([crash, crash, { kind: 'crash', delivery: 7 }]);
+    const { counts, unusedFaults, noted } = await oneJob([crash, crash, { kind: 'crash', delivery: 7 }]);
     expect(counts.crashes).to.equal(2);
-    expect(left).to.deep.equal([{ kind: 'crash', delivery: 7 }]);
+    expect(unusedFaults).to.deep.equal([{ kind: 'crash', delivery: 7 }]);
     expect(noted).to.deep.equal({ 1: 1 });
   });
 
@@ -147,7 +147,7 @@ describe('a fault in a simulation', () => {
     const { counts } = await simulation({
       workers: [patient],
       setup: (run) => ({
-        use: { patient: { wait: () => run.sleep('20s'), act: run.outside('tool', () => (acts += 1)) } },
+        use: { patient: { wait: () => run.sleep('20s'), act: run.externalCall('tool', () => (acts += 1)) } },
       }),
       async scenario(run) {
         await begin(run, 1);

@@ -59,7 +59,7 @@ describe('a simulation that is not as it must be', () => {
         }),
       ],
       setup(run) {
-        act = run.outside('tool', () => undefined);
+        act = run.externalCall('tool', () => undefined);
         return {};
       },
     }).attempt({ seed: 1 });

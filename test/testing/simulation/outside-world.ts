@@ -26,7 +26,7 @@ export function outsideWorld(run: Run) {
   const bookings = new Map<string, Booking>();
   const closedBookings = new Set<string>();
   const gateway: Gateway = {
-    charge: run.outside('gateway.charge', ({ orderId, amount, currency, token }, { key }) => {
+    charge: run.externalCall('gateway.charge', ({ orderId, amount, currency, token }, { key }) => {
       const before = cards.get(key);
       if (before !== undefined && before !== token) throw new KeyReused(key);
       if (!closed.has(key)) cards.set(key, token);
@@ -36,29 +36,29 @@ export function outsideWorld(run: Run) {
       charges.set(key, charge);
       return charge;
     }),
-    cancel: run.outside('gateway.cancel', ({ key }) => {
+    cancel: run.externalCall('gateway.cancel', ({ key }) => {
       const charge = charges.get(key);
       if (charge === undefined) closed.add(key);
       return charge;
     }),
-    refund: run.outside('gateway.refund', ({ orderId, amount }, { key }) => {
+    refund: run.externalCall('gateway.refund', ({ orderId, amount }, { key }) => {
       refunds.set(key, { orderId, amount });
     }),
   };
   const carrier: Carrier = {
-    book: run.outside('carrier.book', ({ orderId, address }, { key }) => {
+    book: run.externalCall('carrier.book', ({ orderId, address }, { key }) => {
       if (address.postalCode === '00000' || closedBookings.has(key)) return { refused: 'undeliverable' };
       const trackingNumber = `T${bookings.size}`;
       const booking = bookings.get(key) ?? { orderId, trackingNumber, estimatedDelivery, cancelled: false };
       bookings.set(key, booking);
       return { trackingNumber: booking.trackingNumber, estimatedDelivery };
     }),
-    close: run.outside('carrier.close', ({ key }) => {
+    close: run.externalCall('carrier.close', ({ key }) => {
       const booking = bookings.get(key);
       if (booking === undefined) closedBookings.add(key);
       return booking && { trackingNumber: booking.trackingNumber, estimatedDelivery };
     }),
-    cancel: run.outside('carrier.cancel', (trackingNumber) => {
+    cancel: run.externalCall('carrier.cancel', (trackingNumber) => {
       for (const booking of bookings.values()) if (booking.trackingNumber === trackingNumber) booking.cancelled = true;
     }),
   };

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { UnavailableError } from '../../../src/errors.js';
-import { BrokenCircuitError, Circuit } from '../../../src/worker/circuit-breaker/circuit-breaker.js';
+import { BrokenCircuitError, CircuitBreaker } from '../../../src/worker/circuit-breaker/circuit-breaker.js';
 
 describe('the open time of a circuit', () => {
   it('grows with each probe that fails, but not with one that had failed before, and begins anew once it has closed', async () => {
-    const circuit = new Circuit({ failures: 2, halfOpenAfter: 2, maxHalfOpenAfter: 16, onChange: () => undefined });
+    const circuit = new CircuitBreaker({ failures: 2, halfOpenAfter: 2, maxHalfOpenAfter: 16, onChange: () => undefined });
     const fails = async (eventId: string) => {
       await sleep(circuit.openFor + 1);
       await circuit.execute(eventId, () => Promise.reject(new UnavailableError(eventId))).catch(() => undefined);
@@ -26,7 +26,7 @@ describe('the open time of a circuit', () => {
   });
 
   it('is over in its time although the clock is set back', async () => {
-    const circuit = new Circuit({ failures: 1, halfOpenAfter: 20, maxHalfOpenAfter: 20, onChange: () => undefined });
+    const circuit = new CircuitBreaker({ failures: 1, halfOpenAfter: 20, maxHalfOpenAfter: 20, onChange: () => undefined });
     const systemTime = Date.now;
     try {
       await circuit.execute('bad', () => Promise.reject(new UnavailableError('away'))).catch(() => undefined);

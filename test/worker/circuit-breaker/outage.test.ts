@@ -18,7 +18,7 @@ describe('the circuit breaker of a worker', function () {
       emits: ['job.finished'],
       prefetch: 10,
       retry: { delays: ['30ms', '30ms'] },
-      breaker: { failures: 3, halfOpenAfter: '50ms', maxHalfOpenAfter: '100ms' },
+      circuitBreaker: { failures: 3, halfOpenAfter: '50ms', maxHalfOpenAfter: '100ms' },
       on: {
         'job.requested': async ({ data: { n } }, ctx) => {
           await ctx.call('the outside', () => work(n));
@@ -42,12 +42,12 @@ describe('the circuit breaker of a worker', function () {
     const { send, event } = fleet;
     await send(...Array.from({ length: 40 }, (_, n) => event('job.requested', { n })));
     await probed;
-    expect(fleet.running.state().breaker).not.to.equal('closed');
+    expect(fleet.running.state().circuitBreaker).not.to.equal('closed');
     expect(fleet.seen.every(({ outcome }) => outcome === 'retried' || outcome === 'returned')).to.equal(true);
     expect(Math.max(...fleet.seen.map(({ attempt }) => attempt))).to.be.at.most(2);
     down = false;
     await fleet.until((seen) => seen.filter(({ outcome }) => outcome === 'done').length === 40);
-    expect(fleet.running.state().breaker).to.equal('closed');
+    expect(fleet.running.state().circuitBreaker).to.equal('closed');
     expect(await fleet.broker.queueDepth(fleet.names.dead('caller'))).to.include({ ready: 0 });
   });
 
@@ -74,7 +74,7 @@ describe('the circuit breaker of a worker', function () {
     const { send, event } = fleet;
     await send(...Array.from({ length: 10 }, (_, n) => event('job.requested', { n })));
     await fleet.until((seen) => seen.filter(({ outcome }) => outcome === 'dead').length === 10);
-    expect(fleet.running.state().breaker).to.equal('closed');
+    expect(fleet.running.state().circuitBreaker).to.equal('closed');
     expect(fleet.seen.every(({ outcome }) => outcome !== 'returned')).to.equal(true);
   });
 });
