@@ -136,11 +136,10 @@ export async function subscribe<D extends Definitions, const P extends string>(
     timeout: parseDuration(options.timeout ?? '30s'),
     publisher: broker.createPublisher(),
     names: namesFor(prefix),
-    gate: new ConsumptionGate(() => [consumer], prefetch),
+    gate: new ConsumptionGate(() => [consumer], prefetch, systemClock),
     logger,
     metrics,
-    now: Date.now,
-    after: systemClock.after,
+    clock: systemClock,
     instance: 'subscriber',
     verify: undefined,
     isHandled: () => Promise.resolve(false),
@@ -165,7 +164,7 @@ export async function subscribe<D extends Definitions, const P extends string>(
     }
     return 'done';
   });
-  const intake = new InFlightMessages(pipeline, Date.now);
+  const intake = new InFlightMessages(pipeline, systemClock);
   const consumer = broker.consume(context.names.queue(name), { prefetch, onDelivery: intake.receive });
   return {
     async unsubscribe(deadline = 10_000) {

@@ -1,12 +1,15 @@
 import type { Broker } from '../broker/contract.js';
 import type { VerifyPublisher } from '../broker/publishers.js';
 import type { DeriveId } from '../broker/signing/fleet-keys.js';
-import type { StartTimer } from '../concurrency/clock.js';
+import { systemClock, type Clock } from '../concurrency/clock.js';
 import type { Definitions } from '../events/definitions.js';
+import { derivedId } from '../events/ids.js';
 import type { ServiceStores } from '../store/service-stores.js';
 import type { Store } from '../store/contract.js';
 import type { Logger } from '../telemetry/logger.js';
-import type { Metrics } from '../telemetry/metrics.js';
+import { createMetrics, type Metrics } from '../telemetry/metrics.js';
+import type { CircuitBreakerState } from './circuit-breaker/circuit-breaker.js';
+import type { WorkerDefinition } from './definition/worker-definition.js';
 import type { RelayGauge } from './consumption/pause-for-relay.js';
 import type { Emitters } from './pipeline/context.js';
 import type { Message } from './pipeline/message.js';
@@ -19,13 +22,13 @@ export interface StartWorkerOptions {
   prefix?: string;
   /** As the worker's `settings` schema has them. @default {} */
   settings?: Record<string, unknown>;
-  /** In place of what `setup` would give. */
+  /** Replaces the result of `setup`. */
   use?: unknown;
   /** The services that emit each type: an event of another source is refused. @default any source */
   emitters?: Emitters | undefined;
   /** Every type of the fleet, for a worker that consumes the stream by itself. @default the worker's own */
   definitions?: Definitions | undefined;
-  /** Makes the ids of what follows from events. @default without a fleet key */
+  /** Derives the ids of events from their cause. @default without a fleet key */
   deriveId?: DeriveId | undefined;
   /** Which of the replicas this is. */
   instance: string;
@@ -35,18 +38,37 @@ export interface StartWorkerOptions {
   relay?: RelayGauge;
   /** The stores of the other services, for a worker that reads from them what the log has trimmed. */
   serviceStores?: ServiceStores;
-  /** Milliseconds after which another replica reads the log in place of one that has vanished. @default 5000 */
+  /** Milliseconds after which another replica reads the log in place of one that has died. @default 5000 */
   leaseTtl?: number;
-  /** Verifies who has published a message, before anything else is done with it. @default nothing is verified */
+  /** Verifies the publisher of a message before it is decoded. @default nothing is verified */
   verify?: VerifyPublisher | undefined;
-  /** Milliseconds since the epoch. @default Date.now */
-  now?: () => number;
-  /** @default in real time */
-  after?: StartTimer;
-  /** How many times its timeout a handler is waited for before its message counts as failed. @default 3 */
+  /** @default the system's */
+  clock?: Clock;
+  /** After so many times its timeout a handler is abandoned, and its message counts as failed. @default 3 */
   abandonAfterTimeouts?: number;
-  /** Called when the worker cannot go on in this process: `worker.handlers_abandoned`. @default it goes on */
+  /** Called when the worker cannot continue in this process: `worker.handlers_abandoned`. @default it continues */
   onFatal?: (error: Error) => void;
-  /** Told what became of each message, after it is settled. */
+  /** Receives the outcome of each message after it is settled. */
   observe?: (message: Message, outcome: DeliveryOutcome) => void;
+  /** Receives each change of the circuit breaker. */
+  onCircuitBreaker?: (state: CircuitBreakerState) => void;
+}
+
+/** The options with their defaults. */
+export interface PreparedOptions extends StartWorkerOptions {
+  prefix: string;
+  metrics: Metrics;
+  clock: Clock;
+  deriveId: DeriveId;
+}
+
+export function withDefaults(definition: WorkerDefinition, options: StartWorkerOptions): PreparedOptions {
+  return {
+    ...options,
+    prefix: options.prefix ?? '',
+    metrics: options.metrics ?? createMetrics(),
+    clock: options.clock ?? systemClock,
+    deriveId: options.deriveId ?? derivedId,
+    logger: options.logger.child({ worker: definition.name, instance: options.instance }),
+  };
 }

@@ -206,7 +206,7 @@ for (const kind of ['memory', 'rabbitmq']) {
         }),
       );
       await publish(1, 20);
-      await eventually(async () => worker.state().pauses.includes('breaker') && failures > 2);
+      await eventually(async () => worker.state().pauses.includes('circuit breaker') && failures > 2);
       await publish(21, 40);
       const probes = failures;
       await eventually(async () => failures >= probes + 3);

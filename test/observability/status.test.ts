@@ -65,7 +65,7 @@ describe('fleet status', function () {
     metrics.logGaps.labels('journal', 'reset').inc();
     const checks = {
       broker: { ok: true, detail: 'ready' },
-      payment: { ok: false, detail: 'paused (breaker)', until: '2026-01-01T00:00:10.000Z' },
+      payment: { ok: false, detail: 'paused (circuit breaker)', until: '2026-01-01T00:00:10.000Z' },
     };
     const server = createServer((request, response) => {
       if (request.url === '/readyz') response.writeHead(503).end(JSON.stringify({ status: 'not ready', checks }));
@@ -128,7 +128,7 @@ describe('fleet status', function () {
             ...process,
             pid: 2,
             health: 'not ready',
-            checks: { payment: { ok: false, detail: 'paused (breaker)', since, until } },
+            checks: { payment: { ok: false, detail: 'paused (circuit breaker)', since, until } },
             breakers: { payment: 'half-open' },
           },
         ],
@@ -184,7 +184,7 @@ describe('fleet status', function () {
       const lines = shown();
       expect(lines).to.match(/journal +- +- +- +- +- +- +- +-/);
       expect(lines).to.match(/payment .* half-open for 60s, until 00:00:08 UTC \(8s left\)/);
-      expect(lines).to.contain('\n  payment: paused (breaker), for 60s, until 00:00:08 UTC (8s left)');
+      expect(lines).to.contain('\n  payment: paused (circuit breaker), for 60s, until 00:00:08 UTC (8s left)');
       expect(lines).to.contain('Dead letters (5, the oldest 3d old; 1 of them wait in the broker');
       expect(lines).to.contain('ALARM: commands that no worker takes: 1, the oldest 2h old');
       expect(lines).to.contain('journal is done with the log up to offset 0, 0 behind; ALARM');

@@ -1,17 +1,12 @@
 import { expect } from 'chai';
+import { systemClock } from '../../src/concurrency/clock.js';
 import { createMemoryBroker } from '../../src/broker/memory/index.js';
 import { hasCode } from '../../src/errors.js';
 import { logHistory } from '../../src/replay/log-history.js';
 import { bodyOf, eventOf } from './bench-of-history.js';
 
 const { signal } = new AbortController();
-const clock = {
-  now: Date.now,
-  after(milliseconds: number, run: () => void) {
-    const timer = setTimeout(run, milliseconds);
-    return () => clearTimeout(timer);
-  },
-};
+const clock = { ...systemClock };
 const filter = { types: ['job.begun'] };
 
 describe('the log as history', () => {

@@ -62,7 +62,7 @@ async function start(replicas = 1) {
         broker,
         instance: `test-${n}`,
         logger: silentLogger(),
-        after: (milliseconds, work) => systemClock.after(milliseconds / 50, work),
+        clock: { ...systemClock, after: (milliseconds, work) => systemClock.after(milliseconds / 50, work) },
         observe: (_, outcome) => outcomes.push(outcome),
       }),
     ),

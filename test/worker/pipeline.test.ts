@@ -230,7 +230,7 @@ describe('a worker on RabbitMQ', function () {
     await fleet.send(fleet.event('job.requested', { n: 1 }));
     await fleet.until((seen) => seen.length > 0);
     expect(fleet.seen[0]).to.include({ outcome: 'returned' });
-    expect(fleet.running.state().pauses).to.include('trouble');
+    expect(fleet.running.state().pauses).to.include('error');
   });
 });
 

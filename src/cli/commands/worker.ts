@@ -9,7 +9,8 @@ import type { SagaCount } from '../../sagas/list.js';
 import { startHealthServer, type CheckResult } from '../../telemetry/health-server.js';
 import type { WorkerDefinition } from '../../worker/definition/worker-definition.js';
 import { hasQueue } from '../../worker/definition/queues.js';
-import { startWorker, type RunningWorker, type WorkerState } from '../../worker/start.js';
+import { startWorker, type RunningWorker } from '../../worker/start.js';
+import type { WorkerState } from '../../worker/state.js';
 import { brokerCheck } from '../../runtime/broker-check.js';
 import type { Context } from '../shared/context.js';
 import { requireSettings } from '../shared/check-settings.js';
@@ -126,7 +127,7 @@ function checkOf(worker: RunningWorker, definition: WorkerDefinition, sagas: rea
   const { consuming, circuitBreaker, pauses, inHand, overdue, abandoned, unpublished, stuck, log, projections } = state;
   const queue = [
     consuming ? 'consuming' : `paused${pauses.length > 0 ? ` (${pauses.join(', ')})` : ''}`,
-    `breaker ${circuitBreaker}`,
+    `circuit breaker ${circuitBreaker}`,
     `${inHand} in hand`,
     ...(overdue > 0 ? [`${overdue} overdue`] : []),
     ...(abandoned > 0 ? [`${abandoned} abandoned`] : []),
@@ -142,7 +143,7 @@ function checkOf(worker: RunningWorker, definition: WorkerDefinition, sagas: rea
   return { ok: consuming && !stuck, detail: parts.join(', '), ...timesOf(state) };
 }
 
-/** Since when the breaker is not closed, and until when nothing is taken. */
+/** Since when the circuit breaker is not closed, and until when nothing is consumed. */
 function timesOf({ openFor, pausedFor }: WorkerState): Pick<CheckResult, 'since' | 'until'> {
   const at = (milliseconds: number) => new Date(Date.now() + milliseconds).toISOString();
   return {

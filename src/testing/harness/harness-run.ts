@@ -87,11 +87,11 @@ export class HarnessRun {
     );
     const publisher = broker.createPublisher();
     const run = new HarnessRun(definition, options, folder, clock, store, broker, publisher, undefined);
-    const { headers: _, ...rest } = options;
+    const { headers: _, now: __, ...rest } = options;
     try {
       run.running = await startWorker(definition, {
         ...rest,
-        now: clock.now,
+        clock: { now: clock.now, elapsed: clock.elapsed, after: clock.afterOrInRealTime },
         store,
         broker,
         instance: 'harness',

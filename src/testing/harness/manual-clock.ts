@@ -1,4 +1,4 @@
-import type { Clock } from '../../concurrency/clock.js';
+import { systemClock, type Clock, type StartTimer } from '../../concurrency/clock.js';
 
 interface Task {
   dueAt: number;
@@ -15,11 +15,30 @@ export class ManualClock implements Clock {
 
   readonly now = (): number => this.base() + this.#advanced;
 
+  /** Milliseconds by which it was moved. */
+  readonly elapsed = (): number => this.#advanced;
+
   after(milliseconds: number, run: () => void): () => void {
     const task = { dueAt: this.now() + milliseconds, run };
     this.#tasks.add(task);
     return () => this.#tasks.delete(task);
   }
+
+  /** Runs when so much time has passed on this clock or in real time, whichever is first: a handler that hangs is timed
+   *  out although this clock stands still. */
+  readonly afterOrInRealTime: StartTimer = (milliseconds, run) => {
+    const runOnce = () => {
+      cancel();
+      run();
+    };
+    const cancelTask = this.after(milliseconds, runOnce);
+    const cancelTimer = systemClock.after(milliseconds, runOnce);
+    const cancel = () => {
+      cancelTask();
+      cancelTimer();
+    };
+    return cancel;
+  };
 
   /** When the next task is due. */
   get next(): number | undefined {

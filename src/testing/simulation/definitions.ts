@@ -2,9 +2,8 @@ import { FlotillaError } from '../../errors.js';
 import { workerDefinitionOf, type Worker, type WorkerDefinition } from '../../worker/definition/worker-definition.js';
 
 /**
- * The workers as they run in a simulation: without projections, with a circuit breaker that never opens, as that goes by
- * the real clock, and on a queue of their own also where they read the log: what they are given is the same, in worse
- * order. Throws `config.invalid` for a worker that consumes the stream by itself, and for two of one name.
+ * The workers as they run in a simulation: without projections, and on a queue of their own also where they read the
+ * log: they receive the same events, in worse order. Throws `config.invalid` for a worker that consumes the stream by itself, and for two of one name.
  */
 export function simulatedDefinitions(workers: readonly Worker[]): WorkerDefinition[] {
   const names = workers.map(({ name }) => name);
@@ -18,8 +17,7 @@ export function simulatedDefinitions(workers: readonly Worker[]): WorkerDefiniti
         `${definition.name} consumes the stream by itself, which is not simulated`,
       );
     }
-    const breaker = { ...definition.circuitBreaker, failures: Number.POSITIVE_INFINITY };
-    return { ...definition, from: 'queue', projections: [], breaker };
+    return { ...definition, from: 'queue', projections: [] };
   });
 }
 

@@ -1,6 +1,6 @@
 import { openMemoryStore } from '../../store/memory/index.js';
 import type { WorkerDefinition } from '../../worker/definition/worker-definition.js';
-import { migrateWorker } from '../../worker/start.js';
+import { migrateWorker } from '../../worker/prepare.js';
 import { VirtualClock } from './virtual-clock.js';
 
 /** Every service's store with the tables of its workers, from which each run has a copy: making them is half of a run. */

@@ -59,11 +59,11 @@ export class SimulatedProcess implements CrashableProcess {
       instance: label,
       logger,
       metrics,
-      now: this.parts.clock.now,
-      after: this.#after,
-      // a handler that waits for what is not simulated is a mistake, and the run ends with it
+      clock: { now: this.parts.clock.now, elapsed: this.parts.clock.elapsed, after: this.#after },
+      // a handler that waits for something that is not simulated fails the run
       abandonAfterTimeouts: Infinity,
-      observe: (message, outcome) => this.#tell(message, outcome),
+      observe: (message, outcome) => this.#trace(message, outcome),
+      onCircuitBreaker: (state) => this.parts.trace.add(label, `the circuit breaker is ${state}`),
       ...given,
     });
   }
@@ -110,31 +110,31 @@ export class SimulatedProcess implements CrashableProcess {
     const others = Math.max(0, this.inHand.length - 1);
     this.parts.trace.fault(this.label, `dies ${how}${others > 0 ? `, with ${others} more in hand` : ''}`);
     this.parts.counts.crashes += 1;
-    for (const callOff of this.#timers) callOff();
+    for (const cancel of this.#timers) cancel();
     void this.#consumer?.close();
     this.options.onDeath();
   }
 
   readonly #after: StartTimer = (milliseconds, work) => {
     if (!this.#alive) return () => undefined;
-    const callOff = this.parts.clock.after(milliseconds, () => {
-      this.#timers.delete(callOff);
+    const cancel = this.parts.clock.after(milliseconds, () => {
+      this.#timers.delete(cancel);
       work();
     });
-    this.#timers.add(callOff);
+    this.#timers.add(cancel);
     return () => {
-      this.#timers.delete(callOff);
-      callOff();
+      this.#timers.delete(cancel);
+      cancel();
     };
   };
 
-  #tell({ failure, attempt, delivery }: Message, outcome: DeliveryOutcome): void {
+  #trace({ failure, attempt, delivery }: Message, outcome: DeliveryOutcome): void {
     const handling = this.parts.handling.getStore();
     if (handling === undefined || outcome === 'ignored') return;
     const { message, appended } = handling;
     const how = `${attempt > 1 ? `, attempt ${attempt}` : ''}${delivery.redelivered ? ', delivered before' : ''}`;
     const reason = failure === undefined ? '' : ` (${failure.code}: ${failure.message})`;
-    const delay = this.options.definition.retryDelays[attempt - 1];
+    const delay = this.options.definition.retryDelays[failure?.counted === false ? 0 : attempt - 1];
     const events = appended.length > 0 ? `  -> ${appended.join(', ')}` : '';
     const became: Record<Exclude<DeliveryOutcome, 'ignored'>, string> = {
       done: events === '' ? '  done' : events,

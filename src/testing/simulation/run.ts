@@ -65,7 +65,7 @@ export class ActiveRun implements Run {
       clock,
       latencies: new Latencies(seed),
       faults: new FaultPlan(faults),
-      trace: new Trace(() => clock.elapsed, width),
+      trace: new Trace(clock.elapsed, width),
       handling: new AsyncLocalStorage<Handling>(),
       counts: { deliveries: 0, commits: 0, calls: 0, copies: 0, crashes: 0 },
     };
@@ -80,7 +80,7 @@ export class ActiveRun implements Run {
 
   readonly at = (time: Duration, work: () => unknown): void => {
     const { clock } = this.parts;
-    clock.after(parseDuration(time) - clock.elapsed, () => this.watch(work));
+    clock.after(parseDuration(time) - clock.elapsed(), () => this.watch(work));
   };
 
   readonly sleep = (time: Duration): Promise<void> =>

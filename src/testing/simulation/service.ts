@@ -10,7 +10,7 @@ export class Service {
   /** Where to note what the transaction under way appends. */
   #notes: string[] | undefined;
   #due: number | undefined;
-  #callOff: (() => void) | undefined;
+  #cancelTimer: (() => void) | undefined;
   #firing = false;
 
   constructor(
@@ -63,11 +63,11 @@ export class Service {
 
   #watch(due: number | undefined): void {
     if (due === this.#due) return;
-    this.#callOff?.();
+    this.#cancelTimer?.();
     this.#due = due;
     if (due === undefined) return;
     const { now, after } = this.parts.clock;
-    this.#callOff = after(due - now(), () => {
+    this.#cancelTimer = after(due - now(), () => {
       this.#due = undefined;
       void this.#fire();
     });

@@ -56,9 +56,9 @@ export interface Simulation<Input = undefined> {
 
 /**
  * Simulates workers: each runs with its whole pipeline and its real transactions, on stores in memory, a network that
- * delays and reorders, and a clock that is turned. What goes wrong besides is said by the faults of a run. Not simulated: read models,
- * circuit breakers, the log. Nothing in it takes real time, and a run can be repeated as long as the workers and the
- * fakes take neither.
+ * delays and reorders, and a virtual clock, on which their circuit breakers run, too. The faults of a run say what else
+ * goes wrong. Not simulated: projections and the log. Nothing takes real time, and a run can be repeated as long as the
+ * workers and the fakes use neither real time nor chance of their own.
  */
 export function simulation<W extends World = World, Input = undefined>(
   options: SimulationOptions<W, Input>,
@@ -96,7 +96,7 @@ export function simulation<W extends World = World, Input = undefined>(
       faults,
       input,
       trace: [...trace.lines], // what real time brings later is no part of the run
-      virtualTime: clock.elapsed,
+      virtualTime: clock.elapsed(),
       counts: { ...counts },
       unusedFaults: [...left.left],
       deadLetters: [...run.deadLetters],

@@ -31,9 +31,7 @@ export class VirtualClock implements Clock {
   readonly #waiting: Task[] = [];
 
   /** Milliseconds since the run began. */
-  get elapsed(): number {
-    return this.#elapsed;
-  }
+  readonly elapsed = (): number => this.#elapsed;
 
   /** Milliseconds since the epoch. */
   readonly now = (): number => EPOCH + this.#elapsed;

@@ -105,8 +105,8 @@ export class CircuitBreaker {
   }
 
   async #probe<T>(eventId: string, work: () => Promise<T>): Promise<T> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#decision = promise;
+    let decided = () => {};
+    this.#decision = new Promise<void>((resolve) => (decided = resolve));
     this.#isProbeDue = false;
     this.#enter('half-open');
     try {
@@ -121,7 +121,7 @@ export class CircuitBreaker {
       throw error;
     } finally {
       this.#decision = undefined;
-      resolve();
+      decided();
     }
   }
 

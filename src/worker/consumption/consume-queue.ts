@@ -1,101 +1,64 @@
 import { namesFor } from '../../broker/topology.js';
 import { FlotillaError } from '../../errors.js';
-import { derivedId } from '../../events/ids.js';
-import type { StreamConsumerState } from '../../event-log/stream-consumer.js';
-import { createMetrics } from '../../telemetry/metrics.js';
-import { systemClock } from '../../concurrency/clock.js';
-import { superviseCircuit } from '../circuit-breaker/pause-while-open.js';
-import type { CircuitBreakerState } from '../circuit-breaker/circuit-breaker.js';
-import { consumeLog } from './consume-stream.js';
+import { pauseWhileOpen } from '../circuit-breaker/pause-while-open.js';
 import { routeOf } from '../definition/routes.js';
-import type { WorkerDefinition } from '../definition/worker-definition.js';
-import { commitExhausted } from '../handler/retries-exhausted.js';
-import { InFlightMessages } from './in-flight.js';
-import { OverdueHandlers, ABANDON_AFTER_TIMEOUTS } from '../pipeline/overdue-handlers.js';
-import { ConsumptionGate, type PauseReason } from './gate.js';
+import { commitRetriesExhausted } from '../handler/retries-exhausted.js';
 import { runHandler } from '../middleware/run-handler.js';
-import { composePipeline, workerPipeline } from '../pipeline/index.js';
-import type { StartWorkerOptions } from '../options.js';
-import { StartMarks } from '../pipeline/start-marks.js';
 import type { WorkerPipelineContext } from '../pipeline/context.js';
+import { composePipeline, workerPipeline } from '../pipeline/index.js';
+import { ABANDON_AFTER_TIMEOUTS, OverdueHandlers } from '../pipeline/overdue-handlers.js';
+import { StartMarks } from '../pipeline/start-marks.js';
+import type { PreparedWorker } from '../prepare.js';
+import type { QueueState } from '../state.js';
+import { ConsumptionGate } from './gate.js';
+import { InFlightMessages } from './in-flight.js';
+import { deliverLog } from './deliver-log.js';
 import { pauseWhileRelayLags } from './pause-for-relay.js';
 
-export interface QueueState {
-  consuming: boolean;
-  circuitBreaker: CircuitBreakerState;
-  /** For how many milliseconds the breaker has not been closed; undefined while it is closed. */
-  openFor?: number | undefined;
-  pauses: readonly PauseReason[];
-  /** Milliseconds until it takes messages again; undefined where that does not depend on time. */
-  pausedFor?: number | undefined;
-  inHand: number;
-  /** Handlers that have outlived their timeout and not settled. */
-  overdue: number;
-  /** Handlers that have not settled after several times their timeout; their messages count as failed. */
-  abandoned: number;
-  /** Messages that have failed and that the broker does not take for a retry or the dead letters. */
-  unpublished: number;
-  /** Whether every slot (`prefetch`) is held by one of these: nothing more is handled until one is free. */
-  stuck: boolean;
-  /** Of a worker that reads the log. */
-  log?: StreamConsumerState;
-}
-
 /** The part of a running worker that handles messages of its queue. */
-export interface QueuePart {
+export interface QueueConsumption {
   state: () => QueueState;
-  /** Takes no more messages, lets those in hand finish for at most `deadline` milliseconds, returns the rest. */
+  /** Stops consuming, waits at most `deadline` milliseconds for the messages in flight, returns the rest. */
   stop: (deadline: number) => Promise<void>;
 }
 
-/** Consumes the queue of a worker through its whole pipeline. `use` is what `setup` gave. */
-export function consumeQueue(
-  definition: WorkerDefinition,
-  use: unknown,
-  options: StartWorkerOptions,
-  ending: AbortController,
-): QueuePart {
-  const {
-    store,
-    broker,
-    instance,
-    logger,
-    metrics = createMetrics(),
-    now = Date.now,
-    after = systemClock.after,
-  } = options;
-  const { name, prefetch } = definition;
-  const pauses = new ConsumptionGate(() => sources, prefetch, { now, after });
-  const station: WorkerPipelineContext = {
+/** Consumes the queue of a worker, and the log where it is defined with `from: 'log'`, through its whole pipeline. */
+export function consumeQueue(worker: PreparedWorker): QueueConsumption {
+  const { definition, options, use, ending } = worker;
+  const { store, broker, instance, logger, metrics, clock, deriveId, verify, emitters } = options;
+  const { name, definitions, retryDelays, timeout, prefetch } = definition;
+  const names = namesFor(options.prefix);
+  const gate = new ConsumptionGate(() => sources, prefetch, clock);
+  const context: WorkerPipelineContext = {
     name,
     definition,
-    definitions: definition.definitions,
+    definitions,
     route: (event) => routeOf(definition, event.type),
-    emitters: options.emitters,
-    deriveId: options.deriveId ?? derivedId,
-    retryDelays: definition.retryDelays,
-    timeout: definition.timeout,
+    emitters,
+    deriveId,
+    retryDelays,
+    timeout,
     store,
     publisher: broker.createPublisher(),
-    names: namesFor(options.prefix ?? ''),
-    circuitBreaker: superviseCircuit(definition, {
-      pauses,
-      settledNow: () => intake.settled(),
+    names,
+    circuitBreaker: pauseWhileOpen(definition, {
+      gate,
+      settled: () => inFlight.settled(),
+      clock,
       metrics,
       logger,
-      signal: ending.signal,
+      onChange: options.onCircuitBreaker,
     }),
-    startMarks: new StartMarks({ store, gate: pauses, logger, after, signal: ending.signal }),
-    gate: pauses,
+    startMarks: new StartMarks({ store, gate, logger, clock, signal: ending.signal }),
+    gate,
     logger,
     metrics,
-    now,
-    after,
+    clock,
     instance,
     use,
-    verify: options.verify,
+    verify,
     isHandled: async ({ key }) => key !== undefined && store.handled(key),
-    onRetriesExhausted: (message, error) => commitExhausted(station, message, error),
+    onRetriesExhausted: (message, error) => commitRetriesExhausted(context, message, error),
     abandonAfterTimeouts: options.abandonAfterTimeouts ?? ABANDON_AFTER_TIMEOUTS,
     overdueHandlers: new OverdueHandlers({
       worker: name,
@@ -107,34 +70,36 @@ export function consumeQueue(
     unpublished: new Set(),
     signal: ending.signal,
   };
-  const intake = new InFlightMessages(composePipeline(workerPipeline, station, runHandler(station)), now, options.observe);
-  const consumer = broker.consume(station.names.queue(name), { prefetch, onDelivery: intake.receive });
-  const { names } = station;
-  const feed = consumeLog(definition, { ...options, names, metrics, onDelivery: intake.receive });
-  const sources = feed === undefined ? [consumer] : [consumer, feed];
-  const unwatch = pauseWhileRelayLags(options.relay, pauses, logger);
+  const { circuitBreaker, overdueHandlers, unpublished, publisher } = context;
+  const pipeline = composePipeline(workerPipeline, context, runHandler(context));
+  const inFlight = new InFlightMessages(pipeline, clock, options.observe);
+  const consumer = broker.consume(names.queue(name), { prefetch, onDelivery: inFlight.receive });
+  const log = definition.from === 'log' ? deliverLog(worker, inFlight.receive) : undefined;
+  const sources = log === undefined ? [consumer] : [consumer, log];
+  const unwatchRelay = pauseWhileRelayLags(options.relay, gate, logger);
+
   return {
     state: () => ({
       consuming: consumer.consuming,
-      circuitBreaker: station.circuitBreaker.position,
-      openFor: station.circuitBreaker.interruption?.for,
-      pauses: pauses.reasons,
-      pausedFor: longest(station.circuitBreaker.interruption?.left, pauses.errorPauseLeft),
-      inHand: intake.size,
-      overdue: station.overdueHandlers.overdue,
-      abandoned: station.overdueHandlers.abandoned,
-      unpublished: station.unpublished.size,
-      stuck: station.overdueHandlers.overdue + station.unpublished.size >= prefetch,
-      ...(feed !== undefined && { log: feed.state() }),
+      circuitBreaker: circuitBreaker.state,
+      openFor: circuitBreaker.interruption?.for,
+      pauses: gate.reasons,
+      pausedFor: longest(circuitBreaker.interruption?.left, gate.errorPauseLeft),
+      inHand: inFlight.size,
+      overdue: overdueHandlers.overdue,
+      abandoned: overdueHandlers.abandoned,
+      unpublished: unpublished.size,
+      stuck: overdueHandlers.overdue + unpublished.size >= prefetch,
+      ...(log !== undefined && { log: log.state() }),
     }),
     async stop(deadline) {
-      unwatch();
-      await pauses.end();
-      await intake.drain(deadline, consumer, () =>
-        ending.abort(new FlotillaError('worker.revoked', 'the process ends')),
-      );
-      await feed?.close();
-      await station.publisher.close();
+      unwatchRelay();
+      circuitBreaker.stop();
+      await gate.end();
+      const abandon = () => ending.abort(new FlotillaError('worker.revoked', 'the process ends'));
+      await inFlight.drain(deadline, consumer, abandon);
+      await log?.close();
+      await publisher.close();
     },
   };
 }

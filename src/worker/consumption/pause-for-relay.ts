@@ -10,19 +10,19 @@ export interface RelayGauge {
 
 const POLL_INTERVAL_MS = 200;
 
-/** Pauses consumption while more events wait to be published than the bound, until half of them are gone: a worker
- *  that cannot hand over must not go on piling up. Returns the way to stop watching. */
-export function pauseWhileRelayLags(relay: RelayGauge | undefined, pauses: ConsumptionGate, logger: Logger): () => void {
+/** Pauses consumption while more than `maxLag` events wait to be published, until half of them are published: the
+ *  backlog of the outbox is bounded. Returns a function that ends the watch. */
+export function pauseWhileRelayLags(relay: RelayGauge | undefined, gate: ConsumptionGate, logger: Logger): () => void {
   if (relay === undefined) return () => undefined;
   let paused = false;
   const timer = setInterval(() => {
     if (!paused && relay.lag > relay.maxLag) {
       paused = true;
-      logger.warn(`${relay.lag} events wait to be published: no messages are taken until they are gone`);
-      void pauses.pause('relay');
+      logger.warn(`${relay.lag} events wait to be published; consuming paused`);
+      void gate.pause('relay');
     } else if (paused && relay.lag <= relay.maxLag / 2) {
       paused = false;
-      void pauses.resume('relay');
+      void gate.resume('relay');
     }
   }, POLL_INTERVAL_MS);
   timer.unref();

@@ -1,20 +1,18 @@
-import type { DeriveId } from '../../broker/signing/fleet-keys.js';
 import type { EventEnvelope } from '../../events/envelope.js';
-import type { Store } from '../../store/contract.js';
-import type { Logger } from '../../telemetry/logger.js';
 import type { WorkerDefinition } from '../definition/worker-definition.js';
+import type { PreparedOptions } from '../options.js';
 import { Emissions, runEffects, type Effect } from './effects.js';
 
-/** Runs the worker's `bootstrap` unless its store remembers that it ran. Several replicas may try; one does it. */
+/** Runs the worker's `bootstrap` once in the life of its store, whichever replica starts first. */
 export async function runBootstrap(
   definition: WorkerDefinition,
-  { store, logger, now, deriveId }: { store: Store; logger: Logger; now: () => number; deriveId: DeriveId },
+  { store, logger, clock, deriveId }: Pick<PreparedOptions, 'store' | 'logger' | 'clock' | 'deriveId'>,
 ): Promise<void> {
   if (definition.bootstrap === undefined) return;
   const key = { consumer: `${definition.name}:bootstrap`, source: store.service, id: 'bootstrap' };
   if (await store.handled(key)) return;
-  const cause = origin(store.service, now());
-  const emissions = new Emissions({ definition, store, now, deriveId }, cause, 'bootstrap');
+  const cause = origin(store.service, clock.now());
+  const emissions = new Emissions({ definition, store, clock, deriveId }, cause, 'bootstrap');
   const effects: Effect[] = [];
   definition.bootstrap({
     log: logger,
@@ -26,7 +24,7 @@ export async function runBootstrap(
   });
 }
 
-/** What a bootstrap follows from: the store's beginning, the same whoever runs it. */
+/** The cause of the bootstrap's events: the same for every replica. */
 function origin(service: string, now: number): EventEnvelope {
   return {
     specversion: '1.0',

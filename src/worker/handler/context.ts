@@ -77,7 +77,7 @@ export function openHandlerContext(
     },
     schedule: (at, type, data, options) => {
       ensureOpen();
-      const dueAt = at instanceof Date ? at.getTime() : pipeline.now() + parseDuration(at);
+      const dueAt = at instanceof Date ? at.getTime() : pipeline.clock.now() + parseDuration(at);
       effects.push({ kind: 'schedule', dueAt, event: emissions.create(type, data, options) });
     },
     handle: (decider, id, command) => add({ kind: 'handle', decider: decider as never, id, command }),

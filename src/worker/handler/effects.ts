@@ -5,6 +5,7 @@ import { createEvent } from '../../events/create.js';
 import type { EventContext, EventEnvelope, UnsequencedEvent } from '../../events/envelope.js';
 import { FlotillaError } from '../../errors.js';
 import type { Store, Tx } from '../../store/contract.js';
+import type { Clock } from '../../concurrency/clock.js';
 import { advance } from '../../sagas/advance.js';
 import { sagaIdOf } from '../../sagas/definition.js';
 import type { SagaDefinition } from '../../sagas/types.js';
@@ -28,8 +29,7 @@ export type Effect =
 export interface Emitter {
   readonly definition: WorkerDefinition;
   readonly store: Pick<Store, 'service'>;
-  /** Milliseconds since the epoch. */
-  readonly now: () => number;
+  readonly clock: Pick<Clock, 'now'>;
   readonly deriveId: DeriveId;
 }
 
@@ -53,7 +53,7 @@ export class Emissions {
 
   /** Milliseconds since the epoch. */
   now(): number {
-    return this.emitter.now();
+    return this.emitter.clock.now();
   }
 
   /** Throws `worker.undeclared_emit`, or `contract.invalid_data` as `createEvent`. */

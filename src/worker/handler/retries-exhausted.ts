@@ -7,7 +7,11 @@ import type { WorkerPipelineContext } from '../pipeline/context.js';
 /** Lets the worker say what it means that an event has used up its attempts. Committed once per event, under an inbox
  *  key of its own: the event itself does not count as handled, and a replay may still succeed. Says nothing of an event
  *  that was handled once, and only fails as it is handled again by a replay. */
-export async function commitExhausted(pipeline: WorkerPipelineContext, message: Message, thrown: unknown): Promise<void> {
+export async function commitRetriesExhausted(
+  pipeline: WorkerPipelineContext,
+  message: Message,
+  thrown: unknown,
+): Promise<void> {
   const { definition, store } = pipeline;
   const { event, key } = message;
   if (definition.onRetriesExhausted === undefined || event === undefined || key === undefined) return;

@@ -1,17 +1,18 @@
 import { UnavailableError } from '../../errors.js';
-import { BrokenCircuitError } from '../circuit-breaker/circuit-breaker.js';
-import { UncountedError } from '../pipeline/failure.js';
+import { CircuitOpenError } from '../circuit-breaker/circuit-breaker.js';
 import type { Middleware, WorkerPipelineContext } from '../pipeline/context.js';
+import { UncountedError } from '../pipeline/failure.js';
 
-/** Runs nothing while the circuit is open, and lets no failure spend an attempt that says the same once more. */
-export const circuitBreaker: Middleware<WorkerPipelineContext> =
-  (next, { circuitBreaker: circuit }) =>
-  async (message) => {
+/** Runs nothing while the circuit breaker is open. Failures that it already knows of spend no attempt. */
+export const circuitBreaker: Middleware<WorkerPipelineContext> = (next, context) => {
+  const breaker = context.circuitBreaker;
+  return async (message) => {
     try {
-      return await circuitBreaker.execute(message.event?.id ?? '', () => next(message));
+      return await breaker.execute(message.event?.id ?? '', () => next(message));
     } catch (error) {
-      if (error instanceof BrokenCircuitError) return 'returned';
-      if (error instanceof UnavailableError && circuitBreaker.position !== 'closed') throw new UncountedError(error);
+      if (error instanceof CircuitOpenError) return 'returned';
+      if (error instanceof UnavailableError && breaker.state !== 'closed') throw new UncountedError(error);
       throw error;
     }
   };
+};

@@ -29,7 +29,7 @@ export async function gatewayOutage(options: RunOptions & { orders: number; prob
     const orders = [];
     for (let n = 0; n < options.orders; n += 1) orders.push(await customers.order('tok_ok', ['item_1']));
 
-    const opened = () => fleet.process('doers').said.split('The circuit breaker is open').length - 1;
+    const opened = () => fleet.process('doers').said.split('Circuit breaker open').length - 1;
     await eventually('the breaker opens', () => opened() > 0);
     await eventually('/readyz tells the breaker', async () => {
       const response = await fetch(`${fleet.process('doers').url}/readyz`);

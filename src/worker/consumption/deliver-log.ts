@@ -1,0 +1,45 @@
+import type { Delivery, StreamEntry } from '../../broker/contract.js';
+import { namesFor } from '../../broker/topology.js';
+import { FlotillaError } from '../../errors.js';
+import { parseEnvelope } from '../../events/parse-envelope.js';
+import { feedDeliveries, type DeliveryFeed } from '../../event-log/delivery-feed.js';
+import { routeOf } from '../definition/routes.js';
+import type { WorkerDefinition } from '../definition/worker-definition.js';
+import type { PreparedWorker } from '../prepare.js';
+
+/** Delivers the log to a worker that is defined with from: 'log', in place of messages from bindings. Failed messages
+ *  wait in its retry queues, as everywhere. */
+export function deliverLog(
+  { definition, options }: PreparedWorker,
+  onDelivery: (delivery: Delivery) => void,
+): DeliveryFeed {
+  const { name, offset, prefetch } = definition;
+  const { store, broker, instance, logger, metrics, leaseTtl } = options;
+  const names = namesFor(options.prefix);
+  return feedDeliveries({
+    store,
+    broker,
+    instance,
+    logger,
+    metrics,
+    leaseTtl,
+    onDelivery,
+    stream: names.log,
+    worker: name,
+    queue: names.queue(name),
+    offset,
+    prefetch,
+    classify: (entry) => classify(definition, entry),
+  });
+}
+
+/** An entry that is not an event reaches the queues of the workers that bind its routing key, and their dead letters. */
+function classify(definition: WorkerDefinition, entry: StreamEntry): 'deliver' | 'ignore' | 'invalid' {
+  try {
+    const { type } = parseEnvelope(entry);
+    return routeOf(definition, type) === 'handled' ? 'deliver' : 'ignore';
+  } catch (error) {
+    if (error instanceof FlotillaError) return 'invalid';
+    throw error;
+  }
+}

@@ -1,0 +1,57 @@
+import { FlotillaError } from '../errors.js';
+import { sagasByType } from '../sagas/definition.js';
+import { sagaMigrations } from '../sagas/table.js';
+import type { Store } from '../store/contract.js';
+import type { WorkerDefinition } from './definition/worker-definition.js';
+import { runBootstrap } from './handler/bootstrap.js';
+import { withDefaults, type PreparedOptions, type StartWorkerOptions } from './options.js';
+
+/** A worker that is ready to consume. */
+export interface PreparedWorker {
+  readonly definition: WorkerDefinition;
+  readonly options: PreparedOptions;
+  /** The result of `setup`. */
+  readonly use: unknown;
+  /** Aborts when the process must end now. */
+  readonly ending: AbortController;
+}
+
+/** Migrates the worker's store, then runs its `setup` and its `bootstrap`. */
+export async function prepareWorker(defined: WorkerDefinition, given: StartWorkerOptions): Promise<PreparedWorker> {
+  const definition = withDerivedIds(defined, given);
+  const options = withDefaults(definition, given);
+  const ending = new AbortController();
+  await migrateWorker(definition, options.store);
+  const use: unknown = await ('use' in options
+    ? options.use
+    : definition.setup({
+        settings: readSettings(definition, options.settings ?? {}),
+        signal: ending.signal,
+        log: options.logger,
+      }));
+  await runBootstrap(definition, options);
+  return { definition, options, use, ending };
+}
+
+/** Creates the tables of a worker that do not exist yet. */
+export async function migrateWorker({ name, migrations, sagas }: WorkerDefinition, store: Store): Promise<void> {
+  await store.migrate(`worker:${name}`, migrations);
+  if (sagas.length > 0) await store.migrate('sagas', sagaMigrations);
+}
+
+/** The sagas derive the ids of their commands in the same way. */
+function withDerivedIds(definition: WorkerDefinition, { deriveId }: StartWorkerOptions): WorkerDefinition {
+  if (deriveId === undefined || definition.sagas.length === 0) return definition;
+  const sagas = definition.sagas.map((saga) => ({ ...saga, deriveId }));
+  return { ...definition, sagas, sagasOf: sagasByType(sagas) };
+}
+
+function readSettings({ name, settings }: WorkerDefinition, given: Record<string, unknown>): Record<string, unknown> {
+  const result = settings.safeParse(given);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  throw new FlotillaError(
+    'config.invalid',
+    `worker ${name}, setting ${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}`,
+  );
+}
