@@ -123,7 +123,7 @@ describe('a worker that receives hostile messages', function () {
       ...[1, 2].map(() => fleet?.event('note.write', { text: 'bad' })).filter((event) => event !== undefined),
     );
     await eventually(() => Promise.resolve(running.state().stuck));
-    expect(running.state()).to.include({ unplaced: 2, stuck: true });
+    expect(running.state()).to.include({ unpublished: 2, stuck: true });
     await broker.applyTopology(
       topologyOf([queuesOf(workerDefinitionOf(failing()))], {
         prefix: names.events.replace(/events$/, ''),
@@ -132,7 +132,7 @@ describe('a worker that receives hostile messages', function () {
       }),
     );
     await fleet.until((seen) => seen.filter(({ outcome }) => outcome === 'dead').length === 2);
-    expect(running.state()).to.include({ unplaced: 0, stuck: false });
+    expect(running.state()).to.include({ unpublished: 0, stuck: false });
   });
 
   for (const where of ['handler', 'write', 'call', 'exhausted'] as const) {

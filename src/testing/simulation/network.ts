@@ -58,7 +58,11 @@ export class Network {
       const number = ++this.parts.counts.deliveries;
       const what = `${stored.type} ${stored.stream}`;
       const title = `${what} (delivery ${number})`;
-      this.#sendTo(name, { ...content, number, title, name: this.#nameOf(name, what), returns: 0, position: 0 }, stored);
+      this.#sendTo(
+        name,
+        { ...content, number, title, name: this.#nameOf(name, what), returns: 0, position: 0 },
+        stored,
+      );
     }
   }
 
@@ -98,7 +102,11 @@ export class Network {
       say('is lost');
     } else {
       say('is lost on its way, and comes again later');
-      this.#arrive(worker, { ...message, returns: 1 }, hop + delay + latencies.between(`lost ${name}`, ...REDELIVERY_DELAY_MS));
+      this.#arrive(
+        worker,
+        { ...message, returns: 1 },
+        hop + delay + latencies.between(`lost ${name}`, ...REDELIVERY_DELAY_MS),
+      );
     }
   }
 

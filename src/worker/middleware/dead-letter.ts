@@ -31,7 +31,11 @@ export const deadLetter: Middleware = (next, context) => {
   };
 };
 
-async function publishDeadLetter(message: Message, failure: Failure, context: PipelineContext): Promise<'dead' | 'returned'> {
+async function publishDeadLetter(
+  message: Message,
+  failure: Failure,
+  context: PipelineContext,
+): Promise<'dead' | 'returned'> {
   const { name, names, logger, metrics } = context;
   const { delivery, event } = message;
   const id = deadLetterId(message, name);

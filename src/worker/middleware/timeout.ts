@@ -13,7 +13,10 @@ const MAX_HANDLING_MS = 25 * 60_000;
  * `abandonAfterTimeouts` times its timeout is abandoned: its message fails with `worker.timeout`. It can commit nothing any
  * more, because its context is revoked and its result is ignored.
  */
-export const timeout: Middleware = (next, { name, timeout: limit, signal: ending, overdueHandlers, abandonAfterTimeouts, clock }) => {
+export const timeout: Middleware = (
+  next,
+  { name, timeout: limit, signal: ending, overdueHandlers, abandonAfterTimeouts, clock },
+) => {
   // one listener for all: one per message would make a list that every message searches
   const running = new Set<Run>();
   const endAll = () => {

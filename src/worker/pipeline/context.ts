@@ -65,4 +65,7 @@ export interface WorkerPipelineContext extends PipelineContext {
 }
 
 /** One layer of the pipeline: returns a handler that runs `next`, the layers inside it. Runs once at start. */
-export type Middleware<S extends PipelineContext = PipelineContext> = (next: HandleMessage, context: S) => HandleMessage;
+export type Middleware<S extends PipelineContext = PipelineContext> = (
+  next: HandleMessage,
+  context: S,
+) => HandleMessage;

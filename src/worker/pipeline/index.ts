@@ -25,6 +25,10 @@ export const workerPipeline: readonly Middleware<WorkerPipelineContext>[] = [
 export const subscriberPipeline: readonly Middleware[] = [trace, deadLetter, retry, decode, timeout];
 
 /** Wraps the middleware around the innermost handler. The result never rejects. */
-export function composePipeline<S extends PipelineContext>(pipeline: readonly Middleware<S>[], context: S, innermost: HandleMessage): HandleMessage {
+export function composePipeline<S extends PipelineContext>(
+  pipeline: readonly Middleware<S>[],
+  context: S,
+  innermost: HandleMessage,
+): HandleMessage {
   return pipeline.reduceRight<HandleMessage>((next, middleware) => middleware(next, context), innermost);
 }

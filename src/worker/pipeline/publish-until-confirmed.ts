@@ -46,7 +46,7 @@ export async function publishUntilConfirmed(
         if (gone.aborted) break;
         if (hasCode(error, 'broker.unencodable')) throw error;
         unpublished.add(message);
-        logger.error(`A failed message could not be put aside, trying again: ${messageOf(error)}`, {
+        logger.error(`The copy of a failed message was not confirmed; retrying: ${messageOf(error)}`, {
           exchange: target.exchange,
           routingKey: target.routingKey,
         });
