@@ -74,3 +74,9 @@ export { createPublisher, subscribe, type SubscriberContext, type Subscription }
 export type { Broker } from './broker/contract.js';
 export { createMemoryBroker } from './broker/memory/index.js';
 export { createRabbitBroker, type RabbitBrokerOptions } from './broker/rabbitmq/index.js';
+export { loadConfig, type Config } from './config/load.js';
+export { openStore } from './runtime/open-store.js';
+export { runApi, type ReadyApi, type RunApiOptions } from './runtime/run-api.js';
+export { runKeeper } from './runtime/run-keeper.js';
+export type { Running, RunOptions, RunState } from './runtime/running.js';
+export { runWorkers, type RunWorkersOptions } from './runtime/run-workers.js';

@@ -24,8 +24,10 @@ export interface ApiOptions {
   routes: readonly Route[];
   logger: Logger;
   metrics: Metrics;
-  /** Without it everybody may do everything: for loopback only. */
+  /** The bearer token that requests need. Without it only requests from this machine are taken, unless `authorized`. */
   token?: string;
+  /** What is in front of this app decides who may use it. @default false */
+  authorized?: boolean;
   /** Besides `token`, lets `/metrics` be read and nothing else. */
   metricsToken?: string;
   /** Origins whose pages may use the API, such as `https://shop.example.org`. @default none */
@@ -48,7 +50,8 @@ const REMEMBERED = 24 * 3_600_000;
 const PURGE_EVERY = 10 * 60_000;
 
 /** Makes the HTTP side of a fleet. Several processes may serve the same store. Resolves when the store has its table;
- *  listens to nothing (see `serveApi`). Throws `fleet.invalid` when two routes are the same. */
+ *  listens to nothing (see `serveApi`). May be mounted in another Express application, below any path, before middleware that
+ *  reads bodies. Throws `fleet.invalid` when two routes are the same. */
 export async function createApi(options: ApiOptions): Promise<Express> {
   const { store, routes, logger, metrics, token, checks = {}, clock = Date.now } = options;
   const { metricsToken, corsOrigins = [], trustedProxies = [] } = options;
@@ -72,7 +75,7 @@ export async function createApi(options: ApiOptions): Promise<Express> {
   app.enable('case sensitive routing');
   if (trustedProxies.length > 0) app.set('trust proxy', [...trustedProxies]);
   app.use(beginStory, accessLog(logger, metrics), ...responseHeaders());
-  if (token === undefined) app.use(localOnly(corsOrigins));
+  if (token === undefined && options.authorized !== true) app.use(localOnly(corsOrigins));
   if (corsOrigins.length > 0) {
     const declared = routes.flatMap(({ headers }) => Object.keys(headers));
     app.use(cors(corsOrigins, declared));
@@ -81,8 +84,8 @@ export async function createApi(options: ApiOptions): Promise<Express> {
   if (token !== undefined) app.use('/metrics', authorize(token, ...(metricsToken === undefined ? [] : [metricsToken])));
   app.use(metricsRoute(metrics));
   if (token !== undefined) app.use(authorize(token));
-  app.get('/openapi.json', (_req, res) => {
-    res.json(document);
+  app.get('/openapi.json', ({ baseUrl }, res) => {
+    res.json(baseUrl === '' ? document : { ...document, servers: [{ url: baseUrl }] });
   });
   app.use(purgeNowAndThen(idempotency, clock, logger));
   for (const route of routes) app[route.method](route.path, ...serveRoute(route, services));

@@ -12,7 +12,7 @@ import { storyOf } from './request-story.js';
  *  who asked for another version. Sends nothing where an answer is out already or the caller is gone. */
 export function sendReply(req: Request, res: Response, { status, headers, body, replayed }: SerializedReply): void {
   if (res.headersSent || res.destroyed) return;
-  res.status(status).set(headers);
+  res.status(status).set(belowMount(req, headers));
   if (status === 200 && isRead(req.method)) {
     // not left to express: it answers 200 to callers that send `Cache-Control: no-cache`, as fetch does with conditions
     const etag = res.get('etag') ?? weakEtagOf(body ?? '');
@@ -26,6 +26,12 @@ export function sendReply(req: Request, res: Response, { status, headers, body, 
   if (replayed) res.set('Idempotency-Replayed', 'true');
   if (body === undefined) res.end();
   else res.set('Content-Type', 'application/json; charset=utf-8').end(body);
+}
+
+/** Routes know paths from the root of their app, which may be mounted below another path. */
+function belowMount({ baseUrl }: Request, headers: SerializedReply['headers']): SerializedReply['headers'] {
+  const { Location: location } = headers;
+  return baseUrl === '' || location?.startsWith('/') !== true ? headers : { ...headers, Location: baseUrl + location };
 }
 
 const isRead = (method: string) => method === 'GET' || method === 'HEAD';
@@ -42,7 +48,7 @@ export function sendProblem(req: Request, res: Response, error: ProblemError): v
     status,
     ...(detail !== undefined && { detail }),
     code,
-    instance: instanceOf(req.path),
+    instance: instanceOf(req.baseUrl + req.path),
     correlationId: storyOf(res).correlationId,
     ...(errors !== undefined && { errors }),
   };

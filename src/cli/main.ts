@@ -1,5 +1,3 @@
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as api from './commands/api.js';
@@ -21,6 +19,7 @@ import * as reset from './commands/reset.js';
 import * as retrying from './commands/retrying.js';
 import * as sagas from './commands/sagas/index.js';
 import * as sandbox from './commands/sandbox.js';
+import { libraryVersion, manifestPath } from '../runtime/version.js';
 import { listenForSignals } from './shared/signals.js';
 import { requireSupportedNode } from '../supported-node.js';
 import * as status from './commands/status/index.js';
@@ -56,8 +55,7 @@ const modules: readonly CommandModule[] = [
   config,
 ];
 
-const manifest = createRequire(import.meta.url).resolve('flotilla/package.json');
-const { version } = JSON.parse(readFileSync(manifest, 'utf8')) as { version: string };
+const version = libraryVersion();
 
 /** Milliseconds for which a process that is done waits for what may still be open in it. */
 const EXIT_LIMIT = 5000;
@@ -80,7 +78,7 @@ const context = createContext({
   env: process.env,
   cwd: process.cwd(),
   program: fileURLToPath(import.meta.url),
-  packageRoot: dirname(manifest),
+  packageRoot: dirname(manifestPath()),
   version,
   signals: listenForSignals(process),
   stdin: process.stdin,

@@ -13,7 +13,7 @@ import * as keeper from '../../src/cli/commands/keeper.js';
 import * as reset from '../../src/cli/commands/reset.js';
 import * as topology from '../../src/cli/commands/topology/index.js';
 import * as worker from '../../src/cli/commands/worker.js';
-import { claimStore } from '../../src/cli/shared/store-claims.js';
+import { claimStore } from '../../src/runtime/store-claims.js';
 import { defineFleet } from '../../src/fleet/define-fleet.js';
 import { openSqliteStore } from '../../src/store/sqlite/index.js';
 import { silentLogger } from '../../src/telemetry/logger.js';

@@ -7,7 +7,7 @@ import { removeDockerBroker } from '../../supervisor/docker-broker.js';
 import { confirm } from '../shared/confirm.js';
 import type { Context } from '../shared/context.js';
 import { UsageError } from '../shared/failure.js';
-import { releaseClaims } from '../shared/store-claims.js';
+import { releaseClaims } from '../../runtime/store-claims.js';
 
 export function register(program: Command, context: Context): void {
   program

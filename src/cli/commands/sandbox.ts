@@ -5,8 +5,9 @@ import { readSandboxSettings } from '../../config/worker-settings.js';
 import { FlotillaError } from '../../errors.js';
 import { lockData } from '../../supervisor/data-lock.js';
 import { announceReady } from '../../supervisor/child-process.js';
+import { beingReset } from '../../runtime/process.js';
 import type { Context } from '../shared/context.js';
-import { portTaken } from '../shared/port-taken.js';
+import { portTaken } from '../../net/port-taken.js';
 
 export function register(program: Command, context: Context): void {
   program
@@ -24,7 +25,7 @@ async function runSandbox(context: Context): Promise<void> {
   requireToken(token, tokenVariables, { host, place: 'HOST' });
   const dataDir = resolve(cwd, config.dataDir);
   const lock = lockData(dataDir, 'use', 'shared');
-  if (lock === undefined) throw new FlotillaError('config.invalid', `${config.dataDir} is being reset; try again then`);
+  if (lock === undefined) throw beingReset(config);
   const logger = context.logger({ process: 'sandbox' });
   try {
     const running = await sandbox

@@ -2,6 +2,7 @@ import { withSigning } from '../../runtime/signing.js';
 import { createRabbitBroker } from '../../broker/rabbitmq/broker.js';
 import { namesFor, topologyOf } from '../../broker/topology.js';
 import { migrateDeadLetters } from '../../dead-letters/migrations.js';
+import { OPS_STORE } from '../../fleet/reserved-names.js';
 import { FlotillaError, messageOf } from '../../errors.js';
 import { sendAll } from '../../replay/send.js';
 import { unhandledMessages, type Consuming } from '../../replay/unhandled.js';
@@ -11,12 +12,10 @@ import { hasQueue, queuesOfAll } from '../../worker/definition/queues.js';
 import { confirm } from './confirm.js';
 import type { Context } from './context.js';
 import { enabledWorkers } from '../../runtime/enabled-workers.js';
-import { withExistingStores } from './existing-stores.js';
+import { withExistingStores } from '../../runtime/existing-stores.js';
 import { formatDuration } from '../../duration.js';
 import { inboxAge } from '../../runtime/log-age.js';
-import { servicesOf } from './resources.js';
-
-const OPS = 'ops';
+import { servicesOf } from '../../runtime/services.js';
 
 /** How the queues of this fleet are filled again from its stores. */
 export function brokerRecovery(context: Context, allowed: boolean): BrokerRecovery {
@@ -38,7 +37,7 @@ interface Stores {
 async function withAllStores<T>(context: Context, work: (stores: Stores) => Promise<T>): Promise<T> {
   const fleet = await context.fleet();
   const consuming = enabledWorkers(fleet, context.config).filter(hasQueue);
-  const prepare = async (store: Store) => (store.service === OPS ? migrateDeadLetters(store) : undefined);
+  const prepare = async (store: Store) => (store.service === OPS_STORE ? migrateDeadLetters(store) : undefined);
   return withExistingStores(context, prepare, async ({ find }) => {
     const stores = new Map<string, Store>();
     const problems: string[] = [];
@@ -49,7 +48,7 @@ async function withAllStores<T>(context: Context, work: (stores: Stores) => Prom
       if (store !== undefined) stores.set(service, store);
       else if (!problems.some((problem) => problem.startsWith(`${service}:`))) problems.push(`${service}: not here`);
     }
-    const ops = stores.get(OPS);
+    const ops = stores.get(OPS_STORE);
     if (problems.length > 0 || ops === undefined) {
       throw new FlotillaError('broker.not_recoverable', `stores: ${problems.join('; ')}`);
     }

@@ -1,29 +1,24 @@
 import { sleep } from '../../concurrency/sleep.js';
 import { maskedUrl } from '../../config/secrets.js';
 import type { Broker } from '../../broker/contract.js';
-import { vhostOf } from '../../broker/rabbitmq/addresses.js';
 import { createRabbitBroker } from '../../broker/rabbitmq/broker.js';
 import { isPermanentFailure, type ConnectFailure } from '../../broker/rabbitmq/connect-failure.js';
 import { requireKey } from '../../broker/signing/key-claim.js';
-import { createManagement, type Management } from '../../broker/rabbitmq/management.js';
 import { namesFor, type Names, type WorkerQueues } from '../../broker/topology.js';
 import { migrateDeadLetters } from '../../dead-letters/migrations.js';
 import { FlotillaError } from '../../errors.js';
-import type { Fleet } from '../../fleet/define-fleet.js';
 import type { Definitions } from '../../events/definitions.js';
+import { OPS_STORE } from '../../fleet/reserved-names.js';
 import { newId } from '../../events/ids.js';
-import { isJournal } from '../../journal/define-journal.js';
-import type { ServiceStores } from '../../store/service-stores.js';
 import { createRelay } from '../../relay/index.js';
-import type { InboxKey, Store } from '../../store/contract.js';
+import type { Store } from '../../store/contract.js';
 import { silentLogger } from '../../telemetry/logger.js';
 import { hasQueue, queuesOfAll } from '../../worker/definition/queues.js';
 import { withSigning } from '../../runtime/signing.js';
-import { brokerAddress, brokerFor, type Access } from './broker-address.js';
+import { brokerFor, type Access } from './broker-address.js';
 import type { Context } from './context.js';
 import { enabledWorkers } from '../../runtime/enabled-workers.js';
-import { existingStores, hasStore, openExistingStore } from './existing-stores.js';
-import { workerDefinitionOf } from '../../worker/definition/worker-definition.js';
+import { hasStore, openExistingStore } from '../../runtime/existing-stores.js';
 
 const BROKER_LIMIT = 10_000;
 const FLUSH_LIMIT = 3000;
@@ -92,12 +87,6 @@ export async function openBroker(context: Context, access: Access, patience = BR
   }
 }
 
-/** The management API of the broker that a command works on. */
-export async function openManagement(context: Context, timeout?: number): Promise<Management> {
-  const { amqpUrl, managementUrl } = await brokerAddress(context);
-  return createManagement({ url: managementUrl, vhost: vhostOf(amqpUrl), ...(timeout !== undefined && { timeout }) });
-}
-
 /** Runs `work` with the broker and closes it afterwards. */
 export async function withBroker<T>(
   context: Context,
@@ -115,10 +104,13 @@ export async function withBroker<T>(
 /** Runs `work` with the store in which dead letters are kept, and closes it afterwards. Never creates it: rejects with
  *  `store.missing` where there is none. */
 export async function withOps<T>(context: Context, work: (store: Store) => Promise<T>): Promise<T> {
-  if (!hasStore(context, 'ops')) {
-    throw new FlotillaError('store.missing', `ops, of DATA_DIR ${context.config.dataDir}; a keeper creates it`);
+  if (!hasStore(context, OPS_STORE)) {
+    throw new FlotillaError(
+      'store.missing',
+      `${OPS_STORE}, of DATA_DIR ${context.config.dataDir}; a keeper creates it`,
+    );
   }
-  const store = await openExistingStore(context, 'ops');
+  const store = await openExistingStore(context, OPS_STORE);
   try {
     await migrateDeadLetters(store);
     return await work(store);
@@ -139,41 +131,4 @@ export async function flushOps(context: Context, store: Store, broker: Broker, n
   while (!signal.aborted && !(await done())) await sleep(20);
   stop.abort();
   await running;
-}
-
-/** The services of a fleet by their stores; the journal has no events of its own. */
-export function servicesOf({ workers, api }: Pick<Fleet, 'workers' | 'api'>): string[] {
-  const stores = workers
-    .map(workerDefinitionOf)
-    .filter((worker) => !isJournal(worker))
-    .map(({ store }) => store);
-  return [...new Set([...(api === undefined ? [] : [api.store]), ...stores, 'ops'])];
-}
-
-/** The services' own stores, as far as they are on this machine; to be closed afterwards. */
-export function openServices(context: Context, fleet: Fleet) {
-  const stores = existingStores(context);
-  const storeOf = async (service: string | undefined): Promise<Store | undefined> =>
-    service === undefined ? undefined : stores.find(service);
-  const history: ServiceStores = { services: servicesOf(fleet), open: stores.find };
-  return {
-    ...stores,
-    /** The services whose stores were asked for and are not on this machine. */
-    get unread(): readonly string[] {
-      return stores.unread;
-    },
-    /** The stores of all services, with what they remember. */
-    history,
-    /** Whether the worker's inbox has this; undefined where its store is elsewhere. */
-    handled: async (key: InboxKey): Promise<boolean | undefined> => {
-      const worker = fleet.workers.map(workerDefinitionOf).find(({ name }) => name === key.consumer);
-      return (await storeOf(worker?.store))?.handled(key);
-    },
-    /** Whether what the command is about has come to its end, as far as can be known here. */
-    isClosed: async (command: { type: string; subject: string }): Promise<boolean> => {
-      if (fleet.isClosed === undefined) return false;
-      const history = await (await storeOf(fleet.api?.store))?.read(command.subject);
-      return history !== undefined && fleet.isClosed(command, history);
-    },
-  };
 }

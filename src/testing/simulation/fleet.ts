@@ -1,3 +1,4 @@
+import { OPS_STORE } from '../../fleet/reserved-names.js';
 import type { DeadLetterFacts } from '../../dead-letters/dead-letter.js';
 import type { EventEnvelope } from '../../events/envelope.js';
 import type { Store } from '../../store/contract.js';
@@ -41,7 +42,7 @@ export class SimulatedFleet {
   ) {
     const { definitions, mayDrop } = plan;
     this.#keeper = new SimulatedKeeper(definitions, {
-      openOps: () => this.#service('ops').store,
+      openOps: () => this.#service(OPS_STORE).store,
       now: parts.clock.now,
       fail,
     });

@@ -5,7 +5,7 @@ import { editDeadLetter } from '../../../dead-letters/edit.js';
 import { HIDDEN, hasHidden } from '../../../events/personal.js';
 import { collect } from '../../shared/arguments.js';
 import type { Context } from '../../shared/context.js';
-import { reportUnchecked, requireAllRead } from '../../shared/existing-stores.js';
+import { reportUnchecked, requireAllRead } from '../../shared/unread-stores.js';
 import { UsageError } from '../../shared/failure.js';
 import { jsonLines } from '../../shared/output.js';
 import { shownEvent } from '../../shared/shown-event.js';

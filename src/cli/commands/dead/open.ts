@@ -6,9 +6,10 @@ import { hasCode, messageOf } from '../../../errors.js';
 import type { Store } from '../../../store/contract.js';
 import type { Access } from '../../shared/broker-address.js';
 import type { Context } from '../../shared/context.js';
-import type { ExistingStores } from '../../shared/existing-stores.js';
-import { flushOps, openBroker, openServices, surroundingsOf, withBroker, withOps } from '../../shared/resources.js';
-import { refuseForeignStore } from '../../shared/store-claims.js';
+import type { ExistingStores } from '../../../runtime/existing-stores.js';
+import { flushOps, openBroker, surroundingsOf, withBroker, withOps } from '../../shared/resources.js';
+import { openServices } from '../../../runtime/services.js';
+import { refuseForeignStore } from '../../../runtime/store-claims.js';
 
 /** A command that works on the store alone must not wait long for a broker that is down. */
 const BROKER_PATIENCE = 3000;

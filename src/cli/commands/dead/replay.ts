@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { replayDeadLetters, type ReplayResult, type ReplaySummary } from '../../../dead-letters/replay.js';
 import { positive, wholeNumber } from '../../shared/arguments.js';
 import type { Context } from '../../shared/context.js';
-import { reportUnchecked, requireAllRead } from '../../shared/existing-stores.js';
+import { reportUnchecked, requireAllRead } from '../../shared/unread-stores.js';
 import { CommandFailed } from '../../shared/failure.js';
 import { createProgress } from '../../shared/progress.js';
 import { operator, requireNames, selectionOf, withFilters, type FilterFlags } from './filter.js';

@@ -5,7 +5,7 @@ import { disconnectedTimeout, shortConsumerTimeouts } from '../../../observabili
 import { holdsDeliveriesOfLostNodes, versionFindings } from '../../../observability/rabbitmq-versions.js';
 import type { Context } from '../../shared/context.js';
 import { enabledWorkers } from '../../../runtime/enabled-workers.js';
-import { openManagement } from '../../shared/resources.js';
+import { openManagement } from '../../../runtime/broker-address.js';
 import type { Finding } from './finding.js';
 
 const LIMIT = 5000;

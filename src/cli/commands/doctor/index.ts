@@ -16,7 +16,7 @@ import { dataDirProblem } from '../../../supervisor/data-dir.js';
 import { portProblem, requireDistinctPorts } from '../../../supervisor/ports.js';
 import { findRabbitmqServer, refusedData } from '../../../supervisor/rabbitmq-node.js';
 import { withBroker } from '../../shared/resources.js';
-import { brokerAddress } from '../../shared/broker-address.js';
+import { brokerAddress } from '../../../runtime/broker-address.js';
 import type { Context } from '../../shared/context.js';
 import { describeDisabled, requireSettings } from '../../shared/check-settings.js';
 import { enabledWorkers } from '../../../runtime/enabled-workers.js';

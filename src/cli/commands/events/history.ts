@@ -7,9 +7,8 @@ import type { ReadFilter, Store } from '../../../store/contract.js';
 import { readPages } from '../../../store/read-pages.js';
 import type { Context } from '../../shared/context.js';
 import { enabledWorkers } from '../../../runtime/enabled-workers.js';
-import { openServices, servicesOf } from '../../shared/resources.js';
+import { openServices, servicesOf } from '../../../runtime/services.js';
 import { foundInStore, type FoundEvent } from './found-event.js';
-import { workerDefinitionOf } from '../../../worker/definition/worker-definition.js';
 
 /** Where the history of the fleet is looked for. */
 export interface SearchedHistory {

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { FlotillaError } from '../../../errors.js';
 import type { EventEnvelope } from '../../../events/envelope.js';
 import type { Context } from '../../shared/context.js';
-import { describeUnread } from '../../shared/existing-stores.js';
+import { describeUnread } from '../../shared/unread-stores.js';
 import { UsageError } from '../../shared/failure.js';
 import { jsonLines } from '../../shared/output.js';
 import { reportHidden, shownEvent } from '../../shared/shown-event.js';

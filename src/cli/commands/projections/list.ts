@@ -5,7 +5,7 @@ import type { Stop } from '../../../projections/state.js';
 import { stateOfProjection, type ProjectionState } from '../../../projections/status.js';
 import type { Store } from '../../../store/contract.js';
 import type { Context } from '../../shared/context.js';
-import { requireAllRead } from '../../shared/existing-stores.js';
+import { requireAllRead } from '../../shared/unread-stores.js';
 import { printList } from '../../shared/output.js';
 import { knownProjections, withStores, type KnownProjection } from './open.js';
 

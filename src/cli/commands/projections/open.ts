@@ -5,7 +5,8 @@ import { unknownName } from '../../../text/known-names.js';
 import type { Store } from '../../../store/contract.js';
 import type { Context } from '../../shared/context.js';
 import { enabledWorkers } from '../../../runtime/enabled-workers.js';
-import { describeUnread, withExistingStores, type ExistingStores } from '../../shared/existing-stores.js';
+import { withExistingStores, type ExistingStores } from '../../../runtime/existing-stores.js';
+import { describeUnread } from '../../shared/unread-stores.js';
 
 /** A projection of the fleet, with who keeps it and where. */
 export interface KnownProjection {

@@ -3,7 +3,7 @@ import { generationsOf } from '../../../projections/generations.js';
 import { checkpointOf } from '../../../projections/physical-names.js';
 import { skipsOf } from '../../../projections/skips.js';
 import type { Context } from '../../shared/context.js';
-import { requireAllRead } from '../../shared/existing-stores.js';
+import { requireAllRead } from '../../shared/unread-stores.js';
 import { listedOf, stoppedAt } from './list.js';
 import { chosen, knownProjections, withStores, type KnownProjection } from './open.js';
 

@@ -9,7 +9,7 @@ import { resumeReplay, startReplay, type StartOptions } from '../../../replay/st
 import { positive, time, wholeNumber } from '../../shared/arguments.js';
 import { confirm } from '../../shared/confirm.js';
 import type { Context } from '../../shared/context.js';
-import { requireAllRead } from '../../shared/existing-stores.js';
+import { requireAllRead } from '../../shared/unread-stores.js';
 import { CommandFailed, UsageError } from '../../shared/failure.js';
 import { printList } from '../../shared/output.js';
 import { createProgress } from '../../shared/progress.js';

@@ -15,15 +15,16 @@ import { migrateReplays } from '../../../replay/runs.js';
 import type { Store } from '../../../store/contract.js';
 import type { WorkerDefinition } from '../../../worker/definition/worker-definition.js';
 import type { Context } from '../../shared/context.js';
-import { brokerAddress, type Access } from '../../shared/broker-address.js';
+import type { Access } from '../../shared/broker-address.js';
+import { brokerAddress } from '../../../runtime/broker-address.js';
 import { enabledWorkers, findWorker } from '../../../runtime/enabled-workers.js';
-import { describeUnread } from '../../shared/existing-stores.js';
+import { describeUnread } from '../../shared/unread-stores.js';
 import { UsageError } from '../../shared/failure.js';
 import { logAge } from '../../../runtime/log-age.js';
-import { openServices, withBroker, withOps } from '../../shared/resources.js';
-import { refuseForeignStore } from '../../shared/store-claims.js';
+import { withBroker, withOps } from '../../shared/resources.js';
+import { openServices } from '../../../runtime/services.js';
+import { refuseForeignStore } from '../../../runtime/store-claims.js';
 import { verifyPublisher } from '../../../runtime/verify-publisher.js';
-import { workerDefinitionOf } from '../../../worker/definition/worker-definition.js';
 
 /** The worker to which history is to be sent. Throws `name.unknown`. */
 export async function workerToReplay(context: Context, name: string): Promise<WorkerDefinition> {

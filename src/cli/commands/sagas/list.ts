@@ -12,7 +12,7 @@ import type { SagaRow } from '../../../sagas/table.js';
 import { requireKnown } from '../../../text/known-names.js';
 import { wholeNumber } from '../../shared/arguments.js';
 import type { Context } from '../../shared/context.js';
-import { requireAllRead } from '../../shared/existing-stores.js';
+import { requireAllRead } from '../../shared/unread-stores.js';
 import { printList } from '../../shared/output.js';
 import { knownSagas, withSagaStores } from './open.js';
 

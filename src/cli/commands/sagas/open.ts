@@ -6,7 +6,8 @@ import type { SagaDefinition } from '../../../sagas/types.js';
 import type { Store } from '../../../store/contract.js';
 import type { Context } from '../../shared/context.js';
 import { enabledWorkers } from '../../../runtime/enabled-workers.js';
-import { describeUnread, withExistingStores, type ExistingStores } from '../../shared/existing-stores.js';
+import { withExistingStores, type ExistingStores } from '../../../runtime/existing-stores.js';
+import { describeUnread } from '../../shared/unread-stores.js';
 
 /** A saga of the fleet, with who runs it and where. */
 export interface KnownSaga {

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { interval } from '../../shared/arguments.js';
 import type { Context } from '../../shared/context.js';
-import { requireAllRead } from '../../shared/existing-stores.js';
+import { requireAllRead } from '../../shared/unread-stores.js';
 import { statusLines } from './lines.js';
 import { createStatusSource, type Status } from './source.js';
 

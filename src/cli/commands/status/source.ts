@@ -1,9 +1,10 @@
-import { join, resolve } from 'node:path';
+import { runDirOf } from '../../../runtime/place.js';
 import { maskedUrl } from '../../../config/secrets.js';
 import type { AbandonedQueue } from '../../../broker/abandoned-queues.js';
 import type { Broker } from '../../../broker/contract.js';
 import { groupDeadLetters } from '../../../dead-letters/queries.js';
 import { listUnrouted } from '../../../dead-letters/unrouted.js';
+import { OPS_STORE } from '../../../fleet/reserved-names.js';
 import { FlotillaError } from '../../../errors.js';
 import {
   fleetStatus,
@@ -15,10 +16,11 @@ import { probeProcess } from '../../../observability/probe-process.js';
 import { readProcesses } from '../../../observability/process-registry.js';
 import { valueOf, withinLimit } from '../../../concurrency/within-limit.js';
 import type { Store } from '../../../store/contract.js';
-import { brokerAddress } from '../../shared/broker-address.js';
+import { brokerAddress } from '../../../runtime/broker-address.js';
 import type { Context } from '../../shared/context.js';
-import { hasStore } from '../../shared/existing-stores.js';
-import { openBroker, openManagement, surroundingsOf, withOps } from '../../shared/resources.js';
+import { hasStore } from '../../../runtime/existing-stores.js';
+import { openBroker, surroundingsOf, withOps } from '../../shared/resources.js';
+import { openManagement } from '../../../runtime/broker-address.js';
 import { openSagas, type OpenSagas } from '../sagas/open-counts.js';
 import { abandonedQueues } from '../topology/abandoned.js';
 
@@ -89,13 +91,13 @@ export function createStatusSource(context: Context): StatusSource {
 
   return {
     async read() {
-      const { config, cwd } = context;
-      const records = await readProcesses(join(resolve(cwd, config.dataDir), 'run'));
+      const { config } = context;
+      const records = await readProcesses(runDirOf(context));
       const [surroundings, processes, kept, sagas, management, { broker: open, unreachable }, { amqpUrl }] =
         await Promise.all([
           surroundingsOf(context),
           Promise.all(records.map((record) => probeProcess(record, config.metricsToken))),
-          hasStore(context, 'ops')
+          hasStore(context, OPS_STORE)
             ? withinLimit(LIMIT, () => withOps(context, keptLetters))
             : ({ known: false, reason: 'not on this machine' } as const),
           withinLimit(LIMIT, () => openSagas(context)),
@@ -128,7 +130,7 @@ export function createStatusSource(context: Context): StatusSource {
           signingKey: context.fleetKeys?.current.id ?? null,
           sagas: counted,
           abandoned: abandoned === undefined ? null : valueOf(abandoned),
-          unread: [...(hasStore(context, 'ops') ? [] : ['ops']), ...unread],
+          unread: [...(hasStore(context, OPS_STORE) ? [] : [OPS_STORE]), ...unread],
           problems,
         },
         unreachable,

@@ -12,11 +12,11 @@ import { sagaEvents } from '../../../events/saga-events.js';
 import type { Fleet } from '../../../fleet/define-fleet.js';
 import { OPS_STORE } from '../../../fleet/reserved-names.js';
 import { hasQueue } from '../../../worker/definition/queues.js';
-import { brokerAddress } from '../../shared/broker-address.js';
+import { brokerAddress } from '../../../runtime/broker-address.js';
 import type { Context } from '../../shared/context.js';
 import { UsageError } from '../../shared/failure.js';
 import { printList } from '../../shared/output.js';
-import { servicesOf } from '../../shared/resources.js';
+import { servicesOf } from '../../../runtime/services.js';
 import { workerDefinitionOf } from '../../../worker/definition/worker-definition.js';
 
 interface Flags {

@@ -1,3 +1,4 @@
+import { OPS_STORE } from '../../../fleet/reserved-names.js';
 import type { Command } from 'commander';
 import type { AbandonedQueue } from '../../../broker/abandoned-queues.js';
 import type { Broker } from '../../../broker/contract.js';
@@ -7,12 +8,13 @@ import { requireKnown } from '../../../text/known-names.js';
 import type { Store } from '../../../store/contract.js';
 import { silentLogger } from '../../../telemetry/logger.js';
 import type { Context } from '../../shared/context.js';
-import { hasStore } from '../../shared/existing-stores.js';
+import { hasStore } from '../../../runtime/existing-stores.js';
 import { CommandFailed, UsageError } from '../../shared/failure.js';
 import { printList } from '../../shared/output.js';
 import { createProgress } from '../../shared/progress.js';
-import { flushOps, openManagement, surroundingsOf, withBroker, withOps } from '../../shared/resources.js';
-import { refuseForeignStore } from '../../shared/store-claims.js';
+import { flushOps, surroundingsOf, withBroker, withOps } from '../../shared/resources.js';
+import { openManagement } from '../../../runtime/broker-address.js';
+import { refuseForeignStore } from '../../../runtime/store-claims.js';
 import { abandonedQueues, countOf, reasonOf } from './abandoned.js';
 
 interface Flags {
@@ -109,7 +111,7 @@ async function remove(queues: readonly AbandonedQueue[], broker: Broker, flags: 
 
 /** Dead letters are stored where the store is; elsewhere they stay in their queue. */
 async function withOpsIfAny<T>(context: Context, work: (ops: Store | undefined) => Promise<T>): Promise<T> {
-  if (hasStore(context, 'ops')) return withOps(context, work);
+  if (hasStore(context, OPS_STORE)) return withOps(context, work);
   context.say('The store ops does not exist here: queues with dead letters stay.');
   return work(undefined);
 }

@@ -1,4 +1,4 @@
-import { FlotillaError } from '../../errors.js';
+import { FlotillaError } from '../errors.js';
 
 /** Turns the failure to listen into `config.invalid` with the name of the variable; for `catch`. Other errors pass. */
 export function portTaken(host: string, ports: Readonly<Record<string, number>>) {

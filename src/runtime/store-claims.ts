@@ -1,16 +1,15 @@
-import { resolve } from 'node:path';
-import type { Broker } from '../../broker/contract.js';
-import { claimError, claimOf, heldClaims, holderIn, prefixTaken, type HeldClaim } from '../../broker/store-claim.js';
-import type { Names } from '../../broker/topology.js';
-import { hasCode } from '../../errors.js';
-import { namesFor } from '../../broker/topology.js';
-import type { Store } from '../../store/contract.js';
-import { readFleetKey } from '../../supervisor/fleet-key-file.js';
-import type { Logger } from '../../telemetry/logger.js';
-import type { Context } from './context.js';
-import { ensureTopology } from '../../runtime/ensure-topology.js';
+import type { Broker } from '../broker/contract.js';
+import { claimError, claimOf, heldClaims, holderIn, prefixTaken, type HeldClaim } from '../broker/store-claim.js';
+import type { Names } from '../broker/topology.js';
+import { hasCode } from '../errors.js';
+import { namesFor } from '../broker/topology.js';
+import type { Store } from '../store/contract.js';
+import { readFleetKey } from '../supervisor/fleet-key-file.js';
+import type { Logger } from '../telemetry/logger.js';
+import { ensureTopology } from './ensure-topology.js';
+import { openManagement } from './broker-address.js';
+import { dataDirOf, type Place } from './place.js';
 import { storeRegistry } from './existing-stores.js';
-import { openManagement } from './resources.js';
 
 export interface ClaimOptions {
   logger: Logger;
@@ -43,9 +42,9 @@ export async function claimStore(
 
 /** For commands that write to the broker on behalf of a store: rejects with `fleet.prefix_taken` where the broker says
  *  that another store is the fleet's. Claims nothing: a command in a wrong folder must not. */
-export async function refuseForeignStore(context: Context, store: Pick<Store, 'service' | 'id'>): Promise<void> {
-  const names = namesFor(context.config.prefix);
-  const claims = await claimsOf(context).catch((error: unknown) => {
+export async function refuseForeignStore(place: Place, store: Pick<Store, 'service' | 'id'>): Promise<void> {
+  const names = namesFor(place.config.prefix);
+  const claims = await claimsOf(place).catch((error: unknown) => {
     if (hasCode(error, 'broker.management')) return []; // cannot be checked
     throw error;
   });
@@ -55,25 +54,25 @@ export async function refuseForeignStore(context: Context, store: Pick<Store, 's
 
 /** Removes the claims of the stores that are recorded here, or were and are given up, and that of the key which is kept here. Resolves with the services whose
  *  claim was removed. */
-export async function releaseClaims(context: Context): Promise<string[]> {
-  const management = await openManagement(context);
-  const names = namesFor(context.config.prefix);
-  const registry = storeRegistry(context);
+export async function releaseClaims(place: Place): Promise<string[]> {
+  const management = await openManagement(place);
+  const names = namesFor(place.config.prefix);
+  const registry = storeRegistry(place);
   const released: string[] = [];
-  for (const { service, holder } of await claimsOf(context)) {
+  for (const { service, holder } of await claimsOf(place)) {
     if (![registry.find(service)?.id, ...registry.givenUp(service)].includes(holder)) continue;
     await management.deleteExchange(names.store(service));
     released.push(service);
   }
-  if (readFleetKey(resolve(context.cwd, context.config.dataDir)) !== undefined) {
+  if (readFleetKey(dataDirOf(place)) !== undefined) {
     await management.deleteExchange(names.fleetKey);
   }
   return released;
 }
 
 /** The claims on this broker under the prefix. Rejects with `broker.management`. */
-export async function claimsOf(context: Context): Promise<HeldClaim[]> {
-  const names = namesFor(context.config.prefix);
-  const management = await openManagement(context);
+export async function claimsOf(place: Place): Promise<HeldClaim[]> {
+  const names = namesFor(place.config.prefix);
+  const management = await openManagement(place);
   return heldClaims(await management.exchanges(names.store('')), names);
 }

@@ -1,13 +1,10 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { databaseUrlFor } from '../../config/load.js';
-import type { Store } from '../../store/contract.js';
-import { openStore, sqlitePath } from '../../store/open.js';
-import { StoreRegistry } from '../../store/store-registry.js';
-import type { Context } from './context.js';
-import { CommandFailed } from './failure.js';
-
-type Place = Pick<Context, 'config' | 'cwd'>;
+import { databaseUrlFor } from '../config/load.js';
+import type { Store } from '../store/contract.js';
+import { openStore, sqlitePath } from '../store/open.js';
+import { StoreRegistry } from '../store/store-registry.js';
+import { dataDirOf, type Place } from './place.js';
 
 /** The stores of a fleet, as far as they are on this machine. */
 export interface ExistingStores {
@@ -25,8 +22,8 @@ export function hasStore({ config, cwd }: Place, service: string): boolean {
 }
 
 /** Where it is recorded which store each service has. */
-export function storeRegistry({ config, cwd }: Place): StoreRegistry {
-  return new StoreRegistry(join(resolve(cwd, config.dataDir), 'stores'));
+export function storeRegistry(place: Place): StoreRegistry {
+  return new StoreRegistry(join(dataDirOf(place), 'stores'));
 }
 
 /** Opens the store of a service for a command: never creates one, and refuses one that is not the store of the service. */
@@ -89,23 +86,4 @@ export async function withExistingStores<T>(
   } finally {
     await stores.close();
   }
-}
-
-/** Which services were not read, and why: `order-saga (data/order-saga.db does not exist here)`. */
-export function describeUnread({ config }: Pick<Context, 'config'>, unread: readonly string[]): string {
-  const files = unread.map((service) => databaseUrlFor(config, service).replace(/^sqlite:/, ''));
-  return `${unread.join(', ')} (${files.join(', ')} ${files.length === 1 ? 'does' : 'do'} not exist here)`;
-}
-
-/** Prints, after a command has acted, which stores it could not ask before. */
-export function reportUnchecked(context: Pick<Context, 'config' | 'say'>, unread: readonly string[]): void {
-  if (unread.length === 0) return;
-  context.say(`Not checked, what was handled or closed according to ${describeUnread(context, unread)}.`);
-}
-
-/** Fails a command that has printed a result without the services in `unread`. */
-export function requireAllRead(context: Pick<Context, 'config' | 'say'>, unread: readonly string[]): void {
-  if (unread.length === 0) return;
-  context.say(`Not read: ${describeUnread(context, unread)}. Run this on the machine of the store.`);
-  throw new CommandFailed('not everything was read');
 }

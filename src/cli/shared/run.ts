@@ -1,0 +1,18 @@
+import type { Running, RunOptions } from '../../runtime/running.js';
+import { announceReady } from '../../supervisor/child-process.js';
+import type { Context } from './context.js';
+
+/** How a command runs a part of the fleet in this process. */
+export function runOptions(context: Context, name: string): RunOptions {
+  const { config, cwd, signal } = context;
+  return { config, cwd, signal, logger: context.logger({ process: name }) };
+}
+
+/** Reports to the supervisor, where there is one, when `running` is ready; settles as it does. */
+export async function untilEnded(running: Running<{ url: string | undefined }>): Promise<void> {
+  running.ready.then(
+    ({ url }) => announceReady(url === undefined ? {} : { url }),
+    () => undefined, // `running` rejects, too
+  );
+  await running;
+}

@@ -1,0 +1,22 @@
+import type { Fleet } from '../fleet/define-fleet.js';
+import type { Store } from '../store/contract.js';
+import { runProcess } from './process.js';
+import type { Running, RunOptions } from './running.js';
+
+/** Opens the store of a service in this program, and publishes from it what is appended, in order and confirmed. Several
+ *  programs may have the store of one service open; one of them publishes.
+ *
+ *  `ready` resolves with the store when it is open; appending does not wait for the broker. When `signal` aborts, what is
+ *  stored is published within `config.drainTimeout` milliseconds, then the store is closed.
+ *
+ *  Rejects with `config.invalid`, `broker.not_configured`, `store.missing`, `store.replaced`, `store.damaged` or
+ *  `fleet.prefix_taken`. */
+export function openStore(fleet: Fleet, service: string, options: RunOptions): Running<{ store: Store }> {
+  return runProcess(fleet, service, options, async (process) => {
+    const opened = await process.openService(service);
+    process.checks.store = opened.check;
+    process.checks.relay = opened.checkRelay;
+    await process.prepareTables(opened);
+    return { store: opened.store };
+  });
+}

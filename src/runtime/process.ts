@@ -1,0 +1,143 @@
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { Config } from '../config/load.js';
+import type { VerifyPublisher } from '../broker/publishers.js';
+import type { DeriveId } from '../broker/signing/fleet-keys.js';
+import { derivedId } from '../events/ids.js';
+import { FlotillaError } from '../errors.js';
+import type { Fleet } from '../fleet/define-fleet.js';
+import { registerProcess, type ProcessRecord } from '../observability/process-registry.js';
+import { prepareProjections } from '../projections/prepare.js';
+import { lockData } from '../supervisor/data-lock.js';
+import type { Logger } from '../telemetry/logger.js';
+import { createLogger } from '../telemetry/logger.js';
+import { createMetrics, type Metrics } from '../telemetry/metrics.js';
+import type { WorkerDefinition } from '../worker/definition/worker-definition.js';
+import { configuredBroker } from './broker-address.js';
+import { enabledWorkers } from './enabled-workers.js';
+import { storeRegistry } from './existing-stores.js';
+import { openFleetBroker, type FleetBroker } from './fleet-broker.js';
+import { Lifetime } from './lifetime.js';
+import { dataDirOf, runDirOf, type Place } from './place.js';
+import { completeConfig, type Running, type RunOptions } from './running.js';
+import { openService, type Service } from './service.js';
+import { loadFleetKeys } from './signing.js';
+import { claimStore } from './store-claims.js';
+import { verifyPublisher } from './verify-publisher.js';
+import { libraryVersion } from './version.js';
+
+/** What every process of a fleet has. */
+export interface FleetProcess extends FleetBroker, Place, Pick<Lifetime, 'signal' | 'fail' | 'checks'> {
+  readonly fleet: Fleet;
+  /** All that are enabled, not only those of this process. */
+  readonly workers: readonly WorkerDefinition[];
+  /** Makes the ids of what follows from events, keyed where the fleet has a key. */
+  readonly deriveId: DeriveId;
+  /** Verifies who has published a message, where the configuration says so. */
+  readonly verify: VerifyPublisher | undefined;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  /** This process among all others of the fleet. */
+  readonly instance: string;
+  readonly atEnd: Lifetime['atEnd'];
+  /** Opens a store and relays from it. */
+  readonly openService: (name: string) => Promise<Service>;
+  /** Makes the tables of the workers that share this store, which may not have started yet. */
+  readonly prepareTables: (service: Service) => Promise<void>;
+  /** Lets `flotilla status` find this process. */
+  readonly register: (process: Pick<ProcessRecord, 'role' | 'workers' | 'url'>) => Promise<void>;
+}
+
+/** Runs a part of a fleet: `start` builds it and resolves when it is ready; when it is to end, the steps that `start` has
+ *  added with `atEnd` are done in reverse. */
+export function runProcess<Ready>(
+  fleet: Fleet,
+  name: string,
+  { signal, config: given, cwd = process.cwd(), logger: own }: RunOptions,
+  start: (process: FleetProcess) => Promise<Ready>,
+): Running<Ready> {
+  const config = completeConfig(given);
+  const logger = own ?? createLogger({ level: config.logLevel, format: config.logFormat, fields: { process: name } });
+  const lifetime = new Lifetime(signal);
+  const assembled = assemble(fleet, name, { config, cwd }, logger, lifetime);
+  const ready = assembled.then(start);
+  const ended = lifetime.run(assembled, ready, { limit: config.drainTimeout, logger });
+  return Object.assign(ended, { ready, state: () => lifetime.state() });
+}
+
+async function assemble(
+  fleet: Fleet,
+  name: string,
+  place: Place,
+  logger: Logger,
+  lifetime: Lifetime,
+): Promise<FleetProcess> {
+  const { config } = place;
+  const { signal, checks, fail } = lifetime;
+  const workers = enabledWorkers(fleet, config);
+  const address = await configuredBroker(place);
+  lockDataDir(place, lifetime);
+  const instance = `${name}@${hostname()}:${process.pid}:${randomBytes(3).toString('hex')}`;
+  const build = { service: name, version: libraryVersion(), commit: config.commit };
+  const metrics = createMetrics({ process: true, build });
+  const keys = loadFleetKeys(config, place.cwd);
+  const broker = openFleetBroker({ name, config, address, keys, workers, logger, metrics, lifetime });
+  return {
+    ...broker,
+    ...place,
+    signal,
+    checks,
+    fail,
+    fleet,
+    workers,
+    deriveId: keys?.deriveId ?? derivedId,
+    verify: verifyPublisher(config, address.amqpUrl),
+    metrics,
+    logger,
+    instance,
+    atEnd: (step) => lifetime.atEnd(step),
+    async openService(service) {
+      const registry = storeRegistry(place);
+      const replace = { givenUp: registry.givenUp(service), remove: () => broker.removeClaim(service) };
+      const opened = await openService({
+        name: service,
+        databaseUrl: config.databaseUrl,
+        registry,
+        broker: broker.broker,
+        names: broker.names,
+        instance,
+        relay: config.relay,
+        metrics,
+        logger,
+        topology: (store) =>
+          broker.topology(claimStore(broker.broker, broker.names, store, { logger, signal, replace })),
+      });
+      opened.running.catch(fail);
+      lifetime.atEnd((left) => opened.stop(left()));
+      return opened;
+    },
+    async prepareTables({ store }) {
+      for (const worker of workers) {
+        if (worker.store !== store.service) continue;
+        await store.migrate(`worker:${worker.name}`, worker.migrations);
+        await prepareProjections(store, worker.projections);
+      }
+    },
+    async register(record) {
+      const startedAt = new Date().toISOString();
+      lifetime.atEnd(await registerProcess({ dir: runDirOf(place), ...record, pid: process.pid, startedAt }));
+      logger.info('Ready', { url: record.url });
+    },
+  };
+}
+
+/** Keeps `flotilla reset` from removing the data directory. */
+function lockDataDir(place: Place, lifetime: Lifetime): void {
+  const lock = lockData(dataDirOf(place), 'use', 'shared');
+  if (lock === undefined) throw beingReset(place.config);
+  lifetime.atEnd(async () => lock.release());
+}
+
+export function beingReset({ dataDir }: Pick<Config, 'dataDir'>): FlotillaError {
+  return new FlotillaError('config.invalid', `${dataDir} is being reset; try again then`);
+}

@@ -1,0 +1,20 @@
+import { startHealthServer } from '../telemetry/health-server.js';
+import type { FleetProcess } from './process.js';
+
+/** Serves /livez, /readyz and /metrics of a process until it has ended. Throws `config.invalid` where the port is taken. */
+export async function serveHealth({
+  config,
+  metrics,
+  checks,
+  atEnd,
+}: Pick<FleetProcess, 'config' | 'metrics' | 'checks' | 'atEnd'>): Promise<{ url: string }> {
+  const health = await startHealthServer({
+    host: config.healthHost,
+    port: config.healthPort,
+    metrics,
+    checks,
+    ...(config.metricsToken !== undefined && { token: config.metricsToken }),
+  });
+  atEnd(() => health.close());
+  return { url: health.url };
+}

@@ -1,0 +1,53 @@
+import type { StreamConsumerState } from '../event-log/stream-consumer.js';
+import type { ProjectionState } from '../projections/status.js';
+import type { SagaCount } from '../sagas/list.js';
+import type { CheckResult } from '../telemetry/health-server.js';
+import type { WorkerDefinition } from '../worker/definition/worker-definition.js';
+import { hasQueue } from '../worker/definition/queues.js';
+import type { RunningWorker } from '../worker/start.js';
+import type { WorkerState } from '../worker/state.js';
+
+/** A worker for `/readyz`. A projection that has stopped is reported, but the worker is ready: the others go on. */
+export function workerCheck(
+  worker: RunningWorker,
+  definition: WorkerDefinition,
+  sagas: readonly SagaCount[],
+): CheckResult {
+  const state = worker.state();
+  const { consuming, breaker, pauses, inHand, overdue, abandoned, unplaced, stuck, log, projections } = state;
+  const queue = [
+    consuming ? 'consuming' : `paused${pauses.length > 0 ? ` (${pauses.join(', ')})` : ''}`,
+    `breaker ${breaker}`,
+    `${inHand} in hand`,
+    ...(overdue > 0 ? [`${overdue} overdue`] : []),
+    ...(abandoned > 0 ? [`${abandoned} abandoned`] : []),
+    ...(unplaced > 0 ? [`${unplaced} that the broker does not take for a retry or the dead letters`] : []),
+    ...(stuck ? [`every slot is held (prefetch ${definition.prefetch})`] : []),
+  ];
+  const parts = [
+    ...(hasQueue(definition) ? queue : []),
+    ...(log === undefined ? [] : [readingOf(log)]),
+    ...projections.map(progressOf),
+    ...sagas.filter(({ count }) => count > 0).map(({ saga, status, count }) => `${count} of ${saga} ${status}`),
+  ];
+  return { ok: consuming && !stuck, detail: parts.join(', '), ...timesOf(state) };
+}
+
+/** Since when the breaker is not closed, and until when nothing is taken. */
+function timesOf({ interruptedFor, pausedFor }: WorkerState): Pick<CheckResult, 'since' | 'until'> {
+  const at = (milliseconds: number) => new Date(Date.now() + milliseconds).toISOString();
+  return {
+    ...(interruptedFor !== undefined && { since: at(-interruptedFor) }),
+    ...(pausedFor !== undefined && { until: at(pausedFor) }),
+  };
+}
+
+function readingOf({ status, offset, alarms }: StreamConsumerState): string {
+  return [`log ${status}, done up to ${offset}`, ...alarms].join('; ');
+}
+
+function progressOf({ name, status, behind, stop }: ProjectionState): string {
+  if (status === 'outdated') return `${name} has to be rebuilt`;
+  if (stop === undefined) return `${name} ${behind} behind`;
+  return `${name} stopped at ${stop.position} (${stop.type} ${stop.eventId}: ${stop.code})`;
+}
