@@ -79,8 +79,12 @@ export default defineConfig(
     },
   },
   {
-    files: ['src/config/**/*.ts', 'src/cli/**/*.ts', 'test/**/*.ts', 'bench/**/*.ts'],
+    files: ['src/config/**/*.ts', 'src/cli/**/*.ts', 'test/**/*.ts', 'bench/**/*.ts', 'examples/*/main.ts'],
     rules: { 'no-restricted-properties': 'off' },
+  },
+  {
+    files: ['examples/*/main.ts'],
+    rules: { 'no-console': 'off' },
   },
   {
     files: ['test/**/*.ts', 'bench/**/*.ts'],

@@ -1,0 +1,20 @@
+/** Routes, and what serves and calls them. `runApi` of `flotilla` serves the routes of a fleet; with `server: false` it only
+ *  makes the app that an Express application of your own mounts. */
+export { createApi, type ApiOptions } from './api/app.js';
+export { serveApi, type ApiServer, type ServerOptions } from './api/server.js';
+export {
+  defineRoute,
+  type ReadRequest,
+  type Reply,
+  type Route,
+  type StoreReader,
+  type WriteRequest,
+} from './api/route.js';
+export { invalidRequest, ProblemError, problemType, type ProblemType } from './api/problems.js';
+export { cursor, cursorOf, type Cursor } from './api/cursor.js';
+export { withTimeRange } from './api/time-range.js';
+export type { ApiInfo } from './api/openapi/document.js';
+export { boundedFetch, type BoundedAnswer, type BoundedRequest } from './net/bounded-fetch.js';
+export { createHttpServer, type ServerLimits } from './net/http-server.js';
+export { foreignRequest } from './net/foreign-request.js';
+export { isLoopback } from './net/loopback.js';
