@@ -8,20 +8,16 @@ import type { RunningWorker } from '../worker/start.js';
 import type { WorkerState } from '../worker/state.js';
 
 /** A worker for `/readyz`. A projection that has stopped is reported, but the worker is ready: the others go on. */
-export function workerCheck(
-  worker: RunningWorker,
-  definition: WorkerDefinition,
-  sagas: readonly SagaCount[],
-): CheckResult {
+export function workerCheck(worker: RunningWorker, definition: WorkerDefinition, sagas: readonly SagaCount[]): CheckResult {
   const state = worker.state();
-  const { consuming, breaker, pauses, inHand, overdue, abandoned, unplaced, stuck, log, projections } = state;
+  const { consuming, circuitBreaker, pauses, inHand, overdue, abandoned, unpublished, stuck, log, projections } = state;
   const queue = [
     consuming ? 'consuming' : `paused${pauses.length > 0 ? ` (${pauses.join(', ')})` : ''}`,
-    `breaker ${breaker}`,
+    `circuit breaker ${circuitBreaker}`,
     `${inHand} in hand`,
     ...(overdue > 0 ? [`${overdue} overdue`] : []),
     ...(abandoned > 0 ? [`${abandoned} abandoned`] : []),
-    ...(unplaced > 0 ? [`${unplaced} that the broker does not take for a retry or the dead letters`] : []),
+    ...(unpublished > 0 ? [`${unpublished} that the broker does not take for a retry or the dead letters`] : []),
     ...(stuck ? [`every slot is held (prefetch ${definition.prefetch})`] : []),
   ];
   const parts = [
@@ -33,11 +29,11 @@ export function workerCheck(
   return { ok: consuming && !stuck, detail: parts.join(', '), ...timesOf(state) };
 }
 
-/** Since when the breaker is not closed, and until when nothing is taken. */
-function timesOf({ interruptedFor, pausedFor }: WorkerState): Pick<CheckResult, 'since' | 'until'> {
+/** Since when the circuit breaker is not closed, and until when nothing is consumed. */
+function timesOf({ openFor, pausedFor }: WorkerState): Pick<CheckResult, 'since' | 'until'> {
   const at = (milliseconds: number) => new Date(Date.now() + milliseconds).toISOString();
   return {
-    ...(interruptedFor !== undefined && { since: at(-interruptedFor) }),
+    ...(openFor !== undefined && { since: at(-openFor) }),
     ...(pausedFor !== undefined && { until: at(pausedFor) }),
   };
 }
