@@ -1,11 +1,11 @@
-import { baseCatalogue, catalogue, type DataOf } from 'flotilla';
+import { baseCatalogue, catalogue, type ContextOf, type DataOf } from 'flotilla';
 import { accountEvents } from './accounts/events.js';
 import { inventoryEvents } from './inventory/events.js';
 import { orderEvents } from './orders/events.js';
 import { fulfilmentEvents } from './orders/fulfilment-events.js';
 import { userEvents } from './users/events.js';
 
-/** Everything this platform can say. */
+/** Every message type of this platform. */
 export const platform = catalogue(baseCatalogue, {
   ...userEvents,
   ...orderEvents,
@@ -21,3 +21,6 @@ export type EventType = keyof typeof platform.definitions;
 
 /** The data of one of the platform's types. */
 export type Data<T extends EventType> = DataOf<typeof platform.definitions, T>;
+
+/** The context of a handler that emits these types. */
+export type Context<Emits extends EventType = never, Use = undefined> = ContextOf<typeof platform, Emits, Use>;

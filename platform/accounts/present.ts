@@ -1,4 +1,4 @@
-import { loadAggregate, ProblemError, type AggregateReader, type Loaded, type Reply } from 'flotilla';
+import { ProblemError, type AggregateReader, type Loaded, type Reply } from 'flotilla';
 import { z } from 'zod';
 import { platform } from '../catalogue.js';
 import { account, type AccountState } from './account.js';
@@ -10,7 +10,7 @@ export const accountBody = z
 
 /** The account as its events make it, up to the last one committed. Throws `account.not_found`. */
 export async function readAccount(store: AggregateReader, id: string): Promise<Reply> {
-  return presentAccount(200, await loadAggregate(store, platform.definitions, account, id));
+  return presentAccount(200, await platform.load(store, account, id));
 }
 
 /** The answer that shows an account. Throws `account.not_found`. */

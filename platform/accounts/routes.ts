@@ -1,4 +1,4 @@
-import { defineRoute, handleCommand, newId, ProblemError, type ProblemType, type Route } from 'flotilla';
+import { defineRoute, newId, ProblemError, type ProblemType, type Route } from 'flotilla';
 import { z } from 'zod';
 import { platform } from '../catalogue.js';
 import { currency, movedAmount } from '../fields.js';
@@ -33,7 +33,7 @@ export const accountRoutes: Route[] = [
       commit(async (tx) => {
         const accountId = newId();
         const command = { type: 'open', accountId, ...body } as const;
-        const opened = await handleCommand(tx, platform.definitions, account, accountId, command, origin);
+        const opened = await platform.execute(tx, account, accountId, command, { origin });
         return { ...presentAccount(201, opened), headers: { Location: `/accounts/${accountId}` } };
       }),
   }),
@@ -96,11 +96,8 @@ function movement(
     handler: ({ params: { id }, body: { amount }, expectedVersion, origin, commit }) =>
       commit(async (tx) => {
         const command = { type, amount } as const;
-        const expected = { expectedVersion };
-        return presentAccount(
-          200,
-          await handleCommand(tx, platform.definitions, account, id, command, origin, expected),
-        );
+        const changed = await platform.execute(tx, account, id, command, { origin, expectedVersion });
+        return presentAccount(200, changed);
       }),
   });
 }

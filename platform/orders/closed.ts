@@ -1,4 +1,4 @@
-import { rehydrate, type StoredEvent } from 'flotilla';
+import { type StoredEvent } from 'flotilla';
 import { platform } from '../catalogue.js';
 import { order } from './order.js';
 import { isFinal } from './status.js';
@@ -9,6 +9,6 @@ const forward = new Set(['inventory.reserve', 'payment.process', 'shipment.creat
 /** Whether an order has come to its end, so that this command of it must not be sent again without a thought. */
 export function isClosed(command: { type: string; subject: string }, history: readonly StoredEvent[]): boolean {
   if (!forward.has(command.type)) return false;
-  const { state } = rehydrate(platform.definitions, order, history);
+  const { state } = platform.rehydrate(order, history);
   return state.details !== undefined && isFinal(state.reached);
 }

@@ -1,4 +1,4 @@
-import { ProblemError, readStream, rehydrate, type Reply, type StreamReader } from 'flotilla';
+import { ProblemError, readStream, type Reply, type StreamReader } from 'flotilla';
 import { z } from 'zod';
 import { platform } from '../catalogue.js';
 import { orderLine } from '../fields.js';
@@ -36,7 +36,7 @@ export async function presentOrder(status: number, reader: StreamReader, id: str
   for await (const page of readStream(reader, `order/${id}`)) {
     createdAt ??= page[0]?.event.time;
     updatedAt = page.at(-1)?.event.time ?? updatedAt;
-    order = rehydrate(platform.definitions, decider, page, order);
+    order = platform.rehydrate(decider, page, order);
   }
   const { state, version } = order;
   const { orderId, details, status: shown, detail, stuckBecause } = state;

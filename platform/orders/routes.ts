@@ -1,4 +1,4 @@
-import { defineRoute, handleCommand, newId, ProblemError, readModel, readModelHeaders, type Route } from 'flotilla';
+import { defineRoute, newId, ProblemError, projectionLag, projectionLagHeaders, type Route } from 'flotilla';
 import { z } from 'zod';
 import { platform } from '../catalogue.js';
 import { orderLine, reason, shippingAddress } from '../fields.js';
@@ -48,7 +48,7 @@ export const orderRoutes = ({ fulfilment }: { fulfilment: Fulfilment }): Route[]
         }
         const orderId = newId();
         const command = { type: 'create', orderId, details: { ...body, fulfilment } } as const;
-        await handleCommand(tx, platform.definitions, order, orderId, command, origin);
+        await platform.execute(tx, order, orderId, command, { origin });
         return { ...(await presentOrder(201, tx, orderId)), headers: { Location: `/orders/${orderId}` } };
       }),
   }),
@@ -62,9 +62,9 @@ export const orderRoutes = ({ fulfilment }: { fulfilment: Fulfilment }): Route[]
     description: 'Newest first, from a read model: an order may take a moment to show.',
     query: listQuery,
     responses: { 200: orderPage },
-    headers: readModelHeaders,
+    headers: projectionLagHeaders,
     handler: async ({ query, store }) => {
-      const { headers } = await readModel(store, orderSummary.name);
+      const { headers } = await projectionLag(store, orderSummary.name);
       return { status: 200, headers, body: await listOrders(store.query, query) };
     },
   }),
@@ -114,7 +114,7 @@ export const orderRoutes = ({ fulfilment }: { fulfilment: Fulfilment }): Route[]
     handler: ({ params: { id }, body, expectedVersion, origin, commit }) =>
       commit(async (tx) => {
         const command = { type: 'cancel', reason: body?.reason } as const;
-        await handleCommand(tx, platform.definitions, order, id, command, origin, { expectedVersion });
+        await platform.execute(tx, order, id, command, { origin, expectedVersion });
         return presentOrder(200, tx, id);
       }),
   }),

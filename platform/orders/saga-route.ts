@@ -1,6 +1,6 @@
 import {
   defineRoute,
-  keptSagaStory,
+  loadSagaStory,
   ProblemError,
   stepProgress,
   storyStatuses,
@@ -67,7 +67,7 @@ export const orderSagaRoute: Route = defineRoute({
   problems: [orderNotFound, orderWithoutSaga],
   handler: async ({ params: { id }, store }) => {
     await refuseWithoutSaga(store, id);
-    return { status: 200, body: await keptSagaStory(store.query, orderFulfilment, id, Date.now()) };
+    return { status: 200, body: await loadSagaStory(store.query, orderFulfilment, id, Date.now()) };
   },
 });
 

@@ -1,4 +1,4 @@
-import { defineRoute, readModel, readModelHeaders, type Route } from 'flotilla';
+import { defineRoute, projectionLag, projectionLagHeaders, type Route } from 'flotilla';
 import { z } from 'zod';
 import { dailySales } from '../read-models/daily-sales.js';
 import { userStatistics } from '../read-models/user-statistics.js';
@@ -24,9 +24,9 @@ export const statisticsRoutes: Route[] = [
     summary: 'Read the totals',
     description: 'The number of users and orders, and the revenue, from a read model.',
     responses: { 200: statistics },
-    headers: readModelHeaders,
+    headers: projectionLagHeaders,
     handler: async ({ store }) => {
-      const { headers } = await readModel(store, userStatistics.name);
+      const { headers } = await projectionLag(store, userStatistics.name);
       // in one statement, so that both are of one position
       const rows = await store.query<{ kind: 'count' | 'revenue'; name: string; amount: number }>`
         select 'count' as kind, name, amount from user_statistics
@@ -51,9 +51,9 @@ export const statisticsRoutes: Route[] = [
     description: 'Oldest first, from a read model. Days are in UTC.',
     query: dailyQuery,
     responses: { 200: dailyPage },
-    headers: readModelHeaders,
+    headers: projectionLagHeaders,
     handler: async ({ query, store }) => {
-      const { headers } = await readModel(store, dailySales.name);
+      const { headers } = await projectionLag(store, dailySales.name);
       return { status: 200, headers, body: await listDailySales(store.query, query) };
     },
   }),

@@ -1,9 +1,7 @@
 import {
   defineRoute,
-  handleCommand,
   newId,
   ProblemError,
-  rehydrate,
   type ProblemType,
   type Reply,
   type Route,
@@ -38,7 +36,7 @@ export const userRoutes: Route[] = [
     handler: ({ body, origin, commit }) =>
       commit(async (tx) => {
         const userId = newId();
-        await handleCommand(tx, platform.definitions, user, userId, { type: 'create', userId, ...body }, origin);
+        await platform.execute(tx, user, userId, { type: 'create', userId, ...body }, { origin });
         return { ...(await present(201, tx, userId)), headers: { Location: `/users/${userId}` } };
       }),
   }),
@@ -60,7 +58,7 @@ export const userRoutes: Route[] = [
 /** The answer that shows the user as its events make it now. Throws `user.not_found`. */
 async function present(status: number, reader: StreamReader, id: string): Promise<Reply> {
   const events = await reader.read(`user/${id}`);
-  const { state, version } = rehydrate(platform.definitions, user, events);
+  const { state, version } = platform.rehydrate(user, events);
   const [first] = events;
   if (state.user === undefined || first === undefined) {
     throw new ProblemError(userNotFound);

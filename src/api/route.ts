@@ -42,7 +42,7 @@ export interface ReadRequest<Params, Query> {
 export interface WriteRequest<Params, Query, Body> extends ReadRequest<Params, Query> {
   body: Body;
   idempotencyKey: string | undefined;
-  /** The versions in If-Match, for `handleCommand` or `checkVersion`; undefined without the header, or where the route
+  /** The versions in If-Match, for `execute` or `checkVersion`; undefined without the header, or where the route
    *  does not support it. A `ConflictError` is then answered with 412, otherwise with 409. */
   expectedVersion: ExpectedVersions | undefined;
   /** The context of a new event about `subject`, as part of this request's story. */

@@ -1,4 +1,4 @@
-import { expectedBy, type NextContext } from '../aggregates/handle-command.js';
+import { expectedBy, type NextContext } from '../aggregates/execute.js';
 import { loadStream, streamOf } from '../aggregates/load.js';
 import { createEvent } from '../events/create.js';
 import { failpoint } from '../failpoints.js';

@@ -6,7 +6,7 @@ import type { Saga } from './types.js';
 import { sagaDefinitionOf } from './define.js';
 
 /** The table in which a store keeps the entries of sagas that run elsewhere: for the `migrations` of the worker that
- *  keeps them by `keepSagaEntry`. */
+ *  stores them by `saveSagaEntry`. */
 export const sagaEntryMigrations: readonly Migration[] = [
   {
     name: 'saga entries',
@@ -28,7 +28,7 @@ export const sagaEntryMigrations: readonly Migration[] = [
  *  what, as both may be personal. In any
  *  order; keeping one again changes nothing. Throws `contract.not_an_event` for one that no store has put into a
  *  stream. */
-export async function keepSagaEntry(sql: Sql, event: EventEnvelope): Promise<void> {
+export async function saveSagaEntry(sql: Sql, event: EventEnvelope): Promise<void> {
   const { saga, sagaId } = event.data as { saga: string; sagaId: string };
   if (event.sequence === undefined) throw new FlotillaError('contract.not_an_event', `${event.type} has no sequence`);
   const { input: _input, result: _result, who: _who, ...rest } = event.data as Record<string, unknown>;
@@ -47,7 +47,7 @@ interface Row {
 
 /** The story of a saga as far as its entries have come to this store; `not_begun` while none has. `now` in milliseconds
  *  since the epoch. */
-export async function keptSagaStory(query: Sql, saga: Saga, sagaId: string, now: number): Promise<SagaStory> {
+export async function loadSagaStory(query: Sql, saga: Saga, sagaId: string, now: number): Promise<SagaStory> {
   const { name, steps } = sagaDefinitionOf(saga);
   const rows = await query<Row>`
     SELECT sequence, type, time, data FROM saga_entries WHERE saga = ${name} AND saga_id = ${sagaId} ORDER BY sequence`;

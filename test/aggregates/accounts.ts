@@ -1,4 +1,4 @@
-import { handleCommand, loadAggregate, originContext, type AggregateReader, type Store, type Tx } from 'flotilla';
+import { originContext, type AggregateReader, type Store, type Tx } from 'flotilla';
 import { account, type AccountCommand } from '../../platform/accounts/account.js';
 import { platform } from '../../platform/catalogue.js';
 
@@ -20,8 +20,8 @@ export function handleInTx(
   id = 'a1',
   expectedVersion?: number,
 ) {
-  const context = (subject: string) => originContext({ source: 'core', subject });
-  return handleCommand(tx, definitions, decider, id, command, context, { expectedVersion });
+  const origin = (subject: string) => originContext({ source: 'core', subject });
+  return platform.execute(tx, decider, id, command, { origin, expectedVersion });
 }
 
 /** Handles a command in a transaction of its own. */
@@ -30,7 +30,7 @@ export function handleIn(store: Store, decider: AccountDecider, command: Account
 }
 
 export const load = (store: AggregateReader, decider: AccountDecider = account, id = 'a1') =>
-  loadAggregate(store, definitions, decider, id);
+  platform.load(store, decider, id);
 
 /** So many deposits of 1 into an account that is opened with them, each batch in one append. */
 export async function fill(store: Store, deposits: number, id = 'a1'): Promise<void> {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Decider } from '../../src/aggregates/decider.js';
 import { checkVersion } from '../../src/aggregates/expected-versions.js';
-import { handleCommand } from '../../src/aggregates/handle-command.js';
+import { executeCommand } from '../../src/aggregates/execute.js';
 import { ProblemError } from '../../src/api/problems.js';
 import { defineRoute } from '../../src/api/route.js';
 import { PermanentError } from '../../src/errors.js';
@@ -60,7 +60,7 @@ export const addText = defineRoute({
   body: z.object({ text: z.string() }),
   handler: async ({ params, body, commit, origin }) =>
     commit(async (tx) => {
-      const { version } = await handleCommand(tx, definitions, note, params.id, body, origin);
+      const { version } = await executeCommand(tx, definitions, note, params.id, body, { origin });
       return { status: 200, body: { id: params.id, version } };
     }),
 });

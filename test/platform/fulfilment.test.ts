@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { setImmediate } from 'node:timers/promises';
-import { handleCommand, newId, originContext, rehydrate } from 'flotilla';
+import { newId, originContext } from 'flotilla';
 import { platform } from '../../platform/catalogue.js';
 import { order } from '../../platform/orders/order.js';
 import { isFinal } from '../../platform/orders/status.js';
@@ -147,9 +147,9 @@ async function askAgain(fleet: SimulatedFleet, random: () => number): Promise<vo
 
 function tell(fleet: SimulatedFleet, orderId: string, command: Parameters<typeof order.decide>[0]) {
   return fleet.store('core').transaction(async (tx) => {
-    await handleCommand(tx, platform.definitions, order, orderId, command, (subject) =>
-      originContext({ source: 'core', subject }),
-    );
+    await platform.execute(tx, order, orderId, command, {
+      origin: (subject) => originContext({ source: 'core', subject }),
+    });
   });
 }
 
@@ -160,11 +160,7 @@ async function check(fleet: SimulatedFleet, world: ReturnType<typeof outside>, p
   const list = await fleet.store('core').query<{ order_id: string; status: string; version: number }>`
     select order_id, status, version from order_summary`;
   for (const [orderId, { sku, quantity, total }] of placed) {
-    const { state, version } = rehydrate(
-      platform.definitions,
-      order,
-      await fleet.store('core').read(`order/${orderId}`),
-    );
+    const { state, version } = platform.rehydrate(order, await fleet.store('core').read(`order/${orderId}`));
     const shipped = state.status === 'shipped';
     expect(isFinal(state.reached), `${orderId} is ${state.reached}`).to.equal(true);
     expect(state.status).to.equal(state.reached);

@@ -5,7 +5,7 @@ import { Hold } from '../../src/projections/hold.js';
 import { LiveModel } from '../../src/projections/live-model.js';
 import { prepareProjections } from '../../src/projections/prepare.js';
 import type { Projection } from '../../src/projections/projection.js';
-import { readModel } from '../../src/projections/read-model.js';
+import { projectionLag } from '../../src/projections/projection-lag.js';
 import { rebuildProjection, type RebuildOptions } from '../../src/projections/rebuild.js';
 import type { Store } from '../../src/store/contract.js';
 import { shop } from '../support/shop.js';
@@ -191,16 +191,16 @@ describe('a rebuild at its edges', () => {
       },
     });
     expect(rebuilt).to.include({ swapped: true, comparedAt: 0, position: 200 });
-    expect(await readModel(store, 'jobs')).to.include({ position: 200, status: 'running' });
+    expect(await projectionLag(store, 'jobs')).to.include({ position: 200, status: 'running' });
   });
 
   it('that is no more leaves a model that is said to run, also where nothing happens any more', async () => {
     await append(store, begun(1));
     await keep();
     await new Hold(store, projectionDefinitionOf(jobs), 'gone', () => Date.now() - 60_000).take();
-    expect(await readModel(store, 'jobs')).to.include({ position: 1, status: 'swapping' });
+    expect(await projectionLag(store, 'jobs')).to.include({ position: 1, status: 'swapping' });
     await new LiveModel(store, projectionDefinitionOf(jobs), Date.now).turn();
-    expect(await readModel(store, 'jobs')).to.include({ position: 1, status: 'running' });
+    expect(await projectionLag(store, 'jobs')).to.include({ position: 1, status: 'running' });
   });
 
   it('holds a model for no longer than a hold lasts, also where the clock was put back meanwhile', async () => {
@@ -211,6 +211,6 @@ describe('a rebuild at its edges', () => {
       'kind',
       'stepped',
     );
-    expect(await readModel(store, 'jobs')).to.include({ position: 1, status: 'running' });
+    expect(await projectionLag(store, 'jobs')).to.include({ position: 1, status: 'running' });
   });
 });

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { setImmediate } from 'node:timers/promises';
 import { PermanentError } from '../../src/errors.js';
 import type { Projection } from '../../src/projections/projection.js';
-import { readModel } from '../../src/projections/read-model.js';
+import { projectionLag } from '../../src/projections/projection-lag.js';
 import { rebuildProjection, type RebuildOptions } from '../../src/projections/rebuild.js';
 import { isSame } from '../../src/projections/difference.js';
 import { runProjections, type ProjectionsPart } from '../../src/projections/run.js';
@@ -256,14 +256,14 @@ describe('rebuilding a projection', function () {
     );
     await rejection(old.caughtUp());
     await old.stop();
-    expect((await readModel(store, 'jobs')).headers).to.deep.equal({
+    expect((await projectionLag(store, 'jobs')).headers).to.deep.equal({
       'Model-Position': '1',
       'Model-Lag': '2',
       'Model-Stopped': 'true',
     });
     const rebuilt = await rebuild();
     expect(rebuilt).to.include({ comparedAt: 1, position: 3 }).and.not.have.property('stoppedAt');
-    expect((await readModel(store, 'jobs')).headers).to.deep.equal({ 'Model-Position': '3', 'Model-Lag': '0' });
+    expect((await projectionLag(store, 'jobs')).headers).to.deep.equal({ 'Model-Position': '3', 'Model-Lag': '0' });
   });
 
   it('leaves what it could not drop any more to the next process', async () => {
@@ -289,9 +289,9 @@ describe('rebuilding a projection', function () {
         update flotilla_projections set status = 'swapping', held_by = 'gone', held_until = ${Date.now() + 400}`;
     });
     await append(store, begun(2));
-    expect((await readModel(store, 'jobs')).status).to.equal('swapping');
+    expect((await projectionLag(store, 'jobs')).status).to.equal('swapping');
     await part.caughtUp();
-    expect((await readModel(store, 'jobs')).status).to.equal('running');
+    expect((await projectionLag(store, 'jobs')).status).to.equal('running');
     expect(await modelOf(store)).to.deep.equal(expectedModel([begun(1), begun(2)]));
   });
 
@@ -312,7 +312,7 @@ describe('rebuilding a projection', function () {
         new LiveModel(interposed(store, isCommit, happens), projectionDefinitionOf(jobsProjection()), Date.now).turn(),
       );
       expect(error).to.have.property('code', 'projection.conflict');
-      expect((await readModel(store, 'jobs')).status).to.equal(
+      expect((await projectionLag(store, 'jobs')).status).to.equal(
         what.includes('hold') ? 'swapping' : what.includes('stopped') ? 'stopped' : 'running',
       );
       const isMoved = what.includes('forward') || what.includes('place');
@@ -398,7 +398,7 @@ describe('rebuilding a projection', function () {
     const watch = async () => {
       let best = 0;
       while (!over) {
-        const { position } = await readModel(other, 'jobs');
+        const { position } = await projectionLag(other, 'jobs');
         const [seen] = await other.query<{ events: number; rows: number; totals: number }>`
           select (select coalesce(sum(events), 0) from job_list) as events, (select count(*) from job_list) as rows,
             (select coalesce(sum(amount), 0) from job_totals) as totals`;

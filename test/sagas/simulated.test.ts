@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { rehydrate, type Sql } from 'flotilla';
+import { type Sql } from 'flotilla';
 import { explore, simulation, type Run } from 'flotilla/testing';
 import { withRetryPolicy } from '../../src/sagas/definition.js';
 import { sagaDecider } from '../../src/sagas/decide.js';
@@ -69,7 +69,7 @@ async function check(run: Run, _world: object, asked: readonly { full: boolean; 
   for (const [index, { full, dropped }] of asked.entries()) {
     const tripId = `${full ? 'full' : 'trip'}${index}`;
     const stream = await run.store('trips').read(`travel/${tripId}`);
-    const { status } = rehydrate(journeys.definitions, sagaDecider(definition), stream).state;
+    const { status } = journeys.rehydrate(sagaDecider(definition), stream).state;
     if (status === 'failed') continue; // a person has been called
     const booked = async (service: string) =>
       (await run.store(service).query`select trip_id from bookings where trip_id = ${tripId}`).length === 1;

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { sagaEntryMigrations, keepSagaEntry, keptSagaStory } from 'flotilla';
+import { sagaEntryMigrations, saveSagaEntry, loadSagaStory } from 'flotilla';
 import { createEvent, originContext } from '../../src/events/create.js';
 import { readSagaStory } from '../../src/sagas/read.js';
 import { sagaStory, type SagaEntry, type SagaStory } from '../../src/sagas/story.js';
@@ -185,13 +185,13 @@ describe('entries of a saga in another store', () => {
     }
     const own = await readSagaStory(store, sagaDefinitionOf(tripSaga), 't1', trip.now);
     expect(own).to.include({ status: 'compensating', complete: true });
-    const kept = () => keptSagaStory(store.query, tripSaga, 't1', trip.now);
+    const kept = () => loadSagaStory(store.query, tripSaga, 't1', trip.now);
     expect(await kept()).to.include({ status: 'not_begun', complete: false });
 
     const events = (await store.read('travel/t1')).map(({ event }) => event);
     const order = fc.sample(fc.shuffledSubarray([...events, ...events], { minLength: events.length * 2 }), 1)[0] ?? [];
     for (const event of order) {
-      await store.transaction(({ sql }) => keepSagaEntry(sql, event));
+      await store.transaction(({ sql }) => saveSagaEntry(sql, event));
       expect((await kept()).entries.length).to.be.greaterThan(0);
     }
     expect(await kept()).to.deep.equal(own);

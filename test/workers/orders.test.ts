@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { setImmediate } from 'node:timers/promises';
-import { handleCommand, originContext, type Store } from 'flotilla';
+import { originContext, type Store } from 'flotilla';
 import { harness } from 'flotilla/testing';
 import { create, platform, type Data } from '../../platform/catalogue.js';
 import type { OrderDetails } from '../../platform/orders/events.js';
@@ -36,9 +36,9 @@ async function withOrder(
   try {
     const store = fleet.store('core');
     await store.transaction(async (tx) => {
-      const context = (subject: string) => originContext({ source: 'core', subject });
+      const origin = (subject: string) => originContext({ source: 'core', subject });
       const command = { type: 'create', orderId, details: { ...details, ...mark } } as const;
-      await handleCommand(tx, platform.definitions, order, orderId, command, context);
+      await platform.execute(tx, order, orderId, command, { origin });
     });
     await run(store, async () => {
       while (await fleet.step()) await setImmediate();

@@ -1,5 +1,4 @@
-import type { Context } from 'flotilla';
-import { defineWorker, type Data, type platform } from '#platform/catalogue.js';
+import { defineWorker, type Context, type Data } from '#platform/catalogue.js';
 import { detailsOf } from '#platform/orders/events.js';
 import { isOrchestrated } from '#platform/orders/fulfilment.js';
 
@@ -12,7 +11,7 @@ const commands = [
   'shipment.cancel',
 ] as const;
 
-type Ctx = Context<typeof platform.definitions, (typeof commands)[number], undefined>;
+type Ctx = Context<(typeof commands)[number]>;
 
 /** Fulfils an order by policies without a memory: this happened, so that is asked for next. What a step needs, the
  *  event before it carries. On the way back each service undoes what it did, or makes sure that it will not do it. Orders

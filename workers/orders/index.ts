@@ -1,5 +1,4 @@
-import type { Context } from 'flotilla';
-import { defineWorker, type platform } from '#platform/catalogue.js';
+import { defineWorker, type Context } from '#platform/catalogue.js';
 import { order } from '#platform/orders/order.js';
 import { derive } from '#platform/orders/facts.js';
 import { factOf, migrations, recordFact, type NotedEvent } from './facts.js';
@@ -35,12 +34,12 @@ export default defineWorker({
   },
 });
 
-function note(event: NotedEvent, ctx: Context<typeof platform.definitions, OrderEvents, undefined>): void {
+function note(event: NotedEvent, ctx: Context<OrderEvents>): void {
   const noted = factOf(event);
   if (noted === undefined) return;
   const { orderId, fact } = noted;
   ctx.write(async (tx) => {
     const facts = await recordFact(tx.sql, orderId, fact);
-    await tx.handle(order, orderId, { type: 'set_status', ...derive(facts) });
+    await tx.execute(order, orderId, { type: 'set_status', ...derive(facts) });
   });
 }

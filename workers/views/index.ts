@@ -1,4 +1,4 @@
-import { keepSagaEntry, sagaEntryMigrations, type Sql } from 'flotilla';
+import { saveSagaEntry, sagaEntryMigrations, type Sql } from 'flotilla';
 import { defineWorker } from '#platform/catalogue.js';
 import type { StockLevel } from '#platform/inventory/events.js';
 import { accountSummary } from '#platform/read-models/account-summary.js';
@@ -51,7 +51,7 @@ export default defineWorker({
     'inventory.reserved': ({ data }, ctx) => ctx.write(({ sql }) => showLevels(sql, data.levels)),
     'inventory.released': ({ data }, ctx) => ctx.write(({ sql }) => showLevels(sql, data.levels)),
     'inventory.adjusted': ({ data }, ctx) => ctx.write(({ sql }) => showLevels(sql, data.levels)),
-    'saga.*': (event, ctx) => ctx.write(({ sql }) => keepSagaEntry(sql, event)),
+    'saga.*': (event, ctx) => ctx.write(({ sql }) => saveSagaEntry(sql, event)),
   },
 });
 

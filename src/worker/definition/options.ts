@@ -27,7 +27,7 @@ export interface WriteTx<D extends Definitions, E extends TypeName<D>> {
   read: Tx['read'];
   emit: <T extends E>(type: T, data: DataOf<D, T>, options?: EmitOptions) => Promise<void>;
   /** Decides on the aggregate `id` and appends; gives the state after it. */
-  handle: <State, Command, Event extends { type: E; data: unknown }>(
+  execute: <State, Command, Event extends { type: E; data: unknown }>(
     decider: Decider<State, Command, Event>,
     id: string,
     command: Command,
@@ -72,7 +72,7 @@ export interface Context<D extends Definitions, E extends TypeName<D>, Use> {
   emit: Emit<D, E>;
   /** Emits at a later time: a date, or a duration from now ('30s', milliseconds). */
   schedule: <T extends E>(at: Date | string | number, type: T, data: DataOf<D, T>, options?: EmitOptions) => void;
-  handle: <State, Command, Event extends { type: E; data: unknown }>(
+  execute: <State, Command, Event extends { type: E; data: unknown }>(
     decider: Decider<State, Command, Event>,
     id: string,
     command: Command,

@@ -80,7 +80,7 @@ export function openHandlerContext(
       const dueAt = at instanceof Date ? at.getTime() : pipeline.clock.now() + parseDuration(at);
       effects.push({ kind: 'schedule', dueAt, event: emissions.create(type, data, options) });
     },
-    handle: (decider, id, command) => add({ kind: 'handle', decider: decider as never, id, command }),
+    execute: (decider, id, command) => add({ kind: 'handle', decider: decider as never, id, command }),
   };
   return { ctx, effects, revoke: () => (open = false) };
 }

@@ -1,4 +1,4 @@
-import { handleCommand } from '../../aggregates/handle-command.js';
+import { executeCommand } from '../../aggregates/execute.js';
 import type { Decider } from '../../aggregates/decider.js';
 import type { DeriveId } from '../../broker/signing/fleet-keys.js';
 import { createEvent } from '../../events/create.js';
@@ -100,7 +100,7 @@ export async function runEffects(tx: Tx, effects: readonly Effect[], emissions: 
         await effect.work(writeTx(tx, emissions.fork(index)));
         break;
       case 'handle':
-        await writeTx(tx, emissions.fork(index)).handle(effect.decider, effect.id, effect.command);
+        await writeTx(tx, emissions.fork(index)).execute(effect.decider, effect.id, effect.command);
         break;
       case 'saga':
         await takeForSaga(tx, effect, emissions.fork(index));
@@ -128,9 +128,9 @@ function writeTx(tx: Tx, emissions: Emissions): ErasedWriteTx {
       const event = emissions.create(type, data, options);
       await tx.append(event.subject, 'any', [event]);
     },
-    handle: (decider, id, command) =>
-      handleCommand(tx, emissions.definitions, decider, id, command, (subject, type) =>
-        emissions.context(subject, type),
-      ),
+    execute: (decider, id, command) =>
+      executeCommand(tx, emissions.definitions, decider, id, command, {
+        origin: (subject, type) => emissions.context(subject, type),
+      }),
   };
 }

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { handleCommand, rehydrate, type EventEnvelope } from 'flotilla';
+import { type EventEnvelope } from 'flotilla';
 import { simulation, type Run } from 'flotilla/testing';
 import { sagaDecider } from '../../../src/sagas/decide.js';
 import { create, platform, type Data, type EventType } from '../../../platform/catalogue.js';
@@ -91,13 +91,11 @@ export function orderSimulation(...ways: readonly [Fulfilment, ...Fulfilment[]])
 }
 
 function tell(run: Run, orderId: string, command: Parameters<typeof order.decide>[0]): Promise<unknown> {
-  return run
-    .store('core')
-    .transaction((tx) =>
-      handleCommand(tx, platform.definitions, order, orderId, command, (subject) =>
-        run.context({ source: 'core', subject }),
-      ),
-    );
+  return run.store('core').transaction((tx) =>
+    platform.execute(tx, order, orderId, command, {
+      origin: (subject) => run.context({ source: 'core', subject }),
+    }),
+  );
 }
 
 function place(run: Run, orderId: string, placed: Placed): Promise<unknown> {
@@ -152,7 +150,7 @@ async function addsUp(run: Run, world: World, placed: readonly Placed[]): Promis
   let failed = 0;
   for (const [orderId, each] of byId(placed)) {
     const stream = await run.store('core').read(`order/${orderId}`);
-    const { state } = rehydrate(platform.definitions, order, stream);
+    const { state } = platform.rehydrate(order, stream);
     const saga = await sagaOf(run, orderId);
     if (each.fulfilment === 'choreographed') expect(saga, `saga of ${orderId}`).to.equal('none');
     else expect(saga, `saga of ${orderId}`).to.be.oneOf(['completed', 'compensated', 'failed']);
@@ -182,5 +180,5 @@ async function addsUp(run: Run, world: World, placed: readonly Placed[]): Promis
 async function sagaOf(run: Run, orderId: string): Promise<string> {
   const decider = sagaDecider(sagaDefinitionOf(orderFulfilment));
   const stream = await run.store('order-saga').read(`order-fulfilment/${orderId}`);
-  return rehydrate(platform.definitions, decider, stream).state.status;
+  return platform.rehydrate(decider, stream).state.status;
 }

@@ -1,16 +1,16 @@
 import { z } from 'zod';
 import { stateOfModel, type ModelReader, type ProjectionState } from './status.js';
 
-/** How far a read model is, for whoever reads it. */
-export interface ReadModel extends Pick<ProjectionState, 'position' | 'behind' | 'status'> {
-  /** For the answer of a route. `Model-Position`: what is read next has everything up to here in it. `Model-Lag`: how
-   *  many events of the store it may be missing; 0 means none. `Model-Stopped: true` while it stands still at an event. */
+/** How far a projection has processed its store. */
+export interface ProjectionLag extends Pick<ProjectionState, 'position' | 'behind' | 'status'> {
+  /** For the reply of a route. `Model-Position`: later reads contain every event up to here. `Model-Lag`: how many events
+   *  of the store may be missing; 0 means none. `Model-Stopped: true` while the projection is stopped at an event. */
   headers: Readonly<Record<string, string>>;
 }
 
-/** Says how far a model is; to be asked before the model is read, which may then be newer but is never older. Throws
- *  `projection.not_found` where no such model was prepared. */
-export async function readModel(store: ModelReader, projection: string): Promise<ReadModel> {
+/** The lag of a projection. Call it before reading the tables: they may then be newer than reported, never older. Throws
+ *  `projection.not_found` if the projection was not prepared. */
+export async function projectionLag(store: ModelReader, projection: string): Promise<ProjectionLag> {
   const { position, behind, status } = await stateOfModel(store, projection);
   return {
     position,
@@ -24,8 +24,8 @@ export async function readModel(store: ModelReader, projection: string): Promise
   };
 }
 
-/** The headers of `ReadModel.headers`, for the documentation of a route. */
-export const readModelHeaders = {
+/** Describes `ProjectionLag.headers` in the documentation of a route. */
+export const projectionLagHeaders = {
   'Model-Position': {
     description: 'The answer contains every event of the store up to this position',
     schema: z.int(),

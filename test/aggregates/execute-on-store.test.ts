@@ -2,13 +2,14 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
-import { ConflictError, handle, newId, type Decider, type HandleOptions, type Store } from 'flotilla';
+import { ConflictError, newId, type ExecuteOnStoreOptions, type Store } from 'flotilla';
+import { platform } from '../../platform/catalogue.js';
 import { account, type AccountCommand } from '../../platform/accounts/account.js';
 import { codeOf } from '../contract/store-events.js';
 import { createTempStore, type TempStore } from '../store/temp-store.js';
 import { accountEvery, definitions, deposit, fill, handleInTx, load, open, withdraw } from './accounts.js';
 
-type HandledStore = Parameters<typeof handle>[0];
+type HandledStore = Parameters<typeof platform.executeOnStore>[0];
 
 /** The store, with something done at moments of it. */
 function meddled(
@@ -42,8 +43,8 @@ describe('aggregates: handle', function () {
   });
   afterEach(() => temp.dispose());
 
-  const run = (command: AccountCommand, options: HandleOptions = {}, on: HandledStore = store, id = 'a1') =>
-    handle(on, definitions, account, id, command, options);
+  const run = (command: AccountCommand, options: ExecuteOnStoreOptions = {}, on: HandledStore = store, id = 'a1') =>
+    platform.executeOnStore(on, account, id, command, options);
 
   it('decides on what has happened, and gives the aggregate as it is then', async () => {
     expect(await run({ ...open, initialDeposit: 500 })).to.deep.include({ version: 1, repeated: false });
@@ -199,26 +200,25 @@ describe('aggregates: handle', function () {
     await run(deposit(5));
     expect(await run(withdraw(5), { commandId: 'w' })).to.include({ version: 3, repeated: false });
 
-    const lazy: Decider<null, number> = {
+    const lazy = platform.decider()<null, number>({
       aggregate: 'lazy',
-      events: [],
       initial: null,
       decide: () => [],
       evolve: () => null,
-    };
+    });
     for (let n = 0; n < 2; n++) {
-      const handled = await handle(store, definitions, lazy, 'l1', 1, { commandId: 'nothing' });
+      const handled = await platform.executeOnStore(store, lazy, 'l1', 1, { commandId: 'nothing' });
       expect(handled).to.deep.equal({ state: null, version: 0, repeated: false });
     }
   });
 
   it('keeps snapshots', async () => {
     await fill(store, 1500);
-    const { state } = await handle(store, definitions, account, 'a1', deposit(1));
+    const { state } = await platform.executeOnStore(store, account, 'a1', deposit(1));
     expect(await store.snapshot('account/a1')).to.deep.equal({ version: 1502, shape: 1, state });
     const every1 = accountEvery(1);
-    await handle(store, definitions, every1, 'a1', deposit(1), { commandId: 'c' });
-    await handle(store, definitions, every1, 'a1', deposit(1), { commandId: 'c' });
+    await platform.executeOnStore(store, every1, 'a1', deposit(1), { commandId: 'c' });
+    await platform.executeOnStore(store, every1, 'a1', deposit(1), { commandId: 'c' });
     expect(await store.snapshot('account/a1')).to.deep.include({ version: 1503 });
   });
 

@@ -6,11 +6,14 @@ import { derivedId, newId } from '../events/ids.js';
 import type { Store } from '../store/contract.js';
 import type { StoredEvent } from '../store/stored-event.js';
 import type { Decider } from './decider.js';
-import { decideOn, expectedBy, type Decision, type Expectation } from './handle-command.js';
+import { decideOn, expectedBy, type Decision, type Expectation } from './execute.js';
 import { loadStream, streamOf, type Loaded } from './load.js';
 
-export interface HandleOptions extends Expectation {
-  /** What makes a command the same command to this aggregate: a text that no other command has, best one of `newId`. */
+/** What executing a command needs of a store. */
+export type CommandStore = Pick<Store, 'service' | 'read' | 'snapshot' | 'event' | 'append' | 'transaction'>;
+
+export interface ExecuteOnStoreOptions extends Expectation {
+  /** Identifies the command to this aggregate; unique, preferably from `newId`. */
   commandId?: string;
   /** The story it belongs to. @default the first event's id */
   correlationId?: string;
@@ -18,7 +21,7 @@ export interface HandleOptions extends Expectation {
   causationId?: string;
   /** W3C Trace Context. */
   traceparent?: string;
-  /** How often it is decided anew after somebody else was quicker. @default 5 */
+  /** How often the command is decided again after a concurrent append. @default 5 */
   retries?: number;
   /** Ends the waiting between two tries. */
   signal?: AbortSignal;
@@ -28,8 +31,8 @@ export interface HandleOptions extends Expectation {
   random?: () => number;
 }
 
-export interface Handled<State> extends Loaded<State> {
-  /** True: the command had been done before, and nothing was done now. */
+export interface ExecutedOnStore<State> extends Loaded<State> {
+  /** True: the command was executed before, and nothing was appended now. */
   repeated: boolean;
 }
 
@@ -38,23 +41,23 @@ const PAUSE = 4;
 const LONGEST_PAUSE = 250;
 
 /**
- * Handles a command, outside of any transaction: loads the aggregate, decides, appends with the version it saw. Resolves
- * when what was decided is durable. A conflict is decided anew, after a short random pause and on the state that is then
- * there, `retries` times; one with `expectedVersion` is final. Throws what `decide` throws, or `store.conflict` (a
- * `ConflictError`, with the current version).
+ * Executes a command outside of any transaction: loads the aggregate, decides, appends at the version it read. Resolves
+ * when the events are durable. After a conflict it loads and decides again, after a short random pause, up to `retries`
+ * times; a conflict with `expectedVersion` is final. Throws what `decide` throws, or `store.conflict` (a `ConflictError`
+ * with the current version).
  *
- * With a `commandId` it is idempotent, whoever repeats it, however late, in several processes at once: the ids of its
- * events follow from it, so that what was done is found and not done again; the answer is the aggregate as it is now.
- * A command that led to no event, or was refused, leaves no trace and is decided anew.
+ * With a `commandId` it is idempotent, also across processes and at any later time: the event ids are derived from it, so
+ * that a repeated command is detected and resolves with the current state. A command that was rejected or led to no event
+ * leaves no trace and is decided again.
  */
-export async function handle<State, Command, Event extends { type: string; data: unknown }>(
-  store: Pick<Store, 'service' | 'read' | 'snapshot' | 'event' | 'append' | 'transaction'>,
+export async function executeOnStore<State, Command, Event extends { type: string; data: unknown }>(
+  store: CommandStore,
   definitions: Definitions,
   decider: Decider<State, Command, Event>,
   id: string,
   command: Command,
-  options: HandleOptions = {},
-): Promise<Handled<State>> {
+  options: ExecuteOnStoreOptions = {},
+): Promise<ExecutedOnStore<State>> {
   const { retries = 5, signal, random = Math.random } = options;
   for (let tries = 0; ; tries++) {
     signal?.throwIfAborted();
@@ -68,16 +71,16 @@ export async function handle<State, Command, Event extends { type: string; data:
 }
 
 async function handleOnce<State, Command, Event extends { type: string; data: unknown }>(
-  store: Pick<Store, 'service' | 'read' | 'snapshot' | 'event' | 'append' | 'transaction'>,
+  store: CommandStore,
   definitions: Definitions,
   decider: Decider<State, Command, Event>,
   id: string,
   command: Command,
-  options: HandleOptions,
-): Promise<Handled<State>> {
+  options: ExecuteOnStoreOptions,
+): Promise<ExecutedOnStore<State>> {
   const stream = streamOf(decider, id);
   const contexts = new Contexts(store.service, stream, options);
-  const repeated = async (): Promise<Handled<State>> => {
+  const repeated = async (): Promise<ExecutedOnStore<State>> => {
     const { state, version } = await loadStream(store, definitions, decider, stream);
     return { state, version, repeated: true };
   };
@@ -123,7 +126,7 @@ class Contexts {
   constructor(
     private readonly service: string,
     private readonly stream: string,
-    private readonly options: HandleOptions,
+    private readonly options: ExecuteOnStoreOptions,
   ) {
     this.#now = (options.clock ?? Date.now)();
     this.#correlationId = options.correlationId;

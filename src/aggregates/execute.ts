@@ -9,9 +9,18 @@ import { loadStream, streamOf, type Loaded } from './load.js';
 /** Makes the context of the event a command leads to; called once for each, in order. */
 export type NextContext = (subject: string, type: string) => EventContext;
 
+/** What executing a command needs of a transaction. */
+export type CommandTx = Pick<Tx, 'read' | 'append' | 'snapshot' | 'keepSnapshot'>;
+
 export interface Expectation {
-  /** The versions at which the command may be handled. @default any */
+  /** The versions at which the command may be executed. @default any */
   expectedVersion?: ExpectedVersions | undefined;
+}
+
+export interface ExecuteOptions extends Expectation {
+  /** Creates the context of each new event: a route passes the `origin` of its request. Handlers of workers execute
+   *  commands by `ctx.execute` and `tx.execute`, where the context follows from the event that is handled. */
+  origin: NextContext;
 }
 
 /** What a command leads to. */
@@ -24,22 +33,22 @@ export interface Decision<State> {
 }
 
 /**
- * Loads the aggregate within the transaction, decides, appends with the version it saw and, where the decider says so,
- * keeps a snapshot. Gives the state after it. Throws what `decide` throws, or `store.conflict` (a `ConflictError`) when
- * the aggregate is not at `expectedVersion`; one that is not there is asked first, so that it can say so itself.
+ * Loads the aggregate within the transaction, decides, appends at the version it read and, when the decider's snapshot
+ * policy requires one, stores a snapshot. Resolves with the state after the command. Throws what `decide` throws, or
+ * `store.conflict` (a `ConflictError`) when the aggregate is not at `expectedVersion`; for an aggregate that does not
+ * exist, `decide` runs first, so that it can throw its own error.
  */
-export async function handleCommand<State, Command, Event extends { type: string; data: unknown }>(
-  tx: Pick<Tx, 'read' | 'append' | 'snapshot' | 'keepSnapshot'>,
+export async function executeCommand<State, Command, Event extends { type: string; data: unknown }>(
+  tx: CommandTx,
   definitions: Definitions,
   decider: Decider<State, Command, Event>,
   id: string,
   command: Command,
-  nextContext: NextContext,
-  expectation: Expectation = {},
+  { origin, ...expectation }: ExecuteOptions,
 ): Promise<Loaded<State>> {
   const stream = streamOf(decider, id);
   const seen = await loadStream(tx, definitions, decider, stream);
-  const { events, state, snapshot } = decideOn(definitions, decider, stream, seen, command, nextContext, expectation);
+  const { events, state, snapshot } = decideOn(definitions, decider, stream, seen, command, origin, expectation);
   if (events.length === 0) return { state, version: seen.version };
   const { version, appended } = await tx.append(stream, expectedBy(seen), events);
   if (appended < events.length) {
