@@ -3,8 +3,3 @@ export { harness, type HarnessResult, type Scenario } from './harness/harness.js
 export type { ExpectedSchedule, ScheduledEvent, SeenEvent, TestEvent } from './harness/events.js';
 export type { HarnessOptions } from './harness/harness-run.js';
 export { createMemoryBroker } from '../broker/memory/index.js';
-export { simulation, type Simulation, type SimulationOptions, type World } from './simulation/simulation.js';
-export type { Attempt, RunOutcome, RunResult } from './simulation/run-outcome.js';
-export { explore, type Explored, type ExploreOptions } from './simulation/explore.js';
-export type { Run } from './simulation/run.js';
-export type { CallOutcome, Fault, FaultKind } from './simulation/faults.js';

@@ -1,58 +1,88 @@
-import { execFile } from 'node:child_process';
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join, normalize } from 'node:path';
+import { delimiter, dirname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
+import { readFleetState } from '../../src/supervisor/fleet-state.js';
+import { eventually } from '../support/eventually.js';
+import { cleanUp, testBroker } from '../support/rabbitmq.js';
 
-const run = promisify(execFile);
+const execute = promisify(execFile);
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
-interface Manifest {
-  version: string;
-  dependencies: Record<string, string>;
+/** npm, npx and what they start use the Node.js of this run. */
+const env: NodeJS.ProcessEnv = { ...process.env, PATH: [dirname(process.execPath), process.env.PATH].join(delimiter) };
+
+/** Standard output of a program. Rejects with all of its output when it fails. */
+async function run(cwd: string, program: string, args: readonly string[], more: NodeJS.ProcessEnv = {}) {
+  const options = { cwd, env: { ...env, ...more }, maxBuffer: 50_000_000 };
+  return execute(program, args, options).then(
+    ({ stdout }) => stdout,
+    (error: Error & { stdout: string; stderr: string }) => {
+      throw new Error(`${error.message}\n${error.stdout}\n${error.stderr}`);
+    },
+  );
 }
 
-const FLEET = `
-import { baseCatalogue, catalogue, defineFleet, event } from 'flotilla';
+const PROGRAM = `
+import { baseCatalogue, catalogue, defineFleet, event, type Fleet } from 'flotilla';
+import { harness, spec } from 'flotilla/testing';
 import { z } from 'zod';
 const types = catalogue(baseCatalogue, { 'job.done': event({ 1: z.strictObject({ n: z.int() }) }) });
-const adder = types.defineWorker({ name: 'adder', on: { 'job.done': () => undefined } });
-export default defineFleet({ catalogue: types, workers: [adder] });
+const counter = types.defineWorker({
+  name: 'counter',
+  on: { 'job.done': ({ data }, ctx) => void ctx.log.info(String(data.n + 1)) },
+});
+export const fleet: Fleet = defineFleet({ catalogue: types, workers: [counter] });
+export const scenario = harness(counter).when({ type: 'job.done', data: { n: 1 } });
+export const decider: typeof spec = spec;
+// @ts-expect-error -- the handler's event is typed by the catalogue
+types.defineWorker({ name: 'wrong', on: { 'job.done': ({ data }) => void data.m } });
 `;
 
 describe('the package', function () {
-  this.timeout(120_000);
+  this.timeout(600_000);
   let folder: string;
   let installed: string;
+  let tarball: string;
   let files: string[];
+  let shop: string;
 
   before(async () => {
-    const compile = new URL('../../scripts/compile.mjs', import.meta.url);
-    await ((await import(compile.href)) as { ensureCompiled: () => Promise<void> }).ensureCompiled();
     folder = await mkdtemp(join(tmpdir(), 'flotilla-package-'));
-    const packed = ['pack', '--json', '--ignore-scripts', '--pack-destination', folder];
-    const { stdout } = await run('npm', packed, { cwd: root });
-    const [{ filename, files: list }] = JSON.parse(stdout) as [{ filename: string; files: { path: string }[] }];
-    files = list.map(({ path }) => path);
-    installed = join(folder, 'node_modules', 'flotilla');
-    await mkdir(installed, { recursive: true });
-    await run('tar', ['-xzf', join(folder, filename), '-C', installed, '--strip-components=1']);
-    // its dependencies and no others, as an installation would have them
-    const { dependencies } = JSON.parse(await readFile(join(installed, 'package.json'), 'utf8')) as Manifest;
-    for (const name of [...Object.keys(dependencies), 'zod']) {
-      await symlink(join(root, 'node_modules', name), join(folder, 'node_modules', name));
-    }
+    tarball = await pack(folder);
+    files = (await run(folder, 'tar', ['-tzf', tarball])).split('\n').map((path) => path.replace(/^package\//, ''));
+    const app = join(folder, 'app');
+    await mkdir(app);
+    await writeFile(join(app, 'package.json'), '{}');
+    await run(app, 'npm', ['install', '--prefer-offline', tarball]);
+    installed = join(app, 'node_modules', 'flotilla');
+    await run(app, 'npx', ['flotilla', 'new', 'fleet', 'shop']);
+    shop = join(app, 'shop');
+    await run(shop, 'npm', ['install', '--prefer-offline']);
   });
   after(() => rm(folder, { recursive: true, force: true }));
 
-  it('contains the library, its licence and what its programs import, and nothing of the application', async () => {
-    expect(files).to.include.members(['LICENSE', 'README.md', 'CHANGELOG.md', 'bin/flotilla', 'dist/src/index.js']);
-    const foreign = files.filter((path) =>
-      /platform|workers\/|config\/fleet|^application|^(test|bench|docs)\//.test(path),
+  it('contains the compiled library, its templates and what its programs import, and nothing of the application', async () => {
+    const expected = [
+      'LICENSE',
+      'README.md',
+      'CHANGELOG.md',
+      'bin/flotilla',
+      'dist/src/index.js',
+      'dist/src/index.d.ts',
+    ];
+    expect(files).to.include.members(expected);
+    expect(
+      files.filter((path) => /^(src|platform|workers|config|application|test|bench|docs)\//.test(path)),
+    ).to.deep.equal([]);
+    expect(files.filter((path) => path.startsWith('dist/') && !/^dist\/src\/.*\.(js|d\.ts)$/.test(path))).to.deep.equal(
+      [],
     );
-    expect(foreign.filter((path) => !path.includes('src/cli/'))).to.deep.equal([]);
+    expect((await stat(tarball)).size).to.be.below(1_000_000);
     const scripts = files.filter((path) => path.startsWith('scripts/'));
     const imported = new Set<string>();
     for (const path of ['bin/flotilla', ...scripts]) {
@@ -66,16 +96,68 @@ describe('the package', function () {
     expect(scripts.filter((path) => !imported.has(path))).to.deep.equal(['scripts/install-rabbitmq.mjs']);
   });
 
-  it('runs a fleet in a folder that has the package and its dependencies alone', async () => {
-    const flotilla = (...args: string[]) =>
-      run(process.execPath, [join(installed, 'bin', 'flotilla'), ...args], { cwd: folder });
-    const { version } = JSON.parse(await readFile(join(installed, 'package.json'), 'utf8')) as Manifest;
-    expect((await flotilla('--version')).stdout.trim()).to.equal(version);
-    await writeFile(join(folder, 'package.json'), '{"type":"module"}');
-    await mkdir(join(folder, 'config'));
-    await writeFile(join(folder, 'config', 'fleet.js'), FLEET);
-    const { stdout } = await flotilla('topology', 'permissions', '--json');
-    expect(stdout).to.contain('"flotilla-adder"');
+  it('has types under nodenext and bundler, for each subpath', async () => {
+    await writeFile(join(shop, 'program.ts'), PROGRAM);
+    const tsc = (...options: string[]) => {
+      const tsc = ['node_modules/typescript/bin/tsc', '--ignoreConfig', '--noEmit', '--strict', '--types', 'node'];
+      return run(shop, process.execPath, [...tsc, '--lib', 'es2023,esnext.disposable', ...options, 'program.ts']);
+    };
+    // with every declaration file that is reached: none needs a package that is not installed
+    expect(await tsc('--module', 'nodenext')).to.equal('');
+    expect(await tsc('--module', 'esnext', '--moduleResolution', 'bundler', '--skipLibCheck')).to.equal('');
+    await rm(join(shop, 'program.ts'));
+  });
+
+  it('scaffolds a fleet, and a worker more, that are typed and tested', async () => {
+    await run(shop, 'npx', ['flotilla', 'new', 'worker', 'loyalty', '--on', 'visitor.greeted']);
+    await run(shop, 'npm', ['run', 'check']);
+    expect(await run(shop, 'npm', ['test'])).to.match(/^# pass 3\n# fail 0$/m);
+    expect((await stat(join(shop, 'workers/loyalty/index.ts'))).mode & 0o044).to.equal(0o044);
+  });
+
+  it('runs that fleet on RabbitMQ: an event is published, its worker handles it, and all processes stop in order', async () => {
+    const { amqpUrl, managementUrl, prefix } = await testBroker();
+    const settings = {
+      AMQP_URL: amqpUrl,
+      AMQP_MANAGEMENT_URL: managementUrl,
+      FLOTILLA_PREFIX: prefix,
+      LOG_FORMAT: 'text',
+    };
+    const flotilla = (...args: string[]) => run(shop, 'node_modules/.bin/flotilla', args, settings);
+    const starting = { cwd: shop, env: { ...env, ...settings }, detached: true };
+    const fleet = spawn('npm', ['start'], { ...starting, stdio: ['ignore', 'pipe', 'pipe'] });
+    const ended = once(fleet, 'exit');
+    const isRunning = () => fleet.exitCode === null && fleet.signalCode === null;
+    let output = '';
+    for (const stream of [fleet.stdout, fleet.stderr]) stream.on('data', (chunk) => (output += String(chunk)));
+    try {
+      const early = new AbortController();
+      fleet.once('exit', () => early.abort(new Error(`the fleet ended: ${output}`)));
+      await eventually('the fleet runs', () => output.includes('Flotilla is running'), { signal: early.signal });
+      const { pid: supervisor = 0, processes = [] } = (await readFleetState(join(shop, 'data'))) ?? {};
+      expect(processes.map(({ name }) => name)).to.have.members(['keeper', 'greeter', 'loyalty']);
+      const published = JSON.parse(
+        await flotilla('events', 'publish', 'visitor.arrived', '{"name": "Ada"}', '--json'),
+      ) as { id: string };
+      const greeted = await eventually('the worker greets', async () => {
+        const text = await flotilla('events', 'list', '--type', 'visitor.greeted', '--json');
+        return (JSON.parse(text) as { items: { event: Record<string, unknown> }[] }).items[0]?.event;
+      });
+      expect(greeted).to.deep.include({
+        causationid: published.id,
+        source: 'greeter',
+        data: { greeting: 'Hello, Ada!' },
+      });
+
+      process.kill(supervisor, 'SIGTERM');
+      expect(await ended, output).to.deep.equal([0, null]);
+      expect(await readFleetState(join(shop, 'data'))).to.equal(undefined);
+      for (const { pid, name } of processes) expect(() => process.kill(pid, 0), name).to.throw('ESRCH');
+    } finally {
+      if (isRunning()) process.kill(-Number(fleet.pid), 'SIGTERM');
+      await ended;
+      await cleanUp(prefix);
+    }
   });
 
   it('has no package of the application among its dependencies, which the image keeps all the same', async () => {
@@ -83,14 +165,32 @@ describe('the package', function () {
     for (const path of ['package.json', 'package-lock.json', '.npmrc', 'application/package.json']) {
       await cp(join(root, path), join(copy, path));
     }
-    const { stdout } = await run('npm', ['ls', '--all', '--omit=dev', '--package-lock-only', '--json'], { cwd: copy });
-    const { dependencies } = JSON.parse(stdout) as { dependencies: Record<string, { dependencies?: object }> };
+    const listed = await run(copy, 'npm', ['ls', '--all', '--omit=dev', '--package-lock-only', '--json']);
+    const { dependencies } = JSON.parse(listed) as { dependencies: Record<string, { dependencies?: object }> };
     const application = ['mailparser', 'nodemailer', 'smtp-server'];
     expect(Object.keys(dependencies)).not.to.include.members(application);
-    expect(Object.keys(dependencies['flotilla-application']?.dependencies ?? {})).to.have.members([...application, 'zod']);
+    expect(Object.keys(dependencies['flotilla-application']?.dependencies ?? {})).to.have.members([
+      ...application,
+      'zod',
+    ]);
     expect(await readdir(join(root, 'node_modules'))).to.include.members(application);
     expect(await readFile(join(root, 'Dockerfile'), 'utf8')).to.match(
       /COPY application\/package\.json application\/\n(.*\n)*RUN npm ci --ignore-scripts/,
     );
   });
 });
+
+/** Packs a copy of this checkout, which builds it: the dist of this checkout stays as it is for tests that run meanwhile. */
+async function pack(folder: string): Promise<string> {
+  const copy = join(folder, 'source');
+  const left = new Set(['node_modules', 'dist', 'data', 'coverage', '.git', 'test', 'bench', 'docs']);
+  await mkdir(copy);
+  for (const name of await readdir(root)) {
+    if (!left.has(name)) await cp(join(root, name), join(copy, name), { recursive: true });
+  }
+  await symlink(join(root, 'node_modules'), join(copy, 'node_modules'));
+  await run(copy, 'npm', ['pack', '--pack-destination', folder]);
+  const name = (await readdir(folder)).find((file) => file.endsWith('.tgz')) ?? 'no tarball';
+  await rm(copy, { recursive: true });
+  return join(folder, name);
+}

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { type Sql } from 'flotilla';
-import { explore, simulation, type Run } from 'flotilla/testing';
+import { explore, simulation, type Run } from 'flotilla/simulation';
 import { withRetryPolicy } from '../../src/sagas/definition.js';
 import { sagaDecider } from '../../src/sagas/decide.js';
 import { journeys, tripSaga } from './trip.js';

@@ -1,4 +1,4 @@
-import { explore } from 'flotilla/testing';
+import { explore } from 'flotilla/simulation';
 import { orderSimulation } from '../../testing/simulation/orders.js';
 
 /** Thousands of simulated runs of the order platform, each with its own orders, latencies and faults; gives what there

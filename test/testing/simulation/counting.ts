@@ -1,5 +1,5 @@
 import type { Worker } from 'flotilla';
-import { simulation, type Run, type SimulationOptions, type World } from 'flotilla/testing';
+import { simulation, type Run, type SimulationOptions, type World } from 'flotilla/simulation';
 import { createEvent } from '../../../src/events/create.js';
 import { shop, tallyMigrations } from '../../support/shop.js';
 

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { explore, simulation, type FaultKind } from 'flotilla/testing';
+import { explore, simulation, type FaultKind } from 'flotilla/simulation';
 import { shop } from '../../support/shop.js';
 import { begin, jobs, tally, type Counted } from './counting.js';
 

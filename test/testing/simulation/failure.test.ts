@@ -1,6 +1,6 @@
 import { runInThisContext } from 'node:vm';
 import { expect } from 'chai';
-import { explore, simulation, type Attempt, type Simulation } from 'flotilla/testing';
+import { explore, simulation, type Attempt, type Simulation } from 'flotilla/simulation';
 import { literal } from '../../../src/testing/simulation/literal.js';
 import { shop } from '../../support/shop.js';
 import { begin, jobs } from './counting.js';

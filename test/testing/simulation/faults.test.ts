@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { simulation, type Fault } from 'flotilla/testing';
+import { simulation, type Fault } from 'flotilla/simulation';
 import { shop } from '../../support/shop.js';
 import { begin, jobs, tally, type Counted } from './counting.js';
 

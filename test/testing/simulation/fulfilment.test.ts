@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { explore } from 'flotilla/testing';
+import { explore } from 'flotilla/simulation';
 import { orderSimulation } from './orders.js';
 
 describe('platform: fulfilment, simulated @slow', function () {

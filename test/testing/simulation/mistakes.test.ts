@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { defineJournal, type Worker } from 'flotilla';
-import { simulation, type SimulationOptions, type World } from 'flotilla/testing';
+import { simulation, type SimulationOptions, type World } from 'flotilla/simulation';
 import { shop } from '../../support/shop.js';
 import { begin } from './counting.js';
 

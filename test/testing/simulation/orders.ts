@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { type EventEnvelope } from 'flotilla';
-import { simulation, type Run } from 'flotilla/testing';
+import { simulation, type Run } from 'flotilla/simulation';
 import { sagaDecider } from '../../../src/sagas/decide.js';
 import { create, platform, type Data, type EventType } from '../../../platform/catalogue.js';
 import { orderFulfilment } from '../../../platform/orders/fulfilment-saga.js';

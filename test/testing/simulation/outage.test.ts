@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { UnavailableError, type Worker } from 'flotilla';
-import { simulation } from 'flotilla/testing';
+import { simulation } from 'flotilla/simulation';
 import { shop } from '../../support/shop.js';
 import { begin } from './counting.js';
 

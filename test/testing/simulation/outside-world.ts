@@ -2,7 +2,7 @@ import { UnavailableError } from 'flotilla';
 import { KeyReused } from '../../../platform/once-outside.js';
 import type { Charged, Gateway } from '../../../workers/payment/gateway.js';
 import type { Booked, Carrier } from '../../../workers/shipping/carrier.js';
-import type { Run } from 'flotilla/testing';
+import type { Run } from 'flotilla/simulation';
 
 interface Charge extends Charged {
   orderId: string;

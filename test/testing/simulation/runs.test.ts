@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { PermanentError, type Worker } from 'flotilla';
-import { simulation, type Fault } from 'flotilla/testing';
+import { simulation, type Fault } from 'flotilla/simulation';
 import { VirtualClock } from '../../../src/testing/simulation/virtual-clock.js';
 import { shop } from '../../support/shop.js';
 import { begin, jobs } from './counting.js';
