@@ -1,22 +1,22 @@
 import { FlotillaError } from '../errors.js';
 import { newId } from '../events/ids.js';
 import type { Store } from '../store/contract.js';
-import { announce } from './announce.js';
-import { audit } from './audit.js';
-import { claimOne } from './claims.js';
-import { removeBody } from './remove-bodies.js';
-import { findDeadLetter } from './queries.js';
-import { selectDeadLetters, type Selection } from './selection.js';
+import { appendLifecycleEvent } from './lifecycle-events.js';
+import { audit } from './storage/audit.js';
+import { claimOne } from './storage/claims.js';
+import { removeBody } from './storage/remove-bodies.js';
+import { findDeadLetter } from './storage/queries.js';
+import { selectDeadLetters, type Selection } from './storage/selection.js';
 
-/** How long a discard can be undone. */
-export const UNDO_LIMIT = 7 * 86_400_000;
+/** The period in which a discard can be undone. */
+export const UNDO_PERIOD_MS = 7 * 86_400_000;
 
 export interface DiscardOptions {
   selection: Selection;
   who: string;
-  /** Must say something. */
+  /** Must not be empty. */
   reason: string;
-  /** Removes the bodies at once: the discard cannot be undone. */
+  /** Removes the bodies immediately, so that the discard cannot be undone. */
   purge?: boolean | undefined;
   limit?: number | undefined;
   signal: AbortSignal;
@@ -26,12 +26,12 @@ export interface DiscardOptions {
 export interface DiscardSummary {
   selected: number;
   discarded: number;
-  /** Settled already, being replayed right now, or not reached before `signal` aborted. */
+  /** Already settled, being replayed, or not reached before `signal` aborted. */
   skipped: number;
 }
 
-/** Marks dead letters as not to be replayed, with an event for each. What is settled already, or being replayed by a
- *  run, is left as it is. Bodies are removed when the discard cannot be undone any more. Throws `dead_letter.refused` without a reason. */
+/** Marks dead letters as not to be replayed, and appends an event for each. Settled ones, and those that a run is replaying, are
+ *  skipped. Bodies are removed once the discard cannot be undone. Throws `dead_letter.refused` without a reason. */
 export async function discardDeadLetters(
   { store, now }: { store: Store; now: () => number },
   { selection, who, reason, purge = false, limit, signal, onResult }: DiscardOptions,
@@ -65,13 +65,13 @@ async function discardOne(
     const detail = purge ? `${reason} (body removed)` : reason;
     await audit(tx.sql, { id: auditId, deadLetterId: id, at, who, action: 'discarded', detail });
     const occasion = { source: store.service, now: time, occasion: auditId };
-    await announce(tx, occasion, letter, { type: 'message.discarded', reason });
+    await appendLifecycleEvent(tx, occasion, letter, { type: 'message.discarded', reason });
     return true;
   });
 }
 
-/** Makes a discarded dead letter a dead one again, within 7 days, and says so as when it died. Throws
- *  `dead_letter.not_found`, or `dead_letter.refused` when it isn't discarded or was too long ago. */
+/** Restores a discarded dead letter within 7 days, and appends the event of a new dead letter. Throws `dead_letter.not_found`, or
+ *  `dead_letter.refused` when it is not discarded or was discarded too long ago. */
 export async function undoDiscard(
   { store, now }: { store: Store; now: () => number },
   { id, who }: { id: string; who: string },
@@ -85,7 +85,7 @@ export async function undoDiscard(
   if (letter.isBodyRemoved) {
     throw new FlotillaError('dead_letter.refused', `the body of ${letter.id} was removed`);
   }
-  if (time - Date.parse(letter.settledAt) > UNDO_LIMIT) {
+  if (time - Date.parse(letter.settledAt) > UNDO_PERIOD_MS) {
     throw new FlotillaError('dead_letter.refused', `${letter.id} was discarded more than 7 days ago`);
   }
   const auditId = newId(time);
@@ -96,6 +96,6 @@ export async function undoDiscard(
     if (rows.length === 0) return;
     await audit(tx.sql, { id: auditId, deadLetterId: letter.id, at, who, action: 'restored', detail: '' });
     const occasion = { source: store.service, now: time, occasion: auditId };
-    await announce(tx, occasion, letter, { type: 'message.dead_lettered' });
+    await appendLifecycleEvent(tx, occasion, letter, { type: 'message.dead_lettered' });
   });
 }

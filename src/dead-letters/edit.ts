@@ -4,50 +4,50 @@ import { createEvent } from '../events/create.js';
 import type { UnsequencedEvent } from '../events/envelope.js';
 import { newId } from '../events/ids.js';
 import type { Store } from '../store/contract.js';
-import { audit } from './audit.js';
-import { claimOne } from './claims.js';
-import { assign, draftFrom, draftOf, unset } from './change-event.js';
-import type { KeptDeadLetter } from './dead-letter.js';
-import { findDeadLetter } from './queries.js';
-import { replayDeadLetters, type Replayer } from './replay.js';
+import { audit } from './storage/audit.js';
+import { claimOne } from './storage/claims.js';
+import { assign, draftFrom, draftOf, unset } from './event-draft.js';
+import type { StoredDeadLetter } from './dead-letter.js';
+import { findDeadLetter } from './storage/queries.js';
+import { replayDeadLetters, type DeadLetterContext } from './replay-dead-letters.js';
 
 export interface EditOptions {
   id: string;
   who: string;
-  /** The event, or its data, in place of what there is. */
+  /** Replaces the event, or its data. */
   content?: unknown;
   /** `path=value`, applied after that. */
   set?: readonly string[];
   unset?: readonly string[];
-  /** Gives the world outside a new idempotency key, instead of the original event's. */
+  /** Uses a new idempotency key for external calls in place of the original event's. */
   newKey?: boolean | undefined;
-  /** The worker that gets it. @default the one that it died at */
+  /** The worker to send it to. @default the worker that dead-lettered it */
   to?: string | undefined;
-  /** Only checks, and gives what would be sent. */
+  /** Only checks, and returns the event that would be sent. */
   dryRun?: boolean | undefined;
-  /** Sends also a command whose aggregate is closed. */
+  /** Also sends a command whose aggregate is closed. */
   force?: boolean | undefined;
   signal: AbortSignal;
 }
 
 export interface EditResult {
   event: UnsequencedEvent;
-  /** The idempotency key for the world outside. */
+  /** The idempotency key for external calls. */
   key: string;
-  /** What the one who edits should know. */
+  /** Consequences that the operator should know. */
   warnings: string[];
   sent: boolean;
 }
 
 /**
- * Mends a dead letter: makes a new event, caused by the old one, strictly of the schema of its type, and sends it to
- * the worker's queue in place of the old one, which is then marked as replayed and names it. The new event is
- * committed before it is sent: where the process ends in between, a replay sends that same event.
+ * Edits a dead letter: creates a new event that is caused by the old one and strictly valid, and sends it to the worker's
+ * queue in its place; the dead letter is then marked as replayed and refers to it. The new event is committed before it is
+ * sent: if the process ends in between, a replay sends the same event.
  * Throws `contract.*` when the new event is not valid, `dead_letter.settled`, `dead_letter.busy`,
  * `dead_letter.refused`, `dead_letter.closed` or `broker.*`.
  */
-export async function editDeadLetter(replayer: Replayer, options: EditOptions): Promise<EditResult> {
-  const { store, now, definitions } = replayer;
+export async function editDeadLetter(context: DeadLetterContext, options: EditOptions): Promise<EditResult> {
+  const { store, now, definitions } = context;
   const letter = await findDeadLetter(store, options.id);
   if (letter.state === 'replayed' || letter.state === 'discarded') {
     throw new FlotillaError('dead_letter.settled', `${letter.id} is ${letter.state}`);
@@ -72,11 +72,11 @@ export async function editDeadLetter(replayer: Replayer, options: EditOptions): 
   const result = { event, key, warnings: warningsFor(letter, key === event.id) };
   if (options.dryRun === true) return { ...result, sent: false };
 
-  // one claim for both: no other run may send the old message, or another edit's, in between
+  // one claim for both steps: no other run may send the old message, or that of another edit, in between
   const claim = newId(time);
-  await keepReplacement(store, letter, event, { key, who: options.who, now: time, changes: describe(options), claim });
+  await storeReplacement(store, letter, event, { key, who: options.who, now: time, changes: describe(options), claim });
   let refusal: string | undefined;
-  await replayDeadLetters(replayer, {
+  await replayDeadLetters(context, {
     selection: { ids: [letter.id] },
     claim,
     who: options.who,
@@ -91,9 +91,9 @@ export async function editDeadLetter(replayer: Replayer, options: EditOptions): 
   return { ...result, sent: !options.signal.aborted };
 }
 
-async function keepReplacement(
+async function storeReplacement(
   store: Store,
-  letter: KeptDeadLetter,
+  letter: StoredDeadLetter,
   event: UnsequencedEvent,
   { key, who, now, changes, claim }: { key: string; who: string; now: number; changes: string; claim: string },
 ): Promise<void> {
@@ -111,23 +111,22 @@ async function keepReplacement(
   });
 }
 
-/** A handler that ran may have shown the key to the world outside; an attempt without an answer may have done its work
- *  all the same. */
-function warningsFor({ attempts }: KeptDeadLetter, isNewKey: boolean): string[] {
+/** A handler that ran may have sent the key to an external service; an attempt without an answer may have taken effect. */
+function warningsFor({ attempts }: StoredDeadLetter, isNewKey: boolean): string[] {
   const reachedOutside = attempts.some(({ code }) => !code.startsWith('contract.'));
   const unanswered = attempts.filter(({ code, name, message }) => /time-?d? ?out/i.test(`${code} ${name} ${message}`));
   if (unanswered.length === 0) {
     return isNewKey || !reachedOutside
       ? []
-      : ['The idempotency key stays: who has seen it with other data may refuse it.'];
+      : ['The idempotency key is unchanged: an external service that received it with other data may reject it.'];
   }
   const what = `${unanswered.length === 1 ? 'An attempt' : `${unanswered.length} attempts`} ended without an answer`;
   return isNewKey
-    ? [`${what}: with a new idempotency key, what was done then may be done a second time.`]
-    : [`${what}: if it was done then, the same idempotency key brings back that result, for the old data.`];
+    ? [`${what}: with a new idempotency key, its effect may occur a second time.`]
+    : [`${what}: if it took effect, the same idempotency key returns that result, for the old data.`];
 }
 
-/** Names what was changed, not the values: they may be personal, and are in the event. */
+/** Names the changed fields without their values, which may be personal and are in the event. */
 function describe({ content, set = [], unset = [] }: EditOptions): string {
   const parts = [
     ...(content === undefined ? [] : ['content replaced']),

@@ -6,10 +6,10 @@ import type { Definitions } from '../events/definitions.js';
 import { failpoint } from '../failpoints.js';
 import type { Store } from '../store/contract.js';
 import type { Logger } from '../telemetry/logger.js';
-import { keepDeadLetter } from './keep.js';
-import { UNDO_LIMIT } from './discard.js';
-import { removeOldBodies } from './remove-bodies.js';
-import { migrateDeadLetters } from './migrations.js';
+import { storeDeadLetter } from './storage/store-dead-letter.js';
+import { UNDO_PERIOD_MS } from './discard.js';
+import { removeOldBodies } from './storage/remove-bodies.js';
+import { migrateDeadLetters } from './storage/migrations.js';
 import { readDeadLetter } from './read-delivery.js';
 
 export interface KeeperOptions {
@@ -17,70 +17,71 @@ export interface KeeperOptions {
   store: Store;
   broker: Pick<Broker, 'consume'>;
   names: Names;
-  /** The workers whose dead letters are kept. */
+  /** The workers whose dead letters are stored. */
   workers: readonly string[];
   definitions: Definitions;
   logger: Logger;
   /** Milliseconds since the epoch. */
   now?: () => number;
-  /** How long to wait before a dead letter that could not be kept is tried again, in milliseconds. @default 1000 */
+  /** Milliseconds before storing a dead letter is retried. @default 1000 */
   retryAfter?: number;
 }
 
 export interface Keeper {
-  /** Keeps dead letters until `signal` aborts; resolves when what was in hand is settled. */
+  /** Stores dead letters until `signal` aborts; resolves when those in flight are settled. */
   run(signal: AbortSignal): Promise<void>;
 }
 
-/** Few at a time: a dead letter may have a body of many megabytes. */
+/** Few at a time, as a dead letter may have a body of many megabytes. */
 const PREFETCH = 20;
-/** Milliseconds between two removals of old bodies. */
-const FREE_EVERY = 3_600_000;
+const BODY_REMOVAL_INTERVAL_MS = 3_600_000;
 
 /**
- * Takes dead letters out of the broker into a store: each is committed, with the event that says so, and then acked;
- * one that comes twice is kept once. While the store doesn't take it, a dead letter is held and tried again. Several
- * keepers may run.
+ * Moves dead letters from the broker into a store: each is committed with its event, then acked; duplicates are stored once.
+ * While the store is unavailable, a dead letter is held and retried. Several keepers may run.
  */
 export function createKeeper(options: KeeperOptions): Keeper {
   const { store, broker, names, workers, logger } = options;
   return {
     async run(signal) {
       await migrateDeadLetters(store);
-      const inHand = new Set<Promise<void>>();
+      const inFlight = new Set<Promise<void>>();
       const consumers = workers.map((worker) =>
         broker.consume(names.dead(worker), {
           prefetch: PREFETCH,
           onDelivery: (delivery) => {
-            const kept = keepSurely(options, delivery, worker, signal).finally(() => inHand.delete(kept));
-            inHand.add(kept);
+            const storing = storeWithRetry(options, delivery, worker, signal).finally(() => inFlight.delete(storing));
+            inFlight.add(storing);
           },
         }),
       );
-      logger.info('Keeping dead letters', { workers: workers.length });
-      await freeSpace(options, signal);
+      logger.info('Storing dead letters', { workers: workers.length });
+      await removeBodiesPeriodically(options, signal);
       await Promise.allSettled(consumers.map((consumer) => consumer.cancel()));
-      await Promise.all(inHand);
+      await Promise.all(inFlight);
       await Promise.allSettled(consumers.map((consumer) => consumer.close()));
     },
   };
 }
 
-/** Removes the bodies of what can no longer be restored, until the signal aborts. Never rejects. */
-async function freeSpace({ store, logger, now = Date.now }: KeeperOptions, signal: AbortSignal): Promise<void> {
+/** Removes the bodies of dead letters that can no longer be restored, until the signal aborts. Never rejects. */
+async function removeBodiesPeriodically(
+  { store, logger, now = Date.now }: KeeperOptions,
+  signal: AbortSignal,
+): Promise<void> {
   while (!signal.aborted) {
     try {
-      const removed = await removeOldBodies(store, now() - UNDO_LIMIT, signal);
+      const removed = await removeOldBodies(store, now() - UNDO_PERIOD_MS, signal);
       if (removed > 0) logger.info('Removed the bodies of discarded dead letters', { deadLetters: removed });
     } catch (error) {
-      logger.warn(`The bodies of discarded dead letters could not be removed; retrying: ${messageOf(error)}`);
+      logger.warn(`Bodies of discarded dead letters not removed; retrying: ${messageOf(error)}`);
     }
-    await sleep(FREE_EVERY, signal);
+    await sleep(BODY_REMOVAL_INTERVAL_MS, signal);
   }
 }
 
-/** Never rejects: what can't be kept now is held, and given back to the broker when the process ends. */
-async function keepSurely(
+/** Never rejects: a dead letter that cannot be stored is held, and requeued when the process ends. */
+async function storeWithRetry(
   options: KeeperOptions,
   delivery: Delivery,
   worker: string,
@@ -90,10 +91,10 @@ async function keepSurely(
   const gone = AbortSignal.any([delivery.lost, signal]);
   for (;;) {
     try {
-      await keepDelivery(options, delivery, worker);
+      await storeDelivery(options, delivery, worker);
       return;
     } catch (error) {
-      logger.error(`A dead letter could not be kept, trying again: ${messageOf(error)}`, {
+      logger.error(`Dead letter not stored; retrying: ${messageOf(error)}`, {
         worker,
         event: delivery.properties.messageId,
       });
@@ -103,20 +104,20 @@ async function keepSurely(
   }
 }
 
-/** Commits the dead letter, then acks it. Gives whether it is a new one. */
-export async function keepDelivery(
+/** Commits the dead letter, then acks it. Returns whether it is new. */
+export async function storeDelivery(
   { store, definitions, logger, now = Date.now }: Pick<KeeperOptions, 'store' | 'definitions' | 'logger' | 'now'>,
   delivery: Delivery,
   worker: string,
 ): Promise<boolean> {
   const time = now();
   const letter = readDeadLetter(delivery, worker, definitions, time);
-  const kept = await keepDeadLetter(store, letter, time);
+  const result = await storeDeadLetter(store, letter, time);
   failpoint('keeper.kept');
   delivery.ack();
   const about = { deadLetter: letter.id, worker, code: letter.code, event: letter.eventId };
-  if (kept === 'new' || kept === 'died again') logger.info('Kept a dead letter', about);
-  if (kept === 'conflict') logger.warn('Kept a message apart: it has the id of another dead letter', about);
-  if (kept === 'settled') logger.warn('A discarded dead letter has come again; it stays discarded', about);
-  return kept !== 'known' && kept !== 'settled';
+  if (result === 'new' || result === 'died again') logger.info('Stored a dead letter', about);
+  if (result === 'conflict') logger.warn('Stored a message separately: it has the id of another dead letter', about);
+  if (result === 'settled') logger.warn('A discarded dead letter was dead-lettered again; it stays discarded', about);
+  return result !== 'known' && result !== 'settled';
 }

@@ -15,9 +15,9 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-
 
 type Source = Pick<Delivery, 'body' | 'properties' | 'origin'>;
 
-/** A message of `<worker>.dead` as a dead letter. Never throws: whatever lies in that queue can be kept. What the
- *  worker gave up says so in its headers; what the broker gave up gets the code `broker.<reason>` and an id that
- *  follows from the message and the time of its death. `now` (milliseconds) stands in for a time nobody wrote down. */
+/** Reads a message of `<worker>.dead` as a dead letter. Never throws: any message of that queue can be stored. A worker states the
+ *  reason in headers; a message that the broker dead-lettered gets the code `broker.<reason>` and an id derived from the message
+ *  and the time. `now` (milliseconds) replaces a missing time. */
 export function readDeadLetter(delivery: Source, worker: string, definitions: Definitions, now: number): DeadLetter {
   const { body, properties, origin = null } = delivery;
   const { headers } = properties;
@@ -59,18 +59,18 @@ export function readDeadLetter(delivery: Source, worker: string, definitions: De
   };
 }
 
-/** Why a broker dead-letters, in words. */
+/** The messages for the broker's reasons. */
 const REASONS: Record<string, string> = {
-  delivery_limit: 'The broker delivered it more often than the queue allows, and never got an answer',
+  delivery_limit: 'It exceeded the delivery limit of the queue without being settled',
   rejected: 'A consumer rejected it',
-  expired: 'It waited in the queue for longer than it was good for',
+  expired: 'Its time to live in the queue has expired',
   maxlen: 'The queue was full',
-  unknown: 'It was put among the dead letters by hand',
+  unknown: 'It was published to the dead letters directly',
 };
 
 type About = Pick<DeadLetter, 'eventId' | 'source' | 'type' | 'kind' | 'subject' | 'correlationId'>;
 
-/** From the event where the body is one; otherwise from what the properties say. */
+/** From the event where the body is one, otherwise from the properties. */
 function describe({ body, properties }: Source, definitions: Definitions): About {
   const event = eventIn({ body, properties });
   const type = event?.type ?? bounded(properties.type, 255);
@@ -93,7 +93,7 @@ function eventIn(message: Source): EventEnvelope | undefined {
   }
 }
 
-/** The latest entry of x-death, which RabbitMQ puts first. Its time is in seconds. */
+/** The latest entry of x-death, which is the first one. Its time is in seconds. */
 function lastDeath(headers: Fields): { reason: string; time?: number } {
   const deaths = headers['x-death'];
   const [death] = Array.isArray(deaths) ? deaths : [];
@@ -115,12 +115,12 @@ function parseTime(text: string | undefined): number | undefined {
   return isTime(time) ? time : undefined;
 }
 
-/** From 1970 to the end of what an ISO date writes with four digits. */
+/** From 1970 to the end of the year 9999. */
 function isTime(milliseconds: number): boolean {
   return milliseconds >= 0 && milliseconds < 253_402_300_800_000;
 }
 
-/** Null for what no event has: it would be an attribute of the event that announces the dead letter. */
+/** Null for an invalid attribute, which the event about the dead letter must not have. */
 function bounded(text: string | undefined, length: number): string | null {
   return text === undefined || !isTextLine(text, length) ? null : text;
 }

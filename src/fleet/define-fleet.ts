@@ -9,7 +9,7 @@ import { sandboxOf, type Sandbox, type SandboxDeclaration } from './sandbox.js';
 import { typesMatching } from '../events/handler.js';
 import { workerDefinitionOf } from '../worker/definition/worker-definition.js';
 import type { Emitters } from '../worker/pipeline/context.js';
-import { ANNOUNCEMENTS } from '../dead-letters/announce.js';
+import { LIFECYCLE_EVENTS } from '../dead-letters/lifecycle-events.js';
 import type { Worker } from '../worker/definition/worker-definition.js';
 import type { ApiInfo } from '../api/openapi/document.js';
 import type { Route } from '../api/route.js';
@@ -112,7 +112,7 @@ export function emittersOf({ workers, api, catalogue }: Fleet): Emitters {
   const declare = (service: string, types: Iterable<string>) => {
     for (const type of types) services.set(type, (services.get(type) ?? new Set([OPS_STORE])).add(service));
   };
-  declare(OPS_STORE, ANNOUNCEMENTS);
+  declare(OPS_STORE, LIFECYCLE_EVENTS);
   for (const { store, emits } of workers.map(workerDefinitionOf)) declare(store, emits);
   if (api !== undefined) declare(api.store, api.emits ?? Object.keys(catalogue.definitions));
   return services;

@@ -1,10 +1,10 @@
 import { FlotillaError } from '../errors.js';
 
-/** An event as the journal has it. */
+/** An event of the journal. */
 export interface JournalEntry {
-  /** Where it stands among all others, in the order of their times; sorts as text, and can be kept. */
+  /** Its place in the order of time; sorts as text, and can be stored. */
   place: string;
-  /** The service that said it. */
+  /** The service that emitted it. */
   source: string;
   /** Unique within its source. */
   id: string;
@@ -19,7 +19,7 @@ export interface JournalEntry {
   offset: number | null;
 }
 
-/** Which events are meant; all that are named must hold. */
+/** Selects events; all given conditions must hold. */
 export interface JournalFilter {
   /** Types or topic patterns, any of which may match. */
   types?: readonly string[];
@@ -30,7 +30,7 @@ export interface JournalFilter {
   since?: string;
   /** RFC 3339, exclusive. */
   until?: string;
-  /** Only what the journal knew when this was its highest row; not with the newest first. */
+  /** Only events that the journal had when this was its highest row; not with the newest first. */
   upToRow?: number;
 }
 
@@ -62,7 +62,7 @@ export function entryOf(row: JournalRow): JournalEntry {
   };
 }
 
-/** What a place says. */
+/** A parsed place. */
 export interface Place {
   time: number;
   row: number;
@@ -75,7 +75,7 @@ function placeText({ time, row }: Place): string {
   return `${String(time + SHIFT).padStart(15, '0')}-${String(row).padStart(12, '0')}`;
 }
 
-/** Throws `config.invalid` for what is no place. */
+/** Throws `config.invalid` for an invalid place. */
 export function parsePlace(text: string): Place {
   const [, time, row] = /^(\d{15})-(\d{12})$/.exec(text) ?? [];
   if (time === undefined || row === undefined) {

@@ -11,7 +11,7 @@ import type { Logger } from '../telemetry/logger.js';
 import { lostEventsError, noteLostEvents } from './lost-events.js';
 import { insertRecords, recordOfStored } from './rows.js';
 
-const PAGE = 500;
+const PAGE_SIZE = 500;
 /** Milliseconds between two attempts to reach the stores that were unreachable. */
 const POLL_INTERVAL_MS = 60_000;
 /** Separates the names of unreachable stores in `out_of_reach`. */
@@ -132,7 +132,7 @@ async function fillFrom(
   // a store whose head is lower was recreated or restored
   const after = position > (await source.head()) ? 0 : position;
   let recovered = 0;
-  for await (const page of readPages(source, { after, pageSize: PAGE, signal })) {
+  for await (const page of readPages(source, { after, pageSize: PAGE_SIZE, signal })) {
     const records = page.map(recordOfStored);
     const position = page.at(-1)?.position ?? 0;
     recovered += await journal.transaction(async ({ sql }) => {

@@ -1,7 +1,7 @@
 import { FlotillaError } from '../errors.js';
 import type { Sql, Store } from '../store/contract.js';
 
-/** Events that the journal has and the store they came from lacks, as an older copy of it was restored. */
+/** Events that the journal has and their store lacks, because an older copy of the store was restored. */
 export interface LostEvents {
   service: string;
   count: number;
@@ -10,26 +10,26 @@ export interface LostEvents {
   until: number;
 }
 
-/** The newest events of a service that are compared, and a page of those compared after one was missing. */
-const PAGE = 500;
-/** Events that are compared at most; the count of a greater loss is that of these. */
-const MOST = 20_000;
+/** Events compared at first, and again each time one of them is missing, from the newest on. */
+const PAGE_SIZE = 500;
+/** Events compared at most; a greater loss is counted up to here. */
+const MAX_COMPARED = 20_000;
 
-/** The error by which the loss is reported, with what to do. */
+/** The error that reports the loss, with the remedy. */
 export function lostEventsError({ service, count, since, until }: LostEvents): FlotillaError {
   const from = new Date(since).toISOString();
   return new FlotillaError(
     'store.behind',
-    `${service}, ${count} events from ${from} to ${new Date(until).toISOString()}. Other services have acted on them. ` +
+    `${service}, ${count} events from ${from} to ${new Date(until).toISOString()}. Other services have handled them. ` +
       `List them: flotilla events list --source ${service} --since ${from}; ` +
-      `let a worker of that store handle again what it took then: flotilla replay --to <worker> --since ${from}`,
+      `replay to a worker of that store what it handled then: flotilla replay --to <worker> --since ${from}`,
   );
 }
 
 /**
- * Compares the newest events of a service in the journal with its store. Finds a loss once: it is noted, so that only
- * events after it are compared from then on. Positions of the store begin again below those that were lost, so that what was
- * taken from it counts for nothing: the next gap is filled from its first event.
+ * Compares the newest events of a service in the journal with its store. Each loss is found once: it is recorded, and only later
+ * events are compared from then on. The store reuses the positions of the lost events, so the position read from it is reset:
+ * the next gap is filled from its first event.
  */
 export async function noteLostEvents(
   journal: Store,
@@ -43,7 +43,7 @@ export async function noteLostEvents(
   const missing: number[] = [];
   let newest = through;
   let before: Place = { time: Number.MAX_SAFE_INTEGER, row: Number.MAX_SAFE_INTEGER };
-  for (let compared = 0; compared < MOST; compared += PAGE) {
+  for (let compared = 0; compared < MAX_COMPARED; compared += PAGE_SIZE) {
     const page = await pageBefore(journal.query, service, before);
     const lost: number[] = [];
     for (const { id, row, time } of page) {
@@ -76,5 +76,5 @@ function pageBefore(sql: Sql, service: string, { time, row }: Place): Promise<(P
   return sql<Place & { id: string }>`
     SELECT id, time, row_number AS row FROM journal_events
     WHERE source = ${service} AND time <= ${time} AND (time < ${time} OR row_number < ${row})
-    ORDER BY time DESC, row_number DESC LIMIT ${PAGE}`;
+    ORDER BY time DESC, row_number DESC LIMIT ${PAGE_SIZE}`;
 }

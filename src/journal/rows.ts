@@ -5,11 +5,10 @@ import type { StoredEvent } from '../store/stored-event.js';
 import type { Sql } from '../store/contract.js';
 import type { JournalEntry } from './entry.js';
 
-/** What the journal keeps of an event, before it has a place. */
+/** An event before it is stored and has a place. */
 export type JournalRecord = Omit<JournalEntry, 'place'>;
 
-/** An entry of the log as a record; undefined for what is no event of any fleet. Types that no catalogue knows are kept as
- *  well. */
+/** An entry of the log as a record, also of a type that is in no catalogue; undefined for a message that is not an event. */
 export function recordOfEntry(entry: StreamEntry): JournalRecord | undefined {
   try {
     const event = parseEnvelope(entry);
@@ -37,13 +36,13 @@ export function recordOfStored({ id, type, stream, correlationId, time, body, ev
   return { source: event.source, id, type, subject: stream, correlationId, time, body, offset: null };
 }
 
-/** The row of what the journal has learnt last; 0 where it has nothing. */
+/** The row that was added last; 0 where the journal is empty. */
 export async function highestRow(sql: Sql): Promise<number> {
   const [last] = await sql<{ highest: number | null }>`SELECT MAX(row_number) AS highest FROM journal_events`;
   return Number(last?.highest ?? 0);
 }
 
-/** Adds those that the journal does not have; gives how many. In a transaction of the journal's store. */
+/** Adds the records that the journal lacks, in a transaction of its store; returns their number. */
 export async function insertRecords(sql: Sql, records: readonly JournalRecord[]): Promise<number> {
   const before = await highestRow(sql);
   let number = before;

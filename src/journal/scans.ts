@@ -1,13 +1,13 @@
 import type { Sql } from '../store/contract.js';
 import type { JournalRow } from './entry.js';
 
-/** What limits a scan: from a place on (backwards: before it), within [since, until), and what else must hold. */
+/** The bounds of a scan: after a place (backwards: before it), within [since, until), and further conditions. */
 export interface Bounds {
   time: number;
   row: number;
   since: number;
   until: number;
-  /** Only what was learnt until then; going backwards it is not asked for. */
+  /** Only rows up to this one; ignored backwards. */
   upToRow: number | null;
   source: string | null;
   subject: string | null;
@@ -15,8 +15,8 @@ export interface Bounds {
   limit: number;
 }
 
-/** One way through the journal, by one index, whose entries are in the order of time. A condition that may not be asked
- *  for is written with OR, so that no plan takes its index. */
+/** A scan of one index, whose entries are in the order of time. An optional condition is written with OR, so that no query plan
+ *  uses its index. */
 export interface Scan {
   forward: (sql: Sql, key: string, bounds: Bounds) => Promise<JournalRow[]>;
   backward: (sql: Sql, key: string, bounds: Bounds) => Promise<JournalRow[]>;

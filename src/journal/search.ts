@@ -16,9 +16,9 @@ export interface JournalPagesOptions {
   signal?: AbortSignal;
 }
 
-/** Gives the events that match, page by page, in the order of their times; no page is empty. Reads a page when it is asked
- *  for one. What the journal learns meanwhile is seen where its time is still ahead. Ends, without an error, when there
- *  are no more or the signal aborts. */
+/** Reads the matching events in the order of their times, in pages of at least one event. Pages are read on demand; events that
+ *  the journal adds meanwhile are included where their time is still ahead. Ends, without an error, when there are no more or
+ *  the signal aborts. */
 export async function* journalPages(
   store: Searched,
   filter: JournalFilter = {},
@@ -26,10 +26,12 @@ export async function* journalPages(
 ): AsyncGenerator<JournalEntry[], void, undefined> {
   const start: Place = newestFirst ? { time: LATEST, row: LATEST } : { time: EARLIEST, row: EARLIEST };
   const from = after === undefined ? start : parsePlace(after);
-  const ways = (await waysOf(store.query, filter)).map((way) => new Walk(store.query, way, from, newestFirst, portion));
+  const scans = (await scansFor(store.query, filter)).map(
+    (scan) => new ScanReader(store.query, scan, from, newestFirst, portion),
+  );
   let page: JournalEntry[] = [];
   while (signal?.aborted !== true) {
-    const next = await foremost(ways, newestFirst);
+    const next = await takeNext(scans, newestFirst);
     if (next !== undefined) page.push(entryOf(next));
     if (page.length === portion || (next === undefined && page.length > 0)) {
       yield page;
@@ -39,24 +41,24 @@ export async function* journalPages(
   }
 }
 
-/** The event with this id; undefined where the journal has none. Of several sources that use one id, the first seen. */
+/** The event with this id; undefined where the journal has none. If several sources use the id, the first one stored. */
 export async function journalEvent(store: Searched, id: string): Promise<JournalEntry | undefined> {
   const [row] = await store.query<JournalRow>`
     SELECT * FROM journal_events WHERE id = ${id} ORDER BY row_number LIMIT 1`;
   return row && entryOf(row);
 }
 
-/** The events whose id begins so, at most `limit`. */
+/** The events whose id has this prefix, at most `limit`. */
 export async function journalEventsLike(store: Searched, beginning: string, limit: number): Promise<JournalEntry[]> {
   const rows = await store.query<JournalRow>`
     SELECT * FROM journal_events WHERE id >= ${beginning} AND id < ${`${beginning}\u{10FFFF}`} ORDER BY id LIMIT ${limit}`;
   return rows.map(entryOf);
 }
 
-/** How many events match. */
+/** The number of matching events. */
 export async function countJournal(store: Searched, filter: JournalFilter = {}): Promise<number> {
   let total = 0;
-  for (const { scan, key, bounds } of await waysOf(store.query, filter)) {
+  for (const { scan, key, bounds } of await scansFor(store.query, filter)) {
     const [row] = await scan.count(store.query, key, bounds);
     total += Number(row?.count ?? 0);
   }
@@ -66,15 +68,15 @@ export async function countJournal(store: Searched, filter: JournalFilter = {}):
 const EARLIEST = Number.MIN_SAFE_INTEGER;
 const LATEST = Number.MAX_SAFE_INTEGER;
 
-/** A scan with what it looks for. */
-interface Way {
+/** A scan with its key and bounds. */
+interface BoundScan {
   scan: Scan;
   key: string;
   bounds: Bounds;
 }
 
-/** By the index that leaves the fewest: one walk, or one for each type, which no two share an event. */
-async function waysOf(sql: Sql, filter: JournalFilter): Promise<Way[]> {
+/** Chooses the most selective index: one scan, or one for each type; no two return the same event. */
+async function scansFor(sql: Sql, filter: JournalFilter): Promise<BoundScan[]> {
   const { source, subject, correlationId } = filter;
   const common = {
     time: EARLIEST,
@@ -97,7 +99,7 @@ async function waysOf(sql: Sql, filter: JournalFilter): Promise<Way[]> {
   });
 }
 
-/** The types of the journal that match; undefined for all of them. Steps from type to type by the index. */
+/** The matching types of the journal; undefined for all of them. Steps from type to type in the index. */
 async function typesLike(sql: Sql, patterns: readonly string[] | undefined): Promise<string[] | undefined> {
   if (patterns === undefined || patterns.includes('#')) return undefined;
   const rows = await sql<{ type: string }>`
@@ -111,14 +113,14 @@ async function typesLike(sql: Sql, patterns: readonly string[] | undefined): Pro
   return rows.map(({ type }) => type).filter((type) => patterns.some((pattern) => matches(pattern, type)));
 }
 
-/** One way, page by page. */
-class Walk {
+/** Reads a scan page by page. */
+class ScanReader {
   readonly #rows: JournalRow[] = [];
   #ended = false;
 
   constructor(
     private readonly sql: Sql,
-    private readonly way: Way,
+    private readonly boundScan: BoundScan,
     private from: Place,
     private readonly backward: boolean,
     private readonly portion: number,
@@ -126,7 +128,7 @@ class Walk {
 
   async peek(): Promise<JournalRow | undefined> {
     if (this.#rows.length === 0 && !this.#ended) {
-      const { scan, key, bounds } = this.way;
+      const { scan, key, bounds } = this.boundScan;
       const step = this.backward ? scan.backward : scan.forward;
       const rows = await step(this.sql, key, { ...bounds, ...this.from, limit: this.portion });
       this.#ended = rows.length < this.portion;
@@ -142,14 +144,14 @@ class Walk {
   }
 }
 
-/** The row that comes next of all ways, taken out. */
-async function foremost(ways: readonly Walk[], backward: boolean): Promise<JournalRow | undefined> {
-  let best: { walk: Walk; row: JournalRow } | undefined;
-  for (const walk of ways) {
-    const row = await walk.peek();
-    if (row !== undefined && (best === undefined || comesBefore(row, best.row) !== backward)) best = { walk, row };
+/** Takes the next row of all scans. */
+async function takeNext(scans: readonly ScanReader[], backward: boolean): Promise<JournalRow | undefined> {
+  let best: { reader: ScanReader; row: JournalRow } | undefined;
+  for (const reader of scans) {
+    const row = await reader.peek();
+    if (row !== undefined && (best === undefined || comesBefore(row, best.row) !== backward)) best = { reader, row };
   }
-  best?.walk.take();
+  best?.reader.take();
   return best?.row;
 }
 

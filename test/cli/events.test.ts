@@ -134,7 +134,7 @@ describe('flotilla events', () => {
         const shown = await run('show', id);
         expect(shown.code).to.equal(0);
         expect(shown.out)
-          .to.contain('user.created of user/8, said by core')
+          .to.contain('user.created of user/8, emitted by core')
           .and.contain('"plan": "free"')
           .and.contain('version     1');
         expect(shown.out).not.to.contain('Ada');
@@ -154,7 +154,7 @@ describe('flotilla events', () => {
         expect((await run('show', id.slice(0, length + 1))).out).to.contain(id);
         const several = await run('show', id.slice(0, 2));
         expect(several.code).to.equal(1);
-        expect(several.said).to.contain('several begin with');
+        expect(several.said).to.contain('several ids begin with');
         expect((await run('show', 'no-such')).code).to.equal(1);
       });
     });

@@ -15,7 +15,7 @@ import * as unrouted from '../../src/cli/commands/unrouted.js';
 import { defineFleet } from '../../src/fleet/define-fleet.js';
 import { openSqliteStore } from '../../src/store/sqlite/index.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
-import { bury, definitions, letterOf, take } from '../dead-letters/bench-of-letters.js';
+import { publishDeadLetters, definitions, deadLetterMessage, takeMessages } from '../dead-letters/dead-letter-fixture.js';
 import { runCommand } from '../support/command.js';
 import { cleanUp, testBroker } from '../support/rabbitmq.js';
 
@@ -69,7 +69,7 @@ describe('commands of operators', function () {
     await run('topology', 'apply');
     const publisher = broker.createPublisher();
     await publisher.ready();
-    await bury({ publisher, names }, letterOf({ orderId: 'a' }), letterOf({ orderId: 'b' }));
+    await publishDeadLetters({ publisher, names }, deadLetterMessage({ orderId: 'a' }), deadLetterMessage({ orderId: 'b' }));
     await publisher.close();
     const waiting = async () => (await broker.queueDepth(names.dead('payment')))?.ready;
 
@@ -148,10 +148,10 @@ describe('commands of operators', function () {
     await run('topology', 'apply');
     const publisher = broker.createPublisher();
     await publisher.ready();
-    const good = letterOf({ orderId: 'good' });
-    const bad = letterOf({ orderId: 'bad', amount: -1, code: 'contract.invalid_data' });
-    const useless = letterOf({ orderId: 'useless', body: Buffer.from('rubbish'), code: 'contract.not_json' });
-    await bury({ publisher, names }, good, bad, useless);
+    const good = deadLetterMessage({ orderId: 'good' });
+    const bad = deadLetterMessage({ orderId: 'bad', amount: -1, code: 'contract.invalid_data' });
+    const useless = deadLetterMessage({ orderId: 'useless', body: Buffer.from('rubbish'), code: 'contract.not_json' });
+    await publishDeadLetters({ publisher, names }, good, bad, useless);
     await makeOps();
     expect((await run('dead', 'collect')).out).to.contain('Collected 3');
 
@@ -160,13 +160,13 @@ describe('commands of operators', function () {
     const idOf = (subject: string): string =>
       list.items.find((item: { subject: string }) => item.subject === subject).id;
     expect((await json('dead', 'list', '--group')).items).to.have.length(3);
-    const announced = await take(broker, names.queue('watcher'), 3);
+    const announced = await takeMessages(broker, names.queue('watcher'), 3);
     expect(announced.map(({ properties }) => properties.type)).to.deep.equal(Array(3).fill('message.dead_lettered'));
 
     const { out: story } = await run('dead', 'show', idOf('order/good'));
     expect(story)
       .to.contain('payment.process of order/good, for payment')
-      .and.contain('given up')
+      .and.contain('dead-lettered)')
       .and.contain('"amount": 500');
     expect((await json('dead', 'show', idOf('order/useless'), '--pii')).body).to.equal('rubbish');
 
@@ -178,7 +178,7 @@ describe('commands of operators', function () {
     expect((await run('dead', 'replay', idOf('order/good'))).code).to.equal(0);
     const mended = await json('dead', 'edit', idOf('order/bad'), '--set', 'data.amount=1');
     expect(mended).to.include({ sent: true, key: bad.event.id });
-    const sent = await take(broker, names.queue('payment'), 2);
+    const sent = await takeMessages(broker, names.queue('payment'), 2);
     expect(sent.map(({ properties }) => properties.messageId)).to.have.members([good.event.id, mended.event.id]);
     expect(sent.every(({ properties }) => properties.contentType === CLOUDEVENTS_JSON)).to.equal(true);
 
@@ -194,15 +194,15 @@ describe('commands of operators', function () {
     await run('topology', 'apply');
     const publisher = broker.createPublisher();
     await publisher.ready();
-    const closed = letterOf({ orderId: 'closed' });
-    const handled = letterOf({ orderId: 'handled' });
-    await bury({ publisher, names }, closed, handled);
+    const closed = deadLetterMessage({ orderId: 'closed' });
+    const handled = deadLetterMessage({ orderId: 'handled' });
+    await publishDeadLetters({ publisher, names }, closed, handled);
     await makeOps();
     await run('dead', 'collect');
     await publisher.close();
     const open = (service: string) => openSqliteStore({ service, path: join(folder, `${service}.db`) });
     const core = await open('core');
-    const { event } = letterOf({ orderId: 'closed', type: 'payment.processed' });
+    const { event } = deadLetterMessage({ orderId: 'closed', type: 'payment.processed' });
     await core.append(event.subject, 'any', [event]);
     await core.close();
     const payment = await open('payment');
@@ -213,9 +213,9 @@ describe('commands of operators', function () {
     expect(code).to.equal(1);
     expect(out)
       .to.match(/refused: .*closed.*--force/)
-      .and.match(/ready: .*handled it already/);
+      .and.match(/ready: .*already handled it/);
     expect((await run('dead', 'replay', '--all', '--force')).code).to.equal(0);
-    expect(await take(broker, names.queue('payment'), 2)).to.have.length(2);
+    expect(await takeMessages(broker, names.queue('payment'), 2)).to.have.length(2);
   });
 
   it('wrong use exits with 2, and what is not there with 1', async () => {
@@ -242,7 +242,7 @@ describe('commands of operators', function () {
     await run('topology', 'apply');
     const publisher = broker.createPublisher();
     await publisher.ready();
-    const { body, properties } = letterOf();
+    const { body, properties } = deadLetterMessage();
     await publisher.publish({ exchange: '', routingKey: names.retry('payment', 3_600_000), body, properties });
     await publisher.publish({ exchange: names.events, routingKey: 'payment.lost', body, properties });
     await publisher.close();

@@ -14,7 +14,7 @@ import { HIDDEN, pii } from '../../src/events/personal.js';
 import { defineFleet } from '../../src/fleet/define-fleet.js';
 import { openStore } from '../../src/store/open.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
-import { bury, letterOf } from '../dead-letters/bench-of-letters.js';
+import { publishDeadLetters, deadLetterMessage } from '../dead-letters/dead-letter-fixture.js';
 import { runCommand } from '../support/command.js';
 import { cleanUp, testBroker } from '../support/rabbitmq.js';
 
@@ -56,16 +56,16 @@ describe('personal data of dead letters', function () {
     const broker = createRabbitBroker({ url: shared.amqpUrl, connectionName: 'test', logger: silentLogger() });
     const publisher = broker.createPublisher();
     await publisher.ready();
-    const { event } = letterOf();
+    const { event } = deadLetterMessage();
     const bodyOf = (data: object) => Buffer.from(JSON.stringify({ ...event, data }));
     // such as an earlier version, or a program in another language, has written
     const message = 'POST https://pay.example/?key=k1 for ada@example.org failed';
     const letters = {
-      valid: letterOf({ message, body: bodyOf({ orderId: 'o1', amount: 5, payer: 'Ada Lovelace' }) }),
-      invalid: letterOf({ message, body: bodyOf({ orderId: 'o2', payar: 'Ada Lovelace' }) }),
-      text: letterOf({ message, body: Buffer.from('call Ada Lovelace') }),
+      valid: deadLetterMessage({ message, body: bodyOf({ orderId: 'o1', amount: 5, payer: 'Ada Lovelace' }) }),
+      invalid: deadLetterMessage({ message, body: bodyOf({ orderId: 'o2', payar: 'Ada Lovelace' }) }),
+      text: deadLetterMessage({ message, body: Buffer.from('call Ada Lovelace') }),
     };
-    await bury({ publisher, names }, ...Object.values(letters));
+    await publishDeadLetters({ publisher, names }, ...Object.values(letters));
     await publisher.close();
     await broker.close();
     await run('dead', 'collect');

@@ -16,8 +16,8 @@ import { migrateLogCheckpoints, moveLogCheckpoint } from '../../src/event-log/ch
 import { openSqliteStore } from '../../src/store/sqlite/index.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { queuesOfAll } from '../../src/worker/definition/queues.js';
-import { take } from '../dead-letters/bench-of-letters.js';
-import { adder, bodyOf, DAY, eventOf } from '../replay/bench-of-history.js';
+import { takeMessages } from '../dead-letters/dead-letter-fixture.js';
+import { adder, bodyOf, DAY, eventOf } from '../replay/history-fixture.js';
 import { runCommand } from '../support/command.js';
 import { shop } from '../support/shop.js';
 import { cleanUp, testBroker } from '../support/rabbitmq.js';
@@ -92,7 +92,7 @@ describe('flotilla replay', function () {
     expect(look.said).to.contain('Not read: ');
     expect(look.out)
       .to.contain('Would send 4 to adder: job.begun 4.')
-      .and.contain('is not known here')
+      .and.contain('is unknown: its store is on another machine')
       .and.contain('1 commands');
     expect((await broker.queueDepth(names.queue('adder')))?.ready).to.equal(0);
     expect(await json('--list')).to.deep.equal({ items: [], total: 0 });
@@ -105,7 +105,7 @@ describe('flotilla replay', function () {
     expect(list.items[0]).to.include({ worker: 'adder', from: 'log', state: 'done' });
     expect(list.items[0].who).to.be.a('string').and.not.equal('');
     expect((await run(['--list'])).out).to.match(/adder +log +done +4 /);
-    expect(await take(broker, names.queue('adder'), 4)).to.have.length(4);
+    expect(await takeMessages(broker, names.queue('adder'), 4)).to.have.length(4);
 
     const looked = await json('--to', 'adder', '--dry-run', '--commands', '--limit', '5');
     expect(looked).to.deep.include({ worker: 'adder', total: 5, alreadyDone: null, commands: 0 });
@@ -121,7 +121,7 @@ describe('flotilla replay', function () {
     await store.close();
     const { code, out } = await run(['--to', 'adder', '--dry-run']);
     expect(code).to.equal(1);
-    expect(out).to.contain('1 of them are done already').and.contain('Refused 1 that are older');
+    expect(out).to.contain('1 of them are already handled').and.contain('Refused 1 that are older');
     expect((await run(['--to', 'adder'])).code).to.equal(1);
     expect((await run(['--to', 'adder', '--force'])).code).to.equal(0);
   });
@@ -140,7 +140,7 @@ describe('flotilla replay', function () {
     expect((await run(['--to', 'adder', '--dry-run'])).out).to.contain('Would send 4 to adder');
     const sent = await run(['--to', 'adder', '--verified']);
     expect(sent.out).to.contain('Sent 2 to adder');
-    const bodies = (await take(broker, names.queue('adder'), 2)).map(({ body }) => JSON.parse(String(body)).data.n);
+    const bodies = (await takeMessages(broker, names.queue('adder'), 2)).map(({ body }) => JSON.parse(String(body)).data.n);
     expect(bodies).to.deep.equal([1, 4]);
   });
 
@@ -149,7 +149,7 @@ describe('flotilla replay', function () {
     await deploy();
     const stop = new AbortController();
     const running = run(['--to', 'plain', '--rate', '40'], stop.signal);
-    await take(broker, names.queue('plain'), 20);
+    await takeMessages(broker, names.queue('plain'), 20);
     stop.abort(new Error('received SIGINT'));
     const stopped = await running;
     expect(stopped.code).to.equal(1);
@@ -157,7 +157,7 @@ describe('flotilla replay', function () {
     expect((await json('--list')).items[0]).to.include({ id, state: 'interrupted' });
     const resumed = await run(['--resume', id.slice(0, 30), '--rate', '1000']);
     expect(resumed.out).to.contain('Sent 60 to plain');
-    expect(await take(broker, names.queue('plain'), 40)).to.have.length(40);
+    expect(await takeMessages(broker, names.queue('plain'), 40)).to.have.length(40);
     expect((await run(['--resume', id])).code).to.equal(1);
   });
 
@@ -165,7 +165,7 @@ describe('flotilla replay', function () {
     await deploy();
     const [kept, gone] = [eventOf('job.begun', 1), eventOf('job.begun', 2, { time: Date.now() - DAY })];
     await publish(kept);
-    await take(broker, names.queue('plain'), 1);
+    await takeMessages(broker, names.queue('plain'), 1);
     const store = await openSqliteStore({ service: 'journal', path: join(folder, 'journal.db') });
     expect(await json('--to', 'plain', '--dry-run')).to.include({ from: 'log', total: 1 });
     await migrateJournal(store);
@@ -201,7 +201,7 @@ describe('flotilla replay', function () {
     expect(done.code).to.equal(0);
     expect(await store.query`select n from sums`).to.have.length(0);
     await store.close();
-    const [first] = await take(broker, names.queue('adder'), 3);
+    const [first] = await takeMessages(broker, names.queue('adder'), 3);
     expect(first?.properties.headers).to.include({
       'flotilla-replay-again': true,
       'flotilla-replay-side-effects': true,
@@ -225,7 +225,7 @@ describe('flotilla replay', function () {
       [['--to', 'plain', '--since', 'once'], ''],
       [['--to', 'plain', '--from', 'memory'], ''],
       [['--to', 'plain', '--rate', '0'], ''],
-      [['--resume', 'abc', '--type', 'job.begun'], 'type goes with --to'],
+      [['--resume', 'abc', '--type', 'job.begun'], 'type requires --to'],
     ] as const) {
       const { code, said } = await run([...args]);
       expect(code, args.join(' ')).to.equal(2);

@@ -12,7 +12,7 @@ import type { FleetStatus, WorkerStatus } from '../../src/observability/fleet-st
 import { openSqliteStore } from '../../src/store/sqlite/index.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { queuesOfAll } from '../../src/worker/definition/queues.js';
-import { definitions } from '../dead-letters/bench-of-letters.js';
+import { definitions } from '../dead-letters/dead-letter-fixture.js';
 import { contextFor } from '../support/command.js';
 import { ownNode } from '../support/rabbitmq.js';
 import { eventually } from '../support/eventually.js';

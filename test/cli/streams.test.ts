@@ -40,7 +40,7 @@ describe('flotilla streams', () => {
     const shown = JSON.parse((await run('show', 'account/1', '--json')).out);
     expect(shown).to.include({ version: 10, archivedThrough: 7 });
     expect(shown.metadata).to.deep.equal({ retention: { keep: 3 } });
-    expect((await run('retain', 'account/1', '--none')).out).to.contain('everything stays');
+    expect((await run('retain', 'account/1', '--none')).out).to.contain('all events stay');
   });
 
   it('moves up to a version that is named, never the last event', async () => {

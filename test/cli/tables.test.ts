@@ -14,7 +14,7 @@ import * as unrouted from '../../src/cli/commands/unrouted.js';
 import { defineFleet } from '../../src/fleet/define-fleet.js';
 import { openStore } from '../../src/store/open.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
-import { bury, definitions, letterOf } from '../dead-letters/bench-of-letters.js';
+import { publishDeadLetters, definitions, deadLetterMessage } from '../dead-letters/dead-letter-fixture.js';
 import { runCommand } from '../support/command.js';
 import { cleanUp, testBroker } from '../support/rabbitmq.js';
 
@@ -58,10 +58,10 @@ describe('every table of the command line', function () {
       await publisher.ready();
       await fits('topology', 'plan');
       await fits('topology', 'apply');
-      const { body, properties } = letterOf({ orderId: 'o'.repeat(200) });
+      const { body, properties } = deadLetterMessage({ orderId: 'o'.repeat(200) });
       await publisher.publish({ exchange: '', routingKey: names.retry(worker, 3_600_000), body, properties });
       await publisher.publish({ exchange: names.events, routingKey: `${'a'.repeat(100)}.b`, body, properties });
-      await bury({ publisher, names }, letterOf({ worker, orderId: 'o'.repeat(200), code: `code.${'c'.repeat(60)}` }));
+      await publishDeadLetters({ publisher, names }, deadLetterMessage({ worker, orderId: 'o'.repeat(200), code: `code.${'c'.repeat(60)}` }));
       await fits('retrying', 'list');
       await fits('unrouted', 'list');
       await (await openStore(env.DATABASE_URL, 'ops')).close(); // as a keeper does

@@ -15,7 +15,7 @@ import * as unrouted from '../../src/cli/commands/unrouted.js';
 import { defineFleet, type Fleet } from '../../src/fleet/define-fleet.js';
 import { openSqliteStore } from '../../src/store/sqlite/index.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
-import { bury, definitions, letterOf, take } from '../dead-letters/bench-of-letters.js';
+import { publishDeadLetters, definitions, deadLetterMessage, takeMessages } from '../dead-letters/dead-letter-fixture.js';
 import { runCommand } from '../support/command.js';
 import { cleanUp, testBroker } from '../support/rabbitmq.js';
 import { eventually } from '../support/eventually.js';
@@ -82,25 +82,25 @@ describe('queues without a worker', function () {
   };
 
   /** Three new messages and one that is retried, for `payment`; one that is retried for `shipping`. */
-  const fill = async (letters: ReturnType<typeof letterOf>[] = []) => {
+  const fill = async (letters: ReturnType<typeof deadLetterMessage>[] = []) => {
     const publisher = broker.createPublisher();
     await publisher.ready();
     for (const n of [1, 2, 3]) {
-      const { body, properties } = letterOf({ orderId: `new-${n}` });
+      const { body, properties } = deadLetterMessage({ orderId: `new-${n}` });
       const { messageId = '', type = '' } = properties;
       const fresh = { messageId, type, contentType: properties.contentType };
       const message = { exchange: names.events, routingKey: 'payment.process', body, properties: fresh };
       await publisher.publish(message);
     }
-    const retried = letterOf({ orderId: 'retried' });
+    const retried = deadLetterMessage({ orderId: 'retried' });
     await publisher.publish({ exchange: '', routingKey: names.retry('payment', 3_600_000), ...retried });
     await publisher.publish({ exchange: '', routingKey: names.retry('shipping', 7_200_000), ...retried });
-    await bury({ publisher, names }, ...letters);
+    await publishDeadLetters({ publisher, names }, ...letters);
     await publisher.close();
   };
 
   it('are surplus of the topology, with what waits in them', async () => {
-    await fill([letterOf({ orderId: 'dead' })]);
+    await fill([deadLetterMessage({ orderId: 'dead' })]);
     expect(await surplus()).to.have.members([
       'payment no worker payment: 3 messages',
       'payment.retry.1h no worker payment: 1 messages',
@@ -119,7 +119,7 @@ describe('queues without a worker', function () {
   });
 
   it('are removed without losing a message: main and retry queues become unrouted, dead letters are stored', async () => {
-    await fill([letterOf({ orderId: 'dead-1' }), letterOf({ orderId: 'dead-2' })]);
+    await fill([deadLetterMessage({ orderId: 'dead-1' }), deadLetterMessage({ orderId: 'dead-2' })]);
     const preview = await run('topology', 'remove', '--surplus');
     expect(preview.said).to.contain('--yes');
     expect(await surplus()).to.have.length(4);
@@ -138,13 +138,13 @@ describe('queues without a worker', function () {
     // whoever takes over gets what would have been handled, as a first attempt
     const already = (await depth(names.queue('billing'))) ?? 0;
     await run('unrouted', 'replay');
-    const got = await take(broker, names.queue('billing'), already + 4);
+    const got = await takeMessages(broker, names.queue('billing'), already + 4);
     expect(got.every(({ properties }) => properties.headers[HEADERS.attempt] === undefined)).to.equal(true);
     const letters = await run('dead', 'replay', '--all');
     expect(letters.code).to.equal(1);
     expect(letters.out).to.contain('no worker payment').and.contain('--to');
     expect((await run('dead', 'replay', '--all', '--to', 'billing')).code).to.equal(0);
-    expect(await take(broker, names.queue('billing'), 2)).to.have.length(2);
+    expect(await takeMessages(broker, names.queue('billing'), 2)).to.have.length(2);
   });
 
   it('give their messages to the worker that is named', async () => {
@@ -158,7 +158,7 @@ describe('queues without a worker', function () {
   });
 
   it('do not replay dead letters into them', async () => {
-    await fill([letterOf({ orderId: 'dead' })]);
+    await fill([deadLetterMessage({ orderId: 'dead' })]);
     await runIn(before, 'dead', 'collect');
     const { code, out } = await run('dead', 'replay', '--all');
     expect(code).to.equal(1);
@@ -176,7 +176,7 @@ describe('queues without a worker', function () {
     expect(used.said).to.contain('topology.in_use');
     const publisher = broker.createPublisher();
     await publisher.ready();
-    const { body, properties } = letterOf();
+    const { body, properties } = deadLetterMessage();
     const unbound = { exchange: names.events, routingKey: 'payment.unbound', body, properties };
     await Promise.all(Array.from({ length: 10_000 }, () => publisher.publish(unbound)));
     await publisher.close();
@@ -188,7 +188,7 @@ describe('queues without a worker', function () {
   });
 
   it('are removed by doing it again after a kill', async () => {
-    await fill([letterOf({ orderId: 'dead' })]);
+    await fill([deadLetterMessage({ orderId: 'dead' })]);
     const child = fork(
       new URL('../dead-letters/remove-process.ts', import.meta.url),
       [prefix, env['AMQP_URL'] ?? '', env['AMQP_MANAGEMENT_URL'] ?? ''],

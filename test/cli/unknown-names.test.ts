@@ -14,8 +14,8 @@ import * as topology from '../../src/cli/commands/topology/index.js';
 import * as up from '../../src/cli/commands/up.js';
 import * as worker from '../../src/cli/commands/worker.js';
 import type { DeadLetter } from '../../src/dead-letters/dead-letter.js';
-import { keepDeadLetter } from '../../src/dead-letters/keep.js';
-import { migrateDeadLetters } from '../../src/dead-letters/migrations.js';
+import { storeDeadLetter } from '../../src/dead-letters/storage/store-dead-letter.js';
+import { migrateDeadLetters } from '../../src/dead-letters/storage/migrations.js';
 import { defineFleet } from '../../src/fleet/define-fleet.js';
 import { describeUnknown } from '../../src/text/known-names.js';
 import { openSqliteStore } from '../../src/store/sqlite/index.js';
@@ -84,7 +84,7 @@ describe('names and patterns in the arguments of commands', function () {
       const store = await openSqliteStore({ service, path: join(folder, `${service}.db`) });
       if (service === 'ops') {
         await migrateDeadLetters(store);
-        await keepDeadLetter(store, letter, 0);
+        await storeDeadLetter(store, letter, 0);
       }
       await store.close();
     }

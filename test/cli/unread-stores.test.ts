@@ -11,8 +11,8 @@ import * as status from '../../src/cli/commands/status/index.js';
 import * as streams from '../../src/cli/commands/streams/index.js';
 import * as topology from '../../src/cli/commands/topology/index.js';
 import type { DeadLetter } from '../../src/dead-letters/dead-letter.js';
-import { keepDeadLetter } from '../../src/dead-letters/keep.js';
-import { migrateDeadLetters } from '../../src/dead-letters/migrations.js';
+import { storeDeadLetter } from '../../src/dead-letters/storage/store-dead-letter.js';
+import { migrateDeadLetters } from '../../src/dead-letters/storage/migrations.js';
 import { createEvent, originContext } from '../../src/events/create.js';
 import { CLOUDEVENTS_JSON } from '../../src/events/envelope.js';
 import { defineFleet } from '../../src/fleet/define-fleet.js';
@@ -115,7 +115,7 @@ describe('commands where a store is not on this machine', function () {
       const store = await openSqliteStore({ service, path: join(folder, `${service}.db`) });
       if (service === 'ops') {
         await migrateDeadLetters(store);
-        await keepDeadLetter(store, letter, 0);
+        await storeDeadLetter(store, letter, 0);
       }
       await store.close();
     }

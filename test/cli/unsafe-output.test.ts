@@ -20,7 +20,7 @@ import * as unrouted from '../../src/cli/commands/unrouted.js';
 import { CLOUDEVENTS_JSON } from '../../src/events/envelope.js';
 import { defineFleet } from '../../src/fleet/define-fleet.js';
 import { openStore } from '../../src/store/open.js';
-import { definitions, letterOf } from '../dead-letters/bench-of-letters.js';
+import { definitions, deadLetterMessage } from '../dead-letters/dead-letter-fixture.js';
 import { runCommand } from '../support/command.js';
 import { cleanUp, testBroker } from '../support/rabbitmq.js';
 import { expectSafe, UNSAFE_TEXT } from '../support/unsafe-text.js';
@@ -86,7 +86,7 @@ describe('commands, for whatever was published', function () {
       [HEADERS.attempts]: JSON.stringify([{ ...attempt, name: UNSAFE_TEXT, message: UNSAFE_TEXT, delay: 1 }]),
       [UNSAFE_TEXT]: UNSAFE_TEXT,
     };
-    const { event } = letterOf();
+    const { event } = deadLetterMessage();
     const bodies = [
       UNSAFE_TEXT,
       JSON.stringify({ ...event, subject: 'order/1' }),

@@ -3,16 +3,16 @@ import { expect } from 'chai';
 import { HEADERS, textHeader } from '../../src/broker/headers.js';
 import { parseFleetKeys } from '../../src/broker/signing/fleet-keys.js';
 import { signedBroker } from '../../src/broker/signing/signed-broker.js';
-import { auditOf } from '../../src/dead-letters/audit.js';
-import { discardDeadLetters, undoDiscard, UNDO_LIMIT } from '../../src/dead-letters/discard.js';
+import { auditOf } from '../../src/dead-letters/storage/audit.js';
+import { discardDeadLetters, undoDiscard, UNDO_PERIOD_MS } from '../../src/dead-letters/discard.js';
 import { editDeadLetter } from '../../src/dead-letters/edit.js';
-import { pumpDeadLetters } from '../../src/dead-letters/pump.js';
-import { findDeadLetter, groupDeadLetters, listDeadLetters } from '../../src/dead-letters/queries.js';
-import { removeOldBodies } from '../../src/dead-letters/remove-bodies.js';
-import { replayDeadLetters, type ReplayOptions, type ReplayResult } from '../../src/dead-letters/replay.js';
-import { storyOf } from '../../src/dead-letters/story.js';
+import { collectDeadLetters } from '../../src/dead-letters/collect.js';
+import { findDeadLetter, groupDeadLetters, listDeadLetters } from '../../src/dead-letters/storage/queries.js';
+import { removeOldBodies } from '../../src/dead-letters/storage/remove-bodies.js';
+import { replayDeadLetters, type ReplayDeadLettersOptions, type DeadLetterReplayResult } from '../../src/dead-letters/replay-dead-letters.js';
+import { formatDeadLetter } from '../../src/dead-letters/format-dead-letter.js';
 import { hasCode } from '../../src/errors.js';
-import { bury, definitions, letterOf, openBench, take, type Bench, type Letter } from './bench-of-letters.js';
+import { publishDeadLetters, definitions, deadLetterMessage, openFixture, takeMessages, type DeadLetterFixture, type DeadLetterMessage } from './dead-letter-fixture.js';
 
 const { signal } = new AbortController();
 const keys = parseFleetKeys('k'.repeat(32));
@@ -20,35 +20,35 @@ const keys = parseFleetKeys('k'.repeat(32));
 for (const kind of ['memory', 'rabbitmq'] as const) {
   describe(`dead letters that may be forged, ${kind}`, function () {
     this.timeout(60_000);
-    let bench: Bench;
-    beforeEach(async () => (bench = await openBench(kind)));
+    let bench: DeadLetterFixture;
+    beforeEach(async () => (bench = await openFixture(kind)));
     afterEach(() => bench.close());
 
-    const keep = async (...letters: Letter[]) => {
-      await bury(bench, ...letters);
-      return pumpDeadLetters({ ...bench, definitions, workers: bench.workerNames, signal });
+    const keep = async (...letters: DeadLetterMessage[]) => {
+      await publishDeadLetters(bench, ...letters);
+      return collectDeadLetters({ ...bench, definitions, workers: bench.workerNames, signal });
     };
-    const idOf = ({ properties }: Letter) => textHeader(properties.headers, HEADERS.deadLetterId) ?? '';
-    const withHeaders = (letter: Letter, headers: object): Letter => ({
+    const idOf = ({ properties }: DeadLetterMessage) => textHeader(properties.headers, HEADERS.deadLetterId) ?? '';
+    const withHeaders = (letter: DeadLetterMessage, headers: object): DeadLetterMessage => ({
       ...letter,
       properties: { ...letter.properties, headers: { ...letter.properties.headers, ...headers } },
     });
-    const replay = async (options: Partial<ReplayOptions> = {}) => {
-      const results: ReplayResult[] = [];
-      const onResult = (result: ReplayResult) => results.push(result);
+    const replay = async (options: Partial<ReplayDeadLettersOptions> = {}) => {
+      const results: DeadLetterReplayResult[] = [];
+      const onResult = (result: DeadLetterReplayResult) => results.push(result);
       await replayDeadLetters(bench.replayer, { selection: { filter: {} }, who: 'ann', signal, onResult, ...options });
       return results;
     };
     const later = new Date(Date.now() + 60_000).toISOString();
 
-    const contents: Record<string, (letter: Letter) => Letter> = {
+    const contents: Record<string, (letter: DeadLetterMessage) => DeadLetterMessage> = {
       'another body': (letter) => ({ ...letter, body: Buffer.from('{"evil":true}') }),
       'another idempotency key': (letter) => withHeaders(letter, { [HEADERS.key]: 'evil' }),
     };
     for (const [what, forge] of Object.entries(contents)) {
       it(`keeps a message with the id of a dead letter and ${what} apart, whatever state that is in`, async () => {
         for (const state of ['dead', 'replayed', 'discarded'] as const) {
-          const letter = letterOf({ orderId: state });
+          const letter = deadLetterMessage({ orderId: state });
           await keep(letter);
           const id = idOf(letter);
           const selection = { ids: [id] };
@@ -67,7 +67,7 @@ for (const kind of ['memory', 'rabbitmq'] as const) {
           expect(found?.state).to.equal('dead');
           const kept = await findDeadLetter(bench.store, found?.id ?? '');
           expect(kept.conflictOf).to.equal(id);
-          expect(storyOf(kept, [], []).join('\n')).to.contain(`conflicts with  ${id}`);
+          expect(formatDeadLetter(kept, [], []).join('\n')).to.contain(`conflicts with  ${id}`);
         }
         const groups = await groupDeadLetters(bench.store, { codes: ['dead_letter.conflict'] });
         expect(groups.reduce((sum, { count }) => sum + count, 0)).to.equal(3);
@@ -75,7 +75,7 @@ for (const kind of ['memory', 'rabbitmq'] as const) {
     }
 
     it('never replays a conflict, and discards it as any other', async () => {
-      const letter = letterOf();
+      const letter = deadLetterMessage();
       await keep(letter, {
         ...letter,
         body: Buffer.from(JSON.stringify({ ...letter.event, data: { orderId: 'o1', amount: 9 } })),
@@ -85,7 +85,7 @@ for (const kind of ['memory', 'rabbitmq'] as const) {
       const [refused] = await replay({ selection, force: true, vouch: true });
       expect(refused?.outcome).to.equal('refused');
       expect((await replay()).map(({ outcome }) => outcome).sort()).to.deep.equal(['refused', 'sent']);
-      const [sent] = await take(bench.broker, bench.names.queue('payment'), 1);
+      const [sent] = await takeMessages(bench.broker, bench.names.queue('payment'), 1);
       expect(Buffer.from(sent?.body ?? [])).to.deep.equal(letter.body);
       const discarded = await discardDeadLetters(bench.replayer, { selection, who: 'ann', reason: 'forged', signal });
       expect(discarded.discarded).to.equal(1);
@@ -101,7 +101,7 @@ for (const kind of ['memory', 'rabbitmq'] as const) {
     });
 
     it('keeps one that was replayed and died again with its latest attempts', async () => {
-      const letter = letterOf();
+      const letter = deadLetterMessage();
       await keep(letter);
       await replay();
       await keep(
@@ -117,14 +117,14 @@ for (const kind of ['memory', 'rabbitmq'] as const) {
 
     it('keeps an excerpt of a body that is too large, with its size and hash, and replays it only with new content', async () => {
       const body = Buffer.alloc(3 * 1024 * 1024, 'x');
-      await keep(letterOf({ body, code: 'contract.too_large' }));
+      await keep(deadLetterMessage({ body, code: 'contract.too_large' }));
       const [{ id } = { id: '' }] = (await listDeadLetters(bench.store)).items;
       const kept = await findDeadLetter(bench.store, id);
       const hash = createHash('sha256').update(body).digest('hex');
       expect(kept).to.include({ bodySize: body.length, bodyHash: hash });
       expect(kept.body.length).to.equal(64 * 1024);
-      expect(storyOf(kept, [], []).join('\n')).to.contain(
-        `${body.length} bytes, only the first 65536 are kept, SHA-256 ${hash}`,
+      expect(formatDeadLetter(kept, [], []).join('\n')).to.contain(
+        `${body.length} bytes, only the first 65536 are stored, SHA-256 ${hash}`,
       );
       const [refused] = await replay({ force: true });
       expect(refused?.detail).to.contain('too large');
@@ -139,18 +139,18 @@ for (const kind of ['memory', 'rabbitmq'] as const) {
     });
 
     it('frees the space of a discarded body after seven days, or at once', async () => {
-      const [old, now] = [letterOf({ orderId: 'a' }), letterOf({ orderId: 'b' })];
+      const [old, now] = [deadLetterMessage({ orderId: 'a' }), deadLetterMessage({ orderId: 'b' })];
       await keep(old, now);
       const discard = { who: 'ann', reason: 'x', signal };
       await discardDeadLetters(bench.replayer, { ...discard, selection: { ids: [idOf(old)] } });
       await discardDeadLetters(bench.replayer, { ...discard, selection: { ids: [idOf(now)] }, purge: true });
-      const sizeOf = async (letter: Letter) => (await findDeadLetter(bench.store, idOf(letter))).body.length;
+      const sizeOf = async (letter: DeadLetterMessage) => (await findDeadLetter(bench.store, idOf(letter))).body.length;
       expect(await sizeOf(now)).to.equal(0);
       const refused: unknown = await undoDiscard(bench.replayer, { id: idOf(now), who: 'ann' }).catch(
         (error: unknown) => error,
       );
       expect(hasCode(refused, 'dead_letter.refused')).to.equal(true);
-      expect(await removeOldBodies(bench.store, Date.now() - UNDO_LIMIT, signal)).to.equal(0);
+      expect(await removeOldBodies(bench.store, Date.now() - UNDO_PERIOD_MS, signal)).to.equal(0);
       expect(await sizeOf(old)).to.equal(old.body.length);
       expect(await removeOldBodies(bench.store, Date.now() + 1000, signal)).to.equal(1);
       const freed = await findDeadLetter(bench.store, idOf(old));
@@ -168,30 +168,30 @@ for (const kind of ['memory', 'rabbitmq'] as const) {
       });
 
       it('are stored without what their headers claim, and change nothing of the subject that they name', async () => {
-        const letter = letterOf();
+        const letter = deadLetterMessage();
         await keep(letter); // not signed
         const { items } = await listDeadLetters(bench.store);
         expect(items).to.have.length(1);
         expect(items[0]?.id).to.not.equal(idOf(letter));
         expect(items[0]).to.include({ code: 'broker.unknown', attemptCount: 0, replays: 0 });
         expect(await bench.store.read('order/o1')).to.have.length(0);
-        expect(storyOf(await findDeadLetter(bench.store, items[0]?.id ?? ''), [], []).join('\n')).to.contain(
+        expect(formatDeadLetter(await findDeadLetter(bench.store, items[0]?.id ?? ''), [], []).join('\n')).to.contain(
           'not signed by this fleet',
         );
       });
 
       it('are sent again only when somebody vouches for them, and are signed then', async () => {
-        await keep(letterOf());
+        await keep(deadLetterMessage());
         expect((await replay({ force: true })).map(({ detail }) => detail).join()).to.contain('--vouch');
         expect((await replay({ vouch: true })).map(({ outcome }) => outcome)).to.deep.equal(['sent']);
-        const [sent] = await take(bench.broker, bench.names.queue('payment'), 1);
+        const [sent] = await takeMessages(bench.broker, bench.names.queue('payment'), 1);
         expect(sent?.origin).to.equal('fleet');
         const [{ id } = { id: '' }] = (await listDeadLetters(bench.store)).items;
         expect((await auditOf(bench.store.query, id)).map(({ detail }) => detail)).to.deep.equal(['vouched for']);
       });
 
       it('are told from those that a worker of the fleet has signed', async () => {
-        const { worker, body, properties } = letterOf();
+        const { worker, body, properties } = deadLetterMessage();
         const publisher = bench.broker.createPublisher();
         await publisher.ready();
         const vouch = { origin: 'fleet', for: bench.names.queue(worker) } as const;

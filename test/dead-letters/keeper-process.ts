@@ -1,11 +1,11 @@
 import { createRabbitBroker } from '../../src/broker/rabbitmq/broker.js';
 import { namesFor } from '../../src/broker/topology.js';
 import { createKeeper } from '../../src/dead-letters/keeper.js';
-import { replayDeadLetters } from '../../src/dead-letters/replay.js';
+import { replayDeadLetters } from '../../src/dead-letters/replay-dead-letters.js';
 import { armFailpoint } from '../../src/failpoints.js';
 import { openSqliteStore } from '../../src/store/sqlite/index.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
-import { definitions } from './bench-of-letters.js';
+import { definitions } from './dead-letter-fixture.js';
 
 // A process that keeps or replays dead letters until it passes the failpoint of its first argument.
 const [point = '', path = '', prefix = '', url = ''] = process.argv.slice(2);

@@ -3,24 +3,24 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import type { Fields } from '../../src/broker/fields.js';
 import { HEADERS } from '../../src/broker/headers.js';
-import { findDeadLetter, listDeadLetters } from '../../src/dead-letters/queries.js';
+import { findDeadLetter, listDeadLetters } from '../../src/dead-letters/storage/queries.js';
 import { createKeeper } from '../../src/dead-letters/keeper.js';
-import { pumpDeadLetters } from '../../src/dead-letters/pump.js';
+import { collectDeadLetters } from '../../src/dead-letters/collect.js';
 import { readDeadLetter } from '../../src/dead-letters/read-delivery.js';
 import { FlotillaError } from '../../src/errors.js';
 import type { Store } from '../../src/store/contract.js';
-import { bury, definitions, letterOf, openBench, type Bench } from './bench-of-letters.js';
+import { publishDeadLetters, definitions, deadLetterMessage, openFixture, type DeadLetterFixture } from './dead-letter-fixture.js';
 import { eventually } from '../support/eventually.js';
 
 for (const kind of ['memory', 'rabbitmq'] as const) {
   describe(`keeper of dead letters, ${kind}`, function () {
     this.timeout(90_000);
-    let bench: Bench;
-    beforeEach(async () => (bench = await openBench(kind)));
+    let bench: DeadLetterFixture;
+    beforeEach(async () => (bench = await openFixture(kind)));
     afterEach(() => bench.close());
 
     const pump = (limit = 5000) =>
-      pumpDeadLetters({
+      collectDeadLetters({
         ...bench,
         definitions,
         workers: bench.workerNames,
@@ -29,15 +29,15 @@ for (const kind of ['memory', 'rabbitmq'] as const) {
       });
 
     it('keeps every dead letter with its message to the byte, and says so under the message’s subject', async () => {
-      const letter = letterOf({ orderId: 'o7', code: 'worker.timeout', message: 'took too long' });
-      const rubbish = letterOf({
+      const letter = deadLetterMessage({ orderId: 'o7', code: 'worker.timeout', message: 'took too long' });
+      const rubbish = deadLetterMessage({
         worker: 'shipping',
         body: Buffer.from([0xff, 0x00, 0x7b]),
         code: 'contract.not_json',
       });
       const stop = new AbortController();
       const running = createKeeper({ ...bench, definitions, workers: bench.workerNames }).run(stop.signal);
-      await bury(bench, letter, rubbish);
+      await publishDeadLetters(bench, letter, rubbish);
       const items = await eventually(async () => {
         const list = await listDeadLetters(bench.store);
         return list.total === 2 ? list.items : undefined;
@@ -72,8 +72,8 @@ for (const kind of ['memory', 'rabbitmq'] as const) {
     });
 
     it('keeps a dead letter once, however often it is delivered', async () => {
-      const letter = letterOf();
-      await bury(bench, letter, letter, letter);
+      const letter = deadLetterMessage();
+      await publishDeadLetters(bench, letter, letter, letter);
       expect(await pump()).to.equal(1);
       expect((await listDeadLetters(bench.store)).total).to.equal(1);
       expect(await bench.store.read('order/o1')).to.have.length(1);
@@ -89,7 +89,7 @@ for (const kind of ['memory', 'rabbitmq'] as const) {
           return Promise.reject(new FlotillaError('store.full'));
         },
       });
-      await bury(bench, letterOf());
+      await publishDeadLetters(bench, deadLetterMessage());
       await createKeeper({ ...bench, store: full, definitions, workers: bench.workerNames }).run(stop.signal);
       expect((await listDeadLetters(bench.store)).total).to.equal(0);
       expect(await pump()).to.equal(1);
@@ -104,7 +104,7 @@ for (const kind of ['memory', 'rabbitmq'] as const) {
         transaction: (work: Parameters<Store['transaction']>[0]) =>
           failures-- > 0 ? Promise.reject(new FlotillaError('store.busy')) : bench.store.transaction(work),
       });
-      await bury(bench, letterOf());
+      await publishDeadLetters(bench, deadLetterMessage());
       const keeper = createKeeper({ ...bench, store: moody, definitions, workers: bench.workerNames, retryAfter: 1 });
       const running = keeper.run(stop.signal);
       await eventually(async () => ((await listDeadLetters(bench.store)).total === 1 ? true : undefined));
@@ -114,19 +114,19 @@ for (const kind of ['memory', 'rabbitmq'] as const) {
     });
 
     it('pumps what waits now, and ends', async () => {
-      await bury(bench, ...Array.from({ length: 120 }, (_, n) => letterOf({ orderId: `o${n}` })));
+      await publishDeadLetters(bench, ...Array.from({ length: 120 }, (_, n) => deadLetterMessage({ orderId: `o${n}` })));
       expect(await pump(60_000)).to.equal(120);
       expect(await pump()).to.equal(0);
     });
 
     it('does not make a dead letter about a dead letter about a dead letter', async () => {
-      await bury(bench, letterOf({ type: 'message.dead_lettered', orderId: 'loop' }));
+      await publishDeadLetters(bench, deadLetterMessage({ type: 'message.dead_lettered', orderId: 'loop' }));
       expect(await pump()).to.equal(1);
       expect(await bench.store.head()).to.equal(0);
     });
 
     it('makes one about a message whose type only begins like that', async () => {
-      await bury(bench, letterOf({ type: 'message.send', orderId: 'mail' }));
+      await publishDeadLetters(bench, deadLetterMessage({ type: 'message.send', orderId: 'mail' }));
       expect(await pump()).to.equal(1);
       expect((await bench.store.read('order/mail')).map(({ type }) => type)).to.deep.equal(['message.dead_lettered']);
     });
@@ -170,9 +170,9 @@ describe('a keeper that is killed', function () {
   this.timeout(90_000);
 
   it('between commit and ack, leaves one dead letter and one event', async () => {
-    const bench = await openBench('rabbitmq');
+    const bench = await openFixture('rabbitmq');
     try {
-      await bury(bench, letterOf({ orderId: 'killed' }));
+      await publishDeadLetters(bench, deadLetterMessage({ orderId: 'killed' }));
       const child = fork(
         new URL('./keeper-process.ts', import.meta.url),
         ['keeper.kept', bench.path, bench.prefix, bench.amqpUrl],
@@ -189,7 +189,7 @@ describe('a keeper that is killed', function () {
         return depth?.ready === 1 ? depth : undefined;
       });
       expect(kept.ready).to.equal(1);
-      const pumped = await pumpDeadLetters({
+      const pumped = await collectDeadLetters({
         ...bench,
         definitions,
         workers: bench.workerNames,

@@ -1,10 +1,10 @@
 import { expect } from 'chai';
 import { HEADERS } from '../../src/broker/headers.js';
-import { pumpDeadLetters } from '../../src/dead-letters/pump.js';
-import { replayDeadLetters } from '../../src/dead-letters/replay.js';
-import { listRetrying, retryNow } from '../../src/dead-letters/retrying.js';
-import { listUnrouted, replayUnrouted } from '../../src/dead-letters/unrouted.js';
-import { definitions, letterOf, openBench, take, type Bench } from './bench-of-letters.js';
+import { collectDeadLetters } from '../../src/dead-letters/collect.js';
+import { replayDeadLetters } from '../../src/dead-letters/replay-dead-letters.js';
+import { listRetrying, retryNow } from '../../src/dead-letters/queues/retrying.js';
+import { listUnrouted, replayUnrouted } from '../../src/dead-letters/queues/unrouted.js';
+import { definitions, deadLetterMessage, openFixture, takeMessages, type DeadLetterFixture } from './dead-letter-fixture.js';
 import { foreignPublish } from '../support/foreign-publish.js';
 import { eventually } from '../support/eventually.js';
 
@@ -13,12 +13,12 @@ const { signal } = new AbortController();
 for (const kind of ['memory', 'rabbitmq'] as const) {
   describe(`what waits in queues, ${kind}`, function () {
     this.timeout(90_000);
-    let bench: Bench;
-    beforeEach(async () => (bench = await openBench(kind)));
+    let bench: DeadLetterFixture;
+    beforeEach(async () => (bench = await openFixture(kind)));
     afterEach(() => bench.close());
 
     const put = async (exchange: string, routingKey: string) => {
-      const { body, properties } = letterOf();
+      const { body, properties } = deadLetterMessage();
       await bench.publisher.publish({ exchange, routingKey, body, properties });
       return properties.messageId;
     };
@@ -35,7 +35,7 @@ for (const kind of ['memory', 'rabbitmq'] as const) {
       const first = await put('', bench.names.retry('payment', 3_600_000));
       const second = await put('', bench.names.retry('payment', 7_200_000));
       expect(await retryNow({ ...bench, signal })).to.equal(2);
-      const moved = await take(bench.broker, bench.names.queue('payment'), 2);
+      const moved = await takeMessages(bench.broker, bench.names.queue('payment'), 2);
       expect(moved.map(({ properties }) => properties.messageId)).to.have.members([first, second]);
       expect((await listRetrying(bench.broker, bench.names, bench.workers)).every(({ ready }) => ready === 0)).to.equal(
         true,
@@ -69,7 +69,7 @@ for (const kind of ['memory', 'rabbitmq'] as const) {
       const result = await replayUnrouted({ ...bench, definitions }, { signal });
       expect(result).to.include({ sent: 3, kept: 0, unexamined: 0 });
       await eventually(async () => (await bench.broker.queueDepth(bench.names.unroutedQueue))?.ready === 2);
-      const [taken] = await take(bench.broker, bench.names.queue('shipping'), 1);
+      const [taken] = await takeMessages(bench.broker, bench.names.queue('shipping'), 1);
       expect(taken?.properties.messageId).to.equal(late);
       expect(taken?.routingKey).to.equal('late.created');
     });
@@ -77,7 +77,7 @@ for (const kind of ['memory', 'rabbitmq'] as const) {
     it('replays the unrouted messages that the filters select, and leaves the others in place and in order', async () => {
       const ids: string[] = [];
       for (const type of ['late.created', 'other.one', 'late.changed', 'other.two', 'late.deleted', 'other.three']) {
-        const { body, properties } = letterOf({ type });
+        const { body, properties } = deadLetterMessage({ type });
         await bench.publisher.publish({ exchange: bench.names.events, routingKey: type, body, properties });
         ids.push(properties.messageId);
       }
@@ -91,7 +91,7 @@ for (const kind of ['memory', 'rabbitmq'] as const) {
       const replayer = { ...bench, definitions };
       const left = async () => (await listUnrouted(replayer, { signal })).items.map(({ id }) => id);
       const taken = async (count: number) =>
-        (await take(bench.broker, bench.names.queue('shipping'), count)).map(({ properties }) => properties.messageId);
+        (await takeMessages(bench.broker, bench.names.queue('shipping'), count)).map(({ properties }) => properties.messageId);
       const [late1, other1, late2, other2, late3, other3] = ids;
 
       const hour = 3_600_000;
@@ -121,19 +121,19 @@ for (const kind of ['memory', 'rabbitmq'] as const) {
 
     // more than this library's client encodes, less than a frame
     const large = { headers: { trace: 'x'.repeat(50_000), baggage: 'y'.repeat(50_000), tenant: 't1' } };
-    const body = Buffer.from(letterOf().body).toString();
+    const body = Buffer.from(deadLetterMessage().body).toString();
 
     it('moves messages whose headers are larger than a client may send', async () => {
       await foreignPublish(bench.names.retry('payment', 3_600_000), body, large);
       expect(await retryNow({ ...bench, signal })).to.equal(1);
-      const [retried] = await take(bench.broker, bench.names.queue('payment'), 1);
+      const [retried] = await takeMessages(bench.broker, bench.names.queue('payment'), 1);
       expect(retried?.properties.headers).to.deep.equal({ tenant: 't1', [HEADERS.dropped]: 'baggage, trace' });
       expect(Buffer.from(retried?.body ?? []).toString()).to.equal(body);
 
       await foreignPublish(bench.names.unroutedQueue, body, large);
       await foreignPublish('nobody.listens', body, { headers: { CC: ['nobody.cares'] } }, bench.names.events);
       expect(await replayUnrouted({ ...bench, definitions }, { signal })).to.include({ sent: 2 });
-      const [unrouted] = (await take(bench.broker, bench.names.unroutedQueue, 2)).filter(
+      const [unrouted] = (await takeMessages(bench.broker, bench.names.unroutedQueue, 2)).filter(
         ({ properties }) => 'tenant' in properties.headers,
       );
       expect(unrouted?.properties.headers).to.include({ tenant: 't1', [HEADERS.dropped]: 'baggage, trace' });
@@ -141,10 +141,10 @@ for (const kind of ['memory', 'rabbitmq'] as const) {
 
     it('replays a dead letter whose headers are larger than a client may send', async () => {
       await foreignPublish(bench.names.dead('payment'), body, large);
-      await pumpDeadLetters({ ...bench, definitions, workers: bench.workerNames, signal });
+      await collectDeadLetters({ ...bench, definitions, workers: bench.workerNames, signal });
       const summary = await replayDeadLetters(bench.replayer, { selection: { filter: {} }, who: 'ann', signal });
       expect(summary).to.include({ sent: 1, failed: 0 });
-      const [replayed] = await take(bench.broker, bench.names.queue('payment'), 1);
+      const [replayed] = await takeMessages(bench.broker, bench.names.queue('payment'), 1);
       expect(replayed?.properties.headers).to.deep.equal({
         tenant: 't1',
         [HEADERS.replays]: 1,

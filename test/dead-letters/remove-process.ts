@@ -2,10 +2,10 @@ import { findAbandonedQueues } from '../../src/broker/abandoned-queues.js';
 import { createRabbitBroker } from '../../src/broker/rabbitmq/broker.js';
 import { createManagement } from '../../src/broker/rabbitmq/management.js';
 import { namesFor } from '../../src/broker/topology.js';
-import { removeQueues } from '../../src/dead-letters/remove-queues.js';
+import { removeAbandonedQueues } from '../../src/dead-letters/queues/remove-abandoned-queues.js';
 import { armFailpoint } from '../../src/failpoints.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
-import { definitions } from './bench-of-letters.js';
+import { definitions } from './dead-letter-fixture.js';
 
 // A process that removes the queues of all workers, and is killed as it moves the second message.
 const [prefix = '', url = '', managementUrl = ''] = process.argv.slice(2);
@@ -16,4 +16,4 @@ const names = namesFor(prefix);
 const logger = silentLogger();
 const { signal } = new AbortController();
 const queues = await findAbandonedQueues({ management, broker, names, workers: [] });
-await removeQueues(queues, { broker, management, names, definitions, logger, ops: undefined, signal });
+await removeAbandonedQueues(queues, { broker, management, names, definitions, logger, ops: undefined, signal });

@@ -2,45 +2,45 @@ import { expect } from 'chai';
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { HEADERS, readAttempts, textHeader } from '../../src/broker/headers.js';
-import { auditOf } from '../../src/dead-letters/audit.js';
-import { CLAIM_TTL_MS, claimForReplay } from '../../src/dead-letters/claims.js';
+import { auditOf } from '../../src/dead-letters/storage/audit.js';
+import { CLAIM_TTL_MS, claimForReplay } from '../../src/dead-letters/storage/claims.js';
 import { discardDeadLetters, undoDiscard } from '../../src/dead-letters/discard.js';
 import { editDeadLetter } from '../../src/dead-letters/edit.js';
-import { pumpDeadLetters } from '../../src/dead-letters/pump.js';
+import { collectDeadLetters } from '../../src/dead-letters/collect.js';
 import {
   findDeadLetter,
   groupDeadLetters,
   listDeadLetters,
   type DeadLetterFilter,
-} from '../../src/dead-letters/queries.js';
+} from '../../src/dead-letters/storage/queries.js';
 import {
   replayDeadLetters,
-  type Replayer,
-  type ReplayOptions,
-  type ReplayResult,
-} from '../../src/dead-letters/replay.js';
+  type DeadLetterContext,
+  type ReplayDeadLettersOptions,
+  type DeadLetterReplayResult,
+} from '../../src/dead-letters/replay-dead-letters.js';
 import { hasCode } from '../../src/errors.js';
 import type { EventEnvelope } from '../../src/events/envelope.js';
 import type { Store } from '../../src/store/contract.js';
 import { openSqliteStore } from '../../src/store/sqlite/index.js';
-import { bury, definitions, letterOf, openBench, take, type Bench, type Letter } from './bench-of-letters.js';
+import { publishDeadLetters, definitions, deadLetterMessage, openFixture, takeMessages, type DeadLetterFixture, type DeadLetterMessage } from './dead-letter-fixture.js';
 
 const { signal } = new AbortController();
 
 describe('dead letters that are kept', function () {
   this.timeout(60_000);
-  let bench: Bench;
-  beforeEach(async () => (bench = await openBench()));
+  let bench: DeadLetterFixture;
+  beforeEach(async () => (bench = await openFixture()));
   afterEach(() => bench.close());
 
-  const keep = async (...letters: Letter[]) => {
-    await bury(bench, ...letters);
-    await pumpDeadLetters({ ...bench, definitions, workers: bench.workerNames, signal });
+  const keep = async (...letters: DeadLetterMessage[]) => {
+    await publishDeadLetters(bench, ...letters);
+    await collectDeadLetters({ ...bench, definitions, workers: bench.workerNames, signal });
   };
-  const idOf = ({ properties }: Letter) => textHeader(properties.headers, HEADERS.deadLetterId) ?? '';
-  const stateOf = async (letter: Letter) => (await findDeadLetter(bench.store, idOf(letter))).state;
-  const replay = async (options: Partial<ReplayOptions> = {}, replayer: Partial<Replayer> = {}) => {
-    const results: ReplayResult[] = [];
+  const idOf = ({ properties }: DeadLetterMessage) => textHeader(properties.headers, HEADERS.deadLetterId) ?? '';
+  const stateOf = async (letter: DeadLetterMessage) => (await findDeadLetter(bench.store, idOf(letter))).state;
+  const replay = async (options: Partial<ReplayDeadLettersOptions> = {}, replayer: Partial<DeadLetterContext> = {}) => {
+    const results: DeadLetterReplayResult[] = [];
     const summary = await replayDeadLetters(
       { ...bench.replayer, ...replayer },
       {
@@ -57,10 +57,10 @@ describe('dead letters that are kept', function () {
 
   describe('queries', () => {
     const letters = [
-      letterOf({ orderId: 'a', code: 'contract.invalid_data', at: '2026-01-01T00:00:00.000Z', amount: 'five_50%' }),
-      letterOf({ orderId: 'b', code: 'contract.newer_version', at: '2026-01-02T00:00:00.000Z' }),
-      letterOf({ orderId: 'c', code: 'worker.timeout', at: '2026-01-03T00:00:00.000Z', message: 'Gateway SILENT' }),
-      letterOf({ orderId: 'd', code: 'worker.timeout', at: '2026-01-04T00:00:00.000Z', worker: 'shipping' }),
+      deadLetterMessage({ orderId: 'a', code: 'contract.invalid_data', at: '2026-01-01T00:00:00.000Z', amount: 'five_50%' }),
+      deadLetterMessage({ orderId: 'b', code: 'contract.newer_version', at: '2026-01-02T00:00:00.000Z' }),
+      deadLetterMessage({ orderId: 'c', code: 'worker.timeout', at: '2026-01-03T00:00:00.000Z', message: 'Gateway SILENT' }),
+      deadLetterMessage({ orderId: 'd', code: 'worker.timeout', at: '2026-01-04T00:00:00.000Z', worker: 'shipping' }),
     ];
     beforeEach(() => keep(...letters));
 
@@ -109,10 +109,10 @@ describe('dead letters that are kept', function () {
 
   describe('replay', () => {
     it('sends to the worker’s own queue alone, with its history, as a first attempt', async () => {
-      const letter = letterOf();
+      const letter = deadLetterMessage();
       await keep(letter);
       expect((await replay()).summary).to.include({ sent: 1, failed: 0, refused: 0 });
-      const [sent] = await take(bench.broker, bench.names.queue('payment'), 1);
+      const [sent] = await takeMessages(bench.broker, bench.names.queue('payment'), 1);
       expect(Buffer.from(sent?.body ?? [])).to.deep.equal(letter.body);
       expect(sent?.properties).to.include({ messageId: letter.event.id, type: 'payment.process' });
       const headers = sent?.properties.headers ?? {};
@@ -125,7 +125,7 @@ describe('dead letters that are kept', function () {
     });
 
     it('marks, announces and audits what it sent, and sends it no second time', async () => {
-      const letter = letterOf();
+      const letter = deadLetterMessage();
       await keep(letter);
       await replay();
       expect(await stateOf(letter)).to.equal('replayed');
@@ -141,9 +141,9 @@ describe('dead letters that are kept', function () {
     });
 
     it('only looks in a dry run: schema, route and inbox', async () => {
-      const good = letterOf({ orderId: 'good' });
-      const bad = letterOf({ orderId: 'bad', amount: -1 });
-      const lost = letterOf({ orderId: 'lost', worker: 'shipping' });
+      const good = deadLetterMessage({ orderId: 'good' });
+      const bad = deadLetterMessage({ orderId: 'bad', amount: -1 });
+      const lost = deadLetterMessage({ orderId: 'lost', worker: 'shipping' });
       await keep(good, bad, lost);
       const { results, summary } = await replay(
         { dryRun: true },
@@ -157,8 +157,8 @@ describe('dead letters that are kept', function () {
         },
       );
       expect(summary).to.include({ ready: 1, refused: 2, sent: 0 });
-      const detail = (letter: Letter) => results.find(({ id }) => id === idOf(letter))?.detail;
-      expect(detail(good)).to.contain('handled it already');
+      const detail = (letter: DeadLetterMessage) => results.find(({ id }) => id === idOf(letter))?.detail;
+      expect(detail(good)).to.contain('already handled it');
       expect(detail(bad)).to.contain('contract.invalid_data');
       expect(detail(lost)).to.contain('no queue shipping');
       expect(await waiting()).to.equal(0);
@@ -166,25 +166,25 @@ describe('dead letters that are kept', function () {
     });
 
     it('sends a command of something closed, or what does not fit its schema, only when forced', async () => {
-      await keep(letterOf({ orderId: 'closed' }), letterOf({ orderId: 'open', amount: 'much' }));
+      await keep(deadLetterMessage({ orderId: 'closed' }), deadLetterMessage({ orderId: 'open', amount: 'much' }));
       const isClosed = async ({ subject }: { subject: string }) => subject === 'order/closed';
       expect((await replay({}, { isClosed })).summary).to.include({ sent: 0, refused: 2 });
       expect((await replay({ force: true }, { isClosed })).summary).to.include({ sent: 2, refused: 0 });
     });
 
     it('goes by filter and limit, the oldest first', async () => {
-      const letters = [3, 1, 2].map((day) => letterOf({ orderId: `o${day}`, at: `2026-01-0${day}T00:00:00.000Z` }));
-      await keep(...letters, letterOf({ worker: 'shipping', at: '2025-01-01T00:00:00.000Z' }));
+      const letters = [3, 1, 2].map((day) => deadLetterMessage({ orderId: `o${day}`, at: `2026-01-0${day}T00:00:00.000Z` }));
+      await keep(...letters, deadLetterMessage({ worker: 'shipping', at: '2025-01-01T00:00:00.000Z' }));
       const { results } = await replay({ selection: { filter: { worker: 'payment' } }, limit: 2, rate: 1000 });
       expect(results.map(({ subject }) => subject)).to.deep.equal(['order/o1', 'order/o2']);
       expect(await waiting('shipping')).to.equal(0);
     });
 
     it('keeps one that dies again apart, and leaves it for the next time', async () => {
-      const first = letterOf();
+      const first = deadLetterMessage();
       await keep(first);
       await replay();
-      const [sent] = await take(bench.broker, bench.names.queue('payment'), 1);
+      const [sent] = await takeMessages(bench.broker, bench.names.queue('payment'), 1);
       await keep({
         ...first,
         properties: {
@@ -194,12 +194,12 @@ describe('dead letters that are kept', function () {
       });
       expect(await findDeadLetter(bench.store, idOf(first))).to.include({ state: 'dead', replays: 1 });
       expect((await replay()).summary.sent).to.equal(1);
-      const [again] = await take(bench.broker, bench.names.queue('payment'), 1);
+      const [again] = await takeMessages(bench.broker, bench.names.queue('payment'), 1);
       expect(again?.properties.headers[HEADERS.replays]).to.equal(2);
     });
 
     it('ends after the batch in hand when it is told to stop', async () => {
-      await keep(...Array.from({ length: 50 }, (_, n) => letterOf({ orderId: `o${n}` })));
+      await keep(...Array.from({ length: 50 }, (_, n) => deadLetterMessage({ orderId: `o${n}` })));
       const stop = new AbortController();
       const { summary } = await replay({ signal: stop.signal, onResult: () => stop.abort() });
       expect(summary.sent).to.equal(20);
@@ -209,7 +209,7 @@ describe('dead letters that are kept', function () {
 
   describe('edit', () => {
     it('sends a new valid event, caused by the old one, with the old idempotency key', async () => {
-      const letter = letterOf({ amount: -5, code: 'contract.invalid_data' });
+      const letter = deadLetterMessage({ amount: -5, code: 'contract.invalid_data' });
       await keep(letter);
       const { event, key, warnings } = await editDeadLetter(bench.replayer, {
         id: idOf(letter),
@@ -219,7 +219,7 @@ describe('dead letters that are kept', function () {
       });
       expect(warnings).to.deep.equal([]);
       expect(key).to.equal(letter.event.id);
-      const [sent] = await take(bench.broker, bench.names.queue('payment'), 1);
+      const [sent] = await takeMessages(bench.broker, bench.names.queue('payment'), 1);
       const body = JSON.parse(Buffer.from(sent?.body ?? []).toString()) as EventEnvelope;
       expect(body).to.deep.include({
         id: event.id,
@@ -242,7 +242,7 @@ describe('dead letters that are kept', function () {
     });
 
     it('refuses what the schema refuses, and changes nothing', async () => {
-      const letter = letterOf();
+      const letter = deadLetterMessage();
       await keep(letter);
       for (const set of [
         ['data.amount=1.5'],
@@ -263,7 +263,7 @@ describe('dead letters that are kept', function () {
     });
 
     it('mends what was not even JSON, from a file', async () => {
-      const letter = letterOf({ body: Buffer.from('{"half'), code: 'contract.not_json' });
+      const letter = deadLetterMessage({ body: Buffer.from('{"half'), code: 'contract.not_json' });
       await keep(letter);
       const content = { orderId: 'o1', amount: 5 };
       const { event, sent } = await editDeadLetter(bench.replayer, { id: idOf(letter), who: 'ann', content, signal });
@@ -272,7 +272,7 @@ describe('dead letters that are kept', function () {
     });
 
     it('warns where an attempt ended without an answer', async () => {
-      const letter = letterOf({ code: 'worker.timeout' });
+      const letter = deadLetterMessage({ code: 'worker.timeout' });
       await keep(letter);
       const edit = (newKey: boolean) =>
         editDeadLetter(bench.replayer, { id: idOf(letter), who: 'ann', newKey, dryRun: true, signal });
@@ -286,7 +286,7 @@ describe('dead letters that are kept', function () {
 
   describe('discard', () => {
     it('needs a reason, is announced, and takes the letter out of replay', async () => {
-      const letter = letterOf();
+      const letter = deadLetterMessage();
       await keep(letter);
       const selection = { ids: [idOf(letter)] };
       const refused: unknown = await discardDeadLetters(bench.replayer, {
@@ -312,7 +312,7 @@ describe('dead letters that are kept', function () {
     });
 
     it('is not undone by the same message that dies again later, which is recorded once', async () => {
-      const letter = letterOf({ at: '2026-01-01T00:00:00.000Z' });
+      const letter = deadLetterMessage({ at: '2026-01-01T00:00:00.000Z' });
       await keep(letter);
       const selection = { ids: [idOf(letter)] };
       await discardDeadLetters(bench.replayer, { selection, who: 'ann', reason: 'a test', signal });
@@ -332,7 +332,7 @@ describe('dead letters that are kept', function () {
     });
 
     it('can be undone for seven days', async () => {
-      const letter = letterOf();
+      const letter = deadLetterMessage();
       await keep(letter);
       const id = idOf(letter);
       await discardDeadLetters(bench.replayer, { selection: { ids: [id] }, who: 'ann', reason: 'a test', signal });
@@ -356,10 +356,10 @@ describe('dead letters that are kept', function () {
 
 describe('replays at the same time', function () {
   this.timeout(120_000);
-  let bench: Bench;
+  let bench: DeadLetterFixture;
   let other: Store;
   beforeEach(async () => {
-    bench = await openBench('rabbitmq');
+    bench = await openFixture('rabbitmq');
     other = await openSqliteStore({ service: 'ops', path: bench.path });
   });
   afterEach(async () => {
@@ -367,9 +367,9 @@ describe('replays at the same time', function () {
     await bench.close();
   });
 
-  const keepMany = async (...letters: Letter[]) => {
-    await bury(bench, ...letters);
-    await pumpDeadLetters({ ...bench, definitions, workers: bench.workerNames, signal });
+  const keepMany = async (...letters: DeadLetterMessage[]) => {
+    await publishDeadLetters(bench, ...letters);
+    await collectDeadLetters({ ...bench, definitions, workers: bench.workerNames, signal });
   };
   const all = { selection: { filter: {} }, who: 'ann', signal };
   /** A replayer whose messages wait, claimed, until `go`. */
@@ -378,7 +378,7 @@ describe('replays at the same time', function () {
     let begin: () => void = () => undefined;
     const gate = new Promise<void>((resolve) => (go = resolve));
     const begun = new Promise<void>((resolve) => (begin = resolve));
-    const broker: Replayer['broker'] = {
+    const broker: DeadLetterContext['broker'] = {
       queueDepth: (queue) => bench.broker.queueDepth(queue),
       createPublisher() {
         const publisher = bench.broker.createPublisher();
@@ -399,7 +399,7 @@ describe('replays at the same time', function () {
   };
 
   it('send each letter once, and each counts every one that it selected', async () => {
-    const letters = Array.from({ length: 70 }, (_, n) => letterOf({ orderId: `o${n}` }));
+    const letters = Array.from({ length: 70 }, (_, n) => deadLetterMessage({ orderId: `o${n}` }));
     await keepMany(...letters);
     const summaries = await Promise.all([
       replayDeadLetters(bench.replayer, all),
@@ -409,13 +409,13 @@ describe('replays at the same time', function () {
       expect(sent + refused + failed + skipped).to.equal(selected);
     }
     expect(summaries.reduce((sum, { sent }) => sum + sent, 0)).to.equal(70);
-    expect(await take(bench.broker, bench.names.queue('payment'), 70)).to.have.length(70);
+    expect(await takeMessages(bench.broker, bench.names.queue('payment'), 70)).to.have.length(70);
     expect((await bench.broker.queueDepth(bench.names.queue('payment')))?.ready).to.equal(0);
     expect((await listDeadLetters(bench.store, { states: ['replayed'] })).total).to.equal(70);
   });
 
   it('hold a claim for a minute, and no longer when the clock is set back by an hour', async () => {
-    await keepMany(letterOf());
+    await keepMany(deadLetterMessage());
     const ids = (await listDeadLetters(bench.store)).items.map(({ id }) => id);
     const now = Date.now();
     const claimAt = async (at: number) => (await claimForReplay(bench.store, ids, { id: String(at), now: at })).length;
@@ -427,7 +427,7 @@ describe('replays at the same time', function () {
   });
 
   it('keep others from editing, discarding or replaying what is being sent', async () => {
-    const letter = letterOf({ amount: 7 });
+    const letter = deadLetterMessage({ amount: 7 });
     await keepMany(letter);
     const id = (await listDeadLetters(bench.store)).items[0]?.id ?? '';
     const { replayer, begun, go } = slowReplayer();
@@ -446,17 +446,17 @@ describe('replays at the same time', function () {
     expect(hasCode(edited, 'dead_letter.busy')).to.equal(true);
     go();
     expect(await running).to.include({ sent: 1, skipped: 0 });
-    const [sent] = await take(bench.broker, bench.names.queue('payment'), 1);
+    const [sent] = await takeMessages(bench.broker, bench.names.queue('payment'), 1);
     expect(Buffer.from(sent?.body ?? [])).to.deep.equal(letter.body);
     expect(await findDeadLetter(bench.store, id)).to.include({ state: 'replayed', replacementId: null });
   });
 
   it('of an edited letter send the edited event, also where they looked at it before the edit', async () => {
-    await keepMany(letterOf({ orderId: 'edited' }));
+    await keepMany(deadLetterMessage({ orderId: 'edited' }));
     const id = (await listDeadLetters(bench.store)).items[0]?.id ?? '';
     // the run looks at the letter, which waits for this answer; the edit comes in between and cannot send
     const isClosed = async () => {
-      const broker: Replayer['broker'] = {
+      const broker: DeadLetterContext['broker'] = {
         queueDepth: (queue) => bench.broker.queueDepth(queue),
         createPublisher: () => ({ ...slowReplayer().replayer.broker.createPublisher(), ready: async () => stopped() }),
       };
@@ -465,7 +465,7 @@ describe('replays at the same time', function () {
       return false;
     };
     expect((await replayDeadLetters({ ...bench.replayer, isClosed }, all)).sent).to.equal(1);
-    const [sent] = await take(bench.broker, bench.names.queue('payment'), 1);
+    const [sent] = await takeMessages(bench.broker, bench.names.queue('payment'), 1);
     const event = JSON.parse(Buffer.from(sent?.body ?? []).toString()) as EventEnvelope;
     expect(event.data).to.include({ amount: 8 });
     expect(await findDeadLetter(bench.store, id)).to.include({ state: 'replayed', replacementId: event.id });
@@ -480,11 +480,11 @@ describe('a replay that is killed', function () {
   this.timeout(90_000);
 
   it('between confirm and mark, is found again and sent again with the same message id', async () => {
-    const bench = await openBench('rabbitmq');
+    const bench = await openFixture('rabbitmq');
     try {
-      const letter = letterOf();
-      await bury(bench, letter);
-      await pumpDeadLetters({ ...bench, definitions, workers: bench.workerNames, signal });
+      const letter = deadLetterMessage();
+      await publishDeadLetters(bench, letter);
+      await collectDeadLetters({ ...bench, definitions, workers: bench.workerNames, signal });
       const child = fork(
         new URL('./keeper-process.ts', import.meta.url),
         ['dead_letter.replayed', bench.path, bench.prefix, bench.amqpUrl],
@@ -498,7 +498,7 @@ describe('a replay that is killed', function () {
         replayDeadLetters({ ...bench.replayer, now: () => now }, { selection: { filter: {} }, who: 'ann', signal });
       expect(await replayAt(killedAt)).to.include({ selected: 1, sent: 0, skipped: 1 });
       expect((await replayAt(killedAt + CLAIM_TTL_MS + 1)).sent).to.equal(1);
-      const sent = await take(bench.broker, bench.names.queue('payment'), 2);
+      const sent = await takeMessages(bench.broker, bench.names.queue('payment'), 2);
       expect(sent.map(({ properties }) => properties.messageId)).to.deep.equal([letter.event.id, letter.event.id]);
       expect((await listDeadLetters(bench.store)).items[0]?.state).to.equal('replayed');
     } finally {

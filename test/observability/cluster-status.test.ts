@@ -14,7 +14,7 @@ import { createClusterWatch } from '../../src/observability/cluster-watch.js';
 import type { RabbitNode } from '../../src/supervisor/rabbitmq-node.js';
 import { openSqliteStore } from '../../src/store/sqlite/index.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
-import { definitions } from '../dead-letters/bench-of-letters.js';
+import { definitions } from '../dead-letters/dead-letter-fixture.js';
 import { ownCluster, type TestCluster } from '../support/cluster.js';
 import { runCommand } from '../support/command.js';
 import { eventually } from '../support/eventually.js';

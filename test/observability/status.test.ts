@@ -11,7 +11,7 @@ import { fleetStatus, type FleetStatus } from '../../src/observability/fleet-sta
 import { probeProcess, type ProcessReport } from '../../src/observability/probe-process.js';
 import { readProcesses, registerProcess, type ProcessRecord } from '../../src/observability/process-registry.js';
 import { createMetrics } from '../../src/telemetry/metrics.js';
-import { letterOf, openBench } from '../dead-letters/bench-of-letters.js';
+import { deadLetterMessage, openFixture } from '../dead-letters/dead-letter-fixture.js';
 
 const here: ProcessRecord = {
   role: 'worker',
@@ -92,9 +92,9 @@ describe('fleet status', function () {
   });
 
   it('counts queues, retries, dead letters, consumers and unrouted messages', async () => {
-    const bench = await openBench();
+    const bench = await openFixture();
     try {
-      const { body, properties } = letterOf();
+      const { body, properties } = deadLetterMessage();
       const put = (routingKey: string) => bench.publisher.publish({ exchange: '', routingKey, body, properties });
       await put(bench.names.queue('payment'));
       await put(bench.names.queue('payment'));

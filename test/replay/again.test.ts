@@ -1,14 +1,14 @@
 import { expect } from 'chai';
-import { pumpDeadLetters } from '../../src/dead-letters/pump.js';
+import { collectDeadLetters } from '../../src/dead-letters/collect.js';
 import { hasCode, messageOf, PermanentError } from '../../src/errors.js';
-import { examineRequest } from '../../src/replay/examine.js';
+import { checkRequest } from '../../src/replay/check-request.js';
 import { generator } from '../../src/testing/simulation/seeded.js';
-import type { Replayer } from '../../src/replay/replayer.js';
-import type { ReplayRequest } from '../../src/replay/run.js';
-import { resumeReplay, startReplay } from '../../src/replay/start.js';
+import type { ReplayContext } from '../../src/replay/replay-context.js';
+import type { ReplayRequest } from '../../src/replay/replay-run.js';
+import { resumeReplay, startReplay } from '../../src/replay/start-replay.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { shop } from '../support/shop.js';
-import { adder, eventOf, openBench, requestOf, sumOf, type Bench } from './bench-of-history.js';
+import { adder, eventOf, openBench, requestOf, sumOf, type Bench } from './history-fixture.js';
 import { eventually } from '../support/eventually.js';
 import { seed } from '../support/seed.js';
 
@@ -22,8 +22,8 @@ describe('handling history again', function () {
   beforeEach(async () => (bench = await openBench()));
   afterEach(() => bench.close());
 
-  const refusal = async (replayer: Replayer, request: Partial<ReplayRequest> = {}) => {
-    const failure: unknown = await examineRequest(replayer, requestOf(request)).then(
+  const refusal = async (replayer: ReplayContext, request: Partial<ReplayRequest> = {}) => {
+    const failure: unknown = await checkRequest(replayer, requestOf(request)).then(
       () => undefined,
       (error: unknown) => error,
     );
@@ -164,7 +164,7 @@ describe('handling history again', function () {
     expect(await refusal(replayer, { again: 'reset' }))
       .to.contain('job.requested')
       .and.contain('--commands');
-    expect(await refusal(replayer, reset)).to.contain('the log gave no entry');
+    expect(await refusal(replayer, reset)).to.contain('the log delivered no entry');
     const trimmed = { ...replayer, history: { ...replayer.history, incomplete: async () => 'it begins later' } };
     expect(await refusal(trimmed, reset))
       .to.contain('it begins later')
@@ -186,7 +186,7 @@ describe('handling history again', function () {
     const { seen, until } = await bench.deploy(worker);
     await bench.publish(eventOf('job.begun', 1), eventOf('job.begun', 2));
     await until(() => seen.length === 2);
-    const warnings = async (request = {}) => (await examineRequest(bench.replayer(worker), requestOf(request))).join();
+    const warnings = async (request = {}) => (await checkRequest(bench.replayer(worker), requestOf(request))).join();
     expect(await warnings())
       .to.contain('2 dead letters of adder')
       .and.contain('dead replay');
@@ -194,7 +194,7 @@ describe('handling history again', function () {
     const logger = silentLogger();
     const keep = { store, broker, names, definitions: shop.definitions, workers: ['adder'], logger, signal };
     let kept = 0;
-    await eventually(async () => ((kept += await pumpDeadLetters(keep)) === 2 ? true : undefined));
+    await eventually(async () => ((kept += await collectDeadLetters(keep)) === 2 ? true : undefined));
     expect(await bench.broker.queueDepth(names.dead('adder'))).to.deep.include({ ready: 0 });
     expect(await warnings()).to.contain('2 dead letters of adder');
     expect(await warnings({ sideEffects: true })).to.equal('');
@@ -203,7 +203,7 @@ describe('handling history again', function () {
   it('warns of commands, which a worker without a record of them carries out once more', async () => {
     await bench.declare(adder());
     await bench.publish(eventOf('job.begun', 1));
-    const warnings = async (request = {}) => (await examineRequest(bench.replayer(adder()), requestOf(request))).join();
+    const warnings = async (request = {}) => (await checkRequest(bench.replayer(adder()), requestOf(request))).join();
     expect(await warnings({ selection: { commands: true } }))
       .to.contain('job.requested')
       .and.contain('idempotency key');
@@ -215,7 +215,7 @@ describe('handling history again', function () {
     await bench.declare(adder());
     const replayer = bench.replayer(adder());
     const history = { ...replayer.history, incomplete: () => Promise.resolve('the log begins later') };
-    const notes = (selection = {}) => examineRequest({ ...replayer, history }, requestOf({ selection }));
+    const notes = (selection = {}) => checkRequest({ ...replayer, history }, requestOf({ selection }));
     expect((await notes()).join()).to.contain('the log begins later');
     expect(await notes({ since: new Date().toISOString() })).to.deep.equal([]);
   });
@@ -233,8 +233,8 @@ describe('handling history again', function () {
     const { seen, until } = await bench.deploy(worker);
     await bench.publish(eventOf('job.begun', 1));
     await until(() => seen.length === 1);
-    const [warning] = await examineRequest(bench.replayer(worker), requestOf());
-    expect(warning).to.contain('1 at adder wait for another attempt');
-    expect(await examineRequest(bench.replayer(worker), requestOf({ sideEffects: true }))).to.deep.equal([]);
+    const [warning] = await checkRequest(bench.replayer(worker), requestOf());
+    expect(warning).to.contain('1 messages of adder wait for a retry');
+    expect(await checkRequest(bench.replayer(worker), requestOf({ sideEffects: true }))).to.deep.equal([]);
   });
 });

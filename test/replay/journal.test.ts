@@ -8,13 +8,13 @@ import { insertRecords } from '../../src/journal/rows.js';
 import { entryAt } from '../../src/event-log/bounds.js';
 import { logCheckpoint, migrateLogCheckpoints, moveLogCheckpoint } from '../../src/event-log/checkpoint.js';
 import { positionOf, type LogPosition } from '../../src/event-log/position.js';
-import { journalHistory } from '../../src/replay/journal-history.js';
-import { lookAhead } from '../../src/replay/look.js';
-import { resumeReplay, startReplay } from '../../src/replay/start.js';
+import { journalHistory } from '../../src/replay/history/journal-history.js';
+import { dryRun } from '../../src/replay/dry-run.js';
+import { resumeReplay, startReplay } from '../../src/replay/start-replay.js';
 import type { Store } from '../../src/store/contract.js';
 import { openSqliteStore } from '../../src/store/sqlite/index.js';
-import { take } from '../dead-letters/bench-of-letters.js';
-import { adder, bodyOf, DAY, eventOf, openBench, requestOf, type Bench } from './bench-of-history.js';
+import { takeMessages } from '../dead-letters/dead-letter-fixture.js';
+import { adder, bodyOf, DAY, eventOf, openBench, requestOf, type Bench } from './history-fixture.js';
 import { eventually } from '../support/eventually.js';
 
 const { signal } = new AbortController();
@@ -80,9 +80,9 @@ describe('a replay from the journal', function () {
     const run = await startReplay(replayer(), requestOf({ selection }), { signal });
     expect(run).to.deep.include({ from: 'journal', state: 'done' });
     const expected = events.filter(({ subject, time }) => subject === 'job/1' && time < selection.until).reverse();
-    const got = await take(bench.broker, bench.names.queue('adder'), expected.length);
+    const got = await takeMessages(bench.broker, bench.names.queue('adder'), expected.length);
     expect(got.map(({ body }) => body.toString())).to.deep.equal(expected.map((event) => bodyOf(event).toString()));
-    const all = await lookAhead(replayer(), requestOf(), { signal });
+    const all = await dryRun(replayer(), requestOf(), { signal });
     expect(all).to.deep.include({ sent: 30, commands: 1, byType: { 'job.begun': 30 } });
   });
 
@@ -90,7 +90,7 @@ describe('a replay from the journal', function () {
     await learn(...range(1, 50).map((n) => eventOf('job.begun', n, { time: now - DAY + n })));
     const stop = new AbortController();
     const running = startReplay(replayer(), requestOf({ rate: 100 }), { signal: stop.signal });
-    const some = await take(bench.broker, bench.names.queue('adder'), 10);
+    const some = await takeMessages(bench.broker, bench.names.queue('adder'), 10);
     stop.abort();
     const interrupted = await running;
     expect(interrupted.state).to.equal('interrupted');
@@ -98,7 +98,7 @@ describe('a replay from the journal', function () {
     const failure: unknown = await resumeReplay(replayer(), elsewhere, { signal }).catch((error: unknown) => error);
     expect(hasCode(failure, 'replay.refused')).to.equal(true);
     await resumeReplay(replayer(), interrupted, { signal });
-    const rest = await take(bench.broker, bench.names.queue('adder'), 40);
+    const rest = await takeMessages(bench.broker, bench.names.queue('adder'), 40);
     const ids = new Set([...some, ...rest].map(({ properties }) => properties.messageId));
     expect(ids.size).to.equal(50);
   });

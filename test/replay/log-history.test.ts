@@ -2,8 +2,8 @@ import { expect } from 'chai';
 import { systemClock } from '../../src/concurrency/clock.js';
 import { createMemoryBroker } from '../../src/broker/memory/index.js';
 import { hasCode } from '../../src/errors.js';
-import { logHistory } from '../../src/replay/log-history.js';
-import { bodyOf, eventOf } from './bench-of-history.js';
+import { logHistory } from '../../src/replay/history/log-history.js';
+import { bodyOf, eventOf } from './history-fixture.js';
 
 const { signal } = new AbortController();
 const clock = { ...systemClock };
@@ -40,10 +40,10 @@ describe('the log as history', () => {
     const end = (await history.end(signal)) ?? '';
     expect(await history.size({ after: null, end, filter })).to.equal(500);
     let count = 0;
-    for await (const { entries, looked } of history.read({ after: null, end, filter, signal })) {
+    for await (const { entries, scanned } of history.read({ after: null, end, filter, signal })) {
       if (count === 0) await publish(501, 700);
-      expect(entries.length).to.equal(looked).and.to.be.at.most(200);
-      count += looked;
+      expect(entries.length).to.equal(scanned).and.to.be.at.most(200);
+      count += scanned;
     }
     expect(count).to.equal(500);
     await broker.close();
@@ -65,7 +65,7 @@ describe('the log as history', () => {
       })().catch((error: unknown) => error);
       expect(hasCode(failure, 'replay.refused')).to.equal(true);
       expect(pages).to.be.within(2, 4);
-      expect(await history.incomplete()).to.contain('has let go of its first');
+      expect(await history.incomplete()).to.contain('entries of the log were trimmed');
       await broker.close();
     });
   }
@@ -75,7 +75,7 @@ describe('the log as history', () => {
     await publish(1, 10);
     const history = logHistory(broker, 'log', { idle: 50 });
     const pages = history.read({ after: null, end: '20', filter, signal });
-    expect((await pages.next()).value?.looked).to.equal(10);
+    expect((await pages.next()).value?.scanned).to.equal(10);
     const failure: unknown = await pages.next().catch((error: unknown) => error);
     expect(hasCode(failure, 'log.unreachable')).to.equal(true);
     await broker.close();

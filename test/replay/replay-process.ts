@@ -1,11 +1,11 @@
 import { armFailpoint } from '../../src/failpoints.js';
 import { createRabbitBroker } from '../../src/broker/rabbitmq/index.js';
 import { namesFor } from '../../src/broker/topology.js';
-import { logHistory } from '../../src/replay/log-history.js';
-import { startReplay } from '../../src/replay/start.js';
+import { logHistory } from '../../src/replay/history/log-history.js';
+import { startReplay } from '../../src/replay/start-replay.js';
 import { openSqliteStore } from '../../src/store/sqlite/index.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
-import { adder, DAY, requestOf } from './bench-of-history.js';
+import { adder, DAY, requestOf } from './history-fixture.js';
 import { workerDefinitionOf } from '../../src/worker/definition/worker-definition.js';
 
 // A process that replays history to the adder until it passes the failpoint of its first argument.
@@ -25,7 +25,7 @@ await startReplay(
     memory: 7 * DAY,
     holder: 'child',
     now: Date.now,
-    limits: { window: 10, live: 1000 },
+    limits: { window: 10, heartbeatTimeout: 1000 },
   },
   requestOf(),
   { signal: new AbortController().signal },

@@ -3,20 +3,20 @@ import { once } from 'node:events';
 import { expect } from 'chai';
 import { createRabbitBroker } from '../../src/broker/rabbitmq/index.js';
 import { HEADERS } from '../../src/broker/headers.js';
-import { migrateDeadLetters } from '../../src/dead-letters/migrations.js';
-import { pumpDeadLetters } from '../../src/dead-letters/pump.js';
-import { findDeadLetter, listDeadLetters } from '../../src/dead-letters/queries.js';
-import { replayDeadLetters } from '../../src/dead-letters/replay.js';
+import { migrateDeadLetters } from '../../src/dead-letters/storage/migrations.js';
+import { collectDeadLetters } from '../../src/dead-letters/collect.js';
+import { findDeadLetter, listDeadLetters } from '../../src/dead-letters/storage/queries.js';
+import { replayDeadLetters } from '../../src/dead-letters/replay-dead-letters.js';
 import { hasCode } from '../../src/errors.js';
-import type { ReplaySelection } from '../../src/replay/history.js';
-import { lookAhead } from '../../src/replay/look.js';
-import { findRun, listRuns } from '../../src/replay/runs.js';
-import { resumeReplay, startReplay } from '../../src/replay/start.js';
+import type { ReplaySelection } from '../../src/replay/history/history.js';
+import { dryRun } from '../../src/replay/dry-run.js';
+import { findRun, listRuns } from '../../src/replay/run-table.js';
+import { resumeReplay, startReplay } from '../../src/replay/start-replay.js';
 import { shop } from '../support/shop.js';
 import { tcpProxy } from '../support/tcp-proxy.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
-import { take } from '../dead-letters/bench-of-letters.js';
-import { adder, bodyOf, DAY, eventOf, openBench, requestOf, sumOf, type Bench } from './bench-of-history.js';
+import { takeMessages } from '../dead-letters/dead-letter-fixture.js';
+import { adder, bodyOf, DAY, eventOf, openBench, requestOf, sumOf, type Bench } from './history-fixture.js';
 import { eventually } from '../support/eventually.js';
 
 const { signal } = new AbortController();
@@ -51,7 +51,7 @@ describe('a replay of history', function () {
       unreadable: 1,
     });
     const begun = past.filter(({ type }) => type === 'job.begun');
-    const got = await take(bench.broker, bench.names.queue('adder'), 300);
+    const got = await takeMessages(bench.broker, bench.names.queue('adder'), 300);
     expect(got.map(({ body }) => body.toString())).to.deep.equal(begun.map((event) => bodyOf(event).toString()));
     for (const { properties, exchange } of got) {
       expect(exchange).to.equal('');
@@ -77,7 +77,7 @@ describe('a replay of history', function () {
     await bench.publish(...events);
     const at = (hours: number) => new Date(now - hours * 3_600_000).toISOString();
     const chosen = async (selection: ReplaySelection) => {
-      const { items, sent } = await lookAhead(bench.replayer(adder()), requestOf({ selection }), { signal });
+      const { items, sent } = await dryRun(bench.replayer(adder()), requestOf({ selection }), { signal });
       expect(items).to.have.length(sent);
       return items.map(({ id }) => 1 + events.findIndex((event) => event.id === id)).join('');
     };
@@ -99,8 +99,8 @@ describe('a replay of history', function () {
     await bench.publish(...handled);
     await worker.until(() => worker.seen.length === 10);
     const replayer = bench.replayer(adder(), { workerStore: worker.store });
-    expect(await lookAhead(replayer, requestOf(), { signal })).to.deep.include({ sent: 10, alreadyDone: 10 });
-    const elsewhere = await lookAhead(bench.replayer(adder()), requestOf(), { signal });
+    expect(await dryRun(replayer, requestOf(), { signal })).to.deep.include({ sent: 10, alreadyDone: 10 });
+    const elsewhere = await dryRun(bench.replayer(adder()), requestOf(), { signal });
     expect(elsewhere).to.deep.include({ sent: 10, alreadyDone: null });
     await startReplay(replayer, requestOf(), { signal });
     await worker.until(() => worker.seen.length === 20);
@@ -143,14 +143,14 @@ describe('a replay of history', function () {
     await bench.declare(adder());
     const limits = { high: 30, low: 10, window: 20, patience: 500 };
     const holds: number[] = [];
-    const onHold = ({ consumers }: { consumers: number }) => void holds.push(consumers);
-    const starting = startReplay(bench.replayer(adder(), { limits }), requestOf(), { signal, onHold });
+    const onThrottle = ({ consumers }: { consumers: number }) => void holds.push(consumers);
+    const starting = startReplay(bench.replayer(adder(), { limits }), requestOf(), { signal, onThrottle });
     const failure: unknown = await starting.catch((error: unknown) => error);
     expect(holds).to.deep.equal([0]);
     expect(failure).to.deep.include({ code: 'replay.held_up' });
     expect(await ready(bench, 'adder')).to.be.within(31, 50);
     const worker = await bench.deploy(adder());
-    const [run] = (await listRuns(bench.ops, { now: Date.now(), live: 1000 })).items;
+    const [run] = (await listRuns(bench.ops, { now: Date.now(), timeout: 1000 })).items;
     if (run === undefined) throw new Error('no run');
     const resumed = await resumeReplay(bench.replayer(adder(), { limits }), run, { signal });
     expect(resumed.counts.sent).to.equal(100);
@@ -165,7 +165,7 @@ describe('a replay of history', function () {
     const limits = { window: 10 };
     const request = requestOf({ rate: 200 });
     const stopping = startReplay(bench.replayer(adder(), { limits }), request, { signal: stop.signal });
-    const some = await take(bench.broker, bench.names.queue('adder'), 20);
+    const some = await takeMessages(bench.broker, bench.names.queue('adder'), 20);
     stop.abort();
     const interrupted = await stopping;
     expect(interrupted.state).to.equal('interrupted');
@@ -174,7 +174,7 @@ describe('a replay of history', function () {
     const resumed = await resumeReplay(bench.replayer(adder(), { limits }), interrupted, { signal });
     expect(resumed).to.include({ state: 'done', id: interrupted.id });
     expect(resumed.counts.sent).to.equal(90);
-    const rest = await take(bench.broker, bench.names.queue('adder'), 71);
+    const rest = await takeMessages(bench.broker, bench.names.queue('adder'), 71);
     const ids = [...some, ...rest].map(({ properties }) => properties.messageId);
     expect(new Set(ids).size).to.equal(91);
     expect(await ready(bench, 'adder')).to.equal(0);
@@ -191,7 +191,7 @@ describe('a replay of history', function () {
     );
     const [, killed] = (await once(child, 'exit')) as [number | null, string | null];
     expect(killed).to.equal('SIGKILL');
-    const [found] = (await listRuns(bench.ops, { now: Date.now(), live: 1000 })).items;
+    const [found] = (await listRuns(bench.ops, { now: Date.now(), timeout: 1000 })).items;
     if (found === undefined) throw new Error('no run');
     const twice = ((await ready(bench, 'adder')) ?? 0) - found.counts.sent;
     expect(twice).to.be.within(1, 10);
@@ -248,7 +248,7 @@ describe('a replay of history', function () {
     const logger = silentLogger();
     await migrateDeadLetters(store);
     await eventually(async () =>
-      (await pumpDeadLetters({ store, broker, names, definitions, workers: ['adder'], logger, signal })) === 1
+      (await collectDeadLetters({ store, broker, names, definitions, workers: ['adder'], logger, signal })) === 1
         ? true
         : undefined,
     );
@@ -273,11 +273,11 @@ describe('a replay of history', function () {
     });
     await begun;
     expect(await codeOf(startReplay(bench.replayer(adder()), requestOf(), { signal }))).to.equal('replay.refused');
-    const running = await findRun(bench.ops, id.slice(0, 20), { now: Date.now(), live: 1000 });
+    const running = await findRun(bench.ops, id.slice(0, 20), { now: Date.now(), timeout: 1000 });
     expect(running).to.include({ id, state: 'running' });
     expect(await codeOf(resumeReplay(bench.replayer(adder()), running, { signal }))).to.equal('replay.refused');
     stop.abort();
-    const hold = { now: Date.now(), live: 1000 };
+    const hold = { now: Date.now(), timeout: 1000 };
     await eventually('the replay ends', async () => (await findRun(bench.ops, id, hold)).state !== 'running');
     const run = await startReplay(bench.replayer(adder()), requestOf(), { signal });
     expect(run.state).to.equal('done');
@@ -289,7 +289,7 @@ describe('a replay of history', function () {
     const stop = new AbortController();
     const limits = { window: 5 };
     const running = startReplay(bench.replayer(adder(), { limits }), requestOf({ rate: 20 }), { signal: stop.signal });
-    await take(bench.broker, bench.names.queue('adder'), 5);
+    await takeMessages(bench.broker, bench.names.queue('adder'), 5);
     stop.abort();
     const interrupted = await running;
     expect(interrupted.state).to.equal('interrupted');

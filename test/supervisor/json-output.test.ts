@@ -97,7 +97,7 @@ describe('up with LOG_FORMAT=json', function () {
       });
       await channel.waitForConfirms();
       await connection.close();
-      await eventually(() => Promise.resolve(fleet.printed.stderr.includes('Kept a dead letter')));
+      await eventually(() => Promise.resolve(fleet.printed.stderr.includes('Stored a dead letter')));
     } finally {
       await fleet.stop();
     }

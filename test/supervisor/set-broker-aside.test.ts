@@ -16,7 +16,7 @@ import { endRabbitNode, startRabbitNode, type RabbitNode } from '../../src/super
 import { dataVersion, recordDataVersion } from '../../src/supervisor/rabbitmq-node/version.js';
 import { refillIfPending, startOrSetAside } from '../../src/supervisor/set-broker-aside.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
-import { bury, definitions, letterOf, take } from '../dead-letters/bench-of-letters.js';
+import { publishDeadLetters, definitions, deadLetterMessage, takeMessages } from '../dead-letters/dead-letter-fixture.js';
 import { codeOf } from '../contract/broker.js';
 import { contextFor, runCommand } from '../support/command.js';
 import { eventually } from '../support/eventually.js';
@@ -83,7 +83,7 @@ describe('a broker whose data another version of RabbitMQ wrote', function () {
     const first = await start();
     await run('topology', 'apply');
     const letters = ['waiting', 'retried', 'dead', 'discarded', 'handled', 'replayed'].map((orderId) =>
-      letterOf({ orderId }),
+      deadLetterMessage({ orderId }),
     );
     const ids = new Map(letters.map(({ event }) => [event.subject.replace('order/', ''), event.id]));
     const core = await openSqliteStore({ service: 'core', path: join(folder, 'core.db') });
@@ -98,7 +98,7 @@ describe('a broker whose data another version of RabbitMQ wrote', function () {
     await relay;
 
     // where each of them is when the broker ends
-    const deliveries = await take(broker, names.queue('payment'), letters.length);
+    const deliveries = await takeMessages(broker, names.queue('payment'), letters.length);
     const payment = await openSqliteStore({ service: 'payment', path: join(folder, 'payment.db') });
     const deliveryOf = (orderId: string) =>
       deliveries.find(({ properties }) => properties.messageId === ids.get(orderId)) ?? expect.fail(orderId);
@@ -113,11 +113,11 @@ describe('a broker whose data another version of RabbitMQ wrote', function () {
     const letterFor = (orderId: string) =>
       letters.find(({ event }) => event.subject === `order/${orderId}`) ?? expect.fail(orderId);
     await (await openSqliteStore({ service: 'ops', path: join(folder, 'ops.db') })).close();
-    await bury({ publisher, names }, letterFor('discarded'), letterFor('replayed'));
+    await publishDeadLetters({ publisher, names }, letterFor('discarded'), letterFor('replayed'));
     await run('dead', 'collect');
     await run('dead', 'discard', '--subject', 'order/discarded', '--reason', 'test');
     await run('dead', 'replay', '--subject', 'order/replayed');
-    await bury({ publisher, names }, letterFor('dead'));
+    await publishDeadLetters({ publisher, names }, letterFor('dead'));
     for (const part of [publisher, broker, core, payment]) await part.close();
     await first.stop();
 
@@ -150,7 +150,7 @@ describe('a broker whose data another version of RabbitMQ wrote', function () {
     const after = createRabbitBroker({ url: second.amqpUrl, connectionName: 'test', logger });
     await after.ready();
     await eventually(async () => expect((await after.queueDepth(names.queue('payment')))?.ready).to.equal(4));
-    const again = await take(after, names.queue('payment'), 4);
+    const again = await takeMessages(after, names.queue('payment'), 4);
     expect(again.map(({ properties }) => properties.messageId)).to.have.members(
       ['waiting', 'retried', 'dead', 'replayed'].map((orderId) => ids.get(orderId)),
     );

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { PermanentError } from 'flotilla';
-import { draftOf } from '../../src/dead-letters/change-event.js';
-import type { KeptDeadLetter } from '../../src/dead-letters/dead-letter.js';
-import { outgoingOf } from '../../src/dead-letters/outgoing.js';
+import { draftOf } from '../../src/dead-letters/event-draft.js';
+import type { StoredDeadLetter } from '../../src/dead-letters/dead-letter.js';
+import { replayMessage } from '../../src/dead-letters/replay-message.js';
 import { readDeadLetter } from '../../src/dead-letters/read-delivery.js';
 import type { EventEnvelope } from '../../src/events/envelope.js';
 import { shop } from '../support/shop.js';
@@ -50,12 +50,12 @@ describe('a message of a foreign publisher', function () {
       subject: 'event/job-7',
       code: 'job.refused',
     });
-    const kept = { ...letter, replacement: null } as KeptDeadLetter;
+    const kept = { ...letter, replacement: null } as StoredDeadLetter;
     expect(draftOf(kept, definitions)).to.deep.equal({ type: 'job.requested', subject: 'event/job-7', data: { n: 7 } });
 
     const publisher = fleet.broker.createPublisher();
     await publisher.ready();
-    await publisher.publish(outgoingOf(kept, fleet.names));
+    await publisher.publish(replayMessage(kept, fleet.names));
     await fleet.until((seen) => seen.some(({ outcome }) => outcome === 'done'));
     await publisher.close();
     expect(received).to.have.length(3);

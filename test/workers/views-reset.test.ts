@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import views from '../../workers/views/index.js';
-import { resetWorker } from '../../src/replay/reset.js';
+import { resetWorker } from '../../src/replay/reset-worker.js';
 import { testFleet, type TestFleet } from '../support/test-fleet.js';
 import { workerDefinitionOf } from '../../src/worker/definition/worker-definition.js';
 

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { requireKnown } from '../../text/known-names.js';
 import { formatDuration } from '../../duration.js';
-import { listRetrying, retryNow } from '../../dead-letters/retrying.js';
+import { listRetrying, retryNow } from '../../dead-letters/queues/retrying.js';
 import type { Context } from '../shared/context.js';
 import { printList } from '../shared/output.js';
 import { createProgress } from '../shared/progress.js';
@@ -12,18 +12,18 @@ interface Flags {
 }
 
 export function register(program: Command, context: Context): void {
-  const retrying = program.command('retrying').description('messages that wait for their next attempt');
+  const retrying = program.command('retrying').description('inspect and speed up retries');
   retrying
     .command('list')
-    .description('how many wait, by worker and delay')
+    .description('count the messages that wait for a retry, by worker and delay')
     .argument('[worker]')
-    .option('--json', 'for programs')
+    .option('--json', 'print JSON')
     .action((worker: string | undefined, flags: Flags) => runList(worker, flags, context));
   retrying
     .command('now')
-    .description('bring them to their work queues at once')
+    .description('move them to their work queues now')
     .argument('[worker]')
-    .option('--json', 'for programs')
+    .option('--json', 'print JSON')
     .action((worker: string | undefined, flags: Flags) => runNow(worker, flags, context));
 }
 
@@ -32,7 +32,7 @@ async function runList(worker: string | undefined, { json = false }: Flags, cont
   const queues = await withBroker(context, 'read', (broker) => listRetrying(broker, names, workers));
   printList(context, json ? queues : queues.filter(({ ready }) => ready > 0), {
     json,
-    empty: 'Nothing waits for another attempt.',
+    empty: 'No messages wait for a retry.',
     columns: {
       worker: ({ worker }) => worker,
       delay: ({ delay }) => formatDuration(delay),

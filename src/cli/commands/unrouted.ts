@@ -1,6 +1,11 @@
 import type { Command } from 'commander';
-import { HELD_BYTES, HELD_MESSAGES } from '../../dead-letters/drain-queue.js';
-import { listUnrouted, replayUnrouted, type Unrouted, type UnroutedFilter } from '../../dead-letters/unrouted.js';
+import { MAX_HELD_BYTES, MAX_HELD_MESSAGES } from '../../dead-letters/queues/drain-queue.js';
+import {
+  listUnrouted,
+  replayUnrouted,
+  type Unrouted,
+  type UnroutedFilter,
+} from '../../dead-letters/queues/unrouted.js';
 import type { Definitions } from '../../events/definitions.js';
 import type { Context } from '../shared/context.js';
 import { collect, time, wholeNumber } from '../shared/arguments.js';
@@ -35,23 +40,20 @@ const COLUMNS: Columns<Unrouted> = {
   time: ({ time }) => time ?? '',
   id: ({ id }) => id ?? '',
 };
-/** A dry run shows so many; the others are counted. */
-const SHOWN = 100;
+const MAX_SHOWN = 100;
 
 export function register(program: Command, context: Context): void {
-  const unrouted = program.command('unrouted').description('messages that no worker takes');
-  withFilters(unrouted.command('list').description('list the oldest; commands among them are an alarm'))
+  const unrouted = program.command('unrouted').description('inspect and replay messages that match no worker');
+  withFilters(unrouted.command('list').description('list the oldest messages; commands among them are an alarm'))
     .option('--limit <n>', 'how many to show', wholeNumber, 50)
     .option('--json', 'print JSON')
     .action((flags: ListFlags) => runList(flags, context));
   withFilters(
     unrouted
       .command('replay')
-      .description(
-        'send them to the workers again, all or those that the filters select; the others keep their places',
-      ),
+      .description('send all or the selected messages to the workers again; the others keep their places'),
   )
-    .option('--limit <n>', 'send at most so many, the oldest first', wholeNumber)
+    .option('--limit <n>', 'messages to send at most, oldest first', wholeNumber)
     .option('--dry-run', 'list what would be sent, and send nothing')
     .option('--json', 'print JSON')
     .action((flags: ReplayFlags) => runReplay(flags, context));
@@ -59,9 +61,9 @@ export function register(program: Command, context: Context): void {
 
 function withFilters(command: Command): Command {
   return command
-    .option('--id <id>', 'the message with this id; may be given several times', collect, [])
-    .option('--type <pattern>', `${PATTERN_HELP}; may be given several times`, patterns, [])
-    .option('--since <time>', 'of this time or later: RFC 3339, or a duration ago such as 2h', time)
+    .option('--id <id>', 'the message with this id; can be repeated', collect, [])
+    .option('--type <pattern>', `${PATTERN_HELP}; can be repeated`, patterns, [])
+    .option('--since <time>', 'at or after this time: RFC 3339, or a duration ago such as 2h', time)
     .option('--until <time>', 'before this time', time);
 }
 
@@ -69,8 +71,7 @@ function filterOf({ id: ids, type: types, since, until }: FilterFlags): Unrouted
   return { ids, types, since, until };
 }
 
-/** An unrouted message may be of a type that the catalogue does not have; where a pattern selects nothing, it is more likely
- *  misspelt. */
+/** An unrouted message may have a type that is not in the catalogue, but a pattern that selects nothing is probably misspelt. */
 function checkTypes(selected: number, { type }: FilterFlags, definitions: Definitions): void {
   if (selected === 0) requireMatch('type', type, Object.keys(definitions));
 }
@@ -83,7 +84,7 @@ async function runList({ limit, json = false, ...flags }: ListFlags, context: Co
     listUnrouted({ broker, names, definitions }, { count: limit, filter, signal }),
   );
   if (unanswered.length === 0) checkTypes(total, flags, definitions);
-  const empty = unanswered.length > 0 || unexamined > 0 ? 'Nothing found.' : 'Every message found a worker.';
+  const empty = unanswered.length > 0 || unexamined > 0 ? 'Nothing found.' : 'No unrouted messages.';
   printList(context, items, { json, total, extra: { unexamined, unanswered }, empty, columns: COLUMNS });
   if (!json && total > items.length) context.say(`${items.length} of ${total}`);
   if (!json && unexamined > 0) context.say(`${unexamined} more were not examined.`);
@@ -94,7 +95,7 @@ async function runList({ limit, json = false, ...flags }: ListFlags, context: Co
 }
 
 async function runReplay(flags: ReplayFlags, context: Context): Promise<void> {
-  if (flags.dryRun === true) return runList({ ...flags, limit: flags.limit ?? SHOWN }, context);
+  if (flags.dryRun === true) return runList({ ...flags, limit: flags.limit ?? MAX_SHOWN }, context);
   const { json = false, limit: count } = flags;
   const { names, definitions } = await surroundingsOf(context);
   const filter = filterOf(flags);
@@ -112,8 +113,8 @@ async function runReplay(flags: ReplayFlags, context: Context): Promise<void> {
   const isCut = unexamined > 0 && sent !== count;
   if (isCut) {
     context.say(
-      `${unexamined} were not examined: those that a filter leaves are held meanwhile, at most ${HELD_MESSAGES} or ` +
-        `${HELD_BYTES / 2 ** 20} MiB, for a minute. Replay the oldest first, or without filters.`,
+      `${unexamined} messages were not examined: those not selected are held meanwhile, at most ${MAX_HELD_MESSAGES} or ` +
+        `${MAX_HELD_BYTES / 2 ** 20} MiB, for a minute. Replay the oldest first, or without filters.`,
     );
     throw new CommandFailed('not every message was examined');
   }

@@ -1,11 +1,11 @@
 import { withSigning } from '../../runtime/signing.js';
 import { createRabbitBroker } from '../../broker/rabbitmq/broker.js';
 import { namesFor, topologyOf } from '../../broker/topology.js';
-import { migrateDeadLetters } from '../../dead-letters/migrations.js';
+import { migrateDeadLetters } from '../../dead-letters/storage/migrations.js';
 import { OPS_STORE } from '../../fleet/reserved-names.js';
 import { FlotillaError, messageOf } from '../../errors.js';
-import { sendAll } from '../../replay/send.js';
-import { unhandledMessages, type Consuming } from '../../replay/unhandled.js';
+import { publishAll } from '../../replay/publish.js';
+import { unhandledMessages, type WorkerWithInbox } from '../../replay/unhandled-messages.js';
 import type { Store } from '../../store/contract.js';
 import type { BrokerRecovery } from '../../supervisor/set-broker-aside.js';
 import { hasQueue, queuesOfAll } from '../../worker/definition/queues.js';
@@ -29,7 +29,7 @@ export function brokerRecovery(context: Context, allowed: boolean): BrokerRecove
 
 interface Stores {
   sources: Store[];
-  workers: Consuming[];
+  workers: WorkerWithInbox[];
   ops: Store;
 }
 
@@ -103,7 +103,7 @@ async function refill(context: Context, broker: { amqpUrl: string; managementUrl
     let sent = 0;
     await withAllStores(context, async (stores) => {
       for await (const messages of unhandledMessages(optionsOf(context, stores))) {
-        await sendAll(
+        await publishAll(
           publisher,
           messages.map(({ message }) => message),
           signal,

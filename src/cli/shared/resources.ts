@@ -5,7 +5,7 @@ import { createRabbitBroker } from '../../broker/rabbitmq/broker.js';
 import { isPermanentFailure, type ConnectFailure } from '../../broker/rabbitmq/connect-failure.js';
 import { requireKey } from '../../broker/signing/key-claim.js';
 import { namesFor, type Names, type WorkerQueues } from '../../broker/topology.js';
-import { migrateDeadLetters } from '../../dead-letters/migrations.js';
+import { migrateDeadLetters } from '../../dead-letters/storage/migrations.js';
 import { FlotillaError } from '../../errors.js';
 import type { Definitions } from '../../events/definitions.js';
 import { OPS_STORE } from '../../fleet/reserved-names.js';

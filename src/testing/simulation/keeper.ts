@@ -1,6 +1,6 @@
-import { keepDeadLetter } from '../../dead-letters/keep.js';
+import { storeDeadLetter } from '../../dead-letters/storage/store-dead-letter.js';
 import type { DeadLetter, DeadLetterFacts } from '../../dead-letters/dead-letter.js';
-import { migrateDeadLetters } from '../../dead-letters/migrations.js';
+import { migrateDeadLetters } from '../../dead-letters/storage/migrations.js';
 import { readDeadLetter } from '../../dead-letters/read-delivery.js';
 import type { Store } from '../../store/contract.js';
 import type { WorkerDefinition } from '../../worker/definition/worker-definition.js';
@@ -31,7 +31,7 @@ export class SimulatedKeeper {
 
   async #announce(letter: DeadLetter): Promise<void> {
     this.#ops ??= this.#open();
-    await keepDeadLetter(await this.#ops, letter, this.options.now());
+    await storeDeadLetter(await this.#ops, letter, this.options.now());
   }
 
   async #open(): Promise<Store> {

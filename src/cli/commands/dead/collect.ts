@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { pumpDeadLetters } from '../../../dead-letters/pump.js';
-import { countWaiting } from '../../../dead-letters/waiting.js';
+import { collectDeadLetters } from '../../../dead-letters/collect.js';
+import { countWaiting } from '../../../dead-letters/queues/count-waiting.js';
 import { silentLogger } from '../../../telemetry/logger.js';
 import type { Context } from '../../shared/context.js';
 import { CommandFailed } from '../../shared/failure.js';
@@ -14,7 +14,7 @@ const COLLECT_LIMIT_MS = 10 * 60_000;
 export function registerCollect(dead: Command, context: Context): void {
   dead
     .command('collect')
-    .description('move the dead letters that wait in the broker to the store ops, as the keeper does')
+    .description('move dead letters from the broker to the store ops, as the keeper does')
     .option('--json', 'print JSON')
     .action((flags: { json?: boolean }) => runCollect(flags, context));
 }
@@ -27,7 +27,7 @@ async function runCollect({ json = false }: { json?: boolean }, context: Context
   const { collected, waiting } = await withOps(context, (store) =>
     withBroker(context, 'write', async (broker) => {
       await refuseForeignStore(context, store);
-      const collected = await pumpDeadLetters({
+      const collected = await collectDeadLetters({
         store,
         broker,
         names,
@@ -46,5 +46,5 @@ async function runCollect({ json = false }: { json?: boolean }, context: Context
   else context.print(`Collected ${collected}.`);
   if (waiting.length === 0) return;
   context.say(waitingLine(waiting));
-  throw new CommandFailed('some still wait');
+  throw new CommandFailed('some dead letters still wait');
 }

@@ -20,10 +20,10 @@ export function registerDiscard(dead: Command, context: Context): void {
     .argument('[ids...]');
   withFilters(command)
     .option('--all', 'every dead letter')
-    .option('--reason <text>', 'why; needed')
-    .option('--purge', 'remove the bodies at once in place of after 7 days; cannot be undone')
-    .option('--undo', 'make them dead letters again')
-    .option('--json', 'for programs')
+    .option('--reason <text>', 'the reason (required)')
+    .option('--purge', 'remove the bodies now instead of after 7 days; cannot be undone')
+    .option('--undo', 'restore discarded dead letters')
+    .option('--json', 'print JSON')
     .action((ids: string[], flags: Flags) =>
       flags.undo === true ? runUndo(ids, flags, context) : runDiscard(ids, flags, context),
     );
@@ -31,7 +31,7 @@ export function registerDiscard(dead: Command, context: Context): void {
 
 async function runDiscard(ids: string[], flags: Flags, context: Context): Promise<void> {
   const { reason = '', purge, json = false } = flags;
-  if (reason.trim() === '') throw new UsageError('--reason is needed');
+  if (reason.trim() === '') throw new UsageError('--reason is required');
   const selection = selectionOf(ids, flags);
   const progress = createProgress();
   const summary = await withDeadLetters(context, async (store) => {
@@ -52,12 +52,12 @@ async function runDiscard(ids: string[], flags: Flags, context: Context): Promis
   if (json) context.printJson(summary);
   else context.print(`Discarded ${discarded}.`);
   if (skipped === 0) return;
-  if (!json) context.say(`${skipped} skipped: settled already, or being replayed right now.`);
+  if (!json) context.say(`${skipped} skipped: already settled, or being replayed.`);
   throw new CommandFailed('not all were discarded');
 }
 
 async function runUndo(ids: string[], { json = false }: Flags, context: Context): Promise<void> {
-  if (ids.length === 0) throw new UsageError('--undo takes ids');
+  if (ids.length === 0) throw new UsageError('--undo requires ids');
   await withDeadLetters(context, async (store) => {
     for (const id of ids) await undoDiscard({ store, now: Date.now }, { id, who: operator() });
   });

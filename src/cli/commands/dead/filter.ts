@@ -1,8 +1,8 @@
 import { userInfo } from 'node:os';
 import { Option, type Command } from 'commander';
 import { DEAD_LETTER_STATES, type DeadLetterState } from '../../../dead-letters/dead-letter.js';
-import { namesInDeadLetters, type DeadLetterFilter } from '../../../dead-letters/queries.js';
-import type { Selection } from '../../../dead-letters/selection.js';
+import { namesInDeadLetters, type DeadLetterFilter } from '../../../dead-letters/storage/queries.js';
+import type { Selection } from '../../../dead-letters/storage/selection.js';
 import { errors } from '../../../errors.js';
 import { requireKnown } from '../../../text/known-names.js';
 import type { Store } from '../../../store/contract.js';
@@ -11,7 +11,7 @@ import type { Context } from '../../shared/context.js';
 import { UsageError } from '../../shared/failure.js';
 import { PATTERN_HELP, patterns, requireMatch } from '../../shared/type-patterns.js';
 
-/** The options by which every `dead` command says which it means. */
+/** The options by which the `dead` commands select dead letters. */
 export interface FilterFlags {
   worker?: string;
   code: string[];
@@ -27,17 +27,17 @@ export interface FilterFlags {
 export function withFilters(command: Command): Command {
   return command
     .option('--worker <name>')
-    .option('--code <pattern>', `error code: ${PATTERN_HELP}; may be given several times`, patterns, [])
-    .option('--type <pattern>', `event type: ${PATTERN_HELP}; may be given several times`, patterns, [])
+    .option('--code <pattern>', `error code: ${PATTERN_HELP}; can be repeated`, patterns, [])
+    .option('--type <pattern>', `event type: ${PATTERN_HELP}; can be repeated`, patterns, [])
     .option('--subject <subject>', 'such as order/<id>')
-    .option('--since <time>', `died at or after: RFC 3339, or '2h' for two hours ago`, time)
-    .option('--until <time>', 'died before', time)
-    .option('--search <text>', 'in ids, error message or body');
+    .option('--since <time>', `dead-lettered at or after: RFC 3339, or '2h' for two hours ago`, time)
+    .option('--until <time>', 'dead-lettered before', time)
+    .option('--search <text>', 'text in ids, error message or body');
 }
 
 export function withState(command: Command): Command {
   return command.addOption(
-    new Option('--state <state>', 'dead and replaying, if not given').choices([...DEAD_LETTER_STATES, 'all']),
+    new Option('--state <state>', '(default: dead and replaying)').choices([...DEAD_LETTER_STATES, 'all']),
   );
 }
 
@@ -78,20 +78,20 @@ export async function requireNames(context: Context, store: Store, filter: DeadL
   requireMatch('code', codes, known(Object.keys(errors), stored.codes));
 }
 
-/** Which ones a command is to change: ids, or filters, or all of them; never all by forgetting to say which. Throws
- *  `UsageError`. */
+/** The dead letters that a command changes: by ids, by filters, or with --all. Throws `UsageError` without any of these. */
 export function selectionOf(ids: readonly string[], flags: FilterFlags): Selection {
   const { states: _, ...filter } = filterOf(flags);
   const filtered = Object.keys(filter).length > 0;
   if (ids.length > 0) {
-    if (filtered || flags.all === true) throw new UsageError('give ids or filters, not both');
+    if (filtered || flags.all === true) throw new UsageError('use ids or filters, not both');
     return { ids };
   }
-  if (!filtered && flags.all !== true) throw new UsageError('say which: ids, filters such as --worker, or --all');
+  if (!filtered && flags.all !== true)
+    throw new UsageError('nothing selected: use ids, filters such as --worker, or --all');
   return { filter };
 }
 
-/** Who is at the terminal, for the audit. */
+/** The user at the terminal, for the audit. */
 export function operator(): string {
   try {
     return userInfo().username;

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { groupDeadLetters, listDeadLetters, type DeadLetterFilter } from '../../../dead-letters/queries.js';
-import type { WaitingLetters } from '../../../dead-letters/waiting.js';
+import { groupDeadLetters, listDeadLetters, type DeadLetterFilter } from '../../../dead-letters/storage/queries.js';
+import type { WaitingDeadLetters } from '../../../dead-letters/queues/count-waiting.js';
 import { redact } from '../../../text/redact.js';
 import type { Store } from '../../../store/contract.js';
 import { count, wholeNumber } from '../../shared/arguments.js';
@@ -20,13 +20,13 @@ interface Flags extends FilterFlags {
 export function registerList(dead: Command, context: Context): void {
   const command = dead
     .command('list')
-    .description('dead letters, the newest first; with --group, how many of which kind')
+    .description('list dead letters, newest first; with --group, count them')
     .argument('[worker]');
   withState(withFilters(command))
     .option('--group', 'count by worker, error code and type')
     .option('--limit <n>', 'how many to show', wholeNumber, 50)
-    .option('--offset <n>', 'how many to pass over', count, 0)
-    .option('--json', 'for programs')
+    .option('--offset <n>', 'how many to skip', count, 0)
+    .option('--json', 'print JSON')
     .action((worker: string | undefined, flags: Flags) => {
       const filter = filterOf(worker === undefined ? flags : { ...flags, worker });
       return withOps(context, async (store) => {
@@ -38,12 +38,12 @@ export function registerList(dead: Command, context: Context): void {
     });
 }
 
-/** For programs: what still waits in the broker by worker, null where it cannot be asked. */
+/** For --json: the dead letters that wait in the broker, by worker; null where the broker is unreachable. */
 interface Printing extends Flags {
-  extra: { waiting: WaitingLetters[] | null };
+  extra: { waiting: WaitingDeadLetters[] | null };
 }
 
-/** What is said where there are none: a filter may be why, such as a name that is written wrong. */
+/** The message for an empty list, which a filter may have caused. */
 function emptyFor({ states: _, ...filter }: DeadLetterFilter): string {
   return Object.keys(filter).length > 0 ? 'No dead letters match.' : 'No dead letters.';
 }

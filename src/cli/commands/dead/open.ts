@@ -1,7 +1,7 @@
 import type { Broker } from '../../../broker/contract.js';
 import { isConnectFailure } from '../../../broker/rabbitmq/connect-failure.js';
-import type { Replayer } from '../../../dead-letters/replay.js';
-import { countWaiting, type WaitingLetters } from '../../../dead-letters/waiting.js';
+import type { DeadLetterContext } from '../../../dead-letters/replay-dead-letters.js';
+import { countWaiting, type WaitingDeadLetters } from '../../../dead-letters/queues/count-waiting.js';
 import { hasCode, messageOf } from '../../../errors.js';
 import type { Store } from '../../../store/contract.js';
 import type { Access } from '../../shared/broker-address.js';
@@ -11,19 +11,19 @@ import { flushOps, openBroker, surroundingsOf, withBroker, withOps } from '../..
 import { openServices } from '../../../runtime/services.js';
 import { refuseForeignStore } from '../../../runtime/store-claims.js';
 
-/** A command that works on the store alone must not wait long for a broker that is down. */
+/** A command that needs only the store must not wait long for an unreachable broker. */
 const BROKER_PATIENCE = 3000;
 
-/** Counts the dead letters that still wait in the broker, of one worker or of all, and prints a line about them.
- *  Undefined, and a line says why, where the broker cannot be asked. */
-export async function reportWaiting(context: Context, worker?: string): Promise<WaitingLetters[] | undefined> {
+/** Counts the dead letters that still wait in the broker, of one worker or of all, and prints a line about them. Where the broker is
+ *  unreachable, prints the reason and returns undefined. */
+export async function reportWaiting(context: Context, worker?: string): Promise<WaitingDeadLetters[] | undefined> {
   return withBrokerIfAny(context, 'read', (broker) =>
     broker === undefined ? undefined : waitingIn(context, broker, worker),
   );
 }
 
-/** Runs `work` on the stored dead letters, then publishes what it has appended; what the broker still holds is
- *  reported. Works without a broker, too: the keeper publishes then. */
+/** Runs `work` on the stored dead letters, then publishes the events that it appended; reports dead letters that wait in the
+ *  broker. Works without a broker, too: the keeper publishes the events then. */
 export async function withDeadLetters<T>(context: Context, work: (store: Store) => Promise<T>): Promise<T> {
   const { names } = await surroundingsOf(context);
   return withOps(context, (store) =>
@@ -39,12 +39,12 @@ export async function withDeadLetters<T>(context: Context, work: (store: Store) 
   );
 }
 
-/** Runs `work` with all that replaying takes; what the broker still holds is reported. Rejects with `store.missing` or
- *  `broker.unreachable`. */
-export async function withReplayer<T>(
+/** Runs `work` with the store, the broker and the checks that a replay needs; reports dead letters that wait in the broker.
+ *  Rejects with `store.missing` or `broker.unreachable`. */
+export async function withDeadLetterContext<T>(
   context: Context,
   access: Access,
-  work: (replayer: Replayer, stores: Pick<ExistingStores, 'unread'>) => Promise<T>,
+  work: (replay: DeadLetterContext, stores: Pick<ExistingStores, 'unread'>) => Promise<T>,
 ): Promise<T> {
   const { names, definitions, declared } = await surroundingsOf(context);
   const workers = declared.map(({ name }) => name);
@@ -55,8 +55,17 @@ export async function withReplayer<T>(
         await refuseForeignStore(context, store);
         await waitingIn(context, broker);
         const { handled, isClosed } = services;
-        const replayer: Replayer = { store, broker, names, workers, definitions, now: Date.now, handled, isClosed };
-        const result = await work(replayer, services);
+        const replay: DeadLetterContext = {
+          store,
+          broker,
+          names,
+          workers,
+          definitions,
+          now: Date.now,
+          handled,
+          isClosed,
+        };
+        const result = await work(replay, services);
         if (access === 'write') await flushOps(context, store, broker, names);
         return result;
       }),
@@ -83,8 +92,8 @@ async function withBrokerIfAny<T>(
   }
 }
 
-/** A queue that does not answer is no reason to refuse what is stored. */
-async function waitingIn(context: Context, broker: Broker, worker?: string): Promise<WaitingLetters[] | undefined> {
+/** A queue that does not answer must not prevent work on the stored dead letters. */
+async function waitingIn(context: Context, broker: Broker, worker?: string): Promise<WaitingDeadLetters[] | undefined> {
   const { names, workers } = await surroundingsOf(context);
   const asked = workers.map(({ name }) => name).filter((name) => worker === undefined || name === worker);
   try {
@@ -99,7 +108,7 @@ async function waitingIn(context: Context, broker: Broker, worker?: string): Pro
 }
 
 /** `3 dead letters still wait in the broker (payment 2, shipping 1); …` */
-export function waitingLine(waiting: readonly WaitingLetters[]): string {
+export function waitingLine(waiting: readonly WaitingDeadLetters[]): string {
   const total = waiting.reduce((sum, { ready }) => sum + ready, 0);
   const by = waiting.map(({ worker, ready }) => `${worker} ${ready}`).join(', ');
   return `${total} dead letters still wait in the broker (${by}); the keeper stores them, or: flotilla dead collect`;

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
-import { auditOf } from '../../../dead-letters/audit.js';
-import { findDeadLetter } from '../../../dead-letters/queries.js';
-import { storyOf } from '../../../dead-letters/story.js';
+import { auditOf } from '../../../dead-letters/storage/audit.js';
+import { findDeadLetter } from '../../../dead-letters/storage/queries.js';
+import { formatDeadLetter } from '../../../dead-letters/format-dead-letter.js';
 import type { Context } from '../../shared/context.js';
 import { jsonLines, MAX_LINES } from '../../shared/output.js';
 import { withOps } from '../../shared/resources.js';
@@ -17,10 +17,10 @@ interface Flags {
 export function registerShow(dead: Command, context: Context): void {
   dead
     .command('show')
-    .description('one dead letter: what was tried, what was done about it, the message')
-    .argument('<id>', 'or its beginning')
-    .option('--pii', 'personal data, too')
-    .option('--json', 'for programs')
+    .description('show a dead letter with its attempts, its audit and its message')
+    .argument('<id>', 'id or unique prefix')
+    .option('--pii', 'include personal data')
+    .option('--json', 'print JSON')
     .action((id: string, flags: Flags) => runShow(id, flags, context));
 }
 
@@ -36,7 +36,7 @@ function runShow(id: string, { pii = false, json = false }: Flags, context: Cont
       return;
     }
     const { body } = shown;
-    // marked, as text may look like the lines above it
+    // marked, as the text may imitate the lines above it
     const lines =
       typeof body === 'string'
         ? body
@@ -44,7 +44,7 @@ function runShow(id: string, { pii = false, json = false }: Flags, context: Cont
             .slice(0, MAX_LINES)
             .map((line) => `| ${line}`)
         : jsonLines(body);
-    for (const line of storyOf(shown, trail, lines)) context.print(line);
+    for (const line of formatDeadLetter(shown, trail, lines)) context.print(line);
     reportHidden(context, body);
   });
 }

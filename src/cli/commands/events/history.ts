@@ -10,19 +10,19 @@ import { enabledWorkers } from '../../../runtime/enabled-workers.js';
 import { openServices, servicesOf } from '../../../runtime/services.js';
 import { foundInStore, type FoundEvent } from './found-event.js';
 
-/** Where the history of the fleet is looked for. */
+/** A searchable history of the fleet. */
 export interface SearchedHistory {
-  /** The services whose events cannot be found here. */
+  /** The services whose stores are not on this machine. */
   readonly unread: readonly string[];
-  /** What is to be said of it: where it is, and of when its newest event is. */
+  /** A line about the source of the history and its newest event. */
   described: () => Promise<string>;
-  /** The newest that match, the newest first, and how many match in all. */
+  /** The newest matching events, newest first, and the number of all of them. */
   newest: (filter: JournalFilter, limit: number) => Promise<{ items: FoundEvent[]; total: number }>;
-  /** The events whose id begins so, at most `limit`. */
+  /** The events whose id has this prefix, at most `limit`. */
   like: (beginning: string, limit: number) => Promise<FoundEvent[]>;
 }
 
-/** Runs `work` on the journal where it is on this machine and has anything, else on the services' own stores. */
+/** Runs `work` on the journal where it is on this machine and not empty, otherwise on the services' own stores. */
 export async function withHistory<T>(context: Context, work: (history: SearchedHistory) => Promise<T>): Promise<T> {
   const fleet = await context.fleet();
   const services = openServices(context, fleet);
@@ -92,8 +92,7 @@ function inStores(stores: ReadonlyMap<string, Store>, unread: readonly string[],
   return {
     unread,
     async described() {
-      const here =
-        stores.size === 0 ? 'no store is here either' : `from the stores of ${[...stores.keys()].join(', ')}`;
+      const here = stores.size === 0 ? 'and no store' : `from the stores of ${[...stores.keys()].join(', ')}`;
       const heads = await Promise.all(
         [...stores].map(async ([service, store]) =>
           (await store.readAll(Math.max(0, (await store.head()) - 1), 1)).map((event) => foundInStore(service, event)),
@@ -121,5 +120,5 @@ function newestFirst(a: FoundEvent, b: FoundEvent): number {
 }
 
 function upTo([newest]: readonly FoundEvent[]): string {
-  return newest === undefined ? 'which has nothing' : `whose newest event is of ${new Date(newest.time).toISOString()}`;
+  return newest === undefined ? 'which is empty' : `whose newest event is of ${new Date(newest.time).toISOString()}`;
 }

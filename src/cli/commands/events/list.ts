@@ -27,15 +27,15 @@ interface Flags {
 export function registerList(events: Command, context: Context): void {
   events
     .command('list')
-    .description('events that match, the newest first')
-    .option('--type <pattern>', `${PATTERN_HELP}; may be given several times`, patterns, [])
-    .option('--source <service>', 'only those of this service')
+    .description('list matching events, newest first')
+    .option('--type <pattern>', `${PATTERN_HELP}; can be repeated`, patterns, [])
+    .option('--source <service>', 'only events of this service')
     .option('--subject <subject>', 'such as order/<id>')
-    .option('--correlation <id>', 'of one story')
-    .option('--since <time>', `happened at or after: RFC 3339, or '2h' for two hours ago`, time)
-    .option('--until <time>', 'happened before', time)
+    .option('--correlation <id>', 'only events with this correlation id')
+    .option('--since <time>', `at or after this time: RFC 3339, or '2h' for two hours ago`, time)
+    .option('--until <time>', 'before this time', time)
     .option('--limit <n>', 'how many to show', wholeNumber, 50)
-    .option('--json', 'for programs')
+    .option('--json', 'print JSON')
     .action((flags: Flags) => runList(flags, context));
 }
 

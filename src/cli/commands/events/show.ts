@@ -16,15 +16,15 @@ interface Flags {
 export function registerShow(events: Command, context: Context): void {
   events
     .command('show')
-    .description('one event: its whole envelope, and where it stands')
-    .argument('<id>', 'or its beginning')
-    .option('--pii', 'personal data, too')
-    .option('--json', 'for programs')
+    .description('show an event with its envelope and position')
+    .argument('<id>', 'id or unique prefix')
+    .option('--pii', 'include personal data')
+    .option('--json', 'print JSON')
     .action((id: string, flags: Flags) => runShow(id, flags, context));
 }
 
 async function runShow(id: string, { pii = false, json = false }: Flags, context: Context): Promise<void> {
-  if (id === '') throw new UsageError('say which event: its id, or the beginning of it');
+  if (id === '') throw new UsageError('an event id or a prefix of it is required');
   const { definitions } = (await context.fleet()).catalogue;
   await withHistory(context, async (history) => {
     const candidates = await history.like(id, 2);
@@ -37,7 +37,7 @@ async function runShow(id: string, { pii = false, json = false }: Flags, context
       throw new FlotillaError('journal.not_found', `${JSON.stringify(id)}${elsewhere}`);
     }
     if (another !== undefined) {
-      throw new FlotillaError('journal.not_found', `several begin with ${JSON.stringify(id)}; give more of it`);
+      throw new FlotillaError('journal.not_found', `several ids begin with ${JSON.stringify(id)}; use a longer prefix`);
     }
     const stored = JSON.parse(found.body) as EventEnvelope;
     const event = pii ? stored : shownEvent(definitions, stored);
@@ -47,10 +47,10 @@ async function runShow(id: string, { pii = false, json = false }: Flags, context
       context.printJson({ source, subject, version, offset, event }, 2);
       return;
     }
-    context.print(`${found.type} of ${subject}, said by ${source} at ${new Date(found.time).toISOString()}`);
+    context.print(`${found.type} of ${subject}, emitted by ${source} at ${new Date(found.time).toISOString()}`);
     context.print('');
     context.print(`version     ${version ?? 'unknown'} of its stream`);
-    context.print(`log offset  ${offset ?? 'none: taken from the store'}`);
+    context.print(`log offset  ${offset ?? 'none: recovered from the store'}`);
     context.print('');
     for (const line of jsonLines(event)) context.print(line);
     reportHidden(context, event);

@@ -1,11 +1,11 @@
 import { Option, type Command } from 'commander';
-import { examineRequest } from '../../../replay/examine.js';
-import { LIVE } from '../../../replay/held-run.js';
-import { lookAhead } from '../../../replay/look.js';
-import type { Replayer } from '../../../replay/replayer.js';
-import type { ReplayRequest, ReplayRun } from '../../../replay/run.js';
-import { findRun, listRuns } from '../../../replay/runs.js';
-import { resumeReplay, startReplay, type StartOptions } from '../../../replay/start.js';
+import { checkRequest } from '../../../replay/check-request.js';
+import { HEARTBEAT_TIMEOUT_MS } from '../../../replay/run-heartbeat.js';
+import { dryRun } from '../../../replay/dry-run.js';
+import type { ReplayContext } from '../../../replay/replay-context.js';
+import type { ReplayRequest, ReplayRun } from '../../../replay/replay-run.js';
+import { findRun, listRuns } from '../../../replay/run-table.js';
+import { resumeReplay, startReplay, type StartOptions } from '../../../replay/start-replay.js';
 import { positive, time, wholeNumber } from '../../shared/arguments.js';
 import { confirm } from '../../shared/confirm.js';
 import type { Context } from '../../shared/context.js';
@@ -13,140 +13,151 @@ import { requireAllRead } from '../../shared/unread-stores.js';
 import { CommandFailed, UsageError } from '../../shared/failure.js';
 import { printList } from '../../shared/output.js';
 import { createProgress } from '../../shared/progress.js';
-import { withReplayer, withReplays, workerToReplay } from './open.js';
+import { withReplayContext, withReplayStore, workerToReplay } from './open.js';
 import { modeOf, requestOf, type ReplayFlags } from './request.js';
 import { PATTERN_HELP, patterns } from '../../shared/type-patterns.js';
-import { linesOfOutlook, linesOfRun } from './tell.js';
+import { formatDryRun, formatRun } from './format.js';
 
 export function register(program: Command, context: Context): void {
   program
     .command('replay')
-    .description('send history to the queue of one worker, and nobody else; can be interrupted and resumed')
-    .option('--to <worker>', 'the worker; what it has handled already it skips')
+    .description('replay history to the queue of one worker only; can be interrupted and resumed')
+    .option('--to <worker>', 'the worker, which skips what it has already handled')
     .addOption(
-      new Option('--type <type>', `${PATTERN_HELP}; may be given several times`)
+      new Option('--type <type>', `${PATTERN_HELP}; can be repeated`)
         .argParser(patterns)
-        .default([], 'all that it handles'),
+        .default([], 'all types that it handles'),
     )
     .option('--subject <subject>', 'such as order/<id>')
-    .option('--correlation <id>', 'of one story')
-    .option('--since <time>', `happened at or after: RFC 3339, or '2h' for two hours ago`, time)
-    .option('--until <time>', 'happened before', time)
-    .addOption(new Option('--from <source>', 'the journal where it is on this machine').choices(['log', 'journal']))
-    .option('--verified', 'only events that the store of their service has, as far as it is on this machine')
-    .option('--commands', 'commands too, which ask for something once more')
-    .option('--again', 'also what was handled, at a worker that declares `replay`')
-    .option('--side-effects', 'let the world outside hear of it once more')
-    .option('--dry-run', 'only look: how many, and which are done already')
-    .option('--rate <n>', 'at most so many a second', positive)
-    .option('--limit <n>', 'at most so many', wholeNumber)
-    .option('--force', 'also what the inbox may have forgotten, and a reset from an incomplete history')
-    .option('--yes', 'do not ask before --again')
-    .option('--resume <run>', 'go on with one that was interrupted: its id, or the beginning of it')
-    .option('--list', 'the replays there were, the latest first')
-    .option('--json', 'for programs')
+    .option('--correlation <id>', 'only events with this correlation id')
+    .option('--since <time>', `at or after this time: RFC 3339, or '2h' for two hours ago`, time)
+    .option('--until <time>', 'before this time', time)
+    .addOption(
+      new Option('--from <source>', '(default: the journal if it is on this machine)').choices(['log', 'journal']),
+    )
+    .option('--verified', 'only events that the store of their service contains, where it is on this machine')
+    .option('--commands', 'include commands, which are carried out again')
+    .option('--again', 'also handled events, for a worker that declares `replay`')
+    .option('--side-effects', 'repeat external side effects')
+    .option('--dry-run', 'only count the events, and those already handled')
+    .option('--rate <n>', 'messages per second at most', positive)
+    .option('--limit <n>', 'messages to send at most', wholeNumber)
+    .option('--force', 'also events that the inbox may have forgotten, and a reset with an incomplete history')
+    .option('--yes', 'do not ask for confirmation of --again')
+    .option('--resume <run>', 'resume an interrupted replay: its id or unique prefix')
+    .option('--list', 'list the replays, newest first')
+    .option('--json', 'print JSON')
     .action((flags: ReplayFlags) => runReplay(flags, context));
 }
 
 async function runReplay(flags: ReplayFlags, context: Context): Promise<void> {
   switch (modeOf(flags)) {
     case 'list':
-      return list(flags, context);
+      return listReplays(flags, context);
     case 'resume':
-      return resume(flags, context);
+      return resumeRun(flags, context);
     case 'start': {
       const worker = await workerToReplay(context, flags.to ?? '');
       const request = requestOf(flags, worker);
       const access = flags.dryRun === true ? 'read' : 'write';
-      return withReplayer(context, worker, flags, access, (replayer) => start(replayer, request, flags, context));
+      return withReplayContext(context, worker, flags, access, (replay) => startRun(replay, request, flags, context));
     }
   }
 }
 
-async function start(replayer: Replayer, request: ReplayRequest, flags: ReplayFlags, context: Context): Promise<void> {
-  for (const warning of await examineRequest(replayer, request)) context.say(`Note: ${warning}.`);
-  if (flags.dryRun === true) return look(replayer, request, flags, context);
-  if (request.again !== null && !(await mayHandleAgain(replayer, request, flags, context))) return;
-  await follow(flags, context, (options) => startReplay(replayer, request, options));
+async function startRun(
+  replay: ReplayContext,
+  request: ReplayRequest,
+  flags: ReplayFlags,
+  context: Context,
+): Promise<void> {
+  for (const warning of await checkRequest(replay, request)) context.say(`Note: ${warning}.`);
+  if (flags.dryRun === true) return printDryRun(replay, request, flags, context);
+  if (request.again !== null && !(await confirmAgain(replay, request, flags, context))) return;
+  await runToEnd(flags, context, (options) => startReplay(replay, request, options));
 }
 
-/** Asks whoever sits at the terminal. Throws `UsageError` where nobody does and nothing was said beforehand. */
-async function mayHandleAgain(
-  { worker }: Replayer,
+/** Asks the operator for confirmation. Throws `UsageError` without --yes where there is no terminal. */
+async function confirmAgain(
+  { worker }: ReplayContext,
   { again }: ReplayRequest,
   { yes }: ReplayFlags,
   context: Context,
 ): Promise<boolean> {
   if (yes === true) return true;
-  if (!context.interactive) throw new UsageError('--again needs --yes where nobody can be asked');
-  const what = again === 'reset' ? 'Its tables are emptied first.' : 'It handles again what it has handled.';
+  if (!context.interactive) throw new UsageError('--again requires --yes without a terminal');
+  const what = again === 'reset' ? 'Its tables are emptied first.' : 'Handled events are handled again.';
   return confirm(`Send history to ${worker.name} once more? ${what}`, context);
 }
 
-async function look(replayer: Replayer, request: ReplayRequest, { json }: ReplayFlags, context: Context) {
+async function printDryRun(replay: ReplayContext, request: ReplayRequest, { json }: ReplayFlags, context: Context) {
   const progress = createProgress();
   const { signal } = context;
-  const outlook = await lookAhead(replayer, request, {
+  const result = await dryRun(replay, request, {
     signal,
-    onProgress: (looked, size) => progress.show(looked, size, 'looked through'),
+    onProgress: (scanned, size) => progress.show(scanned, size, 'read'),
   }).finally(progress.end);
-  const { name, store } = replayer.worker;
-  const unread = outlook.alreadyDone === null ? [store] : [];
+  const { name, store } = replay.worker;
+  const unread = result.alreadyDone === null ? [store] : [];
   if (json === true) {
-    const about = { worker: name, from: replayer.history.from };
-    context.printJson({ ...about, ...outlook, total: outlook.sent, unread }, 2);
+    const about = { worker: name, from: replay.history.from };
+    context.printJson({ ...about, ...result, total: result.sent, unread }, 2);
   } else {
-    for (const line of linesOfOutlook(name, outlook)) context.print(line);
+    for (const line of formatDryRun(name, result)) context.print(line);
   }
-  if (outlook.tooOld > 0) throw new CommandFailed('not all may be sent');
+  if (result.tooOld > 0) throw new CommandFailed('not all may be sent');
   requireAllRead(context, unread);
 }
 
-async function resume({ resume: id = '', ...flags }: ReplayFlags, context: Context): Promise<void> {
-  const found = await withReplays(context, (store) => findRun(store, id, { now: Date.now(), live: LIVE }));
+async function resumeRun({ resume: id = '', ...flags }: ReplayFlags, context: Context): Promise<void> {
+  const found = await withReplayStore(context, (store) =>
+    findRun(store, id, { now: Date.now(), timeout: HEARTBEAT_TIMEOUT_MS }),
+  );
   const run = flags.rate === undefined ? found : { ...found, rate: flags.rate };
   const worker = await workerToReplay(context, run.worker);
-  await withReplayer(context, worker, { from: run.from, verified: flags.verified }, 'write', (replayer) =>
-    follow(flags, context, (options) => resumeReplay(replayer, run, options)),
+  await withReplayContext(context, worker, { from: run.from, verified: flags.verified }, 'write', (replay) =>
+    runToEnd(flags, context, (options) => resumeReplay(replay, run, options)),
   );
 }
 
-/** Runs a replay, shows how it goes and what it has done. Wherever it stops, it says how to go on. */
-async function follow(
+/** Runs a replay and prints its progress and result. After an interruption it prints how to resume. */
+async function runToEnd(
   { json }: ReplayFlags,
   context: Context,
   work: (options: StartOptions) => Promise<ReplayRun>,
 ): Promise<void> {
   const progress = createProgress();
   let id: string | undefined;
-  let held = false;
-  const goOn = () => context.say(`Stopped before the end; go on by: flotilla replay --resume ${id ?? ''}`);
+  let hasThrottled = false;
+  const printResume = () => context.say(`Interrupted; to resume: flotilla replay --resume ${id ?? ''}`);
   let run: ReplayRun;
   try {
     run = await work({
       signal: context.signal,
       onStart: (started) => (id = started),
-      onProgress: (looked, size, sent) => progress.show(looked, size, `looked through, ${sent} sent`),
-      onHold: ({ ready, consumers }) => {
-        if (!held) context.say(`Waits whenever the queue is full: ${ready} in it, taken by ${consumers} consumers.`);
-        held = true;
+      onProgress: (scanned, size, sent) => progress.show(scanned, size, `read, ${sent} sent`),
+      onThrottle: ({ ready, consumers }) => {
+        if (!hasThrottled) context.say(`Pausing while the queue is full: ${ready} messages, ${consumers} consumers.`);
+        hasThrottled = true;
       },
     }).finally(progress.end);
   } catch (error) {
-    if (id !== undefined) goOn();
+    if (id !== undefined) printResume();
     throw error;
   }
   if (json === true) context.printJson(run, 2);
-  else for (const line of linesOfRun(run)) context.print(line);
+  else for (const line of formatRun(run)) context.print(line);
   if (run.state !== 'done') {
-    goOn();
-    throw new CommandFailed('stopped before the end');
+    printResume();
+    throw new CommandFailed('interrupted');
   }
   if (run.counts.tooOld > 0) throw new CommandFailed('not all were sent');
 }
 
-async function list({ json = false }: ReplayFlags, context: Context): Promise<void> {
-  const { items, total } = await withReplays(context, (store) => listRuns(store, { now: Date.now(), live: LIVE }));
+async function listReplays({ json = false }: ReplayFlags, context: Context): Promise<void> {
+  const { items, total } = await withReplayStore(context, (store) =>
+    listRuns(store, { now: Date.now(), timeout: HEARTBEAT_TIMEOUT_MS }),
+  );
   printList(context, items, {
     json,
     total,

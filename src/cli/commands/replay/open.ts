@@ -6,12 +6,12 @@ import { FlotillaError } from '../../../errors.js';
 import { findJournal } from '../../../journal/define-journal.js';
 import { migrateJournal } from '../../../journal/migrations.js';
 import { logCheckpoint, migrateLogCheckpoints } from '../../../event-log/checkpoint.js';
-import type { History } from '../../../replay/history.js';
-import { journalHistory } from '../../../replay/journal-history.js';
-import { logHistory } from '../../../replay/log-history.js';
-import type { Replayer } from '../../../replay/replayer.js';
-import { withoutForged } from '../../../replay/without-forged.js';
-import { migrateReplays } from '../../../replay/runs.js';
+import type { History } from '../../../replay/history/history.js';
+import { journalHistory } from '../../../replay/history/journal-history.js';
+import { logHistory } from '../../../replay/history/log-history.js';
+import type { ReplayContext } from '../../../replay/replay-context.js';
+import { verifiedHistory } from '../../../replay/history/verified-history.js';
+import { migrateReplays } from '../../../replay/run-table.js';
 import type { Store } from '../../../store/contract.js';
 import type { WorkerDefinition } from '../../../worker/definition/worker-definition.js';
 import type { Context } from '../../shared/context.js';
@@ -26,35 +26,35 @@ import { openServices } from '../../../runtime/services.js';
 import { refuseForeignStore } from '../../../runtime/store-claims.js';
 import { verifyPublisher } from '../../../runtime/verify-publisher.js';
 
-/** The worker to which history is to be sent. Throws `name.unknown`. */
+/** The worker that history is replayed to. Throws `name.unknown`. */
 export async function workerToReplay(context: Context, name: string): Promise<WorkerDefinition> {
   return findWorker(enabledWorkers(await context.fleet(), context.config), name);
 }
 
-/** Runs `work` with the store in which replays are kept. */
-export async function withReplays<T>(context: Context, work: (store: Store) => Promise<T>): Promise<T> {
+/** Runs `work` with the store of replays. */
+export async function withReplayStore<T>(context: Context, work: (store: Store) => Promise<T>): Promise<T> {
   return withOps(context, async (store) => {
     await migrateReplays(store);
     return work(store);
   });
 }
 
-/** Runs `work` with all that sending history to a worker takes. `from`: undefined, where the store of the journal is on
- *  this machine that, else the log. `verified`: without what the stores of its services do not have. */
-export async function withReplayer<T>(
+/** Runs `work` with the stores, the broker and the history that a replay to a worker uses. `from`: by default the journal where its
+ *  store is on this machine, otherwise the log. `verified`: without events that the stores of their services lack. */
+export async function withReplayContext<T>(
   context: Context,
   worker: WorkerDefinition,
   { from, verified }: { from?: History['from'] | undefined; verified?: boolean | undefined },
   access: Access,
-  work: (replayer: Replayer) => Promise<T>,
+  work: (replay: ReplayContext) => Promise<T>,
 ): Promise<T> {
   const services = openServices(context, await context.fleet());
   const names = namesFor(context.config.prefix);
-  /** Of services of the fleet only: anybody may write a source. */
+  /** Of the fleet's services only, as a message may claim any source. */
   const storeOf = async (source: string) =>
     services.history.services.includes(source) ? services.history.open(source) : undefined;
   try {
-    return await withReplays(context, (store) =>
+    return await withReplayStore(context, (store) =>
       withBroker(context, access, async (broker) => {
         if (access === 'write') await refuseForeignStore(context, store);
         const history = await historyFrom(context, from, { broker, names, storeOf: services.find });
@@ -64,7 +64,7 @@ export async function withReplayer<T>(
           names,
           worker,
           workerStore: await services.find(worker.store),
-          history: verified === true ? withoutForged(history, storeOf) : history,
+          history: verified === true ? verifiedHistory(history, storeOf) : history,
           memory: logAge(context.config.log.maxAge),
           holder: `${hostname()}:${process.pid}:${randomBytes(3).toString('hex')}`,
           now: Date.now,
@@ -100,7 +100,7 @@ async function historyFrom(
   }
   await migrateJournal(store);
   await migrateLogCheckpoints(store);
-  const begun = (await logCheckpoint(store.query, journal.name)) !== undefined;
-  if (!begun && from === undefined) return log();
+  const hasStarted = (await logCheckpoint(store.query, journal.name)) !== undefined;
+  if (!hasStarted && from === undefined) return log();
   return journalHistory({ store, worker: journal.name, broker, stream: names.log });
 }

@@ -1,6 +1,6 @@
-import type { History, ReplaySelection } from '../../../replay/history.js';
-import type { ReplayRequest } from '../../../replay/run.js';
-import { typesMeant } from '../../../replay/sort.js';
+import type { History, ReplaySelection } from '../../../replay/history/history.js';
+import type { ReplayRequest } from '../../../replay/replay-run.js';
+import { selectedTypes } from '../../../replay/select.js';
 import type { WorkerDefinition } from '../../../worker/definition/worker-definition.js';
 import { operator } from '../dead/filter.js';
 import { UsageError } from '../../shared/failure.js';
@@ -28,24 +28,24 @@ export interface ReplayFlags {
   json?: boolean;
 }
 
-/** What goes with --resume and --list: everything else was said when the replay began. */
+/** The options that --resume and --list accept: the others were given when the replay started. */
 const ALWAYS: ReadonlySet<string> = new Set(['to', 'resume', 'list', 'rate', 'verified', 'json', 'yes']);
 
-/** Which of the three ways to use the command this is. Throws `UsageError`. */
+/** The mode of the command. Throws `UsageError`. */
 export function modeOf(flags: ReplayFlags): 'start' | 'resume' | 'list' {
   const given = [flags.to, flags.resume, flags.list].filter((flag) => flag !== undefined);
-  if (given.length !== 1) throw new UsageError('say one of --to <worker>, --resume <run> and --list');
+  if (given.length !== 1) throw new UsageError('use one of --to <worker>, --resume <run> and --list');
   if (flags.to !== undefined) return 'start';
   const surplus = Object.entries(flags).filter(
     ([name, value]) => !ALWAYS.has(name) && value !== undefined && !(Array.isArray(value) && value.length === 0),
   );
   if (surplus.length > 0) {
-    throw new UsageError(`${surplus.map(([name]) => name).join(', ')} goes with --to only`);
+    throw new UsageError(`${surplus.map(([name]) => name).join(', ')} requires --to`);
   }
   return flags.resume === undefined ? 'list' : 'resume';
 }
 
-/** What is asked for. Throws `UsageError` for contradictions, `name.unknown` for types that the catalogue does not have, and
+/** The requested replay. Throws `UsageError` for contradictions, `name.unknown` for types that the catalogue does not have, and
  *  `replay.refused` for those that the worker does not handle. */
 export function requestOf(flags: ReplayFlags, worker: WorkerDefinition): ReplayRequest {
   const { type, subject, correlation, since, until, commands } = flags;
@@ -61,10 +61,10 @@ export function requestOf(flags: ReplayFlags, worker: WorkerDefinition): ReplayR
     ...(commands === true && { commands }),
   };
   requireMatch('type', type, Object.keys(worker.definitions));
-  if (worker.handlerOf.size > 0) typesMeant(worker, selection.types);
+  if (worker.handlerOf.size > 0) selectedTypes(worker, selection.types);
   return {
     selection,
-    // a worker that declares nothing is refused, whichever is asked for
+    // a worker that declares neither is refused later
     again: flags.again === true ? (worker.replay ?? 'idempotent') : null,
     sideEffects: flags.sideEffects === true,
     force: flags.force === true,

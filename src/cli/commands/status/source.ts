@@ -2,8 +2,8 @@ import { runDirOf } from '../../../runtime/place.js';
 import { maskedUrl } from '../../../config/secrets.js';
 import type { AbandonedQueue } from '../../../broker/abandoned-queues.js';
 import type { Broker } from '../../../broker/contract.js';
-import { groupDeadLetters } from '../../../dead-letters/queries.js';
-import { listUnrouted } from '../../../dead-letters/unrouted.js';
+import { groupDeadLetters } from '../../../dead-letters/storage/queries.js';
+import { listUnrouted } from '../../../dead-letters/queues/unrouted.js';
 import { OPS_STORE } from '../../../fleet/reserved-names.js';
 import { FlotillaError } from '../../../errors.js';
 import {

@@ -11,18 +11,18 @@ interface Flags extends StoreFlags {
 export function registerArchive(streams: Command, context: Context): void {
   streams
     .command('archive')
-    .description('move older events to the archive now, from where they are still read, more slowly')
-    .argument('[stream]', 'such as account/<id>; if not given, every stream as its retention says')
-    .option('--through <version>', 'up to this one', wholeNumber)
-    .option('--store <service>', "whose; the API's, if not given")
-    .option('--json', 'for programs')
+    .description('move older events to the archive now; they remain readable, more slowly')
+    .argument('[stream]', 'such as account/<id> (default: every stream, according to its retention)')
+    .option('--through <version>', 'the last version to move', wholeNumber)
+    .option('--store <service>', "the service that owns the store (default: the API's)")
+    .option('--json', 'print JSON')
     .action((stream: string | undefined, flags: Flags) => runArchive(stream, flags, context));
 }
 
 async function runArchive(stream: string | undefined, flags: Flags, context: Context): Promise<void> {
   const { through, json = false } = flags;
   if ((stream === undefined) !== (through === undefined)) {
-    throw new UsageError('say which stream and up to where: archive <stream> --through <version>, or neither');
+    throw new UsageError('<stream> and --through <version> must be used together');
   }
   if (stream === undefined || through === undefined) {
     const moved = await withStore(context, flags, (store) => store.applyRetention(Date.now()));

@@ -8,7 +8,7 @@ import { UsageError } from '../../shared/failure.js';
 import { servicesOf } from '../../../runtime/services.js';
 import { workerDefinitionOf } from '../../../worker/definition/worker-definition.js';
 
-/** Which store a command means. */
+/** The options that select a store. */
 export interface StoreFlags {
   store?: string;
   json?: boolean;
@@ -23,7 +23,7 @@ export async function withStore<T>(
 ): Promise<T> {
   const fleet = await context.fleet();
   const name = named ?? fleet.api?.store;
-  if (name === undefined) throw new UsageError('say which store: --store <service>');
+  if (name === undefined) throw new UsageError('--store <service> is required');
   const journals = fleet.workers.map((worker) => workerDefinitionOf(worker).store);
   const services = [...new Set([...servicesOf(fleet), ...journals])];
   requireKnown('service', name, services);

@@ -16,13 +16,13 @@ interface Flags extends StoreFlags {
 export function registerRetain(streams: Command, context: Context): void {
   streams
     .command('retain')
-    .description('say which events of a stream may go to the archive; the workers of its store move them, once an hour')
+    .description('set which events of a stream are archived; the workers of its store move them once an hour')
     .argument('<stream>', 'such as account/<id>')
-    .option('--keep <n>', 'the newest that stay', count)
-    .option('--older-than <duration>', 'only those older than this, such as 365d')
-    .option('--none', 'nothing goes any more; what is archived stays there')
-    .option('--store <service>', "whose; the API's, if not given")
-    .option('--json', 'for programs')
+    .option('--keep <n>', 'how many of the newest events stay', count)
+    .option('--older-than <duration>', 'archive only events older than this, such as 365d')
+    .option('--none', 'archive no more events; archived ones stay in the archive')
+    .option('--store <service>', "the service that owns the store (default: the API's)")
+    .option('--json', 'print JSON')
     .action((stream: string, flags: Flags) => runRetain(stream, flags, context));
 }
 
@@ -37,7 +37,7 @@ async function runRetain(stream: string, flags: Flags, context: Context): Promis
 }
 
 function retentionOf({ keep, olderThan, none = false }: Flags): StreamMetadata['retention'] {
-  if (none === (keep !== undefined)) throw new UsageError('say how many stay: --keep <n>, or --none');
+  if (none === (keep !== undefined)) throw new UsageError('--keep <n> or --none is required');
   if (keep === undefined) return undefined;
   return { keep, ...(olderThan !== undefined && { olderThan: parseDuration(olderThan) }) };
 }

@@ -1,10 +1,10 @@
 import { formatDuration } from '../../../duration.js';
 import type { StreamMetadata } from '../../../store/contract.js';
 
-/** A retention as people read it. */
+/** A retention as text. */
 export function retentionText(retention: StreamMetadata['retention']): string {
-  if (retention === undefined) return 'none: everything stays in the store';
+  if (retention === undefined) return 'none: all events stay in the store';
   const { keep, olderThan } = retention;
-  const age = olderThan === undefined ? '' : `, of those none younger than ${formatDuration(olderThan)}`;
-  return `all but the newest ${keep} go to the archive${age}`;
+  const age = olderThan === undefined ? '' : `, if older than ${formatDuration(olderThan)}`;
+  return `all but the newest ${keep} are archived${age}`;
 }

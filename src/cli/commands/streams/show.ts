@@ -8,15 +8,15 @@ import { withStream, type StoreFlags } from './open.js';
 export function registerShow(streams: Command, context: Context): void {
   streams
     .command('show')
-    .description('how long a stream is, its snapshot, its retention')
+    .description('show the length, snapshot, archive and retention of a stream')
     .argument('<stream>', 'such as account/<id>')
-    .option('--store <service>', "whose; the API's, if not given")
-    .option('--json', 'for programs')
+    .option('--store <service>', "the service that owns the store (default: the API's)")
+    .option('--json', 'print JSON')
     .action((stream: string, flags: StoreFlags) => runShow(stream, flags, context));
 }
 
 async function runShow(stream: string, flags: StoreFlags, context: Context): Promise<void> {
-  const shown = await withStream(context, stream, flags, (store) => look(store, stream));
+  const shown = await withStream(context, stream, flags, (store) => describeStream(store, stream));
   if (flags.json === true) {
     context.printJson(shown, 2);
     return;
@@ -29,7 +29,7 @@ async function runShow(stream: string, flags: StoreFlags, context: Context): Pro
   for (const [name, note] of Object.entries(metadata?.notes ?? {})) context.print(`${name.padEnd(10)} ${note}`);
 }
 
-async function look(store: Store, stream: string) {
+async function describeStream(store: Store, stream: string) {
   const [first] = await store.read(stream, 0, 1);
   let last = first;
   const snapshot = await store.snapshot(stream);

@@ -2,7 +2,7 @@ import { OPS_STORE } from '../../../fleet/reserved-names.js';
 import type { Command } from 'commander';
 import type { AbandonedQueue } from '../../../broker/abandoned-queues.js';
 import type { Broker } from '../../../broker/contract.js';
-import { removeQueues, type RemovedQueue } from '../../../dead-letters/remove-queues.js';
+import { removeAbandonedQueues, type RemovedQueue } from '../../../dead-letters/queues/remove-abandoned-queues.js';
 import { FlotillaError } from '../../../errors.js';
 import { requireKnown } from '../../../text/known-names.js';
 import type { Store } from '../../../store/contract.js';
@@ -83,7 +83,7 @@ async function remove(queues: readonly AbandonedQueue[], broker: Broker, flags: 
   const results = await withOpsIfAny(context, async (ops) => {
     const { names, definitions } = await surroundingsOf(context);
     if (ops !== undefined) await refuseForeignStore(context, ops);
-    const removed = await removeQueues(queues, {
+    const removed = await removeAbandonedQueues(queues, {
       broker,
       management: await openManagement(context),
       names,

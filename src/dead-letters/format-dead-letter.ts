@@ -1,0 +1,94 @@
+import { formatDuration } from '../duration.js';
+import type { AuditEntry } from './storage/audit.js';
+import type { StoredState, StoredDeadLetter } from './dead-letter.js';
+
+/** The lines of a dead letter's report: its facts, attempts, audit and message. */
+export function formatDeadLetter(
+  letter: Omit<StoredDeadLetter, 'body'>,
+  trail: readonly AuditEntry[],
+  body: readonly string[],
+): string[] {
+  return [
+    `${letter.type ?? 'A message'}${letter.subject === null ? '' : ` of ${letter.subject}`}, for ${letter.worker}`,
+    '',
+    ...facts({
+      'dead letter': letter.id,
+      state: stateOf(letter),
+      error: `${letter.code}: ${letter.message}`,
+      kind: letter.kind ?? 'not in the catalogue',
+      event: letter.eventId ?? 'unknown',
+      correlation: letter.correlationId ?? 'unknown',
+      'dead since': letter.deadAt,
+      replays: String(letter.replays),
+      ...trustOf(letter),
+      body: bodyOf(letter),
+    }),
+    '',
+    'Attempts',
+    ...(letter.attempts.length === 0 ? ['  unknown'] : letter.attempts.map(attemptLine)),
+    ...(trail.length === 0 ? [] : ['', 'Actions']),
+    ...trail.map(({ at, who, action, detail }) => `  ${at}  ${who} ${action}${detail === '' ? '' : `: ${detail}`}`),
+    '',
+    'Message',
+    ...body.map((line) => `  ${line}`),
+  ];
+}
+
+/** A body as JSON, otherwise as text, otherwise as Base64. */
+export function decodedBody(body: Uint8Array): { json?: unknown; text: string; base64?: string } {
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(body);
+    try {
+      const json: unknown = JSON.parse(text);
+      return { json, text: JSON.stringify(json, null, 2) };
+    } catch {
+      return { text }; // text, but not JSON
+    }
+  } catch {
+    const base64 = Buffer.from(body).toString('base64');
+    return { text: `${body.length} bytes, Base64: ${base64}`, base64 };
+  }
+}
+
+/** Who signed the message; nothing where the fleet has no key. */
+function trustOf({ origin, conflictOf }: Pick<StoredDeadLetter, 'origin' | 'conflictOf'>): Record<string, string> {
+  return {
+    ...(origin === 'fleet' && { origin: 'signed by this fleet' }),
+    ...((origin === 'outside' || origin === 'unverified') && { origin: 'not signed by this fleet' }),
+    ...(conflictOf !== null && { 'conflicts with': conflictOf }),
+  };
+}
+
+function bodyOf({ keptBytes, bodySize, bodyHash, isBodyRemoved }: Omit<StoredDeadLetter, 'body'>): string {
+  const hash = bodyHash === null ? '' : `, SHA-256 ${bodyHash}`;
+  if (isBodyRemoved) return `${bodySize} bytes, removed${hash}`;
+  return keptBytes < bodySize
+    ? `${bodySize} bytes, only the first ${keptBytes} are stored${hash}`
+    : `${bodySize} bytes${hash}`;
+}
+
+function stateOf({ state, claimedUntil, settledAt, settledBy, reason, replacementId }: StoredState): string {
+  if (state === 'replaying') return replayingOf(claimedUntil);
+  if (settledAt === null) return state;
+  const why = reason === null ? '' : `: ${reason}`;
+  const as = replacementId === null ? '' : ` as ${replacementId}`;
+  return `${state}${as}, ${settledAt}, by ${settledBy ?? 'unknown'}${why}`;
+}
+
+function replayingOf(claimedUntil: string | null): string {
+  if (claimedUntil === null) return 'replaying: not confirmed; replay it again';
+  return `replaying: claimed by a run; if the run was killed, replay it again after ${claimedUntil}`;
+}
+
+function attemptLine(
+  { at, instance, code, message, delay }: StoredDeadLetter['attempts'][number],
+  index: number,
+): string {
+  const then = delay === null ? 'dead-lettered' : `retried after ${formatDuration(delay)}`;
+  return `  ${String(index + 1).padStart(2)}. ${at}  ${code}: ${message}  (${instance}; ${then})`;
+}
+
+function facts(values: Record<string, string>): string[] {
+  const width = Math.max(...Object.keys(values).map((name) => name.length));
+  return Object.entries(values).map(([name, value]) => `${name.padEnd(width)}  ${value}`);
+}

@@ -1,0 +1,30 @@
+import type { Sql } from '../../store/contract.js';
+
+export type AuditAction = 'replayed' | 'edited' | 'discarded' | 'restored' | 'returned';
+
+/** An action of an operator on a dead letter. */
+export interface AuditEntry {
+  id: string;
+  deadLetterId: string;
+  /** RFC 3339, UTC. */
+  at: string;
+  who: string;
+  action: AuditAction;
+  /** A reason, an option, or the changed fields. */
+  detail: string;
+}
+
+/** Writes an entry in the transaction of the action. The caller provides the id, which sorts by time: the transaction may be run
+ *  again. */
+export async function audit(sql: Sql, entry: AuditEntry): Promise<void> {
+  await sql`
+    INSERT INTO dead_letter_audit (id, dead_letter_id, at, who, action, detail)
+    VALUES (${entry.id}, ${entry.deadLetterId}, ${entry.at}, ${entry.who}, ${entry.action}, ${entry.detail})`;
+}
+
+/** The audit of a dead letter, oldest first. */
+export async function auditOf(sql: Sql, deadLetterId: string): Promise<AuditEntry[]> {
+  return sql<AuditEntry>`
+    SELECT id, dead_letter_id AS "deadLetterId", at, who, action, detail FROM dead_letter_audit
+    WHERE dead_letter_id = ${deadLetterId} ORDER BY id`;
+}

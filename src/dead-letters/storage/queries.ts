@@ -1,0 +1,163 @@
+import { FlotillaError } from '../../errors.js';
+import { matches } from '../../events/patterns.js';
+import type { Store } from '../../store/contract.js';
+import type { DeadLetterState, DeadLetterSummary, StoredDeadLetter } from '../dead-letter.js';
+import { storedOf, summaryOf, type StoredRow, type SummaryRow } from './rows.js';
+
+/** Selects dead letters; all given conditions must hold. */
+export interface DeadLetterFilter {
+  worker?: string;
+  /** The id, or a prefix of it. */
+  id?: string;
+  /** Topic patterns, one of which the error code matches: `contract.*`. */
+  codes?: readonly string[];
+  /** Topic patterns, one of which the type matches. A message without a type matches none. */
+  types?: readonly string[];
+  subject?: string;
+  /** RFC 3339: dead-lettered at or after. */
+  since?: string;
+  /** RFC 3339: dead-lettered before. */
+  until?: string;
+  /** Text in the ids, the subject, the error message or the body, case-insensitive. */
+  text?: string;
+  /** @default all */
+  states?: readonly DeadLetterState[];
+}
+
+export interface DeadLetterPage {
+  limit?: number;
+  offset?: number;
+  /** @default 'newest' */
+  first?: 'newest' | 'oldest';
+}
+
+/** Dead letters with the same worker, code and type. */
+export interface DeadLetterGroup {
+  worker: string;
+  code: string;
+  type: string | null;
+  count: number;
+  /** RFC 3339: when the first and the last of them were dead-lettered. */
+  first: string;
+  last: string;
+}
+
+/** A page of the dead letters that match, and the number of all of them. */
+export async function listDeadLetters(
+  store: Store,
+  filter: DeadLetterFilter = {},
+  page: DeadLetterPage = {},
+): Promise<{ items: DeadLetterSummary[]; total: number }> {
+  const [items, groups] = await Promise.all([deadLetterPage(store, filter, page), groupDeadLetters(store, filter)]);
+  return { items, total: groups.reduce((sum, { count }) => sum + count, 0) };
+}
+
+/** A page of the dead letters that match. */
+export async function deadLetterPage(
+  store: Store,
+  filter: DeadLetterFilter,
+  { limit = 50, offset = 0, first = 'newest' }: DeadLetterPage,
+): Promise<DeadLetterSummary[]> {
+  const { id, worker, codes, types, subject, since, until, text, states } = await parameters(store, filter);
+  const oldestFirst = first === 'oldest' ? 1 : 0;
+  const rows = await store.query<SummaryRow>`
+    SELECT id, worker, event_id, source, type, kind, subject, correlation_id, code, message, attempt_count, replays,
+      dead_at, kept_at, state, claimed_until, settled_at, settled_by, reason, replacement_id
+    FROM dead_letters
+    WHERE (CAST(${id} AS TEXT) IS NULL OR id LIKE ${id} ESCAPE '!')
+      AND (CAST(${worker} AS TEXT) IS NULL OR worker = ${worker})
+      AND (CAST(${codes} AS TEXT) IS NULL OR REPLACE(${codes}, ${MARK} || code || ${MARK}, '') <> ${codes})
+      AND (CAST(${types} AS TEXT) IS NULL OR REPLACE(${types}, ${MARK} || type || ${MARK}, '') <> ${types})
+      AND (CAST(${subject} AS TEXT) IS NULL OR subject = ${subject})
+      AND (CAST(${since} AS TEXT) IS NULL OR dead_at >= ${since})
+      AND (CAST(${until} AS TEXT) IS NULL OR dead_at < ${until})
+      AND (CAST(${text} AS TEXT) IS NULL OR search LIKE ${text} ESCAPE '!')
+      AND (CAST(${states} AS TEXT) IS NULL OR ${states} LIKE '%,' || state || ',%')
+    ORDER BY CASE WHEN ${oldestFirst} = 1 THEN dead_at END, dead_at DESC, id
+    LIMIT ${limit} OFFSET ${offset}`;
+  return rows.map(summaryOf);
+}
+
+/** The dead letters that match, counted by worker, code and type; the largest groups first. */
+export async function groupDeadLetters(store: Store, filter: DeadLetterFilter = {}): Promise<DeadLetterGroup[]> {
+  const { id, worker, codes, types, subject, since, until, text, states } = await parameters(store, filter);
+  const rows = await store.query<DeadLetterGroup>`
+    SELECT worker, code, type, COUNT(*) AS count, MIN(dead_at) AS first, MAX(dead_at) AS last
+    FROM dead_letters
+    WHERE (CAST(${id} AS TEXT) IS NULL OR id LIKE ${id} ESCAPE '!')
+      AND (CAST(${worker} AS TEXT) IS NULL OR worker = ${worker})
+      AND (CAST(${codes} AS TEXT) IS NULL OR REPLACE(${codes}, ${MARK} || code || ${MARK}, '') <> ${codes})
+      AND (CAST(${types} AS TEXT) IS NULL OR REPLACE(${types}, ${MARK} || type || ${MARK}, '') <> ${types})
+      AND (CAST(${subject} AS TEXT) IS NULL OR subject = ${subject})
+      AND (CAST(${since} AS TEXT) IS NULL OR dead_at >= ${since})
+      AND (CAST(${until} AS TEXT) IS NULL OR dead_at < ${until})
+      AND (CAST(${text} AS TEXT) IS NULL OR search LIKE ${text} ESCAPE '!')
+      AND (CAST(${states} AS TEXT) IS NULL OR ${states} LIKE '%,' || state || ',%')
+    GROUP BY worker, code, type
+    ORDER BY COUNT(*) DESC, worker, code, type`;
+  return rows.map((row) => ({ ...row, count: Number(row.count) }));
+}
+
+/** The dead letter with this id or unique prefix. Throws `dead_letter.not_found`. */
+export async function findDeadLetter(store: Store, id: string): Promise<StoredDeadLetter> {
+  const rows = await store.query<StoredRow>`
+    SELECT * FROM dead_letters WHERE id LIKE ${`${escaped(id.toLowerCase())}%`} ESCAPE '!' ORDER BY id LIMIT 2`;
+  const [row, another] = rows;
+  if (row === undefined || id === '') throw new FlotillaError('dead_letter.not_found', JSON.stringify(id));
+  if (another !== undefined && row.id !== id) {
+    throw new FlotillaError(
+      'dead_letter.not_found',
+      `several ids begin with ${JSON.stringify(id)}; use a longer prefix`,
+    );
+  }
+  return storedOf(row);
+}
+
+/** The workers, codes and types that occur in dead letters, settled ones included. */
+export async function namesInDeadLetters(
+  store: Store,
+): Promise<Record<'workers' | 'codes' | 'types', readonly string[]>> {
+  const rows = await store.query<{ worker: string; code: string; type: string | null }>`
+    SELECT DISTINCT worker, code, type FROM dead_letters`;
+  const distinct = (names: readonly (string | null)[]) => [...new Set(names)].filter((name) => name !== null).sort();
+  return {
+    workers: distinct(rows.map(({ worker }) => worker)),
+    codes: distinct(rows.map(({ code }) => code)),
+    types: distinct(rows.map(({ type }) => type)),
+  };
+}
+
+/** Separates the names of a list that SQL searches; a name that contains it matches no pattern. */
+const MARK = '\u001f';
+
+async function parameters(store: Store, filter: DeadLetterFilter) {
+  const { codes, types } = filter;
+  const known = codes === undefined && types === undefined ? { codes: [], types: [] } : await namesInDeadLetters(store);
+  return {
+    id: filter.id === undefined ? null : `${escaped(filter.id.toLowerCase())}%`,
+    worker: filter.worker ?? null,
+    codes: matching(codes, known.codes),
+    types: matching(types, known.types),
+    subject: filter.subject ?? null,
+    since: utc(filter.since),
+    until: utc(filter.until),
+    text: filter.text === undefined ? null : `%${escaped(filter.text.toLowerCase())}%`,
+    states: filter.states === undefined ? null : `,${filter.states.join(',')},`,
+  };
+}
+
+/** The names that match one of the patterns, each between two marks; null for any name. */
+function matching(patterns: readonly string[] | undefined, names: readonly string[]): string | null {
+  if (patterns === undefined) return null;
+  const found = names.filter((name) => !name.includes(MARK) && patterns.some((pattern) => matches(pattern, name)));
+  return found.map((name) => `${MARK}${name}${MARK}`).join('');
+}
+
+/** Times are compared as text, so all must have one format. */
+function utc(time: string | undefined): string | null {
+  return time === undefined ? null : new Date(time).toISOString();
+}
+
+function escaped(text: string): string {
+  return text.replace(/[!%_]/g, '!$&');
+}

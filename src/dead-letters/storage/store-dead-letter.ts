@@ -1,0 +1,133 @@
+import { createHash } from 'node:crypto';
+import { MAX_BODY_BYTES } from '../../events/parse-envelope.js';
+import { derivedId, newId } from '../../events/ids.js';
+import type { Sql, Store, Tx } from '../../store/contract.js';
+import { appendLifecycleEvent } from '../lifecycle-events.js';
+import { audit } from './audit.js';
+import { contentDigest, contentDigestOfRow } from './content-digest.js';
+import type { DeadLetter, DeadLetterState } from '../dead-letter.js';
+
+/** The part of a body that can be searched. */
+const SEARCHABLE_CHARACTERS = 16 * 1024;
+/** The part that is stored of a body that exceeds MAX_BODY_BYTES. */
+const EXCERPT_BYTES = 64 * 1024;
+
+/** The result of storing a dead letter. `known`: a copy is already stored. `settled`: it was discarded, and stays so. `conflict`:
+ *  another message has its id, so it is stored under an id of its own. */
+export type StoreResult = 'new' | 'died again' | 'known' | 'settled' | 'conflict';
+
+/**
+ * Stores a dead letter and appends its event. Stored content is never replaced: a message with the same id and another body, key
+ * or worker is stored separately as a conflict. One that was replayed and dead-lettered again becomes dead again, with its
+ * latest attempts. One that was discarded stays discarded, and its audit records the return. `now` in milliseconds.
+ */
+export async function storeDeadLetter(store: Store, letter: DeadLetter, now: number): Promise<StoreResult> {
+  return store.transaction(async (tx) => {
+    const content = contentDigest(letter);
+    const existing = await findRow(tx.sql, letter.id);
+    if (existing === undefined) return insert(tx, store.service, letter, { content, now });
+    if (contentDigestOfRow(existing) !== content) {
+      const conflict = conflictWith(letter, content);
+      if ((await findRow(tx.sql, conflict.id)) !== undefined) return 'known';
+      await insert(tx, store.service, conflict, { content, now, conflictOf: letter.id });
+      return 'conflict';
+    }
+    if (existing.state === 'discarded') return noteReturn(tx.sql, letter, existing, now);
+    const isNewDeath = Number(existing.replays) < letter.replays || isBefore(existing.settled_at, letter.deadAt);
+    if (!isNewDeath) return 'known';
+    await tx.sql`
+      UPDATE dead_letters SET code = ${letter.code}, message = ${letter.message},
+        properties = ${JSON.stringify(letter.properties)}, attempts = ${JSON.stringify(letter.attempts)},
+        attempt_count = ${letter.attempts.length}, replays = ${letter.replays}, dead_at = ${letter.deadAt},
+        kept_at = ${new Date(now).toISOString()}, origin = ${letter.origin ?? null}, state = 'dead', claim = NULL,
+        claimed_until = NULL, settled_at = NULL, settled_by = NULL, reason = NULL, replacement_id = NULL,
+        replacement_body = NULL, replacement_key = NULL
+      WHERE id = ${letter.id}`;
+    await appendDeath(tx, store.service, letter, now);
+    return 'died again';
+  });
+}
+
+interface Row {
+  state: DeadLetterState;
+  replays: number;
+  settled_at: string | null;
+  /** Null in a row of an earlier release. */
+  content: string | null;
+  worker: string;
+  body: Uint8Array;
+  properties: string;
+}
+
+async function findRow(sql: Sql, id: string): Promise<Row | undefined> {
+  const [row] = await sql<Row>`
+    SELECT state, replays, settled_at, content, worker, body, properties FROM dead_letters WHERE id = ${id}`;
+  return row;
+}
+
+async function insert(
+  tx: Tx,
+  service: string,
+  letter: DeadLetter,
+  { content, now, conflictOf = null }: { content: string; now: number; conflictOf?: string | null },
+): Promise<'new'> {
+  const { body } = letter;
+  const kept = body.length > MAX_BODY_BYTES ? body.subarray(0, EXCERPT_BYTES) : body;
+  const hash = createHash('sha256').update(body).digest('hex');
+  await tx.sql`
+    INSERT INTO dead_letters (id, worker, event_id, source, type, kind, subject, correlation_id, code, message, body,
+      body_size, body_hash, content, origin, conflict_of, properties, attempts, attempt_count, replays, search, dead_at,
+      kept_at, state)
+    VALUES (${letter.id}, ${letter.worker}, ${letter.eventId}, ${letter.source}, ${letter.type}, ${letter.kind},
+      ${letter.subject}, ${letter.correlationId}, ${letter.code}, ${letter.message}, ${kept}, ${body.length}, ${hash},
+      ${content}, ${letter.origin ?? null}, ${conflictOf}, ${JSON.stringify(letter.properties)},
+      ${JSON.stringify(letter.attempts)}, ${letter.attempts.length}, ${letter.replays}, ${searchText(letter)},
+      ${letter.deadAt}, ${new Date(now).toISOString()}, 'dead')`;
+  await appendDeath(tx, service, { ...letter, conflictOf }, now);
+  return 'new';
+}
+
+async function appendDeath(
+  tx: Tx,
+  source: string,
+  letter: DeadLetter & { conflictOf?: string | null },
+  now: number,
+): Promise<void> {
+  await appendLifecycleEvent(tx, { source, now, occasion: letter.replays }, letter, { type: 'message.dead_lettered' });
+}
+
+function conflictWith(letter: DeadLetter, content: string): DeadLetter {
+  return {
+    ...letter,
+    id: derivedId(Date.parse(letter.deadAt), 'conflict', letter.id, content),
+    code: 'dead_letter.conflict',
+    message: `It has the id of dead letter ${letter.id} and other content. ${letter.code}: ${letter.message}`,
+  };
+}
+
+/** Records one return per discard, however often the message is sent. */
+async function noteReturn(
+  sql: Sql,
+  letter: DeadLetter,
+  { settled_at: settledAt }: Row,
+  now: number,
+): Promise<'known' | 'settled'> {
+  if (!isBefore(settledAt, letter.deadAt)) return 'known';
+  const entries = await sql`
+    SELECT id FROM dead_letter_audit WHERE dead_letter_id = ${letter.id} AND action = 'returned' AND at >= ${settledAt}`;
+  if (entries.length > 0) return 'settled';
+  const at = new Date(now).toISOString();
+  const detail = 'the message was dead-lettered again after its discard; it stays discarded';
+  await audit(sql, { id: newId(now), deadLetterId: letter.id, at, who: 'keeper', action: 'returned', detail });
+  return 'settled';
+}
+
+function isBefore(time: string | null, other: string): boolean {
+  return time !== null && time < other;
+}
+
+/** The searchable text, in lower case, as SQL engines differ in case folding. */
+function searchText({ body, id, eventId, subject, correlationId, message }: DeadLetter): string {
+  const text = new TextDecoder().decode(body.subarray(0, SEARCHABLE_CHARACTERS));
+  return [id, eventId, subject, correlationId, message, text].join('\n').toLowerCase().replaceAll('\u0000', ' ');
+}

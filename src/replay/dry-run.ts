@@ -1,0 +1,69 @@
+import type { HistoryEntry } from './history/history.js';
+import type { ReplayContext } from './replay-context.js';
+import { noCounts, type ReplayCounts, type ReplayRequest } from './replay-run.js';
+import type { RunOptions } from './send-run.js';
+import { filterOf, selector } from './select.js';
+
+/** What a replay would send. */
+export interface DryRunResult extends ReplayCounts {
+  /** How many of `sent` the worker has handled and will skip; null where its store is on another machine. */
+  alreadyDone: number | null;
+  /** The first events that would be sent. */
+  items: { id: string; source: string; type: string; subject: string; time: string; alreadyDone: boolean | null }[];
+}
+
+const MAX_LISTED = 100;
+
+/** Reads history and counts what a replay would send, without sending or changing anything. */
+export async function dryRun(
+  context: ReplayContext,
+  { selection, again, force, limit }: ReplayRequest,
+  { signal, onProgress }: RunOptions,
+): Promise<DryRunResult> {
+  const { worker, history, workerStore, memory, now } = context;
+  const known = workerStore !== undefined || again !== null;
+  const result: DryRunResult = { ...noCounts(), alreadyDone: known ? 0 : null, items: [] };
+  const select = selector(worker, selection, again !== null || force ? undefined : now() - memory);
+  const end = await history.end(signal);
+  if (end === undefined) return result;
+  const range = { after: null, end, filter: filterOf(worker, selection) };
+  const size = onProgress === undefined ? 0 : await history.size(range);
+  let scanned = 0;
+  for await (const page of history.read({ ...range, signal })) {
+    const chosen: HistoryEntry[] = [];
+    for (const entry of page.entries) {
+      const selected = select(entry.event);
+      if (selected === 'command') result.commands += 1;
+      if (selected === 'too_old') result.tooOld += 1;
+      if (selected === 'send' && result.sent + chosen.length < (limit ?? Infinity)) chosen.push(entry);
+    }
+    const done = await Promise.all(chosen.map(({ event }) => isDone(context, again, event)));
+    for (const [index, { event }] of chosen.entries()) note(result, event, done[index] ?? null);
+    result.unreadable += page.unreadable;
+    scanned += page.scanned;
+    onProgress?.(scanned, size, result.sent);
+    if (limit !== null && result.sent >= limit) break;
+  }
+  signal.throwIfAborted();
+  return result;
+}
+
+function note(result: DryRunResult, event: HistoryEntry['event'], alreadyDone: boolean | null): void {
+  const { id, source, type, subject, time } = event;
+  result.sent += 1;
+  result.byType[type] = (result.byType[type] ?? 0) + 1;
+  if (alreadyDone === true && result.alreadyDone !== null) result.alreadyDone += 1;
+  if (result.items.length < MAX_LISTED) {
+    result.items.push({ id, source, type, subject, time: new Date(time).toISOString(), alreadyDone });
+  }
+}
+
+/** Whether the worker would skip the event; null where that is unknown here. With --again it skips nothing. */
+async function isDone(
+  { worker, workerStore }: ReplayContext,
+  again: ReplayRequest['again'],
+  { source, id }: HistoryEntry['event'],
+): Promise<boolean | null> {
+  if (again !== null) return false;
+  return workerStore === undefined ? null : workerStore.handled({ consumer: worker.name, source, id });
+}

@@ -1,0 +1,35 @@
+import type { Broker } from '../broker/contract.js';
+import type { Names } from '../broker/topology.js';
+import type { Store } from '../store/contract.js';
+import type { WorkerDefinition } from '../worker/definition/worker-definition.js';
+import type { ThrottleOptions } from './throttle.js';
+import type { History } from './history/history.js';
+
+/** The stores, the broker and the history that a replay uses. */
+export interface ReplayContext {
+  /** The store `ops`, with the table of replays. */
+  store: Store;
+  broker: Pick<Broker, 'createPublisher' | 'queueDepth'>;
+  names: Names;
+  worker: WorkerDefinition;
+  /** The worker's own store, where it is on this machine. */
+  workerStore: Store | undefined;
+  history: History;
+  /** Milliseconds after which an inbox may have forgotten what it handled. */
+  memory: number;
+  /** Identifies this process. */
+  holder: string;
+  /** Milliseconds since the epoch. */
+  now: () => number;
+  limits?: Partial<ReplayLimits>;
+}
+
+export interface ReplayLimits extends Omit<ThrottleOptions, 'signal' | 'onThrottle'> {
+  /** Unconfirmed messages at most. @default 200 */
+  window: number;
+  /** Milliseconds without a heartbeat after which a process counts as dead. @default 10000 */
+  heartbeatTimeout: number;
+  /** Milliseconds between a reset and the determination of the end of history: an event may reach the log a little later
+   *  than the queue from which it was handled. @default 1000 */
+  settle: number;
+}

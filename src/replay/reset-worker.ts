@@ -1,0 +1,18 @@
+import { FlotillaError } from '../errors.js';
+import type { Store } from '../store/contract.js';
+import type { WorkerDefinition } from '../worker/definition/worker-definition.js';
+
+/**
+ * Empties the worker's tables and its inbox in one transaction: from then on every event, live or replayed, counts once,
+ * whichever delivery arrives first. Done once per run; false when it was done before.
+ */
+export async function resetWorker(store: Store, { name, reset }: WorkerDefinition, run: string): Promise<boolean> {
+  if (reset === undefined) throw new FlotillaError('replay.refused', `${name} declares no reset`);
+  return store.transaction(async (tx) => {
+    if (!(await tx.claim({ consumer: `${name}:reset`, source: 'replay', id: run }))) return false;
+    await reset({ sql: tx.sql });
+    await tx.forgetHandled(name);
+    await tx.forgetHandled(`${name}:exhausted`);
+    return true;
+  });
+}
