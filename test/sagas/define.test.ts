@@ -110,8 +110,8 @@ describe('a worker with sagas', () => {
     expect(own).to.deep.include({ timeout: 5, retryDelays: [10_000, 20_000] });
   });
 
-  it('takes a queue, as over all of history they would begin anew', () => {
-    expect(() => defineWorker({ name: 'trips', sagas: [tripSaga], from: 'log' })).to.throw('they take a queue');
+  it('needs a queue: from the log it would process all of history again', () => {
+    expect(() => defineWorker({ name: 'trips', sagas: [tripSaga], from: 'log' })).to.throw('sagas need a queue');
   });
 
   it('runs no two sagas of one name', () => {

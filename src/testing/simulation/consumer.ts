@@ -1,12 +1,12 @@
 import type { ConsumeOptions, Consumer, Delivery } from '../../broker/contract.js';
 import type { QueuedMessage, SimulatedQueue, QueueConsumer } from './queue.js';
 
-/** Consumes a queue for one process, and gives back what that had in hand when it dies. */
+/** Consumes a queue for one process, and requeues its messages in flight when it crashes. */
 export class SimulatedConsumer implements Consumer, QueueConsumer {
   readonly #inHand = new Set<QueuedMessage>();
   readonly #lost = new AbortController();
   #prefetch: number;
-  /** In hand since before a `cancel`; not counted against the prefetch of what is consumed since. */
+  /** In flight since before a `cancel`; they do not count against the prefetch. */
   #before = 0;
   #wanted = true;
 
@@ -14,7 +14,7 @@ export class SimulatedConsumer implements Consumer, QueueConsumer {
     private readonly name: string,
     private readonly queue: SimulatedQueue,
     private readonly options: ConsumeOptions,
-    /** Delivers a message, unless the process dies of it. */
+    /** Delivers a message, unless a fault crashes the process. */
     private readonly handOver: (message: QueuedMessage, deliver: () => void) => void,
   ) {
     this.#prefetch = options.prefetch;

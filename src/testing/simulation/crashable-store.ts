@@ -2,8 +2,8 @@ import type { Store } from '../../store/contract.js';
 import type { CrashableProcess, RunState } from './run-state.js';
 import type { Service } from './service.js';
 
-/** The store as a process has it: once that is dead, nothing comes from it any more. What its handlings commit is
- *  counted, and noted. */
+/** The store of a process that can crash: from then on none of its promises settles. Commits of handlings are counted,
+ *  and the events that they append are noted. */
 export function crashableStore(service: Service, process: CrashableProcess, { handling }: RunState): Store {
   const { store } = service;
   return {

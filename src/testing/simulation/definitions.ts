@@ -21,7 +21,7 @@ export function simulatedDefinitions(workers: readonly Worker[]): WorkerDefiniti
   });
 }
 
-/** Throws `config.invalid` where something is said of a worker that is not simulated. */
+/** Throws `config.invalid` for the name of a worker that is not simulated. */
 export function ensureNames(what: string, named: object, definitions: readonly WorkerDefinition[]): void {
   const unknown = Object.keys(named).find((each) => !definitions.some(({ name }) => name === each));
   if (unknown === undefined) return;

@@ -10,7 +10,7 @@ import type { Attempt, RunOutcome } from './run-outcome.js';
 export interface ExploreOptions {
   /** @default 100 */
   runs?: number;
-  /** The same seed explores the same runs. @default another each time */
+  /** The same seed explores the same runs. @default a different one each time */
   seed?: number;
   /** Faults in one run at most. @default 6 */
   maxFaults?: number;
@@ -18,26 +18,26 @@ export interface ExploreOptions {
   kinds?: readonly FaultKind[];
 }
 
-/** What was explored, without a promise being broken. */
+/** The result of an exploration in which all guarantees held. */
 export interface Explored {
   runs: number;
   seed: number;
-  /** Faults that came to pass, over all runs. */
+  /** Injected faults over all runs. */
   faults: number;
 }
 
-/** Of one message, more than this may rightly be taken for what kills its worker, and be given up. */
+/** A message with more crashes than this may be dead-lettered as the cause of a crash loop. */
 const MAX_CRASHES = 2;
-/** Runs without faults from which it is known how many deliveries, commits and calls there are. */
+/** Runs without faults that count the deliveries, commits and calls. */
 const PILOT_RUNS = 5;
 
-/** With less in it, a run may need other latencies to fail: a shorter run is tried with so many seeds. */
+/** A shorter run may need other latencies to fail: it is tried with so many seeds. */
 const SEEDS_PER_SHRINK = 6;
 const shiftedSeeds = (seed: number) => Array.from({ length: SEEDS_PER_SHRINK }, (_, shift) => seed + shift);
 
-/** Runs the simulation again and again, each time with another seed and other faults, and input where there is any. When a
- *  promise is broken, it looks for the shortest run in which it is, and rejects with `simulation.failed`, which tells how to
- *  repeat that and what happened in it. Needs fast-check. */
+/** Runs the simulation many times with different seeds, faults and inputs. When a guarantee does not hold, it searches for
+ *  the shortest run that fails, and rejects with `simulation.failed`, whose message shows how to repeat that run and its
+ *  trace. Needs fast-check. */
 export async function explore<Input>(
   simulation: Simulation<Input>,
   { runs = 100, seed = Date.now() % 2 ** 31, maxFaults = 6, kinds }: ExploreOptions = {},
@@ -49,7 +49,7 @@ export async function explore<Input>(
     seed: fc.noShrink(fc.noBias(fc.nat())),
     faults: fc
       .array(faultOf(fc, await countsOf(simulation, seed), kinds), { maxLength: maxFaults, size: 'max' })
-      .map((all) => bearable(all, simulation.minRetries)),
+      .map((all) => tolerable(all, simulation.minRetries)),
     input: (inputs?.(fc) ?? fc.constant(undefined)) as Arbitrary<Input>, // undefined where there are no inputs
   });
   let shortest: Attempt<Input> | undefined;
@@ -86,7 +86,7 @@ async function countsOf<Input>(simulation: Simulation<Input>, seed: number): Pro
   return most;
 }
 
-/** Numbers go somewhat beyond what a run without faults has, as faults add to that. */
+/** Numbers go beyond those of a run without faults, because faults add deliveries, commits and calls. */
 function faultOf(
   fc: FastCheck,
   counts: Counts,
@@ -118,8 +118,8 @@ function faultOf(
   return fc.oneof(...kinds.map((kind) => byKind[kind]));
 }
 
-/** Without those crashes and failed calls that a worker need not bear: for too many of one message it rightly gives up. */
-function bearable(faults: readonly Fault[], patience: number): Fault[] {
+/** Without more crashes and failed calls than a worker must tolerate: beyond that it dead-letters the message. */
+function tolerable(faults: readonly Fault[], patience: number): Fault[] {
   let crashes = 0;
   let failures = 0;
   return faults.filter((fault) => {

@@ -3,15 +3,15 @@ import type { CallOutcome } from './faults.js';
 import type { Handling, RunState } from './run-state.js';
 
 /**
- * A fake of a dependency as workers have it: the call takes a while to get there, and the answer to come back. A call that
- * is on its way arrives, though its caller is dead by then.
+ * A fake of an external dependency: request and answer take virtual time. A request that was sent arrives, even when its
+ * caller has crashed by then.
  */
 export function externalCall<Args extends unknown[], Result>(
   name: string,
   effect: (...args: Args) => Result | Promise<Result>,
-  parts: RunState,
+  state: RunState,
 ): (...args: Args) => Promise<Result> {
-  const { counts, faults, trace, handling } = parts;
+  const { counts, faults, trace, handling } = state;
   return (...args) => {
     const caller = handling.getStore();
     const call = async (): Promise<Result> => {
@@ -19,28 +19,28 @@ export function externalCall<Args extends unknown[], Result>(
       const outcome = faults.call(number);
       const way = `${name} ${caller?.message.name ?? ''}`;
       const title = `${name}${caller === undefined ? '' : ` for ${caller.message.title}`} (call ${number})`;
-      await sleep(parts, way);
+      await sleep(state, way);
       if (outcome === undefined) trace.add(caller?.process.label ?? '', title);
-      else trace.fault(caller?.process.label ?? '', `${title} ${said[outcome]}`);
+      else trace.fault(caller?.process.label ?? '', `${title} ${TRACE_TEXTS[outcome]}`);
       if (outcome === 'unavailable') throw new UnavailableError(`${name} is not available`);
       const result = await settled(effect, args);
       if (outcome === 'crash') caller?.process.crash(`at the answer to ${title}`);
-      await sleep(parts, way);
+      await sleep(state, way);
       if (outcome === 'answer_lost') throw new UnavailableError(`${name} did not answer`);
       if ('error' in result) throw result.error;
       return result.value;
     };
-    return heardBy(caller, call);
+    return guarded(caller, call);
   };
 }
 
-const said: Record<CallOutcome, string> = {
+const TRACE_TEXTS: Record<CallOutcome, string> = {
   unavailable: 'is not available',
   answer_lost: 'is done, and the answer lost',
   crash: 'is done, and the caller dies',
 };
 
-function heardBy<T>(caller: Handling | undefined, call: () => Promise<T>): Promise<T> {
+function guarded<T>(caller: Handling | undefined, call: () => Promise<T>): Promise<T> {
   return caller === undefined ? call() : caller.process.guard(call);
 }
 

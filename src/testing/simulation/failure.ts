@@ -2,11 +2,11 @@ import { FlotillaError, messageOf } from '../../errors.js';
 import { literal } from './literal.js';
 import type { RunOutcome } from './run-outcome.js';
 
-/** Of a longer story, its beginning and its end are told. */
+/** Of a longer trace, the beginning and the end are shown. */
 const SHOWN_LINES = { first: 300, last: 100 } as const;
 
-/** A run in which a promise is broken, for whoever has to find out why: what is wrong, how to have it again, what happened.
- *  `hasInput`: it was made up for the run. `found`: how many runs it took. */
+/** The report of a failed run: the error, how to repeat the run, its trace. `hasInput`: its input was generated. `found`:
+ *  how many runs it took. */
 export function failureOfRun(
   outcome: RunOutcome<unknown>,
   { hasInput, found }: { hasInput: boolean; found?: string },

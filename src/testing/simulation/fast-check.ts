@@ -3,7 +3,7 @@ import { FlotillaError } from '../../errors.js';
 
 export type FastCheck = typeof fastCheck;
 
-/** fast-check, which only those need who explore. Rejects with `config.invalid` where it is not installed. */
+/** Loads fast-check, an optional dependency that only `explore` needs. Rejects with `config.invalid` where it is missing. */
 export async function loadFastCheck(): Promise<FastCheck> {
   try {
     return (await import('fast-check')).default;

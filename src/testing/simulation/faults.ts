@@ -1,27 +1,27 @@
-/** What goes wrong in a run. Deliveries, commits, calls and copies are counted from 1, over all workers. A delivery is one
- *  message for one worker: copies of it, and its later attempts, have its number. Each fault happens once, the first time
- *  that it can; the same fault twice happens twice. Times are milliseconds. */
+/** An injected fault of a run. Deliveries, commits, calls and copies are counted from 1, over all workers. A delivery is
+ *  one message for one worker: its copies and its later attempts have the same number. Each fault happens once, at the
+ *  first opportunity; a fault that is listed twice happens twice. Times are milliseconds. */
 export type Fault =
-  /** The message vanishes where `mayDrop` allows it. Otherwise it comes later, as one that was delivered before. */
+  /** The message is lost where `mayDrop` allows it. Otherwise it is delivered later, as redelivered. */
   | { kind: 'drop'; delivery: number }
-  /** The message comes once more, so much after the first. */
+  /** A copy of the message is delivered so much after the first. */
   | { kind: 'duplicate'; delivery: number; after: number }
   | { kind: 'delay'; delivery: number; by: number }
-  /** The process dies when it is handed the message. Like every process that dies, it leaves what it had in hand to be
-   *  delivered again, and starts again after a while. */
+  /** The process crashes when the message is delivered. As after every crash, its messages in flight are redelivered, and
+   *  it restarts after a while. */
   | { kind: 'crash'; delivery: number }
-  /** It dies in place of the commit, or once that is done and before anybody hears of it. */
+  /** It crashes in place of the commit, or right after it. */
   | { kind: 'crash'; commit: number; when: 'before' | 'after' }
-  /** It dies when the copy of a failed message is in its retry queue, or among the dead letters, and the message not acked. */
+  /** It crashes when the copy of a failed message is in its retry queue or dead-letter queue, and the message is not acked. */
   | { kind: 'crash'; copy: number }
-  /** A call outside. `unavailable`: it has no effect. `answer_lost`: it has, and the caller hears that nobody answered.
-   *  `crash`: it has, and the caller dies. */
+  /** An external call. `unavailable`: it has no effect. `answer_lost`: it takes effect, and the caller gets no answer.
+   *  `crash`: it takes effect, and the caller crashes. */
   | { kind: 'call'; call: number; outcome: CallOutcome };
 
 export type FaultKind = Fault['kind'];
 export type CallOutcome = 'unavailable' | 'answer_lost' | 'crash';
 
-/** The faults of a run that have not happened yet. */
+/** The faults of a run that have not happened yet. Each method removes the faults that it returns. */
 export class FaultPlan {
   readonly #left: Fault[];
 
@@ -29,8 +29,7 @@ export class FaultPlan {
     this.#left = [...faults];
   }
 
-  /** Those that never came to pass. */
-  get left(): readonly Fault[] {
+  get remaining(): readonly Fault[] {
     return this.#left;
   }
 
@@ -38,7 +37,7 @@ export class FaultPlan {
     return this.#take((fault) => fault.kind === 'drop' && fault.delivery === delivery) !== undefined;
   }
 
-  /** After how long each further copy comes. */
+  /** The delays of further copies. */
   duplicates(delivery: number): number[] {
     return this.#all((fault) => fault.kind === 'duplicate' && fault.delivery === delivery && fault.after);
   }

@@ -12,22 +12,22 @@ import { SimulatedProcess } from './process.js';
 import type { RunState } from './run-state.js';
 import { Service } from './service.js';
 
-/** What is the same in every run of a simulation. */
+/** The part of a simulation that is the same in every run. */
 export interface FleetPlan {
   definitions: readonly WorkerDefinition[];
   /** @default 1 of each */
   replicas: Readonly<Record<string, number>>;
   mayDrop: (event: EventEnvelope, worker: string) => boolean;
-  /** What stores begin with. */
+  /** The initial contents of the stores. */
   images: ReadonlyMap<string, Buffer>;
   logger: Logger;
   metrics: Metrics;
 }
 
-/** Milliseconds from the death of a process to its next start. */
+/** From the crash of a process to its restart. */
 const RESTART_DELAY_MS = [100, 5_000] as const;
 
-/** The fleet of one run: stores, network, and processes that are started again when they die. */
+/** The fleet of one run: stores, network, and processes that restart after a crash. */
 export class SimulatedFleet {
   readonly #processes = new Map<string, SimulatedProcess>();
   readonly #services = new Map<string, Service>();
@@ -36,19 +36,19 @@ export class SimulatedFleet {
 
   constructor(
     private readonly plan: FleetPlan,
-    private readonly parts: RunState,
+    private readonly state: RunState,
     /** Ends the run with an error. */
     private readonly fail: (error: unknown) => void,
   ) {
     const { definitions, mayDrop } = plan;
     this.#keeper = new SimulatedKeeper(definitions, {
       openOps: () => this.#service(OPS_STORE).store,
-      now: parts.clock.now,
+      now: state.clock.now,
       fail,
     });
-    this.#network = new Network(definitions, parts, {
+    this.#network = new Network(definitions, state, {
       mayDrop,
-      onDead: (worker, message) => this.#keeper.keep(worker, message),
+      onDead: (worker, message) => this.#keeper.collect(worker, message),
     });
   }
 
@@ -56,7 +56,7 @@ export class SimulatedFleet {
     return this.#keeper.letters;
   }
 
-  /** What is in hand, though nothing is left to happen: handlers that wait for something that is not simulated. */
+  /** Messages in flight when no task is left: their handlers wait for something that is not simulated. */
   get stuck(): string[] {
     return [...this.#processes].flatMap(([label, { inHand }]) => inHand.map(({ title }) => `${label}: ${title}`));
   }
@@ -82,7 +82,7 @@ export class SimulatedFleet {
   }
 
   async #run(definition: WorkerDefinition, label: string, given: { use?: unknown }): Promise<void> {
-    const { clock, latencies } = this.parts;
+    const { clock, latencies } = this.state;
     const process = new SimulatedProcess(
       {
         definition,
@@ -93,14 +93,14 @@ export class SimulatedFleet {
         logger: this.plan.logger,
         metrics: this.plan.metrics,
         onDeath: () => {
-          const again = latencies.between(`start ${label}`, ...RESTART_DELAY_MS);
-          clock.after(again, () => {
-            this.parts.trace.add(label, 'starts again');
+          const delay = latencies.between(`start ${label}`, ...RESTART_DELAY_MS);
+          clock.after(delay, () => {
+            this.state.trace.add(label, 'starts again');
             this.#run(definition, label, given).catch(this.fail);
           });
         },
       },
-      this.parts,
+      this.state,
     );
     this.#processes.set(label, process);
     await process.start();
@@ -110,7 +110,7 @@ export class SimulatedFleet {
     const known = this.#services.get(name);
     if (known !== undefined) return known;
     const image = this.plan.images.get(name);
-    const service = new Service(name, this.parts, {
+    const service = new Service(name, this.state, {
       image,
       send: (event, source) => this.#network.send(event, source),
       fail: this.fail,

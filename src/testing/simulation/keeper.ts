@@ -6,27 +6,27 @@ import type { Store } from '../../store/contract.js';
 import type { WorkerDefinition } from '../../worker/definition/worker-definition.js';
 import type { QueuedMessage } from './queue.js';
 
-/** Keeps the dead letters of a run. Where a worker listens to that, they are kept in the store `ops` as well, as the real
- *  keeper does, which says `message.dead_lettered`. */
+/** Collects the dead letters of a run. Where a worker handles `message.dead_lettered`, they are also stored in the store
+ *  `ops`, as by the real keeper, which emits that event. */
 export class SimulatedKeeper {
   readonly letters: DeadLetterFacts[] = [];
-  readonly #isHeard: boolean;
+  readonly #isAnnounced: boolean;
   #ops: Promise<Store> | undefined;
 
   constructor(
     private readonly definitions: readonly WorkerDefinition[],
     private readonly options: { openOps: () => Store; now: () => number; fail: (error: unknown) => void },
   ) {
-    this.#isHeard = definitions.some(({ handlerOf }) => handlerOf.has('message.dead_lettered'));
+    this.#isAnnounced = definitions.some(({ handlerOf }) => handlerOf.has('message.dead_lettered'));
   }
 
-  keep(worker: string, { body, properties }: QueuedMessage): void {
+  collect(worker: string, { body, properties }: QueuedMessage): void {
     const { now, fail } = this.options;
     const definitions = this.definitions.find(({ name }) => name === worker)?.definitions ?? {};
     const letter = readDeadLetter({ body, properties }, worker, definitions, now());
     if (this.letters.some(({ id }) => id === letter.id)) return;
     this.letters.push(letter);
-    if (this.#isHeard) this.#announce(letter).catch(fail);
+    if (this.#isAnnounced) this.#announce(letter).catch(fail);
   }
 
   async #announce(letter: DeadLetter): Promise<void> {

@@ -1,7 +1,6 @@
 import { inspect } from 'node:util';
 
-/** A value as it is written in a program, so that it can be pasted there. What only its own code can make, such as an
- *  instance of a class, is shown as people read it. */
+/** Prints a value as a literal that can be pasted into a program. Instances of classes are printed for reading only. */
 export function literal(value: unknown): string {
   return print(writable(value, []));
 }

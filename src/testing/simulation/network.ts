@@ -12,27 +12,27 @@ import { formatDuration } from '../../duration.js';
 
 export const names = namesFor('');
 
-/** How long a message that was lost on its way takes until it is delivered again, in milliseconds. */
+/** How long a lost message takes until it is delivered again. */
 const REDELIVERY_DELAY_MS = [1_000, 10_000] as const;
 
-/** Brings events to the queues of the workers that bind them, each after a while of its own, so that they overtake one
- *  another; and what failed back to its queue after its delay. */
+/** Routes events to the queues of the workers that bind them, each with a latency of its own, so that they overtake one
+ *  another; and failed messages back to their queue after the retry delay. */
 export class Network {
   readonly #queues = new Map<string, SimulatedQueue>();
-  /** Where a failed message goes, by exchange and routing key: back to the worker after a delay, or to its dead letters. */
+  /** The targets of failed messages, by exchange and routing key: back to the worker after a delay, or to its dead letters. */
   readonly #failed = new Map<string, { worker: string; delay: number | 'dead' }>();
   readonly #seen = new Map<string, number>();
 
   constructor(
     private readonly definitions: readonly WorkerDefinition[],
-    private readonly parts: RunState,
+    private readonly state: RunState,
     private readonly options: {
       mayDrop: (event: EventEnvelope, worker: string) => boolean;
       onDead: (worker: string, message: QueuedMessage) => void;
     },
   ) {
     for (const { name, retryDelays } of definitions) {
-      this.#queues.set(name, new SimulatedQueue(parts.clock.after));
+      this.#queues.set(name, new SimulatedQueue(state.clock.after));
       for (const delay of [...retryDelays, 'dead'] as const) {
         this.#failed.set(`${names.failed(name)} ${failedKey(delay)}`, { worker: name, delay });
       }
@@ -46,16 +46,16 @@ export class Network {
     return queue;
   }
 
-  /** Hands an event of a store to every worker that binds its type. */
+  /** Sends an event of a store to every worker that binds its type. */
   send(stored: StoredEvent, service: string): void {
-    const takers = this.definitions.filter(({ handlers }) =>
+    const workers = this.definitions.filter(({ handlers }) =>
       handlers.some(({ pattern }) => matches(pattern, stored.type)),
     );
-    if (takers.length === 0) return;
+    if (workers.length === 0) return;
     const { exchange, routingKey, body, properties } = outgoing(stored, names.events, service);
     const content = { exchange, routingKey, body, properties: { ...properties, headers: properties.headers ?? {} } };
-    for (const { name } of takers) {
-      const number = ++this.parts.counts.deliveries;
+    for (const { name } of workers) {
+      const number = ++this.state.counts.deliveries;
       const what = `${stored.type} ${stored.stream}`;
       const title = `${what} (delivery ${number})`;
       this.#sendTo(
@@ -66,8 +66,8 @@ export class Network {
     }
   }
 
-  /** Puts the copy of a failed message where the worker sends it. Throws `broker.returned` where that is nowhere. */
-  putAside({ exchange, routingKey, body, properties }: OutgoingMessage, original: QueuedMessage): void {
+  /** Routes the copy of a failed message. Throws `broker.returned` where no queue matches. */
+  publishCopy({ exchange, routingKey, body, properties }: OutgoingMessage, original: QueuedMessage): void {
     const { number, title, name } = original;
     const headers = properties.headers ?? {};
     const copy = { number, title, name, exchange, routingKey, body, properties: { ...properties, headers } };
@@ -79,14 +79,14 @@ export class Network {
     if (delay !== 'dead') {
       this.#arrive(worker, { ...copy, routingKey: names.queue(worker), returns: 0, position: 0 }, delay);
     } else {
-      this.parts.clock.after(this.parts.latencies.hop(`dead ${name}`), () =>
+      this.state.clock.after(this.state.latencies.hop(`dead ${name}`), () =>
         this.options.onDead(worker, { ...copy, returns: 0, position: 0 }),
       );
     }
   }
 
   #sendTo(worker: string, message: QueuedMessage, stored: StoredEvent): void {
-    const { faults, trace, latencies } = this.parts;
+    const { faults, trace, latencies } = this.state;
     const { number, title, name } = message;
     const say = (what: string) => trace.fault(worker, `${title} ${what}`);
     const hop = latencies.hop(name);
@@ -111,10 +111,10 @@ export class Network {
   }
 
   #arrive(worker: string, message: QueuedMessage, after: number): void {
-    this.parts.clock.after(after, () => this.queue(worker).push(message));
+    this.state.clock.after(after, () => this.queue(worker).push(message));
   }
 
-  /** The n-th message of its kind, whatever else there is. */
+  /** The name of the n-th message of its kind: the same with and without other messages. */
   #nameOf(worker: string, what: string): string {
     const kind = `${worker} ${what}`;
     const count = (this.#seen.get(kind) ?? 0) + 1;

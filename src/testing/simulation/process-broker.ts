@@ -5,11 +5,11 @@ import type { Network } from './network.js';
 import type { QueuedMessage } from './queue.js';
 import type { CrashableProcess, RunState } from './run-state.js';
 
-/** The broker as one process has it: always there, and gone with the process. */
+/** The broker of one process: always connected, until the process crashes. */
 export function processBroker(
   process: CrashableProcess,
   network: Network,
-  parts: RunState,
+  state: RunState,
   {
     handOver,
     onConsume,
@@ -23,11 +23,11 @@ export function processBroker(
     ready: () => process.guard(async () => undefined),
     publish: (message) =>
       process.guard(async () => {
-        const original = parts.handling.getStore()?.message;
-        if (original === undefined) throw new FlotillaError('broker.returned', 'not while a message is handled');
-        const number = ++parts.counts.copies;
-        network.putAside(message, original);
-        if (parts.faults.isCrashAtCopy(number)) process.crash(`after copy ${number}, of ${original.title}`);
+        const original = state.handling.getStore()?.message;
+        if (original === undefined) throw new FlotillaError('broker.returned', 'no message is being handled');
+        const number = ++state.counts.copies;
+        network.publishCopy(message, original);
+        if (state.faults.isCrashAtCopy(number)) process.crash(`after copy ${number}, of ${original.title}`);
       }),
     reset: () => undefined,
     close: async () => undefined,

@@ -20,15 +20,15 @@ export interface ProcessOptions {
   label: string;
   service: Service;
   network: Network;
-  /** `use`: in place of what `setup` would give. */
+  /** `use`: replaces the result of `setup`. */
   given: { use?: unknown };
   logger: Logger;
   metrics: Metrics;
   onDeath: () => void;
 }
 
-/** A process of one worker, which can die at any time: from then on nothing that its code awaits from its store, its
- *  broker or the world outside ever comes. */
+/** A process of one worker, which can crash at any time: from then on no promise of its store, its broker or an external
+ *  call settles. */
 export class SimulatedProcess implements CrashableProcess {
   readonly label: string;
   #consumer: SimulatedConsumer | undefined;
@@ -37,12 +37,12 @@ export class SimulatedProcess implements CrashableProcess {
 
   constructor(
     private readonly options: ProcessOptions,
-    private readonly parts: RunState,
+    private readonly state: RunState,
   ) {
     this.label = options.label;
   }
 
-  /** Messages whose handling has not come to its end. */
+  /** Messages in flight. */
   get inHand(): readonly QueuedMessage[] {
     return this.#consumer?.inHand ?? [];
   }
@@ -51,24 +51,24 @@ export class SimulatedProcess implements CrashableProcess {
   async start(): Promise<void> {
     const { definition, label, service, network, given, logger, metrics } = this.options;
     await startWorker(definition, {
-      store: crashableStore(service, this, this.parts),
-      broker: processBroker(this, network, this.parts, {
+      store: crashableStore(service, this, this.state),
+      broker: processBroker(this, network, this.state, {
         handOver: (message, deliver) => this.#handOver(message, deliver),
         onConsume: (consumer) => (this.#consumer = consumer),
       }),
       instance: label,
       logger,
       metrics,
-      clock: { now: this.parts.clock.now, elapsed: this.parts.clock.elapsed, after: this.#after },
+      clock: { now: this.state.clock.now, elapsed: this.state.clock.elapsed, after: this.#after },
       // a handler that waits for something that is not simulated fails the run
       abandonAfterTimeouts: Infinity,
       observe: (message, outcome) => this.#trace(message, outcome),
-      onCircuitBreaker: (state) => this.parts.trace.add(label, `the circuit breaker is ${state}`),
+      onCircuitBreaker: (state) => this.state.trace.add(label, `the circuit breaker is ${state}`),
       ...given,
     });
   }
 
-  /** What the work gives; nothing ever, where the process is dead before or by then. */
+  /** Settles as the work does; never, when the process has crashed before or by then. */
   guard<T>(work: () => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       if (!this.#alive) return;
@@ -79,9 +79,9 @@ export class SimulatedProcess implements CrashableProcess {
     });
   }
 
-  /** A commit of a handling, at which the process may die. */
+  /** Runs a commit of a handling, at which the process may crash. */
   commit<T>(work: () => Promise<T>): Promise<T> {
-    const { handling, counts, faults } = this.parts;
+    const { handling, counts, faults } = this.state;
     const message = handling.getStore()?.message;
     if (message === undefined || !this.#alive) return this.guard(work);
     const number = ++counts.commits;
@@ -95,21 +95,20 @@ export class SimulatedProcess implements CrashableProcess {
     });
   }
 
-  /** Hands a message over. */
   #handOver(message: QueuedMessage, deliver: () => void): void {
-    if (this.parts.faults.isCrashAtDelivery(message.number)) {
+    if (this.state.faults.isCrashAtDelivery(message.number)) {
       this.crash(`at ${message.title}`);
       return;
     }
-    this.parts.handling.run({ process: this, message, appended: [] }, deliver);
+    this.state.handling.run({ process: this, message, appended: [] }, deliver);
   }
 
   crash(how: string): void {
     if (!this.#alive) return;
     this.#alive = false;
     const others = Math.max(0, this.inHand.length - 1);
-    this.parts.trace.fault(this.label, `dies ${how}${others > 0 ? `, with ${others} more in hand` : ''}`);
-    this.parts.counts.crashes += 1;
+    this.state.trace.fault(this.label, `dies ${how}${others > 0 ? `, with ${others} more in hand` : ''}`);
+    this.state.counts.crashes += 1;
     for (const cancel of this.#timers) cancel();
     void this.#consumer?.close();
     this.options.onDeath();
@@ -117,7 +116,7 @@ export class SimulatedProcess implements CrashableProcess {
 
   readonly #after: StartTimer = (milliseconds, work) => {
     if (!this.#alive) return () => undefined;
-    const cancel = this.parts.clock.after(milliseconds, () => {
+    const cancel = this.state.clock.after(milliseconds, () => {
       this.#timers.delete(cancel);
       work();
     });
@@ -129,7 +128,7 @@ export class SimulatedProcess implements CrashableProcess {
   };
 
   #trace({ failure, attempt, delivery }: Message, outcome: DeliveryOutcome): void {
-    const handling = this.parts.handling.getStore();
+    const handling = this.state.handling.getStore();
     if (handling === undefined || outcome === 'ignored') return;
     const { message, appended } = handling;
     const how = `${attempt > 1 ? `, attempt ${attempt}` : ''}${delivery.redelivered ? ', delivered before' : ''}`;
@@ -143,6 +142,6 @@ export class SimulatedProcess implements CrashableProcess {
       dead: `  is given up${reason}${events}`,
       returned: `  goes back to its queue${reason}`,
     };
-    this.parts.trace.add(this.label, `${message.title}${how}${became[outcome]}`);
+    this.state.trace.add(this.label, `${message.title}${how}${became[outcome]}`);
   }
 }

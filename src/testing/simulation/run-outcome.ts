@@ -4,23 +4,23 @@ import type { Counts } from './run-state.js';
 
 export interface Attempt<Input = undefined> {
   seed: number;
-  /** Of several runs of one seed, the one with these. @default none */
+  /** The faults that are injected. @default none */
   faults?: readonly Fault[];
-  /** @default what the seed makes of `inputs` */
+  /** @default generated from `inputs` by the seed */
   input?: Input;
 }
 
 export interface RunResult {
-  /** What happened, a line each. */
+  /** The events of the run, one line each. */
   trace: readonly string[];
-  /** Milliseconds from the beginning to the end. */
+  /** Duration of the run in milliseconds of virtual time. */
   virtualTime: number;
-  /** How many there were of what faults count. */
+  /** How many deliveries, commits, calls and copies there were. */
   counts: Readonly<Counts>;
-  /** Faults that never came to pass. */
+  /** Faults that did not happen, because their opportunity did not come. */
   unusedFaults: readonly Fault[];
   deadLetters: readonly DeadLetterFacts[];
 }
 
-/** What became of a run: `error` where a promise is broken. */
+/** The outcome of a run; with `error` where a guarantee does not hold. */
 export type RunOutcome<Input> = RunResult & { seed: number; faults: readonly Fault[]; input: Input; error?: unknown };

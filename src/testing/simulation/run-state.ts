@@ -20,22 +20,22 @@ export interface CrashableProcess {
 export interface Handling {
   process: CrashableProcess;
   message: QueuedMessage;
-  /** The types of what it has appended. */
+  /** The types of the events that it has appended. */
   appended: string[];
 }
 
-/** What everything in one run shares. */
+/** The state that all parts of one run share. */
 export interface RunState {
   readonly clock: VirtualClock;
   readonly latencies: Latencies;
   readonly faults: FaultPlan;
   readonly trace: Trace;
-  /** Whose code runs. */
+  /** The handling whose code runs. */
   readonly handling: AsyncLocalStorage<Handling>;
   readonly counts: Counts;
 }
 
-/** How many there were, of what faults count. */
+/** How many deliveries, commits, calls and copies a run had. */
 export interface Counts {
   deliveries: number;
   commits: number;

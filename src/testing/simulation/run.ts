@@ -14,24 +14,24 @@ import { generator, Latencies } from './seeded.js';
 import { Trace } from './trace.js';
 import { VirtualClock, type Limits } from './virtual-clock.js';
 
-/** One run, as the scenario and the check have it. Whatever they need of time, chance and ids they take from here, so that
- *  the run can be repeated. */
+/** One run, as the scenario and the check see it. They take time, random numbers and ids from here, so that the run can
+ *  be repeated. */
 export interface Run {
   readonly seed: number;
   /** Virtual time, in milliseconds since the epoch. */
   readonly now: () => number;
   /** From 0 to 1; a sequence that follows from the seed. */
   readonly random: () => number;
-  /** Does this at a time, counted from the beginning of the run. What it throws, or rejects with, ends the run. */
+  /** Schedules work at a time from the beginning of the run. An error or rejection ends the run. */
   readonly at: (time: Duration, work: () => unknown) => void;
   /** Resolves when so much virtual time has passed. */
   readonly sleep: (time: Duration) => Promise<void>;
   /** The store of a service. */
   readonly store: (service: string) => Store;
-  /** The context of an event that begins a story: its id and time are the same whenever the run is repeated. */
+  /** The context of an event without a cause: its id and time are the same when the run is repeated. */
   readonly context: (event: { source: string; subject: string }) => EventContext;
-  /** A fake of a dependency: every call of it takes a while and is a place where faults happen. In the trace it has this
-   *  name. */
+  /** A fake of an external dependency: its calls take virtual time, and faults can be injected into them. The trace shows
+   *  this name. */
   readonly externalCall: <Args extends unknown[], Result>(
     name: string,
     effect: (...args: Args) => Result | Promise<Result>,
@@ -45,11 +45,11 @@ export interface RunOptions {
   limits: Limits;
 }
 
-/** A run under way, with what only the simulation itself does. */
+/** A run in progress, with the methods that only the simulation uses. */
 export class ActiveRun implements Run {
   readonly seed: number;
   readonly random: () => number;
-  readonly parts: RunState;
+  readonly state: RunState;
   readonly #limits: Limits;
   readonly #fleet: SimulatedFleet;
   #ids = 0;
@@ -61,7 +61,7 @@ export class ActiveRun implements Run {
     this.#limits = limits;
     const clock = new VirtualClock();
     const width = Math.max(...plan.definitions.map(({ name, store }) => Math.max(name.length + 2, store.length)));
-    this.parts = {
+    this.state = {
       clock,
       latencies: new Latencies(seed),
       faults: new FaultPlan(faults),
@@ -69,22 +69,22 @@ export class ActiveRun implements Run {
       handling: new AsyncLocalStorage<Handling>(),
       counts: { deliveries: 0, commits: 0, calls: 0, copies: 0, crashes: 0 },
     };
-    this.#fleet = new SimulatedFleet(plan, this.parts, this.fail);
+    this.#fleet = new SimulatedFleet(plan, this.state, this.fail);
   }
 
   get deadLetters(): readonly DeadLetterFacts[] {
     return this.#fleet.deadLetters;
   }
 
-  readonly now = (): number => this.parts.clock.now();
+  readonly now = (): number => this.state.clock.now();
 
   readonly at = (time: Duration, work: () => unknown): void => {
-    const { clock } = this.parts;
+    const { clock } = this.state;
     clock.after(parseDuration(time) - clock.elapsed(), () => this.watch(work));
   };
 
   readonly sleep = (time: Duration): Promise<void> =>
-    new Promise((resolve) => this.parts.clock.after(parseDuration(time), resolve));
+    new Promise((resolve) => this.state.clock.after(parseDuration(time), resolve));
 
   readonly store = (service: string): Store => this.#fleet.store(service);
 
@@ -93,26 +93,26 @@ export class ActiveRun implements Run {
     return { id, source, subject, time: new Date(this.now()).toISOString(), correlationId: id };
   };
 
-  readonly externalCall: Run['externalCall'] = (name, effect) => externalCall(name, effect, this.parts);
+  readonly externalCall: Run['externalCall'] = (name, effect) => externalCall(name, effect, this.state);
 
-  /** Ends the run with this error, unless another came before it. */
+  /** Ends the run with this error; the first one counts. */
   readonly fail = (error: unknown): void => {
     this.#failure ??= { error };
   };
 
-  /** Does something whose error ends the run, also one that comes later. */
+  /** Runs work whose error or rejection ends the run. */
   watch(work: () => unknown): void {
     const running = (async () => work())();
     running.catch(this.fail);
   }
 
-  /** Starts the workers, begins the scenario, and runs until nothing is left to happen. Rejects with the first error. */
+  /** Starts the workers, begins the scenario, and runs until no task is left. Rejects with the first error. */
   async play(use: Readonly<Record<string, unknown>>, scenario: () => unknown, invariant: () => void): Promise<void> {
     let waiting: string | undefined = 'the start of the workers';
     this.watch(async () => {
       await this.#fleet.start(use);
       waiting = 'the scenario';
-      this.parts.clock.after(0, () =>
+      this.state.clock.after(0, () =>
         this.watch(async () => {
           await scenario();
           waiting = undefined;
@@ -125,16 +125,16 @@ export class ActiveRun implements Run {
     if (stuck.length > 0) throw new FlotillaError('simulation.stuck', `handlers: ${stuck.join(', ')}`);
   }
 
-  /** Runs until nothing is left to happen. Rejects with the first error. */
+  /** Runs until no task is left. Rejects with the first error. */
   async settle(invariant: () => void = () => undefined): Promise<void> {
-    await this.parts.clock.run(this.#limits, () => {
+    await this.state.clock.run(this.#limits, () => {
       if (this.#failure !== undefined) throw this.#failure.error;
       invariant();
     });
   }
 
   async close(): Promise<void> {
-    this.parts.handling.disable();
+    this.state.handling.disable();
     await this.#fleet.close();
   }
 }

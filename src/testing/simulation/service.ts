@@ -4,10 +4,10 @@ import type { Committed } from '../../store/memory/committer.js';
 import type { StoredEvent } from '../../store/stored-event.js';
 import type { RunState } from './run-state.js';
 
-/** A store, and what stands in for its relay: what is committed is sent at once, timers fire when they are due. */
+/** A store with a simulated relay: committed events are sent at once, timers fire when they are due. */
 export class Service {
   readonly store: MemoryStore;
-  /** Where to note what the transaction under way appends. */
+  /** Receives the types that the current transaction appends. */
   #notes: string[] | undefined;
   #due: number | undefined;
   #cancelTimer: (() => void) | undefined;
@@ -15,7 +15,7 @@ export class Service {
 
   constructor(
     private readonly name: string,
-    private readonly parts: RunState,
+    private readonly state: RunState,
     private readonly options: {
       image?: Buffer | undefined;
       send: (event: StoredEvent, service: string) => void;
@@ -25,13 +25,13 @@ export class Service {
     const { image } = options;
     this.store = openMemoryStore({
       service: name,
-      clock: parts.clock.now,
+      clock: state.clock.now,
       onCommit: (committed) => this.#committed(committed),
       ...(image !== undefined && { image }),
     });
   }
 
-  /** The same work; the types of what it appends are noted once they are committed. */
+  /** Wraps work of a transaction: the types of its events are noted when they are committed. */
   noting<T>(work: (tx: Tx) => Promise<T>, notes: string[] | undefined): (tx: Tx) => Promise<T> {
     return (tx) => {
       this.#notes = notes;
@@ -44,17 +44,17 @@ export class Service {
     this.#notes = undefined;
     for (const event of events) {
       if (notes !== undefined) notes.push(event.type);
-      else this.parts.trace.add(this.name, `${this.#firing ? 'timer: ' : ''}${event.type} ${event.stream}`);
+      else this.state.trace.add(this.name, `${this.#firing ? 'timer: ' : ''}${event.type} ${event.stream}`);
       this.options.send(event, this.name);
     }
     this.#watch(nextTimer);
   }
 
-  /** In a task of its own, so that whatever is committed meanwhile comes from timers. */
+  /** Runs in a task of its own, so that commits meanwhile come from timers. */
   async #fire(): Promise<void> {
     this.#firing = true;
     try {
-      await this.store.fireTimers(this.parts.clock.now());
+      await this.store.fireTimers(this.state.clock.now());
     } catch (error) {
       this.options.fail(error);
     }
@@ -66,7 +66,7 @@ export class Service {
     this.#cancelTimer?.();
     this.#due = due;
     if (due === undefined) return;
-    const { now, after } = this.parts.clock;
+    const { now, after } = this.state.clock;
     this.#cancelTimer = after(due - now(), () => {
       this.#due = undefined;
       void this.#fire();

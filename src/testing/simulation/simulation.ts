@@ -14,43 +14,43 @@ import { storeImages } from './images.js';
 import { ActiveRun, type Run } from './run.js';
 import type { RunResult, Attempt, RunOutcome } from './run-outcome.js';
 
-/** What is outside of the workers in one run, and whatever else the check needs of it. */
+/** The fakes of external dependencies in one run, and whatever else the check needs. */
 export interface World {
-  /** By worker: in place of what its `setup` would give. The others are set up as always, and nothing is torn down. */
+  /** By worker: replaces the result of its `setup`. Other workers run their `setup`; no `teardown` runs. */
   readonly use?: Readonly<Record<string, unknown>>;
 }
 
 export interface SimulationOptions<W extends World, Input> {
   workers: readonly Worker[];
-  /** How many processes of a worker there are. @default 1 of each */
+  /** The number of processes of a worker. @default 1 of each */
   replicas?: Readonly<Record<string, number>>;
-  /** Whether an event may never reach a worker: one that comes again by itself, such as what a saga asks for until it is
-   *  answered. @default none may */
+  /** Whether an event may be lost for a worker, for example a command that a saga repeats until it is answered.
+   *  @default no event may */
   mayDrop?: (event: EventEnvelope, worker: string) => boolean;
-  /** Beyond these a run is taken for endless. @default 20000 tasks, '90d' of virtual time */
+  /** Beyond these a run counts as endless. @default 20000 tasks, '90d' of virtual time */
   limits?: { tasks?: number; virtualTime?: Duration };
-  /** What `explore` makes up for each run, and shrinks, such as the orders that are placed. @default nothing */
+  /** Generates the input of each run of `explore`, which shrinks it, for example the orders that are placed. @default nothing */
   inputs?: (fc: FastCheck) => Arbitrary<Input>;
-  /** Makes the world outside, anew for each run. */
+  /** Creates the fakes for each run. */
   setup?: (run: Run) => W;
-  /** What happens from outside; begins when the workers have started. */
+  /** Acts on the fleet from outside; begins when the workers have started. */
   scenario: (run: Run, world: W, input: Input) => unknown;
-  /** Throws when a promise is broken; runs when nothing is left to happen. */
+  /** Throws when a guarantee does not hold; runs when no task is left. */
   check: (run: Run, world: W, input: Input) => unknown;
-  /** Throws when something is not as it must be at any time; runs after each task, and so it should be cheap, and gives no
-   *  promise. */
+  /** Throws when something that must hold at any time does not hold. Runs after each task: it should be cheap, and must be
+   *  synchronous. */
   invariant?: (run: Run, world: W, input: Input) => void;
 }
 
-/** Workers, the world around them, and what is promised of them together. */
+/** Workers, fakes of their dependencies, and the guarantees of the whole. */
 export interface Simulation<Input = undefined> {
-  /** One run; of the same seed, faults and input always the same. Rejects with `simulation.failed`, which tells how to
-   *  repeat it and what happened, when a promise is broken. */
+  /** One run; always the same for the same seed, faults and input. Rejects with `simulation.failed`, whose message shows
+   *  how to repeat the run and its trace, when a guarantee does not hold. */
   run: (attempt: Attempt<Input>) => Promise<RunResult>;
-  /** One run; a promise that is broken is part of its outcome. */
+  /** One run; a guarantee that does not hold is part of its outcome. */
   attempt: (attempt: Attempt<Input>) => Promise<RunOutcome<Input>>;
   readonly inputs: ((fc: FastCheck) => Arbitrary<Input>) | undefined;
-  /** Failures after which the least patient of the workers gives a message up. */
+  /** The smallest number of retries of the workers. */
   readonly minRetries: number;
 }
 
@@ -90,15 +90,15 @@ export function simulation<W extends World = World, Input = undefined>(
       limits: { tasks: limits.tasks ?? 20_000, virtualTime: parseDuration(limits.virtualTime ?? '90d') },
     });
     const failed = await play(options, { run, input, definitions });
-    const { clock, counts, trace, faults: left } = run.parts;
+    const { clock, counts, trace, faults: injected } = run.state;
     return {
       seed,
       faults,
       input,
-      trace: [...trace.lines], // what real time brings later is no part of the run
+      trace: [...trace.lines], // later events in real time do not belong to the run
       virtualTime: clock.elapsed(),
       counts: { ...counts },
-      unusedFaults: [...left.left],
+      unusedFaults: [...injected.remaining],
       deadLetters: [...run.deadLetters],
       ...failed,
     };
@@ -115,11 +115,14 @@ export function simulation<W extends World = World, Input = undefined>(
   };
 }
 
-/** Nobody would hear of what it rejects with. */
-function refusePromise(said: unknown): void {
-  if (!(said instanceof Promise)) return;
-  said.catch(() => undefined);
-  throw new FlotillaError('config.invalid', 'the invariant of a simulation is checked at once, and gives no promise');
+/** Its rejection would be lost. */
+function refusePromise(returned: unknown): void {
+  if (!(returned instanceof Promise)) return;
+  returned.catch(() => undefined);
+  throw new FlotillaError(
+    'config.invalid',
+    'the invariant of a simulation must be synchronous, and returned a promise',
+  );
 }
 
 async function play<W extends World, Input>(
@@ -137,8 +140,8 @@ async function play<W extends World, Input>(
     );
     let waiting = true;
     const checking = (async () => options.check(run, world, input))().finally(() => (waiting = false));
-    checking.catch(() => undefined); // heard of below
-    await run.settle(); // what the check does may take virtual time
+    checking.catch(() => undefined); // awaited below
+    await run.settle(); // the check may take virtual time
     if (waiting) throw new FlotillaError('simulation.stuck', 'the check');
     await checking;
     return {};

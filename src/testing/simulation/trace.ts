@@ -1,4 +1,4 @@
-/** What happened in a run, a line each, for people: when, at whom, what. */
+/** The trace of a run, one line per event: time, process, event. */
 export class Trace {
   readonly lines: string[] = [];
 
@@ -14,7 +14,7 @@ export class Trace {
     this.lines.push(`${seconds} s  ${who.padEnd(this.width)}  ${what}`);
   }
 
-  /** Something that went wrong on purpose. */
+  /** An injected fault. */
   fault(who: string, what: string): void {
     this.add(who, `*** ${what}`);
   }

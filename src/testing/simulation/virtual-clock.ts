@@ -2,22 +2,22 @@ import { FlotillaError } from '../../errors.js';
 import type { Clock, StartTimer } from '../../concurrency/clock.js';
 import { formatDuration } from '../../duration.js';
 
-/** When every run begins: what is stored in runs of one seed is the same to the byte. */
+/** The start time of every run: runs of one seed store the same bytes. */
 const EPOCH = Date.UTC(2026, 0, 1);
 
 export interface Limits {
-  /** Tasks after which a run is taken for endless. */
+  /** Tasks after which a run counts as endless. */
   tasks: number;
-  /** Milliseconds of virtual time after which it is. */
+  /** Milliseconds of virtual time after which it counts as endless. */
   virtualTime: number;
 }
 
 interface Task {
   /** Milliseconds since the beginning. */
   time: number;
-  /** Of two tasks at one time, the one that was put first. */
-  place: number;
-  /** Undefined once it is called off. */
+  /** Orders tasks of the same time by their creation. */
+  order: number;
+  /** Undefined once it is cancelled. */
   work: (() => void) | undefined;
 }
 
@@ -26,8 +26,8 @@ export class VirtualClock implements Clock {
   /** Tasks that have run. */
   tasks = 0;
   #elapsed = 0;
-  #places = 0;
-  /** A heap: none before the one at half its index. */
+  #orders = 0;
+  /** A binary heap. */
   readonly #waiting: Task[] = [];
 
   /** Milliseconds since the run began. */
@@ -36,17 +36,17 @@ export class VirtualClock implements Clock {
   /** Milliseconds since the epoch. */
   readonly now = (): number => EPOCH + this.#elapsed;
 
-  /** Never in the caller's own task, also after no time. */
+  /** Never runs in the caller's task, not even after 0 ms. */
   readonly after: StartTimer = (milliseconds, work) => {
-    const task: Task = { time: this.#elapsed + Math.max(0, milliseconds), place: this.#places++, work };
+    const task: Task = { time: this.#elapsed + Math.max(0, milliseconds), order: this.#orders++, work };
     this.#push(task);
     return () => (task.work = undefined);
   };
 
-  /** Runs the tasks, one by one, until there are none; lets all that follows from each come to rest before the next,
-   *  and then calls `between`. Rejects with what a task or `between` throws, and with `simulation.endless`. */
+  /** Runs the tasks one by one until none is left. Before the next task, all promises that can settle have settled and
+   *  `between` has run. Rejects as a task or `between`, and with `simulation.endless`. */
   async run(limits: Limits, between: () => void): Promise<void> {
-    await rest();
+    await settleAll();
     between();
     for (;;) {
       const task = this.#pop() ?? (await this.#late());
@@ -59,16 +59,16 @@ export class VirtualClock implements Clock {
         throw new FlotillaError('simulation.endless', `${formatDuration(limits.virtualTime)} of virtual time`);
       }
       task.work();
-      await rest();
+      await settleAll();
       between();
     }
     between();
   }
 
-  /** A task that is put a turn late: so long a page of the store may take, and a transaction that awaits what it may not is
-   *  noticed only then. */
+  /** A task that is added one turn of the event loop late: a page of the store may take so long, and a transaction that
+   *  awaits something foreign is noticed only then. */
   async #late(): Promise<Task | undefined> {
-    await rest();
+    await settleAll();
     return this.#pop();
   }
 
@@ -105,10 +105,10 @@ export class VirtualClock implements Clock {
 }
 
 function isBefore(one: Task, other: Task): boolean {
-  return one.time < other.time || (one.time === other.time && one.place < other.place);
+  return one.time < other.time || (one.time === other.time && one.order < other.order);
 }
 
-/** Resolves when every promise that can settle by itself has settled. */
-function rest(): Promise<void> {
+/** Resolves when every promise has settled that depends on nothing but promises. */
+function settleAll(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

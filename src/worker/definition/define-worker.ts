@@ -3,34 +3,28 @@ import { parseDuration } from '../../duration.js';
 import { FlotillaError } from '../../errors.js';
 import { sagaEvents } from '../../events/saga-events.js';
 import type { Definitions } from '../../events/definitions.js';
-import { matchesType, typesMatching } from '../../events/handler.js';
-import { bySpecificity, isAmbiguous } from '../../events/patterns.js';
-import { isPlainName } from '../../text/plain-name.js';
+import { matchesType } from '../../events/handler.js';
+import { bySpecificity } from '../../events/patterns.js';
 import { wrapDefinition } from '../../opaque.js';
 import { projectionDefinitionOf } from '../../projections/projection.js';
 import { sagaDefinitionOf } from '../../sagas/define.js';
 import { commandsOf, messageTypesOf, sagasByType } from '../../sagas/definition.js';
 import type { SagaDefinition } from '../../sagas/types.js';
+import { checkDefinition } from './check-definition.js';
 import type { WorkerOptions } from './options.js';
 import type { DefineWorker, ErasedHandler, Worker, WorkerDefinition } from './worker-definition.js';
 
-const DEFAULT_DELAYS = ['1s', '10s', '1m', '10m'];
+const DEFAULT_RETRY_DELAYS = ['1s', '10s', '1m', '10m'];
 
-/** Half of RabbitMQ's consumer timeout of 30 minutes: a message that waits behind a full prefetch of slow ones must
- *  be settled before the broker takes the channel away. */
-const LONGEST_TIMEOUT = 15 * 60_000;
-
-/** The longest time to live that RabbitMQ takes, in milliseconds. */
-const LONGEST_RETRY_DELAY = 4_294_967_295;
-
-/** Gives the `defineWorker` of a catalogue. Throws `worker.bad_definition` at once for what the compiler can't see. */
+/** Returns the `defineWorker` of a catalogue. It throws `worker.bad_definition` for mistakes that the compiler does not
+ *  find. */
 export function workerDefiner<D extends Definitions>(definitions: D): DefineWorker<D> {
   return (options) => {
     const definition = erase(definitions, options);
     if (options.offset !== undefined && definition.from === 'queue') {
       throw new FlotillaError('worker.bad_definition', `${options.name}: \`offset\` belongs to from: 'log'`);
     }
-    check(definition);
+    checkDefinition(definition);
     return wrapDefinition(definition);
   };
 }
@@ -42,7 +36,7 @@ export function defineStreamWorker({
   consumeStream,
 }: Required<Pick<WorkerDefinition, 'name' | 'store' | 'consumeStream'>>): Worker {
   const definition: WorkerDefinition = { ...erase({}, { name, store, from: 'log' }), consumeStream };
-  check(definition);
+  checkDefinition(definition);
   return wrapDefinition(definition);
 }
 
@@ -63,7 +57,7 @@ function erase<D extends Definitions, E extends keyof D & string, S extends z.Zo
     settings: options.settings ?? z.object({}),
     setup: (options.setup ?? (() => undefined)) as WorkerDefinition['setup'],
     teardown: (options.teardown ?? (() => undefined)) as WorkerDefinition['teardown'],
-    emits: new Set<string>([...(options.emits ?? []), ...sagas.flatMap(saysOf)]),
+    emits: new Set<string>([...(options.emits ?? []), ...sagas.flatMap(emittedBy)]),
     from: options.from ?? 'queue',
     offset: options.offset ?? 'first',
     ...(options.replay && { replay: options.replay }),
@@ -78,7 +72,7 @@ function erase<D extends Definitions, E extends keyof D & string, S extends z.Zo
     prefetch: options.prefetch ?? 100,
     timeout: parseDuration(options.timeout ?? '30s'),
     ordering: options.ordering ?? 'none',
-    retryDelays: (options.retry?.delays ?? DEFAULT_DELAYS).map(parseDuration),
+    retryDelays: (options.retry?.delays ?? DEFAULT_RETRY_DELAYS).map(parseDuration),
     circuitBreaker: {
       failures: circuitBreaker.failures ?? 5,
       halfOpenAfter: parseDuration(circuitBreaker.halfOpenAfter ?? '10s'),
@@ -88,8 +82,7 @@ function erase<D extends Definitions, E extends keyof D & string, S extends z.Zo
   };
 }
 
-/** What a saga takes reaches its worker's queue, too, and that it has failed; the worker itself has nothing to do with
- *  it. */
+/** Adds the messages of the sagas, and their failures, to the bindings of the worker, with handlers that do nothing. */
 function withSagas(
   definitions: Definitions,
   sagas: readonly SagaDefinition[],
@@ -102,40 +95,8 @@ function withSagas(
   return [...handlers, ...[...types].map((type) => [type, () => undefined] as const)];
 }
 
-function saysOf(saga: SagaDefinition): string[] {
+function emittedBy(saga: SagaDefinition): string[] {
   return [...Object.keys(sagaEvents), ...commandsOf(saga)];
-}
-
-function check(worker: WorkerDefinition): void {
-  const fail = (detail: string) => new FlotillaError('worker.bad_definition', `${worker.name}: ${detail}`);
-  if (!isPlainName(worker.name)) throw fail('a name is lower case letters, digits and single dashes');
-  const takesNothing = worker.consumeStream === undefined && worker.handlers.length === 0;
-  if (takesNothing && worker.projections.length === 0) throw fail('it handles nothing');
-  if (takesNothing && worker.from === 'log') throw fail("from: 'log' takes handlers");
-  if (worker.sagas.length > 0 && worker.from === 'log')
-    throw fail('sagas would begin anew over all of history: they take a queue');
-  if ((worker.replay === 'reset') !== (worker.reset !== undefined)) {
-    throw fail("`reset` belongs to replay: 'reset', and the other way round");
-  }
-  if (!Number.isInteger(worker.prefetch) || worker.prefetch < 1 || worker.prefetch > 2000) {
-    throw fail('prefetch is a whole number from 1 to 2000');
-  }
-  if (!worker.retryDelays.every((delay) => Number.isInteger(delay) && delay >= 1 && delay <= LONGEST_RETRY_DELAY)) {
-    throw fail('a retry delay is 1ms to 49d, in whole milliseconds');
-  }
-  if (worker.timeout > LONGEST_TIMEOUT) throw fail('the timeout is longer than 15 minutes');
-  const twice = worker.sagas.find(({ name }, index) => worker.sagas.findIndex((saga) => saga.name === name) !== index);
-  if (twice !== undefined) throw fail(`two of its sagas are called ${twice.name}`);
-  for (const type of worker.emits) if (!(type in worker.definitions)) throw fail(`it emits the unknown type ${type}`);
-  for (const { pattern } of worker.handlers) {
-    if (typesMatching(worker.definitions, pattern).length === 0) throw fail(`nothing matches the pattern ${pattern}`);
-  }
-  for (const type of Object.keys(worker.definitions)) {
-    const [first, second] = worker.handlers.filter(({ pattern }) => matchesType(worker.definitions, pattern, type));
-    if (first && second && isAmbiguous(first.pattern, second.pattern)) {
-      throw fail(`${type} is handled by ${first.pattern} and ${second.pattern}, neither more specific`);
-    }
-  }
 }
 
 /** The most specific handler of each type; `handlers` has the most specific first. */

@@ -1,6 +1,6 @@
 import { errorOf, messageOf, UnavailableError } from '../../errors.js';
 
-/** Codes of Node, undici and nodemailer that mean: nobody answered. */
+/** Codes of Node.js, undici and nodemailer for a dependency that does not answer. */
 const CODES = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
@@ -20,14 +20,14 @@ const CODES = new Set([
   'UND_ERR_SOCKET',
 ]);
 
-/** Whether an error says that a dependency is not available: refused, reset, timed out, or an answer of 5xx or 429
- *  (by `status` or `statusCode`). Causes are looked at too. */
+/** Whether an error means that a dependency is not available: refused, reset, timed out, or a response of 5xx or 429 (by
+ *  `status` or `statusCode`). Checks the causes, too. */
 export function isUnavailable(error: unknown, depth = 0): boolean {
   if (error === undefined || depth > 5) return false;
-  return saysUnavailable(errorOf(error), depth);
+  return isErrorUnavailable(errorOf(error), depth);
 }
 
-function saysUnavailable(error: Error, depth: number): boolean {
+function isErrorUnavailable(error: Error, depth: number): boolean {
   if (error instanceof UnavailableError || error.name === 'TimeoutError') return true;
   const { code, status, statusCode } = error as { code?: unknown; status?: unknown; statusCode?: unknown };
   if (typeof code === 'string' && CODES.has(code)) return true;
@@ -36,7 +36,7 @@ function saysUnavailable(error: Error, depth: number): boolean {
   return isUnavailable(error.cause, depth + 1);
 }
 
-/** Does the work; an error that means "not available" comes out as an `UnavailableError` that names the dependency. */
+/** Runs the work. An error that means "not available" becomes an `UnavailableError` that names the dependency. */
 export async function callDependency<T>(
   dependency: string,
   work: () => Promise<T>,

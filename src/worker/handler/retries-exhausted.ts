@@ -4,9 +4,9 @@ import { openHandlerContext } from './context.js';
 import type { Message } from '../pipeline/message.js';
 import type { WorkerPipelineContext } from '../pipeline/context.js';
 
-/** Lets the worker say what it means that an event has used up its attempts. Committed once per event, under an inbox
- *  key of its own: the event itself does not count as handled, and a replay may still succeed. Says nothing of an event
- *  that was handled once, and only fails as it is handled again by a replay. */
+/** Runs the worker's `onRetriesExhausted`. Its writes are committed once per event, under an inbox key of their own: the
+ *  event itself does not count as handled, and a replay may still succeed. Does not run for an event that was handled
+ *  before and fails only in a replay that handles it again. */
 export async function commitRetriesExhausted(
   pipeline: WorkerPipelineContext,
   message: Message,

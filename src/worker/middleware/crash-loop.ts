@@ -2,21 +2,21 @@ import { FlotillaError } from '../../errors.js';
 import type { Middleware, WorkerPipelineContext } from '../pipeline/context.js';
 import { SerialQueue } from '../../concurrency/serial-queue.js';
 
-/** Starts without an outcome after which the message is taken for the cause. */
+/** Start marks without an outcome after which the message counts as the cause of the crashes. */
 const MAX_STARTS = 3;
 
 /**
- * A message that ends the process is delivered again, and ends it again. So a *redelivered* message leaves a committed
- * mark before it is handled. One that was started before without an outcome is handled before the next one may leave
- * its mark: whatever the process dies of then, only one message is blamed for it. The commit of what is done clears the mark;
- * after a failure that the process survives, `dedupe` takes it back.
+ * A message that crashes the process is delivered again and crashes it again. Therefore a *redelivered* message commits
+ * a start mark before it is handled. A message with earlier marks is handled before the next one may commit its mark: a
+ * crash then counts against one message only. The commit of the handling removes the mark; after a failure that the
+ * process survives, `dedupe` removes it.
  */
 export const crashLoop: Middleware<WorkerPipelineContext> = (next, { name, startMarks }) => {
-  const turns = new SerialQueue();
+  const starts = new SerialQueue();
   return async (message) => {
     const { key, delivery } = message;
     if (key === undefined || !delivery.redelivered) return next(message);
-    const outcome = await turns.run(async () => {
+    const outcome = await starts.run(async () => {
       const count = await startMarks.record(message, key);
       if (count > MAX_STARTS) throw new FlotillaError('worker.crash_loop', `${name}, ${count - 1} starts`);
       return count > 1 ? next(message) : undefined;

@@ -10,12 +10,12 @@ import type { Message } from '../pipeline/message.js';
 import type { Middleware, PipelineContext } from '../pipeline/context.js';
 import { eventLogFields } from '../pipeline/log-fields.js';
 
-/** The codes of the library that a message can be dead-lettered with; a handler may add its own. */
+/** The library's codes that a message can be dead-lettered with; handlers may add their own. */
 const KNOWN_CODES = Object.entries(errors)
   .filter(([code, { disposal }]) => /^(contract|worker)\./.test(code) && disposal !== 'fatal')
   .map(([code]) => code);
 
-/** What cannot be handled goes to the dead letters, with its history and the code of what was wrong. */
+/** Publishes messages that cannot be handled to the dead-letter queue, with their attempts and the error code. */
 export const deadLetter: Middleware = (next, context) => {
   for (const code of KNOWN_CODES) context.metrics.deadLettered.inc({ worker: context.name, code }, 0);
   return async (message) => {
@@ -68,11 +68,11 @@ async function publishDeadLetter(
   return 'dead';
 }
 
-/** The same for the same message in the same state of its history: a copy made twice, because the process ended
- *  between the confirm and the ack, is kept once. */
+/** The same for the same message with the same attempts: a copy that is published twice, because the process ended
+ *  between the confirm and the ack, is stored once. */
 function deadLetterId({ delivery }: Message, worker: string): string {
   const { headers, messageId, timestamp } = delivery.properties;
-  const body = createHash('sha256').update(delivery.body).digest('hex'); // a message id can be anybody's
+  const body = createHash('sha256').update(delivery.body).digest('hex'); // message ids of foreign publishers may collide
   const history = textHeader(headers, HEADERS.attempts) ?? '';
   return derivedId((timestamp ?? 0) * 1000, worker, messageId ?? '', body, history, readReplays(headers));
 }

@@ -6,8 +6,8 @@ import type { EventEnvelope } from '../../events/envelope.js';
 import type { Delivery } from '../../broker/contract.js';
 import type { Middleware, PipelineContext } from '../pipeline/context.js';
 
-/** Reads the body as an event of the catalogue from a publisher that may publish it; what is none is refused with the code of
- *  what is wrong. */
+/** Decodes the body as an event of the catalogue and checks that its publisher may publish it. Rejects invalid messages
+ *  with a `contract.*` code. */
 export const decode: Middleware = (next, { name, definitions, route, verify, emitters }) => {
   return (message) => {
     const { delivery } = message;
@@ -28,7 +28,7 @@ export const decode: Middleware = (next, { name, definitions, route, verify, emi
   };
 };
 
-/** An event must be signed, and of a service that emits its type; or of a source that its type allows from outside. */
+/** An event must be signed and come from a service that emits its type, unless its type allows its source by `fromOutside`. */
 function requireTrusted(
   { type, source }: EventEnvelope,
   { definitions, emitters, origin }: Pick<PipelineContext, 'definitions' | 'emitters'> & Pick<Delivery, 'origin'>,

@@ -5,38 +5,39 @@ import { Emissions, runEffects } from '../handler/effects.js';
 import type { Message } from '../pipeline/message.js';
 import type { DeliveryOutcome } from '../pipeline/settle.js';
 import type { InboxKey } from '../../store/contract.js';
-import { inboxKey, readReplayHeaders } from '../pipeline/replay-headers.js';
+import { inboxKey } from '../pipeline/inbox-key.js';
+import { readReplayHeaders } from '../pipeline/replay-headers.js';
 import type { Middleware, WorkerPipelineContext } from '../pipeline/context.js';
 
 /**
- * Handles an event once: looks before, and writes the inbox row after, in the transaction that also holds everything
- * the handler said. Two deliveries of one event in this process take their turns; between processes the row decides.
- * From here on, inwards and outwards, the message goes by the key under which it counts as handled.
+ * Handles an event once: reads the inbox before, and writes the inbox row after, in the transaction that also contains
+ * the deferred writes of the handler. Two deliveries of one event in this process are handled one after the other;
+ * between processes the row decides. Sets the inbox key of the message.
  */
 export const dedupe: Middleware<WorkerPipelineContext> = (next, context) => {
   const { definition, store, startMarks } = context;
-  const underWay = new Map<string, Promise<unknown>>();
+  const running = new Map<string, Promise<unknown>>();
   return async (message) => {
     const { event, delivery } = message;
     if (event === undefined) throw new FlotillaError('worker.handler_failed', 'not decoded');
     const key = inboxKey(definition, event, readReplayHeaders(delivery.properties.headers));
     message.key = key;
     const name = `${key.source} ${key.id}`;
-    for (let other = underWay.get(name); other !== undefined; other = underWay.get(name)) {
-      await untilOver(other, delivery.lost);
-      if (delivery.lost.aborted) return 'returned'; // the broker delivers it again, and copies do not pile up here
+    for (let other = running.get(name); other !== undefined; other = running.get(name)) {
+      await settledOrAborted(other, delivery.lost);
+      if (delivery.lost.aborted) return 'returned'; // the broker delivers it again
     }
-    // nothing is awaited from here until it is said to be under way: another delivery may be at the line above
+    // no await until the work is in the map: another delivery may be at the line above
     const work = handleOnce(message, key, event);
     const over = work.then(
       () => undefined,
       () => undefined,
     );
-    underWay.set(name, over);
+    running.set(name, over);
     try {
       return await work;
     } finally {
-      underWay.delete(name);
+      running.delete(name);
     }
   };
 
@@ -69,7 +70,7 @@ export const dedupe: Middleware<WorkerPipelineContext> = (next, context) => {
 };
 
 /** Resolves when the work is over or the signal aborts. */
-async function untilOver(work: Promise<unknown>, signal: AbortSignal): Promise<void> {
+async function settledOrAborted(work: Promise<unknown>, signal: AbortSignal): Promise<void> {
   let aborted = () => {};
   const lost = new Promise<void>((resolve) => (aborted = resolve));
   signal.addEventListener('abort', aborted, { once: true });

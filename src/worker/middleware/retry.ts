@@ -9,20 +9,20 @@ import type { Middleware, PipelineContext } from '../pipeline/context.js';
 import { eventLogFields } from '../pipeline/log-fields.js';
 import { formatDuration } from '../../duration.js';
 
-/** What failed waits in the broker for its next delay. When the delays are used up, it is for the dead letters. */
+/** Publishes failed messages to the retry queue of their next delay. When the delays are used up, they are dead-lettered. */
 export const retry: Middleware = (next, context) => async (message) => {
   try {
     return await next(message);
   } catch (error) {
     const failure = failureOf(error);
     message.failure = failure;
-    if (failure.disposal !== 'retry' || isOurOwn(failure.code)) throw error;
+    if (failure.disposal !== 'retry' || isStoreOrBrokerError(failure.code)) throw error;
     const { name, names, logger, retryDelays: delays } = context;
     if (await context.isHandled(message)) return 'duplicate';
     if (!failure.counted && delays.length === 0) return 'returned';
     const delay = failure.counted ? delays[message.attempt - 1] : delays[0];
     if (delay === undefined) {
-      await exhaust(message, error, context);
+      await runRetriesExhausted(message, error, context);
       throw new PermanentError(failure.code, failure.message, { cause: error });
     }
     const sent = await publishUntilConfirmed(context, message, {
@@ -38,7 +38,7 @@ export const retry: Middleware = (next, context) => async (message) => {
     });
     if (!sent) return 'returned';
     failpoint('worker.retry_confirmed');
-    logger.info(`Tries again in ${formatDuration(delay)}: ${failure.message}`, {
+    logger.info(`Failed; retrying in ${formatDuration(delay)}: ${failure.message}`, {
       code: failure.code,
       ...eventLogFields(message.event),
       attempt: message.attempt,
@@ -47,13 +47,13 @@ export const retry: Middleware = (next, context) => async (message) => {
   }
 };
 
-/** A hook that fails by itself fails each time: the message goes to the dead letters without it. */
-async function exhaust(message: Message, error: unknown, context: PipelineContext): Promise<void> {
+/** A hook that throws would throw each time: the message is dead-lettered without its effects. */
+async function runRetriesExhausted(message: Message, error: unknown, context: PipelineContext): Promise<void> {
   try {
     await context.onRetriesExhausted(message, error);
   } catch (thrown) {
     const failure = failureOf(thrown);
-    if (isOurOwn(failure.code)) throw thrown;
+    if (isStoreOrBrokerError(failure.code)) throw thrown;
     context.logger.error(`\`onRetriesExhausted\` threw; the message is dead-lettered without it: ${failure.message}`, {
       code: failure.code,
       ...eventLogFields(message.event),
@@ -61,7 +61,7 @@ async function exhaust(message: Message, error: unknown, context: PipelineContex
   }
 }
 
-/** Trouble with the worker's own store or broker is no fault of the message: it goes back, and the worker pauses. */
-function isOurOwn(code: string): boolean {
+/** Errors of the worker's own store or broker are not caused by the message: it is returned, and the worker pauses. */
+function isStoreOrBrokerError(code: string): boolean {
   return code.startsWith('store.') || code.startsWith('broker.');
 }

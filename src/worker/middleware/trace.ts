@@ -7,7 +7,7 @@ const OUTCOMES: readonly DeliveryOutcome[] = ['done', 'duplicate', 'ignored', 'r
 
 /** Outermost: measures and logs each message, and gives an outcome to every error. */
 export const trace: Middleware = (next, { name: worker, metrics, logger, clock, gate }) => {
-  // looked up once: finding a labelled child costs more than counting with it
+  // looked up once: finding a labelled child costs more than incrementing it
   const inHand = metrics.inHand.labels(worker);
   const seconds = metrics.handlerSeconds.labels(worker);
   const handled = new Map(OUTCOMES.map((outcome) => [outcome, metrics.handled.labels(worker, outcome)]));
@@ -24,7 +24,7 @@ export const trace: Middleware = (next, { name: worker, metrics, logger, clock, 
       }
     } catch (error) {
       // no other middleware published the message: it returns to its queue, after a pause
-      logger.error(`A message is returned to its queue: ${messageOf(error)}`, {
+      logger.error(`Message returned to its queue: ${messageOf(error)}`, {
         ...eventLogFields(message.event),
         stack: stackOf(error),
       });

@@ -10,7 +10,7 @@ import {
   type Disposal,
 } from '../../errors.js';
 
-/** What went wrong, in a form that fits into headers. */
+/** An error in a form that fits into headers. */
 export interface Failure {
   code: string;
   name: string;
@@ -18,7 +18,7 @@ export interface Failure {
   disposal: Disposal;
   /** False where the failure spends no attempt. */
   counted: boolean;
-  /** What was thrown. */
+  /** The error as it was thrown. */
   error: Error;
 }
 
@@ -35,7 +35,7 @@ const MAX_MESSAGE_LENGTH = 500;
 /** As long as in the history of attempts. */
 const MAX_NAME_LENGTH = 100;
 
-/** Never throws, and every text of it is bounded. */
+/** Never throws. All its texts are bounded. */
 export function failureOf(thrown: unknown): Failure {
   const outer = errorOf(thrown);
   const counted = !(outer instanceof UncountedError);

@@ -9,7 +9,7 @@ import { retry } from '../middleware/retry.js';
 import { timeout } from '../middleware/timeout.js';
 import { trace } from '../middleware/trace.js';
 
-/** The whole life of a delivery at a worker, read from the outside in. `dedupe` also commits what the handler said. */
+/** The lifecycle of a delivery at a worker, outermost middleware first. `dedupe` also commits the deferred writes of the handler. */
 export const workerPipeline: readonly Middleware<WorkerPipelineContext>[] = [
   trace,
   deadLetter,
@@ -21,7 +21,7 @@ export const workerPipeline: readonly Middleware<WorkerPipelineContext>[] = [
   timeout,
 ];
 
-/** The same for a plain subscription, which has no store: at least once, retried, dead-lettered. */
+/** The lifecycle at a subscriber, which has no store: at-least-once delivery, retries, dead letters. */
 export const subscriberPipeline: readonly Middleware[] = [trace, deadLetter, retry, decode, timeout];
 
 /** Wraps the middleware around the innermost handler. The result never rejects. */

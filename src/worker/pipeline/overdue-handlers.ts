@@ -4,10 +4,10 @@ import type { Metrics } from '../../telemetry/metrics.js';
 import type { Message } from './message.js';
 import { eventLogFields } from './log-fields.js';
 
-/** How many times its timeout a handler is waited for, where nothing else is said. */
+/** A handler is abandoned after so many times its timeout, by default. */
 export const ABANDON_AFTER_TIMEOUTS = 3;
 
-/** Abandoned handlers that a process bears at least, whatever the prefetch: one message that hangs uses up its attempts. */
+/** Abandoned handlers that a process tolerates at least, whatever the prefetch: a single message that hangs uses up its attempts. */
 const MIN_ABANDONED_LIMIT = 10;
 
 export interface OverdueHandlersOptions {
@@ -15,21 +15,21 @@ export interface OverdueHandlersOptions {
   prefetch: number;
   metrics: Pick<Metrics, 'handlersOverdue' | 'handlersAbandoned'>;
   logger: Logger;
-  /** Called once, when more handlers are abandoned than the process can bear. */
+  /** Called once, when the process has as many abandoned handlers as it tolerates. */
   onTooMany: (error: Error) => void;
 }
 
-/** The handlers of one worker that have outlived their timeout. `overdue` ones hold the slot of their delivery; `abandoned` ones
- *  do not, but whatever they hold in the process, which only its end gives back. */
+/** The handlers of one worker that are over their timeout. `overdue` ones occupy the slot of their delivery; `abandoned` ones
+ *  do not, but keep the memory and connections that they use until the process ends. */
 export class OverdueHandlers {
   readonly #overdue = new Set<Message>();
   readonly #options: OverdueHandlersOptions;
-  readonly #bound: number;
+  readonly #limit: number;
   #abandoned = 0;
 
   constructor(options: OverdueHandlersOptions) {
     this.#options = options;
-    this.#bound = Math.max(MIN_ABANDONED_LIMIT, options.prefetch);
+    this.#limit = Math.max(MIN_ABANDONED_LIMIT, options.prefetch);
     this.#count();
   }
 
@@ -44,26 +44,26 @@ export class OverdueHandlers {
   /** The handler is over its timeout, and its context is revoked. */
   add(message: Message): void {
     this.#overdue.add(message);
-    this.#log('warn', 'A handler is over its timeout and has not returned', message);
+    this.#log('warn', 'Handler over its timeout and still running', message);
     this.#count();
   }
 
-  /** The handler has settled, or is not waited for any more. */
+  /** The handler has settled or is abandoned. */
   remove(message: Message): void {
     if (this.#overdue.delete(message)) this.#count();
   }
 
-  /** The handler is not waited for any more; `settled` resolves when it settles, if ever. */
+  /** Stops waiting for the handler; `settled` resolves when it settles, if ever. */
   abandon(message: Message, settled: Promise<void>): void {
     const { onTooMany, worker } = this.#options;
     this.#abandoned += 1;
-    this.#log('error', 'A handler does not return: it is abandoned, and its message counts as failed', message);
+    this.#log('error', 'Handler abandoned; its message counts as failed', message);
     this.#count();
     void settled.then(() => {
       this.#abandoned -= 1;
       this.#count();
     });
-    if (this.#abandoned === this.#bound) {
+    if (this.#abandoned === this.#limit) {
       onTooMany(new FlotillaError('worker.handlers_abandoned', `${worker}, ${this.#abandoned} handlers`));
     }
   }

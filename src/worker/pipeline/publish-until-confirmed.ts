@@ -11,9 +11,9 @@ const FIRST_RETRY_MS = 50;
 const LONGEST_RETRY_MS = 5000;
 
 /**
- * Publishes a copy of the message, with these headers on top of its own, until the broker has confirmed that a queue
- * took it. False when the message is lost to this process anyway (its channel is gone, or the process must end): it
- * will be delivered again, and nothing is to be acked. Throws `broker.unencodable` where no try can succeed.
+ * Publishes a copy of the message, with additional headers, until the broker has confirmed that a queue
+ * has it. Resolves with false when the delivery is lost (its channel is closed, or the process ends): the broker
+ * delivers it again, and it must not be acked. Rejects with `broker.unencodable` where no retry can succeed.
  */
 export async function publishUntilConfirmed(
   { name, names, publisher, logger, signal, unpublished }: PipelineContext,

@@ -96,9 +96,9 @@ describe('a simulation that is not as it must be', () => {
     expect(error).to.equal(undefined);
   });
 
-  it('refuses an invariant of which nobody would hear', async () => {
+  it('refuses an asynchronous invariant, whose rejection would be lost', async () => {
     const error = await errorOf({ invariant: () => Promise.reject(new Error('broken')) as never });
-    expectError(error, 'config.invalid', 'gives no promise');
+    expectError(error, 'config.invalid', 'must be synchronous');
   });
 
   it('refuses what is said of workers that it does not have, so that no real `setup` runs by mistake', async () => {

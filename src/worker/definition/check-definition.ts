@@ -1,0 +1,45 @@
+import { FlotillaError } from '../../errors.js';
+import { matchesType, typesMatching } from '../../events/handler.js';
+import { isAmbiguous } from '../../events/patterns.js';
+import { isPlainName } from '../../text/plain-name.js';
+import type { WorkerDefinition } from './worker-definition.js';
+
+/** Half of RabbitMQ's consumer timeout of 30 minutes: a message behind a full prefetch of slow ones must be settled
+ *  before the broker closes the channel. */
+const MAX_TIMEOUT_MS = 15 * 60_000;
+
+/** The longest time to live that RabbitMQ accepts. */
+const MAX_RETRY_DELAY_MS = 4_294_967_295;
+
+/** Throws `worker.bad_definition` for mistakes that the compiler does not find. */
+export function checkDefinition(worker: WorkerDefinition): void {
+  const fail = (detail: string) => new FlotillaError('worker.bad_definition', `${worker.name}: ${detail}`);
+  if (!isPlainName(worker.name)) throw fail('a name is lower case letters, digits and single dashes');
+  const takesNothing = worker.consumeStream === undefined && worker.handlers.length === 0;
+  if (takesNothing && worker.projections.length === 0) throw fail('it handles nothing');
+  if (takesNothing && worker.from === 'log') throw fail("from: 'log' takes handlers");
+  if (worker.sagas.length > 0 && worker.from === 'log')
+    throw fail('sagas need a queue: from the log they would process all of history again');
+  if ((worker.replay === 'reset') !== (worker.reset !== undefined)) {
+    throw fail("`reset` belongs to replay: 'reset', and the other way round");
+  }
+  if (!Number.isInteger(worker.prefetch) || worker.prefetch < 1 || worker.prefetch > 2000) {
+    throw fail('prefetch is a whole number from 1 to 2000');
+  }
+  if (!worker.retryDelays.every((delay) => Number.isInteger(delay) && delay >= 1 && delay <= MAX_RETRY_DELAY_MS)) {
+    throw fail('a retry delay is 1ms to 49d, in whole milliseconds');
+  }
+  if (worker.timeout > MAX_TIMEOUT_MS) throw fail('the timeout is longer than 15 minutes');
+  const twice = worker.sagas.find(({ name }, index) => worker.sagas.findIndex((saga) => saga.name === name) !== index);
+  if (twice !== undefined) throw fail(`two of its sagas are called ${twice.name}`);
+  for (const type of worker.emits) if (!(type in worker.definitions)) throw fail(`it emits the unknown type ${type}`);
+  for (const { pattern } of worker.handlers) {
+    if (typesMatching(worker.definitions, pattern).length === 0) throw fail(`nothing matches the pattern ${pattern}`);
+  }
+  for (const type of Object.keys(worker.definitions)) {
+    const [first, second] = worker.handlers.filter(({ pattern }) => matchesType(worker.definitions, pattern, type));
+    if (first && second && isAmbiguous(first.pattern, second.pattern)) {
+      throw fail(`${type} is handled by ${first.pattern} and ${second.pattern}, neither more specific`);
+    }
+  }
+}
