@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { baseCatalogue, catalogue, command, event, type EventEnvelope, type UnsequencedEvent } from 'flotilla';
 import { createEvent, originContext } from '../src/events/create.js';
 import { advance } from '../src/sagas/advance.js';
-import { sagaMigrations } from '../src/sagas/table.js';
+import { sagaMigrations } from '../src/sagas/saga-rows.js';
 import type { Store } from '../src/store/contract.js';
 import { openSqliteStore } from '../src/store/sqlite/index.js';
 import type { Bench, BenchContext } from './support/bench.js';

@@ -183,13 +183,13 @@ export const errors = {
 
   // sagas
   'saga.not_found': { disposal: 'reject', message: 'No such saga' },
-  'saga.bad_definition': { disposal: 'fatal', message: 'The saga is not defined as it must be' },
+  'saga.bad_definition': { disposal: 'fatal', message: 'Invalid saga definition' },
   'saga.unknown_step': {
     disposal: 'retry',
     message:
-      'The saga waits for a step that its definition does not have; deploy one that has it, then replay or retry',
+      'The saga waits for a step that its definition does not declare; deploy one that does, then replay or retry',
   },
-  'saga.refused': { disposal: 'reject', message: 'The saga cannot be told this now' },
+  'saga.refused': { disposal: 'reject', message: "Operation not allowed in the saga's current state" },
 
   // projections
   'projection.not_found': { disposal: 'reject', message: 'No such projection' },

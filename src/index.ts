@@ -28,16 +28,16 @@ export type { Projection, ProjectionTx } from './projections/projection.js';
 
 // Sagas
 export type { CompensationOptions, Json, Saga, SagaContext, SagaOptions, StepOptions } from './sagas/types.js';
-export { loadSagaStory, saveSagaEntry, sagaEntryMigrations } from './sagas/entries.js';
+export { loadSagaProgress, saveSagaEntry, sagaEntryMigrations } from './sagas/stored-entries.js';
 export {
-  stepProgress,
-  storyStatuses,
-  type SagaStory,
+  sagaProgressStatuses,
+  stepStatuses,
+  type SagaProgress,
+  type SagaProgressStatus,
+  type SagaWaiting,
   type StepProgress,
-  type StepStory,
-  type StoryStatus,
-  type WaitingStory,
-} from './sagas/story.js';
+  type StepStatus,
+} from './sagas/progress.js';
 
 // Stores
 export type {

@@ -1,11 +1,11 @@
 import {
   defineRoute,
-  loadSagaStory,
+  loadSagaProgress,
   ProblemError,
-  stepProgress,
-  storyStatuses,
+  stepStatuses,
+  sagaProgressStatuses,
   type Route,
-  type SagaStory,
+  type SagaProgress,
   type StoreReader,
 } from 'flotilla';
 import { z } from 'zod';
@@ -14,25 +14,25 @@ import { orderFulfilment } from './fulfilment-saga.js';
 import { orderNotFound, orderWithoutSaga } from './problems.js';
 
 const time = z.iso.datetime();
-const tries = z.int().min(0);
+const attempts = z.int().min(0);
 
-const storyBody = z
+const progressBody = z
   .object({
     saga: z.string(),
     sagaId: z.string(),
-    /** `not_begun`: nothing of it has come here yet. `failed`: something could not be undone, a person is needed. */
-    status: z.enum(storyStatuses),
+    /** `not_started`: no event of it has arrived here yet. `failed`: manual intervention is required. */
+    status: z.enum(sagaProgressStatuses),
     reason: z.string().nullable(),
     startedAt: time.nullable(),
     endedAt: time.nullable(),
     steps: z.array(
       z.object({
         name: z.string(),
-        state: z.enum(stepProgress),
-        attempts: tries,
-        undoAttempts: tries,
+        state: z.enum(stepStatuses),
+        attempts: attempts,
+        compensationAttempts: attempts,
         doneAt: time.nullable(),
-        undoneAt: time.nullable(),
+        compensatedAt: time.nullable(),
         failure: z.string().nullable(),
       }),
     ),
@@ -48,13 +48,13 @@ const storyBody = z
       })
       .nullable(),
     entries: z.array(z.object({ at: time, step: z.string().nullable(), kind: z.string(), text: z.string() })),
-    /** False while entries have not come here yet: ask again in a moment. */
+    /** False while events are missing here: request it again in a moment. */
     complete: z.boolean(),
   })
   .meta({
     id: 'OrderSaga',
     description: 'The saga of an order: its steps, what it waits for and what has happened',
-  }) satisfies z.ZodType<SagaStory>;
+  }) satisfies z.ZodType<SagaProgress>;
 
 export const orderSagaRoute: Route = defineRoute({
   method: 'get',
@@ -62,12 +62,12 @@ export const orderSagaRoute: Route = defineRoute({
   operationId: 'getOrderSaga',
   tag: 'Orders',
   summary: 'Read the steps of the saga that fulfils an order',
-  description: 'As last reported by the saga; `not_begun` until its first report.',
-  responses: { 200: storyBody },
+  description: 'As last reported by the saga; `not_started` until its first report.',
+  responses: { 200: progressBody },
   problems: [orderNotFound, orderWithoutSaga],
   handler: async ({ params: { id }, store }) => {
     await refuseWithoutSaga(store, id);
-    return { status: 200, body: await loadSagaStory(store.query, orderFulfilment, id, Date.now()) };
+    return { status: 200, body: await loadSagaProgress(store.query, orderFulfilment, id, Date.now()) };
   },
 });
 

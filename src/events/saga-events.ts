@@ -4,7 +4,7 @@ import { pii } from './personal.js';
 
 const about = { saga: z.string(), sagaId: z.string() };
 
-/** A message that came to a saga; `causationId`: what it follows from, such as the command that it answers. */
+/** A message that a saga received; `causationId`: the message that caused it, such as the command that it answers. */
 const message = z.strictObject({
   type: z.string(),
   id: z.string(),
@@ -12,38 +12,39 @@ const message = z.strictObject({
   causationId: z.string().optional(),
 });
 
-/** One try of one step: the way there, or the way back. Tries are counted from 1, and never anew. */
+/** One attempt at executing (`forward`) or compensating (`back`) a step. Attempts are numbered from 1, across retries of an
+ *  operator. */
 const step = { step: z.string(), direction: z.enum(['forward', 'back']), attempt: z.int().min(1) };
 
-/** What a message meant that moved the saga nowhere. */
+/** Why a message did not move a saga forward. */
 export const sagaRules = [
-  /** It says what was known. */
+  /** It reports what is already known. */
   'duplicate',
-  /** It answers a step that was given up; what it did is undone. */
+  /** It reports that a step was executed after it was abandoned; the step is compensated. */
   'late',
-  /** It says that a step which was given up was not done. */
+  /** It reports that a step which was abandoned was not executed. */
   'late_refusal',
-  /** It answers what was not asked for. */
+  /** It answers no command of the saga. */
   'unasked',
-  /** It answers an undoing that was asked for before it was known that there is something to undo. */
+  /** It answers a compensation that was requested before the step was known to be executed. */
   'outdated',
-  /** Somebody calls off what has not begun yet; it will be called off as it begins. */
+  /** It cancels the saga before the start; the saga is compensated as it starts. */
   'early_cancel',
-  /** Somebody calls off what is being undone already, or has been. */
+  /** It cancels the saga after compensation has begun. */
   'already_undone',
-  /** A command of the saga lies in the dead letters; its time-out goes on. */
+  /** A command of the saga was dead-lettered; its time-out continues. */
   'dead_lettered',
-  /** That command was sent again. */
+  /** That command was replayed. */
   'replayed',
 ] as const;
 
 export type SagaRule = (typeof sagaRules)[number];
 
-/** What sagas say of themselves; together the stream of one saga, from which all that is known of it follows. */
+/** The events of a saga's stream; its state is rebuilt from them. */
 export const sagaEvents = {
-  /** `input`: what the saga keeps of the message that began it. */
+  /** `input`: what the saga keeps of the message that started it. */
   'saga.started': event({ 1: z.strictObject({ ...about, message, input: pii(z.json()) }) }),
-  /** A command was given. `timeoutAt`: when its time is over. */
+  /** A command was sent. `timeoutAt`: the deadline for its answer. */
   'saga.step_started': event({
     1: z.strictObject({
       ...about,
@@ -52,9 +53,9 @@ export const sagaEvents = {
       timeoutAt: z.iso.datetime(),
     }),
   }),
-  /** A step is done, or undone. `result`: what the saga keeps of the answer. */
+  /** A step was executed, or compensated. `result`: what the saga keeps of the answer. */
   'saga.step_completed': event({ 1: z.strictObject({ ...about, ...step, message, result: pii(z.json()).optional() }) }),
-  /** A try of a step failed. `retryAt`: when the next one is due; null when there is none. */
+  /** An attempt failed. `retryAt`: when the next one is due; null where none is. */
   'saga.step_failed': event({
     1: z.strictObject({
       ...about,
@@ -65,7 +66,7 @@ export const sagaEvents = {
       retryAt: z.iso.datetime().nullable(),
     }),
   }),
-  /** A message moved the saga nowhere, by this rule. `result`: what the saga keeps of an answer that came late. */
+  /** A message was recorded by this rule. `result`: what the saga keeps of a late answer. */
   'saga.message_noted': event({
     1: z.strictObject({
       ...about,
@@ -76,8 +77,7 @@ export const sagaEvents = {
       result: pii(z.json()).optional(),
     }),
   }),
-  /** What was done is being undone. `step`: the one that could not be done, where that is why. `who`: the person who said
-   *  so. */
+  /** Compensation has begun. `step`: the one that failed, where that is the cause. `who`: the operator who requested it. */
   'saga.compensating': event({
     1: z.strictObject({
       ...about,
@@ -89,10 +89,10 @@ export const sagaEvents = {
   }),
   'saga.completed': event({ 1: z.strictObject(about) }),
   'saga.compensated': event({ 1: z.strictObject(about) }),
-  /** Something cannot be undone: a person is needed. */
+  /** A step cannot be compensated: manual intervention is required. */
   'saga.failed': event({ 1: z.strictObject({ ...about, step: z.string(), reason: z.string() }) }),
-  /** A person has told it to try again; or what could not be undone has been, after all. */
+  /** An operator has requested a retry; or, with `who` null, a late answer lets a failed saga continue. */
   'saga.resumed': event({ 1: z.strictObject({ ...about, who: pii(z.string().nullable()) }) }),
-  /** The time of a try is over, or its next try is due. */
+  /** The deadline of an attempt has passed, or the next attempt is due. */
   'saga.timer_due': event({ 1: z.strictObject({ ...about, ...step, timer: z.enum(['timeout', 'retry']) }) }),
 };

@@ -1,7 +1,7 @@
 import { sleep } from '../concurrency/sleep.js';
 import { requireTokens } from '../config/load.js';
 import { emittersOf, type Fleet } from '../fleet/define-fleet.js';
-import { SagaGauge } from '../sagas/gauge.js';
+import { SagaMetrics } from '../sagas/saga-metrics.js';
 import { startWorker, type RunningWorker } from '../worker/start.js';
 import type { WorkerDefinition } from '../worker/definition/worker-definition.js';
 import { enabledWorkers, findWorker } from './enabled-workers.js';
@@ -78,7 +78,7 @@ async function startWorkers(
       onFatal: process.fail,
     });
     running.push(worker);
-    const sagas = new SagaGauge(service.store, definition.sagas, process.metrics);
+    const sagas = new SagaMetrics(service.store, definition.sagas, process.metrics);
     if (definition.sagas.length > 0) {
       const counting = sagas.run(logger, signal);
       process.atEnd(() => counting);

@@ -1,6 +1,6 @@
 import type { StreamConsumerState } from '../event-log/stream-consumer.js';
 import type { ProjectionState } from '../projections/status.js';
-import type { SagaCount } from '../sagas/list.js';
+import type { SagaCount } from '../sagas/queries.js';
 import type { CheckResult } from '../telemetry/health-server.js';
 import type { WorkerDefinition } from '../worker/definition/worker-definition.js';
 import { hasQueue } from '../worker/definition/queues.js';

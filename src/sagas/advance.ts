@@ -6,7 +6,7 @@ import type { Tx } from '../store/contract.js';
 import { actionOf } from './definition.js';
 import { sagaDecider } from './decide.js';
 import type { SagaEvent, SagaState } from './state.js';
-import { saveRow } from './table.js';
+import { saveRow } from './saga-rows.js';
 import type { SagaInput } from './trigger.js';
 import type { SagaContext, SagaDefinition } from './types.js';
 

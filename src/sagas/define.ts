@@ -7,10 +7,10 @@ import { isPlainName } from '../text/plain-name.js';
 import { actionsOf, messageTypesOf, serviceMessagesOf } from './definition.js';
 import type { DefineSaga, Saga, SagaDefinition, Step, StepAction } from './types.js';
 
-/** Milliseconds that a saga may wait: what is due at the end of them must be a time that can be written down. */
-const LONGEST = 3650 * 86_400_000;
+/** 10 years: due times must be valid dates. */
+const MAX_WAIT_MS = 3650 * 86_400_000;
 
-/** Gives the `defineSaga` of a catalogue. Throws `saga.bad_definition` at once for what the compiler can't see. */
+/** Returns the `defineSaga` of a catalogue. */
 export function sagaDefiner<D extends Definitions>(definitions: D): DefineSaga<D> {
   return (options) => {
     const definition = erase(definitions, options);
@@ -23,7 +23,7 @@ export function sagaDefinitionOf(saga: Saga): SagaDefinition {
   return unwrapDefinition(saga) as SagaDefinition;
 }
 
-/** The options of any saga of any catalogue: the compiler has checked them against theirs. */
+/** The options of any saga of any catalogue, as the compiler has checked them. */
 interface AnyOptions extends Pick<SagaDefinition, 'name' | 'startedBy' | 'cancelledBy' | 'input' | 'subject'> {
   accepts?: SagaDefinition['accepts'];
   correlate?: SagaDefinition['correlate'];
@@ -31,17 +31,17 @@ interface AnyOptions extends Pick<SagaDefinition, 'name' | 'startedBy' | 'cancel
   steps: readonly AnyStep[];
 }
 
-interface AnyWay extends Pick<StepAction, 'command'> {
+interface AnyAction extends Pick<StepAction, 'command'> {
   failed?: readonly string[];
   timeout: number | string;
   retryDelays?: readonly (number | string)[];
   retries?: StepAction['retries'];
 }
 
-interface AnyStep extends AnyWay {
+interface AnyStep extends AnyAction {
   name: string;
   done: string | { type: string; result: NonNullable<StepAction['result']> };
-  compensate?: AnyWay & { done: string };
+  compensate?: AnyAction & { done: string };
 }
 
 function erase(definitions: Definitions, options: AnyOptions): SagaDefinition {
@@ -52,7 +52,7 @@ function erase(definitions: Definitions, options: AnyOptions): SagaDefinition {
     startedBy,
     ...(cancelledBy !== undefined && { cancelledBy }),
     accepts: options.accepts ?? (() => true),
-    correlate: options.correlate ?? afterTheSlash,
+    correlate: options.correlate ?? idInSubject,
     input: options.input,
     subject: options.subject,
     steps: steps.map(eraseStep),
@@ -60,7 +60,7 @@ function erase(definitions: Definitions, options: AnyOptions): SagaDefinition {
   };
 }
 
-function afterTheSlash({ subject }: EventEnvelope): string | undefined {
+function idInSubject({ subject }: EventEnvelope): string | undefined {
   const slash = subject.indexOf('/');
   return slash < 0 || slash === subject.length - 1 ? undefined : subject.slice(slash + 1);
 }
@@ -70,42 +70,43 @@ function eraseStep(step: AnyStep): Step {
   const type = typeof done === 'string' ? done : done.type;
   return {
     name,
-    execute: { ...eraseWay(step, type, () => false), ...(typeof done !== 'string' && { result: done.result }) },
-    ...(compensate !== undefined && { compensate: eraseWay(compensate, compensate.done, () => true) }),
+    execute: { ...eraseAction(step, type, () => false), ...(typeof done !== 'string' && { result: done.result }) },
+    ...(compensate !== undefined && { compensate: eraseAction(compensate, compensate.done, () => true) }),
   };
 }
 
-/** What undoes is tried again whatever was answered, unless the saga says otherwise. */
-function eraseWay(way: AnyWay, done: string, retries: StepAction['retries']): StepAction {
+/** By default a refused compensation is retried, a refused step is not. */
+function eraseAction(action: AnyAction, done: string, retries: StepAction['retries']): StepAction {
   return {
-    command: way.command,
+    command: action.command,
     done,
-    failed: way.failed ?? [],
-    timeout: parseDuration(way.timeout),
-    retryDelays: (way.retryDelays ?? []).map(parseDuration),
-    retries: way.retries ?? retries,
+    failed: action.failed ?? [],
+    timeout: parseDuration(action.timeout),
+    retryDelays: (action.retryDelays ?? []).map(parseDuration),
+    retries: action.retries ?? retries,
   };
 }
 
 function check(saga: SagaDefinition): void {
   const fail = (detail: string) => new FlotillaError('saga.bad_definition', `${saga.name}: ${detail}`);
-  if (!isPlainName(saga.name)) throw fail('a name is lower case letters, digits and single dashes');
-  if (saga.subject('x') === `${saga.name}/x`) throw fail('its commands are about its own stream');
+  if (!isPlainName(saga.name)) throw fail('its name must consist of lower-case letters, digits and single dashes');
+  if (saga.subject('x') === `${saga.name}/x`) throw fail('its commands have its own stream as their subject');
   if (saga.steps.length === 0) throw fail('it has no steps');
   const names = new Set<string>();
   for (const { name } of saga.steps) {
-    if (!isPlainName(name)) throw fail(`${name}: a step is named by lower case letters, digits and single dashes`);
-    if (names.has(name)) throw fail(`two steps are called ${name}`);
+    if (!isPlainName(name))
+      throw fail(`the name of step ${name} must consist of lower-case letters, digits and single dashes`);
+    if (names.has(name)) throw fail(`two steps are named ${name}`);
     names.add(name);
   }
   for (const { command, timeout, retryDelays } of actionsOf(saga)) {
-    if (saga.definitions[command.type]?.kind !== 'command') throw fail(`${command.type} is no command`);
-    if (timeout <= 0) throw fail(`${command.type} has no time to be answered in`);
-    if (Math.max(timeout, ...retryDelays) > LONGEST) throw fail(`${command.type} waits for more than 10 years`);
+    if (saga.definitions[command.type]?.kind !== 'command') throw fail(`${command.type} is not a command`);
+    if (timeout <= 0) throw fail(`the timeout of ${command.type} must be positive`);
+    if (Math.max(timeout, ...retryDelays) > MAX_WAIT_MS) throw fail(`a duration of ${command.type} exceeds 10 years`);
   }
-  const heard = messageTypesOf(saga);
+  const received = messageTypesOf(saga);
   for (const type of serviceMessagesOf(saga)) {
-    if (saga.definitions[type]?.kind !== 'event') throw fail(`${type} is no event`);
-    if (heard.filter((other) => other === type).length > 1) throw fail(`${type} would mean two things`);
+    if (saga.definitions[type]?.kind !== 'event') throw fail(`${type} is not an event`);
+    if (received.filter((other) => other === type).length > 1) throw fail(`${type} has two meanings`);
   }
 }

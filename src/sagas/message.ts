@@ -3,12 +3,12 @@ import { oneLine } from '../events/text-line.js';
 import { redact } from '../text/redact.js';
 import type { Json } from './types.js';
 
-/** A message, as far as it is told in a saga's stream. */
+/** A message, as far as a saga's stream records it. */
 export interface MessageRef {
   type: string;
   id: string;
   source: string;
-  /** What it follows from, such as the command that it answers. */
+  /** The message that caused it, such as the command that it answers. */
   causationId?: string | undefined;
 }
 
@@ -16,21 +16,21 @@ export function refOf({ type, id, source, causationid }: EventEnvelope): Message
   return { type, id, source, ...(causationid !== undefined && { causationId: causationid }) };
 }
 
-/** What a message gives as its reason, where it does; one line. */
+/** The `reason` of a message in one line; undefined where it has none. */
 export function reasonIn(data: unknown): string | undefined {
   const reason = typeof data === 'object' && data !== null && 'reason' in data ? data.reason : undefined;
   return typeof reason === 'string' && reason.trim() !== '' ? oneLineReason(reason) : undefined;
 }
 
-/** Reasons go on with commands, to services that take neither line breaks nor whole stories. */
-const LONGEST_REASON = 300;
+/** In characters. Reasons are passed on with commands, to services that accept short text on one line. */
+const MAX_REASON_LENGTH = 300;
 
-/** The text as one line, redacted, cut where it is too long. */
+/** The text in one line, redacted and truncated. */
 export function oneLineReason(text: string): string {
-  return oneLine(redact(text), LONGEST_REASON);
+  return oneLine(redact(text), MAX_REASON_LENGTH);
 }
 
-/** The value as the stream gives it back: without fields that are undefined. */
+/** The value as it is read back from the stream: without fields that are undefined. */
 export function asJson(value: Json): Json {
   return JSON.parse(JSON.stringify(value)) as Json;
 }

@@ -3,10 +3,10 @@ import type { MessageDefinition } from '../events/definition.js';
 import type { EventEnvelope } from '../events/envelope.js';
 import type { Opaque } from '../opaque.js';
 
-/** What JSON can hold. */
+/** A JSON value. */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
-/** A length of time: milliseconds, or '250ms', '30s', '10m', '1h', '2d'. */
+/** Milliseconds, or '250ms', '30s', '10m', '1h', '2d'. At most 10 years. */
 type Duration = number | string;
 
 type NameOfKind<D extends Definitions, K extends 'event' | 'command'> = {
@@ -16,38 +16,39 @@ type NameOfKind<D extends Definitions, K extends 'event' | 'command'> = {
 export type EventName<D extends Definitions> = NameOfKind<D, 'event'>;
 export type CommandName<D extends Definitions> = NameOfKind<D, 'command'>;
 
-/** What a saga knows when it gives a command. */
+/** What the data of a command is made from. */
 export interface SagaContext<Input> {
   sagaId: string;
-  /** What it kept of the message that began it. */
+  /** What `input` returned for the event that started the saga. */
   input: Input;
-  /** What it kept of the answers, by the names of steps. */
+  /** What `result` returned for the answers so far, by the names of the steps. */
   results: Readonly<Record<string, Json>>;
   /** Why it is being compensated; empty while it moves forward. */
   reason: string;
 }
 
-/** A command, and how its data follows from what the saga knows. */
+/** A command and a function that returns its data. The function must be pure. */
 export type CommandOf<D extends Definitions, Input> = {
   [T in CommandName<D>]: { type: T; data: (context: SagaContext<Input>) => DataOf<D, T> };
 }[CommandName<D>];
 
-/** An answer by which something is done, and what is kept of it. */
+/** The answer that a step was executed; `result` returns what the saga keeps of it for later commands. */
 export type DoneBy<D extends Definitions> =
   EventName<D> | { [T in EventName<D>]: { type: T; result: (data: DataOf<D, T>) => Json } }[EventName<D>];
 
-/** When a try counts as failed, and how often something is tried. */
-interface Trying {
-  /** Without an answer within this, a try has failed. */
+/** The retry policy of a command. `SAGA_TIMEOUT` and `SAGA_RETRY_DELAYS` replace these values in every saga. */
+interface AttemptOptions {
+  /** The attempt fails if no answer arrives within this time; above 0. */
   timeout: Duration;
-  /** How long to wait before each further try; one try for each, besides the first. @default none */
+  /** The delay before each further attempt: there is one for each delay. @default no further attempt */
   retryDelays?: readonly Duration[];
-  /** Whether what an answer says is to be tried again; a time-out always is. @default nothing is */
+  /** Whether to retry after an answer of `failed` with this reason. Time-outs are always retried.
+   *  @default steps are not retried, compensations are */
   retries?: (reason: string) => boolean;
 }
 
 /** How a step is compensated. */
-export interface CompensationOptions<D extends Definitions, Input> extends Trying {
+export interface CompensationOptions<D extends Definitions, Input> extends AttemptOptions {
   command: CommandOf<D, Input>;
   /** The reply once it is compensated. The service also sends it when there was nothing to compensate. */
   done: EventName<D>;
@@ -55,12 +56,13 @@ export interface CompensationOptions<D extends Definitions, Input> extends Tryin
   failed?: readonly EventName<D>[];
 }
 
-export interface StepOptions<D extends Definitions, Input> extends Trying {
-  /** Lower case, digits, dashes. */
+export interface StepOptions<D extends Definitions, Input> extends AttemptOptions {
+  /** Lower-case letters, digits and single dashes. */
   name: string;
   command: CommandOf<D, Input>;
+  /** The answer once it is executed. */
   done: DoneBy<D>;
-  /** Answers that it was not done. Their `reason`, where they have one, is the saga's. @default none */
+  /** Answers that it was not executed. The saga takes over their `reason`, if they have one. @default none */
   failed?: readonly EventName<D>[];
   /** How the step is compensated when a later one fails or the saga is cancelled. @default the step is left as it is */
   compensate?: CompensationOptions<D, Input>;
@@ -77,28 +79,29 @@ export interface SagaOptions<
   Cancel extends EventName<D>,
   Input extends Json,
 > {
-  /** Lower case, digits, dashes; the first part of its streams' names: `<name>/<id>`. */
+  /** Lower-case letters, digits and single dashes. The stream of a saga is `<name>/<id>`. */
   name: string;
-  /** Begins a saga. */
+  /** The event that starts a saga. */
   startedBy: Start;
-  /** Whether an event of the types it begins with, is called off by, or waits for, is this saga's. @default all are */
+  /** Whether an event concerns this saga; called for the start, the cancellation and the answers. @default all do */
   accepts?: (event: EventEnvelope) => boolean;
-  /** The id of the saga that a message belongs to. @default what stands after the slash in its subject */
+  /** The id of the saga that a message belongs to; undefined for none. @default the part of its subject after the first `/` */
   correlate?: (event: EventEnvelope) => string | undefined;
-  /** What is kept of the event that begins it. */
+  /** Returns what the saga keeps of the event that starts it, for the data of its commands. */
   input: (data: DataOf<D, Start>) => Input;
-  /** Calls it off, whenever it comes: also before the beginning, and after the end. @default nothing does */
+  /** The event that cancels a saga at any time: before the start, while it runs, or after it completed. @default none */
   cancelledBy?: Cancel;
-  /** What its commands are about, and with that the answers: `order/<id>`. Not its own stream. */
+  /** The subject of its commands, and thereby of the answers, such as `order/<id>`. Must not be its own stream. */
   subject: (sagaId: string) => string;
-  /** `caused`: an answer counts only if its `causationid` is a command that the saga has given for the step. `any`: also without,
-   *  for services that answer by way of other events or requests. @default 'caused' */
+  /** `caused`: an answer counts only if its `causationid` is a command that the saga sent for the step. `any`: every answer
+   *  counts, for services that answer as a result of other events or requests. @default 'caused' */
   answers?: 'caused' | 'any';
-  /** At least one, in order. */
+  /** At least one. They are executed in this order. */
   steps: readonly StepOptions<D, Input>[];
 }
 
-/** `defineSaga` of a catalogue. */
+/** Defines a saga over the messages of a catalogue. Throws `saga.bad_definition` for what the compiler cannot check: names,
+ *  kinds and duplicates of messages, durations. */
 export type DefineSaga<D extends Definitions> = <
   Start extends EventName<D>,
   Input extends Json,
@@ -107,12 +110,13 @@ export type DefineSaga<D extends Definitions> = <
   options: SagaOptions<D, Start, Cancel, Input>,
 ) => Saga;
 
-/** A saga, as a worker runs it (`sagas`). */
+/** A saga, for the option `sagas` of a worker. */
 export type Saga = Opaque<'saga'>;
 
+/** Whether a step is executed or compensated, as stored events and timers have it. */
 export type Direction = 'forward' | 'back';
 
-/** One way of a step: a command, its answers, its patience. Durations in milliseconds. */
+/** Executing or compensating a step: its command, the answers, the retry policy in milliseconds. */
 export interface StepAction {
   readonly command: { readonly type: string; readonly data: (context: SagaContext<never>) => unknown };
   readonly done: string;
@@ -129,7 +133,7 @@ export interface Step {
   readonly compensate?: StepAction;
 }
 
-/** A saga as the runtime sees it: types erased, defaults filled in. */
+/** A saga with erased types and all defaults filled in. */
 export interface SagaDefinition {
   readonly name: string;
   readonly definitions: Definitions;
@@ -141,6 +145,6 @@ export interface SagaDefinition {
   readonly subject: (sagaId: string) => string;
   readonly steps: readonly Step[];
   readonly answers: 'caused' | 'any';
-  /** Makes the ids of its commands. @default without a fleet key */
+  /** Derives the ids of its commands. @default `derivedId` */
   readonly deriveId?: (time: number, ...parts: (string | number)[]) => string;
 }

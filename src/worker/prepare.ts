@@ -1,6 +1,6 @@
 import { FlotillaError } from '../errors.js';
 import { sagasByType } from '../sagas/definition.js';
-import { sagaMigrations } from '../sagas/table.js';
+import { sagaMigrations } from '../sagas/saga-rows.js';
 import type { Store } from '../store/contract.js';
 import type { WorkerDefinition } from './definition/worker-definition.js';
 import { runBootstrap } from './handler/bootstrap.js';

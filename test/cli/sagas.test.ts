@@ -6,8 +6,8 @@ import * as status from '../../src/cli/commands/status/index.js';
 import { createEvent, originContext } from '../../src/events/create.js';
 import { defineFleet } from '../../src/fleet/define-fleet.js';
 import { advance } from '../../src/sagas/advance.js';
-import { countOpenSagas, findSagas, listSagas, sagaStatuses } from '../../src/sagas/list.js';
-import { sagaMigrations } from '../../src/sagas/table.js';
+import { countOpenSagas, findSagas, listSagas, sagaStatuses } from '../../src/sagas/queries.js';
+import { sagaMigrations } from '../../src/sagas/saga-rows.js';
 import type { Sql, Store } from '../../src/store/contract.js';
 import { createTempStore, type TempStore } from '../store/temp-store.js';
 import { runCommand } from '../support/command.js';
@@ -62,12 +62,12 @@ describe('flotilla sagas', () => {
       ),
     );
   };
-  /** Trips that have come so far. */
+  /** Starts a trip and sends these answers. */
   const begin = async (tripId: string, ...answers: string[]) => {
     await hear(tripId, 'trip.asked', { days: 3 });
     for (const type of answers) await hear(tripId, type, type === 'flight.booked' ? { seat: '7A' } : {});
   };
-  /** Whose flight cannot be cancelled. */
+  /** Starts a trip that fails because its flight cannot be cancelled. */
   const fail = async (tripId: string) => {
     await begin(tripId, 'flight.booked');
     await hear(tripId, 'hotel.refused', { reason: 'no bed' });
@@ -89,25 +89,25 @@ describe('flotilla sagas', () => {
     ]);
   const json = async (...args: string[]) => JSON.parse((await run([...args, '--json'])).out);
 
-  it('list does not report that there are none where the store is not on this machine, and creates no store', async () => {
+  it('list does not report an empty list if the store is not on this machine, and creates no store', async () => {
     const { code, out, said } = await run(['list']);
     expect([code, out]).to.deep.equal([1, '']);
     expect(said)
       .to.match(/Not read: core \(.*core\.db does not exist here\)/)
-      .and.not.contain('No saga is under way');
+      .and.not.contain('No sagas are open');
     expect(await json('list')).to.deep.equal({ items: [], total: 0, unread: ['core'] });
     expect(existsSync(temp.path)).to.equal(false);
   });
 
-  it('list reports that there are none', async () => {
+  it('list reports an empty list', async () => {
     await open();
     const { code, out, said } = await run(['list']);
     expect([code, out]).to.deep.equal([0, '']);
-    expect(said).to.contain('No saga is under way.').and.contain('In all: none.');
+    expect(said).to.contain('No sagas are open.').and.contain('Total: none.');
     expect(await json('list')).to.deep.equal({ items: [], total: 0, unread: [] });
   });
 
-  it('list shows those that have not ended, or those that are asked for', async () => {
+  it('list shows open sagas, or those that match the options', async () => {
     await open();
     await begin('t1', 'flight.booked', 'hotel.booked', 'mail.sent');
     await begin('t2', 'flight.booked');
@@ -115,12 +115,12 @@ describe('flotilla sagas', () => {
     await begin('t4');
 
     const { out, said } = await run(['list']);
-    expect(out.split('\n')[0]).to.match(/^SAGA +ID +STATUS +WAITS FOR +UNTIL +REASON +LAST HEARD OF$/);
+    expect(out.split('\n')[0]).to.match(/^SAGA +ID +STATUS +WAITING FOR +UNTIL +REASON +UPDATED$/);
     expect(out)
       .to.match(/travel +t4 +started +flight +2026/)
-      .and.match(/travel +t3 +failed +a person: undoing flight +sold/)
+      .and.match(/travel +t3 +failed +operator: compensation of flight +sold/)
       .and.match(/travel +t2 +started +hotel /);
-    expect(said).to.contain('In all: 2 started, 1 failed, 1 completed.');
+    expect(said).to.contain('Total: 2 started, 1 failed, 1 completed.');
 
     const ids = async (...args: string[]) => {
       const { items, total } = await json('list', ...args);
@@ -132,11 +132,11 @@ describe('flotilla sagas', () => {
     expect(await ids('--status', 'completed')).to.deep.equal(['t1', 1]);
     expect(await ids('--saga', 'travel', '--step', 'hotel')).to.deep.equal(['t2', 1]);
     expect(await ids('--overdue')).to.deep.equal(['t4 t2', 2]);
-    expect((await run(['list', '--status', 'compensated'])).said).to.contain('No saga is compensated.');
+    expect((await run(['list', '--status', 'compensated'])).said).to.contain('No sagas are compensated.');
     expect((await run(['list', '--status', 'completed', '--step', 'mail'])).said).to.contain('No sagas match.');
   });
 
-  it('show tells how it stands, why, what is waited for, what happened, and what can be done', async () => {
+  it('show prints the status, the reason, the awaited answer, the history and the possible actions', async () => {
     await open();
     await begin('t2', 'flight.booked');
     const { code, out } = await run(['show', 't2']);
@@ -144,25 +144,25 @@ describe('flotilla sagas', () => {
     const lines = out.split('\n');
     expect(lines[0]).to.equal('travel of trip/t2: started');
     expect(out)
-      .to.contain('waits    for the answer to hotel, try 1, until 2026-01-01T00:02:02.000Z')
-      .and.contain('that time is over')
-      .and.match(/ {2}flight +done +2026-01-01T00:00:02.000Z\n {2}hotel +asked\n {2}mail +not begun\n/)
-      .and.contain('2026-01-01T00:00:01.000Z  begun by trip.asked')
-      .and.contain('flotilla sagas retry t2  asks again now')
+      .to.contain('waiting  for the answer to hotel, attempt 1, until 2026-01-01T00:02:02.000Z')
+      .and.contain('overdue: check that its worker is running')
+      .and.match(/ {2}flight +done +2026-01-01T00:00:02.000Z\n {2}hotel +requested\n {2}mail +not started\n/)
+      .and.contain('2026-01-01T00:00:01.000Z  started by trip.asked')
+      .and.contain('flotilla sagas retry t2  sends the command again now')
       .and.contain('flotilla sagas compensate t2 --reason');
-    expect(out).not.to.match(/7A|days|missing/);
+    expect(out).not.to.match(/7A|days|incomplete/);
 
     await fail('t3');
     const failed = (await run(['show', 't3'])).out;
     expect(failed)
-      .to.match(/^travel of trip\/t3: failed, a person is needed\nbecause {2}sold\n/)
-      .and.match(/ {2}flight +cannot be undone +2 tries to undo it; sold\n {2}hotel +refused +no bed\n/)
-      .and.contain('flotilla sagas retry t3  tries to undo again');
+      .to.match(/^travel of trip\/t3: failed, manual intervention required\nreason {3}sold\n/)
+      .and.match(/ {2}flight +compensation failed +2 compensation attempts; sold\n {2}hotel +refused +no bed\n/)
+      .and.contain('flotilla sagas retry t3  retries the compensation');
     expect(failed).not.to.contain('compensate t3');
     expect(await json('show', 't3')).to.include({ sagaId: 't3', status: 'failed', complete: true });
   });
 
-  it('show says where the dead letter of the awaited command is', async () => {
+  it('show links to the dead letter of the awaited command', async () => {
     await open();
     await begin('t2');
     const [command] = await stream('trip/t2');
@@ -177,11 +177,11 @@ describe('flotilla sagas', () => {
     };
     await hear('t2', 'message.dead_lettered', letter, command?.id);
     expect((await run(['show', 't2'])).out).to.contain(
-      'its command lies in the dead letters (flight.book: worker.timeout): flotilla dead list --subject trip/t2',
+      'its command was dead-lettered (flight.book: worker.timeout): flotilla dead list --subject trip/t2',
     );
   });
 
-  it('finds a saga by its id, the beginning of it, what it is about, or its stream', async () => {
+  it('finds a saga by its id, a unique prefix, its subject or its stream', async () => {
     await open();
     await begin('abc1');
     await begin('abc');
@@ -204,19 +204,19 @@ describe('flotilla sagas', () => {
     expect((await run(['show', 'ab'])).said).to.contain('travel/abc, travel/abc1');
   });
 
-  it('finds nothing by what names none, also where there is only one', async () => {
+  it('finds no saga by an empty id, even if there is only one', async () => {
     await open();
     await begin('t1');
     for (const text of ['', 'trip/', 'travel/']) expect((await run(['show', text])).code, text).to.equal(1);
   });
 
-  it('retry asks again at once, in the story of the saga, as long as the configuration waits', async () => {
+  it('retry sends the command again with the configured time-out, and keeps the correlation id', async () => {
     await open();
     await begin('t2');
     const before = Date.now();
     const { code, out } = await run(['retry', 't2'], { SAGA_TIMEOUT: '3h' });
     expect(code).to.equal(0);
-    expect(out).to.match(/^travel\/t2 is started: flight is asked for, try 2, an answer is awaited until 20/);
+    expect(out).to.match(/^travel\/t2 is started: flight requested, attempt 2; answer expected by 20/);
     const [first, second] = await stream('trip/t2');
     expect([first?.type, second?.type]).to.deep.equal(['flight.book', 'flight.book']);
     expect(second?.correlationid).to.equal('c-t2');
@@ -231,23 +231,23 @@ describe('flotilla sagas', () => {
     expect((await json('retry', 't3')).waiting).to.include({ step: 'flight', direction: 'back', attempt: 3 });
   });
 
-  it('compensate undoes, with a reason', async () => {
+  it('compensate requires a reason and compensates', async () => {
     await open();
     await begin('t2', 'flight.booked');
     expect((await run(['compensate', 't2'])).code).to.equal(2);
     expect((await run(['compensate', 't2', '--reason', ' '])).code).to.equal(2);
     const unasked = await run(['compensate', 't2', '--reason', 'fraud']);
-    expect([unasked.code, unasked.said]).to.deep.equal([2, 'usage: --yes is needed where nobody can be asked']);
+    expect([unasked.code, unasked.said]).to.deep.equal([2, 'usage: --yes is required without a terminal']);
     const { code, out } = await run(['compensate', 'trip/t2', '--reason', 'fraud', '--yes']);
     expect(code).to.equal(0);
-    expect(out).to.contain('travel/t2 is compensating: hotel is asked to be undone, an answer is awaited until');
-    const story = await json('show', 't2');
-    expect(story).to.include({ status: 'compensating' });
-    expect(story.reason).to.equal('fraud');
+    expect(out).to.contain('travel/t2 is compensating: compensation of hotel requested; answer expected by');
+    const progress = await json('show', 't2');
+    expect(progress).to.include({ status: 'compensating' });
+    expect(progress.reason).to.equal('fraud');
     expect((await stream('trip/t2')).at(-1)).to.include({ type: 'hotel.cancel', correlationid: 'c-t2' });
   });
 
-  it('says in one line why a saga cannot be told, and changes nothing', async () => {
+  it('reports in one line why a request is rejected, and changes nothing', async () => {
     await open();
     await begin('t1', 'flight.booked', 'hotel.booked', 'mail.sent');
     const head = await store.head();
@@ -287,7 +287,7 @@ describe('flotilla sagas', () => {
     ]);
   });
 
-  it('wrong use exits with 2', async () => {
+  it('exits with 2 on wrong usage', async () => {
     for (const args of [['list', '--status', 'odd'], ['list', '--limit', '0'], ['show'], ['retry'], ['compensate']]) {
       expect((await run(args)).code, args.join(' ')).to.equal(2);
     }

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import type { SagaStory } from 'flotilla';
+import type { SagaProgress } from 'flotilla';
 import type { Fulfilment } from '../../platform/orders/fulfilment.js';
 import { routes } from '../../platform/routes.js';
 import orderSaga from '../../workers/order-saga/index.js';
@@ -50,16 +50,16 @@ describe('platform: the saga of an order', () => {
     await place('o1', 'orchestrated');
     const fresh = await get('o1');
     expect(fresh.status).to.equal(200);
-    const unknown = { saga: 'order-fulfilment', sagaId: 'o1', status: 'not_begun', waiting: null, complete: false };
+    const unknown = { saga: 'order-fulfilment', sagaId: 'o1', status: 'not_started', waiting: null, complete: false };
     expect(fresh.body).to.deep.include({ ...unknown, entries: [] });
 
     await settle();
-    const begun: SagaStory = (await get('o1')).body;
+    const begun: SagaProgress = (await get('o1')).body;
     expect(begun).to.include({ status: 'started', complete: true });
     expect(begun.steps.map(({ name, state }) => `${name} ${state}`)).to.deep.equal([
-      'reserve asked',
-      'pay not_begun',
-      'ship not_begun',
+      'reserve requested',
+      'pay not_started',
+      'ship not_started',
     ]);
     expect(begun.waiting).to.include({ step: 'reserve', for: 'answer', overdue: false });
 
@@ -67,8 +67,8 @@ describe('platform: the saga of an order', () => {
     await settle();
     await fleet.store('order-saga').fireTimers(Date.now() + 3_600_000);
     await settle();
-    const { text, body }: { text: string; body: SagaStory } = await get('o1');
-    expect(body.steps.map(({ state }) => state)).to.deep.equal(['done', 'timed_out', 'not_begun']);
+    const { text, body }: { text: string; body: SagaProgress } = await get('o1');
+    expect(body.steps.map(({ state }) => state)).to.deep.equal(['done', 'timed_out', 'not_started']);
     expect(body.waiting).to.include({ step: 'pay', for: 'retry' });
     expect(body.entries.map(({ kind }) => kind)).to.deep.equal([
       'started',
@@ -101,7 +101,7 @@ describe('platform: the saga of an order', () => {
     const { $ref } = paths['/orders/{id}/saga'].get.responses['200'].content['application/json'].schema;
     expect($ref).to.equal('#/components/schemas/OrderSaga');
     const schema = components.schemas.OrderSaga;
-    expect(schema.properties.status.enum).to.include.members(['not_begun', 'compensating', 'failed']);
-    expect(schema.properties.steps.items.properties.state.enum).to.include.members(['timed_out', 'cannot_be_undone']);
+    expect(schema.properties.status.enum).to.include.members(['not_started', 'compensating', 'failed']);
+    expect(schema.properties.steps.items.properties.state.enum).to.include.members(['timed_out', 'compensation_failed']);
   });
 });

@@ -31,21 +31,23 @@ function refused(change: object): string {
 }
 
 describe('defineSaga', () => {
-  it('refuses what the compiler cannot see, saying what it is', () => {
+  it('rejects what the compiler cannot check and reports why', () => {
     expect(refused({})).to.equal('taken');
-    expect(refused({ name: 'Stay' })).to.contain('a name is lower case');
-    expect(refused({ subject: (id: string) => `stay/${id}` })).to.contain('about its own stream');
+    expect(refused({ name: 'Stay' })).to.contain('its name must consist of lower-case');
+    expect(refused({ subject: (id: string) => `stay/${id}` })).to.contain('its own stream as their subject');
     expect(refused({ steps: [] })).to.contain('it has no steps');
-    expect(refused({ steps: [hotel, { ...hotel, done: 'flight.booked' }] })).to.contain('two steps are called hotel');
-    expect(refused({ steps: [hotel, { ...hotel, name: 'again' }] })).to.contain('hotel.booked would mean two things');
-    expect(refused({ steps: [{ ...hotel, done: 'trip.asked' }] })).to.contain('trip.asked would mean two things');
-    expect(refused({ steps: [{ ...hotel, timeout: 0 }] })).to.contain('no time to be answered in');
-    expect(refused({ steps: [{ ...hotel, timeout: '9999999d' }] })).to.contain('waits for more than 10 years');
-    expect(refused({ steps: [{ ...hotel, retryDelays: ['1s', '4000d'] }] })).to.contain('more than 10 years');
-    expect(refused({ steps: [{ ...hotel, failed: ['message.discarded'] }] })).to.contain('would mean two things');
-    expect(refused({ startedBy: 'hotel.book' })).to.contain('hotel.book is no event');
+    expect(refused({ steps: [hotel, { ...hotel, done: 'flight.booked' }] })).to.contain('two steps are named hotel');
+    expect(refused({ steps: [hotel, { ...hotel, name: 'again' }] })).to.contain('hotel.booked has two meanings');
+    expect(refused({ steps: [{ ...hotel, done: 'trip.asked' }] })).to.contain('trip.asked has two meanings');
+    expect(refused({ steps: [{ ...hotel, timeout: 0 }] })).to.contain('the timeout of hotel.book must be positive');
+    expect(refused({ steps: [{ ...hotel, timeout: '9999999d' }] })).to.contain(
+      'a duration of hotel.book exceeds 10 years',
+    );
+    expect(refused({ steps: [{ ...hotel, retryDelays: ['1s', '4000d'] }] })).to.contain('exceeds 10 years');
+    expect(refused({ steps: [{ ...hotel, failed: ['message.discarded'] }] })).to.contain('has two meanings');
+    expect(refused({ startedBy: 'hotel.book' })).to.contain('hotel.book is not an event');
     expect(refused({ steps: [{ ...hotel, command: { ...hotel.command, type: 'hotel.booked' } }] })).to.contain(
-      'hotel.booked is no command',
+      'hotel.booked is not a command',
     );
   });
 
@@ -69,7 +71,7 @@ describe('defineSaga', () => {
 describe('a worker with sagas', () => {
   const worker = defineWorker({ name: 'trips', sagas: [tripSaga] });
 
-  it('has a queue to which all comes that they take, and says what they say', () => {
+  it('binds its queue to the messages of its sagas and declares their events and commands', () => {
     expect(queuesOfAll([workerDefinitionOf(worker)])[0]?.patterns).to.have.members([
       'trip.asked',
       'trip.dropped',
@@ -90,22 +92,22 @@ describe('a worker with sagas', () => {
     expect([...workerDefinitionOf(worker).emits]).to.include.members(['flight.book', 'hotel.cancel', 'saga.failed']);
   });
 
-  it('may handle some of that itself, too', () => {
+  it('may handle the same messages itself', () => {
     const both = defineWorker({ name: 'trips', sagas: [tripSaga], on: { 'trip.*': () => undefined } });
     expect(queuesOfAll([workerDefinitionOf(both)])[0]?.patterns).to.include.members(['trip.*', 'flight.booked']);
     expect(queuesOfAll([workerDefinitionOf(both)])[0]?.patterns).not.to.include('trip.asked');
   });
 
-  it('waits as the configuration says, whichever way its sagas are found', () => {
+  it('applies the configured retry policy to its sagas', () => {
     const { sagas, sagasOf } = withOverrides(workerDefinitionOf(worker), {
       sagas: { timeout: 5, retryDelays: [1, 2] },
     });
     expect(sagasOf.get('flight.booked')).to.deep.equal(sagas);
-    const ways = sagas.flatMap(({ steps }) =>
+    const actions = sagas.flatMap(({ steps }) =>
       steps.flatMap(({ execute, compensate }) => (compensate ? [execute, compensate] : [execute])),
     );
-    expect(ways).to.have.length(5);
-    for (const way of ways) expect(way).to.deep.include({ timeout: 5, retryDelays: [1, 2] });
+    expect(actions).to.have.length(5);
+    for (const action of actions) expect(action).to.deep.include({ timeout: 5, retryDelays: [1, 2] });
     const own = withOverrides(workerDefinitionOf(worker), { sagas: { timeout: 5 } }).sagas[0]?.steps[0]?.execute;
     expect(own).to.deep.include({ timeout: 5, retryDelays: [10_000, 20_000] });
   });

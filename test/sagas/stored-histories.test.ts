@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import type { SqlValue } from 'flotilla';
 import { createEvent, originContext } from '../../src/events/create.js';
 import { advance } from '../../src/sagas/advance.js';
-import { sagaMigrations } from '../../src/sagas/table.js';
+import { sagaMigrations } from '../../src/sagas/saga-rows.js';
 import type { SagaInput } from '../../src/sagas/trigger.js';
 import type { Store } from '../../src/store/contract.js';
 import { createTempStore } from '../store/temp-store.js';

@@ -1,6 +1,6 @@
 import { HEADERS, readAttempts } from '../../broker/headers.js';
 import { errorOf, FlotillaError } from '../../errors.js';
-import { alertOfFailure } from '../../sagas/alert.js';
+import { logSagaFailure } from '../../sagas/log-failure.js';
 import { openHandlerContext } from '../handler/context.js';
 import { Emissions } from '../handler/effects.js';
 import type { HandleMessage } from '../pipeline/message.js';
@@ -32,7 +32,7 @@ export function runHandler(pipeline: WorkerPipelineContext): HandleMessage {
     } finally {
       context.revoke();
     }
-    if (replayed === undefined) alertOfFailure(definition.sagas, event, pipeline.logger);
+    if (replayed === undefined) logSagaFailure(definition.sagas, event, pipeline.logger);
     const sagas = definition.sagasOf.get(event.type) ?? [];
     message.effects = [...context.effects, ...sagas.map((saga) => ({ kind: 'saga', saga, event }) as const)];
     return 'done';

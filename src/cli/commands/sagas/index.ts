@@ -6,8 +6,6 @@ import { registerRetry } from './retry.js';
 import { registerShow } from './show.js';
 
 export function register(program: Command, context: Context): void {
-  const sagas = program
-    .command('sagas')
-    .description('processes of several steps: how they stand, what they wait for, try again, undo');
+  const sagas = program.command('sagas').description('inspect, retry and compensate sagas');
   for (const add of [registerList, registerShow, registerRetry, registerCompensate]) add(sagas, context);
 }

@@ -2,19 +2,19 @@ import { Option, type Command } from 'commander';
 import {
   countSagas,
   listSagas,
-  newestFirst,
+  latestFirst,
   openStatuses,
   sagaStatuses,
   type RowStatus,
   type SagaFilter,
-} from '../../../sagas/list.js';
-import type { SagaRow } from '../../../sagas/table.js';
+} from '../../../sagas/queries.js';
+import type { SagaRow } from '../../../sagas/saga-rows.js';
 import { requireKnown } from '../../../text/known-names.js';
 import { wholeNumber } from '../../shared/arguments.js';
 import type { Context } from '../../shared/context.js';
 import { requireAllRead } from '../../shared/unread-stores.js';
 import { printList } from '../../shared/output.js';
-import { knownSagas, withSagaStores } from './open.js';
+import { knownSagas, withSagaStores } from './find-saga.js';
 
 interface Flags {
   status?: RowStatus | 'all';
@@ -28,13 +28,13 @@ interface Flags {
 export function registerList(sagas: Command, context: Context): void {
   sagas
     .command('list')
-    .description('sagas that have not ended, or those of a status; the one that something was heard of last first')
+    .description('list open sagas, or those with a status; the most recently updated first')
     .addOption(new Option('--status <status>').choices([...sagaStatuses, 'all']))
     .option('--saga <name>')
-    .option('--step <name>', 'those that wait for this step, or cannot undo it')
-    .option('--overdue', 'those whose time is over, and nothing has followed')
-    .option('--limit <n>', 'how many to show', wholeNumber, 50)
-    .option('--json', 'for programs')
+    .option('--step <name>', 'only sagas that wait for this step or failed at compensating it')
+    .option('--overdue', 'only sagas whose deadline has passed')
+    .option('--limit <n>', 'maximum number of rows', wholeNumber, 50)
+    .option('--json', 'print JSON')
     .action((flags: Flags) => runList(flags, context));
 }
 
@@ -45,15 +45,15 @@ async function runList(flags: Flags, context: Context): Promise<void> {
     json,
     total,
     extra: { unread },
-    empty: unread.length > 0 ? 'No sagas match in what was read.' : emptyFor(flags),
+    empty: unread.length > 0 ? 'No sagas match in the stores that were read.' : emptyFor(flags),
     columns: {
       saga: ({ saga }) => saga,
       id: ({ sagaId }) => sagaId,
       status: ({ status }) => status,
-      'waits for': waitsFor,
+      'waiting for': waitingFor,
       until: ({ dueAt }) => dueAt ?? '',
       reason: ({ reason }) => reason,
-      'last heard of': ({ updatedAt }) => updatedAt,
+      updated: ({ updatedAt }) => updatedAt,
     },
   });
   if (!json && total > items.length) context.say(`${items.length} of ${total}`);
@@ -88,26 +88,26 @@ async function read(filter: SagaFilter, limit: number, context: Context) {
       for (const [status, count] of await countSagas(store.query))
         counts.set(status, (counts.get(status) ?? 0) + count);
     }
-    // a saga may wait for a step that its definition has lost
+    // a saga may wait for a step that its definition no longer declares
     if (filter.step !== undefined && total === 0) {
       requireKnown('step', filter.step, [...new Set(steps.map(({ name }) => name))]);
     }
-    return { items: newestFirst(items).slice(0, limit), total, counts, unread: stores.unread };
+    return { items: latestFirst(items).slice(0, limit), total, counts, unread: stores.unread };
   });
 }
 
 function emptyFor({ status, saga, step, overdue }: Flags): string {
   if (saga !== undefined || step !== undefined || overdue === true) return 'No sagas match.';
-  if (status === undefined) return 'No saga is under way.';
-  return status === 'all' ? 'There are no sagas yet.' : `No saga is ${status}.`;
+  if (status === undefined) return 'No sagas are open.';
+  return status === 'all' ? 'There are no sagas yet.' : `No sagas are ${status}.`;
 }
 
-/** `pay`, `undoing pay, next try` */
-function waitsFor({ status, step, direction, timer }: SagaRow): string {
+/** `pay`, `compensation of pay, retry` */
+function waitingFor({ status, step, direction, timer }: SagaRow): string {
   if (step === null) return '';
-  const what = direction === 'back' ? `undoing ${step}` : step;
-  if (status === 'failed') return `a person: ${what}`;
-  return timer === 'retry' ? `${what}, next try` : what;
+  const what = direction === 'back' ? `compensation of ${step}` : step;
+  if (status === 'failed') return `operator: ${what}`;
+  return timer === 'retry' ? `${what}, retry` : what;
 }
 
 /** `2 started, 1 failed, 12 completed` */
@@ -116,5 +116,5 @@ function summary(counts: ReadonlyMap<RowStatus, number>): string {
     const count = counts.get(status) ?? 0;
     return count === 0 ? [] : [`${count} ${status}`];
   });
-  return `In all: ${parts.join(', ') || 'none'}.`;
+  return `Total: ${parts.join(', ') || 'none'}.`;
 }

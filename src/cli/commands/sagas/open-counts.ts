@@ -1,8 +1,8 @@
-import { countOpenSagas, type RowStatus, type SagaCount } from '../../../sagas/list.js';
+import { countOpenSagas, type RowStatus, type SagaCount } from '../../../sagas/queries.js';
 import type { Context } from '../../shared/context.js';
-import { knownSagas, withSagaStores } from './open.js';
+import { knownSagas, withSagaStores } from './find-saga.js';
 
-/** How many of a saga have not ended. */
+/** The open instances of a saga, by status. */
 export interface OpenSagas {
   saga: string;
   worker: string;
@@ -11,7 +11,7 @@ export interface OpenSagas {
   failed: number;
 }
 
-/** How many sagas have not ended, and the services whose stores are not on this machine. */
+/** The open sagas of the fleet, and the services whose stores could not be read. */
 export async function openSagas(context: Context): Promise<{ sagas: OpenSagas[]; unread: readonly string[] }> {
   const known = await knownSagas(context);
   return withSagaStores(context, async (stores) => {

@@ -1,21 +1,21 @@
 import type { Command } from 'commander';
-import { readSagaStory } from '../../../sagas/read.js';
+import { readSagaProgress } from '../../../sagas/read-progress.js';
 import type { Context } from '../../shared/context.js';
-import { withSaga } from './open.js';
-import { storyLines } from './story-lines.js';
+import { withSaga } from './find-saga.js';
+import { progressLines } from './progress-lines.js';
 
 export function registerShow(sagas: Command, context: Context): void {
   sagas
     .command('show')
-    .description('one saga: what was done, what is waited for, what timed out, and what can be done about it')
-    .argument('<id>', 'or its beginning, or what it is about: order/<id>')
-    .option('--pii', 'personal data, too')
-    .option('--json', 'for programs')
+    .description('show the steps of a saga, what it waits for, its history and the possible actions')
+    .argument('<id>', 'id or unique prefix, or its subject, such as order/<id>')
+    .option('--pii', 'include personal data')
+    .option('--json', 'print JSON')
     .action((id: string, { pii = false, json = false }: { pii?: boolean; json?: boolean }) =>
       withSaga(context, id, async ({ saga, sagaId, store }) => {
-        const story = await readSagaStory(store, saga, sagaId, Date.now(), pii);
-        if (json) context.printJson(story, 2);
-        else for (const line of storyLines(story, saga.subject(sagaId))) context.print(line);
+        const progress = await readSagaProgress(store, saga, sagaId, Date.now(), pii);
+        if (json) context.printJson(progress, 2);
+        else for (const line of progressLines(progress, saga.subject(sagaId))) context.print(line);
       }),
     );
 }

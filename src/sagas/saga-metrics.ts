@@ -3,17 +3,16 @@ import { sleep } from '../concurrency/sleep.js';
 import type { Store } from '../store/contract.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { Metrics } from '../telemetry/metrics.js';
-import { countOpenSagas, countOverdueSagas, openStatuses, type SagaCount } from './list.js';
+import { countOpenSagas, countOverdueSagas, openStatuses, type SagaCount } from './queries.js';
 import type { SagaDefinition } from './types.js';
 
-/** Milliseconds between two looks. */
-const LOOK = 5000;
-/** Milliseconds after which a timer that was due should have come through. */
-const PATIENCE = 60_000;
+const POLL_INTERVAL_MS = 5000;
+/** How long after its due time a timer counts as overdue. */
+const OVERDUE_AFTER_MS = 60_000;
 
-/** How many sagas of a worker have not ended; the same at each of its replicas. */
-export class SagaGauge {
-  /** As of the last look, zeros included. */
+/** The numbers of a worker's sagas that have not ended; each of its replicas reports the same numbers. */
+export class SagaMetrics {
+  /** As of the last refresh, zeros included. */
   counts: readonly SagaCount[] = [];
 
   constructor(
@@ -24,8 +23,8 @@ export class SagaGauge {
     private readonly now: () => number = Date.now,
   ) {}
 
-  /** The table of sagas must be there. */
-  async look(): Promise<void> {
+  /** Counts the sagas. Requires `sagaMigrations`. */
+  async refresh(): Promise<void> {
     const found = await countOpenSagas(this.store.query);
     this.counts = this.sagas.flatMap(({ name: saga }) =>
       openStatuses.map((status) => {
@@ -34,19 +33,19 @@ export class SagaGauge {
       }),
     );
     for (const { saga, status, count } of this.counts) this.metrics.sagas.set({ saga, status }, count);
-    const overdue = await countOverdueSagas(this.store.query, new Date(this.now() - PATIENCE).toISOString());
+    const overdue = await countOverdueSagas(this.store.query, new Date(this.now() - OVERDUE_AFTER_MS).toISOString());
     for (const { name: saga } of this.sagas) this.metrics.sagasOverdue.set({ saga }, overdue.get(saga) ?? 0);
   }
 
-  /** Looks again and again until the signal aborts. Never rejects. */
+  /** Refreshes every five seconds until the signal aborts. Never rejects: a failed query is logged. */
   async run(logger: Logger, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       try {
-        await this.look();
+        await this.refresh();
       } catch (error) {
-        if (!signal.aborted) logger.warn('Sagas could not be counted', { error: messageOf(error) });
+        if (!signal.aborted) logger.warn('Counting sagas failed; retrying', { error: messageOf(error) });
       }
-      await sleep(LOOK, signal);
+      await sleep(POLL_INTERVAL_MS, signal);
     }
   }
 }

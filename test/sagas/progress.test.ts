@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { sagaEntryMigrations, saveSagaEntry, loadSagaStory } from 'flotilla';
+import { sagaEntryMigrations, saveSagaEntry, loadSagaProgress } from 'flotilla';
 import { createEvent, originContext } from '../../src/events/create.js';
-import { readSagaStory } from '../../src/sagas/read.js';
-import { sagaStory, type SagaEntry, type SagaStory } from '../../src/sagas/story.js';
+import { readSagaProgress } from '../../src/sagas/read-progress.js';
+import { sagaProgress, type SagaEntry, type SagaProgress } from '../../src/sagas/progress.js';
 import { createTempStore, type TempStore } from '../store/temp-store.js';
 import { begun, journeys, tripSaga, type TripStory } from './trip.js';
 import { sagaDefinitionOf } from '../../src/sagas/define.js';
@@ -17,18 +17,18 @@ function entriesOf({ told }: TripStory): SagaEntry[] {
 
 const timeOf = (second: number) => new Date(Date.UTC(2026, 0, 1, 0, 0, second)).toISOString();
 
-function tell(trip: TripStory, now = trip.now): SagaStory {
-  return sagaStory(entriesOf(trip), { saga: 'travel', sagaId: 't1', steps, now });
+function tell(trip: TripStory, now = trip.now): SagaProgress {
+  return sagaProgress(entriesOf(trip), { saga: 'travel', sagaId: 't1', steps, now });
 }
 
-const states = (story: SagaStory) => story.steps.map(({ name, state }) => `${name} ${state}`);
-const texts = (story: SagaStory) => story.entries.map(({ text }) => text);
+const states = (progress: SagaProgress) => progress.steps.map(({ name, state }) => `${name} ${state}`);
+const texts = (progress: SagaProgress) => progress.entries.map(({ text }) => text);
 
-describe('the story of a saga', () => {
-  it('says what was done and when it ended, without what the saga keeps of messages', () => {
+describe('the progress of a saga', () => {
+  it('reports completed steps and the end, without what the saga keeps of messages', () => {
     const trip = begun('flight.booked', 'hotel.booked', 'mail.sent');
-    const story = tell(trip);
-    expect(story).to.deep.include({
+    const progress = tell(trip);
+    expect(progress).to.deep.include({
       status: 'completed',
       reason: null,
       startedAt: timeOf(1),
@@ -36,85 +36,84 @@ describe('the story of a saga', () => {
       waiting: null,
       complete: true,
     });
-    expect(states(story)).to.deep.equal(['flight done', 'hotel done', 'mail done']);
-    expect(story.steps[0]).to.deep.equal({
+    expect(states(progress)).to.deep.equal(['flight done', 'hotel done', 'mail done']);
+    expect(progress.steps[0]).to.deep.equal({
       name: 'flight',
       state: 'done',
       attempts: 1,
-      undoAttempts: 0,
+      compensationAttempts: 0,
       doneAt: timeOf(3),
-      undoneAt: null,
+      compensatedAt: null,
       failure: null,
     });
-    expect(story.entries.map(({ kind }) => kind)).to.deep.equal([
+    expect(progress.entries.map(({ kind }) => kind)).to.deep.equal([
       'started',
       ...steps.flatMap(() => ['step_started', 'step_completed']),
       'completed',
     ]);
-    expect(JSON.stringify(story)).not.to.match(/7A|days|input|result/);
+    expect(JSON.stringify(progress)).not.to.match(/7A|days|input|result/);
   });
 
-  it('says what is waited for, until when, and that its time is over', () => {
+  it('reports the awaited answer, its deadline and whether that has passed', () => {
     const trip = begun('flight.booked');
     const until = '2026-01-01T00:02:00.000Z';
     const waiting = { step: 'hotel', direction: 'forward', attempt: 1, for: 'answer', until, deadLettered: null };
     expect(tell(trip).waiting).to.deep.equal({ ...waiting, overdue: false });
     expect(tell(trip, Date.parse(until) + 1).waiting).to.deep.equal({ ...waiting, overdue: true });
-    expect(states(tell(trip))).to.deep.equal(['flight done', 'hotel asked', 'mail not_begun']);
-    expect(texts(tell(trip)).at(-1)).to.equal(`hotel: asked for by hotel.book; an answer is awaited until ${until}`);
+    expect(states(tell(trip))).to.deep.equal(['flight done', 'hotel requested', 'mail not_started']);
+    expect(texts(tell(trip)).at(-1)).to.equal(`hotel: hotel.book sent; answer expected by ${until}`);
   });
 
-  it('says what timed out, and when it is tried again', () => {
+  it('reports time-outs and the time of the next attempt', () => {
     const trip = begun();
     trip.wait();
-    const story = tell(trip);
-    expect(states(story)[0]).to.equal('flight timed_out');
-    expect(story.steps[0]?.failure).to.equal('no answer within 1m');
-    expect(story.waiting).to.include({ step: 'flight', for: 'retry', until: '2026-01-01T00:01:10.000Z' });
-    expect(texts(story).at(-1)).to.equal(
-      'flight: timed out: no answer within 1m; tried again at 2026-01-01T00:01:10.000Z',
+    const progress = tell(trip);
+    expect(states(progress)[0]).to.equal('flight timed_out');
+    expect(progress.steps[0]?.failure).to.equal('no answer within 1m');
+    expect(progress.waiting).to.include({ step: 'flight', for: 'retry', until: '2026-01-01T00:01:10.000Z' });
+    expect(texts(progress).at(-1)).to.equal(
+      'flight: timed out: no answer within 1m; retry at 2026-01-01T00:01:10.000Z',
     );
     trip.wait();
-    expect(tell(trip).steps[0]).to.include({ state: 'asked', attempts: 2, failure: 'no answer within 1m' });
+    expect(tell(trip).steps[0]).to.include({ state: 'requested', attempts: 2, failure: 'no answer within 1m' });
     trip.hear('flight.booked', { seat: '1' });
     expect(tell(trip).steps[0]).to.include({ state: 'done', attempts: 2, failure: null });
   });
 
-  it('says why it is undone, and what of it is', () => {
+  it('reports why it is compensated and which steps are', () => {
     const trip = begun('flight.booked');
     trip.hear('hotel.refused', { reason: 'no bed' });
-    const story = tell(trip);
-    expect(story).to.include({ status: 'compensating', reason: 'no bed', endedAt: null });
-    expect(states(story)).to.deep.equal(['flight being_undone', 'hotel refused', 'mail not_begun']);
-    expect(texts(story)).to.include.members([
-      'hotel: refused (hotel.refused): no bed; not tried again',
-      'what was done is undone, because hotel could not be done: no bed',
+    const progress = tell(trip);
+    expect(progress).to.include({ status: 'compensating', reason: 'no bed', endedAt: null });
+    expect(states(progress)).to.deep.equal(['flight compensating', 'hotel refused', 'mail not_started']);
+    expect(texts(progress)).to.include.members([
+      'hotel: refused (hotel.refused): no bed; not retried',
+      'compensation started, hotel failed: no bed',
     ]);
     trip.hear('flight.cancelled');
     expect(tell(trip)).to.include({ status: 'compensated', reason: 'no bed', endedAt: timeOf(9) });
-    expect(tell(trip).steps[0]).to.include({ state: 'undone', undoneAt: timeOf(8), undoAttempts: 1 });
+    expect(tell(trip).steps[0]).to.include({ state: 'compensated', compensatedAt: timeOf(8), compensationAttempts: 1 });
   });
 
-  it('says what cannot be undone, and who has told it to go on', () => {
+  it('reports the step that cannot be compensated, and the operator who resumed it', () => {
     const trip = begun('flight.booked');
     trip.compensate();
     trip.hear('hotel.cancelled');
     trip.hear('flight.kept', { reason: 'too late' });
     trip.wait();
     trip.hear('flight.kept', { reason: 'too late' });
-    const story = tell(trip);
-    expect(story).to.include({ status: 'failed', reason: 'too late', endedAt: null, waiting: null });
-    expect(states(story)[0]).to.equal('flight cannot_be_undone');
-    expect(texts(story).at(-1)).to.equal('failed: flight cannot be undone (too late); a person is needed');
+    const progress = tell(trip);
+    expect(progress).to.include({ status: 'failed', reason: 'too late', endedAt: null, waiting: null });
+    expect(states(progress)[0]).to.equal('flight compensation_failed');
+    expect(texts(progress).at(-1)).to.equal(
+      'failed: flight cannot be compensated (too late); manual intervention required',
+    );
     trip.retry();
-    expect(states(tell(trip))[0]).to.equal('flight being_undone');
-    expect(texts(tell(trip))).to.include.members([
-      'what was done is undone, because ann has said so: a test',
-      'told to try again by ann',
-    ]);
+    expect(states(tell(trip))[0]).to.equal('flight compensating');
+    expect(texts(tell(trip))).to.include.members(['compensation started, requested by ann: a test', 'resumed by ann']);
   });
 
-  it('says that the command it waits for lies in the dead letters, until it is sent again', () => {
+  it('reports the dead letter of the awaited command until it is replayed', () => {
     const trip = begun();
     const letter = { eventId: trip.command('flight', 'forward'), type: 'flight.book', code: 'contract.invalid_data' };
     trip.hear('message.dead_lettered', letter, letter.eventId);
@@ -126,10 +125,10 @@ describe('the story of a saga', () => {
     expect(tell(trip).waiting).to.include({ attempt: 2, deadLettered: null });
   });
 
-  it('says that it was called off before it began', () => {
+  it('reports a cancellation before the start', () => {
     const trip = begun();
     trip.told.length = 0;
-    expect(tell(trip)).to.include({ status: 'not_begun', startedAt: null, complete: false });
+    expect(tell(trip)).to.include({ status: 'not_started', startedAt: null, complete: false });
     const early: SagaEntry = {
       sequence: 1,
       time: timeOf(1),
@@ -143,11 +142,11 @@ describe('the story of a saga', () => {
         reason: 'rain',
       },
     };
-    const story = sagaStory([early], { saga: 'travel', sagaId: 't1', steps, now: 0 });
-    expect(story).to.include({ status: 'not_begun', reason: 'rain', complete: true });
+    const progress = sagaProgress([early], { saga: 'travel', sagaId: 't1', steps, now: 0 });
+    expect(progress).to.include({ status: 'not_started', reason: 'rain', complete: true });
   });
 
-  it('is told as far as it is known: in any order, and it says when something is missing', () => {
+  it('is derived from entries in any order, and reports whether they are incomplete', () => {
     const trip = begun('flight.booked');
     trip.wait();
     trip.hear('flight.cancelled');
@@ -157,15 +156,15 @@ describe('the story of a saga', () => {
     const options = { saga: 'travel', sagaId: 't1', steps, now: trip.now };
     fc.assert(
       fc.property(fc.shuffledSubarray(all), (some) => {
-        const story = sagaStory(some, options);
+        const progress = sagaProgress(some, options);
         const known = some.map(({ sequence }) => sequence).sort((a, b) => a - b);
-        expect(story.complete).to.equal(known.length > 0 && known.at(-1) === known.length);
-        expect(story.entries).to.deep.equal(known.map((sequence) => whole.entries[sequence - 1]));
-        if (some.length === all.length) expect(story).to.deep.equal(whole);
+        expect(progress.complete).to.equal(known.length > 0 && known.at(-1) === known.length);
+        expect(progress.entries).to.deep.equal(known.map((sequence) => whole.entries[sequence - 1]));
+        if (some.length === all.length) expect(progress).to.deep.equal(whole);
       }),
     );
-    expect(sagaStory(all.slice(4), options).status).to.equal('compensating');
-    expect(sagaStory(all.slice(1, 3), options).status).to.equal('started');
+    expect(sagaProgress(all.slice(4), options).status).to.equal('compensating');
+    expect(sagaProgress(all.slice(1, 3), options).status).to.equal('started');
   });
 });
 
@@ -174,7 +173,7 @@ describe('entries of a saga in another store', () => {
   beforeEach(async () => (temp = await createTempStore()));
   afterEach(() => temp.dispose());
 
-  it('tell the same story as where it runs, in whatever order and however often they come', async () => {
+  it('give the same progress as the stream, in any order and with duplicates', async () => {
     const store = await temp.open();
     await store.migrate('keeper', sagaEntryMigrations);
     const trip = begun('flight.booked');
@@ -183,18 +182,18 @@ describe('entries of a saga in another store', () => {
       const context = originContext({ source: 'core', subject: 'travel/t1', now: trip.now });
       await store.append('travel/t1', 'any', [createEvent(journeys.definitions, type, data, context)]);
     }
-    const own = await readSagaStory(store, sagaDefinitionOf(tripSaga), 't1', trip.now);
+    const own = await readSagaProgress(store, sagaDefinitionOf(tripSaga), 't1', trip.now);
     expect(own).to.include({ status: 'compensating', complete: true });
-    const kept = () => loadSagaStory(store.query, tripSaga, 't1', trip.now);
-    expect(await kept()).to.include({ status: 'not_begun', complete: false });
+    const copied = () => loadSagaProgress(store.query, tripSaga, 't1', trip.now);
+    expect(await copied()).to.include({ status: 'not_started', complete: false });
 
     const events = (await store.read('travel/t1')).map(({ event }) => event);
     const order = fc.sample(fc.shuffledSubarray([...events, ...events], { minLength: events.length * 2 }), 1)[0] ?? [];
     for (const event of order) {
       await store.transaction(({ sql }) => saveSagaEntry(sql, event));
-      expect((await kept()).entries.length).to.be.greaterThan(0);
+      expect((await copied()).entries.length).to.be.greaterThan(0);
     }
-    expect(await kept()).to.deep.equal(own);
+    expect(await copied()).to.deep.equal(own);
     const rows = await store.query`select * from saga_entries`;
     expect(rows).to.have.length(events.length);
     expect(JSON.stringify(rows)).not.to.match(/7A|days|input|result/);

@@ -1,5 +1,5 @@
 import type { Sql } from '../store/contract.js';
-import type { SagaRow } from './table.js';
+import type { SagaRow } from './saga-rows.js';
 
 export type RowStatus = SagaRow['status'];
 
@@ -11,20 +11,20 @@ export const sagaStatuses = [
   'compensated',
 ] as const satisfies readonly RowStatus[];
 
-/** Those that have not ended. */
+/** The statuses of sagas that have not ended. */
 export const openStatuses = ['started', 'compensating', 'failed'] as const satisfies readonly RowStatus[];
 
-/** Which sagas are meant; all that is named must hold. */
+/** Selects sagas; all conditions must hold. */
 export interface SagaFilter {
   saga?: string | undefined;
   statuses: readonly RowStatus[];
-  /** The step that is waited for, or that cannot be undone. */
+  /** The step that the saga waits for, or has failed at. */
   step?: string | undefined;
-  /** RFC 3339: what it waits for was due before. */
+  /** RFC 3339: its timer was due before this time. */
   dueBefore?: string | undefined;
 }
 
-/** Sagas of a store, those that something was heard of last first, at most `limit`; and how many there are in all. */
+/** At most `limit` sagas of a store, the most recently updated first, and how many match in total. */
 export async function listSagas(
   query: Sql,
   { statuses, ...filter }: SagaFilter,
@@ -51,20 +51,20 @@ export async function listSagas(
     items.push(...rows.map(rowOf));
     total += Number(count?.n ?? 0);
   }
-  return { items: newestFirst(items).slice(0, limit), total };
+  return { items: latestFirst(items).slice(0, limit), total };
 }
 
-/** Those that something was heard of last first. */
-export function newestFirst<Row extends Pick<SagaRow, 'updatedAt' | 'sagaId'>>(rows: readonly Row[]): Row[] {
+/** Sorts the most recently updated first. */
+export function latestFirst<Row extends Pick<SagaRow, 'updatedAt' | 'sagaId'>>(rows: readonly Row[]): Row[] {
   const key = ({ updatedAt, sagaId }: Row) => `${updatedAt} ${sagaId}`;
   return [...rows].sort((a, b) => (key(a) < key(b) ? 1 : -1));
 }
 
-/** Those of a name whose id begins so, at most `limit`, the one with just this id first. */
-export async function findSagas(query: Sql, saga: string, beginning: string, limit: number): Promise<SagaRow[]> {
+/** At most `limit` sagas of a name whose ids have this prefix, an exact match first. */
+export async function findSagas(query: Sql, saga: string, prefix: string, limit: number): Promise<SagaRow[]> {
   const rows = await query<ListedRow>`
     SELECT * FROM sagas
-    WHERE saga = ${saga} AND saga_id >= ${beginning} AND saga_id < ${`${beginning}\u{10ffff}`}
+    WHERE saga = ${saga} AND saga_id >= ${prefix} AND saga_id < ${`${prefix}\u{10ffff}`}
     ORDER BY saga_id LIMIT ${limit}`;
   return rows.map(rowOf);
 }
@@ -83,7 +83,7 @@ export async function countOpenSagas(query: Sql): Promise<SagaCount[]> {
   return rows.map((row) => ({ ...row, count: Number(row.count) }));
 }
 
-/** How many sagas of a store wait for what was due before, by name. */
+/** How many sagas of a store have a timer that was due before this time, by name. */
 export async function countOverdueSagas(query: Sql, dueBefore: string): Promise<Map<string, number>> {
   const rows = await query<{ saga: string; count: number | bigint }>`
     SELECT saga, COUNT(*) AS count FROM sagas

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import { SagaGauge } from '../../src/sagas/gauge.js';
-import { saveRow, sagaMigrations } from '../../src/sagas/table.js';
+import { SagaMetrics } from '../../src/sagas/saga-metrics.js';
+import { saveRow, sagaMigrations } from '../../src/sagas/saga-rows.js';
 import { initialState, type SagaStatus } from '../../src/sagas/state.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { createMetrics } from '../../src/telemetry/metrics.js';
@@ -9,20 +9,20 @@ import { recordingLogger } from '../support/recording-logger.js';
 import { testFleet } from '../support/test-fleet.js';
 import { journeys, tripSaga } from './trip.js';
 
-describe('the gauge of sagas', () => {
+describe('the metrics of sagas', () => {
   let temp: TempStore;
   beforeEach(async () => (temp = await createTempStore()));
   afterEach(() => temp.dispose());
 
-  it('says how many have not ended, by how they stand, until it is told to stop', async () => {
+  it('counts open sagas by status until the signal aborts', async () => {
     const store = await temp.open();
     await store.migrate('sagas', sagaMigrations);
     const metrics = createMetrics();
-    const gauge = new SagaGauge(store, [tripSaga], metrics);
+    const sagaMetrics = new SagaMetrics(store, [tripSaga], metrics);
     const keep = (sagaId: string, status: SagaStatus) =>
       store.transaction(({ sql }) => saveRow(sql, 'travel', sagaId, { ...initialState, status }, 0));
     const shown = async () => {
-      await gauge.look();
+      await sagaMetrics.refresh();
       const { values } = await metrics.sagas.get();
       return values.map(({ labels, value }) => `${labels.saga} ${labels.status} ${value}`);
     };
@@ -36,24 +36,24 @@ describe('the gauge of sagas', () => {
     expect(await shown()).to.deep.equal(['travel started 2', 'travel compensating 0', 'travel failed 0']);
 
     const stop = new AbortController();
-    const running = gauge.run(silentLogger(), stop.signal);
+    const running = sagaMetrics.run(silentLogger(), stop.signal);
     stop.abort();
     await running;
   });
 
-  it('says how many should have heard of their timers a minute ago', async () => {
+  it('counts sagas whose timer is overdue by a minute', async () => {
     const store = await temp.open();
     await store.migrate('sagas', sagaMigrations);
     const metrics = createMetrics();
     let now = Date.parse('2026-01-01T00:00:00Z');
-    const gauge = new SagaGauge(store, [tripSaga], metrics, () => now);
+    const sagaMetrics = new SagaMetrics(store, [tripSaga], metrics, () => now);
     const waiting = { step: 'hotel', direction: 'forward', attempt: 1, timer: 'timeout' } as const;
     const keep = (sagaId: string, status: SagaStatus, at: string) =>
       store.transaction(({ sql }) =>
         saveRow(sql, 'travel', sagaId, { ...initialState, status, waiting: { ...waiting, at } }, now),
       );
     const shown = async () => {
-      await gauge.look();
+      await sagaMetrics.refresh();
       return (await metrics.sagasOverdue.get()).values.map(({ value }) => value);
     };
     await keep('t1', 'started', '2026-01-01T00:00:10.000Z');
@@ -67,24 +67,24 @@ describe('the gauge of sagas', () => {
     expect(await shown()).to.deep.equal([2]);
   });
 
-  it('goes on where it could not look', async () => {
+  it('continues after a failed query', async () => {
     const { logger, lines } = recordingLogger();
     const stop = new AbortController();
-    const gauge = new SagaGauge(await temp.open(), [tripSaga], createMetrics());
+    const sagaMetrics = new SagaMetrics(await temp.open(), [tripSaga], createMetrics());
     const warned = new Promise((resolve) => logger.once('data', resolve));
-    const running = gauge.run(logger, stop.signal);
+    const running = sagaMetrics.run(logger, stop.signal);
     await warned;
     stop.abort();
     await running;
     expect(lines).to.have.length(1);
-    expect(lines[0]).to.include({ level: 'warn', message: 'Sagas could not be counted' });
+    expect(lines[0]).to.include({ level: 'warn', message: 'Counting sagas failed; retrying' });
   });
 });
 
 describe('a saga that has failed', function () {
   this.timeout(60_000);
 
-  it('is told in the log by its worker, and by no other', async () => {
+  it('is logged by its worker, and by no other', async () => {
     const { logger, lines } = recordingLogger();
     const fleet = await testFleet(journeys.defineWorker({ name: 'trips', sagas: [tripSaga] }), { logger });
     try {
@@ -99,7 +99,7 @@ describe('a saga that has failed', function () {
       const errors = lines.filter(({ level }) => level === 'error');
       expect(errors).to.have.length(1);
       expect(errors[0]).to.include({
-        message: 'Saga travel/t1 failed: a person is needed',
+        message: 'Saga travel/t1 failed: manual intervention required',
         saga: 'travel',
         sagaId: 't1',
         step: 'hotel',

@@ -1,7 +1,7 @@
 import type { Migration, Sql } from '../store/contract.js';
 import type { SagaState, SagaStatus } from './state.js';
 
-/** The list of a store's sagas, beside their streams: which there are, and how each stands. */
+/** One row for each saga of a store, next to its stream, so that sagas can be listed by status. */
 export const sagaMigrations: readonly Migration[] = [
   {
     name: '1-sagas',
@@ -25,12 +25,12 @@ export const sagaMigrations: readonly Migration[] = [
   },
 ];
 
-/** A saga in the list. Times are RFC 3339. */
+/** Times are RFC 3339. */
 export interface SagaRow {
   saga: string;
   sagaId: string;
   status: Exclude<SagaStatus, 'none'>;
-  /** What it waits for: an answer or the next try of this step; null where it waits for nothing. */
+  /** The step that it waits for, or has failed at; null where there is none. */
   step: string | null;
   direction: 'forward' | 'back' | null;
   attempt: number | null;
@@ -41,7 +41,7 @@ export interface SagaRow {
   updatedAt: string;
 }
 
-/** Keeps how a saga stands after an input; `now` in milliseconds since the epoch. One that has not begun is not listed. */
+/** Writes the row of a saga; none for one that has not started. `now` in milliseconds since the epoch. */
 export async function saveRow(sql: Sql, saga: string, sagaId: string, state: SagaState, now: number): Promise<void> {
   const { status, waiting, failedStep, reason } = state;
   if (status === 'none') return;

@@ -1,12 +1,12 @@
 import { FlotillaError } from '../errors.js';
 import type { EventEnvelope } from '../events/envelope.js';
 import type { Migration, Sql } from '../store/contract.js';
-import { sagaStory, type SagaEntry, type SagaStory } from './story.js';
+import { sagaProgress, type SagaEntry, type SagaProgress } from './progress.js';
 import type { Saga } from './types.js';
 import { sagaDefinitionOf } from './define.js';
 
-/** The table in which a store keeps the entries of sagas that run elsewhere: for the `migrations` of the worker that
- *  stores them by `saveSagaEntry`. */
+/** The table for copies of the events of sagas that run in another store. Add it to the `migrations` of the worker that
+ *  calls `saveSagaEntry`. */
 export const sagaEntryMigrations: readonly Migration[] = [
   {
     name: 'saga entries',
@@ -24,10 +24,9 @@ export const sagaEntryMigrations: readonly Migration[] = [
   },
 ];
 
-/** Keeps an event of a saga's stream (`saga.*`), without what the saga keeps of messages, and who told it
- *  what, as both may be personal. In any
- *  order; keeping one again changes nothing. Throws `contract.not_an_event` for one that no store has put into a
- *  stream. */
+/** Stores a copy of an event of a saga's stream (`saga.*`), without personal data: what the saga keeps of messages, and the
+ *  names of operators. Events may arrive in any order; storing one again changes nothing. Throws `contract.not_an_event`
+ *  for an event that is in no stream. */
 export async function saveSagaEntry(sql: Sql, event: EventEnvelope): Promise<void> {
   const { saga, sagaId } = event.data as { saga: string; sagaId: string };
   if (event.sequence === undefined) throw new FlotillaError('contract.not_an_event', `${event.type} has no sequence`);
@@ -45,14 +44,14 @@ interface Row {
   data: string;
 }
 
-/** The story of a saga as far as its entries have come to this store; `not_begun` while none has. `now` in milliseconds
+/** The progress of a saga, derived from the entries stored here; `not_started` while there are none. `now` in milliseconds
  *  since the epoch. */
-export async function loadSagaStory(query: Sql, saga: Saga, sagaId: string, now: number): Promise<SagaStory> {
+export async function loadSagaProgress(query: Sql, saga: Saga, sagaId: string, now: number): Promise<SagaProgress> {
   const { name, steps } = sagaDefinitionOf(saga);
   const rows = await query<Row>`
     SELECT sequence, type, time, data FROM saga_entries WHERE saga = ${name} AND saga_id = ${sagaId} ORDER BY sequence`;
   const entries = rows.map(({ sequence, type, time, data }): SagaEntry => {
     return { sequence: Number(sequence), type, time, data: JSON.parse(data) };
   });
-  return sagaStory(entries, { saga: name, sagaId, steps: steps.map((step) => step.name), now });
+  return sagaProgress(entries, { saga: name, sagaId, steps: steps.map((step) => step.name), now });
 }
