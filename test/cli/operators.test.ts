@@ -15,7 +15,12 @@ import * as unrouted from '../../src/cli/commands/unrouted.js';
 import { defineFleet } from '../../src/fleet/define-fleet.js';
 import { openSqliteStore } from '../../src/store/sqlite/index.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
-import { publishDeadLetters, definitions, deadLetterMessage, takeMessages } from '../dead-letters/dead-letter-fixture.js';
+import {
+  publishDeadLetters,
+  definitions,
+  deadLetterMessage,
+  takeMessages,
+} from '../dead-letters/dead-letter-fixture.js';
 import { runCommand } from '../support/command.js';
 import { cleanUp, testBroker } from '../support/rabbitmq.js';
 
@@ -69,7 +74,11 @@ describe('commands of operators', function () {
     await run('topology', 'apply');
     const publisher = broker.createPublisher();
     await publisher.ready();
-    await publishDeadLetters({ publisher, names }, deadLetterMessage({ orderId: 'a' }), deadLetterMessage({ orderId: 'b' }));
+    await publishDeadLetters(
+      { publisher, names },
+      deadLetterMessage({ orderId: 'a' }),
+      deadLetterMessage({ orderId: 'b' }),
+    );
     await publisher.close();
     const waiting = async () => (await broker.queueDepth(names.dead('payment')))?.ready;
 

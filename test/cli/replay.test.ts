@@ -140,7 +140,9 @@ describe('flotilla replay', function () {
     expect((await run(['--to', 'adder', '--dry-run'])).out).to.contain('Would send 4 to adder');
     const sent = await run(['--to', 'adder', '--verified']);
     expect(sent.out).to.contain('Sent 2 to adder');
-    const bodies = (await takeMessages(broker, names.queue('adder'), 2)).map(({ body }) => JSON.parse(String(body)).data.n);
+    const bodies = (await takeMessages(broker, names.queue('adder'), 2)).map(
+      ({ body }) => JSON.parse(String(body)).data.n,
+    );
     expect(bodies).to.deep.equal([1, 4]);
   });
 

@@ -61,7 +61,10 @@ describe('every table of the command line', function () {
       const { body, properties } = deadLetterMessage({ orderId: 'o'.repeat(200) });
       await publisher.publish({ exchange: '', routingKey: names.retry(worker, 3_600_000), body, properties });
       await publisher.publish({ exchange: names.events, routingKey: `${'a'.repeat(100)}.b`, body, properties });
-      await publishDeadLetters({ publisher, names }, deadLetterMessage({ worker, orderId: 'o'.repeat(200), code: `code.${'c'.repeat(60)}` }));
+      await publishDeadLetters(
+        { publisher, names },
+        deadLetterMessage({ worker, orderId: 'o'.repeat(200), code: `code.${'c'.repeat(60)}` }),
+      );
       await fits('retrying', 'list');
       await fits('unrouted', 'list');
       await (await openStore(env.DATABASE_URL, 'ops')).close(); // as a keeper does

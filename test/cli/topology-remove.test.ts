@@ -15,7 +15,12 @@ import * as unrouted from '../../src/cli/commands/unrouted.js';
 import { defineFleet, type Fleet } from '../../src/fleet/define-fleet.js';
 import { openSqliteStore } from '../../src/store/sqlite/index.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
-import { publishDeadLetters, definitions, deadLetterMessage, takeMessages } from '../dead-letters/dead-letter-fixture.js';
+import {
+  publishDeadLetters,
+  definitions,
+  deadLetterMessage,
+  takeMessages,
+} from '../dead-letters/dead-letter-fixture.js';
 import { runCommand } from '../support/command.js';
 import { cleanUp, testBroker } from '../support/rabbitmq.js';
 import { eventually } from '../support/eventually.js';

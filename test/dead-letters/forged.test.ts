@@ -9,10 +9,22 @@ import { editDeadLetter } from '../../src/dead-letters/edit.js';
 import { collectDeadLetters } from '../../src/dead-letters/collect.js';
 import { findDeadLetter, groupDeadLetters, listDeadLetters } from '../../src/dead-letters/storage/queries.js';
 import { removeOldBodies } from '../../src/dead-letters/storage/remove-bodies.js';
-import { replayDeadLetters, type ReplayDeadLettersOptions, type DeadLetterReplayResult } from '../../src/dead-letters/replay-dead-letters.js';
+import {
+  replayDeadLetters,
+  type ReplayDeadLettersOptions,
+  type DeadLetterReplayResult,
+} from '../../src/dead-letters/replay-dead-letters.js';
 import { formatDeadLetter } from '../../src/dead-letters/format-dead-letter.js';
 import { hasCode } from '../../src/errors.js';
-import { publishDeadLetters, definitions, deadLetterMessage, openFixture, takeMessages, type DeadLetterFixture, type DeadLetterMessage } from './dead-letter-fixture.js';
+import {
+  publishDeadLetters,
+  definitions,
+  deadLetterMessage,
+  openFixture,
+  takeMessages,
+  type DeadLetterFixture,
+  type DeadLetterMessage,
+} from './dead-letter-fixture.js';
 
 const { signal } = new AbortController();
 const keys = parseFleetKeys('k'.repeat(32));

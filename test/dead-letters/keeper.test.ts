@@ -9,7 +9,13 @@ import { collectDeadLetters } from '../../src/dead-letters/collect.js';
 import { readDeadLetter } from '../../src/dead-letters/read-delivery.js';
 import { FlotillaError } from '../../src/errors.js';
 import type { Store } from '../../src/store/contract.js';
-import { publishDeadLetters, definitions, deadLetterMessage, openFixture, type DeadLetterFixture } from './dead-letter-fixture.js';
+import {
+  publishDeadLetters,
+  definitions,
+  deadLetterMessage,
+  openFixture,
+  type DeadLetterFixture,
+} from './dead-letter-fixture.js';
 import { eventually } from '../support/eventually.js';
 
 for (const kind of ['memory', 'rabbitmq'] as const) {
@@ -114,7 +120,10 @@ for (const kind of ['memory', 'rabbitmq'] as const) {
     });
 
     it('pumps what waits now, and ends', async () => {
-      await publishDeadLetters(bench, ...Array.from({ length: 120 }, (_, n) => deadLetterMessage({ orderId: `o${n}` })));
+      await publishDeadLetters(
+        bench,
+        ...Array.from({ length: 120 }, (_, n) => deadLetterMessage({ orderId: `o${n}` })),
+      );
       expect(await pump(60_000)).to.equal(120);
       expect(await pump()).to.equal(0);
     });

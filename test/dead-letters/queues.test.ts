@@ -4,7 +4,13 @@ import { collectDeadLetters } from '../../src/dead-letters/collect.js';
 import { replayDeadLetters } from '../../src/dead-letters/replay-dead-letters.js';
 import { listRetrying, retryNow } from '../../src/dead-letters/queues/retrying.js';
 import { listUnrouted, replayUnrouted } from '../../src/dead-letters/queues/unrouted.js';
-import { definitions, deadLetterMessage, openFixture, takeMessages, type DeadLetterFixture } from './dead-letter-fixture.js';
+import {
+  definitions,
+  deadLetterMessage,
+  openFixture,
+  takeMessages,
+  type DeadLetterFixture,
+} from './dead-letter-fixture.js';
 import { foreignPublish } from '../support/foreign-publish.js';
 import { eventually } from '../support/eventually.js';
 
@@ -91,7 +97,9 @@ for (const kind of ['memory', 'rabbitmq'] as const) {
       const replayer = { ...bench, definitions };
       const left = async () => (await listUnrouted(replayer, { signal })).items.map(({ id }) => id);
       const taken = async (count: number) =>
-        (await takeMessages(bench.broker, bench.names.queue('shipping'), count)).map(({ properties }) => properties.messageId);
+        (await takeMessages(bench.broker, bench.names.queue('shipping'), count)).map(
+          ({ properties }) => properties.messageId,
+        );
       const [late1, other1, late2, other2, late3, other3] = ids;
 
       const hour = 3_600_000;

@@ -23,7 +23,15 @@ import { hasCode } from '../../src/errors.js';
 import type { EventEnvelope } from '../../src/events/envelope.js';
 import type { Store } from '../../src/store/contract.js';
 import { openSqliteStore } from '../../src/store/sqlite/index.js';
-import { publishDeadLetters, definitions, deadLetterMessage, openFixture, takeMessages, type DeadLetterFixture, type DeadLetterMessage } from './dead-letter-fixture.js';
+import {
+  publishDeadLetters,
+  definitions,
+  deadLetterMessage,
+  openFixture,
+  takeMessages,
+  type DeadLetterFixture,
+  type DeadLetterMessage,
+} from './dead-letter-fixture.js';
 
 const { signal } = new AbortController();
 
@@ -57,9 +65,19 @@ describe('dead letters that are kept', function () {
 
   describe('queries', () => {
     const letters = [
-      deadLetterMessage({ orderId: 'a', code: 'contract.invalid_data', at: '2026-01-01T00:00:00.000Z', amount: 'five_50%' }),
+      deadLetterMessage({
+        orderId: 'a',
+        code: 'contract.invalid_data',
+        at: '2026-01-01T00:00:00.000Z',
+        amount: 'five_50%',
+      }),
       deadLetterMessage({ orderId: 'b', code: 'contract.newer_version', at: '2026-01-02T00:00:00.000Z' }),
-      deadLetterMessage({ orderId: 'c', code: 'worker.timeout', at: '2026-01-03T00:00:00.000Z', message: 'Gateway SILENT' }),
+      deadLetterMessage({
+        orderId: 'c',
+        code: 'worker.timeout',
+        at: '2026-01-03T00:00:00.000Z',
+        message: 'Gateway SILENT',
+      }),
       deadLetterMessage({ orderId: 'd', code: 'worker.timeout', at: '2026-01-04T00:00:00.000Z', worker: 'shipping' }),
     ];
     beforeEach(() => keep(...letters));
@@ -173,7 +191,9 @@ describe('dead letters that are kept', function () {
     });
 
     it('goes by filter and limit, the oldest first', async () => {
-      const letters = [3, 1, 2].map((day) => deadLetterMessage({ orderId: `o${day}`, at: `2026-01-0${day}T00:00:00.000Z` }));
+      const letters = [3, 1, 2].map((day) =>
+        deadLetterMessage({ orderId: `o${day}`, at: `2026-01-0${day}T00:00:00.000Z` }),
+      );
       await keep(...letters, deadLetterMessage({ worker: 'shipping', at: '2025-01-01T00:00:00.000Z' }));
       const { results } = await replay({ selection: { filter: { worker: 'payment' } }, limit: 2, rate: 1000 });
       expect(results.map(({ subject }) => subject)).to.deep.equal(['order/o1', 'order/o2']);

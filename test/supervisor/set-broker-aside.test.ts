@@ -16,7 +16,12 @@ import { endRabbitNode, startRabbitNode, type RabbitNode } from '../../src/super
 import { dataVersion, recordDataVersion } from '../../src/supervisor/rabbitmq-node/version.js';
 import { refillIfPending, startOrSetAside } from '../../src/supervisor/set-broker-aside.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
-import { publishDeadLetters, definitions, deadLetterMessage, takeMessages } from '../dead-letters/dead-letter-fixture.js';
+import {
+  publishDeadLetters,
+  definitions,
+  deadLetterMessage,
+  takeMessages,
+} from '../dead-letters/dead-letter-fixture.js';
 import { codeOf } from '../contract/broker.js';
 import { contextFor, runCommand } from '../support/command.js';
 import { eventually } from '../support/eventually.js';
