@@ -58,7 +58,7 @@ for (const kind of ['memory', 'rabbitmq'] as const) {
       'another idempotency key': (letter) => withHeaders(letter, { [HEADERS.key]: 'evil' }),
     };
     for (const [what, forge] of Object.entries(contents)) {
-      it(`keeps a message with the id of a dead letter and ${what} apart, whatever state that is in`, async () => {
+      it(`stores a message with the id of a dead letter and ${what} separately, in any state of that dead letter`, async () => {
         for (const state of ['dead', 'replayed', 'discarded'] as const) {
           const letter = deadLetterMessage({ orderId: state });
           await keep(letter);
@@ -86,7 +86,7 @@ for (const kind of ['memory', 'rabbitmq'] as const) {
       });
     }
 
-    it('never replays a conflict, and discards it as any other', async () => {
+    it('never replays a conflict, and discards it like any other dead letter', async () => {
       const letter = deadLetterMessage();
       await keep(letter, {
         ...letter,
@@ -112,7 +112,7 @@ for (const kind of ['memory', 'rabbitmq'] as const) {
       ]);
     });
 
-    it('keeps one that was replayed and died again with its latest attempts', async () => {
+    it('stores the latest attempts of a dead letter that was replayed and dead-lettered again', async () => {
       const letter = deadLetterMessage();
       await keep(letter);
       await replay();
@@ -127,7 +127,7 @@ for (const kind of ['memory', 'rabbitmq'] as const) {
       });
     });
 
-    it('keeps an excerpt of a body that is too large, with its size and hash, and replays it only with new content', async () => {
+    it('stores an excerpt of a body that is too large, with its size and hash, and replays it only with new content', async () => {
       const body = Buffer.alloc(3 * 1024 * 1024, 'x');
       await keep(deadLetterMessage({ body, code: 'contract.too_large' }));
       const [{ id } = { id: '' }] = (await listDeadLetters(bench.store)).items;
@@ -150,7 +150,7 @@ for (const kind of ['memory', 'rabbitmq'] as const) {
       expect(edited.sent).to.equal(true);
     });
 
-    it('frees the space of a discarded body after seven days, or at once', async () => {
+    it('removes a discarded body after seven days, or immediately', async () => {
       const [old, now] = [deadLetterMessage({ orderId: 'a' }), deadLetterMessage({ orderId: 'b' })];
       await keep(old, now);
       const discard = { who: 'ann', reason: 'x', signal };
@@ -179,7 +179,7 @@ for (const kind of ['memory', 'rabbitmq'] as const) {
         bench = { ...bench, broker, replayer: { ...bench.replayer, broker } };
       });
 
-      it('are stored without what their headers claim, and change nothing of the subject that they name', async () => {
+      it('are stored without the claims of their headers, and do not affect the subject that they claim', async () => {
         const letter = deadLetterMessage();
         await keep(letter); // not signed
         const { items } = await listDeadLetters(bench.store);
@@ -192,7 +192,7 @@ for (const kind of ['memory', 'rabbitmq'] as const) {
         );
       });
 
-      it('are sent again only when somebody vouches for them, and are signed then', async () => {
+      it('are replayed only with --vouch, and are signed then', async () => {
         await keep(deadLetterMessage());
         expect((await replay({ force: true })).map(({ detail }) => detail).join()).to.contain('--vouch');
         expect((await replay({ vouch: true })).map(({ outcome }) => outcome)).to.deep.equal(['sent']);
@@ -202,7 +202,7 @@ for (const kind of ['memory', 'rabbitmq'] as const) {
         expect((await auditOf(bench.store.query, id)).map(({ detail }) => detail)).to.deep.equal(['vouched for']);
       });
 
-      it('are told from those that a worker of the fleet has signed', async () => {
+      it('are distinguished from messages that a worker of the fleet has signed', async () => {
         const { worker, body, properties } = deadLetterMessage();
         const publisher = bench.broker.createPublisher();
         await publisher.ready();

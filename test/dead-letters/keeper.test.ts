@@ -34,7 +34,7 @@ for (const kind of ['memory', 'rabbitmq'] as const) {
         signal: new AbortController().signal,
       });
 
-    it('keeps every dead letter with its message to the byte, and says so under the message’s subject', async () => {
+    it('stores every dead letter with its message byte for byte, and appends an event with the message’s subject', async () => {
       const letter = deadLetterMessage({ orderId: 'o7', code: 'worker.timeout', message: 'took too long' });
       const rubbish = deadLetterMessage({
         worker: 'shipping',
@@ -77,7 +77,7 @@ for (const kind of ['memory', 'rabbitmq'] as const) {
       expect(announced?.event.data).to.include({ deadLetterId: kept?.id, worker: 'payment', kind: 'command' });
     });
 
-    it('keeps a dead letter once, however often it is delivered', async () => {
+    it('stores a dead letter once, however often it is delivered', async () => {
       const letter = deadLetterMessage();
       await publishDeadLetters(bench, letter, letter, letter);
       expect(await pump()).to.equal(1);
@@ -86,7 +86,7 @@ for (const kind of ['memory', 'rabbitmq'] as const) {
       expect((await bench.broker.queueDepth(bench.names.dead('payment')))?.ready).to.equal(0);
     });
 
-    it('leaves in the broker what the store does not take', async () => {
+    it('leaves in the broker what the store does not accept', async () => {
       const stop = new AbortController();
       const full: Store = Object.assign(Object.create(bench.store) as Store, {
         migrate: () => Promise.resolve(),
@@ -101,7 +101,7 @@ for (const kind of ['memory', 'rabbitmq'] as const) {
       expect(await pump()).to.equal(1);
     });
 
-    it('tries again what the store did not take at first', async () => {
+    it('retries a dead letter that the store did not accept at first', async () => {
       const stop = new AbortController();
       let failures = 2;
       const moody: Store = Object.assign(Object.create(bench.store) as Store, {
@@ -119,7 +119,7 @@ for (const kind of ['memory', 'rabbitmq'] as const) {
       expect((await bench.broker.queueDepth(bench.names.dead('payment')))?.ready).to.equal(0);
     });
 
-    it('pumps what waits now, and ends', async () => {
+    it('collects the dead letters that wait now, and ends', async () => {
       await publishDeadLetters(
         bench,
         ...Array.from({ length: 120 }, (_, n) => deadLetterMessage({ orderId: `o${n}` })),
@@ -128,13 +128,13 @@ for (const kind of ['memory', 'rabbitmq'] as const) {
       expect(await pump()).to.equal(0);
     });
 
-    it('does not make a dead letter about a dead letter about a dead letter', async () => {
+    it('appends no event about a dead letter that is itself such an event', async () => {
       await publishDeadLetters(bench, deadLetterMessage({ type: 'message.dead_lettered', orderId: 'loop' }));
       expect(await pump()).to.equal(1);
       expect(await bench.store.head()).to.equal(0);
     });
 
-    it('makes one about a message whose type only begins like that', async () => {
+    it('appends an event about a message whose type only has the same prefix', async () => {
       await publishDeadLetters(bench, deadLetterMessage({ type: 'message.send', orderId: 'mail' }));
       expect(await pump()).to.equal(1);
       expect((await bench.store.read('order/mail')).map(({ type }) => type)).to.deep.equal(['message.dead_lettered']);
@@ -154,7 +154,7 @@ describe('reading a dead letter', () => {
     'x-death': [{ reason, queue: 'payment', count: 1, time: { '!': 'timestamp', value: seconds } }],
   });
 
-  it('gives what the broker gave up a code, and an id that is the same each time', () => {
+  it('derives a code and a stable id for a message that the broker dead-lettered', () => {
     const first = read(death('delivery_limit', 1_700_000_000), 'm1');
     expect(first).to.include({ code: 'broker.delivery_limit', deadAt: '2023-11-14T22:13:20.000Z', eventId: 'm1' });
     expect(read(death('delivery_limit', 1_700_000_000), 'm1').id).to.equal(first.id);
@@ -162,7 +162,7 @@ describe('reading a dead letter', () => {
     expect(read(death('delivery_limit', 1_700_000_000), 'm2').id).not.to.equal(first.id);
   });
 
-  it('takes whatever lies in the queue', () => {
+  it('reads any message of the queue', () => {
     const odd: Fields[] = [
       {},
       { 'x-death': 'rubbish' },

@@ -17,7 +17,7 @@ import { eventually } from '../support/eventually.js';
 const { signal } = new AbortController();
 
 for (const kind of ['memory', 'rabbitmq'] as const) {
-  describe(`what waits in queues, ${kind}`, function () {
+  describe(`messages that wait in queues, ${kind}`, function () {
     this.timeout(90_000);
     let bench: DeadLetterFixture;
     beforeEach(async () => (bench = await openFixture(kind)));
@@ -29,7 +29,7 @@ for (const kind of ['memory', 'rabbitmq'] as const) {
       return properties.messageId;
     };
 
-    it('counts what waits for its next attempt, by delay', async () => {
+    it('counts the messages that wait for a retry, by delay', async () => {
       await put('', bench.names.retry('payment', 3_600_000));
       await put('', bench.names.retry('payment', 3_600_000));
       const [hour, two] = await listRetrying(bench.broker, bench.names, bench.workers);
@@ -37,7 +37,7 @@ for (const kind of ['memory', 'rabbitmq'] as const) {
       expect(two).to.include({ worker: 'payment', delay: 7_200_000, ready: 0, exists: true });
     });
 
-    it('brings what waits for its next attempt to the work queue at once', async () => {
+    it('moves the messages that wait for a retry to the work queue immediately', async () => {
       const first = await put('', bench.names.retry('payment', 3_600_000));
       const second = await put('', bench.names.retry('payment', 7_200_000));
       expect(await retryNow({ ...bench, signal })).to.equal(2);
@@ -48,7 +48,7 @@ for (const kind of ['memory', 'rabbitmq'] as const) {
       );
     });
 
-    it('shows unrouted messages without losing them, commands among them', async () => {
+    it('lists unrouted messages and commands without removing them', async () => {
       const ids = [await put(bench.names.events, 'nobody.listens'), await put(bench.names.events, 'nobody.cares')];
       for (const _ of [1, 2]) {
         const { items, total } = await listUnrouted({ ...bench, definitions }, { signal });
@@ -61,7 +61,7 @@ for (const kind of ['memory', 'rabbitmq'] as const) {
       expect(one.total).to.equal(2);
     });
 
-    it('sends unrouted messages again, each once; those that nobody takes come back', async () => {
+    it('replays unrouted messages once each; those without a matching binding return', async () => {
       await put(bench.names.events, 'nobody.listens');
       await put(bench.names.events, 'shipment.create.late');
       const late = await put(bench.names.events, 'late.created');
@@ -80,7 +80,7 @@ for (const kind of ['memory', 'rabbitmq'] as const) {
       expect(taken?.routingKey).to.equal('late.created');
     });
 
-    it('replays the unrouted messages that the filters select, and leaves the others in place and in order', async () => {
+    it('replays the selected unrouted messages, and leaves the others in place and in order', async () => {
       const ids: string[] = [];
       for (const type of ['late.created', 'other.one', 'late.changed', 'other.two', 'late.deleted', 'other.three']) {
         const { body, properties } = deadLetterMessage({ type });

@@ -35,7 +35,7 @@ import {
 
 const { signal } = new AbortController();
 
-describe('dead letters that are kept', function () {
+describe('stored dead letters', function () {
   this.timeout(60_000);
   let bench: DeadLetterFixture;
   beforeEach(async () => (bench = await openFixture()));
@@ -114,7 +114,7 @@ describe('dead letters that are kept', function () {
       expect(groups[0]).to.include({ count: 1, type: 'payment.process' });
     });
 
-    it('find one by the beginning of its id, and say when that is not enough', async () => {
+    it('find one by a unique prefix of its id, and reject an ambiguous one', async () => {
       const [first] = letters;
       if (first === undefined) throw new Error('no letter');
       expect((await findDeadLetter(bench.store, idOf(first).slice(0, 20).toUpperCase())).subject).to.equal('order/a');
@@ -126,7 +126,7 @@ describe('dead letters that are kept', function () {
   });
 
   describe('replay', () => {
-    it('sends to the worker’s own queue alone, with its history, as a first attempt', async () => {
+    it('sends to the worker’s own queue only, with its attempts, as a first attempt', async () => {
       const letter = deadLetterMessage();
       await keep(letter);
       expect((await replay()).summary).to.include({ sent: 1, failed: 0, refused: 0 });
@@ -142,7 +142,7 @@ describe('dead letters that are kept', function () {
       expect((await bench.broker.queueDepth(bench.names.log))?.ready ?? 0).to.equal(0);
     });
 
-    it('marks, announces and audits what it sent, and sends it no second time', async () => {
+    it('marks, reports and audits what it sent, and does not send it again', async () => {
       const letter = deadLetterMessage();
       await keep(letter);
       await replay();
@@ -158,7 +158,7 @@ describe('dead letters that are kept', function () {
       expect(await waiting()).to.equal(1);
     });
 
-    it('only looks in a dry run: schema, route and inbox', async () => {
+    it('only checks schema, route and inbox in a dry run', async () => {
       const good = deadLetterMessage({ orderId: 'good' });
       const bad = deadLetterMessage({ orderId: 'bad', amount: -1 });
       const lost = deadLetterMessage({ orderId: 'lost', worker: 'shipping' });
@@ -183,14 +183,14 @@ describe('dead letters that are kept', function () {
       expect(await stateOf(good)).to.equal('dead');
     });
 
-    it('sends a command of something closed, or what does not fit its schema, only when forced', async () => {
+    it('sends a command of a closed aggregate, or an invalid message, only with --force', async () => {
       await keep(deadLetterMessage({ orderId: 'closed' }), deadLetterMessage({ orderId: 'open', amount: 'much' }));
       const isClosed = async ({ subject }: { subject: string }) => subject === 'order/closed';
       expect((await replay({}, { isClosed })).summary).to.include({ sent: 0, refused: 2 });
       expect((await replay({ force: true }, { isClosed })).summary).to.include({ sent: 2, refused: 0 });
     });
 
-    it('goes by filter and limit, the oldest first', async () => {
+    it('selects by filter and limit, oldest first', async () => {
       const letters = [3, 1, 2].map((day) =>
         deadLetterMessage({ orderId: `o${day}`, at: `2026-01-0${day}T00:00:00.000Z` }),
       );
@@ -200,7 +200,7 @@ describe('dead letters that are kept', function () {
       expect(await waiting('shipping')).to.equal(0);
     });
 
-    it('keeps one that dies again apart, and leaves it for the next time', async () => {
+    it('leaves a message that is dead-lettered again during the run for the next run', async () => {
       const first = deadLetterMessage();
       await keep(first);
       await replay();
@@ -218,7 +218,7 @@ describe('dead letters that are kept', function () {
       expect(again?.properties.headers[HEADERS.replays]).to.equal(2);
     });
 
-    it('ends after the batch in hand when it is told to stop', async () => {
+    it('ends after the current batch when it is interrupted', async () => {
       await keep(...Array.from({ length: 50 }, (_, n) => deadLetterMessage({ orderId: `o${n}` })));
       const stop = new AbortController();
       const { summary } = await replay({ signal: stop.signal, onResult: () => stop.abort() });
@@ -261,7 +261,7 @@ describe('dead letters that are kept', function () {
       expect(actions[1]).to.equal(`replayed as ${event.id}`);
     });
 
-    it('refuses what the schema refuses, and changes nothing', async () => {
+    it('rejects an invalid event, and changes nothing', async () => {
       const letter = deadLetterMessage();
       await keep(letter);
       for (const set of [
@@ -282,7 +282,7 @@ describe('dead letters that are kept', function () {
       expect(await waiting()).to.equal(0);
     });
 
-    it('mends what was not even JSON, from a file', async () => {
+    it('replaces a message that was not JSON, from a file', async () => {
       const letter = deadLetterMessage({ body: Buffer.from('{"half'), code: 'contract.not_json' });
       await keep(letter);
       const content = { orderId: 'o1', amount: 5 };
@@ -305,7 +305,7 @@ describe('dead letters that are kept', function () {
   });
 
   describe('discard', () => {
-    it('needs a reason, is announced, and takes the letter out of replay', async () => {
+    it('requires a reason, appends an event, and excludes the dead letter from replays', async () => {
       const letter = deadLetterMessage();
       await keep(letter);
       const selection = { ids: [idOf(letter)] };
@@ -331,7 +331,7 @@ describe('dead letters that are kept', function () {
       expect((await replay()).summary.selected).to.equal(0);
     });
 
-    it('is not undone by the same message that dies again later, which is recorded once', async () => {
+    it('is not undone when the same message is dead-lettered again, which is recorded once', async () => {
       const letter = deadLetterMessage({ at: '2026-01-01T00:00:00.000Z' });
       await keep(letter);
       const selection = { ids: [idOf(letter)] };
@@ -374,7 +374,7 @@ describe('dead letters that are kept', function () {
   });
 });
 
-describe('replays at the same time', function () {
+describe('concurrent replays', function () {
   this.timeout(120_000);
   let bench: DeadLetterFixture;
   let other: Store;
@@ -418,7 +418,7 @@ describe('replays at the same time', function () {
     return { replayer: { ...bench.replayer, store: other, broker }, begun, go };
   };
 
-  it('send each letter once, and each counts every one that it selected', async () => {
+  it('send each dead letter once, and count each one that they selected', async () => {
     const letters = Array.from({ length: 70 }, (_, n) => deadLetterMessage({ orderId: `o${n}` }));
     await keepMany(...letters);
     const summaries = await Promise.all([
@@ -434,7 +434,7 @@ describe('replays at the same time', function () {
     expect((await listDeadLetters(bench.store, { states: ['replayed'] })).total).to.equal(70);
   });
 
-  it('hold a claim for a minute, and no longer when the clock is set back by an hour', async () => {
+  it('claim for a minute, and no longer when the clock is set back by an hour', async () => {
     await keepMany(deadLetterMessage());
     const ids = (await listDeadLetters(bench.store)).items.map(({ id }) => id);
     const now = Date.now();
@@ -446,7 +446,7 @@ describe('replays at the same time', function () {
     expect(await claimAt(now - 3_600_000 + CLAIM_TTL_MS)).to.equal(1);
   });
 
-  it('keep others from editing, discarding or replaying what is being sent', async () => {
+  it('prevent others from editing, discarding or replaying messages that are being sent', async () => {
     const letter = deadLetterMessage({ amount: 7 });
     await keepMany(letter);
     const id = (await listDeadLetters(bench.store)).items[0]?.id ?? '';
@@ -471,7 +471,7 @@ describe('replays at the same time', function () {
     expect(await findDeadLetter(bench.store, id)).to.include({ state: 'replayed', replacementId: null });
   });
 
-  it('of an edited letter send the edited event, also where they looked at it before the edit', async () => {
+  it('send the edited event of a dead letter that was edited after they had checked it', async () => {
     await keepMany(deadLetterMessage({ orderId: 'edited' }));
     const id = (await listDeadLetters(bench.store)).items[0]?.id ?? '';
     // the run looks at the letter, which waits for this answer; the edit comes in between and cannot send
@@ -499,7 +499,7 @@ function stopped(): never {
 describe('a replay that is killed', function () {
   this.timeout(90_000);
 
-  it('between confirm and mark, is found again and sent again with the same message id', async () => {
+  it('between confirm and mark, is repeated with the same message id', async () => {
     const bench = await openFixture('rabbitmq');
     try {
       const letter = deadLetterMessage();

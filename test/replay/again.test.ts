@@ -32,7 +32,7 @@ describe('handling history again', function () {
     return messageOf(failure);
   };
 
-  it('each event once in each replay, where that changes nothing, also when it was interrupted', async () => {
+  it('handles each event once in each idempotent replay, also after an interruption', async () => {
     const handled: number[] = [];
     const worker = shop.defineWorker({
       name: 'adder',
@@ -69,7 +69,7 @@ describe('handling history again', function () {
   });
 
   for (const round of range(1, 3)) {
-    it(`from nothing, while live events arrive: each counts once (TEST_SEED=${seed}, round ${round})`, async () => {
+    it(`after a reset, while live events arrive: each counts once (TEST_SEED=${seed}, round ${round})`, async () => {
       const random = generator(seed + round);
       const below = (limit: number) => Math.floor(random() * limit);
       const worker = adder({ reset: true });
@@ -106,7 +106,7 @@ describe('handling history again', function () {
     });
   }
 
-  it('resets once, however often it is interrupted, and keeps nothing from before', async () => {
+  it('resets once, however often it is interrupted, and leaves no earlier state', async () => {
     const worker = adder({ reset: true });
     const { store, seen, until } = await bench.deploy(worker);
     await bench.publish(...range(1, 30).map((n) => eventOf('job.begun', n)));
@@ -128,7 +128,7 @@ describe('handling history again', function () {
     expect(seen.filter(({ outcome }) => outcome === 'done')).to.have.length(60);
   });
 
-  it('is refused where the worker does not declare it, or what it needs is not here, saying what to do', async () => {
+  it('is refused with the remedy where the worker does not declare it, or its store is elsewhere', async () => {
     const projecting = shop.defineWorker({
       name: 'model',
       from: 'log',
@@ -155,7 +155,7 @@ describe('handling history again', function () {
     expect(await refusal(bench.replayer(adder({ reset: true })), reset)).to.contain('not on this machine');
   });
 
-  it('is refused after a reset where the worker would not get everything back, unless forced', async () => {
+  it('is refused where a reset worker would be incomplete, unless forced', async () => {
     const worker = adder({ reset: true });
     const { store } = await bench.deploy(worker);
     const replayer = bench.replayer(worker, { workerStore: store });
@@ -174,7 +174,7 @@ describe('handling history again', function () {
     expect(await refusal(replayer, reset)).to.equal('');
   });
 
-  it('warns of dead letters, which it gets ahead of: in their queue, and kept', async () => {
+  it('warns of dead letters, in their queue and stored', async () => {
     const worker = shop.defineWorker({
       name: 'adder',
       on: {
@@ -200,7 +200,7 @@ describe('handling history again', function () {
     expect(await warnings({ sideEffects: true })).to.equal('');
   });
 
-  it('warns of commands, which a worker without a record of them carries out once more', async () => {
+  it('warns of commands that a worker without a record of them carries out again', async () => {
     await bench.declare(adder());
     await bench.publish(eventOf('job.begun', 1));
     const warnings = async (request = {}) => (await checkRequest(bench.replayer(adder()), requestOf(request))).join();
@@ -211,7 +211,7 @@ describe('handling history again', function () {
     expect(await warnings()).to.equal('');
   });
 
-  it('says that its history does not reach back to the beginning, unless it is not asked to', async () => {
+  it('warns of incomplete history, unless a time range is given', async () => {
     await bench.declare(adder());
     const replayer = bench.replayer(adder());
     const history = { ...replayer.history, incomplete: () => Promise.resolve('the log begins later') };
@@ -220,7 +220,7 @@ describe('handling history again', function () {
     expect(await notes({ since: new Date().toISOString() })).to.deep.equal([]);
   });
 
-  it('warns of what waits for another attempt, which it may overtake', async () => {
+  it('warns of messages that wait for a retry, which it may overtake', async () => {
     const worker = shop.defineWorker({
       name: 'adder',
       retry: { delays: ['1h'] },

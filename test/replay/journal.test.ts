@@ -73,7 +73,7 @@ describe('a replay from the journal', function () {
   });
   const now = Date.now();
 
-  it('sends what the log has let go of, by the same choice, byte for byte and in the order of time', async () => {
+  it('sends events that the log has trimmed, with the same selection, byte for byte and in the order of time', async () => {
     const events = range(1, 30).map((n) => eventOf('job.begun', n, { time: now - n * 1000, subject: `job/${n % 2}` }));
     await learn(...events, eventOf('job.finished', 31), eventOf('job.requested', 32));
     const selection = { subject: 'job/1', until: new Date(now - 5000).toISOString() };
@@ -86,7 +86,7 @@ describe('a replay from the journal', function () {
     expect(all).to.deep.include({ sent: 30, commands: 1, byType: { 'job.begun': 30 } });
   });
 
-  it('goes on where it was, and knows when the journal is another one', async () => {
+  it('resumes from its place, and detects a recreated journal', async () => {
     await learn(...range(1, 50).map((n) => eventOf('job.begun', n, { time: now - DAY + n })));
     const stop = new AbortController();
     const running = startReplay(replayer(), requestOf({ rate: 100 }), { signal: stop.signal });
@@ -103,7 +103,7 @@ describe('a replay from the journal', function () {
     expect(ids.size).to.equal(50);
   });
 
-  it('waits until the journal has what the log has, and does not begin where it never does', async () => {
+  it('waits until the journal has caught up with the log, and does not start otherwise', async () => {
     await bench.publish(eventOf('job.failed', 1), eventOf('job.begun', 2));
     const late: unknown = await startReplay(replayer(300), requestOf(), { signal }).catch((error: unknown) => error);
     expect(hasCode(late, 'log.unreachable')).to.equal(true);
@@ -113,7 +113,7 @@ describe('a replay from the journal', function () {
     expect((await running).counts.sent).to.equal(1);
   });
 
-  it('does not begin where the log was made anew, and the journal has not noticed it yet', async () => {
+  it('does not start while the journal has not detected that the stream was recreated', async () => {
     await bench.publish(eventOf('job.begun', 1));
     await goTo({ offset: 5, mark: 'of the log before' });
     expect(await codeOf(replayer(300).history.end(signal))).to.equal('log.unreachable');
@@ -123,7 +123,7 @@ describe('a replay from the journal', function () {
     expect(await codeOf(replayer(300).history.end(signal))).to.equal('resolved');
   });
 
-  it('does not take a log that gives no answer for an empty one', async () => {
+  it('does not treat a log that does not answer as empty', async () => {
     await bench.publish(eventOf('job.begun', 1));
     // RabbitMQ counts a stream some seconds late
     await eventually(async () => (await bench.broker.queueDepth(bench.names.log))?.ready || undefined);
@@ -132,7 +132,7 @@ describe('a replay from the journal', function () {
     expect(await codeOf(history.end(signal))).to.equal('log.unreachable');
   });
 
-  it('waits until the journal has taken from the stores what the log did not have', async () => {
+  it('waits until the journal has recovered lost entries from the stores', async () => {
     await learn(eventOf('job.begun', 1));
     await journal.transaction(
       async ({ sql }) =>
@@ -145,7 +145,7 @@ describe('a replay from the journal', function () {
     expect((await running).counts.sent).to.equal(2);
   });
 
-  it('sends what the journal had when it began, whatever it learns meanwhile and of whatever time that is', async () => {
+  it('sends only what the journal had at the start, whatever it adds meanwhile', async () => {
     const { history } = replayer();
     const early = eventOf('job.begun', 1, { time: now - DAY });
     const wrongClock = eventOf('job.begun', 2, { time: now + DAY });
@@ -160,7 +160,7 @@ describe('a replay from the journal', function () {
     expect(ids).to.deep.equal([early.id, wrongClock.id]);
   });
 
-  it('says what it lacks, before a worker is reset to it', async () => {
+  it('reports what it lacks before a worker is reset', async () => {
     const { history } = replayer();
     expect(await history.incomplete()).to.equal(undefined);
     await journal.transaction(

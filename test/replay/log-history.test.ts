@@ -33,7 +33,7 @@ describe('the log as history', () => {
     return { broker, publish };
   };
 
-  it('is read to where it ended, in pages, however much comes meanwhile', async () => {
+  it('is read in pages to its end at the start, whatever arrives meanwhile', async () => {
     const { broker, publish } = await open(10_000_000);
     await publish(1, 500);
     const history = logHistory(broker, 'log');
@@ -50,7 +50,7 @@ describe('the log as history', () => {
   });
 
   for (const more of [900, 1500]) {
-    it(`says so when entries were let go of before they were read (${more} later)`, async () => {
+    it(`reports entries that were trimmed before they were read (${more} later)`, async () => {
       const { broker, publish } = await open(310_000); // some thousand of them
       await publish(1, 1000);
       const history = logHistory(broker, 'log');
@@ -70,7 +70,7 @@ describe('the log as history', () => {
     });
   }
 
-  it('gives up when nothing comes before the end', async () => {
+  it('fails when no entry arrives before the end', async () => {
     const { broker, publish } = await open(10_000_000);
     await publish(1, 10);
     const history = logHistory(broker, 'log', { idle: 50 });
@@ -81,7 +81,7 @@ describe('the log as history', () => {
     await broker.close();
   });
 
-  it('begins where its first event of a time may be, and knows when there is none', async () => {
+  it('begins where the first event of a time may be, and is empty where there is none', async () => {
     const { broker, publish } = await open(10_000_000);
     await publish(1, 3);
     const history = logHistory(broker, 'log');
@@ -101,7 +101,7 @@ describe('the log as history', () => {
     await broker.close();
   }).timeout(30_000);
 
-  it('has no end where there is nothing, and cannot be read where there is no log', async () => {
+  it('has no end where it is empty, and cannot be read without a log', async () => {
     const { broker } = await open(1000);
     expect(await logHistory(broker, 'log').end(signal)).to.equal(undefined);
     const failure: unknown = await logHistory(broker, 'nowhere')

@@ -34,7 +34,7 @@ describe('a replay of history', function () {
   beforeEach(async () => (bench = await openBench()));
   afterEach(() => bench.close());
 
-  it('gives a worker that is deployed late all of its past, once and byte for byte, and nobody else anything', async () => {
+  it('sends all past events to a worker that is deployed late, once and byte for byte, and none to others', async () => {
     const other = shop.defineWorker({ name: 'other', on: { '#': () => undefined } });
     await bench.declare(other);
     const past = range(1, 450).map((n) => eventOf(n % 3 === 0 ? 'job.finished' : 'job.begun', n));
@@ -65,7 +65,7 @@ describe('a replay of history', function () {
     expect(log).to.equal('450'); // nothing that was replayed is in it
   });
 
-  it('chooses by type, subject, correlation and time, alone or together', async () => {
+  it('selects by type, subject, correlation and time, alone or together', async () => {
     await bench.declare(adder());
     const now = Date.now();
     const events = [
@@ -93,7 +93,7 @@ describe('a replay of history', function () {
     expect(await ready(bench, 'adder')).to.equal(3); // the live ones
   });
 
-  it('lets the worker skip what it has handled, and says beforehand how many that are', async () => {
+  it('lets the worker skip handled events, and counts them in a dry run', async () => {
     const worker = await bench.deploy(adder());
     const handled = range(1, 10).map((n) => eventOf('job.begun', n));
     await bench.publish(...handled);
@@ -108,7 +108,7 @@ describe('a replay of history', function () {
     expect(await sumOf(worker.store)).to.deep.equal({ n: 55, times: 10 });
   });
 
-  it('leaves commands out unless told, and refuses what an inbox may have forgotten unless forced', async () => {
+  it('skips commands by default, and refuses events that an inbox may have forgotten unless forced', async () => {
     const now = Date.now();
     await bench.publish(
       eventOf('job.requested', 1),
@@ -127,7 +127,7 @@ describe('a replay of history', function () {
     expect(await counts({ again: 'idempotent' })).to.deep.equal({ sent: 2, commands: 1, tooOld: 0 });
   });
 
-  it('sends no more than its limit, and no faster than its rate', async () => {
+  it('respects its limit and its rate', async () => {
     await bench.publish(...range(1, 60).map((n) => eventOf('job.begun', n)));
     await bench.declare(adder());
     const began = performance.now();
@@ -138,7 +138,7 @@ describe('a replay of history', function () {
     expect(performance.now() - began).to.be.greaterThan(450);
   });
 
-  it('waits while the queue of the worker is full, and says so when it gets no emptier', async () => {
+  it('pauses while the queue of the worker is full, and fails when it does not drain', async () => {
     await bench.publish(...range(1, 100).map((n) => eventOf('job.begun', n)));
     await bench.declare(adder());
     const limits = { high: 30, low: 10, window: 20, patience: 500 };
@@ -158,7 +158,7 @@ describe('a replay of history', function () {
     expect(worker.seen.every(({ outcome }) => outcome === 'done')).to.equal(true);
   });
 
-  it('stops when told to and goes on where it was, without sending anything twice', async () => {
+  it('can be interrupted and resumed without duplicates', async () => {
     await bench.publish(...range(1, 90).map((n) => eventOf('job.begun', n)));
     await bench.declare(adder());
     const stop = new AbortController();
@@ -181,7 +181,7 @@ describe('a replay of history', function () {
     expect(await codeOf(resumeReplay(bench.replayer(adder()), resumed, { signal }))).to.equal('replay.refused');
   });
 
-  it('goes on after a kill -9 between the confirm and the mark; what was sent twice counts once', async () => {
+  it('resumes after a kill -9 between confirm and mark; duplicates count once', async () => {
     await bench.publish(...range(1, 50).map((n) => eventOf('job.begun', n)));
     await bench.declare(adder());
     const child = fork(
@@ -203,7 +203,7 @@ describe('a replay of history', function () {
     expect(await sumOf(worker.store)).to.deep.equal({ n: 1275, times: 50 });
   });
 
-  it('sends everything over a connection that is cut again and again', async () => {
+  it('sends everything over a connection that drops repeatedly', async () => {
     await bench.publish(...range(1, 400).map((n) => eventOf('job.begun', n)));
     const worker = await bench.deploy(adder());
     const proxy = await tcpProxy(bench.amqpUrl);
@@ -225,7 +225,7 @@ describe('a replay of history', function () {
     }
   });
 
-  it('is still known as one by what fails, dies, and is sent again from the dead letters', async () => {
+  it('keeps its headers on messages that fail, are dead-lettered, and replayed from there', async () => {
     let replaying: (boolean | undefined)[] = [];
     const worker = shop.defineWorker({
       name: 'adder',
@@ -260,7 +260,7 @@ describe('a replay of history', function () {
     expect(replaying).to.deep.equal([true, false, true, false]);
   });
 
-  it('runs one at a time for each worker, and is found by the beginning of its id', async () => {
+  it('runs one at a time per worker, and is found by a prefix of its id', async () => {
     await bench.publish(...range(1, 20).map((n) => eventOf('job.begun', n)));
     await bench.declare(adder());
     const stop = new AbortController();
@@ -283,7 +283,7 @@ describe('a replay of history', function () {
     expect(run.state).to.equal('done');
   });
 
-  it('refuses to go on in a log that is not the one it began with', async () => {
+  it('refuses to resume on another stream than it began with', async () => {
     await bench.publish(...range(1, 20).map((n) => eventOf('job.begun', n)));
     await bench.declare(adder());
     const stop = new AbortController();

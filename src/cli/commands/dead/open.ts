@@ -7,7 +7,14 @@ import type { Store } from '../../../store/contract.js';
 import type { Access } from '../../shared/broker-address.js';
 import type { Context } from '../../shared/context.js';
 import type { ExistingStores } from '../../../runtime/existing-stores.js';
-import { flushOps, openBroker, surroundingsOf, withBroker, withOps } from '../../shared/resources.js';
+import {
+  flushOps,
+  openBroker,
+  surroundingsOf,
+  withBroker,
+  withOps,
+  type Surroundings,
+} from '../../shared/resources.js';
 import { openServices } from '../../../runtime/services.js';
 import { refuseForeignStore } from '../../../runtime/store-claims.js';
 
@@ -17,23 +24,24 @@ const BROKER_PATIENCE = 3000;
 /** Counts the dead letters that still wait in the broker, of one worker or of all, and prints a line about them. Where the broker is
  *  unreachable, prints the reason and returns undefined. */
 export async function reportWaiting(context: Context, worker?: string): Promise<WaitingDeadLetters[] | undefined> {
+  const surroundings = await surroundingsOf(context);
   return withBrokerIfAny(context, 'read', (broker) =>
-    broker === undefined ? undefined : waitingIn(context, broker, worker),
+    broker === undefined ? undefined : waitingIn(context, surroundings, broker, worker),
   );
 }
 
 /** Runs `work` on the stored dead letters, then publishes the events that it appended; reports dead letters that wait in the
  *  broker. Works without a broker, too: the keeper publishes the events then. */
 export async function withDeadLetters<T>(context: Context, work: (store: Store) => Promise<T>): Promise<T> {
-  const { names } = await surroundingsOf(context);
+  const surroundings = await surroundingsOf(context);
   return withOps(context, (store) =>
     withBrokerIfAny(context, 'write', async (broker) => {
       if (broker !== undefined) {
         await refuseForeignStore(context, store);
-        await waitingIn(context, broker);
+        await waitingIn(context, surroundings, broker);
       }
       const result = await work(store);
-      if (broker !== undefined) await flushOps(context, store, broker, names);
+      if (broker !== undefined) await flushOps(context, store, broker, surroundings.names);
       return result;
     }),
   );
@@ -46,14 +54,15 @@ export async function withDeadLetterContext<T>(
   access: Access,
   work: (replay: DeadLetterContext, stores: Pick<ExistingStores, 'unread'>) => Promise<T>,
 ): Promise<T> {
-  const { names, definitions, declared } = await surroundingsOf(context);
+  const surroundings = await surroundingsOf(context);
+  const { names, definitions, declared } = surroundings;
   const workers = declared.map(({ name }) => name);
   const services = openServices(context, await context.fleet());
   try {
     return await withOps(context, (store) =>
       withBroker(context, access, async (broker) => {
         await refuseForeignStore(context, store);
-        await waitingIn(context, broker);
+        await waitingIn(context, surroundings, broker);
         const { handled, isClosed } = services;
         const replay: DeadLetterContext = {
           store,
@@ -93,8 +102,12 @@ async function withBrokerIfAny<T>(
 }
 
 /** A queue that does not answer must not prevent work on the stored dead letters. */
-async function waitingIn(context: Context, broker: Broker, worker?: string): Promise<WaitingDeadLetters[] | undefined> {
-  const { names, workers } = await surroundingsOf(context);
+async function waitingIn(
+  context: Context,
+  { names, workers }: Pick<Surroundings, 'names' | 'workers'>,
+  broker: Broker,
+  worker?: string,
+): Promise<WaitingDeadLetters[] | undefined> {
   const asked = workers.map(({ name }) => name).filter((name) => worker === undefined || name === worker);
   try {
     const waiting = await countWaiting(broker, names, asked);
