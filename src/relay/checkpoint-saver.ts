@@ -19,9 +19,9 @@ export interface CheckpointSaverOptions {
 
 /** Milliseconds between a confirm and the commit of the checkpoint, so that many share one. What is confirmed but not
  *  yet behind the checkpoint is published again after a crash. */
-const SAVE_AFTER = 50;
+const SAVE_DELAY_MS = 50;
 /** Milliseconds to wait after the store has failed. */
-const RETRY_AFTER = 1_000;
+const RETRY_DELAY_MS = 1_000;
 
 /** Moves the checkpoint behind what is confirmed or deferred, in the background and one move at a time, and saves before it
  *  what was deferred. Loses the lease where the
@@ -47,7 +47,7 @@ export class CheckpointSaver {
   advance(passed: number): boolean {
     this.#passed = passed;
     if (this.dueAt !== Infinity) return false;
-    this.dueAt = performance.now() + SAVE_AFTER;
+    this.dueAt = performance.now() + SAVE_DELAY_MS;
     return true;
   }
 
@@ -84,12 +84,12 @@ export class CheckpointSaver {
         else lease.lose();
       }
       this.#failed = false;
-      this.dueAt = this.#pending ? performance.now() + SAVE_AFTER : Infinity;
+      this.dueAt = this.#pending ? performance.now() + SAVE_DELAY_MS : Infinity;
     } catch (error) {
       deferred.giveBack(changes);
       logger.warn('relay: the checkpoint could not be moved, trying again', { error: messageOf(error) });
       this.#failed = true;
-      this.dueAt = performance.now() + RETRY_AFTER;
+      this.dueAt = performance.now() + RETRY_DELAY_MS;
     }
     onSaved();
   }

@@ -2,20 +2,20 @@ import type { Store } from '../store/contract.js';
 import type { DeferredChanges, DeferredEvent } from './deferred.js';
 
 /** Rows in one transaction. */
-const PORTION = 500;
+const ROWS_PER_TRANSACTION = 500;
 
 /** Saves what was deferred, and deletes what was confirmed since. Doing it again changes nothing. */
 export async function saveDeferred(store: Store, { added, removed }: DeferredChanges): Promise<void> {
-  for (let from = 0; from < added.length; from += PORTION) {
+  for (let from = 0; from < added.length; from += ROWS_PER_TRANSACTION) {
     await store.transaction(async (tx) => {
-      for (const position of added.slice(from, from + PORTION)) {
+      for (const position of added.slice(from, from + ROWS_PER_TRANSACTION)) {
         await tx.sql`INSERT INTO flotilla_relay_deferred (position) VALUES (${position}) ON CONFLICT DO NOTHING`;
       }
     });
   }
-  for (let from = 0; from < removed.length; from += PORTION) {
+  for (let from = 0; from < removed.length; from += ROWS_PER_TRANSACTION) {
     await store.transaction(async (tx) => {
-      for (const position of removed.slice(from, from + PORTION)) {
+      for (const position of removed.slice(from, from + ROWS_PER_TRANSACTION)) {
         await tx.sql`DELETE FROM flotilla_relay_deferred WHERE position = ${position}`;
       }
     });

@@ -5,9 +5,9 @@ import { Backoff } from '../concurrency/backoff.js';
 import { sleep } from '../concurrency/sleep.js';
 
 /** The longest time between two looks, in milliseconds: a timer that another process has set is seen within it. */
-const LOOK = 250;
+const POLL_INTERVAL_MS = 250;
 /** Timers that fire in one transaction. */
-const PORTION = 100;
+const TIMERS_PER_TRANSACTION = 100;
 
 /** Turns timers into events as they become due, until the signal aborts. Due times are wall-clock times: a clock that is
  *  set back makes them late by as much, one set forward early. Never rejects. */
@@ -17,14 +17,17 @@ export async function fireDueTimers(
   logger: Logger,
   signal: AbortSignal,
 ): Promise<void> {
-  const backoff = new Backoff(LOOK, 5_000);
+  const backoff = new Backoff(POLL_INTERVAL_MS, 5_000);
   while (!signal.aborted) {
     try {
-      const fired = await store.fireTimers(clock(), PORTION);
+      const fired = await store.fireTimers(clock(), TIMERS_PER_TRANSACTION);
       backoff.reset();
-      if (fired === PORTION) continue;
+      if (fired === TIMERS_PER_TRANSACTION) continue;
       const next = await store.nextTimer();
-      await sleep(next === undefined ? LOOK : Math.min(LOOK, Math.max(1, next - clock())), signal);
+      await sleep(
+        next === undefined ? POLL_INTERVAL_MS : Math.min(POLL_INTERVAL_MS, Math.max(1, next - clock())),
+        signal,
+      );
     } catch (error) {
       if (signal.aborted) return;
       logger.warn('relay: timers could not be fired, trying again', { error: messageOf(error) });

@@ -5,7 +5,7 @@ import { countDeferred } from './deferred-rows.js';
 import { sleep } from '../concurrency/sleep.js';
 
 /** Milliseconds between two looks. */
-const LOOK = 200;
+const POLL_INTERVAL_MS = 200;
 
 /** How far the broker is behind the store, whoever relays, and also while there is no broker. */
 export class LagGauge {
@@ -18,7 +18,7 @@ export class LagGauge {
     private readonly onChange: (lag: number) => void,
   ) {}
 
-  async look(): Promise<void> {
+  async measure(): Promise<void> {
     const [head, passed] = await Promise.all([this.store.head(), this.store.checkpoint(this.checkpoint)]);
     this.lag = Math.max(0, head - passed) + (await countDeferred(this.store, passed));
     this.onChange(this.lag);
@@ -28,11 +28,11 @@ export class LagGauge {
   async run(logger: Logger, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       try {
-        await this.look();
+        await this.measure();
       } catch (error) {
         if (!signal.aborted) logger.warn('relay: the lag is not known', { error: messageOf(error) });
       }
-      await sleep(LOOK, signal);
+      await sleep(POLL_INTERVAL_MS, signal);
     }
   }
 }

@@ -23,10 +23,10 @@ export interface RefusalsOptions {
 }
 
 /** The least time between two log entries about one type. */
-const REPORT_EVERY = 60_000;
+const REPORT_INTERVAL_MS = 60_000;
 /** The least time between two questions to the broker about one type: its statistics change as often. */
-const ASK_EVERY = 5_000;
-const UNKNOWN =
+const QUERY_INTERVAL_MS = 5_000;
+const UNKNOWN_QUEUE =
   'not known: no queue on the way of this type is full or down as far as the management API says; see `rabbitmqctl list_queues name state messages effective_policy_definition`';
 
 /** What the broker refuses, for the log and `/readyz`. */
@@ -38,7 +38,7 @@ export class Refusals {
   #full = false;
 
   constructor(private readonly options: RefusalsOptions) {
-    this.#log = new BoundedLog(options.logger, REPORT_EVERY);
+    this.#log = new BoundedLog(options.logger, REPORT_INTERVAL_MS);
   }
 
   get current(): readonly Refusal[] {
@@ -76,7 +76,7 @@ export class Refusals {
       this.#current.set(type, { type, since: new Date(clock()).toISOString(), code: error.code, queues: [] });
     }
     const now = performance.now();
-    if (now - (this.#asked.get(type) ?? -Infinity) < ASK_EVERY) return;
+    if (now - (this.#asked.get(type) ?? -Infinity) < QUERY_INTERVAL_MS) return;
     this.#asked.set(type, now);
     void this.#report(type, error, deferred);
   }
@@ -99,7 +99,7 @@ export class Refusals {
   /** Names the queues that refuse, then logs. Never rejects. */
   async #report(type: string, error: FlotillaError, deferred: number): Promise<void> {
     const { broker, exchange } = this.options;
-    let queue = UNKNOWN;
+    let queue = UNKNOWN_QUEUE;
     let queues: readonly RefusingQueue[] = [];
     try {
       queues = (await broker.findRefusing?.(exchange, type)) ?? [];

@@ -1,14 +1,14 @@
 import Database from 'better-sqlite3';
 import { expect } from 'chai';
-import { Interned } from '../../src/store/sqlite/tables/name-cache.js';
+import { NameCache } from '../../src/store/sqlite/tables/name-cache.js';
 
 describe('the names that a SQLite store remembers', () => {
   let db: Database.Database;
-  let names: Interned;
+  let names: NameCache;
   beforeEach(() => {
     db = new Database(':memory:');
     db.exec('CREATE TABLE flotilla_streams (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)');
-    names = new Interned(db, 'flotilla_streams', 4);
+    names = new NameCache(db, 'flotilla_streams', 4);
   });
   afterEach(() => db.close());
 

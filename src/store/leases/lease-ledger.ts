@@ -6,7 +6,7 @@ export interface VacantLease {
 }
 
 /** After so many times its duration a lease without a holder is vacant: an orderly change of holder takes one. */
-const VACANT_AFTER = 3;
+const VACANT_AFTER_TTLS = 3;
 
 /**
  * Records when each lease that this process competes for was last seen held, by this process or by another one. A lease
@@ -42,7 +42,7 @@ export class LeaseLedger {
     const now = this.elapsed();
     return [...this.#leases]
       .map(([name, { ttl, seenAt }]) => ({ name, ttl, for: now - seenAt }))
-      .filter(({ ttl, for: duration }) => duration > VACANT_AFTER * ttl)
+      .filter(({ ttl, for: duration }) => duration > VACANT_AFTER_TTLS * ttl)
       .map(({ name, for: duration }) => ({ name, for: duration }));
   }
 }

@@ -2,7 +2,7 @@ import { SerialQueue } from '../../concurrency/serial-queue.js';
 import { FlotillaError } from '../../errors.js';
 import type { Tx } from '../contract.js';
 import { storeError } from '../sqlite/sqlite-errors.js';
-import { performStep, performWork, type Outcome, type Unit } from '../sqlite/write/write-unit.js';
+import { performStep, performWork, type UnitOutcome, type WriteUnit } from '../sqlite/write/write-unit.js';
 import { Watchdog } from '../sqlite/write/watchdog.js';
 import type { Writer } from '../sqlite/write/writer.js';
 import type { StoredEvent } from '../stored-event.js';
@@ -57,7 +57,7 @@ export class MemoryCommitter {
     await this.#queue.settled();
   }
 
-  #enqueue<T>(perform: Unit['perform']): Promise<T> {
+  #enqueue<T>(perform: WriteUnit['perform']): Promise<T> {
     if (this.#closed) return Promise.reject(new FlotillaError('store.closed'));
     if (this.waiting >= this.options.maxWaiting) return Promise.reject(new FlotillaError('store.overloaded'));
     this.waiting += 1;
@@ -67,7 +67,7 @@ export class MemoryCommitter {
   }
 
   /** Never rejects. */
-  async #commit(unit: Unit): Promise<void> {
+  async #commit(unit: WriteUnit): Promise<void> {
     this.waiting -= 1;
     try {
       const outcome = await this.#perform(unit);
@@ -81,7 +81,7 @@ export class MemoryCommitter {
     }
   }
 
-  async #perform(unit: Unit): Promise<Outcome> {
+  async #perform(unit: WriteUnit): Promise<UnitOutcome> {
     this.writer.begin();
     const performed = unit.perform(this.writer, this.#watchdog);
     if (!(performed instanceof Promise)) return performed;

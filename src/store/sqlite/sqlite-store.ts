@@ -25,7 +25,7 @@ import { Archiver } from './archive/archiver.js';
 import type { CommitHealth } from './write/commit-health.js';
 import type { Committer } from './write/committer.js';
 import type { Connection } from './connection.js';
-import { HandledLooks } from './tables/inbox-lookups.js';
+import { InboxLookups } from './tables/inbox-lookups.js';
 import { History } from './read/history.js';
 import { InboxPurge } from './tables/purge-inbox.js';
 import { SnapshotReader } from './tables/snapshots.js';
@@ -35,16 +35,16 @@ import { TaggedSql } from './tagged-sql.js';
 import type { Writer } from './write/writer.js';
 
 /** Events after which the event loop turns: some 5 ms of reading and parsing. */
-const LONG_PAGE = 500;
+const LONG_PAGE_EVENTS = 500;
 /** What a probe writes: more than is free in pages that are in use already. */
 const PROBE_BYTES = 65_536;
 
-/** The parts that a store is put together from: in a file by `openSqliteStore`, in memory by `openMemoryStore`. */
+/** The parts of a store: in a file as `openSqliteStore` composes them, in memory as `openMemoryStore` does. */
 export interface SqliteParts {
   service: string;
   id: string;
   writer: Writer;
-  /** Of its own, or the writer's where there is no other. */
+  /** A connection of its own, or the writer's in memory. */
   reader: Connection;
   archive: ArchiveFile;
   committer: Pick<Committer, 'submit' | 'run' | 'close' | 'waiting'>;
@@ -52,7 +52,7 @@ export interface SqliteParts {
   watch: Pick<AppendWatch, 'listen' | 'stop'>;
   /** Runs a step that reads what is committed. */
   read: <T>(step: () => T) => Promise<T>;
-  /** How many bytes there are. */
+  /** Bytes of the store. */
   size: () => number;
   /** Called when it is closed. */
   stop?: () => void;
@@ -67,7 +67,7 @@ export class SqliteStore implements Store {
   readonly #snapshots: SnapshotReader;
   readonly #metadata: MetadataReader;
   readonly #state: StateReader;
-  readonly #looks: HandledLooks;
+  readonly #inboxLookups: InboxLookups;
   readonly #tagged: TaggedSql;
   readonly #purge: InboxPurge;
   readonly #leases = new LeaseLedger();
@@ -87,7 +87,7 @@ export class SqliteStore implements Store {
     this.#snapshots = new SnapshotReader(parts.reader);
     this.#metadata = new MetadataReader(parts.reader);
     this.#state = new StateReader(parts.reader);
-    this.#looks = new HandledLooks(parts.reader, (step) => this.#read(step));
+    this.#inboxLookups = new InboxLookups(parts.reader, (step) => this.#read(step));
     this.#tagged = new TaggedSql(parts.reader);
     this.#purge = new InboxPurge(parts.reader, parts.writer.db);
   }
@@ -102,8 +102,8 @@ export class SqliteStore implements Store {
 
   async read(stream: string, after = 0, limit = 1_000): Promise<StoredEvent[]> {
     const events = await this.#read(() => this.#events.stream(stream, after, limit));
-    // whoever reads a long stream page by page would otherwise do so in one turn of the event loop
-    if (events.length >= LONG_PAGE) await setImmediate();
+    // reading a long stream page by page would otherwise take place in one turn of the event loop
+    if (events.length >= LONG_PAGE_EVENTS) await setImmediate();
     return events;
   }
 
@@ -152,7 +152,7 @@ export class SqliteStore implements Store {
     });
 
   handled(key: InboxKey): Promise<boolean> {
-    return this.#looks.handled(key);
+    return this.#inboxLookups.handled(key);
   }
 
   claim(key: InboxKey): Promise<boolean> {

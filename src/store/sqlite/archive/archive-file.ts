@@ -3,7 +3,7 @@ import { FlotillaError } from '../../../errors.js';
 import type { StoredEvent } from '../../stored-event.js';
 import { openWriter, type Connection } from '../connection.js';
 import { idValue } from '../tables/id-values.js';
-import { Interned } from '../tables/name-cache.js';
+import { NameCache } from '../tables/name-cache.js';
 import { EventReader } from '../read/read-events.js';
 
 const VERSION = 1;
@@ -62,8 +62,8 @@ export class ArchiveFile {
        VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
     );
     db.transaction(() => {
-      const streams = new Interned(db, 'flotilla_streams', 1);
-      const types = new Interned(db, 'flotilla_types', 1_000);
+      const streams = new NameCache(db, 'flotilla_streams', 1);
+      const types = new NameCache(db, 'flotilla_types', 1_000);
       const key = streams.keyOf(stream);
       for (const { position, version, id, type, time, correlationId, body } of events) {
         const typeKey = types.keyOf(type);

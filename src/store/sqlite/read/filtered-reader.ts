@@ -3,7 +3,7 @@ import { SELECT_EVENTS, type EventRows, type Values } from './event-rows.js';
 import type { PositionRange, TimeSpan } from './time-block-scan.js';
 
 /** A filter in terms of what rows have: keys for names, and at least one type. */
-export interface Wanted {
+export interface ResolvedFilter {
   correlation?: Buffer | string;
   stream?: number;
   types?: readonly number[];
@@ -13,9 +13,9 @@ export interface Wanted {
 type Source = 'correlation' | 'stream' | 'types' | 'position';
 
 /** A count beyond this is "many"; it is counted for every page. */
-const MANY = 1_000;
+const COUNT_LIMIT = 1_000;
 /** SQLite takes 500 terms of a UNION at most. */
-const MOST_TERMS = 250;
+const MAX_UNION_TERMS = 250;
 
 /**
  * The events of a range of positions that fit a filter, in the order of positions, which every index here gives without
@@ -23,10 +23,10 @@ const MOST_TERMS = 250;
  * in a stream versions rise with positions. Where several indexes would do, the one with the fewest entries is walked;
  * a `+` before a column keeps the planner from another one.
  */
-export class SelectedEvents {
+export class FilteredReader {
   constructor(private readonly rows: EventRows) {}
 
-  within(range: PositionRange, limit: number, wanted: Wanted): StoredEvent[] {
+  within(range: PositionRange, limit: number, wanted: ResolvedFilter): StoredEvent[] {
     const source = this.#narrowest(range, wanted);
     const values = { ...range, ...wanted.span, ...wanted, types: JSON.stringify(wanted.types), limit };
     const others = residualsOf(source, wanted);
@@ -53,13 +53,13 @@ export class SelectedEvents {
 
   #ofTypes(types: readonly number[], others: string[], values: Values): StoredEvent[] {
     const found: StoredEvent[] = [];
-    for (let at = 0; at < types.length; at += MOST_TERMS) {
-      const some = types.slice(at, at + MOST_TERMS);
+    for (let at = 0; at < types.length; at += MAX_UNION_TERMS) {
+      const some = types.slice(at, at + MAX_UNION_TERMS);
       const terms = some.map((_, n) => termOf([`e.type = @type${n}`, ...IN_RANGE, ...others]));
       const keys = Object.fromEntries(some.map((type, n) => [`type${n}`, type]));
       found.push(...this.rows.events(`${terms.join(' UNION ALL ')} ${orderedBy('position')}`, { ...values, ...keys }));
     }
-    if (types.length <= MOST_TERMS) return found;
+    if (types.length <= MAX_UNION_TERMS) return found;
     return found.sort((a, b) => a.position - b.position).slice(0, Number(values.limit));
   }
 
@@ -86,15 +86,18 @@ export class SelectedEvents {
   }
 
   /** Counts, as far as that is worth it, only where there is a choice. */
-  #narrowest(range: PositionRange, { correlation, stream, types }: Wanted): Source {
+  #narrowest(range: PositionRange, { correlation, stream, types }: ResolvedFilter): Source {
     const counts = new Map<Source, () => number>();
     if (correlation !== undefined) {
-      counts.set('correlation', () => this.#count('correlation', correlation, range, MANY));
+      counts.set('correlation', () => this.#count('correlation', correlation, range, COUNT_LIMIT));
     }
     if (stream !== undefined) counts.set('stream', () => this.#countStream(range, stream));
     if (types !== undefined) {
       counts.set('types', () =>
-        types.reduce((sum, type) => sum + (sum < MANY ? this.#count('type', type, range, MANY - sum) : 0), 0),
+        types.reduce(
+          (sum, type) => sum + (sum < COUNT_LIMIT ? this.#count('type', type, range, COUNT_LIMIT - sum) : 0),
+          0,
+        ),
       );
     }
     const [first = 'position', ...others] = counts.keys();
@@ -110,7 +113,7 @@ export class SelectedEvents {
   }
 
   #countStream(range: PositionRange, stream: number): number {
-    return Math.min(this.#versionAt(range.through, { stream }) - this.#versionAt(range.after, { stream }), MANY);
+    return Math.min(this.#versionAt(range.through, { stream }) - this.#versionAt(range.after, { stream }), COUNT_LIMIT);
   }
 }
 
@@ -129,7 +132,7 @@ function selectOf(conditions: readonly string[], order = 'e.position'): string {
 }
 
 /** What has to be looked at in each row of the source. */
-function residualsOf(source: Source, { correlation, stream, types, span }: Wanted): string[] {
+function residualsOf(source: Source, { correlation, stream, types, span }: ResolvedFilter): string[] {
   const residuals: string[] = [];
   if (correlation !== undefined && source !== 'correlation') residuals.push('+e.correlation = @correlation');
   if (stream !== undefined && source !== 'stream') residuals.push('+e.stream = @stream');

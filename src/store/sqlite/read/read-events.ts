@@ -5,8 +5,8 @@ import type { Connection } from '../connection.js';
 import { EventRows, SELECT_EVENTS } from './event-rows.js';
 import { idValue } from '../tables/id-values.js';
 import { ReadView } from './read-view.js';
-import { SelectedEvents, type Wanted } from './filtered-reader.js';
-import { TimeRuns, type TimeSpan } from './time-block-scan.js';
+import { FilteredReader, type ResolvedFilter } from './filtered-reader.js';
+import { TimeBlockScan, type TimeSpan } from './time-block-scan.js';
 
 const STREAM = `${SELECT_EVENTS}
   WHERE e.stream = (SELECT id FROM flotilla_streams WHERE name = @stream) AND e.version > @after
@@ -15,14 +15,14 @@ const STREAM = `${SELECT_EVENTS}
 /** Reads the events of one file through one connection: what that connection sees, committed or its own. */
 export class EventReader {
   readonly #rows: EventRows;
-  readonly #selected: SelectedEvents;
-  readonly #runs: TimeRuns;
+  readonly #filtered: FilteredReader;
+  readonly #timeBlocks: TimeBlockScan;
   readonly #view: ReadView;
 
   constructor(db: Connection) {
     this.#rows = new EventRows(db);
-    this.#selected = new SelectedEvents(this.#rows);
-    this.#runs = new TimeRuns(this.#rows);
+    this.#filtered = new FilteredReader(this.#rows);
+    this.#timeBlocks = new TimeBlockScan(this.#rows);
     this.#view = new ReadView(db);
   }
 
@@ -49,21 +49,21 @@ export class EventReader {
     const wanted = this.#resolve(filter);
     if (wanted === undefined) return [];
     const { span } = wanted;
-    if (span === undefined) return this.#selected.within({ after, through: Number.MAX_SAFE_INTEGER }, limit, wanted);
+    if (span === undefined) return this.#filtered.within({ after, through: Number.MAX_SAFE_INTEGER }, limit, wanted);
     const head = this.head();
     const found: StoredEvent[] = [];
     for (let at = after; found.length < limit;) {
-      const run = this.#runs.next(at, head, span);
-      if (run === undefined) break;
-      found.push(...this.#selected.within(run, limit - found.length, wanted));
-      at = run.through;
+      const range = this.#timeBlocks.next(at, head, span);
+      if (range === undefined) break;
+      found.push(...this.#filtered.within(range, limit - found.length, wanted));
+      at = range.through;
     }
     return found;
   }
 
   /** Names as the keys that rows have; undefined when there can be no such event. */
-  #resolve(filter: ReadFilter): Wanted | undefined {
-    const wanted: Wanted = {};
+  #resolve(filter: ReadFilter): ResolvedFilter | undefined {
+    const wanted: ResolvedFilter = {};
     const span = spanOf(filter);
     if (span !== undefined && span.since >= span.until) return undefined;
     if (span !== undefined) wanted.span = span;

@@ -12,15 +12,15 @@ export interface TimeSpan {
   until: number;
 }
 
-/** The bits of a position within its block; as in the index `flotilla_events_block_time`. Blocks of 512: an event that
- *  is alone in its block costs at most a look at 511 others, and a look at every block of a million events is 2 ms. */
-const BITS = 9;
-const BLOCK = 2 ** BITS;
-/** Blocks in a run at most, so that a page costs no more looks than it has events. */
-const LONGEST = 64;
+/** The bits of a position within its block; as in the index `flotilla_events_block_time`. Blocks of 512: for a single
+ *  matching event of a block at most 511 others are examined, and scanning every block of a million events takes 2 ms. */
+const BLOCK_BITS = 9;
+const BLOCK_SIZE = 2 ** BLOCK_BITS;
+/** Bounds the blocks of one range, so that a page examines no more blocks than it has events. */
+const MAX_BLOCKS_IN_RANGE = 64;
 
 const OF_SPAN = `SELECT 1 FROM flotilla_events e
-  WHERE (e.position >> ${BITS}) = block AND e.time >= @since AND e.time < @until`;
+  WHERE (e.position >> ${BLOCK_BITS}) = block AND e.time >= @since AND e.time < @until`;
 
 /** The first block from `@first` to `@last` with an event of the span. */
 const FIRST_WITH = `
@@ -29,23 +29,23 @@ const FIRST_WITH = `
 const FIRST_WITHOUT = FIRST_WITH.replace('WHERE EXISTS', 'WHERE NOT EXISTS');
 
 /**
- * Where in the order of positions the events of a span of time are. Times need not rise with positions: sensors report
- * late, timers are dated to when they were due. An index on the time alone would give its events in the wrong order,
- * to be sorted anew for every page. So the times are indexed by block of positions, and blocks without an event of the
- * span are stepped over.
+ * Finds the ranges of positions that have events of a span of time. Times need not rise with positions: sensors report
+ * late, and timers are dated to when they were due. An index on the time alone would return events in the wrong order,
+ * to be sorted for every page. So times are indexed by block of positions, and blocks without an event of the span are
+ * skipped.
  */
-export class TimeRuns {
+export class TimeBlockScan {
   constructor(private readonly rows: EventRows) {}
 
-  /** The next range of positions in which there may be events of the span; undefined when there are no more. */
+  /** The next range of positions that may have events of the span; undefined when there are no more. */
   next(after: number, head: number, span: TimeSpan): PositionRange | undefined {
-    const last = Math.floor(head / BLOCK);
-    const first = this.rows.number(FIRST_WITH, { ...span, first: Math.floor((after + 1) / BLOCK), last });
+    const last = Math.floor(head / BLOCK_SIZE);
+    const first = this.rows.number(FIRST_WITH, { ...span, first: Math.floor((after + 1) / BLOCK_SIZE), last });
     if (first === undefined) return undefined;
-    const end = this.rows.number(FIRST_WITHOUT, { ...span, first: first + 1, last: first + LONGEST });
+    const end = this.rows.number(FIRST_WITHOUT, { ...span, first: first + 1, last: first + MAX_BLOCKS_IN_RANGE });
     return {
-      after: Math.max(after, first * BLOCK - 1),
-      through: (end ?? first + LONGEST) * BLOCK - 1,
+      after: Math.max(after, first * BLOCK_SIZE - 1),
+      through: (end ?? first + MAX_BLOCKS_IN_RANGE) * BLOCK_SIZE - 1,
     };
   }
 }

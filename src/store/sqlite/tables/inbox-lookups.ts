@@ -4,23 +4,23 @@ import { idKey } from './id-values.js';
 import { consumerName } from './inbox.js';
 import { ReadView } from '../read/read-view.js';
 
-interface Look {
+interface Lookup {
   key: InboxKey;
   resolve: (handled: boolean) => void;
   reject: (error: unknown) => void;
 }
 
 /**
- * Looks into the inbox, together for all that ask in one turn of the event loop: a SELECT by itself is a read
- * transaction by itself, whose locks cost 4 µs and thus more than the look. Messages arrive in dozens.
+ * Looks up inbox rows, together for all calls of one turn of the event loop: a SELECT by itself is a read transaction by
+ * itself, whose locks cost 4 µs and thus more than the lookup. Messages arrive in dozens.
  */
-export class HandledLooks {
+export class InboxLookups {
   readonly #find: Statement;
   readonly #consumer: Statement;
   readonly #view: ReadView;
-  /** Ids of consumers that are there; they never change. */
+  /** Keys of the consumers that have rows; they never change. */
   readonly #consumers = new Map<string, unknown>();
-  #asked: Look[] = [];
+  #pending: Lookup[] = [];
 
   constructor(
     db: Connection,
@@ -34,24 +34,24 @@ export class HandledLooks {
 
   handled(key: InboxKey): Promise<boolean> {
     return new Promise((resolve, reject) => {
-      if (this.#asked.push({ key, resolve, reject }) === 1) queueMicrotask(() => void this.#answer());
+      if (this.#pending.push({ key, resolve, reject }) === 1) queueMicrotask(() => void this.#run());
     });
   }
 
-  async #answer(): Promise<void> {
-    const asked = this.#asked;
-    this.#asked = [];
+  async #run(): Promise<void> {
+    const batch = this.#pending;
+    this.#pending = [];
     try {
-      const answers = await this.read(() => this.#look(asked));
-      for (const [index, { resolve }] of asked.entries()) resolve(answers[index] === true);
+      const answers = await this.read(() => this.#findAll(batch));
+      for (const [index, { resolve }] of batch.entries()) resolve(answers[index] === true);
     } catch (error) {
-      for (const { reject } of asked) reject(error);
+      for (const { reject } of batch) reject(error);
     }
   }
 
-  #look(asked: readonly Look[]): boolean[] {
+  #findAll(batch: readonly Lookup[]): boolean[] {
     return this.#view.run(() =>
-      asked.map(({ key }) => {
+      batch.map(({ key }) => {
         const consumer = this.#consumerOf(consumerName(key));
         return consumer !== undefined && this.#find.get(consumer, idKey(key.id)) !== undefined;
       }),
@@ -62,9 +62,9 @@ export class HandledLooks {
     const known = this.#consumers.get(name);
     if (known !== undefined) return known;
     const found = this.#consumer.get(name);
-    if (found !== undefined && this.#consumers.size < MAX_CONSUMERS) this.#consumers.set(name, found);
+    if (found !== undefined && this.#consumers.size < MAX_CACHED_CONSUMERS) this.#consumers.set(name, found);
     return found;
   }
 }
 
-const MAX_CONSUMERS = 1000;
+const MAX_CACHED_CONSUMERS = 1000;

@@ -1,9 +1,9 @@
 import type { InboxKey } from '../../contract.js';
 import type { Connection, Statement } from '../connection.js';
 import { idKey } from './id-values.js';
-import type { Interned } from './name-cache.js';
+import type { NameCache } from './name-cache.js';
 
-/** One name for the pair that an inbox row belongs to; interned, so that the row keeps an integer. */
+/** The name of the pair that an inbox row belongs to. A row stores its integer key. */
 export function consumerName({ consumer, source }: InboxKey): string {
   return `${consumer}\u0000${source}`;
 }
@@ -19,7 +19,7 @@ export class Inbox {
 
   constructor(
     db: Connection,
-    private readonly consumers: Interned,
+    private readonly consumers: NameCache,
     private readonly clock: () => number,
   ) {
     this.#claim = db.prepare<unknown[]>(
@@ -40,7 +40,7 @@ export class Inbox {
     };
   }
 
-  /** A new transaction: what other processes have started since is not known. */
+  /** Called when a transaction begins: other processes may have started messages since the last one. */
   begin(): void {
     this.#started = undefined;
   }
@@ -49,7 +49,7 @@ export class Inbox {
     const consumer = this.consumers.keyOf(consumerName(key));
     const id = idKey(key.id);
     if (this.#claim.run(consumer, id, this.clock()).changes === 0) return false;
-    // starts are rare: one look per transaction instead of a delete per message
+    // starts are rare: one query per transaction instead of a delete per message
     this.#started ??= this.#anyStarted.get() !== undefined;
     if (this.#started) this.#clear.run(consumer, id);
     return true;
@@ -59,7 +59,7 @@ export class Inbox {
     this.#clear.run(this.consumers.keyOf(consumerName(key)), idKey(key.id));
   }
 
-  /** Of every source: what stands between its name and theirs sorts before any other character. */
+  /** Of every source: the character between the two names sorts before any other. */
   forget(consumer: string): number {
     const range = [`${consumer}\u0000`, `${consumer}\u0001`];
     this.#forget.started.run(...range);

@@ -1,16 +1,16 @@
 import type { Connection, Statement } from '../connection.js';
 
 /**
- * Names and the integers that stand for them in rows. A bounded memory in front of the table, which must never know
- * more than the table does: what is learnt inside a transaction is forgotten when that is rolled back, because the
- * integer may then be given to another name. Rows are never deleted, so what is committed stays true whoever wrote it.
+ * A bounded cache in front of a table of names and of the integer keys that rows store in their place. It must never
+ * contain more than the table: entries added inside a transaction are removed when it is rolled back, because the key may
+ * then be assigned to another name. Rows are never deleted, so committed entries stay valid whichever process wrote them.
  */
-export class Interned {
-  /** Two halves: when the newer one is full it becomes the older one, and the older one is let go as a whole. To take the
-   *  oldest name out of one map, name by name, costs 2 to 11 µs each, as a map walks over what was deleted before. */
+export class NameCache {
+  /** Two halves: when the newer one is full it becomes the older one, and the older one is dropped as a whole. Removing the
+   *  oldest name from one map costs 2 to 11 µs each, as a map walks over deleted entries. */
   #newer = new Map<string, number>();
   #older = new Map<string, number>();
-  readonly #learnt: string[] = [];
+  readonly #added: string[] = [];
   readonly #select: Statement;
   readonly #insert: Statement;
 
@@ -30,26 +30,26 @@ export class Interned {
     const earlier = this.#older.get(name);
     if (earlier !== undefined) return this.#remember(name, earlier);
     const found = this.#select.get(name);
-    return typeof found === 'number' ? this.#learn(name, found) : undefined;
+    return typeof found === 'number' ? this.#cacheNew(name, found) : undefined;
   }
 
-  /** Gives a name that has none a key. Needs the write lock, as everything below. */
+  /** Inserts a name that has no key yet. Needs the write lock, as everything below. */
   add(name: string): number {
-    return this.#learn(name, Number(this.#insert.run(name).lastInsertRowid));
+    return this.#cacheNew(name, Number(this.#insert.run(name).lastInsertRowid));
   }
 
   keyOf(name: string): number {
     return this.find(name) ?? this.add(name);
   }
 
-  /** How much this transaction has learnt so far; for `forgetSince`. */
+  /** How many entries this transaction has added so far; for `forgetSince`. */
   mark(): number {
-    return this.#learnt.length;
+    return this.#added.length;
   }
 
-  /** Undoes what was learnt since the mark, with the savepoint or transaction in which it was. */
+  /** Removes the entries added since the mark, when their savepoint or transaction is rolled back. */
   forgetSince(mark: number): void {
-    for (const name of this.#learnt.splice(mark)) {
+    for (const name of this.#added.splice(mark)) {
       this.#newer.delete(name);
       this.#older.delete(name);
     }
@@ -57,11 +57,11 @@ export class Interned {
 
   /** The transaction is committed. */
   keep(): void {
-    this.#learnt.length = 0;
+    this.#added.length = 0;
   }
 
-  #learn(name: string, key: number): number {
-    this.#learnt.push(name);
+  #cacheNew(name: string, key: number): number {
+    this.#added.push(name);
     return this.#remember(name, key);
   }
 

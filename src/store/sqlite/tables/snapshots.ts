@@ -1,6 +1,6 @@
 import type { Snapshot } from '../../contract.js';
 import type { Connection, Statement } from '../connection.js';
-import type { Interned } from './name-cache.js';
+import type { NameCache } from './name-cache.js';
 
 /** Looks snapshots up through one connection. */
 export class SnapshotReader {
@@ -25,7 +25,7 @@ export class SnapshotKeeper {
 
   constructor(
     db: Connection,
-    private readonly streams: Interned,
+    private readonly streams: NameCache,
   ) {
     this.#keep = db.prepare<unknown[]>(
       `INSERT INTO flotilla_snapshots (stream, version, shape, state) VALUES (?, ?, ?, ?)

@@ -1,6 +1,6 @@
 import type { StreamMetadata } from '../../contract.js';
 import type { Connection, Statement } from '../connection.js';
-import type { Interned } from './name-cache.js';
+import type { NameCache } from './name-cache.js';
 
 /** Reads what was noted about streams. */
 export class MetadataReader {
@@ -26,7 +26,7 @@ export class MetadataKeeper {
 
   constructor(
     db: Connection,
-    private readonly streams: Interned,
+    private readonly streams: NameCache,
   ) {
     this.#keep = db.prepare<unknown[]>(
       `INSERT INTO flotilla_stream_metadata (stream, metadata) VALUES (?, ?)

@@ -5,7 +5,7 @@ import type { AppendResult, ExpectedVersion } from '../../contract.js';
 import type { ArchivedMarks } from '../archive/archived-marks.js';
 import type { Connection, Statement } from '../connection.js';
 import { idValue } from '../tables/id-values.js';
-import type { Interned } from '../tables/name-cache.js';
+import type { NameCache } from '../tables/name-cache.js';
 
 /** Appends to streams. Works inside the transaction that is open; a throw for a version leaves nothing behind. */
 export class EventAppender {
@@ -18,8 +18,8 @@ export class EventAppender {
 
   constructor(
     db: Connection,
-    private readonly streams: Interned,
-    private readonly types: Interned,
+    private readonly streams: NameCache,
+    private readonly types: NameCache,
     private readonly archived: ArchivedMarks,
   ) {
     this.#head = db

@@ -1,6 +1,6 @@
 /** Milliseconds from a hint to the first look, and from there to the next: the log is written before its fsync, and the
  *  commit can be seen after it. */
-const AFTER_HINT = [1, 2, 4, 8, 16];
+const POLL_DELAYS_AFTER_HINT_MS = [1, 2, 4, 8, 16];
 
 export interface AppendWatchOptions {
   head: () => number;
@@ -74,7 +74,7 @@ export class AppendWatch {
   /** One series of looks at a time: the hints of a busy time, most of them of this process's own commits, share it. */
   #lookSoon(step = 0): void {
     if (step === 0) this.#hinted = false;
-    const delay = AFTER_HINT[step];
+    const delay = POLL_DELAYS_AFTER_HINT_MS[step];
     if (delay !== undefined) {
       this.#soon = setTimeout(() => {
         this.options.look();

@@ -5,7 +5,7 @@ import type { Tx } from '../../contract.js';
 import type { CommitHealth } from './commit-health.js';
 import type { FileGuard } from '../file-guard.js';
 import { isConstraint, storeError } from '../sqlite-errors.js';
-import { performStep, performWork, type Outcome, type Unit } from './write-unit.js';
+import { performStep, performWork, type UnitOutcome, type WriteUnit } from './write-unit.js';
 import { Watchdog } from './watchdog.js';
 import type { WriteLock } from './write-lock.js';
 import type { Writer } from './writer.js';
@@ -27,7 +27,7 @@ export interface CommitterOptions {
  * its own where it needs one, and settles after the COMMIT has returned, so that nothing is told that is not durable.
  */
 export class Committer {
-  #waiting: Unit[] = [];
+  #waiting: WriteUnit[] = [];
   #draining: Promise<void> | undefined;
   #closed = false;
   readonly #watchdog = new Watchdog();
@@ -58,7 +58,7 @@ export class Committer {
     await this.#draining;
   }
 
-  #enqueue<T>(perform: Unit['perform']): Promise<T> {
+  #enqueue<T>(perform: WriteUnit['perform']): Promise<T> {
     const { guard } = this.options;
     if (guard.failure !== undefined) return Promise.reject(guard.failure);
     if (this.#closed) return Promise.reject(new FlotillaError('store.closed'));
@@ -86,8 +86,8 @@ export class Committer {
   }
 
   /** Performs the units in the transaction that is open, and commits. */
-  async #commit(group: readonly Unit[]): Promise<void> {
-    let outcomes: Outcome[] | undefined;
+  async #commit(group: readonly WriteUnit[]): Promise<void> {
+    let outcomes: UnitOutcome[] | undefined;
     try {
       outcomes = await this.#perform(group);
       if (outcomes === undefined) return;
@@ -115,8 +115,8 @@ export class Committer {
   }
 
   /** Undefined when the transaction was lost on the way: then all are rejected already. */
-  async #perform(group: readonly Unit[]): Promise<Outcome[] | undefined> {
-    const outcomes: Outcome[] = [];
+  async #perform(group: readonly WriteUnit[]): Promise<UnitOutcome[] | undefined> {
+    const outcomes: UnitOutcome[] = [];
     this.#watchdog.start();
     try {
       for (const unit of group) {
@@ -136,7 +136,7 @@ export class Committer {
   }
 
   /** A deferred constraint fails the COMMIT and does not say whose it was. */
-  async #commitOneByOne(group: readonly Unit[]): Promise<void> {
+  async #commitOneByOne(group: readonly WriteUnit[]): Promise<void> {
     for (const unit of group) {
       try {
         await this.lock.take();
@@ -148,7 +148,7 @@ export class Committer {
     }
   }
 
-  #abort(group: readonly Unit[], error: unknown, culprit: Unit | undefined): void {
+  #abort(group: readonly WriteUnit[], error: unknown, culprit: WriteUnit | undefined): void {
     const cause = this.#noted(error);
     // what ends the process is said by the process
     const { guard, logger } = this.options;

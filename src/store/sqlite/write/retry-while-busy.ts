@@ -1,10 +1,10 @@
 import { setTimeout } from 'node:timers/promises';
 import { isBusy, storeError } from '../sqlite-errors.js';
 
-/** How long a lock that even readers see may last, in milliseconds: another process recovers or closes the file. */
-const PATIENCE = 10_000;
+/** How long a lock that even readers see may last: another process recovers or closes the file. */
+const LOCK_TIMEOUT_MS = 10_000;
 
-/** Runs `step`, at once and mostly once; again after a random while as long as it finds the file locked.
+/** Runs `step`, at once and mostly once; again after a random delay while the file is locked.
  *  Rejects with the registry's errors. */
 export function retryWhileBusy<T>(step: () => T): Promise<T> {
   try {
@@ -15,7 +15,7 @@ export function retryWhileBusy<T>(step: () => T): Promise<T> {
 }
 
 async function again<T>(step: () => T): Promise<T> {
-  const deadline = performance.now() + PATIENCE;
+  const deadline = performance.now() + LOCK_TIMEOUT_MS;
   for (let wait = 1; ; wait = Math.min(wait * 1.5, 20)) {
     await setTimeout(0.5 + Math.random() * wait);
     try {

@@ -4,14 +4,14 @@ import type { Statement } from '../connection.js';
 import { isBusy } from '../sqlite-errors.js';
 import type { Writer } from './writer.js';
 
-/** Between two transactions while another process writes too, in milliseconds: the others get their turn. */
-const GAP = 1;
-/** For how long after the last sign of another writer the gap is kept, in milliseconds. */
-const CONTENDED = 1_000;
+/** Between two transactions while another process writes too, so that it gets the lock. */
+const CONTENDED_GAP_MS = 1;
+/** For how long after the last sign of another writer the gap is kept. */
+const CONTENDED_FOR_MS = 1_000;
 
 /**
- * The write lock of the file, which other processes want as well. `BEGIN IMMEDIATE` answers at once; whoever is refused
- * comes again after a random while, without stopping the event loop.
+ * The write lock of the file, for which other processes compete. `BEGIN IMMEDIATE` returns at once; a process that is
+ * refused retries after a random delay, without blocking the event loop.
  *
  * A gap between transactions keeps the shares of several writers even, but costs a lone one a millisecond each. So it is
  * kept only where others have shown themselves: this process was refused, or somebody else has committed since its
@@ -41,7 +41,7 @@ export class WriteLock {
         this.writer.begin();
         break;
       } catch (error) {
-        this.#contendedUntil = performance.now() + CONTENDED;
+        this.#contendedUntil = performance.now() + CONTENDED_FOR_MS;
         if (isBusy(error)) this.health.lockRefused();
         if (!isBusy(error) || performance.now() > deadline) throw error;
       }
@@ -51,18 +51,18 @@ export class WriteLock {
     this.noticeOthers();
   }
 
-  /** Lets the event loop turn, and other processes in. */
+  /** Turns the event loop, and lets other processes take the lock. */
   async rest(): Promise<void> {
-    await (performance.now() < this.#contendedUntil ? setTimeout(GAP) : setImmediate());
+    await (performance.now() < this.#contendedUntil ? setTimeout(CONTENDED_GAP_MS) : setImmediate());
   }
 
-  /** Looks whether another process has committed since the last look. */
+  /** Checks whether another process has committed since the last check. */
   noticeOthers(): void {
     const version = this.#dataVersion.get();
     if (version === this.#othersVersion) return;
-    this.#contendedUntil = performance.now() + CONTENDED;
+    this.#contendedUntil = performance.now() + CONTENDED_FOR_MS;
     this.onOthersCommit();
-    // last: what could not be told is told at the next look
+    // last: a notification that has failed is repeated at the next check
     this.#othersVersion = version;
   }
 }

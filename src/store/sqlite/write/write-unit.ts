@@ -5,13 +5,13 @@ import { SqliteTx } from './sqlite-tx.js';
 import type { Watchdog } from './watchdog.js';
 import type { Writer } from './writer.js';
 
-/** What became of a unit inside its transaction; it is told once the COMMIT has returned. */
-export type Outcome = { done: true; value: unknown } | { done: false; error: unknown };
+/** The result of a unit inside its transaction; the caller receives it once the COMMIT has returned. */
+export type UnitOutcome = { done: true; value: unknown } | { done: false; error: unknown };
 
-/** One thing to be done in a transaction that others share. */
-export interface Unit {
+/** The writes of one caller, in a transaction that it shares with others. */
+export interface WriteUnit {
   /** Settles when its writes are made or undone; synchronously where no caller's code runs. Never throws. */
-  perform(writer: Writer, watchdog: Watchdog): Outcome | Promise<Outcome>;
+  perform(writer: Writer, watchdog: Watchdog): UnitOutcome | Promise<UnitOutcome>;
   resolve(value: unknown): void;
   reject(error: unknown): void;
 }
@@ -19,7 +19,7 @@ export interface Unit {
 /** The store's own writes. `single`: they are one statement, or leave nothing behind when they throw, so that a
  *  savepoint would protect nothing. */
 export function performStep(step: () => unknown, single: boolean) {
-  return (writer: Writer): Outcome => {
+  return (writer: Writer): UnitOutcome => {
     try {
       if (!single) writer.savepoint();
       const value = step();
@@ -32,9 +32,9 @@ export function performStep(step: () => unknown, single: boolean) {
   };
 }
 
-/** A caller's work: whatever it does is behind a savepoint, and undone when it throws or awaits what it may not. */
+/** A caller's work: its writes are behind a savepoint, and rolled back when it throws or awaits anything but its transaction. */
 export function performWork(work: (tx: Tx) => Promise<unknown>) {
-  return async (writer: Writer, watchdog: Watchdog): Promise<Outcome> => {
+  return async (writer: Writer, watchdog: Watchdog): Promise<UnitOutcome> => {
     const tx = new SqliteTx(writer);
     const outcome = await watchdog.limit(run(work, tx), awaited);
     tx.revoke();
@@ -46,7 +46,7 @@ export function performWork(work: (tx: Tx) => Promise<unknown>) {
   };
 }
 
-async function run(work: (tx: Tx) => Promise<unknown>, tx: Tx): Promise<Outcome> {
+async function run(work: (tx: Tx) => Promise<unknown>, tx: Tx): Promise<UnitOutcome> {
   try {
     return { done: true, value: await work(tx) };
   } catch (error) {
@@ -54,6 +54,6 @@ async function run(work: (tx: Tx) => Promise<unknown>, tx: Tx): Promise<Outcome>
   }
 }
 
-function awaited(): Outcome {
+function awaited(): UnitOutcome {
   return { done: false, error: new FlotillaError('store.write_awaited') };
 }

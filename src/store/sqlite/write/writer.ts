@@ -5,7 +5,7 @@ import { Checkpoints } from '../tables/checkpoints.js';
 import type { Connection, Statement } from '../connection.js';
 import { History } from '../read/history.js';
 import { Inbox } from '../tables/inbox.js';
-import { Interned } from '../tables/name-cache.js';
+import { NameCache } from '../tables/name-cache.js';
 import { Migrations } from '../tables/migrations.js';
 import { SnapshotKeeper, SnapshotReader } from '../tables/snapshots.js';
 import { MetadataKeeper } from '../tables/stream-metadata.js';
@@ -13,7 +13,7 @@ import { TaggedSql } from '../tagged-sql.js';
 import { Timers } from '../tables/timers.js';
 
 /** How many names of streams, and of consumers, are remembered. */
-const REMEMBERED = 20_000;
+const CACHED_NAMES = 20_000;
 
 /** Everything that writes, on the one connection that does, and the savepoints and transactions around it. All of it
  *  is synchronous. */
@@ -29,7 +29,7 @@ export class Writer {
   readonly checkpoints: Checkpoints;
   readonly timers: Timers;
   readonly migrations: Migrations;
-  readonly #interned: Interned[];
+  readonly #caches: NameCache[];
   readonly #statements: Record<
     'begin' | 'commit' | 'rollback' | 'savepoint' | 'release' | 'undo' | 'probe' | 'clearProbes',
     Statement
@@ -41,10 +41,10 @@ export class Writer {
     clock: () => number,
     archive: ArchiveFile,
   ) {
-    const streams = new Interned(db, 'flotilla_streams', REMEMBERED);
-    const types = new Interned(db, 'flotilla_types', REMEMBERED);
-    const consumers = new Interned(db, 'flotilla_consumers', REMEMBERED);
-    this.#interned = [streams, types, consumers];
+    const streams = new NameCache(db, 'flotilla_streams', CACHED_NAMES);
+    const types = new NameCache(db, 'flotilla_types', CACHED_NAMES);
+    const consumers = new NameCache(db, 'flotilla_consumers', CACHED_NAMES);
+    this.#caches = [streams, types, consumers];
     this.sql = new TaggedSql(db);
     this.history = new History(db, archive);
     this.archived = new ArchivedMarks(db);
@@ -83,17 +83,17 @@ export class Writer {
 
   commit(): void {
     this.#statements.commit.run();
-    for (const interned of this.#interned) interned.keep();
+    for (const cache of this.#caches) cache.keep();
   }
 
   rollback(): void {
     if (this.open) this.#statements.rollback.run();
-    for (const interned of this.#interned) interned.forgetSince(0);
+    for (const cache of this.#caches) cache.forgetSince(0);
   }
 
   savepoint(): void {
     this.#statements.savepoint.run();
-    this.#marks = this.#interned.map((interned) => interned.mark());
+    this.#marks = this.#caches.map((cache) => cache.mark());
   }
 
   release(): void {
@@ -103,7 +103,7 @@ export class Writer {
   undoToSavepoint(): void {
     this.#statements.undo.run();
     this.#statements.release.run();
-    for (const [index, interned] of this.#interned.entries()) interned.forgetSince(this.#marks[index] ?? 0);
+    for (const [index, cache] of this.#caches.entries()) cache.forgetSince(this.#marks[index] ?? 0);
   }
 
   /** Writes as many bytes as that, in the transaction that is open. */
