@@ -15,32 +15,32 @@ export interface RowDifference {
   new?: Row;
 }
 
-/** How a table of the new model differs from that of the old one. */
+/** How a table of the new model differs from the old model's. */
 export interface TableDifference {
   table: string;
-  /** Why the two cannot be compared; then nothing is counted. */
+  /** Why the two cannot be compared; the counts are 0 then. */
   incomparable?: string;
-  /** Rows of the new one. */
+  /** Rows of the new table. */
   rows: number;
   onlyOld: number;
   onlyNew: number;
   changed: number;
-  /** The first few of them. */
+  /** The first differences. */
   sample: RowDifference[];
 }
 
-const PAGE = 1_000;
-const SAMPLE = 10;
+const ROWS_PER_PAGE = 1_000;
+const SAMPLE_ROWS = 10;
 
 export interface DifferenceOptions {
   definition: ProjectionDefinition;
   old: Generation;
   generation: number;
-  /** Called between portions. */
+  /** Called between pages. */
   onPortion: () => Promise<void>;
 }
 
-/** Compares each table of two generations that nobody writes meanwhile, row by row, in portions. */
+/** Compares each table of two generations, row by row, in pages. Neither may be written meanwhile. */
 export async function differenceOf(store: Store, options: DifferenceOptions): Promise<TableDifference[]> {
   const { definition, old } = options;
   const found: TableDifference[] = [];
@@ -115,7 +115,7 @@ class Comparison {
   }
 
   #note(difference: RowDifference): void {
-    if (this.#found.sample.length < SAMPLE) this.#found.sample.push(difference);
+    if (this.#found.sample.length < SAMPLE_ROWS) this.#found.sample.push(difference);
   }
 
   /** Each row of one table with the row of the other that has the same key. */
@@ -130,7 +130,7 @@ class Comparison {
     const join = key.map((column) => `b.${column} = a.${column}`).join(' AND ');
     const select = (after: string) =>
       `SELECT ${list('a', 'a')}, ${list('b', 'b')}, CASE WHEN b.${key[0] ?? ''} IS NULL THEN 0 ELSE 1 END AS both
-       FROM (SELECT * FROM ${one} ${after} ORDER BY ${key.join(', ')} LIMIT ${PAGE}) a LEFT JOIN ${other} b ON ${join}
+       FROM (SELECT * FROM ${one} ${after} ORDER BY ${key.join(', ')} LIMIT ${ROWS_PER_PAGE}) a LEFT JOIN ${other} b ON ${join}
        ORDER BY ${key.map((column) => `a.${column}`).join(', ')}`;
     const first = template([select('')]);
     // `(k1, k2) > (?, ?)`: as many parameters as the key has columns
@@ -147,7 +147,7 @@ class Comparison {
         visit(last, Number(joined.both) === 1 ? side('b') : undefined);
       }
       await this.options.onPortion();
-      if (rows.length < PAGE) return;
+      if (rows.length < ROWS_PER_PAGE) return;
     }
   }
 

@@ -1,23 +1,23 @@
 import { FlotillaError } from '../errors.js';
 import type { Store, Tx } from '../store/contract.js';
-import { isHeld } from './hold.js';
+import { isFrozen } from './freeze.js';
 import { ModelWriter, type Step } from './model-writer.js';
 import type { PoisonEvent } from './poison.js';
 import type { ProjectionDefinition } from './projection.js';
 import { readState, setRunning, setStopped } from './state.js';
 
-/** What a turn came to: it went as far as it could, or did nothing. */
-export type Turn =
+/** What an attempt to advance the model did: it handled events as far as it could, or nothing. */
+export type Advance =
   | { kind: 'stepped'; step: Step }
-  /** `held`: a rebuild compares it. `stopped`: at an event it cannot take. `outdated`: another version has made it. */
-  | { kind: 'waiting'; because: 'held' | 'stopped' | 'outdated' };
+  /** `frozen`: a rebuild compares it. `stopped`: at an event it cannot handle. `outdated`: another version has made it. */
+  | { kind: 'waiting'; because: 'frozen' | 'stopped' | 'outdated' };
 
-/** Brings the live generation of a model forward, whichever that is, turn by turn. */
+/** Brings the live generation of a model forward, batch by batch. */
 export class LiveModel {
   readonly #definition: ProjectionDefinition;
   #writer: ModelWriter | undefined;
   #generation = 0;
-  /** The event at which it stands and that has been tried in this process. */
+  /** The event at which it is stopped and that has been tried in this process. */
   #tried: string | undefined;
   #trying = false;
 
@@ -29,21 +29,21 @@ export class LiveModel {
     this.#definition = definition;
   }
 
-  /** Takes a batch of events. One that cannot be taken stops the model, for everybody to see; one at which it was stopped
-   *  is tried once in the life of this, as a new release may have mended it. Throws `projection.conflict` when another
-   *  process was quicker, `projection.not_found` where nothing is prepared, and whatever the store throws. */
-  async turn(): Promise<Turn> {
+  /** Handles a batch of events. One that cannot be handled stops the model, which every process sees; the event at which it
+   *  was stopped is retried once by each instance of this, as a new release may handle it. Throws `projection.conflict` when
+   *  another process has written the model, `projection.not_found` where nothing is prepared, and what the store throws. */
+  async advance(): Promise<Advance> {
     const { name, version } = this.#definition;
     const state = await readState(this.store.query, name);
     if (state === undefined) throw new FlotillaError('projection.not_found', name);
     if (state.version !== version) return { kind: 'waiting', because: 'outdated' };
-    if (isHeld(state, this.now())) return { kind: 'waiting', because: 'held' };
+    if (isFrozen(state, this.now())) return { kind: 'waiting', because: 'frozen' };
     if (state.status === 'stopped' && state.stop?.eventId === this.#tried) {
       return { kind: 'waiting', because: 'stopped' };
     }
     this.#trying = state.status === 'stopped';
     if (state.status === 'swapping') {
-      // held by a rebuild that is no more; there may be nothing to commit that would say so
+      // frozen by a rebuild that has died; without events to handle nothing else would unfreeze it
       await this.store.transaction((tx) => this.#guard(tx, state.generation));
     }
     const writer = this.#writerOf(state.generation);
@@ -63,13 +63,13 @@ export class LiveModel {
     return this.#writer;
   }
 
-  /** A model that is held, swapped or stopped in the meantime is not written any more. What was stopped, or held by a
-   *  rebuild that is no more, goes on with the first commit. */
+  /** A model that was frozen, swapped or stopped in the meantime is not written any more. One that was stopped, or frozen by
+   *  a rebuild that has died, is running again with the first commit. */
   async #guard({ sql }: Tx, generation: number): Promise<void> {
     const { name, version } = this.#definition;
     const state = await readState(sql, name);
     const isSame = state?.generation === generation && state.version === version;
-    if (!isSame || isHeld(state, this.now()) || (state.status === 'stopped' && !this.#trying)) {
+    if (!isSame || isFrozen(state, this.now()) || (state.status === 'stopped' && !this.#trying)) {
       throw new FlotillaError('projection.conflict', name);
     }
     if (state.status !== 'running') await setRunning(sql, name);

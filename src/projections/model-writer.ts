@@ -5,14 +5,14 @@ import { failpoint } from '../failpoints.js';
 import type { Store, Tx } from '../store/contract.js';
 import type { StoredEvent } from '../store/stored-event.js';
 import { checkpointOf, generationSql } from './physical-names.js';
-import { isPassing, poisonOf, type PoisonEvent } from './poison.js';
+import { isTransient, poisonOf, type PoisonEvent } from './poison.js';
 import type { ProjectionDefinition, ProjectionHandler } from './projection.js';
 import { isSkipped } from './skips.js';
 
 /** Events that share a transaction: 600 statements hold the write lock for some 5 ms. */
-export const BATCH = 200;
+export const EVENTS_PER_TRANSACTION = 200;
 
-/** What became of a step. */
+/** The result of a step. */
 export interface Step {
   /** The checkpoint now. */
   position: number;
@@ -20,19 +20,19 @@ export interface Step {
   handled: number;
   /** Events that failed again and were passed over, as an operator has decided. */
   passedOver: PoisonEvent[];
-  /** The event that keeps it from going on. */
+  /** The event that stops it. */
   poison?: PoisonEvent;
 }
 
 export interface ModelWriterOptions {
   generation: number;
-  /** Runs first in each transaction. Throws `projection.conflict` where nothing may be written any more. */
+  /** Runs first in each transaction. Throws `projection.conflict` if the generation must not be written any more. */
   guard: (tx: Tx) => Promise<void>;
 }
 
 /**
- * Brings one generation of a model forward. Each transaction holds what the handlers wrote and the checkpoint, moved from
- * where it was seen: of two processes that write the same model one is undone, with `projection.conflict`.
+ * Brings one generation of a model forward. Each transaction contains the writes of the handlers and moves the checkpoint
+ * from where it was read: of two processes that write the same model one is rolled back, with `projection.conflict`.
  */
 export class ModelWriter {
   readonly checkpoint: string;
@@ -53,23 +53,23 @@ export class ModelWriter {
     return this.store.checkpoint(this.checkpoint);
   }
 
-  /** Takes the events after `from`, at most a batch of them and none after `upTo`, and commits. Where nothing among them
-   *  is for this projection only the checkpoint moves. Stops before an event that cannot be taken, unless it is recorded
-   *  as skipped. Throws `projection.conflict` and whatever the store throws. */
+  /** Handles the events after `from`, at most a batch of them and none after `upTo`, and commits. If none of them is for this
+   *  projection, only the checkpoint moves. Stops before an event that cannot be handled, unless it is recorded as skipped.
+   *  Throws `projection.conflict` and what the store throws. */
   async step(from: number, upTo = Infinity): Promise<Step> {
     const head = Math.min(await this.store.head(), upTo);
     if (head <= from) return { position: from, handled: 0, passedOver: [] };
-    const page = await this.store.readAll(from, BATCH, { type: this.#types });
+    const page = await this.store.readAll(from, EVENTS_PER_TRANSACTION, { type: this.#types });
     const events = page.filter(({ position }) => position <= head);
     // a page that is not full, or goes beyond: there is nothing more for this projection up to the head
-    const whole = page.length < BATCH || events.length < page.length;
+    const whole = page.length < EVENTS_PER_TRANSACTION || events.length < page.length;
     const step = await this.#take(from, events);
     if (step.poison !== undefined || !whole || step.position >= head) return step;
     await this.#commit(step.position, head, []);
     return { ...step, position: head };
   }
 
-  /** All of them in one transaction; where that fails, up to the culprit in one, and the culprit by itself. */
+  /** All of them in one transaction; if that fails, those before the failing event in one, and that event by itself. */
   async #take(from: number, events: readonly StoredEvent[]): Promise<Step> {
     const done: Step = { position: from, handled: 0, passedOver: [] };
     let left = events;
@@ -85,7 +85,7 @@ export class ModelWriter {
         left = left.slice(batch.length);
         size = left.length;
       } else if (batch.length > 1) {
-        // whose fault it was is not known where only the commit failed
+        // the failing event is not known if only the commit has failed
         size = failure.culprit === undefined ? 1 : Math.max(1, failure.culprit);
       } else {
         const poison = poisonOf(last, failure.error);
@@ -100,7 +100,7 @@ export class ModelWriter {
     return done;
   }
 
-  /** Undefined when it is committed; otherwise nothing is, and the events are to blame. */
+  /** Undefined when it is committed; otherwise nothing is, and one of the events has caused the failure. */
   async #attempt(
     from: number,
     to: number,
@@ -121,12 +121,12 @@ export class ModelWriter {
       await this.#commit(from, to, ready, at);
       return undefined;
     } catch (error) {
-      if (isPassing(error)) throw error;
+      if (isTransient(error)) throw error;
       return { error, ...(at.index !== undefined && { culprit: at.index }) };
     }
   }
 
-  /** One transaction. `at` tells which event a handler had in hand when it threw. */
+  /** One transaction. `at` has the index of the event whose handler threw. */
   async #commit(from: number, to: number, ready: readonly Ready[], at: { index?: number } = {}): Promise<void> {
     await this.store.transaction(async (tx) => {
       await this.options.guard(tx);

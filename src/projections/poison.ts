@@ -2,7 +2,7 @@ import { FlotillaError, messageOf, PermanentError } from '../errors.js';
 import { isStoreGone } from '../store/is-gone.js';
 import type { StoredEvent } from '../store/stored-event.js';
 
-/** An event that a projection cannot take, and why. */
+/** An event that a projection cannot handle, and why. */
 export interface PoisonEvent {
   position: number;
   eventId: string;
@@ -12,16 +12,15 @@ export interface PoisonEvent {
   message: string;
 }
 
-/** What is kept of a message. */
-const LONGEST_MESSAGE = 1_000;
+const MAX_MESSAGE_LENGTH = 1_000;
 
 export function poisonOf({ position, id, type }: StoredEvent, error: unknown): PoisonEvent {
   const code = error instanceof FlotillaError || error instanceof PermanentError ? error.code : 'projection.poison';
-  return { position, eventId: id, type, code, message: messageOf(error).slice(0, LONGEST_MESSAGE) };
+  return { position, eventId: id, type, code, message: messageOf(error).slice(0, MAX_MESSAGE_LENGTH) };
 }
 
-/** Whether the store could not do it just now or is gone, or another process was quicker: the event itself is not to blame. */
-export function isPassing(error: unknown): boolean {
+/** Whether the event is not the cause: the store has failed or is closed, or another process has written the model. */
+export function isTransient(error: unknown): boolean {
   if (!(error instanceof FlotillaError)) return false;
   return (
     error.code === 'projection.conflict' ||

@@ -4,13 +4,13 @@ import { physicalName, statementsOf, template } from './physical-names.js';
 import type { ProjectionDefinition } from './projection.js';
 import { migrations, readState } from './state.js';
 
-/** Makes the tables in which a store remembers its models. Idempotent. */
+/** Creates the tables that describe the models of a store. Idempotent. */
 export async function migrateProjections(store: Store): Promise<void> {
   await store.migrate('projections', migrations);
 }
 
-/** Makes the first generation of each model that is not there yet, empty, and the views by which it is read. Does nothing
- *  to one that is there, whatever its version. Idempotent, and safe when several processes do it at once. Throws
+/** Creates the first generation of each model that does not exist yet, empty, and the views by which it is read. Leaves an
+ *  existing model alone, whatever its version. Idempotent, and safe when several processes call it at once. Throws
  *  `projection.bad_definition` when a table of the same name belongs to something else. */
 export async function prepareProjections(
   store: Store,
@@ -28,7 +28,7 @@ async function makeFirst(store: Store, definition: ProjectionDefinition, now: ()
   const { name, version } = definition;
   await refuseTaken(store.query, definition);
   let generation = 1;
-  // tables of another release, made by a process that has died before they were noted, or that is about to
+  // these may be tables of another release, whose process has died before it recorded them, or is about to
   while (!(await tablesFit(store, definition, generation))) generation += 1;
   const madeAt = new Date(now()).toISOString();
   await store.transaction(async ({ sql }) => {
@@ -42,13 +42,13 @@ async function makeFirst(store: Store, definition: ProjectionDefinition, now: ()
   });
 }
 
-/** Makes the tables of a generation; once, however often it is asked for. */
+/** Creates the tables of a generation. Idempotent. */
 export async function makeTables(store: Store, definition: ProjectionDefinition, generation: number): Promise<void> {
   const sql = statementsOf(definition, generation);
   await store.migrate(`projection:${definition.name}`, [{ name: `generation ${generation}`, sql }]);
 }
 
-/** Whether the tables of a generation are as the definition has them; makes those that are not there yet. */
+/** Creates the tables of a generation where they are missing. False if other tables exist in their place. */
 export async function tablesFit(store: Store, definition: ProjectionDefinition, generation: number): Promise<boolean> {
   try {
     await makeTables(store, definition, generation);
@@ -88,7 +88,7 @@ export function tablesOf(json: string): string[] {
   return JSON.parse(json) as string[];
 }
 
-/** The plain names, for whoever reads. Throws `projection.bad_definition` for one that is taken. */
+/** Creates the plain names, by which a model is read. Throws `projection.bad_definition` for one that is taken. */
 export async function makeViews(sql: Sql, tables: readonly string[], generation: number): Promise<void> {
   for (const table of tables) {
     try {

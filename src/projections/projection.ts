@@ -3,8 +3,8 @@ import type { Definitions } from '../events/definitions.js';
 import { unwrapDefinition, type Opaque } from '../opaque.js';
 import type { Sql } from '../store/contract.js';
 
-/** What a projection's handler works with: SQL inside the transaction that also moves the checkpoint. Names of the
- *  projection's own tables mean those of the model that is being written, the live one or one that is being rebuilt. */
+/** The context of a projection's handler: SQL inside the transaction that also moves the checkpoint. The names of the
+ *  projection's own tables refer to the generation that is being written, the live one or one that is being built. */
 export interface ProjectionTx {
   sql: Sql;
 }
@@ -14,12 +14,12 @@ export type ProjectionHandler = (event: EventEnvelope, tx: ProjectionTx) => Prom
 /** A projection as the runtime sees it: types erased. */
 export interface ProjectionDefinition {
   readonly name: string;
-  /** Counts up with every change of the tables or of what is written into them. */
+  /** Incremented with every change of the tables or of what is written to them. */
   readonly version: number;
   readonly definitions: Definitions;
-  /** The statements that make each table, by the table's name. */
+  /** The statements that create each table, by the table's name. */
   readonly tables: Readonly<Record<string, string>>;
-  /** What it handles: types and patterns. */
+  /** The types and patterns that it handles. */
   readonly patterns: readonly string[];
   /** The handler of each type. */
   readonly handlerOf: ReadonlyMap<string, ProjectionHandler>;

@@ -23,27 +23,27 @@ export interface RunProjectionsOptions {
 
 /** The part of a running worker that keeps read models. */
 export interface ProjectionsPart {
-  /** Of each projection, as of the last look, a second ago at most. */
+  /** The state of each projection, as observed a second ago at most. */
   state: () => readonly ProjectionState[];
-  /** Resolves when every model has all that the store held when asked, whichever process brought it there. Rejects with
-   *  `projection.poison` or `projection.outdated` when one stands still. */
+  /** Resolves when every model contains all events that the store had at the call, whichever process has updated it. Rejects
+   *  with `projection.poison` or `projection.outdated` when one is stopped or outdated. */
   caughtUp: () => Promise<void>;
-  /** Resolves when nothing of this is at work any more; what was not committed is taken up by whoever runs next. */
+  /** Resolves when everything has ended; what was not committed is left to the next process. */
   stop: () => Promise<void>;
 }
 
-const LOOK = 5;
+const POLL_INTERVAL_MS = 5;
 
 /** Keeps read models up to date with the events of their store. Safe to run in several processes: a lease decides which
- *  of them does the work, the checkpoint that none undoes another's. One that cannot take an event stands still alone,
- *  until an operator skips the event or a process is started that can take it. Resolves when all are prepared. */
+ *  of them does the work, and checkpoints prevent that one overwrites another's. A model that cannot handle an event stops,
+ *  and it alone, until an operator skips the event or a process starts that can handle it. Resolves when all are prepared. */
 export async function runProjections(
   projections: readonly ProjectionDefinition[],
   options: RunProjectionsOptions,
 ): Promise<ProjectionsPart> {
   const { store, now = Date.now } = options;
   await prepareProjections(store, projections, now);
-  // what a rebuild left behind that ended right after its swap
+  // left by a rebuild that has died after its swap
   for (const { name } of projections) await dropOld(store, name);
   const ending = new AbortController();
   const runners = projections.map((projection) => new ProjectionRunner(projection, { ...options, now }));
@@ -56,9 +56,9 @@ export async function runProjections(
         for (;;) {
           const state = await stateOfProjection(store, definition);
           if (state.position >= head) break;
-          refuseStill(state);
+          throwIfStopped(state);
           if (ending.signal.aborted) throw new FlotillaError('store.closed');
-          await sleep(LOOK, ending.signal);
+          await sleep(POLL_INTERVAL_MS, ending.signal);
         }
       }
     },
@@ -69,7 +69,7 @@ export async function runProjections(
   };
 }
 
-function refuseStill({ name, status, stop }: ProjectionState): void {
+function throwIfStopped({ name, status, stop }: ProjectionState): void {
   if (status === 'outdated') throw new FlotillaError('projection.outdated', name);
   if (stop === undefined) return;
   const { type, position, code, message } = stop;

@@ -7,8 +7,8 @@ import type { Store } from '../store/contract.js';
 import { isStoreGone } from '../store/is-gone.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { Metrics } from '../telemetry/metrics.js';
-import { LiveModel, type Turn } from './live-model.js';
-import { isPassing } from './poison.js';
+import { LiveModel, type Advance } from './live-model.js';
+import { isTransient } from './poison.js';
 import type { ProjectionDefinition } from './projection.js';
 import { stateOfProjection, type ProjectionState } from './status.js';
 
@@ -21,16 +21,16 @@ export interface RunnerOptions {
   now: () => number;
 }
 
-/** Milliseconds between two looks while there is nothing to do, or while a model is held, stopped or outdated. */
-const IDLE = 1_000;
-const WAITING = 100;
+/** Milliseconds between two polls while there is nothing to do, and while a model is frozen, stopped or outdated. */
+const IDLE_POLL_INTERVAL_MS = 1_000;
+const BLOCKED_POLL_INTERVAL_MS = 100;
 /** Milliseconds to rest after a commit that moved nothing but the checkpoint, so that events which are for others are
  *  passed over with few commits, not with one each. */
-const MOVE_AFTER = 50;
+const MOVE_DELAY_MS = 50;
 
-/** Keeps one read model up to date, whenever it is this process's turn. */
+/** Keeps one read model up to date while this process holds its lease. */
 export class ProjectionRunner {
-  /** The last that was seen of the model. */
+  /** The state of the model as last observed. */
   seen: ProjectionState;
   readonly #model: LiveModel;
   readonly #wakeup = new Wakeup();
@@ -62,48 +62,48 @@ export class ProjectionRunner {
     const leader = { store, name, holder: instance, ttl, logger: this.#logger, onStandby, signal };
     await runAsLeader(leader, async (lease, leading) => {
       await this.#observe();
-      while (!leading.aborted && lease.check()) await this.#turn(leading);
+      while (!leading.aborted && lease.check()) await this.#step(leading);
     });
     signal.removeEventListener('abort', wake);
     unwatch();
   }
 
-  async #turn(signal: AbortSignal): Promise<void> {
+  async #step(signal: AbortSignal): Promise<void> {
     try {
-      const turn = await this.#model.turn();
+      const advance = await this.#model.advance();
       this.#backoff.reset();
-      this.#tell(turn);
-      if (turn.kind === 'waiting') {
+      this.#report(advance);
+      if (advance.kind === 'waiting') {
         await this.#observe();
-        await sleep(WAITING, signal);
-      } else if (turn.step.poison !== undefined) {
+        await sleep(BLOCKED_POLL_INTERVAL_MS, signal);
+      } else if (advance.step.poison !== undefined) {
         await this.#observe();
-      } else if (turn.step.handled === 0 && turn.step.passedOver.length === 0) {
-        const moved = turn.step.position !== this.seen.position;
+      } else if (advance.step.handled === 0 && advance.step.passedOver.length === 0) {
+        const moved = advance.step.position !== this.seen.position;
         await this.#observe();
-        if (moved) await sleep(MOVE_AFTER, signal);
-        await this.#wakeup.wait(IDLE);
-      } else if (performance.now() - this.#observedAt > IDLE) {
+        if (moved) await sleep(MOVE_DELAY_MS, signal);
+        await this.#wakeup.wait(IDLE_POLL_INTERVAL_MS);
+      } else if (performance.now() - this.#observedAt > IDLE_POLL_INTERVAL_MS) {
         await this.#observe();
       }
     } catch (error) {
-      if (!isPassing(error) || isStoreGone(error)) throw error;
-      // another process was quicker, which is as it should be, or the store is in trouble
+      if (!isTransient(error) || isStoreGone(error)) throw error;
+      // another process has written the model, which is expected, or the store has failed
       const level = hasCode(error, 'projection.conflict') ? 'debug' : 'warn';
-      this.#logger[level]('projection: a batch was undone', { error: messageOf(error) });
+      this.#logger[level]('projection: a batch was rolled back', { error: messageOf(error) });
       await this.#observe();
       await sleep(this.#backoff.next(), signal);
     }
   }
 
-  #tell(turn: Turn): void {
-    const waiting = turn.kind === 'waiting' ? turn.because : undefined;
+  #report(advance: Advance): void {
+    const waiting = advance.kind === 'waiting' ? advance.because : undefined;
     if (waiting === 'outdated' && this.#waiting !== waiting) {
-      this.#logger.error('projection: made by another version, nothing is added to it until it is rebuilt');
+      this.#logger.error('projection: made by another version; not updated until it is rebuilt');
     }
     this.#waiting = waiting;
-    if (turn.kind === 'waiting') return;
-    const { poison, passedOver } = turn.step;
+    if (advance.kind === 'waiting') return;
+    const { poison, passedOver } = advance.step;
     for (const { eventId, code } of passedOver) this.#logger.warn('projection: passed over', { event: eventId, code });
     if (poison === undefined) return;
     const { position, eventId, type, code, message } = poison;

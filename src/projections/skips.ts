@@ -3,7 +3,7 @@ import type { Sql, Store } from '../store/contract.js';
 import type { PoisonEvent } from './poison.js';
 import { readState, setRunning } from './state.js';
 
-/** An event that an operator lets a projection do without, and why. */
+/** An event that a projection passes over by an operator's decision, and why. */
 export interface Skip extends PoisonEvent {
   projection: string;
   reason: string;
@@ -12,9 +12,9 @@ export interface Skip extends PoisonEvent {
   at: string;
 }
 
-/** Lets a projection that is stopped go on without the event at which it stands, and records who decided so and why. The
- *  event is tried once more, and in every rebuild again; it is passed over where it still fails. Throws
- *  `projection.not_stopped`, also when it stands at another event than `eventId`. */
+/** Lets a stopped projection continue without the event at which it is stopped, and records who decided so and why. The event
+ *  is retried once, and again in every rebuild, and passed over if it still fails. Throws `projection.not_stopped`, also when
+ *  the projection is stopped at another event than `eventId`. */
 export async function skipEvent(
   store: Store,
   projection: string,
@@ -25,7 +25,10 @@ export async function skipEvent(
     const { stop } = (await readState(sql, projection)) ?? {};
     if (stop === undefined) throw new FlotillaError('projection.not_stopped', projection);
     if (eventId !== undefined && eventId !== stop.eventId) {
-      throw new FlotillaError('projection.not_stopped', `${projection} stands at ${stop.eventId}, not at ${eventId}`);
+      throw new FlotillaError(
+        'projection.not_stopped',
+        `${projection} is stopped at ${stop.eventId}, not at ${eventId}`,
+      );
     }
     const { position, type, code, message } = stop;
     await sql`
@@ -45,7 +48,7 @@ export async function isSkipped(sql: Sql, projection: string, eventId: string): 
   return rows.length > 0;
 }
 
-/** What was skipped, the oldest event first. */
+/** The skipped events of a projection, the oldest first. */
 export async function skipsOf(sql: Sql, projection: string): Promise<Skip[]> {
   const rows = await sql<Skip>`
     SELECT projection, event_id AS "eventId", position, type, code, message, reason, who, at

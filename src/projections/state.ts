@@ -1,7 +1,7 @@
 import type { Migration, Sql } from '../store/contract.js';
 import type { PoisonEvent } from './poison.js';
 
-/** What is known of the read models of a store. Generations count up for ever; of those of a projection one is `live`,
+/** The tables that describe the read models of a store. Generations only count up; of those of a projection one is `live`,
  *  at most one `building`, and `old` ones are about to be dropped. */
 export const migrations: readonly Migration[] = [
   {
@@ -47,23 +47,23 @@ export const migrations: readonly Migration[] = [
   },
 ];
 
-/** An event at which a projection stands still. */
+/** An event at which a projection is stopped. */
 export interface Stop extends PoisonEvent {
   /** RFC 3339, UTC. */
   at: string;
 }
 
-/** A read model as its store remembers it. */
+/** The stored state of a read model. */
 export interface ModelState {
   name: string;
   /** The live one. */
   generation: number;
   /** Of the definition that made the live model. */
   version: number;
-  /** `swapping`: held still by a rebuild, until `heldUntil` (milliseconds since the epoch) at the longest. */
+  /** `swapping`: frozen by a rebuild, until `frozenUntil` (milliseconds since the epoch) at the longest. */
   status: 'running' | 'stopped' | 'swapping';
-  heldUntil: number;
-  heldBy: string | undefined;
+  frozenUntil: number;
+  frozenBy: string | undefined;
   stop: Stop | undefined;
 }
 
@@ -105,13 +105,13 @@ function stateOf(row: Row): ModelState {
     generation: Number(row.generation),
     version: Number(row.version),
     status: row.status,
-    heldBy: row.held_by ?? undefined,
-    heldUntil: Number(row.held_until ?? 0),
+    frozenBy: row.held_by ?? undefined,
+    frozenUntil: Number(row.held_until ?? 0),
     stop: row.stop_position === null ? undefined : stop,
   };
 }
 
-/** Lets it go on, from whatever kept it. */
+/** Ends a stop or a freeze. */
 export async function setRunning(sql: Sql, name: string): Promise<void> {
   await sql`
     UPDATE flotilla_projections
@@ -120,7 +120,7 @@ export async function setRunning(sql: Sql, name: string): Promise<void> {
     WHERE name = ${name}`;
 }
 
-/** Stands still at an event. */
+/** Stops it at an event. */
 export async function setStopped(sql: Sql, name: string, { position, eventId, type, code, message, at }: Stop) {
   await sql`
     UPDATE flotilla_projections

@@ -4,25 +4,25 @@ import { checkpointOf } from './physical-names.js';
 import type { ProjectionDefinition } from './projection.js';
 import { readState, type ModelState, type Stop } from './state.js';
 
-/** How far a read model is, and what keeps it from going on. */
+/** The position of a read model, and what stops it. */
 export interface ProjectionState {
   name: string;
-  /** `outdated`: made by another version of the projection; it is read as it is, until it is rebuilt. */
+  /** `outdated`: made by another version of the projection; readable, but not updated until it is rebuilt. */
   status: ModelState['status'] | 'outdated';
-  /** Up to which position of the store's events it is made. */
+  /** It contains the store's events up to this position. */
   position: number;
-  /** Events of the store that it has not taken; 0 when it is up to date. */
+  /** Positions of the store after its own; 0 when it is up to date. */
   behind: number;
   generation: number;
   /** The version that made it. */
   version: number;
-  /** At which event it stands still, while it is stopped. */
+  /** The event at which it is stopped. */
   stop: Stop | undefined;
 }
 
 export type ModelReader = Pick<Store, 'query' | 'checkpoint' | 'head'>;
 
-/** How far the model of a name is. Throws `projection.not_found` where it was never prepared. */
+/** The state of the model with this name. Throws `projection.not_found` where it was never prepared. */
 export async function stateOfModel(store: ModelReader, name: string): Promise<ProjectionState> {
   const state = await readState(store.query, name);
   if (state === undefined) throw new FlotillaError('projection.not_found', name);
@@ -33,7 +33,7 @@ export async function stateOfModel(store: ModelReader, name: string): Promise<Pr
   return { name, status, position, behind, generation, version, stop };
 }
 
-/** The same, compared with what this release has for it. */
+/** The same, `outdated` if this release has another version of the projection. */
 export async function stateOfProjection(
   store: ModelReader,
   { name, version }: Pick<ProjectionDefinition, 'name' | 'version'>,

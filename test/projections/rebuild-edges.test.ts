@@ -1,12 +1,13 @@
 import { expect } from 'chai';
 import { FlotillaError, PermanentError } from '../../src/errors.js';
 import { isSame } from '../../src/projections/difference.js';
-import { Hold } from '../../src/projections/hold.js';
+import { ModelFreeze } from '../../src/projections/freeze.js';
 import { LiveModel } from '../../src/projections/live-model.js';
 import { prepareProjections } from '../../src/projections/prepare.js';
 import type { Projection } from '../../src/projections/projection.js';
 import { projectionLag } from '../../src/projections/projection-lag.js';
 import { rebuildProjection, type RebuildOptions } from '../../src/projections/rebuild.js';
+import { swapGenerations } from '../../src/projections/swap.js';
 import type { Store } from '../../src/store/contract.js';
 import { shop } from '../support/shop.js';
 import { createTempStore, type TempStore } from '../store/temp-store.js';
@@ -48,7 +49,7 @@ describe('a rebuild at its edges', () => {
     await prepareProjections(store, [projectionDefinitionOf(projection)]);
     const model = new LiveModel(store, projectionDefinitionOf(projection), Date.now);
     for (;;) {
-      const turn = await model.turn();
+      const turn = await model.advance();
       if (turn.kind === 'waiting' || turn.step.position >= (await store.head())) return;
     }
   }
@@ -136,7 +137,7 @@ describe('a rebuild at its edges', () => {
     expect(turns).to.equal(portions);
   });
 
-  it('is done once it has swapped, though it cannot give back what it held', async () => {
+  it('has succeeded once it has swapped, though its lease cannot be released', async () => {
     await append(store, begun(1));
     await keep();
     const fail = () => Promise.reject(new FlotillaError('store.busy'));
@@ -152,12 +153,12 @@ describe('a rebuild at its edges', () => {
     });
   });
 
-  it('on trial compares once more where the live model has moved although it was held', async () => {
+  it('on trial compares again when the live model has moved although it was frozen', async () => {
     await append(store, begun(1));
     await keep();
     const moved = interposed(store, isCompared, async () => {
       await append(store, begun(2));
-      await new LiveModel(store, projectionDefinitionOf(jobs), () => Date.now() + 60_000).turn(); // when the hold is long over
+      await new LiveModel(store, projectionDefinitionOf(jobs), () => Date.now() + 60_000).advance(); // when the freeze has long expired
     });
     const rebuilt = await rebuild({ dryRun: true }, jobs, moved);
     expect(rebuilt).to.include({ comparedAt: 2, swapped: false });
@@ -168,8 +169,8 @@ describe('a rebuild at its edges', () => {
     await append(store, begun(1));
     await keep();
     const overtaken = interposed(store, isCompared, async () => {
-      const other = new Hold(store, projectionDefinitionOf(jobs), 'other', Date.now);
-      await other.swap(await other.take(), 2);
+      const other = new ModelFreeze(store, projectionDefinitionOf(jobs), 'other', Date.now);
+      await swapGenerations(store, projectionDefinitionOf(jobs), await other.acquire(), 2);
     });
     expect(await rejection(rebuild({ dryRun: true }, jobs, overtaken))).to.have.property('code', 'projection.conflict');
     expect(await modelOf(store)).to.deep.equal(expectedModel([begun(1)]));
@@ -194,20 +195,20 @@ describe('a rebuild at its edges', () => {
     expect(await projectionLag(store, 'jobs')).to.include({ position: 200, status: 'running' });
   });
 
-  it('that is no more leaves a model that is said to run, also where nothing happens any more', async () => {
+  it('that has died leaves a model that is running, also when no event follows', async () => {
     await append(store, begun(1));
     await keep();
-    await new Hold(store, projectionDefinitionOf(jobs), 'gone', () => Date.now() - 60_000).take();
+    await new ModelFreeze(store, projectionDefinitionOf(jobs), 'gone', () => Date.now() - 60_000).acquire();
     expect(await projectionLag(store, 'jobs')).to.include({ position: 1, status: 'swapping' });
-    await new LiveModel(store, projectionDefinitionOf(jobs), Date.now).turn();
+    await new LiveModel(store, projectionDefinitionOf(jobs), Date.now).advance();
     expect(await projectionLag(store, 'jobs')).to.include({ position: 1, status: 'running' });
   });
 
-  it('holds a model for no longer than a hold lasts, also where the clock was put back meanwhile', async () => {
+  it('freezes a model for no longer than a freeze lasts, also when the clock is set back meanwhile', async () => {
     await append(store, begun(1));
     await prepareProjections(store, [projectionDefinitionOf(jobs)]);
-    await new Hold(store, projectionDefinitionOf(jobs), 'gone', () => Date.now() + 3_600_000).take();
-    expect(await new LiveModel(store, projectionDefinitionOf(jobs), Date.now).turn()).to.have.property(
+    await new ModelFreeze(store, projectionDefinitionOf(jobs), 'gone', () => Date.now() + 3_600_000).acquire();
+    expect(await new LiveModel(store, projectionDefinitionOf(jobs), Date.now).advance()).to.have.property(
       'kind',
       'stepped',
     );

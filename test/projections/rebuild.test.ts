@@ -8,7 +8,7 @@ import { rebuildProjection, type RebuildOptions } from '../../src/projections/re
 import { isSame } from '../../src/projections/difference.js';
 import { runProjections, type ProjectionsPart } from '../../src/projections/run.js';
 import { setStopped } from '../../src/projections/state.js';
-import { Hold } from '../../src/projections/hold.js';
+import { ModelFreeze } from '../../src/projections/freeze.js';
 import { LiveModel } from '../../src/projections/live-model.js';
 import { prepareProjections } from '../../src/projections/prepare.js';
 import { skipEvent } from '../../src/projections/skips.js';
@@ -72,7 +72,7 @@ describe('rebuilding a projection', function () {
       await store.query<{ name: string }>`select name from sqlite_master where type = 'table' and name like 'job_%'`
     ).map(({ name }) => name);
 
-  it('finds nothing to mend in a model that was kept well, puts the new one in its place and leaves nothing behind', async () => {
+  it('finds no difference in a model that was kept up to date, replaces it and leaves nothing behind', async () => {
     const events = someEvents(700, seededRandom('rebuild'));
     await append(store, ...events);
     const part = await run();
@@ -91,7 +91,7 @@ describe('rebuilding a projection', function () {
     expect(await modelOf(store)).to.deep.equal(expectedModel([...events, begun(1000)]));
   });
 
-  it('shows in which rows the old model was wrong, and mends them', async () => {
+  it('shows in which rows the old model was wrong, and corrects them', async () => {
     const events = [begun(1), begun(2), begun(3), finished(1)];
     await append(store, ...events);
     const part = await run();
@@ -198,7 +198,7 @@ describe('rebuilding a projection', function () {
     expect(await store.query`select note from job_list where n = 1`).to.deep.equal([{ note: null }]);
   });
 
-  it('stops at an event it cannot take, and goes on from there; what was skipped is tried, and passed over again', async () => {
+  it('stops at an event it cannot handle, and continues from there; a skipped event is retried, and passed over again', async () => {
     let mended = false;
     const picky = jobsProjection({
       before: ({ data }) => {
@@ -229,7 +229,7 @@ describe('rebuilding a projection', function () {
     expect(rebuilt.difference[0]).to.include({ changed: 1 });
   });
 
-  it('passes over what was skipped if it still fails, and says so', async () => {
+  it('passes over a skipped event if it still fails, and reports it', async () => {
     const picky = jobsProjection({
       before: ({ data }) => {
         if ((data as { n: number }).n === 13) throw new PermanentError('job.unlucky', 'No 13.');
@@ -245,7 +245,7 @@ describe('rebuilding a projection', function () {
     expect(isSame(rebuilt.difference)).to.equal(true);
   });
 
-  it('frees a model that stood still from an event that the new release can take', async () => {
+  it('continues a stopped model whose event the new release can handle', async () => {
     await append(store, begun(1), begun(13), begun(2));
     const old = await run(
       jobsProjection({
@@ -280,7 +280,7 @@ describe('rebuilding a projection', function () {
     expect(await tables()).to.have.members(['job_list__1', 'job_totals__1']);
   });
 
-  it('lets a model go on that was held by a rebuild which is no more', async () => {
+  it('continues a model that was frozen by a rebuild which has died', async () => {
     await append(store, begun(1));
     const part = await run();
     await part.caughtUp();
@@ -297,9 +297,9 @@ describe('rebuilding a projection', function () {
 
   const others: Record<string, () => Promise<void>> = {
     'another has taken the place of': async () => void (await rebuild()),
-    'a rebuild has begun to hold': async () => void (await new Hold(store, jobs, 'other', Date.now).take()),
+    'a rebuild has frozen': async () => void (await new ModelFreeze(store, jobs, 'other', Date.now).acquire()),
     'another process has brought forward': async () =>
-      void (await new LiveModel(store, projectionDefinitionOf(jobsProjection()), Date.now).turn()),
+      void (await new LiveModel(store, projectionDefinitionOf(jobsProjection()), Date.now).advance()),
     'another process has stopped': () =>
       store.transaction(({ sql }) => setStopped(sql, 'jobs', { ...nothing, position: 1, eventId: 'other' })),
   };
@@ -309,43 +309,47 @@ describe('rebuilding a projection', function () {
       await prepareProjections(store, [projectionDefinitionOf(jobsProjection())]);
       const isCommit = (key: string | symbol) => key === 'transaction';
       const error = await rejection(
-        new LiveModel(interposed(store, isCommit, happens), projectionDefinitionOf(jobsProjection()), Date.now).turn(),
+        new LiveModel(
+          interposed(store, isCommit, happens),
+          projectionDefinitionOf(jobsProjection()),
+          Date.now,
+        ).advance(),
       );
       expect(error).to.have.property('code', 'projection.conflict');
       expect((await projectionLag(store, 'jobs')).status).to.equal(
-        what.includes('hold') ? 'swapping' : what.includes('stopped') ? 'stopped' : 'running',
+        what.includes('frozen') ? 'swapping' : what.includes('stopped') ? 'stopped' : 'running',
       );
       const isMoved = what.includes('forward') || what.includes('place');
       expect((await modelOf(store)).list).to.have.length(isMoved ? 1 : 0);
     });
   }
 
-  it('holds the live model still while it is compared', async () => {
+  it('freezes the live model while it is compared', async () => {
     await append(store, begun(1));
     await prepareProjections(store, [projectionDefinitionOf(jobsProjection())]);
     const live = new LiveModel(store, projectionDefinitionOf(jobsProjection()), Date.now);
-    await live.turn();
+    await live.advance();
     let turn: unknown;
     const watched = interposed(
       store,
       (key, text) => key === 'query' && text.includes('job_list__2'),
       async () => {
         await append(store, begun(2));
-        turn = await live.turn();
+        turn = await live.advance();
       },
     );
     expect(await rebuild({}, jobsProjection(), watched)).to.include({ comparedAt: 1, position: 2 });
-    expect(turn).to.deep.equal({ kind: 'waiting', because: 'held' });
+    expect(turn).to.deep.equal({ kind: 'waiting', because: 'frozen' });
   });
 
-  it('compares once more where the live model has moved although it was held', async () => {
+  it('compares again when the live model has moved although it was frozen', async () => {
     await append(store, begun(1));
     await prepareProjections(store, [projectionDefinitionOf(jobsProjection())]);
-    await new LiveModel(store, projectionDefinitionOf(jobsProjection()), Date.now).turn();
+    await new LiveModel(store, projectionDefinitionOf(jobsProjection()), Date.now).advance();
     const isCompared = (key: string | symbol, text: string) => key === 'query' && text.includes('job_list__2');
     const moved = interposed(store, isCompared, async () => {
       await append(store, begun(2));
-      await new LiveModel(store, projectionDefinitionOf(jobsProjection()), () => Date.now() + 60_000).turn(); // when the hold is long over
+      await new LiveModel(store, projectionDefinitionOf(jobsProjection()), () => Date.now() + 60_000).advance(); // when the freeze has long expired
     });
     const rebuilt = await rebuild({}, jobsProjection(), moved);
     expect(rebuilt).to.include({ comparedAt: 2, swapped: true });

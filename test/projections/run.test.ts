@@ -177,15 +177,18 @@ describe('projections', () => {
   it('have not tried an event while their store could not write', async () => {
     await append(store, begun(13));
     await prepareProjections(store, [projectionDefinitionOf(jobsProjection())]);
-    await new LiveModel(store, projectionDefinitionOf(jobsProjection({ before: unlucky })), Date.now).turn();
+    await new LiveModel(store, projectionDefinitionOf(jobsProjection({ before: unlucky })), Date.now).advance();
     const busy = interposed(
       store,
       (key) => key === 'transaction',
       () => Promise.reject(new FlotillaError('store.busy')),
     );
     const mended = new LiveModel(busy, projectionDefinitionOf(jobsProjection()), Date.now);
-    expect(await rejection(mended.turn())).to.have.property('code', 'store.busy');
-    expect(await mended.turn()).to.deep.equal({ kind: 'stepped', step: { position: 1, handled: 1, passedOver: [] } });
+    expect(await rejection(mended.advance())).to.have.property('code', 'store.busy');
+    expect(await mended.advance()).to.deep.equal({
+      kind: 'stepped',
+      step: { position: 1, handled: 1, passedOver: [] },
+    });
   });
 
   it('are stopped by an event of a newer version than they know', async () => {
@@ -296,7 +299,7 @@ describe('projections', () => {
     const hurry = async (on: Store) => {
       const model = new LiveModel(on, projectionDefinitionOf(jobsProjection()), Date.now);
       while ((await on.checkpoint('projection:jobs:1')) < events.length) {
-        await model.turn().catch((error: unknown) => {
+        await model.advance().catch((error: unknown) => {
           if (!hasCode(error, 'projection.conflict')) throw error;
           conflicts += 1;
         });
@@ -313,7 +316,7 @@ describe('projections', () => {
     await first.caughtUp();
     await first.stop();
     await append(store, begun(2));
-    const turn = await new LiveModel(store, projectionDefinitionOf(jobsProjection({ version: 2 })), Date.now).turn();
+    const turn = await new LiveModel(store, projectionDefinitionOf(jobsProjection({ version: 2 })), Date.now).advance();
     expect(turn).to.deep.equal({ kind: 'waiting', because: 'outdated' });
     const second = await run([jobsProjection({ version: 2 })]);
     expect(await rejection(second.caughtUp())).to.have.property('code', 'projection.outdated');

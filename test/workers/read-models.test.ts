@@ -179,7 +179,7 @@ describe('worker analytics', () => {
           { ...create('order.status_changed', shipped, { ...context, id: `${context.id}-2` }), time },
         ]);
       }
-      await new LiveModel(store, projectionDefinitionOf(dailySales), Date.now).turn();
+      await new LiveModel(store, projectionDefinitionOf(dailySales), Date.now).advance();
       const { items } = await listDailySales(store.query, dailyQuery.parse({}));
       expect(items.map(({ day, orders, revenue }) => [day, orders, revenue])).to.deep.equal([
         ['2029-12-31', 2, 2500],

@@ -1,5 +1,5 @@
 import { isSame, type RowDifference, type TableDifference } from '../../../projections/difference.js';
-import type { Rebuilt } from '../../../projections/rebuild.js';
+import type { Rebuilt } from '../../../projections/rebuild-run.js';
 import type { SqlValue } from '../../../store/contract.js';
 
 /** What a rebuild has come to, for people: `-` only in the old model, `+` only in the new one, `~` changed. */
