@@ -87,7 +87,8 @@ export { isLoopback } from './net/loopback.js';
 export type { Broker } from './broker/contract.js';
 export { createMemoryBroker } from './broker/memory/index.js';
 export { createRabbitBroker, type RabbitBrokerOptions } from './broker/rabbitmq/index.js';
-export { createPublisher, subscribe, type SubscriberContext, type Subscription } from './client/subscriber.js';
+export { subscribe, type SubscriberContext, type Subscription } from './client/subscriber.js';
+export { createPublisher } from './client/publisher.js';
 
 // Errors and logs
 export { errors, FlotillaError, hasCode, PermanentError, UnavailableError, type ErrorCode } from './errors.js';

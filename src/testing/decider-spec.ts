@@ -2,31 +2,31 @@ import { messageOf } from '../errors.js';
 import type { Decider } from '../aggregates/decider.js';
 import { asJson, expectSame } from '../aggregates/expect-same.js';
 
-/** What a decider is expected to decide. Every method looks at once and gives nothing back: there is nothing to await. */
+/** Expectations of a decision. Every method checks synchronously: there is nothing to await. */
 export interface Expected<Event> {
-  /** Exactly these events, in this order; a field that is undefined is one that is not there, as in JSON. */
+  /** Exactly these events, in this order. An undefined field counts as missing, as in JSON. */
   then: (...events: readonly Event[]) => void;
-  /** No event: there is nothing to change. */
+  /** No event. */
   nothing: () => void;
-  /** It is refused with this code. */
+  /** The command is rejected with this code. */
   rejects: (code: string) => void;
 }
 
 export interface Given<Command, Event> {
-  /** The command that is looked at. */
+  /** The command under test. */
   when: (command: Command) => Expected<Event>;
 }
 
 export interface Spec<Command, Event> extends Given<Command, Event> {
-  /** What has happened before, the oldest first. */
+  /** The earlier events, the oldest first. */
   given: (...events: readonly Event[]) => Given<Command, Event>;
 }
 
 /**
- * Tests a decider as it is: `spec(account).given(opened, deposited).when(withdraw).rejects('account.insufficient_funds')`.
- * Without store, process or clock; an expectation that does not hold throws an `AssertionError` with what was expected
- * and what was seen. State and events are frozen, so that a decider that is not pure is found out; one that keeps
- * snapshots must decide the same on the state as a snapshot gives it back.
+ * Tests a decider: `spec(account).given(opened, deposited).when(withdraw).rejects('account.insufficient_funds')`.
+ * Without store, process or clock. An expectation that does not hold throws an `AssertionError` with the expected and the
+ * actual result. State and events are frozen, so that an impure decider fails; a decider with snapshots must decide the
+ * same on the state that a snapshot restores.
  */
 export function spec<State, Command, Event extends { type: string; data: unknown }>(
   decider: Decider<State, Command, Event>,
@@ -50,7 +50,7 @@ export function spec<State, Command, Event extends { type: string; data: unknown
   return { ...after([]), given: (...events) => after(events) };
 }
 
-/** What was decided, as far as it is compared; `error` is what a refusal says. */
+/** The decision; `error` is the error of a rejection. */
 type Seen = { events: readonly unknown[] } | { refused: string; error: unknown };
 
 function decideFrozen<State, Command, Event extends { type: string; data: unknown }>(

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { PermanentError } from 'flotilla';
+import { PermanentError, UnavailableError } from 'flotilla';
 import { harness } from 'flotilla/testing';
 import { shop, tallyMigrations } from '../support/shop.js';
 
@@ -142,5 +142,31 @@ describe('the test harness', () => {
       .advance('10s')
       .emits({ type: 'job.finished', data: { n: -3 } });
     await harness(worker).when(job(-9)).advance('1s').advance('10s').deadLetters('worker.handler_failed');
+  });
+
+  it('runs the circuit breaker on its clock: a message that waits for the dependency is handled after the open time', async () => {
+    const caller = shop.defineWorker({
+      name: 'caller',
+      setup: () => ({ calls: 0 }),
+      emits: ['job.finished'],
+      retry: { delays: ['1s', '10s'] },
+      circuitBreaker: { failures: 1, halfOpenAfter: '10m' },
+      on: {
+        'job.requested': async ({ data: { n } }, ctx) => {
+          await ctx.call('gateway', async () => {
+            ctx.use.calls += 1;
+            if (ctx.use.calls === 1) throw new UnavailableError('away');
+          });
+          ctx.emit('job.finished', { n });
+        },
+      },
+    });
+    await harness(caller).when(job(1)).retries('worker.unavailable');
+    await harness(caller).when(job(1)).advance('9m').emits();
+    await harness(caller)
+      .when(job(1))
+      .advance('9m')
+      .advance('1m')
+      .emits({ type: 'job.finished', data: { n: 1 } });
   });
 });

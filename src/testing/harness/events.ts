@@ -3,7 +3,7 @@ import type { Duration } from '../../worker/definition/options.js';
 /** The subject of an event for which the test states none. */
 export const SUBJECT = 'test/1';
 
-/** An event for a test: what the rest of the envelope is made from. */
+/** An event of a test. The harness adds the rest of the envelope. */
 export interface TestEvent {
   type: string;
   data: unknown;
@@ -12,18 +12,18 @@ export interface TestEvent {
   id?: string;
 }
 
-/** An event as it was appended. */
+/** An appended event. */
 export interface SeenEvent {
   type: string;
   subject: string;
   data: unknown;
 }
 
-/** An event that waits for its time. */
+/** A scheduled event. */
 export interface ScheduledEvent extends SeenEvent {
   /** When it is due: RFC 3339, UTC. */
   at: string;
 }
 
-/** An event that should wait: `in` so much time after the last step, or until a time. */
+/** An expected scheduled event, due `in` so much time after the last step, or `at` a time. */
 export type ExpectedSchedule = Omit<TestEvent, 'id'> & ({ in: Duration } | { at: Date | string });

@@ -21,7 +21,7 @@ import { queuesOfAll } from '../../worker/definition/queues.js';
 import { startWorker, type RunningWorker } from '../../worker/start.js';
 
 export interface HarnessOptions {
-  /** In place of what the worker's `setup` would give. */
+  /** Replaces the result of the worker's `setup`. */
   use?: unknown;
   /** As the worker's `settings` schema has them; not needed with `use`. */
   settings?: Record<string, unknown>;
@@ -32,14 +32,14 @@ export interface HarnessOptions {
   now?: () => number;
 }
 
-/** What came of a step. */
+/** The result of a step. */
 export interface StepResult {
-  /** Of the first message that was not `done`; `done` where there is none. */
+  /** The outcome of the first message that was not `done`; `done` where there is none. */
   outcome: DeliveryOutcome;
   failure: Failure | undefined;
-  /** What was appended, in order. */
+  /** The appended events, in order. */
   emitted: SeenEvent[];
-  /** What waits for its time. */
+  /** The scheduled events. */
   scheduled: ScheduledEvent[];
   /** When the step ended, in milliseconds since the epoch. */
   now: number;
@@ -51,10 +51,10 @@ interface Settled {
   failure: Failure | undefined;
 }
 
-/** Turns of the event loop without a message in hand or in the queue, after which nothing follows any more. */
+/** After so many turns of the event loop without a message in flight or in the queue, a step is complete. */
 const QUIET_TURNS = 3;
 
-/** A worker that runs alone, with a real store, on a broker in memory and a clock that stands still. */
+/** Runs one worker with a real store on a memory broker and a manual clock. */
 export class HarnessRun {
   readonly #settled: Settled[] = [];
   #wake = () => {};
@@ -117,7 +117,7 @@ export class HarnessRun {
     });
   }
 
-  /** Lets time pass: timers fire and retries come back when they are due, and what the worker takes of it is handled. */
+  /** Moves the clock: timers and retries fire when they are due, and the worker handles their messages. */
   async advance(milliseconds: number): Promise<StepResult> {
     const target = this.clock.now() + milliseconds;
     return this.#step([], async () => {
@@ -178,7 +178,7 @@ export class HarnessRun {
     }
   }
 
-  /** Resolves when nothing is in the queue or in hand, or the worker takes no messages. */
+  /** Resolves when no message is in the queue or in flight, or the worker has paused. */
   async #quiet(): Promise<void> {
     const queue = namesFor('').queue(this.definition.name);
     for (let turns = 0; turns < QUIET_TURNS;) {

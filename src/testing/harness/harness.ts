@@ -9,9 +9,9 @@ import type { Worker } from '../../worker/definition/worker-definition.js';
 
 export interface HarnessResult {
   outcome: DeliveryOutcome;
-  /** What was appended by the last step, in order. */
+  /** The events that the last step appended, in order. */
   emitted: SeenEvent[];
-  /** What waits for its time after it, the earliest first. */
+  /** The events that are scheduled after it, the earliest first. */
   scheduled: ScheduledEvent[];
   /** The code of the last error, where there was one. */
   code: string | undefined;
@@ -19,24 +19,24 @@ export interface HarnessResult {
   message: string | undefined;
 }
 
-/** A scenario; every method gives a new one, and nothing runs before an expectation is asked for. */
+/** A scenario. Every method returns a new one; an expectation runs it. */
 export interface Scenario {
-  /** Events that were handled before; each must end `done`. */
+  /** Events that are handled first; each must end `done`. */
   given: (...events: TestEvent[]) => Scenario;
   /** The event whose handling is examined. */
   when: (event: TestEvent) => Scenario;
-  /** Lets time pass: timers fire and retries come back when they are due, and what the worker takes of it is handled. Before
-   *  `when` it belongs to what happened before; after `when`, or without one, it is what is examined. */
+  /** Moves the clock: timers and retries fire when they are due, and the worker handles their messages. Before `when` it
+   *  is part of the preparation; after `when`, or without it, it is the examined step. */
   advance: (time: Duration) => Scenario;
-  /** It is handled, and exactly these events are appended. */
+  /** Expects that it is handled and appends exactly these events. */
   emits: (...events: Omit<TestEvent, 'id'>[]) => Promise<HarnessResult>;
-  /** It is handled, and exactly these events wait for their time then, the earliest first. */
+  /** Expects that it is handled and that exactly these events are scheduled then, the earliest first. */
   schedules: (...events: ExpectedSchedule[]) => Promise<HarnessResult>;
-  /** It fails, and is retried; with this code where one is given. */
+  /** Expects that it fails and is retried, with this code if one is given. */
   retries: (code?: string) => Promise<HarnessResult>;
-  /** It goes to the dead letters under this code. */
+  /** Expects that it is dead-lettered with this code. */
   deadLetters: (code: string) => Promise<HarnessResult>;
-  /** Whatever becomes of it. `look` may read the worker's store. */
+  /** Returns the result without an expectation. `look` may read the worker's store. */
   result: (look?: (store: Store) => Promise<void>) => Promise<HarnessResult>;
 }
 
@@ -44,10 +44,11 @@ export interface Scenario {
 type Step = { kind: 'given' | 'when'; event: TestEvent } | { kind: 'advance'; time: Duration };
 
 /**
- * Runs a worker alone, in this process: its whole pipeline on a memory broker, with a real store in a temporary
- * folder that is removed afterwards. An event that one of its projections takes is one of that store; the projections have
- * taken all there is before anything is examined. Time stands still unless it is advanced. Expectations reject with an
- * error that names the worker and the step, what was expected and what was seen; its cause is what the handler threw.
+ * Runs one worker in this process: its whole pipeline on a memory broker, with a real store in a temporary folder that is
+ * removed afterwards. Events that its projections handle are appended to that store; the projections have caught up
+ * before anything is examined. Retries, timers and the circuit breaker run on a clock that stands still unless it is
+ * advanced. Expectations reject with an error that names the worker and the step, the expected and the actual result;
+ * its cause is the error of the handler.
  */
 export function harness(worker: Worker, options: HarnessOptions = {}): Scenario {
   return scenario(worker, options, [], undefined);

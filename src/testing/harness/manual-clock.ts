@@ -5,12 +5,12 @@ interface Task {
   run: () => void;
 }
 
-/** Time that stands still until it is moved. */
+/** A clock that stands still until it is moved. */
 export class ManualClock implements Clock {
   readonly #tasks = new Set<Task>();
   #advanced = 0;
 
-  /** `base`: milliseconds since the epoch, to which is added what the clock was moved. */
+  /** `base`: milliseconds since the epoch, to which the clock adds the time by which it was moved. */
   constructor(private readonly base: () => number) {}
 
   readonly now = (): number => this.base() + this.#advanced;

@@ -1,6 +1,6 @@
 import { Option, type Command } from 'commander';
 import { OPERATOR } from '../../../broker/permissions.js';
-import { createPublisher } from '../../../client/subscriber.js';
+import { createPublisher } from '../../../client/publisher.js';
 import { newId } from '../../../events/ids.js';
 import { emittersOf } from '../../../fleet/define-fleet.js';
 import { requireKnown } from '../../../text/known-names.js';
