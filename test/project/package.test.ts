@@ -1,13 +1,11 @@
 import { execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
-import { readFleetState } from '../../src/supervisor/fleet-state.js';
-import { eventually } from '../support/eventually.js';
+import { expectGreeting } from '../examples/greets.js';
 import { cleanUp, testBroker } from '../support/rabbitmq.js';
 
 const execute = promisify(execFile);
@@ -29,6 +27,7 @@ async function run(cwd: string, program: string, args: readonly string[], more: 
 
 const PROGRAM = `
 import { baseCatalogue, catalogue, defineFleet, event, type Fleet } from 'flotilla';
+import { createApi, defineRoute } from 'flotilla/http';
 import { harness, spec } from 'flotilla/testing';
 import { z } from 'zod';
 const types = catalogue(baseCatalogue, { 'job.done': event({ 1: z.strictObject({ n: z.int() }) }) });
@@ -38,7 +37,7 @@ const counter = types.defineWorker({
 });
 export const fleet: Fleet = defineFleet({ catalogue: types, workers: [counter] });
 export const scenario = harness(counter).when({ type: 'job.done', data: { n: 1 } });
-export const decider: typeof spec = spec;
+export const others = [spec, createApi, defineRoute];
 // @ts-expect-error -- the handler's event is typed by the catalogue
 types.defineWorker({ name: 'wrong', on: { 'job.done': ({ data }) => void data.m } });
 `;
@@ -123,39 +122,17 @@ describe('the package', function () {
       FLOTILLA_PREFIX: prefix,
       LOG_FORMAT: 'text',
     };
-    const flotilla = (...args: string[]) => run(shop, 'node_modules/.bin/flotilla', args, settings);
-    const starting = { cwd: shop, env: { ...env, ...settings }, detached: true };
-    const fleet = spawn('npm', ['start'], { ...starting, stdio: ['ignore', 'pipe', 'pipe'] });
-    const ended = once(fleet, 'exit');
-    const isRunning = () => fleet.exitCode === null && fleet.signalCode === null;
-    let output = '';
-    for (const stream of [fleet.stdout, fleet.stderr]) stream.on('data', (chunk) => (output += String(chunk)));
+    const program = spawn('npm', ['start'], {
+      cwd: shop,
+      env: { ...env, ...settings },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     try {
-      const early = new AbortController();
-      fleet.once('exit', () => early.abort(new Error(`the fleet ended: ${output}`)));
-      await eventually('the fleet runs', () => output.includes('Flotilla is running'), { signal: early.signal });
-      const { pid: supervisor = 0, processes = [] } = (await readFleetState(join(shop, 'data'))) ?? {};
-      expect(processes.map(({ name }) => name)).to.have.members(['keeper', 'greeter', 'loyalty']);
-      const published = JSON.parse(
-        await flotilla('events', 'publish', 'visitor.arrived', '{"name": "Ada"}', '--json'),
-      ) as { id: string };
-      const greeted = await eventually('the worker greets', async () => {
-        const text = await flotilla('events', 'list', '--type', 'visitor.greeted', '--json');
-        return (JSON.parse(text) as { items: { event: Record<string, unknown> }[] }).items[0]?.event;
-      });
-      expect(greeted).to.deep.include({
-        causationid: published.id,
-        source: 'greeter',
-        data: { greeting: 'Hello, Ada!' },
-      });
-
-      process.kill(supervisor, 'SIGTERM');
-      expect(await ended, output).to.deep.equal([0, null]);
-      expect(await readFleetState(join(shop, 'data'))).to.equal(undefined);
-      for (const { pid, name } of processes) expect(() => process.kill(pid, 0), name).to.throw('ESRCH');
+      const flotilla = (...args: string[]) => run(shop, 'node_modules/.bin/flotilla', args, settings);
+      const names = await expectGreeting({ program, dataDir: join(shop, 'data'), flotilla });
+      expect(names).to.have.members(['keeper', 'greeter', 'loyalty']);
     } finally {
-      if (isRunning()) process.kill(-Number(fleet.pid), 'SIGTERM');
-      await ended;
+      program.kill();
       await cleanUp(prefix);
     }
   });
