@@ -9,7 +9,7 @@ import type { Bench, BenchContext } from './support/bench.js';
 import { inTurns, speedOf } from './support/rounds.js';
 import { sized } from './support/size.js';
 import { rate } from './support/table.js';
-import { sagaDefinitionOf } from '../src/sagas/define.js';
+import { sagaDefinitionOf } from '../src/sagas/definition/define-saga.js';
 
 const SAGAS = sized(5_000);
 const ROUNDS = 3;

@@ -27,8 +27,8 @@ export { projectionLag, projectionLagHeaders, type ProjectionLag } from './proje
 export type { Projection, ProjectionTx } from './projections/projection.js';
 
 // Sagas
-export type { CompensationOptions, Json, Saga, SagaContext, SagaOptions, StepOptions } from './sagas/types.js';
-export { loadSagaProgress, saveSagaEntry, sagaEntryMigrations } from './sagas/stored-entries.js';
+export type { CompensationOptions, Json, Saga, SagaContext, SagaOptions, StepOptions } from './sagas/definition/types.js';
+export { loadSagaProgress, saveSagaEntry, sagaEntryMigrations } from './sagas/progress/stored-entries.js';
 export {
   sagaProgressStatuses,
   stepStatuses,
@@ -37,7 +37,7 @@ export {
   type SagaWaiting,
   type StepProgress,
   type StepStatus,
-} from './sagas/progress.js';
+} from './sagas/progress/progress.js';
 
 // Stores
 export type {

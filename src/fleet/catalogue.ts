@@ -13,8 +13,8 @@ import { base, joinDefinitions, type BaseDefinitions, type DataOf, type Definiti
 import type { EventContext, EventEnvelope, UnsequencedEvent } from '../events/envelope.js';
 import type { StoredEvent } from '../store/stored-event.js';
 import { projectionDefiner, type DefineProjection } from '../projections/definition.js';
-import { sagaDefiner } from '../sagas/define.js';
-import type { DefineSaga } from '../sagas/types.js';
+import { sagaDefiner } from '../sagas/definition/define-saga.js';
+import type { DefineSaga } from '../sagas/definition/types.js';
 import { workerDefiner } from '../worker/definition/define-worker.js';
 import type { TypeName } from '../events/handler.js';
 import type { Context } from '../worker/definition/options.js';

@@ -3,12 +3,12 @@ import { loadStream, streamOf } from '../aggregates/load.js';
 import { createEvent } from '../events/create.js';
 import { failpoint } from '../failpoints.js';
 import type { Tx } from '../store/contract.js';
-import { actionOf } from './definition.js';
-import { sagaDecider } from './decide.js';
-import type { SagaEvent, SagaState } from './state.js';
+import { actionOf } from './definition/definition.js';
+import { sagaDecider } from './decision/decide.js';
+import type { SagaEvent, SagaState } from './decision/state.js';
 import { saveRow } from './saga-rows.js';
-import type { SagaInput } from './trigger.js';
-import type { SagaContext, SagaDefinition } from './types.js';
+import type { SagaInput } from './decision/trigger.js';
+import type { SagaContext, SagaDefinition } from './definition/types.js';
 
 /**
  * Takes an input: loads the saga, decides, and stores in this transaction what follows from it: the events of its stream,

@@ -1,6 +1,6 @@
 import type { EventEnvelope } from '../events/envelope.js';
 import type { Logger } from '../telemetry/logger.js';
-import type { SagaDefinition } from './types.js';
+import type { SagaDefinition } from './definition/types.js';
 
 /** Logs that one of these sagas has failed, when its event is delivered: the failure is committed by then, and after a crash
  *  it is logged when the event is delivered again. */

@@ -4,7 +4,7 @@ import type { Store } from '../store/contract.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { Metrics } from '../telemetry/metrics.js';
 import { countOpenSagas, countOverdueSagas, openStatuses, type SagaCount } from './queries.js';
-import type { SagaDefinition } from './types.js';
+import type { SagaDefinition } from './definition/types.js';
 
 const POLL_INTERVAL_MS = 5000;
 /** How long after its due time a timer counts as overdue. */

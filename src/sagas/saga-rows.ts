@@ -1,5 +1,5 @@
 import type { Migration, Sql } from '../store/contract.js';
-import type { SagaState, SagaStatus } from './state.js';
+import type { SagaState, SagaStatus } from './decision/state.js';
 
 /** One row for each saga of a store, next to its stream, so that sagas can be listed by status. */
 export const sagaMigrations: readonly Migration[] = [

@@ -1,5 +1,5 @@
 import { FlotillaError } from '../errors.js';
-import { sagasByType } from '../sagas/definition.js';
+import { sagasByType } from '../sagas/definition/definition.js';
 import { sagaMigrations } from '../sagas/saga-rows.js';
 import type { Store } from '../store/contract.js';
 import type { WorkerDefinition } from './definition/worker-definition.js';

@@ -13,7 +13,7 @@ import { createTempStore, type TempStore } from '../store/temp-store.js';
 import { runCommand } from '../support/command.js';
 import { testBroker } from '../support/rabbitmq.js';
 import { journeys, tripSaga } from '../sagas/trip.js';
-import { sagaDefinitionOf } from '../../src/sagas/define.js';
+import { sagaDefinitionOf } from '../../src/sagas/definition/define-saga.js';
 
 const nothing = () => undefined;
 const fleet = defineFleet({

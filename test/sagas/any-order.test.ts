@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { stepState, evolve, initialState } from '../../src/sagas/state.js';
+import { stepState, evolve, initialState } from '../../src/sagas/decision/state.js';
 import { tripSaga, TripStory } from './trip.js';
-import { sagaDefinitionOf } from '../../src/sagas/define.js';
+import { sagaDefinitionOf } from '../../src/sagas/definition/define-saga.js';
 
 /** Whatever a saga can be told, about one of its commands or about none. */
 const happening = fc.record({

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { SagaMetrics } from '../../src/sagas/saga-metrics.js';
 import { saveRow, sagaMigrations } from '../../src/sagas/saga-rows.js';
-import { initialState, type SagaStatus } from '../../src/sagas/state.js';
+import { initialState, type SagaStatus } from '../../src/sagas/decision/state.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { createMetrics } from '../../src/telemetry/metrics.js';
 import { createTempStore, type TempStore } from '../store/temp-store.js';

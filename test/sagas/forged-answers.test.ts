@@ -1,10 +1,10 @@
 import { expect } from 'chai';
-import { decide } from '../../src/sagas/decide.js';
-import { evolve, initialState, type SagaState } from '../../src/sagas/state.js';
+import { decide } from '../../src/sagas/decision/decide.js';
+import { evolve, initialState, type SagaState } from '../../src/sagas/decision/state.js';
 import { createEvent, originContext } from '../../src/events/create.js';
 import { newId } from '../../src/events/ids.js';
 import { journeys, tripSaga } from './trip.js';
-import { sagaDefinitionOf } from '../../src/sagas/define.js';
+import { sagaDefinitionOf } from '../../src/sagas/definition/define-saga.js';
 
 const definition = { ...sagaDefinitionOf(tripSaga), answers: 'caused' as const };
 const now = Date.parse('2026-01-02T00:00:00Z');

@@ -2,11 +2,11 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { sagaEntryMigrations, saveSagaEntry, loadSagaProgress } from 'flotilla';
 import { createEvent, originContext } from '../../src/events/create.js';
-import { readSagaProgress } from '../../src/sagas/read-progress.js';
-import { sagaProgress, type SagaEntry, type SagaProgress } from '../../src/sagas/progress.js';
+import { readSagaProgress } from '../../src/sagas/progress/read-progress.js';
+import { sagaProgress, type SagaEntry, type SagaProgress } from '../../src/sagas/progress/progress.js';
 import { createTempStore, type TempStore } from '../store/temp-store.js';
 import { begun, journeys, tripSaga, type TripStory } from './trip.js';
-import { sagaDefinitionOf } from '../../src/sagas/define.js';
+import { sagaDefinitionOf } from '../../src/sagas/definition/define-saga.js';
 
 const steps = ['flight', 'hotel', 'mail'];
 

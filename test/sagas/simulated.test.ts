@@ -1,11 +1,11 @@
 import { expect } from 'chai';
 import { type Sql } from 'flotilla';
 import { explore, simulation, type Run } from 'flotilla/simulation';
-import { withRetryPolicy } from '../../src/sagas/definition.js';
-import { sagaDecider } from '../../src/sagas/decide.js';
+import { withRetryPolicy } from '../../src/sagas/definition/definition.js';
+import { sagaDecider } from '../../src/sagas/decision/decide.js';
 import { journeys, tripSaga } from './trip.js';
 import { wrapDefinition } from '../../src/opaque.js';
-import { sagaDefinitionOf } from '../../src/sagas/define.js';
+import { sagaDefinitionOf } from '../../src/sagas/definition/define-saga.js';
 
 const definition = withRetryPolicy(sagaDefinitionOf(tripSaga), { timeout: 20_000, retryDelays: [5_000, 5_000] });
 const trips = journeys.defineWorker({ name: 'trips', sagas: [wrapDefinition(definition)] });

@@ -4,11 +4,11 @@ import type { SqlValue } from 'flotilla';
 import { createEvent, originContext } from '../../src/events/create.js';
 import { advance } from '../../src/sagas/advance.js';
 import { sagaMigrations } from '../../src/sagas/saga-rows.js';
-import type { SagaInput } from '../../src/sagas/trigger.js';
+import type { SagaInput } from '../../src/sagas/decision/trigger.js';
 import type { Store } from '../../src/store/contract.js';
 import { createTempStore } from '../store/temp-store.js';
 import { journeys, tripSaga } from './trip.js';
-import { sagaDefinitionOf } from '../../src/sagas/define.js';
+import { sagaDefinitionOf } from '../../src/sagas/definition/define-saga.js';
 
 const { definitions } = journeys;
 

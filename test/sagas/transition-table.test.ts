@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { expect } from 'chai';
-import { sagaTransitions, stepTransitions, type Action } from '../../src/sagas/transitions.js';
-import type { SagaTrigger, StepTrigger } from '../../src/sagas/trigger.js';
+import { sagaTransitions, stepTransitions, type Action } from '../../src/sagas/decision/transitions.js';
+import type { SagaTrigger, StepTrigger } from '../../src/sagas/decision/trigger.js';
 
 const page = new URL('../../docs/sagas.md', import.meta.url);
 const HEADER = '| Received | Situation | Recorded | Follow-up |\n| --- | --- | --- | --- |\n';

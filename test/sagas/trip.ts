@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { baseCatalogue, catalogue, command, event, type EventEnvelope } from 'flotilla';
-import { decide } from '../../src/sagas/decide.js';
-import { evolve, initialState, type SagaEvent, type SagaState } from '../../src/sagas/state.js';
-import type { SagaInput } from '../../src/sagas/trigger.js';
-import { sagaDefinitionOf } from '../../src/sagas/define.js';
+import { decide } from '../../src/sagas/decision/decide.js';
+import { evolve, initialState, type SagaEvent, type SagaState } from '../../src/sagas/decision/state.js';
+import type { SagaInput } from '../../src/sagas/decision/trigger.js';
+import { sagaDefinitionOf } from '../../src/sagas/definition/define-saga.js';
 
 const trip = z.strictObject({ tripId: z.string() });
 const refusal = z.strictObject({ tripId: z.string(), reason: z.string() });

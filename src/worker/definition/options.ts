@@ -5,7 +5,7 @@ import type { EventEnvelope } from '../../events/envelope.js';
 import type { Handler, TypeName } from '../../events/handler.js';
 import type { Opaque } from '../../opaque.js';
 import type { Projection } from '../../projections/projection.js';
-import type { Saga } from '../../sagas/types.js';
+import type { Saga } from '../../sagas/definition/types.js';
 import type { Migration, Sql, Tx } from '../../store/contract.js';
 import type { Logger } from '../../telemetry/logger.js';
 

@@ -1,5 +1,5 @@
 import type { WorkerQueues } from '../../broker/topology.js';
-import { sagasByType, withRetryPolicy, type RetryPolicy } from '../../sagas/definition.js';
+import { sagasByType, withRetryPolicy, type RetryPolicy } from '../../sagas/definition/definition.js';
 import type { WorkerDefinition } from './worker-definition.js';
 
 /** What the broker's topology needs to know of a worker. The queue of one that reads the log is bound by nothing: it

@@ -6,7 +6,7 @@ import type { StreamConsumer, StreamConsumerOptions } from '../../event-log/stre
 import type { ServiceStores } from '../../store/service-stores.js';
 import { unwrapDefinition, type Opaque } from '../../opaque.js';
 import type { ProjectionDefinition } from '../../projections/projection.js';
-import type { SagaDefinition } from '../../sagas/types.js';
+import type { SagaDefinition } from '../../sagas/definition/types.js';
 import type { Migration, Sql } from '../../store/contract.js';
 import type { TypeName } from '../../events/handler.js';
 import type { Context, SetupContext, WorkerOptions } from './options.js';

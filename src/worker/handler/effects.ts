@@ -7,8 +7,8 @@ import { FlotillaError } from '../../errors.js';
 import type { Store, Tx } from '../../store/contract.js';
 import type { Clock } from '../../concurrency/clock.js';
 import { advance } from '../../sagas/advance.js';
-import { sagaIdOf } from '../../sagas/definition.js';
-import type { SagaDefinition } from '../../sagas/types.js';
+import { sagaIdOf } from '../../sagas/definition/definition.js';
+import type { SagaDefinition } from '../../sagas/definition/types.js';
 import { childTraceparent } from '../../telemetry/trace-context.js';
 import type { WorkerDefinition } from '../definition/worker-definition.js';
 import type { EmitOptions, WriteTx } from '../definition/options.js';
@@ -17,7 +17,7 @@ import type { Definitions } from '../../events/definitions.js';
 export type ErasedWriteTx = WriteTx<Definitions, string>;
 export type AnyDecider = Decider<unknown, unknown>;
 
-/** What a handler said is to be stored, in its order. */
+/** A deferred write of a handler; they are run in order, in the transaction of the inbox row. */
 export type Effect =
   | { kind: 'emit'; event: UnsequencedEvent }
   | { kind: 'schedule'; dueAt: number; event: UnsequencedEvent }
@@ -103,13 +103,13 @@ export async function runEffects(tx: Tx, effects: readonly Effect[], emissions: 
         await writeTx(tx, emissions.fork(index)).execute(effect.decider, effect.id, effect.command);
         break;
       case 'saga':
-        await takeForSaga(tx, effect, emissions.fork(index));
+        await advanceSaga(tx, effect, emissions.fork(index));
         break;
     }
   }
 }
 
-async function takeForSaga(
+async function advanceSaga(
   tx: Tx,
   { saga, event }: Extract<Effect, { kind: 'saga' }>,
   emissions: Emissions,

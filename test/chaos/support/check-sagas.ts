@@ -1,8 +1,8 @@
 import { orderFulfilment } from '../../../platform/orders/fulfilment-saga.js';
-import { evolve, initialState } from '../../../src/sagas/state.js';
+import { evolve, initialState } from '../../../src/sagas/decision/state.js';
 import { ANSWERS, endingOf, SAGAS, type Story } from './sagas.js';
 import { differences, type World } from './world.js';
-import { sagaDefinitionOf } from '../../../src/sagas/define.js';
+import { sagaDefinitionOf } from '../../../src/sagas/definition/define-saga.js';
 
 const { name, steps } = sagaDefinitionOf(orderFulfilment);
 

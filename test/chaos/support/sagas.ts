@@ -1,7 +1,7 @@
 import { orderFulfilment } from '../../../platform/orders/fulfilment-saga.js';
-import { evolve, initialState, type SagaEvent, type SagaState } from '../../../src/sagas/state.js';
+import { evolve, initialState, type SagaEvent, type SagaState } from '../../../src/sagas/decision/state.js';
 import type { Event } from './stores.js';
-import { sagaDefinitionOf } from '../../../src/sagas/define.js';
+import { sagaDefinitionOf } from '../../../src/sagas/definition/define-saga.js';
 
 const definition = sagaDefinitionOf(orderFulfilment);
 

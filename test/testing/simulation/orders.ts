@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { type EventEnvelope } from 'flotilla';
 import { simulation, type Run } from 'flotilla/simulation';
-import { sagaDecider } from '../../../src/sagas/decide.js';
+import { sagaDecider } from '../../../src/sagas/decision/decide.js';
 import { create, platform, type Data, type EventType } from '../../../platform/catalogue.js';
 import { orderFulfilment } from '../../../platform/orders/fulfilment-saga.js';
 import { order } from '../../../platform/orders/order.js';
@@ -14,7 +14,7 @@ import payment from '../../../workers/payment/index.js';
 import shipping from '../../../workers/shipping/index.js';
 import { details } from '../../platform/events.js';
 import { outsideWorld } from './outside-world.js';
-import { sagaDefinitionOf } from '../../../src/sagas/define.js';
+import { sagaDefinitionOf } from '../../../src/sagas/definition/define-saga.js';
 
 export type Fulfilment = 'orchestrated' | 'choreographed';
 

@@ -2,7 +2,7 @@ import { FlotillaError } from '../../../errors.js';
 import { derivedId } from '../../../events/ids.js';
 import { findSagas } from '../../../sagas/queries.js';
 import { sagaMigrations, type SagaRow } from '../../../sagas/saga-rows.js';
-import type { SagaDefinition } from '../../../sagas/types.js';
+import type { SagaDefinition } from '../../../sagas/definition/types.js';
 import type { Store } from '../../../store/contract.js';
 import type { Context } from '../../shared/context.js';
 import { enabledWorkers } from '../../../runtime/enabled-workers.js';

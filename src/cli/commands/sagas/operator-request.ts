@@ -1,8 +1,8 @@
 import { originContext } from '../../../events/create.js';
 import { advance } from '../../../sagas/advance.js';
-import type { SagaProgress } from '../../../sagas/progress.js';
-import { readSagaProgress } from '../../../sagas/read-progress.js';
-import type { SagaInput } from '../../../sagas/trigger.js';
+import type { SagaProgress } from '../../../sagas/progress/progress.js';
+import { readSagaProgress } from '../../../sagas/progress/read-progress.js';
+import type { SagaInput } from '../../../sagas/decision/trigger.js';
 import { operator } from '../dead/filter.js';
 import type { FoundSaga } from './find-saga.js';
 

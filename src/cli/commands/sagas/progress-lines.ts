@@ -1,4 +1,4 @@
-import type { SagaProgress, StepProgress } from '../../../sagas/progress.js';
+import type { SagaProgress, StepProgress } from '../../../sagas/progress/progress.js';
 
 /** The progress of a saga as text, its status first; `subject` is that of its commands. */
 export function progressLines(progress: SagaProgress, subject: string): string[] {

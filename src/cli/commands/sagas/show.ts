@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { readSagaProgress } from '../../../sagas/read-progress.js';
+import { readSagaProgress } from '../../../sagas/progress/read-progress.js';
 import type { Context } from '../../shared/context.js';
 import { withSaga } from './find-saga.js';
 import { progressLines } from './progress-lines.js';

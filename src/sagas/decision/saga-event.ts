@@ -1,13 +1,13 @@
-import { FlotillaError } from '../errors.js';
-import { derivedId } from '../events/ids.js';
-import { actionOf } from './definition.js';
+import { FlotillaError } from '../../errors.js';
+import { derivedId } from '../../events/ids.js';
+import { actionOf } from '../definition/definition.js';
 import type { Failure } from './failure.js';
 import { asJson, type MessageRef } from './message.js';
 import { needsCompensation } from './situation.js';
 import { isUncompensated, stepState, type SagaEvent, type SagaState } from './state.js';
 import type { Action, CompensationCause } from './transitions.js';
 import type { SagaMessage, StepMessage } from './trigger.js';
-import type { Direction, Json, SagaDefinition } from './types.js';
+import type { Direction, Json, SagaDefinition } from '../definition/types.js';
 
 /** What the event of an action is made from. */
 export interface Decision {

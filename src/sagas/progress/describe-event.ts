@@ -1,5 +1,5 @@
-import type { SagaRule } from '../events/saga-events.js';
-import type { SagaEvent } from './state.js';
+import type { SagaRule } from '../../events/saga-events.js';
+import type { SagaEvent } from '../decision/state.js';
 
 type Data<T extends SagaEvent['type']> = Extract<SagaEvent, { type: T }>['data'];
 

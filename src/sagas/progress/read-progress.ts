@@ -1,9 +1,9 @@
-import { readStream, type StreamReader } from '../aggregates/load.js';
-import { upcast } from '../events/decode.js';
-import { maskPersonal } from '../events/personal.js';
-import type { StoredEvent } from '../store/stored-event.js';
+import { readStream, type StreamReader } from '../../aggregates/load.js';
+import { upcast } from '../../events/decode.js';
+import { maskPersonal } from '../../events/personal.js';
+import type { StoredEvent } from '../../store/stored-event.js';
 import { sagaProgress, type SagaEntry, type SagaProgress } from './progress.js';
-import type { SagaDefinition } from './types.js';
+import type { SagaDefinition } from '../definition/types.js';
 
 /** The progress of a saga from the store in which it runs. Personal data is masked unless `withPersonal`. `now` in
  *  milliseconds since the epoch. */

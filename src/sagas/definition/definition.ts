@@ -1,5 +1,5 @@
-import { FlotillaError } from '../errors.js';
-import type { EventEnvelope } from '../events/envelope.js';
+import { FlotillaError } from '../../errors.js';
+import type { EventEnvelope } from '../../events/envelope.js';
 import type { Direction, SagaDefinition, StepAction } from './types.js';
 
 export function actionsOf({ steps }: SagaDefinition): StepAction[] {

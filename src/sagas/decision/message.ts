@@ -1,7 +1,7 @@
-import type { EventEnvelope } from '../events/envelope.js';
-import { oneLine } from '../events/text-line.js';
-import { redact } from '../text/redact.js';
-import type { Json } from './types.js';
+import type { EventEnvelope } from '../../events/envelope.js';
+import { oneLine } from '../../events/text-line.js';
+import { redact } from '../../text/redact.js';
+import type { Json } from '../definition/types.js';
 
 /** A message, as far as a saga's stream records it. */
 export interface MessageRef {

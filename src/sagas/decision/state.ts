@@ -1,6 +1,6 @@
-import type { DataOf } from '../events/definitions.js';
-import type { sagaEvents } from '../events/saga-events.js';
-import type { Direction, Json } from './types.js';
+import type { DataOf } from '../../events/definitions.js';
+import type { sagaEvents } from '../../events/saga-events.js';
+import type { Direction, Json } from '../definition/types.js';
 
 /** An event of a saga's stream. */
 export type SagaEvent = {

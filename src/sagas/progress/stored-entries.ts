@@ -1,9 +1,9 @@
-import { FlotillaError } from '../errors.js';
-import type { EventEnvelope } from '../events/envelope.js';
-import type { Migration, Sql } from '../store/contract.js';
+import { FlotillaError } from '../../errors.js';
+import type { EventEnvelope } from '../../events/envelope.js';
+import type { Migration, Sql } from '../../store/contract.js';
 import { sagaProgress, type SagaEntry, type SagaProgress } from './progress.js';
-import type { Saga } from './types.js';
-import { sagaDefinitionOf } from './define.js';
+import type { Saga } from '../definition/types.js';
+import { sagaDefinitionOf } from '../definition/define-saga.js';
 
 /** The table for copies of the events of sagas that run in another store. Add it to the `migrations` of the worker that
  *  calls `saveSagaEntry`. */

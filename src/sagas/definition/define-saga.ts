@@ -1,9 +1,9 @@
-import { parseDuration } from '../duration.js';
-import { FlotillaError } from '../errors.js';
-import type { Definitions } from '../events/definitions.js';
-import type { EventEnvelope } from '../events/envelope.js';
-import { unwrapDefinition, wrapDefinition } from '../opaque.js';
-import { isPlainName } from '../text/plain-name.js';
+import { parseDuration } from '../../duration.js';
+import { FlotillaError } from '../../errors.js';
+import type { Definitions } from '../../events/definitions.js';
+import type { EventEnvelope } from '../../events/envelope.js';
+import { unwrapDefinition, wrapDefinition } from '../../opaque.js';
+import { isPlainName } from '../../text/plain-name.js';
 import { actionsOf, messageTypesOf, serviceMessagesOf } from './definition.js';
 import type { DefineSaga, Saga, SagaDefinition, Step, StepAction } from './types.js';
 

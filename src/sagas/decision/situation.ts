@@ -1,6 +1,6 @@
 import { isUncompensated, stepState, type SagaState, type SagaStatus, type StepState } from './state.js';
 import type { StepMessage } from './trigger.js';
-import type { Direction, SagaDefinition } from './types.js';
+import type { Direction, SagaDefinition } from '../definition/types.js';
 
 /** The facts on which a saga decides. */
 export interface SagaSituation {

@@ -1,7 +1,7 @@
-import { sagaEvents } from '../events/saga-events.js';
-import { evolve, initialState, stepState, type SagaEvent, type SagaState, type SagaStatus } from './state.js';
+import { sagaEvents } from '../../events/saga-events.js';
+import { evolve, initialState, stepState, type SagaEvent, type SagaState, type SagaStatus } from '../decision/state.js';
 import { describeEvent } from './describe-event.js';
-import type { Direction } from './types.js';
+import type { Direction } from '../definition/types.js';
 
 /** An event of a saga's stream, as far as progress is derived from it. */
 export interface SagaEntry {

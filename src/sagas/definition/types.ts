@@ -1,7 +1,7 @@
-import type { DataOf, Definitions } from '../events/definitions.js';
-import type { MessageDefinition } from '../events/definition.js';
-import type { EventEnvelope } from '../events/envelope.js';
-import type { Opaque } from '../opaque.js';
+import type { DataOf, Definitions } from '../../events/definitions.js';
+import type { MessageDefinition } from '../../events/definition.js';
+import type { EventEnvelope } from '../../events/envelope.js';
+import type { Opaque } from '../../opaque.js';
 
 /** A JSON value. */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };

@@ -1,4 +1,4 @@
-import type { SagaRule } from '../events/saga-events.js';
+import type { SagaRule } from '../../events/saga-events.js';
 import type { SagaSituation, StepSituation } from './situation.js';
 import type { SagaEvent } from './state.js';
 import type { SagaTrigger, StepTrigger } from './trigger.js';

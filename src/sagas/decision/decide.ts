@@ -1,12 +1,12 @@
-import type { Decider } from '../aggregates/decider.js';
-import { sagaEvents } from '../events/saga-events.js';
+import type { Decider } from '../../aggregates/decider.js';
+import { sagaEvents } from '../../events/saga-events.js';
 import { failureOf } from './failure.js';
 import { eventOf } from './saga-event.js';
 import { sagaSituation, stepSituation } from './situation.js';
 import { evolve, initialState, type SagaEvent, type SagaState } from './state.js';
 import { sagaTransitions, stepTransitions, transition } from './transitions.js';
 import { triggerOf, type SagaInput } from './trigger.js';
-import type { SagaDefinition } from './types.js';
+import type { SagaDefinition } from '../definition/types.js';
 
 /** The events that a saga records about an input; none for a message that does not concern it. Throws `saga.not_found` or
  *  `saga.refused` for a request that cannot be granted, `saga.unknown_step` for a step that is no longer declared. */

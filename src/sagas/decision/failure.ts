@@ -1,9 +1,9 @@
-import { formatDuration } from '../duration.js';
-import { actionOf } from './definition.js';
+import { formatDuration } from '../../duration.js';
+import { actionOf } from '../definition/definition.js';
 import { isAwaiting, needsCompensation } from './situation.js';
 import { stepState, type SagaEvent, type SagaState } from './state.js';
 import type { StepMessage, StepTrigger } from './trigger.js';
-import type { SagaDefinition } from './types.js';
+import type { SagaDefinition } from '../definition/types.js';
 
 /** Why an attempt failed, and when the next one is due: undefined where none is. */
 export interface Failure {

@@ -1,9 +1,9 @@
-import { FlotillaError } from '../errors.js';
-import type { EventEnvelope } from '../events/envelope.js';
-import { isDeadLetterNotice } from './definition.js';
+import { FlotillaError } from '../../errors.js';
+import type { EventEnvelope } from '../../events/envelope.js';
+import { isDeadLetterNotice } from '../definition/definition.js';
 import { oneLineReason, reasonIn, refOf, type MessageRef } from './message.js';
 import { stepState, type SagaState, type Waiting } from './state.js';
-import type { Direction, SagaDefinition } from './types.js';
+import type { Direction, SagaDefinition } from '../definition/types.js';
 
 /** What a saga receives: a message, or the request of an operator. `now` in milliseconds since the epoch. */
 export type SagaInput =
