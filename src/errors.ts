@@ -177,6 +177,11 @@ export const errors = {
     disposal: 'reject',
     message: 'The handler emits a type its worker does not list in `emits`',
   },
+  'worker.side_effect_refused': {
+    disposal: 'reject',
+    message:
+      'A replay without side effects reached a call with a side effect; replay with --side-effects, or check `ctx.sideEffects` in the handler',
+  },
   'worker.bad_definition': { disposal: 'fatal', message: 'The worker is not defined as it must be' },
   'worker.handler_failed': { disposal: 'retry', message: 'The handler threw' },
   'worker.permanent': { disposal: 'reject', message: 'The handler says that trying again is of no use' },

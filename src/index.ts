@@ -13,6 +13,14 @@ export type { EventContext, EventEnvelope, UnsequencedEvent } from './events/env
 // Workers
 export type { Context, WriteTx } from './worker/definition/options.js';
 export type { Worker } from './worker/definition/worker-definition.js';
+export {
+  callOnce,
+  closeAction,
+  idempotencyKeys,
+  KeyReusedError,
+  type ExternalAction,
+  type Refused,
+} from './worker/handler/call-once.js';
 export { defineJournal } from './journal/define-journal.js';
 
 // Aggregates

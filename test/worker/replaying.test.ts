@@ -30,17 +30,18 @@ describe('a worker to which history is sent', function () {
     fleet = undefined;
   });
 
-  const define = (replay?: 'idempotent') =>
+  const define = (replay?: 'idempotent', call?: () => Promise<void>) =>
     shop.defineWorker({
       name: 'tally',
       emits: ['job.finished', 'job.failed'],
       retry: { delays: ['20ms'] },
       ...(replay && { replay }),
       on: {
-        'job.begun': (event, ctx) => {
+        'job.begun': async (event, ctx) => {
           const { n } = event.data;
           handled.push({ n, key: ctx.key, replaying: ctx.replaying, sideEffects: ctx.sideEffects });
           fail?.(n);
+          if (call !== undefined) await ctx.call('partner', call, { sideEffect: true });
           ctx.emit('job.finished', { n });
         },
       },
@@ -126,6 +127,27 @@ describe('a worker to which history is sent', function () {
     expect(outcomes(fleet)).to.deep.equal(['retried', 'done', 'dead']);
     expect(dead?.properties.headers).to.deep.include(headers);
     expect(await fleet.store.handled({ consumer: 'tally:replay:r1', source: 'test', id: first.id })).to.equal(true);
+  });
+
+  it('refuses calls with side effects unless the operator allows them, and commits nothing then', async () => {
+    let calls = 0;
+    fleet = await testFleet(define('idempotent', () => Promise.resolve(void (calls += 1))));
+    const [event, fresh] = [fleet.event('job.begun', { n: 1 }), fleet.event('job.begun', { n: 2 })];
+    await fleet.send(event);
+    await fleet.until((seen) => seen.length === 1);
+    await replay(fleet, event, writeReplayHeaders({ ...once, again: true }));
+    await replay(fleet, event, writeReplayHeaders({ run: 'r2', again: true, sideEffects: true }));
+    await replay(fleet, fresh, writeReplayHeaders(once));
+    const dead = await fleet.deadLetters(2);
+    expect(dead.map(({ properties }) => properties.headers?.[HEADERS.errorCode])).to.deep.equal([
+      'worker.side_effect_refused',
+      'worker.side_effect_refused',
+    ]);
+    expect(calls).to.equal(2);
+    expect(await fleet.store.handled({ consumer: 'tally', source: 'test', id: fresh.id })).to.equal(false);
+    await replay(fleet, fresh, writeReplayHeaders({ ...once, run: 'r3', sideEffects: true }));
+    await fleet.until((seen) => seen.length === 5);
+    expect(calls).to.equal(3);
   });
 
   it('does not say of what it handled once that it failed, when only the handling again does', async () => {

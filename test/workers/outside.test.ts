@@ -10,7 +10,7 @@ import { createMailer, meansNoServer } from '../../workers/email/mailer.js';
 import { createGateway } from '../../workers/payment/gateway.js';
 import { createCarrier } from '../../workers/shipping/carrier.js';
 import { send, startIn, temporaryDirectory } from '../platform/sandbox/start.js';
-import { KeyReused } from '../../platform/once-outside.js';
+import { KeyReusedError } from 'flotilla';
 import { details } from '../platform/events.js';
 
 const { signal } = new AbortController();
@@ -81,7 +81,7 @@ describe('workers and the world outside', () => {
   it('are told that a key came with other data', async () => {
     const gateway = createGateway(sandbox.url);
     await gateway.charge({ ...charge, token: 'tok_declined' }, { key: 'd1', signal });
-    expect(await rejection(gateway.charge(charge, { key: 'd1', signal }))).to.be.instanceOf(KeyReused);
+    expect(await rejection(gateway.charge(charge, { key: 'd1', signal }))).to.be.instanceOf(KeyReusedError);
   });
 
   describe('answered by a server that is not what it should be', () => {

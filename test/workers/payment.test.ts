@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { harness } from 'flotilla/testing';
 import { PermanentError, UnavailableError } from 'flotilla';
-import { KeyReused, type Refused } from '../../platform/once-outside.js';
+import { KeyReusedError, type Refused } from 'flotilla';
 import type { Charged, Gateway } from '../../workers/payment/gateway.js';
 import payment from '../../workers/payment/index.js';
 import { about, append, begunBefore, details, orderId, signal } from '../platform/events.js';
@@ -50,7 +50,7 @@ function strictGateway() {
     charge: ({ token, amount, currency }, { key }) => {
       const known = keys.get(key) ?? { token };
       keys.set(key, known);
-      if (known.token !== token && known.token !== '') return Promise.reject(new KeyReused(key));
+      if (known.token !== token && known.token !== '') return Promise.reject(new KeyReusedError(key));
       if (known.closed === true) return Promise.resolve({ refused: 'cancelled' });
       if (token === 'tok_down') return Promise.reject(new UnavailableError('503'));
       if (known.taken === undefined) taken.push(token);
@@ -110,7 +110,7 @@ describe('worker payment', () => {
 
   describe('when the data of a command were mended', () => {
     const others = (key: string) =>
-      key === 'charge-o1' ? Promise.reject(new KeyReused(key)) : Promise.resolve({ ...charge, id: 'ch_2' });
+      key === 'charge-o1' ? Promise.reject(new KeyReusedError(key)) : Promise.resolve({ ...charge, id: 'ch_2' });
 
     it('charges with them under a key of their own, once what came before is closed', async () => {
       const { use, calls } = fakeGateway({ charge: others });
@@ -155,7 +155,7 @@ describe('worker payment', () => {
     });
 
     it('refuses to be mended without end', async () => {
-      const { use } = fakeGateway({ charge: (key) => Promise.reject(new KeyReused(key)) });
+      const { use } = fakeGateway({ charge: (key) => Promise.reject(new KeyReusedError(key)) });
       await harness(payment, { use }).when(process()).deadLetters('outside.key_reused');
     });
 

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { UnavailableError } from 'flotilla';
 import { harness } from 'flotilla/testing';
-import { KeyReused, type Refused } from '../../platform/once-outside.js';
+import { KeyReusedError, type Refused } from 'flotilla';
 import type { Booked, Carrier } from '../../workers/shipping/carrier.js';
 import shipping from '../../workers/shipping/index.js';
 import { about, append, begunBefore, details, orderId, signal } from '../platform/events.js';
@@ -87,7 +87,9 @@ describe('worker shipping', () => {
 
   it('books what a mended command says under a key of its own, once what came before is closed', async () => {
     const book = (key: string) =>
-      key === 'shipment-o1' ? Promise.reject(new KeyReused(key)) : Promise.resolve({ ...booked, trackingNumber: 'T2' });
+      key === 'shipment-o1'
+        ? Promise.reject(new KeyReusedError(key))
+        : Promise.resolve({ ...booked, trackingNumber: 'T2' });
     await harness(shipping, { use: fakeCarrier({ book }).use })
       .when(create())
       .emits(about('shipment.created', { orderId, ...booked, trackingNumber: 'T2' }));

@@ -4,6 +4,8 @@ import { defineWorker } from '#platform/catalogue.js';
 import { createMailer, meansNoServer, type Recipient } from './mailer.js';
 import { orderConfirmation, statusUpdate, welcome } from './mails.js';
 
+const smtpCall = { sideEffect: true, unavailable: meansNoServer };
+
 /** Writes to customers: a welcome, a confirmation of each order, a word on each new status. The Message-ID follows from
  *  the event, or from the order and its status, so that a mail that had to be sent twice is one mail in the mailbox. While history is replayed it
  *  only learns who the users are and what they were told, unless the mails are to be sent once more. */
@@ -49,7 +51,7 @@ export default defineWorker({
       const recipient = await recipientOf(ctx.query, userId);
       const mail = welcome(recipient.name);
       const messageId = messageIdOf(event);
-      await ctx.call('smtp', () => ctx.use.mailer.send(recipient, mail, messageId), { unavailable: meansNoServer });
+      await ctx.call('smtp', () => ctx.use.mailer.send(recipient, mail, messageId), smtpCall);
       ctx.emit('email.sent', { messageId, to: recipient.email, template: mail.template, userId });
     },
 
@@ -59,7 +61,7 @@ export default defineWorker({
       const recipient = await recipientOf(ctx.query, userId);
       const mail = orderConfirmation(recipient.name, event.data);
       const messageId = messageIdOf(event);
-      await ctx.call('smtp', () => ctx.use.mailer.send(recipient, mail, messageId), { unavailable: meansNoServer });
+      await ctx.call('smtp', () => ctx.use.mailer.send(recipient, mail, messageId), smtpCall);
       ctx.emit('email.sent', { messageId, to: recipient.email, template: mail.template, userId, orderId });
     },
 
@@ -74,7 +76,7 @@ export default defineWorker({
       if (mail === undefined) return;
       // Two events with one status may be handled at once: both mails have the same Message-ID, and one event reports it.
       const messageId = messageIdOf({ id: `${orderId}-${status}` });
-      await ctx.call('smtp', () => ctx.use.mailer.send(recipient, mail, messageId), { unavailable: meansNoServer });
+      await ctx.call('smtp', () => ctx.use.mailer.send(recipient, mail, messageId), smtpCall);
       ctx.write(async (tx) => {
         const isFirst = await markAsTold(tx.sql, orderId, status);
         if (!isFirst && !ctx.replaying) return;

@@ -1,7 +1,6 @@
-import { PermanentError, textLine } from 'flotilla';
+import { KeyReusedError, PermanentError, textLine, type Refused } from 'flotilla';
 import { z } from 'zod';
 import { requestJson } from '#platform/http-client.js';
-import { KeyReused, type Refused } from '#platform/once-outside.js';
 
 export interface Charge {
   orderId: string;
@@ -32,7 +31,7 @@ interface Call {
 }
 
 export interface Gateway {
-  /** Charges once for a key, however often it is called. Throws `KeyReused`. */
+  /** Charges once for a key, however often it is called. Throws `KeyReusedError`. */
   charge: (charge: Charge, call: Call) => Promise<Charged | Refused>;
   /** What was charged under a key; where nothing was, nothing will be, also if the charge is still on its way. */
   cancel: (call: Call) => Promise<Charged | undefined>;
@@ -61,7 +60,7 @@ export function createGateway(url: string): Gateway {
         refusals: [402, 409],
       });
       if ('body' in answer) return answer.body;
-      if (answer.refused === 409) throw new KeyReused(call.key);
+      if (answer.refused === 409) throw new KeyReusedError(call.key);
       return { refused: answer.code ?? 'declined' };
     },
     cancel: async (call) => {

@@ -1,10 +1,11 @@
-import { PermanentError } from 'flotilla';
+import { callOnce, closeAction, idempotencyKeys, PermanentError, type ExternalAction } from 'flotilla';
 import { z } from 'zod';
 import { defineWorker } from '#platform/catalogue.js';
-import { askOnce, closeAll, keysFor, type Outside } from '#platform/once-outside.js';
 import { detailsOf, type OrderDetails } from '#platform/orders/events.js';
 import { createGateway, MISMATCH, type Charge, type Charged, type Gateway, type Refund } from './gateway.js';
 import { migrations, readPayment, writePayment, type Payment } from './tables.js';
+
+const sideEffect = { sideEffect: true };
 
 /** Charges an order once, whichever commands ask for it, and tells each of them the same; gives the money back when asked
  *  to. A refund may come before the charge it is about, or while that is under way: the gateway is then told to cancel by
@@ -21,19 +22,19 @@ export default defineWorker({
       const known = await readPayment(ctx.query, orderId);
       const charge = chargeOf(orderId, order);
       const keys = keysOf(orderId);
-      const call = <T>(ask: (outside: Outside<Charged>) => Promise<T>) =>
-        ctx.call('gateway', (signal) => ask(chargesAt(ctx.use.gateway, charge, signal)));
+      const call = <T>(request: (action: ExternalAction<Charged>) => Promise<T>) =>
+        ctx.call('gateway', (signal) => request(chargesAt(ctx.use.gateway, charge, signal)), sideEffect);
       const refund = ({ id: chargeId, amount }: Charged) =>
-        ctx.call('gateway', (signal) => refundOnce(ctx.use.gateway, { chargeId, orderId, amount }, signal));
+        ctx.call('gateway', (signal) => refundOnce(ctx.use.gateway, { chargeId, orderId, amount }, signal), sideEffect);
       let taken: Charged | undefined;
       let reason = 'cancelled';
       if (known === undefined && charge.amount > 0) {
-        const answer = await call((outside) => askOnce(outside, keys));
+        const answer = await call((action) => callOnce(action, keys));
         if ('refused' in answer) reason = answer.refused;
         else taken = answer;
       } else if (known?.status !== 'charged' && ctx.mayHaveRunBefore) {
         // by an attempt that was killed before it noted anything, or before the command was mended to cost nothing
-        taken = await call((outside) => closeAll(outside, keys));
+        taken = await call((action) => closeAction(action, keys));
       }
       // only what the order costs counts as its payment, whatever the gateway took; anything else is refunded
       if (known === undefined && taken !== undefined && !isSameMoney(taken, charge)) {
@@ -65,11 +66,19 @@ export default defineWorker({
       const known = await readPayment(ctx.query, orderId);
       const charge =
         known === undefined
-          ? await ctx.call('gateway', (signal) => closeAll(closingAt(ctx.use.gateway, signal), keysOf(orderId)))
+          ? await ctx.call(
+              'gateway',
+              (signal) => closeAction(closingAt(ctx.use.gateway, signal), keysOf(orderId)),
+              sideEffect,
+            )
           : chargeIn(known);
       if (charge !== undefined && charge.amount > 0) {
         const { id: chargeId, amount } = charge;
-        await ctx.call('gateway', (signal) => refundOnce(ctx.use.gateway, { chargeId, orderId, amount }, signal));
+        await ctx.call(
+          'gateway',
+          (signal) => refundOnce(ctx.use.gateway, { chargeId, orderId, amount }, signal),
+          sideEffect,
+        );
       }
       ctx.write(async (tx) => {
         const now = await readPayment(tx.sql, orderId);
@@ -87,7 +96,7 @@ export default defineWorker({
 });
 
 /** The keys of an order's charge. */
-const keysOf = (orderId: string) => keysFor(`charge-${orderId}`);
+const keysOf = (orderId: string) => idempotencyKeys(`charge-${orderId}`);
 
 const chargeOf = (orderId: string, { total: amount, currency, payment: { token } }: OrderDetails): Charge => ({
   orderId,
@@ -96,11 +105,11 @@ const chargeOf = (orderId: string, { total: amount, currency, payment: { token }
   token,
 });
 
-function chargesAt(gateway: Gateway, charge: Charge, signal: AbortSignal): Outside<Charged> {
-  return { ask: (key) => gateway.charge(charge, { key, signal }), ...closingAt(gateway, signal) };
+function chargesAt(gateway: Gateway, charge: Charge, signal: AbortSignal): ExternalAction<Charged> {
+  return { call: (key) => gateway.charge(charge, { key, signal }), ...closingAt(gateway, signal) };
 }
 
-function closingAt(gateway: Gateway, signal: AbortSignal): Pick<Outside<Charged>, 'close'> {
+function closingAt(gateway: Gateway, signal: AbortSignal): Pick<ExternalAction<Charged>, 'close'> {
   return { close: (key) => gateway.cancel({ key, signal }) };
 }
 

@@ -1,7 +1,6 @@
-import { textLine } from 'flotilla';
+import { KeyReusedError, textLine, type Refused } from 'flotilla';
 import { z } from 'zod';
 import { requestJson } from '#platform/http-client.js';
-import { KeyReused, type Refused } from '#platform/once-outside.js';
 import type { OrderLine, ShippingAddress } from '#platform/fields.js';
 
 export interface Parcel {
@@ -21,7 +20,7 @@ interface Call {
 }
 
 export interface Carrier {
-  /** Books once for a key, however often it is called. Throws `KeyReused`. */
+  /** Books once for a key, however often it is called. Throws `KeyReusedError`. */
   book: (parcel: Parcel, call: Call) => Promise<Booked | Refused>;
   /** What was booked under a key; where nothing was, nothing will be, also if the booking is still on its way. */
   close: (call: Call) => Promise<Booked | undefined>;
@@ -47,7 +46,7 @@ export function createCarrier(url: string): Carrier {
         refusals: [409, 422],
       });
       if ('body' in answer) return answer.body;
-      if (answer.refused === 409) throw new KeyReused(call.key);
+      if (answer.refused === 409) throw new KeyReusedError(call.key);
       return { refused: answer.code ?? 'refused' };
     },
     close: async (call) => {

@@ -1,9 +1,11 @@
+import { callOnce, closeAction, idempotencyKeys, type ExternalAction } from 'flotilla';
 import { z } from 'zod';
 import { defineWorker } from '#platform/catalogue.js';
-import { askOnce, closeAll, keysFor, type Outside } from '#platform/once-outside.js';
 import type { OrderDetails } from '#platform/orders/events.js';
 import { createCarrier, type Booked, type Carrier, type Parcel } from './carrier.js';
 import { migrations, readShipment, writeShipment, type Shipment } from './tables.js';
+
+const sideEffect = { sideEffect: true };
 
 /** Books an order's shipment with the carrier once, whichever commands ask for it, and tells each of them the same; cancels
  *  it when asked to. A cancellation may come before the booking or while that is under way: the carrier is then told to
@@ -20,14 +22,14 @@ export default defineWorker({
       const earlier = await readShipment(ctx.query, orderId);
       const parcel = parcelOf(orderId, order);
       const keys = keysOf(orderId);
-      const call = <T>(ask: (outside: Outside<Booked>) => Promise<T>) =>
-        ctx.call('carrier', (signal) => ask(bookingsAt(ctx.use.carrier, parcel, signal)));
+      const call = <T>(request: (action: ExternalAction<Booked>) => Promise<T>) =>
+        ctx.call('carrier', (signal) => request(bookingsAt(ctx.use.carrier, parcel, signal)), sideEffect);
       let outcome: Shipment = { status: 'failed', reason: 'cancelled' };
       if (earlier === undefined) {
-        const answer = await call((outside) => askOnce(outside, keys));
+        const answer = await call((action) => callOnce(action, keys));
         outcome = 'refused' in answer ? { ...outcome, reason: answer.refused } : { status: 'booked', ...answer };
       } else if (earlier.status !== 'booked' && ctx.mayHaveRunBefore) {
-        const booked = await call((outside) => closeAll(outside, keys)); // by an attempt that noted nothing
+        const booked = await call((action) => closeAction(action, keys)); // by an attempt that noted nothing
         if (booked !== undefined) outcome = { status: 'booked', ...booked };
       }
       ctx.write(async (tx) => {
@@ -50,11 +52,15 @@ export default defineWorker({
       const earlier = await readShipment(ctx.query, orderId);
       const booked =
         earlier === undefined
-          ? await ctx.call('carrier', (signal) => closeAll(closingAt(ctx.use.carrier, signal), keysOf(orderId)))
+          ? await ctx.call(
+              'carrier',
+              (signal) => closeAction(closingAt(ctx.use.carrier, signal), keysOf(orderId)),
+              sideEffect,
+            )
           : bookingIn(earlier);
       if (booked !== undefined) {
         const { trackingNumber } = booked;
-        await ctx.call('carrier', (signal) => ctx.use.carrier.cancel(trackingNumber, { signal }));
+        await ctx.call('carrier', (signal) => ctx.use.carrier.cancel(trackingNumber, { signal }), sideEffect);
       }
       ctx.write(async (tx) => {
         const known = await readShipment(tx.sql, orderId);
@@ -71,17 +77,17 @@ export default defineWorker({
 });
 
 /** The keys of an order's booking. */
-const keysOf = (orderId: string) => keysFor(`shipment-${orderId}`);
+const keysOf = (orderId: string) => idempotencyKeys(`shipment-${orderId}`);
 
 function parcelOf(orderId: string, { items, shippingAddress: address }: OrderDetails): Parcel {
   return { orderId, address, items: items.map(({ sku, quantity }) => ({ sku, quantity })) };
 }
 
-function bookingsAt(carrier: Carrier, parcel: Parcel, signal: AbortSignal): Outside<Booked> {
-  return { ask: (key) => carrier.book(parcel, { key, signal }), ...closingAt(carrier, signal) };
+function bookingsAt(carrier: Carrier, parcel: Parcel, signal: AbortSignal): ExternalAction<Booked> {
+  return { call: (key) => carrier.book(parcel, { key, signal }), ...closingAt(carrier, signal) };
 }
 
-function closingAt(carrier: Carrier, signal: AbortSignal): Pick<Outside<Booked>, 'close'> {
+function closingAt(carrier: Carrier, signal: AbortSignal): Pick<ExternalAction<Booked>, 'close'> {
   return { close: (key) => carrier.close({ key, signal }) };
 }
 

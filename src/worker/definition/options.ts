@@ -35,7 +35,11 @@ export interface WriteTx<D extends Definitions, E extends TypeName<D>> {
 }
 
 export interface CallOptions {
-  /** Says that an error means the dependency is not available, beyond what is known to mean it. */
+  /** The call changes something outside of the worker. During a replay without side effects (`ctx.sideEffects` is false) it is
+   *  refused with `worker.side_effect_refused`: the message is dead-lettered, nothing is called and nothing is committed.
+   *  A handler that can do without the call checks `ctx.sideEffects` first. @default false */
+  sideEffect?: boolean;
+  /** Classifies further errors as "the dependency is not available". */
   unavailable?: (error: unknown) => boolean;
 }
 

@@ -60,6 +60,9 @@ export function openHandlerContext(
     },
     call: (dependency, work, options = {}) => {
       ensureOpen();
+      if (options.sideEffect === true && !sideEffects) {
+        throw new FlotillaError('worker.side_effect_refused', `${pipeline.definition.name} calls ${dependency}`);
+      }
       return callDependency(
         dependency,
         () => work(signal.signal),

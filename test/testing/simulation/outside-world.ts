@@ -1,5 +1,5 @@
 import { UnavailableError } from 'flotilla';
-import { KeyReused } from '../../../platform/once-outside.js';
+import { KeyReusedError } from 'flotilla';
 import type { Charged, Gateway } from '../../../workers/payment/gateway.js';
 import type { Booked, Carrier } from '../../../workers/shipping/carrier.js';
 import type { Run } from 'flotilla/simulation';
@@ -28,7 +28,7 @@ export function outsideWorld(run: Run) {
   const gateway: Gateway = {
     charge: run.externalCall('gateway.charge', ({ orderId, amount, currency, token }, { key }) => {
       const before = cards.get(key);
-      if (before !== undefined && before !== token) throw new KeyReused(key);
+      if (before !== undefined && before !== token) throw new KeyReusedError(key);
       if (!closed.has(key)) cards.set(key, token);
       if (token === 'tok_flaky' && before === undefined) throw new UnavailableError('503');
       if (token === 'tok_declined' || closed.has(key)) return { refused: 'card_declined' };
