@@ -1,0 +1,77 @@
+import { expect } from 'chai';
+import { Backoff, backoffDelay } from '../../src/concurrency/backoff.js';
+import type { StartTimer } from '../../src/concurrency/clock.js';
+import { SerialQueue } from '../../src/concurrency/serial-queue.js';
+import { sleep } from '../../src/concurrency/sleep.js';
+import { Wakeup } from '../../src/concurrency/wakeup.js';
+
+describe('concurrency primitives', () => {
+  describe('sleep', () => {
+    const timers: { milliseconds: number; fire: () => void; cancelled: boolean }[] = [];
+    const after: StartTimer = (milliseconds, fire) => {
+      const timer = { milliseconds, fire, cancelled: false };
+      timers.push(timer);
+      return () => (timer.cancelled = true);
+    };
+    beforeEach(() => (timers.length = 0));
+
+    it('ends with the timer of the injected clock', async () => {
+      const sleeping = sleep(250, new AbortController().signal, after);
+      expect(timers.map(({ milliseconds }) => milliseconds)).to.deep.equal([250]);
+      timers[0]?.fire();
+      await sleeping;
+    });
+
+    it('ends when the signal aborts, and cancels the timer', async () => {
+      const stop = new AbortController();
+      const sleeping = sleep(250, stop.signal, after);
+      stop.abort(new Error('a reason that sleep must not throw'));
+      await sleeping;
+      expect(timers[0]?.cancelled).to.equal(true);
+    });
+
+    it('starts no timer when the signal has aborted before', async () => {
+      await sleep(250, AbortSignal.abort(), after);
+      expect(timers).to.have.length(0);
+    });
+  });
+
+  it('a serial queue runs work in the order of the calls, one at a time, also after a failure', async () => {
+    const queue = new SerialQueue();
+    const log: string[] = [];
+    const work = (name: string) => async () => {
+      log.push(`${name} begins`);
+      await new Promise(setImmediate);
+      log.push(`${name} ends`);
+      if (name === 'a') throw new Error(name);
+      return name;
+    };
+    const [a, b] = await Promise.allSettled([queue.run(work('a')), queue.run(work('b')), queue.settled()]);
+    expect([a.status, b.status]).to.deep.equal(['rejected', 'fulfilled']);
+    expect(log).to.deep.equal(['a begins', 'a ends', 'b begins', 'b ends']);
+  });
+
+  it('backoff doubles up to its limit, is shortened by up to half, and starts again after a reset', () => {
+    const limits = { first: 100, most: 1_000 };
+    expect([1, 2, 3, 4, 5, 100].map((failures) => backoffDelay(failures, limits, () => 0))).to.deep.equal([
+      100, 200, 400, 800, 1_000, 1_000,
+    ]);
+    expect(backoffDelay(1, limits, () => 1)).to.equal(50);
+    const backoff = new Backoff(100, 1_000, () => 0);
+    expect([backoff.next(), backoff.next()]).to.deep.equal([100, 200]);
+    backoff.ease();
+    expect(backoff.next()).to.equal(200);
+    backoff.reset();
+    expect(backoff.next()).to.equal(100);
+  });
+
+  it('a wakeup keeps a notification until the next wait', async () => {
+    const wakeup = new Wakeup();
+    wakeup.notify();
+    wakeup.notify();
+    await wakeup.wait(60_000);
+    const waiting = wakeup.wait(60_000);
+    wakeup.notify();
+    await waiting;
+  });
+});
