@@ -1,7 +1,7 @@
 import { isWildcard, matches } from '../../events/patterns.js';
 import type { WorkerDefinition } from './worker-definition.js';
 
-/** What becomes of a type at this worker. A wildcard binding also brings commands, which are somebody else's. */
+/** How this worker routes a type. A wildcard binding also delivers commands, which other workers handle: `ignored`. */
 export function routeOf(worker: WorkerDefinition, type: string): 'handled' | 'ignored' | 'unknown' {
   if (worker.handlerOf.has(type)) return 'handled';
   return worker.handlers.some(({ pattern }) => isWildcard(pattern) && matches(pattern, type)) ? 'ignored' : 'unknown';
