@@ -10,23 +10,23 @@ import type { Migration, Sql, Tx } from '../../store/contract.js';
 import type { Logger } from '../../telemetry/logger.js';
 
 export interface EmitOptions {
-  /** What the event is about. @default the subject of the event that is handled */
+  /** The aggregate of the event. @default the subject of the event that is handled */
   subject?: string;
 }
 
-/** Says what happened. Only the types that the worker lists in `emits`. */
+/** Emits an event or command of a type that the worker lists in `emits`. */
 export type Emit<D extends Definitions, E extends TypeName<D>> = <T extends E>(
   type: T,
   data: DataOf<D, T>,
   options?: EmitOptions,
 ) => void;
 
-/** The transaction as a worker's write sees it. Await nothing but this; it may be run again. */
+/** The transaction of a deferred write. Await nothing else in it. The write may run again. */
 export interface WriteTx<D extends Definitions, E extends TypeName<D>> {
   sql: Sql;
   read: Tx['read'];
   emit: <T extends E>(type: T, data: DataOf<D, T>, options?: EmitOptions) => Promise<void>;
-  /** Decides on the aggregate `id` and appends; gives the state after it. */
+  /** Decides on the aggregate `id` and appends the events. Resolves with the state after them. */
   execute: <State, Command, Event extends { type: E; data: unknown }>(
     decider: Decider<State, Command, Event>,
     id: string,
@@ -44,33 +44,33 @@ export interface CallOptions {
 }
 
 /**
- * What a handler works with. What it stores it only says here: it is collected, and run after the handler has
- * returned, in the one transaction that also marks the event as handled; then the message is acked. Once the handler
- * has returned or timed out, every method throws `worker.revoked`.
+ * The context of a handler. Its writes are deferred: they are collected, and run when the handler has returned, in the
+ * transaction that also writes the inbox row; then the message is acked. When the handler has returned or timed out,
+ * every method throws `worker.revoked`.
  */
 export interface Context<D extends Definitions, E extends TypeName<D>, Use> {
-  /** What `setup` gave. */
+  /** The result of `setup`. */
   readonly use: Use;
   /** Aborts when the handler times out or the process must end. */
   readonly signal: AbortSignal;
   /** 1 at the first delivery; failures while the circuit breaker is open are not counted. */
   readonly attempt: number;
-  /** False where this is surely the first time that the event is handled. True: an earlier handling may have reached the
-   *  world outside without coming to its end here, by a kill -9 or a lost answer. Who decides not to call, because of what
-   *  has come in since, must then find out what was done; the same call under the same key says so. */
+  /** False where the event is certainly handled for the first time. True: an earlier handling may have called external
+   *  services before it was interrupted, for example by a kill -9 or a lost answer. A handler that decides against a call
+   *  must then find out whether the call was made, by repeating it with the same key. */
   readonly mayHaveRunBefore: boolean;
-  /** The idempotency key for the world outside: the event's id, but for a mended dead letter that of the event it
-   *  replaces. The same however often the event is handled. */
+  /** The idempotency key for external calls: the id of the event, or, for an edited dead letter, the id of the event that
+   *  it replaces. The same every time the event is handled. */
   readonly key: string;
-  /** True when history is handled again on purpose: what the world outside was told then, it need not be told again. */
+  /** True in a replay of history. */
   readonly replaying: boolean;
-  /** Whether the world outside is to hear of this: always, but while replaying only where the operator has said so. */
+  /** Whether external side effects are wanted: always, except in a replay without `--side-effects`. */
   readonly sideEffects: boolean;
   readonly log: Logger;
-  /** Does I/O with a dependency. An answer that means "not available" (refused, timed out, 5xx) becomes an
-   *  `UnavailableError`, which the circuit breaker counts; other errors pass as they are. */
+  /** Calls an external dependency. An error that means "not available" (refused, timed out, 5xx) becomes an
+   *  `UnavailableError`, which the circuit breaker counts; other errors are not changed. */
   call: <T>(dependency: string, work: (signal: AbortSignal) => Promise<T>, options?: CallOptions) => Promise<T>;
-  /** Reads what is committed in the worker's store, outside of any transaction. */
+  /** Reads the committed state of the worker's store, outside of any transaction. */
   query: Sql;
   write: (work: (tx: WriteTx<D, E>) => Promise<void>) => void;
   emit: Emit<D, E>;
@@ -109,52 +109,52 @@ export interface WorkerOptions<
   Use,
   P extends string,
 > {
-  /** Lower case, digits and dashes; the name of its queue. */
+  /** Lower case letters, digits and dashes. Also the name of its queue. */
   name: string;
-  /** The store it shares with others. @default the worker's name */
+  /** The store, which workers may share. @default the worker's name */
   store?: string;
   /** Read from the environment by the command line: `gatewayUrl` from GATEWAY_URL. */
   settings?: Settings;
-  /** Runs once at start, before anything is consumed. What it gives is `ctx.use`. */
+  /** Runs once at start, before consuming. Its result is `ctx.use`. */
   setup?: (context: SetupContext<z.infer<Settings>>) => Promise<Use> | Use;
-  /** Ends what `setup` began; runs after the drain. */
+  /** Releases what `setup` acquired; runs after the drain. */
   teardown?: (use: Use) => Promise<void> | void;
   /** The types it may emit. */
   emits?: readonly E[];
-  /** `queue`: its own queue, bound by the keys of `on`. `log`: the stream of everything, from a checkpoint of its own, so
-   *  that it may begin with the past and sees what came while it was not deployed. @default 'queue' */
+  /** `queue`: its own queue, bound by the keys of `on`. `log`: the stream of all events, from a checkpoint of its own: it
+   *  also handles events from before its first start and from times when it was not deployed. @default 'queue' */
   from?: 'queue' | 'log';
-  /** Where a worker that reads the log begins the first time: with the oldest event that is kept, or with the next one.
+  /** Where a worker that reads the log begins at its first start: with the oldest retained event, or with the next one.
    *  @default 'first' */
   offset?: 'first' | 'next';
-  /** What may be done when history is sent to it once more (`replay --again`). `idempotent`: handling an event again
-   *  changes nothing. `reset`: its tables are emptied first, by `reset`. @default it may not be */
+  /** Allows `replay --again`. `idempotent`: handling an event again changes nothing. `reset`: its tables are emptied first,
+   *  by `reset`. @default not allowed */
   replay?: 'idempotent' | 'reset';
   /** Empties the worker's tables, for `replay: 'reset'`. */
   reset?: (tx: { sql: Sql }) => Promise<void>;
-  /** Read models that it keeps up to date from the events of its store. */
+  /** Projections that it updates from the events of its store. */
   projections?: readonly Projection[];
-  /** Process managers that it runs: what they take reaches its queue, what they decide is in its store. Replicas share
-   *  them. */
+  /** Process managers that it runs: their messages reach its queue, and their state is in its store, which replicas
+   *  share. */
   sagas?: readonly Saga[];
-  /** Handlers by type or topic pattern. One handler runs per event, the most specific. Only a worker that has
-   *  `projections` or `sagas` may do without. */
+  /** Handlers by type or topic pattern. The most specific handler runs. Optional for a worker with `projections` or
+   *  `sagas`. */
   on?: { readonly [K in P]: Handler<D, K, Context<D, E, Use>> };
-  /** Runs once in the life of its store, at first start, before anything is consumed. */
+  /** Runs once in the life of its store, at the first start, before consuming. */
   bootstrap?: (ctx: Pick<Context<D, E, Use>, 'write' | 'emit' | 'log'>) => void;
-  /** Tables of its own, made at start. */
+  /** Its own tables, created at start. */
   migrations?: readonly Migration[];
-  /** Messages in hand at once. @default 100 */
+  /** Messages in flight at once. @default 100 */
   prefetch?: number;
-  /** After which the handler's signal aborts and its context is revoked. A handler that has not returned after three times as
-   *  long is abandoned, and its message has failed with `worker.timeout`. @default '30s' */
+  /** When it is over, the handler's signal aborts and its context is revoked. A handler that has not returned after three
+   *  times this time is abandoned, and its message fails with `worker.timeout`. @default '30s' */
   timeout?: Duration;
   /** `none`: the replicas compete for messages, in no order. @default 'none' */
   ordering?: 'none';
   retry?: { delays: readonly Duration[] };
   circuitBreaker?: CircuitBreakerOptions;
-  /** Runs when an event has used up its attempts, before it goes to the dead letters; what it emits and writes is
-   *  committed, but the event does not count as handled. */
+  /** Runs when an event has used up its attempts, before it is dead-lettered. Its writes and events are committed, but the
+   *  event does not count as handled. */
   onRetriesExhausted?: (
     event: EventEnvelope,
     error: Error,
