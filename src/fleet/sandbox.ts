@@ -19,7 +19,7 @@ export interface SandboxDeclaration<Settings extends z.ZodObject = z.ZodObject> 
   readonly ports: readonly (keyof z.output<Settings> & string)[];
   /** The settings that may hold its token, the first that is set counts. Beyond loopback, one of them must be set. */
   readonly tokens: readonly (keyof z.output<Settings> & string)[];
-  /** What workers use where the environment does not set it, by variable: `{ GATEWAY_URL: 'http://…' }`. */
+  /** What workers use where the environment does not set it, by variable: `{ MAIL_URL: 'smtp://…' }`. */
   readonly workerSettings?: (
     settings: z.output<Settings>,
     token: string | undefined,

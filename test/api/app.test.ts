@@ -1,7 +1,9 @@
 import { get } from 'node:http';
 import { expect } from 'chai';
+import express from 'express';
 import { z } from 'zod';
 import { createApi } from '../../src/api/app.js';
+import { serveApi } from '../../src/api/server.js';
 import { defineRoute } from '../../src/api/route.js';
 import { FlotillaError } from '../../src/errors.js';
 import { openSqliteStore } from '../../src/store/sqlite/index.js';
@@ -317,6 +319,29 @@ describe('api: the app', () => {
     expect(document.paths['/livez'].get.security).to.deep.equal([]);
     expect(document.paths['/metrics'].get).not.to.have.property('security');
     expect(codes(document, document.paths['/notes'].get.responses['401'])).to.deep.equal(['request.unauthorized']);
+  });
+
+  it('can be mounted below a path of another application: paths that it answers follow', async () => {
+    const store = await openSqliteStore({ service: 'core', path: file.path });
+    const app = await createApi({ store, routes, logger: silentLogger(), metrics: createMetrics(), authorized: true });
+    const server = await serveApi(express().use('/notebook', app), { port: 0 });
+    try {
+      const headers = { 'Content-Type': 'application/json', Origin: 'https://example.org' };
+      const created = await fetch(`${server.url}/notebook/notes`, {
+        method: 'POST',
+        headers,
+        body: JSON.stringify(body),
+      });
+      expect(created.status).to.equal(201);
+      const location = created.headers.get('location') ?? '';
+      expect(location).to.match(/^\/notebook\/notes\/./);
+      expect((await fetch(`${server.url}${location}`)).status).to.equal(200);
+      const missing = (await (await fetch(`${server.url}/notebook/nothing`)).json()) as object;
+      expect(missing).to.include({ instance: '/notebook/nothing' });
+    } finally {
+      await server.close(0);
+      await store.close();
+    }
   });
 
   it('refuses to be made of two routes that are the same', async () => {

@@ -113,7 +113,7 @@ export interface WorkerOptions<
   name: string;
   /** The store, which workers may share. @default the worker's name */
   store?: string;
-  /** Read from the environment by the command line: `gatewayUrl` from GATEWAY_URL. */
+  /** Read from the environment by the command line: `pageSize` from PAGE_SIZE. */
   settings?: Settings;
   /** Runs once at start, before consuming. Its result is `ctx.use`. */
   setup?: (context: SetupContext<z.infer<Settings>>) => Promise<Use> | Use;
