@@ -20,12 +20,10 @@ export interface CheckpointSaverOptions {
 /** Milliseconds between a confirm and the commit of the checkpoint, so that many share one. What is confirmed but not
  *  yet behind the checkpoint is published again after a crash. */
 const SAVE_DELAY_MS = 50;
-/** Milliseconds to wait after the store has failed. */
 const RETRY_DELAY_MS = 1_000;
 
-/** Moves the checkpoint behind what is confirmed or deferred, in the background and one move at a time, and saves before it
- *  what was deferred. Loses the lease where the
- *  move is refused: another process has taken over. */
+/** Moves the checkpoint behind confirmed and deferred events, in the background and one move at a time, after saving the
+ *  deferred ones. Loses the lease when the move is refused: another process has taken over. */
 export class CheckpointSaver {
   /** When there is something to save, as `performance.now()` has it. */
   dueAt = Infinity;
@@ -87,7 +85,7 @@ export class CheckpointSaver {
       this.dueAt = this.#pending ? performance.now() + SAVE_DELAY_MS : Infinity;
     } catch (error) {
       deferred.giveBack(changes);
-      logger.warn('relay: the checkpoint could not be moved, trying again', { error: messageOf(error) });
+      logger.warn('relay: the checkpoint could not be moved; retrying', { error: messageOf(error) });
       this.#failed = true;
       this.dueAt = performance.now() + RETRY_DELAY_MS;
     }

@@ -4,7 +4,7 @@ import type { Logger } from '../telemetry/logger.js';
 import { Backoff } from '../concurrency/backoff.js';
 import { sleep } from '../concurrency/sleep.js';
 
-/** The longest time between two looks, in milliseconds: a timer that another process has set is seen within it. */
+/** The longest time between two polls: a timer that another process has set is noticed within it. */
 const POLL_INTERVAL_MS = 250;
 /** Timers that fire in one transaction. */
 const TIMERS_PER_TRANSACTION = 100;
@@ -30,7 +30,7 @@ export async function fireDueTimers(
       );
     } catch (error) {
       if (signal.aborted) return;
-      logger.warn('relay: timers could not be fired, trying again', { error: messageOf(error) });
+      logger.warn('relay: timers could not be fired; retrying', { error: messageOf(error) });
       await sleep(backoff.next(), signal);
     }
   }

@@ -4,12 +4,11 @@ import type { Logger } from '../telemetry/logger.js';
 import { countDeferred } from './deferred-rows.js';
 import { sleep } from '../concurrency/sleep.js';
 
-/** Milliseconds between two looks. */
 const POLL_INTERVAL_MS = 200;
 
-/** How far the broker is behind the store, whoever relays, and also while there is no broker. */
+/** Measures how far the broker is behind the store, whichever process relays, and also while the broker is away. */
 export class LagGauge {
-  /** Stored positions that are not confirmed, deferred ones included; as of the last look. */
+  /** Stored positions that are not confirmed, deferred ones included; as last measured. */
   lag = 0;
 
   constructor(
@@ -24,13 +23,13 @@ export class LagGauge {
     this.onChange(this.lag);
   }
 
-  /** Looks again and again until the signal aborts. Never rejects. */
+  /** Measures regularly until the signal aborts. Never rejects. */
   async run(logger: Logger, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       try {
         await this.measure();
       } catch (error) {
-        if (!signal.aborted) logger.warn('relay: the lag is not known', { error: messageOf(error) });
+        if (!signal.aborted) logger.warn('relay: the lag could not be measured', { error: messageOf(error) });
       }
       await sleep(POLL_INTERVAL_MS, signal);
     }

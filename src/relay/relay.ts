@@ -49,21 +49,21 @@ export interface RelayOptions {
   metrics?: Metrics;
 }
 
-/** Hands what is stored over to the broker. */
+/** The outbox relay: publishes stored events to the broker. */
 export interface Relay {
-  /** Stored events that the broker has not confirmed, whichever process relays; as of the last look, 200 ms ago at
-   *  most. Known also while there is no broker. */
+  /** Stored events that the broker has not confirmed, whichever process relays; as measured 200 ms ago at
+   *  most. Known also while the broker is away. */
   readonly lag: number;
-  /** Whether this process is the one that relays. */
+  /** Whether this process holds the lease. */
   readonly holding: boolean;
-  /** What the broker refuses, as far as this process relays. */
+  /** What the broker refuses, while this process relays. */
   readonly refusals: Pick<Refusals, 'current' | 'events' | 'full'>;
   /** Whether more than `bound` events wait. */
   lagging(bound: number): boolean;
-  /** Publishes what the store holds, in order for each subject, and moves the checkpoint once the broker has
-   *  confirmed; fires timers that are due. Safe to run in several processes: only the holder of the lease publishes.
-   *  Resolves when `signal` aborts and all that was in flight is confirmed or left for the next holder. Rejects with
-   *  `store.closed` or `broker.closed`, when either is closed while it runs. */
+  /** Publishes stored events, in order for each subject, moves the checkpoint as the broker confirms them, and fires due
+   *  timers. Safe to run in several processes: only the holder of the lease publishes. Resolves when `signal` aborts and
+   *  every publish in flight is confirmed or left to the next holder. Rejects with `store.closed` or `broker.closed` when
+   *  either is closed while it runs. */
   run(signal: AbortSignal): Promise<void>;
 }
 
