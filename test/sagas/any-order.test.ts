@@ -4,7 +4,7 @@ import { stepState, evolve, initialState } from '../../src/sagas/decision/state.
 import { tripSaga, TripStory } from './trip.js';
 import { sagaDefinitionOf } from '../../src/sagas/definition/define-saga.js';
 
-/** Whatever a saga can be told, about one of its commands or about none. */
+/** Any input of a saga, caused by one of its commands or by none. */
 const happening = fc.record({
   what: fc.constantFrom(
     'trip.asked',
@@ -46,7 +46,7 @@ function tell(story: TripStory, { what, reason, command }: Happening): void {
   }
 }
 
-describe('a saga to which anything is said, in any order and however often', () => {
+describe('a saga that receives any messages in any order, any number of times', () => {
   const holds = (story: TripStory) => {
     const { status, waiting } = story.state;
     const steps = sagaDefinitionOf(tripSaga).steps.map((step) => ({ step, state: stepState(story.state, step.name) }));
@@ -63,7 +63,7 @@ describe('a saga to which anything is said, in any order and however often', () 
     expect(begun.lastIndexOf(true) + 1, 'steps begin one after the other').to.equal(begun.filter(Boolean).length);
   };
 
-  it('waits for exactly one thing until it has ended, and owes nothing when it says so', () => {
+  it('waits for exactly one thing until it ends, and leaves nothing to compensate when it is compensated', () => {
     fc.assert(
       fc.property(fc.array(happening, { maxLength: 40 }), (happenings) => {
         const story = new TripStory();
@@ -71,13 +71,15 @@ describe('a saga to which anything is said, in any order and however often', () 
           tell(story, each);
           holds(story);
         }
-        expect(story.told.reduce(evolve, initialState), 'its stream says it all').to.deep.equal(story.state);
+        expect(story.told.reduce(evolve, initialState), 'the state is rebuilt from the stream').to.deep.equal(
+          story.state,
+        );
       }),
       { numRuns: 3000 },
     );
   });
 
-  it('ends, whatever was said before, once nobody says anything more', () => {
+  it('ends once no more messages arrive', () => {
     fc.assert(
       fc.property(fc.array(happening, { maxLength: 25 }), (happenings) => {
         const story = new TripStory();
@@ -94,7 +96,7 @@ describe('a saga to which anything is said, in any order and however often', () 
     );
   });
 
-  it('gives no two commands one id, and each command once', () => {
+  it('sends each command once, with an id of its own', () => {
     fc.assert(
       fc.property(fc.array(happening, { maxLength: 40 }), (happenings) => {
         const story = new TripStory();

@@ -31,11 +31,11 @@ function message(type: string, data: object, subject = 'trip/t1'): Extract<SagaI
   return { kind: 'message', sagaId: 't1', now, event };
 }
 
-describe('a saga whose definition was changed while it was under way', () => {
+describe('a saga whose definition changes while it runs', () => {
   const dropped = message('trip.dropped', { tripId: 't1', reason: 'ill' });
   const cancelled = message('flight.cancelled', { tripId: 't1' });
 
-  it('undoes what it can, and needs a person for a step that is not declared any more', () => {
+  it('compensates the declared steps, then fails at a step that is no longer declared', () => {
     const story = begun('flight.booked', 'hotel.booked');
     const asked = take(without('hotel'), story.state, dropped);
     expect(asked.told).to.deep.equal(['saga.compensating', 'saga.step_started flight']);
@@ -55,7 +55,7 @@ describe('a saga whose definition was changed while it was under way', () => {
     expect(undone.told).to.deep.equal(['saga.step_completed hotel', 'saga.compensated']);
   });
 
-  it('owes nothing of a step that was refused, or undone, and is not declared any more', () => {
+  it('ignores a refused or compensated step that is no longer declared', () => {
     const refused = begun('flight.booked');
     refused.hear('hotel.refused', { reason: 'full' });
     expect(take(without('hotel'), refused.state, cancelled).told).to.deep.equal([
@@ -68,7 +68,7 @@ describe('a saga whose definition was changed while it was under way', () => {
     expect(take(without('hotel'), undone.state, cancelled).state.status).to.equal('compensated');
   });
 
-  it('says which step is missing where it is time to ask for it, and decides nothing', () => {
+  it('throws the name of a missing step that it has to retry, and records nothing', () => {
     const { state } = begun('flight.booked');
     const timer = { saga: 'travel', sagaId: 't1', step: 'hotel', direction: 'forward', attempt: 1, timer: 'timeout' };
     const due = message('saga.timer_due', timer, 'travel/t1');
@@ -80,8 +80,8 @@ describe('a saga whose definition was changed while it was under way', () => {
   });
 });
 
-describe('a saga among other messages', () => {
-  it('is found by all that stands after the first slash, where it does not say otherwise', () => {
+describe('the messages of a saga', () => {
+  it('are assigned by the part of the subject after the first slash by default', () => {
     for (const [subject, id] of [
       ['trip/t1', 't1'],
       ['trip/t1/return', 't1/return'],
@@ -124,12 +124,12 @@ describe('a saga among other messages', () => {
     return take(definition, state, { kind: 'message', sagaId: 'p1', now, event: told });
   };
 
-  it('takes answers whose types begin as those of dead letters do', () => {
+  it('may have types that begin like dead-letter notices', () => {
     const started = hear(initialState, 'post.written');
     expect(hear(started.state, 'message.sent').told).to.deep.equal(['saga.step_completed send', 'saga.completed']);
   });
 
-  it('knows by their subject what becomes of its commands in the dead letters, however it finds itself otherwise', () => {
+  it('include dead-letter notices, assigned by the subject of the command', () => {
     const { state } = hear(initialState, 'post.written');
     const data = {
       deadLetterId: '00000000-0000-4000-8000-000000000000',

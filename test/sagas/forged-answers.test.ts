@@ -9,7 +9,7 @@ import { sagaDefinitionOf } from '../../src/sagas/definition/define-saga.js';
 const definition = { ...sagaDefinitionOf(tripSaga), answers: 'caused' as const };
 const now = Date.parse('2026-01-02T00:00:00Z');
 
-describe('a saga that takes answers to its own commands only', () => {
+describe('a saga that accepts answers to its own commands only', () => {
   const hear = (state: SagaState, type: string, data: object, causationId?: string) => {
     const context = originContext({ source: 'test', subject: 'trip/t1', now });
     const cause = causationId === undefined ? {} : { causationId };
@@ -22,13 +22,13 @@ describe('a saga that takes answers to its own commands only', () => {
     state.steps[step]?.[direction].commands.at(-1);
   const begun = () => hear(initialState, 'trip.asked', { days: 3 }).state;
 
-  it('goes on with the answer that its command has caused', () => {
+  it('continues with the answer that its command has caused', () => {
     const state = begun();
     const answered = hear(state, 'flight.booked', { seat: '7A' }, commandOf(state, 'flight'));
     expect(answered.types).to.deep.equal(['saga.step_completed', 'saga.step_started']);
   });
 
-  it('records an answer without its command as its cause, and waits on', () => {
+  it('records an answer without its command as its cause, and keeps waiting', () => {
     const state = begun();
     for (const cause of [undefined, 'another']) {
       for (const [type, data] of [
@@ -43,7 +43,7 @@ describe('a saga that takes answers to its own commands only', () => {
     }
   });
 
-  it('does not take the command of one step as the cause of the answer to another, or to its compensation', () => {
+  it('does not accept an answer caused by the command of another step or action', () => {
     const first = begun();
     const flight = commandOf(first, 'flight');
     const second = hear(first, 'flight.booked', { seat: '7A' }, flight).state;
@@ -55,7 +55,7 @@ describe('a saga that takes answers to its own commands only', () => {
     );
   });
 
-  it('takes the answer to an edited command once it knows that the original was dead-lettered', () => {
+  it('accepts the answer to an edited command once the original was dead-lettered', () => {
     const state = begun();
     const eventId = commandOf(state, 'flight') ?? '';
     const about = { deadLetterId: newId(now), worker: 'flights', eventId, type: 'flight.book', kind: 'command' };

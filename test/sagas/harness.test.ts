@@ -18,7 +18,7 @@ const commandId = (step: string, direction: string) => derivedId(START, 'saga', 
 describe('the harness, with a worker that runs a saga', () => {
   const scenario = harness(worker, { now: () => START }).given(trip('trip.asked', { days: 3 }));
 
-  it('shows the saga go on, and its command', async () => {
+  it('returns the events and the command of a transition', async () => {
     const step = { ...about, step: 'flight', direction: 'forward', attempt: 1 };
     const message = { type: 'flight.booked', id: 'the flight.booked', source: 'test' };
     const id = commandId('hotel', 'forward');
@@ -38,7 +38,7 @@ describe('the harness, with a worker that runs a saga', () => {
     );
   });
 
-  it('shows what a time-out leads to', async () => {
+  it('returns the effects of a time-out', async () => {
     const timer = { ...about, step: 'flight', direction: 'forward', attempt: 1, timer: 'timeout' };
     const due = { type: 'saga.timer_due', subject: 'travel/t1', data: timer };
     const { outcome, emitted } = await scenario.when(due).result(async (store) => {
@@ -49,13 +49,13 @@ describe('the harness, with a worker that runs a saga', () => {
     expect(emitted[0]?.data).to.include({ cause: 'timeout', retryAt: '2026-01-01T00:00:10.000Z' });
   });
 
-  it('lets the time pass that a step has, and shows what is asked again and when', async () => {
+  it('advances the clock to a time-out and returns the scheduled retry', async () => {
     const { emitted, scheduled } = await scenario.advance('1m').result();
     expect(emitted.map(({ type }) => type)).to.deep.equal(['saga.timer_due', 'saga.step_failed']);
     expect(scheduled.map(({ type, at }) => [type, at])).to.deep.equal([['saga.timer_due', '2026-01-01T00:01:10.000Z']]);
   });
 
-  it('fails when something else follows', async () => {
+  it('fails when other events follow', async () => {
     const wrong: unknown = await scenario
       .when(trip('flight.refused', { reason: 'full' }))
       .emits({ type: 'saga.completed', subject: 'travel/t1', data: about })

@@ -4,7 +4,7 @@ import { begun, TripStory } from './trip.js';
 const UNKNOWN = 'saga.not_found';
 
 describe('a saga', () => {
-  it('does its steps one after the other, each with what the answers before brought', () => {
+  it('executes its steps in order, with the results of earlier answers', () => {
     const story = new TripStory();
     expect(story.hear('trip.asked', { days: 3 })).to.deep.equal(['started', 'step_started flight forward 1']);
     expect(story.hear('flight.booked', { seat: '7A' })).to.deep.equal([
@@ -17,7 +17,7 @@ describe('a saga', () => {
     expect(story.state).to.include({ status: 'completed', waiting: undefined });
   });
 
-  it('undoes the last first when a step is refused, and not the one that was refused', () => {
+  it('compensates in reverse order when a step is refused, and not the refused step', () => {
     const story = begun('flight.booked');
     expect(story.hear('hotel.refused', { reason: 'full' })).to.deep.equal([
       'step_failed hotel forward 1 answer full for good',
@@ -27,7 +27,7 @@ describe('a saga', () => {
     expect(story.hear('flight.cancelled')).to.deep.equal(['step_completed flight back 1', 'compensated']);
   });
 
-  it('has nothing to undo where the first step is refused', () => {
+  it('has nothing to compensate when the first step is refused', () => {
     expect(begun().hear('flight.refused', { reason: 'sold out' })).to.deep.equal([
       'step_failed flight forward 1 answer sold out for good',
       'compensating flight step_failed sold out',
@@ -35,7 +35,7 @@ describe('a saga', () => {
     ]);
   });
 
-  it('tries again after its delays what does not answer, then gives it up and undoes it, as it may have been done', () => {
+  it('retries a step without an answer, then abandons and compensates it, because it may have been executed', () => {
     const story = begun();
     expect(story.wait()).to.deep.equal(['step_failed flight forward 1 timeout no answer within 1m again']);
     expect(story.wait()).to.deep.equal(['step_started flight forward 2']);
@@ -50,7 +50,7 @@ describe('a saga', () => {
     expect(new Set(story.state.steps['flight']?.forward.commands).size).to.equal(3);
   });
 
-  it('tries again what an answer says is worth it, and nothing else', () => {
+  it('retries a refused step only if its retry policy allows it', () => {
     const story = begun();
     expect(story.hear('flight.refused', { reason: 'busy' })).to.deep.equal([
       'step_failed flight forward 1 answer busy again',
@@ -59,7 +59,7 @@ describe('a saga', () => {
     expect(story.hear('flight.booked', { seat: '1' })[0]).to.equal('step_completed flight forward 2');
   });
 
-  it('takes the answer to an earlier try while it waits to try again', () => {
+  it('accepts the answer to an earlier attempt while it waits for the next one', () => {
     const story = begun();
     story.wait();
     expect(story.hear('flight.booked', { seat: '1' })).to.deep.equal([
@@ -69,7 +69,7 @@ describe('a saga', () => {
     expect(story.timer({ step: 'flight', direction: 'forward', attempt: 1, timer: 'retry' })).to.deep.equal([]);
   });
 
-  it('takes no notice of a timer for which it does not wait', () => {
+  it('ignores a timer for which it does not wait', () => {
     const story = begun('flight.booked');
     for (const other of [
       { attempt: 2 },
@@ -82,13 +82,13 @@ describe('a saga', () => {
     }
   });
 
-  describe('that is called off', () => {
-    it('without saying why, is so on request', () => {
+  describe('that is cancelled', () => {
+    it('without a reason, records that it was on request', () => {
       expect(begun().hear('trip.dropped', {})[0]).to.equal('compensating cancelled on request');
       expect(begun().hear('trip.dropped', { reason: ' ' })[0]).to.equal('compensating cancelled on request');
     });
 
-    it('with a long story, goes on with one line', () => {
+    it('with a long reason, keeps one short line', () => {
       const story = begun();
       story.hear('trip.dropped', { reason: `first\r\n\u2028second ${'x'.repeat(1000)}` });
       expect(story.state.reason)
@@ -96,7 +96,7 @@ describe('a saga', () => {
         .and.to.have.length(300);
     });
 
-    it('before it begins, does nothing', () => {
+    it('before the start, executes nothing', () => {
       const story = new TripStory();
       expect(story.hear('trip.dropped', { reason: 'ill' })).to.deep.equal(['message_noted early_cancel ill']);
       expect(story.state.status).to.equal('none');
@@ -107,7 +107,7 @@ describe('a saga', () => {
       ]);
     });
 
-    it('while a step is under way, undoes that too', () => {
+    it('while a step is awaited, compensates that step as well', () => {
       const story = begun('flight.booked');
       expect(story.hear('trip.dropped', { reason: 'ill' })).to.deep.equal([
         'compensating cancelled ill',
@@ -120,7 +120,7 @@ describe('a saga', () => {
       expect(story.hear('flight.cancelled')).to.deep.equal(['step_completed flight back 1', 'compensated']);
     });
 
-    it('after its end, undoes all that can be', () => {
+    it('after it completed, compensates every step that can be', () => {
       const story = begun('flight.booked', 'hotel.booked', 'mail.sent');
       expect(story.hear('trip.dropped', { reason: 'ill' })).to.deep.equal([
         'compensating cancelled ill',
@@ -128,7 +128,7 @@ describe('a saga', () => {
       ]);
     });
 
-    it('twice, or while it is undone, is so once', () => {
+    it('twice, is compensated once', () => {
       const story = begun('flight.booked');
       story.hear('trip.dropped', { reason: 'ill' });
       expect(story.hear('trip.dropped', { reason: 'ill' })).to.deep.equal(['message_noted already_undone ill']);
@@ -142,7 +142,7 @@ describe('a saga', () => {
       return story;
     };
 
-    it('while it undoes that very step, undoes it once more, and takes the first answer for outdated', () => {
+    it('while that step is compensated, compensates it again and ignores the outdated answer', () => {
       const story = givenUp();
       const first = story.command('hotel', 'back');
       expect(story.hear('hotel.booked')).to.deep.equal(['message_noted hotel late', 'step_started hotel back 2']);
@@ -153,7 +153,7 @@ describe('a saga', () => {
       ]);
     });
 
-    it('while it undoes an earlier step, undoes it in its turn', () => {
+    it('while an earlier step is compensated, compensates it in its turn', () => {
       const story = givenUp();
       story.hear('hotel.cancelled');
       expect(story.hear('hotel.booked')).to.deep.equal(['message_noted hotel late']);
@@ -164,7 +164,7 @@ describe('a saga', () => {
       expect(story.hear('hotel.cancelled')).to.deep.equal(['step_completed hotel back 2', 'compensated']);
     });
 
-    it('after all was undone, undoes that', () => {
+    it('after it was compensated, compensates the step', () => {
       const story = givenUp();
       story.hear('hotel.cancelled');
       story.hear('flight.cancelled');
@@ -177,7 +177,7 @@ describe('a saga', () => {
       expect(story.hear('hotel.cancelled')).to.deep.equal(['step_completed hotel back 2', 'compensated']);
     });
 
-    it('with a refusal, still waits for the undoing that it has asked for', () => {
+    it('with a refusal, still waits for the compensation that it has requested', () => {
       const story = givenUp();
       expect(story.hear('hotel.refused', { reason: 'full' })).to.deep.equal(['message_noted hotel late_refusal full']);
       expect(story.hear('hotel.cancelled')).to.deep.equal([
@@ -186,7 +186,7 @@ describe('a saga', () => {
       ]);
     });
 
-    it('by another command than the one that was answered before, undoes what that may have done since', () => {
+    it('to another command than the one answered before, compensates the step again', () => {
       const story = begun();
       story.wait();
       story.wait();
@@ -205,7 +205,7 @@ describe('a saga', () => {
       expect(story.state.status).to.equal('compensated');
     });
 
-    it('by a command that was edited in the dead letters, and is not known, undoes what that has done since', () => {
+    it('to a command that was edited in the dead letters, compensates the step again', () => {
       const story = begun('flight.booked');
       story.hear('hotel.refused', { reason: 'full' });
       story.hear('flight.cancelled');
@@ -220,7 +220,7 @@ describe('a saga', () => {
       ]);
     });
 
-    it('keeps what the answer brought, for the command that undoes it', () => {
+    it('keeps the result for the compensation', () => {
       const story = begun();
       while (story.state.status === 'started') story.wait();
       story.hear('flight.booked', { seat: '9C' });
@@ -228,7 +228,7 @@ describe('a saga', () => {
       expect(story.command('flight', 'back', 1)).not.to.equal('');
     });
 
-    it('by a booking after a refusal, undoes the booking', () => {
+    it('with an execution after a refusal, compensates the step', () => {
       const story = begun('flight.booked');
       story.hear('hotel.refused', { reason: 'full' });
       story.hear('flight.cancelled');
@@ -239,7 +239,7 @@ describe('a saga', () => {
     });
   });
 
-  it('knows each answer that it has heard before, and one to what it did not ask', () => {
+  it('recognizes repeated answers, and answers to commands that it did not send', () => {
     const story = begun('flight.booked');
     expect(story.hear('trip.asked', { days: 3 })).to.deep.equal(['message_noted duplicate']);
     expect(story.hear('flight.booked', { seat: '7A' })).to.deep.equal(['message_noted flight duplicate']);
@@ -249,7 +249,7 @@ describe('a saga', () => {
     expect(new TripStory().hear('flight.booked', { seat: '1' })).to.deep.equal([]);
   });
 
-  describe('whose undoing fails', () => {
+  describe('whose compensation fails', () => {
     const failing = () => {
       const story = begun('flight.booked');
       story.hear('hotel.refused', { reason: 'full' });
@@ -269,11 +269,11 @@ describe('a saga', () => {
       return story;
     };
 
-    it('tries again, and then needs a person', () => {
+    it('retries it, then requires manual intervention', () => {
       failed();
     });
 
-    it('goes on when the answer comes after all', () => {
+    it('resumes when the answer arrives late', () => {
       expect(failed().hear('flight.cancelled')).to.deep.equal([
         'resumed',
         'step_completed flight back 2',
@@ -281,7 +281,7 @@ describe('a saga', () => {
       ]);
     });
 
-    it('undoes once more what is done after all, and takes the answers to what it asked before for outdated', () => {
+    it('compensates a late execution again, and ignores the answers to earlier commands', () => {
       const story = failed();
       const before = story.command('flight', 'back');
       expect(story.hear('flight.booked', { seat: '7A' }, story.command('flight', 'forward'))).to.deep.equal([
@@ -293,7 +293,7 @@ describe('a saga', () => {
       expect(story.hear('flight.cancelled')).to.deep.equal(['step_completed flight back 3', 'compensated']);
     });
 
-    it('says again why it is undone, once it goes on', () => {
+    it('restores the reason for its compensation once it resumes', () => {
       const story = failed();
       expect(story.state.reason).to.equal('no answer within 1m');
       story.retry();
@@ -302,7 +302,7 @@ describe('a saga', () => {
       expect(story.state).to.include({ status: 'compensated', reason: 'full' });
     });
 
-    it('tries again, as often as at first, when a person says so', () => {
+    it('restarts the retry policy when an operator retries it', () => {
       const story = failed();
       expect(story.retry()).to.deep.equal(['resumed', 'step_started flight back 3']);
       expect(story.state.status).to.equal('compensating');
@@ -312,8 +312,8 @@ describe('a saga', () => {
     });
   });
 
-  describe('one of whose commands is a dead letter', () => {
-    it('says so, and goes on waiting: it may be mended', () => {
+  describe('one of whose commands is dead-lettered', () => {
+    it('records it and keeps waiting, because the command may be fixed and replayed', () => {
       const story = begun();
       const dead = { eventId: story.command('flight', 'forward'), type: 'flight.book', code: 'gateway.refused' };
       expect(story.hear('message.dead_lettered', dead)).to.deep.equal([
@@ -325,7 +325,7 @@ describe('a saga', () => {
       expect(story.hear('message.dead_lettered', { ...dead, eventId: 'of-another' })).to.deep.equal([]);
     });
 
-    it('gives up the step when it is discarded', () => {
+    it('abandons the step when the command is discarded', () => {
       const story = begun('flight.booked');
       const dead = { type: 'hotel.book', code: 'x', reason: 'no such hotel' };
       expect(story.hear('message.discarded', { ...dead, eventId: story.command('flight', 'forward') })).to.deep.equal(
@@ -339,19 +339,19 @@ describe('a saga', () => {
     });
   });
 
-  describe('told by a person', () => {
-    it('tries again at once what it waits for', () => {
+  describe('on request of an operator', () => {
+    it('sends the awaited command again at once', () => {
       expect(begun().retry()).to.deep.equal(['resumed', 'step_started flight forward 2']);
     });
 
-    it('undoes what it has begun', () => {
+    it('compensates the steps that it has started', () => {
       expect(begun('flight.booked').compensate()).to.deep.equal([
         'compensating operator a test',
         'step_started hotel back 1',
       ]);
     });
 
-    it('refuses what cannot be', () => {
+    it('rejects requests that its state does not allow', () => {
       const refused = (act: () => unknown) => expect(act).to.throw().with.property('code');
       refused(() => new TripStory().retry()).that.equals(UNKNOWN);
       refused(() => new TripStory().compensate()).that.equals(UNKNOWN);

@@ -80,8 +80,8 @@ async function check(run: Run, _world: object, asked: readonly { full: boolean; 
   }
 }
 
-describe('a saga over services without a memory, simulated @slow', () => {
-  it('leaves nothing behind, whatever is late, comes twice or crashes', async function () {
+describe('a saga with services that keep no history, simulated @slow', () => {
+  it('leaves nothing behind under delays, duplicates and crashes', async function () {
     this.timeout(120_000);
     const journey = simulation({
       workers: [trips, flights, hotels, mails],

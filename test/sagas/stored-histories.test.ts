@@ -6,7 +6,7 @@ import { advance } from '../../src/sagas/advance.js';
 import { sagaMigrations } from '../../src/sagas/saga-rows.js';
 import type { SagaInput } from '../../src/sagas/decision/trigger.js';
 import type { Store } from '../../src/store/contract.js';
-import { createTempStore } from '../store/temp-store.js';
+import { openMemoryStore } from '../../src/store/memory/index.js';
 import { journeys, tripSaga } from './trip.js';
 import { sagaDefinitionOf } from '../../src/sagas/definition/define-saga.js';
 
@@ -46,7 +46,7 @@ const histories = new Map(
 
 describe('the stored history of a saga', () => {
   for (const [name, all] of histories) {
-    it(`is continued from each of its inputs on as before: ${name}`, async () => {
+    it(`continues after each input exactly as in the previous version: ${name}`, async () => {
       for (let before = 0; before < all.length; before++) await continues(all, before);
     });
   }
@@ -54,9 +54,8 @@ describe('the stored history of a saga', () => {
 
 /** Restores the store as it was after so many inputs, and takes the rest. */
 async function continues(history: readonly Step[], before: number): Promise<void> {
-  const temp = await createTempStore();
+  const store = openMemoryStore({ service: 'core', clock: () => history[0]?.input.now ?? 0 });
   try {
-    const store = await temp.open();
     await store.migrate('sagas', sagaMigrations);
     for (const step of history.slice(0, before)) await restore(store, step);
     for (const { input, ...expected } of history.slice(before)) {
@@ -79,7 +78,7 @@ async function continues(history: readonly Step[], before: number): Promise<void
       );
     }
   } finally {
-    await temp.dispose();
+    await store.close();
   }
 }
 

@@ -13,7 +13,7 @@ const definition = sagaDefinitionOf(tripSaga);
 const START = Date.parse('2026-01-01T00:00:00Z');
 const minutes = 60_000;
 
-describe('what a saga leaves in its store', () => {
+describe('the transaction of a saga', () => {
   let temp: TempStore;
   let store: Store;
   let now = START;
@@ -40,7 +40,7 @@ describe('what a saga leaves in its store', () => {
   const types = async (name: string) => (await stream(name)).map(({ type }) => type);
   const row = async () => (await store.query`select * from sagas`)[0];
 
-  it('is its stream, its commands with the ids that it names, and a row', async () => {
+  it('stores its events, its commands with the recorded ids, and a row', async () => {
     await hear('trip.asked', { days: 3 });
     await hear('flight.booked', { seat: '7A' });
     expect(await types('travel/t1')).to.deep.equal([
@@ -68,7 +68,7 @@ describe('what a saga leaves in its store', () => {
     });
   });
 
-  it('is one timer at most, of what is waited for', async () => {
+  it('keeps at most one timer, for what the saga waits for', async () => {
     const timers = () => store.query<{ due: number }>`select due from flotilla_timers`;
     await hear('trip.asked', { days: 3 });
     expect(await timers()).to.deep.equal([{ due: START + minutes }]);
@@ -80,7 +80,7 @@ describe('what a saga leaves in its store', () => {
     expect(await timers()).to.deep.equal([]);
   });
 
-  it('is the timer of the time that it names, also where a refusal comes while it waits to try again', async () => {
+  it('moves the timer when a refusal arrives before the next attempt', async () => {
     await hear('trip.asked', { days: 3 });
     const timeout = {
       saga: 'travel',
@@ -101,7 +101,7 @@ describe('what a saga leaves in its store', () => {
     expect(await store.nextTimer()).to.equal(now + 10_000);
   });
 
-  it('is a timer that becomes an event when the time is over, and what follows from that', async () => {
+  it('handles the event of a due timer', async () => {
     await hear('trip.asked', { days: 3 });
     now = START + minutes;
     expect(await store.fireTimers(now - 1)).to.equal(0);
@@ -114,7 +114,7 @@ describe('what a saga leaves in its store', () => {
     expect(await store.nextTimer()).to.equal(now + 10_000);
   });
 
-  it('is nothing at all where a command is not as the catalogue has it', async () => {
+  it('stores nothing when a command does not match its schema', async () => {
     await hear('trip.asked', { days: 3 });
     const before = await store.head();
     const { state: initial } = { state: await row() };
@@ -140,7 +140,7 @@ describe('what a saga leaves in its store', () => {
     expect(await row()).to.deep.equal(initial);
   });
 
-  it('is nothing for messages of what it has not begun', async () => {
+  it('stores nothing for answers before the start', async () => {
     await hear('flight.booked', { seat: '1' });
     await hear('flight.cancelled', {});
     expect(await store.head()).to.equal(0);
