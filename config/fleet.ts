@@ -2,14 +2,21 @@ import { defineFleet } from 'flotilla';
 import { platform } from '#platform/catalogue.js';
 import { isClosed } from '#platform/orders/closed.js';
 import { sandbox } from '#platform/sandbox/declaration.js';
-import { apiEmits, apiInfo, apiSettings, routes } from '#platform/routes.js';
+import { apiAggregates, apiInfo, apiSettings, routes } from '#platform/routes.js';
 import * as workers from '../workers/index.js';
 
 /** What this fleet is made of. */
 export default defineFleet({
   catalogue: platform,
   workers: Object.values(workers),
-  api: { store: 'core', settings: apiSettings, emits: apiEmits, info: apiInfo, routes },
+  api: {
+    store: 'core',
+    settings: apiSettings,
+    aggregates: apiAggregates,
+    emits: ['inventory.adjust'],
+    info: apiInfo,
+    routes,
+  },
   isClosed,
   sandbox,
   banner: ({ api, sandbox: outside }) => ({

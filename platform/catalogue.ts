@@ -22,5 +22,10 @@ export type EventType = keyof typeof platform.definitions;
 /** The data of one of the platform's types. */
 export type Data<T extends EventType> = DataOf<typeof platform.definitions, T>;
 
-/** The context of a handler that emits these types. */
-export type Context<Emits extends EventType = never, Use = undefined> = ContextOf<typeof platform, Emits, Use>;
+/** The context of a handler that emits these types, and decides those on aggregates. */
+export type Context<Emits extends EventType = never, Decides extends EventType = never> = ContextOf<
+  typeof platform,
+  Emits,
+  undefined,
+  Decides
+>;

@@ -19,8 +19,8 @@ export const apiSettings = z.object({
 
 type ApiSettings = z.output<typeof apiSettings>;
 
-/** The types that the routes append. */
-export const apiEmits = [...user.events, ...order.events, ...account.events, 'inventory.adjust'] as const;
+/** The aggregates on which the routes execute commands. */
+export const apiAggregates = [user, order, account];
 
 export const apiInfo = {
   title: 'Flotilla shop',

@@ -80,7 +80,7 @@ export interface Catalogue<D extends Definitions> {
 
 /**
  * The context of a handler of this catalogue, for functions that handlers share: `ContextOf<typeof platform,
- * 'order.created'>`, with the types that the worker emits and the type of `ctx.use`. A value has no type members in
+ * 'order.created'>`, with the types that the worker emits, the type of `ctx.use` and the events of the worker's `aggregates`. A value has no type members in
  * TypeScript, so that an application declares `Context` beside its catalogue:
  * `export type Context<Emits extends EventType = never, Use = undefined> = ContextOf<typeof platform, Emits, Use>`.
  */
@@ -88,7 +88,8 @@ export type ContextOf<
   C extends { readonly definitions: Definitions },
   Emits extends TypeName<C['definitions']> = never,
   Use = undefined,
-> = Context<C['definitions'], Emits, Use>;
+  Decides extends TypeName<C['definitions']> = never,
+> = Context<C['definitions'], Emits, Use, Decides>;
 
 /** Makes a catalogue of types, on top of another one or of nothing. Throws `contract.duplicate_type` or
  *  `contract.bad_type_name`. */

@@ -54,6 +54,8 @@ interface FleetOptions<Settings extends z.ZodObject, SandboxSettings extends z.Z
     /** The types that the routes append to the store, such as those of their deciders (`order.events`). With them it is an
      *  error that a projection of this store handles a type that the store never contains. @default any type */
     readonly emits?: readonly string[];
+    /** The deciders on which the routes execute commands; their events need not be listed in `emits`. */
+    readonly aggregates?: readonly { readonly events: readonly string[] }[];
     /** Read from the environment by the command line, as those of workers: `pageSize` from PAGE_SIZE. */
     readonly settings?: Settings;
     /** For `/openapi.json`. @default the name of the store, and the version of Flotilla */
@@ -95,10 +97,13 @@ function erased<Settings extends z.ZodObject>({
   store,
   settings,
   emits,
+  aggregates,
   info,
   routes,
 }: NonNullable<FleetOptions<Settings, z.ZodObject>['api']>): NonNullable<Fleet['api']> {
-  const declared = { store, ...(emits !== undefined && { emits }), ...(info !== undefined && { info }) };
+  const isDeclared = emits !== undefined || aggregates !== undefined;
+  const types = [...(emits ?? []), ...(aggregates ?? []).flatMap(({ events }) => events)];
+  const declared = { store, ...(isDeclared && { emits: types }), ...(info !== undefined && { info }) };
   if (typeof routes !== 'function') return { ...declared, settings: settings ?? z.object({}), routes: () => routes };
   if (settings === undefined)
     throw new FlotillaError('fleet.invalid', 'the routes of the API ask for settings: declare them');

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { z } from 'zod';
-import { baseCatalogue, catalogue, command, event, FlotillaError } from 'flotilla';
+import { baseCatalogue, catalogue, command, event, FlotillaError, type ContextOf } from 'flotilla';
 import { workerDefinitionOf } from '../../src/worker/definition/worker-definition.js';
 
 const shop = catalogue(baseCatalogue, {
@@ -13,8 +13,49 @@ const shop = catalogue(baseCatalogue, {
   'payment.processed': event({ 1: z.strictObject({ orderId: z.string(), receipt: z.string() }) }),
 });
 
+const order = shop.decider('order.created')<null, string>({
+  aggregate: 'order',
+  initial: null,
+  decide: (id) => [{ type: 'order.created', data: { id, total: 1 } }],
+  evolve: () => null,
+});
+const payment = shop.decider('payment.processed')<null, string>({
+  aggregate: 'payment',
+  initial: null,
+  decide: (orderId) => [{ type: 'payment.processed', data: { orderId, receipt: 'none' } }],
+  evolve: () => null,
+});
+
 /** The compiler is the test here: an `@ts-expect-error` without an error fails `npm run check`. */
 describe('defineWorker, to the compiler', () => {
+  it('derives the types that commands emit from `aggregates`, and lets handlers emit only those of `emits`', () => {
+    const note = (ctx: ContextOf<typeof shop, never, undefined, 'order.created'>) => ctx.execute(order, 'o1', 'o1');
+    const worker = shop.defineWorker({
+      name: 'deciding',
+      aggregates: [order],
+      emits: ['order.status_changed'],
+      on: {
+        'payment.processed': (_event, ctx) => {
+          ctx.execute(order, 'o1', 'o1');
+          ctx.emit('order.status_changed', { id: 'o1', status: 'paid' });
+          // @ts-expect-error emitted by commands only
+          ctx.emit('order.created', { id: 'o1', total: 1 });
+          // @ts-expect-error not one of `aggregates`
+          ctx.execute(payment, 'p1', 'o1');
+        },
+      },
+    });
+    const shared = shop.defineWorker({
+      name: 'shared',
+      aggregates: [order],
+      on: { 'payment.processed': (_event, ctx) => note(ctx) },
+    });
+    expect([...workerDefinitionOf(worker).emits].sort()).to.deep.equal(['order.created', 'order.status_changed']);
+    expect([...workerDefinitionOf(shared).emits]).to.deep.equal(['order.created']);
+    // @ts-expect-error the definition is internal
+    expect(worker.definition).to.equal(undefined);
+  });
+
   it('types event, context and setup by key, `emits` and `settings`', () => {
     const worker = shop.defineWorker({
       name: 'typed',

@@ -3,7 +3,7 @@ import { order } from '#platform/orders/order.js';
 import { derive } from '#platform/orders/facts.js';
 import { factOf, migrations, recordFact, type NotedEvent } from './facts.js';
 
-type OrderEvents = 'order.created' | 'order.cancelled' | 'order.status_changed';
+type OrderEvent = (typeof order.events)[number];
 
 /** Keeps the status of orders. What the services, and the saga of those that have one, say about an order comes in no order:
  *  each fact is recorded, and the status derived from all that is known. */
@@ -11,7 +11,7 @@ export default defineWorker({
   name: 'orders',
   store: 'core',
   migrations,
-  emits: ['order.created', 'order.cancelled', 'order.status_changed'], // those of the order; only the last is decided here
+  aggregates: [order],
   on: {
     'inventory.reserved': note,
     'inventory.rejected': note,
@@ -34,7 +34,7 @@ export default defineWorker({
   },
 });
 
-function note(event: NotedEvent, ctx: Context<OrderEvents>): void {
+function note(event: NotedEvent, ctx: Context<never, OrderEvent>): void {
   const noted = factOf(event);
   if (noted === undefined) return;
   const { orderId, fact } = noted;

@@ -41,10 +41,14 @@ export function defineStreamWorker({
 }
 
 /** The compiler has checked the handlers against the catalogue; from here on they are functions of any event. */
-function erase<D extends Definitions, E extends keyof D & string, S extends z.ZodObject, U, P extends string>(
-  definitions: D,
-  options: WorkerOptions<D, E, S, U, P>,
-): WorkerDefinition {
+function erase<
+  D extends Definitions,
+  E extends keyof D & string,
+  S extends z.ZodObject,
+  U,
+  P extends string,
+  A extends keyof D & string,
+>(definitions: D, options: WorkerOptions<D, E, S, U, P, A>): WorkerDefinition {
   const { circuitBreaker = {} } = options;
   const sagas = (options.sagas ?? []).map(sagaDefinitionOf);
   const handlers = withSagas(definitions, sagas, Object.entries(options.on ?? {}))
@@ -57,7 +61,7 @@ function erase<D extends Definitions, E extends keyof D & string, S extends z.Zo
     settings: options.settings ?? z.object({}),
     setup: (options.setup ?? (() => undefined)) as WorkerDefinition['setup'],
     teardown: (options.teardown ?? (() => undefined)) as WorkerDefinition['teardown'],
-    emits: new Set<string>([...(options.emits ?? []), ...sagas.flatMap(emittedBy)]),
+    emits: new Set<string>([...(options.emits ?? []), ...eventsOf(options.aggregates), ...sagas.flatMap(emittedBy)]),
     from: options.from ?? 'queue',
     offset: options.offset ?? 'first',
     ...(options.replay && { replay: options.replay }),
@@ -80,6 +84,10 @@ function erase<D extends Definitions, E extends keyof D & string, S extends z.Zo
     },
     ...(options.onRetriesExhausted && { onRetriesExhausted: options.onRetriesExhausted }),
   };
+}
+
+function eventsOf(aggregates: readonly { readonly events: readonly string[] }[] = []): string[] {
+  return aggregates.flatMap(({ events }) => events);
 }
 
 /** Adds the messages of the sagas, and their failures, to the bindings of the worker, with handlers that do nothing. */

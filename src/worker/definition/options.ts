@@ -22,12 +22,12 @@ export type Emit<D extends Definitions, E extends TypeName<D>> = <T extends E>(
 ) => void;
 
 /** The transaction of a deferred write. Await nothing else in it. The write may run again. */
-export interface WriteTx<D extends Definitions, E extends TypeName<D>> {
+export interface WriteTx<D extends Definitions, E extends TypeName<D>, A extends TypeName<D> = never> {
   sql: Sql;
   read: Tx['read'];
   emit: <T extends E>(type: T, data: DataOf<D, T>, options?: EmitOptions) => Promise<void>;
   /** Decides on the aggregate `id` and appends the events. Resolves with the state after them. */
-  execute: <State, Command, Event extends { type: E; data: unknown }>(
+  execute: <State, Command, Event extends { type: E | A; data: unknown }>(
     decider: Decider<State, Command, Event>,
     id: string,
     command: Command,
@@ -48,7 +48,7 @@ export interface CallOptions {
  * transaction that also writes the inbox row; then the message is acked. When the handler has returned or timed out,
  * every method throws `worker.revoked`.
  */
-export interface Context<D extends Definitions, E extends TypeName<D>, Use> {
+export interface Context<D extends Definitions, E extends TypeName<D>, Use, A extends TypeName<D> = never> {
   /** The result of `setup`. */
   readonly use: Use;
   /** Aborts when the handler times out or the process must end. */
@@ -72,11 +72,11 @@ export interface Context<D extends Definitions, E extends TypeName<D>, Use> {
   call: <T>(dependency: string, work: (signal: AbortSignal) => Promise<T>, options?: CallOptions) => Promise<T>;
   /** Reads the committed state of the worker's store, outside of any transaction. */
   query: Sql;
-  write: (work: (tx: WriteTx<D, E>) => Promise<void>) => void;
+  write: (work: (tx: WriteTx<D, E, A>) => Promise<void>) => void;
   emit: Emit<D, E>;
   /** Emits at a later time: a date, or a duration from now ('30s', milliseconds). */
   schedule: <T extends E>(at: Date | string | number, type: T, data: DataOf<D, T>, options?: EmitOptions) => void;
-  execute: <State, Command, Event extends { type: E; data: unknown }>(
+  execute: <State, Command, Event extends { type: E | A; data: unknown }>(
     decider: Decider<State, Command, Event>,
     id: string,
     command: Command,
@@ -108,6 +108,7 @@ export interface WorkerOptions<
   Settings extends z.ZodObject,
   Use,
   P extends string,
+  A extends TypeName<D>,
 > {
   /** Lower case letters, digits and dashes. Also the name of its queue. */
   name: string;
@@ -119,8 +120,11 @@ export interface WorkerOptions<
   setup?: (context: SetupContext<z.infer<Settings>>) => Promise<Use> | Use;
   /** Releases what `setup` acquired; runs after the drain. */
   teardown?: (use: Use) => Promise<void> | void;
-  /** The types it may emit. */
+  /** The types that its handlers emit by `ctx.emit`, `ctx.schedule` or `tx.emit`. Those of its sagas and `aggregates` need not be
+   *  listed. */
   emits?: readonly E[];
+  /** The deciders on which its handlers execute commands. Their events are emitted by `ctx.execute` and `tx.execute`. */
+  aggregates?: readonly { readonly events: readonly A[] }[];
   /** `queue`: its own queue, bound by the keys of `on`. `log`: the stream of all events, from a checkpoint of its own: it
    *  also handles events from before its first start and from times when it was not deployed. @default 'queue' */
   from?: 'queue' | 'log';
@@ -139,9 +143,9 @@ export interface WorkerOptions<
   sagas?: readonly Saga[];
   /** Handlers by type or topic pattern. The most specific handler runs. Optional for a worker with `projections` or
    *  `sagas`. */
-  on?: { readonly [K in P]: Handler<D, K, Context<D, E, Use>> };
+  on?: { readonly [K in P]: Handler<D, K, Context<D, E, Use, A>> };
   /** Runs once in the life of its store, at the first start, before consuming. */
-  bootstrap?: (ctx: Pick<Context<D, E, Use>, 'write' | 'emit' | 'log'>) => void;
+  bootstrap?: (ctx: Pick<Context<D, E, Use, A>, 'write' | 'emit' | 'log'>) => void;
   /** Its own tables, created at start. */
   migrations?: readonly Migration[];
   /** Messages in flight at once. @default 100 */
@@ -158,6 +162,6 @@ export interface WorkerOptions<
   onRetriesExhausted?: (
     event: EventEnvelope,
     error: Error,
-    ctx: Pick<Context<D, E, Use>, 'write' | 'emit' | 'log'>,
+    ctx: Pick<Context<D, E, Use, A>, 'write' | 'emit' | 'log'>,
   ) => void;
 }

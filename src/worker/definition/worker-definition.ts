@@ -74,6 +74,7 @@ export type DefineWorker<D extends Definitions> = <
   const E extends TypeName<D> = never,
   Settings extends z.ZodObject = z.ZodObject,
   Use = undefined,
+  const A extends TypeName<D> = never,
 >(
-  options: WorkerOptions<D, E, Settings, Use, P>,
+  options: WorkerOptions<D, E, Settings, Use, P, A>,
 ) => Worker;
