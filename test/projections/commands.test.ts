@@ -129,7 +129,7 @@ describe('commands of projections', () => {
     });
     const trial = await run('rebuild', 'jobs', '--dry-run');
     expect(trial.out)
-      .to.contain('on trial, nothing swapped')
+      .to.contain('dry run, not swapped')
       .and.contain('job_list: 2 rows; 1 only in the old, 0 only in the new, 1 changed')
       .and.contain('~ 2  status: "lost" → "begun"')
       .and.contain('- 7  n: 7, status: "begun", events: 1');
@@ -161,7 +161,7 @@ describe('commands of projections', () => {
     expect(code).to.equal(1);
     expect(out).to.contain('jobs: rebuilt, now at 2').and.contain('picky: rebuilt, now at 1');
     expect(out + said)
-      .to.contain('stands still at 2, job.begun')
+      .to.contain('stopped at 2, job.begun')
       .and.contain('job.unlucky');
   });
 
@@ -174,7 +174,7 @@ describe('commands of projections', () => {
     await untilBuilding(store);
     stop.abort(new Error('received SIGINT'));
     const interrupted = await running;
-    expect(interrupted.said).to.contain('goes on from here');
+    expect(interrupted.said).to.contain('continues from here');
     expect((await json('show', 'jobs')).rebuilding).to.include({ version: 1 });
     stop = new AbortController();
     const told = await json('rebuild', 'jobs');

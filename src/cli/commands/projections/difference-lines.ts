@@ -2,22 +2,22 @@ import { isSame, type RowDifference, type TableDifference } from '../../../proje
 import type { Rebuilt } from '../../../projections/rebuild-run.js';
 import type { SqlValue } from '../../../store/contract.js';
 
-/** What a rebuild has come to, for people: `-` only in the old model, `+` only in the new one, `~` changed. */
+/** The result of a rebuild as lines of text: `-` only in the old model, `+` only in the new one, `~` changed. */
 export function linesOf(rebuilt: Rebuilt): string[] {
   const { projection, resumed, swapped, versions, comparedAt, position, handled, passedOver, stoppedAt } = rebuilt;
   const what = isSame(rebuilt.difference) ? 'no difference' : 'old and new differ';
-  const done = swapped ? `rebuilt, now at ${position}` : 'on trial, nothing swapped';
+  const done = swapped ? `rebuilt, now at ${position}` : 'dry run, not swapped';
   const lines = [
-    `${projection}: ${done}; ${handled} events${resumed ? ', gone on with what was built before' : ''}; compared at ${comparedAt}: ${what}`,
+    `${projection}: ${done}; ${handled} events${resumed ? ', continuing an interrupted rebuild' : ''}; compared at ${comparedAt}: ${what}`,
   ];
   if (versions.old !== versions.new) lines.push(`  version ${versions.old} before, ${versions.new} now`);
   for (const table of rebuilt.difference) lines.push(...linesOfTable(table));
   for (const { type, eventId, position: at, code } of passedOver) {
-    lines.push(`  passed over again, as skipped: ${type} ${eventId} at ${at} (${code})`);
+    lines.push(`  skipped event passed over again: ${type} ${eventId} at ${at} (${code})`);
   }
   if (stoppedAt !== undefined) {
     const { type, eventId, position: at, code, message } = stoppedAt;
-    lines.push(`  stands still at ${at}, ${type} ${eventId}: ${code}: ${message}`);
+    lines.push(`  stopped at ${at}, ${type} ${eventId}: ${code}: ${message}`);
   }
   return lines;
 }

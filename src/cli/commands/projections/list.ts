@@ -29,7 +29,7 @@ export interface Listed {
 export function registerList(projections: Command, context: Context): void {
   projections
     .command('list')
-    .description('every read model: its status, how far it is, and how far behind')
+    .description('list read models: status, position and lag')
     .option('--json', 'for programs')
     .action((flags: { json?: boolean }) => runList(flags, context));
 }

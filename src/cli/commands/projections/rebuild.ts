@@ -28,12 +28,12 @@ export function registerRebuild(projections: Command, context: Context): void {
   projections
     .command('rebuild')
     .description(
-      'build read models anew beside the live ones, show the difference and swap; can be interrupted and run again',
+      'rebuild read models beside the live ones, show the difference and swap; can be interrupted and run again',
     )
     .argument('[names...]')
     .option('--all', 'every read model')
-    .option('--dry-run', 'only build and compare: nothing is swapped, nothing kept')
-    .option('--restart', 'begin anew in place of going on where an earlier run was interrupted')
+    .option('--dry-run', 'only build and compare: swap nothing, keep nothing')
+    .option('--restart', 'discard what an interrupted run has built')
     .option('--json', 'for programs')
     .action((names: string[], flags: Flags) => runRebuild(names, flags, context));
 }
@@ -87,7 +87,9 @@ async function rebuildOne(
   } catch (error) {
     if (context.signal.aborted) {
       progress.end();
-      context.say(`${projection.name}: interrupted; the live model is as it was, the same command goes on from here`);
+      context.say(
+        `${projection.name}: interrupted; the live model is unchanged, and the same command continues from here`,
+      );
       throw error;
     }
     const code = error instanceof FlotillaError ? error.code : 'error';

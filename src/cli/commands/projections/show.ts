@@ -10,7 +10,9 @@ import { chosen, knownProjections, withStores, type KnownProjection } from './op
 export function registerShow(projections: Command, context: Context): void {
   projections
     .command('show')
-    .description('a read model: its tables, at what it stands still, what was skipped, a rebuild that is under way')
+    .description(
+      'show a read model: its tables, the event at which it is stopped, skipped events, a rebuild in progress',
+    )
     .argument('<name>')
     .option('--json', 'for programs')
     .action((name: string, flags: { json?: boolean }) => runShow(name, flags, context));

@@ -14,7 +14,7 @@ interface Flags {
 export function registerSkip(projections: Command, context: Context): void {
   projections
     .command('skip')
-    .description('let a read model that stands still go on without the event at which it does; recorded, with a reason')
+    .description('let a stopped read model continue without the event at which it is stopped; recorded with a reason')
     .argument('<name>')
     .option('--reason <text>', 'why; needed')
     .option('--event <id>', 'only if it stands at this event')
@@ -31,5 +31,5 @@ async function runSkip(name: string, { reason = '', event, json = false }: Flags
   );
   const { type, eventId, position } = skip;
   if (json) context.printJson(skip, 2);
-  else context.print(`${name} goes on without ${type} ${eventId} at ${position}, if it still fails.`);
+  else context.print(`${name} continues; ${type} ${eventId} at ${position} is skipped if it still fails.`);
 }
