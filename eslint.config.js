@@ -79,6 +79,11 @@ export default defineConfig(
     },
   },
   {
+    // Node.js strips their types where they are not compiled, and must find nothing that it would have to generate code for.
+    files: ['platform/**/*.ts', 'workers/**/*.ts', 'config/**/*.ts', 'examples/**/*.ts'],
+    rules: { '@typescript-eslint/parameter-properties': 'error' },
+  },
+  {
     files: ['src/config/**/*.ts', 'src/cli/**/*.ts', 'test/**/*.ts', 'bench/**/*.ts', 'examples/*/main.ts'],
     rules: { 'no-restricted-properties': 'off' },
   },

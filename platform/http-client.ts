@@ -19,11 +19,11 @@ export type JsonAnswer<Body> = { body: Body } | { refused: number; code: string 
 
 /** The service cannot process requests now; the request itself may be right. */
 class ServiceUnavailable extends UnavailableError {
-  constructor(
-    readonly status: number,
-    message: string,
-  ) {
+  readonly status: number;
+
+  constructor(status: number, message: string) {
     super(message);
+    this.status = status;
   }
 }
 

@@ -35,7 +35,14 @@ export { projectionLag, projectionLagHeaders, type ProjectionLag } from './proje
 export type { Projection, ProjectionTx } from './projections/projection.js';
 
 // Sagas
-export type { CompensationOptions, Json, Saga, SagaContext, SagaOptions, StepOptions } from './sagas/definition/types.js';
+export type {
+  CompensationOptions,
+  Json,
+  Saga,
+  SagaContext,
+  SagaOptions,
+  StepOptions,
+} from './sagas/definition/types.js';
 export { loadSagaProgress, saveSagaEntry, sagaEntryMigrations } from './sagas/progress/stored-entries.js';
 export {
   sagaProgressStatuses,

@@ -5,14 +5,16 @@ export class PortTakenError extends Error {
   override readonly name = 'PortTakenError';
   readonly code = 'EADDRINUSE';
 
-  constructor(
-    /** Which server of the sandbox wanted it. */
-    readonly server: 'http' | 'smtp',
-    readonly host: string,
-    readonly port: number,
-    options?: ErrorOptions,
-  ) {
+  /** The server of the sandbox that needs the port. */
+  readonly server: 'http' | 'smtp';
+  readonly host: string;
+  readonly port: number;
+
+  constructor(server: 'http' | 'smtp', host: string, port: number, options?: ErrorOptions) {
     super(`The sandbox cannot listen for ${server.toUpperCase()} on ${host}:${port}: the port is taken`, options);
+    this.server = server;
+    this.host = host;
+    this.port = port;
   }
 }
 

@@ -5,13 +5,15 @@ import { z } from 'zod';
 export class Problem extends Error {
   override readonly name = 'Problem';
 
-  constructor(
-    readonly status: number,
-    readonly code: string,
-    title: string,
-    readonly errors?: readonly { path: string; message: string }[],
-  ) {
+  readonly status: number;
+  readonly code: string;
+  readonly errors?: readonly { path: string; message: string }[];
+
+  constructor(status: number, code: string, title: string, errors?: readonly { path: string; message: string }[]) {
     super(title);
+    this.status = status;
+    this.code = code;
+    if (errors !== undefined) this.errors = errors;
   }
 }
 

@@ -12,11 +12,11 @@ const CLOSE_TIMEOUT = 1000;
 
 /** Not a failure of the sandbox: the mail is refused with this SMTP status. */
 class MailRefused extends Error {
-  constructor(
-    readonly responseCode: number,
-    message: string,
-  ) {
+  readonly responseCode: number;
+
+  constructor(responseCode: number, message: string) {
     super(message);
+    this.responseCode = responseCode;
   }
 }
 

@@ -8,7 +8,11 @@ import type { RunningWorker } from '../worker/start.js';
 import type { WorkerState } from '../worker/state.js';
 
 /** A worker for `/readyz`. A projection that has stopped is reported, but the worker is ready: the others go on. */
-export function workerCheck(worker: RunningWorker, definition: WorkerDefinition, sagas: readonly SagaCount[]): CheckResult {
+export function workerCheck(
+  worker: RunningWorker,
+  definition: WorkerDefinition,
+  sagas: readonly SagaCount[],
+): CheckResult {
   const state = worker.state();
   const { consuming, circuitBreaker, pauses, inHand, overdue, abandoned, unpublished, stuck, log, projections } = state;
   const queue = [

@@ -7,7 +7,7 @@ import { platform } from '../../platform/catalogue.js';
 import { account, type AccountCommand } from '../../platform/accounts/account.js';
 import { codeOf } from '../contract/store-events.js';
 import { createTempStore, type TempStore } from '../store/temp-store.js';
-import { accountEvery, definitions, deposit, fill, handleInTx, load, open, withdraw } from './accounts.js';
+import { accountEvery, deposit, fill, handleInTx, load, open, withdraw } from './accounts.js';
 
 type HandledStore = Parameters<typeof platform.executeOnStore>[0];
 

@@ -102,6 +102,9 @@ describe('platform: the saga of an order', () => {
     expect($ref).to.equal('#/components/schemas/OrderSaga');
     const schema = components.schemas.OrderSaga;
     expect(schema.properties.status.enum).to.include.members(['not_started', 'compensating', 'failed']);
-    expect(schema.properties.steps.items.properties.state.enum).to.include.members(['timed_out', 'compensation_failed']);
+    expect(schema.properties.steps.items.properties.state.enum).to.include.members([
+      'timed_out',
+      'compensation_failed',
+    ]);
   });
 });
