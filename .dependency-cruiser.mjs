@@ -119,7 +119,7 @@ export default {
       severity: 'error',
       comment:
         'Exploring a simulation needs fast-check, which is an optional peer dependency, loaded when it is asked for.',
-      from: { path: '^(src|platform|workers|config)/', pathNot: '^src/testing/simulation/fast-check\\.ts$' },
+      from: { path: '^(src|platform|workers|config)/', pathNot: '^src/testing/simulation/explore/fast-check\\.ts$' },
       to: {
         dependencyTypes: ['npm-dev'],
         dependencyTypesNot: ['type-only'],

@@ -3,7 +3,7 @@ import { SetupError } from './step.mjs';
 
 /** Whether a RabbitMQ that can run as a private node is installed. Needs the compiled library. */
 async function hasRabbit() {
-  const { findRabbitmqServer } = await import('../dist/src/supervisor/rabbitmq-node/install.js');
+  const { findRabbitmqServer } = await import('../dist/src/supervisor/broker/rabbitmq-node/install.js');
   return findRabbitmqServer(process.env.PATH) !== undefined;
 }
 

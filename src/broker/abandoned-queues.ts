@@ -1,6 +1,6 @@
 import { parseDuration } from '../duration.js';
 import type { Broker } from './contract.js';
-import type { ManagedBinding, ManagedQueue } from './rabbitmq/management.js';
+import type { ManagedBinding, ManagedQueue } from './rabbitmq/management/management.js';
 import type { Names, WorkerQueues } from './topology.js';
 
 /** A queue that this fleet has declared once and that no worker of it uses any more. It goes on taking messages. */

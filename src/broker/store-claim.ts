@@ -1,5 +1,5 @@
 import { FlotillaError, hasCode } from '../errors.js';
-import type { ManagedExchange } from './rabbitmq/management.js';
+import type { ManagedExchange } from './rabbitmq/management/management.js';
 import type { Names, Topology } from './topology.js';
 
 /** A store, as far as a claim names it. */

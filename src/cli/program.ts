@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { Command } from 'commander';
-import { requireReadableDataDir } from '../supervisor/data-dir.js';
+import { requireReadableDataDir } from '../supervisor/data-directory/data-dir.js';
 import type { Context } from './shared/context.js';
 
 /** A file of the command line: adds its commands to the program. Loads nothing else until one of them runs. */

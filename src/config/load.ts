@@ -1,4 +1,4 @@
-import { addressesOf } from '../broker/rabbitmq/addresses.js';
+import { addressesOf } from '../broker/rabbitmq/connection/addresses.js';
 import { FlotillaError } from '../errors.js';
 import { isLoopback } from '../net/loopback.js';
 import { environment, type Environment } from './schema.js';

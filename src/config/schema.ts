@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { addressesOf, vhostOf } from '../broker/rabbitmq/addresses.js';
+import { addressesOf, vhostOf } from '../broker/rabbitmq/connection/addresses.js';
 import {
   duration,
   durations,

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
-import { addressesOf } from '../broker/rabbitmq/addresses.js';
+import { addressesOf } from '../broker/rabbitmq/connection/addresses.js';
 import { parseDuration } from '../duration.js';
 
 /** A variable's type says, as its error, what the value must be: `must be …` follows the variable's name. */

@@ -1,4 +1,4 @@
-import type { Management, ManagedNode, ManagedQueue } from '../broker/rabbitmq/management.js';
+import type { Management, ManagedNode, ManagedQueue } from '../broker/rabbitmq/management/management.js';
 
 /** What is wrong, or may soon be, at the broker as a whole. */
 export interface BrokerFinding {

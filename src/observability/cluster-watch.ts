@@ -1,5 +1,5 @@
 import { sleep } from '../concurrency/sleep.js';
-import type { Management } from '../broker/rabbitmq/management.js';
+import type { Management } from '../broker/rabbitmq/management/management.js';
 import { messageOf } from '../errors.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { CheckResult } from '../telemetry/health-server.js';

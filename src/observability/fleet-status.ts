@@ -1,5 +1,5 @@
 import type { Broker } from '../broker/contract.js';
-import type { Management, ManagedQueue } from '../broker/rabbitmq/management.js';
+import type { Management, ManagedQueue } from '../broker/rabbitmq/management/management.js';
 import type { Names, WorkerQueues } from '../broker/topology.js';
 import { lastEntry } from '../event-log/bounds.js';
 import { brokerHealth, type BrokerHealth } from './broker-health.js';

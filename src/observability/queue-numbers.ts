@@ -1,5 +1,5 @@
 import type { Broker } from '../broker/contract.js';
-import type { ManagedQueue } from '../broker/rabbitmq/management.js';
+import type { ManagedQueue } from '../broker/rabbitmq/management/management.js';
 import { withinLimit, type Answer } from '../concurrency/within-limit.js';
 
 /** A queue as far as it is known; null is what is not. */

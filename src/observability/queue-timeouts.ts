@@ -1,4 +1,4 @@
-import type { ManagedQueue } from '../broker/rabbitmq/management.js';
+import type { ManagedQueue } from '../broker/rabbitmq/management/management.js';
 import type { Names } from '../broker/topology.js';
 import { formatDuration } from '../duration.js';
 

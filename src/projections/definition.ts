@@ -4,7 +4,7 @@ import { typesMatching, type Handler } from '../events/handler.js';
 import { bySpecificity, isAmbiguous } from '../events/patterns.js';
 import { wrapDefinition } from '../opaque.js';
 import { isPlainName } from '../text/plain-name.js';
-import { INDEX, withoutText } from './physical-names.js';
+import { INDEX, withoutText } from './tables/physical-names.js';
 import type { Projection, ProjectionDefinition, ProjectionHandler, ProjectionTx } from './projection.js';
 
 export interface ProjectionOptions<D extends Definitions, P extends string> {

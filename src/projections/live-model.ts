@@ -1,10 +1,10 @@
 import { FlotillaError } from '../errors.js';
 import type { Store, Tx } from '../store/contract.js';
-import { isFrozen } from './freeze.js';
+import { isFrozen } from './rebuild/freeze.js';
 import { ModelWriter, type Step } from './model-writer.js';
 import type { PoisonEvent } from './poison.js';
 import type { ProjectionDefinition } from './projection.js';
-import { readState, setRunning, setStopped } from './state.js';
+import { readState, setRunning, setStopped } from './tables/state.js';
 
 /** What an attempt to advance the model did: it handled events as far as it could, or nothing. */
 export type Advance =

@@ -4,10 +4,10 @@ import type { EventEnvelope } from '../events/envelope.js';
 import { failpoint } from '../failpoints.js';
 import type { Store, Tx } from '../store/contract.js';
 import type { StoredEvent } from '../store/stored-event.js';
-import { checkpointOf, generationSql } from './physical-names.js';
+import { checkpointOf, generationSql } from './tables/physical-names.js';
 import { isTransient, poisonOf, type PoisonEvent } from './poison.js';
 import type { ProjectionDefinition, ProjectionHandler } from './projection.js';
-import { isSkipped } from './skips.js';
+import { isSkipped } from './tables/skips.js';
 
 /** Events that share a transaction: 600 statements hold the write lock for some 5 ms. */
 export const EVENTS_PER_TRANSACTION = 200;

@@ -1,8 +1,8 @@
 import { FlotillaError } from '../errors.js';
 import type { Store } from '../store/contract.js';
-import { checkpointOf } from './physical-names.js';
+import { checkpointOf } from './tables/physical-names.js';
 import type { ProjectionDefinition } from './projection.js';
-import { readState, type ModelState, type Stop } from './state.js';
+import { readState, type ModelState, type Stop } from './tables/state.js';
 
 /** The position of a read model, and what stops it. */
 export interface ProjectionState {

@@ -4,14 +4,14 @@ import { emittersOf, type Fleet } from '../fleet/define-fleet.js';
 import { SagaMetrics } from '../sagas/saga-metrics.js';
 import { startWorker, type RunningWorker } from '../worker/start.js';
 import type { WorkerDefinition } from '../worker/definition/worker-definition.js';
-import { enabledWorkers, findWorker } from './enabled-workers.js';
-import { keepHouse } from './housekeeping.js';
-import { inboxAge } from './log-age.js';
+import { enabledWorkers, findWorker } from './fleet/enabled-workers.js';
+import { keepHouse } from './stores/housekeeping.js';
+import { inboxAge } from './stores/log-age.js';
 import { runProcess, type FleetProcess } from './process.js';
 import { completeConfig, type Running, type RunOptions } from './running.js';
 import { serveHealth } from './serve-health.js';
-import type { Service } from './service.js';
-import { openServices } from './services.js';
+import type { Service } from './stores/store-with-relay.js';
+import { openServices } from './stores/services.js';
 import { workerCheck } from './worker-check.js';
 
 export interface RunWorkersOptions extends RunOptions {

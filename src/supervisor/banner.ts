@@ -1,5 +1,5 @@
 import { relative } from 'node:path';
-import { addressesOf } from '../broker/rabbitmq/addresses.js';
+import { addressesOf } from '../broker/rabbitmq/connection/addresses.js';
 import type { RunningFleet } from './up.js';
 
 export interface BannerOptions extends RunningFleet {

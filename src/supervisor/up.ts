@@ -3,14 +3,14 @@ import { sleep } from '../concurrency/sleep.js';
 import { FlotillaError, messageOf } from '../errors.js';
 import type { Logger } from '../telemetry/logger.js';
 import { SupervisedProcess } from './child-process.js';
-import { chooseBroker, type ChosenBroker } from './choose-broker.js';
-import { lockData } from './data-lock.js';
+import { chooseBroker, type ChosenBroker } from './broker/choose-broker.js';
+import { lockData } from './data-directory/data-lock.js';
 import { readFleetState, removeFleetState, writeFleetState } from './fleet-state.js';
 import { endLeftovers } from './leftovers.js';
 import { planProcesses, STAGES } from './plan.js';
 import { requireDistinctPorts, requireFreePort } from './ports.js';
 import { startOf } from './process-identity.js';
-import { refillIfPending, type BrokerRecovery } from './set-broker-aside.js';
+import { refillIfPending, type BrokerRecovery } from './broker/set-broker-aside.js';
 import { SerialQueue } from '../concurrency/serial-queue.js';
 
 export interface UpOptions {

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { expect } from 'chai';
 import { createManagement, createRabbitBroker } from '../../src/broker/rabbitmq/index.js';
-import { probeBroker } from '../../src/broker/rabbitmq/probe.js';
+import { probeBroker } from '../../src/broker/rabbitmq/connection/probe.js';
 import { FlotillaError } from '../../src/errors.js';
 import { createLogger, silentLogger } from '../../src/telemetry/logger.js';
 import { errorOf } from '../contract/broker.js';

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { Broker } from '../../src/broker/contract.js';
-import { createManagement } from '../../src/broker/rabbitmq/management.js';
+import { createManagement } from '../../src/broker/rabbitmq/management/management.js';
 import { createRabbitBroker } from '../../src/broker/rabbitmq/index.js';
 import { parseFleetKeys, type FleetKeys } from '../../src/broker/signing/fleet-keys.js';
 import { claimKey, requireKey } from '../../src/broker/signing/key-claim.js';

@@ -6,8 +6,13 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import type { Broker, Delivery } from '../../src/broker/contract.js';
 import { createManagement, createRabbitBroker } from '../../src/broker/rabbitmq/index.js';
-import type { RabbitNode } from '../../src/supervisor/rabbitmq-node.js';
-import { adoptRabbitNode, endRabbitNode, rabbitmqctl, startRabbitNode } from '../../src/supervisor/rabbitmq-node.js';
+import type { RabbitNode } from '../../src/supervisor/broker/rabbitmq-node.js';
+import {
+  adoptRabbitNode,
+  endRabbitNode,
+  rabbitmqctl,
+  startRabbitNode,
+} from '../../src/supervisor/broker/rabbitmq-node.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { codeOf } from '../contract/broker.js';
 import { inbox } from '../support/inbox.js';

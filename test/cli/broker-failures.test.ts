@@ -7,7 +7,7 @@ import * as doctor from '../../src/cli/commands/doctor/index.js';
 import * as keeper from '../../src/cli/commands/keeper.js';
 import * as topology from '../../src/cli/commands/topology/index.js';
 import { defineFleet } from '../../src/fleet/define-fleet.js';
-import { chooseBroker } from '../../src/supervisor/choose-broker.js';
+import { chooseBroker } from '../../src/supervisor/broker/choose-broker.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { errorOf } from '../contract/broker.js';
 import { runCommand } from '../support/command.js';

@@ -1,6 +1,6 @@
 import { findAbandonedQueues } from '../../src/broker/abandoned-queues.js';
 import { createRabbitBroker } from '../../src/broker/rabbitmq/broker.js';
-import { createManagement } from '../../src/broker/rabbitmq/management.js';
+import { createManagement } from '../../src/broker/rabbitmq/management/management.js';
 import { namesFor } from '../../src/broker/topology.js';
 import { removeAbandonedQueues } from '../../src/dead-letters/queues/remove-abandoned-queues.js';
 import { armFailpoint } from '../../src/failpoints.js';

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import type { ManagedQueue } from '../../src/broker/rabbitmq/management.js';
+import type { ManagedQueue } from '../../src/broker/rabbitmq/management/management.js';
 import { namesFor } from '../../src/broker/topology.js';
 import { disconnectedTimeout, shortConsumerTimeouts } from '../../src/observability/queue-timeouts.js';
 import { holdsDeliveriesOfLostNodes, versionFindings } from '../../src/observability/rabbitmq-versions.js';

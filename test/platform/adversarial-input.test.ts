@@ -8,7 +8,7 @@ import type { EventEnvelope } from '../../src/events/envelope.js';
 import { FlotillaError } from '../../src/errors.js';
 import { matches } from '../../src/events/patterns.js';
 import { platform } from '../../platform/catalogue.js';
-import { prepareProjections } from '../../src/projections/prepare.js';
+import { prepareProjections } from '../../src/projections/tables/prepare.js';
 import { routes } from '../../platform/routes.js';
 import analytics from '../../workers/analytics/index.js';
 import inventory from '../../workers/inventory/index.js';

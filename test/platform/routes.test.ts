@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { create } from '../../platform/catalogue.js';
-import { prepareProjections } from '../../src/projections/prepare.js';
+import { prepareProjections } from '../../src/projections/tables/prepare.js';
 import { routes } from '../../platform/routes.js';
 import analytics from '../../workers/analytics/index.js';
 import orders from '../../workers/orders/index.js';

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { defineFleet } from '../../src/fleet/define-fleet.js';
 import { keyOf } from '../../src/projections/definition.js';
-import { generationSql, statementsOf } from '../../src/projections/physical-names.js';
+import { generationSql, statementsOf } from '../../src/projections/tables/physical-names.js';
 import { shop } from '../support/shop.js';
 import { jobsProjection } from './support/jobs.js';
 import { projectionDefinitionOf } from '../../src/projections/projection.js';

@@ -4,7 +4,7 @@ import { routes } from '../../platform/routes.js';
 import analytics from '../../workers/analytics/index.js';
 import views from '../../workers/views/index.js';
 import { startApi, temporaryFile, type Answer, type Api } from '../api/start.js';
-import { prepareProjections } from '../../src/projections/prepare.js';
+import { prepareProjections } from '../../src/projections/tables/prepare.js';
 import { simulatedFleet, type SimulatedFleet } from '../platform/simulated-fleet.js';
 import { seed, seededRandom } from '../support/seed.js';
 import { workerDefinitionOf } from '../../src/worker/definition/worker-definition.js';

@@ -1,13 +1,13 @@
 import { expect } from 'chai';
 import { FlotillaError, PermanentError } from '../../src/errors.js';
-import { isSame } from '../../src/projections/difference.js';
-import { ModelFreeze } from '../../src/projections/freeze.js';
+import { isSame } from '../../src/projections/rebuild/difference.js';
+import { ModelFreeze } from '../../src/projections/rebuild/freeze.js';
 import { LiveModel } from '../../src/projections/live-model.js';
-import { prepareProjections } from '../../src/projections/prepare.js';
+import { prepareProjections } from '../../src/projections/tables/prepare.js';
 import type { Projection } from '../../src/projections/projection.js';
 import { projectionLag } from '../../src/projections/projection-lag.js';
-import { rebuildProjection, type RebuildOptions } from '../../src/projections/rebuild.js';
-import { swapGenerations } from '../../src/projections/swap.js';
+import { rebuildProjection, type RebuildOptions } from '../../src/projections/rebuild/rebuild.js';
+import { swapGenerations } from '../../src/projections/rebuild/swap.js';
 import type { Store } from '../../src/store/contract.js';
 import { shop } from '../support/shop.js';
 import { createTempStore, type TempStore } from '../store/temp-store.js';

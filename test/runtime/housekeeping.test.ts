@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import { ClockJumps } from '../../src/runtime/clock-jumps.js';
-import { keepHouse } from '../../src/runtime/housekeeping.js';
-import { inboxAge, logAge } from '../../src/runtime/log-age.js';
+import { ClockJumps } from '../../src/runtime/stores/clock-jumps.js';
+import { keepHouse } from '../../src/runtime/stores/housekeeping.js';
+import { inboxAge, logAge } from '../../src/runtime/stores/log-age.js';
 import { newId } from '../../src/events/ids.js';
 import type { Store } from '../../src/store/contract.js';
 import { silentLogger } from '../../src/telemetry/logger.js';

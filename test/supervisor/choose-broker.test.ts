@@ -2,7 +2,7 @@ import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { hasDocker, startDockerBroker } from '../../src/supervisor/docker-broker.js';
+import { hasDocker, startDockerBroker } from '../../src/supervisor/broker/docker-broker.js';
 
 describe('a broker in Docker', () => {
   let directory: string;

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
-import { lockData } from '../../src/supervisor/data-lock.js';
+import { lockData } from '../../src/supervisor/data-directory/data-lock.js';
 
 const program = fileURLToPath(new URL('support/lock-process.ts', import.meta.url));
 

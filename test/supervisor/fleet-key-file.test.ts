@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { parseFleetKeys } from '../../src/broker/signing/fleet-keys.js';
 import { derivedId } from '../../src/events/ids.js';
-import { createFleetKey, FLEET_KEY_FILE, readFleetKey } from '../../src/supervisor/fleet-key-file.js';
+import { createFleetKey, FLEET_KEY_FILE, readFleetKey } from '../../src/supervisor/data-directory/fleet-key-file.js';
 
 describe('the key of a data directory', () => {
   let folder: string;

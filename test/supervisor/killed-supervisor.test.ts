@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { readFleetState } from '../../src/supervisor/fleet-state.js';
 import { hasEnded, startOf } from '../../src/supervisor/process-identity.js';
-import { reset } from '../../src/supervisor/reset.js';
+import { reset } from '../../src/supervisor/data-directory/reset.js';
 import { count, FakeFleet } from './support/fake-fleet.js';
 
 describe('after a kill -9 of up', function () {

@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { openSqliteStore } from '../../src/store/sqlite/index.js';
-import { makePrivate } from '../../src/supervisor/data-files.js';
-import { lockData } from '../../src/supervisor/data-lock.js';
+import { makePrivate } from '../../src/supervisor/data-directory/data-files.js';
+import { lockData } from '../../src/supervisor/data-directory/data-lock.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 

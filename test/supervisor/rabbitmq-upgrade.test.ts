@@ -2,8 +2,8 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { upgradeSteps } from '../../src/supervisor/rabbitmq-node/upgrade.js';
-import { dataVersion, recordDataVersion } from '../../src/supervisor/rabbitmq-node/version.js';
+import { upgradeSteps } from '../../src/supervisor/broker/rabbitmq-node/upgrade.js';
+import { dataVersion, recordDataVersion } from '../../src/supervisor/broker/rabbitmq-node/version.js';
 
 describe('upgrades of RabbitMQ', () => {
   it('start directly where RabbitMQ supports it', () => {

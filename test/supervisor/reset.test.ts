@@ -4,8 +4,8 @@ import { dirname, join } from 'node:path';
 import { expect } from 'chai';
 import { openStore } from '../../src/store/open.js';
 import { StoreRegistry } from '../../src/store/store-registry.js';
-import { lockData } from '../../src/supervisor/data-lock.js';
-import { reset } from '../../src/supervisor/reset.js';
+import { lockData } from '../../src/supervisor/data-directory/data-lock.js';
+import { reset } from '../../src/supervisor/data-directory/reset.js';
 
 describe('reset', () => {
   let directory: string;

@@ -12,9 +12,9 @@ import { messageOf } from '../../src/errors.js';
 import { defineFleet } from '../../src/fleet/define-fleet.js';
 import { createRelay } from '../../src/relay/index.js';
 import { openSqliteStore } from '../../src/store/sqlite/index.js';
-import { endRabbitNode, startRabbitNode, type RabbitNode } from '../../src/supervisor/rabbitmq-node.js';
-import { dataVersion, recordDataVersion } from '../../src/supervisor/rabbitmq-node/version.js';
-import { refillIfPending, startOrSetAside } from '../../src/supervisor/set-broker-aside.js';
+import { endRabbitNode, startRabbitNode, type RabbitNode } from '../../src/supervisor/broker/rabbitmq-node.js';
+import { dataVersion, recordDataVersion } from '../../src/supervisor/broker/rabbitmq-node/version.js';
+import { refillIfPending, startOrSetAside } from '../../src/supervisor/broker/set-broker-aside.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import {
   publishDeadLetters,

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import type { RabbitNode } from '../../src/supervisor/rabbitmq-node.js';
-import { rabbitmqctl, startRabbitNode } from '../../src/supervisor/rabbitmq-node.js';
-import { freePort } from '../../src/supervisor/rabbitmq-node/ports.js';
+import type { RabbitNode } from '../../src/supervisor/broker/rabbitmq-node.js';
+import { rabbitmqctl, startRabbitNode } from '../../src/supervisor/broker/rabbitmq-node.js';
+import { freePort } from '../../src/supervisor/broker/rabbitmq-node/ports.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 
 /** Several RabbitMQ nodes on loopback, joined to one cluster. Nodes are counted from 0. */

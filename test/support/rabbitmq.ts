@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createManagement } from '../../src/broker/rabbitmq/management.js';
-import type { RabbitNode, RabbitNodeOptions } from '../../src/supervisor/rabbitmq-node.js';
-import { startRabbitNode } from '../../src/supervisor/rabbitmq-node.js';
+import { createManagement } from '../../src/broker/rabbitmq/management/management.js';
+import type { RabbitNode, RabbitNodeOptions } from '../../src/supervisor/broker/rabbitmq-node.js';
+import { startRabbitNode } from '../../src/supervisor/broker/rabbitmq-node.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 
 export interface TestBroker {

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { baseCatalogue, catalogue, command, textLine } from 'flotilla';
 import { z } from 'zod';
 import { HEADERS, readAttempts } from '../../src/broker/headers.js';
-import { createManagement } from '../../src/broker/rabbitmq/management.js';
+import { createManagement } from '../../src/broker/rabbitmq/management/management.js';
 import { topologyOf } from '../../src/broker/topology.js';
 import { queuesOf } from '../../src/worker/definition/queues.js';
 import { foreignPublish } from '../support/foreign-publish.js';

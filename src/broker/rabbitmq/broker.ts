@@ -3,18 +3,18 @@ import type { Logger } from '../../telemetry/logger.js';
 import type { Metrics } from '../../telemetry/metrics.js';
 import type { Broker, BrokerState } from '../contract.js';
 import { StateCell } from '../state.js';
-import { addressesOf, credentialsOf, shuffled, vhostOf } from './addresses.js';
-import type { ConnectFailure } from './connect-failure.js';
-import type { Connection } from './connection.js';
-import { openConnection } from './connection.js';
+import { addressesOf, credentialsOf, shuffled, vhostOf } from './connection/addresses.js';
+import type { ConnectFailure } from './connection/connect-failure.js';
+import type { Connection } from './connection/connection.js';
+import { openConnection } from './connection/connection.js';
 import { createConsumer } from './consumer.js';
 import { within } from './limits.js';
-import { createManagement } from './management.js';
+import { createManagement } from './management/management.js';
 import { createPublisher } from './publisher.js';
-import { findRefusing } from './refusing-queues.js';
+import { findRefusing } from './topology/refusing-queues.js';
 import { createStreamReader } from './stream-reader.js';
-import { createTopologyAdmin } from './topology-admin.js';
-import { createTopologyKeeper } from './topology-keeper.js';
+import { createTopologyAdmin } from './topology/topology-admin.js';
+import { createTopologyKeeper } from './topology/topology-keeper.js';
 
 export interface RabbitBrokerOptions {
   /** `amqp://user:password@host:port/vhost`, or those of several nodes of a cluster, with commas between them. Never

@@ -7,9 +7,9 @@ import { FlotillaError, messageOf } from '../../errors.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { ConsumeOptions, Consumer, Delivery, MessageProperties } from '../contract.js';
 import type { Fields } from '../fields.js';
-import type { Connection } from './connection.js';
+import type { Connection } from './connection/connection.js';
 import { Acks } from './acks.js';
-import { KeptChannel } from './kept-channel.js';
+import { KeptChannel } from './connection/kept-channel.js';
 import { REQUEST_LIMIT, within } from './limits.js';
 
 export interface ConsumerOptions extends ConsumeOptions {

@@ -1,4 +1,10 @@
 export { createRabbitBroker } from './broker.js';
 export type { RabbitBrokerOptions } from './broker.js';
-export { createManagement } from './management.js';
-export type { ManagedBinding, ManagedExchange, ManagedQueue, Management, ManagementOptions } from './management.js';
+export { createManagement } from './management/management.js';
+export type {
+  ManagedBinding,
+  ManagedExchange,
+  ManagedQueue,
+  Management,
+  ManagementOptions,
+} from './management/management.js';

@@ -6,9 +6,9 @@ import type { Logger } from '../../telemetry/logger.js';
 import type { OutgoingMessage, Publisher } from '../contract.js';
 import { identified } from '../publishers.js';
 import { StateCell } from '../state.js';
-import type { Connection } from './connection.js';
-import { KeptChannel } from './kept-channel.js';
-import type { Missing } from './topology-keeper.js';
+import type { Connection } from './connection/connection.js';
+import { KeptChannel } from './connection/kept-channel.js';
+import type { Missing } from './topology/topology-keeper.js';
 import { formatDuration } from '../../duration.js';
 
 export interface PublisherOptions {

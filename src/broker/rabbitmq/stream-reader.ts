@@ -1,7 +1,7 @@
 import type { Logger } from '../../telemetry/logger.js';
 import type { Delivery, ReadStreamOptions, StreamOffset, StreamReader } from '../contract.js';
 import type { Fields } from '../fields.js';
-import type { Connection } from './connection.js';
+import type { Connection } from './connection/connection.js';
 import { createConsumer } from './consumer.js';
 
 export interface StreamReaderOptions extends ReadStreamOptions {

@@ -1,13 +1,13 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import type { DataEntry } from '../../supervisor/data-files.js';
-import { refuseWhileUp, reset, resettable } from '../../supervisor/reset.js';
+import type { DataEntry } from '../../supervisor/data-directory/data-files.js';
+import { refuseWhileUp, reset, resettable } from '../../supervisor/data-directory/reset.js';
 import { messageOf } from '../../errors.js';
-import { removeDockerBroker } from '../../supervisor/docker-broker.js';
+import { removeDockerBroker } from '../../supervisor/broker/docker-broker.js';
 import { confirm } from '../shared/confirm.js';
 import type { Context } from '../shared/context.js';
 import { UsageError } from '../shared/failure.js';
-import { releaseClaims } from '../../runtime/store-claims.js';
+import { releaseClaims } from '../../runtime/stores/store-claims.js';
 
 export function register(program: Command, context: Context): void {
   program

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { requireToken } from '../../config/load.js';
 import { readSandboxSettings } from '../../config/worker-settings.js';
 import { FlotillaError } from '../../errors.js';
-import { lockData } from '../../supervisor/data-lock.js';
+import { lockData } from '../../supervisor/data-directory/data-lock.js';
 import { announceReady } from '../../supervisor/child-process.js';
 import { beingReset } from '../../runtime/process.js';
 import type { Context } from '../shared/context.js';

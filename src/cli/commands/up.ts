@@ -2,7 +2,7 @@ import { join, relative, resolve } from 'node:path';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { managementOf, requireToken, requireTokens } from '../../config/load.js';
 import { readSandboxSettings } from '../../config/worker-settings.js';
-import { createFleetKey } from '../../supervisor/fleet-key-file.js';
+import { createFleetKey } from '../../supervisor/data-directory/fleet-key-file.js';
 import type { Fleet } from '../../fleet/define-fleet.js';
 import { up, type RunningFleet } from '../../supervisor/up.js';
 import { maskedUrl } from '../../config/secrets.js';
@@ -10,7 +10,7 @@ import { banner } from '../../supervisor/banner.js';
 import { brokerRecovery } from '../shared/broker-recovery.js';
 import type { Context } from '../shared/context.js';
 import { describeDisabled, requireSettings } from '../shared/check-settings.js';
-import { enabledWorkers } from '../../runtime/enabled-workers.js';
+import { enabledWorkers } from '../../runtime/fleet/enabled-workers.js';
 
 interface UpFlags {
   scale: Record<string, number>;

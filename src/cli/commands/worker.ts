@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { readSettings, withDevelopmentSettings } from '../../config/worker-settings.js';
-import { enabledWorkers, findWorker } from '../../runtime/enabled-workers.js';
+import { enabledWorkers, findWorker } from '../../runtime/fleet/enabled-workers.js';
 import { runWorkers } from '../../runtime/run-workers.js';
 import { requireSettings } from '../shared/check-settings.js';
 import type { Context } from '../shared/context.js';

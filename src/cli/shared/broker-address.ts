@@ -1,5 +1,10 @@
 import { maskedUrl } from '../../config/secrets.js';
-import { brokerAddress, configuredBroker, notConfigured, type BrokerAddress } from '../../runtime/broker-address.js';
+import {
+  brokerAddress,
+  configuredBroker,
+  notConfigured,
+  type BrokerAddress,
+} from '../../runtime/broker/broker-address.js';
 import type { Context } from './context.js';
 
 /** What a command does at the broker. */

@@ -1,4 +1,4 @@
-import { withSigning } from '../../runtime/signing.js';
+import { withSigning } from '../../runtime/broker/signing.js';
 import { createRabbitBroker } from '../../broker/rabbitmq/broker.js';
 import { namesFor, topologyOf } from '../../broker/topology.js';
 import { migrateDeadLetters } from '../../dead-letters/storage/migrations.js';
@@ -7,15 +7,15 @@ import { FlotillaError, messageOf } from '../../errors.js';
 import { publishAll } from '../../replay/publish.js';
 import { unhandledMessages, type WorkerWithInbox } from '../../replay/unhandled-messages.js';
 import type { Store } from '../../store/contract.js';
-import type { BrokerRecovery } from '../../supervisor/set-broker-aside.js';
+import type { BrokerRecovery } from '../../supervisor/broker/set-broker-aside.js';
 import { hasQueue, queuesOfAll } from '../../worker/definition/queues.js';
 import { confirm } from './confirm.js';
 import type { Context } from './context.js';
-import { enabledWorkers } from '../../runtime/enabled-workers.js';
-import { withExistingStores } from '../../runtime/existing-stores.js';
+import { enabledWorkers } from '../../runtime/fleet/enabled-workers.js';
+import { withExistingStores } from '../../runtime/stores/existing-stores.js';
 import { formatDuration } from '../../duration.js';
-import { inboxAge } from '../../runtime/log-age.js';
-import { servicesOf } from '../../runtime/services.js';
+import { inboxAge } from '../../runtime/stores/log-age.js';
+import { servicesOf } from '../../runtime/stores/services.js';
 
 /** How the queues of this fleet are filled again from its stores. */
 export function brokerRecovery(context: Context, allowed: boolean): BrokerRecovery {

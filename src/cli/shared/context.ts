@@ -5,8 +5,8 @@ import type { Fleet } from '../../fleet/define-fleet.js';
 import { escapedJson, printable } from '../../text/printable.js';
 import { jsonLine, type LogEntry } from '../../telemetry/log-line.js';
 import { createLogger, type Logger } from '../../telemetry/logger.js';
-import { loadFleet } from '../../runtime/load-fleet.js';
-import { loadFleetKeys } from '../../runtime/signing.js';
+import { loadFleet } from '../../runtime/fleet/load-fleet.js';
+import { loadFleetKeys } from '../../runtime/broker/signing.js';
 import type { Signals } from './signals.js';
 
 /** What every command works with. Configuration and fleet are loaded at their first use, so that help and `new` need

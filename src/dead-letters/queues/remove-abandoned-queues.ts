@@ -3,7 +3,7 @@ import type { AbandonedQueue } from '../../broker/abandoned-queues.js';
 import { vouchAgain, type Broker, type Delivery, type OutgoingMessage, type Publisher } from '../../broker/contract.js';
 import { HEADERS, textHeader } from '../../broker/headers.js';
 import { isShort, republished } from '../../broker/republish.js';
-import type { Management } from '../../broker/rabbitmq/management.js';
+import type { Management } from '../../broker/rabbitmq/management/management.js';
 import type { Names } from '../../broker/topology.js';
 import { FlotillaError } from '../../errors.js';
 import type { Definitions } from '../../events/definitions.js';

@@ -1,5 +1,5 @@
 import { FlotillaError, messageOf } from '../../errors.js';
-import { literal } from './literal.js';
+import { literal } from './explore/literal.js';
 import type { RunOutcome } from './run-outcome.js';
 
 /** Of a longer trace, the beginning and the end are shown. */

@@ -6,11 +6,11 @@ import type { Logger } from '../../telemetry/logger.js';
 import type { Metrics } from '../../telemetry/metrics.js';
 import type { WorkerDefinition } from '../../worker/definition/worker-definition.js';
 import { hasQueue } from '../../worker/definition/queues.js';
-import { SimulatedKeeper } from './keeper.js';
-import { Network } from './network.js';
-import { SimulatedProcess } from './process.js';
+import { SimulatedKeeper } from './process/keeper.js';
+import { Network } from './broker/network.js';
+import { SimulatedProcess } from './process/process.js';
 import type { RunState } from './run-state.js';
-import { Service } from './service.js';
+import { Service } from './process/service.js';
 
 /** The part of a simulation that is the same in every run. */
 export interface FleetPlan {

@@ -1,6 +1,6 @@
 import type { AsyncLocalStorage } from 'node:async_hooks';
 import type { FaultPlan } from './faults.js';
-import type { QueuedMessage } from './queue.js';
+import type { QueuedMessage } from './broker/queue.js';
 import type { Latencies } from './seeded.js';
 import type { Trace } from './trace.js';
 import type { VirtualClock } from './virtual-clock.js';

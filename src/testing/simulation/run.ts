@@ -8,7 +8,7 @@ import type { Store } from '../../store/contract.js';
 import type { Duration } from '../../worker/definition/options.js';
 import { FaultPlan, type Fault } from './faults.js';
 import { SimulatedFleet, type FleetPlan } from './fleet.js';
-import { externalCall } from './external-call.js';
+import { externalCall } from './process/external-call.js';
 import type { Handling, RunState } from './run-state.js';
 import { generator, Latencies } from './seeded.js';
 import { Trace } from './trace.js';

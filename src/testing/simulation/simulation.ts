@@ -7,10 +7,10 @@ import { createMetrics } from '../../telemetry/metrics.js';
 import type { WorkerDefinition, Worker } from '../../worker/definition/worker-definition.js';
 import type { Duration } from '../../worker/definition/options.js';
 import { ensureNames, simulatedDefinitions } from './definitions.js';
-import { loadFastCheck, type FastCheck } from './fast-check.js';
+import { loadFastCheck, type FastCheck } from './explore/fast-check.js';
 import { failureOfRun } from './failure.js';
 import type { FleetPlan } from './fleet.js';
-import { storeImages } from './images.js';
+import { storeImages } from './process/images.js';
 import { ActiveRun, type Run } from './run.js';
 import type { RunResult, Attempt, RunOutcome } from './run-outcome.js';
 

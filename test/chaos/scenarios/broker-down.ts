@@ -1,5 +1,5 @@
 import { createManagement } from '../../../src/broker/rabbitmq/index.js';
-import { rabbitmqctl, type RabbitNode } from '../../../src/supervisor/rabbitmq-node.js';
+import { rabbitmqctl, type RabbitNode } from '../../../src/supervisor/broker/rabbitmq-node.js';
 import { ownNode } from '../../support/rabbitmq.js';
 import { settled, settledForGood, withFleet, type RunOptions } from '../support/chaos-run.js';
 import { ROLES } from '../support/chaos-fleet.js';

@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { isDeepStrictEqual } from 'node:util';
 import { fileURLToPath } from 'node:url';
 import type { Failpoint } from '../../../src/failpoints.js';
-import { isSame } from '../../../src/projections/difference.js';
-import { rebuildProjection } from '../../../src/projections/rebuild.js';
-import { readState } from '../../../src/projections/state.js';
+import { isSame } from '../../../src/projections/rebuild/difference.js';
+import { rebuildProjection } from '../../../src/projections/rebuild/rebuild.js';
+import { readState } from '../../../src/projections/tables/state.js';
 import type { Store } from '../../../src/store/contract.js';
 import {
   append,

@@ -1,5 +1,5 @@
 import { readFleetState } from '../../../src/supervisor/fleet-state.js';
-import { adoptRabbitNode, endRabbitNode } from '../../../src/supervisor/rabbitmq-node.js';
+import { adoptRabbitNode, endRabbitNode } from '../../../src/supervisor/broker/rabbitmq-node.js';
 import { isRunning } from '../../../src/supervisor/process-identity.js';
 import { silentLogger } from '../../../src/telemetry/logger.js';
 import { ChaosFleet } from '../support/chaos-fleet.js';

@@ -1,4 +1,4 @@
-import { freePort } from '../../../src/supervisor/rabbitmq-node/ports.js';
+import { freePort } from '../../../src/supervisor/broker/rabbitmq-node/ports.js';
 
 /** Ports of loopback that nobody listens on, and that the system hands to no outgoing connection while their process
  *  is down. */

@@ -1,5 +1,5 @@
 // Locks a directory and says whether it could: `lock-process.ts <directory> exclusive|shared [hold]`.
-import { lockData } from '../../../src/supervisor/data-lock.js';
+import { lockData } from '../../../src/supervisor/data-directory/data-lock.js';
 
 const [directory = '', kind, hold] = process.argv.slice(2);
 const lock = lockData(directory, 'supervisor', kind === 'shared' ? 'shared' : 'exclusive');

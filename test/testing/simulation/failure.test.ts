@@ -1,7 +1,7 @@
 import { runInThisContext } from 'node:vm';
 import { expect } from 'chai';
 import { explore, simulation, type Attempt, type Simulation } from 'flotilla/simulation';
-import { literal } from '../../../src/testing/simulation/literal.js';
+import { literal } from '../../../src/testing/simulation/explore/literal.js';
 import { shop } from '../../support/shop.js';
 import { begin, jobs } from './counting.js';
 

@@ -6,7 +6,7 @@ import type { Context } from '../../shared/context.js';
 import { CommandFailed } from '../../shared/failure.js';
 import { createProgress } from '../../shared/progress.js';
 import { flushOps, surroundingsOf, withBroker, withOps } from '../../shared/resources.js';
-import { refuseForeignStore } from '../../../runtime/store-claims.js';
+import { refuseForeignStore } from '../../../runtime/stores/store-claims.js';
 import { waitingLine } from './open.js';
 
 const COLLECT_LIMIT_MS = 10 * 60_000;

@@ -1,12 +1,12 @@
 import type { Broker } from '../../../broker/contract.js';
-import { isConnectFailure } from '../../../broker/rabbitmq/connect-failure.js';
+import { isConnectFailure } from '../../../broker/rabbitmq/connection/connect-failure.js';
 import type { DeadLetterContext } from '../../../dead-letters/replay-dead-letters.js';
 import { countWaiting, type WaitingDeadLetters } from '../../../dead-letters/queues/count-waiting.js';
 import { hasCode, messageOf } from '../../../errors.js';
 import type { Store } from '../../../store/contract.js';
 import type { Access } from '../../shared/broker-address.js';
 import type { Context } from '../../shared/context.js';
-import type { ExistingStores } from '../../../runtime/existing-stores.js';
+import type { ExistingStores } from '../../../runtime/stores/existing-stores.js';
 import {
   flushOps,
   openBroker,
@@ -15,8 +15,8 @@ import {
   withOps,
   type Surroundings,
 } from '../../shared/resources.js';
-import { openServices } from '../../../runtime/services.js';
-import { refuseForeignStore } from '../../../runtime/store-claims.js';
+import { openServices } from '../../../runtime/stores/services.js';
+import { refuseForeignStore } from '../../../runtime/stores/store-claims.js';
 
 /** A command that needs only the store must not wait long for an unreachable broker. */
 const BROKER_PATIENCE = 3000;

@@ -4,8 +4,8 @@ import { brokerHealth } from '../../../observability/broker-health.js';
 import { disconnectedTimeout, shortConsumerTimeouts } from '../../../observability/queue-timeouts.js';
 import { holdsDeliveriesOfLostNodes, versionFindings } from '../../../observability/rabbitmq-versions.js';
 import type { Context } from '../../shared/context.js';
-import { enabledWorkers } from '../../../runtime/enabled-workers.js';
-import { openManagement } from '../../../runtime/broker-address.js';
+import { enabledWorkers } from '../../../runtime/fleet/enabled-workers.js';
+import { openManagement } from '../../../runtime/broker/broker-address.js';
 import type { Finding } from './finding.js';
 
 const LIMIT = 5000;

@@ -6,8 +6,8 @@ import { countJournal, journalEventsLike, journalPages } from '../../../journal/
 import type { ReadFilter, Store } from '../../../store/contract.js';
 import { readPages } from '../../../store/read-pages.js';
 import type { Context } from '../../shared/context.js';
-import { enabledWorkers } from '../../../runtime/enabled-workers.js';
-import { openServices, servicesOf } from '../../../runtime/services.js';
+import { enabledWorkers } from '../../../runtime/fleet/enabled-workers.js';
+import { openServices, servicesOf } from '../../../runtime/stores/services.js';
 import { foundInStore, type FoundEvent } from './found-event.js';
 
 /** A searchable history of the fleet. */

@@ -8,7 +8,7 @@ import type { Context } from '../../shared/context.js';
 import { requireAllRead } from '../../shared/unread-stores.js';
 import { UsageError } from '../../shared/failure.js';
 import { printList } from '../../shared/output.js';
-import { servicesOf } from '../../../runtime/services.js';
+import { servicesOf } from '../../../runtime/stores/services.js';
 import { shownEvent } from '../../shared/shown-event.js';
 import { PATTERN_HELP, patterns, unmatched } from '../../shared/type-patterns.js';
 import { withHistory, type SearchedHistory } from './history.js';

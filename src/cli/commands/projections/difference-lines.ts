@@ -1,5 +1,5 @@
-import { isSame, type RowDifference, type TableDifference } from '../../../projections/difference.js';
-import type { Rebuilt } from '../../../projections/rebuild-run.js';
+import { isSame, type RowDifference, type TableDifference } from '../../../projections/rebuild/difference.js';
+import type { Rebuilt } from '../../../projections/rebuild/rebuild-run.js';
 import type { SqlValue } from '../../../store/contract.js';
 
 /** The result of a rebuild as lines of text: `-` only in the old model, `+` only in the new one, `~` changed. */

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { hasCode } from '../../../errors.js';
-import { skipsOf } from '../../../projections/skips.js';
-import type { Stop } from '../../../projections/state.js';
+import { skipsOf } from '../../../projections/tables/skips.js';
+import type { Stop } from '../../../projections/tables/state.js';
 import { stateOfProjection, type ProjectionState } from '../../../projections/status.js';
 import type { Store } from '../../../store/contract.js';
 import type { Context } from '../../shared/context.js';

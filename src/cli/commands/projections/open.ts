@@ -1,11 +1,11 @@
 import { FlotillaError } from '../../../errors.js';
-import { migrateProjections } from '../../../projections/prepare.js';
+import { migrateProjections } from '../../../projections/tables/prepare.js';
 import type { ProjectionDefinition } from '../../../projections/projection.js';
 import { unknownName } from '../../../text/known-names.js';
 import type { Store } from '../../../store/contract.js';
 import type { Context } from '../../shared/context.js';
-import { enabledWorkers } from '../../../runtime/enabled-workers.js';
-import { withExistingStores, type ExistingStores } from '../../../runtime/existing-stores.js';
+import { enabledWorkers } from '../../../runtime/fleet/enabled-workers.js';
+import { withExistingStores, type ExistingStores } from '../../../runtime/stores/existing-stores.js';
 import { describeUnread } from '../../shared/unread-stores.js';
 
 /** A projection of the fleet, with who keeps it and where. */

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
-import { generationsOf } from '../../../projections/generations.js';
-import { checkpointOf } from '../../../projections/physical-names.js';
-import { skipsOf } from '../../../projections/skips.js';
+import { generationsOf } from '../../../projections/tables/generations.js';
+import { checkpointOf } from '../../../projections/tables/physical-names.js';
+import { skipsOf } from '../../../projections/tables/skips.js';
 import type { Context } from '../../shared/context.js';
 import { requireAllRead } from '../../shared/unread-stores.js';
 import { listedOf, stoppedAt } from './list.js';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { skipEvent } from '../../../projections/skips.js';
+import { skipEvent } from '../../../projections/tables/skips.js';
 import type { Context } from '../../shared/context.js';
 import { operator } from '../dead/filter.js';
 import { UsageError } from '../../shared/failure.js';

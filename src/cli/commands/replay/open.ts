@@ -16,15 +16,15 @@ import type { Store } from '../../../store/contract.js';
 import type { WorkerDefinition } from '../../../worker/definition/worker-definition.js';
 import type { Context } from '../../shared/context.js';
 import type { Access } from '../../shared/broker-address.js';
-import { brokerAddress } from '../../../runtime/broker-address.js';
-import { enabledWorkers, findWorker } from '../../../runtime/enabled-workers.js';
+import { brokerAddress } from '../../../runtime/broker/broker-address.js';
+import { enabledWorkers, findWorker } from '../../../runtime/fleet/enabled-workers.js';
 import { describeUnread } from '../../shared/unread-stores.js';
 import { UsageError } from '../../shared/failure.js';
-import { logAge } from '../../../runtime/log-age.js';
+import { logAge } from '../../../runtime/stores/log-age.js';
 import { withBroker, withOps } from '../../shared/resources.js';
-import { openServices } from '../../../runtime/services.js';
-import { refuseForeignStore } from '../../../runtime/store-claims.js';
-import { verifyPublisher } from '../../../runtime/verify-publisher.js';
+import { openServices } from '../../../runtime/stores/services.js';
+import { refuseForeignStore } from '../../../runtime/stores/store-claims.js';
+import { verifyPublisher } from '../../../runtime/broker/verify-publisher.js';
 
 /** The worker that history is replayed to. Throws `name.unknown`. */
 export async function workerToReplay(context: Context, name: string): Promise<WorkerDefinition> {

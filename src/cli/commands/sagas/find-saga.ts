@@ -5,8 +5,8 @@ import { sagaMigrations, type SagaRow } from '../../../sagas/saga-rows.js';
 import type { SagaDefinition } from '../../../sagas/definition/types.js';
 import type { Store } from '../../../store/contract.js';
 import type { Context } from '../../shared/context.js';
-import { enabledWorkers } from '../../../runtime/enabled-workers.js';
-import { withExistingStores, type ExistingStores } from '../../../runtime/existing-stores.js';
+import { enabledWorkers } from '../../../runtime/fleet/enabled-workers.js';
+import { withExistingStores, type ExistingStores } from '../../../runtime/stores/existing-stores.js';
 import { describeUnread } from '../../shared/unread-stores.js';
 
 /** A saga of the fleet, the worker that runs it, and the service in whose store. */

@@ -16,11 +16,11 @@ import { probeProcess } from '../../../observability/probe-process.js';
 import { readProcesses } from '../../../observability/process-registry.js';
 import { valueOf, withinLimit } from '../../../concurrency/within-limit.js';
 import type { Store } from '../../../store/contract.js';
-import { brokerAddress } from '../../../runtime/broker-address.js';
+import { brokerAddress } from '../../../runtime/broker/broker-address.js';
 import type { Context } from '../../shared/context.js';
-import { hasStore } from '../../../runtime/existing-stores.js';
+import { hasStore } from '../../../runtime/stores/existing-stores.js';
 import { openBroker, surroundingsOf, withOps } from '../../shared/resources.js';
-import { openManagement } from '../../../runtime/broker-address.js';
+import { openManagement } from '../../../runtime/broker/broker-address.js';
 import { openSagas, type OpenSagas } from '../sagas/open-counts.js';
 import { abandonedQueues } from '../topology/abandoned.js';
 

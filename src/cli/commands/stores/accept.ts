@@ -3,7 +3,7 @@ import { FlotillaError } from '../../../errors.js';
 import { requireKnown } from '../../../text/known-names.js';
 import { confirm } from '../../shared/confirm.js';
 import type { Context } from '../../shared/context.js';
-import { storeRegistry } from '../../../runtime/existing-stores.js';
+import { storeRegistry } from '../../../runtime/stores/existing-stores.js';
 import { UsageError } from '../../shared/failure.js';
 import { inspectStore, storeNames, type StoreReport } from './inspect.js';
 

@@ -6,7 +6,7 @@ import type { Fleet } from '../../../fleet/define-fleet.js';
 import { sqlitePath } from '../../../store/open.js';
 import { readStoreId } from '../../../store/sqlite/read/read-store-id.js';
 import type { Context } from '../../shared/context.js';
-import { storeRegistry } from '../../../runtime/existing-stores.js';
+import { storeRegistry } from '../../../runtime/stores/existing-stores.js';
 import { OPS_STORE } from '../../../fleet/reserved-names.js';
 import { workerDefinitionOf } from '../../../worker/definition/worker-definition.js';
 

@@ -2,10 +2,10 @@ import { FlotillaError } from '../../../errors.js';
 import { requireKnown } from '../../../text/known-names.js';
 import type { Store } from '../../../store/contract.js';
 import type { Context } from '../../shared/context.js';
-import { withExistingStores } from '../../../runtime/existing-stores.js';
+import { withExistingStores } from '../../../runtime/stores/existing-stores.js';
 import { describeUnread } from '../../shared/unread-stores.js';
 import { UsageError } from '../../shared/failure.js';
-import { servicesOf } from '../../../runtime/services.js';
+import { servicesOf } from '../../../runtime/stores/services.js';
 import { workerDefinitionOf } from '../../../worker/definition/worker-definition.js';
 
 /** The options that select a store. */

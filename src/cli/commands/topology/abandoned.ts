@@ -3,7 +3,7 @@ import type { Broker, TopologyDifference } from '../../../broker/contract.js';
 import { hasCode } from '../../../errors.js';
 import type { Context } from '../../shared/context.js';
 import { surroundingsOf } from '../../shared/resources.js';
-import { openManagement } from '../../../runtime/broker-address.js';
+import { openManagement } from '../../../runtime/broker/broker-address.js';
 
 /** The abandoned queues of this fleet. Rejects with `broker.management`. */
 export async function abandonedQueues(context: Context, broker: Broker): Promise<AbandonedQueue[]> {

@@ -5,18 +5,18 @@ import {
   type ServiceAccess,
   type UserPermissions,
 } from '../../../broker/permissions.js';
-import { vhostOf } from '../../../broker/rabbitmq/addresses.js';
+import { vhostOf } from '../../../broker/rabbitmq/connection/addresses.js';
 import { namesFor } from '../../../broker/topology.js';
 import { base } from '../../../events/definitions.js';
 import { sagaEvents } from '../../../events/saga-events.js';
 import type { Fleet } from '../../../fleet/define-fleet.js';
 import { OPS_STORE } from '../../../fleet/reserved-names.js';
 import { hasQueue } from '../../../worker/definition/queues.js';
-import { brokerAddress } from '../../../runtime/broker-address.js';
+import { brokerAddress } from '../../../runtime/broker/broker-address.js';
 import type { Context } from '../../shared/context.js';
 import { UsageError } from '../../shared/failure.js';
 import { printList } from '../../shared/output.js';
-import { servicesOf } from '../../../runtime/services.js';
+import { servicesOf } from '../../../runtime/stores/services.js';
 import { workerDefinitionOf } from '../../../worker/definition/worker-definition.js';
 
 interface Flags {

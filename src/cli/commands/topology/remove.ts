@@ -8,13 +8,13 @@ import { requireKnown } from '../../../text/known-names.js';
 import type { Store } from '../../../store/contract.js';
 import { silentLogger } from '../../../telemetry/logger.js';
 import type { Context } from '../../shared/context.js';
-import { hasStore } from '../../../runtime/existing-stores.js';
+import { hasStore } from '../../../runtime/stores/existing-stores.js';
 import { CommandFailed, UsageError } from '../../shared/failure.js';
 import { printList } from '../../shared/output.js';
 import { createProgress } from '../../shared/progress.js';
 import { flushOps, surroundingsOf, withBroker, withOps } from '../../shared/resources.js';
-import { openManagement } from '../../../runtime/broker-address.js';
-import { refuseForeignStore } from '../../../runtime/store-claims.js';
+import { openManagement } from '../../../runtime/broker/broker-address.js';
+import { refuseForeignStore } from '../../../runtime/stores/store-claims.js';
 import { abandonedQueues, countOf, reasonOf } from './abandoned.js';
 
 interface Flags {

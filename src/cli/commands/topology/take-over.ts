@@ -5,11 +5,11 @@ import { FlotillaError } from '../../../errors.js';
 import { requireKnown } from '../../../text/known-names.js';
 import { silentLogger } from '../../../telemetry/logger.js';
 import type { Context } from '../../shared/context.js';
-import { withExistingStores } from '../../../runtime/existing-stores.js';
+import { withExistingStores } from '../../../runtime/stores/existing-stores.js';
 import { printList } from '../../shared/output.js';
 import { surroundingsOf, withBroker } from '../../shared/resources.js';
-import { openManagement } from '../../../runtime/broker-address.js';
-import { claimsOf, claimStore } from '../../../runtime/store-claims.js';
+import { openManagement } from '../../../runtime/broker/broker-address.js';
+import { claimsOf, claimStore } from '../../../runtime/stores/store-claims.js';
 import { storeNames } from '../stores/inspect.js';
 
 interface Taken {

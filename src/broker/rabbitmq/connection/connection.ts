@@ -1,0 +1,185 @@
+import '../decode-headers.js';
+import { Duplex } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { connect } from 'amqp-connection-manager';
+import type { Channel, ChannelModel, ConfirmChannel } from 'amqplib';
+import { backoffDelay } from '../../../concurrency/backoff.js';
+import { FlotillaError, messageOf } from '../../../errors.js';
+import { BoundedLog } from '../../../telemetry/bounded-log.js';
+import type { Logger } from '../../../telemetry/logger.js';
+import { StateCell } from '../../state.js';
+import { hostOf } from './addresses.js';
+import { causeOf, failureOfAll, isPermanentFailure, type ConnectFailure } from './connect-failure.js';
+import { within } from '../limits.js';
+
+export interface ConnectionOptions {
+  /** The nodes of the broker, in the order in which they are tried. */
+  urls: readonly [string, ...string[]];
+  /** Shown by the broker, and in logs in place of the URL, which has the password in it. */
+  name: string;
+  logger: Logger;
+  /** In seconds. A peer that is silent for about two of them counts as gone. */
+  heartbeat: number;
+  /** Called each time that all nodes have been tried in vain. Must not throw. */
+  onUnreachable?: (failure: ConnectFailure) => void;
+}
+
+/** One connection to the broker, made again after every loss until closed. `ready` and `blocked` both mean connected. */
+export interface Connection {
+  readonly name: string;
+  readonly state: StateCell;
+  /** Why publishers are blocked; undefined while they are not. */
+  readonly blockedBy: string | undefined;
+  /** These reject with `broker.disconnected` while there is no connection. */
+  openChannel(): Promise<Channel>;
+  openConfirmChannel(): Promise<ConfirmChannel>;
+  /** Cuts the socket of a connection that doesn't answer, so that another is made: to the next node, if there is one. */
+  cut(reason: string): void;
+  /** Notes that the node does its work: it has confirmed or refused a publish. */
+  answered(): void;
+  /** Moves to another node, if there is one, where nothing was `answered` for so many milliseconds: this one may be cut
+   *  off from the others. */
+  leaveIfSilent(limit: number): void;
+  /** In good order, by force after some seconds. */
+  close(): Promise<void>;
+}
+
+const RECONNECT = { first: 100, most: 5000 };
+/** A connection that lived this long was a good one: the next loss starts with the shortest wait again. */
+const GOOD_AFTER = 1000;
+/** A broker that takes connections and loses them at once is asked again every 0.8 s at least. */
+const MOST_LOSSES = 4;
+/** For a node that takes the connection and then does not answer. */
+const CONNECT_LIMIT = 10_000;
+/** The same where there are other nodes to go on with. */
+const CONNECT_LIMIT_OF_SEVERAL = 5000;
+const CLOSE_LIMIT = 5000;
+/** The least time between two log entries about the same cause. */
+const LOG_EVERY = 60_000;
+
+/** The only file that knows of amqp-connection-manager: it keeps the connection, and channels are kept elsewhere. */
+export function openConnection(options: ConnectionOptions): Connection {
+  const { urls, name, logger, heartbeat, onUnreachable } = options;
+  const state = new StateCell();
+  const closing = new AbortController();
+  const logged = new BoundedLog(logger, LOG_EVERY);
+  let model: ChannelModel | undefined;
+  let blockedBy: string | undefined;
+  let current = 0;
+  // rounds through all nodes in a row that have led to nothing
+  let rounds = 0;
+  let failures: ConnectFailure[] = [];
+  let examining: Promise<void> | undefined;
+  let since = 0;
+  let answeredAt = 0;
+  const urlOf = (index: number) => urls[index % urls.length] ?? urls[0];
+
+  const manager = connect(undefined, {
+    heartbeatIntervalInSeconds: heartbeat,
+    // asked before every try, since it is given one server: the wait between tries is in here, as the manager's has no jitter
+    findServers: async () => {
+      await examining;
+      if (rounds > 0) await sleep(backoffDelay(rounds, RECONNECT), undefined, { signal: closing.signal });
+      return urlOf(current);
+    },
+    reconnectTimeInSeconds: 0.001,
+    connectionOptions: {
+      noDelay: true,
+      timeout: urls.length === 1 ? CONNECT_LIMIT : CONNECT_LIMIT_OF_SEVERAL,
+      clientProperties: { connection_name: name },
+    },
+  });
+
+  manager.on('connect', ({ connection }: { connection: object }) => {
+    if (!isChannelModel(connection)) throw new TypeError('amqplib gave something that is no connection');
+    model = connection;
+    since = performance.now();
+    failures = [];
+    logger.debug('connected to the broker', { connection: name, node: hostOf(urlOf(current)) });
+    state.set('ready');
+  });
+  manager.on('disconnect', ({ err }: { err?: unknown }) => {
+    model = undefined;
+    rounds = performance.now() - since >= GOOD_AFTER ? 1 : Math.min(rounds + 1, MOST_LOSSES);
+    if (!closing.signal.aborted) {
+      const reason = err === undefined ? 'closed' : messageOf(err);
+      logger.warn('lost the broker', { connection: name, node: hostOf(urlOf(current)), reason });
+    }
+    current += 1;
+    state.set('connecting');
+  });
+  manager.on('connectFailed', ({ err }: { err: unknown }) => {
+    const url = urlOf(current);
+    current += 1;
+    if (closing.signal.aborted) return;
+    examining = causeOf(err, url).then((cause) => {
+      failures.push(cause);
+      if (failures.length % urls.length !== 0) return;
+      rounds += 1;
+      const failure = failureOfAll(failures);
+      failures = [];
+      if (closing.signal.aborted) return;
+      const level = isPermanentFailure(failure) ? 'error' : 'warn';
+      logged.log(level, failure.code, 'cannot connect to the broker; retrying', {
+        connection: name,
+        code: failure.code,
+        error: new FlotillaError(failure.code, failure.detail).message,
+      });
+      onUnreachable?.(failure);
+    });
+  });
+  manager.on('blocked', ({ reason }: { reason: string }) => {
+    logger.warn('the broker takes no publishes', { connection: name, reason });
+    blockedBy = reason;
+    state.set('blocked');
+  });
+  manager.on('unblocked', () => {
+    logger.info('the broker takes publishes again', { connection: name });
+    if (model !== undefined) state.set('ready');
+  });
+
+  const connected = (): ChannelModel => {
+    if (model === undefined) throw new FlotillaError('broker.disconnected', 'no connection');
+    return model;
+  };
+  const cut = (reason: string) => {
+    const inner = model?.connection;
+    if (inner === undefined || !('stream' in inner) || !(inner.stream instanceof Duplex)) return;
+    logger.warn('cutting the connection', { connection: name, reason });
+    inner.stream.destroy(new Error(reason));
+  };
+
+  return {
+    name,
+    state,
+    get blockedBy() {
+      return state.value === 'blocked' ? blockedBy : undefined;
+    },
+    openChannel: async () => connected().createChannel(),
+    openConfirmChannel: async () => connected().createConfirmChannel(),
+    cut,
+    answered() {
+      answeredAt = performance.now();
+    },
+    leaveIfSilent(limit) {
+      if (urls.length === 1 || performance.now() - answeredAt < limit) return;
+      answeredAt = performance.now();
+      cut(`nothing was confirmed within ${limit} ms; trying another node`);
+    },
+    async close() {
+      if (closing.signal.aborted) return;
+      closing.abort(new FlotillaError('broker.closed'));
+      await within(CLOSE_LIMIT, 'closing the connection', manager.close()).catch((error: unknown) => {
+        logger.debug('the connection did not close in order', { connection: name, reason: messageOf(error) });
+        cut('closed by force');
+      });
+      model = undefined;
+      state.set('closed');
+    },
+  };
+}
+
+/** The manager's types hide that its connection is amqplib's. */
+function isChannelModel(connection: object): connection is ChannelModel {
+  return 'createConfirmChannel' in connection && 'createChannel' in connection;
+}

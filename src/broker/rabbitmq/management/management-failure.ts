@@ -1,0 +1,55 @@
+import { messageOf } from '../../../errors.js';
+import { credentialsOf, hostOf } from '../connection/addresses.js';
+import { isTlsCode, tlsProblem } from '../connection/connect-failure.js';
+
+/** What is wrong with a request to the management API of one node, and whether another node may do better. */
+export interface ManagementFailure {
+  reason: string;
+  tryNext: boolean;
+}
+
+const NOT_RABBITMQ =
+  "this is not RabbitMQ's management API; check the port in AMQP_MANAGEMENT_URL (15672, with TLS 15671)";
+
+/** Of an answer that is no success. */
+export function answerFailure(url: string, status: number, body: string): ManagementFailure {
+  const at = hostOf(url);
+  const { user } = credentialsOf(url);
+  if (status === 401 || status === 403) {
+    const tag = body.includes('Not management user') ? 'has no tag "management" or "monitoring"' : 'is refused';
+    return { reason: `${at}: user "${user}" ${tag} (${status}); check AMQP_MANAGEMENT_URL`, tryNext: false };
+  }
+  const isApi = body.startsWith('{') && body.includes('"error"');
+  if (status >= 500) return { reason: `${at}: ${status} ${excerpt(body)}`, tryNext: true };
+  return { reason: isApi ? `${at}: ${status} ${excerpt(body)}` : `${at}: ${status}; ${NOT_RABBITMQ}`, tryNext: false };
+}
+
+/** Of a request without an answer. */
+export function requestFailure(url: string, error: unknown, timeout: number): ManagementFailure {
+  const at = hostOf(url);
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+  const reason = ((): string => {
+    if (error instanceof Error && error.name === 'TimeoutError') return `no answer within ${timeout} ms`;
+    if (code === 'ENOTFOUND') return `the host ${new URL(url).hostname} is not known`;
+    if (code === 'ECONNREFUSED') return 'nothing listens there; is the management plugin enabled?';
+    if (isTlsCode(code)) return tlsProblem(code);
+    if (code.startsWith('HPE_') || isNoHttp(cause)) return `no HTTP; ${NOT_RABBITMQ}`;
+    return code === '' ? messageOf(cause) : code;
+  })();
+  return { reason: `${at}: ${reason}`, tryNext: true };
+}
+
+/** From Node.js 26 on, a parser error has no code. */
+function isNoHttp(cause: unknown): boolean {
+  return cause instanceof Error && cause.name === 'HTTPParserError';
+}
+
+/** Of an answer with another shape than the management API's. */
+export function shapeFailure(url: string): string {
+  return `${hostOf(url)}: ${NOT_RABBITMQ}`;
+}
+
+function excerpt(body: string): string {
+  return body.slice(0, 200).replace(/\s+/g, ' ');
+}

@@ -1,0 +1,317 @@
+import { z } from 'zod';
+import { boundedFetch, type BoundedAnswer } from '../../../net/bounded-fetch.js';
+import { FlotillaError } from '../../../errors.js';
+import type { FieldValue, Fields } from '../../fields.js';
+import { addressesOf, credentialsOf, shuffled } from '../connection/addresses.js';
+import { answerFailure, requestFailure, shapeFailure, type ManagementFailure } from './management-failure.js';
+
+const fieldValue: z.ZodType<FieldValue> = z.lazy(() =>
+  z.union([z.string(), z.number(), z.boolean(), z.null(), z.array(fieldValue), z.record(z.string(), fieldValue)]),
+);
+const fields: z.ZodType<Fields> = z.record(z.string(), fieldValue);
+
+const queue = z.object({
+  name: z.string(),
+  type: z.string().optional(),
+  durable: z.boolean(),
+  arguments: fields,
+  state: z.string().optional(),
+  // the numbers come with the first statistics of a new queue
+  messages_ready: z.number().optional(),
+  messages_unacknowledged: z.number().optional(),
+  consumers: z.number().optional(),
+  messages: z.number().optional(),
+  message_bytes: z.number().optional(),
+  node: z.string().optional(),
+  policy: z.string().nullish(),
+  operator_policy: z.string().nullish(),
+  // an empty one is written as a list
+  effective_policy_definition: z.union([fields, z.array(fieldValue)]).nullish(),
+  message_stats: z
+    .object({
+      publish_details: z.object({ rate: z.number() }).optional(),
+      ack_details: z.object({ rate: z.number() }).optional(),
+    })
+    .optional(),
+});
+const exchange = z.object({ name: z.string(), type: z.string(), durable: z.boolean(), arguments: fields });
+const binding = z.object({
+  source: z.string(),
+  destination: z.string(),
+  destination_type: z.enum(['queue', 'exchange']),
+  routing_key: z.string(),
+  properties_key: z.string().optional(),
+  arguments: fields,
+});
+const overview = z.object({ rabbitmq_version: z.string(), node: z.string(), cluster_name: z.string().optional() });
+const nodes = z.array(
+  z.object({
+    name: z.string(),
+    running: z.boolean(),
+    mem_alarm: z.boolean().optional(),
+    disk_free_alarm: z.boolean().optional(),
+  }),
+);
+
+export interface ManagedQueue {
+  name: string;
+  type: string;
+  durable: boolean;
+  arguments: Fields;
+  /** Whether it cannot be used because its node, or most of its nodes, do not run. */
+  down: boolean;
+  /** As of the broker's last statistics, some seconds ago: the passive declaration of `queueDepth` is exact. */
+  ready: number;
+  unacked: number;
+  consumers: number;
+  messages: number;
+  bytes: number;
+  /** `running`, and other words for queues whose leader is down. */
+  state: string;
+  /** That of its leader, which may be down. */
+  node: string;
+  /** Empty where there is none. */
+  policy: string;
+  operatorPolicy: string;
+  /** By arguments and policies, the smaller one. */
+  limits: { length: number | undefined; bytes: number | undefined; overflow: string | undefined };
+  /** What the policies that apply to it set. */
+  policySettings: Fields;
+  /** Messages a second over the last seconds; undefined without statistics. */
+  rates?: { in: number; out: number } | undefined;
+}
+
+/** A node of the cluster. */
+export interface ManagedNode {
+  name: string;
+  running: boolean;
+  alarms: ('memory' | 'disk')[];
+}
+
+export interface ManagedExchange {
+  name: string;
+  type: string;
+  durable: boolean;
+  arguments: Fields;
+}
+
+export interface ManagedBinding {
+  source: string;
+  destination: string;
+  kind: 'queue' | 'exchange';
+  routingKey: string;
+  arguments: Fields;
+  /** How the management API names it among those of its source and destination. */
+  propertiesKey?: string | undefined;
+}
+
+const DOWN: ReadonlySet<string> = new Set(['down', 'minority', 'stopped', 'crashed']);
+
+/** RabbitMQ's management API, as far as this fleet asks. Every call throws `broker.management` when the answer doesn't
+ *  come within the time limit or isn't what it should be. */
+export interface Management {
+  overview(): Promise<{ version: string; node: string }>;
+  /** The nodes of the cluster, by name. */
+  nodes(): Promise<ManagedNode[]>;
+  /** The alarms that are on, and the nodes that are down: `memory on rabbit@a`. Empty when all is well. */
+  alarms(): Promise<string[]>;
+  /** Those whose name begins with `prefix`, by name. */
+  queues(prefix?: string): Promise<ManagedQueue[]>;
+  exchanges(prefix?: string): Promise<ManagedExchange[]>;
+  /** All but those that every queue has with the default exchange. */
+  bindings(): Promise<ManagedBinding[]>;
+  /** Removes a binding that `bindings` gave; one that is gone already is no failure. */
+  unbind(binding: ManagedBinding): Promise<void>;
+  /** Deletes it with what is in it; fine where there is none. */
+  deleteQueue(name: string): Promise<void>;
+  deleteExchange(name: string): Promise<void>;
+}
+
+export interface ManagementOptions {
+  /** `http://user:password@host:15672`, or those of several nodes with commas between them: each request goes to the
+   *  node that answered last, and to the others where that does not answer or fails (5xx). */
+  url: string;
+  /** @default '/' */
+  vhost?: string;
+  /** Of a single request, in milliseconds. @default 10000 */
+  timeout?: number;
+}
+
+/** A node that serves the management API. */
+interface Peer {
+  url: string;
+  base: string;
+  authorization: string;
+}
+
+/** The list of all queues is the largest answer, about 1 KB for each. Bytes. */
+const MAX_ANSWER = 64 * 1024 * 1024;
+
+export function createManagement({ url, vhost = '/', timeout = 10_000 }: ManagementOptions): Management {
+  const peers = shuffled(addressesOf(url)).map(peerAt);
+  // the node that answered last
+  let preferred = 0;
+  const inVhost = (kind: string) => `/${kind}/${encodeURIComponent(vhost)}`;
+
+  /** Every request here can be repeated: it reads, or deletes what may be gone already. */
+  async function request(method: 'GET' | 'DELETE', path: string): Promise<unknown> {
+    const reasons: string[] = [];
+    for (let tried = 0; tried < peers.length; tried += 1) {
+      const index = (preferred + tried) % peers.length;
+      const peer = peers[index];
+      if (peer === undefined) break;
+      const outcome = await requestFrom(peer, method, path);
+      if ('answer' in outcome) {
+        preferred = index;
+        return outcome.answer;
+      }
+      reasons.push(outcome.reason);
+      if (!outcome.tryNext) break;
+    }
+    throw new FlotillaError('broker.management', `${method} ${path}: ${reasons.join('; ')}`);
+  }
+
+  async function requestFrom(
+    { url: nodeUrl, base, authorization }: Peer,
+    method: 'GET' | 'DELETE',
+    path: string,
+  ): Promise<{ answer: unknown } | ManagementFailure> {
+    let answer: BoundedAnswer;
+    try {
+      answer = await boundedFetch(`${base}${path}`, {
+        method,
+        headers: { authorization },
+        timeout,
+        maxBytes: MAX_ANSWER,
+      });
+    } catch (error) {
+      return requestFailure(nodeUrl, error, timeout);
+    }
+    const { status, text } = answer;
+    if (method === 'DELETE' && status === 404) return { answer: undefined };
+    if (status < 200 || status > 299) return answerFailure(nodeUrl, status, text);
+    if (method === 'DELETE') return { answer: undefined };
+    try {
+      return { answer: JSON.parse(text) };
+    } catch {
+      return { reason: shapeFailure(nodeUrl), tryNext: false };
+    }
+  }
+
+  async function get<T>(path: string, schema: z.ZodType<T>): Promise<T> {
+    const result = schema.safeParse(await request('GET', path));
+    if (!result.success) throw new FlotillaError('broker.management', `GET ${path}: ${z.prettifyError(result.error)}`);
+    return result.data;
+  }
+
+  async function clusterNodes(): Promise<ManagedNode[]> {
+    const found = await get('/nodes?columns=name,running,mem_alarm,disk_free_alarm', nodes);
+    return found
+      .map(({ name, running, mem_alarm: memory, disk_free_alarm: disk }): ManagedNode => ({
+        name,
+        running,
+        alarms: [...(memory === true ? ['memory' as const] : []), ...(disk === true ? ['disk' as const] : [])],
+      }))
+      .sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  return {
+    async overview() {
+      const found = await get('/overview', overview);
+      return { version: found.rabbitmq_version, node: found.node };
+    },
+    nodes: clusterNodes,
+    async alarms() {
+      return (await clusterNodes()).flatMap((node) => [
+        ...(node.running ? [] : [`${node.name} is down`]),
+        ...node.alarms.map((alarm) => `${alarm} on ${node.name}`),
+      ]);
+    },
+    async queues(prefix = '') {
+      const columns =
+        'name,type,durable,arguments,messages_ready,messages_unacknowledged,consumers,messages,message_bytes,state,node,' +
+        'policy,operator_policy,effective_policy_definition,message_stats.publish_details.rate,message_stats.ack_details.rate';
+      const found = await get(`${inVhost('queues')}?columns=${columns}`, z.array(queue));
+      return found
+        .filter(({ name }) => name.startsWith(prefix))
+        .sort((a, b) => (a.name < b.name ? -1 : 1))
+        .map(({ messages_ready: ready = 0, messages_unacknowledged: unacked = 0, ...rest }) => ({
+          name: rest.name,
+          type: rest.type ?? 'classic',
+          durable: rest.durable,
+          arguments: rest.arguments,
+          down: DOWN.has(rest.state ?? ''),
+          ready,
+          unacked,
+          consumers: rest.consumers ?? 0,
+          messages: rest.messages ?? ready + unacked,
+          bytes: rest.message_bytes ?? 0,
+          state: rest.state ?? 'running',
+          node: rest.node ?? '',
+          policy: rest.policy ?? '',
+          operatorPolicy: rest.operator_policy ?? '',
+          limits: limitsOf(rest.arguments, rest.effective_policy_definition),
+          policySettings: settingsOf(rest.effective_policy_definition),
+          rates: ratesOf(rest.message_stats),
+        }));
+    },
+    async exchanges(prefix = '') {
+      const found = await get(`${inVhost('exchanges')}?columns=name,type,durable,arguments`, z.array(exchange));
+      return found.filter(({ name }) => name.startsWith(prefix)).sort((a, b) => (a.name < b.name ? -1 : 1));
+    },
+    async bindings() {
+      const found = await get(inVhost('bindings'), z.array(binding));
+      return found
+        .filter(({ source }) => source !== '')
+        .map((each) => ({
+          source: each.source,
+          destination: each.destination,
+          kind: each.destination_type,
+          routingKey: each.routing_key,
+          arguments: each.arguments,
+          propertiesKey: each.properties_key,
+        }));
+    },
+    async unbind({ source, destination, kind, propertiesKey = '' }) {
+      const [from, to, key] = [source, destination, propertiesKey].map(encodeURIComponent);
+      await request('DELETE', `${inVhost('bindings')}/e/${from}/${kind === 'queue' ? 'q' : 'e'}/${to}/${key}`);
+    },
+    async deleteQueue(name) {
+      await request('DELETE', `${inVhost('queues')}/${encodeURIComponent(name)}`);
+    },
+    async deleteExchange(name) {
+      await request('DELETE', `${inVhost('exchanges')}/${encodeURIComponent(name)}`);
+    },
+  };
+}
+
+function limitsOf(own: Fields, effective: Fields | FieldValue[] | null | undefined): ManagedQueue['limits'] {
+  const policy = effective === null || effective === undefined || Array.isArray(effective) ? {} : effective;
+  const smaller = (key: string) => {
+    const values = [own[`x-${key}`], policy[key]].filter((value) => typeof value === 'number');
+    return values.length === 0 ? undefined : Math.min(...values);
+  };
+  const overflow = own['x-overflow'] ?? policy['overflow'];
+  return {
+    length: smaller('max-length'),
+    bytes: smaller('max-length-bytes'),
+    overflow: typeof overflow === 'string' ? overflow : undefined,
+  };
+}
+
+function peerAt(url: string): Peer {
+  const { origin, pathname } = new URL(url);
+  const { user, password } = credentialsOf(url);
+  const authorization = `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
+  return { url, base: `${origin}${pathname.replace(/\/$/, '')}/api`, authorization };
+}
+
+function ratesOf(stats: z.infer<typeof queue>['message_stats']): ManagedQueue['rates'] {
+  if (stats === undefined) return undefined;
+  return { in: stats.publish_details?.rate ?? 0, out: stats.ack_details?.rate ?? 0 };
+}
+
+/** The management API writes an empty definition as a list. */
+function settingsOf(definition: z.infer<typeof queue>['effective_policy_definition']): Fields {
+  return definition === undefined || definition === null || Array.isArray(definition) ? {} : definition;
+}

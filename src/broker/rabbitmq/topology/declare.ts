@@ -1,0 +1,67 @@
+import { FlotillaError, hasCode, messageOf } from '../../../errors.js';
+import { bindingName } from '../../binding-name.js';
+import type { BindingSpec, Topology } from '../../topology.js';
+import { exchangeOptions } from './inspect.js';
+import { forEachParallel } from '../../../concurrency/for-each-parallel.js';
+import { REQUEST_LIMIT } from '../limits.js';
+import { asBrokerError, type ScratchChannel } from '../connection/scratch-channel.js';
+
+const LANES = 4;
+
+/** Creates all of a topology, exchanges first, each thing on a channel and with a limit of its own. Resolves with what
+ *  got no answer, by name, and why; what needs one of those is not tried. Rejects where the broker refuses. */
+export async function declareAll(
+  { exchanges, queues, bindings }: Topology,
+  onScratchChannel: ScratchChannel,
+): Promise<Map<string, string>> {
+  const failed = new Map<string, string>();
+  const attempt = async (name: string, work: Parameters<ScratchChannel>[2]) => {
+    try {
+      await onScratchChannel(`declaring ${name}`, REQUEST_LIMIT, work);
+    } catch (error) {
+      if (hasCode(error, 'broker.timeout')) {
+        failed.set(name, error.message);
+        return;
+      }
+      const reason = asBrokerError(error);
+      if (hasCode(reason, 'broker.not_permitted'))
+        throw new FlotillaError(reason.code, `declaring ${name}: ${messageOf(error)}`, {
+          cause: error,
+        });
+      if (!hasCode(reason, 'broker.disconnected')) throw reason;
+      throw new FlotillaError('broker.disconnected', `while declaring ${name}`, { cause: error });
+    }
+  };
+  await forEachParallel(exchanges, LANES, (spec) =>
+    attempt(`exchange ${spec.name}`, (channel) => channel.assertExchange(spec.name, spec.type, exchangeOptions(spec))),
+  );
+  await forEachParallel(queues, LANES, (spec) =>
+    attempt(`queue ${spec.name}`, (channel) =>
+      channel.assertQueue(spec.name, { durable: true, arguments: spec.arguments }),
+    ),
+  );
+  const possible = bindings.filter(
+    ({ source, kind, destination }) => !failed.has(`exchange ${source}`) && !failed.has(`${kind} ${destination}`),
+  );
+  await forEachParallel(possible, LANES, (spec) =>
+    attempt(`binding ${bindingName(spec)}`, async (channel) => {
+      const { kind, destination, source, routingKey, arguments: fields = {} } = spec;
+      if (kind === 'queue') await channel.bindQueue(destination, source, routingKey, fields);
+      else await channel.bindExchange(destination, source, routingKey, fields);
+    }),
+  );
+  return failed;
+}
+
+export async function removeBindings(
+  bindings: readonly BindingSpec[],
+  onScratchChannel: ScratchChannel,
+): Promise<void> {
+  await forEachParallel(bindings, LANES, (spec) =>
+    onScratchChannel(`removing binding ${bindingName(spec)}`, REQUEST_LIMIT, async (channel) => {
+      const { kind, destination, source, routingKey, arguments: fields = {} } = spec;
+      if (kind === 'queue') await channel.unbindQueue(destination, source, routingKey, fields);
+      else await channel.unbindExchange(destination, source, routingKey, fields);
+    }),
+  );
+}

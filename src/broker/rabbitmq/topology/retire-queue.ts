@@ -1,0 +1,104 @@
+import type { ConfirmChannel, ConsumeMessage } from 'amqplib';
+import { FlotillaError, messageOf } from '../../../errors.js';
+import { failpoint } from '../../../failpoints.js';
+import { identified } from '../../publishers.js';
+import { republished } from '../../republish.js';
+import type { RetiredQueue } from '../../topology.js';
+import { propertiesOf } from '../consumer.js';
+import { REQUEST_LIMIT } from '../limits.js';
+import { codeOf, type ScratchChannel } from '../connection/scratch-channel.js';
+
+/** Messages that are moved at once. */
+const WINDOW = 100;
+/** A queue that gives nothing and a successor that confirms nothing for so long have failed, in milliseconds. */
+const STALL_LIMIT = 10_000;
+const MOVE_LIMIT = 3_600_000;
+
+/** Moves the messages of a queue of an earlier release to its successor, in order, and deletes it. Each message is
+ *  confirmed there before it is acked here: a process that is killed in between leaves two of it. One process at a time
+ *  moves; every step may be repeated. Resolves with the number of messages moved once the queue is gone; rejects where a
+ *  step is not possible now, such as while its node is down. */
+export async function retireQueue(queue: RetiredQueue, onScratchChannel: ScratchChannel): Promise<number> {
+  const { name, boundTo } = queue;
+  // first, so that nothing arrives twice; the successor is bound already
+  await onScratchChannel(`unbinding ${name}`, REQUEST_LIMIT, (channel) => channel.unbindQueue(name, boundTo, ''));
+  const moved = await onScratchChannel(`emptying ${name}`, MOVE_LIMIT, (channel) => moveMessages(channel, queue));
+  failpoint('broker.queue_emptied');
+  try {
+    // an earlier release that has started meanwhile may have bound it again: then it stays, and this is repeated
+    await onScratchChannel(`deleting ${name}`, REQUEST_LIMIT, (channel) =>
+      channel.deleteQueue(name, { ifUnused: true, ifEmpty: true }),
+    );
+  } catch (error) {
+    if (codeOf(error) !== 404) throw error;
+  }
+  return moved;
+}
+
+async function moveMessages(channel: ConfirmChannel, { name, successor }: RetiredQueue): Promise<number> {
+  const { messageCount } = await channel.checkQueue(name);
+  if (messageCount === 0) return 0;
+  // by an exchange of its own, so that the messages keep their routing keys and no other queue gets them twice
+  const via = `${name}.move`;
+  await channel.assertExchange(via, 'fanout', { durable: true, autoDelete: true });
+  await channel.bindQueue(successor, via, '');
+  await channel.prefetch(WINDOW);
+  await forwardAll(channel, { name, via, count: messageCount });
+  await channel.deleteExchange(via);
+  return messageCount;
+}
+
+function forwardAll(
+  channel: ConfirmChannel,
+  { name, via, count }: { name: string; via: string; count: number },
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let done = 0;
+    let failed = false;
+    let timer: NodeJS.Timeout | undefined;
+    const fail = (reason: string) => {
+      failed = true;
+      clearTimeout(timer);
+      reject(new FlotillaError('broker.no_answer', `moving the messages of queue ${name}: ${reason}`));
+    };
+    const progress = () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => fail(`nothing moved within ${STALL_LIMIT} ms`), STALL_LIMIT);
+    };
+    const finish = () => {
+      clearTimeout(timer);
+      resolve();
+    };
+    const forward = (message: ConsumeMessage | null) => {
+      if (failed) return;
+      if (message === null) return fail('the queue was deleted');
+      const { content, fields } = message;
+      const properties = identified(republished(propertiesOf(message)), undefined);
+      try {
+        channel.publish(
+          via,
+          fields.routingKey,
+          content,
+          { ...properties, persistent: true, mandatory: true },
+          (error) => {
+            if (failed) return;
+            if (error !== null) return fail('its successor refused a message');
+            failpoint('broker.message_moved');
+            channel.ack(message);
+            done += 1;
+            progress();
+            if (done === count) finish();
+          },
+        );
+      } catch (error) {
+        // amqplib cannot encode it; it stays, and so does the queue
+        fail(`message ${properties.messageId ?? ''} cannot be published: ${messageOf(error)}`);
+      }
+    };
+    channel.once('return', () => fail('its successor is not bound'));
+    channel.once('close', () => fail('the channel was closed'));
+    progress();
+    // exclusive: other processes that try are refused, so the order is kept
+    channel.consume(name, forward, { exclusive: true }).catch((error: unknown) => fail(messageOf(error)));
+  });
+}

@@ -1,0 +1,102 @@
+import type { Config } from '../../config/load.js';
+import type { Broker } from '../../broker/contract.js';
+import { isPermanentFailure } from '../../broker/rabbitmq/connection/connect-failure.js';
+import { createRabbitBroker } from '../../broker/rabbitmq/index.js';
+import { vhostOf } from '../../broker/rabbitmq/connection/addresses.js';
+import { createManagement } from '../../broker/rabbitmq/management/management.js';
+import type { FleetKeys } from '../../broker/signing/fleet-keys.js';
+import { claimKey, requireKey } from '../../broker/signing/key-claim.js';
+import { namesFor, topologyOf, type Names } from '../../broker/topology.js';
+import { FlotillaError } from '../../errors.js';
+import { createClusterWatch } from '../../observability/cluster-watch.js';
+import type { Logger } from '../../telemetry/logger.js';
+import type { Metrics } from '../../telemetry/metrics.js';
+import { queuesOfAll } from '../../worker/definition/queues.js';
+import type { WorkerDefinition } from '../../worker/definition/worker-definition.js';
+import type { BrokerAddress } from './broker-address.js';
+import { brokerCheck } from './broker-check.js';
+import { ensureTopology } from './ensure-topology.js';
+import type { Lifetime } from '../lifetime.js';
+import { withSigning } from './signing.js';
+
+export interface FleetBrokerOptions {
+  name: string;
+  config: Config;
+  address: BrokerAddress;
+  keys: FleetKeys | undefined;
+  workers: readonly WorkerDefinition[];
+  logger: Logger;
+  metrics: Metrics;
+  lifetime: Lifetime;
+}
+
+/** The connection of a process to the broker of its fleet. */
+export interface FleetBroker {
+  readonly broker: Broker;
+  readonly names: Names;
+  /** Resolves when every claim that was given, by this call or an earlier one, is settled, and the broker has the topology of
+   *  all enabled workers; waits for the broker. Rejects with `fleet.prefix_taken`. */
+  readonly topology: (claim?: Promise<void>) => Promise<void>;
+  /** Removes the claim of a service's store. */
+  readonly removeClaim: (service: string) => Promise<void>;
+}
+
+/** Connects in the background, and reports on it in the checks `broker` and `cluster`. Ends the process where waiting for the
+ *  broker cannot help. */
+export function openFleetBroker(options: FleetBrokerOptions): FleetBroker {
+  const { name, config, address, keys, workers, logger, metrics, lifetime } = options;
+  const { amqpUrl, managementUrl } = address;
+  const { signal } = lifetime;
+  const names = namesFor(config.prefix);
+  let reached = false;
+  const rabbit = createRabbitBroker({
+    url: amqpUrl,
+    managementUrl,
+    connectionName: `${config.prefix}${name}`,
+    sendUserId: config.userId !== 'off',
+    logger,
+    metrics,
+    // a process that starts waits for a broker, unless waiting cannot help; one that runs keeps trying in any case
+    onUnreachable(failure) {
+      if (!reached && isPermanentFailure(failure)) lifetime.fail(new FlotillaError(failure.code, failure.detail));
+    },
+  });
+  const broker = withSigning(rabbit, keys, { config, logger, metrics });
+  broker.onState((state) => (reached ||= state === 'ready' || state === 'blocked'));
+  lifetime.atEnd(() => broker.close());
+
+  const management = createManagement({ url: managementUrl, vhost: vhostOf(amqpUrl) });
+  const cluster = createClusterWatch(management, names.queue(''), logger);
+  const watching = cluster.run(signal);
+  lifetime.atEnd(() => watching);
+  lifetime.checks.broker = () => brokerCheck(broker);
+  lifetime.checks.cluster = () => cluster.check();
+
+  const { prefix, log, unroutedMax } = config;
+  const wanted = topologyOf(queuesOfAll(workers), { prefix, log, unroutedMax });
+  const agreeOnKey = () =>
+    keys === undefined
+      ? broker.ready(signal).then(() => requireKey(broker, names, keys))
+      : claimKey(
+          (claim) => ensureTopology(broker, claim, { logger, signal }),
+          names,
+          keys,
+          () => management.deleteExchange(names.fleetKey),
+        );
+  const claims: Promise<void>[] = [];
+  let agreed: Promise<void> | undefined;
+  let applying: Promise<void> | undefined;
+  return {
+    broker,
+    names,
+    /** Nothing is declared, consumed or published before every store that this process has opened is claimed. */
+    async topology(claim) {
+      if (claim !== undefined) claims.push(claim);
+      agreed ??= agreeOnKey();
+      await Promise.all([agreed, ...claims]);
+      applying ??= ensureTopology(broker, wanted, { logger, signal });
+      await applying;
+    },
+    removeClaim: (service) => management.deleteExchange(names.store(service)),
+  };
+}

@@ -1,0 +1,46 @@
+import { resolve } from 'node:path';
+import type { Config } from '../../config/load.js';
+import type { Broker } from '../../broker/contract.js';
+import { parseFleetKeys, type FleetKeys } from '../../broker/signing/fleet-keys.js';
+import { signedBroker } from '../../broker/signing/signed-broker.js';
+import { readFleetKey } from '../../supervisor/data-directory/fleet-key-file.js';
+import type { Logger } from '../../telemetry/logger.js';
+import type { Metrics } from '../../telemetry/metrics.js';
+
+/** The fleet's keys: those of `FLEET_KEY`, or the file in the data directory. Undefined where there are none. Throws
+ *  `config.invalid`. */
+export function loadFleetKeys({ fleetKey, dataDir }: Config, cwd: string): FleetKeys | undefined {
+  const text = fleetKey ?? readFleetKey(resolve(cwd, dataDir));
+  return text === undefined ? undefined : parseFleetKeys(text);
+}
+
+/** One warning for all unsigned messages within so many milliseconds. */
+const WARN_EVERY = 60_000;
+
+/** The broker as this process uses it: signing and verifying where the fleet has a key. */
+export function withSigning(
+  broker: Broker,
+  keys: FleetKeys | undefined,
+  {
+    config: { verifySignatures: verification },
+    logger,
+    metrics,
+  }: { config: Config; logger: Logger; metrics?: Metrics | undefined },
+): Broker {
+  if (keys === undefined) return broker;
+  let warnedAt = -Infinity;
+  let unreported = 0;
+  return signedBroker(broker, {
+    keys,
+    verification,
+    onUnsigned(queue) {
+      metrics?.unsigned.inc({ queue });
+      unreported += 1;
+      if (performance.now() - warnedAt < WARN_EVERY) return;
+      const then = verification === 'require' ? 'what they claim is not believed' : 'they are accepted';
+      logger.warn(`Messages without a valid signature were delivered; ${then}`, { queue, messages: unreported });
+      warnedAt = performance.now();
+      unreported = 0;
+    },
+  });
+}

@@ -1,0 +1,89 @@
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { databaseUrlFor } from '../../config/load.js';
+import type { Store } from '../../store/contract.js';
+import { openStore, sqlitePath } from '../../store/open.js';
+import { StoreRegistry } from '../../store/store-registry.js';
+import { dataDirOf, type Place } from '../place.js';
+
+/** The stores of a fleet, as far as they are on this machine. */
+export interface ExistingStores {
+  /** Opens the store of a service; undefined, and noted in `unread`, where it is not on this machine. Creates none. */
+  find: (service: string) => Promise<Store | undefined>;
+  /** The services whose stores were asked for and are not on this machine. */
+  readonly unread: readonly string[];
+  close: () => Promise<void>;
+}
+
+/** Whether the store of a service exists, as far as that can be seen from here. */
+export function hasStore({ config, cwd }: Place, service: string): boolean {
+  const url = databaseUrlFor(config, service);
+  return !url.startsWith('sqlite:') || existsSync(resolve(cwd, sqlitePath(url, service)));
+}
+
+/** Where it is recorded which store each service has. */
+export function storeRegistry(place: Place): StoreRegistry {
+  return new StoreRegistry(join(dataDirOf(place), 'stores'));
+}
+
+/** Opens the store of a service for a command: never creates one, and refuses one that is not the store of the service. */
+export function openExistingStore(context: Place, service: string): Promise<Store> {
+  return openStore(databaseUrlFor(context.config, service), service, {
+    registry: storeRegistry(context),
+    create: false,
+  });
+}
+
+/** The stores of this fleet, each prepared when it is first opened; to be closed afterwards. */
+export function existingStores(
+  context: Place,
+  prepare: (store: Store) => Promise<void> = () => Promise.resolve(),
+): ExistingStores {
+  const opened = new Map<string, Promise<Store>>();
+  const unread = new Set<string>();
+  const open = async (service: string): Promise<Store> => {
+    const store = await openExistingStore(context, service);
+    try {
+      await prepare(store);
+      return store;
+    } catch (error) {
+      await store.close();
+      throw error;
+    }
+  };
+  return {
+    async find(service) {
+      const known = opened.get(service);
+      if (known !== undefined) return known;
+      if (!hasStore(context, service)) {
+        unread.add(service);
+        return undefined;
+      }
+      const opening = open(service);
+      opened.set(service, opening);
+      opening.catch(() => opened.delete(service)); // the next call tries again
+      unread.delete(service);
+      return opening;
+    },
+    get unread() {
+      return [...unread];
+    },
+    async close() {
+      await Promise.allSettled([...opened.values()].map(async (store) => (await store).close()));
+    },
+  };
+}
+
+/** Runs `work` with the stores of this fleet, and closes them afterwards. */
+export async function withExistingStores<T>(
+  context: Place,
+  prepare: (store: Store) => Promise<void>,
+  work: (stores: ExistingStores) => Promise<T>,
+): Promise<T> {
+  const stores = existingStores(context, prepare);
+  try {
+    return await work(stores);
+  } finally {
+    await stores.close();
+  }
+}

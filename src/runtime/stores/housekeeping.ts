@@ -1,0 +1,41 @@
+import { sleep } from '../../concurrency/sleep.js';
+import { messageOf } from '../../errors.js';
+import type { Store } from '../../store/contract.js';
+import type { Logger } from '../../telemetry/logger.js';
+import { ClockJumps } from './clock-jumps.js';
+
+const EVERY = 3_600_000;
+
+/** What is done to each store now and then: forgetting which events were handled, of those older than `inboxAge`
+ *  milliseconds; and archiving what the retention of streams lets go. What fails is tried again an hour later, and so is
+ *  everything after a jump of the system time, by which rows may look older than they are. Resolves when the signal aborts. */
+export async function keepHouse(
+  stores: readonly Store[],
+  inboxAge: number,
+  logger: Logger,
+  signal: AbortSignal,
+  jumps: Pick<ClockJumps, 'take'> = new ClockJumps(),
+): Promise<void> {
+  const chores: Readonly<Record<string, (store: Store) => Promise<number>>> = {
+    'Old inbox rows forgotten': (store) => store.purgeInbox(Date.now() - inboxAge),
+    'Old events archived': (store) => store.applyRetention(Date.now()),
+  };
+  while (!signal.aborted) {
+    const jump = jumps.take();
+    if (jump !== 0) {
+      logger.warn('The system time has jumped: housekeeping is skipped once', { seconds: Math.round(jump / 1_000) });
+    }
+    for (const store of jump === 0 ? stores : []) {
+      for (const [what, chore] of Object.entries(chores)) {
+        try {
+          const count = await chore(store);
+          if (count > 0) logger.debug(what, { store: store.service, count });
+        } catch (error) {
+          if (signal.aborted) return;
+          logger.warn(`Not done, tried again later: ${what}`, { store: store.service, error: messageOf(error) });
+        }
+      }
+    }
+    await sleep(EVERY, signal);
+  }
+}

@@ -1,0 +1,78 @@
+import type { Broker } from '../../broker/contract.js';
+import { claimError, claimOf, heldClaims, holderIn, prefixTaken, type HeldClaim } from '../../broker/store-claim.js';
+import type { Names } from '../../broker/topology.js';
+import { hasCode } from '../../errors.js';
+import { namesFor } from '../../broker/topology.js';
+import type { Store } from '../../store/contract.js';
+import { readFleetKey } from '../../supervisor/data-directory/fleet-key-file.js';
+import type { Logger } from '../../telemetry/logger.js';
+import { ensureTopology } from '../broker/ensure-topology.js';
+import { openManagement } from '../broker/broker-address.js';
+import { dataDirOf, type Place } from '../place.js';
+import { storeRegistry } from './existing-stores.js';
+
+export interface ClaimOptions {
+  logger: Logger;
+  signal: AbortSignal;
+  /** Removes the claim of a store that was given up for this one. @default no store was */
+  replace?: { givenUp: readonly string[]; remove: () => Promise<void> };
+}
+
+/** Claims the names of the store's service in the broker. Waits for the broker; idempotent. Rejects with
+ *  `fleet.prefix_taken` where another store holds them that was not given up for this one. */
+export async function claimStore(
+  broker: Pick<Broker, 'applyTopology'>,
+  names: Names,
+  store: Pick<Store, 'service' | 'id'>,
+  { replace, ...options }: ClaimOptions,
+): Promise<void> {
+  const claim = claimOf(store, names);
+  try {
+    await ensureTopology(broker, claim, options).catch(async (error: unknown) => {
+      const holder = hasCode(error, 'broker.topology_conflict') ? holderIn(error, store) : undefined;
+      if (replace === undefined || holder === undefined || !replace.givenUp.includes(holder)) throw error;
+      options.logger.warn('The claim of a store that was given up is removed', { store: store.service, holder });
+      await replace.remove();
+      await ensureTopology(broker, claim, options);
+    });
+  } catch (error) {
+    throw claimError(error, store, names);
+  }
+}
+
+/** For commands that write to the broker on behalf of a store: rejects with `fleet.prefix_taken` where the broker says
+ *  that another store is the fleet's. Claims nothing: a command in a wrong folder must not. */
+export async function refuseForeignStore(place: Place, store: Pick<Store, 'service' | 'id'>): Promise<void> {
+  const names = namesFor(place.config.prefix);
+  const claims = await claimsOf(place).catch((error: unknown) => {
+    if (hasCode(error, 'broker.management')) return []; // cannot be checked
+    throw error;
+  });
+  const claim = claims.find(({ service }) => service === store.service);
+  if (claim !== undefined && claim.holder !== store.id) throw prefixTaken(store, names, claim.holder);
+}
+
+/** Removes the claims of the stores that are recorded here, or were and are given up, and that of the key which is kept here. Resolves with the services whose
+ *  claim was removed. */
+export async function releaseClaims(place: Place): Promise<string[]> {
+  const management = await openManagement(place);
+  const names = namesFor(place.config.prefix);
+  const registry = storeRegistry(place);
+  const released: string[] = [];
+  for (const { service, holder } of await claimsOf(place)) {
+    if (![registry.find(service)?.id, ...registry.givenUp(service)].includes(holder)) continue;
+    await management.deleteExchange(names.store(service));
+    released.push(service);
+  }
+  if (readFleetKey(dataDirOf(place)) !== undefined) {
+    await management.deleteExchange(names.fleetKey);
+  }
+  return released;
+}
+
+/** The claims on this broker under the prefix. Rejects with `broker.management`. */
+export async function claimsOf(place: Place): Promise<HeldClaim[]> {
+  const names = namesFor(place.config.prefix);
+  const management = await openManagement(place);
+  return heldClaims(await management.exchanges(names.store('')), names);
+}

@@ -1,0 +1,116 @@
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { failureOfAll, isPermanentFailure } from '../../broker/rabbitmq/connection/connect-failure.js';
+import { probeBroker } from '../../broker/rabbitmq/connection/probe.js';
+import { FlotillaError } from '../../errors.js';
+import type { Logger } from '../../telemetry/logger.js';
+import { hasDocker, startDockerBroker } from './docker-broker.js';
+import { keepBrokerRunning } from './keep-broker.js';
+import { adoptRabbitNode, findRabbitmqServer, startRabbitNode } from './rabbitmq-node.js';
+import { startOrSetAside, type BrokerRecovery } from './set-broker-aside.js';
+import { timed } from '../timed.js';
+
+/** The broker of a fleet on this machine. */
+export interface ChosenBroker {
+  readonly amqpUrl: string;
+  readonly managementUrl: string;
+  /** Whose it is, for people. */
+  readonly kind: 'AMQP_URL' | 'private node' | 'Docker';
+  /** Ends it in good order, if it is this fleet's. */
+  stop(): Promise<void>;
+  /** Ends it at once, if it is this fleet's. */
+  kill(): Promise<void>;
+}
+
+export interface BrokerOptions {
+  /** What the configuration names, if anything. */
+  given: { amqpUrl: string; managementUrl: string } | undefined;
+  dataDir: string;
+  env: NodeJS.ProcessEnv;
+  /** The script that installs RabbitMQ; it asks, or says what to do by hand. */
+  installer: string;
+  logger: Logger;
+  say: (line: string) => void;
+  signal: AbortSignal;
+  /** For data that another version of RabbitMQ wrote. */
+  recovery: BrokerRecovery;
+}
+
+const AMQP_PORT = 5672;
+const MANAGEMENT_PORT = 15_672;
+
+/** The broker the configuration names; else a private node, run from an installed RabbitMQ or left over from a
+ *  supervisor that was killed; else Docker; else one that is installed now. Throws `broker.unreachable`; for the one
+ *  that the configuration names, the cause why it cannot be connected to, if waiting does not help. */
+export async function chooseBroker(options: BrokerOptions): Promise<ChosenBroker> {
+  if (options.given) return givenBroker(options.given, options.say);
+  if (isInstalled(options)) return privateNode(options);
+  if (await hasDocker(options.env)) {
+    const why = 'no RabbitMQ is installed, but Docker runs';
+    const broker = await timed(options.say, 'Starting RabbitMQ in Docker', why, () =>
+      startDockerBroker(options.dataDir, options.env),
+    );
+    return { ...broker, kind: 'Docker' };
+  }
+  await install(options);
+  return privateNode(options);
+}
+
+/** The processes wait for a broker that is away. */
+async function givenBroker(given: { amqpUrl: string; managementUrl: string }, say: BrokerOptions['say']) {
+  const { nodes, failures } = await probeBroker(given.amqpUrl);
+  if (failures.length === nodes) {
+    const failure = failureOfAll(failures);
+    const error = new FlotillaError(failure.code, failure.detail);
+    if (isPermanentFailure(failure)) throw error;
+    say(`${error.message}. The processes wait for it.`);
+  }
+  const nothing = () => Promise.resolve();
+  return { ...given, kind: 'AMQP_URL', stop: nothing, kill: nothing } as const;
+}
+
+function isInstalled({ env }: BrokerOptions): boolean {
+  return findRabbitmqServer(env.PATH) !== undefined;
+}
+
+async function privateNode({ dataDir, env, logger, say, signal, recovery }: BrokerOptions): Promise<ChosenBroker> {
+  const directory = join(dataDir, 'rabbitmq');
+  const node =
+    (await adoptRabbitNode(directory, { logger })) ??
+    (await startOrSetAside(dataDir, recovery, say, () =>
+      timed(say, 'Starting RabbitMQ', 'AMQP_URL is not set, so the fleet has a node of its own', () =>
+        startRabbitNode({
+          dataDir: directory,
+          amqpPort: AMQP_PORT,
+          managementPort: MANAGEMENT_PORT,
+          ...(env.PATH !== undefined && { searchPath: env.PATH }),
+          logger,
+          signal,
+        }),
+      ),
+    ));
+  const watch = keepBrokerRunning(node, logger);
+  const { amqpUrl, managementUrl } = node;
+  return {
+    amqpUrl,
+    managementUrl,
+    kind: 'private node',
+    stop: async () => {
+      await watch.end();
+      await node.stop();
+    },
+    kill: async () => {
+      await watch.end();
+      await node.kill();
+    },
+  };
+}
+
+async function install({ installer, env, dataDir }: BrokerOptions): Promise<void> {
+  const child = spawn(process.execPath, [installer], { env, stdio: 'inherit' });
+  const code = await new Promise<number | null>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', resolve);
+  });
+  if (code !== 0) throw new FlotillaError('broker.unreachable', `there is no RabbitMQ for ${dataDir}; see above`);
+}

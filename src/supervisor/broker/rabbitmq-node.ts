@@ -1,0 +1,281 @@
+import '../../broker/rabbitmq/decode-headers.js';
+import { execFile, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { open, readFile, rm } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { connect } from 'amqplib';
+import { z } from 'zod';
+import { boundedFetch } from '../../net/bounded-fetch.js';
+import { FlotillaError, messageOf } from '../../errors.js';
+import type { Logger } from '../../telemetry/logger.js';
+import { endEpmd } from './rabbitmq-node/epmd.js';
+import { findRabbitmqServer, pathFor } from './rabbitmq-node/install.js';
+import type { NodeRecord } from './rabbitmq-node/layout.js';
+import * as files from './rabbitmq-node/layout.js';
+import { freePort } from './rabbitmq-node/ports.js';
+import { failedUpgrade, isUpgrade, refusalOf, versionsOf } from './rabbitmq-node/data-version.js';
+import { recordDataVersion } from './rabbitmq-node/version.js';
+import { ended, runsWith, signalProcess } from './rabbitmq-node/process.js';
+
+export { findRabbitmqServer } from './rabbitmq-node/install.js';
+
+export interface RabbitNodeOptions {
+  /** Everything of the node is below it: messages, logs, cookie, configuration. */
+  dataDir: string;
+  /** Wanted; the next free one is taken where somebody has it. @default a random free port */
+  amqpPort?: number;
+  /** Wanted; the next free one is taken where somebody has it. @default a random free port */
+  managementPort?: number;
+  /** @default 'flotilla@localhost' */
+  name?: string;
+  /** Port of Erlang's port mapper; the nodes of one cluster share it. @default a random free port */
+  epmdPort?: number;
+  logger: Logger;
+  signal?: AbortSignal;
+  /** Publishers are blocked when less is free. @default '50MB' */
+  diskFreeLimit?: string;
+  /** Milliseconds after which an unacked delivery closes its channel. @default the broker's, 30 minutes */
+  consumerTimeout?: number;
+  /** A PATH in which to look for RabbitMQ and Erlang beyond where packages put them. */
+  searchPath?: string;
+  /** The script `rabbitmq-server` to run. @default the one that is found */
+  server?: string;
+  /** How long it may take until it answers, in milliseconds. @default 90000 */
+  startLimit?: number;
+}
+
+/** A private RabbitMQ node on loopback: user `guest`, password `guest`. */
+export interface RabbitNode {
+  readonly dataDir: string;
+  readonly name: string;
+  readonly amqpUrl: string;
+  readonly managementUrl: string;
+  /** Of the Erlang machine. */
+  readonly pid: number;
+  /** Ends the node in good order (by force after 30 s) and the epmd it started. Idempotent. */
+  stop(): Promise<void>;
+  /** Ends the Erlang machine as `kill -9` does; resolves when it is gone. `restart` brings it back. */
+  kill(): Promise<void>;
+  /** Starts it again after `kill` or `stop`, on the same ports and data. */
+  restart(): Promise<void>;
+}
+
+const START_LIMIT = 90_000;
+const STOP_LIMIT = 30_000;
+/** The script waits for a machine that is gone by then. Without one to wait for, it is only starting. */
+const SCRIPT_LIMIT = 1000;
+const POLL = 150;
+const START_TRIES = 3;
+const overviewOf = z.object({ node: z.string(), rabbitmq_version: z.string() });
+const execute = promisify(execFile);
+
+/** Starts a node and resolves when AMQP and the management API answer. What an earlier process left running in
+ *  `dataDir` is ended first: use `adoptRabbitNode` before, to keep it. It outlives this process unless stopped.
+ *  Throws `broker.unreachable` where RabbitMQ is not installed or does not come up, with the end of its log, and
+ *  `broker.data_version` where another version wrote the data and this one cannot read them. */
+export async function startRabbitNode(options: RabbitNodeOptions): Promise<RabbitNode> {
+  const server = options.server ?? findRabbitmqServer(options.searchPath);
+  if (server === undefined) throw new FlotillaError('broker.unreachable', 'rabbitmq-server is not installed');
+  const dataDir = resolve(options.dataDir);
+  await endRabbitNode(dataDir);
+  for (let attempt = 1; ; attempt += 1) {
+    const record: NodeRecord = {
+      name: options.name ?? 'flotilla@localhost',
+      marker: randomUUID(),
+      server,
+      searchPath: options.searchPath ?? '',
+      ports: await choosePorts(options),
+      diskFreeLimit: options.diskFreeLimit ?? '50MB',
+      ...(options.consumerTimeout === undefined ? {} : { consumerTimeout: options.consumerTimeout }),
+    };
+    try {
+      return nodeFrom(dataDir, await launch(dataDir, record, options), options);
+    } catch (error) {
+      await endRabbitNode(dataDir);
+      // somebody took a port between our look and the node's
+      const portTaken = error instanceof Error && error.message.includes('eaddrinuse');
+      if (!portTaken || attempt === START_TRIES) throw error;
+    }
+  }
+}
+
+/** The node that runs in `dataDir` and answers, whoever started it; undefined where there is none. */
+export async function adoptRabbitNode(dataDir: string, options: { logger: Logger }): Promise<RabbitNode | undefined> {
+  const directory = resolve(dataDir);
+  const record = await files.readRecord(directory);
+  const pid = await files.readBeamPid(directory);
+  if (record === undefined || pid === undefined || !(await runsWith(pid, record.marker))) return undefined;
+  if ((await answer(record)) === undefined) return undefined;
+  options.logger.debug('adopted the RabbitMQ node', { pid, dataDir: directory });
+  return nodeFrom(directory, { record, pid }, options);
+}
+
+/** Why this RabbitMQ cannot run on the data of a node, `broker.data_version`; undefined where it can, or may. */
+export async function refusedData(
+  dataDir: string,
+  server: string,
+  searchPath = '',
+): Promise<FlotillaError | undefined> {
+  return refusalOf(dataDir, await versionsOf(dataDir, server, pathFor(server, searchPath)));
+}
+
+/** Ends by force whatever runs in `dataDir`, node and epmd; does nothing where nothing runs. */
+export async function endRabbitNode(dataDir: string): Promise<void> {
+  const directory = resolve(dataDir);
+  const record = await files.readRecord(directory);
+  if (record === undefined) return;
+  const beam = await files.readBeamPid(directory);
+  if (beam !== undefined) await killProcess(beam, record.marker);
+  // the script reaps the machine and then ends by itself
+  if (record.scriptPid !== undefined && !(await ended(record.scriptPid, record.marker, SCRIPT_LIMIT))) {
+    await killProcess(record.scriptPid, record.marker);
+  }
+  await endEpmd(record.ports.epmd);
+  await rm(files.layoutOf(directory).pidFile, { force: true });
+  await files.removeRecord(directory);
+}
+
+/** Runs `rabbitmqctl` against the node and resolves with what it prints; rejects when it fails. */
+export async function rabbitmqctl(node: Pick<RabbitNode, 'dataDir'>, args: readonly string[]): Promise<string> {
+  const record = await files.readRecord(node.dataDir);
+  if (record === undefined) throw new FlotillaError('broker.unreachable', `no node runs in ${node.dataDir}`);
+  const env = files.environmentOf(node.dataDir, record, pathFor(record.server, record.searchPath));
+  const command = join(dirname(record.server), 'rabbitmqctl');
+  const { stdout } = await execute(command, ['-n', record.name, ...args], { env, timeout: 60_000 });
+  return stdout;
+}
+
+interface Running {
+  record: NodeRecord;
+  pid: number;
+}
+
+function nodeFrom(
+  dataDir: string,
+  first: Running,
+  options: Pick<RabbitNodeOptions, 'logger' | 'startLimit'>,
+): RabbitNode {
+  let { record, pid } = first;
+  return {
+    dataDir,
+    name: record.name,
+    amqpUrl: `amqp://guest:guest@127.0.0.1:${record.ports.amqp}`,
+    managementUrl: `http://guest:guest@127.0.0.1:${record.ports.management}`,
+    get pid() {
+      return pid;
+    },
+    async stop() {
+      if (await runsWith(pid, record.marker)) {
+        signalProcess(pid, 'SIGTERM');
+        if (!(await ended(pid, record.marker, STOP_LIMIT)))
+          options.logger.warn('the RabbitMQ node had to be killed', { pid });
+      }
+      await endRabbitNode(dataDir);
+    },
+    kill: () => killProcess(pid, record.marker),
+    async restart() {
+      await endRabbitNode(dataDir);
+      ({ record, pid } = await launch(dataDir, { ...record, marker: randomUUID() }, options));
+    },
+  };
+}
+
+async function killProcess(pid: number, marker: string): Promise<void> {
+  if (await runsWith(pid, marker)) signalProcess(pid, 'SIGKILL');
+  await ended(pid, marker, STOP_LIMIT);
+}
+
+async function launch(
+  dataDir: string,
+  planned: NodeRecord,
+  { logger, signal, startLimit = START_LIMIT }: Pick<RabbitNodeOptions, 'logger' | 'signal' | 'startLimit'>,
+): Promise<Running> {
+  signal?.throwIfAborted();
+  const path = pathFor(planned.server, planned.searchPath);
+  const versions = await versionsOf(dataDir, planned.server, path);
+  const refusal = refusalOf(dataDir, versions);
+  if (refusal !== undefined) throw refusal;
+  await files.writeRecord(dataDir, planned);
+  await files.writeConfiguration(dataDir, planned);
+  const { startupLog } = files.layoutOf(dataDir);
+  const log = await open(startupLog, 'w');
+  try {
+    // a group of its own: a Ctrl-C meant for us must not reach it, and it has to outlive our kill -9
+    const child = spawn(planned.server, ['-flotilla_node', planned.marker], {
+      cwd: dataDir,
+      env: files.environmentOf(dataDir, planned, path),
+      stdio: ['ignore', log.fd, log.fd],
+      detached: true,
+    });
+    await once(child, 'spawn');
+    child.unref();
+    const record = { ...planned, ...(child.pid === undefined ? {} : { scriptPid: child.pid }) };
+    await files.writeRecord(dataDir, record);
+    const until = performance.now() + startLimit;
+    let running = await answer(record);
+    for (; running === undefined; running = await answer(record)) {
+      signal?.throwIfAborted();
+      const failed = child.exitCode !== null || child.signalCode !== null;
+      if (failed || performance.now() >= until) {
+        const output = await readFile(startupLog, 'utf8');
+        if (failed && isUpgrade(versions)) throw failedUpgrade(dataDir, versions, output);
+        const tail = output.slice(-2000).trim();
+        throw new FlotillaError('broker.unreachable', `RabbitMQ did not start${failed ? '' : ' in time'}: ${tail}`);
+      }
+      await sleep(POLL, undefined, signal === undefined ? {} : { signal });
+    }
+    const pid = await files.readBeamPid(dataDir);
+    if (pid === undefined) throw new FlotillaError('broker.unreachable', 'RabbitMQ wrote no process id');
+    logger.debug('started a RabbitMQ node', { pid, dataDir, port: record.ports.amqp, version: running });
+    await recordDataVersion(dataDir, running);
+    if (isUpgrade({ ...versions, installed: running })) await enableFeatureFlags(dataDir, logger);
+    return { record, pid };
+  } finally {
+    await log.close();
+  }
+}
+
+/** The next release refuses data of a node with a feature flag that is off, and an upgrade leaves new ones off. */
+async function enableFeatureFlags(dataDir: string, logger: Logger): Promise<void> {
+  await rabbitmqctl({ dataDir }, ['enable_feature_flag', 'all']).catch((error: unknown) =>
+    logger.warn('feature flags of RabbitMQ could not be enabled', { error: messageOf(error) }),
+  );
+}
+
+/** The version of the node once AMQP takes a connection and the management API speaks for this very node. */
+async function answer({ name, ports }: NodeRecord): Promise<string | undefined> {
+  try {
+    const { text } = await boundedFetch(`http://127.0.0.1:${ports.management}/api/overview`, {
+      headers: { authorization: `Basic ${Buffer.from('guest:guest').toString('base64')}` },
+      timeout: 5000,
+      maxBytes: 1_000_000,
+    });
+    const overview: unknown = JSON.parse(text);
+    const found = overviewOf.safeParse(overview).data;
+    if (found?.node !== name) return undefined;
+    const connection = await connect(`amqp://guest:guest@127.0.0.1:${ports.amqp}`, { timeout: 5000 });
+    await connection.close();
+    return found.rabbitmq_version;
+  } catch {
+    return undefined;
+  }
+}
+
+async function choosePorts({ amqpPort, managementPort, epmdPort }: RabbitNodeOptions): Promise<NodeRecord['ports']> {
+  const taken = new Set<number>();
+  const next = async (wanted?: number) => {
+    const port = await freePort(wanted, taken);
+    taken.add(port);
+    return port;
+  };
+  return {
+    amqp: await next(amqpPort),
+    management: await next(managementPort),
+    prometheus: await next(),
+    distribution: await next(),
+    epmd: epmdPort ?? (await next()),
+  };
+}

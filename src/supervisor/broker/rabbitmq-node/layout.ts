@@ -1,0 +1,124 @@
+import { existsSync } from 'node:fs';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { makeDirectory } from '../../../files/make-directory.js';
+
+/** What is known of a node from outside the process that started it; written to `node.json` in its directory. */
+const nodeRecord = z.object({
+  name: z.string(),
+  /** On the command line of every process of the node, so that a reused process id isn't taken for it. */
+  marker: z.string(),
+  server: z.string(),
+  searchPath: z.string(),
+  /** Of the script, which leads the process group. */
+  scriptPid: z.number().int().optional(),
+  ports: z.object({
+    amqp: z.number().int(),
+    management: z.number().int(),
+    prometheus: z.number().int(),
+    distribution: z.number().int(),
+    epmd: z.number().int(),
+  }),
+  diskFreeLimit: z.string(),
+  consumerTimeout: z.number().int().optional(),
+});
+
+export type NodeRecord = z.infer<typeof nodeRecord>;
+
+/** Every path of a node, all below its directory. */
+export function layoutOf(dataDir: string) {
+  return {
+    record: join(dataDir, 'node.json'),
+    version: join(dataDir, 'version'),
+    pidFile: join(dataDir, 'rabbit.pid'),
+    config: join(dataDir, 'rabbitmq.conf'),
+    environment: join(dataDir, 'rabbitmq-env.conf'),
+    plugins: join(dataDir, 'enabled_plugins'),
+    mnesia: join(dataDir, 'mnesia'),
+    logs: join(dataDir, 'log'),
+    startupLog: join(dataDir, 'log', 'startup.log'),
+  };
+}
+
+/** Writes what the node reads at start. Everything listens on loopback, streams over AMQP only. */
+export async function writeConfiguration(
+  dataDir: string,
+  { ports, diskFreeLimit, consumerTimeout }: NodeRecord,
+): Promise<void> {
+  const layout = layoutOf(dataDir);
+  makeDirectory(layout.logs);
+  const lines = [
+    `listeners.tcp.1 = 127.0.0.1:${ports.amqp}`,
+    'management.tcp.ip = 127.0.0.1',
+    `management.tcp.port = ${ports.management}`,
+    'prometheus.tcp.ip = 127.0.0.1',
+    `prometheus.tcp.port = ${ports.prometheus}`,
+    `disk_free_limit.absolute = ${diskFreeLimit}`,
+    // one machine, few queues: the numbers of the management API may be fresh
+    'collect_statistics_interval = 1000',
+    'log.file = rabbit.log',
+    'log.console = false',
+    ...(consumerTimeout === undefined ? [] : [`consumer_timeout = ${consumerTimeout}`]),
+  ];
+  await writeFile(layout.config, `${lines.join('\n')}\n`);
+  await writeFile(layout.plugins, '[rabbitmq_management,rabbitmq_prometheus].\n');
+  // empty, and there so that the machine's own rabbitmq-env.conf is not read
+  await writeFile(layout.environment, '');
+}
+
+export async function readRecord(dataDir: string): Promise<NodeRecord | undefined> {
+  const { record } = layoutOf(dataDir);
+  if (!existsSync(record)) return undefined;
+  const parsed = nodeRecord.safeParse(parseJson(await readFile(record, 'utf8')));
+  return parsed.success ? parsed.data : undefined;
+}
+
+/** Replaces the record in one step: a reader sees the old or the new one. */
+export async function writeRecord(dataDir: string, record: NodeRecord): Promise<void> {
+  makeDirectory(dataDir);
+  const { record: path } = layoutOf(dataDir);
+  await writeFile(`${path}.new`, JSON.stringify(record, undefined, 2));
+  await rename(`${path}.new`, path);
+}
+
+export async function removeRecord(dataDir: string): Promise<void> {
+  await rm(layoutOf(dataDir).record, { force: true });
+}
+
+/** The process id of the Erlang machine, as it wrote it itself; undefined before it did. */
+export async function readBeamPid(dataDir: string): Promise<number | undefined> {
+  const text = await readFile(layoutOf(dataDir).pidFile, 'utf8').catch(() => '');
+  const pid = Number.parseInt(text, 10);
+  return Number.isSafeInteger(pid) && pid > 1 ? pid : undefined;
+}
+
+/** What the node and its command line tools find in their environment: nothing of ours but this. */
+export function environmentOf(dataDir: string, { name, ports }: NodeRecord, path: string): Record<string, string> {
+  const layout = layoutOf(dataDir);
+  return {
+    PATH: path,
+    HOME: dataDir,
+    LANG: 'C.UTF-8',
+    RABBITMQ_NODENAME: name,
+    RABBITMQ_MNESIA_BASE: layout.mnesia,
+    RABBITMQ_LOG_BASE: layout.logs,
+    RABBITMQ_CONFIG_FILE: layout.config,
+    RABBITMQ_CONF_ENV_FILE: layout.environment,
+    RABBITMQ_ENABLED_PLUGINS_FILE: layout.plugins,
+    RABBITMQ_PID_FILE: layout.pidFile,
+    RABBITMQ_DIST_PORT: String(ports.distribution),
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: '-kernel inet_dist_use_interface {127,0,0,1}',
+    RABBITMQ_CTL_ERL_ARGS: '-kernel inet_dist_use_interface {127,0,0,1}',
+    ERL_EPMD_PORT: String(ports.epmd),
+    ERL_EPMD_ADDRESS: '127.0.0.1',
+  };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

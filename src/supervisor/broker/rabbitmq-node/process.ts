@@ -1,0 +1,43 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { sleep } from '../../../concurrency/sleep.js';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+const POLL = 50;
+
+/** Whether process `pid` runs with `marker` on its command line: a process id alone may long be somebody else's. */
+export async function runsWith(pid: number, marker: string): Promise<boolean> {
+  return (await commandLine(pid)).includes(marker);
+}
+
+async function commandLine(pid: number): Promise<string> {
+  if (existsSync('/proc/self/cmdline')) {
+    return readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+  }
+  return run('ps', ['-p', String(pid), '-o', 'command='])
+    .then(({ stdout }) => stdout)
+    .catch(() => '');
+}
+
+/** Sends the signal; true when there was such a process. */
+export function signalProcess(pid: number, signal: NodeJS.Signals): boolean {
+  try {
+    return process.kill(pid, signal);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ESRCH') return false;
+    throw error;
+  }
+}
+
+/** Resolves true once the process has ended, false when it still runs after `limit` milliseconds. A process that has
+ *  ended and is not yet reaped has no command line, so it counts as ended. */
+export async function ended(pid: number, marker: string, limit: number): Promise<boolean> {
+  const until = performance.now() + limit;
+  while (await runsWith(pid, marker)) {
+    if (performance.now() >= until) return false;
+    await sleep(POLL);
+  }
+  return true;
+}

@@ -1,0 +1,67 @@
+import { existsSync } from 'node:fs';
+import { rename, rm, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { hasCode } from '../../errors.js';
+import { endRabbitNode } from './rabbitmq-node.js';
+import { dataVersion } from './rabbitmq-node/version.js';
+
+/** How a fleet gets along without the data of its private broker. */
+export interface BrokerRecovery {
+  /** Whether the data may be set aside without a question. */
+  allowed: boolean;
+  /** Asks the operator; absent without a terminal. */
+  ask?: (question: string) => Promise<boolean>;
+  /** Checks that the stores have everything that can be in the queues. Resolves with what remains to be known before.
+   *  Throws `broker.not_recoverable`. */
+  prove(): Promise<string[]>;
+  /** Sends to each worker what it has not handled. Safe to repeat: duplicates are recognized by the inbox. */
+  refill(broker: { amqpUrl: string; managementUrl: string }): Promise<void>;
+}
+
+/** Present from before the data is set aside until the new broker has everything again, also over a crash. */
+const PENDING = 'broker-refill-pending';
+
+/** Runs `start`; where it fails because another version of RabbitMQ wrote the data, offers to set them aside, and starts
+ *  again with an empty broker. The folder is renamed, never deleted. */
+export async function startOrSetAside<T>(
+  dataDir: string,
+  recovery: BrokerRecovery,
+  say: (line: string) => void,
+  start: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await start();
+  } catch (error) {
+    if (!hasCode(error, 'broker.data_version')) throw error;
+    if (!recovery.allowed && recovery.ask === undefined) throw error;
+    if (error instanceof Error) say(error.message);
+    for (const note of await recovery.prove()) say(note);
+    const question = 'Set the data of the broker aside and send what is not handled again from the stores?';
+    if (!recovery.allowed && !(await recovery.ask?.(question))) throw error;
+    await writeFile(join(dataDir, PENDING), '');
+    say(`The data of the broker are in ${await setAside(dataDir)} now; nothing was deleted.`);
+    return start();
+  }
+}
+
+/** Refills the broker where that is still to be done. */
+export async function refillIfPending(
+  dataDir: string,
+  recovery: BrokerRecovery,
+  broker: { amqpUrl: string; managementUrl: string },
+): Promise<void> {
+  const pending = join(dataDir, PENDING);
+  if (!existsSync(pending)) return;
+  await recovery.refill(broker);
+  await rm(pending, { force: true });
+}
+
+async function setAside(dataDir: string): Promise<string> {
+  const directory = join(dataDir, 'rabbitmq');
+  await endRabbitNode(directory);
+  const version = (await dataVersion(directory)) ?? 'unknown';
+  const stamp = new Date().toISOString().replaceAll(/[-:]|\.\d+Z$/g, '');
+  const target = join(dataDir, `${basename(directory)}-${version}-${stamp}`);
+  await rename(directory, target);
+  return target;
+}

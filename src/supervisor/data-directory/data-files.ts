@@ -1,0 +1,132 @@
+import { lstatSync, readdirSync, type Stats } from 'node:fs';
+import { join } from 'node:path';
+import { removeAccessOfOthers } from '../../files/private-file.js';
+import { isStoreFile } from '../../store/sqlite/read/read-store-id.js';
+
+/** The files that hold the locks; `reset` leaves them alone, and recognizes a data directory by them. */
+export const LOCK_FILES = { supervisor: '.supervisor', use: '.in-use' } as const;
+
+/** An entry of a data directory that Flotilla or its private broker has created. */
+export interface DataEntry {
+  /** Relative to the data directory. */
+  name: string;
+  bytes: number;
+  /** Absolute paths of its files, and of its folders after what is in them. Symbolic links are never followed. */
+  paths: string[];
+}
+
+export interface DataContents {
+  own: DataEntry[];
+  /** Everything else, relative to the data directory: files of others, and symbolic links. */
+  foreign: string[];
+}
+
+/** `file`: a file of this name. `tree`: a file, or a folder with everything below it. */
+type Rule = 'file' | 'tree' | Names;
+
+/** A folder, and which names in it are Flotilla's. */
+interface Names {
+  readonly [pattern: string]: Rule;
+}
+
+const SQLITE = '(-wal|-shm|-journal)?';
+const SERVICE = '[a-z][a-z0-9-]*';
+const node: Names = {
+  'node\\.json(\\.new)?|version|rabbit\\.pid|rabbitmq(-env)?\\.conf|enabled_plugins|\\.erlang\\.cookie': 'file',
+  'erl_crash\\.dump': 'file',
+  '\\.cache|\\.config': 'tree',
+  mnesia: { '[^@]+@[^@]+': 'tree' },
+  log: { '[^/]+\\.log[^/]*': 'file' },
+};
+const locks = Object.values(LOCK_FILES).map((name) => `\\${name}${SQLITE}`);
+const names: Names = {
+  [locks.join('|')]: 'file',
+  'fleet\\.json(\\.next)?|fleet\\.key|broker-refill-pending': 'file',
+  run: { [`${SERVICE}-\\d+\\.json(\\.next)?`]: 'file' },
+  stores: { [`${SERVICE}(\\.given-up)?\\.json(\\.\\d+\\.next)?`]: 'file' },
+  sandbox: { [`sandbox\\.db${SQLITE}`]: 'file' },
+  'rabbitmq(-[^-/]+-\\d{8}T\\d{6})?': node,
+};
+const STORE = new RegExp(`^(${SERVICE})(\\.archive)?\\.db${SQLITE}$`);
+
+/** What is in a data directory; nothing where there is none. `broker: false` leaves the files of the private broker out,
+ *  which can be thousands. */
+export function contentsOf(dataDir: string, { broker = true } = {}): DataContents {
+  const contents: DataContents = { own: [], foreign: [] };
+  for (const name of listing(dataDir).sort()) {
+    if (!broker && /^rabbitmq/.test(name)) continue;
+    const entry: DataEntry = { name, bytes: 0, paths: [] };
+    const rule = ruleFor(name, names) ?? (isStore(dataDir, name) ? 'file' : undefined);
+    collect(dataDir, name, rule, entry, contents.foreign);
+    if (entry.paths.length > 0) contents.own.push(entry);
+  }
+  return contents;
+}
+
+/** Takes the permissions of group and others away from a data directory and from everything in it that Flotilla has
+ *  created, which earlier releases left readable. Files of others keep theirs, and so does the directory while it holds
+ *  any. `broker` as for `contentsOf`. */
+export function makePrivate(dataDir: string, options: { broker: boolean }): void {
+  const { own, foreign } = contentsOf(dataDir, options);
+  for (const path of own.flatMap(({ paths }) => paths)) removeAccessOfOthers(path);
+  if (foreign.length === 0) removeAccessOfOthers(dataDir);
+}
+
+/** Adds what Flotilla has created at and below `name` to `entry`, and the rest to `foreign`. True where nothing is foreign. */
+function collect(
+  dataDir: string,
+  name: string,
+  rule: Rule | 'below' | undefined,
+  entry: DataEntry,
+  foreign: string[],
+): boolean {
+  const path = join(dataDir, name);
+  const stats = lstatSync(path, { throwIfNoEntry: false });
+  if (stats === undefined) return true; // removed since it was listed
+  if (!isOwn(stats, rule)) {
+    foreign.push(name);
+    return false;
+  }
+  let whole = true;
+  if (stats.isDirectory()) {
+    for (const below of listing(path).sort()) {
+      const next = typeof rule === 'object' ? ruleFor(below, rule) : 'below';
+      whole = collect(dataDir, join(name, below), next, entry, foreign) && whole;
+    }
+  } else {
+    entry.bytes += stats.size;
+  }
+  // a folder is Flotilla's only while everything in it is
+  if (whole) entry.paths.push(path);
+  return whole;
+}
+
+function isOwn(stats: Stats, rule: Rule | 'below' | undefined): boolean {
+  if (rule === 'below') return true;
+  if (rule === 'file') return stats.isFile();
+  if (rule === 'tree') return stats.isFile() || stats.isDirectory();
+  return rule !== undefined && stats.isDirectory();
+}
+
+function ruleFor(name: string, rules: Names): Rule | undefined {
+  return Object.entries(rules).find(([pattern]) => new RegExp(`^(${pattern})$`).test(name))?.[1];
+}
+
+/** A store is recognized by its content or by its record: any program may call a file `notes.db`. */
+function isStore(dataDir: string, name: string): boolean {
+  const [, service, archive = ''] = STORE.exec(name) ?? [];
+  if (service === undefined) return false;
+  const recorded = ['json', 'given-up.json'].some(
+    (ending) => lstatSync(join(dataDir, 'stores', `${service}.${ending}`), { throwIfNoEntry: false }) !== undefined,
+  );
+  return recorded || isStoreFile(join(dataDir, `${service}${archive}.db`));
+}
+
+function listing(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+    throw error;
+  }
+}

@@ -1,0 +1,42 @@
+import type { Store } from '../../../store/contract.js';
+import type { CrashableProcess, RunState } from '../run-state.js';
+import type { Service } from './service.js';
+
+/** The store of a process that can crash: from then on none of its promises settles. Commits of handlings are counted,
+ *  and the events that they append are noted. */
+export function crashableStore(service: Service, process: CrashableProcess, { handling }: RunState): Store {
+  const { store } = service;
+  return {
+    service: store.service,
+    id: store.id,
+    transaction: (work) => process.commit(() => store.transaction(service.noting(work, handling.getStore()?.appended))),
+    claim: (...args) => process.commit(() => store.claim(...args)),
+    append: (...args) => process.guard(() => store.append(...args)),
+    read: (...args) => process.guard(() => store.read(...args)),
+    readAll: (...args) => process.guard(() => store.readAll(...args)),
+    event: (...args) => process.guard(() => store.event(...args)),
+    snapshot: (...args) => process.guard(() => store.snapshot(...args)),
+    streamMetadata: (...args) => process.guard(() => store.streamMetadata(...args)),
+    setStreamMetadata: (...args) => process.guard(() => store.setStreamMetadata(...args)),
+    archive: (...args) => process.guard(() => store.archive(...args)),
+    applyRetention: (...args) => process.guard(() => store.applyRetention(...args)),
+    head: () => process.guard(() => store.head()),
+    query: (text, ...values) => process.guard(() => store.query(text, ...values)),
+    handled: (...args) => process.guard(() => store.handled(...args)),
+    recordStart: (...args) => process.guard(() => store.recordStart(...args)),
+    clearStarts: (...args) => process.guard(() => store.clearStarts(...args)),
+    purgeInbox: (...args) => process.guard(() => store.purgeInbox(...args)),
+    checkpoint: (...args) => process.guard(() => store.checkpoint(...args)),
+    moveLeasedCheckpoint: (...args) => process.guard(() => store.moveLeasedCheckpoint(...args)),
+    acquireLease: (...args) => process.guard(() => store.acquireLease(...args)),
+    releaseLease: (...args) => process.guard(() => store.releaseLease(...args)),
+    fireTimers: (...args) => process.guard(() => store.fireTimers(...args)),
+    nextTimer: () => process.guard(() => store.nextTimer()),
+    onAppend: (listener) => store.onAppend(listener),
+    migrate: (...args) => process.guard(() => store.migrate(...args)),
+    stats: () => process.guard(() => store.stats()),
+    health: () => store.health(),
+    probe: () => process.guard(() => store.probe()),
+    close: () => process.guard(() => store.close()),
+  };
+}

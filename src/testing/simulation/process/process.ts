@@ -1,0 +1,147 @@
+import { formatDuration } from '../../../duration.js';
+import type { Logger } from '../../../telemetry/logger.js';
+import type { Metrics } from '../../../telemetry/metrics.js';
+import type { WorkerDefinition } from '../../../worker/definition/worker-definition.js';
+import type { StartTimer } from '../../../concurrency/clock.js';
+import type { Message } from '../../../worker/pipeline/message.js';
+import type { DeliveryOutcome } from '../../../worker/pipeline/settle.js';
+import { startWorker } from '../../../worker/start.js';
+import type { SimulatedConsumer } from '../broker/consumer.js';
+import { crashableStore } from './crashable-store.js';
+import type { Network } from '../broker/network.js';
+import { processBroker } from '../broker/process-broker.js';
+import type { QueuedMessage } from '../broker/queue.js';
+import type { CrashableProcess, RunState } from '../run-state.js';
+import type { Service } from './service.js';
+
+export interface ProcessOptions {
+  definition: WorkerDefinition;
+  /** The worker's name; of several replicas, with a number. */
+  label: string;
+  service: Service;
+  network: Network;
+  /** `use`: replaces the result of `setup`. */
+  given: { use?: unknown };
+  logger: Logger;
+  metrics: Metrics;
+  onDeath: () => void;
+}
+
+/** A process of one worker, which can crash at any time: from then on no promise of its store, its broker or an external
+ *  call settles. */
+export class SimulatedProcess implements CrashableProcess {
+  readonly label: string;
+  #consumer: SimulatedConsumer | undefined;
+  #alive = true;
+  readonly #timers = new Set<() => void>();
+
+  constructor(
+    private readonly options: ProcessOptions,
+    private readonly state: RunState,
+  ) {
+    this.label = options.label;
+  }
+
+  /** Messages in flight. */
+  get inHand(): readonly QueuedMessage[] {
+    return this.#consumer?.inHand ?? [];
+  }
+
+  /** Starts the worker; rejects as `startWorker`. */
+  async start(): Promise<void> {
+    const { definition, label, service, network, given, logger, metrics } = this.options;
+    await startWorker(definition, {
+      store: crashableStore(service, this, this.state),
+      broker: processBroker(this, network, this.state, {
+        handOver: (message, deliver) => this.#handOver(message, deliver),
+        onConsume: (consumer) => (this.#consumer = consumer),
+      }),
+      instance: label,
+      logger,
+      metrics,
+      clock: { now: this.state.clock.now, elapsed: this.state.clock.elapsed, after: this.#after },
+      // a handler that waits for something that is not simulated fails the run
+      abandonAfterTimeouts: Infinity,
+      observe: (message, outcome) => this.#trace(message, outcome),
+      onCircuitBreaker: (state) => this.state.trace.add(label, `the circuit breaker is ${state}`),
+      ...given,
+    });
+  }
+
+  /** Settles as the work does; never, when the process has crashed before or by then. */
+  guard<T>(work: () => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      if (!this.#alive) return;
+      work().then(
+        (value) => this.#alive && resolve(value),
+        (error: unknown) => this.#alive && reject(error as Error),
+      );
+    });
+  }
+
+  /** Runs a commit of a handling, at which the process may crash. */
+  commit<T>(work: () => Promise<T>): Promise<T> {
+    const { handling, counts, faults } = this.state;
+    const message = handling.getStore()?.message;
+    if (message === undefined || !this.#alive) return this.guard(work);
+    const number = ++counts.commits;
+    const when = faults.crashAtCommit(number);
+    return this.guard(async () => {
+      if (when === 'before') this.crash(`before commit ${number}, of ${message.title}`);
+      if (!this.#alive) return await new Promise<never>(() => undefined);
+      const value = await work();
+      if (when === 'after') this.crash(`after commit ${number}, of ${message.title}`);
+      return value;
+    });
+  }
+
+  #handOver(message: QueuedMessage, deliver: () => void): void {
+    if (this.state.faults.isCrashAtDelivery(message.number)) {
+      this.crash(`at ${message.title}`);
+      return;
+    }
+    this.state.handling.run({ process: this, message, appended: [] }, deliver);
+  }
+
+  crash(how: string): void {
+    if (!this.#alive) return;
+    this.#alive = false;
+    const others = Math.max(0, this.inHand.length - 1);
+    this.state.trace.fault(this.label, `dies ${how}${others > 0 ? `, with ${others} more in hand` : ''}`);
+    this.state.counts.crashes += 1;
+    for (const cancel of this.#timers) cancel();
+    void this.#consumer?.close();
+    this.options.onDeath();
+  }
+
+  readonly #after: StartTimer = (milliseconds, work) => {
+    if (!this.#alive) return () => undefined;
+    const cancel = this.state.clock.after(milliseconds, () => {
+      this.#timers.delete(cancel);
+      work();
+    });
+    this.#timers.add(cancel);
+    return () => {
+      this.#timers.delete(cancel);
+      cancel();
+    };
+  };
+
+  #trace({ failure, attempt, delivery }: Message, outcome: DeliveryOutcome): void {
+    const handling = this.state.handling.getStore();
+    if (handling === undefined || outcome === 'ignored') return;
+    const { message, appended } = handling;
+    const how = `${attempt > 1 ? `, attempt ${attempt}` : ''}${delivery.redelivered ? ', delivered before' : ''}`;
+    const reason = failure === undefined ? '' : ` (${failure.code}: ${failure.message})`;
+    const delay = this.options.definition.retryDelays[failure?.counted === false ? 0 : attempt - 1];
+    const events = appended.length > 0 ? `  -> ${appended.join(', ')}` : '';
+    const became: Record<Exclude<DeliveryOutcome, 'ignored'>, string> = {
+      done: events === '' ? '  done' : events,
+      duplicate: '  was handled already',
+      retried: `  fails${reason}, again in ${delay === undefined ? 'a while' : formatDuration(delay)}`,
+      dead: `  is given up${reason}${events}`,
+      returned: `  goes back to its queue${reason}`,
+    };
+    this.state.trace.add(this.label, `${message.title}${how}${became[outcome]}`);
+  }
+}
