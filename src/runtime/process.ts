@@ -18,7 +18,7 @@ import { enabledWorkers } from './fleet/enabled-workers.js';
 import { storeRegistry } from './stores/existing-stores.js';
 import { openFleetBroker, type FleetBroker } from './broker/fleet-broker.js';
 import { Lifetime } from './lifetime.js';
-import { dataDirOf, runDirOf, type Place } from './place.js';
+import { dataDirOf, runDirOf, storeUrlOf, type Place } from './place.js';
 import { completeConfig, type Running, type RunOptions } from './running.js';
 import { openService, type Service } from './stores/store-with-relay.js';
 import { loadFleetKeys } from './broker/signing.js';
@@ -101,7 +101,7 @@ async function assemble(
       const replace = { givenUp: registry.givenUp(service), remove: () => broker.removeClaim(service) };
       const opened = await openService({
         name: service,
-        databaseUrl: config.databaseUrl,
+        databaseUrl: storeUrlOf(place, service),
         registry,
         broker: broker.broker,
         names: broker.names,

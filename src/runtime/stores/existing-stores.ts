@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { databaseUrlFor } from '../../config/load.js';
 import type { Store } from '../../store/contract.js';
-import { openStore, sqlitePath } from '../../store/open.js';
+import { openStore } from '../../store/open.js';
 import { StoreRegistry } from '../../store/store-registry.js';
-import { dataDirOf, type Place } from '../place.js';
+import { dataDirOf, storePathOf, storeUrlOf, type Place } from '../place.js';
 
 /** The stores of a fleet, as far as they are on this machine. */
 export interface ExistingStores {
@@ -16,9 +16,8 @@ export interface ExistingStores {
 }
 
 /** Whether the store of a service exists, as far as that can be seen from here. */
-export function hasStore({ config, cwd }: Place, service: string): boolean {
-  const url = databaseUrlFor(config, service);
-  return !url.startsWith('sqlite:') || existsSync(resolve(cwd, sqlitePath(url, service)));
+export function hasStore(place: Place, service: string): boolean {
+  return !databaseUrlFor(place.config, service).startsWith('sqlite:') || existsSync(storePathOf(place, service));
 }
 
 /** Where it is recorded which store each service has. */
@@ -28,7 +27,7 @@ export function storeRegistry(place: Place): StoreRegistry {
 
 /** Opens the store of a service for a command: never creates one, and refuses one that is not the store of the service. */
 export function openExistingStore(context: Place, service: string): Promise<Store> {
-  return openStore(databaseUrlFor(context.config, service), service, {
+  return openStore(storeUrlOf(context, service), service, {
     registry: storeRegistry(context),
     create: false,
   });

@@ -41,7 +41,7 @@ export interface Service {
   stop(limit: number): Promise<void>;
 }
 
-const LOOK = 20;
+const POLL_INTERVAL_MS = 20;
 
 /** Opens the store of a service, and relays from it once the topology exists. */
 export async function openService(options: ServiceOptions): Promise<Service> {
@@ -116,5 +116,5 @@ function rejectedBy(signal: AbortSignal): Promise<never> {
 /** Resolves when the broker has confirmed all that was stored when asked, or when it is too late. */
 async function handedOver(store: Store, until: number): Promise<void> {
   const head = await store.head();
-  while (performance.now() < until && (await store.checkpoint('relay')) < head) await sleep(LOOK);
+  while (performance.now() < until && (await store.checkpoint('relay')) < head) await sleep(POLL_INTERVAL_MS);
 }

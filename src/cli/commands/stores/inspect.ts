@@ -1,14 +1,12 @@
 import { existsSync } from 'node:fs';
-import { resolve } from 'node:path';
-import { databaseUrlFor } from '../../../config/load.js';
 import { hasCode } from '../../../errors.js';
 import type { Fleet } from '../../../fleet/define-fleet.js';
-import { sqlitePath } from '../../../store/open.js';
 import { readStoreId } from '../../../store/sqlite/read/read-store-id.js';
 import type { Context } from '../../shared/context.js';
 import { storeRegistry } from '../../../runtime/stores/existing-stores.js';
 import { OPS_STORE } from '../../../fleet/reserved-names.js';
 import { workerDefinitionOf } from '../../../worker/definition/worker-definition.js';
+import { storePathOf } from '../../../runtime/place.js';
 
 /** The store of a service, compared with the one that is recorded. */
 export interface StoreReport {
@@ -34,7 +32,7 @@ export function storeNames({ workers, api }: Fleet): string[] {
 
 /** Looks at the file of a service; changes nothing. */
 export function inspectStore(context: Context, service: string): StoreReport {
-  const path = resolve(context.cwd, sqlitePath(databaseUrlFor(context.config, service), service));
+  const path = storePathOf(context, service);
   const recorded = storeRegistry(context).find(service)?.id ?? null;
   const report = { service, recorded, path };
   if (!existsSync(path)) return { ...report, id: null, state: recorded === null ? 'new' : 'missing' };

@@ -1,0 +1,21 @@
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { loadConfig } from '../../src/config/load.js';
+import { storeUrlOf } from '../../src/runtime/place.js';
+import { openStore } from '../../src/store/open.js';
+
+describe('the place of a fleet', () => {
+  it('has its stores in its own folder, whatever the folder of the process', async () => {
+    const cwd = await mkdtemp(join(tmpdir(), 'flotilla-place-'));
+    try {
+      const url = storeUrlOf({ config: loadConfig({}), cwd }, 'orders');
+      await (await openStore(url, 'orders')).close();
+      expect(existsSync(join(cwd, 'data', 'orders.db'))).to.equal(true);
+    } finally {
+      await rm(cwd, { recursive: true, force: true });
+    }
+  });
+});
