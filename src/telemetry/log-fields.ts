@@ -57,7 +57,7 @@ export const LOG_FIELDS = {
   // a saga
   saga: ['flotilla.saga', 'the name of the saga'],
   sagaId: ['flotilla.saga.id', 'the id of the saga'],
-  step: ['flotilla.saga.step', 'the step that cannot be undone'],
+  step: ['flotilla.saga.step', 'the step that cannot be compensated'],
 
   // the broker, the log and the stores
   node: ['server.address', 'the node of the broker'],

@@ -69,7 +69,7 @@ export const sagaProgressStatuses = [
 
 export type SagaProgressStatus = (typeof sagaProgressStatuses)[number];
 
-/** The progress of a saga: its steps, what it waits for, its hiprogress. Contains nothing that the saga keeps of messages. */
+/** The progress of a saga: its steps, what it waits for, its history. Contains nothing that the saga keeps of messages. */
 export interface SagaProgress {
   saga: string;
   sagaId: string;
