@@ -31,7 +31,7 @@ export { checkVersion, type ExpectedVersions } from './aggregates/expected-versi
 export { readStream, type AggregateReader, type Loaded, type StreamReader } from './aggregates/load.js';
 
 // Projections
-export { projectionLag, projectionLagHeaders, type ProjectionLag } from './projections/projection-lag.js';
+export { projectionLag, type ProjectionLag } from './projections/projection-lag.js';
 export type { Projection, ProjectionTx } from './projections/projection.js';
 
 // Sagas

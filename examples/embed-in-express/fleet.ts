@@ -25,6 +25,7 @@ const digest = site.defineWorker({
 const listTopics = defineRoute({
   method: 'get',
   path: '/topics',
+  reads: [digest],
   handler: async ({ store }) => ({
     status: 200,
     body: { items: await store.query`SELECT topic, messages FROM topics ORDER BY topic` },

@@ -1,4 +1,4 @@
-import { defineRoute, ProblemError, projectionLag, projectionLagHeaders, type Route } from 'flotilla';
+import { defineRoute, ProblemError, type Route } from 'flotilla';
 import { z } from 'zod';
 import { accountSummary } from '../read-models/account-summary.js';
 import { accountBody } from './present.js';
@@ -25,16 +25,15 @@ export const accountSummaryRoutes: Route[] = [
     summary: 'Read the summary of an account from the read model',
     description: 'Changes of the account may take a moment to show.',
     responses: { 200: summaryBody },
-    headers: projectionLagHeaders,
+    reads: [accountSummary],
     problems: [accountNotFound],
     handler: async ({ params: { id }, store }) => {
-      const { headers } = await projectionLag(store, accountSummary.name);
       const [row] = await store.query<Row>`
         select owner, currency, balance, version, transactions from account_summary where account_id = ${id}`;
-      if (row === undefined) throw new ProblemError(accountNotFound, { headers }); // they tell how far behind the read model is
+      if (row === undefined) throw new ProblemError(accountNotFound);
       const { owner, currency } = row;
       const [balance, version, transactions] = [row.balance, row.version, row.transactions].map(Number);
-      return { status: 200, headers, body: { id, owner, currency, balance, version, transactions } };
+      return { status: 200, body: { id, owner, currency, balance, version, transactions } };
     },
   }),
 ];

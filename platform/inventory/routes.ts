@@ -1,5 +1,6 @@
 import { defineRoute, type Route } from 'flotilla';
 import { z } from 'zod';
+import views from '../../workers/views/index.js';
 import { create } from '../catalogue.js';
 import { reason, sku } from '../fields.js';
 import { adjustment } from './events.js';
@@ -42,6 +43,7 @@ export const inventoryRoutes: Route[] = [
     summary: 'List the stock',
     description: 'As last reported by the warehouse.',
     responses: { 200: stock },
+    reads: [views],
     handler: async ({ store }) => {
       const rows = await store.query<Row>`select sku, on_hand, reserved from inventory_view order by sku`;
       const items = rows.map((row) => {

@@ -9,6 +9,7 @@ import {
   type StoreReader,
 } from 'flotilla';
 import { z } from 'zod';
+import views from '../../workers/views/index.js';
 import { isOrchestrated } from './fulfilment.js';
 import { orderFulfilment } from './fulfilment-saga.js';
 import { orderNotFound, orderWithoutSaga } from './problems.js';
@@ -64,6 +65,7 @@ export const orderSagaRoute: Route = defineRoute({
   summary: 'Read the steps of the saga that fulfils an order',
   description: 'As last reported by the saga; `not_started` until its first report.',
   responses: { 200: progressBody },
+  reads: [views],
   problems: [orderNotFound, orderWithoutSaga],
   handler: async ({ params: { id }, store }) => {
     await refuseWithoutSaga(store, id);

@@ -1,4 +1,4 @@
-import { defineRoute, projectionLag, projectionLagHeaders, type Route } from 'flotilla';
+import { defineRoute, type Route } from 'flotilla';
 import { z } from 'zod';
 import { dailySales } from '../read-models/daily-sales.js';
 import { userStatistics } from '../read-models/user-statistics.js';
@@ -24,9 +24,8 @@ export const statisticsRoutes: Route[] = [
     summary: 'Read the totals',
     description: 'The number of users and orders, and the revenue, from a read model.',
     responses: { 200: statistics },
-    headers: projectionLagHeaders,
+    reads: [userStatistics],
     handler: async ({ store }) => {
-      const { headers } = await projectionLag(store, userStatistics.name);
       // in one statement, so that both are of one position
       const rows = await store.query<{ kind: 'count' | 'revenue'; name: string; amount: number }>`
         select 'count' as kind, name, amount from user_statistics
@@ -38,7 +37,7 @@ export const statisticsRoutes: Route[] = [
         );
       const { users = 0, orders = 0, completed = 0 } = ofKind('count');
       const body = { users, orders, completed, revenue: ofKind('revenue') };
-      return { status: 200, headers, body };
+      return { status: 200, body };
     },
   }),
 
@@ -51,10 +50,7 @@ export const statisticsRoutes: Route[] = [
     description: 'Oldest first, from a read model. Days are in UTC.',
     query: dailyQuery,
     responses: { 200: dailyPage },
-    headers: projectionLagHeaders,
-    handler: async ({ query, store }) => {
-      const { headers } = await projectionLag(store, dailySales.name);
-      return { status: 200, headers, body: await listDailySales(store.query, query) };
-    },
+    reads: [dailySales],
+    handler: async ({ query, store }) => ({ status: 200, body: await listDailySales(store.query, query) }),
   }),
 ];

@@ -50,8 +50,9 @@ const REMEMBERED = 24 * 3_600_000;
 const PURGE_EVERY = 10 * 60_000;
 
 /** Makes the HTTP side of a fleet. Several processes may serve the same store. Resolves when the store has its table;
- *  listens to nothing (see `serveApi`). May be mounted in another Express application, below any path, before middleware that
- *  reads bodies. Throws `fleet.invalid` when two routes are the same. */
+ *  listens to nothing (see `serveApi`), and does not create the tables that routes read (`runApi` does). May be mounted in
+ *  another Express application, below any path, before middleware that reads bodies. Throws `fleet.invalid` when two routes
+ *  are the same. */
 export async function createApi(options: ApiOptions): Promise<Express> {
   const { store, routes, logger, metrics, token, checks = {}, clock = Date.now } = options;
   const { metricsToken, corsOrigins = [], trustedProxies = [] } = options;

@@ -2,8 +2,11 @@ import { z } from 'zod';
 import type { ExpectedVersions } from '../aggregates/expected-versions.js';
 import type { EventContext } from '../events/envelope.js';
 import { textLine } from '../events/text-line.js';
+import { projectionLagHeaders } from '../projections/projection-lag.js';
+import { isProjection, type Projection } from '../projections/projection.js';
 import type { Store, Tx } from '../store/contract.js';
 import type { Logger } from '../telemetry/logger.js';
+import type { Worker } from '../worker/definition/worker-definition.js';
 import type { ProblemType } from './problems.js';
 
 export type WriteMethod = 'post' | 'put' | 'patch' | 'delete';
@@ -93,7 +96,15 @@ interface RouteDescription<Path extends string, P extends z.ZodType, Q extends z
   /** The bodies answered, by status; for the documentation, not checked. A schema with an id (`.meta({ id: 'Order' })`) is
    *  a component of the document. */
   responses?: Readonly<Record<number, z.ZodType>>;
-  /** Headers of successful answers besides ETag, Location and those of every answer; for the documentation. */
+  /** The projections and workers whose tables the handler queries; all have the store of the API. Of a worker these are the
+   *  tables in its `migrations`; its projections are named by themselves. `runApi` creates the tables, and rejects with
+   *  `fleet.invalid` where the API's store never has them.
+   *
+   *  The answers of a `get` that reads projections report how far these have processed the store, as of before the handler
+   *  began: `Model-Position`, `Model-Lag` and `Model-Stopped`, as `projectionLag` does. Of several projections it is the
+   *  oldest position and the greatest lag. @default none */
+  reads?: readonly (Projection | Worker)[];
+  /** Headers of successful answers besides ETag, Location, those of `reads` and those of every answer; for the documentation. */
   headers?: Readonly<Record<string, HeaderSpec>>;
   /** The problem types that the handler throws, by `ProblemError` or as the code of a refusal (`PermanentError`). A
    *  refusal with another code is a 409. */
@@ -136,6 +147,9 @@ export interface Route {
   readonly tag?: string;
   readonly versioned: boolean;
   readonly ifMatch: boolean;
+  readonly reads: readonly (Projection | Worker)[];
+  /** The projections whose lag its answers report. */
+  readonly reportsLagOf: readonly string[];
   readonly responses: Readonly<Record<number, z.ZodType>>;
   readonly headers: Readonly<Record<string, HeaderSpec>>;
   readonly problems: readonly ProblemType[];
@@ -165,9 +179,12 @@ export function defineRoute<
 >(definition: WriteRouteDefinition<Path, P, Q, B>): Route;
 export function defineRoute(definition: AnyDefinition): Route {
   const { method, path, params = textParams(path), operationId = operationIdOf(method, path) } = definition;
-  const { query = z.object({}), responses = {}, headers = {}, problems = [] } = definition;
+  const { query = z.object({}), responses = {}, problems = [], reads = [] } = definition;
   const { versioned = false, ifMatch = false } = definition;
-  return { ...definition, params, operationId, query, responses, headers, problems, versioned, ifMatch };
+  const reportsLagOf = method === 'get' ? reads.filter(isProjection).map(({ name }) => name) : [];
+  const headers = { ...(reportsLagOf.length > 0 && projectionLagHeaders), ...definition.headers };
+  const declared = { params, query, responses, headers, problems, versioned, ifMatch, reads };
+  return { ...definition, ...declared, operationId, reportsLagOf };
 }
 
 function textParams(path: string): z.ZodType {

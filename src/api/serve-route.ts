@@ -2,6 +2,7 @@ import express, { type Request, type RequestHandler, type Response } from 'expre
 import { createHash } from 'node:crypto';
 import { errorOf, PermanentError } from '../errors.js';
 import { originContext } from '../events/create.js';
+import { lagHeadersOf } from '../projections/projection-lag.js';
 import { ConflictError } from '../store/conflict-error.js';
 import type { Store } from '../store/contract.js';
 import type { Logger } from '../telemetry/logger.js';
@@ -109,9 +110,20 @@ async function answer(
     commit,
   });
   const work = idempotency.answer(identity, (commit) =>
-    withProblems(route, expectedVersion !== undefined, () => route.handler(request(commit))),
+    withProblems(route, expectedVersion !== undefined, async () => {
+      await reportLag(route, store, res);
+      return route.handler(request(commit));
+    }),
   );
   return withTimeLimit(work, limits.requestTimeout, over);
+}
+
+/** Before the handler reads: what it answers may then be newer than reported, never older. On the response, so that problems
+ *  report it, too. */
+async function reportLag({ reportsLagOf }: Route, store: Store, res: Response): Promise<void> {
+  if (reportsLagOf.length === 0) return;
+  const headers = await lagHeadersOf(store, reportsLagOf);
+  if (!res.headersSent) res.set(headers);
 }
 
 /** Turns refusals and conflicts into the problems that the route declares for them. */

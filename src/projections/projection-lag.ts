@@ -11,20 +11,29 @@ export interface ProjectionLag extends Pick<ProjectionState, 'position' | 'behin
 /** The lag of a projection. Call it before reading the tables: they may then be newer than reported, never older. Throws
  *  `projection.not_found` if the projection was not prepared. */
 export async function projectionLag(store: ModelReader, projection: string): Promise<ProjectionLag> {
-  const { position, behind, status } = await stateOfModel(store, projection);
+  const state = await stateOfModel(store, projection);
+  const { position, behind, status } = state;
+  return { position, behind, status, headers: headersOf([state]) };
+}
+
+/** The same headers for an answer from several projections: the oldest position, the greatest lag, and stopped if one of
+ *  them is. */
+export async function lagHeadersOf(
+  store: ModelReader,
+  projections: readonly string[],
+): Promise<ProjectionLag['headers']> {
+  return headersOf(await Promise.all(projections.map((name) => stateOfModel(store, name))));
+}
+
+function headersOf(states: readonly ProjectionState[]): ProjectionLag['headers'] {
   return {
-    position,
-    behind,
-    status,
-    headers: {
-      'Model-Position': String(position),
-      'Model-Lag': String(behind),
-      ...(status === 'stopped' && { 'Model-Stopped': 'true' }),
-    },
+    'Model-Position': String(Math.min(...states.map(({ position }) => position))),
+    'Model-Lag': String(Math.max(...states.map(({ behind }) => behind))),
+    ...(states.some(({ status }) => status === 'stopped') && { 'Model-Stopped': 'true' }),
   };
 }
 
-/** Describes `ProjectionLag.headers` in the documentation of a route. */
+/** Describes these headers in the documentation of a route. */
 export const projectionLagHeaders = {
   'Model-Position': {
     description: 'The answer contains every event of the store up to this position',

@@ -28,6 +28,11 @@ export interface ProjectionDefinition {
 /** A read model that follows from the events of a store. */
 export type Projection = Opaque<'projection'>;
 
+/** Tells the projections among the parts of a fleet that have tables. */
+export function isProjection(part: Opaque<'projection' | 'worker'>): part is Projection {
+  return 'tables' in (unwrapDefinition(part) as object);
+}
+
 export function projectionDefinitionOf(projection: Projection): ProjectionDefinition {
   return unwrapDefinition(projection) as ProjectionDefinition;
 }

@@ -2,6 +2,7 @@ import type { Fleet } from '../fleet/define-fleet.js';
 import type { Store } from '../store/contract.js';
 import { runProcess } from './process.js';
 import type { Running, RunOptions } from './running.js';
+import { prepareTables } from './stores/tables-read.js';
 
 /** Opens the store of a service in this program, and publishes from it what is appended, in order and confirmed. Several
  *  programs may have the store of one service open; one of them publishes.
@@ -16,7 +17,8 @@ export function openStore(fleet: Fleet, service: string, options: RunOptions): R
     const opened = await process.openService(service);
     process.checks.store = opened.check;
     process.checks.relay = opened.checkRelay;
-    await process.prepareTables(opened);
+    const workers = process.workers.filter(({ store }) => store === service);
+    await prepareTables(opened.store, { workers, projections: workers.flatMap(({ projections }) => projections) });
     return { store: opened.store };
   });
 }

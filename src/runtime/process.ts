@@ -7,7 +7,6 @@ import { derivedId } from '../events/ids.js';
 import { FlotillaError } from '../errors.js';
 import type { Fleet } from '../fleet/define-fleet.js';
 import { registerProcess, type ProcessRecord } from '../observability/process-registry.js';
-import { prepareProjections } from '../projections/tables/prepare.js';
 import { lockData } from '../supervisor/data-directory/data-lock.js';
 import type { Logger } from '../telemetry/logger.js';
 import { createLogger } from '../telemetry/logger.js';
@@ -42,8 +41,6 @@ export interface FleetProcess extends FleetBroker, Place, Pick<Lifetime, 'signal
   readonly atEnd: Lifetime['atEnd'];
   /** Opens a store and relays from it. */
   readonly openService: (name: string) => Promise<Service>;
-  /** Makes the tables of the workers that share this store, which may not have started yet. */
-  readonly prepareTables: (service: Service) => Promise<void>;
   /** Lets `flotilla status` find this process. */
   readonly register: (process: Pick<ProcessRecord, 'role' | 'workers' | 'url'>) => Promise<void>;
 }
@@ -115,13 +112,6 @@ async function assemble(
       opened.running.catch(fail);
       lifetime.atEnd((left) => opened.stop(left()));
       return opened;
-    },
-    async prepareTables({ store }) {
-      for (const worker of workers) {
-        if (worker.store !== store.service) continue;
-        await store.migrate(`worker:${worker.name}`, worker.migrations);
-        await prepareProjections(store, worker.projections);
-      }
     },
     async register(record) {
       const startedAt = new Date().toISOString();

@@ -8,6 +8,7 @@ import { portTaken } from '../net/port-taken.js';
 import type { Store } from '../store/contract.js';
 import { runProcess, type FleetProcess } from './process.js';
 import { completeConfig, type Running, type RunOptions } from './running.js';
+import { prepareTables, tablesRead } from './stores/tables-read.js';
 import { libraryVersion } from './version.js';
 
 export interface RunApiOptions extends RunOptions {
@@ -31,11 +32,13 @@ export interface ReadyApi {
 
 /** Runs the API of a fleet in this program, and publishes what its routes append to their store.
  *
+ *  The tables that routes read (`reads` of `defineRoute`) are created where their workers have not started yet.
+ *
  *  `ready` resolves when requests are served; it does not wait for the broker. When `signal` aborts, requests in progress are
  *  answered and what is stored is published, within `config.drainTimeout` milliseconds.
  *
  *  Throws `config.invalid` where it would listen beyond loopback without a token. Rejects with `fleet.invalid` where the fleet
- *  has no API, with `config.invalid` where the port is taken, and as `openStore`. */
+ *  has no API or a route reads tables that are never in the API's store, with `config.invalid` where the port is taken, and as `openStore`. */
 export function runApi(fleet: Fleet, options: RunApiOptions): Running<ReadyApi> {
   if (options.server !== false) requireTokens(completeConfig(options.config), ['api']);
   return runProcess(fleet, 'api', options, (process) => startApi(process, options));
@@ -48,8 +51,9 @@ async function startApi(
   const { config, fleet, logger, metrics, checks } = process;
   if (fleet.api === undefined) throw new FlotillaError('fleet.invalid', 'the fleet declares no api');
   const routes = fleet.api.routes({ ...settings });
+  const tables = tablesRead(fleet, routes);
   const service = await process.openService(fleet.api.store);
-  await process.prepareTables(service);
+  await prepareTables(service.store, tables);
   const { broker: checkBroker = () => ({ ok: true }) } = checks;
   checks.store = service.check;
   // without a broker, writes are stored and published later

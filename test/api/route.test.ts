@@ -1,7 +1,9 @@
 import { expect } from 'chai';
 import { z } from 'zod';
-import { defineRoute } from '../../src/api/route.js';
+import { defineRoute, type Route } from '../../src/api/route.js';
 import { serveApi } from '../../src/api/server.js';
+import { shop } from '../support/shop.js';
+import { jobsProjection } from '../projections/support/jobs.js';
 
 describe('api: route types', () => {
   it('infers params from the path or the schema, query and body from theirs', () => {
@@ -38,6 +40,25 @@ describe('api: route types', () => {
       },
     });
     expect(route.method).to.equal('get');
+  });
+
+  it('documents the lag of the projections that a get reads, beside its own headers', () => {
+    const jobs = jobsProjection();
+    const worker = shop.defineWorker({ name: 'worker', on: { 'job.begun': () => undefined } });
+    const handler = async () => ({ status: 200 });
+    const own = { 'X-Total': { description: 'How many there are', schema: z.int() } };
+    const headersOf = (route: Route) => Object.keys(route.headers);
+    const get = { method: 'get', path: '/a', handler } as const;
+    expect(headersOf(defineRoute({ ...get, reads: [jobs, worker], headers: own }))).to.deep.equal([
+      'Model-Position',
+      'Model-Lag',
+      'Model-Stopped',
+      'X-Total',
+    ]);
+    expect(headersOf(defineRoute({ ...get, reads: [worker] }))).to.deep.equal([]);
+    expect(headersOf(defineRoute({ ...get, method: 'post', reads: [jobs] }))).to.deep.equal([]);
+    // @ts-expect-error a projection is read by its definition, not by its name
+    expect(() => defineRoute({ ...get, reads: ['jobs'] })).to.throw();
   });
 });
 

@@ -1,9 +1,14 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { dailySales } from '../../platform/read-models/daily-sales.js';
+import { orderSummary } from '../../platform/read-models/order-summary.js';
+import { userStatistics } from '../../platform/read-models/user-statistics.js';
 import { routes } from '../../platform/routes.js';
 import analytics from '../../workers/analytics/index.js';
 import views from '../../workers/views/index.js';
 import { startApi, temporaryFile, type Answer, type Api } from '../api/start.js';
+import { defineRoute } from '../../src/api/route.js';
+import { checkpointOf } from '../../src/projections/tables/physical-names.js';
 import { prepareProjections } from '../../src/projections/tables/prepare.js';
 import { simulatedFleet, type SimulatedFleet } from '../platform/simulated-fleet.js';
 import { seed, seededRandom } from '../support/seed.js';
@@ -91,6 +96,43 @@ describe('reads of models', () => {
       }
       expect((await api.send('GET', '/statistics/daily')).body).to.deep.equal({ items: [], nextCursor: null });
     });
+  });
+
+  it('report the oldest position and the greatest lag of several models, and whether one is stopped', async () => {
+    const file = await temporaryFile();
+    const reads = [userStatistics, dailySales, orderSummary];
+    const handler = async () => ({ status: 200 });
+    const api = await startApi(file.path, {
+      routes: [
+        ...routes({ fulfilment: 'orchestrated' }),
+        defineRoute({ method: 'get', path: '/all', reads, handler }),
+        defineRoute({ method: 'post', path: '/all', reads, handler }),
+      ],
+    });
+    try {
+      for (const definition of [views, analytics].map(workerDefinitionOf))
+        await prepareProjections(api.store, definition.projections);
+      for (const name of ['Ada', 'Bob', 'Eve'])
+        await api.send('POST', '/users', { body: { name, email: 'someone@example.org' } });
+      await api.store.transaction(async (tx) => {
+        await tx.moveCheckpoint(checkpointOf(userStatistics.name, 1), 0, 3);
+        await tx.moveCheckpoint(checkpointOf(dailySales.name, 1), 0, 1);
+        await tx.moveCheckpoint(checkpointOf(orderSummary.name, 1), 0, 2);
+      });
+      expect(modelHeaders(await api.send('GET', '/all'))).to.deep.equal({ 'model-position': '1', 'model-lag': '2' });
+      await api.store.transaction(async ({ sql }) => {
+        await sql`update flotilla_projections set status = 'stopped', stop_position = 3 where name = 'order-summary'`;
+      });
+      expect(modelHeaders(await api.send('GET', '/all'))).to.deep.equal({
+        'model-position': '1',
+        'model-lag': '2',
+        'model-stopped': 'true',
+      });
+      expect(modelHeaders(await api.send('POST', '/all'))).to.deep.equal({});
+    } finally {
+      await api.close();
+      await file.remove();
+    }
   });
 
   it('say how far behind their model is while nobody keeps it, and that it is stopped', async () => {
