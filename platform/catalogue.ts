@@ -14,7 +14,12 @@ export const platform = catalogue(baseCatalogue, {
   ...accountEvents,
 });
 
-export const { defineWorker, defineProjection, defineSaga, decider, create } = platform;
+// annotated, so that their declarations name the types of the catalogue in place of repeating them
+export const defineWorker: typeof platform.defineWorker = platform.defineWorker;
+export const defineProjection: typeof platform.defineProjection = platform.defineProjection;
+export const defineSaga: typeof platform.defineSaga = platform.defineSaga;
+export const decider: typeof platform.decider = platform.decider;
+export const create: typeof platform.create = platform.create;
 
 /** The name of one of the platform's types. */
 export type EventType = keyof typeof platform.definitions;
