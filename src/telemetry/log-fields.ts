@@ -76,7 +76,7 @@ export const LOG_FIELDS = {
   holder: ['flotilla.store.holder', 'the store that holds the claim'],
   units: ['flotilla.store.units', 'transactions that were lost'],
   events: ['flotilla.events', 'how many events it concerns'],
-  outOfReach: ['flotilla.out_of_reach', 'services whose stores cannot be read'],
+  unreachable: ['flotilla.out_of_reach', 'services whose stores cannot be read'],
   expected: ['flotilla.log.expected', 'where the log was expected to go on'],
   found: ['flotilla.log.found', 'where the log goes on'],
   count: ['flotilla.count', 'how much was done'],

@@ -110,7 +110,7 @@ describe('the package', function () {
   it('scaffolds a fleet, and a worker more, that are typed and tested', async () => {
     await run(shop, 'npx', ['flotilla', 'new', 'worker', 'loyalty', '--on', 'visitor.greeted']);
     await run(shop, 'npm', ['run', 'check']);
-    expect(await run(shop, 'npm', ['test'])).to.match(/^# pass 3\n# fail 0$/m);
+    expect(await run(shop, 'npm', ['test'])).to.match(/^[#ℹ] pass 3\n[#ℹ] fail 0$/mu);
     expect((await stat(join(shop, 'workers/loyalty/index.ts'))).mode & 0o044).to.equal(0o044);
   });
 

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
-import { registerHooks, stripTypeScriptTypes } from 'node:module';
+// the whole module: an older Node.js, which lacks these functions, is to reach the error that says so
+import nodeModule from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { FlotillaError, messageOf } from '../../errors.js';
@@ -20,7 +21,7 @@ const registered = new Set<string>();
 function register(project: string): void {
   if (registered.has(project)) return;
   registered.add(project);
-  registerHooks({
+  nodeModule.registerHooks({
     resolve(specifier, context, next) {
       try {
         const resolved = next(specifier, context);
@@ -99,7 +100,7 @@ function withoutTypes(path: string): string {
   const warn = Object.getOwnPropertyDescriptor(process, 'emitWarning');
   Object.defineProperty(process, 'emitWarning', { ...warn, value: () => undefined }); // that the function is experimental
   try {
-    return stripTypeScriptTypes(source);
+    return nodeModule.stripTypeScriptTypes(source);
   } catch (error) {
     const hint = 'set `erasableSyntaxOnly` in tsconfig.json, or compile and use --fleet dist/config/fleet.js';
     const detail = `${path} cannot be loaded: ${messageOf(error)}; types are removed, and nothing is compiled: ${hint}`;
