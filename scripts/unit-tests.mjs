@@ -3,7 +3,7 @@ import { dirname, join, relative } from 'node:path';
 import { root } from './root.mjs';
 
 /** What a unit test uses neither directly nor through a module of `test/`: a RabbitMQ, or another process. */
-const NEEDS_MORE = /support\/rabbitmq\.js'|'node:child_process'/;
+const NEEDS_MORE = /support\/rabbitmq\.js'|rabbitmq-node\.js'|'node:child_process'/;
 
 /** Test files that need no broker and start no process, as paths from the root. They are found by what they import, so that
  *  there is no list to maintain. */

@@ -128,11 +128,11 @@ export function readingContract(store: () => Store, { archive }: { archive: bool
       }
     };
 
-    it(`gives what fits all of them, in order, however many and in whatever pages (TEST_SEED=${seed})`, () =>
+    it(`gives what fits all of them, in order, however many and in whatever pages (TEST_SEED=${seed}) @slow`, () =>
       check(false));
 
     if (archive) {
-      it(`gives the same when many of the events are in the archive (TEST_SEED=${seed})`, () => check(true));
+      it(`gives the same when many of the events are in the archive (TEST_SEED=${seed}) @slow`, () => check(true));
     }
 
     it('gives nothing for a span of time that is upside down, for no types, or for names that are not there', async () => {

@@ -356,7 +356,7 @@ describe('rebuilding a projection', function () {
     expect(isSame(rebuilt.difference)).to.equal(true);
   });
 
-  it(`equals the live model while events keep coming and it is interrupted anywhere; readers only see whole models (TEST_SEED=${seed})`, async () => {
+  it(`equals the live model while events keep coming and it is interrupted anywhere; readers only see whole models (TEST_SEED=${seed}) @slow`, async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.integer({ min: 0, max: 12 }), { maxLength: 4 }),

@@ -70,7 +70,7 @@ describe('worker views', () => {
 });
 
 describe('read model order-summary', () => {
-  it('shows at any time what the events of the order say', async () => {
+  it('shows at any time what the events of the order say @slow', async () => {
     const history = fc.array(fc.constantFrom('reserved', 'paid', 'stuck', 'shipped', 'cancelled'), { maxLength: 6 });
     await fc.assert(
       fc.asyncProperty(history, async (statuses) => {
