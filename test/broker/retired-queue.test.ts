@@ -7,6 +7,7 @@ import type { Names, Topology } from '../../src/broker/topology.js';
 import { namesFor, topologyOf } from '../../src/broker/topology.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { inbox } from '../support/inbox.js';
+import { recordingLogger } from '../support/recording-logger.js';
 import type { TestBroker } from '../support/rabbitmq.js';
 import { cleanUp, testBroker } from '../support/rabbitmq.js';
 import { eventually } from '../support/eventually.js';
@@ -19,12 +20,12 @@ describe('the classic queue of unrouted messages of an earlier release', functio
   let wanted: Topology;
   const open: Broker[] = [];
 
-  const connected = (managementUrl: string | undefined = real.managementUrl): Broker => {
+  const connected = (managementUrl: string | undefined = real.managementUrl, logger = silentLogger()): Broker => {
     const broker = createRabbitBroker({
       url: real.amqpUrl,
       ...(managementUrl !== '' && { managementUrl }),
       connectionName: 'test',
-      logger: silentLogger(),
+      logger,
     });
     open.push(broker);
     return broker;
@@ -78,10 +79,16 @@ describe('the classic queue of unrouted messages of an earlier release', functio
 
   it('is emptied once where several processes start at the same time', async () => {
     await asEarlierRelease(real.amqpUrl, real.prefix, { count: 1000 });
-    const brokers = [connected(), connected(), connected(), connected('')];
+    const { logger, lines } = recordingLogger('debug');
+    const brokers = [undefined, undefined, undefined, ''].map((management) => connected(management, logger));
     await Promise.all(brokers.map((broker) => broker.applyTopology(wanted)));
     const [broker = connected()] = brokers;
     await eventually(async () => (await broker.queueDepth(names.unrouted)) === undefined);
+    const failures = lines.filter(({ message }) =>
+      message.startsWith('a queue of an earlier release cannot be emptied'),
+    );
+    const refused = /in exclusive use|in use'?$|no queue/;
+    expect(failures.map(({ reason }) => String(reason)).filter((reason) => !refused.test(reason))).to.deep.equal([]);
     expect(await readyIn(broker, names.unroutedQueue)).to.equal(1000);
     expect(ids(await content(broker, 1000))).to.deep.equal(numbered(0, 1000));
   });

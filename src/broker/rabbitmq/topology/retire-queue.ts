@@ -10,9 +10,11 @@ import { codeOf, type ScratchChannel } from '../connection/scratch-channel.js';
 
 /** Messages that are moved at once. */
 const WINDOW = 100;
-/** A queue that gives nothing and a successor that confirms nothing for so long have failed, in milliseconds. */
-const STALL_LIMIT = 10_000;
-const MOVE_LIMIT = 3_600_000;
+/** How long a move waits for a message, in milliseconds. */
+const IDLE_LIMIT_MS = 10_000;
+/** How long it waits for a confirm. Longer, because giving up repeats the messages in flight. */
+const CONFIRM_LIMIT_MS = 60_000;
+const MOVE_LIMIT_MS = 3_600_000;
 
 /** Moves the messages of a queue of an earlier release to its successor, in order, and deletes it. Each message is
  *  confirmed there before it is acked here: a process that is killed in between leaves two of it. One process at a time
@@ -22,7 +24,7 @@ export async function retireQueue(queue: RetiredQueue, onScratchChannel: Scratch
   const { name, boundTo } = queue;
   // first, so that nothing arrives twice; the successor is bound already
   await onScratchChannel(`unbinding ${name}`, REQUEST_LIMIT, (channel) => channel.unbindQueue(name, boundTo, ''));
-  const moved = await onScratchChannel(`emptying ${name}`, MOVE_LIMIT, (channel) => moveMessages(channel, queue));
+  const moved = await onScratchChannel(`emptying ${name}`, MOVE_LIMIT_MS, (channel) => moveMessages(channel, queue));
   failpoint('broker.queue_emptied');
   try {
     // an earlier release that has started meanwhile may have bound it again: then it stays, and this is repeated
@@ -54,16 +56,20 @@ function forwardAll(
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     let done = 0;
+    let inFlight = 0;
     let failed = false;
     let timer: NodeJS.Timeout | undefined;
-    const fail = (reason: string) => {
+    const failWith = (error: Error) => {
       failed = true;
       clearTimeout(timer);
-      reject(new FlotillaError('broker.no_answer', `moving the messages of queue ${name}: ${reason}`));
+      reject(error);
     };
+    const fail = (reason: string) =>
+      failWith(new FlotillaError('broker.no_answer', `moving the messages of queue ${name}: ${reason}`));
     const progress = () => {
       clearTimeout(timer);
-      timer = setTimeout(() => fail(`nothing moved within ${STALL_LIMIT} ms`), STALL_LIMIT);
+      const limit = inFlight > 0 ? CONFIRM_LIMIT_MS : IDLE_LIMIT_MS;
+      timer = setTimeout(() => fail(`nothing moved within ${limit} ms`), limit);
     };
     const finish = () => {
       clearTimeout(timer);
@@ -86,19 +92,22 @@ function forwardAll(
             failpoint('broker.message_moved');
             channel.ack(message);
             done += 1;
+            inFlight -= 1;
             progress();
             if (done === count) finish();
           },
         );
+        if (inFlight++ === 0) progress();
       } catch (error) {
         // amqplib cannot encode it; it stays, and so does the queue
         fail(`message ${properties.messageId ?? ''} cannot be published: ${messageOf(error)}`);
       }
     };
     channel.once('return', () => fail('its successor is not bound'));
+    channel.once('error', failWith);
     channel.once('close', () => fail('the channel was closed'));
     progress();
     // exclusive: other processes that try are refused, so the order is kept
-    channel.consume(name, forward, { exclusive: true }).catch((error: unknown) => fail(messageOf(error)));
+    channel.consume(name, forward, { exclusive: true }).catch(failWith);
   });
 }
