@@ -24,7 +24,7 @@ export type Action =
   | { readonly compensate: CompensationCause }
   | { readonly reject: string };
 
-/** What a saga does in a situation; `text` says which, for the table in docs/sagas.md. */
+/** What a saga does in a situation; `text` says which, for the table in docs/guides/sagas.md. */
 interface Transition {
   readonly text: string;
   readonly actions: readonly Action[];
