@@ -6,6 +6,8 @@ import { isTlsCode, tlsProblem } from '../connection/connect-failure.js';
 export interface ManagementFailure {
   reason: string;
   tryNext: boolean;
+  /** The node answered with a server error: the same request may succeed a moment later. */
+  isServerError?: boolean;
 }
 
 const NOT_RABBITMQ =
@@ -20,7 +22,7 @@ export function answerFailure(url: string, status: number, body: string): Manage
     return { reason: `${at}: user "${user}" ${tag} (${status}); check AMQP_MANAGEMENT_URL`, tryNext: false };
   }
   const isApi = body.startsWith('{') && body.includes('"error"');
-  if (status >= 500) return { reason: `${at}: ${status} ${excerpt(body)}`, tryNext: true };
+  if (status >= 500) return { reason: `${at}: ${status} ${excerpt(body)}`, tryNext: true, isServerError: true };
   return { reason: isApi ? `${at}: ${status} ${excerpt(body)}` : `${at}: ${status}; ${NOT_RABBITMQ}`, tryNext: false };
 }
 

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { boundedFetch, type BoundedAnswer } from '../../../net/bounded-fetch.js';
+import { backoffDelay } from '../../../concurrency/backoff.js';
+import { sleep } from '../../../concurrency/sleep.js';
 import { FlotillaError } from '../../../errors.js';
 import type { FieldValue, Fields } from '../../fields.js';
 import { addressesOf, credentialsOf, shuffled } from '../connection/addresses.js';
@@ -146,6 +148,10 @@ interface Peer {
 
 /** The list of all queues is the largest answer, about 1 KB for each. Bytes. */
 const MAX_ANSWER = 64 * 1024 * 1024;
+/** How often a request is sent that every node answers with a server error. */
+const SERVER_ERROR_ATTEMPTS = 4;
+/** Milliseconds between them. */
+const SERVER_ERROR_DELAY = { first: 250, most: 1000 };
 
 export function createManagement({ url, vhost = '/', timeout = 10_000 }: ManagementOptions): Management {
   const peers = shuffled(addressesOf(url)).map(peerAt);
@@ -155,7 +161,23 @@ export function createManagement({ url, vhost = '/', timeout = 10_000 }: Managem
 
   /** Every request here can be repeated: it reads, or deletes what may be gone already. */
   async function request(method: 'GET' | 'DELETE', path: string): Promise<unknown> {
+    for (let attempt = 1; ; attempt += 1) {
+      const outcome = await requestOnce(method, path);
+      if ('answer' in outcome) return outcome.answer;
+      // RabbitMQ answers 500 to a list of queues while one of them is being declared
+      if (outcome.isServerError !== true || attempt === SERVER_ERROR_ATTEMPTS)
+        throw new FlotillaError('broker.management', `${method} ${path}: ${outcome.reason}`);
+      await sleep(backoffDelay(attempt, SERVER_ERROR_DELAY));
+    }
+  }
+
+  /** Requests it from one node after the other. */
+  async function requestOnce(
+    method: 'GET' | 'DELETE',
+    path: string,
+  ): Promise<{ answer: unknown } | { reason: string; isServerError?: boolean | undefined }> {
     const reasons: string[] = [];
+    let isServerError: boolean | undefined;
     for (let tried = 0; tried < peers.length; tried += 1) {
       const index = (preferred + tried) % peers.length;
       const peer = peers[index];
@@ -163,12 +185,13 @@ export function createManagement({ url, vhost = '/', timeout = 10_000 }: Managem
       const outcome = await requestFrom(peer, method, path);
       if ('answer' in outcome) {
         preferred = index;
-        return outcome.answer;
+        return outcome;
       }
       reasons.push(outcome.reason);
+      isServerError = outcome.isServerError;
       if (!outcome.tryNext) break;
     }
-    throw new FlotillaError('broker.management', `${method} ${path}: ${reasons.join('; ')}`);
+    return { reason: reasons.join('; '), isServerError };
   }
 
   async function requestFrom(
