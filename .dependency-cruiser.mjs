@@ -20,7 +20,7 @@ const layers = [
   'store',
   'broker',
   'aggregates',
-  'relay',
+  'outbox',
   'event-log',
   'projections',
   'sagas',

@@ -8,7 +8,7 @@ import type { Bench, BenchContext } from './support/bench.js';
 import { inTurns, speedOf } from './support/rounds.js';
 import { sized } from './support/size.js';
 import { rate } from './support/table.js';
-import { projectionDefinitionOf } from '../src/projections/projection.js';
+import { projectionDefinitionOf } from '../src/projections/definition.js';
 
 const EVENTS = sized(50_000);
 const ROUNDS = 3;

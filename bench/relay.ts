@@ -2,7 +2,7 @@ import { createRabbitBroker } from '../src/broker/rabbitmq/index.js';
 import { eventProperties } from '../src/broker/event-properties.js';
 import { namesFor, topologyOf } from '../src/broker/topology.js';
 import { createEvent, originContext } from '../src/events/create.js';
-import { createRelay } from '../src/relay/index.js';
+import { createRelay } from '../src/outbox/index.js';
 import { openSqliteStore } from '../src/store/sqlite/index.js';
 import { silentLogger } from '../src/telemetry/logger.js';
 import { shop } from '../test/support/shop.js';

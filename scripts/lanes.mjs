@@ -10,7 +10,7 @@ import { say, seconds } from './step.mjs';
 const RUNS = [
   ['chaos'],
   ['cli', 'supervisor'],
-  ['broker', 'relay', 'event-log', 'journal'],
+  ['broker', 'outbox', 'event-log', 'journal'],
   ['worker', 'dead-letters', 'replay'],
 ];
 

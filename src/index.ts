@@ -32,7 +32,7 @@ export { readStream, type AggregateReader, type Loaded, type StreamReader } from
 
 // Projections
 export { projectionLag, type ProjectionLag } from './projections/projection-lag.js';
-export type { Projection, ProjectionTx } from './projections/projection.js';
+export type { Projection, ProjectionTx } from './projections/definition.js';
 
 // Sagas
 export type {

@@ -3,7 +3,7 @@ import type { ExpectedVersions } from '../aggregates/expected-versions.js';
 import type { EventContext } from '../events/envelope.js';
 import { textLine } from '../events/text-line.js';
 import { projectionLagHeaders } from '../projections/projection-lag.js';
-import { isProjection, type Projection } from '../projections/projection.js';
+import { isProjection, type Projection } from '../projections/definition.js';
 import type { Store, Tx } from '../store/contract.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { Worker } from '../worker/definition/worker-definition.js';

@@ -12,7 +12,7 @@ import { decodeEvent } from '../events/decode.js';
 import { base, joinDefinitions, type BaseDefinitions, type DataOf, type Definitions } from '../events/definitions.js';
 import type { EventContext, EventEnvelope, UnsequencedEvent } from '../events/envelope.js';
 import type { StoredEvent } from '../store/stored-event.js';
-import { projectionDefiner, type DefineProjection } from '../projections/definition.js';
+import { projectionDefiner, type DefineProjection } from '../projections/define-projection.js';
 import { sagaDefiner } from '../sagas/definition/define-saga.js';
 import type { DefineSaga } from '../sagas/definition/types.js';
 import { workerDefiner } from '../worker/definition/define-worker.js';

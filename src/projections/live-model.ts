@@ -3,7 +3,7 @@ import type { Store, Tx } from '../store/contract.js';
 import { isFrozen } from './rebuild/freeze.js';
 import { ModelWriter, type Step } from './model-writer.js';
 import type { PoisonEvent } from './poison.js';
-import type { ProjectionDefinition } from './projection.js';
+import type { ProjectionDefinition } from './definition.js';
 import { readState, setRunning, setStopped } from './tables/state.js';
 
 /** What an attempt to advance the model did: it handled events as far as it could, or nothing. */

@@ -6,7 +6,7 @@ import type { Store, Tx } from '../store/contract.js';
 import type { StoredEvent } from '../store/stored-event.js';
 import { checkpointOf, generationSql } from './tables/physical-names.js';
 import { isTransient, poisonOf, type PoisonEvent } from './poison.js';
-import type { ProjectionDefinition, ProjectionHandler } from './projection.js';
+import type { ProjectionDefinition, ProjectionHandler } from './definition.js';
 import { isSkipped } from './tables/skips.js';
 
 /** Events that share a transaction: 600 statements hold the write lock for some 5 ms. */

@@ -5,7 +5,7 @@ import type { Logger } from '../telemetry/logger.js';
 import type { Metrics } from '../telemetry/metrics.js';
 import { dropOld } from './tables/generations.js';
 import { prepareProjections } from './tables/prepare.js';
-import type { ProjectionDefinition } from './projection.js';
+import type { ProjectionDefinition } from './definition.js';
 import { ProjectionRunner } from './runner.js';
 import { stateOfProjection, type ProjectionState } from './status.js';
 

@@ -9,7 +9,7 @@ import type { Logger } from '../telemetry/logger.js';
 import type { Metrics } from '../telemetry/metrics.js';
 import { LiveModel, type Advance } from './live-model.js';
 import { isTransient } from './poison.js';
-import type { ProjectionDefinition } from './projection.js';
+import type { ProjectionDefinition } from './definition.js';
 import { stateOfProjection, type ProjectionState } from './status.js';
 
 export interface RunnerOptions {

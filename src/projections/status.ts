@@ -1,7 +1,7 @@
 import { FlotillaError } from '../errors.js';
 import type { Store } from '../store/contract.js';
 import { checkpointOf } from './tables/physical-names.js';
-import type { ProjectionDefinition } from './projection.js';
+import type { ProjectionDefinition } from './definition.js';
 import { readState, type ModelState, type Stop } from './tables/state.js';
 
 /** The position of a read model, and what stops it. */

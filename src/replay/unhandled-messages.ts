@@ -4,7 +4,7 @@ import type { DeadLetterState } from '../dead-letters/dead-letter.js';
 import { replayMessage } from '../dead-letters/replay-message.js';
 import { findDeadLetter, deadLetterPage } from '../dead-letters/storage/queries.js';
 import type { EventEnvelope } from '../events/envelope.js';
-import { outgoing } from '../relay/outgoing.js';
+import { eventMessage } from '../outbox/event-message.js';
 import type { Store } from '../store/contract.js';
 import { readPages } from '../store/read-pages.js';
 import type { WorkerDefinition } from '../worker/definition/worker-definition.js';
@@ -55,7 +55,7 @@ export async function* unhandledMessages(options: UnhandledOptions): AsyncGenera
           const { name } = definition;
           if (!definition.handlerOf.has(event.type) || deadLetters.settled.has(keyOf(name, event.id))) continue;
           if (await store.handled({ consumer: name, source: source.service, id: event.id })) continue;
-          const message = outgoing(event, '', source.service);
+          const message = eventMessage(event, '', source.service);
           found.push({ worker: name, message: { ...message, routingKey: names.queue(name) } });
         }
       }

@@ -1,6 +1,6 @@
 import { messageOf } from '../errors.js';
 import type { Decider } from '../aggregates/decider.js';
-import { asJson, expectSame } from '../aggregates/expect-same.js';
+import { asJson, expectSame } from './expect-same.js';
 
 /** Expectations of a decision. Every method checks synchronously: there is nothing to await. */
 export interface Expected<Event> {

@@ -13,7 +13,7 @@ import { createTempStore, type TempStore } from '../store/temp-store.js';
 import { append, begun, finished, jobsProjection, modelOf, pickyProjection, someEvents } from './support/jobs.js';
 import { eventually } from '../support/eventually.js';
 import { seededRandom } from '../support/seed.js';
-import { projectionDefinitionOf } from '../../src/projections/projection.js';
+import { projectionDefinitionOf } from '../../src/projections/definition.js';
 
 const jobs = jobsProjection();
 const picky = pickyProjection(({ data }) => {

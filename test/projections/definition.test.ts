@@ -1,10 +1,10 @@
 import { expect } from 'chai';
 import { defineFleet } from '../../src/fleet/define-fleet.js';
-import { keyOf } from '../../src/projections/definition.js';
+import { keyOf } from '../../src/projections/define-projection.js';
 import { generationSql, statementsOf } from '../../src/projections/tables/physical-names.js';
 import { shop } from '../support/shop.js';
 import { jobsProjection } from './support/jobs.js';
-import { projectionDefinitionOf } from '../../src/projections/projection.js';
+import { projectionDefinitionOf } from '../../src/projections/definition.js';
 
 describe('defining a projection', () => {
   const define = (changes: object) => () =>

@@ -4,7 +4,7 @@ import { isSame } from '../../src/projections/rebuild/difference.js';
 import { ModelFreeze } from '../../src/projections/rebuild/freeze.js';
 import { LiveModel } from '../../src/projections/live-model.js';
 import { prepareProjections } from '../../src/projections/tables/prepare.js';
-import type { Projection } from '../../src/projections/projection.js';
+import type { Projection } from '../../src/projections/definition.js';
 import { projectionLag } from '../../src/projections/projection-lag.js';
 import { rebuildProjection, type RebuildOptions } from '../../src/projections/rebuild/rebuild.js';
 import { swapGenerations } from '../../src/projections/rebuild/swap.js';
@@ -14,7 +14,7 @@ import { createTempStore, type TempStore } from '../store/temp-store.js';
 import { interposed } from './support/interposed.js';
 import { append, begun, expectedModel, finished, jobsProjection, modelOf } from './support/jobs.js';
 import { rejection } from './support/waiting.js';
-import { projectionDefinitionOf } from '../../src/projections/projection.js';
+import { projectionDefinitionOf } from '../../src/projections/definition.js';
 
 const jobs = jobsProjection();
 

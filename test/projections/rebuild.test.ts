@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { setImmediate } from 'node:timers/promises';
 import { PermanentError } from '../../src/errors.js';
-import type { Projection } from '../../src/projections/projection.js';
+import type { Projection } from '../../src/projections/definition.js';
 import { projectionLag } from '../../src/projections/projection-lag.js';
 import { rebuildProjection, type RebuildOptions } from '../../src/projections/rebuild/rebuild.js';
 import { isSame } from '../../src/projections/rebuild/difference.js';
@@ -29,7 +29,7 @@ import { interposed } from './support/interposed.js';
 import { rejection } from './support/waiting.js';
 import { eventually } from '../support/eventually.js';
 import { seed, seededRandom } from '../support/seed.js';
-import { projectionDefinitionOf } from '../../src/projections/projection.js';
+import { projectionDefinitionOf } from '../../src/projections/definition.js';
 
 const jobs = projectionDefinitionOf(jobsProjection());
 const nothing = { type: '', code: '', message: '', at: '' };

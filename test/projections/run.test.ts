@@ -5,7 +5,7 @@ import { createEvent, originContext } from '../../src/events/create.js';
 import { LiveModel } from '../../src/projections/live-model.js';
 import { prepareProjections } from '../../src/projections/tables/prepare.js';
 import { runProjections, type ProjectionsPart } from '../../src/projections/run.js';
-import { projectionDefinitionOf, type Projection } from '../../src/projections/projection.js';
+import { projectionDefinitionOf, type Projection } from '../../src/projections/definition.js';
 import { skipEvent, skipsOf } from '../../src/projections/tables/skips.js';
 import type { Store } from '../../src/store/contract.js';
 import { silentLogger } from '../../src/telemetry/logger.js';

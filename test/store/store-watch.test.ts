@@ -1,12 +1,12 @@
 import Database from 'better-sqlite3';
 import { expect } from 'chai';
-import { createRelay } from '../../src/relay/index.js';
+import { createRelay } from '../../src/outbox/index.js';
 import { namesFor } from '../../src/broker/topology.js';
 import type { Store } from '../../src/store/contract.js';
 import { StoreWatch, type StoreWatchOptions } from '../../src/store/store-watch.js';
 import { createMetrics } from '../../src/telemetry/metrics.js';
 import { codeOf, eventOf } from '../contract/store-events.js';
-import { createFakeBroker } from '../relay/fake-broker.js';
+import { createFakeBroker } from '../outbox/fake-broker.js';
 import { recordingLogger } from '../support/recording-logger.js';
 import { eventually } from '../support/eventually.js';
 import { createTempStore, type TempStore } from './temp-store.js';

@@ -5,7 +5,7 @@ import type { Fields } from '../../src/broker/fields.js';
 import { HEADERS } from '../../src/broker/headers.js';
 import { parseFleetKeys } from '../../src/broker/signing/fleet-keys.js';
 import { signedBroker } from '../../src/broker/signing/signed-broker.js';
-import { outgoing } from '../../src/relay/outgoing.js';
+import { eventMessage } from '../../src/outbox/event-message.js';
 import type { EventEnvelope } from '../../src/events/envelope.js';
 import type { StoredEvent } from '../../src/store/stored-event.js';
 import { writeReplayHeaders } from '../../src/worker/pipeline/replay-headers.js';
@@ -63,7 +63,7 @@ describe('a worker of a fleet with a key', function () {
     await publisher.ready();
     const { id, type, subject, correlationid, time } = event;
     const stored = { id, type, stream: subject, correlationId: correlationid, time: Date.parse(time) };
-    const message = outgoing({ ...stored, body: JSON.stringify(event) } as StoredEvent, '', event.source);
+    const message = eventMessage({ ...stored, body: JSON.stringify(event) } as StoredEvent, '', event.source);
     const queue = to.names.queue('tally');
     const properties = { ...message.properties, headers: { ...message.properties.headers, ...headers } };
     await publisher.publish({ ...message, routingKey: queue, properties, vouch: { origin: 'fleet', for: queue } });

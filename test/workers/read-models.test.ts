@@ -15,7 +15,7 @@ import { listOrders } from '../../platform/orders/list.js';
 import { presentOrder } from '../../platform/orders/present.js';
 import { dailyQuery, listDailySales } from '../../platform/statistics/daily.js';
 import { about, details, orderId } from '../platform/events.js';
-import { projectionDefinitionOf } from '../../src/projections/projection.js';
+import { projectionDefinitionOf } from '../../src/projections/definition.js';
 
 const created = about('order.created', { orderId, ...details });
 const status = (value: 'paid' | 'shipped') =>

@@ -10,7 +10,7 @@ import { FlotillaError } from '../../errors.js';
 import type { Definitions } from '../../events/definitions.js';
 import { OPS_STORE } from '../../fleet/reserved-names.js';
 import { newId } from '../../events/ids.js';
-import { createRelay } from '../../relay/index.js';
+import { createRelay } from '../../outbox/index.js';
 import type { Store } from '../../store/contract.js';
 import { silentLogger } from '../../telemetry/logger.js';
 import { hasQueue, queuesOfAll } from '../../worker/definition/queues.js';

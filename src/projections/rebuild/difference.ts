@@ -1,8 +1,8 @@
 import type { SqlValue, Store } from '../../store/contract.js';
-import { keyOf } from '../definition.js';
+import { keyOf } from '../define-projection.js';
 import type { Generation } from '../tables/generations.js';
 import { physicalName, template } from '../tables/physical-names.js';
-import type { ProjectionDefinition } from '../projection.js';
+import type { ProjectionDefinition } from '../definition.js';
 
 type Row = Record<string, SqlValue>;
 

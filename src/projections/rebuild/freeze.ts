@@ -1,7 +1,7 @@
 import { FlotillaError } from '../../errors.js';
 import type { Store, Tx } from '../../store/contract.js';
 import { checkpointOf } from '../tables/physical-names.js';
-import type { ProjectionDefinition } from '../projection.js';
+import type { ProjectionDefinition } from '../definition.js';
 import { readState, type ModelState } from '../tables/state.js';
 
 /** Milliseconds that a live model is frozen unless the freeze is renewed: it ends by itself when the rebuild has died. */

@@ -13,7 +13,7 @@ import { LiveModel } from '../live-model.js';
 import { ModelWriter, type Step } from '../model-writer.js';
 import { checkpointOf } from '../tables/physical-names.js';
 import { isTransient, type PoisonEvent } from '../poison.js';
-import type { ProjectionDefinition } from '../projection.js';
+import type { ProjectionDefinition } from '../definition.js';
 import { readState } from '../tables/state.js';
 import { discardBuilt, swapGenerations } from './swap.js';
 

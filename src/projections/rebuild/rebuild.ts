@@ -4,7 +4,7 @@ import type { Store } from '../../store/contract.js';
 import { LeaseHolder, type LeaseOptions } from '../../store/leases/lease-holder.js';
 import { silentLogger } from '../../telemetry/logger.js';
 import { prepareProjections } from '../tables/prepare.js';
-import type { ProjectionDefinition } from '../projection.js';
+import type { ProjectionDefinition } from '../definition.js';
 import { RebuildRun, type Rebuilt, type RebuildRunOptions } from './rebuild-run.js';
 
 export interface RebuildOptions

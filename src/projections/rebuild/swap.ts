@@ -4,7 +4,7 @@ import type { FrozenModel } from './freeze.js';
 import { generationsOf, setRole, type Generation } from '../tables/generations.js';
 import { checkpointOf } from '../tables/physical-names.js';
 import { dropViews, makeViews, refuseTaken } from '../tables/prepare.js';
-import type { ProjectionDefinition } from '../projection.js';
+import type { ProjectionDefinition } from '../definition.js';
 
 /** Replaces the live generation by the one that was built, in one transaction: a reader sees either of them, both made up to
  *  the same position. Throws `projection.conflict` when either has moved since the model was frozen. */

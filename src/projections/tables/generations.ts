@@ -2,7 +2,7 @@ import { FlotillaError } from '../../errors.js';
 import type { Sql, Store } from '../../store/contract.js';
 import { physicalName, template } from './physical-names.js';
 import { makeTables, noteGeneration, tablesFit, tablesOf } from './prepare.js';
-import type { ProjectionDefinition } from '../projection.js';
+import type { ProjectionDefinition } from '../definition.js';
 
 /** The tables of a model, created once and filled from the first event on. */
 export interface Generation {

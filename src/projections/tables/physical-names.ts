@@ -1,5 +1,5 @@
 import type { Sql, SqlValue } from '../../store/contract.js';
-import type { ProjectionDefinition } from '../projection.js';
+import type { ProjectionDefinition } from '../definition.js';
 
 /** The statement that makes an index, up to its name. */
 export const INDEX = /\b(create\s+(?:unique\s+)?index\s+(?:if\s+not\s+exists\s+)?)(\w+)/gi;

@@ -1,7 +1,7 @@
 import { FlotillaError, hasCode, messageOf } from '../../errors.js';
 import type { Sql, Store } from '../../store/contract.js';
 import { physicalName, statementsOf, template } from './physical-names.js';
-import type { ProjectionDefinition } from '../projection.js';
+import type { ProjectionDefinition } from '../definition.js';
 import { migrations, readState } from './state.js';
 
 /** Creates the tables that describe the models of a store. Idempotent. */

@@ -1,9 +1,9 @@
 import { sleep } from '../../concurrency/sleep.js';
 import type { Broker } from '../../broker/contract.js';
 import type { Names } from '../../broker/topology.js';
-import { LagGauge } from '../../relay/lag-gauge.js';
-import { refusalsLine } from '../../relay/refusals.js';
-import { createRelay } from '../../relay/relay.js';
+import { LagGauge } from '../../outbox/lag-gauge.js';
+import { refusalsLine } from '../../outbox/deferred/refused-types.js';
+import { createRelay } from '../../outbox/relay.js';
 import { openStore } from '../../store/open.js';
 import type { Store } from '../../store/contract.js';
 import type { StoreRegistry } from '../../store/store-registry.js';

@@ -1,7 +1,7 @@
 import type { Route } from '../../api/route.js';
 import { FlotillaError } from '../../errors.js';
 import type { Fleet } from '../../fleet/define-fleet.js';
-import { isProjection, type Projection, type ProjectionDefinition } from '../../projections/projection.js';
+import { isProjection, type Projection, type ProjectionDefinition } from '../../projections/definition.js';
 import { prepareProjections } from '../../projections/tables/prepare.js';
 import type { Store } from '../../store/contract.js';
 import { workerDefinitionOf, type Worker, type WorkerDefinition } from '../../worker/definition/worker-definition.js';

@@ -1,4 +1,4 @@
-import { expectSame } from '../../aggregates/expect-same.js';
+import { expectSame } from '../expect-same.js';
 import { parseDuration } from '../../duration.js';
 import type { Store } from '../../store/contract.js';
 import { HarnessRun, type HarnessOptions, type StepResult } from './harness-run.js';

@@ -6,7 +6,7 @@ import type { Definitions } from '../../events/definitions.js';
 import { matchesType } from '../../events/handler.js';
 import { bySpecificity } from '../../events/patterns.js';
 import { wrapDefinition } from '../../opaque.js';
-import { projectionDefinitionOf } from '../../projections/projection.js';
+import { projectionDefinitionOf } from '../../projections/definition.js';
 import { sagaDefinitionOf } from '../../sagas/definition/define-saga.js';
 import { commandsOf, messageTypesOf, sagasByType } from '../../sagas/definition/definition.js';
 import type { SagaDefinition } from '../../sagas/definition/types.js';

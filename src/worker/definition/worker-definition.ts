@@ -5,7 +5,7 @@ import type { VerifyPublisher } from '../../broker/publishers.js';
 import type { StreamConsumer, StreamConsumerOptions } from '../../event-log/stream-consumer.js';
 import type { ServiceStores } from '../../store/service-stores.js';
 import { unwrapDefinition, type Opaque } from '../../opaque.js';
-import type { ProjectionDefinition } from '../../projections/projection.js';
+import type { ProjectionDefinition } from '../../projections/definition.js';
 import type { SagaDefinition } from '../../sagas/definition/types.js';
 import type { Migration, Sql } from '../../store/contract.js';
 import type { TypeName } from '../../events/handler.js';

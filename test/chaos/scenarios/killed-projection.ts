@@ -18,7 +18,7 @@ import {
 import { createTempStore } from '../../store/temp-store.js';
 import { randomFrom } from '../support/random.js';
 import { eventually } from '../../support/eventually.js';
-import { projectionDefinitionOf } from '../../../src/projections/projection.js';
+import { projectionDefinitionOf } from '../../../src/projections/definition.js';
 
 type Mode = 'run' | 'rebuild';
 

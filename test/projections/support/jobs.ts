@@ -1,4 +1,4 @@
-import type { Projection, ProjectionTx } from '../../../src/projections/projection.js';
+import type { Projection, ProjectionTx } from '../../../src/projections/definition.js';
 import type { Store } from '../../../src/store/contract.js';
 import type { EventEnvelope } from '../../../src/events/envelope.js';
 import { createEvent, originContext } from '../../../src/events/create.js';

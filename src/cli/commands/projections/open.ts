@@ -1,6 +1,6 @@
 import { FlotillaError } from '../../../errors.js';
 import { migrateProjections } from '../../../projections/tables/prepare.js';
-import type { ProjectionDefinition } from '../../../projections/projection.js';
+import type { ProjectionDefinition } from '../../../projections/definition.js';
 import { unknownName } from '../../../text/known-names.js';
 import type { Store } from '../../../store/contract.js';
 import type { Context } from '../../shared/context.js';

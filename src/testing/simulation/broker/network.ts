@@ -3,7 +3,7 @@ import { failedKey, namesFor } from '../../../broker/topology.js';
 import { matches } from '../../../events/patterns.js';
 import type { EventEnvelope } from '../../../events/envelope.js';
 import { FlotillaError } from '../../../errors.js';
-import { outgoing } from '../../../relay/outgoing.js';
+import { eventMessage } from '../../../outbox/event-message.js';
 import type { StoredEvent } from '../../../store/stored-event.js';
 import type { WorkerDefinition } from '../../../worker/definition/worker-definition.js';
 import { SimulatedQueue, type QueuedMessage } from './queue.js';
@@ -52,7 +52,7 @@ export class Network {
       handlers.some(({ pattern }) => matches(pattern, stored.type)),
     );
     if (workers.length === 0) return;
-    const { exchange, routingKey, body, properties } = outgoing(stored, names.events, service);
+    const { exchange, routingKey, body, properties } = eventMessage(stored, names.events, service);
     const content = { exchange, routingKey, body, properties: { ...properties, headers: properties.headers ?? {} } };
     for (const { name } of workers) {
       const number = ++this.state.counts.deliveries;

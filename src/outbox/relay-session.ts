@@ -6,11 +6,11 @@ import type { Store } from '../store/contract.js';
 import type { LeaseHolder } from '../store/leases/lease-holder.js';
 import type { Logger } from '../telemetry/logger.js';
 import { CheckpointSaver } from './checkpoint-saver.js';
-import { Deferred, type DeferredEvent } from './deferred.js';
-import { loadDeferred } from './deferred-rows.js';
+import { DeferredEvents, type DeferredEvent } from './deferred/deferred-events.js';
+import { loadDeferred } from './deferred/deferred-rows.js';
 import { PublishChannel } from './publish-channel.js';
-import type { Refusals } from './refusals.js';
-import { Window, type Entry } from './window.js';
+import type { RefusedTypes } from './deferred/refused-types.js';
+import { PublishWindow, type WindowEntry } from './publish-window.js';
 
 export interface RelaySessionOptions {
   store: Store;
@@ -27,7 +27,7 @@ export interface RelaySessionOptions {
   retry: { first: number; most: number };
   /** How many events may be deferred; with more, no further ones are published. */
   maxDeferred: number;
-  refusals: Refusals;
+  refusals: RefusedTypes;
   onConfirmed: (events: number) => void;
   onFailure: (code: ErrorCode) => void;
 }
@@ -42,8 +42,8 @@ const LONGEST_WAIT_MS = 1_000;
 export class RelaySession {
   readonly #wakeup = new Wakeup();
   readonly #channel: PublishChannel;
-  readonly #window: Window;
-  readonly #deferred: Deferred;
+  readonly #window: PublishWindow;
+  readonly #deferred: DeferredEvents;
   readonly #saver: CheckpointSaver;
   /** The highest position read. */
   #cursor: number;
@@ -63,9 +63,9 @@ export class RelaySession {
       this.#wakeup.notify();
     };
     this.#channel = new PublishChannel({ publisher, exchange, source: store.service, logger, onFailure, signal }, wake);
-    this.#window = new Window(checkpoint);
+    this.#window = new PublishWindow(checkpoint);
     this.#cursor = checkpoint;
-    this.#deferred = new Deferred({ retry, window: portion, now: () => performance.now() });
+    this.#deferred = new DeferredEvents({ retry, window: portion, now: () => performance.now() });
     const onSaved = () => {
       options.onConfirmed(this.#unreported);
       this.#unreported = 0;
@@ -157,12 +157,12 @@ export class RelaySession {
     await setImmediate();
   }
 
-  #send(entry: Entry): void {
+  #send(entry: WindowEntry): void {
     this.#window.send(entry);
     if (!this.#channel.failed) this.#publish(entry); // else it is published with all the others, in order
   }
 
-  #publish(entry: Entry): void {
+  #publish(entry: WindowEntry): void {
     this.#channel.publish(
       entry.event,
       () => this.#confirmed(entry),
@@ -170,7 +170,7 @@ export class RelaySession {
     );
   }
 
-  #confirmed(entry: Entry): void {
+  #confirmed(entry: WindowEntry): void {
     if (entry.state !== 'in flight') return;
     const before = this.#window.passed;
     const follower = this.#window.confirm(entry);
@@ -184,7 +184,7 @@ export class RelaySession {
   }
 
   /** A refusal concerns one message: its subject waits, the others go on. */
-  #refused(error: FlotillaError, entry: Entry): void {
+  #refused(error: FlotillaError, entry: WindowEntry): void {
     if (entry.state !== 'in flight') return;
     const { type } = entry.event;
     for (const event of this.#window.defer(entry)) this.#deferred.add(event);

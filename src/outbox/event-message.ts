@@ -4,7 +4,7 @@ import type { StoredEvent } from '../store/stored-event.js';
 
 /** The message that says this event: its body as it is stored, byte for byte, never parsed. `mandatory`, because
  *  without the topology the event would go nowhere. */
-export function outgoing(event: StoredEvent, exchange: string, source: string): OutgoingMessage {
+export function eventMessage(event: StoredEvent, exchange: string, source: string): OutgoingMessage {
   const { id, type, stream: subject, correlationId, time } = event;
   return {
     exchange,

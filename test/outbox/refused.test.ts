@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { namesFor } from '../../src/broker/topology.js';
 import type { OutgoingMessage } from '../../src/broker/contract.js';
-import { countDeferred } from '../../src/relay/deferred-rows.js';
-import { createRelay, type RelayOptions } from '../../src/relay/index.js';
+import { countDeferred } from '../../src/outbox/deferred/deferred-rows.js';
+import { createRelay, type RelayOptions } from '../../src/outbox/index.js';
 import type { Store } from '../../src/store/contract.js';
 import { createMetrics } from '../../src/telemetry/metrics.js';
 import { eventOf } from '../contract/store-events.js';

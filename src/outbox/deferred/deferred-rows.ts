@@ -1,5 +1,5 @@
-import type { Store } from '../store/contract.js';
-import type { DeferredChanges, DeferredEvent } from './deferred.js';
+import type { Store } from '../../store/contract.js';
+import type { DeferredChanges, DeferredEvent } from './deferred-events.js';
 
 /** Rows in one transaction. */
 const ROWS_PER_TRANSACTION = 500;

@@ -8,7 +8,7 @@ import { fireDueTimers } from './fire-timers.js';
 import { runAsLeader } from '../store/leases/leader-loop.js';
 import type { LeaseHolder } from '../store/leases/lease-holder.js';
 import { LagGauge } from './lag-gauge.js';
-import { Refusals } from './refusals.js';
+import { RefusedTypes } from './deferred/refused-types.js';
 import { RelaySession } from './relay-session.js';
 
 /** The lease, and the checkpoint that it guards. */
@@ -57,7 +57,7 @@ export interface Relay {
   /** Whether this process holds the lease. */
   readonly holding: boolean;
   /** What the broker refuses, while this process relays. */
-  readonly refusals: Pick<Refusals, 'current' | 'events' | 'full'>;
+  readonly refusals: Pick<RefusedTypes, 'current' | 'events' | 'full'>;
   /** Whether more than `bound` events wait. */
   lagging(bound: number): boolean;
   /** Publishes stored events, in order for each subject, moves the checkpoint as the broker confirms them, and fires due
@@ -72,7 +72,7 @@ export function createRelay(options: RelayOptions): Relay {
   metrics?.relayPublished.inc({ service: store.service }, 0);
   for (const code of PUBLISH_FAILURES) metrics?.relayFailures.inc({ service: store.service, code }, 0);
   const gauge = new LagGauge(store, RELAY, (lag) => metrics?.relayLag.set({ service: store.service }, lag));
-  const refusals = new Refusals({
+  const refusals = new RefusedTypes({
     broker,
     exchange: options.names.events,
     logger,
@@ -113,7 +113,7 @@ export function createRelay(options: RelayOptions): Relay {
 
 interface Leading {
   publisher: Publisher;
-  refusals: Refusals;
+  refusals: RefusedTypes;
   lease: LeaseHolder;
   logger: Logger;
   /** Aborts when the relay is to stop or the lease is lost. */

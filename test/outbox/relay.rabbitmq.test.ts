@@ -6,9 +6,9 @@ import type { Broker } from '../../src/broker/contract.js';
 import { createRabbitBroker } from '../../src/broker/rabbitmq/index.js';
 import { namesFor, topologyOf } from '../../src/broker/topology.js';
 import { lastEntry } from '../../src/event-log/bounds.js';
-import { countDeferred } from '../../src/relay/deferred-rows.js';
-import { createRelay } from '../../src/relay/index.js';
-import { refusalsLine } from '../../src/relay/refusals.js';
+import { countDeferred } from '../../src/outbox/deferred/deferred-rows.js';
+import { createRelay } from '../../src/outbox/index.js';
+import { refusalsLine } from '../../src/outbox/deferred/refused-types.js';
 import { createLogger, silentLogger } from '../../src/telemetry/logger.js';
 import { eventOf } from '../contract/store-events.js';
 import { createTempStore, type TempStore } from '../store/temp-store.js';
@@ -16,7 +16,7 @@ import { manage } from '../support/management.js';
 import { cleanUp, testBroker, type TestBroker } from '../support/rabbitmq.js';
 import { eventually } from '../support/eventually.js';
 
-const child = fileURLToPath(new URL('fixtures/relay-process.ts', import.meta.url));
+const child = fileURLToPath(new URL('./fixtures/relay-process.ts', import.meta.url));
 const log = { maxAge: '1h', maxBytes: 10_000_000 };
 
 describe('relay on RabbitMQ', function () {

@@ -1,7 +1,7 @@
-import type { Broker, RefusingQueue } from '../broker/contract.js';
-import { messageOf, type FlotillaError } from '../errors.js';
-import { BoundedLog } from '../telemetry/bounded-log.js';
-import type { Logger } from '../telemetry/logger.js';
+import type { Broker, RefusingQueue } from '../../broker/contract.js';
+import { messageOf, type FlotillaError } from '../../errors.js';
+import { BoundedLog } from '../../telemetry/bounded-log.js';
+import type { Logger } from '../../telemetry/logger.js';
 
 /** A type of which the broker refuses events. */
 export interface Refusal {
@@ -13,7 +13,7 @@ export interface Refusal {
   queues: readonly RefusingQueue[];
 }
 
-export interface RefusalsOptions {
+export interface RefusedTypesOptions {
   broker: Partial<Pick<Broker, 'findRefusing'>>;
   exchange: string;
   logger: Logger;
@@ -30,14 +30,14 @@ const UNKNOWN_QUEUE =
   'not known: no queue on the way of this type is full or down as far as the management API says; see `rabbitmqctl list_queues name state messages effective_policy_definition`';
 
 /** What the broker refuses, for the log and `/readyz`. */
-export class Refusals {
+export class RefusedTypes {
   readonly #current = new Map<string, Refusal>();
   readonly #log: BoundedLog;
   readonly #asked = new Map<string, number>();
   #events = 0;
   #full = false;
 
-  constructor(private readonly options: RefusalsOptions) {
+  constructor(private readonly options: RefusedTypesOptions) {
     this.#log = new BoundedLog(options.logger, REPORT_INTERVAL_MS);
   }
 
@@ -127,7 +127,7 @@ export class Refusals {
 }
 
 /** `3 events deferred: payment.process refused since … (payment: 10 of 10 messages)` */
-export function refusalsLine(refusals: Pick<Refusals, 'current' | 'events' | 'full'>): string {
+export function refusalsLine(refusals: Pick<RefusedTypes, 'current' | 'events' | 'full'>): string {
   const types = refusals.current.map(({ type, since, code, queues }) => {
     const by = queues.map(({ name, reason }) => `${name}: ${reason}`).join(', ');
     return `${type} refused since ${since} (${by === '' ? code : by})`;

@@ -5,7 +5,7 @@ import { failpoint } from '../failpoints.js';
 import type { StoredEvent } from '../store/stored-event.js';
 import type { Logger } from '../telemetry/logger.js';
 import { sleep } from '../concurrency/sleep.js';
-import { outgoing } from './outgoing.js';
+import { eventMessage } from './event-message.js';
 
 export interface PublishChannelOptions {
   publisher: Publisher;
@@ -42,7 +42,7 @@ export class PublishChannel {
   /** Calls exactly one of the two, or neither if the channel fails. */
   publish(event: StoredEvent, onConfirmed: () => void, onRefused: (error: FlotillaError) => void): void {
     const { publisher, exchange, source } = this.options;
-    publisher.publish(outgoing(event, exchange, source)).then(onConfirmed, (error: unknown) => {
+    publisher.publish(eventMessage(event, exchange, source)).then(onConfirmed, (error: unknown) => {
       if (hasCode(error, 'broker.nacked')) onRefused(error);
       else this.#fail(error, event);
     });

@@ -1,4 +1,4 @@
-import { Backoff } from '../concurrency/backoff.js';
+import { Backoff } from '../../concurrency/backoff.js';
 
 /** What is kept of a deferred event: its body is read again from the store. */
 export interface DeferredEvent {
@@ -47,7 +47,7 @@ interface TypeQueue {
  * single one is tried at a time, with growing delays, since each try is a duplicate in every queue that accepts it. Once
  * one is confirmed, more and more are tried at once. One event of a subject is in flight at a time.
  */
-export class Deferred {
+export class DeferredEvents {
   readonly #subjects = new Map<string, Subject>();
   readonly #types = new Map<string, TypeQueue>();
   readonly #added = new Set<number>();

@@ -2,8 +2,8 @@ import { messageOf } from '../errors.js';
 import { failpoint } from '../failpoints.js';
 import type { Store } from '../store/contract.js';
 import type { Logger } from '../telemetry/logger.js';
-import type { Deferred } from './deferred.js';
-import { saveDeferred } from './deferred-rows.js';
+import type { DeferredEvents } from './deferred/deferred-events.js';
+import { saveDeferred } from './deferred/deferred-rows.js';
 import type { LeaseHolder } from '../store/leases/lease-holder.js';
 
 export interface CheckpointSaverOptions {
@@ -12,7 +12,7 @@ export interface CheckpointSaverOptions {
   /** So many confirmed events are saved at once, however fresh they are. */
   portion: number;
   logger: Logger;
-  deferred: Deferred;
+  deferred: DeferredEvents;
   /** Called after every attempt to save. */
   onSaved: () => void;
 }

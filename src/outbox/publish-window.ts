@@ -1,15 +1,15 @@
 import type { StoredEvent } from '../store/stored-event.js';
 
 /** One event between the store and the broker's confirm. */
-export interface Entry {
+export interface WindowEntry {
   readonly event: StoredEvent;
   /** `waiting`: an earlier event of its subject is not confirmed yet. `in flight`: published, or about to be. `deferred`: it is
    *  published later, and the window does not wait for it. */
   state: 'waiting' | 'in flight' | 'confirmed' | 'deferred';
   /** The next event of the same subject, which waits for this one. */
-  follower: Entry | undefined;
+  follower: WindowEntry | undefined;
   /** The next event of all. */
-  newer: Entry | undefined;
+  newer: WindowEntry | undefined;
 }
 
 /**
@@ -17,15 +17,15 @@ export interface Entry {
  * time, so that whatever is lost and published again, no first occurrence of an event comes before an earlier one of
  * its subject. What is confirmed above the lowest unconfirmed one is not published again.
  */
-export class Window {
+export class PublishWindow {
   /** All events in it, waiting and confirmed ones included. */
   size = 0;
   /** Published and not confirmed yet. */
   inFlight = 0;
-  #oldest: Entry | undefined;
-  #newest: Entry | undefined;
+  #oldest: WindowEntry | undefined;
+  #newest: WindowEntry | undefined;
   /** The last event of each subject in the window, unless it is confirmed or deferred. */
-  readonly #last = new Map<string, Entry>();
+  readonly #last = new Map<string, WindowEntry>();
 
   constructor(
     /** The highest position up to which everything is confirmed or deferred. */
@@ -33,7 +33,7 @@ export class Window {
   ) {}
 
   /** Adds the event with the next position. Returns its entry if it may be sent now. */
-  add(event: StoredEvent): Entry | undefined {
+  add(event: StoredEvent): WindowEntry | undefined {
     const entry = this.#append(event, 'waiting');
     const before = this.#last.get(event.stream);
     this.#last.set(event.stream, entry);
@@ -48,13 +48,13 @@ export class Window {
     this.#advance();
   }
 
-  send(entry: Entry): void {
+  send(entry: WindowEntry): void {
     entry.state = 'in flight';
     this.inFlight += 1;
   }
 
   /** Records a confirm; another one for the same event changes nothing. Returns the event that may be sent now. */
-  confirm(entry: Entry): Entry | undefined {
+  confirm(entry: WindowEntry): WindowEntry | undefined {
     if (entry.state !== 'in flight') return undefined;
     entry.state = 'confirmed';
     this.inFlight -= 1;
@@ -64,11 +64,11 @@ export class Window {
   }
 
   /** Removes an event that is in flight and those of its subject that wait for it; returns them in order. */
-  defer(entry: Entry): StoredEvent[] {
+  defer(entry: WindowEntry): StoredEvent[] {
     this.inFlight -= 1;
     this.#last.delete(entry.event.stream);
     const events: StoredEvent[] = [];
-    for (let each: Entry | undefined = entry; each !== undefined; each = each.follower) {
+    for (let each: WindowEntry | undefined = entry; each !== undefined; each = each.follower) {
       each.state = 'deferred';
       events.push(each.event);
     }
@@ -77,13 +77,13 @@ export class Window {
   }
 
   /** Those in flight, from the lowest position on. */
-  *unconfirmed(): Generator<Entry> {
+  *unconfirmed(): Generator<WindowEntry> {
     for (let entry = this.#oldest; entry !== undefined; entry = entry.newer)
       if (entry.state === 'in flight') yield entry;
   }
 
-  #append(event: StoredEvent, state: Entry['state']): Entry {
-    const entry: Entry = { event, state, follower: undefined, newer: undefined };
+  #append(event: StoredEvent, state: WindowEntry['state']): WindowEntry {
+    const entry: WindowEntry = { event, state, follower: undefined, newer: undefined };
     if (this.#newest === undefined) this.#oldest = entry;
     else this.#newest.newer = entry;
     this.#newest = entry;

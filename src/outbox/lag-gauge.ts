@@ -1,7 +1,7 @@
 import { messageOf } from '../errors.js';
 import type { Store } from '../store/contract.js';
 import type { Logger } from '../telemetry/logger.js';
-import { countDeferred } from './deferred-rows.js';
+import { countDeferred } from './deferred/deferred-rows.js';
 import { sleep } from '../concurrency/sleep.js';
 
 const POLL_INTERVAL_MS = 200;
