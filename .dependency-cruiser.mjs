@@ -26,6 +26,7 @@ const layers = [
   'sagas',
   'worker',
   'client',
+  'queues',
   'dead-letters',
   'journal',
   'replay',

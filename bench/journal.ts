@@ -1,10 +1,10 @@
 import { createRabbitBroker } from '../src/broker/rabbitmq/index.js';
-import { namesFor, topologyOf } from '../src/broker/topology.js';
+import { namesFor, topologyOf } from '../src/broker/topology/topology.js';
 import { createEvent, originContext } from '../src/events/create.js';
 import { defineJournal } from '../src/journal/define-journal.js';
 import { migrateJournal } from '../src/journal/migrations.js';
 import { insertRecords } from '../src/journal/rows.js';
-import { logCheckpoint, migrateLogCheckpoints } from '../src/event-log/checkpoint.js';
+import { logCheckpoint, migrateLogCheckpoints } from '../src/event-log/positions/checkpoint-table.js';
 import { openSqliteStore } from '../src/store/sqlite/index.js';
 import { silentLogger } from '../src/telemetry/logger.js';
 import { startWorker } from '../src/worker/start.js';

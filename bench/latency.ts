@@ -1,4 +1,4 @@
-import { namesFor } from '../src/broker/topology.js';
+import { namesFor } from '../src/broker/topology/topology.js';
 import type { Bench } from './support/bench.js';
 import { listenToEvents, type EventTimes } from './support/event-times.js';
 import { fleetEnvironment } from './support/fleet.js';

@@ -3,7 +3,7 @@ import { baseCatalogue, catalogue, event, originContext, type UnsequencedEvent }
 import { runProjections } from '../src/projections/run.js';
 import { openSqliteStore } from '../src/store/sqlite/index.js';
 import { silentLogger } from '../src/telemetry/logger.js';
-import type { Store } from '../src/store/contract.js';
+import type { Store } from '../src/store/store.js';
 import type { Bench, BenchContext } from './support/bench.js';
 import { inTurns, speedOf } from './support/rounds.js';
 import { sized } from './support/size.js';

@@ -1,6 +1,6 @@
 import { createRabbitBroker } from '../src/broker/rabbitmq/index.js';
-import { eventProperties } from '../src/broker/event-properties.js';
-import { namesFor, topologyOf } from '../src/broker/topology.js';
+import { eventProperties } from '../src/broker/messages/event-properties.js';
+import { namesFor, topologyOf } from '../src/broker/topology/topology.js';
 import { createEvent, originContext } from '../src/events/create.js';
 import { createRelay } from '../src/outbox/index.js';
 import { openSqliteStore } from '../src/store/sqlite/index.js';

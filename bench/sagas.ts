@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { baseCatalogue, catalogue, command, event, type EventEnvelope, type UnsequencedEvent } from 'flotilla';
 import { createEvent, originContext } from '../src/events/create.js';
 import { advance } from '../src/sagas/advance.js';
-import { sagaMigrations } from '../src/sagas/saga-rows.js';
-import type { Store } from '../src/store/contract.js';
+import { sagaMigrations } from '../src/sagas/saga-table.js';
+import type { Store } from '../src/store/store.js';
 import { openSqliteStore } from '../src/store/sqlite/index.js';
 import type { Bench, BenchContext } from './support/bench.js';
 import { inTurns, speedOf } from './support/rounds.js';
@@ -93,7 +93,7 @@ async function takeToItsEnd(store: Store, sagaId: string): Promise<void> {
   for (const message of messagesOf(sagaId)) {
     const input = { kind: 'message', sagaId, now: Date.now(), event: message } as const;
     await store.transaction(async (tx) => {
-      await tx.claim({ consumer: 'shopping', source: message.source, id: message.id });
+      await tx.markHandled({ consumer: 'shopping', source: message.source, id: message.id });
       await advance(tx, definition, input, (subject) => originContext({ source: 'shop', subject }));
     });
   }
@@ -118,7 +118,11 @@ async function writeTheSame(store: Store, portions: readonly UnsequencedEvent[][
   for (const [index, portion] of portions.entries()) {
     const timer = `${sagaId}/${index}`;
     await store.transaction(async (tx) => {
-      await tx.claim({ consumer: 'shopping', source: 'bench', id: originContext({ source: 'b', subject: 'c' }).id });
+      await tx.markHandled({
+        consumer: 'shopping',
+        source: 'bench',
+        id: originContext({ source: 'b', subject: 'c' }).id,
+      });
       for (const each of portion) {
         const stream = each.subject.replace('model', sagaId);
         await tx.append(stream, 'any', [{ ...each, ...fresh(), subject: stream }]);

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createRabbitBroker } from '../src/broker/rabbitmq/index.js';
-import { eventProperties } from '../src/broker/event-properties.js';
-import { namesFor, topologyOf } from '../src/broker/topology.js';
+import { eventProperties } from '../src/broker/messages/event-properties.js';
+import { namesFor, topologyOf } from '../src/broker/topology/topology.js';
 import { createEvent, originContext } from '../src/events/create.js';
 import { openSqliteStore } from '../src/store/sqlite/index.js';
 import { silentLogger } from '../src/telemetry/logger.js';

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { loadAggregate } from '../src/aggregates/load.js';
 import type { Decider } from '../src/aggregates/decider.js';
 import { newId } from '../src/events/ids.js';
-import type { Store } from '../src/store/contract.js';
+import type { Store } from '../src/store/store.js';
 import { openSqliteStore } from '../src/store/sqlite/index.js';
 import { shop } from '../test/support/shop.js';
 import type { Bench } from './support/bench.js';

@@ -10,9 +10,9 @@ export {
   type StoreReader,
   type WriteRequest,
 } from './api/route.js';
-export { invalidRequest, ProblemError, problemType, type ProblemType } from './api/problems.js';
-export { cursor, cursorOf, type Cursor } from './api/cursor.js';
-export { withTimeRange } from './api/time-range.js';
+export { invalidRequest, ProblemError, problemType, type ProblemType } from './api/problems/problems.js';
+export { cursor, cursorOf, type Cursor } from './api/input/cursor.js';
+export { withTimeRange } from './api/input/time-range.js';
 export type { ApiInfo } from './api/openapi/document.js';
 export { boundedFetch, type BoundedAnswer, type BoundedRequest } from './net/bounded-fetch.js';
 export { createHttpServer, type ServerLimits } from './net/http-server.js';

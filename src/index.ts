@@ -65,7 +65,7 @@ export type {
   Store,
   StreamMetadata,
   Tx,
-} from './store/contract.js';
+} from './store/store.js';
 export type { StoredEvent } from './store/stored-event.js';
 
 // Fleets
@@ -73,7 +73,7 @@ export { defineFleet, type Fleet, type FleetUrls } from './fleet/define-fleet.js
 export type { SandboxDeclaration, SandboxOptions } from './fleet/sandbox.js';
 
 // Processes
-export { loadConfig, type Config } from './config/load.js';
+export { loadConfig, type Config } from './config/load-config.js';
 export { openStore } from './runtime/open-store.js';
 export { runApi, type ReadyApi, type RunApiOptions } from './runtime/run-api.js';
 export { runKeeper } from './runtime/run-keeper.js';
@@ -89,9 +89,9 @@ export {
   type StoreReader,
   type WriteRequest,
 } from './api/route.js';
-export { invalidRequest, ProblemError, type ProblemType } from './api/problems.js';
-export { cursor, cursorOf, type Cursor } from './api/cursor.js';
-export { withTimeRange } from './api/time-range.js';
+export { invalidRequest, ProblemError, type ProblemType } from './api/problems/problems.js';
+export { cursor, cursorOf, type Cursor } from './api/input/cursor.js';
+export { withTimeRange } from './api/input/time-range.js';
 export type { ApiInfo } from './api/openapi/document.js';
 export { boundedFetch, type BoundedAnswer, type BoundedRequest } from './net/bounded-fetch.js';
 export { createHttpServer, type ServerLimits } from './net/http-server.js';
@@ -99,7 +99,7 @@ export { foreignRequest } from './net/foreign-request.js';
 export { isLoopback } from './net/loopback.js';
 
 // Brokers, and clients without a store
-export type { Broker } from './broker/contract.js';
+export type { Broker } from './broker/broker.js';
 export { createMemoryBroker } from './broker/memory/index.js';
 export { createRabbitBroker, type RabbitBrokerOptions } from './broker/rabbitmq/index.js';
 export { subscribe, type SubscriberContext, type Subscription } from './client/subscriber.js';

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { errorOf, FlotillaError, messageOf, PermanentError, stackOf } from '../src/errors.js';
-import { problemOf } from '../src/api/problems.js';
+import { problemOf } from '../src/api/problems/problems.js';
 import { failureOf } from '../src/worker/pipeline/failure.js';
 import { callDependency, isUnavailable } from '../src/worker/handler/call-dependency.js';
 import { hostileThrows } from './support/hostile-throws.js';

@@ -1,6 +1,6 @@
 import { createEvent, originContext } from '../../src/events/create.js';
 import type { UnsequencedEvent } from '../../src/events/envelope.js';
-import type { Store } from '../../src/store/contract.js';
+import type { Store } from '../../src/store/store.js';
 import { shop } from '../../test/support/shop.js';
 
 /** So many events of a stream, each a story of its own. */

@@ -3,7 +3,7 @@ import { hasCode } from '../errors.js';
 import type { Definitions } from '../events/definitions.js';
 import type { EventContext } from '../events/envelope.js';
 import { derivedId, newId } from '../events/ids.js';
-import type { Store } from '../store/contract.js';
+import type { Store } from '../store/store.js';
 import type { StoredEvent } from '../store/stored-event.js';
 import type { Decider } from './decider.js';
 import { decideOn, expectedBy, type Decision, type Expectation } from './execute.js';

@@ -1,7 +1,7 @@
 import { createEvent } from '../events/create.js';
 import type { Definitions } from '../events/definitions.js';
 import type { EventContext, UnsequencedEvent } from '../events/envelope.js';
-import type { Snapshot, Tx } from '../store/contract.js';
+import type { Snapshot, Tx } from '../store/store.js';
 import type { Decider } from './decider.js';
 import { checkVersion, type ExpectedVersions } from './expected-versions.js';
 import { loadStream, streamOf, type Loaded } from './load.js';

@@ -1,6 +1,6 @@
 import { upcast } from '../events/decode.js';
 import type { Definitions } from '../events/definitions.js';
-import type { Snapshot } from '../store/contract.js';
+import type { Snapshot } from '../store/store.js';
 import type { StoredEvent } from '../store/stored-event.js';
 import type { Decider, SnapshotPolicy } from './decider.js';
 

@@ -1,21 +1,21 @@
 import express, { type Express, type RequestHandler } from 'express';
 import { FlotillaError, messageOf } from '../errors.js';
-import type { Store } from '../store/contract.js';
+import type { Store } from '../store/store.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { Metrics } from '../telemetry/metrics.js';
-import { accessLog } from './access-log.js';
-import { authorize } from './authorize.js';
-import { cors } from './cors.js';
+import { accessLog } from './middleware/access-log.js';
+import { authorize } from './middleware/authorize.js';
+import { cors } from './middleware/cors.js';
 import { healthRoutes, metricsRoute, type Checks } from './health.js';
-import { Idempotency, idempotencyMigrations } from './idempotency.js';
-import { localOnly } from './local-only.js';
+import { Idempotency, idempotencyMigrations } from './idempotency/idempotency.js';
+import { localOnly } from './middleware/local-only.js';
 import { OWN_PATHS } from './own-paths.js';
 import { openApi, type ApiInfo } from './openapi/document.js';
-import { problem } from './problems.js';
-import { beginStory } from './request-story.js';
-import { responseHeaders } from './response-headers.js';
+import { problem } from './problems/problems.js';
+import { openRequestContext } from './middleware/request-context.js';
+import { responseHeaders } from './middleware/response-headers.js';
 import type { Route } from './route.js';
-import { answerFailures } from './send.js';
+import { answerFailures } from './send-reply.js';
 import { serveRoute, type ApiLimits } from './serve-route.js';
 
 export interface ApiOptions {
@@ -75,7 +75,7 @@ export async function createApi(options: ApiOptions): Promise<Express> {
   app.disable('x-powered-by');
   app.enable('case sensitive routing');
   if (trustedProxies.length > 0) app.set('trust proxy', [...trustedProxies]);
-  app.use(beginStory, accessLog(logger, metrics), ...responseHeaders());
+  app.use(openRequestContext, accessLog(logger, metrics), ...responseHeaders());
   if (token === undefined && options.authorized !== true) app.use(localOnly(corsOrigins));
   if (corsOrigins.length > 0) {
     const declared = routes.flatMap(({ headers }) => Object.keys(headers));

@@ -4,10 +4,10 @@ import type { EventContext } from '../events/envelope.js';
 import { textLine } from '../events/text-line.js';
 import { projectionLagHeaders } from '../projections/projection-lag.js';
 import { isProjection, type Projection } from '../projections/definition.js';
-import type { Store, Tx } from '../store/contract.js';
+import type { Store, Tx } from '../store/store.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { Worker } from '../worker/definition/worker-definition.js';
-import type { ProblemType } from './problems.js';
+import type { ProblemType } from './problems/problems.js';
 
 export type WriteMethod = 'post' | 'put' | 'patch' | 'delete';
 export type Method = 'get' | WriteMethod;

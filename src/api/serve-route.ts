@@ -4,16 +4,16 @@ import { errorOf, PermanentError } from '../errors.js';
 import { originContext } from '../events/create.js';
 import { lagHeadersOf } from '../projections/projection-lag.js';
 import { ConflictError } from '../store/conflict-error.js';
-import type { Store } from '../store/contract.js';
+import type { Store } from '../store/store.js';
 import type { Logger } from '../telemetry/logger.js';
-import { readIdempotencyKey } from './idempotency-key.js';
-import type { Commit, Idempotency, RequestIdentity, SerializedReply } from './idempotency.js';
-import { expectedVersions } from './preconditions.js';
-import { preconditionFailed, problem, refusal } from './problems.js';
-import { storyOf } from './request-story.js';
+import { readIdempotencyKey } from './idempotency/idempotency-key.js';
+import type { Commit, Idempotency, RequestIdentity, SerializedReply } from './idempotency/idempotency.js';
+import { expectedVersions } from './conditional-requests/preconditions.js';
+import { preconditionFailed, problem, refusal } from './problems/problems.js';
+import { requestContextOf } from './middleware/request-context.js';
 import type { Reply, Route, WriteRequest } from './route.js';
-import { sendReply } from './send.js';
-import { validate } from './validation.js';
+import { sendReply } from './send-reply.js';
+import { validate } from './input/validation.js';
 
 export interface RouteServices {
   store: Store;
@@ -35,10 +35,10 @@ export interface ApiLimits {
 const JSON_TYPES = ['application/json', 'application/*+json'];
 const LAG_RETRY_AFTER = '5';
 
-/** The stations of a request to this route, in order. */
+/** The handlers of a request to this route, in order. */
 export function serveRoute(route: Route, services: RouteServices): RequestHandler[] {
   const named: RequestHandler = (_req, res, next) => {
-    storyOf(res).route = route.path;
+    requestContextOf(res).route = route.path;
     next();
   };
   const answered: RequestHandler = async (req, res) => {
@@ -67,7 +67,7 @@ function readJson(limit: number): RequestHandler[] {
     type: JSON_TYPES,
     verify: (req, res, bytes) => {
       if (req.headers['idempotency-key'] === undefined) return;
-      storyOf(res).bodyHash = createHash('sha256').update(bytes).digest('hex');
+      requestContextOf(res).bodyHash = createHash('sha256').update(bytes).digest('hex');
     },
   });
   return [requireJson, parse];
@@ -81,7 +81,7 @@ async function answer(
   req: Request,
   res: Response,
 ): Promise<SerializedReply> {
-  const { correlationId, traceparent } = storyOf(res);
+  const { correlationId, traceparent } = requestContextOf(res);
   const inputs = validate(route, { params: req.params, query: req.query, body: req.body as unknown });
   const expectedVersion = route.ifMatch ? expectedVersions(req.get('if-match')) : undefined;
   const identity = route.method === 'get' ? undefined : identityOf(route, req, res);
@@ -144,7 +144,7 @@ function identityOf(route: Route, req: Request, res: Response): RequestIdentity 
   if (header === undefined) return undefined;
   const key = readIdempotencyKey(header);
   const path = route.path.replace(/:(\w+)/g, (_, name: string) => encodeURIComponent(String(req.params[name])));
-  return { method: req.method, path, key, bodyHash: storyOf(res).bodyHash ?? '' };
+  return { method: req.method, path, key, bodyHash: requestContextOf(res).bodyHash ?? '' };
 }
 
 async function withTimeLimit<T>(work: Promise<T>, milliseconds: number, over: AbortController): Promise<T> {

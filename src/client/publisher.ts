@@ -1,12 +1,12 @@
-import type { Broker, Publisher } from '../broker/contract.js';
-import { eventProperties } from '../broker/event-properties.js';
-import { namesFor } from '../broker/topology.js';
+import type { Broker, Publisher } from '../broker/broker.js';
+import { eventProperties } from '../broker/messages/event-properties.js';
+import { namesFor } from '../broker/topology/topology.js';
 import { formatDuration } from '../duration.js';
 import { FlotillaError } from '../errors.js';
 import { createEvent, originContext } from '../events/create.js';
 import type { DataOf, Definitions } from '../events/definitions.js';
 import type { EventEnvelope } from '../events/envelope.js';
-import type { TypeName } from '../events/handler.js';
+import type { TypeName } from '../events/handler-types.js';
 
 /** Publishes events directly to the exchange, without a store: for programs that keep their own record of them. */
 export interface EventPublisher<D extends Definitions> {

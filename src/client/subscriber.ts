@@ -1,5 +1,5 @@
-import type { Broker } from '../broker/contract.js';
-import { namesFor, topologyOf, type TopologyOptions } from '../broker/topology.js';
+import type { Broker } from '../broker/broker.js';
+import { namesFor, topologyOf, type TopologyOptions } from '../broker/topology/topology.js';
 import { parseDuration } from '../duration.js';
 import { errorOf, FlotillaError } from '../errors.js';
 import type { Definitions } from '../events/definitions.js';
@@ -7,7 +7,7 @@ import type { EventEnvelope } from '../events/envelope.js';
 import { type Logger, silentLogger } from '../telemetry/logger.js';
 import { createMetrics } from '../telemetry/metrics.js';
 import { systemClock } from '../concurrency/clock.js';
-import { typesMatching, type EventFor, type NoTypeMatches } from '../events/handler.js';
+import { typesMatching, type EventFor, type NoTypeMatches } from '../events/handler-types.js';
 import { InFlightMessages } from '../worker/consumption/in-flight.js';
 import { OverdueHandlers, ABANDON_AFTER_TIMEOUTS } from '../worker/pipeline/overdue-handlers.js';
 import { ConsumptionGate } from '../worker/consumption/gate.js';

@@ -2,7 +2,7 @@ import { createEvent } from '../events/create.js';
 import { base } from '../events/definitions.js';
 import type { UnsequencedEvent } from '../events/envelope.js';
 import { derivedId } from '../events/ids.js';
-import type { Tx } from '../store/contract.js';
+import type { Tx } from '../store/store.js';
 import type { DeadLetter, DeadLetterFacts, StoredDeadLetter } from './dead-letter.js';
 
 /** An event about the lifecycle of a dead letter. */

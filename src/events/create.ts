@@ -39,8 +39,8 @@ export function createEvent(
   };
 }
 
-/** The context of an event that no other event caused: a new id, which also begins the story it belongs to unless
- *  the caller knows the story's id. */
+/** The context of an event that no other event caused: a new id, which is also the correlation id unless
+ *  the caller passes one. */
 export function originContext(options: {
   source: string;
   subject: string;

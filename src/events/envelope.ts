@@ -22,9 +22,9 @@ export interface EventEnvelope<Type extends string = string, Data = unknown> {
   datacontenttype: 'application/json';
   /** `urn:flotilla:<type>:<version>`. */
   dataschema: string;
-  /** The id of the request or event with which the whole story began. */
+  /** The id of the first request or event of the causal chain. */
   correlationid: string;
-  /** The id of the event that caused this one; absent on the first of a story. */
+  /** The id of the event that caused this one; absent on the first event of a correlation id. */
   causationid?: string;
   /** Decimal digits: the version of the aggregate within this source. Set by the store. */
   sequence?: string;

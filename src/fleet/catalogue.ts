@@ -16,7 +16,7 @@ import { projectionDefiner, type DefineProjection } from '../projections/define-
 import { sagaDefiner } from '../sagas/definition/define-saga.js';
 import type { DefineSaga } from '../sagas/definition/types.js';
 import { workerDefiner } from '../worker/definition/define-worker.js';
-import type { TypeName } from '../events/handler.js';
+import type { TypeName } from '../events/handler-types.js';
 import type { Context } from '../worker/definition/options.js';
 import type { DefineWorker } from '../worker/definition/worker-definition.js';
 

@@ -6,7 +6,7 @@ import { isWildcard } from '../events/patterns.js';
 import type { StoredEvent } from '../store/stored-event.js';
 import { OPS_STORE, RESERVED_NAMES } from './reserved-names.js';
 import { sandboxOf, type Sandbox, type SandboxDeclaration } from './sandbox.js';
-import { typesMatching } from '../events/handler.js';
+import { typesMatching } from '../events/handler-types.js';
 import { workerDefinitionOf } from '../worker/definition/worker-definition.js';
 import type { Emitters } from '../worker/pipeline/context.js';
 import { LIFECYCLE_EVENTS } from '../dead-letters/lifecycle-events.js';

@@ -1,5 +1,5 @@
-import { OPERATOR } from '../broker/permissions.js';
-import { namesFor } from '../broker/topology.js';
+import { OPERATOR } from '../broker/users/permissions.js';
+import { namesFor } from '../broker/topology/topology.js';
 import { planProcesses } from '../supervisor/plan.js';
 
 /** The store of dead letters, which only the keeper and the operators' commands open. */

@@ -1,6 +1,6 @@
-import { isAccepted } from '../event-log/accept-entry.js';
-import { consumeBatches } from '../event-log/batch-consumer.js';
-import type { StreamConsumer } from '../event-log/stream-consumer.js';
+import { isAccepted } from '../event-log/consumers/accept-entry.js';
+import { consumeBatches } from '../event-log/consumers/batch-consumer.js';
+import type { StreamConsumer } from '../event-log/consumers/stream-consumer.js';
 import { defineStreamWorker } from '../worker/definition/define-worker.js';
 import {
   workerDefinitionOf,

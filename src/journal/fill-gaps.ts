@@ -1,10 +1,10 @@
 import { messageOf } from '../errors.js';
 import { failpoint } from '../failpoints.js';
-import type { LogAlarms } from '../event-log/alarms.js';
+import type { LogAlarms } from '../event-log/consumers/log-alarms.js';
 import type { Wakeup } from '../concurrency/wakeup.js';
 import type { ServiceStores } from '../store/service-stores.js';
-import type { LogBreak } from '../event-log/position.js';
-import type { Store, Tx } from '../store/contract.js';
+import type { LogBreak } from '../event-log/positions/position.js';
+import type { Store, Tx } from '../store/store.js';
 import { isStoreGone } from '../store/is-gone.js';
 import { readPages } from '../store/read-pages.js';
 import type { Logger } from '../telemetry/logger.js';

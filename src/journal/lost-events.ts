@@ -1,5 +1,5 @@
 import { FlotillaError } from '../errors.js';
-import type { Sql, Store } from '../store/contract.js';
+import type { Sql, Store } from '../store/store.js';
 
 /** Events that the journal has and their store lacks, because an older copy of the store was restored. */
 export interface LostEvents {

@@ -1,4 +1,4 @@
-import type { Migration, Store } from '../store/contract.js';
+import type { Migration, Store } from '../store/store.js';
 
 /** The second column of each index keeps its rows in the order of time. A gap records when it was noticed, and when the events
  *  of all reachable stores had been added; a loss records which events a store lacks that the journal has. */

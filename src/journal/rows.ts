@@ -1,8 +1,8 @@
-import type { StreamEntry } from '../broker/contract.js';
+import type { StreamEntry } from '../broker/broker.js';
 import { hasCode } from '../errors.js';
 import { parseEnvelope, structuredBody } from '../events/parse-envelope.js';
 import type { StoredEvent } from '../store/stored-event.js';
-import type { Sql } from '../store/contract.js';
+import type { Sql } from '../store/store.js';
 import type { JournalEntry } from './entry.js';
 
 /** An event before it is stored and has a place. */

@@ -1,4 +1,4 @@
-import type { Sql } from '../store/contract.js';
+import type { Sql } from '../store/store.js';
 import type { JournalRow } from './entry.js';
 
 /** The bounds of a scan: after a place (backwards: before it), within [since, until), and further conditions. */

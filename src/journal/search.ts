@@ -1,5 +1,5 @@
 import { matches } from '../events/patterns.js';
-import type { Sql, Store } from '../store/contract.js';
+import type { Sql, Store } from '../store/store.js';
 import { entryOf, parsePlace, type JournalEntry, type JournalFilter, type JournalRow, type Place } from './entry.js';
 import { byCorrelation, bySource, bySubject, byTime, byType, type Bounds, type Scan } from './scans.js';
 

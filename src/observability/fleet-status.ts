@@ -1,10 +1,10 @@
-import type { Broker } from '../broker/contract.js';
+import type { Broker } from '../broker/broker.js';
 import type { Management, ManagedQueue } from '../broker/rabbitmq/management/management.js';
-import type { Names, WorkerQueues } from '../broker/topology.js';
-import { lastEntry } from '../event-log/bounds.js';
-import { brokerHealth, type BrokerHealth } from './broker-health.js';
-import type { BreakerState, ProcessReport } from './probe-process.js';
-import { queueNumbers, type QueueNumbers } from './queue-numbers.js';
+import type { Names, WorkerQueues } from '../broker/topology/topology.js';
+import { lastEntry } from '../event-log/reading/log-bounds.js';
+import { brokerHealth, type BrokerHealth } from './broker/broker-health.js';
+import type { BreakerState, ProcessReport } from './processes/probe-process.js';
+import { queueNumbers, type QueueNumbers } from './broker/queue-numbers.js';
 import { valueOf, withinLimit, type Answer } from '../concurrency/within-limit.js';
 
 /** What is null is not known. */

@@ -1,6 +1,6 @@
 import { messageOf } from '../errors.js';
 import { failpoint } from '../failpoints.js';
-import type { Store } from '../store/contract.js';
+import type { Store } from '../store/store.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { DeferredEvents } from './deferred/deferred-events.js';
 import { saveDeferred } from './deferred/deferred-rows.js';

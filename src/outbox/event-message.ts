@@ -1,5 +1,5 @@
-import type { OutgoingMessage } from '../broker/contract.js';
-import { eventProperties } from '../broker/event-properties.js';
+import type { OutgoingMessage } from '../broker/broker.js';
+import { eventProperties } from '../broker/messages/event-properties.js';
 import type { StoredEvent } from '../store/stored-event.js';
 
 /** The message that says this event: its body as it is stored, byte for byte, never parsed. `mandatory`, because

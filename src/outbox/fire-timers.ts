@@ -1,5 +1,5 @@
 import { messageOf } from '../errors.js';
-import type { Store } from '../store/contract.js';
+import type { Store } from '../store/store.js';
 import type { Logger } from '../telemetry/logger.js';
 import { Backoff } from '../concurrency/backoff.js';
 import { sleep } from '../concurrency/sleep.js';

@@ -1,4 +1,4 @@
-import type { Publisher } from '../broker/contract.js';
+import type { Publisher } from '../broker/broker.js';
 import { Backoff } from '../concurrency/backoff.js';
 import { FlotillaError, hasCode, messageOf, type ErrorCode } from '../errors.js';
 import { failpoint } from '../failpoints.js';

@@ -1,8 +1,8 @@
 import { setImmediate } from 'node:timers/promises';
-import type { Publisher } from '../broker/contract.js';
+import type { Publisher } from '../broker/broker.js';
 import { Wakeup } from '../concurrency/wakeup.js';
 import { FlotillaError, type ErrorCode } from '../errors.js';
-import type { Store } from '../store/contract.js';
+import type { Store } from '../store/store.js';
 import type { LeaseHolder } from '../store/leases/lease-holder.js';
 import type { Logger } from '../telemetry/logger.js';
 import { CheckpointSaver } from './checkpoint-saver.js';

@@ -1,7 +1,7 @@
-import type { Broker, Publisher } from '../broker/contract.js';
-import type { Names } from '../broker/topology.js';
+import type { Broker, Publisher } from '../broker/broker.js';
+import type { Names } from '../broker/topology/topology.js';
 import type { ErrorCode } from '../errors.js';
-import type { Store } from '../store/contract.js';
+import type { Store } from '../store/store.js';
 import { silentLogger, type Logger } from '../telemetry/logger.js';
 import type { Metrics } from '../telemetry/metrics.js';
 import { fireDueTimers } from './fire-timers.js';

@@ -1,6 +1,6 @@
 import { FlotillaError } from '../errors.js';
 import type { Definitions } from '../events/definitions.js';
-import { typesMatching, type Handler } from '../events/handler.js';
+import { typesMatching, type Handler } from '../events/handler-types.js';
 import { bySpecificity, isAmbiguous } from '../events/patterns.js';
 import { wrapDefinition } from '../opaque.js';
 import { isPlainName } from '../text/plain-name.js';

@@ -1,7 +1,7 @@
 import type { EventEnvelope } from '../events/envelope.js';
 import type { Definitions } from '../events/definitions.js';
 import { unwrapDefinition, type Opaque } from '../opaque.js';
-import type { Sql } from '../store/contract.js';
+import type { Sql } from '../store/store.js';
 
 /** The context of a projection's handler: SQL inside the transaction that also moves the checkpoint. The names of the
  *  projection's own tables refer to the generation that is being written, the live one or one that is being built. */

@@ -1,5 +1,5 @@
 import { FlotillaError } from '../errors.js';
-import type { Store, Tx } from '../store/contract.js';
+import type { Store, Tx } from '../store/store.js';
 import { isFrozen } from './rebuild/freeze.js';
 import { ModelWriter, type Step } from './model-writer.js';
 import type { PoisonEvent } from './poison.js';

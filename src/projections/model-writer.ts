@@ -2,7 +2,7 @@ import { FlotillaError } from '../errors.js';
 import { upcast } from '../events/decode.js';
 import type { EventEnvelope } from '../events/envelope.js';
 import { failpoint } from '../failpoints.js';
-import type { Store, Tx } from '../store/contract.js';
+import type { Store, Tx } from '../store/store.js';
 import type { StoredEvent } from '../store/stored-event.js';
 import { checkpointOf, generationSql } from './tables/physical-names.js';
 import { isTransient, poisonOf, type PoisonEvent } from './poison.js';

@@ -1,6 +1,6 @@
 import { FlotillaError } from '../errors.js';
 import { sleep } from '../concurrency/sleep.js';
-import type { Store } from '../store/contract.js';
+import type { Store } from '../store/store.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { Metrics } from '../telemetry/metrics.js';
 import { dropOld } from './tables/generations.js';

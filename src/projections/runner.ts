@@ -3,7 +3,7 @@ import { Backoff } from '../concurrency/backoff.js';
 import { Wakeup } from '../concurrency/wakeup.js';
 import { runAsLeader } from '../store/leases/leader-loop.js';
 import { sleep } from '../concurrency/sleep.js';
-import type { Store } from '../store/contract.js';
+import type { Store } from '../store/store.js';
 import { isStoreGone } from '../store/is-gone.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { Metrics } from '../telemetry/metrics.js';

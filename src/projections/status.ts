@@ -1,5 +1,5 @@
 import { FlotillaError } from '../errors.js';
-import type { Store } from '../store/contract.js';
+import type { Store } from '../store/store.js';
 import { checkpointOf } from './tables/physical-names.js';
 import type { ProjectionDefinition } from './definition.js';
 import { readState, type ModelState, type Stop } from './tables/state.js';

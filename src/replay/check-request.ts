@@ -4,8 +4,8 @@ import { FlotillaError } from '../errors.js';
 import { kindOf } from '../events/definitions.js';
 import { hasQueue } from '../worker/definition/queues.js';
 import type { ReplayContext } from './replay-context.js';
-import type { ReplayRequest } from './replay-run.js';
-import { selectedTypes } from './select.js';
+import type { ReplayRequest } from './runs/replay-run.js';
+import { selectedTypes } from './select-events.js';
 
 /** Checks whether a replay is possible, and returns warnings. Throws `replay.refused` with the remedy. */
 export async function checkRequest(context: ReplayContext, request: ReplayRequest): Promise<string[]> {

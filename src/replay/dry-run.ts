@@ -1,8 +1,8 @@
 import type { HistoryEntry } from './history/history.js';
 import type { ReplayContext } from './replay-context.js';
-import { noCounts, type ReplayCounts, type ReplayRequest } from './replay-run.js';
-import type { RunOptions } from './send-run.js';
-import { filterOf, selector } from './select.js';
+import { noCounts, type ReplayCounts, type ReplayRequest } from './runs/replay-run.js';
+import type { RunOptions } from './sending/send-run.js';
+import { filterOf, selector } from './select-events.js';
 
 /** What a replay would send. */
 export interface DryRunResult extends ReplayCounts {

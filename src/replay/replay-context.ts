@@ -1,8 +1,8 @@
-import type { Broker } from '../broker/contract.js';
-import type { Names } from '../broker/topology.js';
-import type { Store } from '../store/contract.js';
+import type { Broker } from '../broker/broker.js';
+import type { Names } from '../broker/topology/topology.js';
+import type { Store } from '../store/store.js';
 import type { WorkerDefinition } from '../worker/definition/worker-definition.js';
-import type { ThrottleOptions } from './throttle.js';
+import type { ThrottleOptions } from './sending/throttle.js';
 import type { History } from './history/history.js';
 
 /** The stores, the broker and the history that a replay uses. */

@@ -1,5 +1,5 @@
 import { FlotillaError } from '../errors.js';
-import type { Store } from '../store/contract.js';
+import type { Store } from '../store/store.js';
 import type { WorkerDefinition } from '../worker/definition/worker-definition.js';
 
 /**
@@ -9,7 +9,7 @@ import type { WorkerDefinition } from '../worker/definition/worker-definition.js
 export async function resetWorker(store: Store, { name, reset }: WorkerDefinition, run: string): Promise<boolean> {
   if (reset === undefined) throw new FlotillaError('replay.refused', `${name} declares no reset`);
   return store.transaction(async (tx) => {
-    if (!(await tx.claim({ consumer: `${name}:reset`, source: 'replay', id: run }))) return false;
+    if (!(await tx.markHandled({ consumer: `${name}:reset`, source: 'replay', id: run }))) return false;
     await reset({ sql: tx.sql });
     await tx.forgetHandled(name);
     await tx.forgetHandled(`${name}:exhausted`);

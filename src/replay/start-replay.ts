@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { FlotillaError } from '../errors.js';
 import { newId } from '../events/ids.js';
-import { RunHeartbeat } from './run-heartbeat.js';
+import { RunHeartbeat } from './runs/run-heartbeat.js';
 import type { ReplayContext } from './replay-context.js';
 import { resetWorker } from './reset-worker.js';
-import { noCounts, placeOf, type ReplayRequest, type ReplayRun } from './replay-run.js';
-import { sendRun, type RunOptions } from './send-run.js';
+import { noCounts, placeOf, type ReplayRequest, type ReplayRun } from './runs/replay-run.js';
+import { sendRun, type RunOptions } from './sending/send-run.js';
 
 const SETTLE_TIME_MS = 1000;
 

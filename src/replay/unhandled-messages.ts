@@ -1,11 +1,11 @@
-import type { OutgoingMessage } from '../broker/contract.js';
-import type { Names } from '../broker/topology.js';
+import type { OutgoingMessage } from '../broker/broker.js';
+import type { Names } from '../broker/topology/topology.js';
 import type { DeadLetterState } from '../dead-letters/dead-letter.js';
-import { replayMessage } from '../dead-letters/replay-message.js';
+import { replayMessage } from '../dead-letters/operations/replay-message.js';
 import { findDeadLetter, deadLetterPage } from '../dead-letters/storage/queries.js';
 import type { EventEnvelope } from '../events/envelope.js';
 import { eventMessage } from '../outbox/event-message.js';
-import type { Store } from '../store/contract.js';
+import type { Store } from '../store/store.js';
 import { readPages } from '../store/read-pages.js';
 import type { WorkerDefinition } from '../worker/definition/worker-definition.js';
 

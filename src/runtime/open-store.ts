@@ -1,5 +1,5 @@
 import type { Fleet } from '../fleet/define-fleet.js';
-import type { Store } from '../store/contract.js';
+import type { Store } from '../store/store.js';
 import { runProcess } from './process.js';
 import type { Running, RunOptions } from './running.js';
 import { prepareTables } from './stores/tables-read.js';

@@ -1,5 +1,5 @@
 import { join, resolve } from 'node:path';
-import { databaseUrlFor, type Config } from '../config/load.js';
+import { databaseUrlFor, type Config } from '../config/load-config.js';
 import { sqlitePath } from '../store/open.js';
 
 /** The configuration of a fleet, and the folder that its relative paths start from. */

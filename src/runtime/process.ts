@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
-import type { Config } from '../config/load.js';
-import type { VerifyPublisher } from '../broker/publishers.js';
+import type { Config } from '../config/load-config.js';
+import type { VerifyPublisher } from '../broker/users/verify-publisher.js';
 import type { DeriveId } from '../broker/signing/fleet-keys.js';
 import { derivedId } from '../events/ids.js';
 import { FlotillaError } from '../errors.js';
 import type { Fleet } from '../fleet/define-fleet.js';
-import { registerProcess, type ProcessRecord } from '../observability/process-registry.js';
+import { registerProcess, type ProcessRecord } from '../observability/processes/process-registry.js';
 import { lockData } from '../supervisor/data-directory/data-lock.js';
 import type { Logger } from '../telemetry/logger.js';
 import { createLogger } from '../telemetry/logger.js';

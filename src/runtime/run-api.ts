@@ -1,11 +1,11 @@
 import type { Express } from 'express';
 import { createApi } from '../api/app.js';
 import { serveApi } from '../api/server.js';
-import { requireTokens } from '../config/load.js';
+import { requireTokens } from '../config/load-config.js';
 import { FlotillaError } from '../errors.js';
 import type { Fleet } from '../fleet/define-fleet.js';
 import { portTaken } from '../net/port-taken.js';
-import type { Store } from '../store/contract.js';
+import type { Store } from '../store/store.js';
 import { runProcess, type FleetProcess } from './process.js';
 import { completeConfig, type Running, type RunOptions } from './running.js';
 import { prepareTables, tablesRead } from './stores/tables-read.js';

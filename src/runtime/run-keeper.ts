@@ -1,5 +1,5 @@
-import { requireTokens } from '../config/load.js';
-import { createKeeper } from '../dead-letters/keeper.js';
+import { requireTokens } from '../config/load-config.js';
+import { createKeeper } from '../dead-letters/keeper/keeper.js';
 import type { Fleet } from '../fleet/define-fleet.js';
 import { OPS_STORE } from '../fleet/reserved-names.js';
 import { queuesOfAll } from '../worker/definition/queues.js';

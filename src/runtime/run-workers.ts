@@ -1,5 +1,5 @@
 import { sleep } from '../concurrency/sleep.js';
-import { requireTokens } from '../config/load.js';
+import { requireTokens } from '../config/load-config.js';
 import { emittersOf, type Fleet } from '../fleet/define-fleet.js';
 import { SagaMetrics } from '../sagas/saga-metrics.js';
 import { startWorker, type RunningWorker } from '../worker/start.js';

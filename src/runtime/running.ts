@@ -1,4 +1,4 @@
-import { loadConfig, managementOf, type Config } from '../config/load.js';
+import { loadConfig, managementOf, type Config } from '../config/load-config.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { CheckResult } from '../telemetry/health-server.js';
 

@@ -1,4 +1,4 @@
-import type { StreamConsumerState } from '../event-log/stream-consumer.js';
+import type { StreamConsumerState } from '../event-log/consumers/stream-consumer.js';
 import type { ProjectionState } from '../projections/status.js';
 import type { SagaCount } from '../sagas/queries.js';
 import type { CheckResult } from '../telemetry/health-server.js';

@@ -2,11 +2,11 @@ import { expectedBy, type NextContext } from '../aggregates/execute.js';
 import { loadStream, streamOf } from '../aggregates/load.js';
 import { createEvent } from '../events/create.js';
 import { failpoint } from '../failpoints.js';
-import type { Tx } from '../store/contract.js';
+import type { Tx } from '../store/store.js';
 import { actionOf } from './definition/definition.js';
 import { sagaDecider } from './decision/decide.js';
 import type { SagaEvent, SagaState } from './decision/state.js';
-import { saveRow } from './saga-rows.js';
+import { saveSagaRow } from './saga-table.js';
 import type { SagaInput } from './decision/trigger.js';
 import type { SagaContext, SagaDefinition } from './definition/types.js';
 
@@ -35,7 +35,7 @@ export async function advance(
     if (event.type === 'saga.step_started') await sendCommand(tx, definition, state, event.data, nextContext);
   }
   await setTimer(tx, definition, sagaId, { before: seen.state, after: state }, nextContext);
-  await saveRow(tx.sql, name, sagaId, state, now);
+  await saveSagaRow(tx.sql, name, sagaId, state, now);
   failpoint('saga.advanced');
   return state;
 }

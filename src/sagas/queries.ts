@@ -1,5 +1,5 @@
-import type { Sql } from '../store/contract.js';
-import type { SagaRow } from './saga-rows.js';
+import type { Sql } from '../store/store.js';
+import type { SagaRow } from './saga-table.js';
 
 export type RowStatus = SagaRow['status'];
 

@@ -1,6 +1,6 @@
 import { messageOf } from '../errors.js';
 import { sleep } from '../concurrency/sleep.js';
-import type { Store } from '../store/contract.js';
+import type { Store } from '../store/store.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { Metrics } from '../telemetry/metrics.js';
 import { countOpenSagas, countOverdueSagas, openStatuses, type SagaCount } from './queries.js';

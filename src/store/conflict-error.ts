@@ -1,5 +1,5 @@
 import { FlotillaError } from '../errors.js';
-import type { ExpectedVersion } from './contract.js';
+import type { ExpectedVersion } from './store.js';
 
 /** `store.conflict`: somebody else has appended to the stream. Says where the stream is, so that a caller can answer with
  *  it or read on from what it knows. */

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { FlotillaError } from '../errors.js';
-import type { Store } from './contract.js';
+import type { Store } from './store.js';
 import { openSqliteStore, type SqliteStoreOptions } from './sqlite/index.js';
 import type { StoreRecord, StoreRegistry } from './store-registry.js';
 

@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import type { ReadFilter, Store } from './contract.js';
+import type { ReadFilter, Store } from './store.js';
 import type { StoredEvent } from './stored-event.js';
 
 export interface ReadPagesOptions {

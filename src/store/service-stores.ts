@@ -1,4 +1,4 @@
-import type { Store } from './contract.js';
+import type { Store } from './store.js';
 
 /** The stores of the fleet's services, which keep the events that the log has trimmed. */
 export interface ServiceStores {

@@ -2,7 +2,7 @@ import { sleep } from '../concurrency/sleep.js';
 import { errors, messageOf } from '../errors.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { Metrics } from '../telemetry/metrics.js';
-import type { Store, StoreHealth } from './contract.js';
+import type { Store, StoreHealth } from './store.js';
 
 export interface StoreWatchOptions {
   store: Pick<Store, 'service' | 'health' | 'probe'>;

@@ -1,11 +1,11 @@
-import type { Broker } from '../broker/contract.js';
-import type { VerifyPublisher } from '../broker/publishers.js';
+import type { Broker } from '../broker/broker.js';
+import type { VerifyPublisher } from '../broker/users/verify-publisher.js';
 import type { DeriveId } from '../broker/signing/fleet-keys.js';
 import { systemClock, type Clock } from '../concurrency/clock.js';
 import type { Definitions } from '../events/definitions.js';
 import { derivedId } from '../events/ids.js';
 import type { ServiceStores } from '../store/service-stores.js';
-import type { Store } from '../store/contract.js';
+import type { Store } from '../store/store.js';
 import type { Logger } from '../telemetry/logger.js';
 import { createMetrics, type Metrics } from '../telemetry/metrics.js';
 import type { CircuitBreakerState } from './circuit-breaker/circuit-breaker.js';

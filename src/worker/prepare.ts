@@ -1,7 +1,7 @@
 import { FlotillaError } from '../errors.js';
 import { sagasByType } from '../sagas/definition/definition.js';
-import { sagaMigrations } from '../sagas/saga-rows.js';
-import type { Store } from '../store/contract.js';
+import { sagaMigrations } from '../sagas/saga-table.js';
+import type { Store } from '../store/store.js';
 import type { WorkerDefinition } from './definition/worker-definition.js';
 import { runBootstrap } from './handler/bootstrap.js';
 import { withDefaults, type PreparedOptions, type StartWorkerOptions } from './options.js';

@@ -1,4 +1,4 @@
-import type { StreamConsumerState } from '../event-log/stream-consumer.js';
+import type { StreamConsumerState } from '../event-log/consumers/stream-consumer.js';
 import type { ProjectionState } from '../projections/status.js';
 import type { CircuitBreakerState } from './circuit-breaker/circuit-breaker.js';
 import type { PauseReason } from './consumption/gate.js';

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { createTempStore, type TempStore } from '../store/temp-store.js';
-import type { Store } from '../../src/store/contract.js';
+import type { Store } from '../../src/store/store.js';
 import type { AccountCommand } from '../../platform/accounts/account.js';
 import { accountEvery, deposit, fill, handleIn, handleInTx, load, open, withdraw } from './accounts.js';
 

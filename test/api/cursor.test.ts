@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { z } from 'zod';
-import { cursor, cursorOf } from '../../src/api/cursor.js';
-import { withTimeRange } from '../../src/api/time-range.js';
+import { cursor, cursorOf } from '../../src/api/input/cursor.js';
+import { withTimeRange } from '../../src/api/input/time-range.js';
 
 describe('api: cursors', () => {
   const position = z.strictObject({ createdAt: z.string().max(100), id: z.string().max(100) });

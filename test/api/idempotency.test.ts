@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { gates, routes, runs } from './routes.js';
 import { startApi, temporaryFile, type Api } from './start.js';
-import { Idempotency, idempotencyMigrations } from '../../src/api/idempotency.js';
+import { Idempotency, idempotencyMigrations } from '../../src/api/idempotency/idempotency.js';
 import { openSqliteStore } from '../../src/store/sqlite/index.js';
 
 describe('api: idempotency', () => {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Decider } from '../../src/aggregates/decider.js';
 import { checkVersion } from '../../src/aggregates/expected-versions.js';
 import { executeCommand } from '../../src/aggregates/execute.js';
-import { ProblemError } from '../../src/api/problems.js';
+import { ProblemError } from '../../src/api/problems/problems.js';
 import { defineRoute } from '../../src/api/route.js';
 import { PermanentError } from '../../src/errors.js';
 import { createEvent } from '../../src/events/create.js';

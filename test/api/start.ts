@@ -6,7 +6,7 @@ import winston from 'winston';
 import { createApi, type ApiOptions } from '../../src/api/app.js';
 import { serveApi } from '../../src/api/server.js';
 import { openSqliteStore } from '../../src/store/sqlite/index.js';
-import type { Store } from '../../src/store/contract.js';
+import type { Store } from '../../src/store/store.js';
 import { createMetrics } from '../../src/telemetry/metrics.js';
 
 export interface Answer {

@@ -1,5 +1,5 @@
 import { createRabbitBroker } from '../../src/broker/rabbitmq/broker.js';
-import { topologyOf } from '../../src/broker/topology.js';
+import { topologyOf } from '../../src/broker/topology/topology.js';
 import { armFailpoint } from '../../src/failpoints.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { options } from './earlier-release.js';

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import type { Broker } from '../../src/broker/contract.js';
+import type { Broker } from '../../src/broker/broker.js';
 import { createRabbitBroker } from '../../src/broker/rabbitmq/index.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { codeOf } from '../contract/broker.js';

@@ -1,6 +1,6 @@
 import { connect } from 'amqplib';
-import type { TopologyOptions } from '../../src/broker/topology.js';
-import { namesFor } from '../../src/broker/topology.js';
+import type { TopologyOptions } from '../../src/broker/topology/topology.js';
+import { namesFor } from '../../src/broker/topology/topology.js';
 
 export const options: Omit<TopologyOptions, 'prefix'> = {
   log: { maxAge: '1h', maxBytes: 20_000_000 },

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { HEADERS, readAttempts, readReplays, writeAttempts, type Attempt } from '../../src/broker/headers.js';
+import { HEADERS, readAttempts, readReplays, writeAttempts, type Attempt } from '../../src/broker/messages/headers.js';
 
 function attempt(n: number, message = `failure ${n}`): Attempt {
   return {

@@ -1,10 +1,10 @@
 import { expect } from 'chai';
-import type { Broker } from '../../src/broker/contract.js';
+import type { Broker } from '../../src/broker/broker.js';
 import { createManagement } from '../../src/broker/rabbitmq/management/management.js';
 import { createRabbitBroker } from '../../src/broker/rabbitmq/index.js';
 import { parseFleetKeys, type FleetKeys } from '../../src/broker/signing/fleet-keys.js';
-import { claimKey, requireKey } from '../../src/broker/signing/key-claim.js';
-import { namesFor, type Names } from '../../src/broker/topology.js';
+import { registerKey, requireKey } from '../../src/broker/signing/key-registration.js';
+import { namesFor, type Names } from '../../src/broker/topology/topology.js';
 import { hasCode } from '../../src/errors.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { cleanUp, testBroker } from '../support/rabbitmq.js';
@@ -32,7 +32,7 @@ describe('the key that a fleet has recorded in the broker', function () {
   });
 
   const claim = (keys: FleetKeys) =>
-    claimKey(async (topology) => void (await broker.applyTopology(topology)), names, keys, replace);
+    registerKey(async (topology) => void (await broker.applyTopology(topology)), names, keys, replace);
   const isRefused = async (work: Promise<unknown>) => {
     const thrown: unknown = await work.then(
       () => undefined,

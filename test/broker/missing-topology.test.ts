@@ -1,9 +1,9 @@
 import { expect } from 'chai';
-import type { Broker, Delivery } from '../../src/broker/contract.js';
+import type { Broker, Delivery } from '../../src/broker/broker.js';
 import { createManagement, createRabbitBroker } from '../../src/broker/rabbitmq/index.js';
-import type { Names } from '../../src/broker/topology.js';
-import { namesFor, topologyOf } from '../../src/broker/topology.js';
-import { followVerified } from '../../src/event-log/follow-verified.js';
+import type { Names } from '../../src/broker/topology/topology.js';
+import { namesFor, topologyOf } from '../../src/broker/topology/topology.js';
+import { followVerified } from '../../src/event-log/reading/follow-verified.js';
 import { createLogger, type Logger } from '../../src/telemetry/logger.js';
 import { createMetrics } from '../../src/telemetry/metrics.js';
 import { codeOf } from '../contract/broker.js';

@@ -4,7 +4,7 @@ import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import type { Broker, Delivery } from '../../src/broker/contract.js';
+import type { Broker, Delivery } from '../../src/broker/broker.js';
 import { createManagement, createRabbitBroker } from '../../src/broker/rabbitmq/index.js';
 import type { RabbitNode } from '../../src/supervisor/broker/rabbitmq-node.js';
 import {

@@ -1,10 +1,10 @@
 import { expect } from 'chai';
 import { connect } from 'amqplib';
-import type { Broker, Delivery } from '../../src/broker/contract.js';
-import type { Fields } from '../../src/broker/fields.js';
+import type { Broker, Delivery } from '../../src/broker/broker.js';
+import type { Fields } from '../../src/broker/messages/amqp-fields.js';
 import { createManagement, createRabbitBroker } from '../../src/broker/rabbitmq/index.js';
-import type { Topology } from '../../src/broker/topology.js';
-import { topologyOf } from '../../src/broker/topology.js';
+import type { Topology } from '../../src/broker/topology/topology.js';
+import { topologyOf } from '../../src/broker/topology/topology.js';
 import { createLogger, silentLogger } from '../../src/telemetry/logger.js';
 import { createMetrics } from '../../src/telemetry/metrics.js';
 import { codeOf, errorOf } from '../contract/broker.js';

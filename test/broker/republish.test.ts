@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { createRequire } from 'node:module';
-import type { Fields, FieldValue } from '../../src/broker/fields.js';
-import { HEADERS } from '../../src/broker/headers.js';
-import { isEncodable, republished } from '../../src/broker/republish.js';
+import type { Fields, FieldValue } from '../../src/broker/messages/amqp-fields.js';
+import { HEADERS } from '../../src/broker/messages/headers.js';
+import { isEncodable, republished } from '../../src/broker/messages/republish.js';
 
 interface Codec {
   encodeTable(buffer: Buffer, table: Fields, offset: number): number;

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import type { Broker, Delivery } from '../../src/broker/contract.js';
+import type { Broker, Delivery } from '../../src/broker/broker.js';
 import { createManagement, createRabbitBroker } from '../../src/broker/rabbitmq/index.js';
 import type { RabbitBrokerOptions } from '../../src/broker/rabbitmq/index.js';
 import { silentLogger } from '../../src/telemetry/logger.js';

@@ -1,11 +1,11 @@
 import { expect } from 'chai';
-import type { Delivery, OutgoingMessage } from '../../src/broker/contract.js';
-import type { Fields } from '../../src/broker/fields.js';
-import { HEADERS } from '../../src/broker/headers.js';
+import type { Delivery, OutgoingMessage } from '../../src/broker/broker.js';
+import type { Fields } from '../../src/broker/messages/amqp-fields.js';
+import { HEADERS } from '../../src/broker/messages/headers.js';
 import { createMemoryBroker } from '../../src/broker/memory/index.js';
 import { parseFleetKeys } from '../../src/broker/signing/fleet-keys.js';
 import { signedBroker, type Verification } from '../../src/broker/signing/signed-broker.js';
-import { topologyOf } from '../../src/broker/topology.js';
+import { topologyOf } from '../../src/broker/topology/topology.js';
 import { hasCode } from '../../src/errors.js';
 import { derivedId } from '../../src/events/ids.js';
 

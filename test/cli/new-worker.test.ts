@@ -13,7 +13,7 @@ import { defineFleet } from '../../src/fleet/define-fleet.js';
 import { isPlainName } from '../../src/text/plain-name.js';
 import { platform } from '../../platform/catalogue.js';
 import { RESERVED_NAMES } from '../../src/fleet/reserved-names.js';
-import { namesFor } from '../../src/broker/topology.js';
+import { namesFor } from '../../src/broker/topology/topology.js';
 import { UsageError } from '../../src/cli/shared/failure.js';
 import { namesOf } from '../../src/cli/commands/new/names.js';
 import { samplesOf } from '../../src/cli/commands/new/sample-data.js';

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { CLOUDEVENTS_JSON } from '../../src/events/envelope.js';
-import type { Broker } from '../../src/broker/contract.js';
+import type { Broker } from '../../src/broker/broker.js';
 import { createRabbitBroker } from '../../src/broker/rabbitmq/broker.js';
-import { namesFor, type Names } from '../../src/broker/topology.js';
+import { namesFor, type Names } from '../../src/broker/topology/topology.js';
 import { baseCatalogue, catalogue } from '../../src/fleet/catalogue.js';
 import * as dead from '../../src/cli/commands/dead/index.js';
 import * as retrying from '../../src/cli/commands/retrying.js';
@@ -215,7 +215,7 @@ describe('commands of operators', function () {
     await core.append(event.subject, 'any', [event]);
     await core.close();
     const payment = await open('payment');
-    await payment.transaction((tx) => tx.claim({ consumer: 'payment', source: 'core', id: handled.event.id }));
+    await payment.transaction((tx) => tx.markHandled({ consumer: 'payment', source: 'core', id: handled.event.id }));
     await payment.close();
 
     const { code, out } = await run('dead', 'replay', '--all', '--dry-run');

@@ -7,7 +7,7 @@ import { register as registerApi } from '../../src/cli/commands/api.js';
 import { register as registerKeeper } from '../../src/cli/commands/keeper.js';
 import { register as registerWorker } from '../../src/cli/commands/worker.js';
 import { defineFleet } from '../../src/fleet/define-fleet.js';
-import { readProcesses } from '../../src/observability/process-registry.js';
+import { readProcesses } from '../../src/observability/processes/process-registry.js';
 import { runCommand } from '../support/command.js';
 import { cleanUp, testBroker, type TestBroker } from '../support/rabbitmq.js';
 import { shop } from '../support/shop.js';

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { topologyOf } from '../../src/broker/topology.js';
+import { topologyOf } from '../../src/broker/topology/topology.js';
 import { createRabbitBroker } from '../../src/broker/rabbitmq/broker.js';
 import { baseCatalogue, catalogue } from '../../src/fleet/catalogue.js';
 import { buildProgram } from '../../src/cli/program.js';

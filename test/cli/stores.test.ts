@@ -7,7 +7,7 @@ import { register as registerKeeper } from '../../src/cli/commands/keeper.js';
 import { register as registerReset } from '../../src/cli/commands/reset.js';
 import { register as registerStores } from '../../src/cli/commands/stores/index.js';
 import { defineFleet } from '../../src/fleet/define-fleet.js';
-import { readProcesses } from '../../src/observability/process-registry.js';
+import { readProcesses } from '../../src/observability/processes/process-registry.js';
 import { runCommand, type CommandResult } from '../support/command.js';
 import { cleanUp, testBroker, type TestBroker } from '../support/rabbitmq.js';
 import { shop } from '../support/shop.js';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { createRabbitBroker } from '../../src/broker/rabbitmq/broker.js';
-import { namesFor } from '../../src/broker/topology.js';
+import { namesFor } from '../../src/broker/topology/topology.js';
 import { baseCatalogue, catalogue } from '../../src/fleet/catalogue.js';
 import * as config from '../../src/cli/commands/config.js';
 import * as dead from '../../src/cli/commands/dead/index.js';

@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import { createMemoryBroker } from 'flotilla/testing';
 import { createPublisher, subscribe } from 'flotilla';
-import type { Broker } from '../../src/broker/contract.js';
+import type { Broker } from '../../src/broker/broker.js';
 import { createRabbitBroker } from '../../src/broker/rabbitmq/index.js';
-import { namesFor } from '../../src/broker/topology.js';
+import { namesFor } from '../../src/broker/topology/topology.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { shop } from '../support/shop.js';
 import { cleanUp, testBroker } from '../support/rabbitmq.js';

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { databaseUrlFor, loadConfig, requireTokens } from '../../src/config/load.js';
+import { databaseUrlFor, loadConfig, requireTokens } from '../../src/config/load-config.js';
 import { FlotillaError } from '../../src/errors.js';
 
 describe('the configuration', () => {

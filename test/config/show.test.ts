@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { z } from 'zod';
 import { environment } from '../../src/config/schema.js';
 import { masked } from '../../src/config/secrets.js';
-import { showConfig, showSettings } from '../../src/config/show.js';
+import { showConfig, showSettings } from '../../src/config/show-config.js';
 
 describe('config show', () => {
   it('lists every variable and where its value is from', () => {

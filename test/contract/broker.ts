@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import type { Broker, Consumer, Delivery, OutgoingMessage } from '../../src/broker/contract.js';
-import type { Fields } from '../../src/broker/fields.js';
-import type { Topology } from '../../src/broker/topology.js';
+import type { Broker, Consumer, Delivery, OutgoingMessage } from '../../src/broker/broker.js';
+import type { Fields } from '../../src/broker/messages/amqp-fields.js';
+import type { Topology } from '../../src/broker/topology/topology.js';
 import { inbox } from '../support/inbox.js';
 import { eventually } from '../support/eventually.js';
 

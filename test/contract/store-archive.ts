@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import type { Store } from '../../src/store/contract.js';
+import type { Store } from '../../src/store/store.js';
 import { codeOf, eventOf } from './store-events.js';
 
 const many = (stream: string, count: number) => Array.from({ length: count }, () => eventOf(stream));

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { readStream } from '../../src/aggregates/load.js';
-import type { ReadFilter, Store } from '../../src/store/contract.js';
+import type { ReadFilter, Store } from '../../src/store/store.js';
 import { readPages } from '../../src/store/read-pages.js';
 import type { StoredEvent } from '../../src/store/stored-event.js';
 import { randomFrom } from '../chaos/support/random.js';

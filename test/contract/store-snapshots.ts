@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import type { Snapshot, Store } from '../../src/store/contract.js';
+import type { Snapshot, Store } from '../../src/store/store.js';
 import { codeOf, eventOf } from './store-events.js';
 
 /** What every store promises of snapshots, and of what is read inside a transaction. */

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { openMemoryStore } from '../../src/store/memory/index.js';
-import type { Store } from '../../src/store/contract.js';
+import type { Store } from '../../src/store/store.js';
 import { storeContract } from './store.js';
 import { codeOf, eventOf } from './store-events.js';
 

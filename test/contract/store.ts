@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { newId } from '../../src/events/ids.js';
 import { ConflictError } from '../../src/store/conflict-error.js';
-import type { Store } from '../../src/store/contract.js';
+import type { Store } from '../../src/store/store.js';
 import { eventually } from '../support/eventually.js';
 import { codeOf, eventOf } from './store-events.js';
 import { archiveContract } from './store-archive.js';
@@ -194,7 +194,7 @@ export function storeContract(
       it('commits events, inbox row and tables together, and sees its own writes', async () => {
         const key = { consumer: 'inventory', source: 'core', id: newId() };
         const seen = await store.transaction(async (tx) => {
-          expect(await tx.claim(key)).to.equal(true);
+          expect(await tx.markHandled(key)).to.equal(true);
           await tx.sql`INSERT INTO stock (sku, quantity) VALUES (${'item_1'}, ${3})`;
           await tx.append('stock/item_1', 'none', [eventOf('stock/item_1')]);
           expect(await tx.read('stock/item_1')).to.have.length(1);
@@ -213,7 +213,7 @@ export function storeContract(
         const results = await Promise.allSettled([
           store.transaction((tx) => tx.sql`INSERT INTO stock (sku, quantity) VALUES ('a', 1)`),
           store.transaction(async (tx) => {
-            await tx.claim(key);
+            await tx.markHandled(key);
             await tx.append('x/1', 'none', [eventOf('x/1', { type: 'fresh.type' })]);
             await tx.sql`INSERT INTO stock (sku, quantity) VALUES ('b', 1)`;
             throw new Error('no');
@@ -322,7 +322,7 @@ export function storeContract(
       const key = { consumer: 'payment', source: 'core', id: newId() };
 
       it('claims an event once per consumer and source', async () => {
-        const claim = (over: Partial<typeof key>) => store.transaction((tx) => tx.claim({ ...key, ...over }));
+        const claim = (over: Partial<typeof key>) => store.transaction((tx) => tx.markHandled({ ...key, ...over }));
         expect(await claim({})).to.equal(true);
         expect(await claim({})).to.equal(false);
         expect(await claim({ consumer: 'email' })).to.equal(true);
@@ -335,7 +335,7 @@ export function storeContract(
         expect(await store.recordStart(key)).to.equal(1);
         expect(await store.recordStart(key)).to.equal(2);
         expect(await store.recordStart({ ...key, id: newId() })).to.equal(1);
-        await store.transaction((tx) => tx.claim(key));
+        await store.transaction((tx) => tx.markHandled(key));
         expect(await store.recordStart(key)).to.equal(1);
       });
 
@@ -349,7 +349,7 @@ export function storeContract(
       });
 
       it('forgets in a transaction what one consumer has handled, of every source, and nothing of others', async () => {
-        const claim = (over: Partial<typeof key>) => store.claim({ ...key, ...over });
+        const claim = (over: Partial<typeof key>) => store.markHandled({ ...key, ...over });
         const others = [{ consumer: 'payment2' }, { consumer: 'payment:replay:1' }, { consumer: 'pay' }];
         for (const over of [{}, { source: 'other' }, ...others]) await claim(over);
         await store.recordStart({ ...key, id: 'started' });
@@ -371,10 +371,10 @@ export function storeContract(
 
       it('purges what is older, in portions, and keeps the rest', async () => {
         const ids = Array.from({ length: 4_500 }, () => newId());
-        await Promise.all(ids.map((id) => store.transaction((tx) => tx.claim({ ...key, id }))));
+        await Promise.all(ids.map((id) => store.transaction((tx) => tx.markHandled({ ...key, id }))));
         await store.recordStart({ ...key, id: 'started' });
         now += 10;
-        await store.transaction((tx) => tx.claim(key));
+        await store.transaction((tx) => tx.markHandled(key));
         expect(await store.purgeInbox(now)).to.equal(4_501);
         expect(await store.handled(key)).to.equal(true);
         expect(await store.handled({ ...key, id: ids[0] ?? '' })).to.equal(false);

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import type { Broker, StreamEntry, StreamOffset } from '../../src/broker/contract.js';
-import { followLog } from '../../src/event-log/follow-log.js';
-import { entryAt, firstEntry, lastEntry } from '../../src/event-log/bounds.js';
+import type { Broker, StreamEntry, StreamOffset } from '../../src/broker/broker.js';
+import { followLog } from '../../src/event-log/reading/follow-log.js';
+import { entryAt, firstEntry, lastEntry } from '../../src/event-log/reading/log-bounds.js';
 import { inbox } from '../support/inbox.js';
 import { eventually } from '../support/eventually.js';
 import type { OpenBroker } from './broker.js';

@@ -1,19 +1,23 @@
 import { createHash } from 'node:crypto';
 import { expect } from 'chai';
-import { HEADERS, textHeader } from '../../src/broker/headers.js';
+import { HEADERS, textHeader } from '../../src/broker/messages/headers.js';
 import { parseFleetKeys } from '../../src/broker/signing/fleet-keys.js';
 import { signedBroker } from '../../src/broker/signing/signed-broker.js';
 import { auditOf } from '../../src/dead-letters/storage/audit.js';
-import { discardDeadLetters, undoDiscard, UNDO_PERIOD_MS } from '../../src/dead-letters/discard.js';
-import { editDeadLetter } from '../../src/dead-letters/edit.js';
-import { collectDeadLetters } from '../../src/dead-letters/collect.js';
+import {
+  discardDeadLetters,
+  undoDiscard,
+  UNDO_PERIOD_MS,
+} from '../../src/dead-letters/operations/discard-dead-letters.js';
+import { editDeadLetter } from '../../src/dead-letters/operations/edit-dead-letter.js';
+import { collectDeadLetters } from '../../src/dead-letters/keeper/collect-dead-letters.js';
 import { findDeadLetter, groupDeadLetters, listDeadLetters } from '../../src/dead-letters/storage/queries.js';
 import { removeOldBodies } from '../../src/dead-letters/storage/remove-bodies.js';
 import {
   replayDeadLetters,
   type ReplayDeadLettersOptions,
   type DeadLetterReplayResult,
-} from '../../src/dead-letters/replay-dead-letters.js';
+} from '../../src/dead-letters/operations/replay-dead-letters.js';
 import { formatDeadLetter } from '../../src/dead-letters/format-dead-letter.js';
 import { hasCode } from '../../src/errors.js';
 import {

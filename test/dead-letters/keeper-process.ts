@@ -1,7 +1,7 @@
 import { createRabbitBroker } from '../../src/broker/rabbitmq/broker.js';
-import { namesFor } from '../../src/broker/topology.js';
-import { createKeeper } from '../../src/dead-letters/keeper.js';
-import { replayDeadLetters } from '../../src/dead-letters/replay-dead-letters.js';
+import { namesFor } from '../../src/broker/topology/topology.js';
+import { createKeeper } from '../../src/dead-letters/keeper/keeper.js';
+import { replayDeadLetters } from '../../src/dead-letters/operations/replay-dead-letters.js';
 import { armFailpoint } from '../../src/failpoints.js';
 import { openSqliteStore } from '../../src/store/sqlite/index.js';
 import { silentLogger } from '../../src/telemetry/logger.js';

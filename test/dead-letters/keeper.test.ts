@@ -1,14 +1,14 @@
 import { expect } from 'chai';
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import type { Fields } from '../../src/broker/fields.js';
-import { HEADERS } from '../../src/broker/headers.js';
+import type { Fields } from '../../src/broker/messages/amqp-fields.js';
+import { HEADERS } from '../../src/broker/messages/headers.js';
 import { findDeadLetter, listDeadLetters } from '../../src/dead-letters/storage/queries.js';
-import { createKeeper } from '../../src/dead-letters/keeper.js';
-import { collectDeadLetters } from '../../src/dead-letters/collect.js';
-import { readDeadLetter } from '../../src/dead-letters/read-delivery.js';
+import { createKeeper } from '../../src/dead-letters/keeper/keeper.js';
+import { collectDeadLetters } from '../../src/dead-letters/keeper/collect-dead-letters.js';
+import { readDeadLetter } from '../../src/dead-letters/keeper/read-dead-letter.js';
 import { FlotillaError } from '../../src/errors.js';
-import type { Store } from '../../src/store/contract.js';
+import type { Store } from '../../src/store/store.js';
 import {
   publishDeadLetters,
   definitions,

@@ -1,9 +1,9 @@
 import { expect } from 'chai';
-import { HEADERS } from '../../src/broker/headers.js';
-import { collectDeadLetters } from '../../src/dead-letters/collect.js';
-import { replayDeadLetters } from '../../src/dead-letters/replay-dead-letters.js';
-import { listRetrying, retryNow } from '../../src/dead-letters/queues/retrying.js';
-import { listUnrouted, replayUnrouted } from '../../src/dead-letters/queues/unrouted.js';
+import { HEADERS } from '../../src/broker/messages/headers.js';
+import { collectDeadLetters } from '../../src/dead-letters/keeper/collect-dead-letters.js';
+import { replayDeadLetters } from '../../src/dead-letters/operations/replay-dead-letters.js';
+import { listRetrying, retryNow } from '../../src/queues/retry-queues.js';
+import { listUnrouted, replayUnrouted } from '../../src/queues/unrouted-messages.js';
 import {
   definitions,
   deadLetterMessage,

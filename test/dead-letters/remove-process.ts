@@ -1,8 +1,8 @@
-import { findAbandonedQueues } from '../../src/broker/abandoned-queues.js';
+import { findAbandonedQueues } from '../../src/broker/topology/abandoned-queues.js';
 import { createRabbitBroker } from '../../src/broker/rabbitmq/broker.js';
 import { createManagement } from '../../src/broker/rabbitmq/management/management.js';
-import { namesFor } from '../../src/broker/topology.js';
-import { removeAbandonedQueues } from '../../src/dead-letters/queues/remove-abandoned-queues.js';
+import { namesFor } from '../../src/broker/topology/topology.js';
+import { removeAbandonedQueues } from '../../src/dead-letters/remove-abandoned-queues.js';
 import { armFailpoint } from '../../src/failpoints.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { definitions } from './dead-letter-fixture.js';

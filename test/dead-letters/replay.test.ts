@@ -1,12 +1,12 @@
 import { expect } from 'chai';
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { HEADERS, readAttempts, textHeader } from '../../src/broker/headers.js';
+import { HEADERS, readAttempts, textHeader } from '../../src/broker/messages/headers.js';
 import { auditOf } from '../../src/dead-letters/storage/audit.js';
-import { CLAIM_TTL_MS, claimForReplay } from '../../src/dead-letters/storage/claims.js';
-import { discardDeadLetters, undoDiscard } from '../../src/dead-letters/discard.js';
-import { editDeadLetter } from '../../src/dead-letters/edit.js';
-import { collectDeadLetters } from '../../src/dead-letters/collect.js';
+import { CLAIM_TTL_MS, claimForReplay } from '../../src/dead-letters/storage/replay-claims.js';
+import { discardDeadLetters, undoDiscard } from '../../src/dead-letters/operations/discard-dead-letters.js';
+import { editDeadLetter } from '../../src/dead-letters/operations/edit-dead-letter.js';
+import { collectDeadLetters } from '../../src/dead-letters/keeper/collect-dead-letters.js';
 import {
   findDeadLetter,
   groupDeadLetters,
@@ -18,10 +18,10 @@ import {
   type DeadLetterContext,
   type ReplayDeadLettersOptions,
   type DeadLetterReplayResult,
-} from '../../src/dead-letters/replay-dead-letters.js';
+} from '../../src/dead-letters/operations/replay-dead-letters.js';
 import { hasCode } from '../../src/errors.js';
 import type { EventEnvelope } from '../../src/events/envelope.js';
-import type { Store } from '../../src/store/contract.js';
+import type { Store } from '../../src/store/store.js';
 import { openSqliteStore } from '../../src/store/sqlite/index.js';
 import {
   publishDeadLetters,

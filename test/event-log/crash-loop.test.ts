@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
-import { HEADERS, textHeader } from '../../src/broker/headers.js';
+import { HEADERS, textHeader } from '../../src/broker/messages/headers.js';
 import { inbox } from '../support/inbox.js';
 import { testBroker } from '../support/rabbitmq.js';
 import { tallyMigrations } from '../support/shop.js';

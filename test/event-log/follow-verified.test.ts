@@ -1,8 +1,8 @@
 import { expect } from 'chai';
-import type { ReadStreamOptions, StreamEntry } from '../../src/broker/contract.js';
-import { lastEntry } from '../../src/event-log/bounds.js';
-import { followVerified } from '../../src/event-log/follow-verified.js';
-import { BEFORE_FIRST, positionOf, type LogBreak, type LogPosition } from '../../src/event-log/position.js';
+import type { ReadStreamOptions, StreamEntry } from '../../src/broker/broker.js';
+import { lastEntry } from '../../src/event-log/reading/log-bounds.js';
+import { followVerified } from '../../src/event-log/reading/follow-verified.js';
+import { BEFORE_FIRST, positionOf, type LogBreak, type LogPosition } from '../../src/event-log/positions/position.js';
 import { inbox } from '../support/inbox.js';
 import { jobBegun, numbers, openLogFixture, type LogFixture } from './log-fixture.js';
 import { eventually } from '../support/eventually.js';

@@ -1,13 +1,19 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Broker } from '../../src/broker/contract.js';
-import type { Fields } from '../../src/broker/fields.js';
-import { eventProperties } from '../../src/broker/event-properties.js';
-import { namesFor, topologyOf, type Names, type Topology, type WorkerQueues } from '../../src/broker/topology.js';
+import type { Broker } from '../../src/broker/broker.js';
+import type { Fields } from '../../src/broker/messages/amqp-fields.js';
+import { eventProperties } from '../../src/broker/messages/event-properties.js';
+import {
+  namesFor,
+  topologyOf,
+  type Names,
+  type Topology,
+  type WorkerQueues,
+} from '../../src/broker/topology/topology.js';
 import { createEvent, originContext } from '../../src/events/create.js';
 import type { EventEnvelope } from '../../src/events/envelope.js';
-import type { Store } from '../../src/store/contract.js';
+import type { Store } from '../../src/store/store.js';
 import { openSqliteStore } from '../../src/store/sqlite/index.js';
 import type { OpenBroker } from '../contract/broker.js';
 import { brokers } from '../contract/open-brokers.js';

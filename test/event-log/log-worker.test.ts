@@ -1,9 +1,9 @@
 import { expect } from 'chai';
-import type { Broker } from '../../src/broker/contract.js';
+import type { Broker } from '../../src/broker/broker.js';
 import { FlotillaError, PermanentError, UnavailableError } from '../../src/errors.js';
 import type { EventEnvelope } from '../../src/events/envelope.js';
-import { logCheckpoint, migrateLogCheckpoints } from '../../src/event-log/checkpoint.js';
-import type { Store } from '../../src/store/contract.js';
+import { logCheckpoint, migrateLogCheckpoints } from '../../src/event-log/positions/checkpoint-table.js';
+import type { Store } from '../../src/store/store.js';
 import { createMetrics, type Metrics } from '../../src/telemetry/metrics.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import type { WorkerDefinition } from '../../src/worker/definition/worker-definition.js';

@@ -1,15 +1,15 @@
 import { expect } from 'chai';
 import { fromOutside } from 'flotilla';
-import { eventProperties } from '../../src/broker/event-properties.js';
+import { eventProperties } from '../../src/broker/messages/event-properties.js';
 import { parseFleetKeys } from '../../src/broker/signing/fleet-keys.js';
 import { signedBroker } from '../../src/broker/signing/signed-broker.js';
 import { defineJournal } from '../../src/journal/define-journal.js';
 import { countJournal, journalEvent, journalPages } from '../../src/journal/search.js';
 import { migrateJournal } from '../../src/journal/migrations.js';
 import type { JournalEntry } from '../../src/journal/entry.js';
-import { logCheckpoint, migrateLogCheckpoints } from '../../src/event-log/checkpoint.js';
+import { logCheckpoint, migrateLogCheckpoints } from '../../src/event-log/positions/checkpoint-table.js';
 import type { ServiceStores } from '../../src/store/service-stores.js';
-import type { Store } from '../../src/store/contract.js';
+import type { Store } from '../../src/store/store.js';
 import { type Logger, silentLogger } from '../../src/telemetry/logger.js';
 import { createMetrics, type Metrics } from '../../src/telemetry/metrics.js';
 import { startWorker, type RunningWorker } from '../../src/worker/start.js';

@@ -5,7 +5,7 @@ import { migrateJournal } from '../../src/journal/migrations.js';
 import { insertRecords, type JournalRecord } from '../../src/journal/rows.js';
 import { byCorrelation, bySource, bySubject, byTime, byType, type Bounds, type Scan } from '../../src/journal/scans.js';
 import { countJournal, journalEvent, journalEventsLike, journalPages } from '../../src/journal/search.js';
-import type { Sql, SqlValue, Store } from '../../src/store/contract.js';
+import type { Sql, SqlValue, Store } from '../../src/store/store.js';
 import { matches } from '../../src/events/patterns.js';
 import { codeOf } from '../contract/broker.js';
 import { randomFrom } from '../chaos/support/random.js';

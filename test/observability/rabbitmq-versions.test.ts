@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import type { ManagedQueue } from '../../src/broker/rabbitmq/management/management.js';
-import { namesFor } from '../../src/broker/topology.js';
-import { disconnectedTimeout, shortConsumerTimeouts } from '../../src/observability/queue-timeouts.js';
-import { holdsDeliveriesOfLostNodes, versionFindings } from '../../src/observability/rabbitmq-versions.js';
+import { namesFor } from '../../src/broker/topology/topology.js';
+import { disconnectedTimeout, shortConsumerTimeouts } from '../../src/observability/broker/queue-timeouts.js';
+import { holdsDeliveriesOfLostNodes, versionFindings } from '../../src/observability/broker/rabbitmq-versions.js';
 
 const queue = (name: string, settings: Pick<Partial<ManagedQueue>, 'arguments' | 'policySettings'> = {}) =>
   ({ name, type: 'quorum', arguments: {}, policySettings: {}, ...settings }) as ManagedQueue;

@@ -8,8 +8,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { statusLines } from '../../src/cli/commands/status/lines.js';
 import { fleetStatus, type FleetStatus } from '../../src/observability/fleet-status.js';
-import { probeProcess, type ProcessReport } from '../../src/observability/probe-process.js';
-import { readProcesses, registerProcess, type ProcessRecord } from '../../src/observability/process-registry.js';
+import { probeProcess, type ProcessReport } from '../../src/observability/processes/probe-process.js';
+import {
+  readProcesses,
+  registerProcess,
+  type ProcessRecord,
+} from '../../src/observability/processes/process-registry.js';
 import { createMetrics } from '../../src/telemetry/metrics.js';
 import { deadLetterMessage, openFixture } from '../dead-letters/dead-letter-fixture.js';
 

@@ -1,6 +1,6 @@
-import type { BrokerState, OutgoingMessage, Publisher } from '../../src/broker/contract.js';
-import { HEADERS, textHeader } from '../../src/broker/headers.js';
-import { StateCell } from '../../src/broker/state.js';
+import type { BrokerState, OutgoingMessage, Publisher } from '../../src/broker/broker.js';
+import { HEADERS, textHeader } from '../../src/broker/messages/headers.js';
+import { StateCell } from '../../src/broker/broker-state.js';
 import { FlotillaError } from '../../src/errors.js';
 
 /** What a fake broker does with a message. `lost`: it never arrives, and the channel breaks. `late`: it arrives, and

@@ -1,13 +1,13 @@
 import { once } from 'node:events';
 import { expect } from 'chai';
 import fc from 'fast-check';
-import type { Delivery } from '../../src/broker/contract.js';
+import type { Delivery } from '../../src/broker/broker.js';
 import { createMemoryBroker } from '../../src/broker/memory/index.js';
-import { namesFor, topologyOf } from '../../src/broker/topology.js';
+import { namesFor, topologyOf } from '../../src/broker/topology/topology.js';
 import { CLOUDEVENTS_JSON } from '../../src/events/envelope.js';
 import { countDeferred } from '../../src/outbox/deferred/deferred-rows.js';
 import { createRelay, type RelayOptions } from '../../src/outbox/index.js';
-import type { Store } from '../../src/store/contract.js';
+import type { Store } from '../../src/store/store.js';
 import { createLogger } from '../../src/telemetry/logger.js';
 import { createMetrics } from '../../src/telemetry/metrics.js';
 import { eventOf } from '../contract/store-events.js';

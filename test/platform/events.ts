@@ -1,6 +1,6 @@
 import { originContext, type Store } from 'flotilla';
 import type { TestEvent } from 'flotilla/testing';
-import { HEADERS, writeAttempts } from '../../src/broker/headers.js';
+import { HEADERS, writeAttempts } from '../../src/broker/messages/headers.js';
 import { create, type Data, type EventType } from '../../platform/catalogue.js';
 import type { OrderDetails } from '../../platform/orders/events.js';
 

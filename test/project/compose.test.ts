@@ -4,7 +4,7 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import fleet from '../../config/fleet.js';
 import { environment } from '../../src/config/schema.js';
-import { loadConfig, requireTokens } from '../../src/config/load.js';
+import { loadConfig, requireTokens } from '../../src/config/load-config.js';
 import {
   readSandboxSettings,
   settingsProblems,

@@ -1,6 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
-import { errorStatus, problems, problemType, type ProblemCode, type ProblemType } from '../../src/api/problems.js';
+import {
+  errorStatus,
+  problems,
+  problemType,
+  type ProblemCode,
+  type ProblemType,
+} from '../../src/api/problems/problems.js';
 import type { ErrorCode } from '../../src/errors.js';
 import { routes } from '../../platform/routes.js';
 

@@ -5,7 +5,7 @@ import { PermanentError } from '../../src/errors.js';
 import * as projections from '../../src/cli/commands/projections/index.js';
 import { defineFleet } from '../../src/fleet/define-fleet.js';
 import { runProjections } from '../../src/projections/run.js';
-import type { Store } from '../../src/store/contract.js';
+import type { Store } from '../../src/store/store.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { runCommand } from '../support/command.js';
 import { shop } from '../support/shop.js';

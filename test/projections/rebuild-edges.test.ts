@@ -8,7 +8,7 @@ import type { Projection } from '../../src/projections/definition.js';
 import { projectionLag } from '../../src/projections/projection-lag.js';
 import { rebuildProjection, type RebuildOptions } from '../../src/projections/rebuild/rebuild.js';
 import { swapGenerations } from '../../src/projections/rebuild/swap.js';
-import type { Store } from '../../src/store/contract.js';
+import type { Store } from '../../src/store/store.js';
 import { shop } from '../support/shop.js';
 import { createTempStore, type TempStore } from '../store/temp-store.js';
 import { interposed } from './support/interposed.js';

@@ -12,7 +12,7 @@ import { ModelFreeze } from '../../src/projections/rebuild/freeze.js';
 import { LiveModel } from '../../src/projections/live-model.js';
 import { prepareProjections } from '../../src/projections/tables/prepare.js';
 import { skipEvent } from '../../src/projections/tables/skips.js';
-import type { Store } from '../../src/store/contract.js';
+import type { Store } from '../../src/store/store.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { createTempStore, type TempStore } from '../store/temp-store.js';
 import {

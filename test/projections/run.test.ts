@@ -7,7 +7,7 @@ import { prepareProjections } from '../../src/projections/tables/prepare.js';
 import { runProjections, type ProjectionsPart } from '../../src/projections/run.js';
 import { projectionDefinitionOf, type Projection } from '../../src/projections/definition.js';
 import { skipEvent, skipsOf } from '../../src/projections/tables/skips.js';
-import type { Store } from '../../src/store/contract.js';
+import type { Store } from '../../src/store/store.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { createMetrics } from '../../src/telemetry/metrics.js';
 import { shop } from '../support/shop.js';

@@ -1,10 +1,10 @@
 import { expect } from 'chai';
-import { collectDeadLetters } from '../../src/dead-letters/collect.js';
+import { collectDeadLetters } from '../../src/dead-letters/keeper/collect-dead-letters.js';
 import { hasCode, messageOf, PermanentError } from '../../src/errors.js';
 import { checkRequest } from '../../src/replay/check-request.js';
 import { generator } from '../../src/testing/simulation/seeded.js';
 import type { ReplayContext } from '../../src/replay/replay-context.js';
-import type { ReplayRequest } from '../../src/replay/replay-run.js';
+import type { ReplayRequest } from '../../src/replay/runs/replay-run.js';
 import { resumeReplay, startReplay } from '../../src/replay/start-replay.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { shop } from '../support/shop.js';

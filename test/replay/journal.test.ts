@@ -1,17 +1,21 @@
 import { join } from 'node:path';
 import { expect } from 'chai';
-import type { Broker } from '../../src/broker/contract.js';
+import type { Broker } from '../../src/broker/broker.js';
 import { hasCode } from '../../src/errors.js';
 import type { EventEnvelope } from '../../src/events/envelope.js';
 import { migrateJournal } from '../../src/journal/migrations.js';
 import { insertRecords } from '../../src/journal/rows.js';
-import { entryAt } from '../../src/event-log/bounds.js';
-import { logCheckpoint, migrateLogCheckpoints, moveLogCheckpoint } from '../../src/event-log/checkpoint.js';
-import { positionOf, type LogPosition } from '../../src/event-log/position.js';
+import { entryAt } from '../../src/event-log/reading/log-bounds.js';
+import {
+  logCheckpoint,
+  migrateLogCheckpoints,
+  moveLogCheckpoint,
+} from '../../src/event-log/positions/checkpoint-table.js';
+import { positionOf, type LogPosition } from '../../src/event-log/positions/position.js';
 import { journalHistory } from '../../src/replay/history/journal-history.js';
 import { dryRun } from '../../src/replay/dry-run.js';
 import { resumeReplay, startReplay } from '../../src/replay/start-replay.js';
-import type { Store } from '../../src/store/contract.js';
+import type { Store } from '../../src/store/store.js';
 import { openSqliteStore } from '../../src/store/sqlite/index.js';
 import { takeMessages } from '../dead-letters/dead-letter-fixture.js';
 import { adder, bodyOf, DAY, eventOf, openBench, requestOf, type Bench } from './history-fixture.js';

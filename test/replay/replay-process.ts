@@ -1,6 +1,6 @@
 import { armFailpoint } from '../../src/failpoints.js';
 import { createRabbitBroker } from '../../src/broker/rabbitmq/index.js';
-import { namesFor } from '../../src/broker/topology.js';
+import { namesFor } from '../../src/broker/topology/topology.js';
 import { logHistory } from '../../src/replay/history/log-history.js';
 import { startReplay } from '../../src/replay/start-replay.js';
 import { openSqliteStore } from '../../src/store/sqlite/index.js';

@@ -3,7 +3,7 @@ import { ClockJumps } from '../../src/runtime/stores/clock-jumps.js';
 import { keepHouse } from '../../src/runtime/stores/housekeeping.js';
 import { inboxAge, logAge } from '../../src/runtime/stores/log-age.js';
 import { newId } from '../../src/events/ids.js';
-import type { Store } from '../../src/store/contract.js';
+import type { Store } from '../../src/store/store.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { eventOf } from '../contract/store-events.js';
 import { createTempStore, type TempStore } from '../store/temp-store.js';
@@ -20,7 +20,7 @@ describe('housekeeping', () => {
     let now = Date.now() - 10_000;
     const store = await temp.open({ clock: () => now });
     const key = { consumer: 'views', source: 'core', id: newId() };
-    await store.claim(key);
+    await store.markHandled(key);
     now = Date.now();
     await store.append('s/1', 'none', [eventOf('s/1'), eventOf('s/1'), eventOf('s/1')]);
     const lease = await store.acquireLease('relay', 'test', 1000);
@@ -39,7 +39,7 @@ describe('housekeeping', () => {
   it('forgets nothing right after a jump of the system time, by which everything looks old', async () => {
     const store = await temp.open();
     const key = { consumer: 'views', source: 'core', id: newId() };
-    await store.claim(key);
+    await store.markHandled(key);
     let purges = 0;
     const counted = Object.assign(Object.create(store) as Store, { purgeInbox: async () => ((purges += 1), 0) });
     const ending = new AbortController();

@@ -14,7 +14,7 @@ import {
   runKeeper,
   runWorkers,
 } from 'flotilla';
-import { readProcesses } from '../../src/observability/process-registry.js';
+import { readProcesses } from '../../src/observability/processes/process-registry.js';
 import { eventually } from '../support/eventually.js';
 import { cleanUp, testBroker, type TestBroker } from '../support/rabbitmq.js';
 

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { SagaMetrics } from '../../src/sagas/saga-metrics.js';
-import { saveRow, sagaMigrations } from '../../src/sagas/saga-rows.js';
+import { saveSagaRow, sagaMigrations } from '../../src/sagas/saga-table.js';
 import { initialState, type SagaStatus } from '../../src/sagas/decision/state.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { createMetrics } from '../../src/telemetry/metrics.js';
@@ -20,7 +20,7 @@ describe('the metrics of sagas', () => {
     const metrics = createMetrics();
     const sagaMetrics = new SagaMetrics(store, [tripSaga], metrics);
     const keep = (sagaId: string, status: SagaStatus) =>
-      store.transaction(({ sql }) => saveRow(sql, 'travel', sagaId, { ...initialState, status }, 0));
+      store.transaction(({ sql }) => saveSagaRow(sql, 'travel', sagaId, { ...initialState, status }, 0));
     const shown = async () => {
       await sagaMetrics.refresh();
       const { values } = await metrics.sagas.get();
@@ -50,7 +50,7 @@ describe('the metrics of sagas', () => {
     const waiting = { step: 'hotel', direction: 'forward', attempt: 1, timer: 'timeout' } as const;
     const keep = (sagaId: string, status: SagaStatus, at: string) =>
       store.transaction(({ sql }) =>
-        saveRow(sql, 'travel', sagaId, { ...initialState, status, waiting: { ...waiting, at } }, now),
+        saveSagaRow(sql, 'travel', sagaId, { ...initialState, status, waiting: { ...waiting, at } }, now),
       );
     const shown = async () => {
       await sagaMetrics.refresh();

@@ -1,5 +1,5 @@
 import { ConflictError } from '../../src/store/conflict-error.js';
-import type { ExpectedVersion, Store } from '../../src/store/contract.js';
+import type { ExpectedVersion, Store } from '../../src/store/store.js';
 import { eventOf } from '../contract/store-events.js';
 
 export interface Command {

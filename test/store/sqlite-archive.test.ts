@@ -5,7 +5,7 @@ import { copyFile, rename } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import Database from 'better-sqlite3';
 import { expect } from 'chai';
-import type { Store } from '../../src/store/contract.js';
+import type { Store } from '../../src/store/store.js';
 import { codeOf, eventOf } from '../contract/store-events.js';
 import { createTempStore, type TempStore } from './temp-store.js';
 

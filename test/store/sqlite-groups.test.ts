@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import Database from 'better-sqlite3';
 import { newId } from '../../src/events/ids.js';
-import type { Store } from '../../src/store/contract.js';
+import type { Store } from '../../src/store/store.js';
 import { codeOf, eventOf } from '../contract/store-events.js';
 import { createTempStore, type TempStore } from './temp-store.js';
 

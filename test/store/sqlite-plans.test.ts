@@ -1,6 +1,6 @@
 import Database from 'better-sqlite3';
 import { expect } from 'chai';
-import type { ReadFilter, Store } from '../../src/store/contract.js';
+import type { ReadFilter, Store } from '../../src/store/store.js';
 import { readPages } from '../../src/store/read-pages.js';
 import { eventOf } from '../contract/store-events.js';
 import { createTempStore, type TempStore } from './temp-store.js';
@@ -161,7 +161,7 @@ async function useEverything(store: Store): Promise<void> {
   await store.recordStart(key);
   await store.clearStarts(key);
   await store.transaction(async (tx) => {
-    await tx.claim(key);
+    await tx.markHandled(key);
     await tx.keepSnapshot('a/1', { version: 1, shape: 1, state: 1 });
     await tx.snapshot('a/1');
     await tx.schedule({ id: 't', dueAt: 5, event: eventOf('a/3') });

@@ -1,8 +1,8 @@
 import Database from 'better-sqlite3';
 import { expect } from 'chai';
 import { createRelay } from '../../src/outbox/index.js';
-import { namesFor } from '../../src/broker/topology.js';
-import type { Store } from '../../src/store/contract.js';
+import { namesFor } from '../../src/broker/topology/topology.js';
+import type { Store } from '../../src/store/store.js';
 import { StoreWatch, type StoreWatchOptions } from '../../src/store/store-watch.js';
 import { createMetrics } from '../../src/telemetry/metrics.js';
 import { codeOf, eventOf } from '../contract/store-events.js';

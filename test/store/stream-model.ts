@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import type { Store } from '../../src/store/contract.js';
+import type { Store } from '../../src/store/store.js';
 import type { Command, Outcome } from './append-commands.js';
 
 /** What the streams of a store must be: of each the ids of its events, in order. */

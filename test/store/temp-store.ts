@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Store } from '../../src/store/contract.js';
+import type { Store } from '../../src/store/store.js';
 import { openSqliteStore, type SqliteStoreOptions } from '../../src/store/sqlite/index.js';
 
 /** A folder with one store file in it; `dispose` closes the stores that were opened here and removes it. */

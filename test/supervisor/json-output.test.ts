@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { connect } from 'amqplib';
 import { expect } from 'chai';
-import { namesFor } from '../../src/broker/topology.js';
+import { namesFor } from '../../src/broker/topology/topology.js';
 import { cleanUp, testBroker } from '../support/rabbitmq.js';
 import { expectSafe, UNSAFE_TEXT } from '../support/unsafe-text.js';
 import { eventually } from '../support/eventually.js';

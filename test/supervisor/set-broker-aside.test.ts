@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { createRabbitBroker } from '../../src/broker/rabbitmq/broker.js';
-import { namesFor } from '../../src/broker/topology.js';
+import { namesFor } from '../../src/broker/topology/topology.js';
 import { baseCatalogue, catalogue } from '../../src/fleet/catalogue.js';
 import { brokerRecovery } from '../../src/cli/shared/broker-recovery.js';
 import * as dead from '../../src/cli/commands/dead/index.js';
@@ -107,7 +107,7 @@ describe('a broker whose data another version of RabbitMQ wrote', function () {
     const payment = await openSqliteStore({ service: 'payment', path: join(folder, 'payment.db') });
     const deliveryOf = (orderId: string) =>
       deliveries.find(({ properties }) => properties.messageId === ids.get(orderId)) ?? expect.fail(orderId);
-    await payment.claim({ consumer: 'payment', source: 'core', id: ids.get('handled') ?? '' });
+    await payment.markHandled({ consumer: 'payment', source: 'core', id: ids.get('handled') ?? '' });
     for (const [orderId, queue] of [
       ['waiting', names.queue('payment')],
       ['retried', names.retry('payment', 3_600_000)],

@@ -1,16 +1,16 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Broker, Delivery, MessageProperties } from '../../src/broker/contract.js';
-import { eventProperties } from '../../src/broker/event-properties.js';
+import type { Broker, Delivery, MessageProperties } from '../../src/broker/broker.js';
+import { eventProperties } from '../../src/broker/messages/event-properties.js';
 import { createRabbitBroker } from '../../src/broker/rabbitmq/index.js';
 import type { FleetKeys } from '../../src/broker/signing/fleet-keys.js';
 import { signedBroker } from '../../src/broker/signing/signed-broker.js';
-import { namesFor, topologyOf, type Names } from '../../src/broker/topology.js';
+import { namesFor, topologyOf, type Names } from '../../src/broker/topology/topology.js';
 import type { EventEnvelope } from '../../src/events/envelope.js';
 import { createEvent, originContext } from '../../src/events/create.js';
 
-import type { Store } from '../../src/store/contract.js';
+import type { Store } from '../../src/store/store.js';
 import { openSqliteStore } from '../../src/store/sqlite/index.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import type { Message } from '../../src/worker/pipeline/message.js';

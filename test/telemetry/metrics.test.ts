@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { createMemoryBroker } from '../../src/broker/memory/index.js';
-import { namesFor } from '../../src/broker/topology.js';
-import { LogAlarms } from '../../src/event-log/alarms.js';
+import { namesFor } from '../../src/broker/topology/topology.js';
+import { LogAlarms } from '../../src/event-log/consumers/log-alarms.js';
 import { createRelay } from '../../src/outbox/relay.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { createMetrics } from '../../src/telemetry/metrics.js';

@@ -1,10 +1,10 @@
 import { expect } from 'chai';
 import { createMemoryBroker } from '../../src/broker/memory/broker.js';
-import { eventProperties } from '../../src/broker/event-properties.js';
-import { namesFor, topologyOf } from '../../src/broker/topology.js';
+import { eventProperties } from '../../src/broker/messages/event-properties.js';
+import { namesFor, topologyOf } from '../../src/broker/topology/topology.js';
 import { FlotillaError } from '../../src/errors.js';
 import { createEvent, originContext } from '../../src/events/create.js';
-import type { Store } from '../../src/store/contract.js';
+import type { Store } from '../../src/store/store.js';
 import { openMemoryStore } from '../../src/store/memory/index.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { systemClock } from '../../src/concurrency/clock.js';
@@ -30,7 +30,7 @@ function nearlyFull(store: Store) {
   };
   const refusing: Partial<Store> = {
     transaction: (work) => (disk.full ? refuse() : store.transaction(work)),
-    claim: (key) => (disk.full ? refuse() : store.claim(key)),
+    markHandled: (key) => (disk.full ? refuse() : store.markHandled(key)),
     clearStarts: (key) => (disk.full ? refuse() : store.clearStarts(key)),
     recordStart: (key) => {
       disk.starts += 1;

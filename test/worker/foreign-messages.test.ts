@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import { PermanentError } from 'flotilla';
-import { draftOf } from '../../src/dead-letters/event-draft.js';
+import { draftOf } from '../../src/dead-letters/operations/event-draft.js';
 import type { StoredDeadLetter } from '../../src/dead-letters/dead-letter.js';
-import { replayMessage } from '../../src/dead-letters/replay-message.js';
-import { readDeadLetter } from '../../src/dead-letters/read-delivery.js';
+import { replayMessage } from '../../src/dead-letters/operations/replay-message.js';
+import { readDeadLetter } from '../../src/dead-letters/keeper/read-dead-letter.js';
 import type { EventEnvelope } from '../../src/events/envelope.js';
 import { shop } from '../support/shop.js';
 import { testFleet, type TestFleet } from '../support/test-fleet.js';

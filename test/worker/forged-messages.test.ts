@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { baseCatalogue, catalogue, event, fromOutside } from 'flotilla';
 import { z } from 'zod';
-import type { Fields } from '../../src/broker/fields.js';
-import { HEADERS } from '../../src/broker/headers.js';
+import type { Fields } from '../../src/broker/messages/amqp-fields.js';
+import { HEADERS } from '../../src/broker/messages/headers.js';
 import { parseFleetKeys } from '../../src/broker/signing/fleet-keys.js';
 import { signedBroker } from '../../src/broker/signing/signed-broker.js';
 import { eventMessage } from '../../src/outbox/event-message.js';

@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import { baseCatalogue, catalogue, command, textLine } from 'flotilla';
 import { z } from 'zod';
-import { HEADERS, readAttempts } from '../../src/broker/headers.js';
+import { HEADERS, readAttempts } from '../../src/broker/messages/headers.js';
 import { createManagement } from '../../src/broker/rabbitmq/management/management.js';
-import { topologyOf } from '../../src/broker/topology.js';
+import { topologyOf } from '../../src/broker/topology/topology.js';
 import { queuesOf } from '../../src/worker/definition/queues.js';
 import { foreignPublish } from '../support/foreign-publish.js';
 import { hostileThrows } from '../support/hostile-throws.js';

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { createMemoryBroker } from '../../src/broker/memory/broker.js';
-import { eventProperties } from '../../src/broker/event-properties.js';
-import { namesFor, topologyOf } from '../../src/broker/topology.js';
+import { eventProperties } from '../../src/broker/messages/event-properties.js';
+import { namesFor, topologyOf } from '../../src/broker/topology/topology.js';
 import { createEvent, originContext } from '../../src/events/create.js';
 import { openMemoryStore } from '../../src/store/memory/index.js';
 import { silentLogger } from '../../src/telemetry/logger.js';

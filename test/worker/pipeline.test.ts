@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { PermanentError } from 'flotilla';
-import { HEADERS, readAttempts } from '../../src/broker/headers.js';
+import { HEADERS, readAttempts } from '../../src/broker/messages/headers.js';
 import { failureOf } from '../../src/worker/pipeline/failure.js';
 import { shop, tallyMigrations } from '../support/shop.js';
 import { testFleet, type TestFleet } from '../support/test-fleet.js';

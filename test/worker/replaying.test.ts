@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { PermanentError } from 'flotilla';
-import type { Fields } from '../../src/broker/fields.js';
-import { eventProperties } from '../../src/broker/event-properties.js';
-import { HEADERS } from '../../src/broker/headers.js';
+import type { Fields } from '../../src/broker/messages/amqp-fields.js';
+import { eventProperties } from '../../src/broker/messages/event-properties.js';
+import { HEADERS } from '../../src/broker/messages/headers.js';
 import type { EventEnvelope } from '../../src/events/envelope.js';
 import { readReplayHeaders, writeReplayHeaders } from '../../src/worker/pipeline/replay-headers.js';
 import { shop } from '../support/shop.js';

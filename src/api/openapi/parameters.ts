@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { keyPattern } from '../idempotency-key.js';
+import { keyPattern } from '../idempotency/idempotency-key.js';
 import type { Route } from '../route.js';
 import type { Json, Schemas } from './schemas.js';
 

@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import { z } from 'zod';
 import type { ErrorCode } from '../../errors.js';
-import { problemType, type ProblemCode, type ProblemType } from '../problems.js';
+import { problemType, type ProblemCode, type ProblemType } from '../problems/problems.js';
 import type { Json, Schemas } from './schemas.js';
 
 const problemBody = z

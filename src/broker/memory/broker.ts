@@ -1,11 +1,11 @@
 import { FlotillaError } from '../../errors.js';
-import type { Broker, OutgoingMessage, TopologyDifference } from '../contract.js';
-import type { FieldValue } from '../fields.js';
-import { bindingKey } from '../binding-name.js';
-import { mergeTopology } from '../merge-topology.js';
-import { StateCell } from '../state.js';
-import { compareTopology } from '../topology-compare.js';
-import type { BindingSpec, ExchangeSpec, Topology } from '../topology.js';
+import type { Broker, OutgoingMessage, TopologyDifference } from '../broker.js';
+import type { FieldValue } from '../messages/amqp-fields.js';
+import { bindingKey } from '../topology/binding-name.js';
+import { mergeTopology } from '../topology/merge-topology.js';
+import { StateCell } from '../broker-state.js';
+import { compareTopology } from '../topology/compare-topology.js';
+import type { BindingSpec, ExchangeSpec, Topology } from '../topology/topology.js';
 import { systemClock, type Clock } from '../../concurrency/clock.js';
 import { MemoryConsumer } from './consumer.js';
 import type { Routed } from './publisher.js';

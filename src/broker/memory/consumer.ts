@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { FlotillaError, messageOf } from '../../errors.js';
-import type { ConsumeOptions, Consumer, Delivery } from '../contract.js';
+import type { ConsumeOptions, Consumer, Delivery } from '../broker.js';
 import type { MemoryQueue, QueuedMessage, Taker } from './queue.js';
 
 /** A consumer and its channel. The broker attaches it to its queue when both are there, and detaches it when one goes. */

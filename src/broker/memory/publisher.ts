@@ -1,7 +1,7 @@
 import { FlotillaError } from '../../errors.js';
-import type { OutgoingMessage, Publisher } from '../contract.js';
-import { isEncodable } from '../republish.js';
-import type { StateCell } from '../state.js';
+import type { OutgoingMessage, Publisher } from '../broker.js';
+import { isEncodable } from '../messages/republish.js';
+import type { StateCell } from '../broker-state.js';
 
 /** What became of a message when it was routed. */
 export type Routed = 'taken' | 'unroutable' | 'refused' | 'no_exchange';

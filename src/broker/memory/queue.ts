@@ -1,5 +1,5 @@
-import type { MessageProperties } from '../contract.js';
-import type { Fields } from '../fields.js';
+import type { MessageProperties } from '../broker.js';
+import type { Fields } from '../messages/amqp-fields.js';
 import type { Clock } from '../../concurrency/clock.js';
 
 /** A message as it stands in one queue. */

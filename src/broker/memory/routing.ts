@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { matches } from '../../events/patterns.js';
-import type { Fields } from '../fields.js';
-import type { BindingSpec, ExchangeSpec } from '../topology.js';
+import type { Fields } from '../messages/amqp-fields.js';
+import type { BindingSpec, ExchangeSpec } from '../topology/topology.js';
 
 /** What decides where a message goes. */
 export interface Address {

@@ -1,5 +1,5 @@
-import type { ReadStreamOptions, StreamEntry, StreamReader } from '../contract.js';
-import type { Fields } from '../fields.js';
+import type { ReadStreamOptions, StreamEntry, StreamReader } from '../broker.js';
+import type { Fields } from '../messages/amqp-fields.js';
 import type { Clock } from '../../concurrency/clock.js';
 import type { Content } from './queue.js';
 

@@ -1,8 +1,8 @@
 import { FlotillaError } from '../../errors.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { Metrics } from '../../telemetry/metrics.js';
-import type { Broker, BrokerState } from '../contract.js';
-import { StateCell } from '../state.js';
+import type { Broker, BrokerState } from '../broker.js';
+import { StateCell } from '../broker-state.js';
 import { addressesOf, credentialsOf, shuffled, vhostOf } from './connection/addresses.js';
 import type { ConnectFailure } from './connection/connect-failure.js';
 import type { Connection } from './connection/connection.js';
@@ -14,7 +14,7 @@ import { createPublisher } from './publisher.js';
 import { findRefusing } from './topology/refusing-queues.js';
 import { createStreamReader } from './stream-reader.js';
 import { createTopologyAdmin } from './topology/topology-admin.js';
-import { createTopologyKeeper } from './topology/topology-keeper.js';
+import { createTopologyRepair } from './topology/topology-repair.js';
 
 export interface RabbitBrokerOptions {
   /** `amqp://user:password@host:port/vhost`, or those of several nodes of a cluster, with commas between them. Never
@@ -61,7 +61,7 @@ export function createRabbitBroker(options: RabbitBrokerOptions): Broker {
   const management =
     managementUrl === undefined ? undefined : createManagement({ url: managementUrl, vhost: vhostOf(url) });
   const admin = createTopologyAdmin(consuming, management, logger);
-  const keeper = createTopologyKeeper({ admin, connection: consuming, logger, metrics });
+  const repair = createTopologyRepair({ admin, connection: consuming, logger, metrics });
 
   const follow = ({ name, state: cell }: Connection) => {
     const record = (now: BrokerState) => metrics?.brokerState.set({ connection: name }, METRIC[now]);
@@ -92,19 +92,19 @@ export function createRabbitBroker(options: RabbitBrokerOptions): Broker {
     ready: (signal) => state.until(['ready'], signal),
     createPublisher: ({ timeout = publishTimeout } = {}) =>
       keep((onClose) =>
-        createPublisher({ connection: publishing, userId, logger, timeout, onMissing: keeper.missing, onClose }),
+        createPublisher({ connection: publishing, userId, logger, timeout, onMissing: repair.missing, onClose }),
       ),
     consume: (queue, consumeOptions) =>
       keep((onClose) => {
-        const onMissing = () => keeper.missing({ kind: 'queue', queue });
+        const onMissing = () => repair.missing({ kind: 'queue', queue });
         return createConsumer({ ...consumeOptions, connection: consuming, logger, queue, onMissing, onClose });
       }),
     readStream: (stream, readOptions) =>
       keep((onClose) => {
-        const onMissing = () => keeper.missing({ kind: 'queue', queue: stream });
+        const onMissing = () => repair.missing({ kind: 'queue', queue: stream });
         return createStreamReader({ ...readOptions, connection: consuming, logger, stream, onMissing, onClose });
       }),
-    applyTopology: (topology, signal) => keeper.apply(topology, signal),
+    applyTopology: (topology, signal) => repair.apply(topology, signal),
     planTopology: (topology) => admin.plan(topology),
     queueDepth: (queue) => admin.depth(queue),
     async findRefusing(exchange, routingKey) {
@@ -112,7 +112,7 @@ export function createRabbitBroker(options: RabbitBrokerOptions): Broker {
       return findRefusing(management, exchange, routingKey);
     },
     async close() {
-      keeper.close();
+      repair.close();
       const closing = Promise.all([...parts].map((part) => part.close()));
       // what doesn't end in order ends with its connection
       await within(CLOSE_LIMIT, 'closing channels', closing).catch(() => undefined);

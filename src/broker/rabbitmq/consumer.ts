@@ -5,11 +5,11 @@ import type { Channel, ConsumeMessage } from 'amqplib';
 import { IllegalOperationError } from 'amqplib';
 import { FlotillaError, messageOf } from '../../errors.js';
 import type { Logger } from '../../telemetry/logger.js';
-import type { ConsumeOptions, Consumer, Delivery, MessageProperties } from '../contract.js';
-import type { Fields } from '../fields.js';
+import type { ConsumeOptions, Consumer, Delivery, MessageProperties } from '../broker.js';
+import type { Fields } from '../messages/amqp-fields.js';
 import type { Connection } from './connection/connection.js';
 import { Acks } from './acks.js';
-import { KeptChannel } from './connection/kept-channel.js';
+import { ReopeningChannel } from './connection/reopening-channel.js';
 import { REQUEST_LIMIT, within } from './limits.js';
 
 export interface ConsumerOptions extends ConsumeOptions {
@@ -33,7 +33,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
   // cancel, resume and the beginning of a channel take turns
   const turns = new SerialQueue();
 
-  const kept = new KeptChannel<Channel>({
+  const kept = new ReopeningChannel<Channel>({
     connection,
     logger,
     purpose: `consume ${queue}`,

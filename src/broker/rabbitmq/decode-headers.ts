@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import type { Fields } from '../fields.js';
-import { HEADERS } from '../headers.js';
+import type { Fields } from '../messages/amqp-fields.js';
+import { HEADERS } from '../messages/headers.js';
 
 interface Codec {
   decodeFields: (slice: Buffer) => Fields;

@@ -3,12 +3,12 @@ import { IllegalOperationError } from 'amqplib';
 import type { ConfirmChannel, Message, Options } from 'amqplib';
 import { FlotillaError, messageOf } from '../../errors.js';
 import type { Logger } from '../../telemetry/logger.js';
-import type { OutgoingMessage, Publisher } from '../contract.js';
-import { identified } from '../publishers.js';
-import { StateCell } from '../state.js';
+import type { OutgoingMessage, Publisher } from '../broker.js';
+import { withUserId } from '../users/verify-publisher.js';
+import { StateCell } from '../broker-state.js';
 import type { Connection } from './connection/connection.js';
-import { KeptChannel } from './connection/kept-channel.js';
-import type { Missing } from './topology/topology-keeper.js';
+import { ReopeningChannel } from './connection/reopening-channel.js';
+import type { Missing } from './topology/topology-repair.js';
 import { formatDuration } from '../../duration.js';
 
 export interface PublisherOptions {
@@ -46,7 +46,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
   let sweep: NodeJS.Timeout | undefined;
   let renewedAt = -Infinity;
 
-  const kept = new KeptChannel<ConfirmChannel>({
+  const kept = new ReopeningChannel<ConfirmChannel>({
     connection,
     logger,
     purpose: 'publish',
@@ -187,7 +187,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
 }
 
 function optionsOf({ properties, mandatory }: OutgoingMessage, userId: string | undefined): Options.Publish {
-  return { ...identified(properties, userId), persistent: true, mandatory: mandatory === true };
+  return { ...withUserId(properties, userId), persistent: true, mandatory: mandatory === true };
 }
 
 function asBuffer(body: Uint8Array): Buffer {

@@ -1,6 +1,6 @@
 import type { Logger } from '../../telemetry/logger.js';
-import type { Delivery, ReadStreamOptions, StreamOffset, StreamReader } from '../contract.js';
-import type { Fields } from '../fields.js';
+import type { Delivery, ReadStreamOptions, StreamOffset, StreamReader } from '../broker.js';
+import type { Fields } from '../messages/amqp-fields.js';
 import type { Connection } from './connection/connection.js';
 import { createConsumer } from './consumer.js';
 

@@ -1,8 +1,8 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { isAttributeHeader } from '../../events/parse-envelope.js';
-import type { MessageProperties } from '../contract.js';
-import type { Fields } from '../fields.js';
-import { HEADERS } from '../headers.js';
+import type { MessageProperties } from '../broker.js';
+import type { Fields } from '../messages/amqp-fields.js';
+import { HEADERS } from '../messages/headers.js';
 import type { FleetKey, FleetKeys } from './fleet-keys.js';
 
 /** What they say is informative, or may change on the way. */

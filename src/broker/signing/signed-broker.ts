@@ -1,6 +1,6 @@
-import type { Broker, Delivery, OutgoingMessage, Publisher } from '../contract.js';
-import type { Fields } from '../fields.js';
-import { HEADERS } from '../headers.js';
+import type { Broker, Delivery, OutgoingMessage, Publisher } from '../broker.js';
+import type { Fields } from '../messages/amqp-fields.js';
+import { HEADERS } from '../messages/headers.js';
 import type { FleetKeys } from './fleet-keys.js';
 import { isSigned, signed, withoutControl } from './signature.js';
 

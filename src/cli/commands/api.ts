@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { requireTokens } from '../../config/load.js';
+import { requireTokens } from '../../config/load-config.js';
 import { readApiSettings } from '../../config/worker-settings.js';
 import { runApi } from '../../runtime/run-api.js';
 import { requireSettings } from '../shared/check-settings.js';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { showConfig, showSettings, type ShownVariable } from '../../config/show.js';
+import { showConfig, showSettings, type ShownVariable } from '../../config/show-config.js';
 import { developmentSettings } from '../../config/worker-settings.js';
 import type { Context } from '../shared/context.js';
 import { printList } from '../shared/output.js';

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { requireKnown } from '../../text/known-names.js';
 import { formatDuration } from '../../duration.js';
-import { listRetrying, retryNow } from '../../dead-letters/queues/retrying.js';
+import { listRetrying, retryNow } from '../../queues/retry-queues.js';
 import type { Context } from '../shared/context.js';
 import { printList } from '../shared/output.js';
 import { createProgress } from '../shared/progress.js';

@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { requireToken } from '../../config/load.js';
+import { requireToken } from '../../config/load-config.js';
 import { readSandboxSettings } from '../../config/worker-settings.js';
 import { FlotillaError } from '../../errors.js';
 import { lockData } from '../../supervisor/data-directory/data-lock.js';

@@ -1,11 +1,6 @@
 import type { Command } from 'commander';
-import { MAX_HELD_BYTES, MAX_HELD_MESSAGES } from '../../dead-letters/queues/drain-queue.js';
-import {
-  listUnrouted,
-  replayUnrouted,
-  type Unrouted,
-  type UnroutedFilter,
-} from '../../dead-letters/queues/unrouted.js';
+import { MAX_HELD_BYTES, MAX_HELD_MESSAGES } from '../../queues/drain-queue.js';
+import { listUnrouted, replayUnrouted, type Unrouted, type UnroutedFilter } from '../../queues/unrouted-messages.js';
 import type { Definitions } from '../../events/definitions.js';
 import type { Context } from '../shared/context.js';
 import { collect, time, wholeNumber } from '../shared/arguments.js';

@@ -1,6 +1,6 @@
 import { join, relative, resolve } from 'node:path';
 import { InvalidArgumentError, Option, type Command } from 'commander';
-import { managementOf, requireToken, requireTokens } from '../../config/load.js';
+import { managementOf, requireToken, requireTokens } from '../../config/load-config.js';
 import { readSandboxSettings } from '../../config/worker-settings.js';
 import { createFleetKey } from '../../supervisor/data-directory/fleet-key-file.js';
 import type { Fleet } from '../../fleet/define-fleet.js';

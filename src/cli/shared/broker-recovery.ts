@@ -1,12 +1,12 @@
 import { withSigning } from '../../runtime/broker/signing.js';
 import { createRabbitBroker } from '../../broker/rabbitmq/broker.js';
-import { namesFor, topologyOf } from '../../broker/topology.js';
+import { namesFor, topologyOf } from '../../broker/topology/topology.js';
 import { migrateDeadLetters } from '../../dead-letters/storage/migrations.js';
 import { OPS_STORE } from '../../fleet/reserved-names.js';
 import { FlotillaError, messageOf } from '../../errors.js';
-import { publishAll } from '../../replay/publish.js';
+import { publishAll } from '../../replay/sending/publish-history.js';
 import { unhandledMessages, type WorkerWithInbox } from '../../replay/unhandled-messages.js';
-import type { Store } from '../../store/contract.js';
+import type { Store } from '../../store/store.js';
 import type { BrokerRecovery } from '../../supervisor/broker/set-broker-aside.js';
 import { hasQueue, queuesOfAll } from '../../worker/definition/queues.js';
 import { confirm } from './confirm.js';

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { loadConfig, type Config } from '../../config/load.js';
+import { loadConfig, type Config } from '../../config/load-config.js';
 import type { FleetKeys } from '../../broker/signing/fleet-keys.js';
 import type { Fleet } from '../../fleet/define-fleet.js';
 import { escapedJson, printable } from '../../text/printable.js';

@@ -1,4 +1,4 @@
-import { databaseUrlFor } from '../../config/load.js';
+import { databaseUrlFor } from '../../config/load-config.js';
 import type { Context } from './context.js';
 import { CommandFailed } from './failure.js';
 

@@ -1,4 +1,4 @@
-import type { Sql } from '../../store/contract.js';
+import type { Sql } from '../../store/store.js';
 
 export type AuditAction = 'replayed' | 'edited' | 'discarded' | 'restored' | 'returned';
 

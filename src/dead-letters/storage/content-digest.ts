@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { HEADERS, textHeader } from '../../broker/headers.js';
+import { HEADERS, textHeader } from '../../broker/messages/headers.js';
 import { isAttributeHeader } from '../../events/parse-envelope.js';
 import type { DeadLetter } from '../dead-letter.js';
 

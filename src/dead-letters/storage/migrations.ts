@@ -1,4 +1,4 @@
-import type { Migration, Store } from '../../store/contract.js';
+import type { Migration, Store } from '../../store/store.js';
 
 const migrations: readonly Migration[] = [
   {

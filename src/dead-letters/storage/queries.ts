@@ -1,6 +1,6 @@
 import { FlotillaError } from '../../errors.js';
 import { matches } from '../../events/patterns.js';
-import type { Store } from '../../store/contract.js';
+import type { Store } from '../../store/store.js';
 import type { DeadLetterState, DeadLetterSummary, StoredDeadLetter } from '../dead-letter.js';
 import { storedOf, summaryOf, type StoredRow, type SummaryRow } from './rows.js';
 

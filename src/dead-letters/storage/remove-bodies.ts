@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Sql, Store } from '../../store/contract.js';
+import type { Sql, Store } from '../../store/store.js';
 import { contentDigestOfRow } from './content-digest.js';
 import type { StoredRow } from './rows.js';
 

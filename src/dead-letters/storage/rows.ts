@@ -1,5 +1,5 @@
-import type { MessageOrigin, MessageProperties } from '../../broker/contract.js';
-import type { Attempt } from '../../broker/headers.js';
+import type { MessageOrigin, MessageProperties } from '../../broker/broker.js';
+import type { Attempt } from '../../broker/messages/headers.js';
 import type { MessageKind } from '../../events/definition.js';
 import type {
   DeadLetterFacts,

@@ -1,4 +1,4 @@
-import type { Store } from '../../store/contract.js';
+import type { Store } from '../../store/store.js';
 import type { DeadLetterState, DeadLetterSummary } from '../dead-letter.js';
 import { findDeadLetter, deadLetterPage, type DeadLetterFilter } from './queries.js';
 

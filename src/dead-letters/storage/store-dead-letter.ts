@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { MAX_BODY_BYTES } from '../../events/parse-envelope.js';
 import { derivedId, newId } from '../../events/ids.js';
-import type { Sql, Store, Tx } from '../../store/contract.js';
+import type { Sql, Store, Tx } from '../../store/store.js';
 import { appendLifecycleEvent } from '../lifecycle-events.js';
 import { audit } from './audit.js';
 import { contentDigest, contentDigestOfRow } from './content-digest.js';

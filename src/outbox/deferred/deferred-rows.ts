@@ -1,4 +1,4 @@
-import type { Store } from '../../store/contract.js';
+import type { Store } from '../../store/store.js';
 import type { DeferredChanges, DeferredEvent } from './deferred-events.js';
 
 /** Rows in one transaction. */

@@ -1,4 +1,4 @@
-import type { Broker, RefusingQueue } from '../../broker/contract.js';
+import type { Broker, RefusingQueue } from '../../broker/broker.js';
 import { messageOf, type FlotillaError } from '../../errors.js';
 import { BoundedLog } from '../../telemetry/bounded-log.js';
 import type { Logger } from '../../telemetry/logger.js';

@@ -1,4 +1,4 @@
-import type { SqlValue, Store } from '../../store/contract.js';
+import type { SqlValue, Store } from '../../store/store.js';
 import { keyOf } from '../define-projection.js';
 import type { Generation } from '../tables/generations.js';
 import { physicalName, template } from '../tables/physical-names.js';

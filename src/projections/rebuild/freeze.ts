@@ -1,5 +1,5 @@
 import { FlotillaError } from '../../errors.js';
-import type { Store, Tx } from '../../store/contract.js';
+import type { Store, Tx } from '../../store/store.js';
 import { checkpointOf } from '../tables/physical-names.js';
 import type { ProjectionDefinition } from '../definition.js';
 import { readState, type ModelState } from '../tables/state.js';

@@ -2,7 +2,7 @@ import { setImmediate, setTimeout } from 'node:timers/promises';
 import { sleep } from '../../concurrency/sleep.js';
 import { FlotillaError, hasCode, messageOf } from '../../errors.js';
 import { failpoint } from '../../failpoints.js';
-import type { Store } from '../../store/contract.js';
+import type { Store } from '../../store/store.js';
 import { isStoreGone } from '../../store/is-gone.js';
 import type { LeaseHolder } from '../../store/leases/lease-holder.js';
 import type { Logger } from '../../telemetry/logger.js';

@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import { FlotillaError } from '../../errors.js';
-import type { Store } from '../../store/contract.js';
+import type { Store } from '../../store/store.js';
 import { LeaseHolder, type LeaseOptions } from '../../store/leases/lease-holder.js';
 import { silentLogger } from '../../telemetry/logger.js';
 import { prepareProjections } from '../tables/prepare.js';

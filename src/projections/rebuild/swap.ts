@@ -1,5 +1,5 @@
 import { FlotillaError } from '../../errors.js';
-import type { Store, Tx } from '../../store/contract.js';
+import type { Store, Tx } from '../../store/store.js';
 import type { FrozenModel } from './freeze.js';
 import { generationsOf, setRole, type Generation } from '../tables/generations.js';
 import { checkpointOf } from '../tables/physical-names.js';

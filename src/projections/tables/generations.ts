@@ -1,5 +1,5 @@
 import { FlotillaError } from '../../errors.js';
-import type { Sql, Store } from '../../store/contract.js';
+import type { Sql, Store } from '../../store/store.js';
 import { physicalName, template } from './physical-names.js';
 import { makeTables, noteGeneration, tablesFit, tablesOf } from './prepare.js';
 import type { ProjectionDefinition } from '../definition.js';

@@ -1,4 +1,4 @@
-import type { Sql, SqlValue } from '../../store/contract.js';
+import type { Sql, SqlValue } from '../../store/store.js';
 import type { ProjectionDefinition } from '../definition.js';
 
 /** The statement that makes an index, up to its name. */

@@ -1,5 +1,5 @@
 import { FlotillaError, hasCode, messageOf } from '../../errors.js';
-import type { Sql, Store } from '../../store/contract.js';
+import type { Sql, Store } from '../../store/store.js';
 import { physicalName, statementsOf, template } from './physical-names.js';
 import type { ProjectionDefinition } from '../definition.js';
 import { migrations, readState } from './state.js';

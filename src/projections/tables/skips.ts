@@ -1,5 +1,5 @@
 import { FlotillaError } from '../../errors.js';
-import type { Sql, Store } from '../../store/contract.js';
+import type { Sql, Store } from '../../store/store.js';
 import type { PoisonEvent } from '../poison.js';
 import { readState, setRunning } from './state.js';
 

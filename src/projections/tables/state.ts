@@ -1,4 +1,4 @@
-import type { Migration, Sql } from '../../store/contract.js';
+import type { Migration, Sql } from '../../store/store.js';
 import type { PoisonEvent } from '../poison.js';
 
 /** The tables that describe the read models of a store. Generations only count up; of those of a projection one is `live`,

@@ -1,4 +1,4 @@
-import type { MessageOrigin } from '../../broker/contract.js';
+import type { MessageOrigin } from '../../broker/broker.js';
 import type { EventEnvelope } from '../../events/envelope.js';
 
 /** Which events are sent; all given conditions must hold. */

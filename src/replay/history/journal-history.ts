@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Broker } from '../../broker/contract.js';
+import type { Broker } from '../../broker/broker.js';
 import { FlotillaError } from '../../errors.js';
 import type { JournalEntry } from '../../journal/entry.js';
 import { highestRow } from '../../journal/rows.js';
 import { countJournal, journalEvent, journalPages } from '../../journal/search.js';
-import { newestEntry } from '../../event-log/bounds.js';
-import { logCheckpoint } from '../../event-log/checkpoint.js';
-import { BEFORE_FIRST, positionOf, type LogPosition } from '../../event-log/position.js';
-import { isRetained } from '../../event-log/verify-position.js';
-import type { Store } from '../../store/contract.js';
+import { newestEntry } from '../../event-log/reading/log-bounds.js';
+import { logCheckpoint } from '../../event-log/positions/checkpoint-table.js';
+import { BEFORE_FIRST, positionOf, type LogPosition } from '../../event-log/positions/position.js';
+import { isRetained } from '../../event-log/positions/verify-position.js';
+import type { Store } from '../../store/store.js';
 import type { History, HistoryEntry, HistoryRange } from './history.js';
 
 const PAGE_SIZE = 200;

@@ -1,12 +1,12 @@
-import type { Broker, StreamEntry } from '../../broker/contract.js';
-import type { VerifyPublisher } from '../../broker/publishers.js';
+import type { Broker, StreamEntry } from '../../broker/broker.js';
+import type { VerifyPublisher } from '../../broker/users/verify-publisher.js';
 import { FlotillaError } from '../../errors.js';
 import { parseEnvelope, structuredBody } from '../../events/parse-envelope.js';
-import { entryAt, firstEntry, lastEntry, newestEntry } from '../../event-log/bounds.js';
-import { followLog } from '../../event-log/follow-log.js';
-import { positionOf, type LogPosition } from '../../event-log/position.js';
-import { isFromItsPublisher } from '../../event-log/accept-entry.js';
-import { isRetained } from '../../event-log/verify-position.js';
+import { entryAt, firstEntry, lastEntry, newestEntry } from '../../event-log/reading/log-bounds.js';
+import { followLog } from '../../event-log/reading/follow-log.js';
+import { positionOf, type LogPosition } from '../../event-log/positions/position.js';
+import { isFromItsPublisher } from '../../event-log/consumers/accept-entry.js';
+import { isRetained } from '../../event-log/positions/verify-position.js';
 import type { History, HistoryEntry, HistoryPage, HistoryRange } from './history.js';
 import { formatDuration } from '../../duration.js';
 

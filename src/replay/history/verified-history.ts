@@ -1,4 +1,4 @@
-import type { Store } from '../../store/contract.js';
+import type { Store } from '../../store/store.js';
 import type { History, HistoryEntry } from './history.js';
 
 /**

@@ -1,6 +1,6 @@
 import { vhostOf } from '../../broker/rabbitmq/connection/addresses.js';
 import { createManagement, type Management } from '../../broker/rabbitmq/management/management.js';
-import { managementOf } from '../../config/load.js';
+import { managementOf } from '../../config/load-config.js';
 import { FlotillaError } from '../../errors.js';
 import { readFleetState } from '../../supervisor/fleet-state.js';
 import { isRunning } from '../../supervisor/process-identity.js';

@@ -1,4 +1,4 @@
-import type { Broker } from '../../broker/contract.js';
+import type { Broker } from '../../broker/broker.js';
 import type { CheckResult } from '../../telemetry/health-server.js';
 
 /** For /readyz: the connections to the broker, and why it takes no publishes. */

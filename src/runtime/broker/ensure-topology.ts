@@ -1,5 +1,5 @@
-import type { Broker } from '../../broker/contract.js';
-import type { Topology } from '../../broker/topology.js';
+import type { Broker } from '../../broker/broker.js';
+import type { Topology } from '../../broker/topology/topology.js';
 import { hasCode } from '../../errors.js';
 import { Backoff } from '../../concurrency/backoff.js';
 import { sleep } from '../../concurrency/sleep.js';

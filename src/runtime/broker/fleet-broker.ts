@@ -1,14 +1,14 @@
-import type { Config } from '../../config/load.js';
-import type { Broker } from '../../broker/contract.js';
+import type { Config } from '../../config/load-config.js';
+import type { Broker } from '../../broker/broker.js';
 import { isPermanentFailure } from '../../broker/rabbitmq/connection/connect-failure.js';
 import { createRabbitBroker } from '../../broker/rabbitmq/index.js';
 import { vhostOf } from '../../broker/rabbitmq/connection/addresses.js';
 import { createManagement } from '../../broker/rabbitmq/management/management.js';
 import type { FleetKeys } from '../../broker/signing/fleet-keys.js';
-import { claimKey, requireKey } from '../../broker/signing/key-claim.js';
-import { namesFor, topologyOf, type Names } from '../../broker/topology.js';
+import { registerKey, requireKey } from '../../broker/signing/key-registration.js';
+import { namesFor, topologyOf, type Names } from '../../broker/topology/topology.js';
 import { FlotillaError } from '../../errors.js';
-import { createClusterWatch } from '../../observability/cluster-watch.js';
+import { createClusterWatch } from '../../observability/broker/cluster-watch.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { Metrics } from '../../telemetry/metrics.js';
 import { queuesOfAll } from '../../worker/definition/queues.js';
@@ -77,7 +77,7 @@ export function openFleetBroker(options: FleetBrokerOptions): FleetBroker {
   const agreeOnKey = () =>
     keys === undefined
       ? broker.ready(signal).then(() => requireKey(broker, names, keys))
-      : claimKey(
+      : registerKey(
           (claim) => ensureTopology(broker, claim, { logger, signal }),
           names,
           keys,

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
-import type { Config } from '../../config/load.js';
-import type { Broker } from '../../broker/contract.js';
+import type { Config } from '../../config/load-config.js';
+import type { Broker } from '../../broker/broker.js';
 import { parseFleetKeys, type FleetKeys } from '../../broker/signing/fleet-keys.js';
 import { signedBroker } from '../../broker/signing/signed-broker.js';
 import { readFleetKey } from '../../supervisor/data-directory/fleet-key-file.js';

@@ -1,5 +1,5 @@
-import type { Config } from '../../config/load.js';
-import { publisherVerification, type VerifyPublisher } from '../../broker/publishers.js';
+import type { Config } from '../../config/load-config.js';
+import { publisherVerification, type VerifyPublisher } from '../../broker/users/verify-publisher.js';
 import { addressesOf, credentialsOf } from '../../broker/rabbitmq/connection/addresses.js';
 
 /** How the processes of this configuration verify who has published a message; undefined: they do not. */

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { databaseUrlFor } from '../../config/load.js';
-import type { Store } from '../../store/contract.js';
+import { databaseUrlFor } from '../../config/load-config.js';
+import type { Store } from '../../store/store.js';
 import { openStore } from '../../store/open.js';
 import { StoreRegistry } from '../../store/store-registry.js';
 import { dataDirOf, storePathOf, storeUrlOf, type Place } from '../place.js';

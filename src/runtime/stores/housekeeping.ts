@@ -1,6 +1,6 @@
 import { sleep } from '../../concurrency/sleep.js';
 import { messageOf } from '../../errors.js';
-import type { Store } from '../../store/contract.js';
+import type { Store } from '../../store/store.js';
 import type { Logger } from '../../telemetry/logger.js';
 import { ClockJumps } from './clock-jumps.js';
 

@@ -3,7 +3,7 @@ import type { ServiceStores } from '../../store/service-stores.js';
 import { workerDefinitionOf } from '../../worker/definition/worker-definition.js';
 import type { Fleet } from '../../fleet/define-fleet.js';
 import { OPS_STORE } from '../../fleet/reserved-names.js';
-import type { InboxKey, Store } from '../../store/contract.js';
+import type { InboxKey, Store } from '../../store/store.js';
 import { existingStores } from './existing-stores.js';
 import type { Place } from '../place.js';
 

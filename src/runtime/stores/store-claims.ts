@@ -1,9 +1,16 @@
-import type { Broker } from '../../broker/contract.js';
-import { claimError, claimOf, heldClaims, holderIn, prefixTaken, type HeldClaim } from '../../broker/store-claim.js';
-import type { Names } from '../../broker/topology.js';
+import type { Broker } from '../../broker/broker.js';
+import {
+  claimError,
+  claimOf,
+  heldClaims,
+  holderIn,
+  prefixTaken,
+  type HeldClaim,
+} from '../../broker/topology/store-claim.js';
+import type { Names } from '../../broker/topology/topology.js';
 import { hasCode } from '../../errors.js';
-import { namesFor } from '../../broker/topology.js';
-import type { Store } from '../../store/contract.js';
+import { namesFor } from '../../broker/topology/topology.js';
+import type { Store } from '../../store/store.js';
 import { readFleetKey } from '../../supervisor/data-directory/fleet-key-file.js';
 import type { Logger } from '../../telemetry/logger.js';
 import { ensureTopology } from '../broker/ensure-topology.js';

@@ -1,11 +1,11 @@
 import { sleep } from '../../concurrency/sleep.js';
-import type { Broker } from '../../broker/contract.js';
-import type { Names } from '../../broker/topology.js';
+import type { Broker } from '../../broker/broker.js';
+import type { Names } from '../../broker/topology/topology.js';
 import { LagGauge } from '../../outbox/lag-gauge.js';
 import { refusalsLine } from '../../outbox/deferred/refused-types.js';
 import { createRelay } from '../../outbox/relay.js';
 import { openStore } from '../../store/open.js';
-import type { Store } from '../../store/contract.js';
+import type { Store } from '../../store/store.js';
 import type { StoreRegistry } from '../../store/store-registry.js';
 import { StoreWatch } from '../../store/store-watch.js';
 import type { Logger } from '../../telemetry/logger.js';

@@ -3,7 +3,7 @@ import { FlotillaError } from '../../errors.js';
 import type { Fleet } from '../../fleet/define-fleet.js';
 import { isProjection, type Projection, type ProjectionDefinition } from '../../projections/definition.js';
 import { prepareProjections } from '../../projections/tables/prepare.js';
-import type { Store } from '../../store/contract.js';
+import type { Store } from '../../store/store.js';
 import { workerDefinitionOf, type Worker, type WorkerDefinition } from '../../worker/definition/worker-definition.js';
 import { migrateWorker } from '../../worker/prepare.js';
 

@@ -1,6 +1,6 @@
 import { FlotillaError } from '../../errors.js';
 import type { EventEnvelope } from '../../events/envelope.js';
-import type { Migration, Sql } from '../../store/contract.js';
+import type { Migration, Sql } from '../../store/store.js';
 import { sagaProgress, type SagaEntry, type SagaProgress } from './progress.js';
 import type { Saga } from '../definition/types.js';
 import { sagaDefinitionOf } from '../definition/define-saga.js';

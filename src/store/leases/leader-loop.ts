@@ -1,7 +1,7 @@
 import { FlotillaError, messageOf } from '../../errors.js';
 import { Backoff } from '../../concurrency/backoff.js';
 import { sleep } from '../../concurrency/sleep.js';
-import type { Store } from '../contract.js';
+import type { Store } from '../store.js';
 import { isStoreGone } from '../is-gone.js';
 import type { Logger } from '../../telemetry/logger.js';
 import { LeaseHolder } from './lease-holder.js';

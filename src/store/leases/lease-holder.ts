@@ -1,6 +1,6 @@
 import { messageOf } from '../../errors.js';
 import type { Logger } from '../../telemetry/logger.js';
-import type { Lease, Store } from '../contract.js';
+import type { Lease, Store } from '../store.js';
 import { isStoreGone } from '../is-gone.js';
 
 export interface LeaseOptions {

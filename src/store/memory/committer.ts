@@ -1,6 +1,6 @@
 import { SerialQueue } from '../../concurrency/serial-queue.js';
 import { FlotillaError } from '../../errors.js';
-import type { Tx } from '../contract.js';
+import type { Tx } from '../store.js';
 import { storeError } from '../sqlite/sqlite-errors.js';
 import { performStep, performWork, type UnitOutcome, type WriteUnit } from '../sqlite/write/write-unit.js';
 import { Watchdog } from '../sqlite/write/watchdog.js';

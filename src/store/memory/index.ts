@@ -1,6 +1,6 @@
 import Database from 'better-sqlite3';
 import { requireSupportedNode } from '../../supported-node.js';
-import type { Store } from '../contract.js';
+import type { Store } from '../store.js';
 import { ArchiveFile } from '../sqlite/archive/archive-file.js';
 import { CommitHealth } from '../sqlite/write/commit-health.js';
 import type { Connection } from '../sqlite/connection.js';

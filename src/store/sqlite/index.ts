@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { messageOf, type FlotillaError } from '../../errors.js';
 import { silentLogger, type Logger } from '../../telemetry/logger.js';
-import type { Store } from '../contract.js';
+import type { Store } from '../store.js';
 import { AppendWatch } from './write/append-watch.js';
 import { ArchiveFile, archivePathOf } from './archive/archive-file.js';
 import { CommitHealth } from './write/commit-health.js';

@@ -16,7 +16,7 @@ import type {
   StoreStats,
   StreamMetadata,
   Tx,
-} from '../contract.js';
+} from '../store.js';
 import { LeaseLedger } from '../leases/lease-ledger.js';
 import type { StoredEvent } from '../stored-event.js';
 import type { AppendWatch } from './write/append-watch.js';
@@ -155,8 +155,8 @@ export class SqliteStore implements Store {
     return this.#inboxLookups.handled(key);
   }
 
-  claim(key: InboxKey): Promise<boolean> {
-    return this.#step((writer) => writer.inbox.claim(key), true);
+  markHandled(key: InboxKey): Promise<boolean> {
+    return this.#step((writer) => writer.inbox.markHandled(key), true);
   }
 
   recordStart(key: InboxKey): Promise<number> {

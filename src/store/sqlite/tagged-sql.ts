@@ -1,4 +1,4 @@
-import type { SqlValue } from '../contract.js';
+import type { SqlValue } from '../store.js';
 import type { Connection, Statement } from './connection.js';
 
 /** Statements that would end or bypass the transaction that the units of a group share. */

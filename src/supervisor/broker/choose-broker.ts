@@ -5,7 +5,7 @@ import { probeBroker } from '../../broker/rabbitmq/connection/probe.js';
 import { FlotillaError } from '../../errors.js';
 import type { Logger } from '../../telemetry/logger.js';
 import { hasDocker, startDockerBroker } from './docker-broker.js';
-import { keepBrokerRunning } from './keep-broker.js';
+import { restartBrokerOnExit } from './restart-broker.js';
 import { adoptRabbitNode, findRabbitmqServer, startRabbitNode } from './rabbitmq-node.js';
 import { startOrSetAside, type BrokerRecovery } from './set-broker-aside.js';
 import { timed } from '../timed.js';
@@ -89,7 +89,7 @@ async function privateNode({ dataDir, env, logger, say, signal, recovery }: Brok
         }),
       ),
     ));
-  const watch = keepBrokerRunning(node, logger);
+  const watch = restartBrokerOnExit(node, logger);
   const { amqpUrl, managementUrl } = node;
   return {
     amqpUrl,

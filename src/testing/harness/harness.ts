@@ -1,6 +1,6 @@
 import { expectSame } from '../expect-same.js';
 import { parseDuration } from '../../duration.js';
-import type { Store } from '../../store/contract.js';
+import type { Store } from '../../store/store.js';
 import { HarnessRun, type HarnessOptions, type StepResult } from './harness-run.js';
 import { SUBJECT, type TestEvent, type SeenEvent, type ScheduledEvent, type ExpectedSchedule } from './events.js';
 import type { DeliveryOutcome } from '../../worker/pipeline/settle.js';

@@ -1,7 +1,7 @@
 import { OPS_STORE } from '../../fleet/reserved-names.js';
 import type { DeadLetterFacts } from '../../dead-letters/dead-letter.js';
 import type { EventEnvelope } from '../../events/envelope.js';
-import type { Store } from '../../store/contract.js';
+import type { Store } from '../../store/store.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { Metrics } from '../../telemetry/metrics.js';
 import type { WorkerDefinition } from '../../worker/definition/worker-definition.js';

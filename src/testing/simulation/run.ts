@@ -4,7 +4,7 @@ import { parseDuration } from '../../duration.js';
 import { FlotillaError } from '../../errors.js';
 import type { EventContext } from '../../events/envelope.js';
 import { derivedId } from '../../events/ids.js';
-import type { Store } from '../../store/contract.js';
+import type { Store } from '../../store/store.js';
 import type { Duration } from '../../worker/definition/options.js';
 import { FaultPlan, type Fault } from './faults.js';
 import { SimulatedFleet, type FleetPlan } from './fleet.js';

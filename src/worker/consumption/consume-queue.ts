@@ -1,4 +1,4 @@
-import { namesFor } from '../../broker/topology.js';
+import { namesFor } from '../../broker/topology/topology.js';
 import { FlotillaError } from '../../errors.js';
 import { pauseWhileOpen } from '../circuit-breaker/pause-while-open.js';
 import { routeOf } from '../definition/routes.js';

@@ -1,4 +1,4 @@
-import { namesFor } from '../../broker/topology.js';
+import { namesFor } from '../../broker/topology/topology.js';
 import type { PreparedWorker } from '../prepare.js';
 
 /** Starts the stream consumer of a worker that is one in place of handlers; undefined for every other worker. */

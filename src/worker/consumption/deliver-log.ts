@@ -1,8 +1,8 @@
-import type { Delivery, StreamEntry } from '../../broker/contract.js';
-import { namesFor } from '../../broker/topology.js';
+import type { Delivery, StreamEntry } from '../../broker/broker.js';
+import { namesFor } from '../../broker/topology/topology.js';
 import { FlotillaError } from '../../errors.js';
 import { parseEnvelope } from '../../events/parse-envelope.js';
-import { feedDeliveries, type DeliveryFeed } from '../../event-log/delivery-feed.js';
+import { feedDeliveries, type DeliveryFeed } from '../../event-log/consumers/delivery-feed.js';
 import { routeOf } from '../definition/routes.js';
 import type { WorkerDefinition } from '../definition/worker-definition.js';
 import type { PreparedWorker } from '../prepare.js';

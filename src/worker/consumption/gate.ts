@@ -1,4 +1,4 @@
-import type { Consumer } from '../../broker/contract.js';
+import type { Consumer } from '../../broker/broker.js';
 import type { Clock } from '../../concurrency/clock.js';
 import { SerialQueue } from '../../concurrency/serial-queue.js';
 

@@ -1,4 +1,4 @@
-import type { Consumer, Delivery } from '../../broker/contract.js';
+import type { Consumer, Delivery } from '../../broker/broker.js';
 import type { Clock } from '../../concurrency/clock.js';
 import { openMessage, type HandleMessage, type Message } from '../pipeline/message.js';
 import { settle, type DeliveryOutcome } from '../pipeline/settle.js';

@@ -1,5 +1,5 @@
 import { FlotillaError } from '../../errors.js';
-import { matchesType, typesMatching } from '../../events/handler.js';
+import { matchesType, typesMatching } from '../../events/handler-types.js';
 import { isAmbiguous } from '../../events/patterns.js';
 import { isPlainName } from '../../text/plain-name.js';
 import type { WorkerDefinition } from './worker-definition.js';

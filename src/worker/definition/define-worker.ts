@@ -3,7 +3,7 @@ import { parseDuration } from '../../duration.js';
 import { FlotillaError } from '../../errors.js';
 import { sagaEvents } from '../../events/saga-events.js';
 import type { Definitions } from '../../events/definitions.js';
-import { matchesType } from '../../events/handler.js';
+import { matchesType } from '../../events/handler-types.js';
 import { bySpecificity } from '../../events/patterns.js';
 import { wrapDefinition } from '../../opaque.js';
 import { projectionDefinitionOf } from '../../projections/definition.js';

@@ -2,10 +2,10 @@ import type { z } from 'zod';
 import type { Decider } from '../../aggregates/decider.js';
 import type { DataOf, Definitions } from '../../events/definitions.js';
 import type { EventEnvelope } from '../../events/envelope.js';
-import type { Handler, TypeName } from '../../events/handler.js';
+import type { Handler, TypeName } from '../../events/handler-types.js';
 import type { Projection } from '../../projections/definition.js';
 import type { Saga } from '../../sagas/definition/types.js';
-import type { Migration, Sql, Tx } from '../../store/contract.js';
+import type { Migration, Sql, Tx } from '../../store/store.js';
 import type { Logger } from '../../telemetry/logger.js';
 
 export interface EmitOptions {

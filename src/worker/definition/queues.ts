@@ -1,4 +1,4 @@
-import type { WorkerQueues } from '../../broker/topology.js';
+import type { WorkerQueues } from '../../broker/topology/topology.js';
 import { sagasByType, withRetryPolicy, type RetryPolicy } from '../../sagas/definition/definition.js';
 import type { WorkerDefinition } from './worker-definition.js';
 

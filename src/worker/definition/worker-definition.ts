@@ -1,14 +1,14 @@
 import type { z } from 'zod';
 import type { Definitions } from '../../events/definitions.js';
 import type { EventEnvelope } from '../../events/envelope.js';
-import type { VerifyPublisher } from '../../broker/publishers.js';
-import type { StreamConsumer, StreamConsumerOptions } from '../../event-log/stream-consumer.js';
+import type { VerifyPublisher } from '../../broker/users/verify-publisher.js';
+import type { StreamConsumer, StreamConsumerOptions } from '../../event-log/consumers/stream-consumer.js';
 import type { ServiceStores } from '../../store/service-stores.js';
 import { unwrapDefinition, type Opaque } from '../../opaque.js';
 import type { ProjectionDefinition } from '../../projections/definition.js';
 import type { SagaDefinition } from '../../sagas/definition/types.js';
-import type { Migration, Sql } from '../../store/contract.js';
-import type { TypeName } from '../../events/handler.js';
+import type { Migration, Sql } from '../../store/store.js';
+import type { TypeName } from '../../events/handler-types.js';
 import type { Context, SetupContext, WorkerOptions } from './options.js';
 
 /** A context whose catalogue is not known to the compiler any more. */

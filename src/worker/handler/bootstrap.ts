@@ -20,7 +20,7 @@ export async function runBootstrap(
     emit: (type, data, options) => effects.push({ kind: 'emit', event: emissions.create(type, data, options) }),
   });
   await store.transaction(async (tx) => {
-    if (await tx.claim(key)) await runEffects(tx, effects, emissions);
+    if (await tx.markHandled(key)) await runEffects(tx, effects, emissions);
   });
 }
 

@@ -4,7 +4,7 @@ import type { DeriveId } from '../../broker/signing/fleet-keys.js';
 import { createEvent } from '../../events/create.js';
 import type { EventContext, EventEnvelope, UnsequencedEvent } from '../../events/envelope.js';
 import { FlotillaError } from '../../errors.js';
-import type { Store, Tx } from '../../store/contract.js';
+import type { Store, Tx } from '../../store/store.js';
 import type { Clock } from '../../concurrency/clock.js';
 import { advance } from '../../sagas/advance.js';
 import { sagaIdOf } from '../../sagas/definition/definition.js';

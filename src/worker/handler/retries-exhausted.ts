@@ -31,7 +31,7 @@ export async function commitRetriesExhausted(
     context.revoke();
   }
   await store.transaction(async (tx) => {
-    if (await tx.claim({ ...key, consumer: `${definition.name}:exhausted` })) {
+    if (await tx.markHandled({ ...key, consumer: `${definition.name}:exhausted` })) {
       await runEffects(tx, context.effects, emissions);
     }
   });

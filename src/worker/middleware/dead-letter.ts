@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { HEADERS, readAttempts, readReplays, textHeader, writeAttempts } from '../../broker/headers.js';
-import { failedKey } from '../../broker/topology.js';
+import { HEADERS, readAttempts, readReplays, textHeader, writeAttempts } from '../../broker/messages/headers.js';
+import { failedKey } from '../../broker/topology/topology.js';
 import { errors } from '../../errors.js';
 import { derivedId } from '../../events/ids.js';
 import { failpoint } from '../../failpoints.js';

@@ -3,7 +3,7 @@ import { upcast } from '../../events/decode.js';
 import { parseEnvelope } from '../../events/parse-envelope.js';
 import { isOpenTo } from '../../events/definitions.js';
 import type { EventEnvelope } from '../../events/envelope.js';
-import type { Delivery } from '../../broker/contract.js';
+import type { Delivery } from '../../broker/broker.js';
 import type { Middleware, PipelineContext } from '../pipeline/context.js';
 
 /** Decodes the body as an event of the catalogue and checks that its publisher may publish it. Rejects invalid messages

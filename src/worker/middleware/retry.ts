@@ -1,5 +1,5 @@
-import { HEADERS, readAttempts, writeAttempts } from '../../broker/headers.js';
-import { failedKey } from '../../broker/topology.js';
+import { HEADERS, readAttempts, writeAttempts } from '../../broker/messages/headers.js';
+import { failedKey } from '../../broker/topology/topology.js';
 import { failpoint } from '../../failpoints.js';
 import { PermanentError } from '../../errors.js';
 import { describeAttempt, failureOf } from '../pipeline/failure.js';

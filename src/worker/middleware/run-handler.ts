@@ -1,4 +1,4 @@
-import { HEADERS, readAttempts } from '../../broker/headers.js';
+import { HEADERS, readAttempts } from '../../broker/messages/headers.js';
 import { errorOf, FlotillaError } from '../../errors.js';
 import { logSagaFailure } from '../../sagas/log-failure.js';
 import { openHandlerContext } from '../handler/context.js';

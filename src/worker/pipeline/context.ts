@@ -1,10 +1,10 @@
 import type { DeriveId } from '../../broker/signing/fleet-keys.js';
-import type { Publisher } from '../../broker/contract.js';
-import type { VerifyPublisher } from '../../broker/publishers.js';
-import type { Names } from '../../broker/topology.js';
+import type { Publisher } from '../../broker/broker.js';
+import type { VerifyPublisher } from '../../broker/users/verify-publisher.js';
+import type { Names } from '../../broker/topology/topology.js';
 import type { Definitions } from '../../events/definitions.js';
 import type { EventEnvelope } from '../../events/envelope.js';
-import type { Store } from '../../store/contract.js';
+import type { Store } from '../../store/store.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { Metrics } from '../../telemetry/metrics.js';
 import type { Clock } from '../../concurrency/clock.js';

@@ -1,4 +1,4 @@
-import { cut, type Attempt } from '../../broker/headers.js';
+import { cut, type Attempt } from '../../broker/messages/headers.js';
 import type { Clock } from '../../concurrency/clock.js';
 import {
   errorOf,

@@ -1,5 +1,5 @@
 import type { EventEnvelope } from '../../events/envelope.js';
-import type { InboxKey } from '../../store/contract.js';
+import type { InboxKey } from '../../store/store.js';
 import type { WorkerDefinition } from '../definition/worker-definition.js';
 import type { ReplayHeaders } from './replay-headers.js';
 

@@ -4,7 +4,7 @@ import { circuitBreaker } from '../middleware/circuit-breaker.js';
 import { crashLoop } from '../middleware/crash-loop.js';
 import { deadLetter } from '../middleware/dead-letter.js';
 import { decode } from '../middleware/decode.js';
-import { dedupe } from '../middleware/dedupe.js';
+import { inbox } from '../middleware/inbox.js';
 import { retry } from '../middleware/retry.js';
 import { timeout } from '../middleware/timeout.js';
 import { trace } from '../middleware/trace.js';
@@ -15,7 +15,7 @@ export const workerPipeline: readonly Middleware<WorkerPipelineContext>[] = [
   deadLetter,
   retry,
   decode,
-  dedupe,
+  inbox,
   circuitBreaker,
   crashLoop,
   timeout,

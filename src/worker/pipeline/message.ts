@@ -1,8 +1,8 @@
-import type { Delivery } from '../../broker/contract.js';
-import { HEADERS } from '../../broker/headers.js';
+import type { Delivery } from '../../broker/broker.js';
+import { HEADERS } from '../../broker/messages/headers.js';
 import { LazySignal } from '../../concurrency/lazy-signal.js';
 import type { EventEnvelope } from '../../events/envelope.js';
-import type { InboxKey } from '../../store/contract.js';
+import type { InboxKey } from '../../store/store.js';
 import type { Effect } from '../handler/effects.js';
 import type { Failure } from './failure.js';
 import type { DeliveryOutcome } from './settle.js';

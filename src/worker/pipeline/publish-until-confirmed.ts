@@ -1,8 +1,8 @@
 import { sleep } from '../../concurrency/sleep.js';
-import { vouchAgain } from '../../broker/contract.js';
-import type { Fields } from '../../broker/fields.js';
-import { HEADERS } from '../../broker/headers.js';
-import { republished } from '../../broker/republish.js';
+import { vouchAgain } from '../../broker/broker.js';
+import type { Fields } from '../../broker/messages/amqp-fields.js';
+import { HEADERS } from '../../broker/messages/headers.js';
+import { republished } from '../../broker/messages/republish.js';
 import { hasCode, messageOf } from '../../errors.js';
 import type { PipelineContext } from './context.js';
 import type { Message } from './message.js';

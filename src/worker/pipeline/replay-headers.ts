@@ -1,5 +1,5 @@
-import type { Fields } from '../../broker/fields.js';
-import { HEADERS } from '../../broker/headers.js';
+import type { Fields } from '../../broker/messages/amqp-fields.js';
+import { HEADERS } from '../../broker/messages/headers.js';
 
 /** The headers that a replay adds to its messages. */
 export interface ReplayHeaders {

@@ -1,4 +1,4 @@
-import type { Delivery } from '../../broker/contract.js';
+import type { Delivery } from '../../broker/broker.js';
 
 /**
  * The outcome of a delivery: its effects are committed (`done`), it had been handled before (`duplicate`), no handler

@@ -1,5 +1,5 @@
 import { messageOf } from '../../errors.js';
-import type { InboxKey, Store } from '../../store/contract.js';
+import type { InboxKey, Store } from '../../store/store.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { Clock } from '../../concurrency/clock.js';
 import { sleep } from '../../concurrency/sleep.js';

@@ -6,7 +6,7 @@ import type { Failpoint } from '../../../src/failpoints.js';
 import { isSame } from '../../../src/projections/rebuild/difference.js';
 import { rebuildProjection } from '../../../src/projections/rebuild/rebuild.js';
 import { readState } from '../../../src/projections/tables/state.js';
-import type { Store } from '../../../src/store/contract.js';
+import type { Store } from '../../../src/store/store.js';
 import {
   append,
   expectedModel,

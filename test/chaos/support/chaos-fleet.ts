@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { createManagement } from '../../../src/broker/rabbitmq/index.js';
-import { namesFor, type Names } from '../../../src/broker/topology.js';
+import { namesFor, type Names } from '../../../src/broker/topology/topology.js';
 import { patience } from '../../support/patience.js';
 import { ChaosProcess, root } from './chaos-process.js';
 import { freePorts } from './ports.js';

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fleet from '../../../config/fleet.js';
-import { requireToken } from '../../../src/config/load.js';
+import { requireToken } from '../../../src/config/load-config.js';
 import { readSandboxSettings, withDevelopmentSettings } from '../../../src/config/worker-settings.js';
 
 describe('sandbox: its declaration', () => {

@@ -1,4 +1,4 @@
-import type { Store } from '../../../src/store/contract.js';
+import type { Store } from '../../../src/store/store.js';
 
 /** The store, with something that happens once, right before it is asked for something for the first time. */
 export function interposed(

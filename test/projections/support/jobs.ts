@@ -1,5 +1,5 @@
 import type { Projection, ProjectionTx } from '../../../src/projections/definition.js';
-import type { Store } from '../../../src/store/contract.js';
+import type { Store } from '../../../src/store/store.js';
 import type { EventEnvelope } from '../../../src/events/envelope.js';
 import { createEvent, originContext } from '../../../src/events/create.js';
 import { shop } from '../../support/shop.js';

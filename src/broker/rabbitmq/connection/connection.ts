@@ -7,7 +7,7 @@ import { backoffDelay } from '../../../concurrency/backoff.js';
 import { FlotillaError, messageOf } from '../../../errors.js';
 import { BoundedLog } from '../../../telemetry/bounded-log.js';
 import type { Logger } from '../../../telemetry/logger.js';
-import { StateCell } from '../../state.js';
+import { StateCell } from '../../broker-state.js';
 import { hostOf } from './addresses.js';
 import { causeOf, failureOfAll, isPermanentFailure, type ConnectFailure } from './connect-failure.js';
 import { within } from '../limits.js';

@@ -3,7 +3,7 @@ import { boundedFetch, type BoundedAnswer } from '../../../net/bounded-fetch.js'
 import { backoffDelay } from '../../../concurrency/backoff.js';
 import { sleep } from '../../../concurrency/sleep.js';
 import { FlotillaError } from '../../../errors.js';
-import type { FieldValue, Fields } from '../../fields.js';
+import type { FieldValue, Fields } from '../../messages/amqp-fields.js';
 import { addressesOf, credentialsOf, shuffled } from '../connection/addresses.js';
 import { answerFailure, requestFailure, shapeFailure, type ManagementFailure } from './management-failure.js';
 

@@ -1,6 +1,6 @@
 import { FlotillaError, hasCode, messageOf } from '../../../errors.js';
-import { bindingName } from '../../binding-name.js';
-import type { BindingSpec, Topology } from '../../topology.js';
+import { bindingName } from '../../topology/binding-name.js';
+import type { BindingSpec, Topology } from '../../topology/topology.js';
 import { exchangeOptions } from './inspect.js';
 import { forEachParallel } from '../../../concurrency/for-each-parallel.js';
 import { REQUEST_LIMIT } from '../limits.js';

@@ -1,8 +1,14 @@
 import { hasCode, messageOf } from '../../../errors.js';
 import type { Logger } from '../../../telemetry/logger.js';
-import type { TopologyDifference } from '../../contract.js';
-import type { BindingSpec, ExchangeSpec, QueueSpec, Topology } from '../../topology.js';
-import { compareTopology, CREATION_ONLY, missingBindings, retired, unanswered } from '../../topology-compare.js';
+import type { TopologyDifference } from '../../broker.js';
+import type { BindingSpec, ExchangeSpec, QueueSpec, Topology } from '../../topology/topology.js';
+import {
+  compareTopology,
+  CREATION_ONLY,
+  missingBindings,
+  retired,
+  unanswered,
+} from '../../topology/compare-topology.js';
 import { forEachParallel } from '../../../concurrency/for-each-parallel.js';
 import type { Management } from '../management/management.js';
 import { asBrokerError, codeOf, isNodeDown, type ScratchChannel } from '../connection/scratch-channel.js';

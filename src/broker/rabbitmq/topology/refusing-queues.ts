@@ -1,6 +1,6 @@
-import type { RefusingQueue } from '../../contract.js';
+import type { RefusingQueue } from '../../broker.js';
 import { route } from '../../memory/routing.js';
-import type { ExchangeSpec } from '../../topology.js';
+import type { ExchangeSpec } from '../../topology/topology.js';
 import type { ManagedExchange, ManagedQueue, Management } from '../management/management.js';
 
 /** The queues that a message to this exchange with this routing key reaches and that refuse it, with the reason. The

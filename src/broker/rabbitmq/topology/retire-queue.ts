@@ -1,9 +1,9 @@
 import type { ConfirmChannel, ConsumeMessage } from 'amqplib';
 import { FlotillaError, messageOf } from '../../../errors.js';
 import { failpoint } from '../../../failpoints.js';
-import { identified } from '../../publishers.js';
-import { republished } from '../../republish.js';
-import type { RetiredQueue } from '../../topology.js';
+import { withUserId } from '../../users/verify-publisher.js';
+import { republished } from '../../messages/republish.js';
+import type { RetiredQueue } from '../../topology/topology.js';
 import { propertiesOf } from '../consumer.js';
 import { REQUEST_LIMIT } from '../limits.js';
 import { codeOf, type ScratchChannel } from '../connection/scratch-channel.js';
@@ -79,7 +79,7 @@ function forwardAll(
       if (failed) return;
       if (message === null) return fail('the queue was deleted');
       const { content, fields } = message;
-      const properties = identified(republished(propertiesOf(message)), undefined);
+      const properties = withUserId(republished(propertiesOf(message)), undefined);
       try {
         channel.publish(
           via,

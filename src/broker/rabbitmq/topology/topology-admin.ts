@@ -1,9 +1,9 @@
 import { FlotillaError, hasCode, messageOf } from '../../../errors.js';
 import type { Logger } from '../../../telemetry/logger.js';
-import type { TopologyDifference } from '../../contract.js';
-import { bindingName } from '../../binding-name.js';
-import { touching } from '../../merge-topology.js';
-import type { RetiredQueue, Topology } from '../../topology.js';
+import type { TopologyDifference } from '../../broker.js';
+import { bindingName } from '../../topology/binding-name.js';
+import { touching } from '../../topology/merge-topology.js';
+import type { RetiredQueue, Topology } from '../../topology/topology.js';
 import type { Connection } from '../connection/connection.js';
 import { declareAll, removeBindings } from './declare.js';
 import { createInspector, type Comparison, type QueueCounts } from './inspect.js';

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { collectDeadLetters } from '../../../dead-letters/collect.js';
-import { countWaiting } from '../../../dead-letters/queues/count-waiting.js';
+import { collectDeadLetters } from '../../../dead-letters/keeper/collect-dead-letters.js';
+import { countWaiting } from '../../../dead-letters/count-waiting.js';
 import { silentLogger } from '../../../telemetry/logger.js';
 import type { Context } from '../../shared/context.js';
 import { CommandFailed } from '../../shared/failure.js';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { discardDeadLetters, undoDiscard } from '../../../dead-letters/discard.js';
+import { discardDeadLetters, undoDiscard } from '../../../dead-letters/operations/discard-dead-letters.js';
 import type { Context } from '../../shared/context.js';
 import { CommandFailed, UsageError } from '../../shared/failure.js';
 import { createProgress } from '../../shared/progress.js';

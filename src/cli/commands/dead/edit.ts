@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { editDeadLetter } from '../../../dead-letters/edit.js';
+import { editDeadLetter } from '../../../dead-letters/operations/edit-dead-letter.js';
 import { HIDDEN, hasHidden } from '../../../events/personal.js';
 import { collect } from '../../shared/arguments.js';
 import type { Context } from '../../shared/context.js';

@@ -5,7 +5,7 @@ import { namesInDeadLetters, type DeadLetterFilter } from '../../../dead-letters
 import type { Selection } from '../../../dead-letters/storage/selection.js';
 import { errors } from '../../../errors.js';
 import { requireKnown } from '../../../text/known-names.js';
-import type { Store } from '../../../store/contract.js';
+import type { Store } from '../../../store/store.js';
 import { time } from '../../shared/arguments.js';
 import type { Context } from '../../shared/context.js';
 import { UsageError } from '../../shared/failure.js';

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import { groupDeadLetters, listDeadLetters, type DeadLetterFilter } from '../../../dead-letters/storage/queries.js';
-import type { WaitingDeadLetters } from '../../../dead-letters/queues/count-waiting.js';
+import type { WaitingDeadLetters } from '../../../dead-letters/count-waiting.js';
 import { redact } from '../../../text/redact.js';
-import type { Store } from '../../../store/contract.js';
+import type { Store } from '../../../store/store.js';
 import { count, wholeNumber } from '../../shared/arguments.js';
 import type { Context } from '../../shared/context.js';
 import { printList } from '../../shared/output.js';

@@ -1,9 +1,9 @@
-import type { Broker } from '../../../broker/contract.js';
+import type { Broker } from '../../../broker/broker.js';
 import { isConnectFailure } from '../../../broker/rabbitmq/connection/connect-failure.js';
-import type { DeadLetterContext } from '../../../dead-letters/replay-dead-letters.js';
-import { countWaiting, type WaitingDeadLetters } from '../../../dead-letters/queues/count-waiting.js';
+import type { DeadLetterContext } from '../../../dead-letters/operations/replay-dead-letters.js';
+import { countWaiting, type WaitingDeadLetters } from '../../../dead-letters/count-waiting.js';
 import { hasCode, messageOf } from '../../../errors.js';
-import type { Store } from '../../../store/contract.js';
+import type { Store } from '../../../store/store.js';
 import type { Access } from '../../shared/broker-address.js';
 import type { Context } from '../../shared/context.js';
 import type { ExistingStores } from '../../../runtime/stores/existing-stores.js';

@@ -3,7 +3,7 @@ import {
   replayDeadLetters,
   type DeadLetterReplayResult,
   type DeadLetterReplaySummary,
-} from '../../../dead-letters/replay-dead-letters.js';
+} from '../../../dead-letters/operations/replay-dead-letters.js';
 import { positive, wholeNumber } from '../../shared/arguments.js';
 import type { Context } from '../../shared/context.js';
 import { reportUnchecked, requireAllRead } from '../../shared/unread-stores.js';

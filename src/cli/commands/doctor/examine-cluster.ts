@@ -1,8 +1,8 @@
-import { namesFor } from '../../../broker/topology.js';
+import { namesFor } from '../../../broker/topology/topology.js';
 import { formatDuration } from '../../../duration.js';
-import { brokerHealth } from '../../../observability/broker-health.js';
-import { disconnectedTimeout, shortConsumerTimeouts } from '../../../observability/queue-timeouts.js';
-import { holdsDeliveriesOfLostNodes, versionFindings } from '../../../observability/rabbitmq-versions.js';
+import { brokerHealth } from '../../../observability/broker/broker-health.js';
+import { disconnectedTimeout, shortConsumerTimeouts } from '../../../observability/broker/queue-timeouts.js';
+import { holdsDeliveriesOfLostNodes, versionFindings } from '../../../observability/broker/rabbitmq-versions.js';
 import type { Context } from '../../shared/context.js';
 import { enabledWorkers } from '../../../runtime/fleet/enabled-workers.js';
 import { openManagement } from '../../../runtime/broker/broker-address.js';

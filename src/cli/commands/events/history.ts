@@ -3,7 +3,7 @@ import { findJournal } from '../../../journal/define-journal.js';
 import type { JournalFilter } from '../../../journal/entry.js';
 import { migrateJournal } from '../../../journal/migrations.js';
 import { countJournal, journalEventsLike, journalPages } from '../../../journal/search.js';
-import type { ReadFilter, Store } from '../../../store/contract.js';
+import type { ReadFilter, Store } from '../../../store/store.js';
 import { readPages } from '../../../store/read-pages.js';
 import type { Context } from '../../shared/context.js';
 import { enabledWorkers } from '../../../runtime/fleet/enabled-workers.js';

@@ -1,5 +1,5 @@
 import { Option, type Command } from 'commander';
-import { OPERATOR } from '../../../broker/permissions.js';
+import { OPERATOR } from '../../../broker/users/permissions.js';
 import { createPublisher } from '../../../client/publisher.js';
 import { newId } from '../../../events/ids.js';
 import { emittersOf } from '../../../fleet/define-fleet.js';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { base, type Definitions } from '../../../events/definitions.js';
 import { isAmbiguous } from '../../../events/patterns.js';
-import { typesMatching } from '../../../events/handler.js';
+import { typesMatching } from '../../../events/handler-types.js';
 import { UsageError } from '../../shared/failure.js';
 import { requireMatch } from '../../shared/type-patterns.js';
 

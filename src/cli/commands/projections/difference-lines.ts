@@ -1,6 +1,6 @@
 import { isSame, type RowDifference, type TableDifference } from '../../../projections/rebuild/difference.js';
 import type { Rebuilt } from '../../../projections/rebuild/rebuild-run.js';
-import type { SqlValue } from '../../../store/contract.js';
+import type { SqlValue } from '../../../store/store.js';
 
 /** The result of a rebuild as lines of text: `-` only in the old model, `+` only in the new one, `~` changed. */
 export function linesOf(rebuilt: Rebuilt): string[] {

@@ -3,7 +3,7 @@ import { hasCode } from '../../../errors.js';
 import { skipsOf } from '../../../projections/tables/skips.js';
 import type { Stop } from '../../../projections/tables/state.js';
 import { stateOfProjection, type ProjectionState } from '../../../projections/status.js';
-import type { Store } from '../../../store/contract.js';
+import type { Store } from '../../../store/store.js';
 import type { Context } from '../../shared/context.js';
 import { requireAllRead } from '../../shared/unread-stores.js';
 import { printList } from '../../shared/output.js';

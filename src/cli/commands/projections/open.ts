@@ -2,7 +2,7 @@ import { FlotillaError } from '../../../errors.js';
 import { migrateProjections } from '../../../projections/tables/prepare.js';
 import type { ProjectionDefinition } from '../../../projections/definition.js';
 import { unknownName } from '../../../text/known-names.js';
-import type { Store } from '../../../store/contract.js';
+import type { Store } from '../../../store/store.js';
 import type { Context } from '../../shared/context.js';
 import { enabledWorkers } from '../../../runtime/fleet/enabled-workers.js';
 import { withExistingStores, type ExistingStores } from '../../../runtime/stores/existing-stores.js';

@@ -1,5 +1,5 @@
 import type { DryRunResult } from '../../../replay/dry-run.js';
-import type { ReplayCounts, ReplayRun } from '../../../replay/replay-run.js';
+import type { ReplayCounts, ReplayRun } from '../../../replay/runs/replay-run.js';
 
 /** The result of a replay as text. */
 export function formatRun({ worker, counts, again }: ReplayRun): string[] {

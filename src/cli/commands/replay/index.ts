@@ -1,10 +1,10 @@
 import { Option, type Command } from 'commander';
 import { checkRequest } from '../../../replay/check-request.js';
-import { HEARTBEAT_TIMEOUT_MS } from '../../../replay/run-heartbeat.js';
+import { HEARTBEAT_TIMEOUT_MS } from '../../../replay/runs/run-heartbeat.js';
 import { dryRun } from '../../../replay/dry-run.js';
 import type { ReplayContext } from '../../../replay/replay-context.js';
-import type { ReplayRequest, ReplayRun } from '../../../replay/replay-run.js';
-import { findRun, listRuns } from '../../../replay/run-table.js';
+import type { ReplayRequest, ReplayRun } from '../../../replay/runs/replay-run.js';
+import { findRun, listRuns } from '../../../replay/runs/run-table.js';
 import { resumeReplay, startReplay, type StartOptions } from '../../../replay/start-replay.js';
 import { positive, time, wholeNumber } from '../../shared/arguments.js';
 import { confirm } from '../../shared/confirm.js';

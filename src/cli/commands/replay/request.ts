@@ -1,6 +1,6 @@
 import type { History, ReplaySelection } from '../../../replay/history/history.js';
-import type { ReplayRequest } from '../../../replay/replay-run.js';
-import { selectedTypes } from '../../../replay/select.js';
+import type { ReplayRequest } from '../../../replay/runs/replay-run.js';
+import { selectedTypes } from '../../../replay/select-events.js';
 import type { WorkerDefinition } from '../../../worker/definition/worker-definition.js';
 import { operator } from '../dead/filter.js';
 import { UsageError } from '../../shared/failure.js';

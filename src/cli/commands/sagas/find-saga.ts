@@ -1,9 +1,9 @@
 import { FlotillaError } from '../../../errors.js';
 import { derivedId } from '../../../events/ids.js';
 import { findSagas } from '../../../sagas/queries.js';
-import { sagaMigrations, type SagaRow } from '../../../sagas/saga-rows.js';
+import { sagaMigrations, type SagaRow } from '../../../sagas/saga-table.js';
 import type { SagaDefinition } from '../../../sagas/definition/types.js';
-import type { Store } from '../../../store/contract.js';
+import type { Store } from '../../../store/store.js';
 import type { Context } from '../../shared/context.js';
 import { enabledWorkers } from '../../../runtime/fleet/enabled-workers.js';
 import { withExistingStores, type ExistingStores } from '../../../runtime/stores/existing-stores.js';

@@ -8,7 +8,7 @@ import {
   type RowStatus,
   type SagaFilter,
 } from '../../../sagas/queries.js';
-import type { SagaRow } from '../../../sagas/saga-rows.js';
+import type { SagaRow } from '../../../sagas/saga-table.js';
 import { requireKnown } from '../../../text/known-names.js';
 import { wholeNumber } from '../../shared/arguments.js';
 import type { Context } from '../../shared/context.js';

@@ -1,7 +1,7 @@
-import type { AbandonedQueue } from '../../../broker/abandoned-queues.js';
+import type { AbandonedQueue } from '../../../broker/topology/abandoned-queues.js';
 import { formatAge, formatDuration } from '../../../duration.js';
 import type { LogReaderStatus, UnroutedStatus, WorkerStatus } from '../../../observability/fleet-status.js';
-import type { ProcessReport, ReportedCheck } from '../../../observability/probe-process.js';
+import type { ProcessReport, ReportedCheck } from '../../../observability/processes/probe-process.js';
 import { table } from '../../shared/output.js';
 import { countOf, reasonOf } from '../topology/abandoned.js';
 import type { OpenSagas } from '../sagas/open-counts.js';

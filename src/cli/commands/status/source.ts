@@ -1,9 +1,9 @@
 import { runDirOf } from '../../../runtime/place.js';
 import { maskedUrl } from '../../../config/secrets.js';
-import type { AbandonedQueue } from '../../../broker/abandoned-queues.js';
-import type { Broker } from '../../../broker/contract.js';
+import type { AbandonedQueue } from '../../../broker/topology/abandoned-queues.js';
+import type { Broker } from '../../../broker/broker.js';
 import { groupDeadLetters } from '../../../dead-letters/storage/queries.js';
-import { listUnrouted } from '../../../dead-letters/queues/unrouted.js';
+import { listUnrouted } from '../../../queues/unrouted-messages.js';
 import { OPS_STORE } from '../../../fleet/reserved-names.js';
 import { FlotillaError } from '../../../errors.js';
 import {
@@ -12,10 +12,10 @@ import {
   type KeptLetters,
   type UnroutedStatus,
 } from '../../../observability/fleet-status.js';
-import { probeProcess } from '../../../observability/probe-process.js';
-import { readProcesses } from '../../../observability/process-registry.js';
+import { probeProcess } from '../../../observability/processes/probe-process.js';
+import { readProcesses } from '../../../observability/processes/process-registry.js';
 import { valueOf, withinLimit } from '../../../concurrency/within-limit.js';
-import type { Store } from '../../../store/contract.js';
+import type { Store } from '../../../store/store.js';
 import { brokerAddress } from '../../../runtime/broker/broker-address.js';
 import type { Context } from '../../shared/context.js';
 import { hasStore } from '../../../runtime/stores/existing-stores.js';

@@ -1,6 +1,6 @@
 import { FlotillaError } from '../../../errors.js';
 import { requireKnown } from '../../../text/known-names.js';
-import type { Store } from '../../../store/contract.js';
+import type { Store } from '../../../store/store.js';
 import type { Context } from '../../shared/context.js';
 import { withExistingStores } from '../../../runtime/stores/existing-stores.js';
 import { describeUnread } from '../../shared/unread-stores.js';

@@ -3,7 +3,7 @@ import type { Context } from '../../shared/context.js';
 import { count } from '../../shared/arguments.js';
 import { UsageError } from '../../shared/failure.js';
 import { parseDuration } from '../../../duration.js';
-import type { StreamMetadata } from '../../../store/contract.js';
+import type { StreamMetadata } from '../../../store/store.js';
 import { withStream, type StoreFlags } from './open.js';
 import { retentionText } from './retention-text.js';
 

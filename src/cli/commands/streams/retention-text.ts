@@ -1,5 +1,5 @@
 import { formatDuration } from '../../../duration.js';
-import type { StreamMetadata } from '../../../store/contract.js';
+import type { StreamMetadata } from '../../../store/store.js';
 
 /** A retention as text. */
 export function retentionText(retention: StreamMetadata['retention']): string {

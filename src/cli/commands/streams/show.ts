@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { readStream } from '../../../aggregates/load.js';
-import type { Store } from '../../../store/contract.js';
+import type { Store } from '../../../store/store.js';
 import type { Context } from '../../shared/context.js';
 import { retentionText } from './retention-text.js';
 import { withStream, type StoreFlags } from './open.js';

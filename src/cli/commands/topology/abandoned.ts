@@ -1,5 +1,5 @@
-import { findAbandonedQueues, type AbandonedQueue } from '../../../broker/abandoned-queues.js';
-import type { Broker, TopologyDifference } from '../../../broker/contract.js';
+import { findAbandonedQueues, type AbandonedQueue } from '../../../broker/topology/abandoned-queues.js';
+import type { Broker, TopologyDifference } from '../../../broker/broker.js';
 import { hasCode } from '../../../errors.js';
 import type { Context } from '../../shared/context.js';
 import { surroundingsOf } from '../../shared/resources.js';

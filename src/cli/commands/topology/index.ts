@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import type { TopologyDifference } from '../../../broker/contract.js';
-import { topologyOf, type Topology } from '../../../broker/topology.js';
+import type { TopologyDifference } from '../../../broker/broker.js';
+import { topologyOf, type Topology } from '../../../broker/topology/topology.js';
 import type { Context } from '../../shared/context.js';
 import { CommandFailed } from '../../shared/failure.js';
 import { printList } from '../../shared/output.js';

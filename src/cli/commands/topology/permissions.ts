@@ -4,9 +4,9 @@ import {
   permissionsOf,
   type ServiceAccess,
   type UserPermissions,
-} from '../../../broker/permissions.js';
+} from '../../../broker/users/permissions.js';
 import { vhostOf } from '../../../broker/rabbitmq/connection/addresses.js';
-import { namesFor } from '../../../broker/topology.js';
+import { namesFor } from '../../../broker/topology/topology.js';
 import { base } from '../../../events/definitions.js';
 import { sagaEvents } from '../../../events/saga-events.js';
 import type { Fleet } from '../../../fleet/define-fleet.js';

@@ -1,11 +1,11 @@
 import { OPS_STORE } from '../../../fleet/reserved-names.js';
 import type { Command } from 'commander';
-import type { AbandonedQueue } from '../../../broker/abandoned-queues.js';
-import type { Broker } from '../../../broker/contract.js';
-import { removeAbandonedQueues, type RemovedQueue } from '../../../dead-letters/queues/remove-abandoned-queues.js';
+import type { AbandonedQueue } from '../../../broker/topology/abandoned-queues.js';
+import type { Broker } from '../../../broker/broker.js';
+import { removeAbandonedQueues, type RemovedQueue } from '../../../dead-letters/remove-abandoned-queues.js';
 import { FlotillaError } from '../../../errors.js';
 import { requireKnown } from '../../../text/known-names.js';
-import type { Store } from '../../../store/contract.js';
+import type { Store } from '../../../store/store.js';
 import { silentLogger } from '../../../telemetry/logger.js';
 import type { Context } from '../../shared/context.js';
 import { hasStore } from '../../../runtime/stores/existing-stores.js';

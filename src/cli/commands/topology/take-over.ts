@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import type { Broker } from '../../../broker/contract.js';
-import type { HeldClaim } from '../../../broker/store-claim.js';
+import type { Broker } from '../../../broker/broker.js';
+import type { HeldClaim } from '../../../broker/topology/store-claim.js';
 import { FlotillaError } from '../../../errors.js';
 import { requireKnown } from '../../../text/known-names.js';
 import { silentLogger } from '../../../telemetry/logger.js';

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { failpoint } from '../../../failpoints.js';
-import type { Archived, StreamMetadata } from '../../contract.js';
+import type { Archived, StreamMetadata } from '../../store.js';
 import type { ArchiveFile } from './archive-file.js';
 import type { Connection, Statement } from '../connection.js';
 import type { History } from '../read/history.js';

@@ -1,4 +1,4 @@
-import type { ReadFilter } from '../../contract.js';
+import type { ReadFilter } from '../../store.js';
 import type { StoredEvent } from '../../stored-event.js';
 import type { ArchiveFile } from '../archive/archive-file.js';
 import type { Connection, Statement } from '../connection.js';

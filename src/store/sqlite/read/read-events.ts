@@ -1,5 +1,5 @@
 import { matches } from '../../../events/patterns.js';
-import type { ReadFilter } from '../../contract.js';
+import type { ReadFilter } from '../../store.js';
 import type { StoredEvent } from '../../stored-event.js';
 import type { Connection } from '../connection.js';
 import { EventRows, SELECT_EVENTS } from './event-rows.js';

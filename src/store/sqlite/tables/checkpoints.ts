@@ -1,4 +1,4 @@
-import type { Lease } from '../../contract.js';
+import type { Lease } from '../../store.js';
 import type { Connection, Statement } from '../connection.js';
 
 interface LeaseRow {

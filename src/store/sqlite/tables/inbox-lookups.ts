@@ -1,4 +1,4 @@
-import type { InboxKey } from '../../contract.js';
+import type { InboxKey } from '../../store.js';
 import type { Connection, Statement } from '../connection.js';
 import { idKey } from './id-values.js';
 import { consumerName } from './inbox.js';

@@ -1,4 +1,4 @@
-import type { InboxKey } from '../../contract.js';
+import type { InboxKey } from '../../store.js';
 import type { Connection, Statement } from '../connection.js';
 import { idKey } from './id-values.js';
 import type { NameCache } from './name-cache.js';
@@ -10,7 +10,7 @@ export function consumerName({ consumer, source }: InboxKey): string {
 
 /** What was handled, and what was started. Works inside the transaction that is open. */
 export class Inbox {
-  readonly #claim: Statement;
+  readonly #markHandled: Statement;
   readonly #clear: Statement;
   readonly #start: Statement;
   readonly #anyStarted: Statement;
@@ -22,7 +22,7 @@ export class Inbox {
     private readonly consumers: NameCache,
     private readonly clock: () => number,
   ) {
-    this.#claim = db.prepare<unknown[]>(
+    this.#markHandled = db.prepare<unknown[]>(
       'INSERT INTO flotilla_inbox (consumer, id, at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING',
     );
     this.#clear = db.prepare<unknown[]>('DELETE FROM flotilla_started WHERE consumer = ? AND id = ?');
@@ -45,10 +45,10 @@ export class Inbox {
     this.#started = undefined;
   }
 
-  claim(key: InboxKey): boolean {
+  markHandled(key: InboxKey): boolean {
     const consumer = this.consumers.keyOf(consumerName(key));
     const id = idKey(key.id);
-    if (this.#claim.run(consumer, id, this.clock()).changes === 0) return false;
+    if (this.#markHandled.run(consumer, id, this.clock()).changes === 0) return false;
     // starts are rare: one query per transaction instead of a delete per message
     this.#started ??= this.#anyStarted.get() !== undefined;
     if (this.#started) this.#clear.run(consumer, id);

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { FlotillaError } from '../../../errors.js';
-import type { Migration } from '../../contract.js';
+import type { Migration } from '../../store.js';
 import type { Connection, Statement } from '../connection.js';
 
 /** Migrations that ran, by owner. Works inside the transaction that is open. */

@@ -1,4 +1,4 @@
-import type { Snapshot } from '../../contract.js';
+import type { Snapshot } from '../../store.js';
 import type { Connection, Statement } from '../connection.js';
 import type { NameCache } from './name-cache.js';
 

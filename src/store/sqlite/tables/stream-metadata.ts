@@ -1,4 +1,4 @@
-import type { StreamMetadata } from '../../contract.js';
+import type { StreamMetadata } from '../../store.js';
 import type { Connection, Statement } from '../connection.js';
 import type { NameCache } from './name-cache.js';
 

@@ -1,5 +1,5 @@
 import type { UnsequencedEvent } from '../../../events/envelope.js';
-import type { Timer } from '../../contract.js';
+import type { Timer } from '../../store.js';
 import type { EventAppender } from '../write/append-events.js';
 import type { Connection, Statement } from '../connection.js';
 

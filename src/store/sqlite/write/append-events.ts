@@ -1,7 +1,7 @@
 import { FlotillaError } from '../../../errors.js';
 import type { UnsequencedEvent } from '../../../events/envelope.js';
 import { ConflictError } from '../../conflict-error.js';
-import type { AppendResult, ExpectedVersion } from '../../contract.js';
+import type { AppendResult, ExpectedVersion } from '../../store.js';
 import type { ArchivedMarks } from '../archive/archived-marks.js';
 import type { Connection, Statement } from '../connection.js';
 import { idValue } from '../tables/id-values.js';

@@ -1,5 +1,5 @@
 import { FlotillaError, type ErrorCode } from '../../../errors.js';
-import type { StoreTrouble } from '../../contract.js';
+import type { StoreTrouble } from '../../store.js';
 
 /** Failures of the store itself, as opposed to those of a single unit. */
 const TROUBLE: ReadonlySet<ErrorCode> = new Set(['store.full', 'store.busy', 'store.io']);

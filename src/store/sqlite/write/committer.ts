@@ -1,7 +1,7 @@
 import { failpoint } from '../../../failpoints.js';
 import { FlotillaError } from '../../../errors.js';
 import type { Logger } from '../../../telemetry/logger.js';
-import type { Tx } from '../../contract.js';
+import type { Tx } from '../../store.js';
 import type { CommitHealth } from './commit-health.js';
 import type { FileGuard } from '../file-guard.js';
 import { isConstraint, storeError } from '../sqlite-errors.js';

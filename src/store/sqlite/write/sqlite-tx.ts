@@ -1,6 +1,6 @@
 import { FlotillaError } from '../../../errors.js';
 import type { UnsequencedEvent } from '../../../events/envelope.js';
-import type { AppendResult, ExpectedVersion, InboxKey, Snapshot, SqlValue, Timer, Tx } from '../../contract.js';
+import type { AppendResult, ExpectedVersion, InboxKey, Snapshot, SqlValue, Timer, Tx } from '../../store.js';
 import type { StoredEvent } from '../../stored-event.js';
 import { storeError } from '../sqlite-errors.js';
 import type { Writer } from './writer.js';
@@ -59,8 +59,8 @@ export class SqliteTx implements Tx {
     return this.#do(() => this.writer.checkpoints.position(name));
   }
 
-  claim(key: InboxKey): Promise<boolean> {
-    return this.#write(() => this.writer.inbox.claim(key));
+  markHandled(key: InboxKey): Promise<boolean> {
+    return this.#write(() => this.writer.inbox.markHandled(key));
   }
 
   forgetHandled(consumer: string): Promise<number> {

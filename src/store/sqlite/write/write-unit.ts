@@ -1,5 +1,5 @@
 import { errorOf, FlotillaError } from '../../../errors.js';
-import type { Tx } from '../../contract.js';
+import type { Tx } from '../../store.js';
 import { storeError } from '../sqlite-errors.js';
 import { SqliteTx } from './sqlite-tx.js';
 import type { Watchdog } from './watchdog.js';

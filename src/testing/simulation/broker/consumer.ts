@@ -1,4 +1,4 @@
-import type { ConsumeOptions, Consumer, Delivery } from '../../../broker/contract.js';
+import type { ConsumeOptions, Consumer, Delivery } from '../../../broker/broker.js';
 import type { QueuedMessage, SimulatedQueue, QueueConsumer } from './queue.js';
 
 /** Consumes a queue for one process, and requeues its messages in flight when it crashes. */

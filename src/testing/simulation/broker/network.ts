@@ -1,5 +1,5 @@
-import type { OutgoingMessage } from '../../../broker/contract.js';
-import { failedKey, namesFor } from '../../../broker/topology.js';
+import type { OutgoingMessage } from '../../../broker/broker.js';
+import { failedKey, namesFor } from '../../../broker/topology/topology.js';
 import { matches } from '../../../events/patterns.js';
 import type { EventEnvelope } from '../../../events/envelope.js';
 import { FlotillaError } from '../../../errors.js';

@@ -1,4 +1,4 @@
-import type { Broker, Publisher } from '../../../broker/contract.js';
+import type { Broker, Publisher } from '../../../broker/broker.js';
 import { FlotillaError } from '../../../errors.js';
 import { SimulatedConsumer } from './consumer.js';
 import type { Network } from './network.js';

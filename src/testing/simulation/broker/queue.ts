@@ -1,5 +1,5 @@
-import type { MessageProperties } from '../../../broker/contract.js';
-import type { Fields } from '../../../broker/fields.js';
+import type { MessageProperties } from '../../../broker/broker.js';
+import type { Fields } from '../../../broker/messages/amqp-fields.js';
 import type { StartTimer } from '../../../concurrency/clock.js';
 
 /** A message for one worker, or one of several copies of it. */

@@ -1,4 +1,4 @@
-import type { Store } from '../../../store/contract.js';
+import type { Store } from '../../../store/store.js';
 import type { CrashableProcess, RunState } from '../run-state.js';
 import type { Service } from './service.js';
 
@@ -10,7 +10,7 @@ export function crashableStore(service: Service, process: CrashableProcess, { ha
     service: store.service,
     id: store.id,
     transaction: (work) => process.commit(() => store.transaction(service.noting(work, handling.getStore()?.appended))),
-    claim: (...args) => process.commit(() => store.claim(...args)),
+    markHandled: (...args) => process.commit(() => store.markHandled(...args)),
     append: (...args) => process.guard(() => store.append(...args)),
     read: (...args) => process.guard(() => store.read(...args)),
     readAll: (...args) => process.guard(() => store.readAll(...args)),

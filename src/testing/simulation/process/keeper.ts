@@ -1,8 +1,8 @@
 import { storeDeadLetter } from '../../../dead-letters/storage/store-dead-letter.js';
 import type { DeadLetter, DeadLetterFacts } from '../../../dead-letters/dead-letter.js';
 import { migrateDeadLetters } from '../../../dead-letters/storage/migrations.js';
-import { readDeadLetter } from '../../../dead-letters/read-delivery.js';
-import type { Store } from '../../../store/contract.js';
+import { readDeadLetter } from '../../../dead-letters/keeper/read-dead-letter.js';
+import type { Store } from '../../../store/store.js';
 import type { WorkerDefinition } from '../../../worker/definition/worker-definition.js';
 import type { QueuedMessage } from '../broker/queue.js';
 

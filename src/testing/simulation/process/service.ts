@@ -1,4 +1,4 @@
-import type { Tx } from '../../../store/contract.js';
+import type { Tx } from '../../../store/store.js';
 import { openMemoryStore, type MemoryStore } from '../../../store/memory/index.js';
 import type { Committed } from '../../../store/memory/committer.js';
 import type { StoredEvent } from '../../../store/stored-event.js';

@@ -1,0 +1,41 @@
+import type { z } from 'zod';
+import { problem, type FieldError } from '../problems/problems.js';
+
+const MAX_ERRORS = 20;
+const MAX_TEXT = 200;
+
+/** What the caller sent, by its place in the request. */
+export interface Inputs {
+  params: unknown;
+  query: unknown;
+  body: unknown;
+}
+
+export interface InputSchemas {
+  readonly params: z.ZodType;
+  readonly query: z.ZodType;
+  readonly body?: z.ZodType;
+}
+
+/** The inputs as their schemas have them. Throws `request.invalid` with every field that is wrong, up to 20, and never
+ *  with a value. */
+export function validate(schemas: InputSchemas, inputs: Inputs): Inputs {
+  const errors: FieldError[] = [];
+  const check = (place: FieldError['in'], schema: z.ZodType, value: unknown): unknown => {
+    const result = schema.safeParse(value);
+    if (result.success) return result.data;
+    for (const { path, message } of result.error.issues) {
+      errors.push({
+        in: place,
+        path: path.map(String).join('.').slice(0, MAX_TEXT),
+        message: message.slice(0, MAX_TEXT),
+      });
+    }
+    return undefined;
+  };
+  const params = check('path', schemas.params, inputs.params);
+  const query = check('query', schemas.query, inputs.query);
+  const body = schemas.body === undefined ? undefined : check('body', schemas.body, inputs.body);
+  if (errors.length > 0) throw problem('request.invalid', { errors: errors.slice(0, MAX_ERRORS) });
+  return { params, query, body };
+}

@@ -1,0 +1,44 @@
+import type { RequestHandler } from 'express';
+import type { Logger } from '../../telemetry/logger.js';
+import type { Metrics } from '../../telemetry/metrics.js';
+import { OWN_PATHS } from '../own-paths.js';
+import { requestContextOf } from './request-context.js';
+
+/** Requested all the time by whatever watches the process. */
+const QUIET = new Set(['/livez', '/readyz', '/metrics']);
+
+/** Methods with a label of their own: callers choose from dozens. */
+const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
+
+/** One line and one observation for each request, when its answer is out or the caller is gone (`aborted`): the path
+ *  without its query, and no body, as both may be personal. */
+export function accessLog(logger: Logger, metrics: Pick<Metrics, 'httpSeconds'>): RequestHandler {
+  return (req, res, next) => {
+    const start = performance.now();
+    const { path, method } = req;
+    res.once('close', () => {
+      const seconds = (performance.now() - start) / 1000;
+      const { correlationId, traceparent, route = ownRoute(path) } = requestContextOf(res);
+      const status = res.writableFinished ? res.statusCode : undefined;
+      const labels = { method: METHODS.has(method) ? method : 'other', route, status: status ?? 'aborted' };
+      metrics.httpSeconds.observe(labels, seconds);
+      logger.log(QUIET.has(path) ? 'debug' : 'info', 'request', {
+        method,
+        path: path.slice(0, 500),
+        route,
+        status,
+        code: status === undefined ? 'aborted' : undefined,
+        milliseconds: Math.round(seconds * 1e6) / 1e3,
+        correlation: correlationId,
+        traceparent,
+      });
+    });
+    next();
+  };
+}
+
+/** The route label of a request that no route of the API took. */
+function ownRoute(path: string): string {
+  const own = path.replace(/(?<=.)\/$/, '');
+  return OWN_PATHS.has(own) ? own : 'unmatched';
+}

@@ -1,0 +1,44 @@
+import { errorOf, FlotillaError } from '../errors.js';
+import type { BrokerState } from './broker.js';
+
+/** A state that tells who listens. Once `closed`, it stays so. */
+export class StateCell {
+  #value: BrokerState = 'connecting';
+  readonly #listeners = new Set<(state: BrokerState) => void>();
+
+  get value(): BrokerState {
+    return this.#value;
+  }
+
+  /** Does nothing where that is the state already. */
+  set(next: BrokerState): void {
+    if (this.#value === next || this.#value === 'closed') return;
+    this.#value = next;
+    for (const listener of [...this.#listeners]) listener(next);
+  }
+
+  listen(listener: (state: BrokerState) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Resolves when the state is one of these. Rejects with `broker.closed`, or the signal's reason. */
+  async until(wanted: readonly BrokerState[], signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted();
+    await new Promise<void>((resolve, reject) => {
+      const settle = (outcome: () => void) => {
+        stop();
+        signal?.removeEventListener('abort', aborted);
+        outcome();
+      };
+      const aborted = () => settle(() => reject(errorOf(signal?.reason)));
+      const look = () => {
+        if (wanted.includes(this.#value)) settle(resolve);
+        else if (this.#value === 'closed') settle(() => reject(new FlotillaError('broker.closed')));
+      };
+      const stop = this.listen(look);
+      signal?.addEventListener('abort', aborted, { once: true });
+      look();
+    });
+  }
+}

@@ -1,0 +1,33 @@
+import { CLOUDEVENTS_JSON } from '../../events/envelope.js';
+import type { MessageProperties } from '../broker.js';
+import { HEADERS } from './headers.js';
+import { isShort } from './republish.js';
+
+/** A longer subject is in the body only. */
+const MAX_SUBJECT = 512;
+
+/** The AMQP properties that mirror an event, so that the management UI shows what it is. What AMQP cannot carry is left out:
+ *  the event is in the body. */
+export function eventProperties(event: {
+  id: string;
+  type: string;
+  source: string;
+  subject: string;
+  correlationId: string;
+  /** Milliseconds since the epoch. */
+  time: number;
+}): MessageProperties {
+  return {
+    messageId: shortOrNothing(event.id),
+    type: shortOrNothing(event.type),
+    appId: shortOrNothing(event.source),
+    timestamp: Math.max(0, Math.trunc(event.time / 1000)),
+    correlationId: shortOrNothing(event.correlationId),
+    contentType: CLOUDEVENTS_JSON,
+    headers: event.subject.length <= MAX_SUBJECT ? { [HEADERS.subject]: event.subject } : {},
+  };
+}
+
+function shortOrNothing(text: string): string | undefined {
+  return isShort(text) ? text : undefined;
+}

@@ -1,0 +1,141 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { backoffDelay } from '../../../concurrency/backoff.js';
+import { FlotillaError, messageOf } from '../../../errors.js';
+import type { Logger } from '../../../telemetry/logger.js';
+import type { Metrics } from '../../../telemetry/metrics.js';
+import type { TopologyDifference } from '../../broker.js';
+import { mergeTopology } from '../../topology/merge-topology.js';
+import type { RetiredQueue, Topology } from '../../topology/topology.js';
+import type { Connection } from '../connection/connection.js';
+import type { TopologyAdmin } from './topology-admin.js';
+
+/** What a channel found missing: a queue, the destination of a message that was returned, or an exchange. */
+export type Missing =
+  { kind: 'queue'; queue: string } | { kind: 'route'; exchange: string; routingKey: string } | { kind: 'exchange' };
+
+/** Keeps the topology that this process has applied: declares again what disappears at run time, and removes the queues of
+ *  earlier releases, also those that do not answer at first. */
+export interface TopologyRepair {
+  /** As `Broker.applyTopology`. */
+  apply(topology: Topology, signal?: AbortSignal): Promise<TopologyDifference[]>;
+  /** To be called where something of the broker is missing. Returns at once; what is not of the applied topology is
+   *  ignored. One restoration runs at a time, with growing waits in between. */
+  readonly missing: (what: Missing) => void;
+  close(): void;
+}
+
+export interface TopologyRepairOptions {
+  admin: TopologyAdmin;
+  connection: Connection;
+  logger: Logger;
+  metrics?: Metrics | undefined;
+}
+
+const WAIT = { first: 100, most: 30_000 };
+/** Without a restoration for so long, the next one is not kept waiting. */
+const CALM_AFTER = 60_000;
+
+export function createTopologyRepair({ admin, connection, logger, metrics }: TopologyRepairOptions): TopologyRepair {
+  for (const kind of ['exchange', 'queue', 'binding'] as const) metrics?.topologyRecreated.inc({ kind }, 0);
+  const closing = new AbortController();
+  const { signal } = closing;
+  const retiring = new Map<string, RetiredQueue>();
+  let applied: Topology | undefined;
+  let isWanted = false;
+  let isRouteMissing = false;
+  let isRunning = false;
+  let runs = 0;
+  let lastRun = -CALM_AFTER;
+
+  async function run(): Promise<void> {
+    if (isRunning) return;
+    isRunning = true;
+    try {
+      while ((isWanted || retiring.size > 0) && !signal.aborted) {
+        if (performance.now() - lastRun > CALM_AFTER) runs = 0;
+        runs += 1;
+        await sleep(backoffDelay(runs, WAIT), undefined, { signal, ref: false });
+        await connection.state.until(['ready', 'blocked'], signal);
+        if (isWanted) await restore();
+        await retireAll('debug');
+        lastRun = performance.now();
+      }
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    } finally {
+      isRunning = false;
+    }
+  }
+
+  async function restore(): Promise<void> {
+    const bindings = isRouteMissing;
+    isWanted = isRouteMissing = false;
+    if (applied === undefined) return;
+    try {
+      const found = await admin.restore(applied, { bindings });
+      for (const { kind } of found) metrics?.topologyRecreated.inc({ kind });
+      if (found.length === 0) return;
+      logger.warn('topology was missing and has been recreated; the messages of a deleted queue are lost', {
+        recreated: found.map(({ kind, name }) => `${kind} ${name}`),
+      });
+    } catch (error) {
+      isWanted = true;
+      isRouteMissing = bindings;
+      logger.error('topology is missing and cannot be recreated now; retrying', { error: messageOf(error) });
+    }
+  }
+
+  async function retireAll(level: 'warn' | 'debug'): Promise<void> {
+    for (const queue of [...retiring.values()]) {
+      const { name, successor } = queue;
+      try {
+        const moved = await admin.retire(queue);
+        retiring.delete(name);
+        logger.info('moved the messages of a queue of an earlier release and deleted it', { name, successor, moved });
+      } catch (error) {
+        logger.log(level, 'a queue of an earlier release cannot be emptied now; retrying', {
+          name,
+          successor,
+          reason: messageOf(error),
+        });
+      }
+    }
+  }
+
+  function isOurs(what: Missing): boolean {
+    if (applied === undefined) return false;
+    const { exchanges, queues } = applied;
+    switch (what.kind) {
+      case 'queue':
+        return queues.some(({ name }) => name === what.queue);
+      case 'route':
+        return what.exchange === ''
+          ? queues.some(({ name }) => name === what.routingKey)
+          : exchanges.some(({ name }) => name === what.exchange);
+      case 'exchange':
+        return true;
+    }
+  }
+
+  return {
+    async apply(topology, applySignal) {
+      applied = applied === undefined ? topology : mergeTopology(applied, topology);
+      const differences = await admin.apply(topology, applySignal);
+      const wanted = new Map(topology.retired?.map((queue) => [queue.name, queue]));
+      for (const { name, problem } of differences) {
+        const queue = wanted.get(name);
+        if (problem === 'retired' && queue !== undefined) retiring.set(name, queue);
+      }
+      await retireAll('warn');
+      if (retiring.size > 0) void run();
+      return differences.filter(({ name, problem }) => problem !== 'retired' || retiring.has(name));
+    },
+    missing(what) {
+      if (signal.aborted || !isOurs(what)) return;
+      isWanted = true;
+      isRouteMissing ||= what.kind === 'route';
+      void run();
+    },
+    close: () => closing.abort(new FlotillaError('broker.closed')),
+  };
+}

@@ -1,0 +1,85 @@
+import { parseDuration } from '../../duration.js';
+import type { Broker } from '../broker.js';
+import type { ManagedBinding, ManagedQueue } from '../rabbitmq/management/management.js';
+import type { Names, WorkerQueues } from './topology.js';
+
+/** A queue that this fleet has declared once and that no worker of it uses any more. It goes on taking messages. */
+export interface AbandonedQueue {
+  queue: string;
+  /** Whose it was. */
+  worker: string;
+  holds: 'messages' | 'retries' | 'dead letters';
+  /** `worker`: the fleet has no worker of that name with a queue. `delay`: the worker has no such retry delay. */
+  missing: 'worker' | 'delay';
+  /** Messages that wait in it; null where it does not answer. */
+  ready: number | null;
+  consumers: number | null;
+}
+
+export interface FindAbandonedOptions {
+  management: { queues(prefix?: string): Promise<ManagedQueue[]>; bindings(): Promise<ManagedBinding[]> };
+  broker: Pick<Broker, 'queueDepth'>;
+  names: Names;
+  /** All workers of the fleet that have a queue, also those that are not enabled here. */
+  workers: readonly WorkerQueues[];
+}
+
+/** The queues of workers that were renamed or removed, and the retry queues of former delays, with what waits in them.
+ *  Another fleet's queues are never among them: a worker's dead letters are bound to the exchange of its own fleet.
+ *  Rejects with `broker.management`. */
+export async function findAbandonedQueues(options: FindAbandonedOptions): Promise<AbandonedQueue[]> {
+  const { management, names, workers } = options;
+  const [queues, bindings] = await Promise.all([management.queues(names.queue('')), management.bindings()]);
+  const known = new Map(workers.map((worker) => [worker.name, worker]));
+  const found: Omit<AbandonedQueue, 'ready' | 'consumers'>[] = [];
+  for (const worker of declaredWorkers(bindings, names)) {
+    const current = known.get(worker);
+    const delays = new Set(current?.retryDelays.map((delay) => names.retry(worker, delay)));
+    for (const { name: queue } of queues) {
+      const holds = contentOf(queue, worker, names);
+      if (holds === undefined) continue;
+      if (current === undefined) found.push({ queue, worker, holds, missing: 'worker' });
+      else if (holds === 'retries' && !delays.has(queue)) found.push({ queue, worker, holds, missing: 'delay' });
+    }
+  }
+  return Promise.all(found.map(async (each) => ({ ...each, ...(await countsOf(options.broker, each.queue)) })));
+}
+
+/** Every worker whose dead letters the broker would route to a queue, by name. */
+function declaredWorkers(bindings: readonly ManagedBinding[], names: Names): string[] {
+  const workers = bindings
+    .filter(
+      ({ source, destination, kind, routingKey }) =>
+        source === names.deadLetters && kind === 'queue' && destination === names.dead(routingKey),
+    )
+    .map(({ routingKey }) => routingKey);
+  return [...new Set(workers)].sort();
+}
+
+function contentOf(queue: string, worker: string, names: Names): AbandonedQueue['holds'] | undefined {
+  if (queue === names.queue(worker)) return 'messages';
+  if (queue === names.dead(worker)) return 'dead letters';
+  return isRetryQueue(queue, `${names.queue(worker)}.retry.`) ? 'retries' : undefined;
+}
+
+function isRetryQueue(queue: string, before: string): boolean {
+  if (!queue.startsWith(before)) return false;
+  try {
+    return parseDuration(queue.slice(before.length)) > 0;
+  } catch {
+    return false; // a queue of another application
+  }
+}
+
+/** A queue that does not answer is shown without counts. */
+async function countsOf(
+  broker: Pick<Broker, 'queueDepth'>,
+  queue: string,
+): Promise<Pick<AbandonedQueue, 'ready' | 'consumers'>> {
+  try {
+    const { ready = 0, consumers = 0 } = (await broker.queueDepth(queue)) ?? {};
+    return { ready, consumers };
+  } catch {
+    return { ready: null, consumers: null };
+  }
+}

@@ -1,0 +1,173 @@
+import type { Fields } from '../messages/amqp-fields.js';
+import { formatDuration } from '../../duration.js';
+
+export interface ExchangeSpec {
+  name: string;
+  type: 'topic' | 'fanout' | 'direct' | 'headers';
+  arguments?: Fields;
+}
+
+export interface QueueSpec {
+  name: string;
+  arguments: Fields;
+}
+
+export interface BindingSpec {
+  source: string;
+  destination: string;
+  kind: 'queue' | 'exchange';
+  routingKey: string;
+  arguments?: Fields;
+}
+
+/** A queue of an earlier release: its messages move to another queue, then it is deleted. */
+export interface RetiredQueue {
+  name: string;
+  /** The exchange that it was bound to, without a routing key. */
+  boundTo: string;
+  /** A queue of the topology. */
+  successor: string;
+}
+
+/** What exists in the broker; everything in it is durable. */
+export interface Topology {
+  exchanges: ExchangeSpec[];
+  queues: QueueSpec[];
+  bindings: BindingSpec[];
+  retired?: RetiredQueue[];
+}
+
+/** What the topology needs to know of a worker. */
+export interface WorkerQueues {
+  name: string;
+  /** Topic patterns by which its queue is bound. */
+  patterns: readonly string[];
+  /** Retry delays in milliseconds, each of which is a queue. */
+  retryDelays: readonly number[];
+}
+
+export interface TopologyOptions {
+  /** Put before every name, so that fleets can share a broker. */
+  prefix: string;
+  log: { maxAge: string; maxBytes: number };
+  /** How many unrouted messages are kept; the oldest go first. */
+  unroutedMax: number;
+}
+
+/** The names of everything in the broker, for one prefix. */
+export function namesFor(prefix: string) {
+  return {
+    events: `${prefix}events`,
+    log: `${prefix}events.log`,
+    work: `${prefix}events.work`,
+    unrouted: `${prefix}events.unrouted`,
+    unroutedQueue: `${prefix}events.unrouted.messages`,
+    deadLetters: `${prefix}dead-letters`,
+    queue: (worker: string) => `${prefix}${worker}`,
+    retry: (worker: string, delay: number) => `${prefix}${worker}.retry.${formatDuration(delay)}`,
+    dead: (worker: string) => `${prefix}${worker}.dead`,
+    /** The exchange to which a worker publishes its own failed messages, with `failedKey`. */
+    failed: (worker: string) => `${prefix}${worker}.failed`,
+    /** The exchange by which the store of a service claims its names. */
+    store: (service: string) => `${prefix}store.${service}`,
+    /** The exchange that records the key by which the fleet signs. */
+    fleetKey: `${prefix}fleet-key`,
+  };
+}
+
+export type Names = ReturnType<typeof namesFor>;
+
+/** The routing key of a failed message: its retry delay in milliseconds, or `dead` for the dead letters. By the default
+ *  exchange a worker could publish to the queue of every other worker: permissions there do not know the queue. */
+export function failedKey(target: number | 'dead'): string {
+  return target === 'dead' ? target : formatDuration(target);
+}
+
+/** RabbitMQ 3.10 has no unlimited delivery limit; this is as good as none, and keeps returned messages at the head. */
+const DELIVERY_LIMIT = 1_000_000;
+
+/** Without it every leader runs on the node that the declaring process is connected to. */
+const balanced = { 'x-queue-leader-locator': 'balanced' } as const;
+const quorum = { 'x-queue-type': 'quorum', 'x-delivery-limit': DELIVERY_LIMIT, ...balanced } as const;
+const atLeastOnce = { 'x-dead-letter-strategy': 'at-least-once', 'x-overflow': 'reject-publish' } as const;
+
+/** The topology of a fleet of these workers. */
+export function topologyOf(workers: readonly WorkerQueues[], options: TopologyOptions): Topology {
+  const names = namesFor(options.prefix);
+  const topology: Topology = {
+    exchanges: [
+      { name: names.events, type: 'topic' },
+      { name: names.work, type: 'topic', arguments: { 'alternate-exchange': names.unrouted } },
+      { name: names.unrouted, type: 'fanout' },
+      { name: names.deadLetters, type: 'direct' },
+    ],
+    queues: [
+      {
+        name: names.log,
+        arguments: {
+          'x-queue-type': 'stream',
+          ...balanced,
+          'x-max-age': options.log.maxAge,
+          'x-max-length-bytes': options.log.maxBytes,
+        },
+      },
+      {
+        name: names.unroutedQueue,
+        arguments: { ...quorum, 'x-max-length': options.unroutedMax, 'x-overflow': 'drop-head' },
+      },
+    ],
+    bindings: [
+      { source: names.events, destination: names.log, kind: 'queue', routingKey: '#' },
+      { source: names.events, destination: names.work, kind: 'exchange', routingKey: '#' },
+      { source: names.unrouted, destination: names.unroutedQueue, kind: 'queue', routingKey: '' },
+    ],
+    // a classic queue until 0.1.0: it was on one node, and without that node every unrouted event was refused
+    retired: [{ name: names.unrouted, boundTo: names.unrouted, successor: names.unroutedQueue }],
+  };
+  for (const worker of workers) {
+    const queue = names.queue(worker.name);
+    const delays = [...new Set(worker.retryDelays)];
+    const failed = (target: number | 'dead', destination: string): BindingSpec => ({
+      source: names.failed(worker.name),
+      destination,
+      kind: 'queue',
+      routingKey: failedKey(target),
+    });
+    topology.exchanges.push({ name: names.failed(worker.name), type: 'direct' });
+    topology.queues.push(
+      {
+        name: queue,
+        arguments: {
+          ...quorum,
+          ...atLeastOnce,
+          'x-dead-letter-exchange': names.deadLetters,
+          'x-dead-letter-routing-key': worker.name,
+        },
+      },
+      ...delays.map((delay) => ({
+        name: names.retry(worker.name, delay),
+        arguments: {
+          'x-queue-type': 'quorum',
+          ...balanced,
+          ...atLeastOnce,
+          'x-message-ttl': delay,
+          'x-dead-letter-exchange': '',
+          'x-dead-letter-routing-key': queue,
+        },
+      })),
+      { name: names.dead(worker.name), arguments: quorum },
+    );
+    topology.bindings.push(
+      ...worker.patterns.map((routingKey): BindingSpec => ({
+        source: names.work,
+        destination: queue,
+        kind: 'queue',
+        routingKey,
+      })),
+      ...delays.map((delay) => failed(delay, names.retry(worker.name, delay))),
+      failed('dead', names.dead(worker.name)),
+      { source: names.deadLetters, destination: names.dead(worker.name), kind: 'queue', routingKey: worker.name },
+    );
+  }
+  return topology;
+}

@@ -1,0 +1,100 @@
+import type { Broker } from '../../broker/broker.js';
+import type { Names } from '../../broker/topology/topology.js';
+import { FlotillaError } from '../../errors.js';
+import { decodeEvent } from '../../events/decode.js';
+import { definitionOf, type Definitions } from '../../events/definitions.js';
+import type { InboxKey } from '../../store/store.js';
+import type { StoredDeadLetter } from '../dead-letter.js';
+
+/** What the checks before a replay use. */
+export interface CheckContext {
+  broker: Pick<Broker, 'queueDepth'>;
+  names: Names;
+  /** The workers of the fleet that have a queue. */
+  workers: readonly string[];
+  definitions: Definitions;
+  /** Whether the worker has handled the event, according to its store; undefined where that store is unreachable. */
+  handled?: ((key: InboxKey) => Promise<boolean | undefined>) | undefined;
+  /** Whether the aggregate of a command is closed, so that the command is obsolete. */
+  isClosed?: ((command: { type: string; subject: string }) => Promise<boolean>) | undefined;
+}
+
+export interface CheckResult {
+  /** Why the dead letter should not be sent; undefined: no objection. */
+  refusal: { code: string; message: string; forcible: boolean } | undefined;
+  /** A remark for the operator. */
+  note: string | undefined;
+}
+
+/** Checks whether replaying the dead letter can succeed: its state, trust, route, schema, inbox, and for a command its aggregate.
+ *  `to`: the worker that it would be sent to. Changes nothing. */
+export async function checkDeadLetter(
+  letter: StoredDeadLetter,
+  context: CheckContext,
+  { to = letter.worker, vouch = false }: { to?: string | undefined; vouch?: boolean | undefined } = {},
+): Promise<CheckResult> {
+  const refuse = (error: FlotillaError, forcible: boolean): CheckResult => ({
+    refusal: { code: error.code, message: error.message, forcible },
+    note: undefined,
+  });
+  const { state, source, eventId } = letter;
+  if (state === 'replayed' || state === 'discarded') {
+    return refuse(new FlotillaError('dead_letter.settled', `${letter.id} is ${state}`), false);
+  }
+  if (letter.code === 'contract.unverified_source' && letter.replacement === null) {
+    return refuse(new FlotillaError(letter.code, letter.message), true);
+  }
+  const untrusted = letter.replacement === null ? trustProblem(letter, context.definitions, vouch) : undefined;
+  if (untrusted !== undefined) return refuse(untrusted, false);
+  // the queue of a worker that was renamed or removed accepts messages that no worker handles
+  if (!context.workers.includes(to)) {
+    const detail = `this fleet has no worker ${to} with a queue; choose another by --to`;
+    return refuse(new FlotillaError('dead_letter.refused', detail), false);
+  }
+  const queue = context.names.queue(to);
+  if ((await context.broker.queueDepth(queue)) === undefined) {
+    return refuse(new FlotillaError('dead_letter.refused', `there is no queue ${queue}; apply the topology`), false);
+  }
+  const problem = letter.replacement === null ? schemaProblem(letter, context.definitions) : undefined;
+  if (problem !== undefined) return refuse(problem, true);
+  const { kind, type, subject } = letter;
+  if (
+    kind === 'command' &&
+    type !== null &&
+    subject !== null &&
+    (await context.isClosed?.({ type, subject })) === true
+  ) {
+    return refuse(new FlotillaError('dead_letter.closed', subject), true);
+  }
+  const known =
+    letter.replacement === null && source !== null && eventId !== null
+      ? await context.handled?.({ consumer: to, source, id: eventId })
+      : undefined;
+  return {
+    refusal: undefined,
+    note: known === true ? 'the worker has already handled it, and will only ack it' : undefined,
+  };
+}
+
+/** Why the body must not be signed and sent as a message of the fleet, or cannot be sent. */
+function trustProblem(
+  { id, conflictOf, body, bodySize, origin = null, type, source }: StoredDeadLetter,
+  definitions: Definitions,
+  vouch: boolean,
+): FlotillaError | undefined {
+  if (conflictOf !== null) return new FlotillaError('dead_letter.conflict', `${id} conflicts with ${conflictOf}`);
+  if (body.length < bodySize) return new FlotillaError('dead_letter.truncated', `${id} had ${bodySize} bytes`);
+  if (origin === null || origin === 'fleet' || vouch) return undefined;
+  const allowed = type === null ? undefined : definitionOf(definitions, type)?.outside;
+  return allowed?.includes(source ?? '') === true ? undefined : new FlotillaError('dead_letter.unsigned', id);
+}
+
+function schemaProblem(letter: StoredDeadLetter, definitions: Definitions): FlotillaError | undefined {
+  try {
+    decodeEvent(definitions, letter);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof FlotillaError)) throw error;
+    return new FlotillaError('dead_letter.refused', `it would fail again: ${error.message} (${error.code})`);
+  }
+}

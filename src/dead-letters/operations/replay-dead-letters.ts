@@ -1,0 +1,245 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Broker, Publisher } from '../../broker/broker.js';
+import { errorOf, hasCode, messageOf } from '../../errors.js';
+import { newId } from '../../events/ids.js';
+import { failpoint } from '../../failpoints.js';
+import type { Store } from '../../store/store.js';
+import { appendLifecycleEvent } from '../lifecycle-events.js';
+import { audit } from '../storage/audit.js';
+import { claimForReplay, isClaimed, releaseClaim, returnToDead } from '../storage/replay-claims.js';
+import type { DeadLetterState, StoredDeadLetter } from '../dead-letter.js';
+import { checkDeadLetter, type CheckContext } from './check-dead-letter.js';
+import { replayMessage } from './replay-message.js';
+import { findDeadLetter } from '../storage/queries.js';
+import { selectDeadLetters, type Selected, type Selection } from '../storage/selection.js';
+
+export interface DeadLetterContext extends CheckContext {
+  store: Store;
+  broker: Pick<Broker, 'queueDepth' | 'createPublisher'>;
+  now: () => number;
+}
+
+export interface ReplayDeadLettersOptions {
+  selection: Selection;
+  /** The operator, for the audit. */
+  who: string;
+  /** The worker to send them to. @default the worker of each */
+  to?: string | undefined;
+  /** Only checks each of them. */
+  dryRun?: boolean | undefined;
+  /** Also sends those that would fail their schema again, and obsolete commands. */
+  force?: boolean | undefined;
+  /** Sends messages without a valid signature as the fleet's own. */
+  vouch?: boolean | undefined;
+  /** Messages in total at most. */
+  limit?: number | undefined;
+  /** Messages per second at most. */
+  rate?: number | undefined;
+  /** The claim of the edit whose replacement is sent. @default a new claim */
+  claim?: string | undefined;
+  signal: AbortSignal;
+  onResult?: (result: DeadLetterReplayResult, done: number, total: number) => void;
+}
+
+export interface DeadLetterReplayResult {
+  id: string;
+  worker: string;
+  type: string | null;
+  subject: string | null;
+  /** `skipped`: another run is replaying it, or has settled it since it was selected. */
+  outcome: 'sent' | 'ready' | 'refused' | 'failed' | 'skipped';
+  /** Why it was refused, skipped or has failed, or a remark. */
+  detail: string;
+}
+
+/** Counts every selected dead letter once. */
+export interface DeadLetterReplaySummary {
+  selected: number;
+  sent: number;
+  /** In a dry run: those that would be sent. */
+  ready: number;
+  refused: number;
+  failed: number;
+  /** Claimed by another run, or not reached before `signal` aborted. */
+  skipped: number;
+}
+
+/** Messages in flight at most, whose bodies are in memory. */
+const BATCH_SIZE = 20;
+const BROKER_TIMEOUT_MS = 30_000;
+/** After these errors the broker does not have the message. */
+const REFUSALS = ['broker.returned', 'broker.nacked', 'broker.unencodable'] as const;
+
+/**
+ * Sends dead letters to their workers again. Each is checked, claimed, published with a confirm, and marked as replayed; of
+ * concurrent runs only one sends it. If the process ends in between, it stays `replaying`: once the claim has expired
+ * (`CLAIM_TTL_MS`) another run sends it again, and the worker's inbox recognises the duplicate. Resolves when all are done, or
+ * after the current batch when `signal` aborts. Rejects with `broker.*` when the connection is lost; sent ones are marked.
+ */
+export async function replayDeadLetters(
+  context: DeadLetterContext,
+  options: ReplayDeadLettersOptions,
+): Promise<DeadLetterReplaySummary> {
+  const { selection, limit, rate, signal } = options;
+  const selected = await selectDeadLetters(context.store, selection, {
+    states: ['dead', 'replaying'],
+    now: context.now(),
+    limit,
+  });
+  const summary: DeadLetterReplaySummary = {
+    selected: selected.length,
+    sent: 0,
+    ready: 0,
+    refused: 0,
+    failed: 0,
+    skipped: 0,
+  };
+  let done = 0;
+  const report = (result: DeadLetterReplayResult) => {
+    summary[result.outcome] += 1;
+    done += 1;
+    options.onResult?.(result, done, selected.length);
+  };
+  const size = rate === undefined ? BATCH_SIZE : Math.max(1, Math.min(BATCH_SIZE, Math.floor(rate / 2)));
+  const claim = options.claim ?? newId(context.now());
+  const publisher = context.broker.createPublisher();
+  try {
+    for (let at = 0; at < selected.length && !signal.aborted; at += size) {
+      const batch = selected.slice(at, at + size);
+      const sendable = await checkAll(context, options, batch, report);
+      await sendBatch(context, options, publisher, sendable, claim, report);
+      if (rate !== undefined && options.dryRun !== true && at + size < selected.length) {
+        await pause((batch.length / rate) * 1000, signal);
+      }
+    }
+  } finally {
+    await publisher.close();
+    if (options.dryRun !== true) await releaseClaim(context.store, claim);
+  }
+  summary.skipped += selected.length - done;
+  return summary;
+}
+
+type Report = (result: DeadLetterReplayResult) => void;
+
+async function checkAll(
+  context: DeadLetterContext,
+  { dryRun, force, to, vouch }: ReplayDeadLettersOptions,
+  selected: readonly Selected[],
+  report: Report,
+): Promise<StoredDeadLetter[]> {
+  const sendable: StoredDeadLetter[] = [];
+  for (const { id, state } of selected) {
+    const letter = await findDeadLetter(context.store, id);
+    if (isUnsettled(state) && !isUnsettled(letter.state)) {
+      report(skipped(letter));
+      continue;
+    }
+    const { refusal, note } = await checkDeadLetter(letter, context, { to, vouch });
+    if (refusal !== undefined && !(refusal.forcible && force === true)) {
+      const hint = refusal.forcible ? ' (--force sends it anyway)' : '';
+      report(resultOf(letter, 'refused', `${refusal.message}${hint}`));
+    } else if (dryRun === true) {
+      if (isClaimed(letter, context.now())) report(skipped(letter));
+      else report(resultOf(letter, 'ready', note ?? refusal?.message ?? ''));
+    } else {
+      sendable.push(letter);
+    }
+  }
+  return sendable;
+}
+
+async function sendBatch(
+  context: DeadLetterContext,
+  { who, to, vouch, signal }: ReplayDeadLettersOptions,
+  publisher: Publisher,
+  letters: readonly StoredDeadLetter[],
+  claim: string,
+  report: Report,
+): Promise<void> {
+  if (letters.length === 0) return;
+  const { store, now } = context;
+  await publisher.ready(AbortSignal.any([signal, AbortSignal.timeout(BROKER_TIMEOUT_MS)]));
+  const ids = letters.map(({ id }) => id);
+  const claimed = await claimForReplay(store, ids, { id: claim, now: now() });
+  for (const { id } of letters) {
+    if (!claimed.some((letter) => letter.id === id)) report(skipped(await findDeadLetter(store, id)));
+  }
+  const outcomes = await Promise.allSettled(
+    claimed.map(async (letter) => {
+      await publisher.publish(replayMessage(letter, context.names, { to, vouch }));
+      failpoint('dead_letter.replayed');
+    }),
+  );
+  const sent = claimed.filter((_, index) => outcomes[index]?.status === 'fulfilled');
+  await markReplayed(context, sent, { who, to, vouch, claim });
+  for (const letter of sent) report(resultOf(letter, 'sent', ''));
+  const refused: string[] = [];
+  let lost: Error | undefined;
+  for (const [index, outcome] of outcomes.entries()) {
+    const letter = claimed[index];
+    if (outcome.status === 'fulfilled' || letter === undefined) continue;
+    const reason: unknown = outcome.reason;
+    if (REFUSALS.some((code) => hasCode(reason, code))) refused.push(letter.id);
+    else lost ??= errorOf(reason);
+    report(resultOf(letter, 'failed', messageOf(reason)));
+  }
+  await returnToDead(store, refused, claim);
+  if (lost !== undefined) throw lost;
+}
+
+async function markReplayed(
+  { store, now }: Pick<DeadLetterContext, 'store' | 'now'>,
+  letters: readonly StoredDeadLetter[],
+  { who, to, vouch, claim }: Pick<ReplayDeadLettersOptions, 'who' | 'to' | 'vouch'> & { claim: string },
+): Promise<void> {
+  if (letters.length === 0) return;
+  const time = now();
+  const at = new Date(time).toISOString();
+  const entries = letters.map((letter) => ({ letter, auditId: newId(time) }));
+  await store.transaction(async (tx) => {
+    for (const { letter, auditId } of entries) {
+      const marked = await tx.sql`
+        UPDATE dead_letters SET state = 'replayed', settled_at = ${at}, settled_by = ${who},
+          claim = NULL, claimed_until = NULL
+        WHERE id = ${letter.id} AND claim = ${claim} RETURNING id`;
+      const as = letter.replacement === null ? [] : [`as ${letter.replacement.id}`];
+      const trust = vouch === true && letter.origin !== 'fleet' ? ['vouched for'] : [];
+      const detail = [...as, ...(to === undefined ? [] : [`to ${to}`]), ...trust].join(' ');
+      await audit(tx.sql, { id: auditId, deadLetterId: letter.id, at, who, action: 'replayed', detail });
+      // it was dead-lettered again, or another run took over: their events are newer than this one
+      if (marked.length === 0) continue;
+      await appendLifecycleEvent(tx, { source: store.service, now: time, occasion: letter.replays }, letter, {
+        type: 'message.replayed',
+      });
+    }
+  });
+}
+
+function isUnsettled(state: DeadLetterState): boolean {
+  return state === 'dead' || state === 'replaying';
+}
+
+function skipped(letter: StoredDeadLetter): DeadLetterReplayResult {
+  const { state, claimedUntil } = letter;
+  if (!isUnsettled(state)) return resultOf(letter, 'skipped', `it was ${state} meanwhile`);
+  const until = claimedUntil === null ? '' : `; if that run was killed, replay it again after ${claimedUntil}`;
+  return resultOf(letter, 'skipped', `another run is replaying it${until}`);
+}
+
+function resultOf(
+  letter: StoredDeadLetter,
+  outcome: DeadLetterReplayResult['outcome'],
+  detail: string,
+): DeadLetterReplayResult {
+  const { id, worker, type, subject } = letter;
+  return { id, worker, type, subject, outcome, detail };
+}
+
+async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  try {
+    await sleep(milliseconds, undefined, { signal });
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
+}

@@ -1,0 +1,60 @@
+import { vouchAgain, type MessageProperties, type OutgoingMessage } from '../../broker/broker.js';
+import type { Fields } from '../../broker/messages/amqp-fields.js';
+import { eventProperties } from '../../broker/messages/event-properties.js';
+import { HEADERS } from '../../broker/messages/headers.js';
+import { republished } from '../../broker/messages/republish.js';
+import type { Names } from '../../broker/topology/topology.js';
+import type { EventEnvelope } from '../../events/envelope.js';
+import type { StoredDeadLetter } from '../dead-letter.js';
+
+/** Headers about the dead-lettering and the attempts before it, which a replayed message does not have. */
+const DEATH_HEADERS: ReadonlySet<string> = new Set([
+  HEADERS.attempt,
+  HEADERS.deadLetterId,
+  HEADERS.errorCode,
+  HEADERS.errorMessage,
+  HEADERS.deadAt,
+]);
+
+/** The message that replays a dead letter: to the queue of its worker, or of `to`, not to the exchange, so that no other worker
+ *  receives it twice. It carries its attempts. `vouch`: signed as a message of the fleet, whatever its origin. */
+export function replayMessage(
+  letter: StoredDeadLetter,
+  names: Names,
+  { to = letter.worker, vouch = false }: { to?: string | undefined; vouch?: boolean | undefined } = {},
+): OutgoingMessage {
+  const queue = names.queue(to);
+  const origin = vouch || letter.replacement !== null ? 'fleet' : (letter.origin ?? 'fleet');
+  const common = { exchange: '', routingKey: queue, mandatory: true, vouch: vouchAgain(origin, queue) };
+  const headers = withoutDeathHeaders(letter.properties.headers ?? {});
+  const own: Fields = { [HEADERS.replays]: letter.replays + 1 };
+  if (letter.replacement === null) {
+    // an operator who sends it despite the code, or to another worker, vouches for it
+    const isVouchedFor = vouch || letter.code === 'contract.unverified_source' || to !== letter.worker;
+    return {
+      ...common,
+      body: letter.body,
+      properties: vouched(republished({ ...letter.properties, headers }, own), isVouchedFor),
+    };
+  }
+  const { body, key } = letter.replacement;
+  const event = JSON.parse(body) as EventEnvelope;
+  const properties = eventProperties({ ...event, correlationId: event.correlationid, time: Date.parse(event.time) });
+  return {
+    ...common,
+    body: Buffer.from(body),
+    properties: vouched(
+      republished({ ...properties, headers }, { ...own, ...properties.headers, [HEADERS.key]: key ?? event.id }),
+    ),
+  };
+}
+
+/** The properties of a message that this process originates. */
+function vouched({ userId, ...properties }: MessageProperties, isVouchedFor = true): MessageProperties {
+  return isVouchedFor ? properties : { ...properties, userId };
+}
+
+/** The headers of a message without those about its dead-lettering and its attempts. */
+export function withoutDeathHeaders(headers: Fields): Fields {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !DEATH_HEADERS.has(name)));
+}

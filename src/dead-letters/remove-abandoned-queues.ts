@@ -1,0 +1,198 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { AbandonedQueue } from '../broker/topology/abandoned-queues.js';
+import { vouchAgain, type Broker, type Delivery, type OutgoingMessage, type Publisher } from '../broker/broker.js';
+import { HEADERS, textHeader } from '../broker/messages/headers.js';
+import { isShort, republished } from '../broker/messages/republish.js';
+import type { Management } from '../broker/rabbitmq/management/management.js';
+import type { Names } from '../broker/topology/topology.js';
+import { FlotillaError } from '../errors.js';
+import type { Definitions } from '../events/definitions.js';
+import { failpoint } from '../failpoints.js';
+import type { Store } from '../store/store.js';
+import type { Logger } from '../telemetry/logger.js';
+import { drainQueue } from '../queues/drain-queue.js';
+import { withoutDeathHeaders } from './operations/replay-message.js';
+import { collectDeadLetters } from './keeper/collect-dead-letters.js';
+
+export interface RemoveOptions {
+  broker: Broker;
+  management: Pick<Management, 'queues' | 'bindings' | 'unbind' | 'deleteQueue' | 'deleteExchange'>;
+  names: Names;
+  definitions: Definitions;
+  logger: Logger;
+  /** The store `ops`; undefined where it is on another machine: queues with dead letters are left then. */
+  ops: Store | undefined;
+  /** The worker that receives the messages of a removed worker. @default they become unrouted messages */
+  to?: string | undefined;
+  signal: AbortSignal;
+  onProgress?: (queue: string, done: number, total: number) => void;
+}
+
+/** The result for an abandoned queue. */
+export interface RemovedQueue {
+  queue: string;
+  /** The number of messages moved out of it. */
+  moved: number;
+  removed: boolean;
+  /** Why it was not removed. */
+  detail: string;
+}
+
+/** Messages that are moved between two checks of the room in the target. */
+const BATCH_SIZE = 1000;
+const MOVE_TIMEOUT_MS = 600_000;
+/** A queue that receives messages faster than they are moved is left. */
+const MAX_PASSES = 10;
+/** An expired message is no longer counted, but stays in its retry queue until the next queue confirms it, which takes
+ *  milliseconds: an empty retry queue is deleted after this delay. */
+const SETTLE_MS = 2000;
+
+/**
+ * Removes abandoned queues without losing a message. First they are unbound; then their messages are moved, each confirmed at
+ * its target before it is acked; then the empty and unused ones are deleted, the queue of the dead letters last, because its
+ * binding identifies an abandoned worker. It can be repeated after an interruption; a message that was confirmed and not
+ * acked is duplicated then, which the inbox of a worker recognises. Resolves with the result for each queue. Throws
+ * `topology.in_use` before any change where one of them has a consumer, and `topology.no_room` where the queue of unrouted
+ * messages is full.
+ */
+export async function removeAbandonedQueues(
+  queues: readonly AbandonedQueue[],
+  options: RemoveOptions,
+): Promise<RemovedQueue[]> {
+  const used = queues.filter(({ consumers }) => consumers !== 0);
+  if (used.length > 0) throw new FlotillaError('topology.in_use', used.map(({ queue }) => queue).join(', '));
+  await unbindAll(queues, options);
+  const publisher = options.broker.createPublisher();
+  const results: RemovedQueue[] = [];
+  try {
+    // expired messages of a retry queue move to the queue of the worker, and those it drops to the dead letters
+    for (const holds of ['retries', 'messages', 'dead letters'] as const) {
+      const group = queues.filter((each) => each.holds === holds);
+      const moved = new Map<string, number>();
+      for (const each of group) moved.set(each.queue, await empty(each, publisher, options));
+      if (holds === 'retries' && group.length > 0) await sleep(SETTLE_MS, undefined, { signal: options.signal });
+      for (const each of group) {
+        results.push({ moved: moved.get(each.queue) ?? 0, ...(await removeIfEmpty(each, options, results)) });
+      }
+    }
+  } finally {
+    await publisher.close();
+  }
+  return results;
+}
+
+/** Retry queues of existing workers have no binding. Dead letters stay bound to the end. */
+async function unbindAll(queues: readonly AbandonedQueue[], { management, names }: RemoveOptions): Promise<void> {
+  const unbound = new Set(queues.filter(({ holds }) => holds === 'messages').map(({ queue }) => queue));
+  for (const binding of await management.bindings()) {
+    if (binding.kind === 'queue' && binding.source !== names.deadLetters && unbound.has(binding.destination)) {
+      await management.unbind(binding);
+    }
+  }
+}
+
+async function empty(abandoned: AbandonedQueue, publisher: Publisher, options: RemoveOptions): Promise<number> {
+  if (abandoned.holds === 'dead letters') return storeDeadLetters(abandoned, options);
+  return moveAll(abandoned, publisher, options);
+}
+
+async function removeIfEmpty(
+  { queue, worker, holds }: AbandonedQueue,
+  { broker, management, names, signal }: RemoveOptions,
+  earlier: readonly RemovedQueue[],
+): Promise<Omit<RemovedQueue, 'moved'>> {
+  const left = (detail: string) => ({ queue, removed: false, detail });
+  const { ready = 0, consumers = 0 } = (await broker.queueDepth(queue)) ?? {};
+  if (ready > 0) return left(`it still has ${ready} messages`);
+  if (consumers > 0) return left('it has a consumer');
+  const others = earlier.filter(({ queue: other, removed }) => !removed && belongsTo(other, worker, names));
+  if (holds !== 'retries' && others.length > 0) return left('other queues of the worker were not removed');
+  if (signal.aborted) return left('stopped before it was removed');
+  // a quorum queue does not support if-empty and if-unused
+  await management.deleteQueue(queue);
+  if (holds === 'dead letters') await management.deleteExchange(names.failed(worker));
+  return { queue, removed: true, detail: '' };
+}
+
+function belongsTo(queue: string, worker: string, names: Names): boolean {
+  return queue === names.queue(worker) || queue.startsWith(`${names.queue(worker)}.retry.`);
+}
+
+/** Stores the dead letters as a keeper does; without the store they stay in the queue. */
+async function storeDeadLetters({ queue, worker }: AbandonedQueue, { ops: store, ...options }: RemoveOptions) {
+  if (store === undefined) return 0;
+  const { broker, names, definitions, logger, signal } = options;
+  const collecting = { store, broker, names, definitions, logger, workers: [worker], limit: MOVE_TIMEOUT_MS, signal };
+  let stored = 0;
+  for (let pass = 0; pass < MAX_PASSES && !signal.aborted; pass += 1) {
+    stored += await collectDeadLetters(collecting);
+    if (((await broker.queueDepth(queue))?.ready ?? 0) === 0) break;
+  }
+  return stored;
+}
+
+async function moveAll(abandoned: AbandonedQueue, publisher: Publisher, options: RemoveOptions): Promise<number> {
+  const { broker, signal, onProgress } = options;
+  const { queue } = abandoned;
+  await publisher.ready(AbortSignal.any([signal, AbortSignal.timeout(MOVE_TIMEOUT_MS)]));
+  let moved = 0;
+  while (!signal.aborted) {
+    const ready = (await broker.queueDepth(queue))?.ready ?? 0;
+    if (ready === 0) break;
+    const count = Math.min(BATCH_SIZE, ready);
+    if (isToUnrouted(abandoned, options)) await checkRoom(count, options);
+    const done = await drainQueue(broker, queue, {
+      count,
+      limit: MOVE_TIMEOUT_MS,
+      signal,
+      onProgress: (now) => onProgress?.(queue, moved + now, moved + ready),
+      handle: async (delivery) => {
+        await publisher.publish(movedMessage(delivery, abandoned, options));
+        failpoint('topology.message_moved');
+        delivery.ack();
+      },
+    });
+    moved += done;
+    if (done === 0) break;
+  }
+  return moved;
+}
+
+/** Retries of an existing worker go to its own queue; the messages of a removed one to `to`, or to the unrouted messages, from
+ *  where they can be replayed. */
+function movedMessage(delivery: Delivery, abandoned: AbandonedQueue, { names, to }: RemoveOptions): OutgoingMessage {
+  const { body, properties } = delivery;
+  if (abandoned.missing === 'delay') {
+    const queue = names.queue(abandoned.worker);
+    return { exchange: '', routingKey: queue, body, properties: republished(properties), mandatory: true };
+  }
+  // at the next worker this is a first attempt, and not part of a replay
+  const { [HEADERS.again]: _, ...headers } = withoutDeathHeaders(properties.headers);
+  const queue = to === undefined ? undefined : names.queue(to);
+  const vouch = vouchAgain(delivery.origin, queue);
+  const message = { body, properties: republished({ ...properties, headers }), mandatory: true, vouch };
+  if (queue !== undefined) return { ...message, exchange: '', routingKey: queue };
+  return { ...message, exchange: names.unrouted, routingKey: firstRoutingKey(delivery) };
+}
+
+function firstRoutingKey({ exchange, routingKey, properties }: Delivery): string {
+  const first = textHeader(properties.headers, HEADERS.routingKey);
+  const key = first ?? (exchange === '' ? (properties.type ?? routingKey) : routingKey);
+  return isShort(key) ? key : routingKey;
+}
+
+function isToUnrouted({ missing }: AbandonedQueue, { to }: RemoveOptions): boolean {
+  return missing === 'worker' && to === undefined;
+}
+
+/** The queue of unrouted messages is bounded and drops the oldest, so more messages than it has room for would be lost. */
+async function checkRoom(count: number, { management, broker, names }: RemoveOptions): Promise<void> {
+  const unrouted = (await management.queues(names.unroutedQueue)).find(({ name }) => name === names.unroutedQueue);
+  const most = unrouted?.arguments['x-max-length'];
+  const { ready = 0 } = (await broker.queueDepth(names.unroutedQueue)) ?? {};
+  if (typeof most !== 'number' || ready + count <= most) return;
+  throw new FlotillaError(
+    'topology.no_room',
+    `it has ${ready} of at most ${most} messages, and ${count} more would be moved`,
+  );
+}

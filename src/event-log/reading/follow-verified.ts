@@ -1,0 +1,118 @@
+import type { Broker, StreamEntry } from '../../broker/broker.js';
+import { FlotillaError } from '../../errors.js';
+import { Wakeup } from '../../concurrency/wakeup.js';
+import { BEFORE_FIRST, positionOf, type LogBreak, type LogPosition } from '../positions/position.js';
+import { LogSubscription } from './log-subscription.js';
+import { isRetained, verifyPosition } from '../positions/verify-position.js';
+
+export interface FollowVerifiedOptions {
+  /** The position to continue from; undefined for a new consumer. */
+  from: LogPosition | undefined;
+  /** The number of entries in one portion at most; twice as many are in memory. @default 500 */
+  portion?: number;
+  /** Milliseconds after which a log that should have entries and delivers none counts as recreated. @default 10000 */
+  patience?: number;
+  /** Runs after reading has continued from the same position, before the next entries are returned: a broker that restarted
+   *  may have lost entries behind that position, though it had confirmed them. */
+  onResume?: () => Promise<void>;
+  signal: AbortSignal;
+}
+
+/** What is read next: entries, in order and at least one; or a break, after which the entries do not continue from the
+ *  previous ones. */
+export type LogPortion = { kind: 'entries'; entries: readonly StreamEntry[] } | { kind: 'broken'; broken: LogBreak };
+
+const POLL_INTERVAL_MS = 60_000;
+
+/** Reads the log from a position on, as `followLog`, and verifies that it is the same stream and that no entry is missing: at
+ *  the beginning, after every interruption, and where offsets are not contiguous. A new consumer receives the break `start`
+ *  first. After a break, reading continues with the first entry that is retained. Ends when the signal aborts; throws
+ *  `broker.closed` when the broker is closed. */
+export async function* followVerified(
+  broker: Pick<Broker, 'readStream' | 'onState' | 'state'>,
+  stream: string,
+  { from, portion = 500, patience = 10_000, onResume, signal }: FollowVerifiedOptions,
+): AsyncGenerator<LogPortion, void, undefined> {
+  const wakeup = new Wakeup();
+  const wake = () => wakeup.notify();
+  const stopListening = broker.onState(wake);
+  signal.addEventListener('abort', wake);
+  /** The position of the last entry returned; undefined where reading begins with the first entry retained. */
+  let last = from;
+  if (last === undefined) {
+    yield { kind: 'broken', broken: { kind: 'start', expected: BEFORE_FIRST, found: undefined } };
+  }
+  try {
+    while (!isOver()) {
+      const at = last === undefined || last.offset < 0 ? 'first' : last.offset;
+      const reader = new LogSubscription(broker, stream, { from: at, prefetch: portion * 2, wake });
+      try {
+        let isBroken = false;
+        if (at !== 'first' && last !== undefined) {
+          const verdict = await verifyPosition(reader, last, { broker, stream, wakeup, patience, signal });
+          if (verdict === undefined) continue;
+          if (verdict !== 'same') {
+            yield { kind: 'broken', broken: verdict };
+            isBroken = true;
+            if (verdict.kind === 'reset') {
+              last = undefined;
+              continue;
+            }
+          }
+        }
+        if (last !== undefined && !isBroken) await onResume?.();
+        while (!isOver() && !reader.interrupted) {
+          const entries = reader.take(portion);
+          const [first] = entries;
+          if (first === undefined) {
+            await wakeup.wait(POLL_INTERVAL_MS);
+            continue;
+          }
+          if (last?.offset === BEFORE_FIRST.offset && first.offset > 0 && !isBroken) {
+            yield { kind: 'broken', broken: { kind: 'gap', expected: last, found: positionOf(first) } };
+          }
+          const trimmedAt = await indexAfterTrimmed(isBroken ? undefined : last, entries);
+          isBroken = false;
+          if (isOver()) break;
+          const whole = trimmedAt === undefined ? entries : entries.slice(0, trimmedAt);
+          const newest = whole.at(-1);
+          if (newest !== undefined) {
+            yield { kind: 'entries', entries: whole };
+            last = positionOf(newest);
+          }
+          for (const entry of entries) entry.done();
+          // the next reader finds out what is missing
+          if (trimmedAt !== undefined) break;
+        }
+        // the next reader begins with the first entry retained by then: none was read before
+        if (reader.interrupted) last ??= BEFORE_FIRST;
+      } finally {
+        await reader.close();
+      }
+    }
+  } finally {
+    signal.removeEventListener('abort', wake);
+    stopListening();
+  }
+
+  /** The index of an entry before which others may have been trimmed. */
+  async function indexAfterTrimmed(
+    before: LogPosition | undefined,
+    entries: readonly StreamEntry[],
+  ): Promise<number | undefined> {
+    let previous = before;
+    for (const [index, entry] of entries.entries()) {
+      if (previous !== undefined && previous.offset >= 0 && entry.offset > previous.offset + 1) {
+        // while this entry is retained, so are all later ones
+        return (await isRetained(broker, stream, previous)) ? undefined : index;
+      }
+      previous = positionOf(entry);
+    }
+    return undefined;
+  }
+
+  function isOver(): boolean {
+    if (broker.state === 'closed' && !signal.aborted) throw new FlotillaError('broker.closed');
+    return signal.aborted;
+  }
+}

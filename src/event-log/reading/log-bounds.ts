@@ -1,0 +1,79 @@
+import type { Broker, StreamEntry, StreamOffset } from '../../broker/broker.js';
+import { FlotillaError } from '../../errors.js';
+
+/** The time in which a stream that has entries must deliver one; a healthy stream takes a few milliseconds. */
+const READ_TIMEOUT_MS = 2_000;
+/** The newest entries arrive together: the last one is followed by a pause of this length. */
+const LAST_ENTRY_PAUSE_MS = 100;
+
+/** The oldest entry that the log retains; undefined where it is empty or delivered none within two seconds. */
+export function firstEntry(broker: Pick<Broker, 'readStream'>, stream: string): Promise<StreamEntry | undefined> {
+  return entryAt(broker, stream, 'first');
+}
+
+/** The entry at an offset, or the first one after it; undefined where none is delivered within two seconds. */
+export async function entryAt(
+  broker: Pick<Broker, 'readStream'>,
+  stream: string,
+  from: StreamOffset,
+): Promise<StreamEntry | undefined> {
+  const [entry] = await gather(broker, stream, from, (seen) => seen.length > 0);
+  return entry;
+}
+
+/** The newest entry of the log at the time of the call; undefined where it is empty or delivered none within two
+ *  seconds. */
+export async function lastEntry(broker: Pick<Broker, 'readStream'>, stream: string): Promise<StreamEntry | undefined> {
+  const entries = await gather(broker, stream, 'last', () => false);
+  return entries.at(-1);
+}
+
+/** As `lastEntry`, but undefined only where the log is empty, or where its first entries are so new that RabbitMQ does not
+ *  count them yet, which takes a few seconds. Rejects with `log.unreachable` where the log has entries and delivers none, or
+ *  where there is no such stream. */
+export async function newestEntry(
+  broker: Pick<Broker, 'readStream' | 'queueDepth'>,
+  stream: string,
+): Promise<StreamEntry | undefined> {
+  const last = await lastEntry(broker, stream);
+  if (last !== undefined) return last;
+  const depth = await broker.queueDepth(stream);
+  if (depth === undefined) {
+    throw new FlotillaError('log.unreachable', `${stream}: there is no such stream; see flotilla topology apply`);
+  }
+  if (depth.ready > 0) throw new FlotillaError('log.unreachable', `${stream}: it has entries, but delivered none`);
+  return undefined;
+}
+
+/** Reads entries until `enough`, until a pause after the last one, or until the timeout. */
+async function gather(
+  broker: Pick<Broker, 'readStream'>,
+  stream: string,
+  from: StreamOffset,
+  enough: (seen: readonly StreamEntry[]) => boolean,
+): Promise<StreamEntry[]> {
+  const seen: StreamEntry[] = [];
+  let timer: NodeJS.Timeout | undefined;
+  let reader: { close(): Promise<void> } | undefined;
+  try {
+    await new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, READ_TIMEOUT_MS);
+      const deadline = performance.now() + READ_TIMEOUT_MS;
+      reader = broker.readStream(stream, {
+        from,
+        prefetch: 1000,
+        onEntry: (entry) => {
+          seen.push(entry);
+          entry.done();
+          if (enough(seen)) return resolve();
+          clearTimeout(timer);
+          timer = setTimeout(resolve, Math.min(LAST_ENTRY_PAUSE_MS, Math.max(0, deadline - performance.now())));
+        },
+      });
+    });
+    return seen;
+  } finally {
+    clearTimeout(timer);
+    await reader?.close();
+  }
+}

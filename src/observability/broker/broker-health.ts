@@ -1,0 +1,80 @@
+import type { Management, ManagedNode, ManagedQueue } from '../../broker/rabbitmq/management/management.js';
+
+/** What is wrong, or may soon be, at the broker as a whole. */
+export interface BrokerFinding {
+  /** `alarm`: every publisher of the cluster is blocked. `node`: a node is down. `leaders`: one node does most of the work.
+   *  `queue`: a queue cannot be used. */
+  kind: 'alarm' | 'node' | 'leaders' | 'queue';
+  detail: string;
+}
+
+export interface BrokerHealth {
+  version: string;
+  nodes: ManagedNode[];
+  /** How many leaders of the fleet's queues each node has, the most first. */
+  leaders: { node: string; queues: number }[];
+  findings: BrokerFinding[];
+}
+
+/** Leaders of fewer queues for each node cannot be spread evenly. */
+const ENOUGH_QUEUES = 3;
+const MOST_NAMED = 5;
+
+/** Asks the management API; `queues`: those of the fleet. Rejects with `broker.management`. */
+export async function brokerHealth(
+  management: Pick<Management, 'overview' | 'nodes'>,
+  queues: readonly ManagedQueue[],
+): Promise<BrokerHealth> {
+  const [{ version }, nodes] = await Promise.all([management.overview(), management.nodes()]);
+  const leaders = leadersOf(queues);
+  return { version, nodes, leaders, findings: [...nodeFindings(nodes), ...queueFindings(queues, nodes)] };
+}
+
+/** Alarms, and nodes that are down. */
+export function nodeFindings(nodes: readonly ManagedNode[]): BrokerFinding[] {
+  return nodes.flatMap(({ name, running, alarms }): BrokerFinding[] => [
+    ...(running ? [] : [{ kind: 'node' as const, detail: `node ${name} is down` }]),
+    ...alarms.map((alarm) => ({
+      kind: 'alarm' as const,
+      detail:
+        `${alarm} alarm on ${name}: the broker blocks all publishers; ` +
+        (alarm === 'disk' ? 'free disk space or lower disk_free_limit' : 'free memory, or drain queues'),
+    })),
+  ]);
+}
+
+/** Queues that cannot be used, and leaders on one node of several. */
+export function queueFindings(queues: readonly ManagedQueue[], nodes: readonly ManagedNode[]): BrokerFinding[] {
+  const unusable = queues.filter(({ down }) => down).map(({ name }) => name);
+  const named = unusable.slice(0, MOST_NAMED).join(', ');
+  const more = unusable.length > MOST_NAMED ? `, and ${unusable.length - MOST_NAMED} more` : '';
+  const concentrated = concentration(queues, nodes);
+  return [
+    ...(unusable.length === 0
+      ? []
+      : [{ kind: 'queue' as const, detail: `without a leader or a majority of their nodes: ${named}${more}` }]),
+    ...(concentrated === undefined ? [] : [{ kind: 'leaders' as const, detail: concentrated }]),
+  ];
+}
+
+/** Only in a cluster with several running nodes: one of them leads twice its share or more. */
+function concentration(queues: readonly ManagedQueue[], nodes: readonly ManagedNode[]): string | undefined {
+  const running = nodes.filter((node) => node.running).length;
+  const leaders = leadersOf(queues);
+  const total = leaders.reduce((sum, each) => sum + each.queues, 0);
+  const [first] = leaders;
+  if (first === undefined || running < 2 || total < ENOUGH_QUEUES * running) return undefined;
+  if (first.queues < (2 * total) / running) return undefined;
+  return (
+    `${first.queues} of ${total} queue leaders are on ${first.node}, one of ${running} running nodes: ` +
+    'rabbitmq-queues rebalance all'
+  );
+}
+
+function leadersOf(queues: readonly ManagedQueue[]): BrokerHealth['leaders'] {
+  const counts = new Map<string, number>();
+  for (const { node, type } of queues) {
+    if (node !== '' && type !== 'classic') counts.set(node, (counts.get(node) ?? 0) + 1);
+  }
+  return [...counts].map(([node, count]) => ({ node, queues: count })).sort((a, b) => b.queues - a.queues);
+}

@@ -1,0 +1,61 @@
+import { sleep } from '../../concurrency/sleep.js';
+import type { Management } from '../../broker/rabbitmq/management/management.js';
+import { messageOf } from '../../errors.js';
+import type { Logger } from '../../telemetry/logger.js';
+import type { CheckResult } from '../../telemetry/health-server.js';
+import { nodeFindings, queueFindings, type BrokerFinding } from './broker-health.js';
+
+const NODES_EVERY = 15_000;
+/** Listing queues costs a large broker more, and leaders move rarely. */
+const QUEUES_EVERY = 5 * 60_000;
+
+export interface ClusterWatch {
+  /** Always ok: publishers that are blocked, or a broker that is gone, fail the check of the connection. */
+  check(): CheckResult;
+  /** Watches until the signal aborts; never rejects. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+/** Watches the broker by its management API: alarms, nodes that are down, leaders on one node of several. Logs each
+ *  finding once, when it appears and when it is over. `prefix`: of the fleet's queues. */
+export function createClusterWatch(
+  management: Pick<Management, 'nodes' | 'queues'>,
+  prefix: string,
+  logger: Logger,
+): ClusterWatch {
+  let findings: BrokerFinding[] = [];
+  let ofQueues: BrokerFinding[] = [];
+  let queuesAt = -Infinity;
+  let detail = 'not known yet';
+
+  async function look(): Promise<void> {
+    const nodes = await management.nodes();
+    if (nodes.length === 1) {
+      ofQueues = [];
+    } else if (performance.now() - queuesAt >= QUEUES_EVERY) {
+      ofQueues = queueFindings(await management.queues(prefix), nodes);
+      queuesAt = performance.now();
+    }
+    const found = [...nodeFindings(nodes), ...ofQueues];
+    for (const finding of difference(found, findings)) logger.warn(`Broker: ${finding.detail}`);
+    for (const finding of difference(findings, found)) logger.info(`Broker: no longer so: ${finding.detail}`);
+    findings = found;
+    const count = nodes.length === 1 ? '1 node' : `${nodes.length} nodes`;
+    detail = found.length === 0 ? `${count}, no alarms` : found.map((finding) => finding.detail).join('; ');
+  }
+
+  return {
+    check: () => ({ ok: true, detail }),
+    async run(signal) {
+      while (!signal.aborted) {
+        await look().catch((error: unknown) => (detail = `unknown: ${messageOf(error)}`));
+        await sleep(NODES_EVERY, signal);
+      }
+    },
+  };
+}
+
+/** Those of `some` that are not among `others`. */
+function difference(some: readonly BrokerFinding[], others: readonly BrokerFinding[]): BrokerFinding[] {
+  return some.filter(({ detail }) => others.every((other) => other.detail !== detail));
+}

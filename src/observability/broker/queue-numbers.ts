@@ -1,0 +1,75 @@
+import type { Broker } from '../../broker/broker.js';
+import type { ManagedQueue } from '../../broker/rabbitmq/management/management.js';
+import { withinLimit, type Answer } from '../../concurrency/within-limit.js';
+
+/** A queue as far as it is known; null is what is not. */
+export interface QueueNumbers {
+  exists: boolean | null;
+  /** Messages that wait for a consumer. */
+  ready: number | null;
+  /** Messages that consumers have in hand. */
+  unacked: number | null;
+  consumers: number | null;
+  /** Messages a second. */
+  rates: { in: number; out: number } | null;
+}
+
+const AT_ONCE = 16;
+
+export interface QueueSources {
+  /** Undefined where there is no connection. */
+  broker: Pick<Broker, 'queueDepth'> | undefined;
+  /** The queues by name, of the management API. */
+  managed: Answer<ReadonlyMap<string, ManagedQueue>>;
+  /** Milliseconds for each queue. */
+  limit: number;
+}
+
+/** Asks for each queue: AMQP, which is exact, and does not answer for a queue whose node is down; in that case, the
+ *  statistics of the management API. Problems get a line for each queue that did not answer. */
+export async function queueNumbers(
+  names: readonly string[],
+  { broker, managed, limit }: QueueSources,
+  problems: string[],
+): Promise<Map<string, QueueNumbers>> {
+  const numbers = new Map<string, QueueNumbers>();
+  const waiting = [...new Set(names)];
+  const work = async () => {
+    for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) {
+      numbers.set(name, await numbersOf(name, broker, managed, limit, problems));
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  return numbers;
+}
+
+async function numbersOf(
+  name: string,
+  broker: QueueSources['broker'],
+  managed: QueueSources['managed'],
+  limit: number,
+  problems: string[],
+): Promise<QueueNumbers> {
+  const statistics = managed.known ? managed.value.get(name) : undefined;
+  const { unacked = null, rates = null } = statistics ?? {};
+  if (broker !== undefined) {
+    // a queue that cannot be used would only let the limit go by
+    const depth =
+      statistics?.down === true
+        ? ({ known: false, reason: 'it has no leader or no majority of its nodes' } as const)
+        : await withinLimit(limit, () => broker.queueDepth(name));
+    if (depth.known) return { exists: depth.value !== undefined, unacked, rates, ...countsOf(depth.value) };
+    problems.push(`queue ${name}: ${depth.reason}`);
+  }
+  if (statistics === undefined) {
+    return { exists: managed.known ? false : null, ready: null, unacked: null, consumers: null, rates: null };
+  }
+  // the statistics of a queue that is down are zeros
+  if (statistics.down) return { exists: true, ready: null, unacked: null, consumers: null, rates: null };
+  const { ready, consumers } = statistics;
+  return { exists: true, ready, unacked, consumers, rates };
+}
+
+function countsOf(depth: { ready: number; consumers: number } | undefined) {
+  return { ready: depth?.ready ?? 0, consumers: depth?.consumers ?? 0 };
+}

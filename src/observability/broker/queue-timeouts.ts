@@ -1,0 +1,40 @@
+import type { ManagedQueue } from '../../broker/rabbitmq/management/management.js';
+import type { Names } from '../../broker/topology/topology.js';
+import { formatDuration } from '../../duration.js';
+
+/** RabbitMQ's default of `consumer_timeout`, in milliseconds; what rabbitmq.conf has in its place cannot be asked for. */
+const CONSUMER_TIMEOUT = 30 * 60_000;
+/** RabbitMQ's default of `consumer_disconnected_timeout`, in milliseconds. */
+const DISCONNECTED_TIMEOUT = 60_000;
+
+/** The workers whose handlers may take longer than the broker waits for an ack: it would then take the message back while
+ *  it is being handled. One line each. */
+export function shortConsumerTimeouts(
+  queues: readonly ManagedQueue[],
+  workers: readonly { name: string; timeout: number }[],
+  names: Names,
+): string[] {
+  return workers.flatMap(({ name, timeout }) => {
+    const queue = queues.find((each) => each.name === names.queue(name));
+    if (queue === undefined) return [];
+    const limit = settingOf(queue, 'consumer-timeout') ?? CONSUMER_TIMEOUT;
+    if (timeout < limit) return [];
+    return [
+      `${name} may take ${formatDuration(timeout)} for a message, and the broker waits ${formatDuration(limit)} for its ` +
+        'ack (consumer-timeout): raise it by a policy, or lower the timeout of the worker',
+    ];
+  });
+}
+
+/** How long the deliveries of consumers on a node that is down stay with them, by the queue for which it is longest. */
+export function disconnectedTimeout(queues: readonly ManagedQueue[]): number {
+  const quorum = queues.filter(({ type }) => type === 'quorum');
+  const timeouts = quorum.map((queue) => settingOf(queue, 'consumer-disconnected-timeout') ?? DISCONNECTED_TIMEOUT);
+  return timeouts.length === 0 ? DISCONNECTED_TIMEOUT : Math.max(...timeouts);
+}
+
+/** An argument of the queue goes before a policy. */
+function settingOf(queue: ManagedQueue, key: string): number | undefined {
+  const value = queue.arguments[`x-${key}`] ?? queue.policySettings[key];
+  return typeof value === 'number' ? value : undefined;
+}

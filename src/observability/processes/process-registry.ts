@@ -1,0 +1,89 @@
+import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { makeDirectory } from '../../files/make-directory.js';
+
+const record = z.object({
+  role: z.enum(['api', 'worker', 'keeper']),
+  /** The workers that run in it. */
+  workers: z.array(z.string()),
+  /** Where it answers /livez, /readyz and /metrics. */
+  url: z.url({ protocol: /^https?$/ }),
+  pid: z.int().positive(),
+  /** RFC 3339. */
+  startedAt: z.string(),
+});
+
+/** A process of the fleet on this machine. */
+export type ProcessRecord = z.infer<typeof record>;
+
+/**
+ * Writes down in `dir` that this process is there, so that others on the machine find its health address; gives the
+ * way to take it back, to be called at the end. Whoever reads never sees half a file. What a killed process left
+ * behind is swept away.
+ */
+export async function registerProcess({
+  dir,
+  ...process
+}: ProcessRecord & { dir: string }): Promise<() => Promise<void>> {
+  makeDirectory(dir);
+  await sweep(dir);
+  const path = join(dir, fileOf(process));
+  const next = `${path}.next`;
+  await writeFile(next, JSON.stringify(process, null, 2), { mode: 0o600 });
+  await rename(next, path);
+  return () => rm(path, { force: true });
+}
+
+/** The processes that are written down in `dir` and still run. A missing directory has none; what is not a record is
+ *  passed over. */
+export async function readProcesses(dir: string): Promise<ProcessRecord[]> {
+  const records = await Promise.all((await filesIn(dir)).map((file) => readRecord(join(dir, file))));
+  return records
+    .filter((found): found is ProcessRecord => found !== undefined && isAlive(found.pid))
+    .sort((a, b) => fileOf(a).localeCompare(fileOf(b)));
+}
+
+async function sweep(dir: string): Promise<void> {
+  for (const file of await filesIn(dir)) {
+    const found = await readRecord(join(dir, file));
+    if (found !== undefined && !isAlive(found.pid)) await rm(join(dir, file), { force: true });
+  }
+}
+
+function fileOf({ role, workers, pid }: Pick<ProcessRecord, 'role' | 'workers' | 'pid'>): string {
+  const [name = role] = role === 'worker' ? workers : [];
+  return `${name}-${pid}.json`;
+}
+
+async function filesIn(dir: string): Promise<string[]> {
+  try {
+    return (await readdir(dir)).filter((file) => file.endsWith('.json'));
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT')) return [];
+    throw error;
+  }
+}
+
+async function readRecord(path: string): Promise<ProcessRecord | undefined> {
+  try {
+    return record.safeParse(JSON.parse(await readFile(path, 'utf8'))).data;
+  } catch (error) {
+    // removed since it was listed, or not one of ours
+    if (hasErrno(error, 'ENOENT') || error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+/** Whether there is such a process. Signal 0 asks only; a process of somebody else's answers EPERM, and is there. */
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return hasErrno(error, 'EPERM');
+  }
+}
+
+function hasErrno(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code;
+}

@@ -1,0 +1,209 @@
+import { once } from 'node:events';
+import { sleep } from '../concurrency/sleep.js';
+import type { Broker, Delivery } from '../broker/broker.js';
+import { errorOf } from '../errors.js';
+
+export interface DrainOptions {
+  /** Messages to handle at most. @default all that are ready at the start */
+  count?: number | undefined;
+  /** Milliseconds after which the drain ends. */
+  limit: number;
+  /** Processes a message and settles it. */
+  handle: (delivery: Delivery) => Promise<void>;
+  signal: AbortSignal;
+  onProgress?: ((done: number, total: number) => void) | undefined;
+}
+
+export interface DrainSelectedOptions extends DrainOptions {
+  /** Selects the messages to handle. The others are held until the end, and keep their places in the queue. */
+  select: (delivery: Delivery) => boolean;
+  /** Unsettled messages at most. @default as many as may be held */
+  prefetch?: number;
+}
+
+export interface DrainResult {
+  handled: number;
+  /** Examined, and still in the queue. */
+  kept: number;
+  /** Ready at the start, and not examined. */
+  unexamined: number;
+}
+
+const PREFETCH = 50;
+/** Limits of the messages that are held; the messages behind them are not examined. */
+export const MAX_HELD_MESSAGES = 20_000;
+export const MAX_HELD_BYTES = 128 * 2 ** 20;
+/** How often to check whether other consumers have emptied the queue. */
+const EMPTY_CHECK_INTERVAL_MS = 200;
+const REQUEUE_POLL_INTERVAL_MS = 50;
+const REQUEUE_TIMEOUT_MS = 2_000;
+
+/**
+ * Handles the messages that are ready in a queue now, each once, and no later ones; returns how many were handled. Ends early
+ * when the time is over, `signal` aborts, or other consumers have emptied the queue. Unsettled messages return to the queue.
+ * Rejects with the first failure of `handle`. A missing queue counts as empty.
+ */
+export async function drainQueue(broker: Broker, queue: string, options: DrainOptions): Promise<number> {
+  const prefetch = Math.min(PREFETCH, options.count ?? PREFETCH);
+  return (await drainSelected(broker, queue, { ...options, prefetch, select: () => true })).handled;
+}
+
+/** As `drainQueue`, for the messages that `select` accepts; the others stay, in order. `count` limits the handled ones. Ends when
+ *  no more messages may be held. */
+export async function drainSelected(
+  broker: Broker,
+  queue: string,
+  options: DrainSelectedOptions,
+): Promise<DrainResult> {
+  const ready = (await broker.queueDepth(queue))?.ready ?? 0;
+  if (ready === 0 || options.signal.aborted) return { handled: 0, kept: 0, unexamined: ready };
+  const drain = new SelectiveDrain(options, ready);
+  const consumer = broker.consume(queue, {
+    prefetch: Math.min(ready, options.prefetch ?? MAX_HELD_MESSAGES + PREFETCH),
+    onDelivery: (delivery) => drain.add(delivery),
+  });
+  const timer = setTimeout(() => drain.end(), options.limit);
+  const checking = setInterval(() => void endWhenEmptiedByOthers(), EMPTY_CHECK_INTERVAL_MS);
+  try {
+    const end = AbortSignal.any([drain.ended, options.signal]);
+    if (!end.aborted) await once(end, 'abort');
+    await drain.settled();
+    // a requeue on request is not a failure, which would count towards the delivery limit of the queue
+    await consumer.cancel();
+    drain.requeue();
+  } finally {
+    clearTimeout(timer);
+    clearInterval(checking);
+    await consumer.close();
+  }
+  await untilReadyAgain(broker, queue, drain.returned);
+  return drain.result();
+
+  async function endWhenEmptiedByOthers(): Promise<void> {
+    try {
+      const depth = await broker.queueDepth(queue);
+      if (consumer.consuming && drain.isIdle && (depth?.ready ?? 0) === 0) drain.end();
+    } catch (error) {
+      drain.fail(error);
+    }
+  }
+}
+
+/** A quorum queue takes a moment to count requeued messages and those delivered while the consumer ended: resolves when the
+ *  number is at least `least` and stable, or after two seconds. */
+async function untilReadyAgain(broker: Pick<Broker, 'queueDepth'>, queue: string, least: number): Promise<void> {
+  const end = performance.now() + REQUEUE_TIMEOUT_MS;
+  for (let before = -1; performance.now() < end; await sleep(REQUEUE_POLL_INTERVAL_MS)) {
+    const ready = (await broker.queueDepth(queue))?.ready ?? least;
+    if (ready >= least && ready === before) return;
+    before = ready;
+  }
+}
+
+/** Handles the selected messages of a queue, a window at a time, and holds the others. */
+class SelectiveDrain {
+  readonly #end = new AbortController();
+  readonly #waiting: Delivery[] = [];
+  readonly #held: Delivery[] = [];
+  readonly #running = new Set<Promise<void>>();
+  readonly #total: number;
+  #examined = 0;
+  #chosen = 0;
+  #handled = 0;
+  #heldBytes = 0;
+  #failure: Error | undefined;
+  /** The number of requeued messages. */
+  returned = 0;
+
+  constructor(
+    private readonly options: DrainSelectedOptions,
+    private readonly ready: number,
+  ) {
+    this.#total = Math.min(ready, options.count ?? ready);
+  }
+
+  /** Aborts when enough was handled or examined, or after a failure. */
+  get ended(): AbortSignal {
+    return this.#end.signal;
+  }
+
+  get isIdle(): boolean {
+    return this.#running.size === 0 && this.#waiting.length === 0;
+  }
+
+  add(delivery: Delivery): void {
+    this.#waiting.push(delivery);
+    this.#advance();
+  }
+
+  end(): void {
+    this.#end.abort();
+  }
+
+  fail(error: unknown): void {
+    this.#failure ??= errorOf(error);
+    this.end();
+  }
+
+  async settled(): Promise<void> {
+    await Promise.all(this.#running);
+  }
+
+  /** Requeues the held messages in order. After a failure the closing channel does so. */
+  requeue(): void {
+    if (this.#failure !== undefined) return;
+    const all = [...this.#held, ...this.#waiting];
+    for (const delivery of all) delivery.requeue();
+    this.returned = all.length;
+  }
+
+  result(): DrainResult {
+    if (this.#failure !== undefined) throw this.#failure;
+    return { handled: this.#handled, kept: this.#held.length, unexamined: this.ready - this.#examined };
+  }
+
+  #advance(): void {
+    while (!this.#isOver && this.#running.size < PREFETCH && !this.#isEnough) {
+      const delivery = this.#waiting.shift();
+      if (delivery === undefined) break;
+      this.#examined += 1;
+      if (this.options.select(delivery)) this.#run(delivery);
+      else this.#hold(delivery);
+    }
+    if (this.#isEnough && this.#running.size === 0) this.end();
+  }
+
+  /** Messages that arrived after the start are not examined. */
+  get #isEnough(): boolean {
+    return this.#chosen >= this.#total || this.#examined >= this.ready;
+  }
+
+  get #isOver(): boolean {
+    return this.ended.aborted || this.options.signal.aborted;
+  }
+
+  #hold(delivery: Delivery): void {
+    this.#held.push(delivery);
+    this.#heldBytes += delivery.body.length;
+    if (this.#held.length >= MAX_HELD_MESSAGES || this.#heldBytes >= MAX_HELD_BYTES) this.end();
+  }
+
+  #run(delivery: Delivery): void {
+    this.#chosen += 1;
+    const work = this.#handle(delivery).finally(() => {
+      this.#running.delete(work);
+      this.#advance();
+    });
+    this.#running.add(work);
+  }
+
+  async #handle(delivery: Delivery): Promise<void> {
+    try {
+      await this.options.handle(delivery);
+      this.#handled += 1;
+      this.options.onProgress?.(this.#handled, this.#total);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+}

@@ -1,0 +1,78 @@
+import type { Broker } from '../broker/broker.js';
+import { republished } from '../broker/messages/republish.js';
+import type { Names, WorkerQueues } from '../broker/topology/topology.js';
+import { drainQueue } from './drain-queue.js';
+
+/** A retry queue of a worker. */
+export interface RetryQueue {
+  worker: string;
+  queue: string;
+  /** Milliseconds that a message waits. */
+  delay: number;
+  ready: number;
+  /** False where the topology has not been applied. */
+  exists: boolean;
+}
+
+/** The retry queues of these workers with their depths, the shortest delay first. */
+export async function listRetrying(
+  broker: Pick<Broker, 'queueDepth'>,
+  names: Names,
+  workers: readonly WorkerQueues[],
+): Promise<RetryQueue[]> {
+  const queues: RetryQueue[] = [];
+  for (const { name: worker, retryDelays } of workers) {
+    for (const delay of [...new Set(retryDelays)].sort((a, b) => a - b)) {
+      const queue = names.retry(worker, delay);
+      const depth = await broker.queueDepth(queue);
+      queues.push({ worker, queue, delay, ready: depth?.ready ?? 0, exists: depth !== undefined });
+    }
+  }
+  return queues;
+}
+
+export interface RetryNowOptions {
+  broker: Broker;
+  names: Names;
+  workers: readonly WorkerQueues[];
+  /** Milliseconds in all. @default 60000 */
+  limit?: number;
+  signal: AbortSignal;
+  onProgress?: (queue: string, done: number, total: number) => void;
+}
+
+/** Moves the messages that wait for a retry to the work queues immediately, and returns their number. Each is confirmed there before
+ *  it is acked here: if the process ends in between there are two copies, and the worker's inbox recognises the duplicate. */
+export async function retryNow({
+  broker,
+  names,
+  workers,
+  limit = 60_000,
+  signal,
+  onProgress,
+}: RetryNowOptions): Promise<number> {
+  const publisher = broker.createPublisher();
+  const end = performance.now() + limit;
+  let moved = 0;
+  try {
+    await publisher.ready(AbortSignal.any([signal, AbortSignal.timeout(limit)]));
+    for (const { worker, queue } of await listRetrying(broker, names, workers)) {
+      const left = end - performance.now();
+      if (left <= 0 || signal.aborted) break;
+      moved += await drainQueue(broker, queue, {
+        limit: left,
+        signal,
+        onProgress: (done, total) => onProgress?.(queue, done, total),
+        handle: async (delivery) => {
+          const { body } = delivery;
+          const properties = republished(delivery.properties);
+          await publisher.publish({ exchange: '', routingKey: names.queue(worker), body, properties, mandatory: true });
+          delivery.ack();
+        },
+      });
+    }
+  } finally {
+    await publisher.close();
+  }
+  return moved;
+}

@@ -1,0 +1,161 @@
+import type { Broker, Delivery } from '../broker/broker.js';
+import { HEADERS, textHeader } from '../broker/messages/headers.js';
+import { republished } from '../broker/messages/republish.js';
+import type { Names } from '../broker/topology/topology.js';
+import type { MessageKind } from '../events/definition.js';
+import { kindOf, type Definitions } from '../events/definitions.js';
+import { matches } from '../events/patterns.js';
+import { FlotillaError, hasCode } from '../errors.js';
+import { parseEnvelope, type EncodedEvent } from '../events/parse-envelope.js';
+import { MAX_HELD_MESSAGES, drainSelected, type DrainResult } from './drain-queue.js';
+import { peekQueue } from './peek-queue.js';
+
+/** A message that no worker's binding matches. A command among them is an alarm, as its sender waits for it. */
+export interface Unrouted {
+  id: string | null;
+  type: string | null;
+  routingKey: string;
+  kind: MessageKind | null;
+  subject: string | null;
+  /** RFC 3339. */
+  time: string | null;
+}
+
+/** Selects unrouted messages; all given conditions must hold. */
+export interface UnroutedFilter {
+  ids?: readonly string[];
+  /** Types or topic patterns. */
+  types?: readonly string[];
+  /** RFC 3339, inclusive. A message without a time matches neither this nor `until`. */
+  since?: string | undefined;
+  /** RFC 3339, exclusive. */
+  until?: string | undefined;
+}
+
+export interface UnroutedList {
+  /** The oldest selected messages. */
+  items: Unrouted[];
+  /** The number of selected messages among those examined; without a filter, of all unrouted messages. */
+  total: number;
+  /** Messages beyond those that can be examined at once. 0 without a filter. */
+  unexamined: number;
+  /** Queues that did not answer, with the reason; their messages are not in the list. */
+  unanswered: { queue: string; reason: string }[];
+}
+
+const LIST_TIMEOUT_MS = 10_000;
+const REPLAY_TIMEOUT_MS = 60_000;
+
+/** The oldest unrouted messages, which stay in their queue. Those in the queue of an earlier release come first, until they are
+ *  moved. */
+export async function listUnrouted(
+  { broker, names, definitions }: { broker: Broker; names: Names; definitions: Definitions },
+  { count = 50, filter = {}, signal }: { count?: number; filter?: UnroutedFilter; signal: AbortSignal },
+): Promise<UnroutedList> {
+  const list: UnroutedList = { items: [], total: 0, unexamined: 0, unanswered: [] };
+  const { ids = [], types = [], since, until } = filter;
+  const isFiltered = ids.length + types.length > 0 || since !== undefined || until !== undefined;
+  for (const queue of [names.unrouted, names.unroutedQueue]) {
+    try {
+      const options = { count: isFiltered ? MAX_HELD_MESSAGES : count, limit: LIST_TIMEOUT_MS, signal };
+      const { messages, ready } = await peekQueue(broker, queue, options);
+      const chosen = messages
+        .map((message) => describe(message, definitions))
+        .filter((item) => isSelected(item, filter));
+      list.items.push(...chosen.slice(0, count - list.items.length));
+      list.total += isFiltered ? chosen.length : ready;
+      list.unexamined += isFiltered ? ready - messages.length : 0;
+    } catch (error) {
+      if (!hasCode(error, 'broker.no_answer')) throw error;
+      list.unanswered.push({ queue, reason: error.message });
+    }
+  }
+  return list;
+}
+
+export interface ReplayUnroutedOptions {
+  filter?: UnroutedFilter;
+  /** Messages to send at most. */
+  count?: number | undefined;
+  /** Milliseconds. @default 60000 */
+  limit?: number;
+  signal: AbortSignal;
+  onProgress?: (done: number, total: number) => void;
+}
+
+export interface ReplayUnroutedResult {
+  sent: number;
+  /** Examined and not selected: still unrouted, in their places. */
+  kept: number;
+  /** Not examined: too many to hold at once, or the time was over. */
+  unexamined: number;
+  /** The number of unrouted messages afterwards. */
+  unrouted: number;
+}
+
+/** Sends the selected unrouted messages to the workers' exchange again, with their original routing keys, each once. Those that
+ *  still match no binding return, behind the others. Each is confirmed before it is acked: if the process ends in between
+ *  there are two copies. The other messages keep their places: they are held until the end, at most `MAX_HELD_MESSAGES`
+ *  messages or `MAX_HELD_BYTES`. */
+export async function replayUnrouted(
+  { broker, names, definitions }: { broker: Broker; names: Names; definitions: Definitions },
+  { filter = {}, count, limit = REPLAY_TIMEOUT_MS, signal, onProgress }: ReplayUnroutedOptions,
+): Promise<ReplayUnroutedResult> {
+  const publisher = broker.createPublisher();
+  let sifted: DrainResult;
+  try {
+    await publisher.ready(AbortSignal.any([signal, AbortSignal.timeout(limit)]));
+    sifted = await drainSelected(broker, names.unroutedQueue, {
+      count,
+      limit,
+      signal,
+      onProgress,
+      select: (delivery) => isSelected(describe(delivery, definitions), filter),
+      handle: async (delivery) => {
+        const { body, routingKey } = delivery;
+        const properties = republished(delivery.properties);
+        await publisher.publish({ exchange: names.work, routingKey, body, properties, mandatory: true });
+        delivery.ack();
+      },
+    });
+  } finally {
+    await publisher.close();
+  }
+  const { handled: sent, kept, unexamined } = sifted;
+  return { sent, kept, unexamined, unrouted: (await broker.queueDepth(names.unroutedQueue))?.ready ?? 0 };
+}
+
+function describe(
+  { body, routingKey, properties }: Pick<Delivery, 'body' | 'routingKey' | 'properties'>,
+  definitions: Definitions,
+): Unrouted {
+  const event = eventIn({ body, properties });
+  const type = event?.type ?? properties.type ?? null;
+  return {
+    id: event?.id ?? properties.messageId ?? null,
+    type,
+    routingKey,
+    kind: type === null ? null : (kindOf(definitions, type) ?? null),
+    subject: event?.subject ?? textHeader(properties.headers, HEADERS.subject) ?? null,
+    time: event?.time ?? null,
+  };
+}
+
+function isSelected({ id, type, routingKey, time }: Unrouted, { ids, types, since, until }: UnroutedFilter): boolean {
+  const at = time === null ? NaN : Date.parse(time);
+  return (
+    (ids === undefined || ids.length === 0 || (id !== null && ids.includes(id))) &&
+    (types === undefined || types.length === 0 || types.some((pattern) => matches(pattern, type ?? routingKey))) &&
+    (since === undefined || at >= Date.parse(since)) &&
+    (until === undefined || at < Date.parse(until))
+  );
+}
+
+function eventIn(message: EncodedEvent) {
+  try {
+    return parseEnvelope(message);
+  } catch (error) {
+    if (error instanceof FlotillaError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,53 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Broker } from '../../broker/broker.js';
+import { FlotillaError } from '../../errors.js';
+
+export interface ThrottleOptions {
+  /** Ready messages in the queue above which sending pauses. @default 2000 */
+  high?: number;
+  /** Ready messages at which sending resumes. @default 1000 */
+  low?: number;
+  /** Milliseconds for which the queue may not shrink. @default 300000 */
+  patience?: number;
+  signal: AbortSignal;
+  /** Called once when sending pauses. */
+  onThrottle?: ((depth: { ready: number; consumers: number }) => void) | undefined;
+}
+
+/** How long a full queue may have no consumer. */
+const NO_CONSUMER_TIMEOUT_MS = 30_000;
+
+const POLL_INTERVAL_MS = 50;
+
+/** Resolves when the queue has room, so that live messages wait behind some thousands of replayed ones at most. Rejects with
+ *  `replay.held_up` when the queue does not shrink, with `replay.refused` when there is no such queue, and with the signal's
+ *  reason. */
+export async function waitForRoom(
+  broker: Pick<Broker, 'queueDepth'>,
+  queue: string,
+  { high = 2000, low = 1000, patience = 300_000, signal, onThrottle }: ThrottleOptions,
+): Promise<void> {
+  let limit = high;
+  let fewest = Infinity;
+  let since = performance.now();
+  for (;;) {
+    signal.throwIfAborted();
+    const depth = await broker.queueDepth(queue);
+    if (depth === undefined) {
+      throw new FlotillaError('replay.refused', `there is no queue ${queue}; see flotilla topology apply`);
+    }
+    if (depth.ready <= limit) return;
+    if (limit === high) onThrottle?.(depth);
+    limit = low;
+    if (depth.ready < fewest) {
+      fewest = depth.ready;
+      since = performance.now();
+    } else if (
+      performance.now() - since >
+      (depth.consumers === 0 ? Math.min(patience, NO_CONSUMER_TIMEOUT_MS) : patience)
+    ) {
+      throw new FlotillaError('replay.held_up', `${depth.ready} messages in ${queue}, ${depth.consumers} consumers`);
+    }
+    await sleep(POLL_INTERVAL_MS, undefined, { signal });
+  }
+}

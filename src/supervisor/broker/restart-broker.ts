@@ -1,0 +1,35 @@
+import { sleep } from '../../concurrency/sleep.js';
+import { messageOf } from '../../errors.js';
+import type { Logger } from '../../telemetry/logger.js';
+import { startOf } from '../process-identity.js';
+import type { RabbitNode } from './rabbitmq-node.js';
+
+const POLL_INTERVAL_MS = 500;
+
+/** Restarts the private node when it exits or is killed. `end` resolves when the watch has stopped. */
+export function restartBrokerOnExit(node: RabbitNode, logger: Logger): { end(): Promise<void> } {
+  const ended = new AbortController();
+  const { signal } = ended;
+  const pause = (milliseconds: number) => sleep(milliseconds, signal);
+  const watch = async () => {
+    for (let failures = 0; !signal.aborted;) {
+      await pause(POLL_INTERVAL_MS * 2 ** Math.min(failures, 6));
+      if (signal.aborted || (await startOf(node.pid)) !== undefined) continue;
+      logger.warn('the RabbitMQ node has ended and is started again', { pid: node.pid });
+      try {
+        await node.restart();
+        failures = 0;
+      } catch (error) {
+        failures += 1;
+        logger.error('the RabbitMQ node did not start again', { error: messageOf(error) });
+      }
+    }
+  };
+  const watching = watch();
+  return {
+    end: async () => {
+      ended.abort();
+      await watching;
+    },
+  };
+}

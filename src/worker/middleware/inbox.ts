@@ -1,0 +1,79 @@
+import { FlotillaError } from '../../errors.js';
+import type { EventEnvelope } from '../../events/envelope.js';
+import { failpoint } from '../../failpoints.js';
+import { Emissions, runEffects } from '../handler/effects.js';
+import type { Message } from '../pipeline/message.js';
+import type { DeliveryOutcome } from '../pipeline/settle.js';
+import type { InboxKey } from '../../store/store.js';
+import { inboxKey } from '../pipeline/inbox-key.js';
+import { readReplayHeaders } from '../pipeline/replay-headers.js';
+import type { Middleware, WorkerPipelineContext } from '../pipeline/context.js';
+
+/**
+ * Handles an event once: reads the inbox before, and writes the inbox row after, in the transaction that also contains
+ * the deferred writes of the handler. Two deliveries of one event in this process are handled one after the other;
+ * between processes the row decides. Sets the inbox key of the message.
+ */
+export const inbox: Middleware<WorkerPipelineContext> = (next, context) => {
+  const { definition, store, startMarks } = context;
+  const running = new Map<string, Promise<unknown>>();
+  return async (message) => {
+    const { event, delivery } = message;
+    if (event === undefined) throw new FlotillaError('worker.handler_failed', 'not decoded');
+    const key = inboxKey(definition, event, readReplayHeaders(delivery.properties.headers));
+    message.key = key;
+    const name = `${key.source} ${key.id}`;
+    for (let other = running.get(name); other !== undefined; other = running.get(name)) {
+      await settledOrAborted(other, delivery.lost);
+      if (delivery.lost.aborted) return 'returned'; // the broker delivers it again
+    }
+    // no await until the work is in the map: another delivery may be at the line above
+    const work = handleOnce(message, key, event);
+    const over = work.then(
+      () => undefined,
+      () => undefined,
+    );
+    running.set(name, over);
+    try {
+      return await work;
+    } finally {
+      running.delete(name);
+    }
+  };
+
+  async function handleOnce(message: Message, key: InboxKey, event: EventEnvelope): Promise<DeliveryOutcome> {
+    if (await store.handled(key)) return 'duplicate';
+    try {
+      return await handleAndCommit(message, key, event);
+    } catch (error) {
+      await startMarks.remove(message, key);
+      throw error;
+    }
+  }
+
+  async function handleAndCommit(message: Message, key: InboxKey, event: EventEnvelope): Promise<DeliveryOutcome> {
+    const outcome = await next(message);
+    if (outcome !== 'done') return outcome;
+    failpoint('worker.handled');
+    const { effects } = message;
+    const isFirst =
+      effects.length === 0
+        ? await store.markHandled(key)
+        : await store.transaction(async (tx) => {
+            if (!(await tx.markHandled(key))) return false;
+            await runEffects(tx, effects, new Emissions(context, event));
+            return true;
+          });
+    failpoint('worker.committed');
+    return isFirst ? 'done' : 'duplicate';
+  }
+};
+
+/** Resolves when the work is over or the signal aborts. */
+async function settledOrAborted(work: Promise<unknown>, signal: AbortSignal): Promise<void> {
+  let aborted = () => {};
+  const lost = new Promise<void>((resolve) => (aborted = resolve));
+  signal.addEventListener('abort', aborted, { once: true });
+  await Promise.race([work, lost]);
+  signal.removeEventListener('abort', aborted);
+}
