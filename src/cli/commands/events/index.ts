@@ -3,8 +3,11 @@ import type { Context } from '../../shared/context.js';
 import { registerList } from './list.js';
 import { registerPublish } from './publish.js';
 import { registerShow } from './show.js';
+import { registerTypes } from './types.js';
 
 export function register(program: Command, context: Context): void {
-  const events = program.command('events').description('search the history of all services, publish events');
-  for (const add of [registerList, registerShow, registerPublish]) add(events, context);
+  const events = program
+    .command('events')
+    .description('search the history of all services, list event types, publish events');
+  for (const add of [registerList, registerShow, registerTypes, registerPublish]) add(events, context);
 }

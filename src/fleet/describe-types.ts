@@ -1,0 +1,67 @@
+import { z } from 'zod';
+import { LIFECYCLE_EVENTS } from '../dead-letters/lifecycle-events.js';
+import type { MessageDefinition } from '../events/definition.js';
+import { isPersonal } from '../events/personal.js';
+import { matches } from '../events/patterns.js';
+import { schemaFields, type SchemaField } from '../events/schema-fields.js';
+import { workerDefinitionOf } from '../worker/definition/worker-definition.js';
+import type { Fleet } from './define-fleet.js';
+import { OPS_STORE } from './reserved-names.js';
+
+/** A message type of a fleet. */
+export interface DescribedType {
+  type: string;
+  kind: 'event' | 'command';
+  /** The latest version of its schema. */
+  version: number;
+  /** The services that declare that they emit it. */
+  emittedBy: string[];
+  /** The workers that handle it. */
+  handledBy: string[];
+  /** The sources outside the fleet that may publish it without a signature. */
+  outside: readonly string[];
+  /** The fields of its data, of the latest version. */
+  fields: DescribedField[];
+}
+
+export interface DescribedField extends SchemaField {
+  /** Personal data: commands mask it, logs never contain it. */
+  pii: boolean;
+}
+
+/** The types of a fleet whose names match a topic pattern, by name. */
+export function describeTypes(fleet: Fleet, pattern = '#'): DescribedType[] {
+  const workers = fleet.workers.map(workerDefinitionOf);
+  const { api, catalogue } = fleet;
+  return Object.entries(catalogue.definitions)
+    .filter(([type]) => matches(pattern, type))
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([type, definition]) => {
+      const emitters = [
+        ...(api?.emits?.includes(type) === true ? [api.store] : []),
+        ...workers.filter(({ emits }) => emits.has(type)).map(({ store }) => store),
+        ...(LIFECYCLE_EVENTS.has(type) ? [OPS_STORE] : []),
+      ];
+      return {
+        type,
+        kind: definition.kind,
+        version: definition.latest,
+        emittedBy: [...new Set(emitters)].sort(),
+        handledBy: workers.filter(({ handlerOf }) => handlerOf.has(type)).map(({ name }) => name),
+        outside: definition.outside ?? [],
+        fields: fieldsOf(definition),
+      };
+    });
+}
+
+function fieldsOf({ versions, latest, pii }: MessageDefinition): DescribedField[] {
+  const schema = versions[latest];
+  if (schema === undefined) return [];
+  const json = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
+  return schemaFields(json).map((field) => ({ ...field, pii: isPersonal(stepsOf(field.path), pii) }));
+}
+
+/** `lines[].sku` is `lines.*.sku` among the paths of personal fields. */
+function stepsOf(path: string): string[] {
+  return path === '' ? [] : path.replaceAll('[]', '.*').split('.');
+}
