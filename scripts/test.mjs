@@ -9,6 +9,9 @@ import { attached } from './run.mjs';
 import { exitWith } from './step.mjs';
 import { unitTests } from './unit-tests.mjs';
 
+/** The options of mocha that take a value as the next argument. */
+const WITH_VALUE = /^(-[fgRrt]|--(f?grep|reporter|require|retries|slow|timeout))$/;
+
 // Every test, on a machine that has nothing but Node and npm. `npm test -- test/store` runs a part; `npm run test:unit` runs
 // those that need no broker, start no process and are not tagged @slow.
 try {
@@ -30,8 +33,8 @@ try {
 
 /** One run on this terminal. */
 function testInOne(mocha, wanted, coverage) {
-  const specs = (wanted.length > 0 ? wanted : ['test']).map((path) =>
-    path.startsWith('-') || path.endsWith('.ts') ? path : `${path}/**/*.test.ts`,
+  const specs = (wanted.length > 0 ? wanted : ['test']).map((path, index, all) =>
+    path.startsWith('-') || path.endsWith('.ts') || WITH_VALUE.test(all[index - 1]) ? path : `${path}/**/*.test.ts`,
   );
   const c8 = [
     join(root, 'node_modules/c8/bin/c8.js'),
