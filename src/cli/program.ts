@@ -1,6 +1,6 @@
-import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { requireReadableDataDir } from '../supervisor/data-directory/data-dir.js';
+import { dataDirOf } from '../runtime/place.js';
 import type { Context } from './shared/context.js';
 
 /** A file of the command line: adds its commands to the program. Loads nothing else until one of them runs. */
@@ -33,7 +33,7 @@ export function buildProgram(modules: readonly CommandModule[], context: Context
   program.on('option:fleet', (file: string) => context.useFleet(file));
   for (const { register } of modules) register(program, context);
   program.hook('preAction', (_, command) => {
-    if (!WITHOUT_DATA.has(groupOf(command))) requireReadableDataDir(resolve(context.cwd, context.config.dataDir));
+    if (!WITHOUT_DATA.has(groupOf(command))) requireReadableDataDir(dataDirOf(context));
   });
   return program;
 }

@@ -4,10 +4,8 @@ import type { Config } from '../config/load-config.js';
 import type { VerifyPublisher } from '../broker/users/verify-publisher.js';
 import type { DeriveId } from '../broker/signing/fleet-keys.js';
 import { derivedId } from '../events/ids.js';
-import { FlotillaError } from '../errors.js';
 import type { Fleet } from '../fleet/define-fleet.js';
 import { registerProcess, type ProcessRecord } from '../observability/processes/process-registry.js';
-import { lockData } from '../supervisor/data-directory/data-lock.js';
 import type { Logger } from '../telemetry/logger.js';
 import { createLogger } from '../telemetry/logger.js';
 import { createMetrics, type Metrics } from '../telemetry/metrics.js';
@@ -17,8 +15,9 @@ import { enabledWorkers } from './fleet/enabled-workers.js';
 import { storeRegistry } from './stores/existing-stores.js';
 import { openFleetBroker, type FleetBroker } from './broker/fleet-broker.js';
 import { Lifetime } from './lifetime.js';
-import { dataDirOf, runDirOf, storeUrlOf, type Place } from './place.js';
-import { completeConfig, type Running, type RunOptions } from './running.js';
+import { lockDataDir } from './lock-data-dir.js';
+import { runDirOf, storeUrlOf, type Place } from './place.js';
+import type { Running, RunOptions } from './running.js';
 import { openService, type Service } from './stores/store-with-relay.js';
 import { loadFleetKeys } from './broker/signing.js';
 import { claimStore } from './stores/store-claims.js';
@@ -45,39 +44,45 @@ export interface FleetProcess extends FleetBroker, Place, Pick<Lifetime, 'signal
   readonly register: (process: Pick<ProcessRecord, 'role' | 'workers' | 'url'>) => Promise<void>;
 }
 
+interface ProcessOptions extends Omit<RunOptions, 'config'> {
+  fleet: Fleet;
+  /** Complete. */
+  config: Config;
+  /** @default all that are enabled; where they cannot be determined, `ready` rejects */
+  workers?: readonly WorkerDefinition[];
+}
+
 /** Runs a part of a fleet: `start` builds it and resolves when it is ready; when it is to end, the steps that `start` has
  *  added with `atEnd` are done in reverse. */
 export function runProcess<Ready>(
-  fleet: Fleet,
   name: string,
-  { signal, config: given, cwd = process.cwd(), logger: own }: RunOptions,
+  options: ProcessOptions,
   start: (process: FleetProcess) => Promise<Ready>,
 ): Running<Ready> {
-  const config = completeConfig(given);
+  const { signal, config, logger: own } = options;
   const logger = own ?? createLogger({ level: config.logLevel, format: config.logFormat, fields: { process: name } });
   const lifetime = new Lifetime(signal);
-  const assembled = assemble(fleet, name, { config, cwd }, logger, lifetime);
+  const assembled = assemble(name, options, logger, lifetime);
   const ready = assembled.then(start);
   const ended = lifetime.run(assembled, ready, { limit: config.drainTimeout, logger });
   return Object.assign(ended, { ready, state: () => lifetime.state() });
 }
 
 async function assemble(
-  fleet: Fleet,
   name: string,
-  place: Place,
+  { fleet, config, workers = enabledWorkers(fleet, config), cwd = process.cwd() }: ProcessOptions,
   logger: Logger,
   lifetime: Lifetime,
 ): Promise<FleetProcess> {
-  const { config } = place;
+  const place: Place = { config, cwd };
   const { signal, checks, fail } = lifetime;
-  const workers = enabledWorkers(fleet, config);
   const address = await configuredBroker(place);
-  lockDataDir(place, lifetime);
+  const lock = lockDataDir(place);
+  lifetime.atEnd(async () => lock.release());
   const instance = `${name}@${hostname()}:${process.pid}:${randomBytes(3).toString('hex')}`;
   const build = { service: name, version: libraryVersion(), commit: config.commit };
   const metrics = createMetrics({ process: true, build });
-  const keys = loadFleetKeys(config, place.cwd);
+  const keys = loadFleetKeys(place);
   const broker = openFleetBroker({ name, config, address, keys, workers, logger, metrics, lifetime });
   return {
     ...broker,
@@ -119,15 +124,4 @@ async function assemble(
       logger.info('Ready', { url: record.url });
     },
   };
-}
-
-/** Keeps `flotilla reset` from removing the data directory. */
-function lockDataDir(place: Place, lifetime: Lifetime): void {
-  const lock = lockData(dataDirOf(place), 'use', 'shared');
-  if (lock === undefined) throw beingReset(place.config);
-  lifetime.atEnd(async () => lock.release());
-}
-
-export function beingReset({ dataDir }: Pick<Config, 'dataDir'>): FlotillaError {
-  return new FlotillaError('config.invalid', `${dataDir} is being reset; try again then`);
 }

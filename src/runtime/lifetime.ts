@@ -1,3 +1,4 @@
+import { aborted } from '../concurrency/aborted.js';
 import { messageOf } from '../errors.js';
 import type { CheckResult } from '../telemetry/health-server.js';
 import type { Logger } from '../telemetry/logger.js';
@@ -71,9 +72,4 @@ export class Lifetime {
     }
     this.#phase = 'ended';
   }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }

@@ -1,7 +1,7 @@
 import type { Fleet } from '../fleet/define-fleet.js';
 import type { Store } from '../store/store.js';
-import { runProcess } from './process.js';
-import type { Running, RunOptions } from './running.js';
+import { runProcess } from './fleet-process.js';
+import { completeConfig, type Running, type RunOptions } from './running.js';
 import { prepareTables } from './stores/tables-read.js';
 
 /** Opens the store of a service in this program, and publishes from it what is appended, in order and confirmed. Several
@@ -13,7 +13,8 @@ import { prepareTables } from './stores/tables-read.js';
  *  Rejects with `config.invalid`, `broker.not_configured`, `store.missing`, `store.replaced`, `store.damaged` or
  *  `fleet.prefix_taken`. */
 export function openStore(fleet: Fleet, service: string, options: RunOptions): Running<{ store: Store }> {
-  return runProcess(fleet, service, options, async (process) => {
+  const config = completeConfig(options.config);
+  return runProcess(service, { ...options, fleet, config }, async (process) => {
     const opened = await process.openService(service);
     process.checks.store = opened.check;
     process.checks.relay = opened.checkRelay;

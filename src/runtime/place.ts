@@ -13,8 +13,8 @@ export function dataDirOf({ config, cwd }: Place): string {
 }
 
 /** The URL of a service's store. A relative path of it starts from the folder of the fleet. Throws `config.invalid`. */
-export function storeUrlOf({ config, cwd }: Place, service: string): string {
-  return `sqlite:${storePathOf({ config, cwd }, service)}`;
+export function storeUrlOf(place: Place, service: string): string {
+  return `sqlite:${storePathOf(place, service)}`;
 }
 
 /** The file of a service's store. Throws `config.invalid`. */

@@ -6,7 +6,8 @@ import { FlotillaError } from '../errors.js';
 import type { Fleet } from '../fleet/define-fleet.js';
 import { portTaken } from '../net/port-taken.js';
 import type { Store } from '../store/store.js';
-import { runProcess, type FleetProcess } from './process.js';
+import { brokerCheck } from './broker/broker-check.js';
+import { runProcess, type FleetProcess } from './fleet-process.js';
 import { completeConfig, type Running, type RunOptions } from './running.js';
 import { prepareTables, tablesRead } from './stores/tables-read.js';
 import { libraryVersion } from './version.js';
@@ -40,8 +41,9 @@ export interface ReadyApi {
  *  Throws `config.invalid` where it would listen beyond loopback without a token. Rejects with `fleet.invalid` where the fleet
  *  has no API or a route reads tables that are never in the API's store, with `config.invalid` where the port is taken, and as `openStore`. */
 export function runApi(fleet: Fleet, options: RunApiOptions): Running<ReadyApi> {
-  if (options.server !== false) requireTokens(completeConfig(options.config), ['api']);
-  return runProcess(fleet, 'api', options, (process) => startApi(process, options));
+  const config = completeConfig(options.config);
+  if (options.server !== false) requireTokens(config, ['api']);
+  return runProcess('api', { ...options, fleet, config }, (process) => startApi(process, options));
 }
 
 async function startApi(
@@ -54,10 +56,9 @@ async function startApi(
   const tables = tablesRead(fleet, routes);
   const service = await process.openService(fleet.api.store);
   await prepareTables(service.store, tables);
-  const { broker: checkBroker = () => ({ ok: true }) } = checks;
   checks.store = service.check;
   // without a broker, writes are stored and published later
-  checks.broker = () => ({ ...checkBroker(), ok: true });
+  checks.broker = () => ({ ...brokerCheck(process.broker), ok: true });
   checks.relay = service.checkRelay;
   const app = await createApi({
     store: service.store,

@@ -4,7 +4,7 @@ import type { Fleet } from '../fleet/define-fleet.js';
 import { OPS_STORE } from '../fleet/reserved-names.js';
 import { queuesOfAll } from '../worker/definition/queues.js';
 import { serveHealth } from './serve-health.js';
-import { runProcess, type FleetProcess } from './process.js';
+import { runProcess, type FleetProcess } from './fleet-process.js';
 import { completeConfig, type Running, type RunOptions } from './running.js';
 
 /** Runs the keeper of a fleet in this program: it moves the dead letters of all workers from the broker into its store.
@@ -14,8 +14,9 @@ import { completeConfig, type Running, type RunOptions } from './running.js';
  *
  *  Throws and rejects with `config.invalid`; rejects as `openStore`. */
 export function runKeeper(fleet: Fleet, options: RunOptions): Running<{ url: string }> {
-  requireTokens(completeConfig(options.config), ['health']);
-  return runProcess(fleet, 'keeper', options, startKeeper);
+  const config = completeConfig(options.config);
+  requireTokens(config, ['health']);
+  return runProcess('keeper', { ...options, fleet, config }, startKeeper);
 }
 
 async function startKeeper(process: FleetProcess): Promise<{ url: string }> {

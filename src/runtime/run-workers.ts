@@ -7,7 +7,7 @@ import type { WorkerDefinition } from '../worker/definition/worker-definition.js
 import { enabledWorkers, findWorker } from './fleet/enabled-workers.js';
 import { keepHouse } from './stores/housekeeping.js';
 import { inboxAge } from './stores/log-age.js';
-import { runProcess, type FleetProcess } from './process.js';
+import { runProcess, type FleetProcess } from './fleet-process.js';
 import { completeConfig, type Running, type RunOptions } from './running.js';
 import { serveHealth } from './serve-health.js';
 import type { Service } from './stores/store-with-relay.js';
@@ -34,10 +34,12 @@ export function runWorkers(
   options: RunWorkersOptions,
 ): Running<{ url: string }> {
   const config = completeConfig(options.config);
-  const enabled = enabledWorkers(fleet, config);
-  const wanted = [...new Set(names)].map((name) => findWorker(enabled, name));
+  const workers = enabledWorkers(fleet, config);
+  const wanted = [...new Set(names)].map((name) => findWorker(workers, name));
   requireTokens(config, ['health']);
-  return runProcess(fleet, names.join('+'), options, (process) => startWorkers(process, wanted, options.settings));
+  return runProcess(names.join('+'), { ...options, fleet, config, workers }, (process) =>
+    startWorkers(process, wanted, options.settings),
+  );
 }
 
 const POLL_INTERVAL_MS = 20;
@@ -55,6 +57,7 @@ async function startWorkers(
 
   const others = openServices(process, process.fleet);
   process.atEnd(() => others.close());
+  const emitters = emittersOf(process.fleet);
   const running: RunningWorker[] = [];
   process.atEnd(async (left) => void (await Promise.all(running.map((worker) => worker.stop(left())))));
   for (const definition of wanted) {
@@ -66,7 +69,7 @@ async function startWorkers(
       broker: process.broker,
       prefix: config.prefix,
       settings: settings[name] ?? {},
-      emitters: emittersOf(process.fleet),
+      emitters,
       definitions: process.fleet.catalogue.definitions,
       deriveId: process.deriveId,
       instance: process.instance,

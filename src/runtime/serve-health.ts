@@ -1,5 +1,5 @@
 import { startHealthServer } from '../telemetry/health-server.js';
-import type { FleetProcess } from './process.js';
+import type { FleetProcess } from './fleet-process.js';
 
 /** Serves /livez, /readyz and /metrics of a process until it has ended. Throws `config.invalid` where the port is taken. */
 export async function serveHealth({

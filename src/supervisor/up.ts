@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { aborted } from '../concurrency/aborted.js';
 import { sleep } from '../concurrency/sleep.js';
 import { FlotillaError, messageOf } from '../errors.js';
 import type { Logger } from '../telemetry/logger.js';
@@ -163,11 +164,6 @@ async function allReady(
     await sleep(50, ending);
   }
   return false;
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }
 
 /** Writes down what runs, one write after the other, the latest state at the end. */

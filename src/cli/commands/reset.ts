@@ -1,4 +1,3 @@
-import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { DataEntry } from '../../supervisor/data-directory/data-files.js';
 import { refuseWhileUp, reset, resettable } from '../../supervisor/data-directory/reset.js';
@@ -7,6 +6,7 @@ import { removeDockerBroker } from '../../supervisor/broker/docker-broker.js';
 import { confirm } from '../shared/confirm.js';
 import type { Context } from '../shared/context.js';
 import { UsageError } from '../shared/failure.js';
+import { dataDirOf } from '../../runtime/place.js';
 import { releaseClaims } from '../../runtime/stores/store-claims.js';
 
 export function register(program: Command, context: Context): void {
@@ -18,8 +18,8 @@ export function register(program: Command, context: Context): void {
 }
 
 async function runReset({ yes = false }: { yes?: boolean }, context: Context): Promise<void> {
-  const { config, cwd } = context;
-  const dataDir = resolve(cwd, config.dataDir);
+  const { config } = context;
+  const dataDir = dataDirOf(context);
   const contents = resettable(dataDir);
   if (contents.own.length === 0) {
     context.say(`There is nothing of Flotilla in ${dataDir}.`);

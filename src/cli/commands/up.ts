@@ -1,4 +1,4 @@
-import { join, relative, resolve } from 'node:path';
+import { join, relative } from 'node:path';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { managementOf, requireToken, requireTokens } from '../../config/load-config.js';
 import { readSandboxSettings } from '../../config/worker-settings.js';
@@ -10,6 +10,7 @@ import { banner } from '../../supervisor/banner.js';
 import { brokerRecovery } from '../shared/broker-recovery.js';
 import type { Context } from '../shared/context.js';
 import { describeDisabled, requireSettings } from '../shared/check-settings.js';
+import { dataDirOf } from '../../runtime/place.js';
 import { enabledWorkers } from '../../runtime/fleet/enabled-workers.js';
 
 interface UpFlags {
@@ -87,9 +88,10 @@ function commandName({ cwd, program, packageRoot }: Context): string {
 
 /** Gives the fleet a key where it has none. Messages that an earlier release has left in the queues are not signed, so the first
  *  run with a key accepts them. */
-function prepareSigning({ config, cwd, env, say }: Context): NodeJS.ProcessEnv {
+function prepareSigning(context: Context): NodeJS.ProcessEnv {
+  const { config, env, say } = context;
   if (config.fleetKey !== undefined) return {};
-  if (createFleetKey(resolve(cwd, config.dataDir), Date.now()) !== 'created for existing stores') return {};
+  if (createFleetKey(dataDirOf(context), Date.now()) !== 'created for existing stores') return {};
   if ((env.VERIFY_SIGNATURES ?? '') !== '') return {};
   say('Messages are signed from now on. Unsigned ones, of an earlier release, are accepted until the next start.');
   return { VERIFY_SIGNATURES: 'warn' };

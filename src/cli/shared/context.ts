@@ -98,7 +98,7 @@ export function createContext(options: ContextOptions): Context {
       return load();
     },
     get fleetKeys() {
-      return loadFleetKeys(this.config, cwd);
+      return loadFleetKeys(this);
     },
     fleet() {
       fleet ??= loadFleet(cwd, this.config.fleetFile);

@@ -43,6 +43,10 @@ export function notConfigured({ config }: Pick<Place, 'config'>): string {
 
 /** The management API of the broker. */
 export async function openManagement(place: Place, timeout?: number): Promise<Management> {
-  const { amqpUrl, managementUrl } = await brokerAddress(place);
+  return managementAt(await brokerAddress(place), timeout);
+}
+
+/** The management API of the broker at this address. `timeout`: milliseconds for each request. */
+export function managementAt({ amqpUrl, managementUrl }: BrokerAddress, timeout?: number): Management {
   return createManagement({ url: managementUrl, vhost: vhostOf(amqpUrl), ...(timeout !== undefined && { timeout }) });
 }

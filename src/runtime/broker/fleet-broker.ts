@@ -2,8 +2,6 @@ import type { Config } from '../../config/load-config.js';
 import type { Broker } from '../../broker/broker.js';
 import { isPermanentFailure } from '../../broker/rabbitmq/connection/connect-failure.js';
 import { createRabbitBroker } from '../../broker/rabbitmq/index.js';
-import { vhostOf } from '../../broker/rabbitmq/connection/addresses.js';
-import { createManagement } from '../../broker/rabbitmq/management/management.js';
 import type { FleetKeys } from '../../broker/signing/fleet-keys.js';
 import { registerKey, requireKey } from '../../broker/signing/key-registration.js';
 import { namesFor, topologyOf, type Names } from '../../broker/topology/topology.js';
@@ -13,7 +11,7 @@ import type { Logger } from '../../telemetry/logger.js';
 import type { Metrics } from '../../telemetry/metrics.js';
 import { queuesOfAll } from '../../worker/definition/queues.js';
 import type { WorkerDefinition } from '../../worker/definition/worker-definition.js';
-import type { BrokerAddress } from './broker-address.js';
+import { managementAt, type BrokerAddress } from './broker-address.js';
 import { brokerCheck } from './broker-check.js';
 import { ensureTopology } from './ensure-topology.js';
 import type { Lifetime } from '../lifetime.js';
@@ -65,7 +63,7 @@ export function openFleetBroker(options: FleetBrokerOptions): FleetBroker {
   broker.onState((state) => (reached ||= state === 'ready' || state === 'blocked'));
   lifetime.atEnd(() => broker.close());
 
-  const management = createManagement({ url: managementUrl, vhost: vhostOf(amqpUrl) });
+  const management = managementAt(address);
   const cluster = createClusterWatch(management, names.queue(''), logger);
   const watching = cluster.run(signal);
   lifetime.atEnd(() => watching);

@@ -1,4 +1,3 @@
-import { resolve } from 'node:path';
 import type { Config } from '../../config/load-config.js';
 import type { Broker } from '../../broker/broker.js';
 import { parseFleetKeys, type FleetKeys } from '../../broker/signing/fleet-keys.js';
@@ -6,11 +5,12 @@ import { signedBroker } from '../../broker/signing/signed-broker.js';
 import { readFleetKey } from '../../supervisor/data-directory/fleet-key-file.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { Metrics } from '../../telemetry/metrics.js';
+import { dataDirOf, type Place } from '../place.js';
 
 /** The fleet's keys: those of `FLEET_KEY`, or the file in the data directory. Undefined where there are none. Throws
  *  `config.invalid`. */
-export function loadFleetKeys({ fleetKey, dataDir }: Config, cwd: string): FleetKeys | undefined {
-  const text = fleetKey ?? readFleetKey(resolve(cwd, dataDir));
+export function loadFleetKeys(place: Place): FleetKeys | undefined {
+  const text = place.config.fleetKey ?? readFleetKey(dataDirOf(place));
   return text === undefined ? undefined : parseFleetKeys(text);
 }
 

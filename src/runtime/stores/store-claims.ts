@@ -8,6 +8,7 @@ import {
   type HeldClaim,
 } from '../../broker/topology/store-claim.js';
 import type { Names } from '../../broker/topology/topology.js';
+import type { Management } from '../../broker/rabbitmq/management/management.js';
 import { hasCode } from '../../errors.js';
 import { namesFor } from '../../broker/topology/topology.js';
 import type { Store } from '../../store/store.js';
@@ -51,7 +52,8 @@ export async function claimStore(
  *  that another store is the fleet's. Claims nothing: a command in a wrong folder must not. */
 export async function refuseForeignStore(place: Place, store: Pick<Store, 'service' | 'id'>): Promise<void> {
   const names = namesFor(place.config.prefix);
-  const claims = await claimsOf(place).catch((error: unknown) => {
+  const management = await openManagement(place);
+  const claims = await claimsOf(management, names).catch((error: unknown) => {
     if (hasCode(error, 'broker.management')) return []; // cannot be checked
     throw error;
   });
@@ -66,7 +68,7 @@ export async function releaseClaims(place: Place): Promise<string[]> {
   const names = namesFor(place.config.prefix);
   const registry = storeRegistry(place);
   const released: string[] = [];
-  for (const { service, holder } of await claimsOf(place)) {
+  for (const { service, holder } of await claimsOf(management, names)) {
     if (![registry.find(service)?.id, ...registry.givenUp(service)].includes(holder)) continue;
     await management.deleteExchange(names.store(service));
     released.push(service);
@@ -78,8 +80,6 @@ export async function releaseClaims(place: Place): Promise<string[]> {
 }
 
 /** The claims on this broker under the prefix. Rejects with `broker.management`. */
-export async function claimsOf(place: Place): Promise<HeldClaim[]> {
-  const names = namesFor(place.config.prefix);
-  const management = await openManagement(place);
+export async function claimsOf(management: Pick<Management, 'exchanges'>, names: Names): Promise<HeldClaim[]> {
   return heldClaims(await management.exchanges(names.store('')), names);
 }

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
 import type { Command } from 'commander';
 import { readSandboxSettings } from '../../../config/worker-settings.js';
@@ -17,6 +17,7 @@ import { portProblem, requireDistinctPorts } from '../../../supervisor/ports.js'
 import { findRabbitmqServer, refusedData } from '../../../supervisor/broker/rabbitmq-node.js';
 import { withBroker } from '../../shared/resources.js';
 import { brokerAddress } from '../../../runtime/broker/broker-address.js';
+import { dataDirOf } from '../../../runtime/place.js';
 import type { Context } from '../../shared/context.js';
 import { describeDisabled, requireSettings } from '../../shared/check-settings.js';
 import { enabledWorkers } from '../../../runtime/fleet/enabled-workers.js';
@@ -94,10 +95,9 @@ async function examineConfiguration({ config }: Context): Promise<Finding> {
 
 /** Without a key, any publisher in the virtual host can forge any message. */
 async function examineSignatures(context: Context): Promise<Finding> {
-  const { config, cwd } = context;
-  const keys = context.fleetKeys;
+  const { config, fleetKeys: keys } = context;
   if (keys === undefined) {
-    const willBeMade = config.amqpUrl === undefined && !existsSync(resolve(cwd, config.dataDir));
+    const willBeMade = config.amqpUrl === undefined && !existsSync(dataDirOf(context));
     if (willBeMade) return { ok: true, detail: '`up` creates a key in DATA_DIR' };
     const detail = 'messages are not signed: any publisher in the virtual host can forge them; set FLEET_KEY';
     return { ok: true, warning: true, detail };
@@ -124,9 +124,10 @@ async function examineFleet(context: Context): Promise<Finding> {
   return { ok: true, detail: disabled === undefined ? listed : `${listed}. ${disabled}` };
 }
 
-async function examineRabbit({ env, config, cwd }: Context): Promise<Finding> {
+async function examineRabbit(context: Context): Promise<Finding> {
+  const { env, config } = context;
   const server = findRabbitmqServer(env.PATH);
-  const data = resolve(cwd, config.dataDir, 'rabbitmq');
+  const data = join(dataDirOf(context), 'rabbitmq');
   const refusal = server === undefined ? undefined : await refusedData(data, server, env.PATH);
   if (refusal !== undefined) return { ok: config.amqpUrl !== undefined, warning: true, detail: refusal.message };
   if (server !== undefined) return { ok: true, detail: `a private node can be run from ${server}` };
@@ -174,8 +175,9 @@ async function examinePorts(context: Context): Promise<Finding> {
   return problems.length === 0 ? { ok: true, detail: `${free} are free` } : { ok: false, detail: problems.join('; ') };
 }
 
-async function examineDisk({ config, cwd }: Context): Promise<Finding> {
-  let folder = resolve(cwd, config.dataDir);
+async function examineDisk(context: Context): Promise<Finding> {
+  const { config } = context;
+  let folder = dataDirOf(context);
   const problem = dataDirProblem(folder);
   if (problem !== undefined) return { ok: false, detail: `DATA_DIR ${config.dataDir} cannot be used: ${problem}` };
   while (!existsSync(folder)) folder = dirname(folder);

@@ -1,10 +1,9 @@
-import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { FlotillaError, messageOf } from '../../../errors.js';
 import { newId } from '../../../events/ids.js';
 import { rebuildProjection } from '../../../projections/rebuild/rebuild.js';
 import type { Rebuilt } from '../../../projections/rebuild/rebuild-run.js';
-import { lockData } from '../../../supervisor/data-directory/data-lock.js';
+import { lockDataDir } from '../../../runtime/lock-data-dir.js';
 import { silentLogger } from '../../../telemetry/logger.js';
 import type { Context } from '../../shared/context.js';
 import { CommandFailed, UsageError } from '../../shared/failure.js';
@@ -43,9 +42,7 @@ async function runRebuild(names: string[], flags: Flags, context: Context): Prom
   if (names.length > 0 && flags.all === true) throw new UsageError('give names or --all, not both');
   const known = await knownProjections(context);
   const wanted = flags.all === true ? known : chosen(known, names);
-  const { dataDir } = context.config;
-  const lock = lockData(resolve(context.cwd, dataDir), 'use', 'shared');
-  if (lock === undefined) throw new FlotillaError('config.invalid', `${dataDir} is being reset; try again then`);
+  const lock = lockDataDir(context);
   const results: (Rebuilt | Failed)[] = [];
   try {
     await withStores(context, async (stores) => {

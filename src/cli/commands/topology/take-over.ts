@@ -56,7 +56,7 @@ async function refuseWhileConsumed(context: Context, broker: Broker): Promise<vo
 async function takeOver(context: Context, broker: Broker, services: readonly string[]): Promise<Taken[]> {
   const { names } = await surroundingsOf(context);
   const management = await openManagement(context);
-  const held = new Map((await claimsOf(context)).map((claim): [string, HeldClaim] => [claim.service, claim]));
+  const held = new Map((await claimsOf(management, names)).map((claim): [string, HeldClaim] => [claim.service, claim]));
   const taken: Taken[] = [];
   await withExistingStores(
     context,
