@@ -102,6 +102,12 @@ export default {
       to: { path: '^workers/', pathNot: '^workers/$1/' },
     },
     {
+      name: 'platform-never-imports-workers',
+      severity: 'error',
+      from: { path: '^platform/' },
+      to: { path: '^workers/' },
+    },
+    {
       name: 'api-never-imports-the-broker',
       severity: 'error',
       from: { path: '^src/api/' },

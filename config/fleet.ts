@@ -1,6 +1,6 @@
 import { defineFleet } from 'flotilla';
 import { platform } from '#platform/catalogue.js';
-import { isClosed } from '#platform/orders/closed.js';
+import { isClosed } from '#platform/orders/status/closed.js';
 import { sandbox } from '#platform/sandbox/declaration.js';
 import { apiAggregates, apiInfo, apiSettings, routes } from '#platform/routes.js';
 import * as workers from '../workers/index.js';

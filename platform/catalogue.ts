@@ -2,7 +2,7 @@ import { baseCatalogue, catalogue, type ContextOf, type DataOf } from 'flotilla'
 import { accountEvents } from './accounts/events.js';
 import { inventoryEvents } from './inventory/events.js';
 import { orderEvents } from './orders/events.js';
-import { fulfilmentEvents } from './orders/fulfilment-events.js';
+import { fulfilmentEvents } from './orders/fulfilment/fulfilment-events.js';
 import { userEvents } from './users/events.js';
 
 /** Every message type of this platform. */

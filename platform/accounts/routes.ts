@@ -5,7 +5,7 @@ import { currency, movedAmount } from '../fields.js';
 import { historyPage, historyQuery, readHistory } from '../history.js';
 import { account } from './account.js';
 import { owner } from './events.js';
-import { accountBody, presentAccount, readAccount } from './present.js';
+import { accountBody, presentAccount, readAccount } from './account-body.js';
 import { accountNotFound, balanceTooLarge, insufficientFunds } from './problems.js';
 
 const tag = 'Accounts';

@@ -2,7 +2,7 @@ import { command, event } from 'flotilla';
 import { z } from 'zod';
 import { id, reason, sku } from '../fields.js';
 import { orderDetails } from '../orders/events.js';
-import { marked } from '../orders/fulfilment.js';
+import { marked } from '../orders/fulfilment/fulfilment.js';
 
 /** A SKU after a change. `version` rises by one with each change of that SKU, so that whoever reads the events in
  *  another order can still tell the newest. */

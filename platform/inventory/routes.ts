@@ -1,6 +1,6 @@
 import { defineRoute, type Route } from 'flotilla';
 import { z } from 'zod';
-import views from '../../workers/views/index.js';
+import views from '../read-models/views.js';
 import { create } from '../catalogue.js';
 import { reason, sku } from '../fields.js';
 import { adjustment } from './events.js';

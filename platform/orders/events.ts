@@ -1,8 +1,8 @@
 import { event, pii, textLine } from 'flotilla';
 import { z } from 'zod';
 import { amount, currency, id, orderLine, reason, shippingAddress } from '../fields.js';
-import { marked } from './fulfilment.js';
-import { orderStatuses } from './status.js';
+import { marked } from './fulfilment/fulfilment.js';
+import { orderStatuses } from './status/status.js';
 
 /** What every later step of an order needs. It travels with the commands and outcomes of the way to the shipment, so
  *  that no service has to ask another one. */

@@ -2,9 +2,9 @@ import { PermanentError } from 'flotilla';
 import { decider, type Data } from '../catalogue.js';
 import { MAX_AMOUNT, type OrderLine } from '../fields.js';
 import type { OrderDetails } from './events.js';
-import type { Derived } from './facts.js';
-import { advance, isFinal, type OrderStatus, type Progress } from './status.js';
-import { stuckBecause } from './stuck.js';
+import type { Derived } from './status/derive-status.js';
+import { advance, isFinal, type OrderStatus, type Progress } from './status/status.js';
+import { stuckBecause } from './status/stuck.js';
 
 export interface OrderState {
   orderId: string;

@@ -2,10 +2,10 @@ import { Router, json } from 'express';
 import { randomInt } from 'node:crypto';
 import { z } from 'zod';
 import type { SandboxDatabase } from './database.js';
-import { BODY_LIMIT, idempotencyKey, identifier, page, toList } from './inputs.js';
-import { createOutage } from './outage.js';
-import { Problem, parse } from './problem.js';
-import type { Requests } from './requests.js';
+import { BODY_LIMIT, idempotencyKey, identifier, page, toList } from './http/inputs.js';
+import { createOutage } from './http/outage.js';
+import { Problem, parse } from './http/problem.js';
+import type { Requests } from './http/idempotent-requests.js';
 
 const shipmentBody = z.object({
   orderId: identifier,

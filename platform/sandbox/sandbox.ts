@@ -3,15 +3,15 @@ import { createHttpServer, foreignRequest, type ServerLimits } from 'flotilla';
 import type { Server } from 'node:http';
 import { isIPv6 } from 'node:net';
 import type { SMTPServer } from 'smtp-server';
-import { authorize } from './authorize.js';
+import { authorize } from './http/authorize.js';
 import { carrierRoutes } from './carrier.js';
 import { openDatabase } from './database.js';
-import { gatewayRoutes } from './gateway.js';
-import { listen } from './listen.js';
-import { createMailbox, mailboxRoutes } from './mailbox.js';
-import { Problem, problemHandler } from './problem.js';
-import { createRequests } from './requests.js';
-import { createSmtpServer } from './smtp.js';
+import { gatewayRoutes } from './payment/gateway.js';
+import { listen } from './http/listen.js';
+import { createMailbox, mailboxRoutes } from './mail/mailbox.js';
+import { Problem, problemHandler } from './http/problem.js';
+import { createRequests } from './http/idempotent-requests.js';
+import { createSmtpServer } from './mail/smtp.js';
 
 /** What the sandbox needs of a logger; the library's has it. */
 export interface SandboxLogger {

@@ -2,7 +2,7 @@ import { defineRoute, type Route } from 'flotilla';
 import { z } from 'zod';
 import { dailySales } from '../read-models/daily-sales.js';
 import { userStatistics } from '../read-models/user-statistics.js';
-import { dailyPage, dailyQuery, listDailySales } from './daily.js';
+import { dailyPage, dailyQuery, listDailySales } from './list-daily-sales.js';
 
 const tag = 'Statistics';
 

@@ -13,7 +13,7 @@ import { routes } from '../../platform/routes.js';
 import analytics from '../../workers/analytics/index.js';
 import inventory from '../../workers/inventory/index.js';
 import orders from '../../workers/orders/index.js';
-import views from '../../workers/views/index.js';
+import views from '../../platform/read-models/views.js';
 import { startApi, temporaryFile, type Api } from '../api/start.js';
 import { adversarialTexts, expectLinear, filled, fillings } from '../support/adversarial.js';
 import { workerDefinitionOf } from '../../src/worker/definition/worker-definition.js';

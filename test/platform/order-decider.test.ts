@@ -1,7 +1,7 @@
 import { spec } from 'flotilla/testing';
 import { order, type OrderCommand } from '../../platform/orders/order.js';
-import type { Derived } from '../../platform/orders/facts.js';
-import type { OrderStatus } from '../../platform/orders/status.js';
+import type { Derived } from '../../platform/orders/status/derive-status.js';
+import type { OrderStatus } from '../../platform/orders/status/status.js';
 import { details, orderId } from './events.js';
 
 const { total: _total, ...withoutTotal } = details;

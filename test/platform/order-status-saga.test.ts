@@ -7,8 +7,8 @@ import {
   type Fact,
   type OutcomeFact,
   type SagaFact,
-} from '../../platform/orders/facts.js';
-import { advance, type OrderStatus } from '../../platform/orders/status.js';
+} from '../../platform/orders/status/derive-status.js';
+import { advance, type OrderStatus } from '../../platform/orders/status/status.js';
 import { orchestrated, outcome, tell } from './tell-order.js';
 
 describe('platform: the status of an order that a saga fulfils', () => {

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { order } from '../../platform/orders/order.js';
-import { derive, type Fact } from '../../platform/orders/facts.js';
-import { advance } from '../../platform/orders/status.js';
+import { derive, type Fact } from '../../platform/orders/status/derive-status.js';
+import { advance } from '../../platform/orders/status/status.js';
 import { details, outcome, placed, run, tell } from './tell-order.js';
 
 /** Every way that an order can go without a cancellation. */

@@ -4,7 +4,7 @@ import { prepareProjections } from '../../src/projections/tables/prepare.js';
 import { routes } from '../../platform/routes.js';
 import analytics from '../../workers/analytics/index.js';
 import orders from '../../workers/orders/index.js';
-import views from '../../workers/views/index.js';
+import views from '../../platform/read-models/views.js';
 import { startApi, temporaryFile, type Answer, type Api } from '../api/start.js';
 import { details } from './events.js';
 import { simulatedFleet } from './simulated-fleet.js';

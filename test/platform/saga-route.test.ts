@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import type { SagaProgress } from 'flotilla';
-import type { Fulfilment } from '../../platform/orders/fulfilment.js';
+import type { Fulfilment } from '../../platform/orders/fulfilment/fulfilment.js';
 import { routes } from '../../platform/routes.js';
 import orderSaga from '../../workers/order-saga/index.js';
-import views from '../../workers/views/index.js';
+import views from '../../platform/read-models/views.js';
 import { startApi, type Api } from '../api/start.js';
 import { append, details } from './events.js';
 import { simulatedFleet, type SimulatedFleet } from './simulated-fleet.js';

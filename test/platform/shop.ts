@@ -9,7 +9,7 @@ import { createGateway } from '../../workers/payment/gateway.js';
 import payment from '../../workers/payment/index.js';
 import { createCarrier } from '../../workers/shipping/carrier.js';
 import shipping from '../../workers/shipping/index.js';
-import views from '../../workers/views/index.js';
+import views from '../../platform/read-models/views.js';
 import { startApi, type Api } from '../api/start.js';
 import { startIn, temporaryDirectory } from './sandbox/start.js';
 import { simulatedFleet } from './simulated-fleet.js';

@@ -1,6 +1,6 @@
-import { derive, type Fact, type OutcomeFact } from '../../platform/orders/facts.js';
+import { derive, type Fact, type OutcomeFact } from '../../platform/orders/status/derive-status.js';
 import { order, type OrderCommand, type OrderState } from '../../platform/orders/order.js';
-import { isFinal, type OrderStatus } from '../../platform/orders/status.js';
+import { isFinal, type OrderStatus } from '../../platform/orders/status/status.js';
 
 const item = { sku: 'item_1', quantity: 2, unitPrice: 500 };
 export const details = {

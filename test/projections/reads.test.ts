@@ -5,7 +5,7 @@ import { orderSummary } from '../../platform/read-models/order-summary.js';
 import { userStatistics } from '../../platform/read-models/user-statistics.js';
 import { routes } from '../../platform/routes.js';
 import analytics from '../../workers/analytics/index.js';
-import views from '../../workers/views/index.js';
+import views from '../../platform/read-models/views.js';
 import { startApi, temporaryFile, type Answer, type Api } from '../api/start.js';
 import { defineRoute } from '../../src/api/route.js';
 import { checkpointOf } from '../../src/projections/tables/physical-names.js';

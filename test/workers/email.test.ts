@@ -4,7 +4,7 @@ import { harness, type TestEvent } from 'flotilla/testing';
 import type { Data } from '../../platform/catalogue.js';
 import email from '../../workers/email/index.js';
 import type { Mailer, Recipient } from '../../workers/email/mailer.js';
-import type { Mail } from '../../workers/email/mails.js';
+import type { Mail } from '../../workers/email/templates.js';
 import { about, details, orderId } from '../platform/events.js';
 import { testFleet } from '../support/test-fleet.js';
 

@@ -1,5 +1,5 @@
 import { harness, type TestEvent } from 'flotilla/testing';
-import type { Fulfilment } from '../../platform/orders/fulfilment.js';
+import type { Fulfilment } from '../../platform/orders/fulfilment/fulfilment.js';
 import choreography from '../../workers/order-choreography/index.js';
 import { about, details, orderId } from '../platform/events.js';
 

@@ -4,7 +4,7 @@ import { originContext, type Store } from 'flotilla';
 import { harness } from 'flotilla/testing';
 import { create, platform, type Data } from '../../platform/catalogue.js';
 import type { OrderDetails } from '../../platform/orders/events.js';
-import { isClosed } from '../../platform/orders/closed.js';
+import { isClosed } from '../../platform/orders/status/closed.js';
 import { order } from '../../platform/orders/order.js';
 import orders from '../../workers/orders/index.js';
 import { about, append, details, orderId } from '../platform/events.js';

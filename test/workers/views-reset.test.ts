@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import views from '../../workers/views/index.js';
+import views from '../../platform/read-models/views.js';
 import { resetWorker } from '../../src/replay/reset-worker.js';
 import { testFleet, type TestFleet } from '../support/test-fleet.js';
 import { workerDefinitionOf } from '../../src/worker/definition/worker-definition.js';

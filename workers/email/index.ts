@@ -2,7 +2,7 @@ import type { EventEnvelope, Sql } from 'flotilla';
 import { z } from 'zod';
 import { defineWorker } from '#platform/catalogue.js';
 import { createMailer, meansNoServer, type Recipient } from './mailer.js';
-import { orderConfirmation, statusUpdate, welcome } from './mails.js';
+import { orderConfirmation, statusUpdate, welcome } from './templates.js';
 
 const smtpCall = { sideEffect: true, unavailable: meansNoServer };
 

@@ -1,6 +1,6 @@
 import { isLoopback, PermanentError } from 'flotilla';
 import nodemailer from 'nodemailer';
-import type { Mail } from './mails.js';
+import type { Mail } from './templates.js';
 
 export interface Recipient {
   name: string;

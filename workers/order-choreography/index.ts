@@ -1,6 +1,6 @@
 import { defineWorker, type Context, type Data } from '#platform/catalogue.js';
 import { detailsOf } from '#platform/orders/events.js';
-import { isOrchestrated } from '#platform/orders/fulfilment.js';
+import { isOrchestrated } from '#platform/orders/fulfilment/fulfilment.js';
 
 const commands = [
   'inventory.reserve',

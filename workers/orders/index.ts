@@ -1,7 +1,7 @@
 import { defineWorker, type Context } from '#platform/catalogue.js';
 import { order } from '#platform/orders/order.js';
-import { derive } from '#platform/orders/facts.js';
-import { factOf, migrations, recordFact, type NotedEvent } from './facts.js';
+import { derive } from '#platform/orders/status/derive-status.js';
+import { factOf, migrations, recordFact, type NotedEvent } from './event-facts.js';
 
 type OrderEvent = (typeof order.events)[number];
 

@@ -1,4 +1,4 @@
-import type { Fulfilment } from '../../../platform/orders/fulfilment.js';
+import type { Fulfilment } from '../../../platform/orders/fulfilment/fulfilment.js';
 import { settled, settledForGood, withFleet, type ChaosRun, type RunOptions } from '../support/chaos-run.js';
 import type { PlacedOrder } from '../support/customers.js';
 import { PATIENT } from '../support/kill-now-and-then.js';

@@ -1,4 +1,4 @@
-import { orderFulfilment } from '../../../platform/orders/fulfilment-saga.js';
+import { orderFulfilment } from '../../../platform/orders/fulfilment/fulfilment-saga.js';
 import { evolve, initialState } from '../../../src/sagas/decision/state.js';
 import { ANSWERS, endingOf, SAGAS, type Story } from './sagas.js';
 import { differences, type World } from './world.js';

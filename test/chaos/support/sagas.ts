@@ -1,4 +1,4 @@
-import { orderFulfilment } from '../../../platform/orders/fulfilment-saga.js';
+import { orderFulfilment } from '../../../platform/orders/fulfilment/fulfilment-saga.js';
 import { evolve, initialState, type SagaEvent, type SagaState } from '../../../src/sagas/decision/state.js';
 import type { Event } from './stores.js';
 import { sagaDefinitionOf } from '../../../src/sagas/definition/define-saga.js';

@@ -1,4 +1,4 @@
-import { isOrchestrated, type Fulfilment } from '../../../platform/orders/fulfilment.js';
+import { isOrchestrated, type Fulfilment } from '../../../platform/orders/fulfilment/fulfilment.js';
 import type { Promised } from './customers.js';
 import { readSagas, type Story } from './sagas.js';
 import { services, type Event, type Stores } from './stores.js';

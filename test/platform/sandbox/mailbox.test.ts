@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { createTransport } from 'nodemailer';
 import { openDatabase } from '../../../platform/sandbox/database.js';
-import { createMailbox } from '../../../platform/sandbox/mailbox.js';
+import { createMailbox } from '../../../platform/sandbox/mail/mailbox.js';
 import type { Sandbox } from '../../../platform/sandbox/sandbox.js';
 import { send, startIn, temporaryDirectory } from './start.js';
 

@@ -3,7 +3,7 @@ import { createTransport } from 'nodemailer';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { createGateway } from '../../../workers/payment/gateway.js';
-import { PortTakenError } from '../../../platform/sandbox/listen.js';
+import { PortTakenError } from '../../../platform/sandbox/http/listen.js';
 import { startSandbox } from '../../../platform/sandbox/sandbox.js';
 import { silentLogger } from '../../../src/telemetry/logger.js';
 import { forkIn, send, startIn, temporaryDirectory, type SandboxProcess } from './start.js';

@@ -1,14 +1,14 @@
 import { defineRoute, newId, ProblemError, type Route } from 'flotilla';
 import { z } from 'zod';
-import { platform } from '../catalogue.js';
-import { orderLine, reason, shippingAddress } from '../fields.js';
-import { historyPage, historyQuery, readHistory } from '../history.js';
-import { orderSummary } from '../read-models/order-summary.js';
-import { orderDetails } from './events.js';
-import type { Fulfilment } from './fulfilment.js';
-import { listOrders, listQuery, orderPage } from './list.js';
-import { order } from './order.js';
-import { orderBody, presentOrder } from './present.js';
+import { platform } from '../../catalogue.js';
+import { orderLine, reason, shippingAddress } from '../../fields.js';
+import { historyPage, historyQuery, readHistory } from '../../history.js';
+import { orderSummary } from '../../read-models/order-summary.js';
+import { orderDetails } from '../events.js';
+import type { Fulfilment } from '../fulfilment/fulfilment.js';
+import { listOrders, listQuery, orderPage } from './list-orders.js';
+import { order } from '../order.js';
+import { orderBody, presentOrder } from './order-body.js';
 import { orderNotCancellable, orderNotFound, totalTooLarge, unknownUser } from './problems.js';
 
 const tag = 'Orders';

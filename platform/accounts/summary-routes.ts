@@ -1,7 +1,7 @@
 import { defineRoute, ProblemError, type Route } from 'flotilla';
 import { z } from 'zod';
 import { accountSummary } from '../read-models/account-summary.js';
-import { accountBody } from './present.js';
+import { accountBody } from './account-body.js';
 import { accountNotFound } from './problems.js';
 
 const summaryBody = accountBody

@@ -1,6 +1,6 @@
 import { type StoredEvent } from 'flotilla';
-import { platform } from '../catalogue.js';
-import { order } from './order.js';
+import { platform } from '../../catalogue.js';
+import { order } from '../order.js';
 import { isFinal } from './status.js';
 
 /** The commands that bring an order further; those that undo are due also after its end. */

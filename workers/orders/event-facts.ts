@@ -1,8 +1,8 @@
 import { oneLine, type EventEnvelope, type Migration, type Sql } from 'flotilla';
 import type { Data } from '#platform/catalogue.js';
-import type { Coordinator, Fact, Outcome, SagaFact } from '#platform/orders/facts.js';
-import { isOrchestrated } from '#platform/orders/fulfilment.js';
-import { orderFulfilment } from '#platform/orders/fulfilment-saga.js';
+import type { Coordinator, Fact, Outcome, SagaFact } from '#platform/orders/status/derive-status.js';
+import { isOrchestrated } from '#platform/orders/fulfilment/fulfilment.js';
+import { orderFulfilment } from '#platform/orders/fulfilment/fulfilment-saga.js';
 
 export const migrations: Migration[] = [
   {

@@ -2,12 +2,12 @@ import { Router, json, type Request, type Response } from 'express';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
-import type { SandboxDatabase } from './database.js';
-import { BODY_LIMIT, amount, idempotencyKey, identifier, page, toList } from './inputs.js';
+import type { SandboxDatabase } from '../database.js';
+import { BODY_LIMIT, amount, idempotencyKey, identifier, page, toList } from '../http/inputs.js';
 import { createLedger } from './ledger.js';
-import { createOutage } from './outage.js';
-import { Problem, parse } from './problem.js';
-import type { Answer, Requests } from './requests.js';
+import { createOutage } from '../http/outage.js';
+import { Problem, parse } from '../http/problem.js';
+import type { Answer, Requests } from '../http/idempotent-requests.js';
 
 const chargeBody = z.object({
   orderId: identifier,

@@ -1,6 +1,6 @@
 import { Router, json } from 'express';
 import { z } from 'zod';
-import type { SandboxDatabase } from './database.js';
+import type { SandboxDatabase } from '../database.js';
 import { Problem, parse } from './problem.js';
 
 const outageBody = z.object({ down: z.boolean() });

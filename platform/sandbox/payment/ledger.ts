@@ -1,4 +1,4 @@
-import type { SandboxDatabase } from './database.js';
+import type { SandboxDatabase } from '../database.js';
 
 export interface Movement {
   id: string;

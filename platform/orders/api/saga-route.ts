@@ -9,9 +9,9 @@ import {
   type StoreReader,
 } from 'flotilla';
 import { z } from 'zod';
-import views from '../../workers/views/index.js';
-import { isOrchestrated } from './fulfilment.js';
-import { orderFulfilment } from './fulfilment-saga.js';
+import views from '../../read-models/views.js';
+import { isOrchestrated } from '../fulfilment/fulfilment.js';
+import { orderFulfilment } from '../fulfilment/fulfilment-saga.js';
 import { orderNotFound, orderWithoutSaga } from './problems.js';
 
 const time = z.iso.datetime();

@@ -1,8 +1,8 @@
 import { cursor as cursorType, cursorOf, type Sql } from 'flotilla';
 import { z } from 'zod';
-import { nextCursor, orderLine } from '../fields.js';
-import { orderBody, type OrderBody } from './present.js';
-import { orderStatuses, type OrderStatus } from './status.js';
+import { nextCursor, orderLine } from '../../fields.js';
+import { orderBody, type OrderBody } from './order-body.js';
+import { orderStatuses, type OrderStatus } from '../status/status.js';
 
 const MAX_PAGE = 100;
 

@@ -1,10 +1,10 @@
 import { ProblemError, readStream, type Reply, type StreamReader } from 'flotilla';
 import { z } from 'zod';
-import { platform } from '../catalogue.js';
-import { orderLine } from '../fields.js';
-import { order as decider } from './order.js';
+import { platform } from '../../catalogue.js';
+import { orderLine } from '../../fields.js';
+import { order as decider } from '../order.js';
 import { orderNotFound } from './problems.js';
-import { orderStatuses } from './status.js';
+import { orderStatuses } from '../status/status.js';
 
 /** An order as the API shows it: without the payment token and the address. */
 export const orderBody = z

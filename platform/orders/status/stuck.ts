@@ -1,5 +1,5 @@
-import type { Derived, OpenDeadLetter } from './facts.js';
-import type { Fulfilment } from './fulfilment.js';
+import type { Derived, OpenDeadLetter } from './derive-status.js';
+import type { Fulfilment } from '../fulfilment/fulfilment.js';
 import { isFinal, type Progress } from './status.js';
 
 /** The commands of the way back, and the events from which they follow. */

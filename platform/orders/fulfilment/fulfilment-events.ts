@@ -1,7 +1,7 @@
 import { command, event, textLine } from 'flotilla';
 import { z } from 'zod';
-import { amount, currency, id, reason } from '../fields.js';
-import { estimatedDelivery, orderDetails, trackingNumber } from './events.js';
+import { amount, currency, id, reason } from '../../fields.js';
+import { estimatedDelivery, orderDetails, trackingNumber } from '../events.js';
 import { marked } from './fulfilment.js';
 
 const forward = { orderId: id, order: orderDetails };

@@ -1,7 +1,7 @@
 import { Router } from 'express';
 import { z } from 'zod';
-import type { SandboxDatabase } from './database.js';
-import { parse } from './problem.js';
+import type { SandboxDatabase } from '../database.js';
+import { parse } from '../http/problem.js';
 
 /** How many mails are kept; the oldest go first. */
 const MAX_MAILS = 1000;

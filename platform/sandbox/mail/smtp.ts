@@ -1,7 +1,7 @@
 import { simpleParser } from 'mailparser';
 import { randomUUID } from 'node:crypto';
 import { SMTPServer, type SMTPServerDataStream, type SMTPServerSession } from 'smtp-server';
-import { isToken } from './authorize.js';
+import { isToken } from '../http/authorize.js';
 import type { Mailbox } from './mailbox.js';
 
 /** The largest mail, in bytes. */

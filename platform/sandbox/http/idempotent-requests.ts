@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { SandboxDatabase } from './database.js';
+import type { SandboxDatabase } from '../database.js';
 import { Problem } from './problem.js';
 
 export interface Answer {

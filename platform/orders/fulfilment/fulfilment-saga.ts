@@ -1,5 +1,5 @@
-import { defineSaga } from '../catalogue.js';
-import { detailsOf } from './events.js';
+import { defineSaga } from '../../catalogue.js';
+import { detailsOf } from '../events.js';
 import { isOrchestrated } from './fulfilment.js';
 
 /** Answers may take longer than a worker goes on trying (payment: 11 minutes), and longer than a deployment. */
