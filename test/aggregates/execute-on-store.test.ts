@@ -6,8 +6,8 @@ import { ConflictError, newId, type ExecuteOnStoreOptions, type Store } from 'fl
 import { platform } from '../../platform/catalogue.js';
 import { account, type AccountCommand } from '../../platform/accounts/account.js';
 import { codeOf } from '../contract/store-events.js';
-import { createTempStore, type TempStore } from '../store/temp-store.js';
-import { accountEvery, deposit, fill, handleInTx, load, open, withdraw } from './accounts.js';
+import { createTempStore, type TempStore } from '../store/support/temp-store.js';
+import { accountEvery, deposit, fill, handleInTx, load, open, withdraw } from './support/accounts.js';
 
 type HandledStore = Parameters<typeof platform.executeOnStore>[0];
 

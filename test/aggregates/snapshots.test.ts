@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { createTempStore, type TempStore } from '../store/temp-store.js';
+import { createTempStore, type TempStore } from '../store/support/temp-store.js';
 import type { Store } from '../../src/store/store.js';
 import type { AccountCommand } from '../../platform/accounts/account.js';
-import { accountEvery, deposit, fill, handleIn, handleInTx, load, open, withdraw } from './accounts.js';
+import { accountEvery, deposit, fill, handleIn, handleInTx, load, open, withdraw } from './support/accounts.js';
 
 /** A store that counts the events it gives. */
 function counting(store: Store) {

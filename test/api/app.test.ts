@@ -9,8 +9,8 @@ import { FlotillaError } from '../../src/errors.js';
 import { openSqliteStore } from '../../src/store/sqlite/index.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { createMetrics } from '../../src/telemetry/metrics.js';
-import { createNote, getNote, routes } from './routes.js';
-import { startApi, temporaryFile, type Api } from './start.js';
+import { createNote, getNote, routes } from './support/routes.js';
+import { startApi, temporaryFile, type Api } from './support/start.js';
 
 /** fetch sets the Host itself. */
 function statusFor(port: string, host: string): Promise<number | undefined> {

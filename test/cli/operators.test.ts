@@ -20,7 +20,7 @@ import {
   definitions,
   deadLetterMessage,
   takeMessages,
-} from '../dead-letters/dead-letter-fixture.js';
+} from '../dead-letters/support/dead-letter-fixture.js';
 import { runCommand } from '../support/command.js';
 import { cleanUp, testBroker } from '../support/rabbitmq.js';
 

@@ -14,7 +14,7 @@ import * as unrouted from '../../src/cli/commands/unrouted.js';
 import { defineFleet } from '../../src/fleet/define-fleet.js';
 import { openStore } from '../../src/store/open.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
-import { publishDeadLetters, definitions, deadLetterMessage } from '../dead-letters/dead-letter-fixture.js';
+import { publishDeadLetters, definitions, deadLetterMessage } from '../dead-letters/support/dead-letter-fixture.js';
 import { runCommand } from '../support/command.js';
 import { cleanUp, testBroker } from '../support/rabbitmq.js';
 

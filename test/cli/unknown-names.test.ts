@@ -19,7 +19,7 @@ import { migrateDeadLetters } from '../../src/dead-letters/storage/migrations.js
 import { defineFleet } from '../../src/fleet/define-fleet.js';
 import { describeUnknown } from '../../src/text/known-names.js';
 import { openSqliteStore } from '../../src/store/sqlite/index.js';
-import { journeys, tripSaga } from '../sagas/trip.js';
+import { journeys, tripSaga } from '../sagas/support/trip.js';
 import { runCommand } from '../support/command.js';
 import { cleanUp, testBroker } from '../support/rabbitmq.js';
 

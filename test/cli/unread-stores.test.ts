@@ -17,7 +17,7 @@ import { createEvent, originContext } from '../../src/events/create.js';
 import { CLOUDEVENTS_JSON } from '../../src/events/envelope.js';
 import { defineFleet } from '../../src/fleet/define-fleet.js';
 import { openSqliteStore } from '../../src/store/sqlite/index.js';
-import { journeys, tripSaga } from '../sagas/trip.js';
+import { journeys, tripSaga } from '../sagas/support/trip.js';
 import { runCommand } from '../support/command.js';
 import { cleanUp, testBroker } from '../support/rabbitmq.js';
 

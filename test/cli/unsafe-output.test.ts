@@ -20,7 +20,7 @@ import * as unrouted from '../../src/cli/commands/unrouted.js';
 import { CLOUDEVENTS_JSON } from '../../src/events/envelope.js';
 import { defineFleet } from '../../src/fleet/define-fleet.js';
 import { openStore } from '../../src/store/open.js';
-import { definitions, deadLetterMessage } from '../dead-letters/dead-letter-fixture.js';
+import { definitions, deadLetterMessage } from '../dead-letters/support/dead-letter-fixture.js';
 import { runCommand } from '../support/command.js';
 import { cleanUp, testBroker } from '../support/rabbitmq.js';
 import { expectSafe, UNSAFE_TEXT } from '../support/unsafe-text.js';

@@ -11,7 +11,7 @@ import type { Store } from '../../src/store/store.js';
 import { openSqliteStore } from '../../src/store/sqlite/index.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { startWorker } from '../../src/worker/start.js';
-import { numbers, openLogFixture, record, type LogFixture } from '../event-log/log-fixture.js';
+import { numbers, openLogFixture, record, type LogFixture } from '../event-log/support/log-fixture.js';
 import { inbox } from '../support/inbox.js';
 import { eventually } from '../support/eventually.js';
 import { workerDefinitionOf } from '../../src/worker/definition/worker-definition.js';

@@ -14,7 +14,7 @@ import { type Logger, silentLogger } from '../../src/telemetry/logger.js';
 import { createMetrics, type Metrics } from '../../src/telemetry/metrics.js';
 import { startWorker, type RunningWorker } from '../../src/worker/start.js';
 import type { StartWorkerOptions } from '../../src/worker/options.js';
-import { jobBegun, numbers, openLogFixture, record, type LogFixture } from '../event-log/log-fixture.js';
+import { jobBegun, numbers, openLogFixture, record, type LogFixture } from '../event-log/support/log-fixture.js';
 import { shop } from '../support/shop.js';
 import { eventually } from '../support/eventually.js';
 import { workerDefinitionOf } from '../../src/worker/definition/worker-definition.js';

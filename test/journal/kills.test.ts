@@ -5,7 +5,7 @@ import { expect } from 'chai';
 import { migrateJournal } from '../../src/journal/migrations.js';
 import { countJournal } from '../../src/journal/search.js';
 import type { Store } from '../../src/store/store.js';
-import { numbers, openLogFixture, record, type LogFixture } from '../event-log/log-fixture.js';
+import { numbers, openLogFixture, record, type LogFixture } from '../event-log/support/log-fixture.js';
 import { testBroker } from '../support/rabbitmq.js';
 import { eventually } from '../support/eventually.js';
 import { seededRandom } from '../support/seed.js';

@@ -9,7 +9,7 @@ import type { Sql, SqlValue, Store } from '../../src/store/store.js';
 import { matches } from '../../src/events/patterns.js';
 import { codeOf } from '../contract/broker.js';
 import { randomFrom } from '../chaos/support/random.js';
-import { createTempStore, type TempStore } from '../store/temp-store.js';
+import { createTempStore, type TempStore } from '../store/support/temp-store.js';
 import { seed } from '../support/seed.js';
 
 const START = Date.UTC(2026, 0, 1);

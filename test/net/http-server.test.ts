@@ -8,8 +8,8 @@ import { openMemoryStore } from '../../src/store/memory/index.js';
 import { startHealthServer } from '../../src/telemetry/health-server.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { createMetrics } from '../../src/telemetry/metrics.js';
-import { routes } from '../api/routes.js';
-import { startIn, temporaryDirectory } from '../platform/sandbox/start.js';
+import { routes } from '../api/support/routes.js';
+import { startIn, temporaryDirectory } from '../platform/sandbox/support/start.js';
 
 /** Times that a test can wait for; other tests keep the defaults, which a slow machine does not reach. */
 const SHORT: Partial<ServerLimits> = { headersTimeout: 200, requestTimeout: 400 };

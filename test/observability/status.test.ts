@@ -15,7 +15,7 @@ import {
   type ProcessRecord,
 } from '../../src/observability/processes/process-registry.js';
 import { createMetrics } from '../../src/telemetry/metrics.js';
-import { deadLetterMessage, openFixture } from '../dead-letters/dead-letter-fixture.js';
+import { deadLetterMessage, openFixture } from '../dead-letters/support/dead-letter-fixture.js';
 
 const here: ProcessRecord = {
   role: 'worker',

@@ -11,7 +11,7 @@ import { createRelay } from '../../src/outbox/index.js';
 import { refusalsLine } from '../../src/outbox/deferred/refused-types.js';
 import { createLogger, silentLogger } from '../../src/telemetry/logger.js';
 import { eventOf } from '../contract/store-events.js';
-import { createTempStore, type TempStore } from '../store/temp-store.js';
+import { createTempStore, type TempStore } from '../store/support/temp-store.js';
 import { manage } from '../support/management.js';
 import { cleanUp, testBroker, type TestBroker } from '../support/rabbitmq.js';
 import { eventually } from '../support/eventually.js';

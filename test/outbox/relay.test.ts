@@ -11,8 +11,8 @@ import type { Store } from '../../src/store/store.js';
 import { createLogger } from '../../src/telemetry/logger.js';
 import { createMetrics } from '../../src/telemetry/metrics.js';
 import { eventOf } from '../contract/store-events.js';
-import { createTempStore, type TempStore } from '../store/temp-store.js';
-import { createFakeBroker, subjectOf, type Fate } from './fake-broker.js';
+import { createTempStore, type TempStore } from '../store/support/temp-store.js';
+import { createFakeBroker, subjectOf, type Fate } from './support/fake-broker.js';
 import { eventually } from '../support/eventually.js';
 
 const names = namesFor('');

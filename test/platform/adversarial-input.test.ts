@@ -14,7 +14,7 @@ import analytics from '../../workers/analytics/index.js';
 import inventory from '../../workers/inventory/index.js';
 import orders from '../../workers/orders/index.js';
 import views from '../../platform/read-models/views.js';
-import { startApi, temporaryFile, type Api } from '../api/start.js';
+import { startApi, temporaryFile, type Api } from '../api/support/start.js';
 import { adversarialTexts, expectLinear, filled, fillings } from '../support/adversarial.js';
 import { workerDefinitionOf } from '../../src/worker/definition/worker-definition.js';
 

@@ -5,8 +5,8 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { routes } from '../../platform/routes.js';
 import { broken, fromSchema, type Schema } from '../support/from-schema.js';
-import { details } from './events.js';
-import { startShop, type Shop } from './shop.js';
+import { details } from './support/events.js';
+import { startShop, type Shop } from './support/shop.js';
 
 /** Requests to each operation. Another seed finds other requests; a failure prints the seed and the smallest request. */
 const RUNS = Number(process.env.FUZZ_RUNS ?? 60);

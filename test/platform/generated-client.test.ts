@@ -4,7 +4,7 @@ import { pathToFileURL } from 'node:url';
 import { createClient as generate } from '@hey-api/openapi-ts';
 import { expect } from 'chai';
 import ts from 'typescript';
-import { startShop, type Shop } from './shop.js';
+import { startShop, type Shop } from './support/shop.js';
 
 /** What an adopter writes with the generated client; every result has the types of the document. */
 const PROGRAM = `

@@ -5,9 +5,9 @@ import { routes } from '../../platform/routes.js';
 import analytics from '../../workers/analytics/index.js';
 import orders from '../../workers/orders/index.js';
 import views from '../../platform/read-models/views.js';
-import { startApi, temporaryFile, type Answer, type Api } from '../api/start.js';
-import { details } from './events.js';
-import { simulatedFleet } from './simulated-fleet.js';
+import { startApi, temporaryFile, type Answer, type Api } from '../api/support/start.js';
+import { details } from './support/events.js';
+import { simulatedFleet } from './support/simulated-fleet.js';
 import { seededRandom } from '../support/seed.js';
 import { workerDefinitionOf } from '../../src/worker/definition/worker-definition.js';
 

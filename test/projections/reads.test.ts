@@ -6,11 +6,11 @@ import { userStatistics } from '../../platform/read-models/user-statistics.js';
 import { routes } from '../../platform/routes.js';
 import analytics from '../../workers/analytics/index.js';
 import views from '../../platform/read-models/views.js';
-import { startApi, temporaryFile, type Answer, type Api } from '../api/start.js';
+import { startApi, temporaryFile, type Answer, type Api } from '../api/support/start.js';
 import { defineRoute } from '../../src/api/route.js';
 import { checkpointOf } from '../../src/projections/tables/physical-names.js';
 import { prepareProjections } from '../../src/projections/tables/prepare.js';
-import { simulatedFleet, type SimulatedFleet } from '../platform/simulated-fleet.js';
+import { simulatedFleet, type SimulatedFleet } from '../platform/support/simulated-fleet.js';
 import { seed, seededRandom } from '../support/seed.js';
 import { workerDefinitionOf } from '../../src/worker/definition/worker-definition.js';
 

@@ -11,7 +11,7 @@ import type { Store } from '../../src/store/store.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { createMetrics } from '../../src/telemetry/metrics.js';
 import { shop } from '../support/shop.js';
-import { createTempStore, type TempStore } from '../store/temp-store.js';
+import { createTempStore, type TempStore } from '../store/support/temp-store.js';
 import { interposed } from './support/interposed.js';
 import {
   append,

@@ -8,7 +8,7 @@ import type { ReplayRequest } from '../../src/replay/runs/replay-run.js';
 import { resumeReplay, startReplay } from '../../src/replay/start-replay.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { shop } from '../support/shop.js';
-import { adder, eventOf, openBench, requestOf, sumOf, type Bench } from './history-fixture.js';
+import { adder, eventOf, openBench, requestOf, sumOf, type Bench } from './support/history-fixture.js';
 import { eventually } from '../support/eventually.js';
 import { seed } from '../support/seed.js';
 

@@ -15,8 +15,8 @@ import { resumeReplay, startReplay } from '../../src/replay/start-replay.js';
 import { shop } from '../support/shop.js';
 import { tcpProxy } from '../support/tcp-proxy.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
-import { takeMessages } from '../dead-letters/dead-letter-fixture.js';
-import { adder, bodyOf, DAY, eventOf, openBench, requestOf, sumOf, type Bench } from './history-fixture.js';
+import { takeMessages } from '../dead-letters/support/dead-letter-fixture.js';
+import { adder, bodyOf, DAY, eventOf, openBench, requestOf, sumOf, type Bench } from './support/history-fixture.js';
 import { eventually } from '../support/eventually.js';
 
 const { signal } = new AbortController();
@@ -185,7 +185,7 @@ describe('a replay of history', function () {
     await bench.publish(...range(1, 50).map((n) => eventOf('job.begun', n)));
     await bench.declare(adder());
     const child = fork(
-      new URL('./replay-process.ts', import.meta.url),
+      new URL('./fixtures/replay-process.ts', import.meta.url),
       ['replay.confirmed:3', bench.opsPath, bench.prefix, bench.amqpUrl],
       { execArgv: ['--import=tsx', '--conditions=flotilla-source'] },
     );

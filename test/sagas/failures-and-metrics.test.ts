@@ -4,10 +4,10 @@ import { saveSagaRow, sagaMigrations } from '../../src/sagas/saga-table.js';
 import { initialState, type SagaStatus } from '../../src/sagas/decision/state.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { createMetrics } from '../../src/telemetry/metrics.js';
-import { createTempStore, type TempStore } from '../store/temp-store.js';
+import { createTempStore, type TempStore } from '../store/support/temp-store.js';
 import { recordingLogger } from '../support/recording-logger.js';
 import { testFleet } from '../support/test-fleet.js';
-import { journeys, tripSaga } from './trip.js';
+import { journeys, tripSaga } from './support/trip.js';
 
 describe('the metrics of sagas', () => {
   let temp: TempStore;

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { derivedId } from 'flotilla';
 import { harness, type TestEvent } from 'flotilla/testing';
-import { journeys, tripSaga } from './trip.js';
+import { journeys, tripSaga } from './support/trip.js';
 
 const worker = journeys.defineWorker({ name: 'trips', sagas: [tripSaga] });
 const START = Date.parse('2026-01-01T00:00:00Z');

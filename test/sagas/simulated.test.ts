@@ -3,7 +3,7 @@ import { type Sql } from 'flotilla';
 import { explore, simulation, type Run } from 'flotilla/simulation';
 import { withRetryPolicy } from '../../src/sagas/definition/definition.js';
 import { sagaDecider } from '../../src/sagas/decision/decide.js';
-import { journeys, tripSaga } from './trip.js';
+import { journeys, tripSaga } from './support/trip.js';
 import { wrapDefinition } from '../../src/opaque.js';
 import { sagaDefinitionOf } from '../../src/sagas/definition/define-saga.js';
 

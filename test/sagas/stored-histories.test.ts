@@ -7,7 +7,7 @@ import { sagaMigrations } from '../../src/sagas/saga-table.js';
 import type { SagaInput } from '../../src/sagas/decision/trigger.js';
 import type { Store } from '../../src/store/store.js';
 import { openMemoryStore } from '../../src/store/memory/index.js';
-import { journeys, tripSaga } from './trip.js';
+import { journeys, tripSaga } from './support/trip.js';
 import { sagaDefinitionOf } from '../../src/sagas/definition/define-saga.js';
 
 const { definitions } = journeys;

@@ -5,8 +5,8 @@ import { advance } from '../../src/sagas/advance.js';
 import { sagaMigrations } from '../../src/sagas/saga-table.js';
 import type { SagaInput } from '../../src/sagas/decision/trigger.js';
 import type { Store } from '../../src/store/store.js';
-import { createTempStore, type TempStore } from '../store/temp-store.js';
-import { journeys, tripSaga } from './trip.js';
+import { createTempStore, type TempStore } from '../store/support/temp-store.js';
+import { journeys, tripSaga } from './support/trip.js';
 import { sagaDefinitionOf } from '../../src/sagas/definition/define-saga.js';
 
 const definition = sagaDefinitionOf(tripSaga);

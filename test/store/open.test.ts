@@ -5,7 +5,7 @@ import type { FlotillaError } from '../../src/errors.js';
 import { openStore, sqlitePath } from '../../src/store/open.js';
 import { StoreRegistry } from '../../src/store/store-registry.js';
 import { codeOf, eventOf } from '../contract/store-events.js';
-import { createTempStore, type TempStore } from './temp-store.js';
+import { createTempStore, type TempStore } from './support/temp-store.js';
 
 describe('DATABASE_URL', () => {
   it('names a file per service', () => {

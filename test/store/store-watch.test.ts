@@ -6,10 +6,10 @@ import type { Store } from '../../src/store/store.js';
 import { StoreWatch, type StoreWatchOptions } from '../../src/store/store-watch.js';
 import { createMetrics } from '../../src/telemetry/metrics.js';
 import { codeOf, eventOf } from '../contract/store-events.js';
-import { createFakeBroker } from '../outbox/fake-broker.js';
+import { createFakeBroker } from '../outbox/support/fake-broker.js';
 import { recordingLogger } from '../support/recording-logger.js';
 import { eventually } from '../support/eventually.js';
-import { createTempStore, type TempStore } from './temp-store.js';
+import { createTempStore, type TempStore } from './support/temp-store.js';
 
 describe('the watch over a store', function () {
   this.timeout(60_000);

@@ -5,7 +5,7 @@ import { LogAlarms } from '../../src/event-log/consumers/log-alarms.js';
 import { createRelay } from '../../src/outbox/relay.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { createMetrics } from '../../src/telemetry/metrics.js';
-import { createTempStore } from '../store/temp-store.js';
+import { createTempStore } from '../store/support/temp-store.js';
 import { shop } from '../support/shop.js';
 import { testFleet } from '../support/test-fleet.js';
 

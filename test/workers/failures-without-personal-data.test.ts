@@ -8,7 +8,7 @@ import type { Worker } from '../../src/worker/definition/worker-definition.js';
 import { createLogger, type Logger } from '../../src/telemetry/logger.js';
 import email from '../../workers/email/index.js';
 import payment from '../../workers/payment/index.js';
-import { details, orderId } from '../platform/events.js';
+import { details, orderId } from '../platform/support/events.js';
 import { testFleet, type TestFleet } from '../support/test-fleet.js';
 import { wrapDefinition } from '../../src/opaque.js';
 import { workerDefinitionOf } from '../../src/worker/definition/worker-definition.js';

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { harness, type TestEvent } from 'flotilla/testing';
 import { apply, effects, quantitiesOf, shortage } from '../../workers/inventory/stock.js';
 import inventory from '../../workers/inventory/index.js';
-import { about, details, orderId } from '../platform/events.js';
+import { about, details, orderId } from '../platform/support/events.js';
 
 const reserve = (items = details.items) => about('inventory.reserve', { orderId, order: { ...details, items } });
 const release = about('inventory.release', { orderId });

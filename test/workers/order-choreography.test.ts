@@ -1,7 +1,7 @@
 import { harness, type TestEvent } from 'flotilla/testing';
 import type { Fulfilment } from '../../platform/orders/fulfilment/fulfilment.js';
 import choreography from '../../workers/order-choreography/index.js';
-import { about, details, orderId } from '../platform/events.js';
+import { about, details, orderId } from '../platform/support/events.js';
 
 const order = details;
 const reason = 'because';

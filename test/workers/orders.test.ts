@@ -7,8 +7,8 @@ import type { OrderDetails } from '../../platform/orders/events.js';
 import { isClosed } from '../../platform/orders/status/closed.js';
 import { order } from '../../platform/orders/order.js';
 import orders from '../../workers/orders/index.js';
-import { about, append, details, orderId } from '../platform/events.js';
-import { simulatedFleet } from '../platform/simulated-fleet.js';
+import { about, append, details, orderId } from '../platform/support/events.js';
+import { simulatedFleet } from '../platform/support/simulated-fleet.js';
 
 const letter = {
   deadLetterId: '01890a5d-ac96-774b-bcce-b302099a8057',

@@ -9,9 +9,9 @@ import type { Sandbox } from '../../platform/sandbox/sandbox.js';
 import { createMailer, meansNoServer } from '../../workers/email/mailer.js';
 import { createGateway } from '../../workers/payment/gateway.js';
 import { createCarrier } from '../../workers/shipping/carrier.js';
-import { send, startIn, temporaryDirectory } from '../platform/sandbox/start.js';
+import { send, startIn, temporaryDirectory } from '../platform/sandbox/support/start.js';
 import { KeyReusedError } from 'flotilla';
-import { details } from '../platform/events.js';
+import { details } from '../platform/support/events.js';
 
 const { signal } = new AbortController();
 const charge = { orderId: 'o1', amount: 1250, currency: 'USD', token: 'tok_ok' };

@@ -4,8 +4,8 @@ import { PermanentError, UnavailableError } from 'flotilla';
 import { KeyReusedError, type Refused } from 'flotilla';
 import type { Charged, Gateway } from '../../workers/payment/gateway.js';
 import payment from '../../workers/payment/index.js';
-import { about, append, begunBefore, details, orderId, signal } from '../platform/events.js';
-import { simulatedFleet } from '../platform/simulated-fleet.js';
+import { about, append, begunBefore, details, orderId, signal } from '../platform/support/events.js';
+import { simulatedFleet } from '../platform/support/simulated-fleet.js';
 
 const order = details;
 const process = (id?: string) => about('payment.process', { orderId, order }, id);

@@ -4,8 +4,8 @@ import { harness } from 'flotilla/testing';
 import { KeyReusedError, type Refused } from 'flotilla';
 import type { Booked, Carrier } from '../../workers/shipping/carrier.js';
 import shipping from '../../workers/shipping/index.js';
-import { about, append, begunBefore, details, orderId, signal } from '../platform/events.js';
-import { simulatedFleet } from '../platform/simulated-fleet.js';
+import { about, append, begunBefore, details, orderId, signal } from '../platform/support/events.js';
+import { simulatedFleet } from '../platform/support/simulated-fleet.js';
 
 const booked = { trackingNumber: 'T1', estimatedDelivery: '2030-01-01' };
 const create = (id?: string) => about('shipment.create', { orderId, order: details }, id);

@@ -15,7 +15,7 @@ import {
   someEvents,
   type JobEvent,
 } from '../../projections/support/jobs.js';
-import { createTempStore } from '../../store/temp-store.js';
+import { createTempStore } from '../../store/support/temp-store.js';
 import { randomFrom } from '../support/random.js';
 import { eventually } from '../../support/eventually.js';
 import { projectionDefinitionOf } from '../../../src/projections/definition.js';

@@ -18,7 +18,7 @@ export interface KillAmidCommitsOptions {
 
 /** Events of a batch, as the fixture appends them. */
 const BATCH = 3;
-const fixture = fileURLToPath(new URL('../../store/fixtures/append-amid-trouble.ts', import.meta.url));
+const fixture = fileURLToPath(new URL('../../store/fixtures/append-through-errors.ts', import.meta.url));
 
 /** Ends a process that appends to one file with kill -9, again and again, amid group commits in which other units are
  *  repeated, refused and undone. Then every acknowledged batch is there, no batch in part, and positions rise from 1

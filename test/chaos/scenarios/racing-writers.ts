@@ -7,11 +7,11 @@ import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { newId } from '../../../src/events/ids.js';
 import { openSqliteStore } from '../../../src/store/sqlite/index.js';
-import { appendAll, type Command, type Outcome } from '../../store/append-commands.js';
-import { StreamModel } from '../../store/stream-model.js';
+import { appendAll, type Command, type Outcome } from '../../store/support/append-commands.js';
+import { StreamModel } from '../../store/support/stream-model.js';
 
 const PROCESSES = 3;
-const fixture = fileURLToPath(new URL('../../store/fixtures/append-as-told.ts', import.meta.url));
+const fixture = fileURLToPath(new URL('../../store/fixtures/append-on-command.ts', import.meta.url));
 
 /** An append, in terms of what the model says when it is made. */
 const intent = fc.record({

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { Sandbox } from '../../../platform/sandbox/sandbox.js';
-import { send, startIn, temporaryDirectory } from './start.js';
+import { send, startIn, temporaryDirectory } from './support/start.js';
 
 describe('sandbox: the carrier', () => {
   let directory: Awaited<ReturnType<typeof temporaryDirectory>>;

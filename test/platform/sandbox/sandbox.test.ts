@@ -6,7 +6,7 @@ import { createGateway } from '../../../workers/payment/gateway.js';
 import { PortTakenError } from '../../../platform/sandbox/http/listen.js';
 import { startSandbox } from '../../../platform/sandbox/sandbox.js';
 import { silentLogger } from '../../../src/telemetry/logger.js';
-import { forkIn, send, startIn, temporaryDirectory, type SandboxProcess } from './start.js';
+import { forkIn, send, startIn, temporaryDirectory, type SandboxProcess } from './support/start.js';
 import { eventually } from '../../support/eventually.js';
 
 describe('sandbox: the process', () => {

@@ -12,7 +12,7 @@ import saga from '../../../workers/order-saga/index.js';
 import orders from '../../../workers/orders/index.js';
 import payment from '../../../workers/payment/index.js';
 import shipping from '../../../workers/shipping/index.js';
-import { details } from '../../platform/events.js';
+import { details } from '../../platform/support/events.js';
 import { outsideWorld } from './outside-world.js';
 import { sagaDefinitionOf } from '../../../src/sagas/definition/define-saga.js';
 

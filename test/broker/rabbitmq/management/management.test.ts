@@ -1,0 +1,43 @@
+import { createServer, type Server } from 'node:http';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { expect } from 'chai';
+import { createManagement } from '../../../../src/broker/rabbitmq/index.js';
+import { codeOf } from '../../../contract/broker.js';
+
+describe('a request to the management API', () => {
+  let server: Server;
+  let requests = 0;
+  let failures = 0;
+
+  beforeEach(async () => {
+    requests = 0;
+    server = createServer((_request, response) => {
+      requests += 1;
+      response.setHeader('Content-Type', 'application/json');
+      if (requests <= failures) response.writeHead(500).end();
+      else response.end('[]');
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+  });
+  afterEach(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+
+  const management = () =>
+    createManagement({ url: `http://guest:guest@127.0.0.1:${(server.address() as AddressInfo).port}` });
+
+  it('is repeated after a server error, as RabbitMQ reports while a queue is being declared', async () => {
+    failures = 2;
+    expect(await management().queues()).to.deep.equal([]);
+    expect(requests).to.equal(3);
+  });
+
+  it('fails with broker.management after four server errors', async () => {
+    failures = Infinity;
+    expect(await codeOf(management().queues())).to.equal('broker.management');
+    expect(requests).to.equal(4);
+  });
+});

@@ -1,0 +1,162 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import type { AddressInfo } from 'node:net';
+import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import type { Broker, Delivery } from '../../../src/broker/broker.js';
+import { createManagement, createRabbitBroker } from '../../../src/broker/rabbitmq/index.js';
+import type { RabbitNode } from '../../../src/supervisor/broker/rabbitmq-node.js';
+import {
+  adoptRabbitNode,
+  endRabbitNode,
+  rabbitmqctl,
+  startRabbitNode,
+} from '../../../src/supervisor/broker/rabbitmq-node.js';
+import { silentLogger } from '../../../src/telemetry/logger.js';
+import { codeOf } from '../../contract/broker.js';
+import { inbox } from '../../support/inbox.js';
+import { ownNode } from '../../support/rabbitmq.js';
+import { eventually } from '../../support/eventually.js';
+
+const logger = silentLogger();
+
+describe('a broker that is killed or blocked', function () {
+  this.timeout(120_000);
+  let node: RabbitNode;
+  let remove: () => Promise<void>;
+  let broker: Broker;
+  const message = (id: string) => ({
+    exchange: '',
+    routingKey: 'q',
+    body: Buffer.from(id),
+    properties: { messageId: id },
+    mandatory: true,
+  });
+
+  before(async () => {
+    ({ node, remove } = await ownNode());
+    broker = createRabbitBroker({
+      url: node.amqpUrl,
+      managementUrl: node.managementUrl,
+      connectionName: 'own',
+      logger,
+      publishTimeout: 60_000,
+    });
+    await broker.applyTopology({
+      exchanges: [],
+      queues: [{ name: 'q', arguments: { 'x-queue-type': 'quorum' } }],
+      bindings: [],
+    });
+  });
+  after(async () => {
+    await broker.close();
+    await remove();
+  });
+
+  it('refuses publishes at once while it is blocked, and flows when it is not', async () => {
+    const publisher = broker.createPublisher();
+    await publisher.ready();
+    await rabbitmqctl(node, ['set_vm_memory_high_watermark', 'absolute', '1MB']);
+    await eventually(async () => (await createManagement({ url: node.managementUrl }).alarms()).length > 0);
+    // the broker says so to a connection when it publishes
+    const inFlight = codeOf(publisher.publish(message('m1')));
+    await eventually(async () => publisher.state === 'blocked');
+    expect(broker.state).to.equal('blocked');
+    expect(await codeOf(publisher.publish(message('m2')))).to.equal('broker.disconnected');
+    await rabbitmqctl(node, ['set_vm_memory_high_watermark', '0.6']);
+    await Promise.all([publisher.ready(), broker.ready()]);
+    expect(await inFlight).to.equal(undefined);
+    await publisher.publish(message('m3'));
+    await eventually(async () => (await broker.queueDepth('q'))?.ready === 2);
+    await publisher.close();
+  });
+
+  it('times a publish out that was made before the block, and heals from a reset during it', async () => {
+    const publisher = broker.createPublisher({ timeout: 300 });
+    await publisher.ready();
+    await rabbitmqctl(node, ['set_vm_memory_high_watermark', 'absolute', '1MB']);
+    await eventually(async () => (await createManagement({ url: node.managementUrl }).alarms()).length > 0);
+    expect(await codeOf(publisher.publish(message('m4')))).to.equal('broker.timeout');
+    publisher.reset();
+    await rabbitmqctl(node, ['set_vm_memory_high_watermark', '0.6']);
+    await publisher.ready();
+    await publisher.publish(message('m5'));
+    await publisher.close();
+  });
+
+  it('comes back after kill -9: consumers, publishers, and every confirmed message', async () => {
+    const publisher = broker.createPublisher();
+    await publisher.ready();
+    await publisher.publish(message('before'));
+    const seen = inbox<Delivery>();
+    const consumer = broker.consume('q', { prefetch: 1, onDelivery: seen.put });
+    await seen.next();
+    await node.kill();
+    await eventually(async () => broker.state === 'connecting' && !consumer.consuming);
+    expect(await codeOf(publisher.publish(message('lost')))).to.equal('broker.disconnected');
+    await node.restart();
+    await Promise.all([broker.ready(), publisher.ready()]);
+    await publisher.publish(message('after'));
+    for (let id = ''; id !== 'after';) {
+      const delivery = await seen.next();
+      const before = id;
+      id = delivery.properties.messageId ?? '';
+      if (id === 'after') expect(before).to.equal('before');
+      delivery.ack();
+    }
+    await consumer.close();
+  });
+});
+
+describe('a private RabbitMQ node', function () {
+  this.timeout(120_000);
+  let dataDir: string;
+
+  before(async () => {
+    dataDir = await mkdtemp(join(tmpdir(), 'flotilla-node-'));
+  });
+  after(async () => {
+    await endRabbitNode(dataDir);
+    await rm(dataDir, { recursive: true, force: true });
+  });
+
+  it('takes the next port where the wanted one is taken, is adopted by whoever comes after, and leaves nothing running', async () => {
+    expect(await adoptRabbitNode(dataDir, { logger })).to.equal(undefined);
+    const squatter = createServer();
+    await new Promise<void>((resolve) => squatter.listen(0, '127.0.0.1', resolve));
+    const { port } = squatter.address() as AddressInfo;
+    const started = await startRabbitNode({ dataDir, logger, amqpPort: port });
+    squatter.close();
+    expect(Number(new URL(started.amqpUrl).port)).to.be.greaterThan(port);
+    const adopted = await adoptRabbitNode(dataDir, { logger });
+    expect(adopted).to.include({ pid: started.pid, amqpUrl: started.amqpUrl, managementUrl: started.managementUrl });
+    const { ports } = JSON.parse(await readFile(join(dataDir, 'node.json'), 'utf8')) as {
+      ports: Record<string, number>;
+    };
+    await adopted?.stop();
+    await started.stop();
+    expect(await adoptRabbitNode(dataDir, { logger })).to.equal(undefined);
+    for (const each of Object.values(ports)) expect(await answers(each), `port ${each}`).to.equal(false);
+  });
+
+  it('stops trying when the signal says so, with nothing left running', async () => {
+    const giveUp = new AbortController();
+    const reason = new Error('enough');
+    const start = startRabbitNode({ dataDir, logger, signal: giveUp.signal });
+    giveUp.abort(reason);
+    expect(await codeOf(start)).to.equal('enough');
+    expect(await adoptRabbitNode(dataDir, { logger })).to.equal(undefined);
+  });
+});
+
+function answers(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}

@@ -1,0 +1,166 @@
+import { expect } from 'chai';
+import type { Broker, Delivery } from '../../../../src/broker/broker.js';
+import { createManagement, createRabbitBroker } from '../../../../src/broker/rabbitmq/index.js';
+import type { Names } from '../../../../src/broker/topology/topology.js';
+import { namesFor, topologyOf } from '../../../../src/broker/topology/topology.js';
+import { followVerified } from '../../../../src/event-log/reading/follow-verified.js';
+import { createLogger, type Logger } from '../../../../src/telemetry/logger.js';
+import { createMetrics } from '../../../../src/telemetry/metrics.js';
+import { codeOf } from '../../../contract/broker.js';
+import { inbox } from '../../../support/inbox.js';
+import type { TestBroker } from '../../../support/rabbitmq.js';
+import { cleanUp, testBroker } from '../../../support/rabbitmq.js';
+import { eventually } from '../../../support/eventually.js';
+import { options } from '../support/earlier-release.js';
+
+interface Line {
+  level: string;
+  message: string;
+  [field: string]: unknown;
+}
+
+describe('topology that is missing at run time', function () {
+  this.timeout(120_000);
+  let real: TestBroker;
+  let names: Names;
+  let broker: Broker;
+  let metrics: ReturnType<typeof createMetrics>;
+  const lines: Line[] = [];
+
+  function recordingLogger(): Logger {
+    const logger = createLogger({ level: 'debug' });
+    logger.transports.forEach((transport) => (transport.silent = true));
+    logger.on('data', (line: Line) => lines.push(line));
+    return logger;
+  }
+
+  beforeEach(async () => {
+    real = await testBroker();
+    names = namesFor(real.prefix);
+    metrics = createMetrics();
+    lines.length = 0;
+    broker = createRabbitBroker({
+      url: real.amqpUrl,
+      managementUrl: real.managementUrl,
+      connectionName: 'test',
+      logger: recordingLogger(),
+      metrics,
+    });
+  });
+  afterEach(async () => {
+    await broker.close();
+    await cleanUp(real.prefix);
+  });
+
+  const wanted = () =>
+    topologyOf([{ name: 'payment', patterns: ['payment.*'], retryDelays: [60_000] }], {
+      prefix: real.prefix,
+      ...options,
+    });
+  const message = (exchange: string, routingKey: string) => ({
+    exchange,
+    routingKey,
+    body: Buffer.from('{}'),
+    properties: { messageId: routingKey, type: routingKey },
+    mandatory: true,
+  });
+  const recreated = async () =>
+    Object.fromEntries((await metrics.topologyRecreated.get()).values.map(({ labels, value }) => [labels.kind, value]));
+
+  it('is all declared again by a process that consumes, logged once and counted', async () => {
+    const topology = wanted();
+    await broker.applyTopology(topology);
+    const received = inbox<Delivery>();
+    broker.consume(names.queue('payment'), { prefetch: 10, onDelivery: received.put });
+    await eventually(async () => (await broker.queueDepth(names.queue('payment')))?.consumers === 1);
+    const management = createManagement({ url: real.managementUrl });
+    for (const { name } of topology.exchanges) await management.deleteExchange(name);
+    // the queue that is missed last: until then nothing is declared again
+    const queues = topology.queues.map(({ name }) => name).filter((name) => name !== names.queue('payment'));
+    for (const name of [...queues, names.queue('payment')]) await management.deleteQueue(name);
+    await eventually(async () => (await broker.planTopology(topology)).length === 0);
+
+    const publisher = broker.createPublisher();
+    await publisher.ready();
+    await publisher.publish(message(names.events, 'payment.process'));
+    (await received.next()).ack();
+    const [said, ...more] = lines.filter(({ message }) => message.includes('has been recreated'));
+    expect(said).to.include({ level: 'warn' });
+    expect(said?.recreated)
+      .to.include(`queue ${names.queue('payment')}`)
+      .and.include(`exchange ${names.work}`);
+    expect(more).to.deep.equal([]);
+    expect(await recreated()).to.deep.equal({ exchange: 5, queue: 5, binding: 0 });
+  });
+
+  it('is declared again by a process that only publishes', async () => {
+    const topology = wanted();
+    await broker.applyTopology(topology);
+    const publisher = broker.createPublisher();
+    const taken = (exchange: string, routingKey: string) => async () => {
+      await publisher.ready();
+      return (await codeOf(publisher.publish(message(exchange, routingKey)))) === undefined;
+    };
+    await createManagement({ url: real.managementUrl }).deleteExchange(names.events);
+    await eventually(taken(names.events, 'payment.process'));
+    await createManagement({ url: real.managementUrl }).deleteQueue(names.retry('payment', 60_000));
+    await eventually(taken('', names.retry('payment', 60_000)));
+    await eventually(async () => (await broker.planTopology(topology)).length === 0);
+    expect(await recreated()).to.deep.equal({ exchange: 1, queue: 1, binding: 0 });
+  });
+
+  it('leaves alone what this process has not applied', async () => {
+    await broker.applyTopology(wanted());
+    const foreign = `${real.prefix}foreign`;
+    const management = createManagement({ url: real.managementUrl });
+    const consumer = broker.consume(foreign, { prefetch: 1, onDelivery: () => undefined });
+    await eventually(() => lines.some(({ message }) => message === 'the broker closed a channel'));
+    const publisher = broker.createPublisher();
+    await publisher.ready();
+    expect(await codeOf(publisher.publish(message('', foreign)))).to.equal('broker.returned');
+    await consumer.close();
+    expect((await management.queues(foreign)).map(({ name }) => name)).to.deep.equal([]);
+    expect(await recreated()).to.deep.equal({ exchange: 0, queue: 0, binding: 0 });
+  });
+
+  it('makes readers of a missing stream wait longer and longer, and read when it is there', async () => {
+    await broker.ready();
+    let readers = 0;
+    const counting: Pick<Broker, 'readStream' | 'onState' | 'state'> = {
+      readStream: (stream, readOptions) => {
+        readers += 1;
+        return broker.readStream(stream, readOptions);
+      },
+      onState: (listener) => broker.onState(listener),
+      state: broker.state,
+    };
+    const stop = new AbortController();
+    const entries: string[] = [];
+    const reading = (async () => {
+      const portions = followVerified(counting, names.log, { from: undefined, signal: stop.signal });
+      for await (const portion of portions) {
+        if (portion.kind === 'entries') entries.push(...portion.entries.map(({ routingKey }) => routingKey));
+      }
+    })();
+    const failures = () => lines.filter(({ message }) => message === 'the broker closed a channel');
+    const began = performance.now();
+    await eventually(() => failures().length >= 6);
+    // 50 ms, doubled each time, and up to half of that at random
+    expect(performance.now() - began).to.be.greaterThan(25 + 50 + 100 + 200 + 400);
+    expect(readers).to.equal(1);
+    expect(failures().map(({ level }) => level)).to.deep.equal([
+      'warn',
+      ...failures()
+        .slice(1)
+        .map(() => 'debug'),
+    ]);
+
+    await broker.applyTopology(wanted());
+    const publisher = broker.createPublisher();
+    await publisher.ready();
+    await publisher.publish(message(names.events, 'payment.process'));
+    await eventually(() => entries.length === 1);
+    stop.abort();
+    await reading;
+  });
+});

@@ -1,0 +1,167 @@
+import { expect } from 'chai';
+import type { Delivery, OutgoingMessage } from '../../../src/broker/broker.js';
+import type { Fields } from '../../../src/broker/messages/amqp-fields.js';
+import { HEADERS } from '../../../src/broker/messages/headers.js';
+import { createMemoryBroker } from '../../../src/broker/memory/index.js';
+import { parseFleetKeys } from '../../../src/broker/signing/fleet-keys.js';
+import { signedBroker, type Verification } from '../../../src/broker/signing/signed-broker.js';
+import { topologyOf } from '../../../src/broker/topology/topology.js';
+import { hasCode } from '../../../src/errors.js';
+import { derivedId } from '../../../src/events/ids.js';
+
+const OLD = 'o'.repeat(32);
+const NEW = 'n'.repeat(32);
+
+describe('signatures of a fleet', () => {
+  const open = async (key: string, verification: Verification = 'require') => {
+    const plain = createMemoryBroker();
+    await plain.applyTopology(
+      topologyOf(
+        ['payment', 'email'].map((name) => ({ name, patterns: [], retryDelays: [] })),
+        { prefix: '', log: { maxAge: '1h', maxBytes: 1_000_000 }, unroutedMax: 10 },
+      ),
+    );
+    const unsigned: string[] = [];
+    const onUnsigned = (queue: string) => unsigned.push(queue);
+    const broker = signedBroker(plain, { keys: parseFleetKeys(key), verification, onUnsigned });
+    return { plain, broker, unsigned };
+  };
+  const message = (headers: Fields = {}, more: Partial<OutgoingMessage> = {}): OutgoingMessage => ({
+    exchange: '',
+    routingKey: 'payment',
+    body: Buffer.from('{}'),
+    properties: { headers },
+    ...more,
+  });
+  const received = async (from: Pick<ReturnType<typeof createMemoryBroker>, 'consume'>, queue = 'payment') => {
+    let close = () => Promise.resolve();
+    const delivery = await new Promise<Delivery>((resolve) => {
+      const consumer = from.consume(queue, { prefetch: 1, onDelivery: resolve });
+      close = () => consumer.close();
+    });
+    delivery.ack();
+    await close();
+    return delivery;
+  };
+  const publish = async (to: Pick<ReturnType<typeof createMemoryBroker>, 'createPublisher'>, sent: OutgoingMessage) => {
+    const publisher = to.createPublisher();
+    await publisher.ready();
+    await publisher.publish(sent);
+    await publisher.close();
+  };
+  const vouch = { origin: 'fleet', for: 'payment' } as const;
+  const control = { [HEADERS.attempt]: 3, [HEADERS.replay]: 'r1', [HEADERS.again]: true, tenant: 't1' };
+
+  it('tell what the fleet has sent, with its headers', async () => {
+    const { broker, unsigned } = await open(NEW);
+    await publish(broker, message(control, { vouch }));
+    const { origin, properties } = await received(broker);
+    expect(origin).to.equal('fleet');
+    expect(properties.headers).to.include(control);
+    expect(unsigned).to.deep.equal([]);
+  });
+
+  it('leave nothing of the headers by which an unsigned message would control its handling', async () => {
+    const { plain, broker, unsigned } = await open(NEW);
+    await publish(plain, message({ ...control, [HEADERS.key]: 'k', [HEADERS.subject]: 'order/1' }));
+    const { origin, properties } = await received(broker);
+    expect(origin).to.equal('outside');
+    expect(properties.headers).to.deep.include({ tenant: 't1', [HEADERS.subject]: 'order/1' });
+    expect(Object.keys(properties.headers)).to.not.include.members([HEADERS.attempt]);
+    for (const name of Object.keys(control))
+      if (name !== 'tenant') expect(properties.headers).to.not.have.property(name);
+    expect(properties.headers).to.not.have.property(HEADERS.key);
+    expect(unsigned).to.deep.equal(['payment']);
+  });
+
+  const forgeries: Record<string, (genuine: Delivery) => OutgoingMessage> = {
+    'another body': ({ properties }) => ({ ...message(properties.headers), body: Buffer.from('{"a":1}') }),
+    'another attempt': ({ properties }) => message({ ...properties.headers, [HEADERS.attempt]: 1 }),
+    'a header more': ({ properties }) => message({ ...properties.headers, [HEADERS.sideEffects]: true }),
+    'a header less': ({ properties: { headers } }) => {
+      const { [HEADERS.again]: _, ...rest } = headers;
+      return message(rest);
+    },
+    'another queue': ({ properties }) => message(properties.headers, { routingKey: 'email' }),
+  };
+  for (const [what, forge] of Object.entries(forgeries)) {
+    it(`do not hold for ${what}`, async () => {
+      const { plain, broker } = await open(NEW);
+      await publish(broker, message(control, { vouch }));
+      const forged = forge(await received(plain));
+      await publish(plain, forged);
+      expect((await received(broker, forged.routingKey)).origin).to.equal('outside');
+    });
+  }
+
+  it('keep apart what came from outside when the fleet sends it again', async () => {
+    const { broker } = await open(NEW);
+    await publish(broker, message(control, { vouch: { ...vouch, origin: 'outside' } }));
+    const { origin, properties } = await received(broker);
+    expect(origin).to.equal('outside');
+    expect(properties.headers).to.include(control);
+  });
+
+  it('are only reported under warn, and neither reported nor required under off', async () => {
+    for (const [verification, reports] of [
+      ['warn', ['payment']],
+      ['off', []],
+    ] as const) {
+      const { plain, broker, unsigned } = await open(NEW, verification);
+      await publish(plain, message(control));
+      const { origin, properties } = await received(broker);
+      expect(origin).to.equal('unverified');
+      expect(properties.headers).to.include(control);
+      expect(unsigned).to.deep.equal(reports);
+    }
+  });
+
+  it('of an earlier key hold while it is listed, unless it is only listed for its ids', async () => {
+    const { broker: before } = await open(OLD);
+    const accepted = parseFleetKeys(`${NEW}@2026-06-01,${OLD}`);
+    const retired = parseFleetKeys(`${NEW}@2026-06-01,ids:${OLD}`);
+    for (const [keys, origin] of [
+      [accepted, 'fleet'],
+      [retired, 'outside'],
+      [parseFleetKeys(NEW), 'outside'],
+    ] as const) {
+      await publish(before, message(control, { vouch }));
+      expect((await received(signedBroker(before, { keys, verification: 'require' }))).origin).to.equal(origin);
+    }
+  });
+
+  it('are made by keys that are long enough, and told apart by their dates', () => {
+    for (const text of ['short', '', `${NEW},${OLD}`, `ids:${NEW}`, `${NEW}@yesterday`, `${NEW} ${OLD}`]) {
+      let thrown: unknown;
+      try {
+        parseFleetKeys(text);
+      } catch (error) {
+        thrown = error;
+      }
+      expect(hasCode(thrown, 'config.invalid'), text).to.equal(true);
+      if (text.length > 10) expect(String(thrown)).to.not.include(text.slice(0, 10));
+    }
+  });
+});
+
+describe('ids that follow from events, with a fleet key', () => {
+  const before = Date.parse('2026-05-31T23:59:59.999Z');
+  const after = Date.parse('2026-06-01T00:00:00Z');
+
+  it('are the same each time, and not those without the key or with another', () => {
+    const { deriveId } = parseFleetKeys(NEW);
+    expect(deriveId(after, 'a', 1)).to.equal(deriveId(after, 'a', 1));
+    expect(deriveId(after, 'a', 1)).to.not.equal(derivedId(after, 'a', 1));
+    expect(deriveId(after, 'a', 1)).to.not.equal(parseFleetKeys(OLD).deriveId(after, 'a', 1));
+    expect(deriveId(after, 'ab', 'c')).to.not.equal(deriveId(after, 'a', 'bc'));
+    expect(deriveId(after, 'a', 1).slice(0, 15)).to.equal(derivedId(after, 'a', 1).slice(0, 15));
+  });
+
+  it('of causes before the date of the key are those that they were before', () => {
+    const first = parseFleetKeys(`${OLD}@2026-01-01`);
+    const rotated = parseFleetKeys(`${NEW}@2026-06-01T00:00Z,ids:${OLD}@2026-01-01`);
+    expect(rotated.deriveId(before, 'a')).to.equal(first.deriveId(before, 'a'));
+    expect(rotated.deriveId(after, 'a')).to.equal(parseFleetKeys(NEW).deriveId(after, 'a'));
+    expect(rotated.deriveId(Date.parse('2025-12-31'), 'a')).to.equal(derivedId(Date.parse('2025-12-31'), 'a'));
+  });
+});

@@ -1,0 +1,131 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { z } from 'zod';
+import { baseCatalogue, catalogue } from '../../../../src/fleet/catalogue.js';
+import * as dead from '../../../../src/cli/commands/dead/index.js';
+import * as topology from '../../../../src/cli/commands/topology/index.js';
+import { createRabbitBroker } from '../../../../src/broker/rabbitmq/broker.js';
+import { HEADERS, textHeader } from '../../../../src/broker/messages/headers.js';
+import { namesFor, type Names } from '../../../../src/broker/topology/topology.js';
+import { command } from '../../../../src/events/definition.js';
+import { HIDDEN, pii } from '../../../../src/events/personal.js';
+import { defineFleet } from '../../../../src/fleet/define-fleet.js';
+import { openStore } from '../../../../src/store/open.js';
+import { silentLogger } from '../../../../src/telemetry/logger.js';
+import { publishDeadLetters, deadLetterMessage } from '../../../dead-letters/support/dead-letter-fixture.js';
+import { runCommand } from '../../../support/command.js';
+import { cleanUp, testBroker } from '../../../support/rabbitmq.js';
+
+const types = catalogue(baseCatalogue, {
+  'payment.process': command({
+    1: z.strictObject({ orderId: z.string(), amount: z.int(), payer: pii(z.string()).optional() }),
+  }),
+});
+const fleet = defineFleet({
+  catalogue: types,
+  workers: [
+    types.defineWorker({ name: 'payment', on: { 'payment.process': () => undefined }, retry: { delays: ['1h'] } }),
+  ],
+});
+
+describe('personal data of dead letters', function () {
+  this.timeout(90_000);
+  let folder: string;
+  let prefix: string;
+  let names: Names;
+  let env: NodeJS.ProcessEnv;
+  const ids: Record<string, string> = {};
+
+  const run = (...args: string[]) => runCommand({ modules: [dead, topology], fleet, env, cwd: folder }, args);
+
+  before(async () => {
+    const shared = await testBroker();
+    ({ prefix } = shared);
+    names = namesFor(prefix);
+    folder = await mkdtemp(join(tmpdir(), 'flotilla-personal-'));
+    env = {
+      AMQP_URL: shared.amqpUrl,
+      AMQP_MANAGEMENT_URL: shared.managementUrl,
+      FLOTILLA_PREFIX: prefix,
+      DATA_DIR: folder,
+    };
+    await (await openStore(`sqlite:${folder}/ops.db`, 'ops')).close();
+    await run('topology', 'apply');
+    const broker = createRabbitBroker({ url: shared.amqpUrl, connectionName: 'test', logger: silentLogger() });
+    const publisher = broker.createPublisher();
+    await publisher.ready();
+    const { event } = deadLetterMessage();
+    const bodyOf = (data: object) => Buffer.from(JSON.stringify({ ...event, data }));
+    // such as an earlier version, or a program in another language, has written
+    const message = 'POST https://pay.example/?key=k1 for ada@example.org failed';
+    const letters = {
+      valid: deadLetterMessage({ message, body: bodyOf({ orderId: 'o1', amount: 5, payer: 'Ada Lovelace' }) }),
+      invalid: deadLetterMessage({ message, body: bodyOf({ orderId: 'o2', payar: 'Ada Lovelace' }) }),
+      text: deadLetterMessage({ message, body: Buffer.from('call Ada Lovelace') }),
+    };
+    await publishDeadLetters({ publisher, names }, ...Object.values(letters));
+    await publisher.close();
+    await broker.close();
+    await run('dead', 'collect');
+    for (const [name, { properties }] of Object.entries(letters)) {
+      ids[name] = textHeader(properties.headers, HEADERS.deadLetterId) ?? '';
+    }
+  });
+  after(async () => {
+    await cleanUp(prefix);
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  for (const name of ['valid', 'invalid', 'text']) {
+    it(`is hidden by dead show, and shown with --pii: ${name}`, async () => {
+      for (const json of [[], ['--json']]) {
+        const masked = await run('dead', 'show', ids[name] ?? '', ...json);
+        expect(masked.code).to.equal(0);
+        expect(masked.out)
+          .to.contain(HIDDEN)
+          .and.not.match(/Lovelace|ada@|key=k1/);
+        expect((await run('dead', 'show', ids[name] ?? '', '--pii', ...json)).out).to.contain('Ada Lovelace');
+      }
+      expect((await run('dead', 'show', ids[name] ?? '')).said).to.contain('--pii');
+    });
+  }
+
+  it('shows the fields that are not personal', async () => {
+    const { out } = await run('dead', 'show', ids['valid'] ?? '', '--json');
+    expect(JSON.parse(out))
+      .to.have.nested.property('body.data')
+      .deep.equal({ orderId: 'o1', amount: 5, payer: HIDDEN });
+  });
+
+  it('is in no error that dead list prints', async () => {
+    const { out } = await run('dead', 'list', '--search', 'Lovelace', '--json');
+    expect(JSON.parse(out)).to.include({ total: 3 });
+    expect(out).not.to.match(/Lovelace|ada@|key=k1/);
+  });
+
+  it('is hidden by dead edit, and shown with --pii', async () => {
+    const edit = ['dead', 'edit', ids['valid'] ?? '', '--set', 'data.amount=7', '--dry-run'];
+    for (const json of [[], ['--json']]) {
+      expect((await run(...edit, ...json)).out)
+        .to.contain('"amount": 7')
+        .and.not.contain('Lovelace');
+      expect((await run(...edit, '--pii', ...json)).out).to.contain('Ada Lovelace');
+    }
+  });
+
+  it('is not replaced by what stands for it: dead edit refuses an event that was printed without --pii', async () => {
+    const file = join(folder, 'event.json');
+    const { body } = JSON.parse((await run('dead', 'show', ids['valid'] ?? '', '--json')).out);
+    await writeFile(file, JSON.stringify(body));
+    for (const change of [
+      ['--file', file],
+      ['--set', `data.payer=${HIDDEN}`],
+    ]) {
+      const { code, said } = await run('dead', 'edit', ids['valid'] ?? '', ...change, '--dry-run');
+      expect(code).to.equal(2);
+      expect(said).to.contain('--pii');
+    }
+  });
+});

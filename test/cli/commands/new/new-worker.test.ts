@@ -1,0 +1,168 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { expect } from 'chai';
+import { parse } from 'yaml';
+import fleet from '../../../../config/fleet.js';
+import { FlotillaError } from '../../../../src/errors.js';
+import { defineFleet } from '../../../../src/fleet/define-fleet.js';
+import { isPlainName } from '../../../../src/text/plain-name.js';
+import { platform } from '../../../../platform/catalogue.js';
+import { RESERVED_NAMES } from '../../../../src/fleet/reserved-names.js';
+import { namesFor } from '../../../../src/broker/topology/topology.js';
+import { UsageError } from '../../../../src/cli/shared/failure.js';
+import { namesOf } from '../../../../src/cli/commands/new/names.js';
+import { samplesOf } from '../../../../src/cli/commands/new/sample-data.js';
+import { newWorker } from '../../../../src/cli/commands/new/new-worker.js';
+
+const root = fileURLToPath(new URL('../../../..', import.meta.url));
+const execute = promisify(execFile);
+const { definitions } = fleet.catalogue;
+
+/** A folder with a catalogue and nothing else. */
+async function emptyFleet(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'flotilla-fleet-'));
+  await mkdir(join(folder, 'platform'));
+  await writeFile(join(folder, 'platform/catalogue.ts'), '');
+  return folder;
+}
+
+describe('new worker', function () {
+  this.timeout(300_000);
+
+  it('makes a worker that is formatted, linted, typed, and tested', async () => {
+    const copy = await mkdtemp(join(tmpdir(), 'flotilla-new-'));
+    try {
+      const parts = [
+        'src',
+        'platform',
+        'config',
+        'workers',
+        'docker-compose.yml',
+        'package.json',
+        'tsconfig.json',
+        'eslint.config.js',
+      ];
+      for (const part of [...parts, '.prettierrc', '.mocharc.cjs', 'test/support']) {
+        await cp(join(root, part), join(copy, part), { recursive: true });
+      }
+      await symlink(join(root, 'node_modules'), join(copy, 'node_modules'));
+      const on = ['order.*', 'user.created'];
+      const { files, byHand } = await newWorker({ root: copy, packageRoot: root, name: 'loyalty-points', on, fleet });
+      const second = await newWorker({ root: copy, packageRoot: root, name: 'event', fleet });
+      expect(files).to.deep.equal([
+        'workers/loyalty-points/index.ts',
+        'test/workers/loyalty-points.test.ts',
+        'workers/index.ts',
+      ]);
+      expect(byHand.join()).to.contain('docker-compose.yml: the service loyalty-points');
+      const sources = [...new Set([...files, ...second.files, 'config/fleet.ts'])];
+      await writeFile(
+        join(copy, 'tsconfig.json'),
+        JSON.stringify({ extends: join(root, 'tsconfig.json'), compilerOptions: { rootDir: '.' }, include: sources }),
+      );
+      const run = async (program: string, ...args: string[]) => {
+        const bin = join(root, 'node_modules/.bin', program);
+        return execute(process.execPath, [bin, ...args], { cwd: copy }).then(
+          ({ stdout }) => stdout,
+          (error: { stdout: string; stderr: string }) => `FAILED ${program}: ${error.stdout} ${error.stderr}`,
+        );
+      };
+      expect(
+        await run('prettier', '--cache', '--cache-location', join(copy, '.cached'), '--check', ...sources),
+      ).to.contain('All matched files');
+      expect(await run('tsc', '-p', '.')).to.equal('');
+      expect(await run('eslint', ...sources)).to.equal('');
+      expect(await run('mocha', '--spec', 'test/workers/loyalty-points.test.ts')).to.contain('2 passing');
+      expect(await run('mocha', '--spec', 'test/workers/event.test.ts')).to.contain('1 passing');
+      expect(await readFile(join(copy, 'workers/loyalty-points/index.ts'), 'utf8'))
+        .to.contain("'order.*': (event, ctx)")
+        .and.contain("'user.created': (event, ctx)");
+    } finally {
+      await rm(copy, { recursive: true, force: true });
+    }
+  });
+
+  it('adds one line to workers/index.ts, or says what to write in config/fleet.ts', async () => {
+    const folder = await emptyFleet();
+    const add = (name: string) => newWorker({ root: folder, packageRoot: root, name, fleet });
+    try {
+      const { files, byHand } = await add('first');
+      expect(files).to.deep.equal(['workers/first/index.ts', 'test/workers/first.test.ts']);
+      expect(byHand).to.deep.equal([
+        `Add to config/fleet.ts: import first from '../workers/first/index.ts';`,
+        'Add to its workers: first',
+      ]);
+      await writeFile(join(folder, 'workers/index.ts'), `export { default as first } from './first/index.ts';`);
+      expect(await add('new')).to.deep.include({ byHand: [] });
+      expect(await readFile(join(folder, 'workers/index.ts'), 'utf8')).to.equal(
+        `export { default as first } from './first/index.ts';\nexport { default as newWorker } from './new/index.ts';\n`,
+      );
+      await writeFile(join(folder, 'workers/index.ts'), `export { default as third } from './other/index.ts';\n`);
+      expect(await add('third').catch((error: unknown) => error)).to.be.instanceOf(UsageError);
+      expect(existsSync(join(folder, 'workers/third'))).to.equal(false);
+      await rm(join(folder, 'platform'), { recursive: true });
+      const refused: unknown = await add('fourth').catch((error: unknown) => error);
+      expect(refused).to.be.instanceOf(UsageError).with.property('message').that.contains('platform/catalogue.ts');
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  });
+
+  it('refuses a bad name, a name that is taken, and a type that is none, before it writes anything', async () => {
+    for (const name of ['Loyalty', '../x', '', 'a--b', '1a']) {
+      expect(() => namesOf(name), name).to.throw(UsageError);
+    }
+    expect(() => samplesOf(definitions, ['no.such'])).to.throw(FlotillaError, 'there is no type "no.such"');
+    expect(() => samplesOf(definitions, ['train.*'])).to.throw(FlotillaError, 'there is no type "train.*"');
+    expect(() => samplesOf(definitions, ['payment.process'])).to.throw(UsageError, 'command');
+    expect(() => samplesOf(definitions, ['*.process'])).to.throw(UsageError, 'commands alone');
+    expect(() => samplesOf(definitions, ['order.*', '*.created'])).to.throw(UsageError, 'neither is more specific');
+  });
+
+  it('refuses the names of other parts of the fleet, before it writes anything', async () => {
+    const compose = parse(await readFile(join(root, 'docker-compose.yml'), 'utf8'), { merge: true }) as {
+      services: object;
+      volumes: object;
+    };
+    const names = [
+      ...Object.keys(compose.services),
+      ...Object.keys(compose.volumes),
+      ...Object.values(namesFor('')).filter((name) => typeof name === 'string' && !name.includes('.')),
+      ...['up', 'payment-2'],
+    ];
+    expect(names).to.include.members(['ops', 'api', 'core', 'keeper', 'sandbox', 'rabbitmq', 'events', 'dead-letters']);
+    const copy = await mkdtemp(join(tmpdir(), 'flotilla-names-'));
+    for (const file of ['config/fleet.ts', 'docker-compose.yml']) await cp(join(root, file), join(copy, file));
+    for (const name of names) {
+      const error: unknown = await newWorker({ root: copy, packageRoot: root, name: String(name), fleet }).catch(
+        (e: unknown) => e,
+      );
+      expect(error, String(name)).to.be.instanceOf(UsageError);
+    }
+    expect(await readdir(copy)).to.have.members(['config', 'docker-compose.yml']);
+    await rm(copy, { recursive: true, force: true });
+    for (const name of RESERVED_NAMES)
+      if (isPlainName(name)) {
+        const worker = platform.defineWorker({ name, on: { 'user.created': () => undefined } });
+        expect(() => defineFleet({ ...fleet, workers: [...fleet.workers, worker] }), name).to.throw(
+          FlotillaError,
+          'reserved',
+        );
+      }
+    const sharer = platform.defineWorker({ name: 'sharer', store: 'ops', on: { 'user.created': () => undefined } });
+    expect(() => defineFleet({ ...fleet, workers: [...fleet.workers, sharer] })).to.throw(FlotillaError, 'ops');
+  });
+
+  it('can make example data of every event of the platform', () => {
+    for (const [type, { kind }] of Object.entries(definitions)) {
+      if (kind === 'event') expect(samplesOf(definitions, [type])[0]?.type).to.equal(type);
+    }
+    for (const pattern of ['#', '*.created', 'order.*']) expect(samplesOf(definitions, [pattern])).to.have.length(1);
+    expect(samplesOf(definitions, [])[0]?.type).to.equal('user.created');
+  });
+});

@@ -1,0 +1,219 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import type { Broker } from '../../../../src/broker/broker.js';
+import { HEADERS } from '../../../../src/broker/messages/headers.js';
+import { createRabbitBroker } from '../../../../src/broker/rabbitmq/broker.js';
+import { namesFor, type Names } from '../../../../src/broker/topology/topology.js';
+import { baseCatalogue, catalogue } from '../../../../src/fleet/catalogue.js';
+import * as dead from '../../../../src/cli/commands/dead/index.js';
+import * as topology from '../../../../src/cli/commands/topology/index.js';
+import * as unrouted from '../../../../src/cli/commands/unrouted.js';
+import { defineFleet, type Fleet } from '../../../../src/fleet/define-fleet.js';
+import { openSqliteStore } from '../../../../src/store/sqlite/index.js';
+import { silentLogger } from '../../../../src/telemetry/logger.js';
+import {
+  publishDeadLetters,
+  definitions,
+  deadLetterMessage,
+  takeMessages,
+} from '../../../dead-letters/support/dead-letter-fixture.js';
+import { runCommand } from '../../../support/command.js';
+import { cleanUp, testBroker } from '../../../support/rabbitmq.js';
+import { eventually } from '../../../support/eventually.js';
+
+const { 'payment.process': process_, 'payment.processed': processed } = definitions;
+const types = catalogue(baseCatalogue, { 'payment.process': process_, 'payment.processed': processed });
+const fleetOf = (payment: string, delay: string) =>
+  defineFleet({
+    catalogue: types,
+    workers: [
+      types.defineWorker({ name: payment, on: { 'payment.process': () => undefined }, retry: { delays: ['1h'] } }),
+      types.defineWorker({
+        name: 'shipping',
+        on: { 'payment.processed': () => undefined },
+        retry: { delays: ['1h', delay] },
+      }),
+    ],
+  });
+const before = fleetOf('payment', '2h');
+/** `payment` has another name, `shipping` another delay. */
+const after = fleetOf('billing', '3h');
+
+describe('queues without a worker', function () {
+  this.timeout(120_000);
+  let folder: string;
+  let prefix: string;
+  let env: NodeJS.ProcessEnv;
+  let broker: Broker;
+  let names: Names;
+
+  beforeEach(async () => {
+    const shared = await testBroker();
+    ({ prefix } = shared);
+    names = namesFor(prefix);
+    folder = await mkdtemp(join(tmpdir(), 'flotilla-cli-'));
+    env = {
+      AMQP_URL: shared.amqpUrl,
+      AMQP_MANAGEMENT_URL: shared.managementUrl,
+      FLOTILLA_PREFIX: prefix,
+      DATA_DIR: folder,
+    };
+    broker = createRabbitBroker({ url: shared.amqpUrl, connectionName: 'test', logger: silentLogger() });
+    await broker.ready();
+    await (await openSqliteStore({ service: 'ops', path: join(folder, 'ops.db') })).close();
+    await runIn(before, 'topology', 'apply');
+    await run('topology', 'apply');
+  });
+  afterEach(async () => {
+    await broker.close();
+    await cleanUp(prefix);
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  const runIn = (fleet: Fleet, ...args: string[]) =>
+    runCommand({ modules: [topology, dead, unrouted], fleet, env, cwd: folder }, args);
+  const run = (...args: string[]) => runIn(after, ...args);
+  const json = async (...args: string[]) => JSON.parse((await run(...args, '--json')).out);
+  const depth = async (queue: string) => (await broker.queueDepth(queue))?.ready;
+  const surplus = async () => {
+    const { items } = await json('topology', 'plan');
+    return items
+      .filter(({ problem }: { problem: string }) => problem === 'surplus')
+      .map(({ name, detail }: { name: string; detail: string }) => `${name.slice(prefix.length)} ${detail}`);
+  };
+
+  /** Three new messages and one that is retried, for `payment`; one that is retried for `shipping`. */
+  const fill = async (letters: ReturnType<typeof deadLetterMessage>[] = []) => {
+    const publisher = broker.createPublisher();
+    await publisher.ready();
+    for (const n of [1, 2, 3]) {
+      const { body, properties } = deadLetterMessage({ orderId: `new-${n}` });
+      const { messageId = '', type = '' } = properties;
+      const fresh = { messageId, type, contentType: properties.contentType };
+      const message = { exchange: names.events, routingKey: 'payment.process', body, properties: fresh };
+      await publisher.publish(message);
+    }
+    const retried = deadLetterMessage({ orderId: 'retried' });
+    await publisher.publish({ exchange: '', routingKey: names.retry('payment', 3_600_000), ...retried });
+    await publisher.publish({ exchange: '', routingKey: names.retry('shipping', 7_200_000), ...retried });
+    await publishDeadLetters({ publisher, names }, ...letters);
+    await publisher.close();
+  };
+
+  it('are surplus of the topology, with what waits in them', async () => {
+    await fill([deadLetterMessage({ orderId: 'dead' })]);
+    expect(await surplus()).to.have.members([
+      'payment no worker payment: 3 messages',
+      'payment.retry.1h no worker payment: 1 messages',
+      'payment.dead no worker payment: 1 dead letters',
+      'shipping.retry.2h not a retry delay of shipping: 1 messages',
+    ]);
+    env['WORKERS'] = 'shipping'; // what runs elsewhere is not without a worker
+    expect((await surplus()).join()).not.to.contain('billing');
+  });
+
+  it('are no queues of another fleet', async () => {
+    env['FLOTILLA_PREFIX'] = `${prefix}payment-`;
+    await runIn(before, 'topology', 'apply');
+    env['FLOTILLA_PREFIX'] = prefix;
+    expect((await surplus()).some((line: string) => line.includes('payment-'))).to.equal(false);
+  });
+
+  it('are removed without losing a message: main and retry queues become unrouted, dead letters are stored', async () => {
+    await fill([deadLetterMessage({ orderId: 'dead-1' }), deadLetterMessage({ orderId: 'dead-2' })]);
+    const preview = await run('topology', 'remove', '--surplus');
+    expect(preview.said).to.contain('--yes');
+    expect(await surplus()).to.have.length(4);
+    expect(await depth(names.queue('payment'))).to.equal(3);
+
+    const removed = await run('topology', 'remove', '--surplus', '--yes');
+    expect(removed.said).to.equal('');
+    expect(removed.code, removed.out).to.equal(0);
+    expect(await surplus()).to.deep.equal([]);
+    expect(await depth(names.queue('payment'))).to.equal(undefined);
+    const { items } = await json('unrouted', 'list');
+    expect(items.filter(({ type }: { type: string }) => type === 'payment.process')).to.have.length(4);
+    expect(await depth(names.queue('shipping'))).to.equal(1);
+    expect((await json('dead', 'list')).total).to.equal(2);
+
+    // whoever takes over gets what would have been handled, as a first attempt
+    const already = (await depth(names.queue('billing'))) ?? 0;
+    await run('unrouted', 'replay');
+    const got = await takeMessages(broker, names.queue('billing'), already + 4);
+    expect(got.every(({ properties }) => properties.headers[HEADERS.attempt] === undefined)).to.equal(true);
+    const letters = await run('dead', 'replay', '--all');
+    expect(letters.code).to.equal(1);
+    expect(letters.out).to.contain('no worker payment').and.contain('--to');
+    expect((await run('dead', 'replay', '--all', '--to', 'billing')).code).to.equal(0);
+    expect(await takeMessages(broker, names.queue('billing'), 2)).to.have.length(2);
+  });
+
+  it('give their messages to the worker that is named', async () => {
+    await fill();
+    const already = (await depth(names.queue('billing'))) ?? 0;
+    expect((await run('topology', 'remove', 'payment', '--to', 'billing', '--yes')).code).to.equal(0);
+    expect(await depth(names.queue('billing'))).to.equal(already + 4);
+    expect(await surplus()).to.have.length(1);
+    expect((await run('topology', 'remove', 'payment', '--to', 'billing', '--yes')).code).to.equal(1);
+    expect((await run('topology', 'remove', 'shipping', '--to', 'nobody')).code).to.equal(1);
+  });
+
+  it('do not replay dead letters into them', async () => {
+    await fill([deadLetterMessage({ orderId: 'dead' })]);
+    await runIn(before, 'dead', 'collect');
+    const { code, out } = await run('dead', 'replay', '--all');
+    expect(code).to.equal(1);
+    expect(out).to.contain('refused').and.contain('no worker payment');
+    expect(await depth(names.queue('payment'))).to.equal(3);
+  });
+
+  it('stay where a process consumes them, or where the unrouted messages have no room', async () => {
+    await fill();
+    const consumer = broker.consume(names.retry('payment', 3_600_000), { prefetch: 1, onDelivery: () => undefined });
+    await eventually('the queue has a consumer', () => consumer.consuming);
+    const used = await run('topology', 'remove', 'payment', '--yes');
+    await consumer.close();
+    expect(used.code).to.equal(1);
+    expect(used.said).to.contain('topology.in_use');
+    const publisher = broker.createPublisher();
+    await publisher.ready();
+    const { body, properties } = deadLetterMessage();
+    const unbound = { exchange: names.events, routingKey: 'payment.unbound', body, properties };
+    await Promise.all(Array.from({ length: 10_000 }, () => publisher.publish(unbound)));
+    await publisher.close();
+    const full = await run('topology', 'remove', 'payment', '--yes');
+    expect(full.code).to.equal(1);
+    expect(full.said).to.contain('topology.no_room');
+    expect(await depth(names.queue('payment'))).to.equal(3);
+    expect(await depth(names.retry('payment', 3_600_000))).to.equal(1);
+  });
+
+  it('are removed by doing it again after a kill', async () => {
+    await fill([deadLetterMessage({ orderId: 'dead' })]);
+    const child = fork(
+      new URL('../../../dead-letters/fixtures/remove-process.ts', import.meta.url),
+      [prefix, env['AMQP_URL'] ?? '', env['AMQP_MANAGEMENT_URL'] ?? ''],
+      { execArgv: ['--import=tsx', '--conditions=flotilla-source'] },
+    );
+    const [, killed] = (await once(child, 'exit')) as [number | null, string | null];
+    expect(killed).to.equal('SIGKILL');
+    // what the killed process held comes back when the broker sees that its connection is gone
+    for (let result = await run('topology', 'remove', '--surplus', '--yes'); result.code !== 0;) {
+      result = await run('topology', 'remove', '--surplus', '--yes');
+    }
+    expect(await surplus()).to.deep.equal([]);
+    const { items } = await json('unrouted', 'list');
+    const subjects = new Set(items.map(({ subject }: { subject: string }) => subject));
+    expect([...subjects].filter((subject) => subject !== 'order/dead')).to.include.members([
+      'order/new-1',
+      'order/new-2',
+      'order/new-3',
+      'order/retried',
+    ]);
+    expect((await json('dead', 'list')).total).to.equal(1);
+  });
+});

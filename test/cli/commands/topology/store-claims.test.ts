@@ -1,0 +1,186 @@
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { z } from 'zod';
+import type { Broker } from '../../../../src/broker/broker.js';
+import { createRabbitBroker } from '../../../../src/broker/rabbitmq/broker.js';
+import { createManagement } from '../../../../src/broker/rabbitmq/management/management.js';
+import { namesFor, type Names } from '../../../../src/broker/topology/topology.js';
+import { baseCatalogue, catalogue, event } from '../../../../src/index.js';
+import * as dead from '../../../../src/cli/commands/dead/index.js';
+import * as keeper from '../../../../src/cli/commands/keeper.js';
+import * as reset from '../../../../src/cli/commands/reset.js';
+import * as topology from '../../../../src/cli/commands/topology/index.js';
+import * as worker from '../../../../src/cli/commands/worker.js';
+import { claimStore } from '../../../../src/runtime/stores/store-claims.js';
+import { defineFleet } from '../../../../src/fleet/define-fleet.js';
+import { openSqliteStore } from '../../../../src/store/sqlite/index.js';
+import { silentLogger } from '../../../../src/telemetry/logger.js';
+import { runCommand, type CommandResult } from '../../../support/command.js';
+import { cleanUp, testBroker } from '../../../support/rabbitmq.js';
+import { eventually } from '../../../support/eventually.js';
+
+const at = { logger: silentLogger(), signal: new AbortController().signal };
+
+const types = catalogue(baseCatalogue, { 'job.done': event({ 1: z.strictObject({ n: z.int() }) }) });
+const fleet = defineFleet({
+  catalogue: types,
+  workers: [types.defineWorker({ name: 'adder', on: { 'job.done': () => undefined } })],
+});
+
+describe('two fleets with one prefix', function () {
+  this.timeout(120_000);
+  let folder: string;
+  let prefix: string;
+  let amqpUrl: string;
+  let managementUrl: string;
+  let broker: Broker;
+  let names: Names;
+  const running: { stop: AbortController; done: Promise<CommandResult> }[] = [];
+
+  beforeEach(async () => {
+    ({ prefix, amqpUrl, managementUrl } = await testBroker());
+    names = namesFor(prefix);
+    folder = await mkdtemp(join(tmpdir(), 'flotilla-claims-'));
+    for (const name of ['first', 'second']) await mkdir(join(folder, name));
+    // without the management API: the broker itself compares
+    broker = createRabbitBroker({ url: amqpUrl, connectionName: 'test', logger: silentLogger() });
+    await broker.ready();
+  });
+  afterEach(async () => {
+    for (const { stop } of running) stop.abort();
+    await Promise.all(running.splice(0).map(({ done }) => done));
+    await broker.close();
+    await cleanUp(prefix);
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  const envOf = (which: string, more: NodeJS.ProcessEnv = {}) => ({
+    AMQP_URL: amqpUrl,
+    AMQP_MANAGEMENT_URL: managementUrl,
+    FLOTILLA_PREFIX: prefix,
+    DATA_DIR: join(folder, which),
+    HEALTH_PORT: '0',
+    LOG_LEVEL: 'error',
+    ...more,
+  });
+  const run = (which: string, args: string[], options: { stop?: AbortSignal; env?: NodeJS.ProcessEnv } = {}) => {
+    const modules = [topology, dead, keeper, worker, reset];
+    const { stop, env } = options;
+    return runCommand({ modules, fleet, env: envOf(which, env), cwd: folder, ...(stop && { stop }) }, args);
+  };
+  const start = (which: string, ...args: string[]) => {
+    const stop = new AbortController();
+    const process = { stop, done: run(which, args, { stop: stop.signal }) };
+    running.push(process);
+    return process;
+  };
+  const storeOf = (which: string, service = 'ops') =>
+    openSqliteStore({ service, path: join(folder, which, `${service}.db`) });
+  const holderOf = async (service: string) => {
+    const [found] = await createManagement({ url: managementUrl }).exchanges(names.store(service));
+    return found?.arguments['alternate-exchange'];
+  };
+  const consumes = async () => ((await broker.queueDepth(names.dead('adder')))?.consumers ?? 0) > 0;
+
+  it('the broker lets one store of a service claim its names, whichever is first, and the same one again', async () => {
+    const first = { service: 'core', id: '0197a5b0-0000-7000-8000-000000000001' };
+    const second = { service: 'core', id: '0197a5b0-0000-7000-8000-000000000002' };
+    const claim = (store: typeof first) =>
+      claimStore(broker, names, store, at).then(
+        () => store.id,
+        (error: unknown) => String(error),
+      );
+    const answers = await Promise.all([claim(first), claim(second)]);
+    const holder = answers.find((answer) => answer.startsWith('0197')) ?? '';
+    const refusal = answers.find((answer) => answer !== holder) ?? '';
+    expect(refusal).to.contain('Another fleet uses this prefix').and.contain(`claimed by store ${holder}`);
+    const [again, other] = holder === first.id ? [first, second] : [second, first];
+    expect(await claim(again)).to.equal(holder);
+    expect(await claim(other)).to.contain('take-over');
+    expect(await claim({ ...other, service: 'payment' })).to.equal(other.id);
+  });
+
+  it('the second ends before it declares or consumes anything, by one line that names both and both ways on', async () => {
+    const first = start('first', 'keeper');
+    await eventually(consumes);
+    const second = await run('second', ['keeper']);
+    expect(second.code).to.equal(2);
+    expect(second.said.split('\n').filter((line) => line.includes('fleet.prefix_taken'))).to.have.length(1);
+    expect(second.said).to.contain('FLOTILLA_PREFIX').and.contain('take-over').and.contain(names.store('ops'));
+    expect((await broker.queueDepth(names.dead('adder')))?.consumers).to.equal(1);
+    // another process of the same fleet, and the same after a restart
+    const replica = start('first', 'keeper');
+    await eventually(async () => ((await broker.queueDepth(names.dead('adder')))?.consumers ?? 0) === 2);
+    for (const { stop, done } of [first, replica]) {
+      stop.abort();
+      expect((await done).code).to.equal(0);
+    }
+  });
+
+  it('the second may take over once the first has stopped, and then refuses the first', async () => {
+    const { stop, done } = start('first', 'keeper');
+    await eventually(consumes);
+    await (await storeOf('second')).close();
+    const early = await run('second', ['topology', 'take-over']);
+    expect(early.code).to.equal(1);
+    expect(early.said).to.contain('topology.in_use');
+    stop.abort();
+    await done;
+    await eventually(async () => !(await consumes()));
+    const taken = await run('second', ['topology', 'take-over']);
+    expect(taken.code).to.equal(0);
+    expect(taken.out).to.match(/ops +[0-9a-f-]{36} +[0-9a-f-]{36}/);
+    expect((await run('second', ['topology', 'take-over'])).out).to.equal('');
+    start('second', 'keeper');
+    await eventually(consumes);
+    expect((await run('first', ['keeper'])).said).to.contain('fleet.prefix_taken');
+    expect((await run('second', ['topology', 'take-over', 'nobody'])).code).to.equal(1);
+  });
+
+  it('commands that write to the broker refuse a store that is not the fleet’s', async () => {
+    await claimStore(broker, names, { service: 'ops', id: '0197a5b0-0000-7000-8000-000000000001' }, at);
+    await (await storeOf('second')).close();
+    for (const args of [
+      ['dead', 'collect'],
+      ['dead', 'replay', '--all'],
+      ['dead', 'discard', '--all', '--reason', 'noise'],
+      ['topology', 'remove', '--surplus', '--yes'],
+    ]) {
+      const { said } = await run('second', args);
+      expect(said, args.join(' ')).to.contain('fleet.prefix_taken');
+    }
+    expect((await run('second', ['dead', 'list'])).code).to.equal(0);
+  });
+
+  it('reset removes the claims of its own stores, so that a new fleet can begin, and no others', async () => {
+    await claimStore(broker, names, { service: 'core', id: '0197a5b0-0000-7000-8000-000000000001' }, at);
+    const { stop, done } = start('first', 'keeper');
+    await eventually(consumes);
+    stop.abort();
+    await done;
+    await (await storeOf('first', 'core')).close();
+    expect(await holderOf('ops')).to.be.a('string');
+    const { out, code } = await run('first', ['reset', '--yes']);
+    expect(code).to.equal(0);
+    expect(out).to.contain('claims of ops on the broker').and.contain('ops.db');
+    expect(await holderOf('ops')).to.equal(undefined);
+    expect(await holderOf('core')).to.be.a('string');
+    start('first', 'keeper');
+    await eventually(consumes);
+  });
+
+  it('reset says that the claims stay where the broker cannot be reached', async () => {
+    await (await storeOf('first')).close();
+    await mkdir(join(folder, 'first', 'run'));
+    const stop = new AbortController();
+    await run('first', ['keeper'], { stop: AbortSignal.any([stop.signal, AbortSignal.timeout(10)]) });
+    const { said, code } = await run('first', ['reset', '--yes'], {
+      env: { AMQP_URL: 'amqp://127.0.0.1:1', AMQP_MANAGEMENT_URL: 'http://127.0.0.1:1' },
+    });
+    expect(code).to.equal(0);
+    expect(said).to.contain('stay on the broker').and.contain('take-over');
+    expect((await readdir(join(folder, 'first'))).filter((name) => !name.startsWith('.'))).to.deep.equal([]);
+  });
+});

@@ -1,0 +1,53 @@
+import { expect } from 'chai';
+import type { ManagedQueue } from '../../../src/broker/rabbitmq/management/management.js';
+import { namesFor } from '../../../src/broker/topology/topology.js';
+import { disconnectedTimeout, shortConsumerTimeouts } from '../../../src/observability/broker/queue-timeouts.js';
+import { holdsDeliveriesOfLostNodes, versionFindings } from '../../../src/observability/broker/rabbitmq-versions.js';
+
+const queue = (name: string, settings: Pick<Partial<ManagedQueue>, 'arguments' | 'policySettings'> = {}) =>
+  ({ name, type: 'quorum', arguments: {}, policySettings: {}, ...settings }) as ManagedQueue;
+
+describe('a version of RabbitMQ', () => {
+  it('is unusable before 3.10, and has a known fault from 4.3.0 to 4.3.5', () => {
+    const severities = (version: string) => versionFindings(version).map(({ severity }) => severity);
+    for (const version of ['3.8.34', '3.9.29']) expect(severities(version), version).to.deep.equal(['unusable']);
+    for (const version of ['4.3.0', '4.3.5']) expect(severities(version), version).to.deep.equal(['warning']);
+    for (const version of ['3.10.8', '3.13.7', '4.0.5', '4.2.1', '4.3.6', '4.4.0', '5.0.0'])
+      expect(severities(version), version).to.deep.equal([]);
+  });
+
+  it('holds deliveries of a lost node from 4.3 on', () => {
+    for (const version of ['3.10.8', '4.2.9']) expect(holdsDeliveriesOfLostNodes(version), version).to.equal(false);
+    for (const version of ['4.3.0', '4.10.0', '5.0.0'])
+      expect(holdsDeliveriesOfLostNodes(version), version).to.equal(true);
+  });
+});
+
+describe('timeouts of queues', () => {
+  const names = namesFor('p-');
+
+  it('are reported where a worker may take longer than the broker waits', () => {
+    const workers = [
+      { name: 'quick', timeout: 30_000 },
+      { name: 'slow', timeout: 60_000 },
+      { name: 'slower', timeout: 30 * 60_000 },
+      { name: 'absent', timeout: 86_400_000 },
+    ];
+    const queues = [
+      queue('p-quick'),
+      queue('p-slow', { policySettings: { 'consumer-timeout': 60_000 } }),
+      queue('p-slower', { arguments: { 'x-consumer-timeout': 3_600_000 }, policySettings: { 'consumer-timeout': 1 } }),
+    ];
+    const [finding, ...others] = shortConsumerTimeouts(queues, workers, names);
+    expect(finding).to.match(/^slow may take 1m /);
+    expect(others).to.deep.equal([]);
+    expect(shortConsumerTimeouts([queue('p-slower')], workers, names)).to.have.length(1);
+  });
+
+  it('of consumers on a lost node are one minute, unless an argument or a policy sets another', () => {
+    const policy = (milliseconds: number) => ({ policySettings: { 'consumer-disconnected-timeout': milliseconds } });
+    expect(disconnectedTimeout([])).to.equal(60_000);
+    expect(disconnectedTimeout([queue('a', policy(10_000)), queue('b', policy(20_000))])).to.equal(20_000);
+    expect(disconnectedTimeout([queue('a', policy(10_000)), queue('b')])).to.equal(60_000);
+  });
+});

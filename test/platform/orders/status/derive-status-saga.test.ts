@@ -1,0 +1,160 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import {
+  derive,
+  type Coordinator,
+  type DeadLetterFact,
+  type Fact,
+  type OutcomeFact,
+  type SagaFact,
+} from '../../../../platform/orders/status/derive-status.js';
+import { advance, type OrderStatus } from '../../../../platform/orders/status/status.js';
+import { orchestrated, outcome, tell } from '../../support/record-facts.js';
+
+describe('platform: the status of an order that a saga fulfils', () => {
+  const said = (command: string, type: OutcomeFact['outcome'], reason?: string): Fact => ({
+    ...(outcome(command, type, reason) as OutcomeFact),
+    orchestrated: true,
+  });
+  const decided = (sequence: number, decision: SagaFact['decision'], more: Partial<SagaFact> = {}): Fact => ({
+    kind: 'saga',
+    decision,
+    sequence,
+    ...more,
+  });
+  const reserved = said('c1', 'inventory.reserved');
+  const paid = said('c2', 'payment.processed');
+  const created: Fact = { ...(said('c3', 'shipment.created') as OutcomeFact), trackingNumber: 'T1' };
+  const undeliverable = [
+    reserved,
+    paid,
+    said('c3', 'shipment.failed', 'undeliverable'),
+    decided(8, 'compensating', { step: 'ship', reason: 'undeliverable' }),
+  ];
+  const cannotRefund = decided(12, 'failed', { step: 'pay', reason: 'no answer within 1200 s' });
+
+  const sagaWays: [OrderStatus, Fact[]][] = [
+    ['paid', [reserved, paid, created]],
+    ['paid', [reserved, paid, decided(8, 'completed')]],
+    ['shipped', [reserved, paid, created, decided(8, 'completed')]],
+    ['pending', [said('c1', 'inventory.rejected', 'too few')]],
+    [
+      'rejected',
+      [
+        said('c1', 'inventory.rejected', 'too few'),
+        decided(4, 'compensating', { step: 'reserve', reason: 'too few' }),
+        decided(5, 'compensated'),
+      ],
+    ],
+    ['rejected', [reserved, decided(4, 'compensating', { step: 'reserve', reason: 'no answer' })]],
+    ['reserved', [reserved, said('c2', 'payment.failed', 'card_declined')]],
+    [
+      'payment_failed',
+      [
+        reserved,
+        said('c2', 'payment.failed', 'card_declined'),
+        decided(6, 'compensating', { step: 'pay', reason: 'card_declined' }),
+        said('c4', 'inventory.released'),
+        decided(8, 'compensated'),
+      ],
+    ],
+    ['shipment_failed', undeliverable],
+    ['stuck', [...undeliverable, cannotRefund]],
+    ['shipment_failed', [...undeliverable, cannotRefund, decided(13, 'resumed')]],
+    ['stuck', [...undeliverable, cannotRefund, decided(13, 'resumed'), { ...cannotRefund, sequence: 15 } as Fact]],
+    ['shipment_failed', [...undeliverable, cannotRefund, decided(13, 'resumed'), decided(16, 'compensated')]],
+    ['cancelled', [reserved, paid, decided(6, 'compensating', { reason: 'fraud (ops)' }), decided(9, 'compensated')]],
+    [
+      'payment_failed',
+      [
+        reserved,
+        decided(6, 'compensating', { step: 'pay', reason: 'no answer' }),
+        decided(9, 'compensated'),
+        paid,
+        decided(11, 'compensating', { step: 'pay', reason: 'pay was done after all', late: true }),
+        decided(14, 'compensated'),
+      ],
+    ],
+  ];
+
+  const anyWay = fc.constantFrom(...sagaWays).chain(([status, facts]) =>
+    fc.record({
+      status: fc.constant(status),
+      facts: fc.constant(facts),
+      shuffled: fc
+        .subarray(facts)
+        .chain((again) => fc.shuffledSubarray([...facts, ...again], { minLength: facts.length + again.length })),
+    }),
+  );
+
+  it('is what the saga decided, in whichever order that and the answers are heard, however often', () => {
+    fc.assert(
+      fc.property(anyWay, ({ status, facts, shuffled }) => {
+        expect(tell(shuffled, -1, orchestrated).state.status).to.equal(status);
+        expect(derive(shuffled)).to.deep.equal(derive(facts));
+      }),
+    );
+  });
+
+  it('never goes back, and is cancelled once the order accepted that, though its saga had got further', () => {
+    fc.assert(
+      fc.property(anyWay, fc.nat({ max: 12 }), ({ shuffled }, cancelAt) => {
+        const { state, shown, cancelled } = tell(shuffled, cancelAt, orchestrated);
+        let reached = orchestrated.reached;
+        for (const status of shown) {
+          if (status === 'stuck') continue;
+          expect(advance(reached, status)).to.equal(status);
+          reached = status;
+        }
+        if (cancelled) expect(state.reached).to.equal('cancelled');
+      }),
+    );
+  });
+
+  it('says why it ended, where the parcel is, and what a person is needed for', () => {
+    const shipped = tell([decided(8, 'completed'), paid, reserved, created], -1, orchestrated);
+    expect(shipped.shown).to.deep.equal(['paid', 'shipped']);
+    expect(shipped.state.detail.trackingNumber).to.equal('T1');
+    const [, late = []] = sagaWays.at(-1) ?? [];
+    expect(derive(late).reason).to.equal('no answer');
+    const { state } = tell([...undeliverable, cannotRefund], -1, orchestrated);
+    expect(state.detail.reason).to.equal('undeliverable');
+    expect(state.stuckBecause).to.equal('refund needs a person: no answer within 1200 s');
+  });
+
+  const dead = (type: string, more: Partial<DeadLetterFact> = {}): Fact => ({
+    kind: 'dead_lettered',
+    deadLetterId: 'd',
+    command: 'c9',
+    type,
+    code: 'x.y',
+    ...more,
+  });
+
+  it('is stuck while a command of it is dead, and once it has ended only while something has still to be undone', () => {
+    expect(tell([reserved, dead('payment.process')], -1, orchestrated).state.status).to.equal('stuck');
+    expect(tell([...undeliverable, dead('shipment.create')], -1, orchestrated).state.status).to.equal(
+      'shipment_failed',
+    );
+    expect(tell([...undeliverable, dead('payment.refund')], -1, orchestrated).state.status).to.equal('stuck');
+    const undone = [...undeliverable, dead('payment.refund'), decided(12, 'compensated')];
+    expect(tell(undone, -1, orchestrated).state.status).to.equal('shipment_failed');
+  });
+
+  it('is stuck while its saga could not take an answer, which may be one that has to be undone', () => {
+    const untaken = dead('payment.processed', { coordinator: 'order-saga' });
+    const ended = [...undeliverable, decided(12, 'compensated')];
+    expect(tell([...ended, untaken], -1, orchestrated).state.status).to.equal('stuck');
+    expect(tell([...ended, untaken, { kind: 'replayed', deadLetterId: 'd' }], -1, orchestrated).state.status).to.equal(
+      'shipment_failed',
+    );
+  });
+
+  it('is not held up by what the other coordinator could not take', () => {
+    const untaken = (coordinator: Coordinator) => dead('order.created', { coordinator });
+    expect(tell([untaken('order-choreography')], -1, orchestrated).state.status).to.equal('pending');
+    expect(tell([untaken('order-choreography')]).state.status).to.equal('stuck');
+    expect(tell([untaken('order-saga')], -1, orchestrated).state.status).to.equal('stuck');
+    expect(tell([untaken('order-saga')]).state.status).to.equal('pending');
+  });
+});

@@ -1,0 +1,198 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { order } from '../../../../platform/orders/order.js';
+import { derive, type Fact } from '../../../../platform/orders/status/derive-status.js';
+import { advance } from '../../../../platform/orders/status/status.js';
+import { details, outcome, placed, run, tell } from '../../support/record-facts.js';
+
+/** Every way that an order can go without a cancellation. */
+const ways: Fact[][] = [
+  [outcome('c1', 'inventory.rejected', 'unknown SKU x')],
+  [outcome('c1', 'inventory.reserved')],
+  [
+    outcome('c1', 'inventory.reserved'),
+    outcome('c2', 'payment.failed', 'card_declined'),
+    outcome('c3', 'inventory.released'),
+  ],
+  [outcome('c1', 'inventory.reserved'), outcome('c2', 'payment.processed')],
+  [outcome('c1', 'inventory.reserved'), outcome('c2', 'payment.processed'), outcome('c3', 'shipment.created')],
+  [
+    outcome('c1', 'inventory.reserved'),
+    outcome('c2', 'payment.processed'),
+    outcome('c3', 'shipment.failed', 'undeliverable'),
+    outcome('c4', 'payment.refunded'),
+    outcome('c5', 'inventory.released'),
+  ],
+];
+const types = ['inventory.reserve', 'payment.process', 'shipment.create', 'payment.refund', 'inventory.release'];
+
+/** Dead letters of commands that may or may not be answered, replayed or discarded. */
+const deadLetters = fc
+  .array(fc.record({ n: fc.integer({ min: 1, max: 5 }), replayed: fc.boolean(), discarded: fc.boolean() }), {
+    maxLength: 3,
+  })
+  .map((letters) =>
+    letters.flatMap(({ n, replayed, discarded }, index): Fact[] => {
+      const deadLetterId = `d${index}`;
+      return [
+        {
+          kind: 'dead_lettered',
+          deadLetterId,
+          command: `c${n}`,
+          type: types[n - 1] ?? '',
+          code: 'worker.handler_failed',
+        },
+        ...(replayed ? [{ kind: 'replayed', deadLetterId } as const] : []),
+        ...(discarded ? [{ kind: 'discarded', deadLetterId } as const] : []),
+      ];
+    }),
+  );
+
+/** The facts of one order, and the same in another order with some of them twice. */
+const histories = fc
+  .tuple(fc.constantFrom(...ways), deadLetters)
+  .map(([way, dead]) => [...way, ...dead])
+  .chain((facts) =>
+    fc.record({
+      facts: fc.constant(facts),
+      shuffled: fc
+        .subarray(facts)
+        .chain((again) => fc.shuffledSubarray([...facts, ...again], { minLength: facts.length + again.length })),
+    }),
+  );
+
+describe('platform: the status of an order', () => {
+  it('is the same in whichever order the facts come, however often', () => {
+    fc.assert(
+      fc.property(histories, ({ facts, shuffled }) => {
+        expect(tell(shuffled).state.status).to.equal(tell(facts).state.status);
+        expect(derive(shuffled)).to.deep.equal(derive(facts));
+      }),
+    );
+  });
+
+  it('never goes back, and `stuck` only lies over it', () => {
+    fc.assert(
+      fc.property(histories, fc.nat({ max: 12 }), ({ shuffled }, cancelAt) => {
+        const { shown } = tell(shuffled, cancelAt);
+        let reached = placed.reached;
+        for (const status of shown) {
+          if (status === 'stuck') continue;
+          expect(advance(reached, status)).to.equal(status);
+          reached = status;
+        }
+      }),
+    );
+  });
+
+  it('is cancelled once the order accepted that, whatever the services still say', () => {
+    fc.assert(
+      fc.property(histories, fc.nat({ max: 12 }), ({ shuffled }, cancelAt) => {
+        const { state, cancelled } = tell(shuffled, cancelAt);
+        if (cancelled) expect(state.reached).to.equal('cancelled');
+      }),
+    );
+  });
+
+  it('shows why an order ended, also after it was stuck', () => {
+    const [, , declined = []] = ways;
+    const dead: Fact = {
+      kind: 'dead_lettered',
+      deadLetterId: 'd',
+      command: 'c9',
+      type: 'inventory.release',
+      code: 'store.io',
+    };
+    const stuck = tell([...declined.slice(0, 2), dead]);
+    expect(stuck.shown).to.deep.equal(['reserved', 'payment_failed', 'stuck']);
+    expect(stuck.state.stuckBecause).to.equal('inventory.release failed: store.io');
+    const mended = tell([...declined.slice(0, 2), dead, { kind: 'replayed', deadLetterId: 'd' }]);
+    expect(mended.shown).to.deep.equal(['reserved', 'payment_failed', 'stuck', 'payment_failed']);
+    expect(mended.state.detail.reason).to.equal('card_declined');
+  });
+
+  it('is stuck while a command lies in the dead letters, until it is replayed or answered', () => {
+    const dead: Fact = {
+      kind: 'dead_lettered',
+      deadLetterId: 'd',
+      command: 'c2',
+      type: 'payment.process',
+      code: 'x.y',
+    };
+    const reserved = outcome('c1', 'inventory.reserved');
+    expect(tell([reserved, dead]).state.status).to.equal('stuck');
+    expect(tell([reserved, dead, { kind: 'discarded', deadLetterId: 'd' }]).state.status).to.equal('stuck');
+    expect(tell([reserved, dead, { kind: 'replayed', deadLetterId: 'd' }]).state.status).to.equal('reserved');
+    expect(tell([reserved, dead, outcome('c2', 'payment.processed')]).state.status).to.equal('paid');
+    expect(tell([reserved, dead, outcome('another', 'payment.processed')]).state.status).to.equal('stuck');
+  });
+
+  it('is not stuck by a command of the way forward once the order has ended', () => {
+    const dead: Fact = {
+      kind: 'dead_lettered',
+      deadLetterId: 'd',
+      command: 'c2',
+      type: 'payment.process',
+      code: 'x.y',
+    };
+    const { state } = tell([outcome('c1', 'inventory.reserved'), dead, outcome('c9', 'inventory.released')], 2);
+    expect(state.status).to.equal('cancelled');
+  });
+});
+
+describe('platform: what can be stuck once an order has ended', () => {
+  const release: Fact = {
+    kind: 'dead_lettered',
+    deadLetterId: 'd',
+    command: 'c9',
+    type: 'inventory.release',
+    code: 'x.y',
+  };
+
+  it('is what has to be undone, until it is discarded', () => {
+    const declined = (ways[2] ?? []).slice(0, 2);
+    expect(tell([...declined, release]).state.status).to.equal('stuck');
+    const discarded: Fact = { kind: 'discarded', deadLetterId: 'd' };
+    expect(tell([...declined, release, discarded]).state.status).to.equal('payment_failed');
+  });
+
+  it('is nothing where the order was shipped', () => {
+    expect(tell([...(ways[4] ?? []), release]).state.status).to.equal('shipped');
+  });
+});
+
+describe('platform: an order', () => {
+  const shipped = tell(ways[4] ?? []).state;
+
+  it('costs what its items cost', () => {
+    expect(placed.details?.total).to.equal(1000);
+  });
+
+  it('is not placed twice', () => {
+    expect(() => order.decide({ type: 'create', orderId: 'o1', details }, placed)).to.throw('already');
+  });
+
+  it('refuses a total that is no exact number any more', () => {
+    const items = Array.from({ length: 100 }, () => ({ sku: 'item_1', quantity: 10_000, unitPrice: 1_000_000_000 }));
+    expect(() => order.decide({ type: 'create', orderId: 'o2', details: { ...details, items } }, order.initial))
+      .to.throw()
+      .with.property('code', 'order.total_too_large');
+  });
+
+  it('is not cancelled once it is shipped', () => {
+    expect(() => order.decide({ type: 'cancel' }, shipped))
+      .to.throw()
+      .with.property('code', 'order.not_cancellable');
+  });
+
+  it('is cancelled once', () => {
+    const { state, shown } = run({ type: 'cancel', reason: 'changed my mind' }, placed);
+    expect(shown).to.deep.equal(['cancelled']);
+    expect(state.detail.reason).to.equal('changed my mind');
+    expect(order.decide({ type: 'cancel' }, state)).to.deep.equal([]);
+  });
+
+  it('that does not exist has no status', () => {
+    expect(order.decide({ type: 'set_status', ...derive(ways[1] ?? []) }, order.initial)).to.deep.equal([]);
+  });
+});

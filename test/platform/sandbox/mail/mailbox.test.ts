@@ -1,0 +1,90 @@
+import { expect } from 'chai';
+import { createTransport } from 'nodemailer';
+import { openDatabase } from '../../../../platform/sandbox/database.js';
+import { createMailbox } from '../../../../platform/sandbox/mail/mailbox.js';
+import type { Sandbox } from '../../../../platform/sandbox/sandbox.js';
+import { send, startIn, temporaryDirectory } from '../support/start.js';
+
+describe('sandbox: the mailbox', () => {
+  let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
+  let sandbox: Sandbox;
+  const mail = (over: object = {}) => ({
+    from: 'Shop <shop@example.com>',
+    to: 'ada@example.com',
+    subject: 'Grüße',
+    text: 'Your order is on its way.',
+    messageId: '<m1@flotilla>',
+    ...over,
+  });
+  const deliver = async (...mails: object[]) => {
+    const transport = createTransport(`${sandbox.smtpUrl}?pool=true`);
+    try {
+      for (const each of mails) await transport.sendMail(each);
+    } finally {
+      transport.close();
+    }
+  };
+  const list = async (query = '') => (await send(`${sandbox.url}/mailbox${query}`, 'GET')).body.items;
+
+  beforeEach(async () => {
+    directory = await temporaryDirectory();
+    sandbox = await startIn(directory.path);
+  });
+  afterEach(async () => {
+    await sandbox.close();
+    await directory.remove();
+  });
+
+  it('shows a mail that came over SMTP', async () => {
+    await deliver(mail());
+    const [item] = await list();
+    expect(item).to.include({
+      messageId: '<m1@flotilla>',
+      from: 'shop@example.com',
+      to: 'ada@example.com',
+      subject: 'Grüße',
+      deliveries: 1,
+    });
+    expect(item?.text).to.include('on its way');
+  });
+
+  it('keeps a mail once that comes again under its Message-ID, and counts it', async () => {
+    await deliver(mail(), mail(), mail({ messageId: '<m2@flotilla>' }));
+    expect((await list()).map(({ messageId, deliveries }) => [messageId, deliveries])).to.deep.equal([
+      ['<m2@flotilla>', 1],
+      ['<m1@flotilla>', 2],
+    ]);
+  });
+
+  it('finds mails by recipient, also by one the headers hide, and empties', async () => {
+    await deliver(mail({ bcc: 'audit@example.com' }), mail({ to: 'Bob@Example.com', messageId: '<m2@flotilla>' }));
+    expect((await list('?to=bob@example.com')).map(({ messageId }) => messageId)).to.deep.equal(['<m2@flotilla>']);
+    expect((await list('?to=audit@example.com')).map(({ messageId }) => messageId)).to.deep.equal(['<m1@flotilla>']);
+    expect(await list('?to=nobody@example.com')).to.be.empty;
+    expect(await list('?limit=1')).to.have.length(1);
+    expect((await send(`${sandbox.url}/mailbox`, 'DELETE')).body).to.deep.equal({ deleted: 2 });
+    expect(await list()).to.be.empty;
+  });
+
+  it('refuses a mail that is too large and goes on', async () => {
+    const refused = await deliver(mail({ text: `${'x'.repeat(70)}\n`.repeat(20_000) })).catch(
+      (error: unknown) => error,
+    );
+    expect(refused).to.have.property('responseCode', 552);
+    await deliver(mail());
+    expect(await list()).to.have.length(1);
+  });
+
+  it('keeps the latest 1,000 mails', async () => {
+    const db = openDatabase(directory.path);
+    const mailbox = createMailbox(db);
+    const received = { from: 'shop@example.com', recipients: ['ada@example.com'], subject: 'S', text: 'T' };
+    db.transaction(() => {
+      for (let i = 0; i < 1003; i++) mailbox.keep({ ...received, messageId: `<m${i}@flotilla>` });
+    })();
+    db.close();
+    const ids = (await list()).map(({ messageId }) => messageId);
+    expect(ids).to.have.length(1000);
+    expect([ids[0], ids.at(-1)]).to.deep.equal(['<m1002@flotilla>', '<m3@flotilla>']);
+  });
+});

@@ -1,0 +1,17 @@
+import { spec } from 'flotilla/testing';
+import { user } from '../../../platform/users/user.js';
+
+const ada = { userId: 'u1', name: 'Ada', email: 'ada@example.org' };
+const created = { type: 'user.created', data: ada } as const;
+
+describe('platform: what a user decides', () => {
+  it('is made once', () => {
+    spec(user)
+      .when({ type: 'create', ...ada })
+      .then(created);
+    spec(user)
+      .given(created)
+      .when({ type: 'create', ...ada })
+      .rejects('user.exists');
+  });
+});

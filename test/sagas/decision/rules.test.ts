@@ -1,0 +1,366 @@
+import { expect } from 'chai';
+import { begun, TripStory } from '../support/trip.js';
+
+const UNKNOWN = 'saga.not_found';
+
+describe('a saga', () => {
+  it('executes its steps in order, with the results of earlier answers', () => {
+    const story = new TripStory();
+    expect(story.hear('trip.asked', { days: 3 })).to.deep.equal(['started', 'step_started flight forward 1']);
+    expect(story.hear('flight.booked', { seat: '7A' })).to.deep.equal([
+      'step_completed flight forward 1',
+      'step_started hotel forward 1',
+    ]);
+    expect(story.state.results).to.deep.equal({ flight: '7A' });
+    expect(story.hear('hotel.booked')).to.deep.equal(['step_completed hotel forward 1', 'step_started mail forward 1']);
+    expect(story.hear('mail.sent')).to.deep.equal(['step_completed mail forward 1', 'completed']);
+    expect(story.state).to.include({ status: 'completed', waiting: undefined });
+  });
+
+  it('compensates in reverse order when a step is refused, and not the refused step', () => {
+    const story = begun('flight.booked');
+    expect(story.hear('hotel.refused', { reason: 'full' })).to.deep.equal([
+      'step_failed hotel forward 1 answer full for good',
+      'compensating hotel step_failed full',
+      'step_started flight back 1',
+    ]);
+    expect(story.hear('flight.cancelled')).to.deep.equal(['step_completed flight back 1', 'compensated']);
+  });
+
+  it('has nothing to compensate when the first step is refused', () => {
+    expect(begun().hear('flight.refused', { reason: 'sold out' })).to.deep.equal([
+      'step_failed flight forward 1 answer sold out for good',
+      'compensating flight step_failed sold out',
+      'compensated',
+    ]);
+  });
+
+  it('retries a step without an answer, then abandons and compensates it, because it may have been executed', () => {
+    const story = begun();
+    expect(story.wait()).to.deep.equal(['step_failed flight forward 1 timeout no answer within 1m again']);
+    expect(story.wait()).to.deep.equal(['step_started flight forward 2']);
+    expect(story.wait()).to.deep.equal(['step_failed flight forward 2 timeout no answer within 1m again']);
+    expect(story.wait()).to.deep.equal(['step_started flight forward 3']);
+    expect(story.now - Date.parse('2026-01-01T00:00:00Z')).to.equal((60 + 10 + 60 + 20) * 1000);
+    expect(story.wait()).to.deep.equal([
+      'step_failed flight forward 3 timeout no answer within 1m for good',
+      'compensating flight step_failed no answer within 1m',
+      'step_started flight back 1',
+    ]);
+    expect(new Set(story.state.steps['flight']?.forward.commands).size).to.equal(3);
+  });
+
+  it('retries a refused step only if its retry policy allows it', () => {
+    const story = begun();
+    expect(story.hear('flight.refused', { reason: 'busy' })).to.deep.equal([
+      'step_failed flight forward 1 answer busy again',
+    ]);
+    expect(story.wait()).to.deep.equal(['step_started flight forward 2']);
+    expect(story.hear('flight.booked', { seat: '1' })[0]).to.equal('step_completed flight forward 2');
+  });
+
+  it('accepts the answer to an earlier attempt while it waits for the next one', () => {
+    const story = begun();
+    story.wait();
+    expect(story.hear('flight.booked', { seat: '1' })).to.deep.equal([
+      'step_completed flight forward 1',
+      'step_started hotel forward 1',
+    ]);
+    expect(story.timer({ step: 'flight', direction: 'forward', attempt: 1, timer: 'retry' })).to.deep.equal([]);
+  });
+
+  it('ignores a timer for which it does not wait', () => {
+    const story = begun('flight.booked');
+    for (const other of [
+      { attempt: 2 },
+      { step: 'flight' },
+      { direction: 'back' },
+      { timer: 'retry' },
+      { saga: 'x' },
+    ]) {
+      expect(story.timer(other), JSON.stringify(other)).to.deep.equal([]);
+    }
+  });
+
+  describe('that is cancelled', () => {
+    it('without a reason, records that it was on request', () => {
+      expect(begun().hear('trip.dropped', {})[0]).to.equal('compensating cancelled on request');
+      expect(begun().hear('trip.dropped', { reason: ' ' })[0]).to.equal('compensating cancelled on request');
+    });
+
+    it('with a long reason, keeps one short line', () => {
+      const story = begun();
+      story.hear('trip.dropped', { reason: `first\r\n\u2028second ${'x'.repeat(1000)}` });
+      expect(story.state.reason)
+        .to.match(/^first second x+…$/)
+        .and.to.have.length(300);
+    });
+
+    it('before the start, executes nothing', () => {
+      const story = new TripStory();
+      expect(story.hear('trip.dropped', { reason: 'ill' })).to.deep.equal(['message_noted early_cancel ill']);
+      expect(story.state.status).to.equal('none');
+      expect(story.hear('trip.asked', { days: 1 })).to.deep.equal([
+        'started',
+        'compensating cancelled ill',
+        'compensated',
+      ]);
+    });
+
+    it('while a step is awaited, compensates that step as well', () => {
+      const story = begun('flight.booked');
+      expect(story.hear('trip.dropped', { reason: 'ill' })).to.deep.equal([
+        'compensating cancelled ill',
+        'step_started hotel back 1',
+      ]);
+      expect(story.hear('hotel.cancelled')).to.deep.equal([
+        'step_completed hotel back 1',
+        'step_started flight back 1',
+      ]);
+      expect(story.hear('flight.cancelled')).to.deep.equal(['step_completed flight back 1', 'compensated']);
+    });
+
+    it('after it completed, compensates every step that can be', () => {
+      const story = begun('flight.booked', 'hotel.booked', 'mail.sent');
+      expect(story.hear('trip.dropped', { reason: 'ill' })).to.deep.equal([
+        'compensating cancelled ill',
+        'step_started hotel back 1',
+      ]);
+    });
+
+    it('twice, is compensated once', () => {
+      const story = begun('flight.booked');
+      story.hear('trip.dropped', { reason: 'ill' });
+      expect(story.hear('trip.dropped', { reason: 'ill' })).to.deep.equal(['message_noted already_undone ill']);
+    });
+  });
+
+  describe('answered late', () => {
+    const givenUp = () => {
+      const story = begun('flight.booked');
+      story.wait(); // the hotel never answers, and is not tried again
+      return story;
+    };
+
+    it('while that step is compensated, compensates it again and ignores the outdated answer', () => {
+      const story = givenUp();
+      const first = story.command('hotel', 'back');
+      expect(story.hear('hotel.booked')).to.deep.equal(['message_noted hotel late', 'step_started hotel back 2']);
+      expect(story.hear('hotel.cancelled', {}, first)).to.deep.equal(['message_noted hotel outdated']);
+      expect(story.hear('hotel.cancelled', {}, story.command('hotel', 'back'))).to.deep.equal([
+        'step_completed hotel back 2',
+        'step_started flight back 1',
+      ]);
+    });
+
+    it('while an earlier step is compensated, compensates it in its turn', () => {
+      const story = givenUp();
+      story.hear('hotel.cancelled');
+      expect(story.hear('hotel.booked')).to.deep.equal(['message_noted hotel late']);
+      expect(story.hear('flight.cancelled')).to.deep.equal([
+        'step_completed flight back 1',
+        'step_started hotel back 2',
+      ]);
+      expect(story.hear('hotel.cancelled')).to.deep.equal(['step_completed hotel back 2', 'compensated']);
+    });
+
+    it('after it was compensated, compensates the step', () => {
+      const story = givenUp();
+      story.hear('hotel.cancelled');
+      story.hear('flight.cancelled');
+      expect(story.state.status).to.equal('compensated');
+      expect(story.hear('hotel.booked')).to.deep.equal([
+        'message_noted hotel late',
+        'compensating hotel late_answer hotel was done after all',
+        'step_started hotel back 2',
+      ]);
+      expect(story.hear('hotel.cancelled')).to.deep.equal(['step_completed hotel back 2', 'compensated']);
+    });
+
+    it('with a refusal, still waits for the compensation that it has requested', () => {
+      const story = givenUp();
+      expect(story.hear('hotel.refused', { reason: 'full' })).to.deep.equal(['message_noted hotel late_refusal full']);
+      expect(story.hear('hotel.cancelled')).to.deep.equal([
+        'step_completed hotel back 1',
+        'step_started flight back 1',
+      ]);
+    });
+
+    it('to another command than the one answered before, compensates the step again', () => {
+      const story = begun();
+      story.wait();
+      story.wait();
+      const [first, second] = [story.command('flight', 'forward', 0), story.command('flight', 'forward', 1)];
+      story.hear('flight.booked', { seat: '1' }, first);
+      story.hear('hotel.refused', { reason: 'full' });
+      expect(story.hear('flight.booked', { seat: '1' }, first)).to.deep.equal(['message_noted flight duplicate']);
+      story.hear('flight.cancelled');
+      expect(story.hear('flight.booked', { seat: '2' }, second)).to.deep.equal([
+        'message_noted flight late',
+        'compensating flight late_answer flight was done after all',
+        'step_started flight back 2',
+      ]);
+      story.hear('flight.cancelled');
+      expect(story.hear('flight.booked', { seat: '2' }, second)).to.deep.equal(['message_noted flight duplicate']);
+      expect(story.state.status).to.equal('compensated');
+    });
+
+    it('to a command that was edited in the dead letters, compensates the step again', () => {
+      const story = begun('flight.booked');
+      story.hear('hotel.refused', { reason: 'full' });
+      story.hear('flight.cancelled');
+      expect(story.hear('flight.booked', { seat: '2' }, 'the edited one')).to.deep.equal([
+        'message_noted flight late',
+        'compensating flight late_answer flight was done after all',
+        'step_started flight back 2',
+      ]);
+      story.hear('flight.cancelled');
+      expect(story.hear('flight.booked', { seat: '2' }, 'the edited one')).to.deep.equal([
+        'message_noted flight duplicate',
+      ]);
+    });
+
+    it('keeps the result for the compensation', () => {
+      const story = begun();
+      while (story.state.status === 'started') story.wait();
+      story.hear('flight.booked', { seat: '9C' });
+      expect(story.state.results).to.deep.equal({ flight: '9C' });
+      expect(story.command('flight', 'back', 1)).not.to.equal('');
+    });
+
+    it('with an execution after a refusal, compensates the step', () => {
+      const story = begun('flight.booked');
+      story.hear('hotel.refused', { reason: 'full' });
+      story.hear('flight.cancelled');
+      expect(story.hear('hotel.booked').slice(1)).to.deep.equal([
+        'compensating hotel late_answer hotel was done after all',
+        'step_started hotel back 1',
+      ]);
+    });
+  });
+
+  it('recognizes repeated answers, and answers to commands that it did not send', () => {
+    const story = begun('flight.booked');
+    expect(story.hear('trip.asked', { days: 3 })).to.deep.equal(['message_noted duplicate']);
+    expect(story.hear('flight.booked', { seat: '7A' })).to.deep.equal(['message_noted flight duplicate']);
+    expect(story.hear('flight.refused', { reason: 'x' })).to.deep.equal(['message_noted flight duplicate x']);
+    expect(story.hear('mail.sent')).to.deep.equal(['message_noted mail unasked']);
+    expect(story.hear('hotel.cancelled')).to.deep.equal(['message_noted hotel unasked']);
+    expect(new TripStory().hear('flight.booked', { seat: '1' })).to.deep.equal([]);
+  });
+
+  describe('whose compensation fails', () => {
+    const failing = () => {
+      const story = begun('flight.booked');
+      story.hear('hotel.refused', { reason: 'full' });
+      expect(story.hear('flight.kept', { reason: 'too late' })).to.deep.equal([
+        'step_failed flight back 1 answer too late again',
+      ]);
+      expect(story.wait()).to.deep.equal(['step_started flight back 2']);
+      return story;
+    };
+    const failed = () => {
+      const story = failing();
+      expect(story.wait()).to.deep.equal([
+        'step_failed flight back 2 timeout no answer within 1m for good',
+        'failed flight no answer within 1m',
+      ]);
+      expect(story.state).to.include({ status: 'failed', failedStep: 'flight', waiting: undefined });
+      return story;
+    };
+
+    it('retries it, then requires manual intervention', () => {
+      failed();
+    });
+
+    it('resumes when the answer arrives late', () => {
+      expect(failed().hear('flight.cancelled')).to.deep.equal([
+        'resumed',
+        'step_completed flight back 2',
+        'compensated',
+      ]);
+    });
+
+    it('compensates a late execution again, and ignores the answers to earlier commands', () => {
+      const story = failed();
+      const before = story.command('flight', 'back');
+      expect(story.hear('flight.booked', { seat: '7A' }, story.command('flight', 'forward'))).to.deep.equal([
+        'message_noted flight late',
+        'resumed',
+        'step_started flight back 3',
+      ]);
+      expect(story.hear('flight.cancelled', {}, before)).to.deep.equal(['message_noted flight outdated']);
+      expect(story.hear('flight.cancelled')).to.deep.equal(['step_completed flight back 3', 'compensated']);
+    });
+
+    it('restores the reason for its compensation once it resumes', () => {
+      const story = failed();
+      expect(story.state.reason).to.equal('no answer within 1m');
+      story.retry();
+      expect(story.state.reason).to.equal('full');
+      story.hear('flight.cancelled');
+      expect(story.state).to.include({ status: 'compensated', reason: 'full' });
+    });
+
+    it('restarts the retry policy when an operator retries it', () => {
+      const story = failed();
+      expect(story.retry()).to.deep.equal(['resumed', 'step_started flight back 3']);
+      expect(story.state.status).to.equal('compensating');
+      story.wait();
+      expect(story.wait()).to.deep.equal(['step_started flight back 4']);
+      expect(story.hear('flight.cancelled')).to.deep.equal(['step_completed flight back 4', 'compensated']);
+    });
+  });
+
+  describe('one of whose commands is dead-lettered', () => {
+    it('records it and keeps waiting, because the command may be fixed and replayed', () => {
+      const story = begun();
+      const dead = { eventId: story.command('flight', 'forward'), type: 'flight.book', code: 'gateway.refused' };
+      expect(story.hear('message.dead_lettered', dead)).to.deep.equal([
+        'message_noted flight dead_lettered flight.book: gateway.refused',
+      ]);
+      expect(story.hear('message.replayed', dead)).to.deep.equal([
+        'message_noted flight replayed flight.book: gateway.refused',
+      ]);
+      expect(story.hear('message.dead_lettered', { ...dead, eventId: 'of-another' })).to.deep.equal([]);
+    });
+
+    it('abandons the step when the command is discarded', () => {
+      const story = begun('flight.booked');
+      const dead = { type: 'hotel.book', code: 'x', reason: 'no such hotel' };
+      expect(story.hear('message.discarded', { ...dead, eventId: story.command('flight', 'forward') })).to.deep.equal(
+        [],
+      );
+      expect(story.hear('message.discarded', { ...dead, eventId: story.command('hotel', 'forward') })).to.deep.equal([
+        'step_failed hotel forward 1 discarded hotel.book was discarded: no such hotel for good',
+        'compensating hotel step_failed hotel.book was discarded: no such hotel',
+        'step_started hotel back 1',
+      ]);
+    });
+  });
+
+  describe('on request of an operator', () => {
+    it('sends the awaited command again at once', () => {
+      expect(begun().retry()).to.deep.equal(['resumed', 'step_started flight forward 2']);
+    });
+
+    it('compensates the steps that it has started', () => {
+      expect(begun('flight.booked').compensate()).to.deep.equal([
+        'compensating operator a test',
+        'step_started hotel back 1',
+      ]);
+    });
+
+    it('rejects requests that its state does not allow', () => {
+      const refused = (act: () => unknown) => expect(act).to.throw().with.property('code');
+      refused(() => new TripStory().retry()).that.equals(UNKNOWN);
+      refused(() => new TripStory().compensate()).that.equals(UNKNOWN);
+      const ended = begun('flight.booked', 'hotel.booked', 'mail.sent');
+      refused(() => ended.retry()).that.equals('saga.refused');
+      refused(() => ended.compensate()).that.equals('saga.refused');
+      const undone = begun('flight.booked');
+      undone.compensate();
+      refused(() => undone.compensate()).that.equals('saga.refused');
+    });
+  });
+});

@@ -1,0 +1,162 @@
+import { z } from 'zod';
+import { baseCatalogue, catalogue, command, event, type EventEnvelope } from 'flotilla';
+import { decide } from '../../../src/sagas/decision/decide.js';
+import { evolve, initialState, type SagaEvent, type SagaState } from '../../../src/sagas/decision/state.js';
+import type { SagaInput } from '../../../src/sagas/decision/trigger.js';
+import { sagaDefinitionOf } from '../../../src/sagas/definition/define-saga.js';
+
+const trip = z.strictObject({ tripId: z.string() });
+const refusal = z.strictObject({ tripId: z.string(), reason: z.string() });
+
+/** A journey: a flight, a hotel, and a mail about it that nobody can take back. */
+export const journeys = catalogue(baseCatalogue, {
+  'trip.asked': event({ 1: z.strictObject({ tripId: z.string(), days: z.int() }) }),
+  'trip.dropped': event({ 1: refusal }),
+  'flight.book': command({ 1: z.strictObject({ tripId: z.string(), days: z.int() }) }),
+  'flight.booked': event({ 1: z.strictObject({ tripId: z.string(), seat: z.string() }) }),
+  'flight.refused': event({ 1: refusal }),
+  'flight.cancel': command({ 1: refusal }),
+  'flight.cancelled': event({ 1: trip }),
+  'flight.kept': event({ 1: refusal }),
+  'hotel.book': command({ 1: z.strictObject({ tripId: z.string(), seat: z.string() }) }),
+  'hotel.booked': event({ 1: trip }),
+  'hotel.refused': event({ 1: refusal }),
+  'hotel.cancel': command({ 1: refusal }),
+  'hotel.cancelled': event({ 1: trip }),
+  'mail.send': command({ 1: trip }),
+  'mail.sent': event({ 1: trip }),
+});
+
+const { defineSaga } = journeys;
+
+export const tripSaga = defineSaga({
+  name: 'travel',
+  startedBy: 'trip.asked',
+  input: ({ days }) => ({ days }),
+  cancelledBy: 'trip.dropped',
+  subject: (id) => `trip/${id}`,
+  answers: 'any', // so that tests can give them without knowing the command; see forged-answers.test.ts
+  steps: [
+    {
+      name: 'flight',
+      command: { type: 'flight.book', data: ({ sagaId: tripId, input: { days } }) => ({ tripId, days }) },
+      done: { type: 'flight.booked', result: ({ seat }) => seat },
+      failed: ['flight.refused'],
+      timeout: '1m',
+      retryDelays: ['10s', '20s'],
+      retries: (reason) => reason === 'busy',
+      compensate: {
+        command: { type: 'flight.cancel', data: ({ sagaId: tripId, reason }) => ({ tripId, reason }) },
+        done: 'flight.cancelled',
+        failed: ['flight.kept'],
+        timeout: '1m',
+        retryDelays: ['5s'],
+      },
+    },
+    {
+      name: 'hotel',
+      command: {
+        type: 'hotel.book',
+        data: ({ sagaId: tripId, results }) => ({
+          tripId,
+          seat: typeof results['flight'] === 'string' ? results['flight'] : '',
+        }),
+      },
+      done: 'hotel.booked',
+      failed: ['hotel.refused'],
+      timeout: '2m',
+      compensate: {
+        command: { type: 'hotel.cancel', data: ({ sagaId: tripId, reason }) => ({ tripId, reason }) },
+        done: 'hotel.cancelled',
+        timeout: '1m',
+      },
+    },
+    {
+      name: 'mail',
+      command: { type: 'mail.send', data: ({ sagaId: tripId }) => ({ tripId }) },
+      done: 'mail.sent',
+      timeout: '1m',
+    },
+  ],
+});
+
+const START = Date.parse('2026-01-01T00:00:00Z');
+
+/** A saga in the hand of a test, which says what comes and sees what follows. */
+export class TripStory {
+  state: SagaState = initialState;
+  readonly told: SagaEvent[] = [];
+  now = START;
+  #messages = 0;
+
+  /** A message; gives what follows from it, in short: `saga.step_started hotel back 2`. */
+  hear(type: string, data: object = {}, causationid?: string): string[] {
+    const id = `m${(this.#messages += 1)}`;
+    const event: EventEnvelope = {
+      specversion: '1.0',
+      id,
+      source: 'test',
+      type,
+      subject: 'trip/t1',
+      time: new Date(this.now).toISOString(),
+      datacontenttype: 'application/json',
+      dataschema: `urn:flotilla:${type}:1`,
+      correlationid: 'c',
+      ...(causationid !== undefined && { causationid }),
+      data: { tripId: 't1', ...data },
+    };
+    return this.#take({ kind: 'message', sagaId: 't1', now: this.now, event });
+  }
+
+  /** Lets the time pass for which the saga waits, and hands it the timer that is due then. */
+  wait(): string[] {
+    const { waiting } = this.state;
+    if (waiting === undefined) throw new Error('nothing is waited for');
+    this.now = Date.parse(waiting.at);
+    return this.timer();
+  }
+
+  /** The timer of what is waited for, or one that is not waited for any more. */
+  timer(other: object = {}): string[] {
+    const { step, direction, attempt, timer } = this.state.waiting ?? {};
+    return this.hear('saga.timer_due', { saga: 'travel', sagaId: 't1', step, direction, attempt, timer, ...other });
+  }
+
+  retry(): string[] {
+    return this.#take({ kind: 'retry', sagaId: 't1', now: this.now, who: 'ann' });
+  }
+
+  compensate(): string[] {
+    return this.#take({ kind: 'compensate', sagaId: 't1', now: this.now, who: 'ann', reason: 'a test' });
+  }
+
+  /** The id of the last command given for a step. */
+  command(step: string, direction: 'forward' | 'back', nth = -1): string {
+    return this.state.steps[step]?.[direction].commands.at(nth) ?? '';
+  }
+
+  #take(input: SagaInput): string[] {
+    const events = decide(sagaDefinitionOf(tripSaga), input, this.state);
+    this.state = events.reduce(evolve, this.state);
+    this.told.push(...events);
+    return events.map(shortly);
+  }
+}
+
+function shortly({ type, data }: SagaEvent): string {
+  const parts = new Map<string, unknown>(Object.entries(data));
+  const words = ['step', 'direction', 'attempt', 'cause', 'rule', 'reason'].map((key) => parts.get(key)).filter(isWord);
+  const again = type === 'saga.step_failed' ? [data.retryAt === null ? 'for good' : 'again'] : [];
+  return [type.replace('saga.', ''), ...words, ...again].join(' ');
+}
+
+const isWord = (part: unknown): part is string | number =>
+  typeof part === 'number' || (typeof part === 'string' && part !== '');
+
+/** A journey that has come so far. */
+export function begun(...answers: string[]): TripStory {
+  const story = new TripStory();
+  story.hear('trip.asked', { days: 3 });
+  for (const type of answers) story.hear(type, type === 'flight.booked' ? { seat: '7A' } : {});
+  return story;
+}

@@ -1,0 +1,34 @@
+import { expect } from 'chai';
+import { createEvent, originContext } from '../../../../src/events/create.js';
+import { shop } from '../../../support/shop.js';
+import { createTempStore, type TempStore } from '../../support/temp-store.js';
+
+describe('a SQLite store that is told of commits', () => {
+  let temp: TempStore;
+  beforeEach(async () => {
+    temp = await createTempStore();
+  });
+  afterEach(() => temp.dispose());
+
+  it('hears of the commits of others without polling, one after the other', async () => {
+    const never = { limits: { pollInterval: 3_600_000 } };
+    const one = await temp.open(never);
+    const other = await temp.open(never);
+    let heard = 0;
+    let wake = () => {};
+    const stop = one.onAppend(() => {
+      heard += 1;
+      wake();
+    });
+    for (let n = 1; n <= 20; n++) {
+      const hearing = new Promise<void>((resolve) => (wake = resolve));
+      const subject = `job/${n}`;
+      await other.append(subject, 'none', [
+        createEvent(shop.definitions, 'job.begun', { n }, originContext({ source: 'test', subject })),
+      ]);
+      if (heard < n) await hearing;
+    }
+    expect(heard).to.equal(20);
+    stop();
+  });
+});

@@ -1,0 +1,92 @@
+import { expect } from 'chai';
+import Database from 'better-sqlite3';
+import { newId } from '../../../../src/events/ids.js';
+import type { Store } from '../../../../src/store/store.js';
+import { codeOf, eventOf } from '../../../contract/store-events.js';
+import { createTempStore, type TempStore } from '../../support/temp-store.js';
+
+describe('group commit in SQLite', () => {
+  let temp: TempStore;
+  let store: Store;
+  beforeEach(async () => {
+    temp = await createTempStore();
+    store = await temp.open();
+  });
+  afterEach(() => temp.dispose());
+
+  it('redoes a group one by one when a deferred foreign key fails its commit', async () => {
+    const sql = `CREATE TABLE parent (id INTEGER PRIMARY KEY);
+      CREATE TABLE child (id INTEGER PRIMARY KEY, parent INTEGER REFERENCES parent (id) DEFERRABLE INITIALLY DEFERRED);`;
+    await store.migrate('test', [{ name: 'family', sql }]);
+    let runs = 0;
+    const results = await Promise.allSettled([
+      store.transaction(async (tx) => {
+        runs += 1;
+        await tx.sql`INSERT INTO child (id, parent) VALUES (1, 1)`;
+        await tx.sql`INSERT INTO parent (id) VALUES (1)`;
+      }),
+      store.transaction((tx) => tx.sql`INSERT INTO child (id, parent) VALUES (2, 7)`),
+      store.append('x/1', 'none', [eventOf('x/1')]),
+    ]);
+    expect(results.map(({ status }) => status)).to.deep.equal(['fulfilled', 'rejected', 'fulfilled']);
+    expect(runs).to.equal(2);
+    expect(await store.query`SELECT id FROM child`).to.deep.equal([{ id: 1 }]);
+    expect(await store.readAll(0)).to.have.length(1);
+  });
+
+  it('goes on with a stream whose first append was rolled back', async () => {
+    const names = Array.from({ length: 20 }, () => `x/${newId()}`);
+    await Promise.allSettled(
+      names.map((name, n) =>
+        store.transaction(async (tx) => {
+          await tx.append(name, 'none', [eventOf(name)]);
+          if (n % 2 === 0) throw new Error('no');
+        }),
+      ),
+    );
+    await Promise.all(names.map((name) => store.append(name, 'any', [eventOf(name)])));
+    const counts = await Promise.all(names.map(async (name) => (await store.read(name)).length));
+    expect(counts).to.deep.equal(names.map((_, n) => (n % 2 === 0 ? 1 : 2)));
+  });
+
+  it('does not let work end the transaction that it shares', async () => {
+    const codes = await Promise.all([
+      codeOf(store.append('x/1', 'none', [eventOf('x/1')])),
+      codeOf(store.transaction((tx) => tx.sql`COMMIT`)),
+      codeOf(store.append('x/2', 'none', [eventOf('x/2')])),
+    ]);
+    expect(codes).to.deep.equal(['resolved', undefined, 'resolved']);
+  });
+
+  it('refuses to change or delete an event', () => {
+    const file = new Database(temp.path);
+    file
+      .prepare(
+        "INSERT INTO flotilla_events (stream, version, id, type, time, correlation, body) VALUES (1,1,'a',1,1,'a','{}')",
+      )
+      .run();
+    expect(() => file.exec("UPDATE flotilla_events SET body = ''")).to.throw('never changed');
+    expect(() => file.exec('DELETE FROM flotilla_events')).to.throw('never deleted');
+    file.close();
+  });
+
+  it('waits for the lock of another process without stopping the event loop, and answers store.busy in the end', async () => {
+    const impatient = await temp.open({ limits: { lockTimeout: 40 } });
+    const file = new Database(temp.path);
+    file.exec('BEGIN IMMEDIATE');
+    const patient = store.append('x/1', 'none', [eventOf('x/1')]);
+    expect(await codeOf(impatient.append('x/2', 'none', [eventOf('x/2')]))).to.equal('store.busy');
+    file.exec('COMMIT');
+    expect(await patient).to.deep.equal({ version: 1, appended: 1 });
+    file.close();
+  });
+
+  it('refuses a file that a newer release has written', async () => {
+    const newer = await createTempStore();
+    const file = new Database(newer.path);
+    file.pragma('user_version = 99');
+    file.close();
+    expect(await codeOf(newer.open())).to.equal('config.invalid');
+    await newer.dispose();
+  });
+});

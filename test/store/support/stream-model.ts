@@ -1,0 +1,64 @@
+import { expect } from 'chai';
+import type { Store } from '../../../src/store/store.js';
+import type { Command, Outcome } from './append-commands.js';
+
+/** What the streams of a store must be: of each the ids of its events, in order. */
+export class StreamModel {
+  readonly #streams = new Map<string, string[]>();
+  /** Commands that went through. */
+  readonly done: Command[] = [];
+
+  version(stream: string): number {
+    return this.#ids(stream).length;
+  }
+
+  /**
+   * Takes in commands that ran all at once, and what became of each. There must be an order in which, one after the
+   * other, they would have come out like this: those that went through in the order of the versions they made, a
+   * conflict at a moment at which the stream was where it says, and not where the command expected it.
+   */
+  take(ran: readonly { command: Command; outcome: Outcome }[]): void {
+    const begun = new Map(ran.map(({ command }) => [command.stream, [this.version(command.stream)]]));
+    const won = ran
+      .flatMap(({ command, outcome }) => ('appended' in outcome && outcome.appended > 0 ? [{ command, outcome }] : []))
+      .sort((a, b) => a.outcome.version - b.outcome.version);
+    for (const { command, outcome } of won) {
+      const { stream, expected, ids } = command;
+      if (expected !== 'any') expect(this.version(stream), 'went through').to.equal(versionOf(expected));
+      this.#streams.set(stream, [...this.#ids(stream), ...ids]);
+      expect(outcome).to.deep.equal({ version: this.version(stream), appended: ids.length });
+      begun.get(stream)?.push(this.version(stream));
+      this.done.push(command);
+    }
+    for (const { command, outcome } of ran) {
+      const attained = begun.get(command.stream);
+      if ('conflict' in outcome) {
+        expect(attained, 'a conflict with a version that was never there').to.include(outcome.conflict);
+        expect(command.expected, 'a conflict of what expects nothing').to.not.equal('any');
+        expect(versionOf(command.expected), 'a conflict with what was expected').to.not.equal(outcome.conflict);
+      } else if (outcome.appended === 0) {
+        expect(this.#ids(command.stream), 'repeated').to.include.members(command.ids);
+        expect(attained).to.include(outcome.version);
+      }
+    }
+  }
+
+  /** Compares it with what the store has, and positions with versions. */
+  async check(store: Store): Promise<void> {
+    for (const [stream, ids] of this.#streams) {
+      const events = await store.read(stream);
+      expect(events.map(({ id }) => id)).to.deep.equal(ids);
+      expect(events.map(({ version }) => version)).to.deep.equal(ids.map((_, n) => n + 1));
+      const positions = events.map(({ position }) => position);
+      expect(positions).to.deep.equal([...positions].sort((a, b) => a - b));
+    }
+  }
+
+  #ids(stream: string): readonly string[] {
+    return this.#streams.get(stream) ?? [];
+  }
+}
+
+function versionOf(expected: Command['expected']): number | undefined {
+  return expected === 'none' ? 0 : expected === 'any' ? undefined : expected;
+}
