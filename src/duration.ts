@@ -13,7 +13,7 @@ export function parseDuration(value: string | number): number {
   }
   throw new FlotillaError(
     'config.invalid',
-    `${JSON.stringify(value)} is no duration such as '250ms', '10s', '5m', '1h' or '7d'`,
+    `${JSON.stringify(value)} is not a valid duration (for example '250ms', '30s', '10m', '1h', '7d')`,
   );
 }
 

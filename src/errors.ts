@@ -249,7 +249,7 @@ export const errors = {
   },
 
   // simulation
-  'simulation.failed': { disposal: 'fatal', message: 'A promise does not hold in a simulated run' },
+  'simulation.failed': { disposal: 'fatal', message: 'A simulated run violates a promise' },
   'simulation.endless': {
     disposal: 'fatal',
     message: 'A simulated run finds no end; where it only is long, raise `limits`',

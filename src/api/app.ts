@@ -103,7 +103,7 @@ function checkRoutes(routes: readonly Route[]): void {
   for (const { method, path, operationId } of routes) {
     const name = `${method.toUpperCase()} ${path}`;
     if (seen.has(name) || OWN_PATHS.has(path))
-      throw new FlotillaError('fleet.invalid', `the route ${name} is there already`);
+      throw new FlotillaError('fleet.invalid', `the route ${name} is declared twice`);
     if (seen.has(operationId))
       throw new FlotillaError('fleet.invalid', `two routes have the operationId ${operationId}`);
     seen.add(name).add(operationId);
@@ -119,8 +119,9 @@ function purgeNowAndThen(idempotency: Idempotency, clock: () => number, logger: 
     if (now >= next) {
       next = now + PURGE_EVERY;
       idempotency.purge(now - REMEMBERED).then(
-        (purged) => logger.debug('old replies forgotten', { purged }),
-        (error: unknown) => logger.warn('old replies not forgotten; tried again later', { error: messageOf(error) }),
+        (purged) => logger.debug('expired idempotency replies deleted', { purged }),
+        (error: unknown) =>
+          logger.warn('expired idempotency replies could not be deleted; retrying later', { error: messageOf(error) }),
       );
     }
     proceed();

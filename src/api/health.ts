@@ -49,7 +49,7 @@ async function limited(name: string, check: Checks[string], logger: Logger): Pro
   try {
     return await Promise.race([check(), late]);
   } catch (error) {
-    logger.warn('check failed', { check: name, error: messageOf(error) });
+    logger.warn('health check failed', { check: name, error: messageOf(error) });
     return { ok: false, detail: 'failed' };
   } finally {
     clearTimeout(timer);

@@ -13,7 +13,7 @@ export interface ServerOptions {
 export interface ApiServer {
   url: string;
   port: number;
-  /** Takes no more requests, lets those in hand finish for at most `grace` milliseconds (default 10,000), then cuts
+  /** Takes no more requests, lets those in flight finish for at most `grace` milliseconds (default 10,000), then cuts
    *  what is left. May be called again. */
   close(grace?: number): Promise<void>;
 }

@@ -65,7 +65,7 @@ export interface Publisher {
   close(): Promise<void>;
 }
 
-/** One message in hand. Exactly one of `ack` and `requeue` settles it; settling a message of a channel that is gone
+/** One message in flight. Exactly one of `ack` and `requeue` settles it; settling a message of a channel that is gone
  *  does nothing, as the broker delivers it again. */
 export interface Delivery {
   readonly queue: string;
@@ -83,7 +83,7 @@ export interface Delivery {
 }
 
 export interface ConsumeOptions {
-  /** Messages in hand at once. */
+  /** Messages in flight at once. */
   prefetch: number;
   /** Must not throw. */
   onDelivery: (delivery: Delivery) => void;
@@ -111,7 +111,7 @@ export interface StreamEntry {
 
 export interface ReadStreamOptions {
   from: StreamOffset;
-  /** Entries in hand at once. RabbitMQ hands out what it has written together as a whole, which may be more. */
+  /** Entries in flight at once. RabbitMQ hands out what it has written together as a whole, which may be more. */
   prefetch: number;
   /** Must not throw. */
   onEntry: (entry: StreamEntry) => void;
@@ -133,12 +133,12 @@ export interface StreamReader {
 export interface Consumer {
   /** Whether the broker knows of this consumer right now. */
   readonly consuming: boolean;
-  /** Stops deliveries; resolves when no more come. What is in hand stays in hand and can be settled. */
+  /** Stops deliveries; resolves when no more come. What is in flight stays in flight and can be settled. */
   cancel(): Promise<void>;
-  /** Consumes again, after `cancel`, with another prefetch if one is given, which doesn't count what is still in hand.
+  /** Consumes again, after `cancel`, with another prefetch if one is given, which doesn't count what is still in flight.
    *  Resolves at once where there is no channel: consuming begins with the next. */
   resume(prefetch?: number): Promise<void>;
-  /** Closes the channel: what is in hand goes back to the head of the queue, in order. */
+  /** Closes the channel: what is in flight goes back to the head of the queue, in order. */
   close(): Promise<void>;
 }
 

@@ -19,9 +19,9 @@ export function groupOf(command: Command): string {
 
 export function buildProgram(modules: readonly CommandModule[], context: Context, version: string): Command {
   const program = new Command('flotilla')
-    .description('Runs an event-driven worker fleet on RabbitMQ, and shows what it does.')
+    .description('Run and operate an event-driven worker fleet on RabbitMQ.')
     .version(version)
-    .option('--fleet <path>', 'the file of the fleet, in place of config/fleet.ts or dist/config/fleet.js')
+    .option('--fleet <path>', 'the file of the fleet (default: config/fleet.ts, else dist/config/fleet.js)')
     .showHelpAfterError('(flotilla help <command> says more)')
     .configureOutput({
       writeOut: (text) => linesIn(text).forEach((line) => context.print(line)),

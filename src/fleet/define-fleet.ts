@@ -81,7 +81,7 @@ export function defineFleet<
   } as Fleet;
   const names = new Set<string>();
   for (const { name } of fleet.workers) {
-    if (names.has(name)) throw new FlotillaError('fleet.invalid', `two workers are called ${name}`);
+    if (names.has(name)) throw new FlotillaError('fleet.invalid', `two workers have the name ${name}`);
     names.add(name);
   }
   checkReserved(fleet);
@@ -106,7 +106,7 @@ function erased<Settings extends z.ZodObject>({
   const declared = { store, ...(isDeclared && { emits: types }), ...(info !== undefined && { info }) };
   if (typeof routes !== 'function') return { ...declared, settings: settings ?? z.object({}), routes: () => routes };
   if (settings === undefined)
-    throw new FlotillaError('fleet.invalid', 'the routes of the API ask for settings: declare them');
+    throw new FlotillaError('fleet.invalid', 'the routes of the API require settings; declare them');
   return { ...declared, settings, routes: (given) => routes(settings.parse(given)) };
 }
 
@@ -163,7 +163,8 @@ function checkProjections({ workers }: Fleet): void {
   for (const { name: worker, projections } of workers.map(workerDefinitionOf)) {
     for (const { name } of projections) {
       const other = keepers.get(name);
-      if (other !== undefined) throw new FlotillaError('fleet.invalid', `${other} and ${worker} both keep ${name}`);
+      if (other !== undefined)
+        throw new FlotillaError('fleet.invalid', `${other} and ${worker} both run the projection ${name}`);
       keepers.set(name, worker);
     }
   }

@@ -79,7 +79,7 @@ function placeText({ time, row }: Place): string {
 export function parsePlace(text: string): Place {
   const [, time, row] = /^(\d{15})-(\d{12})$/.exec(text) ?? [];
   if (time === undefined || row === undefined) {
-    throw new FlotillaError('config.invalid', `not a place in the journal: ${JSON.stringify(text.slice(0, 50))}`);
+    throw new FlotillaError('config.invalid', `not a position in the journal: ${JSON.stringify(text.slice(0, 50))}`);
   }
   return { time: Number(time) - SHIFT, row: Number(row) };
 }

@@ -16,8 +16,8 @@ export interface WorkerStatus {
   exists: boolean | null;
   /** Messages that wait for a consumer. */
   ready: number | null;
-  /** Messages in hand: of its processes on this machine, or, where none answers, of all its consumers. */
-  inHand: number | null;
+  /** Messages in flight: of its processes on this machine, or, where none answers, of all its consumers. */
+  inFlight: number | null;
   /** Messages that wait for their next attempt, by delay in milliseconds. */
   retrying: { delay: number; ready: number | null }[];
   /** Dead letters, in the broker and stored. */
@@ -170,14 +170,15 @@ function workerStatus(
   const queue = numbers.get(names.queue(worker));
   const deadInBroker = numbers.get(names.dead(worker))?.ready ?? null;
   const letters = kept.known ? (kept.value.get(worker) ?? null) : null;
-  const own = processes.filter(({ inHand }) => inHand[worker] !== undefined);
+  const own = processes.filter(({ inFlight }) => inFlight[worker] !== undefined);
   const breaker = worst(processes.flatMap(({ breakers }) => breakers[worker] ?? []));
   return {
     worker,
     hasQueue: true,
     exists: queue?.exists ?? null,
     ready: queue?.ready ?? null,
-    inHand: own.length > 0 ? own.reduce((sum, { inHand }) => sum + (inHand[worker] ?? 0), 0) : (queue?.unacked ?? null),
+    inFlight:
+      own.length > 0 ? own.reduce((sum, { inFlight }) => sum + (inFlight[worker] ?? 0), 0) : (queue?.unacked ?? null),
     retrying: [...new Set(retryDelays)]
       .sort((a, b) => a - b)
       .map((delay) => ({ delay, ready: numbers.get(names.retry(worker, delay))?.ready ?? null })),
@@ -198,7 +199,7 @@ function withoutQueue(worker: string): WorkerStatus {
     hasQueue: false,
     exists: false,
     ready: 0,
-    inHand: 0,
+    inFlight: 0,
     retrying: [],
     dead: 0,
     deadInBroker: 0,

@@ -85,7 +85,7 @@ export class CheckpointSaver {
       this.dueAt = this.#pending ? performance.now() + SAVE_DELAY_MS : Infinity;
     } catch (error) {
       deferred.giveBack(changes);
-      logger.warn('relay: the checkpoint could not be moved; retrying', { error: messageOf(error) });
+      logger.warn('relay: the checkpoint could not be saved; retrying', { error: messageOf(error) });
       this.#failed = true;
       this.dueAt = performance.now() + RETRY_DELAY_MS;
     }

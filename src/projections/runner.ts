@@ -99,12 +99,13 @@ export class ProjectionRunner {
   #report(advance: Advance): void {
     const waiting = advance.kind === 'waiting' ? advance.because : undefined;
     if (waiting === 'outdated' && this.#waiting !== waiting) {
-      this.#logger.error('projection: made by another version; not updated until it is rebuilt');
+      this.#logger.error('projection: built by another version; rebuild it to resume updates');
     }
     this.#waiting = waiting;
     if (advance.kind === 'waiting') return;
     const { poison, passedOver } = advance.step;
-    for (const { eventId, code } of passedOver) this.#logger.warn('projection: passed over', { event: eventId, code });
+    for (const { eventId, code } of passedOver)
+      this.#logger.warn('projection: skipped an event', { event: eventId, code });
     if (poison === undefined) return;
     const { position, eventId, type, code, message } = poison;
     this.#logger.error('projection: stopped at an event', { position, event: eventId, type, code, error: message });

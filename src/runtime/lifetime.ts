@@ -54,7 +54,7 @@ export class Lifetime {
     } catch (error) {
       if (!this.signal.aborted) this.fail(error);
     }
-    if (!this.#failure.signal.aborted) options.logger.info('Ending', { reason: messageOf(this.signal.reason) });
+    if (!this.#failure.signal.aborted) options.logger.info('Stopping', { reason: messageOf(this.signal.reason) });
     await this.#end(options);
     if (this.#failure.signal.aborted && !this.stop.aborted) throw this.#failure.signal.reason;
   }
@@ -67,7 +67,7 @@ export class Lifetime {
         await step(() => Math.max(0, until - performance.now()));
       } catch (error) {
         if (error === this.#failure.signal.reason) continue; // it is what `run` rejects with
-        logger.error('A part did not end in order', { error: messageOf(error) });
+        logger.error('A component did not stop cleanly', { error: messageOf(error) });
       }
     }
     this.#phase = 'ended';

@@ -14,11 +14,12 @@ export function workerCheck(
   sagas: readonly SagaCount[],
 ): CheckResult {
   const state = worker.state();
-  const { consuming, circuitBreaker, pauses, inHand, overdue, abandoned, unpublished, stuck, log, projections } = state;
+  const { consuming, circuitBreaker, pauses, inFlight, overdue, abandoned, unpublished, stuck, log, projections } =
+    state;
   const queue = [
     consuming ? 'consuming' : `paused${pauses.length > 0 ? ` (${pauses.join(', ')})` : ''}`,
     `circuit breaker ${circuitBreaker}`,
-    `${inHand} in hand`,
+    `${inFlight} in flight`,
     ...(overdue > 0 ? [`${overdue} overdue`] : []),
     ...(abandoned > 0 ? [`${abandoned} abandoned`] : []),
     ...(unpublished > 0 ? [`${unpublished} that the broker does not take for a retry or the dead letters`] : []),

@@ -49,7 +49,7 @@ export function sqlitePath(databaseUrl: string, service: string): string {
   if (/^postgres(ql)?:/.test(databaseUrl)) {
     throw new FlotillaError(
       'config.invalid',
-      'DATABASE_URL: postgres:// is not built in yet; use sqlite:data/{service}.db',
+      'DATABASE_URL: postgres:// is not supported yet; use sqlite:data/{service}.db',
     );
   }
   const path = /^sqlite:(?:\/\/(?=\/))?(.+)$/.exec(databaseUrl)?.[1]?.replaceAll('{service}', service);

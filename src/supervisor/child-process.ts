@@ -118,7 +118,7 @@ export class SupervisedProcess {
         return;
       }
       if (performance.now() - began >= longest) delay = first;
-      logger.warn('a process has ended and is started again', {
+      logger.warn('a process ended and is being restarted', {
         child: this.name,
         exitCode: how.code,
         signal: how.signal,

@@ -74,7 +74,7 @@ export async function up(options: UpOptions): Promise<void> {
   try {
     const plan = planProcesses(options);
     const left = await endLeftovers(await readFleetState(dataDir), options.drainTimeout);
-    if (left.length > 0) options.say(`Ended what an earlier run had left: ${left.join(', ')}`);
+    if (left.length > 0) options.say(`Stopped processes of an earlier run: ${left.join(', ')}`);
     await requirePorts(options);
     const broker = await chooseBroker({ ...options, given: options.amqp, dataDir });
     try {
@@ -127,7 +127,7 @@ async function runFleet(
     options.onReady(runningFleet(options, dataDir, broker, { api: urlOf('api'), sandbox: urlOf('sandbox') }));
   }
   await aborted(ending);
-  say('Stopping: what was begun is finished first; Ctrl-C again ends at once …');
+  say('Stopping: waiting for messages in progress; press Ctrl-C again to stop at once …');
   for (const stage of STAGES) {
     const limit = options.drainTimeout + CLOSING;
     const members = processes.filter((member) => member.stage === stage);
@@ -190,7 +190,7 @@ function stateWriter(
       if (waiting) return;
       waiting = true;
       void writes.run(write).catch((error: unknown) => {
-        logger.warn('what runs could not be written down', { error: messageOf(error) });
+        logger.warn('the list of running processes could not be saved', { error: messageOf(error) });
       });
     },
     settled: () => writes.settled(),

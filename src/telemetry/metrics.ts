@@ -65,9 +65,9 @@ export function createMetrics(options: MetricsOptions = {}) {
       buckets: seconds,
       registers,
     }),
-    inHand: new Gauge({
-      name: 'flotilla_messages_in_hand',
-      help: 'Deliveries in progress',
+    inFlight: new Gauge({
+      name: 'flotilla_messages_in_flight',
+      help: 'Unacknowledged messages that the worker processes',
       labelNames: ['worker'] as const,
       registers,
     }),

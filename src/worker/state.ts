@@ -12,7 +12,7 @@ export interface QueueState {
   pauses: readonly PauseReason[];
   /** Milliseconds until it consumes messages again; undefined where that does not depend on time. */
   pausedFor?: number | undefined;
-  inHand: number;
+  inFlight: number;
   /** Handlers that are over their timeout and have not settled. */
   overdue: number;
   /** Handlers that have not settled after several times their timeout; their messages count as failed. */
@@ -36,7 +36,7 @@ export const NO_QUEUE: QueueState = {
   consuming: true,
   circuitBreaker: 'closed',
   pauses: [],
-  inHand: 0,
+  inFlight: 0,
   overdue: 0,
   abandoned: 0,
   unpublished: 0,

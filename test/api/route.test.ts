@@ -70,9 +70,9 @@ describe('api: server', () => {
     await server.close();
   });
 
-  it('lets a request in hand finish when it closes', async () => {
+  it('lets a request in flight finish when it closes', async () => {
     let release = () => undefined as void;
-    const inHand = new Promise<void>((entered) => {
+    const inFlight = new Promise<void>((entered) => {
       void entered;
       release = entered;
     });
@@ -85,7 +85,7 @@ describe('api: server', () => {
       { port: 0 },
     );
     const answer = fetch(server.url).then((response) => response.text());
-    await inHand;
+    await inFlight;
     const closed = server.close();
     finish();
     expect(await answer).to.equal('done');

@@ -194,18 +194,18 @@ export function brokerContract(name: string, open: () => Promise<OpenBroker>): v
       expect((await received.next()).properties.messageId).to.equal('m2');
     });
 
-    it('gives nothing after cancel, lets what is in hand be settled, and goes on after resume', async () => {
+    it('gives nothing after cancel, lets what is in flight be settled, and goes on after resume', async () => {
       await broker.applyTopology(queues('q'));
       const to = await publisher();
       await to.publish(message('', n('q'), 'm1'));
       const { consumer, received } = listen(n('q'), 10);
-      const inHand = await received.next();
+      const inFlight = await received.next();
       await consumer.cancel();
       expect(consumer.consuming).to.equal(false);
       await to.publish(message('', n('q'), 'm2'));
       await readyIn(n('q'), 1);
       expect(received.waiting).to.equal(0);
-      inHand.ack();
+      inFlight.ack();
       await consumer.resume(1);
       expect(consumer.consuming).to.equal(true);
       const next = await received.next();
@@ -216,7 +216,7 @@ export function brokerContract(name: string, open: () => Promise<OpenBroker>): v
       await readyIn(n('q'), 0);
     });
 
-    it('gives back in order what a consumer that closes has in hand', async () => {
+    it('gives back in order what a consumer that closes has in flight', async () => {
       await broker.applyTopology({
         exchanges: [],
         queues: [{ name: n('q'), arguments: { ...quorum, 'x-delivery-limit': 1_000_000 } }],
@@ -432,19 +432,19 @@ export function brokerContract(name: string, open: () => Promise<OpenBroker>): v
       await to.publish(message('', n('q'), 'm2', { mandatory: true }));
     });
 
-    it('comes back by itself when the connection was lost: publishers, consumers, and what was in hand', async () => {
+    it('comes back by itself when the connection was lost: publishers, consumers, and what was in flight', async () => {
       await broker.applyTopology(queues('q'));
       const to = await publisher();
       const { consumer, received } = listen(n('q'));
       await to.publish(message('', n('q'), 'm1'));
-      const inHand = await received.next();
+      const inFlight = await received.next();
       const states: string[] = [];
       broker.onState((state) => states.push(state));
       const reconnect = await opened.disconnect();
-      await aborted(inHand.lost);
+      await aborted(inFlight.lost);
       await eventually(async () => to.state === 'connecting' && !consumer.consuming && broker.state === 'connecting');
       expect(await codeOf(to.publish(message('', n('q'), 'm2')))).to.equal('broker.disconnected');
-      inHand.ack(); // of the connection before: does nothing
+      inFlight.ack(); // of the connection before: does nothing
       reconnect();
       await Promise.all([broker.ready(), to.ready()]);
       const again = await received.next();

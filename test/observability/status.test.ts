@@ -59,11 +59,11 @@ describe('processes of this machine', () => {
 describe('fleet status', function () {
   this.timeout(60_000);
 
-  it('reads readiness, breakers and messages in hand from a process', async () => {
+  it('reads readiness, breakers and messages in flight from a process', async () => {
     const metrics = createMetrics();
     metrics.breakerState.labels('payment').set(2);
     metrics.breakerState.labels('shipping').set(0);
-    metrics.inHand.labels('payment').set(7);
+    metrics.inFlight.labels('payment').set(7);
     metrics.logOffset.labels('journal').set(12);
     metrics.logGaps.labels('journal', 'gap').inc(2);
     metrics.logGaps.labels('journal', 'reset').inc();
@@ -82,7 +82,7 @@ describe('fleet status', function () {
         health: 'not ready',
         checks,
         breakers: { payment: 'open', shipping: 'closed' },
-        inHand: { payment: 7 },
+        inFlight: { payment: 7 },
         logOffsets: { journal: 12 },
         logAlarms: { journal: 3 },
       });
@@ -116,7 +116,7 @@ describe('fleet status', function () {
         health: 'ready',
         checks: {},
         breakers: { payment: 'closed' },
-        inHand: { payment: 3 },
+        inFlight: { payment: 3 },
         logOffsets: { journal: 0 },
         logAlarms: { journal: 1 },
       };
@@ -150,7 +150,7 @@ describe('fleet status', function () {
         hasQueue: true,
         exists: true,
         ready: 2,
-        inHand: 6,
+        inFlight: 6,
         retrying: [
           { delay: 3_600_000, ready: 0 },
           { delay: 7_200_000, ready: 1 },
@@ -165,7 +165,7 @@ describe('fleet status', function () {
         breakerSince: since,
         breakerUntil: until,
       });
-      expect(status.workers[1]).to.include({ worker: 'shipping', consumers: 1, breaker: null, inHand: null });
+      expect(status.workers[1]).to.include({ worker: 'shipping', consumers: 1, breaker: null, inFlight: null });
       expect(status.workers[2]).to.include({ worker: 'absent', exists: false });
       expect(status.workers[3]).to.include({ worker: 'journal', hasQueue: false, ready: 0 });
       expect(status.logReaders).to.deep.equal([

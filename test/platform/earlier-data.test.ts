@@ -45,8 +45,8 @@ describe('platform: the stores of an earlier release', function () {
 
   it('handle no event again that the earlier release has handled', async () => {
     await eventually('every queue is empty', async () =>
-      (await items<{ ready: number; inHand: number; retrying: { ready: number }[] }>('status')).every(
-        ({ ready, inHand, retrying }) => ready + inHand === 0 && retrying.every((queue) => queue.ready === 0),
+      (await items<{ ready: number; inFlight: number; retrying: { ready: number }[] }>('status')).every(
+        ({ ready, inFlight, retrying }) => ready + inFlight === 0 && retrying.every((queue) => queue.ready === 0),
       ),
     );
     const charges = await get<{ items: { orderId: string }[] }>(`${fleet.sandboxUrl}/gateway/ledger`);

@@ -110,7 +110,7 @@ describe('defining a projection', () => {
     });
     const fleet = (...names: string[]) => defineFleet({ catalogue: shop, workers: [doer, ...names.map(keeper)] });
     expect(() => fleet('one', 'two'))
-      .to.throw('one and two both keep jobs')
+      .to.throw('one and two both run the projection jobs')
       .with.property('code', 'fleet.invalid');
     expect(fleet('one').workers).to.have.length(2);
   });

@@ -60,7 +60,7 @@ describe('the watch over a store', function () {
     expect(await text()).to.match(/flotilla_store_failing\{service="core"\} 0/);
     const about = (what: string) => lines.filter(({ message }) => message.includes(what));
     expect(about('no process has held the lease relay')).to.have.length(1); // once a minute, however often it is seen
-    expect(about('in order again')).to.have.length(2);
+    expect(about('recovered')).to.have.length(2);
   });
 
   it('does not mind a lock that is kept for a short time', async () => {

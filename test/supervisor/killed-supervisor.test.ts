@@ -44,7 +44,7 @@ describe('after a kill -9 of up', function () {
     if (deaf === undefined) throw new Error('payment was not written down');
     expect(await startOf(deaf.pid)).to.equal(deaf.startedAt);
     await upAndDown(fleet);
-    expect(fleet.said.join('\n')).to.match(/Ended what an earlier run had left: .*payment/);
+    expect(fleet.said.join('\n')).to.match(/Stopped processes of an earlier run: .*payment/);
     expect(await hasEnded(deaf, 0)).to.equal(true);
   });
 

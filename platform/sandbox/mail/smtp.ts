@@ -7,7 +7,7 @@ import type { Mailbox } from './mailbox.js';
 /** The largest mail, in bytes. */
 const MAX_MAIL = 1024 * 1024;
 const MAX_CLIENTS = 100;
-/** How long a closing server waits for mails in hand, in milliseconds. */
+/** How long a closing server waits for mails in flight, in milliseconds. */
 const CLOSE_TIMEOUT = 1000;
 
 /** Not a failure of the sandbox: the mail is refused with this SMTP status. */

@@ -50,7 +50,10 @@ function successes(route: Route, schemas: Schemas, headers: Record<string, Json>
   return {
     ...(responses.length === 0 ? { '2XX': { description: 'Success', headers } } : Object.fromEntries(responses)),
     ...(isRead && {
-      '304': { description: 'The caller has it already', headers: { ...headers, ...headerRefs('ETag') } },
+      '304': {
+        description: 'Not modified: the client has the current version',
+        headers: { ...headers, ...headerRefs('ETag') },
+      },
     }),
   };
 }

@@ -7,7 +7,7 @@ import type { MemoryQueue, QueuedMessage, Taker } from './queue.js';
 export class MemoryConsumer implements Consumer, Taker {
   readonly #options: ConsumeOptions;
   readonly #onClose: (consumer: MemoryConsumer) => void;
-  readonly #inHand = new Set<QueuedMessage>();
+  readonly #inFlight = new Set<QueuedMessage>();
   #prefetch: number;
   /** Handed out by the consumer of before a `cancel`: they don't count against the prefetch of the next one. */
   #before = 0;
@@ -31,7 +31,7 @@ export class MemoryConsumer implements Consumer, Taker {
   }
 
   get wants(): boolean {
-    return this.#wanted && this.#inHand.size - this.#before < this.#prefetch;
+    return this.#wanted && this.#inFlight.size - this.#before < this.#prefetch;
   }
 
   attach(queue: MemoryQueue): void {
@@ -40,18 +40,18 @@ export class MemoryConsumer implements Consumer, Taker {
     if (this.#wanted) queue.add(this);
   }
 
-  /** Ends the channel: what is in hand goes back, and another begins. */
+  /** Ends the channel: what is in flight goes back, and another begins. */
   detach(): void {
     const queue = this.#queue;
     const channel = this.#channel;
-    const inHand = [...this.#inHand];
+    const inFlight = [...this.#inFlight];
     this.#queue = undefined;
-    this.#inHand.clear();
+    this.#inFlight.clear();
     this.#before = 0;
     this.#channel = new AbortController();
     setMaxListeners(0, this.#channel.signal);
     queue?.remove(this);
-    for (const message of inHand) queue?.giveBack(message);
+    for (const message of inFlight) queue?.giveBack(message);
     channel.abort(new FlotillaError('broker.disconnected'));
   }
 
@@ -59,10 +59,10 @@ export class MemoryConsumer implements Consumer, Taker {
     const queue = this.#queue;
     if (queue === undefined) return;
     const { signal: lost } = this.#channel;
-    this.#inHand.add(message);
+    this.#inFlight.add(message);
     const settle = (after: () => void) => {
-      if (lost.aborted || !this.#inHand.delete(message)) return;
-      this.#before = Math.min(this.#before, this.#inHand.size);
+      if (lost.aborted || !this.#inFlight.delete(message)) return;
+      this.#before = Math.min(this.#before, this.#inFlight.size);
       after();
       queue.schedule();
     };
@@ -86,7 +86,7 @@ export class MemoryConsumer implements Consumer, Taker {
 
   async cancel(): Promise<void> {
     this.#wanted = false;
-    this.#before = this.#inHand.size;
+    this.#before = this.#inFlight.size;
     this.#queue?.remove(this);
   }
 

@@ -70,7 +70,7 @@ export class MemoryStream {
 export class MemoryStreamReader implements StreamReader {
   #stream: MemoryStream | undefined;
   #next: number | undefined;
-  #inHand = 0;
+  #inFlight = 0;
   #scheduled = false;
 
   constructor(
@@ -94,7 +94,7 @@ export class MemoryStreamReader implements StreamReader {
   detach(): void {
     this.#stream?.detach(this);
     this.#stream = undefined;
-    this.#inHand = 0;
+    this.#inFlight = 0;
   }
 
   /** Hands out soon, never in the caller's own tick. */
@@ -113,12 +113,12 @@ export class MemoryStreamReader implements StreamReader {
   }
 
   #handOut(): void {
-    while (this.#inHand < this.options.prefetch) {
+    while (this.#inFlight < this.options.prefetch) {
       const stream = this.#stream;
       const found = stream?.from(this.#next ?? 0);
       if (stream === undefined || found === undefined) return;
       this.#next = found.offset + 1;
-      this.#inHand += 1;
+      this.#inFlight += 1;
       this.options.onEntry(this.#entry(found, stream));
     }
   }
@@ -134,7 +134,7 @@ export class MemoryStreamReader implements StreamReader {
       done: () => {
         if (done || this.#stream !== stream) return;
         done = true;
-        this.#inHand -= 1;
+        this.#inFlight -= 1;
         this.schedule();
       },
     };

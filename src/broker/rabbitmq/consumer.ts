@@ -70,7 +70,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     try {
       onDelivery(new RabbitDelivery(queue, current, message));
     } catch (error) {
-      logger.error('onDelivery threw; the message stays in hand until the channel ends', {
+      logger.error('onDelivery threw; the message stays unacknowledged until the channel closes', {
         queue,
         reason: messageOf(error),
       });

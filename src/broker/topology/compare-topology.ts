@@ -47,7 +47,7 @@ export function compareTopology(
       kind: 'binding',
       name: bindingName(binding),
       problem: 'surplus',
-      detail: 'bound, and nobody wants it',
+      detail: 'bound, but not declared by the fleet',
     });
   }
   return { differences, surplus };

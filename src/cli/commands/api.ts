@@ -9,7 +9,7 @@ import { runOptions, untilEnded } from '../shared/run.js';
 export function register(program: Command, context: Context): void {
   program
     .command('api')
-    .description('serve the fleet over HTTP; takes writes also while the broker is down')
+    .description('serve the HTTP API; accepts writes while the broker is down')
     .action(() => serveFleet(context));
 }
 

@@ -6,10 +6,10 @@ import { printList } from '../shared/output.js';
 import { workerDefinitionOf } from '../../worker/definition/worker-definition.js';
 
 export function register(program: Command, context: Context): void {
-  const config = program.command('config').description('the configuration that is in force');
+  const config = program.command('config').description('show the configuration');
   config
     .command('show')
-    .description('every variable, its value in this shell, and whether it was set; secrets are masked')
+    .description('list every variable with its value in this shell and whether it is set; secrets are masked')
     .option('--json', 'print JSON')
     .action((flags: { json?: boolean }) => runShow(flags, context));
 }

@@ -12,8 +12,8 @@ import { releaseClaims } from '../../runtime/stores/store-claims.js';
 export function register(program: Command, context: Context): void {
   program
     .command('reset')
-    .description('remove everything that the fleet on this machine remembers: stores, broker, mailbox')
-    .option('--yes', 'do not ask')
+    .description('delete the data of the fleet on this machine: stores, broker, mailbox')
+    .option('--yes', 'do not ask for confirmation')
     .action((flags: { yes?: boolean }) => runReset(flags, context));
 }
 
@@ -22,7 +22,7 @@ async function runReset({ yes = false }: { yes?: boolean }, context: Context): P
   const dataDir = dataDirOf(context);
   const contents = resettable(dataDir);
   if (contents.own.length === 0) {
-    context.say(`There is nothing of Flotilla in ${dataDir}.`);
+    context.say(`${dataDir} contains no data of Flotilla.`);
     return;
   }
   refuseWhileUp(dataDir);

@@ -13,7 +13,7 @@ import { portTaken } from '../../net/port-taken.js';
 export function register(program: Command, context: Context): void {
   program
     .command('sandbox')
-    .description("run the fleet's sandbox, which stands in for the outside world in development")
+    .description("run the fleet's sandbox: external services for development")
     .action(() => runSandbox(context));
 }
 

@@ -9,8 +9,8 @@ import { runOptions, untilEnded } from '../shared/run.js';
 export function register(program: Command, context: Context): void {
   program
     .command('worker')
-    .description('run one worker or several in one process; any number of such processes share the work')
-    .argument('<name...>', 'as in config/fleet')
+    .description('run one or more workers in one process; several processes share the work')
+    .argument('<name...>', 'a worker of the fleet')
     .action((names: string[]) => runWorker(names, context));
 }
 

@@ -11,7 +11,7 @@ export function describeUnread({ config }: Pick<Context, 'config'>, unread: read
 /** Prints, after a command has acted, which stores it could not ask before. */
 export function reportUnchecked(context: Pick<Context, 'config' | 'say'>, unread: readonly string[]): void {
   if (unread.length === 0) return;
-  context.say(`Not checked, what was handled or closed according to ${describeUnread(context, unread)}.`);
+  context.say(`Not checked against the stores of other machines: ${describeUnread(context, unread)}.`);
 }
 
 /** Fails a command that has printed a result without the services in `unread`. */

@@ -7,7 +7,7 @@ export interface QueueNumbers {
   exists: boolean | null;
   /** Messages that wait for a consumer. */
   ready: number | null;
-  /** Messages that consumers have in hand. */
+  /** Messages that consumers have in flight. */
   unacked: number | null;
   consumers: number | null;
   /** Messages a second. */

@@ -23,7 +23,7 @@ export interface ProcessReport extends ProcessRecord {
   checks: Readonly<Record<string, ReportedCheck>>;
   breakers: Readonly<Record<string, BreakerState>>;
   /** Deliveries that are not settled yet, by worker. */
-  inHand: Readonly<Record<string, number>>;
+  inFlight: Readonly<Record<string, number>>;
   /** The offset up to which it is done with the log, by worker; of those whose turn it is to read. */
   logOffsets: Readonly<Record<string, number>>;
   /** How often it found the log broken, by worker. */
@@ -53,12 +53,12 @@ export async function probeProcess(process: ProcessRecord, token?: string): Prom
       breakers: Object.fromEntries(
         samplesOf(text, 'flotilla_breaker_state').map(([worker, value]) => [worker, BREAKER_STATES[value] ?? 'open']),
       ),
-      inHand: sums(text, 'flotilla_messages_in_hand'),
+      inFlight: sums(text, 'flotilla_messages_in_flight'),
       logOffsets: sums(text, 'flotilla_log_offset'),
       logAlarms: sums(text, 'flotilla_log_gaps_total'),
     };
   } catch {
-    return { ...process, health: 'silent', checks: {}, breakers: {}, inHand: {}, logOffsets: {}, logAlarms: {} };
+    return { ...process, health: 'silent', checks: {}, breakers: {}, inFlight: {}, logOffsets: {}, logAlarms: {} };
   }
 }
 

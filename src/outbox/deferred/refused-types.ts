@@ -62,11 +62,11 @@ export class RefusedTypes {
     this.#full = full;
     if (full) {
       const types = [...this.#current.keys()];
-      this.options.logger.error('relay: too many events are refused; nothing more is published until they are gone', {
+      this.options.logger.error('relay: too many deferred events; publishing stops until the broker accepts them', {
         deferred: events,
         types,
       });
-    } else this.options.logger.info('relay: publishing goes on', { deferred: events });
+    } else this.options.logger.info('relay: publishing resumed', { deferred: events });
   }
 
   refused(type: string, error: FlotillaError, deferred: number): void {

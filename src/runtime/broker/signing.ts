@@ -37,7 +37,7 @@ export function withSigning(
       metrics?.unsigned.inc({ queue });
       unreported += 1;
       if (performance.now() - warnedAt < WARN_EVERY) return;
-      const then = verification === 'require' ? 'what they claim is not believed' : 'they are accepted';
+      const then = verification === 'require' ? 'they are not trusted' : 'they are accepted';
       logger.warn(`Messages without a valid signature were delivered; ${then}`, { queue, messages: unreported });
       warnedAt = performance.now();
       unreported = 0;

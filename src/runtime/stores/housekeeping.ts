@@ -32,7 +32,10 @@ export async function keepHouse(
           if (count > 0) logger.debug(what, { store: store.service, count });
         } catch (error) {
           if (signal.aborted) return;
-          logger.warn(`Not done, tried again later: ${what}`, { store: store.service, error: messageOf(error) });
+          logger.warn(`Housekeeping failed; retrying later: ${what}`, {
+            store: store.service,
+            error: messageOf(error),
+          });
         }
       }
     }

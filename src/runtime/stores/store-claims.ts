@@ -39,7 +39,7 @@ export async function claimStore(
     await ensureTopology(broker, claim, options).catch(async (error: unknown) => {
       const holder = hasCode(error, 'broker.topology_conflict') ? holderIn(error, store) : undefined;
       if (replace === undefined || holder === undefined || !replace.givenUp.includes(holder)) throw error;
-      options.logger.warn('The claim of a store that was given up is removed', { store: store.service, holder });
+      options.logger.warn('Removed the claim of an abandoned store', { store: store.service, holder });
       await replace.remove();
       await ensureTopology(broker, claim, options);
     });

@@ -74,7 +74,8 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
           lock.noticeOthers();
         } catch (error) {
           // the next look, or the next transaction, says what is wrong if it still is
-          if (!isBusy(error)) logger.warn('store: cannot look for commits of others', { error: messageOf(error) });
+          if (!isBusy(error))
+            logger.warn('store: cannot check for commits of other processes', { error: messageOf(error) });
         }
       },
       interval: limits.pollInterval ?? 50,

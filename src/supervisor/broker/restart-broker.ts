@@ -15,13 +15,13 @@ export function restartBrokerOnExit(node: RabbitNode, logger: Logger): { end(): 
     for (let failures = 0; !signal.aborted;) {
       await pause(POLL_INTERVAL_MS * 2 ** Math.min(failures, 6));
       if (signal.aborted || (await startOf(node.pid)) !== undefined) continue;
-      logger.warn('the RabbitMQ node has ended and is started again', { pid: node.pid });
+      logger.warn('the RabbitMQ node ended and is being restarted', { pid: node.pid });
       try {
         await node.restart();
         failures = 0;
       } catch (error) {
         failures += 1;
-        logger.error('the RabbitMQ node did not start again', { error: messageOf(error) });
+        logger.error('the RabbitMQ node could not be restarted', { error: messageOf(error) });
       }
     }
   };

@@ -39,7 +39,7 @@ export async function startOrSetAside<T>(
     const question = 'Set the data of the broker aside and send what is not handled again from the stores?';
     if (!recovery.allowed && !(await recovery.ask?.(question))) throw error;
     await writeFile(join(dataDir, PENDING), '');
-    say(`The data of the broker are in ${await setAside(dataDir)} now; nothing was deleted.`);
+    say(`The data of the broker were moved to ${await setAside(dataDir)}; nothing was deleted.`);
     return start();
   }
 }

@@ -185,7 +185,7 @@ export class HarnessRun {
       await setImmediate();
       const state = this.running?.state();
       const ready = (await this.broker.queueDepth(queue))?.ready ?? 0;
-      const isQuiet = state === undefined || state.pauses.length > 0 || (state.inHand === 0 && ready === 0);
+      const isQuiet = state === undefined || state.pauses.length > 0 || (state.inFlight === 0 && ready === 0);
       turns = isQuiet ? turns + 1 : 0;
     }
   }

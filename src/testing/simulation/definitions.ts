@@ -9,7 +9,7 @@ export function simulatedDefinitions(workers: readonly Worker[]): WorkerDefiniti
   const names = workers.map(({ name }) => name);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined)
-    throw new FlotillaError('config.invalid', `two workers of the simulation are called ${twice}`);
+    throw new FlotillaError('config.invalid', `two workers of the simulation have the name ${twice}`);
   return workers.map(workerDefinitionOf).map((definition) => {
     if (definition.consumeStream !== undefined) {
       throw new FlotillaError(

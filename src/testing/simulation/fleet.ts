@@ -58,7 +58,7 @@ export class SimulatedFleet {
 
   /** Messages in flight when no task is left: their handlers wait for something that is not simulated. */
   get stuck(): string[] {
-    return [...this.#processes].flatMap(([label, { inHand }]) => inHand.map(({ title }) => `${label}: ${title}`));
+    return [...this.#processes].flatMap(([label, { inFlight }]) => inFlight.map(({ title }) => `${label}: ${title}`));
   }
 
   store(service: string): Store {

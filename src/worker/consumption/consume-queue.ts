@@ -85,7 +85,7 @@ export function consumeQueue(worker: PreparedWorker): QueueConsumption {
       openFor: circuitBreaker.interruption?.for,
       pauses: gate.reasons,
       pausedFor: longest(circuitBreaker.interruption?.left, gate.errorPauseLeft),
-      inHand: inFlight.size,
+      inFlight: inFlight.size,
       overdue: overdueHandlers.overdue,
       abandoned: overdueHandlers.abandoned,
       unpublished: unpublished.size,

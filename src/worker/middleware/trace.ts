@@ -8,14 +8,14 @@ const OUTCOMES: readonly DeliveryOutcome[] = ['done', 'duplicate', 'ignored', 'r
 /** Outermost: measures and logs each message, and gives an outcome to every error. */
 export const trace: Middleware = (next, { name: worker, metrics, logger, clock, gate }) => {
   // looked up once: finding a labelled child costs more than incrementing it
-  const inHand = metrics.inHand.labels(worker);
+  const inFlight = metrics.inFlight.labels(worker);
   const seconds = metrics.handlerSeconds.labels(worker);
   const handled = new Map(OUTCOMES.map((outcome) => [outcome, metrics.handled.labels(worker, outcome)]));
   for (const counter of handled.values()) counter.inc(0);
   metrics.handlerSeconds.zero({ worker });
   const debug = logger.isDebugEnabled();
   return async (message) => {
-    inHand.inc();
+    inFlight.inc();
     let outcome: DeliveryOutcome = 'returned';
     try {
       outcome = await next(message);
@@ -31,7 +31,7 @@ export const trace: Middleware = (next, { name: worker, metrics, logger, clock, 
       gate.pauseAfterError();
     }
     handled.get(outcome)?.inc();
-    inHand.dec();
+    inFlight.dec();
     seconds.observe(Math.max(0, clock.now() - message.receivedAt) / 1000); // the clock may have been set back
     return outcome;
   };

@@ -212,7 +212,7 @@ describe('RabbitMQ, where it is unlike what one expects', () => {
     expect(error?.message).to.include(n('q')).and.include('x-delivery-limit');
     expect(states).to.deep.equal([]);
     expect(await plain.planTopology(wanted)).to.deep.equal([
-      { kind: 'exchange', name: n('new'), problem: 'missing', detail: 'not there' },
+      { kind: 'exchange', name: n('new'), problem: 'missing', detail: 'does not exist' },
     ]);
     await plain.close();
   });

@@ -10,7 +10,7 @@ interface Status {
     worker: string;
     breaker: string;
     ready: number;
-    inHand: number;
+    inFlight: number;
     dead: number;
     retrying: { ready: number }[];
   }[];
@@ -47,7 +47,7 @@ export async function gatewayOutage(options: RunOptions & { orders: number; prob
     const { items } = JSON.parse(await fleet.command('status', '--json')) as Status;
     const payment = items.find(({ worker }) => worker === 'payment');
     if (payment === undefined) throw new Error('status does not tell of payment');
-    const kept = payment.ready + payment.inHand + payment.retrying.reduce((sum, { ready }) => sum + ready, 0);
+    const kept = payment.ready + payment.inFlight + payment.retrying.reduce((sum, { ready }) => sum + ready, 0);
     options.say?.(`${opened()} times open; payment keeps ${kept} messages, breaker ${payment.breaker}`);
     if (payment.dead > 0) throw new Error(`${payment.dead} dead letters of payment while the gateway is down`);
 

@@ -40,7 +40,10 @@ function checkBelonging({ fulfilments, sagas, events }: World): string[] {
     ),
     ...[...hands.values()]
       .filter(({ service, id }) => (fulfilments.get(id) === 'orchestrated') !== (service === SAGAS))
-      .map(({ service, id }) => `${service} has a hand in order ${id}, which is ${fulfilments.get(id) ?? 'not there'}`),
+      .map(
+        ({ service, id }) =>
+          `${service} has a hand in order ${id}, which is ${fulfilments.get(id) ?? 'does not exist'}`,
+      ),
   ];
 }
 

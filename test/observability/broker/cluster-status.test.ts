@@ -109,7 +109,7 @@ describe('status and doctor in a cluster', function () {
     // without the management API nothing tells which queues to leave out
     const { items, problems, took } = await statusOf('http://127.0.0.1:1');
     expect(took).to.be.lessThan(SOON);
-    expect(items[0]).to.deep.include({ ready: null, consumers: null, rates: null, inHand: null });
+    expect(items[0]).to.deep.include({ ready: null, consumers: null, rates: null, inFlight: null });
     expect(problems.join('\n'))
       .to.contain('management API: ')
       .and.match(new RegExp(`queue ${names.queue('payment')}: .`));

@@ -27,7 +27,7 @@ describe('exploring a simulation @slow', () => {
   it('finds a worker that is not idempotent outside, and the one fault of which that is seen', async () => {
     const { message, code } = await failureOf(explore(jobs({ count: 3, check: once }), { runs: 200, seed: 4 }));
     expect(code).to.equal('simulation.failed');
-    expect(message.split('\n')[0]).to.equal('A promise does not hold in a simulated run: done 2 times');
+    expect(message.split('\n')[0]).to.equal('A simulated run violates a promise: done 2 times');
     expect(message).to.match(/found in run \d+ of explore\(…, \{ seed: 4 \}\), shortened \d+ times/);
     expect(message).to.match(/simulation\.run\(\{ seed: \d+, faults: \[ \{ kind: '(call|crash)'[^}]*\} \] \}\)/);
     expect(message).to.contain('what happened (faults: 1):');

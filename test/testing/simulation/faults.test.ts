@@ -51,7 +51,7 @@ describe('a fault in a simulation', () => {
     expect(trace.at(-1)).to.contain('was handled already');
   });
 
-  it('at a delivery ends the process before anything is done, and returns what it had in hand', async () => {
+  it('at a delivery ends the process before anything is done, and returns what it had in flight', async () => {
     const { noted, effects, trace } = await oneJob([{ kind: 'crash', delivery: 1 }], { count: 5 });
     expect(noted).to.deep.equal({ 1: 1, 2: 1, 3: 1, 4: 1, 5: 1 });
     expect(effects).to.have.length(5);

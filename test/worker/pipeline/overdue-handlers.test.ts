@@ -69,7 +69,7 @@ describe('a handler that does not return', function () {
       ['dead', 'worker.timeout', 2],
     ]);
     await fleet.until((seen) => seen.filter(({ outcome }) => outcome === 'done').length === 3);
-    expect(running.state()).to.include({ overdue: 0, abandoned: 2, stuck: false, inHand: 0 });
+    expect(running.state()).to.include({ overdue: 0, abandoned: 2, stuck: false, inFlight: 0 });
     expect(await metrics.registry.metrics()).to.include('flotilla_handlers_abandoned{worker="tally"} 2');
 
     release();
@@ -128,15 +128,15 @@ describe('a handler that does not return', function () {
       body: Buffer.from(JSON.stringify(event)),
       properties: eventProperties({ ...event, correlationId: event.correlationid, time: Date.parse(event.time) }),
     });
-    await eventually(() => running.state().inHand === 1);
+    await eventually(() => running.state().inFlight === 1);
     for (let copy = 1; copy <= 4; copy += 1) {
       broker.fault.disconnect();
       broker.fault.reconnect();
-      await eventually(() => running.state().consuming && running.state().inHand === 2);
+      await eventually(() => running.state().consuming && running.state().inFlight === 2);
     }
     expect(handlings()).to.equal(1);
     release();
-    await eventually(() => running.state().inHand === 0);
+    await eventually(() => running.state().inFlight === 0);
     expect(handlings()).to.equal(1);
     await running.stop(1000);
     await broker.close();

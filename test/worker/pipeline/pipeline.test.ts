@@ -191,7 +191,7 @@ describe('a worker on RabbitMQ', function () {
     expect((await fleet.store.readAll(0)).map(({ event }) => event.data)).to.deep.equal([{ n: 3 }]);
   });
 
-  it('drains: what is in hand is finished, the rest goes back to the queue', async () => {
+  it('drains: what is in flight is finished, the rest goes back to the queue', async () => {
     let release = () => {};
     const gate = new Promise<void>((resolve) => (release = resolve));
     const started: number[] = [];

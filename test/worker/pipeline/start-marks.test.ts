@@ -39,7 +39,7 @@ describe('whether a handling may have begun before', () => {
     expect(seen).to.deep.equal([false, true, true]);
   });
 
-  it('is so where the broker delivers again what a lost connection had in hand', async () => {
+  it('is so where the broker delivers again what a lost connection had in flight', async () => {
     const seen: boolean[] = [];
     let enter = () => {};
     const entered = new Promise<void>((resolve) => (enter = resolve));

@@ -103,7 +103,7 @@ export function openConnection(options: ConnectionOptions): Connection {
     rounds = performance.now() - since >= GOOD_AFTER ? 1 : Math.min(rounds + 1, MOST_LOSSES);
     if (!closing.signal.aborted) {
       const reason = err === undefined ? 'closed' : messageOf(err);
-      logger.warn('lost the broker', { connection: name, node: hostOf(urlOf(current)), reason });
+      logger.warn('connection to the broker lost', { connection: name, node: hostOf(urlOf(current)), reason });
     }
     current += 1;
     state.set('connecting');
@@ -129,12 +129,12 @@ export function openConnection(options: ConnectionOptions): Connection {
     });
   });
   manager.on('blocked', ({ reason }: { reason: string }) => {
-    logger.warn('the broker takes no publishes', { connection: name, reason });
+    logger.warn('the broker blocks publishers', { connection: name, reason });
     blockedBy = reason;
     state.set('blocked');
   });
   manager.on('unblocked', () => {
-    logger.info('the broker takes publishes again', { connection: name });
+    logger.info('the broker accepts publishes again', { connection: name });
     if (model !== undefined) state.set('ready');
   });
 
@@ -145,7 +145,7 @@ export function openConnection(options: ConnectionOptions): Connection {
   const cut = (reason: string) => {
     const inner = model?.connection;
     if (inner === undefined || !('stream' in inner) || !(inner.stream instanceof Duplex)) return;
-    logger.warn('cutting the connection', { connection: name, reason });
+    logger.warn('closing an unresponsive connection', { connection: name, reason });
     inner.stream.destroy(new Error(reason));
   };
 
@@ -170,7 +170,7 @@ export function openConnection(options: ConnectionOptions): Connection {
       if (closing.signal.aborted) return;
       closing.abort(new FlotillaError('broker.closed'));
       await within(CLOSE_LIMIT, 'closing the connection', manager.close()).catch((error: unknown) => {
-        logger.debug('the connection did not close in order', { connection: name, reason: messageOf(error) });
+        logger.debug('the connection did not close cleanly', { connection: name, reason: messageOf(error) });
         cut('closed by force');
       });
       model = undefined;

@@ -127,7 +127,7 @@ export function createInspector(onScratchChannel: ScratchChannel, logger: Logger
     async byLists(topology, management) {
       const listed = management.queues().catch((error: unknown) => {
         if (!hasCode(error, 'broker.management')) throw error;
-        logger.warn('the management API does not list the queues; looking for them one by one', {
+        logger.warn('the management API does not list the queues; checking them one by one', {
           reason: error.message,
         });
         return undefined;
@@ -170,5 +170,5 @@ function namesCreationOnly(refusal: string): boolean {
 }
 
 function missing(kind: 'exchange' | 'queue', name: string): TopologyDifference {
-  return { kind, name, problem: 'missing', detail: 'not there' };
+  return { kind, name, problem: 'missing', detail: 'does not exist' };
 }

@@ -65,7 +65,7 @@ export function createTopologyAdmin(
     await ifPermitted(() => declareMissing({ exchanges: [], queues: [], bindings: unknown }));
     await ifPermitted(() => removeBindings(surplus, onScratchChannel));
     for (const { name, detail } of differences.filter(({ problem }) => problem === 'unanswered')) {
-      logger.warn('a queue does not answer; it is left as it is', { queue: name, reason: detail });
+      logger.warn('a queue does not answer; it was not changed', { queue: name, reason: detail });
     }
     return differences;
   }
@@ -77,9 +77,12 @@ export function createTopologyAdmin(
     } catch (error) {
       const reason = asBrokerError(error);
       if (!hasCode(reason, 'broker.not_permitted')) throw error;
-      logger.info('the AMQP user may not declare the topology; `flotilla topology plan` as an operator compares it', {
-        reason: reason.message,
-      });
+      logger.info(
+        'the AMQP user may not declare the topology; an operator can compare it with `flotilla topology plan`',
+        {
+          reason: reason.message,
+        },
+      );
       return undefined;
     }
   }
@@ -103,7 +106,7 @@ export function createTopologyAdmin(
           // it is idempotent: begin again on the next connection, but only there
           if (!lost) throw asBrokerError(error);
           if (losses === MOST_LOSSES) throw new FlotillaError('broker.topology_incomplete', messageOf(error));
-          logger.debug('lost the broker while applying the topology', { reason: messageOf(error) });
+          logger.debug('connection lost while applying the topology', { reason: messageOf(error) });
         } finally {
           stop();
         }

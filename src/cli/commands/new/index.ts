@@ -17,7 +17,7 @@ export function register(program: Command, context: Context): void {
     .command('worker')
     .description('add a worker: its folder, a test and a line in workers/index.ts')
     .argument('<name>', 'lower-case letters, digits and dashes')
-    .option('--on <pattern>', `an event that it handles: ${PATTERN_HELP}; may be given several times`, patterns, [])
+    .option('--on <pattern>', `an event that it handles: ${PATTERN_HELP}; can be repeated`, patterns, [])
     .option('--json', 'print JSON')
     .action((name: string, flags: { on: string[]; json?: boolean }) => runNewWorker(name, flags, context));
 }

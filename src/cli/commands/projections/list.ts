@@ -30,7 +30,7 @@ export function registerList(projections: Command, context: Context): void {
   projections
     .command('list')
     .description('list read models: status, position and lag')
-    .option('--json', 'for programs')
+    .option('--json', 'print JSON')
     .action((flags: { json?: boolean }) => runList(flags, context));
 }
 

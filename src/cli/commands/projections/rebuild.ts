@@ -31,9 +31,9 @@ export function registerRebuild(projections: Command, context: Context): void {
     )
     .argument('[names...]')
     .option('--all', 'every read model')
-    .option('--dry-run', 'only build and compare: swap nothing, keep nothing')
+    .option('--dry-run', 'build and compare only; nothing is swapped or kept')
     .option('--restart', 'discard what an interrupted run has built')
-    .option('--json', 'for programs')
+    .option('--json', 'print JSON')
     .action((names: string[], flags: Flags) => runRebuild(names, flags, context));
 }
 

@@ -14,7 +14,7 @@ export function registerShow(projections: Command, context: Context): void {
       'show a read model: its tables, the event at which it is stopped, skipped events, a rebuild in progress',
     )
     .argument('<name>')
-    .option('--json', 'for programs')
+    .option('--json', 'print JSON')
     .action((name: string, flags: { json?: boolean }) => runShow(name, flags, context));
 }
 

@@ -16,9 +16,9 @@ export function registerSkip(projections: Command, context: Context): void {
     .command('skip')
     .description('let a stopped read model continue without the event at which it is stopped; recorded with a reason')
     .argument('<name>')
-    .option('--reason <text>', 'why; needed')
-    .option('--event <id>', 'only if it stands at this event')
-    .option('--json', 'for programs')
+    .option('--reason <text>', 'why; required')
+    .option('--event <id>', 'only if it is stopped at this event')
+    .option('--json', 'print JSON')
     .action((name: string, flags: Flags) => runSkip(name, flags, context));
 }
 

@@ -17,13 +17,9 @@ export function register(program: Command, context: Context): void {
   program
     .command('status')
     .description(
-      'queues, retries, dead letters, consumers, rates and circuit breakers of every worker; why a process is not ready',
+      'show queues, retries, dead letters, consumers, rates and circuit breakers, and why a process is not ready',
     )
-    .option(
-      '--watch [interval]',
-      'again and again, every 2s or as given, until Ctrl-C; a terminal is redrawn',
-      interval,
-    )
+    .option('--watch [interval]', 'repeat at this interval (default: 2s) until Ctrl-C', interval)
     .option('--json', 'print JSON; with --watch one line each time')
     .action((flags: Flags) => (flags.watch === undefined ? runOnce(flags, context) : runWatch(flags, context)));
 }

@@ -24,7 +24,7 @@ export function statusLines(status: Status, { width, now }: { width: number; now
       {
         worker: ({ worker }) => worker,
         ready: ({ exists, ready }) => (exists === false ? NONE : numberCell(ready)),
-        'in hand': (worker) => queueCell(worker, numberCell(worker.inHand)),
+        'in flight': (worker) => queueCell(worker, numberCell(worker.inFlight)),
         retrying: (worker) => queueCell(worker, retryingCell(worker)),
         dead: (worker) => queueCell(worker, deadCell(worker)),
         consumers: (worker) => queueCell(worker, numberCell(worker.consumers)),
@@ -122,7 +122,7 @@ function unroutedLines(
     ...(examined === 0 ? [`Messages that no worker takes: ${total}; their kinds are not known`] : []),
     ...(rest === ''
       ? []
-      : [`Messages that no worker takes, which is normal for events (${rest}${scope}): flotilla unrouted list`]),
+      : [`Messages that no worker binds (normal for events) (${rest}${scope}): flotilla unrouted list`]),
   ];
 }
 

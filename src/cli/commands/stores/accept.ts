@@ -13,8 +13,8 @@ export function registerAccept(stores: Command, context: Context): void {
     .description(
       'give up the recorded store of a service: use the file that is there, or create a new store at its next start',
     )
-    .argument('<service>', 'as in stores list')
-    .option('--yes', 'do not ask')
+    .argument('<service>', 'a service of `stores list`')
+    .option('--yes', 'do not ask for confirmation')
     .action((service: string, flags: { yes?: boolean }) => runAccept(service, flags, context));
 }
 

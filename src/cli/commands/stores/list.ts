@@ -6,7 +6,7 @@ import { inspectStore, storeNames } from './inspect.js';
 export function registerList(stores: Command, context: Context): void {
   stores
     .command('list')
-    .description('the store of each service: whether its file is the one that is recorded')
+    .description('list the store of each service and whether its file is the recorded one')
     .option('--json', 'print JSON')
     .action(async ({ json = false }: { json?: boolean }) => {
       const items = storeNames(await context.fleet()).map((service) => inspectStore(context, service));

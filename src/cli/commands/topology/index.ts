@@ -15,16 +15,18 @@ interface Flags {
 }
 
 export function register(program: Command, context: Context): void {
-  const topology = program.command('topology').description('what must exist in the broker for this fleet');
+  const topology = program
+    .command('topology')
+    .description('compare and apply the exchanges, queues and bindings of the fleet');
   topology
     .command('plan')
-    .description('what `apply` would change; exit code 1 where something cannot be changed or does not answer')
-    .option('--json', 'for programs')
+    .description('show what `apply` would change; exit code 1 if something cannot be changed or does not answer')
+    .option('--json', 'print JSON')
     .action((flags: Flags) => runPlan(flags, context));
   topology
     .command('apply')
-    .description('declare what is missing; what exists stays as it is')
-    .option('--json', 'for programs')
+    .description('declare what is missing; existing queues and exchanges are not changed')
+    .option('--json', 'print JSON')
     .action((flags: Flags) => runApply(flags, context));
   registerRemove(topology, context);
   registerTakeOver(topology, context);
@@ -37,7 +39,7 @@ async function runPlan({ json = false }: Flags, context: Context): Promise<void>
     ...(await broker.planTopology(wanted)),
     ...(await surplusQueues(context, broker)),
   ]);
-  print(context, differences, json, 'The broker has all of it.');
+  print(context, differences, json, 'The topology is complete.');
   if (differences.some(({ problem }) => problem === 'conflict')) throw new CommandFailed('there are conflicts');
   failWhereUnanswered(differences);
 }
@@ -46,7 +48,7 @@ async function runApply({ json = false }: Flags, context: Context): Promise<void
   const wanted = await wantedTopology(context);
   await withBroker(context, 'write', async (broker) => {
     const differences = await broker.applyTopology(wanted, context.signal);
-    print(context, differences, json, 'The broker had all of it already.');
+    print(context, differences, json, 'The topology was already complete.');
     const created = differences.filter(({ problem }) => problem === 'missing').length;
     if (!json && created > 0) context.say(`${created} created.`);
     failWhereUnanswered(differences);

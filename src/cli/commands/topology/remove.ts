@@ -28,7 +28,7 @@ export function registerRemove(topology: Command, context: Context): void {
   topology
     .command('remove')
     .description('remove the queues that a renamed or removed worker, or a former retry delay, has left; loses nothing')
-    .argument('[workers...]', 'whose queues')
+    .argument('[workers...]', 'the workers whose queues are removed')
     .option('--surplus', 'all queues that `plan` shows as surplus')
     .option('--to <worker>', 'the worker that gets the messages; if not given, they become unrouted messages')
     .option('--yes', 'remove them; without it, print what would be removed')

@@ -22,10 +22,8 @@ interface Taken {
 export function registerTakeOver(topology: Command, context: Context): void {
   topology
     .command('take-over')
-    .description(
-      'let the stores of this fleet take the place of those of another fleet on the broker, once that is stopped',
-    )
-    .argument('[services...]', 'all that have a store here, if not given')
+    .description('transfer the claims of another, stopped fleet on the broker to the stores of this fleet')
+    .argument('[services...]', 'services (default: all with a store on this machine)')
     .option('--json', 'print JSON')
     .action((services: string[], flags: { json?: boolean }) => runTakeOver(services, flags, context));
 }

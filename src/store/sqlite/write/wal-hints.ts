@@ -7,7 +7,7 @@ import type { Logger } from '../../../telemetry/logger.js';
  *  Keeps no process alive. Returns the way to stop it. */
 export function walHints(path: string, onHint: () => void, logger: Logger): () => void {
   const without = (error: unknown) => {
-    logger.debug('store: commits of other processes are noticed by polling alone', { error: messageOf(error) });
+    logger.debug('store: commits of other processes are detected by polling only', { error: messageOf(error) });
   };
   try {
     const watcher = watch(`${path}-wal`, { persistent: false }, onHint);

@@ -3,7 +3,7 @@ import type { QueuedMessage, SimulatedQueue, QueueConsumer } from './queue.js';
 
 /** Consumes a queue for one process, and requeues its messages in flight when it crashes. */
 export class SimulatedConsumer implements Consumer, QueueConsumer {
-  readonly #inHand = new Set<QueuedMessage>();
+  readonly #inFlight = new Set<QueuedMessage>();
   readonly #lost = new AbortController();
   #prefetch: number;
   /** In flight since before a `cancel`; they do not count against the prefetch. */
@@ -26,21 +26,21 @@ export class SimulatedConsumer implements Consumer, QueueConsumer {
   }
 
   get wants(): boolean {
-    return this.#wanted && this.#inHand.size - this.#before < this.#prefetch;
+    return this.#wanted && this.#inFlight.size - this.#before < this.#prefetch;
   }
 
-  get inHand(): readonly QueuedMessage[] {
-    return [...this.#inHand];
+  get inFlight(): readonly QueuedMessage[] {
+    return [...this.#inFlight];
   }
 
   take(message: QueuedMessage): void {
-    this.#inHand.add(message);
+    this.#inFlight.add(message);
     this.handOver(message, () => this.options.onDelivery(this.#delivery(message)));
   }
 
   async cancel(): Promise<void> {
     this.#wanted = false;
-    this.#before = this.#inHand.size;
+    this.#before = this.#inFlight.size;
     this.queue.remove(this);
   }
 
@@ -52,16 +52,16 @@ export class SimulatedConsumer implements Consumer, QueueConsumer {
 
   async close(): Promise<void> {
     await this.cancel();
-    const inHand = this.inHand;
-    this.#inHand.clear();
-    for (const message of inHand) this.queue.requeue(message);
+    const inFlight = this.inFlight;
+    this.#inFlight.clear();
+    for (const message of inFlight) this.queue.requeue(message);
   }
 
   #delivery(message: QueuedMessage): Delivery {
     const { exchange, routingKey, body, returns } = message;
     const settle = (after: () => void) => {
-      if (!this.#inHand.delete(message)) return;
-      this.#before = Math.min(this.#before, this.#inHand.size);
+      if (!this.#inFlight.delete(message)) return;
+      this.#before = Math.min(this.#before, this.#inFlight.size);
       after();
       this.queue.schedule();
     };

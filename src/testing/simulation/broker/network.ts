@@ -91,17 +91,17 @@ export class Network {
     const say = (what: string) => trace.fault(worker, `${title} ${what}`);
     const hop = latencies.hop(name);
     for (const after of faults.duplicates(number)) {
-      say(`comes twice, again ${formatDuration(after)} later`);
+      say(`is delivered twice, the second time ${formatDuration(after)} later`);
       this.#arrive(worker, { ...message }, hop + after);
     }
     const delay = faults.delay(number);
-    if (delay > 0) say(`is late by ${formatDuration(delay)}`);
+    if (delay > 0) say(`is delayed by ${formatDuration(delay)}`);
     if (!faults.isDropped(number)) {
       this.#arrive(worker, message, hop + delay);
     } else if (this.options.mayDrop(stored.event, worker)) {
       say('is lost');
     } else {
-      say('is lost on its way, and comes again later');
+      say('is lost in transit and redelivered later');
       this.#arrive(
         worker,
         { ...message, returns: 1 },

@@ -43,8 +43,8 @@ export class SimulatedProcess implements CrashableProcess {
   }
 
   /** Messages in flight. */
-  get inHand(): readonly QueuedMessage[] {
-    return this.#consumer?.inHand ?? [];
+  get inFlight(): readonly QueuedMessage[] {
+    return this.#consumer?.inFlight ?? [];
   }
 
   /** Starts the worker; rejects as `startWorker`. */
@@ -106,8 +106,8 @@ export class SimulatedProcess implements CrashableProcess {
   crash(how: string): void {
     if (!this.#alive) return;
     this.#alive = false;
-    const others = Math.max(0, this.inHand.length - 1);
-    this.state.trace.fault(this.label, `dies ${how}${others > 0 ? `, with ${others} more in hand` : ''}`);
+    const others = Math.max(0, this.inFlight.length - 1);
+    this.state.trace.fault(this.label, `dies ${how}${others > 0 ? `, with ${others} more in flight` : ''}`);
     this.state.counts.crashes += 1;
     for (const cancel of this.#timers) cancel();
     void this.#consumer?.close();
