@@ -49,7 +49,7 @@ export interface LogReaderStatus {
   alarms: number;
 }
 
-/** Messages that no worker takes. For events that is normal; the sender of a command waits for an answer. */
+/** Messages that no worker binds. For events that is normal; the sender of a command waits for an answer. */
 export interface UnroutedStatus {
   total: number | null;
   /** How many of them were examined, the oldest first. The numbers below count these. */
@@ -93,7 +93,7 @@ export interface FleetStatusOptions {
   readers?: readonly string[];
   /** By worker. */
   kept: Answer<ReadonlyMap<string, KeptLetters>>;
-  /** Examines messages that no worker takes. Called only where there are some. */
+  /** Examines messages that no worker binds. Called only where there are some. */
   examineUnrouted?: () => Promise<UnroutedStatus>;
   /** The processes on this machine. */
   processes: readonly ProcessReport[];
@@ -223,7 +223,7 @@ async function unroutedOf(
   if (examineUnrouted === undefined || total === 0 || total === null) return nothing;
   const examined = await withinLimit(2 * limit, examineUnrouted);
   if (examined.known) return examined.value;
-  problems.push(`messages that no worker takes: ${examined.reason}`);
+  problems.push(`messages that no worker binds: ${examined.reason}`);
   return nothing;
 }
 

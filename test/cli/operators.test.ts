@@ -261,7 +261,7 @@ describe('commands of operators', function () {
     expect(listed.out).to.contain('COMMAND');
     expect(listed.said).to.contain('ALARM');
     expect(await json('unrouted', 'replay')).to.include({ sent: 1, unrouted: 1 });
-    expect((await run('status')).out).to.contain('ALARM: commands that no worker takes: 1');
+    expect((await run('status')).out).to.contain('ALARM: commands that no worker binds: 1');
   });
 
   it('dead list shows what is kept also while there is no broker', async () => {

@@ -190,14 +190,14 @@ describe('fleet status', function () {
       expect(lines).to.match(/payment .* half-open for 60s, until 00:00:08 UTC \(8s left\)/);
       expect(lines).to.contain('\n  payment: paused (circuit breaker), for 60s, until 00:00:08 UTC (8s left)');
       expect(lines).to.contain('Dead letters (5, the oldest 3d old; 1 of them wait in the broker');
-      expect(lines).to.contain('ALARM: commands that no worker takes: 1, the oldest 2h old');
+      expect(lines).to.contain('ALARM: commands that no worker binds: 1, the oldest 2h old');
       expect(lines).to.contain('journal is done with the log up to offset 0, 0 behind; ALARM');
       expect(lines).to.contain('elsewhere reads the log: no process on this machine');
       const whole = status.workers.filter(({ worker }) => worker !== 'absent');
       expect(shown({ workers: whole })).not.to.contain('Queues are missing');
       const normal = { total: 900, examined: 200, commands: 0, events: 200, others: 0, oldestCommand: null };
       expect(shown({ unrouted: normal }))
-        .to.contain('which is normal for events (events: 200 among the first 200 of 900)')
+        .to.contain(', normal for events (events: 200 among the first 200 of 900)')
         .and.not.contain('commands');
       expect(status.unrouted.total).to.equal(1);
       await consumer.close();

@@ -117,12 +117,12 @@ function unroutedLines(
   ].join(', ');
   return [
     ...(commands > 0
-      ? [`ALARM: commands that no worker takes: ${commands}${scope}${age}: flotilla unrouted list`]
+      ? [`ALARM: commands that no worker binds: ${commands}${scope}${age}: flotilla unrouted list`]
       : []),
-    ...(examined === 0 ? [`Messages that no worker takes: ${total}; their kinds are not known`] : []),
+    ...(examined === 0 ? [`Messages that no worker binds: ${total}; their kinds are not known`] : []),
     ...(rest === ''
       ? []
-      : [`Messages that no worker binds (normal for events) (${rest}${scope}): flotilla unrouted list`]),
+      : [`Messages that no worker binds, normal for events (${rest}${scope}): flotilla unrouted list`]),
   ];
 }
 
