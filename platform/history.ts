@@ -1,4 +1,5 @@
-import { cursor, cursorOf, invalidRequest, withTimeRange, type StoredEvent, type StoreReader } from 'flotilla';
+import type { StoredEvent } from 'flotilla';
+import { cursor, cursorOf, invalidRequest, withTimeRange, type StoreReader } from 'flotilla/http';
 import { z } from 'zod';
 import { platform } from './catalogue.js';
 import { nextCursor } from './fields.js';

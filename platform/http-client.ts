@@ -1,4 +1,5 @@
-import { boundedFetch, PermanentError, redact, UnavailableError } from 'flotilla';
+import { PermanentError, redact, UnavailableError } from 'flotilla';
+import { boundedFetch } from 'flotilla/http';
 import { z } from 'zod';
 
 export interface JsonRequest<Body> {

@@ -1,4 +1,4 @@
-import type { ApiInfo, Route } from 'flotilla';
+import type { ApiInfo, Route } from 'flotilla/http';
 import { z } from 'zod';
 import { account } from './accounts/account.js';
 import { accountRoutes } from './accounts/routes.js';

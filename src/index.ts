@@ -80,24 +80,6 @@ export { runKeeper } from './runtime/run-keeper.js';
 export type { Running, RunOptions, RunState } from './runtime/running.js';
 export { runWorkers, type RunWorkersOptions } from './runtime/run-workers.js';
 
-// HTTP
-export {
-  defineRoute,
-  type ReadRequest,
-  type Reply,
-  type Route,
-  type StoreReader,
-  type WriteRequest,
-} from './api/route.js';
-export { invalidRequest, ProblemError, type ProblemType } from './api/problems/problems.js';
-export { cursor, cursorOf, type Cursor } from './api/input/cursor.js';
-export { withTimeRange } from './api/input/time-range.js';
-export type { ApiInfo } from './api/openapi/document.js';
-export { boundedFetch, type BoundedAnswer, type BoundedRequest } from './net/bounded-fetch.js';
-export { createHttpServer, type ServerLimits } from './net/http-server.js';
-export { foreignRequest } from './net/foreign-request.js';
-export { isLoopback } from './net/loopback.js';
-
 // Brokers, and clients without a store
 export type { Broker } from './broker/broker.js';
 export { createMemoryBroker } from './broker/memory/index.js';

@@ -1,4 +1,5 @@
-import { ProblemError, type AggregateReader, type Loaded, type Reply } from 'flotilla';
+import type { AggregateReader, Loaded } from 'flotilla';
+import { ProblemError, type Reply } from 'flotilla/http';
 import { z } from 'zod';
 import { platform } from '../catalogue.js';
 import { account, type AccountState } from './account.js';

@@ -1,4 +1,4 @@
-import type { ProblemType } from 'flotilla';
+import type { ProblemType } from 'flotilla/http';
 
 export const accountNotFound = {
   code: 'account.not_found',

@@ -1,4 +1,4 @@
-import { defineRoute, ProblemError, type Route } from 'flotilla';
+import { defineRoute, ProblemError, type Route } from 'flotilla/http';
 import { z } from 'zod';
 import { accountSummary } from '../read-models/account-summary.js';
 import { accountBody } from './account-body.js';

@@ -1,4 +1,4 @@
-import { defineRoute, type Route } from 'flotilla';
+import { defineRoute, type Route } from 'flotilla/http';
 import { z } from 'zod';
 import views from '../read-models/views.js';
 import { create } from '../catalogue.js';

@@ -1,5 +1,5 @@
 import express, { type RequestHandler } from 'express';
-import { createHttpServer, foreignRequest, type ServerLimits } from 'flotilla';
+import { createHttpServer, foreignRequest, type ServerLimits } from 'flotilla/http';
 import type { Server } from 'node:http';
 import { isIPv6 } from 'node:net';
 import type { SMTPServer } from 'smtp-server';

@@ -1,4 +1,5 @@
-import { cursor as cursorType, cursorOf, type Sql } from 'flotilla';
+import type { Sql } from 'flotilla';
+import { cursor as cursorType, cursorOf } from 'flotilla/http';
 import { z } from 'zod';
 import { currency, nextCursor } from '../fields.js';
 

@@ -1,4 +1,4 @@
-import { defineRoute, type Route } from 'flotilla';
+import { defineRoute, type Route } from 'flotilla/http';
 import { z } from 'zod';
 import { dailySales } from '../read-models/daily-sales.js';
 import { userStatistics } from '../read-models/user-statistics.js';

@@ -1,12 +1,5 @@
-import {
-  defineRoute,
-  newId,
-  ProblemError,
-  type ProblemType,
-  type Reply,
-  type Route,
-  type StreamReader,
-} from 'flotilla';
+import { newId, type StreamReader } from 'flotilla';
+import { defineRoute, ProblemError, type ProblemType, type Reply, type Route } from 'flotilla/http';
 import { z } from 'zod';
 import { platform } from '../catalogue.js';
 import { email, personName } from '../fields.js';

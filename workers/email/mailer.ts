@@ -1,4 +1,5 @@
-import { isLoopback, PermanentError } from 'flotilla';
+import { PermanentError } from 'flotilla';
+import { isLoopback } from 'flotilla/http';
 import nodemailer from 'nodemailer';
 import type { Mail } from './templates.js';
 

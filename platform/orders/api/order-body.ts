@@ -1,4 +1,5 @@
-import { ProblemError, readStream, type Reply, type StreamReader } from 'flotilla';
+import { readStream, type StreamReader } from 'flotilla';
+import { ProblemError, type Reply } from 'flotilla/http';
 import { z } from 'zod';
 import { platform } from '../../catalogue.js';
 import { orderLine } from '../../fields.js';

@@ -1,4 +1,4 @@
-import type { ProblemType } from 'flotilla';
+import type { ProblemType } from 'flotilla/http';
 
 export const orderNotFound = { code: 'order.not_found', status: 404, title: 'Order not found' } satisfies ProblemType;
 

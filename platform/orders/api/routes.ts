@@ -1,4 +1,5 @@
-import { defineRoute, newId, ProblemError, type Route } from 'flotilla';
+import { newId } from 'flotilla';
+import { defineRoute, ProblemError, type Route } from 'flotilla/http';
 import { z } from 'zod';
 import { platform } from '../../catalogue.js';
 import { orderLine, reason, shippingAddress } from '../../fields.js';

@@ -1,13 +1,5 @@
-import {
-  defineRoute,
-  loadSagaProgress,
-  ProblemError,
-  stepStatuses,
-  sagaProgressStatuses,
-  type Route,
-  type SagaProgress,
-  type StoreReader,
-} from 'flotilla';
+import { loadSagaProgress, stepStatuses, sagaProgressStatuses, type SagaProgress } from 'flotilla';
+import { defineRoute, ProblemError, type Route, type StoreReader } from 'flotilla/http';
 import { z } from 'zod';
 import views from '../../read-models/views.js';
 import { isOrchestrated } from '../fulfilment/fulfilment.js';

@@ -7,13 +7,13 @@ import {
   baseCatalogue,
   catalogue,
   defineFleet,
-  defineRoute,
   event,
   originContext,
   runApi,
   type Projection,
   type Worker,
 } from 'flotilla';
+import { defineRoute } from 'flotilla/http';
 import { tablesRead } from '../../../src/runtime/stores/tables-read.js';
 import { silentLogger } from '../../../src/telemetry/logger.js';
 

@@ -12,15 +12,8 @@ import * as topology from '../../../../src/cli/commands/topology/index.js';
 import * as unrouted from '../../../../src/cli/commands/unrouted.js';
 import * as worker from '../../../../src/cli/commands/worker.js';
 import { createEvent, originContext } from '../../../../src/events/create.js';
-import {
-  baseCatalogue,
-  catalogue,
-  command,
-  defineFleet,
-  defineRoute,
-  event,
-  PermanentError,
-} from '../../../../src/index.js';
+import { baseCatalogue, catalogue, command, defineFleet, event, PermanentError } from '../../../../src/index.js';
+import { defineRoute } from '../../../../src/http.js';
 import { readProcesses } from '../../../../src/observability/processes/process-registry.js';
 import { runCommand, type CommandResult } from '../../../support/command.js';
 import { manage } from '../../../support/management.js';
