@@ -61,7 +61,7 @@ const ground = '^src/(errors|failpoints|duration|supported-node)\\.ts$';
 const surface = '^src/(index|http|testing/index|testing/simulation/index)\\.ts$';
 const theApplication = ['^platform/', '^workers/', '^config/fleet\\.ts$', '^examples/'];
 
-/** Which folder may import which: docs/lifecycle.md. Imports of types count. */
+/** Which folder may import which: docs/architecture.md. Imports of types count. */
 export default {
   forbidden: [
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
