@@ -21,29 +21,33 @@ export interface LeaderOptions {
 }
 
 /** Runs `work` in at most one of the processes that call this: whenever this process acquires the lease. `work` ends when
- *  its signal aborts, because the lease is lost or `signal` has aborted; where it throws, it is retried after a delay.
- *  Resolves when `signal` aborts, or with the error that makes retrying pointless: the store or the broker is closed.
- *  Never rejects. */
+ *  its signal aborts, because the lease is lost or `signal` has aborted; where it throws, the lease is released, and
+ *  acquired again after a delay. Resolves when `signal` aborts, or with the error that makes retrying pointless: the store
+ *  or the broker is closed. Never rejects. */
 export async function runAsLeader(
   { store, name, holder, ttl, logger, onStandby, signal }: LeaderOptions,
   work: (lease: LeaseHolder, signal: AbortSignal) => Promise<void>,
 ): Promise<FlotillaError | undefined> {
   const backoff = new Backoff(100, 5_000);
   while (!signal.aborted) {
-    let lease: LeaseHolder | undefined;
     try {
-      lease = await LeaseHolder.acquire(store, { name, holder, ttl, logger });
+      const lease = await LeaseHolder.acquire(store, { name, holder, ttl, logger });
       if (lease === undefined) {
         await onStandby?.();
         await sleep((ttl / 5) * (0.5 + Math.random() / 2), signal);
-      } else await work(lease, AbortSignal.any([signal, lease.lost]));
+      } else {
+        try {
+          await work(lease, AbortSignal.any([signal, lease.lost]));
+        } finally {
+          // before the wait for a retry: another process may do what fails here
+          await lease.release();
+        }
+      }
       backoff.reset();
     } catch (error) {
       if (error instanceof FlotillaError && (isStoreGone(error) || error.code === 'broker.closed')) return error;
       logger.error(`${name}: failed; retrying`, { error: messageOf(error) });
       await sleep(backoff.next(), signal);
-    } finally {
-      await lease?.release();
     }
   }
   return undefined;
