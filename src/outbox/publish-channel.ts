@@ -21,10 +21,10 @@ export interface PublishChannelOptions {
 
 /**
  * Publishes on one channel until a publish fails with an unknown result: then the channel is dropped, so that nothing sent
- * on it can arrive after what the next one sends, and the caller publishes again in order after `recover`.
+ * on it can arrive after what the next one sends, and the caller publishes again in order after `recovered`.
  */
 export class PublishChannel {
-  /** Nothing may be published until `recover` has succeeded. */
+  /** Nothing may be published until `recovered` is called. */
   failed = false;
   #failure: unknown;
   readonly #backoff = new Backoff(50, 5_000);

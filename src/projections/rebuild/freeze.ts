@@ -21,9 +21,10 @@ export interface FrozenModel {
 }
 
 /**
- * Freezes the live model while another generation is compared with it and replaces it. A model that is stopped or outdated
- * is not frozen, as nothing is added to it anyway. A freeze only keeps the two at one position for the comparison: what
- * makes the swap safe is that it checks both positions in its own transaction.
+ * Freezes the live model while another generation is compared with it and replaces it. A stopped model is not frozen, as
+ * nothing is added to it. An outdated one is: processes of the release that made it still update it. A freeze only keeps
+ * the two at one position for the comparison: what makes the swap safe is that it checks both positions in its own
+ * transaction.
  */
 export class ModelFreeze {
   /** By the monotonic clock, as the system time may be set back; infinite while nothing is frozen. */
