@@ -92,7 +92,7 @@ async function appendLong(store: Store): Promise<void> {
     await store.append('job/long', 'any', eventsOf('job/long', Math.min(1_000, LONG - at)));
   }
   const version = LONG - SHORT;
-  await store.transaction((tx) => tx.keepSnapshot('job/long', { version, shape: 1, state: version }));
+  await store.transaction((tx) => tx.saveSnapshot('job/long', { version, shape: 1, state: version }));
 }
 
 async function replay(path: string): Promise<{ events: number; seconds: number; rss: number }> {

@@ -29,7 +29,7 @@ class ServiceUnavailable extends UnavailableError {
 }
 
 /** The longest exchange, in milliseconds: shorter than the time limit of a handler, so that the cause is known. */
-const TIMEOUT = 10_000;
+const TIMEOUT_MS = 10_000;
 /** The largest answer, in bytes. */
 const MAX_ANSWER = 64 * 1024;
 
@@ -52,7 +52,7 @@ export async function requestJson<Body>(request: JsonRequest<Body>): Promise<Jso
   const { status, mediaType, text } = await boundedFetch(address, {
     method,
     signal,
-    timeout: TIMEOUT,
+    timeout: TIMEOUT_MS,
     maxBytes: MAX_ANSWER,
     headers: {
       accept: 'application/json, application/problem+json',

@@ -24,7 +24,8 @@ export {
 export { defineJournal } from './journal/define-journal.js';
 
 // Aggregates
-export type { Decided, Decider, SnapshotPolicy } from './aggregates/decider.js';
+export type { Decided, Decider } from './aggregates/decider.js';
+export type { SnapshotPolicy } from './aggregates/snapshot-policy.js';
 export type { ExecuteOptions, Expectation, NextContext } from './aggregates/execute.js';
 export type { ExecutedOnStore, ExecuteOnStoreOptions } from './aggregates/execute-on-store.js';
 export { checkVersion, type ExpectedVersions } from './aggregates/expected-versions.js';

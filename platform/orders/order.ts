@@ -2,9 +2,9 @@ import { PermanentError } from 'flotilla';
 import { decider, type Data } from '../catalogue.js';
 import { MAX_AMOUNT, type OrderLine } from '../fields.js';
 import type { OrderDetails } from './events.js';
-import type { Derived } from './status/derive-status.js';
+import type { DerivedStatus } from './status/derive-status.js';
 import { advance, isFinal, type OrderStatus, type Progress } from './status/status.js';
-import { stuckBecause } from './status/stuck.js';
+import { stuckReason } from './status/stuck.js';
 
 export interface OrderState {
   orderId: string;
@@ -23,7 +23,7 @@ type Detail = Pick<Data<'order.status_changed'>, 'reason' | 'trackingNumber' | '
 
 export type OrderCommand =
   | { type: 'create'; orderId: string; details: Omit<OrderDetails, 'total'> }
-  | ({ type: 'set_status' } & Derived)
+  | ({ type: 'set_status' } & DerivedStatus)
   | { type: 'cancel'; reason?: string };
 
 type OrderEvent = {
@@ -75,7 +75,7 @@ function create({ orderId, details }: Extract<OrderCommand, { type: 'create' }>,
 }
 
 /** First what the order has newly reached, then what lies over it. Facts of an order that is not there say nothing. */
-function setStatus(derived: Derived, state: OrderState): OrderEvent[] {
+function setStatus(derived: DerivedStatus, state: OrderState): OrderEvent[] {
   const { orderId, details, reached } = state;
   if (details === undefined) return [];
   const events: OrderEvent[] = [];
@@ -87,7 +87,7 @@ function setStatus(derived: Derived, state: OrderState): OrderEvent[] {
     shown = status;
   };
   const now = advance(reached, derived.progress);
-  const stuck = stuckBecause(now, derived, details.fulfilment);
+  const stuck = stuckReason(now, derived, details.fulfilment);
   if (now !== reached || stuck === undefined) show(now, now === reached ? state.detail : detailOf(derived));
   if (stuck !== undefined) show('stuck', { reason: stuck });
   return events;

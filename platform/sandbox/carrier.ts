@@ -5,7 +5,7 @@ import type { SandboxDatabase } from './database.js';
 import { BODY_LIMIT, idempotencyKey, identifier, page, toList } from './http/inputs.js';
 import { createOutage } from './http/outage.js';
 import { Problem, parse } from './http/problem.js';
-import type { Requests } from './http/idempotent-requests.js';
+import type { IdempotentRequests } from './http/idempotent-requests.js';
 
 const shipmentBody = z.object({
   orderId: identifier,
@@ -39,7 +39,7 @@ interface ShipmentRow {
 
 export interface CarrierOptions {
   db: SandboxDatabase;
-  requests: Requests;
+  requests: IdempotentRequests;
 }
 
 /** A carrier that books shipments, voids them again or closes their key, and refuses the postal code 00000. */

@@ -10,7 +10,7 @@ import { gatewayRoutes } from './payment/gateway.js';
 import { listen } from './http/listen.js';
 import { createMailbox, mailboxRoutes } from './mail/mailbox.js';
 import { Problem, problemHandler } from './http/problem.js';
-import { createRequests } from './http/idempotent-requests.js';
+import { createIdempotentRequests } from './http/idempotent-requests.js';
 import { createSmtpServer } from './mail/smtp.js';
 
 /** What the sandbox needs of a logger; the library's has it. */
@@ -61,7 +61,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const closing = new AbortController();
   const db = openDatabase(dataDir);
   const mailbox = createMailbox(db);
-  const requests = createRequests(db);
+  const requests = createIdempotentRequests(db);
 
   const app = express();
   app.disable('x-powered-by');

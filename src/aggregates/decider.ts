@@ -1,18 +1,10 @@
 import type { DataOf, Definitions } from '../events/definitions.js';
+import type { SnapshotPolicy } from './snapshot-policy.js';
 
 /** What a decider decides: the type and data of an event; the envelope comes later. */
 export type Decided<D extends Definitions, T extends keyof D & string> = T extends unknown
   ? { type: T; data: DataOf<D, T> }
   : never;
-
-/** When the state of an aggregate is kept beside its events. */
-export interface SnapshotPolicy {
-  /** After how many events a state is kept anew. */
-  every: number;
-  /** The number of the state's shape. Whoever changes what a state is made of, or what `evolve` makes of an event, takes
-   *  another number: states of other shapes are then passed over, and made anew from the events. */
-  shape: number;
-}
 
 /**
  * How one kind of aggregate decides. Both functions are pure: the same command and state always give the same events,

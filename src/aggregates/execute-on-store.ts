@@ -37,7 +37,7 @@ export interface ExecutedOnStore<State> extends Loaded<State> {
 }
 
 /** The longest pause before the second try, in milliseconds; it doubles with each further one, up to the longest of all. */
-const PAUSE = 4;
+const RETRY_DELAY_MS = 4;
 const LONGEST_PAUSE = 250;
 
 /**
@@ -66,7 +66,7 @@ export async function executeOnStore<State, Command, Event extends { type: strin
     } catch (error) {
       if (tries >= retries || !isRetried(error, options)) throw error;
     }
-    await setTimeout(random() * Math.min(PAUSE * 2 ** tries, LONGEST_PAUSE), undefined, { signal });
+    await setTimeout(random() * Math.min(RETRY_DELAY_MS * 2 ** tries, LONGEST_PAUSE), undefined, { signal });
   }
 }
 
@@ -107,7 +107,7 @@ function append<State>(
   if (snapshot === undefined) return store.append(stream, expected, events);
   return store.transaction(async (tx) => {
     const result = await tx.append(stream, expected, events);
-    if (result.appended > 0) await tx.keepSnapshot(stream, snapshot);
+    if (result.appended > 0) await tx.saveSnapshot(stream, snapshot);
     return result;
   });
 }

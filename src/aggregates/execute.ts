@@ -4,13 +4,14 @@ import type { EventContext, UnsequencedEvent } from '../events/envelope.js';
 import type { Snapshot, Tx } from '../store/store.js';
 import type { Decider } from './decider.js';
 import { checkVersion, type ExpectedVersions } from './expected-versions.js';
+import { dueSnapshot } from './snapshot-policy.js';
 import { loadStream, streamOf, type Loaded } from './load.js';
 
 /** Makes the context of the event a command leads to; called once for each, in order. */
 export type NextContext = (subject: string, type: string) => EventContext;
 
 /** What executing a command needs of a transaction. */
-export type CommandTx = Pick<Tx, 'read' | 'append' | 'snapshot' | 'keepSnapshot'>;
+export type CommandTx = Pick<Tx, 'read' | 'append' | 'snapshot' | 'saveSnapshot'>;
 
 export interface Expectation {
   /** The versions at which the command may be executed. @default any */
@@ -28,7 +29,7 @@ export interface Decision<State> {
   events: UnsequencedEvent[];
   /** After the events. */
   state: State;
-  /** What is to be kept with them, as so many events have gone by since the last one. */
+  /** The snapshot to store with them, when the decider's policy requires one. */
   snapshot: Snapshot | undefined;
 }
 
@@ -56,7 +57,7 @@ export async function executeCommand<State, Command, Event extends { type: strin
     const { state: now, version: head } = await loadStream(tx, definitions, decider, stream);
     return { state: now, version: head };
   }
-  if (snapshot !== undefined) await tx.keepSnapshot(stream, snapshot);
+  if (snapshot !== undefined) await tx.saveSnapshot(stream, snapshot);
   return { state, version };
 }
 
@@ -65,7 +66,7 @@ export function decideOn<State, Command, Event extends { type: string; data: unk
   definitions: Definitions,
   decider: Decider<State, Command, Event>,
   stream: string,
-  seen: Loaded<State> & { kept: number },
+  seen: Loaded<State> & { snapshotVersion: number },
   command: Command,
   nextContext: NextContext,
   { expectedVersion = seen.version }: Expectation,
@@ -77,9 +78,9 @@ export function decideOn<State, Command, Event extends { type: string; data: unk
   const events = decided.map(({ type, data }) => createEvent(definitions, type, data, nextContext(stream, type)));
   const state = decided.reduce((next, event) => decider.evolve(next, event), seen.state);
   const after = version + events.length;
-  const policy = decider.snapshot;
-  const isDue = policy !== undefined && events.length > 0 && after - seen.kept >= policy.every;
-  return { events, state, snapshot: isDue ? { version: after, shape: policy.shape, state } : undefined };
+  const snapshot =
+    events.length === 0 ? undefined : dueSnapshot(decider.snapshot, { state, version: after }, seen.snapshotVersion);
+  return { events, state, snapshot };
 }
 
 /** The version to append with. */

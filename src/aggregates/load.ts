@@ -2,7 +2,8 @@ import { upcast } from '../events/decode.js';
 import type { Definitions } from '../events/definitions.js';
 import type { Snapshot } from '../store/store.js';
 import type { StoredEvent } from '../store/stored-event.js';
-import type { Decider, SnapshotPolicy } from './decider.js';
+import type { Decider } from './decider.js';
+import { readSnapshot } from './snapshot-policy.js';
 
 /** An aggregate as its stream tells it. */
 export interface Loaded<State> {
@@ -23,16 +24,16 @@ export interface AggregateReader extends StreamReader {
 }
 
 /** Events read at once. */
-const PAGE = 1000;
+const EVENTS_PER_PAGE = 1000;
 
 /** All events of a stream after a version, in pages. */
 export async function* readStream(reader: StreamReader, stream: string, after = 0): AsyncGenerator<StoredEvent[]> {
   for (let version = after; ;) {
-    const page = await reader.read(stream, version, PAGE);
+    const page = await reader.read(stream, version, EVENTS_PER_PAGE);
     const last = page.at(-1);
     if (last === undefined) return;
     yield page;
-    if (page.length < PAGE) return;
+    if (page.length < EVENTS_PER_PAGE) return;
     version = last.version;
   }
 }
@@ -71,16 +72,16 @@ export async function loadStream<State, Command, Event extends { type: string; d
   definitions: Definitions,
   decider: Decider<State, Command, Event>,
   stream: string,
-): Promise<Loaded<State> & { kept: number }> {
-  const kept = await keptState<State>(reader, decider.snapshot, stream);
-  if (kept !== undefined) {
-    const loaded = await readOn(kept);
+): Promise<Loaded<State> & { snapshotVersion: number }> {
+  const snapshot = await readSnapshot<State>(reader, decider.snapshot, stream);
+  if (snapshot !== undefined) {
+    const loaded = await readOn(snapshot);
     // nothing after it: it may be ahead of a stream that was put back to an earlier time
-    if (loaded.version > kept.version || (await hasVersion(reader, stream, kept.version))) {
-      return { ...loaded, kept: kept.version };
+    if (loaded.version > snapshot.version || (await hasVersion(reader, stream, snapshot.version))) {
+      return { ...loaded, snapshotVersion: snapshot.version };
     }
   }
-  return { ...(await readOn({ state: decider.initial, version: 0 })), kept: 0 };
+  return { ...(await readOn({ state: decider.initial, version: 0 })), snapshotVersion: 0 };
 
   async function readOn(from: Loaded<State>): Promise<Loaded<State>> {
     let loaded = from;
@@ -94,17 +95,6 @@ export async function loadStream<State, Command, Event extends { type: string; d
 /** `order/<id>` */
 export function streamOf(decider: { readonly aggregate: string }, id: string): string {
   return `${decider.aggregate}/${id}`;
-}
-
-async function keptState<State>(
-  reader: AggregateReader,
-  policy: SnapshotPolicy | undefined,
-  stream: string,
-): Promise<Loaded<State> | undefined> {
-  if (policy === undefined) return undefined;
-  const snapshot = await reader.snapshot(stream);
-  if (snapshot?.shape !== policy.shape) return undefined;
-  return { state: snapshot.state as State, version: snapshot.version }; // its shape says that it is one
 }
 
 async function hasVersion(reader: AggregateReader, stream: string, version: number): Promise<boolean> {

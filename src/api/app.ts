@@ -46,7 +46,7 @@ export interface ApiOptions {
 }
 
 /** How long a reply is remembered under its Idempotency-Key, and how often older ones are looked for; milliseconds. */
-const REMEMBERED = 24 * 3_600_000;
+const IDEMPOTENCY_RETENTION_MS = 24 * 3_600_000;
 const PURGE_EVERY = 10 * 60_000;
 
 /** Makes the HTTP side of a fleet. Several processes may serve the same store. Resolves when the store has its table;
@@ -118,7 +118,7 @@ function purgeNowAndThen(idempotency: Idempotency, clock: () => number, logger: 
     const now = clock();
     if (now >= next) {
       next = now + PURGE_EVERY;
-      idempotency.purge(now - REMEMBERED).then(
+      idempotency.purge(now - IDEMPOTENCY_RETENTION_MS).then(
         (purged) => logger.debug('expired idempotency replies deleted', { purged }),
         (error: unknown) =>
           logger.warn('expired idempotency replies could not be deleted; retrying later', { error: messageOf(error) }),

@@ -74,7 +74,7 @@ export interface FleetStatus {
 }
 
 /** Dead letters of a worker that are stored and not settled. */
-export interface KeptLetters {
+export interface StoredDeadLetterCounts {
   count: number;
   /** RFC 3339. */
   oldest: string;
@@ -92,7 +92,7 @@ export interface FleetStatusOptions {
   /** The workers that read the log. @default none */
   readers?: readonly string[];
   /** By worker. */
-  kept: Answer<ReadonlyMap<string, KeptLetters>>;
+  kept: Answer<ReadonlyMap<string, StoredDeadLetterCounts>>;
   /** Examines messages that no worker binds. Called only where there are some. */
   examineUnrouted?: () => Promise<UnroutedStatus>;
   /** The processes on this machine. */
@@ -101,13 +101,23 @@ export interface FleetStatusOptions {
   limit?: number;
 }
 
-const LIMIT = 3000;
+const STATUS_TIMEOUT_MS = 3000;
 
 /** The state of the fleet: every worker with its queues, the processes on this machine, the broker. Asks all sources at
  *  the same time and each for a limited time. Never rejects: what a source does not say is null, with a line in
  *  `problems`. */
 export async function fleetStatus(options: FleetStatusOptions): Promise<FleetStatus> {
-  const { broker, management, names, workers, queueless = [], readers = [], kept, processes, limit = LIMIT } = options;
+  const {
+    broker,
+    management,
+    names,
+    workers,
+    queueless = [],
+    readers = [],
+    kept,
+    processes,
+    limit = STATUS_TIMEOUT_MS,
+  } = options;
   const problems: string[] = kept.known ? [] : [`store ops: ${kept.reason}`];
   const managed = await managedQueues(management, names, limit);
   if (!managed.known) problems.push(`management API: ${managed.reason}`);
@@ -215,7 +225,7 @@ function withoutQueue(worker: string): WorkerStatus {
 
 async function unroutedOf(
   queue: QueueNumbers | undefined,
-  { examineUnrouted, limit = LIMIT }: FleetStatusOptions,
+  { examineUnrouted, limit = STATUS_TIMEOUT_MS }: FleetStatusOptions,
   problems: string[],
 ): Promise<UnroutedStatus> {
   const total = queue?.ready ?? null;

@@ -84,7 +84,7 @@ export class CheckpointSaver {
       this.#failed = false;
       this.dueAt = this.#pending ? performance.now() + SAVE_DELAY_MS : Infinity;
     } catch (error) {
-      deferred.giveBack(changes);
+      deferred.restoreChanges(changes);
       logger.warn('relay: the checkpoint could not be saved; retrying', { error: messageOf(error) });
       this.#failed = true;
       this.dueAt = performance.now() + RETRY_DELAY_MS;

@@ -81,7 +81,7 @@ export interface Tx {
   /** The snapshot of a stream, whatever its shape. */
   snapshot(stream: string): Promise<Snapshot | undefined>;
   /** Replaces the stream's snapshot: always one of an older shape, otherwise only one of an earlier version. */
-  keepSnapshot(stream: string, snapshot: Snapshot): Promise<void>;
+  saveSnapshot(stream: string, snapshot: Snapshot): Promise<void>;
   checkpoint(name: string): Promise<number>;
   /** Writes the inbox row; false when it exists: the event has been handled. */
   markHandled(key: InboxKey): Promise<boolean>;

@@ -5,7 +5,7 @@ import { sleep } from '../concurrency/sleep.js';
 import { promisify } from 'node:util';
 
 const execute = promisify(execFile);
-const POLL = 50;
+const POLL_INTERVAL_MS = 50;
 
 /** When a process was started, as the system tells it: the same pid with another start is another process.
  *  Undefined when there is no such process. */
@@ -33,7 +33,7 @@ export async function hasEnded(process: { pid: number; startedAt: string }, limi
   const until = performance.now() + limit;
   while (await isRunning(process)) {
     if (performance.now() >= until) return false;
-    await sleep(POLL);
+    await sleep(POLL_INTERVAL_MS);
   }
   return true;
 }

@@ -85,7 +85,7 @@ describe('aggregates: loading and snapshots', function () {
   it('passes over a snapshot of another shape, and makes a new one with the next command', async () => {
     await handleIn(store, accountEvery(2), open);
     await handleIn(store, accountEvery(2), deposit(5));
-    await store.transaction((tx) => tx.keepSnapshot('account/a1', { version: 2, shape: 2, state: { poison: true } }));
+    await store.transaction((tx) => tx.saveSnapshot('account/a1', { version: 2, shape: 2, state: { poison: true } }));
     const { state, version } = await load(store, accountEvery(2, 3));
     expect([state?.balance, version]).to.deep.equal([5, 2]);
     await handleIn(store, accountEvery(2, 3), deposit(1));
@@ -95,7 +95,7 @@ describe('aggregates: loading and snapshots', function () {
   it('passes over a snapshot that is ahead of its stream', async () => {
     const every2 = accountEvery(2);
     await handleIn(store, every2, open);
-    await store.transaction((tx) => tx.keepSnapshot('account/a1', { version: 9, shape: 1, state: { balance: 999 } }));
+    await store.transaction((tx) => tx.saveSnapshot('account/a1', { version: 9, shape: 1, state: { balance: 999 } }));
     expect((await load(store, every2)).state).to.include({ balance: 0 });
     expect((await handleIn(store, every2, deposit(5))).state).to.include({ balance: 5 });
   });

@@ -5,13 +5,13 @@ import { codeOf, eventOf } from './store-events.js';
 /** What every store promises of snapshots, and of what is read inside a transaction. */
 export function snapshotContract(store: () => Store): void {
   describe('snapshots', () => {
-    const keep = (stream: string, snapshot: Snapshot) => store().transaction((tx) => tx.keepSnapshot(stream, snapshot));
+    const keep = (stream: string, snapshot: Snapshot) => store().transaction((tx) => tx.saveSnapshot(stream, snapshot));
 
     it('gives back the state of a stream as it was kept, also inside the transaction that keeps it', async () => {
       const kept = { version: 7, shape: 1, state: { balance: 5, owner: 'Zoë', tags: [null, true] } };
       expect(await store().snapshot('account/1')).to.equal(undefined);
       const seen = await store().transaction(async (tx) => {
-        await tx.keepSnapshot('account/1', kept);
+        await tx.saveSnapshot('account/1', kept);
         return tx.snapshot('account/1');
       });
       expect(seen).to.deep.equal(kept);
@@ -38,7 +38,7 @@ export function snapshotContract(store: () => Store): void {
 
     it('undoes one whose transaction is undone', async () => {
       const failing = store().transaction(async (tx) => {
-        await tx.keepSnapshot('account/1', { version: 1, shape: 1, state: 1 });
+        await tx.saveSnapshot('account/1', { version: 1, shape: 1, state: 1 });
         throw new Error('no');
       });
       expect(await codeOf(failing)).to.equal(undefined);

@@ -67,7 +67,7 @@ export default defineWorker({
 
     'order.status_changed': async (event, ctx) => {
       const { userId, orderId, status } = event.data;
-      if (!ctx.sideEffects) return ctx.write(async ({ sql }) => void (await markAsTold(sql, orderId, status)));
+      if (!ctx.sideEffects) return ctx.write(async ({ sql }) => void (await recordNotification(sql, orderId, status)));
       // an order that was stuck comes back to a status that its customer may know already
       const [told] = await ctx.query`select status from told where order_id = ${orderId} and status = ${status}`;
       if (told !== undefined && !ctx.replaying) return;
@@ -78,7 +78,7 @@ export default defineWorker({
       const messageId = messageIdOf({ id: `${orderId}-${status}` });
       await ctx.call('smtp', () => ctx.use.mailer.send(recipient, mail, messageId), smtpCall);
       ctx.write(async (tx) => {
-        const isFirst = await markAsTold(tx.sql, orderId, status);
+        const isFirst = await recordNotification(tx.sql, orderId, status);
         if (!isFirst && !ctx.replaying) return;
         await tx.emit('email.sent', { messageId, to: recipient.email, template: mail.template, userId, orderId });
       });
@@ -87,7 +87,7 @@ export default defineWorker({
 });
 
 /** False where the customer was told of this status before. */
-async function markAsTold(sql: Sql, orderId: string, status: string): Promise<boolean> {
+async function recordNotification(sql: Sql, orderId: string, status: string): Promise<boolean> {
   const inserted = await sql`
     insert into told (order_id, status) values (${orderId}, ${status}) on conflict do nothing returning status`;
   return inserted.length > 0;

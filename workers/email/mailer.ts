@@ -15,7 +15,7 @@ export interface Mailer {
 }
 
 /** No answer within this is as good as no server, in milliseconds; below the time a handler has. */
-const PATIENCE = 10_000;
+const SMTP_TIMEOUT_MS = 10_000;
 
 /** Hands mails to the SMTP server at `smtpUrl` over a few connections that it keeps. Connects at the first mail. */
 export function createMailer({ smtpUrl, mailFrom }: { smtpUrl: string; mailFrom: string }): Mailer {
@@ -31,9 +31,9 @@ export function createMailer({ smtpUrl, mailFrom }: { smtpUrl: string; mailFrom:
     secure,
     requireTLS,
     ...(username !== '' && { auth: { user: decodeURIComponent(username), pass: decodeURIComponent(password) } }),
-    connectionTimeout: PATIENCE,
-    greetingTimeout: PATIENCE,
-    socketTimeout: PATIENCE,
+    connectionTimeout: SMTP_TIMEOUT_MS,
+    greetingTimeout: SMTP_TIMEOUT_MS,
+    socketTimeout: SMTP_TIMEOUT_MS,
     disableFileAccess: true,
     disableUrlAccess: true,
   });

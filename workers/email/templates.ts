@@ -24,9 +24,9 @@ export function orderConfirmation(name: string, order: Data<'order.created'>): M
   };
 }
 
-type Told = Exclude<Data<'order.status_changed'>['status'], 'pending' | 'stuck'>;
+type NotifiedStatus = Exclude<Data<'order.status_changed'>['status'], 'pending' | 'stuck'>;
 
-const sentences: Record<Told, string> = {
+const sentences: Record<NotifiedStatus, string> = {
   reserved: 'Everything in your order is in stock and set aside for you.',
   paid: 'We have received your payment.',
   shipped: 'Your order is on its way.',

@@ -51,7 +51,7 @@ export default defineWorker({
         }
         const { state, quantities } = reservation;
         const stock = await readStock(tx.sql, quantities);
-        const levels = apply(stock, quantities, state === 'shipped' ? effects.takeBack : effects.release);
+        const levels = apply(stock, quantities, state === 'shipped' ? effects.returnToStock : effects.release);
         await writeStock(tx.sql, levels);
         await writeReservation(tx.sql, orderId, { state: 'released', quantities });
         await tx.emit('inventory.released', { orderId, reason, fulfilment, levels });

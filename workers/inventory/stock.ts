@@ -36,7 +36,7 @@ export const effects = {
   release: { onHand: 0, reserved: -1 },
   ship: { onHand: -1, reserved: -1 },
   /** The shipment was cancelled: the goods come back. */
-  takeBack: { onHand: 1, reserved: 0 },
+  returnToStock: { onHand: 1, reserved: 0 },
   adjust: { onHand: 1, reserved: 0 },
 } as const satisfies Record<string, Effect>;
 

@@ -13,38 +13,37 @@ const commands = [
 
 type Ctx = Context<(typeof commands)[number]>;
 
-/** Fulfils an order by policies without a memory: this happened, so that is asked for next. What a step needs, the
- *  event before it carries. On the way back each service undoes what it did, or makes sure that it will not do it. Orders
- *  that a saga fulfils it leaves alone. */
+/** Fulfils an order by stateless policies: each event causes the next command and carries the data that it needs. After a
+ *  failure each service compensates its step, or makes sure that it is never executed. Ignores orders that a saga fulfils. */
 export default defineWorker({
   name: 'order-choreography',
   emits: commands,
   on: {
-    'order.created': own(({ data }, ctx) =>
+    'order.created': choreographed(({ data }, ctx) =>
       ctx.emit('inventory.reserve', { orderId: data.orderId, order: detailsOf(data) }),
     ),
-    'inventory.reserved': own(({ data: { orderId, order } }, ctx) =>
+    'inventory.reserved': choreographed(({ data: { orderId, order } }, ctx) =>
       ctx.emit('payment.process', { orderId, order: detailsOf(order) }),
     ),
-    'payment.processed': own(({ data: { orderId, order } }, ctx) =>
+    'payment.processed': choreographed(({ data: { orderId, order } }, ctx) =>
       ctx.emit('shipment.create', { orderId, order: detailsOf(order) }),
     ),
 
-    'payment.failed': own(({ data }, ctx) => ctx.emit('inventory.release', back(data))),
-    'shipment.failed': own(({ data }, ctx) => ctx.emit('payment.refund', back(data))),
-    'order.cancelled': own(({ data }, ctx) => ctx.emit('shipment.cancel', back(data))),
-    'shipment.cancelled': own(({ data }, ctx) => ctx.emit('payment.refund', back(data))),
-    'payment.refunded': own(({ data }, ctx) => ctx.emit('inventory.release', back(data))),
+    'payment.failed': choreographed(({ data }, ctx) => ctx.emit('inventory.release', compensationOf(data))),
+    'shipment.failed': choreographed(({ data }, ctx) => ctx.emit('payment.refund', compensationOf(data))),
+    'order.cancelled': choreographed(({ data }, ctx) => ctx.emit('shipment.cancel', compensationOf(data))),
+    'shipment.cancelled': choreographed(({ data }, ctx) => ctx.emit('payment.refund', compensationOf(data))),
+    'payment.refunded': choreographed(({ data }, ctx) => ctx.emit('inventory.release', compensationOf(data))),
   },
 });
 
-/** Leaves alone what is said of an order that a saga fulfils. */
-function own<Event extends { data: unknown }>(policy: (event: Event, ctx: Ctx) => void) {
+/** A policy that ignores orders that a saga fulfils. */
+function choreographed<Event extends { data: unknown }>(policy: (event: Event, ctx: Ctx) => void) {
   return (event: Event, ctx: Ctx): void => {
     if (!isOrchestrated(event.data)) policy(event, ctx);
   };
 }
 
-function back({ orderId, reason, fulfilment }: Data<'payment.refund'>): Data<'payment.refund'> {
+function compensationOf({ orderId, reason, fulfilment }: Data<'payment.refund'>): Data<'payment.refund'> {
   return { orderId, reason, fulfilment };
 }

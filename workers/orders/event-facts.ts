@@ -1,6 +1,6 @@
 import { oneLine, type EventEnvelope, type Migration, type Sql } from 'flotilla';
 import type { Data } from '#platform/catalogue.js';
-import type { Coordinator, Fact, Outcome, SagaFact } from '#platform/orders/status/derive-status.js';
+import type { Coordinator, OrderFact, Outcome, SagaFact } from '#platform/orders/status/derive-status.js';
 import { isOrchestrated } from '#platform/orders/fulfilment/fulfilment.js';
 import { orderFulfilment } from '#platform/orders/fulfilment/fulfilment-saga.js';
 
@@ -20,34 +20,34 @@ export const migrations: Migration[] = [
 ];
 
 /** Adds a fact to what is known of the order and gives all of it. A fact that is known stays as it was heard first. */
-export async function recordFact(sql: Sql, orderId: string, fact: Fact): Promise<Fact[]> {
+export async function recordFact(sql: Sql, orderId: string, fact: OrderFact): Promise<OrderFact[]> {
   await sql`
     insert into order_facts (order_id, kind, ref, fact)
     values (${orderId}, ${fact.kind}, ${refOf(fact)}, ${JSON.stringify(fact)})
     on conflict (order_id, kind, ref) do nothing`;
   const rows = await sql<{ fact: string }>`
     select fact from order_facts where order_id = ${orderId} order by kind, ref`;
-  return rows.map(({ fact: text }) => JSON.parse(text) as Fact);
+  return rows.map(({ fact: text }) => JSON.parse(text) as OrderFact);
 }
 
 type SagaType = `saga.${SagaFact['decision']}`;
 
-type NotedType =
+type ObservedType =
   Outcome | SagaType | 'order.cancelled' | 'message.dead_lettered' | 'message.replayed' | 'message.discarded';
 
 /** An event that says something about an order. */
-export type NotedEvent = { [T in NotedType]: EventEnvelope<T, Data<T>> }[NotedType];
+export type ObservedEvent = { [T in ObservedType]: EventEnvelope<T, Data<T>> }[ObservedType];
 
-type MessageEvent = Extract<NotedEvent, { type: `message.${string}` }>;
-type SagaEvent = Extract<NotedEvent, { type: SagaType }>;
+type MessageEvent = Extract<ObservedEvent, { type: `message.${string}` }>;
+type SagaEvent = Extract<ObservedEvent, { type: SagaType }>;
 
-interface Noted {
+interface OrderFactOf {
   orderId: string;
-  fact: Fact;
+  fact: OrderFact;
 }
 
 /** The order an event is about, and what it says; undefined for one that is about no order. */
-export function factOf(event: NotedEvent): Noted | undefined {
+export function factOf(event: ObservedEvent): OrderFactOf | undefined {
   if (isAboutMessage(event)) return factOfMessage(event);
   if (isOfSaga(event)) return factOfSaga(event);
   const { orderId } = event.data;
@@ -62,11 +62,11 @@ export function factOf(event: NotedEvent): Noted | undefined {
   return { orderId, fact: { kind: 'outcome', outcome, command, orchestrated, reason } };
 }
 
-function isOfSaga(event: NotedEvent): event is SagaEvent {
+function isOfSaga(event: ObservedEvent): event is SagaEvent {
   return event.type.startsWith('saga.');
 }
 
-function factOfSaga({ type, data, sequence = '0' }: SagaEvent): Noted | undefined {
+function factOfSaga({ type, data, sequence = '0' }: SagaEvent): OrderFactOf | undefined {
   if (data.saga !== orderFulfilment.name) return undefined;
   const decision = type.slice('saga.'.length) as SagaFact['decision'];
   const step = 'step' in data ? (data.step ?? undefined) : undefined;
@@ -80,7 +80,7 @@ function lineOf(text: string): string | undefined {
   return oneLine(text, 450) || undefined;
 }
 
-function isAboutMessage(event: NotedEvent): event is MessageEvent {
+function isAboutMessage(event: ObservedEvent): event is MessageEvent {
   return event.type.startsWith('message.');
 }
 
@@ -90,7 +90,7 @@ const isCoordinator = (worker: string): worker is Coordinator =>
 
 /** What keeps an order from going on in the dead letters: a command of it, an event from which one should have followed, or
  *  one by which this worker should have shown a status. Others, such as those that mail or count, hold up nothing. */
-function factOfMessage({ type: what, subject, data }: MessageEvent): Noted | undefined {
+function factOfMessage({ type: what, subject, data }: MessageEvent): OrderFactOf | undefined {
   const { deadLetterId, worker, kind, type, eventId, code } = data;
   const [aggregate = '', orderId] = subject.split('/');
   if (!['order', orderFulfilment.name].includes(aggregate) || orderId === undefined || type === null) return undefined;
@@ -110,7 +110,7 @@ function factOfMessage({ type: what, subject, data }: MessageEvent): Noted | und
 }
 
 /** What makes a fact the same fact, within its kind. */
-function refOf(fact: Fact): string {
+function refOf(fact: OrderFact): string {
   switch (fact.kind) {
     case 'outcome':
       return `${fact.outcome} ${fact.command}`;

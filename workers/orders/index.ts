@@ -1,7 +1,7 @@
 import { defineWorker, type Context } from '#platform/catalogue.js';
 import { order } from '#platform/orders/order.js';
-import { derive } from '#platform/orders/status/derive-status.js';
-import { factOf, migrations, recordFact, type NotedEvent } from './event-facts.js';
+import { deriveStatus } from '#platform/orders/status/derive-status.js';
+import { factOf, migrations, recordFact, type ObservedEvent } from './event-facts.js';
 
 type OrderEvent = (typeof order.events)[number];
 
@@ -13,33 +13,33 @@ export default defineWorker({
   migrations,
   aggregates: [order],
   on: {
-    'inventory.reserved': note,
-    'inventory.rejected': note,
-    'inventory.released': note,
-    'payment.processed': note,
-    'payment.failed': note,
-    'payment.refunded': note,
-    'shipment.created': note,
-    'shipment.failed': note,
-    'shipment.cancelled': note,
-    'order.cancelled': note,
-    'saga.compensating': note,
-    'saga.completed': note,
-    'saga.compensated': note,
-    'saga.failed': note,
-    'saga.resumed': note,
-    'message.dead_lettered': note,
-    'message.replayed': note,
-    'message.discarded': note,
+    'inventory.reserved': recordEvent,
+    'inventory.rejected': recordEvent,
+    'inventory.released': recordEvent,
+    'payment.processed': recordEvent,
+    'payment.failed': recordEvent,
+    'payment.refunded': recordEvent,
+    'shipment.created': recordEvent,
+    'shipment.failed': recordEvent,
+    'shipment.cancelled': recordEvent,
+    'order.cancelled': recordEvent,
+    'saga.compensating': recordEvent,
+    'saga.completed': recordEvent,
+    'saga.compensated': recordEvent,
+    'saga.failed': recordEvent,
+    'saga.resumed': recordEvent,
+    'message.dead_lettered': recordEvent,
+    'message.replayed': recordEvent,
+    'message.discarded': recordEvent,
   },
 });
 
-function note(event: NotedEvent, ctx: Context<never, OrderEvent>): void {
+function recordEvent(event: ObservedEvent, ctx: Context<never, OrderEvent>): void {
   const noted = factOf(event);
   if (noted === undefined) return;
   const { orderId, fact } = noted;
   ctx.write(async (tx) => {
     const facts = await recordFact(tx.sql, orderId, fact);
-    await tx.execute(order, orderId, { type: 'set_status', ...derive(facts) });
+    await tx.execute(order, orderId, { type: 'set_status', ...deriveStatus(facts) });
   });
 }

@@ -1,7 +1,7 @@
 import { isFurther, type Progress } from './status.js';
 
 /** Something that is known about an order. Facts come from several services, in any order and more than once. */
-export type Fact =
+export type OrderFact =
   | OutcomeFact
   | SagaFact
   | { kind: 'cancelled'; reason?: string }
@@ -61,7 +61,7 @@ const progressOf = {
 export type Outcome = keyof typeof progressOf;
 
 /** How an order ends whose saga could not do a step. */
-const endAt: Readonly<Record<string, Progress>> = {
+const endAfterFailedStep: Readonly<Record<string, Progress>> = {
   reserve: 'rejected',
   pay: 'payment_failed',
   ship: 'shipment_failed',
@@ -72,27 +72,27 @@ export interface OpenDeadLetter extends Pick<DeadLetterFact, 'type' | 'code' | '
   discarded: boolean;
 }
 
-export interface Derived {
+export interface DerivedStatus {
   progress: Progress;
   reason?: string;
   trackingNumber?: string;
   estimatedDelivery?: string;
   /** The commands without an outcome that lie in the dead letters or were discarded from there, in the order of their ids. */
   open: OpenDeadLetter[];
-  /** How the saga is getting on with undoing, once it undoes. */
-  undoing?: Pick<SagaFact, 'decision' | 'step' | 'reason'>;
+  /** The last decision of the saga since it began to compensate. */
+  compensation?: Pick<SagaFact, 'decision' | 'step' | 'reason'>;
 }
 
 /** What a set of facts means: the same for every order in which they came, however often. */
-export function derive(facts: readonly Fact[]): Derived {
+export function deriveStatus(facts: readonly OrderFact[]): DerivedStatus {
   const sorted = [...facts].sort((a, b) => compare(a.kind, b.kind) || compare(JSON.stringify(a), JSON.stringify(b)));
-  const derived: Derived = { progress: 'pending', open: openAmong(sorted) };
+  const derived: DerivedStatus = { progress: 'pending', open: openDeadLetters(sorted) };
   const sagaFacts = sorted.filter((fact) => fact.kind === 'saga');
   for (const fact of sorted) {
     if (fact.kind === 'outcome') reach(derived, meaningOf(fact), fact);
     else if (fact.kind === 'cancelled') reach(derived, 'cancelled', fact);
     else if (fact.kind === 'saga' && fact.decision === 'compensating' && fact.late !== true) {
-      reach(derived, fact.step === undefined ? 'cancelled' : (endAt[fact.step] ?? 'cancelled'), fact);
+      reach(derived, fact.step === undefined ? 'cancelled' : (endAfterFailedStep[fact.step] ?? 'cancelled'), fact);
     }
   }
   // the saga knows that it is done, the carrier by which number it can be followed
@@ -100,12 +100,12 @@ export function derive(facts: readonly Fact[]): Derived {
   if (shipment?.kind === 'outcome' && sagaFacts.some(({ decision }) => decision === 'completed')) {
     reach(derived, 'shipped', shipment);
   }
-  const undoing = sagaFacts
+  const compensation = sagaFacts
     .filter(({ decision }) => decision !== 'completed')
     .reduce<SagaFact | undefined>((last, fact) => (last && last.sequence > fact.sequence ? last : fact), undefined);
-  if (undoing !== undefined) {
-    const { decision, step, reason } = undoing;
-    derived.undoing = { decision, step, reason };
+  if (compensation !== undefined) {
+    const { decision, step, reason } = compensation;
+    derived.compensation = { decision, step, reason };
   }
   return derived;
 }
@@ -117,7 +117,11 @@ function meaningOf({ outcome, orchestrated }: OutcomeFact): Progress {
   return orchestrated === true && isFurther(progress, 'paid') ? 'pending' : progress;
 }
 
-function reach(derived: Derived, progress: Progress, detail: Omit<Derived, 'progress' | 'open' | 'undoing'>): void {
+function reach(
+  derived: DerivedStatus,
+  progress: Progress,
+  detail: Omit<DerivedStatus, 'progress' | 'open' | 'compensation'>,
+): void {
   if (!isFurther(progress, derived.progress)) return;
   derived.progress = progress;
   derived.reason = detail.reason;
@@ -125,7 +129,7 @@ function reach(derived: Derived, progress: Progress, detail: Omit<Derived, 'prog
   derived.estimatedDelivery = detail.estimatedDelivery;
 }
 
-function openAmong(facts: readonly Fact[]): OpenDeadLetter[] {
+function openDeadLetters(facts: readonly OrderFact[]): OpenDeadLetter[] {
   const answered = new Set(facts.map((fact) => (fact.kind === 'outcome' ? fact.command : undefined)));
   const idsOf = (kind: 'replayed' | 'discarded') =>
     new Set(facts.map((fact) => (fact.kind === kind ? fact.deadLetterId : undefined)));

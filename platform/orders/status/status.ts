@@ -33,6 +33,6 @@ export function isFinal(progress: Progress): boolean {
 
 /** Where an order is that was at `reached` and is now heard to be at `heard`: never further back, and a final state
  *  stays what it is. */
-export function advance(reached: Progress, heard: Progress): Progress {
-  return isFinal(reached) || !isFurther(heard, reached) ? reached : heard;
+export function advance(reached: Progress, reported: Progress): Progress {
+  return isFinal(reached) || !isFurther(reported, reached) ? reached : reported;
 }

@@ -1,9 +1,9 @@
-import type { Derived, OpenDeadLetter } from './derive-status.js';
+import type { DerivedStatus, OpenDeadLetter } from './derive-status.js';
 import type { Fulfilment } from '../fulfilment/fulfilment.js';
 import { isFinal, type Progress } from './status.js';
 
-/** The commands of the way back, and the events from which they follow. */
-const wayBack = new Set([
+/** The compensating commands, and the events that cause them. */
+const compensationTypes = new Set([
   'inventory.release',
   'payment.refund',
   'shipment.cancel',
@@ -14,40 +14,39 @@ const wayBack = new Set([
   'payment.refunded',
 ]);
 
-/** Ends after which something has to be undone. */
-const undone: ReadonlySet<Progress> = new Set(['rejected', 'payment_failed', 'shipment_failed', 'cancelled']);
+/** Final states that require compensation. */
+const endsToCompensate: ReadonlySet<Progress> = new Set(['rejected', 'payment_failed', 'shipment_failed', 'cancelled']);
 
-/** How the undoing of a step is called by people. */
-const undoings: Readonly<Record<string, string>> = {
+/** The compensation of each step, in words. */
+const compensationNames: Readonly<Record<string, string>> = {
   reserve: 'release',
   pay: 'refund',
   ship: 'cancelling the shipment',
 };
 
-/** What keeps an order from going on, if anything. Once it has ended, only what has still to be undone can be stuck, and no
- *  longer when an operator discarded it; before that, an order whose command was discarded goes nowhere by itself and
- *  stays stuck. */
-export function stuckBecause(
+/** The reason why an order is stuck; undefined when it is not. After its end only a missing compensation makes it stuck, until
+ *  an operator discards its dead letter. Before its end a discarded command keeps it stuck, because nothing repeats it. */
+export function stuckReason(
   progress: Progress,
-  { open, undoing }: Pick<Derived, 'open' | 'undoing'>,
+  { open, compensation }: Pick<DerivedStatus, 'open' | 'compensation'>,
   fulfilment: Fulfilment = 'choreographed',
 ): string | undefined {
-  if (undoing?.decision === 'failed') {
-    const what = undoings[undoing.step ?? ''] ?? 'what was done';
-    return `${what} needs a person: ${undoing.reason ?? 'it could not be undone'}`.slice(0, 500);
+  if (compensation?.decision === 'failed') {
+    const what = compensationNames[compensation.step ?? ''] ?? 'what was done';
+    return `${what} needs a person: ${compensation.reason ?? 'it could not be undone'}`.slice(0, 500);
   }
   const coordinator = fulfilment === 'orchestrated' ? 'order-saga' : 'order-choreography';
   const own = open.filter((letter) => letter.coordinator === undefined || letter.coordinator === coordinator);
-  const isUndone = undoing?.decision === 'compensated';
+  const isUndone = compensation?.decision === 'compensated';
   const blocking = isFinal(progress)
-    ? own.find((letter) => undone.has(progress) && !letter.discarded && isOwed(letter, isUndone))
+    ? own.find((letter) => endsToCompensate.has(progress) && !letter.discarded && mayNeedCompensation(letter, isUndone))
     : own[0];
   return blocking && `${blocking.type} failed: ${blocking.code}`;
 }
 
-/** Whether something may be left to undo. Of what its saga could not take, nobody but the saga knows what it says: it may
- *  be the late answer of a step that was given up. A command that it gave again, and that was carried out, is no debt. */
-function isOwed({ type, coordinator }: OpenDeadLetter, isUndone: boolean): boolean {
+/** Whether a compensation may be missing. Only the saga can interpret an event that it failed to handle: it may be the late
+ *  reply of an abandoned step. A command that the saga repeated and that was executed needs no compensation. */
+function mayNeedCompensation({ type, coordinator }: OpenDeadLetter, isUndone: boolean): boolean {
   if (coordinator === 'order-saga') return true;
-  return wayBack.has(type) && !isUndone;
+  return compensationTypes.has(type) && !isUndone;
 }

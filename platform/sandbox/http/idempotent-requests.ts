@@ -21,7 +21,7 @@ interface RequestRow {
  *  answer, so that what it wrote and the key stand or fall together. It is told how often the key was tried before.
  *  An answer of 2xx is given again for ever; a Problem it throws is only counted, and the next try decides anew.
  *  A key that comes with another body is a 409. */
-export function createRequests(db: SandboxDatabase) {
+export function createIdempotentRequests(db: SandboxDatabase) {
   const find = db.prepare<[string, string], RequestRow>(
     'SELECT hash, attempts, status, body FROM requests WHERE scope = ? AND key = ?',
   );
@@ -71,7 +71,7 @@ export function createRequests(db: SandboxDatabase) {
   };
 }
 
-export type Requests = ReturnType<typeof createRequests>;
+export type IdempotentRequests = ReturnType<typeof createIdempotentRequests>;
 
 /** What the key was answered with for ever; undefined while it is not. */
 function answerOf(row: RequestRow | undefined): Answer | undefined {

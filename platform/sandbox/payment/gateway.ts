@@ -7,7 +7,7 @@ import { BODY_LIMIT, amount, idempotencyKey, identifier, page, toList } from '..
 import { createLedger } from './ledger.js';
 import { createOutage } from '../http/outage.js';
 import { Problem, parse } from '../http/problem.js';
-import type { Answer, Requests } from '../http/idempotent-requests.js';
+import type { Answer, IdempotentRequests } from '../http/idempotent-requests.js';
 
 const chargeBody = z.object({
   orderId: identifier,
@@ -27,7 +27,7 @@ const MAX_PAGE = 100_000;
 
 export interface GatewayOptions {
   db: SandboxDatabase;
-  requests: Requests;
+  requests: IdempotentRequests;
   /** How long a charge takes, in milliseconds. */
   chargeDelay: number;
   /** Aborts when the sandbox closes. */

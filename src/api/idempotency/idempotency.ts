@@ -45,10 +45,10 @@ interface Row {
 }
 
 /** Rows deleted by one statement. */
-const PORTION = 500;
+const ROWS_PER_DELETE = 500;
 
 /** Times that work is tried whose transaction was lost through another's fault. */
-const TRIES = 3;
+const MAX_COMMIT_ATTEMPTS = 3;
 
 /** Stores the replies to requests with an Idempotency-Key, each in the transaction of what its request did. */
 export class Idempotency {
@@ -90,11 +90,11 @@ export class Idempotency {
       const rows = await this.store.transaction(
         (tx) => tx.sql`
           DELETE FROM api_idempotency WHERE created_at < ${before} AND key IN (
-            SELECT key FROM api_idempotency WHERE created_at < ${before} ORDER BY created_at LIMIT ${PORTION}
+            SELECT key FROM api_idempotency WHERE created_at < ${before} ORDER BY created_at LIMIT ${ROWS_PER_DELETE}
           ) RETURNING key`,
       );
       purged += rows.length;
-      if (rows.length < PORTION) return purged;
+      if (rows.length < ROWS_PER_DELETE) return purged;
     }
   }
 
@@ -126,7 +126,7 @@ export class Idempotency {
           return { reply, serialized };
         });
       } catch (error) {
-        if (tries >= TRIES || !hasCode(error, 'store.group_aborted')) throw error;
+        if (tries >= MAX_COMMIT_ATTEMPTS || !hasCode(error, 'store.group_aborted')) throw error;
       }
     }
   }

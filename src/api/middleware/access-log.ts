@@ -5,7 +5,7 @@ import { OWN_PATHS } from '../own-paths.js';
 import { requestContextOf } from './request-context.js';
 
 /** Requested all the time by whatever watches the process. */
-const QUIET = new Set(['/livez', '/readyz', '/metrics']);
+const PROBE_PATHS = new Set(['/livez', '/readyz', '/metrics']);
 
 /** Methods with a label of their own: callers choose from dozens. */
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
@@ -22,7 +22,7 @@ export function accessLog(logger: Logger, metrics: Pick<Metrics, 'httpSeconds'>)
       const status = res.writableFinished ? res.statusCode : undefined;
       const labels = { method: METHODS.has(method) ? method : 'other', route, status: status ?? 'aborted' };
       metrics.httpSeconds.observe(labels, seconds);
-      logger.log(QUIET.has(path) ? 'debug' : 'info', 'request', {
+      logger.log(PROBE_PATHS.has(path) ? 'debug' : 'info', 'request', {
         method,
         path: path.slice(0, 500),
         route,

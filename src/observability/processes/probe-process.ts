@@ -30,7 +30,7 @@ export interface ProcessReport extends ProcessRecord {
   logAlarms: Readonly<Record<string, number>>;
 }
 
-const LIMIT = 1000;
+const PROBE_TIMEOUT_MS = 1000;
 /** Bytes. */
 const MAX_ANSWER = 8 * 1024 * 1024;
 const BREAKER_STATES: readonly BreakerState[] = ['closed', 'half-open', 'open'];
@@ -39,7 +39,7 @@ const BREAKER_STATES: readonly BreakerState[] = ['closed', 'half-open', 'open'];
 export async function probeProcess(process: ProcessRecord, token?: string): Promise<ProcessReport> {
   const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
   const get = (path: string) =>
-    boundedFetch(new URL(path, process.url), { headers, timeout: LIMIT, maxBytes: MAX_ANSWER });
+    boundedFetch(new URL(path, process.url), { headers, timeout: PROBE_TIMEOUT_MS, maxBytes: MAX_ANSWER });
   try {
     const [ready, metrics] = await Promise.all([get('/readyz'), get('/metrics')]);
     const { checks } = readiness.safeParse(JSON.parse(ready.text)).data ?? {

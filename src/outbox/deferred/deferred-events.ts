@@ -183,7 +183,7 @@ export class DeferredEvents {
     return changes;
   }
 
-  giveBack({ added, removed }: DeferredChanges): void {
+  restoreChanges({ added, removed }: DeferredChanges): void {
     for (const position of removed) this.#removed.add(position);
     for (const position of added) if (!this.#removed.has(position)) this.#added.add(position);
   }

@@ -67,7 +67,7 @@ const START_LIMIT = 90_000;
 const STOP_LIMIT = 30_000;
 /** The script waits for a machine that is gone by then. Without one to wait for, it is only starting. */
 const SCRIPT_LIMIT = 1000;
-const POLL = 150;
+const POLL_INTERVAL_MS = 150;
 const START_TRIES = 3;
 const overviewOf = z.object({ node: z.string(), rabbitmq_version: z.string() });
 const execute = promisify(execFile);
@@ -225,7 +225,7 @@ async function launch(
         const tail = output.slice(-2000).trim();
         throw new FlotillaError('broker.unreachable', `RabbitMQ did not start${failed ? '' : ' in time'}: ${tail}`);
       }
-      await sleep(POLL, undefined, signal === undefined ? {} : { signal });
+      await sleep(POLL_INTERVAL_MS, undefined, signal === undefined ? {} : { signal });
     }
     const pid = await files.readBeamPid(dataDir);
     if (pid === undefined) throw new FlotillaError('broker.unreachable', 'RabbitMQ wrote no process id');

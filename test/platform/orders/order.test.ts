@@ -1,12 +1,12 @@
 import { spec } from 'flotilla/testing';
 import { order, type OrderCommand } from '../../../platform/orders/order.js';
-import type { Derived } from '../../../platform/orders/status/derive-status.js';
+import type { DerivedStatus } from '../../../platform/orders/status/derive-status.js';
 import type { OrderStatus } from '../../../platform/orders/status/status.js';
 import { details, orderId } from '../support/events.js';
 
 const { total: _total, ...withoutTotal } = details;
 const create = { type: 'create', orderId, details: withoutTotal } as const satisfies OrderCommand;
-const set = (derived: Partial<Derived>): OrderCommand => ({
+const set = (derived: Partial<DerivedStatus>): OrderCommand => ({
   type: 'set_status',
   progress: 'pending',
   open: [],

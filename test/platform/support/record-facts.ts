@@ -1,4 +1,4 @@
-import { derive, type Fact, type OutcomeFact } from '../../../platform/orders/status/derive-status.js';
+import { deriveStatus, type OrderFact, type OutcomeFact } from '../../../platform/orders/status/derive-status.js';
 import { order, type OrderCommand, type OrderState } from '../../../platform/orders/order.js';
 import { isFinal, type OrderStatus } from '../../../platform/orders/status/status.js';
 
@@ -11,7 +11,7 @@ export const details = {
   shippingAddress: { name: 'Ada', line1: '1 Row', city: 'Town', postalCode: '1', country: 'GB' },
 };
 
-export const outcome = (command: string, type: OutcomeFact['outcome'], reason?: string): Fact => ({
+export const outcome = (command: string, type: OutcomeFact['outcome'], reason?: string): OrderFact => ({
   kind: 'outcome',
   outcome: type,
   command,
@@ -34,22 +34,22 @@ export function run(command: OrderCommand, state: OrderState): { state: OrderSta
 
 /** Tells the order one fact after another, as they come in. */
 export function tell(
-  facts: readonly Fact[],
+  facts: readonly OrderFact[],
   cancelAt = -1,
   from = placed,
 ): { state: OrderState; shown: OrderStatus[]; cancelled: boolean } {
   let state = from;
   let cancelled = false;
   const shown: OrderStatus[] = [];
-  const known: Fact[] = [];
+  const known: OrderFact[] = [];
   const apply = (command: OrderCommand) => {
     const result = run(command, state);
     state = result.state;
     shown.push(...result.shown);
   };
-  const hear = (fact: Fact) => {
+  const hear = (fact: OrderFact) => {
     known.push(fact);
-    apply({ type: 'set_status', ...derive(known) });
+    apply({ type: 'set_status', ...deriveStatus(known) });
   };
   facts.forEach((fact, index) => {
     if (index === cancelAt && !isFinal(state.reached)) {

@@ -162,7 +162,7 @@ async function useEverything(store: Store): Promise<void> {
   await store.clearStarts(key);
   await store.transaction(async (tx) => {
     await tx.markHandled(key);
-    await tx.keepSnapshot('a/1', { version: 1, shape: 1, state: 1 });
+    await tx.saveSnapshot('a/1', { version: 1, shape: 1, state: 1 });
     await tx.snapshot('a/1');
     await tx.schedule({ id: 't', dueAt: 5, event: eventOf('a/3') });
     await tx.schedule({ id: 'u', dueAt: 5, event: eventOf('a/3') });

@@ -44,9 +44,9 @@ export interface Connection {
   close(): Promise<void>;
 }
 
-const RECONNECT = { first: 100, most: 5000 };
+const RECONNECT_DELAY_MS = { first: 100, most: 5000 };
 /** A connection that lived this long was a good one: the next loss starts with the shortest wait again. */
-const GOOD_AFTER = 1000;
+const STABLE_AFTER_MS = 1000;
 /** A broker that takes connections and loses them at once is asked again every 0.8 s at least. */
 const MOST_LOSSES = 4;
 /** For a node that takes the connection and then does not answer. */
@@ -79,7 +79,7 @@ export function openConnection(options: ConnectionOptions): Connection {
     // asked before every try, since it is given one server: the wait between tries is in here, as the manager's has no jitter
     findServers: async () => {
       await examining;
-      if (rounds > 0) await sleep(backoffDelay(rounds, RECONNECT), undefined, { signal: closing.signal });
+      if (rounds > 0) await sleep(backoffDelay(rounds, RECONNECT_DELAY_MS), undefined, { signal: closing.signal });
       return urlOf(current);
     },
     reconnectTimeInSeconds: 0.001,
@@ -100,7 +100,7 @@ export function openConnection(options: ConnectionOptions): Connection {
   });
   manager.on('disconnect', ({ err }: { err?: unknown }) => {
     model = undefined;
-    rounds = performance.now() - since >= GOOD_AFTER ? 1 : Math.min(rounds + 1, MOST_LOSSES);
+    rounds = performance.now() - since >= STABLE_AFTER_MS ? 1 : Math.min(rounds + 1, MOST_LOSSES);
     if (!closing.signal.aborted) {
       const reason = err === undefined ? 'closed' : messageOf(err);
       logger.warn('connection to the broker lost', { connection: name, node: hostOf(urlOf(current)), reason });

@@ -21,9 +21,9 @@ export interface ReopeningChannelOptions<C extends Channel> {
   lost: (channel: C, reason: Error) => void;
 }
 
-const REOPEN = { first: 50, most: 2000 };
+const REOPEN_DELAY_MS = { first: 50, most: 2000 };
 /** A channel that lived this long was a good one: the next is opened without a wait. */
-const GOOD_AFTER = 1000;
+const STABLE_AFTER_MS = 1000;
 
 /** Keeps one channel open: whenever it or its connection fails, another is opened, with growing waits where it fails
  *  again and again. amqplib leaves a channel that failed dead, and a channel without an `error` listener takes its
@@ -64,14 +64,14 @@ export class ReopeningChannel<C extends Channel> {
     while (!signal.aborted) {
       try {
         await connection.state.until(['ready', 'blocked'], signal);
-        if (this.#failures > 0) await sleep(backoffDelay(this.#failures, REOPEN), undefined, { signal });
+        if (this.#failures > 0) await sleep(backoffDelay(this.#failures, REOPEN_DELAY_MS), undefined, { signal });
         const since = performance.now();
         const life = this.#live(await this.#answered('opening a channel', open()));
         if (signal.aborted) this.drop(new FlotillaError('broker.closed'));
         else await opened(life.channel).catch((error: unknown) => this.drop(disconnected(error), { failed: true }));
         await life.lost;
         await this.#ended(life);
-        this.#failures = !life.failed || performance.now() - since >= GOOD_AFTER ? 0 : this.#failures + 1;
+        this.#failures = !life.failed || performance.now() - since >= STABLE_AFTER_MS ? 0 : this.#failures + 1;
       } catch (error) {
         if (connection.state.value === 'closed') return;
         this.#failures += 1;

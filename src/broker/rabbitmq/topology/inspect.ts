@@ -15,7 +15,7 @@ import { asBrokerError, codeOf, isNodeDown, type ScratchChannel } from '../conne
 
 /** How long a queue may take to answer a question about itself, in milliseconds. One whose node has failed and is not yet
  *  known to be down takes up to 75 s. */
-const LOOK_LIMIT = 5_000;
+const INSPECTION_TIMEOUT_MS = 5_000;
 const LANES = 4;
 
 export interface QueueCounts {
@@ -24,7 +24,7 @@ export interface QueueCounts {
 }
 
 /** What a passive declaration found out about a queue. */
-export type QueueLook =
+export type QueueInspection =
   | ({ state: 'present' } & QueueCounts)
   | { state: 'missing' }
   /** It exists or may exist, and did not answer. */
@@ -40,7 +40,7 @@ export interface Comparison {
 
 /** Reads what the broker has. */
 export interface Inspector {
-  queue(name: string): Promise<QueueLook>;
+  queue(name: string): Promise<QueueInspection>;
   /** By the lists of the management API. Where a node does not answer, that of the queues may fail: then the queues are
    *  looked for one by one. Throws `broker.management`. */
   byLists(topology: Topology, management: Management): Promise<Comparison>;
@@ -51,23 +51,26 @@ export interface Inspector {
 }
 
 export function createInspector(onScratchChannel: ScratchChannel, logger: Logger): Inspector {
-  async function queue(name: string): Promise<QueueLook> {
+  async function queue(name: string): Promise<QueueInspection> {
     try {
-      const found = await onScratchChannel(`looking for queue ${name}`, LOOK_LIMIT, (channel) =>
+      const found = await onScratchChannel(`looking for queue ${name}`, INSPECTION_TIMEOUT_MS, (channel) =>
         channel.checkQueue(name),
       );
       return { state: 'present', ready: found.messageCount, consumers: found.consumerCount };
     } catch (error) {
       if (isNodeDown(error)) return { state: 'unanswered', reason: messageOf(error) };
       if (codeOf(error) === 404) return { state: 'missing' };
-      if (hasCode(error, 'broker.timeout')) return { state: 'unanswered', reason: `no answer within ${LOOK_LIMIT} ms` };
+      if (hasCode(error, 'broker.timeout'))
+        return { state: 'unanswered', reason: `no answer within ${INSPECTION_TIMEOUT_MS} ms` };
       throw asBrokerError(error);
     }
   }
 
   async function hasExchange(name: string): Promise<boolean> {
     try {
-      await onScratchChannel(`looking for exchange ${name}`, LOOK_LIMIT, (channel) => channel.checkExchange(name));
+      await onScratchChannel(`looking for exchange ${name}`, INSPECTION_TIMEOUT_MS, (channel) =>
+        channel.checkExchange(name),
+      );
       return true;
     } catch (error) {
       if (codeOf(error) === 404) return false;
@@ -79,7 +82,7 @@ export function createInspector(onScratchChannel: ScratchChannel, logger: Logger
    *  `broker.not_permitted`. */
   async function refusal(kind: 'exchange' | 'queue', spec: ExchangeSpec | QueueSpec): Promise<string | undefined> {
     try {
-      await onScratchChannel(`comparing ${kind} ${spec.name}`, LOOK_LIMIT, async (channel) => {
+      await onScratchChannel(`comparing ${kind} ${spec.name}`, INSPECTION_TIMEOUT_MS, async (channel) => {
         if ('type' in spec) await channel.assertExchange(spec.name, spec.type, exchangeOptions(spec));
         else await channel.assertQueue(spec.name, { durable: true, arguments: spec.arguments });
       });

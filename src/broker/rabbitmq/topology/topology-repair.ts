@@ -31,9 +31,9 @@ export interface TopologyRepairOptions {
   metrics?: Metrics | undefined;
 }
 
-const WAIT = { first: 100, most: 30_000 };
+const RETRY_DELAY_MS = { first: 100, most: 30_000 };
 /** Without a restoration for so long, the next one is not kept waiting. */
-const CALM_AFTER = 60_000;
+const BACKOFF_RESET_MS = 60_000;
 
 export function createTopologyRepair({ admin, connection, logger, metrics }: TopologyRepairOptions): TopologyRepair {
   for (const kind of ['exchange', 'queue', 'binding'] as const) metrics?.topologyRecreated.inc({ kind }, 0);
@@ -45,16 +45,16 @@ export function createTopologyRepair({ admin, connection, logger, metrics }: Top
   let isRouteMissing = false;
   let isRunning = false;
   let runs = 0;
-  let lastRun = -CALM_AFTER;
+  let lastRun = -BACKOFF_RESET_MS;
 
   async function run(): Promise<void> {
     if (isRunning) return;
     isRunning = true;
     try {
       while ((isWanted || retiring.size > 0) && !signal.aborted) {
-        if (performance.now() - lastRun > CALM_AFTER) runs = 0;
+        if (performance.now() - lastRun > BACKOFF_RESET_MS) runs = 0;
         runs += 1;
-        await sleep(backoffDelay(runs, WAIT), undefined, { signal, ref: false });
+        await sleep(backoffDelay(runs, RETRY_DELAY_MS), undefined, { signal, ref: false });
         await connection.state.until(['ready', 'blocked'], signal);
         if (isWanted) await restore();
         await retireAll('debug');

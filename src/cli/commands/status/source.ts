@@ -9,7 +9,7 @@ import { FlotillaError } from '../../../errors.js';
 import {
   fleetStatus,
   type FleetStatus,
-  type KeptLetters,
+  type StoredDeadLetterCounts,
   type UnroutedStatus,
 } from '../../../observability/fleet-status.js';
 import { probeProcess } from '../../../observability/processes/probe-process.js';
@@ -141,8 +141,8 @@ export function createStatusSource(context: Context): StatusSource {
 }
 
 /** Dead letters by worker that are stored and not settled. */
-async function keptLetters(store: Store): Promise<ReadonlyMap<string, KeptLetters>> {
-  const kept = new Map<string, KeptLetters>();
+async function keptLetters(store: Store): Promise<ReadonlyMap<string, StoredDeadLetterCounts>> {
+  const kept = new Map<string, StoredDeadLetterCounts>();
   for (const { worker, count, first } of await groupDeadLetters(store, { states: ['dead', 'replaying'] })) {
     const before = kept.get(worker);
     const oldest = before !== undefined && before.oldest < first ? before.oldest : first;

@@ -49,7 +49,7 @@ export class SqliteTx implements Tx {
     return this.#do(() => this.writer.snapshots.of(stream));
   }
 
-  keepSnapshot(stream: string, snapshot: Snapshot): Promise<void> {
+  saveSnapshot(stream: string, snapshot: Snapshot): Promise<void> {
     return this.#write(() => {
       this.writer.keeper.keep(stream, snapshot);
     });

@@ -5,7 +5,7 @@ import { sleep } from '../../../concurrency/sleep.js';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
-const POLL = 50;
+const POLL_INTERVAL_MS = 50;
 
 /** Whether process `pid` runs with `marker` on its command line: a process id alone may long be somebody else's. */
 export async function runsWith(pid: number, marker: string): Promise<boolean> {
@@ -37,7 +37,7 @@ export async function ended(pid: number, marker: string, limit: number): Promise
   const until = performance.now() + limit;
   while (await runsWith(pid, marker)) {
     if (performance.now() >= until) return false;
-    await sleep(POLL);
+    await sleep(POLL_INTERVAL_MS);
   }
   return true;
 }

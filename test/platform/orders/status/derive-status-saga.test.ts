@@ -1,10 +1,10 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import {
-  derive,
+  deriveStatus,
   type Coordinator,
   type DeadLetterFact,
-  type Fact,
+  type OrderFact,
   type OutcomeFact,
   type SagaFact,
 } from '../../../../platform/orders/status/derive-status.js';
@@ -12,11 +12,11 @@ import { advance, type OrderStatus } from '../../../../platform/orders/status/st
 import { orchestrated, outcome, tell } from '../../support/record-facts.js';
 
 describe('platform: the status of an order that a saga fulfils', () => {
-  const said = (command: string, type: OutcomeFact['outcome'], reason?: string): Fact => ({
+  const said = (command: string, type: OutcomeFact['outcome'], reason?: string): OrderFact => ({
     ...(outcome(command, type, reason) as OutcomeFact),
     orchestrated: true,
   });
-  const decided = (sequence: number, decision: SagaFact['decision'], more: Partial<SagaFact> = {}): Fact => ({
+  const decided = (sequence: number, decision: SagaFact['decision'], more: Partial<SagaFact> = {}): OrderFact => ({
     kind: 'saga',
     decision,
     sequence,
@@ -24,7 +24,7 @@ describe('platform: the status of an order that a saga fulfils', () => {
   });
   const reserved = said('c1', 'inventory.reserved');
   const paid = said('c2', 'payment.processed');
-  const created: Fact = { ...(said('c3', 'shipment.created') as OutcomeFact), trackingNumber: 'T1' };
+  const created: OrderFact = { ...(said('c3', 'shipment.created') as OutcomeFact), trackingNumber: 'T1' };
   const undeliverable = [
     reserved,
     paid,
@@ -33,7 +33,7 @@ describe('platform: the status of an order that a saga fulfils', () => {
   ];
   const cannotRefund = decided(12, 'failed', { step: 'pay', reason: 'no answer within 1200 s' });
 
-  const sagaWays: [OrderStatus, Fact[]][] = [
+  const sagaWays: [OrderStatus, OrderFact[]][] = [
     ['paid', [reserved, paid, created]],
     ['paid', [reserved, paid, decided(8, 'completed')]],
     ['shipped', [reserved, paid, created, decided(8, 'completed')]],
@@ -61,7 +61,7 @@ describe('platform: the status of an order that a saga fulfils', () => {
     ['shipment_failed', undeliverable],
     ['stuck', [...undeliverable, cannotRefund]],
     ['shipment_failed', [...undeliverable, cannotRefund, decided(13, 'resumed')]],
-    ['stuck', [...undeliverable, cannotRefund, decided(13, 'resumed'), { ...cannotRefund, sequence: 15 } as Fact]],
+    ['stuck', [...undeliverable, cannotRefund, decided(13, 'resumed'), { ...cannotRefund, sequence: 15 } as OrderFact]],
     ['shipment_failed', [...undeliverable, cannotRefund, decided(13, 'resumed'), decided(16, 'compensated')]],
     ['cancelled', [reserved, paid, decided(6, 'compensating', { reason: 'fraud (ops)' }), decided(9, 'compensated')]],
     [
@@ -91,7 +91,7 @@ describe('platform: the status of an order that a saga fulfils', () => {
     fc.assert(
       fc.property(anyWay, ({ status, facts, shuffled }) => {
         expect(tell(shuffled, -1, orchestrated).state.status).to.equal(status);
-        expect(derive(shuffled)).to.deep.equal(derive(facts));
+        expect(deriveStatus(shuffled)).to.deep.equal(deriveStatus(facts));
       }),
     );
   });
@@ -116,13 +116,13 @@ describe('platform: the status of an order that a saga fulfils', () => {
     expect(shipped.shown).to.deep.equal(['paid', 'shipped']);
     expect(shipped.state.detail.trackingNumber).to.equal('T1');
     const [, late = []] = sagaWays.at(-1) ?? [];
-    expect(derive(late).reason).to.equal('no answer');
+    expect(deriveStatus(late).reason).to.equal('no answer');
     const { state } = tell([...undeliverable, cannotRefund], -1, orchestrated);
     expect(state.detail.reason).to.equal('undeliverable');
     expect(state.stuckBecause).to.equal('refund needs a person: no answer within 1200 s');
   });
 
-  const dead = (type: string, more: Partial<DeadLetterFact> = {}): Fact => ({
+  const dead = (type: string, more: Partial<DeadLetterFact> = {}): OrderFact => ({
     kind: 'dead_lettered',
     deadLetterId: 'd',
     command: 'c9',

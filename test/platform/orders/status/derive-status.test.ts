@@ -1,12 +1,12 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { order } from '../../../../platform/orders/order.js';
-import { derive, type Fact } from '../../../../platform/orders/status/derive-status.js';
+import { deriveStatus, type OrderFact } from '../../../../platform/orders/status/derive-status.js';
 import { advance } from '../../../../platform/orders/status/status.js';
 import { details, outcome, placed, run, tell } from '../../support/record-facts.js';
 
 /** Every way that an order can go without a cancellation. */
-const ways: Fact[][] = [
+const ways: OrderFact[][] = [
   [outcome('c1', 'inventory.rejected', 'unknown SKU x')],
   [outcome('c1', 'inventory.reserved')],
   [
@@ -32,7 +32,7 @@ const deadLetters = fc
     maxLength: 3,
   })
   .map((letters) =>
-    letters.flatMap(({ n, replayed, discarded }, index): Fact[] => {
+    letters.flatMap(({ n, replayed, discarded }, index): OrderFact[] => {
       const deadLetterId = `d${index}`;
       return [
         {
@@ -66,7 +66,7 @@ describe('platform: the status of an order', () => {
     fc.assert(
       fc.property(histories, ({ facts, shuffled }) => {
         expect(tell(shuffled).state.status).to.equal(tell(facts).state.status);
-        expect(derive(shuffled)).to.deep.equal(derive(facts));
+        expect(deriveStatus(shuffled)).to.deep.equal(deriveStatus(facts));
       }),
     );
   });
@@ -96,7 +96,7 @@ describe('platform: the status of an order', () => {
 
   it('shows why an order ended, also after it was stuck', () => {
     const [, , declined = []] = ways;
-    const dead: Fact = {
+    const dead: OrderFact = {
       kind: 'dead_lettered',
       deadLetterId: 'd',
       command: 'c9',
@@ -112,7 +112,7 @@ describe('platform: the status of an order', () => {
   });
 
   it('is stuck while a command lies in the dead letters, until it is replayed or answered', () => {
-    const dead: Fact = {
+    const dead: OrderFact = {
       kind: 'dead_lettered',
       deadLetterId: 'd',
       command: 'c2',
@@ -128,7 +128,7 @@ describe('platform: the status of an order', () => {
   });
 
   it('is not stuck by a command of the way forward once the order has ended', () => {
-    const dead: Fact = {
+    const dead: OrderFact = {
       kind: 'dead_lettered',
       deadLetterId: 'd',
       command: 'c2',
@@ -141,7 +141,7 @@ describe('platform: the status of an order', () => {
 });
 
 describe('platform: what can be stuck once an order has ended', () => {
-  const release: Fact = {
+  const release: OrderFact = {
     kind: 'dead_lettered',
     deadLetterId: 'd',
     command: 'c9',
@@ -152,7 +152,7 @@ describe('platform: what can be stuck once an order has ended', () => {
   it('is what has to be undone, until it is discarded', () => {
     const declined = (ways[2] ?? []).slice(0, 2);
     expect(tell([...declined, release]).state.status).to.equal('stuck');
-    const discarded: Fact = { kind: 'discarded', deadLetterId: 'd' };
+    const discarded: OrderFact = { kind: 'discarded', deadLetterId: 'd' };
     expect(tell([...declined, release, discarded]).state.status).to.equal('payment_failed');
   });
 
@@ -193,6 +193,6 @@ describe('platform: an order', () => {
   });
 
   it('that does not exist has no status', () => {
-    expect(order.decide({ type: 'set_status', ...derive(ways[1] ?? []) }, order.initial)).to.deep.equal([]);
+    expect(order.decide({ type: 'set_status', ...deriveStatus(ways[1] ?? []) }, order.initial)).to.deep.equal([]);
   });
 });

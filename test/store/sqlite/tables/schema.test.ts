@@ -60,7 +60,7 @@ describe('a SQLite file of an earlier release', function () {
     expect((await store.readAll(0, 100, span)).map(({ position }) => position)).to.deep.equal(
       Array.from({ length: 10 }, (_, n) => 701 + n),
     );
-    await store.transaction((tx) => tx.keepSnapshot('order/1', { version: 1, shape: 1, state: 1 }));
+    await store.transaction((tx) => tx.saveSnapshot('order/1', { version: 1, shape: 1, state: 1 }));
     expect(await store.archive('order/2', 10)).to.deep.equal({ moved: 10, through: 10 });
     expect(await store.readAll(0, 5_000)).to.have.length(2_001);
   });
