@@ -12,7 +12,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 
 /** Runs the command line in a process of its own. */
 async function flotilla(args: string[], env: Record<string, string> = {}, cwd = root) {
-  const child = spawn(process.execPath, [...node, program, ...args], {
+  const child = spawn(process.execPath, [...process.execArgv, program, ...args], {
     cwd,
     env: { PATH: process.env.PATH, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -27,8 +27,6 @@ async function flotilla(args: string[], env: Record<string, string> = {}, cwd = 
   const [code] = (await closed) as [number | null];
   return { code, stdout, stderr };
 }
-
-const node = [`--import=${import.meta.resolve('tsx')}`, '--conditions=flotilla-source'];
 
 /** The message of the one line that a process of the fleet prints without a terminal, where the format is JSON. */
 function messageIn(stderr: string): string {

@@ -18,7 +18,7 @@ describe('examples/hello-worker', function () {
   it('is tested by node:test', async () => {
     const { stdout } = await execute(
       process.execPath,
-      ['--import=tsx', '--conditions=flotilla-source', '--test', '--test-reporter=tap', 'test/workers/greeter.test.ts'],
+      [...process.execArgv, '--test', '--test-reporter=tap', 'test/workers/greeter.test.ts'],
       { cwd: example },
     );
     expect(stdout).to.match(/^# pass 2\n# fail 0$/m);

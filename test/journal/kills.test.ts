@@ -32,9 +32,7 @@ describe('a journal that is killed', function () {
 
   const start = async (point = ''): Promise<ChildProcess> => {
     const { amqpUrl } = await testBroker();
-    child = fork(FIXTURE, [point, amqpUrl, bench.opened.prefix, bench.folder], {
-      execArgv: ['--import=tsx', '--conditions=flotilla-source'],
-    });
+    child = fork(FIXTURE, [point, amqpUrl, bench.opened.prefix, bench.folder]);
     return child;
   };
   const died = async (started: ChildProcess) => {

@@ -184,11 +184,12 @@ describe('a replay of history', function () {
   it('resumes after a kill -9 between confirm and mark; duplicates count once', async () => {
     await bench.publish(...range(1, 50).map((n) => eventOf('job.begun', n)));
     await bench.declare(adder());
-    const child = fork(
-      new URL('./fixtures/replay-process.ts', import.meta.url),
-      ['replay.confirmed:3', bench.opsPath, bench.prefix, bench.amqpUrl],
-      { execArgv: ['--import=tsx', '--conditions=flotilla-source'] },
-    );
+    const child = fork(new URL('./fixtures/replay-process.ts', import.meta.url), [
+      'replay.confirmed:3',
+      bench.opsPath,
+      bench.prefix,
+      bench.amqpUrl,
+    ]);
     const [, killed] = (await once(child, 'exit')) as [number | null, string | null];
     expect(killed).to.equal('SIGKILL');
     const [found] = (await listRuns(bench.ops, { now: Date.now(), timeout: 1000 })).items;

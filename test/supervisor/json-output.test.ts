@@ -13,7 +13,6 @@ import { eventually } from '../support/eventually.js';
 
 const program = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const node = [`--import=${import.meta.resolve('tsx')}`, '--conditions=flotilla-source'];
 
 type Entry = Record<string, unknown>;
 
@@ -28,7 +27,7 @@ function entriesOf(output: string): Entry[] {
 async function startUp(env: NodeJS.ProcessEnv) {
   const { amqpUrl, managementUrl, prefix } = await testBroker();
   const data = await mkdtemp(join(tmpdir(), 'flotilla-json-'));
-  const child = spawn(process.execPath, [...node, program, 'up'], {
+  const child = spawn(process.execPath, [...process.execArgv, program, 'up'], {
     cwd: root,
     env: {
       PATH: process.env.PATH,

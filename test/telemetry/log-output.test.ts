@@ -11,7 +11,6 @@ import { logOutput } from '../../src/telemetry/log-output.js';
 import { cleanUp, testBroker } from '../support/rabbitmq.js';
 import { eventually } from '../support/eventually.js';
 
-const node = [`--import=${import.meta.resolve('tsx')}`, '--conditions=flotilla-source'];
 const fixture = fileURLToPath(new URL('fixtures/logging-process.ts', import.meta.url));
 const program = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -75,13 +74,13 @@ describe('logs that cannot be written', function () {
 
   it('are no reason to end: standard error is a full disk', async () => {
     const full = openSync('/dev/full', 'w');
-    const child = fork(fixture, { execArgv: node, stdio: ['ignore', 'ignore', full, 'ipc'] });
+    const child = fork(fixture, { stdio: ['ignore', 'ignore', full, 'ipc'] });
     closeSync(full);
     await survives(child, () => undefined);
   });
 
   it('are no reason to end: the reader of standard error has gone', async () => {
-    const child = fork(fixture, { execArgv: node, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
+    const child = fork(fixture, { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
     child.stderr?.resume();
     await survives(child, () => child.stderr?.destroy());
   });
@@ -90,7 +89,7 @@ describe('logs that cannot be written', function () {
     const { amqpUrl, managementUrl, prefix } = await testBroker();
     const data = await mkdtemp(join(tmpdir(), 'flotilla-logs-'));
     const full = openSync('/dev/full', 'w');
-    const child = spawn(process.execPath, [...node, program, 'up'], {
+    const child = spawn(process.execPath, [...process.execArgv, program, 'up'], {
       cwd: root,
       env: {
         PATH: process.env.PATH,

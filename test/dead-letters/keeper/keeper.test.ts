@@ -182,13 +182,12 @@ describe('a keeper that is killed', function () {
     const bench = await openFixture('rabbitmq');
     try {
       await publishDeadLetters(bench, deadLetterMessage({ orderId: 'killed' }));
-      const child = fork(
-        new URL('../fixtures/keeper-process.ts', import.meta.url),
-        ['keeper.kept', bench.path, bench.prefix, bench.amqpUrl],
-        {
-          execArgv: ['--import=tsx', '--conditions=flotilla-source'],
-        },
-      );
+      const child = fork(new URL('../fixtures/keeper-process.ts', import.meta.url), [
+        'keeper.kept',
+        bench.path,
+        bench.prefix,
+        bench.amqpUrl,
+      ]);
       const [, signal] = (await once(child, 'exit')) as [number | null, string | null];
       expect(signal).to.equal('SIGKILL');
       expect((await listDeadLetters(bench.store)).total).to.equal(1);

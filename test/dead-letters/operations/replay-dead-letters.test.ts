@@ -505,11 +505,12 @@ describe('a replay that is killed', function () {
       const letter = deadLetterMessage();
       await publishDeadLetters(bench, letter);
       await collectDeadLetters({ ...bench, definitions, workers: bench.workerNames, signal });
-      const child = fork(
-        new URL('../fixtures/keeper-process.ts', import.meta.url),
-        ['dead_letter.replayed', bench.path, bench.prefix, bench.amqpUrl],
-        { execArgv: ['--import=tsx', '--conditions=flotilla-source'] },
-      );
+      const child = fork(new URL('../fixtures/keeper-process.ts', import.meta.url), [
+        'dead_letter.replayed',
+        bench.path,
+        bench.prefix,
+        bench.amqpUrl,
+      ]);
       const [, killed] = (await once(child, 'exit')) as [number | null, string | null];
       expect(killed).to.equal('SIGKILL');
       const killedAt = Date.now();

@@ -35,9 +35,7 @@ describe('an event of the log that crashes the process at every attempt', functi
       const letter = letters.next();
       for (let deaths = 0; ; deaths += 1) {
         expect(deaths, 'deaths').to.be.lessThan(10);
-        child = fork(FIXTURE, [amqpUrl, bench.opened.prefix, join(bench.folder, 'fragile.db')], {
-          execArgv: ['--import=tsx', '--conditions=flotilla-source'],
-        });
+        child = fork(FIXTURE, [amqpUrl, bench.opened.prefix, join(bench.folder, 'fragile.db')]);
         const outcome = await Promise.race([once(child, 'exit').then(() => 'died' as const), letter]);
         if (outcome === 'died') continue;
         expect(outcome).to.equal('worker.crash_loop');

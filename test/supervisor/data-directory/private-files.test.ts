@@ -83,7 +83,6 @@ describe('the files of a fleet', () => {
     const child = fork(join(root, 'src/cli/main.ts'), ['sandbox'], {
       cwd: root,
       env: { ...process.env, DATA_DIR: dataDir, SANDBOX_PORT: '0', SANDBOX_SMTP_PORT: '0', LOG_LEVEL: 'error' },
-      execArgv: ['--import=tsx', '--conditions=flotilla-source'],
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
     process.umask(umask);

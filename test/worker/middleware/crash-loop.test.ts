@@ -63,7 +63,7 @@ describe('a message that ends the process each time', function () {
       const letter = letters.next();
       let deaths = 0;
       for (let done = false; !done;) {
-        child = fork(FIXTURE, [amqpUrl, prefix, path], { execArgv: ['--import=tsx', '--conditions=flotilla-source'] });
+        child = fork(FIXTURE, [amqpUrl, prefix, path]);
         const died = once(child, 'exit').then(() => 'died' as const);
         const outcome = await Promise.race([died, letter]);
         if (outcome === 'died') {

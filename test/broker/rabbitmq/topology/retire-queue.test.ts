@@ -96,9 +96,7 @@ describe('the classic queue of unrouted messages of an earlier release', functio
   it('loses nothing where processes are killed while they empty it', async () => {
     await asEarlierRelease(real.amqpUrl, real.prefix, { count: 300 });
     for (const point of ['broker.message_moved:1', 'broker.message_moved:150', 'broker.queue_emptied']) {
-      const child = fork(new URL('../fixtures/apply-process.ts', import.meta.url), [point, real.prefix, real.amqpUrl], {
-        execArgv: ['--import=tsx', '--conditions=flotilla-source'],
-      });
+      const child = fork(new URL('../fixtures/apply-process.ts', import.meta.url), [point, real.prefix, real.amqpUrl]);
       const [, signal] = (await once(child, 'exit')) as [number | null, string | null];
       expect(signal, point).to.equal('SIGKILL');
     }

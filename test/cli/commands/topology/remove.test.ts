@@ -194,11 +194,11 @@ describe('queues without a worker', function () {
 
   it('are removed by doing it again after a kill', async () => {
     await fill([deadLetterMessage({ orderId: 'dead' })]);
-    const child = fork(
-      new URL('../../../dead-letters/fixtures/remove-process.ts', import.meta.url),
-      [prefix, env['AMQP_URL'] ?? '', env['AMQP_MANAGEMENT_URL'] ?? ''],
-      { execArgv: ['--import=tsx', '--conditions=flotilla-source'] },
-    );
+    const child = fork(new URL('../../../dead-letters/fixtures/remove-process.ts', import.meta.url), [
+      prefix,
+      env['AMQP_URL'] ?? '',
+      env['AMQP_MANAGEMENT_URL'] ?? '',
+    ]);
     const [, killed] = (await once(child, 'exit')) as [number | null, string | null];
     expect(killed).to.equal('SIGKILL');
     // what the killed process held comes back when the broker sees that its connection is gone

@@ -25,7 +25,6 @@ export interface SandboxProcess {
 /** A sandbox in a process of its own, which can be killed. */
 export async function forkIn(dataDir: string): Promise<SandboxProcess> {
   const child = fork(fileURLToPath(new URL('./sandbox-process.ts', import.meta.url)), [dataDir], {
-    execArgv: ['--import=tsx', '--conditions=flotilla-source'],
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
   const [ready] = (await once(child, 'message')) as [{ url: string; smtpUrl: string }];

@@ -1,0 +1,35 @@
+import { readFileSync } from 'node:fs';
+import { registerHooks } from 'node:module';
+import { pathToFileURL } from 'node:url';
+import { ensureCompiled } from './compile.mjs';
+import { root } from './root.mjs';
+
+// `node --import=…/scripts/typescript.mjs file.ts` runs TypeScript of this checkout: each module keeps the address of its source
+// and has the text that `ensureCompiled` made of it. A process starts in less than half the time that tsx needs, which
+// resolves and looks up each module by trial.
+const FOLDERS = ['src', 'platform', 'workers', 'config', 'examples', 'test', 'bench'];
+
+await ensureCompiled(FOLDERS);
+
+const home = pathToFileURL(`${root}/`).href;
+const sources = FOLDERS.map((folder) => `${home}${folder}/`);
+const isSource = (url) => url.endsWith('.ts') && sources.some((folder) => url.startsWith(folder));
+
+registerHooks({
+  resolve(specifier, context, next) {
+    if (/^\.\.?\/.*\.js$/.test(specifier) && context.parentURL !== undefined && isSource(context.parentURL)) {
+      const { href: url } = new URL(specifier.replace(/js$/, 'ts'), context.parentURL);
+      if (isSource(url)) return { url, format: 'module', shortCircuit: true };
+    }
+    return next(specifier, context);
+  },
+  load(url, context, next) {
+    if (!isSource(url)) return next(url, context);
+    const compiled = new URL(`dist/${url.slice(home.length, -'ts'.length)}js`, home);
+    const source = readFileSync(compiled, 'utf8').replace(
+      /(?<=\n\/\/# sourceMappingURL=).*\n$/,
+      `${compiled.href}.map\n`,
+    );
+    return { format: 'module', source, shortCircuit: true };
+  },
+});
