@@ -2,8 +2,8 @@ import { FlotillaError } from './errors.js';
 
 const UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
-/** A length of time in milliseconds: of '250ms', '10s', '5m', '1h', '7d', or of a number, which is milliseconds.
- *  Throws `config.invalid` for anything else. */
+/** Returns a duration in milliseconds. Accepts '250ms', '10s', '5m', '1h', '7d', or a number of milliseconds. Throws
+ *  `config.invalid` for anything else. */
 export function parseDuration(value: string | number): number {
   if (typeof value === 'number') {
     if (Number.isFinite(value) && value >= 0) return value;
@@ -17,8 +17,9 @@ export function parseDuration(value: string | number): number {
   );
 }
 
-/** A length of time as it would be set: '250ms', '90s', '10m', '36h'; in the largest unit that keeps it a whole number.
- *  The inverse of `parseDuration`. The names of retry queues contain it: a change would leave their messages behind. */
+/** Formats a duration in the largest unit that keeps it a whole number: '250ms', '90s', '10m', '36h'. The inverse of
+ *  `parseDuration`. Names of retry queues contain the result: if the format changed, no worker would read the
+ *  existing queues. */
 export function formatDuration(milliseconds: number): string {
   if (milliseconds !== 0) {
     for (const unit of ['d', 'h', 'm', 's'] as const) {
@@ -28,7 +29,7 @@ export function formatDuration(milliseconds: number): string {
   return `${milliseconds}ms`;
 }
 
-/** A measured length of time, rounded down to what a person reads: '45s', '12m', '5h', '3d'. */
+/** Formats an age in one unit, rounded down: '45s', '12m', '5h', '3d'. */
 export function formatAge(milliseconds: number): string {
   const age = Math.max(0, milliseconds);
   const unit = (['d', 'h', 'm'] as const).find((each) => age >= 2 * UNITS[each]) ?? 's';

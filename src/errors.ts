@@ -1,17 +1,17 @@
 import { redact } from './text/redact.js';
 
-/** What becomes of the work that failed: tried again later, refused for good, or the process ends. */
+/** What happens to failed work: it is retried, it is rejected permanently, or the process exits. */
 export type Disposal = 'retry' | 'reject' | 'fatal';
 
 interface ErrorSpec {
   disposal: Disposal;
-  /** Says what is wrong and what to do; the detail of the single case follows it. */
+  /** States the problem and the remedy; the details of the individual failure are appended. */
   message: string;
 }
 
-/** The one registry of errors. Codes are stable: people alert on them and search dead letters by them. */
+/** The registry of all errors. Codes are stable: alerts and dead letter searches depend on them. */
 export const errors = {
-  // what arrived is not what the catalogue says
+  // messages that do not match the catalogue
   'contract.not_json': { disposal: 'reject', message: 'The body is not JSON' },
   'contract.content_type': {
     disposal: 'reject',
@@ -120,7 +120,7 @@ export const errors = {
     disposal: 'retry',
     message: 'Nothing listens where the broker should be; start the broker, or check the port in AMQP_URL',
   },
-  // fixed by hand, but never a reason to stop a whole fleet because one of its processes restarts meanwhile
+  // an operator must fix these, but a process that restarts meanwhile must not stop the whole fleet
   'broker.refused_credentials': {
     disposal: 'retry',
     message: 'The broker refused the user or the password; check AMQP_URL',
@@ -287,12 +287,12 @@ export const errors = {
 
 export type ErrorCode = keyof typeof errors;
 
-/** Whether the text is a code of the registry. */
+/** Whether the text is a registered error code. */
 export function isErrorCode(code: string): code is ErrorCode {
   return Object.hasOwn(errors, code);
 }
 
-/** An error of Flotilla's own. `code` is stable and in the registry; `message` says what to do. */
+/** An error raised by Flotilla. `code` is stable and registered in `errors`; `message` states the remedy. */
 export class FlotillaError extends Error {
   override readonly name = 'FlotillaError';
   readonly disposal: Disposal;
@@ -308,8 +308,8 @@ export class FlotillaError extends Error {
   }
 }
 
-/** Thrown by a handler to say that trying again is of no use: the message goes to the dead letters at once,
- *  under `code` (dotted lower case, the application's own). */
+/** Thrown by a handler when a retry cannot succeed: the message is dead-lettered immediately under `code` (dotted
+ *  lower case, defined by the application). */
 export class PermanentError extends Error {
   override readonly name = 'PermanentError';
 
@@ -322,8 +322,8 @@ export class PermanentError extends Error {
   }
 }
 
-/** Thrown inside `ctx.call` to say that the dependency itself is not available, whatever the error looks like:
- *  the circuit breaker counts it. */
+/** Thrown inside `ctx.call` when the dependency itself is unavailable, whatever the underlying error: the circuit
+ *  breaker counts it as a failure. */
 export class UnavailableError extends Error {
   override readonly name = 'UnavailableError';
   readonly code = 'worker.unavailable';
@@ -334,11 +334,11 @@ export function hasCode(error: unknown, code: ErrorCode): error is FlotillaError
   return error instanceof FlotillaError && error.code === code;
 }
 
-/** Longer messages and stacks are cut. */
+/** Maximum length of messages and stacks; longer ones are truncated. */
 const MAX_TEXT = 10_000;
 
-/** The message of whatever was thrown, redacted, at most 10,000 characters. Never throws: JavaScript can throw anything, also
- *  what throws again when it is read. */
+/** Returns the message of a thrown value, redacted, at most 10,000 characters. Never throws, although reading a
+ *  thrown value may throw. */
 export function messageOf(thrown: unknown): string {
   try {
     const message: unknown = thrown instanceof Error ? thrown.message : thrown;
@@ -348,7 +348,8 @@ export function messageOf(thrown: unknown): string {
   }
 }
 
-/** The stack of an error, redacted, at most 10,000 characters; undefined where there is none. Never throws. */
+/** Returns the stack of an error, redacted, at most 10,000 characters; undefined for a value without a stack. Never
+ *  throws. */
 export function stackOf(thrown: unknown): string | undefined {
   try {
     const stack: unknown = thrown instanceof Error ? thrown.stack : undefined;
@@ -358,13 +359,14 @@ export function stackOf(thrown: unknown): string | undefined {
   }
 }
 
-/** Cut before and after: the first bounds the work, and a secret that it cuts in two is far behind what remains. */
+/** Truncates before and after redaction. The first cut bounds the work; a secret that it splits lies far beyond the
+ *  second. */
 function redacted(text: string): string {
   return redact(text.slice(0, 2 * MAX_TEXT)).slice(0, MAX_TEXT);
 }
 
-/** What code of the application threw, as an error that can be read: itself, or an error with its text where it is none or
- *  throws when it is read. Called where the application's code is called, so that the rest need not take care. Never throws. */
+/** Returns a value thrown by application code as a readable error: unchanged if possible, otherwise a new error with
+ *  its text. Applied wherever application code is called, so that other code can rely on `Error`. Never throws. */
 export function errorOf(thrown: unknown): Error {
   if (isReadable(thrown)) return thrown;
   const error = new Error(messageOf(thrown));

@@ -1,8 +1,8 @@
-/** Places at which a test can end the process as `kill -9` would. Unarmed, a failpoint costs one comparison. */
+/** Points at which a test can end the process as `kill -9` would. An unarmed failpoint costs one comparison. */
 export type Failpoint =
   | 'store.committed' // appended, not yet published
-  | 'store.archive_copied' // in the archive, not yet out of the store
-  | 'store.archived' // a portion is out of the store, the next not yet in the archive
+  | 'store.archive_copied' // copied to the archive, not yet deleted from the store
+  | 'store.archived' // one batch deleted from the store, the next not yet copied
   | 'broker.message_moved' // a message of a retired queue confirmed in its successor, not yet acked
   | 'broker.queue_emptied' // every message of a retired queue moved, the queue not yet deleted
   | 'relay.published' // published, not yet confirmed
@@ -13,25 +13,26 @@ export type Failpoint =
   | 'worker.dead_confirmed' // copy in the dead letters confirmed, original not yet acked
   | 'saga.advanced' // decided and written, not yet committed
   | 'journal.committed' // a portion of the log and the place after it committed
-  | 'journal.filled' // a portion out of a store committed, the rest of the gap still missing
-  | 'keeper.kept' // dead letter committed, not yet acked
-  | 'projection.applied' // a batch's handlers ran and the checkpoint moved, not yet committed
+  | 'journal.filled' // a batch of the log committed together with its checkpoint
+  | 'keeper.kept' // a batch from a store committed, the rest of the gap still missing
+  | 'projection.applied' // dead letter committed, not yet acked
   | 'projection.committed' // a batch committed
   | 'projection.rebuilt' // the new model is complete, not yet swapped
   | 'projection.swapped' // swapped, the old tables not yet dropped
-  | 'replay.confirmed' // history sent and confirmed, its place not yet kept
-  | 'topology.message_moved' // a message of an abandoned queue confirmed elsewhere, not yet acked
+  | 'replay.confirmed' // swapped, the old tables not yet dropped
+  | 'topology.message_moved' // history sent and confirmed, checkpoint not yet stored
   | 'dead_letter.replayed'; // replay confirmed, not yet marked done
 
 let armed: { name: string; remaining: number } | undefined;
 
-/** Arms `name:n`: the process kills itself the n-th time it passes there. Only the command line calls this. */
+/** Arms a failpoint by `name:n`: the process kills itself when it reaches the point for the n-th time. Only the
+ *  command line calls this. */
 export function armFailpoint(spec: string): void {
   const [name = '', count = '1'] = spec.split(':');
   armed = { name, remaining: Number(count) };
 }
 
-/** Ends the process with SIGKILL where this point is armed and its count is reached. */
+/** Ends the process with SIGKILL if this point is armed and its count is reached. */
 export function failpoint(name: Failpoint): void {
   if (armed === undefined || armed.name !== name) return;
   armed.remaining -= 1;

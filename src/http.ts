@@ -1,5 +1,5 @@
-/** Routes, and what serves and calls them. `runApi` of `flotilla` serves the routes of a fleet; with `server: false` it only
- *  makes the app that an Express application of your own mounts. */
+/** Routes, the HTTP server, and helpers for HTTP clients. `runApi` of `flotilla` serves the routes of a fleet; with
+ *  `server: false` it creates only the app, for mounting in an Express application. */
 export { createApi, type ApiOptions } from './api/app.js';
 export { serveApi, type ApiServer, type ServerOptions } from './api/server.js';
 export {

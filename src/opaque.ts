@@ -2,22 +2,22 @@ declare const kind: unique symbol;
 
 type Kind = 'worker' | 'projection' | 'saga';
 
-/** What users hold of a worker, projection or saga: its name. Its definition is internal to the library. */
+/** The public handle of a worker, projection or saga: its name. The definition behind it is internal to the library. */
 export interface Opaque<K extends Kind> {
   readonly name: string;
   /** Exists only in types: a projection is not accepted in place of a worker. */
   readonly [kind]: K;
 }
 
-/** A registered symbol: a command line and a fleet may each have loaded a copy of the library. */
+/** A registered symbol, because the command line and a fleet may each load a copy of the library. */
 const DEFINITION = Symbol.for('flotilla.definition');
 
-/** The value that users get for a definition. */
+/** Wraps a definition in the value that users receive. */
 export function wrapDefinition<T extends Opaque<Kind>, D extends { readonly name: string }>(definition: D): T {
   return { name: definition.name, [DEFINITION]: definition } as object as T;
 }
 
-/** The definition behind a value that `wrapDefinition` returned; the caller knows its type. */
+/** Returns the definition behind a value that `wrapDefinition` created; the caller knows its type. */
 export function unwrapDefinition(wrapped: Opaque<Kind>): unknown {
   return (wrapped as { [DEFINITION]?: unknown })[DEFINITION];
 }

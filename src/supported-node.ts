@@ -1,6 +1,6 @@
 import { FlotillaError } from './errors.js';
 
-/** The oldest supported Node.js, as in `engines` of package.json. */
+/** The oldest supported version of Node.js, as in `engines` of package.json. */
 export const OLDEST_NODE = '22.15.0';
 
 /** Whether a version such as `22.23.3` is supported. */
@@ -11,7 +11,7 @@ export function isSupportedNode(version: string = process.versions.node): boolea
   return index === -1 || (parts[index] ?? 0) > (oldest[index] ?? 0);
 }
 
-/** Throws `node.unsupported` on an older Node.js, on which the SQLite addon would crash the process without a message. */
+/** Throws `node.unsupported` on an older Node.js: there, the SQLite addon would crash the process without a message. */
 export function requireSupportedNode(): void {
   if (isSupportedNode()) return;
   throw new FlotillaError(

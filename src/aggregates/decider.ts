@@ -1,29 +1,27 @@
 import type { DataOf, Definitions } from '../events/definitions.js';
 import type { SnapshotPolicy } from './snapshot-policy.js';
 
-/** What a decider decides: the type and data of an event; the envelope comes later. */
+/** An event as a decider returns it: type and data, without the envelope. */
 export type Decided<D extends Definitions, T extends keyof D & string> = T extends unknown
   ? { type: T; data: DataOf<D, T> }
   : never;
 
-/**
- * How one kind of aggregate decides. Both functions are pure: the same command and state always give the same events,
- * the same state and event the same state.
- */
+/** The decision logic of one kind of aggregate. Both functions are pure: the same command and state always produce
+ *  the same events, and the same state and event the same next state. */
 export interface Decider<
   State,
   Command,
   Event extends { type: string; data: unknown } = { type: string; data: unknown },
 > {
-  /** The first part of the stream's name: `order` of `order/<id>`. */
+  /** The first segment of the stream name: `order` in `order/<id>`. */
   readonly aggregate: string;
-  /** The event types of its streams that it evolves by; others in the stream are passed over. */
+  /** The event types that `evolve` handles; other events of the stream are skipped. */
   readonly events: readonly Event['type'][];
   readonly initial: State;
-  /** The events that follow from the command; none when there is nothing to change. Throws to refuse. */
+  /** Returns the events that result from the command; none if nothing changes. Throws to reject the command. */
   readonly decide: (command: Command, state: State) => readonly Event[];
   readonly evolve: (state: State, event: Event) => State;
-  /** For aggregates with long streams. The state must then be what JSON gives back unchanged (no undefined in a list, no
-   *  Map, no Date). @default every load reads all of the stream */
+  /** For aggregates with long streams. The state must survive a round trip through JSON unchanged (no undefined in
+   *  an array, no Map, no Date). @default none: every load reads the whole stream */
   readonly snapshot?: SnapshotPolicy;
 }

@@ -9,46 +9,46 @@ import type { Decider } from './decider.js';
 import { decideOn, expectedBy, type Decision, type Expectation } from './execute.js';
 import { loadStream, streamOf, type Loaded } from './load.js';
 
-/** What executing a command needs of a store. */
+/** The methods of a store that `executeOnStore` uses. */
 export type CommandStore = Pick<Store, 'service' | 'read' | 'snapshot' | 'event' | 'append' | 'transaction'>;
 
 export interface ExecuteOnStoreOptions extends Expectation {
-  /** Identifies the command to this aggregate; unique, preferably from `newId`. */
+  /** Identifies the command to this aggregate; unique, preferably created by `newId`. */
   commandId?: string;
-  /** The story it belongs to. @default the first event's id */
+  /** The correlation id of the events. @default the id of the first event */
   correlationId?: string;
-  /** The event or command it follows from. */
+  /** The id of the event or command that caused this command. */
   causationId?: string;
   /** W3C Trace Context. */
   traceparent?: string;
-  /** How often the command is decided again after a concurrent append. @default 5 */
+  /** Maximum number of retries after concurrent appends. @default 5 */
   retries?: number;
-  /** Ends the waiting between two tries. */
+  /** Ends the wait between two attempts. */
   signal?: AbortSignal;
-  /** Milliseconds since the epoch. */
+  /** Returns the current time, in milliseconds since the epoch. @default Date.now */
   clock?: () => number;
-  /** From 0 to 1, without it. */
+  /** Returns a random number, at least 0 and below 1. @default Math.random */
   random?: () => number;
 }
 
 export interface ExecutedOnStore<State> extends Loaded<State> {
-  /** True: the command was executed before, and nothing was appended now. */
+  /** True if the command had been executed before and nothing was appended now. */
   repeated: boolean;
 }
 
-/** The longest pause before the second try, in milliseconds; it doubles with each further one, up to the longest of all. */
+/** Maximum delay before the second attempt, in milliseconds; it doubles with each attempt, up to LONGEST_PAUSE. */
 const RETRY_DELAY_MS = 4;
 const LONGEST_PAUSE = 250;
 
 /**
- * Executes a command outside of any transaction: loads the aggregate, decides, appends at the version it read. Resolves
- * when the events are durable. After a conflict it loads and decides again, after a short random pause, up to `retries`
- * times; a conflict with `expectedVersion` is final. Throws what `decide` throws, or `store.conflict` (a `ConflictError`
- * with the current version).
+ * Executes a command outside of any transaction: loads the aggregate, decides, and appends at the loaded version.
+ * Resolves when the events are durable. After a conflict it loads and decides again, after a short random delay, up to
+ * `retries` times; a conflict with `expectedVersion` is final. Throws the errors of `decide`, or `store.conflict` (a
+ * `ConflictError` with the current version).
  *
- * With a `commandId` it is idempotent, also across processes and at any later time: the event ids are derived from it, so
- * that a repeated command is detected and resolves with the current state. A command that was rejected or led to no event
- * leaves no trace and is decided again.
+ * With a `commandId` it is idempotent, across processes and without a time limit: event ids are derived from it, so
+ * that a repeated command is detected and resolves with the current state. A command that was rejected or produced no
+ * event leaves no trace and is decided again.
  */
 export async function executeOnStore<State, Command, Event extends { type: string; data: unknown }>(
   store: CommandStore,
@@ -85,7 +85,7 @@ async function handleOnce<State, Command, Event extends { type: string; data: un
     return { state, version, repeated: true };
   };
   const seen = await loadStream(store, definitions, decider, stream);
-  // looked for after the load: what is committed from here on moves the version, and the append then conflicts
+  // queried after the load: a later commit changes the version, so that the append conflicts
   const done = await contexts.first(store);
   if (done !== undefined) {
     const { state, version } = seen;
@@ -97,7 +97,7 @@ async function handleOnce<State, Command, Event extends { type: string; data: un
   return appended > 0 ? { state: decision.state, version, repeated: false } : repeated();
 }
 
-/** A transaction only where there is a snapshot to keep: a single append costs less. */
+/** Uses a transaction only if a snapshot is due: a single append costs less. */
 function append<State>(
   store: Pick<Store, 'append' | 'transaction'>,
   stream: string,
@@ -112,12 +112,12 @@ function append<State>(
   });
 }
 
-/** Somebody was quicker; or nothing was committed, through another's fault. */
+/** Whether to retry: after a concurrent append, or when another write of the group aborted the transaction. */
 function isRetried(error: unknown, { expectedVersion }: Expectation): boolean {
   return hasCode(error, 'store.group_aborted') || (expectedVersion === undefined && hasCode(error, 'store.conflict'));
 }
 
-/** Makes the envelopes of one command's events: with a command id, the n-th always under the same id. */
+/** Creates the envelopes of one command's events. With a command id, the n-th event always has the same id. */
 class Contexts {
   #made = 0;
   readonly #now: number;
@@ -147,7 +147,7 @@ class Contexts {
     };
   }
 
-  /** The first event of this command, where it has been done. */
+  /** Returns the first event of this command if it was executed before. */
   async first(store: Pick<Store, 'event'>): Promise<StoredEvent | undefined> {
     return this.options.commandId === undefined ? undefined : store.event(this.#id(0));
   }
@@ -160,7 +160,8 @@ class Contexts {
   }
 }
 
-/** The time in an id of `newId` or `derivedId`, so that what follows from it sorts beside it; 0 in any other text. */
+/** Returns the time in an id of `newId` or `derivedId`, so that ids derived from it sort near it; 0 for any other
+ *  text. */
 function timeOf(commandId: string): number {
   const [, high, low] = /^([0-9a-f]{8})-([0-9a-f]{4})-[78][0-9a-f]{3}-/i.exec(commandId) ?? [];
   return high === undefined || low === undefined ? 0 : Number.parseInt(high + low, 16);

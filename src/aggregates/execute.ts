@@ -7,37 +7,37 @@ import { checkVersion, type ExpectedVersions } from './expected-versions.js';
 import { dueSnapshot } from './snapshot-policy.js';
 import { loadStream, streamOf, type Loaded } from './load.js';
 
-/** Makes the context of the event a command leads to; called once for each, in order. */
+/** Creates the context of an event that a command produces; called once for each event, in order. */
 export type NextContext = (subject: string, type: string) => EventContext;
 
-/** What executing a command needs of a transaction. */
+/** The methods of a transaction that `executeCommand` uses. */
 export type CommandTx = Pick<Tx, 'read' | 'append' | 'snapshot' | 'saveSnapshot'>;
 
 export interface Expectation {
-  /** The versions at which the command may be executed. @default any */
+  /** The versions at which the command may be executed. @default any version */
   expectedVersion?: ExpectedVersions | undefined;
 }
 
 export interface ExecuteOptions extends Expectation {
-  /** Creates the context of each new event: a route passes the `origin` of its request. Handlers of workers execute
-   *  commands by `ctx.execute` and `tx.execute`, where the context follows from the event that is handled. */
+  /** Creates the context of each new event: a route passes the `origin` of its request. Workers execute commands by
+   *  `ctx.execute` and `tx.execute`, which derive the context from the handled event. */
   origin: NextContext;
 }
 
-/** What a command leads to. */
+/** The result of deciding a command. */
 export interface Decision<State> {
   events: UnsequencedEvent[];
-  /** After the events. */
+  /** The state after the events. */
   state: State;
-  /** The snapshot to store with them, when the decider's policy requires one. */
+  /** The snapshot to store with the events; undefined unless the snapshot policy requires one. */
   snapshot: Snapshot | undefined;
 }
 
 /**
- * Loads the aggregate within the transaction, decides, appends at the version it read and, when the decider's snapshot
- * policy requires one, stores a snapshot. Resolves with the state after the command. Throws what `decide` throws, or
- * `store.conflict` (a `ConflictError`) when the aggregate is not at `expectedVersion`; for an aggregate that does not
- * exist, `decide` runs first, so that it can throw its own error.
+ * Executes a command within a transaction: loads the aggregate, decides, appends at the loaded version, and stores a
+ * snapshot if the decider's snapshot policy requires one. Resolves with the state after the command. Throws the errors
+ * of `decide`, or `store.conflict` (a `ConflictError`) when the aggregate is not at `expectedVersion`; for an aggregate
+ * that does not exist, `decide` runs first, so that it can throw its own error.
  */
 export async function executeCommand<State, Command, Event extends { type: string; data: unknown }>(
   tx: CommandTx,
@@ -53,7 +53,7 @@ export async function executeCommand<State, Command, Event extends { type: strin
   if (events.length === 0) return { state, version: seen.version };
   const { version, appended } = await tx.append(stream, expectedBy(seen), events);
   if (appended < events.length) {
-    // their ids were there already: what was decided is in the state that was read
+    // some ids were stored before: the events of this decision are already in the stream
     const { state: now, version: head } = await loadStream(tx, definitions, decider, stream);
     return { state: now, version: head };
   }
@@ -61,7 +61,7 @@ export async function executeCommand<State, Command, Event extends { type: strin
   return { state, version };
 }
 
-/** Decides on what was loaded; stores nothing. */
+/** Decides on a loaded aggregate; stores nothing. */
 export function decideOn<State, Command, Event extends { type: string; data: unknown }>(
   definitions: Definitions,
   decider: Decider<State, Command, Event>,
@@ -83,7 +83,7 @@ export function decideOn<State, Command, Event extends { type: string; data: unk
   return { events, state, snapshot };
 }
 
-/** The version to append with. */
+/** Returns the expected version for the append. */
 export function expectedBy({ version }: { version: number }): number | 'none' {
   return version === 0 ? 'none' : version;
 }

@@ -1,7 +1,7 @@
 import { ConflictError } from '../store/conflict-error.js';
 
-/** The versions that a caller accepts an aggregate to be at: one, any of several (none of them: never), or `'exists'`:
- *  any but 0. Version 0 is an aggregate that does not exist yet. */
+/** The versions at which a caller accepts an aggregate: one, any of several (an empty list: never), or `'exists'`
+ *  for any version but 0. Version 0 is an aggregate that does not exist yet. */
 export type ExpectedVersions = number | readonly number[] | 'exists';
 
 /** Throws `store.conflict` (a `ConflictError`) unless the stream is at an expected version. */

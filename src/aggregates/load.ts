@@ -5,28 +5,27 @@ import type { StoredEvent } from '../store/stored-event.js';
 import type { Decider } from './decider.js';
 import { readSnapshot } from './snapshot-policy.js';
 
-/** An aggregate as its stream tells it. */
+/** The state of an aggregate at a version of its stream. */
 export interface Loaded<State> {
   state: State;
-  /** The stream's version; 0 when there is none. */
+  /** The version of the stream; 0 if the stream does not exist. */
   version: number;
 }
 
-/** What streams are read from: a store, or a transaction. */
+/** A source of stream events: a store or a transaction. */
 export interface StreamReader {
-  /** The stream's events after the version, at most `limit`; a transaction may give all of them. */
+  /** Returns the events of a stream after a version, at most `limit`; a transaction may return all of them. */
   read(stream: string, after?: number, limit?: number): Promise<StoredEvent[]>;
 }
 
-/** What aggregates are loaded from: a store, or a transaction. */
+/** A source of aggregates: a store or a transaction. */
 export interface AggregateReader extends StreamReader {
   snapshot(stream: string): Promise<Snapshot | undefined>;
 }
 
-/** Events read at once. */
 const EVENTS_PER_PAGE = 1000;
 
-/** All events of a stream after a version, in pages. */
+/** Yields all events of a stream after a version, in pages. */
 export async function* readStream(reader: StreamReader, stream: string, after = 0): AsyncGenerator<StoredEvent[]> {
   for (let version = after; ;) {
     const page = await reader.read(stream, version, EVENTS_PER_PAGE);
@@ -38,7 +37,7 @@ export async function* readStream(reader: StreamReader, stream: string, after = 
   }
 }
 
-/** The state of an aggregate from its events; with `from`, from those that follow it. */
+/** Folds events into the state of an aggregate, beginning with `from`. */
 export function rehydrate<State, Command, Event extends { type: string; data: unknown }>(
   definitions: Definitions,
   decider: Decider<State, Command, Event>,
@@ -49,13 +48,13 @@ export function rehydrate<State, Command, Event extends { type: string; data: un
   for (const stored of events) {
     if (!decider.events.includes(stored.type)) continue;
     const { type, data } = upcast(definitions, stored.event);
-    state = decider.evolve(state, { type, data } as Event); // its type is the decider's, its data as the catalogue says
+    state = decider.evolve(state, { type, data } as Event); // its type is one of the decider's, its data was checked
   }
   return { state, version: events.at(-1)?.version ?? from.version };
 }
 
-/** The state of the aggregate `id` now: from its snapshot, where there is one of the decider's shape that is not ahead of
- *  the stream, and the events after it; else from all events, read in pages, however many. */
+/** Loads the current state of the aggregate `id`. Begins with the snapshot if it has the decider's shape and is not
+ *  ahead of the stream; otherwise folds all events, read in pages. */
 export async function loadAggregate<State, Command, Event extends { type: string; data: unknown }>(
   reader: AggregateReader,
   definitions: Definitions,
@@ -66,7 +65,7 @@ export async function loadAggregate<State, Command, Event extends { type: string
   return { state, version };
 }
 
-/** `loadAggregate` by the name of the stream; and the version of the snapshot it began with, 0 without one. */
+/** Loads an aggregate by the name of its stream. Also returns the version of the snapshot used; 0 without one. */
 export async function loadStream<State, Command, Event extends { type: string; data: unknown }>(
   reader: AggregateReader,
   definitions: Definitions,
@@ -76,7 +75,7 @@ export async function loadStream<State, Command, Event extends { type: string; d
   const snapshot = await readSnapshot<State>(reader, decider.snapshot, stream);
   if (snapshot !== undefined) {
     const loaded = await readOn(snapshot);
-    // nothing after it: it may be ahead of a stream that was put back to an earlier time
+    // no event follows the snapshot: it may be ahead of a stream that was restored to an earlier state
     if (loaded.version > snapshot.version || (await hasVersion(reader, stream, snapshot.version))) {
       return { ...loaded, snapshotVersion: snapshot.version };
     }
@@ -92,7 +91,7 @@ export async function loadStream<State, Command, Event extends { type: string; d
   }
 }
 
-/** `order/<id>` */
+/** Returns the stream of an aggregate: `order/<id>`. */
 export function streamOf(decider: { readonly aggregate: string }, id: string): string {
   return `${decider.aggregate}/${id}`;
 }

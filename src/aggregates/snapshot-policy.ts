@@ -1,15 +1,15 @@
 import type { Snapshot } from '../store/store.js';
 
-/** When the state of an aggregate is stored beside its events. */
+/** Determines when the state of an aggregate is stored beside its events. */
 export interface SnapshotPolicy {
-  /** The number of events after which the next snapshot is stored. */
+  /** The number of events between two snapshots. */
   every: number;
-  /** The version of the state's shape. Increment it with every change of the state or of what `evolve` derives from an event:
+  /** The version of the state's format. Increment it with every change of the state or of how `evolve` derives it:
    *  snapshots of another shape are ignored, and the state is rebuilt from the events. */
   shape: number;
 }
 
-/** The state in the stream's snapshot; undefined without a policy, a snapshot, or one of the policy's shape. */
+/** Returns the state in the stream's snapshot; undefined without a policy, a snapshot, or a matching shape. */
 export async function readSnapshot<State>(
   reader: { snapshot(stream: string): Promise<Snapshot | undefined> },
   policy: SnapshotPolicy | undefined,
@@ -18,10 +18,10 @@ export async function readSnapshot<State>(
   if (policy === undefined) return undefined;
   const snapshot = await reader.snapshot(stream);
   if (snapshot?.shape !== policy.shape) return undefined;
-  return { state: snapshot.state as State, version: snapshot.version }; // its shape says that it is one
+  return { state: snapshot.state as State, version: snapshot.version }; // the shape identifies the type
 }
 
-/** The snapshot to store with new events; undefined until `every` events have followed the last one, at `snapshotVersion`. */
+/** Returns the snapshot to store with new events; undefined until `every` events have followed the last snapshot. */
 export function dueSnapshot(
   policy: SnapshotPolicy | undefined,
   { state, version }: { state: unknown; version: number },

@@ -4,8 +4,9 @@ import { dataschemaOf, type Definitions } from './definitions.js';
 import { newId } from './ids.js';
 import { isPersonal } from './personal.js';
 
-/** Makes an event of the latest version of its type. Strict: throws `contract.invalid_data` when the data has not
- *  exactly the shape of the schema or the subject is not one line of at most 512 characters, `contract.unknown_type` when the catalogue has no such type. */
+/** Creates an event of the latest version of its type. Strict: throws `contract.invalid_data` when the data does not
+ *  match the schema exactly or the subject is not one line of at most 512 characters, and `contract.unknown_type`
+ *  when the catalogue has no such type. */
 export function createEvent(
   definitions: Definitions,
   type: string,
@@ -39,8 +40,8 @@ export function createEvent(
   };
 }
 
-/** The context of an event that no other event caused: a new id, which is also the correlation id unless
- *  the caller passes one. */
+/** Creates the context of an event without a cause. Its id is new; `correlationId` defaults to the id, `now` to the
+ *  current time, in milliseconds since the epoch. */
 export function originContext(options: {
   source: string;
   subject: string;
@@ -60,11 +61,11 @@ export function originContext(options: {
   };
 }
 
-/** Of a path or a message: both may repeat names that the input made up. */
+/** Maximum length of a path or message: both may contain names from the input. */
 const MAX_TEXT = 200;
 
-/** What zod found, in one line and without the values, which may be personal. Of a field at one of the `personal` paths not
- *  even the message, which a schema may make of the value. */
+/** Describes zod issues in one line, without the values, which may be personal. For fields at `personal` paths it
+ *  also omits the message, which a schema may build from the value. */
 export function describeIssues(
   issues: readonly { code?: string; path: PropertyKey[]; message: string }[],
   personal: readonly string[] = [],

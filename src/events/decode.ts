@@ -7,13 +7,13 @@ import { dataschemaOf, definitionOf, versionOf, type Definitions } from './defin
 import { parseEnvelope, type EncodedEvent } from './parse-envelope.js';
 import { piiPaths } from './personal.js';
 
-/** Reads a message as an event of this catalogue: its data checked (loosely: unknown fields pass) against the schema
- *  of its own version, then upcast to the latest. Throws a `contract.*` error that says what is wrong. */
+/** Decodes a message as an event of this catalogue. Checks its data against the schema of its own version, ignoring
+ *  unknown fields, and upcasts it to the latest version. Throws a `contract.*` error that names the problem. */
 export function decodeEvent(definitions: Definitions, message: EncodedEvent): EventEnvelope {
   return upcast(definitions, parseEnvelope(message));
 }
 
-/** The event with its data checked and brought to the latest version of its type. */
+/** Returns the event with its data checked and upcast to the latest version of its type. */
 export function upcast(definitions: Definitions, event: EventEnvelope): EventEnvelope {
   const definition = definitionOf(definitions, event.type);
   if (definition === undefined)
@@ -41,8 +41,8 @@ export function upcast(definitions: Definitions, event: EventEnvelope): EventEnv
   return { ...event, dataschema, data };
 }
 
-/** The version that the event names. A type that has one version needs no name for it; of several, data without a name
- *  may be of any. */
+/** Returns the schema version of an event. An absent `dataschema` is accepted only for a type with a single version;
+ *  with several versions, the data could have any of them. */
 function schemaVersion({ type, dataschema }: EventEnvelope, { latest }: MessageDefinition): number {
   const expected = `${dataschemaOf(type, latest).replace(/\d+$/, '')}<version>`;
   if (dataschema === '') {
@@ -62,7 +62,7 @@ function schemaVersion({ type, dataschema }: EventEnvelope, { latest }: MessageD
 
 const looseCache = new WeakMap<z.ZodType, z.ZodType>();
 
-/** The same schema with strict objects opened, at any depth: a consumer lets fields pass that it doesn't know. */
+/** Returns the schema with strict objects opened at any depth: consumers ignore unknown fields. */
 function loose(schema: z.ZodType): z.ZodType {
   const cached = looseCache.get(schema);
   if (cached !== undefined) return cached;

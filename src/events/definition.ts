@@ -2,30 +2,30 @@ import type { z } from 'zod';
 import { FlotillaError } from '../errors.js';
 import { piiPaths } from './personal.js';
 
-/** An event states a fact; a command asks for one thing and is handled by exactly one worker. */
+/** The kind of a message. An event states a fact; a command requests an action and is handled by exactly one worker. */
 export type MessageKind = 'event' | 'command';
 
-/** Schemas by version: whole numbers from 1 on. */
+/** Schemas by version: whole numbers from 1. */
 export type Versions = Readonly<Record<number, z.ZodType>>;
 
-/** What a type of the catalogue is: its kind, its schemas, and how old data becomes new data. */
+/** The definition of a message type: its kind, its schemas, and the conversion of old data to the latest version. */
 export interface MessageDefinition<Data = unknown, Kind extends MessageKind = MessageKind> {
   readonly kind: Kind;
   readonly latest: number;
   readonly versions: Versions;
   readonly upcasters: Readonly<Record<number, (data: never) => unknown>>;
-  /** Paths of fields marked `pii`, dotted, of the latest version; `*` stands for any element. */
+  /** Dotted paths of the fields of the latest version that are marked `pii`; `*` matches any element or key. */
   readonly pii: readonly string[];
-  /** The sources outside the fleet that may publish it without a signature. */
+  /** The external sources that may publish it without a signature. */
   readonly outside?: readonly string[];
-  /** The type of the data of the latest version; exists in types only. */
+  /** The type of the latest version's data; exists at compile time only. */
   readonly data?: Data;
 }
 
-/** Every version but the last has one: it takes that version's data and gives the next one's. */
+/** Upcasters by version: each converts the data of its version to the next. Every version but the last has one. */
 type Upcasters<V extends Versions, U extends keyof V> = { readonly [K in U]: (data: z.infer<V[K]>) => unknown };
 
-/** The data of the version that nothing upcasts. */
+/** The data of the latest version, which has no upcaster. */
 type LatestData<V extends Versions, U extends keyof V> = z.infer<V[Exclude<keyof V, U>]>;
 
 function define<V extends Versions, U extends keyof V, K extends MessageKind>(
@@ -50,8 +50,8 @@ function define<V extends Versions, U extends keyof V, K extends MessageKind>(
   };
 }
 
-/** Declares an event by its schemas: `event({ 1: v1, 2: v2 }, { 1: fromV1ToV2 })`. Schemas neither transform nor
- *  default. Throws `contract.bad_versions` when a version or an upcaster is missing. */
+/** Declares an event by its schemas: `event({ 1: v1, 2: v2 }, { 1: fromV1ToV2 })`. Schemas must not contain
+ *  transforms or defaults. Throws `contract.bad_versions` when a version or an upcaster is missing. */
 export function event<const V extends Versions, U extends keyof V = never>(
   versions: V,
   upcasters?: Upcasters<V, U>,
@@ -59,7 +59,7 @@ export function event<const V extends Versions, U extends keyof V = never>(
   return define<V, U, 'event'>('event', versions, upcasters);
 }
 
-/** Declares a command; otherwise as `event`. */
+/** Declares a command. Parameters and errors as in `event`. */
 export function command<const V extends Versions, U extends keyof V = never>(
   versions: V,
   upcasters?: Upcasters<V, U>,
@@ -67,8 +67,8 @@ export function command<const V extends Versions, U extends keyof V = never>(
   return define<V, U, 'command'>('command', versions, upcasters);
 }
 
-/** Allows publishers outside the fleet to send a message of this type, without the fleet's key, under these values of
- *  `source`. None of them may be a service of the fleet. */
+/** Allows publishers outside the fleet to send messages of this type without the fleet's key, under these values of
+ *  `source`. None of the sources may be a service of the fleet. */
 export function fromOutside<D extends MessageDefinition>(definition: D, ...sources: [string, ...string[]]): D {
   return { ...definition, outside: sources };
 }

@@ -3,10 +3,10 @@ import { FlotillaError } from '../errors.js';
 import { event, type MessageDefinition, type MessageKind } from './definition.js';
 import { sagaEvents } from './saga-events.js';
 
-/** The types of a fleet, by name. */
+/** The message types of a fleet, by name. */
 export type Definitions = Readonly<Record<string, MessageDefinition>>;
 
-/** The data of a type. */
+/** The data type of a message type, in its latest version. */
 export type DataOf<D extends Definitions, T extends keyof D> =
   D[T] extends MessageDefinition<infer Data> ? Data : never;
 
@@ -20,7 +20,7 @@ const deadLetter = {
   code: z.string(),
 };
 
-/** What the fleet itself has to say; part of every catalogue. */
+/** The fleet's own events; part of every catalogue. */
 export const base = {
   'message.dead_lettered': event({ 1: z.strictObject({ ...deadLetter, message: z.string() }) }),
   'message.replayed': event({ 1: z.strictObject(deadLetter) }),
@@ -30,7 +30,7 @@ export const base = {
 
 export type BaseDefinitions = typeof base;
 
-/** Joins definitions, refusing names that are not names and names that are there already. */
+/** Joins definitions. Rejects invalid and duplicate names. */
 export function joinDefinitions(...all: Definitions[]): Definitions {
   const joined: Record<string, MessageDefinition> = {};
   for (const definitions of all) {
@@ -43,12 +43,12 @@ export function joinDefinitions(...all: Definitions[]): Definitions {
   return joined;
 }
 
-/** `urn:flotilla:order.created:2` */
+/** Returns the `dataschema` of a version: `urn:flotilla:order.created:2`. */
 export function dataschemaOf(type: string, version: number): string {
   return `urn:flotilla:${type}:${version}`;
 }
 
-/** The version in a dataschema; undefined where it is none of ours. */
+/** Returns the version in a `dataschema`; undefined if the `dataschema` is foreign. */
 export function versionOf(type: string, dataschema: string): number | undefined {
   const prefix = `urn:flotilla:${type}:`;
   if (!dataschema.startsWith(prefix)) return undefined;
@@ -56,17 +56,17 @@ export function versionOf(type: string, dataschema: string): number | undefined 
   return Number.isSafeInteger(version) && version >= 1 ? version : undefined;
 }
 
-/** The definition of a type that may come from outside: `constructor` is a name as any other. */
+/** Looks up a type that may come from an external message: names such as `constructor` must not match. */
 export function definitionOf(definitions: Definitions, type: string): MessageDefinition | undefined {
   return Object.hasOwn(definitions, type) ? definitions[type] : undefined;
 }
 
-/** Whether the type may come from this source outside the fleet, without a signature. */
+/** Whether the external source may publish this type without a signature. */
 export function isOpenTo(definitions: Definitions, type: string, source: string): boolean {
   return definitionOf(definitions, type)?.outside?.includes(source) === true;
 }
 
-/** Whether a type asks (`command`) or states (`event`); undefined for a type the catalogue doesn't have. */
+/** Returns the kind of a type; undefined if the catalogue does not have the type. */
 export function kindOf(definitions: Definitions, type: string): MessageKind | undefined {
   return definitionOf(definitions, type)?.kind;
 }

@@ -11,11 +11,11 @@ export interface EventEnvelope<Type extends string = string, Data = unknown> {
   specversion: '1.0';
   /** UUID; unique within `source`. */
   id: string;
-  /** The service that says it. */
+  /** The service that emitted it. */
   source: string;
-  /** The name of what happened or is asked for; also the routing key. */
+  /** The event or command type; also the routing key. */
   type: Type;
-  /** The aggregate it is about, `order/<id>`. */
+  /** The aggregate it concerns: `order/<id>`. */
   subject: string;
   /** When it happened, RFC 3339. */
   time: string;
@@ -26,20 +26,20 @@ export interface EventEnvelope<Type extends string = string, Data = unknown> {
   correlationid: string;
   /** The id of the event that caused this one; absent on the first event of a correlation id. */
   causationid?: string;
-  /** Decimal digits: the version of the aggregate within this source. Set by the store. */
+  /** The version of the aggregate within this source, in decimal digits. Set by the store. */
   sequence?: string;
   /** W3C Trace Context. */
   traceparent?: string;
   data: Data;
 }
 
-/** A subject that every consumer takes. */
+/** A subject that every consumer accepts. */
 export const subjectText = textLine(512);
 
-/** An event that is to be appended: all but its place in the stream. */
+/** An event before it is appended: without its position in the stream. */
 export type UnsequencedEvent = Omit<EventEnvelope, 'sequence'>;
 
-/** Where an event comes from: what its envelope takes over from its cause. */
+/** The envelope attributes of a new event that its origin or cause determines. */
 export interface EventContext {
   id: string;
   source: string;

@@ -5,7 +5,7 @@ import { CLOUDEVENTS_JSON, subjectText, type EventEnvelope } from './envelope.js
 import { parseJson, textOf } from './parse-json.js';
 import { isTextLine, noControls, textLine } from './text-line.js';
 
-/** A message as far as an event can be read from it. */
+/** The parts of a message from which an event is read. */
 export interface EncodedEvent {
   readonly body: Uint8Array;
   readonly properties: {
@@ -16,13 +16,13 @@ export interface EncodedEvent {
   };
 }
 
-/** The largest body that is looked into, in bytes. */
+/** Maximum size of a body, in bytes. */
 export const MAX_BODY_BYTES = 1024 * 1024;
 
-/** RFC 3339 with a fraction as long as anybody writes it. */
+/** Maximum length of a time: RFC 3339 with a long fraction. */
 const MAX_TIME = 64;
 
-/** Names of extension attributes. CloudEvents recommends 20 characters. */
+/** Maximum length of extension attribute names. CloudEvents recommends 20 characters. */
 const MAX_NAME = 100;
 
 const envelope = z
@@ -51,10 +51,11 @@ const envelope = z
   .catchall(noControls);
 
 /**
- * The envelope of a message; its data is not checked yet. Structured mode has all in a JSON body, binary mode the attributes in
- * headers. What may be absent and follows from the rest is filled in, the same each time: `time` from the property `timestamp`,
- * `subject` as `event/<id>`, `correlationid` as the id. An absent `dataschema` stays empty. Throws `contract.content_type`,
- * `contract.too_large`, `contract.not_json` or `contract.not_an_event`, which names the attribute.
+ * Reads the envelope of a message without checking its data. In structured mode the body contains the whole event, in
+ * binary mode headers contain the attributes. Some absent attributes are derived, with the same result for every
+ * delivery: `time` from the property `timestamp`, `subject` as `event/<id>`, `correlationid` as the id. An absent
+ * `dataschema` stays empty. Throws `contract.content_type`, `contract.too_large`, `contract.not_json`, or
+ * `contract.not_an_event` with the name of the attribute.
  * Source: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/amqp-protocol-binding.md
  */
 export function parseEnvelope({ body, properties }: EncodedEvent): EventEnvelope {
@@ -87,7 +88,7 @@ export function parseEnvelope({ body, properties }: EncodedEvent): EventEnvelope
   };
 }
 
-/** The event in structured mode: the body as it was received, unless that holds the data alone. */
+/** Returns the event in structured mode: the received body, unless it contains only the data. */
 export function structuredBody({ body, properties }: EncodedEvent, event: EventEnvelope): string {
   const { contentType, headers = {} } = properties;
   if (isStructured(contentType) || binaryAttributes(headers) === undefined) return textOf(body);
@@ -109,15 +110,15 @@ function requireJson(contentType: string | undefined, what: string): void {
   throw new FlotillaError('contract.content_type', `${what} ${JSON.stringify(type.slice(0, 100))} is not JSON`);
 }
 
-/** By the AMQP 1.0 binding of CloudEvents, and as Knative names them. */
+/** Header prefixes of the CloudEvents AMQP 1.0 binding and of Knative. */
 const PREFIXES = ['cloudEvents:', 'cloudEvents_', 'ce-'];
 
-/** Whether a header carries an attribute of an event in binary mode. */
+/** Whether a header contains an event attribute in binary mode. */
 export function isAttributeHeader(name: string): boolean {
   return PREFIXES.some((prefix) => name.startsWith(prefix));
 }
 
-/** The attributes in headers; undefined where the message is not in binary mode. */
+/** Returns the attributes in the headers; undefined unless the message is in binary mode. */
 function binaryAttributes(headers: Readonly<Record<string, unknown>>): Record<string, unknown> | undefined {
   const prefix = PREFIXES.find((each) => Object.hasOwn(headers, `${each}specversion`));
   if (prefix === undefined) return undefined;
@@ -129,7 +130,7 @@ function binaryAttributes(headers: Readonly<Record<string, unknown>>): Record<st
   return withTime(attributes);
 }
 
-/** Clients in other languages write numbers, booleans and times by their own types. */
+/** Converts to text: clients in other languages send numbers, booleans and times in native types. */
 function attributeText(value: unknown): unknown {
   if (typeof value === 'number' || typeof value === 'boolean') return String(value);
   if (typeof value !== 'object' || value === null) return value ?? undefined;
@@ -137,7 +138,7 @@ function attributeText(value: unknown): unknown {
   return type === 'timestamp' && typeof seconds === 'number' ? isoTime(seconds) : value;
 }
 
-/** Null is the same as absent. */
+/** Removes attributes that are null: null means absent. */
 function structuredEvent(json: unknown): unknown {
   if (typeof json !== 'object' || json === null || Array.isArray(json)) return json;
   const event = json as Record<string, unknown>;
@@ -155,7 +156,7 @@ function dataIn(body: Uint8Array): unknown {
 
 const TIME = /^(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2}):(\d{2})(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$/;
 
-/** All forms of RFC 3339 in one: `T` and `Z` in capitals, a leap second as the last millisecond before it. */
+/** Normalizes an RFC 3339 time: `T` and `Z` in capitals, a leap second as the millisecond before it. */
 function withTime(attributes: Record<string, unknown>): Record<string, unknown> {
   const { time } = attributes;
   if (typeof time !== 'string' || time.length > MAX_TIME) return attributes;
@@ -166,14 +167,14 @@ function withTime(attributes: Record<string, unknown>): Record<string, unknown> 
   return attributes;
 }
 
-/** When the message was received does not count: it would differ at the next delivery, and with it what follows. */
+/** The time of receipt is no substitute: it differs between deliveries, and ids are derived from the event. */
 function timeOf(timestamp: number | undefined): string {
   const time = timestamp === undefined ? undefined : isoTime(timestamp);
   if (time !== undefined) return time;
   throw new FlotillaError('contract.not_an_event', 'time: missing; send it, or the AMQP property timestamp');
 }
 
-/** Undefined beyond the years that RFC 3339 writes with four digits. */
+/** Undefined beyond the four-digit years of RFC 3339. */
 function isoTime(seconds: number): string | undefined {
   return seconds >= 0 && seconds < 253_402_300_800 ? new Date(seconds * 1000).toISOString() : undefined;
 }

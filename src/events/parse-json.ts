@@ -1,10 +1,10 @@
 import { isUtf8 } from 'node:buffer';
 import { FlotillaError } from '../errors.js';
 
-/** Deeper nesting than any schema has: refused before a recursive step can exhaust the stack. */
+/** Deeper than any schema. Deeper JSON is rejected before recursive code can exhaust the stack. */
 const MAX_DEPTH = 64;
 
-/** The JSON value of UTF-8 text. Throws `contract.not_json`. */
+/** Parses UTF-8 JSON. Throws `contract.not_json`. */
 export function parseJson(body: Uint8Array): unknown {
   try {
     if (!isUtf8(body)) throw new FlotillaError('contract.not_json', 'not UTF-8');
@@ -17,12 +17,12 @@ export function parseJson(body: Uint8Array): unknown {
   }
 }
 
-/** UTF-8 as text, without a copy of the bytes. */
+/** Decodes UTF-8 without copying the bytes. */
 export function textOf(body: Uint8Array): string {
   return Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8');
 }
 
-/** Whether there are more than `limit` of a character; counts no further. */
+/** Whether the text contains more than `limit` of a character; stops counting there. */
 function hasMoreThan(limit: number, character: string, text: string): boolean {
   let at = -1;
   for (let count = 0; count <= limit; count++) {
@@ -32,7 +32,7 @@ function hasMoreThan(limit: number, character: string, text: string): boolean {
   return true;
 }
 
-/** Counts brackets, strings left out, only where there are enough of them to matter. */
+/** Counts nested brackets outside strings, but only if the text has enough of them to exceed the limit. */
 function refuseDepth(text: string): void {
   if (!hasMoreThan(MAX_DEPTH / 2, '{', text) && !hasMoreThan(MAX_DEPTH / 2, '[', text)) return;
   let depth = 0;

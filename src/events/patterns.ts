@@ -1,6 +1,4 @@
-/**
- * Topic patterns as AMQP 0-9-1 has them: words divided by dots, `*` for one word, `#` for any number of them.
- */
+/** Topic patterns of AMQP 0-9-1: words separated by dots, `*` for one word, `#` for zero or more. */
 
 type Split<S extends string> = S extends `${infer Head}.${infer Tail}` ? [Head, ...Split<Tail>] : [S];
 
@@ -22,7 +20,7 @@ type MatchWords<P extends string[], W extends string[]> = P extends [infer First
     ? true
     : false;
 
-/** Those of `Types` that `Pattern` matches. A name without wildcards costs no recursion; `#` is for the caller. */
+/** The members of `Types` that `Pattern` matches. A name without wildcards costs no recursion; callers handle `#`. */
 export type Matching<Pattern extends string, Types extends string> = Pattern extends Types
   ? Pattern
   : Pattern extends `${string}*${string}` | `${string}#${string}`
@@ -33,13 +31,13 @@ export type Matching<Pattern extends string, Types extends string> = Pattern ext
       : never
     : never;
 
-/** Whether `pattern` matches `key`. */
+/** Whether the topic pattern matches the routing key. */
 export function matches(pattern: string, key: string): boolean {
   return pattern === key || matchWords(pattern.split('.'), key.split('.'));
 }
 
-/** Where a word does not fit, only the latest `#` is tried with one more word: any match that an earlier `#` could lead
- *  to is found from there too. The work is bounded by the product of the lengths, whatever the number of `#`. */
+/** On a mismatch, only the latest `#` is extended by one word: any match through an earlier `#` can also be reached
+ *  from there. This bounds the work by the product of the lengths, whatever the number of `#`. */
 function matchWords(pattern: readonly string[], words: readonly string[]): boolean {
   let p = 0;
   let w = 0;
@@ -68,12 +66,12 @@ export function isWildcard(pattern: string): boolean {
   return pattern.includes('*') || pattern.includes('#');
 }
 
-/** Plain words before `*` before `#`. */
+/** Ranks plain words before `*` before `#`. */
 function rank(word: string | undefined): number {
   return word === undefined ? 2 : word === '#' ? 3 : word === '*' ? 1 : 0;
 }
 
-/** Sorts the more specific pattern first, word by word. */
+/** Compares two patterns word by word, for sorting; the more specific one comes first. */
 export function bySpecificity(a: string, b: string): number {
   const left = a.split('.');
   const right = b.split('.');
@@ -84,8 +82,8 @@ export function bySpecificity(a: string, b: string): number {
   return 0;
 }
 
-/** Whether `a` is more specific than `b` in some word and less in another, as `order.*` and `*.created` are: what both
- *  match belongs to neither. */
+/** Whether each pattern is more specific than the other in some word, as `order.*` and `*.created` are: a type that
+ *  both match then has no unique handler. */
 export function isAmbiguous(a: string, b: string): boolean {
   const left = a.split('.');
   const right = b.split('.');

@@ -2,19 +2,19 @@ import { z } from 'zod';
 
 const PII = new WeakSet<z.ZodType>();
 
-/** Marks a field as personal data: its value never reaches a log or an error, and commands mask it. */
+/** Marks a field as personal data: its value never appears in a log or an error, and commands mask it. */
 export function pii<S extends z.ZodType>(schema: S): S {
   PII.add(schema);
   return schema;
 }
 
-/** The paths of the fields of a schema that are marked `pii`, dotted; `*` stands for any element of an array and any key of
- *  a record. Empty text is the whole. */
+/** Returns the dotted paths of the fields marked `pii`; `*` matches any element of an array and any key of a record.
+ *  An empty path means the whole value. */
 export function piiPaths(schema: z.ZodType, prefix = ''): string[] {
   return [...new Set(pathsIn(schema, prefix, 0))];
 }
 
-/** A schema may contain itself. */
+/** Limits recursion: a schema may contain itself. */
 const MAX_DEPTH = 16;
 
 function pathsIn(schema: z.ZodType, prefix: string, depth: number): string[] {
@@ -37,10 +37,10 @@ function pathsIn(schema: z.ZodType, prefix: string, depth: number): string[] {
   return 'innerType' in schema.def ? within(schema.def.innerType) : [];
 }
 
-/** Stands for a value that is not shown. */
+/** Replaces a masked value. */
 export const HIDDEN = '••••••••';
 
-/** A copy in which the fields at these paths are hidden. */
+/** Returns a copy with the fields at these paths masked. */
 export function maskPersonal(data: unknown, paths: readonly string[]): unknown {
   return paths.reduce((masked, path) => mask(masked, path === '' ? [] : path.split('.')), data);
 }
@@ -57,7 +57,7 @@ function mask(value: unknown, [step, ...rest]: readonly string[]): unknown {
   return Object.fromEntries(masked);
 }
 
-/** Whether the path of a field, or one that it is in, is among these. */
+/** Whether a field is at one of these paths or inside one. */
 export function isPersonal(field: readonly PropertyKey[], paths: readonly string[]): boolean {
   return paths.some((path) => {
     const steps = path === '' ? [] : path.split('.');
@@ -65,7 +65,7 @@ export function isPersonal(field: readonly PropertyKey[], paths: readonly string
   });
 }
 
-/** Whether a value contains the sign of a hidden one. */
+/** Whether a value contains a masked value. */
 export function hasHidden(value: unknown): boolean {
   return (JSON.stringify(value) ?? '').includes(HIDDEN);
 }

@@ -4,7 +4,7 @@ import { pii } from './personal.js';
 
 const about = { saga: z.string(), sagaId: z.string() };
 
-/** A message that a saga received; `causationId`: the message that caused it, such as the command that it answers. */
+/** A message that a saga received. `causationId`: the message that caused it, such as the command that it answers. */
 const message = z.strictObject({
   type: z.string(),
   id: z.string(),
@@ -12,21 +12,21 @@ const message = z.strictObject({
   causationId: z.string().optional(),
 });
 
-/** One attempt at executing (`forward`) or compensating (`back`) a step. Attempts are numbered from 1, across retries of an
- *  operator. */
+/** One attempt at executing (`forward`) or compensating (`back`) a step. Numbered from 1; retries requested by an
+ *  operator continue the numbering. */
 const step = { step: z.string(), direction: z.enum(['forward', 'back']), attempt: z.int().min(1) };
 
 /** Why a message did not move a saga forward. */
 export const sagaRules = [
-  /** It reports what is already known. */
+  /** It repeats information that the saga already has. */
   'duplicate',
   /** It reports that a step was executed after it was abandoned; the step is compensated. */
   'late',
   /** It reports that a step which was abandoned was not executed. */
   'late_refusal',
-  /** It answers no command of the saga. */
+  /** It does not answer any command of the saga. */
   'unasked',
-  /** It answers a compensation that was requested before the step was known to be executed. */
+  /** It answers a compensation that was requested before it was known whether the step was executed. */
   'outdated',
   /** It cancels the saga before the start; the saga is compensated as it starts. */
   'early_cancel',
@@ -77,7 +77,8 @@ export const sagaEvents = {
       result: pii(z.json()).optional(),
     }),
   }),
-  /** Compensation has begun. `step`: the one that failed, where that is the cause. `who`: the operator who requested it. */
+  /** Compensation has begun. `step`: the step that failed, where that is the cause. `who`: the operator who
+   *  requested it. */
   'saga.compensating': event({
     1: z.strictObject({
       ...about,

@@ -1,11 +1,11 @@
-/** A JSON Schema, as `z.toJSONSchema` writes it. */
+/** A JSON Schema as produced by `z.toJSONSchema`. */
 export type JsonSchema = Readonly<Record<string, unknown>>;
 
 /** A field of a schema. */
 export interface SchemaField {
-  /** Dotted; `[]` stands for any element of an array, `*` for any key of a record. Empty: the value itself. */
+  /** Dotted; `[]` matches any element of an array, `*` any key of a record. Empty for the value itself. */
   path: string;
-  /** Such as `string`, `integer, 1 to 100` or `"a" | "b"`. */
+  /** For example `string`, `integer, 1 to 100` or `"a" | "b"`. */
   type: string;
   required: boolean;
   /** Empty where the schema has none. */
@@ -15,11 +15,11 @@ export interface SchemaField {
 /** Resolves a `$ref`. */
 export type Resolve = (ref: string) => JsonSchema;
 
-/** Deeper fields are left out: a schema may contain itself. */
+/** Deeper fields are omitted: a schema may contain itself. */
 const MAX_DEPTH = 8;
 const MAX_DEPTH_OF_TYPE = 3;
 
-/** The fields of a schema, nested ones after the field that contains them. */
+/** Lists the fields of a schema; nested fields follow the field that contains them. */
 export function schemaFields(schema: JsonSchema, resolve: Resolve = within(schema)): SchemaField[] {
   const fields = children(schema, '', resolve, 0);
   return fields.length > 0 ? fields : [{ path: '', type: typeText(schema, resolve), required: true, description: '' }];
@@ -57,7 +57,7 @@ function children(given: JsonSchema, prefix: string, resolve: Resolve, depth: nu
   ];
 }
 
-/** The type of a value and its bounds, in one line. */
+/** Describes the type of a value and its bounds, in one line. */
 export function typeText(given: JsonSchema, resolve: Resolve = within(given), depth = 0): string {
   if (depth === MAX_DEPTH_OF_TYPE) return 'any';
   const schema = resolved(given, resolve);
@@ -81,7 +81,7 @@ function bounds(schema: JsonSchema): string {
   return [shape, range].map((part) => (part === undefined ? '' : `, ${part}`)).join('');
 }
 
-/** zod writes the bounds of exact whole numbers where a schema has none. */
+/** zod adds the bounds of safe integers to schemas without bounds; these do not count. */
 const isBound = (bound: unknown): bound is number =>
   typeof bound === 'number' && Math.abs(bound) !== Number.MAX_SAFE_INTEGER;
 

@@ -2,18 +2,16 @@ import { z } from 'zod';
 
 const range = (first: number, last: number) => `${String.fromCodePoint(first)}-${String.fromCodePoint(last)}`;
 
-/**
- * No control characters or line separators. Written as ranges of the characters themselves: Python has no `\p{Cc}` and Go
- * no `\u2028`, and both read the schemas that are printed from this. No range begins above the surrogates, so that it
- * compiles without the flag `u`, too.
- */
+/** Excludes control characters and line separators. Written as ranges of literal characters, because Python has no
+ *  `\p{Cc}` and Go no `\u2028`, and both read the published schemas. No range begins above the surrogates, so that
+ *  it also compiles without the flag `u`. */
 const PRINTABLE = new RegExp(`^[ -~${range(0xa0, 0x2027)}${range(0x202a, 0x10ffff)}]*$`, 'u');
 
 const MESSAGE = 'one line of text, not blank';
 
-/** A schema for one line of text that can stand in a header, a log or a mail: at most `max` UTF-16 units, not blank,
- *  no control characters, no line breaks, no lone surrogates. The length is checked first, so that no pattern reads a
- *  longer text. */
+/** Creates a schema for one line of text for headers, logs and mails: at most `max` UTF-16 code units, not blank, no
+ *  control characters, line breaks or lone surrogates. Checks the length first, so that no pattern runs on a longer
+ *  text. */
 export const textLine = (max: number) =>
   z
     .string()
@@ -22,20 +20,20 @@ export const textLine = (max: number) =>
     .refine((text) => !/\p{Cs}/u.test(text), { error: MESSAGE, abort: true })
     .regex(/\S/, MESSAGE);
 
-/** Whether `textLine(max)` takes the text. */
+/** Whether the text is valid for `textLine(max)`. */
 export function isTextLine(text: string, max: number): boolean {
   return text.length <= max && isPrintable(text) && /\S/.test(text);
 }
 
-/** A schema for anything but text with control characters, line breaks or lone surrogates. */
+/** Rejects text with control characters, line breaks or lone surrogates; accepts any other value. */
 export const noControls = z.unknown().refine((value) => typeof value !== 'string' || isPrintable(value), MESSAGE);
 
 function isPrintable(text: string): boolean {
   return PRINTABLE.test(text) && !/\p{Cs}/u.test(text);
 }
 
-/** The text as `textLine(max)` takes it, unless nothing is left of it: control characters and line breaks become spaces,
- *  lone surrogates U+FFFD, and what is too long ends in `…`. */
+/** Converts a text to a form that `textLine(max)` accepts, unless it is blank: control characters and line breaks
+ *  become spaces, lone surrogates U+FFFD, and a longer text is truncated with `…`. */
 export function oneLine(text: string, max: number): string {
   const line = text.replace(/[\p{Cc}\u2028\u2029]+/gu, ' ').trim();
   const cut = line.length > max ? `${line.slice(0, max - 1)}…` : line;

@@ -1,13 +1,13 @@
 import { FlotillaError } from '../errors.js';
 import type { ExpectedVersion } from './store.js';
 
-/** `store.conflict`: somebody else has appended to the stream. Says where the stream is, so that a caller can answer with
- *  it or read on from what it knows. */
+/** `store.conflict`: the stream is not at the expected version, usually because of a concurrent append. Contains the
+ *  current version, so that a caller can return it or read the newer events. */
 export class ConflictError extends FlotillaError {
   constructor(
     readonly stream: string,
     readonly expected: ExpectedVersion | readonly number[] | 'exists',
-    /** The version the stream is at; 0 for one that is not there. */
+    /** The current version of the stream; 0 if it does not exist. */
     readonly actual: number,
   ) {
     super('store.conflict', `${stream} is at ${actual}, expected ${wording(expected)}`);

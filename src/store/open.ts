@@ -6,16 +6,17 @@ import { openSqliteStore, type SqliteStoreOptions } from './sqlite/index.js';
 import type { StoreRecord, StoreRegistry } from './store-registry.js';
 
 export interface StoreOptions extends Pick<SqliteStoreOptions, 'logger' | 'onFailure'> {
-  /** The stores that the services of this fleet have. A service that is in it gets the store with the id that is recorded,
-   *  or none. @default every store is accepted */
+  /** The recorded stores of the fleet's services. A recorded service gets the store with the recorded id, or an
+   *  error. @default every store is accepted */
   registry?: StoreRegistry;
-  /** Creates a store for a service that never had one, and records a store that is not recorded yet. @default true */
+  /** Whether to create a store for a service that never had one, and to record a store that is not recorded yet.
+   *  @default true */
   create?: boolean;
 }
 
-/** Opens the store of a service where `databaseUrl` says: `sqlite:data/{service}.db`. `{service}` stands for the
- *  service's name. Rejects with `config.invalid` when the URL names no engine there is, and with `store.missing`,
- *  `store.replaced` or `store.damaged` when the store is not the one that the service had. */
+/** Opens the store of a service at `databaseUrl`, such as `sqlite:data/{service}.db`; `{service}` is replaced by the
+ *  service's name. Rejects with `config.invalid` for an unsupported URL, and with `store.missing`, `store.replaced`
+ *  or `store.damaged` when the store is not the recorded one. */
 export async function openStore(
   databaseUrl: string,
   service: string,
@@ -44,7 +45,7 @@ function whereItWas(service: string, path: string, known: StoreRecord | undefine
   return `${service} has had a store since ${known.since}${elsewhere}, and there is no ${path}; put the file back, or give the store up: flotilla stores accept ${service}`;
 }
 
-/** The file that a `sqlite:` URL means for this service. Throws `config.invalid` for any other URL. */
+/** Returns the file of a `sqlite:` URL for this service. Throws `config.invalid` for any other URL. */
 export function sqlitePath(databaseUrl: string, service: string): string {
   if (/^postgres(ql)?:/.test(databaseUrl)) {
     throw new FlotillaError(

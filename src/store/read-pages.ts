@@ -3,20 +3,20 @@ import type { ReadFilter, Store } from './store.js';
 import type { StoredEvent } from './stored-event.js';
 
 export interface ReadPagesOptions {
-  /** The position after which to begin. @default 0 */
+  /** The position after which reading begins. @default 0 */
   after?: number;
-  /** The last position to read. @default the head of the store as of the start */
+  /** The last position to read. @default the head of the store at the start */
   upTo?: number;
   filter?: ReadFilter;
-  /** Events in a page at most. @default 500 */
+  /** Maximum number of events per page. @default 500 */
   pageSize?: number;
-  /** Ends the reading before the next page. */
+  /** Ends reading before the next page. */
   signal?: AbortSignal;
 }
 
-/** Reads all events that fit, page by page, in the order of positions; no page is empty. Reads a page when it is asked for
- *  one, so that no more than one is in memory, and lets the event loop turn before each further one, as a store may answer
- *  within the turn. Ends, without an error, at `upTo` or when the signal aborts. */
+/** Yields all matching events page by page, in the order of positions; no page is empty. Each page is read on
+ *  request, so that at most one is in memory. Yields to the event loop between pages, because a store may answer
+ *  within the same turn. Ends, without an error, at `upTo` or when the signal aborts. */
 export async function* readPages(
   store: Pick<Store, 'readAll' | 'head'>,
   { after = 0, upTo, filter, pageSize = 500, signal }: ReadPagesOptions = {},
@@ -32,7 +32,7 @@ export async function* readPages(
   }
 }
 
-/** The signal may have aborted since it was last asked, which the compiler does not know. */
+/** Prevents the compiler from assuming that the signal is still as it was at the last check. */
 function isAborted(signal: AbortSignal | undefined): boolean {
   return signal?.aborted === true;
 }

@@ -4,7 +4,7 @@ import type { Store } from './store.js';
 export interface ServiceStores {
   /** Every service of the fleet. */
   readonly services: readonly string[];
-  /** The store of a service; undefined where it is not reachable from this process. Rejects where it exists and cannot be
-   *  opened. The owner of the stores closes them. */
+  /** Opens the store of a service; undefined if it is not reachable from this process. Rejects if it exists and
+   *  cannot be opened. The owner of the stores closes them. */
   open(service: string): Promise<Pick<Store, 'readAll' | 'head' | 'event'> | undefined>;
 }

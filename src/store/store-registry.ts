@@ -7,7 +7,7 @@ import { makeDirectory } from '../files/make-directory.js';
 const record = z.object({
   /** The id of the store. */
   id: z.uuid(),
-  /** Where it was when it was registered; for messages. */
+  /** Its location when it was registered; for messages. */
   path: z.string(),
   /** RFC 3339. */
   since: z.string(),
@@ -17,18 +17,19 @@ export type StoreRecord = z.infer<typeof record>;
 
 const ids = z.array(z.uuid());
 
-/** Records which store each service of this data directory has, one file for each, so that a lost file is never silently
- *  replaced by an empty one. */
+/** Records which store each service of this data directory has, in one file per service, so that a lost store is
+ *  never silently replaced by an empty one. */
 export class StoreRegistry {
   /** `dir` is created with the first record. */
   constructor(readonly dir: string) {}
 
-  /** Undefined for a service that never had a store here. Throws `store.damaged` for a record that cannot be read. */
+  /** Returns the record of a service; undefined if it never had a store here. Throws `store.damaged` for an
+   *  unreadable record. */
   find(service: string): StoreRecord | undefined {
     return this.#read(this.#fileOf(service), record);
   }
 
-  /** Records the store of a service in place of an earlier one. On the disk when this returns. */
+  /** Records the store of a service, replacing an earlier one. Durable on return. */
   set(service: string, found: StoreRecord): void {
     this.#write(this.#fileOf(service), found);
     const givenUp = this.givenUp(service);
@@ -37,12 +38,12 @@ export class StoreRegistry {
     this.#write(this.#givenUpFileOf(service), others);
   }
 
-  /** The ids of earlier stores of a service that were given up: what they claim in the broker is free for its store. */
+  /** Returns the ids of abandoned stores of a service: its current store may take over their claims in the broker. */
   givenUp(service: string): string[] {
     return this.#read(this.#givenUpFileOf(service), ids) ?? [];
   }
 
-  /** Forgets the store of a service and gives it up: the next process creates a new one. On the disk when this returns. */
+  /** Abandons the store of a service: the next process creates a new one. Durable on return. */
   giveUp(service: string): void {
     const known = this.find(service);
     if (known === undefined) return;
@@ -59,7 +60,7 @@ export class StoreRegistry {
     return join(this.dir, `${service}.given-up.json`);
   }
 
-  /** Undefined where there is no such file. Throws `store.damaged` where it cannot be read. */
+  /** Returns undefined if the file does not exist. Throws `store.damaged` if it is unreadable. */
   #read<T>(file: string, schema: z.ZodType<T>): T | undefined {
     try {
       return schema.parse(JSON.parse(readFileSync(file, 'utf8')));
@@ -86,7 +87,7 @@ export class StoreRegistry {
     this.#syncFolder();
   }
 
-  /** A name is durable when its folder is. */
+  /** Syncs the folder: only then is a new file name durable. */
   #syncFolder(): void {
     const descriptor = openSync(this.dir, 'r');
     try {

@@ -21,22 +21,20 @@ const PROBE_INTERVAL_MS = 2_000;
 /** Milliseconds between two warnings about the same condition. */
 const WARN_INTERVAL_MS = 60_000;
 
-/**
- * Reports what is wrong with a store: commits that fail, a write lock that another process keeps, leases without a holder
- * (relay and timers, projections, readers of the log). Each is a warning that is repeated once a minute, a metric and a
- * reason not to be ready. Where nothing is committed, and while commits fail, a probe finds out whether they would succeed.
- */
+/** Reports failures of a store: failing commits, a write lock that another process keeps, leases without a holder
+ *  (relay and timers, projections, readers of the log). Each is logged as a warning once a minute, counted in a
+ *  metric, and makes the process not ready. A probe tests commits when nothing else needs space or commits fail. */
 export class StoreWatch {
   readonly #warnedAt = new Map<string, number>();
   #vacantBefore: ReadonlySet<string> = new Set();
-  /** Leases that were vacant in two evaluations in a row: a process that stood still sees its own leases expire first. */
+  /** Leases that were vacant in two consecutive evaluations: a suspended process sees its own leases expire first. */
   #vacant: StoreHealth['vacant'] = [];
   #probe: Promise<void> | undefined;
   #probedAt = -Infinity;
 
   constructor(private readonly options: StoreWatchOptions) {}
 
-  /** For `/readyz`: whether the store takes what is to be committed, and why not. Reads memory only. */
+  /** For `/readyz`: whether commits succeed and leases have holders, or the reasons why not. Reads memory only. */
   check(): { ok: boolean; detail: string } {
     const failure = this.#failure(this.options.store.health());
     const reasons = [...(failure === undefined ? [] : [failure]), ...this.#vacant.map(vacancy)];
@@ -73,7 +71,7 @@ export class StoreWatch {
     this.#probeWhenDue(health);
   }
 
-  /** What keeps commits from going through. */
+  /** Describes the failure of commits; undefined if there is none. */
   #failure({ trouble }: StoreHealth): string | undefined {
     const { lockLimit = 5_000 } = this.options;
     if (trouble === undefined || (trouble.code === 'store.busy' && trouble.for < lockLimit)) return undefined;

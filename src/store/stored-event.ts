@@ -1,16 +1,16 @@
 import type { EventEnvelope } from '../events/envelope.js';
 
-/** An event as the store keeps it. `body` is what goes on the wire, byte for byte; `event` is parsed when asked for,
- *  because a relay never asks. */
+/** An event as stored. `body` is the published message body, byte for byte; `event` is parsed on first access,
+ *  because the relay needs only the body. */
 export class StoredEvent {
   #event: EventEnvelope | undefined;
 
   constructor(
-    /** Its place among all events of this store; rises, without meaning otherwise. */
+    /** Its position among all events of this store; rises with every event and has no other meaning. */
     readonly position: number,
-    /** The stream, which is the subject: `order/<id>`. */
+    /** The stream, which is also the subject: `order/<id>`. */
     readonly stream: string,
-    /** Its place in the stream, from 1. */
+    /** Its version in the stream, from 1. */
     readonly version: number,
     readonly id: string,
     readonly type: string,

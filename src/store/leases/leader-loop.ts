@@ -8,11 +8,11 @@ import { LeaseHolder } from './lease-holder.js';
 
 export interface LeaderOptions {
   store: Store;
-  /** The lease. */
+  /** The name of the lease. */
   name: string;
-  /** This process; no two have the same. */
+  /** Identifies this process; unique among all processes. */
   holder: string;
-  /** Milliseconds after which another process takes over from one that has vanished. */
+  /** Milliseconds after which another process takes over from a holder that has vanished. */
   ttl: number;
   logger: Logger;
   /** Called after each attempt that finds the lease held by another process. */
@@ -20,10 +20,12 @@ export interface LeaderOptions {
   signal: AbortSignal;
 }
 
-/** Runs `work` in at most one of the processes that call this: whenever this process acquires the lease. `work` ends when
- *  its signal aborts, because the lease is lost or `signal` has aborted; where it throws, the lease is released, and
- *  acquired again after a delay. Resolves when `signal` aborts, or with the error that makes retrying pointless: the store
- *  or the broker is closed. Never rejects. */
+/**
+ * Runs `work` in at most one of the calling processes: whenever this process acquires the lease. `work` ends when its
+ * signal aborts, because the lease is lost or `signal` has aborted. If it throws, the lease is released, and acquired
+ * again after a delay. Resolves when `signal` aborts, or with the error that makes retrying pointless: the store or the
+ * broker is closed. Never rejects.
+ */
 export async function runAsLeader(
   { store, name, holder, ttl, logger, onStandby, signal }: LeaderOptions,
   work: (lease: LeaseHolder, signal: AbortSignal) => Promise<void>,
@@ -39,7 +41,7 @@ export async function runAsLeader(
         try {
           await work(lease, AbortSignal.any([signal, lease.lost]));
         } finally {
-          // before the wait for a retry: another process may do what fails here
+          // before the retry delay: the failing work may succeed in another process
           await lease.release();
         }
       }

@@ -6,14 +6,14 @@ import { isStoreGone } from '../is-gone.js';
 export interface LeaseOptions {
   name: string;
   holder: string;
-  /** Milliseconds that it lasts unless it is renewed. */
+  /** Milliseconds until the lease expires, unless it is renewed. */
   ttl: number;
   logger: Logger;
 }
 
 /** A lease that this process has acquired; renewed three times within its time to live. */
 export class LeaseHolder {
-  /** Aborts when another process may hold it. */
+  /** Aborts when another process may hold the lease. */
   readonly lost: AbortSignal;
   readonly #lost = new AbortController();
   readonly #timer: NodeJS.Timeout;
@@ -31,27 +31,27 @@ export class LeaseHolder {
     }, options.ttl / 3);
   }
 
-  /** Takes the lease; undefined while another process holds it. */
+  /** Acquires the lease; undefined while another process holds it. */
   static async acquire(store: Store, options: LeaseOptions): Promise<LeaseHolder | undefined> {
     const requestedAt = performance.now();
     const lease = await store.acquireLease(options.name, options.holder, options.ttl);
     return lease && new LeaseHolder(lease, requestedAt + options.ttl, store, options);
   }
 
-  /** Whether this process still holds it. Reads the clock: a process that was suspended for longer than the lease lasts
-   *  finds out here, before its timers do. */
+  /** Whether this process still holds the lease. Reads the clock: a process that was suspended beyond the end of its
+   *  lease detects the loss here, before its timers run. */
   check(): boolean {
     if (performance.now() >= this.validUntil) this.#lose('it was not renewed in time');
     return !this.#lost.signal.aborted;
   }
 
-  /** A write that the lease guards was refused. */
+  /** Marks the lease as lost: a write that it guards was refused. */
   lose(): void {
     this.#lose('another process holds it');
   }
 
-  /** Releases it, so that the next holder need not wait for it to expire. Never rejects: a lease that cannot be released
-   *  expires. */
+  /** Releases the lease, so that the next holder need not wait for it to expire. Never rejects: if the release
+   *  fails, the lease expires. */
   async release(): Promise<void> {
     clearInterval(this.#timer);
     await this.#renewing;

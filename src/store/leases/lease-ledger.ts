@@ -5,7 +5,8 @@ export interface VacantLease {
   for: number;
 }
 
-/** After so many times its duration a lease without a holder is vacant: an orderly change of holder takes one. */
+/** A lease without a holder for this multiple of its duration is vacant. A regular change of holder takes one
+ *  duration. */
 const VACANT_AFTER_TTLS = 3;
 
 /**
@@ -18,14 +19,14 @@ export class LeaseLedger {
 
   constructor(private readonly elapsed: () => number = () => performance.now()) {}
 
-  /** An attempt to take or renew the lease begins. */
+  /** Records that an attempt to acquire or renew the lease begins. */
   attempt(name: string, ttl: number): void {
     const known = this.#leases.get(name);
     if (known === undefined) this.#leases.set(name, { ttl, term: '', seenAt: this.elapsed() });
     else known.ttl = ttl;
   }
 
-  /** The attempt found this term: any text that changes with every renewal. */
+  /** Records the term that the attempt found: a text that changes with every renewal. */
   found(name: string, term: string): void {
     const known = this.#leases.get(name);
     if (known === undefined || known.term === term) return;
@@ -33,7 +34,7 @@ export class LeaseLedger {
     known.seenAt = this.elapsed();
   }
 
-  /** This process has given the lease back and competes for it no more, until the next attempt. */
+  /** Records that this process has released the lease and no longer competes for it, until the next attempt. */
   released(name: string): void {
     this.#leases.delete(name);
   }

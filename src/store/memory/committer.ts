@@ -7,7 +7,7 @@ import { Watchdog } from '../sqlite/write/watchdog.js';
 import type { Writer } from '../sqlite/write/writer.js';
 import type { StoredEvent } from '../stored-event.js';
 
-/** What a commit has brought. */
+/** The result of a commit. */
 export interface Committed {
   /** New events, in the order of positions. */
   events: readonly StoredEvent[];
@@ -21,8 +21,8 @@ export interface MemoryCommitterOptions {
   onCommit: (committed: Committed) => void;
 }
 
-/** One transaction after the other on the only connection; whoever reads meanwhile waits until it is over, so that
- *  nobody sees what is not committed. */
+/** Runs one transaction at a time on the only connection. Reads wait until the transaction has ended, so that they
+ *  see committed data only. */
 export class MemoryCommitter {
   waiting = 0;
   readonly #queue = new SerialQueue();
@@ -42,7 +42,7 @@ export class MemoryCommitter {
     return this.#enqueue<T>(performWork(work));
   }
 
-  /** Gives what a step reads of what is committed. */
+  /** Runs a step that reads committed data. */
   read<T>(step: () => T): Promise<T> {
     if (this.writer.open) return this.#queue.settled().then(() => this.read(step));
     try {

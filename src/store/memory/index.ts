@@ -14,25 +14,25 @@ export interface MemoryStoreOptions {
   service: string;
   /** Milliseconds since the epoch. */
   clock: () => number;
-  /** What `image` gave: the store begins as that one was. @default empty */
+  /** An image of another store, from which this one starts. @default empty */
   image?: Buffer;
-  /** Told of every commit, before whoever committed. Must not throw. */
+  /** Called after every commit, before its promise resolves. Must not throw. */
   onCommit?: (committed: Committed) => void;
-  /** Units that may wait for a commit; one more is `store.overloaded`. @default 10000 */
+  /** Maximum number of waiting write units; more are rejected with `store.overloaded`. @default 10000 */
   maxWaiting?: number;
 }
 
 export interface MemoryStore extends Store {
-  /** A copy of all that is committed. */
+  /** Returns a copy of all committed data. */
   image: () => Buffer;
 }
 
 /**
- * A store that is gone when it is closed: the same SQL and the same transactions as in a file, on one connection, without
- * durability, other processes and an archive (`archive` rejects with `store.archive_missing` where there is something to
- * move). It uses no timers and no real time, and answers within the same turn of the event loop, but for a page of
- * 500 events or more of one stream. Work in a transaction that reads from the store itself, in place of its `tx`, waits
- * for its own end: `store.write_awaited`.
+ * Opens a store that lasts until it is closed. It runs the same SQL and the same transactions as a file, on one
+ * connection, without durability, other processes or an archive (`archive` rejects with `store.archive_missing` if it
+ * would move events). It uses no timers and no real time, and settles within the same turn of the event loop, except
+ * for a page of 500 events or more of one stream. Work in a transaction that reads from the store instead of its `tx`
+ * would wait for its own end: it fails with `store.write_awaited`.
  */
 export function openMemoryStore({ service, clock, image, onCommit, maxWaiting }: MemoryStoreOptions): MemoryStore {
   requireSupportedNode();
@@ -83,7 +83,7 @@ function sizeOf(db: Connection): number {
 
 let empty: Buffer | undefined;
 
-/** A store without events, made once: its schema takes longer than a copy of it. */
+/** An empty store, created once: creating the schema takes longer than copying it. */
 function emptyImage(): Buffer {
   if (empty === undefined) {
     const db = new Database(':memory:');

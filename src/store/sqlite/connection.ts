@@ -8,17 +8,19 @@ import { requireSupportedNode } from '../../supported-node.js';
 export type Connection = Database.Database;
 export type Statement = Database.Statement<unknown[]>;
 
-/** `PRAGMA synchronous`: every commit reaches the disk before it is answered. */
+/** `PRAGMA synchronous`: every commit reaches the disk before it is acknowledged. */
 const FULL = 2;
 
-/** The one connection that writes. Never waits inside SQLite for a lock, because that would stop the event loop:
- *  it answers SQLITE_BUSY at once. Creates the file and its folder, unless it must exist; only their owner can read them.
- *  Throws `node.unsupported`, and `store.io` when the file system cannot give durable commits in WAL mode. */
+/**
+ * Opens the only connection that writes. It never waits for a lock inside SQLite, which would block the event loop, but
+ * returns SQLITE_BUSY immediately. Creates the file and its folder, readable only by their owner, unless `mustExist`.
+ * Throws `node.unsupported`, and `store.io` when the file system does not support durable commits in WAL mode.
+ */
 export function openWriter(path: string, { mustExist = false }: { mustExist?: boolean } = {}): Connection {
   requireSupportedNode();
   if (!mustExist) {
     makeDirectory(dirname(path));
-    createPrivateFile(path); // SQLite gives its other files the permissions of this one
+    createPrivateFile(path); // SQLite creates its other files with the permissions of this one
   }
   for (const file of [path, `${path}-wal`, `${path}-shm`]) removeAccessOfOthers(file);
   const db = new Database(path, { timeout: 0, fileMustExist: mustExist });
@@ -35,7 +37,7 @@ export function openWriter(path: string, { mustExist = false }: { mustExist?: bo
   }
 }
 
-/** The connection that reads what is committed; it never waits for the writer. */
+/** Opens the connection that reads committed data; it never waits for the writer. */
 export function openReader(path: string): Connection {
   const db = new Database(path, { timeout: 0 });
   db.pragma('query_only = ON');

@@ -2,14 +2,12 @@ import { statSync } from 'node:fs';
 import { FlotillaError, hasCode } from '../../errors.js';
 import { storeError } from './sqlite-errors.js';
 
-/** Milliseconds between two checks of a store that commits nothing. */
+/** Milliseconds between two checks of a store without commits. */
 const CHECK_INTERVAL_MS = 1_000;
 
-/**
- * Notices that the files of a store are not the ones that were opened: removed, replaced by a copy, emptied, or damaged.
- * SQLite would go on with a file that no other process sees. The first finding is final: from then on the store commits,
- * reads and acknowledges nothing more.
- */
+/** Detects that the files of a store are no longer the ones that were opened: removed, replaced by a copy, emptied,
+ *  or damaged. SQLite would continue with a file that no other process sees. The first finding is final: from then
+ *  on the store commits, reads and acknowledges nothing. */
 export class FileGuard {
   failure: FlotillaError | undefined;
   readonly #files: readonly string[];
@@ -23,13 +21,13 @@ export class FileGuard {
     this.#files = [path, `${path}-wal`, `${path}-shm`];
   }
 
-  /** Throws `store.damaged` for an empty file, which SQLite would take for a new one. */
+  /** Throws `store.damaged` for an empty file, which SQLite would treat as a new one. */
   requireContent(identity: string | undefined): void {
     if (identity === EMPTY) throw this.#fail(damaged(this.path, 'it is empty'));
   }
 
-  /** The files are open: from now on they have to stay what they are. `before`: the identity of the main file before it was
-   *  opened, where there was one. */
+  /** Starts monitoring after the files were opened. `before`: the identity of the main file before it was opened, if
+   *  it existed. */
   start(before: string | undefined): void {
     this.#identities = this.#files.map(identityOf);
     if (before !== undefined && before !== EMPTY && before !== this.#identities[0]) throw this.#fail(moved(this.path));
@@ -37,7 +35,7 @@ export class FileGuard {
       try {
         this.check();
       } catch {
-        // `failure` has it, and `onFailure` was told
+        // recorded in `failure` and reported by `onFailure`
       }
     }, CHECK_INTERVAL_MS).unref();
   }
@@ -46,7 +44,7 @@ export class FileGuard {
     clearInterval(this.#timer);
   }
 
-  /** To be called before a commit is acknowledged; takes 12 µs. Throws `store.moved`, or what was found before. */
+  /** Called before a commit is acknowledged; takes 12 µs. Throws `store.moved`, or the earlier finding. */
   check(): void {
     if (this.failure !== undefined) throw this.failure;
     for (const [index, file] of this.#files.entries()) {
@@ -56,7 +54,7 @@ export class FileGuard {
     }
   }
 
-  /** Runs a step on one of the files; damage that it finds is final. */
+  /** Runs a step on one of the files; damage that it detects is final. */
   run<T>(step: () => T): T {
     if (this.failure !== undefined) throw this.failure;
     try {
@@ -66,7 +64,7 @@ export class FileGuard {
     }
   }
 
-  /** The error itself, or what is to be reported in its place: damage names the file, and is final. */
+  /** Returns the error to report: for damage, a final error that names the file, otherwise the error itself. */
   note(error: unknown): unknown {
     if (!(error instanceof Error)) return error;
     const known = storeError(error);
@@ -88,8 +86,8 @@ export class FileGuard {
 
 const EMPTY = 'empty';
 
-/** Device and inode of a file: the same as long as it is the same file; undefined where there is none. The write-ahead log
- *  and the shared memory may be empty, the file itself never is once it was opened. */
+/** Returns device and inode of a file; undefined if it does not exist. The write-ahead log and the shared memory may
+ *  be empty, the main file never is after it was opened. */
 export function identityOf(file: string): string | undefined {
   const found = statSync(file, { throwIfNoEntry: false });
   if (found === undefined) return undefined;

@@ -17,38 +17,38 @@ import { WriteLock } from './write/write-lock.js';
 import { Writer } from './write/writer.js';
 
 export interface SqliteLimits {
-  /** Units that may wait for a commit; one more is `store.overloaded`. @default 10000 */
+  /** Maximum number of waiting write units; more are rejected with `store.overloaded`. @default 10000 */
   maxWaiting?: number;
-  /** Units that share a transaction. @default 500 */
+  /** Maximum number of units per transaction. @default 500 */
   maxGroup?: number;
-  /** Milliseconds to try for the write lock before all that wait get `store.busy`. @default 10000 */
+  /** Milliseconds to wait for the write lock before all waiting units are rejected with `store.busy`. @default 10000 */
   lockTimeout?: number;
-  /** Milliseconds between looks for commits of other processes, where the system does not tell of them sooner.
-   *  @default 50 */
+  /** Milliseconds between polls for commits of other processes, if the system does not report them sooner. @default
+   *  50 */
   pollInterval?: number;
-  /** The most pages the file may have; for tests of a full disk. @default none */
+  /** Maximum number of pages of the file; for tests of a full disk. @default none */
   maxPages?: number;
 }
 
 export interface SqliteStoreOptions {
   service: string;
-  /** The file; its folder is made where it is missing. On a local disk, as WAL needs shared memory. */
+  /** The file; its folder is created if missing. Must be on a local disk, because WAL needs shared memory. */
   path: string;
   clock?: () => number;
   limits?: SqliteLimits;
   logger?: Logger;
-  /** The store must be in this file already: rejects with `store.replaced` for one with another id. @default any id, and a
-   *  file that is not there is created */
+  /** The id of the store that the file must contain: rejects with `store.replaced` for another id. @default any id;
+   *  a missing file is created */
   expectedId?: string | undefined;
-  /** Never creates the file. @default whether there is an `expectedId` */
+  /** Never creates the file. @default true if there is an `expectedId` */
   mustExist?: boolean;
-  /** Called once when the store is of no more use: `store.moved`, `store.damaged`. Everything asked of it then rejects with
-   *  the same. */
+  /** Called once when the store becomes unusable: `store.moved`, `store.damaged`. Later calls reject with the same
+   *  error. */
   onFailure?: (error: FlotillaError) => void;
 }
 
-/** Opens the store of a service in a file, which several processes may do at once. Resolves when its tables are there.
- *  Rejects with `store.io`, `store.busy` or `store.damaged`, and with `config.invalid` for a file of a newer release. */
+/** Opens the store of a service in a file, which several processes may open. Resolves when its tables exist. Rejects
+ *  with `store.io`, `store.busy` or `store.damaged`, and with `config.invalid` for a file of a newer release. */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<Store> {
   const { service, path, clock = Date.now, limits = {}, logger = silentLogger() } = options;
   const { expectedId, mustExist = expectedId !== undefined } = options;
@@ -73,7 +73,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
         try {
           lock.noticeOthers();
         } catch (error) {
-          // the next look, or the next transaction, says what is wrong if it still is
+          // a lasting problem is reported by the next poll or transaction
           if (!isBusy(error))
             logger.warn('store: cannot check for commits of other processes', { error: messageOf(error) });
         }

@@ -1,11 +1,11 @@
 import Database from 'better-sqlite3';
 import { errorOf, FlotillaError } from '../../errors.js';
 
-/** Gives SQLite's failures their codes of the registry; anything else, such as a constraint, stays what it is. */
+/** Maps SQLite failures to registered errors; other errors, such as constraint violations, stay unchanged. */
 export function storeError(error: unknown): Error {
   if (!(error instanceof Database.SqliteError)) return errorOf(error);
   const { code } = error;
-  // SHMSIZE: the shared memory file of the WAL could not grow, which is a full disk
+  // SHMSIZE: the shared memory file of the WAL could not grow because the disk is full
   if (code === 'SQLITE_FULL' || code === 'SQLITE_IOERR_SHMSIZE') {
     return new FlotillaError('store.full', undefined, { cause: error });
   }
@@ -20,7 +20,7 @@ export function storeError(error: unknown): Error {
   return error;
 }
 
-/** Whether another connection holds the lock, so that the same will work later. */
+/** Whether another connection holds the lock, so that a retry can succeed. */
 export function isBusy(error: unknown): boolean {
   return error instanceof Database.SqliteError && /^SQLITE_(BUSY|LOCKED)/.test(error.code);
 }

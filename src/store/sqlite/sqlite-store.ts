@@ -34,31 +34,31 @@ import { StateReader } from './read/read-state.js';
 import { TaggedSql } from './tagged-sql.js';
 import type { Writer } from './write/writer.js';
 
-/** Events after which the event loop turns: some 5 ms of reading and parsing. */
+/** Number of events after which a read yields to the event loop: about 5 ms of reading and parsing. */
 const LONG_PAGE_EVENTS = 500;
-/** What a probe writes: more than is free in pages that are in use already. */
+/** The size of a probe: more than the free space in allocated pages. */
 const PROBE_BYTES = 65_536;
 
-/** The parts of a store: in a file as `openSqliteStore` composes them, in memory as `openMemoryStore` does. */
+/** The parts of a store, composed by `openSqliteStore` for a file and by `openMemoryStore` for memory. */
 export interface SqliteParts {
   service: string;
   id: string;
   writer: Writer;
-  /** A connection of its own, or the writer's in memory. */
+  /** A separate connection; in memory, the writer's. */
   reader: Connection;
   archive: ArchiveFile;
   committer: Pick<Committer, 'submit' | 'run' | 'close' | 'waiting'>;
   health: CommitHealth;
   watch: Pick<AppendWatch, 'listen' | 'stop'>;
-  /** Runs a step that reads what is committed. */
+  /** Runs a step that reads committed data. */
   read: <T>(step: () => T) => Promise<T>;
-  /** Bytes of the store. */
+  /** Returns the size of the store in bytes. */
   size: () => number;
-  /** Called when it is closed. */
+  /** Called when the store is closed. */
   stop?: () => void;
 }
 
-/** The store of one service. Writes go through the committer, reads see what is committed. */
+/** The store of one service. Writes pass through the committer; reads see committed data. */
 export class SqliteStore implements Store {
   readonly service: string;
   readonly id: string;
@@ -102,7 +102,7 @@ export class SqliteStore implements Store {
 
   async read(stream: string, after = 0, limit = 1_000): Promise<StoredEvent[]> {
     const events = await this.#read(() => this.#events.stream(stream, after, limit));
-    // reading a long stream page by page would otherwise take place in one turn of the event loop
+    // otherwise all pages of a long stream would be read in one turn of the event loop
     if (events.length >= LONG_PAGE_EVENTS) await setImmediate();
     return events;
   }
@@ -217,7 +217,7 @@ export class SqliteStore implements Store {
     }
   }
 
-  /** `events` is the highest position, as counting would read the whole table. */
+  /** `events` is the highest position: counting rows would scan the table. */
   stats(): Promise<StoreStats> {
     return this.#read(() => {
       const { size, committer } = this.parts;
@@ -240,7 +240,7 @@ export class SqliteStore implements Store {
       writer.probe(PROBE_BYTES);
     }, true);
     this.parts.health.committed(true);
-    // in a transaction of its own, as pages that are used and freed in the same one would not be written
+    // in a separate transaction, because pages that are allocated and freed in one transaction are not written
     await this.#step((writer) => {
       writer.clearProbes();
     }, true);

@@ -4,7 +4,7 @@ import type { Connection, Statement } from './connection.js';
 /** Statements that would end or bypass the transaction that the units of a group share. */
 const CONTROL = /^\s*(begin|commit|end|rollback|savepoint|release|attach|detach|vacuum|pragma)\b/i;
 
-/** Runs tagged templates on one connection. A template is prepared once, wherever it stands in the source. */
+/** Runs tagged templates on one connection. Each template in the source is prepared once. */
 export class TaggedSql {
   readonly #prepared = new WeakMap<TemplateStringsArray, Statement>();
 
@@ -20,9 +20,9 @@ export class TaggedSql {
     return statement;
   }
 
-  /** The rows; none for a statement that returns none. */
+  /** Returns the rows; none for a statement without a result. */
   run<Row>(statement: Statement, values: SqlValue[]): Row[] {
-    if (statement.reader) return statement.all(...values) as Row[]; // the caller says what its columns are
+    if (statement.reader) return statement.all(...values) as Row[]; // the caller declares the columns
     statement.run(...values);
     return [];
   }

@@ -8,8 +8,8 @@ import { EventReader } from '../read/read-events.js';
 
 const VERSION = 1;
 
-/** As the store has them, but for good: nothing here is ever deleted, and positions are those of the store. The file can
- *  be read by itself. */
+/** The schema of the store's events, with the same positions. Rows are never deleted. The file is readable on its
+ *  own. */
 const SCHEMA = `
   CREATE TABLE flotilla_streams (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
   CREATE TABLE flotilla_types (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
@@ -34,26 +34,26 @@ const SCHEMA = `
   PRAGMA user_version = ${VERSION};
 `;
 
-/** `core.archive.db` beside `core.db`. */
+/** Returns the path of the archive: `core.archive.db` beside `core.db`. */
 export function archivePathOf(path: string): string {
   return `${path.replace(/\.db$/, '')}.archive.db`;
 }
 
-/** The file in which archived events are. Opened when it is first needed, made with the first event that goes there. */
+/** The file of archived events. Opened on first use, created with the first event. */
 export class ArchiveFile {
   #opened: { db: Connection; events: EventReader } | undefined;
 
-  /** Without a path there is none, and nothing can go there: `store.archive_missing`. */
+  /** Without a path, every use throws `store.archive_missing`. */
   constructor(readonly path: string | undefined) {}
 
-  /** What is in it. Throws `store.archive_missing` when there is no such file. */
+  /** Reads the archived events. Throws `store.archive_missing` if the file does not exist. */
   get events(): EventReader {
     return this.#open(false).events;
   }
 
-  /** Copies events into it; those it has already are left alone. When this returns, all of them are on the disk, and the
-   *  same in every column. `through` is the highest position that it has already, 0 for none. Throws
-   *  `store.archive_missing` where it has not. */
+  /** Copies events into the archive; existing ones are skipped. On return, all of them are on disk and equal in
+   *  every column. `through` is the highest position archived so far, 0 for none. Throws `store.archive_missing` if
+   *  the archive does not contain it. */
   copy(stream: string, events: readonly StoredEvent[], { through }: { through: number }): void {
     const { db, events: reader } = this.#open(through === 0);
     this.requireThrough(through);
@@ -74,12 +74,12 @@ export class ArchiveFile {
     }).immediate();
   }
 
-  /** Throws `store.archive_missing` when it ends before this position: the file is there, but is an older copy. */
+  /** Throws `store.archive_missing` when the archive ends before this position: the file is an older copy. */
   requireThrough(position: number): void {
     if (this.events.head() < position) this.lacks(`what is before position ${position}`);
   }
 
-  /** Throws `store.archive_missing`, for something that should be in it. */
+  /** Throws `store.archive_missing` for missing content. */
   lacks(what: string): never {
     throw new FlotillaError('store.archive_missing', `${this.path} lacks ${what}`);
   }

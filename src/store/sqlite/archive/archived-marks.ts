@@ -3,7 +3,7 @@ import type { StoredEvent } from '../../stored-event.js';
 import type { Connection, Statement } from '../connection.js';
 import { idValue } from '../tables/id-values.js';
 
-/** What of each stream is in the archive. Works inside the transaction that is open. */
+/** Records which events of each stream are archived. Works inside the open transaction. */
 export class ArchivedMarks {
   readonly #any: Statement;
   readonly #id: Statement;
@@ -30,19 +30,19 @@ export class ArchivedMarks {
     this.#delete = db.prepare<unknown[]>('DELETE FROM flotilla_events WHERE stream = ? AND version <= ?');
   }
 
-  /** A new transaction: what other processes have archived since is not known. */
+  /** Starts a transaction: forgets cached results, because other processes may have archived events. */
   begin(): void {
     this.#known = undefined;
   }
 
-  /** Whether the event with this id is in the archive and no longer in the store. */
+  /** Whether the event with this id is archived and no longer in the store. */
   has(id: string): boolean {
-    // one look per transaction instead of one per event, where nothing is archived
+    // one query per transaction instead of one per event, if nothing is archived
     this.#known ??= this.#any.get() !== undefined;
     return this.#known && this.#id.get(idValue(id)) !== undefined;
   }
 
-  /** Takes the events of the stream up to `last`, all of which are in the archive, out of the store; gives how many. */
+  /** Deletes the events of the stream up to `last` from the store; all of them are archived. Returns how many. */
   moved(name: string, last: StoredEvent): number {
     const stream = this.#record.get(name, last.version, last.position);
     if (stream === undefined) throw new FlotillaError('store.io', `${name} is not in the store`);

@@ -6,28 +6,26 @@ import type { Connection, Statement } from '../connection.js';
 import type { History } from '../read/history.js';
 import type { Writer } from '../write/writer.js';
 
-/** Events that are moved at once: how long the event loop and the other writers are held up. */
+/** Events moved per transaction; bounds how long the event loop and other writers are blocked. */
 const PORTION = 250;
-/** Streams that are looked at before the event loop turns. */
+/** Streams examined per turn of the event loop. */
 const STREAMS = 100;
-/** Whose checkpoint says what has been handed over to the broker. */
+/** The checkpoint up to which events were published. */
 const RELAY = 'relay';
 
 export interface ArchiverOptions {
   reader: Connection;
   history: History;
   file: ArchiveFile;
-  /** Runs a step that changes nothing of the store, again where a file is busy; not once the store is closed. */
+  /** Runs a step that does not change the store; retries while a file is busy, until the store is closed. */
   read: <T>(step: () => T) => Promise<T>;
-  /** Runs a step in a transaction of the store, and resolves when it is committed. */
+  /** Runs a step in a transaction of the store; resolves when it is committed. */
   commit: <T>(step: (writer: Writer) => T) => Promise<T>;
 }
 
-/**
- * Moves events to the archive, portion by portion: copied and synced there, then recorded and deleted here in one
- * transaction. Whatever interrupts it, every event is in one of the files, and doing it again goes on where it stopped.
- * Several processes may do it at once.
- */
+/** Moves events to the archive in batches: copies and syncs them there, then records and deletes them here in one
+ *  transaction. After any interruption every event is in at least one of the files, and the next run continues.
+ *  Several processes may archive at the same time. */
 export class Archiver {
   readonly #archived: Statement;
   readonly #last: Statement;
@@ -40,8 +38,8 @@ export class Archiver {
     const value = (text: string) => reader.prepare<unknown[]>(text).pluck();
     const STREAM = '(SELECT id FROM flotilla_streams WHERE name = @stream)';
     this.#archived = value(`SELECT through FROM flotilla_archived WHERE stream = ${STREAM}`);
-    // the last one up to `through` that is not the last of its stream, and that the relay has passed without deferring it or
-    // one before it
+    // the last version up to `through` that is not the last of its stream, and that the relay has passed without
+    // deferring it or an earlier one
     this.#movable = value(
       `SELECT version FROM flotilla_events
        WHERE stream = ${STREAM} AND version <= @through
@@ -84,7 +82,7 @@ export class Archiver {
     return { moved, through: await this.#through(stream) };
   }
 
-  /** Archives what the retention of the streams that have one lets go; gives how many events. */
+  /** Archives the events of all streams that their retention permits. Returns how many. */
   async retain(now: number): Promise<number> {
     let moved = 0;
     let rows: { key: number; name: string; metadata: string }[];

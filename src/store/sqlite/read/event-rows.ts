@@ -13,20 +13,22 @@ type Row = [
   body: string,
 ];
 
-/** What a statement's parameters `@name` stand for; those it has none of are passed over. */
+/** Values of the parameters `@name`; those that the statement does not use are ignored. */
 export type Values = Readonly<Record<string, unknown>>;
 
-/** The events as `e`, to be followed by conditions. CROSS JOIN keeps the planner from walking streams or types first,
- *  which would need a sort. */
+/** Selects events as `e`; conditions follow. CROSS JOIN prevents the planner from scanning streams or types first,
+ *  which would require a sort. */
 export const SELECT_EVENTS = `
   SELECT e.position AS position, s.name, e.version, ${idAsText('e.id')}, t.name, e.time, ${idAsText('e.correlation')},
     e.body
   FROM flotilla_events e CROSS JOIN flotilla_streams s ON s.id = e.stream CROSS JOIN flotilla_types t ON t.id = e.type`;
 
-/** Runs statements that read events. Each text is prepared once.
+/**
+ * Runs statements that read events. Each text is prepared once.
  *
- *  A bare `LIMIT @limit` has a statement compiled anew for every run, as SQLite plans by its value: 28 µs in place of 6.
- *  So they all say `LIMIT +@limit`. */
+ * Statements use `LIMIT +@limit`: with a bare `LIMIT @limit`, SQLite plans by its value and recompiles the statement
+ * for every run (28 µs instead of 6).
+ */
 export class EventRows {
   readonly #prepared = new Map<string, Statement>();
 
@@ -44,13 +46,13 @@ export class EventRows {
     return this.#prepare(text).all(values);
   }
 
-  /** The first column of the first row; undefined where there is none, or nothing in it. */
+  /** Returns the first column of the first row; undefined if there is no row or the value is null. */
   number(text: string, values: Values): number | undefined {
     const [value] = (this.#prepare(text).get(values) ?? []) as unknown[];
     return typeof value === 'number' ? value : undefined;
   }
 
-  /** Rows come as arrays: of an object per row, a third of the reading time would be its keys. */
+  /** Prepares for rows as arrays: with an object per row, a third of the reading time would be spent on its keys. */
   #prepare(text: string): Statement {
     const known = this.#prepared.get(text);
     if (known !== undefined) return known;

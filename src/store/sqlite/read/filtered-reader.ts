@@ -2,7 +2,7 @@ import type { StoredEvent } from '../../stored-event.js';
 import { SELECT_EVENTS, type EventRows, type Values } from './event-rows.js';
 import type { PositionRange, TimeSpan } from './time-block-scan.js';
 
-/** A filter in terms of what rows have: keys for names, and at least one type. */
+/** A filter in terms of columns: keys instead of names, and at least one type. */
 export interface ResolvedFilter {
   correlation?: Buffer | string;
   stream?: number;
@@ -12,16 +12,16 @@ export interface ResolvedFilter {
 
 type Source = 'correlation' | 'stream' | 'types' | 'position';
 
-/** A count beyond this is "many"; it is counted for every page. */
+/** Upper bound of a count, because counts are computed for every page. Larger sources are treated as equal. */
 const COUNT_LIMIT = 1_000;
-/** SQLite takes 500 terms of a UNION at most. */
+/** SQLite accepts at most 500 terms of a UNION. */
 const MAX_UNION_TERMS = 250;
 
 /**
- * The events of a range of positions that fit a filter, in the order of positions, which every index here gives without
- * a sort: entries of one type or one correlation are in the order of positions, those of several types are merged, and
- * in a stream versions rise with positions. Where several indexes would do, the one with the fewest entries is walked;
- * a `+` before a column keeps the planner from another one.
+ * Returns the matching events of a range in the order of positions. Every index used here yields this order without a
+ * sort: entries of one type or one correlation are ordered by position, those of several types are merged, and within a
+ * stream versions rise with positions. Of several suitable indexes, the one with the fewest entries is scanned; a `+`
+ * before a column keeps the planner from choosing another one.
  */
 export class FilteredReader {
   constructor(private readonly rows: EventRows) {}
@@ -63,13 +63,13 @@ export class FilteredReader {
     return found.sort((a, b) => a.position - b.position).slice(0, Number(values.limit));
   }
 
-  /** The last version of the stream that is not after this position, by bisection. */
+  /** Returns the last version of the stream at or before this position, by bisection. */
   #versionAt(position: number, { stream }: Values): number {
     const versionOf = (order: string) =>
       this.rows.number(`SELECT version FROM flotilla_events WHERE stream = @stream ORDER BY version ${order} LIMIT 1`, {
         stream,
       }) ?? 0;
-    // the version sought is at least `low` and below `high`
+    // invariant: the result is at least `low` and below `high`
     let low = position <= 0 ? 0 : versionOf('ASC') - 1;
     let high = position <= 0 ? 1 : versionOf('DESC') + 1;
     if (position === Number.MAX_SAFE_INTEGER) low = high - 1;
@@ -85,7 +85,7 @@ export class FilteredReader {
     return low;
   }
 
-  /** Counts, as far as that is worth it, only where there is a choice. */
+  /** Chooses the source with the fewest entries. Counts them, up to a limit, only if there are several sources. */
   #narrowest(range: PositionRange, { correlation, stream, types }: ResolvedFilter): Source {
     const counts = new Map<Source, () => number>();
     if (correlation !== undefined) {
@@ -131,7 +131,7 @@ function selectOf(conditions: readonly string[], order = 'e.position'): string {
   return `${termOf(conditions)} ${orderedBy(order)}`;
 }
 
-/** What has to be looked at in each row of the source. */
+/** Returns the conditions that remain to be checked for each row of the source. */
 function residualsOf(source: Source, { correlation, stream, types, span }: ResolvedFilter): string[] {
   const residuals: string[] = [];
   if (correlation !== undefined && source !== 'correlation') residuals.push('+e.correlation = @correlation');

@@ -6,10 +6,8 @@ import { idValue } from '../tables/id-values.js';
 import { EventReader } from './read-events.js';
 import { ReadView } from './read-view.js';
 
-/**
- * Reads events wherever they are, in the store or in its archive. The store is always read first: an event on its way
- * to the archive is in both for a while, and never in none. Whoever reads what is not archived never opens the archive.
- */
+/** Reads events from the store and its archive. The store is always read first: an event that is being archived is
+ *  in both for a while, and always in at least one. A read without archived events never opens the archive. */
 export class History {
   readonly #store: EventReader;
   readonly #view: ReadView;
@@ -26,8 +24,8 @@ export class History {
     this.#archivedId = db.prepare<unknown[]>('SELECT 1 FROM flotilla_archived_ids WHERE id = ?').pluck();
   }
 
-  /** A negative limit is none. Versions have no gaps, and the last event of a stream is never archived: where there is
-   *  a gap, it is the archive that fills it. */
+  /** A negative limit means no limit. Versions have no gaps, and the last event of a stream is never archived: any
+   *  gap is filled from the archive. */
   stream(name: string, after: number, limit: number): StoredEvent[] {
     const stored = this.#store.stream(name, after, limit);
     const [first] = stored;
@@ -52,7 +50,7 @@ export class History {
     return this.#store.head();
   }
 
-  /** The highest position in the archive; 0 while nothing is. */
+  /** Returns the highest position in the archive; 0 if it is empty. */
   archivedThrough(): number {
     return Number(this.#archivedThrough.get() ?? 0);
   }
@@ -72,7 +70,7 @@ function limited(events: StoredEvent[], limit: number): StoredEvent[] {
   return limit < 0 || events.length <= limit ? events : events.slice(0, limit);
 }
 
-/** By position; what both have comes once. */
+/** Merges by position; duplicates appear once. */
 function merged(some: readonly StoredEvent[], others: readonly StoredEvent[]): StoredEvent[] {
   const byPosition = new Map([...some, ...others].map((event) => [event.position, event]));
   return [...byPosition.values()].sort((a, b) => a.position - b.position);

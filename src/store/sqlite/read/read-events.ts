@@ -12,7 +12,7 @@ const STREAM = `${SELECT_EVENTS}
   WHERE e.stream = (SELECT id FROM flotilla_streams WHERE name = @stream) AND e.version > @after
   ORDER BY e.version LIMIT +@limit`;
 
-/** Reads the events of one file through one connection: what that connection sees, committed or its own. */
+/** Reads the events of one file through one connection, including its own uncommitted changes. */
 export class EventReader {
   readonly #rows: EventRows;
   readonly #filtered: FilteredReader;
@@ -26,7 +26,7 @@ export class EventReader {
     this.#view = new ReadView(db);
   }
 
-  /** A negative limit is none. */
+  /** A negative limit means no limit. */
   stream(stream: string, after: number, limit: number): StoredEvent[] {
     return this.#rows.events(STREAM, { stream, after, limit });
   }
@@ -39,8 +39,8 @@ export class EventReader {
     return this.#rows.number('SELECT MAX(position) FROM flotilla_events', {}) ?? 0;
   }
 
-  /** In one view of the file: an event of a type that came up since the types were looked up must not be passed over by
-   *  a page that has a later one. */
+  /** Reads in one view of the file: otherwise an event of a type created after the type lookup could be missing from
+   *  a page that contains a later event. */
   all(after: number, limit: number, filter: ReadFilter): StoredEvent[] {
     return this.#view.run(() => this.#all(after, limit, filter));
   }
@@ -61,7 +61,7 @@ export class EventReader {
     return found;
   }
 
-  /** Names as the keys that rows have; undefined when there can be no such event. */
+  /** Resolves names to keys; undefined if no event can match. */
   #resolve(filter: ReadFilter): ResolvedFilter | undefined {
     const wanted: ResolvedFilter = {};
     const span = spanOf(filter);

@@ -1,6 +1,6 @@
 import type { Connection, Statement } from '../connection.js';
 
-/** What is committed besides events. */
+/** Reads committed data other than events. */
 export class StateReader {
   readonly #checkpoint: Statement;
   readonly #nextTimer: Statement;

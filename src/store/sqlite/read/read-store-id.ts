@@ -3,7 +3,7 @@ import Database from 'better-sqlite3';
 import { FlotillaError, hasCode } from '../../../errors.js';
 import { storeError } from '../sqlite-errors.js';
 
-/** Whether a file is a store or its archive. Never throws: what cannot be read is neither. */
+/** Whether a file is a store or its archive. Never throws: an unreadable file is neither. */
 export function isStoreFile(path: string): boolean {
   try {
     const db = new Database(path, { readonly: true, fileMustExist: true });
@@ -17,8 +17,8 @@ export function isStoreFile(path: string): boolean {
   }
 }
 
-/** The id of the store in a file, without opening it as a store; undefined where an earlier release has written it, or
- *  something else. Changes nothing. Throws `store.damaged`, naming the file. */
+/** Returns the id of the store in a file, without opening it as a store; undefined if the file was written by an
+ *  earlier release or is not a store. Changes nothing. Throws `store.damaged` with the file's name. */
 export function readStoreId(path: string): string | undefined {
   if (statSync(path).size === 0) throw new FlotillaError('store.damaged', `${path}: it is empty`);
   try {

@@ -1,7 +1,7 @@
 import type { Connection, Statement } from '../connection.js';
 
-/** Lets several statements of one connection see the same state of the file: without it, another process may commit
- *  between two of them. */
+/** Lets several statements of one connection see the same state of the file; without it, another process may commit
+ *  between them. */
 export class ReadView {
   readonly #begin: Statement;
   readonly #end: Statement;
@@ -11,14 +11,14 @@ export class ReadView {
     this.#end = db.prepare<unknown[]>('COMMIT');
   }
 
-  /** Inside a transaction that is open already, `step` sees what that sees. */
+  /** Runs `step` in one view; inside an open transaction, in the view of that transaction. */
   run<T>(step: () => T): T {
     if (this.db.inTransaction) return step();
     this.#begin.run();
     try {
       return step();
     } finally {
-      // SQLite ends it by itself after an I/O error, which must be heard of
+      // after an I/O error SQLite has ended the transaction itself; the error must reach the caller
       if (this.db.inTransaction) this.#end.run();
     }
   }

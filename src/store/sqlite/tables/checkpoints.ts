@@ -6,18 +6,17 @@ interface LeaseRow {
   epoch: number;
   /** Milliseconds since the epoch. */
   expires: number;
-  /** Null where an earlier release has taken it. */
+  /** Null in rows of an earlier release. */
   ttl: number | null;
 }
 
-/** What became of an attempt to take a lease, and the term that it found or began: a text that changes with every
- *  renewal. */
+/** The result of an attempt to acquire a lease, and the term found or begun: a text that changes with every renewal. */
 export interface LeaseAttempt {
   lease: Lease | undefined;
   term: string;
 }
 
-/** Checkpoints and the leases that guard some of them. Works inside the transaction that is open; each change is one
+/** Checkpoints, and the leases that guard some of them. Works inside the open transaction; each change is one
  *  statement, so that it needs no savepoint. */
 export class Checkpoints {
   readonly #position: Statement;
@@ -82,9 +81,9 @@ export class Checkpoints {
   }
 }
 
-/** The clock may have been set back since the lease was taken, or forward: an end further away than the lease lasts is
- *  from before. A live holder writes a sensible end at its next renewal; until then two processes may work at once, which
- *  epochs and checkpoints make harmless. */
+/** Whether the lease is still valid. An end further away than the lease's duration was written before the clock was
+ *  set back, and counts as expired. A live holder corrects it at its next renewal; until then two processes may work
+ *  at the same time, which epochs and checkpoints make harmless. */
 function isValid({ expires, ttl }: LeaseRow, now: number, requested: number): boolean {
   return expires > now && expires <= now + (ttl ?? requested);
 }

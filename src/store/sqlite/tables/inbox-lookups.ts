@@ -10,21 +10,19 @@ interface Lookup {
   reject: (error: unknown) => void;
 }
 
-/**
- * Looks up inbox rows, together for all calls of one turn of the event loop: a SELECT by itself is a read transaction by
- * itself, whose locks cost 4 µs and thus more than the lookup. Messages arrive in dozens.
- */
+/** Batches inbox lookups of one turn of the event loop: a single SELECT is a separate read transaction, whose locks
+ *  take 4 µs and thus more than the lookup. Messages arrive in dozens. */
 export class InboxLookups {
   readonly #find: Statement;
   readonly #consumer: Statement;
   readonly #view: ReadView;
-  /** Keys of the consumers that have rows; they never change. */
+  /** Keys of the consumers that have rows; keys never change. */
   readonly #consumers = new Map<string, unknown>();
   #pending: Lookup[] = [];
 
   constructor(
     db: Connection,
-    /** Runs a step on the connection, again where the file is busy. */
+    /** Runs a step on the connection; retries while the file is busy. */
     private readonly read: <T>(step: () => T) => Promise<T>,
   ) {
     this.#find = db.prepare<unknown[]>('SELECT 1 FROM flotilla_inbox WHERE consumer = ? AND id = ?').pluck();

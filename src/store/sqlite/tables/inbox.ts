@@ -3,12 +3,12 @@ import type { Connection, Statement } from '../connection.js';
 import { idKey } from './id-values.js';
 import type { NameCache } from './name-cache.js';
 
-/** The name of the pair that an inbox row belongs to. A row stores its integer key. */
+/** Returns the name of the consumer and source of an inbox row. A row stores its integer key. */
 export function consumerName({ consumer, source }: InboxKey): string {
   return `${consumer}\u0000${source}`;
 }
 
-/** What was handled, and what was started. Works inside the transaction that is open. */
+/** Handled and started messages. Works inside the open transaction. */
 export class Inbox {
   readonly #markHandled: Statement;
   readonly #clear: Statement;
@@ -59,7 +59,7 @@ export class Inbox {
     this.#clear.run(this.consumers.keyOf(consumerName(key)), idKey(key.id));
   }
 
-  /** Of every source: the character between the two names sorts before any other. */
+  /** Deletes the rows of every source: the separator sorts before any character of a name. */
   forget(consumer: string): number {
     const range = [`${consumer}\u0000`, `${consumer}\u0001`];
     this.#forget.started.run(...range);

@@ -3,7 +3,7 @@ import { FlotillaError } from '../../../errors.js';
 import type { Migration } from '../../store.js';
 import type { Connection, Statement } from '../connection.js';
 
-/** Migrations that ran, by owner. Works inside the transaction that is open. */
+/** Completed migrations, by owner. Works inside the open transaction. */
 export class Migrations {
   readonly #hash: Statement;
   readonly #insert: Statement;
@@ -16,7 +16,8 @@ export class Migrations {
     this.#insert = db.prepare<unknown[]>('INSERT INTO flotilla_migrations (owner, name, hash, at) VALUES (?, ?, ?, ?)');
   }
 
-  /** Runs one, unless it ran. Throws `store.migration_changed` when it ran and was another text. */
+  /** Runs a migration unless it is completed. Throws `store.migration_changed` when a completed one has different
+   *  SQL. */
   run(owner: string, { name, sql }: Migration): void {
     const hash = createHash('sha256').update(sql).digest('hex');
     const ran = this.#hash.get(owner, name);

@@ -1,13 +1,11 @@
 import type { Connection, Statement } from '../connection.js';
 
-/**
- * A bounded cache in front of a table of names and of the integer keys that rows store in their place. It must never
- * contain more than the table: entries added inside a transaction are removed when it is rolled back, because the key may
- * then be assigned to another name. Rows are never deleted, so committed entries stay valid whichever process wrote them.
- */
+/** A bounded cache for a table of names and the integer keys that rows store in their place. It must never contain
+ *  more than the table: entries added inside a transaction are removed on rollback, because the key may then be
+ *  assigned to another name. Rows are never deleted, so committed entries stay valid, whichever process wrote them. */
 export class NameCache {
-  /** Two halves: when the newer one is full it becomes the older one, and the older one is dropped as a whole. Removing the
-   *  oldest name from one map costs 2 to 11 µs each, as a map walks over deleted entries. */
+  /** Two generations: a full newer one becomes the older one, and the older one is dropped as a whole. Removing
+   *  single names from one map takes 2 to 11 µs each, because a map walks over deleted entries. */
   #newer = new Map<string, number>();
   #older = new Map<string, number>();
   readonly #added: string[] = [];
@@ -23,7 +21,7 @@ export class NameCache {
     this.#insert = db.prepare<unknown[]>(`INSERT INTO ${table} (name) VALUES (?)`);
   }
 
-  /** The key of a name; undefined where it has none yet. */
+  /** Returns the key of a name; undefined if it has none yet. */
   find(name: string): number | undefined {
     const known = this.#newer.get(name);
     if (known !== undefined) return known;
@@ -33,7 +31,7 @@ export class NameCache {
     return typeof found === 'number' ? this.#cacheNew(name, found) : undefined;
   }
 
-  /** Inserts a name that has no key yet. Needs the write lock, as everything below. */
+  /** Inserts a name that has no key yet. Needs the write lock, like the methods below. */
   add(name: string): number {
     return this.#cacheNew(name, Number(this.#insert.run(name).lastInsertRowid));
   }
@@ -42,12 +40,12 @@ export class NameCache {
     return this.find(name) ?? this.add(name);
   }
 
-  /** How many entries this transaction has added so far; for `forgetSince`. */
+  /** Returns the number of entries added in this transaction, for `forgetSince`. */
   mark(): number {
     return this.#added.length;
   }
 
-  /** Removes the entries added since the mark, when their savepoint or transaction is rolled back. */
+  /** Removes the entries added since the mark, after a rollback of their savepoint or transaction. */
   forgetSince(mark: number): void {
     for (const name of this.#added.splice(mark)) {
       this.#newer.delete(name);
@@ -55,7 +53,7 @@ export class NameCache {
     }
   }
 
-  /** The transaction is committed. */
+  /** Keeps the added entries: the transaction is committed. */
   keep(): void {
     this.#added.length = 0;
   }

@@ -1,13 +1,13 @@
 import type { Connection } from '../connection.js';
 
 interface Portion {
-  /** The last key looked at; undefined when the table ends before the portion does. */
+  /** The last key examined; undefined if the table ends before the batch is full. */
   last: { consumer: number; id: Buffer } | undefined;
   old: boolean;
 }
 
-/** Walks the inbox by its key, a portion at a time: an index on the time would cost every claim a second write, and
- *  without one, deleting "the next thousand old rows" would read the whole table for each thousand. */
+/** Scans the inbox by its key, in batches. An index on the time would add a second write to every inbox row; without
+ *  one, deleting the next thousand old rows would scan the whole table each time. */
 export class InboxPurge {
   constructor(
     private readonly reader: Connection,
@@ -15,7 +15,7 @@ export class InboxPurge {
     private readonly portion = 2_000,
   ) {}
 
-  /** Deletes what is older than `before`; `commit` runs each portion's delete in a transaction. Gives how many. */
+  /** Deletes rows older than `before`; `commit` runs each batch in a transaction. Returns how many. */
   async run(before: number, commit: (erase: () => number) => Promise<number>): Promise<number> {
     let erased = 0;
     for (const table of ['flotilla_inbox', 'flotilla_started'] as const) {

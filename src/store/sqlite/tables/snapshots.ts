@@ -2,7 +2,7 @@ import type { Snapshot } from '../../store.js';
 import type { Connection, Statement } from '../connection.js';
 import type { NameCache } from './name-cache.js';
 
-/** Looks snapshots up through one connection. */
+/** Reads snapshots through one connection. */
 export class SnapshotReader {
   readonly #find: Statement;
 
@@ -19,7 +19,7 @@ export class SnapshotReader {
   }
 }
 
-/** Keeps snapshots. Works inside the transaction that is open. */
+/** Writes snapshots. Works inside the open transaction. */
 export class SnapshotKeeper {
   readonly #keep: Statement;
 
@@ -34,8 +34,8 @@ export class SnapshotKeeper {
     );
   }
 
-  /** In the place of an earlier version or an older shape. A process that still knows only the older shape may put it
-   *  back at a later version: after a release was taken back, snapshots go on. */
+  /** Replaces an earlier version or an older shape. A process that knows only an older shape may overwrite a newer
+   *  one at a later version, so that snapshots continue after a rollback of a release. */
   keep(stream: string, { version, shape, state }: Snapshot): void {
     this.#keep.run(this.streams.keyOf(stream), version, shape, JSON.stringify(state));
   }

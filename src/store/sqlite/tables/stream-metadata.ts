@@ -2,7 +2,7 @@ import type { StreamMetadata } from '../../store.js';
 import type { Connection, Statement } from '../connection.js';
 import type { NameCache } from './name-cache.js';
 
-/** Reads what was noted about streams. */
+/** Reads the metadata of streams. */
 export class MetadataReader {
   readonly #find: Statement;
 
@@ -20,7 +20,7 @@ export class MetadataReader {
   }
 }
 
-/** Notes things about streams. Works inside the transaction that is open. */
+/** Writes the metadata of streams. Works inside the open transaction. */
 export class MetadataKeeper {
   readonly #keep: Statement;
 
@@ -34,7 +34,7 @@ export class MetadataKeeper {
     );
   }
 
-  /** Throws a `RangeError` for a retention that makes no sense. */
+  /** Throws a `RangeError` for an invalid retention. */
   set(stream: string, metadata: StreamMetadata): void {
     const { keep = 0, olderThan = 0 } = metadata.retention ?? {};
     if (!Number.isSafeInteger(keep) || keep < 0 || !Number.isFinite(olderThan) || olderThan < 0) {

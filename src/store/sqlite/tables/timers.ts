@@ -3,7 +3,7 @@ import type { Timer } from '../../store.js';
 import type { EventAppender } from '../write/append-events.js';
 import type { Connection, Statement } from '../connection.js';
 
-/** Timers. Works inside the transaction that is open. */
+/** Timers. Works inside the open transaction. */
 export class Timers {
   readonly #keep: Statement;
   readonly #cancel: Statement;
@@ -30,7 +30,7 @@ export class Timers {
     return this.#cancel.run(id).changes === 1;
   }
 
-  /** Appends the events of those that are due, at the time at which they were, and deletes them. */
+  /** Appends the events of due timers, dated to when they were due, and deletes the timers. */
   fire(now: number, limit: number): number {
     const rows = this.#due.all(now, limit) as { id: string; due: number; event: string }[];
     for (const { id, due, event } of rows) {

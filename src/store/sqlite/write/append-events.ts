@@ -7,9 +7,9 @@ import type { Connection, Statement } from '../connection.js';
 import { idValue } from '../tables/id-values.js';
 import type { NameCache } from '../tables/name-cache.js';
 
-/** Appends to streams. Works inside the transaction that is open; a throw for a version leaves nothing behind. */
+/** Appends to streams. Works inside the open transaction; a version conflict leaves nothing behind. */
 export class EventAppender {
-  /** Events appended since this was last set to 0: whether a commit has something to tell. */
+  /** Events appended since this was last set to 0: whether a commit must notify listeners. */
   appended = 0;
   readonly #head: Statement;
   readonly #has: Statement;
@@ -33,7 +33,8 @@ export class EventAppender {
     this.#giveBack = db.prepare<unknown[]>(`UPDATE sqlite_sequence SET seq = seq - 1 WHERE name = 'flotilla_events'`);
   }
 
-  /** As `Tx.append`. The same append again, all of its ids stored, is no conflict, whatever it expected. */
+  /** Appends as `Tx.append` does. Repeating an append whose ids are all stored is no conflict, whatever the expected
+   *  version. */
   append(stream: string, expected: ExpectedVersion, events: readonly UnsequencedEvent[]): AppendResult {
     const known = this.streams.find(stream);
     const head = known === undefined ? 0 : Number(this.#head.get(known) ?? 0);
@@ -57,7 +58,7 @@ export class EventAppender {
         idValue(event.correlationid),
         JSON.stringify({ ...event, sequence: String(version + 1) }),
       );
-      // AUTOINCREMENT has used up a position for the row that was not inserted; positions have no gaps
+      // AUTOINCREMENT used up a position for the skipped row; positions have no gaps
       if (changes === 0) this.#giveBack.run();
       version += changes;
     }

@@ -1,19 +1,19 @@
-/** Milliseconds from a hint to the first look, and from there to the next: the log is written before its fsync, and the
- *  commit can be seen after it. */
+/** Milliseconds from a hint to the first poll, and between the next ones: the log is written before its fsync, and
+ *  the commit is visible only after it. */
 const POLL_DELAYS_AFTER_HINT_MS = [1, 2, 4, 8, 16];
 
 export interface AppendWatchOptions {
   head: () => number;
-  /** Looks whether others have committed, and if so calls `othersCommitted`. */
+  /** Checks for commits of other processes; calls `othersCommitted` if it finds any. */
   look: () => void;
-  /** Milliseconds between looks when there is no hint. */
+  /** Milliseconds between polls without a hint. */
   interval: number;
-  /** Calls back when others may be committing; returns the way to stop it. */
+  /** Registers a callback for possible commits of other processes; returns a function that unregisters it. */
   hints: (onHint: () => void) => () => void;
 }
 
-/** Tells listeners of new events: of this process's commits at once, of other processes' soon after a hint, and without
- *  one within the poll interval. Looks only while somebody listens, and keeps no process alive. */
+/** Notifies listeners of new events: of this process's commits immediately, of other processes' shortly after a
+ *  hint, or within the poll interval. Polls only while there are listeners, and does not keep the process alive. */
 export class AppendWatch {
   readonly #listeners = new Set<() => void>();
   #stopLooking: (() => void) | undefined;
@@ -42,7 +42,7 @@ export class AppendWatch {
     this.#stopLooking = undefined;
   }
 
-  /** Another process has committed something, not necessarily events. */
+  /** Called after another process has committed, possibly without events. */
   othersCommitted(): void {
     if (this.#listeners.size === 0) return;
     const head = this.options.head();
@@ -51,7 +51,7 @@ export class AppendWatch {
     this.appended();
   }
 
-  /** A listener that throws is a defect of its own, and must not end the loop that calls this. */
+  /** Notifies each listener in a separate microtask, so that an exception in one cannot end the calling loop. */
   appended(): void {
     for (const listener of this.#listeners) queueMicrotask(listener);
   }
@@ -71,7 +71,7 @@ export class AppendWatch {
     };
   }
 
-  /** One series of looks at a time: the hints of a busy time, most of them of this process's own commits, share it. */
+  /** Runs one series of polls at a time: under load, most hints come from this process's own commits. */
   #lookSoon(step = 0): void {
     if (step === 0) this.#hinted = false;
     const delay = POLL_DELAYS_AFTER_HINT_MS[step];

@@ -4,13 +4,13 @@ import type { StoreTrouble } from '../../store.js';
 /** Failures of the store itself, as opposed to those of a single unit. */
 const TROUBLE: ReadonlySet<ErrorCode> = new Set(['store.full', 'store.busy', 'store.io']);
 
-/** What the latest commits say about the store. */
+/** Derives the health of the store from its latest commits. */
 export class CommitHealth {
   #trouble: { code: ErrorCode; since: number } | undefined;
   #lockedSince: number | undefined;
   #provenAt = performance.now();
 
-  /** A commit, or the attempt to begin one, failed. */
+  /** Records that a commit, or the attempt to begin one, failed. */
   failed(error: unknown): void {
     if (!(error instanceof FlotillaError) || !TROUBLE.has(error.code)) return;
     if (error.code !== 'store.busy') this.#lockedSince = undefined;
@@ -18,13 +18,14 @@ export class CommitHealth {
     this.#trouble = { code: error.code, since: this.#trouble?.since ?? performance.now() };
   }
 
-  /** A commit succeeded. `grew`: it needed space, without which success does not show that a full disk has space again. */
+  /** Records a successful commit. `grew`: it needed space; only then does success prove that a full disk has space
+   *  again. */
   committed(grew: boolean): void {
     if (grew) this.#provenAt = performance.now();
     if (grew || this.#trouble?.code !== 'store.full') this.#trouble = undefined;
   }
 
-  /** Another process holds the write lock and this one waits for it. */
+  /** Records that another process holds the write lock and this one waits for it. */
   lockRefused(): void {
     this.#lockedSince ??= performance.now();
   }
@@ -33,7 +34,7 @@ export class CommitHealth {
     this.#lockedSince = undefined;
   }
 
-  /** Milliseconds since a commit has last shown that the store takes more. */
+  /** Milliseconds since the last commit that needed space. */
   get unprovenFor(): number {
     return performance.now() - this.#provenAt;
   }

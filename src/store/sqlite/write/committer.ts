@@ -11,9 +11,9 @@ import type { WriteLock } from './write-lock.js';
 import type { Writer } from './writer.js';
 
 export interface CommitterOptions {
-  /** Units that may wait; one more is `store.overloaded`. */
+  /** Maximum number of waiting units; more are rejected with `store.overloaded`. */
   maxWaiting: number;
-  /** Units that share a transaction; bounds how long the event loop stands still. */
+  /** Maximum number of units per transaction; bounds how long the event loop is blocked. */
   maxGroup: number;
   health: CommitHealth;
   guard: FileGuard;
@@ -22,10 +22,8 @@ export interface CommitterOptions {
   onAppended: () => void;
 }
 
-/**
- * Commits together whatever waits when the event loop turns: one fsync for all of it. Each unit is behind a savepoint of
- * its own where it needs one, and settles after the COMMIT has returned, so that nothing is told that is not durable.
- */
+/** Commits all waiting units once per turn of the event loop, with one fsync. Each unit has a separate savepoint if
+ *  it needs one, and settles after the COMMIT has returned, so that every reported change is durable. */
 export class Committer {
   #waiting: WriteUnit[] = [];
   #draining: Promise<void> | undefined;
@@ -42,7 +40,7 @@ export class Committer {
     return this.#waiting.length;
   }
 
-  /** Runs a step of the store's own; `single` as `performStep` has it. */
+  /** Runs a step of the store itself; `single` as in `performStep`. */
   submit<T>(step: () => T, { single }: { single: boolean }): Promise<T> {
     return this.#enqueue<T>(performStep(step, single));
   }
@@ -52,7 +50,7 @@ export class Committer {
     return this.#enqueue<T>(performWork(work));
   }
 
-  /** Commits what waits, then takes nothing more. */
+  /** Commits waiting units, then accepts no more. */
   async close(): Promise<void> {
     this.#closed = true;
     await this.#draining;
@@ -85,7 +83,7 @@ export class Committer {
     this.#draining = undefined;
   }
 
-  /** Performs the units in the transaction that is open, and commits. */
+  /** Performs the units in the open transaction, and commits. */
   async #commit(group: readonly WriteUnit[]): Promise<void> {
     let outcomes: UnitOutcome[] | undefined;
     try {
@@ -114,7 +112,7 @@ export class Committer {
     if (appended > 0) this.options.onAppended();
   }
 
-  /** Undefined when the transaction was lost on the way: then all are rejected already. */
+  /** Returns undefined if the transaction was lost; all units are then rejected. */
   async #perform(group: readonly WriteUnit[]): Promise<UnitOutcome[] | undefined> {
     const outcomes: UnitOutcome[] = [];
     this.#watchdog.start();
@@ -135,7 +133,7 @@ export class Committer {
     }
   }
 
-  /** A deferred constraint fails the COMMIT and does not say whose it was. */
+  /** Commits each unit separately: a deferred constraint fails the COMMIT without naming the unit. */
   async #commitOneByOne(group: readonly WriteUnit[]): Promise<void> {
     for (const unit of group) {
       try {
@@ -150,7 +148,7 @@ export class Committer {
 
   #abort(group: readonly WriteUnit[], error: unknown, culprit: WriteUnit | undefined): void {
     const cause = this.#noted(error);
-    // what ends the process is said by the process
+    // a failure that ends the process is logged by the process
     const { guard, logger } = this.options;
     if (guard.failure === undefined) {
       logger.error('store: a transaction was lost', { units: group.length, error: String(cause) });
@@ -161,7 +159,7 @@ export class Committer {
     }
   }
 
-  /** The error as it is reported, noted where it concerns the store itself. */
+  /** Returns the error to report, and records failures of the store itself. */
   #noted(error: unknown): unknown {
     const { guard, health } = this.options;
     const found = guard.note(error);

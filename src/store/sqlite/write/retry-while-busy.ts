@@ -1,11 +1,10 @@
 import { setTimeout } from 'node:timers/promises';
 import { isBusy, storeError } from '../sqlite-errors.js';
 
-/** How long a lock that even readers see may last: another process recovers or closes the file. */
+/** Maximum wait for a lock that also blocks readers: another process recovers or closes the file. */
 const LOCK_TIMEOUT_MS = 10_000;
 
-/** Runs `step`, at once and mostly once; again after a random delay while the file is locked.
- *  Rejects with the registry's errors. */
+/** Runs `step` immediately, and again after a random delay while the file is locked. Rejects with registered errors. */
 export function retryWhileBusy<T>(step: () => T): Promise<T> {
   try {
     return Promise.resolve(step());

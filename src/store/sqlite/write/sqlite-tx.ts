@@ -5,20 +5,19 @@ import type { StoredEvent } from '../../stored-event.js';
 import { storeError } from '../sqlite-errors.js';
 import type { Writer } from './writer.js';
 
-/**
- * One unit's view of a transaction that it shares. Every method does its work before it returns, so that a unit which
- * awaits nothing but this runs to its end without the event loop turning. The savepoint is made with the first write.
- */
+/** One unit's view of a shared transaction. Every method does its work before it returns, so that a unit which
+ *  awaits only these methods completes within one turn of the event loop. The savepoint is created with the first
+ *  write. */
 export class SqliteTx implements Tx {
-  /** Whether there is a savepoint to release or to go back to. */
+  /** Whether a savepoint exists, to be released or rolled back to. */
   guarded = false;
-  /** Why the transaction is gone, if it is. */
+  /** The reason why the transaction was lost, if it was. */
   failure: unknown;
   #revoked = false;
 
   constructor(private readonly writer: Writer) {}
 
-  /** The unit is over: whatever still holds this gets `store.revoked`. */
+  /** Ends the unit: later calls fail with `store.revoked`. */
   revoke(): void {
     this.#revoked = true;
   }
@@ -38,7 +37,7 @@ export class SqliteTx implements Tx {
   }
 
   read(stream: string, after = 0, limit = -1): Promise<StoredEvent[]> {
-    return this.#do(() => this.writer.history.stream(stream, after, limit)); // a negative one is none
+    return this.#do(() => this.writer.history.stream(stream, after, limit)); // a negative limit means no limit
   }
 
   event(id: string): Promise<StoredEvent | undefined> {

@@ -2,9 +2,9 @@ import { watch } from 'node:fs';
 import { messageOf } from '../../../errors.js';
 import type { Logger } from '../../../telemetry/logger.js';
 
-/** Calls back when a process, this one or another, has written to the file's write-ahead log. Only a hint: where the
- *  system cannot tell, nothing is heard, and where it can, the commit is not to be seen before its fsync is done.
- *  Keeps no process alive. Returns the way to stop it. */
+/** Calls back when any process has written to the file's write-ahead log. Only a hint: some systems report nothing,
+ *  and others report a commit before its fsync, when it is not visible yet. Does not keep the process alive. Returns
+ *  a function that stops it. */
 export function walHints(path: string, onHint: () => void, logger: Logger): () => void {
   const without = (error: unknown) => {
     logger.debug('store: commits of other processes are detected by polling only', { error: messageOf(error) });

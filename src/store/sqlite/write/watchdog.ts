@@ -1,8 +1,6 @@
-/**
- * Notices work that awaits something other than its transaction. What awaits settled promises only goes on within the
- * same turn of the event loop, however long it takes; if the loop turns while work is under way, the work has awaited
- * something else, and would hold the write lock for as long as that takes. One immediate watches a whole group.
- */
+/** Detects work that awaits something other than its transaction. Work that awaits settled promises completes within
+ *  the same turn of the event loop, however long it takes; if the loop turns before, the work has awaited something
+ *  else, and would hold the write lock for as long as that takes. One immediate watches a whole group. */
 export class Watchdog {
   #immediate: NodeJS.Immediate | undefined;
   #turned: (() => void) | undefined;
@@ -19,7 +17,7 @@ export class Watchdog {
     this.#turned = undefined;
   }
 
-  /** What `running` gives, or `otherwise` if the event loop turns first. */
+  /** Resolves with the result of `running`, or of `otherwise` if the event loop turns first. */
   limit<T>(running: Promise<T>, otherwise: () => T): Promise<T> {
     return new Promise((resolve, reject) => {
       this.#turned = () => {

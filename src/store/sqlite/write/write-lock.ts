@@ -4,19 +4,19 @@ import type { Statement } from '../connection.js';
 import { isBusy } from '../sqlite-errors.js';
 import type { Writer } from './writer.js';
 
-/** Between two transactions while another process writes too, so that it gets the lock. */
+/** Milliseconds between two transactions while another process writes too, so that it gets the lock. */
 const CONTENDED_GAP_MS = 1;
-/** For how long after the last sign of another writer the gap is kept. */
+/** How long the gap is kept after the last sign of another writer. */
 const CONTENDED_FOR_MS = 1_000;
 
 /**
- * The write lock of the file, for which other processes compete. `BEGIN IMMEDIATE` returns at once; a process that is
- * refused retries after a random delay, without blocking the event loop.
+ * The write lock of the file, for which other processes compete. `BEGIN IMMEDIATE` returns immediately; a process that
+ * is refused retries after a random delay, without blocking the event loop.
  *
- * A gap between transactions keeps the shares of several writers even, but costs a lone one a millisecond each. So it is
- * kept only where others have shown themselves: this process was refused, or somebody else has committed since its
- * last transaction. A writer that never rests cannot lock out one it does not know of: between its transactions the
- * event loop turns, and the first transaction that gets in there is a sign that makes it rest.
+ * A gap between transactions balances several writers, but costs a single writer a millisecond per transaction. It is
+ * therefore kept only after a sign of another writer: this process was refused, or another process has committed since
+ * its last transaction. A continuous writer cannot lock out an undetected one: the event loop turns between its
+ * transactions, and the first foreign transaction in between is such a sign.
  */
 export class WriteLock {
   #contendedUntil = 0;
@@ -33,7 +33,8 @@ export class WriteLock {
     this.#othersVersion = this.#dataVersion.get();
   }
 
-  /** Resolves with the transaction open. Rejects with SQLITE_BUSY after the time-out, with whatever else at once. */
+  /** Resolves with the transaction open. Rejects with SQLITE_BUSY after the time-out, with any other error
+   *  immediately. */
   async take(): Promise<void> {
     const deadline = performance.now() + this.timeout;
     for (let wait = 1; ; wait = Math.min(wait * 1.5, 8)) {
@@ -51,7 +52,7 @@ export class WriteLock {
     this.noticeOthers();
   }
 
-  /** Turns the event loop, and lets other processes take the lock. */
+  /** Yields to the event loop, and lets other processes take the lock. */
   async rest(): Promise<void> {
     await (performance.now() < this.#contendedUntil ? setTimeout(CONTENDED_GAP_MS) : setImmediate());
   }

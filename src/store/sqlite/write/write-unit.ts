@@ -10,14 +10,14 @@ export type UnitOutcome = { done: true; value: unknown } | { done: false; error:
 
 /** The writes of one caller, in a transaction that it shares with others. */
 export interface WriteUnit {
-  /** Settles when its writes are made or undone; synchronously where no caller's code runs. Never throws. */
+  /** Settles when its writes are made or rolled back; synchronously if no caller's code runs. Never throws. */
   perform(writer: Writer, watchdog: Watchdog): UnitOutcome | Promise<UnitOutcome>;
   resolve(value: unknown): void;
   reject(error: unknown): void;
 }
 
-/** The store's own writes. `single`: they are one statement, or leave nothing behind when they throw, so that a
- *  savepoint would protect nothing. */
+/** Performs the store's own writes. `single`: they are one statement, or leave nothing behind when they throw, so
+ *  that they need no savepoint. */
 export function performStep(step: () => unknown, single: boolean) {
   return (writer: Writer): UnitOutcome => {
     try {
@@ -32,7 +32,7 @@ export function performStep(step: () => unknown, single: boolean) {
   };
 }
 
-/** A caller's work: its writes are behind a savepoint, and rolled back when it throws or awaits anything but its transaction. */
+/** Performs a caller's work behind a savepoint; rolled back if it throws or awaits anything but its transaction. */
 export function performWork(work: (tx: Tx) => Promise<unknown>) {
   return async (writer: Writer, watchdog: Watchdog): Promise<UnitOutcome> => {
     const tx = new SqliteTx(writer);

@@ -12,11 +12,10 @@ import { MetadataKeeper } from '../tables/stream-metadata.js';
 import { TaggedSql } from '../tagged-sql.js';
 import { Timers } from '../tables/timers.js';
 
-/** How many names of streams, and of consumers, are remembered. */
+/** Capacity of the name caches. */
 const CACHED_NAMES = 20_000;
 
-/** Everything that writes, on the one connection that does, and the savepoints and transactions around it. All of it
- *  is synchronous. */
+/** All writing components on the only writing connection, with their savepoints and transactions. Synchronous. */
 export class Writer {
   readonly sql: TaggedSql;
   readonly history: History;
@@ -68,8 +67,8 @@ export class Writer {
     };
   }
 
-  /** Whether the transaction is still open: SQLITE_FULL and some I/O errors roll it back behind our back, and the
-   *  next statement would then commit by itself. */
+  /** Whether the transaction is still open. SQLITE_FULL and some I/O errors roll it back implicitly; the next
+   *  statement would then commit on its own. */
   get open(): boolean {
     return this.db.inTransaction;
   }
@@ -106,12 +105,12 @@ export class Writer {
     for (const [index, cache] of this.#caches.entries()) cache.forgetSince(this.#marks[index] ?? 0);
   }
 
-  /** Writes as many bytes as that, in the transaction that is open. */
+  /** Writes this many bytes in the open transaction. */
   probe(bytes: number): void {
     this.#statements.probe.run(bytes);
   }
 
-  /** Deletes what probes have written, also those of processes that have died since. */
+  /** Deletes the content of probes, including those of terminated processes. */
   clearProbes(): void {
     this.#statements.clearProbes.run();
   }
