@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Broker, Publisher } from '../../broker/broker.js';
+import { sleep } from '../../concurrency/sleep.js';
 import { errorOf, hasCode, messageOf } from '../../errors.js';
 import { newId } from '../../events/ids.js';
 import { failpoint } from '../../failpoints.js';
@@ -109,7 +109,7 @@ export async function replayDeadLetters(
       const sendable = await checkAll(context, options, batch, report);
       await sendBatch(context, options, publisher, sendable, claim, report);
       if (rate !== undefined && options.dryRun !== true && at + size < selected.length) {
-        await pause((batch.length / rate) * 1000, signal);
+        await sleep((batch.length / rate) * 1000, signal);
       }
     }
   } finally {
@@ -234,12 +234,4 @@ function resultOf(
 ): DeadLetterReplayResult {
   const { id, worker, type, subject } = letter;
   return { id, worker, type, subject, outcome, detail };
-}
-
-async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-  try {
-    await sleep(milliseconds, undefined, { signal });
-  } catch (error) {
-    if (!signal.aborted) throw error;
-  }
 }
