@@ -1,18 +1,18 @@
 export interface BackoffLimits {
   /** Milliseconds after the first failure. */
   first: number;
-  /** Milliseconds at most. */
+  /** Maximum in milliseconds. */
   most: number;
 }
 
-/** Milliseconds to wait after so many failures in a row: doubling from `first` to `most`, and shortened at random by up
- *  to half, so that several processes that failed together do not retry together. */
+/** Returns the milliseconds to wait after this many consecutive failures: doubling from `first` to `most`, shortened
+ *  at random by up to half, so that processes that failed together do not retry together. */
 export function backoffDelay(failures: number, { first, most }: BackoffLimits, random = Math.random): number {
   const delay = Math.min(most, first * 2 ** Math.min(Math.max(failures - 1, 0), 30));
   return delay * (1 - random() / 2);
 }
 
-/** Counts failures in a row and computes the delay after each. */
+/** Counts consecutive failures and computes the delay after each. */
 export class Backoff {
   #failures = 0;
   readonly #limits: BackoffLimits;
@@ -30,7 +30,7 @@ export class Backoff {
     return backoffDelay(this.#failures, this.#limits, this.random);
   }
 
-  /** Takes one failure back. */
+  /** Discounts one failure. */
   ease(): void {
     this.#failures = Math.max(0, this.#failures - 1);
   }

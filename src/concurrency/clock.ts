@@ -1,7 +1,7 @@
-/** Runs `work` once, after so many milliseconds. Returns a function that cancels it. */
+/** Runs `work` once, after a number of milliseconds. Returns a function that cancels it. */
 export type StartTimer = (milliseconds: number, work: () => void) => () => void;
 
-/** The time as a component sees it. Tests and simulations inject their own. */
+/** The source of time for a component. Tests and simulations inject their own. */
 export interface Clock {
   /** Milliseconds since the epoch. */
   now: () => number;

@@ -1,5 +1,5 @@
-/** Runs `work` for every item, `lanes` of them at a time, started in order. An item that takes long holds up only its
- *  own lane. Rejects with the first failure of `work`, after which nothing more is started. */
+/** Runs `work` for every item, `lanes` of them at a time, started in order. A slow item delays only its own lane.
+ *  Rejects with the first failure of `work`, after which no further item is started. */
 export async function forEachParallel<T>(
   items: Iterable<T>,
   lanes: number,

@@ -1,5 +1,5 @@
-/** An abort that becomes an `AbortSignal` only when one is asked for: most handlers never look, and a signal each would
- *  be the most expensive thing about a message that needs none. */
+/** An abort state that creates an `AbortSignal` on first access: most handlers never use it, and creating one per
+ *  message would be the largest cost of a simple message. */
 export class LazySignal {
   #controller: AbortController | undefined;
   #reason: Error | undefined;

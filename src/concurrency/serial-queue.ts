@@ -1,4 +1,4 @@
-/** Runs one piece of work at a time, in the order of the calls. A failure rejects its own promise only. */
+/** Runs one task at a time, in the order of the calls. A failure rejects only the promise of its own task. */
 export class SerialQueue {
   #last: Promise<unknown> = Promise.resolve();
 
@@ -8,7 +8,7 @@ export class SerialQueue {
     return result;
   }
 
-  /** Resolves when all work that is queued now has settled. */
+  /** Resolves when all tasks queued so far have settled. */
   async settled(): Promise<void> {
     await this.#last;
   }

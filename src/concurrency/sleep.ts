@@ -1,7 +1,7 @@
 import { systemClock, type StartTimer } from './clock.js';
 
-/** Resolves after so many milliseconds, or when the signal aborts; never rejects. Where an abort is to reject, use
- *  `setTimeout` of `node:timers/promises`. */
+/** Resolves after a number of milliseconds, or when the signal aborts. Never rejects; use `setTimeout` of
+ *  `node:timers/promises` if an abort must reject. */
 export function sleep(
   milliseconds: number,
   signal?: AbortSignal,

@@ -8,7 +8,8 @@ export class Wakeup {
     this.#wake?.();
   }
 
-  /** Resolves at the next notification, at once if there was one since the last wait, or after `timeout` milliseconds. */
+  /** Resolves at the next notification, immediately if there was one since the last wait, or after `timeout`
+   *  milliseconds. */
   async wait(timeout: number): Promise<void> {
     if (!this.#notified) {
       await new Promise<void>((resolve) => {

@@ -1,11 +1,11 @@
 import { messageOf } from '../errors.js';
 import { formatDuration } from '../duration.js';
 
-/** What a source said, or why it is not known. */
+/** The answer of a source, or the reason why it is unknown. */
 export type Answer<T> = { known: true; value: T } | { known: false; reason: string };
 
-/** Asks one of several sources for at most `limit` milliseconds. Never rejects: a source that fails or does not answer says
- *  nothing about the others. Work that is late is not awaited any more; its failure is ignored. */
+/** Queries one of several sources for at most `limit` milliseconds. Never rejects: the failure of one source does
+ *  not affect the others. Late work is not awaited; its failure is ignored. */
 export async function withinLimit<T>(limit: number, work: () => Promise<T>): Promise<Answer<T>> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<Answer<T>>((resolve) => {
@@ -25,7 +25,7 @@ export async function withinLimit<T>(limit: number, work: () => Promise<T>): Pro
   }
 }
 
-/** What is known, or null. */
+/** Returns the known value, or null. */
 export function valueOf<T>(answer: Answer<T>): T | null {
   return answer.known ? answer.value : null;
 }

@@ -1,10 +1,9 @@
 import { mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 
-/** Creates a directory with the parents that are missing, all for their owner alone, and gives what it created, the
- *  outermost first. Throws the
- *  error of the system. `mkdirSync` with `recursive` never returns where a folder cannot be created although its parent
- *  exists, as under /proc. */
+/** Creates a directory and its missing parents, accessible only to their owner. Returns the created directories, the
+ *  outermost first. Throws the error of the system. Replaces `mkdirSync` with `recursive`, which never returns if a
+ *  directory cannot be created although its parent exists, as under /proc. */
 export function makeDirectory(path: string): string[] {
   const missing: string[] = [];
   for (let folder = path; statSync(folder, { throwIfNoEntry: false }) === undefined; folder = dirname(folder)) {
@@ -13,7 +12,7 @@ export function makeDirectory(path: string): string[] {
   return missing.filter(makeOne);
 }
 
-/** False where another process was quicker. */
+/** Returns false if another process has created it. */
 function makeOne(folder: string): boolean {
   try {
     mkdirSync(folder, { mode: 0o700 });

@@ -3,8 +3,8 @@ import { chmodSync, closeSync, lstatSync, openSync } from 'node:fs';
 /** Permissions of group and others. */
 const OTHERS = 0o077;
 
-/** Creates an empty file that only its owner can read, unless something is there already, which is not even opened: closing
- *  a descriptor would release the locks that SQLite holds on the file in this process. */
+/** Creates an empty file that only its owner can read, unless the path exists. An existing file is not opened:
+ *  closing a descriptor would release the locks that SQLite holds on the file in this process. */
 export function createPrivateFile(path: string): void {
   try {
     closeSync(openSync(path, 'wx', 0o600));
@@ -13,8 +13,8 @@ export function createPrivateFile(path: string): void {
   }
 }
 
-/** Takes the permissions of group and others away from a file or folder of this user; leaves what belongs to another user,
- *  and symbolic links, alone. */
+/** Removes the permissions of group and others from a file or folder of this user. Skips symbolic links and files of
+ *  other users. */
 export function removeAccessOfOthers(path: string): void {
   const stats = lstatSync(path, { throwIfNoEntry: false });
   if (stats === undefined || stats.isSymbolicLink() || (stats.mode & OTHERS) === 0) return;
@@ -22,7 +22,7 @@ export function removeAccessOfOthers(path: string): void {
   try {
     chmodSync(path, stats.mode & 0o7777 & ~OTHERS);
   } catch (error) {
-    if (!hasErrno(error, 'ENOENT')) throw error; // another process has removed it meanwhile
+    if (!hasErrno(error, 'ENOENT')) throw error; // removed by another process
   }
 }
 

@@ -5,25 +5,27 @@ export interface BoundedRequest {
   method?: string;
   headers?: Readonly<Record<string, string>>;
   body?: string;
-  /** Of the whole exchange, the body of the answer included, in milliseconds. */
+  /** Milliseconds for the whole exchange, including the response body. */
   timeout: number;
-  /** The largest body of an answer, in bytes. */
+  /** Maximum size of the response body, in bytes. */
   maxBytes: number;
   signal?: AbortSignal;
 }
 
 export interface BoundedAnswer {
-  /** A redirect is an answer like any other: 301, 302, 303, 307 or 308. */
+  /** The HTTP status; redirects (301, 302, 303, 307, 308) are returned like any other response. */
   status: number;
-  /** Lower case, without parameters; empty where the answer names none. */
+  /** Lower case, without parameters; empty if the response has no content type. */
   mediaType: string;
   text: string;
 }
 
-/** One HTTP exchange that is bounded in time and memory and reaches only the server of `url`: redirects are not followed,
- *  so that no other server receives the headers or the body. A compressed answer is refused unread, because its size is
- *  unknown, and none is asked for. Rejects with a `TimeoutError`, the reason of `signal`, the error of the system, or
- *  `http.bad_answer`. */
+/**
+ * Performs one HTTP exchange, bounded in time and memory, with the server of `url` only: redirects are not followed, so
+ * that no other server receives the headers or the body. Does not request compression, and rejects a compressed
+ * response unread, because its size is unknown. Rejects with a `TimeoutError`, the reason of `signal`, the error of the
+ * system, or `http.bad_answer`.
+ */
 export async function boundedFetch(url: string | URL, request: BoundedRequest): Promise<BoundedAnswer> {
   const { method = 'GET', headers = {}, body, timeout, maxBytes, signal } = request;
   const limit = AbortSignal.timeout(timeout);
@@ -39,7 +41,7 @@ export async function boundedFetch(url: string | URL, request: BoundedRequest): 
   return { status: response.status, mediaType, text };
 }
 
-/** Without login, query and fragment, which may hold secrets. */
+/** Returns the URL without login, query and fragment, which may contain secrets. */
 function nameOf(url: string | URL): string {
   const { origin, pathname } = new URL(url);
   return origin + pathname;

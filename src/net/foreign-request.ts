@@ -2,10 +2,10 @@ import type { IncomingMessage } from 'node:http';
 import { isLoopback } from './loopback.js';
 
 /**
- * Why a server that asks for no token must refuse a request; undefined where it need not. Listening on loopback does not
- * keep out the pages that a browser of this machine shows: a page of another site can send requests here, and one whose
- * name resolves to loopback (DNS rebinding) can read the answers too. So the Host must be a loopback name, and an Origin,
- * which browsers send with every request that changes something, must be that of the Host or one of `origins`.
+ * Returns why a server without a token must refuse a request; undefined if it may be accepted. Listening on loopback
+ * does not exclude web pages in a browser on this machine: a page of another site can send requests, and one whose name
+ * resolves to loopback (DNS rebinding) can also read the responses. Therefore the Host must be a loopback name, and the
+ * Origin, which browsers send with every modifying request, must match the Host or one of `origins`.
  */
 export function foreignRequest(
   { headers: { host = '', origin } }: Pick<IncomingMessage, 'headers'>,

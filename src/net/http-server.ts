@@ -1,18 +1,19 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 
-/** What a client may cost a server. Times in milliseconds. */
+/** Limits for the clients of a server. Times in milliseconds. */
 export interface ServerLimits {
   /** Until the headers of a request are complete. */
   headersTimeout: number;
-  /** Until a whole request is received, with its body. */
+  /** Until a whole request is received, including its body. */
   requestTimeout: number;
   /** Without a byte in either direction. */
   idleTimeout: number;
-  /** One more is closed unanswered. */
+  /** Further connections are closed without a response. */
   maxConnections: number;
   /** Requests after which a connection is closed. */
   maxRequestsPerSocket: number;
-  /** Header lines of a request, all of them at most `maxHeaderBytes`; more is answered 431. */
+  /** Maximum number of header lines of a request and, with `maxHeaderBytes`, their total size; more is answered with
+   *  431. */
   maxHeaders: number;
   maxHeaderBytes: number;
 }
@@ -27,11 +28,11 @@ const DEFAULTS: ServerLimits = {
   maxHeaderBytes: 16_384,
 };
 
-/** Node.js looks for connections that are too slow only now and then: at most this often. */
+/** Interval at which Node.js checks for slow connections. */
 const CHECK_INTERVAL_MS = 1_000;
 
-/** Creates an HTTP server whose clients are bounded: a slow request is answered 408 and its connection closed. The caller
- *  lets it listen. */
+/** Creates an HTTP server with limits for its clients: a slow request is answered with 408 and its connection
+ *  closed. The caller calls `listen`. */
 export function createHttpServer(listener: RequestListener, limits: Partial<ServerLimits> = {}): Server {
   const {
     headersTimeout,
@@ -52,7 +53,7 @@ export function createHttpServer(listener: RequestListener, limits: Partial<Serv
     if (request.rawHeaders.length / 2 <= maxHeaders) listener(request, response);
     else response.writeHead(431, { connection: 'close' }).end();
   });
-  server.maxHeadersCount = 0; // Node.js would drop what is over its limit without a word, an Idempotency-Key for instance
+  server.maxHeadersCount = 0; // Node.js would silently drop headers over its limit, for example an Idempotency-Key
   server.maxConnections = maxConnections;
   server.maxRequestsPerSocket = maxRequestsPerSocket;
   server.timeout = idleTimeout;

@@ -1,6 +1,7 @@
 import { FlotillaError } from '../errors.js';
 
-/** Turns the failure to listen into `config.invalid` with the name of the variable; for `catch`. Other errors pass. */
+/** Creates a handler for `catch` that converts a failure to listen into `config.invalid` with the name of the
+ *  variable; other errors are rethrown. */
 export function portTaken(host: string, ports: Readonly<Record<string, number>>) {
   return (error: unknown): never => {
     if (error instanceof Error && 'code' in error && (error.code === 'EADDRINUSE' || error.code === 'EACCES')) {

@@ -9,7 +9,7 @@ import type { LeaseHolder } from '../store/leases/lease-holder.js';
 export interface CheckpointSaverOptions {
   store: Store;
   lease: LeaseHolder;
-  /** So many confirmed events are saved at once, however fresh they are. */
+  /** Number of confirmed events at which they are saved without the usual delay. */
   portion: number;
   logger: Logger;
   deferred: DeferredEvents;
@@ -17,15 +17,15 @@ export interface CheckpointSaverOptions {
   onSaved: () => void;
 }
 
-/** Milliseconds between a confirm and the commit of the checkpoint, so that many share one. What is confirmed but not
- *  yet behind the checkpoint is published again after a crash. */
+/** Milliseconds between a confirm and the commit of the checkpoint, so that many confirms share one commit.
+ *  Confirmed events beyond the checkpoint are published again after a crash. */
 const SAVE_DELAY_MS = 50;
 const RETRY_DELAY_MS = 1_000;
 
-/** Moves the checkpoint behind confirmed and deferred events, in the background and one move at a time, after saving the
- *  deferred ones. Loses the lease when the move is refused: another process has taken over. */
+/** Moves the checkpoint past confirmed and deferred events, in the background and one move at a time, after saving
+ *  the deferred ones. Loses the lease when the move is refused: another process has taken over. */
 export class CheckpointSaver {
-  /** When there is something to save, as `performance.now()` has it. */
+  /** When to save, on the clock of `performance.now()`; Infinity if nothing has changed. */
   dueAt = Infinity;
   #saved: number;
   #passed: number;
@@ -40,8 +40,7 @@ export class CheckpointSaver {
     this.#passed = checkpoint;
   }
 
-  /** Everything up to this position is confirmed or deferred. True when that sets a time to save which there was not
-   *  before. */
+  /** Records that all events up to this position are confirmed or deferred. Returns true if this scheduled a save. */
   advance(passed: number): boolean {
     this.#passed = passed;
     if (this.dueAt !== Infinity) return false;
@@ -65,7 +64,7 @@ export class CheckpointSaver {
     return this.#passed !== this.#saved || this.options.deferred.hasChanges;
   }
 
-  /** Resolves when no move is under way. */
+  /** Resolves when no move is in progress. */
   async settled(): Promise<void> {
     await this.#saving;
   }

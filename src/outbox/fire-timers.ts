@@ -4,13 +4,12 @@ import type { Logger } from '../telemetry/logger.js';
 import { Backoff } from '../concurrency/backoff.js';
 import { sleep } from '../concurrency/sleep.js';
 
-/** The longest time between two polls: a timer that another process has set is noticed within it. */
+/** Maximum time between two polls: a timer set by another process is noticed within it. */
 const POLL_INTERVAL_MS = 250;
-/** Timers that fire in one transaction. */
 const TIMERS_PER_TRANSACTION = 100;
 
-/** Turns timers into events as they become due, until the signal aborts. Due times are wall-clock times: a clock that is
- *  set back makes them late by as much, one set forward early. Never rejects. */
+/** Converts due timers into events until the signal aborts. Due times are wall-clock times: setting the clock back
+ *  delays timers, setting it forward fires them early. Never rejects. */
 export async function fireDueTimers(
   store: Store,
   clock: () => number,

@@ -6,9 +6,9 @@ import { sleep } from '../concurrency/sleep.js';
 
 const POLL_INTERVAL_MS = 200;
 
-/** Measures how far the broker is behind the store, whichever process relays, and also while the broker is away. */
+/** Measures how far the broker is behind the store, whichever process relays, even while the broker is unreachable. */
 export class LagGauge {
-  /** Stored positions that are not confirmed, deferred ones included; as last measured. */
+  /** Stored events without a confirm, deferred ones included, as of the last measurement. */
   lag = 0;
 
   constructor(
@@ -23,7 +23,7 @@ export class LagGauge {
     this.onChange(this.lag);
   }
 
-  /** Measures regularly until the signal aborts. Never rejects. */
+  /** Measures periodically until the signal aborts. Never rejects. */
   async run(logger: Logger, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       try {

@@ -10,7 +10,7 @@ import { eventMessage } from './event-message.js';
 export interface PublishChannelOptions {
   publisher: Publisher;
   exchange: string;
-  /** The service whose events these are. */
+  /** The service that emitted the events. */
   source: string;
   logger: Logger;
   /** Called for each failure that is not a consequence of an earlier one. */
@@ -19,10 +19,9 @@ export interface PublishChannelOptions {
   signal: AbortSignal;
 }
 
-/**
- * Publishes on one channel until a publish fails with an unknown result: then the channel is dropped, so that nothing sent
- * on it can arrive after what the next one sends, and the caller publishes again in order after `recovered`.
- */
+/** Publishes on one channel until the result of a publish is unknown. It then drops the channel, so that nothing
+ *  sent on it can arrive after publishes on the next channel; after `recovered`, the caller publishes again in
+ *  order. */
 export class PublishChannel {
   /** Nothing may be published until `recovered` is called. */
   failed = false;
@@ -39,7 +38,7 @@ export class PublishChannel {
     return this.options.publisher.state === 'ready';
   }
 
-  /** Calls exactly one of the two, or neither if the channel fails. */
+  /** Publishes an event. Calls exactly one of the two callbacks, or neither if the channel fails. */
   publish(event: StoredEvent, onConfirmed: () => void, onRefused: (error: FlotillaError) => void): void {
     const { publisher, exchange, source } = this.options;
     publisher.publish(eventMessage(event, exchange, source)).then(onConfirmed, (error: unknown) => {
@@ -49,7 +48,7 @@ export class PublishChannel {
     failpoint('relay.published');
   }
 
-  /** A confirm has moved the relay forward: the next failure is the first again. */
+  /** Records progress, so that the next failure starts with the shortest delay. */
   progressed(): void {
     this.#backoff.reset();
   }
@@ -59,12 +58,12 @@ export class PublishChannel {
     this.options.publisher.reset();
   }
 
-  /** No further publish is retried: the session ends. */
+  /** Ends the session: no further publish is retried. */
   end(): void {
     this.failed = true;
   }
 
-  /** Resolves when the broker accepts publishes, or the signal aborts. */
+  /** Resolves when the broker accepts publishes or the signal aborts. */
   async ready(): Promise<void> {
     const { publisher, signal } = this.options;
     try {
@@ -74,7 +73,7 @@ export class PublishChannel {
     }
   }
 
-  /** Waits after a failure, then for the broker. Rejects when the broker is closed for good. */
+  /** Waits for the retry delay, then for the broker. Rejects when the broker is closed permanently. */
   async waitToRecover(): Promise<void> {
     if (hasCode(this.#failure, 'broker.closed')) throw this.#failure;
     await sleep(this.#backoff.next(), this.options.signal);
@@ -86,8 +85,8 @@ export class PublishChannel {
     this.#failure = undefined;
   }
 
-  /** One publish with an unknown result makes all of them uncertain. The others on the channel fail along with it and are
-   *  not reported. */
+  /** A publish with an unknown result makes all others on the channel uncertain. Those fail as well and are not
+   *  reported. */
   #fail(error: unknown, { id, type, position }: StoredEvent): void {
     if (this.failed) return;
     this.failed = true;

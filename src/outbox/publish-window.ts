@@ -1,26 +1,24 @@
 import type { StoredEvent } from '../store/stored-event.js';
 
-/** One event between the store and the broker's confirm. */
+/** An event between its read from the store and the broker's confirm. */
 export interface WindowEntry {
   readonly event: StoredEvent;
-  /** `waiting`: an earlier event of its subject is not confirmed yet. `in flight`: published, or about to be. `deferred`: it is
-   *  published later, and the window does not wait for it. */
+  /** `waiting`: an earlier event of its subject is not confirmed yet. `in flight`: published, or about to be.
+   *  `deferred`: published later; the window does not wait for it. */
   state: 'waiting' | 'in flight' | 'confirmed' | 'deferred';
   /** The next event of the same subject, which waits for this one. */
   follower: WindowEntry | undefined;
-  /** The next event of all. */
+  /** The event with the next position. */
   newer: WindowEntry | undefined;
 }
 
-/**
- * The events from the lowest unconfirmed one on, in the order of their positions. Sends one event of a subject at a
- * time, so that whatever is lost and published again, no first occurrence of an event comes before an earlier one of
- * its subject. What is confirmed above the lowest unconfirmed one is not published again.
- */
+/** The events from the lowest unconfirmed one, in the order of positions. Sends one event of a subject at a time:
+ *  even if events are lost and published again, the first occurrence of each event follows those of earlier events
+ *  of its subject. Confirmed events above the lowest unconfirmed one are not published again. */
 export class PublishWindow {
-  /** All events in it, waiting and confirmed ones included. */
+  /** The number of all events in the window, waiting and confirmed ones included. */
   size = 0;
-  /** Published and not confirmed yet. */
+  /** The number of published and unconfirmed events. */
   inFlight = 0;
   #oldest: WindowEntry | undefined;
   #newest: WindowEntry | undefined;
@@ -28,7 +26,7 @@ export class PublishWindow {
   readonly #last = new Map<string, WindowEntry>();
 
   constructor(
-    /** The highest position up to which everything is confirmed or deferred. */
+    /** The highest position up to which every event is confirmed or deferred. */
     public passed: number,
   ) {}
 
@@ -42,7 +40,7 @@ export class PublishWindow {
     return undefined;
   }
 
-  /** Adds the event with the next position, which is deferred. */
+  /** Adds the event with the next position as deferred. */
   pass(event: StoredEvent): void {
     this.#append(event, 'deferred');
     this.#advance();
@@ -53,7 +51,7 @@ export class PublishWindow {
     this.inFlight += 1;
   }
 
-  /** Records a confirm; another one for the same event changes nothing. Returns the event that may be sent now. */
+  /** Records a confirm; repeated confirms have no effect. Returns the event that may be sent now. */
   confirm(entry: WindowEntry): WindowEntry | undefined {
     if (entry.state !== 'in flight') return undefined;
     entry.state = 'confirmed';
@@ -63,7 +61,7 @@ export class PublishWindow {
     return entry.follower;
   }
 
-  /** Removes an event that is in flight and those of its subject that wait for it; returns them in order. */
+  /** Removes an event in flight and the waiting events of its subject; returns them in order. */
   defer(entry: WindowEntry): StoredEvent[] {
     this.inFlight -= 1;
     this.#last.delete(entry.event.stream);
@@ -76,7 +74,7 @@ export class PublishWindow {
     return events;
   }
 
-  /** Those in flight, from the lowest position on. */
+  /** Yields the events in flight, in the order of positions. */
   *unconfirmed(): Generator<WindowEntry> {
     for (let entry = this.#oldest; entry !== undefined; entry = entry.newer)
       if (entry.state === 'in flight') yield entry;

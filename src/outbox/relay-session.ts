@@ -18,27 +18,25 @@ export interface RelaySessionOptions {
   lease: LeaseHolder;
   /** The exchange of all events. */
   exchange: string;
-  /** Messages without a confirm at once. */
+  /** Maximum number of unconfirmed publishes. */
   window: number;
-  /** Milliseconds to wait at the end for what is in flight. */
+  /** Milliseconds to wait at the end for confirms. */
   drainTimeout: number;
   logger: Logger;
-  /** Delays between two tries for refused events of one type, in milliseconds. */
+  /** Delays between two attempts for refused events of one type, in milliseconds. */
   retry: { first: number; most: number };
-  /** How many events may be deferred; with more, no further ones are published. */
+  /** Maximum number of deferred events; at the limit, nothing else is published. */
   maxDeferred: number;
   refusals: RefusedTypes;
   onConfirmed: (events: number) => void;
   onFailure: (code: ErrorCode) => void;
 }
 
-/** The longest wait for a notification. Nothing depends on it. */
+/** Maximum wait for a notification; a safety net only. */
 const LONGEST_WAIT_MS = 1_000;
 
-/**
- * The time for which one process holds the lease: reads what is stored after the checkpoint, keeps a window of it in
- * flight, and moves the checkpoint behind what the broker has confirmed without a gap.
- */
+/** The relay's work while this process holds the lease: reads stored events after the checkpoint, keeps a window of
+ *  them in flight, and moves the checkpoint past contiguous confirmed events. */
 export class RelaySession {
   readonly #wakeup = new Wakeup();
   readonly #channel: PublishChannel;
@@ -49,13 +47,13 @@ export class RelaySession {
   #cursor: number;
   /** Confirms that no metric has counted yet. */
   #unreported = 0;
-  /** New events may be there to read. */
+  /** Whether new events may be available. */
   #more = true;
 
   constructor(
     private readonly options: RelaySessionOptions,
     checkpoint: number,
-    /** Aborts when the relay is to stop or the lease is lost: nothing new is published. */
+    /** Aborts when the relay stops or the lease is lost: no new event is published. */
     private readonly signal: AbortSignal,
   ) {
     const { store, publisher, exchange, lease, window: portion, logger, retry, onFailure } = options;
@@ -74,8 +72,8 @@ export class RelaySession {
     this.#saver = new CheckpointSaver(checkpoint, { store, lease, portion, logger, deferred: this.#deferred, onSaved });
   }
 
-  /** Publishes until the signal aborts, then waits for what is in flight. Rejects when the store fails or the broker is
-   *  closed for good. */
+  /** Publishes until the signal aborts, then waits for confirms. Rejects when the store fails or the broker is
+   *  closed permanently. */
   async run(): Promise<void> {
     const { store, lease, publisher } = this.options;
     const wake = () => {
@@ -94,7 +92,7 @@ export class RelaySession {
       stopListening();
       this.signal.removeEventListener('abort', wake);
       await this.#saver.settled();
-      // what is still in flight must not arrive after what the next holder publishes
+      // events still in flight must not arrive after publishes of the next holder
       if (this.#inFlight > 0) publisher.reset();
       this.#channel.end();
     }
@@ -119,7 +117,7 @@ export class RelaySession {
     return this.#window.inFlight + this.#deferred.inFlight;
   }
 
-  /** Whether anything may be published. */
+  /** Whether this session may publish. */
   #mayPublish(): boolean {
     return !this.#channel.failed && !this.signal.aborted && this.options.lease.check();
   }
@@ -128,8 +126,9 @@ export class RelaySession {
     return this.#deferred.size >= this.options.maxDeferred;
   }
 
-  /** How many events may be read now: none until an eighth of the window is free, so that pages are worth reading.
-   *  Waiting and confirmed ones are bounded too, so that a busy subject or a stuck event cannot fill the memory. */
+  /** Returns how many events to read now: none until an eighth of the window is free, so that pages are large
+   *  enough. Waiting and confirmed events are bounded too, so that a busy subject or a stuck event cannot fill the
+   *  memory. */
   #room(): number {
     const { window } = this.options;
     if (this.#isFull()) return 0;
@@ -153,13 +152,14 @@ export class RelaySession {
       const entry = this.#window.add(event);
       if (entry !== undefined) this.#send(entry);
     }
-    // neither the store nor a broker in memory need turn the event loop; a long way behind would stop everything else
+    // the store and an in-memory broker may settle without an event loop turn; a large backlog would block everything
+    // else
     await setImmediate();
   }
 
   #send(entry: WindowEntry): void {
     this.#window.send(entry);
-    if (!this.#channel.failed) this.#publish(entry); // else it is published with all the others, in order
+    if (!this.#channel.failed) this.#publish(entry); // otherwise it is published with the others, in order
   }
 
   #publish(entry: WindowEntry): void {
@@ -183,7 +183,7 @@ export class RelaySession {
     if (this.#window.inFlight === 0 || (this.#more && this.#room() > 0)) this.#wakeup.notify();
   }
 
-  /** A refusal concerns one message: its subject waits, the others go on. */
+  /** Handles a refusal: it concerns one message, whose subject waits while others continue. */
   #refused(error: FlotillaError, entry: WindowEntry): void {
     if (entry.state !== 'in flight') return;
     const { type } = entry.event;
@@ -207,7 +207,7 @@ export class RelaySession {
       if (event?.position !== deferred.position) {
         throw new FlotillaError('store.io', `event ${deferred.position} is not there`);
       }
-      // what is not published yet is rewound with all that is in flight
+      // unpublished events are rewound together with those in flight
       if (this.#channel.failed || this.signal.aborted) return;
       this.#channel.publish(
         event,
@@ -228,9 +228,9 @@ export class RelaySession {
     this.#wakeup.notify();
   }
 
-  /** Continues on another channel, without publishing anything again. A quorum queue that was full refuses what comes on the
-   *  same channel until a message is taken out of it, even if its limit is gone (RabbitMQ 3.10). False where something
-   *  else has to be done first. */
+  /** Continues on another channel, without republishing. A quorum queue that was full refuses publishes on the same
+   *  channel until a message is removed from it, even if its limit is gone (RabbitMQ 3.10). False if other work must
+   *  be done first. */
   async #renewChannel(): Promise<boolean> {
     while (this.#inFlight > 0 && this.#mayPublish()) {
       await this.#wakeup.wait(LONGEST_WAIT_MS);
@@ -260,7 +260,7 @@ export class RelaySession {
     if (this.#saver.advance(this.#window.passed)) this.#wakeup.notify();
   }
 
-  /** Publishes nothing more; waits for the confirms of what is in flight, within the limit, and saves. */
+  /** Publishes nothing more; waits for confirms up to the limit, then saves the checkpoint. */
   async #drain(): Promise<void> {
     const deadline = performance.now() + this.options.drainTimeout;
     while (this.#inFlight > 0 && !this.#channel.failed && performance.now() < deadline) {

@@ -11,10 +11,10 @@ import { LagGauge } from './lag-gauge.js';
 import { RefusedTypes } from './deferred/refused-types.js';
 import { RelaySession } from './relay-session.js';
 
-/** The lease, and the checkpoint that it guards. */
+/** The name of the lease and of the checkpoint that it guards. */
 const RELAY = 'relay';
 
-/** The codes that a publish fails with. */
+/** The codes of failed publishes. */
 const PUBLISH_FAILURES: readonly ErrorCode[] = [
   'broker.nacked',
   'broker.returned',
@@ -28,21 +28,21 @@ export interface RelayOptions {
   store: Store;
   broker: Pick<Broker, 'createPublisher'> & Partial<Pick<Broker, 'findRefusing'>>;
   names: Pick<Names, 'events'>;
-  /** This process, as the holder of the lease; no two processes have the same. */
+  /** Identifies this process as the holder of the lease; unique among all processes. */
   instance: string;
-  /** Messages without a confirm at once. @default 1000 */
+  /** Maximum number of unconfirmed publishes. @default 1000 */
   window?: number;
-  /** Milliseconds after which another process takes over from one that has vanished. @default 5000 */
+  /** Milliseconds after which another process takes over from a holder that has vanished. @default 5000 */
   leaseTtl?: number;
   /** Milliseconds until a publish without a confirm counts as failed. @default the broker's */
   confirmTimeout?: number;
-  /** Milliseconds to wait at the end for what is in flight. @default 5000 */
+  /** Milliseconds to wait at the end for confirms. @default 5000 */
   drainTimeout?: number;
-  /** Delays between two tries for refused events of one type, in milliseconds: doubling, and up to half of it random. Each
-   *  try is a duplicate in every queue that accepts it. @default 1000 and 60000 */
+  /** Delays between two attempts for refused events of one type, in milliseconds: doubling, shortened at random by
+   *  up to half. Each attempt is a duplicate in every queue that accepts it. @default 1000 and 60000 */
   retryRefused?: { first: number; most: number };
-  /** Refused events, and those behind them of their subjects, with which other subjects are still published.
-   *  @default 100000 */
+  /** Maximum number of deferred events (refused ones, and later events of their subjects); at the limit, nothing
+   *  else is published. @default 100000 */
   maxDeferred?: number;
   clock?: () => number;
   logger?: Logger;
@@ -51,19 +51,21 @@ export interface RelayOptions {
 
 /** The outbox relay: publishes stored events to the broker. */
 export interface Relay {
-  /** Stored events that the broker has not confirmed, whichever process relays; as measured 200 ms ago at
-   *  most. Known also while the broker is away. */
+  /** Stored events that the broker has not confirmed, whichever process relays; measured at most 200 ms ago.
+   *  Available even while the broker is unreachable. */
   readonly lag: number;
   /** Whether this process holds the lease. */
   readonly holding: boolean;
-  /** What the broker refuses, while this process relays. */
+  /** The broker's current refusals, while this process relays. */
   readonly refusals: Pick<RefusedTypes, 'current' | 'events' | 'full'>;
   /** Whether more than `bound` events wait. */
   lagging(bound: number): boolean;
-  /** Publishes stored events, in order for each subject, moves the checkpoint as the broker confirms them, and fires due
-   *  timers. Safe to run in several processes: only the holder of the lease publishes. Resolves when `signal` aborts and
-   *  every publish in flight is confirmed or left to the next holder. Rejects with `store.closed` or `broker.closed` when
-   *  either is closed while it runs. */
+  /**
+   * Publishes stored events, in order for each subject, moves the checkpoint as the broker confirms them, and fires due
+   * timers. Safe to run in several processes: only the holder of the lease publishes. Resolves when `signal` aborts and
+   * every publish in flight is confirmed or left to the next holder. Rejects with `store.closed` or `broker.closed`
+   * when either is closed while it runs.
+   */
   run(signal: AbortSignal): Promise<void>;
 }
 
@@ -116,11 +118,11 @@ interface Leading {
   refusals: RefusedTypes;
   lease: LeaseHolder;
   logger: Logger;
-  /** Aborts when the relay is to stop or the lease is lost. */
+  /** Aborts when the relay stops or the lease is lost. */
   signal: AbortSignal;
 }
 
-/** Publishes and fires timers until the signal aborts. */
+/** Publishes events and fires timers until the signal aborts. */
 async function relayWhileLeading(options: RelayOptions, { signal, ...leading }: Leading): Promise<void> {
   const { store, clock = Date.now, names, window = 1_000, drainTimeout = 5_000, metrics } = options;
   const { retryRefused = { first: 1_000, most: 60_000 }, maxDeferred = 100_000 } = options;

@@ -1,16 +1,15 @@
 import type { Logger, LogLevel } from './logger.js';
 
-/** Keys that are remembered at once; beyond it the oldest is forgotten, and may be logged early. */
+/** Maximum number of remembered keys; beyond it the oldest is forgotten and may be logged early. */
 const MOST_KEYS = 1000;
 
-/** Logs what happens again and again at a bounded rate: once per key and interval, with the number of entries left out
- *  since. */
+/** Logs recurring entries at a bounded rate: once per key and interval, with the number of suppressed entries. */
 export class BoundedLog {
   readonly #last = new Map<string, { at: number; suppressed: number }>();
 
   constructor(
     private readonly logger: Logger,
-    /** Milliseconds. */
+    /** In milliseconds. */
     private readonly interval: number,
     private readonly now: () => number = () => performance.now(),
   ) {}
@@ -32,7 +31,7 @@ export class BoundedLog {
     this.logger.log(level, message, { ...fields, ...(suppressed > 0 && { suppressed }) });
   }
 
-  /** The condition is over: the next entry of this key is logged at once. */
+  /** Ends a condition: the next entry of this key is logged immediately. */
   clear(key: string): void {
     this.#last.delete(key);
   }

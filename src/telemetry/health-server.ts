@@ -7,22 +7,22 @@ import type { Metrics } from './metrics.js';
 
 export interface CheckResult {
   ok: boolean;
-  /** What is the matter, or how things are; no secrets. */
+  /** The problem, or the current state; no secrets. */
   detail?: string;
-  /** RFC 3339: since when it is so, and until when it stays so by itself. */
+  /** RFC 3339: when this state began, and when it ends on its own. */
   since?: string;
   until?: string;
 }
 
 export interface HealthServerOptions {
-  /** Beyond loopback give a token. */
+  /** Beyond loopback, set a token. */
   host: string;
-  /** 0: any that is free. */
+  /** 0 selects any free port. */
   port: number;
   metrics: Metrics;
-  /** Ready means that all of these are ok. Called for each request; must be quick and not throw. */
+  /** The process is ready when all checks are ok. Called for each request; must be fast and not throw. */
   checks: Readonly<Record<string, () => CheckResult>>;
-  /** Asked for as a bearer token by whatever shows more than one word. */
+  /** Bearer token required for detailed responses. */
   token?: string;
   limits?: Partial<ServerLimits>;
 }
@@ -32,8 +32,8 @@ export interface HealthServer {
   close(): Promise<void>;
 }
 
-/** Serves `/livez` (200 while this process turns its event loop), `/readyz` (200 when every check is ok, otherwise 503,
- *  with the checks as JSON) and `/metrics` (Prometheus). Resolves when it listens. Throws `config.invalid`, naming
+/** Serves `/livez` (200 while the event loop turns), `/readyz` (200 when every check is ok, otherwise 503, with the
+ *  checks as JSON) and `/metrics` (Prometheus). Resolves when it listens. Rejects with `config.invalid`, naming
  *  HEALTH_PORT, when the port is taken. */
 export async function startHealthServer(options: HealthServerOptions): Promise<HealthServer> {
   const { host, port } = options;
@@ -59,7 +59,7 @@ export async function startHealthServer(options: HealthServerOptions): Promise<H
   };
 }
 
-/** Its requests are few, small and without a body. */
+/** Health requests are few, small and without a body. */
 const LIMITS: Partial<ServerLimits> = { headersTimeout: 5_000, requestTimeout: 10_000, maxConnections: 100 };
 
 async function answer(request: IncomingMessage, response: ServerResponse, options: HealthServerOptions): Promise<void> {
@@ -91,7 +91,7 @@ async function answer(request: IncomingMessage, response: ServerResponse, option
   send(404, 'text/plain', 'not found\n');
 }
 
-/** Compares digests, so that the time it takes says nothing about the token. */
+/** Compares digests in constant time, so that the duration reveals nothing about the token. */
 function isAllowed(request: IncomingMessage, token: string | undefined): boolean {
   if (token === undefined) return true;
   const digest = (text: string) => createHash('sha256').update(text).digest();

@@ -1,9 +1,11 @@
-/** What Flotilla logs besides `timestamp`, `level` and `message`: the name of a field in code and in the text format, its name
- *  in JSON, and what it is. Names are those of OpenTelemetry's semantic conventions where these have one. A field that is
- *  not here keeps its name. See docs/logging.md.
- *  Source: https://opentelemetry.io/docs/specs/semconv/registry/attributes/ */
+/**
+ * The log fields besides `timestamp`, `level` and `message`: name in code and in the text format, name in JSON, and
+ * description. Names follow OpenTelemetry's semantic conventions where these define one. Other fields keep their names.
+ * See docs/logging.md.
+ * Source: https://opentelemetry.io/docs/specs/semconv/registry/attributes/
+ */
 export const LOG_FIELDS = {
-  // who logs
+  // the logging process
   process: ['service.name', 'the process: `supervisor`, `api`, `keeper`, `sandbox`, or its workers'],
   instance: ['service.instance.id', 'the replica: name, host, pid and a random part'],
   child: ['flotilla.child', 'a process that the supervisor runs'],
@@ -16,7 +18,7 @@ export const LOG_FIELDS = {
   connection: ['flotilla.connection', 'the name of the connection to the broker'],
   purpose: ['flotilla.channel.purpose', 'what a channel is for'],
 
-  // the message that is handled
+  // the handled message
   event: ['cloudevents.event_id', 'the id of the event'],
   type: ['cloudevents.event_type', 'the type of the event'],
   correlation: ['messaging.message.conversation_id', 'the id that all messages of one story have'],
@@ -31,7 +33,7 @@ export const LOG_FIELDS = {
   overdue: ['flotilla.handlers.overdue', 'handlers over their timeout'],
   abandoned: ['flotilla.handlers.abandoned', 'handlers that are not waited for any more'],
 
-  // what failed
+  // the failure
   code: ['error.type', 'the stable code of the error'],
   error: ['exception.message', 'the text of the error, redacted'],
   stack: ['exception.stacktrace', 'the stack of the error, redacted'],
@@ -84,15 +86,17 @@ export const LOG_FIELDS = {
   in: ['flotilla.restart_in', 'when the process is started again'],
 } as const satisfies Readonly<Record<string, readonly [name: string, meaning: string]>>;
 
-/** The name of a field in JSON. */
+/** Returns the name of a field in JSON. */
 export function jsonName(field: string): string {
   return Object.hasOwn(LOG_FIELDS, field) ? LOG_FIELDS[field as keyof typeof LOG_FIELDS][0] : field;
 }
 
 const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})/;
 
-/** The fields of a W3C traceparent, as OpenTelemetry has them in logs that are not OTLP; none where it is not valid.
- *  Source: https://opentelemetry.io/docs/specs/otel/compatibility/logging_trace_context/ */
+/**
+ * Returns the fields of a W3C traceparent as OpenTelemetry defines them for logs outside OTLP; none for an invalid one.
+ * Source: https://opentelemetry.io/docs/specs/otel/compatibility/logging_trace_context/
+ */
 export function traceFields(traceparent: unknown): { trace_id?: string; span_id?: string; trace_flags?: string } {
   const [, trace_id, span_id, trace_flags] =
     typeof traceparent === 'string' ? (TRACEPARENT.exec(traceparent) ?? []) : [];

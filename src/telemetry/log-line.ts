@@ -3,7 +3,7 @@ import { escaped, escapedJson } from '../text/printable.js';
 import { redact } from '../text/redact.js';
 import { jsonName, traceFields } from './log-fields.js';
 
-/** What is logged. Fields with the value undefined are left out; of a `traceparent`, its parts are logged. */
+/** A log entry. Undefined fields are omitted; a `traceparent` is logged as its parts. */
 export interface LogEntry {
   level: string;
   message: unknown;
@@ -12,18 +12,18 @@ export interface LogEntry {
   [field: string]: unknown;
 }
 
-/** UTF-16 units of a text; what is longer is cut. */
+/** Maximum length of a text in UTF-16 code units; longer ones are truncated. */
 const MAX_TEXT = 10_000;
 
-/** The entry as one line of JSON, its fields under the names of OpenTelemetry. */
+/** Formats an entry as one line of JSON, with the field names of OpenTelemetry. */
 export function jsonLine({ timestamp, level, message, traceparent, ...fields }: LogEntry): string {
   const named = Object.fromEntries(Object.entries(fields).map(([field, value]) => [jsonName(field), value]));
   const entry = { timestamp, level, message, ...traceFields(traceparent), ...named };
   return jsonOf(entry) ?? jsonOf({ timestamp, level, message: String(message) }) ?? '';
 }
 
-/** The entry for people: one line, and below it the lines of a stack, each of which is marked. Two blanks are only between
- *  the message and the fields, and a field with blanks is quoted, so that no text can pass for another field or entry. */
+/** Formats an entry for people: one line, followed by the marked lines of a stack. Two spaces occur only between the
+ *  message and the fields, and a field with spaces is quoted, so that no text can imitate another field or entry. */
 export function textLine({ timestamp, level, message, stack, traceparent, ...fields }: LogEntry): string {
   const text = escaped(safeText(String(message))).replace(/ {2,}/g, ' ');
   const { trace_id } = traceFields(traceparent);
@@ -40,7 +40,7 @@ function fieldText(value: unknown): string {
   return jsonOf(value) ?? '(unreadable)';
 }
 
-/** Undefined for what is no JSON: it refers to itself, or throws when it is read. */
+/** Undefined if the value cannot be serialized: it is circular, or reading it throws. */
 function jsonOf(value: unknown): string | undefined {
   try {
     return escapedJson(JSON.stringify(value, safePart));

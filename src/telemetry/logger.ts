@@ -8,15 +8,15 @@ export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
 
 export interface LoggerOptions {
   level?: LogLevel;
-  /** `json`: a line each, for machines. `text`: for people. */
+  /** `json`: one line per entry, for machines. `text`: for people. */
   format?: 'json' | 'text';
   /** Written with every line: service, worker, instance. */
   fields?: Record<string, string>;
-  /** @default standard error, so that standard output has nothing but the result of a command */
+  /** @default standard error, so that standard output contains only the result of a command */
   stream?: Writable;
 }
 
-/** Writes a line for each entry; those that cannot be written are dropped and counted. */
+/** Creates a logger that writes one line per entry; lines that cannot be written are dropped and counted. */
 export function createLogger(options: LoggerOptions = {}): Logger {
   const { level = 'info', format = 'json', fields = {}, stream = process.stderr } = options;
   const { combine, timestamp, printf, errors } = winston.format;
@@ -33,7 +33,7 @@ export function createLogger(options: LoggerOptions = {}): Logger {
   return logger;
 }
 
-/** A logger that says nothing. */
+/** Creates a logger that discards all entries. */
 export function silentLogger(): Logger {
   return winston.createLogger({ silent: true, transports: [new winston.transports.Console()] });
 }

@@ -1,12 +1,12 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
 import { droppedLogLines } from './log-output.js';
 
-/** What a process is: the labels of `flotilla_build_info`. */
+/** The labels of `flotilla_build_info`. */
 export interface BuildInfo {
-  /** The name of the process: `api`, `keeper`, or its workers with `+` between them. */
+  /** The name of the process: `api`, `keeper`, or its workers joined by `+`. */
   service: string;
   version: string;
-  /** The commit that it was built from; empty if unknown. */
+  /** The commit of the build; empty if unknown. */
   commit?: string | undefined;
 }
 
@@ -16,8 +16,9 @@ export interface MetricsOptions {
   build?: BuildInfo;
 }
 
-/** Every metric of a process, in a registry of its own. Durations in seconds, as Prometheus has it. Counters whose labels
- *  are known in advance start at 0 where their owner starts, so that `increase()` includes their first step. */
+/** Creates every metric of a process, in a separate registry. Durations in seconds, as Prometheus recommends.
+ *  Counters whose labels are known in advance start at 0 when their owner starts, so that `increase()` includes
+ *  their first step. */
 export function createMetrics(options: MetricsOptions = {}) {
   const registry = new Registry();
   const registers = [registry];
@@ -31,7 +32,7 @@ export function createMetrics(options: MetricsOptions = {}) {
   }
   if (options.process === true) {
     collectDefaultMetrics({ register: registry });
-    // gauges named like counters; the sums of the gauges without `_total`
+    // gauges named like counters; the gauges without `_total` have the same sums
     for (const name of ['handles', 'requests', 'resources']) registry.removeSingleMetric(`nodejs_active_${name}_total`);
     new Counter({
       name: 'flotilla_log_lines_dropped_total',

@@ -1,22 +1,22 @@
 import { FlotillaError } from '../errors.js';
 
-/** More names than this are not listed: those most like the wrong one are. */
+/** Longer lists are reduced to the names most similar to the unknown one. */
 const MAX_LISTED = 20;
 const NEAREST = 5;
-/** Names are short; what is longer is compared by its beginning. */
+/** Names are short; of longer ones only the beginning is compared. */
 const MAX_COMPARED = 60;
 
-/** Throws `name.unknown` for a name that is not among the known ones. `kind`: `worker`. */
+/** Throws `name.unknown` for an unknown name. `kind`: for example `worker`. */
 export function requireKnown(kind: string, name: string, known: readonly string[]): void {
   if (!known.includes(name)) throw unknownName(kind, name, known);
 }
 
-/** The error for a name that does not exist: it lists those that do, or the most similar ones where there are many. */
+/** Creates the error for an unknown name, listing all known names or, if there are many, the most similar ones. */
 export function unknownName(kind: string, name: string, known: readonly string[]): FlotillaError {
   return new FlotillaError('name.unknown', describeUnknown(kind, name, known));
 }
 
-/** `there is no worker "paymnt"; did you mean payment? Known workers: orders, payment` */
+/** Describes an unknown name: `there is no worker "paymnt"; did you mean payment? Known workers: orders, payment`. */
 export function describeUnknown(kind: string, name: string, known: readonly string[]): string {
   const what = `there is no ${kind} ${JSON.stringify(name.slice(0, 200))}`;
   if (known.length === 0) return `${what}; there are no ${kind}s here`;
@@ -38,7 +38,7 @@ function isSimilar(name: string, other: string): boolean {
   return distance(name, other) <= Math.max(1, Math.floor(other.length / 3));
 }
 
-/** Levenshtein distance. */
+/** Returns the Levenshtein distance. */
 function distance(left: string, right: string): number {
   const a = left.slice(0, MAX_COMPARED).toLowerCase();
   const b = right.slice(0, MAX_COMPARED).toLowerCase();

@@ -4,9 +4,9 @@ import { FlotillaError, hasCode } from '../../errors.js';
 import { isOpenTo, type Definitions } from '../../events/definitions.js';
 import { parseEnvelope } from '../../events/parse-envelope.js';
 
-/** Whether a consumer of the log may trust the entry: the event comes from the publisher of its source, and it is signed where
- *  signatures are required, or its type is open to its outside source. True for an entry that is not an event, which the
- *  consumer ignores itself. */
+/** Whether a consumer of the log may trust an entry: the event was published by the owner of its source, and it is
+ *  signed where signatures are required, or its type is open to its external source. True for an entry that is not
+ *  an event, which the consumer ignores itself. */
 export function isAccepted(
   entry: Pick<StreamEntry, 'body' | 'properties' | 'origin'>,
   { verify, definitions = {} }: { verify?: VerifyPublisher | undefined; definitions?: Definitions | undefined },
@@ -22,7 +22,8 @@ export function isAccepted(
   }
 }
 
-/** False for an event whose publisher may not publish for its source; true for an entry that is not an event. */
+/** Returns false for an event whose publisher may not publish for its source; true for an entry that is not an
+ *  event. */
 export function isFromItsPublisher(
   entry: Pick<StreamEntry, 'body' | 'properties'>,
   verify: VerifyPublisher | undefined,

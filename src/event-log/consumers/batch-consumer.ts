@@ -15,33 +15,34 @@ import {
 } from './stream-consumer.js';
 
 export interface BatchConsumerOptions<Item> extends StreamConsumerOptions {
-  /** Creates the tables that the batches are stored in. */
+  /** Creates the tables for the batches. */
   migrate: (store: Store) => Promise<void>;
-  /** What is stored of an entry; undefined for an entry that is ignored and counted as such. */
+  /** Converts an entry to the item to store; undefined for an entry to ignore, which is counted. */
   decode: (entry: StreamEntry) => Item | undefined;
   /** Stores a batch, in the transaction that moves the checkpoint past it. */
   onBatch: (tx: Tx, items: readonly Item[]) => Promise<void>;
-  /** Records a break of the stream, before any entry after it is stored. */
+  /** Records a break of the stream, before any later entry is stored. */
   onBreak: (tx: Tx, broken: LogBreak) => Promise<void>;
-  /** Records that reading has continued after an interruption: a broker that was killed may have lost entries that it had
-   *  confirmed. */
+  /** Records that reading has continued after an interruption: a broker that was killed may have lost confirmed
+   *  entries. */
   onResume: (tx: Tx) => Promise<void>;
-  /** What is done about a break, for the alarm. */
+  /** Describes how the break is handled, for the alarm. */
   remedy: () => Promise<string>;
-  /** Runs in the leading process beside the consumer, until its signal aborts; restarted when it fails. */
+  /** Runs beside the consumer in the leading process, until its signal aborts; restarted when it fails. */
   background: (context: BackgroundContext) => Promise<void>;
-  /** Entries in one transaction at most. @default 500 */
+  /** Maximum number of entries per transaction. @default 500 */
   batchSize?: number;
 }
 
 export interface BackgroundContext {
-  /** Notified once a break or an interruption is recorded. */
+  /** Notified when a break or an interruption is recorded. */
   breaks: Wakeup;
   alarms: LogAlarms;
   signal: AbortSignal;
 }
 
-/** Consumes the stream in batches: each is stored in one transaction with the checkpoint, so exactly once. */
+/** Consumes the stream in batches. Each batch is stored in one transaction with the checkpoint, therefore exactly
+ *  once. */
 export function consumeBatches<Item>(options: BatchConsumerOptions<Item>): StreamConsumer {
   return consumeStream(options, (session) => runBatchSession(session, options));
 }

@@ -3,7 +3,7 @@ import type { Delivery, MessageProperties, StreamEntry } from '../../broker/brok
 import type { Fields } from '../../broker/messages/amqp-fields.js';
 
 export interface DeliveryBufferOptions {
-  /** The queue of the worker, which the deliveries name as theirs. */
+  /** The worker's queue, reported as the queue of the deliveries. */
   queue: string;
   onDelivery: (delivery: Delivery) => void;
   /** Called when there may be room for more. */
@@ -16,11 +16,11 @@ interface BufferedEntry {
   settle: () => void;
 }
 
-/** The delay before a requeued entry is delivered again: by then a pause that caused the requeue has begun. */
+/** Delay before a requeued entry is delivered again: a pause that caused the requeue has begun by then. */
 const REDELIVERY_DELAY_MS = 50;
 
-/** Turns entries of the log into deliveries, at most `limit` in flight. A requeued entry is delivered again before all
- *  entries behind it. */
+/** Converts entries of the log into deliveries, at most `limit` in flight. A requeued entry is delivered again
+ *  before all later entries. */
 export class DeliveryBuffer {
   readonly #waiting: BufferedEntry[] = [];
   readonly #lost = new AbortController();
@@ -35,7 +35,7 @@ export class DeliveryBuffer {
     setMaxListeners(0, this.#lost.signal);
   }
 
-  /** Entries in flight or waiting. */
+  /** The number of entries in flight or waiting. */
   get size(): number {
     return this.#inFlight + this.#waiting.length;
   }
@@ -45,7 +45,7 @@ export class DeliveryBuffer {
     this.#deliver();
   }
 
-  /** Delivers nothing more for now. */
+  /** Stops deliveries until `resume`. */
   pause(): void {
     this.isRunning = false;
   }
@@ -56,7 +56,7 @@ export class DeliveryBuffer {
     this.#deliver();
   }
 
-  /** Ends with the term of this process: settling a delivery has no effect any more. */
+  /** Ends with the leadership of this process: settling a delivery no longer has an effect. */
   end(): void {
     clearTimeout(this.#redelivery);
     this.isRunning = false;
@@ -75,7 +75,7 @@ export class DeliveryBuffer {
 
   #requeue(buffered: BufferedEntry): void {
     const at = this.#waiting.findIndex(({ entry }) => entry.offset > buffered.entry.offset);
-    // the process has survived it, which is not what `redelivered` stands for
+    // not `redelivered`: that flag means that a process may have crashed while handling it
     this.#waiting.splice(at === -1 ? this.#waiting.length : at, 0, { ...buffered, redelivered: false });
     this.#redelivery ??= setTimeout(() => {
       this.#redelivery = undefined;
@@ -112,7 +112,7 @@ export class DeliveryBuffer {
   }
 }
 
-/** The offset in the log does not belong to a copy of the message. */
+/** Removes the offset in the log, which does not apply to a copy of the message. */
 function withoutOffset(properties: StreamEntry['properties']): MessageProperties & { readonly headers: Fields } {
   const { 'x-stream-offset': _, ...headers } = properties.headers;
   return { ...properties, headers };

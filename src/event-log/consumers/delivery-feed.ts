@@ -13,37 +13,38 @@ import {
 } from './stream-consumer.js';
 
 export interface DeliveryFeedOptions extends StreamConsumerOptions {
-  /** The queue of the worker, which the deliveries name as theirs. */
+  /** The worker's queue, reported as the queue of the deliveries. */
   queue: string;
-  /** Where to begin the first time. */
+  /** Where a new consumer begins. */
   offset: 'first' | 'next';
-  /** Deliveries in flight at most. */
+  /** Maximum number of deliveries in flight. */
   prefetch: number;
-  /** Whether an entry is delivered, ignored because it is for other workers, or invalid because it is not an event. */
+  /** Whether to deliver an entry, to ignore it because it is for other workers, or to count it as invalid because it
+   *  is not an event. */
   classify: (entry: StreamEntry) => 'deliver' | 'ignore' | 'invalid';
   onDelivery: (delivery: Delivery) => void;
 }
 
-/** Delivers the entries of the stream to a worker. */
+/** A worker's consumer of the stream. */
 export interface DeliveryFeed {
   state: () => StreamConsumerState;
-  /** Delivers nothing more. */
+  /** Stops deliveries. */
   cancel(): Promise<void>;
-  /** Delivers again, with so many deliveries in flight. */
+  /** Resumes deliveries, optionally with another limit. */
   resume(prefetch?: number): Promise<void>;
   /** Stores the checkpoint, and lets another replica take over. */
   close(): Promise<void>;
 }
 
 const SAVE_INTERVAL_MS = 200;
-/** While there is no room, the limits are compared this often even if nothing was settled. */
+/** While there is no room, the limits are checked at this interval even if nothing was settled. */
 const ROOM_CHECK_INTERVAL_MS = 2_000;
-/** Entries from the first unsettled one to the last one read, at most. A process that died may have begun as many, so as
- *  many count as redelivered. */
+/** Maximum distance from the first unsettled entry to the last one read. A terminated process may have started this
+ *  many entries, so this many count as redelivered. */
 const MAX_UNSETTLED_SPAN = 2_000;
 
-/** Delivers the stream to a worker one entry at a time, in one process at a time. The checkpoint follows the settled
- *  entries; an entry that is not settled is delivered again, here or by the next leader: at least once. */
+/** Delivers the stream to a worker, one entry at a time and in one process at a time. The checkpoint follows the
+ *  settled entries; an unsettled entry is delivered again, here or by the next leader: at-least-once delivery. */
 export function feedDeliveries(options: DeliveryFeedOptions): DeliveryFeed {
   let limit = options.prefetch;
   let isRunning = true;
@@ -68,13 +69,13 @@ export function feedDeliveries(options: DeliveryFeedOptions): DeliveryFeed {
   };
 }
 
-/** Delivers for one term of this process as the leader. */
+/** Delivers entries while this process leads. */
 class FeedSession {
   readonly buffer: DeliveryBuffer;
   readonly #wakeup = new Wakeup();
   #settlement = new Settlement(undefined);
   #saving: Promise<void> | undefined;
-  /** The number of coming entries that a process that died may have begun. */
+  /** The number of coming entries that a terminated process may have started. */
   #possiblyRedelivered = MAX_UNSETTLED_SPAN;
 
   constructor(
@@ -124,7 +125,7 @@ class FeedSession {
     return position;
   }
 
-  /** Waits for room and takes an entry in; false once the term is over. */
+  /** Waits for room and accepts an entry; false once this process no longer leads. */
   async #accept(entry: StreamEntry): Promise<boolean> {
     const { classify, metrics, worker, prefetch } = this.options;
     const { signal } = this.session;

@@ -3,7 +3,7 @@ import type { Logger } from '../../telemetry/logger.js';
 import type { Metrics } from '../../telemetry/metrics.js';
 import type { LogBreak } from '../positions/position.js';
 
-/** Reports breaks of the log that a consumer found: in the log output, the metrics and the state of the worker. */
+/** Reports breaks of the log: in the log output, the metrics and the state of the worker. */
 export class LogAlarms {
   readonly #raised: string[] = [];
 
@@ -33,7 +33,7 @@ export class LogAlarms {
     this.#add(`${code} after ${expected.offset}`);
   }
 
-  /** The store of a service lacks events that the log contained. */
+  /** Reports that the store of a service lacks events that the log contained. */
   raiseStoreBehind(service: string, events: number, error: FlotillaError): void {
     this.logger.error(error.message, { code: error.code, service, events });
     this.metrics.logGaps.inc({ worker: this.worker, kind: 'store' });

@@ -1,6 +1,6 @@
 import type { LogPosition } from '../positions/position.js';
 
-/** The position up to which every entry is settled, in whatever order the entries are settled. */
+/** Tracks the position up to which every entry is settled; entries may be settled in any order. */
 export class Settlement {
   readonly #open: { position: LogPosition; settled: boolean }[] = [];
   #position: LogPosition | undefined;
@@ -14,7 +14,7 @@ export class Settlement {
     return this.#position;
   }
 
-  /** The number of entries from the first unsettled one on. */
+  /** The number of entries from the first unsettled one. */
   get size(): number {
     return this.#open.length;
   }

@@ -14,20 +14,20 @@ export interface StreamConsumerOptions {
   broker: Broker;
   /** The name of the stream `events.log`. */
   stream: string;
-  /** The worker, under whose name the checkpoint is stored. */
+  /** The worker that owns the checkpoint. */
   worker: string;
-  /** This process; no two have the same. */
+  /** Identifies this process; unique among all processes. */
   instance: string;
   logger: Logger;
   metrics: Metrics;
   /** Milliseconds after which another replica takes over from one that has vanished. @default 5000 */
   leaseTtl?: number | undefined;
-  /** As `followVerified`. */
+  /** See `followVerified`. */
   patience?: number;
 }
 
 export interface StreamConsumerState {
-  /** `reading`: this process leads. `standby`: another replica does. `starting`: not known yet. */
+  /** `reading`: this process leads. `standby`: another replica leads. `starting`: not known yet. */
   status: 'starting' | 'reading' | 'standby';
   /** The offset of the checkpoint; -1 before the first entry. */
   offset: number;
@@ -37,12 +37,12 @@ export interface StreamConsumerState {
 
 export interface StreamConsumer {
   state: () => StreamConsumerState;
-  /** Ends the session and releases the lease, so that another replica takes over at once. */
+  /** Ends the session and releases the lease, so that another replica takes over immediately. */
   stop: () => Promise<void>;
 }
 
-/** Consumes the stream from the worker's checkpoint, in one process at a time: the holder of the lease `log:<worker>` runs
- *  a session; the others stand by. A session that throws is repeated after a delay. */
+/** Consumes the stream from the worker's checkpoint, in one process at a time: the holder of the lease
+ *  `log:<worker>` runs a session; the others stand by. A session that throws is repeated after a delay. */
 export function consumeStream(
   options: StreamConsumerOptions,
   runSession: (session: ConsumerSession) => Promise<void>,
@@ -75,25 +75,25 @@ export function consumeStream(
   };
 }
 
-/** One term of a process as the leader: the checkpoint, and the entries that follow it. */
+/** One session of a process as the leader: the checkpoint, and the entries that follow it. */
 export class ConsumerSession {
   #checkpoint: LogPosition | undefined;
 
   constructor(
     private readonly options: StreamConsumerOptions,
     private readonly lease: LeaseHolder,
-    /** Aborts when the term ends. */
+    /** Aborts when the session ends. */
     readonly signal: AbortSignal,
     readonly alarms: LogAlarms,
     private readonly onOffset: (offset: number) => void,
   ) {}
 
-  /** The position up to which everything is done, as stored; undefined before the first time. */
+  /** The stored position up to which every entry is processed; undefined for a new consumer. */
   get checkpoint(): LogPosition | undefined {
     return this.#checkpoint;
   }
 
-  /** Whether this process still leads; compares with the clock, as a process that was suspended runs no timers. */
+  /** Whether this process still leads. Reads the clock, because a suspended process runs no timers. */
   isLeading(): boolean {
     return this.lease.check();
   }
@@ -104,7 +104,7 @@ export class ConsumerSession {
     this.#checkpoint = await logCheckpoint(store.query, worker);
   }
 
-  /** The entries after a position, verified to continue from it, until the term ends. */
+  /** Yields the entries after a position, verified to continue from it, until the session ends. */
   follow(options: Pick<FollowVerifiedOptions, 'from' | 'portion' | 'onResume'>): AsyncGenerator<LogPortion, void> {
     const { broker, stream, patience } = this.options;
     return followVerified(broker, stream, {
@@ -114,8 +114,8 @@ export class ConsumerSession {
     });
   }
 
-  /** Moves the checkpoint, in one transaction with `write`. Where another process has moved it, nothing is written and the
-   *  term ends. */
+  /** Moves the checkpoint, in one transaction with `write`. If another process has moved it, nothing is written and
+   *  the session ends. */
   async moveCheckpoint(to: LogPosition, write?: (tx: Tx) => Promise<void>): Promise<void> {
     const { store, worker } = this.options;
     const from = this.#checkpoint;

@@ -19,15 +19,15 @@ export async function migrateLogCheckpoints(store: Pick<Store, 'migrate'>): Prom
   await store.migrate('log', migrations);
 }
 
-/** The position up to which a consumer has processed the log; undefined for a new consumer. */
+/** Returns the position up to which a consumer has processed the log; undefined for a new consumer. */
 export async function logCheckpoint(sql: Sql, reader: string): Promise<LogPosition | undefined> {
   const [row] = await sql<{ log_offset: number; mark: string }>`
     SELECT log_offset, mark FROM flotilla_log_checkpoints WHERE reader = ${reader}`;
   return row && { offset: Number(row.log_offset), mark: row.mark };
 }
 
-/** Moves the checkpoint of a consumer; false, without a change, when it is not at `from`, because another process has moved
- *  it. */
+/** Moves the checkpoint of a consumer; false, without a change, when it is not at `from` because another process has
+ *  moved it. */
 export async function moveLogCheckpoint(
   sql: Sql,
   reader: string,

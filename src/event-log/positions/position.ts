@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { StreamEntry } from '../../broker/broker.js';
 
-/** A position in the log, with the identity of its entry: once the stream is recreated, an offset denotes another entry. */
+/** A position in the log with the identity of its entry: if the stream is recreated, the offset denotes another
+ *  entry. */
 export interface LogPosition {
   readonly offset: number;
   /** The message id, which is the event id for an event; for a message without an id, a hash of its body. */
@@ -15,13 +16,13 @@ export function positionOf({ offset, properties, body }: StreamEntry): LogPositi
   return { offset, mark: properties.messageId ?? createHash('sha256').update(body).digest('hex') };
 }
 
-/** A discontinuity, found when reading continues from a position. `gap`: entries after the position were trimmed by the
- *  retention of the log. `reset`: the stream was recreated. `start`: the log is read for the first time, so entries before
- *  the first one found are unknown. */
+/** A discontinuity, found when reading continues from a position. `gap`: entries after the position were trimmed by
+ *  the retention of the log. `reset`: the stream was recreated. `start`: the log is read for the first time, so
+ *  entries before the first one found are unknown. */
 export interface LogBreak {
   kind: 'start' | 'gap' | 'reset';
-  /** The position that reading was to continue from. */
+  /** The position from which reading was to continue. */
   expected: LogPosition;
-  /** The first entry found; undefined while there is none. */
+  /** The first entry found; undefined if none was found. */
   found: LogPosition | undefined;
 }

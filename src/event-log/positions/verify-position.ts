@@ -9,7 +9,7 @@ export interface VerifyOptions {
   stream: string;
   /** Notified when an entry arrives at the reader. */
   wakeup: Wakeup;
-  /** Milliseconds after which a log that delivers nothing at all counts as empty. */
+  /** Milliseconds after which a log that delivers no entry counts as empty. */
   patience: number;
   signal: AbortSignal;
 }
@@ -18,12 +18,13 @@ export interface VerifyOptions {
 const ARRIVAL_TIMEOUT_MS = 500;
 
 /**
- * Whether the log still has the entry after which reading continues. `reader` reads from that position and loses the entry
- * where it is the same, so that nothing can change between the check and the reading. Where the entry is gone, the next one
- * of `reader` is the first that is retained; after a reset the log is to be read from its first entry.
+ * Checks whether the log still has the entry after which reading continues. `reader` reads from that position and drops
+ * the entry if it is the same, so that nothing can change between the check and the reading. If the entry is gone, the
+ * next one of `reader` is the first retained entry; after a reset the log must be read from its first entry.
  *
- * The broker reports neither case: a trimmed stream begins with what it has, and a recreated one counts from 0. Undefined
- * when the reader was interrupted or the signal aborted before the result was known.
+ * The broker reports neither case: a trimmed stream begins with its first retained entry, and a recreated one starts
+ * again at offset 0. Resolves with undefined when the reader was interrupted or the signal aborted before the result
+ * was known.
  */
 export async function verifyPosition(
   reader: LogSubscription,
@@ -63,7 +64,7 @@ export async function verifyPosition(
   return undefined;
 }
 
-/** Whether the entry at this position is still retained. Offsets have holes, so that a missing offset proves nothing; but
+/** Whether the entry at this position is still retained. Offsets have holes, so a missing offset proves nothing; but
  *  while an entry is retained, so are all later ones. */
 export async function isRetained(
   broker: Pick<Broker, 'readStream'>,

@@ -3,13 +3,14 @@ import type { Broker, StreamEntry, StreamOffset } from '../../broker/broker.js';
 
 export interface FollowLogOptions {
   from: StreamOffset;
-  /** The number of entries in one portion at most; twice as many are in memory. @default 500 */
+  /** Maximum number of entries in one portion; up to twice as many are in memory. @default 500 */
   portion?: number;
   signal: AbortSignal;
 }
 
-/** Reads the log in order from an offset on, in portions, and waits for more at its end. Entries are requested from the
- *  broker only as portions are consumed. Ends when the signal aborts; throws `broker.closed` when the broker is closed. */
+/** Reads the log in order from an offset, in portions, and waits for more at its end. Entries are requested from the
+ *  broker only as portions are consumed. Ends when the signal aborts; throws `broker.closed` when the broker is
+ *  closed. */
 export async function* followLog(
   broker: Pick<Broker, 'readStream' | 'onState' | 'state'>,
   stream: string,

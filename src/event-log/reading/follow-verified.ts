@@ -8,26 +8,28 @@ import { isRetained, verifyPosition } from '../positions/verify-position.js';
 export interface FollowVerifiedOptions {
   /** The position to continue from; undefined for a new consumer. */
   from: LogPosition | undefined;
-  /** The number of entries in one portion at most; twice as many are in memory. @default 500 */
+  /** Maximum number of entries in one portion; up to twice as many are in memory. @default 500 */
   portion?: number;
   /** Milliseconds after which a log that should have entries and delivers none counts as recreated. @default 10000 */
   patience?: number;
-  /** Runs after reading has continued from the same position, before the next entries are returned: a broker that restarted
-   *  may have lost entries behind that position, though it had confirmed them. */
+  /** Runs after reading has continued from the same position, before further entries are returned: a broker that
+   *  restarted may have lost confirmed entries after that position. */
   onResume?: () => Promise<void>;
   signal: AbortSignal;
 }
 
-/** What is read next: entries, in order and at least one; or a break, after which the entries do not continue from the
- *  previous ones. */
+/** The next part of the log: entries, in order and at least one; or a break, after which the entries do not continue
+ *  from the previous ones. */
 export type LogPortion = { kind: 'entries'; entries: readonly StreamEntry[] } | { kind: 'broken'; broken: LogBreak };
 
 const POLL_INTERVAL_MS = 60_000;
 
-/** Reads the log from a position on, as `followLog`, and verifies that it is the same stream and that no entry is missing: at
- *  the beginning, after every interruption, and where offsets are not contiguous. A new consumer receives the break `start`
- *  first. After a break, reading continues with the first entry that is retained. Ends when the signal aborts; throws
- *  `broker.closed` when the broker is closed. */
+/**
+ * Reads the log from a position as `followLog` does, and verifies that it is the same stream and that no entry is
+ * missing: at the beginning, after every interruption, and where offsets are not contiguous. A new consumer first
+ * receives the break `start`. After a break, reading continues with the first retained entry. Ends when the signal
+ * aborts; throws `broker.closed` when the broker is closed.
+ */
 export async function* followVerified(
   broker: Pick<Broker, 'readStream' | 'onState' | 'state'>,
   stream: string,
@@ -37,7 +39,7 @@ export async function* followVerified(
   const wake = () => wakeup.notify();
   const stopListening = broker.onState(wake);
   signal.addEventListener('abort', wake);
-  /** The position of the last entry returned; undefined where reading begins with the first entry retained. */
+  /** The position of the last entry returned; undefined if reading begins with the first retained entry. */
   let last = from;
   if (last === undefined) {
     yield { kind: 'broken', broken: { kind: 'start', expected: BEFORE_FIRST, found: undefined } };
@@ -81,10 +83,10 @@ export async function* followVerified(
             last = positionOf(newest);
           }
           for (const entry of entries) entry.done();
-          // the next reader finds out what is missing
+          // the next reader determines what is missing
           if (trimmedAt !== undefined) break;
         }
-        // the next reader begins with the first entry retained by then: none was read before
+        // the next reader begins with the first entry retained by then, because none was read before
         if (reader.interrupted) last ??= BEFORE_FIRST;
       } finally {
         await reader.close();
@@ -95,7 +97,7 @@ export async function* followVerified(
     stopListening();
   }
 
-  /** The index of an entry before which others may have been trimmed. */
+  /** Returns the index of an entry before which others may have been trimmed. */
   async function indexAfterTrimmed(
     before: LogPosition | undefined,
     entries: readonly StreamEntry[],

@@ -3,15 +3,15 @@ import { FlotillaError } from '../../errors.js';
 
 /** The time in which a stream that has entries must deliver one; a healthy stream takes a few milliseconds. */
 const READ_TIMEOUT_MS = 2_000;
-/** The newest entries arrive together: the last one is followed by a pause of this length. */
+/** The newest entries arrive together: a pause of this length follows the last one. */
 const LAST_ENTRY_PAUSE_MS = 100;
 
-/** The oldest entry that the log retains; undefined where it is empty or delivered none within two seconds. */
+/** Returns the oldest retained entry; undefined if the log is empty or delivers none within two seconds. */
 export function firstEntry(broker: Pick<Broker, 'readStream'>, stream: string): Promise<StreamEntry | undefined> {
   return entryAt(broker, stream, 'first');
 }
 
-/** The entry at an offset, or the first one after it; undefined where none is delivered within two seconds. */
+/** Returns the entry at an offset, or the first one after it; undefined if none is delivered within two seconds. */
 export async function entryAt(
   broker: Pick<Broker, 'readStream'>,
   stream: string,
@@ -21,16 +21,15 @@ export async function entryAt(
   return entry;
 }
 
-/** The newest entry of the log at the time of the call; undefined where it is empty or delivered none within two
- *  seconds. */
+/** Returns the newest entry of the log; undefined if the log is empty or delivers none within two seconds. */
 export async function lastEntry(broker: Pick<Broker, 'readStream'>, stream: string): Promise<StreamEntry | undefined> {
   const entries = await gather(broker, stream, 'last', () => false);
   return entries.at(-1);
 }
 
-/** As `lastEntry`, but undefined only where the log is empty, or where its first entries are so new that RabbitMQ does not
- *  count them yet, which takes a few seconds. Rejects with `log.unreachable` where the log has entries and delivers none, or
- *  where there is no such stream. */
+/** Returns the newest entry like `lastEntry`, but undefined only if the log is empty, or if its first entries are so
+ *  new that RabbitMQ does not count them yet (a few seconds). Rejects with `log.unreachable` if the log has entries
+ *  and delivers none, or if the stream does not exist. */
 export async function newestEntry(
   broker: Pick<Broker, 'readStream' | 'queueDepth'>,
   stream: string,

@@ -1,8 +1,8 @@
 import type { Broker, StreamEntry, StreamOffset } from '../../broker/broker.js';
 
-/** One uninterrupted read of the log, with the entries that arrived and were not taken. */
+/** One uninterrupted read of the log, with the entries that have arrived and were not taken yet. */
 export class LogSubscription {
-  /** The subscription was renewed, so that what arrives now may belong to a recreated stream. */
+  /** The subscription was renewed, so that later entries may belong to a recreated stream. */
   interrupted = false;
   readonly #arrived: StreamEntry[] = [];
   readonly #reader: { readonly reading: boolean; close(): Promise<void> };
@@ -39,7 +39,7 @@ export class LogSubscription {
     return this.#arrived[0];
   }
 
-  /** Takes the entries that have arrived, at most so many. */
+  /** Takes the entries that have arrived, at most `most`. */
   take(most: number): StreamEntry[] {
     return this.#arrived.splice(0, most);
   }

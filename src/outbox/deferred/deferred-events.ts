@@ -1,6 +1,6 @@
 import { Backoff } from '../../concurrency/backoff.js';
 
-/** What is kept of a deferred event: its body is read again from the store. */
+/** The kept part of a deferred event; its body is read again from the store. */
 export interface DeferredEvent {
   readonly stream: string;
   readonly position: number;
@@ -8,45 +8,44 @@ export interface DeferredEvent {
 }
 
 export interface DeferredOptions {
-  /** Delays between two tries for events of one type, in milliseconds. */
+  /** Delays between two attempts for events of one type, in milliseconds. */
   retry: { first: number; most: number };
-  /** Events of one type that may be in flight at once. */
+  /** Maximum number of events of one type in flight. */
   window: number;
-  /** Milliseconds, of a clock that never goes back. */
+  /** Returns the time of a monotonic clock, in milliseconds. */
   now: () => number;
   random?: () => number;
 }
 
-/** What is to be saved: an event is saved before the checkpoint passes it, and deleted after its confirm. */
+/** Changes to save: an event is saved before the checkpoint passes it, and deleted after its confirm. */
 export interface DeferredChanges {
   added: number[];
   removed: number[];
 }
 
-/** The first deferred event of a subject is tried; the others follow it in order. */
+/** The deferred events of a subject. Only the first is published; the others follow in order. */
 interface Subject {
   readonly events: DeferredEvent[];
   inFlight: { attempt: number } | undefined;
 }
 
-/** The subjects whose first deferred event is of this type: a refusal usually concerns all events that reach one queue. */
+/** The subjects whose first deferred event has this type: a refusal usually concerns all events that reach one
+ *  queue. */
 interface TypeQueue {
-  /** Subjects to try, the least recently tried first. */
+  /** Subjects to publish, the least recently tried first. */
   readonly waiting: Set<string>;
   readonly backoff: Backoff;
   inFlight: number;
-  /** How many may be in flight: one after a refusal, and one more with each confirm, which doubles it with each round. */
+  /** Maximum number in flight: one after a refusal, one more with each confirm, so that it doubles with each round. */
   allowed: number;
   dueAt: number;
-  /** Rises with each refusal: what was sent before the last one says nothing about now. */
+  /** Rises with each refusal: results of earlier attempts are ignored. */
   attempt: number;
 }
 
-/**
- * The events that the broker has refused, and those behind them of the same subject. Of the refused events of one type a
- * single one is tried at a time, with growing delays, since each try is a duplicate in every queue that accepts it. Once
- * one is confirmed, more and more are tried at once. One event of a subject is in flight at a time.
- */
+/** The events that the broker has refused, and later events of their subjects. Of the refused events of one type, a
+ *  single one is tried at a time, with growing delays, because each attempt is a duplicate in every queue that
+ *  accepts it. After a confirm, the number in flight grows. Of one subject, one event is in flight at a time. */
 export class DeferredEvents {
   readonly #subjects = new Map<string, Subject>();
   readonly #types = new Map<string, TypeQueue>();
@@ -57,17 +56,17 @@ export class DeferredEvents {
 
   constructor(private readonly options: DeferredOptions) {}
 
-  /** Whether later events of this subject have to wait, too. */
+  /** Whether later events of this subject must wait, too. */
   has(stream: string): boolean {
     return this.#subjects.has(stream);
   }
 
-  /** The types of which a first event of a subject waits. */
+  /** The types of the first deferred events. */
   get types(): string[] {
     return [...this.#types.keys()];
   }
 
-  /** Takes an event behind those of its subject. `saved`: it was deferred by an earlier holder of the lease. */
+  /** Adds an event after the others of its subject. `saved`: a former holder of the lease has already deferred it. */
   add(event: DeferredEvent, { saved = false } = {}): void {
     this.size += 1;
     if (!saved) this.#added.add(event.position);
@@ -81,14 +80,14 @@ export class DeferredEvents {
     this.#queue(type).waiting.add(stream);
   }
 
-  /** Notes that an event of this type was refused while it was published for the first time. */
+  /** Records that an event of this type was refused when it was first published. */
   refusedFirst(type: string): void {
     const queue = this.#queue(type);
-    // many of them arrive together: one is enough to wait
+    // refusals arrive in bursts: one delay is enough
     if (queue.dueAt <= this.options.now()) this.#backOff(queue);
   }
 
-  /** The events to publish now; they count as in flight. */
+  /** Returns the events to publish now; they count as in flight. */
   takeDue(): DeferredEvent[] {
     const now = this.options.now();
     const due: DeferredEvent[] = [];
@@ -109,7 +108,7 @@ export class DeferredEvents {
     return due;
   }
 
-  /** Whether an event is due that is tried alone, since the last one of its type was refused. */
+  /** Whether a single event is due as a probe, after the last event of its type was refused. */
   isProbeDue(): boolean {
     const now = this.options.now();
     return [...this.#types.values()].some(
@@ -118,7 +117,7 @@ export class DeferredEvents {
     );
   }
 
-  /** When `takeDue` has something next. */
+  /** Returns when `takeDue` next returns an event. */
   nextDueAt(): number {
     let next = Infinity;
     for (const { waiting, inFlight, allowed, dueAt } of this.#types.values()) {
@@ -127,7 +126,7 @@ export class DeferredEvents {
     return next;
   }
 
-  /** The broker has confirmed an event that was in flight. True when no event of its type waits any more. */
+  /** Records a confirm of an event in flight. Returns true when no event of its type waits any longer. */
   confirmed(event: DeferredEvent): boolean {
     const { attempt } = this.#settle(event) ?? {};
     const queue = this.#types.get(event.type);
@@ -149,7 +148,7 @@ export class DeferredEvents {
     return true;
   }
 
-  /** The broker has refused an event that was in flight. */
+  /** Records a refusal of an event in flight. */
   refused(event: DeferredEvent): void {
     const settled = this.#settle(event);
     const queue = this.#types.get(event.type);
@@ -158,7 +157,7 @@ export class DeferredEvents {
     if (settled.attempt === queue.attempt) this.#backOff(queue);
   }
 
-  /** What is in flight may have arrived or not: it is tried again first. */
+  /** Marks events in flight as waiting: their result is unknown, so they are tried again first. */
   rewind(): void {
     for (const [stream, subject] of this.#subjects) {
       const [event] = subject.events;
@@ -175,7 +174,7 @@ export class DeferredEvents {
     return this.#added.size > 0 || this.#removed.size > 0;
   }
 
-  /** What has changed since the last time; to be given back where it could not be saved. */
+  /** Returns the changes since the last call; restore them if saving fails. */
   takeChanges(): DeferredChanges {
     const changes = { added: [...this.#added], removed: [...this.#removed] };
     this.#added.clear();
@@ -204,7 +203,7 @@ export class DeferredEvents {
     queue.dueAt = this.options.now() + queue.backoff.next();
   }
 
-  /** Undefined where it is not out any more. */
+  /** Undefined if the event is no longer in flight. */
   #settle({ stream, position, type }: DeferredEvent): { attempt: number } | undefined {
     const subject = this.#subjects.get(stream);
     const [first] = subject?.events ?? [];

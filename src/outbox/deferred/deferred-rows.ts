@@ -1,10 +1,9 @@
 import type { Store } from '../../store/store.js';
 import type { DeferredChanges, DeferredEvent } from './deferred-events.js';
 
-/** Rows in one transaction. */
 const ROWS_PER_TRANSACTION = 500;
 
-/** Saves what was deferred, and deletes what was confirmed since. Doing it again changes nothing. */
+/** Saves newly deferred events and deletes confirmed ones. Idempotent. */
 export async function saveDeferred(store: Store, { added, removed }: DeferredChanges): Promise<void> {
   for (let from = 0; from < added.length; from += ROWS_PER_TRANSACTION) {
     await store.transaction(async (tx) => {
@@ -22,7 +21,7 @@ export async function saveDeferred(store: Store, { added, removed }: DeferredCha
   }
 }
 
-/** The events that were deferred below the checkpoint, in order. What was saved above it is read anyway. */
+/** Returns the deferred events below the checkpoint, in order. Events above the checkpoint are read again anyway. */
 export async function loadDeferred(store: Store, checkpoint: number): Promise<DeferredEvent[]> {
   const rows = await store.query<{ position: number }>`
     SELECT position FROM flotilla_relay_deferred WHERE position <= ${checkpoint} ORDER BY position`;
@@ -37,7 +36,7 @@ export async function loadDeferred(store: Store, checkpoint: number): Promise<De
   return events.map(({ stream, type, position }) => ({ stream, type, position }));
 }
 
-/** How many events below the checkpoint are deferred. */
+/** Returns the number of deferred events below the checkpoint. */
 export async function countDeferred(store: Store, checkpoint: number): Promise<number> {
   const [row] = await store.query<{ events: number }>`
     SELECT COUNT(*) AS events FROM flotilla_relay_deferred WHERE position <= ${checkpoint}`;

@@ -3,13 +3,13 @@ import { messageOf, type FlotillaError } from '../../errors.js';
 import { BoundedLog } from '../../telemetry/bounded-log.js';
 import type { Logger } from '../../telemetry/logger.js';
 
-/** A type of which the broker refuses events. */
+/** An event type whose events the broker refuses. */
 export interface Refusal {
   type: string;
   /** RFC 3339. */
   since: string;
   code: string;
-  /** Why, by queue; empty while it is not known. */
+  /** The queues that refuse, with the reason; empty while unknown. */
   queues: readonly RefusingQueue[];
 }
 
@@ -18,18 +18,18 @@ export interface RefusedTypesOptions {
   exchange: string;
   logger: Logger;
   clock: () => number;
-  /** Told how many events are deferred, whenever that changes. */
+  /** Called with the number of deferred events whenever it changes. */
   onDeferred: (events: number) => void;
 }
 
-/** The least time between two log entries about one type. */
+/** Minimum time between two log entries about one type. */
 const REPORT_INTERVAL_MS = 60_000;
-/** The least time between two questions to the broker about one type: its statistics change as often. */
+/** Minimum time between two queries of the broker about one type: its statistics change no faster. */
 const QUERY_INTERVAL_MS = 5_000;
 const UNKNOWN_QUEUE =
   'not known: no queue on the way of this type is full or down as far as the management API says; see `rabbitmqctl list_queues name state messages effective_policy_definition`';
 
-/** What the broker refuses, for the log and `/readyz`. */
+/** Tracks the refusals of the broker, for the log and `/readyz`. */
 export class RefusedTypes {
   readonly #current = new Map<string, Refusal>();
   readonly #log: BoundedLog;
@@ -45,12 +45,12 @@ export class RefusedTypes {
     return [...this.#current.values()];
   }
 
-  /** How many events are deferred. */
+  /** The number of deferred events. */
   get events(): number {
     return this.#events;
   }
 
-  /** Whether so many are deferred that nothing else is published. */
+  /** Whether the limit of deferred events is reached, so that nothing else is published. */
   get full(): boolean {
     return this.#full;
   }
@@ -89,14 +89,14 @@ export class RefusedTypes {
     this.options.logger.info('relay: the broker accepts this type again', { type, since: refusal.since });
   }
 
-  /** The lease is lost: another process finds out by itself. */
+  /** Forgets all refusals when the lease is lost: the next holder detects them itself. */
   clear(): void {
     this.#current.clear();
     this.#asked.clear();
     this.deferred(0, false);
   }
 
-  /** Names the queues that refuse, then logs. Never rejects. */
+  /** Identifies the refusing queues, then logs. Never rejects. */
   async #report(type: string, error: FlotillaError, deferred: number): Promise<void> {
     const { broker, exchange } = this.options;
     let queue = UNKNOWN_QUEUE;
@@ -126,7 +126,7 @@ export class RefusedTypes {
   }
 }
 
-/** `3 events deferred: payment.process refused since … (payment: 10 of 10 messages)` */
+/** Summarizes refusals: `3 events deferred: payment.process refused since … (payment: 10 of 10 messages)`. */
 export function refusalsLine(refusals: Pick<RefusedTypes, 'current' | 'events' | 'full'>): string {
   const types = refusals.current.map(({ type, since, code, queues }) => {
     const by = queues.map(({ name, reason }) => `${name}: ${reason}`).join(', ');
