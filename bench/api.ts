@@ -31,7 +31,7 @@ export const api: Bench = async ({ folder }) => {
     {
       name: `POST /orders, durable, ${CONNECTIONS} connections`,
       ours: rate(medians.ours),
-      bare: `commit by commit ${rate(medians.bare)}`,
+      bare: `one commit per request ${rate(medians.bare)}`,
       ratio: medians.ours.perSecond / medians.bare.perSecond,
       target: 3,
     },

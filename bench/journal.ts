@@ -83,7 +83,7 @@ export const journal: Bench = async ({ amqpUrl, folder, prefix }) => {
   await broker.close();
   return [
     {
-      name: 'journal, from the log into its index',
+      name: 'journal, from the event log into its index',
       ours: rate(medians.ours),
       bare: `inserts alone ${rate(medians.bare)}`,
       ratio: medians.ours.perSecond / medians.bare.perSecond,

@@ -57,13 +57,13 @@ export const latency: Bench = async (context) => {
     await events.close();
     return [
       {
-        name: 'from the 201 to shipment.created on the exchange, idle',
-        ours: `by a saga p50 ${shown(median(orchestrated))}, p99 ${shown(percentile(orchestrated, 0.99))}`,
-        bare: `by choreography p50 ${shown(median(choreographed))}, p99 ${shown(percentile(choreographed, 0.99))}`,
+        name: 'from the 201 to `shipment.created` on the exchange, idle',
+        ours: `saga p50 ${shown(median(orchestrated))}, p99 ${shown(percentile(orchestrated, 0.99))}`,
+        bare: `choreography p50 ${shown(median(choreographed))}, p99 ${shown(percentile(choreographed, 0.99))}`,
         ratio: median(orchestrated) / median(choreographed),
       },
       {
-        name: 'from kill -9 of a worker, started again at once, to its next commit',
+        name: 'from kill -9 of a worker, restarted immediately, to its next commit',
         ours: `median ${shown(median(recovered.committed))}`,
         bare: `its event published ${shown(median(recovered.published))}`,
       },

@@ -38,14 +38,14 @@ export const memory: Bench = async (context) => {
   const measured = STEP * (STEPS - 1);
   return [
     {
-      name: `API process over ${(STEP * STEPS).toLocaleString('en-US')} orders, relaying: RSS`,
+      name: `API process over ${(STEP * STEPS).toLocaleString('en-US')} orders with relay: RSS`,
       ours: `${megabytes(last)} at the end`,
       bare: `${megabytes(first)} after ${STEP.toLocaleString('en-US')}`,
       ratio: last / first,
       atMost: FLAT,
     },
     {
-      name: `POST /orders, durable, relayed to the broker meanwhile`,
+      name: `POST /orders, durable, with the relay publishing`,
       ours: `${Math.round(measured / seconds).toLocaleString('en-US')}/s (${((cpu / measured) * 1e6).toFixed(0)} µs CPU)`,
       bare: '',
     },

@@ -95,7 +95,7 @@ export const projection: Bench = async ({ folder }: BenchContext) => {
   const medians = await inTurns(ROUNDS, { ours, bare });
   return [
     {
-      name: `projection catching up, ${events.length.toLocaleString('en-US')} order events, ${BATCH} a transaction`,
+      name: `projection catching up, ${events.length.toLocaleString('en-US')} order events, ${BATCH} per transaction`,
       ours: rate(medians.ours),
       bare: `the same SQL alone ${rate(medians.bare)}`,
       ratio: medians.ours.perSecond / medians.bare.perSecond,

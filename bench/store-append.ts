@@ -54,12 +54,12 @@ export const storeAppend: Bench = async ({ folder }) => {
     {
       name: `durable appends of one event, ${PARALLEL} at a time, new streams`,
       ours: rate(together.ours),
-      bare: `aim ${AIM.toLocaleString('en-US')}/s`,
+      bare: `goal ${AIM.toLocaleString('en-US')}/s`,
       ratio: together.ours.perSecond / AIM,
       target: 1,
     },
     {
-      name: 'the same, against one commit each',
+      name: 'the same, compared with one commit each',
       ours: rate(together.ours),
       bare: `one commit each ${rate(together.alone)}`,
       ratio: together.ours.perSecond / together.alone.perSecond,

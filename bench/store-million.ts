@@ -65,7 +65,7 @@ export const storeMillion: Bench = async ({ folder }) => {
     {
       name: `appends, 64 at a time, into a store of ${MANY.toLocaleString('en-US')} events`,
       ours: rate(appends.many),
-      bare: `of ${FEW.toLocaleString('en-US')} ${rate(appends.few)}`,
+      bare: `store of ${FEW.toLocaleString('en-US')} ${rate(appends.few)}`,
       ratio: appends.many.perSecond / appends.few.perSecond,
       target: 0.9,
     },
@@ -79,7 +79,7 @@ export const storeMillion: Bench = async ({ folder }) => {
     {
       name: `loading an aggregate of ${LONG.toLocaleString('en-US')} events, its snapshot ${SHORT} behind`,
       ours: rate(loads.long),
-      bare: `one of ${SHORT} events without a snapshot ${rate(loads.short)}`,
+      bare: `one of ${SHORT} events, no snapshot ${rate(loads.short)}`,
       ratio: loads.long.perSecond / loads.short.perSecond,
       target: 0.8,
     },

@@ -77,7 +77,7 @@ export async function besideEmmett(folder: string): Promise<Row[]> {
     ours: async () => (last = { ...last, ours: await ours() }).ours.append,
     theirs: async () => (last = { ...last, theirs: await theirs() }).theirs.append,
   });
-  const name = `batches of ${BATCH}, one at a time, to streams of their own`;
+  const name = `batches of ${BATCH}, one at a time, to separate streams`;
   const emmett = `emmett-sqlite ${PACKAGES[STORE]}`;
   return [
     {
@@ -87,7 +87,7 @@ export async function besideEmmett(folder: string): Promise<Row[]> {
       ratio: appends.ours.perSecond / appends.theirs.perSecond,
     },
     {
-      name: `${name}: read back, stream by stream`,
+      name: `${name}: read stream by stream`,
       ours: rate(last.ours.read),
       bare: `${emmett} ${rate(last.theirs.read)}`,
       ratio: last.ours.read.perSecond / last.theirs.read.perSecond,

@@ -27,7 +27,7 @@ export function rate({ perSecond, cpu }: Speed): string {
 
 /** A table in Markdown, so that a run can be pasted into the documentation as it is. */
 export function printTable(rows: readonly Row[]): void {
-  console.log('\n| what | Flotilla | compared with | ratio | target |\n| --- | --- | --- | --- | --- |');
+  console.log('\n| What | Flotilla | Compared with | Ratio | Target |\n| --- | --- | --- | --- | --- |');
   for (const row of rows) {
     console.log(`| ${row.name} | ${row.ours} | ${row.bare} | ${row.ratio?.toFixed(2) ?? ''} | ${verdictOf(row)} |`);
   }
@@ -35,7 +35,7 @@ export function printTable(rows: readonly Row[]): void {
 
 function verdictOf({ ratio, target, atMost }: Row): string {
   if (ratio === undefined) return '';
-  if (target !== undefined) return `${target.toFixed(2)} ${ratio >= target ? 'met' : 'MISSED'}`;
-  if (atMost !== undefined) return `at most ${atMost.toFixed(2)} ${ratio <= atMost ? 'met' : 'MISSED'}`;
+  if (target !== undefined) return `${target.toFixed(2)} ${ratio >= target ? 'met' : 'missed'}`;
+  if (atMost !== undefined) return `at most ${atMost.toFixed(2)} ${ratio <= atMost ? 'met' : 'missed'}`;
   return '';
 }
