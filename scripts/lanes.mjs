@@ -1,5 +1,4 @@
 import { readdirSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { root } from './root.mjs';
@@ -9,31 +8,42 @@ import { say, seconds } from './step.mjs';
 /** Folders of `test/` that share one run, the longest run first. The others run one folder after the other in a last run. */
 const RUNS = [
   ['chaos'],
-  ['cli', 'supervisor'],
-  ['broker', 'outbox', 'event-log', 'journal'],
-  ['worker', 'dead-letters', 'replay'],
+  ['worker'],
+  ['cli'],
+  ['dead-letters', 'replay'],
+  ['project', 'examples', 'observability', 'runtime'],
+  ['store', 'contract', 'projections', 'sagas'],
+  ['supervisor'],
+  ['broker'],
+  ['outbox', 'event-log', 'journal'],
 ];
 
-/** Runs every test folder, several at a time: each run is a process with a RabbitMQ and files of its own. Prints the output of
- *  each run when it ends, then every failure and pending test once more, and the totals in mocha's words. Resolves with the
- *  exit code. */
-export async function testInLanes(command, args, { lanes = Math.min(2, availableParallelism()) } = {}) {
-  const started = performance.now();
+/** The specs of each run of the whole suite. */
+export function runsOfAll() {
   const folders = readdirSync(join(root, 'test'), { withFileTypes: true })
     .filter((entry) => entry.isDirectory())
     .map(({ name }) => name);
   const named = new Set(RUNS.flat());
-  const queue = [...RUNS, folders.filter((name) => !named.has(name))].map((names) =>
+  const runs = [...RUNS, folders.filter((name) => !named.has(name))].map((names) =>
     names.filter((name) => folders.includes(name)).map((name) => `test/${name}/**/*.test.ts`),
   );
-  queue.at(-1)?.push('test/*.test.ts');
+  runs.at(-1)?.push('test/*.test.ts');
+  return runs;
+}
+
+/** Runs the specs of each run, several runs at a time: each is a process with a RabbitMQ and files of its own. Prints the output
+ *  of each run when it ends, then every failure and pending test once more, and the totals in mocha's words. Resolves with the
+ *  exit code. */
+export async function testInLanes(command, args, runs, lanes) {
+  const started = performance.now();
+  const queue = [...runs];
   const totals = { passing: 0, pending: 0, failing: 0 };
   const failures = [];
   const pending = [];
   let code = 0;
   const lane = async () => {
     for (let specs = queue.shift(); specs !== undefined; specs = queue.shift()) {
-      say(`Running ${specs.length === 1 ? specs[0] : `${specs[0]} and ${specs.length - 1} more folders`}`);
+      say(`Running ${specs.length === 1 ? specs[0] : `${specs[0]} and ${specs.length - 1} more`}`);
       const run = await capture(command, [...args, ...specs], { cwd: root });
       process.stdout.write(run.output);
       if (run.code !== 0) code = 1;

@@ -1,6 +1,7 @@
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { ensureCompiled } from './compile.mjs';
-import { testInLanes } from './lanes.mjs';
+import { runsOfAll, testInLanes } from './lanes.mjs';
 import { ensureNode } from './node.mjs';
 import { ensurePackages } from './packages.mjs';
 import { ensureRabbit } from './rabbitmq.mjs';
@@ -21,12 +22,22 @@ try {
   const [coverage, unit] = ['--coverage', '--unit'].map((flag) => process.argv.includes(flag));
   if (!unit) await ensureRabbit('Tests run against a real RabbitMQ');
   const given = process.argv.slice(2).filter((argument) => !['--coverage', '--unit'].includes(argument));
-  const wanted = unit ? [...unitTests(), '--grep=@slow', '--invert', ...given] : given;
   const mocha = join(root, 'node_modules/mocha/bin/mocha.js');
-  process.exitCode =
-    wanted.length === 0 && !coverage
-      ? await testInLanes(process.execPath, [mocha])
-      : await testInOne(mocha, wanted, coverage);
+  const cores = Math.min(3, availableParallelism());
+  const inLanes = given.length === 0 && !coverage;
+  if (unit) {
+    const [files, noSlow] = [unitTests(), ['--grep=@slow', '--invert']];
+    // neighbours take about as long as each other, as they are often of one kind
+    const runs = Array.from({ length: cores }, (_, run) => files.filter((_, index) => index % cores === run));
+    process.exitCode = inLanes
+      ? await testInLanes(process.execPath, [mocha, ...noSlow], runs, cores)
+      : await testInOne(mocha, [...files, ...noSlow, ...given], coverage);
+  } else {
+    // a run that waits for a broker or a timer leaves its core to another
+    process.exitCode = inLanes
+      ? await testInLanes(process.execPath, [mocha], runsOfAll(), cores + 1)
+      : await testInOne(mocha, given, coverage);
+  }
 } catch (error) {
   exitWith(error);
 }
