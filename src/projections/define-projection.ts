@@ -8,16 +8,17 @@ import { INDEX, withoutText } from './tables/physical-names.js';
 import type { Projection, ProjectionDefinition, ProjectionHandler, ProjectionTx } from './definition.js';
 
 export interface ProjectionOptions<D extends Definitions, P extends string> {
-  /** Lower case, digits and dashes. */
+  /** Lower-case letters, digits and dashes. */
   name: string;
-  /** From 1; incremented with every change of the tables or of what is written to them. A model made by another version
-   *  stays readable and is not updated until it is rebuilt. */
+  /** From 1. Increment it with every change of the tables or of the handlers. A model built by another version stays
+   *  readable and is not updated until it is rebuilt. */
   version: number;
-  /** The statements that create each table and its indexes, by the table's name, and nothing else. Each table has a primary
-   *  key; the name of each index begins with that of its table; no column has the name of a table, in `on` neither. */
+  /** The statements that create each table and its indexes, by table name, and nothing else. Each table has a primary
+   *  key; the name of each index begins with the name of its table; no column has the name of a table, in the SQL of
+   *  `on` either. */
   tables: Readonly<Record<string, string>>;
-  /** Handlers by type or topic pattern; the most specific one handles an event. They await nothing but `sql`, depend on
-   *  nothing but events and tables (no clock, no random numbers), and may be run again: their transaction also moves the
+  /** Handlers by type or topic pattern; the most specific one handles an event. They await only `sql`, depend only on
+   *  events and tables (no clock, no random numbers), and may run more than once: their transaction also moves the
    *  checkpoint. */
   on: { readonly [K in P]: Handler<D, K, ProjectionTx> };
 }
@@ -27,12 +28,12 @@ export type DefineProjection<D extends Definitions> = <const P extends string>(
   options: ProjectionOptions<D, P>,
 ) => Projection;
 
-/** Leaves room for the generation in the 63 characters that PostgreSQL allows. */
+/** Leaves space for the generation in PostgreSQL's limit of 63 characters. */
 const TABLE_NAME = /^(?!flotilla_)[a-z][a-z0-9]*(_[a-z0-9]+)*$/;
 const MAX_NAME_LENGTH = 50;
 
-/** Returns the `defineProjection` of a catalogue, which throws `projection.bad_definition` for mistakes that the compiler
- *  cannot find. */
+/** Returns the `defineProjection` of a catalogue. It throws `projection.bad_definition` for mistakes that the compiler
+ *  does not detect. */
 export function projectionDefiner<D extends Definitions>(definitions: D): DefineProjection<D> {
   return ({ name, version, tables, on }) => {
     const fail = (detail: string) => new FlotillaError('projection.bad_definition', `${name}: ${detail}`);
@@ -77,7 +78,7 @@ function checkTables(tables: ProjectionDefinition['tables'], fail: (detail: stri
   }
 }
 
-/** Whether a table's name occurs where only a column's can. */
+/** Whether the name of a table occurs where SQL allows only a column. */
 function isColumn(name: string, sql: string): boolean {
   return new RegExp(`(?<!\\b(table|exists|on|references)\\s+"?)\\b${name}\\b(?!"?\\s*\\.)`, 'i').test(sql);
 }
@@ -91,7 +92,7 @@ export function keyOf(statements: string): string[] {
   return single === undefined ? [] : [single];
 }
 
-/** The compiler has checked the handlers against the catalogue; from here on they are functions of any event. */
+/** The compiler has checked the handlers against the catalogue; from here on they accept any event. */
 function dispatchTable<D extends Definitions>(
   definitions: D,
   on: Readonly<Record<string, unknown>>,

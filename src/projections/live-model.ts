@@ -6,18 +6,19 @@ import type { PoisonEvent } from './poison.js';
 import type { ProjectionDefinition } from './definition.js';
 import { readState, setRunning, setStopped } from './tables/state.js';
 
-/** What an attempt to advance the model did: it handled events as far as it could, or nothing. */
+/** The result of an attempt to advance the model: a step, or the reason why it must wait. */
 export type Advance =
   | { kind: 'stepped'; step: Step }
-  /** `frozen`: a rebuild compares it. `stopped`: at an event it cannot handle. `outdated`: another version has made it. */
+  /** `frozen`: a rebuild is comparing it. `stopped`: at an event that it cannot handle. `outdated`: built by another
+   *  version. */
   | { kind: 'waiting'; because: 'frozen' | 'stopped' | 'outdated' };
 
-/** Brings the live generation of a model forward, batch by batch. */
+/** Advances the live generation of a model in batches. */
 export class LiveModel {
   readonly #definition: ProjectionDefinition;
   #writer: ModelWriter | undefined;
   #generation = 0;
-  /** The event at which it is stopped and that has been tried in this process. */
+  /** The event at which it is stopped and that this process has retried. */
   #tried: string | undefined;
   #trying = false;
 
@@ -29,9 +30,9 @@ export class LiveModel {
     this.#definition = definition;
   }
 
-  /** Handles a batch of events. One that cannot be handled stops the model, which every process sees; the event at which it
-   *  was stopped is retried once by each instance of this, as a new release may handle it. Throws `projection.conflict` when
-   *  another process has written the model, `projection.not_found` where nothing is prepared, and what the store throws. */
+  /** Handles a batch of events. An event that cannot be handled stops the model, for every process; each instance of
+   *  this class retries that event once, because a new release may handle it. Throws `projection.conflict` if another
+   *  process has written the model, `projection.not_found` if the model is not prepared, and errors of the store. */
   async advance(): Promise<Advance> {
     const { name, version } = this.#definition;
     const state = await readState(this.store.query, name);
@@ -43,7 +44,7 @@ export class LiveModel {
     }
     this.#trying = state.status === 'stopped';
     if (state.status === 'swapping') {
-      // frozen by a rebuild that has died; without events to handle nothing else would unfreeze it
+      // frozen by a dead rebuild; without new events, no other commit would unfreeze it
       await this.store.transaction((tx) => this.#guard(tx, state.generation));
     }
     const writer = this.#writerOf(state.generation);
@@ -63,8 +64,8 @@ export class LiveModel {
     return this.#writer;
   }
 
-  /** A model that was frozen, swapped or stopped in the meantime is not written any more. One that was stopped, or frozen by
-   *  a rebuild that has died, is running again with the first commit. */
+  /** Prevents writes to a model that was frozen, swapped or stopped in the meantime. Marks a model as running that was
+   *  stopped, or frozen by a rebuild that has died, with its first commit. */
   async #guard({ sql }: Tx, generation: number): Promise<void> {
     const { name, version } = this.#definition;
     const state = await readState(sql, name);

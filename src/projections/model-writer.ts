@@ -9,31 +9,30 @@ import { isTransient, poisonOf, type PoisonEvent } from './poison.js';
 import type { ProjectionDefinition, ProjectionHandler } from './definition.js';
 import { isSkipped } from './tables/skips.js';
 
-/** Events that share a transaction: 600 statements hold the write lock for some 5 ms. */
+/** Events per transaction: 600 statements hold the write lock for about 5 ms. */
 export const EVENTS_PER_TRANSACTION = 200;
 
 /** The result of a step. */
 export interface Step {
-  /** The checkpoint now. */
+  /** The new checkpoint. */
   position: number;
-  /** Events that were handled. */
+  /** Number of handled events. */
   handled: number;
-  /** Events that failed again and were passed over, as an operator has decided. */
+  /** Skipped events that failed again and were passed over. */
   passedOver: PoisonEvent[];
-  /** The event that stops it. */
+  /** The event that stops the model. */
   poison?: PoisonEvent;
 }
 
 export interface ModelWriterOptions {
   generation: number;
-  /** Runs first in each transaction. Throws `projection.conflict` if the generation must not be written any more. */
+  /** Runs first in each transaction. Throws `projection.conflict` if the generation must no longer be written. */
   guard: (tx: Tx) => Promise<void>;
 }
 
-/**
- * Brings one generation of a model forward. Each transaction contains the writes of the handlers and moves the checkpoint
- * from where it was read: of two processes that write the same model one is rolled back, with `projection.conflict`.
- */
+/** Advances one generation of a model. Each transaction contains the writes of the handlers and moves the checkpoint
+ *  from the position that was read: if two processes write the same model, one is rolled back with
+ *  `projection.conflict`. */
 export class ModelWriter {
   readonly checkpoint: string;
   readonly #types: string[];
@@ -53,15 +52,15 @@ export class ModelWriter {
     return this.store.checkpoint(this.checkpoint);
   }
 
-  /** Handles the events after `from`, at most a batch of them and none after `upTo`, and commits. If none of them is for this
-   *  projection, only the checkpoint moves. Stops before an event that cannot be handled, unless it is recorded as skipped.
-   *  Throws `projection.conflict` and what the store throws. */
+  /** Handles at most one batch of events after `from`, up to `upTo`, and commits. If the projection handles none of
+   *  them, only the checkpoint moves. Stops before an event that cannot be handled, unless the event is recorded as
+   *  skipped. Throws `projection.conflict` and errors of the store. */
   async step(from: number, upTo = Infinity): Promise<Step> {
     const head = Math.min(await this.store.head(), upTo);
     if (head <= from) return { position: from, handled: 0, passedOver: [] };
     const page = await this.store.readAll(from, EVENTS_PER_TRANSACTION, { type: this.#types });
     const events = page.filter(({ position }) => position <= head);
-    // a page that is not full, or goes beyond: there is nothing more for this projection up to the head
+    // the page is not full or exceeds `upTo`: no more events for this projection up to the head
     const whole = page.length < EVENTS_PER_TRANSACTION || events.length < page.length;
     const step = await this.#take(from, events);
     if (step.poison !== undefined || !whole || step.position >= head) return step;
@@ -69,7 +68,8 @@ export class ModelWriter {
     return { ...step, position: head };
   }
 
-  /** All of them in one transaction; if that fails, those before the failing event in one, and that event by itself. */
+  /** Tries all events in one transaction. If that fails, handles those before the failing event in one transaction, and
+   *  the failing event in a separate one. */
   async #take(from: number, events: readonly StoredEvent[]): Promise<Step> {
     const done: Step = { position: from, handled: 0, passedOver: [] };
     let left = events;
@@ -85,7 +85,7 @@ export class ModelWriter {
         left = left.slice(batch.length);
         size = left.length;
       } else if (batch.length > 1) {
-        // the failing event is not known if only the commit has failed
+        // unknown if only the commit failed
         size = failure.culprit === undefined ? 1 : Math.max(1, failure.culprit);
       } else {
         const poison = poisonOf(last, failure.error);
@@ -100,7 +100,7 @@ export class ModelWriter {
     return done;
   }
 
-  /** Undefined when it is committed; otherwise nothing is, and one of the events has caused the failure. */
+  /** Returns undefined when committed. Otherwise nothing is committed, and one of the events has caused the failure. */
   async #attempt(
     from: number,
     to: number,
@@ -126,7 +126,7 @@ export class ModelWriter {
     }
   }
 
-  /** One transaction. `at` has the index of the event whose handler threw. */
+  /** One transaction. Sets `at.index` to the index of the event whose handler threw. */
   async #commit(from: number, to: number, ready: readonly Ready[], at: { index?: number } = {}): Promise<void> {
     await this.store.transaction(async (tx) => {
       await this.options.guard(tx);

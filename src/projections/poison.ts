@@ -2,12 +2,12 @@ import { FlotillaError, messageOf, PermanentError } from '../errors.js';
 import { isStoreGone } from '../store/is-gone.js';
 import type { StoredEvent } from '../store/stored-event.js';
 
-/** An event that a projection cannot handle, and why. */
+/** An event that a projection cannot handle, and the error. */
 export interface PoisonEvent {
   position: number;
   eventId: string;
   type: string;
-  /** Of the error; `projection.poison` for one that has no stable code. */
+  /** The code of the error; `projection.poison` for an error without a stable code. */
   code: string;
   message: string;
 }
@@ -19,7 +19,8 @@ export function poisonOf({ position, id, type }: StoredEvent, error: unknown): P
   return { position, eventId: id, type, code, message: messageOf(error).slice(0, MAX_MESSAGE_LENGTH) };
 }
 
-/** Whether the event is not the cause: the store has failed or is closed, or another process has written the model. */
+/** Whether the error is not caused by the event: the store has failed or is closed, or another process has written the
+ *  model. */
 export function isTransient(error: unknown): boolean {
   if (!(error instanceof FlotillaError)) return false;
   return (

@@ -1,23 +1,24 @@
 import { z } from 'zod';
 import { stateOfModel, type ModelReader, type ProjectionState } from './status.js';
 
-/** How far a projection has processed its store. */
+/** The lag of a projection behind its store. */
 export interface ProjectionLag extends Pick<ProjectionState, 'position' | 'behind' | 'status'> {
-  /** For the reply of a route. `Model-Position`: later reads contain every event up to here. `Model-Lag`: how many events
-   *  of the store may be missing; 0 means none. `Model-Stopped: true` while the projection is stopped at an event. */
+  /** Headers for the reply of a route. `Model-Position`: later reads contain every event up to this position.
+   *  `Model-Lag`: how many events of the store may be missing; 0 means none. `Model-Stopped: true` while the projection
+   *  is stopped at an event. */
   headers: Readonly<Record<string, string>>;
 }
 
-/** The lag of a projection. Call it before reading the tables: they may then be newer than reported, never older. Throws
- *  `projection.not_found` if the projection was not prepared. */
+/** Returns the lag of a projection. Call it before reading the tables: they may then be newer than reported, never
+ *  older. Throws `projection.not_found` if the projection was not prepared. */
 export async function projectionLag(store: ModelReader, projection: string): Promise<ProjectionLag> {
   const state = await stateOfModel(store, projection);
   const { position, behind, status } = state;
   return { position, behind, status, headers: headersOf([state]) };
 }
 
-/** The same headers for an answer from several projections: the oldest position, the greatest lag, and stopped if one of
- *  them is. */
+/** The same headers for a response from several projections: the oldest position, the greatest lag, and `Model-Stopped`
+ *  if one of them is stopped. */
 export async function lagHeadersOf(
   store: ModelReader,
   projections: readonly string[],

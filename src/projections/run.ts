@@ -11,39 +11,40 @@ import { stateOfProjection, type ProjectionState } from './status.js';
 
 export interface RunProjectionsOptions {
   store: Store;
-  /** This process, as the holder of the lease; no two processes have the same. */
+  /** The holder of the lease: a name of this process that no other process has. */
   instance: string;
   logger: Logger;
   metrics?: Metrics | undefined;
-  /** Milliseconds after which another process takes over from one that has vanished. @default 5000 */
+  /** Milliseconds after which another process takes over from a dead one. @default 5000 */
   leaseTtl?: number | undefined;
   /** Milliseconds since the epoch. @default Date.now */
   now?: (() => number) | undefined;
 }
 
-/** The part of a running worker that keeps read models. */
+/** The part of a running worker that updates read models. */
 export interface ProjectionsPart {
-  /** The state of each projection, as observed a second ago at most. */
+  /** The state of each projection, at most one second old. */
   state: () => readonly ProjectionState[];
-  /** Resolves when every model contains all events that the store had at the call, whichever process has updated it. Rejects
-   *  with `projection.poison` or `projection.outdated` when one is stopped or outdated. */
+  /** Resolves when every model contains all events stored at the time of the call, whichever process updated it.
+   *  Rejects with `projection.poison` or `projection.outdated` if one is stopped or outdated. */
   caughtUp: () => Promise<void>;
-  /** Resolves when everything has ended; what was not committed is left to the next process. */
+  /** Resolves when all updates have ended; the next process continues at the checkpoints. */
   stop: () => Promise<void>;
 }
 
 const POLL_INTERVAL_MS = 5;
 
 /** Keeps read models up to date with the events of their store. Safe to run in several processes: a lease decides which
- *  of them does the work, and checkpoints prevent that one overwrites another's. A model that cannot handle an event stops,
- *  and it alone, until an operator skips the event or a process starts that can handle it. Resolves when all are prepared. */
+ *  one updates a model, and checkpoints prevent conflicting writes. A model that cannot handle an event stops, without
+ *  affecting the others, until an operator skips the event or a process starts that can handle it. Resolves when all
+ *  models are prepared. */
 export async function runProjections(
   projections: readonly ProjectionDefinition[],
   options: RunProjectionsOptions,
 ): Promise<ProjectionsPart> {
   const { store, now = Date.now } = options;
   await prepareProjections(store, projections, now);
-  // left by a rebuild that has died after its swap
+  // left by a rebuild that died after its swap
   for (const { name } of projections) await dropOld(store, name);
   const ending = new AbortController();
   const runners = projections.map((projection) => new ProjectionRunner(projection, { ...options, now }));

@@ -21,11 +21,11 @@ export interface RunnerOptions {
   now: () => number;
 }
 
-/** Milliseconds between two polls while there is nothing to do, and while a model is frozen, stopped or outdated. */
+/** Poll intervals in milliseconds: without new events, and while a model is frozen, stopped or outdated. */
 const IDLE_POLL_INTERVAL_MS = 1_000;
 const BLOCKED_POLL_INTERVAL_MS = 100;
-/** Milliseconds to rest after a commit that moved nothing but the checkpoint, so that events which are for others are
- *  passed over with few commits, not with one each. */
+/** Delay in milliseconds after a commit that moved only the checkpoint: events of other projections are passed over
+ *  with few commits instead of one each. */
 const MOVE_DELAY_MS = 50;
 
 /** Keeps one read model up to date while this process holds its lease. */
@@ -88,7 +88,7 @@ export class ProjectionRunner {
       }
     } catch (error) {
       if (!isTransient(error) || isStoreGone(error)) throw error;
-      // another process has written the model, which is expected, or the store has failed
+      // another process wrote the model, which is expected, or the store failed
       const level = hasCode(error, 'projection.conflict') ? 'debug' : 'warn';
       this.#logger[level]('projection: a batch was rolled back', { error: messageOf(error) });
       await this.#observe();

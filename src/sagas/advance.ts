@@ -10,11 +10,9 @@ import { saveSagaRow } from './saga-table.js';
 import type { SagaInput } from './decision/trigger.js';
 import type { SagaContext, SagaDefinition } from './definition/types.js';
 
-/**
- * Takes an input: loads the saga, decides, and stores in this transaction what follows from it: the events of its stream,
- * its commands, its timer, and its row in the list. Resolves to the state after it. Throws what `decide` throws, or
- * `contract.invalid_data` for a command whose data does not match its schema.
- */
+/** Processes an input: loads the saga, decides, and stores the result in this transaction: the events of its stream,
+ *  its commands, its timer, and its row in the saga table. Resolves with the new state. Throws the errors of `decide`,
+ *  or `contract.invalid_data` for a command whose data does not match its schema. */
 export async function advance(
   tx: Tx,
   definition: SagaDefinition,
@@ -58,7 +56,7 @@ async function sendCommand(
   await tx.append(subject, 'any', [event]);
 }
 
-/** A saga has at most one timer: that of what it waits for. */
+/** A saga has at most one timer: the deadline or retry time that it waits for. */
 async function setTimer(
   tx: Tx,
   { name: saga, definitions }: SagaDefinition,

@@ -18,13 +18,13 @@ export const openStatuses = ['started', 'compensating', 'failed'] as const satis
 export interface SagaFilter {
   saga?: string | undefined;
   statuses: readonly RowStatus[];
-  /** The step that the saga waits for, or has failed at. */
+  /** The step that the saga waits for, or failed to compensate. */
   step?: string | undefined;
   /** RFC 3339: its timer was due before this time. */
   dueBefore?: string | undefined;
 }
 
-/** At most `limit` sagas of a store, the most recently updated first, and how many match in total. */
+/** Lists at most `limit` sagas of a store, most recently updated first, and the total number of matches. */
 export async function listSagas(
   query: Sql,
   { statuses, ...filter }: SagaFilter,
@@ -33,7 +33,7 @@ export async function listSagas(
   const [saga, step, dueBefore] = [filter.saga ?? null, filter.step ?? null, filter.dueBefore ?? null];
   const items: SagaRow[] = [];
   let total = 0;
-  // status by status, as the index has them
+  // one query per status, to use the index
   for (const status of statuses) {
     const rows = await query<ListedRow>`
       SELECT * FROM sagas
@@ -54,7 +54,7 @@ export async function listSagas(
   return { items: latestFirst(items).slice(0, limit), total };
 }
 
-/** Sorts the most recently updated first. */
+/** Sorts by time of update, latest first. */
 export function latestFirst<Row extends Pick<SagaRow, 'updatedAt' | 'sagaId'>>(rows: readonly Row[]): Row[] {
   const key = ({ updatedAt, sagaId }: Row) => `${updatedAt} ${sagaId}`;
   return [...rows].sort((a, b) => (key(a) < key(b) ? 1 : -1));
@@ -91,7 +91,7 @@ export async function countOverdueSagas(query: Sql, dueBefore: string): Promise<
   return new Map(rows.map(({ saga, count }) => [saga, Number(count)]));
 }
 
-/** How many sagas of a store there are, by status. */
+/** How many sagas a store has, by status. */
 export async function countSagas(query: Sql): Promise<Map<RowStatus, number>> {
   const rows = await query<{ status: RowStatus; count: number | bigint }>`
     SELECT status, COUNT(*) AS count FROM sagas GROUP BY status`;

@@ -10,9 +10,9 @@ const POLL_INTERVAL_MS = 5000;
 /** How long after its due time a timer counts as overdue. */
 const OVERDUE_AFTER_MS = 60_000;
 
-/** The numbers of a worker's sagas that have not ended; each of its replicas reports the same numbers. */
+/** Counts a worker's sagas that have not ended; each of its replicas reports the same numbers. */
 export class SagaMetrics {
-  /** As of the last refresh, zeros included. */
+  /** As of the last refresh, including zeros. */
   counts: readonly SagaCount[] = [];
 
   constructor(

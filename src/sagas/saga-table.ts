@@ -1,7 +1,7 @@
 import type { Migration, Sql } from '../store/store.js';
 import type { SagaState, SagaStatus } from './decision/state.js';
 
-/** One row for each saga of a store, next to its stream, so that sagas can be listed by status. */
+/** The saga table: one row for each saga of a store, next to its stream, for listing sagas by status. */
 export const sagaMigrations: readonly Migration[] = [
   {
     name: '1-sagas',
@@ -30,7 +30,7 @@ export interface SagaRow {
   saga: string;
   sagaId: string;
   status: Exclude<SagaStatus, 'none'>;
-  /** The step that it waits for, or has failed at; null where there is none. */
+  /** The step that the saga waits for, or failed to compensate; null if there is none. */
   step: string | null;
   direction: 'forward' | 'back' | null;
   attempt: number | null;
@@ -41,7 +41,7 @@ export interface SagaRow {
   updatedAt: string;
 }
 
-/** Writes the row of a saga; none for one that has not started. `now` in milliseconds since the epoch. */
+/** Writes the row of a saga; none if it has not started. `now` in milliseconds since the epoch. */
 export async function saveSagaRow(
   sql: Sql,
   saga: string,

@@ -20,37 +20,37 @@ export interface StartWorkerOptions {
   broker: Broker;
   /** The fleet's name prefix. @default '' */
   prefix?: string;
-  /** As the worker's `settings` schema has them. @default {} */
+  /** The settings, valid by the worker's `settings` schema. @default {} */
   settings?: Record<string, unknown>;
   /** Replaces the result of `setup`. */
   use?: unknown;
-  /** The services that emit each type: an event of another source is refused. @default any source */
+  /** The services that emit each type: an event from another source is refused. @default any source */
   emitters?: Emitters | undefined;
-  /** Every type of the fleet, for a worker that consumes the stream by itself. @default the worker's own */
+  /** Every type of the fleet, for a worker that consumes the stream directly. @default the worker's own */
   definitions?: Definitions | undefined;
   /** Derives the ids of events from their cause. @default without a fleet key */
   deriveId?: DeriveId | undefined;
-  /** Which of the replicas this is. */
+  /** The name of this replica. */
   instance: string;
   logger: Logger;
   metrics?: Metrics;
-  /** The relay of the worker's store: while it lags too far behind, nothing is consumed. */
+  /** The relay of the worker's store. Consumption is paused while its lag is too large. */
   relay?: RelayGauge;
-  /** The stores of the other services, for a worker that reads from them what the log has trimmed. */
+  /** The stores of the other services, from which a stream consumer reads events that the stream has trimmed. */
   serviceStores?: ServiceStores;
-  /** Milliseconds after which another replica reads the log in place of one that has died. @default 5000 */
+  /** Milliseconds after which another replica takes over the stream from a dead one. @default 5000 */
   leaseTtl?: number;
-  /** Verifies the publisher of a message before it is decoded. @default nothing is verified */
+  /** Verifies the publisher of a message before it is decoded. @default no verification */
   verify?: VerifyPublisher | undefined;
-  /** @default the system's */
+  /** @default the system clock */
   clock?: Clock;
-  /** After so many times its timeout a handler is abandoned, and its message counts as failed. @default 3 */
+  /** A handler is abandoned after this many times its timeout, and its message counts as failed. @default 3 */
   abandonAfterTimeouts?: number;
   /** Called when the worker cannot continue in this process: `worker.handlers_abandoned`. @default it continues */
   onFatal?: (error: Error) => void;
   /** Receives the outcome of each message after it is settled. */
   observe?: (message: Message, outcome: DeliveryOutcome) => void;
-  /** Receives each change of the circuit breaker. */
+  /** Called at each change of the circuit breaker. */
   onCircuitBreaker?: (state: CircuitBreakerState) => void;
 }
 

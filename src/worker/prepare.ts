@@ -16,7 +16,7 @@ export interface PreparedWorker {
   readonly ending: AbortController;
 }
 
-/** Migrates the worker's store, then runs its `setup` and its `bootstrap`. */
+/** Migrates the worker's store, then runs `setup` and `bootstrap`. */
 export async function prepareWorker(defined: WorkerDefinition, given: StartWorkerOptions): Promise<PreparedWorker> {
   const definition = withDerivedIds(defined, given);
   const options = withDefaults(definition, given);
@@ -33,13 +33,13 @@ export async function prepareWorker(defined: WorkerDefinition, given: StartWorke
   return { definition, options, use, ending };
 }
 
-/** Creates the tables of a worker that do not exist yet. */
+/** Creates the missing tables of a worker. */
 export async function migrateWorker({ name, migrations, sagas }: WorkerDefinition, store: Store): Promise<void> {
   await store.migrate(`worker:${name}`, migrations);
   if (sagas.length > 0) await store.migrate('sagas', sagaMigrations);
 }
 
-/** The sagas derive the ids of their commands in the same way. */
+/** The sagas derive the ids of their commands with the same function. */
 function withDerivedIds(definition: WorkerDefinition, { deriveId }: StartWorkerOptions): WorkerDefinition {
   if (deriveId === undefined || definition.sagas.length === 0) return definition;
   const sagas = definition.sagas.map((saga) => ({ ...saga, deriveId }));

@@ -10,15 +10,17 @@ import { NO_QUEUE, type WorkerState } from './state.js';
 export interface RunningWorker {
   readonly name: string;
   state: () => WorkerState;
-  /** Resolves when its projections have handled all events that the store holds now. Rejects when one has stopped. */
+  /** Resolves when its projections have handled all events stored at the time of the call. Rejects if one is stopped.
+   */
   caughtUp: () => Promise<void>;
-  /** Stops consuming, waits at most `deadline` milliseconds for the messages in flight, returns the rest to the queue
-   *  and runs `teardown`. */
+  /** Stops consuming, waits at most `deadline` milliseconds for the messages in flight, requeues the others and runs
+   *  `teardown`. */
   stop: (deadline: number) => Promise<void>;
 }
 
-/** Starts a worker on topology that exists: migrates its store, runs `setup` and `bootstrap`, then its projections and
- *  its consumers. Rejects as `setup`, or with `config.invalid` when the settings are not as declared. */
+/** Starts a worker on existing topology: migrates its store, runs `setup` and `bootstrap`, then starts its projections
+ *  and consumers. Rejects with the error of `setup`, or with `config.invalid` if the settings do not match their
+ *  schema. */
 export async function startWorker(defined: WorkerDefinition, given: StartWorkerOptions): Promise<RunningWorker> {
   const worker = await prepareWorker(defined, given);
   const { definition, options, use } = worker;

@@ -7,31 +7,32 @@ import type { PauseReason } from './consumption/gate.js';
 export interface QueueState {
   consuming: boolean;
   circuitBreaker: CircuitBreakerState;
-  /** For how many milliseconds the circuit breaker has not been closed; undefined while it is closed. */
+  /** Milliseconds since the circuit breaker was last closed; undefined while it is closed. */
   openFor?: number | undefined;
   pauses: readonly PauseReason[];
-  /** Milliseconds until it consumes messages again; undefined where that does not depend on time. */
+  /** Milliseconds until consumption resumes; undefined if that does not depend on time. */
   pausedFor?: number | undefined;
   inFlight: number;
-  /** Handlers that are over their timeout and have not settled. */
+  /** Handlers that have exceeded their timeout and have not settled. */
   overdue: number;
   /** Handlers that have not settled after several times their timeout; their messages count as failed. */
   abandoned: number;
-  /** Failed messages whose copy for a retry or the dead letters the broker does not confirm. */
+  /** Failed messages whose copy for a retry or the dead letters the broker has not confirmed. */
   unpublished: number;
-  /** Whether overdue and unpublished messages occupy every slot (`prefetch`): nothing more is handled until one is free. */
+  /** Whether overdue and unpublished messages occupy every slot of the prefetch: nothing more is handled until a slot
+   *  is free. */
   stuck: boolean;
-  /** Of a worker that reads the log. */
+  /** For a worker that consumes the stream. */
   log?: StreamConsumerState;
 }
 
 export interface WorkerState extends QueueState {
   name: string;
-  /** Of each of its projections. */
+  /** One entry per projection. */
   projections: readonly ProjectionState[];
 }
 
-/** The state of a worker that has no queue. */
+/** The state of a worker without a queue. */
 export const NO_QUEUE: QueueState = {
   consuming: true,
   circuitBreaker: 'closed',

@@ -6,21 +6,21 @@ import type { ProjectionDefinition } from '../definition.js';
 
 type Row = Record<string, SqlValue>;
 
-/** A row in which two generations of a table differ. */
+/** A row that differs between two generations of a table. */
 export interface RowDifference {
   kind: 'only old' | 'only new' | 'changed';
   key: Row;
-  /** The columns that differ; all of them where the row is on one side only. */
+  /** The columns that differ; all columns if only one side has the row. */
   old?: Row;
   new?: Row;
 }
 
-/** How a table of the new model differs from the old model's. */
+/** The difference of a table between the new and the old model. */
 export interface TableDifference {
   table: string;
-  /** Why the two cannot be compared; the counts are 0 then. */
+  /** Why the tables cannot be compared; the counts are then 0. */
   incomparable?: string;
-  /** Rows of the new table. */
+  /** Number of rows of the new table. */
   rows: number;
   onlyOld: number;
   onlyNew: number;
@@ -40,7 +40,7 @@ export interface DifferenceOptions {
   onPortion: () => Promise<void>;
 }
 
-/** Compares each table of two generations, row by row, in pages. Neither may be written meanwhile. */
+/** Compares each table of two generations row by row, in pages. Neither may be written in the meantime. */
 export async function differenceOf(store: Store, options: DifferenceOptions): Promise<TableDifference[]> {
   const { definition, old } = options;
   const found: TableDifference[] = [];
@@ -54,7 +54,7 @@ export async function differenceOf(store: Store, options: DifferenceOptions): Pr
   return found;
 }
 
-/** Whether old and new are the same, as far as they could be compared. */
+/** Whether old and new are equal, as far as they could be compared. */
 export function isSame(differences: readonly TableDifference[]): boolean {
   return differences.every(
     ({ incomparable, onlyOld, onlyNew, changed }) => incomparable === undefined && onlyOld + onlyNew + changed === 0,
@@ -118,7 +118,7 @@ class Comparison {
     if (this.#found.sample.length < SAMPLE_ROWS) this.#found.sample.push(difference);
   }
 
-  /** Each row of one table with the row of the other that has the same key. */
+  /** Pairs each row of one table with the row of the other that has the same key. */
   async #each(
     one: string,
     other: string,
@@ -151,7 +151,7 @@ class Comparison {
     }
   }
 
-  /** Also of a table without rows: the join gives one of nulls. */
+  /** Also works for a table without rows: the join returns one row of nulls. */
   async #columns(name: string): Promise<string[]> {
     const text = `SELECT t.* FROM (SELECT 1 AS one) o LEFT JOIN ${name} t ON 1 = 0`;
     const [row = {}] = await this.store.query<Row>(template([text]));

@@ -4,41 +4,39 @@ import { checkpointOf } from '../tables/physical-names.js';
 import type { ProjectionDefinition } from '../definition.js';
 import { readState, type ModelState } from '../tables/state.js';
 
-/** Milliseconds that a live model is frozen unless the freeze is renewed: it ends by itself when the rebuild has died. */
+/** How long a live model stays frozen unless the freeze is renewed: a freeze of a dead rebuild expires. */
 const FREEZE_TTL_MS = 10_000;
 
-/** Whether a rebuild has frozen the model. An end later than a freeze lasts is from before the clock was set back, and is
- *  ignored: otherwise the model would stay frozen for as long as the clock was set back. */
+/** Whether a rebuild has frozen the model. An expiry beyond the length of a freeze was written before the clock was set
+ *  back, and is ignored: otherwise the model would stay frozen for as long as the clock was set back. */
 export function isFrozen({ status, frozenUntil }: ModelState, now: number): boolean {
   return status === 'swapping' && frozenUntil > now && frozenUntil <= now + 2 * FREEZE_TTL_MS;
 }
 
-/** A live model as it was when it was frozen. */
+/** A live model at the time when it was frozen. */
 export interface FrozenModel {
   generation: number;
   version: number;
   position: number;
 }
 
-/**
- * Freezes the live model while another generation is compared with it and replaces it. A stopped model is not frozen, as
- * nothing is added to it. An outdated one is: processes of the release that made it still update it. A freeze only keeps
- * the two at one position for the comparison: what makes the swap safe is that it checks both positions in its own
- * transaction.
- */
+/** Freezes the live model while another generation is compared with it and replaces it. A stopped model is not frozen,
+ *  because it receives no updates. An outdated one is frozen: processes of the release that built it still update it.
+ *  The freeze only keeps both at one position for the comparison; the swap is safe because it checks both positions in
+ *  its own transaction. */
 export class ModelFreeze {
-  /** By the monotonic clock, as the system time may be set back; infinite while nothing is frozen. */
+  /** On the monotonic clock, because the system time may be set back; infinite while nothing is frozen. */
   #renewAt = Infinity;
 
   constructor(
     private readonly store: Store,
     private readonly definition: Pick<ProjectionDefinition, 'name'>,
-    /** This process. */
+    /** The name of this process. */
     private readonly holder: string,
     private readonly now: () => number,
   ) {}
 
-  /** Once this resolves nothing is added to the live model, until the freeze is released or expires. */
+  /** Resolves when the live model receives no more updates, until the freeze is released or expires. */
   async acquire(): Promise<FrozenModel> {
     const { name } = this.definition;
     return this.store.transaction(async (tx) => {
@@ -51,7 +49,7 @@ export class ModelFreeze {
     });
   }
 
-  /** Renews the freeze where it is due; to be called regularly. Throws `projection.conflict` when it has expired. */
+  /** Renews the freeze if it is due. Call it regularly. Throws `projection.conflict` if the freeze has expired. */
   async renew(): Promise<void> {
     if (performance.now() < this.#renewAt) return;
     const { name } = this.definition;
@@ -66,7 +64,7 @@ export class ModelFreeze {
     this.#renewAt = performance.now() + FREEZE_TTL_MS / 3;
   }
 
-  /** Lets the live model continue. */
+  /** Lets the live model resume. */
   async release(): Promise<void> {
     this.#renewAt = Infinity;
     const { name } = this.definition;

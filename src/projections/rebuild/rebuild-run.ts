@@ -18,13 +18,13 @@ import { readState } from '../tables/state.js';
 import { discardBuilt, swapGenerations } from './swap.js';
 
 export interface RebuildRunOptions {
-  /** This process; no two processes have the same. */
+  /** A name of this process that no other process has. */
   instance: string;
-  /** Aborts it; the next run continues what was built so far. */
+  /** Aborts the rebuild; the next run resumes it. */
   signal: AbortSignal;
-  /** Builds and compares, but does not replace the live model, and deletes what was built. */
+  /** Builds and compares, then deletes the new generation instead of replacing the live model. */
   dryRun?: boolean | undefined;
-  /** Deletes what an earlier run has built instead of continuing it. */
+  /** Deletes the generation of an earlier, interrupted run instead of resuming it. */
   restart?: boolean | undefined;
   /** Called with the progress, in positions of the store. */
   onProgress?: ((done: number, total: number) => void) | undefined;
@@ -34,31 +34,31 @@ export interface RebuildRunOptions {
 
 export interface Rebuilt {
   projection: string;
-  /** Whether it continued what an earlier run had built. */
+  /** Whether it resumed an earlier run. */
   resumed: boolean;
   swapped: boolean;
-  /** The versions that made the old model and the new one. */
+  /** The versions that built the old and the new model. */
   versions: { old: number; new: number };
-  /** The position at which the two were compared. */
+  /** The position of both models when they were compared. */
   comparedAt: number;
-  /** The position of the model now. */
+  /** The position of the live model now. */
   position: number;
-  /** The event at which the new model, already live, has stopped: the old one had stopped there or before. */
+  /** The event at which the new model, already live, is stopped. The old one was stopped at this event or before. */
   stoppedAt?: PoisonEvent;
-  /** Events that were handled in this run. */
+  /** Events handled in this run. */
   handled: number;
-  /** Events that failed again and were passed over, as an operator has decided. */
+  /** Skipped events that failed again and were passed over. */
   passedOver: PoisonEvent[];
   difference: TableDifference[];
 }
 
-/** So many times the live model may move although it is frozen, before the rebuild fails. */
+/** How many times the live model may move although it is frozen before the rebuild fails. */
 const MAX_COMPARISONS = 5;
-/** The live model is frozen once the new one is this close, in positions. */
+/** The live model is frozen when the new one is at most this many positions behind. */
 const FREEZE_WITHIN_POSITIONS = 1_000;
 const RETRY_INTERVAL_MS = 100;
 
-/** One run of a rebuild, while it holds the projection's lease for rebuilds. */
+/** One run of a rebuild, under the projection's lease for rebuilds. */
 export class RebuildRun {
   readonly #freeze: ModelFreeze;
   readonly #passedOver = new Map<string, PoisonEvent>();
@@ -96,7 +96,7 @@ export class RebuildRun {
     };
   }
 
-  /** Follows the live model until it is close to it, or to where that has stopped. */
+  /** Builds until it is close to the live model's position. */
   async #build(writer: ModelWriter): Promise<void> {
     for (;;) {
       const live = await this.#livePosition();
@@ -105,8 +105,8 @@ export class RebuildRun {
     }
   }
 
-  /** Compares and swaps at one position. Repeats both where the live model has moved all the same, because the freeze has
-   *  expired or an operator has let a stopped model continue. */
+  /** Compares and swaps at one position. Repeats both if the live model has moved nevertheless, because the freeze
+   *  expired or an operator resumed a stopped model. */
   async #compareAndSwap(
     writer: ModelWriter,
     generation: number,
@@ -119,7 +119,7 @@ export class RebuildRun {
         const [old] = await generationsOf(store.query, projection.name, 'live');
         if (old?.generation !== frozen.generation) throw new FlotillaError('projection.conflict', projection.name);
         const onPortion = async () => {
-          // reads do not turn the event loop, which the lease and an interruption need
+          // reads do not yield to the event loop, which lease renewal and interruption need
           await setImmediate();
           await this.#keepGoing();
         };
@@ -136,7 +136,7 @@ export class RebuildRun {
     }
   }
 
-  /** A freeze that cannot be released expires, and is no reason to report a swap as failed. */
+  /** A freeze that cannot be released expires; the swap has succeeded nevertheless. */
   async #unfreeze(): Promise<void> {
     try {
       await this.#freeze.release();
@@ -145,7 +145,7 @@ export class RebuildRun {
     }
   }
 
-  /** Handles the events up to `target`, and none after it. */
+  /** Handles the events up to and including `target`. */
   async #catchUp(writer: ModelWriter, target: number): Promise<void> {
     for (let position = await writer.position(); position < target;) {
       await this.#keepGoing();
@@ -161,8 +161,8 @@ export class RebuildRun {
     }
   }
 
-  /** The new model is live: events since the freeze, and those that had stopped the old model, are handled by its worker, or
-   *  here where none runs. Ends early, and throws nothing, when it is interrupted. */
+  /** The new model is live. Its worker handles the events since the freeze and those that the old model was stopped at;
+   *  this does so if no worker is running. Ends early, without an error, when interrupted. */
   async #bringUpToDate(): Promise<Pick<Rebuilt, 'position' | 'stoppedAt'>> {
     const { store, projection } = this;
     const { signal, now } = this.options;
@@ -210,7 +210,7 @@ export class RebuildRun {
     });
   }
 
-  /** Renews the freeze where there is one. Throws when the run is interrupted, or the lease or the freeze is lost. */
+  /** Renews an active freeze. Throws if the run is interrupted, or the lease or the freeze is lost. */
   async #keepGoing(): Promise<void> {
     this.options.signal.throwIfAborted();
     if (!this.lease.check()) throw new FlotillaError('projection.rebuilding', this.projection.name);

@@ -9,16 +9,14 @@ import { RebuildRun, type Rebuilt, type RebuildRunOptions } from './rebuild-run.
 
 export interface RebuildOptions
   extends Omit<RebuildRunOptions, 'now' | 'logger'>, Partial<Pick<RebuildRunOptions, 'now' | 'logger'>> {
-  /** Milliseconds after which the work of a rebuild that has died may be continued. @default 5000 */
+  /** Milliseconds after which another run may resume a dead rebuild. @default 5000 */
   leaseTtl?: number | undefined;
 }
 
-/**
- * Rebuilds a model from the first event on, beside the live one, which is read and updated meanwhile; then freezes the live
- * one, compares both at one position, and replaces it. Interrupted anywhere, by an abort or by the end of the process, the
- * live model stays, and the next run continues this one. Throws `projection.poison` at an event that cannot be handled and
- * is not recorded as skipped, `projection.rebuilding` while another process rebuilds the model.
- */
+/** Rebuilds a model from the first event, next to the live one, which remains readable and updated. Then freezes the
+ *  live model, compares both at one position, and replaces it. If the rebuild is interrupted by an abort or a crash,
+ *  the live model remains, and the next run resumes. Throws `projection.poison` at an event that cannot be handled and
+ *  is not recorded as skipped, `projection.rebuilding` while another process rebuilds the model. */
 export async function rebuildProjection(
   store: Store,
   projection: ProjectionDefinition,
@@ -36,7 +34,7 @@ export async function rebuildProjection(
   }
 }
 
-/** Waits for as long as the lease of a process that has died may last; undefined while a live one holds it. */
+/** Waits as long as the lease of a dead process may last; returns undefined while a live process holds it. */
 async function acquire(store: Store, options: LeaseOptions, signal: AbortSignal): Promise<LeaseHolder | undefined> {
   const until = performance.now() + options.ttl * 1.2;
   for (;;) {

@@ -6,8 +6,8 @@ import { checkpointOf } from '../tables/physical-names.js';
 import { dropViews, makeViews, refuseTaken } from '../tables/prepare.js';
 import type { ProjectionDefinition } from '../definition.js';
 
-/** Replaces the live generation by the one that was built, in one transaction: a reader sees either of them, both made up to
- *  the same position. Throws `projection.conflict` when either has moved since the model was frozen. */
+/** Replaces the live generation with the new one in one transaction: a reader sees one of them, both at the same
+ *  position. Throws `projection.conflict` if either has moved since the model was frozen. */
 export async function swapGenerations(
   store: Store,
   definition: ProjectionDefinition,
@@ -32,8 +32,8 @@ export async function swapGenerations(
   });
 }
 
-/** Marks the generation that was built and compared for deletion. Throws `projection.conflict` when it or the live one has
- *  moved since the model was frozen, as the comparison was then of two positions. */
+/** Marks the new generation for deletion after the comparison. Throws `projection.conflict` if it or the live one has
+ *  moved since the model was frozen, because the comparison was then of two positions. */
 export async function discardBuilt(
   store: Store,
   { name }: Pick<ProjectionDefinition, 'name'>,
@@ -46,7 +46,7 @@ export async function discardBuilt(
   });
 }
 
-/** The live generation, if it and the one that was built are where they were. */
+/** Returns the live generation if it and the new one have not moved. */
 async function requireUnmoved(tx: Tx, name: string, frozen: FrozenModel, generation: number): Promise<Generation> {
   const [live] = await generationsOf(tx.sql, name, 'live');
   const building = await generationsOf(tx.sql, name, 'building');

@@ -4,7 +4,7 @@ import { physicalName, template } from './physical-names.js';
 import { makeTables, noteGeneration, tablesFit, tablesOf } from './prepare.js';
 import type { ProjectionDefinition } from '../definition.js';
 
-/** The tables of a model, created once and filled from the first event on. */
+/** One set of tables of a model, filled from the first event. */
 export interface Generation {
   generation: number;
   version: number;
@@ -22,7 +22,7 @@ interface Row {
   made_at: string;
 }
 
-/** The generations of a projection in this role, the oldest first. */
+/** The generations of a projection in this role, oldest first. */
 export async function generationsOf(sql: Sql, projection: string, role: Role): Promise<Generation[]> {
   const rows = await sql<Row>`
     SELECT generation, version, tables, made_at FROM flotilla_projection_generations
@@ -35,7 +35,7 @@ export async function generationsOf(sql: Sql, projection: string, role: Role): P
   }));
 }
 
-/** Does nothing if the generation is not in the role `from` any more. */
+/** Does nothing if the generation is no longer in the role `from`. */
 export async function setRole(
   sql: Sql,
   { projection, generation, from, to }: { projection: string; generation: number; from: Role; to: Role },
@@ -45,8 +45,8 @@ export async function setRole(
     WHERE projection = ${projection} AND generation = ${generation} AND role = ${from}`;
 }
 
-/** The generation to build, whose tables exist. One that another version of the projection has begun, or that has other
- *  tables, is discarded. */
+/** Returns the generation to build, whose tables exist. A generation begun by another version of the projection, or
+ *  with different tables, is discarded. */
 export async function beginBuilding(
   store: Store,
   definition: ProjectionDefinition,
@@ -75,7 +75,7 @@ export async function beginBuilding(
   return { generation, resumed: false };
 }
 
-/** Drops the tables of old generations. Interrupted anywhere, the next call finishes it. */
+/** Drops the tables of old generations. After an interruption, the next call finishes it. */
 export async function dropOld(store: Store, projection: string): Promise<void> {
   for (const { generation, tables } of await generationsOf(store.query, projection, 'old')) {
     await store.transaction(async ({ sql }) => {

@@ -1,18 +1,18 @@
 import type { Sql, SqlValue } from '../../store/store.js';
 import type { ProjectionDefinition } from '../definition.js';
 
-/** The statement that makes an index, up to its name. */
+/** The statement that creates an index, up to its name. */
 export const INDEX = /\b(create\s+(?:unique\s+)?index\s+(?:if\s+not\s+exists\s+)?)(\w+)/gi;
 
-/** Literals and comments: what is called there like a table is none. */
+/** Literals and comments, in which a table name has no meaning. */
 const TEXT = /'(?:[^']|'')*'|--[^\n]*|\/\*[\s\S]*?\*\//;
 
-/** Only what SQL takes for names and words. */
+/** SQL without literals and comments. */
 export function withoutText(sql: string): string {
   return sql.replace(new RegExp(TEXT, 'g'), ' ');
 }
 
-/** A table as it is on the disk: each generation of a model has tables of its own, and the plain name is a view. */
+/** The physical name of a table: each generation of a model has its own tables, and the plain name is a view. */
 export function physicalName(table: string, generation: number): string {
   return `${table}__${generation}`;
 }
@@ -22,7 +22,7 @@ export function checkpointOf(projection: string, generation: number): string {
   return `projection:${projection}:${generation}`;
 }
 
-/** The statements that make the tables and indexes of a generation. */
+/** The statements that create the tables and indexes of a generation. */
 export function statementsOf({ tables }: Pick<ProjectionDefinition, 'tables'>, generation: number): string {
   const rename = renamer(Object.keys(tables), generation);
   return Object.values(tables)
@@ -41,8 +41,8 @@ function renamer(tables: readonly string[], generation: number): (sql: string) =
     );
 }
 
-/** SQL in which the plain names of a projection's tables mean those of one generation. A template is rewritten once,
- *  wherever it stands in the source, so that the store finds the statement it has prepared for it. */
+/** SQL in which the plain names of a projection's tables refer to one generation. Each template is rewritten once per
+ *  place in the source, so that the store reuses its prepared statement. */
 export function generationSql(tables: readonly string[], generation: number): (sql: Sql) => Sql {
   const rename = renamer(tables, generation);
   const known = new WeakMap<TemplateStringsArray, TemplateStringsArray>();
@@ -58,7 +58,7 @@ export function generationSql(tables: readonly string[], generation: number): (s
       sql<Row>(rewritten(text), ...values);
 }
 
-/** The strings of a template whose names are known only now; what stands between them stays a parameter. */
+/** A template whose names are known only at run time; the values between the strings remain parameters. */
 export function template(strings: readonly string[]): TemplateStringsArray {
   return Object.assign([...strings], { raw: strings });
 }

@@ -9,9 +9,9 @@ export async function migrateProjections(store: Store): Promise<void> {
   await store.migrate('projections', migrations);
 }
 
-/** Creates the first generation of each model that does not exist yet, empty, and the views by which it is read. Leaves an
- *  existing model alone, whatever its version. Idempotent, and safe when several processes call it at once. Throws
- *  `projection.bad_definition` when a table of the same name belongs to something else. */
+/** Creates the first, empty generation of each missing model, and the views through which it is read. Leaves an
+ *  existing model unchanged, whatever its version. Idempotent, and safe when several processes call it concurrently.
+ *  Throws `projection.bad_definition` if a table of the same name belongs to something else. */
 export async function prepareProjections(
   store: Store,
   projections: readonly ProjectionDefinition[],
@@ -28,7 +28,7 @@ async function makeFirst(store: Store, definition: ProjectionDefinition, now: ()
   const { name, version } = definition;
   await refuseTaken(store.query, definition);
   let generation = 1;
-  // these may be tables of another release, whose process has died before it recorded them, or is about to
+  // may be tables of another release whose process died before recording them, or is about to record them
   while (!(await tablesFit(store, definition, generation))) generation += 1;
   const madeAt = new Date(now()).toISOString();
   await store.transaction(async ({ sql }) => {
@@ -48,7 +48,7 @@ export async function makeTables(store: Store, definition: ProjectionDefinition,
   await store.migrate(`projection:${definition.name}`, [{ name: `generation ${generation}`, sql }]);
 }
 
-/** Creates the tables of a generation where they are missing. False if other tables exist in their place. */
+/** Creates the missing tables of a generation. Returns false if different tables exist under their names. */
 export async function tablesFit(store: Store, definition: ProjectionDefinition, generation: number): Promise<boolean> {
   try {
     await makeTables(store, definition, generation);
@@ -69,7 +69,7 @@ export async function noteGeneration(
     VALUES (${name}, ${generation}, ${version}, ${role}, ${JSON.stringify(Object.keys(tables))}, ${madeAt})`;
 }
 
-/** Throws `projection.bad_definition` when another live model has a table of the same name. */
+/** Throws `projection.bad_definition` if another live model has a table of the same name. */
 export async function refuseTaken(sql: Sql, { name, tables }: ProjectionDefinition): Promise<void> {
   const others = await sql<{ projection: string; tables: string }>`
     SELECT projection, tables FROM flotilla_projection_generations WHERE role = 'live' AND projection <> ${name}`;
@@ -83,12 +83,13 @@ export async function refuseTaken(sql: Sql, { name, tables }: ProjectionDefiniti
   }
 }
 
-/** The tables that a row of `flotilla_projection_generations` lists. */
+/** Parses the list of tables in a row of `flotilla_projection_generations`. */
 export function tablesOf(json: string): string[] {
   return JSON.parse(json) as string[];
 }
 
-/** Creates the plain names, by which a model is read. Throws `projection.bad_definition` for one that is taken. */
+/** Creates the views with the plain names, through which a model is read. Throws `projection.bad_definition` for a name
+ *  that is taken. */
 export async function makeViews(sql: Sql, tables: readonly string[], generation: number): Promise<void> {
   for (const table of tables) {
     try {

@@ -3,7 +3,7 @@ import type { Sql, Store } from '../../store/store.js';
 import type { PoisonEvent } from '../poison.js';
 import { readState, setRunning } from './state.js';
 
-/** An event that a projection passes over by an operator's decision, and why. */
+/** An event that a projection skips by an operator's decision, and the reason. */
 export interface Skip extends PoisonEvent {
   projection: string;
   reason: string;
@@ -12,9 +12,9 @@ export interface Skip extends PoisonEvent {
   at: string;
 }
 
-/** Lets a stopped projection continue without the event at which it is stopped, and records who decided so and why. The event
- *  is retried once, and again in every rebuild, and passed over if it still fails. Throws `projection.not_stopped`, also when
- *  the projection is stopped at another event than `eventId`. */
+/** Lets a stopped projection continue without the event at which it is stopped, and records the operator and the
+ *  reason. The event is retried once, and again in every rebuild, and passed over if it still fails. Throws
+ *  `projection.not_stopped`, also if the projection is stopped at another event than `eventId`. */
 export async function skipEvent(
   store: Store,
   projection: string,
@@ -48,7 +48,7 @@ export async function isSkipped(sql: Sql, projection: string, eventId: string): 
   return rows.length > 0;
 }
 
-/** The skipped events of a projection, the oldest first. */
+/** The skipped events of a projection, oldest first. */
 export async function skipsOf(sql: Sql, projection: string): Promise<Skip[]> {
   const rows = await sql<Skip>`
     SELECT projection, event_id AS "eventId", position, type, code, message, reason, who, at

@@ -1,8 +1,8 @@
 import type { Migration, Sql } from '../../store/store.js';
 import type { PoisonEvent } from '../poison.js';
 
-/** The tables that describe the read models of a store. Generations only count up; of those of a projection one is `live`,
- *  at most one `building`, and `old` ones are about to be dropped. */
+/** The tables that describe the read models of a store. Generation numbers only increase. Of the generations of a
+ *  projection, one is `live`, at most one is `building`, and `old` ones will be dropped. */
 export const migrations: readonly Migration[] = [
   {
     name: '1-projections',
@@ -56,11 +56,11 @@ export interface Stop extends PoisonEvent {
 /** The stored state of a read model. */
 export interface ModelState {
   name: string;
-  /** The live one. */
+  /** The live generation. */
   generation: number;
-  /** Of the definition that made the live model. */
+  /** The version of the definition that built the live model. */
   version: number;
-  /** `swapping`: frozen by a rebuild, until `frozenUntil` (milliseconds since the epoch) at the longest. */
+  /** `swapping`: frozen by a rebuild, at most until `frozenUntil` (milliseconds since the epoch). */
   status: 'running' | 'stopped' | 'swapping';
   frozenUntil: number;
   frozenBy: string | undefined;
@@ -82,7 +82,7 @@ interface Row {
   stopped_at: string | null;
 }
 
-/** Undefined for a projection that was never prepared here. */
+/** Returns undefined for a projection that was never prepared in this store. */
 export async function readState(sql: Sql, name: string): Promise<ModelState | undefined> {
   const [row] = await sql<Row>`
     SELECT name, generation, version, status, held_by, held_until, stop_position, stop_event, stop_type, stop_code,
@@ -120,7 +120,7 @@ export async function setRunning(sql: Sql, name: string): Promise<void> {
     WHERE name = ${name}`;
 }
 
-/** Stops it at an event. */
+/** Stops the model at an event. */
 export async function setStopped(sql: Sql, name: string, { position, eventId, type, code, message, at }: Stop) {
   await sql`
     UPDATE flotilla_projections

@@ -8,8 +8,9 @@ import { sagaTransitions, stepTransitions, transition } from './transitions.js';
 import { triggerOf, type SagaInput } from './trigger.js';
 import type { SagaDefinition } from '../definition/types.js';
 
-/** The events that a saga records about an input; none for a message that does not concern it. Throws `saga.not_found` or
- *  `saga.refused` for a request that cannot be granted, `saga.unknown_step` for a step that is no longer declared. */
+/** Returns the events that a saga records for an input; none for a message that does not concern it. Throws
+ *  `saga.not_found` or `saga.refused` for a rejected request of an operator, `saga.unknown_step` for a step that is no
+ *  longer declared. */
 export function decide(definition: SagaDefinition, input: SagaInput, state: SagaState): readonly SagaEvent[] {
   const trigger = triggerOf(definition, input, state);
   if (trigger === undefined) return [];

@@ -5,7 +5,7 @@ import { stepState, type SagaEvent, type SagaState } from './state.js';
 import type { StepMessage, StepTrigger } from './trigger.js';
 import type { SagaDefinition } from '../definition/types.js';
 
-/** Why an attempt failed, and when the next one is due: undefined where none is. */
+/** Why an attempt failed, and when the next one is due; undefined if there is none. */
 export interface Failure {
   readonly cause: Extract<SagaEvent, { type: 'saga.step_failed' }>['data']['cause'];
   readonly reason: string;
@@ -20,8 +20,8 @@ const causes: Readonly<Partial<Record<StepTrigger, Failure['cause']>>> = {
   discarded: 'discarded',
 };
 
-/** The failure of the awaited attempt that a trigger reports, if it does. `now` in milliseconds since the epoch. Throws
- *  `saga.unknown_step` for a step that is no longer declared. */
+/** The failure of the awaited attempt that a trigger reports; undefined if it reports none. `now` in milliseconds since
+ *  the epoch. Throws `saga.unknown_step` for a step that is no longer declared. */
 export function failureOf(
   definition: SagaDefinition,
   trigger: StepMessage,

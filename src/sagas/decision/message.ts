@@ -3,12 +3,12 @@ import { oneLine } from '../../events/text-line.js';
 import { redact } from '../../text/redact.js';
 import type { Json } from '../definition/types.js';
 
-/** A message, as far as a saga's stream records it. */
+/** A message, as recorded in a saga's stream. */
 export interface MessageRef {
   type: string;
   id: string;
   source: string;
-  /** The message that caused it, such as the command that it answers. */
+  /** The message that caused it, for example the command that it answers. */
   causationId?: string | undefined;
 }
 
@@ -16,13 +16,13 @@ export function refOf({ type, id, source, causationid }: EventEnvelope): Message
   return { type, id, source, ...(causationid !== undefined && { causationId: causationid }) };
 }
 
-/** The `reason` of a message in one line; undefined where it has none. */
+/** The `reason` of a message in one line; undefined if it has none. */
 export function reasonIn(data: unknown): string | undefined {
   const reason = typeof data === 'object' && data !== null && 'reason' in data ? data.reason : undefined;
   return typeof reason === 'string' && reason.trim() !== '' ? oneLineReason(reason) : undefined;
 }
 
-/** In characters. Reasons are passed on with commands, to services that accept short text on one line. */
+/** In characters. Reasons are passed on with commands to services that accept short text in one line. */
 const MAX_REASON_LENGTH = 300;
 
 /** The text in one line, redacted and truncated. */
@@ -30,7 +30,7 @@ export function oneLineReason(text: string): string {
   return oneLine(redact(text), MAX_REASON_LENGTH);
 }
 
-/** The value as it is read back from the stream: without fields that are undefined. */
+/** The value as the stream returns it: without undefined fields. */
 export function asJson(value: Json): Json {
   return JSON.parse(JSON.stringify(value)) as Json;
 }

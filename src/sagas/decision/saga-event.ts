@@ -9,7 +9,7 @@ import type { Action, CompensationCause } from './transitions.js';
 import type { SagaMessage, StepMessage } from './trigger.js';
 import type { Direction, Json, SagaDefinition } from '../definition/types.js';
 
-/** What the event of an action is made from. */
+/** The input for creating the event of an action. */
 export interface Decision {
   readonly definition: SagaDefinition;
   readonly sagaId: string;
@@ -17,14 +17,14 @@ export interface Decision {
   readonly now: number;
   readonly trigger: SagaMessage | StepMessage;
   readonly failure: Failure | undefined;
-  /** After the events of the actions before. */
+  /** The state after the events of the previous actions. */
   readonly state: SagaState;
 }
 
 type ContentOf<E> = E extends { type: infer T; data: infer D } ? { type: T; data: Omit<D, 'saga' | 'sagaId'> } : never;
 type Content = ContentOf<SagaEvent>;
 
-/** The event that an action records. Throws `saga.refused` for the request of an operator that is rejected. */
+/** Returns the event that an action records. Throws `saga.refused` for a rejected request of an operator. */
 export function eventOf(action: Action, decision: Decision): SagaEvent {
   const { type, data } = contentOf(action, decision);
   return { type, data: { saga: decision.definition.name, sagaId: decision.sagaId, ...data } } as SagaEvent;
@@ -108,7 +108,7 @@ function stepFailed({ trigger, failure, state }: Decision): Content {
   return { type: 'saga.step_failed', data: { step, direction, attempt, cause, reason, message, retryAt } };
 }
 
-/** Sends the command of a step: its id is derived, so that the same decision sends the same command. */
+/** Sends the command of a step. Its id is derived, so that the same decision sends the same command. */
 function stepStarted({ definition, sagaId, now, state }: Decision, step: string, direction: Direction): Content {
   const { command, timeout } = actionOf(definition, step, direction);
   const attempt = stepState(state, step)[direction].commands.length + 1;
@@ -127,7 +127,8 @@ function executedNext(decision: Decision): Content {
   return next === undefined ? { type: 'saga.completed', data: {} } : stepStarted(decision, next.name, 'forward');
 }
 
-/** A saga is not `compensated` while a step that an earlier definition declared is not: someone may declare it again. */
+/** A saga does not become `compensated` while a step of an earlier definition is uncompensated: a later release may
+ *  declare it again. */
 function compensatedNext(decision: Decision): Content {
   const { definition, state } = decision;
   const last = definition.steps.findLast(({ name }) => needsCompensation(definition, state, name));
@@ -146,7 +147,7 @@ function resultOf({ steps }: SagaDefinition, trigger: SagaMessage | StepMessage)
   return result === undefined ? {} : { result: asJson((result as (data: unknown) => Json)(trigger.data)) };
 }
 
-/** The transitions ask for what their trigger has. */
+/** Transitions require values that their trigger has. */
 function required<T>(value: T | null | undefined, what: string): T {
   if (value === null || value === undefined) throw new TypeError(`The trigger has no ${what}`);
   return value;

@@ -5,9 +5,9 @@ import type { Direction, SagaDefinition } from '../definition/types.js';
 /** The facts on which a saga decides. */
 export interface SagaSituation {
   readonly status: SagaStatus;
-  /** It waits for an answer or for the time of the next attempt. */
+  /** The saga waits for an answer or for the time of the next attempt. */
   readonly isWaiting: boolean;
-  /** It was cancelled before it started. */
+  /** The saga was cancelled before it started. */
   readonly isCancelledEarly: boolean;
 }
 
@@ -17,7 +17,7 @@ export interface StepSituation extends SagaSituation {
   readonly compensated: StepState['compensated'];
   /** The action of this step whose answer or next attempt the saga waits for. */
   readonly awaited: Direction | undefined;
-  /** The saga has failed at compensating this step. */
+  /** The saga has failed to compensate this step. */
   readonly isFailedStep: boolean;
   /** The step declares a compensation. */
   readonly isCompensable: boolean;
@@ -25,12 +25,12 @@ export interface StepSituation extends SagaSituation {
   readonly needsCompensation: boolean;
   /** The retry policy allows another attempt after this failure. */
   readonly canRetry: boolean;
-  /** The timer or the dead-letter notice is about the attempt whose answer or time is awaited. */
+  /** The timer or the dead-letter notice belongs to the awaited attempt. */
   readonly isCurrent: boolean;
-  /** The answer reports an execution that is known already. Another command may be executed after the compensation; it need
-   *  not be one that the saga sent, because a dead letter that was edited continues under another id. */
+  /** The answer reports an execution that is already recorded. A different command may be executed after the
+   *  compensation; it need not be one that the saga sent, because an edited dead letter is sent under another id. */
   readonly isKnownExecution: boolean;
-  /** The answer is to a compensation command from before the step was known to be executed. */
+  /** The answer belongs to a compensation command from before the step was known to be executed. */
   readonly isOutdated: boolean;
 }
 
@@ -62,7 +62,7 @@ export function stepSituation(
   };
 }
 
-/** Whether a saga waits for what a trigger brings: an answer at any attempt, but the timer of the latest one only. */
+/** Whether a saga waits for this trigger: an answer to any attempt, but only the timer of the latest one. */
 export function isAwaiting({ waiting }: SagaState, { step, direction, attempt, timer }: StepMessage): boolean {
   if (waiting?.step !== step || waiting.direction !== direction) return false;
   return attempt === undefined || (waiting.attempt === attempt && waiting.timer === timer);

@@ -7,32 +7,34 @@ export type SagaEvent = {
   [T in keyof typeof sagaEvents]: { type: T; data: DataOf<typeof sagaEvents, T> };
 }[keyof typeof sagaEvents];
 
-/** `none`: not started. `failed`: a step cannot be compensated, manual intervention is required. */
+/** `none`: not started. `failed`: a step cannot be compensated; manual intervention is required. */
 export type SagaStatus = 'none' | 'started' | 'completed' | 'compensating' | 'compensated' | 'failed';
 
 /** The attempts at one action of a step. */
 export interface Attempts {
   /** The ids of the commands sent, one for each attempt. */
   readonly commands: readonly string[];
-  /** How many of them count against the retry policy: those since the start, or since the saga was resumed. */
+  /** How many of them count against the retry policy: those since the start, or since an operator resumed the saga. */
   readonly counted: number;
 }
 
 export interface StepState {
-  /** `maybe`: requested and not answered, so it may have taken effect. `refused`: the service replied that it did not. */
+  /** `maybe`: requested and not answered, so it may have taken effect. `refused`: the service replied that it did not
+   *  execute the step. */
   readonly executed: 'no' | 'maybe' | 'yes' | 'refused';
   readonly compensated: 'no' | 'requested' | 'yes';
   readonly forward: Attempts;
   readonly back: Attempts;
   /** The commands whose execution has been reported. */
   readonly executedBy: readonly string[];
-  /** One of its commands was dead-lettered: if it was edited, the answer names the id of the edited command. */
+  /** One of its commands was dead-lettered: if it was edited, the answer has the id of the edited command. */
   readonly maybeEdited: boolean;
-  /** How many compensation commands were sent before the step was known to be executed: their answers do not count. */
+  /** How many compensation commands were sent before the step was known to be executed: answers to them do not count.
+   */
   readonly outdated: number;
 }
 
-/** The one thing that a saga waits for: an answer until a deadline, or the time of the next attempt. */
+/** What a saga waits for: an answer until a deadline, or the time of the next attempt. */
 export interface Waiting {
   readonly step: string;
   readonly direction: Direction;
@@ -48,13 +50,13 @@ export interface SagaState {
   readonly results: Readonly<Record<string, Json>>;
   readonly steps: Readonly<Record<string, StepState>>;
   readonly waiting: Waiting | undefined;
-  /** Why it is compensated; while it is `failed`, why it failed. */
+  /** Why the saga is compensating; while `failed`, why it failed. */
   readonly reason: string;
-  /** Why it is compensated, while it is `failed`. */
+  /** Why the saga was compensating, while it is `failed`. */
   readonly compensationReason: string;
   /** The step that cannot be compensated, while the saga is `failed`. */
   readonly failedStep: string | undefined;
-  /** Why it was cancelled before it started. */
+  /** Why the saga was cancelled before it started. */
   readonly earlyCancellation: string | undefined;
 }
 
@@ -90,7 +92,7 @@ export function isUncompensated({ executed, compensated }: StepState): boolean {
   return (executed === 'yes' || executed === 'maybe') && compensated !== 'yes';
 }
 
-/** The state of a saga after an event of its stream. */
+/** Returns the state of a saga after an event of its stream. */
 export function evolve(state: SagaState, event: SagaEvent): SagaState {
   switch (event.type) {
     case 'saga.started':
@@ -121,7 +123,7 @@ export function evolve(state: SagaState, event: SagaEvent): SagaState {
     case 'saga.resumed':
       return afterResumed(state);
     case 'saga.timer_due':
-      return state; // recorded when the timer fires; the saga decides on it when it is delivered as a message
+      return state; // recorded when the timer fires; the saga decides when it is delivered as a message
   }
 }
 
@@ -153,7 +155,7 @@ function afterStepCompleted(state: SagaState, data: Data<'saga.step_completed'>)
   return { ...withResult(withStep(state, step, change), step, result), waiting: undefined };
 }
 
-/** Without an answer in time, the step may still be executed, or have been. */
+/** Without an answer in time, the step may have been executed, or may still be. */
 function afterStepFailed(state: SagaState, data: Data<'saga.step_failed'>): SagaState {
   const { step, direction, attempt, cause, retryAt } = data;
   const isRefused = direction === 'forward' && cause === 'answer';

@@ -5,7 +5,7 @@ import type { SagaTrigger, StepTrigger } from './trigger.js';
 
 export type CompensationCause = Extract<SagaEvent, { type: 'saga.compensating' }>['data']['cause'];
 
-/** One event that a saga records. The commands it sends and its timer follow from the events. */
+/** One event that a saga records. Its commands and its timer are derived from the events. */
 export type Action =
   | 'start'
   | 'complete_step'
@@ -14,9 +14,9 @@ export type Action =
   | 'fail'
   /** Sends the command of the next step, or completes the saga. */
   | 'execute_next'
-  /** Sends the compensation of the last step that needs one, or ends the compensation. */
+  /** Sends the compensation command of the last step that needs one, or ends the compensation. */
   | 'compensate_next'
-  /** Sends the compensation of this step again. */
+  /** Sends the compensation command of this step again. */
   | 'compensate_again'
   /** Sends the awaited command again. */
   | 'repeat'
@@ -24,7 +24,7 @@ export type Action =
   | { readonly compensate: CompensationCause }
   | { readonly reject: string };
 
-/** What a saga does in a situation; `text` says which, for the table in docs/guides/sagas.md. */
+/** The reaction of a saga to a situation; `text` describes the situation in the table of docs/guides/sagas.md. */
 interface Transition {
   readonly text: string;
   readonly actions: readonly Action[];
@@ -55,7 +55,7 @@ function otherwise(text: string, ...actions: Action[]): Otherwise {
   return { text, actions };
 }
 
-/** What a saga does about messages that concern it as a whole, and about requests of an operator. */
+/** Reactions to messages that concern a saga as a whole, and to requests of an operator. */
 export const sagaTransitions: Table<SagaTrigger, SagaSituation> = {
   start: [
     when(
@@ -121,7 +121,7 @@ const nothingToCompensate = when<StepSituation>(
 );
 const failed = otherwise('the compensation is abandoned', 'fail_step', 'fail');
 
-/** What a saga does about what concerns one of its steps: answers, timers, dead-letter notices of its commands. */
+/** Reactions to triggers of one step: answers, timers, dead-letter notices of its commands. */
 export const stepTransitions: Table<StepTrigger, StepSituation> = {
   unrelated_answer: [otherwise('', { note: 'unasked' })],
   executed: [
@@ -204,7 +204,7 @@ export const stepTransitions: Table<StepTrigger, StepSituation> = {
   discarded: [stale, abandoned, nothingToCompensate, failed],
 };
 
-/** The decision: what a saga does in a situation, in this order. Pure. */
+/** Returns the actions of a saga in a situation, in execution order. Pure. */
 export function transition<Situation>(transitions: Transitions<Situation>, situation: Situation): readonly Action[] {
   const applies = ({ holds }: Conditional<Situation> | Otherwise) => holds === undefined || holds(situation);
   return transitions.find(applies)?.actions ?? [];

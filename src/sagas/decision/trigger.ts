@@ -5,16 +5,16 @@ import { oneLineReason, reasonIn, refOf, type MessageRef } from './message.js';
 import { stepState, type SagaState, type Waiting } from './state.js';
 import type { Direction, SagaDefinition } from '../definition/types.js';
 
-/** What a saga receives: a message, or the request of an operator. `now` in milliseconds since the epoch. */
+/** The input of a saga: a message, or a request of an operator. `now` in milliseconds since the epoch. */
 export type SagaInput =
   | { kind: 'message'; sagaId: string; now: number; event: EventEnvelope }
   | { kind: 'retry'; sagaId: string; now: number; who: string }
   | { kind: 'compensate'; sagaId: string; now: number; who: string; reason: string };
 
-/** What concerns a saga as a whole. */
+/** Triggers that concern a saga as a whole. */
 export type SagaTrigger = 'start' | 'cancel' | 'operator_retry' | 'operator_compensate';
 
-/** What concerns a step: answers, timers, notices about its commands in the dead letters. */
+/** Triggers that concern one step: answers, timers, dead-letter notices of its commands. */
 export type StepTrigger =
   | 'unrelated_answer'
   | 'executed'
@@ -43,14 +43,14 @@ export interface StepMessage extends Received {
   readonly on: StepTrigger;
   readonly step: string;
   readonly direction: Direction;
-  /** The attempt that a timer or a dead-letter notice is about, and for what the saga waits then. */
+  /** The attempt that a timer or a dead-letter notice belongs to, and what the saga waits for in that attempt. */
   readonly attempt?: number;
   readonly timer?: Waiting['timer'];
-  /** The command that an answer follows from. */
+  /** The command to which an answer belongs. */
   readonly causationId?: string | undefined;
 }
 
-/** The trigger that an input is for a saga in this state; undefined for a message that does not concern it. Throws
+/** Maps an input to the trigger for a saga in this state; undefined for a message that does not concern it. Throws
  *  `saga.not_found` for a request about a saga that has not started. */
 export function triggerOf(
   definition: SagaDefinition,
@@ -90,7 +90,7 @@ function triggerOfAnswer(definition: SagaDefinition, event: EventEnvelope, state
   return { on, step, direction, message: refOf(event), data, reason: reasonIn(data), causationId };
 }
 
-/** What an answer of this type reports, of which step. */
+/** What an answer of this type reports, and for which step. */
 function answerIn({ steps }: SagaDefinition, type: string): Pick<StepMessage, 'on' | 'step' | 'direction'> | undefined {
   for (const { name: step, execute, compensate } of steps) {
     if (execute.done === type) return { on: 'executed', step, direction: 'forward' };
@@ -126,7 +126,7 @@ const notices = new Map<string, StepTrigger>([
   ['message.discarded', 'discarded'],
 ]);
 
-/** A notice concerns a saga where it is about one of its commands. */
+/** A dead-letter notice concerns a saga if it is about one of its commands. */
 function triggerOfNotice(event: EventEnvelope, { steps }: SagaState): StepMessage | undefined {
   const { eventId, type, code } = event.data as DeadLetterNotice;
   const on = notices.get(event.type);

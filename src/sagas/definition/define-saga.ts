@@ -23,7 +23,7 @@ export function sagaDefinitionOf(saga: Saga): SagaDefinition {
   return unwrapDefinition(saga) as SagaDefinition;
 }
 
-/** The options of any saga of any catalogue, as the compiler has checked them. */
+/** The options of a saga of any catalogue, already checked by the compiler. */
 interface AnyOptions extends Pick<SagaDefinition, 'name' | 'startedBy' | 'cancelledBy' | 'input' | 'subject'> {
   accepts?: SagaDefinition['accepts'];
   correlate?: SagaDefinition['correlate'];
@@ -75,7 +75,7 @@ function eraseStep(step: AnyStep): Step {
   };
 }
 
-/** By default a refused compensation is retried, a refused step is not. */
+/** By default, a refused compensation is retried and a refused step is not. */
 function eraseAction(action: AnyAction, done: string, retries: StepAction['retries']): StepAction {
   return {
     command: action.command,

@@ -6,7 +6,7 @@ export function actionsOf({ steps }: SagaDefinition): StepAction[] {
   return steps.flatMap(({ execute, compensate }) => (compensate === undefined ? [execute] : [execute, compensate]));
 }
 
-/** Throws `saga.unknown_step` for a step or a compensation that is not declared, or no longer. */
+/** Throws `saga.unknown_step` for a step or a compensation that is not declared, or no longer declared. */
 export function actionOf({ name: saga, steps }: SagaDefinition, name: string, direction: Direction): StepAction {
   const step = steps.find((each) => each.name === name);
   const action = direction === 'forward' ? step?.execute : step?.compensate;
@@ -23,12 +23,12 @@ export function serviceMessagesOf(saga: SagaDefinition): string[] {
 
 const deadLetterNotices: readonly string[] = ['message.dead_lettered', 'message.replayed', 'message.discarded'];
 
-/** Whether a type reports what became of a dead letter; a catalogue may have other messages. */
+/** Whether a type is a dead-letter notice. Not every catalogue declares them. */
 export function isDeadLetterNotice(type: string): boolean {
   return deadLetterNotices.includes(type);
 }
 
-/** Every type that must be routed to a saga: also its timers and the notices about its commands in the dead letters. */
+/** Every type that must be routed to a saga, including its timers and the dead-letter notices of its commands. */
 export function messageTypesOf(saga: SagaDefinition): string[] {
   return [...serviceMessagesOf(saga), 'saga.timer_due', ...deadLetterNotices];
 }
@@ -44,7 +44,7 @@ export function commandsOf(saga: SagaDefinition): string[] {
   return actionsOf(saga).map(({ command }) => command.type);
 }
 
-/** The id of the saga that a message concerns; undefined where it concerns none of this definition. */
+/** The id of the saga that a message concerns; undefined if it concerns no saga of this definition. */
 export function sagaIdOf(definition: SagaDefinition, event: EventEnvelope): string | undefined {
   if (isDeadLetterNotice(event.type)) return sagaIdIn(definition, event.subject);
   if (event.type !== 'saga.timer_due') return definition.correlate(event);
@@ -52,19 +52,19 @@ export function sagaIdOf(definition: SagaDefinition, event: EventEnvelope): stri
   return saga === definition.name ? sagaId : undefined;
 }
 
-/** A notice has the subject of the command, and data that `correlate` need not know. */
+/** A notice has the subject of the command, but not the data that `correlate` expects. */
 function sagaIdIn({ subject: subjectOf }: SagaDefinition, subject: string): string | undefined {
   const sagaId = subject.slice(subjectOf('').length);
   return sagaId !== '' && subjectOf(sagaId) === subject ? sagaId : undefined;
 }
 
-/** Milliseconds. */
+/** In milliseconds. */
 export interface RetryPolicy {
   timeout?: number | undefined;
   retryDelays?: readonly number[] | undefined;
 }
 
-/** The saga with this retry policy in place of its own, as far as it is given. */
+/** Returns the saga with the given parts of its retry policy replaced. */
 export function withRetryPolicy(saga: SagaDefinition, { timeout, retryDelays }: RetryPolicy): SagaDefinition {
   const change = (action: StepAction): StepAction => ({
     ...action,

@@ -16,14 +16,14 @@ type NameOfKind<D extends Definitions, K extends 'event' | 'command'> = {
 export type EventName<D extends Definitions> = NameOfKind<D, 'event'>;
 export type CommandName<D extends Definitions> = NameOfKind<D, 'command'>;
 
-/** What the data of a command is made from. */
+/** The input for the data of a command. */
 export interface SagaContext<Input> {
   sagaId: string;
-  /** What `input` returned for the event that started the saga. */
+  /** The value that `input` returned for the event that started the saga. */
   input: Input;
-  /** What `result` returned for the answers so far, by the names of the steps. */
+  /** The values that `result` returned for the answers so far, by step name. */
   results: Readonly<Record<string, Json>>;
-  /** Why it is being compensated; empty while it moves forward. */
+  /** Why the saga is compensating; empty while it moves forward. */
   reason: string;
 }
 
@@ -32,7 +32,7 @@ export type CommandOf<D extends Definitions, Input> = {
   [T in CommandName<D>]: { type: T; data: (context: SagaContext<Input>) => DataOf<D, T> };
 }[CommandName<D>];
 
-/** The answer that a step was executed; `result` returns what the saga keeps of it for later commands. */
+/** The answer that a step was executed; `result` returns the data to keep for later commands. */
 export type DoneBy<D extends Definitions> =
   EventName<D> | { [T in EventName<D>]: { type: T; result: (data: DataOf<D, T>) => Json } }[EventName<D>];
 
@@ -40,19 +40,19 @@ export type DoneBy<D extends Definitions> =
 interface AttemptOptions {
   /** The attempt fails if no answer arrives within this time; above 0. */
   timeout: Duration;
-  /** The delay before each further attempt: there is one for each delay. @default no further attempt */
+  /** The delays between attempts: one further attempt for each delay. @default no further attempt */
   retryDelays?: readonly Duration[];
-  /** Whether to retry after an answer of `failed` with this reason. Time-outs are always retried.
-   *  @default steps are not retried, compensations are */
+  /** Whether to retry after a `failed` answer with this reason. Timeouts are always retried. @default steps are not
+   *  retried, compensations are */
   retries?: (reason: string) => boolean;
 }
 
 /** How a step is compensated. */
 export interface CompensationOptions<D extends Definitions, Input> extends AttemptOptions {
   command: CommandOf<D, Input>;
-  /** The reply once it is compensated. The service also sends it when there was nothing to compensate. */
+  /** The answer after the compensation. The service also sends it when there is nothing to compensate. */
   done: EventName<D>;
-  /** Replies that the step cannot be compensated. @default none */
+  /** Answers that the step cannot be compensated. @default none */
   failed?: readonly EventName<D>[];
 }
 
@@ -60,19 +60,18 @@ export interface StepOptions<D extends Definitions, Input> extends AttemptOption
   /** Lower-case letters, digits and single dashes. */
   name: string;
   command: CommandOf<D, Input>;
-  /** The answer once it is executed. */
+  /** The answer after the execution. */
   done: DoneBy<D>;
-  /** Answers that it was not executed. The saga takes over their `reason`, if they have one. @default none */
+  /** Answers that the step was not executed. The saga copies their `reason`, if present. @default none */
   failed?: readonly EventName<D>[];
-  /** How the step is compensated when a later one fails or the saga is cancelled. @default the step is left as it is */
+  /** How the step is compensated if a later step fails or the saga is cancelled. @default the step is not compensated
+   */
   compensate?: CompensationOptions<D, Input>;
 }
 
-/**
- * A process manager. It executes its steps in order, each by a command to which a service replies. When a step fails, it
- * compensates the completed steps in reverse order. A command may be sent more than once, because a reply may be late or
- * lost: services act once per saga and repeat their reply.
- */
+/** A saga (process manager). It executes its steps in order, each with a command that a service answers. When a
+ *  step fails, it compensates the completed steps in reverse order. A command may be sent more than once, because an
+ *  answer may be late or lost: services act once per saga and repeat their answer. */
 export interface SagaOptions<
   D extends Definitions,
   Start extends EventName<D>,
@@ -85,23 +84,26 @@ export interface SagaOptions<
   startedBy: Start;
   /** Whether an event concerns this saga; called for the start, the cancellation and the answers. @default all do */
   accepts?: (event: EventEnvelope) => boolean;
-  /** The id of the saga that a message belongs to; undefined for none. @default the part of its subject after the first `/` */
+  /** The id of the saga to which a message belongs; undefined for none. @default the part of its subject after the
+   *  first `/` */
   correlate?: (event: EventEnvelope) => string | undefined;
-  /** Returns what the saga keeps of the event that starts it, for the data of its commands. */
+  /** Returns the data of the starting event that the saga keeps for its commands. */
   input: (data: DataOf<D, Start>) => Input;
-  /** The event that cancels a saga at any time: before the start, while it runs, or after it completed. @default none */
+  /** The event that cancels a saga at any time: before the start, while it runs, or after it has completed. @default
+   *  none */
   cancelledBy?: Cancel;
-  /** The subject of its commands, and thereby of the answers, such as `order/<id>`. Must not be its own stream. */
+  /** The subject of its commands and therefore of the answers, such as `order/<id>`. Must differ from its own stream.
+   */
   subject: (sagaId: string) => string;
-  /** `caused`: an answer counts only if its `causationid` is a command that the saga sent for the step. `any`: every answer
-   *  counts, for services that answer as a result of other events or requests. @default 'caused' */
+  /** `caused`: an answer counts only if its `causationid` is a command that the saga sent for the step. `any`: every
+   *  answer counts, for services that answer as a result of other events or requests. @default 'caused' */
   answers?: 'caused' | 'any';
-  /** At least one. They are executed in this order. */
+  /** At least one. Executed in this order. */
   steps: readonly StepOptions<D, Input>[];
 }
 
-/** Defines a saga over the messages of a catalogue. Throws `saga.bad_definition` for what the compiler cannot check: names,
- *  kinds and duplicates of messages, durations. */
+/** Defines a saga over the messages of a catalogue. Throws `saga.bad_definition` for mistakes that the compiler does
+ *  not detect: names, kinds and duplicates of messages, durations. */
 export type DefineSaga<D extends Definitions> = <
   Start extends EventName<D>,
   Input extends Json,
@@ -113,10 +115,10 @@ export type DefineSaga<D extends Definitions> = <
 /** A saga, for the option `sagas` of a worker. */
 export type Saga = Opaque<'saga'>;
 
-/** Whether a step is executed or compensated, as stored events and timers have it. */
+/** Whether a step is executed or compensated, in the form of stored events and timers. */
 export type Direction = 'forward' | 'back';
 
-/** Executing or compensating a step: its command, the answers, the retry policy in milliseconds. */
+/** The execution or the compensation of a step: its command, the answers, the retry policy in milliseconds. */
 export interface StepAction {
   readonly command: { readonly type: string; readonly data: (context: SagaContext<never>) => unknown };
   readonly done: string;

@@ -3,7 +3,7 @@ import type { SagaEvent } from '../decision/state.js';
 
 type Data<T extends SagaEvent['type']> = Extract<SagaEvent, { type: T }>['data'];
 
-/** An event of a saga's stream in one line, without what the saga keeps of messages. */
+/** Describes an event of a saga's stream in one line, without message data. */
 export function describeEvent(event: SagaEvent): string {
   switch (event.type) {
     case 'saga.started':

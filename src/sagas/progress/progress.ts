@@ -3,19 +3,19 @@ import { evolve, initialState, stepState, type SagaEvent, type SagaState, type S
 import { describeEvent } from './describe-event.js';
 import type { Direction } from '../definition/types.js';
 
-/** An event of a saga's stream, as far as progress is derived from it. */
+/** The part of an event of a saga's stream from which progress is derived. */
 export interface SagaEntry {
   /** Its version in the stream, from 1. */
   sequence: number;
   /** RFC 3339. */
   time: string;
   type: string;
-  /** The event's data; what the saga keeps of messages (`input`, `result`) may be absent. */
+  /** The event's data. The message data that a saga keeps (`input`, `result`) may be absent. */
   data: unknown;
 }
 
-/** `requested`: no answer yet. `refused`: the service replied that it did not execute the step. `timed_out`, `discarded`: no
- *  answer, so the step may have been executed. */
+/** `requested`: no answer yet. `refused`: the service replied that it did not execute the step. `timed_out`,
+ *  `discarded`: no answer, so the step may have been executed. */
 export const stepStatuses = [
   'not_started',
   'requested',
@@ -33,17 +33,17 @@ export type StepStatus = (typeof stepStatuses)[number];
 export interface StepProgress {
   name: string;
   state: StepStatus;
-  /** How many commands were sent to execute it, and how many to compensate it. */
+  /** How many commands were sent to execute the step, and how many to compensate it. */
   attempts: number;
   compensationAttempts: number;
-  /** RFC 3339; null while it is not. */
+  /** RFC 3339; null until then. */
   doneAt: string | null;
   compensatedAt: string | null;
-  /** Why the latest attempt failed; null once one succeeded. */
+  /** Why the latest attempt failed; null after a success. */
   failure: string | null;
 }
 
-/** What a saga waits for. */
+/** The answer or the next attempt that a saga waits for. */
 export interface SagaWaiting {
   step: string;
   direction: Direction;
@@ -51,13 +51,13 @@ export interface SagaWaiting {
   for: 'answer' | 'retry';
   /** RFC 3339. */
   until: string;
-  /** The deadline has passed and nothing has followed: its worker may not be running. */
+  /** The deadline has passed without a reaction: the worker may not be running. */
   overdue: boolean;
-  /** The type of the command that was dead-lettered and its error code; null while it is not dead-lettered. */
+  /** The type of the dead-lettered command and its error code; null while it is not dead-lettered. */
   deadLettered: string | null;
 }
 
-/** `failed`: a step cannot be compensated, manual intervention is required. */
+/** `failed`: a step cannot be compensated; manual intervention is required. */
 export const sagaProgressStatuses = [
   'not_started',
   'started',
@@ -69,35 +69,35 @@ export const sagaProgressStatuses = [
 
 export type SagaProgressStatus = (typeof sagaProgressStatuses)[number];
 
-/** The progress of a saga: its steps, what it waits for, its history. Contains nothing that the saga keeps of messages. */
+/** The progress of a saga: its steps, what it waits for, its history. Contains no message data. */
 export interface SagaProgress {
   saga: string;
   sagaId: string;
   status: SagaProgressStatus;
-  /** Why it is compensated, has failed, or was cancelled before it started. */
+  /** Why the saga is compensating, has failed, or was cancelled before it started. */
   reason: string | null;
   /** RFC 3339; null while unknown. */
   startedAt: string | null;
   endedAt: string | null;
-  /** In the order in which they are executed. Steps that have not started are included only if the definition is known. */
+  /** In execution order. Steps that have not started are included only if the definition is known. */
   steps: StepProgress[];
   waiting: SagaWaiting | null;
   /** The history, one line for each event; `kind` is its type without `saga.`. */
   entries: { at: string; step: string | null; kind: string; text: string }[];
-  /** Whether all entries from the first to the newest known one are here. */
+  /** Whether the entries are complete from the first to the newest known one. */
   complete: boolean;
 }
 
 export interface SagaProgressOptions {
   saga: string;
   sagaId: string;
-  /** The names of all its steps, in order. @default those that have started */
+  /** The names of all steps, in execution order. @default the steps that have started */
   steps?: readonly string[];
   /** Milliseconds since the epoch. */
   now: number;
 }
 
-/** The progress of a saga from the entries of its stream. They may be in any order and incomplete. */
+/** Derives the progress of a saga from the entries of its stream, which may be unordered and incomplete. */
 export function sagaProgress(
   entries: readonly SagaEntry[],
   { saga, sagaId, steps = [], now }: SagaProgressOptions,
@@ -105,7 +105,7 @@ export function sagaProgress(
   const known = entries.filter(({ type }) => type in sagaEvents).sort((a, b) => a.sequence - b.sequence);
   const history = known.map(({ time, type, data }) => ({
     at: time,
-    event: { type, data } as SagaEvent, // validated when it was stored; `input` and `result` are not read here
+    event: { type, data } as SagaEvent, // validated when stored; `input` and `result` are not read here
   }));
   const state = history.reduce((before, { event }) => evolve(before, event), initialState);
   const status = statusOf(state, history);
@@ -137,7 +137,7 @@ interface HistoryEntry {
   event: SagaEvent;
 }
 
-/** It has started even if `saga.started` is not among the known entries. */
+/** A saga has started even if `saga.started` is not among the known entries. */
 function statusOf({ status }: SagaState, history: readonly HistoryEntry[]): SagaProgressStatus {
   if (status !== 'none') return status;
   return history.some(({ event }) => event.type !== 'saga.message_noted') ? 'started' : 'not_started';
@@ -176,7 +176,7 @@ function stepOf(name: string, state: SagaState, history: readonly HistoryEntry[]
   return { ...progress, state: stepStatusOf(name, state, cause) };
 }
 
-/** Reports that an abandoned step was executed after all. */
+/** Whether the event reports that an abandoned step was executed after all. */
 function isLate(event: SagaEvent): boolean {
   return event.type === 'saga.message_noted' && event.data.rule === 'late';
 }

@@ -5,8 +5,8 @@ import type { StoredEvent } from '../../store/stored-event.js';
 import { sagaProgress, type SagaEntry, type SagaProgress } from './progress.js';
 import type { SagaDefinition } from '../definition/types.js';
 
-/** The progress of a saga from the store in which it runs. Personal data is masked unless `withPersonal`. `now` in
- *  milliseconds since the epoch. */
+/** Reads the progress of a saga from the store in which it runs. Personal data is masked unless `withPersonal`. `now`
+ *  in milliseconds since the epoch. */
 export async function readSagaProgress(
   reader: StreamReader,
   { name: saga, definitions, steps }: SagaDefinition,

@@ -5,8 +5,8 @@ import { sagaProgress, type SagaEntry, type SagaProgress } from './progress.js';
 import type { Saga } from '../definition/types.js';
 import { sagaDefinitionOf } from '../definition/define-saga.js';
 
-/** The table for copies of the events of sagas that run in another store. Add it to the `migrations` of the worker that
- *  calls `saveSagaEntry`. */
+/** Creates the table for copies of the events of sagas that run in another store. Add it to the `migrations` of the
+ *  worker that calls `saveSagaEntry`. */
 export const sagaEntryMigrations: readonly Migration[] = [
   {
     name: 'saga entries',
@@ -24,9 +24,9 @@ export const sagaEntryMigrations: readonly Migration[] = [
   },
 ];
 
-/** Stores a copy of an event of a saga's stream (`saga.*`), without personal data: what the saga keeps of messages, and the
- *  names of operators. Events may arrive in any order; storing one again changes nothing. Throws `contract.not_an_event`
- *  for an event that is in no stream. */
+/** Stores a copy of an event of a saga's stream (`saga.*`) without personal data: no message data and no names of
+ *  operators. Events may arrive in any order; storing one again changes nothing. Throws `contract.not_an_event` for an
+ *  event that belongs to no stream. */
 export async function saveSagaEntry(sql: Sql, event: EventEnvelope): Promise<void> {
   const { saga, sagaId } = event.data as { saga: string; sagaId: string };
   if (event.sequence === undefined) throw new FlotillaError('contract.not_an_event', `${event.type} has no sequence`);
@@ -44,8 +44,8 @@ interface Row {
   data: string;
 }
 
-/** The progress of a saga, derived from the entries stored here; `not_started` while there are none. `now` in milliseconds
- *  since the epoch. */
+/** Returns the progress of a saga, derived from its stored entries; `not_started` if there are none. `now` in
+ *  milliseconds since the epoch. */
 export async function loadSagaProgress(query: Sql, saga: Saga, sagaId: string, now: number): Promise<SagaProgress> {
   const { name, steps } = sagaDefinitionOf(saga);
   const rows = await query<Row>`

@@ -3,34 +3,32 @@ import { UnavailableError } from '../../errors.js';
 
 export type CircuitBreakerState = 'closed' | 'half-open' | 'open';
 
-/** Thrown in place of running the work while the circuit breaker is open. */
+/** Thrown instead of running the work while the circuit breaker is open. */
 export class CircuitOpenError extends Error {
   override readonly name = 'CircuitOpenError';
 }
 
 export interface CircuitBreakerSettings {
-  /** Failures in a row, each of another event, that open the circuit breaker. */
+  /** Consecutive failures, each of a different event, that open the circuit breaker. */
   failures: number;
   /** Milliseconds from opening to the first probe. */
   halfOpenAfter: number;
-  /** The open time doubles up to this. */
+  /** Upper limit of the open time, which doubles after each failed probe. */
   maxHalfOpenAfter: number;
 }
 
-/** Events that are remembered as having found the dependency unavailable. */
+/** How many events for which the dependency was unavailable are remembered. */
 const MAX_SUSPECTS = 1000;
 
-/**
- * A circuit breaker that counts unavailable dependencies, each event once however often it is retried, and stays open
- * longer after each failed probe. A probe whose event had failed before does not lengthen the open time: it may be a
- * poison message, and ten of those, each followed by a longer open time, would block the good messages behind them for
- * half an hour. After such a probe the open time is the first one again.
- */
+/** Opens after consecutive failures of an unavailable dependency and closes after a successful probe. Each event counts
+ *  once, however often it is retried. Each failed probe doubles the open time, unless the event of the probe had failed
+ *  before: such an event may be a poison message, and ten poison messages with doubled open times would block the
+ *  messages behind them for half an hour. After its probe, the open time returns to its initial value. */
 export class CircuitBreaker {
   #state: CircuitBreakerState = 'closed';
   /** Events that failed since the last success. */
   readonly #failed = new Set<string>();
-  /** Events that ever found the dependency unavailable and have not succeeded since; the oldest first. */
+  /** Events for which the dependency was ever unavailable and that have not succeeded since, oldest first. */
   readonly #suspects = new Set<string>();
   readonly #openTimes: readonly [number, ...number[]];
   /** Index of the longest open time so far; -1 while closed. */
@@ -40,7 +38,7 @@ export class CircuitBreaker {
   #openSince: number | undefined;
   #isProbeDue = false;
   #cancelTimer: () => void = () => undefined;
-  /** Resolves when the probe that runs has closed or opened the circuit breaker. */
+  /** Resolves when the running probe has closed or opened the circuit breaker. */
   #decision: Promise<void> | undefined;
 
   constructor(
@@ -48,7 +46,7 @@ export class CircuitBreaker {
     private readonly clock: Pick<Clock, 'elapsed' | 'after'>,
     private readonly callbacks: {
       onChange: (state: CircuitBreakerState) => void;
-      /** The open time is over: the next work is run as a probe. */
+      /** Called when the open time is over: the next work runs as a probe. */
       onProbeDue?: () => void;
     },
   ) {
@@ -59,8 +57,7 @@ export class CircuitBreaker {
     return this.#state;
   }
 
-  /** For how many milliseconds it has not been closed, and how many are left until the next probe; undefined while it is
-   *  closed. */
+  /** Milliseconds since it was last closed, and until the next probe; undefined while it is closed. */
   get interruption(): { for: number; left: number } | undefined {
     if (this.#openSince === undefined) return undefined;
     const now = this.clock.elapsed();
@@ -77,7 +74,8 @@ export class CircuitBreaker {
     return this.#openFor;
   }
 
-  /** Runs the work for an event. Rejects as the work, or with `CircuitOpenError`, without running it, while open. */
+  /** Runs the work for an event and settles with its result. While open, rejects with `CircuitOpenError` without
+   *  running it. */
   async execute<T>(eventId: string, work: () => Promise<T>): Promise<T> {
     if (this.#state !== 'closed') return this.#executeUnlessOpen(eventId, work);
     try {
@@ -96,7 +94,7 @@ export class CircuitBreaker {
     this.#cancelTimer();
   }
 
-  /** While a probe runs, other work waits for its result. */
+  /** While a probe is running, other work waits for its result. */
   async #executeUnlessOpen<T>(eventId: string, work: () => Promise<T>): Promise<T> {
     while (this.#decision !== undefined) await this.#decision;
     if (this.#state === 'closed') return this.execute(eventId, work);
@@ -115,7 +113,7 @@ export class CircuitBreaker {
       this.#suspects.delete(eventId);
       return result;
     } catch (error) {
-      // any other error means that the dependency answers
+      // any other error means that the dependency responds
       if (error instanceof UnavailableError) this.#openAfterProbe(eventId);
       else this.#close();
       throw error;
@@ -125,7 +123,7 @@ export class CircuitBreaker {
     }
   }
 
-  /** Work that began before the circuit breaker opened does not change its state any more. */
+  /** Work that began before the circuit breaker opened no longer changes its state. */
   #countFailure(eventId: string): void {
     if (this.#state === 'closed') {
       this.#failed.add(eventId);
@@ -149,7 +147,7 @@ export class CircuitBreaker {
     this.#openFor = openFor;
     this.#openUntil = now + openFor;
     this.#openSince ??= now;
-    // the timer alone decides: a timer and a reading of the clock may differ by a millisecond
+    // only the timer decides: a timer and a reading of the clock may differ by a millisecond
     this.#cancelTimer = this.clock.after(openFor, () => {
       this.#isProbeDue = true;
       this.callbacks.onProbeDue?.();

@@ -10,7 +10,7 @@ const GAUGE: Record<CircuitBreakerState, number> = { closed: 0, 'half-open': 1, 
 
 export interface PauseWhileOpenOptions {
   gate: ConsumptionGate;
-  /** Resolves when the messages that are in flight now are settled. */
+  /** Resolves when the messages in flight at the time of the call are settled. */
   settled: () => Promise<unknown>;
   clock: Clock;
   metrics: Metrics;
@@ -18,11 +18,9 @@ export interface PauseWhileOpenOptions {
   onChange?: ((state: CircuitBreakerState) => void) | undefined;
 }
 
-/**
- * The circuit breaker of a worker, which pauses consumption: while it is open, nothing is consumed; when the open time
- * is over and the messages in flight are settled, one message is consumed as a probe; closed, consumption goes on with
- * the full prefetch.
- */
+/** Connects the circuit breaker of a worker with its consumption. While it is open, consumption is paused. When the
+ *  open time is over and the messages in flight are settled, one message is consumed as a probe. When it closes,
+ *  consumption resumes with the full prefetch. */
 export function pauseWhileOpen(
   { name, circuitBreaker: settings, prefetch }: WorkerDefinition,
   { gate, settled, clock, metrics, logger, onChange }: PauseWhileOpenOptions,
@@ -46,7 +44,7 @@ export function pauseWhileOpen(
   });
   return circuitBreaker;
 
-  /** The gate carries its changes out in order: the pause is complete before this resumes. */
+  /** The gate applies its changes in order: the pause is complete before this resumes. */
   async function consumeProbe(): Promise<void> {
     await settled();
     // a message that was in flight may have been the probe

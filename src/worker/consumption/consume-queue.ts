@@ -18,11 +18,11 @@ import { pauseWhileRelayLags } from './pause-for-relay.js';
 /** The part of a running worker that handles messages of its queue. */
 export interface QueueConsumption {
   state: () => QueueState;
-  /** Stops consuming, waits at most `deadline` milliseconds for the messages in flight, returns the rest. */
+  /** Stops consuming, waits at most `deadline` milliseconds for the messages in flight, then requeues the others. */
   stop: (deadline: number) => Promise<void>;
 }
 
-/** Consumes the queue of a worker, and the log where it is defined with `from: 'log'`, through its whole pipeline. */
+/** Consumes the queue of a worker through its pipeline, and also the stream for a worker with `from: 'log'`. */
 export function consumeQueue(worker: PreparedWorker): QueueConsumption {
   const { definition, options, use, ending } = worker;
   const { store, broker, instance, logger, metrics, clock, deriveId, verify, emitters } = options;
@@ -104,7 +104,7 @@ export function consumeQueue(worker: PreparedWorker): QueueConsumption {
   };
 }
 
-/** The longest of several waits; undefined where none is left. */
+/** The longest of several waits in milliseconds; undefined if none is above 0. */
 function longest(...waits: (number | undefined)[]): number | undefined {
   const left = waits.flatMap((wait) => (wait !== undefined && wait > 0 ? [wait] : []));
   return left.length === 0 ? undefined : Math.max(...left);

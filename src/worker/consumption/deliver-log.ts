@@ -7,8 +7,8 @@ import { routeOf } from '../definition/routes.js';
 import type { WorkerDefinition } from '../definition/worker-definition.js';
 import type { PreparedWorker } from '../prepare.js';
 
-/** Delivers the log to a worker that is defined with from: 'log', in place of messages from bindings. Failed messages
- *  wait in its retry queues, as everywhere. */
+/** Delivers the stream to a worker with `from: 'log'`, which has no bindings. Failed messages wait in its retry queues,
+ *  as for every worker. */
 export function deliverLog(
   { definition, options }: PreparedWorker,
   onDelivery: (delivery: Delivery) => void,
@@ -33,7 +33,8 @@ export function deliverLog(
   });
 }
 
-/** An entry that is not an event reaches the queues of the workers that bind its routing key, and their dead letters. */
+/** A stream entry that is not an event is not delivered: it also reaches the queues whose bindings match its routing
+ *  key, and is dead-lettered there. */
 function classify(definition: WorkerDefinition, entry: StreamEntry): 'deliver' | 'ignore' | 'invalid' {
   try {
     const { type } = parseEnvelope(entry);

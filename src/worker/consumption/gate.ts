@@ -2,20 +2,18 @@ import type { Consumer } from '../../broker/broker.js';
 import type { Clock } from '../../concurrency/clock.js';
 import { SerialQueue } from '../../concurrency/serial-queue.js';
 
-/** Why a worker consumes nothing at present. */
+/** Why a worker currently consumes nothing. */
 export type PauseReason = 'circuit breaker' | 'error' | 'relay' | 'drain';
 
 const FIRST_ERROR_PAUSE_MS = 250;
 const LONGEST_ERROR_PAUSE_MS = 30_000;
 const FORGET_ERRORS_AFTER_MS = 60_000;
 
-/** Delivers messages: the consumer of a queue or of the stream. */
+/** A consumer of a queue or of the stream. */
 type Source = Pick<Consumer, 'cancel' | 'resume'>;
 
-/**
- * Lets the consumers run only while there is no reason to pause. Changes are carried out in order, so that a quick resume
- * never overtakes a slow cancel.
- */
+/** Runs the consumers only while there is no reason to pause. Applies changes in order, so that a quick resume never
+ *  overtakes a slow cancel. */
 export class ConsumptionGate {
   #errors = 0;
   #lastErrorAt = -Infinity;
@@ -41,25 +39,25 @@ export class ConsumptionGate {
     return [...this.#reasons];
   }
 
-  /** Milliseconds until the pause after an error is over; undefined where there is none. */
+  /** Milliseconds until the pause after an error ends; undefined without such a pause. */
   get errorPauseLeft(): number | undefined {
     return this.#cancelErrorPause === undefined ? undefined : Math.max(0, this.#errorPauseUntil - this.clock.elapsed());
   }
 
-  /** Resolves once nothing more is delivered. */
+  /** Resolves when deliveries have stopped. */
   pause(reason: PauseReason): Promise<void> {
     this.#reasons.add(reason);
     return this.#apply();
   }
 
-  /** Resolves once messages are consumed again, or at once where another reason is left. */
+  /** Resolves when consumption has resumed, or immediately if another reason remains. */
   resume(reason: PauseReason, prefetch = this.#prefetch): Promise<void> {
     this.#reasons.delete(reason);
     this.#prefetch = prefetch;
     return this.#apply();
   }
 
-  /** Pauses after an error of the worker's own store or broker; longer with each error that follows. */
+  /** Pauses after an error of the worker's own store or broker; longer after each consecutive error. */
   pauseAfterError(): void {
     const now = this.clock.elapsed();
     this.#errors = now - this.#lastErrorAt > FORGET_ERRORS_AFTER_MS ? 1 : this.#errors + 1;
@@ -74,7 +72,7 @@ export class ConsumptionGate {
     });
   }
 
-  /** Pauses the consumers for good. */
+  /** Pauses the consumers permanently. */
   async end(): Promise<void> {
     await this.pause('drain');
     this.#cancelErrorPause?.();

@@ -3,7 +3,7 @@ import type { Clock } from '../../concurrency/clock.js';
 import { openMessage, type HandleMessage, type Message } from '../pipeline/message.js';
 import { settle, type DeliveryOutcome } from '../pipeline/settle.js';
 
-/** The deliveries that are in the pipeline. Each is settled when the pipeline returns its outcome. */
+/** The deliveries in the pipeline. Each is settled when the pipeline returns its outcome. */
 export class InFlightMessages {
   readonly #inFlight = new Map<Message, Promise<void>>();
 
@@ -28,12 +28,12 @@ export class InFlightMessages {
     this.#inFlight.set(message, settled);
   };
 
-  /** Resolves when all messages that are in flight now are settled. */
+  /** Resolves when all messages in flight at the time of the call are settled. */
   async settled(): Promise<void> {
     await Promise.all(this.#inFlight.values());
   }
 
-  /** Waits at most `deadline` milliseconds for the messages in flight, then returns the rest to the queue. */
+  /** Waits at most `deadline` milliseconds for the messages in flight, then requeues the others. */
   async drain(deadline: number, consumer: Consumer, giveUp: () => void): Promise<void> {
     let timer: NodeJS.Timeout | undefined;
     const limit = new Promise<void>((resolve) => (timer = setTimeout(resolve, deadline)));

@@ -1,7 +1,7 @@
 import type { Logger } from '../../telemetry/logger.js';
 import type { ConsumptionGate } from './gate.js';
 
-/** How far a relay is behind. */
+/** The lag of a relay. */
 export interface RelayGauge {
   /** Stored events that the broker has not confirmed. */
   readonly lag: number;
@@ -10,8 +10,8 @@ export interface RelayGauge {
 
 const POLL_INTERVAL_MS = 200;
 
-/** Pauses consumption while more than `maxLag` events wait to be published, until half of them are published: the
- *  backlog of the outbox is bounded. Returns a function that ends the watch. */
+/** Pauses consumption while more than `maxLag` events wait to be published, until half of them are published. This
+ *  bounds the backlog of the outbox. Returns a function that stops the monitoring. */
 export function pauseWhileRelayLags(relay: RelayGauge | undefined, gate: ConsumptionGate, logger: Logger): () => void {
   if (relay === undefined) return () => undefined;
   let paused = false;

@@ -4,14 +4,14 @@ import { isAmbiguous } from '../../events/patterns.js';
 import { isPlainName } from '../../text/plain-name.js';
 import type { WorkerDefinition } from './worker-definition.js';
 
-/** Half of RabbitMQ's consumer timeout of 30 minutes: a message behind a full prefetch of slow ones must be settled
+/** Half of RabbitMQ's consumer timeout of 30 minutes: a message behind a full prefetch of slow messages must be settled
  *  before the broker closes the channel. */
 const MAX_TIMEOUT_MS = 15 * 60_000;
 
 /** The longest time to live that RabbitMQ accepts. */
 const MAX_RETRY_DELAY_MS = 4_294_967_295;
 
-/** Throws `worker.bad_definition` for mistakes that the compiler does not find. */
+/** Throws `worker.bad_definition` for mistakes that the compiler does not detect. */
 export function checkDefinition(worker: WorkerDefinition): void {
   const fail = (detail: string) => new FlotillaError('worker.bad_definition', `${worker.name}: ${detail}`);
   if (!isPlainName(worker.name)) throw fail('a name is lower case letters, digits and single dashes');

@@ -17,7 +17,7 @@ import type { DefineWorker, ErasedHandler, Worker, WorkerDefinition } from './wo
 const DEFAULT_RETRY_DELAYS = ['1s', '10s', '1m', '10m'];
 
 /** Returns the `defineWorker` of a catalogue. It throws `worker.bad_definition` for mistakes that the compiler does not
- *  find. */
+ *  detect. */
 export function workerDefiner<D extends Definitions>(definitions: D): DefineWorker<D> {
   return (options) => {
     const definition = erase(definitions, options);
@@ -29,7 +29,7 @@ export function workerDefiner<D extends Definitions>(definitions: D): DefineWork
   };
 }
 
-/** A worker that consumes the stream `events.log` by itself, whatever the types. It has no queue. */
+/** A worker that consumes the stream `events.log` directly, with entries of every type. It has no queue. */
 export function defineStreamWorker({
   name,
   store,
@@ -40,7 +40,7 @@ export function defineStreamWorker({
   return wrapDefinition(definition);
 }
 
-/** The compiler has checked the handlers against the catalogue; from here on they are functions of any event. */
+/** The compiler has checked the handlers against the catalogue; from here on they accept any event. */
 function erase<
   D extends Definitions,
   E extends keyof D & string,
@@ -90,7 +90,8 @@ function eventsOf(aggregates: readonly { readonly events: readonly string[] }[] 
   return aggregates.flatMap(({ events }) => events);
 }
 
-/** Adds the messages of the sagas, and their failures, to the bindings of the worker, with handlers that do nothing. */
+/** Adds the message types of the sagas and their failures to the bindings of the worker, with handlers that do nothing.
+ */
 function withSagas(
   definitions: Definitions,
   sagas: readonly SagaDefinition[],
@@ -107,7 +108,7 @@ function emittedBy(saga: SagaDefinition): string[] {
   return [...Object.keys(sagaEvents), ...commandsOf(saga)];
 }
 
-/** The most specific handler of each type; `handlers` has the most specific first. */
+/** The most specific handler of each type. Expects `handlers` sorted by specificity, most specific first. */
 function dispatchTable(definitions: Definitions, handlers: WorkerDefinition['handlers']): Map<string, ErasedHandler> {
   const table = new Map<string, ErasedHandler>();
   for (const type of Object.keys(definitions)) {

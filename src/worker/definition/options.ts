@@ -9,23 +9,24 @@ import type { Migration, Sql, Tx } from '../../store/store.js';
 import type { Logger } from '../../telemetry/logger.js';
 
 export interface EmitOptions {
-  /** The aggregate of the event. @default the subject of the event that is handled */
+  /** The aggregate of the event. @default the subject of the handled event */
   subject?: string;
 }
 
-/** Emits an event or command of a type that the worker lists in `emits`. */
+/** Emits an event or a command of a type listed in `emits` of the worker. */
 export type Emit<D extends Definitions, E extends TypeName<D>> = <T extends E>(
   type: T,
   data: DataOf<D, T>,
   options?: EmitOptions,
 ) => void;
 
-/** The transaction of a deferred write. Await nothing else in it. The write may run again. */
+/** The transaction of a deferred write. The write must await only the methods of this object, and it may run more than
+ *  once. */
 export interface WriteTx<D extends Definitions, E extends TypeName<D>, A extends TypeName<D> = never> {
   sql: Sql;
   read: Tx['read'];
   emit: <T extends E>(type: T, data: DataOf<D, T>, options?: EmitOptions) => Promise<void>;
-  /** Decides on the aggregate `id` and appends the events. Resolves with the state after them. */
+  /** Decides on the aggregate `id` and appends the resulting events. Resolves with the new state. */
   execute: <State, Command, Event extends { type: E | A; data: unknown }>(
     decider: Decider<State, Command, Event>,
     id: string,
@@ -34,46 +35,44 @@ export interface WriteTx<D extends Definitions, E extends TypeName<D>, A extends
 }
 
 export interface CallOptions {
-  /** The call changes something outside of the worker. During a replay without side effects (`ctx.sideEffects` is false) it is
-   *  refused with `worker.side_effect_refused`: the message is dead-lettered, nothing is called and nothing is committed.
-   *  A handler that can do without the call checks `ctx.sideEffects` first. @default false */
+  /** Marks a call that changes an external service. A replay without side effects (`ctx.sideEffects` is false) refuses
+   *  it with `worker.side_effect_refused`: the message is dead-lettered, and nothing is called or committed. A handler
+   *  that can work without the call checks `ctx.sideEffects` first. @default false */
   sideEffect?: boolean;
-  /** Classifies further errors as "the dependency is not available". */
+  /** Classifies additional errors as "the dependency is unavailable". */
   unavailable?: (error: unknown) => boolean;
 }
 
-/**
- * The context of a handler. Its writes are deferred: they are collected, and run when the handler has returned, in the
- * transaction that also writes the inbox row; then the message is acked. When the handler has returned or timed out,
- * every method throws `worker.revoked`.
- */
+/** The context of a handler. Writes are deferred: they run after the handler has returned, in the transaction that also
+ *  writes the inbox row; then the message is acked. After the handler has returned or timed out, every method throws
+ *  `worker.revoked`. */
 export interface Context<D extends Definitions, E extends TypeName<D>, Use, A extends TypeName<D> = never> {
   /** The result of `setup`. */
   readonly use: Use;
-  /** Aborts when the handler times out or the process must end. */
+  /** Aborts when the handler times out or the process must end immediately. */
   readonly signal: AbortSignal;
-  /** 1 at the first delivery; failures while the circuit breaker is open are not counted. */
+  /** The number of this attempt, from 1. Failures while the circuit breaker is open are not counted. */
   readonly attempt: number;
-  /** False where the event is certainly handled for the first time. True: an earlier handling may have called external
-   *  services before it was interrupted, for example by a kill -9 or a lost answer. A handler that decides against a call
-   *  must then find out whether the call was made, by repeating it with the same key. */
+  /** False if the event is certainly handled for the first time. True: an interrupted handling may have called external
+   *  services before, for example before a kill -9 or a lost reply. A handler that decides against a call must then
+   *  find out whether the call was made, by repeating it with the same key. */
   readonly mayHaveRunBefore: boolean;
-  /** The idempotency key for external calls: the id of the event, or, for an edited dead letter, the id of the event that
-   *  it replaces. The same every time the event is handled. */
+  /** The idempotency key for external calls, the same in every attempt: the id of the event, or for an edited dead
+   *  letter the id of the original event. */
   readonly key: string;
-  /** True in a replay of history. */
+  /** Whether the event is delivered by a replay of history. */
   readonly replaying: boolean;
-  /** Whether external side effects are wanted: always, except in a replay without `--side-effects`. */
+  /** Whether to perform external side effects. False only in a replay without `--side-effects`. */
   readonly sideEffects: boolean;
   readonly log: Logger;
-  /** Calls an external dependency. An error that means "not available" (refused, timed out, 5xx) becomes an
-   *  `UnavailableError`, which the circuit breaker counts; other errors are not changed. */
+  /** Calls an external dependency. An error that means "unavailable" (refused, timed out, 5xx) becomes an
+   *  `UnavailableError`, which the circuit breaker counts; other errors pass through unchanged. */
   call: <T>(dependency: string, work: (signal: AbortSignal) => Promise<T>, options?: CallOptions) => Promise<T>;
   /** Reads the committed state of the worker's store, outside of any transaction. */
   query: Sql;
   write: (work: (tx: WriteTx<D, E, A>) => Promise<void>) => void;
   emit: Emit<D, E>;
-  /** Emits at a later time: a date, or a duration from now ('30s', milliseconds). */
+  /** Emits at a later time: at a date, or after a duration ('30s', or milliseconds). */
   schedule: <T extends E>(at: Date | string | number, type: T, data: DataOf<D, T>, options?: EmitOptions) => void;
   execute: <State, Command, Event extends { type: E | A; data: unknown }>(
     decider: Decider<State, Command, Event>,
@@ -93,11 +92,11 @@ export interface SetupContext<Settings> {
 export type Duration = number | string;
 
 export interface CircuitBreakerOptions {
-  /** Failures in a row, each of another event, that open it. @default 5 */
+  /** Consecutive failures, each of a different event, that open it. @default 5 */
   failures?: number;
   /** @default '10s' */
   halfOpenAfter?: Duration;
-  /** The open time doubles up to this. @default '5m' */
+  /** Upper limit of the open time, which doubles after each failed probe. @default '5m' */
   maxHalfOpenAfter?: Duration;
 }
 
@@ -109,55 +108,58 @@ export interface WorkerOptions<
   P extends string,
   A extends TypeName<D>,
 > {
-  /** Lower case letters, digits and dashes. Also the name of its queue. */
+  /** Lower-case letters, digits and dashes. Also the name of the worker's queue. */
   name: string;
-  /** The store, which workers may share. @default the worker's name */
+  /** The name of the store. Workers may share one. @default the worker's name */
   store?: string;
-  /** Read from the environment by the command line: `pageSize` from PAGE_SIZE. */
+  /** The schema of its settings, read from the environment: `pageSize` from PAGE_SIZE. */
   settings?: Settings;
   /** Runs once at start, before consuming. Its result is `ctx.use`. */
   setup?: (context: SetupContext<z.infer<Settings>>) => Promise<Use> | Use;
-  /** Releases what `setup` acquired; runs after the drain. */
+  /** Releases the resources that `setup` acquired; runs after the drain. */
   teardown?: (use: Use) => Promise<void> | void;
-  /** The types that its handlers emit by `ctx.emit`, `ctx.schedule` or `tx.emit`. Those of its sagas and `aggregates` need not be
-   *  listed. */
+  /** The types that its handlers emit with `ctx.emit`, `ctx.schedule` or `tx.emit`. Types of its sagas and `aggregates`
+   *  need not be listed. */
   emits?: readonly E[];
-  /** The deciders on which its handlers execute commands. Their events are emitted by `ctx.execute` and `tx.execute`. */
+  /** The deciders on which its handlers execute commands. Their events are emitted by `ctx.execute` and `tx.execute`.
+   */
   aggregates?: readonly { readonly events: readonly A[] }[];
-  /** `queue`: its own queue, bound by the keys of `on`. `log`: the stream of all events, from a checkpoint of its own: it
-   *  also handles events from before its first start and from times when it was not deployed. @default 'queue' */
+  /** `queue`: the worker's own queue, bound by the keys of `on`. `log`: the stream of all events, from the worker's own
+   *  checkpoint, including events from before its first start and from times when it was not deployed. @default 'queue'
+   */
   from?: 'queue' | 'log';
-  /** Where a worker that reads the log begins at its first start: with the oldest retained event, or with the next one.
+  /** Where a worker with `from: 'log'` begins at its first start: at the oldest retained event, or at the next one.
    *  @default 'first' */
   offset?: 'first' | 'next';
-  /** Allows `replay --again`. `idempotent`: handling an event again changes nothing. `reset`: its tables are emptied first,
-   *  by `reset`. @default not allowed */
+  /** Allows `replay --again`. `idempotent`: handling an event again changes nothing. `reset`: `reset` empties its
+   *  tables first. @default not allowed */
   replay?: 'idempotent' | 'reset';
   /** Empties the worker's tables, for `replay: 'reset'`. */
   reset?: (tx: { sql: Sql }) => Promise<void>;
-  /** Projections that it updates from the events of its store. */
+  /** The projections that it updates from the events of its store. */
   projections?: readonly Projection[];
-  /** Process managers that it runs: their messages reach its queue, and their state is in its store, which replicas
-   *  share. */
+  /** The sagas that it runs. Their messages reach its queue, and their state is in its store, which its replicas share.
+   */
   sagas?: readonly Saga[];
   /** Handlers by type or topic pattern. The most specific handler runs. Optional for a worker with `projections` or
    *  `sagas`. */
   on?: { readonly [K in P]: Handler<D, K, Context<D, E, Use, A>> };
-  /** Runs once in the life of its store, at the first start, before consuming. */
+  /** Runs once per store, at the first start, before consuming. */
   bootstrap?: (ctx: Pick<Context<D, E, Use, A>, 'write' | 'emit' | 'log'>) => void;
-  /** Its own tables, created at start. */
+  /** Migrations of its own tables, applied at start. */
   migrations?: readonly Migration[];
-  /** Messages in flight at once. @default 100 */
+  /** Maximum number of messages in flight. @default 100 */
   prefetch?: number;
-  /** When it is over, the handler's signal aborts and its context is revoked. A handler that has not returned after three
-   *  times this time is abandoned, and its message fails with `worker.timeout`. @default '30s' */
+  /** Time limit of a handler. When it expires, the handler's signal aborts and its context is revoked. A handler that
+   *  has not returned after three times the limit is abandoned, and its message fails with `worker.timeout`. @default
+   *  '30s' */
   timeout?: Duration;
-  /** `none`: the replicas compete for messages, in no order. @default 'none' */
+  /** `none`: replicas compete for messages, in no particular order. @default 'none' */
   ordering?: 'none';
   retry?: { delays: readonly Duration[] };
   circuitBreaker?: CircuitBreakerOptions;
-  /** Runs when an event has used up its attempts, before it is dead-lettered. Its writes and events are committed, but the
-   *  event does not count as handled. */
+  /** Runs when an event has used up its attempts, before it is dead-lettered. Its writes and events are committed, but
+   *  the event does not count as handled. */
   onRetriesExhausted?: (
     event: EventEnvelope,
     error: Error,

@@ -2,24 +2,23 @@ import type { WorkerQueues } from '../../broker/topology/topology.js';
 import { sagasByType, withRetryPolicy, type RetryPolicy } from '../../sagas/definition/definition.js';
 import type { WorkerDefinition } from './worker-definition.js';
 
-/** What the broker's topology needs to know of a worker. The queue of one that reads the log is bound by nothing: it
- *  holds what is tried again or sent again. */
+/** Returns the queue and bindings of a worker for the broker's topology. The queue of a worker with `from: 'log'` has
+ *  no bindings: it holds only retried and replayed messages. */
 export function queuesOf({ name, from, handlers, retryDelays }: WorkerDefinition): WorkerQueues {
   return { name, patterns: from === 'log' ? [] : handlers.map(({ pattern }) => pattern), retryDelays };
 }
 
-/** Whether messages are sent to a worker: one that only keeps projections, or takes the log as it is, has no
- *  queue. */
+/** Whether a worker has a queue. Workers that only run projections or consume the stream directly have none. */
 export function hasQueue({ handlers }: Pick<WorkerDefinition, 'handlers'>): boolean {
   return handlers.length > 0;
 }
 
-/** The same for all of these workers that have a queue. */
+/** The queues of all given workers that have one. */
 export function queuesOfAll(workers: readonly WorkerDefinition[]): WorkerQueues[] {
   return workers.filter(hasQueue).map(queuesOf);
 }
 
-/** The worker with what the configuration says in place of its own. */
+/** Returns the worker with its options replaced by those of the configuration. */
 export function withOverrides(
   worker: WorkerDefinition,
   overrides: { retryDelays?: readonly number[]; halfOpenAfter?: number; sagas?: RetryPolicy },

@@ -11,11 +11,11 @@ import type { Migration, Sql } from '../../store/store.js';
 import type { TypeName } from '../../events/handler-types.js';
 import type { Context, SetupContext, WorkerOptions } from './options.js';
 
-/** A context whose catalogue is not known to the compiler any more. */
+/** A context without the types of its catalogue. */
 export type ErasedContext = Context<Definitions, string, unknown>;
 export type ErasedHandler = (event: EventEnvelope, ctx: ErasedContext) => Promise<void> | void;
 
-/** What a worker that consumes the stream by itself is started with. */
+/** The start options of a worker that consumes the stream directly. */
 export interface StreamWorkerContext extends StreamConsumerOptions {
   /** The stores of the other services. */
   serviceStores: ServiceStores | undefined;
@@ -24,7 +24,7 @@ export interface StreamWorkerContext extends StreamConsumerOptions {
   definitions: Definitions;
 }
 
-/** A worker as the runtime sees it: types erased, defaults filled in, durations in milliseconds. */
+/** A worker as the runtime sees it: erased types, defaults filled in, durations in milliseconds. */
 export interface WorkerDefinition {
   readonly name: string;
   readonly store: string;
@@ -39,11 +39,11 @@ export interface WorkerDefinition {
   readonly reset?: (tx: { sql: Sql }) => Promise<void>;
   readonly projections: readonly ProjectionDefinition[];
   readonly sagas: readonly SagaDefinition[];
-  /** The sagas that take a type. */
+  /** The sagas that receive a type. */
   readonly sagasOf: ReadonlyMap<string, readonly SagaDefinition[]>;
-  /** Consumes the stream `events.log` by itself, in place of handlers. */
+  /** Consumes the stream `events.log` directly, instead of handlers. */
   readonly consumeStream?: (context: StreamWorkerContext) => StreamConsumer;
-  /** The most specific pattern first. */
+  /** Sorted by specificity, most specific first. */
   readonly handlers: readonly { pattern: string; handle: ErasedHandler }[];
   /** The one handler of each type that the worker handles. */
   readonly handlerOf: ReadonlyMap<string, ErasedHandler>;
@@ -61,7 +61,7 @@ export interface WorkerDefinition {
   ) => void;
 }
 
-/** A worker, as `defineFleet`, `runWorkers` and the test harness take it. */
+/** A worker, for `defineFleet`, `runWorkers` and the test harness. */
 export type Worker = Opaque<'worker'>;
 
 export function workerDefinitionOf(worker: Worker): WorkerDefinition {

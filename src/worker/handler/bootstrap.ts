@@ -3,7 +3,7 @@ import type { WorkerDefinition } from '../definition/worker-definition.js';
 import type { PreparedOptions } from '../options.js';
 import { Emissions, runEffects, type Effect } from './effects.js';
 
-/** Runs the worker's `bootstrap` once in the life of its store, whichever replica starts first. */
+/** Runs the worker's `bootstrap` once per store, whichever replica starts first. */
 export async function runBootstrap(
   definition: WorkerDefinition,
   { store, logger, clock, deriveId }: Pick<PreparedOptions, 'store' | 'logger' | 'clock' | 'deriveId'>,

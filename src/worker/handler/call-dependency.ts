@@ -1,6 +1,6 @@
 import { errorOf, messageOf, UnavailableError } from '../../errors.js';
 
-/** Codes of Node.js, undici and nodemailer for a dependency that does not answer. */
+/** Error codes of Node.js, undici and nodemailer for a dependency that does not respond. */
 const CODES = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
@@ -20,8 +20,8 @@ const CODES = new Set([
   'UND_ERR_SOCKET',
 ]);
 
-/** Whether an error means that a dependency is not available: refused, reset, timed out, or a response of 5xx or 429 (by
- *  `status` or `statusCode`). Checks the causes, too. */
+/** Whether an error means that a dependency is unavailable: refused, reset, timed out, or a response of 5xx or 429 (by
+ *  `status` or `statusCode`). Also checks the causes of the error. */
 export function isUnavailable(error: unknown, depth = 0): boolean {
   if (error === undefined || depth > 5) return false;
   return isErrorUnavailable(errorOf(error), depth);
@@ -36,7 +36,7 @@ function isErrorUnavailable(error: Error, depth: number): boolean {
   return isUnavailable(error.cause, depth + 1);
 }
 
-/** Runs the work. An error that means "not available" becomes an `UnavailableError` that names the dependency. */
+/** Runs the work. An error that means "unavailable" becomes an `UnavailableError` with the name of the dependency. */
 export async function callDependency<T>(
   dependency: string,
   work: () => Promise<T>,

@@ -14,13 +14,15 @@ export class KeyReusedError extends PermanentError {
 
 /** An action that an external service performs once per idempotency key, such as a charge or a booking. */
 export interface ExternalAction<Result extends object> {
-  /** Performs the action, or returns its result if it was performed under this key before. Throws `KeyReusedError`. */
+  /** Performs the action, or returns its result if it was already performed under this key. Throws `KeyReusedError` if
+   *  the key was used with other data. */
   call: (key: string) => Promise<Result | Refused>;
-  /** Returns what was performed under the key. If nothing was, nothing will be, not even by a request in progress. */
+  /** Closes the key: returns the result if the action was performed under it, otherwise prevents it from ever being
+   *  performed, even by a request in progress. */
   close: (key: string) => Promise<Result | undefined>;
 }
 
-/** How many times the data of one action can be edited. */
+/** Maximum number of edits of the data of one action. */
 const EDITS = 3;
 
 /** The idempotency keys of one action: `key`, then one for each edit of its data (`key-2`, `key-3`, `key-4`). */
@@ -28,12 +30,10 @@ export function idempotencyKeys(key: string): readonly string[] {
   return [key, ...Array.from({ length: EDITS }, (_, index) => `${key}-${index + 2}`)];
 }
 
-/**
- * Performs an external action once, however many messages request it and however many of them at the same time. Call it
- * within `ctx.call(…, { sideEffect: true })`. An edited command carries other data than the first one: it closes the key of
- * the earlier data and uses the next key; if the action was performed with the earlier data, that result counts. A refusal
- * closes the remaining keys, so that a concurrent request cannot succeed after it. Throws `KeyReusedError` when no key is
- * left.
+/** Performs an external action once, even if several messages request it concurrently. Call it within `ctx.call(…, {
+ *  sideEffect: true })`. An edited command carries different data: it closes the key of the earlier data and uses the
+ *  next key; if the action was already performed with the earlier data, that result counts. A refusal closes the
+ *  remaining keys, so that a concurrent request cannot succeed afterwards. Throws `KeyReusedError` when no key is left.
  */
 export async function callOnce<Result extends object>(
   action: ExternalAction<Result>,
@@ -54,9 +54,9 @@ export async function callOnce<Result extends object>(
   return callOnce(action, later);
 }
 
-/** Closes the keys of an action: returns the result of the first one under which it was performed. If there is none, the
- *  action will not be performed, not even by a request in progress. Use it before compensating an action whose outcome is
- *  unknown. */
+/** Closes the keys of an action and returns the result of the first key under which it was performed. If there is none,
+ *  the action will never be performed, even by a request in progress. Use it before compensating an action whose
+ *  outcome is unknown. */
 export async function closeAction<Result extends object>(
   { close }: Pick<ExternalAction<Result>, 'close'>,
   keys: readonly string[],

@@ -8,11 +8,11 @@ import type { WorkerPipelineContext } from '../pipeline/context.js';
 import { eventLogFields } from '../pipeline/log-fields.js';
 import { callDependency } from './call-dependency.js';
 
-/** A context in use: what the handler said so far, and the way to end its use. */
+/** The context of a running handler, and a function that revokes it. */
 export interface OpenContext {
   readonly ctx: ErasedContext;
   readonly effects: readonly Effect[];
-  /** From here on every method throws `worker.revoked`. */
+  /** After this call, every method of the context throws `worker.revoked`. */
   revoke: () => void;
 }
 
@@ -28,7 +28,7 @@ export interface Handling {
   signal: LazySignal;
 }
 
-/** Opens the context for one handling of one event. */
+/** Creates the context for one handling of one event. */
 export function openHandlerContext(
   pipeline: WorkerPipelineContext,
   event: EventEnvelope,

@@ -17,7 +17,7 @@ import type { Definitions } from '../../events/definitions.js';
 export type ErasedWriteTx = WriteTx<Definitions, string>;
 export type AnyDecider = Decider<unknown, unknown>;
 
-/** A deferred write of a handler; they are run in order, in the transaction of the inbox row. */
+/** A deferred write of a handler. Effects run in order, in the transaction of the inbox row. */
 export type Effect =
   | { kind: 'emit'; event: UnsequencedEvent }
   | { kind: 'schedule'; dueAt: number; event: UnsequencedEvent }
@@ -25,7 +25,7 @@ export type Effect =
   | { kind: 'handle'; decider: AnyDecider; id: string; command: unknown }
   | { kind: 'saga'; saga: SagaDefinition; event: EventEnvelope };
 
-/** The worker that emits, and what its events are made with. */
+/** The worker that emits, and the dependencies for creating its events. */
 export interface Emitter {
   readonly definition: WorkerDefinition;
   readonly store: Pick<Store, 'service'>;
@@ -33,7 +33,8 @@ export interface Emitter {
   readonly deriveId: DeriveId;
 }
 
-/** Makes the events that follow from one cause: the n-th always with the same id, whoever makes it, however often. */
+/** Creates the events caused by one event. The n-th event always has the same id, in every process and every attempt.
+ */
 export class Emissions {
   #index = 0;
   readonly #traceparent: string | undefined;
@@ -41,7 +42,7 @@ export class Emissions {
   constructor(
     private readonly emitter: Emitter,
     private readonly cause: EventEnvelope,
-    /** Keeps apart what follows from one cause in different ways. */
+    /** Separates the ids of different sequences of one cause. */
     private readonly way = '',
   ) {
     this.#traceparent = childTraceparent(cause.traceparent);
@@ -56,12 +57,12 @@ export class Emissions {
     return this.emitter.clock.now();
   }
 
-  /** Throws `worker.undeclared_emit`, or `contract.invalid_data` as `createEvent`. */
+  /** Creates the next event. Throws `worker.undeclared_emit`, or `contract.invalid_data` like `createEvent`. */
   create(type: string, data: unknown, options: EmitOptions = {}): UnsequencedEvent {
     return createEvent(this.definitions, type, data, this.context(options.subject ?? this.cause.subject, type));
   }
 
-  /** The context of the next event. Throws `worker.undeclared_emit` for a type the worker does not list. */
+  /** The context of the next event. Throws `worker.undeclared_emit` for a type that the worker does not list. */
   context(subject: string, type: string): EventContext {
     const { cause } = this;
     const { definition, store, deriveId } = this.emitter;
@@ -80,13 +81,13 @@ export class Emissions {
     };
   }
 
-  /** A sequence of ids of its own, the same for the n-th fork however often it is made. */
+  /** Starts a separate sequence of ids: always the same for the same `n`. */
   fork(n: number): Emissions {
     return new Emissions(this.emitter, this.cause, `${this.way}/${n}`);
   }
 }
 
-/** Runs the effects in the transaction, one after the other. */
+/** Runs the effects in the transaction, sequentially. */
 export async function runEffects(tx: Tx, effects: readonly Effect[], emissions: Emissions): Promise<void> {
   for (const [index, effect] of effects.entries()) {
     switch (effect.kind) {

@@ -4,9 +4,9 @@ import { openHandlerContext } from './context.js';
 import type { Message } from '../pipeline/message.js';
 import type { WorkerPipelineContext } from '../pipeline/context.js';
 
-/** Runs the worker's `onRetriesExhausted`. Its writes are committed once per event, under an inbox key of their own: the
+/** Runs the worker's `onRetriesExhausted`. Its writes are committed once per event, under a separate inbox key: the
  *  event itself does not count as handled, and a replay may still succeed. Does not run for an event that was handled
- *  before and fails only in a replay that handles it again. */
+ *  before and fails only in a replay with `--again`. */
 export async function commitRetriesExhausted(
   pipeline: WorkerPipelineContext,
   message: Message,

@@ -3,7 +3,7 @@ import { CircuitOpenError } from '../circuit-breaker/circuit-breaker.js';
 import type { Middleware, WorkerPipelineContext } from '../pipeline/context.js';
 import { UncountedError } from '../pipeline/failure.js';
 
-/** Runs nothing while the circuit breaker is open. Failures that it already knows of spend no attempt. */
+/** Runs nothing while the circuit breaker is open. Failures that it has already counted use no attempt. */
 export const circuitBreaker: Middleware<WorkerPipelineContext> = (next, context) => {
   const breaker = context.circuitBreaker;
   return async (message) => {

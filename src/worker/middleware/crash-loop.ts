@@ -5,12 +5,10 @@ import { SerialQueue } from '../../concurrency/serial-queue.js';
 /** Start marks without an outcome after which the message counts as the cause of the crashes. */
 const MAX_STARTS = 3;
 
-/**
- * A message that crashes the process is delivered again and crashes it again. Therefore a *redelivered* message commits
- * a start mark before it is handled. A message with earlier marks is handled before the next one may commit its mark: a
- * crash then counts against one message only. The commit of the handling removes the mark; after a failure that the
- * process survives, `dedupe` removes it.
- */
+/** Dead-letters messages that crash the process. A message that crashes the process is redelivered and crashes it
+ *  again, therefore a *redelivered* message commits a start mark before it is handled. A message with earlier marks is
+ *  handled before the next message may commit its mark, so that a crash counts against one message only. The commit of
+ *  the handling removes the mark; after a failure without a crash, `inbox` removes it. */
 export const crashLoop: Middleware<WorkerPipelineContext> = (next, { name, startMarks }) => {
   const starts = new SerialQueue();
   return async (message) => {

@@ -10,7 +10,7 @@ import type { Message } from '../pipeline/message.js';
 import type { Middleware, PipelineContext } from '../pipeline/context.js';
 import { eventLogFields } from '../pipeline/log-fields.js';
 
-/** The library's codes that a message can be dead-lettered with; handlers may add their own. */
+/** The library's codes with which a message can be dead-lettered; handlers may use other codes. */
 const KNOWN_CODES = Object.entries(errors)
   .filter(([code, { disposal }]) => /^(contract|worker)\./.test(code) && disposal !== 'fatal')
   .map(([code]) => code);
@@ -68,11 +68,11 @@ async function publishDeadLetter(
   return 'dead';
 }
 
-/** The same for the same message with the same attempts: a copy that is published twice, because the process ended
- *  between the confirm and the ack, is stored once. */
+/** Deterministic for one message and its attempts: a copy that is published twice, because the process ended between
+ *  the confirm and the ack, is stored once. */
 function deadLetterId({ delivery }: Message, worker: string): string {
   const { headers, messageId, timestamp } = delivery.properties;
-  const body = createHash('sha256').update(delivery.body).digest('hex'); // message ids of foreign publishers may collide
+  const body = createHash('sha256').update(delivery.body).digest('hex'); // message ids of other publishers may collide
   const history = textHeader(headers, HEADERS.attempts) ?? '';
   return derivedId((timestamp ?? 0) * 1000, worker, messageId ?? '', body, history, readReplays(headers));
 }

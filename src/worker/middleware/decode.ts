@@ -6,8 +6,8 @@ import type { EventEnvelope } from '../../events/envelope.js';
 import type { Delivery } from '../../broker/broker.js';
 import type { Middleware, PipelineContext } from '../pipeline/context.js';
 
-/** Decodes the body as an event of the catalogue and checks that its publisher may publish it. Rejects invalid messages
- *  with a `contract.*` code. */
+/** Decodes the body as an event of the catalogue and verifies its publisher. Rejects invalid messages with a
+ *  `contract.*` code. */
 export const decode: Middleware = (next, { name, definitions, route, verify, emitters }) => {
   return (message) => {
     const { delivery } = message;

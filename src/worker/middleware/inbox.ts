@@ -9,11 +9,9 @@ import { inboxKey } from '../pipeline/inbox-key.js';
 import { readReplayHeaders } from '../pipeline/replay-headers.js';
 import type { Middleware, WorkerPipelineContext } from '../pipeline/context.js';
 
-/**
- * Handles an event once: reads the inbox before, and writes the inbox row after, in the transaction that also contains
- * the deferred writes of the handler. Two deliveries of one event in this process are handled one after the other;
- * between processes the row decides. Sets the inbox key of the message.
- */
+/** Handles an event once: reads the inbox before handling, and writes the inbox row in the transaction that also
+ *  contains the deferred writes of the handler. Two deliveries of one event in this process are handled sequentially;
+ *  between processes, the row decides. Sets the inbox key of the message. */
 export const inbox: Middleware<WorkerPipelineContext> = (next, context) => {
   const { definition, store, startMarks } = context;
   const running = new Map<string, Promise<unknown>>();
@@ -25,9 +23,9 @@ export const inbox: Middleware<WorkerPipelineContext> = (next, context) => {
     const name = `${key.source} ${key.id}`;
     for (let other = running.get(name); other !== undefined; other = running.get(name)) {
       await settledOrAborted(other, delivery.lost);
-      if (delivery.lost.aborted) return 'returned'; // the broker delivers it again
+      if (delivery.lost.aborted) return 'returned'; // the broker redelivers it
     }
-    // no await until the work is in the map: another delivery may be at the line above
+    // no await until the work is in the map: another delivery may be at the previous line
     const work = handleOnce(message, key, event);
     const over = work.then(
       () => undefined,
@@ -69,7 +67,7 @@ export const inbox: Middleware<WorkerPipelineContext> = (next, context) => {
   }
 };
 
-/** Resolves when the work is over or the signal aborts. */
+/** Resolves when the work settles or the signal aborts. */
 async function settledOrAborted(work: Promise<unknown>, signal: AbortSignal): Promise<void> {
   let aborted = () => {};
   const lost = new Promise<void>((resolve) => (aborted = resolve));

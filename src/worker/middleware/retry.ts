@@ -9,7 +9,8 @@ import type { Middleware, PipelineContext } from '../pipeline/context.js';
 import { eventLogFields } from '../pipeline/log-fields.js';
 import { formatDuration } from '../../duration.js';
 
-/** Publishes failed messages to the retry queue of their next delay. When the delays are used up, they are dead-lettered. */
+/** Publishes a failed message to the retry queue of its next delay. When the delays are used up, the message is
+ *  dead-lettered. */
 export const retry: Middleware = (next, context) => async (message) => {
   try {
     return await next(message);
@@ -47,7 +48,7 @@ export const retry: Middleware = (next, context) => async (message) => {
   }
 };
 
-/** A hook that throws would throw each time: the message is dead-lettered without its effects. */
+/** A hook that throws would throw every time: the message is dead-lettered without the effects of the hook. */
 async function runRetriesExhausted(message: Message, error: unknown, context: PipelineContext): Promise<void> {
   try {
     await context.onRetriesExhausted(message, error);
@@ -61,7 +62,7 @@ async function runRetriesExhausted(message: Message, error: unknown, context: Pi
   }
 }
 
-/** Errors of the worker's own store or broker are not caused by the message: it is returned, and the worker pauses. */
+/** Errors of the worker's own store or broker are not caused by the message: it is requeued, and the worker pauses. */
 function isStoreOrBrokerError(code: string): boolean {
   return code.startsWith('store.') || code.startsWith('broker.');
 }

@@ -7,7 +7,7 @@ import type { HandleMessage } from '../pipeline/message.js';
 import { readReplayHeaders } from '../pipeline/replay-headers.js';
 import type { WorkerPipelineContext } from '../pipeline/context.js';
 
-/** Innermost: runs the handler of the event's type. Its deferred writes are left in `message.effects`. */
+/** Innermost: runs the handler of the event's type. Collects its deferred writes in `message.effects`. */
 export function runHandler(pipeline: WorkerPipelineContext): HandleMessage {
   const { definition } = pipeline;
   return async (message) => {

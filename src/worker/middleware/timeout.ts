@@ -4,20 +4,18 @@ import type { LazySignal } from '../../concurrency/lazy-signal.js';
 import type { DeliveryOutcome } from '../pipeline/settle.js';
 import type { Middleware } from '../pipeline/context.js';
 
-/** Since the delivery: RabbitMQ returns a delivery to its queue after 30 minutes, and closes the channel. */
+/** Counted from the delivery: RabbitMQ requeues a delivery after 30 minutes and closes the channel. */
 const MAX_HANDLING_MS = 25 * 60_000;
 
-/**
- * Aborts the handler's signal, and with it its context, at the timeout. The delivery keeps its slot until the handler has
- * settled: otherwise handlers that ignore the signal would accumulate. A handler that has not settled after
- * `abandonAfterTimeouts` times its timeout is abandoned: its message fails with `worker.timeout`. It can commit nothing any
- * more, because its context is revoked and its result is ignored.
- */
+/** Aborts the handler's signal and revokes its context at the timeout. The delivery keeps its slot until the handler
+ *  has settled: otherwise handlers that ignore the signal would accumulate. A handler that has not settled after
+ *  `abandonAfterTimeouts` times its timeout is abandoned, and its message fails with `worker.timeout`. An abandoned
+ *  handler cannot commit: its context is revoked and its result is ignored. */
 export const timeout: Middleware = (
   next,
   { name, timeout: limit, signal: ending, overdueHandlers, abandonAfterTimeouts, clock },
 ) => {
-  // one listener for all: one per message would make a list that every message searches
+  // one shared listener: with one per message, removing it would search a long list
   const running = new Set<Run>();
   const endAll = () => {
     for (const { signal, cancelTimer } of running) {
@@ -49,7 +47,7 @@ export const timeout: Middleware = (
       signal.throwIfAborted();
       return outcome;
     } catch (error) {
-      // a dependency that never answered is the better explanation of the two
+      // an unavailable dependency is the better explanation of the two
       if (!(error instanceof UnavailableError)) signal.throwIfAborted();
       throw error;
     } finally {

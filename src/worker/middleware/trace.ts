@@ -5,9 +5,9 @@ import { eventLogFields } from '../pipeline/log-fields.js';
 
 const OUTCOMES: readonly DeliveryOutcome[] = ['done', 'duplicate', 'ignored', 'retried', 'dead', 'returned'];
 
-/** Outermost: measures and logs each message, and gives an outcome to every error. */
+/** Outermost: measures and logs each message, and maps every error to an outcome. */
 export const trace: Middleware = (next, { name: worker, metrics, logger, clock, gate }) => {
-  // looked up once: finding a labelled child costs more than incrementing it
+  // looked up once: a lookup by labels costs more than an increment
   const inFlight = metrics.inFlight.labels(worker);
   const seconds = metrics.handlerSeconds.labels(worker);
   const handled = new Map(OUTCOMES.map((outcome) => [outcome, metrics.handled.labels(worker, outcome)]));
@@ -23,7 +23,7 @@ export const trace: Middleware = (next, { name: worker, metrics, logger, clock, 
         logger.debug(outcome, { ...eventLogFields(message.event), attempt: message.attempt });
       }
     } catch (error) {
-      // no other middleware published the message: it returns to its queue, after a pause
+      // no other middleware published the message: it is requeued after a pause
       logger.error(`Message returned to its queue: ${messageOf(error)}`, {
         ...eventLogFields(message.event),
         stack: stackOf(error),

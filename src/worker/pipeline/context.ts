@@ -18,17 +18,18 @@ import type { StartMarks } from './start-marks.js';
 /** The services that emit a type, by type. */
 export type Emitters = ReadonlyMap<string, ReadonlySet<string>>;
 
-/** What the middleware works with, at a worker with a store and at a subscriber without one. */
+/** The dependencies of the middleware, at a worker with a store and at a subscriber without one. */
 export interface PipelineContext {
   readonly name: string;
   readonly definitions: Definitions;
-  /** Whether a handler takes the type; `ignored` for commands that a wildcard binding delivers and another worker handles. */
+  /** Whether a handler accepts the type; `ignored` for commands that a wildcard binding delivers and another worker
+   *  handles. */
   readonly route: (event: EventEnvelope) => 'handled' | 'ignored' | 'unknown';
-  /** The services that emit each type; other types are accepted from any source. Undefined: not known. */
+  /** The services that emit each type; types that are not listed are accepted from any source. Undefined: not known. */
   readonly emitters?: Emitters | undefined;
   /** In milliseconds, one for each attempt after the first. */
   readonly retryDelays: readonly number[];
-  /** Of the handler, in milliseconds. */
+  /** Time limit of the handler, in milliseconds. */
   readonly timeout: number;
   readonly publisher: Publisher;
   readonly names: Names;
@@ -36,24 +37,24 @@ export interface PipelineContext {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly clock: Clock;
-  /** Which of the replicas this is. */
+  /** The name of this replica. */
   readonly instance: string;
-  /** Verifies the publisher of a message. Undefined: nothing is verified. */
+  /** Verifies the publisher of a message. Undefined: no verification. */
   readonly verify: VerifyPublisher | undefined;
   /** Whether the event is in the inbox, although its handling failed. */
   readonly isHandled: (message: Message) => Promise<boolean>;
   /** Runs before an event that has used up its attempts is dead-lettered. */
   readonly onRetriesExhausted: (message: Message, error: unknown) => Promise<void>;
-  /** A handler is abandoned after so many times its timeout; `Infinity`: never. */
+  /** A handler is abandoned after this many times its timeout; `Infinity`: never. */
   readonly abandonAfterTimeouts: number;
   readonly overdueHandlers: OverdueHandlers;
-  /** Failed messages whose copy for a retry or the dead letters the broker has not confirmed at the first try. */
+  /** Failed messages whose copy for a retry or the dead letters the broker did not confirm at the first attempt. */
   readonly unpublished: Set<Message>;
   /** Aborts when the process must end now. */
   readonly signal: AbortSignal;
 }
 
-/** What the middleware of a worker works with. */
+/** The dependencies of a worker's middleware. */
 export interface WorkerPipelineContext extends PipelineContext {
   readonly definition: WorkerDefinition;
   readonly store: Store;
@@ -64,7 +65,7 @@ export interface WorkerPipelineContext extends PipelineContext {
   readonly deriveId: DeriveId;
 }
 
-/** One layer of the pipeline: returns a handler that runs `next`, the layers inside it. Runs once at start. */
+/** One layer of the pipeline: returns a handler that wraps `next`, the layers inside it. Called once at start. */
 export type Middleware<S extends PipelineContext = PipelineContext> = (
   next: HandleMessage,
   context: S,

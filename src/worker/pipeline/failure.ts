@@ -16,13 +16,13 @@ export interface Failure {
   name: string;
   message: string;
   disposal: Disposal;
-  /** False where the failure spends no attempt. */
+  /** False if the failure uses no attempt. */
   counted: boolean;
   /** The error as it was thrown. */
   error: Error;
 }
 
-/** The failure spends no attempt: the circuit breaker was open when it landed, or it was a probe. */
+/** A failure that uses no attempt: the circuit breaker was open when it occurred, or it was the failure of a probe. */
 export class UncountedError extends Error {
   override readonly name = 'UncountedError';
 
@@ -32,10 +32,10 @@ export class UncountedError extends Error {
 }
 
 const MAX_MESSAGE_LENGTH = 500;
-/** As long as in the history of attempts. */
+/** The same limit as in the history of attempts. */
 const MAX_NAME_LENGTH = 100;
 
-/** Never throws. All its texts are bounded. */
+/** Converts any thrown value. Never throws. All texts are bounded. */
 export function failureOf(thrown: unknown): Failure {
   const outer = errorOf(thrown);
   const counted = !(outer instanceof UncountedError);
@@ -53,7 +53,7 @@ export function failureOf(thrown: unknown): Failure {
   return { code, name, message, disposal: errors[code].disposal, counted, error };
 }
 
-/** The entry of the attempt history. `delay`: milliseconds until the next attempt; null where there is none. */
+/** The entry of the attempt history. `delay`: milliseconds until the next attempt; null if there is none. */
 export function describeAttempt(
   { name: worker, instance, clock }: { name: string; instance: string; clock: Clock },
   { code, name, message }: Failure,

@@ -9,7 +9,8 @@ import { retry } from '../middleware/retry.js';
 import { timeout } from '../middleware/timeout.js';
 import { trace } from '../middleware/trace.js';
 
-/** The lifecycle of a delivery at a worker, outermost middleware first. `dedupe` also commits the deferred writes of the handler. */
+/** The lifecycle of a delivery at a worker, outermost middleware first. `inbox` also commits the deferred writes of the
+ *  handler. */
 export const workerPipeline: readonly Middleware<WorkerPipelineContext>[] = [
   trace,
   deadLetter,

@@ -1,6 +1,6 @@
 import type { EventEnvelope } from '../../events/envelope.js';
 
-/** The fields of the log by which the entries of one message, and those of one story, are found. */
+/** The log fields that identify the entries of one message and of one correlation. */
 export function eventLogFields(event: EventEnvelope | undefined): Record<string, string | undefined> {
   return {
     event: event?.id,

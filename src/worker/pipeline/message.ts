@@ -7,18 +7,18 @@ import type { Effect } from '../handler/effects.js';
 import type { Failure } from './failure.js';
 import type { DeliveryOutcome } from './settle.js';
 
-/** One delivery in the pipeline. The middleware fills in what it finds out. */
+/** One delivery in the pipeline. The middleware fills in its fields. */
 export interface Message {
   readonly delivery: Delivery;
-  /** 1 at the first delivery; grows with every failure that counts. */
+  /** The number of this attempt, from 1. Incremented by each counted failure. */
   readonly attempt: number;
   /** Milliseconds since the epoch. */
   readonly receivedAt: number;
-  /** Known once decoded. */
+  /** Undefined until decoded. */
   event: EventEnvelope | undefined;
-  /** The key under which the event counts as handled; known once decoded. */
+  /** The key under which the event counts as handled; undefined until decoded. */
   key: InboxKey | undefined;
-  /** Whether a committed mark shows that its handling started: see `StartMarks`. */
+  /** Whether a start mark is committed for its handling: see `StartMarks`. */
   hasStartMark: boolean;
   /** The signal of the handler; `timeout` aborts it. */
   readonly signal: LazySignal;

@@ -4,10 +4,11 @@ import type { Metrics } from '../../telemetry/metrics.js';
 import type { Message } from './message.js';
 import { eventLogFields } from './log-fields.js';
 
-/** A handler is abandoned after so many times its timeout, by default. */
+/** Default: a handler is abandoned after this many times its timeout. */
 export const ABANDON_AFTER_TIMEOUTS = 3;
 
-/** Abandoned handlers that a process tolerates at least, whatever the prefetch: a single message that hangs uses up its attempts. */
+/** Abandoned handlers that a process always tolerates, whatever the prefetch: a single message that hangs uses up its
+ *  attempts. */
 const MIN_ABANDONED_LIMIT = 10;
 
 export interface OverdueHandlersOptions {
@@ -15,12 +16,12 @@ export interface OverdueHandlersOptions {
   prefetch: number;
   metrics: Pick<Metrics, 'handlersOverdue' | 'handlersAbandoned'>;
   logger: Logger;
-  /** Called once, when the process has as many abandoned handlers as it tolerates. */
+  /** Called once, when the number of abandoned handlers reaches the limit of the process. */
   onTooMany: (error: Error) => void;
 }
 
-/** The handlers of one worker that are over their timeout. `overdue` ones occupy the slot of their delivery; `abandoned` ones
- *  do not, but keep the memory and connections that they use until the process ends. */
+/** The handlers of one worker that have exceeded their timeout. `overdue` handlers occupy the slot of their delivery;
+ *  `abandoned` ones do not, but keep their memory and connections until the process ends. */
 export class OverdueHandlers {
   readonly #overdue = new Set<Message>();
   readonly #options: OverdueHandlersOptions;
@@ -41,14 +42,14 @@ export class OverdueHandlers {
     return this.#abandoned;
   }
 
-  /** The handler is over its timeout, and its context is revoked. */
+  /** Call when the handler has exceeded its timeout and its context is revoked. */
   add(message: Message): void {
     this.#overdue.add(message);
     this.#log('warn', 'Handler over its timeout and still running', message);
     this.#count();
   }
 
-  /** The handler has settled or is abandoned. */
+  /** Call when the handler has settled or is abandoned. */
   remove(message: Message): void {
     if (this.#overdue.delete(message)) this.#count();
   }

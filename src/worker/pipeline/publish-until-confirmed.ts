@@ -10,11 +10,9 @@ import type { Message } from './message.js';
 const FIRST_RETRY_MS = 50;
 const LONGEST_RETRY_MS = 5000;
 
-/**
- * Publishes a copy of the message, with additional headers, until the broker has confirmed that a queue
- * has it. Resolves with false when the delivery is lost (its channel is closed, or the process ends): the broker
- * delivers it again, and it must not be acked. Rejects with `broker.unencodable` where no retry can succeed.
- */
+/** Publishes a copy of the message, with additional headers, until the broker confirms it. Resolves with false when the
+ *  delivery is lost (its channel is closed, or the process ends): the broker redelivers it, and it must not be acked.
+ *  Rejects with `broker.unencodable` if no retry can succeed. */
 export async function publishUntilConfirmed(
   { name, names, publisher, logger, signal, unpublished }: PipelineContext,
   message: Message,

@@ -7,7 +7,7 @@ export interface ReplayHeaders {
   run: string;
   /** Whether events that were handled before are handled again. */
   again: boolean;
-  /** Whether handlers run their external side effects. */
+  /** Whether handlers perform external side effects. */
   sideEffects: boolean;
 }
 
@@ -21,8 +21,8 @@ export function writeReplayHeaders({ run, again, sideEffects }: ReplayHeaders): 
   };
 }
 
-/** Undefined where no replay sent the message. A malformed id still means a replay, without external side effects unless
- *  the header says so, but nothing is handled again. */
+/** Reads the headers of a replay; undefined for a message that no replay sent. A malformed id still means a replay,
+ *  with external side effects only if the header allows them, and without handling events again. */
 export function readReplayHeaders(headers: Fields): ReplayHeaders | undefined {
   const run = headers[HEADERS.replay];
   if (run === undefined || run === null) return undefined;

@@ -1,13 +1,12 @@
 import type { Delivery } from '../../broker/broker.js';
 
-/**
- * The outcome of a delivery: its effects are committed (`done`), it had been handled before (`duplicate`), no handler
- * of this worker takes its type (`ignored`), a copy waits for the next attempt (`retried`) or is a dead letter (`dead`),
- * or it goes back to its queue (`returned`). A message is returned only while the worker pauses: it would spin.
- */
+/** The outcome of a delivery: its effects are committed (`done`), it was handled before (`duplicate`), the worker has
+ *  no handler for its type (`ignored`), a copy waits for the next attempt (`retried`) or is dead-lettered (`dead`), or
+ *  it is requeued (`returned`). A message is requeued only while the worker pauses, otherwise it would be redelivered
+ *  in a busy loop. */
 export type DeliveryOutcome = 'done' | 'duplicate' | 'ignored' | 'retried' | 'dead' | 'returned';
 
-/** Acknowledges a delivery, or returns it to its queue. The only place where a worker settles messages. */
+/** Acks or requeues a delivery. The only function with which a worker settles messages. */
 export function settle(delivery: Delivery, outcome: DeliveryOutcome): void {
   if (outcome === 'returned') delivery.requeue();
   else delivery.ack();

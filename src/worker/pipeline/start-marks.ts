@@ -8,7 +8,7 @@ import type { ConsumptionGate } from '../consumption/gate.js';
 
 const FIRST_RETRY_MS = 100;
 const LONGEST_RETRY_MS = 5000;
-/** Messages whose remaining marks this process remembers. */
+/** How many messages with remaining marks this process remembers. */
 const MAX_SURVIVED_MARKS = 10_000;
 
 export interface StartMarksOptions {
@@ -20,18 +20,16 @@ export interface StartMarksOptions {
   signal: AbortSignal;
 }
 
-/**
- * Marks by which a message that crashes the process is found. A mark that remains means a crash, so a process that
- * survives removes its own: while the store refuses the commit (a full disk accepts a small one and refuses the next), the
- * message stays in flight. Where the mark cannot be removed, because the delivery is lost or the process ends, the
- * process remembers that it has survived.
- */
+/** Start marks, which identify a message that crashes the process. A remaining mark means a crash, so a process that
+ *  survives removes its own marks: while the store refuses the commit (a full disk may accept one and refuse the next),
+ *  the message stays in flight. If a mark cannot be removed, because the delivery is lost or the process ends, the
+ *  process remembers that it survived. */
 export class StartMarks {
   readonly #survived = new Map<string, number>();
 
   constructor(private readonly options: StartMarksOptions) {}
 
-  /** Commits a mark. Returns how many remain, without those that this process has survived. */
+  /** Commits a mark. Returns the number of marks, without those that this process has survived. */
   async record(message: Message, key: InboxKey): Promise<number> {
     const starts = await this.options.store.recordStart(key);
     message.hasStartMark = true;
