@@ -285,6 +285,7 @@ export const errors = {
   'dead_letter.refused': { disposal: 'reject', message: 'The dead letter cannot be replayed as it is' },
 } as const satisfies Record<string, ErrorSpec>;
 
+/** A registered error code. */
 export type ErrorCode = keyof typeof errors;
 
 /** Whether the text is a registered error code. */

@@ -12,6 +12,7 @@ import { loadStream, streamOf, type Loaded } from './load.js';
 /** The methods of a store that `executeOnStore` uses. */
 export type CommandStore = Pick<Store, 'service' | 'read' | 'snapshot' | 'event' | 'append' | 'transaction'>;
 
+/** Options of `executeOnStore`. */
 export interface ExecuteOnStoreOptions extends Expectation {
   /** Identifies the command to this aggregate; unique, preferably created by `newId`. */
   commandId?: string;
@@ -31,6 +32,7 @@ export interface ExecuteOnStoreOptions extends Expectation {
   random?: () => number;
 }
 
+/** The result of `executeOnStore`: the state after the command. */
 export interface ExecutedOnStore<State> extends Loaded<State> {
   /** True if the command had been executed before and nothing was appended now. */
   repeated: boolean;

@@ -13,11 +13,13 @@ export type NextContext = (subject: string, type: string) => EventContext;
 /** The methods of a transaction that `executeCommand` uses. */
 export type CommandTx = Pick<Tx, 'read' | 'append' | 'snapshot' | 'saveSnapshot'>;
 
+/** A precondition of a command. */
 export interface Expectation {
   /** The versions at which the command may be executed. @default any version */
   expectedVersion?: ExpectedVersions | undefined;
 }
 
+/** Options of a command that is executed within a transaction. */
 export interface ExecuteOptions extends Expectation {
   /** Creates the context of each new event: a route passes the `origin` of its request. Workers execute commands by
    *  `ctx.execute` and `tx.execute`, which derive the context from the handled event. */

@@ -1,7 +1,7 @@
 import { errorOf, FlotillaError } from '../errors.js';
 import type { BrokerState } from './broker.js';
 
-/** A state that tells who listens. Once `closed`, it stays so. */
+/** A connection state that notifies listeners of changes. `closed` is final. */
 export class StateCell {
   #value: BrokerState = 'connecting';
   readonly #listeners = new Set<(state: BrokerState) => void>();
@@ -10,7 +10,7 @@ export class StateCell {
     return this.#value;
   }
 
-  /** Does nothing where that is the state already. */
+  /** Sets the state; does nothing if it is unchanged. */
   set(next: BrokerState): void {
     if (this.#value === next || this.#value === 'closed') return;
     this.#value = next;

@@ -1,7 +1,7 @@
 import type { Fields } from './messages/amqp-fields.js';
 import type { Topology } from './topology/topology.js';
 
-/** The AMQP 0-9-1 properties this fleet uses. */
+/** The AMQP 0-9-1 properties that this fleet uses. */
 export interface MessageProperties {
   messageId?: string;
   type?: string;
@@ -10,63 +10,67 @@ export interface MessageProperties {
   timestamp?: number;
   correlationId?: string;
   contentType?: string;
-  /** The AMQP user that published the message, as RabbitMQ has verified; of a message that is published again, the one it
-   *  was received from, empty where that is not known. Not set where a message is published for the first time. */
+  /** The AMQP user that published the message, as verified by RabbitMQ. For a republished message, the user from
+   *  which it was received, empty if unknown. Not set when a message is published for the first time. */
   userId?: string;
   headers?: Fields;
 }
 
+/** A message to publish. */
 export interface OutgoingMessage {
   exchange: string;
   routingKey: string;
   body: Uint8Array;
   properties: MessageProperties;
-  /** Rejects with `broker.returned` when no queue takes it. */
+  /** Rejects with `broker.returned` when no queue accepts it. */
   mandatory?: boolean;
-  /** What a fleet with a key signs this as; unset: passed on as it is. */
+  /** The statement that a fleet with a key signs; unset: the message is passed on unchanged. */
   vouch?: Vouch | undefined;
 }
 
-/** `fleet`: a process of this fleet wrote the body. `outside`: it came from a publisher without the fleet's key; only the
- *  headers are the fleet's. `unverified`: it has no valid signature, and is believed because signatures are not required. */
+/** `fleet`: a process of this fleet wrote the body. `outside`: it came from a publisher without the fleet's key;
+ *  only the headers are the fleet's. `unverified`: it has no valid signature, and is trusted because signatures are
+ *  not required. */
 export type MessageOrigin = 'fleet' | 'outside' | 'unverified';
 
-/** What a publisher vouches for. */
+/** The statement that a publisher signs. */
 export interface Vouch {
   origin: Exclude<MessageOrigin, 'unverified'>;
-  /** The queue of the worker for which the headers are meant; unset for what goes to the exchange of all. */
+  /** The queue of the worker for which the headers are meant; unset for messages to the exchange of all events. */
   for?: string | undefined;
 }
 
-/** The same origin for a message that is published again, with the headers for the worker of this queue. What was not
- *  verified is not vouched for. */
+/** Returns the vouch for a republished message: the same origin, with headers for the worker of this queue. An
+ *  unverified message is not vouched for. */
 export function vouchAgain(origin: MessageOrigin | undefined, queue?: string): Vouch | undefined {
   return origin === 'unverified' ? undefined : { origin: origin ?? 'fleet', for: queue };
 }
 
-/** `ready`: publishes are taken. `blocked`: connected, but the broker takes no publishes for now (memory or disk
- *  alarm). `connecting`: there is none, and one is being tried for. `closed`: for good. */
+/** `ready`: accepts publishes. `blocked`: connected, but the broker accepts no publishes for now (memory or disk
+ *  alarm). `connecting`: not connected, retrying. `closed`: permanently closed. */
 export type BrokerState = 'connecting' | 'ready' | 'blocked' | 'closed';
 
-/** A channel of its own in confirm mode, made anew when it or its connection fails. Messages are persistent. */
+/** Publishes persistent messages on a separate channel in confirm mode, which is reopened when it or its connection
+ *  fails. */
 export interface Publisher {
   readonly state: BrokerState;
-  /** Resolves once the broker has confirmed. Rejects with `broker.returned`, `broker.nacked`, `broker.unencodable`,
-   *  `broker.timeout`, `broker.disconnected`, `broker.not_permitted` (this message or one published beside it) or
-   *  `broker.closed`; all but the first three leave open whether the broker has
-   *  the message: publish again with the same message id. `broker.unencodable`: it never can be. While not `ready` it
-   *  rejects at once with `broker.disconnected`. */
+  /**
+   * Publishes a message. Resolves when the broker has confirmed it. Rejects with `broker.returned`, `broker.nacked`,
+   * `broker.unencodable` (permanent), `broker.timeout`, `broker.disconnected`, `broker.not_permitted` (this message or
+   * another one on the channel) or `broker.closed`; after all but the first three the broker may have the message:
+   * publish again with the same message id. Rejects immediately with `broker.disconnected` while not `ready`.
+   */
   publish(message: OutgoingMessage): Promise<void>;
-  /** Drops the channel: every publish without a confirm rejects with `broker.disconnected`, none of them can arrive
-   *  after a later one, and a new channel is made. */
+  /** Drops the channel and opens a new one: every unconfirmed publish rejects with `broker.disconnected`, and none
+   *  of them can arrive after a later one. */
   reset(): void;
-  /** Resolves when publishes are taken. Rejects with `broker.closed`, or the signal's reason. */
+  /** Resolves when publishes are accepted. Rejects with `broker.closed`, or the signal's reason. */
   ready(signal?: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }
 
-/** One message in flight. Exactly one of `ack` and `requeue` settles it; settling a message of a channel that is gone
- *  does nothing, as the broker delivers it again. */
+/** One message in flight. Exactly one of `ack` and `requeue` settles it; settling a message of a closed channel has
+ *  no effect, because the broker delivers it again. */
 export interface Delivery {
   readonly queue: string;
   readonly exchange: string;
@@ -74,76 +78,79 @@ export interface Delivery {
   readonly body: Uint8Array;
   readonly properties: MessageProperties & { readonly headers: Fields };
   readonly redelivered: boolean;
-  /** Whose message it is; undefined where the fleet has no key. */
+  /** The origin of the message; undefined if the fleet has no key. */
   readonly origin?: MessageOrigin;
-  /** Aborts when the channel that delivered it is gone: the message will come again, here or elsewhere. */
+  /** Aborts when the channel that delivered it is closed: the message will be delivered again, to this or another
+   *  consumer. */
   readonly lost: AbortSignal;
   ack(): void;
   requeue(): void;
 }
 
+/** Options of `Broker.consume`. */
 export interface ConsumeOptions {
-  /** Messages in flight at once. */
+  /** Maximum number of messages in flight. */
   prefetch: number;
   /** Must not throw. */
   onDelivery: (delivery: Delivery) => void;
-  /** Consume arguments; asked for anew at every beginning. */
+  /** Returns the consume arguments; called whenever consuming begins. */
   arguments?: () => Fields;
 }
 
-/** Where reading a stream begins: with the oldest entry that is kept, with the newest ones, with what comes from now on,
- *  with an offset or the first one after it, or with what was published from a time on (to the chunk: somewhat earlier). */
+/** Where reading a stream begins: with the oldest retained entry, with the newest chunk, with new entries only, with
+ *  an offset or the first one after it, or at a time (with the chunk that contains it, therefore somewhat earlier). */
 export type StreamOffset = 'first' | 'last' | 'next' | number | Date;
 
-/** One entry of a stream. Reading takes nothing out of it. */
+/** One entry of a stream. Reading does not remove it. */
 export interface StreamEntry {
-  /** Its place; rises, not without holes. */
+  /** Its offset; offsets rise, with holes. */
   readonly offset: number;
   readonly exchange: string;
   readonly routingKey: string;
   readonly body: Uint8Array;
   readonly properties: MessageProperties & { readonly headers: Fields };
-  /** Whose event it is; undefined where the fleet has no key. */
+  /** The origin of the event; undefined if the fleet has no key. */
   readonly origin?: MessageOrigin;
-  /** Makes room for another one. */
+  /** Releases the entry, so that another one can be delivered. */
   done(): void;
 }
 
+/** Options of `Broker.readStream`. */
 export interface ReadStreamOptions {
   from: StreamOffset;
-  /** Entries in flight at once. RabbitMQ hands out what it has written together as a whole, which may be more. */
+  /** Maximum number of entries in flight. RabbitMQ delivers whole chunks, which may exceed it. */
   prefetch: number;
   /** Must not throw. */
   onEntry: (entry: StreamEntry) => void;
-  /** Called whenever reading begins, after a loss again: what lies at the reader's place may be another entry by then.
-   *  Must not throw. */
+  /** Called whenever reading begins, including after a loss: the entry at the reader's offset may be another one
+   *  then. Must not throw. */
   onBegin?: () => void;
 }
 
-/** Reads a stream, in order and each entry once, on after every loss of channel or connection, until closed. A stream that
- *  is deleted and made anew begins at offset 0 again, and what lies below the reader's place is not seen: whoever keeps
- *  offsets verifies them. */
+/** Reads a stream in order, each entry once, and continues after every loss of channel or connection, until closed.
+ *  If the stream is deleted and recreated, offsets begin at 0 again, and entries below the reader's offset are
+ *  skipped: callers that store offsets must verify them. */
 export interface StreamReader {
-  /** Whether the broker knows of this reader right now. */
+  /** Whether the subscription is active on the broker. */
   readonly reading: boolean;
   close(): Promise<void>;
 }
 
-/** Consumes one queue, again after every loss of channel, connection or queue, until closed. */
+/** Consumes one queue, and resumes after every loss of channel, connection or queue, until closed. */
 export interface Consumer {
-  /** Whether the broker knows of this consumer right now. */
+  /** Whether the consumer is registered with the broker. */
   readonly consuming: boolean;
-  /** Stops deliveries; resolves when no more come. What is in flight stays in flight and can be settled. */
+  /** Stops deliveries; resolves when the last one has arrived. Messages in flight stay in flight and can be settled. */
   cancel(): Promise<void>;
-  /** Consumes again, after `cancel`, with another prefetch if one is given, which doesn't count what is still in flight.
-   *  Resolves at once where there is no channel: consuming begins with the next. */
+  /** Resumes after `cancel`, optionally with another prefetch, which does not count messages still in flight.
+   *  Resolves immediately without a channel: consuming begins with the next one. */
   resume(prefetch?: number): Promise<void>;
-  /** Closes the channel: what is in flight goes back to the head of the queue, in order. */
+  /** Closes the channel: messages in flight return to the head of the queue, in order. */
   close(): Promise<void>;
 }
 
-/** What is different between the topology that is wanted and the broker's. `unanswered`: a queue that exists, or may
- *  exist, and does not answer. `retired`: a queue of an earlier release that is still there. */
+/** A difference between the wanted topology and the broker's. `unanswered`: a queue that exists, or may exist, and
+ *  does not answer. `retired`: a remaining queue of an earlier release. */
 export interface TopologyDifference {
   kind: 'exchange' | 'queue' | 'binding';
   name: string;
@@ -158,37 +165,42 @@ export interface RefusingQueue {
   reason: string;
 }
 
-/** Carries messages. Two implementations: RabbitMQ, and memory for tests and single processes. */
+/** A message broker. Two implementations: RabbitMQ, and memory for tests and single processes. */
 export interface Broker {
   readonly state: BrokerState;
-  /** Why publishers are blocked, as the broker puts it; undefined while they are not. */
+  /** The broker's reason for blocking publishers; undefined while it does not. */
   readonly blockedBy?: string | undefined;
-  /** Called at every change of state. Returns the way to stop it. */
+  /** Registers a listener for changes of the state. Returns a function that unregisters it. */
   onState(listener: (state: BrokerState) => void): () => void;
   /** Resolves when the state is `ready`. Rejects with `broker.closed`, or the signal's reason. */
   ready(signal?: AbortSignal): Promise<void>;
+  /** Creates a publisher. `timeout`: milliseconds until a publish without a confirm rejects. */
   createPublisher(options?: { timeout?: number }): Publisher;
-  /** Resolves at once; consuming begins when the broker and the queue are there. */
+  /** Starts a consumer. Returns immediately; consuming begins when the broker and the queue are available. */
   consume(queue: string, options: ConsumeOptions): Consumer;
-  /** Resolves at once; reading begins when the broker and the stream are there. From 'next', what comes while there is
-   *  no connection yet is not seen. */
+  /** Starts a stream reader. Returns immediately; reading begins when the broker and the stream are available. From
+   *  'next', entries published before the first connection are not read. */
   readStream(stream: string, options: ReadStreamOptions): StreamReader;
-  /** Declares what is missing and leaves alone what exists. Compares first: an argument that differs and cannot be
-   *  changed throws `broker.topology_conflict` and changes nothing else. Bindings of its queues that it doesn't have are
-   *  taken away where the broker can be asked for them. Queues of earlier releases are emptied into their successors and
-   *  deleted; while that is not possible it is retried until the broker is closed. What cannot be declared now is named
-   *  by `broker.topology_incomplete`, once everything else is declared: call again. Rejects with `broker.not_permitted`
-   *  where something is missing that the AMQP user may not declare; what exists, it need not be allowed to declare. Resolves with the differences that
-   *  it found, of which the queues that did not answer and those of earlier releases remain. What disappears later and
-   *  is missed by a consumer or publisher of this broker is declared again. Waits for the broker; idempotent. */
+  /**
+   * Declares missing parts of a topology. Idempotent; waits for the broker. Resolves with the differences found; of
+   * these, unanswered queues and those of earlier releases remain.
+   *
+   * It compares first: a difference in an immutable argument throws `broker.topology_conflict` without other changes.
+   * Parts that cannot be declared now are named by `broker.topology_incomplete` after all others were declared: call
+   * again. Rejects with `broker.not_permitted` if a part is missing that the AMQP user may not declare.
+   *
+   * Removes surplus bindings of its queues, if the management API can list them. Moves the messages of earlier
+   * releases' queues to their successors and deletes the queues, retrying until the broker is closed. Parts that
+   * disappear later and that a consumer or publisher of this broker misses are declared again.
+   */
   applyTopology(topology: Topology, signal?: AbortSignal): Promise<TopologyDifference[]>;
-  /** What `applyTopology` would have to change, and queues that do not answer; reads only. */
+  /** Returns the differences that `applyTopology` would change, and queues that do not answer. Reads only. */
   planTopology(topology: Topology): Promise<TopologyDifference[]>;
-  /** Messages ready, and consumers, of a queue; undefined where there is no such queue. Rejects with `broker.no_answer`
-   *  where the queue exists but does not answer within some seconds, or its node is down. */
+  /** Returns the ready messages and consumers of a queue; undefined if the queue does not exist. Rejects with
+   *  `broker.no_answer` if the queue exists but does not answer within some seconds, or its node is down. */
   queueDepth(queue: string): Promise<{ ready: number; consumers: number } | undefined>;
-  /** The queues that a message would reach and that refuse it: they are full, or down. What a publish that rejects with
-   *  `broker.nacked` does not say. Rejects with `broker.management` where that cannot be found out. */
+  /** Finds the queues that would receive a message and refuse it because they are full or down, to explain
+   *  `broker.nacked`. Rejects with `broker.management` if they cannot be determined. */
   findRefusing(exchange: string, routingKey: string): Promise<RefusingQueue[]>;
   close(): Promise<void>;
 }

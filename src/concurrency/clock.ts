@@ -10,6 +10,7 @@ export interface Clock {
   after: StartTimer;
 }
 
+/** The clock of the system. */
 export const systemClock: Clock = {
   now: Date.now,
   elapsed: () => performance.now(),

@@ -1,5 +1,6 @@
 import { FlotillaError } from '../errors.js';
 
+/** A request for `boundedFetch`. */
 export interface BoundedRequest {
   /** @default 'GET' */
   method?: string;
@@ -12,6 +13,7 @@ export interface BoundedRequest {
   signal?: AbortSignal;
 }
 
+/** The response to a `boundedFetch`. */
 export interface BoundedAnswer {
   /** The HTTP status; redirects (301, 302, 303, 307, 308) are returned like any other response. */
   status: number;

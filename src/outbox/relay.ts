@@ -69,6 +69,7 @@ export interface Relay {
   run(signal: AbortSignal): Promise<void>;
 }
 
+/** Creates the relay of a store; `run` starts it. */
 export function createRelay(options: RelayOptions): Relay {
   const { store, broker, metrics, confirmTimeout, leaseTtl = 5_000, logger = silentLogger() } = options;
   metrics?.relayPublished.inc({ service: store.service }, 0);

@@ -32,6 +32,7 @@ export interface Timer {
   event: UnsequencedEvent;
 }
 
+/** The result of an append. */
 export interface AppendResult {
   /** The stream's version after the append. */
   version: number;
@@ -197,12 +198,14 @@ export interface Store {
   close(): Promise<void>;
 }
 
+/** A named schema change of a store; see `Store.migrate`. */
 export interface Migration {
   name: string;
   /** One or more statements. */
   sql: string;
 }
 
+/** The health of a store, as observed by this process. */
 export interface StoreHealth {
   /** Set while commits fail or wait for the write lock of another process. */
   trouble: StoreTrouble | undefined;
@@ -212,12 +215,14 @@ export interface StoreHealth {
   vacant: readonly VacantLease[];
 }
 
+/** A continuing failure of commits. */
 export interface StoreTrouble {
   code: ErrorCode;
   /** Duration in milliseconds. */
   for: number;
 }
 
+/** Counts and sizes of a store, for metrics. */
 export interface StoreStats {
   events: number;
   timers: number;

@@ -5,6 +5,7 @@ import { foreignRequest } from '../net/foreign-request.js';
 import { createHttpServer, type ServerLimits } from '../net/http-server.js';
 import type { Metrics } from './metrics.js';
 
+/** The result of a readiness check. */
 export interface CheckResult {
   ok: boolean;
   /** The problem, or the current state; no secrets. */

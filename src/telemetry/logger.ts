@@ -3,6 +3,7 @@ import winston from 'winston';
 import { jsonLine, textLine } from './log-line.js';
 import { logOutput } from './log-output.js';
 
+/** The logger of a process. */
 export type Logger = winston.Logger;
 export type LogLevel = 'error' | 'warn' | 'info' | 'debug';
 

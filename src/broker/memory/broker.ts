@@ -15,10 +15,11 @@ import { MemoryQueue } from './queue.js';
 import { route } from './routing.js';
 import { MemoryStream, MemoryStreamReader } from './stream.js';
 
+/** A broker in memory, with faults for tests. */
 export interface MemoryBroker extends Broker {
-  /** What a test does to a broker. */
+  /** Simulates faults, for tests. */
   readonly fault: {
-    /** Ends every channel; nothing comes back until `reconnect`. */
+    /** Ends every channel; they reopen after `reconnect`. */
     disconnect(): void;
     reconnect(): void;
     block(): void;
@@ -28,12 +29,12 @@ export interface MemoryBroker extends Broker {
 }
 
 export interface MemoryBrokerOptions {
-  /** @default the real time */
+  /** @default the system clock */
   clock?: Clock;
 }
 
-/** A broker inside this process, with what it holds in memory: for tests, and for fleets of one process. All of its
- *  publishers and consumers share it. It is ready at once. */
+/** Creates a broker in this process that keeps everything in memory, for tests and for fleets of one process. All of
+ *  its publishers and consumers share it. It is ready immediately. */
 export function createMemoryBroker({ clock = systemClock }: MemoryBrokerOptions = {}): MemoryBroker {
   const state = new StateCell();
   const exchanges = new Map<string, ExchangeSpec>();
@@ -46,7 +47,7 @@ export function createMemoryBroker({ clock = systemClock }: MemoryBrokerOptions 
   let applied: Topology | undefined;
   state.set('ready');
 
-  /** Undefined where there is no such exchange. The default exchange leads to the queue of that name. */
+  /** Undefined if the exchange does not exist. The default exchange routes to the queue named by the routing key. */
   function destinations({
     exchange,
     routingKey,
@@ -68,7 +69,7 @@ export function createMemoryBroker({ clock = systemClock }: MemoryBrokerOptions 
     const content: Content = {
       exchange,
       routingKey,
-      // the publisher may use its buffer again
+      // the publisher may reuse its buffer
       body: Uint8Array.from(message.body),
       properties: { ...message.properties, headers: { ...message.properties.headers } },
     };
@@ -141,7 +142,7 @@ export function createMemoryBroker({ clock = systemClock }: MemoryBrokerOptions 
     for (const reader of readers) attachReader(reader);
   }
 
-  /** What was applied and is missed is declared again. */
+  /** Declares missing parts of the applied topology again. */
   function restoreSoon(): void {
     setImmediate(() => {
       if (applied === undefined || state.value === 'closed') return;

@@ -3,13 +3,14 @@ import { FlotillaError, messageOf } from '../../errors.js';
 import type { ConsumeOptions, Consumer, Delivery } from '../broker.js';
 import type { MemoryQueue, QueuedMessage, Taker } from './queue.js';
 
-/** A consumer and its channel. The broker attaches it to its queue when both are there, and detaches it when one goes. */
+/** A consumer and its channel. The broker attaches it when the queue exists and it is connected, and detaches it
+ *  when either is lost. */
 export class MemoryConsumer implements Consumer, Taker {
   readonly #options: ConsumeOptions;
   readonly #onClose: (consumer: MemoryConsumer) => void;
   readonly #inFlight = new Set<QueuedMessage>();
   #prefetch: number;
-  /** Handed out by the consumer of before a `cancel`: they don't count against the prefetch of the next one. */
+  /** Messages delivered before a `cancel`: they do not count against the prefetch of the resumed consumer. */
   #before = 0;
   #wanted = true;
   #queue: MemoryQueue | undefined;
@@ -40,7 +41,7 @@ export class MemoryConsumer implements Consumer, Taker {
     if (this.#wanted) queue.add(this);
   }
 
-  /** Ends the channel: what is in flight goes back, and another begins. */
+  /** Ends the channel: messages in flight return to the queue, and another channel begins. */
   detach(): void {
     const queue = this.#queue;
     const channel = this.#channel;

@@ -3,7 +3,7 @@ import type { OutgoingMessage, Publisher } from '../broker.js';
 import { isEncodable } from '../messages/republish.js';
 import type { StateCell } from '../broker-state.js';
 
-/** What became of a message when it was routed. */
+/** The result of routing a message. */
 export type Routed = 'taken' | 'unroutable' | 'refused' | 'no_exchange';
 
 interface Unconfirmed {
@@ -13,7 +13,7 @@ interface Unconfirmed {
   reject: (error: Error) => void;
 }
 
-/** Confirms in a later tick, as a broker does. */
+/** Confirms in a later tick, as a real broker does. */
 export class MemoryPublisher implements Publisher {
   readonly #broker: StateCell;
   readonly #route: (message: OutgoingMessage) => Routed;
@@ -53,7 +53,7 @@ export class MemoryPublisher implements Publisher {
     this.fail(new FlotillaError('broker.disconnected', 'the channel was reset'));
   }
 
-  /** Rejects whatever has no confirm yet. */
+  /** Rejects all unconfirmed publishes. */
   fail(reason: Error): void {
     const all = this.#unconfirmed;
     this.#unconfirmed = [];
@@ -79,7 +79,7 @@ export class MemoryPublisher implements Publisher {
       const all = this.#unconfirmed;
       this.#unconfirmed = [];
       for (const [index, each] of all.entries()) {
-        // as on RabbitMQ, that ends the channel with everything on it
+        // as on RabbitMQ, this closes the channel with all unconfirmed publishes
         if (each.routed === 'no_exchange') {
           const reason = new FlotillaError('broker.disconnected', `no exchange '${each.message.exchange}'`);
           for (const { reject } of all.slice(index)) reject(reason);

@@ -2,22 +2,22 @@ import type { MessageProperties } from '../broker.js';
 import type { Fields } from '../messages/amqp-fields.js';
 import type { Clock } from '../../concurrency/clock.js';
 
-/** A message as it stands in one queue. */
+/** A message in one queue. */
 export interface QueuedMessage {
   readonly exchange: string;
   readonly routingKey: string;
   readonly body: Uint8Array;
   readonly properties: MessageProperties & { readonly headers: Fields };
-  /** Its place: returned messages go back to it. */
+  /** Its position; returned messages go back to it. */
   readonly position: number;
   readonly expiresAt: number;
-  /** How often it was handed out and came back. */
+  /** How often it was delivered and returned. */
   returns: number;
 }
 
 export type Content = Pick<QueuedMessage, 'exchange' | 'routingKey' | 'body' | 'properties'>;
 
-/** Who takes messages from a queue. */
+/** A consumer of the queue. */
 export interface Taker {
   readonly wants: boolean;
   take(message: QueuedMessage): void;
@@ -29,18 +29,18 @@ export interface QueueOptions {
   name: string;
   arguments: Fields;
   clock: Clock;
-  /** Where what expires or falls out goes; false where nobody took it. */
+  /** Publishes expired or dropped messages to the dead-letter exchange; false if no queue accepted one. */
   deadLetter: (queue: MemoryQueue, message: QueuedMessage, reason: DeathReason) => boolean;
 }
 
-/** What RabbitMQ does with a classic or quorum queue, as far as this fleet relies on it. */
+/** Simulates a classic or quorum queue of RabbitMQ, as far as this fleet depends on it. */
 export class MemoryQueue {
   readonly name: string;
   readonly arguments: Fields;
   readonly #clock: Clock;
   readonly #deadLetter: QueueOptions['deadLetter'];
   readonly #ready: QueuedMessage[] = [];
-  /** Dead-lettered at least once, and there was no queue for them yet. */
+  /** Messages for which dead-lettering at least once has not found a queue yet. */
   #waiting: { message: QueuedMessage; reason: DeathReason }[] = [];
   #takers: Taker[] = [];
   #positions = 0;
@@ -63,13 +63,13 @@ export class MemoryQueue {
     return this.#takers.length;
   }
 
-  /** Whether a message of so many bytes would be refused. */
+  /** Whether a message of this size would be refused. */
   refuses(bytes: number): boolean {
     if (this.arguments['x-overflow'] !== 'reject-publish') return false;
     return this.#ready.length >= this.#limit('x-max-length') || this.#bytes + bytes > this.#limit('x-max-length-bytes');
   }
 
-  /** Takes a message, or answers false where the queue is full and refuses. */
+  /** Adds a message; returns false if the queue is full and refuses it. */
   push(content: Content): boolean {
     const maxLength = this.#limit('x-max-length');
     const maxBytes = this.#limit('x-max-length-bytes');
@@ -83,7 +83,7 @@ export class MemoryQueue {
     return true;
   }
 
-  /** Puts back what was handed out, at its place. Beyond the delivery limit it is dead-lettered. */
+  /** Returns a delivered message to its position. Beyond the delivery limit it is dead-lettered. */
   giveBack(message: QueuedMessage): void {
     message.returns += 1;
     if (message.returns > this.#limit('x-delivery-limit')) {
@@ -106,14 +106,14 @@ export class MemoryQueue {
     this.schedule();
   }
 
-  /** Tries again to dead-letter what nobody took. */
+  /** Retries dead-lettering of messages that no queue accepted. */
   retryDeadLetters(): void {
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const { message, reason } of waiting) this.#dead(message, reason);
   }
 
-  /** Hands out and expires soon, never in the caller's own tick. */
+  /** Schedules delivery and expiry; never in the caller's tick. */
   schedule(): void {
     if (this.#dispatching) return;
     this.#dispatching = true;
@@ -125,7 +125,7 @@ export class MemoryQueue {
     });
   }
 
-  /** Ends the timer. */
+  /** Stops the timer. */
   stop(): void {
     this.#callOff?.();
     this.#callOff = undefined;
@@ -138,7 +138,7 @@ export class MemoryQueue {
       const message = taker === undefined ? undefined : this.#ready.shift();
       if (taker === undefined || message === undefined) return;
       this.#bytes -= message.body.length;
-      // the next message is another's turn
+      // round-robin: the next message goes to another consumer
       if (!single) this.#takers = [...this.#takers.filter((each) => each !== taker), taker];
       taker.take(message);
     }

@@ -3,15 +3,15 @@ import { matches } from '../../events/patterns.js';
 import type { Fields } from '../messages/amqp-fields.js';
 import type { BindingSpec, ExchangeSpec } from '../topology/topology.js';
 
-/** What decides where a message goes. */
+/** The routing properties of a message. */
 export interface Address {
   exchange: string;
   routingKey: string;
   headers: Fields;
 }
 
-/** The queues a message goes to. `bindings` may hold those of other exchanges too. Undefined where there is no such
- *  exchange. An alternate exchange takes what its exchange matched nowhere. */
+/** Returns the queues that a message is routed to; undefined if the exchange does not exist. `bindings` may include
+ *  those of other exchanges. An alternate exchange receives messages that match no binding. */
 export function route(
   address: Address,
   exchanges: ReadonlyMap<string, ExchangeSpec>,

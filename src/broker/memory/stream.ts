@@ -8,8 +8,8 @@ interface Kept extends Content {
   readonly at: number;
 }
 
-/** What RabbitMQ does with a stream, as far as this fleet relies on it: keeps its newest bytes, gives them to any number
- *  of readers, and takes nothing out. */
+/** Simulates a stream of RabbitMQ, as far as this fleet depends on it: retains its newest bytes, delivers them to
+ *  any number of readers, and removes nothing on reading. */
 export class MemoryStream {
   readonly #entries: Kept[] = [];
   readonly #readers = new Set<MemoryStreamReader>();
@@ -50,7 +50,7 @@ export class MemoryStream {
     this.#readers.delete(reader);
   }
 
-  /** The offset at which reading from there begins. */
+  /** Returns the offset at which reading begins. */
   place(from: ReadStreamOptions['from']): number {
     if (from === 'first') return 0;
     if (from === 'next') return this.#next;
@@ -59,14 +59,14 @@ export class MemoryStream {
     return this.#entries.find(({ at }) => at >= from.getTime())?.offset ?? this.#next;
   }
 
-  /** The first entry at or after an offset. */
+  /** Returns the first entry at or after an offset. */
   from(offset: number): Kept | undefined {
     const first = this.#entries[0];
     return first === undefined ? undefined : this.#entries[Math.max(0, offset - first.offset)];
   }
 }
 
-/** A reader and its channel; the broker attaches it when the stream is there and there is a connection. */
+/** A reader and its channel; the broker attaches it when the stream exists and it is connected. */
 export class MemoryStreamReader implements StreamReader {
   #stream: MemoryStream | undefined;
   #next: number | undefined;
@@ -97,7 +97,7 @@ export class MemoryStreamReader implements StreamReader {
     this.#inFlight = 0;
   }
 
-  /** Hands out soon, never in the caller's own tick. */
+  /** Schedules delivery; never in the caller's tick. */
   schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;

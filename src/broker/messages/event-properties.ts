@@ -3,11 +3,11 @@ import type { MessageProperties } from '../broker.js';
 import { HEADERS } from './headers.js';
 import { isShort } from './republish.js';
 
-/** A longer subject is in the body only. */
+/** Longer subjects appear in the body only. */
 const MAX_SUBJECT = 512;
 
-/** The AMQP properties that mirror an event, so that the management UI shows what it is. What AMQP cannot carry is left out:
- *  the event is in the body. */
+/** Returns the AMQP properties that mirror an event, for example for the management UI. Values that AMQP cannot
+ *  encode are omitted, because the body contains the whole event. */
 export function eventProperties(event: {
   id: string;
   type: string;

@@ -2,64 +2,65 @@ import { z } from 'zod';
 import { redact } from '../../text/redact.js';
 import type { Fields } from './amqp-fields.js';
 
-/** The headers by which a message carries its history through retries, dead letters and replays. */
+/** The headers that carry the history of a message through retries, dead letters and replays. */
 export const HEADERS = {
   /** JSON text, an array of `Attempt`: see `readAttempts`. */
   attempts: 'flotilla-attempts',
-  /** A number: which attempt the delivery is. Counts less than the history shows, as failures while the circuit
-   *  breaker is open spend none. */
+  /** The number of this attempt. May be lower than the length of the history, because failures while the circuit
+   *  breaker is open do not count. */
   attempt: 'flotilla-attempt',
-  /** The exchange to which the message was published first. */
+  /** The exchange to which the message was first published. */
   exchange: 'flotilla-exchange',
-  /** The routing key with which it was published first. */
+  /** The routing key with which it was first published. */
   routingKey: 'flotilla-routing-key',
   /** The same for every copy of one dead letter. */
   deadLetterId: 'flotilla-dead-letter-id',
   errorCode: 'flotilla-error-code',
   errorMessage: 'flotilla-error-message',
-  /** When the message was given up, RFC 3339. */
+  /** When the message was dead-lettered, RFC 3339. */
   deadAt: 'flotilla-dead-at',
-  /** How often it was sent again from the dead letters. */
+  /** How often it was replayed from the dead letters. */
   replays: 'flotilla-replays',
-  /** The subject of the event, where there is one: known without reading the body. */
+  /** The subject of the event, if any; readable without parsing the body. */
   subject: 'flotilla-subject',
-  /** The idempotency key for the world outside, where it is not the event's own id: a mended dead letter keeps the
-   *  key of the event it replaces. */
+  /** The idempotency key for external services, if it is not the event's own id: an edited dead letter keeps the key
+   *  of the original event. */
   key: 'flotilla-key',
-  /** Names of headers and properties that were left behind when the message was published again: they did not fit, cannot be
-   *  encoded, or would route it to more queues (`CC`). Text, at most 500 characters. */
+  /** Names of headers and properties that were dropped when the message was republished, because they did not fit,
+   *  cannot be encoded, or would route it to more queues (`CC`). Text, at most 500 characters. */
   dropped: 'flotilla-dropped',
-  /** Which replay of history sent the message; absent on what is delivered the ordinary way. */
+  /** The replay of history that sent the message; absent in regular deliveries. */
   replay: 'flotilla-replay',
-  /** True: the replay handles again also what was handled before. */
+  /** True if the replay repeats events that were already handled. */
   again: 'flotilla-replay-again',
-  /** True: the world outside shall hear of it once more. */
+  /** True if the replay repeats calls to external services. */
   sideEffects: 'flotilla-replay-side-effects',
-  /** `<key id>.<HMAC>`: a process of the fleet has published this body with these headers. See `signing/signature.ts`. */
+  /** `<key id>.<HMAC>`: a process of the fleet has published this body with these headers. See
+   *  `signing/signature.ts`. */
   signature: 'flotilla-signature',
-  /** The queue of the worker for which the headers are meant; absent on what a relay publishes. */
+  /** The queue of the worker for which the headers are meant; absent in messages that a relay publishes. */
   for: 'flotilla-for',
-  /** True: the headers are the fleet's, and the body came from a publisher that has no fleet key. */
+  /** True if only the headers are the fleet's: the body came from a publisher without a fleet key. */
   outside: 'flotilla-outside',
 } as const;
 
-/** One attempt to handle a message that failed. */
+/** One failed attempt to handle a message. */
 export interface Attempt {
   /** RFC 3339. */
   at: string;
   worker: string;
-  /** The process, as it calls itself. */
+  /** The process, by its instance name. */
   instance: string;
   /** The stable code of the error. */
   code: string;
   /** The name of the error's class. */
   name: string;
   message: string;
-  /** Milliseconds until the next attempt; null where this was the last. */
+  /** Milliseconds until the next attempt; null after the last one. */
   delay: number | null;
 }
 
-/** Headers count against the broker's frame (131,072 bytes by default): a history stays far below it. */
+/** Headers count against the broker's frame limit (131,072 bytes by default); a history stays far below it. */
 const MAX_ATTEMPTS = 20;
 const MAX_BYTES = 8 * 1024;
 const MAX_MESSAGE = 300;
@@ -75,8 +76,8 @@ const attempt = z.object({
   delay: z.number().nullable(),
 });
 
-/** The history that the headers carry, the oldest first, messages redacted. Anybody may write headers: what is not as it must be is left
- *  out, and nothing is thrown. */
+/** Reads the history from the headers, oldest first, with redacted messages. Any publisher may write headers:
+ *  malformed entries are ignored. Never throws. */
 export function readAttempts(headers: Fields): Attempt[] {
   const text = headers[HEADERS.attempts];
   if (typeof text !== 'string' || text.length > 2 * MAX_BYTES) return [];
@@ -87,8 +88,8 @@ export function readAttempts(headers: Fields): Attempt[] {
   });
 }
 
-/** The value of the `attempts` header: at most 20 attempts and 8 KiB of UTF-8. The first is kept, as it tells how it
- *  began, and the latest; those between go first. */
+/** Serializes the value of the `attempts` header: at most 20 attempts and 8 KiB of UTF-8. Keeps the first attempt,
+ *  which shows the original failure, and the latest ones. */
 export function writeAttempts(attempts: readonly Attempt[]): string {
   const [first, ...rest] = attempts.map(shorten);
   if (first === undefined) return '[]';
@@ -101,19 +102,19 @@ export function writeAttempts(attempts: readonly Attempt[]): string {
   return text;
 }
 
-/** The text of a header; undefined where it is missing or something else. */
+/** Returns the text of a header; undefined if it is missing or not a text. */
 export function textHeader(headers: Fields, name: string): string | undefined {
   const value = headers[name];
   return typeof value === 'string' ? value : undefined;
 }
 
-/** How often the message was sent again from the dead letters. */
+/** Returns how often the message was replayed from the dead letters. */
 export function readReplays(headers: Fields): number {
   const value = headers[HEADERS.replays];
   return typeof value === 'number' && Number.isSafeInteger(value) && value > 0 ? value : 0;
 }
 
-/** The text, cut to a length with a sign that it was. */
+/** Truncates a text to a length, marking the cut with `…`. */
 export function cut(text: string, length: number): string {
   return text.length <= length ? text : `${text.slice(0, length - 1)}…`;
 }

@@ -4,25 +4,25 @@ import type { MessageProperties, OutgoingMessage } from '../broker.js';
 import type { Fields, FieldValue } from './amqp-fields.js';
 import { HEADERS } from './headers.js';
 
-/** What amqplib encodes at most. */
+/** The maximum size that amqplib encodes. */
 const MAX_ENCODED_BYTES = 65_536;
-/** What all headers of a message that is published again may take: the broker adds its own. */
+/** Maximum size of the headers of a republished message; the broker adds its own. */
 const MAX_HEADER_BYTES = 48 * 1024;
-/** Deeper than any header: every step over them is recursive. */
+/** Deeper than any real header; bounds the recursion. */
 const MAX_DEPTH = 16;
-/** A property, a header's name and a routing key are short strings in AMQP 0-9-1. */
+/** Properties, header names and routing keys are short strings in AMQP 0-9-1. */
 const MAX_SHORT_BYTES = 255;
 const MAX_MARKER = 500;
 
-/** They name more routing keys: a message that kept them would be multiplied by each retry and replay. */
+/** These headers add routing keys: if they were kept, each retry and replay would multiply the message. */
 const ROUTING: ReadonlySet<string> = new Set(['CC', 'BCC']);
 const OWN: ReadonlySet<string> = new Set(Object.values(HEADERS));
 
 /**
- * The properties with which a message is published again, by a retry, a dead letter or a replay: `own` headers first, then
- * those of the fleet that the message carries, then the attributes of an event in binary mode, then the others as far as they fit. `CC` and `BCC` and what the broker wrote
- * about earlier deaths stay behind. The header `flotilla-dropped` names what else was dropped, properties too. Whatever was
- * received, the result can be encoded. `userId` says whom the message was received from; the publisher puts its own.
+ * Returns the properties for republishing a message, by a retry, a dead letter or a replay. Headers are kept in this
+ * order, as far as they fit: `own`, the fleet's, event attributes in binary mode, others. `CC`, `BCC` and the broker's
+ * death records are removed. The header `flotilla-dropped` names other dropped headers and properties. The result can
+ * always be encoded. `userId` names the user from which the message was received; the publisher replaces it.
  */
 export function republished({ headers = {}, ...properties }: MessageProperties, own: Fields = {}): MessageProperties {
   const dropped: string[] = [];
@@ -51,7 +51,7 @@ export function republished({ headers = {}, ...properties }: MessageProperties, 
   return { ...fitting, userId: properties.userId ?? '', headers: Object.fromEntries(kept) };
 }
 
-/** Whether AMQP 0-9-1 can carry the message. */
+/** Whether AMQP 0-9-1 can encode the message. */
 export function isEncodable({ routingKey, properties: { headers = {}, ...properties } }: OutgoingMessage): boolean {
   const dropped: string[] = [];
   fittingProperties(properties, dropped);
@@ -59,12 +59,12 @@ export function isEncodable({ routingKey, properties: { headers = {}, ...propert
   return dropped.length === 0 && isShort(routingKey) && size !== undefined && size <= MAX_ENCODED_BYTES;
 }
 
-/** Whether AMQP 0-9-1 can carry the text as a property or a routing key. */
+/** Whether AMQP 0-9-1 can encode the text as a property or a routing key. */
 export function isShort(text: string): boolean {
   return text.length * 3 <= MAX_SHORT_BYTES || Buffer.byteLength(text) <= MAX_SHORT_BYTES;
 }
 
-/** RabbitMQ's own accounts (x-death and the like) are not for clients to send. */
+/** Whether only RabbitMQ writes the header (x-death and the like); clients must not send it. */
 function isBrokers(name: string): boolean {
   return /^x-(?:first-|last-)?death/.test(name) || name === 'x-delivery-count';
 }
@@ -84,14 +84,14 @@ function fittingProperties(properties: Omit<MessageProperties, 'headers'>, dropp
   return fitting;
 }
 
-/** Bytes of a field of a table; undefined where it cannot be encoded. */
+/** Returns the size of a table field in bytes; undefined if it cannot be encoded. */
 function fieldSize(name: string, value: FieldValue, depth = 1): number | undefined {
   const size = valueSize(value, depth);
   return size === undefined || !isShort(name) ? undefined : 1 + Buffer.byteLength(name) + size;
 }
 
-/** An upper bound of the bytes of a value with its type, as amqplib writes it; undefined where it cannot. What arrived as a
- *  timestamp or a decimal is an object with the fields `!` and `value`. */
+/** Returns an upper bound of a value's encoded size in bytes, including its type; undefined if amqplib cannot encode
+ *  it. Received timestamps and decimals are objects with the fields `!` and `value`. */
 function valueSize(value: unknown, depth: number): number | undefined {
   if (depth > MAX_DEPTH) return undefined;
   if (typeof value === 'string') return 5 + Buffer.byteLength(value);
@@ -113,13 +113,13 @@ function typedSize({ '!': type, value }: Fields): number | undefined {
   return isUnsigned(value['places'], 255) && isUnsigned(value['digits'], 2 ** 32 - 1) ? 6 : undefined;
 }
 
-/** amqplib writes numbers of 2^50 and more as integers, and fails on those that are not. */
+/** amqplib encodes numbers of 2^50 and more as integers, and fails if they are not. */
 function isEncodableNumber(value: number): boolean {
   if (!Number.isFinite(value) || value < -(2 ** 63)) return false;
   return Number.isInteger(value) || Math.abs(value) < 2 ** 50;
 }
 
-/** Of the content of an array or a table. */
+/** Sums the sizes of the elements of an array or a table. */
 function sum<T>(elements: readonly T[], size: (element: T) => number | undefined): number | undefined {
   let total = 5;
   for (const element of elements) {

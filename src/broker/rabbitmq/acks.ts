@@ -1,14 +1,11 @@
 import type { Channel, ConsumeMessage } from 'amqplib';
 
-/**
- * Acks of one channel, those that come at once told together: where everything up to a message is settled, one
- * frame with `multiple` says so for all of them. With a group commit behind it, which settles dozens at once, that
- * takes most of the frames off the socket and off the broker.
- */
+/** Batches the acks of one channel: if every delivery up to a tag is settled, one frame with `multiple` acks all of
+ *  them. With group commits, which settle dozens of messages at the same time, this saves most frames. */
 export class Acks {
-  /** Acked, and the broker not told yet; by delivery tag, which count from 1 without a gap. */
+  /** Acked but not sent to the broker, by delivery tag. Tags count from 1 without gaps. */
   readonly #pending = new Map<number, ConsumeMessage>();
-  /** Settled, and not below `#low`. */
+  /** Settled tags from `#low` on. */
   readonly #settled = new Set<number>();
   /** The lowest tag that is not settled. */
   #low = 1;
@@ -25,8 +22,9 @@ export class Acks {
     this.#settled.add(deliveryTag);
     if (this.#scheduled) return;
     this.#scheduled = true;
-    // a microtask comes after the acks of the same commit, which take equally many steps to get here, and before the
-    // next messages are read: waiting for those held back the acks, and with them the broker (0.58 -> 0.67 of bare)
+    // a microtask runs after the acks of the same commit, which take the same number of steps, and before the next
+    // messages are read; waiting for the latter delayed the acks and thus the broker (0.58 of the throughput of a
+    // bare consumer, instead of 0.67)
     queueMicrotask(() => this.flush());
   }
 
@@ -35,7 +33,7 @@ export class Acks {
     this.channel.nack(message, false, true);
   }
 
-  /** Tells the broker what is pending. */
+  /** Sends pending acks to the broker. */
   flush(): void {
     this.#scheduled = false;
     while (this.#settled.delete(this.#low)) this.#low += 1;
@@ -47,7 +45,7 @@ export class Acks {
     }
     this.#pending.clear();
     try {
-      // the broker must not know the tag as settled yet: it is that of a pending message, not the one below `#low`
+      // `multiple` needs the tag of a pending message: the broker rejects a tag that is already settled
       if (highest !== undefined) this.channel.ack(highest, true);
       for (const message of single) this.channel.ack(message);
     } catch (error) {
@@ -55,7 +53,7 @@ export class Acks {
     }
   }
 
-  /** The channel is gone: there is nobody to tell. */
+  /** Discards pending acks: the channel is closed. */
   drop(): void {
     this.#pending.clear();
   }

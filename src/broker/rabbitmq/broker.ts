@@ -16,16 +16,17 @@ import { createStreamReader } from './stream-reader.js';
 import { createTopologyAdmin } from './topology/topology-admin.js';
 import { createTopologyRepair } from './topology/topology-repair.js';
 
+/** Options of `createRabbitBroker`. */
 export interface RabbitBrokerOptions {
-  /** `amqp://user:password@host:port/vhost`, or those of several nodes of a cluster, with commas between them. Never
-   *  logged. */
+  /** `amqp://user:password@host:port/vhost`, or a comma-separated list for the nodes of a cluster. Never logged. */
   url: string;
-  /** `http://user:password@host:15672`, or several with commas between them. Without it, topologies are compared by declaring, and surplus is not seen. */
+  /** `http://user:password@host:15672`, or a comma-separated list. Without it, topologies are compared by declaring,
+   *  and surplus bindings are not detected. */
   managementUrl?: string;
-  /** Whether each message carries the AMQP user of `url`, which RabbitMQ verifies. The user must be the same in each URL.
-   *  @default false */
+  /** Whether each message carries the AMQP user of `url`, which RabbitMQ verifies. The user must be the same in each
+   *  URL. @default false */
   sendUserId?: boolean;
-  /** What the broker shows for the connections: `<name> publish`, `<name> consume`. */
+  /** Connection names in the broker: `<name> publish`, `<name> consume`. */
   connectionName: string;
   logger: Logger;
   metrics?: Metrics;
@@ -33,15 +34,15 @@ export interface RabbitBrokerOptions {
   publishTimeout?: number;
   /** Seconds. @default 10 */
   heartbeat?: number;
-  /** Called each time that no node could be connected to, with the cause; connecting goes on. Must not throw. */
+  /** Called with the cause each time that no node could be reached; connecting continues. Must not throw. */
   onUnreachable?: (failure: ConnectFailure) => void;
 }
 
 const CLOSE_LIMIT = 5000;
 const METRIC: Record<BrokerState, number> = { connecting: 0, ready: 1, blocked: 2, closed: 3 };
 
-/** A broker behind two connections, since one that is blocked stops reading everything that is on it: one publishes;
- *  the other consumes and declares. Both are made again after every loss, with waits that grow up to 5 s. */
+/** Creates a broker with two connections, because a blocked connection stops reading everything on it: one
+ *  publishes; the other consumes and declares. Both reconnect after every loss, with delays of up to 5 s. */
 export function createRabbitBroker(options: RabbitBrokerOptions): Broker {
   const { url, managementUrl, connectionName, logger, metrics, publishTimeout = 10_000, heartbeat = 10 } = options;
   const [first, ...others] = shuffled(addressesOf(url));
@@ -52,7 +53,7 @@ export function createRabbitBroker(options: RabbitBrokerOptions): Broker {
     return openConnection({ urls, name, logger, heartbeat, ...(onUnreachable && { onUnreachable }) });
   };
   const publishing = open('publish', [first, ...others]);
-  // on another node where there is one: a fleet is never connected to one node alone
+  // preferably to another node: the fleet then depends on no single node
   const [second = first, ...rest] = others;
   const consuming = open('consume', others.length === 0 ? [first] : [second, ...rest, first]);
   const userId = options.sendUserId === true ? credentialsOf(first).user : undefined;
@@ -114,14 +115,14 @@ export function createRabbitBroker(options: RabbitBrokerOptions): Broker {
     async close() {
       repair.close();
       const closing = Promise.all([...parts].map((part) => part.close()));
-      // what doesn't end in order ends with its connection
+      // channels that do not close cleanly end with their connection
       await within(CLOSE_LIMIT, 'closing channels', closing).catch(() => undefined);
       await Promise.all([publishing.close(), consuming.close()]);
     },
   };
 }
 
-/** Of two connections of which both are needed. */
+/** Returns the worse state of two required connections. */
 function worst(a: BrokerState, b: BrokerState): BrokerState {
   for (const state of ['closed', 'connecting', 'blocked'] as const) if (a === state || b === state) return state;
   return 'ready';

@@ -16,9 +16,9 @@ export interface ConsumerOptions extends ConsumeOptions {
   connection: Connection;
   logger: Logger;
   queue: string;
-  /** Called when the broker says that there is no such queue, or cancels the consumer. */
+  /** Called when the queue does not exist, or when the broker cancels the consumer. */
   onMissing: () => void;
-  /** Called when the broker knows of this consumer, at every beginning. */
+  /** Called whenever the consumer is registered with the broker. */
   onConsuming?: () => void;
   onClose: () => void;
 }
@@ -30,7 +30,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
   let closed = false;
   let epoch: Epoch | undefined;
   let tag: string | undefined;
-  // cancel, resume and the beginning of a channel take turns
+  // serializes cancel, resume and the opening of channels
   const turns = new SerialQueue();
 
   const kept = new ReopeningChannel<Channel>({
@@ -65,7 +65,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     options.onConsuming?.();
   }
 
-  // a throw in amqplib's callback would close the channel
+  // an exception in amqplib's callback would close the channel
   function deliver(current: Epoch, message: ConsumeMessage): void {
     try {
       onDelivery(new RabbitDelivery(queue, current, message));
@@ -77,7 +77,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     }
   }
 
-  /** The broker cancels a consumer whose queue is deleted. */
+  /** Handles a cancel by the broker, which it sends when the queue is deleted. */
   function gone(current: Epoch): void {
     if (epoch !== current) return;
     logger.warn('the broker cancelled the consumer', { queue });
@@ -87,7 +87,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     });
   }
 
-  /** What fails here ends the channel, and the next one does what is wanted then. */
+  /** Drops the channel on failure; the next one applies the wanted state. */
   async function orDrop(work: Promise<unknown>): Promise<void> {
     await work.catch((error: unknown) => {
       kept.drop(new FlotillaError('broker.disconnected', messageOf(error), { cause: error }), { failed: true });
@@ -125,7 +125,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
   };
 }
 
-/** One channel, from its opening to its end. A delivery may only be settled on the channel that brought it. */
+/** One channel, from its opening to its end. A delivery may only be settled on the channel that delivered it. */
 class Epoch {
   readonly #ended = new AbortController();
   readonly acks: Acks;
@@ -192,7 +192,8 @@ class RabbitDelivery implements Delivery {
   }
 }
 
-/** The connection has ended and the channel is about to hear of it: the message will come again. */
+/** Ignores the error of a connection that has ended, before the channel reports it: the message will be delivered
+ *  again. */
 function ignoreEnded(error: unknown): void {
   if (!(error instanceof IllegalOperationError)) throw error;
 }

@@ -8,10 +8,10 @@ interface Codec {
 }
 
 /**
- * amqplib decodes headers by recursion. A message whose headers are nested some thousand levels deep exhausts the stack, which
- * ends the connection; the broker delivers the message again, and the consumer never gets past it. Here such headers are dropped
- * as a whole, and the message is handled. amqplib has no hook for it, so its decoder is wrapped before anything of it is loaded:
- * import this module first wherever amqplib is imported.
+ * Drops headers that amqplib cannot decode. amqplib decodes headers recursively: headers nested some thousand levels
+ * deep exhaust the stack, which ends the connection; the broker delivers the message again, and the consumer never gets
+ * past it. Here such headers are dropped as a whole, and the message is handled. amqplib has no hook for this, so its
+ * decoder is wrapped before any other part of it is loaded: import this module first wherever amqplib is imported.
  */
 const require = createRequire(import.meta.url);
 const codec = require(join(dirname(require.resolve('amqplib')), 'lib', 'codec.js')) as Codec;

@@ -1,7 +1,7 @@
 import { FlotillaError } from '../../errors.js';
 import { formatDuration } from '../../duration.js';
 
-/** How long an answer of the broker to a single request may take, in milliseconds. A healthy one takes single ones. */
+/** Maximum time for the broker's answer to a single request, in milliseconds. A healthy broker needs a few. */
 export const REQUEST_LIMIT = 30_000;
 
 /** Settles as `work` does, or rejects with `broker.timeout` after `limit` milliseconds. */

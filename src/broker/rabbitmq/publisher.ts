@@ -18,20 +18,20 @@ export interface PublisherOptions {
   logger: Logger;
   /** Milliseconds until a publish without a confirm rejects with `broker.timeout`. */
   timeout: number;
-  /** Called when the broker has no such exchange, or returned a mandatory message. */
+  /** Called when the exchange does not exist, or a mandatory message was returned. */
   onMissing: (what: Missing) => void;
   /** Called when the publisher is closed. */
   onClose: () => void;
 }
 
-/** The least time between two renewals of a channel, in milliseconds. */
+/** Minimum time between two renewals of a channel, in milliseconds. */
 const RENEW_EVERY = 1000;
 
 /** One publish that waits for its confirm. */
 interface Unconfirmed {
   readonly message: OutgoingMessage;
   readonly deadline: number;
-  /** The broker said that no queue takes it; the confirm follows. */
+  /** Set when the broker has returned the message because no queue accepts it; the confirm follows. */
   returned: string | undefined;
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
@@ -40,7 +40,7 @@ interface Unconfirmed {
 export function createPublisher(options: PublisherOptions): Publisher {
   const { connection, userId, logger, timeout, onMissing, onClose } = options;
   const state = new StateCell();
-  // in the order of publishing, which is the order of the deadlines too
+  // in the order of publishing, which is also the order of the deadlines
   const unconfirmed = new Set<Unconfirmed>();
   let channel: ConfirmChannel | undefined;
   let sweep: NodeJS.Timeout | undefined;
@@ -67,7 +67,8 @@ export function createPublisher(options: PublisherOptions): Publisher {
   const follow = () => state.set(channel === undefined ? 'connecting' : connection.state.value);
   const stopFollowing = connection.state.listen((next) => (next === 'closed' ? state.set('closed') : follow()));
 
-  /** `return` comes before the confirm of the same message; equal messages take the same way, so the first will do. */
+  /** `return` precedes the confirm of the same message. Equal messages are routed equally, so the first match
+   *  suffices. */
   function markReturned({ fields, properties }: Message): void {
     onMissing({ kind: 'route', exchange: fields.exchange, routingKey: fields.routingKey });
     for (const each of unconfirmed) {
@@ -92,7 +93,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
     for (const each of all) each.reject(reason);
   }
 
-  // one timer for all of them: a timer each costs more than the publish
+  // one timer for all of them: a timer each would cost more than the publish
   function startSweeping(): void {
     sweep ??= setInterval(
       () => {
@@ -117,16 +118,17 @@ export function createPublisher(options: PublisherOptions): Publisher {
   }
 
   function settle(each: Unconfirmed, nacked: boolean): void {
-    if (channel !== undefined) connection.answered(); // else it is the end of the channel that settles it
-    if (!unconfirmed.delete(each)) return; // timed out, or its channel is gone
+    if (channel !== undefined) connection.answered(); // otherwise the end of the channel settled it
+    if (!unconfirmed.delete(each)) return; // timed out, or its channel has closed
     if (nacked) renewSoon();
     if (nacked) each.reject(new FlotillaError('broker.nacked'));
     else if (each.returned !== undefined) each.reject(new FlotillaError('broker.returned', each.returned));
     else each.resolve();
   }
 
-  /** RabbitMQ remembers for each channel which queues refuse, and may go on refusing when the reason is gone: the limit
-   *  was raised, or a leader was elected in place of one that died. A channel with nothing in flight can be replaced. */
+  /** Renews the channel after a refusal. RabbitMQ records per channel which queues refuse, and may continue to
+   *  refuse after the reason is gone, for example after a limit was raised or a new leader was elected. A channel
+   *  with nothing in flight can be replaced. */
   function renewSoon(): void {
     setImmediate(() => {
       const now = performance.now();
@@ -162,7 +164,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
             (error) => settle(each, error !== null),
           );
         } catch (error) {
-          // nothing was sent: the channel is about to end, or what would be sent cannot be encoded
+          // nothing was sent: the channel is about to end, or the message cannot be encoded
           const code = error instanceof IllegalOperationError ? 'broker.disconnected' : 'broker.unencodable';
           reject(new FlotillaError(code, messageOf(error), { cause: error }));
           return;

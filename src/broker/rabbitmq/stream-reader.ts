@@ -12,13 +12,13 @@ export interface StreamReaderOptions extends ReadStreamOptions {
   onClose: () => void;
 }
 
-/** Reads a stream over AMQP 0-9-1. Acks there are credit and nothing else; a nack would end the whole connection, so
- *  nothing here ever gives an entry back. */
+/** Creates a reader of a stream over AMQP 0-9-1. Acks only grant credit there; a nack would close the whole
+ *  connection, so entries are never requeued. */
 export function createStreamReader(options: StreamReaderOptions): StreamReader {
   const { connection, logger, stream, prefetch, onEntry, onMissing, onClose } = options;
-  /** The highest offset handed over: a new channel goes on behind it. */
+  /** The highest offset delivered; a new channel continues after it. */
   let highest = -1;
-  /** The next attempt to read is a new beginning; one that follows a failed attempt is not. */
+  /** Whether the next attempt to read is a new beginning; an attempt after a failed one is not. */
   let begins = true;
   const consumer = createConsumer({
     connection,
@@ -52,7 +52,7 @@ export function createStreamReader(options: StreamReaderOptions): StreamReader {
   };
 }
 
-/** Seconds since the epoch, as an AMQP timestamp; amqplib's way of saying so. */
+/** Seconds since the epoch as an AMQP timestamp, in amqplib's representation. */
 function offsetField(from: StreamOffset): Fields[string] {
   return from instanceof Date ? { '!': 'timestamp', value: Math.floor(from.getTime() / 1000) } : from;
 }

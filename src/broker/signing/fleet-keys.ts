@@ -2,26 +2,27 @@ import { createHmac } from 'node:crypto';
 import { derivedId, uuidOf } from '../../events/ids.js';
 import { FlotillaError } from '../../errors.js';
 
-/** Gives the id of an event that follows from a cause of this time (milliseconds): the same parts give the same id. */
+/** Derives the id of an event from the time of its cause, in milliseconds, and parts: the same parts produce the
+ *  same id. */
 export type DeriveId = (time: number, ...parts: (string | number)[]) => string;
 
-/** One secret of a fleet, with the keys that are derived from it. */
+/** One secret of a fleet, with the keys derived from it. */
 export interface FleetKey {
-  /** Eight hexadecimal digits that name the key and reveal nothing of it. */
+  /** Eight hexadecimal digits that identify the key without revealing it. */
   readonly id: string;
-  /** Ids that follow from causes of this time or later are keyed by it; milliseconds since the epoch. */
+  /** Ids derived from causes of this time or later use this key; milliseconds since the epoch. */
   readonly since: number;
   readonly signing: Buffer;
   readonly deriving: Buffer;
-  /** False for a key that is only kept for the ids of its time. */
+  /** False for a key that is kept only for the ids of its time. */
   readonly isAccepted: boolean;
 }
 
-/** The secrets that the processes of a fleet share and nobody else has. */
+/** The secrets shared only by the processes of a fleet. */
 export interface FleetKeys {
   /** The key that signs. */
   readonly current: FleetKey;
-  /** The accepted key with this id. */
+  /** Returns the accepted key with this id. */
   find(id: string): FleetKey | undefined;
   readonly deriveId: DeriveId;
 }
@@ -29,10 +30,10 @@ export interface FleetKeys {
 const ENTRY = /^(ids:)?([^\s,@]{32,256})(?:@(\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2})?Z)?))?$/;
 
 /**
- * Reads `FLEET_KEY`: secrets of 32 to 256 characters with commas between them. The first signs, all are accepted.
- * `<secret>@<date>` keys the ids of events whose cause is of that date (UTC) or later, so that a fleet that gets a key, or
- * another one, does not give other ids to what it handles again. `ids:<secret>@<date>` is only kept for the ids of its time.
- * Throws `config.invalid`, which never shows the value.
+ * Parses `FLEET_KEY`: comma-separated secrets of 32 to 256 characters. The first signs, all are accepted.
+ * `<secret>@<date>` is used for ids of events whose cause is of that date (UTC) or later, so that introducing or
+ * changing a key does not change the ids of events that are handled again. `ids:<secret>@<date>` is kept only for the
+ * ids of its time. Throws `config.invalid`, which never contains the value.
  */
 export function parseFleetKeys(text: string): FleetKeys {
   const keys = text.split(',').map((entry) => parseKey(entry.trim()));

@@ -3,17 +3,16 @@ import type { Broker } from '../broker.js';
 import type { Names, Topology } from '../topology/topology.js';
 import type { FleetKeys } from './fleet-keys.js';
 
-/**
- * The key by which a fleet signs, recorded in the broker as a store's claim is: a durable exchange whose `alternate-exchange`
- * names the key's id. The broker refuses to declare it with another value, so a process with another key cannot start.
- */
+/** The record of the fleet's signing key in the broker, made like a store's claim: a durable exchange whose
+ *  `alternate-exchange` names the key's id. The broker refuses to declare it with another value, so a process with
+ *  another key cannot start. */
 function registrationOf(names: Names, keyId: string): Topology {
   const fields = { 'alternate-exchange': `${names.fleetKey}.${keyId}` };
   return { exchanges: [{ name: names.fleetKey, type: 'fanout', arguments: fields }], queues: [], bindings: [] };
 }
 
-/** Records the key that signs. `replace` removes the record of a key that is accepted, after which the current one is
- *  recorded. Rejects with `fleet.key_mismatch` where the record names a key that is not accepted. */
+/** Records the signing key. `replace` removes the record of another accepted key, after which the current one is
+ *  recorded. Rejects with `fleet.key_mismatch` if the record names a key that is not accepted. */
 export async function registerKey(
   apply: (topology: Topology) => Promise<void>,
   names: Names,
@@ -32,7 +31,7 @@ export async function registerKey(
   }
 }
 
-/** Rejects with `fleet.key_mismatch` where the fleet on this broker signs with a key that is not among these. Changes
+/** Rejects with `fleet.key_mismatch` if the fleet on this broker signs with a key that is not among these. Changes
  *  nothing. */
 export async function requireKey(
   broker: Pick<Broker, 'planTopology'>,
@@ -41,7 +40,7 @@ export async function requireKey(
 ): Promise<void> {
   const own = keys?.current.id ?? NO_KEY;
   const [found] = await broker.planTopology(registrationOf(names, own)).catch((error: unknown) => {
-    if (hasCode(error, 'broker.not_permitted')) return []; // this user cannot find out
+    if (hasCode(error, 'broker.not_permitted')) return []; // this user may not query it
     throw error;
   });
   if (found?.problem !== 'conflict') return;

@@ -5,10 +5,10 @@ import type { Fields } from '../messages/amqp-fields.js';
 import { HEADERS } from '../messages/headers.js';
 import type { FleetKey, FleetKeys } from './fleet-keys.js';
 
-/** What they say is informative, or may change on the way. */
+/** Unsigned, because they are informative or may change in transit. */
 const UNSIGNED: ReadonlySet<string> = new Set([HEADERS.signature, HEADERS.dropped, HEADERS.subject]);
 
-/** The headers that a signature covers: all by which the fleet controls what becomes of a message. */
+/** The headers that a signature covers: all that control how the fleet treats a message. */
 const SIGNED = Object.values(HEADERS)
   .filter((name) => !UNSIGNED.has(name))
   .sort();
@@ -16,7 +16,7 @@ const SIGNED = Object.values(HEADERS)
 /** The MAC in base64url without padding. */
 const SIGNATURE = /^([0-9a-f]{8})\.([A-Za-z0-9_-]{43})$/;
 
-/** The properties with a signature over the body and the fleet's headers. */
+/** Returns the properties with a signature over the body and the fleet's headers. */
 export function signed(keys: FleetKeys, body: Uint8Array, properties: MessageProperties): MessageProperties {
   const { current } = keys;
   const headers = properties.headers ?? {};
@@ -24,7 +24,7 @@ export function signed(keys: FleetKeys, body: Uint8Array, properties: MessagePro
   return { ...properties, headers: { ...headers, [HEADERS.signature]: signature } };
 }
 
-/** Whether the headers hold a signature of an accepted key over this body and these properties. */
+/** Whether the headers contain a signature of an accepted key over this body and these properties. */
 export function isSigned(keys: FleetKeys, body: Uint8Array, properties: MessageProperties): boolean {
   const text = properties.headers?.[HEADERS.signature];
   const [, id, mac] = (typeof text === 'string' && SIGNATURE.exec(text)) || [];
@@ -33,18 +33,16 @@ export function isSigned(keys: FleetKeys, body: Uint8Array, properties: MessageP
   return timingSafeEqual(Buffer.from(mac), Buffer.from(macOf(key, body, properties)));
 }
 
-/** The headers without all that the fleet controls messages by. */
+/** Returns the headers without those that control how the fleet treats a message. */
 export function withoutControl(headers: Fields): Fields {
   return Object.fromEntries(
     Object.entries(headers).filter(([name]) => name !== HEADERS.signature && !SIGNED.includes(name as never)),
   );
 }
 
-/**
- * HMAC-SHA256 over a line `<name>:<JSON>` for the content type, for the timestamp, and for each header that controls the message
- * or carries an attribute of the event, in the order of their names; an empty line; and the body. In base64url: as a
- * buffer it takes almost twice the time.
- */
+/** HMAC-SHA256 over a line `<name>:<JSON>` for the content type, for the timestamp, and for each header that
+ *  controls the message or carries an attribute of the event, ordered by name; an empty line; and the body. In
+ *  base64url: a buffer would take almost twice the time. */
 function macOf({ signing }: FleetKey, body: Uint8Array, properties: MessageProperties): string {
   const { contentType = null, timestamp = null, headers = {} } = properties;
   const attributes = Object.keys(headers).filter(isAttributeHeader).sort();

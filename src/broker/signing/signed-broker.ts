@@ -4,18 +4,19 @@ import { HEADERS } from '../messages/headers.js';
 import type { FleetKeys } from './fleet-keys.js';
 import { isSigned, signed, withoutControl } from './signature.js';
 
-/** `require`: a message without a valid signature is `outside`, and what its headers say of the fleet is removed. `warn`: it
- *  is reported, and believed. `off`: it is believed. Messages are signed in any case. */
+/** `require`: a message without a valid signature is `outside`, and its fleet headers are removed. `warn`: it is
+ *  reported, and trusted. `off`: it is trusted. Messages are signed in any case. */
 export type Verification = 'off' | 'warn' | 'require';
 
 export interface SigningOptions {
   keys: FleetKeys;
   verification: Verification;
-  /** Told of each message without a valid signature that `queue` has delivered, except under `off`. Must not throw. */
+  /** Called for each message without a valid signature that `queue` has delivered, except with `off`. Must not
+   *  throw. */
   onUnsigned?: (queue: string) => void;
 }
 
-/** A broker that signs what its publishers vouch for, and tells of each message whether the fleet has signed it. */
+/** Wraps a broker: signs vouched messages of its publishers, and determines the origin of each message received. */
 export function signedBroker(broker: Broker, options: SigningOptions): Broker {
   return {
     get state() {
@@ -54,7 +55,7 @@ function signedPublisher(publisher: Publisher, keys: FleetKeys): Publisher {
   };
 }
 
-/** What nobody vouches for is passed on as it is, with the signature that it may have. */
+/** Messages without a vouch are passed on unchanged, including their signature. */
 function vouched(message: OutgoingMessage, keys: FleetKeys): OutgoingMessage {
   const { vouch, body, properties } = message;
   if (vouch === undefined) return message;
@@ -91,7 +92,7 @@ function verify({ body, properties }: Pick<Delivery, 'body' | 'properties'>, que
   return { origin: 'outside', properties: { ...properties, headers: withoutControl(headers) } } satisfies Verified;
 }
 
-/** Headers that were signed for one worker mean nothing at another. */
+/** Whether the headers were signed for the worker of this queue; at any other worker they are invalid. */
 function isFor(queue: string, worker: Fields[string] | undefined): boolean {
   if (worker === undefined) return true;
   if (typeof worker !== 'string') return false;

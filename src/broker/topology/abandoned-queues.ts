@@ -3,15 +3,15 @@ import type { Broker } from '../broker.js';
 import type { ManagedBinding, ManagedQueue } from '../rabbitmq/management/management.js';
 import type { Names, WorkerQueues } from './topology.js';
 
-/** A queue that this fleet has declared once and that no worker of it uses any more. It goes on taking messages. */
+/** A queue that this fleet has declared and that none of its workers uses any longer. It still receives messages. */
 export interface AbandonedQueue {
   queue: string;
-  /** Whose it was. */
+  /** The worker that it belonged to. */
   worker: string;
   holds: 'messages' | 'retries' | 'dead letters';
   /** `worker`: the fleet has no worker of that name with a queue. `delay`: the worker has no such retry delay. */
   missing: 'worker' | 'delay';
-  /** Messages that wait in it; null where it does not answer. */
+  /** Ready messages; null if the queue does not answer. */
   ready: number | null;
   consumers: number | null;
 }
@@ -20,13 +20,13 @@ export interface FindAbandonedOptions {
   management: { queues(prefix?: string): Promise<ManagedQueue[]>; bindings(): Promise<ManagedBinding[]> };
   broker: Pick<Broker, 'queueDepth'>;
   names: Names;
-  /** All workers of the fleet that have a queue, also those that are not enabled here. */
+  /** All workers of the fleet that have a queue, including those that are not enabled here. */
   workers: readonly WorkerQueues[];
 }
 
-/** The queues of workers that were renamed or removed, and the retry queues of former delays, with what waits in them.
- *  Another fleet's queues are never among them: a worker's dead letters are bound to the exchange of its own fleet.
- *  Rejects with `broker.management`. */
+/** Finds the queues of renamed or removed workers, and the retry queues of former delays, with their message counts.
+ *  Queues of other fleets are never included, because a worker's dead letters are bound to the exchange of its own
+ *  fleet. Rejects with `broker.management`. */
 export async function findAbandonedQueues(options: FindAbandonedOptions): Promise<AbandonedQueue[]> {
   const { management, names, workers } = options;
   const [queues, bindings] = await Promise.all([management.queues(names.queue('')), management.bindings()]);
@@ -45,7 +45,7 @@ export async function findAbandonedQueues(options: FindAbandonedOptions): Promis
   return Promise.all(found.map(async (each) => ({ ...each, ...(await countsOf(options.broker, each.queue)) })));
 }
 
-/** Every worker whose dead letters the broker would route to a queue, by name. */
+/** Returns the names of all workers whose dead letters the broker would route to a queue. */
 function declaredWorkers(bindings: readonly ManagedBinding[], names: Names): string[] {
   const workers = bindings
     .filter(
@@ -71,7 +71,7 @@ function isRetryQueue(queue: string, before: string): boolean {
   }
 }
 
-/** A queue that does not answer is shown without counts. */
+/** Returns null counts for a queue that does not answer. */
 async function countsOf(
   broker: Pick<Broker, 'queueDepth'>,
   queue: string,

@@ -4,15 +4,15 @@ import type { Fields } from '../messages/amqp-fields.js';
 import type { BindingSpec, RetiredQueue, Topology } from './topology.js';
 import { bindingName, bindingKey } from './binding-name.js';
 
-/** What the broker has, as far as it is compared. */
+/** The compared part of the broker's topology. */
 export interface ActualTopology {
   exchanges: readonly { name: string; type: string; durable: boolean; arguments: Fields }[];
   queues: readonly { name: string; durable: boolean; arguments: Fields; down?: boolean }[];
   bindings: readonly (Omit<BindingSpec, 'arguments'> & { arguments: Fields })[];
 }
 
-/** What differs. Surplus are the bindings of wanted queues that nobody wants; other people's queues and bindings are
- *  none of our business. */
+/** Compares the topologies. Surplus bindings are unwanted bindings of wanted queues; queues and bindings of other
+ *  applications are ignored. */
 export function compareTopology(
   wanted: Topology,
   actual: ActualTopology,
@@ -53,7 +53,7 @@ export function compareTopology(
   return { differences, surplus };
 }
 
-/** The bindings that are wanted and not there. */
+/** Returns the wanted bindings that do not exist. */
 export function missingBindings(wanted: Topology, actual: ActualTopology['bindings']): TopologyDifference[] {
   const present = new Set(actual.map(bindingKey));
   return wanted.bindings
@@ -61,17 +61,17 @@ export function missingBindings(wanted: Topology, actual: ActualTopology['bindin
     .map((binding) => ({ kind: 'binding', name: bindingName(binding), problem: 'missing', detail: 'not bound' }));
 }
 
-/** A queue that exists and does not answer. */
+/** The difference of a queue that exists and does not answer. */
 export function unanswered(name: string, detail: string): TopologyDifference {
   return { kind: 'queue', name, problem: 'unanswered', detail };
 }
 
-/** A queue of an earlier release that exists. */
+/** The difference of a remaining queue of an earlier release. */
 export function retired({ name, successor }: RetiredQueue): TopologyDifference {
   return { kind: 'queue', name, problem: 'retired', detail: `its messages move to ${successor}` };
 }
 
-/** Arguments that say where a queue is created and mean nothing afterwards: existing queues may differ in them. */
+/** Arguments that matter only when a queue is created: existing queues may differ in them. */
 export const CREATION_ONLY: ReadonlySet<string> = new Set(['x-queue-leader-locator']);
 
 interface Compared {
@@ -80,7 +80,7 @@ interface Compared {
   fields: Fields;
 }
 
-/** What cannot be changed, named; undefined where all is equal. */
+/** Describes a difference that cannot be changed; undefined if there is none. */
 function difference(wanted: Compared, actual: Compared): string | undefined {
   if (wanted.type !== undefined && wanted.type !== actual.type) {
     return `type is ${actual.type ?? 'unknown'}, wanted ${wanted.type}`;
@@ -89,7 +89,7 @@ function difference(wanted: Compared, actual: Compared): string | undefined {
   for (const key of new Set([...Object.keys(wanted.fields), ...Object.keys(actual.fields)])) {
     if (CREATION_ONLY.has(key)) continue;
     const [want, have] = [wanted.fields[key], actual.fields[key]];
-    // a virtual host may have a default queue type, which is then written into the arguments
+    // a virtual host may have a default queue type, which RabbitMQ adds to the arguments
     const byDefault = key === 'x-queue-type' && want === undefined;
     if (!byDefault && !isDeepStrictEqual(want, have)) {
       return `${key} is ${JSON.stringify(have) ?? 'not set'}, wanted ${JSON.stringify(want) ?? 'not set'}`;

@@ -1,8 +1,8 @@
 import { bindingKey } from './binding-name.js';
 import type { BindingSpec, Topology } from './topology.js';
 
-/** Both topologies as one. Where they name the same exchange or queue, `later` counts, for the bindings of the queue as
- *  well. */
+/** Merges two topologies. If both contain the same exchange or queue, `later` wins, including the bindings of the
+ *  queue. */
 export function mergeTopology(earlier: Topology, later: Topology): Topology {
   const queues = new Set(later.queues.map(({ name }) => name));
   const kept = earlier.bindings.filter(({ kind, destination }) => kind === 'exchange' || !queues.has(destination));
@@ -14,7 +14,7 @@ export function mergeTopology(earlier: Topology, later: Topology): Topology {
   };
 }
 
-/** The bindings from or to these exchanges and queues. */
+/** Returns the bindings from or to these exchanges and queues. */
 export function touching(
   { exchanges, queues }: Pick<Topology, 'exchanges' | 'queues'>,
   bindings: readonly BindingSpec[],

@@ -2,17 +2,17 @@ import { FlotillaError, hasCode } from '../../errors.js';
 import type { ManagedExchange } from '../rabbitmq/management/management.js';
 import type { Names, Topology } from './topology.js';
 
-/** A store, as far as a claim names it. */
+/** The properties of a store that a claim contains. */
 export interface ClaimedStore {
   service: string;
   id: string;
 }
 
 /**
- * The claim of a store on the names of its service in the broker: a durable exchange that nothing is published to. The
- * broker compares the argument `alternate-exchange` whenever an exchange is declared again and refuses another value, so
- * of two different stores only one can hold it, in a whole cluster, in whichever order they declare. A user whose permissions go
- * by the prefix may declare it: the value begins with the prefix, too.
+ * The claim of a store on the names of its service in the broker: a durable exchange without messages. The broker
+ * compares the argument `alternate-exchange` whenever an exchange is declared and refuses another value, so only one of
+ * two different stores can hold the claim, cluster-wide and in any order of declaration. The value also begins with the
+ * prefix, so that a user with permissions by prefix may declare it.
  * Source: https://www.rabbitmq.com/docs/ae and /docs/access-control
  */
 export function claimOf({ service, id }: ClaimedStore, names: Names): Topology {
@@ -20,13 +20,13 @@ export function claimOf({ service, id }: ClaimedStore, names: Names): Topology {
   return { exchanges: [{ name: names.store(service), type: 'fanout', arguments: fields }], queues: [], bindings: [] };
 }
 
-/** The error of applying a claim: `fleet.prefix_taken` where another store holds it. */
+/** Converts the error of applying a claim: `fleet.prefix_taken` if another store holds it. */
 export function claimError(error: unknown, store: ClaimedStore, names: Names): unknown {
   if (!hasCode(error, 'broker.topology_conflict')) return error;
   return prefixTaken(store, names, holderIn(error, store), error);
 }
 
-/** The id of the other store that a refused claim names, where it does. */
+/** Returns the id of the other store that a refused claim names, if any. */
 export function holderIn({ message }: Error, { id }: ClaimedStore): string | undefined {
   const others = message.split(/[^0-9a-z-]+/i).filter((word) => UUID.test(word) && !word.endsWith(id));
   return others[0]?.slice(-UUID_LENGTH);
@@ -45,14 +45,14 @@ export function prefixTaken(
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const UUID_LENGTH = 36;
 
-/** A claim that a broker has. */
+/** A claim that exists in a broker. */
 export interface HeldClaim {
   service: string;
-  /** The id of the store that holds it; undefined where the exchange is none of ours. */
+  /** The id of the store that holds it; undefined if the exchange is not a claim. */
   holder: string | undefined;
 }
 
-/** The claims among the exchanges that begin with `names.store('')`. */
+/** Returns the claims among the exchanges whose names begin with `names.store('')`. */
 export function heldClaims(exchanges: readonly ManagedExchange[], names: Names): HeldClaim[] {
   const before = names.store('');
   return exchanges

@@ -1,17 +1,20 @@
 import type { Fields } from '../messages/amqp-fields.js';
 import { formatDuration } from '../../duration.js';
 
+/** An exchange to declare. */
 export interface ExchangeSpec {
   name: string;
   type: 'topic' | 'fanout' | 'direct' | 'headers';
   arguments?: Fields;
 }
 
+/** A queue to declare. */
 export interface QueueSpec {
   name: string;
   arguments: Fields;
 }
 
+/** A binding to declare. */
 export interface BindingSpec {
   source: string;
   destination: string;
@@ -25,11 +28,11 @@ export interface RetiredQueue {
   name: string;
   /** The exchange that it was bound to, without a routing key. */
   boundTo: string;
-  /** A queue of the topology. */
+  /** The queue of the topology that receives its messages. */
   successor: string;
 }
 
-/** What exists in the broker; everything in it is durable. */
+/** The exchanges, queues and bindings of a fleet; all of them are durable. */
 export interface Topology {
   exchanges: ExchangeSpec[];
   queues: QueueSpec[];
@@ -37,24 +40,24 @@ export interface Topology {
   retired?: RetiredQueue[];
 }
 
-/** What the topology needs to know of a worker. */
+/** The properties of a worker that determine its topology. */
 export interface WorkerQueues {
   name: string;
-  /** Topic patterns by which its queue is bound. */
+  /** The topic patterns of its bindings. */
   patterns: readonly string[];
-  /** Retry delays in milliseconds, each of which is a queue. */
+  /** Retry delays in milliseconds; each has a queue. */
   retryDelays: readonly number[];
 }
 
 export interface TopologyOptions {
-  /** Put before every name, so that fleets can share a broker. */
+  /** Prepended to every name, so that fleets can share a broker. */
   prefix: string;
   log: { maxAge: string; maxBytes: number };
-  /** How many unrouted messages are kept; the oldest go first. */
+  /** Maximum number of unrouted messages; the oldest are dropped first. */
   unroutedMax: number;
 }
 
-/** The names of everything in the broker, for one prefix. */
+/** Returns the names of all exchanges and queues, for one prefix. */
 export function namesFor(prefix: string) {
   return {
     events: `${prefix}events`,
@@ -68,30 +71,32 @@ export function namesFor(prefix: string) {
     dead: (worker: string) => `${prefix}${worker}.dead`,
     /** The exchange to which a worker publishes its own failed messages, with `failedKey`. */
     failed: (worker: string) => `${prefix}${worker}.failed`,
-    /** The exchange by which the store of a service claims its names. */
+    /** The exchange with which the store of a service claims its names. */
     store: (service: string) => `${prefix}store.${service}`,
-    /** The exchange that records the key by which the fleet signs. */
+    /** The exchange that records the fleet's signing key. */
     fleetKey: `${prefix}fleet-key`,
   };
 }
 
 export type Names = ReturnType<typeof namesFor>;
 
-/** The routing key of a failed message: its retry delay in milliseconds, or `dead` for the dead letters. By the default
- *  exchange a worker could publish to the queue of every other worker: permissions there do not know the queue. */
+/** Returns the routing key of a failed message: its retry delay, or `dead` for the dead letters. With the default
+ *  exchange a worker could publish to the queue of every other worker, because its permissions do not restrict the
+ *  queue. */
 export function failedKey(target: number | 'dead'): string {
   return target === 'dead' ? target : formatDuration(target);
 }
 
-/** RabbitMQ 3.10 has no unlimited delivery limit; this is as good as none, and keeps returned messages at the head. */
+/** RabbitMQ 3.10 has no unlimited delivery limit; this value is practically unlimited, and keeps returned messages
+ *  at the head. */
 const DELIVERY_LIMIT = 1_000_000;
 
-/** Without it every leader runs on the node that the declaring process is connected to. */
+/** Without it every leader runs on the node to which the declaring process is connected. */
 const balanced = { 'x-queue-leader-locator': 'balanced' } as const;
 const quorum = { 'x-queue-type': 'quorum', 'x-delivery-limit': DELIVERY_LIMIT, ...balanced } as const;
 const atLeastOnce = { 'x-dead-letter-strategy': 'at-least-once', 'x-overflow': 'reject-publish' } as const;
 
-/** The topology of a fleet of these workers. */
+/** Returns the topology of a fleet of these workers. */
 export function topologyOf(workers: readonly WorkerQueues[], options: TopologyOptions): Topology {
   const names = namesFor(options.prefix);
   const topology: Topology = {
@@ -121,7 +126,7 @@ export function topologyOf(workers: readonly WorkerQueues[], options: TopologyOp
       { source: names.events, destination: names.work, kind: 'exchange', routingKey: '#' },
       { source: names.unrouted, destination: names.unroutedQueue, kind: 'queue', routingKey: '' },
     ],
-    // a classic queue until 0.1.0: it was on one node, and without that node every unrouted event was refused
+    // a classic queue until 0.1.0: while its single node was down, every unrouted event was refused
     retired: [{ name: names.unrouted, boundTo: names.unrouted, successor: names.unroutedQueue }],
   };
   for (const worker of workers) {

@@ -1,45 +1,47 @@
 import type { Names } from '../topology/topology.js';
 
-/** A service as far as its permissions depend on it. */
+/** The properties of a service that determine its permissions. */
 export interface ServiceAccess {
   service: string;
   /** Its workers that have a queue. */
   workers: readonly string[];
   /** Whether it reads the log. */
   readsLog: boolean;
-  /** Workers whose dead letters it takes. */
+  /** Workers whose dead letters it consumes. */
   keeps: readonly string[];
-  /** The types that it publishes; undefined: not declared, any. */
+  /** The types that it publishes; undefined if not declared: any. */
   publishes: readonly string[] | undefined;
 }
 
-/** The permissions of one AMQP user in the virtual host of the fleet: regular expressions, as RabbitMQ has them.
- *  Source: https://www.rabbitmq.com/docs/access-control */
+/**
+ * The permissions of one AMQP user in the fleet's virtual host, as regular expressions.
+ * Source: https://www.rabbitmq.com/docs/access-control
+ */
 export interface UserPermissions {
   user: string;
-  /** The service whose processes connect as this user; null: the operators' command line. */
+  /** The service whose processes connect as this user; null for the operators' command line. */
   service: string | null;
   tags: readonly string[];
   configure: string;
   write: string;
   read: string;
-  /** For topic exchanges: the routing keys that it may publish with, and bind by. None: any. */
+  /** For topic exchanges: the routing keys that it may publish and bind with. An empty list allows any. */
   topics: readonly { exchange: string; write: string; read: string }[];
 }
 
 const NOTHING = '^$';
 const UUID = '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}';
 
-/** The user that the command line of operators connects as. It may replay and edit anything. */
+/** The user of the operators' command line. It may replay and edit any message. */
 export const OPERATOR = 'operator';
 
-/** The AMQP user of a service, or of `OPERATOR`, unless the configuration names another. */
+/** Returns the AMQP user of a service, or of `OPERATOR`, unless the configuration names another one. */
 export function userOf(service: string, prefix: string): string {
   return `${prefix === '' ? 'flotilla-' : prefix}${service}`;
 }
 
-/** The least that the processes of a service need, once an operator has applied the topology. It may declare the claim of
- *  its own store and of the fleet's key, and nothing else. */
+/** Returns the minimum permissions of a service's processes after an operator has applied the topology. It may
+ *  declare only the claim of its own store and the record of the fleet's key. */
 export function permissionsOf(access: ServiceAccess, names: Names, prefix: string): UserPermissions {
   const { service, workers, readsLog, keeps, publishes } = access;
   const claim = names.store(service);
@@ -70,7 +72,8 @@ export function permissionsOf(access: ServiceAccess, names: Names, prefix: strin
   };
 }
 
-/** Everything under the prefix, and the default exchange, by which dead letters return to the queue of their worker. */
+/** Grants everything under the prefix, and the default exchange, which returns dead letters to the queue of their
+ *  worker. */
 export function operatorPermissions(prefix: string): UserPermissions {
   const all = prefix === '' ? '.*' : `^${escaped(prefix)}`;
   const write = prefix === '' ? all : `^(amq\\.default$|${escaped(prefix)})`;

@@ -3,12 +3,12 @@ import type { MessageProperties } from '../broker.js';
 import type { Fields } from '../messages/amqp-fields.js';
 import { OPERATOR, userOf } from './permissions.js';
 
-/** The AMQP user from which the publisher had received the message; empty: it had no user-id. Absent on what is published
- *  for the first time. Counts only where the user that has published it now is trusted. */
+/** The AMQP user from which the publisher had received the message; empty if it had no user-id. Absent when a
+ *  message is published for the first time. Valid only if the user that has published it is trusted. */
 export const USER_HEADER = 'flotilla-user';
 
-/** The properties as the AMQP user publishes them; without a user, without a user-id. Those of a received message carry
- *  its user-id, which RabbitMQ would refuse: it becomes the header. */
+/** Returns the properties for publishing as this AMQP user; without a user, without a user-id. RabbitMQ would refuse
+ *  the user-id of a received message, so it moves to the header. */
 export function withUserId(
   { userId: receivedFrom, headers = {}, ...properties }: MessageProperties,
   user: string | undefined,
@@ -19,20 +19,20 @@ export function withUserId(
   return { ...properties, userId: user, headers: { ...others, ...first } };
 }
 
-/** Throws `contract.unverified_source` where the message does not come from an AMQP user that may publish events of
- *  the source. RabbitMQ has verified the user-id of every message that has one. */
+/** Throws `contract.unverified_source` if the message does not come from an AMQP user that may publish events of the
+ *  source. RabbitMQ has verified the user-id of every message that has one. */
 export type VerifyPublisher = (source: string, properties: MessageProperties) => void;
 
 export interface PublisherRules {
   prefix: string;
-  /** Users that may publish events of a source, in place of the one that `userOf` gives. */
+  /** Users that may publish events of a source, instead of the one that `userOf` returns. */
   users: Readonly<Record<string, readonly string[]>>;
-  /** The user of this process: it publishes again only what it has verified. */
+  /** The user of this process: it republishes only verified messages. */
   own: string;
 }
 
-/** Verifies first publishes by their user, and what was published again by the user that it was received from: a worker
- *  publishes its own retries and dead letters, and operators publish anything again. */
+/** Creates the verification. Checks a first publish by its user, and a republished message by the user from which it
+ *  was received: a worker republishes its own retries and dead letters, and operators any message. */
 export function publisherVerification({ prefix, users, own }: PublisherRules): VerifyPublisher {
   const operators = users[OPERATOR] ?? [userOf(OPERATOR, prefix)];
   const trusted = new Set([own, ...operators]);

@@ -22,6 +22,7 @@ export interface MemoryStoreOptions {
   maxWaiting?: number;
 }
 
+/** A store in memory, with its image. */
 export interface MemoryStore extends Store {
   /** Returns a copy of all committed data. */
   image: () => Buffer;

@@ -2,13 +2,13 @@ import { FlotillaError, messageOf, type ErrorCode } from '../../../errors.js';
 import { credentialsOf, hostOf, vhostOf } from './addresses.js';
 import { tryHandshake } from './handshake.js';
 
-/** Why one node could not be connected to. The detail names host and port, and no password. */
+/** The reason why a connection to one node failed. The detail contains host and port, but no password. */
 export interface ConnectFailure {
   code: ConnectCode;
   detail: string;
 }
 
-/** In the order in which they are reported where the nodes of a broker fail in different ways. */
+/** In the order of reporting if the nodes of a broker fail in different ways. */
 const CODES = [
   'broker.refused_credentials',
   'broker.no_vhost',
@@ -27,22 +27,23 @@ const PERMANENT: ReadonlySet<ErrorCode> = new Set<ConnectCode>([
   'broker.not_amqp',
 ]);
 
-/** Whether waiting does not help: the connection fails in the same way until the configuration changes. */
+/** Whether retrying is pointless: the connection fails until the configuration changes. */
 export function isPermanentFailure({ code }: ConnectFailure): boolean {
   return PERMANENT.has(code);
 }
 
-/** Whether this error says why the broker could not be connected to. */
+/** Whether the error is the reason of a failed connection. */
 export function isConnectFailure(error: unknown): error is FlotillaError {
   const codes: readonly ErrorCode[] = CODES;
   return error instanceof FlotillaError && codes.includes(error.code);
 }
 
 const EXAMINE_LIMIT = 3000;
-/** Of a port that has not answered before: an HTTP server does when it gets the end of a line. */
+/** For a port that has not answered before: an HTTP server answers once it receives the end of a line. */
 const EXAMINE_SILENT_LIMIT = 1000;
 
-/** The cause of an error of amqplib. Where amqplib does not report it, connects once more to find out. Never rejects. */
+/** Returns the cause of an amqplib error. If amqplib does not report it, connects again to determine it. Never
+ *  rejects. */
 export async function causeOf(error: unknown, url: string): Promise<ConnectFailure> {
   const at = hostOf(url);
   const message = messageOf(error);
@@ -64,7 +65,7 @@ async function examine(url: string, message: string): Promise<ConnectFailure> {
     return { code: 'broker.not_amqp', detail: `${at}${heard}` };
   }
   if (end.kind === 'refused') {
-    // limits on connections are refused with the same code, and end by themselves
+    // connection limits use the same code and are temporary
     const isVhost = /\bvhost\b/.test(end.text) && !/limit \(\d+\) is reached|is down/.test(end.text);
     if (isVhost) {
       const { user } = credentialsOf(url);
@@ -85,17 +86,17 @@ function refusedCredentials(url: string): ConnectFailure {
   return { code: 'broker.refused_credentials', detail: `user "${user}", ${hostOf(url)}${guest}` };
 }
 
-/** One failure for those of all nodes of a broker. */
+/** Combines the failures of all nodes of a broker into one. */
 export function failureOfAll(failures: readonly ConnectFailure[]): ConnectFailure {
   const codes = new Set(failures.map(({ code }) => code));
   const first = CODES.find((each) => codes.has(each)) ?? 'broker.unreachable';
-  // a permanent cause decides; passing ones of several kinds have no common name
+  // a permanent cause wins; different temporary ones are reported as unreachable
   const code = PERMANENT.has(first) || codes.size === 1 ? first : 'broker.unreachable';
   const details = failures.map((each) => (each.code === code ? each.detail : `${each.code}: ${each.detail}`));
   return { code, detail: details.join('; ') };
 }
 
-/** Codes of Node's TLS: certificates that are not trusted or not for this host, or a peer that does not speak TLS. */
+/** Whether it is a code of Node's TLS: untrusted certificates, certificates for another host, or a peer without TLS. */
 export function isTlsCode(code: string): boolean {
   return /^(ERR_SSL|ERR_TLS|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO_|HOSTNAME_MISMATCH|EPROTO)/.test(code);
 }

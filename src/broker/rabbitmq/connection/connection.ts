@@ -15,49 +15,50 @@ import { within } from '../limits.js';
 export interface ConnectionOptions {
   /** The nodes of the broker, in the order in which they are tried. */
   urls: readonly [string, ...string[]];
-  /** Shown by the broker, and in logs in place of the URL, which has the password in it. */
+  /** Shown by the broker, and in logs instead of the URL, which contains the password. */
   name: string;
   logger: Logger;
-  /** In seconds. A peer that is silent for about two of them counts as gone. */
+  /** Seconds. A peer that is silent for about two heartbeats counts as lost. */
   heartbeat: number;
-  /** Called each time that all nodes have been tried in vain. Must not throw. */
+  /** Called each time all nodes have failed. Must not throw. */
   onUnreachable?: (failure: ConnectFailure) => void;
 }
 
-/** One connection to the broker, made again after every loss until closed. `ready` and `blocked` both mean connected. */
+/** One connection to the broker, reopened after every loss until closed. `ready` and `blocked` both mean connected. */
 export interface Connection {
   readonly name: string;
   readonly state: StateCell;
-  /** Why publishers are blocked; undefined while they are not. */
+  /** The reason why publishers are blocked; undefined while they are not. */
   readonly blockedBy: string | undefined;
-  /** These reject with `broker.disconnected` while there is no connection. */
+  /** These reject with `broker.disconnected` without a connection. */
   openChannel(): Promise<Channel>;
   openConfirmChannel(): Promise<ConfirmChannel>;
-  /** Cuts the socket of a connection that doesn't answer, so that another is made: to the next node, if there is one. */
+  /** Closes the socket of an unresponsive connection, so that it reconnects: to the next node, if there are several. */
   cut(reason: string): void;
-  /** Notes that the node does its work: it has confirmed or refused a publish. */
+  /** Records that the node works: it has confirmed or refused a publish. */
   answered(): void;
-  /** Moves to another node, if there is one, where nothing was `answered` for so many milliseconds: this one may be cut
-   *  off from the others. */
+  /** Moves to another node, if there are several, unless this one has `answered` within this number of milliseconds:
+   *  it may be partitioned from the others. */
   leaveIfSilent(limit: number): void;
-  /** In good order, by force after some seconds. */
+  /** Closes cleanly, or by force after some seconds. */
   close(): Promise<void>;
 }
 
 const RECONNECT_DELAY_MS = { first: 100, most: 5000 };
-/** A connection that lived this long was a good one: the next loss starts with the shortest wait again. */
+/** A connection that lasted this long was stable: the next loss starts with the shortest delay. */
 const STABLE_AFTER_MS = 1000;
-/** A broker that takes connections and loses them at once is asked again every 0.8 s at least. */
+/** A broker that accepts connections and loses them immediately is retried after at most 0.8 s. */
 const MOST_LOSSES = 4;
-/** For a node that takes the connection and then does not answer. */
+/** For a node that accepts the connection and then does not answer. */
 const CONNECT_LIMIT = 10_000;
-/** The same where there are other nodes to go on with. */
+/** The same limit if there are other nodes to try. */
 const CONNECT_LIMIT_OF_SEVERAL = 5000;
 const CLOSE_LIMIT = 5000;
-/** The least time between two log entries about the same cause. */
+/** Minimum time between two log entries about the same cause. */
 const LOG_EVERY = 60_000;
 
-/** The only file that knows of amqp-connection-manager: it keeps the connection, and channels are kept elsewhere. */
+/** Opens a connection. The only file that uses amqp-connection-manager, and only for the connection; channels are
+ *  managed elsewhere. */
 export function openConnection(options: ConnectionOptions): Connection {
   const { urls, name, logger, heartbeat, onUnreachable } = options;
   const state = new StateCell();
@@ -66,7 +67,7 @@ export function openConnection(options: ConnectionOptions): Connection {
   let model: ChannelModel | undefined;
   let blockedBy: string | undefined;
   let current = 0;
-  // rounds through all nodes in a row that have led to nothing
+  // consecutive failed rounds through all nodes
   let rounds = 0;
   let failures: ConnectFailure[] = [];
   let examining: Promise<void> | undefined;
@@ -76,7 +77,7 @@ export function openConnection(options: ConnectionOptions): Connection {
 
   const manager = connect(undefined, {
     heartbeatIntervalInSeconds: heartbeat,
-    // asked before every try, since it is given one server: the wait between tries is in here, as the manager's has no jitter
+    // called before every attempt, with one server each; the delay is here because the manager's has no jitter
     findServers: async () => {
       await examining;
       if (rounds > 0) await sleep(backoffDelay(rounds, RECONNECT_DELAY_MS), undefined, { signal: closing.signal });

@@ -2,14 +2,14 @@ import { connect as connectTcp, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { credentialsOf, hostOf, vhostOf } from './addresses.js';
 
-/** How a node ends the opening of a connection. amqplib does not report the text of a refusal after the login. */
+/** The result of opening a connection. amqplib does not report the text of a refusal after the login. */
 export type HandshakeEnd =
   | { kind: 'opened' }
-  /** It answered in another protocol: these are the first bytes, printable characters only. */
+  /** It answered in another protocol, with these first bytes (printable characters only). */
   | { kind: 'foreign'; beginning: string }
   /** It closed with this reply, such as 530 `NOT_ALLOWED - vhost x not found`. */
   | { kind: 'refused'; code: number; text: string }
-  /** It closed the socket, or answered nothing within the limit. */
+  /** It closed the socket, or sent nothing within the limit. */
   | { kind: 'silent' };
 
 const PROTOCOL_HEADER = Buffer.from('AMQP\0\0\x09\x01', 'latin1');
@@ -24,17 +24,17 @@ const OPEN = 40;
 const OPEN_OK = 41;
 const CLOSE = 50;
 const NOTHING_MORE = 0;
-/** Class and method; a close has a reply code and the length of its text after them. */
+/** Class and method; in a close, a reply code and the length of its text follow. */
 const SHORTEST_METHOD = 4;
 const SHORTEST_CLOSE = 7;
-/** A server that waits for a line, as HTTP servers do, answers after this. */
+/** Sent after a delay, because servers that wait for a line, such as HTTP servers, answer only then. */
 const END_OF_LINE = '\r\n\r\n';
 const PROMPT_AFTER = 500;
 /** No method of a handshake is longer. */
 const MOST_BYTES = 65_536;
 
-/** Opens a connection to one node up to the point where it is open or refused, then drops it. Settles within `limit`
- *  milliseconds, and never rejects. */
+/** Opens a connection to one node until it is open or refused, then drops it. Settles within `limit` milliseconds
+ *  and never rejects. */
 export function tryHandshake(url: string, limit: number): Promise<HandshakeEnd> {
   return new Promise((resolve) => {
     const socket = open(url);
@@ -84,7 +84,7 @@ function firstFrame(bytes: Buffer): { payload: Buffer; size: number } | undefine
   return bytes.length < size ? undefined : { payload: bytes.subarray(7, size - 1), size };
 }
 
-/** The end of the handshake, or undefined where it goes on with what is sent here. */
+/** Returns the end of the handshake; undefined if it continues with the reply sent here. */
 function answer(payload: Buffer, url: string, send: (frame: Buffer) => void): HandshakeEnd | undefined {
   if (payload.length < SHORTEST_METHOD) return { kind: 'silent' };
   const method = payload.readUInt16BE(0) === CONNECTION ? payload.readUInt16BE(2) : NOTHING_MORE;

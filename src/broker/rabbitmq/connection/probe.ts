@@ -5,7 +5,7 @@ import { causeOf, type ConnectFailure } from './connect-failure.js';
 
 const CONNECT_LIMIT = 5000;
 
-/** Connects once to each node of a broker. Resolves with the failures, none where every node takes connections. */
+/** Connects once to each node of a broker. Resolves with the failures; none if every node accepts connections. */
 export async function probeBroker(urls: string): Promise<{ nodes: number; failures: ConnectFailure[] }> {
   const nodes = addressesOf(urls);
   const failures = await Promise.all(nodes.map(probeNode));

@@ -13,27 +13,27 @@ export interface ReopeningChannelOptions<C extends Channel> {
   /** For logs. */
   purpose: string;
   open: () => Promise<C>;
-  /** Called with every new channel. Where it rejects, the channel is dropped and another one tried. */
+  /** Called with every new channel. If it rejects, the channel is dropped and another one opened. */
   opened: (channel: C) => Promise<void>;
   /** Called when the broker closes the channel because something does not exist. */
   missing: () => void;
-  /** Called in the tick in which the channel is of no more use, before amqplib tells anybody else. */
+  /** Called in the tick in which the channel becomes unusable, before amqplib notifies other listeners. */
   lost: (channel: C, reason: Error) => void;
 }
 
 const REOPEN_DELAY_MS = { first: 50, most: 2000 };
-/** A channel that lived this long was a good one: the next is opened without a wait. */
+/** A channel that lasted this long was stable: the next one is opened without a delay. */
 const STABLE_AFTER_MS = 1000;
 
-/** Keeps one channel open: whenever it or its connection fails, another is opened, with growing waits where it fails
- *  again and again. amqplib leaves a channel that failed dead, and a channel without an `error` listener takes its
- *  whole connection with it. */
+/** Keeps one channel open: whenever it or its connection fails, another is opened, with growing delays after
+ *  repeated failures. amqplib does not reopen a failed channel, and a channel without an `error` listener closes its
+ *  connection. */
 export class ReopeningChannel<C extends Channel> {
   readonly #options: ReopeningChannelOptions<C>;
   readonly #closing = new AbortController();
   readonly #done: Promise<void>;
   #current: Life<C> | undefined;
-  /** Failures in a row. */
+  /** Consecutive failures. */
   #failures = 0;
 
   constructor(options: ReopeningChannelOptions<C>) {
@@ -41,8 +41,8 @@ export class ReopeningChannel<C extends Channel> {
     this.#done = this.#keep();
   }
 
-  /** Gives the channel up and opens another once the broker has confirmed the end of this one: nothing sent on it can
-   *  overtake what the next one sends. `failed` makes it wait as after a failure. */
+  /** Drops the channel and opens another once the broker has confirmed its end, so that nothing sent on it can
+   *  overtake messages of the next one. `failed`: delay as after a failure. */
   drop(reason: Error, { failed = false } = {}): void {
     const life = this.#current;
     if (life === undefined) return;
@@ -51,7 +51,7 @@ export class ReopeningChannel<C extends Channel> {
     life.channel.close().catch((error: unknown) => this.#debug('the channel was closed already', error));
   }
 
-  /** Resolves when the channel is closed, and stays so. */
+  /** Resolves when the channel is closed; it is not reopened. */
   async close(): Promise<void> {
     this.#closing.abort(new FlotillaError('broker.closed'));
     this.drop(new FlotillaError('broker.closed'));
@@ -85,7 +85,7 @@ export class ReopeningChannel<C extends Channel> {
     this.#current = life;
     channel.on('error', (error: Error) => {
       life.failed = true;
-      // a failure that repeats is reported once; the waits in between grow
+      // repeated failures are reported once; the delays grow
       this.#options.logger.log(this.#failures === 0 ? 'warn' : 'debug', 'the broker closed a channel', {
         purpose: this.#options.purpose,
         reason: error.message,
@@ -93,7 +93,7 @@ export class ReopeningChannel<C extends Channel> {
       if (codeOf(error) === 404 && !isNodeDown(error)) this.#options.missing();
       this.#lose(life, disconnected(error));
     });
-    // before amqplib's own listener, which fails every confirm without saying why
+    // before amqplib's own listener, which fails every confirm without a reason
     channel.prependListener('close', () => {
       this.#lose(life, new FlotillaError('broker.disconnected'));
       life.end();
@@ -108,7 +108,7 @@ export class ReopeningChannel<C extends Channel> {
     this.#options.lost(life.channel, reason);
   }
 
-  /** Waits for the end of a channel. A blocked broker reads nothing, so there it takes as long as it takes. */
+  /** Waits for the end of a channel. While the broker is blocked it reads nothing, so the wait is unbounded. */
   async #ended(life: Life<C>): Promise<void> {
     await this.#answered('closing a channel', life.ended);
   }

@@ -4,20 +4,20 @@ import type { Logger } from '../../../telemetry/logger.js';
 import type { Connection } from './connection.js';
 import { REQUEST_LIMIT, within } from '../limits.js';
 
-/** Runs work on a channel of its own: a request that fails or hangs there ends no other channel. */
+/** Runs work on a separate channel: a request that fails or hangs there ends no other channel. */
 export type ScratchChannel = <T>(
   what: string,
   limit: number,
   work: (channel: ConfirmChannel) => Promise<T>,
 ) => Promise<T>;
 
-/** `work` rejects with `broker.timeout` after its limit. The broker answers the requests of one channel in order, so a
- *  channel whose request hangs is left to close by itself. */
+/** Creates channels for single requests. `work` rejects with `broker.timeout` after its limit. The broker answers
+ *  the requests of one channel in order, so a channel with a hanging request is not closed here. */
 export function scratchChannels(connection: Connection, logger: Logger): ScratchChannel {
   return async (what, limit, work) => {
     const channel = await within(REQUEST_LIMIT, 'opening a channel', connection.openConfirmChannel());
     let open = true;
-    // amqplib gives the error to the request that caused it as well; without a listener it would end the connection
+    // amqplib also reports the error to the failed request; without a listener it would end the connection
     channel.on('error', (error: Error) => logger.debug('a request was refused', { what, reason: error.message }));
     channel.on('close', () => (open = false));
     let hangs = false;
@@ -33,23 +33,23 @@ export function scratchChannels(connection: Connection, logger: Logger): Scratch
   };
 }
 
-/** The AMQP reply code that an error of amqplib carries. */
+/** Returns the AMQP reply code of an amqplib error. */
 export function codeOf(error: unknown): number | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'number' ? error.code : undefined;
 }
 
-/** Whether the broker knows the queue, but the node that holds it does not run. */
+/** Whether the broker knows the queue, but its node is down. */
 export function isNodeDown(error: unknown): boolean {
   return codeOf(error) === 404 && /\bhome node\b.{0,300}\bis down\b/.test(messageOf(error));
 }
 
-/** Whether the permissions of the AMQP user do not allow it. 403 also means that a queue is in exclusive use. */
+/** Whether the AMQP user lacks the permission. 403 also means that a queue is in exclusive use. */
 function isNotPermitted(error: unknown): boolean {
   return codeOf(error) === 403 && / access to .{1,600} refused for user /.test(messageOf(error));
 }
 
-/** 406: it is there with other arguments. Other refusals (404) stay what they are: doing it again is of no use.
- *  An error without a reply code is the end of the connection. */
+/** Converts an amqplib error. 406: it exists with other arguments. Other refusals (404) stay unchanged, because a
+ *  retry is pointless. An error without a reply code is the end of the connection. */
 export function asBrokerError(error: unknown): Error {
   if (error instanceof FlotillaError) return error;
   const code = codeOf(error);

@@ -2,7 +2,7 @@ import { messageOf } from '../../../errors.js';
 import { credentialsOf, hostOf } from '../connection/addresses.js';
 import { isTlsCode, tlsProblem } from '../connection/connect-failure.js';
 
-/** What is wrong with a request to the management API of one node, and whether another node may do better. */
+/** The failure of a request to the management API of one node, and whether to try another node. */
 export interface ManagementFailure {
   reason: string;
   tryNext: boolean;
@@ -13,7 +13,7 @@ export interface ManagementFailure {
 const NOT_RABBITMQ =
   "this is not RabbitMQ's management API; check the port in AMQP_MANAGEMENT_URL (15672, with TLS 15671)";
 
-/** Of an answer that is no success. */
+/** Describes an unsuccessful response. */
 export function answerFailure(url: string, status: number, body: string): ManagementFailure {
   const at = hostOf(url);
   const { user } = credentialsOf(url);
@@ -26,7 +26,7 @@ export function answerFailure(url: string, status: number, body: string): Manage
   return { reason: isApi ? `${at}: ${status} ${excerpt(body)}` : `${at}: ${status}; ${NOT_RABBITMQ}`, tryNext: false };
 }
 
-/** Of a request without an answer. */
+/** Describes a request without a response. */
 export function requestFailure(url: string, error: unknown, timeout: number): ManagementFailure {
   const at = hostOf(url);
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
@@ -42,12 +42,12 @@ export function requestFailure(url: string, error: unknown, timeout: number): Ma
   return { reason: `${at}: ${reason}`, tryNext: true };
 }
 
-/** From Node.js 26 on, a parser error has no code. */
+/** Whether the response is not HTTP. From Node.js 26 on, a parser error has no code. */
 function isNoHttp(cause: unknown): boolean {
   return cause instanceof Error && cause.name === 'HTTPParserError';
 }
 
-/** Of an answer with another shape than the management API's. */
+/** Describes a response that does not have the shape of the management API. */
 export function shapeFailure(url: string): string {
   return `${hostOf(url)}: ${NOT_RABBITMQ}`;
 }

@@ -18,7 +18,7 @@ const queue = z.object({
   durable: z.boolean(),
   arguments: fields,
   state: z.string().optional(),
-  // the numbers come with the first statistics of a new queue
+  // absent until the first statistics of a new queue
   messages_ready: z.number().optional(),
   messages_unacknowledged: z.number().optional(),
   consumers: z.number().optional(),
@@ -27,7 +27,7 @@ const queue = z.object({
   node: z.string().optional(),
   policy: z.string().nullish(),
   operator_policy: z.string().nullish(),
-  // an empty one is written as a list
+  // an empty definition is written as a list
   effective_policy_definition: z.union([fields, z.array(fieldValue)]).nullish(),
   message_stats: z
     .object({
@@ -55,31 +55,32 @@ const nodes = z.array(
   }),
 );
 
+/** A queue as the management API reports it. */
 export interface ManagedQueue {
   name: string;
   type: string;
   durable: boolean;
   arguments: Fields;
-  /** Whether it cannot be used because its node, or most of its nodes, do not run. */
+  /** Whether it is unavailable because its node, or most of its nodes, are down. */
   down: boolean;
-  /** As of the broker's last statistics, some seconds ago: the passive declaration of `queueDepth` is exact. */
+  /** As of the broker's last statistics, some seconds ago; the passive declaration of `queueDepth` is exact. */
   ready: number;
   unacked: number;
   consumers: number;
   messages: number;
   bytes: number;
-  /** `running`, and other words for queues whose leader is down. */
+  /** `running`, or another state if its leader is down. */
   state: string;
-  /** That of its leader, which may be down. */
+  /** The node of its leader, which may be down. */
   node: string;
-  /** Empty where there is none. */
+  /** Empty if none applies. */
   policy: string;
   operatorPolicy: string;
-  /** By arguments and policies, the smaller one. */
+  /** The lower of the limits set by arguments and policies. */
   limits: { length: number | undefined; bytes: number | undefined; overflow: string | undefined };
-  /** What the policies that apply to it set. */
+  /** The settings of the effective policies. */
   policySettings: Fields;
-  /** Messages a second over the last seconds; undefined without statistics. */
+  /** Messages per second over the last seconds; undefined without statistics. */
   rates?: { in: number; out: number } | undefined;
 }
 
@@ -90,6 +91,7 @@ export interface ManagedNode {
   alarms: ('memory' | 'disk')[];
 }
 
+/** An exchange as the management API reports it. */
 export interface ManagedExchange {
   name: string;
   type: string;
@@ -97,45 +99,46 @@ export interface ManagedExchange {
   arguments: Fields;
 }
 
+/** A binding as the management API reports it. */
 export interface ManagedBinding {
   source: string;
   destination: string;
   kind: 'queue' | 'exchange';
   routingKey: string;
   arguments: Fields;
-  /** How the management API names it among those of its source and destination. */
+  /** Identifies the binding among those of its source and destination in the management API. */
   propertiesKey?: string | undefined;
 }
 
 const DOWN: ReadonlySet<string> = new Set(['down', 'minority', 'stopped', 'crashed']);
 
-/** RabbitMQ's management API, as far as this fleet asks. Every call throws `broker.management` when the answer doesn't
- *  come within the time limit or isn't what it should be. */
+/** The part of RabbitMQ's management API that this fleet uses. Every call rejects with `broker.management` when the
+ *  response is late or invalid. */
 export interface Management {
   overview(): Promise<{ version: string; node: string }>;
   /** The nodes of the cluster, by name. */
   nodes(): Promise<ManagedNode[]>;
-  /** The alarms that are on, and the nodes that are down: `memory on rabbit@a`. Empty when all is well. */
+  /** Active alarms and nodes that are down: `memory on rabbit@a`. Empty if there are none. */
   alarms(): Promise<string[]>;
-  /** Those whose name begins with `prefix`, by name. */
+  /** The queues whose name begins with `prefix`, by name. */
   queues(prefix?: string): Promise<ManagedQueue[]>;
   exchanges(prefix?: string): Promise<ManagedExchange[]>;
-  /** All but those that every queue has with the default exchange. */
+  /** All bindings except those of the default exchange. */
   bindings(): Promise<ManagedBinding[]>;
-  /** Removes a binding that `bindings` gave; one that is gone already is no failure. */
+  /** Removes a binding returned by `bindings`; succeeds if it no longer exists. */
   unbind(binding: ManagedBinding): Promise<void>;
-  /** Deletes it with what is in it; fine where there is none. */
+  /** Deletes a queue with its messages; succeeds if it does not exist. */
   deleteQueue(name: string): Promise<void>;
   deleteExchange(name: string): Promise<void>;
 }
 
 export interface ManagementOptions {
-  /** `http://user:password@host:15672`, or those of several nodes with commas between them: each request goes to the
-   *  node that answered last, and to the others where that does not answer or fails (5xx). */
+  /** `http://user:password@host:15672`, or a comma-separated list of nodes: each request goes to the node that
+   *  answered last, and to the others if that one does not answer or fails (5xx). */
   url: string;
   /** @default '/' */
   vhost?: string;
-  /** Of a single request, in milliseconds. @default 10000 */
+  /** For a single request, in milliseconds. @default 10000 */
   timeout?: number;
 }
 
@@ -146,20 +149,21 @@ interface Peer {
   authorization: string;
 }
 
-/** The list of all queues is the largest answer, about 1 KB for each. Bytes. */
+/** Maximum size of a response, in bytes. The list of all queues is the largest, with about 1 KB per queue. */
 const MAX_ANSWER = 64 * 1024 * 1024;
-/** How often a request is sent that every node answers with a server error. */
+/** How often a request is sent if every node answers with a server error. */
 const SERVER_ERROR_ATTEMPTS = 4;
-/** Milliseconds between them. */
+/** Milliseconds between these attempts. */
 const SERVER_ERROR_DELAY = { first: 250, most: 1000 };
 
+/** Creates a client of the management API. */
 export function createManagement({ url, vhost = '/', timeout = 10_000 }: ManagementOptions): Management {
   const peers = shuffled(addressesOf(url)).map(peerAt);
   // the node that answered last
   let preferred = 0;
   const inVhost = (kind: string) => `/${kind}/${encodeURIComponent(vhost)}`;
 
-  /** Every request here can be repeated: it reads, or deletes what may be gone already. */
+  /** Sends a request. All requests here can be repeated: they read, or delete idempotently. */
   async function request(method: 'GET' | 'DELETE', path: string): Promise<unknown> {
     for (let attempt = 1; ; attempt += 1) {
       const outcome = await requestOnce(method, path);
@@ -171,7 +175,7 @@ export function createManagement({ url, vhost = '/', timeout = 10_000 }: Managem
     }
   }
 
-  /** Requests it from one node after the other. */
+  /** Sends the request to one node after the other. */
   async function requestOnce(
     method: 'GET' | 'DELETE',
     path: string,

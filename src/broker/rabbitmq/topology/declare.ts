@@ -8,8 +8,9 @@ import { asBrokerError, type ScratchChannel } from '../connection/scratch-channe
 
 const LANES = 4;
 
-/** Creates all of a topology, exchanges first, each thing on a channel and with a limit of its own. Resolves with what
- *  got no answer, by name, and why; what needs one of those is not tried. Rejects where the broker refuses. */
+/** Declares all parts of a topology, exchanges first, each on a separate channel with a separate limit. Resolves
+ *  with the names of the parts that did not answer, and the reasons; parts that depend on them are skipped. Rejects
+ *  if the broker refuses. */
 export async function declareAll(
   { exchanges, queues, bindings }: Topology,
   onScratchChannel: ScratchChannel,

@@ -13,8 +13,8 @@ import { forEachParallel } from '../../../concurrency/for-each-parallel.js';
 import type { Management } from '../management/management.js';
 import { asBrokerError, codeOf, isNodeDown, type ScratchChannel } from '../connection/scratch-channel.js';
 
-/** How long a queue may take to answer a question about itself, in milliseconds. One whose node has failed and is not yet
- *  known to be down takes up to 75 s. */
+/** Maximum time for a queue to answer, in milliseconds. A queue whose node has failed but is not yet known to be
+ *  down takes up to 75 s. */
 const INSPECTION_TIMEOUT_MS = 5_000;
 const LANES = 4;
 
@@ -23,30 +23,30 @@ export interface QueueCounts {
   consumers: number;
 }
 
-/** What a passive declaration found out about a queue. */
+/** The result of a passive declaration. */
 export type QueueInspection =
   | ({ state: 'present' } & QueueCounts)
   | { state: 'missing' }
   /** It exists or may exist, and did not answer. */
   | { state: 'unanswered'; reason: string };
 
-/** What is different, and what the broker has in addition. */
+/** The differences, and surplus bindings of the broker. */
 export interface Comparison {
   differences: TopologyDifference[];
   surplus: readonly BindingSpec[];
-  /** Whether it says which bindings are missing, and where arguments differ. */
+  /** Whether the comparison covers missing bindings and different arguments. */
   knows: { bindings: boolean; conflicts: boolean };
 }
 
-/** Reads what the broker has. */
+/** Reads the broker's topology. */
 export interface Inspector {
   queue(name: string): Promise<QueueInspection>;
-  /** By the lists of the management API. Where a node does not answer, that of the queues may fail: then the queues are
-   *  looked for one by one. Throws `broker.management`. */
+  /** Compares with the lists of the management API. If a node does not answer, the list of queues may fail: the
+   *  queues are then checked one by one. Throws `broker.management`. */
   byLists(topology: Topology, management: Management): Promise<Comparison>;
-  /** By passive declarations, each with a limit of its own. Sees no bindings and no conflicts. */
+  /** Compares by passive declarations, each with a separate limit. Does not cover bindings and conflicts. */
   byLooks(topology: Topology): Promise<Comparison>;
-  /** The conflicts of what exists, found by declaring it again, which changes nothing. Throws `broker.not_permitted`. */
+  /** Finds conflicts by declaring existing parts again, which changes nothing. Throws `broker.not_permitted`. */
   conflicts(topology: Topology, different: readonly TopologyDifference[]): Promise<TopologyDifference[]>;
 }
 
@@ -78,7 +78,7 @@ export function createInspector(onScratchChannel: ScratchChannel, logger: Logger
     }
   }
 
-  /** The broker's refusal to declare this again as it is wanted; undefined where it agrees or does not answer. Throws
+  /** Returns the broker's reason for refusing this declaration; undefined if it accepts or does not answer. Throws
    *  `broker.not_permitted`. */
   async function refusal(kind: 'exchange' | 'queue', spec: ExchangeSpec | QueueSpec): Promise<string | undefined> {
     try {
@@ -97,8 +97,8 @@ export function createInspector(onScratchChannel: ScratchChannel, logger: Logger
     }
   }
 
-  /** The broker names the first argument that differs. One that says where to create a queue hides the others, so the
-   *  queue is compared without it as well. */
+  /** The broker names only the first argument that differs. A difference in an argument that matters only at
+   *  creation may hide others, so the queue is also compared without these. */
   async function conflictOf(spec: QueueSpec): Promise<string | undefined> {
     const detail = await refusal('queue', spec);
     if (detail === undefined || !namesCreationOnly(detail)) return detail;

@@ -3,9 +3,9 @@ import { route } from '../../memory/routing.js';
 import type { ExchangeSpec } from '../../topology/topology.js';
 import type { ManagedExchange, ManagedQueue, Management } from '../management/management.js';
 
-/** The queues that a message to this exchange with this routing key reaches and that refuse it, with the reason. The
- *  broker's statistics are some seconds old: where no queue is full or down by them, those that may be full are named.
- *  Throws `broker.management`. */
+/** Finds the queues that would receive a message with this exchange and routing key and refuse it, with the reasons.
+ *  The broker's statistics are some seconds old: if no queue is full or down according to them, those that may be
+ *  full are returned. Throws `broker.management`. */
 export async function findRefusing(
   management: Management,
   exchange: string,

@@ -8,26 +8,28 @@ import { propertiesOf } from '../consumer.js';
 import { REQUEST_LIMIT } from '../limits.js';
 import { codeOf, type ScratchChannel } from '../connection/scratch-channel.js';
 
-/** Messages that are moved at once. */
+/** Maximum number of messages in flight. */
 const WINDOW = 100;
 /** How long a move waits for a message, in milliseconds. */
 const IDLE_LIMIT_MS = 10_000;
-/** How long it waits for a confirm. Longer, because giving up repeats the messages in flight. */
+/** How long it waits for a confirm. Longer, because aborting duplicates the messages in flight. */
 const CONFIRM_LIMIT_MS = 60_000;
 const MOVE_LIMIT_MS = 3_600_000;
 
-/** Moves the messages of a queue of an earlier release to its successor, in order, and deletes it. Each message is
- *  confirmed there before it is acked here: a process that is killed in between leaves two of it. One process at a time
- *  moves; every step may be repeated. Resolves with the number of messages moved once the queue is gone; rejects where a
- *  step is not possible now, such as while its node is down. */
+/**
+ * Moves the messages of a queue of an earlier release to its successor, in order, and deletes it. Each message is
+ * confirmed there before it is acked here: a process that is killed in between leaves a duplicate. Only one process
+ * moves messages at a time; every step may be repeated. Resolves with the number of messages moved once the queue is
+ * deleted; rejects if a step is not possible now, for example while its node is down.
+ */
 export async function retireQueue(queue: RetiredQueue, onScratchChannel: ScratchChannel): Promise<number> {
   const { name, boundTo } = queue;
-  // first, so that nothing arrives twice; the successor is bound already
+  // first, so that no message arrives twice; the successor is bound already
   await onScratchChannel(`unbinding ${name}`, REQUEST_LIMIT, (channel) => channel.unbindQueue(name, boundTo, ''));
   const moved = await onScratchChannel(`emptying ${name}`, MOVE_LIMIT_MS, (channel) => moveMessages(channel, queue));
   failpoint('broker.queue_emptied');
   try {
-    // an earlier release that has started meanwhile may have bound it again: then it stays, and this is repeated
+    // if an earlier release has bound it again meanwhile, it stays, and this is repeated
     await onScratchChannel(`deleting ${name}`, REQUEST_LIMIT, (channel) =>
       channel.deleteQueue(name, { ifUnused: true, ifEmpty: true }),
     );
@@ -40,7 +42,7 @@ export async function retireQueue(queue: RetiredQueue, onScratchChannel: Scratch
 async function moveMessages(channel: ConfirmChannel, { name, successor }: RetiredQueue): Promise<number> {
   const { messageCount } = await channel.checkQueue(name);
   if (messageCount === 0) return 0;
-  // by an exchange of its own, so that the messages keep their routing keys and no other queue gets them twice
+  // through a separate exchange, so that the messages keep their routing keys and reach no other queue
   const via = `${name}.move`;
   await channel.assertExchange(via, 'fanout', { durable: true, autoDelete: true });
   await channel.bindQueue(successor, via, '');
@@ -99,7 +101,7 @@ function forwardAll(
         );
         if (inFlight++ === 0) progress();
       } catch (error) {
-        // amqplib cannot encode it; it stays, and so does the queue
+        // amqplib cannot encode it; the message stays, and so does the queue
         fail(`message ${properties.messageId ?? ''} cannot be published: ${messageOf(error)}`);
       }
     };
@@ -107,7 +109,7 @@ function forwardAll(
     channel.once('error', failWith);
     channel.once('close', () => fail('the channel was closed'));
     progress();
-    // exclusive: other processes that try are refused, so the order is kept
+    // exclusive: other processes are refused, so that the order is kept
     channel.consume(name, forward, { exclusive: true }).catch(failWith);
   });
 }

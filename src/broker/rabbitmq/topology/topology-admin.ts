@@ -12,24 +12,25 @@ import { retireQueue } from './retire-queue.js';
 import { asBrokerError, scratchChannels } from '../connection/scratch-channel.js';
 
 const WAIT_LIMIT = 10_000;
-/** A declaration ends the connection where most nodes of the cluster are down, each time that it is repeated. */
+/** If most nodes of the cluster are down, a declaration ends the connection, each time it is repeated. */
 const MOST_LOSSES = 2;
 
 export interface TopologyAdmin {
-  /** As `Broker.applyTopology`, without the queues of earlier releases. What the AMQP user may not compare is not
-   *  compared; what is missing and may not be declared throws `broker.not_permitted`. */
+  /** Applies a topology as `Broker.applyTopology` does, except queues of earlier releases. Skips comparisons that
+   *  the AMQP user is not permitted to make; throws `broker.not_permitted` for missing parts that it may not
+   *  declare. */
   apply(topology: Topology, signal?: AbortSignal): Promise<TopologyDifference[]>;
   plan(topology: Topology): Promise<TopologyDifference[]>;
-  /** Declares what is missing now, with its bindings; every binding where none is known to be missing and `bindings` says
-   *  so. Takes nothing away. Resolves with what was missing. */
+  /** Declares parts that are missing now, with their bindings; if none is known to be missing and `bindings` is set,
+   *  all bindings. Removes nothing. Resolves with the missing parts. */
   restore(topology: Topology, options: { bindings: boolean }): Promise<TopologyDifference[]>;
-  /** Moves the messages of an earlier release's queue, and resolves with their number once it is deleted. */
+  /** Moves the messages of a queue of an earlier release; resolves with their number once it is deleted. */
   retire(queue: RetiredQueue): Promise<number>;
-  /** Throws `broker.no_answer` where the queue exists and its node does not answer. */
+  /** Throws `broker.no_answer` if the queue exists and its node does not answer. */
   depth(queue: string): Promise<QueueCounts | undefined>;
 }
 
-/** Looks at the broker and changes it on channels of its own: what fails or hangs there stops nothing else. */
+/** Reads and changes the topology on separate channels, so that failing or hanging requests affect nothing else. */
 export function createTopologyAdmin(
   connection: Connection,
   management: Management | undefined,
@@ -70,7 +71,7 @@ export function createTopologyAdmin(
     return differences;
   }
 
-  /** For what need not be done: a service may run as a user that an operator has given no permission to configure. */
+  /** For optional work: a service may connect as a user without permission to configure. */
   async function ifPermitted<T>(work: () => Promise<T>): Promise<T | undefined> {
     try {
       return await work();
@@ -103,7 +104,7 @@ export function createTopologyAdmin(
         try {
           return await applyOnce(topology);
         } catch (error) {
-          // it is idempotent: begin again on the next connection, but only there
+          // idempotent: starts again on the next connection, but only after a loss
           if (!lost) throw asBrokerError(error);
           if (losses === MOST_LOSSES) throw new FlotillaError('broker.topology_incomplete', messageOf(error));
           logger.debug('connection lost while applying the topology', { reason: messageOf(error) });
@@ -138,7 +139,7 @@ export function createTopologyAdmin(
   };
 }
 
-/** The part of a topology that is to be declared. Bindings that cannot be asked for are declared all, except those of
+/** Returns the part of a topology to declare. If bindings cannot be queried, includes all of them, except those of
  *  queues that do not answer. */
 function missingFrom(topology: Topology, differences: readonly TopologyDifference[], bindingsKnown: boolean): Topology {
   const named = (wanted: TopologyDifference['problem']) =>

@@ -9,17 +9,17 @@ import type { RetiredQueue, Topology } from '../../topology/topology.js';
 import type { Connection } from '../connection/connection.js';
 import type { TopologyAdmin } from './topology-admin.js';
 
-/** What a channel found missing: a queue, the destination of a message that was returned, or an exchange. */
+/** A missing part that a channel detected: a queue, the destination of a returned message, or an exchange. */
 export type Missing =
   { kind: 'queue'; queue: string } | { kind: 'route'; exchange: string; routingKey: string } | { kind: 'exchange' };
 
-/** Keeps the topology that this process has applied: declares again what disappears at run time, and removes the queues of
- *  earlier releases, also those that do not answer at first. */
+/** Maintains the topology that this process has applied: redeclares parts that disappear at run time, and removes
+ *  queues of earlier releases, even if they do not answer at first. */
 export interface TopologyRepair {
   /** As `Broker.applyTopology`. */
   apply(topology: Topology, signal?: AbortSignal): Promise<TopologyDifference[]>;
-  /** To be called where something of the broker is missing. Returns at once; what is not of the applied topology is
-   *  ignored. One restoration runs at a time, with growing waits in between. */
+  /** Reports a missing part of the broker. Returns immediately; parts outside the applied topology are ignored. One
+   *  restoration runs at a time, with growing delays in between. */
   readonly missing: (what: Missing) => void;
   close(): void;
 }
@@ -32,7 +32,7 @@ export interface TopologyRepairOptions {
 }
 
 const RETRY_DELAY_MS = { first: 100, most: 30_000 };
-/** Without a restoration for so long, the next one is not kept waiting. */
+/** After this time without a restoration, the next one starts without a delay. */
 const BACKOFF_RESET_MS = 60_000;
 
 export function createTopologyRepair({ admin, connection, logger, metrics }: TopologyRepairOptions): TopologyRepair {
