@@ -120,7 +120,7 @@ export const errors = {
     disposal: 'retry',
     message: 'Nothing listens where the broker should be; start the broker, or check the port in AMQP_URL',
   },
-  // an operator must fix these, but a process that restarts meanwhile must not stop the whole fleet
+  // retried although an operator must fix them: one restarting process must not stop the whole fleet
   'broker.refused_credentials': {
     disposal: 'retry',
     message: 'The broker refused the user or the password; check AMQP_URL',

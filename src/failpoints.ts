@@ -12,15 +12,15 @@ export type Failpoint =
   | 'worker.retry_confirmed' // copy in the retry queue confirmed, original not yet acked
   | 'worker.dead_confirmed' // copy in the dead letters confirmed, original not yet acked
   | 'saga.advanced' // decided and written, not yet committed
-  | 'journal.committed' // a portion of the log and the place after it committed
-  | 'journal.filled' // a batch of the log committed together with its checkpoint
-  | 'keeper.kept' // a batch from a store committed, the rest of the gap still missing
-  | 'projection.applied' // dead letter committed, not yet acked
+  | 'journal.committed' // a batch of the log committed together with its checkpoint
+  | 'journal.filled' // a batch from a store committed, the rest of the gap still missing
+  | 'keeper.kept' // dead letter committed, not yet acked
+  | 'projection.applied' // a batch's handlers ran and the checkpoint moved, not yet committed
   | 'projection.committed' // a batch committed
   | 'projection.rebuilt' // the new model is complete, not yet swapped
   | 'projection.swapped' // swapped, the old tables not yet dropped
-  | 'replay.confirmed' // swapped, the old tables not yet dropped
-  | 'topology.message_moved' // history sent and confirmed, checkpoint not yet stored
+  | 'replay.confirmed' // history sent and confirmed, checkpoint not yet stored
+  | 'topology.message_moved' // a message of an abandoned queue confirmed elsewhere, not yet acked
   | 'dead_letter.replayed'; // replay confirmed, not yet marked done
 
 let armed: { name: string; remaining: number } | undefined;

@@ -38,7 +38,7 @@ export interface ExecutedOnStore<State> extends Loaded<State> {
   repeated: boolean;
 }
 
-/** Maximum delay before the second attempt, in milliseconds; it doubles with each attempt, up to LONGEST_PAUSE. */
+/** Maximum delay before the second attempt, in milliseconds; it doubles with each attempt, up to `LONGEST_PAUSE`. */
 const RETRY_DELAY_MS = 4;
 const LONGEST_PAUSE = 250;
 

@@ -4,7 +4,7 @@ import { textLine } from './text-line.js';
 export const CLOUDEVENTS_JSON = 'application/cloudevents+json';
 
 /**
- * An event as CloudEvents 1.0 has it, with the extensions this fleet uses.
+ * An event in the format of CloudEvents 1.0, with the extensions of this fleet.
  * Source: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md
  */
 export interface EventEnvelope<Type extends string = string, Data = unknown> {
@@ -36,7 +36,7 @@ export interface EventEnvelope<Type extends string = string, Data = unknown> {
 /** A subject that every consumer accepts. */
 export const subjectText = textLine(512);
 
-/** An event before it is appended: without its position in the stream. */
+/** An event before it is appended: without its `sequence`. */
 export type UnsequencedEvent = Omit<EventEnvelope, 'sequence'>;
 
 /** The envelope attributes of a new event that its origin or cause determines. */

@@ -1,7 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 import { FlotillaError } from '../errors.js';
 
-/** Deeper than any schema. Deeper JSON is rejected before recursive code can exhaust the stack. */
+/** Maximum nesting, greater than that of any schema. Deeper JSON is rejected before recursive code can exhaust the
+ *  stack. */
 const MAX_DEPTH = 64;
 
 /** Parses UTF-8 JSON. Throws `contract.not_json`. */

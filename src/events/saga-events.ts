@@ -42,7 +42,7 @@ export type SagaRule = (typeof sagaRules)[number];
 
 /** The events of a saga's stream; its state is rebuilt from them. */
 export const sagaEvents = {
-  /** `input`: what the saga keeps of the message that started it. */
+  /** `input`: the stored part of the message that started the saga. */
   'saga.started': event({ 1: z.strictObject({ ...about, message, input: pii(z.json()) }) }),
   /** A command was sent. `timeoutAt`: the deadline for its answer. */
   'saga.step_started': event({
@@ -53,9 +53,9 @@ export const sagaEvents = {
       timeoutAt: z.iso.datetime(),
     }),
   }),
-  /** A step was executed, or compensated. `result`: what the saga keeps of the answer. */
+  /** A step was executed, or compensated. `result`: the stored part of the answer. */
   'saga.step_completed': event({ 1: z.strictObject({ ...about, ...step, message, result: pii(z.json()).optional() }) }),
-  /** An attempt failed. `retryAt`: when the next one is due; null where none is. */
+  /** An attempt failed. `retryAt`: when the next one is due; null if there is none. */
   'saga.step_failed': event({
     1: z.strictObject({
       ...about,
@@ -66,7 +66,7 @@ export const sagaEvents = {
       retryAt: z.iso.datetime().nullable(),
     }),
   }),
-  /** A message was recorded by this rule. `result`: what the saga keeps of a late answer. */
+  /** A message was recorded by this rule. `result`: the stored part of a late answer. */
   'saga.message_noted': event({
     1: z.strictObject({
       ...about,
@@ -77,8 +77,7 @@ export const sagaEvents = {
       result: pii(z.json()).optional(),
     }),
   }),
-  /** Compensation has begun. `step`: the step that failed, where that is the cause. `who`: the operator who
-   *  requested it. */
+  /** Compensation has begun. `step`: the failed step, if that is the cause. `who`: the operator who requested it. */
   'saga.compensating': event({
     1: z.strictObject({
       ...about,

@@ -8,7 +8,7 @@ export interface SchemaField {
   /** For example `string`, `integer, 1 to 100` or `"a" | "b"`. */
   type: string;
   required: boolean;
-  /** Empty where the schema has none. */
+  /** Empty if the schema has none. */
   description: string;
 }
 

@@ -12,8 +12,7 @@ export interface ServerLimits {
   maxConnections: number;
   /** Requests after which a connection is closed. */
   maxRequestsPerSocket: number;
-  /** Maximum number of header lines of a request and, with `maxHeaderBytes`, their total size; more is answered with
-   *  431. */
+  /** Maximum number of header lines of a request. With more, or more than `maxHeaderBytes`, it is answered with 431. */
   maxHeaders: number;
   maxHeaderBytes: number;
 }

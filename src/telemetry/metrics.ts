@@ -32,7 +32,7 @@ export function createMetrics(options: MetricsOptions = {}) {
   }
   if (options.process === true) {
     collectDefaultMetrics({ register: registry });
-    // gauges named like counters; the gauges without `_total` have the same sums
+    // gauges named like counters; each is only the sum of the gauge without `_total`
     for (const name of ['handles', 'requests', 'resources']) registry.removeSingleMetric(`nodejs_active_${name}_total`);
     new Counter({
       name: 'flotilla_log_lines_dropped_total',

@@ -29,7 +29,7 @@ export interface MemoryStore extends Store {
 }
 
 /**
- * Opens a store that lasts until it is closed. It runs the same SQL and the same transactions as a file, on one
+ * Opens a store in memory; closing it discards its content. It runs the same SQL and transactions as a file, on one
  * connection, without durability, other processes or an archive (`archive` rejects with `store.archive_missing` if it
  * would move events). It uses no timers and no real time, and settles within the same turn of the event loop, except
  * for a page of 500 events or more of one stream. Work in a transaction that reads from the store instead of its `tx`

@@ -23,8 +23,8 @@ export interface SqliteLimits {
   maxGroup?: number;
   /** Milliseconds to wait for the write lock before all waiting units are rejected with `store.busy`. @default 10000 */
   lockTimeout?: number;
-  /** Milliseconds between polls for commits of other processes, if the system does not report them sooner. @default
-   *  50 */
+  /** Milliseconds between polls for commits of other processes, if the system does not report them sooner.
+   *  @default 50 */
   pollInterval?: number;
   /** Maximum number of pages of the file; for tests of a full disk. @default none */
   maxPages?: number;
