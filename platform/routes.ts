@@ -13,8 +13,9 @@ import { user } from './users/user.js';
 import { userRoutes } from './users/routes.js';
 
 export const apiSettings = z.object({
-  /** Who fulfils the orders that come in; each keeps to what it began with. */
-  fulfilment: fulfilment.default('orchestrated'),
+  fulfilment: fulfilment
+    .default('orchestrated')
+    .describe('How new orders are fulfilled; an order keeps the mode it started with.'),
 });
 
 type ApiSettings = z.output<typeof apiSettings>;

@@ -6,6 +6,8 @@ import { root } from './root.mjs';
 import { exitWith, seconds } from './step.mjs';
 
 const cache = join('node_modules', '.cache');
+const typescript = ['--import=./scripts/typescript.mjs', '--conditions=flotilla-source'];
+/** What node runs for each check: the program of a package by its name, or a script by its path. */
 const checks = {
   types: ['tsc', '-p', '.', '--incremental', '--tsBuildInfoFile', join(cache, 'tsc', 'check.tsbuildinfo')],
   lint: ['eslint', '.', '--max-warnings=0', '--cache', '--cache-location', join(cache, 'eslint', '/')],
@@ -32,6 +34,8 @@ const checks = {
   ],
   // its outDir tells knip which source a file of dist was compiled from
   unused: ['knip', '--no-progress', '--tsConfig', 'tsconfig.build.json'],
+  reference: [...typescript, join('scripts', 'reference', 'main.ts'), '--check'],
+  words: [join('scripts', 'docs', 'check-words.mjs')],
 };
 
 /** Every check, two at a time, the slow ones first; each prints one line, and all it has to say if it fails.
@@ -41,18 +45,23 @@ async function check(names) {
   let failed = 0;
   const work = async () => {
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-      const [name, [tool, ...args]] = next;
+      const [name, [first, ...args]] = next;
       const started = performance.now();
-      const { code, output } = await capture(process.execPath, [join(root, 'node_modules', '.bin', tool), ...args], {
+      const { code, output } = await capture(process.execPath, [programOf(first), ...args], {
         cwd: root,
       });
       if (code !== 0) failed += 1;
-      process.stdout.write(`${code === 0 ? 'ok  ' : 'FAIL'} ${name.padEnd(7)} ${seconds(started)}\n`);
+      process.stdout.write(`${code === 0 ? 'ok  ' : 'FAIL'} ${name.padEnd(9)} ${seconds(started)}\n`);
       if (code !== 0) process.stdout.write(`${output.trimEnd()}\n\n`);
     }
   };
   await Promise.all([work(), work()]);
   return failed;
+}
+
+/** An option of node or a path as it is; the program of a package otherwise. */
+function programOf(first) {
+  return first.startsWith('-') || first.startsWith('scripts') ? first : join(root, 'node_modules', '.bin', first);
 }
 
 try {

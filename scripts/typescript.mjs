@@ -7,7 +7,7 @@ import { root } from './root.mjs';
 // `node --import=…/scripts/typescript.mjs file.ts` runs TypeScript of this checkout: each module keeps the address of its source
 // and has the text that `ensureCompiled` made of it. A process starts in less than half the time that tsx needs, which
 // resolves and looks up each module by trial.
-const FOLDERS = ['src', 'platform', 'workers', 'config', 'examples', 'test', 'bench'];
+const FOLDERS = ['src', 'platform', 'workers', 'config', 'examples', 'scripts', 'test', 'bench'];
 
 await ensureCompiled(FOLDERS);
 

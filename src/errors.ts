@@ -5,284 +5,548 @@ export type Disposal = 'retry' | 'reject' | 'fatal';
 
 interface ErrorSpec {
   disposal: Disposal;
-  /** States the problem and the remedy; the details of the individual failure are appended. */
+  /** States the problem; the details of the individual failure are appended. */
   message: string;
+  /** States what to do, in one sentence. */
+  remedy: string;
 }
 
 /** The registry of all errors. Codes are stable: alerts and dead letter searches depend on them. */
 export const errors = {
   // messages that do not match the catalogue
-  'contract.not_json': { disposal: 'reject', message: 'The body is not JSON' },
+  'contract.not_json': {
+    disposal: 'reject',
+    message: 'The body is not JSON',
+    remedy: 'Publish the message as JSON; edit the dead letter to correct this one.',
+  },
   'contract.content_type': {
     disposal: 'reject',
     message: 'The message is neither application/cloudevents+json nor JSON with the attributes of an event in headers',
+    remedy: 'Publish with the content type application/cloudevents+json, or with the event attributes in headers.',
   },
-  'contract.not_an_event': { disposal: 'reject', message: 'The body is JSON, but no CloudEvents 1.0 event' },
-  'contract.too_large': { disposal: 'reject', message: 'The body is larger than this fleet takes' },
-  'contract.unknown_type': { disposal: 'reject', message: 'No such event type in the catalogue' },
+  'contract.not_an_event': {
+    disposal: 'reject',
+    message: 'The body is JSON, but no CloudEvents 1.0 event',
+    remedy: 'Publish with the required attributes: id, source, type, specversion, time, subject and dataschema.',
+  },
+  'contract.too_large': {
+    disposal: 'reject',
+    message: 'The body is larger than this fleet takes',
+    remedy: 'Publish less data, for example a reference to a stored document.',
+  },
+  'contract.unknown_type': {
+    disposal: 'reject',
+    message: 'No such event type in the catalogue',
+    remedy: 'Correct the type, or add it to the catalogue and deploy the worker.',
+  },
   'contract.unverified_source': {
     disposal: 'reject',
     message: 'The AMQP user that published the message may not publish events of its source',
+    remedy: 'Publish as a user of the source, or allow the user in AMQP_USERS.',
   },
   'contract.newer_version': {
     disposal: 'reject',
-    message: 'The event has a newer schema version than this worker knows; deploy the worker, then replay',
+    message: 'The event has a newer schema version than this worker knows',
+    remedy: 'Deploy the worker with the newer schema, then replay the dead letter.',
   },
-  'contract.invalid_data': { disposal: 'reject', message: 'The data does not fit the schema of its type' },
+  'contract.invalid_data': {
+    disposal: 'reject',
+    message: 'The data does not fit the schema of its type',
+    remedy: 'Correct the publisher, then edit the dead letter and replay it.',
+  },
   'contract.unsigned': {
     disposal: 'reject',
-    message:
-      'The message is not signed with a key of this fleet; check FLEET_KEY of its publisher, or allow the source by `fromOutside`',
+    message: 'The message is not signed with a key of this fleet',
+    remedy: 'Check FLEET_KEY of the publisher, or allow the source by `fromOutside`.',
   },
   'contract.foreign_source': {
     disposal: 'reject',
-    message:
-      'No part of this service declares that it emits the type; see `emits`, or allow the source by `fromOutside`',
+    message: 'No part of this service declares that it emits the type',
+    remedy: 'Add the type to `emits` of the publishing worker or API, or allow the source by `fromOutside`.',
   },
-  'contract.no_handler': { disposal: 'reject', message: 'The worker has no handler for this type' },
-  'contract.duplicate_type': { disposal: 'fatal', message: 'The catalogue declares this type twice; rename one' },
+  'contract.no_handler': {
+    disposal: 'reject',
+    message: 'The worker has no handler for this type',
+    remedy: 'Add a handler, or remove the binding with `flotilla topology apply`.',
+  },
+  'contract.duplicate_type': {
+    disposal: 'fatal',
+    message: 'The catalogue declares this type twice',
+    remedy: 'Rename one of the two types.',
+  },
   'contract.bad_type_name': {
     disposal: 'fatal',
-    message: 'An event type is two or three dotted lower-case segments; rename it',
+    message: 'An event type is two or three dotted lower-case segments',
+    remedy: 'Rename the type, for example to order.created.',
   },
   'contract.bad_versions': {
     disposal: 'fatal',
     message: 'Versions count up from 1 and every one but the last needs an upcaster',
+    remedy: 'Add the missing version or upcaster.',
   },
 
   // the store
-  'store.conflict': { disposal: 'retry', message: 'The stream is not at the expected version; read it again' },
+  'store.conflict': {
+    disposal: 'retry',
+    message: 'The stream is not at the expected version',
+    remedy: 'Read the aggregate again and retry the command.',
+  },
   'store.missing': {
     disposal: 'fatal',
-    message: 'The store does not exist here; run this where the fleet keeps its stores (DATA_DIR, DATABASE_URL)',
+    message: 'The store does not exist here',
+    remedy: 'Run the command on the machine of the stores; check DATA_DIR and DATABASE_URL.',
   },
   'store.moved': {
     disposal: 'fatal',
-    message: 'A file of the store was removed or replaced while it was in use; put it back, then start again',
+    message: 'A file of the store was removed or replaced while it was in use',
+    remedy: 'Restore the file to its place, then restart the process.',
   },
   'store.replaced': {
     disposal: 'fatal',
-    message: 'The file is not the store that this service had; put that one back, or accept it: flotilla stores accept',
+    message: 'The file is not the store that this service had',
+    remedy: 'Restore the original file, or accept the present one with `flotilla stores accept`.',
   },
   'store.behind': {
     disposal: 'reject',
     message: 'The store lacks events that the journal has; an older copy of it was restored',
+    remedy: 'Restore the newest copy of the store, or accept the loss with `flotilla stores accept`.',
   },
-  'store.damaged': { disposal: 'fatal', message: 'A file of the store is damaged; restore it from a backup' },
-  'store.closed': { disposal: 'retry', message: 'The store is closed' },
-  'store.busy': { disposal: 'retry', message: 'Another process held the write lock for too long' },
+  'store.damaged': {
+    disposal: 'fatal',
+    message: 'A file of the store is damaged',
+    remedy: 'Restore the store from a backup.',
+  },
+  'store.closed': {
+    disposal: 'retry',
+    message: 'The store is closed',
+    remedy: 'Retry; the process that owns the store is stopping.',
+  },
+  'store.busy': {
+    disposal: 'retry',
+    message: 'Another process held the write lock for too long',
+    remedy: 'Retry; if it persists, run fewer processes on the same store.',
+  },
   'store.full': {
     disposal: 'retry',
-    message: 'The disk of the store is full; free space, nothing acknowledged is lost',
+    message: 'The disk of the store is full',
+    remedy: 'Free disk space; acknowledged data is safe.',
   },
-  'store.io': { disposal: 'retry', message: 'The store could not read or write its file' },
-  'store.group_aborted': { disposal: 'retry', message: 'The transaction was rolled back with its group; try again' },
+  'store.io': {
+    disposal: 'retry',
+    message: 'The store could not read or write its file',
+    remedy: 'Check the disk and the permissions of DATA_DIR.',
+  },
+  'store.group_aborted': {
+    disposal: 'retry',
+    message: 'The transaction was rolled back with its group',
+    remedy: 'Retry the command.',
+  },
   'store.write_awaited': {
     disposal: 'reject',
-    message: 'A write awaited something other than its transaction; do slow work in ctx.call, before the write',
+    message: 'A write awaited something other than its transaction',
+    remedy: 'Do slow work in `ctx.call`, before the write.',
   },
-  'store.revoked': { disposal: 'reject', message: 'The transaction is over; nothing may use it any more' },
-  'store.overloaded': { disposal: 'retry', message: 'Too much waits to be written; try again shortly' },
+  'store.revoked': {
+    disposal: 'reject',
+    message: 'The transaction is over; nothing may use it any more',
+    remedy: 'Use the transaction only inside the function that received it, and await every statement.',
+  },
+  'store.overloaded': {
+    disposal: 'retry',
+    message: 'Too much waits to be written',
+    remedy: 'Retry later; reduce the rate of writes if it persists.',
+  },
   'store.archive_missing': {
     disposal: 'retry',
-    message: 'Events of this store are in its archive file, which is not there or not whole; put it back',
+    message: 'Events of this store are in its archive file, which is not there or not whole',
+    remedy: 'Restore the archive file beside the store.',
   },
   'store.migration_changed': {
     disposal: 'fatal',
-    message: 'A migration that already ran was changed; add a new one instead',
+    message: 'A migration that already ran was changed',
+    remedy: 'Undo the change and add a new migration.',
   },
 
   // the broker
-  'broker.returned': { disposal: 'retry', message: 'No queue takes this message; apply the topology' },
-  'broker.nacked': { disposal: 'retry', message: 'The broker refused the message' },
+  'broker.returned': {
+    disposal: 'retry',
+    message: 'No queue takes this message',
+    remedy: 'Run `flotilla topology apply`.',
+  },
+  'broker.nacked': {
+    disposal: 'retry',
+    message: 'The broker refused the message',
+    remedy: 'Check the disk and memory alarms of the broker; the message is published again.',
+  },
   'broker.unencodable': {
     disposal: 'reject',
     message: 'AMQP cannot carry the message: headers over 64 KiB, or a property or routing key over 255 bytes',
+    remedy: 'Use shorter headers, types and subjects.',
   },
-  'broker.timeout': { disposal: 'retry', message: 'The broker did not confirm in time; it may have the message' },
+  'broker.timeout': {
+    disposal: 'retry',
+    message: 'The broker did not confirm in time; it may have the message',
+    remedy: 'Check the load of the broker; the message is published again.',
+  },
   'broker.disconnected': {
     disposal: 'retry',
     message: 'The connection dropped before the confirm; it may have the message',
+    remedy: 'Check the broker and the network; the message is published again.',
   },
-  'broker.closed': { disposal: 'retry', message: 'The broker connection is closed for good' },
+  'broker.closed': {
+    disposal: 'retry',
+    message: 'The broker connection is closed for good',
+    remedy: 'Restart the process.',
+  },
   'broker.not_configured': {
     disposal: 'fatal',
-    message: 'No broker is configured; set AMQP_URL, or run this in the folder of a fleet that is running',
+    message: 'No broker is configured',
+    remedy: 'Set AMQP_URL, or run the command in the folder of a running fleet.',
   },
-  'broker.unreachable': { disposal: 'retry', message: 'The broker cannot be reached' },
-  'broker.data_version': { disposal: 'fatal', message: "Another version of RabbitMQ wrote the broker's data" },
+  'broker.unreachable': {
+    disposal: 'retry',
+    message: 'The broker cannot be reached',
+    remedy: 'Start the broker, and check AMQP_URL and the network.',
+  },
+  'broker.data_version': {
+    disposal: 'fatal',
+    message: "Another version of RabbitMQ wrote the broker's data",
+    remedy: 'Install the version of RabbitMQ that wrote the data, or run `flotilla up --set-broker-aside`.',
+  },
   'broker.not_recoverable': {
     disposal: 'fatal',
     message: 'The stores cannot prove that they hold everything that is in the broker; nothing was changed',
+    remedy: 'Install the version of RabbitMQ that wrote the data and empty its queues first.',
   },
-  'broker.unknown_host': { disposal: 'retry', message: 'The broker has a host name that is not known; check AMQP_URL' },
+  'broker.unknown_host': {
+    disposal: 'retry',
+    message: 'The broker has a host name that is not known',
+    remedy: 'Check the host name in AMQP_URL.',
+  },
   'broker.refused_connection': {
     disposal: 'retry',
-    message: 'Nothing listens where the broker should be; start the broker, or check the port in AMQP_URL',
+    message: 'Nothing listens where the broker should be',
+    remedy: 'Start the broker, or check the port in AMQP_URL.',
   },
   // retried although an operator must fix them: one restarting process must not stop the whole fleet
   'broker.refused_credentials': {
     disposal: 'retry',
-    message: 'The broker refused the user or the password; check AMQP_URL',
+    message: 'The broker refused the user or the password',
+    remedy: 'Check the user and the password in AMQP_URL.',
   },
   'broker.no_vhost': {
     disposal: 'retry',
-    message: 'The virtual host does not exist, or the user has no permission for it; create it, or check AMQP_URL',
+    message: 'The virtual host does not exist, or the user has no permission for it',
+    remedy: 'Create the virtual host, grant the user permissions for it, or check AMQP_URL.',
   },
   'broker.tls': {
     disposal: 'retry',
-    message: 'The broker and this process cannot agree on TLS; check amqp:// or amqps://, and the certificates',
+    message: 'The broker and this process cannot agree on TLS',
+    remedy: 'Check the scheme in AMQP_URL (amqp or amqps) and the certificates.',
   },
   'broker.not_amqp': {
     disposal: 'retry',
-    message: 'Something other than an AMQP broker answers; check the port in AMQP_URL (AMQP is 5672, with TLS 5671)',
+    message: 'Something other than an AMQP broker answers',
+    remedy: 'Check the port in AMQP_URL; AMQP uses 5672, and 5671 with TLS.',
   },
   'broker.topology_conflict': {
     disposal: 'fatal',
-    message: 'The broker has this with other arguments that cannot be changed; see `flotilla topology plan`',
+    message: 'The broker has this with other arguments that cannot be changed',
+    remedy: 'Compare with `flotilla topology plan`, empty and delete the object, then run `flotilla topology apply`.',
   },
   'topology.in_use': {
     disposal: 'reject',
-    message: 'A queue has consumers; stop the processes that run its worker, and restart the keeper',
+    message: 'A queue has consumers',
+    remedy: 'Stop the processes of the worker, and restart the keeper.',
   },
   'topology.no_room': {
     disposal: 'reject',
-    message:
-      'The unrouted messages have no room left and would drop their oldest; replay them, raise UNROUTED_MAX, or name a worker by --to',
+    message: 'The unrouted messages have no room left and would drop their oldest',
+    remedy: 'Replay unrouted messages, raise UNROUTED_MAX, or name a worker with --to.',
   },
-  'topology.not_found': { disposal: 'reject', message: 'No worker of this name has left queues behind' },
+  'topology.not_found': {
+    disposal: 'reject',
+    message: 'No worker of this name has left queues behind',
+    remedy: 'List the surplus queues with `flotilla topology plan`.',
+  },
   'broker.topology_incomplete': {
     disposal: 'retry',
-    message: 'A part of the topology is missing and cannot be declared now; see that a majority of the nodes runs',
+    message: 'A part of the topology is missing and cannot be declared now',
+    remedy: 'Check that a majority of the broker nodes runs.',
   },
   'broker.not_permitted': {
     disposal: 'fatal',
-    message:
-      'The AMQP user may not do this; let an operator apply the topology, and see `flotilla topology permissions`',
+    message: 'The AMQP user may not do this',
+    remedy: 'Let an operator apply the topology, or grant what `flotilla topology permissions` prints.',
   },
-  'broker.no_answer': { disposal: 'retry', message: 'A queue does not answer; see that its node runs' },
-  'broker.management': { disposal: 'retry', message: 'The management API did not answer as expected' },
+  'broker.no_answer': {
+    disposal: 'retry',
+    message: 'A queue does not answer',
+    remedy: 'Check that the node of the queue runs.',
+  },
+  'broker.management': {
+    disposal: 'retry',
+    message: 'The management API did not answer as expected',
+    remedy: 'Check AMQP_MANAGEMENT_URL and that the management plugin is enabled.',
+  },
 
   // workers
-  'worker.timeout': { disposal: 'retry', message: 'The handler took longer than its timeout' },
+  'worker.timeout': {
+    disposal: 'retry',
+    message: 'The handler took longer than its timeout',
+    remedy: 'Make the handler faster, or raise `timeout` of the worker.',
+  },
   'worker.handlers_abandoned': {
     disposal: 'retry',
-    message:
-      'Too many handlers never returned, and the process ends to give back what they hold; hand `ctx.signal` to whatever they wait for',
+    message: 'Too many handlers never returned, and the process ends to give back what they hold',
+    remedy: 'Pass `ctx.signal` to every call that the handler awaits.',
   },
-  'worker.revoked': { disposal: 'reject', message: 'The context is revoked: the handler has timed out or returned' },
-  'worker.crash_loop': { disposal: 'reject', message: 'The process ended several times while handling this message' },
-  'worker.unavailable': { disposal: 'retry', message: 'A dependency is not available' },
+  'worker.revoked': {
+    disposal: 'reject',
+    message: 'The context is revoked: the handler has timed out or returned',
+    remedy: 'Await every call of the context before the handler returns.',
+  },
+  'worker.crash_loop': {
+    disposal: 'reject',
+    message: 'The process ended several times while handling this message',
+    remedy: 'Find the cause of the exits in the log of the worker, fix it, then replay the dead letter.',
+  },
+  'worker.unavailable': {
+    disposal: 'retry',
+    message: 'A dependency is not available',
+    remedy: 'Restore the dependency; the worker retries by itself.',
+  },
   'worker.undeclared_emit': {
     disposal: 'reject',
     message: 'The handler emits a type its worker does not list in `emits`',
+    remedy: 'Add the type to `emits` of the worker.',
   },
   'worker.side_effect_refused': {
     disposal: 'reject',
-    message:
-      'A replay without side effects reached a call with a side effect; replay with --side-effects, or check `ctx.sideEffects` in the handler',
+    message: 'A replay without side effects reached a call with a side effect',
+    remedy: 'Replay with --side-effects, or check `ctx.sideEffects` in the handler.',
   },
-  'worker.bad_definition': { disposal: 'fatal', message: 'The worker is not defined as it must be' },
-  'worker.handler_failed': { disposal: 'retry', message: 'The handler threw' },
-  'worker.permanent': { disposal: 'reject', message: 'The handler says that trying again is of no use' },
+  'worker.bad_definition': {
+    disposal: 'fatal',
+    message: 'Invalid worker definition',
+    remedy: 'Correct the definition as the message explains.',
+  },
+  'worker.handler_failed': {
+    disposal: 'retry',
+    message: 'The handler threw',
+    remedy: 'Find the cause in the attempts of the dead letter, fix it, then replay.',
+  },
+  'worker.permanent': {
+    disposal: 'reject',
+    message: 'The handler says that trying again is of no use',
+    remedy: 'Correct the message or the handler, then edit or replay the dead letter.',
+  },
 
   // sagas
-  'saga.not_found': { disposal: 'reject', message: 'No such saga' },
-  'saga.bad_definition': { disposal: 'fatal', message: 'Invalid saga definition' },
+  'saga.not_found': { disposal: 'reject', message: 'No such saga', remedy: 'Find the id with `flotilla sagas list`.' },
+  'saga.bad_definition': {
+    disposal: 'fatal',
+    message: 'Invalid saga definition',
+    remedy: 'Correct the definition as the message explains.',
+  },
   'saga.unknown_step': {
     disposal: 'retry',
-    message:
-      'The saga waits for a step that its definition does not declare; deploy one that does, then replay or retry',
+    message: 'The saga waits for a step that its definition does not declare',
+    remedy: 'Deploy a definition with the step, then replay the dead letter or retry the saga.',
   },
-  'saga.refused': { disposal: 'reject', message: "Operation not allowed in the saga's current state" },
+  'saga.refused': {
+    disposal: 'reject',
+    message: "Operation not allowed in the saga's current state",
+    remedy: 'Show the allowed actions with `flotilla sagas show`.',
+  },
 
   // projections
-  'projection.not_found': { disposal: 'reject', message: 'No such projection' },
-  'projection.bad_definition': { disposal: 'fatal', message: 'The projection is not defined as it must be' },
-  'projection.conflict': { disposal: 'retry', message: 'Another process has moved the checkpoint of the projection' },
+  'projection.not_found': {
+    disposal: 'reject',
+    message: 'No such projection',
+    remedy: 'List the names with `flotilla projections list`.',
+  },
+  'projection.bad_definition': {
+    disposal: 'fatal',
+    message: 'Invalid projection definition',
+    remedy: 'Correct the definition as the message explains.',
+  },
+  'projection.conflict': {
+    disposal: 'retry',
+    message: 'Another process has moved the checkpoint of the projection',
+    remedy: 'Wait; the process that holds the lease continues.',
+  },
   'projection.poison': {
     disposal: 'reject',
-    message: 'The projection cannot take an event; mend it, or skip the event',
+    message: 'The projection cannot take an event',
+    remedy: 'Fix the projection and restart its worker, or skip the event with `flotilla projections skip`.',
   },
-  'projection.not_stopped': { disposal: 'reject', message: 'The projection is not stopped at an event' },
+  'projection.not_stopped': {
+    disposal: 'reject',
+    message: 'The projection is not stopped at an event',
+    remedy: 'Show its state with `flotilla projections show`.',
+  },
   'projection.outdated': {
     disposal: 'reject',
-    message: 'The read model was made by another version of its projection; rebuild it',
+    message: 'The read model was made by another version of its projection',
+    remedy: 'Rebuild it with `flotilla projections rebuild`.',
   },
-  'projection.rebuilding': { disposal: 'reject', message: 'Another process rebuilds the projection' },
+  'projection.rebuilding': {
+    disposal: 'reject',
+    message: 'Another process rebuilds the projection',
+    remedy: 'Wait for the other rebuild to end, or stop it.',
+  },
 
   // the log, the journal and replays
   'log.gap': {
     disposal: 'retry',
-    message: 'Unread entries were trimmed from the log; raise its retention (STREAM_MAX_BYTES, STREAM_MAX_AGE)',
+    message: 'Unread entries were trimmed from the log',
+    remedy: 'Raise STREAM_MAX_BYTES or STREAM_MAX_AGE; backfill the worker with `flotilla replay --from journal`.',
   },
-  'log.reset': { disposal: 'retry', message: 'The stream was recreated; unread entries are lost' },
-  'journal.not_found': { disposal: 'reject', message: 'No such event' },
-  'log.unreachable': { disposal: 'retry', message: 'The log cannot be read' },
-  'replay.refused': { disposal: 'reject', message: 'This cannot be replayed' },
+  'log.reset': {
+    disposal: 'retry',
+    message: 'The stream was recreated; unread entries are lost',
+    remedy: 'Backfill the worker with `flotilla replay --from journal`.',
+  },
+  'journal.not_found': {
+    disposal: 'reject',
+    message: 'No such event',
+    remedy: 'Find the id with `flotilla events list`.',
+  },
+  'log.unreachable': {
+    disposal: 'retry',
+    message: 'The log cannot be read',
+    remedy: 'Check the broker and the stream `events.log`.',
+  },
+  'replay.refused': {
+    disposal: 'reject',
+    message: 'This cannot be replayed',
+    remedy: 'Change the options as the message explains.',
+  },
   'replay.held_up': {
     disposal: 'retry',
-    message: 'The queue of the worker does not drain; check that the worker runs, then resume the replay',
+    message: 'The queue of the worker does not drain',
+    remedy: 'Check that the worker runs, then resume with `flotilla replay --resume`.',
   },
-  'replay.not_found': { disposal: 'reject', message: 'No such replay' },
+  'replay.not_found': {
+    disposal: 'reject',
+    message: 'No such replay',
+    remedy: 'List the replays with `flotilla replay --list`.',
+  },
 
   // other services
-  'http.bad_answer': { disposal: 'retry', message: 'The answer to an HTTP request cannot be used' },
+  'http.bad_answer': {
+    disposal: 'retry',
+    message: 'The answer to an HTTP request cannot be used',
+    remedy: 'Check the URL and the service behind it.',
+  },
 
   // the fleet and its configuration
-  'name.unknown': { disposal: 'reject', message: 'Unknown name' },
-  'name.invalid': { disposal: 'reject', message: 'Not a valid name' },
-  'folder.not_empty': { disposal: 'reject', message: 'The folder is not empty; choose another' },
-  'node.unsupported': { disposal: 'fatal', message: 'This Node.js is too old; install a current one' },
-  'config.invalid': { disposal: 'fatal', message: 'The configuration is not valid' },
-  'fleet.running': { disposal: 'fatal', message: 'A fleet runs here already' },
+  'name.unknown': {
+    disposal: 'reject',
+    message: 'Unknown name',
+    remedy: 'Use one of the names that the message lists.',
+  },
+  'name.invalid': { disposal: 'reject', message: 'Not a valid name', remedy: 'Choose a name as the message explains.' },
+  'folder.not_empty': {
+    disposal: 'reject',
+    message: 'The folder is not empty',
+    remedy: 'Choose an empty or new folder.',
+  },
+  'node.unsupported': {
+    disposal: 'fatal',
+    message: 'This Node.js is too old',
+    remedy: 'Install a supported version of Node.js.',
+  },
+  'config.invalid': {
+    disposal: 'fatal',
+    message: 'The configuration is not valid',
+    remedy: 'Correct the variable that the message names.',
+  },
+  'fleet.running': {
+    disposal: 'fatal',
+    message: 'A fleet runs here already',
+    remedy: 'Stop the other fleet, or use another DATA_DIR.',
+  },
   'fleet.prefix_taken': {
     disposal: 'fatal',
-    message:
-      'Another fleet uses this prefix on this broker; set another FLOTILLA_PREFIX, or stop that fleet and run `flotilla topology take-over`',
+    message: 'Another fleet uses this prefix on this broker',
+    remedy: 'Set another FLOTILLA_PREFIX, or stop the other fleet and run `flotilla topology take-over`.',
   },
-  'fleet.invalid': { disposal: 'fatal', message: 'The fleet does not fit together' },
-  'fleet.stale': { disposal: 'fatal', message: 'Compiled code of the fleet is older than its source' },
+  'fleet.invalid': {
+    disposal: 'fatal',
+    message: 'The fleet does not fit together',
+    remedy: 'Correct config/fleet as the message explains.',
+  },
+  'fleet.stale': {
+    disposal: 'fatal',
+    message: 'Compiled code of the fleet is older than its source',
+    remedy: 'Compile the fleet again.',
+  },
   'fleet.key_mismatch': {
     disposal: 'fatal',
-    message: 'Another process of this fleet signs with a key that this process does not have; set FLEET_KEY as there',
+    message: 'Another process of this fleet signs with a key that this process does not have',
+    remedy: 'Set the same FLEET_KEY in every process of the fleet.',
   },
 
   // simulation
-  'simulation.failed': { disposal: 'fatal', message: 'A simulated run violates a promise' },
+  'simulation.failed': {
+    disposal: 'fatal',
+    message: 'A simulated run violates a promise',
+    remedy: 'Run the printed counterexample again and correct the worker or the saga.',
+  },
   'simulation.endless': {
     disposal: 'fatal',
-    message: 'A simulated run finds no end; where it only is long, raise `limits`',
+    message: 'A simulated run finds no end',
+    remedy: 'Raise `limits` if the run is only long.',
   },
   'simulation.stuck': {
     disposal: 'fatal',
     message: 'A simulated run stands still: something waits for what never comes, or takes real time',
+    remedy: 'Remove waits for real time or for events that never arrive.',
   },
 
   // dead letters
-  'dead_letter.not_found': { disposal: 'reject', message: 'No such dead letter' },
-  'dead_letter.settled': { disposal: 'reject', message: 'The dead letter was already replayed or discarded' },
+  'dead_letter.not_found': {
+    disposal: 'reject',
+    message: 'No such dead letter',
+    remedy: 'Find the id with `flotilla dead list`.',
+  },
+  'dead_letter.settled': {
+    disposal: 'reject',
+    message: 'The dead letter was already replayed or discarded',
+    remedy: 'Show its audit with `flotilla dead show`.',
+  },
   'dead_letter.busy': {
     disposal: 'retry',
-    message: 'The dead letter was settled, or another run is replaying it; check again in a minute',
+    message: 'The dead letter was settled, or another run is replaying it',
+    remedy: 'Check again in a minute.',
   },
   'dead_letter.closed': {
     disposal: 'reject',
-    message: 'The aggregate of this command is closed; use --force to send it anyway',
+    message: 'The aggregate of this command is closed',
+    remedy: 'Discard the dead letter, or replay it with --force.',
   },
   'dead_letter.conflict': {
     disposal: 'reject',
-    message: 'A message that reuses the id of a dead letter is never replayed; discard it',
+    message: 'A message that reuses the id of a dead letter is never replayed',
+    remedy: 'Discard the dead letter.',
   },
   'dead_letter.truncated': {
     disposal: 'reject',
-    message: 'The body was too large to be stored in full; replace it with `dead edit`, or discard it',
+    message: 'The body was too large to be stored in full',
+    remedy: 'Replace the body with `flotilla dead edit`, or discard the dead letter.',
   },
   'dead_letter.unsigned': {
     disposal: 'reject',
-    message: 'The message is not signed with a key of this fleet; use --vouch if you know that it is genuine',
+    message: 'The message is not signed with a key of this fleet',
+    remedy: 'Replay with --vouch if you know that the message is genuine.',
   },
-  'dead_letter.refused': { disposal: 'reject', message: 'The dead letter cannot be replayed as it is' },
+  'dead_letter.refused': {
+    disposal: 'reject',
+    message: 'The dead letter cannot be replayed as it is',
+    remedy: 'Edit the dead letter as the message explains, or replay it with --force.',
+  },
 } as const satisfies Record<string, ErrorSpec>;
 
 /** A registered error code. */
@@ -293,7 +557,7 @@ export function isErrorCode(code: string): code is ErrorCode {
   return Object.hasOwn(errors, code);
 }
 
-/** An error raised by Flotilla. `code` is stable and registered in `errors`; `message` states the remedy. */
+/** An error raised by Flotilla. `code` is stable and registered in `errors`; `errors` has the remedy. */
 export class FlotillaError extends Error {
   override readonly name = 'FlotillaError';
   readonly disposal: Disposal;

@@ -5,18 +5,19 @@ const port = z.int('must be a whole number from 0 to 65535').min(0).max(65_535);
 const token = z.string().regex(/^\S{16,}$/, 'must be at least 16 characters without blanks');
 
 const sandboxSettings = z.object({
-  /** Where workers find the sandbox, unless GATEWAY_URL, CARRIER_URL and SMTP_URL name something else. */
   sandboxHost: z
     .string()
     .regex(/^[A-Za-z0-9.:_-]{1,253}$/, 'must be an address or a host name')
-    .default('127.0.0.1'),
-  sandboxPort: port.default(3001),
-  sandboxSmtpPort: port.default(3025),
-  /** The token of the sandbox; API_TOKEN if unset. */
-  sandboxToken: token.optional(),
+    .default('127.0.0.1')
+    .describe('Host at which workers reach the sandbox, unless GATEWAY_URL, CARRIER_URL and SMTP_URL are set.'),
+  sandboxPort: port.default(3001).describe('HTTP port of the sandbox.'),
+  sandboxSmtpPort: port.default(3025).describe('SMTP port of the sandbox.'),
+  sandboxToken: token.optional().describe('Token of the sandbox. If unset, API_TOKEN.'),
   apiToken: token.optional(),
-  /** Whether the sandbox takes mail only with its token. `none`: from everyone who reaches its SMTP port. */
-  sandboxSmtpLogin: z.enum(['required', 'none']).default('required'),
+  sandboxSmtpLogin: z
+    .enum(['required', 'none'])
+    .default('required')
+    .describe('`required`: the sandbox accepts mail only with its token. `none`: it accepts mail from every client.'),
 });
 
 /** The outside world of the shop in development: payment gateway, carrier and mailbox. */

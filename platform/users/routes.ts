@@ -7,7 +7,12 @@ import { user } from './user.js';
 
 const tag = 'Users';
 
-const userNotFound = { code: 'user.not_found', status: 404, title: 'User not found' } satisfies ProblemType;
+const userNotFound = {
+  code: 'user.not_found',
+  status: 404,
+  title: 'User not found',
+  remedy: 'Check the id.',
+} satisfies ProblemType;
 
 const newUser = z.strictObject({ name: personName, email }).meta({ id: 'NewUser', description: 'A user to create' });
 

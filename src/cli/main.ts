@@ -1,59 +1,16 @@
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import * as api from './commands/api.js';
-import * as config from './commands/config.js';
 import { createContext } from './shared/context.js';
-import * as dead from './commands/dead/index.js';
-import * as doctor from './commands/doctor/index.js';
-import * as events from './commands/events/index.js';
 import { FlotillaError, stackOf } from '../errors.js';
 import { armFailpoint } from '../failpoints.js';
 import { announceFailure } from '../supervisor/child-process.js';
 import { exitCodeOf, failureLines } from './shared/failure.js';
-import * as keeper from './commands/keeper.js';
-import * as newWorker from './commands/new/index.js';
-import { buildProgram, groupOf, type CommandModule } from './program.js';
-import * as projections from './commands/projections/index.js';
-import * as replay from './commands/replay/index.js';
-import * as reset from './commands/reset.js';
-import * as retrying from './commands/retrying.js';
-import * as sagas from './commands/sagas/index.js';
-import * as sandbox from './commands/sandbox.js';
+import { commandModules } from './commands/index.js';
+import { buildProgram, groupOf } from './program.js';
 import { libraryVersion, manifestPath } from '../runtime/version.js';
 import { listenForSignals } from './shared/signals.js';
 import { requireSupportedNode } from '../supported-node.js';
-import * as status from './commands/status/index.js';
-import * as stores from './commands/stores/index.js';
-import * as streams from './commands/streams/index.js';
-import * as topology from './commands/topology/index.js';
-import * as unrouted from './commands/unrouted.js';
-import * as up from './commands/up.js';
 import { tolerateFailures } from '../telemetry/log-output.js';
-import * as worker from './commands/worker.js';
-
-/** In the order in which help shows them. */
-const modules: readonly CommandModule[] = [
-  up,
-  api,
-  worker,
-  keeper,
-  sandbox,
-  status,
-  topology,
-  dead,
-  retrying,
-  unrouted,
-  events,
-  stores,
-  streams,
-  projections,
-  sagas,
-  replay,
-  newWorker,
-  reset,
-  doctor,
-  config,
-];
 
 const version = libraryVersion();
 
@@ -104,7 +61,7 @@ if (context.printsJson) {
   process.on('warning', ({ name, message }) => context.say(`${name}: ${message}`, { level: 'warn' }));
 }
 
-const program = buildProgram(modules, context, version);
+const program = buildProgram(commandModules, context, version);
 program.hook('preAction', (_, command) => {
   if (command.name() !== 'doctor') requireSupportedNode();
   // what a fleet writes, its broker included, is for its owner alone; source files are for everybody

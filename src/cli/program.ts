@@ -22,7 +22,7 @@ export function buildProgram(modules: readonly CommandModule[], context: Context
     .description('Run and operate an event-driven worker fleet on RabbitMQ.')
     .version(version)
     .option('--fleet <path>', 'the file of the fleet (default: config/fleet.ts, else dist/config/fleet.js)')
-    .showHelpAfterError('(flotilla help <command> says more)')
+    .showHelpAfterError('(see flotilla help <command>)')
     .configureOutput({
       writeOut: (text) => linesIn(text).forEach((line) => context.print(line)),
       writeErr: (text) => linesIn(text).forEach((line) => context.say(line)),

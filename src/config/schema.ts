@@ -17,89 +17,130 @@ import {
 /** Sagas wait in the store, where a year is no problem. */
 const LONGEST_SAGA_WAIT_MS = 365 * 86_400_000;
 
-/** Every environment variable that Flotilla itself reads; the API and workers have settings of their own besides. */
+/** Every environment variable that Flotilla itself reads; the API, workers and the sandbox declare settings of their own.
+ *  docs/reference/configuration.md is generated from the descriptions. */
 export const environment = z.object({
-  /** The broker: the URL of a node, or of several nodes of one cluster. Unset, `up` runs a private one, and the other
-   *  commands use that of the `up` that runs here. */
-  AMQP_URL: urls('amqp', 'amqps').refine(hasOneVhost, 'must name the same virtual host in every URL').optional(),
-  /** RabbitMQ's management API, on one node or several; derived from AMQP_URL if unset. */
-  AMQP_MANAGEMENT_URL: urls('http', 'https').optional(),
-  /** Whether each message carries the AMQP user that publishes it, and whether workers refuse those that do not come from a
-   *  user of their source. */
-  AMQP_USER_ID: oneOf(['off', 'send', 'verify']).default('off'),
-  /** Users that may publish events of a source, where they are not those of `flotilla topology permissions`. */
-  AMQP_USERS: usersBySource().prefault(''),
-  /** How long a command waits for a broker that cannot be reached yet, before it fails; processes wait in any case. */
-  BROKER_WAIT: duration().prefault('0s'),
-  /** Put before every name in the broker, so that fleets can share one. */
-  FLOTILLA_PREFIX: matching(
-    /^[a-z0-9][a-z0-9._-]{0,63}$/,
-    'lower-case letters, digits, dots and dashes, 64 at most',
-  ).default(''),
-  /** One store for each service, where `{service}` stands. */
+  AMQP_URL: urls('amqp', 'amqps')
+    .refine(hasOneVhost, 'must name the same virtual host in every URL')
+    .optional()
+    .describe(
+      'URL of the broker, or of several nodes of one cluster with commas between them. If unset, `up` runs a private broker and other commands use the broker of the `up` that runs in this folder.',
+    ),
+  AMQP_MANAGEMENT_URL: urls('http', 'https')
+    .optional()
+    .describe('URL of the RabbitMQ management API, or several. If unset, derived from AMQP_URL.'),
+  AMQP_USER_ID: oneOf(['off', 'send', 'verify'])
+    .default('off')
+    .describe(
+      '`send`: every message carries the AMQP user that publishes it. `verify`: workers also refuse messages of a user that may not publish for the source.',
+    ),
+  AMQP_USERS: usersBySource()
+    .prefault('')
+    .describe(
+      'Users that may publish events of a source, in place of those that `flotilla topology permissions` prints.',
+    ),
+  BROKER_WAIT: duration()
+    .prefault('0s')
+    .describe('How long a command waits for an unreachable broker before it fails. Services wait without a limit.'),
+  FLOTILLA_PREFIX: matching(/^[a-z0-9][a-z0-9._-]{0,63}$/, 'lower-case letters, digits, dots and dashes, 64 at most')
+    .default('')
+    .describe('Prefix of every name in the broker. Fleets with different prefixes can share a broker.'),
   DATABASE_URL: matching(
     /^(sqlite:|postgres(ql)?:\/\/).*\{service\}|^postgres(ql)?:\/\//,
     'sqlite:<path with {service}> or postgres://…',
-  ).optional(),
-  DATA_DIR: matching(/./, 'a directory').default('data'),
-  /** Where the API and the sandbox of the fleet listen. Beyond loopback, their tokens are required. */
-  HOST: host().default('127.0.0.1'),
-  /** Where /livez, /readyz and /metrics of workers and the keeper listen; HOST if unset. Beyond loopback, a token is
-   *  required. */
-  HEALTH_HOST: host().optional(),
-  PORT: port().default(3000),
-  /** /livez, /readyz and /metrics of workers and the keeper; 0 is any free port. */
-  HEALTH_PORT: port().default(0),
-  /** The file whose default export is the fleet, in place of config/fleet; `--fleet` sets it. */
-  FLOTILLA_FLEET: matching(/./, 'a file').optional(),
-  /** The commit that this release was built from, for `flotilla_build_info`. */
-  FLOTILLA_COMMIT: matching(/^[0-9A-Za-z._-]{1,64}$/, 'a commit id').optional(),
-  LOG_LEVEL: oneOf(['error', 'warn', 'info', 'debug']).optional(),
-  LOG_FORMAT: oneOf(['json', 'text']).optional(),
-  /** The workers that are enabled; all of them if unset. */
+  )
+    .optional()
+    .describe(
+      'URL of the stores; `{service}` stands for the name of the service. If unset, `sqlite:` files in DATA_DIR.',
+    ),
+  DATA_DIR: matching(/./, 'a directory')
+    .default('data')
+    .describe('Folder of the stores and of the private broker, relative to the folder of the fleet.'),
+  HOST: host()
+    .default('127.0.0.1')
+    .describe('Address on which the API and the sandbox listen. An address other than loopback requires their tokens.'),
+  HEALTH_HOST: host()
+    .optional()
+    .describe(
+      'Address on which /livez, /readyz and /metrics of workers and the keeper listen. If unset, HOST. An address other than loopback requires a token.',
+    ),
+  PORT: port().default(3000).describe('Port of the API.'),
+  HEALTH_PORT: port()
+    .default(0)
+    .describe('Port of /livez, /readyz and /metrics of workers and the keeper; 0 is any free port.'),
+  FLOTILLA_FLEET: matching(/./, 'a file')
+    .optional()
+    .describe('File whose default export is the fleet, in place of config/fleet. The option `--fleet` sets it.'),
+  FLOTILLA_COMMIT: matching(/^[0-9A-Za-z._-]{1,64}$/, 'a commit id')
+    .optional()
+    .describe('Commit of this release, shown by the metric `flotilla_build_info`.'),
+  LOG_LEVEL: oneOf(['error', 'warn', 'info', 'debug'])
+    .optional()
+    .describe('Lowest level of the log entries that are written. If unset, `info`.'),
+  LOG_FORMAT: oneOf(['json', 'text'])
+    .optional()
+    .describe('Format of the log. If unset, `text` on a terminal and `json` otherwise.'),
   WORKERS: list()
     .refine((names) => names.length > 0, 'must be names with commas between them')
-    .optional(),
-  /** The bearer token of the API. */
-  API_TOKEN: token().optional(),
-  /** The token of /metrics and of the details of /readyz; API_TOKEN if unset. It gives access to nothing else. */
-  METRICS_TOKEN: token().optional(),
-  /** Origins whose pages may use the API from a browser. */
-  CORS_ORIGINS: origins().prefault(''),
-  /** Addresses or networks of proxies in front of the API whose X-Forwarded-Proto is believed. */
-  TRUSTED_PROXIES: networks().prefault(''),
-  /** The secrets by which the processes of the fleet sign messages, the current one first; see `parseFleetKeys`. Unset, the
-   *  file that `up` has created in DATA_DIR. */
-  FLEET_KEY: matching(/^\S{32,4096}$/, 'secrets of at least 32 characters with commas between them').optional(),
-  /** What becomes of messages without a valid signature, where the fleet has a key. */
-  VERIFY_SIGNATURES: oneOf(['require', 'warn', 'off']).default('require'),
-  /** Whether packages of the system may be installed. */
-  FLOTILLA_INSTALL: oneOf(['ask', 'always', 'never']).default('ask'),
+    .optional()
+    .describe('Names of the enabled workers, with commas between them. If unset, all workers.'),
+  API_TOKEN: token().optional().describe('Bearer token of the API.'),
+  METRICS_TOKEN: token()
+    .optional()
+    .describe('Token of /metrics and of the details of /readyz; it gives access to nothing else. If unset, API_TOKEN.'),
+  CORS_ORIGINS: origins().prefault('').describe('Origins whose pages may call the API from a browser.'),
+  TRUSTED_PROXIES: networks()
+    .prefault('')
+    .describe('Addresses or networks of proxies in front of the API whose X-Forwarded-Proto is trusted.'),
+  FLEET_KEY: matching(/^\S{32,4096}$/, 'secrets of at least 32 characters with commas between them')
+    .optional()
+    .describe(
+      'Secrets with which the processes of the fleet sign messages, the current one first. If unset, the file that `up` creates in DATA_DIR.',
+    ),
+  VERIFY_SIGNATURES: oneOf(['require', 'warn', 'off'])
+    .default('require')
+    .describe(
+      '`require`: messages without a valid signature are dead-lettered. `warn`: they are handled and counted. `off`: signatures are not verified. Applies where the fleet has a key.',
+    ),
+  FLOTILLA_INSTALL: oneOf(['ask', 'always', 'never'])
+    .default('ask')
+    .describe('Whether missing system packages, such as RabbitMQ, are installed.'),
   STREAM_MAX_AGE: matching(
     /^[1-9]\d{0,4}[YMDhms]$/,
     "a number from 1 to 99999 and one of Y, M, D, h, m, s, such as '7D'",
-  ).default('7D'),
-  STREAM_MAX_BYTES: number({ min: 1_000_000 }).default(10_000_000_000),
-  UNROUTED_MAX: number({ min: 1 }).default(10_000),
-  /** Publishes that wait for their confirm at once. */
-  RELAY_WINDOW: number({ min: 1, max: 100_000 }).default(1000),
-  /** Stored events that wait to be published, above which the API takes no more and workers pause. */
-  RELAY_MAX_LAG: number({ min: 1 }).default(100_000),
-  /** In place of every worker's own delays. */
-  RETRY_DELAYS: durations().optional(),
-  /** In place of every worker's own. */
-  BREAKER_HALF_OPEN_AFTER: duration().optional(),
-  /** In place of every step's own, of every saga. */
-  SAGA_TIMEOUT: duration({ min: 1, max: LONGEST_SAGA_WAIT_MS }).optional(),
-  /** In place of every step's own, of every saga. */
-  SAGA_RETRY_DELAYS: durations({ min: 0, max: LONGEST_SAGA_WAIT_MS }).optional(),
-  /** How long a process that is told to end may take to finish what it has begun. */
-  DRAIN_TIMEOUT: duration().prefault('20s'),
-  /** Tests only: `name:n` ends the process where it passes that point for the n-th time. */
-  FLOTILLA_FAILPOINT: matching(
-    /^[a-z_]+\.[a-z_]+(:\d{1,9})?$/,
-    'the name of a failpoint, such as store.committed:3',
-  ).optional(),
+  )
+    .default('7D')
+    .describe('Age at which entries of the stream `events.log` are removed.'),
+  STREAM_MAX_BYTES: number({ min: 1_000_000 })
+    .default(10_000_000_000)
+    .describe('Size at which the oldest entries of the stream `events.log` are removed.'),
+  UNROUTED_MAX: number({ min: 1 })
+    .default(10_000)
+    .describe('Maximum number of unrouted messages; the oldest are dropped beyond it.'),
+  RELAY_WINDOW: number({ min: 1, max: 100_000 })
+    .default(1000)
+    .describe('Maximum number of publishes that wait for their confirm.'),
+  RELAY_MAX_LAG: number({ min: 1 })
+    .default(100_000)
+    .describe('Number of stored, unpublished events at which the API refuses writes and workers pause.'),
+  RETRY_DELAYS: durations()
+    .optional()
+    .describe('Retry delays of every worker, in place of those that the workers declare.'),
+  BREAKER_HALF_OPEN_AFTER: duration()
+    .optional()
+    .describe('How long the circuit breaker of every worker stays open, in place of what the workers declare.'),
+  SAGA_TIMEOUT: duration({ min: 1, max: LONGEST_SAGA_WAIT_MS })
+    .optional()
+    .describe('Timeout of every step of every saga, in place of what the steps declare.'),
+  SAGA_RETRY_DELAYS: durations({ min: 0, max: LONGEST_SAGA_WAIT_MS })
+    .optional()
+    .describe('Retry delays of every step of every saga, in place of those that the steps declare.'),
+  DRAIN_TIMEOUT: duration()
+    .prefault('20s')
+    .describe('How long a stopping process may take to finish its work in progress.'),
+  FLOTILLA_FAILPOINT: matching(/^[a-z_]+\.[a-z_]+(:\d{1,9})?$/, 'the name of a failpoint, such as store.committed:3')
+    .optional()
+    .describe('For tests only: `name:n` ends the process when it passes that failpoint for the n-th time.'),
 });
 
 function host() {

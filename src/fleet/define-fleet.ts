@@ -201,7 +201,7 @@ function checkCommands({ workers, catalogue }: Fleet): void {
       workerDefinitionOf(worker).handlers.some(({ pattern }) => !isWildcard(pattern) && pattern === type),
     );
     if (handlers.length === 1) continue;
-    const who = handlers.map(({ name }) => name).join(' and ') || 'nobody';
+    const who = handlers.map(({ name }) => name).join(' and ') || 'no worker';
     throw new FlotillaError(
       'fleet.invalid',
       `the command ${type} must be handled by exactly one worker, not by ${who}`,

@@ -12,7 +12,7 @@ const smtpCall = { sideEffect: true, unavailable: meansNoServer };
 export default defineWorker({
   name: 'email',
   settings: z.object({
-    smtpUrl: z.url({ protocol: /^smtps?$/ }),
+    smtpUrl: z.url({ protocol: /^smtps?$/ }).describe('URL of the mail server.'),
     mailFrom: z
       .string()
       .max(320)
@@ -20,7 +20,8 @@ export default defineWorker({
         /^([^<>@]*<[^\s<>@]+@[^\s<>@]+>|[^\s<>@]+@[^\s<>@]+)$/,
         "must be an address, such as 'Shop <shop@example.org>'",
       )
-      .default('Flotilla <no-reply@flotilla.local>'),
+      .default('Flotilla <no-reply@flotilla.local>')
+      .describe('Sender of the mails.'),
   }),
   setup: ({ settings }) => ({ mailer: createMailer(settings) }),
   teardown: ({ mailer }) => mailer.close(),

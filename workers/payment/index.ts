@@ -12,7 +12,7 @@ const sideEffect = { sideEffect: true };
  *  the order's keys, and says what it has taken, which is refunded, or takes nothing under them any more. */
 export default defineWorker({
   name: 'payment',
-  settings: z.object({ gatewayUrl: z.url({ protocol: /^https?$/ }) }),
+  settings: z.object({ gatewayUrl: z.url({ protocol: /^https?$/ }).describe('URL of the payment gateway.') }),
   setup: ({ settings }) => ({ gateway: createGateway(settings.gatewayUrl) }),
   migrations,
   retry: { delays: ['1s', '3s', '10s', '1m', '10m'] },

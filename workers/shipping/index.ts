@@ -12,7 +12,7 @@ const sideEffect = { sideEffect: true };
  *  close the order's keys, and says what it has booked, which is cancelled, or books nothing under them any more. */
 export default defineWorker({
   name: 'shipping',
-  settings: z.object({ carrierUrl: z.url({ protocol: /^https?$/ }) }),
+  settings: z.object({ carrierUrl: z.url({ protocol: /^https?$/ }).describe('URL of the carrier.') }),
   setup: ({ settings }) => ({ carrier: createCarrier(settings.carrierUrl) }),
   migrations,
   emits: ['shipment.created', 'shipment.failed', 'shipment.cancel', 'shipment.cancelled'],

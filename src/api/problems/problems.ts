@@ -10,65 +10,117 @@ export interface ProblemType {
   readonly status: number;
   /** A short summary of the problem type. */
   readonly title: string;
+  /** What the caller can do, in one sentence. */
+  readonly remedy?: string;
 }
 
-/** The problem types of the HTTP server itself; docs/problems.md describes them. */
+/** The problem types of the HTTP server itself; docs/reference/http.md describes them. */
 export const problems = {
-  'request.malformed': { status: 400, title: 'The request cannot be read' },
-  'request.malformed_json': { status: 400, title: 'The body is not valid JSON' },
-  'request.invalid': { status: 400, title: 'The request is not valid; see `errors`' },
+  'request.malformed': {
+    status: 400,
+    title: 'The request cannot be read',
+    remedy: 'Check the percent-encoding of the path and the encoding of the body.',
+  },
+  'request.malformed_json': { status: 400, title: 'The body is not valid JSON', remedy: 'Send valid JSON.' },
+  'request.invalid': {
+    status: 400,
+    title: 'The request is not valid; see `errors`',
+    remedy: 'Correct the fields in `errors`: each has its place (`in`), its `path` and a `message`, never its value.',
+  },
   'request.malformed_if_match': {
     status: 400,
     title: 'If-Match must be * or a list of entity tags such as "3"',
+    remedy: 'Send an `ETag` as it was received, quotes included.',
   },
-  'request.unauthorized': { status: 401, title: 'A token is required: Authorization: Bearer <token>' },
+  'request.unauthorized': {
+    status: 401,
+    title: 'A token is required: Authorization: Bearer <token>',
+    remedy: 'Send the `API_TOKEN` of the fleet.',
+  },
   'request.foreign': {
     status: 403,
     title: 'Without a token, only requests to a loopback name and from no other site are answered',
+    remedy: 'Use a loopback name (`localhost`, `127.0.0.1`, `[::1]`), or set `API_TOKEN`.',
   },
-  'request.no_route': { status: 404, title: 'No such route; see /openapi.json' },
-  'request.method_not_allowed': { status: 405, title: 'The route does not support this method; see the Allow header' },
-  'request.precondition_failed': { status: 412, title: 'The resource is not at a version that If-Match names' },
-  'request.too_large': { status: 413, title: 'The body is too large' },
-  'request.unsupported_media_type': { status: 415, title: 'The body must be application/json in UTF-8' },
+  'request.no_route': {
+    status: 404,
+    title: 'No such route; see /openapi.json',
+    remedy: 'Check the path; paths are case-sensitive.',
+  },
+  'request.method_not_allowed': {
+    status: 405,
+    title: 'The route does not support this method; see the Allow header',
+    remedy: 'Use a method that `Allow` lists.',
+  },
+  'request.precondition_failed': {
+    status: 412,
+    title: 'The resource is not at a version that If-Match names',
+    remedy:
+      'Read the resource again and decide again. `currentVersion` and `ETag` have its version; 0: it does not exist.',
+  },
+  'request.too_large': {
+    status: 413,
+    title: 'The body is too large',
+    remedy: 'Send at most 256 KiB, measured after decompression.',
+  },
+  'request.unsupported_media_type': {
+    status: 415,
+    title: 'The body must be application/json in UTF-8',
+    remedy: 'Send `Content-Type: application/json`.',
+  },
   'request.timeout': {
     status: 503,
     title: 'The request took too long and may have been done; retry it with the same Idempotency-Key',
+    remedy: 'Retry with the same key after `Retry-After`: a completed request is not repeated.',
   },
   'idempotency.invalid_key': {
     status: 400,
     title: 'An Idempotency-Key is a string of 1 to 255 printable ASCII characters',
+    remedy: 'Send one key, for example a UUID, with or without quotes (`"…"` with `\\"` and `\\\\` escaped).',
   },
   'idempotency.in_progress': {
     status: 409,
     title: 'A request with this Idempotency-Key is in progress; retry it later',
+    remedy: 'Retry with the same key and body after `Retry-After`.',
   },
   'idempotency.key_reused': {
     status: 422,
     title: 'The Idempotency-Key was used with another body; use a new one',
+    remedy: 'Use a key of its own for each request.',
   },
-  'relay.lagging': { status: 503, title: 'Too many events wait to be published; retry later' },
-  internal: { status: 500, title: 'The service failed; its log has the cause under this correlation id' },
+  'relay.lagging': {
+    status: 503,
+    title: 'Too many events wait to be published; retry later',
+    remedy: 'Retry after `Retry-After`. The broker is down or slow: see `/readyz` and `flotilla status`.',
+  },
+  internal: {
+    status: 500,
+    title: 'The service failed; its log has the cause under this correlation id',
+    remedy: 'Search the logs for the `correlationId`. The request had no effect.',
+  },
 } as const satisfies Record<string, Omit<ProblemType, 'code'>>;
 
 export type ProblemCode = keyof typeof problems;
 
-/** The status of the library's errors that are not a 500. */
-export const errorStatus: Partial<Record<ErrorCode, number>> = {
-  'contract.invalid_data': 422,
-  'contract.too_large': 413,
-  'dead_letter.closed': 409,
-  'dead_letter.not_found': 404,
-  'dead_letter.refused': 409,
-  'dead_letter.settled': 409,
-  'store.busy': 503,
-  'store.closed': 503,
-  'store.conflict': 409,
-  'store.damaged': 503,
-  'store.full': 503,
-  'store.moved': 503,
-  'store.group_aborted': 503,
-  'store.overloaded': 503,
+/** The library's errors that are not a 500. */
+export const errorResponses: Partial<Record<ErrorCode, Pick<ProblemType, 'status' | 'remedy'>>> = {
+  'contract.invalid_data': { status: 422, remedy: 'Correct the data as `detail` says.' },
+  'contract.too_large': { status: 413, remedy: 'Send less: the event would be larger than the broker accepts.' },
+  'dead_letter.closed': { status: 409, remedy: 'The aggregate of the command has ended; send no more commands to it.' },
+  'dead_letter.not_found': { status: 404, remedy: 'Check the id.' },
+  'dead_letter.refused': { status: 409, remedy: 'See `detail`.' },
+  'dead_letter.settled': { status: 409, remedy: 'Nothing: it was replayed or discarded.' },
+  'store.busy': { status: 503, remedy: 'Retry after `Retry-After`.' },
+  'store.closed': { status: 503, remedy: 'Retry after `Retry-After`: the process is ending.' },
+  'store.conflict': {
+    status: 409,
+    remedy: 'Read the resource again and decide again. `currentVersion` and `ETag` have its version.',
+  },
+  'store.damaged': { status: 503, remedy: 'An operator has to restore the store.' },
+  'store.full': { status: 503, remedy: 'An operator has to free disk space.' },
+  'store.moved': { status: 503, remedy: 'An operator has to put the file of the store back.' },
+  'store.group_aborted': { status: 503, remedy: 'Retry after `Retry-After`; nothing was written.' },
+  'store.overloaded': { status: 503, remedy: 'Retry after `Retry-After`.' },
 };
 
 /** The status of a refusal (`PermanentError`) whose code is not among the `problems` of its route. */
@@ -119,7 +171,7 @@ export class ProblemError extends Error {
 /** The problem type of a code of the HTTP server or of the library's errors. */
 export function problemType(code: ProblemCode | ErrorCode): ProblemType {
   return isErrorCode(code)
-    ? { code, status: errorStatus[code] ?? 500, title: errors[code].message }
+    ? { code, status: 500, title: errors[code].message, ...errorResponses[code] }
     : { code, ...problems[code] };
 }
 

@@ -4,12 +4,14 @@ import { readApiSettings } from '../../config/worker-settings.js';
 import { runApi } from '../../runtime/run-api.js';
 import { requireSettings } from '../shared/check-settings.js';
 import type { Context } from '../shared/context.js';
+import { examples } from '../shared/examples.js';
 import { runOptions, untilEnded } from '../shared/run.js';
 
 export function register(program: Command, context: Context): void {
   program
     .command('api')
     .description('serve the HTTP API; accepts writes while the broker is down')
+    .addHelpText('after', examples(['PORT=8080 flotilla api', 'serve the API on port 8080']))
     .action(() => serveFleet(context));
 }
 

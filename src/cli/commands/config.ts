@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { showConfig, showSettings, type ShownVariable } from '../../config/show-config.js';
 import { developmentSettings } from '../../config/worker-settings.js';
 import type { Context } from '../shared/context.js';
+import { examples } from '../shared/examples.js';
 import { printList } from '../shared/output.js';
 import { workerDefinitionOf } from '../../worker/definition/worker-definition.js';
 
@@ -11,6 +12,13 @@ export function register(program: Command, context: Context): void {
     .command('show')
     .description('list every variable with its value in this shell and whether it is set; secrets are masked')
     .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      examples(
+        ['flotilla config show', 'print the configuration in force'],
+        ['flotilla config show --json', 'print JSON'],
+      ),
+    )
     .action((flags: { json?: boolean }) => runShow(flags, context));
 }
 

@@ -5,6 +5,7 @@ import { messageOf } from '../../errors.js';
 import { removeDockerBroker } from '../../supervisor/broker/docker-broker.js';
 import { confirm } from '../shared/confirm.js';
 import type { Context } from '../shared/context.js';
+import { examples } from '../shared/examples.js';
 import { UsageError } from '../shared/failure.js';
 import { dataDirOf } from '../../runtime/place.js';
 import { releaseClaims } from '../../runtime/stores/store-claims.js';
@@ -14,6 +15,7 @@ export function register(program: Command, context: Context): void {
     .command('reset')
     .description('delete the data of the fleet on this machine: stores, broker, mailbox')
     .option('--yes', 'do not ask for confirmation')
+    .addHelpText('after', examples(['flotilla reset', 'remove the data of this fleet, after confirmation']))
     .action((flags: { yes?: boolean }) => runReset(flags, context));
 }
 

@@ -3,6 +3,7 @@ import { requireKnown } from '../../text/known-names.js';
 import { formatDuration } from '../../duration.js';
 import { listRetrying, retryNow } from '../../queues/retry-queues.js';
 import type { Context } from '../shared/context.js';
+import { examples } from '../shared/examples.js';
 import { printList } from '../shared/output.js';
 import { createProgress } from '../shared/progress.js';
 import { surroundingsOf, withBroker, type Surroundings } from '../shared/resources.js';
@@ -18,12 +19,14 @@ export function register(program: Command, context: Context): void {
     .description('count the messages that wait for a retry, by worker and delay')
     .argument('[worker]')
     .option('--json', 'print JSON')
+    .addHelpText('after', examples(['flotilla retrying list payment', 'messages of one worker that wait for a retry']))
     .action((worker: string | undefined, flags: Flags) => runList(worker, flags, context));
   retrying
     .command('now')
     .description('move them to their work queues now')
     .argument('[worker]')
     .option('--json', 'print JSON')
+    .addHelpText('after', examples(['flotilla retrying now payment', 'retry them now']))
     .action((worker: string | undefined, flags: Flags) => runNow(worker, flags, context));
 }
 

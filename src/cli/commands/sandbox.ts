@@ -8,12 +8,14 @@ import { announceReady } from '../../supervisor/child-process.js';
 import { lockDataDir } from '../../runtime/lock-data-dir.js';
 import { dataDirOf } from '../../runtime/place.js';
 import type { Context } from '../shared/context.js';
+import { examples } from '../shared/examples.js';
 import { portTaken } from '../../net/port-taken.js';
 
 export function register(program: Command, context: Context): void {
   program
     .command('sandbox')
     .description("run the fleet's sandbox: external services for development")
+    .addHelpText('after', examples(['SANDBOX_PORT=4001 flotilla sandbox', 'run the sandbox on port 4001']))
     .action(() => runSandbox(context));
 }
 

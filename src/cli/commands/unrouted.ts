@@ -3,6 +3,7 @@ import { MAX_HELD_BYTES, MAX_HELD_MESSAGES } from '../../queues/drain-queue.js';
 import { listUnrouted, replayUnrouted, type Unrouted, type UnroutedFilter } from '../../queues/unrouted-messages.js';
 import type { Definitions } from '../../events/definitions.js';
 import type { Context } from '../shared/context.js';
+import { examples } from '../shared/examples.js';
 import { collect, time, wholeNumber } from '../shared/arguments.js';
 import { CommandFailed } from '../shared/failure.js';
 import { printList, type Columns } from '../shared/output.js';
@@ -42,6 +43,7 @@ export function register(program: Command, context: Context): void {
   withFilters(unrouted.command('list').description('list the oldest messages; commands among them are an alarm'))
     .option('--limit <n>', 'how many to show', wholeNumber, 50)
     .option('--json', 'print JSON')
+    .addHelpText('after', examples(['flotilla unrouted list --since 1h', 'unrouted messages from the last hour']))
     .action((flags: ListFlags) => runList(flags, context));
   withFilters(
     unrouted
@@ -51,6 +53,13 @@ export function register(program: Command, context: Context): void {
     .option('--limit <n>', 'messages to send at most, oldest first', wholeNumber)
     .option('--dry-run', 'list what would be sent, and send nothing')
     .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      examples(
+        ["flotilla unrouted replay --type 'order.*' --dry-run", 'list what would be sent'],
+        ["flotilla unrouted replay --type 'order.*'", 'send the messages of these types again'],
+      ),
+    )
     .action((flags: ReplayFlags) => runReplay(flags, context));
 }
 

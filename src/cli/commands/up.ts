@@ -9,6 +9,7 @@ import { maskedUrl } from '../../config/secrets.js';
 import { banner } from '../../supervisor/banner.js';
 import { brokerRecovery } from '../shared/broker-recovery.js';
 import type { Context } from '../shared/context.js';
+import { examples } from '../shared/examples.js';
 import { describeDisabled, requireSettings } from '../shared/check-settings.js';
 import { dataDirOf } from '../../runtime/place.js';
 import { enabledWorkers } from '../../runtime/fleet/enabled-workers.js';
@@ -30,6 +31,13 @@ export function register(program: Command, context: Context): void {
     .option(
       '--set-broker-aside',
       'if another version of RabbitMQ wrote its data, rename their folder and send unhandled messages again from the stores',
+    )
+    .addHelpText(
+      'after',
+      examples(
+        ['flotilla up', 'run the fleet in this folder, with a private RabbitMQ'],
+        ['flotilla up --scale payment=3', 'three processes of one worker'],
+      ),
     )
     .action((flags: UpFlags) => runUp(flags, context));
 }

@@ -4,6 +4,7 @@ import { enabledWorkers, findWorker } from '../../runtime/fleet/enabled-workers.
 import { runWorkers } from '../../runtime/run-workers.js';
 import { requireSettings } from '../shared/check-settings.js';
 import type { Context } from '../shared/context.js';
+import { examples } from '../shared/examples.js';
 import { runOptions, untilEnded } from '../shared/run.js';
 
 export function register(program: Command, context: Context): void {
@@ -11,6 +12,13 @@ export function register(program: Command, context: Context): void {
     .command('worker')
     .description('run one or more workers in one process; several processes share the work')
     .argument('<name...>', 'a worker of the fleet')
+    .addHelpText(
+      'after',
+      examples(
+        ['flotilla worker payment', 'run one worker'],
+        ['flotilla worker payment email', 'run two workers in one process'],
+      ),
+    )
     .action((names: string[]) => runWorker(names, context));
 }
 

@@ -1,5 +1,5 @@
 import { CommanderError } from 'commander';
-import { FlotillaError, messageOf, type ErrorCode } from '../../errors.js';
+import { errors, FlotillaError, messageOf, type ErrorCode } from '../../errors.js';
 
 /** The command was used wrongly; the message says how it is used. Exit code 2. */
 export class UsageError extends Error {
@@ -32,7 +32,7 @@ export function exitCodeOf(error: unknown): number {
   return 1;
 }
 
-/** What went wrong: a line for each error; none where it has been printed already. */
+/** What went wrong and what to do: a line for each error; none where it has been printed already. */
 export function failureLines(error: unknown): string[] {
   if (error instanceof AggregateError) return error.errors.flatMap(failureLines);
   if (error instanceof CommanderError || error instanceof CommandFailed) return [];
@@ -41,6 +41,7 @@ export function failureLines(error: unknown): string[] {
     .map((part) => part.trim())
     .filter((part) => part !== '')
     .join(' | ');
-  if (error instanceof FlotillaError) return [`${error.code}: ${line}`];
+  if (error instanceof FlotillaError)
+    return [`${error.code}: ${line.replace(/\.?$/, '.')} ${errors[error.code].remedy}`];
   return [`${error instanceof UsageError ? 'usage' : 'error'}: ${line}`];
 }

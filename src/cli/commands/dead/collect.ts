@@ -3,6 +3,7 @@ import { collectDeadLetters } from '../../../dead-letters/keeper/collect-dead-le
 import { countWaiting } from '../../../dead-letters/count-waiting.js';
 import { silentLogger } from '../../../telemetry/logger.js';
 import type { Context } from '../../shared/context.js';
+import { examples } from '../../shared/examples.js';
 import { CommandFailed } from '../../shared/failure.js';
 import { createProgress } from '../../shared/progress.js';
 import { flushOps, surroundingsOf, withBroker, withOps } from '../../shared/resources.js';
@@ -16,6 +17,7 @@ export function registerCollect(dead: Command, context: Context): void {
     .command('collect')
     .description('move dead letters from the broker to the store ops, as the keeper does')
     .option('--json', 'print JSON')
+    .addHelpText('after', examples(['flotilla dead collect', 'collect while no keeper runs']))
     .action((flags: { json?: boolean }) => runCollect(flags, context));
 }
 

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { discardDeadLetters, undoDiscard } from '../../../dead-letters/operations/discard-dead-letters.js';
 import type { Context } from '../../shared/context.js';
+import { examples } from '../../shared/examples.js';
 import { CommandFailed, UsageError } from '../../shared/failure.js';
 import { createProgress } from '../../shared/progress.js';
 import { operator, requireNames, selectionOf, withFilters, type FilterFlags } from './filter.js';
@@ -24,6 +25,13 @@ export function registerDiscard(dead: Command, context: Context): void {
     .option('--purge', 'remove the bodies now instead of after 7 days; cannot be undone')
     .option('--undo', 'restore discarded dead letters')
     .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      examples(
+        ["flotilla dead discard 0197c2 --reason 'test order'", 'discard one dead letter'],
+        ['flotilla dead discard 0197c2 --undo', 'restore it'],
+      ),
+    )
     .action((ids: string[], flags: Flags) =>
       flags.undo === true ? runUndo(ids, flags, context) : runDiscard(ids, flags, context),
     );

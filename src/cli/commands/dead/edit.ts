@@ -5,6 +5,7 @@ import { editDeadLetter } from '../../../dead-letters/operations/edit-dead-lette
 import { HIDDEN, hasHidden } from '../../../events/personal.js';
 import { collect } from '../../shared/arguments.js';
 import type { Context } from '../../shared/context.js';
+import { examples } from '../../shared/examples.js';
 import { reportUnchecked, requireAllRead } from '../../shared/unread-stores.js';
 import { UsageError } from '../../shared/failure.js';
 import { jsonLines } from '../../shared/output.js';
@@ -41,6 +42,13 @@ export function registerEdit(dead: Command, context: Context): void {
     .option('--pii', 'include personal data of the new event')
     .option('--force', 'also send a command whose aggregate is closed')
     .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      examples(
+        ['flotilla dead edit 0197c2 --set data.amount=5 --dry-run', 'check an edited message'],
+        ['flotilla dead edit 0197c2 --set data.amount=5', 'send the edited message'],
+      ),
+    )
     .action((id: string, flags: Flags) => runEdit(id, flags, context));
 }
 

@@ -5,6 +5,7 @@ import { redact } from '../../../text/redact.js';
 import type { Store } from '../../../store/store.js';
 import { count, wholeNumber } from '../../shared/arguments.js';
 import type { Context } from '../../shared/context.js';
+import { examples } from '../../shared/examples.js';
 import { printList } from '../../shared/output.js';
 import { withOps } from '../../shared/resources.js';
 import { filterOf, requireNames, withFilters, withState, type FilterFlags } from './filter.js';
@@ -27,6 +28,13 @@ export function registerList(dead: Command, context: Context): void {
     .option('--limit <n>', 'how many to show', wholeNumber, 50)
     .option('--offset <n>', 'how many to skip', count, 0)
     .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      examples(
+        ['flotilla dead list payment --since 1h', 'dead letters of one worker from the last hour'],
+        ['flotilla dead list --group', 'count them by worker, error code and type'],
+      ),
+    )
     .action((worker: string | undefined, flags: Flags) => {
       const filter = filterOf(worker === undefined ? flags : { ...flags, worker });
       return withOps(context, async (store) => {

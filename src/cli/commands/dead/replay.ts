@@ -6,6 +6,7 @@ import {
 } from '../../../dead-letters/operations/replay-dead-letters.js';
 import { positive, wholeNumber } from '../../shared/arguments.js';
 import type { Context } from '../../shared/context.js';
+import { examples } from '../../shared/examples.js';
 import { reportUnchecked, requireAllRead } from '../../shared/unread-stores.js';
 import { CommandFailed } from '../../shared/failure.js';
 import { createProgress } from '../../shared/progress.js';
@@ -38,6 +39,14 @@ export function registerReplay(dead: Command, context: Context): void {
     .option('--force', 'also send messages that would fail their schema again, and commands whose aggregate is closed')
     .option('--vouch', 'also send messages without a valid signature, signed as messages of this fleet')
     .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      examples(
+        ['flotilla dead replay 0197c2', 'replay one dead letter'],
+        ["flotilla dead replay --code 'contract.*' --dry-run", 'check which dead letters would be replayed'],
+        ['flotilla dead replay --all --rate 50', 'replay all, 50 messages per second at most'],
+      ),
+    )
     .action((ids: string[], flags: Flags) => runReplay(ids, flags, context));
 }
 

@@ -3,6 +3,7 @@ import { auditOf } from '../../../dead-letters/storage/audit.js';
 import { findDeadLetter } from '../../../dead-letters/storage/queries.js';
 import { formatDeadLetter } from '../../../dead-letters/format-dead-letter.js';
 import type { Context } from '../../shared/context.js';
+import { examples } from '../../shared/examples.js';
 import { jsonLines, MAX_LINES } from '../../shared/output.js';
 import { withOps } from '../../shared/resources.js';
 import { reportHidden } from '../../shared/shown-event.js';
@@ -21,6 +22,13 @@ export function registerShow(dead: Command, context: Context): void {
     .argument('<id>', 'id or unique prefix')
     .option('--pii', 'include personal data')
     .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      examples(
+        ['flotilla dead show 0197c2', 'show the dead letter whose id begins with 0197c2'],
+        ['flotilla dead show 0197c2 --pii', 'include personal data'],
+      ),
+    )
     .action((id: string, flags: Flags) => runShow(id, flags, context));
 }
 

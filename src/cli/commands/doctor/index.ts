@@ -19,6 +19,7 @@ import { withBroker } from '../../shared/resources.js';
 import { brokerAddress } from '../../../runtime/broker/broker-address.js';
 import { dataDirOf } from '../../../runtime/place.js';
 import type { Context } from '../../shared/context.js';
+import { examples } from '../../shared/examples.js';
 import { describeDisabled, requireSettings } from '../../shared/check-settings.js';
 import { enabledWorkers } from '../../../runtime/fleet/enabled-workers.js';
 import { examineCluster } from './examine-cluster.js';
@@ -49,6 +50,7 @@ export function register(program: Command, context: Context): void {
       'check that this machine and the broker have what a fleet needs; exit code 1 if not, 0 with warnings only',
     )
     .option('--json', 'print JSON')
+    .addHelpText('after', examples(['flotilla doctor', 'check this machine, the fleet and the broker']))
     .action((flags: { json?: boolean }) => runDoctor(flags, context));
 }
 

@@ -5,6 +5,7 @@ import type { Fleet } from '../../../fleet/define-fleet.js';
 import { unknownName } from '../../../text/known-names.js';
 import { time, wholeNumber } from '../../shared/arguments.js';
 import type { Context } from '../../shared/context.js';
+import { examples } from '../../shared/examples.js';
 import { requireAllRead } from '../../shared/unread-stores.js';
 import { UsageError } from '../../shared/failure.js';
 import { printList } from '../../shared/output.js';
@@ -36,6 +37,13 @@ export function registerList(events: Command, context: Context): void {
     .option('--until <time>', 'before this time', time)
     .option('--limit <n>', 'how many to show', wholeNumber, 50)
     .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      examples(
+        ["flotilla events list --type 'order.*' --since 1h", 'events about orders from the last hour'],
+        ['flotilla events list --subject order/0197c2f4-7d1e', 'the history of one order'],
+      ),
+    )
     .action((flags: Flags) => runList(flags, context));
 }
 

@@ -5,6 +5,7 @@ import { newId } from '../../../events/ids.js';
 import { emittersOf } from '../../../fleet/define-fleet.js';
 import { requireKnown } from '../../../text/known-names.js';
 import type { Context } from '../../shared/context.js';
+import { examples } from '../../shared/examples.js';
 import { UsageError } from '../../shared/failure.js';
 import { withBroker } from '../../shared/resources.js';
 
@@ -23,6 +24,7 @@ export function registerPublish(events: Command, context: Context): void {
     .option('--subject <subject>', 'such as order/<id> (default: event/<id>)')
     .addOption(new Option('--source <service>', 'the service that emits the type').default(OPERATOR))
     .option('--json', 'print JSON')
+    .addHelpText('after', examples([`flotilla events publish visitor.arrived '{"name":"Ada"}'`, 'publish an event']))
     .action((type: string, data: string, flags: Flags) => runPublish(type, data, flags, context));
 }
 

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { FlotillaError } from '../../../errors.js';
 import type { EventEnvelope } from '../../../events/envelope.js';
 import type { Context } from '../../shared/context.js';
+import { examples } from '../../shared/examples.js';
 import { describeUnread } from '../../shared/unread-stores.js';
 import { UsageError } from '../../shared/failure.js';
 import { jsonLines } from '../../shared/output.js';
@@ -20,6 +21,7 @@ export function registerShow(events: Command, context: Context): void {
     .argument('<id>', 'id or unique prefix')
     .option('--pii', 'include personal data')
     .option('--json', 'print JSON')
+    .addHelpText('after', examples(['flotilla events show 0197c2', 'show the event whose id begins with 0197c2']))
     .action((id: string, flags: Flags) => runShow(id, flags, context));
 }
 

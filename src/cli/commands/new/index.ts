@@ -1,6 +1,7 @@
 import { relative, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { Context } from '../../shared/context.js';
+import { examples } from '../../shared/examples.js';
 import { newFleet } from './new-fleet.js';
 import { newWorker } from './new-worker.js';
 import { PATTERN_HELP, patterns } from '../../shared/type-patterns.js';
@@ -12,6 +13,7 @@ export function register(program: Command, context: Context): void {
     .description('create a fleet with one worker and its test, in an empty folder')
     .argument('<folder>', 'its name becomes the name of the fleet')
     .option('--json', 'print JSON')
+    .addHelpText('after', examples(['flotilla new fleet hello', 'create a fleet in the folder hello']))
     .action((folder: string, flags: { json?: boolean }) => runNewFleet(folder, flags, context));
   group
     .command('worker')
@@ -19,6 +21,10 @@ export function register(program: Command, context: Context): void {
     .argument('<name>', 'lower-case letters, digits and dashes')
     .option('--on <pattern>', `an event that it handles: ${PATTERN_HELP}; can be repeated`, patterns, [])
     .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      examples(['flotilla new worker audit --on order.created', 'add a worker that handles one event']),
+    )
     .action((name: string, flags: { on: string[]; json?: boolean }) => runNewWorker(name, flags, context));
 }
 

@@ -5,6 +5,7 @@ import type { Stop } from '../../../projections/tables/state.js';
 import { stateOfProjection, type ProjectionState } from '../../../projections/status.js';
 import type { Store } from '../../../store/store.js';
 import type { Context } from '../../shared/context.js';
+import { examples } from '../../shared/examples.js';
 import { requireAllRead } from '../../shared/unread-stores.js';
 import { printList } from '../../shared/output.js';
 import { knownProjections, withStores, type KnownProjection } from './open.js';
@@ -31,6 +32,7 @@ export function registerList(projections: Command, context: Context): void {
     .command('list')
     .description('list read models: status, position and lag')
     .option('--json', 'print JSON')
+    .addHelpText('after', examples(['flotilla projections list', 'list read models with their lag']))
     .action((flags: { json?: boolean }) => runList(flags, context));
 }
 

@@ -6,6 +6,7 @@ import type { Rebuilt } from '../../../projections/rebuild/rebuild-run.js';
 import { lockDataDir } from '../../../runtime/lock-data-dir.js';
 import { silentLogger } from '../../../telemetry/logger.js';
 import type { Context } from '../../shared/context.js';
+import { examples } from '../../shared/examples.js';
 import { CommandFailed, UsageError } from '../../shared/failure.js';
 import { createProgress } from '../../shared/progress.js';
 import { linesOf } from './difference-lines.js';
@@ -34,6 +35,13 @@ export function registerRebuild(projections: Command, context: Context): void {
     .option('--dry-run', 'build and compare only; nothing is swapped or kept')
     .option('--restart', 'discard what an interrupted run has built')
     .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      examples(
+        ['flotilla projections rebuild order-summary --dry-run', 'build a copy and compare it'],
+        ['flotilla projections rebuild --all', 'rebuild every read model'],
+      ),
+    )
     .action((names: string[], flags: Flags) => runRebuild(names, flags, context));
 }
 

@@ -3,6 +3,7 @@ import { generationsOf } from '../../../projections/tables/generations.js';
 import { checkpointOf } from '../../../projections/tables/physical-names.js';
 import { skipsOf } from '../../../projections/tables/skips.js';
 import type { Context } from '../../shared/context.js';
+import { examples } from '../../shared/examples.js';
 import { requireAllRead } from '../../shared/unread-stores.js';
 import { listedOf, stoppedAt } from './list.js';
 import { chosen, knownProjections, withStores, type KnownProjection } from './open.js';
@@ -15,6 +16,7 @@ export function registerShow(projections: Command, context: Context): void {
     )
     .argument('<name>')
     .option('--json', 'print JSON')
+    .addHelpText('after', examples(['flotilla projections show order-summary', 'show one read model']))
     .action((name: string, flags: { json?: boolean }) => runShow(name, flags, context));
 }
 

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { skipEvent } from '../../../projections/tables/skips.js';
 import type { Context } from '../../shared/context.js';
+import { examples } from '../../shared/examples.js';
 import { operator } from '../dead/filter.js';
 import { UsageError } from '../../shared/failure.js';
 import { chosen, knownProjections, withStores } from './open.js';
@@ -19,6 +20,10 @@ export function registerSkip(projections: Command, context: Context): void {
     .option('--reason <text>', 'why; required')
     .option('--event <id>', 'only if it is stopped at this event')
     .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      examples(["flotilla projections skip order-summary --reason 'test data'", 'continue without the event']),
+    )
     .action((name: string, flags: Flags) => runSkip(name, flags, context));
 }
 

@@ -3,6 +3,7 @@ import { checkRequest } from '../../../replay/check-request.js';
 import { HEARTBEAT_TIMEOUT_MS } from '../../../replay/runs/run-heartbeat.js';
 import { dryRun } from '../../../replay/dry-run.js';
 import type { ReplayContext } from '../../../replay/replay-context.js';
+import { examples } from '../../shared/examples.js';
 import type { ReplayRequest, ReplayRun } from '../../../replay/runs/replay-run.js';
 import { findRun, listRuns } from '../../../replay/runs/run-table.js';
 import { resumeReplay, startReplay, type StartOptions } from '../../../replay/start-replay.js';
@@ -47,6 +48,13 @@ export function register(program: Command, context: Context): void {
     .option('--resume <run>', 'resume an interrupted replay: its id or unique prefix')
     .option('--list', 'list the replays, newest first')
     .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      examples(
+        ["flotilla replay --to views --type 'order.*' --since 7d --dry-run", 'count what would be replayed'],
+        ["flotilla replay --to views --type 'order.*' --since 7d", 'replay a week of events to one worker'],
+      ),
+    )
     .action((flags: ReplayFlags) => runReplay(flags, context));
 }
 

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { confirm } from '../../shared/confirm.js';
 import type { Context } from '../../shared/context.js';
+import { examples } from '../../shared/examples.js';
 import { UsageError } from '../../shared/failure.js';
 import { withSaga } from './find-saga.js';
 import { applyRequest, outcomeLine } from './operator-request.js';
@@ -19,6 +20,13 @@ export function registerCompensate(sagas: Command, context: Context): void {
     .option('--reason <text>', 'why; required')
     .option('--yes', 'do not ask for confirmation')
     .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      examples([
+        "flotilla sagas compensate order/0197c2f4-7d1e --reason 'customer request'",
+        'compensate the saga of one order',
+      ]),
+    )
     .action((id: string, flags: Flags) => runCompensate(id, flags, context));
 }
 

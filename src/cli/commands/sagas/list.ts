@@ -12,6 +12,7 @@ import type { SagaRow } from '../../../sagas/saga-table.js';
 import { requireKnown } from '../../../text/known-names.js';
 import { wholeNumber } from '../../shared/arguments.js';
 import type { Context } from '../../shared/context.js';
+import { examples } from '../../shared/examples.js';
 import { requireAllRead } from '../../shared/unread-stores.js';
 import { printList } from '../../shared/output.js';
 import { knownSagas, withSagaStores } from './find-saga.js';
@@ -35,6 +36,13 @@ export function registerList(sagas: Command, context: Context): void {
     .option('--overdue', 'only sagas whose deadline has passed')
     .option('--limit <n>', 'maximum number of rows', wholeNumber, 50)
     .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      examples(
+        ['flotilla sagas list --status failed', 'sagas that need manual intervention'],
+        ['flotilla sagas list --overdue', 'sagas whose deadline has passed'],
+      ),
+    )
     .action((flags: Flags) => runList(flags, context));
 }
 

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { interval } from '../../shared/arguments.js';
 import type { Context } from '../../shared/context.js';
+import { examples } from '../../shared/examples.js';
 import { requireAllRead } from '../../shared/unread-stores.js';
 import { statusLines } from './lines.js';
 import { createStatusSource, type Status } from './source.js';
@@ -21,6 +22,13 @@ export function register(program: Command, context: Context): void {
     )
     .option('--watch [interval]', 'repeat at this interval (default: 2s) until Ctrl-C', interval)
     .option('--json', 'print JSON; with --watch one line each time')
+    .addHelpText(
+      'after',
+      examples(
+        ['flotilla status', 'print the status once'],
+        ['flotilla status --watch 5s', 'print it every five seconds'],
+      ),
+    )
     .action((flags: Flags) => (flags.watch === undefined ? runOnce(flags, context) : runWatch(flags, context)));
 }
 

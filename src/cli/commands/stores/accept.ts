@@ -3,6 +3,7 @@ import { FlotillaError } from '../../../errors.js';
 import { requireKnown } from '../../../text/known-names.js';
 import { confirm } from '../../shared/confirm.js';
 import type { Context } from '../../shared/context.js';
+import { examples } from '../../shared/examples.js';
 import { storeRegistry } from '../../../runtime/stores/existing-stores.js';
 import { UsageError } from '../../shared/failure.js';
 import { inspectStore, storeNames, type StoreReport } from './inspect.js';
@@ -15,6 +16,10 @@ export function registerAccept(stores: Command, context: Context): void {
     )
     .argument('<service>', 'a service of `stores list`')
     .option('--yes', 'do not ask for confirmation')
+    .addHelpText(
+      'after',
+      examples(['flotilla stores accept payment', 'accept the store that is there now, after confirmation']),
+    )
     .action((service: string, flags: { yes?: boolean }) => runAccept(service, flags, context));
 }
 

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Context } from '../../shared/context.js';
+import { examples } from '../../shared/examples.js';
 import { printList } from '../../shared/output.js';
 import { inspectStore, storeNames } from './inspect.js';
 
@@ -8,6 +9,7 @@ export function registerList(stores: Command, context: Context): void {
     .command('list')
     .description('list the store of each service and whether its file is the recorded one')
     .option('--json', 'print JSON')
+    .addHelpText('after', examples(['flotilla stores list', 'check the store of each service']))
     .action(async ({ json = false }: { json?: boolean }) => {
       const items = storeNames(await context.fleet()).map((service) => inspectStore(context, service));
       printList(context, items, {

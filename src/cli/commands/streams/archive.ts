@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Context } from '../../shared/context.js';
+import { examples } from '../../shared/examples.js';
 import { wholeNumber } from '../../shared/arguments.js';
 import { UsageError } from '../../shared/failure.js';
 import { withStore, withStream, type StoreFlags } from './open.js';
@@ -16,6 +17,13 @@ export function registerArchive(streams: Command, context: Context): void {
     .option('--through <version>', 'the last version to move', wholeNumber)
     .option('--store <service>', "the service that owns the store (default: the API's)")
     .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      examples(
+        ['flotilla streams archive', 'archive every stream according to its retention'],
+        ['flotilla streams archive account/0197c2f4-7d1e --through 500', 'archive one stream up to version 500'],
+      ),
+    )
     .action((stream: string | undefined, flags: Flags) => runArchive(stream, flags, context));
 }
 

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Context } from '../../shared/context.js';
+import { examples } from '../../shared/examples.js';
 import { count } from '../../shared/arguments.js';
 import { UsageError } from '../../shared/failure.js';
 import { parseDuration } from '../../../duration.js';
@@ -23,6 +24,13 @@ export function registerRetain(streams: Command, context: Context): void {
     .option('--none', 'archive no more events; archived ones stay in the archive')
     .option('--store <service>', "the service that owns the store (default: the API's)")
     .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      examples([
+        'flotilla streams retain account/0197c2f4-7d1e --keep 1000',
+        'keep the newest 1000 events outside the archive',
+      ]),
+    )
     .action((stream: string, flags: Flags) => runRetain(stream, flags, context));
 }
 

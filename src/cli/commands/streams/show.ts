@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { readStream } from '../../../aggregates/load.js';
 import type { Store } from '../../../store/store.js';
 import type { Context } from '../../shared/context.js';
+import { examples } from '../../shared/examples.js';
 import { retentionText } from './retention-text.js';
 import { withStream, type StoreFlags } from './open.js';
 
@@ -12,6 +13,7 @@ export function registerShow(streams: Command, context: Context): void {
     .argument('<stream>', 'such as account/<id>')
     .option('--store <service>', "the service that owns the store (default: the API's)")
     .option('--json', 'print JSON')
+    .addHelpText('after', examples(['flotilla streams show account/0197c2f4-7d1e', 'show one stream']))
     .action((stream: string, flags: StoreFlags) => runShow(stream, flags, context));
 }
 

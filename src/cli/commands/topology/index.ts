@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { TopologyDifference } from '../../../broker/broker.js';
 import { topologyOf, type Topology } from '../../../broker/topology/topology.js';
 import type { Context } from '../../shared/context.js';
+import { examples } from '../../shared/examples.js';
 import { CommandFailed } from '../../shared/failure.js';
 import { printList } from '../../shared/output.js';
 import { surplusQueues } from './abandoned.js';
@@ -22,11 +23,13 @@ export function register(program: Command, context: Context): void {
     .command('plan')
     .description('show what `apply` would change; exit code 1 if something cannot be changed or does not answer')
     .option('--json', 'print JSON')
+    .addHelpText('after', examples(['flotilla topology plan', 'compare the broker with the fleet']))
     .action((flags: Flags) => runPlan(flags, context));
   topology
     .command('apply')
     .description('declare what is missing; existing queues and exchanges are not changed')
     .option('--json', 'print JSON')
+    .addHelpText('after', examples(['flotilla topology apply', 'declare missing exchanges, queues and bindings']))
     .action((flags: Flags) => runApply(flags, context));
   registerRemove(topology, context);
   registerTakeOver(topology, context);

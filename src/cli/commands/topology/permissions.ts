@@ -14,6 +14,7 @@ import { OPS_STORE } from '../../../fleet/reserved-names.js';
 import { hasQueue } from '../../../worker/definition/queues.js';
 import { brokerAddress } from '../../../runtime/broker/broker-address.js';
 import type { Context } from '../../shared/context.js';
+import { examples } from '../../shared/examples.js';
 import { UsageError } from '../../shared/failure.js';
 import { printList } from '../../shared/output.js';
 import { servicesOf } from '../../../runtime/stores/services.js';
@@ -30,6 +31,13 @@ export function registerPermissions(topology: Command, context: Context): void {
     .description('print an AMQP user for each service with the least permissions that it needs; changes nothing')
     .option('--json', 'print permissions and topic permissions as definitions for RabbitMQ to import')
     .option('--script', 'print a shell script that calls rabbitmqctl')
+    .addHelpText(
+      'after',
+      examples(
+        ['flotilla topology permissions', 'print the permissions of each service'],
+        ['flotilla topology permissions --script > permissions.sh', 'write a script for rabbitmqctl'],
+      ),
+    )
     .action((flags: Flags) => runPermissions(flags, context));
 }
 

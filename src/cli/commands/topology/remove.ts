@@ -8,6 +8,7 @@ import { requireKnown } from '../../../text/known-names.js';
 import type { Store } from '../../../store/store.js';
 import { silentLogger } from '../../../telemetry/logger.js';
 import type { Context } from '../../shared/context.js';
+import { examples } from '../../shared/examples.js';
 import { hasStore } from '../../../runtime/stores/existing-stores.js';
 import { CommandFailed, UsageError } from '../../shared/failure.js';
 import { printList } from '../../shared/output.js';
@@ -33,6 +34,16 @@ export function registerRemove(topology: Command, context: Context): void {
     .option('--to <worker>', 'the worker that gets the messages; if not given, they become unrouted messages')
     .option('--yes', 'remove them; without it, print what would be removed')
     .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      examples(
+        ['flotilla topology remove old-worker', 'print what would be removed'],
+        [
+          'flotilla topology remove old-worker --to new-worker --yes',
+          'remove its queues and move its messages to another worker',
+        ],
+      ),
+    )
     .action((workers: string[], flags: Flags) => runRemove(workers, flags, context));
 }
 

@@ -5,6 +5,7 @@ import { FlotillaError } from '../../../errors.js';
 import { requireKnown } from '../../../text/known-names.js';
 import { silentLogger } from '../../../telemetry/logger.js';
 import type { Context } from '../../shared/context.js';
+import { examples } from '../../shared/examples.js';
 import { withExistingStores } from '../../../runtime/stores/existing-stores.js';
 import { printList } from '../../shared/output.js';
 import { surroundingsOf, withBroker } from '../../shared/resources.js';
@@ -25,6 +26,7 @@ export function registerTakeOver(topology: Command, context: Context): void {
     .description('transfer the claims of another, stopped fleet on the broker to the stores of this fleet')
     .argument('[services...]', 'services (default: all with a store on this machine)')
     .option('--json', 'print JSON')
+    .addHelpText('after', examples(['flotilla topology take-over', 'claim the prefix for every store on this machine']))
     .action((services: string[], flags: { json?: boolean }) => runTakeOver(services, flags, context));
 }
 

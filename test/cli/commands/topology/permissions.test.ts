@@ -159,7 +159,7 @@ describe('services with an AMQP user each', function () {
     expect(code).to.equal(1);
     expect(said)
       .to.contain('broker.not_permitted')
-      .and.contain('let an operator apply the topology')
+      .and.contain('Let an operator apply the topology')
       .and.contain('403');
     const applied = await run('operator', ['topology', 'apply']);
     expect(applied, applied.said).to.have.property('code', 0);

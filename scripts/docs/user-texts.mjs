@@ -1,0 +1,30 @@
+import ts from 'typescript';
+
+/** The string literals of a TypeScript file, each on its line: errors, log messages and help are among them.
+ *  `titlesOnly`: those of `describe` and `it` alone. */
+export function userTexts(text, { titlesOnly = false } = {}) {
+  const source = ts.createSourceFile('file.ts', text, ts.ScriptTarget.Latest, true);
+  const lines = text.split('\n').map(() => '');
+  const visit = (node) => {
+    const isLiteral =
+      ts.isStringLiteral(node) ||
+      ts.isNoSubstitutionTemplateLiteral(node) ||
+      ts.isTemplateHead(node) ||
+      ts.isTemplateMiddle(node) ||
+      ts.isTemplateTail(node);
+    if (isLiteral && (!titlesOnly || isTitle(node)))
+      lines[source.getLineAndCharacterOfPosition(node.getStart(source)).line] += ` ${node.text.replaceAll('\n', ' ')}`;
+    ts.forEachChild(node, visit);
+  };
+  visit(source);
+  return lines.join('\n');
+}
+
+/** Whether a literal is in the first argument of `describe` or `it`. */
+function isTitle(node) {
+  const { parent } = node;
+  if (ts.isTemplateSpan(parent) || ts.isTemplateExpression(parent)) return isTitle(parent);
+  return (
+    ts.isCallExpression(parent) && parent.arguments[0] === node && /^(describe|it)\b/.test(parent.expression.getText())
+  );
+}

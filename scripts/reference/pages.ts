@@ -1,0 +1,19 @@
+import fleet from '../../config/fleet.js';
+import { cliPage } from './cli.js';
+import { configurationPage } from './configuration.js';
+import { errorsPage } from './errors.js';
+import { eventsPage } from './events.js';
+import { httpPage } from './http.js';
+import { metricsPage } from './metrics.js';
+
+/** The generated pages of docs/reference/, by file name. Needs no broker and no other process. */
+export function referencePages(): Readonly<Record<string, string>> {
+  return {
+    'cli.md': cliPage(),
+    'configuration.md': configurationPage(fleet),
+    'errors.md': errorsPage(),
+    'events.md': eventsPage(fleet),
+    'http.md': httpPage(fleet),
+    'metrics.md': metricsPage(),
+  };
+}
