@@ -19,40 +19,42 @@ import { answerFailures } from './send-reply.js';
 import { serveRoute, type ApiLimits } from './serve-route.js';
 
 export interface ApiOptions {
-  /** The caller closes it, after the server. */
+  /** Closed by the caller, after the server. */
   store: Store;
   routes: readonly Route[];
   logger: Logger;
   metrics: Metrics;
-  /** The bearer token that requests need. Without it only requests from this machine are taken, unless `authorized`. */
+  /** The bearer token of requests. Without a token, only requests from this machine are accepted, unless
+   *  `authorized`. */
   token?: string;
-  /** What is in front of this app decides who may use it. @default false */
+  /** Requests are already authorized in front of this app, for example by the Express application that mounts it.
+   *  @default false */
   authorized?: boolean;
-  /** Besides `token`, lets `/metrics` be read and nothing else. */
+  /** Grants access to `/metrics` only, in addition to `token`. */
   metricsToken?: string;
-  /** Origins whose pages may use the API, such as `https://shop.example.org`. @default none */
+  /** Origins whose pages may call the API, such as `https://shop.example.org`. @default none */
   corsOrigins?: readonly string[];
-  /** Addresses or networks (CIDR) of proxies whose `X-Forwarded-Proto` is believed. @default none */
+  /** Addresses or networks (CIDR) of trusted proxies, whose `X-Forwarded-Proto` is used. @default none */
   trustedProxies?: readonly string[];
   /** @default 256 KiB and 15 s */
   limits?: Partial<ApiLimits>;
-  /** While it lags, writes are refused with 503 and Retry-After. */
+  /** While the relay lags, writes are refused with 503 and Retry-After. */
   relay?: { lagging(): boolean };
-  /** What must hold for `/readyz`. */
+  /** The checks of `/readyz`. */
   checks?: Checks;
   info?: ApiInfo;
   /** Milliseconds since the epoch. */
   clock?: () => number;
 }
 
-/** How long a reply is remembered under its Idempotency-Key, and how often older ones are looked for; milliseconds. */
+/** How long a reply is stored under its Idempotency-Key, and how often expired ones are deleted; milliseconds. */
 const IDEMPOTENCY_RETENTION_MS = 24 * 3_600_000;
 const PURGE_EVERY = 10 * 60_000;
 
-/** Makes the HTTP side of a fleet. Several processes may serve the same store. Resolves when the store has its table;
- *  listens to nothing (see `serveApi`), and does not create the tables that routes read (`runApi` does). May be mounted in
- *  another Express application, below any path, before middleware that reads bodies. Throws `fleet.invalid` when two routes
- *  are the same. */
+/** Creates the HTTP API of a fleet as an Express app. Several processes may serve the same store. Resolves when the
+ *  table for Idempotency-Keys exists. Does not listen (see `serveApi`), and does not create the tables that routes read
+ *  (see `runApi`). May be mounted in another Express application below any path, before middleware that reads bodies.
+ *  Throws `fleet.invalid` if two routes are identical. */
 export async function createApi(options: ApiOptions): Promise<Express> {
   const { store, routes, logger, metrics, token, checks = {}, clock = Date.now } = options;
   const { metricsToken, corsOrigins = [], trustedProxies = [] } = options;
@@ -110,8 +112,8 @@ function checkRoutes(routes: readonly Route[]): void {
   }
 }
 
-/** Forgets old replies on the occasion of a request, so that nothing runs when nothing happens. The request does not
- *  wait for it. */
+/** Deletes expired replies in the course of a request, so that an idle process does nothing. The request does not wait
+ *  for it. */
 function purgeNowAndThen(idempotency: Idempotency, clock: () => number, logger: Logger): RequestHandler {
   let next = clock();
   return (_req, _res, proceed) => {

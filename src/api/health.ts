@@ -5,16 +5,17 @@ import type { Metrics } from '../telemetry/metrics.js';
 
 export interface CheckResult {
   ok: boolean;
-  /** Shown to whoever asks, without a token. */
+  /** Included in the response, which needs no token. */
   detail?: string;
 }
 
-/** What must hold for the process to be ready, by name. A check that throws or takes longer than 2 s does not hold. */
+/** The readiness checks of the process, by name. A check that throws or takes longer than 2 s fails. */
 export type Checks = Readonly<Record<string, () => CheckResult | Promise<CheckResult>>>;
 
 const CHECK_LIMIT = 2000;
 
-/** `/livez`: the process answers. `/readyz`: all checks hold, else 503; which do and which don't. */
+/** Serves `/livez`: 200 while the process responds; and `/readyz`: 200 if all checks pass, otherwise 503, with the
+ *  result of each check. */
 export function healthRoutes(checks: Checks, logger: Logger): Router {
   const routes = Router();
   routes.get('/livez', (_req, res) => {
@@ -30,7 +31,7 @@ export function healthRoutes(checks: Checks, logger: Logger): Router {
   return routes;
 }
 
-/** `/metrics` in the format of Prometheus. */
+/** Serves `/metrics` in the format of Prometheus. */
 export function metricsRoute({ registry }: Pick<Metrics, 'registry'>): Router {
   const routes = Router();
   routes.get('/metrics', async (_req, res) => {

@@ -12,48 +12,48 @@ import type { ProblemType } from './problems/problems.js';
 export type WriteMethod = 'post' | 'put' | 'patch' | 'delete';
 export type Method = 'get' | WriteMethod;
 
-/** What a route answers; a body goes out as JSON. */
+/** The reply of a route; the body is sent as JSON. */
 export interface Reply {
   status: number;
   body?: unknown;
   headers?: Readonly<Record<string, string>>;
-  /** Of the one aggregate that is answered; goes out as its ETag. */
+  /** The version of the aggregate in the body; sent as the ETag. */
   version?: number;
 }
 
-/** The part of a store that changes nothing. */
+/** The read methods of a store. */
 export type StoreReader = Pick<
   Store,
   'service' | 'read' | 'readAll' | 'event' | 'snapshot' | 'head' | 'query' | 'checkpoint'
 >;
 
-/** What a route is given to answer a question. */
+/** The request of a route that reads. */
 export interface ReadRequest<Params, Query> {
   params: Params;
   query: Query;
   store: StoreReader;
-  /** The story this request belongs to: what the caller sent, or a new id. */
+  /** The correlation id of this request: sent by the client, or a new id. */
   correlationId: string;
-  /** W3C Trace Context, where the caller sent it. */
+  /** W3C Trace Context, if the client sent it. */
   traceparent: string | undefined;
-  /** Aborts when the caller has gone away or the time is over. */
+  /** Aborts when the client has disconnected or the time limit is over. */
   signal: AbortSignal;
   logger: Logger;
 }
 
-/** What a route is given to change something. */
+/** The request of a route that writes. */
 export interface WriteRequest<Params, Query, Body> extends ReadRequest<Params, Query> {
   body: Body;
   idempotencyKey: string | undefined;
-  /** The versions in If-Match, for `execute` or `checkVersion`; undefined without the header, or where the route
-   *  does not support it. A `ConflictError` is then answered with 412, otherwise with 409. */
+  /** The versions in If-Match, for `execute` or `checkVersion`; undefined without the header, or if the route does not
+   *  support it. With the header, a `ConflictError` results in 412, otherwise in 409. */
   expectedVersion: ExpectedVersions | undefined;
-  /** The context of a new event about `subject`, as part of this request's story. */
+  /** Returns the context of a new event about `subject`, with the correlation of this request. */
   origin: (subject: string) => EventContext;
-  /** Runs `work` in one transaction with the memory of the Idempotency-Key, and gives the reply, which is then what the
-   *  request is answered with. When another process was quicker with this key, `work` does not run and its reply is
-   *  given. A throw, or a reply of 4xx or 5xx, is not remembered; a throw also undoes what was written. Once for a
-   *  request; `work` awaits nothing but `tx`, and may be run again. */
+  /** Runs `work` in one transaction, which also stores the reply under the Idempotency-Key, and resolves with the
+   *  reply, which is then sent. If another process has already committed a request with this key, `work` does not run
+   *  and the stored reply is returned. An error rolls back the transaction; a reply of 4xx or 5xx is not stored. Call
+   *  it once per request; `work` awaits only `tx`, and may run more than once. */
   commit: (work: (tx: Tx) => Promise<Reply>) => Promise<Reply>;
 }
 
@@ -63,27 +63,27 @@ type ParamNames<Path extends string> = Path extends `${string}:${infer Rest}`
     : Rest
   : never;
 
-/** The parameters that a path names, as text. */
+/** The parameters in a path, as text. */
 export type PathParams<Path extends string> = { [Name in ParamNames<Path>]: string };
 
-/** A header of the successful answers of a route; for the documentation. */
+/** A header of the successful responses of a route; for the documentation. */
 export interface HeaderSpec {
   readonly description: string;
-  /** Of its text. */
+  /** The schema of the header's text. */
   readonly schema: z.ZodType;
-  /** @default false: in every successful answer */
+  /** @default false: in every successful response */
   readonly optional?: boolean;
 }
 
 interface RouteDescription<Path extends string, P extends z.ZodType, Q extends z.ZodType> {
-  /** As Express has it: `/orders/:id`. */
+  /** In the syntax of Express: `/orders/:id`. */
   path: Path;
   /** @default texts of at most 200 characters */
   params?: P;
-  /** Of texts: coerce numbers. @default nothing */
+  /** The values are texts: coerce numbers. @default no parameters */
   query?: Q;
-  /** The name of the operation in the OpenAPI document and so of a method of generated clients, in camelCase: keep it.
-   *  @default from method and path: `getNotesByIdTexts` */
+  /** The name of the operation in the OpenAPI document, and therefore of a method of generated clients, in camelCase:
+   *  keep it stable. @default derived from method and path: `getNotesByIdTexts` */
   operationId?: string;
   /** One short line for the documentation. */
   summary?: string;
@@ -91,23 +91,24 @@ interface RouteDescription<Path extends string, P extends z.ZodType, Q extends z
   description?: string;
   /** The group of operations that it belongs to; see `ApiInfo.tags`. */
   tag?: string;
-  /** Its answers have a `version`. For the documentation. @default false */
+  /** Its replies have a `version`. For the documentation. @default false */
   versioned?: boolean;
-  /** The bodies answered, by status; for the documentation, not checked. A schema with an id (`.meta({ id: 'Order' })`) is
-   *  a component of the document. */
+  /** The response bodies by status; for the documentation, not validated. A schema with an id
+   *  (`.meta({ id: 'Order' })`) becomes a component of the document. */
   responses?: Readonly<Record<number, z.ZodType>>;
-  /** The projections and workers whose tables the handler queries; all have the store of the API. Of a worker these are the
-   *  tables in its `migrations`; its projections are named by themselves. `runApi` creates the tables, and rejects with
-   *  `fleet.invalid` where the API's store never has them.
+  /** The projections and workers whose tables the handler queries, all in the store of the API. For a worker, these are
+   *  the tables of its `migrations`; its projections must be listed separately. `runApi` creates the tables, and
+   *  rejects with `fleet.invalid` if the API's store does not contain them.
    *
-   *  The answers of a `get` that reads projections report how far these have processed the store, as of before the handler
-   *  began: `Model-Position`, `Model-Lag` and `Model-Stopped`, as `projectionLag` does. Of several projections it is the
-   *  oldest position and the greatest lag. @default none */
+   *  The responses of a `get` that reads projections report their lag before the handler began: `Model-Position`,
+   *  `Model-Lag` and `Model-Stopped`, as in `projectionLag`. For several projections, they report the oldest position
+   *  and the greatest lag. @default none */
   reads?: readonly (Projection | Worker)[];
-  /** Headers of successful answers besides ETag, Location, those of `reads` and those of every answer; for the documentation. */
+  /** Headers of successful responses in addition to ETag, Location, those of `reads` and those of every response; for
+   *  the documentation. */
   headers?: Readonly<Record<string, HeaderSpec>>;
-  /** The problem types that the handler throws, by `ProblemError` or as the code of a refusal (`PermanentError`). A
-   *  refusal with another code is a 409. */
+  /** The problem types of the handler, which it throws as `ProblemError` or as a refusal (`PermanentError`) with their
+   *  code. A refusal with another code results in 409. */
   problems?: readonly ProblemType[];
 }
 
@@ -127,14 +128,14 @@ export interface WriteRouteDefinition<
   B extends z.ZodType,
 > extends RouteDescription<Path, P, Q> {
   method: WriteMethod;
-  /** Without it a body is neither read nor asked for. */
+  /** Without a schema, a body is neither read nor required. */
   body?: B;
-  /** Takes If-Match: see `expectedVersion`. @default false */
+  /** Supports If-Match: see `expectedVersion`. @default false */
   ifMatch?: boolean;
   handler: (request: WriteRequest<z.output<P>, z.output<Q>, z.output<B>>) => Promise<Reply>;
 }
 
-/** A route of an API, whatever its inputs are. */
+/** A route of an API, with erased input types. */
 export interface Route {
   readonly method: Method;
   readonly path: string;
@@ -148,12 +149,12 @@ export interface Route {
   readonly versioned: boolean;
   readonly ifMatch: boolean;
   readonly reads: readonly (Projection | Worker)[];
-  /** The projections whose lag its answers report. */
+  /** The projections whose lag its responses report. */
   readonly reportsLagOf: readonly string[];
   readonly responses: Readonly<Record<number, z.ZodType>>;
   readonly headers: Readonly<Record<string, HeaderSpec>>;
   readonly problems: readonly ProblemType[];
-  // a method, so that routes of different inputs are all routes; what it gets has passed the schemas above
+  // a method, so that routes of different input types are assignable; inputs have passed the schemas above
   handler(this: void, request: WriteRequest<unknown, unknown, unknown>): Promise<Reply>;
 }
 
@@ -164,8 +165,8 @@ interface AnyDefinition extends RouteDescription<string, z.ZodType, z.ZodType> {
   handler(this: void, request: WriteRequest<unknown, unknown, unknown>): Promise<Reply>;
 }
 
-/** Declares a route; the types of `params`, `query` and `body` follow from its schemas. A `get` reads; the other methods
- *  change things, through `commit`, and are idempotent by Idempotency-Key. */
+/** Declares a route; the types of `params`, `query` and `body` are inferred from its schemas. A `get` route reads; the
+ *  other methods write with `commit`, and are idempotent by Idempotency-Key. */
 export function defineRoute<
   const Path extends string,
   P extends z.ZodType = z.ZodType<PathParams<Path>>,

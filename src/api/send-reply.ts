@@ -8,13 +8,14 @@ import { isNotModified, passesIfMatch } from './conditional-requests/preconditio
 import { problem, ProblemError, problemOf } from './problems/problems.js';
 import { requestContextOf } from './middleware/request-context.js';
 
-/** Sends what a route replied, under the conditions of the request: 304 to a reader who has it already, 412 to a reader
- *  who asked for another version. Sends nothing where an answer is out already or the caller is gone. */
+/** Sends the reply of a route, subject to the conditions of the request: 304 if the client already has the
+ *  representation, 412 if it requires another version. Sends nothing if a response was already sent or the client has
+ *  disconnected. */
 export function sendReply(req: Request, res: Response, { status, headers, body, replayed }: SerializedReply): void {
   if (res.headersSent || res.destroyed) return;
   res.status(status).set(belowMount(req, headers));
   if (status === 200 && isRead(req.method)) {
-    // not left to express: it answers 200 to callers that send `Cache-Control: no-cache`, as fetch does with conditions
+    // not left to Express: it responds with 200 to `Cache-Control: no-cache`, which fetch sends with conditions
     const etag = res.get('etag') ?? weakEtagOf(body ?? '');
     if (!passesIfMatch(req.get('if-match'), etag)) throw problem('request.precondition_failed', { headers });
     res.set('ETag', etag);
@@ -36,7 +37,7 @@ function belowMount({ baseUrl }: Request, headers: SerializedReply['headers']): 
 
 const isRead = (method: string) => method === 'GET' || method === 'HEAD';
 
-/** Sends a problem as RFC 9457 has it, with `code`, the correlation id and, where fields are wrong, `errors`. */
+/** Sends a problem (RFC 9457) with `code`, the correlation id and, for invalid fields, `errors`. */
 export function sendProblem(req: Request, res: Response, error: ProblemError): void {
   if (res.headersSent || res.destroyed) return;
   const { status, code, title, detail, errors, headers, members } = error;
@@ -52,16 +53,17 @@ export function sendProblem(req: Request, res: Response, error: ProblemError): v
     correlationId: requestContextOf(res).correlationId,
     ...(errors !== undefined && { errors }),
   };
-  // not `send`, which would give the problem an ETag, as if it were a version of what was asked for
-  res.end(JSON.stringify({ ...standard, ...members, ...standard })); // the standard members first, and as they are
+  // not `send`, which would add an ETag, as if the problem were a version of the resource
+  res.end(JSON.stringify({ ...standard, ...members, ...standard })); // the standard members first, and not replaceable
 }
 
-/** The end of every failed request: what is the service's fault is logged whole and told by its code alone. */
+/** Handles every failed request: an internal error is logged with its details, and the client receives only its
+ *  code. */
 export function answerFailures(logger: Logger): ErrorRequestHandler {
   return (thrown: unknown, req, res, _next) => {
     const error = errorOf(thrown);
     const answer = problemOf(error);
-    // a ProblemError was meant; the access log has it
+    // a ProblemError is intended and already in the access log
     if (answer.status >= 500 && !(error instanceof ProblemError)) {
       const { correlationId, traceparent, route } = requestContextOf(res);
       logger.log(answer.status === 500 ? 'error' : 'warn', 'request failed', {

@@ -21,14 +21,14 @@ export interface RouteServices {
   logger: Logger;
   clock: () => number;
   limits: ApiLimits;
-  /** Whether more is stored than the relay can hand over. */
+  /** Whether the relay has too many events to publish. */
   lagging: () => boolean;
 }
 
 export interface ApiLimits {
-  /** The largest body, in bytes, after decompression. */
+  /** Maximum size of a body in bytes, after decompression. */
   bodyBytes: number;
-  /** How long a route may take, in milliseconds. */
+  /** Time limit of a route, in milliseconds. */
   requestTimeout: number;
 }
 
@@ -55,7 +55,7 @@ export function serveRoute(route: Route, services: RouteServices): RequestHandle
 
 function readJson(limit: number): RequestHandler[] {
   const requireJson: RequestHandler = (req, _res, next) => {
-    // `false` is "there is a body, and it is something else"; null is "there is no body", which the schema judges
+    // `false` means that the body has another type; null means that there is no body, which the schema validates
     if (req.headers['content-length'] !== '0' && req.is(JSON_TYPES) === false) {
       throw problem('request.unsupported_media_type');
     }
@@ -73,8 +73,8 @@ function readJson(limit: number): RequestHandler[] {
   return [requireJson, parse];
 }
 
-/** Runs the route. When the time is over the caller is told so and the signal aborts; the handler is left to settle,
- *  and until then holds its Idempotency-Key. */
+/** Runs the route. When the time limit is over, the client receives an error and the signal aborts; the handler may
+ *  continue until it settles, and keeps its Idempotency-Key until then. */
 async function answer(
   route: Route,
   { store, idempotency, logger, clock, limits }: RouteServices,
@@ -87,7 +87,7 @@ async function answer(
   const identity = route.method === 'get' ? undefined : identityOf(route, req, res);
   const over = new AbortController();
   res.once('close', () => {
-    // after an answer nobody is left to hear it, and making its reason costs more than the validation
+    // after a complete response nothing uses the signal, and an abort reason costs more than the validation
     if (!res.writableFinished) over.abort();
   });
   const request = (commit: Commit): WriteRequest<unknown, unknown, unknown> => ({
@@ -118,15 +118,15 @@ async function answer(
   return withTimeLimit(work, limits.requestTimeout, over);
 }
 
-/** Before the handler reads: what it answers may then be newer than reported, never older. On the response, so that problems
- *  report it, too. */
+/** Runs before the handler reads: its reply may then be newer than reported, never older. Sets the headers on the
+ *  response, so that problems also report the lag. */
 async function reportLag({ reportsLagOf }: Route, store: Store, res: Response): Promise<void> {
   if (reportsLagOf.length === 0) return;
   const headers = await lagHeadersOf(store, reportsLagOf);
   if (!res.headersSent) res.set(headers);
 }
 
-/** Turns refusals and conflicts into the problems that the route declares for them. */
+/** Maps refusals and conflicts to the problems that the route declares for them. */
 async function withProblems(route: Route, isConditional: boolean, run: () => Promise<Reply>): Promise<Reply> {
   try {
     return await run();
@@ -138,7 +138,8 @@ async function withProblems(route: Route, isConditional: boolean, run: () => Pro
   }
 }
 
-/** The key belongs to the route and its parameters: a URL can be written in several ways (`/accounts/%61`, a slash at its end). */
+/** The key belongs to the route and its parameters, because one URL has several spellings (`/accounts/%61`, a trailing
+ *  slash). */
 function identityOf(route: Route, req: Request, res: Response): RequestIdentity | undefined {
   const header = req.get('idempotency-key');
   if (header === undefined) return undefined;

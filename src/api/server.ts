@@ -5,7 +5,7 @@ import { createHttpServer, type ServerLimits } from '../net/http-server.js';
 export interface ServerOptions {
   /** @default '127.0.0.1' */
   host?: string;
-  /** 0 takes a free one. */
+  /** 0 selects a free port. */
   port: number;
   limits?: Partial<ServerLimits>;
 }
@@ -13,12 +13,12 @@ export interface ServerOptions {
 export interface ApiServer {
   url: string;
   port: number;
-  /** Takes no more requests, lets those in flight finish for at most `grace` milliseconds (default 10,000), then cuts
-   *  what is left. May be called again. */
+  /** Accepts no more requests, waits at most `grace` milliseconds (default 10,000) for those in flight, then closes the
+   *  remaining connections. May be called more than once. */
   close(grace?: number): Promise<void>;
 }
 
-/** Serves an app over HTTP. Resolves when it can be reached; rejects with what the system says, such as EADDRINUSE. */
+/** Serves an app over HTTP. Resolves when it is listening; rejects with the system's error, such as EADDRINUSE. */
 export async function serveApi(
   app: RequestListener,
   { host = '127.0.0.1', port, limits }: ServerOptions,
@@ -27,7 +27,7 @@ export async function serveApi(
   let closed: Promise<void> | undefined;
   server.on('request', (_req, res) => {
     res.once('close', () => {
-      // a connection that was busy when the server closed would otherwise be kept alive for the next request
+      // otherwise a connection that was busy when the server closed would be kept alive
       if (closed !== undefined) setImmediate(() => server.closeIdleConnections());
     });
   });

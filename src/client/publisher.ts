@@ -8,24 +8,26 @@ import type { DataOf, Definitions } from '../events/definitions.js';
 import type { EventEnvelope } from '../events/envelope.js';
 import type { TypeName } from '../events/handler-types.js';
 
-/** Publishes events directly to the exchange, without a store: for programs that keep their own record of them. */
+/** Publishes events directly to the exchange, without a store: for programs that keep their own record of published
+ *  events. */
 export interface EventPublisher<D extends Definitions> {
-  /** Resolves with the event when the broker has confirmed it. Waits up to 10 s for a connection. Rejects with
-   *  `contract.invalid_data`, `broker.unreachable`, or another `broker.*` error, after which the broker may have the event
-   *  or not: publish it again with the same `id`. */
+  /** Resolves with the event when the broker has confirmed it. Waits at most 10 s for a connection. Rejects with
+   *  `contract.invalid_data`, `broker.unreachable`, or another `broker.*` error, after which the broker may or may not
+   *  have the event: publish it again with the same `id`. */
   publish: <T extends TypeName<D>>(type: T, data: DataOf<D, T>, options: PublishOptions) => Promise<EventEnvelope>;
   close: () => Promise<void>;
 }
 
 export interface PublishOptions {
-  /** The aggregate of the event: `order/<id>`. */
+  /** The aggregate of the event, such as `order/<id>`. */
   subject: string;
   /** @default a new id */
   id?: string;
   correlationId?: string;
 }
 
-/** Publishes events of a catalogue as `source` to the exchange `events` of the fleet with this prefix. */
+/** Creates a publisher for events of a catalogue, with `source` as their source. It publishes to the exchange `events`
+ *  of the fleet with this prefix. */
 export function createPublisher<D extends Definitions>(options: {
   broker: Broker;
   catalogue: { readonly definitions: D };

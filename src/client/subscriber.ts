@@ -18,11 +18,11 @@ import type { Duration } from '../worker/definition/options.js';
 export interface SubscribeOptions<D extends Definitions> {
   broker: Broker;
   catalogue: { readonly definitions: D };
-  /** The name of its queue. Subscribers with one name compete for the messages; each name receives all of them. */
+  /** The name of its queue. Subscribers with the same name compete for messages; each name receives all of them. */
   name: string;
   /** @default '' */
   prefix?: string;
-  /** Messages in flight at once. @default 100 */
+  /** Maximum number of messages in flight. @default 100 */
   prefetch?: number;
   /** @default '30s' */
   timeout?: Duration;
@@ -36,7 +36,7 @@ export interface SubscribeOptions<D extends Definitions> {
 export interface SubscriberContext {
   /** Aborts when the handler times out or the subscription ends. */
   readonly signal: AbortSignal;
-  /** 1 at the first delivery. */
+  /** The number of this attempt, from 1. */
   readonly attempt: number;
 }
 
@@ -47,8 +47,8 @@ type SubscriberHandler<D extends Definitions, P extends string> = P extends '#'
     : (event: EventFor<D, P>, ctx: SubscriberContext) => Promise<void> | void;
 
 export interface Subscription {
-  /** Stops consuming, waits at most `deadline` milliseconds (default 10,000) for the messages in flight, and resolves. The
-   *  queue remains and stores messages for the next subscriber with this name. */
+  /** Stops consuming, waits at most `deadline` milliseconds (default 10,000) for the messages in flight, then requeues
+   *  the others. The queue remains and stores messages for the next subscriber with this name. */
   unsubscribe: (deadline?: number) => Promise<void>;
 }
 

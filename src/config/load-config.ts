@@ -4,19 +4,19 @@ import { isLoopback } from '../net/loopback.js';
 import { environment, type Environment } from './schema.js';
 import { isSecret, maskedUrl } from './secrets.js';
 
-/** What the environment says, checked, in the units the library uses. Bytes, counts, milliseconds. */
+/** The validated configuration of the environment, in the units of the library: bytes, counts, milliseconds. */
 export interface Config {
-  /** One URL, or several with commas between them. Absent: not configured. */
+  /** One URL, or several separated by commas. Undefined: not configured. */
   amqpUrl: string | undefined;
-  /** One URL, or several with commas between them. */
+  /** One URL, or several separated by commas. */
   managementUrl: string | undefined;
   brokerWait: number;
   /** Whether messages carry their AMQP user, and whether workers verify it. */
   userId: 'off' | 'send' | 'verify';
-  /** AMQP users by the source of which they may publish events. */
+  /** The AMQP users that may publish events of a source, by source. */
   amqpUsers: Readonly<Record<string, readonly string[]>>;
   prefix: string;
-  /** `{service}` in it stands for the service. */
+  /** `{service}` is replaced by the name of the service. */
   databaseUrl: string;
   dataDir: string;
   host: string;
@@ -24,17 +24,17 @@ export interface Config {
   port: number;
   healthPort: number;
   commit: string | undefined;
-  /** The file whose default export is the fleet. Absent: see `loadFleet`. */
+  /** The file whose default export is the fleet. Undefined: see `loadFleet`. */
   fleetFile: string | undefined;
   logLevel: 'error' | 'warn' | 'info' | 'debug';
   logFormat: 'json' | 'text';
-  /** Absent: all. */
+  /** Undefined: all workers. */
   workers: readonly string[] | undefined;
   apiToken: string | undefined;
   metricsToken: string | undefined;
   corsOrigins: readonly string[];
   trustedProxies: readonly string[];
-  /** Absent: the file in the data directory, where there is one. */
+  /** Undefined: read from the file in the data directory, if it exists. */
   fleetKey: string | undefined;
   verifySignatures: 'require' | 'warn' | 'off';
   install: 'ask' | 'always' | 'never';
@@ -43,14 +43,15 @@ export interface Config {
   relay: { window: number; maxLag: number };
   retryDelays: readonly number[] | undefined;
   breakerHalfOpenAfter: number | undefined;
-  /** Absent: as each saga says. */
+  /** Undefined: the values of each saga. */
   sagas: { timeout: number | undefined; retryDelays: readonly number[] | undefined };
   drainTimeout: number;
   failpoint: string | undefined;
 }
 
-/** Reads the configuration. Throws `config.invalid` with one line that names the variable and says what it must be,
- *  without showing secrets. `terminal`: whether a person reads the log; text is the default then, JSON otherwise. */
+/** Reads the configuration. Throws `config.invalid` with one line that names the variable and its valid values, without
+ *  secrets. `terminal`: whether the log is shown in a terminal; the log format is then text by default, otherwise
+ *  JSON. */
 export function loadConfig(env: NodeJS.ProcessEnv, { terminal = false } = {}): Config {
   const values = parseEnvironment(env);
   return {
@@ -89,7 +90,8 @@ export function loadConfig(env: NodeJS.ProcessEnv, { terminal = false } = {}): C
   };
 }
 
-/** The variables with their defaults filled in. Compose files pass what is not set as an empty text: that is unset. */
+/** Parses the variables and fills in their defaults. An empty value counts as unset, because Compose files pass unset
+ *  variables as empty text. */
 export function parseEnvironment(env: NodeJS.ProcessEnv): Environment {
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
   const result = environment.safeParse(given);
@@ -102,12 +104,12 @@ export function parseEnvironment(env: NodeJS.ProcessEnv): Environment {
   );
 }
 
-/** `data/{service}.db` or its like for one service. */
+/** The URL of the store of one service, such as `data/orders.db` from `data/{service}.db`. */
 export function databaseUrlFor(config: Pick<Config, 'databaseUrl'>, service: string): string {
   return config.databaseUrl.replaceAll('{service}', service);
 }
 
-/** RabbitMQ's management API where it usually is: the same hosts and users, port 15672. */
+/** The default URL of RabbitMQ's management API: the same hosts and users, port 15672. */
 export function managementOf(amqpUrl: string): string {
   return [...new Set(addressesOf(amqpUrl).map(managementOfNode))].join(',');
 }
@@ -118,7 +120,7 @@ function managementOfNode(amqpUrl: string): string {
   return `${protocol === 'amqps:' ? 'https' : 'http'}://${user}@${hostname}:${protocol === 'amqps:' ? 15671 : 15672}`;
 }
 
-/** The servers of the library: where each listens, and which token it requires. */
+/** The servers of the library: the host on which each listens, and the token that it requires. */
 const servers = {
   api: { at: 'host', place: 'HOST', token: 'apiToken', variables: ['API_TOKEN'] },
   health: {
@@ -129,7 +131,7 @@ const servers = {
   },
 } as const;
 
-/** Throws `config.invalid` where one of these servers would be reachable from other machines without a token. */
+/** Throws `config.invalid` if one of these servers would be reachable from other machines without a token. */
 export function requireTokens(config: Config, names: readonly (keyof typeof servers)[]): void {
   for (const name of names) {
     const { at, place, token, variables } = servers[name];
@@ -137,8 +139,8 @@ export function requireTokens(config: Config, names: readonly (keyof typeof serv
   }
 }
 
-/** Throws `config.invalid` where a server would be reachable from other machines without a token. `variables`: where it is
- *  set; `place`: the variable that names the host. */
+/** Throws `config.invalid` if a server would be reachable from other machines without a token. `variables`: the
+ *  variables that set the token; `place`: the variable that sets the host. */
 export function requireToken(
   token: string | undefined,
   variables: readonly string[],
@@ -151,7 +153,7 @@ export function requireToken(
   );
 }
 
-/** What was found instead; nothing of what may contain a secret. */
+/** The invalid value for an error message; nothing if it may contain a secret. */
 function shown(variable: string, value: string | undefined): string {
   if (value === undefined) return '';
   if (isSecret(variable) || maskedUrl(value) !== value || variable.endsWith('_URL'))

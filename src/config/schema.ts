@@ -14,7 +14,7 @@ import {
   usersBySource,
 } from './values.js';
 
-/** Sagas wait in the store, where a year is no problem. */
+/** Sagas wait in the store, not on a timer of the process, so a year is possible. */
 const LONGEST_SAGA_WAIT_MS = 365 * 86_400_000;
 
 /** Every environment variable that Flotilla itself reads; the API, workers and the sandbox declare settings of their own.

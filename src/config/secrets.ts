@@ -2,24 +2,24 @@ import { secretVariables } from './schema.js';
 
 const SECRET_NAME = /(^|_)(TOKEN|SECRET|PASSWORD|PASSWD|PASS|PASSPHRASE|KEY|CREDENTIALS?)$/;
 
-/** Whether the value of this variable must not be shown, going by its name. */
+/** Whether the value of this variable is secret, judged by its name. */
 export function isSecret(variable: string): boolean {
   return secretVariables.has(variable) || SECRET_NAME.test(variable.toUpperCase());
 }
 
-/** The value as it may be shown: secrets as dots, URLs without what may be a secret. */
+/** The value for display: secrets as dots, URLs without parts that may be secret. */
 export function masked(variable: string, value: string): string {
   if (value !== '' && isSecret(variable)) return '••••••••';
   return maskedUrl(value);
 }
 
-/** A URL, or several with commas between them, without passwords, and without the values of queries and fragments, where
- *  keys often are; other text as it is. A user name is shown only beside a password in an AMQP URL: elsewhere it is often
- *  the secret itself, such as an access key. */
+/** Masks the passwords of one or several URLs separated by commas, and the values in queries and fragments, which often
+ *  contain keys; other text is unchanged. A user name is shown only next to a password in an AMQP URL: elsewhere the
+ *  user name is often a secret itself, such as an access key. */
 export function maskedUrl(text: string): string {
   const urls = text.split(BETWEEN_URLS);
   if (urls.length === 1) return maskedOne(text);
-  // where a part is no URL, the comma may be one of a password
+  // if a part is not a URL, the comma may belong to a password
   return urls.every((url) => URL.canParse(url)) ? urls.map(maskedOne).join(',') : '••••';
 }
 

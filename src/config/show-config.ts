@@ -6,12 +6,12 @@ import { variableOf } from './worker-settings.js';
 
 export interface ShownVariable {
   variable: string;
-  /** Secrets masked; empty where it is not set and has no default. */
+  /** Masked if secret; empty if unset without a default. */
   value: string;
   from: 'environment' | 'default';
 }
 
-/** Every variable with the value that is in force, fit to be shown. Throws as `loadConfig`. */
+/** Every variable with its effective value, secrets masked. Throws like `loadConfig`. */
 export function showConfig(env: NodeJS.ProcessEnv): ShownVariable[] {
   parseEnvironment(env);
   return Object.entries<z.core.$ZodType>(environment.shape).map(([variable, type]) => {
@@ -21,13 +21,13 @@ export function showConfig(env: NodeJS.ProcessEnv): ShownVariable[] {
   });
 }
 
-/** The default as it would be set (`20s`), where the type converts what is set; empty where there is none. */
+/** The default in the notation of the environment (`20s`), for types that convert the text; empty without a default. */
 function writtenDefault(type: z.core.$ZodType): string {
   return type instanceof z.ZodPrefault ? String(type.def.defaultValue) : defaultOf(type);
 }
 
-/** The settings of workers, of the API and of the sandbox, without the variables of Flotilla itself that are among them.
- *  The defaults are those of the schemas where `defaults` has none. `schemas` by the owner's name. */
+/** The settings of workers, of the API and of the sandbox, except variables of Flotilla itself. Without an entry in
+ *  `defaults`, the default of the schema is shown. `schemas` by the owner's name. */
 export function showSettings(
   schemas: Readonly<Record<string, z.ZodObject>>,
   env: NodeJS.ProcessEnv,
@@ -49,7 +49,7 @@ export function showSettings(
     });
 }
 
-/** As it would be written in the environment; empty where there is none. */
+/** The default in the notation of the environment; empty without a default. */
 function defaultOf(type: z.core.$ZodType): string {
   const { data } = z.safeParse(type, undefined);
   return data === undefined ? '' : typeof data === 'string' ? data : JSON.stringify(data);

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { addressesOf } from '../broker/rabbitmq/connection/addresses.js';
 import { parseDuration } from '../duration.js';
 
-/** A variable's type says, as its error, what the value must be: `must be …` follows the variable's name. */
+/** The error of each type states the valid values: `must be …` follows the variable's name. */
 export function number(range: { min?: number; max?: number } = {}) {
   const { min = 0, max = Number.MAX_SAFE_INTEGER } = range;
   const error = `must be a whole number ${max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`}`;
@@ -22,10 +22,10 @@ export function oneOf<const Values extends readonly [string, ...string[]]>(value
   return z.enum(values, `must be one of ${values.join(', ')}`);
 }
 
-/** The longest that a timer of Node.js can wait: 24 days. A longer one would end at once. */
+/** The longest delay of a timer of Node.js, 24 days. A longer one would fire immediately. */
 const LONGEST_TIMER_MS = 2_147_483_647;
 
-/** Milliseconds. */
+/** A duration in milliseconds. */
 export function duration({ min = 0, max = LONGEST_TIMER_MS } = {}) {
   const error = `must be a duration such as '250ms', '10s', '5m' or '1h', ${range(min, max)}`;
   return z
@@ -34,10 +34,10 @@ export function duration({ min = 0, max = LONGEST_TIMER_MS } = {}) {
     .transform(parseDuration);
 }
 
-/** The longest time to live that RabbitMQ takes, 49 days. */
+/** The longest time to live that RabbitMQ accepts, 49 days. */
 const LONGEST_TTL_MS = 4_294_967_295;
 
-/** Milliseconds, at least one delay. */
+/** Durations in milliseconds, at least one. */
 export function durations({ min = 1, max = LONGEST_TTL_MS } = {}) {
   const error = `must be 1 to ${MOST_DELAYS} durations with commas between them, such as '1s,10s,1m', each ${range(min, max)}`;
   return list()
@@ -48,7 +48,7 @@ export function durations({ min = 1, max = LONGEST_TTL_MS } = {}) {
     .transform((parts) => parts.map(parseDuration));
 }
 
-/** Each is a queue of every worker. */
+/** Each delay is a queue of every worker. */
 const MOST_DELAYS = 30;
 
 function range(min: number, max: number): string {
@@ -56,7 +56,7 @@ function range(min: number, max: number): string {
   return min === 0 ? `at most ${days}` : `from ${min}ms to ${days}`;
 }
 
-/** Parts between commas, trimmed, none of them empty. */
+/** Comma-separated parts, trimmed and not empty. */
 export function list() {
   return z.string().transform((text) =>
     text
@@ -66,7 +66,7 @@ export function list() {
   );
 }
 
-/** Origins as browsers send them: scheme, host, and the port where it is not the scheme's own. */
+/** Origins as browsers send them: scheme, host, and the port unless it is the scheme's default. */
 export function origins() {
   return list().refine((all) => all.every(isOrigin), {
     error:
@@ -96,7 +96,7 @@ function isNetwork(text: string): boolean {
   return version !== 0 && Number(bits) <= (version === 4 ? 32 : 128);
 }
 
-/** `payment=shop-payment,erp=partner`: one or several users for each source. */
+/** Users by source, several users per source allowed: `payment=shop-payment,erp=partner`. */
 export function usersBySource() {
   return list()
     .refine(
@@ -119,7 +119,7 @@ export function url(...schemes: [string, ...string[]]) {
   return z.url({ protocol: new RegExp(`^(${schemes.join('|')})$`), error });
 }
 
-/** One URL or several with commas between them, written without blanks; see `addressesOf`. */
+/** One URL, or several separated by commas without spaces; see `addressesOf`. */
 export function urls(...schemes: [string, ...string[]]) {
   const one = url(...schemes);
   const begin = schemes.map((scheme) => `${scheme}://`).join(' or ');
@@ -138,7 +138,7 @@ export function matching(pattern: RegExp, what: string) {
   return z.string().regex(pattern, `must be ${what}`);
 }
 
-/** Whole milliseconds, as timers and brokers count them. */
+/** Whole milliseconds, the unit of timers and brokers. */
 function isDuration(text: string, min: number, max: number): boolean {
   try {
     const value = parseDuration(text);
@@ -148,7 +148,7 @@ function isDuration(text: string, min: number, max: number): boolean {
   }
 }
 
-/** Whether user, password and path of this URL can be decoded: what must be encoded is `%` and two digits. */
+/** Whether user, password and path of this URL can be percent-decoded. */
 function isDecodable(url: string): boolean {
   try {
     const { username, password, pathname } = new URL(url);

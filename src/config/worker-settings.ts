@@ -4,15 +4,16 @@ import type { Fleet } from '../fleet/define-fleet.js';
 import type { Sandbox } from '../fleet/sandbox.js';
 import { isSecret, maskedUrl } from './secrets.js';
 
-/** What workers use where the environment does not set it, by variable: what the sandbox of the fleet declares. Throws
- *  `config.invalid` where the sandbox's own settings are wrong. */
+/** The defaults that the sandbox of the fleet declares for workers, by variable. Throws `config.invalid` if the
+ *  sandbox's own settings are invalid. */
 export function developmentSettings({ sandbox }: Pick<Fleet, 'sandbox'>, env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   if (sandbox === undefined) return {};
   const { settings, token } = readSandboxSettings(sandbox, env);
   return sandbox.workerSettings(settings, token);
 }
 
-/** The environment with the development settings under it. Compose files pass what is not set as an empty text. */
+/** The environment, supplemented by the development settings. An empty value counts as unset, because Compose files
+ *  pass unset variables as empty text. */
 export function withDevelopmentSettings(fleet: Pick<Fleet, 'sandbox'>, env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const set = Object.entries(env).filter(([, value]) => value !== '');
   return { ...developmentSettings(fleet, env), ...Object.fromEntries(set) };
@@ -20,14 +21,14 @@ export function withDevelopmentSettings(fleet: Pick<Fleet, 'sandbox'>, env: Node
 
 export interface SandboxSettings {
   settings: Record<string, unknown>;
-  /** By the variable that sets each of them. */
+  /** By the variable that sets the port. */
   ports: Readonly<Record<string, number>>;
   token: string | undefined;
   /** The variables that may set the token. */
   tokenVariables: readonly string[];
 }
 
-/** Reads the sandbox's settings, as `readSettings` does a worker's. */
+/** Reads the sandbox's settings, like `readSettings` for a worker. */
 export function readSandboxSettings(
   sandbox: Pick<Sandbox, 'settings' | 'ports' | 'tokens'>,
   env: NodeJS.ProcessEnv,
@@ -43,14 +44,14 @@ export function readSandboxSettings(
   };
 }
 
-/** Reads a worker's settings from the environment: `pageSize` from PAGE_SIZE. Text stays text where the schema
- *  takes text; otherwise it is read as JSON (`5`, `true`). They are as the schema takes them: whoever uses them
- *  parses them. Throws `config.invalid`, naming variable and worker. */
+/** Reads a worker's settings from the environment: `pageSize` from PAGE_SIZE. A value is text if the schema accepts
+ *  text, otherwise JSON (`5`, `true`). Returns the input of the schema: the caller parses it. Throws `config.invalid`
+ *  with the names of variable and worker. */
 export function readSettings(worker: string, schema: z.ZodObject, env: NodeJS.ProcessEnv): Record<string, unknown> {
   return read(`worker ${worker}`, schema, env);
 }
 
-/** Reads the API's settings, as `readSettings` does a worker's. */
+/** Reads the API's settings, like `readSettings` for a worker. */
 export function readApiSettings(schema: z.ZodObject, env: NodeJS.ProcessEnv): Record<string, unknown> {
   return read('the API', schema, env);
 }
@@ -69,10 +70,10 @@ function read(owner: string, schema: z.ZodObject, env: NodeJS.ProcessEnv): Recor
   const given = givenIn(schema, env);
   const [problem] = problemsOf(owner, schema, given, env);
   if (problem !== undefined) throw new FlotillaError('config.invalid', problem);
-  return given; // a transformation is not done twice
+  return given; // unparsed, because the caller's parse would repeat a transformation
 }
 
-/** What is wrong with the settings of a worker or of the API, by name: one line for each variable. */
+/** The errors in the settings of a worker or of the API, one line for each variable. */
 export function settingsProblems(owner: string, schema: z.ZodObject, env: NodeJS.ProcessEnv): string[] {
   return problemsOf(owner, schema, givenIn(schema, env), env);
 }

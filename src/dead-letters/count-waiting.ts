@@ -1,14 +1,14 @@
 import type { Broker } from '../broker/broker.js';
 import type { Names } from '../broker/topology/topology.js';
 
-/** Dead letters of a worker that are still in the broker. */
+/** The dead letters of a worker that are still in the broker. */
 export interface WaitingDeadLetters {
   worker: string;
   ready: number;
 }
 
-/** Counts the dead letters that wait in the broker for a keeper, by worker; omits workers without any. Takes no message out of the
- *  queues. */
+/** Counts the dead letters that wait in the broker for a keeper, by worker; omits workers without any. Leaves the
+ *  messages in the queues. */
 export async function countWaiting(
   broker: Pick<Broker, 'queueDepth'>,
   names: Names,

@@ -50,7 +50,7 @@ export function decodedBody(body: Uint8Array): { json?: unknown; text: string; b
   }
 }
 
-/** Who signed the message; nothing where the fleet has no key. */
+/** The signer of the message; nothing if the fleet has no key. */
 function trustOf({ origin, conflictOf }: Pick<StoredDeadLetter, 'origin' | 'conflictOf'>): Record<string, string> {
   return {
     ...(origin === 'fleet' && { origin: 'signed by this fleet' }),

@@ -12,11 +12,11 @@ export type LifecycleEvent =
 /** The dead letter that the event is about. */
 type Subject = DeadLetterFacts & Pick<DeadLetter, 'origin'> & { conflictOf?: StoredDeadLetter['conflictOf'] };
 
-/** Appends the event of a state change of a dead letter, in the transaction of the change: with the subject and the correlation of
- *  the message, caused by it; but under a subject of its own where the message may be forged, so that it has no effect on the
- *  subject that it claims. `occasion` distinguishes several events of one type about one dead letter; the same event is
- *  appended once. Nothing is appended about a dead letter that is itself such an event, which would produce others without
- *  end. */
+/** Appends the event of a state change of a dead letter, in the transaction of the change. The event has the subject
+ *  and the correlation of the message and is caused by it; if the message may be forged, the event has a separate
+ *  subject, so that it has no effect on the claimed subject. `occasion` distinguishes several events of one type about
+ *  one dead letter; the same event is appended once. No event is appended for a dead letter that is itself such an
+ *  event, which would cause an endless chain. */
 export async function appendLifecycleEvent(
   tx: Pick<Tx, 'append'>,
   options: { source: string; now: number; occasion: string | number },
@@ -28,14 +28,14 @@ export async function appendLifecycleEvent(
   await tx.append(event.subject, 'any', [event]);
 }
 
-/** The types of these events, which only the service of the keeper emits. */
+/** The types of these events, which only the keeper's service emits. */
 export const LIFECYCLE_EVENTS: ReadonlySet<string> = new Set<LifecycleEvent['type']>([
   'message.dead_lettered',
   'message.replayed',
   'message.discarded',
 ]);
 
-/** A catalogue may have other types with this prefix. */
+/** Not every type with this prefix is a lifecycle event; a catalogue may declare others. */
 function isLifecycleEvent(type: string): boolean {
   return LIFECYCLE_EVENTS.has(type);
 }

@@ -20,7 +20,7 @@ export interface RemoveOptions {
   names: Names;
   definitions: Definitions;
   logger: Logger;
-  /** The store `ops`; undefined where it is on another machine: queues with dead letters are left then. */
+  /** The store `ops`; undefined if it is on another machine: queues with dead letters are then kept. */
   ops: Store | undefined;
   /** The worker that receives the messages of a removed worker. @default they become unrouted messages */
   to?: string | undefined;
@@ -31,30 +31,28 @@ export interface RemoveOptions {
 /** The result for an abandoned queue. */
 export interface RemovedQueue {
   queue: string;
-  /** The number of messages moved out of it. */
+  /** The number of messages moved out of the queue. */
   moved: number;
   removed: boolean;
   /** Why it was not removed. */
   detail: string;
 }
 
-/** Messages that are moved between two checks of the room in the target. */
+/** Number of messages moved between two checks of the free space in the target. */
 const BATCH_SIZE = 1000;
 const MOVE_TIMEOUT_MS = 600_000;
-/** A queue that receives messages faster than they are moved is left. */
+/** A queue that receives messages faster than they are moved is kept. */
 const MAX_PASSES = 10;
 /** An expired message is no longer counted, but stays in its retry queue until the next queue confirms it, which takes
- *  milliseconds: an empty retry queue is deleted after this delay. */
+ *  milliseconds: an empty retry queue is therefore deleted after this delay. */
 const SETTLE_MS = 2000;
 
-/**
- * Removes abandoned queues without losing a message. First they are unbound; then their messages are moved, each confirmed at
- * its target before it is acked; then the empty and unused ones are deleted, the queue of the dead letters last, because its
- * binding identifies an abandoned worker. It can be repeated after an interruption; a message that was confirmed and not
- * acked is duplicated then, which the inbox of a worker recognises. Resolves with the result for each queue. Throws
- * `topology.in_use` before any change where one of them has a consumer, and `topology.no_room` where the queue of unrouted
- * messages is full.
- */
+/** Removes abandoned queues without losing a message. First they are unbound, then their messages are moved, each
+ *  confirmed at its target before it is acked, and finally the empty and unused queues are deleted. The dead-letter
+ *  queue is deleted last, because its binding identifies an abandoned worker. Can be repeated after an interruption; a
+ *  message that was confirmed but not acked is then duplicated, which the inbox of a worker detects. Resolves with the
+ *  result for each queue. Throws `topology.in_use` before any change if one of them has a consumer, and
+ *  `topology.no_room` if the queue of unrouted messages is full. */
 export async function removeAbandonedQueues(
   queues: readonly AbandonedQueue[],
   options: RemoveOptions,
@@ -65,7 +63,7 @@ export async function removeAbandonedQueues(
   const publisher = options.broker.createPublisher();
   const results: RemovedQueue[] = [];
   try {
-    // expired messages of a retry queue move to the queue of the worker, and those it drops to the dead letters
+    // expired messages of a retry queue move to the work queue, and those dropped from it to the dead letters
     for (const holds of ['retries', 'messages', 'dead letters'] as const) {
       const group = queues.filter((each) => each.holds === holds);
       const moved = new Map<string, number>();
@@ -81,7 +79,7 @@ export async function removeAbandonedQueues(
   return results;
 }
 
-/** Retry queues of existing workers have no binding. Dead letters stay bound to the end. */
+/** Retry queues of existing workers have no binding. Dead-letter queues stay bound until they are deleted. */
 async function unbindAll(queues: readonly AbandonedQueue[], { management, names }: RemoveOptions): Promise<void> {
   const unbound = new Set(queues.filter(({ holds }) => holds === 'messages').map(({ queue }) => queue));
   for (const binding of await management.bindings()) {
@@ -118,7 +116,7 @@ function belongsTo(queue: string, worker: string, names: Names): boolean {
   return queue === names.queue(worker) || queue.startsWith(`${names.queue(worker)}.retry.`);
 }
 
-/** Stores the dead letters as a keeper does; without the store they stay in the queue. */
+/** Stores the dead letters like a keeper; without the store they stay in the queue. */
 async function storeDeadLetters({ queue, worker }: AbandonedQueue, { ops: store, ...options }: RemoveOptions) {
   if (store === undefined) return 0;
   const { broker, names, definitions, logger, signal } = options;
@@ -158,15 +156,15 @@ async function moveAll(abandoned: AbandonedQueue, publisher: Publisher, options:
   return moved;
 }
 
-/** Retries of an existing worker go to its own queue; the messages of a removed one to `to`, or to the unrouted messages, from
- *  where they can be replayed. */
+/** Retries of an existing worker move to its own queue; the messages of a removed worker to `to`, or to the unrouted
+ *  messages, from which they can be replayed. */
 function movedMessage(delivery: Delivery, abandoned: AbandonedQueue, { names, to }: RemoveOptions): OutgoingMessage {
   const { body, properties } = delivery;
   if (abandoned.missing === 'delay') {
     const queue = names.queue(abandoned.worker);
     return { exchange: '', routingKey: queue, body, properties: republished(properties), mandatory: true };
   }
-  // at the next worker this is a first attempt, and not part of a replay
+  // for the next worker this is a first attempt, and not part of a replay
   const { [HEADERS.again]: _, ...headers } = withoutDeathHeaders(properties.headers);
   const queue = to === undefined ? undefined : names.queue(to);
   const vouch = vouchAgain(delivery.origin, queue);
@@ -185,7 +183,8 @@ function isToUnrouted({ missing }: AbandonedQueue, { to }: RemoveOptions): boole
   return missing === 'worker' && to === undefined;
 }
 
-/** The queue of unrouted messages is bounded and drops the oldest, so more messages than it has room for would be lost. */
+/** The queue of unrouted messages is bounded and drops the oldest: moving more messages than it has space for would
+ *  lose some. */
 async function checkRoom(count: number, { management, broker, names }: RemoveOptions): Promise<void> {
   const unrouted = (await management.queues(names.unroutedQueue)).find(({ name }) => name === names.unroutedQueue);
   const most = unrouted?.arguments['x-max-length'];

@@ -25,7 +25,7 @@ interface EventOf<D extends Definitions> {
   data: unknown;
 }
 
-/** The message types of a fleet, and every function that they type. */
+/** The message types of a fleet, and the functions that they type. */
 export interface Catalogue<D extends Definitions> {
   readonly definitions: D;
   /** Every type's name. */
@@ -33,17 +33,15 @@ export interface Catalogue<D extends Definitions> {
   readonly defineWorker: DefineWorker<D>;
   readonly defineProjection: DefineProjection<D>;
   readonly defineSaga: DefineSaga<D>;
-  /** Types a decider by the events it may decide: `decider('order.created', 'order.cancelled')({ … })`. */
+  /** Types a decider by the events that it may decide: `decider('order.created', 'order.cancelled')({ … })`. */
   readonly decider: <const T extends TypeName<D>>(
     ...events: readonly T[]
   ) => <State, Command>(
     decider: Omit<Decider<State, Command, Decided<D, T>>, 'events'>,
   ) => Decider<State, Command, Decided<D, T>>;
-  /**
-   * Executes a command on the aggregate `id` within a transaction and resolves with the state after it:
-   * `platform.execute(tx, order, id, command, { origin })`. Throws what `decide` throws, or `store.conflict` (a
-   * `ConflictError`) when the aggregate is not at `expectedVersion`.
-   */
+  /** Executes a command on the aggregate `id` in a transaction and resolves with the new state:
+   *  `platform.execute(tx, order, id, command, { origin })`. Rejects with the error of `decide`, or with
+   *  `store.conflict` (a `ConflictError`) if the aggregate is not at `expectedVersion`. */
   readonly execute: <State, Command, Event extends EventOf<D>>(
     tx: CommandTx,
     decider: Decider<State, Command, Event>,
@@ -51,7 +49,7 @@ export interface Catalogue<D extends Definitions> {
     command: Command,
     options: ExecuteOptions,
   ) => Promise<Loaded<State>>;
-  /** Executes a command in a transaction of its own and decides again after a concurrent append. With a `commandId` it is
+  /** Executes a command in its own transaction, and decides again after a concurrent append. With a `commandId` it is
    *  idempotent. */
   readonly executeOnStore: <State, Command, Event extends EventOf<D>>(
     store: CommandStore,
@@ -60,30 +58,29 @@ export interface Catalogue<D extends Definitions> {
     command: Command,
     options?: ExecuteOnStoreOptions,
   ) => Promise<ExecutedOnStore<State>>;
-  /** The state of the aggregate `id` now, from its latest snapshot and the events after it. */
+  /** Resolves with the current state of the aggregate `id`, from its latest snapshot and the events after it. */
   readonly load: <State, Command, Event extends EventOf<D>>(
     reader: AggregateReader,
     decider: Decider<State, Command, Event>,
     id: string,
   ) => Promise<Loaded<State>>;
-  /** The state of an aggregate from its events; with `from`, from those that follow it. */
+  /** Returns the state of an aggregate from its events; with `from`, starts from that state and applies the following
+   *  events. */
   readonly rehydrate: <State, Command, Event extends EventOf<D>>(
     decider: Decider<State, Command, Event>,
     events: readonly StoredEvent[],
     from?: Loaded<State>,
   ) => Loaded<State>;
-  /** A new event, checked strictly. Throws `contract.invalid_data`. */
+  /** Creates an event and validates its data strictly. Throws `contract.invalid_data`. */
   readonly create: <T extends TypeName<D>>(type: T, data: DataOf<D, T>, context: EventContext) => UnsequencedEvent;
-  /** Reads a message body. Throws a `contract.*` error. */
+  /** Parses and validates a message body. Throws a `contract.*` error. */
   readonly decode: (body: Uint8Array, contentType?: string) => EventEnvelope;
 }
 
-/**
- * The context of a handler of this catalogue, for functions that handlers share: `ContextOf<typeof platform,
- * 'order.created'>`, with the types that the worker emits, the type of `ctx.use` and the events of the worker's `aggregates`. A value has no type members in
- * TypeScript, so that an application declares `Context` beside its catalogue:
- * `export type Context<Emits extends EventType = never, Use = undefined> = ContextOf<typeof platform, Emits, Use>`.
- */
+/** The context of a handler of this catalogue, for functions that handlers share:
+ *  `ContextOf<typeof platform, 'order.created'>`, with the types that the worker emits, the type of `ctx.use` and the
+ *  events of the worker's `aggregates`. An application usually declares `Context` next to its catalogue:
+ *  `export type Context<Emits extends EventType = never, Use = undefined> = ContextOf<typeof platform, Emits, Use>`. */
 export type ContextOf<
   C extends { readonly definitions: Definitions },
   Emits extends TypeName<C['definitions']> = never,
@@ -91,7 +88,7 @@ export type ContextOf<
   Decides extends TypeName<C['definitions']> = never,
 > = Context<C['definitions'], Emits, Use, Decides>;
 
-/** Makes a catalogue of types, on top of another one or of nothing. Throws `contract.duplicate_type` or
+/** Creates a catalogue of message types that extends `parent`. Throws `contract.duplicate_type` or
  *  `contract.bad_type_name`. */
 export function catalogue<B extends Definitions, const D extends Definitions>(
   parent: { readonly definitions: B },
@@ -121,5 +118,5 @@ function catalogueOf<D extends Definitions>(definitions: D): Catalogue<D> {
   };
 }
 
-/** What every catalogue begins with: what the fleet itself has to say. */
+/** The catalogue that every other one extends: the messages of the fleet itself. */
 export const baseCatalogue: Catalogue<BaseDefinitions> = catalogueOf(base);

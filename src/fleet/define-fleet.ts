@@ -14,19 +14,19 @@ import type { Worker } from '../worker/definition/worker-definition.js';
 import type { ApiInfo } from '../api/openapi/document.js';
 import type { Route } from '../api/route.js';
 
-/** Where the processes of a running fleet answer; absent where the fleet has none. */
+/** The URLs of a running fleet; absent for processes that the fleet does not have. */
 export interface FleetUrls {
   readonly api?: string;
   readonly sandbox?: string;
 }
 
-/** What fleets have in common, however typed. */
+/** The common parts of all fleets, with any types. */
 interface FleetParts {
   readonly workers: readonly Worker[];
-  /** Whether what a command is about has come to its end, by its history in the API's store: its dead letter is then
-   *  sent again only when forced. */
+  /** Whether the aggregate of a command is closed, according to its history in the API's store: a dead letter of the
+   *  command is then replayed only with `--force`. */
   readonly isClosed?: (command: { type: string; subject: string }, history: readonly StoredEvent[]) => boolean;
-  /** Lines that `up` prints when the fleet runs, by their headings: `{ Mailbox: 'http://…' }`. */
+  /** Lines that `up` prints when the fleet is running, by heading: `{ Mailbox: 'http://…' }`. */
   readonly banner?: (urls: FleetUrls) => Readonly<Record<string, string>>;
 }
 
@@ -36,10 +36,10 @@ export interface Fleet extends FleetParts {
   readonly api?: {
     readonly store: string;
     readonly settings: z.ZodObject;
-    /** The types that its routes append; undefined: not declared. */
+    /** The types that its routes append; undefined if not declared. */
     readonly emits?: readonly string[];
     readonly info?: Partial<ApiInfo>;
-    /** What the API serves under these settings. */
+    /** Returns the routes for these settings. */
     readonly routes: (settings: Record<string, unknown>) => readonly Route[];
   };
 }
@@ -49,26 +49,26 @@ interface FleetOptions<Settings extends z.ZodObject, SandboxSettings extends z.Z
   readonly catalogue: { readonly definitions: Definitions };
   /** The API. */
   readonly api?: {
-    /** The store that it shares with workers. */
+    /** The store, which it shares with workers. */
     readonly store: string;
-    /** The types that the routes append to the store, such as those of their deciders (`order.events`). With them it is an
-     *  error that a projection of this store handles a type that the store never contains. @default any type */
+    /** The types that the routes append to the store, such as those of their deciders (`order.events`). If declared, a
+     *  projection of this store that handles a type that the store never contains is an error. @default any type */
     readonly emits?: readonly string[];
     /** The deciders on which the routes execute commands; their events need not be listed in `emits`. */
     readonly aggregates?: readonly { readonly events: readonly string[] }[];
-    /** Read from the environment by the command line, as those of workers: `pageSize` from PAGE_SIZE. */
+    /** The schema of its settings, read from the environment as those of workers: `pageSize` from PAGE_SIZE. */
     readonly settings?: Settings;
     /** For `/openapi.json`. @default the name of the store, and the version of Flotilla */
     readonly info?: Partial<ApiInfo>;
     readonly routes: readonly Route[] | ((settings: z.infer<Settings>) => readonly Route[]);
   };
-  /** The outside world in development; `flotilla sandbox` runs it. */
+  /** Simulates external services in development; `flotilla sandbox` runs it. */
   readonly sandbox?: SandboxDeclaration<SandboxSettings>;
 }
 
-/** Puts a fleet together. Throws `fleet.invalid` when two workers, or two projections, have one name, when a worker has
- *  the name or the store of another part of the fleet, when a projection handles a type that its store never contains, or
- *  when a command is handled by none or by several of the workers. */
+/** Defines a fleet. Throws `fleet.invalid` if two workers or two projections have the same name, if a worker has the
+ *  name or the store of another part of the fleet, if a projection handles a type that its store never contains, or if
+ *  a command is handled by no worker or by several. */
 export function defineFleet<
   Settings extends z.ZodObject = z.ZodObject,
   SandboxSettings extends z.ZodObject = z.ZodObject,
@@ -110,8 +110,8 @@ function erased<Settings extends z.ZodObject>({
   return { ...declared, settings, routes: (given) => routes(settings.parse(given)) };
 }
 
-/** The services that declare to emit each type. A type that the API may append without a declaration is not among them. The
- *  keeper's service edits messages of any type. */
+/** The services that declare to emit each type. Types that the API may append without a declaration are not included.
+ *  The keeper's service edits messages of any type. */
 export function emittersOf({ workers, api, catalogue }: Fleet): Emitters {
   const services = new Map<string, Set<string>>();
   const declare = (service: string, types: Iterable<string>) => {
@@ -123,7 +123,7 @@ export function emittersOf({ workers, api, catalogue }: Fleet): Emitters {
   return services;
 }
 
-/** A source outside that is called like a service could suppress its events. */
+/** An external source with the name of a service could suppress the events of that service. */
 function checkSources({ workers, api, catalogue }: Fleet): void {
   const services = new Set([OPS_STORE, ...workers.map((worker) => workerDefinitionOf(worker).store), api?.store]);
   for (const [type, { outside = [] }] of Object.entries(catalogue.definitions)) {
@@ -144,7 +144,7 @@ function checkReserved({ workers, api }: Fleet): void {
   }
 }
 
-/** Two of one saga would both give its commands. */
+/** Two workers with the same saga would both send its commands. */
 function checkSagas({ workers }: Fleet): void {
   const runners = new Map<string, string>();
   for (const { name: worker, sagas } of workers.map(workerDefinitionOf)) {
@@ -157,7 +157,7 @@ function checkSagas({ workers }: Fleet): void {
   }
 }
 
-/** Two of one name would take each other's checkpoint for their own. */
+/** Two projections with the same name would share a checkpoint. */
 function checkProjections({ workers }: Fleet): void {
   const keepers = new Map<string, string>();
   for (const { name: worker, projections } of workers.map(workerDefinitionOf)) {
@@ -170,8 +170,8 @@ function checkProjections({ workers }: Fleet): void {
   }
 }
 
-/** A projection reads its own store. Of a type that nothing appends there it would stay empty, and report no lag: each
- *  pattern that it handles must match something. */
+/** A projection reads its own store. For a type that is never appended there, it would stay empty and report no lag:
+ *  therefore each of its patterns must match a type of the store. */
 function checkProjectedTypes({ workers, api, catalogue }: Fleet): void {
   const unknown = api?.emits?.find((type) => !(type in catalogue.definitions));
   if (unknown !== undefined) throw new FlotillaError('fleet.invalid', `the API emits the unknown type ${unknown}`);

@@ -14,13 +14,13 @@ export interface DescribedType {
   kind: 'event' | 'command';
   /** The latest version of its schema. */
   version: number;
-  /** The services that declare that they emit it. */
+  /** The services that declare to emit it. */
   emittedBy: string[];
   /** The workers that handle it. */
   handledBy: string[];
-  /** The sources outside the fleet that may publish it without a signature. */
+  /** The external sources that may publish it without a signature. */
   outside: readonly string[];
-  /** The fields of its data, of the latest version. */
+  /** The fields of its data, for the latest version. */
   fields: DescribedField[];
 }
 
@@ -29,7 +29,7 @@ export interface DescribedField extends SchemaField {
   pii: boolean;
 }
 
-/** The types of a fleet whose names match a topic pattern, by name. */
+/** The types of a fleet whose names match a topic pattern, sorted by name. */
 export function describeTypes(fleet: Fleet, pattern = '#'): DescribedType[] {
   const workers = fleet.workers.map(workerDefinitionOf);
   const { api, catalogue } = fleet;
@@ -61,7 +61,7 @@ function fieldsOf({ versions, latest, pii }: MessageDefinition): DescribedField[
   return schemaFields(json).map((field) => ({ ...field, pii: isPersonal(stepsOf(field.path), pii) }));
 }
 
-/** `lines[].sku` is `lines.*.sku` among the paths of personal fields. */
+/** `lines[].sku` is written `lines.*.sku` in the paths of personal fields. */
 function stepsOf(path: string): string[] {
   return path === '' ? [] : path.replaceAll('[]', '.*').split('.');
 }

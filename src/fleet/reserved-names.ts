@@ -5,8 +5,8 @@ import { planProcesses } from '../supervisor/plan.js';
 /** The store of dead letters, which only the keeper and the operators' commands open. */
 export const OPS_STORE = 'ops';
 
-/** What a worker must not be called: so the other processes of every fleet, their store, and what they have in the broker
- *  are called. */
+/** Names that no worker may have: they belong to other processes of every fleet, their store and their broker
+ *  objects. */
 export const RESERVED_NAMES: ReadonlySet<string> = new Set([
   OPS_STORE,
   OPERATOR,

@@ -1,30 +1,31 @@
 import type { z } from 'zod';
 import type { Logger } from '../telemetry/logger.js';
 
-/** Where a sandbox runs. */
+/** The start options of a sandbox. */
 export interface SandboxOptions {
   host: string;
-  /** Where it keeps its files. */
+  /** The directory for its files. */
   dataDir: string;
-  /** Every request needs it. */
+  /** Required by every request. */
   token: string | undefined;
   logger: Logger;
 }
 
-/** The process that stands in for the outside world in development, as a fleet declares it. */
+/** The declaration of a sandbox: a process that simulates external services in development. */
 export interface SandboxDeclaration<Settings extends z.ZodObject = z.ZodObject> {
-  /** Read from the environment by the command line, as those of workers: `sandboxPort` from SANDBOX_PORT. */
+  /** The schema of its settings, read from the environment as those of workers: `sandboxPort` from SANDBOX_PORT. */
   readonly settings: Settings;
-  /** The settings that are ports on which it listens. */
+  /** The settings that contain the ports on which it listens. */
   readonly ports: readonly (keyof z.output<Settings> & string)[];
-  /** The settings that may hold its token, the first that is set counts. Beyond loopback, one of them must be set. */
+  /** The settings that may contain its token; the first one that is set counts. On a host other than loopback, one of
+   *  them must be set. */
   readonly tokens: readonly (keyof z.output<Settings> & string)[];
-  /** What workers use where the environment does not set it, by variable: `{ MAIL_URL: 'smtp://…' }`. */
+  /** Defaults for workers whose environment does not set these variables: `{ MAIL_URL: 'smtp://…' }`. */
   readonly workerSettings?: (
     settings: z.output<Settings>,
     token: string | undefined,
   ) => Readonly<Record<string, string>>;
-  /** Resolves when the sandbox can be used. */
+  /** Resolves when the sandbox is ready. */
   readonly start: (
     settings: z.output<Settings>,
     options: SandboxOptions,

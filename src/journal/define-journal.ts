@@ -13,15 +13,15 @@ import { migrateJournal } from './migrations.js';
 import { reachableStores, remedyFrom } from './reachable-stores.js';
 import { insertRecords, recordOfEntry } from './rows.js';
 
-/** The worker that indexes the log, so that history can be searched: every event of the fleet once, of any type, from the log
- *  or, where the log has lost it, from the store of its service if that is reachable. It has a store of its own and no queue;
- *  one of several replicas writes. Where signatures are required, unsigned events are ignored, unless their type is open to
- *  their source. */
+/** Defines the journal, a worker that indexes all events of the fleet for searches of history. It stores each event
+ *  once: from the stream or, if the stream has lost it, from the store of its service if that is reachable. It has its
+ *  own store and no queue; one of several replicas writes. If signatures are required, unsigned events are ignored,
+ *  unless their type allows their source. */
 export function defineJournal({ name, store = name }: { name: string; store?: string }): Worker {
   return defineStreamWorker({ name, store, consumeStream: startJournal });
 }
 
-/** The journal among a fleet's workers: the one that consumes the stream by itself. */
+/** The journal among the workers of a fleet: the worker that consumes the stream directly. */
 export function findJournal(workers: readonly Worker[]): WorkerDefinition | undefined {
   return workers.map(workerDefinitionOf).find(isJournal);
 }

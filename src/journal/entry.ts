@@ -2,7 +2,7 @@ import { FlotillaError } from '../errors.js';
 
 /** An event of the journal. */
 export interface JournalEntry {
-  /** Its place in the order of time; sorts as text, and can be stored. */
+  /** Its place in the order of time: text that sorts and can be stored. */
   place: string;
   /** The service that emitted it. */
   source: string;
@@ -13,15 +13,15 @@ export interface JournalEntry {
   correlationId: string;
   /** Milliseconds since the epoch. */
   time: number;
-  /** The event in structured mode: as it was published, byte for byte, unless that was in binary mode. */
+  /** The event in structured mode: the published bytes, unless it was published in binary mode. */
   body: string;
-  /** Its place in the log; null where it was taken from the store of its service. */
+  /** Its offset in the stream; null if it was read from the store of its service. */
   offset: number | null;
 }
 
 /** Selects events; all given conditions must hold. */
 export interface JournalFilter {
-  /** Types or topic patterns, any of which may match. */
+  /** Types or topic patterns; at least one must match. */
   types?: readonly string[];
   source?: string;
   subject?: string;
@@ -30,7 +30,7 @@ export interface JournalFilter {
   since?: string;
   /** RFC 3339, exclusive. */
   until?: string;
-  /** Only events that the journal had when this was its highest row; not with the newest first. */
+  /** Only events that the journal had when this was its highest row; not supported with newest first. */
   upToRow?: number;
 }
 
@@ -68,7 +68,7 @@ export interface Place {
   row: number;
 }
 
-/** Times of the years 0 to 9999 as positive numbers of 15 digits. */
+/** Maps times of the years 0 to 9999 to positive numbers of 15 digits. */
 const SHIFT = 100_000_000_000_000;
 
 function placeText({ time, row }: Place): string {

@@ -12,13 +12,13 @@ import { lostEventsError, noteLostEvents } from './lost-events.js';
 import { insertRecords, recordOfStored } from './rows.js';
 
 const PAGE_SIZE = 500;
-/** Milliseconds between two attempts to reach the stores that were unreachable. */
+/** Milliseconds between two attempts to reach unreachable stores. */
 const POLL_INTERVAL_MS = 60_000;
 /** Separates the names of unreachable stores in `out_of_reach`. */
 const SEPARATOR = ', ';
 
-/** Where entries may be missing: at a break of the log; or, `resumed`, after an interruption, as a broker that was killed may
- *  have lost the last entries it had confirmed, and continue with the same offsets. */
+/** Where entries may be missing: at a break of the stream; or after an interruption (`resumed`), because a killed
+ *  broker may have lost its last confirmed entries and then reuse their offsets. */
 type GapKind = LogBreak['kind'] | 'resumed';
 
 /** Records that entries are missing, or may be, until they are recovered from the stores. */
@@ -28,7 +28,7 @@ export async function noteGap({ sql }: Tx, { kind }: { kind: GapKind }, now: num
     SELECT COALESCE(MAX(number), 0) + 1, ${kind}, ${new Date(now).toISOString()} FROM journal_gaps`;
 }
 
-/** A gap that is not filled, or not from every store. */
+/** A gap that is not yet filled from every store. */
 interface Gap {
   number: number;
   kind: GapKind;
@@ -38,7 +38,7 @@ interface Gap {
 
 export interface FillGapsOptions {
   stores: ServiceStores;
-  /** Notified when a gap is noted. */
+  /** Notified when a gap is recorded. */
   breaks: Pick<Wakeup, 'wait'>;
   alarms: Pick<LogAlarms, 'raiseStoreBehind'>;
   logger: Logger;
@@ -47,9 +47,9 @@ export interface FillGapsOptions {
   now: () => number;
 }
 
-/** Recovers lost entries from the stores of the services whenever a gap is noted: every event of each store after the last
- *  one read, whether or not the log has it too. Unreachable stores are tried again periodically. Resumes where it was
- *  interrupted. Ends when the signal aborts. */
+/** Recovers lost entries from the stores of the services whenever a gap is recorded: reads every event of each store
+ *  after the last one read, including those that the stream has. Retries unreachable stores periodically. Resumes after
+ *  an interruption. Ends when the signal aborts. */
 export async function fillGaps(journal: Store, options: FillGapsOptions): Promise<void> {
   while (!options.signal.aborted) {
     await reportLostEvents(journal, options);
@@ -60,7 +60,7 @@ export async function fillGaps(journal: Store, options: FillGapsOptions): Promis
   }
 }
 
-/** Compares each reachable store with what the journal has of it. A store that cannot be compared does not prevent gaps
+/** Compares each reachable store with its events in the journal. A store that cannot be compared does not prevent gaps
  *  from being filled. */
 async function reportLostEvents(
   journal: Store,
@@ -129,7 +129,7 @@ async function fillFrom(
   const [row] = await journal.query<{ position: number }>`
     SELECT position FROM journal_sources WHERE source = ${service}`;
   const position = Number(row?.position ?? 0);
-  // a store whose head is lower was recreated or restored
+  // a lower head means that the store was recreated or restored
   const after = position > (await source.head()) ? 0 : position;
   let recovered = 0;
   for await (const page of readPages(source, { after, pageSize: PAGE_SIZE, signal })) {

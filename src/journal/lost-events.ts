@@ -5,17 +5,17 @@ import type { Sql, Store } from '../store/store.js';
 export interface LostEvents {
   service: string;
   count: number;
-  /** Milliseconds since the epoch: the time of the first one and of the last one. */
+  /** The times of the first and the last lost event, in milliseconds since the epoch. */
   since: number;
   until: number;
 }
 
-/** Events compared at first, and again each time one of them is missing, from the newest on. */
+/** Number of events compared first, and again while one of them is missing, starting with the newest. */
 const PAGE_SIZE = 500;
-/** Events compared at most; a greater loss is counted up to here. */
+/** Maximum number of compared events; a greater loss is counted up to this limit. */
 const MAX_COMPARED = 20_000;
 
-/** The error that reports the loss, with the remedy. */
+/** The error that reports the loss and the remedy. */
 export function lostEventsError({ service, count, since, until }: LostEvents): FlotillaError {
   const from = new Date(since).toISOString();
   return new FlotillaError(
@@ -26,11 +26,9 @@ export function lostEventsError({ service, count, since, until }: LostEvents): F
   );
 }
 
-/**
- * Compares the newest events of a service in the journal with its store. Each loss is found once: it is recorded, and only later
- * events are compared from then on. The store reuses the positions of the lost events, so the position read from it is reset:
- * the next gap is filled from its first event.
- */
+/** Compares the newest events of a service in the journal with its store. Each loss is reported once: it is recorded,
+ *  and from then on only later events are compared. The store reuses the positions of the lost events, so the position
+ *  read from it is reset: the next gap is filled from its first event. */
 export async function noteLostEvents(
   journal: Store,
   service: string,

@@ -1,7 +1,7 @@
 import type { Migration, Store } from '../store/store.js';
 
-/** The second column of each index keeps its rows in the order of time. A gap records when it was noticed, and when the events
- *  of all reachable stores had been added; a loss records which events a store lacks that the journal has. */
+/** The second column of each index sorts its rows by time. A gap records when it was noticed, and when the events of
+ *  all reachable stores had been added; a loss records which events of the journal a store lacks. */
 const migrations: readonly Migration[] = [
   {
     name: '1-journal',
@@ -49,7 +49,7 @@ const migrations: readonly Migration[] = [
   },
 ];
 
-/** Makes the tables of the journal in its store. Idempotent; to be awaited before anything else of this room. */
+/** Creates the tables of the journal in its store. Idempotent; await it before any other function of this module. */
 export async function migrateJournal(store: Pick<Store, 'migrate'>): Promise<void> {
   await store.migrate('journal', migrations);
 }

@@ -4,7 +4,7 @@ import type { Logger } from '../telemetry/logger.js';
 
 const NO_STORES: ServiceStores = { services: [], open: () => Promise.resolve(undefined) };
 
-/** The stores of the services, of which one that cannot be opened counts as unreachable: the others still can be read. */
+/** The stores of the services. A store that cannot be opened counts as unreachable; the others remain readable. */
 export function reachableStores(stores: ServiceStores = NO_STORES, logger: Logger): ServiceStores {
   return {
     services: stores.services,
@@ -19,7 +19,7 @@ export function reachableStores(stores: ServiceStores = NO_STORES, logger: Logge
   };
 }
 
-/** Which stores lost entries are recovered from, for an alarm. */
+/** The stores from which lost entries are recovered, for an alarm. */
 export async function remedyFrom({ services, ...stores }: ServiceStores): Promise<string> {
   const found = await Promise.all(services.map((service) => stores.open(service)));
   const reachable = services.filter((_, index) => found[index] !== undefined);

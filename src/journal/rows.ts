@@ -8,7 +8,8 @@ import type { JournalEntry } from './entry.js';
 /** An event before it is stored and has a place. */
 export type JournalRecord = Omit<JournalEntry, 'place'>;
 
-/** An entry of the log as a record, also of a type that is in no catalogue; undefined for a message that is not an event. */
+/** Converts an entry of the stream to a record, even if its type is in no catalogue; undefined for a message that is
+ *  not an event. */
 export function recordOfEntry(entry: StreamEntry): JournalRecord | undefined {
   try {
     const event = parseEnvelope(entry);
@@ -31,12 +32,12 @@ export function recordOfEntry(entry: StreamEntry): JournalRecord | undefined {
 
 const NO_EVENT = ['contract.not_json', 'contract.not_an_event', 'contract.content_type', 'contract.too_large'] as const;
 
-/** An event of a service's store as a record. */
+/** Converts an event of a service's store to a record. */
 export function recordOfStored({ id, type, stream, correlationId, time, body, event }: StoredEvent): JournalRecord {
   return { source: event.source, id, type, subject: stream, correlationId, time, body, offset: null };
 }
 
-/** The row that was added last; 0 where the journal is empty. */
+/** The number of the latest row; 0 if the journal is empty. */
 export async function highestRow(sql: Sql): Promise<number> {
   const [last] = await sql<{ highest: number | null }>`SELECT MAX(row_number) AS highest FROM journal_events`;
   return Number(last?.highest ?? 0);

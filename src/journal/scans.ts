@@ -15,8 +15,8 @@ export interface Bounds {
   limit: number;
 }
 
-/** A scan of one index, whose entries are in the order of time. An optional condition is written with OR, so that no query plan
- *  uses its index. */
+/** A scan of one index, whose entries are sorted by time. An optional condition is written with OR, so that no query
+ *  plan uses its index. */
 export interface Scan {
   forward: (sql: Sql, key: string, bounds: Bounds) => Promise<JournalRow[]>;
   backward: (sql: Sql, key: string, bounds: Bounds) => Promise<JournalRow[]>;

@@ -6,19 +6,20 @@ import { byCorrelation, bySource, bySubject, byTime, byType, type Bounds, type S
 type Searched = Pick<Store, 'query'>;
 
 export interface JournalPagesOptions {
-  /** The place after which to begin; newest first, before which. @default the beginning, newest first the end */
+  /** The exclusive start: the page begins after this place, or before it with newest first.
+   *  @default the beginning, or the end with newest first */
   after?: string;
-  /** Events in a page at most. @default 500 */
+  /** Maximum number of events in a page. @default 500 */
   portion?: number;
-  /** @default the oldest first */
+  /** @default oldest first */
   newestFirst?: boolean;
-  /** Ends the reading before the next page. */
+  /** Ends the iteration before the next page. */
   signal?: AbortSignal;
 }
 
-/** Reads the matching events in the order of their times, in pages of at least one event. Pages are read on demand; events that
- *  the journal adds meanwhile are included where their time is still ahead. Ends, without an error, when there are no more or
- *  the signal aborts. */
+/** Reads the matching events sorted by time, in pages of at least one event. Pages are read on demand; events that the
+ *  journal adds in the meantime are included if their place is still ahead. Ends without an error when no more events
+ *  exist or the signal aborts. */
 export async function* journalPages(
   store: Searched,
   filter: JournalFilter = {},
@@ -41,7 +42,8 @@ export async function* journalPages(
   }
 }
 
-/** The event with this id; undefined where the journal has none. If several sources use the id, the first one stored. */
+/** The event with this id; undefined if the journal does not have it. If several sources use the id, the first one
+ *  stored. */
 export async function journalEvent(store: Searched, id: string): Promise<JournalEntry | undefined> {
   const [row] = await store.query<JournalRow>`
     SELECT * FROM journal_events WHERE id = ${id} ORDER BY row_number LIMIT 1`;
@@ -75,7 +77,7 @@ interface BoundScan {
   bounds: Bounds;
 }
 
-/** Chooses the most selective index: one scan, or one for each type; no two return the same event. */
+/** Chooses the most selective index: one scan, or one for each type. No two scans return the same event. */
 async function scansFor(sql: Sql, filter: JournalFilter): Promise<BoundScan[]> {
   const { source, subject, correlationId } = filter;
   const common = {
@@ -99,7 +101,7 @@ async function scansFor(sql: Sql, filter: JournalFilter): Promise<BoundScan[]> {
   });
 }
 
-/** The matching types of the journal; undefined for all of them. Steps from type to type in the index. */
+/** The types of the journal that match; undefined for all of them. Steps from type to type in the index. */
 async function typesLike(sql: Sql, patterns: readonly string[] | undefined): Promise<string[] | undefined> {
   if (patterns === undefined || patterns.includes('#')) return undefined;
   const rows = await sql<{ type: string }>`
@@ -144,7 +146,7 @@ class ScanReader {
   }
 }
 
-/** Takes the next row of all scans. */
+/** Returns the next row of all scans. */
 async function takeNext(scans: readonly ScanReader[], backward: boolean): Promise<JournalRow | undefined> {
   let best: { reader: ScanReader; row: JournalRow } | undefined;
   for (const reader of scans) {

@@ -4,7 +4,7 @@ import type { Broker, Delivery } from '../broker/broker.js';
 import { errorOf } from '../errors.js';
 
 export interface DrainOptions {
-  /** Messages to handle at most. @default all that are ready at the start */
+  /** Maximum number of messages to handle. @default all that are ready at the start */
   count?: number | undefined;
   /** Milliseconds after which the drain ends. */
   limit: number;
@@ -15,22 +15,22 @@ export interface DrainOptions {
 }
 
 export interface DrainSelectedOptions extends DrainOptions {
-  /** Selects the messages to handle. The others are held until the end, and keep their places in the queue. */
+  /** Selects the messages to handle. The others stay unacked until the end, and keep their places in the queue. */
   select: (delivery: Delivery) => boolean;
-  /** Unsettled messages at most. @default as many as may be held */
+  /** Maximum number of unsettled messages. @default the limit for unselected messages */
   prefetch?: number;
 }
 
 export interface DrainResult {
   handled: number;
-  /** Examined, and still in the queue. */
+  /** Examined but not selected, and still in the queue. */
   kept: number;
-  /** Ready at the start, and not examined. */
+  /** Ready at the start, but not examined. */
   unexamined: number;
 }
 
 const PREFETCH = 50;
-/** Limits of the messages that are held; the messages behind them are not examined. */
+/** Limits for unselected messages, which stay unacked; messages beyond them are not examined. */
 export const MAX_HELD_MESSAGES = 20_000;
 export const MAX_HELD_BYTES = 128 * 2 ** 20;
 /** How often to check whether other consumers have emptied the queue. */
@@ -38,18 +38,16 @@ const EMPTY_CHECK_INTERVAL_MS = 200;
 const REQUEUE_POLL_INTERVAL_MS = 50;
 const REQUEUE_TIMEOUT_MS = 2_000;
 
-/**
- * Handles the messages that are ready in a queue now, each once, and no later ones; returns how many were handled. Ends early
- * when the time is over, `signal` aborts, or other consumers have emptied the queue. Unsettled messages return to the queue.
- * Rejects with the first failure of `handle`. A missing queue counts as empty.
- */
+/** Handles the messages that are ready in a queue at the start, each once, and returns their number. Ends early when
+ *  the time limit is over, `signal` aborts, or other consumers have emptied the queue. Unsettled messages return to the
+ *  queue. Rejects with the first error of `handle`. A missing queue counts as empty. */
 export async function drainQueue(broker: Broker, queue: string, options: DrainOptions): Promise<number> {
   const prefetch = Math.min(PREFETCH, options.count ?? PREFETCH);
   return (await drainSelected(broker, queue, { ...options, prefetch, select: () => true })).handled;
 }
 
-/** As `drainQueue`, for the messages that `select` accepts; the others stay, in order. `count` limits the handled ones. Ends when
- *  no more messages may be held. */
+/** Like `drainQueue`, for the messages that `select` accepts; the others keep their order in the queue. `count` limits
+ *  the handled ones. Ends when the limit of unselected messages is reached. */
 export async function drainSelected(
   broker: Broker,
   queue: string,
@@ -89,8 +87,8 @@ export async function drainSelected(
   }
 }
 
-/** A quorum queue takes a moment to count requeued messages and those delivered while the consumer ended: resolves when the
- *  number is at least `least` and stable, or after two seconds. */
+/** A quorum queue needs a moment to count requeued messages and those delivered while the consumer ended: resolves when
+ *  the number is stable and at least `least`, or after two seconds. */
 async function untilReadyAgain(broker: Pick<Broker, 'queueDepth'>, queue: string, least: number): Promise<void> {
   const end = performance.now() + REQUEUE_TIMEOUT_MS;
   for (let before = -1; performance.now() < end; await sleep(REQUEUE_POLL_INTERVAL_MS)) {
@@ -100,7 +98,7 @@ async function untilReadyAgain(broker: Pick<Broker, 'queueDepth'>, queue: string
   }
 }
 
-/** Handles the selected messages of a queue, a window at a time, and holds the others. */
+/** Handles the selected messages of a queue, one prefetch window at a time, and keeps the others unacked. */
 class SelectiveDrain {
   readonly #end = new AbortController();
   readonly #waiting: Delivery[] = [];
@@ -122,7 +120,7 @@ class SelectiveDrain {
     this.#total = Math.min(ready, options.count ?? ready);
   }
 
-  /** Aborts when enough was handled or examined, or after a failure. */
+  /** Aborts when enough messages were handled or examined, or after a failure. */
   get ended(): AbortSignal {
     return this.#end.signal;
   }
@@ -149,7 +147,7 @@ class SelectiveDrain {
     await Promise.all(this.#running);
   }
 
-  /** Requeues the held messages in order. After a failure the closing channel does so. */
+  /** Requeues the unselected messages in order. After a failure, closing the channel requeues them. */
   requeue(): void {
     if (this.#failure !== undefined) return;
     const all = [...this.#held, ...this.#waiting];

@@ -1,8 +1,8 @@
 import type { Broker, Delivery } from '../broker/broker.js';
 import { drainSelected } from './drain-queue.js';
 
-/** Reads the first messages of a queue and leaves them there, in order; they count as redelivered afterwards. Returns those that
- *  arrived within `limit` milliseconds, and how many were ready. */
+/** Reads the first messages of a queue and leaves them in the queue, in order; they count as redelivered afterwards.
+ *  Returns those that arrived within `limit` milliseconds, and the number of ready messages. */
 export async function peekQueue(
   broker: Broker,
   queue: string,

@@ -7,14 +7,14 @@ import { drainQueue } from './drain-queue.js';
 export interface RetryQueue {
   worker: string;
   queue: string;
-  /** Milliseconds that a message waits. */
+  /** How long a message waits, in milliseconds. */
   delay: number;
   ready: number;
-  /** False where the topology has not been applied. */
+  /** False if the topology has not been applied. */
   exists: boolean;
 }
 
-/** The retry queues of these workers with their depths, the shortest delay first. */
+/** The retry queues of these workers with their depths, shortest delay first. */
 export async function listRetrying(
   broker: Pick<Broker, 'queueDepth'>,
   names: Names,
@@ -35,14 +35,15 @@ export interface RetryNowOptions {
   broker: Broker;
   names: Names;
   workers: readonly WorkerQueues[];
-  /** Milliseconds in all. @default 60000 */
+  /** Time limit in milliseconds. @default 60000 */
   limit?: number;
   signal: AbortSignal;
   onProgress?: (queue: string, done: number, total: number) => void;
 }
 
-/** Moves the messages that wait for a retry to the work queues immediately, and returns their number. Each is confirmed there before
- *  it is acked here: if the process ends in between there are two copies, and the worker's inbox recognises the duplicate. */
+/** Moves the messages that wait for a retry to the work queues immediately, and returns their number. Each is confirmed
+ *  there before it is acked: if the process ends in between, two copies exist, and the worker's inbox detects the
+ *  duplicate. */
 export async function retryNow({
   broker,
   names,

@@ -10,7 +10,7 @@ import { parseEnvelope, type EncodedEvent } from '../events/parse-envelope.js';
 import { MAX_HELD_MESSAGES, drainSelected, type DrainResult } from './drain-queue.js';
 import { peekQueue } from './peek-queue.js';
 
-/** A message that no worker's binding matches. A command among them is an alarm, as its sender waits for it. */
+/** A message that matches no worker's binding. An unrouted command is an alarm, because its sender waits for it. */
 export interface Unrouted {
   id: string | null;
   type: string | null;
@@ -26,7 +26,7 @@ export interface UnroutedFilter {
   ids?: readonly string[];
   /** Types or topic patterns. */
   types?: readonly string[];
-  /** RFC 3339, inclusive. A message without a time matches neither this nor `until`. */
+  /** RFC 3339, inclusive. A message without a time matches neither `since` nor `until`. */
   since?: string | undefined;
   /** RFC 3339, exclusive. */
   until?: string | undefined;
@@ -35,19 +35,19 @@ export interface UnroutedFilter {
 export interface UnroutedList {
   /** The oldest selected messages. */
   items: Unrouted[];
-  /** The number of selected messages among those examined; without a filter, of all unrouted messages. */
+  /** The number of selected messages among those examined; without a filter, the number of all unrouted messages. */
   total: number;
-  /** Messages beyond those that can be examined at once. 0 without a filter. */
+  /** Messages beyond the limit of one examination. 0 without a filter. */
   unexamined: number;
-  /** Queues that did not answer, with the reason; their messages are not in the list. */
+  /** Queues that did not respond, with the reason; their messages are not in the list. */
   unanswered: { queue: string; reason: string }[];
 }
 
 const LIST_TIMEOUT_MS = 10_000;
 const REPLAY_TIMEOUT_MS = 60_000;
 
-/** The oldest unrouted messages, which stay in their queue. Those in the queue of an earlier release come first, until they are
- *  moved. */
+/** Lists the oldest unrouted messages, which stay in their queue. Those in the queue of an earlier release come first,
+ *  until they are moved. */
 export async function listUnrouted(
   { broker, names, definitions }: { broker: Broker; names: Names; definitions: Definitions },
   { count = 50, filter = {}, signal }: { count?: number; filter?: UnroutedFilter; signal: AbortSignal },
@@ -75,9 +75,9 @@ export async function listUnrouted(
 
 export interface ReplayUnroutedOptions {
   filter?: UnroutedFilter;
-  /** Messages to send at most. */
+  /** Maximum number of messages to send. */
   count?: number | undefined;
-  /** Milliseconds. @default 60000 */
+  /** Time limit in milliseconds. @default 60000 */
   limit?: number;
   signal: AbortSignal;
   onProgress?: (done: number, total: number) => void;
@@ -87,16 +87,16 @@ export interface ReplayUnroutedResult {
   sent: number;
   /** Examined and not selected: still unrouted, in their places. */
   kept: number;
-  /** Not examined: too many to hold at once, or the time was over. */
+  /** Not examined: the limit was reached, or the time was over. */
   unexamined: number;
   /** The number of unrouted messages afterwards. */
   unrouted: number;
 }
 
-/** Sends the selected unrouted messages to the workers' exchange again, with their original routing keys, each once. Those that
- *  still match no binding return, behind the others. Each is confirmed before it is acked: if the process ends in between
- *  there are two copies. The other messages keep their places: they are held until the end, at most `MAX_HELD_MESSAGES`
- *  messages or `MAX_HELD_BYTES`. */
+/** Publishes the selected unrouted messages to the workers' exchange again, with their original routing keys, each
+ *  once. Those that still match no binding return to the end of the queue. Each is confirmed before it is acked: if the
+ *  process ends in between, two copies exist. The other messages keep their places: they stay unacked until the end, at
+ *  most `MAX_HELD_MESSAGES` messages or `MAX_HELD_BYTES`. */
 export async function replayUnrouted(
   { broker, names, definitions }: { broker: Broker; names: Names; definitions: Definitions },
   { filter = {}, count, limit = REPLAY_TIMEOUT_MS, signal, onProgress }: ReplayUnroutedOptions,

@@ -40,7 +40,7 @@ export async function checkRequest(context: ReplayContext, request: ReplayReques
   ];
 }
 
-/** Why a worker would be incomplete after a reset. */
+/** Why the state of a worker would be incomplete after a reset. */
 async function gapAfterReset(
   { worker, history }: ReplayContext,
   { selection, limit }: ReplayRequest,
@@ -73,7 +73,7 @@ async function waitingRetries(
   ];
 }
 
-/** Warns when history is incomplete; unknown for a time range. */
+/** Warns if history is incomplete; not applicable to a time range. */
 async function incompleteHistory(
   { history }: ReplayContext,
   { selection: { since } }: ReplayRequest,
@@ -82,8 +82,8 @@ async function incompleteHistory(
   return gap === undefined ? [] : [`history is incomplete: ${gap}`];
 }
 
-/** A command that a worker has no record of, because its store is new, has external side effects even if they are not
- *  requested: its handler needs the answer. */
+/** A worker with a new store has no record of earlier commands: a replayed command has external side effects even if
+ *  they are not requested, because its handler needs the answer. */
 function repeatedCommands({ worker }: ReplayContext, { selection }: ReplayRequest): string[] {
   if (selection.commands !== true) return [];
   const commands = selectedTypes(worker, selection.types).filter(

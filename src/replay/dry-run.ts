@@ -4,9 +4,9 @@ import { noCounts, type ReplayCounts, type ReplayRequest } from './runs/replay-r
 import type { RunOptions } from './sending/send-run.js';
 import { filterOf, selector } from './select-events.js';
 
-/** What a replay would send. */
+/** The messages that a replay would send. */
 export interface DryRunResult extends ReplayCounts {
-  /** How many of `sent` the worker has handled and will skip; null where its store is on another machine. */
+  /** How many of `sent` the worker has handled and will skip; null if its store is on another machine. */
   alreadyDone: number | null;
   /** The first events that would be sent. */
   items: { id: string; source: string; type: string; subject: string; time: string; alreadyDone: boolean | null }[];
@@ -58,7 +58,7 @@ function note(result: DryRunResult, event: HistoryEntry['event'], alreadyDone: b
   }
 }
 
-/** Whether the worker would skip the event; null where that is unknown here. With --again it skips nothing. */
+/** Whether the worker would skip the event; null if unknown. With `--again` it skips nothing. */
 async function isDone(
   { worker, workerStore }: ReplayContext,
   again: ReplayRequest['again'],

@@ -2,10 +2,8 @@ import { FlotillaError } from '../errors.js';
 import type { Store } from '../store/store.js';
 import type { WorkerDefinition } from '../worker/definition/worker-definition.js';
 
-/**
- * Empties the worker's tables and its inbox in one transaction: from then on every event, live or replayed, counts once,
- * whichever delivery arrives first. Done once per run; false when it was done before.
- */
+/** Empties the worker's tables and its inbox in one transaction: from then on every event counts once, live or
+ *  replayed, whichever delivery arrives first. Runs once per replay; returns false if it has already run. */
 export async function resetWorker(store: Store, { name, reset }: WorkerDefinition, run: string): Promise<boolean> {
   if (reset === undefined) throw new FlotillaError('replay.refused', `${name} declares no reset`);
   return store.transaction(async (tx) => {

@@ -4,11 +4,11 @@ import { matches } from '../events/patterns.js';
 import type { WorkerDefinition } from '../worker/definition/worker-definition.js';
 import type { HistoryEntry, HistoryRange, ReplaySelection } from './history/history.js';
 
-/** Whether an event of the past is sent; or not, as it is a command, older than what the worker's inbox remembers, or not
+/** Whether a past event is sent, or why not: it is a command, older than the worker's inbox remembers, or not
  *  selected. */
 export type EventSelection = 'send' | 'command' | 'too_old' | 'not_selected';
 
-/** The worker's types that match one of the patterns. Throws `replay.refused` for a pattern that matches none. */
+/** The worker's types that match one of the patterns. Throws `replay.refused` for a pattern without a match. */
 export function selectedTypes(
   { name, handlerOf }: WorkerDefinition,
   patterns: readonly string[] | undefined,
@@ -26,14 +26,14 @@ export function selectedTypes(
     : handled.filter((type) => patterns.some((pattern) => matches(pattern, type)));
 }
 
-/** The filter with which history is read. */
+/** The filter for reading history. */
 export function filterOf(worker: WorkerDefinition, selection: ReplaySelection): HistoryRange['filter'] {
   const { types, commands: _, ...rest } = selection;
   return { ...rest, types: selectedTypes(worker, types) };
 }
 
-/** Selects events. `remembered`: the inbox may have forgotten events from before this time, in milliseconds since the epoch;
- *  undefined where that does not matter. */
+/** Returns a function that selects events. `remembered`: the inbox may have forgotten events from before this time, in
+ *  milliseconds since the epoch; undefined if that does not matter. */
 export function selector(
   worker: WorkerDefinition,
   selection: ReplaySelection,

@@ -10,13 +10,13 @@ import { sendRun, type RunOptions } from './sending/send-run.js';
 const SETTLE_TIME_MS = 1000;
 
 export interface StartOptions extends RunOptions {
-  /** Called with the id once this process runs the replay. */
+  /** Called with the id when this process has started the replay. */
   onStart?: (id: string) => void;
 }
 
-/** Starts a replay that `checkRequest` has accepted, and sends it. Resolves with the run: done, or interrupted when the signal
- *  aborted. Rejects with `replay.refused` while another replay to the worker is running, otherwise as `sendRun`; the run is
- *  interrupted then and can be resumed. */
+/** Starts a replay that `checkRequest` has accepted, and sends it. Resolves with the run: done, or interrupted if the
+ *  signal aborted. Rejects with `replay.refused` while another replay to the worker is running, otherwise like
+ *  `sendRun`; the run is then interrupted and can be resumed. */
 export async function startReplay(
   context: ReplayContext,
   request: ReplayRequest,
@@ -42,8 +42,8 @@ export async function startReplay(
   return sendToEnd(context, heartbeat, options);
 }
 
-/** Continues an interrupted replay from its place; a worker that was reset for it is not reset again. As `startReplay`;
- *  rejects with `replay.refused` also when the replay is done. */
+/** Continues an interrupted replay from its place; a worker that was reset for it is not reset again. Like
+ *  `startReplay`, and also rejects with `replay.refused` if the replay is done. */
 export async function resumeReplay(context: ReplayContext, run: ReplayRun, options: StartOptions): Promise<ReplayRun> {
   const heartbeat = await RunHeartbeat.resume(context.store, run, heartbeatOptions(context), options.signal);
   options.onStart?.(run.id);
@@ -72,8 +72,8 @@ async function sendToEnd(context: ReplayContext, heartbeat: RunHeartbeat, option
   return heartbeat.run;
 }
 
-/** Resets the worker if requested, then determines the end of history: events handled before the reset are before it, later
- *  ones reach the worker as usual. False when the signal aborted first. */
+/** Resets the worker if requested, then determines the end of history: events handled before the reset are before it,
+ *  later ones reach the worker as usual. Returns false if the signal aborted first. */
 async function prepare(
   { worker, workerStore, history, now, limits }: ReplayContext,
   heartbeat: RunHeartbeat,

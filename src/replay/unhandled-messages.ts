@@ -9,21 +9,21 @@ import type { Store } from '../store/store.js';
 import { readPages } from '../store/read-pages.js';
 import type { WorkerDefinition } from '../worker/definition/worker-definition.js';
 
-/** A worker with the store that has its inbox. */
+/** A worker and the store with its inbox. */
 export interface WorkerWithInbox {
   definition: WorkerDefinition;
   store: Store;
 }
 
 export interface UnhandledOptions {
-  /** The stores of all services, `ops` included. */
+  /** The stores of all services, including `ops`. */
   sources: readonly Store[];
   /** All workers that have a queue. */
   workers: readonly WorkerWithInbox[];
-  /** The store of dead deadLetters. */
+  /** The store of dead letters. */
   ops: Store;
   names: Names;
-  /** Milliseconds since the epoch: an inbox knows every event of this time or later. */
+  /** Milliseconds since the epoch: an inbox remembers every event of this time or later. */
   since: number;
   signal: AbortSignal;
 }
@@ -36,12 +36,10 @@ export interface UnhandledMessage {
 
 const PAGE_SIZE = 1000;
 
-/**
- * The messages that were in the broker's queues, reconstructed from the stores: every published event that a worker handles
- * and that is not in its inbox. Dead letters in `ops` are excluded, except those that were replayed and not handled since.
- * A message that waited for a retry is returned without its attempts. Events before `since` count as handled. Yields in the
- * order of each store.
- */
+/** Reconstructs the messages of the broker's queues from the stores: every published event that a worker handles and
+ *  that is not in its inbox. Dead letters in `ops` are excluded, except those that were replayed and not handled since.
+ *  A message that waited for a retry is returned without its attempts. Events before `since` count as handled. Yields
+ *  in the order of each store. */
 export async function* unhandledMessages(options: UnhandledOptions): AsyncGenerator<UnhandledMessage[]> {
   const { sources, workers, ops, names, since, signal } = options;
   const deadLetters = await deadLettersIn(ops);
@@ -67,8 +65,8 @@ export async function* unhandledMessages(options: UnhandledOptions): AsyncGenera
   signal.throwIfAborted();
 }
 
-/** The events that a dead letter represents, which must not be sent again, and the dead letters that were replaced by an edited
- *  event. */
+/** The events of stored dead letters, which must not be sent again, and the dead letters that were replaced by an
+ *  edited event. */
 async function deadLettersIn(ops: Store) {
   const settled = new Set<string>();
   const edited: { id: string; worker: string }[] = [];

@@ -2,13 +2,13 @@ import { messageOf } from '../errors.js';
 import type { Decider } from '../aggregates/decider.js';
 import { asJson, expectSame } from './expect-same.js';
 
-/** Expectations of a decision. Every method checks synchronously: there is nothing to await. */
+/** Expectations of a decision. Every method checks synchronously: do not await it. */
 export interface Expected<Event> {
   /** Exactly these events, in this order. An undefined field counts as missing, as in JSON. */
   then: (...events: readonly Event[]) => void;
-  /** No event. */
+  /** Expects no event. */
   nothing: () => void;
-  /** The command is rejected with this code. */
+  /** Expects that the command is rejected with this code. */
   rejects: (code: string) => void;
 }
 
@@ -18,16 +18,14 @@ export interface Given<Command, Event> {
 }
 
 export interface Spec<Command, Event> extends Given<Command, Event> {
-  /** The earlier events, the oldest first. */
+  /** The earlier events, oldest first. */
   given: (...events: readonly Event[]) => Given<Command, Event>;
 }
 
-/**
- * Tests a decider: `spec(account).given(opened, deposited).when(withdraw).rejects('account.insufficient_funds')`.
- * Without store, process or clock. An expectation that does not hold throws an `AssertionError` with the expected and the
- * actual result. State and events are frozen, so that an impure decider fails; a decider with snapshots must decide the
- * same on the state that a snapshot restores.
- */
+/** Tests a decider without a store, a process or a clock:
+ *  `spec(account).given(opened, deposited).when(withdraw).rejects('account.insufficient_funds')`. A failed expectation
+ *  throws an `AssertionError` with the expected and the actual result. State and events are frozen, so that an impure
+ *  decider fails; a decider with snapshots must decide the same on a state restored from a snapshot. */
 export function spec<State, Command, Event extends { type: string; data: unknown }>(
   decider: Decider<State, Command, Event>,
 ): Spec<Command, Event> {
@@ -79,7 +77,7 @@ function decide<State, Command>(
     if (error instanceof Error && 'code' in error && typeof error.code === 'string') {
       return { refused: error.code, error };
     }
-    throw error; // not a refusal, but a fault
+    throw error; // not a refusal but a defect
   }
 }
 
@@ -93,7 +91,7 @@ function compare(seen: Seen, expected: object, what: string): void {
   });
 }
 
-/** Plain objects and lists, at any depth. */
+/** Freezes plain objects and lists at any depth. */
 function freeze<T>(value: T): T {
   if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
   Object.freeze(value);

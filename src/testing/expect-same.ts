@@ -1,8 +1,8 @@
 import assert, { AssertionError } from 'node:assert';
 import { messageOf } from '../errors.js';
 
-/** Compares as JSON, where a field that is undefined is one that is not there. Throws an `AssertionError` that begins with
- *  `what` and shows the difference; `notes` are lines in between. */
+/** Compares as JSON, in which an undefined field is missing. Throws an `AssertionError` that begins with `what` and
+ *  shows the difference; `notes` are lines in between. */
 export function expectSame(
   seen: object,
   expected: object,

@@ -11,7 +11,7 @@ export interface RunningWorker {
   readonly name: string;
   state: () => WorkerState;
   /** Resolves when its projections have handled all events stored at the time of the call. Rejects if one is stopped.
-   */
+   *  / */
   caughtUp: () => Promise<void>;
   /** Stops consuming, waits at most `deadline` milliseconds for the messages in flight, requeues the others and runs
    *  `teardown`. */

@@ -6,8 +6,8 @@ export interface EntityTag {
   opaque: string;
 }
 
-/** One element of a list of entity tags, which may be empty, with the comma after it.
- *  Source: RFC 9110 §5.6.1.2, §8.8.3. */
+/** One element of a list of entity tags, which may be empty, and the comma after it. Source: RFC 9110 §5.6.1.2,
+ *  §8.8.3. */
 const ELEMENT = /[ \t]*(?:(W\/)?"([\x21\x23-\x7e\x80-\xff]*)"[ \t]*)?(?:,|$)/y;
 
 /** The strong entity tag of an aggregate at a version: `"3"`. */
@@ -15,12 +15,12 @@ export function etagOf(version: number): string {
   return `"${version}"`;
 }
 
-/** A weak entity tag of a body, for answers that have no version. */
+/** A weak entity tag of a body, for responses without a version. */
 export function weakEtagOf(body: string): string {
   return `W/"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`;
 }
 
-/** `*`, a list of at least one entity tag, or undefined where the header is malformed. */
+/** Returns `*` or at least one entity tag; undefined if the header is malformed. */
 export function readEntityTags(header: string): '*' | EntityTag[] | undefined {
   if (header.trim() === '*') return '*';
   const tags: EntityTag[] = [];

@@ -1,16 +1,16 @@
 import { problem } from '../problems/problems.js';
 
-/** An unquoted key, as many clients send it: visible ASCII without quotes. */
+/** An unquoted key, which many clients send: visible ASCII without quotes. */
 const BARE = /^[!#-~]{1,255}$/;
 
 /** A String of Structured Fields (RFC 9651 §3.3.3), without parameters. */
 const QUOTED = /^"((?:[ !#-[\]-~]|\\["\\]){1,255})"$/;
 
-/** What the header may contain, as the pattern of a JSON Schema. */
+/** The pattern of valid header values, for a JSON Schema. */
 export const keyPattern = `${BARE.source}|${QUOTED.source}`;
 
-/** The key that this header names: `"k1"` and `k1` are the same key. Throws `idempotency.invalid_key` for everything
- *  else, several headers included. Source: draft-ietf-httpapi-idempotency-key-header §2.1. */
+/** Parses the header: `"k1"` and `k1` are the same key. Throws `idempotency.invalid_key` for every other value,
+ *  including a repeated header. Source: draft-ietf-httpapi-idempotency-key-header §2.1. */
 export function readIdempotencyKey(header: string): string {
   if (BARE.test(header)) return header;
   const [, key] = QUOTED.exec(header) ?? [];

@@ -17,7 +17,7 @@ export const idempotencyMigrations: readonly Migration[] = [
   },
 ];
 
-/** What makes a request the same request. */
+/** Two requests with the same identity are the same request. */
 export interface RequestIdentity {
   method: string;
   path: string;
@@ -26,12 +26,12 @@ export interface RequestIdentity {
   bodyHash: string;
 }
 
-/** A reply, with its body as it goes out. */
+/** A reply with its serialized body. */
 export interface SerializedReply {
   status: number;
   headers: Readonly<Record<string, string>>;
   body: string | undefined;
-  /** Given before, to an earlier request. */
+  /** Whether it is the stored reply of an earlier request. */
   replayed: boolean;
 }
 
@@ -47,10 +47,10 @@ interface Row {
 /** Rows deleted by one statement. */
 const ROWS_PER_DELETE = 500;
 
-/** Times that work is tried whose transaction was lost through another's fault. */
+/** How many times a transaction runs that was aborted because of another transaction of its group. */
 const MAX_COMMIT_ATTEMPTS = 3;
 
-/** Stores the replies to requests with an Idempotency-Key, each in the transaction of what its request did. */
+/** Stores the replies to requests with an Idempotency-Key, each in the transaction of its request. */
 export class Idempotency {
   /** The body hashes of the requests in progress, by method, path and key. */
   readonly #inProgress = new Map<string, string>();
@@ -60,9 +60,10 @@ export class Idempotency {
     private readonly clock: () => number,
   ) {}
 
-  /** Answers one request. With an identity: the same request gets the stored reply, or `idempotency.in_progress` while
-   *  this process still works on the first one; another body is `idempotency.key_reused`; a request that failed is not
-   *  stored. Several processes may begin the same request: one commits, the others get its reply. */
+  /** Returns the reply to one request. With an identity, a repeated request receives the stored reply, or
+   *  `idempotency.in_progress` while this process is still handling the first one; the same key with another body is
+   *  refused with `idempotency.key_reused`; the reply to a failed request is not stored. Several processes may handle
+   *  the same request concurrently: one commits, and the others return its reply. */
   async answer(
     identity: RequestIdentity | undefined,
     handle: (commit: Commit) => Promise<Reply>,
@@ -83,8 +84,8 @@ export class Idempotency {
     }
   }
 
-  /** Forgets what was answered before `before`, in milliseconds since the epoch; gives how many. Works in portions, so
-   *  that others can write in between. */
+  /** Deletes replies from before `before`, in milliseconds since the epoch, and returns their number. Works in batches,
+   *  so that other writers are not blocked. */
   async purge(before: number): Promise<number> {
     for (let purged = 0; ;) {
       const rows = await this.store.transaction(

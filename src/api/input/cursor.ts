@@ -1,21 +1,19 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 
-/** The form of a cursor; one of another form is refused. */
+/** The format version of a cursor; cursors of other versions are refused. */
 const FORM = 1;
 const MAX_LENGTH = 1024;
 const REFUSED = 'no cursor of this list';
 
-/** The zod type of a cursor: text outside, a position in a list inside. */
+/** The zod type of a cursor: text for clients, a position in a list for the route. */
 export type Cursor<Position extends z.ZodType> = z.ZodCodec<z.ZodString, Position>;
 
-/**
- * The type of the cursors of one list: `query: z.object({ cursor: cursor('orders', position).optional() })`. Opaque to
- * whoever sends it, and not trusted here: what no `cursorOf` made, what was made for another list or in another form, a
- * single character changed, and a position that does not fit its schema are not valid (400 `request.invalid`), and never
- * the first page. It holds no secret: whoever takes it apart can make one for any position, so a position may give
- * nothing away, and each must be harmless to ask for.
- */
+/** Returns the type of the cursors of one list: `query: z.object({ cursor: cursor('orders', position).optional() })`. A
+ *  cursor is opaque to clients and not trusted: a modified cursor, one of another list or format, or one whose position
+ *  does not match its schema is refused (400 `request.invalid`) and never treated as the first page. A cursor is not
+ *  secret: a client can decode it and forge one for any position, so a position must contain no confidential data, and
+ *  every position must be safe to request. */
 export function cursor<const Position extends z.ZodType>(list: string, position: Position): Cursor<Position> {
   const text = z
     .string()
@@ -24,7 +22,7 @@ export function cursor<const Position extends z.ZodType>(list: string, position:
   return z.codec(text, position, {
     decode: (sent, context) => {
       const inner = read(list, sent);
-      if (inner !== undefined) return inner.at as z.input<Position>; // which the schema checks next
+      if (inner !== undefined) return inner.at as z.input<Position>; // checked by the schema next
       context.issues.push({ code: 'custom', message: REFUSED, input: sent });
       return z.NEVER;
     },
@@ -32,7 +30,7 @@ export function cursor<const Position extends z.ZodType>(list: string, position:
   });
 }
 
-/** The cursor of a position, for `nextCursor`. Throws where the position does not fit its schema. */
+/** Returns the cursor of a position, for `nextCursor`. Throws if the position does not match its schema. */
 export function cursorOf<Position extends z.ZodType>(type: Cursor<Position>, position: z.output<Position>): string {
   return z.encode(type, position);
 }
@@ -47,12 +45,13 @@ function write(list: string, at: unknown): string {
   return Buffer.from(JSON.stringify({ form: FORM, at, sum })).toString('base64url');
 }
 
-/** What is in it. Written again it must be the very same text: base64url and JSON have several texts for one thing. */
+/** Decodes a cursor. Encoding the result must yield the same text, because base64url and JSON have several encodings of
+ *  one value. */
 function read(list: string, sent: string): { at: unknown } | undefined {
   try {
     const inner = written.safeParse(JSON.parse(Buffer.from(sent, 'base64url').toString()));
     return inner.success && write(list, inner.data.at) === sent ? inner.data : undefined;
   } catch {
-    return undefined; // not JSON: refused as everything else that is no cursor
+    return undefined; // not JSON: refused like every invalid cursor
   }
 }

@@ -4,7 +4,7 @@ import { problem, type FieldError } from '../problems/problems.js';
 const MAX_ERRORS = 20;
 const MAX_TEXT = 200;
 
-/** What the caller sent, by its place in the request. */
+/** The inputs of a request, by location. */
 export interface Inputs {
   params: unknown;
   query: unknown;
@@ -17,8 +17,8 @@ export interface InputSchemas {
   readonly body?: z.ZodType;
 }
 
-/** The inputs as their schemas have them. Throws `request.invalid` with every field that is wrong, up to 20, and never
- *  with a value. */
+/** Returns the inputs parsed by their schemas. Throws `request.invalid` with up to 20 invalid fields, without their
+ *  values. */
 export function validate(schemas: InputSchemas, inputs: Inputs): Inputs {
   const errors: FieldError[] = [];
   const check = (place: FieldError['in'], schema: z.ZodType, value: unknown): unknown => {

@@ -4,14 +4,14 @@ import type { Metrics } from '../../telemetry/metrics.js';
 import { OWN_PATHS } from '../own-paths.js';
 import { requestContextOf } from './request-context.js';
 
-/** Requested all the time by whatever watches the process. */
+/** Requested frequently by monitoring systems. */
 const PROBE_PATHS = new Set(['/livez', '/readyz', '/metrics']);
 
-/** Methods with a label of their own: callers choose from dozens. */
+/** Methods with a separate label: clients can send dozens of others. */
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
 
-/** One line and one observation for each request, when its answer is out or the caller is gone (`aborted`): the path
- *  without its query, and no body, as both may be personal. */
+/** Writes one log line and one observation for each request, when its response is complete or the client has
+ *  disconnected (`aborted`): the path without its query, and no body, because both may contain personal data. */
 export function accessLog(logger: Logger, metrics: Pick<Metrics, 'httpSeconds'>): RequestHandler {
   return (req, res, next) => {
     const start = performance.now();
@@ -37,7 +37,7 @@ export function accessLog(logger: Logger, metrics: Pick<Metrics, 'httpSeconds'>)
   };
 }
 
-/** The route label of a request that no route of the API took. */
+/** The route label of a request that matched no route of the API. */
 function ownRoute(path: string): string {
   const own = path.replace(/(?<=.)\/$/, '');
   return OWN_PATHS.has(own) ? own : 'unmatched';

@@ -2,8 +2,8 @@ import type { RequestHandler } from 'express';
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { problem } from '../problems/problems.js';
 
-/** Lets only those pass who send one of the tokens. Compares hashes in constant time, so that neither the token nor its length
- *  can be measured. */
+/** Accepts only requests with one of the tokens. Compares hashes in constant time, so that timing reveals neither the
+ *  token nor its length. */
 export function authorize(...tokens: readonly string[]): RequestHandler {
   const expected = tokens.map(digest);
   return (req, _res, next) => {

@@ -11,14 +11,15 @@ const REQUEST_HEADERS = [
 ].join(', ');
 const EXPOSED_HEADERS = ['ETag', 'Idempotency-Replayed', 'Location', 'Retry-After', 'X-Correlation-Id'];
 
-/** How long a browser may remember the answer to a preflight, in seconds. */
+/** How long a browser may cache the response to a preflight, in seconds. */
 const MAX_AGE = '600';
 
 const METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE';
 
-/** Lets pages of these origins, and of no others, use the API with its token, and read the response headers of `exposed`
- *  besides the common ones. Browsers send no cookies or logins of their own (no Access-Control-Allow-Credentials). A preflight carries no token, so it is answered before one is required.
- *  Source: https://fetch.spec.whatwg.org/#http-cors-protocol */
+/** Allows pages of these origins, and no others, to call the API with its token, and to read the response headers of
+ *  `exposed` in addition to the common ones. Browsers send no cookies or other credentials (no
+ *  Access-Control-Allow-Credentials). A preflight carries no token, so it is answered before authorization. Source:
+ *  https://fetch.spec.whatwg.org/#http-cors-protocol */
 export function cors(origins: readonly string[], exposed: readonly string[]): RequestHandler {
   const exposedHeaders = [...new Set([...EXPOSED_HEADERS, ...exposed])].join(', ');
   return (req, res, next) => {

@@ -6,7 +6,7 @@ import { newTraceparent } from '../../telemetry/trace-context.js';
 /** Correlation, trace and route of a request. */
 export interface RequestContext {
   readonly correlationId: string;
-  /** W3C Trace Context: that of the caller, or of a new trace. */
+  /** W3C Trace Context: sent by the client, or a new trace. */
   readonly traceparent: string;
   /** The path of the matching route; undefined until one matches. */
   route: string | undefined;
@@ -20,7 +20,7 @@ const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{
 
 const contexts = new WeakMap<ServerResponse, RequestContext>();
 
-/** Reads `X-Correlation-Id` and `traceparent`, and creates those that are missing or malformed. The response carries the
+/** Reads `X-Correlation-Id` and `traceparent`, and creates missing or malformed ones. The response carries the
  *  correlation id. */
 export const openRequestContext: RequestHandler = (req, res, next) => {
   const sent = req.get('x-correlation-id');
@@ -36,7 +36,7 @@ export const openRequestContext: RequestHandler = (req, res, next) => {
   next();
 };
 
-/** The context of the request that `res` answers. */
+/** The context of the request to which `res` responds. */
 export function requestContextOf(res: ServerResponse): RequestContext {
   const context = contexts.get(res);
   if (context === undefined) throw new Error('The request has no context: openRequestContext must run first');

@@ -1,9 +1,9 @@
 import type { RequestHandler } from 'express';
 import helmet from 'helmet';
 
-/** What every answer carries. `no-store`, because answers hold personal data, which no cache may keep (RFC 9111 §5.2.2.5);
- *  a client that keeps an ETag itself still gets its 304. HSTS only where the request came over TLS, directly or through a
- *  trusted proxy: RFC 6797 §7.2 forbids it elsewhere. */
+/** The headers of every response. `no-store`, because responses contain personal data, which no cache may store (RFC
+ *  9111 §5.2.2.5); a client that stores an ETag itself still receives 304. HSTS only if the request arrived over TLS,
+ *  directly or through a trusted proxy: RFC 6797 §7.2 forbids it otherwise. */
 export function responseHeaders(): RequestHandler[] {
   const overTls = helmet.strictTransportSecurity();
   return [

@@ -16,8 +16,8 @@ export interface ApiInfo {
   tags?: readonly { name: string; description: string }[];
 }
 
-/** The OpenAPI 3.1 document of these routes, made from the schemas that check requests and the problem types that the
- *  routes declare. Throws `fleet.invalid` where two different schemas have one id. */
+/** Returns the OpenAPI 3.1 document of these routes, derived from the schemas that validate requests and from the
+ *  problem types that the routes declare. Throws `fleet.invalid` if two different schemas have the same id. */
 export function openApi(routes: readonly Route[], info: ApiInfo, { token }: { token: boolean }): Json {
   const access = token ? 'request.unauthorized' : 'request.foreign';
   const { tags = [], ...rest } = info;

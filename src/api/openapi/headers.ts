@@ -7,7 +7,7 @@ const header = (description: string, schema: Json, required = true): Json => ({
   ...(required && { required }),
 });
 
-/** The headers of answers, as components. */
+/** Response headers, as components. */
 export const responseHeaders = {
   'X-Correlation-Id': header('The id under which logs and events of this request are found', text),
   ETag: header('Strong and the version in quotes where the resource has one, otherwise weak', text, false),

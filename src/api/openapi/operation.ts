@@ -5,7 +5,7 @@ import { hasInputs, parametersOf } from './parameters.js';
 import { ofServer, problemResponses, readUnavailable, writeUnavailable } from './problem-schemas.js';
 import type { Json, Schemas } from './schemas.js';
 
-/** The operation of a route. `access`: what the authentication refuses with. */
+/** The operation of a route. `access`: the problem for unauthorized requests. */
 export function operationOf(route: Route, schemas: Schemas, access: 'request.unauthorized' | 'request.foreign'): Json {
   const { summary, description, tag, body } = route;
   const headers = { ...headerRefs('X-Correlation-Id'), ...ownHeaders(route.headers, schemas) };
@@ -58,7 +58,7 @@ function successes(route: Route, schemas: Schemas, headers: Record<string, Json>
   };
 }
 
-/** The problems that the server answers a request to this route with before, around and after its handler. */
+/** The problems that the server itself may return for this route, before, around and after its handler. */
 function serverProblems(route: Route, access: 'request.unauthorized' | 'request.foreign') {
   const hasBody = route.body !== undefined;
   const isWrite = route.method !== 'get';

@@ -31,7 +31,7 @@ export function ownPaths(schemas: Schemas, access: 'request.unauthorized' | 'req
     headers,
     content: { 'application/problem+json': { schema: anyProblem(schemas) } },
   };
-  // health needs no token
+  // health checks need no token
   const refused = access === 'request.foreign' ? problems(access) : { '4XX': another };
   const ready = schemas.response(readiness);
   return {

@@ -5,7 +5,7 @@ import type { Json, Schemas } from './schemas.js';
 
 const header = (name: string, description: string, schema: Json): Json => ({ name, in: 'header', description, schema });
 
-/** The headers that requests may have, as components. */
+/** Request headers, as components. */
 export const requestHeaders = {
   CorrelationId: header(
     'X-Correlation-Id',
@@ -58,7 +58,7 @@ function inputs(schema: z.ZodType, place: 'path' | 'query', schemas: Schemas): J
   });
 }
 
-/** Whether a request can be malformed in this place. */
+/** Whether the path parameters or the query of a request can be invalid. */
 export function hasInputs({ params, query }: Pick<Route, 'params' | 'query'>): boolean {
   return [params, query].some((schema) => !(schema instanceof z.ZodObject) || Object.keys(schema.shape).length > 0);
 }

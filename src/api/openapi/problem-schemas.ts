@@ -16,7 +16,7 @@ const problemBody = z
   })
   .meta({ id: 'Problem', description: 'A problem (RFC 9457)' });
 
-/** What problems of a type have besides the members of every problem. */
+/** The members of problems of a type in addition to those of every problem. */
 const members: Partial<Record<string, z.ZodObject>> = {
   'request.invalid': z.object({
     errors: z
@@ -38,7 +38,7 @@ export function ofServer(...codes: (ProblemCode | ErrorCode)[]): ProblemType[] {
   return codes.map(problemType);
 }
 
-/** The problems of a process that cannot answer now: to a read, and to a write. */
+/** The problems of a temporarily unavailable process: for reads, and for writes. */
 export const readUnavailable = ofServer('request.timeout', 'store.closed', 'store.moved', 'store.damaged');
 export const writeUnavailable = [
   ...readUnavailable,

@@ -3,24 +3,24 @@ import { FlotillaError } from '../../errors.js';
 
 export type Json = Record<string, unknown>;
 
-/** Collects the schemas of a document. One that has an id (`.meta({ id: 'Order' })`) becomes a component; the others are
- *  written where they are used. */
+/** Collects the schemas of a document. A schema with an id (`.meta({ id: 'Order' })`) becomes a component; the others
+ *  are inlined. */
 export class Schemas {
   readonly components: Record<string, Json> = {};
   /** Responses that several operations share. */
   readonly responses: Record<string, Json> = {};
 
-  /** What a request is checked by: exact. */
+  /** The schema of a request: exactly as validated. */
   request(schema: z.ZodType): Json {
     return this.#collect(z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }));
   }
 
-  /** What an answer contains: open, because a later release may add fields. */
+  /** The schema of a response: open, because a later release may add fields. */
   response(schema: z.ZodType): Json {
     return this.#collect(z.toJSONSchema(schema, { io: 'output', unrepresentable: 'any', override: open }));
   }
 
-  /** Adds a component. Throws `fleet.invalid` where another schema has its name. */
+  /** Adds a component. Throws `fleet.invalid` if a different schema has its name. */
   add(name: string, schema: Json): { $ref: string } {
     const text = JSON.stringify(schema);
     const known = this.components[name];
@@ -42,7 +42,8 @@ export class Schemas {
   }
 }
 
-/** Lets other fields pass, and drops what only zod's own checks need: bounds of exact integers, patterns of formats. */
+/** Allows additional fields, and removes keywords that only zod's own checks need: bounds of exact integers, patterns
+ *  of formats. */
 function open({ jsonSchema }: { jsonSchema: Json }): void {
   if (jsonSchema.additionalProperties === false) delete jsonSchema.additionalProperties;
   if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;

@@ -2,9 +2,9 @@ import { errors, FlotillaError, isErrorCode, PermanentError, type ErrorCode } fr
 import { ConflictError } from '../../store/conflict-error.js';
 import { etagOf } from '../conditional-requests/etag.js';
 
-/** A problem type (RFC 9457 §3.1.1): every problem of it has this code, status and title. */
+/** A problem type (RFC 9457 §3.1.1): every problem of this type has this code, status and title. */
 export interface ProblemType {
-  /** Stable, dotted lower case. The `type` member is `urn:flotilla:problem:<code>`. */
+  /** Stable, in dotted lower case. The `type` member is `urn:flotilla:problem:<code>`. */
   readonly code: string;
   /** 400 to 599. */
   readonly status: number;
@@ -102,7 +102,7 @@ export const problems = {
 
 export type ProblemCode = keyof typeof problems;
 
-/** The library's errors that are not a 500. */
+/** The status and the remedy of the library's errors; the status is 500 for all others. */
 export const errorResponses: Partial<Record<ErrorCode, Pick<ProblemType, 'status' | 'remedy'>>> = {
   'contract.invalid_data': { status: 422, remedy: 'Correct the data as `detail` says.' },
   'contract.too_large': { status: 413, remedy: 'Send less: the event would be larger than the broker accepts.' },
@@ -123,13 +123,13 @@ export const errorResponses: Partial<Record<ErrorCode, Pick<ProblemType, 'status
   'store.overloaded': { status: 503, remedy: 'Retry after `Retry-After`.' },
 };
 
-/** The status of a refusal (`PermanentError`) whose code is not among the `problems` of its route. */
+/** The status of a refusal (`PermanentError`) whose code is not declared in the `problems` of its route. */
 const REFUSED = 409;
 
-/** One field that is wrong, and where. Never with the value, which may be personal. */
+/** An invalid field and its location. Never contains the value, which may be personal. */
 export interface FieldError {
   in: 'path' | 'query' | 'body';
-  /** Dotted; empty for the whole. */
+  /** Dotted; empty for the whole input. */
   path: string;
   message: string;
 }
@@ -138,11 +138,11 @@ export interface ProblemDetails {
   detail?: string;
   errors?: readonly FieldError[];
   headers?: Readonly<Record<string, string>>;
-  /** What the problem says besides the members that every problem has (RFC 9457 §3.2); these stay as they are. */
+  /** Additional members of the problem (RFC 9457 §3.2); they cannot replace the standard members. */
   members?: Readonly<Record<string, unknown>>;
 }
 
-/** Thrown by a route to answer with a problem of one of its problem types; `detail` explains this occurrence. */
+/** Thrown by a route to respond with a problem of one of its problem types; `detail` explains this occurrence. */
 export class ProblemError extends Error {
   override readonly name = 'ProblemError';
   readonly code: string;
@@ -168,7 +168,7 @@ export class ProblemError extends Error {
   }
 }
 
-/** The problem type of a code of the HTTP server or of the library's errors. */
+/** Returns the problem type for a code of the HTTP server or of the library's errors. */
 export function problemType(code: ProblemCode | ErrorCode): ProblemType {
   return isErrorCode(code)
     ? { code, status: 500, title: errors[code].message, ...errorResponses[code] }
@@ -180,13 +180,14 @@ export function problem(code: ProblemCode, details?: ProblemDetails & ErrorOptio
   return new ProblemError(problemType(code), details);
 }
 
-/** `request.invalid`, for what only a route can find: with what is wrong, and where, never with the value. */
+/** Creates the problem `request.invalid`, for errors that only the route can detect. It contains the location of each
+ *  error, never the value. */
 export function invalidRequest(errors: readonly FieldError[]): ProblemError {
   return problem('request.invalid', { errors });
 }
 
-/** The problem that an error is for the caller. Only what blames the request says its detail; everything else keeps it
- *  to the log. */
+/** Maps an error to the problem for the client. Only errors caused by the request include a detail; the others are
+ *  detailed in the log only. */
 export function problemOf(error: unknown): ProblemError {
   if (error instanceof ProblemError) return error;
   if (error instanceof PermanentError) return refusal(undeclared(error.code), error);
@@ -203,7 +204,7 @@ export function problemOf(error: unknown): ProblemError {
   return bodyProblem(error) ?? problem('internal', { cause: error });
 }
 
-/** The version that the aggregate is at, with which the caller can read it again and continue. */
+/** The current version of the aggregate, with which the client can read it again and continue. */
 function versionDetails({ actual }: ConflictError): ProblemDetails {
   return {
     members: { currentVersion: actual },
@@ -211,23 +212,23 @@ function versionDetails({ actual }: ConflictError): ProblemDetails {
   };
 }
 
-/** The caller named versions by If-Match, and the aggregate is at another. */
+/** The client sent If-Match, and the aggregate has another version. */
 export function preconditionFailed(conflict: ConflictError): ProblemError {
   return problem('request.precondition_failed', { ...versionDetails(conflict), cause: conflict });
 }
 
-/** What a decider refused, as a problem of a type of its route. */
+/** A refusal by a decider, as a problem of a type of its route. */
 export function refusal(type: ProblemType, error: PermanentError): ProblemError {
   return new ProblemError(type, { detail: error.message, cause: error });
 }
 
-/** `account.not_allowed` has the title `Account not allowed`. */
+/** A title derived from the code: `account.not_allowed` becomes `Account not allowed`. */
 function undeclared(code: string): ProblemType {
   const words = code.replace(/[._]/g, ' ');
   return { code, status: REFUSED, title: words.charAt(0).toUpperCase() + words.slice(1) };
 }
 
-/** What express and its body parser throw: errors with a status of 4xx. */
+/** Maps the errors of Express and its body parser, which have a 4xx status. */
 function bodyProblem(error: unknown): ProblemError | undefined {
   if (!(error instanceof Error) || !('status' in error) || typeof error.status !== 'number') return undefined;
   const { status } = error;

@@ -11,8 +11,8 @@ export interface CollectOptions extends Omit<KeeperOptions, 'broker' | 'retryAft
   onProgress?: (worker: string, done: number, total: number) => void;
 }
 
-/** Stores the dead letters that wait in the broker now, as a keeper does, within a limited time. Resolves with the number of new
- *  ones. Rejects with the failure of the store. */
+/** Stores the dead letters that currently wait in the broker, like a keeper, within a time limit. Resolves with the
+ *  number of new ones. Rejects with the error of the store. */
 export async function collectDeadLetters(options: CollectOptions): Promise<number> {
   const { store, broker, names, workers, limit = 5000, signal, onProgress } = options;
   await migrateDeadLetters(store);

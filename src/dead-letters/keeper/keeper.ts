@@ -23,7 +23,7 @@ export interface KeeperOptions {
   logger: Logger;
   /** Milliseconds since the epoch. */
   now?: () => number;
-  /** Milliseconds before storing a dead letter is retried. @default 1000 */
+  /** Milliseconds until storing a dead letter is retried. @default 1000 */
   retryAfter?: number;
 }
 
@@ -32,14 +32,13 @@ export interface Keeper {
   run(signal: AbortSignal): Promise<void>;
 }
 
-/** Few at a time, as a dead letter may have a body of many megabytes. */
+/** Small, because the body of a dead letter may have many megabytes. */
 const PREFETCH = 20;
 const BODY_REMOVAL_INTERVAL_MS = 3_600_000;
 
-/**
- * Moves dead letters from the broker into a store: each is committed with its event, then acked; duplicates are stored once.
- * While the store is unavailable, a dead letter is held and retried. Several keepers may run.
- */
+/** Moves dead letters from the broker to a store: each is committed with its event, then acked; duplicates are stored
+ *  once. While the store is unavailable, a dead letter stays in flight and storing it is retried. Several keepers may
+ *  run. */
 export function createKeeper(options: KeeperOptions): Keeper {
   const { store, broker, names, workers, logger } = options;
   return {
@@ -80,7 +79,7 @@ async function removeBodiesPeriodically(
   }
 }
 
-/** Never rejects: a dead letter that cannot be stored is held, and requeued when the process ends. */
+/** Never rejects: a dead letter that cannot be stored stays in flight, and is requeued when the process ends. */
 async function storeWithRetry(
   options: KeeperOptions,
   delivery: Delivery,
@@ -100,7 +99,7 @@ async function storeWithRetry(
       });
     }
     await sleep(retryAfter, gone);
-    if (gone.aborted) return; // returned to the broker, or the channel is gone: it will be delivered again
+    if (gone.aborted) return; // requeued, or the channel is closed: it will be redelivered
   }
 }
 

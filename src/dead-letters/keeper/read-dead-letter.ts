@@ -15,9 +15,9 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-
 
 type Source = Pick<Delivery, 'body' | 'properties' | 'origin'>;
 
-/** Reads a message of `<worker>.dead` as a dead letter. Never throws: any message of that queue can be stored. A worker states the
- *  reason in headers; a message that the broker dead-lettered gets the code `broker.<reason>` and an id derived from the message
- *  and the time. `now` (milliseconds) replaces a missing time. */
+/** Reads a message of `<worker>.dead` as a dead letter. Never throws: any message of that queue can be stored. Workers
+ *  put the reason into headers; a message that the broker dead-lettered gets the code `broker.<reason>` and an id
+ *  derived from the message and the time. `now` (milliseconds) replaces a missing time. */
 export function readDeadLetter(delivery: Source, worker: string, definitions: Definitions, now: number): DeadLetter {
   const { body, properties, origin = null } = delivery;
   const { headers } = properties;
@@ -59,7 +59,7 @@ export function readDeadLetter(delivery: Source, worker: string, definitions: De
   };
 }
 
-/** The messages for the broker's reasons. */
+/** Error messages for the broker's reasons. */
 const REASONS: Record<string, string> = {
   delivery_limit: 'It exceeded the delivery limit of the queue without being settled',
   rejected: 'A consumer rejected it',
@@ -70,7 +70,7 @@ const REASONS: Record<string, string> = {
 
 type About = Pick<DeadLetter, 'eventId' | 'source' | 'type' | 'kind' | 'subject' | 'correlationId'>;
 
-/** From the event where the body is one, otherwise from the properties. */
+/** From the event if the body is one, otherwise from the properties. */
 function describe({ body, properties }: Source, definitions: Definitions): About {
   const event = eventIn({ body, properties });
   const type = event?.type ?? bounded(properties.type, 255);
@@ -120,7 +120,7 @@ function isTime(milliseconds: number): boolean {
   return milliseconds >= 0 && milliseconds < 253_402_300_800_000;
 }
 
-/** Null for an invalid attribute, which the event about the dead letter must not have. */
+/** Null for an invalid attribute, which an event about the dead letter must not contain. */
 function bounded(text: string | undefined, length: number): string | null {
   return text === undefined || !isTextLine(text, length) ? null : text;
 }

@@ -6,28 +6,28 @@ import { definitionOf, type Definitions } from '../../events/definitions.js';
 import type { InboxKey } from '../../store/store.js';
 import type { StoredDeadLetter } from '../dead-letter.js';
 
-/** What the checks before a replay use. */
+/** The dependencies of the checks before a replay. */
 export interface CheckContext {
   broker: Pick<Broker, 'queueDepth'>;
   names: Names;
   /** The workers of the fleet that have a queue. */
   workers: readonly string[];
   definitions: Definitions;
-  /** Whether the worker has handled the event, according to its store; undefined where that store is unreachable. */
+  /** Whether the worker has handled the event, according to its store; undefined if that store is unreachable. */
   handled?: ((key: InboxKey) => Promise<boolean | undefined>) | undefined;
   /** Whether the aggregate of a command is closed, so that the command is obsolete. */
   isClosed?: ((command: { type: string; subject: string }) => Promise<boolean>) | undefined;
 }
 
 export interface CheckResult {
-  /** Why the dead letter should not be sent; undefined: no objection. */
+  /** Why the dead letter should not be sent; undefined if there is no objection. */
   refusal: { code: string; message: string; forcible: boolean } | undefined;
   /** A remark for the operator. */
   note: string | undefined;
 }
 
-/** Checks whether replaying the dead letter can succeed: its state, trust, route, schema, inbox, and for a command its aggregate.
- *  `to`: the worker that it would be sent to. Changes nothing. */
+/** Checks whether replaying the dead letter can succeed: its state, trust, route, schema and inbox, and for a command
+ *  its aggregate. `to`: the target worker. Changes nothing. */
 export async function checkDeadLetter(
   letter: StoredDeadLetter,
   context: CheckContext,
@@ -46,7 +46,7 @@ export async function checkDeadLetter(
   }
   const untrusted = letter.replacement === null ? trustProblem(letter, context.definitions, vouch) : undefined;
   if (untrusted !== undefined) return refuse(untrusted, false);
-  // the queue of a worker that was renamed or removed accepts messages that no worker handles
+  // the queue of a renamed or removed worker would accept messages that no worker handles
   if (!context.workers.includes(to)) {
     const detail = `this fleet has no worker ${to} with a queue; choose another by --to`;
     return refuse(new FlotillaError('dead_letter.refused', detail), false);
@@ -76,7 +76,7 @@ export async function checkDeadLetter(
   };
 }
 
-/** Why the body must not be signed and sent as a message of the fleet, or cannot be sent. */
+/** Why the body cannot be sent, or must not be signed and sent as a message of the fleet. */
 function trustProblem(
   { id, conflictOf, body, bodySize, origin = null, type, source }: StoredDeadLetter,
   definitions: Definitions,

@@ -26,12 +26,13 @@ export interface DiscardOptions {
 export interface DiscardSummary {
   selected: number;
   discarded: number;
-  /** Already settled, being replayed, or not reached before `signal` aborted. */
+  /** Already settled, being replayed, or not processed before `signal` aborted. */
   skipped: number;
 }
 
-/** Marks dead letters as not to be replayed, and appends an event for each. Settled ones, and those that a run is replaying, are
- *  skipped. Bodies are removed once the discard cannot be undone. Throws `dead_letter.refused` without a reason. */
+/** Marks dead letters as discarded, and appends an event for each. Settled ones, and those that a run is replaying, are
+ *  skipped. Bodies are removed when the discard can no longer be undone. Throws `dead_letter.refused` without a
+ *  reason. */
 export async function discardDeadLetters(
   { store, now }: { store: Store; now: () => number },
   { selection, who, reason, purge = false, limit, signal, onResult }: DiscardOptions,
@@ -70,8 +71,8 @@ async function discardOne(
   });
 }
 
-/** Restores a discarded dead letter within 7 days, and appends the event of a new dead letter. Throws `dead_letter.not_found`, or
- *  `dead_letter.refused` when it is not discarded or was discarded too long ago. */
+/** Restores a discarded dead letter within 7 days, and appends the event of a new dead letter. Throws
+ *  `dead_letter.not_found`, or `dead_letter.refused` if it is not discarded or was discarded too long ago. */
 export async function undoDiscard(
   { store, now }: { store: Store; now: () => number },
   { id, who }: { id: string; who: string },

@@ -16,12 +16,12 @@ export interface EditOptions {
   who: string;
   /** Replaces the event, or its data. */
   content?: unknown;
-  /** `path=value`, applied after that. */
+  /** Assignments `path=value`, applied afterwards. */
   set?: readonly string[];
   unset?: readonly string[];
-  /** Uses a new idempotency key for external calls in place of the original event's. */
+  /** Uses a new idempotency key for external calls instead of the key of the original event. */
   newKey?: boolean | undefined;
-  /** The worker to send it to. @default the worker that dead-lettered it */
+  /** The target worker. @default the worker that dead-lettered it */
   to?: string | undefined;
   /** Only checks, and returns the event that would be sent. */
   dryRun?: boolean | undefined;
@@ -39,13 +39,11 @@ export interface EditResult {
   sent: boolean;
 }
 
-/**
- * Edits a dead letter: creates a new event that is caused by the old one and strictly valid, and sends it to the worker's
- * queue in its place; the dead letter is then marked as replayed and refers to it. The new event is committed before it is
- * sent: if the process ends in between, a replay sends the same event.
- * Throws `contract.*` when the new event is not valid, `dead_letter.settled`, `dead_letter.busy`,
- * `dead_letter.refused`, `dead_letter.closed` or `broker.*`.
- */
+/** Edits a dead letter: creates a new event that is caused by the old one and passes strict validation, and sends it to
+ *  the worker's queue instead of the old one; the dead letter is then marked as replayed and refers to it. The new
+ *  event is committed before it is sent: if the process ends in between, a replay sends the same event. Throws
+ *  `contract.*` if the new event is not valid, `dead_letter.settled`, `dead_letter.busy`, `dead_letter.refused`,
+ *  `dead_letter.closed` or `broker.*`. */
 export async function editDeadLetter(context: DeadLetterContext, options: EditOptions): Promise<EditResult> {
   const { store, now, definitions } = context;
   const letter = await findDeadLetter(store, options.id);
@@ -111,7 +109,8 @@ async function storeReplacement(
   });
 }
 
-/** A handler that ran may have sent the key to an external service; an attempt without an answer may have taken effect. */
+/** A handler that ran may have sent the key to an external service, and an attempt without an answer may have taken
+ *  effect. */
 function warningsFor({ attempts }: StoredDeadLetter, isNewKey: boolean): string[] {
   const reachedOutside = attempts.some(({ code }) => !code.startsWith('contract.'));
   const unanswered = attempts.filter(({ code, name, message }) => /time-?d? ?out/i.test(`${code} ${name} ${message}`));
@@ -126,7 +125,7 @@ function warningsFor({ attempts }: StoredDeadLetter, isNewKey: boolean): string[
     : [`${what}: if it took effect, the same idempotency key returns that result, for the old data.`];
 }
 
-/** Names the changed fields without their values, which may be personal and are in the event. */
+/** Lists the changed fields without their values, which may be personal and are in the event. */
 function describe({ content, set = [], unset = [] }: EditOptions): string {
   const parts = [
     ...(content === undefined ? [] : ['content replaced']),

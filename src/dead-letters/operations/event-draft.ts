@@ -11,8 +11,8 @@ export interface EventDraft {
   data: unknown;
 }
 
-/** The draft that an edit begins with: the event, upcast to the latest version of its type where it is valid. For a message
- *  that is not an event, the fields that the dead letter has. */
+/** The draft with which an edit begins: the event, upcast to the latest version of its type if it is valid. For a
+ *  message that is not an event, the known fields of the dead letter. */
 export function draftOf(letter: StoredDeadLetter, definitions: Definitions): EventDraft {
   const event = attempt(() => parseEnvelope(letter));
   const draft: EventDraft = {
@@ -24,7 +24,7 @@ export function draftOf(letter: StoredDeadLetter, definitions: Definitions): Eve
   return structuredClone(upcasted === undefined ? draft : { ...draft, data: upcasted.data });
 }
 
-/** A draft from the content of a file: a whole event, or only its data. */
+/** Creates a draft from the content of a file: a whole event, or only its data. */
 export function draftFrom(content: unknown, draft: EventDraft): EventDraft {
   if (!isObject(content) || !('specversion' in content)) return { ...draft, data: content };
   const { type, subject, data } = content;
@@ -36,7 +36,7 @@ export function draftFrom(content: unknown, draft: EventDraft): EventDraft {
 }
 
 /** Applies `path=value` to a draft: `data.amount=5`, `data.items.0.quantity=1`, `type=…`, `subject=…`. The value is
- *  JSON, otherwise text. Throws `dead_letter.refused` for an invalid path. */
+ *  parsed as JSON, otherwise it is text. Throws `dead_letter.refused` for an invalid path. */
 export function assign(draft: EventDraft, assignment: string): void {
   const [, path = '', text = ''] = /^([^=]+)=(.*)$/s.exec(assignment) ?? [];
   const keys = path.trim().split('.');
@@ -65,7 +65,7 @@ export function assign(draft: EventDraft, assignment: string): void {
   draft.data = root['data'];
 }
 
-/** Removes a field: `data.note`. Throws `dead_letter.refused` where there is no such field. */
+/** Removes a field, such as `data.note`. Throws `dead_letter.refused` if the field does not exist. */
 export function unset(draft: EventDraft, path: string): void {
   const keys = path.split('.');
   let parent: unknown = draft;
@@ -83,7 +83,7 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null;
 }
 
-/** The result of `read`; undefined where the content is invalid. */
+/** The result of `read`; undefined if the content is invalid. */
 function attempt<T>(read: () => T): T | undefined {
   try {
     return read();

@@ -23,17 +23,17 @@ export interface ReplayDeadLettersOptions {
   selection: Selection;
   /** The operator, for the audit. */
   who: string;
-  /** The worker to send them to. @default the worker of each */
+  /** The target worker. @default the worker that dead-lettered each of them */
   to?: string | undefined;
   /** Only checks each of them. */
   dryRun?: boolean | undefined;
-  /** Also sends those that would fail their schema again, and obsolete commands. */
+  /** Also sends dead letters that would fail their schema again, and obsolete commands. */
   force?: boolean | undefined;
   /** Sends messages without a valid signature as the fleet's own. */
   vouch?: boolean | undefined;
-  /** Messages in total at most. */
+  /** Maximum number of messages in total. */
   limit?: number | undefined;
-  /** Messages per second at most. */
+  /** Maximum number of messages per second. */
   rate?: number | undefined;
   /** The claim of the edit whose replacement is sent. @default a new claim */
   claim?: string | undefined;
@@ -46,9 +46,9 @@ export interface DeadLetterReplayResult {
   worker: string;
   type: string | null;
   subject: string | null;
-  /** `skipped`: another run is replaying it, or has settled it since it was selected. */
+  /** `skipped`: another run is replaying it, or has settled it since the selection. */
   outcome: 'sent' | 'ready' | 'refused' | 'failed' | 'skipped';
-  /** Why it was refused, skipped or has failed, or a remark. */
+  /** Why it was refused, was skipped or has failed; or a remark. */
   detail: string;
 }
 
@@ -60,22 +60,21 @@ export interface DeadLetterReplaySummary {
   ready: number;
   refused: number;
   failed: number;
-  /** Claimed by another run, or not reached before `signal` aborted. */
+  /** Claimed by another run, or not processed before `signal` aborted. */
   skipped: number;
 }
 
-/** Messages in flight at most, whose bodies are in memory. */
+/** Maximum number of messages in flight, whose bodies are in memory. */
 const BATCH_SIZE = 20;
 const BROKER_TIMEOUT_MS = 30_000;
-/** After these errors the broker does not have the message. */
+/** Errors after which the broker certainly does not have the message. */
 const REFUSALS = ['broker.returned', 'broker.nacked', 'broker.unencodable'] as const;
 
-/**
- * Sends dead letters to their workers again. Each is checked, claimed, published with a confirm, and marked as replayed; of
- * concurrent runs only one sends it. If the process ends in between, it stays `replaying`: once the claim has expired
- * (`CLAIM_TTL_MS`) another run sends it again, and the worker's inbox recognises the duplicate. Resolves when all are done, or
- * after the current batch when `signal` aborts. Rejects with `broker.*` when the connection is lost; sent ones are marked.
- */
+/** Replays dead letters to their workers. Each is checked, claimed, published with a confirm, and marked as replayed;
+ *  of concurrent runs only one sends it. If the process ends in between, the dead letter stays `replaying`: when the
+ *  claim has expired (`CLAIM_TTL_MS`), another run sends it again, and the worker's inbox detects the duplicate.
+ *  Resolves when all are processed, or after the current batch when `signal` aborts. Rejects with `broker.*` if the
+ *  connection is lost; the dead letters sent until then are marked. */
 export async function replayDeadLetters(
   context: DeadLetterContext,
   options: ReplayDeadLettersOptions,
@@ -207,7 +206,7 @@ async function markReplayed(
       const trust = vouch === true && letter.origin !== 'fleet' ? ['vouched for'] : [];
       const detail = [...as, ...(to === undefined ? [] : [`to ${to}`]), ...trust].join(' ');
       await audit(tx.sql, { id: auditId, deadLetterId: letter.id, at, who, action: 'replayed', detail });
-      // it was dead-lettered again, or another run took over: their events are newer than this one
+      // dead-lettered again, or taken over by another run: their events are newer than this one
       if (marked.length === 0) continue;
       await appendLifecycleEvent(tx, { source: store.service, now: time, occasion: letter.replays }, letter, {
         type: 'message.replayed',

@@ -7,7 +7,7 @@ import type { Names } from '../../broker/topology/topology.js';
 import type { EventEnvelope } from '../../events/envelope.js';
 import type { StoredDeadLetter } from '../dead-letter.js';
 
-/** Headers about the dead-lettering and the attempts before it, which a replayed message does not have. */
+/** Headers about the dead-lettering and earlier attempts, which a replayed message does not have. */
 const DEATH_HEADERS: ReadonlySet<string> = new Set([
   HEADERS.attempt,
   HEADERS.deadLetterId,
@@ -16,8 +16,9 @@ const DEATH_HEADERS: ReadonlySet<string> = new Set([
   HEADERS.deadAt,
 ]);
 
-/** The message that replays a dead letter: to the queue of its worker, or of `to`, not to the exchange, so that no other worker
- *  receives it twice. It carries its attempts. `vouch`: signed as a message of the fleet, whatever its origin. */
+/** The message that replays a dead letter. It is published to the queue of its worker, or of `to`, not to the exchange,
+ *  so that no other worker receives it again. It carries its attempts. `vouch`: signed as a message of the fleet,
+ *  whatever its origin. */
 export function replayMessage(
   letter: StoredDeadLetter,
   names: Names,

@@ -14,15 +14,15 @@ export interface AuditEntry {
   detail: string;
 }
 
-/** Writes an entry in the transaction of the action. The caller provides the id, which sorts by time: the transaction may be run
- *  again. */
+/** Writes an entry in the transaction of the action. The caller provides the id, which sorts by time, because the
+ *  transaction may run again. */
 export async function audit(sql: Sql, entry: AuditEntry): Promise<void> {
   await sql`
     INSERT INTO dead_letter_audit (id, dead_letter_id, at, who, action, detail)
     VALUES (${entry.id}, ${entry.deadLetterId}, ${entry.at}, ${entry.who}, ${entry.action}, ${entry.detail})`;
 }
 
-/** The audit of a dead letter, oldest first. */
+/** The audit entries of a dead letter, oldest first. */
 export async function auditOf(sql: Sql, deadLetterId: string): Promise<AuditEntry[]> {
   return sql<AuditEntry>`
     SELECT id, dead_letter_id AS "deadLetterId", at, who, action, detail FROM dead_letter_audit

@@ -66,7 +66,7 @@ const migrations: readonly Migration[] = [
   },
 ];
 
-/** Creates the tables of dead letters in `store`. Idempotent; to be awaited before any other function of this module. */
+/** Creates the tables of dead letters in `store`. Idempotent; await it before any other function of this module. */
 export async function migrateDeadLetters(store: Store): Promise<void> {
   await store.migrate('dead-letters', migrations);
 }

@@ -9,14 +9,14 @@ export interface DeadLetterFilter {
   worker?: string;
   /** The id, or a prefix of it. */
   id?: string;
-  /** Topic patterns, one of which the error code matches: `contract.*`. */
+  /** Topic patterns such as `contract.*`; at least one must match the error code. */
   codes?: readonly string[];
-  /** Topic patterns, one of which the type matches. A message without a type matches none. */
+  /** Topic patterns; at least one must match the type. A message without a type matches none. */
   types?: readonly string[];
   subject?: string;
-  /** RFC 3339: dead-lettered at or after. */
+  /** RFC 3339: dead-lettered at or after this time. */
   since?: string;
-  /** RFC 3339: dead-lettered before. */
+  /** RFC 3339: dead-lettered before this time. */
   until?: string;
   /** Text in the ids, the subject, the error message or the body, case-insensitive. */
   text?: string;
@@ -42,7 +42,7 @@ export interface DeadLetterGroup {
   last: string;
 }
 
-/** A page of the dead letters that match, and the number of all of them. */
+/** Returns a page of the matching dead letters, and the total number of matches. */
 export async function listDeadLetters(
   store: Store,
   filter: DeadLetterFilter = {},
@@ -52,7 +52,7 @@ export async function listDeadLetters(
   return { items, total: groups.reduce((sum, { count }) => sum + count, 0) };
 }
 
-/** A page of the dead letters that match. */
+/** Returns a page of the matching dead letters. */
 export async function deadLetterPage(
   store: Store,
   filter: DeadLetterFilter,
@@ -78,7 +78,7 @@ export async function deadLetterPage(
   return rows.map(summaryOf);
 }
 
-/** The dead letters that match, counted by worker, code and type; the largest groups first. */
+/** The matching dead letters, counted by worker, code and type; largest groups first. */
 export async function groupDeadLetters(store: Store, filter: DeadLetterFilter = {}): Promise<DeadLetterGroup[]> {
   const { id, worker, codes, types, subject, since, until, text, states } = await parameters(store, filter);
   const rows = await store.query<DeadLetterGroup>`
@@ -98,7 +98,7 @@ export async function groupDeadLetters(store: Store, filter: DeadLetterFilter = 
   return rows.map((row) => ({ ...row, count: Number(row.count) }));
 }
 
-/** The dead letter with this id or unique prefix. Throws `dead_letter.not_found`. */
+/** Resolves with the dead letter with this id or unique prefix. Throws `dead_letter.not_found`. */
 export async function findDeadLetter(store: Store, id: string): Promise<StoredDeadLetter> {
   const rows = await store.query<StoredRow>`
     SELECT * FROM dead_letters WHERE id LIKE ${`${escaped(id.toLowerCase())}%`} ESCAPE '!' ORDER BY id LIMIT 2`;
@@ -113,7 +113,7 @@ export async function findDeadLetter(store: Store, id: string): Promise<StoredDe
   return storedOf(row);
 }
 
-/** The workers, codes and types that occur in dead letters, settled ones included. */
+/** The workers, codes and types of all dead letters, including settled ones. */
 export async function namesInDeadLetters(
   store: Store,
 ): Promise<Record<'workers' | 'codes' | 'types', readonly string[]>> {
@@ -127,7 +127,7 @@ export async function namesInDeadLetters(
   };
 }
 
-/** Separates the names of a list that SQL searches; a name that contains it matches no pattern. */
+/** Separates the names in a list that SQL searches; a name that contains the separator matches no pattern. */
 const MARK = '\u001f';
 
 async function parameters(store: Store, filter: DeadLetterFilter) {
@@ -146,14 +146,14 @@ async function parameters(store: Store, filter: DeadLetterFilter) {
   };
 }
 
-/** The names that match one of the patterns, each between two marks; null for any name. */
+/** The names that match one of the patterns, each between two separators; null for any name. */
 function matching(patterns: readonly string[] | undefined, names: readonly string[]): string | null {
   if (patterns === undefined) return null;
   const found = names.filter((name) => !name.includes(MARK) && patterns.some((pattern) => matches(pattern, name)));
   return found.map((name) => `${MARK}${name}${MARK}`).join('');
 }
 
-/** Times are compared as text, so all must have one format. */
+/** Times are compared as text, so all must have the same format. */
 function utc(time: string | undefined): string | null {
   return time === undefined ? null : new Date(time).toISOString();
 }

@@ -3,11 +3,11 @@ import type { Sql, Store } from '../../store/store.js';
 import { contentDigestOfRow } from './content-digest.js';
 import type { StoredRow } from './rows.js';
 
-/** Rows in one transaction, as bodies of a megabyte each are overwritten. */
+/** Rows per transaction; bodies of a megabyte each are overwritten. */
 const BATCH_SIZE = 100;
 
-/** Removes the bodies of dead letters that were discarded before a time (milliseconds), so that the store can reuse their space.
- *  Ids, error, attempts, hash, size and audit remain. Returns the number of bodies. */
+/** Removes the bodies of dead letters that were discarded before a time (milliseconds), so that the store can reuse the
+ *  space. Ids, error, attempts, hash, size and audit remain. Returns the number of removed bodies. */
 export async function removeOldBodies(store: Store, before: number, signal: AbortSignal): Promise<number> {
   const time = new Date(before).toISOString();
   let removed = 0;

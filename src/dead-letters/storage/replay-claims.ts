@@ -2,8 +2,8 @@ import type { Sql, Store } from '../../store/store.js';
 import type { StoredState, StoredDeadLetter } from '../dead-letter.js';
 import { storedOf, type StoredRow } from './rows.js';
 
-/** How long a claim lasts. A batch is confirmed or abandoned within 10 s, so only a run that was killed keeps a claim for
- *  longer; afterwards another run can replay what it had claimed. */
+/** How long a claim lasts. A batch is confirmed or abandoned within 10 s, so only a killed run holds a claim for
+ *  longer; afterwards another run can replay the claimed dead letters. */
 export const CLAIM_TTL_MS = 60_000;
 
 /** The claim of a run on dead letters. */
@@ -14,8 +14,8 @@ export interface ReplayClaim {
   now: number;
 }
 
-/** Claims the dead letters that are unsettled and not claimed by another run, and marks them as `replaying`. Returns their
- *  current content, as an edit may have changed it. */
+/** Claims the dead letters that are unsettled and not claimed by another run, and marks them as `replaying`. Returns
+ *  their current content, because an edit may have changed it. */
 export async function claimForReplay(
   store: Store,
   ids: readonly string[],
@@ -36,7 +36,8 @@ export async function claimForReplay(
   });
 }
 
-/** Claims a dead letter within a transaction, without marking it. False when it is settled or another run has claimed it. */
+/** Claims a dead letter in a transaction, without marking it. Returns false if it is settled or claimed by another
+ *  run. */
 export async function claimOne(sql: Sql, id: string, claim: ReplayClaim): Promise<boolean> {
   const { until, at, latest } = bounds(claim.now);
   const rows = await sql`
@@ -47,7 +48,7 @@ export async function claimOne(sql: Sql, id: string, claim: ReplayClaim): Promis
   return rows.length > 0;
 }
 
-/** Marks messages that the broker has refused as dead again. */
+/** Marks dead letters that the broker has refused as dead again. */
 export async function returnToDead(store: Store, ids: readonly string[], claim: string): Promise<void> {
   if (ids.length === 0) return;
   await store.transaction(async ({ sql }) => {
@@ -55,15 +56,15 @@ export async function returnToDead(store: Store, ids: readonly string[], claim: 
   });
 }
 
-/** Releases everything that a run has claimed and not settled. */
+/** Releases all dead letters that a run has claimed and not settled. */
 export async function releaseClaim(store: Store, claim: string): Promise<void> {
   await store.transaction(async ({ sql }) => {
     await sql`UPDATE dead_letters SET claim = NULL, claimed_until = NULL WHERE claim = ${claim}`;
   });
 }
 
-/** Whether a run has claimed the dead letter and may still be active. A claim that ends more than CLAIM_TTL_MS from now is invalid:
- *  the clock was set back. */
+/** Whether a run has claimed the dead letter and may still be active. A claim that expires more than CLAIM_TTL_MS from
+ *  now is invalid: the clock was set back. */
 export function isClaimed({ claimedUntil }: Pick<StoredState, 'claimedUntil'>, now: number): boolean {
   const { at, latest } = bounds(now);
   return claimedUntil !== null && claimedUntil > at && claimedUntil <= latest;

@@ -9,7 +9,7 @@ import type {
   StoredDeadLetter,
 } from '../dead-letter.js';
 
-/** A row of `dead_letters` without what is large. */
+/** A row of `dead_letters` without its large columns. */
 export interface SummaryRow {
   id: string;
   worker: string;

@@ -5,15 +5,15 @@ import { findDeadLetter, deadLetterPage, type DeadLetterFilter } from './queries
 /** The dead letters that an action applies to: those with these ids or unique prefixes, or those that match a filter. */
 export type Selection = { ids: readonly string[] } | { filter: DeadLetterFilter };
 
-/** A selection has at most so many; repeat the action for the rest. */
+/** Maximum size of a selection; repeat the action for the rest. */
 const MAX_SELECTED = 100_000;
 
-/** A dead letter that was selected, with its state at that moment. */
+/** A selected dead letter, with its state at the time of the selection. */
 export type Selected = Pick<DeadLetterSummary, 'id' | 'state'>;
 
-/** The selected dead letters, oldest first. A filter selects only those dead-lettered before `now` (milliseconds) and in one of
- *  `states`, so that one that returns during the action is not selected twice. An id is selected in any state; throws
- *  `dead_letter.not_found` for an unknown one. */
+/** Returns the selected dead letters, oldest first. A filter selects only those dead-lettered before `now`
+ *  (milliseconds) and in one of `states`, so that one that is dead-lettered again during the action is not selected
+ *  twice. An id is selected in any state; throws `dead_letter.not_found` for an unknown one. */
 export async function selectDeadLetters(
   store: Store,
   selection: Selection,
@@ -32,7 +32,7 @@ export async function selectDeadLetters(
   const now = new Date(options.now).toISOString();
   const until = filter.until !== undefined && new Date(filter.until) < new Date(now) ? filter.until : now;
   const scope: DeadLetterFilter = { states: options.states, ...filter, until };
-  // in one statement: rows that another run settles meanwhile would shift later pages
+  // in one statement: rows that another run settles in the meantime would shift later pages
   const page = await deadLetterPage(store, scope, { first: 'oldest', limit });
   return page.map(({ id, state }) => ({ id, state }));
 }

@@ -7,20 +7,19 @@ import { audit } from './audit.js';
 import { contentDigest, contentDigestOfRow } from './content-digest.js';
 import type { DeadLetter, DeadLetterState } from '../dead-letter.js';
 
-/** The part of a body that can be searched. */
+/** The searchable part of a body. */
 const SEARCHABLE_CHARACTERS = 16 * 1024;
-/** The part that is stored of a body that exceeds MAX_BODY_BYTES. */
+/** The stored part of a body that exceeds MAX_BODY_BYTES. */
 const EXCERPT_BYTES = 64 * 1024;
 
-/** The result of storing a dead letter. `known`: a copy is already stored. `settled`: it was discarded, and stays so. `conflict`:
- *  another message has its id, so it is stored under an id of its own. */
+/** The result of storing a dead letter. `known`: a copy is already stored. `settled`: it was discarded, and stays
+ *  discarded. `conflict`: another message has its id, so it is stored under a new id. */
 export type StoreResult = 'new' | 'died again' | 'known' | 'settled' | 'conflict';
 
-/**
- * Stores a dead letter and appends its event. Stored content is never replaced: a message with the same id and another body, key
- * or worker is stored separately as a conflict. One that was replayed and dead-lettered again becomes dead again, with its
- * latest attempts. One that was discarded stays discarded, and its audit records the return. `now` in milliseconds.
- */
+/** Stores a dead letter and appends its event. Stored content is never replaced: a message with the same id and a
+ *  different body, key or worker is stored separately as a conflict. A dead letter that was replayed and dead-lettered
+ *  again becomes dead again, with its latest attempts. One that was discarded stays discarded, and its audit records
+ *  the return. `now` in milliseconds. */
 export async function storeDeadLetter(store: Store, letter: DeadLetter, now: number): Promise<StoreResult> {
   return store.transaction(async (tx) => {
     const content = contentDigest(letter);
@@ -126,7 +125,7 @@ function isBefore(time: string | null, other: string): boolean {
   return time !== null && time < other;
 }
 
-/** The searchable text, in lower case, as SQL engines differ in case folding. */
+/** The searchable text, in lower case, because SQL engines differ in case folding. */
 function searchText({ body, id, eventId, subject, correlationId, message }: DeadLetter): string {
   const text = new TextDecoder().decode(body.subarray(0, SEARCHABLE_CHARACTERS));
   return [id, eventId, subject, correlationId, message, text].join('\n').toLowerCase().replaceAll('\u0000', ' ');

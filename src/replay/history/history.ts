@@ -1,9 +1,9 @@
 import type { MessageOrigin } from '../../broker/broker.js';
 import type { EventEnvelope } from '../../events/envelope.js';
 
-/** Which events are sent; all given conditions must hold. */
+/** Selects the events to send; all given conditions must hold. */
 export interface ReplaySelection {
-  /** Types or topic patterns, any of which may match. */
+  /** Types or topic patterns; at least one must match. */
   types?: readonly string[];
   subject?: string;
   correlationId?: string;
@@ -11,37 +11,37 @@ export interface ReplaySelection {
   since?: string;
   /** RFC 3339, exclusive. */
   until?: string;
-  /** Includes commands, which must not be carried out again by accident. @default false */
+  /** Includes commands. Excluded by default, so that they are not executed again by accident. @default false */
   commands?: boolean;
 }
 
 export interface HistoryPlace {
-  /** Where an entry is; reading can continue after it. */
+  /** The place of an entry; reading can continue after it. */
   readonly place: string;
-  /** The id of the entry: after a recreation of the stream or the journal, the place denotes another entry. */
+  /** The id of the entry: after a recreation of the stream or the journal, the place refers to another entry. */
   readonly mark: string;
 }
 
-/** An event of the past. */
+/** A past event. */
 export interface HistoryEntry extends HistoryPlace {
   readonly event: Pick<EventEnvelope, 'id' | 'type' | 'source' | 'subject'> & {
     correlationId: string;
     /** Milliseconds since the epoch. */
     time: number;
   };
-  /** The event in structured mode: as it was published, byte for byte, unless that was in binary mode. */
+  /** The event in structured mode: the published bytes, unless it was published in binary mode. */
   readonly body: Uint8Array;
-  /** Who signed it; undefined where unknown. */
+  /** The signer; undefined if unknown. */
   readonly origin?: MessageOrigin | undefined;
 }
 
 /** A page of history. */
 export interface HistoryPage extends HistoryPlace {
-  /** The page's place is the last one that was read, whether or not it holds an event. */
+  /** The place of the page is the last one read, even if it contains no event. */
   readonly entries: readonly HistoryEntry[];
-  /** How much of `History.size` this was. */
+  /** The part of `History.size` that was read for this page. */
   readonly scanned: number;
-  /** Messages skipped as they are not events, or not from the publisher of their source. */
+  /** Messages skipped because they are not events, or not from the publisher of their source. */
   readonly unreadable: number;
 }
 
@@ -50,7 +50,7 @@ export interface HistoryRange {
   after: HistoryPlace | null;
   /** The result of `History.end`. */
   end: string;
-  /** Narrows the reading; the result may contain other events as well. */
+  /** Narrows the range; the result may also contain other events. */
   filter: { types: readonly string[] } & Omit<ReplaySelection, 'types' | 'commands'>;
   signal: AbortSignal;
 }
@@ -58,16 +58,16 @@ export interface HistoryRange {
 /** A source of past events. */
 export interface History {
   readonly from: 'log' | 'journal';
-  /** The current end of history; later events are excluded. Undefined where history is empty. Rejects with `log.unreachable`
-   *  when it cannot be determined. */
+  /** The current end of history; later events are excluded. Undefined if history is empty. Rejects with
+   *  `log.unreachable` if it cannot be determined. */
   end(signal: AbortSignal): Promise<string | undefined>;
-  /** Why history does not reach back to the beginning of the fleet; undefined where it does. */
+  /** Why history does not reach back to the beginning of the fleet; undefined if it does. */
   incomplete(): Promise<string | undefined>;
-  /** Rejects with `replay.refused` when reading cannot continue after a place, because the entries after it are gone. */
+  /** Rejects with `replay.refused` if reading cannot continue after a place, because the following entries are gone. */
   verify(place: HistoryPlace): Promise<void>;
   /** The amount of history to read, for progress reports. */
   size(range: Omit<HistoryRange, 'signal'>): Promise<number>;
-  /** Reads from a place to the end, in order, page by page. Ends also when the signal aborts. Rejects with `replay.refused` when
-   *  entries were lost before they were read, and with `log.unreachable`. */
+  /** Reads from a place to the end, in order, page by page. Also ends when the signal aborts. Rejects with
+   *  `replay.refused` if entries were lost before they were read, and with `log.unreachable`. */
   read(range: HistoryRange): AsyncGenerator<HistoryPage, void, undefined>;
 }

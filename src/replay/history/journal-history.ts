@@ -19,21 +19,21 @@ export interface JournalHistoryOptions {
   store: Pick<Store, 'query'>;
   worker: string;
   broker: Pick<Broker, 'readStream' | 'queueDepth'>;
-  /** The log. */
+  /** The name of the stream. */
   stream: string;
-  /** Milliseconds for the journal to catch up with the log and to fill its gaps. @default 30000 */
+  /** Milliseconds for the journal to catch up with the stream and to fill its gaps. @default 30000 */
   patience?: number;
 }
 
-/** History as the journal has it, in the order of the events' times. Its end is a row number: events that the journal adds
- *  later, of any time, are excluded, and none of those that it had is skipped. */
+/** The history in the journal, sorted by the events' times. Its end is a row number: events that the journal adds
+ *  later, whatever their time, are excluded, and no earlier row is skipped. */
 export function journalHistory(options: JournalHistoryOptions): History {
   const { store, worker, broker, stream, patience = 30_000 } = options;
   const filterOf = ({ end, filter }: Pick<HistoryRange, 'end' | 'filter'>) => ({ ...filter, upToRow: Number(end) });
-  /** Why the journal is not complete yet. */
+  /** Why the journal is not yet complete. */
   const incompleteness = async (newest: LogPosition) => {
     const consumed = (await logCheckpoint(store.query, worker)) ?? BEFORE_FIRST;
-    // a position from before the stream was recreated may be higher than all of its offsets
+    // after a recreation of the stream, an old position may be higher than all of its offsets
     const isOfThisLog = consumed.offset < 0 || (await isRetained(broker, stream, consumed));
     if (consumed.offset < newest.offset || !isOfThisLog) {
       return `${worker} is behind the log; check that it runs, or use --from log`;

@@ -10,21 +10,22 @@ import { isRetained } from '../../event-log/positions/verify-position.js';
 import type { History, HistoryEntry, HistoryPage, HistoryRange } from './history.js';
 import { formatDuration } from '../../duration.js';
 
-/** How far an event's own time may be ahead of its arrival in the log, as clocks differ. */
+/** How far an event's time may be ahead of its arrival in the stream, because clocks differ. */
 const CLOCK_SKEW_MS = 10 * 60_000;
 const PAGE_SIZE = 200;
-/** Without an entry for so long, before the end is reached, the log counts as unreachable. */
+/** The stream counts as unreachable after this time without an entry before the end. */
 const IDLE_TIMEOUT_MS = 60_000;
 
-/** History as far as the log retains it. A place is an offset. Entries not from the publisher of their source count as
- *  unreadable. */
+/** The retained history of the stream. A place is an offset. Entries that are not from the publisher of their source
+ *  count as unreadable. */
 export function logHistory(
   broker: Pick<Broker, 'readStream' | 'onState' | 'state' | 'queueDepth'>,
   stream: string,
   { idle = IDLE_TIMEOUT_MS, verify }: { idle?: number; verify?: VerifyPublisher | undefined } = {},
 ): History {
   const unreachable = (detail: string) => new FlotillaError('log.unreachable', `${stream}: ${detail}`);
-  /** The offset where reading begins; undefined where all entries are older. A log that does not answer is not empty. */
+  /** The offset where reading begins; undefined if all entries are older. A stream that does not respond does not count
+   *  as empty. */
   const startOf = async ({ after, filter: { since } }: Pick<HistoryRange, 'after' | 'filter'>) => {
     if (after !== null) return Number(after.place) + 1;
     const from = since === undefined ? ('first' as const) : new Date(Date.parse(since) - CLOCK_SKEW_MS);
@@ -37,7 +38,7 @@ export function logHistory(
     if (await isRetained(broker, stream, place)) return;
     throw new FlotillaError('replay.refused', 'the log was trimmed beyond the place of this replay');
   };
-  /** Offsets have holes, and trimming leaves one too: the former only while the entry before the hole is retained. */
+  /** Offsets have holes, and trimming leaves one too: a hole is normal only while the entry before it is retained. */
   const ensureWhole = async (entries: readonly StreamEntry[], before: LogPosition | undefined) => {
     let previous = before;
     for (const entry of entries) {

@@ -1,11 +1,9 @@
 import type { Store } from '../../store/store.js';
 import type { History, HistoryEntry } from './history.js';
 
-/**
- * The same history without events that the store of their service does not contain byte for byte: any publisher can have put them
- * into the log in its name. Excluded events count as unreadable. Events of services whose store is unreachable, and of sources
- * outside the fleet, are included; the worker verifies them.
- */
+/** The same history without events that differ from the store of their service, or are missing there: any publisher may
+ *  have put them into the stream under the name of that service. Excluded events count as unreadable. Events of
+ *  services whose store is unreachable, and of external sources, are included; the worker verifies them. */
 export function verifiedHistory(
   history: History,
   storeOf: (service: string) => Promise<Pick<Store, 'event'> | undefined>,

@@ -1,6 +1,6 @@
 import type { History, HistoryPlace, ReplaySelection } from '../history/history.js';
 
-/** How the worker allows handled events to be handled again: `idempotent` changes nothing, `reset` empties its tables first. */
+/** How the worker supports handling events again: `idempotent` changes nothing, `reset` empties its tables first. */
 export type Again = 'idempotent' | 'reset';
 
 /** The request of an operator. */
@@ -10,11 +10,11 @@ export interface ReplayRequest {
   again: Again | null;
   /** Whether external side effects are repeated. */
   sideEffects: boolean;
-  /** Also events that the inbox may have forgotten, and a reset with an incomplete history. */
+  /** Also allows events that the inbox may have forgotten, and a reset with an incomplete history. */
   force: boolean;
-  /** Events per second at most. */
+  /** Maximum number of events per second. */
   rate: number | null;
-  /** Events in total at most. */
+  /** Maximum number of events in total. */
   limit: number | null;
   /** The operator, for the audit. */
   who: string;
@@ -24,15 +24,15 @@ export interface ReplayCounts {
   sent: number;
   /** `sent` by type. */
   byType: Record<string, number>;
-  /** Commands, which were skipped. */
+  /** Skipped commands. */
   commands: number;
-  /** Events older than what the inbox remembers, which were refused. */
+  /** Refused events, older than the inbox remembers. */
   tooOld: number;
-  /** Messages that are not events, which were skipped. */
+  /** Skipped messages that are not events. */
   unreadable: number;
 }
 
-/** The progress of a replay: everything up to the place is confirmed by the broker or not selected. */
+/** The progress of a replay: every entry up to the place is confirmed by the broker or not selected. */
 export interface ReplayProgress {
   place: string | null;
   /** The id of the entry at the place. */
@@ -46,9 +46,9 @@ export interface ReplayRun extends ReplayRequest, ReplayProgress {
   worker: string;
   from: History['from'];
   state: 'running' | 'interrupted' | 'done';
-  /** The end of history when the replay started; null: not determined yet. */
+  /** The end of history when the replay started; null: not yet determined. */
   end: string | null;
-  /** RFC 3339: when the worker was reset. */
+  /** When the worker was reset: RFC 3339. */
   resetAt: string | null;
   /** RFC 3339. */
   startedAt: string;

@@ -4,7 +4,7 @@ import { beat, insertRun, saveRun, takeRun } from './run-table.js';
 import type { ReplayRun } from './replay-run.js';
 
 export interface HeartbeatOptions {
-  /** This process among all others. */
+  /** A name of this process that no other process has. */
   holder: string;
   /** Milliseconds without a heartbeat after which the process counts as dead. @default 10000 */
   timeout?: number;
@@ -15,10 +15,10 @@ export interface HeartbeatOptions {
 export const HEARTBEAT_TIMEOUT_MS = 10_000;
 const POLL_INTERVAL_MS = 100;
 
-/** Marks a replay as active in this process: while its heartbeat continues, no other process runs this replay or another one
- *  to the same worker. */
+/** Marks a replay as active in this process: while the heartbeat continues, no other process runs this replay or
+ *  another one to the same worker. */
 export class RunHeartbeat {
-  /** Aborts when another process has taken the replay over, because this one was suspended for too long. */
+  /** Aborts when another process has taken over the replay, because this one was suspended for too long. */
   readonly lost: AbortSignal;
   readonly #lost = new AbortController();
   readonly #timer: NodeJS.Timeout;
@@ -38,14 +38,15 @@ export class RunHeartbeat {
     );
   }
 
-  /** Stores a new replay and starts its heartbeat. Rejects with `replay.refused` while another replay to the worker runs. */
+  /** Stores a new replay and starts its heartbeat. Rejects with `replay.refused` while another replay to the worker is
+   *  running. */
   static async start(store: Store, run: ReplayRun, options: HeartbeatOptions): Promise<RunHeartbeat> {
     await insertRun(store, run, { timeout: HEARTBEAT_TIMEOUT_MS, ...options, now: options.now() });
     return new RunHeartbeat(store, run, options);
   }
 
-  /** Takes over an interrupted replay; one whose process was killed once its heartbeat has expired. Rejects with
-   *  `replay.refused` when the replay is done, or while it or another replay to its worker runs. */
+  /** Takes over an interrupted replay; if its process was killed, after its heartbeat has expired. Rejects with
+   *  `replay.refused` if the replay is done, or while it or another replay to its worker is running. */
   static async resume(
     store: Store,
     run: ReplayRun,
@@ -62,7 +63,7 @@ export class RunHeartbeat {
     return new RunHeartbeat(store, { ...run, state: 'running' }, options);
   }
 
-  /** Stores the progress of the replay. Rejects with `replay.refused` when another process has taken it over. */
+  /** Stores the progress of the replay. Rejects with `replay.refused` if another process has taken it over. */
   async save(change: Partial<ReplayRun>): Promise<void> {
     const run = { ...this.run, ...change };
     const saved = await saveRun(this.store, run.id, { holder: this.options.holder, now: this.options.now() }, run);

@@ -45,17 +45,17 @@ interface Row {
   counts: string;
 }
 
-/** The claim of a process on a replay, which it renews. */
+/** The claim of a process on a replay, which the process renews. */
 export interface Heartbeat {
   holder: string;
   /** Milliseconds since the epoch. */
   now: number;
-  /** Milliseconds after which a heartbeat expires. One that is as far in the future has expired as well: the clock was set
-   *  back since. */
+  /** Milliseconds after which a heartbeat expires. A heartbeat this far in the future has also expired, because the
+   *  clock was set back. */
   timeout: number;
 }
 
-/** Creates the table of replays in `store`. Idempotent; to be awaited before any other function of this module. */
+/** Creates the table of replays in `store`. Idempotent; await it before any other function of this module. */
 export async function migrateReplays(store: Pick<Store, 'migrate'>): Promise<void> {
   await store.migrate('replays', migrations);
 }
@@ -74,8 +74,8 @@ export async function insertRun(store: Store, run: ReplayRun, { holder, now, tim
   });
 }
 
-/** Takes over a replay that no process runs; false while one does. Throws `replay.refused` when the replay is done, and while
- *  another replay to the worker is running. */
+/** Takes over a replay that no process runs; returns false while one does. Throws `replay.refused` if the replay is
+ *  done, and while another replay to the worker is running. */
 export async function takeRun(store: Store, run: ReplayRun, { holder, now, timeout }: Heartbeat): Promise<boolean> {
   return store.transaction(async ({ sql }) => {
     await refuseBesideAnother(sql, run, { now, timeout });
@@ -105,7 +105,7 @@ async function refuseBesideAnother(
   );
 }
 
-/** Renews the heartbeat of the holder; false when another process has taken the replay over. */
+/** Renews the heartbeat of the holder; returns false if another process has taken over the replay. */
 export async function beat(store: Store, id: string, { holder, now }: Omit<Heartbeat, 'timeout'>): Promise<boolean> {
   return store.transaction(async ({ sql }) => {
     const rows = await sql`
@@ -114,7 +114,7 @@ export async function beat(store: Store, id: string, { holder, now }: Omit<Heart
   });
 }
 
-/** Stores the progress of the holder; false when another process has taken the replay over. */
+/** Stores the progress of the holder; returns false if another process has taken over the replay. */
 export async function saveRun(
   store: Store,
   id: string,
@@ -131,7 +131,7 @@ export async function saveRun(
   });
 }
 
-/** The replays, newest first, at most `limit`. A replay whose heartbeat has expired is interrupted. */
+/** At most `limit` replays, newest first. A replay whose heartbeat has expired is interrupted. */
 export async function listRuns(
   store: Pick<Store, 'query'>,
   { now, timeout }: Omit<Heartbeat, 'holder'>,
@@ -142,7 +142,7 @@ export async function listRuns(
   return { items: rows.map((row) => runOf(row, { now, timeout })), total: Number(count?.n ?? 0) };
 }
 
-/** The replay with this id or unique prefix. Throws `replay.not_found`. */
+/** Resolves with the replay with this id or unique prefix. Throws `replay.not_found`. */
 export async function findRun(
   store: Pick<Store, 'query'>,
   id: string,

@@ -25,7 +25,7 @@ export function historyMessage(
 const BROKER_TIMEOUT_MS = 30_000;
 const MAX_TRIES = 5;
 
-/** Runs `work` once the broker is connected, and repeats it a few times when the connection drops. Rejects with
+/** Runs `work` when the broker is connected, and repeats it a few times if the connection is lost. Rejects with
  *  `broker.unreachable`, the last error, or the signal's reason. */
 export async function whileConnected<T>(publisher: Publisher, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries += 1) {
@@ -41,8 +41,9 @@ export async function whileConnected<T>(publisher: Publisher, signal: AbortSigna
   }
 }
 
-/** Resolves when the broker has confirmed all messages. Unconfirmed ones are sent again after a reconnect; the worker's inbox
- *  recognises duplicates. Rejects with `broker.returned` when there is no queue, otherwise as `whileConnected`. */
+/** Resolves when the broker has confirmed all messages. Unconfirmed messages are sent again after a reconnect; the
+ *  worker's inbox detects duplicates. Rejects with `broker.returned` if the queue does not exist, otherwise like
+ *  `whileConnected`. */
 export async function publishAll(
   publisher: Publisher,
   messages: readonly OutgoingMessage[],

@@ -13,22 +13,21 @@ import { historyMessage, publishAll, whileConnected } from './publish-history.js
 import { filterOf, selector, type EventSelection } from '../select-events.js';
 
 const DEFAULT_WINDOW = 200;
-/** While no events are sent, progress is stored at this interval. */
+/** Progress is stored at this interval while no events are sent. */
 const SAVE_INTERVAL_MS = 1000;
 
 export interface RunOptions {
   signal: AbortSignal;
-  /** Called with how much of history was read, and how many events were sent. */
+  /** Called with the amount of history read and the number of events sent. */
   onProgress?: (scanned: number, size: number, sent: number) => void;
   /** Called when sending pauses because the worker's queue is full. */
   onThrottle?: (depth: { ready: number; consumers: number }) => void;
 }
 
-/**
- * Sends the rest of a replay in windows. Each window is confirmed before its place is stored, so that an interruption leads
- * to duplicates, which the worker's inbox recognises, and never to a lost message. Resolves with true when everything is
- * sent, false when the signal aborted first. Rejects with `broker.*`, `log.*` or `replay.*` when it cannot continue.
- */
+/** Sends the rest of a replay in windows. Each window is confirmed before its place is stored, so that an interruption
+ *  causes duplicates, which the worker's inbox detects, and never a lost message. Resolves with true when all events
+ *  are sent, with false if the signal aborted first. Rejects with `broker.*`, `log.*` or `replay.*` if it cannot
+ *  continue. */
 export async function sendRun(
   context: ReplayContext,
   heartbeat: RunHeartbeat,
@@ -61,7 +60,7 @@ export async function sendRun(
   return true;
 }
 
-/** Sends page by page, and stores the place up to which everything is confirmed. */
+/** Sends page by page, and stores the place up to which all messages are confirmed. */
 class Sender {
   readonly #queue: string;
   readonly #headers: Fields;
@@ -85,7 +84,7 @@ class Sender {
     this.#select = selector(worker, run.selection, run.again !== null || run.force ? undefined : now() - memory);
   }
 
-  /** False once the limit is reached. */
+  /** Returns false when the limit is reached. */
   async send({ entries, place, mark, unreadable }: HistoryPage): Promise<boolean> {
     for (const entry of entries) {
       if (this.#isFull()) {
@@ -127,7 +126,7 @@ class Sender {
     this.#run = { ...this.#run, place: entry.place, mark: entry.mark, counts };
   }
 
-  /** At most half a second's worth of messages at the given rate. */
+  /** Half a second's worth of messages at the given rate, at most the window. */
   #window(): number {
     const { limits } = this.context;
     const { rate } = this.#run;

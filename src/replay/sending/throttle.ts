@@ -3,25 +3,25 @@ import type { Broker } from '../../broker/broker.js';
 import { FlotillaError } from '../../errors.js';
 
 export interface ThrottleOptions {
-  /** Ready messages in the queue above which sending pauses. @default 2000 */
+  /** Number of ready messages in the queue above which sending pauses. @default 2000 */
   high?: number;
-  /** Ready messages at which sending resumes. @default 1000 */
+  /** Number of ready messages at which sending resumes. @default 1000 */
   low?: number;
-  /** Milliseconds for which the queue may not shrink. @default 300000 */
+  /** How long the queue may fail to shrink, in milliseconds. @default 300000 */
   patience?: number;
   signal: AbortSignal;
   /** Called once when sending pauses. */
   onThrottle?: ((depth: { ready: number; consumers: number }) => void) | undefined;
 }
 
-/** How long a full queue may have no consumer. */
+/** How long a full queue may be without a consumer. */
 const NO_CONSUMER_TIMEOUT_MS = 30_000;
 
 const POLL_INTERVAL_MS = 50;
 
-/** Resolves when the queue has room, so that live messages wait behind some thousands of replayed ones at most. Rejects with
- *  `replay.held_up` when the queue does not shrink, with `replay.refused` when there is no such queue, and with the signal's
- *  reason. */
+/** Resolves when the queue has space, so that live messages wait behind at most a few thousand replayed ones. Rejects
+ *  with `replay.held_up` if the queue does not shrink, with `replay.refused` if the queue does not exist, and with the
+ *  signal's reason. */
 export async function waitForRoom(
   broker: Pick<Broker, 'queueDepth'>,
   queue: string,

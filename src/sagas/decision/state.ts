@@ -30,7 +30,7 @@ export interface StepState {
   /** One of its commands was dead-lettered: if it was edited, the answer has the id of the edited command. */
   readonly maybeEdited: boolean;
   /** How many compensation commands were sent before the step was known to be executed: answers to them do not count.
-   */
+   *  / */
   readonly outdated: number;
 }
 

@@ -64,8 +64,8 @@ export interface StepOptions<D extends Definitions, Input> extends AttemptOption
   done: DoneBy<D>;
   /** Answers that the step was not executed. The saga copies their `reason`, if present. @default none */
   failed?: readonly EventName<D>[];
-  /** How the step is compensated if a later step fails or the saga is cancelled. @default the step is not compensated
-   */
+  /** How the step is compensated if a later step fails or the saga is cancelled.
+   *  @default the step is not compensated / */
   compensate?: CompensationOptions<D, Input>;
 }
 
@@ -89,11 +89,11 @@ export interface SagaOptions<
   correlate?: (event: EventEnvelope) => string | undefined;
   /** Returns the data of the starting event that the saga keeps for its commands. */
   input: (data: DataOf<D, Start>) => Input;
-  /** The event that cancels a saga at any time: before the start, while it runs, or after it has completed. @default
-   *  none */
+  /** The event that cancels a saga at any time: before the start, while it runs, or after it has completed.
+   *  @default none */
   cancelledBy?: Cancel;
   /** The subject of its commands and therefore of the answers, such as `order/<id>`. Must differ from its own stream.
-   */
+   *  / */
   subject: (sagaId: string) => string;
   /** `caused`: an answer counts only if its `causationid` is a command that the saga sent for the step. `any`: every
    *  answer counts, for services that answer as a result of other events or requests. @default 'caused' */

@@ -1,6 +1,6 @@
 import type { Duration } from '../../worker/definition/options.js';
 
-/** The subject of an event for which the test states none. */
+/** The default subject of an event in a test. */
 export const SUBJECT = 'test/1';
 
 /** An event of a test. The harness adds the rest of the envelope. */
@@ -25,5 +25,5 @@ export interface ScheduledEvent extends SeenEvent {
   at: string;
 }
 
-/** An expected scheduled event, due `in` so much time after the last step, or `at` a time. */
+/** An expected scheduled event, due a duration after the last step (`in`), or `at` a time. */
 export type ExpectedSchedule = Omit<TestEvent, 'id'> & ({ in: Duration } | { at: Date | string });

@@ -23,18 +23,18 @@ import { startWorker, type RunningWorker } from '../../worker/start.js';
 export interface HarnessOptions {
   /** Replaces the result of the worker's `setup`. */
   use?: unknown;
-  /** As the worker's `settings` schema has them; not needed with `use`. */
+  /** The settings, valid by the worker's `settings` schema; not needed with `use`. */
   settings?: Record<string, unknown>;
   /** Headers of the delivery, such as `flotilla-attempt`. */
   headers?: Record<string, string | number | boolean>;
-  /** Milliseconds since the epoch, to which `advance` adds; from it follow timers, the time-outs of sagas and the ids of their
-   *  commands. @default the time at which the scenario runs, standing still */
+  /** The time before `advance`, in milliseconds since the epoch. Timers, saga timeouts and the ids of saga commands are
+   *  derived from it. @default the time at which the scenario starts, constant */
   now?: () => number;
 }
 
 /** The result of a step. */
 export interface StepResult {
-  /** The outcome of the first message that was not `done`; `done` where there is none. */
+  /** The outcome of the first message that was not `done`; `done` if there is none. */
   outcome: DeliveryOutcome;
   failure: Failure | undefined;
   /** The appended events, in order. */
@@ -51,7 +51,7 @@ interface Settled {
   failure: Failure | undefined;
 }
 
-/** After so many turns of the event loop without a message in flight or in the queue, a step is complete. */
+/** A step is complete after this many event-loop ticks without a message in flight or in the queue. */
 const QUIET_TURNS = 3;
 
 /** Runs one worker with a real store on a memory broker and a manual clock. */
@@ -117,7 +117,7 @@ export class HarnessRun {
     });
   }
 
-  /** Moves the clock: timers and retries fire when they are due, and the worker handles their messages. */
+  /** Advances the clock: due timers and retries fire, and the worker handles their messages. */
   async advance(milliseconds: number): Promise<StepResult> {
     const target = this.clock.now() + milliseconds;
     return this.#step([], async () => {

@@ -11,45 +11,43 @@ export interface HarnessResult {
   outcome: DeliveryOutcome;
   /** The events that the last step appended, in order. */
   emitted: SeenEvent[];
-  /** The events that are scheduled after it, the earliest first. */
+  /** The events scheduled after the step, earliest first. */
   scheduled: ScheduledEvent[];
-  /** The code of the last error, where there was one. */
+  /** The code of the last error, if any. */
   code: string | undefined;
-  /** Its message. */
+  /** The message of the last error, if any. */
   message: string | undefined;
 }
 
-/** A scenario. Every method returns a new one; an expectation runs it. */
+/** A scenario. Every method returns a new scenario; an expectation runs it. */
 export interface Scenario {
-  /** Events that are handled first; each must end `done`. */
+  /** Events that are handled first; the outcome of each must be `done`. */
   given: (...events: TestEvent[]) => Scenario;
-  /** The event whose handling is examined. */
+  /** The event under test. */
   when: (event: TestEvent) => Scenario;
-  /** Moves the clock: timers and retries fire when they are due, and the worker handles their messages. Before `when` it
-   *  is part of the preparation; after `when`, or without it, it is the examined step. */
+  /** Advances the clock: due timers and retries fire, and the worker handles their messages. Before `when` it is part
+   *  of the preparation; after `when`, or without it, it is the step under test. */
   advance: (time: Duration) => Scenario;
-  /** Expects that it is handled and appends exactly these events. */
+  /** Expects that the event is handled and appends exactly these events. */
   emits: (...events: Omit<TestEvent, 'id'>[]) => Promise<HarnessResult>;
-  /** Expects that it is handled and that exactly these events are scheduled then, the earliest first. */
+  /** Expects that the event is handled and that exactly these events are then scheduled, earliest first. */
   schedules: (...events: ExpectedSchedule[]) => Promise<HarnessResult>;
-  /** Expects that it fails and is retried, with this code if one is given. */
+  /** Expects that the event fails and is retried, with this code if given. */
   retries: (code?: string) => Promise<HarnessResult>;
-  /** Expects that it is dead-lettered with this code. */
+  /** Expects that the event is dead-lettered with this code. */
   deadLetters: (code: string) => Promise<HarnessResult>;
   /** Returns the result without an expectation. `look` may read the worker's store. */
   result: (look?: (store: Store) => Promise<void>) => Promise<HarnessResult>;
 }
 
-/** `given`: must end `done`. */
+/** The outcome of a `given` event must be `done`. */
 type Step = { kind: 'given' | 'when'; event: TestEvent } | { kind: 'advance'; time: Duration };
 
-/**
- * Runs one worker in this process: its whole pipeline on a memory broker, with a real store in a temporary folder that is
- * removed afterwards. Events that its projections handle are appended to that store; the projections have caught up
- * before anything is examined. Retries, timers and the circuit breaker run on a clock that stands still unless it is
- * advanced. Expectations reject with an error that names the worker and the step, the expected and the actual result;
- * its cause is the error of the handler.
- */
+/** Runs one worker in this process: its whole pipeline on a memory broker, with a real store in a temporary folder that
+ *  is removed afterwards. Events that its projections handle are appended to that store; the projections have caught up
+ *  before an expectation is checked. Retries, timers and the circuit breaker use a clock that only `advance` moves.
+ *  Expectations reject with an error that contains the worker, the step, the expected and the actual result; its cause
+ *  is the error of the handler. */
 export function harness(worker: Worker, options: HarnessOptions = {}): Scenario {
   return scenario(worker, options, [], undefined);
 }
@@ -140,7 +138,7 @@ function resultOf({ outcome, emitted, scheduled, failure }: StepResult): Harness
   return { outcome, emitted, scheduled, code: failure?.code, message: failure?.message };
 }
 
-/** Compares what became of a step; what the handler threw is the cause. */
+/** Compares the outcome of a step; the error of the handler becomes the cause. */
 function expectOutcome(
   { outcome, failure }: StepResult,
   expected: { outcome: DeliveryOutcome; code?: string },

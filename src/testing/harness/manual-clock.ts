@@ -5,17 +5,17 @@ interface Task {
   run: () => void;
 }
 
-/** A clock that stands still until it is moved. */
+/** A clock that moves only on request. */
 export class ManualClock implements Clock {
   readonly #tasks = new Set<Task>();
   #advanced = 0;
 
-  /** `base`: milliseconds since the epoch, to which the clock adds the time by which it was moved. */
+  /** `base`: milliseconds since the epoch, to which the clock adds the time by which it was advanced. */
   constructor(private readonly base: () => number) {}
 
   readonly now = (): number => this.base() + this.#advanced;
 
-  /** Milliseconds by which it was moved. */
+  /** Milliseconds by which it was advanced. */
   readonly elapsed = (): number => this.#advanced;
 
   after(milliseconds: number, run: () => void): () => void {
@@ -24,8 +24,8 @@ export class ManualClock implements Clock {
     return () => this.#tasks.delete(task);
   }
 
-  /** Runs when so much time has passed on this clock or in real time, whichever is first: a handler that hangs is timed
-   *  out although this clock stands still. */
+  /** Runs after this time on this clock or in real time, whichever comes first, so that a handler that hangs times out
+   *  although this clock does not move. */
   readonly afterOrInRealTime: StartTimer = (milliseconds, run) => {
     const runOnce = () => {
       cancel();
@@ -45,7 +45,7 @@ export class ManualClock implements Clock {
     return this.#tasks.size === 0 ? undefined : Math.min(...[...this.#tasks].map(({ dueAt }) => dueAt));
   }
 
-  /** Moves to a time, never back, and runs what is due then. */
+  /** Moves to a time, never backwards, and runs the tasks that are then due. */
   moveTo(time: number): void {
     this.#advanced += Math.max(0, time - this.now());
     const due = [...this.#tasks].filter(({ dueAt }) => dueAt <= this.now()).sort((a, b) => a.dueAt - b.dueAt);

@@ -1,10 +1,9 @@
 import { FlotillaError } from '../../errors.js';
 import { workerDefinitionOf, type Worker, type WorkerDefinition } from '../../worker/definition/worker-definition.js';
 
-/**
- * The workers as they run in a simulation: without projections, and on a queue of their own also where they read the
- * log: they receive the same events, in worse order. Throws `config.invalid` for a worker that consumes the stream by itself, and for two of one name.
- */
+/** The workers in the form of a simulation: without projections, and with a queue also for workers with `from: 'log'`,
+ *  which receive the same events in a less favorable order. Throws `config.invalid` for a worker that consumes the
+ *  stream directly, and for duplicate names. */
 export function simulatedDefinitions(workers: readonly Worker[]): WorkerDefinition[] {
   const names = workers.map(({ name }) => name);
   const twice = names.find((name, index) => names.indexOf(name) !== index);

@@ -2,11 +2,11 @@ import { FlotillaError, messageOf } from '../../errors.js';
 import { literal } from './explore/literal.js';
 import type { RunOutcome } from './run-outcome.js';
 
-/** Of a longer trace, the beginning and the end are shown. */
+/** The number of lines shown at the beginning and the end of a longer trace. */
 const SHOWN_LINES = { first: 300, last: 100 } as const;
 
-/** The report of a failed run: the error, how to repeat the run, its trace. `hasInput`: its input was generated. `found`:
- *  how many runs it took. */
+/** The report of a failed run: the error, how to repeat the run, its trace. `hasInput`: its input was generated.
+ *  `found`: the number of runs until the failure. */
 export function failureOfRun(
   outcome: RunOutcome<unknown>,
   { hasInput, found }: { hasInput: boolean; found?: string },

@@ -1,21 +1,22 @@
-/** An injected fault of a run. Deliveries, commits, calls and copies are counted from 1, over all workers. A delivery is
- *  one message for one worker: its copies and its later attempts have the same number. Each fault happens once, at the
+/** An injected fault of a run. Deliveries, commits, calls and copies are counted from 1, over all workers. A delivery
+ *  is one message for one worker: its copies and later attempts have the same number. Each fault happens once, at the
  *  first opportunity; a fault that is listed twice happens twice. Times are milliseconds. */
 export type Fault =
-  /** The message is lost where `mayDrop` allows it. Otherwise it is delivered later, as redelivered. */
+  /** The message is lost if `mayDrop` allows it. Otherwise it is delivered later, as redelivered. */
   | { kind: 'drop'; delivery: number }
-  /** A copy of the message is delivered so much after the first. */
+  /** A copy of the message is delivered this time after the first. */
   | { kind: 'duplicate'; delivery: number; after: number }
   | { kind: 'delay'; delivery: number; by: number }
-  /** The process crashes when the message is delivered. As after every crash, its messages in flight are redelivered, and
-   *  it restarts after a while. */
+  /** The process crashes when the message is delivered. As after every crash, its messages in flight are redelivered,
+   *  and it restarts after a delay. */
   | { kind: 'crash'; delivery: number }
-  /** It crashes in place of the commit, or right after it. */
+  /** The process crashes instead of the commit, or right after it. */
   | { kind: 'crash'; commit: number; when: 'before' | 'after' }
-  /** It crashes when the copy of a failed message is in its retry queue or dead-letter queue, and the message is not acked. */
+  /** The process crashes when the copy of a failed message is in its retry queue or dead-letter queue, before the
+   *  message is acked. */
   | { kind: 'crash'; copy: number }
-  /** An external call. `unavailable`: it has no effect. `answer_lost`: it takes effect, and the caller gets no answer.
-   *  `crash`: it takes effect, and the caller crashes. */
+  /** A fault of an external call. `unavailable`: the call has no effect. `answer_lost`: it takes effect, but the caller
+   *  receives no answer. `crash`: it takes effect, and the caller crashes. */
   | { kind: 'call'; call: number; outcome: CallOutcome };
 
 export type FaultKind = Fault['kind'];
@@ -37,7 +38,7 @@ export class FaultPlan {
     return this.#take((fault) => fault.kind === 'drop' && fault.delivery === delivery) !== undefined;
   }
 
-  /** The delays of further copies. */
+  /** The delays of additional copies. */
   duplicates(delivery: number): number[] {
     return this.#all((fault) => fault.kind === 'duplicate' && fault.delivery === delivery && fault.after);
   }

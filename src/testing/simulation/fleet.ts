@@ -15,7 +15,7 @@ import { Service } from './process/service.js';
 /** The part of a simulation that is the same in every run. */
 export interface FleetPlan {
   definitions: readonly WorkerDefinition[];
-  /** @default 1 of each */
+  /** @default 1 of each worker */
   replicas: Readonly<Record<string, number>>;
   mayDrop: (event: EventEnvelope, worker: string) => boolean;
   /** The initial contents of the stores. */
@@ -24,7 +24,7 @@ export interface FleetPlan {
   metrics: Metrics;
 }
 
-/** From the crash of a process to its restart. */
+/** The delay between the crash of a process and its restart. */
 const RESTART_DELAY_MS = [100, 5_000] as const;
 
 /** The fleet of one run: stores, network, and processes that restart after a crash. */

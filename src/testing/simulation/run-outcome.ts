@@ -4,7 +4,7 @@ import type { Counts } from './run-state.js';
 
 export interface Attempt<Input = undefined> {
   seed: number;
-  /** The faults that are injected. @default none */
+  /** The faults to inject. @default none */
   faults?: readonly Fault[];
   /** @default generated from `inputs` by the seed */
   input?: Input;
@@ -15,12 +15,12 @@ export interface RunResult {
   trace: readonly string[];
   /** Duration of the run in milliseconds of virtual time. */
   virtualTime: number;
-  /** How many deliveries, commits, calls and copies there were. */
+  /** The numbers of deliveries, commits, calls and copies. */
   counts: Readonly<Counts>;
-  /** Faults that did not happen, because their opportunity did not come. */
+  /** Faults that did not happen, because no opportunity arose. */
   unusedFaults: readonly Fault[];
   deadLetters: readonly DeadLetterFacts[];
 }
 
-/** The outcome of a run; with `error` where a guarantee does not hold. */
+/** The outcome of a run; with `error` if a guarantee does not hold. */
 export type RunOutcome<Input> = RunResult & { seed: number; faults: readonly Fault[]; input: Input; error?: unknown };

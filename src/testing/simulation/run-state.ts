@@ -5,13 +5,13 @@ import type { Latencies } from './seeded.js';
 import type { Trace } from './trace.js';
 import type { VirtualClock } from './virtual-clock.js';
 
-/** A process that can crash. From then on nothing that its code awaits settles any more. */
+/** A process that can crash. After the crash, nothing that its code awaits settles. */
 export interface CrashableProcess {
-  /** The worker's name; of several replicas, with a number. */
+  /** The worker's name; with a number for several replicas. */
   readonly label: string;
-  /** Settles as the work does; never, when the process has crashed before or by then. */
+  /** Settles with the work; never settles if the process has crashed. */
   guard<T>(work: () => Promise<T>): Promise<T>;
-  /** Runs a commit of a handling, at which the process may crash. */
+  /** Runs a commit of a handling, during which the process may crash. */
   commit<T>(work: () => Promise<T>): Promise<T>;
   crash(how: string): void;
 }
@@ -30,12 +30,12 @@ export interface RunState {
   readonly latencies: Latencies;
   readonly faults: FaultPlan;
   readonly trace: Trace;
-  /** The handling whose code runs. */
+  /** The handling whose code is running. */
   readonly handling: AsyncLocalStorage<Handling>;
   readonly counts: Counts;
 }
 
-/** How many deliveries, commits, calls and copies a run had. */
+/** The numbers of deliveries, commits, calls and copies of a run. */
 export interface Counts {
   deliveries: number;
   commits: number;

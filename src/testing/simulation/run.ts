@@ -14,24 +14,24 @@ import { generator, Latencies } from './seeded.js';
 import { Trace } from './trace.js';
 import { VirtualClock, type Limits } from './virtual-clock.js';
 
-/** One run, as the scenario and the check see it. They take time, random numbers and ids from here, so that the run can
- *  be repeated. */
+/** One run, for the scenario and the check. They must use its time, random numbers and ids, so that the run can be
+ *  repeated. */
 export interface Run {
   readonly seed: number;
   /** Virtual time, in milliseconds since the epoch. */
   readonly now: () => number;
-  /** From 0 to 1; a sequence that follows from the seed. */
+  /** From 0 to 1; a sequence determined by the seed. */
   readonly random: () => number;
-  /** Schedules work at a time from the beginning of the run. An error or rejection ends the run. */
+  /** Schedules work at a time since the start of the run. An error or rejection ends the run. */
   readonly at: (time: Duration, work: () => unknown) => void;
-  /** Resolves when so much virtual time has passed. */
+  /** Resolves when this virtual time has passed. */
   readonly sleep: (time: Duration) => Promise<void>;
   /** The store of a service. */
   readonly store: (service: string) => Store;
-  /** The context of an event without a cause: its id and time are the same when the run is repeated. */
+  /** Returns the context of an event without a cause: its id and time are the same when the run is repeated. */
   readonly context: (event: { source: string; subject: string }) => EventContext;
-  /** A fake of an external dependency: its calls take virtual time, and faults can be injected into them. The trace shows
-   *  this name. */
+  /** Creates a fake of an external dependency: its calls take virtual time, and faults can be injected into them. The
+   *  trace shows this name. */
   readonly externalCall: <Args extends unknown[], Result>(
     name: string,
     effect: (...args: Args) => Result | Promise<Result>,
@@ -106,7 +106,7 @@ export class ActiveRun implements Run {
     running.catch(this.fail);
   }
 
-  /** Starts the workers, begins the scenario, and runs until no task is left. Rejects with the first error. */
+  /** Starts the workers, then the scenario, and runs until no task is left. Rejects with the first error. */
   async play(use: Readonly<Record<string, unknown>>, scenario: () => unknown, invariant: () => void): Promise<void> {
     let waiting: string | undefined = 'the start of the workers';
     this.watch(async () => {

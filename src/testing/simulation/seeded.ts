@@ -1,5 +1,5 @@
-/** A number from 0 to 1, derived from a seed and a text. The latency of a hop does not depend on the hops before it, so
- *  that removing a fault changes nothing else. FNV-1a, mixed as in murmur3. */
+/** A number from 0 to 1, derived from a seed and a text. The latency of a hop does not depend on earlier hops, so that
+ *  removing a fault changes nothing else. FNV-1a, mixed as in murmur3. */
 export function fraction(seed: number, text: string): number {
   let hash = 0x811c9dc5 ^ seed;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
@@ -19,13 +19,13 @@ export function generator(seed: number): () => number {
   };
 }
 
-/** Latencies in whole milliseconds: the n-th of a name is always the same for one seed. */
+/** Latencies in whole milliseconds: the n-th latency of a name is always the same for one seed. */
 export class Latencies {
   readonly #counts = new Map<string, number>();
 
   constructor(private readonly seed: number) {}
 
-  /** A network hop: mostly a few milliseconds, sometimes so long that many others overtake it. */
+  /** The latency of a network hop: mostly a few milliseconds, sometimes so long that many other hops overtake it. */
   hop(name: string): number {
     const u = this.#next(name);
     if (u < 0.7) return 1 + Math.floor((u / 0.7) * 20);

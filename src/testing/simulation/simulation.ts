@@ -14,52 +14,50 @@ import { storeImages } from './process/images.js';
 import { ActiveRun, type Run } from './run.js';
 import type { RunResult, Attempt, RunOutcome } from './run-outcome.js';
 
-/** The fakes of external dependencies in one run, and whatever else the check needs. */
+/** The fakes of external dependencies in one run, and any other state that the check needs. */
 export interface World {
-  /** By worker: replaces the result of its `setup`. Other workers run their `setup`; no `teardown` runs. */
+  /** Replaces the result of `setup`, by worker. Other workers run their `setup`; no `teardown` runs. */
   readonly use?: Readonly<Record<string, unknown>>;
 }
 
 export interface SimulationOptions<W extends World, Input> {
   workers: readonly Worker[];
-  /** The number of processes of a worker. @default 1 of each */
+  /** The number of processes of each worker. @default 1 */
   replicas?: Readonly<Record<string, number>>;
-  /** Whether an event may be lost for a worker, for example a command that a saga repeats until it is answered.
-   *  @default no event may */
+  /** Whether an event for a worker may be lost, for example a command that a saga repeats until it receives an answer.
+   *  @default false */
   mayDrop?: (event: EventEnvelope, worker: string) => boolean;
-  /** Beyond these a run counts as endless. @default 20000 tasks, '90d' of virtual time */
+  /** Limits above which a run counts as endless. @default 20000 tasks, '90d' of virtual time */
   limits?: { tasks?: number; virtualTime?: Duration };
-  /** Generates the input of each run of `explore`, which shrinks it, for example the orders that are placed. @default nothing */
+  /** Generates the input of each run of `explore`, which shrinks it; for example the orders to place.
+   *  @default no input */
   inputs?: (fc: FastCheck) => Arbitrary<Input>;
   /** Creates the fakes for each run. */
   setup?: (run: Run) => W;
-  /** Acts on the fleet from outside; begins when the workers have started. */
+  /** Acts on the fleet from outside; starts when the workers have started. */
   scenario: (run: Run, world: W, input: Input) => unknown;
-  /** Throws when a guarantee does not hold; runs when no task is left. */
+  /** Throws if a guarantee does not hold; runs when no task is left. */
   check: (run: Run, world: W, input: Input) => unknown;
-  /** Throws when something that must hold at any time does not hold. Runs after each task: it should be cheap, and must be
-   *  synchronous. */
+  /** Throws if an invariant does not hold. Runs after each task: it should be cheap, and must be synchronous. */
   invariant?: (run: Run, world: W, input: Input) => void;
 }
 
-/** Workers, fakes of their dependencies, and the guarantees of the whole. */
+/** Workers, fakes of their dependencies, and the guarantees of the system. */
 export interface Simulation<Input = undefined> {
-  /** One run; always the same for the same seed, faults and input. Rejects with `simulation.failed`, whose message shows
-   *  how to repeat the run and its trace, when a guarantee does not hold. */
+  /** Runs once; with the same result for the same seed, faults and input. If a guarantee does not hold, rejects with
+   *  `simulation.failed`; the message contains the trace and shows how to repeat the run. */
   run: (attempt: Attempt<Input>) => Promise<RunResult>;
-  /** One run; a guarantee that does not hold is part of its outcome. */
+  /** Runs once; a violated guarantee is part of the outcome. */
   attempt: (attempt: Attempt<Input>) => Promise<RunOutcome<Input>>;
   readonly inputs: ((fc: FastCheck) => Arbitrary<Input>) | undefined;
   /** The smallest number of retries of the workers. */
   readonly minRetries: number;
 }
 
-/**
- * Simulates workers: each runs with its whole pipeline and its real transactions, on stores in memory, a network that
- * delays and reorders, and a virtual clock, on which their circuit breakers run, too. The faults of a run say what else
- * goes wrong. Not simulated: projections and the log. Nothing takes real time, and a run can be repeated as long as the
- * workers and the fakes use neither real time nor chance of their own.
- */
+/** Simulates workers: each runs with its whole pipeline and real transactions, on memory stores, a network that delays
+ *  and reorders, and a virtual clock, which circuit breakers also use. The faults of a run describe everything else
+ *  that goes wrong. Projections and the event log are not simulated. A run takes no real time, and is repeatable if
+ *  workers and fakes use neither real time nor other randomness. */
 export function simulation<W extends World = World, Input = undefined>(
   options: SimulationOptions<W, Input>,
 ): Simulation<Input> {
@@ -76,10 +74,10 @@ export function simulation<W extends World = World, Input = undefined>(
     metrics: createMetrics(),
   });
   const inputOf = async (given: Attempt<Input>): Promise<Input> => {
-    if ('input' in given || inputs === undefined) return given.input as Input; // undefined where there are none
+    if ('input' in given || inputs === undefined) return given.input as Input; // undefined without inputs
     const fc = await loadFastCheck();
     const [sampled] = fc.sample(inputs(fc), { seed: given.seed, numRuns: 1 });
-    return sampled as Input; // asked for one
+    return sampled as Input; // a sample of one
   };
   const attempt = async (given: Attempt<Input>): Promise<RunOutcome<Input>> => {
     const { seed, faults = [] } = given;
@@ -115,7 +113,7 @@ export function simulation<W extends World = World, Input = undefined>(
   };
 }
 
-/** Its rejection would be lost. */
+/** A rejection of the promise would be lost. */
 function refusePromise(returned: unknown): void {
   if (!(returned instanceof Promise)) return;
   returned.catch(() => undefined);

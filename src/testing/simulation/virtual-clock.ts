@@ -2,26 +2,26 @@ import { FlotillaError } from '../../errors.js';
 import type { Clock, StartTimer } from '../../concurrency/clock.js';
 import { formatDuration } from '../../duration.js';
 
-/** The start time of every run: runs of one seed store the same bytes. */
+/** The start time of every run, fixed so that runs of one seed store identical bytes. */
 const EPOCH = Date.UTC(2026, 0, 1);
 
 export interface Limits {
-  /** Tasks after which a run counts as endless. */
+  /** Maximum number of tasks; with more, a run counts as endless. */
   tasks: number;
-  /** Milliseconds of virtual time after which it counts as endless. */
+  /** Maximum virtual time in milliseconds; beyond it, a run counts as endless. */
   virtualTime: number;
 }
 
 interface Task {
-  /** Milliseconds since the beginning. */
+  /** Milliseconds since the start of the run. */
   time: number;
-  /** Orders tasks of the same time by their creation. */
+  /** Orders tasks of the same time by creation. */
   order: number;
-  /** Undefined once it is cancelled. */
+  /** Undefined after cancellation. */
   work: (() => void) | undefined;
 }
 
-/** Time that passes only from one task to the next. */
+/** A clock that advances only from one task to the next. */
 export class VirtualClock implements Clock {
   /** Tasks that have run. */
   tasks = 0;
@@ -36,15 +36,15 @@ export class VirtualClock implements Clock {
   /** Milliseconds since the epoch. */
   readonly now = (): number => EPOCH + this.#elapsed;
 
-  /** Never runs in the caller's task, not even after 0 ms. */
+  /** Never runs in the caller's task, even after 0 ms. */
   readonly after: StartTimer = (milliseconds, work) => {
     const task: Task = { time: this.#elapsed + Math.max(0, milliseconds), order: this.#orders++, work };
     this.#push(task);
     return () => (task.work = undefined);
   };
 
-  /** Runs the tasks one by one until none is left. Before the next task, all promises that can settle have settled and
-   *  `between` has run. Rejects as a task or `between`, and with `simulation.endless`. */
+  /** Runs the tasks one by one until none is left. Before each task, all promises that can settle have settled and
+   *  `between` has run. Rejects with the error of a task or of `between`, and with `simulation.endless`. */
   async run(limits: Limits, between: () => void): Promise<void> {
     await settleAll();
     between();
@@ -65,8 +65,8 @@ export class VirtualClock implements Clock {
     between();
   }
 
-  /** A task that is added one turn of the event loop late: a page of the store may take so long, and a transaction that
-   *  awaits something foreign is noticed only then. */
+  /** A task that is added one event-loop tick late: a page of the store may take that long, and a transaction that
+   *  awaits anything else is detected only then. */
   async #late(): Promise<Task | undefined> {
     await settleAll();
     return this.#pop();
@@ -108,7 +108,7 @@ function isBefore(one: Task, other: Task): boolean {
   return one.time < other.time || (one.time === other.time && one.order < other.order);
 }
 
-/** Resolves when every promise has settled that depends on nothing but promises. */
+/** Resolves when every promise that depends only on promises has settled. */
 function settleAll(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

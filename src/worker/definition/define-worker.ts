@@ -91,7 +91,7 @@ function eventsOf(aggregates: readonly { readonly events: readonly string[] }[] 
 }
 
 /** Adds the message types of the sagas and their failures to the bindings of the worker, with handlers that do nothing.
- */
+ *  / */
 function withSagas(
   definitions: Definitions,
   sagas: readonly SagaDefinition[],

@@ -122,11 +122,11 @@ export interface WorkerOptions<
    *  need not be listed. */
   emits?: readonly E[];
   /** The deciders on which its handlers execute commands. Their events are emitted by `ctx.execute` and `tx.execute`.
-   */
+   *  / */
   aggregates?: readonly { readonly events: readonly A[] }[];
   /** `queue`: the worker's own queue, bound by the keys of `on`. `log`: the stream of all events, from the worker's own
-   *  checkpoint, including events from before its first start and from times when it was not deployed. @default 'queue'
-   */
+   *  checkpoint, including events from before its first start and from times when it was not deployed.
+   *  @default 'queue' / */
   from?: 'queue' | 'log';
   /** Where a worker with `from: 'log'` begins at its first start: at the oldest retained event, or at the next one.
    *  @default 'first' */
@@ -139,7 +139,7 @@ export interface WorkerOptions<
   /** The projections that it updates from the events of its store. */
   projections?: readonly Projection[];
   /** The sagas that it runs. Their messages reach its queue, and their state is in its store, which its replicas share.
-   */
+   *  / */
   sagas?: readonly Saga[];
   /** Handlers by type or topic pattern. The most specific handler runs. Optional for a worker with `projections` or
    *  `sagas`. */
@@ -151,8 +151,8 @@ export interface WorkerOptions<
   /** Maximum number of messages in flight. @default 100 */
   prefetch?: number;
   /** Time limit of a handler. When it expires, the handler's signal aborts and its context is revoked. A handler that
-   *  has not returned after three times the limit is abandoned, and its message fails with `worker.timeout`. @default
-   *  '30s' */
+   *  has not returned after three times the limit is abandoned, and its message fails with `worker.timeout`.
+   *  @default '30s' */
   timeout?: Duration;
   /** `none`: replicas compete for messages, in no particular order. @default 'none' */
   ordering?: 'none';

@@ -30,11 +30,11 @@ export function idempotencyKeys(key: string): readonly string[] {
   return [key, ...Array.from({ length: EDITS }, (_, index) => `${key}-${index + 2}`)];
 }
 
-/** Performs an external action once, even if several messages request it concurrently. Call it within `ctx.call(…, {
- *  sideEffect: true })`. An edited command carries different data: it closes the key of the earlier data and uses the
- *  next key; if the action was already performed with the earlier data, that result counts. A refusal closes the
- *  remaining keys, so that a concurrent request cannot succeed afterwards. Throws `KeyReusedError` when no key is left.
- */
+/** Performs an external action once, even if several messages request it concurrently. Call it within
+ *  `ctx.call(…, {  sideEffect: true })`. An edited command carries different data: it closes the key of the earlier
+ *  data and uses the next key; if the action was already performed with the earlier data, that result counts. A refusal
+ *  closes the remaining keys, so that a concurrent request cannot succeed afterwards. Throws `KeyReusedError` when no
+ *  key is left. / */
 export async function callOnce<Result extends object>(
   action: ExternalAction<Result>,
   keys: readonly string[],

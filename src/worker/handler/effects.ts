@@ -34,7 +34,7 @@ export interface Emitter {
 }
 
 /** Creates the events caused by one event. The n-th event always has the same id, in every process and every attempt.
- */
+ *  / */
 export class Emissions {
   #index = 0;
   readonly #traceparent: string | undefined;

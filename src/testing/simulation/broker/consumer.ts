@@ -1,12 +1,12 @@
 import type { ConsumeOptions, Consumer, Delivery } from '../../../broker/broker.js';
 import type { QueuedMessage, SimulatedQueue, QueueConsumer } from './queue.js';
 
-/** Consumes a queue for one process, and requeues its messages in flight when it crashes. */
+/** Consumes a queue for one process, and requeues its messages in flight after a crash. */
 export class SimulatedConsumer implements Consumer, QueueConsumer {
   readonly #inFlight = new Set<QueuedMessage>();
   readonly #lost = new AbortController();
   #prefetch: number;
-  /** In flight since before a `cancel`; they do not count against the prefetch. */
+  /** Messages in flight since before a `cancel`; they do not count against the prefetch. */
   #before = 0;
   #wanted = true;
 

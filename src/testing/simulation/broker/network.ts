@@ -12,14 +12,15 @@ import { formatDuration } from '../../../duration.js';
 
 export const names = namesFor('');
 
-/** How long a lost message takes until it is delivered again. */
+/** How long a lost message takes to be redelivered. */
 const REDELIVERY_DELAY_MS = [1_000, 10_000] as const;
 
-/** Routes events to the queues of the workers that bind them, each with a latency of its own, so that they overtake one
- *  another; and failed messages back to their queue after the retry delay. */
+/** Routes events to the queues of the workers that bind them, each with its own latency, so that they overtake each
+ *  other; returns failed messages to their queue after the retry delay. */
 export class Network {
   readonly #queues = new Map<string, SimulatedQueue>();
-  /** The targets of failed messages, by exchange and routing key: back to the worker after a delay, or to its dead letters. */
+  /** The targets of failed messages, by exchange and routing key: back to the worker after a delay, or to its dead
+   *  letters. */
   readonly #failed = new Map<string, { worker: string; delay: number | 'dead' }>();
   readonly #seen = new Map<string, number>();
 
@@ -66,7 +67,7 @@ export class Network {
     }
   }
 
-  /** Routes the copy of a failed message. Throws `broker.returned` where no queue matches. */
+  /** Routes the copy of a failed message. Throws `broker.returned` if no queue matches. */
   publishCopy({ exchange, routingKey, body, properties }: OutgoingMessage, original: QueuedMessage): void {
     const { number, title, name } = original;
     const headers = properties.headers ?? {};
@@ -114,7 +115,7 @@ export class Network {
     this.state.clock.after(after, () => this.queue(worker).push(message));
   }
 
-  /** The name of the n-th message of its kind: the same with and without other messages. */
+  /** The name of the n-th message of its kind: independent of other messages. */
   #nameOf(worker: string, what: string): string {
     const kind = `${worker} ${what}`;
     const count = (this.#seen.get(kind) ?? 0) + 1;

@@ -4,29 +4,29 @@ import type { StartTimer } from '../../../concurrency/clock.js';
 
 /** A message for one worker, or one of several copies of it. */
 export interface QueuedMessage {
-  /** The delivery as faults count it; the same for copies and later attempts. */
+  /** The number of the delivery for faults; the same for copies and later attempts. */
   readonly number: number;
   /** For the trace: `payment.process order/o1 (delivery 4)`. */
   readonly title: string;
-  /** The same in every run in which it comes up. */
+  /** The same name in every run that contains the message. */
   readonly name: string;
   readonly exchange: string;
   readonly routingKey: string;
   readonly body: Uint8Array;
   readonly properties: MessageProperties & { readonly headers: Fields };
-  /** How often it was delivered and returned. */
+  /** How often it was delivered and requeued. */
   returns: number;
   /** Its position in the queue. */
   position: number;
 }
 
-/** Takes messages from a queue. */
+/** Receives messages from a queue. */
 export interface QueueConsumer {
   readonly wants: boolean;
   take(message: QueuedMessage): void;
 }
 
-/** The queue of a worker, whose replicas take turns. A returned message keeps its position. */
+/** The queue of a worker, with round-robin delivery to its replicas. A requeued message keeps its position. */
 export class SimulatedQueue {
   readonly #ready: QueuedMessage[] = [];
   #consumers: QueueConsumer[] = [];
@@ -57,7 +57,7 @@ export class SimulatedQueue {
     this.#consumers = this.#consumers.filter((each) => each !== consumer);
   }
 
-  /** Hands out one message in a task of its own, and the next in another. */
+  /** Delivers one message per task. */
   schedule(): void {
     if (this.#scheduled || this.#ready.length === 0 || !this.#consumers.some(({ wants }) => wants)) return;
     this.#scheduled = true;

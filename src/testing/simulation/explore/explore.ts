@@ -12,9 +12,9 @@ export interface ExploreOptions {
   runs?: number;
   /** The same seed explores the same runs. @default a different one each time */
   seed?: number;
-  /** Faults in one run at most. @default 6 */
+  /** Maximum number of faults in one run. @default 6 */
   maxFaults?: number;
-  /** Kinds of faults. @default all */
+  /** The kinds of faults. @default all */
   kinds?: readonly FaultKind[];
 }
 
@@ -22,22 +22,22 @@ export interface ExploreOptions {
 export interface Explored {
   runs: number;
   seed: number;
-  /** Injected faults over all runs. */
+  /** Injected faults in all runs. */
   faults: number;
 }
 
 /** A message with more crashes than this may be dead-lettered as the cause of a crash loop. */
 const MAX_CRASHES = 2;
-/** Runs without faults that count the deliveries, commits and calls. */
+/** Number of runs without faults, to count the deliveries, commits and calls. */
 const PILOT_RUNS = 5;
 
-/** A shorter run may need other latencies to fail: it is tried with so many seeds. */
+/** A shorter run may need other latencies to fail: this many seeds are tried. */
 const SEEDS_PER_SHRINK = 6;
 const shiftedSeeds = (seed: number) => Array.from({ length: SEEDS_PER_SHRINK }, (_, shift) => seed + shift);
 
-/** Runs the simulation many times with different seeds, faults and inputs. When a guarantee does not hold, it searches for
- *  the shortest run that fails, and rejects with `simulation.failed`, whose message shows how to repeat that run and its
- *  trace. Needs fast-check. */
+/** Runs the simulation many times with different seeds, faults and inputs. If a guarantee does not hold, it searches
+ *  for the shortest failing run and rejects with `simulation.failed`; the message contains the trace and shows how to
+ *  repeat that run. Requires fast-check. */
 export async function explore<Input>(
   simulation: Simulation<Input>,
   { runs = 100, seed = Date.now() % 2 ** 31, maxFaults = 6, kinds }: ExploreOptions = {},
@@ -50,7 +50,7 @@ export async function explore<Input>(
     faults: fc
       .array(faultOf(fc, await countsOf(simulation, seed), kinds), { maxLength: maxFaults, size: 'max' })
       .map((all) => tolerable(all, simulation.minRetries)),
-    input: (inputs?.(fc) ?? fc.constant(undefined)) as Arbitrary<Input>, // undefined where there are no inputs
+    input: (inputs?.(fc) ?? fc.constant(undefined)) as Arbitrary<Input>, // undefined without inputs
   });
   let shortest: Attempt<Input> | undefined;
   const property = fc.asyncProperty(schedule, async (attempt) => {
@@ -59,8 +59,8 @@ export async function explore<Input>(
       const outcome = await simulation.attempt({ ...attempt, seed: each });
       faults += outcome.faults.length - outcome.unusedFaults.length;
       if (!('error' in outcome)) continue;
-      if (fc.PreconditionFailure.isFailure(outcome.error)) throw outcome.error; // by `fc.pre`: another run in its place
-      shortest = { ...attempt, seed: each }; // shorter than the one before, or it would not have been tried
+      if (fc.PreconditionFailure.isFailure(outcome.error)) throw outcome.error; // by `fc.pre`: replaced by another run
+      shortest = { ...attempt, seed: each }; // always shorter than the previous one
       throw outcome.error;
     }
   });
@@ -86,7 +86,7 @@ async function countsOf<Input>(simulation: Simulation<Input>, seed: number): Pro
   return most;
 }
 
-/** Numbers go beyond those of a run without faults, because faults add deliveries, commits and calls. */
+/** Numbers may exceed those of a run without faults, because faults add deliveries, commits and calls. */
 function faultOf(
   fc: FastCheck,
   counts: Counts,
@@ -118,7 +118,8 @@ function faultOf(
   return fc.oneof(...kinds.map((kind) => byKind[kind]));
 }
 
-/** Without more crashes and failed calls than a worker must tolerate: beyond that it dead-letters the message. */
+/** Limits crashes and failed calls to the number that a worker must tolerate: beyond it, the worker dead-letters the
+ *  message. */
 function tolerable(faults: readonly Fault[], patience: number): Fault[] {
   let crashes = 0;
   let failures = 0;

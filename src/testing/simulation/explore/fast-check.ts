@@ -3,7 +3,8 @@ import { FlotillaError } from '../../../errors.js';
 
 export type FastCheck = typeof fastCheck;
 
-/** Loads fast-check, an optional dependency that only `explore` needs. Rejects with `config.invalid` where it is missing. */
+/** Loads fast-check, an optional dependency that only `explore` needs. Rejects with `config.invalid` if it is
+ *  missing. */
 export async function loadFastCheck(): Promise<FastCheck> {
   try {
     return (await import('fast-check')).default;

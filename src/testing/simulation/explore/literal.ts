@@ -5,7 +5,7 @@ export function literal(value: unknown): string {
   return print(writable(value, []));
 }
 
-/** Program text, to be printed as it is. */
+/** Program text, printed unchanged. */
 class Text {
   constructor(private readonly text: string) {}
 

@@ -2,8 +2,8 @@ import type { Store } from '../../../store/store.js';
 import type { CrashableProcess, RunState } from '../run-state.js';
 import type { Service } from './service.js';
 
-/** The store of a process that can crash: from then on none of its promises settles. Commits of handlings are counted,
- *  and the events that they append are noted. */
+/** The store of a process that can crash: after the crash, none of its promises settles. Counts the commits of
+ *  handlings, and records the events that they append. */
 export function crashableStore(service: Service, process: CrashableProcess, { handling }: RunState): Store {
   const { store } = service;
   return {

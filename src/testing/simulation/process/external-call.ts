@@ -2,10 +2,8 @@ import { UnavailableError } from '../../../errors.js';
 import type { CallOutcome } from '../faults.js';
 import type { Handling, RunState } from '../run-state.js';
 
-/**
- * A fake of an external dependency: request and answer take virtual time. A request that was sent arrives, even when its
- * caller has crashed by then.
- */
+/** A fake of an external dependency: request and answer take virtual time. A request that was sent arrives, even if its
+ *  caller has crashed in the meantime. */
 export function externalCall<Args extends unknown[], Result>(
   name: string,
   effect: (...args: Args) => Result | Promise<Result>,

@@ -3,7 +3,7 @@ import type { WorkerDefinition } from '../../../worker/definition/worker-definit
 import { migrateWorker } from '../../../worker/prepare.js';
 import { VirtualClock } from '../virtual-clock.js';
 
-/** The migrated store of each service, which each run copies: migrating takes half of the time of a run. */
+/** The migrated store of each service, which each run copies: migrations would take half of the time of a run. */
 export async function storeImages(definitions: readonly WorkerDefinition[]): Promise<ReadonlyMap<string, Buffer>> {
   const images = new Map<string, Buffer>();
   const { now: clock } = new VirtualClock();

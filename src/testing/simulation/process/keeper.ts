@@ -6,7 +6,7 @@ import type { Store } from '../../../store/store.js';
 import type { WorkerDefinition } from '../../../worker/definition/worker-definition.js';
 import type { QueuedMessage } from '../broker/queue.js';
 
-/** Collects the dead letters of a run. Where a worker handles `message.dead_lettered`, they are also stored in the store
+/** Collects the dead letters of a run. If a worker handles `message.dead_lettered`, they are also stored in the store
  *  `ops`, as by the real keeper, which emits that event. */
 export class SimulatedKeeper {
   readonly letters: DeadLetterFacts[] = [];

@@ -16,19 +16,19 @@ import type { Service } from './service.js';
 
 export interface ProcessOptions {
   definition: WorkerDefinition;
-  /** The worker's name; of several replicas, with a number. */
+  /** The worker's name; with a number for several replicas. */
   label: string;
   service: Service;
   network: Network;
-  /** `use`: replaces the result of `setup`. */
+  /** `use` replaces the result of `setup`. */
   given: { use?: unknown };
   logger: Logger;
   metrics: Metrics;
   onDeath: () => void;
 }
 
-/** A process of one worker, which can crash at any time: from then on no promise of its store, its broker or an external
- *  call settles. */
+/** A process of one worker, which can crash at any time: after the crash, no promise of its store, its broker or an
+ *  external call settles. */
 export class SimulatedProcess implements CrashableProcess {
   readonly label: string;
   #consumer: SimulatedConsumer | undefined;
@@ -47,7 +47,7 @@ export class SimulatedProcess implements CrashableProcess {
     return this.#consumer?.inFlight ?? [];
   }
 
-  /** Starts the worker; rejects as `startWorker`. */
+  /** Starts the worker; rejects like `startWorker`. */
   async start(): Promise<void> {
     const { definition, label, service, network, given, logger, metrics } = this.options;
     await startWorker(definition, {
@@ -68,7 +68,7 @@ export class SimulatedProcess implements CrashableProcess {
     });
   }
 
-  /** Settles as the work does; never, when the process has crashed before or by then. */
+  /** Settles with the work; never settles if the process has crashed. */
   guard<T>(work: () => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       if (!this.#alive) return;
@@ -79,7 +79,7 @@ export class SimulatedProcess implements CrashableProcess {
     });
   }
 
-  /** Runs a commit of a handling, at which the process may crash. */
+  /** Runs a commit of a handling, during which the process may crash. */
   commit<T>(work: () => Promise<T>): Promise<T> {
     const { handling, counts, faults } = this.state;
     const message = handling.getStore()?.message;

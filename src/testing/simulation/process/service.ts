@@ -4,7 +4,7 @@ import type { Committed } from '../../../store/memory/committer.js';
 import type { StoredEvent } from '../../../store/stored-event.js';
 import type { RunState } from '../run-state.js';
 
-/** A store with a simulated relay: committed events are sent at once, timers fire when they are due. */
+/** A store with a simulated relay: committed events are sent immediately, timers fire when they are due. */
 export class Service {
   readonly store: MemoryStore;
   /** Receives the types that the current transaction appends. */
@@ -31,7 +31,7 @@ export class Service {
     });
   }
 
-  /** Wraps work of a transaction: the types of its events are noted when they are committed. */
+  /** Wraps the work of a transaction: the types of its events are recorded when it commits. */
   noting<T>(work: (tx: Tx) => Promise<T>, notes: string[] | undefined): (tx: Tx) => Promise<T> {
     return (tx) => {
       this.#notes = notes;
@@ -50,7 +50,7 @@ export class Service {
     this.#watch(nextTimer);
   }
 
-  /** Runs in a task of its own, so that commits meanwhile come from timers. */
+  /** Runs in a separate task, so that commits in the meantime are attributed to timers. */
   async #fire(): Promise<void> {
     this.#firing = true;
     try {
