@@ -1,29 +1,14 @@
-import { execFile, spawn } from 'node:child_process';
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { delimiter, dirname, join, normalize } from 'node:path';
+import { dirname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { expectGreeting } from '../examples/greets.js';
+import { npmEnv, packedPackage, run } from '../support/packed-package.js';
 import { cleanUp, testBroker } from '../support/rabbitmq.js';
 
-const execute = promisify(execFile);
 const root = fileURLToPath(new URL('../..', import.meta.url));
-
-/** npm, npx and what they start use the Node.js of this run. */
-const env: NodeJS.ProcessEnv = { ...process.env, PATH: [dirname(process.execPath), process.env.PATH].join(delimiter) };
-
-/** Standard output of a program. Rejects with all of its output when it fails. */
-async function run(cwd: string, program: string, args: readonly string[], more: NodeJS.ProcessEnv = {}) {
-  const options = { cwd, env: { ...env, ...more }, maxBuffer: 50_000_000 };
-  return execute(program, args, options).then(
-    ({ stdout }) => stdout,
-    (error: Error & { stdout: string; stderr: string }) => {
-      throw new Error(`${error.message}\n${error.stdout}\n${error.stderr}`);
-    },
-  );
-}
 
 const PROGRAM = `
 import { baseCatalogue, catalogue, defineFleet, event, type Fleet } from 'flotilla';
@@ -52,7 +37,7 @@ describe('the package', function () {
 
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'flotilla-package-'));
-    tarball = await pack(folder);
+    tarball = await packedPackage();
     files = (await run(folder, 'tar', ['-tzf', tarball])).split('\n').map((path) => path.replace(/^package\//, ''));
     const app = join(folder, 'app');
     await mkdir(app);
@@ -124,7 +109,7 @@ describe('the package', function () {
     };
     const program = spawn('npm', ['start'], {
       cwd: shop,
-      env: { ...env, ...settings },
+      env: { ...npmEnv, ...settings },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     try {
@@ -156,18 +141,3 @@ describe('the package', function () {
     );
   });
 });
-
-/** Packs a copy of this checkout, which builds it: the dist of this checkout stays as it is for tests that run meanwhile. */
-async function pack(folder: string): Promise<string> {
-  const copy = join(folder, 'source');
-  const left = new Set(['node_modules', 'dist', 'data', 'coverage', '.git', 'test', 'bench', 'docs']);
-  await mkdir(copy);
-  for (const name of await readdir(root)) {
-    if (!left.has(name)) await cp(join(root, name), join(copy, name), { recursive: true });
-  }
-  await symlink(join(root, 'node_modules'), join(copy, 'node_modules'));
-  await run(copy, 'npm', ['pack', '--pack-destination', folder]);
-  const name = (await readdir(folder)).find((file) => file.endsWith('.tgz')) ?? 'no tarball';
-  await rm(copy, { recursive: true });
-  return join(folder, name);
-}

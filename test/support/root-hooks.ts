@@ -1,5 +1,6 @@
 import { Runnable } from 'mocha';
 import { patience } from './patience.js';
+import { removePackedPackage } from './packed-package.js';
 import { stopSharedNode } from './rabbitmq.js';
 import { seed } from './seed.js';
 
@@ -16,5 +17,6 @@ export const mochaHooks = {
   async afterAll(this: Mocha.Context) {
     this.timeout(60_000);
     await stopSharedNode();
+    await removePackedPackage();
   },
 };

@@ -1,0 +1,55 @@
+import { execFile } from 'node:child_process';
+import { cp, mkdir, mkdtemp, readdir, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { delimiter, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+const execute = promisify(execFile);
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+/** npm, npx and what they start use the Node.js of this run. */
+export const npmEnv: NodeJS.ProcessEnv = {
+  ...process.env,
+  PATH: [dirname(process.execPath), process.env.PATH].join(delimiter),
+};
+
+/** Standard output of a program. Rejects with all of its output when it fails. */
+export async function run(cwd: string, program: string, args: readonly string[], more: NodeJS.ProcessEnv = {}) {
+  const options = { cwd, env: { ...npmEnv, ...more }, maxBuffer: 50_000_000 };
+  return execute(program, args, options).then(
+    ({ stdout }) => stdout,
+    (error: Error & { stdout: string; stderr: string }) => {
+      throw new Error(`${error.message}\n${error.stdout}\n${error.stderr}`);
+    },
+  );
+}
+
+let folder: string | undefined;
+let packing: Promise<string> | undefined;
+
+/** The tarball of the package, built once for the whole run and deleted by the root hook. The first call takes half a
+ *  minute. */
+export function packedPackage(): Promise<string> {
+  return (packing ??= pack());
+}
+
+export async function removePackedPackage(): Promise<void> {
+  if (folder !== undefined) await rm(folder, { recursive: true, force: true });
+}
+
+/** Packs a copy of this checkout, which builds it: the dist of this checkout stays as it is for tests that run meanwhile. */
+async function pack(): Promise<string> {
+  folder = await mkdtemp(join(tmpdir(), 'flotilla-packed-'));
+  const copy = join(folder, 'source');
+  const left = new Set(['node_modules', 'dist', 'data', 'coverage', '.git', 'test', 'bench', 'docs']);
+  await mkdir(copy);
+  for (const name of await readdir(root)) {
+    if (!left.has(name)) await cp(join(root, name), join(copy, name), { recursive: true });
+  }
+  await symlink(join(root, 'node_modules'), join(copy, 'node_modules'));
+  await run(copy, 'npm', ['pack', '--pack-destination', folder]);
+  const name = (await readdir(folder)).find((file) => file.endsWith('.tgz')) ?? 'no tarball';
+  await rm(copy, { recursive: true });
+  return join(folder, name);
+}
