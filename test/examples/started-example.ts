@@ -1,0 +1,58 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { eventually } from '../support/eventually.js';
+import { cleanUp, testBroker } from '../support/rabbitmq.js';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+export interface StartedExample {
+  /** Where the API answers; empty where the fleet has none. */
+  api: string;
+  /** Runs a command of the fleet and resolves with its output. */
+  flotilla: (...args: string[]) => Promise<string>;
+}
+
+/** Starts a fleet by `npm run example:<name>`, on the broker of the run, and stops it after `work`. */
+export async function withExample(name: string, work: (example: StartedExample) => Promise<void>): Promise<void> {
+  const { amqpUrl, managementUrl, prefix } = await testBroker();
+  const dataDir = await mkdtemp(join(tmpdir(), `flotilla-${name}-`));
+  const env = {
+    ...process.env,
+    AMQP_URL: amqpUrl,
+    AMQP_MANAGEMENT_URL: managementUrl,
+    FLOTILLA_PREFIX: prefix,
+    DATA_DIR: dataDir,
+    PORT: '0',
+    LOG_FORMAT: 'text',
+  };
+  const program = spawn('npm', ['run', `example:${name}`], {
+    cwd: root,
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
+  const ended = once(program, 'close');
+  const early = new AbortController();
+  let output = '';
+  for (const stream of [program.stdout, program.stderr]) stream.on('data', (chunk) => (output += String(chunk)));
+  program.once('exit', () => early.abort(new Error(`the fleet ended: ${output}`)));
+  try {
+    await eventually('the fleet runs', () => /^Status /m.test(output), { signal: early.signal });
+    const cwd = join(root, 'examples', name);
+    const flotilla = async (...args: string[]) =>
+      (await promisify(execFile)(process.execPath, [join(root, 'bin/flotilla'), ...args], { cwd, env })).stdout;
+    const [, api = ''] = /^API +(\S+)/m.exec(output) ?? [];
+    await work({ api, flotilla });
+  } finally {
+    // as Ctrl-C on a terminal, to every process of it
+    if (program.pid !== undefined && program.exitCode === null) process.kill(-program.pid, 'SIGINT');
+    await ended;
+    await cleanUp(prefix);
+    await rm(dataDir, { recursive: true, force: true });
+  }
+}
