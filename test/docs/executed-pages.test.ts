@@ -1,0 +1,101 @@
+import { readdirSync } from 'node:fs';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { expect } from 'chai';
+// @ts-expect-error -- a script without types
+import { installPackages } from '../../scripts/system-package.mjs';
+import { freePort } from '../../src/supervisor/broker/rabbitmq-node/ports.js';
+import { npmEnv, packedPackage, run } from '../support/packed-package.js';
+import { cleanUp, testBroker } from '../support/rabbitmq.js';
+import { blocksOf } from './support/blocks.js';
+import { runPage } from './support/run-page.js';
+import { typeErrors, type ExecutedPage } from './support/type-check.js';
+
+const docs = new URL('../../docs/', import.meta.url);
+const START = 'getting-started.md';
+const GUIDES = readdirSync(new URL('guides/', docs)).filter((name) => name.endsWith('.md'));
+
+/** What getting-started leaves behind besides its files: each guide has a fleet of its own. */
+const NOT_COPIED = new Set(['node_modules', 'data']);
+
+describe('the executed pages of the documentation @slow', function () {
+  this.timeout(300_000);
+  let folder: string;
+  const prefixes: string[] = [];
+  const executed: ExecutedPage[] = [];
+
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'flotilla-pages-'));
+    const install = installPackages as (packages: string[], why: string) => Promise<boolean>;
+    await run(folder, 'curl', ['--version']).catch(() => install(['curl'], 'Guides call an API with curl'));
+  });
+  after(async () => {
+    for (const prefix of prefixes) await cleanUp(prefix);
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  /** The environment of a reader with a RabbitMQ in AMQP_URL. */
+  async function environment(): Promise<NodeJS.ProcessEnv> {
+    const { amqpUrl, managementUrl, prefix } = await testBroker();
+    prefixes.push(prefix);
+    return {
+      ...npmEnv,
+      AMQP_URL: amqpUrl,
+      AMQP_MANAGEMENT_URL: managementUrl,
+      FLOTILLA_PREFIX: prefix,
+      PORT: String(await freePort(undefined, new Set())),
+      LOG_FORMAT: 'text',
+      NO_COLOR: '1',
+      npm_config_prefer_offline: 'true',
+      npm_config_update_notifier: 'false',
+      npm_config_audit: 'false',
+      npm_config_fund: 'false',
+    };
+  }
+
+  async function execute(page: string, text: string, cwd: string): Promise<string> {
+    const blocks = blocksOf(text);
+    const project = await runPage(blocks, { cwd, env: await environment() });
+    executed.push({ page, project, blocks });
+    return project;
+  }
+
+  /** The project that getting-started creates; it is executed once. */
+  let started: Promise<string> | undefined;
+  const gettingStarted = () => (started ??= start());
+
+  async function start(): Promise<string> {
+    const empty = join(folder, 'empty');
+    await mkdir(empty);
+    const tarball = await packedPackage();
+    await cp(tarball, join(empty, basename(tarball)));
+    return execute(START, await readFile(new URL(START, docs), 'utf8'), empty);
+  }
+
+  it(`${START} creates a fleet in an empty folder and adds a worker`, async () => {
+    expect(await readdir(join(await gettingStarted(), 'workers'))).to.include('loyalty');
+  });
+
+  for (const name of GUIDES) {
+    const page = `guides/${name}`;
+    it(`${page} continues with the project of ${START}`, async () => {
+      const project = await gettingStarted();
+      const copy = join(folder, name);
+      await mkdir(copy);
+      for (const entry of await readdir(project)) {
+        if (!NOT_COPIED.has(entry)) await cp(join(project, entry), join(copy, entry), { recursive: true });
+      }
+      const [from, to] = [join(project, 'node_modules'), join(copy, 'node_modules')];
+      const text = await readFile(new URL(page, docs), 'utf8');
+      // npm would install through the link, into the project of getting-started
+      if (text.includes('npm install')) await cp(from, to, { recursive: true, verbatimSymlinks: true });
+      else await symlink(from, to);
+      await execute(page, text, copy);
+    });
+  }
+
+  it('have code that type-checks', () => {
+    expect(typeErrors(executed)).to.deep.equal([]);
+  });
+});
