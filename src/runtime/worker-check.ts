@@ -14,11 +14,22 @@ export function workerCheck(
   sagas: readonly SagaCount[],
 ): CheckResult {
   const state = worker.state();
-  const { consuming, circuitBreaker, pauses, inFlight, overdue, abandoned, unpublished, stuck, log, projections } =
-    state;
+  const {
+    consuming,
+    circuitBreaker,
+    openCause,
+    pauses,
+    inFlight,
+    overdue,
+    abandoned,
+    unpublished,
+    stuck,
+    log,
+    projections,
+  } = state;
   const queue = [
     consuming ? 'consuming' : `paused${pauses.length > 0 ? ` (${pauses.join(', ')})` : ''}`,
-    `circuit breaker ${circuitBreaker}`,
+    `circuit breaker ${circuitBreaker}${openCause === undefined ? '' : ` (${openCause})`}`,
     `${inFlight} in flight`,
     ...(overdue > 0 ? [`${overdue} overdue`] : []),
     ...(abandoned > 0 ? [`${abandoned} abandoned`] : []),

@@ -76,7 +76,7 @@ export const LOG_FIELDS = {
   types: ['flotilla.relay.types', 'the types that the broker refuses'],
   since: ['flotilla.since', 'since when, RFC 3339'],
   holder: ['flotilla.store.holder', 'the store that holds the claim'],
-  units: ['flotilla.store.units', 'transactions that were lost'],
+  units: ['flotilla.store.units', 'transactions that were rolled back'],
   events: ['flotilla.events', 'how many events it concerns'],
   unreachable: ['flotilla.out_of_reach', 'services whose stores cannot be read'],
   expected: ['flotilla.log.expected', 'where the log was expected to go on'],

@@ -9,6 +9,8 @@ export interface QueueState {
   circuitBreaker: CircuitBreakerState;
   /** Milliseconds since the circuit breaker was last closed; undefined while it is closed. */
   openFor?: number | undefined;
+  /** The failure of the dependency that opened the circuit breaker. */
+  openCause?: string | undefined;
   pauses: readonly PauseReason[];
   /** Milliseconds until consumption resumes; undefined if that does not depend on time. */
   pausedFor?: number | undefined;

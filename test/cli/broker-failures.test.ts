@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +9,7 @@ import * as doctor from '../../src/cli/commands/doctor/index.js';
 import * as keeper from '../../src/cli/commands/keeper.js';
 import * as topology from '../../src/cli/commands/topology/index.js';
 import { defineFleet } from '../../src/fleet/define-fleet.js';
+import { registerProcess } from '../../src/observability/processes/process-registry.js';
 import { chooseBroker } from '../../src/supervisor/broker/choose-broker.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { errorOf } from '../contract/broker.js';
@@ -115,5 +118,25 @@ describe('commands without a broker', function () {
     expect(out).to.match(/^FAIL broker .*Nothing listens .*127\.0\.0\.1:1$/m);
     expect(out).to.match(/^WARN management .*user "guest" is refused \(401\)/m);
     expect(out).not.to.include('hunter2');
+  });
+
+  it('do not count the ports of a fleet that runs here as a fault', async () => {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const port = String((server.address() as AddressInfo).port);
+    const env = { AMQP_URL: real.amqpUrl, PORT: port };
+    expect((await run(env, 'doctor')).out).to.match(/^FAIL ports .*is taken$/m);
+    const url = `http://127.0.0.1:${port}`;
+    const forget = await registerProcess({
+      dir: join(folder, 'run'),
+      role: 'api',
+      workers: [],
+      url,
+      pid: process.pid,
+      startedAt: new Date().toISOString(),
+    });
+    expect((await run(env, 'doctor')).out).to.match(/^ok {3}ports .*in use by the fleet that runs here$/m);
+    await forget();
+    server.close();
   });
 });

@@ -195,6 +195,16 @@ describe('fleet status', function () {
       expect(lines).to.contain('elsewhere reads the log: no process on this machine');
       const whole = status.workers.filter(({ worker }) => worker !== 'absent');
       expect(shown({ workers: whole })).not.to.contain('Queues are missing');
+      expect(lines).not.to.contain('no process consumes');
+      const gone = status.workers.map((worker) =>
+        worker.worker === 'shipping' ? { ...worker, ready: 3, consumers: 0 } : worker,
+      );
+      expect(shown({ workers: gone })).to.contain('WARNING: no process consumes the queue of shipping (3 ready)');
+      const unknown = status.workers.map((worker) => ({
+        ...worker,
+        retrying: worker.retrying.map(({ delay }) => ({ delay, ready: null })),
+      }));
+      expect(shown({ workers: unknown })).to.match(/payment +2 +6 +\? +5/);
       const normal = { total: 900, examined: 200, commands: 0, events: 200, others: 0, oldestCommand: null };
       expect(shown({ unrouted: normal }))
         .to.contain(', normal for events (events: 200 among the first 200 of 900)')

@@ -30,12 +30,12 @@ export interface ProcessReport extends ProcessRecord {
   logAlarms: Readonly<Record<string, number>>;
 }
 
-const PROBE_TIMEOUT_MS = 1000;
+const PROBE_TIMEOUT_MS = 3000;
 /** Bytes. */
 const MAX_ANSWER = 8 * 1024 * 1024;
 const BREAKER_STATES: readonly BreakerState[] = ['closed', 'half-open', 'open'];
 
-/** Asks a process for its health and metrics, for a second at most. Never rejects: one that doesn't answer is silent. */
+/** Asks a process for its health and metrics, for three seconds at most. Never rejects: one that doesn't answer is silent. */
 export async function probeProcess(process: ProcessRecord, token?: string): Promise<ProcessReport> {
   const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
   const get = (path: string) =>

@@ -1,8 +1,17 @@
 import type { Broker } from '../../broker/broker.js';
+import type { ConnectFailure } from '../../broker/rabbitmq/connection/connect-failure.js';
+import { errors } from '../../errors.js';
 import type { CheckResult } from '../../telemetry/health-server.js';
 
-/** For /readyz: the connections to the broker, and why it takes no publishes. */
-export function brokerCheck({ state, blockedBy }: Pick<Broker, 'state' | 'blockedBy'>): CheckResult {
-  const detail = blockedBy === undefined ? state : `${state}: the broker takes no publishes (${blockedBy})`;
-  return { ok: state === 'ready', detail };
+/** For /readyz: the connections to the broker, why there is none, and why the broker takes no publishes. */
+export function brokerCheck(
+  { state, blockedBy }: Pick<Broker, 'state' | 'blockedBy'>,
+  failure: ConnectFailure | undefined,
+): CheckResult {
+  if (blockedBy !== undefined) return { ok: false, detail: `${state}: the broker takes no publishes (${blockedBy})` };
+  const cause =
+    state === 'connecting' && failure !== undefined
+      ? `: ${failure.code}: ${errors[failure.code].message}: ${failure.detail}`
+      : '';
+  return { ok: state === 'ready', detail: `${state}${cause}` };
 }

@@ -1,6 +1,6 @@
 import type { Config } from '../../config/load-config.js';
 import type { Broker } from '../../broker/broker.js';
-import { isPermanentFailure } from '../../broker/rabbitmq/connection/connect-failure.js';
+import { isPermanentFailure, type ConnectFailure } from '../../broker/rabbitmq/connection/connect-failure.js';
 import { createRabbitBroker } from '../../broker/rabbitmq/index.js';
 import type { FleetKeys } from '../../broker/signing/fleet-keys.js';
 import { registerKey, requireKey } from '../../broker/signing/key-registration.js';
@@ -47,6 +47,7 @@ export function openFleetBroker(options: FleetBrokerOptions): FleetBroker {
   const { signal } = lifetime;
   const names = namesFor(config.prefix);
   let reached = false;
+  let failed: ConnectFailure | undefined;
   const rabbit = createRabbitBroker({
     url: amqpUrl,
     managementUrl,
@@ -56,18 +57,23 @@ export function openFleetBroker(options: FleetBrokerOptions): FleetBroker {
     metrics,
     // a process that starts waits for a broker, unless waiting cannot help; one that runs keeps trying in any case
     onUnreachable(failure) {
+      failed = failure;
       if (!reached && isPermanentFailure(failure)) lifetime.fail(new FlotillaError(failure.code, failure.detail));
     },
   });
   const broker = withSigning(rabbit, keys, { config, logger, metrics });
-  broker.onState((state) => (reached ||= state === 'ready' || state === 'blocked'));
+  broker.onState((state) => {
+    if (state !== 'ready' && state !== 'blocked') return;
+    reached = true;
+    failed = undefined;
+  });
   lifetime.atEnd(() => broker.close());
 
   const management = managementAt(address);
   const cluster = createClusterWatch(management, names.queue(''), logger);
   const watching = cluster.run(signal);
   lifetime.atEnd(() => watching);
-  lifetime.checks.broker = () => brokerCheck(broker);
+  lifetime.checks.broker = () => brokerCheck(broker, failed);
   lifetime.checks.cluster = () => cluster.check();
 
   const { prefix, log, unroutedMax } = config;

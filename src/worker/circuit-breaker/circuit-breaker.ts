@@ -1,5 +1,5 @@
 import type { Clock } from '../../concurrency/clock.js';
-import { UnavailableError } from '../../errors.js';
+import { messageOf, UnavailableError } from '../../errors.js';
 
 export type CircuitBreakerState = 'closed' | 'half-open' | 'open';
 
@@ -36,6 +36,7 @@ export class CircuitBreaker {
   #openFor = 0;
   #openUntil = 0;
   #openSince: number | undefined;
+  #cause: string | undefined;
   #isProbeDue = false;
   #cancelTimer: () => void = () => undefined;
   /** Resolves when the running probe has closed or opened the circuit breaker. */
@@ -64,6 +65,11 @@ export class CircuitBreaker {
     return { for: now - this.#openSince, left: Math.max(0, this.#openUntil - now) };
   }
 
+  /** The failure of the dependency that opened it last, redacted; undefined while it is closed. */
+  get cause(): string | undefined {
+    return this.#state === 'closed' ? undefined : this.#cause;
+  }
+
   /** Whether the open time is over and no probe has run since. */
   get isProbeDue(): boolean {
     return this.#isProbeDue;
@@ -84,7 +90,7 @@ export class CircuitBreaker {
       if (this.#suspects.size > 0) this.#suspects.delete(eventId);
       return result;
     } catch (error) {
-      if (error instanceof UnavailableError) this.#countFailure(eventId);
+      if (error instanceof UnavailableError) this.#countFailure(eventId, error);
       throw error;
     }
   }
@@ -114,7 +120,7 @@ export class CircuitBreaker {
       return result;
     } catch (error) {
       // any other error means that the dependency responds
-      if (error instanceof UnavailableError) this.#openAfterProbe(eventId);
+      if (error instanceof UnavailableError) this.#openAfterProbe(eventId, error);
       else this.#close();
       throw error;
     } finally {
@@ -124,16 +130,16 @@ export class CircuitBreaker {
   }
 
   /** Work that began before the circuit breaker opened no longer changes its state. */
-  #countFailure(eventId: string): void {
+  #countFailure(eventId: string, error: UnavailableError): void {
     if (this.#state === 'closed') {
       this.#failed.add(eventId);
-      if (this.#failed.size >= this.settings.failures) this.#open(this.#longerOpenTime());
+      if (this.#failed.size >= this.settings.failures) this.#open(this.#longerOpenTime(), error);
     }
     this.#suspect(eventId);
   }
 
-  #openAfterProbe(eventId: string): void {
-    this.#open(this.#suspects.has(eventId) ? this.#openTimes[0] : this.#longerOpenTime());
+  #openAfterProbe(eventId: string, error: UnavailableError): void {
+    this.#open(this.#suspects.has(eventId) ? this.#openTimes[0] : this.#longerOpenTime(), error);
     this.#suspect(eventId);
   }
 
@@ -142,7 +148,8 @@ export class CircuitBreaker {
     return this.#openTimes[this.#step] ?? this.#openTimes[0];
   }
 
-  #open(openFor: number): void {
+  #open(openFor: number, error: UnavailableError): void {
+    this.#cause = messageOf(error);
     const now = this.clock.elapsed();
     this.#openFor = openFor;
     this.#openUntil = now + openFor;

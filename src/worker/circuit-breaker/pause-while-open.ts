@@ -31,7 +31,9 @@ export function pauseWhileOpen(
     onChange(state) {
       gauge.set(GAUGE[state]);
       if (state === 'open') {
-        logger.warn(`Circuit breaker open; consuming paused for ${formatDuration(circuitBreaker.openFor)}`);
+        logger.warn(`Circuit breaker open; consuming paused for ${formatDuration(circuitBreaker.openFor)}`, {
+          error: circuitBreaker.cause,
+        });
         void gate.pause('circuit breaker');
       }
       if (state === 'closed') {

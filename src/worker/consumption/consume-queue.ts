@@ -83,6 +83,7 @@ export function consumeQueue(worker: PreparedWorker): QueueConsumption {
       consuming: consumer.consuming,
       circuitBreaker: circuitBreaker.state,
       openFor: circuitBreaker.interruption?.for,
+      openCause: circuitBreaker.cause,
       pauses: gate.reasons,
       pausedFor: longest(circuitBreaker.interruption?.left, gate.errorPauseLeft),
       inFlight: inFlight.size,

@@ -32,12 +32,14 @@ describe('the open time of a circuit breaker', () => {
     expect(breaker.state).to.equal('closed');
     expect(await fails('bad 2')).to.equal(2);
     expect(breaker.state).to.equal('open');
+    expect(breaker.cause).to.equal('bad 2');
     expect(await fails('bad 3')).to.equal(4);
     for (const known of ['bad 1', 'bad 2', 'bad 3', 'bad 1']) expect(await fails(known), known).to.equal(2);
     for (const time of [8, 16, 16]) expect(await fails(`bad for ${time} ${Math.random()}`)).to.equal(time);
     pass(breaker.openFor);
     await breaker.execute('good', async () => undefined);
     expect(breaker.state).to.equal('closed');
+    expect(breaker.cause).to.equal(undefined);
     await fails('bad 1');
     expect(await fails('bad 2')).to.equal(2);
   });

@@ -70,6 +70,7 @@ export function openConnection(options: ConnectionOptions): Connection {
   // consecutive failed rounds through all nodes
   let rounds = 0;
   let failures: ConnectFailure[] = [];
+  let wasLost = false;
   let examining: Promise<void> | undefined;
   let since = 0;
   let answeredAt = 0;
@@ -96,11 +97,15 @@ export function openConnection(options: ConnectionOptions): Connection {
     model = connection;
     since = performance.now();
     failures = [];
-    logger.debug('connected to the broker', { connection: name, node: hostOf(urlOf(current)) });
+    const fields = { connection: name, node: hostOf(urlOf(current)) };
+    if (wasLost) logger.info('connected to the broker', fields);
+    else logger.debug('connected to the broker', fields);
+    wasLost = false;
     state.set('ready');
   });
   manager.on('disconnect', ({ err }: { err?: unknown }) => {
     model = undefined;
+    wasLost = true;
     rounds = performance.now() - since >= STABLE_AFTER_MS ? 1 : Math.min(rounds + 1, MOST_LOSSES);
     if (!closing.signal.aborted) {
       const reason = err === undefined ? 'closed' : messageOf(err);
@@ -117,6 +122,7 @@ export function openConnection(options: ConnectionOptions): Connection {
       failures.push(cause);
       if (failures.length % urls.length !== 0) return;
       rounds += 1;
+      wasLost = true;
       const failure = failureOfAll(failures);
       failures = [];
       if (closing.signal.aborted) return;

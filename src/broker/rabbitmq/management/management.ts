@@ -170,7 +170,7 @@ export function createManagement({ url, vhost = '/', timeout = 10_000 }: Managem
       if ('answer' in outcome) return outcome.answer;
       // RabbitMQ answers 500 to a list of queues while one of them is being declared
       if (outcome.isServerError !== true || attempt === SERVER_ERROR_ATTEMPTS)
-        throw new FlotillaError('broker.management', `${method} ${path}: ${outcome.reason}`);
+        throw new FlotillaError('broker.management', `${method} ${nameOf(path)}: ${outcome.reason}`);
       await sleep(backoffDelay(attempt, SERVER_ERROR_DELAY));
     }
   }
@@ -227,7 +227,8 @@ export function createManagement({ url, vhost = '/', timeout = 10_000 }: Managem
 
   async function get<T>(path: string, schema: z.ZodType<T>): Promise<T> {
     const result = schema.safeParse(await request('GET', path));
-    if (!result.success) throw new FlotillaError('broker.management', `GET ${path}: ${z.prettifyError(result.error)}`);
+    if (!result.success)
+      throw new FlotillaError('broker.management', `GET ${nameOf(path)}: ${z.prettifyError(result.error)}`);
     return result.data;
   }
 
@@ -324,6 +325,11 @@ function limitsOf(own: Fields, effective: Fields | FieldValue[] | null | undefin
     bytes: smaller('max-length-bytes'),
     overflow: typeof overflow === 'string' ? overflow : undefined,
   };
+}
+
+/** Without the query, which lists columns. */
+function nameOf(path: string): string {
+  return path.split('?', 1)[0] ?? path;
 }
 
 function peerAt(url: string): Peer {

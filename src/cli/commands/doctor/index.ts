@@ -21,6 +21,8 @@ import { dataDirOf } from '../../../runtime/place.js';
 import type { Context } from '../../shared/context.js';
 import { examples } from '../../shared/examples.js';
 import { describeDisabled, requireSettings } from '../../shared/check-settings.js';
+import { runDirOf } from '../../../runtime/place.js';
+import { readProcesses } from '../../../observability/processes/process-registry.js';
 import { enabledWorkers } from '../../../runtime/fleet/enabled-workers.js';
 import { examineCluster } from './examine-cluster.js';
 import type { Finding } from './finding.js';
@@ -162,7 +164,9 @@ async function examineManagement(context: Context): Promise<Finding> {
 
 async function examinePorts(context: Context): Promise<Finding> {
   const { config } = context;
-  const running = (await brokerAddress(context)).from === 'the fleet that runs here';
+  const running =
+    (await brokerAddress(context)).from === 'the fleet that runs here' ||
+    (await readProcesses(runDirOf(context))).some(({ role }) => role === 'api');
   if (running) return { ok: true, detail: 'in use by the fleet that runs here' };
   const { sandbox } = await context.fleet();
   const ofSandbox = sandbox === undefined ? {} : readSandboxSettings(sandbox, context.env).ports;

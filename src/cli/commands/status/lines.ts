@@ -39,6 +39,7 @@ export function statusLines(status: Status, { width, now }: { width: number; now
     ...(workers.some(({ hasQueue, exists }) => hasQueue && exists === false)
       ? ['Queues are missing: flotilla topology apply']
       : []),
+    ...workers.filter(hasNoConsumer).map(noConsumerLine),
     ...deadLines(workers, now),
     ...unroutedLines(unrouted, now),
     ...(abandoned ?? []).map(abandonedLine),
@@ -75,6 +76,7 @@ function retryingCell({ retrying }: WorkerStatus): string {
   const waiting = retrying.filter(({ ready }) => ready === null || ready > 0);
   if (waiting.length === 0) return '0';
   const total = waiting.reduce((sum, { ready }) => sum + (ready ?? 0), 0);
+  if (waiting.length === retrying.length && waiting.every(({ ready }) => ready === null)) return UNKNOWN;
   const isWhole = waiting.every(({ ready }) => ready !== null);
   const parts = waiting.map(({ delay, ready }) => `${formatDuration(delay)}: ${numberCell(ready)}`);
   return `${total}${isWhole ? '' : `+${UNKNOWN}`} (${parts.join(', ')})`;
@@ -92,6 +94,18 @@ function breakerCell({ breaker, breakerUntil, breakerSince }: WorkerStatus, now:
   if (breaker === null) return 'unknown';
   const since = breakerSince === null ? '' : ` for ${formatAge(now - Date.parse(breakerSince))}`;
   return `${breaker}${since}${leftOf(breakerUntil, now)}`;
+}
+
+/** A worker whose processes answer on this machine reports by itself why it does not consume. */
+function hasNoConsumer({ exists, consumers, breaker }: WorkerStatus): boolean {
+  return exists === true && consumers === 0 && breaker === null;
+}
+
+function noConsumerLine({ worker, ready }: WorkerStatus): string {
+  return (
+    `WARNING: no process consumes the queue of ${worker} (${numberCell(ready)} ready): ` +
+    'its worker does not run, or its circuit breaker is open on another machine'
+  );
 }
 
 function deadLines(workers: readonly WorkerStatus[], now: number): string[] {

@@ -93,18 +93,18 @@ export function createStatusSource(context: Context): StatusSource {
     async read() {
       const { config } = context;
       const records = await readProcesses(runDirOf(context));
-      const [surroundings, processes, kept, sagas, management, { broker: open, unreachable }, { amqpUrl }] =
-        await Promise.all([
-          surroundingsOf(context),
-          Promise.all(records.map((record) => probeProcess(record, config.metricsToken))),
-          hasStore(context, OPS_STORE)
-            ? withinLimit(LIMIT, () => withOps(context, keptLetters))
-            : ({ known: false, reason: 'not on this machine' } as const),
-          withinLimit(LIMIT, () => openSagas(context)),
-          openManagement(context, LIMIT),
-          connection(),
-          brokerAddress(context),
-        ]);
+      // first: loading the fleet blocks the event loop, and with it the time limits of the others
+      const surroundings = await surroundingsOf(context);
+      const [processes, kept, sagas, management, { broker: open, unreachable }, { amqpUrl }] = await Promise.all([
+        Promise.all(records.map((record) => probeProcess(record, config.metricsToken))),
+        hasStore(context, OPS_STORE)
+          ? withinLimit(LIMIT, () => withOps(context, keptLetters))
+          : ({ known: false, reason: 'not on this machine' } as const),
+        withinLimit(LIMIT, () => openSagas(context)),
+        openManagement(context, LIMIT),
+        connection(),
+        brokerAddress(context),
+      ]);
       const status = await fleetStatus({
         ...surroundings,
         broker: open,

@@ -151,7 +151,7 @@ export class Committer {
     // a failure that ends the process is logged by the process
     const { guard, logger } = this.options;
     if (guard.failure === undefined) {
-      logger.error('store: a transaction was lost', { units: group.length, error: String(cause) });
+      logger.error('store: transactions were rolled back', { units: group.length, error: String(cause) });
     }
     for (const unit of group) {
       const reason = unit === culprit || (culprit === undefined && cause instanceof FlotillaError) ? cause : undefined;

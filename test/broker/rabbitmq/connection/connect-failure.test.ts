@@ -110,12 +110,12 @@ describe('a connection that cannot be opened', function () {
     expect(failures[0]).not.to.include('hunter2');
   });
 
-  it('is retried by a process that runs, and logged as an error at a bounded rate', async () => {
+  it('is retried by a process that runs, and logged as an error at a bounded rate, and once when it has ended', async () => {
     await manage(real.managementUrl, 'PUT', `permissions/%2F/${user}`, { configure: '.*', write: '.*', read: '.*' });
     const proxy = await tcpProxy(real.amqpUrl);
-    const entries: { level: string; code?: string }[] = [];
-    const logger = createLogger({ level: 'warn' });
-    logger.on('data', (entry: { level: string; code?: string }) => entries.push(entry));
+    const entries: { level: string; code?: string; message: string }[] = [];
+    const logger = createLogger({ level: 'info' });
+    logger.on('data', (entry: { level: string; code?: string; message: string }) => entries.push(entry));
     logger.transports.forEach((transport) => (transport.silent = true));
     let rounds = 0;
     const broker = createRabbitBroker({
@@ -132,6 +132,9 @@ describe('a connection that cannot be opened', function () {
     expect(errors).to.have.length(2); // one for each of the two connections
     await manage(real.managementUrl, 'PUT', `users/${user}`, { password: 'hunter2', tags: '' });
     await broker.ready();
+    const connected = entries.filter(({ message }) => message === 'connected to the broker');
+    // two connections: info only after a loss
+    expect(connected.map(({ level }) => level)).to.deep.equal(['debug', 'debug', 'info', 'info']);
     await broker.close();
     await proxy.close();
   });

@@ -1,0 +1,25 @@
+import { expect } from 'chai';
+import { brokerCheck } from '../../src/runtime/broker/broker-check.js';
+
+describe('the check `broker` of /readyz', () => {
+  const failure = { code: 'broker.refused_credentials', detail: 'user "shop", rabbit:5672' } as const;
+
+  it('names the cause while there is no connection', () => {
+    const { ok, detail } = brokerCheck({ state: 'connecting', blockedBy: undefined }, failure);
+    expect(ok).to.equal(false);
+    expect(detail).to.match(
+      /^connecting: broker\.refused_credentials: The broker refused .*: user "shop", rabbit:5672$/,
+    );
+  });
+
+  it('reports the state alone where the cause is not known, and after the connection is back', () => {
+    expect(brokerCheck({ state: 'connecting', blockedBy: undefined }, undefined).detail).to.equal('connecting');
+    expect(brokerCheck({ state: 'ready', blockedBy: undefined }, failure)).to.deep.equal({ ok: true, detail: 'ready' });
+  });
+
+  it('names the alarm that blocks publishers', () => {
+    const { ok, detail } = brokerCheck({ state: 'blocked', blockedBy: 'low on disk' }, undefined);
+    expect(ok).to.equal(false);
+    expect(detail).to.equal('blocked: the broker takes no publishes (low on disk)');
+  });
+});
