@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs RabbitMQ from a Debian release in a chroot, to test with another version than the machine's. As root; install
-# needs debootstrap. See docs/rabbitmq-versions.md.
+# needs debootstrap. See docs/operations/rabbitmq-versions.md.
 set -euo pipefail
 
 root=${CHROOT:-/var/lib/flotilla-rabbitmq}

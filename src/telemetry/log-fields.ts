@@ -1,7 +1,7 @@
 /**
  * The log fields besides `timestamp`, `level` and `message`: name in code and in the text format, name in JSON, and
  * description. Names follow OpenTelemetry's semantic conventions where these define one. Other fields keep their names.
- * See docs/logging.md.
+ * See docs/operations/logging.md.
  * Source: https://opentelemetry.io/docs/specs/semconv/registry/attributes/
  */
 export const LOG_FIELDS = {

@@ -67,6 +67,8 @@ describe('fleet status', function () {
     metrics.logOffset.labels('journal').set(12);
     metrics.logGaps.labels('journal', 'gap').inc(2);
     metrics.logGaps.labels('journal', 'reset').inc();
+    metrics.projectionStopped.labels('daily-sales').set(1);
+    metrics.projectionStopped.labels('order-summary').set(0);
     const checks = {
       broker: { ok: true, detail: 'ready' },
       payment: { ok: false, detail: 'paused (circuit breaker)', until: '2026-01-01T00:00:10.000Z' },
@@ -85,6 +87,7 @@ describe('fleet status', function () {
         inFlight: { payment: 7 },
         logOffsets: { journal: 12 },
         logAlarms: { journal: 3 },
+        stoppedProjections: ['daily-sales'],
       });
     } finally {
       server.close();
@@ -119,6 +122,7 @@ describe('fleet status', function () {
         inFlight: { payment: 3 },
         logOffsets: { journal: 0 },
         logAlarms: { journal: 1 },
+        stoppedProjections: ['daily-sales'],
       };
       const status = await fleetStatus({
         ...bench,
@@ -192,6 +196,7 @@ describe('fleet status', function () {
       expect(lines).to.contain('Dead letters (5, the oldest 3d old; 1 of them wait in the broker');
       expect(lines).to.contain('ALARM: commands that no worker binds: 1, the oldest 2h old');
       expect(lines).to.contain('journal is done with the log up to offset 0, 0 behind; ALARM');
+      expect(lines).to.contain('ALARM: projection daily-sales is stopped');
       expect(lines).to.contain('elsewhere reads the log: no process on this machine');
       const whole = status.workers.filter(({ worker }) => worker !== 'absent');
       expect(shown({ workers: whole })).not.to.contain('Queues are missing');

@@ -31,11 +31,11 @@ describe('the fields of the log', () => {
     const used = globSync('{src,workers}/**/*.ts', { cwd: root }).flatMap(fieldsIn);
     expect(used.length).to.be.above(60);
     const unknown = used.filter(([field]) => !(field in LOG_FIELDS) && field !== 'traceparent');
-    expect(unknown, 'add them to src/telemetry/log-fields.ts and docs/logging.md').to.deep.equal([]);
+    expect(unknown, 'add them to src/telemetry/log-fields.ts and docs/operations/logging.md').to.deep.equal([]);
   });
 
   it('are documented with their meaning', () => {
-    const documented = readFileSync(`${root}docs/logging.md`, 'utf8');
+    const documented = readFileSync(`${root}docs/operations/logging.md`, 'utf8');
     for (const [field, [name, meaning]] of Object.entries(LOG_FIELDS)) {
       expect(documented).to.contain(`| \`${field}\` | \`${name}\` | ${meaning} |`);
     }

@@ -8,7 +8,7 @@ export interface VersionFinding {
 const OLDEST = [3, 10] as const;
 const SINGLE_ACTIVE_CONSUMER_FIXED = 6;
 
-/** What is known to be wrong with this version. Sources: release notes of RabbitMQ; docs/rabbitmq-versions.md. */
+/** What is known to be wrong with this version. Sources: release notes of RabbitMQ; docs/operations/rabbitmq-versions.md. */
 export function versionFindings(version: string): VersionFinding[] {
   const [major = 0, minor = 0, patch = 0] = version.split('.').map((part) => Number.parseInt(part, 10));
   if (major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1])) {

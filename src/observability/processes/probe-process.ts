@@ -28,6 +28,8 @@ export interface ProcessReport extends ProcessRecord {
   logOffsets: Readonly<Record<string, number>>;
   /** How often it found the log broken, by worker. */
   logAlarms: Readonly<Record<string, number>>;
+  /** Its projections that are stopped at an event or have to be rebuilt. */
+  stoppedProjections: readonly string[];
 }
 
 const PROBE_TIMEOUT_MS = 3000;
@@ -56,9 +58,21 @@ export async function probeProcess(process: ProcessRecord, token?: string): Prom
       inFlight: sums(text, 'flotilla_messages_in_flight'),
       logOffsets: sums(text, 'flotilla_log_offset'),
       logAlarms: sums(text, 'flotilla_log_gaps_total'),
+      stoppedProjections: samplesOf(text, 'flotilla_projection_stopped', 'projection')
+        .filter(([, value]) => value === 1)
+        .map(([projection]) => projection),
     };
   } catch {
-    return { ...process, health: 'silent', checks: {}, breakers: {}, inFlight: {}, logOffsets: {}, logAlarms: {} };
+    return {
+      ...process,
+      health: 'silent',
+      checks: {},
+      breakers: {},
+      inFlight: {},
+      logOffsets: {},
+      logAlarms: {},
+      stoppedProjections: [],
+    };
   }
 }
 
@@ -69,14 +83,15 @@ function sums(text: string, name: string): Record<string, number> {
   return Object.fromEntries(totals);
 }
 
-/** The samples of a metric in the text format of Prometheus, by the label `worker`.
+/** The samples of a metric in the text format of Prometheus, by a label.
  *  Source: https://prometheus.io/docs/instrumenting/exposition_formats/ */
-function samplesOf(text: string, name: string): [string, number][] {
+function samplesOf(text: string, name: string, label = 'worker'): [string, number][] {
+  const pattern = new RegExp(`[{,]${label}="([^"\\\\]*)".*\\} (\\S+)`);
   const samples: [string, number][] = [];
   for (const line of text.split('\n')) {
     if (!line.startsWith(`${name}{`)) continue;
-    const [, worker, value] = /[{,]worker="([^"\\]*)".*\} (\S+)/.exec(line) ?? [];
-    if (worker !== undefined && value !== undefined) samples.push([worker, Number(value)]);
+    const [, labelled, value] = pattern.exec(line) ?? [];
+    if (labelled !== undefined && value !== undefined) samples.push([labelled, Number(value)]);
   }
   return samples;
 }

@@ -44,6 +44,10 @@ export function statusLines(status: Status, { width, now }: { width: number; now
     ...unroutedLines(unrouted, now),
     ...(abandoned ?? []).map(abandonedLine),
     ...sagas.flatMap(sagaLines),
+    ...[...new Set(processes.flatMap(({ stoppedProjections }) => stoppedProjections))].map(
+      (name) =>
+        `ALARM: projection ${name} is stopped at an event or has to be rebuilt: flotilla projections show ${name}`,
+    ),
     ...logReaders.map(logLine),
     ...processes.flatMap((process) => processLines(process, now)),
     ...problems.map((problem) => `Unknown: ${problem}`),
