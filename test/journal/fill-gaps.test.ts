@@ -35,7 +35,7 @@ describe('a gap of the journal', function () {
   const gaps = async () =>
     store.query<{ filled_at: string | null; out_of_reach: string | null }>`
       SELECT filled_at, out_of_reach FROM journal_gaps ORDER BY number`;
-  /** Fills gaps; `idle` resolves each time there is nothing left to do for now. */
+  /** Fills gaps; `idle` resolves each time no work is left for now. */
   const filling = (stores: ServiceStores) => {
     const idle = inbox<() => void>();
     const ending = new AbortController();
@@ -125,7 +125,7 @@ describe('a gap of the journal', function () {
     expect(gap.behind.map(({ service, events }) => [service, events])).to.deep.equal([['jobs', 10]]);
     expect(gap.behind[0]?.message).to.contain(`flotilla events list --source jobs --since ${eleventh?.time ?? ''}`);
 
-    await record(source, numbers(21, 35)); // at the positions of the lost ones, and behind them
+    await record(source, numbers(21, 35)); // at the positions of the lost events, and after them
     await store.transaction((tx) => noteGap(tx, GAP, Date.now()));
     proceed();
     proceed = await gap.idle();
@@ -135,7 +135,7 @@ describe('a gap of the journal', function () {
     await source.close();
   });
 
-  it('is filled from the other stores where one does not open, and the log is consumed meanwhile', async () => {
+  it('is filled from the other stores while one does not open, and the log is consumed meanwhile', async () => {
     await record(jobs, numbers(1, 20));
     const worker = await startWorker(workerDefinitionOf(defineJournal({ name: 'journal' })), {
       store,

@@ -96,7 +96,7 @@ for (const kind of ['memory', 'rabbitmq']) {
       });
     const ofJobs = async () => (await entries()).filter(({ source }) => source === 'jobs');
 
-    it('stores, where signatures are required, unsigned events only of types that are open to their source', async () => {
+    it('where signatures are required, stores unsigned events only of types that are open to their source', async () => {
       const source = 'https://jobs.example';
       const [forged, open, foreign] = [
         jobBegun(1),
@@ -141,7 +141,7 @@ for (const kind of ['memory', 'rabbitmq']) {
       expect(await journalEvent(store, 'nothing')).to.equal(undefined);
     });
 
-    it('recovers from the stores, at its first start, the events from before the log', async () => {
+    it('at its first start, recovers from the stores the events that are older than the log', async () => {
       await record(jobs, numbers(1, 1200));
       await bench.publish(...(await record(jobs, numbers(1201, 1210))));
       await start();
@@ -150,7 +150,7 @@ for (const kind of ['memory', 'rabbitmq']) {
       expect(alarms).to.deep.equal([]);
     });
 
-    it('recovers from the stores what the log lost without a gap, after a restart of the journal and of the broker', async () => {
+    it('recovers events that the log lost without a gap from the stores, after a restart of journal and broker', async () => {
       await bench.publish(...(await record(jobs, numbers(1, 10))));
       await start();
       await upToDate();
@@ -207,7 +207,7 @@ for (const kind of ['memory', 'rabbitmq']) {
       expect(filledFrom.at(-1)?.out_of_reach).to.equal('elsewhere');
     });
 
-    it('detects it while reading, and consumes the live log while it recovers', async () => {
+    it('detects a recreated stream while reading, and consumes the live log while it recovers', async () => {
       await bench.publish(...(await record(jobs, numbers(1, 10))));
       await start();
       await upToDate();
@@ -239,7 +239,7 @@ for (const kind of ['memory', 'rabbitmq']) {
       expect(alarms.join()).to.contain('unreachable: the stores of elsewhere');
     });
 
-    it('is written by one of several replicas', async () => {
+    it('is written by one replica at a time', async () => {
       const first = await start('one');
       await upToDate();
       const second = await start('two');

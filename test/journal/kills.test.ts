@@ -45,7 +45,7 @@ describe('a journal that is killed', function () {
     await once(child, 'exit');
   };
   const has = (count: number) => eventually(async () => (await countJournal(store)) >= count);
-  /** Every event of the store, and nothing else. */
+  /** Expects every event of the store, and no other. */
   const sameAsStore = async () => {
     const kept = await store.query<{ id: string; body: string }>`SELECT id, body FROM journal_events ORDER BY id`;
     const said = await jobs.readAll(0, 100_000);
@@ -54,7 +54,7 @@ describe('a journal that is killed', function () {
     expect(kept).to.deep.equal(expected);
   };
 
-  it('after it committed a batch, has no duplicates and lacks nothing', async () => {
+  it('after it committed a batch, has no duplicates and no missing events', async () => {
     await bench.publish(...(await record(jobs, numbers(1, 700))));
     for (const nth of [1, 2]) await died(await start(`journal.committed:${nth}`));
     await bench.publish(...(await record(jobs, numbers(701, 900))));
@@ -64,7 +64,7 @@ describe('a journal that is killed', function () {
     await sameAsStore();
   });
 
-  it('while it fills a gap, continues with it and marks the gap as filled', async () => {
+  it('while it fills a gap, continues and marks the gap as filled', async () => {
     await record(jobs, numbers(1, 2500));
     await bench.publish(...(await record(jobs, numbers(2501, 2510))));
     for (const nth of [1, 2]) await died(await start(`journal.filled:${nth}`));

@@ -25,7 +25,7 @@ describe(`searching the journal (TEST_SEED=${seed})`, function () {
     temp = await createTempStore();
     store = await temp.open();
     await migrateJournal(store);
-    // few different times, and not in the order in which they come
+    // few distinct times, not in the order of insertion
     records = Array.from({ length: 600 }, (_, n) => ({
       id: `id-${String(n).padStart(4, '0')}`,
       source: random.pick(['core', 'payment']),
@@ -104,7 +104,7 @@ describe(`searching the journal (TEST_SEED=${seed})`, function () {
     }
   });
 
-  it('continues after a place, which sorts as text', async () => {
+  it('continues after a cursor, which sorts as text', async () => {
     const entries = await all({ types: ['order.*'] });
     const places = entries.map(({ place }) => place);
     expect([...places].sort()).to.deep.equal(places);
@@ -124,7 +124,7 @@ describe(`searching the journal (TEST_SEED=${seed})`, function () {
     expect(await journalEventsLike(store, 'id-001', 3)).to.have.length(3);
   });
 
-  it('stores an event once, however often and in whatever batches it arrives; ids are unique per source', async () => {
+  it('stores an event once, however it is batched and repeated; ids are unique per source', async () => {
     const [record] = records;
     if (record === undefined) throw new Error('no record');
     const other = { ...record, source: 'elsewhere' };

@@ -78,7 +78,7 @@ describe('relay on RabbitMQ', function () {
     });
   }
 
-  it('goes on with other subjects and queues while an operator policy fills one queue, and delivers all in order after it', async () => {
+  it('publishes to other queues while an operator policy limits one, and delivers all in order afterwards', async () => {
     const { managementUrl, prefix } = rabbit;
     const names = namesFor(prefix);
     const workers = [
@@ -119,12 +119,12 @@ describe('relay on RabbitMQ', function () {
     const ids = (await entriesOf(broker, names.log)).map(({ id }) => id);
     const duplicates = ids.length - new Set(ids).size;
     const waited = performance.now() - started;
-    // delays of at least 50, 100, 200 … ms for each of the two types that are refused
+    // delays of at least 50, 100, 200 … ms for each of the two refused types
     expect(duplicates).to.be.at.most(2 * (Math.log2(waited / 50 + 1) + 2));
     expect((await broker.queueDepth(names.queue('other')))?.ready).to.be.at.least(stored / 3);
     const refusing = await eventually(async () => {
       const found = await broker.findRefusing(names.events, 'job.requested');
-      // the broker's statistics are some seconds old
+      // the broker updates its statistics with a delay of some seconds
       return found.some(({ reason }) => reason.startsWith('full')) && found;
     });
     expect(refusing.map(({ name }) => name)).to.deep.equal([names.queue('full')]);
@@ -155,7 +155,7 @@ describe('relay on RabbitMQ', function () {
   });
 });
 
-/** Every entry of a stream. */
+/** Reads all entries of a stream. */
 async function entriesOf(broker: Broker, stream: string): Promise<{ id: unknown }[]> {
   const entries: { id: unknown }[] = [];
   const last = await lastEntry(broker, stream);
@@ -172,7 +172,7 @@ async function entriesOf(broker: Broker, stream: string): Promise<{ id: unknown 
   return entries;
 }
 
-/** Everything that is in a queue, in order. */
+/** Consumes all messages of a queue, in order. */
 async function takeAll(broker: Broker, queue: string): Promise<{ id: unknown; subject: unknown }[]> {
   const taken: { id: unknown; subject: unknown }[] = [];
   const consumer = broker.consume(queue, {

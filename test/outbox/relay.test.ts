@@ -32,7 +32,7 @@ describe('relay', () => {
     stops = [];
   });
   afterEach(async () => {
-    // the last started ends first: a relay before its broker
+    // stops in reverse order: a relay before its broker
     for (const stop of stops.reverse()) await stop();
     await temp.dispose();
   });
@@ -67,7 +67,7 @@ describe('relay', () => {
 
   const delivered = async () => (await store.checkpoint('relay')) === (await store.head());
 
-  it('publishes what is stored, byte for byte, with the properties that mirror it', async () => {
+  it('publishes stored events byte for byte, with matching message properties', async () => {
     const broker = await memoryBroker();
     const deliveries: Delivery[] = [];
     const consumer = broker.consume('all', { prefetch: 10, onDelivery: (delivery) => deliveries.push(delivery) });
@@ -136,7 +136,7 @@ describe('relay', () => {
     await fc.assert(property, { numRuns: 25, endOnFailure: true });
   });
 
-  it('holds later events of a subject in flight while other subjects go on', async () => {
+  it('holds back later events of a subject in flight while it publishes other subjects', async () => {
     const broker = createFakeBroker(() => 'silent');
     await appendTo('a/1', 3);
     await appendTo('b/1', 1);
@@ -148,7 +148,7 @@ describe('relay', () => {
     await stop();
   });
 
-  it('drops the channel after a timeout, and does not publish again what was confirmed above it', async () => {
+  it('resets the channel after a timeout, and does not republish events that were confirmed', async () => {
     const late = new Set<string>();
     const broker = createFakeBroker((message) => {
       const subject = subjectOf(message) ?? '';
@@ -165,7 +165,7 @@ describe('relay', () => {
     expect(await metrics.registry.metrics()).to.match(/relay_failures_total\{service="core",code="broker.timeout"\} 1/);
   });
 
-  it('waits while the broker is away or blocked, knows its lag, and goes on by itself', async () => {
+  it('waits while the broker is disconnected or blocked, reports its lag, and resumes', async () => {
     const broker = await memoryBroker();
     const { relay } = start({ broker });
     for (const [stop, go] of [
@@ -183,7 +183,7 @@ describe('relay', () => {
     expect(await broker.queueDepth('all')).to.include({ ready: 10 });
   });
 
-  it('does not count an event as published while no queue takes it', async () => {
+  it('does not count an event as published while it is unroutable', async () => {
     const broker = await memoryBroker({ topology: false });
     const { relay } = start({ broker });
     await appendTo('a/1', 2);
@@ -216,25 +216,25 @@ describe('relay', () => {
     expect(await broker.queueDepth('all')).to.include({ ready: 6 });
   });
 
-  it('stops, and leaves the checkpoint alone, once another process holds the lease', async () => {
+  it('stops, and does not move the checkpoint, once another process holds the lease', async () => {
     const broker = createFakeBroker(() => 'silent');
     const logger = createLogger({ level: 'warn' });
     logger.transports.forEach((transport) => (transport.silent = true));
-    // the thief's clock is ahead, so that the relay takes the lease again at once: what it logs stays
+    // the clock of the other process is ahead, so the relay reacquires the lease immediately; the log line remains
     const lost = once(logger, 'data');
     start({ broker, leaseTtl: 60_000, logger });
     await appendTo('a/1', 2);
     await eventually(() => broker.silent === 1);
     const later = await temp.open({ clock: () => Date.now() + 3_600_000 });
     expect(await later.acquireLease('relay', 'thief', 60_000)).to.include({ epoch: 2 });
-    await (await temp.open()).acquireLease('relay', 'thief', 60_000); // renewed by the clock that the relay has
+    await (await temp.open()).acquireLease('relay', 'thief', 60_000); // renewed with the clock of the relay
     broker.confirmSilent();
     expect(((await lost) as [{ message: string }])[0].message).to.equal('relay: lost the lease');
     expect(await store.checkpoint('relay')).to.equal(0);
     expect(broker.arrived.length).to.be.lessThan(3);
   });
 
-  it('waits at the end for what is in flight, moves the checkpoint, and gives back the lease', async () => {
+  it('on stop, waits for events in flight, moves the checkpoint, and releases the lease', async () => {
     const broker = createFakeBroker(() => 'silent');
     await appendTo('a/1', 2);
     await appendTo('b/1', 1);
@@ -261,7 +261,7 @@ describe('relay', () => {
     expect((await store.read('order/1'))[0]?.time).to.equal(2_000);
   });
 
-  it('ends with store.closed when the store is closed under it', async () => {
+  it('ends with store.closed when the store is closed while it runs', async () => {
     const broker = createFakeBroker(() => 'confirm');
     const relay = createRelay({ store, broker, names, instance: 'a', leaseTtl: 30 });
     const running = relay.run(new AbortController().signal);

@@ -80,7 +80,7 @@ for (const kind of ['memory', 'rabbitmq'] as const) {
       expect(taken?.routingKey).to.equal('late.created');
     });
 
-    it('replays the selected unrouted messages, and leaves the others in place and in order', async () => {
+    it('replays selected unrouted messages, and leaves the others in place and in order', async () => {
       const ids: string[] = [];
       for (const type of ['late.created', 'other.one', 'late.changed', 'other.two', 'late.deleted', 'other.three']) {
         const { body, properties } = deadLetterMessage({ type });
@@ -127,11 +127,11 @@ for (const kind of ['memory', 'rabbitmq'] as const) {
 
     if (kind !== 'rabbitmq') return;
 
-    // more than this library's client encodes, less than a frame
+    // more than the AMQP client encodes, less than a frame
     const large = { headers: { trace: 'x'.repeat(50_000), baggage: 'y'.repeat(50_000), tenant: 't1' } };
     const body = Buffer.from(deadLetterMessage().body).toString();
 
-    it('moves messages whose headers are larger than a client may send', async () => {
+    it('moves messages whose headers exceed the limit of clients', async () => {
       await foreignPublish(bench.names.retry('payment', 3_600_000), body, large);
       expect(await retryNow({ ...bench, signal })).to.equal(1);
       const [retried] = await takeMessages(bench.broker, bench.names.queue('payment'), 1);
@@ -147,7 +147,7 @@ for (const kind of ['memory', 'rabbitmq'] as const) {
       expect(unrouted?.properties.headers).to.include({ tenant: 't1', [HEADERS.dropped]: 'baggage, trace' });
     });
 
-    it('replays a dead letter whose headers are larger than a client may send', async () => {
+    it('replays a dead letter whose headers exceed the limit of clients', async () => {
       await foreignPublish(bench.names.dead('payment'), body, large);
       await collectDeadLetters({ ...bench, definitions, workers: bench.workerNames, signal });
       const summary = await replayDeadLetters(bench.replayer, { selection: { filter: {} }, who: 'ann', signal });

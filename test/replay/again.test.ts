@@ -16,7 +16,7 @@ const { signal } = new AbortController();
 const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, index) => from + index);
 const reset = requestOf({ again: 'reset', selection: { commands: true } });
 
-describe('handling history again', function () {
+describe('an idempotent replay', function () {
   this.timeout(90_000);
   let bench: Bench;
   beforeEach(async () => (bench = await openBench()));
@@ -32,7 +32,7 @@ describe('handling history again', function () {
     return messageOf(failure);
   };
 
-  it('handles each event once in each idempotent replay, also after an interruption', async () => {
+  it('handles each event once, also after an interruption', async () => {
     const handled: number[] = [];
     const worker = shop.defineWorker({
       name: 'adder',
@@ -56,7 +56,7 @@ describe('handling history again', function () {
     await deployed.until(() => deployed.seen.length >= 45);
     stop.abort();
     const interrupted = await first;
-    const behind = { ...interrupted, place: null, mark: null }; // as if its place had never been kept
+    const behind = { ...interrupted, place: null, mark: null }; // as if its position had never been stored
     const run = await resumeReplay(replayer, behind, { signal });
     const sent = () => deployed.seen.filter(({ replayed }) => replayed).length;
     await deployed.until(() => sent() === run.counts.sent);
@@ -69,7 +69,7 @@ describe('handling history again', function () {
   });
 
   for (const round of range(1, 3)) {
-    it(`after a reset, while live events arrive: each counts once (TEST_SEED=${seed}, round ${round})`, async () => {
+    it(`handles each event once after a reset while live events arrive (TEST_SEED=${seed}, round ${round})`, async () => {
       const random = generator(seed + round);
       const below = (limit: number) => Math.floor(random() * limit);
       const worker = adder({ reset: true });
@@ -102,11 +102,11 @@ describe('handling history again', function () {
       await until(() => seen.length >= events.length + run.counts.sent);
       const expected = { n: events.reduce((sum, _, index) => sum + index + 1, 0), times: events.length };
       expect(await sumOf(store)).to.deep.equal(expected);
-      expect(await store.head()).to.equal(events.length); // what it emitted again is known
+      expect(await store.head()).to.equal(events.length); // events emitted again are duplicates
     });
   }
 
-  it('resets once, however often it is interrupted, and leaves no earlier state', async () => {
+  it('resets the worker once, however often it is interrupted, and leaves no earlier state', async () => {
     const worker = adder({ reset: true });
     const { store, seen, until } = await bench.deploy(worker);
     await bench.publish(...range(1, 30).map((n) => eventOf('job.begun', n)));
@@ -121,14 +121,14 @@ describe('handling history again', function () {
     const { times } = await sumOf(store);
     expect(times).to.be.within(1, 29);
     expect(interrupted.resetAt).to.be.a('string');
-    // as if the process had died before it could note the reset
+    // as if the process had died before it could record the reset
     const run = await resumeReplay(replayer, { ...interrupted, resetAt: null }, { signal });
     await until(() => seen.length === 30 + run.counts.sent);
     expect(await sumOf(store)).to.deep.equal({ n: 465, times: 30 });
     expect(seen.filter(({ outcome }) => outcome === 'done')).to.have.length(60);
   });
 
-  it('is refused with the remedy where the worker does not declare it, or its store is elsewhere', async () => {
+  it('is rejected with a remedy where the worker is not declared idempotent, or its store is not local', async () => {
     const projecting = shop.defineWorker({
       name: 'model',
       from: 'log',
@@ -137,7 +137,7 @@ describe('handling history again', function () {
     await bench.declare(adder());
     await bench.declare(projecting);
     expect(await refusal(bench.replayer(adder()))).to.equal('');
-    expect(await refusal(bench.replayer(projecting))).to.equal(''); // one that reads the log has a queue
+    expect(await refusal(bench.replayer(projecting))).to.equal(''); // a log worker with a queue
     expect(await refusal(bench.replayer(adder()), { again: 'idempotent' })).to.contain("declare replay: 'idempotent'");
     expect(await refusal(bench.replayer(adder()), { selection: { types: ['x.y'] } })).to.contain('only job.');
     const absent = shop.defineWorker({ name: 'absent', on: { 'job.begun': () => undefined } });
@@ -155,7 +155,7 @@ describe('handling history again', function () {
     expect(await refusal(bench.replayer(adder({ reset: true })), reset)).to.contain('not on this machine');
   });
 
-  it('is refused where a reset worker would be incomplete, unless forced', async () => {
+  it('is rejected where the reset worker would be incomplete, unless forced', async () => {
     const worker = adder({ reset: true });
     const { store } = await bench.deploy(worker);
     const replayer = bench.replayer(worker, { workerStore: store });
@@ -200,7 +200,7 @@ describe('handling history again', function () {
     expect(await warnings({ sideEffects: true })).to.equal('');
   });
 
-  it('warns of commands that a worker without a record of them carries out again', async () => {
+  it('warns of commands that a worker without a record of them executes again', async () => {
     await bench.declare(adder());
     await bench.publish(eventOf('job.begun', 1));
     const warnings = async (request = {}) => (await checkRequest(bench.replayer(adder()), requestOf(request))).join();
@@ -220,7 +220,7 @@ describe('handling history again', function () {
     expect(await notes({ since: new Date().toISOString() })).to.deep.equal([]);
   });
 
-  it('warns of messages that wait for a retry, which it may overtake', async () => {
+  it('warns of messages waiting for a retry, which it may overtake', async () => {
     const worker = shop.defineWorker({
       name: 'adder',
       retry: { delays: ['1h'] },

@@ -34,7 +34,7 @@ describe('a replay of history', function () {
   beforeEach(async () => (bench = await openBench()));
   afterEach(() => bench.close());
 
-  it('sends all past events to a worker that is deployed late, once and byte for byte, and none to others', async () => {
+  it('sends all past events, once and byte for byte, to a new worker only', async () => {
     const other = shop.defineWorker({ name: 'other', on: { '#': () => undefined } });
     await bench.declare(other);
     const past = range(1, 450).map((n) => eventOf(n % 3 === 0 ? 'job.finished' : 'job.begun', n));
@@ -62,7 +62,7 @@ describe('a replay of history', function () {
     expect(await ready(bench, 'adder')).to.equal(0);
     expect(await ready(bench, 'other')).to.equal(451);
     const log = await bench.replayer(adder()).history.end(signal);
-    expect(log).to.equal('450'); // nothing that was replayed is in it
+    expect(log).to.equal('450'); // it contains no replayed event
   });
 
   it('selects by type, subject, correlation and time, alone or together', async () => {
@@ -90,10 +90,10 @@ describe('a replay of history', function () {
     expect(await chosen({ until: at(2) })).to.equal('1');
     expect(await chosen({ since: at(2.5), until: at(0.5), correlationId: 'c1' })).to.equal('2');
     expect(await chosen({ since: at(-1) })).to.equal('');
-    expect(await ready(bench, 'adder')).to.equal(3); // the live ones
+    expect(await ready(bench, 'adder')).to.equal(3); // the live events
   });
 
-  it('lets the worker skip handled events, and counts them in a dry run', async () => {
+  it('sends handled events, which the worker skips, and counts them in a dry run', async () => {
     const worker = await bench.deploy(adder());
     const handled = range(1, 10).map((n) => eventOf('job.begun', n));
     await bench.publish(...handled);
@@ -108,7 +108,7 @@ describe('a replay of history', function () {
     expect(await sumOf(worker.store)).to.deep.equal({ n: 55, times: 10 });
   });
 
-  it('skips commands by default, and refuses events that an inbox may have forgotten unless forced', async () => {
+  it('skips commands by default, and rejects events older than the inbox retention unless forced', async () => {
     const now = Date.now();
     await bench.publish(
       eventOf('job.requested', 1),
@@ -226,7 +226,7 @@ describe('a replay of history', function () {
     }
   });
 
-  it('keeps its headers on messages that fail, are dead-lettered, and replayed from there', async () => {
+  it('keeps its headers on messages that fail, are dead-lettered, and are replayed as dead letters', async () => {
     let replaying: (boolean | undefined)[] = [];
     const worker = shop.defineWorker({
       name: 'adder',
@@ -284,7 +284,7 @@ describe('a replay of history', function () {
     expect(run.state).to.equal('done');
   });
 
-  it('refuses to resume on another stream than it began with', async () => {
+  it('does not resume on a stream other than the one it started with', async () => {
     await bench.publish(...range(1, 20).map((n) => eventOf('job.begun', n)));
     await bench.declare(adder());
     const stop = new AbortController();

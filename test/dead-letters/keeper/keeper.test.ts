@@ -86,7 +86,7 @@ for (const kind of ['memory', 'rabbitmq'] as const) {
       expect((await bench.broker.queueDepth(bench.names.dead('payment')))?.ready).to.equal(0);
     });
 
-    it('leaves in the broker what the store does not accept', async () => {
+    it('leaves dead letters in the broker while the store does not accept them', async () => {
       const stop = new AbortController();
       const full: Store = Object.assign(Object.create(bench.store) as Store, {
         migrate: () => Promise.resolve(),
@@ -119,7 +119,7 @@ for (const kind of ['memory', 'rabbitmq'] as const) {
       expect((await bench.broker.queueDepth(bench.names.dead('payment')))?.ready).to.equal(0);
     });
 
-    it('collects the dead letters that wait now, and ends', async () => {
+    it('collects the dead letters in the queue, and ends', async () => {
       await publishDeadLetters(
         bench,
         ...Array.from({ length: 120 }, (_, n) => deadLetterMessage({ orderId: `o${n}` })),
@@ -134,7 +134,7 @@ for (const kind of ['memory', 'rabbitmq'] as const) {
       expect(await bench.store.head()).to.equal(0);
     });
 
-    it('appends an event about a message whose type only has the same prefix', async () => {
+    it('appends an event about a message whose type only shares the prefix', async () => {
       await publishDeadLetters(bench, deadLetterMessage({ type: 'message.send', orderId: 'mail' }));
       expect(await pump()).to.equal(1);
       expect((await bench.store.read('order/mail')).map(({ type }) => type)).to.deep.equal(['message.dead_lettered']);
@@ -162,7 +162,7 @@ describe('reading a dead letter', () => {
     expect(read(death('delivery_limit', 1_700_000_000), 'm2').id).not.to.equal(first.id);
   });
 
-  it('reads any message of the queue', () => {
+  it('accepts any message of the queue', () => {
     const odd: Fields[] = [
       {},
       { 'x-death': 'rubbish' },
@@ -178,7 +178,7 @@ describe('reading a dead letter', () => {
 describe('a keeper that is killed', function () {
   this.timeout(90_000);
 
-  it('between commit and ack, leaves one dead letter and one event', async () => {
+  it('between commit and ack leaves one dead letter and one event', async () => {
     const bench = await openFixture('rabbitmq');
     try {
       await publishDeadLetters(bench, deadLetterMessage({ orderId: 'killed' }));

@@ -34,7 +34,7 @@ const { signal } = new AbortController();
 const keys = parseFleetKeys('k'.repeat(32));
 
 for (const kind of ['memory', 'rabbitmq'] as const) {
-  describe(`dead letters that may be forged, ${kind}`, function () {
+  describe(`dead letters of untrusted origin, ${kind}`, function () {
     this.timeout(60_000);
     let bench: DeadLetterFixture;
     beforeEach(async () => (bench = await openFixture(kind)));
@@ -62,7 +62,7 @@ for (const kind of ['memory', 'rabbitmq'] as const) {
       'another idempotency key': (letter) => withHeaders(letter, { [HEADERS.key]: 'evil' }),
     };
     for (const [what, forge] of Object.entries(contents)) {
-      it(`stores a message with the id of a dead letter and ${what} separately, in any state of that dead letter`, async () => {
+      it(`stores a message with the id of a stored dead letter and ${what} separately, in any state of that dead letter`, async () => {
         for (const state of ['dead', 'replayed', 'discarded'] as const) {
           const letter = deadLetterMessage({ orderId: state });
           await keep(letter);
@@ -90,7 +90,7 @@ for (const kind of ['memory', 'rabbitmq'] as const) {
       });
     }
 
-    it('never replays a conflict, and discards it like any other dead letter', async () => {
+    it('rejects a replay of a conflict, and discards it like any other dead letter', async () => {
       const letter = deadLetterMessage();
       await keep(letter, {
         ...letter,
@@ -183,7 +183,7 @@ for (const kind of ['memory', 'rabbitmq'] as const) {
         bench = { ...bench, broker, replayer: { ...bench.replayer, broker } };
       });
 
-      it('are stored without the claims of their headers, and do not affect the subject that they claim', async () => {
+      it('are stored without the claims in their headers, and do not affect the claimed subject', async () => {
         const letter = deadLetterMessage();
         await keep(letter); // not signed
         const { items } = await listDeadLetters(bench.store);
@@ -196,7 +196,7 @@ for (const kind of ['memory', 'rabbitmq'] as const) {
         );
       });
 
-      it('are replayed only with --vouch, and are signed then', async () => {
+      it('are replayed only with --vouch, which signs them', async () => {
         await keep(deadLetterMessage());
         expect((await replay({ force: true })).map(({ detail }) => detail).join()).to.contain('--vouch');
         expect((await replay({ vouch: true })).map(({ outcome }) => outcome)).to.deep.equal(['sent']);
@@ -206,7 +206,7 @@ for (const kind of ['memory', 'rabbitmq'] as const) {
         expect((await auditOf(bench.store.query, id)).map(({ detail }) => detail)).to.deep.equal(['vouched for']);
       });
 
-      it('are distinguished from messages that a worker of the fleet has signed', async () => {
+      it('are distinguished from messages signed by a worker of the fleet', async () => {
         const { worker, body, properties } = deadLetterMessage();
         const publisher = bench.broker.createPublisher();
         await publisher.ready();

@@ -114,7 +114,7 @@ describe('stored dead letters', function () {
       expect(groups[0]).to.include({ count: 1, type: 'payment.process' });
     });
 
-    it('find one by a unique prefix of its id, and reject an ambiguous one', async () => {
+    it('find a dead letter by a unique prefix of its id, and reject an ambiguous prefix', async () => {
       const [first] = letters;
       if (first === undefined) throw new Error('no letter');
       expect((await findDeadLetter(bench.store, idOf(first).slice(0, 20).toUpperCase())).subject).to.equal('order/a');
@@ -126,7 +126,7 @@ describe('stored dead letters', function () {
   });
 
   describe('replay', () => {
-    it('sends to the worker’s own queue only, with its attempts, as a first attempt', async () => {
+    it('sends to the queue of the worker only, with the attempt history, as a first attempt', async () => {
       const letter = deadLetterMessage();
       await keep(letter);
       expect((await replay()).summary).to.include({ sent: 1, failed: 0, refused: 0 });
@@ -142,7 +142,7 @@ describe('stored dead letters', function () {
       expect((await bench.broker.queueDepth(bench.names.log))?.ready ?? 0).to.equal(0);
     });
 
-    it('marks, reports and audits what it sent, and does not send it again', async () => {
+    it('marks, reports and audits sent dead letters, and does not send them again', async () => {
       const letter = deadLetterMessage();
       await keep(letter);
       await replay();
@@ -158,7 +158,7 @@ describe('stored dead letters', function () {
       expect(await waiting()).to.equal(1);
     });
 
-    it('only checks schema, route and inbox in a dry run', async () => {
+    it('checks schema, route and inbox in a dry run, and sends nothing', async () => {
       const good = deadLetterMessage({ orderId: 'good' });
       const bad = deadLetterMessage({ orderId: 'bad', amount: -1 });
       const lost = deadLetterMessage({ orderId: 'lost', worker: 'shipping' });
@@ -183,7 +183,7 @@ describe('stored dead letters', function () {
       expect(await stateOf(good)).to.equal('dead');
     });
 
-    it('sends a command of a closed aggregate, or an invalid message, only with --force', async () => {
+    it('sends a command for a closed aggregate, or an invalid message, only with --force', async () => {
       await keep(deadLetterMessage({ orderId: 'closed' }), deadLetterMessage({ orderId: 'open', amount: 'much' }));
       const isClosed = async ({ subject }: { subject: string }) => subject === 'order/closed';
       expect((await replay({}, { isClosed })).summary).to.include({ sent: 0, refused: 2 });
@@ -218,7 +218,7 @@ describe('stored dead letters', function () {
       expect(again?.properties.headers[HEADERS.replays]).to.equal(2);
     });
 
-    it('ends after the current batch when it is interrupted', async () => {
+    it('stops after the current batch when it is interrupted', async () => {
       await keep(...Array.from({ length: 50 }, (_, n) => deadLetterMessage({ orderId: `o${n}` })));
       const stop = new AbortController();
       const { summary } = await replay({ signal: stop.signal, onResult: () => stop.abort() });
@@ -228,7 +228,7 @@ describe('stored dead letters', function () {
   });
 
   describe('edit', () => {
-    it('sends a new valid event, caused by the old one, with the old idempotency key', async () => {
+    it('sends a new valid event with the original as its cause, and with the original idempotency key', async () => {
       const letter = deadLetterMessage({ amount: -5, code: 'contract.invalid_data' });
       await keep(letter);
       const { event, key, warnings } = await editDeadLetter(bench.replayer, {
@@ -291,7 +291,7 @@ describe('stored dead letters', function () {
       expect(event).to.deep.include({ type: 'payment.process', subject: 'order/o1', data: content });
     });
 
-    it('warns where an attempt ended without an answer', async () => {
+    it('warns where an attempt ended without a response', async () => {
       const letter = deadLetterMessage({ code: 'worker.timeout' });
       await keep(letter);
       const edit = (newKey: boolean) =>
@@ -331,7 +331,7 @@ describe('stored dead letters', function () {
       expect((await replay()).summary.selected).to.equal(0);
     });
 
-    it('is not undone when the same message is dead-lettered again, which is recorded once', async () => {
+    it('stays in effect when the same message is dead-lettered again, which is recorded once', async () => {
       const letter = deadLetterMessage({ at: '2026-01-01T00:00:00.000Z' });
       await keep(letter);
       const selection = { ids: [idOf(letter)] };
@@ -392,7 +392,7 @@ describe('concurrent replays', function () {
     await collectDeadLetters({ ...bench, definitions, workers: bench.workerNames, signal });
   };
   const all = { selection: { filter: {} }, who: 'ann', signal };
-  /** A replayer whose messages wait, claimed, until `go`. */
+  /** A replayer that holds claimed messages until `go` is called. */
   const slowReplayer = () => {
     let go: () => void = () => undefined;
     let begin: () => void = () => undefined;
@@ -418,7 +418,7 @@ describe('concurrent replays', function () {
     return { replayer: { ...bench.replayer, store: other, broker }, begun, go };
   };
 
-  it('send each dead letter once, and count each one that they selected', async () => {
+  it('send each dead letter once, and count every selected one', async () => {
     const letters = Array.from({ length: 70 }, (_, n) => deadLetterMessage({ orderId: `o${n}` }));
     await keepMany(...letters);
     const summaries = await Promise.all([
@@ -434,7 +434,7 @@ describe('concurrent replays', function () {
     expect((await listDeadLetters(bench.store, { states: ['replayed'] })).total).to.equal(70);
   });
 
-  it('claim for a minute, and no longer when the clock is set back by an hour', async () => {
+  it('hold claims for a minute, also when the clock is set back by an hour', async () => {
     await keepMany(deadLetterMessage());
     const ids = (await listDeadLetters(bench.store)).items.map(({ id }) => id);
     const now = Date.now();
@@ -446,7 +446,7 @@ describe('concurrent replays', function () {
     expect(await claimAt(now - 3_600_000 + CLAIM_TTL_MS)).to.equal(1);
   });
 
-  it('prevent others from editing, discarding or replaying messages that are being sent', async () => {
+  it('prevent edits, discards and replays of messages that are being sent', async () => {
     const letter = deadLetterMessage({ amount: 7 });
     await keepMany(letter);
     const id = (await listDeadLetters(bench.store)).items[0]?.id ?? '';
@@ -471,10 +471,10 @@ describe('concurrent replays', function () {
     expect(await findDeadLetter(bench.store, id)).to.include({ state: 'replayed', replacementId: null });
   });
 
-  it('send the edited event of a dead letter that was edited after they had checked it', async () => {
+  it('send the edited event if a dead letter is edited after their check', async () => {
     await keepMany(deadLetterMessage({ orderId: 'edited' }));
     const id = (await listDeadLetters(bench.store)).items[0]?.id ?? '';
-    // the run looks at the letter, which waits for this answer; the edit comes in between and cannot send
+    // the replay waits for this response while it checks the dead letter; meanwhile the edit is stored and cannot send
     const isClosed = async () => {
       const broker: DeadLetterContext['broker'] = {
         queueDepth: (queue) => bench.broker.queueDepth(queue),
@@ -499,7 +499,7 @@ function stopped(): never {
 describe('a replay that is killed', function () {
   this.timeout(90_000);
 
-  it('between confirm and mark, is repeated with the same message id', async () => {
+  it('between confirm and mark is repeated with the same message id', async () => {
     const bench = await openFixture('rabbitmq');
     try {
       const letter = deadLetterMessage();

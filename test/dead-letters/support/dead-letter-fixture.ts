@@ -24,7 +24,7 @@ export const { definitions } = catalogue(baseCatalogue, {
   'payment.processed': event({ 1: z.strictObject({ orderId: z.string() }) }),
 });
 
-/** A store `ops` in a folder of its own, and a broker with the queues of two workers. */
+/** A store `ops` in a separate folder, and a broker with the queues of two workers. */
 export async function openFixture(kind: 'memory' | 'rabbitmq' = 'memory') {
   const folder = await mkdtemp(join(tmpdir(), 'flotilla-dead-'));
   const path = join(folder, 'ops.db');
@@ -88,7 +88,7 @@ export interface DeadLetterMessageOptions {
   headers?: Fields;
 }
 
-/** A dead letter as the worker's runtime makes it. */
+/** A dead letter as the worker runtime publishes it. */
 export function deadLetterMessage(options: DeadLetterMessageOptions = {}) {
   const { worker = 'payment', orderId = 'o1', amount = 500, type = 'payment.process' } = options;
   const subject = `order/${orderId}`;
@@ -132,7 +132,7 @@ export function deadLetterMessage(options: DeadLetterMessageOptions = {}) {
 
 export type DeadLetterMessage = ReturnType<typeof deadLetterMessage>;
 
-/** Puts dead letters where a worker puts them. */
+/** Publishes dead letters to the dead-letter queue of a worker. */
 export async function publishDeadLetters(
   { publisher, names }: Pick<DeadLetterFixture, 'publisher' | 'names'>,
   ...letters: DeadLetterMessage[]
@@ -142,7 +142,7 @@ export async function publishDeadLetters(
   }
 }
 
-/** The next `count` messages of a queue, acked. */
+/** Consumes and acks the next `count` messages of a queue. */
 export async function takeMessages(broker: Broker, queue: string, count: number): Promise<Delivery[]> {
   const taken: Delivery[] = [];
   let enough: () => void = () => undefined;

@@ -31,7 +31,7 @@ describe('an event of the log that crashes the process at every attempt', functi
           delivery.ack();
         },
       });
-      // restarted as a supervisor does, until the cause of its deaths is out of the way
+      // restarts the process as a supervisor does, until the poison event is dead-lettered
       const letter = letters.next();
       for (let deaths = 0; ; deaths += 1) {
         expect(deaths, 'deaths').to.be.lessThan(10);

@@ -15,7 +15,7 @@ import { jobBegun, numbers, openLogFixture, type LogFixture } from '../support/l
 import { eventually } from '../../support/eventually.js';
 import { workerDefinitionOf } from '../../../src/worker/definition/worker-definition.js';
 
-/** Writes down each number that it handles, with the attempt. */
+/** Records each handled number with its attempt. */
 function tallier(
   handle: (n: number, ctx: { attempt: number }) => Promise<void> | void = () => undefined,
   options: { offset?: 'first' | 'next'; prefetch?: number } = {},
@@ -78,7 +78,7 @@ for (const kind of ['memory', 'rabbitmq']) {
       (await store.query<{ n: number }>`select n from tally order by n`).map(({ n }) => Number(n));
     const handled = (...wanted: number[]) => eventually(async () => (await tally()).length >= wanted.length);
     const publish = (from: number, to: number) => bench.publish(...numbers(from, to).map((n) => jobBegun(n)));
-    /** Resolves when its place is behind all that is in the log. */
+    /** Resolves when its checkpoint is past every entry of the log. */
     const settled = async (event: EventEnvelope) => {
       await bench.publish(event);
       await eventually(async () => (await logCheckpoint(store.query, 'late'))?.mark === event.id);
@@ -104,9 +104,9 @@ for (const kind of ['memory', 'rabbitmq']) {
       expect(await tally()).to.deep.equal([6, 7, 8]);
     });
 
-    it('begins with the next event also where the log does not answer at first', async () => {
+    it('begins with the next event also where the log does not respond at first', async () => {
       await publish(1, 3);
-      // RabbitMQ counts a stream some seconds late
+      // RabbitMQ reports the length of a stream with a delay of some seconds
       await eventually(async () => ((await bench.broker.queueDepth(bench.names.log))?.ready ?? 0) > 0);
       let asked = 0;
       const slow: Broker = {
@@ -155,7 +155,7 @@ for (const kind of ['memory', 'rabbitmq']) {
       expect(await tally()).to.deep.equal(numbers(1, 10));
     });
 
-    it('retries failed events by its queues and dead-letters poison events, while others are handled', async () => {
+    it('retries failed events through its queues and dead-letters poison events, while it handles others', async () => {
       await start(
         tallier((n, { attempt }) => {
           if (n === 3 && attempt === 1) throw new Error('not yet');
@@ -170,7 +170,7 @@ for (const kind of ['memory', 'rabbitmq']) {
       expect(third?.attempt).to.equal(2);
     });
 
-    it('ignores messages that are not events, and dead-letters an event of its own with invalid data', async () => {
+    it('ignores messages that are not events, and dead-letters an event of its types with invalid data', async () => {
       await bench.publishRaw(Buffer.from('rubbish'));
       await bench.publishRaw(Buffer.from('{"type":"job.begun"}'));
       await bench.publish({ ...jobBegun(1), data: { n: 'one' } });
@@ -195,7 +195,7 @@ for (const kind of ['memory', 'rabbitmq']) {
       expect(most).to.be.within(2, 7);
     });
 
-    it('delivers only probes while its dependency is unavailable, and skips nothing', async () => {
+    it('handles only probes while its dependency is unavailable, and skips no event', async () => {
       let isDown = true;
       let failures = 0;
       const worker = await start(
@@ -216,7 +216,7 @@ for (const kind of ['memory', 'rabbitmq']) {
       expect(await tally()).to.deep.equal(numbers(1, 40));
     });
 
-    it('requeues to itself what its store does not accept, and handles it in order', async () => {
+    it('reads again the events that its store did not accept, and handles them in order', async () => {
       let failures = 2;
       const moody = new Proxy(store, {
         get(target, key) {
@@ -231,7 +231,7 @@ for (const kind of ['memory', 'rabbitmq']) {
       expect(await tally()).to.deep.equal(numbers(1, 10));
     });
 
-    it('reads in one replica, and another takes over', async () => {
+    it('reads in one replica at a time, and another replica takes over', async () => {
       const first = await start(tallier(), 'one');
       await publish(1, 10);
       await handled(...numbers(1, 10));

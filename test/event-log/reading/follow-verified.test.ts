@@ -17,7 +17,7 @@ const numberOf = (body: Uint8Array) => (JSON.parse(Buffer.from(body).toString())
 type Seen = { entry: StreamEntry } | { broken: LogBreak };
 
 for (const kind of ['memory', 'rabbitmq']) {
-  describe(`reading the log on from a position, on ${kind}`, function () {
+  describe(`resuming the log from a position, on ${kind}`, function () {
     this.timeout(90_000);
     let bench: LogFixture;
     let readers: { stop: () => Promise<void> }[] = [];
@@ -59,7 +59,7 @@ for (const kind of ['memory', 'rabbitmq']) {
       return positionOf(newest);
     };
 
-    it('reports a resumption before the next entries, and not at the first start', async () => {
+    it('reports a resumption before further entries, and none at the first start', async () => {
       await publish(1, 3);
       const from = await place();
       const said: (string | number)[] = [];
@@ -87,7 +87,7 @@ for (const kind of ['memory', 'rabbitmq']) {
       for (const expected of numbers(1, 25)) expect(n(await seen.next())).to.equal(expected);
     });
 
-    it('continues after its position, without a break where nothing was lost', async () => {
+    it('continues after its position, and reports no gap where nothing was lost', async () => {
       await publish(1, 3);
       const from = await place();
       await publish(4, 6);
@@ -105,7 +105,7 @@ for (const kind of ['memory', 'rabbitmq']) {
       for (const expected of [10, 11, 12]) expect(n(await seen.next())).to.equal(expected);
     });
 
-    it('detects it where the new stream has grown beyond its position', async () => {
+    it('detects a recreated stream that has grown beyond its position', async () => {
       await publish(1, 3);
       const from = await place();
       await bench.recreateStream();
@@ -115,7 +115,7 @@ for (const kind of ['memory', 'rabbitmq']) {
       for (const expected of numbers(4, 12)) expect(n(await seen.next())).to.equal(expected);
     });
 
-    it('detects it while the new stream is empty', async () => {
+    it('detects a recreated stream that is empty', async () => {
       await publish(1, 3);
       const from = await place();
       await bench.recreateStream();
@@ -125,7 +125,7 @@ for (const kind of ['memory', 'rabbitmq']) {
       expect(n(await seen.next())).to.equal(4);
     });
 
-    it('detects it while reading', async () => {
+    it('detects a recreated stream while reading', async () => {
       await publish(1, 3);
       const { seen } = follow(BEFORE_FIRST);
       for (const expected of [1, 2, 3]) expect(n(await seen.next())).to.equal(expected);
@@ -135,7 +135,7 @@ for (const kind of ['memory', 'rabbitmq']) {
       for (const expected of [4, 5]) expect(n(await seen.next())).to.equal(expected);
     });
 
-    it('finds no break after a lost connection', async () => {
+    it('reports no gap after a lost connection', async () => {
       await publish(1, 3);
       const { seen } = follow(BEFORE_FIRST);
       for (const expected of [1, 2, 3]) expect(n(await seen.next())).to.equal(expected);
@@ -178,7 +178,7 @@ for (const kind of ['memory', 'rabbitmq']) {
       expect(first?.offset).to.be.greaterThan(from.offset + 1);
     });
 
-    it('detects that entries are trimmed ahead of a slow reader', async () => {
+    it('detects entries that are trimmed ahead of a slow reader', async () => {
       for (const n of numbers(1, 30)) await bench.publish(jobBegun(n));
       const ending = new AbortController();
       const seen: (number | 'gap')[] = [];
@@ -198,7 +198,7 @@ for (const kind of ['memory', 'rabbitmq']) {
         return typeof n === 'number' && typeof before === 'number' && n !== before + 1;
       };
       expect(seen.filter(isMissing), 'entries after others that are missing, without a gap').to.deep.equal([]);
-      // RabbitMQ 4.3 trims in several steps, each of which may be a gap of its own
+      // RabbitMQ 4.3 trims in several steps, each of which may be a separate gap
       const isNoGap = (each: number | 'gap', at: number) =>
         each === 'gap' && Number(seen[at + 1]) <= Number(seen[at - 1]) + 1;
       expect(seen.filter(isNoGap), 'gaps where nothing is missing').to.deep.equal([]);
@@ -217,7 +217,7 @@ describe('reading a log that was empty at the start', () => {
     done: () => undefined,
   });
 
-  /** A log that nobody has written to yet; the test says when a reading begins, and what it gives. */
+  /** An empty log; the test decides when a reader starts and which entries it returns. */
   const scripted = () => {
     const begun = inbox<ReadStreamOptions>();
     const broker = {

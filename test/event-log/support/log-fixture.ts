@@ -19,14 +19,14 @@ import type { OpenBroker } from '../../contract/broker.js';
 import { brokers } from '../../contract/open-brokers.js';
 import { shop } from '../../support/shop.js';
 
-/** A broker with the log, and stores in a folder; publishes entries, and loses them. */
+/** A broker with the log, and stores in a folder; publishes entries, and drops them. */
 export interface LogFixture {
   opened: OpenBroker;
   broker: Broker;
   names: Names;
   folder: string;
   open: (service: string) => Promise<Store>;
-  /** Publishes to the fleet's exchange, one after the other confirmed. */
+  /** Publishes to the exchange of the fleet, each message after the confirm of the previous one. */
   publish: (...events: EventEnvelope[]) => Promise<void>;
   publishRaw: (body: Uint8Array) => Promise<void>;
   /** Deletes and recreates the stream. */
@@ -34,7 +34,7 @@ export interface LogFixture {
   close: () => Promise<void>;
 }
 
-/** `stream`: further arguments of the log, so that it is small enough to be trimmed. */
+/** `stream`: further arguments of the log, for example to make it small enough to be trimmed. */
 export async function openLogFixture(
   kind: string,
   { workers = [], stream = {} }: { workers?: WorkerQueues[]; stream?: Fields } = {},
@@ -101,7 +101,7 @@ export function jobBegun(n: number, source = 'jobs', type: 'job.begun' | 'job.fi
   return createEvent(shop.definitions, type, { n }, originContext({ source, subject: `job/${n}` }));
 }
 
-/** Stores events as a service does, and gives them as they go on the wire. */
+/** Stores events as a service does, and returns them in their wire format. */
 export async function record(store: Store, numbers: readonly number[]): Promise<EventEnvelope[]> {
   const before = await store.head();
   await Promise.all(

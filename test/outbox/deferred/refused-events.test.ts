@@ -44,7 +44,7 @@ describe('relay of refused events', () => {
       'any',
       types.map((type) => eventOf(subject, { type })),
     );
-  /** A broker that refuses what `refuses` names while `closed` is set. */
+  /** A broker that nacks the messages that `refuses` selects while `closed` is set. */
   const refusing = (refuses: (message: OutgoingMessage) => boolean) => {
     const gate = { closed: true, refused: [] as { subject: string | undefined; at: number }[] };
     const broker = createFakeBroker((message) => {
@@ -83,7 +83,7 @@ describe('relay of refused events', () => {
     await eventually(() => relay.lag === 0 && relay.refusals.current.length === 0 && relay.refusals.events === 0);
   });
 
-  it('tries one refused event of a type at a time, after growing delays', async () => {
+  it('retries one refused event per type at a time, with growing delays', async () => {
     const { broker, gate } = refusing(() => true);
     const first = 20;
     for (let n = 0; n < 200; n += 1) await append(`s/${n}`, 'job.refused');
@@ -102,7 +102,7 @@ describe('relay of refused events', () => {
     expect(broker.arrived).to.have.length(200);
   });
 
-  it('publishes after a restart what was refused, and nothing else again', async () => {
+  it('after a restart, publishes refused events, and no other event again', async () => {
     const { broker, gate } = refusing((message) => subjectOf(message) === 'b/1');
     await append('b/1', 'b.first', 'b.second');
     for (let n = 0; n < 20; n += 1) await append(`a/${n}`, 'a.first');
@@ -119,7 +119,7 @@ describe('relay of refused events', () => {
     expect(next.arrived.map(({ routingKey }) => routingKey)).to.deep.equal(['b.first', 'b.second']);
   });
 
-  it('publishes nothing more while too many events are refused, and says so', async () => {
+  it('stops publishing while too many events are refused, and reports it', async () => {
     const { broker, gate } = refusing(({ routingKey }) => routingKey === 'job.refused');
     for (let n = 0; n < 40; n += 1) await append(`s/${n}`, 'job.refused');
     for (let n = 0; n < 40; n += 1) await append(`s/${n}`, 'job.accepted');

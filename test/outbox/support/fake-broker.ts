@@ -3,8 +3,8 @@ import { HEADERS, textHeader } from '../../../src/broker/messages/headers.js';
 import { StateCell } from '../../../src/broker/broker-state.js';
 import { FlotillaError } from '../../../src/errors.js';
 
-/** What a fake broker does with a message. `lost`: it never arrives, and the channel breaks. `late`: it arrives, and
- *  the channel breaks before the confirm. `silent`: it arrives, and nothing more is said until the test does. */
+/** The fate of a message at a fake broker. `lost`: it never arrives, and the channel breaks. `late`: it arrives, and
+ *  the channel breaks before the confirm. `silent`: it arrives, and is confirmed only when the test does so. */
 export type Fate = 'confirm' | 'nack' | 'return' | 'lost' | 'late' | 'timeout' | 'silent';
 
 interface Pending {
@@ -13,12 +13,12 @@ interface Pending {
   reject: (error: Error) => void;
 }
 
-/** The subject, as the header says it. */
+/** The subject in the headers of a message. */
 export function subjectOf({ properties }: OutgoingMessage): string | undefined {
   return textHeader(properties.headers ?? {}, HEADERS.subject);
 }
 
-/** A broker whose every answer a test decides, one message per turn of the event loop, in order. */
+/** A broker whose responses a test decides, one message per event-loop tick, in order. */
 export function createFakeBroker(fateOf: (message: OutgoingMessage) => Fate) {
   const state = new StateCell();
   state.set('ready');
@@ -71,9 +71,9 @@ export function createFakeBroker(fateOf: (message: OutgoingMessage) => Fate) {
 
   return {
     createPublisher: () => publisher,
-    /** What the broker has, in the order in which it came. */
+    /** The messages that arrived, in order. */
     arrived,
-    /** Subjects of which two messages were unconfirmed at once. */
+    /** Subjects with two unconfirmed messages at the same time. */
     violations,
     state,
     get resets() {

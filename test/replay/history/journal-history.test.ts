@@ -77,7 +77,7 @@ describe('a replay from the journal', function () {
   });
   const now = Date.now();
 
-  it('sends events that the log has trimmed, with the same selection, byte for byte and in the order of time', async () => {
+  it('sends events that the log has trimmed, with the same selection, byte for byte and in order of time', async () => {
     const events = range(1, 30).map((n) => eventOf('job.begun', n, { time: now - n * 1000, subject: `job/${n % 2}` }));
     await learn(...events, eventOf('job.finished', 31), eventOf('job.requested', 32));
     const selection = { subject: 'job/1', until: new Date(now - 5000).toISOString() };
@@ -90,7 +90,7 @@ describe('a replay from the journal', function () {
     expect(all).to.deep.include({ sent: 30, commands: 1, byType: { 'job.begun': 30 } });
   });
 
-  it('resumes from its place, and detects a recreated journal', async () => {
+  it('resumes from its position, and detects a recreated journal', async () => {
     await learn(...range(1, 50).map((n) => eventOf('job.begun', n, { time: now - DAY + n })));
     const stop = new AbortController();
     const running = startReplay(replayer(), requestOf({ rate: 100 }), { signal: stop.signal });
@@ -127,9 +127,9 @@ describe('a replay from the journal', function () {
     expect(await codeOf(replayer(300).history.end(signal))).to.equal('resolved');
   });
 
-  it('does not treat a log that does not answer as empty', async () => {
+  it('does not treat an unresponsive log as empty', async () => {
     await bench.publish(eventOf('job.begun', 1));
-    // RabbitMQ counts a stream some seconds late
+    // RabbitMQ reports the length of a stream with a delay of some seconds
     await eventually(async () => (await bench.broker.queueDepth(bench.names.log))?.ready || undefined);
     const silent = { readStream: () => ({ reading: false, close: () => Promise.resolve() }) };
     const { history } = replayer(300, { ...silent, queueDepth: (queue) => bench.broker.queueDepth(queue) });
@@ -164,7 +164,7 @@ describe('a replay from the journal', function () {
     expect(ids).to.deep.equal([early.id, wrongClock.id]);
   });
 
-  it('reports what it lacks before a worker is reset', async () => {
+  it('reports missing history before a worker is reset', async () => {
     const { history } = replayer();
     expect(await history.incomplete()).to.equal(undefined);
     await journal.transaction(

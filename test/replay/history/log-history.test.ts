@@ -33,7 +33,7 @@ describe('the log as history', () => {
     return { broker, publish };
   };
 
-  it('is read in pages to its end at the start, whatever arrives meanwhile', async () => {
+  it('is read in pages up to its end at the start, whatever is appended meanwhile', async () => {
     const { broker, publish } = await open(10_000_000);
     await publish(1, 500);
     const history = logHistory(broker, 'log');
@@ -51,7 +51,7 @@ describe('the log as history', () => {
 
   for (const more of [900, 1500]) {
     it(`reports entries that were trimmed before they were read (${more} later)`, async () => {
-      const { broker, publish } = await open(310_000); // some thousand of them
+      const { broker, publish } = await open(310_000); // some thousand entries
       await publish(1, 1000);
       const history = logHistory(broker, 'log');
       expect(await history.incomplete()).to.equal(undefined);
@@ -81,7 +81,7 @@ describe('the log as history', () => {
     await broker.close();
   });
 
-  it('begins where the first event of a time may be, and is empty where there is none', async () => {
+  it('begins at the first possible entry for a time, and is empty where no entry exists', async () => {
     const { broker, publish } = await open(10_000_000);
     await publish(1, 3);
     const history = logHistory(broker, 'log');
@@ -101,7 +101,7 @@ describe('the log as history', () => {
     await broker.close();
   }).timeout(30_000);
 
-  it('has no end where it is empty, and cannot be read without a log', async () => {
+  it('has no end where it is empty, and cannot be read where no log exists', async () => {
     const { broker } = await open(1000);
     expect(await logHistory(broker, 'log').end(signal)).to.equal(undefined);
     const failure: unknown = await logHistory(broker, 'nowhere')

@@ -25,7 +25,7 @@ import { workerDefinitionOf } from '../../../src/worker/definition/worker-defini
 
 export const DAY = 86_400_000;
 
-/** A fleet's exchange and log on the real broker, and its store `ops`; workers come when they are deployed. */
+/** The exchange and the log of a fleet on the real broker, and its store `ops`; tests deploy workers later. */
 export async function openBench() {
   const { amqpUrl, managementUrl, prefix } = await testBroker();
   const folder = await mkdtemp(join(tmpdir(), 'flotilla-replay-'));
@@ -61,7 +61,7 @@ export async function openBench() {
     ops,
     opsPath,
     publishRaw,
-    /** What services say: to everybody. */
+    /** Publishes to the exchange, as services do. */
     async publish(...events: EventEnvelope[]): Promise<void> {
       await Promise.all(
         events.map((event) =>
@@ -73,12 +73,12 @@ export async function openBench() {
         ),
       );
     },
-    /** Gives the worker its queue; nobody takes from it yet. */
+    /** Declares the queue of the worker, without a consumer. */
     async declare(worker: Worker): Promise<void> {
       if (!deployed.includes(worker)) deployed.push(worker);
       await apply();
     },
-    /** Gives the worker its queue, and starts it. */
+    /** Declares the queue of the worker, and starts the worker. */
     async deploy(worker: Worker) {
       await this.declare(worker);
       const { store: service } = workerDefinitionOf(worker);
@@ -104,7 +104,7 @@ export async function openBench() {
       return {
         store,
         seen,
-        /** Resolves once the outcomes so far fulfil the condition; looked at after each of them. */
+        /** Resolves once the outcomes so far fulfil the condition, which is checked after each outcome. */
         until: (condition: () => boolean) =>
           new Promise<void>((resolve) => {
             const wake = () => {
@@ -178,7 +178,7 @@ export function requestOf(request: Partial<ReplayRequest> = {}): ReplayRequest {
   };
 }
 
-/** Adds up the numbers of what begins; handling an event twice makes another sum. */
+/** Adds up the numbers of `job.begun`; an event that is handled twice changes the sum. */
 export function adder(options: { replay?: 'idempotent' } | { reset: true } = {}): Worker {
   const replay =
     'reset' in options

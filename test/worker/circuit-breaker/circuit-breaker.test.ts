@@ -21,7 +21,7 @@ function manualBreaker(settings: { failures: number; halfOpenAfter: number; maxH
 }
 
 describe('the open time of a circuit breaker', () => {
-  it('grows with each failed probe, except for known events, and starts again after it has closed', async () => {
+  it('doubles with each failed probe of a new event, and is reset when the breaker closes', async () => {
     const { breaker, pass, fail } = manualBreaker({ failures: 2, halfOpenAfter: 2, maxHalfOpenAfter: 16 });
     const fails = async (eventId: string) => {
       pass(breaker.openFor);
@@ -44,7 +44,7 @@ describe('the open time of a circuit breaker', () => {
     expect(await fails('bad 2')).to.equal(2);
   });
 
-  it('ends on time although the system time is set back', async () => {
+  it('ends on time when the system clock is set back', async () => {
     const settings = { failures: 1, halfOpenAfter: 20, maxHalfOpenAfter: 20 };
     const probeDue = new Promise<void>((onProbeDue) => {
       const breaker = new CircuitBreaker(settings, systemClock, { onChange: () => undefined, onProbeDue });
@@ -76,7 +76,7 @@ describe('the open time of a circuit breaker', () => {
 });
 
 describe('a circuit breaker', () => {
-  it('runs nothing while open, then one probe at a time, and lets the others wait for its result', async () => {
+  it('runs nothing while open, then one probe at a time while other calls wait for its result', async () => {
     const { breaker, changes, pass, fail } = manualBreaker({ failures: 1, halfOpenAfter: 100, maxHalfOpenAfter: 400 });
     await fail('bad');
     pass(99);
@@ -97,7 +97,7 @@ describe('a circuit breaker', () => {
     expect(breaker.interruption).to.equal(undefined);
   });
 
-  it('closes after a probe that fails for another reason: the dependency answers', async () => {
+  it('closes after a probe that fails for another reason, because the dependency has responded', async () => {
     const { breaker, changes, pass, fail } = manualBreaker({ failures: 1, halfOpenAfter: 100, maxHalfOpenAfter: 400 });
     await fail('bad');
     pass(100);

@@ -27,7 +27,7 @@ describe('the circuit breaker of a worker', function () {
       },
     });
 
-  it('opens in an outage, keeps every message, buries none, and finishes all when it ends', async () => {
+  it('opens during an outage, dead-letters no message, and handles all of them afterwards', async () => {
     let down = true;
     let calls = 0;
     let enough = () => {};
@@ -51,7 +51,7 @@ describe('the circuit breaker of a worker', function () {
     expect(await fleet.broker.queueDepth(fleet.names.dead('caller'))).to.include({ ready: 0 });
   });
 
-  it('lets the good ones through among some that never work', async () => {
+  it('handles valid messages while a few poison messages always fail', async () => {
     const worker = caller(async (n) => {
       if (n % 5 === 0) throw new UnavailableError('never');
     });
@@ -59,14 +59,14 @@ describe('the circuit breaker of a worker', function () {
     const { send, event } = fleet;
     await send(...Array.from({ length: 50 }, (_, n) => event('job.requested', { n })));
     await fleet.until((seen) => seen.filter(({ outcome }) => outcome === 'done').length === 40);
-    // what never works uses up its attempts only while something else works: else it is an outage
+    // failures count as attempts only while other messages succeed; otherwise they count as an outage
     const traffic = setInterval(() => void send(event('job.requested', { n: 1 })), 20);
     await fleet.until((seen) => seen.filter(({ outcome }) => outcome === 'dead').length === 10);
     clearInterval(traffic);
     expect((await fleet.deadLetters(10)).length).to.equal(10);
   });
 
-  it('does not count what a dependency answers, only that it does not answer', async () => {
+  it('counts unavailability of a dependency only, not its error responses', async () => {
     const worker = caller(async () => {
       throw Object.assign(new Error('unprocessable'), { status: 422 });
     });

@@ -3,10 +3,10 @@ import { shop } from '../../support/shop.js';
 import { testFleet } from '../../support/test-fleet.js';
 import { eventually } from '../../support/eventually.js';
 
-describe('a worker whose relay cannot keep up', function () {
+describe('a worker whose relay lags', function () {
   this.timeout(60_000);
 
-  it('takes no messages beyond the bound, keeps them in the queue, and goes on when half of the lag is gone', async () => {
+  it('stops consuming at the lag limit, leaves messages in the queue, and resumes at half of the limit', async () => {
     const relay = { lag: 0, maxLag: 100 };
     const worker = shop.defineWorker({ name: 'busy', on: { 'job.requested': () => undefined } });
     const fleet = await testFleet(worker, { relay });

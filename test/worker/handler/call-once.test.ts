@@ -5,7 +5,7 @@ interface Booked {
   id: string;
 }
 
-/** A service that books once per key and refuses negative amounts; `calls` lists the requests it received. */
+/** A service that books once per key and rejects negative amounts; `calls` lists the requests it received. */
 function bookings() {
   const booked = new Map<string, { amount: number; result: Booked }>();
   const closed = new Set<string>();
@@ -45,14 +45,14 @@ describe('callOnce', () => {
     expect(booked.size).to.equal(1);
   });
 
-  it('keeps the result of the earlier data where a command was edited', async () => {
+  it('keeps the result for the original data after the command is edited', async () => {
     const { booking, booked } = bookings();
     await callOnce(booking(5), keys);
     expect(await callOnce(booking(6), keys)).to.deep.equal({ id: 'order-1:5' });
     expect(booked.size).to.equal(1);
   });
 
-  it('uses the next key where the earlier one was closed without a result', async () => {
+  it('uses the next key where the previous one was closed without a result', async () => {
     const { booking } = bookings();
     await booking(5).close('order-1');
     expect(await callOnce(booking(6), keys)).to.deep.equal({ id: 'order-1-2:6' });
@@ -64,7 +64,7 @@ describe('callOnce', () => {
     expect(calls).to.deep.equal(['call order-1', ...keys.map((key) => `close ${key}`)]);
   });
 
-  it('throws where every key was used with other data', async () => {
+  it('throws where every key was used with different data', async () => {
     const { booking } = bookings();
     await closeAction(booking(5), keys);
     const error: unknown = await callOnce(booking(6), keys).catch((thrown: unknown) => thrown);

@@ -20,10 +20,10 @@ import { eventually } from '../../support/eventually.js';
 const JOBS = 40;
 const FIXTURE = fileURLToPath(new URL('../fixtures/crashing-worker.ts', import.meta.url));
 
-describe('a message that ends the process each time', function () {
+describe('a message that crashes the process at every attempt', function () {
   this.timeout(120_000);
 
-  it('goes to the dead letters as crash_loop, and takes no other message with it', async () => {
+  it('is dead-lettered as crash_loop; all other messages are handled', async () => {
     const { amqpUrl, managementUrl, prefix } = await testBroker();
     const folder = await mkdtemp(join(tmpdir(), 'flotilla-crash-'));
     const path = join(folder, 'store.db');
@@ -59,7 +59,7 @@ describe('a message that ends the process each time', function () {
         },
       });
 
-      // restarted as a supervisor does, until the cause of its deaths is out of the way and all else is done
+      // restarts the process as a supervisor does, until the poison message is dead-lettered
       const letter = letters.next();
       let deaths = 0;
       for (let done = false; !done;) {

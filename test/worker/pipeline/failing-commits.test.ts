@@ -21,7 +21,7 @@ const worker = shop.defineWorker({
   on: { 'job.requested': ({ data: { n } }, ctx) => ctx.emit('job.finished', { n }) },
 });
 
-/** A real store on a disk that is nearly full: it takes the small commit that marks a start, and refuses every other. */
+/** A store on a nearly full disk: it accepts the small commit that records a start, and rejects every other commit. */
 function nearlyFull(store: Store) {
   const disk = { full: true, refused: 0, starts: 0 };
   const refuse = (): Promise<never> => {
@@ -87,10 +87,10 @@ async function start(replicas = 1) {
   return { broker, store, disk, outcomes, dead: () => broker.queueDepth(names.dead('tally')), running, stop };
 }
 
-describe('a message whose start is recorded while its outcome cannot be', function () {
+describe('a message whose start is committed while its outcome cannot be', function () {
   this.timeout(120_000);
 
-  it('is never taken for the cause of a crash, and is handled when the store takes commits again', async () => {
+  it('is not treated as the cause of a crash, and is handled when the store commits again', async () => {
     for (const replicas of [1, 3]) {
       const { disk, outcomes, dead, store, stop } = await start(replicas);
       await eventually(() => disk.starts >= 1 && disk.refused >= 6);
@@ -103,7 +103,7 @@ describe('a message whose start is recorded while its outcome cannot be', functi
     }
   });
 
-  it('is not blamed either where the broker delivers it again and again meanwhile', async () => {
+  it('is not treated as the cause of a crash when the broker redelivers it repeatedly', async () => {
     const { broker, disk, outcomes, dead, stop } = await start();
     for (let starts = 1; starts <= 6; starts += 1) {
       await eventually(() => disk.starts >= starts);

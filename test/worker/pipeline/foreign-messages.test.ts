@@ -16,7 +16,7 @@ describe('a message of a foreign publisher', function () {
     fleet = undefined;
   });
 
-  it('stays the same event through retry, dead letter and replay, in binary mode and without a time', async () => {
+  it('in binary mode and without a time, remains the same event through retry, dead letter and replay', async () => {
     const received: EventEnvelope[] = [];
     const worker = shop.defineWorker({
       name: 'tally',

@@ -19,7 +19,7 @@ const events = catalogue(baseCatalogue, {
   'reading.taken': fromOutside(event({ 1: n }), 'https://sensors.example'),
 });
 
-describe('a worker of a fleet with a key', function () {
+describe('a worker of a fleet with a signing key', function () {
   this.timeout(60_000);
   let fleet: TestFleet | undefined;
   let handled: { n: number; key: string; attempt: number }[];
@@ -57,7 +57,7 @@ describe('a worker of a fleet with a key', function () {
     });
     return fleet;
   };
-  /** As a service of the fleet does. */
+  /** Publishes with a signature, as a service of the fleet does. */
   const genuine = async (to: TestFleet, event: EventEnvelope, headers?: Fields) => {
     const publisher = signedBroker(to.broker, { keys, verification: 'require' }).createPublisher();
     await publisher.ready();
@@ -70,7 +70,7 @@ describe('a worker of a fleet with a key', function () {
     await publisher.close();
   };
 
-  it('handles what a service has signed, and dead-letters what another publisher sends in its name', async () => {
+  it('handles events that a service signed, and dead-letters unsigned events that claim its name', async () => {
     const it = await start();
     const forged = it.event('job.begun', { n: 1 });
     await it.send(forged);
@@ -84,7 +84,7 @@ describe('a worker of a fleet with a key', function () {
     });
   });
 
-  it('is not kept from an event by a forged one with its id', async () => {
+  it('handles an event after a forged event with the same id', async () => {
     const it = await start();
     const real = it.event('job.begun', { n: 1 });
     await it.send({ ...real, data: { n: 99 } });
@@ -95,7 +95,7 @@ describe('a worker of a fleet with a key', function () {
     expect(handled.map((each) => each.n)).to.deep.equal([1]);
   });
 
-  it('emits under ids that do not follow from the event alone', async () => {
+  it('derives ids of emitted events with the key', async () => {
     const it = await start();
     const event = it.event('job.begun', { n: 1 });
     await genuine(it, event);
@@ -110,7 +110,7 @@ describe('a worker of a fleet with a key', function () {
     'another idempotency key': { [HEADERS.key]: 'another' },
     'a number of attempts': { [HEADERS.attempt]: 50 },
   })) {
-    it(`takes a message with forged ${what} for an ordinary one of outside`, async () => {
+    it(`ignores forged headers of an external message (${what})`, async () => {
       const it = await start();
       failures = 1;
       const reading = { ...it.event('reading.taken', { n: 1 }), source: 'https://sensors.example' };
@@ -122,7 +122,7 @@ describe('a worker of a fleet with a key', function () {
     });
   }
 
-  it('believes the same headers when the fleet has signed them', async () => {
+  it('honors replay headers that the fleet signed', async () => {
     const it = await start();
     const event = it.event('job.begun', { n: 1 });
     await genuine(it, event);
@@ -132,7 +132,7 @@ describe('a worker of a fleet with a key', function () {
     expect(handled).to.have.length(2);
   });
 
-  it('takes an open type only from the sources that it names', async () => {
+  it('accepts an open type only from the sources configured for it', async () => {
     const it = await start();
     const reading = it.event('reading.taken', { n: 1 });
     await it.send(
@@ -146,7 +146,7 @@ describe('a worker of a fleet with a key', function () {
     ]);
   });
 
-  it('takes a type only from the services that emit it, whoever has signed', async () => {
+  it('accepts a type only from services that emit it, even if the message is signed', async () => {
     const it = await start([['job.begun', ['shop']]]);
     await genuine(it, it.event('job.begun', { n: 1 }));
     await genuine(it, { ...it.event('job.begun', { n: 2 }), source: 'shop' });

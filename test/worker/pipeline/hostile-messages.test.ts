@@ -23,7 +23,7 @@ describe('a worker that receives hostile messages', function () {
     fleet = undefined;
   });
 
-  it('dead-letters texts that take a quadratic pattern for ever, and handles what follows', async () => {
+  it('dead-letters texts that make a quadratic pattern time out, and handles the next messages', async () => {
     const handled: string[] = [];
     const worker = notes.defineWorker({
       name: 'notes',
@@ -58,7 +58,7 @@ describe('a worker that receives hostile messages', function () {
     });
   const outcomes = () => fleet?.seen.map(({ outcome }) => outcome);
 
-  it('retries and dead-letters messages with headers that leave no room for its own, and names what it dropped', async () => {
+  it('retries and dead-letters messages with oversized headers, and lists the headers that it dropped', async () => {
     fleet = await testFleet(failing());
     const { names } = fleet;
     const bad = JSON.stringify(fleet.event('note.write', { text: 'bad' }));
@@ -80,7 +80,7 @@ describe('a worker that receives hostile messages', function () {
     expect(readAttempts(letter?.properties.headers ?? {})).to.have.length(2);
   });
 
-  it('handles a message whose headers are nested more deeply than the stack of its client', async () => {
+  it('handles a message whose headers are nested deeper than the call stack of its client', async () => {
     fleet = await testFleet(failing());
     const { names } = fleet;
     const nested = `${'{"a":'.repeat(6000)}1${'}'.repeat(6000)}`;
@@ -103,7 +103,7 @@ describe('a worker that receives hostile messages', function () {
     expect(letter?.properties.headers).to.include({ [HEADERS.dropped]: 'CC' });
   });
 
-  it('dead-letters messages with properties that were received and cannot be sent', async () => {
+  it('dead-letters messages whose properties can be received but not sent', async () => {
     fleet = await testFleet(failing());
     const body = Buffer.from(JSON.stringify(fleet.event('note.write', { text: 'bad' })));
     await fleet.sendRaw(body, { headers: { least: { '!': 'double', value: -1e300 } } });
@@ -113,7 +113,7 @@ describe('a worker that receives hostile messages', function () {
     expect(fleet.seen).to.have.length(6);
   });
 
-  it('says that it is stuck while the broker takes no failed message, and goes on when it does', async () => {
+  it('reports that it is stuck while it cannot republish failed messages, and resumes afterwards', async () => {
     fleet = await testFleet(failing());
     const { broker, names, running } = fleet;
     const management = createManagement({ url: (await testBroker()).managementUrl });
@@ -136,7 +136,7 @@ describe('a worker that receives hostile messages', function () {
   });
 
   for (const where of ['handler', 'write', 'call', 'exhausted'] as const) {
-    it(`dead-letters what throws unprintable values in its ${where}, and is never paused by it`, async () => {
+    it(`dead-letters a message and does not pause when unprintable values are thrown (${where})`, async () => {
       const makers = Object.values(hostileThrows);
       const refuse = (text: string) => {
         throw makers[Number(text)]?.();

@@ -13,7 +13,7 @@ import { testFleet, type TestFleet } from '../../support/test-fleet.js';
 import { eventually } from '../../support/eventually.js';
 import { workerDefinitionOf } from '../../../src/worker/definition/worker-definition.js';
 
-/** A worker whose handler of 13 does not return until it is released, whatever its signal says. */
+/** A worker whose handler for 13 ignores its abort signal and does not return until `release` is called. */
 function stuckWorker({ prefetch = 2, delays = ['20ms'], timeout = '40ms' } = {}) {
   let release = () => {};
   const released = new Promise<void>((resolve) => (release = resolve));
@@ -54,7 +54,7 @@ describe('a handler that does not return', function () {
     fleet = undefined;
   });
 
-  it('is abandoned after three times its timeout: its message is retried, then dead-lettered, and nothing of it is committed', async () => {
+  it('is abandoned after three times its timeout; its message is retried and dead-lettered without a commit', async () => {
     const { worker, release, late } = stuckWorker();
     const metrics = createMetrics();
     fleet = await testFleet(worker, { metrics });
@@ -79,7 +79,7 @@ describe('a handler that does not return', function () {
     expect(emitted.sort()).to.deep.equal([1, 2, 3]);
   });
 
-  it('holds its slot until then, and a worker all of whose slots are held says so', async () => {
+  it('holds its slot until it is abandoned; a worker without a free slot reports that it is stuck', async () => {
     const { worker, release } = stuckWorker({ prefetch: 1, timeout: '300ms' });
     fleet = await testFleet(worker);
     const { running } = fleet;
@@ -89,7 +89,7 @@ describe('a handler that does not return', function () {
     release();
   });
 
-  it('ends the process when too many of them were abandoned', async () => {
+  it('ends the process after too many handlers were abandoned', async () => {
     const { worker, release } = stuckWorker({
       prefetch: 20,
       delays: ['10ms', '10ms', '10ms', '10ms'],
@@ -105,7 +105,7 @@ describe('a handler that does not return', function () {
     release();
   });
 
-  it('is not joined by the copies that the broker delivers after each lost channel', async () => {
+  it('is not started again by redeliveries after lost channels', async () => {
     const { worker, release, handlings } = stuckWorker({ prefetch: 5, timeout: '1m' });
     const definition = workerDefinitionOf(worker);
     const broker = createMemoryBroker();

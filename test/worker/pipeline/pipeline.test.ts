@@ -25,7 +25,7 @@ describe('a worker on RabbitMQ', function () {
       on: { 'job.requested': (event, ctx) => handle(event.data, ctx.attempt, (n) => ctx.emit('job.finished', { n })) },
     });
 
-  it('handles and commits once what is delivered twice, together or one after the other', async () => {
+  it('handles and commits an event once when it is delivered twice, concurrently or in sequence', async () => {
     let handlings = 0;
     const worker = shop.defineWorker({
       name: 'tally',
@@ -54,7 +54,7 @@ describe('a worker on RabbitMQ', function () {
     expect(await fleet.store.head()).to.equal(50);
   });
 
-  it('tries again after each delay, and its dead letter tells every attempt', async () => {
+  it('retries after each delay, and lists every attempt in the dead letter', async () => {
     const worker = define((_data, attempt) => {
       throw new Error(`no luck ${attempt}`);
     });
@@ -79,7 +79,7 @@ describe('a worker on RabbitMQ', function () {
     });
   });
 
-  it('finishes what fails twice and then works, and nothing of the failed attempts is stored', async () => {
+  it('commits nothing of failed attempts, and commits the attempt that succeeds', async () => {
     const worker = shop.defineWorker({
       name: 'tally',
       emits: ['job.finished'],
@@ -102,7 +102,7 @@ describe('a worker on RabbitMQ', function () {
     expect(await fleet.store.head()).to.equal(1);
   });
 
-  it('buries at once what the handler calls permanent, and lets `onRetriesExhausted` say what it means otherwise', async () => {
+  it('dead-letters permanent errors immediately, and calls `onRetriesExhausted` for all others', async () => {
     const worker = shop.defineWorker({
       name: 'tally',
       emits: ['job.failed'],
@@ -126,7 +126,7 @@ describe('a worker on RabbitMQ', function () {
     ]);
   });
 
-  it('buries each kind of rubbish under its code and goes on', async () => {
+  it('dead-letters each kind of malformed message with its code, and handles the next message', async () => {
     const worker = define(() => undefined);
     fleet = await testFleet(worker);
     const good = fleet.event('job.requested', { n: 1 });
@@ -164,7 +164,7 @@ describe('a worker on RabbitMQ', function () {
     );
   });
 
-  it('revokes the context of a handler that takes too long, and tries again', async () => {
+  it('revokes the context of a handler at its timeout, and retries the message', async () => {
     const late: string[] = [];
     const worker = shop.defineWorker({
       name: 'tally',
@@ -191,7 +191,7 @@ describe('a worker on RabbitMQ', function () {
     expect((await fleet.store.readAll(0)).map(({ event }) => event.data)).to.deep.equal([{ n: 3 }]);
   });
 
-  it('drains: what is in flight is finished, the rest goes back to the queue', async () => {
+  it('on stop, finishes messages in flight and requeues the others', async () => {
     let release = () => {};
     const gate = new Promise<void>((resolve) => (release = resolve));
     const started: number[] = [];
@@ -216,14 +216,14 @@ describe('a worker on RabbitMQ', function () {
     release();
     await stopped;
     expect(await fleet.store.head()).to.equal(2);
-    // a quorum queue hears of a channel that was closed a little after whoever closed it
+    // a quorum queue releases the messages of a closed channel with a delay
     const { broker, names } = fleet;
     const depth = () => broker.queueDepth(names.queue('tally'));
     await eventually(async () => (await depth())?.consumers === 0);
     expect(await depth()).to.include({ ready: 3 });
   });
 
-  it('keeps what a broken store does not take, and says why it pauses', async () => {
+  it('requeues messages that the store does not accept, and pauses with the reason `error`', async () => {
     const worker = define(({ n }, _attempt, finish) => finish(n));
     fleet = await testFleet(worker);
     await fleet.store.close();

@@ -15,7 +15,7 @@ interface Handled {
   sideEffects: boolean;
 }
 
-describe('a worker to which history is sent', function () {
+describe('a worker that receives replayed events', function () {
   this.timeout(60_000);
   let fleet: TestFleet | undefined;
   let handled: Handled[];
@@ -63,7 +63,7 @@ describe('a worker to which history is sent', function () {
   const outcomes = (of: TestFleet) => of.seen.map(({ outcome }) => outcome);
   const once = { run: 'r1', again: false, sideEffects: false };
 
-  it('is told so, and that the world outside is not to hear of it unless the operator says so', async () => {
+  it('sees the replay in its context, and side effects only where the operator allows them', async () => {
     fleet = await testFleet(define());
     const events = [1, 2, 3].map((n) => fleet?.event('job.begun', { n })).filter((e) => e !== undefined);
     const [live, past, told] = events;
@@ -79,12 +79,12 @@ describe('a worker to which history is sent', function () {
     ]);
   });
 
-  it('handles what it has not handled, and nothing twice', async () => {
+  it('handles each event that it has not handled before, once', async () => {
     fleet = await testFleet(define());
     const event = fleet.event('job.begun', { n: 1 });
     await fleet.send(event);
     await fleet.until((seen) => seen.length === 1);
-    await replay(fleet, event, writeReplayHeaders({ ...once, again: true })); // it does not declare that this is harmless
+    await replay(fleet, event, writeReplayHeaders({ ...once, again: true })); // the worker is not declared idempotent
     const unseen = fleet.event('job.begun', { n: 2 });
     await replay(fleet, unseen, writeReplayHeaders(once));
     await replay(fleet, unseen, writeReplayHeaders({ ...once, run: 'r2' }));
@@ -94,7 +94,7 @@ describe('a worker to which history is sent', function () {
     expect(handled.map(({ n }) => n)).to.deep.equal([1, 2]);
   });
 
-  it('handles again, once in each replay, where it declares that this changes nothing; what it emits is known', async () => {
+  it('if declared idempotent, handles an event again once per replay and emits only duplicates', async () => {
     fleet = await testFleet(define('idempotent'));
     const event = fleet.event('job.begun', { n: 1 });
     const again = writeReplayHeaders({ ...once, again: true });
@@ -111,7 +111,7 @@ describe('a worker to which history is sent', function () {
     expect(emitted.map(({ type }) => type)).to.deep.equal(['job.finished']);
   });
 
-  it('keeps knowing that it is a replay through retries and into the dead letters', async () => {
+  it('keeps the replay headers on retries and dead letters', async () => {
     fleet = await testFleet(define('idempotent'));
     fail = (n) => {
       if (n === 1 && handled.length < 2) throw new Error('not yet');
@@ -129,7 +129,7 @@ describe('a worker to which history is sent', function () {
     expect(await fleet.store.handled({ consumer: 'tally:replay:r1', source: 'test', id: first.id })).to.equal(true);
   });
 
-  it('refuses calls with side effects unless the operator allows them, and commits nothing then', async () => {
+  it('rejects calls with side effects unless the operator allows them, and commits nothing', async () => {
     let calls = 0;
     fleet = await testFleet(define('idempotent', () => Promise.resolve(void (calls += 1))));
     const [event, fresh] = [fleet.event('job.begun', { n: 1 }), fleet.event('job.begun', { n: 2 })];
@@ -150,7 +150,7 @@ describe('a worker to which history is sent', function () {
     expect(calls).to.equal(3);
   });
 
-  it('does not say of what it handled once that it failed, when only the handling again does', async () => {
+  it('does not emit a failure for an event that was handled before and fails only in the replay', async () => {
     fleet = await testFleet(define('idempotent'));
     const [event, fresh] = [fleet.event('job.begun', { n: 1 }), fleet.event('job.begun', { n: 2 })];
     await fleet.send(event);
@@ -166,7 +166,7 @@ describe('a worker to which history is sent', function () {
     expect(told.map((each) => each.event.causationid)).to.deep.equal([fresh.id]);
   });
 
-  it('takes headers that nobody sends for a replay that does less, never for one that does more', () => {
+  it('reads malformed headers as a replay with fewer permissions, never with more', () => {
     expect(readReplayHeaders({})).to.equal(undefined);
     const again = { [HEADERS.again]: true };
     for (const odd of [7, '', 'a\u0000b', 'x'.repeat(65), { run: 'r1' }]) {

@@ -28,8 +28,8 @@ const looking = (seen: boolean[], hold: () => Promise<void> = async () => undefi
   });
 const begun = { type: 'job.begun', data: { n: 1 } };
 
-describe('whether a handling may have begun before', () => {
-  it('is known not to at the first delivery, and to where the message has failed before or history is replayed', async () => {
+describe('the mark that an earlier handling may have begun', () => {
+  it('is false at the first delivery, and true after a failure and in a replay', async () => {
     const seen: boolean[] = [];
     await harness(looking(seen)).when(begun).emits();
     await harness(looking(seen), { headers: begunBefore }).when(begun).emits();
@@ -39,7 +39,7 @@ describe('whether a handling may have begun before', () => {
     expect(seen).to.deep.equal([false, true, true]);
   });
 
-  it('is so where the broker delivers again what a lost connection had in flight', async () => {
+  it('is true for a redelivery after a lost connection', async () => {
     const seen: boolean[] = [];
     let enter = () => {};
     const entered = new Promise<void>((resolve) => (enter = resolve));
@@ -74,7 +74,7 @@ describe('whether a handling may have begun before', () => {
     });
     await entered;
     broker.fault.disconnect();
-    await first.stop(0); // its handler is still at it, and will commit nothing
+    await first.stop(0); // its handler still runs, and will commit nothing
     const second = await start();
     broker.fault.reconnect();
     await eventually('the event is handled again', () => seen.length >= 2);
