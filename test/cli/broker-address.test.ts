@@ -28,7 +28,7 @@ const fleet = defineFleet({
 });
 const modules = [api, worker, keeper, status, topology, dead, retrying, unrouted, replay];
 
-describe('commands where nothing names the broker', () => {
+describe('commands without a configured broker', () => {
   let folder: string;
   let dataDir: string;
   beforeEach(async () => {
@@ -81,7 +81,7 @@ describe('commands where nothing names the broker', () => {
     ['unrouted', 'list'],
     ['replay', '--to', 'jobs', '--dry-run'],
   ]) {
-    it(`print which broker they read from: ${args.join(' ')}`, async () => {
+    it(`print the broker that they read from: ${args.join(' ')}`, async () => {
       await makeOps();
       const { said } = await run(...args);
       expect(said).to.contain(
@@ -90,14 +90,14 @@ describe('commands where nothing names the broker', () => {
     });
   }
 
-  it('change the store ops without a broker: dead discard', async () => {
+  it('change the store "ops" without a broker: dead discard', async () => {
     await makeOps();
     const { code, out, said } = await run('dead', 'discard', '--all', '--reason', 'noise');
     expect({ code, out }).to.deep.equal({ code: 0, out: 'Discarded 0.\n' });
     expect(said).to.contain('No broker is configured');
   });
 
-  it('work on the broker of AMQP_URL, or of the fleet that runs in the data directory, and print nothing', async () => {
+  it('use the broker of AMQP_URL or of the fleet running in the data directory, and print nothing about it', async () => {
     const never = new AbortController().signal;
     let said = '';
     const contextOf = (env: NodeJS.ProcessEnv) =>

@@ -20,7 +20,7 @@ import { eventually } from '../support/eventually.js';
 
 const fleet = defineFleet({ catalogue: catalogue(baseCatalogue, {}), workers: [] });
 
-describe('commands without a broker', function () {
+describe('commands with an unreachable broker', function () {
   this.timeout(90_000);
   let real: TestBroker;
   let proxy: TcpProxy;
@@ -63,7 +63,7 @@ describe('commands without a broker', function () {
     expect(said).to.match(/^broker\.refused_connection: .*127\.0\.0\.1:1 \(AMQP_URL\)$/);
   });
 
-  it('wait for a broker as long as BROKER_WAIT says', async () => {
+  it('wait for the broker as long as BROKER_WAIT allows', async () => {
     proxy.shut();
     const applied = run({ AMQP_URL: proxy.through(real.amqpUrl), BROKER_WAIT: '1h' }, 'topology', 'apply');
     const refused = proxy.accepted;
@@ -72,7 +72,7 @@ describe('commands without a broker', function () {
     expect(await applied).to.have.property('code', 0);
   });
 
-  it('do not wait where waiting cannot help', async () => {
+  it('do not wait for errors that waiting cannot resolve', async () => {
     const { code, said } = await run({ AMQP_URL: wrong, BROKER_WAIT: '1h' }, 'topology', 'plan');
     expect(code).to.equal(1);
     expect(said)
@@ -80,13 +80,13 @@ describe('commands without a broker', function () {
       .and.not.include('hunter2');
   });
 
-  it('do not start a process with a password that the broker refuses', async () => {
+  it('do not start a process when the broker refuses the password', async () => {
     const { code, said } = await run({ AMQP_URL: wrong }, 'keeper');
     expect(code).to.equal(1);
     expect(said).to.include('broker.refused_credentials').and.not.include('hunter2');
   });
 
-  it('do not start a fleet with a password that the broker refuses, and start one whose broker is away', async () => {
+  it('do not start a fleet when the broker refuses the password, but start one when the broker is down', async () => {
     const lines: string[] = [];
     const choose = (amqpUrl: string) =>
       chooseBroker({
@@ -109,7 +109,7 @@ describe('commands without a broker', function () {
       .and.not.include('hunter2');
   });
 
-  it('have the cause named by doctor, for the broker and its management API', async () => {
+  it('doctor names the cause, for the broker and for its management API', async () => {
     const managementUrl = Object.assign(new URL(real.managementUrl), { password: 'hunter2' }).toString();
     const { out } = await run(
       { AMQP_URL: [real.amqpUrl, closed].join(','), AMQP_MANAGEMENT_URL: managementUrl },

@@ -50,7 +50,7 @@ const fleet = defineFleet({
 });
 const modules = [up, api, worker, keeper, sandbox, status, dead, events, streams, projections, sagas, reset, doctor];
 
-describe('what is checked before a command begins', function () {
+describe('checks before a command starts', function () {
   this.timeout(60_000);
   let folder: string;
   beforeEach(async () => {
@@ -74,7 +74,7 @@ describe('what is checked before a command begins', function () {
       /^config\.invalid: .*MAIL_FROM of worker mails: must be an address \(it is "nobody"\)$/,
     ];
     for (const args of [['up'], ['worker', 'jobs', 'mails']]) {
-      it(`prints a line for each problem, and starts nothing: ${args.join(' ')}`, async () => {
+      it(`reports each problem on one line and starts nothing: ${args.join(' ')}`, async () => {
         const { code, said, out } = await run({ ...wrong, GATEWAY_URL: 'here' }, ...args);
         expect([code, out]).to.deep.equal([2, '']);
         const problems = said.split('\n');
@@ -86,20 +86,20 @@ describe('what is checked before a command begins', function () {
       });
     }
 
-    it('checks only the workers that the process runs, or that are enabled', async () => {
+    it('checks only the workers that the process runs or that are enabled', async () => {
       expect((await run({ MAIL_FROM: 'nobody' }, 'worker', 'mails')).said).to.match(lines[2] ?? /$./);
       expect((await run({ MAIL_FROM: 'nobody' }, 'worker', 'jobs')).said).not.to.contain('MAIL_FROM');
       expect((await run({ MAIL_FROM: 'nobody', WORKERS: 'jobs' }, 'up')).said).not.to.contain('MAIL_FROM');
     });
 
-    it('checks those of the API before its process starts anything', async () => {
+    it('checks the settings of the API before its process starts anything', async () => {
       const { code, said } = await run({ PAGE_SIZE: '1000' }, 'api');
       expect(code).to.equal(2);
       expect(said).to.contain('PAGE_SIZE of the API');
       expect(existsSync(join(folder, 'data'))).to.equal(false);
     });
 
-    it('is reported by doctor', async () => {
+    it('doctor reports the same problems', async () => {
       const { code, out } = await run({ DEPTH: 'deep', MAIL_FROM: 'nobody' }, 'doctor');
       expect(code).to.equal(1);
       expect(out)
@@ -108,7 +108,7 @@ describe('what is checked before a command begins', function () {
     });
   });
 
-  it('prints what is left undone where WORKERS leaves out who handles a command', async () => {
+  it('prints the commands without a handler when WORKERS excludes their worker', async () => {
     const { said } = await run({ WORKERS: 'mails' }, 'up');
     expect(said).to.contain('Not enabled by WORKERS: jobs (handles job.requested).');
     const { out } = await run({ WORKERS: 'mails' }, 'doctor');
@@ -124,7 +124,7 @@ describe('what is checked before a command begins', function () {
     );
   });
 
-  describe('a DATA_DIR that cannot be used', () => {
+  describe('an unusable DATA_DIR', () => {
     const processes = [['up'], ['worker', 'jobs'], ['api'], ['keeper'], ['sandbox']];
     const writing = [...processes, ['projections', 'rebuild', '--all']];
     const reading = [
@@ -144,21 +144,21 @@ describe('what is checked before a command begins', function () {
         .and.match(why);
     };
 
-    it('is one line, and exit code 2: a file', async () => {
+    it('prints one line and exits with 2 for a file', async () => {
       await writeFile(join(folder, 'file'), '');
       for (const args of [...writing, ...reading]) await refused('file', args, /not a directory/);
       for (const args of [...writing, ...reading]) await refused('file/below', args, /ENOTDIR/);
       expect((await run({ DATA_DIR: 'file' }, 'doctor')).out).to.match(/FAIL disk .*not a directory/);
     });
 
-    it('is one line, and exit code 2: a folder that the system does not let be created', async function () {
+    it('prints one line and exits with 2 for a folder that cannot be created', async function () {
       if (!existsSync('/proc/self')) this.skip();
       for (const args of writing) await refused('/proc/nope/data', args, /ENOENT/);
       expect((await run({ DATA_DIR: '/proc/nope/data' }, 'doctor')).out).to.match(/FAIL disk .*ENOENT/);
       expect((await run({ DATABASE_URL: 'sqlite:/proc/nope/{service}.db' }, 'events', 'list')).code).to.equal(1);
     });
 
-    it('is one line, and exit code 2: a folder without permission', async function () {
+    it('prints one line and exits with 2 for a folder without permission', async function () {
       if (process.getuid?.() === 0) this.skip(); // root may do anything
       await mkdir(join(folder, 'mine'));
       await chmod(join(folder, 'mine'), 0o000);
@@ -166,18 +166,18 @@ describe('what is checked before a command begins', function () {
       await chmod(join(folder, 'mine'), 0o700);
     });
 
-    it('is one line, and exit code 2: a lock that is no file', async () => {
+    it('prints one line and exits with 2 when the lock is not a file', async () => {
       await mkdir(join(folder, 'odd', '.in-use'), { recursive: true });
       for (const args of writing.slice(1)) await refused('odd', args, /\.in-use cannot be locked/);
     });
   });
 
-  it('doctor leaves no folder behind where there was none', async () => {
+  it('doctor creates no folder', async () => {
     expect((await run({ DATA_DIR: 'a/b/c' }, 'doctor')).out).to.match(/ok +disk/);
     expect(await readdir(folder)).to.deep.equal([]);
   });
 
-  it('a store in a folder that cannot be created is an error, and no endless loop', async function () {
+  it('opening a store in a folder that cannot be created fails and does not loop forever', async function () {
     if (!existsSync('/proc/self')) this.skip();
     expect(() => makeDirectory('/proc/nope/data')).to.throw(/ENOENT/);
     const error: unknown = await openSqliteStore({ service: 's', path: '/proc/nope/s.db' }).catch((e: unknown) => e);

@@ -38,7 +38,7 @@ describe('the command line', () => {
   beforeEach(async () => (data = await mkdtemp(join(tmpdir(), 'flotilla-cli-'))));
   afterEach(() => rm(data, { recursive: true, force: true }));
 
-  it('says in one line which variable is wrong, and ends with 2', async () => {
+  it('reports a wrong variable on one line and exits with 2', async () => {
     expect(await flotilla(['api'], { PORT: 'http' })).to.deep.equal({
       code: 2,
       stdout: '',
@@ -47,7 +47,7 @@ describe('the command line', () => {
     });
   });
 
-  it('ends with 2 for what it does not know, and with 0 for help', async () => {
+  it('exits with 2 for unknown input and with 0 for help', async () => {
     expect(await flotilla(['fly'])).to.have.property('code', 2);
     expect(await flotilla(['up', '--scale', 'payment=many'])).to.have.property('code', 2);
     const help = await flotilla(['--help']);
@@ -57,7 +57,7 @@ describe('the command line', () => {
     }
   });
 
-  it('says which workers there are when one is asked for that is not', async () => {
+  it('lists the workers when an unknown one is requested', async () => {
     const { code, stderr } = await flotilla(['worker', 'paiment'], { DATA_DIR: data, AMQP_URL: 'amqp://127.0.0.1:1' });
     expect(code).to.equal(1);
     expect(messageIn(stderr)).to.contain(
@@ -65,7 +65,7 @@ describe('the command line', () => {
     );
   });
 
-  it('says what is missing where there is no fleet', async () => {
+  it('reports what is missing when there is no fleet', async () => {
     const { code, stderr } = await flotilla(['up'], {}, data);
     expect(code).to.equal(2);
     expect(messageIn(stderr)).to.equal(
@@ -73,7 +73,7 @@ describe('the command line', () => {
     );
   });
 
-  it('names the variable of a port that is taken', async () => {
+  it('names the variable of a port in use', async () => {
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
     const address = server.address();
@@ -91,7 +91,7 @@ describe('the command line', () => {
     server.close();
   });
 
-  it('shows its configuration for people and for programs, without secrets', async () => {
+  it('prints its configuration as text and as JSON, without secrets', async () => {
     const env = { API_TOKEN: 'hunter2-hunter2-hunter2', PAYMENT_TOKEN: 'hunter2' };
     const { stdout } = await flotilla(['config', 'show', '--json'], env);
     const shown = JSON.parse(stdout) as { items: unknown[]; total: number };
@@ -100,7 +100,7 @@ describe('the command line', () => {
     expect(stdout).not.to.contain('hunter2');
   });
 
-  it('asks before it removes anything, and without a terminal removes nothing', async () => {
+  it('asks for confirmation before it removes anything, and removes nothing without a terminal', async () => {
     await flotilla(['sandbox'], { DATA_DIR: data, SANDBOX_PORT: '1', SANDBOX_SMTP_PORT: '1', HOST: '127.0.0.1' });
     const { code, stderr } = await flotilla(['reset'], { DATA_DIR: data });
     expect(code).to.equal(2);

@@ -36,7 +36,7 @@ const fleet = defineFleet({
   isClosed: ({ subject }, history) => subject === 'order/closed' && history.length > 0,
 });
 
-describe('commands of operators', function () {
+describe('operator commands', function () {
   this.timeout(90_000);
   let folder: string;
   let prefix: string;
@@ -70,7 +70,7 @@ describe('commands of operators', function () {
     runCommand({ modules: [status, topology, dead, retrying, unrouted], fleet, env, cwd: folder }, args);
   const json = async (...args: string[]) => JSON.parse((await run(...args, '--json')).out);
 
-  it('looking at dead letters takes none out of the broker and changes no store', async () => {
+  it('reading dead letters removes none from the broker and changes no store', async () => {
     await run('topology', 'apply');
     const publisher = broker.createPublisher();
     await publisher.ready();
@@ -123,7 +123,7 @@ describe('commands of operators', function () {
     expect(await json('dead', 'list')).to.deep.include({ total: 2, waiting: [] });
   });
 
-  it('plan says what is missing, apply makes it, and status then sees the queues', async () => {
+  it('plan reports missing parts, apply creates them, and status then shows the queues', async () => {
     const before = await run('status');
     expect(before.out)
       .to.match(/payment +- /)
@@ -141,7 +141,7 @@ describe('commands of operators', function () {
     expect(after.items[0]).to.include({ worker: 'payment', exists: true, ready: 0, breaker: null });
   });
 
-  it('plan fails where something exists that cannot be changed', async () => {
+  it('plan fails when an existing part cannot be changed', async () => {
     await broker.applyTopology({
       exchanges: [],
       queues: [{ name: names.queue('payment'), arguments: { 'x-queue-type': 'classic' } }],
@@ -153,7 +153,7 @@ describe('commands of operators', function () {
     expect((await run('topology', 'apply')).code).to.equal(1);
   });
 
-  it('dead list, show, replay, edit and discard work on what was collected, and it is announced', async () => {
+  it('dead list, show, replay, edit and discard work on collected dead letters and publish notices', async () => {
     await run('topology', 'apply');
     const publisher = broker.createPublisher();
     await publisher.ready();
@@ -199,7 +199,7 @@ describe('commands of operators', function () {
     await publisher.close();
   });
 
-  it('dead replay asks the stores of this machine: what is handled, and what is closed', async () => {
+  it('dead replay checks local stores for messages already handled and for closed work', async () => {
     await run('topology', 'apply');
     const publisher = broker.createPublisher();
     await publisher.ready();
@@ -227,7 +227,7 @@ describe('commands of operators', function () {
     expect(await takeMessages(broker, names.queue('payment'), 2)).to.have.length(2);
   });
 
-  it('wrong use exits with 2, and what is not there with 1', async () => {
+  it('exits with 2 on wrong usage, and with 1 for unknown ids', async () => {
     await makeOps();
     await run('topology', 'apply');
     for (const args of [
@@ -247,7 +247,7 @@ describe('commands of operators', function () {
     expect((await run('dead', 'show', 'abc')).code).to.equal(1);
   });
 
-  it('retrying and unrouted say what waits, and send it on', async () => {
+  it('retrying and unrouted list waiting messages and forward them', async () => {
     await run('topology', 'apply');
     const publisher = broker.createPublisher();
     await publisher.ready();
@@ -264,7 +264,7 @@ describe('commands of operators', function () {
     expect((await run('status')).out).to.contain('ALARM: commands that no worker binds: 1');
   });
 
-  it('dead list shows what is kept also while there is no broker', async () => {
+  it('dead list shows stored dead letters while the broker is down', async () => {
     await makeOps();
     env['AMQP_URL'] = 'amqp://127.0.0.1:1';
     const { code, said } = await run('dead', 'list');

@@ -56,7 +56,7 @@ describe('the readiness of a fleet', function () {
     return { status: response.status, checks: ((await response.json()) as { checks: Checks }).checks };
   };
 
-  it('ends while another process keeps the write lock of a store, for that store alone, and comes back', async () => {
+  it('fails while another process holds the write lock of a store, for that store only, and recovers', async () => {
     const urls = await eventually('three processes', async () => {
       const found = new Map((await readProcesses(join(folder, 'run'))).map(({ role, url }) => [role, url]));
       return found.size === 3 && found;

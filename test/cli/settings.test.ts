@@ -41,12 +41,12 @@ describe('the settings of an API', () => {
       args,
     );
 
-  it('decide what it serves', () => {
+  it('determine the routes that it serves', () => {
     expect(fleet.api?.routes({ greeting: 'hello' }).map(({ path }) => path)).to.deep.equal(['/hello']);
     expect(fleet.api?.routes({}).map(({ path }) => path)).to.deep.equal(['/moin']);
   });
 
-  it('need not be there', () => {
+  it('are optional', () => {
     const plain = defineFleet({
       catalogue: catalogue(baseCatalogue, {}),
       workers: [],
@@ -55,13 +55,13 @@ describe('the settings of an API', () => {
     expect(plain.api?.routes({}).map(({ path }) => path)).to.deep.equal(['/hello']);
   });
 
-  it('are shown with the rest of the configuration', async () => {
+  it('are shown by config show', async () => {
     const { out } = await run({}, 'config', 'show', '--json');
     const { items } = JSON.parse(out) as { items: unknown[] };
     expect(items).to.deep.include({ variable: 'GREETING', value: 'moin', from: 'default' });
   });
 
-  it('are looked at by the doctor', async () => {
+  it('are checked by doctor', async () => {
     const { out } = await run({ GREETING: 'tach' }, 'doctor', '--json');
     const { items } = JSON.parse(out) as { items: { name: string; ok: boolean; detail: string }[] };
     const found = items.find(({ name }) => name === 'fleet');
@@ -69,7 +69,7 @@ describe('the settings of an API', () => {
     expect(found?.detail).to.contain('GREETING of the API');
   });
 
-  it('are checked before anything is started', async () => {
+  it('are checked before anything starts', async () => {
     const { code, said } = await run({ GREETING: 'tach' }, 'up');
     expect(code).to.equal(2);
     expect(said)

@@ -135,7 +135,7 @@ describe('names and patterns in the arguments of commands', function () {
     });
   }
 
-  it('an unknown worker in WORKERS is a wrong configuration', async () => {
+  it('an unknown worker in WORKERS is a configuration error', async () => {
     env['WORKERS'] = 'trips,flight';
     const { code, said } = await run('retrying', 'list');
     delete env['WORKERS'];
@@ -152,7 +152,7 @@ describe('names and patterns in the arguments of commands', function () {
     ['replay', '--to', 'flights', '--type'],
     ['new', 'worker', 'rail', '--on'],
   ]) {
-    it(`a wildcard stands for whole words: ${args.join(' ')}`, async () => {
+    it(`a wildcard matches whole words: ${args.join(' ')}`, async () => {
       for (const wrong of ['flight*', 'flight.bo*', 'flight..booked', '.', '##']) {
         const { code, said } = await run(...args, wrong);
         expect(code, wrong).to.equal(2);
@@ -166,14 +166,14 @@ describe('names and patterns in the arguments of commands', function () {
     [['dead', 'list', '--state', 'odd'], 'discarded'],
     [['replay', '--to', 'flights', '--from', 'memory'], 'journal'],
   ] as const) {
-    it(`a value that an option does not take is wrong use: ${args.join(' ')}`, async () => {
+    it(`an invalid option value is wrong usage: ${args.join(' ')}`, async () => {
       const { code, said } = await run(...args);
       expect(code).to.equal(2);
       expect(said).to.contain(choice);
     });
   }
 
-  it('what does not exist is 1, also where it is no name but an id', async () => {
+  it('an unknown id exits with 1', async () => {
     for (const args of [
       ['dead', 'show', 'abc'],
       ['dead', 'replay', 'abc'],
@@ -191,7 +191,7 @@ describe('names and patterns in the arguments of commands', function () {
     }
   });
 
-  it('a known name that nothing has is an empty result', async () => {
+  it('a known name without matches gives an empty result', async () => {
     for (const args of [
       ['dead', 'list', 'flights', '--type', 'hotel.*', '--code', 'contract.#'],
       ['events', 'list', '--type', 'flight.*', '--source', 'core'],
@@ -201,7 +201,7 @@ describe('names and patterns in the arguments of commands', function () {
     }
   });
 
-  it('selects dead letters by workers, types and codes that only they have', async () => {
+  it('selects dead letters by workers, types and codes that occur only in dead letters', async () => {
     for (const args of [
       ['removed'],
       ['--type', 'Foreign.#'],
@@ -216,7 +216,7 @@ describe('names and patterns in the arguments of commands', function () {
 });
 
 describe('the error for an unknown name', () => {
-  it('suggests a similar name, and only a similar one', () => {
+  it('suggests a name only if it is similar', () => {
     expect(describeUnknown('worker', 'Paymnt', ['orders', 'payment'])).to.equal(
       'there is no worker "Paymnt"; did you mean payment? Known workers: orders, payment',
     );
@@ -226,7 +226,7 @@ describe('the error for an unknown name', () => {
     expect(describeUnknown('saga', 'x', [])).to.equal('there is no saga "x"; there are no sagas here');
   });
 
-  it('lists the most similar of many names, and takes no long time for a long one', () => {
+  it('lists the most similar of many names, and is fast for a long one', () => {
     const many = Array.from({ length: 5000 }, (_, n) => `order.number_${n}`);
     expect(describeUnknown('type', 'order.numbr_17', many)).to.match(
       /^there is no type "order\.numbr_17"; the most similar of 5000 types: order\.number_17, (order\.number_\d+(, )?){4}$/,

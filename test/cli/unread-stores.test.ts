@@ -79,7 +79,7 @@ const letter: DeadLetter = {
   deadAt: '2026-01-01T00:00:00.000Z',
 };
 
-describe('commands where a store is not on this machine', function () {
+describe('commands when a store is not on this machine', function () {
   this.timeout(90_000);
   let folder: string;
   let prefix: string;
@@ -144,7 +144,7 @@ describe('commands where a store is not on this machine', function () {
     ],
   ];
   for (const [args, missing, unread] of rows) {
-    it(`print what they have, name ${unread.join(' and ')}, and exit with 1: ${args.join(' ')}`, async () => {
+    it(`print the available data, name ${unread.join(' and ')}, and exit with 1: ${args.join(' ')}`, async () => {
       await make(...allBut(...missing));
       await run('topology', 'apply');
       const shown = await run(...args, '--json');
@@ -176,7 +176,7 @@ describe('commands where a store is not on this machine', function () {
     [['dead', 'list'], 'ops'],
     [['replay', '--list'], 'ops'],
   ] as const) {
-    it(`name the store that they lack, and create none: ${args.join(' ')}`, async () => {
+    it(`name the missing store and create none: ${args.join(' ')}`, async () => {
       await make(...allBut(missing));
       const { code, out, said } = await run(...args);
       expect([code, out]).to.deep.equal([1, '']);
@@ -185,7 +185,7 @@ describe('commands where a store is not on this machine', function () {
     });
   }
 
-  it('send dead letters all the same, and print what was not checked', async () => {
+  it('replay dead letters anyway, and print the checks that were skipped', async () => {
     await make('ops');
     await run('topology', 'apply');
     const { code, out, said } = await run('dead', 'replay', '--all', '--json');
@@ -194,7 +194,7 @@ describe('commands where a store is not on this machine', function () {
     expect(said).to.contain('Not checked').and.contain('core, services (');
   });
 
-  it('do not ask for the store of a worker that is not enabled', async () => {
+  it('do not require the store of a disabled worker', async () => {
     await make(...allBut('services'));
     env['WORKERS'] = 'trips';
     expect(await run('events', 'list')).to.include({ code: 0 });

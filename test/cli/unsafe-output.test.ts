@@ -36,7 +36,7 @@ const fleet = defineFleet({
 });
 const modules = [dead, doctor, events, replay, retrying, sagas, status, streams, topology, unrouted];
 
-describe('commands, for whatever was published', function () {
+describe('commands that print untrusted input', function () {
   this.timeout(120_000);
   let connection: ChannelModel;
   let channel: ConfirmChannel;
@@ -105,7 +105,7 @@ describe('commands, for whatever was published', function () {
 
   const run = (...args: string[]) => runCommand({ modules, fleet, env, cwd: folder }, args);
 
-  it('print no control characters and no forged lines, as tables, as details and as JSON', async () => {
+  it('print no control characters and no forged lines, as tables, details or JSON', async () => {
     const { items } = JSON.parse((await run('dead', 'list', '--json')).out) as { items: { id: string }[] };
     const announced = JSON.parse((await run('events', 'list', '--json')).out) as { items: { id: string }[] };
     expect(items).to.have.length(4);

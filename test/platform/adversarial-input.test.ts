@@ -49,7 +49,7 @@ describe('adversarial input @slow', function () {
   this.timeout(300_000);
 
   for (const shape of shapes) {
-    it(`reads ${shape} in linear time with every schema of the catalogue, strict and open`, async () => {
+    it(`validates ${shape} in linear time with every schema of the catalogue, strict and open`, async () => {
       for (const { type, version, schema } of schemas) {
         await expectLinear(`${type} ${version}`, (length) => {
           const filling = fillings(length)[shape];
@@ -64,7 +64,7 @@ describe('adversarial input @slow', function () {
     });
   }
 
-  it('reads every body and every field of an envelope in linear time', async () => {
+  it('validates every body and every field of an envelope in linear time', async () => {
     for (const shape of Object.keys(adversarialTexts(0))) {
       for (const field of ['(all)', ...Object.keys(envelope), 'causationid', 'sequence', 'traceparent']) {
         await expectLinear(`${field}: ${shape}`, (length) => {
@@ -76,7 +76,7 @@ describe('adversarial input @slow', function () {
     }
   });
 
-  it('matches patterns of any number of # in polynomial time', async () => {
+  it('matches patterns with any number of # in polynomial time', async () => {
     await expectLinear('pattern', (length) => {
       const words = 'a.'.repeat(Math.sqrt(length));
       expect(matches(`${'#.'.repeat(Math.sqrt(length))}b`, words)).to.equal(false);
@@ -84,7 +84,7 @@ describe('adversarial input @slow', function () {
     });
   });
 
-  it('knows no type by a name that every object has', () => {
+  it('does not take property names of Object.prototype for event types', () => {
     for (const type of ['constructor', '__proto__', 'toString']) {
       const event = { ...envelope, type, dataschema: dataschemaOf(type, 1), data: {} };
       expect(() => upcast(platform.definitions, event))
@@ -111,7 +111,7 @@ describe('adversarial input @slow', function () {
     });
 
     for (const { method, path, body: schema } of served) {
-      it(`${method} ${path} answers bodies of every shape in linear time`, async () => {
+      it(`${method} ${path} responds to bodies of every shape in linear time`, async () => {
         for (const shape of shapes) {
           await expectLinear(shape, async (length) => {
             const filling = fillings(length / 8)[shape]; // a body has several fields
@@ -123,7 +123,7 @@ describe('adversarial input @slow', function () {
         }
       });
 
-      it(`${method} ${path} answers parameters and headers of every shape`, async () => {
+      it(`${method} ${path} responds to parameters and headers of every shape`, async () => {
         const since = process.cpuUsage();
         for (const [shape, text] of Object.entries(adversarialTexts(4000))) {
           const sent = encodeURIComponent(text.replace(/\p{Cs}/gu, '\ufffd')).slice(0, 12_000);
@@ -155,17 +155,17 @@ describe('adversarial input @slow', function () {
   });
 });
 
-describe('one line of text', () => {
+describe('validation of one-line text', () => {
   const line = textLine(20);
   const accepts = (text: string) => line.safeParse(text).success;
 
-  it('takes letters of any script and emoji', () => {
+  it('accepts letters of any script and emoji', () => {
     for (const text of ['Ada', ' Ada ', 'Zoë', '李四', 'नमस्ते', '👩‍👩‍👧', 'a\u00a0b', '\ufffd']) {
       expect(accepts(text), text).to.equal(true);
     }
   });
 
-  it('refuses every control character, line separator and lone surrogate at every place', () => {
+  it('refuses every control character, line separator and lone surrogate at every position', () => {
     const refused = [
       ...Array.from({ length: 0x20 }, (_, code) => code),
       ...Array.from({ length: 0x21 }, (_, n) => 0x7f + n),
@@ -185,7 +185,7 @@ describe('one line of text', () => {
     for (const blank of ['', ' ', '\u00a0 \u3000']) expect(accepts(blank)).to.equal(false);
   });
 
-  it('looks at no character of a text that is too long', () => {
+  it('does not scan a text that exceeds its maximum length', () => {
     const { error } = line.safeParse(`${' '.repeat(2 ** 20)}\n`);
     expect(error?.issues.map(({ code }) => code)).to.deep.equal(['too_big']);
   });
@@ -212,7 +212,7 @@ describe('patterns of printed schemas', () => {
     for (const schema of [params, query, body]) if (schema !== undefined) print(`${method} ${path}`, schema);
   }
 
-  it('are understood by tools of other languages', () => {
+  it('are valid in the regular expressions of other languages', () => {
     expect(patterns.size).to.be.above(5);
     for (const [pattern, where] of patterns) {
       expect(pattern, where).to.match(PORTABLE);

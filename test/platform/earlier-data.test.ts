@@ -10,7 +10,7 @@ import { testBroker } from '../support/rabbitmq.js';
 
 const { shipped, paying, accepted } = earlier.orders;
 
-describe('platform: the stores of an earlier release', function () {
+describe('platform: stores of an earlier release', function () {
   this.timeout(300_000);
   let fleet: ChaosFleet;
   let dataDir: string;
@@ -38,7 +38,7 @@ describe('platform: the stores of an earlier release', function () {
   const items = async <T>(...command: string[]) =>
     (JSON.parse(await fleet.command(...command, '--json')) as { items: T[] }).items;
 
-  it('continue orders that were accepted, or whose payment was requested', async () => {
+  it('continue orders that were accepted or whose payment was requested', async () => {
     await eventually('the accepted order is shipped', async () => (await statusOf(accepted)) === 'shipped');
     await eventually('the order that was being paid is shipped', async () => (await statusOf(paying)) === 'shipped');
   });
@@ -64,7 +64,7 @@ describe('platform: the stores of an earlier release', function () {
     expect(letters.map(({ id, code }) => [id, code])).to.deep.equal([[earlier.deadLetter, 'contract.not_json']]);
   });
 
-  it('continue projections without a rebuild, also one whose rebuild was interrupted', async () => {
+  it('continue projections without a rebuild, including one whose rebuild was interrupted', async () => {
     const models = await eventually('every projection is up to date', async () => {
       const all = await items<{ name: string; status: string; behind: number }>('projections', 'list');
       return all.every(({ status, behind }) => status === 'running' && behind === 0) && all;
@@ -78,12 +78,12 @@ describe('platform: the stores of an earlier release', function () {
     expect({ users, orders }).to.deep.equal({ users: 1, orders: 3 });
   });
 
-  it('continue the rebuild that was interrupted', async () => {
+  it('continue the interrupted rebuild', async () => {
     const [rebuilt] = await items<object>('projections', 'rebuild', 'order-summary');
     expect(rebuilt).to.include({ resumed: true, swapped: true });
   });
 
-  it('find what the journal had', async () => {
+  it('find the events in the journal', async () => {
     const events = await items<{ type: string }>('events', 'list', '--subject', `order/${shipped}`);
     expect(events.map(({ type }) => type)).to.include.members(['order.created', 'shipment.created']);
   });

@@ -5,7 +5,7 @@ import { readApiSettings } from '../../src/config/worker-settings.js';
 import { platform } from '../../platform/catalogue.js';
 
 describe('platform: the fleet', () => {
-  it('has a saga fulfil new orders, unless FULFILMENT says otherwise', () => {
+  it('fulfils new orders by a saga unless FULFILMENT is set otherwise', () => {
     const settings = fleet.api?.settings ?? z.object({});
     expect(settings.parse(readApiSettings(settings, {}))).to.deep.equal({ fulfilment: 'orchestrated' });
     const told = { FULFILMENT: 'choreographed' };
@@ -18,7 +18,7 @@ describe('platform: the fleet', () => {
       .and.includes('manual');
   });
 
-  it('has every worker once, and a worker for every command', () => {
+  it('contains each worker once, and a worker for every command', () => {
     expect(fleet.workers.map(({ name }) => name)).to.have.members([
       'orders',
       'views',

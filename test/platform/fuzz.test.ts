@@ -62,7 +62,7 @@ const SENDABLE = /^[\x20-\x7e]*$/;
 
 const names = (parameters: Parameter[]) => ['unknown', ...parameters.map(({ name }) => name)];
 
-describe('the API, fuzzed from its own document', function () {
+describe('the API, fuzzed from its OpenAPI document', function () {
   this.timeout(60_000);
   const agent = new Agent({ keepAlive: true });
   const ajv = new Ajv2020({ strict: false });
@@ -228,7 +228,7 @@ describe('the API, fuzzed from its own document', function () {
 
   for (const { method, path: routePath } of served) {
     const path = routePath.replace(/:(\w+)/g, '{$1}');
-    it(`${method.toUpperCase()} ${path} answers as documented, and accepts what the document accepts`, async () => {
+    it(`${method.toUpperCase()} ${path} responds as documented, and accepts every request that the document allows`, async () => {
       const operation = document.paths[path]?.[method];
       if (operation === undefined) throw new Error('not documented');
       const schema = operation.requestBody?.content['application/json']?.schema;

@@ -27,7 +27,7 @@ describe('the OpenAPI document of the platform', () => {
     });
   }
 
-  it('describes every operation: name, tag, summary, success, and the problems that it can have', () => {
+  it('describes every operation: name, tag, summary, success and possible problems', () => {
     const document = documentOf(true);
     const tags = document.tags.map(({ name }: any) => name);
     const names: string[] = [];
@@ -65,7 +65,7 @@ describe('the OpenAPI document of the platform', () => {
     }
   });
 
-  it('leaves answers open and closes requests', () => {
+  it('leaves response schemas open and closes request schemas', () => {
     const document = documentOf(true);
     const open = new Set<string>();
     const follow = (part: any) => {
@@ -94,7 +94,7 @@ describe('the OpenAPI document of the platform', () => {
     }
   });
 
-  it('has schemas that compile, and no default that its own schema refuses', () => {
+  it('has schemas that compile, and only defaults that match their schema', () => {
     const document = documentOf(true);
     const ajv = new Ajv2020({ strict: false, allErrors: true });
     addFormats.default(ajv);

@@ -36,7 +36,7 @@ describe('platform: the API', () => {
   const placeOrder = async (more: object = {}) => post('/orders', { ...newOrder, userId: await createUser(), ...more });
   const problem = ({ status, body }: Answer) => [status, body.code];
 
-  it('creates a user and tells of it', async () => {
+  it('creates a user and returns it', async () => {
     const created = await post('/users', { name: 'Ada', email: 'ada@example.org' });
     expect(created.status).to.equal(201);
     expect(created.headers.get('location')).to.equal(`/users/${created.body.id}`);
@@ -52,12 +52,12 @@ describe('platform: the API', () => {
     'a field it does not know': { name: 'Ada', email: 'ada@example.org', admin: true },
     'no object': [],
   })) {
-    it(`refuses a user with ${what}`, async () => {
+    it(`rejects a user with ${what}`, async () => {
       expect(problem(await post('/users', body))).to.deep.equal([400, 'request.invalid']);
     });
   }
 
-  it('places an order, pending, without showing the token or the address', async () => {
+  it('places an order as pending, without returning the token or the address', async () => {
     const placed = await placeOrder();
     expect(placed.status).to.equal(201);
     const { id, userId, createdAt } = placed.body;
@@ -97,12 +97,12 @@ describe('platform: the API', () => {
     'a word on who fulfils it': { fulfilment: 'choreographed' },
     'no payment': { payment: undefined },
   })) {
-    it(`refuses an order with ${what}`, async () => {
+    it(`rejects an order with ${what}`, async () => {
       expect(problem(await placeOrder(more))).to.deep.equal([400, 'request.invalid']);
     });
   }
 
-  it('has each order carry who fulfils it, as it was set when the order was placed', async () => {
+  it('stores in each order the fulfilment mode set when it was placed', async () => {
     const other = await startApi(file.path, { routes: routes({ fulfilment: 'choreographed' }) });
     try {
       const body = { ...newOrder, userId: await createUser() };
@@ -121,7 +121,7 @@ describe('platform: the API', () => {
     }
   });
 
-  it('refuses an order of an unknown user, and one that costs too much', async () => {
+  it('rejects an order of an unknown user, and one whose total is too large', async () => {
     expect(problem(await placeOrder({ userId: 'nobody' }))).to.deep.equal([422, 'order.unknown_user']);
     const items = Array.from({ length: 100 }, () => ({ ...line, quantity: 10_000, unitPrice: 1_000_000_000 }));
     expect(problem(await placeOrder({ items }))).to.deep.equal([422, 'order.total_too_large']);
@@ -129,7 +129,7 @@ describe('platform: the API', () => {
     expect(problem(await api.send('GET', '/orders/nothing/events'))).to.deep.equal([404, 'order.not_found']);
   });
 
-  it('places one order however often the same Idempotency-Key comes, also at once', async () => {
+  it('places one order for one Idempotency-Key, also concurrently', async () => {
     const body = { ...newOrder, userId: await createUser() };
     const headers = { 'idempotency-key': 'once' };
     const answers = await Promise.all([1, 2, 3].map(() => post('/orders', body, headers)));
@@ -142,7 +142,7 @@ describe('platform: the API', () => {
     ]);
   });
 
-  it('cancels an order at once, and once', async () => {
+  it('cancels an order immediately, and once', async () => {
     const { id } = (await placeOrder()).body;
     const cancelled = await post(`/orders/${id}/cancel`, { reason: 'changed my mind' });
     expect([cancelled.status, cancelled.body.status, cancelled.body.reason]).to.deep.equal([
@@ -155,7 +155,7 @@ describe('platform: the API', () => {
     expect(problem(await post('/orders/nothing/cancel'))).to.deep.equal([404, 'order.not_found']);
   });
 
-  it('does not cancel what is shipped', async () => {
+  it('does not cancel a shipped order', async () => {
     const { id, userId } = (await placeOrder()).body;
     const shipped = { orderId: id, userId, status: 'shipped', previous: 'paid', trackingNumber: 'T1' } as const;
     const context = { id: `shipped-${id}`, source: 'core', subject: `order/${id}`, time: new Date().toISOString() };
@@ -169,7 +169,7 @@ describe('platform: the API', () => {
     });
   });
 
-  it('says by ETags which version of users and orders it shows', async () => {
+  it('returns the version of users and orders as ETag', async () => {
     const user = await post('/users', { name: 'Ada', email: 'ada@example.org' });
     const placed = await placeOrder();
     for (const [path, made] of [
@@ -185,7 +185,7 @@ describe('platform: the API', () => {
     expect(cancelled.headers.get('etag')).to.equal(`"${cancelled.body.version}"`);
   });
 
-  it('cancels the order that the caller has seen, not what has become of it since', async () => {
+  it('cancels an order only in the version that the client has seen', async () => {
     const { id } = (await placeOrder()).body;
     const cancel = (ifMatch: string) => post(`/orders/${id}/cancel`, {}, { 'if-match': ifMatch });
     const conflict = await cancel('"7"');
@@ -205,7 +205,7 @@ describe('platform: the API', () => {
     ]);
   });
 
-  it('tells the history of an order in pages', async () => {
+  it('lists the history of an order in pages', async () => {
     const { id } = (await placeOrder()).body;
     await post(`/orders/${id}/cancel`);
     const first = await api.send('GET', `/orders/${id}/events?limit=2`);
@@ -216,7 +216,7 @@ describe('platform: the API', () => {
     expect(problem(await api.send('GET', `/orders/${id}/events?cursor=${id}`))).to.deep.equal([400, 'request.invalid']);
   });
 
-  it('asks for a change of stock by a command', async () => {
+  it('requests a change of stock by a command', async () => {
     const answer = await post('/inventory/item_1/adjustments', { quantity: -3, reason: 'broken' });
     expect(answer.status).to.equal(202);
     const [command] = await api.store.read('stock/item_1');
@@ -227,7 +227,7 @@ describe('platform: the API', () => {
     }
   });
 
-  it('answers with empty lists and zeros while nothing is known', async () => {
+  it('returns empty lists and zeros without data', async () => {
     expect((await api.send('GET', '/inventory')).body).to.deep.equal({ items: [] });
     expect((await api.send('GET', '/orders')).body).to.deep.equal({ items: [], nextCursor: null });
     const nothing = { users: 0, orders: 0, completed: 0, revenue: {} };
@@ -235,14 +235,14 @@ describe('platform: the API', () => {
   });
 
   for (const query of ['limit=0', 'limit=101', 'limit=x', 'status=lost']) {
-    it(`refuses a list with ${query}`, async () => {
+    it(`rejects a list with ${query}`, async () => {
       expect(problem(await api.send('GET', `/orders?${query}`))).to.deep.equal([400, 'request.invalid']);
     });
   }
 });
 
-describe('platform: the lists of the API', () => {
-  it('show what the views have heard, the newest first, a page at a time', async () => {
+describe('platform: lists of the API', () => {
+  it('return the projected rows in pages, newest first', async () => {
     const fleet = await simulatedFleet([views, analytics], { use: {}, random: seededRandom('routes') });
     const api = await startApi(fleet.path('core'), { routes: routes({ fulfilment: 'orchestrated' }) });
     try {

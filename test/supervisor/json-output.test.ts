@@ -75,7 +75,7 @@ async function startUp(env: NodeJS.ProcessEnv) {
 describe('up with LOG_FORMAT=json', function () {
   this.timeout(180_000);
 
-  it('prints nothing but JSON with the names of OpenTelemetry, its progress and the ready line included', async () => {
+  it('prints only JSON with OpenTelemetry names, including progress and the ready line', async () => {
     const fleet = await startUp({});
     let status: number | undefined;
     const trace = '4bf92f3577b34da6a3ce929d0e0e4736';
@@ -132,7 +132,7 @@ describe('up with LOG_FORMAT=json', function () {
     expect(dead?.['cloudevents.event_type']).to.equal(UNSAFE_TEXT);
   });
 
-  it('prints why it cannot start as JSON, too', async () => {
+  it('prints a start failure as JSON, too', async () => {
     const fleet = await startUp({ PORT: 'none' });
     await fleet.closed;
     await fleet.stop();

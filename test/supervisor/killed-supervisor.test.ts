@@ -37,7 +37,7 @@ describe('after a kill -9 of up', function () {
     expect(count(await fleet.lines(), 'started')).to.equal(10);
   });
 
-  it('the next one ends what did not end by itself', async () => {
+  it('the next one ends processes that are still running', async () => {
     const { processes } = await startAndKill({ FAKE_DEAF: 'worker payment' });
     await fleet.until((lines) => count(lines, 'orphaned') === 4);
     const deaf = processes.find(({ name }) => name === 'payment');
@@ -48,7 +48,7 @@ describe('after a kill -9 of up', function () {
     expect(await hasEnded(deaf, 0)).to.equal(true);
   });
 
-  it('its broker is taken over by the next one, which ends it at last', async () => {
+  it('the next one takes over its broker and ends it at its own end', async () => {
     const before = await startAndKill({}, 'private');
     await fleet.until((lines) => count(lines, 'orphaned') === 5);
     let adopted: string | undefined;

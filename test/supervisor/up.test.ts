@@ -26,7 +26,7 @@ describe('up', () => {
       running.catch(reject);
     });
 
-  it('starts every process, says where everything is, and ends them in order: API, workers, keeper, sandbox', async () => {
+  it('starts every process, prints their addresses, and ends them in order: API, workers, keeper, sandbox', async () => {
     const { running } = await ready();
     expect(fleet.printed.join('\n')).to.contain('Flotilla is running').and.contain('2 ready: inventory, payment');
     expect(fleet.printed)
@@ -41,7 +41,7 @@ describe('up', () => {
     expect(ends.slice(3)).to.deep.equal(['stopped keeper', 'stopped sandbox']);
   });
 
-  it('runs as many processes of a worker as it is told to, none included', async () => {
+  it('runs the configured number of processes of a worker, including none', async () => {
     const { running } = await ready({ scale: { payment: 3, inventory: 0 } });
     const lines = await fleet.lines();
     expect(count(lines, 'started worker payment')).to.equal(3);
@@ -50,7 +50,7 @@ describe('up', () => {
     await running;
   });
 
-  it('starts a process again that was killed, without the failpoint that killed it', async () => {
+  it('restarts a killed process without the failpoint that killed it', async () => {
     const env = { FLOTILLA_FAILPOINT: 'store.committed:1', FAKE_FAILPOINT_SHOWN: 'worker payment' };
     const { running } = await ready({ env });
     process.kill(await pidOf(fleet, 'payment'), 'SIGKILL');
@@ -63,7 +63,7 @@ describe('up', () => {
     await running;
   });
 
-  it('says that a fleet is running already in the same data directory', async () => {
+  it('reports that a fleet is already running in the same data directory', async () => {
     const { running } = await ready();
     const second = await fleet.run().then(
       () => undefined,
@@ -76,7 +76,7 @@ describe('up', () => {
     await fleet.run({ signal: AbortSignal.abort() });
   });
 
-  it('names the variable of a port that is taken, before anything starts', async () => {
+  it('names the variable of a port in use before anything starts', async () => {
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
     const address = server.address();
@@ -91,7 +91,7 @@ describe('up', () => {
     expect(await fleet.lines()).to.deep.equal([]);
   });
 
-  it('ends everything when a process cannot start as configured', async () => {
+  it('ends everything when a process rejects its configuration', async () => {
     const error: unknown = await fleet
       .run({ env: { FAKE_WRONG_USE: 'worker payment' } })
       .catch((failure: unknown) => failure);
@@ -101,7 +101,7 @@ describe('up', () => {
     expect(count(lines, 'stopped') + count(lines, 'orphaned')).to.equal(count(lines, 'started'));
   });
 
-  it('ends with the code of a process that would fail again', async () => {
+  it('exits with the code of a process that would fail again', async () => {
     const error: unknown = await fleet
       .run({ env: { FAKE_FATAL: 'worker payment' } })
       .catch((failure: unknown) => failure);
@@ -111,7 +111,7 @@ describe('up', () => {
       .that.matches(/payment: payment, payment\.db$/);
   });
 
-  it('kills at once when told to end again, also a process that does not listen', async () => {
+  it('kills immediately on a second signal, including a process that ignores signals', async () => {
     const { running } = await ready({ env: { FAKE_STUBBORN: 'worker payment' }, drainTimeout: 600_000 });
     const pid = await pidOf(fleet, 'payment');
     fleet.stop();
@@ -121,7 +121,7 @@ describe('up', () => {
     expect(await startOf(pid)).to.equal(undefined);
   });
 
-  it('kills a process that does not end within its time', async () => {
+  it('kills a process that does not end within its time limit', async () => {
     const { running } = await ready({ env: { FAKE_STUBBORN: 'keeper' }, drainTimeout: -4900 });
     const pid = await pidOf(fleet, 'keeper');
     fleet.stop();
@@ -130,7 +130,7 @@ describe('up', () => {
     expect(await fleet.lines()).to.include('stopped sandbox');
   });
 
-  it('does not hand the terminal’s Ctrl-C to its processes', async function () {
+  it('does not pass the terminal’s Ctrl-C to its processes', async function () {
     if (process.platform === 'win32') this.skip();
     const { running } = await ready();
     await started(5);

@@ -37,7 +37,7 @@ function logTo(log: PassThrough): Logger {
   return createLogger({ level: 'debug', format: 'json', stream: log });
 }
 
-describe('what a service answers that a worker calls', function () {
+describe('the response of an external service', function () {
   this.timeout(60_000);
 
   const answers: Readonly<Record<string, RequestListener>> = {
@@ -85,7 +85,7 @@ describe('what a service answers that a worker calls', function () {
   }
 
   for (const responseCode of [450, 550]) {
-    it(`is in no log or dead letter: a mail server that answers ${responseCode} with the recipient`, async () => {
+    it(`is in no log or dead letter: a mail server that responds with ${responseCode} and the recipient`, async () => {
       const server = new SMTPServer({
         authOptional: true,
         closeTimeout: 100,

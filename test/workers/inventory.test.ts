@@ -15,7 +15,7 @@ const adjust = (quantity: number, sku = 'item_1'): TestEvent => ({
 });
 
 describe('worker inventory', () => {
-  it('begins with its initial stock, and says so', async () => {
+  it('starts with its initial stock, and emits it', async () => {
     await harness(inventory)
       .when(release)
       .result(async (store) => {
@@ -37,7 +37,7 @@ describe('worker inventory', () => {
       });
   });
 
-  it('reserves everything in an order, each SKU once however many lines it stands in', async () => {
+  it('reserves all items of an order, each SKU once even if it occurs in several lines', async () => {
     const items = [...details.items, { sku: 'item_1', quantity: 3, unitPrice: 400 }];
     await harness(inventory)
       .when(reserve(items))
@@ -53,7 +53,7 @@ describe('worker inventory', () => {
       );
   });
 
-  it('reserves nothing of an order that it cannot reserve all of, and says why', async () => {
+  it('reserves no item of an order with insufficient stock, and reports the reason', async () => {
     const items = [...details.items, { sku: 'item_3', quantity: 76, unitPrice: 1 }];
     await harness(inventory)
       .when(reserve(items))
@@ -86,14 +86,14 @@ describe('worker inventory', () => {
       .emits(about('inventory.released', { orderId, levels: [] }));
   });
 
-  it('does not reserve what was released before', async () => {
+  it('does not reserve for an order that was released before', async () => {
     await harness(inventory)
       .given(release)
       .when(reserve())
       .emits(about('inventory.rejected', { orderId, reason: 'cancelled' }));
   });
 
-  it('says again to whoever asks again what it has decided, and changes nothing by that', async () => {
+  it('repeats its decision for a repeated command, and changes nothing', async () => {
     const levels = [
       { sku: 'item_1', onHand: 100, reserved: 2, version: 2 },
       { sku: 'item_2', onHand: 50, reserved: 1, version: 2 },
@@ -117,7 +117,7 @@ describe('worker inventory', () => {
       .emits(about('inventory.rejected', { orderId, reason: 'only 75 of item_3 available' }));
   });
 
-  it('says on in its answers who fulfils the order', async () => {
+  it('passes on in its answers who fulfils the order', async () => {
     const fulfilment = 'orchestrated';
     const asked = (items = details.items) =>
       about('inventory.reserve', { orderId, order: { ...details, items, fulfilment } });
@@ -131,7 +131,7 @@ describe('worker inventory', () => {
       .emits(about('inventory.released', { orderId, fulfilment, levels: [] }));
   });
 
-  it('lets goods go with their shipment', async () => {
+  it('removes shipped items from the stock', async () => {
     await harness(inventory)
       .given(reserve())
       .when(shipped)
@@ -151,7 +151,7 @@ describe('worker inventory', () => {
       );
   });
 
-  it('takes goods back whose shipment was cancelled, in whichever order it hears of that', async () => {
+  it('restores the stock of a cancelled shipment, with both events in any order', async () => {
     const levels = back.map((level) => ({ ...level, version: 4 }));
     await harness(inventory)
       .given(reserve(), shipped)
@@ -160,7 +160,7 @@ describe('worker inventory', () => {
     await harness(inventory).given(reserve(), release).when(shipped).emits();
   });
 
-  it('adjusts stock, also of a SKU that it did not have', async () => {
+  it('adjusts stock, including that of a new SKU', async () => {
     const adjusted = (sku: string, quantity: number, onHand: number, version: number) => ({
       type: 'inventory.adjusted',
       subject: `stock/${sku}`,
@@ -174,7 +174,7 @@ describe('worker inventory', () => {
       .emits(adjusted('new', 7, 7, 1));
   });
 
-  it('never goes below what is reserved', async () => {
+  it('never reduces stock below the reserved quantity', async () => {
     await harness(inventory).given(reserve()).when(adjust(-99)).deadLetters('inventory.below_reserved');
     await harness(inventory).when(adjust(-1, 'new')).deadLetters('inventory.below_reserved');
   });
@@ -190,7 +190,7 @@ describe('worker inventory: stock', () => {
   );
   const stock = ['a', 'b'].map((sku) => ({ sku, onHand: 50, reserved: 10, version: 4 }));
 
-  it('is never promised beyond what is there', () => {
+  it('is never reserved beyond the quantity on hand', () => {
     fc.assert(
       fc.property(items, (lines) => {
         const wanted = quantitiesOf(lines);
@@ -201,7 +201,7 @@ describe('worker inventory: stock', () => {
     );
   });
 
-  it('is as before once a reservation is released, but for its version', () => {
+  it('is unchanged except for its version once a reservation is released', () => {
     fc.assert(
       fc.property(items, (lines) => {
         const wanted = quantitiesOf(lines.filter(({ sku }) => sku !== 'c'));

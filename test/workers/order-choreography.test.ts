@@ -33,11 +33,11 @@ function mark({ type, data, subject }: TestEvent, fulfilment: Fulfilment): TestE
 
 describe('worker order-choreography', () => {
   for (const [event, command] of policies) {
-    it(`answers ${event.type} with ${command.type}`, async () => {
+    it(`reacts to ${event.type} with ${command.type}`, async () => {
       await harness(choreography).when(event).emits(command);
     });
 
-    it(`says on with ${command.type} that the order is choreographed, and leaves ${event.type} to a saga`, async () => {
+    it(`marks ${command.type} as choreographed, and leaves ${event.type} of other orders to a saga`, async () => {
       await harness(choreography).when(mark(event, 'choreographed')).emits(mark(command, 'choreographed'));
       await harness(choreography).when(mark(event, 'orchestrated')).emits();
     });

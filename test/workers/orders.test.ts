@@ -65,7 +65,7 @@ describe('worker orders', () => {
     });
   });
 
-  it('shows an order as stuck while its command is a dead letter, until it is replayed', async () => {
+  it('shows an order as stuck while its command is dead-lettered, until it is replayed', async () => {
     await withOrder(async (store, settle) => {
       await append(store, about('message.dead_lettered', { ...letter, message: '503' }));
       await settle();
@@ -76,7 +76,7 @@ describe('worker orders', () => {
     });
   });
 
-  it('shows an order as stuck while an event from which its next command follows is a dead letter', async () => {
+  it('shows an order as stuck while the event that triggers its next command is dead-lettered', async () => {
     await withOrder(async (store, settle) => {
       const lost = { ...letter, worker: 'order-choreography', type: 'order.created', kind: 'event' } as const;
       await append(store, about('message.dead_lettered', { ...lost, message: 'newer' }));
@@ -88,7 +88,7 @@ describe('worker orders', () => {
     });
   });
 
-  it('is not held up by a mail or a statistic that is a dead letter', async () => {
+  it('ignores dead letters of mails and statistics', async () => {
     await withOrder(async (store, settle) => {
       const mail = { ...letter, worker: 'email', type: 'order.created', kind: 'event' } as const;
       await append(store, about('message.dead_lettered', { ...mail, message: '550' }));
@@ -97,7 +97,7 @@ describe('worker orders', () => {
     });
   });
 
-  it('shows an order as stuck no longer once that very command is answered', async () => {
+  it('no longer shows an order as stuck once the dead-lettered command is answered', async () => {
     await withOrder(async (store, settle) => {
       await append(store, about('message.dead_lettered', { ...letter, message: '503' }));
       await settle();
@@ -109,7 +109,7 @@ describe('worker orders', () => {
     });
   });
 
-  it('closes an order that has ended, stuck or not, to the commands that bring it further', async () => {
+  it('closes an order that has ended, stuck or not, to forward commands', async () => {
     await withOrder(async (store, settle) => {
       const closed = async (type: string) =>
         isClosed({ type, subject: `order/${orderId}` }, await store.read(`order/${orderId}`));
@@ -126,7 +126,7 @@ describe('worker orders', () => {
     });
   });
 
-  it('shows of an order that a saga fulfils what the saga has decided', async () => {
+  it('shows the decisions of the saga that fulfils an order', async () => {
     const marked = { fulfilment: 'orchestrated' } as const;
     const of = (more: object) => ({ saga: 'order-fulfilment', sagaId: orderId, ...more });
     const decided = (
@@ -162,7 +162,7 @@ describe('worker orders', () => {
     }, marked);
   });
 
-  it('shows an order as stuck while its saga could not take the time that is over', async () => {
+  it('shows an order as stuck while a time-out of its saga is dead-lettered', async () => {
     await withOrder(
       async (store, settle) => {
         const late = { ...letter, worker: 'order-saga', type: 'saga.timer_due', kind: 'event' } as const;
@@ -175,7 +175,7 @@ describe('worker orders', () => {
     );
   });
 
-  it('passes over what another saga decides', async () => {
+  it('ignores decisions of other sagas', async () => {
     await harness(orders)
       .when({ type: 'saga.completed', data: { saga: 'returns', sagaId: orderId }, subject: `returns/${orderId}` })
       .result(async (store) => {
@@ -183,7 +183,7 @@ describe('worker orders', () => {
       });
   });
 
-  it('passes over dead letters that are no commands of an order', async () => {
+  it('ignores dead letters that are not commands of an order', async () => {
     const lost = { ...letter, message: '503' };
     for (const event of [
       about('message.dead_lettered', { ...lost, kind: 'event', type: 'order.created' }),
@@ -198,7 +198,7 @@ describe('worker orders', () => {
     }
   });
 
-  it('says nothing of an order that is not there', async () => {
+  it('emits nothing for an unknown order', async () => {
     await harness(orders)
       .when(about('inventory.rejected', { orderId, reason: 'unknown SKU x' }))
       .emits();

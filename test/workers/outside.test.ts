@@ -25,7 +25,7 @@ const rejection = (promise: Promise<unknown>): Promise<unknown> =>
     (error: unknown) => error,
   );
 
-describe('workers and the world outside', () => {
+describe('calls of external services', () => {
   let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
   let sandbox: Sandbox;
   before(async () => {
@@ -37,7 +37,7 @@ describe('workers and the world outside', () => {
     await directory.remove();
   });
 
-  it('charge once for a key, and refund what was charged', async () => {
+  it('charge once for a key, and refund the charge', async () => {
     const gateway = createGateway(`${sandbox.url}/`);
     const first = await gateway.charge(charge, { key: 'k1', signal });
     expect(await gateway.charge(charge, { key: 'k1', signal })).to.deep.equal(first);
@@ -52,7 +52,7 @@ describe('workers and the world outside', () => {
     ]);
   });
 
-  it('tell a declined card, a service that is not well, and a request that is wrong apart', async () => {
+  it('distinguish a declined card, an unavailable service and an invalid request', async () => {
     const gateway = createGateway(sandbox.url);
     const declined = await gateway.charge({ ...charge, token: 'tok_declined' }, { key: 'k2', signal });
     expect(declined).to.deep.equal({ refused: 'card_declined' });
@@ -64,7 +64,7 @@ describe('workers and the world outside', () => {
     expect(String(wrong)).not.to.contain('tok_ok');
   });
 
-  it('close a key: learn what was done under it, and have nothing done under it afterwards', async () => {
+  it('close a key: return its result, or prevent a later one', async () => {
     const gateway = createGateway(sandbox.url);
     const carrier = createCarrier(sandbox.url);
     const parcel = { orderId: 'o1', address: details.shippingAddress, items: [{ sku: 'item_1', quantity: 1 }] };
@@ -78,13 +78,13 @@ describe('workers and the world outside', () => {
     expect(await carrier.book(parcel, { key: 'c2', signal })).to.deep.equal({ refused: 'cancelled' });
   });
 
-  it('are told that a key came with other data', async () => {
+  it('report a key that was used with other data', async () => {
     const gateway = createGateway(sandbox.url);
     await gateway.charge({ ...charge, token: 'tok_declined' }, { key: 'd1', signal });
     expect(await rejection(gateway.charge(charge, { key: 'd1', signal }))).to.be.instanceOf(KeyReusedError);
   });
 
-  describe('answered by a server that is not what it should be', () => {
+  describe('with a server that responds incorrectly', () => {
     const received: string[] = [];
     let answer: RequestListener;
     const servers = [
@@ -109,7 +109,7 @@ describe('workers and the world outside', () => {
     const chargeOnce = () => rejection(createGateway(`${urls[0]}`).charge(charge, { key: 'x', signal }));
 
     for (const status of [302, 303, 307, 308]) {
-      it(`follow no redirect (${status}), and count it as an outage, not as paid`, async () => {
+      it(`follow no redirect (${status}), and treat it as an outage, not as a payment`, async () => {
         answer = (_req, res) => res.writeHead(status, { location: `${urls[1]}/gateway/charges` }).end();
         const error = await chargeOnce();
         expect(error).to.be.instanceOf(UnavailableError).and.to.include({ status });
@@ -125,7 +125,7 @@ describe('workers and the world outside', () => {
       ['that is too large', json, JSON.stringify({ id: 'ch_secret', note: 'x'.repeat(70_000) })],
       ['that is compressed', { ...json, 'content-encoding': 'gzip' }, gzipSync('{}')],
     ] as const) {
-      it(`do not count an answer ${what}, and keep its content out of the error`, async () => {
+      it(`do not accept an answer ${what}, and keep its content out of the error`, async () => {
         answer = (_req, res) => res.writeHead(201, headers).end(body);
         const error = await chargeOnce();
         expect(error).to.be.instanceOf(Error).and.not.to.be.instanceOf(PermanentError);
@@ -143,20 +143,20 @@ describe('workers and the world outside', () => {
         .and.not.to.match(/4111|tok_ok|secret/);
     });
 
-    it('do not take a refund of another amount for the one that was requested', async () => {
+    it('do not accept a refund of another amount', async () => {
       answer = (_req, res) => res.writeHead(201, json).end('{"id":"re_1","amount":1}');
       const refund = { chargeId: 'ch_1', orderId: 'o1', amount: 1250 };
       const error = await rejection(createGateway(`${urls[0]}`).refund(refund, { key: 'r', signal }));
       expect(error).to.be.instanceOf(PermanentError).and.to.include({ code: 'payment.mismatch' });
     });
 
-    it('do not take the cancellation of another shipment for the one that was requested', async () => {
+    it('do not accept the cancellation of another shipment', async () => {
       answer = (_req, res) => res.writeHead(200, json).end('{"trackingNumber":"other"}');
       await rejection(createCarrier(`${urls[0]}`).cancel('T1', { signal }));
     });
   });
 
-  it('stop waiting when the handler must end', async () => {
+  it('stop waiting when the handler is aborted', async () => {
     const gateway = createGateway(sandbox.url);
     const ending = new AbortController();
     const waiting = rejection(
@@ -167,7 +167,7 @@ describe('workers and the world outside', () => {
     expect(await waiting).to.equal(reason);
   });
 
-  it('book a shipment, cancel it, and cancel what is not there', async () => {
+  it('book a shipment, cancel it, and cancel an unknown one', async () => {
     const carrier = createCarrier(sandbox.url);
     const parcel = { orderId: 'o1', address: details.shippingAddress, items: [{ sku: 'item_1', quantity: 1 }] };
     const booked = await carrier.book(parcel, { key: 'k1', signal });
@@ -179,7 +179,7 @@ describe('workers and the world outside', () => {
     expect(await carrier.book(nowhere, { key: 'k2', signal })).to.deep.equal({ refused: 'undeliverable' });
   });
 
-  it('send a mail whose name cannot become a header or another recipient', async () => {
+  it('escape a name in a mail, so that it cannot become a header or another recipient', async () => {
     const mailer = createMailer({ smtpUrl: sandbox.smtpUrl, mailFrom: 'Shop <shop@example.org>' });
     try {
       const name = 'Ada"\r\nBcc: eve@example.org\r\n\r\n, eve@example.org <x>';
@@ -194,7 +194,7 @@ describe('workers and the world outside', () => {
     }
   });
 
-  describe('with a login for the mail server of another machine', () => {
+  describe('with a login for the mail server on another machine', () => {
     const logins: string[] = [];
     const sent = { template: 'welcome', subject: 'Welcome', text: 'Dear' } as const;
     /** 0.0.0.0 is this machine by a name that is not loopback. */
@@ -225,7 +225,7 @@ describe('workers and the world outside', () => {
     };
     beforeEach(() => logins.splice(0));
 
-    it('send neither login nor mail without TLS, and say so', async () => {
+    it('send neither login nor mail without TLS, and report it', async () => {
       const plain = { allowInsecureAuth: true, disabledCommands: ['STARTTLS'] };
       const error = await rejection(sendOver(plain, (port) => `smtp://shop:secret@0.0.0.0:${port}`));
       expect(error).to.have.property('code', 'smtp.tls_required');
@@ -242,7 +242,7 @@ describe('workers and the world outside', () => {
     });
   });
 
-  it('say that there is no mail server where there is none', async () => {
+  it('report an unreachable mail server', async () => {
     const mailer = createMailer({ smtpUrl: 'smtp://127.0.0.1:1', mailFrom: 'shop@example.org' });
     const mail = { template: 'welcome', subject: 'Welcome', text: 'Dear' } as const;
     const error = await rejection(mailer.send({ name: 'Ada', email: 'ada@example.org' }, mail, '<m2@flotilla.local>'));

@@ -75,7 +75,7 @@ const refundOfCharge = { refund: { chargeId: 'ch_1', orderId, amount: 1250 }, ke
 const processed = about('payment.processed', charged);
 
 describe('worker payment', () => {
-  it('charges what the order costs, under one key for the order whichever command asks', async () => {
+  it('charges the total of the order under one key per order for all commands', async () => {
     const { use, calls } = fakeGateway();
     await harness(payment, { use }).when(process('command-1')).emits(processed);
     await harness(payment, { use }).when(process('command-2')).emits(processed);
@@ -83,13 +83,13 @@ describe('worker payment', () => {
     expect(calls).to.deep.equal([asked, asked]);
   });
 
-  it('charges an order once, and tells every command that asks', async () => {
+  it('charges an order once, and answers every command', async () => {
     const { use, calls } = fakeGateway();
     await harness(payment, { use }).given(process()).when(process()).emits(processed);
     expect(calls).to.have.length(1);
   });
 
-  it('says on in its answers who fulfils the order', async () => {
+  it('passes on in its answers who fulfils the order', async () => {
     const marked = { ...order, fulfilment: 'orchestrated' } as const;
     const asked = about('payment.process', { orderId, order: marked });
     const undo = about('payment.refund', { orderId, fulfilment: 'orchestrated' });
@@ -108,11 +108,11 @@ describe('worker payment', () => {
       .emits(about('payment.failed', { orderId, reason: 'cancelled', fulfilment: 'orchestrated' }));
   });
 
-  describe('when the data of a command were mended', () => {
+  describe('after the data of a command were edited', () => {
     const others = (key: string) =>
       key === 'charge-o1' ? Promise.reject(new KeyReusedError(key)) : Promise.resolve({ ...charge, id: 'ch_2' });
 
-    it('charges with them under a key of their own, once what came before is closed', async () => {
+    it('charges under a new key, once the charge with the earlier data is closed', async () => {
       const { use, calls } = fakeGateway({ charge: others });
       await harness(payment, { use })
         .when(process())
@@ -120,7 +120,7 @@ describe('worker payment', () => {
       expect(calls.slice(0, 2)).to.deep.equal([{ charge: sent, key: 'charge-o1' }, { cancel: 'charge-o1' }]);
     });
 
-    it('charges once, however often they were mended and whichever answers were lost', async () => {
+    it('charges once, after any number of edits and lost responses', async () => {
       const gateway = strictGateway();
       const ask = (token: string) =>
         harness(payment, { use: gateway.use, headers: begunBefore }).when(
@@ -133,7 +133,7 @@ describe('worker payment', () => {
       expect(gateway.taken).to.deep.equal(['tok_lost']);
     });
 
-    it('gives back what was charged with them, also where nobody heard of it', async () => {
+    it('refunds a charge with edited data, also if its response was lost', async () => {
       const gateway = strictGateway();
       for (const token of ['tok_down', 'tok_lost']) {
         const mended = about('payment.process', { orderId, order: { ...order, payment: { token } } });
@@ -145,7 +145,7 @@ describe('worker payment', () => {
       expect(gateway.refunded).to.deep.equal(['ch_1']);
     });
 
-    it('refunds what was charged before they were edited to cost nothing', async () => {
+    it('refunds the charge if the edited order costs nothing', async () => {
       const free = { ...order, total: 0 };
       const { use, calls } = fakeGateway({ cancel: (key) => (key === 'charge-o1' ? charge : undefined) });
       await harness(payment, { use, headers: begunBefore })
@@ -154,18 +154,18 @@ describe('worker payment', () => {
       expect(calls).to.deep.equal([{ cancel: 'charge-o1' }, refundOfCharge]);
     });
 
-    it('refuses to be mended without end', async () => {
+    it('dead-letters a command that was edited too often', async () => {
       const { use } = fakeGateway({ charge: (key) => Promise.reject(new KeyReusedError(key)) });
       await harness(payment, { use }).when(process()).deadLetters('outside.key_reused');
     });
 
-    it('takes what was charged with the earlier data for the payment', async () => {
+    it('accepts a charge with the earlier data as payment', async () => {
       const { use, calls } = fakeGateway({ charge: others, cancel: () => charge });
       await harness(payment, { use }).when(process()).emits(processed);
       expect(calls).to.have.length(2);
     });
 
-    it('refunds a charge of another amount made with the earlier data, and does not count it as payment', async () => {
+    it('refunds a charge with the earlier data and another amount, and does not accept it as payment', async () => {
       const { use, calls } = fakeGateway({ charge: others, cancel: () => ({ ...charge, amount: 1000 }) });
       await harness(payment, { use }).when(process()).deadLetters('payment.mismatch');
       expect(calls[2]).to.deep.equal({ ...refundOfCharge, refund: { ...refundOfCharge.refund, amount: 1000 } });
@@ -191,7 +191,7 @@ describe('worker payment', () => {
     });
   }
 
-  it('does not trouble the gateway with an order that costs nothing', async () => {
+  it('does not call the gateway for an order that costs nothing', async () => {
     const { use, calls } = fakeGateway();
     const free = { ...order, total: 0 };
     const paymentId = `free-${orderId}`;
@@ -203,7 +203,7 @@ describe('worker payment', () => {
     expect(calls).to.deep.equal([]);
   });
 
-  it('says why a card was declined, each time it is asked, and charges it no more', async () => {
+  it('reports the reason of a decline for every command, and does not charge again', async () => {
     const { use, calls } = fakeGateway({ charge: () => Promise.resolve(declined) });
     const failed = about('payment.failed', { orderId, reason: 'card_declined' });
     await harness(payment, { use }).when(process()).emits(failed);
@@ -213,19 +213,19 @@ describe('worker payment', () => {
     expect(calls).to.have.length(1 + closed.length);
   });
 
-  it('counts what another command was granted at the moment at which this one was declined', async () => {
+  it('accepts the concurrent charge of another command when this one was declined', async () => {
     const { use } = fakeGateway({ charge: () => Promise.resolve(declined), cancel: () => charge });
     await harness(payment, { use }).when(process()).emits(processed);
   });
 
-  it('tries again while the gateway is not available, and not where it refuses the request', async () => {
+  it('retries while the gateway is unavailable, and dead-letters a request that it rejects', async () => {
     const down = fakeGateway({ charge: () => Promise.reject(new UnavailableError('503')) });
     await harness(payment, { use: down.use }).when(process()).retries('worker.unavailable');
     const refused = fakeGateway({ charge: () => Promise.reject(new PermanentError('http.refused', '400')) });
     await harness(payment, { use: refused.use }).when(process()).deadLetters('http.refused');
   });
 
-  it('refunds a charge once, under a key that two refunds share', async () => {
+  it('refunds a charge once, under one key for repeated refunds', async () => {
     const { use, calls } = fakeGateway();
     const refunded = about('payment.refunded', { orderId, amount: 1250 });
     await harness(payment, { use }).given(process()).when(refund()).emits(refunded);
@@ -235,7 +235,7 @@ describe('worker payment', () => {
     expect(calls).to.have.length(2);
   });
 
-  it('refunds nothing where nothing was charged, and has the gateway charge nothing afterwards', async () => {
+  it('refunds 0 without a charge, and prevents a later charge', async () => {
     const { use, calls } = fakeGateway();
     await harness(payment, { use })
       .when(refund())
@@ -249,7 +249,7 @@ describe('worker payment', () => {
     expect(calls).to.have.length(closed.length);
   });
 
-  it('refunds what an attempt has taken that was killed before it noted that', async () => {
+  it('refunds the charge of an attempt that was killed before it recorded the charge', async () => {
     const { use, calls } = fakeGateway({ cancel: () => charge });
     const refunded = about('payment.refunded', { orderId, amount: 1250 });
     await harness(payment, { use }).when(refund()).emits(refunded);
@@ -265,7 +265,7 @@ describe('worker payment', () => {
       .emits(about('payment.failed', { orderId, reason: 'cancelled' }));
   });
 
-  it('gives back what an attempt has taken of which the gateway knew nothing when the refund was asked for', async () => {
+  it('refunds a charge that the gateway did not know yet when the refund was requested', async () => {
     let looks = 0;
     const cancel = (key: string) => (key === 'charge-o1' && ++looks > 1 ? charge : undefined);
     await harness(payment, { use: fakeGateway({ cancel }).use, headers: begunBefore })
@@ -278,7 +278,7 @@ describe('worker payment', () => {
   });
 
   for (const isTaken of [true, false]) {
-    it(`ends as one where a refund comes while the charge is ${isTaken ? 'taken' : 'on its way'}`, async () => {
+    it(`emits consistent events when a refund arrives while the charge is ${isTaken ? 'taken' : 'on its way'}`, async () => {
       const entered = signal();
       const released = signal();
       const { use, calls } = fakeGateway({
@@ -313,7 +313,7 @@ describe('worker payment', () => {
     });
   }
 
-  it('refunds nothing where the card was declined', async () => {
+  it('refunds 0 if the card was declined', async () => {
     const { use, calls } = fakeGateway({ charge: () => Promise.resolve(declined) });
     await harness(payment, { use })
       .given(process())

@@ -44,7 +44,7 @@ function fakeCarrier({ book = () => Promise.resolve(booked), close = () => undef
 }
 
 describe('worker shipping', () => {
-  it('books the items to the address, under one key for the order whichever command asks', async () => {
+  it('books the items to the address under one key per order for all commands', async () => {
     const { use, calls } = fakeCarrier();
     await harness(shipping, { use }).when(create('command-1')).emits(created);
     await harness(shipping, { use }).when(create('command-2')).emits(created);
@@ -52,13 +52,13 @@ describe('worker shipping', () => {
     expect(calls).to.deep.equal([asked, asked]);
   });
 
-  it('books an order once, and tells every command that asks', async () => {
+  it('books an order once, and answers every command', async () => {
     const { use, calls } = fakeCarrier();
     await harness(shipping, { use }).given(create()).when(create()).emits(created);
     expect(calls).to.have.length(1);
   });
 
-  it('says on in its answers who fulfils the order', async () => {
+  it('passes on in its answers who fulfils the order', async () => {
     const fulfilment = 'orchestrated';
     const asked = about('shipment.create', { orderId, order: { ...details, fulfilment } });
     const undo = about('shipment.cancel', { orderId, fulfilment });
@@ -73,7 +73,7 @@ describe('worker shipping', () => {
       .emits(about('shipment.failed', { orderId, reason: 'cancelled', fulfilment }));
   });
 
-  it('says why the carrier refuses, each time it is asked, and tries again while it is not available', async () => {
+  it('reports the reason of a rejection for every command, and retries while the carrier is unavailable', async () => {
     const refusing = fakeCarrier({ book: () => Promise.resolve({ refused: 'undeliverable' }) });
     const refused = about('shipment.failed', { orderId, reason: 'undeliverable' });
     await harness(shipping, { use: refusing.use }).when(create()).emits(refused);
@@ -85,7 +85,7 @@ describe('worker shipping', () => {
     await harness(shipping, { use: down.use }).when(create()).retries('worker.unavailable');
   });
 
-  it('books what a mended command says under a key of its own, once what came before is closed', async () => {
+  it('books with edited data under a new key, once the booking with the earlier data is closed', async () => {
     const book = (key: string) =>
       key === 'shipment-o1'
         ? Promise.reject(new KeyReusedError(key))
@@ -98,7 +98,7 @@ describe('worker shipping', () => {
     expect(calls.slice(1)).to.deep.equal([{ close: 'shipment-o1' }]);
   });
 
-  it('cancels a booking with the carrier, once', async () => {
+  it('cancels a booking with the carrier once', async () => {
     const { use, calls } = fakeCarrier();
     await harness(shipping, { use }).given(create()).when(cancel()).emits(cancelled);
     expect(calls[1]).to.deep.equal({ cancel: 'T1' });
@@ -107,7 +107,7 @@ describe('worker shipping', () => {
     expect(calls).to.have.length(2);
   });
 
-  it('cancels nothing where nothing was booked, and has the carrier book nothing afterwards', async () => {
+  it('cancels nothing without a booking, and prevents a later booking', async () => {
     const { use, calls } = fakeCarrier();
     await harness(shipping, { use }).when(cancel()).emits(cancelled);
     expect(calls).to.deep.equal(closed);
@@ -116,20 +116,20 @@ describe('worker shipping', () => {
     expect(calls).to.have.length(closed.length);
   });
 
-  it('cancels what an attempt has booked that was killed before it noted that', async () => {
+  it('cancels the booking of an attempt that was killed before it recorded the booking', async () => {
     const { use, calls } = fakeCarrier({ close: () => booked });
     await harness(shipping, { use }).when(cancel()).emits(cancelled);
     expect(calls).to.deep.equal([{ close: 'shipment-o1' }, { cancel: 'T1' }]);
     await harness(shipping, { use, headers: begunBefore }).given(cancel()).when(create()).emits(failed);
   });
 
-  it('cancels what was booked with mended data, also where nobody heard of it', async () => {
+  it('cancels a booking with edited data, also if its response was lost', async () => {
     const { use, calls } = fakeCarrier({ close: (key) => (key === 'shipment-o1-2' ? booked : undefined) });
     await harness(shipping, { use }).when(cancel()).emits(cancelled);
     expect(calls).to.deep.equal([...closed.slice(0, 2), { cancel: 'T1' }]);
   });
 
-  it('cancels what an attempt has booked of which the carrier knew nothing when the cancellation came', async () => {
+  it('cancels a booking that the carrier did not know yet when the cancellation was requested', async () => {
     let looks = 0;
     const { use } = fakeCarrier({ close: (key) => (key === 'shipment-o1' && ++looks > 1 ? booked : undefined) });
     await harness(shipping, { use, headers: begunBefore })
@@ -139,7 +139,7 @@ describe('worker shipping', () => {
   });
 
   for (const isBooked of [true, false]) {
-    it(`ends as one where a cancellation comes while it is ${isBooked ? 'booked' : 'on its way'}`, async () => {
+    it(`emits consistent events when a cancellation arrives while it is ${isBooked ? 'booked' : 'on its way'}`, async () => {
       const entered = signal();
       const released = signal();
       const { use, calls } = fakeCarrier({

@@ -6,7 +6,7 @@ const row = (length: number) => fc.array(fc.string({ maxLength: 300 }), { minLen
 const rows = fc.integer({ min: 1, max: 8 }).chain((length) => fc.array(row(length), { minLength: 1, maxLength: 5 }));
 
 describe('a table', () => {
-  it('fits 120 columns whatever its cells contain, one line a row', () => {
+  it('fits 120 columns for any cell contents, with one line per row', () => {
     fc.assert(
       fc.property(rows, (items) => {
         const names = (items[0] ?? []).map((_, column) => `column ${column}`);
@@ -21,7 +21,7 @@ describe('a table', () => {
     );
   });
 
-  it('cuts the widest column in its middle, marks the cut, and keeps the others', () => {
+  it('cuts the middle of the widest column, marks the cut, and keeps the others', () => {
     const [, line] = table(
       [{ queue: `begin${'-'.repeat(200)}end`, count: 12, state: 'waiting' }],
       {
@@ -36,7 +36,7 @@ describe('a table', () => {
       .and.have.length(120);
   });
 
-  it('keeps an id whole while other columns can give way, and then keeps its beginning', () => {
+  it('keeps an id whole while other columns can shrink, then keeps its beginning', () => {
     const id = '01976e5c-1111-7aaa-8bbb-123456789abc';
     const columns = { id: (item: { id: string }) => item.id, other: () => 'x'.repeat(300), same: () => 'y'.repeat(90) };
     expect(table([{ id }], columns, { width: 120 })[1]).to.match(new RegExp(`^${id} +x+…x+ +y+…y+$`));
@@ -44,7 +44,7 @@ describe('a table', () => {
     expect(table([{ id: long }], columns, { width: 120 })[1]).to.match(/^abcd+… /);
   });
 
-  it('prints as it is where it fits, and in a wider terminal', () => {
+  it('is not cut when it fits or when the terminal is wider', () => {
     const columns = { name: (name: string) => name, note: () => 'z'.repeat(130) };
     expect(table(['a'], { name: (name) => name }, { width: 120 })).to.deep.equal(['NAME', 'a']);
     expect(table(['a'], columns, { width: 200 })[1]).to.equal(`a     ${'z'.repeat(130)}`);

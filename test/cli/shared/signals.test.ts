@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { listenForSignals } from '../../../src/cli/shared/signals.js';
 
 describe('signals to a process', () => {
-  it('stop it with the first, and force it with a later one, but not with a copy of the first', () => {
+  it('stop it with the first, and force it with a later one that is not a copy of the first', () => {
     const process = new EventEmitter();
     let now = 1000;
     const { stop, force } = listenForSignals(process as unknown as NodeJS.Process, () => now);

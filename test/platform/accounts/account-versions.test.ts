@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { routes } from '../../../platform/routes.js';
 import { startApi, temporaryFile, type Answer, type Api } from '../../api/support/start.js';
 
-describe('platform: the versions of accounts over HTTP', () => {
+describe('platform: account versions over HTTP', () => {
   let file: Awaited<ReturnType<typeof temporaryFile>>;
   let api: Api;
   before(async () => {
@@ -22,7 +22,7 @@ describe('platform: the versions of accounts over HTTP', () => {
     (await post('/accounts', { owner: 'Ada', currency: 'USD', initialDeposit: 500 })).body.id as string;
   const problem = ({ status, body }: Answer) => [status, body?.code];
 
-  it('moves nothing from another version than the expected one, and says which is current', async () => {
+  it('moves money only from the expected version, and returns the current one otherwise', async () => {
     const id = await openAccount();
     for (const path of ['deposits', 'withdrawals']) {
       const { version } = (await get(`/accounts/${id}`)).body;
@@ -57,7 +57,7 @@ describe('platform: the versions of accounts over HTTP', () => {
     expect((await at(' , W/"2" ,, "2" ,')).body.version).to.equal(3);
   });
 
-  it('answers 404 where there is no account, whatever If-Match says', async () => {
+  it('responds with 404 for an unknown account, with any If-Match', async () => {
     for (const ifMatch of ['*', '"1"', '"0"']) {
       const answer = await post('/accounts/nothing/deposits', { amount: 1 }, { 'if-match': ifMatch });
       expect(problem(answer), ifMatch).to.deep.equal([404, 'account.not_found']);
@@ -68,7 +68,7 @@ describe('platform: the versions of accounts over HTTP', () => {
     }
   });
 
-  it('reads only the version that If-Match names', async () => {
+  it('accepts only the version that If-Match names', async () => {
     const id = await openAccount();
     expect((await get(`/accounts/${id}`, { 'if-match': '"0", "1"' })).status).to.equal(200);
     expect((await get(`/accounts/${id}`, { 'if-match': '*' })).status).to.equal(200);
@@ -86,7 +86,7 @@ describe('platform: the versions of accounts over HTTP', () => {
     ]);
   });
 
-  it('speaks of the version before it speaks of funds, as whoever asked has seen other ones', async () => {
+  it('checks the version before the balance, because the client decided on an outdated balance', async () => {
     const id = await openAccount();
     await post(`/accounts/${id}/withdrawals`, { amount: 500 });
     const late = await post(`/accounts/${id}/withdrawals`, { amount: 500 }, { 'if-match': '"1"' });
@@ -94,7 +94,7 @@ describe('platform: the versions of accounts over HTTP', () => {
   });
 
   for (const ifMatch of ['1', '"1', '1"', '"1" "2"', 'w/"1"', 'W/ "1"', '*, "1"', ',', '"1\u00ff', '"1";"2"']) {
-    it(`cannot read If-Match: ${ifMatch}`, async () => {
+    it(`rejects a malformed If-Match: ${ifMatch}`, async () => {
       const id = await openAccount();
       const answer = await post(`/accounts/${id}/deposits`, { amount: 1 }, { 'if-match': ifMatch });
       expect(problem(answer)).to.deep.equal([400, 'request.malformed_if_match']);
@@ -102,7 +102,7 @@ describe('platform: the versions of accounts over HTTP', () => {
     });
   }
 
-  it('lets exactly one of two win who go out from the same version at once', async () => {
+  it('lets exactly one of two concurrent requests with the same version win', async () => {
     const id = await openAccount();
     for (let version = 1; version <= 20; version++) {
       const headers = { 'if-match': `"${version}"` };
@@ -112,7 +112,7 @@ describe('platform: the versions of accounts over HTTP', () => {
     expect((await get(`/accounts/${id}`)).body).to.include({ balance: 520, version: 21 });
   });
 
-  it('lets exactly one win also where two APIs have the same store, and neighbours are not disturbed', async () => {
+  it('lets exactly one win with two APIs on one store, without affecting other accounts', async () => {
     const other = await startApi(file.path, { routes: routes({ fulfilment: 'orchestrated' }) });
     try {
       const id = await openAccount();
@@ -146,7 +146,7 @@ describe('platform: the versions of accounts over HTTP', () => {
     }
   }
 
-  it('does one request that several APIs get at once under its key, and gives its reply to all of them', async () => {
+  it('executes a request once that several APIs receive under one key, and returns its response from each', async () => {
     const other = await startApi(file.path, { routes: routes({ fulfilment: 'orchestrated' }) });
     try {
       const id = await openAccount();
@@ -176,7 +176,7 @@ describe('platform: the versions of accounts over HTTP', () => {
     }
   });
 
-  it('answers 304 to who has it already, and all of it after a change', async () => {
+  it('responds with 304 for a current ETag, and in full after a change', async () => {
     const id = await openAccount();
     const asked = (tag: string) => status(`${api.url}/accounts/${id}`, { 'if-none-match': tag });
     for (const tag of ['"1"', 'W/"1"', '"0", "1"', '"a,b",W/"1"', ',"1",', '*']) {

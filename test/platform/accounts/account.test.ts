@@ -16,7 +16,7 @@ const withdrawn = (amount: number, balanceAfter: number) =>
 const deposit = (amount: number) => ({ type: 'deposit', amount }) as const;
 const withdraw = (amount: number) => ({ type: 'withdraw', amount }) as const;
 
-describe('platform: what an account decides', () => {
+describe('platform: decisions of an account', () => {
   it('opens once, with or without a first deposit', () => {
     spec(account).when(open).then(opened());
     spec(account)
@@ -25,17 +25,17 @@ describe('platform: what an account decides', () => {
     spec(account).given(opened()).when(open).rejects('account.exists');
   });
 
-  it('moves money and says what is left', () => {
+  it('moves money and records the balance', () => {
     spec(account).given(opened(500)).when(deposit(250)).then(deposited(250, 750));
     spec(account).given(opened(500), deposited(250, 750)).when(withdraw(750)).then(withdrawn(750, 0));
   });
 
-  it('is not overdrawn', () => {
+  it('rejects an overdraft', () => {
     spec(account).given(opened(500)).when(withdraw(501)).rejects('account.insufficient_funds');
     spec(account).given(opened(500), withdrawn(500, 0)).when(withdraw(1)).rejects('account.insufficient_funds');
   });
 
-  it('holds no more than can be counted', () => {
+  it('rejects a balance above the maximum', () => {
     spec(account)
       .given(opened(MAX_AMOUNT - 1))
       .when(deposit(1))
@@ -44,7 +44,7 @@ describe('platform: what an account decides', () => {
   });
 
   for (const amount of [0, -1, 0.5, MAX_AMOUNT + 1, 2 ** 60, Number.NaN, Number.POSITIVE_INFINITY]) {
-    it(`moves no ${amount}`, () => {
+    it(`rejects the amount ${amount}`, () => {
       spec(account).given(opened(500)).when(deposit(amount)).rejects('account.invalid_amount');
       spec(account).given(opened(500)).when(withdraw(amount)).rejects('account.invalid_amount');
       spec(account)
@@ -53,12 +53,12 @@ describe('platform: what an account decides', () => {
     });
   }
 
-  it('is not there before it is opened', () => {
+  it('rejects commands before it is opened', () => {
     spec(account).when(deposit(1)).rejects('account.not_found');
     spec(account).when(withdraw(1)).rejects('account.not_found');
   });
 
-  it('holds, after whatever it was asked, what went in less what went out', () => {
+  it('has a balance of deposits less withdrawals after any commands', () => {
     const amount = fc.oneof(fc.integer({ min: -5, max: 2000 }), fc.double(), fc.integer({ min: 1, max: MAX_AMOUNT }));
     const command: fc.Arbitrary<AccountCommand> = fc.oneof(
       amount.map(deposit),

@@ -38,7 +38,7 @@ describe('platform: accounts over HTTP', () => {
     expect(shown(await get(`/accounts/${await openAccount()}`))).to.deep.equal([200, 0, 1, '"1"']);
   });
 
-  it('moves money, and shows what is left', async () => {
+  it('moves money and returns the balance', async () => {
     const id = await openAccount(500);
     expect(shown(await post(`/accounts/${id}/deposits`, { amount: 250 }))).to.deep.equal([200, 750, 2, '"2"']);
     const withdrawn = await post(`/accounts/${id}/withdrawals`, { amount: 700 });
@@ -46,7 +46,7 @@ describe('platform: accounts over HTTP', () => {
     expect((await get(`/accounts/${id}`)).body).to.deep.equal(withdrawn.body);
   });
 
-  it('is not overdrawn, nor filled beyond what can be counted', async () => {
+  it('rejects an overdraft, and a balance above the maximum', async () => {
     const id = await openAccount(500);
     expect(problem(await post(`/accounts/${id}/withdrawals`, { amount: 501 }))).to.deep.equal([
       409,
@@ -59,7 +59,7 @@ describe('platform: accounts over HTTP', () => {
     expect(shown(await get(`/accounts/${id}`))).to.deep.equal([200, 500, 1, '"1"']);
   });
 
-  it('knows no account that was never opened', async () => {
+  it('responds with 404 for an account that was never opened', async () => {
     for (const answer of [
       await get('/accounts/nobody'),
       await get('/accounts/nobody/events'),
@@ -73,7 +73,7 @@ describe('platform: accounts over HTTP', () => {
   });
 
   for (const amount of [-1, 0, 0.5, MAX_AMOUNT + 1, 1e300, '100', '1e3', null, true, [1], {}, undefined]) {
-    it(`takes no amount of ${JSON.stringify(amount)}`, async () => {
+    it(`rejects the amount ${JSON.stringify(amount)}`, async () => {
       const id = await openAccount(500);
       for (const path of ['deposits', 'withdrawals']) {
         expect(problem(await post(`/accounts/${id}/${path}`, { amount }))).to.deep.equal([400, 'request.invalid']);
@@ -96,7 +96,7 @@ describe('platform: accounts over HTTP', () => {
     'a list': '[{"amount":1}]',
     nothing: '',
   })) {
-    it(`takes no deposit that is ${what}`, async () => {
+    it(`rejects a deposit that is ${what}`, async () => {
       const id = await openAccount();
       const answer = await post(`/accounts/${id}/deposits`, text);
       expect(answer.status).to.equal(400);
@@ -114,12 +114,12 @@ describe('platform: accounts over HTTP', () => {
     'a balance of its own': { ...ada, balance: 1_000_000 },
     'an id of its own': { ...ada, id: 'mine' },
   })) {
-    it(`opens none with ${what}`, async () => {
+    it(`rejects opening an account with ${what}`, async () => {
       expect(problem(await post('/accounts', body))).to.deep.equal([400, 'request.invalid']);
     });
   }
 
-  it('pays in once however often the same Idempotency-Key comes, also at once', async () => {
+  it('deposits once for one Idempotency-Key, also concurrently', async () => {
     const id = await openAccount();
     const key = { 'idempotency-key': 'pay', 'if-match': '"1"' };
     const answers = await Promise.all([1, 2, 3].map(() => post(`/accounts/${id}/deposits`, { amount: 5 }, key)));
@@ -135,7 +135,7 @@ describe('platform: accounts over HTTP', () => {
     expect((await get(`/accounts/${id}`)).body).to.include({ balance: 10, version: 3 });
   });
 
-  it('tells what happened in pages, without the name of the owner', async () => {
+  it('lists transactions in pages, without the name of the owner', async () => {
     const id = await openAccount(500);
     for (let n = 0; n < 4; n++) await post(`/accounts/${id}/deposits`, { amount: 10 + n });
     const whole = await get(`/accounts/${id}/events`);
@@ -161,7 +161,7 @@ describe('platform: accounts over HTTP', () => {
     expect(sizes).to.deep.equal([2, 2, 1]);
   });
 
-  it('tells what happened within a span of time', async () => {
+  it('lists transactions within a time range', async () => {
     const id = await openAccount(500);
     const { time } = (await get(`/accounts/${id}/events`)).body.items[0];
     const later = new Date(Date.parse(time) + 1).toISOString();
@@ -172,7 +172,7 @@ describe('platform: accounts over HTTP', () => {
     expect(await count(`since=${time}&until=${later}`)).to.equal(1);
   });
 
-  it('takes no cursor that it did not give for this list, and no span that is upside down', async () => {
+  it('rejects the cursor of another list and a range whose end precedes its start', async () => {
     const [one, other] = [await openAccount(1), await openAccount(1)];
     for (const id of [one, other]) await post(`/accounts/${id}/deposits`, { amount: 1 });
     const { nextCursor } = (await get(`/accounts/${one}/events?limit=1`)).body;
@@ -211,7 +211,7 @@ describe('platform: accounts over HTTP', () => {
     }
   });
 
-  it('loads an account whose stream is long from its snapshot', async () => {
+  it('loads an account with a long stream from its snapshot', async () => {
     const id = await openAccount();
     for (let n = 0; n < 100; n++) await post(`/accounts/${id}/deposits`, { amount: 1 });
     expect(await api.store.snapshot(`account/${id}`)).to.deep.include({ version: 100, shape: 1 });

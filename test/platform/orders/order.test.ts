@@ -18,8 +18,8 @@ const changed = (previous: OrderStatus, status: OrderStatus, more: { reason?: st
   ({ type: 'order.status_changed', data: { orderId, userId: 'u1', status, previous, ...more } }) as const;
 const dead = { type: 'payment.process', code: 'http.refused', discarded: false };
 
-describe('platform: what an order decides', () => {
-  it('is placed once, for what its items cost', () => {
+describe('platform: decisions of an order', () => {
+  it('is placed once, for the total of its items', () => {
     spec(order).when(create).then(created);
     spec(order).given(created).when(create).rejects('order.exists');
     const items = [{ sku: 'item_1', quantity: 10_000, unitPrice: 1_000_000_000 }];
@@ -28,7 +28,7 @@ describe('platform: what an order decides', () => {
       .rejects('order.total_too_large');
   });
 
-  it('goes on, says so once, and never goes back', () => {
+  it('advances its status, records each status once, and never moves back', () => {
     const paid = [created, changed('pending', 'reserved'), changed('reserved', 'paid')];
     spec(order)
       .given(created)
@@ -51,7 +51,7 @@ describe('platform: what an order decides', () => {
       .nothing();
   });
 
-  it('says again after it was stuck why it was cancelled, though what is heard is not as far yet', () => {
+  it('restores its cancellation reason after it was stuck, although the reported progress is behind', () => {
     const stuck = changed('cancelled', 'stuck', { reason: 'payment.refund failed: http.refused' });
     spec(order)
       .given(created, cancelled('too late'), changed('pending', 'cancelled', { reason: 'too late' }), stuck)
@@ -59,7 +59,7 @@ describe('platform: what an order decides', () => {
       .then(changed('stuck', 'cancelled', { reason: 'too late' }));
   });
 
-  it('is stuck while one of its commands is dead, and goes on from where it was', () => {
+  it('is stuck while one of its commands is dead-lettered, and continues from its previous status', () => {
     const stuck = changed('reserved', 'stuck', { reason: 'payment.process failed: http.refused' });
     const reserved = [created, changed('pending', 'reserved')];
     spec(order)
@@ -76,7 +76,7 @@ describe('platform: what an order decides', () => {
       .then(changed('stuck', 'paid'));
   });
 
-  it('says with its cancellation, too, who fulfils it', () => {
+  it('records who fulfils it in its cancellation, too', () => {
     const fulfilment = 'orchestrated';
     spec(order)
       .given({ ...created, data: { ...created.data, fulfilment } })
@@ -87,7 +87,7 @@ describe('platform: what an order decides', () => {
       );
   });
 
-  it('is cancelled until it has ended otherwise, once', () => {
+  it('can be cancelled once, until it has ended otherwise', () => {
     const reason = 'changed my mind';
     const end = [created, cancelled(reason), changed('pending', 'cancelled', { reason })];
     spec(order)

@@ -24,7 +24,7 @@ describe('sandbox: the carrier', () => {
     await directory.remove();
   });
 
-  it('books one shipment for one key, and says when it will be there', async () => {
+  it('books one shipment per key, and returns its estimated delivery', async () => {
     const first = await book(shipment(), 'k1');
     expect(first.status).to.equal(201);
     expect(first.body.estimatedDelivery).to.match(/^\d{4}-\d\d-\d\d$/);
@@ -34,7 +34,7 @@ describe('sandbox: the carrier', () => {
     expect(await list('?orderId=o2')).to.be.empty;
   });
 
-  it('voids a shipment, again and again with the same answer', async () => {
+  it('voids a shipment idempotently', async () => {
     const { trackingNumber } = (await book(shipment(), 'k1')).body;
     expect((await cancel(trackingNumber)).body).to.deep.equal({ trackingNumber, status: 'voided' });
     expect((await cancel(trackingNumber)).status).to.equal(200);
@@ -42,7 +42,7 @@ describe('sandbox: the carrier', () => {
     expect((await list())[0]).to.include({ status: 'voided', orderId: 'o1' });
   });
 
-  it('closes a key: says what was booked, or books nothing under it any more', async () => {
+  it('closes a key: returns the shipment booked under it, or books none under it later', async () => {
     const close = (key: string) => send(`${sandbox.url}/carrier/shipments`, 'DELETE', undefined, key);
     const booked = await book(shipment(), 'k1');
     expect(await close('k1')).to.deep.include({ status: 200, body: booked.body });
@@ -59,7 +59,7 @@ describe('sandbox: the carrier', () => {
     expect(await list()).to.be.empty;
   });
 
-  it('refuses everything while it is down, the gateway not', async () => {
+  it('rejects every request while it is down, unlike the gateway', async () => {
     const { trackingNumber } = (await book(shipment(), 'k1')).body;
     await send(`${sandbox.url}/carrier/outage`, 'PUT', { down: true });
     expect((await book(shipment(), 'k2')).status).to.equal(503);
@@ -70,7 +70,7 @@ describe('sandbox: the carrier', () => {
     expect((await book(shipment(), 'k2')).status).to.equal(201);
   });
 
-  it('says what is wrong with a request', async () => {
+  it('reports the errors of a request', async () => {
     const { status, body } = await book({ orderId: 'o1', address: {}, items: [] }, 'k1');
     expect([status, body.code]).to.deep.equal([400, 'invalid_request']);
     expect((await book(shipment())).body.code).to.equal('idempotency_key_required');

@@ -6,7 +6,7 @@ import { readSandboxSettings, withDevelopmentSettings } from '../../../src/confi
 describe('sandbox: its declaration', () => {
   const settings = (env: NodeJS.ProcessEnv) => withDevelopmentSettings(fleet, env);
 
-  it('is where workers find the outside world in development', () => {
+  it('provides the development settings of workers for external services', () => {
     expect(settings({ SANDBOX_PORT: '4001', SANDBOX_SMTP_PORT: '4025' })).to.include({
       GATEWAY_URL: 'http://127.0.0.1:4001',
       CARRIER_URL: 'http://127.0.0.1:4001',
@@ -24,7 +24,7 @@ describe('sandbox: its declaration', () => {
     expect(open.SMTP_URL).to.equal('smtp://[::1]:3025');
   });
 
-  it('requires SANDBOX_TOKEN or API_TOKEN where other machines reach it', () => {
+  it('requires SANDBOX_TOKEN or API_TOKEN when other machines can reach it', () => {
     const refusal = (env: NodeJS.ProcessEnv, host: string) => {
       if (fleet.sandbox === undefined) throw new Error('the fleet has no sandbox');
       const { token, tokenVariables } = readSandboxSettings(fleet.sandbox, env);
@@ -47,7 +47,7 @@ describe('sandbox: its declaration', () => {
     ['SANDBOX_TOKEN', 'short', 'must be at least 16 characters'],
     ['SANDBOX_SMTP_LOGIN', 'maybe', 'SANDBOX_SMTP_LOGIN of the sandbox'],
   ] as const) {
-    it(`refuses ${variable}=${value}`, () => {
+    it(`rejects ${variable}=${value}`, () => {
       expect(() => settings({ [variable]: value })).to.throw(message);
     });
   }

@@ -16,7 +16,7 @@ describe('sandbox: the process', () => {
   });
   afterEach(() => directory.remove());
 
-  it('loses no charge, key, shipment or mail it has answered for when it is killed, and makes none twice', async () => {
+  it('keeps every confirmed charge, key, shipment and mail when it is killed, and creates none twice', async () => {
     const processes: SandboxProcess[] = [];
     const restart = async () => {
       await processes.at(-1)?.kill();
@@ -55,7 +55,7 @@ describe('sandbox: the process', () => {
     }
   });
 
-  it('asks for the token, as bearer or as password, by everything but its health', async () => {
+  it('requires the token, as bearer token or password, on all routes but its health', async () => {
     const token = 'a token of 16 and more';
     const sandbox = await startIn(directory.path, { token });
     try {
@@ -90,7 +90,7 @@ describe('sandbox: the process', () => {
     }
   });
 
-  it('takes mail without the token where it is told to, and shows it for the token alone', async () => {
+  it('accepts mail without the token if configured so, and shows it only with the token', async () => {
     const sandbox = await startIn(directory.path, { token: 'a token of 16 and more', smtpLogin: 'none' });
     try {
       const { hostname, port } = new URL(sandbox.smtpUrl);
@@ -102,7 +102,7 @@ describe('sandbox: the process', () => {
     }
   });
 
-  it('charges exactly once whenever it is killed in the midst of charges that are tried again', async () => {
+  it('charges exactly once when it is killed during charges that are retried', async () => {
     let sandbox = await forkIn(directory.path);
     let again = Promise.resolve(sandbox);
     const settled = new Map<string, unknown>();
@@ -132,7 +132,7 @@ describe('sandbox: the process', () => {
     }
   });
 
-  it('names the port that is taken, and leaves nothing open', async () => {
+  it('names the port in use, and leaves nothing open', async () => {
     const other = createServer().listen(0, '127.0.0.1');
     await once(other, 'listening');
     const bound = other.address();
@@ -166,7 +166,7 @@ describe('sandbox: the process', () => {
     expect(await send(`${sandbox.url}/livez`, 'GET').catch(() => 'refused')).to.equal('refused');
   });
 
-  it('listens on loopback unless it is told otherwise', async () => {
+  it('listens on loopback unless configured otherwise', async () => {
     const sandbox = await startIn(directory.path);
     expect([sandbox.url, sandbox.smtpUrl].every((url) => new URL(url).hostname === '127.0.0.1')).to.equal(true);
     await sandbox.close();

@@ -4,8 +4,8 @@ import { user } from '../../../platform/users/user.js';
 const ada = { userId: 'u1', name: 'Ada', email: 'ada@example.org' };
 const created = { type: 'user.created', data: ada } as const;
 
-describe('platform: what a user decides', () => {
-  it('is made once', () => {
+describe('platform: decisions of a user', () => {
+  it('is created once', () => {
     spec(user)
       .when({ type: 'create', ...ada })
       .then(created);

@@ -27,7 +27,7 @@ esac
   };
   const calls = () => readFile(join(directory, 'calls'), 'utf8');
 
-  it('is run on ports of loopback only, and stopped at the end', async () => {
+  it('runs on loopback ports only, and is stopped at the end', async () => {
     const broker = await startDockerBroker(directory, await fakeDocker(''));
     expect(broker.amqpUrl).to.equal('amqp://guest:guest@127.0.0.1:40001');
     expect(broker.managementUrl).to.equal('http://guest:guest@127.0.0.1:40002');
@@ -36,21 +36,21 @@ esac
     expect(await calls()).to.match(/^stop flotilla-[0-9a-f]{12}$/m);
   });
 
-  it('is started again where there is one, with what it keeps', async () => {
+  it('is restarted with its data if the container exists', async () => {
     await startDockerBroker(directory, await fakeDocker('0123456789ab'));
     expect(await calls())
       .to.match(/^start flotilla-/m)
       .and.not.match(/^run /m);
   });
 
-  it('says so when Docker cannot', async () => {
+  it('reports a failure of Docker', async () => {
     const env = await fakeDocker('', false);
     expect(await hasDocker(env)).to.equal(false);
     const error: unknown = await startDockerBroker(directory, env).catch((failure: unknown) => failure);
     expect(error).to.have.property('code', 'broker.unreachable');
   });
 
-  it('is not looked for where there is no Docker', async () => {
+  it('is not used without Docker', async () => {
     expect(await hasDocker({ PATH: directory })).to.equal(false);
   });
 });

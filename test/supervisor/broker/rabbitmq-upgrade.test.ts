@@ -6,7 +6,7 @@ import { upgradeSteps } from '../../../src/supervisor/broker/rabbitmq-node/upgra
 import { dataVersion, recordDataVersion } from '../../../src/supervisor/broker/rabbitmq-node/version.js';
 
 describe('upgrades of RabbitMQ', () => {
-  it('start directly where RabbitMQ supports it', () => {
+  it('are direct where RabbitMQ supports it', () => {
     for (const [written, installed] of [
       ['3.10.8', '3.10.25'],
       ['3.10.25', '3.10.8'],
@@ -22,7 +22,7 @@ describe('upgrades of RabbitMQ', () => {
     }
   });
 
-  it('name the releases in between, as few as possible', () => {
+  it('name as few intermediate releases as possible', () => {
     expect(upgradeSteps('3.10.8', '4.3.6')).to.deep.equal(['3.11', '3.12', '3.13', '4.2', '4.3']);
     expect(upgradeSteps('4.0.5', '4.3.6')).to.deep.equal(['4.2', '4.3']);
     expect(upgradeSteps('3.12.1', '4.0.1')).to.deep.equal(['3.13', '4.0']);
@@ -35,7 +35,7 @@ describe('upgrades of RabbitMQ', () => {
   });
 });
 
-describe('the version that wrote the data of a broker', () => {
+describe('the version of a broker’s data', () => {
   let folder: string;
   beforeEach(async () => (folder = await mkdtemp(join(tmpdir(), 'flotilla-version-'))));
   afterEach(() => rm(folder, { recursive: true, force: true }));
@@ -48,7 +48,7 @@ describe('the version that wrote the data of a broker', () => {
     expect(await dataVersion(folder)).to.equal(undefined);
   });
 
-  it('is recorded, and otherwise that of the last start that completed', async () => {
+  it('is the recorded one, otherwise that of the last complete start', async () => {
     for (const name of ['mnesia', 'mnesia/flotilla@localhost', 'log']) await mkdir(join(folder, name));
     expect(await dataVersion(folder)).to.equal(undefined);
     const complete = '2026-01-01 [info] <0.1.0> Server startup complete; 4 plugins started.';

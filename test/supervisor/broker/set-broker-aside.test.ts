@@ -41,7 +41,7 @@ const logger = silentLogger();
 /** Another RabbitMQ, which cannot read the data of the installed one. Unset, the data's version is forged. */
 const { FLOTILLA_TEST_OTHER_RABBITMQ: other } = process.env;
 
-describe('a broker whose data another version of RabbitMQ wrote', function () {
+describe('a broker with data of another RabbitMQ version', function () {
   this.timeout(240_000);
   let folder: string;
   let node: RabbitNode | undefined;
@@ -84,7 +84,7 @@ describe('a broker whose data another version of RabbitMQ wrote', function () {
     );
   const asides = async () => (await readdir(folder)).filter((name) => name.startsWith('rabbitmq-'));
 
-  it('is set aside and filled again with exactly what no worker has handled', async () => {
+  it('is set aside and refilled with exactly the unhandled messages', async () => {
     const first = await start();
     await run('topology', 'apply');
     const letters = ['waiting', 'retried', 'dead', 'discarded', 'handled', 'replayed'].map((orderId) =>

@@ -18,21 +18,21 @@ describe('the lock of a data directory', () => {
   const another = (kind: 'exclusive' | 'shared') =>
     execFileSync(process.execPath, [...process.execArgv, program, directory, kind]).toString();
 
-  it('is had by one process, until it gives it back', () => {
+  it('is held by one process until released', () => {
     const lock = lockData(directory, 'supervisor', 'exclusive');
     expect(another('exclusive')).to.equal('refused');
     lock?.release();
     expect(another('exclusive')).to.equal('locked');
   });
 
-  it('is shared by those who only use the directory, and refuses whoever wants it alone', () => {
+  it('is shared by processes that only use the directory, and excludes an exclusive lock', () => {
     const lock = lockData(directory, 'supervisor', 'shared');
     expect(another('shared')).to.equal('locked');
     expect(another('exclusive')).to.equal('refused');
     lock?.release();
   });
 
-  it('is gone with a process that is killed', async () => {
+  it('is released when its process is killed', async () => {
     const holder = fork(program, [directory, 'exclusive', 'hold'], { silent: true });
     await once(holder, 'message');
     expect(lockData(directory, 'supervisor', 'exclusive')).to.equal(undefined);

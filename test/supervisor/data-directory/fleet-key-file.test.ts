@@ -12,7 +12,7 @@ describe('the key of a data directory', () => {
   beforeEach(async () => (folder = await mkdtemp(join(tmpdir(), 'flotilla-key-'))));
   afterEach(() => rm(folder, { recursive: true, force: true }));
 
-  it('is created once, for its owner only', async () => {
+  it('is created once, readable by its owner only', async () => {
     expect(readFleetKey(folder)).to.equal(undefined);
     expect(createFleetKey(folder, now)).to.equal('created');
     const text = readFleetKey(folder) ?? '';
@@ -24,7 +24,7 @@ describe('the key of a data directory', () => {
     expect(deriveId(0, 'a')).to.not.equal(derivedId(0, 'a'));
   });
 
-  it('leaves the ids alone that follow from what existing stores contain', async () => {
+  it('does not change the ids derived for events of existing stores', async () => {
     await writeFile(join(folder, 'core.db'), '');
     expect(createFleetKey(folder, now)).to.equal('created for existing stores');
     const { deriveId } = parseFleetKeys(readFleetKey(folder) ?? '');

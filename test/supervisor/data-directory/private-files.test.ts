@@ -28,7 +28,7 @@ describe('the files of a fleet', () => {
   });
   afterEach(() => rm(parent, { recursive: true, force: true }));
 
-  it('are for their owner alone: a store with its log, whatever the umask', async () => {
+  it('are private to their owner for a store with its log, with any umask', async () => {
     const umask = process.umask(0);
     try {
       const store = await openSqliteStore({ service: 'core', path: join(dataDir, 'sub', 'core.db') });
@@ -40,7 +40,7 @@ describe('the files of a fleet', () => {
     }
   });
 
-  it('become so where an earlier release left a store readable', async () => {
+  it('become private when an earlier release left a store readable', async () => {
     const path = join(dataDir, 'core.db');
     const first = await openSqliteStore({ service: 'core', path });
     for (const ending of ['', '-wal', '-shm']) chmodSync(`${path}${ending}`, 0o664);
@@ -49,7 +49,7 @@ describe('the files of a fleet', () => {
     await Promise.all([first.close(), second.close()]);
   });
 
-  it('are made private when a directory is locked, but not those of others', () => {
+  it('become private when a directory is locked, except files of other programs', () => {
     const files = [
       'fleet.json',
       'run/api-1.json',
@@ -72,13 +72,13 @@ describe('the files of a fleet', () => {
     expect(readable(dataDir).map((found) => found.slice(4))).to.deep.equal([dataDir, join(dataDir, 'notes.txt')]);
   });
 
-  it('are in a directory that is private as well, unless files of others are in it', () => {
+  it('are in a directory that becomes private as well, unless it contains files of other programs', () => {
     mkdirSync(dataDir, { recursive: true, mode: 0o755 });
     makePrivate(dataDir, { broker: true });
     expect(readable(dataDir)).to.deep.equal([]);
   });
 
-  it('are created private by a process of the command line, whatever the umask', async () => {
+  it('are created private by a command-line process, with any umask', async () => {
     const umask = process.umask(0);
     const child = fork(join(root, 'src/cli/main.ts'), ['sandbox'], {
       cwd: root,

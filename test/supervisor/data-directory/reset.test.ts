@@ -35,7 +35,7 @@ describe('reset', () => {
   const left = async () => (await readdir(directory)).sort();
   const locks = ['.in-use', '.supervisor'];
 
-  it('removes everything that Flotilla has created, and says what', async () => {
+  it('removes everything that Flotilla has created, and lists it', async () => {
     await fill();
     const { own, foreign } = await reset(directory, 0);
     expect(own.map(({ name }) => name)).to.deep.equal([
@@ -55,7 +55,7 @@ describe('reset', () => {
     expect(await reset(directory, 0)).to.deep.equal({ own: [], foreign: [] });
   });
 
-  it('keeps files of others, the folders that hold them, and says so', async () => {
+  it('keeps files of other programs and their folders, and reports them', async () => {
     await fill();
     const foreign = [
       'backups/core.db',
@@ -85,7 +85,7 @@ describe('reset', () => {
     expect(await readdir(join(directory, 'rabbitmq', 'mnesia'))).to.deep.equal(['notes.txt']);
   });
 
-  it('neither follows nor removes symbolic links, whatever they are called', async () => {
+  it('neither follows nor removes symbolic links with any name', async () => {
     await fill();
     const elsewhere = await mkdtemp(join(tmpdir(), 'flotilla-elsewhere-'));
     try {
@@ -105,7 +105,7 @@ describe('reset', () => {
   });
 
   for (const purpose of ['supervisor', 'use'] as const) {
-    it(`removes nothing while something runs (${purpose})`, async () => {
+    it(`removes nothing while a process runs (${purpose})`, async () => {
       await fill();
       const lock = lockData(directory, purpose, 'shared');
       const error: unknown = await reset(directory, 0).catch((failure: unknown) => failure);
@@ -115,7 +115,7 @@ describe('reset', () => {
     });
   }
 
-  it('removes nothing from a directory that was never one of a fleet', async () => {
+  it('removes nothing from a directory that never belonged to a fleet', async () => {
     await writeFile(join(directory, 'thesis.txt'), 'years of work');
     const error: unknown = await reset(directory, 0).catch((failure: unknown) => failure);
     expect(error).to.have.property('code', 'config.invalid');

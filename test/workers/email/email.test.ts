@@ -33,7 +33,7 @@ function fakeMailer(fail?: Error) {
 const replayHeaders = { 'flotilla-replay': 'r1' };
 
 describe('worker email', () => {
-  it('welcomes a user, with a Message-ID that follows from the event', async () => {
+  it('welcomes a user, with a Message-ID derived from the event', async () => {
     const { use, mails } = fakeMailer();
     const messageId = '<event-1@flotilla.local>';
     await harness(email, { use })
@@ -48,7 +48,7 @@ describe('worker email', () => {
     expect(mails[0]).to.deep.include({ messageId, to: { name: 'Ada', email: 'ada@example.org' } });
   });
 
-  it('knows a user before it mails anything', async () => {
+  it('stores a user without sending a mail', async () => {
     const { use, mails } = fakeMailer();
     await harness(email, { use })
       .when(ada)
@@ -56,7 +56,7 @@ describe('worker email', () => {
     expect(mails).to.deep.equal([]);
   });
 
-  it('confirms an order with its items and its total as people write it', async () => {
+  it('confirms an order with its items and its formatted total', async () => {
     const { use, mails } = fakeMailer();
     const total = 123_450;
     await harness(email, { use })
@@ -71,7 +71,7 @@ describe('worker email', () => {
     expect(mails[1]?.text).to.contain('Total: ¥123,450');
   });
 
-  it('tells of the shipment, with what is needed to follow it', async () => {
+  it('announces the shipment with its tracking number and delivery date', async () => {
     const { use, mails } = fakeMailer();
     const shipped = changed('shipped', { trackingNumber: 'T1', estimatedDelivery: '2030-01-01' });
     const { emitted } = await harness(email, { use }).given(ada).when(shipped).result();
@@ -79,7 +79,7 @@ describe('worker email', () => {
     expect(emitted.map(({ subject }) => subject)).to.deep.equal(['order/o1']);
   });
 
-  it('tells each status once, and nothing of what only operators can mend', async () => {
+  it('announces each status once, and none that only operators can resolve', async () => {
     const { use, mails } = fakeMailer();
     await harness(email, { use }).given(ada, changed('stuck'), changed('pending')).when(changed('paid')).result();
     expect(mails.map(({ subject }) => subject)).to.deep.equal(['Your order o1: paid']);
@@ -89,7 +89,7 @@ describe('worker email', () => {
       .emits();
   });
 
-  it('sends one mail and reports it once where two events with one status are handled at once', async function () {
+  it('sends one mail and reports it once when two events with one status are handled concurrently', async function () {
     this.timeout(60_000);
     const { use, mails } = fakeMailer();
     let bothSent: () => void = () => undefined;
@@ -118,14 +118,14 @@ describe('worker email', () => {
     }
   });
 
-  it('waits for a user that it has not heard of yet', async () => {
+  it('retries an order of a user that it does not know yet', async () => {
     const { use } = fakeMailer();
     await harness(email, { use })
       .when(about('order.created', { orderId, ...details }))
       .retries('worker.handler_failed');
   });
 
-  it('writes nothing to anybody while history is replayed, but remembers who was told what', async () => {
+  it('sends no mail while history is replayed, but records the announced statuses', async () => {
     const { use, mails } = fakeMailer();
     const replayed = harness(email, { use, headers: replayHeaders });
     await replayed
@@ -142,7 +142,7 @@ describe('worker email', () => {
       });
   });
 
-  it('writes all of it once more when told to, each mail with the Message-ID it had', async () => {
+  it('sends all mails again on a replay with side effects, each with its original Message-ID', async () => {
     const { use, mails } = fakeMailer();
     const headers = { ...replayHeaders, 'flotilla-replay-side-effects': true };
     const created = { ...about('order.created', { orderId, ...details }), id: 'event-2' };
@@ -155,7 +155,7 @@ describe('worker email', () => {
     );
   });
 
-  it('tries again while there is no server, and gives up a mail that is refused for good', async () => {
+  it('retries while there is no mail server, and dead-letters a mail that is rejected permanently', async () => {
     const busy = Object.assign(new Error('4.3.2 try later'), { code: 'EENVELOPE', responseCode: 451 });
     await harness(email, { use: fakeMailer(busy).use })
       .given(ada)

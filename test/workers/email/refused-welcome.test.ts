@@ -8,10 +8,10 @@ import email from '../../../workers/email/index.js';
 import { details, orderId } from '../../platform/support/events.js';
 import { testFleet } from '../../support/test-fleet.js';
 
-describe('worker email, at a mail server that refuses the welcome', function () {
+describe('worker email, with a mail server that rejects the welcome mail', function () {
   this.timeout(60_000);
 
-  it('still sends the later mails of the user; the welcome alone is a dead letter', async () => {
+  it('dead-letters only the welcome mail and still sends later mails of the user', async () => {
     const taken: string[] = [];
     const server = new SMTPServer({
       authOptional: true,

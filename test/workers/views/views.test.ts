@@ -42,7 +42,7 @@ async function after<T>(
 describe('worker views', () => {
   const level = (version: number): StockLevel => ({ sku: 'item_1', onHand: 100 - version, reserved: 0, version });
 
-  it('shows the newest level of a SKU, whatever comes last', async () => {
+  it('shows the newest level of a SKU, with events in any order', async () => {
     const adjusted = (version: number): TestEvent => ({
       type: 'inventory.adjusted',
       data: { reason: 'counted', changes: [{ sku: 'item_1', quantity: 1 }], levels: [level(version)] },
@@ -56,7 +56,7 @@ describe('worker views', () => {
     );
   });
 
-  it('hears of stock from each event that changes it', async () => {
+  it('updates stock from each event that changes it', async () => {
     const rows = await after(
       views,
       [
@@ -70,7 +70,7 @@ describe('worker views', () => {
 });
 
 describe('read model order-summary', () => {
-  it('shows at any time what the events of the order say @slow', async () => {
+  it('agrees at any time with the events of the order @slow', async () => {
     const history = fc.array(fc.constantFrom('reserved', 'paid', 'stuck', 'shipped', 'cancelled'), { maxLength: 6 });
     await fc.assert(
       fc.asyncProperty(history, async (statuses) => {
@@ -94,7 +94,7 @@ describe('read model order-summary', () => {
     );
   });
 
-  it('is read by an index, whatever is asked for', async () => {
+  it('is read by an index for every query', async () => {
     const plans = await after(views, [created], async (store) => [
       await plansOf(store, (query) => listOrders(query, { limit: 1 })),
       await plansOf(store, (query) => listOrders(query, { limit: 1, cursor: 'o1', status: 'paid' })),
@@ -113,7 +113,7 @@ describe('read model account-summary', () => {
     subject: 'account/a1',
   });
 
-  it('shows what an account holds and how many transactions have led there', async () => {
+  it('shows the balance and the number of transactions of an account', async () => {
     const rows = await after(
       views,
       [
@@ -143,7 +143,7 @@ describe('worker analytics', () => {
     daily: await listDailySales(store.query, dailyQuery.parse({})),
   });
 
-  it('counts users, orders and what was shipped, and on which day', async () => {
+  it('counts users, orders and shipped orders, per day', async () => {
     const seen = await after(analytics, [user(1), user(2), created, status('paid'), status('shipped')], look);
     const [{ day = '' } = {}] = seen.daily.items;
     expect(Math.abs(Date.parse(day) - Date.now())).to.be.lessThan(2 * 86_400_000);
@@ -190,7 +190,7 @@ describe('worker analytics', () => {
     }
   });
 
-  it('tells the days by an index, without sorting', async () => {
+  it('lists the days by an index, without sorting', async () => {
     const plans = await after(analytics, [user(1)], async (store) => [
       await plansOf(store, (query) => listDailySales(query, dailyQuery.parse({ since: '2030-01-01' }))),
       await plansOf(store, (query) => listDailySales(query, dailyQuery.parse({ currency: 'USD' }))),
@@ -201,7 +201,7 @@ describe('worker analytics', () => {
     ]);
   });
 
-  it('tells the days in pages, by span and currency', async () => {
+  it('lists the days in pages, by range and currency', async () => {
     const sales = ['2030-01-01 EUR', '2030-01-01 USD', '2030-01-02 USD', '2030-01-03 EUR'];
     await after(analytics, [user(1)], async (store) => {
       for (const sale of sales) {

@@ -30,7 +30,7 @@ const fleet = defineFleet({
   ],
 });
 
-describe('personal data of dead letters', function () {
+describe('personal data in dead letters', function () {
   this.timeout(90_000);
   let folder: string;
   let prefix: string;
@@ -79,7 +79,7 @@ describe('personal data of dead letters', function () {
   });
 
   for (const name of ['valid', 'invalid', 'text']) {
-    it(`is hidden by dead show, and shown with --pii: ${name}`, async () => {
+    it(`dead show hides it, and shows it with --pii: ${name}`, async () => {
       for (const json of [[], ['--json']]) {
         const masked = await run('dead', 'show', ids[name] ?? '', ...json);
         expect(masked.code).to.equal(0);
@@ -92,20 +92,20 @@ describe('personal data of dead letters', function () {
     });
   }
 
-  it('shows the fields that are not personal', async () => {
+  it('fields that are not personal are shown', async () => {
     const { out } = await run('dead', 'show', ids['valid'] ?? '', '--json');
     expect(JSON.parse(out))
       .to.have.nested.property('body.data')
       .deep.equal({ orderId: 'o1', amount: 5, payer: HIDDEN });
   });
 
-  it('is in no error that dead list prints', async () => {
+  it('dead list prints it in no error', async () => {
     const { out } = await run('dead', 'list', '--search', 'Lovelace', '--json');
     expect(JSON.parse(out)).to.include({ total: 3 });
     expect(out).not.to.match(/Lovelace|ada@|key=k1/);
   });
 
-  it('is hidden by dead edit, and shown with --pii', async () => {
+  it('dead edit hides it, and shows it with --pii', async () => {
     const edit = ['dead', 'edit', ids['valid'] ?? '', '--set', 'data.amount=7', '--dry-run'];
     for (const json of [[], ['--json']]) {
       expect((await run(...edit, ...json)).out)
@@ -115,7 +115,7 @@ describe('personal data of dead letters', function () {
     }
   });
 
-  it('is not replaced by what stands for it: dead edit refuses an event that was printed without --pii', async () => {
+  it('dead edit refuses an event printed without --pii, so that placeholders do not replace the values', async () => {
     const file = join(folder, 'event.json');
     const { body } = JSON.parse((await run('dead', 'show', ids['valid'] ?? '', '--json')).out);
     await writeFile(file, JSON.stringify(body));

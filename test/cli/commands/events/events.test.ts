@@ -93,7 +93,7 @@ describe('flotilla events', () => {
         if (where === 'the journal') await keepJournal();
       });
 
-      it('list gives what matches, the newest first, and how many there are', async () => {
+      it('list prints the matching events, newest first, and their number', async () => {
         expect(await list()).to.deep.equal({
           subjects: [9, 8, 7, 6, 5, 4, 3, 2, 1, 0].map((n) => `user/${n}`),
           total: 10,
@@ -109,7 +109,7 @@ describe('flotilla events', () => {
         expect(await list('--type', 'saga.*')).to.deep.equal({ subjects: [], total: 0 });
       });
 
-      it('list says where it looked and of when its newest event is; a table has no data', async () => {
+      it('list prints its source and the time of the newest event; the table contains no data', async () => {
         const { out, said, code } = await run('list', '--limit', '3');
         expect(code).to.equal(0);
         expect(said)
@@ -125,7 +125,7 @@ describe('flotilla events', () => {
           .and.not.contain('secret');
       });
 
-      it('hides what is personal, whatever the version, unless told to show it', async () => {
+      it('hides personal data of every version unless requested', async () => {
         const json = await run('list', '--json');
         expect(json.out)
           .to.contain('free')
@@ -147,7 +147,7 @@ describe('flotilla events', () => {
         expect(place).to.deep.include({ source: 'core', subject: 'user/8', version: 1 });
       });
 
-      it('show takes the beginning of an id where that is enough', async () => {
+      it('show accepts a unique prefix of an id', async () => {
         const { id = '' } = made[0] ?? {};
         const others = made.slice(1).map((other) => other.id);
         const length = [...id].findIndex((_, at) => !others.some((other) => other.startsWith(id.slice(0, at + 1))));
@@ -160,7 +160,7 @@ describe('flotilla events', () => {
     });
   }
 
-  it('hides all data of a type that the catalogue does not know, and what is personal in an earlier version', async () => {
+  it('hides all data of an unknown type, and personal data of an earlier version', async () => {
     await keepJournal();
     const journal = await openSqliteStore({ service: 'journal', path: join(folder, 'journal.db') });
     const put = (id: string, type: string, body: object) =>
@@ -189,7 +189,7 @@ describe('flotilla events', () => {
     expect(shown).to.contain('"address": "••••').and.not.contain('ada@');
   });
 
-  it('wrong use exits with 2', async () => {
+  it('exits with 2 on wrong usage', async () => {
     for (const args of [
       ['list', '--since', '2026-01-02', '--until', '2026-01-01'],
       ['list', '--since', '2026-01-02', '--until', '2026-01-02'],

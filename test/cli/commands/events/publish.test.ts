@@ -16,7 +16,7 @@ describe('events publish', () => {
   const publish = (...args: string[]) =>
     runCommand({ modules: [events], fleet, env: {}, cwd }, ['events', 'publish', ...args]);
 
-  it('refuses data that is not JSON, an unknown type and a source that workers would not accept', async () => {
+  it('refuses data that is not JSON, an unknown type, and a source that workers would reject', async () => {
     expect(await publish('user.created', '{')).to.include({ code: 2, out: '' });
     const unknown = await publish('user.creatd', '{}');
     expect(unknown).to.include({ code: 1, out: '' });
@@ -26,7 +26,7 @@ describe('events publish', () => {
     expect(foreign.said).to.contain('payment.processed from').and.contain('payment').and.contain('--source');
   });
 
-  it('needs a broker that is configured, or that of a running fleet', async () => {
+  it('requires a configured broker or a running fleet', async () => {
     const { code, said } = await publish('payment.processed', '{}', '--source', 'payment');
     expect(said).to.contain('broker.not_configured');
     expect(code).to.equal(2);

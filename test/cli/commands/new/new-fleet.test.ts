@@ -43,7 +43,7 @@ describe('new fleet', () => {
     }
   });
 
-  it('replaces every placeholder: its own name, and the versions that the library is tested with', async () => {
+  it('replaces every placeholder with its own name and the tested dependency versions', async () => {
     await create('bakery');
     const read = (file: string) => readFile(join(parent, 'bakery', file), 'utf8');
     for (const file of await readdir(join(root, 'templates/fleet'))) {
@@ -85,7 +85,7 @@ describe('new fleet', () => {
     expect(await specOf('app/inside', 'file:../flotilla.tgz')).to.equal('file:../../flotilla.tgz');
   });
 
-  it('refuses a folder that is not empty and a name that npm or the broker would refuse, and writes nothing', async () => {
+  it('refuses a non-empty folder and a name that npm or the broker would refuse, and writes nothing', async () => {
     await mkdir(join(parent, 'used'));
     await writeFile(join(parent, 'used', 'notes.txt'), 'mine');
     expect(await codeOf(create('used'))).to.equal('folder.not_empty');

@@ -34,7 +34,7 @@ async function emptyFleet(): Promise<string> {
 describe('new worker', function () {
   this.timeout(300_000);
 
-  it('makes a worker that is formatted, linted, typed, and tested', async () => {
+  it('creates a worker that passes prettier, eslint, tsc and its test', async () => {
     const copy = await mkdtemp(join(tmpdir(), 'flotilla-new-'));
     try {
       const parts = [
@@ -87,7 +87,7 @@ describe('new worker', function () {
     }
   });
 
-  it('adds one line to workers/index.ts, or says what to write in config/fleet.ts', async () => {
+  it('adds one line to workers/index.ts, or prints the change to make in config/fleet.ts', async () => {
     const folder = await emptyFleet();
     const add = (name: string) => newWorker({ root: folder, packageRoot: root, name, fleet });
     try {
@@ -113,7 +113,7 @@ describe('new worker', function () {
     }
   });
 
-  it('refuses a bad name, a name that is taken, and a type that is none, before it writes anything', async () => {
+  it('refuses an invalid name, a name in use and an unknown type before it writes anything', async () => {
     for (const name of ['Loyalty', '../x', '', 'a--b', '1a']) {
       expect(() => namesOf(name), name).to.throw(UsageError);
     }
@@ -124,7 +124,7 @@ describe('new worker', function () {
     expect(() => samplesOf(definitions, ['order.*', '*.created'])).to.throw(UsageError, 'neither is more specific');
   });
 
-  it('refuses the names of other parts of the fleet, before it writes anything', async () => {
+  it('refuses the names of other parts of the fleet before it writes anything', async () => {
     const compose = parse(await readFile(join(root, 'docker-compose.yml'), 'utf8'), { merge: true }) as {
       services: object;
       volumes: object;
@@ -158,7 +158,7 @@ describe('new worker', function () {
     expect(() => defineFleet({ ...fleet, workers: [...fleet.workers, sharer] })).to.throw(FlotillaError, 'ops');
   });
 
-  it('can make example data of every event of the platform', () => {
+  it('creates valid example data for every event of the platform', () => {
     for (const [type, { kind }] of Object.entries(definitions)) {
       if (kind === 'event') expect(samplesOf(definitions, [type])[0]?.type).to.equal(type);
     }

@@ -28,7 +28,7 @@ const picky = pickyProjection(({ data }) => {
   if ((data as { n: number }).n === 13) throw new PermanentError('job.unlucky', 'There is no job 13.');
 });
 
-describe('commands of projections', () => {
+describe('flotilla projections', () => {
   let temp: TempStore;
   let stop = new AbortController();
   beforeEach(async () => {
@@ -67,7 +67,7 @@ describe('commands of projections', () => {
     await part.stop();
   }
 
-  it('list says of each model how far it is, also before there is one', async () => {
+  it('list prints the progress of each model, also before the model exists', async () => {
     const absent = { worker: 'models', store: 'core', status: 'absent', position: 0, modelVersion: null };
     const before = await json('list');
     expect(before.total).to.equal(2);
@@ -101,7 +101,7 @@ describe('commands of projections', () => {
     expect(said).to.contain('picky stopped at 2, job.begun').and.contain('There is no job 13.');
   });
 
-  it('skip asks for a reason, records it, and lets the model go on', async () => {
+  it('skip requires a reason, records it and resumes the model', async () => {
     const store = await temp.open();
     const [, id = ''] = await append(store, begun(1), begun(13), begun(2));
     await keepUp(store);
@@ -121,7 +121,7 @@ describe('commands of projections', () => {
       .and.contain('tables    picky_list');
   });
 
-  it('rebuild says that nothing differs, or what does, and swaps', async () => {
+  it('rebuild reports the differences, or that there are none, and swaps', async () => {
     const store = await temp.open();
     await append(store, begun(1), begun(2), finished(1));
     await keepUp(store);
@@ -149,7 +149,7 @@ describe('commands of projections', () => {
     expect((await modelOf(store)).list).to.have.length(2);
   });
 
-  it('rebuild makes also what no worker has kept yet, whether anything has happened or not', async () => {
+  it('rebuild creates a model that no worker has built yet, with or without events', async () => {
     const store = await temp.open();
     expect((await run('rebuild', 'jobs')).out).to.contain('jobs: rebuilt, now at 0; 0 events; compared at 0');
     await append(store, begun(1), begun(2));
@@ -159,7 +159,7 @@ describe('commands of projections', () => {
     expect(out).to.match(/picky +models +core +running +2 +0 /);
   });
 
-  it('rebuild says at which event a model cannot be built, and builds the others', async () => {
+  it('rebuild reports the event at which a model fails, and builds the others', async () => {
     const store = await temp.open();
     await append(store, begun(1));
     await keepUp(store);
@@ -173,7 +173,7 @@ describe('commands of projections', () => {
       .and.contain('job.unlucky');
   });
 
-  it('rebuild can be interrupted, and goes on when it is run again', async () => {
+  it('rebuild can be interrupted, and resumes when it is run again', async () => {
     const store = await temp.open();
     await append(store, ...someEvents(1_500, seededRandom('commands')));
     await append(store, ...someEvents(1_500, seededRandom('commands')));
@@ -197,7 +197,7 @@ describe('commands of projections', () => {
     });
   }
 
-  it('wrong use exits with 2, and what is not there with 1', async () => {
+  it('exits with 2 on wrong usage, and with 1 for an unknown model', async () => {
     for (const args of [['rebuild'], ['rebuild', 'jobs', '--all'], ['skip']]) {
       expect((await run(...args)).code, args.join(' ')).to.equal(2);
     }

@@ -84,7 +84,7 @@ describe('flotilla replay', function () {
     await publisher.close();
   };
 
-  it('looks, sends, and lists what was sent and by whom', async () => {
+  it('prints a dry run, replays, and lists past replays with their operator', async () => {
     await publish(...range(1, 4).map((n) => eventOf('job.begun', n)), eventOf('job.requested', 5));
     await deploy();
     const look = await run(['--to', 'adder', '--dry-run']);
@@ -112,7 +112,7 @@ describe('flotilla replay', function () {
     expect(looked.items[4]).to.include({ type: 'job.requested', alreadyDone: null });
   });
 
-  it('asks the inbox of a worker whose store is here, and fails where something may not be sent', async () => {
+  it('checks the inbox of a worker whose store is local, and fails when an event may not be replayed', async () => {
     const [done, fresh] = [eventOf('job.begun', 1), eventOf('job.begun', 2)];
     await publish(done, fresh, eventOf('job.begun', 3, { time: Date.now() - 8 * DAY }));
     await deploy();
@@ -126,7 +126,7 @@ describe('flotilla replay', function () {
     expect((await run(['--to', 'adder', '--force'])).code).to.equal(0);
   });
 
-  it('sends only what the store of its service has, where that is asked for', async () => {
+  it('replays only the events in the store of their service with --stored-only', async () => {
     const store = await openSqliteStore({ service: 'plain', path: join(folder, 'plain.db') });
     const [genuine, changed, forged] = [1, 2, 3].map((n) => ({ ...eventOf('job.begun', n), source: 'plain' }));
     if (genuine === undefined || changed === undefined || forged === undefined) throw new Error('three events');
@@ -146,7 +146,7 @@ describe('flotilla replay', function () {
     expect(bodies).to.deep.equal([1, 4]);
   });
 
-  it('stops at Ctrl-C, says how to go on, and goes on', async () => {
+  it('stops at Ctrl-C, prints how to resume, and resumes', async () => {
     await publish(...range(1, 60).map((n) => eventOf('job.begun', n)));
     await deploy();
     const stop = new AbortController();
@@ -163,7 +163,7 @@ describe('flotilla replay', function () {
     expect((await run(['--resume', id])).code).to.equal(1);
   });
 
-  it('takes the journal where it is on this machine, and otherwise the log', async () => {
+  it('reads the journal if it is on this machine, otherwise the log', async () => {
     await deploy();
     const [kept, gone] = [eventOf('job.begun', 1), eventOf('job.begun', 2, { time: Date.now() - DAY })];
     await publish(kept);
@@ -188,7 +188,7 @@ describe('flotilla replay', function () {
     expect(await json('--to', 'plain', '--dry-run', '--from', 'log')).to.include({ from: 'log', total: 1 });
   });
 
-  it('empties a worker that declares it, after a yes, and gives it all of its past', async () => {
+  it('resets a worker that declares it, after confirmation, and replays its full history', async () => {
     await publish(...range(1, 3).map((n) => eventOf('job.begun', n)));
     await deploy();
     const store = await openSqliteStore({ service: 'adder', path: join(folder, 'adder.db') });
@@ -210,7 +210,7 @@ describe('flotilla replay', function () {
     });
   });
 
-  it('never creates the store in which replays are kept', async () => {
+  it('never creates the store in which replays are recorded', async () => {
     await rm(folder, { recursive: true });
     await mkdir(folder);
     const { code, said } = await run(['--list']);
@@ -219,7 +219,7 @@ describe('flotilla replay', function () {
     expect(await readdir(folder)).to.deep.equal([]);
   });
 
-  it('exits with 2 for wrong use, and with 1 for what is refused, saying what to do', async () => {
+  it('exits with 2 on wrong usage and with 1 on a refusal, and prints a remedy', async () => {
     for (const [args, reason] of [
       [[], '--to'],
       [['--to', 'plain', '--list'], '--resume'],

@@ -29,7 +29,7 @@ type Round = FleetStatus & { items: WorkerStatus[]; time: string };
 describe('status --watch', function () {
   this.timeout(180_000);
 
-  it('prints again and again, survives a broker that goes away and comes back, and ends on a signal', async () => {
+  it('prints repeatedly, survives a broker restart, and ends on a signal', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'flotilla-watch-'));
     const { node, remove } = await ownNode();
     const stop = new AbortController();

@@ -19,7 +19,7 @@ const fleet = defineFleet({
 });
 const modules = [{ register: registerKeeper }, { register: registerReset }, { register: registerStores }];
 
-describe('a fleet whose store is lost', function () {
+describe('a fleet that lost a store', function () {
   this.timeout(180_000);
   let rabbit: TestBroker;
   let folder: string;
@@ -70,7 +70,7 @@ describe('a fleet whose store is lost', function () {
       JSON.parse((await run(['stores', 'list', '--json'])).out) as { items: { service: string; state: string }[] }
     ).items.map(({ service, state }) => `${service} ${state}`);
 
-  it('ends the process with a line that names the file, and starts again only with that file', async () => {
+  it('ends the process with a line that names the file, and starts only once the file is back', async () => {
     const away = `${ops}.away`;
     const moved = await whileKeeping(() => {
       for (const suffix of ['', '-wal', '-shm']) renameSync(`${ops}${suffix}`, `${away}${suffix}`);
@@ -89,7 +89,7 @@ describe('a fleet whose store is lost', function () {
     expect(await list()).to.deep.equal(['ops ok', 'tally new']);
   });
 
-  it('gives it up when the operator says so, and at a reset', async () => {
+  it('accepts the loss when the operator confirms it, and on a reset', async () => {
     await whileKeeping(() => undefined);
     rmSync(ops);
     expect((await run(['stores', 'accept', 'ops'])).code).to.equal(2);
@@ -104,7 +104,7 @@ describe('a fleet whose store is lost', function () {
     expect((await whileKeeping(() => undefined)).code).to.equal(0);
   });
 
-  it('accepts another store that was put in its place, and no damaged one', async () => {
+  it('accepts a replacement store, but not a damaged one', async () => {
     await whileKeeping(() => undefined);
     renameSync(ops, `${ops}.first`);
     await run(['stores', 'accept', 'ops', '--yes']);

@@ -34,7 +34,7 @@ describe('flotilla streams', () => {
   const run = (...args: string[]) =>
     runCommand({ modules: [streams], fleet, env: { DATA_DIR: folder }, cwd: folder }, ['streams', ...args]);
 
-  it('moves what a retention lets go to the archive, and still shows the whole stream', async () => {
+  it('archives events past their retention, and still shows the whole stream', async () => {
     expect((await run('retain', 'account/1', '--keep', '3')).out).to.contain('all but the newest 3');
     expect(JSON.parse((await run('archive', '--json')).out)).to.deep.equal({ moved: 7 });
     const shown = JSON.parse((await run('show', 'account/1', '--json')).out);
@@ -43,12 +43,12 @@ describe('flotilla streams', () => {
     expect((await run('retain', 'account/1', '--none')).out).to.contain('all events stay');
   });
 
-  it('moves up to a version that is named, never the last event', async () => {
+  it('archives up to a given version, but never the last event', async () => {
     expect((await run('archive', 'account/1', '--through', '4')).out).to.equal('Moved 4: archived up to version 4.\n');
     expect((await run('archive', 'account/1', '--through', '99')).out).to.equal('Moved 5: archived up to version 9.\n');
   });
 
-  it('says what is wrong with its use: exit code 2', async () => {
+  it('exits with 2 on wrong usage and prints the reason', async () => {
     for (const args of [
       ['retain', 'account/1'],
       ['retain', 'account/1', '--keep', '3', '--none'],

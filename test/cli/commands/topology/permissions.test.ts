@@ -65,7 +65,7 @@ const fleet = defineFleet({
   ],
 });
 
-describe('services with an AMQP user each', function () {
+describe('services with separate AMQP users', function () {
   this.timeout(180_000);
   const password = 'a-password-of-a-test';
   let folder: string;
@@ -154,7 +154,7 @@ describe('services with an AMQP user each', function () {
       limit: 15_000,
     });
 
-  it('do not start before an operator has applied the topology, and report what is missing', async () => {
+  it('do not start before an operator has applied the topology, and report missing parts', async () => {
     const { code, said } = await run('doer', ['worker', 'doer']);
     expect(code).to.equal(1);
     expect(said)
@@ -165,7 +165,7 @@ describe('services with an AMQP user each', function () {
     expect(applied, applied.said).to.have.property('code', 0);
   });
 
-  it('publish, consume, retry, dead-letter and replay with the permissions that are printed', async () => {
+  it('publish, consume, retry, dead-letter and replay with the printed permissions', async () => {
     start('shop', 'api');
     start('doer', 'worker', 'doer');
     start('counter', 'worker', 'counter');
@@ -195,7 +195,7 @@ describe('services with an AMQP user each', function () {
     await eventually('the replayed job', () => counted.includes(13));
   });
 
-  it('are refused by the broker where they publish what is not theirs', async () => {
+  it('are refused by the broker when they publish outside their permissions', async () => {
     const doer = `${prefix}doer`;
     const counter = `${prefix}counter`;
     expect(await codeOf(counter, names.events, 'job.ask', forged('shop', 2)), 'a command').to.equal(403);
@@ -222,7 +222,7 @@ describe('services with an AMQP user each', function () {
     await connection.close();
   });
 
-  it('dead-letter what an AMQP user may not publish as its source, and a replay does not get it through', async () => {
+  it('dead-letter messages with a source that the AMQP user may not use, and refuse their replay', async () => {
     const outsider = `${prefix}outsider`;
     await addUser(outsider);
     const all = { configure: '.*', write: '.*', read: '.*' };
@@ -248,7 +248,7 @@ describe('services with an AMQP user each', function () {
     await eventually('the job that is vouched for', () => counted.includes(4));
   });
 
-  it('keep refusing what an operator has sent on from the unrouted messages', async () => {
+  it('still refuse unrouted messages that an operator has forwarded', async () => {
     const outsider = `${prefix}outsider`;
     const body = forged('shop', 5);
     await codeOf(outsider, names.unrouted, 'job.ask', body, outsider);

@@ -104,7 +104,7 @@ describe('queues without a worker', function () {
     await publisher.close();
   };
 
-  it('are surplus of the topology, with what waits in them', async () => {
+  it('are reported as surplus, with their message counts', async () => {
     await fill([deadLetterMessage({ orderId: 'dead' })]);
     expect(await surplus()).to.have.members([
       'payment no worker payment: 3 messages',
@@ -116,7 +116,7 @@ describe('queues without a worker', function () {
     expect((await surplus()).join()).not.to.contain('billing');
   });
 
-  it('are no queues of another fleet', async () => {
+  it('do not include queues of another fleet', async () => {
     env['FLOTILLA_PREFIX'] = `${prefix}payment-`;
     await runIn(before, 'topology', 'apply');
     env['FLOTILLA_PREFIX'] = prefix;
@@ -152,7 +152,7 @@ describe('queues without a worker', function () {
     expect(await takeMessages(broker, names.queue('billing'), 2)).to.have.length(2);
   });
 
-  it('give their messages to the worker that is named', async () => {
+  it('move their messages to the named worker', async () => {
     await fill();
     const already = (await depth(names.queue('billing'))) ?? 0;
     expect((await run('topology', 'remove', 'payment', '--to', 'billing', '--yes')).code).to.equal(0);
@@ -162,7 +162,7 @@ describe('queues without a worker', function () {
     expect((await run('topology', 'remove', 'shipping', '--to', 'nobody')).code).to.equal(1);
   });
 
-  it('do not replay dead letters into them', async () => {
+  it('do not receive replayed dead letters', async () => {
     await fill([deadLetterMessage({ orderId: 'dead' })]);
     await runIn(before, 'dead', 'collect');
     const { code, out } = await run('dead', 'replay', '--all');
@@ -171,7 +171,7 @@ describe('queues without a worker', function () {
     expect(await depth(names.queue('payment'))).to.equal(3);
   });
 
-  it('stay where a process consumes them, or where the unrouted messages have no room', async () => {
+  it('are kept when a process consumes them or the unrouted queue has no capacity', async () => {
     await fill();
     const consumer = broker.consume(names.retry('payment', 3_600_000), { prefetch: 1, onDelivery: () => undefined });
     await eventually('the queue has a consumer', () => consumer.consuming);
@@ -192,7 +192,7 @@ describe('queues without a worker', function () {
     expect(await depth(names.retry('payment', 3_600_000))).to.equal(1);
   });
 
-  it('are removed by doing it again after a kill', async () => {
+  it('are removed by running the command again after a kill', async () => {
     await fill([deadLetterMessage({ orderId: 'dead' })]);
     const child = fork(new URL('../../../dead-letters/fixtures/remove-process.ts', import.meta.url), [
       prefix,

@@ -29,7 +29,7 @@ const fleet = defineFleet({
   workers: [types.defineWorker({ name: 'adder', on: { 'job.done': () => undefined } })],
 });
 
-describe('two fleets with one prefix', function () {
+describe('two fleets with the same prefix', function () {
   this.timeout(120_000);
   let folder: string;
   let prefix: string;
@@ -84,7 +84,7 @@ describe('two fleets with one prefix', function () {
   };
   const consumes = async () => ((await broker.queueDepth(names.dead('adder')))?.consumers ?? 0) > 0;
 
-  it('the broker lets one store of a service claim its names, whichever is first, and the same one again', async () => {
+  it('the broker accepts the first store that claims the names of a service, and the same store again', async () => {
     const first = { service: 'core', id: '0197a5b0-0000-7000-8000-000000000001' };
     const second = { service: 'core', id: '0197a5b0-0000-7000-8000-000000000002' };
     const claim = (store: typeof first) =>
@@ -102,7 +102,7 @@ describe('two fleets with one prefix', function () {
     expect(await claim({ ...other, service: 'payment' })).to.equal(other.id);
   });
 
-  it('the second ends before it declares or consumes anything, by one line that names both and both ways on', async () => {
+  it('the second ends before it declares or consumes anything, with one line that names both and both remedies', async () => {
     const first = start('first', 'keeper');
     await eventually(consumes);
     const second = await run('second', ['keeper']);
@@ -119,7 +119,7 @@ describe('two fleets with one prefix', function () {
     }
   });
 
-  it('the second may take over once the first has stopped, and then refuses the first', async () => {
+  it('the second may take over once the first has stopped, and then the first is refused', async () => {
     const { stop, done } = start('first', 'keeper');
     await eventually(consumes);
     await (await storeOf('second')).close();
@@ -139,7 +139,7 @@ describe('two fleets with one prefix', function () {
     expect((await run('second', ['topology', 'take-over', 'nobody'])).code).to.equal(1);
   });
 
-  it('commands that write to the broker refuse a store that is not the fleet’s', async () => {
+  it('commands that write to the broker refuse a store of another fleet', async () => {
     await claimStore(broker, names, { service: 'ops', id: '0197a5b0-0000-7000-8000-000000000001' }, at);
     await (await storeOf('second')).close();
     for (const args of [
@@ -154,7 +154,7 @@ describe('two fleets with one prefix', function () {
     expect((await run('second', ['dead', 'list'])).code).to.equal(0);
   });
 
-  it('reset removes the claims of its own stores, so that a new fleet can begin, and no others', async () => {
+  it('reset removes only the claims of its own stores, so that a new fleet can start', async () => {
     await claimStore(broker, names, { service: 'core', id: '0197a5b0-0000-7000-8000-000000000001' }, at);
     const { stop, done } = start('first', 'keeper');
     await eventually(consumes);
@@ -171,7 +171,7 @@ describe('two fleets with one prefix', function () {
     await eventually(consumes);
   });
 
-  it('reset says that the claims stay where the broker cannot be reached', async () => {
+  it('reset reports that the claims remain when the broker is unreachable', async () => {
     await (await storeOf('first')).close();
     await mkdir(join(folder, 'first', 'run'));
     const stop = new AbortController();

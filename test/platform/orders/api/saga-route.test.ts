@@ -46,7 +46,7 @@ describe('platform: the saga of an order', () => {
     });
   };
 
-  it('is told step by step, as far as it is known here, time-outs included', async () => {
+  it('returns the known steps in order, including time-outs', async () => {
     await place('o1', 'orchestrated');
     const fresh = await get('o1');
     expect(fresh.status).to.equal(200);
@@ -84,7 +84,7 @@ describe('platform: the saga of an order', () => {
     expect(JSON.stringify(rows)).not.to.match(INPUT);
   });
 
-  it('is not there for an order that no saga fulfils, nor for one that is not there', async () => {
+  it('responds with 404 for an order without a saga and for an unknown order', async () => {
     await place('o2', 'choreographed');
     await place('o3');
     await settle();
@@ -96,7 +96,7 @@ describe('platform: the saga of an order', () => {
     expect([status, body.code]).to.deep.equal([404, 'order.not_found']);
   });
 
-  it('is documented with its shape', async () => {
+  it('documents its schema', async () => {
     const { paths, components } = (await api.send('GET', '/openapi.json')).body;
     const { $ref } = paths['/orders/{id}/saga'].get.responses['200'].content['application/json'].schema;
     expect($ref).to.equal('#/components/schemas/OrderSaga');

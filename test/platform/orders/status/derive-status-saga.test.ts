@@ -11,7 +11,7 @@ import {
 import { advance, type OrderStatus } from '../../../../platform/orders/status/status.js';
 import { orchestrated, outcome, tell } from '../../support/record-facts.js';
 
-describe('platform: the status of an order that a saga fulfils', () => {
+describe('platform: the status of an order fulfilled by a saga', () => {
   const said = (command: string, type: OutcomeFact['outcome'], reason?: string): OrderFact => ({
     ...(outcome(command, type, reason) as OutcomeFact),
     orchestrated: true,
@@ -87,7 +87,7 @@ describe('platform: the status of an order that a saga fulfils', () => {
     }),
   );
 
-  it('is what the saga decided, in whichever order that and the answers are heard, however often', () => {
+  it('follows the decisions of the saga, with decisions and answers in any order and with duplicates', () => {
     fc.assert(
       fc.property(anyWay, ({ status, facts, shuffled }) => {
         expect(tell(shuffled, -1, orchestrated).state.status).to.equal(status);
@@ -96,7 +96,7 @@ describe('platform: the status of an order that a saga fulfils', () => {
     );
   });
 
-  it('never goes back, and is cancelled once the order accepted that, though its saga had got further', () => {
+  it('never moves back, and is cancelled once the order accepted it, even if its saga is further ahead', () => {
     fc.assert(
       fc.property(anyWay, fc.nat({ max: 12 }), ({ shuffled }, cancelAt) => {
         const { state, shown, cancelled } = tell(shuffled, cancelAt, orchestrated);
@@ -111,7 +111,7 @@ describe('platform: the status of an order that a saga fulfils', () => {
     );
   });
 
-  it('says why it ended, where the parcel is, and what a person is needed for', () => {
+  it('includes the reason of the end, the tracking number and the required manual intervention', () => {
     const shipped = tell([decided(8, 'completed'), paid, reserved, created], -1, orchestrated);
     expect(shipped.shown).to.deep.equal(['paid', 'shipped']);
     expect(shipped.state.detail.trackingNumber).to.equal('T1');
@@ -131,7 +131,7 @@ describe('platform: the status of an order that a saga fulfils', () => {
     ...more,
   });
 
-  it('is stuck while a command of it is dead, and once it has ended only while something has still to be undone', () => {
+  it('is stuck while a command is dead-lettered; after the end, only while a compensation is', () => {
     expect(tell([reserved, dead('payment.process')], -1, orchestrated).state.status).to.equal('stuck');
     expect(tell([...undeliverable, dead('shipment.create')], -1, orchestrated).state.status).to.equal(
       'shipment_failed',
@@ -141,7 +141,7 @@ describe('platform: the status of an order that a saga fulfils', () => {
     expect(tell(undone, -1, orchestrated).state.status).to.equal('shipment_failed');
   });
 
-  it('is stuck while its saga could not take an answer, which may be one that has to be undone', () => {
+  it('is stuck while an answer to its saga is dead-lettered, because it may need compensation', () => {
     const untaken = dead('payment.processed', { coordinator: 'order-saga' });
     const ended = [...undeliverable, decided(12, 'compensated')];
     expect(tell([...ended, untaken], -1, orchestrated).state.status).to.equal('stuck');
@@ -150,7 +150,7 @@ describe('platform: the status of an order that a saga fulfils', () => {
     );
   });
 
-  it('is not held up by what the other coordinator could not take', () => {
+  it('ignores dead letters of the other coordinator', () => {
     const untaken = (coordinator: Coordinator) => dead('order.created', { coordinator });
     expect(tell([untaken('order-choreography')], -1, orchestrated).state.status).to.equal('pending');
     expect(tell([untaken('order-choreography')]).state.status).to.equal('stuck');

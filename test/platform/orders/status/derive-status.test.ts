@@ -62,7 +62,7 @@ const histories = fc
   );
 
 describe('platform: the status of an order', () => {
-  it('is the same in whichever order the facts come, however often', () => {
+  it('is the same for facts in any order and with duplicates', () => {
     fc.assert(
       fc.property(histories, ({ facts, shuffled }) => {
         expect(tell(shuffled).state.status).to.equal(tell(facts).state.status);
@@ -71,7 +71,7 @@ describe('platform: the status of an order', () => {
     );
   });
 
-  it('never goes back, and `stuck` only lies over it', () => {
+  it('never moves back, except that `stuck` is temporary', () => {
     fc.assert(
       fc.property(histories, fc.nat({ max: 12 }), ({ shuffled }, cancelAt) => {
         const { shown } = tell(shuffled, cancelAt);
@@ -85,7 +85,7 @@ describe('platform: the status of an order', () => {
     );
   });
 
-  it('is cancelled once the order accepted that, whatever the services still say', () => {
+  it('is cancelled once the order accepted it, regardless of later answers of the services', () => {
     fc.assert(
       fc.property(histories, fc.nat({ max: 12 }), ({ shuffled }, cancelAt) => {
         const { state, cancelled } = tell(shuffled, cancelAt);
@@ -94,7 +94,7 @@ describe('platform: the status of an order', () => {
     );
   });
 
-  it('shows why an order ended, also after it was stuck', () => {
+  it('includes the reason of the end, also after it was stuck', () => {
     const [, , declined = []] = ways;
     const dead: OrderFact = {
       kind: 'dead_lettered',
@@ -111,7 +111,7 @@ describe('platform: the status of an order', () => {
     expect(mended.state.detail.reason).to.equal('card_declined');
   });
 
-  it('is stuck while a command lies in the dead letters, until it is replayed or answered', () => {
+  it('is stuck while a command is dead-lettered, until it is replayed or answered', () => {
     const dead: OrderFact = {
       kind: 'dead_lettered',
       deadLetterId: 'd',
@@ -127,7 +127,7 @@ describe('platform: the status of an order', () => {
     expect(tell([reserved, dead, outcome('another', 'payment.processed')]).state.status).to.equal('stuck');
   });
 
-  it('is not stuck by a command of the way forward once the order has ended', () => {
+  it('is not stuck by a dead-lettered forward command once the order has ended', () => {
     const dead: OrderFact = {
       kind: 'dead_lettered',
       deadLetterId: 'd',
@@ -140,7 +140,7 @@ describe('platform: the status of an order', () => {
   });
 });
 
-describe('platform: what can be stuck once an order has ended', () => {
+describe('platform: stuck orders that have ended', () => {
   const release: OrderFact = {
     kind: 'dead_lettered',
     deadLetterId: 'd',
@@ -149,14 +149,14 @@ describe('platform: what can be stuck once an order has ended', () => {
     code: 'x.y',
   };
 
-  it('is what has to be undone, until it is discarded', () => {
+  it('are stuck by a dead-lettered compensation, until it is discarded', () => {
     const declined = (ways[2] ?? []).slice(0, 2);
     expect(tell([...declined, release]).state.status).to.equal('stuck');
     const discarded: OrderFact = { kind: 'discarded', deadLetterId: 'd' };
     expect(tell([...declined, release, discarded]).state.status).to.equal('payment_failed');
   });
 
-  it('is nothing where the order was shipped', () => {
+  it('are not stuck if the order was shipped', () => {
     expect(tell([...(ways[4] ?? []), release]).state.status).to.equal('shipped');
   });
 });
@@ -164,7 +164,7 @@ describe('platform: what can be stuck once an order has ended', () => {
 describe('platform: an order', () => {
   const shipped = tell(ways[4] ?? []).state;
 
-  it('costs what its items cost', () => {
+  it('costs the sum of its items', () => {
     expect(placed.details?.total).to.equal(1000);
   });
 
@@ -172,14 +172,14 @@ describe('platform: an order', () => {
     expect(() => order.decide({ type: 'create', orderId: 'o1', details }, placed)).to.throw('already');
   });
 
-  it('refuses a total that is no exact number any more', () => {
+  it('rejects a total that is not a safe integer', () => {
     const items = Array.from({ length: 100 }, () => ({ sku: 'item_1', quantity: 10_000, unitPrice: 1_000_000_000 }));
     expect(() => order.decide({ type: 'create', orderId: 'o2', details: { ...details, items } }, order.initial))
       .to.throw()
       .with.property('code', 'order.total_too_large');
   });
 
-  it('is not cancelled once it is shipped', () => {
+  it('cannot be cancelled once it is shipped', () => {
     expect(() => order.decide({ type: 'cancel' }, shipped))
       .to.throw()
       .with.property('code', 'order.not_cancellable');
@@ -192,7 +192,7 @@ describe('platform: an order', () => {
     expect(order.decide({ type: 'cancel' }, state)).to.deep.equal([]);
   });
 
-  it('that does not exist has no status', () => {
+  it('has no status if it does not exist', () => {
     expect(order.decide({ type: 'set_status', ...deriveStatus(ways[1] ?? []) }, order.initial)).to.deep.equal([]);
   });
 });

@@ -35,7 +35,7 @@ describe('sandbox: the mailbox', () => {
     await directory.remove();
   });
 
-  it('shows a mail that came over SMTP', async () => {
+  it('shows a mail received over SMTP', async () => {
     await deliver(mail());
     const [item] = await list();
     expect(item).to.include({
@@ -48,7 +48,7 @@ describe('sandbox: the mailbox', () => {
     expect(item?.text).to.include('on its way');
   });
 
-  it('keeps a mail once that comes again under its Message-ID, and counts it', async () => {
+  it('stores a mail with a known Message-ID once, and counts its deliveries', async () => {
     await deliver(mail(), mail(), mail({ messageId: '<m2@flotilla>' }));
     expect((await list()).map(({ messageId, deliveries }) => [messageId, deliveries])).to.deep.equal([
       ['<m2@flotilla>', 1],
@@ -56,7 +56,7 @@ describe('sandbox: the mailbox', () => {
     ]);
   });
 
-  it('finds mails by recipient, also by one the headers hide, and empties', async () => {
+  it('finds mails by recipient, including blind copies, and can be emptied', async () => {
     await deliver(mail({ bcc: 'audit@example.com' }), mail({ to: 'Bob@Example.com', messageId: '<m2@flotilla>' }));
     expect((await list('?to=bob@example.com')).map(({ messageId }) => messageId)).to.deep.equal(['<m2@flotilla>']);
     expect((await list('?to=audit@example.com')).map(({ messageId }) => messageId)).to.deep.equal(['<m1@flotilla>']);
@@ -66,7 +66,7 @@ describe('sandbox: the mailbox', () => {
     expect(await list()).to.be.empty;
   });
 
-  it('refuses a mail that is too large and goes on', async () => {
+  it('rejects a mail that is too large and continues', async () => {
     const refused = await deliver(mail({ text: `${'x'.repeat(70)}\n`.repeat(20_000) })).catch(
       (error: unknown) => error,
     );

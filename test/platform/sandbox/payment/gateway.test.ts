@@ -25,7 +25,7 @@ describe('sandbox: the payment gateway', () => {
     await directory.remove();
   });
 
-  it('charges once however often, and however simultaneously, the same key comes', async () => {
+  it('charges once for the same key, however often and concurrently it is sent', async () => {
     const answers = await Promise.all(Array.from({ length: 20 }, () => post(charge('tok_ok'), 'k1')));
     expect(new Set(answers.map(({ status }) => status))).to.deep.equal(new Set([201]));
     expect(new Set(answers.map(({ body }) => body.id)).size).to.equal(1);
@@ -35,7 +35,7 @@ describe('sandbox: the payment gateway', () => {
     expect(items[0]).to.include({ kind: 'charge', orderId: 'o1', amount: 500, key: 'k1', id: answers[0]?.body.id });
   });
 
-  it('cancels a charge by its key: says what was taken, or takes nothing under it any more', async () => {
+  it('cancels a charge by its key: returns the charge made under it, or makes none under it later', async () => {
     const cancel = (key: string) => send(`${sandbox.url}/gateway/charges`, 'DELETE', undefined, key);
     const taken = await post(charge('tok_ok'), 'k1');
     expect(await cancel('k1')).to.deep.include({ status: 200, body: taken.body });
@@ -49,7 +49,7 @@ describe('sandbox: the payment gateway', () => {
     expect((await ledger()).items).to.have.length(1);
   });
 
-  it('refuses a key that comes again with another body', async () => {
+  it('rejects a known key with another body', async () => {
     await post(charge('tok_ok'), 'k1');
     const other = await post(charge('tok_ok', { amount: 501 }), 'k1');
     expect(other.status).to.equal(409);
@@ -57,7 +57,7 @@ describe('sandbox: the payment gateway', () => {
     expect((await ledger()).items).to.have.length(1);
   });
 
-  it('answers each test token as it says', async () => {
+  it('returns the documented result for each test token', async () => {
     const declined = await post(charge('tok_declined'), 'k1');
     expect([declined.status, declined.body.code, declined.type]).to.deep.equal([
       402,
@@ -70,7 +70,7 @@ describe('sandbox: the payment gateway', () => {
     expect((await ledger()).items).to.be.empty;
   });
 
-  it('fails a flaky charge twice for each key, then takes it', async () => {
+  it('fails a flaky charge twice for each key, then accepts it', async () => {
     const statuses = [];
     for (let i = 0; i < 4; i++) statuses.push((await post(charge('tok_flaky'), 'k1')).status);
     expect(statuses).to.deep.equal([503, 503, 201, 201]);
@@ -78,7 +78,7 @@ describe('sandbox: the payment gateway', () => {
     expect((await ledger()).items).to.have.length(1);
   });
 
-  it('never answers tok_timeout and takes nothing, also when it closes meanwhile', async () => {
+  it('never responds to tok_timeout and charges nothing, also when it closes meanwhile', async () => {
     const waiting = post(charge('tok_timeout'), 'k1').then(
       () => 'answered',
       () => 'cut',
@@ -90,7 +90,7 @@ describe('sandbox: the payment gateway', () => {
     expect((await ledger()).items).to.be.empty;
   });
 
-  it('gives back no more than was charged', async () => {
+  it('refunds at most the charged amount', async () => {
     const { body } = await post(charge('tok_ok'), 'k1');
     const part = { chargeId: body.id, orderId: 'o1', amount: 300 };
     const first = await refund(part, 'r1');
@@ -105,7 +105,7 @@ describe('sandbox: the payment gateway', () => {
     ]);
   });
 
-  it('refuses everything while it is down, and remembers over a restart that it is', async () => {
+  it('rejects every request while it is down, and stays down after a restart', async () => {
     await send(`${sandbox.url}/gateway/outage`, 'PUT', { down: true });
     await sandbox.close();
     sandbox = await startIn(directory.path);
@@ -116,13 +116,13 @@ describe('sandbox: the payment gateway', () => {
     expect((await post(charge('tok_ok'), 'k1')).status).to.equal(201);
   });
 
-  it('takes a little time for a charge where it is told to', async () => {
+  it('delays charges by the configured time', async () => {
     await sandbox.close();
     sandbox = await startIn(directory.path, { chargeDelay: 5 });
     expect((await post(charge('tok_ok'), 'k1')).status).to.equal(201);
   });
 
-  it('pages through its ledger, of one order too', async () => {
+  it('lists its ledger in pages, also for one order', async () => {
     for (let i = 0; i < 5; i++) await post(charge('tok_ok', { orderId: `o${i % 2}` }), `k${i}`);
     const first = await ledger('?limit=3');
     expect(first.items.map(({ key }) => key)).to.deep.equal(['k0', 'k1', 'k2']);
@@ -132,7 +132,7 @@ describe('sandbox: the payment gateway', () => {
     expect((await ledger('?orderId=o1')).items.map(({ key }) => key)).to.deep.equal(['k1', 'k3']);
   });
 
-  it('says what is wrong with a request and never repeats its values', async () => {
+  it('reports the errors of a request and never repeats its values', async () => {
     for (const amount of [0, -1, 1.5, '7', 1e15, null]) {
       const { status, body, type } = await post(charge('secret-token', { amount }), 'k1');
       expect([status, body.code]).to.deep.equal([400, 'invalid_request']);
