@@ -14,7 +14,7 @@ export const platform = catalogue(baseCatalogue, {
   ...accountEvents,
 });
 
-// annotated, so that their declarations name the types of the catalogue in place of repeating them
+// annotated, so that declaration files refer to the types of the catalogue instead of repeating them
 export const defineWorker: typeof platform.defineWorker = platform.defineWorker;
 export const defineProjection: typeof platform.defineProjection = platform.defineProjection;
 export const defineSaga: typeof platform.defineSaga = platform.defineSaga;
@@ -27,7 +27,7 @@ export type EventType = keyof typeof platform.definitions;
 /** The data of one of the platform's types. */
 export type Data<T extends EventType> = DataOf<typeof platform.definitions, T>;
 
-/** The context of a handler that emits these types, and decides those on aggregates. */
+/** The context of a handler that emits these types, and executes commands that decide those types. */
 export type Context<Emits extends EventType = never, Decides extends EventType = never> = ContextOf<
   typeof platform,
   Emits,

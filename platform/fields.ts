@@ -1,20 +1,20 @@
 import { pii, textLine } from 'flotilla';
 import { z } from 'zod';
 
-/** An id of an aggregate: part of subjects and addresses, so plain characters only. */
+/** An id of an aggregate: plain characters only, because it is part of subjects and URLs. */
 export const id = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'an id is 1 to 64 letters, digits, dashes or underscores');
 
 export const sku = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'a SKU is 1 to 64 letters, digits, dots, dashes or underscores');
 
-/** The largest amount anywhere: far from where whole numbers stop being exact. */
+/** The largest amount anywhere, far below the limit of exact integers. */
 export const MAX_AMOUNT = 1_000_000_000_000;
 
 /** Minor units of a currency. */
 export const amount = z.int().min(0).max(MAX_AMOUNT);
 
-/** What is moved: a whole number of minor units, not nothing. */
+/** An amount that is transferred: a whole number of minor units, above 0. */
 export const movedAmount = z.int().min(1).max(MAX_AMOUNT);
 
 /** ISO 4217. */
@@ -23,7 +23,7 @@ export const currency = z.string().regex(/^[A-Z]{3}$/, 'a currency is three capi
 export const reason = textLine(500);
 
 export const personName = textLine(200);
-/** The length is checked first: no pattern reads a longer text. */
+/** The length is checked first, so that the pattern never processes a longer text. */
 export const email = z.string().max(254, { abort: true }).check(z.email());
 
 export const orderLine = z.strictObject({

@@ -29,8 +29,8 @@ export const historyPage = z
   .object({ items: z.array(historyItem), nextCursor })
   .meta({ id: 'EventPage', description: 'A page of events' });
 
-/** A page of what happened to `subject`, the oldest first. Undefined where nothing ever did. A cursor of the history of
- *  something else is refused as not valid. */
+/** A page of the history of `subject`, oldest first. Undefined if it has no events. A cursor of another history is
+ *  refused as not valid. */
 export async function readHistory(
   store: Pick<StoreReader, 'read' | 'readAll'>,
   subject: string,
@@ -49,7 +49,7 @@ export async function readHistory(
   return { items: page.map(presentEvent), nextCursor };
 }
 
-/** An event as a history shows it: without what is personal. */
+/** An event in a history, without personal data. */
 function presentEvent({ event, version }: StoredEvent): z.infer<typeof historyItem> {
   const { id, type, time, correlationid, causationid, data } = event;
   const definitions: Readonly<Record<string, { readonly pii: readonly string[] }>> = platform.definitions;
@@ -65,7 +65,7 @@ function presentEvent({ event, version }: StoredEvent): z.infer<typeof historyIt
   };
 }
 
-/** A copy without the fields at these dotted paths, `*` standing for any element. */
+/** A copy without the fields at these dotted paths, in which `*` matches any element. */
 function without(value: unknown, paths: readonly string[], prefix = ''): unknown {
   if (Array.isArray(value)) return value.map((element) => without(element, paths, `${prefix}*.`));
   if (typeof value !== 'object' || value === null) return value;

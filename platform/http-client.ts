@@ -9,16 +9,16 @@ export interface JsonRequest<Body> {
   /** Sent as Idempotency-Key. */
   key?: string;
   signal: AbortSignal;
-  /** What an answer of 2xx must be. */
+  /** The schema of a 2xx response. */
   answer: z.ZodType<Body>;
-  /** Other statuses of 4xx that the caller understands; their bodies are not checked. */
+  /** Other 4xx statuses that the caller handles; their bodies are not validated. */
   refusals?: readonly number[];
 }
 
-/** `refused` has the status of an answer that is one of `refusals`; `code` is the stable code in its body, if any. */
+/** `refused` is the status of a response that is one of `refusals`; `code` is the stable code in its body, if any. */
 export type JsonAnswer<Body> = { body: Body } | { refused: number; code: string | undefined };
 
-/** The service cannot process requests now; the request itself may be right. */
+/** The service cannot process requests at present; the request itself may be correct. */
 class ServiceUnavailable extends UnavailableError {
   readonly status: number;
 
@@ -28,12 +28,13 @@ class ServiceUnavailable extends UnavailableError {
   }
 }
 
-/** The longest exchange, in milliseconds: shorter than the time limit of a handler, so that the cause is known. */
+/** Time limit of a request in milliseconds: shorter than the time limit of a handler, so that the error names the
+ *  cause. */
 const TIMEOUT_MS = 10_000;
-/** The largest answer, in bytes. */
+/** Maximum size of a response, in bytes. */
 const MAX_ANSWER = 64 * 1024;
 
-/** The code becomes the reason in an event: a word, and nothing that looks like a token or the number of a card. */
+/** The code becomes the reason in an event: it must be a word that cannot be a token or a card number. */
 const problem = z.looseObject({
   code: z
     .string()
@@ -41,10 +42,10 @@ const problem = z.looseObject({
     .refine((code) => redact(code) === code),
 });
 
-/** Sends a request to another service. Resolves with a checked answer of 2xx or with one of `refusals`. Rejects with a
- *  `PermanentError` where the service answers another 4xx, because the request is wrong; with an `UnavailableError` where
- *  it answers 5xx, 408, 429 or a redirect, which is never followed; and with a retryable error where the answer cannot be
- *  used. Errors name neither the query of the URL nor the content of an answer. */
+/** Sends a request to another service. Resolves with a validated 2xx response or with one of `refusals`. Rejects with a
+ *  `PermanentError` for another 4xx, because the request is wrong; with an `UnavailableError` for 5xx, 408, 429 or a
+ *  redirect, which is never followed; and with a retryable error for an invalid response. Errors contain neither the
+ *  query of the URL nor the content of a response. */
 export async function requestJson<Body>(request: JsonRequest<Body>): Promise<JsonAnswer<Body>> {
   const { method, url, body, key, signal, answer, refusals = [] } = request;
   const { address, authorization } = splitLogin(url);
@@ -78,7 +79,7 @@ export async function requestJson<Body>(request: JsonRequest<Body>): Promise<Jso
   throw new PermanentError('http.refused', `${what} answered ${status}${code === undefined ? '' : ` (${code})`}`);
 }
 
-/** The URL without its login, which `fetch` does not accept, and the header in its place. */
+/** Splits a URL into the URL without credentials, which `fetch` does not accept, and the header that replaces them. */
 function splitLogin(url: string): { address: URL; authorization?: string } {
   const address = new URL(url);
   const { username, password } = address;
@@ -98,7 +99,7 @@ function checked<Body>(schema: z.ZodType<Body>, text: string, what: string): Bod
   throw new Error(`${what} answered something else than expected: ${fields.join('; ')}`);
 }
 
-/** Undefined where the text is not JSON. */
+/** Undefined if the text is not JSON. */
 function parse(text: string): unknown {
   try {
     return JSON.parse(text);

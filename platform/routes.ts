@@ -38,7 +38,7 @@ export const apiInfo = {
   ],
 } satisfies Omit<ApiInfo, 'version'>;
 
-/** What the API of this platform serves. */
+/** The routes of this platform's API. */
 export const routes = (settings: ApiSettings): readonly Route[] => [
   ...userRoutes,
   ...orderRoutes(settings),

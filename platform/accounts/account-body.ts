@@ -9,12 +9,13 @@ export const accountBody = z
   .object({ id: z.string(), owner: z.string(), currency: z.string(), balance: z.int(), version: z.int() })
   .meta({ id: 'Account', description: 'The balance is in minor units of the currency' });
 
-/** The account as its events make it, up to the last one committed. Throws `account.not_found`. */
+/** Resolves with the reply that contains the account in its current state, rebuilt from its events. Throws
+ *  `account.not_found`. */
 export async function readAccount(store: AggregateReader, id: string): Promise<Reply> {
   return presentAccount(200, await platform.load(store, account, id));
 }
 
-/** The answer that shows an account. Throws `account.not_found`. */
+/** The reply that contains an account. Throws `account.not_found`. */
 export function presentAccount(status: number, { state, version }: Loaded<AccountState>): Reply {
   if (state === null) throw new ProblemError(accountNotFound);
   const { id, owner, currency, balance } = state;

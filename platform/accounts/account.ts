@@ -6,11 +6,11 @@ interface Account {
   id: string;
   owner: string;
   currency: string;
-  /** Minor units; never below 0, never above MAX_AMOUNT. */
+  /** Minor units, from 0 to MAX_AMOUNT. */
   balance: number;
 }
 
-/** Null while there is no such account. */
+/** Null if the account does not exist. */
 export type AccountState = Account | null;
 
 export type AccountCommand =
@@ -22,7 +22,7 @@ type AccountEvent = {
   [T in 'account.opened' | 'account.deposited' | 'account.withdrawn']: { type: T; data: Data<T> };
 }['account.opened' | 'account.deposited' | 'account.withdrawn'];
 
-/** A bank account: no overdraft, and no more than MAX_AMOUNT. Its streams grow long, so its state is kept every 100
+/** A bank account: no overdraft, and at most MAX_AMOUNT. Its streams grow long, so a snapshot is taken every 100
  *  events. */
 export const account = decider(
   'account.opened',
@@ -83,7 +83,7 @@ function existing(state: AccountState): Account {
   throw new PermanentError('account.not_found', 'There is no such account.');
 }
 
-/** A deposit of less than nothing would be a withdrawal that nobody has checked. */
+/** A negative deposit would be a withdrawal without a check of the balance. */
 function requireAmount(amount: number): void {
   if (Number.isSafeInteger(amount) && amount >= 1 && amount <= MAX_AMOUNT) return;
   throw new PermanentError('account.invalid_amount', `An amount is a whole number from 1 to ${MAX_AMOUNT}.`);

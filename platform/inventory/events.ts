@@ -4,8 +4,8 @@ import { id, reason, sku } from '../fields.js';
 import { orderDetails } from '../orders/events.js';
 import { marked } from '../orders/fulfilment/fulfilment.js';
 
-/** A SKU after a change. `version` rises by one with each change of that SKU, so that whoever reads the events in
- *  another order can still tell the newest. */
+/** A SKU after a change. `version` increases by one with each change of that SKU, so that a consumer that receives the
+ *  events in another order can determine the newest. */
 const level = z.strictObject({
   sku,
   onHand: z.int().min(0),
@@ -17,7 +17,7 @@ export type StockLevel = z.infer<typeof level>;
 
 const levels = z.array(level).max(100);
 
-/** Signed: goods that come in are positive. */
+/** Signed: positive for incoming goods. */
 export const adjustment = z.int().min(-1_000_000_000).max(1_000_000_000);
 
 export const inventoryEvents = {
@@ -25,7 +25,7 @@ export const inventoryEvents = {
   'inventory.reserved': event({ 1: z.strictObject({ orderId: id, order: orderDetails, levels }) }),
   'inventory.rejected': event({ 1: z.strictObject({ orderId: id, reason, ...marked }) }),
   'inventory.release': command({ 1: z.strictObject({ orderId: id, reason: reason.optional(), ...marked }) }),
-  /** `levels` is empty where nothing had been reserved. */
+  /** `levels` is empty if nothing was reserved. */
   'inventory.released': event({ 1: z.strictObject({ orderId: id, reason: reason.optional(), levels, ...marked }) }),
   'inventory.adjust': command({ 1: z.strictObject({ sku, quantity: adjustment, reason }) }),
   'inventory.adjusted': event({

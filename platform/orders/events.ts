@@ -4,14 +4,14 @@ import { amount, currency, id, orderLine, reason, shippingAddress } from '../fie
 import { marked } from './fulfilment/fulfilment.js';
 import { orderStatuses } from './status/status.js';
 
-/** What every later step of an order needs. It travels with the commands and outcomes of the way to the shipment, so
- *  that no service has to ask another one. */
+/** The data that every later step of an order needs. It is copied into all commands and outcomes until the shipment, so
+ *  that no service has to request it from another one. */
 export const orderDetails = z.strictObject({
   userId: id,
   currency,
   items: z.array(orderLine).min(1).max(100),
   total: amount,
-  /** A reference of the gateway's; never a card number. */
+  /** A reference issued by the gateway; never a card number. */
   payment: z.strictObject({ token: pii(textLine(255)) }),
   shippingAddress,
   ...marked,
@@ -19,8 +19,8 @@ export const orderDetails = z.strictObject({
 
 export type OrderDetails = z.infer<typeof orderDetails>;
 
-/** The details without what this version doesn't know: a consumer lets unknown fields pass, what it says in turn is
- *  exact. */
+/** The details without fields that this version does not know: consumers ignore unknown fields, but emit exactly the
+ *  known ones. */
 export function detailsOf(details: OrderDetails): OrderDetails {
   const { userId, currency, items, total, payment, shippingAddress, fulfilment } = details;
   const { name, line1, city, postalCode, country } = shippingAddress;

@@ -8,14 +8,14 @@ import { stuckReason } from './status/stuck.js';
 
 export interface OrderState {
   orderId: string;
-  /** Undefined while there is no such order. */
+  /** Undefined if the order does not exist. */
   details: OrderDetails | undefined;
-  /** The furthest it has come, whatever it shows. */
+  /** The furthest progress, independent of the visible status. */
   reached: Progress;
-  /** What came with that. */
+  /** The details of that progress. */
   detail: Detail;
   status: OrderStatus;
-  /** Why it is stuck, while it is. */
+  /** Why it is stuck, if it is. */
   stuckBecause?: string;
 }
 
@@ -30,7 +30,7 @@ type OrderEvent = {
   [T in 'order.created' | 'order.status_changed' | 'order.cancelled']: { type: T; data: Data<T> };
 }['order.created' | 'order.status_changed' | 'order.cancelled'];
 
-/** An order. Its status never goes back; `stuck` lies over it and can be lifted. */
+/** An order. Its progress never decreases; `stuck` overrides it in the status and can be lifted. */
 export const order = decider(
   'order.created',
   'order.status_changed',
@@ -62,7 +62,7 @@ export const order = decider(
   },
 });
 
-/** What the items cost. Throws `order.total_too_large`. */
+/** The total price of the items. Throws `order.total_too_large`. */
 export function totalOf(items: readonly OrderLine[]): number {
   const total = items.reduce((sum, { quantity, unitPrice }) => sum + quantity * unitPrice, 0);
   if (total <= MAX_AMOUNT) return total;
@@ -74,7 +74,7 @@ function create({ orderId, details }: Extract<OrderCommand, { type: 'create' }>,
   return [{ type: 'order.created', data: { orderId, ...details, total: totalOf(details.items) } }];
 }
 
-/** First what the order has newly reached, then what lies over it. Facts of an order that is not there say nothing. */
+/** Records new progress first, then `stuck`. Facts about an unknown order are ignored. */
 function setStatus(derived: DerivedStatus, state: OrderState): OrderEvent[] {
   const { orderId, details, reached } = state;
   if (details === undefined) return [];

@@ -1,7 +1,7 @@
 import type { EventEnvelope, ProjectionTx } from 'flotilla';
 import { defineProjection } from '../catalogue.js';
 
-/** What every account holds, and how many transactions have led there; an initial deposit is one. */
+/** The balance of every account, and the number of its transactions, including an initial deposit. */
 export const accountSummary = defineProjection({
   name: 'account-summary',
   version: 1,

@@ -1,6 +1,6 @@
 import { defineProjection } from '../catalogue.js';
 
-/** What was shipped on each day (UTC), and what it brought in, by currency. */
+/** The number of shipped orders and the revenue of each day (UTC), by currency. */
 export const dailySales = defineProjection({
   name: 'daily-sales',
   version: 1,

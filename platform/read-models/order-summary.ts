@@ -1,6 +1,6 @@
 import { defineProjection } from '../catalogue.js';
 
-/** Every order as `GET /orders/:id` shows it, for lists. */
+/** Every order as in `GET /orders/:id`, for lists. */
 export const orderSummary = defineProjection({
   name: 'order-summary',
   version: 1,
@@ -31,7 +31,7 @@ export const orderSummary = defineProjection({
           ${Number(sequence)}, ${time}, ${time})`;
     },
 
-    // what it was cancelled from is told by the change of status that follows
+    // the following change of status contains the previous status
     'order.cancelled': async ({ data: { orderId }, time, sequence }, { sql }) => {
       await sql`
         update order_summary set version = ${Number(sequence)}, updated_at = ${time} where order_id = ${orderId}`;
@@ -41,7 +41,7 @@ export const orderSummary = defineProjection({
       const { orderId, status, reason = null, trackingNumber = null, estimatedDelivery = null } = data;
       const version = Number(sequence);
       if (status === 'stuck') {
-        // lies over what the order has reached, and takes nothing of that away
+        // overrides the status, but not the progress of the order
         await sql`
           update order_summary set status = 'stuck', reason = ${reason}, version = ${version}, updated_at = ${time}
           where order_id = ${orderId}`;

@@ -1,7 +1,7 @@
 import type { Sql } from 'flotilla';
 import { defineProjection } from '../catalogue.js';
 
-/** How many users and orders there are, how many orders were shipped and what they brought in. */
+/** The numbers of users, orders and shipped orders, and the revenue. */
 export const userStatistics = defineProjection({
   name: 'user-statistics',
   version: 1,
@@ -10,7 +10,7 @@ export const userStatistics = defineProjection({
       create table user_statistics (name text not null primary key, amount bigint not null)`,
     user_statistics_revenue: `
       create table user_statistics_revenue (currency text not null primary key, amount bigint not null)`,
-    // what an order is worth; it is not said again when it is shipped
+    // the value of an order, which its shipment event does not contain
     user_statistics_open: `
       create table user_statistics_open (order_id text not null primary key, currency text not null, total bigint not null)`,
   },

@@ -4,9 +4,10 @@ import type { StockLevel } from '../inventory/events.js';
 import { accountSummary } from './account-summary.js';
 import { orderSummary } from './order-summary.js';
 
-/** Updates the tables that routes read: the projections behind `GET /orders` and `GET /accounts/:id/summary`, and two tables
- *  from events of other services, which arrive in any order. `GET /inventory` reads one of them, whose rows only a higher
- *  version replaces; `GET /orders/:id/saga` reads the entries of sagas. `flotilla replay --to views --again` rebuilds both. */
+/** Updates the tables that routes read: the projections behind `GET /orders` and `GET /accounts/:id/summary`, and two
+ *  tables of events of other services, which arrive in any order. `GET /inventory` reads one of them, whose rows only a
+ *  higher version replaces; `GET /orders/:id/saga` reads the entries of sagas. `flotilla replay --to views --again`
+ *  rebuilds both. */
 export default defineWorker({
   name: 'views',
   store: 'core',

@@ -22,7 +22,7 @@ const shipmentBody = z.object({
     .max(1000),
 });
 
-/** Nobody lives there. */
+/** No valid address has this postal code. */
 const UNDELIVERABLE = '00000';
 const DAYS_ON_THE_WAY = 3;
 const MAX_PAGE = 100_000;
@@ -42,7 +42,7 @@ export interface CarrierOptions {
   requests: IdempotentRequests;
 }
 
-/** A carrier that books shipments, voids them again or closes their key, and refuses the postal code 00000. */
+/** A carrier that books and cancels shipments, closes keys, and refuses the postal code 00000. */
 export function carrierRoutes({ db, requests }: CarrierOptions): Router {
   const outage = createOutage(db, 'carrier');
   const insert = db.prepare(
@@ -74,7 +74,7 @@ export function carrierRoutes({ db, requests }: CarrierOptions): Router {
     res.status(answer.status).json(answer.body);
   });
 
-  // by its Idempotency-Key: what was booked under it, or else nothing will be, also if the request is still on its way
+  // by Idempotency-Key: returns the booking made under it, or closes the key, even for a request in progress
   routes.delete('/shipments', (req, res) => {
     const key = idempotencyKey(req);
     outage.refuseWhileDown();

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 export type SandboxDatabase = Database.Database;
 
-/** How long a statement waits for another sandbox on the same file, in milliseconds. */
+/** How long a statement waits for another sandbox that uses the same file, in milliseconds. */
 const BUSY_TIMEOUT = 2000;
 
 const SCHEMA = `
@@ -36,8 +36,8 @@ const SCHEMA = `
   CREATE INDEX IF NOT EXISTS mails_by_recipient ON mail_recipients (address);
 `;
 
-/** Opens, or makes, the memory of the sandbox in `dataDir`. A transaction that has returned survives the loss of the
- *  process and of power. */
+/** Opens the database of the sandbox in `dataDir`, or creates it. A transaction that has returned survives a crash of
+ *  the process and a power failure. */
 export function openDatabase(dataDir: string): SandboxDatabase {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const db = new Database(join(dataDir, 'sandbox.db'), { timeout: BUSY_TIMEOUT });

@@ -20,7 +20,7 @@ const sandboxSettings = z.object({
     .describe('`required`: the sandbox accepts mail only with its token. `none`: it accepts mail from every client.'),
 });
 
-/** The outside world of the shop in development: payment gateway, carrier and mailbox. */
+/** Simulates the external services of the shop in development: payment gateway, carrier and mailbox. */
 export const sandbox: SandboxDeclaration<typeof sandboxSettings> = {
   settings: sandboxSettings,
   ports: ['sandboxPort', 'sandboxSmtpPort'],
@@ -33,7 +33,7 @@ export const sandbox: SandboxDeclaration<typeof sandboxSettings> = {
     return { GATEWAY_URL: url, CARRIER_URL: url, SMTP_URL: `smtp://${smtpLogin}${host}:${sandboxSmtpPort}` };
   },
   async start({ sandboxPort: port, sandboxSmtpPort: smtpPort, sandboxSmtpLogin: smtpLogin }, { token, ...options }) {
-    // loaded by the one process that runs it: it takes as long to load as everything else
+    // loaded only by the process that runs it: it takes as long to load as everything else
     const { startSandbox } = await import('./sandbox.js');
     return startSandbox({ ...options, ...(token !== undefined && { token }), port, smtpPort, smtpLogin });
   },

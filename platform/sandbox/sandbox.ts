@@ -13,7 +13,7 @@ import { Problem, problemHandler } from './http/problem.js';
 import { createIdempotentRequests } from './http/idempotent-requests.js';
 import { createSmtpServer } from './mail/smtp.js';
 
-/** What the sandbox needs of a logger; the library's has it. */
+/** The part of a logger that the sandbox uses. */
 export interface SandboxLogger {
   info(message: string, fields?: object): unknown;
   error(message: string, fields?: object): unknown;
@@ -22,36 +22,38 @@ export interface SandboxLogger {
 export interface SandboxOptions {
   /** @default '127.0.0.1' */
   host?: string;
-  /** 0 takes a free one. */
+  /** 0 selects a free port. */
   port: number;
-  /** 0 takes a free one. */
+  /** 0 selects a free port. */
   smtpPort: number;
-  /** Where ledger, keys, shipments and mails are kept. */
+  /** The directory of the ledger, keys, shipments and mails. */
   dataDir: string;
-  /** Asked for by everything but /livez and /readyz: as a bearer token or password over HTTP, as password over SMTP. */
+  /** Required by every endpoint except /livez and /readyz: as a bearer token or password over HTTP, as the password
+   *  over SMTP. */
   token?: string;
-  /** `none`: mail is accepted without the token, which then protects only the reading of it. @default 'required' */
+  /** `none`: mail is accepted without the token, which then only protects reading. @default 'required' */
   smtpLogin?: 'required' | 'none';
   logger: SandboxLogger;
   limits?: Partial<ServerLimits>;
-  /** How long a charge takes, in milliseconds. @default 0 */
+  /** Duration of a charge, in milliseconds. @default 0 */
   chargeDelay?: number;
   /** Closes the sandbox when it aborts. */
   signal?: AbortSignal;
 }
 
 export interface Sandbox {
-  /** Where gateway, carrier and mailbox answer: `http://127.0.0.1:3001`. */
+  /** The URL of gateway, carrier and mailbox: `http://127.0.0.1:3001`. */
   url: string;
-  /** Where mails are taken: `smtp://127.0.0.1:3025`. */
+  /** The URL of the SMTP server: `smtp://127.0.0.1:3025`. */
   smtpUrl: string;
-  /** Resolves when nothing listens any more and all is on disk. Held connections are cut. May be called again. */
+  /** Resolves when all servers are closed and all data is on disk. Pending connections are closed. May be called more
+   *  than once. */
   close(): Promise<void>;
 }
 
-/** Starts the outside world of development: a payment gateway, a carrier and a mailbox. Resolves when all of it can be
- *  used. Whatever it answered with success survives `kill -9`. Rejects with code EADDRINUSE, naming the port, when a
- *  port is taken; then nothing is left open. */
+/** Starts the external services for development: a payment gateway, a carrier and a mailbox. Resolves when all of them
+ *  are ready. Every successful response survives `kill -9`. Rejects with the code EADDRINUSE and the port if a port is
+ *  taken; all servers are then closed. */
 export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const { host = '127.0.0.1', port, smtpPort, dataDir, token, logger, chargeDelay = 0, signal } = options;
   signal?.throwIfAborted();
@@ -66,7 +68,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const app = express();
   app.disable('x-powered-by');
   app.use((_req, res, next) => {
-    res.set({ 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff' }); // mails and shipments are personal
+    res.set({ 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff' }); // responses are personal data
     next();
   });
   app.get(['/livez', '/readyz'], (_req, res) => {
@@ -89,7 +91,7 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   const smtp = createSmtpServer(mailbox, { token: options.smtpLogin === 'none' ? undefined : token, failed });
   let ready = false;
   smtp.on('error', (error) => {
-    if (ready) failed(error); // before that it is what `listen` rejects with
+    if (ready) failed(error); // an earlier error is the rejection of `listen`
   });
   let closed: Promise<void> | undefined;
   const close = () => {

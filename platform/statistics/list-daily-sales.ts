@@ -12,7 +12,7 @@ const day = z.iso.date();
 /** The last line of a page. */
 const position = cursorType('daily-sales', z.strictObject({ day, currency }));
 
-/** `since` inclusive, `until` exclusive. A span that is upside down is not valid; an empty one is. */
+/** `since` inclusive, `until` exclusive. `until` before `since` is not valid; an empty range is. */
 export const dailyQuery = z
   .object({
     since: day.optional(),
@@ -36,7 +36,7 @@ export const dailyPage = z
 
 type Daily = z.infer<typeof daily>;
 
-/** A page of days, the oldest first; days on which nothing was shipped are left out. */
+/** A page of days, oldest first, without days on which nothing was shipped. */
 export async function listDailySales(
   query: Sql,
   { since = BEFORE_ALL, until = AFTER_ALL, currency: only, cursor, limit }: z.output<typeof dailyQuery>,

@@ -26,7 +26,7 @@ export const statisticsRoutes: Route[] = [
     responses: { 200: statistics },
     reads: [userStatistics],
     handler: async ({ store }) => {
-      // in one statement, so that both are of one position
+      // in one statement, so that both are from the same position
       const rows = await store.query<{ kind: 'count' | 'revenue'; name: string; amount: number }>`
         select 'count' as kind, name, amount from user_statistics
         union all select 'revenue' as kind, currency as name, amount from user_statistics_revenue

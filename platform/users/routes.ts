@@ -53,7 +53,8 @@ export const userRoutes: Route[] = [
   }),
 ];
 
-/** The answer that shows the user as its events make it now. Throws `user.not_found`. */
+/** Resolves with the reply that contains the user in its current state, rebuilt from its events. Throws
+ *  `user.not_found`. */
 async function present(status: number, reader: StreamReader, id: string): Promise<Reply> {
   const events = await reader.read(`user/${id}`);
   const { state, version } = platform.rehydrate(user, events);

@@ -9,7 +9,7 @@ export interface CreateUser extends Data<'user.created'> {
   type: 'create';
 }
 
-/** A user: made once. */
+/** A user, created once. */
 export const user = decider('user.created')<UserState, CreateUser>({
   aggregate: 'user',
   initial: { user: undefined },

@@ -17,8 +17,8 @@ import {
 /** Sagas wait in the store, not on a timer of the process, so a year is possible. */
 const LONGEST_SAGA_WAIT_MS = 365 * 86_400_000;
 
-/** Every environment variable that Flotilla itself reads; the API, workers and the sandbox declare settings of their own.
- *  docs/reference/configuration.md is generated from the descriptions. */
+/** Every environment variable that Flotilla itself reads; the API, workers and the sandbox declare settings of their
+ *  own. docs/reference/configuration.md is generated from the descriptions. */
 export const environment = z.object({
   AMQP_URL: urls('amqp', 'amqps')
     .refine(hasOneVhost, 'must name the same virtual host in every URL')

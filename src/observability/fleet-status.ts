@@ -7,56 +7,56 @@ import type { BreakerState, ProcessReport } from './processes/probe-process.js';
 import { queueNumbers, type QueueNumbers } from './broker/queue-numbers.js';
 import { valueOf, withinLimit, type Answer } from '../concurrency/within-limit.js';
 
-/** What is null is not known. */
+/** Unknown values are null. */
 export interface WorkerStatus {
   worker: string;
-  /** False for a worker that needs none; then the numbers of its queues are 0. */
+  /** False for a worker without a queue; the numbers of its queues are then 0. */
   hasQueue: boolean;
-  /** False where its queue does not exist: the topology has not been applied. */
+  /** False if its queue does not exist, because the topology has not been applied. */
   exists: boolean | null;
   /** Messages that wait for a consumer. */
   ready: number | null;
-  /** Messages in flight: of its processes on this machine, or, where none answers, of all its consumers. */
+  /** Messages in flight of its processes on this machine or, if none responds, of all its consumers. */
   inFlight: number | null;
   /** Messages that wait for their next attempt, by delay in milliseconds. */
   retrying: { delay: number; ready: number | null }[];
-  /** Dead letters, in the broker and stored. */
+  /** Dead letters in the broker and in the store. */
   dead: number | null;
   /** Dead letters that wait in the broker. */
   deadInBroker: number | null;
-  /** Dead letters that a keeper has stored and that are not settled. */
+  /** Unsettled dead letters in the store. */
   deadKept: number | null;
-  /** RFC 3339: when the oldest of those that are stored died. */
+  /** RFC 3339: when the oldest of the stored ones was dead-lettered. */
   oldestDead: string | null;
   consumers: number | null;
-  /** Messages a second, as of the broker's last statistics. */
+  /** Messages per second, from the broker's latest statistics. */
   rates: { in: number; out: number } | null;
-  /** The worst of its processes on this machine. */
+  /** The worst state of its processes on this machine. */
   breaker: BreakerState | null;
-  /** RFC 3339: since when it is not closed, and when it takes the next message. */
+  /** RFC 3339: since when it is not closed, and when the next probe is due. */
   breakerSince: string | null;
   breakerUntil: string | null;
 }
 
-/** How far a worker that reads the log is. */
+/** The progress of a worker that reads the stream. */
 export interface LogReaderStatus {
   worker: string;
-  /** The offset up to which it is done; null where no process on this machine reports it. */
+  /** Every entry up to this offset is processed; null if no process on this machine reports it. */
   offset: number | null;
-  /** Offsets between that and the newest entry, about as many entries. */
+  /** Offsets from there to the newest entry: approximately the number of entries. */
   behind: number | null;
-  /** How often its processes on this machine found entries lost, or the log recreated. */
+  /** How often its processes on this machine detected lost entries or a recreated stream. */
   alarms: number;
 }
 
-/** Messages that no worker binds. For events that is normal; the sender of a command waits for an answer. */
+/** Messages that match no worker's binding. For events this is normal; the sender of a command waits for an answer. */
 export interface UnroutedStatus {
   total: number | null;
-  /** How many of them were examined, the oldest first. The numbers below count these. */
+  /** How many of them were examined, oldest first. The following numbers count these. */
   examined: number;
   commands: number;
   events: number;
-  /** Of no type of the catalogue. */
+  /** Messages whose type is not in the catalogue. */
   others: number;
   /** RFC 3339: the time of the oldest command. */
   oldestCommand: string | null;
@@ -67,13 +67,13 @@ export interface FleetStatus {
   logReaders: LogReaderStatus[];
   unrouted: UnroutedStatus;
   processes: ProcessReport[];
-  /** Null where the management API does not answer. */
+  /** Null if the management API does not respond. */
   broker: BrokerHealth | null;
-  /** What did not answer, and why: the cause of each null. */
+  /** The sources that did not respond, and why: the cause of each null. */
   problems: string[];
 }
 
-/** Dead letters of a worker that are stored and not settled. */
+/** The unsettled dead letters of a worker in the store. */
 export interface StoredDeadLetterCounts {
   count: number;
   /** RFC 3339. */
@@ -81,31 +81,31 @@ export interface StoredDeadLetterCounts {
 }
 
 export interface FleetStatusOptions {
-  /** Undefined while it cannot be reached. */
+  /** Undefined while it is unreachable. */
   broker: Pick<Broker, 'queueDepth' | 'readStream'> | undefined;
-  /** @default none: no rates, and nothing about nodes */
+  /** @default none: no rates, and no findings about nodes */
   management?: Pick<Management, 'queues' | 'overview' | 'nodes'>;
   names: Names;
   workers: readonly WorkerQueues[];
-  /** The workers that have no queue. @default none */
+  /** The workers without a queue. @default none */
   queueless?: readonly string[];
-  /** The workers that read the log. @default none */
+  /** The workers that read the stream. @default none */
   readers?: readonly string[];
   /** By worker. */
   kept: Answer<ReadonlyMap<string, StoredDeadLetterCounts>>;
-  /** Examines messages that no worker binds. Called only where there are some. */
+  /** Examines the unrouted messages. Called only if there are any. */
   examineUnrouted?: () => Promise<UnroutedStatus>;
   /** The processes on this machine. */
   processes: readonly ProcessReport[];
-  /** Milliseconds for each source. @default 3000 */
+  /** Time limit for each source, in milliseconds. @default 3000 */
   limit?: number;
 }
 
 const STATUS_TIMEOUT_MS = 3000;
 
-/** The state of the fleet: every worker with its queues, the processes on this machine, the broker. Asks all sources at
- *  the same time and each for a limited time. Never rejects: what a source does not say is null, with a line in
- *  `problems`. */
+/** Resolves with the state of the fleet: every worker with its queues, the processes on this machine, the broker.
+ *  Queries all sources concurrently, each with a time limit. Never rejects: the values of a source that does not
+ *  respond are null, with a line in `problems`. */
 export async function fleetStatus(options: FleetStatusOptions): Promise<FleetStatus> {
   const {
     broker,
@@ -237,7 +237,7 @@ async function unroutedOf(
   return nothing;
 }
 
-/** 0 for an empty log, as for one with a first entry. */
+/** 0 for an empty stream, as for one with a single entry. */
 async function newestOffset(broker: Pick<Broker, 'queueDepth' | 'readStream'>, { log }: Names): Promise<number> {
   if ((await broker.queueDepth(log)) === undefined) return 0;
   return (await lastEntry(broker, log))?.offset ?? 0;
@@ -262,7 +262,7 @@ function worst(states: readonly BreakerState[]): BreakerState | null {
   return null;
 }
 
-/** Of the process whose breaker stays open the longest. */
+/** The times of the process whose circuit breaker stays open the longest. */
 function breakerTimes(
   worker: string,
   breaker: BreakerState | null,

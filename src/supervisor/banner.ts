@@ -4,13 +4,13 @@ import type { RunningFleet } from './up.js';
 
 export interface BannerOptions extends RunningFleet {
   cwd: string;
-  /** How the command line is called: `npx flotilla`. */
+  /** The command that runs the command line: `npx flotilla`. */
   command: string;
-  /** The fleet's own lines, by their headings. */
+  /** The fleet's own lines, by heading. */
   rows: Readonly<Record<string, string>>;
 }
 
-/** The lines with which `up` reports that the fleet runs. */
+/** The lines that `up` prints when the fleet is running. */
 export function banner(options: BannerOptions): string[] {
   const { urls, command, workers, scale } = options;
   const folder = relative(options.cwd, options.dataDir);
@@ -18,7 +18,7 @@ export function banner(options: BannerOptions): string[] {
   const [first = '', ...others] = addressesOf(options.managementUrl);
   const { origin, username, password } = new URL(first);
   const more = others.map((url) => new URL(url).host);
-  // The password of a broker of the fleet's own is RabbitMQ's default; any other is a secret.
+  // The password of a private broker is RabbitMQ's default; any other password is secret.
   const user = options.broker === 'AMQP_URL' ? username : `${username} / ${password}`;
   const count = workers.reduce((sum, worker) => sum + (scale[worker] ?? 1), 0);
   const names = workers.map((worker) => ((scale[worker] ?? 1) === 1 ? worker : `${worker} ×${scale[worker]}`));

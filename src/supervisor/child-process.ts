@@ -6,20 +6,20 @@ import type { Logger } from '../telemetry/logger.js';
 import { startOf } from './process-identity.js';
 import { formatDuration } from '../duration.js';
 
-/** What a process says to its supervisor: that it does its work now, or why another start would not help. */
+/** The messages of a process to its supervisor: it is ready, or a restart would not help. */
 const message = z.discriminatedUnion('type', [
   z.object({ type: z.literal('ready'), url: z.string().optional() }),
   z.object({ type: z.literal('fatal'), code: z.string().refine(isErrorCode), detail: z.string() }),
 ]);
 type Message = z.infer<typeof message>;
 
-/** Tells the supervisor that started this process, if one did, that it is ready. */
+/** Notifies the supervisor that started this process, if any, that it is ready. */
 export function announceReady({ url }: { url?: string } = {}): void {
   process.send?.({ type: 'ready', ...(url !== undefined && { url }) } satisfies Message);
 }
 
-/** Tells the supervisor why this process ends, when starting it again would end the same way. False: there is no
- *  supervisor, or another start may help. */
+/** Notifies the supervisor why this process ends, if a restart would end in the same way. Returns false without a
+ *  supervisor, or if a restart may help. */
 export function announceFailure(error: unknown): boolean {
   if (process.send === undefined || !(error instanceof FlotillaError) || error.disposal !== 'fatal') return false;
   const detail = error.message.slice(errors[error.code].message.length).replace(/^[:.] ?/, '');
@@ -29,7 +29,7 @@ export function announceFailure(error: unknown): boolean {
 
 export interface ChildSpec {
   name: string;
-  /** The program to fork, and what follows it on its command line. */
+  /** The program to fork, and its arguments. */
   program: string;
   args: readonly string[];
   env: NodeJS.ProcessEnv;
@@ -39,17 +39,18 @@ export interface ChildOptions {
   logger: Logger;
   /** Called whenever pid, url or readiness change. */
   onChange: () => void;
-  /** Called when the process ends and another start would not help: it says so, or was used wrongly (exit code 2). */
+  /** Called when the process ends and a restart would not help: it has reported so, or its usage was wrong (exit code
+   *  2). */
   onFatal: (error: Error) => void;
-  /** Milliseconds until a process that ended is started again; doubles with each end, up to `longest`, and begins
-   *  anew for a process that ran for `longest`. */
+  /** Milliseconds until a process that ended is restarted; doubles with each end, up to `longest`, and is reset when a
+   *  process has run for `longest`. */
   backoff?: { first: number; longest: number };
 }
 
-/** Exit code of a process whose configuration is wrong. */
+/** Exit code of a process with an invalid configuration. */
 const WRONG_USE = 2;
 
-/** Keeps one process running: starts it again when it ends, until it is stopped. */
+/** Keeps one process running: restarts it when it ends, until it is stopped. */
 export class SupervisedProcess {
   readonly name: string;
   #child: ChildProcess | undefined;
@@ -77,7 +78,7 @@ export class SupervisedProcess {
     return this.#starts;
   }
 
-  /** Which process it is right now; undefined between two starts. */
+  /** The current process; undefined between two starts. */
   get state(): { name: string; pid: number; startedAt: string; url?: string } | undefined {
     const pid = this.#child?.pid;
     if (pid === undefined) return undefined;
@@ -88,8 +89,8 @@ export class SupervisedProcess {
     this.#running ??= this.#keepRunning();
   }
 
-  /** Ends it with SIGTERM, and with SIGKILL when it takes longer than `limit` milliseconds or `force` aborts. Resolves
-   *  when it has ended; it is not started again. */
+  /** Ends it with SIGTERM, and with SIGKILL if it takes longer than `limit` milliseconds or `force` aborts. Resolves
+   *  when it has ended; it is not restarted. */
   async stop(limit: number, force?: AbortSignal): Promise<void> {
     this.#stopping.abort();
     this.#child?.kill('SIGTERM');
@@ -133,12 +134,12 @@ export class SupervisedProcess {
   async #runOnce(): Promise<{ code?: number; signal?: string; error?: string }> {
     const { program, args, env } = this.spec;
     this.#starts += 1;
-    // A failpoint is for the first start: it would end every one that follows, too.
+    // A failpoint is for the first start only: it would also end every later one.
     const effective = this.#starts === 1 ? env : { ...env, FLOTILLA_FAILPOINT: '' };
     const child = fork(program, [...args], {
       env: effective,
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-      // A group of its own: Ctrl-C is for the supervisor, which ends its processes in order.
+      // A separate process group: Ctrl-C is for the supervisor, which ends its processes in order.
       detached: process.platform !== 'win32',
     });
     const ended = new Promise<{ code?: number; signal?: string; error?: string }>((resolve) => {

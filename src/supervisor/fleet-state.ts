@@ -7,9 +7,9 @@ const processState = z.object({
   /** `payment`, or `payment-2` for the second of several. */
   name: z.string(),
   pid: z.number(),
-  /** Together with the pid says which process it is: pids come again. */
+  /** Identifies the process together with the pid, because pids are reused. */
   startedAt: z.string(),
-  /** Where it serves its health, or its API, once it is ready. */
+  /** The URL of its health endpoints or its API, when it is ready. */
   url: z.string().optional(),
 });
 
@@ -21,13 +21,14 @@ const state = z.object({
   processes: z.array(processState),
 });
 
-/** What `up` has running in a data directory. */
+/** The processes of `up` in a data directory. */
 export type FleetState = z.infer<typeof state>;
 export type ProcessState = z.infer<typeof processState>;
 
 const fileOf = (dataDir: string) => join(dataDir, 'fleet.json');
 
-/** What the latest `up` of this directory wrote down, which may have ended since; undefined where there was none. */
+/** The state that the latest `up` of this directory recorded, which may have ended since; undefined if there was
+ *  none. */
 export async function readFleetState(dataDir: string): Promise<FleetState | undefined> {
   let text: string;
   try {
@@ -40,7 +41,7 @@ export async function readFleetState(dataDir: string): Promise<FleetState | unde
   return result.success ? result.data : undefined;
 }
 
-/** Replaces it as a whole; only its owner may read it, because broker URLs carry passwords. */
+/** Replaces the state atomically; readable by its owner only, because broker URLs contain passwords. */
 export async function writeFleetState(dataDir: string, value: FleetState): Promise<void> {
   makeDirectory(dataDir);
   const next = `${fileOf(dataDir)}.next`;

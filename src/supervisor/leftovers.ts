@@ -1,11 +1,11 @@
 import type { FleetState } from './fleet-state.js';
 import { hasEnded, isRunning } from './process-identity.js';
 
-/** Processes end by themselves when their supervisor is gone; this is how long they may take, in milliseconds. */
+/** How long processes may take to end by themselves after their supervisor has ended, in milliseconds. */
 const KILL_LIMIT = 5000;
 
-/** Ends what a supervisor that was killed left running: processes that are about to end by themselves are given
- *  `patience` milliseconds for it. Gives the names of those that were running. */
+/** Ends the processes that a killed supervisor left running. Processes that are already ending have `patience`
+ *  milliseconds to do so. Returns the names of those that were running. */
 export async function endLeftovers(state: FleetState | undefined, patience: number): Promise<string[]> {
   if (state === undefined) return [];
   const names: string[] = [];
@@ -26,7 +26,7 @@ function signal(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name);
   } catch (error) {
-    // It has ended meanwhile.
+    // It has ended in the meantime.
     if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
   }
 }

@@ -1,6 +1,6 @@
 import { requireKnown } from '../text/known-names.js';
 
-/** Processes of one stage are independent; stages end in this order, and the broker after them. */
+/** Processes of one stage are independent; stages end in this order, followed by the broker. */
 export type Stage = 'api' | 'workers' | 'keeper' | 'sandbox';
 export const STAGES: readonly Stage[] = ['api', 'workers', 'keeper', 'sandbox'];
 
@@ -8,7 +8,7 @@ export interface PlannedProcess {
   stage: Stage;
   /** `payment`; `payment-2` for the second of several. */
   name: string;
-  /** What follows the program on its command line. */
+  /** The arguments of the program. */
   args: readonly string[];
 }
 
@@ -16,7 +16,7 @@ export interface PlanOptions {
   workers: readonly string[];
   hasApi: boolean;
   hasSandbox: boolean;
-  /** How many processes run a worker; 1 where nothing is said. */
+  /** The number of processes of each worker. @default 1 */
   scale: Readonly<Record<string, number>>;
 }
 

@@ -1,13 +1,13 @@
 import { createServer } from 'node:net';
 import { FlotillaError } from '../errors.js';
 
-/** Throws `config.invalid` with the name of the variable when its port cannot be listened on. */
+/** Throws `config.invalid` with the name of the variable if its port is not available. */
 export async function requireFreePort(variable: string, host: string, port: number): Promise<void> {
   const problem = await portProblem(host, port);
   if (problem !== undefined) throw new FlotillaError('config.invalid', `${variable}: ${problem}; set another`);
 }
 
-/** Throws `config.invalid` where two variables name one port; 0 is any free one. */
+/** Throws `config.invalid` if two variables set the same port; 0 selects a free port. */
 export function requireDistinctPorts(ports: readonly (readonly [variable: string, port: number])[]): void {
   for (const [index, [variable, port]] of ports.entries()) {
     const other = ports.slice(0, index).find(([, taken]) => taken === port && port !== 0);
@@ -15,7 +15,7 @@ export function requireDistinctPorts(ports: readonly (readonly [variable: string
   }
 }
 
-/** Why a port cannot be listened on; undefined when it can. */
+/** Why a port is not available; undefined if it is. */
 export function portProblem(host: string, port: number): Promise<string | undefined> {
   return new Promise((resolve) => {
     const server = createServer();

@@ -7,13 +7,13 @@ import { promisify } from 'node:util';
 const execute = promisify(execFile);
 const POLL_INTERVAL_MS = 50;
 
-/** When a process was started, as the system tells it: the same pid with another start is another process.
- *  Undefined when there is no such process. */
+/** The start time of a process, as reported by the system: the same pid with another start time is another process.
+ *  Undefined if the process does not exist. */
 export async function startOf(pid: number): Promise<string | undefined> {
   try {
     if (existsSync('/proc/self/stat')) {
       const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
-      // After the command, which may contain anything, in brackets: state is field 3, start time field 22.
+      // After the command in parentheses, which may contain any character: state is field 3, start time field 22.
       const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
       return fields[0] === 'Z' ? undefined : fields[19];
     }
@@ -28,7 +28,7 @@ export async function isRunning(process: { pid: number; startedAt: string }): Pr
   return (await startOf(process.pid)) === process.startedAt;
 }
 
-/** Resolves true once the process has ended, false when it still runs after `limit` milliseconds. */
+/** Resolves with true when the process has ended, with false if it is still running after `limit` milliseconds. */
 export async function hasEnded(process: { pid: number; startedAt: string }, limit: number): Promise<boolean> {
   const until = performance.now() + limit;
   while (await isRunning(process)) {

@@ -1,4 +1,4 @@
-/** Runs one slow step and says what it does, why, and how long it took. */
+/** Runs one slow step, and prints what it does, why, and how long it took. */
 export async function timed<T>(
   say: (line: string) => void,
   what: string,

@@ -17,22 +17,22 @@ import { SerialQueue } from '../concurrency/serial-queue.js';
 export interface UpOptions {
   cwd: string;
   dataDir: string;
-  /** The workers that are enabled. */
+  /** The enabled workers. */
   workers: readonly string[];
   hasApi: boolean;
   hasSandbox: boolean;
-  /** How many processes run a worker. */
+  /** The number of processes of each worker. */
   scale: Readonly<Record<string, number>>;
   host: string;
-  /** Those on which the processes listen, by the variable that sets each of them. */
+  /** The ports on which the processes listen, by variable. */
   ports: Readonly<Record<string, number>>;
   amqp: { amqpUrl: string; managementUrl: string } | undefined;
-  /** Milliseconds. */
+  /** In milliseconds. */
   drainTimeout: number;
   env: NodeJS.ProcessEnv;
-  /** The command line, forked for each process. */
+  /** The program of the command line, forked for each process. */
   program: string;
-  /** Installs RabbitMQ, or says how. */
+  /** Installs RabbitMQ, or prints instructions. */
   installer: string;
   logger: Logger;
   /** Called when every process is ready. */
@@ -46,9 +46,9 @@ export interface UpOptions {
 
 /** A fleet whose processes are ready. */
 export interface RunningFleet {
-  /** Absolute. */
+  /** Absolute path. */
   dataDir: string;
-  /** Where API and sandbox answer. */
+  /** The URLs of API and sandbox. */
   urls: { api?: string; sandbox?: string };
   managementUrl: string;
   broker: ChosenBroker['kind'];
@@ -56,13 +56,14 @@ export interface RunningFleet {
   scale: Readonly<Record<string, number>>;
 }
 
-/** What is added to the drain before a process is killed: it has to close what it holds, too. */
+/** Additional time after the drain before a process is killed, because it must also close its resources. */
 const CLOSING = 5000;
 const REMIND_EVERY = 15_000;
 
-/** Runs a whole fleet on this machine: broker, sandbox, keeper, workers, API. Starts again what ends by itself.
- *  Resolves when `signal` has aborted and everything has ended in order. Throws `fleet.running` when another
- *  supervisor runs in this data directory, `config.invalid` when a port is taken, or when a process cannot start as configured. */
+/** Runs a whole fleet on this machine: broker, sandbox, keeper, workers, API. Restarts processes that end unexpectedly.
+ *  Resolves when `signal` has aborted and everything has ended cleanly. Throws `fleet.running` if another supervisor is
+ *  running in this data directory, `config.invalid` if a port is taken or a process cannot start with its
+ *  configuration. */
 export async function up(options: UpOptions): Promise<void> {
   const dataDir = resolve(options.cwd, options.dataDir);
   const lock = lockData(dataDir, 'supervisor', 'exclusive');
@@ -147,7 +148,7 @@ function runningFleet(
   return { dataDir, urls, managementUrl, broker, workers, scale };
 }
 
-/** True once every process is ready; false when `ending` aborts before. */
+/** Returns true when every process is ready, false if `ending` aborts before. */
 async function allReady(
   processes: readonly { process: SupervisedProcess }[],
   ending: AbortSignal,
@@ -166,7 +167,7 @@ async function allReady(
   return false;
 }
 
-/** Writes down what runs, one write after the other, the latest state at the end. */
+/** Records the running processes: one write at a time, and the latest state at the end. */
 function stateWriter(
   dataDir: string,
   broker: ChosenBroker,

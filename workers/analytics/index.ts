@@ -2,7 +2,8 @@ import { defineWorker } from '#platform/catalogue.js';
 import { dailySales } from '#platform/read-models/daily-sales.js';
 import { userStatistics } from '#platform/read-models/user-statistics.js';
 
-/** Keeps what `GET /statistics` and `GET /statistics/daily` tell, from the events of the store it shares. */
+/** Updates the projections of `GET /statistics` and `GET /statistics/daily`, from the events of the store that it
+ *  shares. */
 export default defineWorker({
   name: 'analytics',
   store: 'core',

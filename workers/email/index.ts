@@ -6,9 +6,9 @@ import { orderConfirmation, statusUpdate, welcome } from './templates.js';
 
 const smtpCall = { sideEffect: true, unavailable: meansNoServer };
 
-/** Writes to customers: a welcome, a confirmation of each order, a word on each new status. The Message-ID follows from
- *  the event, or from the order and its status, so that a mail that had to be sent twice is one mail in the mailbox. While history is replayed it
- *  only learns who the users are and what they were told, unless the mails are to be sent once more. */
+/** Sends mails to customers: a welcome, a confirmation of each order, a notification of each new status. The Message-ID
+ *  is derived from the event, or from the order and its status, so that a mail that is sent twice appears once in the
+ *  mailbox. A replay only restores the users and their notifications, unless it runs with side effects. */
 export default defineWorker({
   name: 'email',
   settings: z.object({
@@ -37,8 +37,8 @@ export default defineWorker({
   emits: ['email.sent', 'email.send_welcome'],
   replay: 'idempotent',
   on: {
-    // State first: what a handler writes is committed only when all of it succeeds. With the mail in this handler, a
-    // refused welcome would leave the user unknown, and every later mail of that user would fail.
+    // State first: the writes of a handler are committed only when all of it succeeds. If this handler also sent the
+    // mail, a refused welcome would leave the user unknown, and every later mail to that user would fail.
     'user.created': ({ data: { userId, name, email } }, ctx) => {
       ctx.write(async ({ sql }) => {
         await sql`insert into users (id, name, email) values (${userId}, ${name}, ${email}) on conflict (id) do nothing`;
@@ -69,13 +69,14 @@ export default defineWorker({
     'order.status_changed': async (event, ctx) => {
       const { userId, orderId, status } = event.data;
       if (!ctx.sideEffects) return ctx.write(async ({ sql }) => void (await recordNotification(sql, orderId, status)));
-      // an order that was stuck comes back to a status that its customer may know already
+      // an order that was stuck may return to a status of which its customer was already notified
       const [told] = await ctx.query`select status from told where order_id = ${orderId} and status = ${status}`;
       if (told !== undefined && !ctx.replaying) return;
       const recipient = await recipientOf(ctx.query, userId);
       const mail = statusUpdate(recipient.name, event.data);
       if (mail === undefined) return;
-      // Two events with one status may be handled at once: both mails have the same Message-ID, and one event reports it.
+      // Two events with the same status may be handled concurrently: both mails have the same Message-ID, and one event
+      // reports it.
       const messageId = messageIdOf({ id: `${orderId}-${status}` });
       await ctx.call('smtp', () => ctx.use.mailer.send(recipient, mail, messageId), smtpCall);
       ctx.write(async (tx) => {
@@ -87,19 +88,19 @@ export default defineWorker({
   },
 });
 
-/** False where the customer was told of this status before. */
+/** False if the customer was already notified of this status. */
 async function recordNotification(sql: Sql, orderId: string, status: string): Promise<boolean> {
   const inserted = await sql`
     insert into told (order_id, status) values (${orderId}, ${status}) on conflict do nothing returning status`;
   return inserted.length > 0;
 }
 
-/** RFC 5322 §3.6.4, from an id: whatever the id holds, what stands here is a plain word. */
+/** A Message-ID (RFC 5322 §3.6.4) from an id, reduced to safe characters. */
 function messageIdOf({ id }: Pick<EventEnvelope, 'id'>): string {
   return `<${id.replace(/[^A-Za-z0-9-]/g, '')}@flotilla.local>`;
 }
 
-/** Throws when the user is not known here yet: events may come out of order, so that trying again helps. */
+/** Throws if the user is not yet known: events may arrive in any order, so that a retry helps. */
 async function recipientOf(query: Sql, userId: string): Promise<Recipient> {
   const [user] = await query<Recipient>`select name, email from users where id = ${userId}`;
   if (user === undefined) throw new Error(`The user ${userId} is not known here yet.`);

@@ -9,19 +9,21 @@ export interface Recipient {
 }
 
 export interface Mailer {
-  /** Resolves when the server has taken the mail. Rejects with a `PermanentError` when it refuses it for good (5xx). */
+  /** Resolves when the server has accepted the mail. Rejects with a `PermanentError` if it refuses it permanently
+   *  (5xx). */
   send: (to: Recipient, mail: Mail, messageId: string) => Promise<void>;
   close: () => void;
 }
 
-/** No answer within this is as good as no server, in milliseconds; below the time a handler has. */
+/** Without a response within this time, in milliseconds, the server counts as unavailable; below the time limit of a
+ *  handler. */
 const SMTP_TIMEOUT_MS = 10_000;
 
-/** Hands mails to the SMTP server at `smtpUrl` over a few connections that it keeps. Connects at the first mail. */
+/** Sends mails to the SMTP server at `smtpUrl` over a small pool of connections. Connects at the first mail. */
 export function createMailer({ smtpUrl, mailFrom }: { smtpUrl: string; mailFrom: string }): Mailer {
   const { protocol, hostname, port, username, password } = new URL(smtpUrl);
   const secure = protocol === 'smtps:';
-  // a login is never sent in the clear to another machine, whatever an attacker removes from the greeting of the server
+  // credentials are never sent unencrypted to another machine, even if an attacker modifies the greeting of the server
   const requireTLS = username !== '' && !secure && !isLoopback(hostname);
   const transport = nodemailer.createTransport({
     pool: true,
@@ -40,7 +42,7 @@ export function createMailer({ smtpUrl, mailFrom }: { smtpUrl: string; mailFrom:
   return {
     send: async ({ name, email }, { subject, text }, messageId) => {
       try {
-        // as an object the address is taken as it is, not read as a list
+        // as an object, the address is used literally and not parsed as a list
         await transport.sendMail({ from: mailFrom, to: { name, address: email }, subject, text, messageId });
       } catch (error) {
         throw requireTLS && isWithoutTls(error) ? new TlsRequired(hostname) : failureOf(error);
@@ -50,7 +52,7 @@ export function createMailer({ smtpUrl, mailFrom }: { smtpUrl: string; mailFrom:
   };
 }
 
-/** The connection could not be encrypted, so that the login was not sent. */
+/** The connection could not be encrypted, so the credentials were not sent. */
 class TlsRequired extends Error {
   override readonly name = 'TlsRequired';
   readonly code = 'smtp.tls_required';
@@ -66,14 +68,14 @@ function isWithoutTls(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ETLS';
 }
 
-/** What a mail failed with. The text of the server is left out: it names recipients, and may quote the mail. */
+/** The error of a mail. The text of the server is omitted: it contains recipients, and may quote the mail. */
 function failureOf(error: unknown): Error {
   const { code, responseCode, command, response } = error as Record<string, unknown>;
   const status = typeof responseCode === 'number' ? responseCode : undefined;
   const enhanced =
     typeof response === 'string' ? /^\d{3}[ -]([245]\.\d{1,3}\.\d{1,3})\b/.exec(response)?.[1] : undefined;
   const facts = [status, enhanced, wordOf(code), wordOf(command)].filter((fact) => fact !== undefined).join(' ');
-  // it refuses this mail, and would again: not us (EAUTH), which is for an operator to correct
+  // refuses this mail, and would refuse it again; wrong credentials (EAUTH) must be corrected by an operator
   return status !== undefined && status >= 500 && code !== 'EAUTH'
     ? new PermanentError('email.refused', `The mail server refused the mail: ${facts}`)
     : new MailError(facts === '' ? 'The mail server failed' : `The mail server failed: ${facts}`);
@@ -88,7 +90,7 @@ function wordOf(value: unknown): string | undefined {
   return typeof value === 'string' && /^[A-Z][A-Z_ ]{0,30}$/.test(value) ? value : undefined;
 }
 
-/** The server is not well, or has no time for us now: it answered 4xx, or does not let us in. */
+/** Whether the server is unavailable or temporarily refuses mail: a 4xx response, or refused credentials. */
 export function meansNoServer(error: unknown): boolean {
   return error instanceof Error && !(error instanceof PermanentError);
 }

@@ -36,7 +36,7 @@ const sentences: Record<NotifiedStatus, string> = {
   cancelled: 'Your order is cancelled. If you paid for it, you are being refunded.',
 };
 
-/** The mail about a new status; undefined for one that says nothing to a customer. */
+/** The mail about a new status; undefined for a status that does not concern the customer. */
 export function statusUpdate(name: string, change: Data<'order.status_changed'>): Mail | undefined {
   const { orderId, status, trackingNumber, estimatedDelivery } = change;
   if (status === 'pending' || status === 'stuck') return undefined;
@@ -52,7 +52,7 @@ export function statusUpdate(name: string, change: Data<'order.status_changed'>)
   };
 }
 
-/** Minor units as people write them: 123456 USD is `$1,234.56`. */
+/** Formats minor units for display: 123456 USD is `$1,234.56`. */
 function formatAmount(amount: number, currency: string): string {
   const format = new Intl.NumberFormat('en', { style: 'currency', currency });
   const digits = format.resolvedOptions().maximumFractionDigits ?? 2;

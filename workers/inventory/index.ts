@@ -12,9 +12,9 @@ const initialStock = [
   { sku: 'item_3', quantity: 75 },
 ];
 
-/** Keeps the stock: how many of each SKU are on hand, and how many of them are promised to orders. An order is decided on
- *  once, and whoever asks again is told the same. A reservation ends once: shipped, or released; what is released after
- *  it was shipped comes back. */
+/** Manages the stock: the quantity of each SKU on hand, and the reserved part of it. Each order is decided once, and a
+ *  repeated command receives the same answer. A reservation ends once, shipped or released; items that are released
+ *  after the shipment return to the stock. */
 export default defineWorker({
   name: 'inventory',
   migrations,
@@ -61,7 +61,7 @@ export default defineWorker({
     'shipment.created': ({ data: { orderId } }, ctx) => {
       ctx.write(async (tx) => {
         const reservation = await readReservation(tx.sql, orderId);
-        if (reservation?.state !== 'reserved') return; // released meanwhile: the shipment was cancelled
+        if (reservation?.state !== 'reserved') return; // released in the meantime: the shipment was cancelled
         const { quantities } = reservation;
         const levels = apply(await readStock(tx.sql, quantities), quantities, effects.ship);
         await writeStock(tx.sql, levels);
@@ -90,8 +90,8 @@ export default defineWorker({
   },
 });
 
-/** Reserves an order's items, all or none, and gives the levels after that or the reason why not. Of an order that was
- *  decided on before, as it was: with the levels as they are now, none of them newer for having been asked. */
+/** Reserves all of an order's items or none, and returns the new levels or the reason for the refusal. For an order
+ *  that was already decided, returns that decision with the current levels, whose versions do not change. */
 async function decide(
   sql: Sql,
   orderId: string,

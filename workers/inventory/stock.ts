@@ -1,20 +1,20 @@
 import type { OrderLine } from '#platform/fields.js';
 import type { StockLevel } from '#platform/inventory/events.js';
 
-/** How many of a SKU. */
+/** A quantity of a SKU. */
 export interface Quantity {
   sku: string;
   quantity: number;
 }
 
-/** How much of each SKU an order takes, sorted by SKU: a SKU may stand in several lines. */
+/** The quantity of each SKU in an order, sorted by SKU: a SKU may occur in several lines. */
 export function quantitiesOf(items: readonly Pick<OrderLine, 'sku' | 'quantity'>[]): Quantity[] {
   const sums = new Map<string, number>();
   for (const { sku, quantity } of items) sums.set(sku, (sums.get(sku) ?? 0) + quantity);
   return [...sums].map(([sku, quantity]) => ({ sku, quantity })).sort((a, b) => (a.sku < b.sku ? -1 : 1));
 }
 
-/** Why it cannot all be reserved; undefined when it can. */
+/** Why the quantities cannot be reserved; undefined if they can. */
 export function shortage(stock: readonly StockLevel[], wanted: readonly Quantity[]): string | undefined {
   for (const { sku, quantity } of wanted) {
     const level = stock.find((candidate) => candidate.sku === sku);
@@ -25,7 +25,7 @@ export function shortage(stock: readonly StockLevel[], wanted: readonly Quantity
   return undefined;
 }
 
-/** What a change does to a SKU for each one it is about. */
+/** The effect of a change on the levels of a SKU, per unit. */
 interface Effect {
   onHand: -1 | 0 | 1;
   reserved: -1 | 0 | 1;
@@ -35,12 +35,12 @@ export const effects = {
   reserve: { onHand: 0, reserved: 1 },
   release: { onHand: 0, reserved: -1 },
   ship: { onHand: -1, reserved: -1 },
-  /** The shipment was cancelled: the goods come back. */
+  /** The shipment was cancelled: the goods return to the stock. */
   returnToStock: { onHand: 1, reserved: 0 },
   adjust: { onHand: 1, reserved: 0 },
 } as const satisfies Record<string, Effect>;
 
-/** The levels of the SKUs that change, after the change. A SKU that is not there begins at nothing. */
+/** The levels of the changed SKUs after the change. An unknown SKU begins at 0. */
 export function apply(stock: readonly StockLevel[], quantities: readonly Quantity[], effect: Effect): StockLevel[] {
   return quantities.map(({ sku, quantity }) => {
     const level = stock.find((candidate) => candidate.sku === sku) ?? { sku, onHand: 0, reserved: 0, version: 0 };

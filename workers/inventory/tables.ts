@@ -22,13 +22,13 @@ export const migrations: Migration[] = [
   { name: 'why a reservation was rejected', sql: 'alter table reservations add column reason text;' },
 ];
 
-/** `tombstone`: released before it was reserved, so that it never will be. */
+/** `tombstone`: released before it was reserved, so that it can never be reserved. */
 export type ReservationState = 'reserved' | 'rejected' | 'shipped' | 'released' | 'tombstone';
 
 export interface Reservation {
   state: ReservationState;
   quantities: Quantity[];
-  /** Why it was rejected; unknown of those from before it was kept. */
+  /** Why it was rejected; undefined in rows of earlier releases. */
   reason?: string;
 }
 
@@ -39,7 +39,7 @@ interface StockRow {
   version: number;
 }
 
-/** The levels of these SKUs; those that are not there are left out. */
+/** The levels of these SKUs, without unknown ones. */
 export async function readStock(sql: Sql, quantities: readonly Quantity[]): Promise<StockLevel[]> {
   const levels: StockLevel[] = [];
   for (const { sku } of quantities) {

@@ -13,8 +13,9 @@ const commands = [
 
 type Ctx = Context<(typeof commands)[number]>;
 
-/** Fulfils an order by stateless policies: each event causes the next command and carries the data that it needs. After a
- *  failure each service compensates its step, or makes sure that it is never executed. Ignores orders that a saga fulfils. */
+/** Fulfils an order with stateless policies: each event causes the next command and contains the data that it needs.
+ *  After a failure, each service compensates its step, or ensures that it is never executed. Ignores orders that a saga
+ *  fulfils. */
 export default defineWorker({
   name: 'order-choreography',
   emits: commands,

@@ -1,5 +1,5 @@
 import { defineWorker } from '#platform/catalogue.js';
 import { orderFulfilment } from '#platform/orders/fulfilment/fulfilment-saga.js';
 
-/** Brings each order that is fulfilled by a saga to its end: shipped, or undone. */
+/** Fulfils each orchestrated order: it is shipped, or its completed steps are compensated. */
 export default defineWorker({ name: 'order-saga', sagas: [orderFulfilment] });

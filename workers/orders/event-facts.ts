@@ -19,7 +19,7 @@ export const migrations: Migration[] = [
   },
 ];
 
-/** Adds a fact to what is known of the order and gives all of it. A fact that is known stays as it was heard first. */
+/** Adds a fact to those of the order and returns all of them. A duplicate does not replace the first one. */
 export async function recordFact(sql: Sql, orderId: string, fact: OrderFact): Promise<OrderFact[]> {
   await sql`
     insert into order_facts (order_id, kind, ref, fact)
@@ -35,7 +35,7 @@ type SagaType = `saga.${SagaFact['decision']}`;
 type ObservedType =
   Outcome | SagaType | 'order.cancelled' | 'message.dead_lettered' | 'message.replayed' | 'message.discarded';
 
-/** An event that says something about an order. */
+/** An event with a fact about an order. */
 export type ObservedEvent = { [T in ObservedType]: EventEnvelope<T, Data<T>> }[ObservedType];
 
 type MessageEvent = Extract<ObservedEvent, { type: `message.${string}` }>;
@@ -46,7 +46,7 @@ interface OrderFactOf {
   fact: OrderFact;
 }
 
-/** The order an event is about, and what it says; undefined for one that is about no order. */
+/** The order and the fact of an event; undefined for an event that concerns no order. */
 export function factOf(event: ObservedEvent): OrderFactOf | undefined {
   if (isAboutMessage(event)) return factOfMessage(event);
   if (isOfSaga(event)) return factOfSaga(event);
@@ -75,7 +75,7 @@ function factOfSaga({ type, data, sequence = '0' }: SagaEvent): OrderFactOf | un
   return { orderId: data.sagaId, fact: { kind: 'saga', decision, sequence: Number(sequence), step, reason, late } };
 }
 
-/** What people and services have said may be anything; what an order shows is one line. */
+/** Texts of operators and services may have any form; the status of an order shows one line. */
 function lineOf(text: string): string | undefined {
   return oneLine(text, 450) || undefined;
 }
@@ -84,12 +84,14 @@ function isAboutMessage(event: ObservedEvent): event is MessageEvent {
   return event.type.startsWith('message.');
 }
 
-/** Says of its orders what is to be done next: an event that it could not handle is a command never given. */
+/** Whether this worker sends the next command of an order: an event that it failed to handle is then a command that was
+ *  not sent. */
 const isCoordinator = (worker: string): worker is Coordinator =>
   worker === 'order-choreography' || worker === 'order-saga';
 
-/** What keeps an order from going on in the dead letters: a command of it, an event from which one should have followed, or
- *  one by which this worker should have shown a status. Others, such as those that mail or count, hold up nothing. */
+/** A dead letter that blocks an order: one of its commands, an event that should have caused one, or an event from
+ *  which this worker should have derived a status. Dead letters of other workers, for example for mail or statistics,
+ *  block nothing. */
 function factOfMessage({ type: what, subject, data }: MessageEvent): OrderFactOf | undefined {
   const { deadLetterId, worker, kind, type, eventId, code } = data;
   const [aggregate = '', orderId] = subject.split('/');
@@ -109,7 +111,7 @@ function factOfMessage({ type: what, subject, data }: MessageEvent): OrderFactOf
   }
 }
 
-/** What makes a fact the same fact, within its kind. */
+/** The identity of a fact within its kind. */
 function refOf(fact: OrderFact): string {
   switch (fact.kind) {
     case 'outcome':

@@ -5,8 +5,8 @@ import { factOf, migrations, recordFact, type ObservedEvent } from './event-fact
 
 type OrderEvent = (typeof order.events)[number];
 
-/** Keeps the status of orders. What the services, and the saga of those that have one, say about an order comes in no order:
- *  each fact is recorded, and the status derived from all that is known. */
+/** Derives the status of orders. Facts from the services and from the saga of an order arrive in any order: each fact
+ *  is recorded, and the status is derived from all of them. */
 export default defineWorker({
   name: 'orders',
   store: 'core',

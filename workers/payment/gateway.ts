@@ -15,14 +15,14 @@ export interface Refund {
   amount: number;
 }
 
-/** What the gateway has taken. */
+/** A charge of the gateway. */
 export interface Charged {
   id: string;
   amount: number;
   currency: string;
 }
 
-/** Code of an answer about another amount or currency than was asked for. */
+/** The code of an answer with another amount or currency than requested. */
 export const MISMATCH = 'payment.mismatch';
 
 interface Call {
@@ -31,11 +31,11 @@ interface Call {
 }
 
 export interface Gateway {
-  /** Charges once for a key, however often it is called. Throws `KeyReusedError`. */
+  /** Charges once per key, however often it is called. Throws `KeyReusedError`. */
   charge: (charge: Charge, call: Call) => Promise<Charged | Refused>;
-  /** What was charged under a key; where nothing was, nothing will be, also if the charge is still on its way. */
+  /** Closes the key: returns the charge made under it, otherwise prevents one, even for a request in progress. */
   cancel: (call: Call) => Promise<Charged | undefined>;
-  /** Refunds once for a key. */
+  /** Refunds once per key. */
   refund: (refund: Refund, call: Call) => Promise<void>;
 }
 
@@ -45,7 +45,7 @@ const charged = z
   .transform(({ id, amount, currency }): Charged => ({ id, amount, currency }));
 const refunded = z.looseObject({ id: textLine(200), amount: money.amount });
 
-/** The payment gateway at `url`. Errors as by `requestJson`. */
+/** The payment gateway at `url`. Rejects like `requestJson`. */
 export function createGateway(url: string): Gateway {
   const charges = `${url.replace(/\/$/, '')}/gateway/charges`;
   const refunds = `${url.replace(/\/$/, '')}/gateway/refunds`;

@@ -7,9 +7,9 @@ import { migrations, readPayment, writePayment, type Payment } from './tables.js
 
 const sideEffect = { sideEffect: true };
 
-/** Charges an order once, whichever commands ask for it, and tells each of them the same; gives the money back when asked
- *  to. A refund may come before the charge it is about, or while that is under way: the gateway is then told to cancel by
- *  the order's keys, and says what it has taken, which is refunded, or takes nothing under them any more. */
+/** Charges an order once, even if several commands request it, and sends each of them the same answer; refunds it on
+ *  request. A refund may arrive before the charge or during it: it then closes the order's keys at the gateway, which
+ *  returns an existing charge, to be refunded, or ensures that nothing is charged under them. */
 export default defineWorker({
   name: 'payment',
   settings: z.object({ gatewayUrl: z.url({ protocol: /^https?$/ }).describe('URL of the payment gateway.') }),
@@ -33,10 +33,10 @@ export default defineWorker({
         if ('refused' in answer) reason = answer.refused;
         else taken = answer;
       } else if (known?.status !== 'charged' && ctx.mayHaveRunBefore) {
-        // by an attempt that was killed before it noted anything, or before the command was mended to cost nothing
+        // charged by an attempt that was killed before it stored the result, or before an edit changed the total to 0
         taken = await call((action) => closeAction(action, keys));
       }
-      // only what the order costs counts as its payment, whatever the gateway took; anything else is refunded
+      // only a charge of exactly the order's total counts as its payment; any other charge is refunded
       if (known === undefined && taken !== undefined && !isSameMoney(taken, charge)) {
         if (taken.amount > 0) await refund(taken);
         if (charge.amount > 0) throw mismatch(taken, charge);
@@ -83,7 +83,7 @@ export default defineWorker({
       ctx.write(async (tx) => {
         const now = await readPayment(tx.sql, orderId);
         if (charge === undefined && now?.status === 'charged') {
-          await tx.emit('payment.refund', { orderId, reason, fulfilment }); // charged since it was looked at
+          await tx.emit('payment.refund', { orderId, reason, fulfilment }); // charged since the payment was read
           return;
         }
         if (charge !== undefined) await writePayment(tx.sql, orderId, paymentOf(charge, 'refunded'));
@@ -113,7 +113,8 @@ function closingAt(gateway: Gateway, signal: AbortSignal): Pick<ExternalAction<C
   return { close: (key) => gateway.cancel({ key, signal }) };
 }
 
-/** Several refunds of one charge may be requested at once: the key is the charge's, so that only one is made. */
+/** Several refunds of one charge may be requested concurrently: the key is derived from the charge, so that only one is
+ *  made. */
 function refundOnce(gateway: Gateway, refund: Refund, signal: AbortSignal): Promise<void> {
   return gateway.refund(refund, { key: `refund-${refund.chargeId}`, signal });
 }
@@ -136,14 +137,14 @@ const paymentOf = <S extends 'charged' | 'refunded'>({ id: paymentId, amount, cu
   currency,
 });
 
-/** What there is to refund. */
+/** The charge to refund, if any. */
 function chargeIn(payment: Payment): Charged | undefined {
   if (payment.status !== 'charged') return undefined;
   const { paymentId: id, amount, currency } = payment;
   return { id, amount, currency };
 }
 
-/** Whether money was taken that nobody may keep: the order was refused or refunded without it. */
+/** Whether an unwanted charge exists: the order was refused or refunded without it. */
 function isUnwanted(outcome: Payment, known: Payment): boolean {
   if (outcome.status !== 'charged' || outcome.amount === 0 || known.status === 'charged') return false;
   return known.status !== 'refunded' || known.paymentId !== outcome.paymentId;

@@ -16,7 +16,7 @@ export const migrations: Migration[] = [
   { name: 'why a payment failed', sql: 'alter table payments add column reason text;' },
 ];
 
-/** What is known of an order's payment. `tombstone`: refunded before it was charged, so that it never will be. */
+/** The state of an order's payment. `tombstone`: refunded before it was charged, so that it can never be charged. */
 export type Payment =
   | { status: 'charged' | 'refunded'; paymentId: string; amount: number; currency: string }
   | { status: 'failed'; reason: string }
@@ -40,7 +40,7 @@ export async function readPayment(sql: Sql, orderId: string): Promise<Payment | 
     case 'refunded':
       return { status, paymentId: paymentId ?? '', amount: Number(amount), currency: currency ?? '' };
     case 'failed':
-      return { status, reason: reason ?? 'failed before' }; // not kept of those from before
+      return { status, reason: reason ?? 'failed before' }; // not stored by earlier releases
     case 'tombstone':
       return { status };
   }

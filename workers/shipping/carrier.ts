@@ -20,11 +20,11 @@ interface Call {
 }
 
 export interface Carrier {
-  /** Books once for a key, however often it is called. Throws `KeyReusedError`. */
+  /** Books once per key, however often it is called. Throws `KeyReusedError`. */
   book: (parcel: Parcel, call: Call) => Promise<Booked | Refused>;
-  /** What was booked under a key; where nothing was, nothing will be, also if the booking is still on its way. */
+  /** Closes the key: returns the booking made under it, otherwise prevents one, even for a request in progress. */
   close: (call: Call) => Promise<Booked | undefined>;
-  /** Cancels a booking; one that is not there counts as cancelled. */
+  /** Cancels a booking; an unknown booking counts as cancelled. */
   cancel: (trackingNumber: string, call: Pick<Call, 'signal'>) => Promise<void>;
 }
 
@@ -32,7 +32,7 @@ const booking = z
   .looseObject({ trackingNumber: textLine(100), estimatedDelivery: textLine(64) })
   .transform(({ trackingNumber, estimatedDelivery }): Booked => ({ trackingNumber, estimatedDelivery }));
 
-/** The carrier at `url`. Errors as by `requestJson`. */
+/** The carrier at `url`. Rejects like `requestJson`. */
 export function createCarrier(url: string): Carrier {
   const base = `${url.replace(/\/$/, '')}/carrier/shipments`;
   return {

@@ -7,9 +7,9 @@ import { migrations, readShipment, writeShipment, type Shipment } from './tables
 
 const sideEffect = { sideEffect: true };
 
-/** Books an order's shipment with the carrier once, whichever commands ask for it, and tells each of them the same; cancels
- *  it when asked to. A cancellation may come before the booking or while that is under way: the carrier is then told to
- *  close the order's keys, and says what it has booked, which is cancelled, or books nothing under them any more. */
+/** Books an order's shipment once, even if several commands request it, and sends each of them the same answer; cancels
+ *  it on request. A cancellation may arrive before the booking or during it: it then closes the order's keys at the
+ *  carrier, which returns an existing booking, to be cancelled, or ensures that nothing is booked under them. */
 export default defineWorker({
   name: 'shipping',
   settings: z.object({ carrierUrl: z.url({ protocol: /^https?$/ }).describe('URL of the carrier.') }),
@@ -29,7 +29,7 @@ export default defineWorker({
         const answer = await call((action) => callOnce(action, keys));
         outcome = 'refused' in answer ? { ...outcome, reason: answer.refused } : { status: 'booked', ...answer };
       } else if (earlier.status !== 'booked' && ctx.mayHaveRunBefore) {
-        const booked = await call((action) => closeAction(action, keys)); // by an attempt that noted nothing
+        const booked = await call((action) => closeAction(action, keys)); // by an attempt that stored no result
         if (booked !== undefined) outcome = { status: 'booked', ...booked };
       }
       ctx.write(async (tx) => {
@@ -65,7 +65,7 @@ export default defineWorker({
       ctx.write(async (tx) => {
         const known = await readShipment(tx.sql, orderId);
         if (booked === undefined && known?.status === 'booked') {
-          await tx.emit('shipment.cancel', { orderId, reason, fulfilment }); // booked since it was looked at
+          await tx.emit('shipment.cancel', { orderId, reason, fulfilment }); // booked since the shipment was read
           return;
         }
         if (booked !== undefined) await writeShipment(tx.sql, orderId, { status: 'cancelled', ...booked });
@@ -91,14 +91,14 @@ function closingAt(carrier: Carrier, signal: AbortSignal): Pick<ExternalAction<B
   return { close: (key) => carrier.close({ key, signal }) };
 }
 
-/** What there is to cancel. */
+/** The booking to cancel, if any. */
 function bookingIn(shipment: Shipment): Booked | undefined {
   if (shipment.status !== 'booked') return undefined;
   const { trackingNumber, estimatedDelivery } = shipment;
   return { trackingNumber, estimatedDelivery };
 }
 
-/** Whether a parcel was booked that nobody may send: the order was refused or cancelled without it. */
+/** Whether an unwanted booking exists: the order was refused or cancelled without it. */
 function isUnwanted(outcome: Shipment, known: Shipment): boolean {
   if (outcome.status !== 'booked' || known.status === 'booked') return false;
   return known.status !== 'cancelled' || known.trackingNumber !== outcome.trackingNumber;

@@ -15,7 +15,7 @@ export const migrations: Migration[] = [
   { name: 'why a shipment failed', sql: 'alter table shipments add column reason text;' },
 ];
 
-/** What is known of an order's shipment. `tombstone`: cancelled before it was booked, so that it never will be. */
+/** The state of an order's shipment. `tombstone`: cancelled before it was booked, so that it can never be booked. */
 export type Shipment =
   | { status: 'booked' | 'cancelled'; trackingNumber: string; estimatedDelivery: string }
   | { status: 'failed'; reason: string }
@@ -38,7 +38,7 @@ export async function readShipment(sql: Sql, orderId: string): Promise<Shipment 
     case 'cancelled':
       return { status, trackingNumber: trackingNumber ?? '', estimatedDelivery: estimatedDelivery ?? '' };
     case 'failed':
-      return { status, reason: reason ?? 'failed before' }; // not kept of those from before
+      return { status, reason: reason ?? 'failed before' }; // not stored by earlier releases
     case 'tombstone':
       return { status };
   }

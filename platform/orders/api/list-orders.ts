@@ -7,7 +7,7 @@ import { orderStatuses, type OrderStatus } from '../status/status.js';
 
 const MAX_PAGE = 100;
 
-/** Greater than every id that the server makes, whatever the collation: these begin with a hexadecimal digit. */
+/** Greater than every id that the server creates, in every collation: these begin with a hexadecimal digit. */
 const AFTER_ALL = 'g';
 
 /** The last order of a page. */
@@ -40,8 +40,8 @@ export const orderPage = z
 
 type OrderPage = z.infer<typeof orderPage>;
 
-/** A page of orders, the newest first, as the read model has them: an order may take a moment to show. Later pages are not
- *  shifted by orders that come in meanwhile. */
+/** A page of orders from the read model, newest first: a new order may be missing for a moment. Orders that are created
+ *  in the meantime do not shift later pages. */
 export async function listOrders(
   query: Sql,
   { cursor, limit, status }: z.output<typeof listQuery>,

@@ -7,7 +7,7 @@ import { order as decider } from '../order.js';
 import { orderNotFound } from './problems.js';
 import { orderStatuses } from '../status/status.js';
 
-/** An order as the API shows it: without the payment token and the address. */
+/** An order in the API, without the payment token and the address. */
 export const orderBody = z
   .object({
     id: z.string(),
@@ -29,7 +29,8 @@ export type OrderBody = z.infer<typeof orderBody>;
 
 const unknownOrder = { state: decider.initial, version: 0 };
 
-/** The answer that shows the order as its events make it now. Throws `order.not_found`. */
+/** Resolves with the reply that contains the order in its current state, rebuilt from its events. Throws
+ *  `order.not_found`. */
 export async function presentOrder(status: number, reader: StreamReader, id: string): Promise<Reply> {
   let order = unknownOrder;
   let createdAt: string | undefined;

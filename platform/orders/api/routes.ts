@@ -29,7 +29,7 @@ const cancellation = z
   .strictObject({ reason: reason.optional() })
   .meta({ id: 'Cancellation', description: 'Why an order is cancelled' });
 
-/** `fulfilment`: who fulfils the orders that are placed. */
+/** `fulfilment`: how new orders are fulfilled. */
 export const orderRoutes = ({ fulfilment }: { fulfilment: Fulfilment }): Route[] => [
   defineRoute({
     method: 'post',

@@ -13,7 +13,7 @@ const progressBody = z
   .object({
     saga: z.string(),
     sagaId: z.string(),
-    /** `not_started`: no event of it has arrived here yet. `failed`: manual intervention is required. */
+    /** `not_started`: none of its events has arrived in this store. `failed`: manual intervention is required. */
     status: z.enum(sagaProgressStatuses),
     reason: z.string().nullable(),
     startedAt: time.nullable(),
@@ -41,7 +41,7 @@ const progressBody = z
       })
       .nullable(),
     entries: z.array(z.object({ at: time, step: z.string().nullable(), kind: z.string(), text: z.string() })),
-    /** False while events are missing here: request it again in a moment. */
+    /** False while events are missing in this store: request it again later. */
     complete: z.boolean(),
   })
   .meta({
@@ -65,7 +65,7 @@ export const orderSagaRoute: Route = defineRoute({
   },
 });
 
-/** An order says as it is placed who fulfils it, and keeps to that. */
+/** The event that creates an order states how it is fulfilled, which never changes. */
 async function refuseWithoutSaga(store: StoreReader, id: string): Promise<void> {
   const [placed] = await store.read(`order/${id}`, 0, 1);
   if (placed?.type !== 'order.created') throw new ProblemError(orderNotFound);

@@ -8,14 +8,14 @@ const forward = { orderId: id, order: orderDetails };
 const backward = { orderId: id, reason: reason.optional(), ...marked };
 const failed = { orderId: id, reason, ...marked };
 
-/** What payment and shipping are asked for, and what they answer. The way back needs the order's id only: each service
- *  remembers what there is to undo. */
+/** The commands to payment and shipping, and their answers. Compensation needs only the order's id: each service
+ *  remembers what to compensate. */
 export const fulfilmentEvents = {
   'payment.process': command({ 1: z.strictObject(forward) }),
   'payment.processed': event({ 1: z.strictObject({ ...forward, paymentId: textLine(200), amount, currency }) }),
   'payment.failed': event({ 1: z.strictObject(failed) }),
   'payment.refund': command({ 1: z.strictObject(backward) }),
-  /** `amount` is 0 where nothing had been charged. */
+  /** `amount` is 0 if nothing was charged. */
   'payment.refunded': event({ 1: z.strictObject({ ...backward, amount }) }),
 
   'shipment.create': command({ 1: z.strictObject(forward) }),

@@ -2,7 +2,7 @@ import { defineSaga } from '../../catalogue.js';
 import { detailsOf } from '../events.js';
 import { isOrchestrated } from './fulfilment.js';
 
-/** Answers may take longer than a worker goes on trying (payment: 11 minutes), and longer than a deployment. */
+/** Answers may take longer than the retries of a worker (payment: 11 minutes), and longer than a deployment. */
 const reserving = { timeout: '15m', retryDelays: ['1m', '5m'] };
 const paying = { timeout: '20m', retryDelays: ['1m', '10m'] };
 const shipping = { timeout: '30m', retryDelays: ['1m', '10m', '1h'] };
@@ -10,7 +10,8 @@ const undoing = { timeout: '20m', retryDelays: ['1m', '10m', '1h', '6h'] };
 
 const marked = { fulfilment: 'orchestrated' } as const;
 
-/** Reserves an order's items, takes its payment, ships it; or undoes what was done of that, the last first. */
+/** Reserves an order's items, takes its payment and ships it. After a failure or a cancellation, completed steps are
+ *  compensated in reverse order. */
 export const orderFulfilment = defineSaga({
   name: 'order-fulfilment',
   startedBy: 'order.created',

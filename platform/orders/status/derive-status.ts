@@ -1,6 +1,6 @@
 import { isFurther, type Progress } from './status.js';
 
-/** Something that is known about an order. Facts come from several services, in any order and more than once. */
+/** A fact about an order. Facts arrive from several services, in any order and more than once. */
 export type OrderFact =
   | OutcomeFact
   | SagaFact
@@ -13,22 +13,22 @@ export interface OutcomeFact {
   kind: 'outcome';
   outcome: Outcome;
   command: string;
-  /** Whether a saga fulfils the order, so that it says what the outcome means. */
+  /** Whether a saga fulfils the order, so that the saga decides the consequence of the outcome. */
   orchestrated?: boolean;
   reason?: string;
   trackingNumber?: string;
   estimatedDelivery?: string;
 }
 
-/** What the order's saga decided, at that place of its stream. */
+/** A decision of the order's saga, and its version in the saga's stream. */
 export interface SagaFact {
   kind: 'saga';
   decision: 'compensating' | 'completed' | 'compensated' | 'failed' | 'resumed';
   sequence: number;
-  /** The step that could not be done or undone. */
+  /** The step that could not be executed or compensated. */
   step?: string;
   reason?: string;
-  /** Whether it undoes only what was said after it had ended. */
+  /** Whether it compensates only an execution that was reported after the saga had ended. */
   late?: boolean;
 }
 
@@ -38,11 +38,11 @@ export interface DeadLetterFact {
   command: string;
   type: string;
   code: string;
-  /** The coordinator that should have said what follows, where it is an event. */
+  /** The coordinator that failed to handle it, if it is an event. */
   coordinator?: Coordinator;
 }
 
-/** Who says what is to be done next. */
+/** A worker that sends the next command of an order. */
 export type Coordinator = 'order-choreography' | 'order-saga';
 
 const progressOf = {
@@ -57,17 +57,18 @@ const progressOf = {
   'shipment.cancelled': 'pending',
 } as const satisfies Record<string, Progress>;
 
-/** The answers of services to commands. Those of the way back move an order nowhere, but settle their command. */
+/** The answers of services to commands. Answers to compensating commands do not advance an order, but settle their
+ *  command. */
 export type Outcome = keyof typeof progressOf;
 
-/** How an order ends whose saga could not do a step. */
+/** The final state of an order whose saga failed at a step. */
 const endAfterFailedStep: Readonly<Record<string, Progress>> = {
   reserve: 'rejected',
   pay: 'payment_failed',
   ship: 'shipment_failed',
 };
 
-/** A command of an order that lies in the dead letters, or an event from which one should have followed. */
+/** A dead-lettered command of an order, or a dead-lettered event that should have caused one. */
 export interface OpenDeadLetter extends Pick<DeadLetterFact, 'type' | 'code' | 'coordinator'> {
   discarded: boolean;
 }
@@ -77,13 +78,13 @@ export interface DerivedStatus {
   reason?: string;
   trackingNumber?: string;
   estimatedDelivery?: string;
-  /** The commands without an outcome that lie in the dead letters or were discarded from there, in the order of their ids. */
+  /** The commands without an outcome that are dead-lettered or were discarded, sorted by id. */
   open: OpenDeadLetter[];
   /** The last decision of the saga since it began to compensate. */
   compensation?: Pick<SagaFact, 'decision' | 'step' | 'reason'>;
 }
 
-/** What a set of facts means: the same for every order in which they came, however often. */
+/** Derives the status from a set of facts: independent of their order and of duplicates. */
 export function deriveStatus(facts: readonly OrderFact[]): DerivedStatus {
   const sorted = [...facts].sort((a, b) => compare(a.kind, b.kind) || compare(JSON.stringify(a), JSON.stringify(b)));
   const derived: DerivedStatus = { progress: 'pending', open: openDeadLetters(sorted) };
@@ -95,7 +96,7 @@ export function deriveStatus(facts: readonly OrderFact[]): DerivedStatus {
       reach(derived, fact.step === undefined ? 'cancelled' : (endAfterFailedStep[fact.step] ?? 'cancelled'), fact);
     }
   }
-  // the saga knows that it is done, the carrier by which number it can be followed
+  // the saga decides that the order is done, and the carrier's outcome has the tracking number
   const shipment = sorted.find((fact) => fact.kind === 'outcome' && fact.outcome === 'shipment.created');
   if (shipment?.kind === 'outcome' && sagaFacts.some(({ decision }) => decision === 'completed')) {
     reach(derived, 'shipped', shipment);
@@ -110,8 +111,8 @@ export function deriveStatus(facts: readonly OrderFact[]): DerivedStatus {
   return derived;
 }
 
-/** Where a saga fulfils the order, an outcome brings it further, but ends nothing: the saga may ask once more, or hear of
- *  a cancellation first. */
+/** If a saga fulfils the order, an outcome advances it but ends nothing: the saga may retry the step, or a cancellation
+ *  may reach it first. */
 function meaningOf({ outcome, orchestrated }: OutcomeFact): Progress {
   const progress = progressOf[outcome];
   return orchestrated === true && isFurther(progress, 'paid') ? 'pending' : progress;

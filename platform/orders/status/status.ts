@@ -1,5 +1,5 @@
-/** How far an order has come, each later one outranking those before: the ordinary way first, then the ways it ends
- *  otherwise. A cancellation outranks all, because the order itself accepts it only while nothing else is final. */
+/** The progress of an order, in ascending rank: first the regular course, then the other ways to end. A cancellation
+ *  has the highest rank, because the order accepts one only before any other final state. */
 const progression = [
   'pending',
   'reserved',
@@ -15,24 +15,24 @@ export type Progress = (typeof progression)[number];
 
 export const orderStatuses = [...progression, 'stuck'] as const;
 
-/** What an order shows: its progress, or `stuck` while one of its commands lies in the dead letters, or its saga needs a
- *  person. */
+/** The visible status of an order: its progress, or `stuck` while one of its commands is dead-lettered or its saga
+ *  requires manual intervention. */
 export type OrderStatus = (typeof orderStatuses)[number];
 
 const rank = (progress: Progress) => progression.indexOf(progress);
 
-/** Whether one outranks the other. */
+/** Whether one has a higher rank than the other. */
 export function isFurther(progress: Progress, than: Progress): boolean {
   return rank(progress) > rank(than);
 }
 
-/** Whether nothing can follow any more. */
+/** Whether it is a final state. */
 export function isFinal(progress: Progress): boolean {
   return rank(progress) >= rank('shipped');
 }
 
-/** Where an order is that was at `reached` and is now heard to be at `heard`: never further back, and a final state
- *  stays what it is. */
+/** The progress of an order at `reached` after a report of `reported`: it never decreases, and a final state never
+ *  changes. */
 export function advance(reached: Progress, reported: Progress): Progress {
   return isFinal(reached) || !isFurther(reported, reached) ? reached : reported;
 }

@@ -17,15 +17,16 @@ const compensationTypes = new Set([
 /** Final states that require compensation. */
 const endsToCompensate: ReadonlySet<Progress> = new Set(['rejected', 'payment_failed', 'shipment_failed', 'cancelled']);
 
-/** The compensation of each step, in words. */
+/** The name of each step's compensation. */
 const compensationNames: Readonly<Record<string, string>> = {
   reserve: 'release',
   pay: 'refund',
   ship: 'cancelling the shipment',
 };
 
-/** The reason why an order is stuck; undefined when it is not. After its end only a missing compensation makes it stuck, until
- *  an operator discards its dead letter. Before its end a discarded command keeps it stuck, because nothing repeats it. */
+/** Why an order is stuck; undefined if it is not. After its end, only a missing compensation makes it stuck, until an
+ *  operator discards the dead letter. Before its end, a discarded command keeps it stuck, because nothing repeats the
+ *  command. */
 export function stuckReason(
   progress: Progress,
   { open, compensation }: Pick<DerivedStatus, 'open' | 'compensation'>,
@@ -44,8 +45,8 @@ export function stuckReason(
   return blocking && `${blocking.type} failed: ${blocking.code}`;
 }
 
-/** Whether a compensation may be missing. Only the saga can interpret an event that it failed to handle: it may be the late
- *  reply of an abandoned step. A command that the saga repeated and that was executed needs no compensation. */
+/** Whether a compensation may be missing. Only the saga can interpret an event that it failed to handle: it may be the
+ *  late answer of an abandoned step. A command that the saga repeated and that was executed needs no compensation. */
 function mayNeedCompensation({ type, coordinator }: OpenDeadLetter, isUndone: boolean): boolean {
   if (coordinator === 'order-saga') return true;
   return compensationTypes.has(type) && !isUndone;

@@ -2,13 +2,13 @@ import type { RequestHandler } from 'express';
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { Problem } from './problem.js';
 
-/** Whether what was sent is the token; takes the same time for every wrong one. */
+/** Whether the text is the token; takes the same time for every wrong one. */
 export function isToken(sent: string, token: string): boolean {
   return timingSafeEqual(digest(sent), digest(token));
 }
 
-/** Lets only those pass who send the token: as a bearer token, or as the password of any user, so that the address of
- *  the gateway can carry it (`http://sandbox:<token>@host`). */
+/** Accepts only requests with the token, as a bearer token or as the password of any user, so that the URL of the
+ *  gateway can contain it (`http://sandbox:<token>@host`). */
 export function authorize(token: string): RequestHandler {
   return (req, res, next) => {
     const [, scheme = '', sent = ''] = /^(Bearer|Basic) +(\S+) *$/i.exec(req.get('authorization') ?? '') ?? [];

@@ -7,7 +7,7 @@ export interface Answer {
   body: object;
 }
 
-/** In place of a hash: the key was closed before anything came with it. */
+/** Stored instead of a hash: the key was closed before a request used it. */
 const ANY_BODY = '';
 
 interface RequestRow {
@@ -17,10 +17,10 @@ interface RequestRow {
   body: string | null;
 }
 
-/** Makes requests idempotent by their key, over restarts too. `decide` runs in the transaction that also remembers its
- *  answer, so that what it wrote and the key stand or fall together. It is told how often the key was tried before.
- *  An answer of 2xx is given again for ever; a Problem it throws is only counted, and the next try decides anew.
- *  A key that comes with another body is a 409. */
+/** Makes requests idempotent by key, including over restarts. `decide` runs in the transaction that also stores its
+ *  answer, so that its writes and the key are committed together. It receives the number of earlier attempts. A 2xx
+ *  answer is stored permanently and repeated; a Problem is only counted, and the next attempt decides again. The same
+ *  key with another body results in 409. */
 export function createIdempotentRequests(db: SandboxDatabase) {
   const find = db.prepare<[string, string], RequestRow>(
     'SELECT hash, attempts, status, body FROM requests WHERE scope = ? AND key = ?',
@@ -58,11 +58,10 @@ export function createIdempotentRequests(db: SandboxDatabase) {
   });
 
   return {
-    /** Gives the answer that the key has had; where it has none yet, `otherwise` is its answer from now on, whatever body
-     *  it comes with. */
+    /** Returns the stored answer of the key. If it has none, `otherwise` becomes its permanent answer, for any body. */
     close: (scope: string, key: string, otherwise: Answer): Answer => close.immediate(scope, key, otherwise),
 
-    /** `decide` gives back a Problem, rather than throwing it, for the attempt to be counted. Throws that Problem. */
+    /** `decide` returns a Problem instead of throwing it, so that the attempt is counted. Throws that Problem. */
     run(scope: string, key: string, input: object, decide: (earlier: number) => Answer | Problem): Answer {
       const outcome = attempt.immediate(scope, key, input, decide);
       if (outcome instanceof Problem) throw outcome;
@@ -73,7 +72,7 @@ export function createIdempotentRequests(db: SandboxDatabase) {
 
 export type IdempotentRequests = ReturnType<typeof createIdempotentRequests>;
 
-/** What the key was answered with for ever; undefined while it is not. */
+/** The permanent answer of a key; undefined if it has none. */
 function answerOf(row: RequestRow | undefined): Answer | undefined {
   if (row === undefined || row.status === null || row.body === null) return undefined;
   return { status: row.status, body: JSON.parse(row.body) as object };

@@ -7,12 +7,12 @@ export const identifier = z.string().min(1).max(200);
 /** Minor units. */
 export const amount = z.int().positive().max(1_000_000_000_000);
 
-/** The largest body that is read. */
+/** Maximum size of a request body. */
 export const BODY_LIMIT = '64kb';
 
 const KEY = /^[\x21-\x7e]{1,255}$/;
 
-/** The key that makes the request idempotent; a request without one is refused. */
+/** Returns the idempotency key of the request; refuses a request without one. */
 export function idempotencyKey(req: Request): string {
   const key = req.get('Idempotency-Key');
   if (key === undefined || !KEY.test(key)) {
@@ -33,7 +33,7 @@ export function page(req: Request, max: number) {
   );
 }
 
-/** Items that carry their place in the list as `seq`, answered without it and with the cursor of the next page. */
+/** A page of items with a position `seq`: returns them without it, and with the cursor of the next page. */
 export function toList<Row extends { seq: number }>(rows: readonly Row[], limit: number) {
   const items = rows.slice(0, limit).map(({ seq: _seq, ...item }) => item);
   const nextCursor = rows.length > limit ? String(rows[limit - 1]?.seq) : undefined;

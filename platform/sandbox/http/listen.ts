@@ -1,6 +1,6 @@
 import type { AddressInfo, Server } from 'node:net';
 
-/** The port is somebody else's. */
+/** Another process is listening on the port. */
 export class PortTakenError extends Error {
   override readonly name = 'PortTakenError';
   readonly code = 'EADDRINUSE';
@@ -18,7 +18,8 @@ export class PortTakenError extends Error {
   }
 }
 
-/** Resolves with the port once connections are taken. Rejects with PortTakenError, or what else the system says. */
+/** Resolves with the port when the server is listening. Rejects with PortTakenError, or with another error of the
+ *  system. */
 export function listen(server: Server, which: 'http' | 'smtp', host: string, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
     const refused = (error: NodeJS.ErrnoException) => {

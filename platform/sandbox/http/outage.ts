@@ -5,7 +5,7 @@ import { Problem, parse } from './problem.js';
 
 const outageBody = z.object({ down: z.boolean() });
 
-/** The switch with which a service of the sandbox is taken down; remembered on disk. */
+/** A switch that simulates an outage of a service of the sandbox; stored on disk. */
 export function createOutage(db: SandboxDatabase, service: string) {
   const read = db.prepare<[string], { down: number }>('SELECT down FROM outages WHERE service = ?');
   const write = db.prepare<[string, number]>(

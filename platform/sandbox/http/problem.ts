@@ -1,7 +1,7 @@
 import type { ErrorRequestHandler, Response } from 'express';
 import { z } from 'zod';
 
-/** What the sandbox answers when it says no: RFC 9457, with a stable `code`. */
+/** An error response of the sandbox: RFC 9457, with a stable `code`. */
 export class Problem extends Error {
   override readonly name = 'Problem';
 
@@ -17,7 +17,7 @@ export class Problem extends Error {
   }
 }
 
-/** The value as its schema has it; throws a 400 that lists the fields and never their values. */
+/** Returns the value parsed by its schema; throws a 400 that lists the invalid fields without their values. */
 export function parse<S extends z.ZodType>(schema: S, value: unknown): z.infer<S> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
@@ -37,7 +37,8 @@ export function sendProblem(res: Response, { status, code, message: title, error
 
 const httpError = z.object({ status: z.number().int().min(400).max(499), type: z.string().optional() });
 
-/** Turns whatever a route threw into a problem; what nobody foresaw is logged by `unexpected` and told to nobody. */
+/** Converts every error of a route to a problem; an unexpected error is passed to `unexpected` for the log, and the
+ *  client receives no details. */
 export function problemHandler(unexpected: (error: unknown) => void): ErrorRequestHandler {
   return (error: unknown, _req, res, next) => {
     if (res.headersSent) {

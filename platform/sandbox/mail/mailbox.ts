@@ -3,13 +3,13 @@ import { z } from 'zod';
 import type { SandboxDatabase } from '../database.js';
 import { parse } from '../http/problem.js';
 
-/** How many mails are kept; the oldest go first. */
+/** Maximum number of stored mails; the oldest are removed first. */
 const MAX_MAILS = 1000;
 
 export interface ReceivedMail {
   messageId: string;
   from: string;
-  /** Everybody it was handed over for, also those that its headers don't name. */
+  /** All recipients of the SMTP envelope, including those that are not in the headers. */
   recipients: readonly string[];
   subject: string;
   text: string;
@@ -25,7 +25,7 @@ interface MailRow {
   deliveries: number;
 }
 
-/** The mails that were accepted: a mail that comes again under its Message-ID is kept once, and counted. */
+/** Stores the accepted mails. A repeated mail with the same Message-ID is stored once and counted. */
 export function createMailbox(db: SandboxDatabase) {
   const upsert = db.prepare<unknown[], { seq: number }>(
     `INSERT INTO mails (message_id, sender, subject, text, received_at, deliveries)
@@ -56,7 +56,7 @@ export function createMailbox(db: SandboxDatabase) {
   });
 
   return {
-    /** Returns once the mail is on disk. */
+    /** Returns when the mail is on disk. */
     keep: (mail: ReceivedMail) => keep.immediate(mail),
     /** Newest first. */
     list: (to: string | undefined, limit: number) => list.all({ to: to?.toLowerCase() ?? null, limit }),
@@ -71,7 +71,7 @@ const listQuery = z.object({
   limit: z.coerce.number().int().min(1).max(MAX_MAILS).default(MAX_MAILS),
 });
 
-/** What a browser or a test sees of the mailbox. */
+/** The HTTP interface of the mailbox, for browsers and tests. */
 export function mailboxRoutes(mailbox: Mailbox): Router {
   const routes = Router();
   routes.get('/', (req, res) => {

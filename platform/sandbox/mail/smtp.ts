@@ -20,8 +20,8 @@ class MailRefused extends Error {
   }
 }
 
-/** A mail server for everybody's mail; with a token, for those who send it as their password. It says 250 once the mail
- *  is in the mailbox, on disk. */
+/** An SMTP server that accepts mail for every recipient; with a token, only from clients that send it as their
+ *  password. Responds with 250 when the mail is in the mailbox, on disk. */
 export function createSmtpServer(
   mailbox: Mailbox,
   { token, failed }: { token: string | undefined; failed: (error: unknown) => void },

@@ -17,7 +17,7 @@ const chargeBody = z.object({
 });
 const refundBody = z.object({ chargeId: identifier, orderId: identifier, amount });
 
-/** How long `tok_timeout` keeps a caller waiting before the connection is cut, in milliseconds. */
+/** How long `tok_timeout` keeps a client waiting before the connection is closed, in milliseconds. */
 const HOLD = 60_000;
 
 /** How many times `tok_flaky` fails for one idempotency key. */
@@ -28,17 +28,15 @@ const MAX_PAGE = 100_000;
 export interface GatewayOptions {
   db: SandboxDatabase;
   requests: IdempotentRequests;
-  /** How long a charge takes, in milliseconds. */
+  /** Duration of a charge, in milliseconds. */
   chargeDelay: number;
   /** Aborts when the sandbox closes. */
   closing: AbortSignal;
 }
 
-/**
- * A payment gateway that takes no money. What it answers is decided by the token:
- * `tok_ok` succeeds, `tok_declined` is a 402, `tok_flaky` fails twice with 503 and then succeeds, `tok_down` is always
- * a 503, `tok_timeout` never answers and takes nothing, any other token is a 402.
- */
+/** A payment gateway that charges no money. The token determines the response: `tok_ok` succeeds, `tok_declined`
+ *  results in 402, `tok_flaky` fails twice with 503 and then succeeds, `tok_down` always results in 503, `tok_timeout`
+ *  never responds and charges nothing, and any other token results in 402. */
 export function gatewayRoutes({ db, requests, chargeDelay, closing }: GatewayOptions): Router {
   const ledger = createLedger(db);
   const outage = createOutage(db, 'gateway');
@@ -63,7 +61,7 @@ export function gatewayRoutes({ db, requests, chargeDelay, closing }: GatewayOpt
     res.status(answer.status).json(answer.body);
   });
 
-  // by its Idempotency-Key: what was taken under it, or else nothing will be, also if the charge is still on its way
+  // by Idempotency-Key: returns the charge made under it, or closes the key, even for a request in progress
   routes.delete('/charges', (req, res) => {
     const key = idempotencyKey(req);
     outage.refuseWhileDown();
@@ -121,7 +119,8 @@ function refusalOf(token: string, earlier: number): Problem | undefined {
   }
 }
 
-/** Leaves the caller without an answer until it goes away, the time is over or the sandbox closes; then cuts the line. */
+/** Leaves the client without a response until it disconnects, the time is over or the sandbox closes; then closes the
+ *  connection. */
 async function hold(req: Request, res: Response, closing: AbortSignal): Promise<void> {
   const gone = new AbortController();
   res.once('close', () => gone.abort());

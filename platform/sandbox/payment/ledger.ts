@@ -7,13 +7,14 @@ export interface Movement {
   /** Minor units. */
   amount: number;
   currency: string;
-  /** The idempotency key it was asked for with. */
+  /** The idempotency key of the request. */
   key: string;
-  /** The charge that a refund gives back. */
+  /** The refunded charge, for a refund. */
   chargeId: string | null;
 }
 
-/** What the gateway really took and gave back. Rows are added in the transaction of the request, never changed. */
+/** The charges and refunds that the gateway has made. Rows are added in the transaction of the request, and never
+ *  changed. */
 export function createLedger(db: SandboxDatabase) {
   const insert = db.prepare(
     `INSERT INTO ledger (id, kind, order_id, amount, currency, key, charge_id, at)
@@ -35,7 +36,7 @@ export function createLedger(db: SandboxDatabase) {
     record(movement: Movement): void {
       insert.run({ ...movement, at: new Date().toISOString() });
     },
-    /** A charge and how much of it was given back. */
+    /** A charge and its refunded amount. */
     charge: (id: string) => find.get(id),
     /** Oldest first, after `cursor`. */
     list: (cursor: number, limit: number, orderId?: string) =>

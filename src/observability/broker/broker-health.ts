@@ -1,9 +1,9 @@
 import type { Management, ManagedNode, ManagedQueue } from '../../broker/rabbitmq/management/management.js';
 
-/** What is wrong, or may soon be, at the broker as a whole. */
+/** A present or imminent problem of the broker as a whole. */
 export interface BrokerFinding {
-  /** `alarm`: every publisher of the cluster is blocked. `node`: a node is down. `leaders`: one node does most of the work.
-   *  `queue`: a queue cannot be used. */
+  /** `alarm`: every publisher of the cluster is blocked. `node`: a node is down. `leaders`: one node does most of the
+   *  work. `queue`: a queue is unusable. */
   kind: 'alarm' | 'node' | 'leaders' | 'queue';
   detail: string;
 }
@@ -11,16 +11,16 @@ export interface BrokerFinding {
 export interface BrokerHealth {
   version: string;
   nodes: ManagedNode[];
-  /** How many leaders of the fleet's queues each node has, the most first. */
+  /** The number of leaders of the fleet's queues on each node, largest first. */
   leaders: { node: string; queues: number }[];
   findings: BrokerFinding[];
 }
 
-/** Leaders of fewer queues for each node cannot be spread evenly. */
+/** With fewer queues per node, leaders cannot be distributed evenly. */
 const ENOUGH_QUEUES = 3;
 const MOST_NAMED = 5;
 
-/** Asks the management API; `queues`: those of the fleet. Rejects with `broker.management`. */
+/** Queries the management API; `queues`: those of the fleet. Rejects with `broker.management`. */
 export async function brokerHealth(
   management: Pick<Management, 'overview' | 'nodes'>,
   queues: readonly ManagedQueue[],
@@ -43,7 +43,7 @@ export function nodeFindings(nodes: readonly ManagedNode[]): BrokerFinding[] {
   ]);
 }
 
-/** Queues that cannot be used, and leaders on one node of several. */
+/** Unusable queues, and a concentration of leaders on one node. */
 export function queueFindings(queues: readonly ManagedQueue[], nodes: readonly ManagedNode[]): BrokerFinding[] {
   const unusable = queues.filter(({ down }) => down).map(({ name }) => name);
   const named = unusable.slice(0, MOST_NAMED).join(', ');
@@ -57,7 +57,7 @@ export function queueFindings(queues: readonly ManagedQueue[], nodes: readonly M
   ];
 }
 
-/** Only in a cluster with several running nodes: one of them leads twice its share or more. */
+/** Only in a cluster with several running nodes, one of which has at least twice its share of leaders. */
 function concentration(queues: readonly ManagedQueue[], nodes: readonly ManagedNode[]): string | undefined {
   const running = nodes.filter((node) => node.running).length;
   const leaders = leadersOf(queues);

@@ -6,18 +6,18 @@ import type { CheckResult } from '../../telemetry/health-server.js';
 import { nodeFindings, queueFindings, type BrokerFinding } from './broker-health.js';
 
 const NODES_EVERY = 15_000;
-/** Listing queues costs a large broker more, and leaders move rarely. */
+/** Listing queues is expensive on a large broker, and leaders rarely move. */
 const QUEUES_EVERY = 5 * 60_000;
 
 export interface ClusterWatch {
-  /** Always ok: publishers that are blocked, or a broker that is gone, fail the check of the connection. */
+  /** Always ok: blocked publishers and an unreachable broker fail the check of the connection. */
   check(): CheckResult;
-  /** Watches until the signal aborts; never rejects. */
+  /** Monitors until the signal aborts; never rejects. */
   run(signal: AbortSignal): Promise<void>;
 }
 
-/** Watches the broker by its management API: alarms, nodes that are down, leaders on one node of several. Logs each
- *  finding once, when it appears and when it is over. `prefix`: of the fleet's queues. */
+/** Monitors the broker through its management API: alarms, nodes that are down, concentration of leaders. Logs each
+ *  finding once when it appears and once when it ends. `prefix`: of the fleet's queues. */
 export function createClusterWatch(
   management: Pick<Management, 'nodes' | 'queues'>,
   prefix: string,
@@ -55,7 +55,7 @@ export function createClusterWatch(
   };
 }
 
-/** Those of `some` that are not among `others`. */
+/** The findings of `some` that are not in `others`. */
 function difference(some: readonly BrokerFinding[], others: readonly BrokerFinding[]): BrokerFinding[] {
   return some.filter(({ detail }) => others.every((other) => other.detail !== detail));
 }

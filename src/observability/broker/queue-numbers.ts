@@ -2,7 +2,7 @@ import type { Broker } from '../../broker/broker.js';
 import type { ManagedQueue } from '../../broker/rabbitmq/management/management.js';
 import { withinLimit, type Answer } from '../../concurrency/within-limit.js';
 
-/** A queue as far as it is known; null is what is not. */
+/** The numbers of a queue; null if unknown. */
 export interface QueueNumbers {
   exists: boolean | null;
   /** Messages that wait for a consumer. */
@@ -10,23 +10,23 @@ export interface QueueNumbers {
   /** Messages that consumers have in flight. */
   unacked: number | null;
   consumers: number | null;
-  /** Messages a second. */
+  /** Messages per second. */
   rates: { in: number; out: number } | null;
 }
 
 const AT_ONCE = 16;
 
 export interface QueueSources {
-  /** Undefined where there is no connection. */
+  /** Undefined without a connection. */
   broker: Pick<Broker, 'queueDepth'> | undefined;
-  /** The queues by name, of the management API. */
+  /** The queues of the management API, by name. */
   managed: Answer<ReadonlyMap<string, ManagedQueue>>;
-  /** Milliseconds for each queue. */
+  /** Time limit for each queue, in milliseconds. */
   limit: number;
 }
 
-/** Asks for each queue: AMQP, which is exact, and does not answer for a queue whose node is down; in that case, the
- *  statistics of the management API. Problems get a line for each queue that did not answer. */
+/** Queries each queue over AMQP, which is exact but does not respond for a queue whose node is down; in that case, uses
+ *  the statistics of the management API. Adds a line to the problems for each queue without a response. */
 export async function queueNumbers(
   names: readonly string[],
   { broker, managed, limit }: QueueSources,
@@ -53,7 +53,7 @@ async function numbersOf(
   const statistics = managed.known ? managed.value.get(name) : undefined;
   const { unacked = null, rates = null } = statistics ?? {};
   if (broker !== undefined) {
-    // a queue that cannot be used would only let the limit go by
+    // querying an unusable queue would only use up the time limit
     const depth =
       statistics?.down === true
         ? ({ known: false, reason: 'it has no leader or no majority of its nodes' } as const)
@@ -64,7 +64,7 @@ async function numbersOf(
   if (statistics === undefined) {
     return { exists: managed.known ? false : null, ready: null, unacked: null, consumers: null, rates: null };
   }
-  // the statistics of a queue that is down are zeros
+  // the statistics of an unusable queue are zeros
   if (statistics.down) return { exists: true, ready: null, unacked: null, consumers: null, rates: null };
   const { ready, consumers } = statistics;
   return { exists: true, ready, unacked, consumers, rates };

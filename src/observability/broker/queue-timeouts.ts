@@ -2,13 +2,13 @@ import type { ManagedQueue } from '../../broker/rabbitmq/management/management.j
 import type { Names } from '../../broker/topology/topology.js';
 import { formatDuration } from '../../duration.js';
 
-/** RabbitMQ's default of `consumer_timeout`, in milliseconds; what rabbitmq.conf has in its place cannot be asked for. */
+/** RabbitMQ's default of `consumer_timeout`, in milliseconds; the value in rabbitmq.conf cannot be queried. */
 const CONSUMER_TIMEOUT = 30 * 60_000;
 /** RabbitMQ's default of `consumer_disconnected_timeout`, in milliseconds. */
 const DISCONNECTED_TIMEOUT = 60_000;
 
-/** The workers whose handlers may take longer than the broker waits for an ack: it would then take the message back while
- *  it is being handled. One line each. */
+/** Lists the workers whose handlers may take longer than the broker waits for an ack, one line each: the broker would
+ *  requeue the message while it is being handled. */
 export function shortConsumerTimeouts(
   queues: readonly ManagedQueue[],
   workers: readonly { name: string; timeout: number }[],
@@ -26,14 +26,14 @@ export function shortConsumerTimeouts(
   });
 }
 
-/** How long the deliveries of consumers on a node that is down stay with them, by the queue for which it is longest. */
+/** How long a lost node's consumers keep their deliveries: the maximum over all queues. */
 export function disconnectedTimeout(queues: readonly ManagedQueue[]): number {
   const quorum = queues.filter(({ type }) => type === 'quorum');
   const timeouts = quorum.map((queue) => settingOf(queue, 'consumer-disconnected-timeout') ?? DISCONNECTED_TIMEOUT);
   return timeouts.length === 0 ? DISCONNECTED_TIMEOUT : Math.max(...timeouts);
 }
 
-/** An argument of the queue goes before a policy. */
+/** An argument of the queue has precedence over a policy. */
 function settingOf(queue: ManagedQueue, key: string): number | undefined {
   const value = queue.arguments[`x-${key}`] ?? queue.policySettings[key];
   return typeof value === 'number' ? value : undefined;

@@ -1,4 +1,4 @@
-/** Something about a version of RabbitMQ that an operator has to know. */
+/** A finding about a version of RabbitMQ, for operators. */
 export interface VersionFinding {
   /** `unusable`: the fleet does not work with it. */
   severity: 'unusable' | 'warning';
@@ -8,7 +8,7 @@ export interface VersionFinding {
 const OLDEST = [3, 10] as const;
 const SINGLE_ACTIVE_CONSUMER_FIXED = 6;
 
-/** What is known to be wrong with this version. Sources: release notes of RabbitMQ; docs/operations/rabbitmq-versions.md. */
+/** The known problems of this version. Sources: release notes of RabbitMQ; docs/operations/rabbitmq-versions.md. */
 export function versionFindings(version: string): VersionFinding[] {
   const [major = 0, minor = 0, patch = 0] = version.split('.').map((part) => Number.parseInt(part, 10));
   if (major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1])) {
@@ -28,7 +28,7 @@ export function versionFindings(version: string): VersionFinding[] {
   return [];
 }
 
-/** Whether deliveries of consumers on a node that is down stay with them for a time (`consumer-disconnected-timeout`). */
+/** Whether consumers of a lost node keep their deliveries for some time (`consumer-disconnected-timeout`). */
 export function holdsDeliveriesOfLostNodes(version: string): boolean {
   const [major = 0, minor = 0] = version.split('.').map((part) => Number.parseInt(part, 10));
   return major > 4 || (major === 4 && minor >= 3);

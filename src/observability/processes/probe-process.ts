@@ -7,7 +7,7 @@ export type BreakerState = 'closed' | 'half-open' | 'open';
 const reportedCheck = z.object({
   ok: z.boolean(),
   detail: z.string().default(''),
-  /** RFC 3339: since when it is so, and until when. */
+  /** RFC 3339: since when, and until when. */
   since: z.string().optional(),
   until: z.string().optional(),
 });
@@ -15,29 +15,30 @@ export type ReportedCheck = z.infer<typeof reportedCheck>;
 
 const readiness = z.object({ checks: z.record(z.string(), reportedCheck).default({}) });
 
-/** What a process says of itself right now. */
+/** The current state of a process, as reported by itself. */
 export interface ProcessReport extends ProcessRecord {
-  /** `silent`: it did not answer in time. */
+  /** `silent`: it did not respond in time. */
   health: 'ready' | 'not ready' | 'silent';
-  /** What its /readyz reports, by check; empty where it is silent or wants another token. */
+  /** The results of its /readyz, by check; empty if it is silent or requires another token. */
   checks: Readonly<Record<string, ReportedCheck>>;
   breakers: Readonly<Record<string, BreakerState>>;
-  /** Deliveries that are not settled yet, by worker. */
+  /** Unsettled deliveries, by worker. */
   inFlight: Readonly<Record<string, number>>;
-  /** The offset up to which it is done with the log, by worker; of those whose turn it is to read. */
+  /** The offset up to which it has processed the stream, by worker; only of active readers. */
   logOffsets: Readonly<Record<string, number>>;
-  /** How often it found the log broken, by worker. */
+  /** How often it detected a break of the stream, by worker. */
   logAlarms: Readonly<Record<string, number>>;
   /** Its projections that are stopped at an event or have to be rebuilt. */
   stoppedProjections: readonly string[];
 }
 
 const PROBE_TIMEOUT_MS = 3000;
-/** Bytes. */
+/** In bytes. */
 const MAX_ANSWER = 8 * 1024 * 1024;
 const BREAKER_STATES: readonly BreakerState[] = ['closed', 'half-open', 'open'];
 
-/** Asks a process for its health and metrics, for three seconds at most. Never rejects: one that doesn't answer is silent. */
+/** Queries the health and the metrics of a process, for at most three seconds. Never rejects: without a response, the
+ *  process is `silent`. */
 export async function probeProcess(process: ProcessRecord, token?: string): Promise<ProcessReport> {
   const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
   const get = (path: string) =>
@@ -76,7 +77,7 @@ export async function probeProcess(process: ProcessRecord, token?: string): Prom
   }
 }
 
-/** The samples of a metric by worker, whatever else they are told apart by. */
+/** The sums of the samples of a metric by worker, over all other labels. */
 function sums(text: string, name: string): Record<string, number> {
   const totals = new Map<string, number>();
   for (const [worker, value] of samplesOf(text, name)) totals.set(worker, (totals.get(worker) ?? 0) + value);

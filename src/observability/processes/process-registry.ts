@@ -7,7 +7,7 @@ const record = z.object({
   role: z.enum(['api', 'worker', 'keeper']),
   /** The workers that run in it. */
   workers: z.array(z.string()),
-  /** Where it answers /livez, /readyz and /metrics. */
+  /** The URL of /livez, /readyz and /metrics. */
   url: z.url({ protocol: /^https?$/ }),
   pid: z.int().positive(),
   /** RFC 3339. */
@@ -17,11 +17,9 @@ const record = z.object({
 /** A process of the fleet on this machine. */
 export type ProcessRecord = z.infer<typeof record>;
 
-/**
- * Writes down in `dir` that this process is there, so that others on the machine find its health address; gives the
- * way to take it back, to be called at the end. Whoever reads never sees half a file. What a killed process left
- * behind is swept away.
- */
+/** Registers this process in `dir`, so that other processes on the machine find its health URL. Returns a function that
+ *  removes the registration, to be called at the end. Readers never see a partial file. Also removes the records of
+ *  killed processes. */
 export async function registerProcess({
   dir,
   ...process
@@ -35,8 +33,8 @@ export async function registerProcess({
   return () => rm(path, { force: true });
 }
 
-/** The processes that are written down in `dir` and still run. A missing directory has none; what is not a record is
- *  passed over. */
+/** The running processes that are registered in `dir`. A missing directory contains none; invalid records are
+ *  ignored. */
 export async function readProcesses(dir: string): Promise<ProcessRecord[]> {
   const records = await Promise.all((await filesIn(dir)).map((file) => readRecord(join(dir, file))));
   return records
@@ -69,13 +67,13 @@ async function readRecord(path: string): Promise<ProcessRecord | undefined> {
   try {
     return record.safeParse(JSON.parse(await readFile(path, 'utf8'))).data;
   } catch (error) {
-    // removed since it was listed, or not one of ours
+    // removed since the directory was listed, or not a record
     if (hasErrno(error, 'ENOENT') || error instanceof SyntaxError) return undefined;
     throw error;
   }
 }
 
-/** Whether there is such a process. Signal 0 asks only; a process of somebody else's answers EPERM, and is there. */
+/** Whether the process exists. Signal 0 only checks; EPERM means that it exists and belongs to another user. */
 function isAlive(pid: number): boolean {
   try {
     return process.kill(pid, 0);

@@ -14,20 +14,20 @@ import { timed } from '../timed.js';
 export interface ChosenBroker {
   readonly amqpUrl: string;
   readonly managementUrl: string;
-  /** Whose it is, for people. */
+  /** Where the broker comes from, for display. */
   readonly kind: 'AMQP_URL' | 'private node' | 'Docker';
-  /** Ends it in good order, if it is this fleet's. */
+  /** Stops it cleanly, if it belongs to this fleet. */
   stop(): Promise<void>;
-  /** Ends it at once, if it is this fleet's. */
+  /** Kills it immediately, if it belongs to this fleet. */
   kill(): Promise<void>;
 }
 
 export interface BrokerOptions {
-  /** What the configuration names, if anything. */
+  /** The configured broker, if any. */
   given: { amqpUrl: string; managementUrl: string } | undefined;
   dataDir: string;
   env: NodeJS.ProcessEnv;
-  /** The script that installs RabbitMQ; it asks, or says what to do by hand. */
+  /** The script that installs RabbitMQ; it asks for permission, or prints instructions. */
   installer: string;
   logger: Logger;
   say: (line: string) => void;
@@ -39,9 +39,9 @@ export interface BrokerOptions {
 const AMQP_PORT = 5672;
 const MANAGEMENT_PORT = 15_672;
 
-/** The broker the configuration names; else a private node, run from an installed RabbitMQ or left over from a
- *  supervisor that was killed; else Docker; else one that is installed now. Throws `broker.unreachable`; for the one
- *  that the configuration names, the cause why it cannot be connected to, if waiting does not help. */
+/** Chooses, in this order: the configured broker; a private node, started from an installed RabbitMQ or left running by
+ *  a killed supervisor; Docker; a private node of a RabbitMQ that is installed now. Throws `broker.unreachable`; for
+ *  the configured broker, with the cause why it cannot be connected to, if waiting does not help. */
 export async function chooseBroker(options: BrokerOptions): Promise<ChosenBroker> {
   if (options.given) return givenBroker(options.given, options.say);
   if (isInstalled(options)) return privateNode(options);
@@ -56,7 +56,7 @@ export async function chooseBroker(options: BrokerOptions): Promise<ChosenBroker
   return privateNode(options);
 }
 
-/** The processes wait for a broker that is away. */
+/** The processes wait for an unreachable broker. */
 async function givenBroker(given: { amqpUrl: string; managementUrl: string }, say: BrokerOptions['say']) {
   const { nodes, failures } = await probeBroker(given.amqpUrl);
   if (failures.length === nodes) {

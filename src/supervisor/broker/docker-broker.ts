@@ -6,11 +6,11 @@ import { FlotillaError, messageOf } from '../../errors.js';
 
 const execute = promisify(execFile);
 const IMAGE = 'rabbitmq:4.2-management';
-/** Pulling the image may take a while. */
+/** Long enough to pull the image. */
 const RUN_LIMIT = 10 * 60_000;
 const ASK_LIMIT = 10_000;
 
-/** Whether a Docker engine answers. */
+/** Whether a Docker engine responds. */
 export async function hasDocker(env: NodeJS.ProcessEnv): Promise<boolean> {
   try {
     await execute('docker', ['info', '--format', '{{.ServerVersion}}'], { env, timeout: ASK_LIMIT });
@@ -27,9 +27,9 @@ export interface DockerBroker {
   kill(): Promise<void>;
 }
 
-/** Runs RabbitMQ in a container that belongs to this data directory, on ports of loopback that Docker finds free; one
- *  that runs already is kept. Its messages are in a volume. Resolves when the container runs, which is before RabbitMQ
- *  answers. Throws `broker.unreachable`. */
+/** Runs RabbitMQ in a container that belongs to this data directory, on free loopback ports chosen by Docker; a running
+ *  container is kept. Its messages are in a volume. Resolves when the container is running, which is before RabbitMQ
+ *  responds. Throws `broker.unreachable`. */
 export async function startDockerBroker(dataDir: string, env: NodeJS.ProcessEnv): Promise<DockerBroker> {
   const name = containerOf(dataDir);
   const docker = async (...args: string[]) =>
@@ -57,7 +57,7 @@ export async function startDockerBroker(dataDir: string, env: NodeJS.ProcessEnv)
   }
 }
 
-/** Removes the container of this data directory and its messages, if there is one. Without Docker there is none. */
+/** Removes the container of this data directory and its messages, if they exist. Does nothing without Docker. */
 export async function removeDockerBroker(dataDir: string, env: NodeJS.ProcessEnv): Promise<void> {
   const name = containerOf(dataDir);
   for (const args of [

@@ -23,27 +23,27 @@ import { ended, runsWith, signalProcess } from './rabbitmq-node/process.js';
 export { findRabbitmqServer } from './rabbitmq-node/install.js';
 
 export interface RabbitNodeOptions {
-  /** Everything of the node is below it: messages, logs, cookie, configuration. */
+  /** The directory of all files of the node: messages, logs, cookie, configuration. */
   dataDir: string;
-  /** Wanted; the next free one is taken where somebody has it. @default a random free port */
+  /** Preferred port; if it is taken, the next free one is used. @default a random free port */
   amqpPort?: number;
-  /** Wanted; the next free one is taken where somebody has it. @default a random free port */
+  /** Preferred port; if it is taken, the next free one is used. @default a random free port */
   managementPort?: number;
   /** @default 'flotilla@localhost' */
   name?: string;
-  /** Port of Erlang's port mapper; the nodes of one cluster share it. @default a random free port */
+  /** The port of Erlang's port mapper, which the nodes of a cluster share. @default a random free port */
   epmdPort?: number;
   logger: Logger;
   signal?: AbortSignal;
-  /** Publishers are blocked when less is free. @default '50MB' */
+  /** Publishers are blocked while less disk space is free. @default '50MB' */
   diskFreeLimit?: string;
   /** Milliseconds after which an unacked delivery closes its channel. @default the broker's, 30 minutes */
   consumerTimeout?: number;
-  /** A PATH in which to look for RabbitMQ and Erlang beyond where packages put them. */
+  /** Additional directories, as a PATH, in which to search for RabbitMQ and Erlang. */
   searchPath?: string;
-  /** The script `rabbitmq-server` to run. @default the one that is found */
+  /** The `rabbitmq-server` script to run. @default the script that is found */
   server?: string;
-  /** How long it may take until it answers, in milliseconds. @default 90000 */
+  /** Time limit for the start, in milliseconds. @default 90000 */
   startLimit?: number;
 }
 
@@ -53,11 +53,11 @@ export interface RabbitNode {
   readonly name: string;
   readonly amqpUrl: string;
   readonly managementUrl: string;
-  /** Of the Erlang machine. */
+  /** The process id of the Erlang VM. */
   readonly pid: number;
-  /** Ends the node in good order (by force after 30 s) and the epmd it started. Idempotent. */
+  /** Stops the node cleanly (by force after 30 s) and the epmd that it started. Idempotent. */
   stop(): Promise<void>;
-  /** Ends the Erlang machine as `kill -9` does; resolves when it is gone. `restart` brings it back. */
+  /** Kills the Erlang VM like `kill -9`; resolves when it has ended. `restart` starts it again. */
   kill(): Promise<void>;
   /** Starts it again after `kill` or `stop`, on the same ports and data. */
   restart(): Promise<void>;
@@ -65,17 +65,17 @@ export interface RabbitNode {
 
 const START_LIMIT = 90_000;
 const STOP_LIMIT = 30_000;
-/** The script waits for a machine that is gone by then. Without one to wait for, it is only starting. */
+/** The script waits for an Erlang VM that has already ended. Without a VM, the script is still starting. */
 const SCRIPT_LIMIT = 1000;
 const POLL_INTERVAL_MS = 150;
 const START_TRIES = 3;
 const overviewOf = z.object({ node: z.string(), rabbitmq_version: z.string() });
 const execute = promisify(execFile);
 
-/** Starts a node and resolves when AMQP and the management API answer. What an earlier process left running in
- *  `dataDir` is ended first: use `adoptRabbitNode` before, to keep it. It outlives this process unless stopped.
- *  Throws `broker.unreachable` where RabbitMQ is not installed or does not come up, with the end of its log, and
- *  `broker.data_version` where another version wrote the data and this one cannot read them. */
+/** Starts a node and resolves when AMQP and the management API respond. A node that an earlier process left running in
+ *  `dataDir` is ended first; to keep it, call `adoptRabbitNode` before. The node outlives this process unless stopped.
+ *  Throws `broker.unreachable`, with the end of its log, if RabbitMQ is not installed or does not start, and
+ *  `broker.data_version` if another version wrote the data and this one cannot read them. */
 export async function startRabbitNode(options: RabbitNodeOptions): Promise<RabbitNode> {
   const server = options.server ?? findRabbitmqServer(options.searchPath);
   if (server === undefined) throw new FlotillaError('broker.unreachable', 'rabbitmq-server is not installed');
@@ -95,14 +95,15 @@ export async function startRabbitNode(options: RabbitNodeOptions): Promise<Rabbi
       return nodeFrom(dataDir, await launch(dataDir, record, options), options);
     } catch (error) {
       await endRabbitNode(dataDir);
-      // somebody took a port between our look and the node's
+      // another process took a port after it was found free
       const portTaken = error instanceof Error && error.message.includes('eaddrinuse');
       if (!portTaken || attempt === START_TRIES) throw error;
     }
   }
 }
 
-/** The node that runs in `dataDir` and answers, whoever started it; undefined where there is none. */
+/** Returns the node that is running in `dataDir` and responds, whichever process started it; undefined if there is
+ *  none. */
 export async function adoptRabbitNode(dataDir: string, options: { logger: Logger }): Promise<RabbitNode | undefined> {
   const directory = resolve(dataDir);
   const record = await files.readRecord(directory);
@@ -113,7 +114,7 @@ export async function adoptRabbitNode(dataDir: string, options: { logger: Logger
   return nodeFrom(directory, { record, pid }, options);
 }
 
-/** Why this RabbitMQ cannot run on the data of a node, `broker.data_version`; undefined where it can, or may. */
+/** The error `broker.data_version` if this RabbitMQ cannot run with the data of a node; undefined if it can, or may. */
 export async function refusedData(
   dataDir: string,
   server: string,
@@ -122,14 +123,14 @@ export async function refusedData(
   return refusalOf(dataDir, await versionsOf(dataDir, server, pathFor(server, searchPath)));
 }
 
-/** Ends by force whatever runs in `dataDir`, node and epmd; does nothing where nothing runs. */
+/** Kills the node and the epmd that are running in `dataDir`, if any. */
 export async function endRabbitNode(dataDir: string): Promise<void> {
   const directory = resolve(dataDir);
   const record = await files.readRecord(directory);
   if (record === undefined) return;
   const beam = await files.readBeamPid(directory);
   if (beam !== undefined) await killProcess(beam, record.marker);
-  // the script reaps the machine and then ends by itself
+  // the script reaps the VM and then ends by itself
   if (record.scriptPid !== undefined && !(await ended(record.scriptPid, record.marker, SCRIPT_LIMIT))) {
     await killProcess(record.scriptPid, record.marker);
   }
@@ -138,7 +139,7 @@ export async function endRabbitNode(dataDir: string): Promise<void> {
   await files.removeRecord(directory);
 }
 
-/** Runs `rabbitmqctl` against the node and resolves with what it prints; rejects when it fails. */
+/** Runs `rabbitmqctl` against the node and resolves with its output; rejects if it fails. */
 export async function rabbitmqctl(node: Pick<RabbitNode, 'dataDir'>, args: readonly string[]): Promise<string> {
   const record = await files.readRecord(node.dataDir);
   if (record === undefined) throw new FlotillaError('broker.unreachable', `no node runs in ${node.dataDir}`);
@@ -203,7 +204,7 @@ async function launch(
   const { startupLog } = files.layoutOf(dataDir);
   const log = await open(startupLog, 'w');
   try {
-    // a group of its own: a Ctrl-C meant for us must not reach it, and it has to outlive our kill -9
+    // a separate process group: a Ctrl-C for this process must not reach it, and it must outlive a kill -9 of this one
     const child = spawn(planned.server, ['-flotilla_node', planned.marker], {
       cwd: dataDir,
       env: files.environmentOf(dataDir, planned, path),
@@ -238,14 +239,14 @@ async function launch(
   }
 }
 
-/** The next release refuses data of a node with a feature flag that is off, and an upgrade leaves new ones off. */
+/** The next release refuses data of a node with a disabled feature flag, and an upgrade leaves new ones disabled. */
 async function enableFeatureFlags(dataDir: string, logger: Logger): Promise<void> {
   await rabbitmqctl({ dataDir }, ['enable_feature_flag', 'all']).catch((error: unknown) =>
     logger.warn('feature flags of RabbitMQ could not be enabled', { error: messageOf(error) }),
   );
 }
 
-/** The version of the node once AMQP takes a connection and the management API speaks for this very node. */
+/** The version of the node when AMQP accepts connections and the management API belongs to this node. */
 async function answer({ name, ports }: NodeRecord): Promise<string | undefined> {
   try {
     const { text } = await boundedFetch(`http://127.0.0.1:${ports.management}/api/overview`, {

@@ -6,7 +6,7 @@ import type { RabbitNode } from './rabbitmq-node.js';
 
 const POLL_INTERVAL_MS = 500;
 
-/** Restarts the private node when it exits or is killed. `end` resolves when the watch has stopped. */
+/** Restarts the private node when it exits or is killed. `end` resolves when the monitoring has stopped. */
 export function restartBrokerOnExit(node: RabbitNode, logger: Logger): { end(): Promise<void> } {
   const ended = new AbortController();
   const { signal } = ended;

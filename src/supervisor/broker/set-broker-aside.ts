@@ -5,24 +5,24 @@ import { hasCode } from '../../errors.js';
 import { endRabbitNode } from './rabbitmq-node.js';
 import { dataVersion } from './rabbitmq-node/version.js';
 
-/** How a fleet gets along without the data of its private broker. */
+/** How a fleet continues without the data of its private broker. */
 export interface BrokerRecovery {
-  /** Whether the data may be set aside without a question. */
+  /** Whether the data may be set aside without asking. */
   allowed: boolean;
   /** Asks the operator; absent without a terminal. */
   ask?: (question: string) => Promise<boolean>;
-  /** Checks that the stores have everything that can be in the queues. Resolves with what remains to be known before.
+  /** Checks that the stores contain everything that can be in the queues. Resolves with remarks for the operator.
    *  Throws `broker.not_recoverable`. */
   prove(): Promise<string[]>;
-  /** Sends to each worker what it has not handled. Safe to repeat: duplicates are recognized by the inbox. */
+  /** Sends each worker the messages that it has not handled. Safe to repeat: the inbox detects duplicates. */
   refill(broker: { amqpUrl: string; managementUrl: string }): Promise<void>;
 }
 
-/** Present from before the data is set aside until the new broker has everything again, also over a crash. */
+/** Exists from before the data is set aside until the new broker is refilled, including over a crash. */
 const PENDING = 'broker-refill-pending';
 
-/** Runs `start`; where it fails because another version of RabbitMQ wrote the data, offers to set them aside, and starts
- *  again with an empty broker. The folder is renamed, never deleted. */
+/** Runs `start`. If it fails because another version of RabbitMQ wrote the data, offers to set the data aside, and
+ *  starts again with an empty broker. The folder is renamed, never deleted. */
 export async function startOrSetAside<T>(
   dataDir: string,
   recovery: BrokerRecovery,
@@ -44,7 +44,7 @@ export async function startOrSetAside<T>(
   }
 }
 
-/** Refills the broker where that is still to be done. */
+/** Refills the broker if a refill is pending. */
 export async function refillIfPending(
   dataDir: string,
   recovery: BrokerRecovery,

@@ -2,7 +2,7 @@ import { accessSync, constants, rmdirSync, statSync } from 'node:fs';
 import { FlotillaError, messageOf } from '../../errors.js';
 import { makeDirectory } from '../../files/make-directory.js';
 
-/** Creates the data directory where it is missing. Throws `config.invalid` for one that cannot be created or used. */
+/** Creates a missing data directory. Throws `config.invalid` if it cannot be created or used. */
 export function requireDataDir(path: string): void {
   const problem = problemOf(() => {
     makeDirectory(path);
@@ -11,10 +11,10 @@ export function requireDataDir(path: string): void {
   if (problem !== undefined) throw invalid(path, problem);
 }
 
-/** The same for what only reads: a directory that is missing is none of its business. */
+/** Like `requireDataDir` for commands that only read: a missing directory is not an error. */
 export function requireReadableDataDir(path: string): void {
   const problem = problemOf(() => {
-    // Not with `throwIfNoEntry`: it takes a path below a file for one that is only missing.
+    // Not with `throwIfNoEntry`: it treats a path below a file as missing.
     try {
       check(path, constants.R_OK | constants.X_OK);
     } catch (error) {
@@ -24,7 +24,7 @@ export function requireReadableDataDir(path: string): void {
   if (problem !== undefined) throw invalid(path, problem);
 }
 
-/** Why a data directory could not be created or used; undefined where it could. Leaves nothing behind. */
+/** Why a data directory cannot be created or used; undefined if it can. Leaves no files behind. */
 export function dataDirProblem(path: string): string | undefined {
   let created: string[] = [];
   const problem = problemOf(() => {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { removeAccessOfOthers } from '../../files/private-file.js';
 import { isStoreFile } from '../../store/sqlite/read/read-store-id.js';
 
-/** The files that hold the locks; `reset` leaves them alone, and recognizes a data directory by them. */
+/** The lock files; `reset` keeps them, and recognizes a data directory by them. */
 export const LOCK_FILES = { supervisor: '.supervisor', use: '.in-use' } as const;
 
 /** An entry of a data directory that Flotilla or its private broker has created. */
@@ -11,20 +11,20 @@ export interface DataEntry {
   /** Relative to the data directory. */
   name: string;
   bytes: number;
-  /** Absolute paths of its files, and of its folders after what is in them. Symbolic links are never followed. */
+  /** Absolute paths of its files and folders, each folder after its contents. Symbolic links are never followed. */
   paths: string[];
 }
 
 export interface DataContents {
   own: DataEntry[];
-  /** Everything else, relative to the data directory: files of others, and symbolic links. */
+  /** All other entries, relative to the data directory: files of other programs, and symbolic links. */
   foreign: string[];
 }
 
 /** `file`: a file of this name. `tree`: a file, or a folder with everything below it. */
 type Rule = 'file' | 'tree' | Names;
 
-/** A folder, and which names in it are Flotilla's. */
+/** A folder, and the names in it that belong to Flotilla. */
 interface Names {
   readonly [pattern: string]: Rule;
 }
@@ -49,7 +49,7 @@ const names: Names = {
 };
 const STORE = new RegExp(`^(${SERVICE})(\\.archive)?\\.db${SQLITE}$`);
 
-/** What is in a data directory; nothing where there is none. `broker: false` leaves the files of the private broker out,
+/** The contents of a data directory; empty if it does not exist. `broker: false` omits the files of the private broker,
  *  which can be thousands. */
 export function contentsOf(dataDir: string, { broker = true } = {}): DataContents {
   const contents: DataContents = { own: [], foreign: [] };
@@ -63,16 +63,17 @@ export function contentsOf(dataDir: string, { broker = true } = {}): DataContent
   return contents;
 }
 
-/** Takes the permissions of group and others away from a data directory and from everything in it that Flotilla has
- *  created, which earlier releases left readable. Files of others keep theirs, and so does the directory while it holds
- *  any. `broker` as for `contentsOf`. */
+/** Removes the permissions of group and others from a data directory and from everything in it that Flotilla has
+ *  created; earlier releases left them readable. Files of other programs are unchanged, and so is the directory while
+ *  it contains any. `broker` as for `contentsOf`. */
 export function makePrivate(dataDir: string, options: { broker: boolean }): void {
   const { own, foreign } = contentsOf(dataDir, options);
   for (const path of own.flatMap(({ paths }) => paths)) removeAccessOfOthers(path);
   if (foreign.length === 0) removeAccessOfOthers(dataDir);
 }
 
-/** Adds what Flotilla has created at and below `name` to `entry`, and the rest to `foreign`. True where nothing is foreign. */
+/** Adds the entries of Flotilla at and below `name` to `entry`, and the others to `foreign`. Returns true if none is
+ *  foreign. */
 function collect(
   dataDir: string,
   name: string,
@@ -82,7 +83,7 @@ function collect(
 ): boolean {
   const path = join(dataDir, name);
   const stats = lstatSync(path, { throwIfNoEntry: false });
-  if (stats === undefined) return true; // removed since it was listed
+  if (stats === undefined) return true; // removed since the directory was listed
   if (!isOwn(stats, rule)) {
     foreign.push(name);
     return false;
@@ -96,7 +97,7 @@ function collect(
   } else {
     entry.bytes += stats.size;
   }
-  // a folder is Flotilla's only while everything in it is
+  // a folder belongs to Flotilla only if everything in it does
   if (whole) entry.paths.push(path);
   return whole;
 }
@@ -112,7 +113,7 @@ function ruleFor(name: string, rules: Names): Rule | undefined {
   return Object.entries(rules).find(([pattern]) => new RegExp(`^(${pattern})$`).test(name))?.[1];
 }
 
-/** A store is recognized by its content or by its record: any program may call a file `notes.db`. */
+/** A store is recognized by its content or by its record, because any program may create a file `notes.db`. */
 function isStore(dataDir: string, name: string): boolean {
   const [, service, archive = ''] = STORE.exec(name) ?? [];
   if (service === undefined) return false;

@@ -6,20 +6,22 @@ import { createPrivateFile } from '../../files/private-file.js';
 import { requireDataDir } from './data-dir.js';
 import { LOCK_FILES, makePrivate } from './data-files.js';
 
-/** Held until released, or until this process ends in whatever way: the lock is the operating system's, so a kill -9
- *  leaves nothing behind that could be mistaken for a running process. */
+/** A lock that is held until it is released or this process ends in any way: it is a lock of the operating system, so a
+ *  kill -9 leaves nothing that could be mistaken for a running process. */
 export interface DataLock {
   release(): void;
 }
 
-/** What is locked: `supervisor` by the one `up` of a data directory, `use` by every process that has files open in it. */
+/** The purpose of a lock: `supervisor` for the one `up` of a data directory, `use` for every process with open files in
+ *  it. */
 type Purpose = keyof typeof LOCK_FILES;
 
 const WAIT = 500;
 
-/** Locks a data directory, which is made if need be; undefined when another process has it. `shared` locks go together,
- *  but not with an exclusive one. Files that others could read become private. SQLite does the locking: it works the same on every system. Throws `config.invalid` for a
- *  directory that cannot be used. */
+/** Locks a data directory, which is created if it is missing; returns undefined if another process holds the lock.
+ *  Several `shared` locks can coexist, but not with an exclusive one. Files that others could read become private. The
+ *  locks are those of SQLite, which work on every system. Throws `config.invalid` for a directory that cannot be
+ *  used. */
 export function lockData(dataDir: string, purpose: Purpose, kind: 'exclusive' | 'shared'): DataLock | undefined {
   requireDataDir(dataDir);
   makePrivate(dataDir, { broker: purpose === 'supervisor' });
@@ -49,7 +51,7 @@ function invalidLock(file: string, cause: unknown): FlotillaError {
   return new FlotillaError('config.invalid', `DATA_DIR: ${file} cannot be locked: ${messageOf(cause)}`, { cause });
 }
 
-/** Whether this directory has been a data directory of Flotilla's. */
+/** Whether this directory has been a data directory of Flotilla. */
 export function isDataDir(dataDir: string): boolean {
   return Object.values(LOCK_FILES).some((file) => existsSync(join(dataDir, file)));
 }

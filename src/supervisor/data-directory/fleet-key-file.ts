@@ -6,8 +6,8 @@ import { requireDataDir } from './data-dir.js';
 
 export const FLEET_KEY_FILE = 'fleet.key';
 
-/** The fleet's key of a data directory, as `FLEET_KEY` would have it; undefined where there is none. Throws `config.invalid`
- *  where the file cannot be read. */
+/** Reads the fleet key of a data directory, in the format of `FLEET_KEY`; undefined if there is none. Throws
+ *  `config.invalid` if the file cannot be read. */
 export function readFleetKey(dataDir: string): string | undefined {
   try {
     return readFileSync(join(dataDir, FLEET_KEY_FILE), 'utf8').trim();
@@ -20,8 +20,9 @@ export function readFleetKey(dataDir: string): string | undefined {
   }
 }
 
-/** Creates a key for the fleet of a data directory that has none, readable by its owner only. With stores in it, the key is for
- *  what happens from `now` (milliseconds) on. Throws `config.invalid` for a directory that cannot be created or used. */
+/** Creates a key for the fleet of a data directory without one, readable by its owner only. If the directory contains
+ *  stores, the key applies from `now` (milliseconds) on. Throws `config.invalid` for a directory that cannot be created
+ *  or used. */
 export function createFleetKey(dataDir: string, now: number): 'created' | 'created for existing stores' | 'exists' {
   if (readFleetKey(dataDir) !== undefined) return 'exists';
   requireDataDir(dataDir);
@@ -32,7 +33,7 @@ export function createFleetKey(dataDir: string, now: number): 'created' | 'creat
   const next = `${file}.${process.pid}.next`;
   writeFileSync(next, `${secret}${since}\n`, { mode: 0o600, flush: true });
   try {
-    linkSync(next, file); // never over one that another process has created
+    linkSync(next, file); // never replaces a key that another process has created
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return 'exists';
     throw error;

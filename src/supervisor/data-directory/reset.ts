@@ -7,8 +7,8 @@ import { readFleetState } from '../fleet-state.js';
 import { endLeftovers } from '../leftovers.js';
 import { endRabbitNode } from '../broker/rabbitmq-node.js';
 
-/** What a reset would remove, and what it leaves. Throws `config.invalid` for a directory that was never one of
- *  Flotilla's. */
+/** The entries that a reset would remove and those that it would keep. Throws `config.invalid` for a directory that was
+ *  never a data directory of Flotilla. */
 export function resettable(dataDir: string): DataContents {
   const { own, foreign } = contentsOf(dataDir);
   if (own.length + foreign.length > 0 && !isDataDir(dataDir)) {
@@ -25,9 +25,10 @@ export function refuseWhileUp(dataDir: string): void {
   lockOrThrow(dataDir, 'supervisor').release();
 }
 
-/** Removes what Flotilla has created in a data directory, and nothing else: files of others, the folders that hold them
- *  and symbolic links stay. First ends what an `up` that was killed has left running, its broker too. `before` runs when
- *  nothing else can use the directory, before anything is removed. Throws `fleet.running` while anything runs in it. */
+/** Removes the entries that Flotilla has created in a data directory. Files of other programs, their folders and
+ *  symbolic links remain. First ends the processes and the broker that a killed `up` has left running. `before` runs
+ *  when no other process can use the directory, before anything is removed. Throws `fleet.running` while any process
+ *  uses it. */
 export async function reset(
   dataDir: string,
   patience: number,

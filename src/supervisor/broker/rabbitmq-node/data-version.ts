@@ -2,11 +2,11 @@ import { FlotillaError } from '../../../errors.js';
 import { upgradeSteps } from './upgrade.js';
 import { dataVersion, installedVersion } from './version.js';
 
-/** Undefined is what cannot be found out. */
+/** Undefined if it cannot be determined. */
 export interface Versions {
   /** The version that wrote the data of a node. */
   written: string | undefined;
-  /** The version that would run on it; looked for only where there is data. */
+  /** The version that would run with it; determined only if data exists. */
   installed: string | undefined;
 }
 
@@ -15,12 +15,12 @@ export async function versionsOf(dataDir: string, server: string, path: string):
   return { written, installed: written === undefined ? undefined : await installedVersion(server, path, dataDir) };
 }
 
-/** Whether the data comes from another version, so that a failure to start may be due to it. */
+/** Whether another version wrote the data, which may be the cause of a failed start. */
 export function isUpgrade({ written, installed }: Versions): boolean {
   return written !== undefined && written !== installed;
 }
 
-/** The error of a start that RabbitMQ would refuse; undefined where it may succeed. */
+/** The error of a start that RabbitMQ would refuse; undefined if it may succeed. */
 export function refusalOf(dataDir: string, { written, installed }: Versions): FlotillaError | undefined {
   if (written === undefined || installed === undefined) return undefined;
   const steps = upgradeSteps(written, installed);

@@ -3,8 +3,8 @@ import { connect } from 'node:net';
 const KILL_REQUEST = Buffer.from([0, 1, 'k'.charCodeAt(0)]);
 const LIMIT = 2000;
 
-/** Ends the epmd on this loopback port (KILL_REQ of the Erlang distribution protocol). Resolves true when it said yes,
- *  false where none answers or one refuses because nodes are registered with it. */
+/** Ends the epmd on this loopback port (KILL_REQ of the Erlang distribution protocol). Resolves with true if it
+ *  accepts, with false if none responds or nodes are registered with it. */
 export function endEpmd(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1', () => socket.write(KILL_REQUEST));

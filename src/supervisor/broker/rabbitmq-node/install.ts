@@ -1,8 +1,8 @@
 import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 
-/** Where packages put the scripts themselves. Debian's /usr/sbin/rabbitmq-server is a wrapper that changes the user,
- *  so the real one comes first. */
+/** The directories of the scripts in packages. Debian's /usr/sbin/rabbitmq-server is a wrapper that changes the user,
+ *  so the actual script comes first. */
 const KNOWN_DIRECTORIES = [
   '/usr/lib/rabbitmq/bin',
   '/opt/homebrew/opt/rabbitmq/sbin',
@@ -12,10 +12,10 @@ const KNOWN_DIRECTORIES = [
   '/usr/local/sbin',
 ];
 
-/** Below this, Debian and the official tarballs keep `rabbitmq_server-<version>/sbin`. */
+/** Parent directories of `rabbitmq_server-<version>/sbin`, in Debian and the official tarballs. */
 const VERSIONED_PARENTS = ['/usr/lib/rabbitmq/lib', '/opt', '/usr/local/lib'];
 
-/** Where `erl` and `epmd` may be, whatever PATH says. */
+/** Directories that may contain `erl` and `epmd`, in addition to PATH. */
 const SYSTEM_PATH = [
   '/usr/local/bin',
   '/usr/local/sbin',
@@ -26,8 +26,8 @@ const SYSTEM_PATH = [
   '/opt/homebrew/bin',
 ];
 
-/** The script that runs a RabbitMQ node as the current user, or undefined where RabbitMQ is not installed.
- *  `searchPath` is a PATH to look through after the places that packages use. */
+/** The script that runs a RabbitMQ node as the current user; undefined if RabbitMQ is not installed. `searchPath` is a
+ *  PATH to search after the directories that packages use. */
 export function findRabbitmqServer(searchPath = ''): string | undefined {
   const directories = [
     ...KNOWN_DIRECTORIES,
@@ -36,13 +36,13 @@ export function findRabbitmqServer(searchPath = ''): string | undefined {
   ];
   for (const directory of directories) {
     const script = join(directory, 'rabbitmq-server');
-    // the wrapper has no rabbitmq-env beside it
+    // no rabbitmq-env is next to the wrapper
     if (isExecutable(script) && existsSync(join(directory, 'rabbitmq-env'))) return script;
   }
   return undefined;
 }
 
-/** The PATH a node runs with: its own scripts, what was given, and where systems keep Erlang. */
+/** The PATH of a node: its own scripts, the given directories, and the usual directories of Erlang. */
 export function pathFor(server: string, searchPath = ''): string {
   return [dirname(server), searchPath, ...SYSTEM_PATH].filter((part) => part !== '').join(delimiter);
 }

@@ -4,14 +4,14 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { makeDirectory } from '../../../files/make-directory.js';
 
-/** What is known of a node from outside the process that started it; written to `node.json` in its directory. */
+/** The facts about a node that other processes need; written to `node.json` in its directory. */
 const nodeRecord = z.object({
   name: z.string(),
-  /** On the command line of every process of the node, so that a reused process id isn't taken for it. */
+  /** On the command line of every process of the node, so that a reused process id is not mistaken for it. */
   marker: z.string(),
   server: z.string(),
   searchPath: z.string(),
-  /** Of the script, which leads the process group. */
+  /** The process id of the script, which leads the process group. */
   scriptPid: z.number().int().optional(),
   ports: z.object({
     amqp: z.number().int(),
@@ -41,7 +41,7 @@ export function layoutOf(dataDir: string) {
   };
 }
 
-/** Writes what the node reads at start. Everything listens on loopback, streams over AMQP only. */
+/** Writes the configuration of the node. Everything listens on loopback, streams over AMQP only. */
 export async function writeConfiguration(
   dataDir: string,
   { ports, diskFreeLimit, consumerTimeout }: NodeRecord,
@@ -55,7 +55,7 @@ export async function writeConfiguration(
     'prometheus.tcp.ip = 127.0.0.1',
     `prometheus.tcp.port = ${ports.prometheus}`,
     `disk_free_limit.absolute = ${diskFreeLimit}`,
-    // one machine, few queues: the numbers of the management API may be fresh
+    // on one machine with few queues, the numbers of the management API may be updated often
     'collect_statistics_interval = 1000',
     'log.file = rabbit.log',
     'log.console = false',
@@ -63,7 +63,7 @@ export async function writeConfiguration(
   ];
   await writeFile(layout.config, `${lines.join('\n')}\n`);
   await writeFile(layout.plugins, '[rabbitmq_management,rabbitmq_prometheus].\n');
-  // empty, and there so that the machine's own rabbitmq-env.conf is not read
+  // an empty file, so that the machine's own rabbitmq-env.conf is not read
   await writeFile(layout.environment, '');
 }
 
@@ -74,7 +74,7 @@ export async function readRecord(dataDir: string): Promise<NodeRecord | undefine
   return parsed.success ? parsed.data : undefined;
 }
 
-/** Replaces the record in one step: a reader sees the old or the new one. */
+/** Replaces the record atomically: a reader sees the old or the new one. */
 export async function writeRecord(dataDir: string, record: NodeRecord): Promise<void> {
   makeDirectory(dataDir);
   const { record: path } = layoutOf(dataDir);
@@ -86,14 +86,14 @@ export async function removeRecord(dataDir: string): Promise<void> {
   await rm(layoutOf(dataDir).record, { force: true });
 }
 
-/** The process id of the Erlang machine, as it wrote it itself; undefined before it did. */
+/** The process id of the Erlang VM, which the VM writes itself; undefined until then. */
 export async function readBeamPid(dataDir: string): Promise<number | undefined> {
   const text = await readFile(layoutOf(dataDir).pidFile, 'utf8').catch(() => '');
   const pid = Number.parseInt(text, 10);
   return Number.isSafeInteger(pid) && pid > 1 ? pid : undefined;
 }
 
-/** What the node and its command line tools find in their environment: nothing of ours but this. */
+/** The environment of the node and its command line tools: only these variables, and none of this process. */
 export function environmentOf(dataDir: string, { name, ports }: NodeRecord, path: string): Record<string, string> {
   const layout = layoutOf(dataDir);
   return {

@@ -2,12 +2,12 @@ import { randomInt } from 'node:crypto';
 import { connect, createServer } from 'node:net';
 
 const LOOPBACK = '127.0.0.1';
-/** Below the ports that systems hand to outgoing connections, so that a node finds its port free again. */
+/** Below the range of ephemeral ports, so that a node finds its port free again. */
 const RANDOM_FROM = 20_000;
 const RANDOM_TO = 32_000;
 const TRIES = 200;
 
-/** The first free loopback port from `wanted` on; a random one where none is wanted. `taken` are not considered. */
+/** The first free loopback port from `wanted` on; a random one if undefined. Skips `taken`. */
 export async function freePort(wanted: number | undefined, taken: ReadonlySet<number>): Promise<number> {
   for (let attempt = 0; attempt < TRIES; attempt += 1) {
     const port = wanted === undefined ? randomInt(RANDOM_FROM, RANDOM_TO) : wanted + attempt;
@@ -16,7 +16,7 @@ export async function freePort(wanted: number | undefined, taken: ReadonlySet<nu
   throw new Error(`no free port${wanted === undefined ? '' : ` from ${wanted} on`} after ${TRIES} tries`);
 }
 
-/** Whether nobody listens there. Asks by connecting as well: some systems let a second socket bind beside a wildcard. */
+/** Whether the port is free. Also tries to connect: some systems allow a second socket to bind next to a wildcard. */
 async function isFree(port: number): Promise<boolean> {
   return (await canListen(port)) && !(await answers(port));
 }

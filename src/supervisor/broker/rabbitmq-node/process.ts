@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 const POLL_INTERVAL_MS = 50;
 
-/** Whether process `pid` runs with `marker` on its command line: a process id alone may long be somebody else's. */
+/** Whether process `pid` runs with `marker` on its command line: a process id alone may have been reused. */
 export async function runsWith(pid: number, marker: string): Promise<boolean> {
   return (await commandLine(pid)).includes(marker);
 }
@@ -21,7 +21,7 @@ async function commandLine(pid: number): Promise<string> {
     .catch(() => '');
 }
 
-/** Sends the signal; true when there was such a process. */
+/** Sends the signal; returns true if the process existed. */
 export function signalProcess(pid: number, signal: NodeJS.Signals): boolean {
   try {
     return process.kill(pid, signal);
@@ -31,8 +31,8 @@ export function signalProcess(pid: number, signal: NodeJS.Signals): boolean {
   }
 }
 
-/** Resolves true once the process has ended, false when it still runs after `limit` milliseconds. A process that has
- *  ended and is not yet reaped has no command line, so it counts as ended. */
+/** Resolves with true when the process has ended, with false if it is still running after `limit` milliseconds. A
+ *  process that has ended and is not yet reaped has no command line, so it counts as ended. */
 export async function ended(pid: number, marker: string, limit: number): Promise<boolean> {
   const until = performance.now() + limit;
   while (await runsWith(pid, marker)) {

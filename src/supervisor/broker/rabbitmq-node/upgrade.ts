@@ -1,5 +1,5 @@
-/** Release series from which each can start on existing data, oldest first.
- *  Source: https://www.rabbitmq.com/docs/upgrade#rabbitmq-version-upgradability */
+/** The release series from which each series can start with existing data, oldest first. Source:
+ *  https://www.rabbitmq.com/docs/upgrade#rabbitmq-version-upgradability */
 const READS: readonly (readonly [series: string, ...from: string[]])[] = [
   ['3.10', '3.9', '3.8'],
   ['3.11', '3.10'],
@@ -11,9 +11,9 @@ const READS: readonly (readonly [series: string, ...from: string[]])[] = [
   ['4.3', '4.2'],
 ];
 
-/** What it takes to run RabbitMQ `installed` on data that `written` wrote: no steps where it can start directly; the
- *  series to install one after the other, `installed` last; undefined where no path leads there, as to an older series. A
- *  series that is not known here counts as one that can start: RabbitMQ checks again, and refuses before it changes data. */
+/** The series to install one after the other, `installed` last, to run RabbitMQ `installed` with data that `written`
+ *  wrote; empty if it can start directly; undefined if no path exists, for example to an older series. A series that is
+ *  unknown here counts as one that can start: RabbitMQ checks again, and refuses before it changes data. */
 export function upgradeSteps(written: string, installed: string): readonly string[] | undefined {
   const [from, to] = [seriesOf(written), seriesOf(installed)];
   if (from === to || !isKnown(to) || (!isKnown(from) && !isOlder(from))) return [];

@@ -7,11 +7,12 @@ import { layoutOf } from './layout.js';
 const execute = promisify(execFile);
 const VERSION = /^\d{1,3}\.\d{1,3}\.\d{1,3}/;
 const CTL_LIMIT = 30_000;
-/** How much of the end of a log is read: a start writes a few hundred lines. */
+/** The length of the end of a log that is read: a start writes a few hundred lines. */
 const LOG_TAIL = 4_000_000;
 
-/** The version of the RabbitMQ whose start script this is; undefined where it cannot be found out. Reads the name of the
- *  plugin that every release carries; asks `rabbitmqctl`, which takes a second and needs a folder `home` for its cookie, only where there is none. */
+/** The version of the RabbitMQ of this start script; undefined if it cannot be determined. Reads the name of a plugin
+ *  that every release contains; only without it, runs `rabbitmqctl`, which takes a second and needs a folder `home` for
+ *  its cookie. */
 export async function installedVersion(server: string, path: string, home: string): Promise<string | undefined> {
   const release = dirname(dirname(await realpath(server)));
   const plugins = await readdir(join(release, 'plugins')).catch(() => []);
@@ -24,7 +25,7 @@ export async function installedVersion(server: string, path: string, home: strin
   return VERSION.exec(answer?.stdout.trim() ?? '')?.[0];
 }
 
-/** The version that last ran with the data of a node; undefined where there is no data, or nothing shows it. */
+/** The version that last ran with the data of a node; undefined without data, or if it cannot be determined. */
 export async function dataVersion(dataDir: string): Promise<string | undefined> {
   const { mnesia, version } = layoutOf(dataDir);
   const databases = await readdir(mnesia).catch(() => []);
@@ -38,7 +39,7 @@ export async function recordDataVersion(dataDir: string, version: string): Promi
   await writeFile(layoutOf(dataDir).version, `${version}\n`);
 }
 
-/** Folders of earlier commits have no record. A start that failed logs its version too, but never its completion. */
+/** Folders of earlier releases have no record. A failed start also logs its version, but never its completion. */
 async function loggedVersion(path: string): Promise<string | undefined> {
   const log = await tailOf(path);
   let started: string | undefined;
