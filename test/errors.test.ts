@@ -5,9 +5,9 @@ import { failureOf } from '../src/worker/pipeline/failure.js';
 import { callDependency, isUnavailable } from '../src/worker/handler/call-dependency.js';
 import { hostileThrows } from './support/hostile-throws.js';
 
-describe('whatever can be thrown', () => {
+describe('error conversion of any thrown value', () => {
   for (const [what, make] of Object.entries(hostileThrows)) {
-    it(`becomes a bounded text: ${what}`, async () => {
+    it(`returns a bounded text: ${what}`, async () => {
       expect(messageOf(make())).to.be.a('string').and.have.property('length').below(10_001);
       expect(stackOf(make()) ?? '').to.have.length.below(10_001);
       const error = errorOf(make());
@@ -25,7 +25,7 @@ describe('whatever can be thrown', () => {
     });
   }
 
-  it('stays what it is where it can be read', () => {
+  it('keeps valid errors, codes and texts unchanged', () => {
     const error = new PermanentError('order.closed', 'closed');
     expect(errorOf(error)).to.equal(error);
     expect(failureOf(new FlotillaError('store.full'))).to.include({ code: 'store.full', name: 'FlotillaError' });

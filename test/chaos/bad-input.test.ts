@@ -6,6 +6,6 @@ describe('bad input', function () {
   this.timeout(180_000);
   const seed = seedOf(process.env.CHAOS_SEED);
 
-  it(`is refused or dead-lettered with what was wrong, and stops nobody (CHAOS_SEED=${seed})`, async () =>
+  it(`is rejected or dead-lettered with its error, and stops no other message (CHAOS_SEED=${seed})`, async () =>
     sayWhatIsWrong({ ...(await testBroker()), seed }));
 });

@@ -6,7 +6,7 @@ describe('kill -9 at each failpoint', function () {
   this.timeout(180_000);
   const seed = seedOf(process.env.CHAOS_SEED);
 
-  it(`loses no order and does nothing twice (CHAOS_SEED=${seed})`, async () => {
+  it(`loses no order and performs nothing twice (CHAOS_SEED=${seed})`, async () => {
     await killAtFailpoints({ ...(await testBroker()), seed, kills: EACH_ONCE, mustPass: true });
   });
 });

@@ -5,7 +5,7 @@ describe('kill -9 at each step of a projection and of its rebuild', function () 
   this.timeout(120_000);
   const seed = seedOf(process.env.CHAOS_SEED);
 
-  it(`leaves a model that is what its events say, and that a fresh rebuild equals (CHAOS_SEED=${seed})`, async () => {
+  it(`leaves a model that matches its events and a fresh rebuild (CHAOS_SEED=${seed})`, async () => {
     await killProjections({ seed, rounds: 1 });
   });
 });

@@ -7,7 +7,7 @@ describe('kill -9 of any process under load', function () {
   const seed = seedOf(process.env.CHAOS_SEED);
 
   for (const FULFILMENT of ['orchestrated', 'choreographed']) {
-    it(`finishes every order that was answered 201, once, ${FULFILMENT} (CHAOS_SEED=${seed})`, async () => {
+    it(`completes every order confirmed with 201 once, ${FULFILMENT} (CHAOS_SEED=${seed})`, async () => {
       const broker = await testBroker();
       await killAtRandom({ ...broker, seed, env: { FULFILMENT }, orders: 40, kills: 6, pause: [200, 1500] });
     });

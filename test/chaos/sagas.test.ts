@@ -2,11 +2,11 @@ import { testBroker } from '../support/rabbitmq.js';
 import { hurrySagas } from './scenarios/sagas.js';
 import { seedOf } from './support/random.js';
 
-describe('sagas in a hurry, under kill -9 and outages', function () {
+describe('sagas with short time-outs, under kill -9 and outages', function () {
   this.timeout(300_000);
   const seed = seedOf(process.env.CHAOS_SEED);
 
-  it(`end as their orders do, each fulfilled or undone, whatever came too late (CHAOS_SEED=${seed})`, async () => {
+  it(`end as their orders do, each completed or compensated despite late answers (CHAOS_SEED=${seed})`, async () => {
     await hurrySagas({
       ...(await testBroker()),
       seed,

@@ -6,6 +6,6 @@ describe('a switch of FULFILMENT with orders in flight', function () {
   this.timeout(180_000);
   const seed = seedOf(process.env.CHAOS_SEED);
 
-  it(`leaves each order under what it began with, to its end (CHAOS_SEED=${seed})`, async () =>
+  it(`keeps the fulfilment mode of each order until it ends (CHAOS_SEED=${seed})`, async () =>
     switchFulfilment({ ...(await testBroker()), seed, rounds: 2, orders: 3 }));
 });

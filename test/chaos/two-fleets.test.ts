@@ -6,6 +6,6 @@ describe('two fleets with different prefixes', function () {
   this.timeout(180_000);
   const seed = seedOf(process.env.CHAOS_SEED);
 
-  it(`share a broker, and no message crosses (CHAOS_SEED=${seed})`, async () =>
+  it(`share a broker without receiving messages of each other (CHAOS_SEED=${seed})`, async () =>
     shareABroker({ ...(await testBroker()), seed }, 5));
 });

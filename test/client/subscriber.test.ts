@@ -29,7 +29,7 @@ for (const [name, open] of Object.entries(brokers)) {
   describe(`plain publish and subscribe on ${name}`, function () {
     this.timeout(60_000);
 
-    it('brings each event to every name that subscribed, tries again, and ends in the dead letters', async () => {
+    it('delivers each event to every subscriber name, retries, and dead-letters', async () => {
       const { broker, prefix, end } = await open();
       const seen: string[] = [];
       let wake = () => {};

@@ -3,7 +3,7 @@ import { databaseUrlFor, loadConfig, requireTokens } from '../../src/config/load
 import { FlotillaError } from '../../src/errors.js';
 
 describe('the configuration', () => {
-  it('needs nothing to be set', () => {
+  it('requires no variable', () => {
     const config = loadConfig({});
     expect(config).to.deep.include({
       amqpUrl: undefined,
@@ -18,7 +18,7 @@ describe('the configuration', () => {
     expect(databaseUrlFor(config, 'core')).to.equal('sqlite:data/core.db');
   });
 
-  it('reads durations, lists and numbers', () => {
+  it('parses durations, lists and numbers', () => {
     const config = loadConfig({
       RETRY_DELAYS: '250ms, 1s,2m',
       WORKERS: 'payment, shipping',
@@ -36,11 +36,11 @@ describe('the configuration', () => {
     expect(config.databaseUrl).to.equal('sqlite:/var/lib/flotilla/{service}.db');
   });
 
-  it('takes an empty variable as one that is not set', () => {
+  it('treats an empty variable as unset', () => {
     expect(loadConfig({ AMQP_URL: '', API_TOKEN: '', PORT: '' }).port).to.equal(3000);
   });
 
-  it('writes text for a terminal and JSON otherwise, unless told', () => {
+  it('logs text to a terminal and JSON otherwise, unless configured', () => {
     expect(loadConfig({}, { terminal: true }).logFormat).to.equal('text');
     expect(loadConfig({ LOG_FORMAT: 'json' }, { terminal: true }).logFormat).to.equal('json');
   });
@@ -54,7 +54,7 @@ describe('the configuration', () => {
     );
   });
 
-  it('takes the URLs of several nodes, and derives the management API of each', () => {
+  it('accepts the URLs of several nodes, and derives the management API of each', () => {
     const config = loadConfig({ AMQP_URL: 'amqp://u:p%2C1@a:5672/shop, amqp://u:p%2C1@b/shop' });
     expect(config.amqpUrl).to.equal('amqp://u:p%2C1@a:5672/shop,amqp://u:p%2C1@b/shop');
     expect(config.managementUrl).to.equal('http://u:p%2C1@a:15672,http://u:p%2C1@b:15672');
@@ -103,14 +103,14 @@ describe('the configuration', () => {
     [{ FLOTILLA_PREFIX: 'a b' }, 'FLOTILLA_PREFIX must be lower-case letters'],
   ];
   for (const [env, message] of wrong) {
-    it(`says in one line what is wrong with ${JSON.stringify(env)}`, () => {
+    it(`reports the error of ${JSON.stringify(env)} on one line`, () => {
       const error = failure(env);
       expect(error.code).to.equal('config.invalid');
       expect(error.message).to.contain(message).and.not.contain('\n');
     });
   }
 
-  it('requires of each server that other machines reach a token of its own, or that of the API', () => {
+  it('requires a token for each server that other machines can reach, its own or that of the API', () => {
     const token = 'a-token-of-16-characters';
     const refusal = (env: Record<string, string>, server: Parameters<typeof requireTokens>[1][number]) => {
       try {
@@ -135,7 +135,7 @@ describe('the configuration', () => {
     expect(refusal({ ...open, HEALTH_HOST: '127.0.0.1' }, 'health')).to.equal('none');
   });
 
-  it('never shows a secret in what it says', () => {
+  it('never contains a secret in an error', () => {
     const secrets = {
       API_TOKEN: 'hunter2',
       AMQP_URL: 'amqp://user:hunter2@rabbit,amqq://user:hunter2@rabbit',

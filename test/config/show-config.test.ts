@@ -5,7 +5,7 @@ import { masked } from '../../src/config/secrets.js';
 import { showConfig, showSettings } from '../../src/config/show-config.js';
 
 describe('config show', () => {
-  it('lists every variable and where its value is from', () => {
+  it('lists every variable and the source of its value', () => {
     const shown = showConfig({ PORT: '4000' });
     expect(shown.map(({ variable }) => variable)).to.deep.equal(Object.keys(environment.shape));
     expect(shown).to.deep.include({ variable: 'PORT', value: '4000', from: 'environment' });
@@ -26,7 +26,7 @@ describe('config show', () => {
     expect(text).to.contain('amqp://user:••••@rabbit:5672/x?key=••••');
   });
 
-  it('masks what may be a secret in any part of a URL', () => {
+  it('masks possible secrets in any part of a URL', () => {
     for (const [variable, url, shown] of [
       ['AMQP_URL', 'amqp://hunter2@rabbit', 'amqp://••••@rabbit'],
       ['AMQP_URL', 'amqp://hunter2:@rabbit', 'amqp://••••@rabbit'],
@@ -47,7 +47,7 @@ describe('config show', () => {
     }
   });
 
-  it('masks the password of each of several URLs, also where one has a comma that is not encoded', () => {
+  it('masks the password of each of several URLs, also when one contains an unencoded comma', () => {
     const shown = (url: string) => showConfig({ AMQP_URL: url }).find(({ variable }) => variable === 'AMQP_URL')?.value;
     expect(shown('amqp://u:hunter2@a,amqp://v:hunter2@b/')).to.equal('amqp://u:••••@a,amqp://v:••••@b/');
     for (const url of ['amqp://u:hunt,er2@rabbit', 'amqp://u:hunt,amqp://er2@rabbit', 'amqp://u:hunter2@a,b,c']) {
@@ -72,7 +72,7 @@ describe('config show', () => {
 });
 
 describe('the settings of workers and of the API', () => {
-  it('are shown with what they default to in development or by their schema, secrets masked', () => {
+  it('are listed with their defaults from development settings or the schema, with secrets masked', () => {
     const schemas = {
       payment: z.object({ gatewayUrl: z.url(), gatewayToken: z.string().optional() }),
       'the API': z.object({ pageSize: z.int().default(20), style: z.enum(['plain', 'bold']).default('plain') }),

@@ -17,18 +17,18 @@ describe("a worker's settings", () => {
     });
   });
 
-  it('are left for the worker to transform', () => {
+  it('are passed unparsed to the transforms of the worker', () => {
     const list = z.object({ hosts: z.string().transform((text) => text.split(',')) });
     const read = readSettings('payment', list, { HOSTS: 'a,b' });
     expect(list.parse(read)).to.deep.equal({ hosts: ['a', 'b'] });
   });
 
-  it('stay text where text is wanted', () => {
+  it('remain text for a text schema', () => {
     const text = z.object({ account: z.string() });
     expect(readSettings('payment', text, { ACCOUNT: '12345' })).to.deep.equal({ account: '12345' });
   });
 
-  it('are those that the sandbox declares where the environment has none', () => {
+  it('default to those that the sandbox declares', () => {
     const sandbox: Sandbox = {
       settings: z.object({ port: z.int().default(3001), token: z.string().optional(), shared: z.string().optional() }),
       ports: ['port'],
@@ -47,7 +47,7 @@ describe("a worker's settings", () => {
     expect(() => url({ PORT: 'none' })).to.throw('PORT of the sandbox');
   });
 
-  it('name the variable and the worker when one is missing or wrong, without showing secrets', () => {
+  it('name the variable and the worker when one is missing or invalid, without secrets', () => {
     expect(() => readSettings('payment', schema, {})).to.throw('GATEWAY_URL of worker payment');
     expect(() => readSettings('payment', schema, { GATEWAY_URL: 'nowhere' })).to.throw('it is "nowhere"');
     expect(() => readSettings('payment', schema, { GATEWAY_URL: 'http://g', API_KEY: 'hunter2' }))

@@ -30,7 +30,7 @@ describe('the example embed-in-express', function () {
   const topics = async (url: string) =>
     ((await (await fetch(`${url}/fleet/topics`)).json()) as { items: unknown }).items;
 
-  it('brings what its own route appends to a worker in the same process, and shows it below /fleet', async () => {
+  it('delivers events that its own route appends to a worker in the same process, and serves the API below /fleet', async () => {
     const stop = new AbortController();
     const site = await start(stop.signal);
     const answer = await post(`${site.url}/contact`, { topic: 'prices', text: 'Hello' });
@@ -55,7 +55,7 @@ describe('the example embed-in-express', function () {
     expect(closed).to.equal('closed');
   });
 
-  it('publishes before it ends what was appended, and a later run goes on with the same store', async () => {
+  it('publishes appended events before it ends, and a later run continues with the same store', async () => {
     const first = new AbortController();
     const site = await start(first.signal);
     await site.ready;

@@ -30,7 +30,7 @@ describe('processes of this machine', () => {
   beforeEach(async () => (dir = join(await mkdtemp(join(tmpdir(), 'flotilla-run-')), 'run')));
   afterEach(() => rm(join(dir, '..'), { recursive: true, force: true }));
 
-  it('are found while they run, and not after they took it back', async () => {
+  it('are listed while they run, and not after they ended', async () => {
     expect(await readProcesses(dir)).to.deep.equal([]);
     const remove = await registerProcess({ dir, ...here });
     expect(await readProcesses(dir)).to.deep.equal([here]);
@@ -38,7 +38,7 @@ describe('processes of this machine', () => {
     expect(await readProcesses(dir)).to.deep.equal([]);
   });
 
-  it('are not found when they were killed, and are swept away', async () => {
+  it('are not listed when they were killed, and their records are deleted', async () => {
     const child = spawn(process.execPath, ['-e', '']);
     const { pid = 0 } = child;
     await once(child, 'exit');
@@ -48,7 +48,7 @@ describe('processes of this machine', () => {
     expect(await readdir(dir)).to.deep.equal([`payment-${process.pid}.json`]);
   });
 
-  it('leave out what is no record', async () => {
+  it('exclude invalid records', async () => {
     await registerProcess({ dir, ...here });
     await writeFile(join(dir, 'half.json'), '{"role": "wor');
     await writeFile(join(dir, 'other.json'), '{"role": "cook", "pid": 1}');
@@ -59,7 +59,7 @@ describe('processes of this machine', () => {
 describe('fleet status', function () {
   this.timeout(60_000);
 
-  it('reads readiness, breakers and messages in flight from a process', async () => {
+  it('reads readiness, circuit breakers and messages in flight from a process', async () => {
     const metrics = createMetrics();
     metrics.breakerState.labels('payment').set(2);
     metrics.breakerState.labels('shipping').set(0);
@@ -94,7 +94,7 @@ describe('fleet status', function () {
     }
   });
 
-  it('calls a process silent that doesn’t answer', async () => {
+  it('reports a process that does not respond as silent', async () => {
     expect((await probeProcess(here)).health).to.equal('silent');
   });
 

@@ -69,14 +69,14 @@ describe('the fleet in containers', () => {
     expect(workerServices.map(([name]) => name).sort()).to.deep.equal(folders);
   });
 
-  it('runs each worker under its own name, as often as its variable says', () => {
+  it('runs each worker under its own name, with the replicas that its variable sets', () => {
     for (const [name, { command, deploy }] of workerServices) {
       expect(command, name).to.deep.equal(['worker', name]);
       expect(deploy?.replicas, name).to.equal(`\${${name.toUpperCase().replaceAll('-', '_')}_REPLICAS:-1}`);
     }
   });
 
-  it('gives every store one volume, shared by those that share the store', () => {
+  it('gives every store one volume, shared by the processes that share the store', () => {
     const store = Object.fromEntries(fleet.workers.map(workerDefinitionOf).map(({ name, store }) => [name, store]));
     for (const [name, { volumes }] of workerServices) expect(volumes, name).to.deep.equal([`${store[name]}:/data`]);
     expect(compose.services.api?.volumes).to.deep.equal([`${fleet.api?.store}:/data`]);
@@ -86,7 +86,7 @@ describe('the fleet in containers', () => {
     expect(Object.keys(compose.volumes).sort()).to.deep.equal([...new Set(mounted)].sort());
   });
 
-  it('sets only variables that there are, and every setting of the API and of a worker that needs it', () => {
+  it('sets only existing variables, and all settings that the API and each worker require', () => {
     const schemas = [
       fleet.api?.settings,
       fleet.sandbox?.settings,
@@ -107,7 +107,7 @@ describe('the fleet in containers', () => {
     }
   });
 
-  it('starts every process with the tokens of the servers that it runs, and with no other', () => {
+  it('starts every process with exactly the tokens of its servers', () => {
     for (const [name, { command }] of processes) {
       const kind = command?.[0];
       const server = kind === 'api' ? 'api' : 'health';
@@ -127,7 +127,7 @@ describe('the fleet in containers', () => {
     });
   });
 
-  it('lets every process, its health and metrics be reached on its network, and scrapes all of them', () => {
+  it('makes every process, its health and metrics reachable on its network, and scrapes all of them', () => {
     const scraped = z
       .object({
         scrape_configs: z.array(
@@ -155,7 +155,7 @@ describe('the fleet in containers', () => {
     expect(reached).to.deep.equal(expected);
   });
 
-  it('runs every process without privileges, on a file system that only its volume can change', () => {
+  it('runs every process unprivileged, on a file system that is read-only except for its volume', () => {
     for (const [name, { cap_drop: dropped, security_opt: options }] of Object.entries(compose.services)) {
       expect(dropped, name).to.deep.equal(['ALL']);
       expect(options, name).to.deep.equal(['no-new-privileges:true']);
@@ -166,7 +166,7 @@ describe('the fleet in containers', () => {
     expect(compose.services.rabbitmq?.user).to.equal('rabbitmq');
   });
 
-  it('builds an image that says what it is and leaves out what only the build needs', () => {
+  it('builds a labeled image without build-only files', () => {
     const dockerfile = text('Dockerfile');
     for (const label of ['title', 'description', 'licenses', 'version', 'revision']) {
       expect(dockerfile).to.contain(`org.opencontainers.image.${label}=`);
@@ -178,23 +178,23 @@ describe('the fleet in containers', () => {
     expect(inRoot(`node_modules/better-sqlite3/prebuilds/linux-${process.arch}.node`)).to.equal(true);
   });
 
-  it('nests no variable in the default of another, which older releases of Compose cannot read', () => {
+  it('nests no variable in the default of another, which older releases of Compose cannot parse', () => {
     expect(text('docker-compose.yml')).not.to.match(/\$\{[^}]*\$\{/);
   });
 
-  it('has every secret that it requires in .env.example', () => {
+  it('lists every required secret in .env.example', () => {
     const required = [...text('docker-compose.yml').matchAll(/\$\{([A-Z_]+):\?/g)].map(([, name = '']) => name);
     const named = text('.env.example').match(/^[A-Z_]+(?==)/gm);
     expect(named).to.include.members(required);
   });
 
-  it('publishes nothing beyond loopback', () => {
+  it('publishes ports on loopback only', () => {
     for (const [name, { ports }] of Object.entries(compose.services)) {
       for (const port of ports) expect(port, name).to.match(/^127\.0\.0\.1:/);
     }
   });
 
-  it('holds no credentials', () => {
+  it('contains no credentials', () => {
     for (const [name, service] of Object.entries(compose.services)) {
       for (const [variable, value] of Object.entries(service.environment)) {
         if (/PASS|TOKEN|SECRET|KEY/.test(variable)) expect(value, `${name} ${variable}`).to.match(/^\$\{[A-Z_]+:\?/);

@@ -29,14 +29,14 @@ async function run(node: string, args: readonly string[], env: NodeJS.ProcessEnv
 }
 
 describe('the supported versions of Node.js', () => {
-  it('begin with the oldest that package.json names', () => {
+  it('start with the oldest in package.json', () => {
     const { engines } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { engines: { node: string } };
     expect(`${engines.node}.0`).to.equal(`>=${OLDEST_NODE}`);
     expect(['22.15.0', '22.15.1', '22.16.0', '24.0.0', '100.0.0'].every(isSupportedNode)).to.equal(true);
     expect(['20.20.2', '22.14.9', '21.99.0', '4.0.0'].some(isSupportedNode)).to.equal(false);
   });
 
-  it('are obtained from npm where this one is too old; arguments, exit code and signals pass through', async function () {
+  it('are obtained from npm when the current one is too old; arguments, exit code and signals pass through', async function () {
     this.timeout(300_000);
     const old = await obtainNode(TOO_OLD);
     const { code, stdout } = await run(old, [printNode, '3', 'a b']);
@@ -49,7 +49,7 @@ describe('the supported versions of Node.js', () => {
     expect(await once(waiting, 'exit')).to.deep.equal([7, null]);
   });
 
-  it('are selected by FLOTILLA_NODE, which names only releases that are tested', async function () {
+  it('are selected by FLOTILLA_NODE, which accepts only tested releases', async function () {
     this.timeout(300_000);
     const { stdout } = await run(process.execPath, [printNode], { FLOTILLA_NODE: '24' });
     expect(JSON.parse(stdout)).to.include({ version: releases[24] });
@@ -58,7 +58,7 @@ describe('the supported versions of Node.js', () => {
     expect(refused.stderr).to.equal('FLOTILLA_NODE=21 is not supported; use one of 22, 24, 26\n');
   });
 
-  it('are named by the error where npm cannot be reached', async function () {
+  it('are named by the error when npm is unreachable', async function () {
     this.timeout(120_000);
     const cache = mkdtempSync(join(tmpdir(), 'flotilla-node-'));
     try {
@@ -71,7 +71,7 @@ describe('the supported versions of Node.js', () => {
     }
   });
 
-  it('are required by the command line, in place of a crash in the SQLite addon', async function () {
+  it('are required by the command line, which reports an old one in place of a crash in the SQLite addon', async function () {
     this.timeout(120_000);
     const main = [...process.execArgv, join(root, 'src/cli/main.ts')];
     const { code, stderr } = await run(await obtainNode(TOO_OLD), [...main, 'status']);

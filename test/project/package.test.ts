@@ -50,7 +50,7 @@ describe('the package', function () {
   });
   after(() => rm(folder, { recursive: true, force: true }));
 
-  it('contains the compiled library, its templates and what its programs import, and nothing of the application', async () => {
+  it('contains the compiled library, its templates and the imports of its programs, and nothing of the application', async () => {
     const expected = [
       'LICENSE',
       'README.md',
@@ -80,7 +80,7 @@ describe('the package', function () {
     expect(scripts.filter((path) => !imported.has(path))).to.deep.equal(['scripts/install-rabbitmq.mjs']);
   });
 
-  it('has types under nodenext and bundler, for each subpath', async () => {
+  it('has types under nodenext and bundler for each subpath', async () => {
     await writeFile(join(shop, 'program.ts'), PROGRAM);
     const tsc = (...options: string[]) => {
       const tsc = ['node_modules/typescript/bin/tsc', '--ignoreConfig', '--noEmit', '--strict', '--types', 'node'];
@@ -92,14 +92,14 @@ describe('the package', function () {
     await rm(join(shop, 'program.ts'));
   });
 
-  it('scaffolds a fleet, and a worker more, that are typed and tested', async () => {
+  it('scaffolds a fleet and another worker that pass their type checks and tests', async () => {
     await run(shop, 'npx', ['flotilla', 'new', 'worker', 'loyalty', '--on', 'visitor.greeted']);
     await run(shop, 'npm', ['run', 'check']);
     expect(await run(shop, 'npm', ['test'])).to.match(/^[#ℹ] pass 3\n[#ℹ] fail 0$/mu);
     expect((await stat(join(shop, 'workers/loyalty/index.ts'))).mode & 0o044).to.equal(0o044);
   });
 
-  it('runs that fleet on RabbitMQ: an event is published, its worker handles it, and all processes stop in order', async () => {
+  it('runs that fleet on RabbitMQ: an event is published, its worker handles it, and all processes stop cleanly', async () => {
     const { amqpUrl, managementUrl, prefix } = await testBroker();
     const settings = {
       AMQP_URL: amqpUrl,
@@ -122,7 +122,7 @@ describe('the package', function () {
     }
   });
 
-  it('has no package of the application among its dependencies, which the image keeps all the same', async () => {
+  it('has no dependency of the application, which the image still contains', async () => {
     const copy = join(folder, 'clone');
     for (const path of ['package.json', 'package-lock.json', '.npmrc', 'application/package.json']) {
       await cp(join(root, path), join(copy, path));

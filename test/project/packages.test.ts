@@ -19,18 +19,18 @@ describe('the packages', () => {
   const application = JSON.parse(read('application/package.json')) as Record<string, Record<string, unknown>>;
   const manifest = JSON.parse(read('package.json')) as Record<string, Record<string, unknown>>;
 
-  it('name no registry, so that npm installs them from the one that it is configured for', () => {
+  it('name no registry, so that npm installs them from the configured one', () => {
     for (const [name, { resolved }] of installed) expect(resolved, name).to.equal(undefined);
     expect(read('.npmrc')).not.to.contain('://');
   });
 
-  it('are fixed to one version each, with its hash', () => {
+  it('are pinned to one version each, with its hash', () => {
     const direct = { ...manifest.dependencies, ...manifest.devDependencies, ...application.dependencies };
     for (const [name, version] of Object.entries(direct)) expect(version, name).to.match(/^\d+\.\d+\.\d+$/);
     for (const [name, { integrity }] of installed) expect(integrity, name).to.be.a('string');
   });
 
-  it('run no install scripts: every native part comes as a binary', () => {
+  it('run no install scripts: every native part is prebuilt', () => {
     const { allowScripts } = manifest;
     for (const [name, { hasInstallScript }] of installed) {
       if (hasInstallScript === true)

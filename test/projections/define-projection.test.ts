@@ -50,7 +50,7 @@ describe('defining a projection', () => {
     'a pattern that matches nothing': { on: { 'order.*': () => undefined } },
     'patterns neither of which is more specific': { on: { 'job.*': () => undefined, '*.begun': () => undefined } },
   })) {
-    it(`refuses ${what}`, () => {
+    it(`rejects ${what}`, () => {
       expect(define(changes)).to.throw().with.property('code', 'projection.bad_definition');
     });
   }
@@ -82,7 +82,7 @@ describe('defining a projection', () => {
     expect(wrong).to.throw().with.property('code', 'projection.bad_definition');
   });
 
-  it('takes the most specific handler for each event, and wildcards for events only', () => {
+  it('selects the most specific handler for each event, and applies wildcards to events only', () => {
     const begun = () => undefined;
     const any = () => undefined;
     const definition = projectionDefinitionOf(
@@ -135,7 +135,7 @@ describe('defining a projection', () => {
         ...more,
       });
 
-    it('is refused, with what the store contains', () => {
+    it('is rejected with the list of stored types', () => {
       expect(() => fleet('job.begun', 'job.failed'))
         .to.throw('jobs of views handles job.begun, which the store core never contains, only job.failed')
         .with.property('code', 'fleet.invalid');
@@ -143,20 +143,20 @@ describe('defining a projection', () => {
       expect(() => fleet('job.begun', 'job.failed', elsewhere)).to.throw('never contains');
     });
 
-    it('is none that a worker of the store emits, or that the API does, and a pattern needs one type', () => {
+    it('is accepted if a worker of the store or its API emits the type, or one type of a pattern', () => {
       fleet('job.begun', 'job.begun');
       fleet('job.*', 'job.failed');
       fleet('job.begun', 'job.failed', { api: { store: 'core', emits: ['job.begun'], routes: [] } });
     });
 
-    it('is not known where the API of the store does not declare what it appends', () => {
+    it('is not checked when the API of the store does not declare its emitted types', () => {
       fleet('job.begun', 'job.failed', { api: { store: 'core', routes: [] } });
       const unknown = { api: { store: 'core', emits: ['job.nonsense'], routes: [] } };
       expect(() => fleet('job.begun', 'job.failed', unknown)).to.throw('unknown type job.nonsense');
     });
   });
 
-  it('gives tables and indexes of each generation names of their own', () => {
+  it('names tables and indexes of each generation differently', () => {
     const definition = projectionDefinitionOf(jobsProjection());
     expect(statementsOf(definition, 7).replace(/\s+/g, ' ').trim()).to.equal(
       'create table job_list__7 (n bigint not null primary key, status text not null, events bigint not null); ' +
@@ -165,7 +165,7 @@ describe('defining a projection', () => {
     );
   });
 
-  it('tells the names of tables from what only looks like them', async () => {
+  it('distinguishes table names from similar text in SQL', async () => {
     const asked: string[] = [];
     const sql = generationSql(
       ['job', 'job_list'],
@@ -182,7 +182,7 @@ describe('defining a projection', () => {
     ]);
   });
 
-  it('knows the primary key, of one column or several', () => {
+  it('finds the primary key of one or several columns', () => {
     expect(keyOf('create table t (a text, b text not null primary key, c text)')).to.deep.equal(['b']);
     expect(keyOf('create table t (a numeric(10, 2), b text default (1), primary key ("b", a))')).to.deep.equal([
       'b',

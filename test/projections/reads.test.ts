@@ -17,7 +17,7 @@ import { workerDefinitionOf } from '../../src/worker/definition/worker-definitio
 const modelHeaders = ({ headers }: Answer) =>
   Object.fromEntries([...headers].filter(([name]) => name.startsWith('model-')));
 
-describe('reads of models', () => {
+describe('reads of projections', () => {
   describe('while their workers run', () => {
     let fleet: SimulatedFleet;
     let api: Api;
@@ -31,7 +31,7 @@ describe('reads of models', () => {
     });
     const post = (path: string, body: object) => api.send('POST', path, { body });
 
-    it('agree with the account once the model has all of its events, and say that it has', async () => {
+    it('agree with the account once all events are projected, and report a lag of 0', async () => {
       const { body: opened } = await post('/accounts', { owner: 'Ada', currency: 'EUR', initialDeposit: 1000 });
       await post(`/accounts/${opened.id}/deposits`, { amount: 250 });
       await post(`/accounts/${opened.id}/deposits`, { amount: 50 });
@@ -48,7 +48,7 @@ describe('reads of models', () => {
       expect([unknown.status, unknown.body.code]).to.deep.equal([404, 'account.not_found']);
     });
 
-    it(`agree with every account, whatever is tried with it (TEST_SEED=${seed})`, async () => {
+    it(`agree with every account after any requests (TEST_SEED=${seed})`, async () => {
       const amount = fc.constantFrom(-1, 0, 1, 40, 500, 0.5);
       const move = fc.record({
         at: fc.nat(2),
@@ -82,7 +82,7 @@ describe('reads of models', () => {
       );
     });
 
-    it('refuse days that are none, spans that are upside down and cursors of other lists', async () => {
+    it('reject invalid days, a range whose end precedes its start, and cursors of other lists', async () => {
       for (const query of [
         'since=2030-01-02&until=2030-01-01',
         'since=yesterday',
@@ -98,7 +98,7 @@ describe('reads of models', () => {
     });
   });
 
-  it('report the oldest position and the greatest lag of several models, and whether one is stopped', async () => {
+  it('report the oldest position and the greatest lag of several projections, and whether one is stopped', async () => {
     const file = await temporaryFile();
     const reads = [userStatistics, dailySales, orderSummary];
     const handler = async () => ({ status: 200 });
@@ -135,7 +135,7 @@ describe('reads of models', () => {
     }
   });
 
-  it('say how far behind their model is while nobody keeps it, and that it is stopped', async () => {
+  it('report the lag while no process runs the projection, and that it is stopped', async () => {
     const file = await temporaryFile();
     const api = await startApi(file.path, { routes: routes({ fulfilment: 'orchestrated' }) });
     try {

@@ -61,7 +61,7 @@ describe('projections', () => {
     if ((data as { n: number }).n === 13) throw new PermanentError('job.unlucky', 'There is no job 13.');
   };
 
-  it('follow what their store held before, and what comes in', async () => {
+  it('process existing and new events of their store', async () => {
     const before = [begun(1), begun(2), finished(1)];
     await append(store, ...before);
     const part = await run([jobsProjection()]);
@@ -73,7 +73,7 @@ describe('projections', () => {
     expect(await modelOf(store)).to.deep.equal(expectedModel([...before, ...after]));
   });
 
-  it('use the indexes of their tables also through the plain name', async () => {
+  it('use the indexes of their tables through the unversioned name', async () => {
     await run([jobsProjection()]);
     const plan = await store.query<{ detail: string }>`
       explain query plan select n from job_list where status = ${'begun'} and n < ${10} order by n desc limit 5`;
@@ -82,7 +82,7 @@ describe('projections', () => {
     ]);
   });
 
-  it('move past events that are for others, so that they are never behind for nothing', async () => {
+  it('advance past events without a handler, so that their lag stays 0', async () => {
     const part = await run([jobsProjection()]);
     await append(store, begun(1));
     const other = createEvent(
@@ -96,7 +96,7 @@ describe('projections', () => {
     expect(await store.checkpoint('projection:jobs:1')).to.equal(await store.head());
   });
 
-  it('stand still alone at an event they cannot take, for everybody to see, and go on without it when told to', async () => {
+  it('stop at an event that they cannot handle, without stopping others, report it, and resume once it is skipped', async () => {
     const part = await run([pickyProjection(unlucky), jobsProjection()]);
     const events = [begun(1), begun(13), begun(2)];
     const [, poison = ''] = await append(store, ...events);
@@ -139,7 +139,7 @@ describe('projections', () => {
     expect(await rejection(skipEvent(store, 'picky', decision))).to.have.property('code', 'projection.not_stopped');
   });
 
-  it('find the culprit in a batch, and commit all that came before it', async () => {
+  it('find the failing event in a batch, and commit all events before it', async () => {
     const events = [...Array(150).keys()].map((n) => begun(n < 13 ? n : n + 100));
     await append(store, ...events, begun(13), begun(1));
     const part = await run([jobsProjection({ before: unlucky })]);
@@ -148,7 +148,7 @@ describe('projections', () => {
     expect(await store.checkpoint('projection:jobs:1')).to.equal(150);
   });
 
-  it('try the event at which they were stopped once more when a process starts, which may be of another release', async () => {
+  it('retry the event at which they stopped when a process starts, because it may be a new release', async () => {
     const events = [begun(1), begun(13)];
     await append(store, ...events);
     const old = await run([jobsProjection({ before: unlucky })]);
@@ -174,7 +174,7 @@ describe('projections', () => {
     expect(await modelOf(store)).to.deep.equal(expectedModel(events));
   });
 
-  it('have not tried an event while their store could not write', async () => {
+  it('do not count an attempt while their store could not write', async () => {
     await append(store, begun(13));
     await prepareProjections(store, [projectionDefinitionOf(jobsProjection())]);
     await new LiveModel(store, projectionDefinitionOf(jobsProjection({ before: unlucky })), Date.now).advance();
@@ -191,7 +191,7 @@ describe('projections', () => {
     });
   });
 
-  it('are stopped by an event of a newer version than they know', async () => {
+  it('stop at an event of a newer version than they know', async () => {
     await append(store, begun(1));
     const context = originContext({ source: 'core', subject: 'job/1' });
     const event = createEvent(shop.definitions, 'job.begun', { n: 1 }, context);
@@ -202,7 +202,7 @@ describe('projections', () => {
     expect(part.state()[0]?.stop).to.include({ code: 'contract.newer_version', position: 2 });
   });
 
-  it('wait for a store that cannot write just now, and blame no event for it', async () => {
+  it('wait for a store that temporarily cannot write, and count no event as failed', async () => {
     let refusals: ErrorCode[] = ['store.busy', 'store.full', 'store.group_aborted'];
     const weak = new Proxy(store, {
       get(target, key) {
@@ -224,7 +224,7 @@ describe('projections', () => {
     expect(await modelOf(store)).to.deep.equal(expectedModel([begun(1)]));
   });
 
-  it('say how far behind they fall while their store cannot write', async () => {
+  it('report their lag while their store cannot write', async () => {
     let isFull = false;
     const weak = new Proxy(store, {
       get(target, key) {
@@ -247,7 +247,7 @@ describe('projections', () => {
     await part.caughtUp();
   });
 
-  it('are stopped by a handler that awaits something else than its transaction', async () => {
+  it('stop at a handler that awaits anything but its transaction', async () => {
     const part = await run([pickyProjection(() => new Promise((resolve) => setTimeout(resolve, 20)))]);
     await append(store, begun(1));
     await rejection(part.caughtUp());
@@ -256,7 +256,7 @@ describe('projections', () => {
     expect(await store.query`select n from picky_list`).to.deep.equal([]);
   });
 
-  it('blame the event whose handler awaited, not those after it', async () => {
+  it('stop at the event whose handler awaited, not at a later one', async () => {
     const waits = pickyProjection(({ data }) => ((data as { n: number }).n === 13 ? setImmediate() : undefined));
     const part = await run([waits]);
     await append(store, begun(1), begun(2), begun(13), begun(3), begun(4));
@@ -266,7 +266,7 @@ describe('projections', () => {
     expect(await store.query`select n from picky_list order by n`).to.deep.equal([{ n: 1 }, { n: 2 }]);
   });
 
-  it('find the culprit also where it is only the commit that fails', async () => {
+  it('find the failing event also when only the commit fails', async () => {
     const strict = shop.defineProjection({
       name: 'strict',
       version: 1,
@@ -291,7 +291,7 @@ describe('projections', () => {
     expect(await store.query`select n from strict_done order by n`).to.deep.equal([{ n: 1 }, { n: 2 }]);
   });
 
-  it('count nothing twice where two processes hold the lease for a moment', async () => {
+  it('count no event twice when two processes briefly hold the lease', async () => {
     const events = someEvents(3_000, seededRandom('run'));
     for (let at = 0; at < events.length; at += 100) await append(store, ...events.slice(at, at + 100));
     await prepareProjections(store, [projectionDefinitionOf(jobsProjection())]);
@@ -310,7 +310,7 @@ describe('projections', () => {
     expect(await modelOf(store)).to.deep.equal(expectedModel(events));
   });
 
-  it('leave a model alone that another version has made', async () => {
+  it('do not update the model of another version', async () => {
     await append(store, begun(1));
     const first = await run([jobsProjection()]);
     await first.caughtUp();
@@ -325,7 +325,7 @@ describe('projections', () => {
     expect(await modelOf(store)).to.deep.equal(expectedModel([begun(1)]));
   });
 
-  it('are kept by one process at a time, and taken over when it ends', async () => {
+  it('run in one process at a time, and in the next one when it ends', async () => {
     const other = await temp.open();
     const events = someEvents(1_000, seededRandom('run'));
     const one = await run([jobsProjection()], store, 'one');
@@ -338,7 +338,7 @@ describe('projections', () => {
     expect(await modelOf(store)).to.deep.equal(expectedModel(events));
   });
 
-  it('are made once, though many processes start at once', async () => {
+  it('are created once when many processes start at the same time', async () => {
     const stores = await Promise.all([1, 2, 3, 4].map(() => temp.open()));
     await append(store, begun(1), finished(1));
     const all = await Promise.all(stores.map((each, n) => run([jobsProjection()], each, `process-${n}`)));
@@ -346,12 +346,12 @@ describe('projections', () => {
     expect(await modelOf(store)).to.deep.equal(expectedModel([begun(1), finished(1)]));
   });
 
-  it('refuse a table that belongs to another projection', async () => {
+  it('reject a table that belongs to another projection', async () => {
     const error = await rejection(run([jobsProjection(), jobsProjection({ name: 'copy' })]));
     expect(error).to.have.property('code', 'projection.bad_definition');
   });
 
-  it('are made although a process of another release has died while it made them, or makes them now', async () => {
+  it('are created even if a process of another release died while it created them, or creates them now', async () => {
     const other = 'create table job_list__1 (n bigint not null primary key)';
     await store.migrate('projection:jobs', [{ name: 'generation 1', sql: other }]);
     await append(store, begun(1), finished(1));
@@ -360,7 +360,7 @@ describe('projections', () => {
     expect(await modelOf(store)).to.deep.equal(expectedModel([begun(1), finished(1)]));
   });
 
-  it('refuse the name of a table that is there already', async () => {
+  it('reject the name of an existing table', async () => {
     await store.migrate('something', [{ name: '1', sql: 'create table job_totals (n bigint)' }]);
     const error = await rejection(run([jobsProjection()]));
     expect(error).to.have.property('code', 'projection.bad_definition');

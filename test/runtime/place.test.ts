@@ -7,8 +7,8 @@ import { loadConfig } from '../../src/config/load-config.js';
 import { storeUrlOf } from '../../src/runtime/place.js';
 import { openStore } from '../../src/store/open.js';
 
-describe('the place of a fleet', () => {
-  it('has its stores in its own folder, whatever the folder of the process', async () => {
+describe('the folder of a fleet', () => {
+  it('contains its stores, with any working directory', async () => {
     const cwd = await mkdtemp(join(tmpdir(), 'flotilla-place-'));
     try {
       const url = storeUrlOf({ config: loadConfig({}), cwd }, 'orders');

@@ -57,7 +57,7 @@ describe('parts of a fleet in a program', function () {
       (error: unknown) => (error instanceof Error && 'code' in error ? error.code : error),
     );
 
-  it('publishes from a store what a program appends to it, and runs the workers that handle it', async () => {
+  it('publishes events that a program appends to a store, and runs the workers that handle them', async () => {
     const read: string[] = [];
     const running = fleetThat((text) => void read.push(text));
     const outbox = openStore(running, 'notes', options());
@@ -96,7 +96,7 @@ describe('parts of a fleet in a program', function () {
     expect(await refusal(fetch(`${url}/livez`))).not.to.equal('none');
   });
 
-  it('rejects with the reason where a part cannot start, once everything has ended', async () => {
+  it('rejects with the reason when a part cannot start, after everything has ended', async () => {
     const workers = runWorkers(fleet, ['reader'], options());
     expect(await refusal(workers.ready)).to.equal('config.invalid');
     expect(await refusal(workers)).to.equal('config.invalid');
@@ -106,7 +106,7 @@ describe('parts of a fleet in a program', function () {
       .with.property('code', 'name.unknown');
   });
 
-  it('needs a broker that is named, and does not read the environment', async () => {
+  it('requires a broker URL, and does not read the environment', async () => {
     process.env.AMQP_URL = broker.amqpUrl;
     try {
       const config = { dataDir: join(folder, 'elsewhere') };
@@ -124,7 +124,7 @@ describe('parts of a fleet in a program', function () {
     expect(() => runKeeper(fleet, { ...options(), config })).to.throw(/METRICS_TOKEN or API_TOKEN must be set/);
   });
 
-  it('ends in order where the signal aborts before it is ready', async () => {
+  it('ends cleanly when the signal aborts before it is ready', async () => {
     const config = { ...options().config, amqpUrl: 'amqp://127.0.0.1:1' };
     const workers = runWorkers(fleet, ['reader'], { ...options(), config, settings: { reader: { suffix: '' } } });
     end();

@@ -30,7 +30,7 @@ function failure(expectation: () => void): AssertionError {
 }
 
 describe('aggregates: spec', () => {
-  it('holds where the decider decides what is expected', () => {
+  it('passes when the decider returns the expected events or refusal', () => {
     spec(tally).when({ add: 3 }).then(added(3));
     spec(tally).given(added(3), added(4)).when({ add: 3 }).then(added(3));
     spec(tally).given(added(3)).when({ add: 0 }).nothing();
@@ -38,7 +38,7 @@ describe('aggregates: spec', () => {
     spec(tally).given(added(3), added(4)).when({ add: 4 }).rejects('tally.full');
   });
 
-  it('shows what was expected and what was seen where it does not', () => {
+  it('reports expected and actual events otherwise', () => {
     const other = failure(() => spec(tally).when({ add: 3 }).then(added(4)));
     expect(other.message).to.match(/^tally: other events than expected/);
     expect(other.message).to.match(/^\+ +by: 3$/m);
@@ -59,7 +59,7 @@ describe('aggregates: spec', () => {
     expect(refused.message).to.contain('refused: A tally goes to ten').and.contain('tally.full');
   });
 
-  it('lets a fault of the decider through, as it is no refusal', () => {
+  it('rethrows an unexpected error of the decider', () => {
     const fault = () => {
       throw new TypeError('x is undefined');
     };
@@ -70,13 +70,13 @@ describe('aggregates: spec', () => {
     ).to.throw(TypeError, 'x is undefined');
   });
 
-  it('finds a decider out that changes the state or an event', () => {
+  it('detects a decider that mutates the state or an event', () => {
     const evolving = { ...tally, evolve: (state: { sum: number }, { data }: Added) => ((state.sum += data.by), state) };
     expect(() => spec(evolving).given(added(1)).when({ add: 1 }).then(added(1))).to.throw(TypeError);
     expect(tally.initial).to.deep.equal({ sum: 0 });
   });
 
-  it('finds a state out that a snapshot would not give back', () => {
+  it('detects a state that a snapshot would not restore', () => {
     type Seen = { at: Set<number> };
     const remembers: Decider<Seen, { add: number }, Added> = {
       ...tally,
@@ -89,7 +89,7 @@ describe('aggregates: spec', () => {
     expect(failure(() => spec(kept).given(added(1)).when({ add: 1 }).nothing()).message).to.contain('snapshot');
   });
 
-  it('takes only what the decider knows, as the compiler says', () => {
+  it('accepts only events and commands of the decider, checked by the compiler', () => {
     const scenario = () => {
       // @ts-expect-error no such event
       spec(tally).given({ type: 'tally.lost', data: { by: 1 } });
@@ -102,7 +102,7 @@ describe('aggregates: spec', () => {
     expect(scenario).to.be.a('function');
   });
 
-  it('says so when somebody awaits it', async () => {
+  it('rejects with an explanation when it is awaited', async () => {
     const awaited = await Promise.resolve(spec(tally).when({ add: 1 }) as unknown).catch((error: unknown) =>
       String(error),
     );

@@ -37,14 +37,14 @@ async function failure(work: Promise<unknown>): Promise<Error> {
 }
 
 describe('the test harness', () => {
-  it('shows what a worker emits after what it has seen before', async () => {
+  it('reports the events that a worker emits after given events', async () => {
     await harness(worker)
       .given(job(1), job(2))
       .when(job(10))
       .emits({ type: 'job.finished', data: { n: 12 } });
   });
 
-  it('fails when something else, too much or nothing is emitted', async () => {
+  it('fails when other events, too many or none are emitted', async () => {
     const scenario = harness(worker).when(job(1));
     const nothing = await failure(scenario.emits());
     expect(nothing.message).to.match(/^tally: when\(job\.requested about test\/1\): other events than expected\n/);
@@ -57,7 +57,7 @@ describe('the test harness', () => {
     expect((await failure(scenario.deadLetters('x'))).message).to.contain('ended "done", not as expected');
   });
 
-  it('tells a retry from a dead letter', async () => {
+  it('distinguishes a retry from a dead letter', async () => {
     await harness(worker).when(job(-9)).retries('worker.handler_failed');
     await harness(worker).when(job(0)).deadLetters('job.empty');
     await harness(worker, { headers: { 'flotilla-attempt': 3 } })
@@ -65,7 +65,7 @@ describe('the test harness', () => {
       .deadLetters('worker.handler_failed');
   });
 
-  it('reports which given event was not handled, why, and what was thrown', async () => {
+  it('reports which given event was not handled, the reason and the thrown error', async () => {
     const wrong = await failure(
       harness(worker)
         .given(job(1), { ...job(-9), subject: 'job/9', id: 'ninth' })
@@ -79,7 +79,7 @@ describe('the test harness', () => {
     expect((wrong.cause as Error).stack).to.contain('harness.test.ts');
   });
 
-  it('reports what the handler threw where another outcome was expected', async () => {
+  it('reports the error of the handler when another outcome was expected', async () => {
     const wrong = await failure(harness(worker).when(job(-9)).emits());
     expect(wrong.message).to.contain('ended "retried"').and.contain('worker.handler_failed: negative at attempt 1');
     expect(wrong.cause).to.have.property('message', 'negative at attempt 1');
@@ -89,7 +89,7 @@ describe('the test harness', () => {
       .and.match(/^- +code: 'job\.full'/m);
   });
 
-  it('reports an event that does not fit the catalogue, by its type', async () => {
+  it('reports an event that does not match the catalogue by its type', async () => {
     const wrong = await failure(
       harness(worker)
         .given({ type: 'job.requested', data: { n: 'one' } })
@@ -100,11 +100,11 @@ describe('the test harness', () => {
     expect(wrong.cause).to.have.property('code', 'contract.invalid_data');
   });
 
-  it('examines nothing without when or advance, and says so', async () => {
+  it('fails with an explanation without when or advance', async () => {
     expect((await failure(harness(worker).given(job(1)).emits())).message).to.contain('examines nothing');
   });
 
-  it('shows what is scheduled, and fails where it is something else', async () => {
+  it('reports scheduled timers, and fails when they differ', async () => {
     await harness(worker)
       .when(begun(1))
       .schedules({ ...begun(0), in: '10m' }, { ...late(1), in: '30m' });
@@ -121,7 +121,7 @@ describe('the test harness', () => {
     expect((await failure(fixed.schedules())).message).to.contain('other timers than expected');
   });
 
-  it('lets time pass: timers fire when they are due, each at its time, and the worker handles what is its own', async () => {
+  it('advances time: fires each timer when it is due, and the worker handles its own events', async () => {
     const scenario = harness(worker).when(begun(1));
     await scenario.advance('9m').emits();
     await scenario.advance('10m').emits(begun(0));
@@ -133,7 +133,7 @@ describe('the test harness', () => {
     expect(emitted).to.deep.equal([{ type: 'job.finished', subject: 'test/1', data: { n: 5 } }]);
   });
 
-  it('lets time pass until a retry, whose outcome it then shows', async () => {
+  it('advances time to a retry, and reports its outcome', async () => {
     const scenario = harness(worker).when(job(-3));
     await scenario.retries();
     await scenario.advance('1s').retries('worker.handler_failed');

@@ -27,8 +27,8 @@ const payment = shop.decider('payment.processed')<null, string>({
 });
 
 /** The compiler is the test here: an `@ts-expect-error` without an error fails `npm run check`. */
-describe('defineWorker, to the compiler', () => {
-  it('derives the types that commands emit from `aggregates`, and lets handlers emit only those of `emits`', () => {
+describe('the types of defineWorker', () => {
+  it('derive the types that commands emit from `aggregates`, and let handlers emit only those of `emits`', () => {
     const note = (ctx: ContextOf<typeof shop, never, undefined, 'order.created'>) => ctx.execute(order, 'o1', 'o1');
     const worker = shop.defineWorker({
       name: 'deciding',
@@ -56,7 +56,7 @@ describe('defineWorker, to the compiler', () => {
     expect(worker.definition).to.equal(undefined);
   });
 
-  it('types event, context and setup by key, `emits` and `settings`', () => {
+  it('type event, context and setup by key, `emits` and `settings`', () => {
     const worker = shop.defineWorker({
       name: 'typed',
       settings: z.object({ gatewayUrl: z.url() }),
@@ -94,7 +94,7 @@ describe('defineWorker, to the compiler', () => {
     expect(worker.name).to.equal('typed');
   });
 
-  it('refuses a pattern that matches nothing, and a wildcard that would match a command', () => {
+  it('reject a pattern that matches nothing, and a wildcard that would match a command', () => {
     const wrong = () =>
       shop.defineWorker({
         name: 'wrong',
@@ -115,16 +115,16 @@ describe('defineWorker, to the compiler', () => {
     });
   });
 
-  it('refuses a catalogue that says a name twice', () => {
+  it('reject a catalogue with a duplicate name', () => {
     // @ts-expect-error the name is taken
     expect(() => catalogue(shop, { 'order.created': event({ 1: z.object({}) }) })).to.throw(FlotillaError);
   });
 });
 
-describe('defineWorker, at start', () => {
+describe('defineWorker at run time', () => {
   const on = { 'order.created': () => undefined };
 
-  it('refuses what the compiler cannot see', () => {
+  it('rejects definitions that the compiler cannot check', () => {
     const wrong = [
       () => shop.defineWorker({ name: 'Not A Name', on }),
       () => shop.defineWorker({ name: 'w', on: {} }),
@@ -137,7 +137,7 @@ describe('defineWorker, at start', () => {
     }
   });
 
-  it('gives each type to the most specific handler', () => {
+  it('selects the most specific handler for each type', () => {
     const seen: string[] = [];
     const definition = workerDefinitionOf(
       shop.defineWorker({

@@ -97,7 +97,7 @@ describe('status and doctor in a cluster', function () {
     expect(code, out).to.equal(0);
   });
 
-  it('name a node that is down and queues that cannot be used, and survive queues that do not answer', async () => {
+  it('name a node that is down and unavailable queues, and tolerate queues that do not respond', async () => {
     await cluster.kill(1);
     await eventually(async () => {
       const { broker, items, problems } = await statusOf();
@@ -123,7 +123,7 @@ describe('status and doctor in a cluster', function () {
     expect(checked.code).to.equal(1);
   });
 
-  it('report an alarm, which /readyz of a process names too', async () => {
+  it('report an alarm, which /readyz of a process names, too', async () => {
     await cluster.ctl(0, 'set_vm_memory_high_watermark', 'absolute', '1MB');
     const stop = new AbortController();
     const management = createManagement({ url: first.managementUrl });

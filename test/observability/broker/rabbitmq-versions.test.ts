@@ -26,7 +26,7 @@ describe('a version of RabbitMQ', () => {
 describe('timeouts of queues', () => {
   const names = namesFor('p-');
 
-  it('are reported where a worker may take longer than the broker waits', () => {
+  it('are reported when a worker may exceed the timeout of the broker', () => {
     const workers = [
       { name: 'quick', timeout: 30_000 },
       { name: 'slow', timeout: 60_000 },
@@ -44,7 +44,7 @@ describe('timeouts of queues', () => {
     expect(shortConsumerTimeouts([queue('p-slower')], workers, names)).to.have.length(1);
   });
 
-  it('of consumers on a lost node are one minute, unless an argument or a policy sets another', () => {
+  it('on a lost node are one minute for consumers, unless an argument or a policy sets another value', () => {
     const policy = (milliseconds: number) => ({ policySettings: { 'consumer-disconnected-timeout': milliseconds } });
     expect(disconnectedTimeout([])).to.equal(60_000);
     expect(disconnectedTimeout([queue('a', policy(10_000)), queue('b', policy(20_000))])).to.equal(20_000);

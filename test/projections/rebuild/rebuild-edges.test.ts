@@ -27,7 +27,7 @@ const changed = jobsProjection({
   },
 });
 
-describe('a rebuild at its edges', () => {
+describe('edge cases of a rebuild', () => {
   let temp: TempStore;
   let store: Store;
 
@@ -55,21 +55,21 @@ describe('a rebuild at its edges', () => {
   }
   const isCompared = (key: string | symbol, text: string) => key === 'query' && text.includes('job_totals__2');
 
-  it('of a store that nothing has happened in, whose worker has never run, is one of nothing', async () => {
+  it('rebuilds an empty model from an empty store whose worker has never run', async () => {
     const rebuilt = await rebuild();
     expect(rebuilt).to.include({ swapped: true, resumed: false, comparedAt: 0, position: 0, handled: 0 });
     expect(isSame(rebuilt.difference)).to.equal(true);
     expect(await modelOf(store)).to.deep.equal(expectedModel([]));
   });
 
-  it('whose worker has never run brings the model up to the head, once it is in place', async () => {
+  it('brings the model of a worker that has never run up to the head after the swap', async () => {
     const events = [begun(1), begun(2), finished(1)];
     await append(store, ...events);
     expect(await rebuild()).to.include({ swapped: true, comparedAt: 0, position: 3, handled: 3 });
     expect(await modelOf(store)).to.deep.equal(expectedModel(events));
   });
 
-  it('says that columns differ also where a side has no rows', async () => {
+  it('reports changed columns also when one side has no rows', async () => {
     await append(store, begun(1));
     await keep();
     await store.transaction(async ({ sql }) => {
@@ -88,7 +88,7 @@ describe('a rebuild at its edges', () => {
     expect(back.difference[0]).to.include({ incomparable: 'the columns differ: -note', rows: 1 });
   });
 
-  it('drops old tables that refer to one another', async () => {
+  it('drops old tables with foreign keys between each other', async () => {
     const linked = shop.defineProjection({
       name: 'linked',
       version: 1,
@@ -108,7 +108,7 @@ describe('a rebuild at its edges', () => {
     expect(left.map(({ name }) => name)).to.have.members(['linked_jobs__2', 'linked_done__2']);
   });
 
-  it('lets the event loop turn between the portions that it compares', async () => {
+  it('yields to the event loop between the parts that it compares', async () => {
     const count = 2_500;
     for (let n = 0; n < count; n += 500) {
       await append(store, ...Array.from({ length: 500 }, (_, index) => begun(n + index)));
@@ -137,7 +137,7 @@ describe('a rebuild at its edges', () => {
     expect(turns).to.equal(portions);
   });
 
-  it('has succeeded once it has swapped, though its lease cannot be released', async () => {
+  it('succeeds once it has swapped, even if its lease cannot be released', async () => {
     await append(store, begun(1));
     await keep();
     const fail = () => Promise.reject(new FlotillaError('store.busy'));
@@ -153,7 +153,7 @@ describe('a rebuild at its edges', () => {
     });
   });
 
-  it('on trial compares again when the live model has moved although it was frozen', async () => {
+  it('compares again in a dry run when the live model advanced although it was frozen', async () => {
     await append(store, begun(1));
     await keep();
     const moved = interposed(store, isCompared, async () => {
@@ -165,7 +165,7 @@ describe('a rebuild at its edges', () => {
     expect(isSame(rebuilt.difference), JSON.stringify(rebuilt.difference)).to.equal(true);
   });
 
-  it('on trial drops nothing that another has put in place, however long it stood still', async () => {
+  it('drops no tables in a dry run that another rebuild swapped in, after any delay', async () => {
     await append(store, begun(1));
     await keep();
     const overtaken = interposed(store, isCompared, async () => {
@@ -176,7 +176,7 @@ describe('a rebuild at its edges', () => {
     expect(await modelOf(store)).to.deep.equal(expectedModel([begun(1)]));
   });
 
-  it('interrupted once the new model is in place says how far that is, not that it was interrupted', async () => {
+  it('reports the position of the new model, not an interruption, when interrupted after the swap', async () => {
     const unlucky = jobsProjection({
       before: ({ data }) => {
         if ((data as { n: number }).n === 13) throw new PermanentError('job.unlucky', 'No 13.');
@@ -195,7 +195,7 @@ describe('a rebuild at its edges', () => {
     expect(await projectionLag(store, 'jobs')).to.include({ position: 200, status: 'running' });
   });
 
-  it('that has died leaves a model that is running, also when no event follows', async () => {
+  it('resumes the model of a dead rebuild, even without new events', async () => {
     await append(store, begun(1));
     await keep();
     await new ModelFreeze(store, projectionDefinitionOf(jobs), 'gone', () => Date.now() - 60_000).acquire();
@@ -204,7 +204,7 @@ describe('a rebuild at its edges', () => {
     expect(await projectionLag(store, 'jobs')).to.include({ position: 1, status: 'running' });
   });
 
-  it('freezes a model for no longer than a freeze lasts, also when the clock is set back meanwhile', async () => {
+  it('freezes a model no longer than the maximum, also when the clock is set back', async () => {
     await append(store, begun(1));
     await prepareProjections(store, [projectionDefinitionOf(jobs)]);
     await new ModelFreeze(store, projectionDefinitionOf(jobs), 'gone', () => Date.now() + 3_600_000).acquire();

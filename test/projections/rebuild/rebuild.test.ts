@@ -72,7 +72,7 @@ describe('rebuilding a projection', function () {
       await store.query<{ name: string }>`select name from sqlite_master where type = 'table' and name like 'job_%'`
     ).map(({ name }) => name);
 
-  it('finds no difference in a model that was kept up to date, replaces it and leaves nothing behind', async () => {
+  it('finds no difference in an up-to-date model, replaces it and drops the old tables', async () => {
     const events = someEvents(700, seededRandom('rebuild'));
     await append(store, ...events);
     const part = await run();
@@ -91,7 +91,7 @@ describe('rebuilding a projection', function () {
     expect(await modelOf(store)).to.deep.equal(expectedModel([...events, begun(1000)]));
   });
 
-  it('shows in which rows the old model was wrong, and corrects them', async () => {
+  it('reports the rows in which the old model was wrong, and corrects them', async () => {
     const events = [begun(1), begun(2), begun(3), finished(1)];
     await append(store, ...events);
     const part = await run();
@@ -120,7 +120,7 @@ describe('rebuilding a projection', function () {
     expect(await modelOf(store)).to.deep.equal(expectedModel(events));
   });
 
-  it('compares every row of tables of any size, and shows the first few', async () => {
+  it('compares every row of tables of any size, and reports the first few differences', async () => {
     const count = 2_500;
     for (let n = 0; n < count; n += 500) {
       await append(store, ...Array.from({ length: 500 }, (_, index) => begun(n + index)));
@@ -136,7 +136,7 @@ describe('rebuilding a projection', function () {
     expect(difference[0]?.sample).to.have.length(10);
   });
 
-  it('on trial builds and compares, but changes nothing and keeps nothing', async () => {
+  it('builds and compares in a dry run, but changes and keeps nothing', async () => {
     await append(store, begun(1));
     const part = await run();
     await part.caughtUp();
@@ -153,7 +153,7 @@ describe('rebuilding a projection', function () {
     expect(part.state()[0]?.status).to.equal('running');
   });
 
-  it('is for one process at a time', async () => {
+  it('runs in one process at a time', async () => {
     await append(store, begun(1));
     await run();
     let second: unknown;
@@ -168,7 +168,7 @@ describe('rebuilding a projection', function () {
     expect(second).to.have.property('code', 'projection.rebuilding');
   });
 
-  it('brings a model of another version up to this one, and says that they cannot be compared', async () => {
+  it('upgrades a model of another version, and reports that the two cannot be compared', async () => {
     const events = [begun(1), finished(1), begun(2)];
     await append(store, ...events);
     const part = await run();
@@ -198,7 +198,7 @@ describe('rebuilding a projection', function () {
     expect(await store.query`select note from job_list where n = 1`).to.deep.equal([{ note: null }]);
   });
 
-  it('stops at an event it cannot handle, and continues from there; a skipped event is retried, and passed over again', async () => {
+  it('stops at an event that it cannot handle and resumes there; retries a skipped event, and skips it again', async () => {
     let mended = false;
     const picky = jobsProjection({
       before: ({ data }) => {
@@ -229,7 +229,7 @@ describe('rebuilding a projection', function () {
     expect(rebuilt.difference[0]).to.include({ changed: 1 });
   });
 
-  it('passes over a skipped event if it still fails, and reports it', async () => {
+  it('skips a skipped event that still fails, and reports it', async () => {
     const picky = jobsProjection({
       before: ({ data }) => {
         if ((data as { n: number }).n === 13) throw new PermanentError('job.unlucky', 'No 13.');
@@ -245,7 +245,7 @@ describe('rebuilding a projection', function () {
     expect(isSame(rebuilt.difference)).to.equal(true);
   });
 
-  it('continues a stopped model whose event the new release can handle', async () => {
+  it('resumes a stopped model whose event the new release can handle', async () => {
     await append(store, begun(1), begun(13), begun(2));
     const old = await run(
       jobsProjection({
@@ -266,7 +266,7 @@ describe('rebuilding a projection', function () {
     expect((await projectionLag(store, 'jobs')).headers).to.deep.equal({ 'Model-Position': '3', 'Model-Lag': '0' });
   });
 
-  it('leaves what it could not drop any more to the next process', async () => {
+  it('leaves tables that it could not drop to the next process', async () => {
     const part = await run();
     await part.stop();
     await rebuild({ dryRun: true });
@@ -280,7 +280,7 @@ describe('rebuilding a projection', function () {
     expect(await tables()).to.have.members(['job_list__1', 'job_totals__1']);
   });
 
-  it('continues a model that was frozen by a rebuild which has died', async () => {
+  it('resumes a model that a dead rebuild had frozen', async () => {
     await append(store, begun(1));
     const part = await run();
     await part.caughtUp();
@@ -304,7 +304,7 @@ describe('rebuilding a projection', function () {
       store.transaction(({ sql }) => setStopped(sql, 'jobs', { ...nothing, position: 1, eventId: 'other' })),
   };
   for (const [what, happens] of Object.entries(others)) {
-    it(`undoes a batch for a model that ${what} in between`, async () => {
+    it(`rolls back a batch for a model that ${what} in the meantime`, async () => {
       await append(store, begun(1));
       await prepareProjections(store, [projectionDefinitionOf(jobsProjection())]);
       const isCommit = (key: string | symbol) => key === 'transaction';
@@ -342,7 +342,7 @@ describe('rebuilding a projection', function () {
     expect(turn).to.deep.equal({ kind: 'waiting', because: 'frozen' });
   });
 
-  it('compares again when the live model has moved although it was frozen', async () => {
+  it('compares again when the live model advanced although it was frozen', async () => {
     await append(store, begun(1));
     await prepareProjections(store, [projectionDefinitionOf(jobsProjection())]);
     await new LiveModel(store, projectionDefinitionOf(jobsProjection()), Date.now).advance();
@@ -356,7 +356,7 @@ describe('rebuilding a projection', function () {
     expect(isSame(rebuilt.difference)).to.equal(true);
   });
 
-  it(`equals the live model while events keep coming and it is interrupted anywhere; readers only see whole models (TEST_SEED=${seed}) @slow`, async () => {
+  it(`equals the live model under continuous events and interruptions; readers see complete models only (TEST_SEED=${seed}) @slow`, async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.integer({ min: 0, max: 12 }), { maxLength: 4 }),

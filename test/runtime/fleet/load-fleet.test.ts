@@ -39,7 +39,7 @@ function compiled(from: string): string {
     export default defineFleet({ catalogue: shop, workers: [worker] });`;
 }
 
-describe('the fleet that a command works on', function () {
+describe('the fleet of a command', function () {
   this.timeout(120_000);
   let folder: string;
   beforeEach(async () => {
@@ -81,13 +81,13 @@ describe('the fleet that a command works on', function () {
     expect(await from()).to.equal('source');
   });
 
-  it('is never that of a stale dist: the source is loaded, whatever dist has', async () => {
+  it('is loaded from source, never from a stale dist', async () => {
     await write(SOURCE);
     await write({ 'dist/config/fleet.js': compiled('dist'), 'dist/workers/mails.js': 'throw new Error()' }, earlier);
     expect(await from()).to.equal('source');
   });
 
-  it('is refused where compiled code that it imports is older than its source', async () => {
+  it('is rejected when compiled code that it imports is older than its source', async () => {
     await write(
       { 'dist/config/fleet.js': "export { default } from '../other.js';", 'dist/other.js': compiled('dist') },
       earlier,
@@ -102,7 +102,7 @@ describe('the fleet that a command works on', function () {
     expect(await from()).to.equal('dist');
   });
 
-  it('is that of --fleet, or else that of FLOTILLA_FLEET', async () => {
+  it('is the one of --fleet, or else of FLOTILLA_FLEET', async () => {
     await write({ 'config/fleet.js': compiled('config'), 'fleets/second.js': compiled('second') });
     expect(await from()).to.equal('config');
     const env = { FLOTILLA_FLEET: 'fleets/second.js' };
@@ -111,7 +111,7 @@ describe('the fleet that a command works on', function () {
     expect(await from(['--fleet=fleets/third.js'])).to.contain('fleets/third.js does not exist');
   });
 
-  it('is refused with the reason where its TypeScript needs a compiler', async () => {
+  it('is rejected with the reason when its TypeScript needs a compiler', async () => {
     await write({ 'config/fleet.ts': 'export enum Colour { Red }' });
     expect(await from())
       .to.match(/^fleet\.invalid: .*config\/fleet\.ts cannot be loaded: TypeScript enum is not supported/)

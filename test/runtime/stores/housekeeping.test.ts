@@ -16,7 +16,7 @@ describe('housekeeping', () => {
   });
   afterEach(() => temp.dispose());
 
-  it('forgets what was handled long ago, and archives what a retention lets go', async () => {
+  it('deletes old inbox rows, and archives events past their retention', async () => {
     let now = Date.now() - 10_000;
     const store = await temp.open({ clock: () => now });
     const key = { consumer: 'views', source: 'core', id: newId() };
@@ -36,7 +36,7 @@ describe('housekeeping', () => {
     expect((await store.read('s/1')).map(({ version }) => version)).to.deep.equal([1, 2, 3]);
   });
 
-  it('forgets nothing right after a jump of the system time, by which everything looks old', async () => {
+  it('deletes nothing right after a jump of the system time that makes all rows look old', async () => {
     const store = await temp.open();
     const key = { consumer: 'views', source: 'core', id: newId() };
     await store.markHandled(key);
@@ -52,7 +52,7 @@ describe('housekeeping', () => {
     expect(purges).to.equal(0);
   });
 
-  it('recognizes a jump of the system time, in either direction, once', () => {
+  it('recognizes a jump of the system time in either direction once', () => {
     let wall = 1_000_000;
     let elapsed = 0;
     const jumps = new ClockJumps(
@@ -71,7 +71,7 @@ describe('housekeeping', () => {
     expect(jumps.take()).to.equal(-100_000);
   });
 
-  it('remembers a day longer than the log', () => {
+  it('keeps inbox rows a day longer than the log', () => {
     expect(logAge('7D')).to.equal(7 * 86_400_000);
     expect(inboxAge('12h')).to.equal(1.5 * 86_400_000);
   });

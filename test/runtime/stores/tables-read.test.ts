@@ -83,7 +83,7 @@ describe('the tables that routes read', () => {
       },
     });
 
-  it('exist before their workers have started, and no others; answers report the lag of the projections', async () => {
+  it('exist before their workers have started, without other tables; responses report the lag of the projections', async () => {
     const api = run([daily, list], 'data');
     const { store, url } = await api.ready;
     const context = originContext({ source: store.service, subject: 'note/1' });
@@ -103,7 +103,7 @@ describe('the tables that routes read', () => {
     await api;
   });
 
-  it('must be in the store of the API: runApi rejects with what to do', async () => {
+  it('must be in the store of the API: runApi rejects with a remedy', async () => {
     const api = run([remote], 'refused');
     const failure = await api.ready.catch((error: unknown) => error);
     expect(failure).to.include({ code: 'fleet.invalid' });

@@ -340,7 +340,7 @@ describe('a saga', () => {
   });
 
   describe('on request of an operator', () => {
-    it('sends the awaited command again at once', () => {
+    it('sends the awaited command again immediately', () => {
       expect(begun().retry()).to.deep.equal(['resumed', 'step_started flight forward 2']);
     });
 

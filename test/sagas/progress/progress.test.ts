@@ -25,7 +25,7 @@ const states = (progress: SagaProgress) => progress.steps.map(({ name, state }) 
 const texts = (progress: SagaProgress) => progress.entries.map(({ text }) => text);
 
 describe('the progress of a saga', () => {
-  it('reports completed steps and the end, without what the saga keeps of messages', () => {
+  it('reports completed steps and the end, without the data that the saga keeps of messages', () => {
     const trip = begun('flight.booked', 'hotel.booked', 'mail.sent');
     const progress = tell(trip);
     expect(progress).to.deep.include({

@@ -14,7 +14,7 @@ const failureOf = (running: Promise<unknown>): Promise<Error & { code?: string }
   );
 
 describe('exploring a simulation @slow', () => {
-  it('finds nothing where every promise holds, and says how much went wrong on the way', async () => {
+  it('finds no failure in a correct worker, and reports the number of injected faults', async () => {
     const noted = jobs({
       count: 3,
       check: async (run) => expect(await tally(run)).to.deep.equal({ 1: 1, 2: 1, 3: 1 }),
@@ -24,7 +24,7 @@ describe('exploring a simulation @slow', () => {
     expect(faults).to.be.greaterThan(100);
   });
 
-  it('finds a worker that is not idempotent outside, and the one fault of which that is seen', async () => {
+  it('finds a worker whose external calls are not idempotent, and the one fault that reveals it', async () => {
     const { message, code } = await failureOf(explore(jobs({ count: 3, check: once }), { runs: 200, seed: 4 }));
     expect(code).to.equal('simulation.failed');
     expect(message.split('\n')[0]).to.equal('A simulated run violates a promise: done 2 times');
@@ -33,7 +33,7 @@ describe('exploring a simulation @slow', () => {
     expect(message).to.contain('what happened (faults: 1):');
   });
 
-  it('prints a run that fails again when it is repeated', async () => {
+  it('prints a run that fails again when repeated', async () => {
     const broken = jobs({ count: 3, check: once });
     const { message } = await failureOf(explore(broken, { runs: 200, seed: 5, kinds: ['call'] }));
     const [, seed, call, outcome] =
@@ -54,7 +54,7 @@ describe('exploring a simulation @slow', () => {
     expect(messages[0]?.message).to.equal(messages[1]?.message);
   });
 
-  it('makes up and shortens what the scenario is given', async () => {
+  it('generates and shrinks the input of the scenario', async () => {
     const lists = simulation<Counted, number[]>({
       workers: [],
       inputs: (fc) => fc.array(fc.nat(100), { maxLength: 10 }),
@@ -67,7 +67,7 @@ describe('exploring a simulation @slow', () => {
     expect(message).to.match(/simulation\.run\(\{ seed: \d+, faults: \[\], input: \[ 42 \] \}\)/);
   });
 
-  it('takes another run in place of one that has nothing to check', async () => {
+  it('replaces a run whose precondition does not hold', async () => {
     let pre: ((holds: boolean) => void) | undefined;
     let checked = 0;
     const numbers = simulation<object, number>({
@@ -86,7 +86,7 @@ describe('exploring a simulation @slow', () => {
     expect(checked).to.be.at.least(30);
   });
 
-  it('uses the kinds of faults that it is told', async () => {
+  it('injects only the requested kinds of faults', async () => {
     const seen = new Set<FaultKind>();
     const watched = jobs({ count: 2 });
     const attempt: typeof watched.attempt = (given) => {
@@ -99,7 +99,7 @@ describe('exploring a simulation @slow', () => {
     expect([...seen].sort()).to.deep.equal(['call', 'crash', 'delay', 'drop', 'duplicate']);
   });
 
-  it('says so where a run that failed does not fail again', async () => {
+  it('reports when a failed run does not fail again', async () => {
     let runs = 0;
     const moody = simulation({
       workers: [shop.defineWorker({ name: 'w', on: { 'job.begun': () => undefined } })],

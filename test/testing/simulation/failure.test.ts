@@ -22,8 +22,8 @@ function printedIn(message: string): Attempt<never> {
   return evaluate(text ?? '') as Attempt<never>;
 }
 
-describe('a simulated run that failed', () => {
-  it('is printed as a program can have it, whatever it was given', () => {
+describe('a failed simulated run', () => {
+  it('prints any input as an expression that evaluates to it', () => {
     for (const value of [
       { a: [1, -0, 5n, 'x\n"\'`${y}'], 'b-c': undefined, d: null },
       [new Date(5), new Date(NaN)],
@@ -41,7 +41,7 @@ describe('a simulated run that failed', () => {
     expect(literal(circle)).to.contain('[Circular *1]');
   });
 
-  it('is the same again when it is pasted, with many faults and an input that is no JSON', async () => {
+  it('fails again when pasted, with many faults and an input that is not JSON', async () => {
     const fails = simulation<object, Map<string, Date> | undefined>({
       workers: [shop.defineWorker({ name: 'w', on: { 'job.begun': () => undefined } })],
       inputs: (fc) => fc.date({ min: new Date(9), noInvalidDate: true }).map((at) => new Map([['at', at]])),
@@ -55,7 +55,7 @@ describe('a simulated run that failed', () => {
     expect(await messageOf(fails.run(printedIn(message)))).to.contain('bad at 1970-01-01T00:00:00.009Z');
   });
 
-  it('has faults that can be pasted also where none of them can be left out', async () => {
+  it('prints faults that can be pasted, also when none can be omitted', async () => {
     const seen: Attempt[] = [];
     const watched = jobs();
     const attempt: Simulation['attempt'] = (given) => {
@@ -69,7 +69,7 @@ describe('a simulated run that failed', () => {
     }
   });
 
-  it('with no value for an input is repeated with none', async () => {
+  it('repeats an undefined input as undefined', async () => {
     const optional = simulation<object, number | undefined>({
       workers: [],
       inputs: (fc) => fc.option(fc.nat(), { nil: undefined }),
@@ -86,7 +86,7 @@ describe('a simulated run that failed', () => {
     }
   });
 
-  it('tells the beginning and the end of a story that is too long', async () => {
+  it('prints the beginning and the end of a long trace', async () => {
     const long = jobs({
       count: 300,
       check: () => {

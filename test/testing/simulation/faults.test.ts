@@ -21,7 +21,7 @@ async function oneJob(faults: readonly Fault[], options: Parameters<typeof jobs>
 }
 
 describe('a fault in a simulation', () => {
-  it('is none where none is asked for: each job is done once', async () => {
+  it('does not occur unless requested: each job is done once', async () => {
     const { noted, finished, effects, seen, counts, deadLetters } = await oneJob([], { count: 3 });
     expect(noted).to.deep.equal({ 1: 1, 2: 1, 3: 1 });
     expect({ finished, effects }).to.deep.equal({ finished: 3, effects: [1, 1, 1] });
@@ -30,7 +30,7 @@ describe('a fault in a simulation', () => {
     expect(deadLetters).to.deep.equal([]);
   });
 
-  it('before a commit leaves nothing, and the message comes again, known to have been begun', async () => {
+  it('before a commit stores nothing, and the message is redelivered as possibly started', async () => {
     const { noted, finished, effects, seen, trace } = await oneJob([{ kind: 'crash', commit: 1, when: 'before' }]);
     expect({ noted, finished, effects }).to.deep.equal({ noted: { 1: 1 }, finished: 1, effects: [2] });
     expect(seen.map(({ mayHaveBegun }) => mayHaveBegun)).to.deep.equal([false, true]);
@@ -38,27 +38,27 @@ describe('a fault in a simulation', () => {
     expect(trace.join('\n')).to.contain('starts again');
   });
 
-  it('before a commit that is the last thing a process does leaves exactly nothing', async () => {
+  it('before each commit of a process stores nothing', async () => {
     const faults = Array.from({ length: 4 }, (_, n): Fault => ({ kind: 'crash', commit: n + 1, when: 'before' }));
     const { noted, finished, deadLetters } = await oneJob(faults);
     expect({ noted, finished }).to.deep.equal({ noted: {}, finished: 0 });
     expect(deadLetters.map(({ code }) => code)).to.deep.equal(['worker.crash_loop']);
   });
 
-  it('after a commit leaves exactly one: the message comes again, and is known', async () => {
+  it('after a commit stores one result, and the redelivered message is recognized', async () => {
     const { noted, finished, effects, trace } = await oneJob([{ kind: 'crash', commit: 1, when: 'after' }]);
     expect({ noted, finished, effects }).to.deep.equal({ noted: { 1: 1 }, finished: 1, effects: [1] });
     expect(trace.at(-1)).to.contain('was handled already');
   });
 
-  it('at a delivery ends the process before anything is done, and returns what it had in flight', async () => {
+  it('at a delivery ends the process before any work, and returns its messages in flight', async () => {
     const { noted, effects, trace } = await oneJob([{ kind: 'crash', delivery: 1 }], { count: 5 });
     expect(noted).to.deep.equal({ 1: 1, 2: 1, 3: 1, 4: 1, 5: 1 });
     expect(effects).to.have.length(5);
     expect(trace.filter((line) => line.includes('*** dies'))).to.have.length(1);
   });
 
-  it('happens as often as it is listed', async () => {
+  it('occurs as often as it is listed', async () => {
     const crash: Fault = { kind: 'crash', delivery: 1 };
     const { counts, unusedFaults, noted } = await oneJob([crash, crash, { kind: 'crash', delivery: 7 }]);
     expect(counts.crashes).to.equal(2);
@@ -66,20 +66,20 @@ describe('a fault in a simulation', () => {
     expect(noted).to.deep.equal({ 1: 1 });
   });
 
-  it('brings a message twice', async () => {
+  it('delivers a message twice', async () => {
     const { noted, effects, trace, virtualTime } = await oneJob([{ kind: 'duplicate', delivery: 1, after: 5000 }]);
     expect(virtualTime).to.be.within(5000, 9000);
     expect({ noted, effects }).to.deep.equal({ noted: { 1: 1 }, effects: [1] });
     expect(trace.at(-1)).to.contain('was handled already');
   });
 
-  it('brings a message late by as much as it says', async () => {
+  it('delivers a message late by the given time', async () => {
     const { virtualTime } = await oneJob([]);
     const late = await oneJob([{ kind: 'delay', delivery: 1, by: 60_000 }]);
     expect(late.virtualTime).to.equal(virtualTime + 60_000);
   });
 
-  it('loses a message for good only where it may; elsewhere it comes later, as one that was delivered before', async () => {
+  it('drops a message permanently only if allowed, and otherwise redelivers it later', async () => {
     const drop: Fault = { kind: 'drop', delivery: 1 };
     const kept = await oneJob([drop]);
     expect(kept.noted).to.deep.equal({ 1: 1 });
@@ -94,7 +94,7 @@ describe('a fault in a simulation', () => {
     }
   });
 
-  it('lets a call fail before its effect, or after it', async () => {
+  it('makes a call fail before or after its effect', async () => {
     const refused = await oneJob([{ kind: 'call', call: 1, outcome: 'unavailable' }]);
     expect(refused.effects).to.deep.equal([1]);
     const unheard = await oneJob([{ kind: 'call', call: 1, outcome: 'answer_lost' }]);
@@ -108,14 +108,14 @@ describe('a fault in a simulation', () => {
     }
   });
 
-  it('ends the process while a call is on its way: the effect is there, and nothing noted until it comes again', async () => {
+  it('ends the process during a call: the call takes effect, and the result is stored on redelivery', async () => {
     const { noted, effects, heard, counts, virtualTime } = await oneJob([{ kind: 'call', call: 1, outcome: 'crash' }]);
     expect(virtualTime, 'no time-out of a dead handler is waited for').to.be.lessThan(30_000);
     expect(heard, 'a dead process hears nothing').to.deep.equal([1]);
     expect({ noted, effects, crashes: counts.crashes }).to.deep.equal({ noted: { 1: 1 }, effects: [2], crashes: 1 });
   });
 
-  it('between a retry and its ack has the message tried again twice, and handled once', async () => {
+  it('between a retry and its ack causes two retries, and one handling', async () => {
     const { noted, effects, counts } = await oneJob([
       { kind: 'call', call: 1, outcome: 'unavailable' },
       { kind: 'crash', copy: 1 },
@@ -124,13 +124,13 @@ describe('a fault in a simulation', () => {
     expect(counts).to.include({ copies: 1, crashes: 1 });
   });
 
-  it('that ends one replica leaves the others at work', async () => {
+  it('in one replica does not affect the others', async () => {
     const { noted, trace } = await oneJob([{ kind: 'crash', delivery: 1 }], { count: 4, replicas: { counting: 2 } });
     expect(noted).to.deep.equal({ 1: 1, 2: 1, 3: 1, 4: 1 });
     for (const replica of ['counting#1', 'counting#2']) expect(trace.join('\n')).to.contain(replica);
   });
 
-  it('leaves nothing of what a dead process goes on to do', async () => {
+  it('discards all later actions of a dead process', async () => {
     let ran = 0;
     const patient = shop.defineWorker({
       name: 'patient',

@@ -40,13 +40,13 @@ function expectError(error: unknown, code: string, detail: string): void {
   expect(error).to.have.property('message').that.contains(detail);
 }
 
-describe('a simulation that is not as it must be', () => {
-  it('names the handlers that wait for what is not simulated', async () => {
+describe('an invalid simulation', () => {
+  it('reports the handlers that wait for something not simulated', async () => {
     const error = await errorOf({ workers: [worker('waiting', never), worker('quiet')] });
     expectError(error, 'simulation.stuck', 'handlers: waiting: job.begun job/1 (delivery 1)');
   });
 
-  it('has a result that stays as it is, whatever real time brings later', async () => {
+  it('has a result that later real-time events do not change', async () => {
     const { promise, resolve } = later();
     const over = later();
     let act: () => unknown = () => undefined;
@@ -70,21 +70,21 @@ describe('a simulation that is not as it must be', () => {
     expect({ trace, counts }).to.deep.equal(before);
   });
 
-  it('says whether it is the scenario, the check or the start of a worker that waits', async () => {
+  it('reports whether the scenario, the check or the start of a worker waits', async () => {
     const late = shop.defineWorker({ name: 'late', setup: never, on: { 'job.begun': () => undefined } });
     expectError(await errorOf({ scenario: never }), 'simulation.stuck', ': the scenario');
     expectError(await errorOf({ check: never }), 'simulation.stuck', ': the check');
     expectError(await errorOf({ workers: [late] }), 'simulation.stuck', ': the start of the workers');
   });
 
-  it('goes on after a transaction that awaits what it may not, and tells of that', async () => {
+  it('continues after a transaction that awaits another operation, and reports it', async () => {
     const error = await errorOf({
       scenario: (run) => run.store('jobs').transaction(async () => void (await run.store('jobs').read('job/1'))),
     });
     expect(error).to.have.property('code', 'store.write_awaited');
   });
 
-  it('takes long pages of a stream for nothing that waits', async () => {
+  it('does not report long reads of a stream as waiting', async () => {
     const error = await errorOf({
       workers: [],
       async scenario(run) {
@@ -96,12 +96,12 @@ describe('a simulation that is not as it must be', () => {
     expect(error).to.equal(undefined);
   });
 
-  it('refuses an asynchronous invariant, whose rejection would be lost', async () => {
+  it('rejects an asynchronous invariant, whose rejection would be lost', async () => {
     const error = await errorOf({ invariant: () => Promise.reject(new Error('broken')) as never });
     expectError(error, 'config.invalid', 'must be synchronous');
   });
 
-  it('refuses what is said of workers that it does not have, so that no real `setup` runs by mistake', async () => {
+  it('rejects options for workers that it does not have, so that no real `setup` runs by mistake', async () => {
     expect(() => simulate({ replicas: { quite: 2 } })).to.throw('replicas: the simulation has no worker quite');
     expectError(
       await errorOf({ setup: () => ({ use: { quite: {} } }) }),
@@ -110,7 +110,7 @@ describe('a simulation that is not as it must be', () => {
     );
   });
 
-  it('refuses two workers of one name, and one that takes the log as it is', () => {
+  it('rejects two workers with the same name, and a worker that reads the raw log', () => {
     for (const workers of [[worker('one'), worker('one')], [defineJournal({ name: 'journal' })]]) {
       expect(() => simulate({ workers }))
         .to.throw()

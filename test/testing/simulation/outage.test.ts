@@ -58,7 +58,7 @@ describe('an outage in a simulated run', () => {
     expect(virtualTime).to.be.greaterThan(OUTAGE_MS);
   });
 
-  it('spends the attempts of the messages where the circuit breaker does not open', async () => {
+  it('uses up the attempts of messages if the circuit breaker does not open', async () => {
     const never = { failures: 1_000_000, halfOpenAfter: '30s', maxHalfOpenAfter: '2m' };
     const { error, deadLetters } = await outage(caller(never)).attempt({ seed: 1 });
     expect(error).to.be.an('error');

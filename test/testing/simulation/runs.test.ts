@@ -29,7 +29,7 @@ const failing = (times: number, emits: () => void = () => undefined): Worker =>
   });
 
 describe('a simulated run', () => {
-  it('is the same to the line whenever it is repeated', async () => {
+  it('has an identical trace when repeated', async () => {
     const traces: (readonly string[])[] = [];
     for (const each of [jobs({ count: 6 }), jobs({ count: 6 })]) {
       for (let n = 0; n < 2; n++) traces.push((await each.run({ seed: 5, faults: FAULTS })).trace);
@@ -38,7 +38,7 @@ describe('a simulated run', () => {
     expect(traces[0]?.length).to.be.greaterThan(12);
   });
 
-  it('stores the same events to the byte whenever it is repeated', async () => {
+  it('stores byte-identical events when repeated', async () => {
     const bodies: string[][] = [];
     const repeated = jobs({
       count: 4,
@@ -51,7 +51,7 @@ describe('a simulated run', () => {
     expect(bodies[1]).to.deep.equal(bodies[0]);
   });
 
-  it('takes another order with another seed', async () => {
+  it('has another order with another seed', async () => {
     const orders = new Set<string>();
     for (let seed = 0; seed < 8; seed++) {
       const { trace } = await jobs({ count: 4 }).run({ seed });
@@ -60,7 +60,7 @@ describe('a simulated run', () => {
     expect(orders.size).to.be.greaterThan(4);
   });
 
-  it('does not change before the place of a fault', async () => {
+  it('is unchanged before the first fault', async () => {
     const { trace } = await jobs({ count: 6 }).run({ seed: 5 });
     const delayed = await jobs({ count: 6 }).run({ seed: 5, faults: [{ kind: 'call', call: 5, outcome: 'crash' }] });
     const place = delayed.trace.findIndex((line) => line.includes('***'));
@@ -68,7 +68,7 @@ describe('a simulated run', () => {
     expect(delayed.trace.slice(0, place)).to.deep.equal(trace.slice(0, place));
   });
 
-  it('tries again when the delay of the worker is over, in virtual time', async () => {
+  it('retries after the delay of the worker, in virtual time', async () => {
     const times: number[] = [];
     const { trace } = await simulation({
       workers: [failing(2)],
@@ -81,7 +81,7 @@ describe('a simulated run', () => {
     expect(times).to.deep.equal([began + 1_000 + 600_000]);
   });
 
-  it('ends with a dead letter where the delays are used up, and says so to whoever listens', async () => {
+  it('ends with a dead letter when the delays are used up, and publishes a notice', async () => {
     const heard: unknown[] = [];
     const listener = shop.defineWorker({
       name: 'listener',
@@ -102,7 +102,7 @@ describe('a simulated run', () => {
     expect(trace.join('\n')).to.contain('is given up (worker.handler_failed: not today)  -> job.failed');
   });
 
-  it('keeps one dead letter where the process dies before it could ack', async () => {
+  it('keeps one dead letter when the process dies before its ack', async () => {
     const refusing = shop.defineWorker({
       name: 'refusing',
       on: {
@@ -120,7 +120,7 @@ describe('a simulated run', () => {
     expect(counts).to.include({ copies: 2, crashes: 1 });
   });
 
-  it('fires timers at their time, also where the process that has set them dies', async () => {
+  it('fires timers at their time, even if the process that set them dies', async () => {
     const later = shop.defineWorker({
       name: 'later',
       emits: ['job.finished'],
@@ -140,7 +140,7 @@ describe('a simulated run', () => {
     expect(trace.at(-1)).to.match(new RegExp(`${(due / 1000).toFixed(3)} s +later +timer: job.finished job/1`));
   });
 
-  it('honours the prefetch: no more than that overlap', async () => {
+  it('never exceeds the prefetch', async () => {
     for (const prefetch of [1, 3]) {
       let inside = 0;
       let most = 0;
@@ -168,7 +168,7 @@ describe('a simulated run', () => {
     }
   });
 
-  it('ends a handler that outlives its time, in virtual time', async () => {
+  it('ends a handler that exceeds its timeout, in virtual time', async () => {
     const slow = shop.defineWorker({
       name: 'slow',
       timeout: '5s',
@@ -185,7 +185,7 @@ describe('a simulated run', () => {
     expect(deadLetters.map(({ code }) => code)).to.deep.equal(['worker.timeout']);
   });
 
-  it('that finds no end is a failure', async () => {
+  it('fails if it does not end', async () => {
     const echo = shop.defineWorker({
       name: 'echo',
       emits: ['job.begun'],
@@ -203,7 +203,7 @@ describe('a simulated run', () => {
     }
   });
 
-  it('stops where the invariant is broken, and tells how to have it again', async () => {
+  it('stops when the invariant is violated, and prints how to repeat it', async () => {
     const watched = jobs({
       invariant: (_run, { effects }) => {
         for (const times of effects.values()) if (times > 1) throw new Error('done twice');
@@ -220,12 +220,12 @@ describe('a simulated run', () => {
     expect(error).to.have.property('message').that.contains('(call 1) is done, and the answer lost');
   });
 
-  it('fails with what the scenario throws, also later on', async () => {
+  it('fails with an error of the scenario, including a later one', async () => {
     const late = jobs({ scenario: (run) => run.at('1h', () => Promise.reject(new Error('so late'))) });
     expect((await late.attempt({ seed: 1 })).error).to.have.property('message', 'so late');
   });
 
-  it('lets the check go on in virtual time', async () => {
+  it('lets the check continue in virtual time', async () => {
     const { virtualTime } = await jobs({
       check: async (run) => {
         await run.sleep('2h');
@@ -239,7 +239,7 @@ describe('a simulated run', () => {
 });
 
 describe('virtual time', () => {
-  it('runs tasks in the order of their times, and of one time in the order in which they were put', async () => {
+  it('runs tasks in the order of their times, and tasks of one time in insertion order', async () => {
     const clock = new VirtualClock();
     const ran: number[] = [];
     const wanted: { time: number; n: number }[] = [];
