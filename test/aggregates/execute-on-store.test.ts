@@ -11,7 +11,7 @@ import { accountEvery, deposit, fill, handleInTx, load, open, withdraw } from '.
 
 type HandledStore = Parameters<typeof platform.executeOnStore>[0];
 
-/** The store, with something done at moments of it. */
+/** The store, with actions injected after reads and before appends. */
 function meddled(
   store: Store,
   { afterRead, beforeAppend }: { afterRead?: () => Promise<void>; beforeAppend?: () => Promise<void> },
@@ -33,7 +33,7 @@ function meddled(
   };
 }
 
-describe('aggregates: handle', function () {
+describe('executeOnStore', function () {
   this.timeout(60_000);
   let temp: TempStore;
   let store: Store;
@@ -46,7 +46,7 @@ describe('aggregates: handle', function () {
   const run = (command: AccountCommand, options: ExecuteOnStoreOptions = {}, on: HandledStore = store, id = 'a1') =>
     platform.executeOnStore(on, account, id, command, options);
 
-  it('decides on what has happened, and gives the aggregate as it is then', async () => {
+  it('decides on the current state, and returns the new state and version', async () => {
     expect(await run({ ...open, initialDeposit: 500 })).to.deep.include({ version: 1, repeated: false });
     const { state, version } = await run(withdraw(200));
     expect([state?.balance, version]).to.deep.equal([300, 2]);
@@ -54,7 +54,7 @@ describe('aggregates: handle', function () {
     expect(await load(store)).to.deep.equal({ state, version });
   });
 
-  it('puts the events into the story it is told of', async () => {
+  it('sets correlation, causation and trace of the events', async () => {
     const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
     await run(open, { correlationId: 'story', causationId: 'cause', traceparent, clock: () => Date.UTC(2026, 0, 1) });
     await run(deposit(1));
@@ -70,7 +70,7 @@ describe('aggregates: handle', function () {
     expect(deposited?.event.correlationid).to.equal(deposited?.id);
   });
 
-  it('decides anew where somebody was quicker', async () => {
+  it('decides again after a concurrent append', async () => {
     await run(open);
     let quicker = 0;
     const beforeAppend = async () => void (quicker++ < 5 && (await run(deposit(10))));
@@ -78,7 +78,7 @@ describe('aggregates: handle', function () {
     expect([state?.balance, quicker]).to.deep.equal([51, 6]);
   });
 
-  it('decides on what is there then: what somebody else has taken is not taken again', async () => {
+  it('decides on the state after a concurrent append, and may reject the command', async () => {
     await run({ ...open, initialDeposit: 500 });
     let quicker = 0;
     const beforeAppend = async () => void (quicker++ === 0 && (await run(withdraw(400))));
@@ -88,7 +88,7 @@ describe('aggregates: handle', function () {
     expect((await load(store)).state?.balance).to.equal(100);
   });
 
-  it('gives up in the end, with the version that is current', async () => {
+  it('rejects with the current version after its retries', async () => {
     await run(open);
     let tries = 0;
     const beforeAppend = async () => {
@@ -102,17 +102,17 @@ describe('aggregates: handle', function () {
     expect(tries).to.equal(3);
   });
 
-  it('pauses no longer however often it has tried', async () => {
+  it('limits its pauses, however many retries it has made', async () => {
     await run(open);
     let quicker = 0;
     const beforeAppend = async () => void (quicker++ < 26 && (await run(deposit(10))));
-    // a thousandth of the longest pause: doubled 25 times it would be minutes
+    // a thousandth of the longest pause; without a limit, 25 doublings would take minutes
     const options = { retries: 30, random: () => 0.001 };
     const { state } = await run(deposit(1), options, meddled(store, { beforeAppend }));
     expect(state?.balance).to.equal(261);
   });
 
-  it('waits for no second try when it is told to stop', async () => {
+  it('does not wait for a retry when its signal aborts', async () => {
     await run(open);
     const stop = new AbortController();
     const beforeAppend = async () => {
@@ -124,7 +124,7 @@ describe('aggregates: handle', function () {
     expect(error).to.have.property('name', 'AbortError');
   });
 
-  it('takes a conflict as final where a version was expected', async () => {
+  it('does not retry a conflict where a version was expected', async () => {
     await run(open);
     await run(deposit(1), { expectedVersion: 1 });
     const late = await run(deposit(1), { expectedVersion: 1 }).catch((thrown: unknown) => thrown);
@@ -139,7 +139,7 @@ describe('aggregates: handle', function () {
     expect([looks.count, (await load(store)).state?.balance]).to.deep.equal([1, 11]);
   });
 
-  it('says that there is no such aggregate before it speaks of versions; and 0 is one that is not there', async () => {
+  it('reports a missing aggregate before a version conflict, and expects a missing one for version 0', async () => {
     expect(await codeOf(run(deposit(1), { expectedVersion: 7 }))).to.equal('account.not_found');
     expect(await codeOf(run(open, { expectedVersion: 7 }))).to.equal('store.conflict');
     expect(await run(open, { expectedVersion: 0 })).to.include({ version: 1 });
@@ -148,7 +148,7 @@ describe('aggregates: handle', function () {
   });
 
   for (const [what, commandId] of Object.entries({ 'an id': newId(), 'a text': 'transfer 7/2026' })) {
-    it(`does a command once, by ${what}, also when others came after it`, async () => {
+    it(`executes a command once per command id (${what}), also after other commands`, async () => {
       await run(open);
       expect(await run(deposit(5), { commandId })).to.deep.include({ version: 2, repeated: false });
       await run(deposit(7));
@@ -159,14 +159,14 @@ describe('aggregates: handle', function () {
     });
   }
 
-  it('does a command once though it can no longer be decided, or no longer at the version it expected', async () => {
+  it('executes a command once, also if a repetition would be rejected or has an outdated expected version', async () => {
     await run({ ...open, initialDeposit: 5 });
     await run(withdraw(5), { commandId: 'all of it', expectedVersion: 1 });
     expect(await run(withdraw(5), { commandId: 'all of it' })).to.include({ version: 2, repeated: true });
     expect(await run(withdraw(5), { commandId: 'all of it', expectedVersion: 1 })).to.include({ repeated: true });
   });
 
-  it('does a command once when the same one is committed between its steps', async () => {
+  it('executes a command once when the same command is committed between its steps', async () => {
     await run({ ...open, initialDeposit: 5 });
     for (const moment of ['afterRead', 'beforeAppend'] as const) {
       for (const expecting of [false, true]) {
@@ -187,14 +187,14 @@ describe('aggregates: handle', function () {
     }
   });
 
-  it('is another command to another aggregate', async () => {
+  it('treats the same command id for another aggregate as a different command', async () => {
     for (const id of ['a1', 'a2']) {
       await run({ ...open, accountId: id }, { commandId: 'open' }, store, id);
       expect(await run(deposit(5), { commandId: 'same' }, store, id)).to.include({ version: 2, repeated: false });
     }
   });
 
-  it('decides anew what was refused or changed nothing', async () => {
+  it('decides again on commands that were rejected or emitted no events', async () => {
     await run(open);
     expect(await codeOf(run(withdraw(5), { commandId: 'w' }))).to.equal('account.insufficient_funds');
     await run(deposit(5));
@@ -212,7 +212,7 @@ describe('aggregates: handle', function () {
     }
   });
 
-  it('keeps snapshots', async () => {
+  it('saves snapshots', async () => {
     await fill(store, 1500);
     const { state } = await platform.executeOnStore(store, account, 'a1', deposit(1));
     expect(await store.snapshot('account/a1')).to.deep.equal({ version: 1502, shape: 1, state });
@@ -222,7 +222,7 @@ describe('aggregates: handle', function () {
     expect(await store.snapshot('account/a1')).to.deep.include({ version: 1503 });
   });
 
-  it('does each of many commands once, though two processes have all of them', async () => {
+  it('executes each command once when two processes execute all of them', async () => {
     await run(open);
     const commands = 200;
     const program = fileURLToPath(new URL('fixtures/command-process.ts', import.meta.url));

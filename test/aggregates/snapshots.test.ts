@@ -5,7 +5,7 @@ import type { Store } from '../../src/store/store.js';
 import type { AccountCommand } from '../../platform/accounts/account.js';
 import { accountEvery, deposit, fill, handleIn, handleInTx, load, open, withdraw } from './support/accounts.js';
 
-/** A store that counts the events it gives. */
+/** A store that counts the events it returns. */
 function counting(store: Store) {
   const given = { events: 0 };
   const reader = {
@@ -19,7 +19,7 @@ function counting(store: Store) {
   return { reader, given };
 }
 
-describe('aggregates: loading and snapshots', function () {
+describe('loading and snapshots of aggregates', function () {
   this.timeout(60_000);
   let temp: TempStore;
   let store: Store;
@@ -29,11 +29,11 @@ describe('aggregates: loading and snapshots', function () {
   });
   afterEach(() => temp.dispose());
 
-  it('loads nothing as what is initial', async () => {
+  it('loads a missing stream as the initial state', async () => {
     expect(await load(store)).to.deep.equal({ state: null, version: 0 });
   });
 
-  it('loads all of a stream that is longer than a page, from a store and in a transaction', async () => {
+  it('loads a stream that is longer than a page, from a store and in a transaction', async () => {
     await fill(store, 4321);
     const whole = { balance: 4321, version: 4322 };
     for (const { state, version } of [await load(store), await store.transaction((tx) => load(tx))]) {
@@ -41,7 +41,7 @@ describe('aggregates: loading and snapshots', function () {
     }
   });
 
-  it('loads all of a stream whose beginning is in the archive', async () => {
+  it('loads a stream whose first events are archived', async () => {
     await fill(store, 2500);
     await store.transaction((tx) => tx.moveCheckpoint('relay', 0, 2501));
     await store.archive('account/a1', 1700);
@@ -49,7 +49,7 @@ describe('aggregates: loading and snapshots', function () {
     expect([state?.balance, version]).to.deep.equal([2500, 2501]);
   });
 
-  it('keeps a snapshot when so many events have gone by, in the transaction of the events', async () => {
+  it('saves a snapshot every N events, in the transaction of the events', async () => {
     const every3 = accountEvery(3);
     await handleIn(store, every3, open);
     await handleIn(store, every3, deposit(1));
@@ -60,7 +60,7 @@ describe('aggregates: loading and snapshots', function () {
     expect(await store.snapshot('account/a1')).to.deep.include({ version: 6 });
   });
 
-  it('keeps none with events that are undone', async () => {
+  it('rolls back a snapshot with its events', async () => {
     const every2 = accountEvery(2);
     await handleIn(store, every2, open);
     const undone = store.transaction(async (tx) => {
@@ -72,7 +72,7 @@ describe('aggregates: loading and snapshots', function () {
     expect(await store.snapshot('account/a1')).to.equal(undefined);
   });
 
-  it('begins with the snapshot and reads what came after it', async () => {
+  it('loads the snapshot and reads only later events', async () => {
     const every100 = accountEvery(100);
     await fill(store, 2000);
     await handleIn(store, every100, deposit(1));
@@ -82,7 +82,7 @@ describe('aggregates: loading and snapshots', function () {
     expect([state?.balance, version, given.events]).to.deep.equal([2003, 2004, 2]);
   });
 
-  it('passes over a snapshot of another shape, and makes a new one with the next command', async () => {
+  it('ignores a snapshot of another shape, and replaces it with the next command', async () => {
     await handleIn(store, accountEvery(2), open);
     await handleIn(store, accountEvery(2), deposit(5));
     await store.transaction((tx) => tx.saveSnapshot('account/a1', { version: 2, shape: 2, state: { poison: true } }));
@@ -92,7 +92,7 @@ describe('aggregates: loading and snapshots', function () {
     expect(await store.snapshot('account/a1')).to.deep.include({ version: 3, shape: 3 });
   });
 
-  it('passes over a snapshot that is ahead of its stream', async () => {
+  it('ignores a snapshot that is ahead of its stream', async () => {
     const every2 = accountEvery(2);
     await handleIn(store, every2, open);
     await store.transaction((tx) => tx.saveSnapshot('account/a1', { version: 9, shape: 1, state: { balance: 999 } }));
@@ -100,7 +100,7 @@ describe('aggregates: loading and snapshots', function () {
     expect((await handleIn(store, every2, deposit(5))).state).to.include({ balance: 5 });
   });
 
-  it('is the same from the snapshot and what follows as from all events, after whatever was commanded', async () => {
+  it('yields the same state from a snapshot and later events as from all events, for any commands', async () => {
     const amount = fc.integer({ min: 1, max: 500 });
     const command: fc.Arbitrary<AccountCommand> = fc.oneof(amount.map(deposit), amount.map(withdraw));
     let accounts = 0;

@@ -7,9 +7,9 @@ import { eventually } from '../support/eventually.js';
 
 export interface OpenBroker {
   broker: Broker;
-  /** Every name in it begins with this. */
+  /** The prefix of all names. */
   prefix: string;
-  /** Takes the connections away until the function that it resolves with is called. */
+  /** Drops the connections; resolves with a function that restores them. */
   disconnect(): Promise<() => void>;
   deleteQueue(name: string): Promise<void>;
   close(): Promise<void>;
@@ -17,7 +17,7 @@ export interface OpenBroker {
 
 const quorum: Fields = { 'x-queue-type': 'quorum' };
 
-/** What every broker must do. `open` gives a fresh one, connected. */
+/** Tests of every broker implementation. `open` returns a new, connected broker. */
 export function brokerContract(name: string, open: () => Promise<OpenBroker>): void {
   describe(`${name} as a broker`, () => {
     let opened: OpenBroker;
@@ -59,7 +59,7 @@ export function brokerContract(name: string, open: () => Promise<OpenBroker>): v
     const readyIn = (queue: string, wanted: number) =>
       eventually(async () => (await broker.queueDepth(queue))?.ready === wanted);
 
-    it('carries the body and the properties to the queue whose pattern matches', async () => {
+    it('delivers body and properties to the queue whose pattern matches', async () => {
       await broker.applyTopology({
         exchanges: [{ name: n('x'), type: 'topic' }],
         queues: [
@@ -91,7 +91,7 @@ export function brokerContract(name: string, open: () => Promise<OpenBroker>): v
       await readyIn(n('b'), 0);
     });
 
-    it('rejects a mandatory message that no queue takes, and confirms one that is not mandatory', async () => {
+    it('rejects an unroutable mandatory message, and confirms an unroutable message that is not mandatory', async () => {
       await broker.applyTopology({ exchanges: [{ name: n('x'), type: 'topic' }], queues: [], bindings: [] });
       const to = await publisher();
       await to.publish(message(n('x'), 'nobody', 'm1'));
@@ -100,7 +100,7 @@ export function brokerContract(name: string, open: () => Promise<OpenBroker>): v
       );
     });
 
-    it('tells the returned message of a full window from its neighbours', async () => {
+    it('matches returned messages in a full window to their publishes', async () => {
       await broker.applyTopology(queues('q'));
       const to = await publisher();
       const outcomes = await Promise.all(
@@ -113,7 +113,7 @@ export function brokerContract(name: string, open: () => Promise<OpenBroker>): v
       await readyIn(n('q'), 40);
     });
 
-    it('sends what an exchange matches nowhere to its alternate exchange', async () => {
+    it('routes unmatched messages to the alternate exchange', async () => {
       await broker.applyTopology({
         exchanges: [
           { name: n('events'), type: 'topic' },
@@ -161,7 +161,7 @@ export function brokerContract(name: string, open: () => Promise<OpenBroker>): v
       await readyIn(n('any'), 1);
     });
 
-    it('gives no more into hand than the prefetch, and the next one after an ack', async () => {
+    it('delivers at most the prefetch, and the next message after an ack', async () => {
       await broker.applyTopology(queues('q'));
       const to = await publisher();
       await Promise.all(['m1', 'm2', 'm3'].map((id) => to.publish(message('', n('q'), id))));
@@ -174,7 +174,7 @@ export function brokerContract(name: string, open: () => Promise<OpenBroker>): v
       expect((await received.next()).properties.messageId).to.equal('m3');
     });
 
-    it('gives a requeued message again, before those behind it, marked as redelivered', async () => {
+    it('redelivers a requeued message before later ones, marked as redelivered', async () => {
       await broker.applyTopology({
         exchanges: [],
         queues: [{ name: n('q'), arguments: { ...quorum, 'x-delivery-limit': 1_000_000 } }],
@@ -186,7 +186,7 @@ export function brokerContract(name: string, open: () => Promise<OpenBroker>): v
       const first = await received.next();
       expect(first.redelivered).to.equal(false);
       first.requeue();
-      first.ack(); // settled already: does nothing
+      first.ack(); // no effect: settled already
       const again = await received.next();
       expect(again.properties.messageId).to.equal('m1');
       expect(again.redelivered).to.equal(true);
@@ -194,7 +194,7 @@ export function brokerContract(name: string, open: () => Promise<OpenBroker>): v
       expect((await received.next()).properties.messageId).to.equal('m2');
     });
 
-    it('gives nothing after cancel, lets what is in flight be settled, and goes on after resume', async () => {
+    it('delivers nothing after cancel, allows messages in flight to be settled, and continues after resume', async () => {
       await broker.applyTopology(queues('q'));
       const to = await publisher();
       await to.publish(message('', n('q'), 'm1'));
@@ -216,7 +216,7 @@ export function brokerContract(name: string, open: () => Promise<OpenBroker>): v
       await readyIn(n('q'), 0);
     });
 
-    it('gives back in order what a consumer that closes has in flight', async () => {
+    it('requeues the messages in flight of a closed consumer in order', async () => {
       await broker.applyTopology({
         exchanges: [],
         queues: [{ name: n('q'), arguments: { ...quorum, 'x-delivery-limit': 1_000_000 } }],
@@ -230,13 +230,13 @@ export function brokerContract(name: string, open: () => Promise<OpenBroker>): v
       await received.next();
       await consumer.close();
       expect(first.lost.aborted).to.equal(true);
-      first.ack(); // of a channel that is gone: does nothing
+      first.ack(); // no effect: of a closed channel
       const other = listen(n('q'), 10);
       for (const id of ['m1', 'm2', 'm3', 'm4'])
         expect((await other.received.next()).properties.messageId).to.equal(id);
     });
 
-    it('consumes a queue that appears later', async () => {
+    it('consumes a queue that is declared later', async () => {
       const { consumer, received } = listen(n('q'));
       expect(consumer.consuming).to.equal(false);
       await broker.applyTopology(queues('q'));
@@ -245,7 +245,7 @@ export function brokerContract(name: string, open: () => Promise<OpenBroker>): v
       (await received.next()).ack();
     });
 
-    it('declares a queue that was deleted again, with its bindings, where its consumer misses it', async () => {
+    it('declares a deleted queue again, with its bindings, when its consumer is cancelled', async () => {
       await broker.applyTopology({
         exchanges: [{ name: n('x'), type: 'topic' }],
         queues: [{ name: n('q'), arguments: quorum }],
@@ -263,7 +263,7 @@ export function brokerContract(name: string, open: () => Promise<OpenBroker>): v
       delivery.ack();
     });
 
-    it('declares a queue that was deleted again where a mandatory message to it is returned', async () => {
+    it('declares a deleted queue again when a mandatory message to it is returned', async () => {
       await broker.applyTopology(queues('q'));
       await opened.deleteQueue(n('q'));
       const to = await publisher();
@@ -274,7 +274,7 @@ export function brokerContract(name: string, open: () => Promise<OpenBroker>): v
       await readyIn(n('q'), 1);
     });
 
-    it('gives the messages of a retry queue back to the work queue when their time is over', async () => {
+    it('moves messages of a retry queue to the work queue when they expire', async () => {
       await broker.applyTopology({
         exchanges: [],
         queues: [
@@ -303,7 +303,7 @@ export function brokerContract(name: string, open: () => Promise<OpenBroker>): v
       await readyIn(n('q.retry'), 0);
     });
 
-    it('dead-letters what came back more often than the delivery limit, and not before', async () => {
+    it('dead-letters a message that exceeds the delivery limit, and not before', async () => {
       await broker.applyTopology({
         exchanges: [{ name: n('dlx'), type: 'direct' }],
         queues: [
@@ -322,7 +322,7 @@ export function brokerContract(name: string, open: () => Promise<OpenBroker>): v
       });
       const to = await publisher();
       await to.publish(message('', n('q'), 'm1'));
-      // a channel that ends counts on every version; a requeue does not from RabbitMQ 4.3 on
+      // a closed channel counts on every version; from RabbitMQ 4.3 on, a requeue does not
       for (let i = 0; i < 3; i += 1) {
         const { consumer, received } = listen(n('q'));
         await received.next();
@@ -332,7 +332,7 @@ export function brokerContract(name: string, open: () => Promise<OpenBroker>): v
       expect((await dead.received.next()).properties.messageId).to.equal('m1');
     });
 
-    it('keeps the newest where a capped queue drops its head', async () => {
+    it('keeps the newest messages of a bounded queue with drop-head', async () => {
       await broker.applyTopology({
         exchanges: [],
         queues: [
@@ -347,7 +347,7 @@ export function brokerContract(name: string, open: () => Promise<OpenBroker>): v
       expect((await received.next()).properties.messageId).to.equal('m3');
     });
 
-    it('says that a queue which refuses more has nacked', async () => {
+    it('rejects a publish to a full queue with broker.nacked', async () => {
       await broker.applyTopology({
         exchanges: [],
         queues: [
@@ -362,7 +362,7 @@ export function brokerContract(name: string, open: () => Promise<OpenBroker>): v
       expect(codes[0]).to.equal(undefined);
     });
 
-    it('plans what is missing, applies it, and then has nothing to do', async () => {
+    it('plans missing topology, applies it, and plans nothing afterwards', async () => {
       const topology: Topology = {
         exchanges: [{ name: n('x'), type: 'topic' }],
         queues: [{ name: n('q'), arguments: quorum }],
@@ -378,7 +378,7 @@ export function brokerContract(name: string, open: () => Promise<OpenBroker>): v
       expect(await broker.planTopology(topology)).to.deep.equal([]);
     });
 
-    it('names the object and the argument of a conflict once, and changes nothing', async () => {
+    it('reports the object and the argument of a conflict once, and changes nothing', async () => {
       await broker.applyTopology({ exchanges: [], queues: [{ name: n('q'), arguments: quorum }], bindings: [] });
       const wanted: Topology = {
         exchanges: [{ name: n('x'), type: 'topic' }],
@@ -397,7 +397,7 @@ export function brokerContract(name: string, open: () => Promise<OpenBroker>): v
       expect(broker.state).to.equal('ready');
     });
 
-    it('reports a surplus binding of its queue, and takes it away', async () => {
+    it('reports a surplus binding of a declared queue, and removes it', async () => {
       const topology = (...keys: string[]): Topology => ({
         exchanges: [{ name: n('x'), type: 'topic' }],
         queues: [{ name: n('q'), arguments: quorum }],
@@ -412,7 +412,7 @@ export function brokerContract(name: string, open: () => Promise<OpenBroker>): v
       await to.publish(message(n('x'), 'a', 'm2', { mandatory: true }));
     });
 
-    it('rejects what is in flight when the channel is reset, and takes publishes again', async () => {
+    it('rejects publishes in flight when the channel is reset, and accepts publishes again', async () => {
       await broker.applyTopology(queues('q'));
       const to = await publisher();
       const inFlight = codeOf(to.publish(message('', n('q'), 'm1')));
@@ -422,7 +422,7 @@ export function brokerContract(name: string, open: () => Promise<OpenBroker>): v
       await to.publish(message('', n('q'), 'm2', { mandatory: true }));
     });
 
-    it('heals after a publish to an exchange that does not exist', async () => {
+    it('recovers after a publish to an exchange that does not exist', async () => {
       await broker.applyTopology(queues('q'));
       const to = await publisher();
       const error = await errorOf(to.publish(message(n('no-such-exchange'), 'k', 'm1')));
@@ -432,7 +432,7 @@ export function brokerContract(name: string, open: () => Promise<OpenBroker>): v
       await to.publish(message('', n('q'), 'm2', { mandatory: true }));
     });
 
-    it('comes back by itself when the connection was lost: publishers, consumers, and what was in flight', async () => {
+    it('recovers publishers, consumers and messages in flight after a lost connection', async () => {
       await broker.applyTopology(queues('q'));
       const to = await publisher();
       const { consumer, received } = listen(n('q'));
@@ -444,7 +444,7 @@ export function brokerContract(name: string, open: () => Promise<OpenBroker>): v
       await aborted(inFlight.lost);
       await eventually(async () => to.state === 'connecting' && !consumer.consuming && broker.state === 'connecting');
       expect(await codeOf(to.publish(message('', n('q'), 'm2')))).to.equal('broker.disconnected');
-      inFlight.ack(); // of the connection before: does nothing
+      inFlight.ack(); // no effect: of the previous connection
       reconnect();
       await Promise.all([broker.ready(), to.ready()]);
       const again = await received.next();
@@ -457,7 +457,7 @@ export function brokerContract(name: string, open: () => Promise<OpenBroker>): v
       expect(states.at(-1)).to.equal('ready');
     });
 
-    it('waits for the broker with applyTopology, and gives up when the signal says so', async () => {
+    it('waits for the broker in applyTopology, and rejects when the signal aborts', async () => {
       const reconnect = await opened.disconnect();
       await eventually(async () => broker.state === 'connecting');
       const giveUp = new AbortController();
@@ -471,7 +471,7 @@ export function brokerContract(name: string, open: () => Promise<OpenBroker>): v
       expect(await broker.queueDepth(n('q'))).to.deep.equal({ ready: 0, consumers: 0 });
     });
 
-    it('survives an onDelivery that throws', async () => {
+    it('tolerates an onDelivery that throws', async () => {
       await broker.applyTopology(queues('q'));
       const received = inbox<Delivery>();
       let thrown = 0;
@@ -498,7 +498,7 @@ export function brokerContract(name: string, open: () => Promise<OpenBroker>): v
       await readyIn(n('q'), 1);
     });
 
-    it('rejects everything after close with broker.closed', async () => {
+    it('rejects all operations after close with broker.closed', async () => {
       const to = await publisher();
       await broker.close();
       expect(broker.state).to.equal('closed');
@@ -513,7 +513,7 @@ export function brokerContract(name: string, open: () => Promise<OpenBroker>): v
   });
 }
 
-/** What it rejects with; undefined where it resolves. */
+/** The error of a rejected promise; undefined where it resolves. */
 export async function errorOf(promise: Promise<unknown>): Promise<Error | undefined> {
   return promise.then(
     () => undefined,

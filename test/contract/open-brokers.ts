@@ -6,7 +6,7 @@ import { cleanUp, testBroker } from '../support/rabbitmq.js';
 import { tcpProxy } from '../support/tcp-proxy.js';
 import type { OpenBroker } from './broker.js';
 
-/** Every implementation, by its name. */
+/** Every implementation by name. */
 export const brokers: Readonly<Record<string, () => Promise<OpenBroker>>> = {
   memory: async () => {
     const broker = createMemoryBroker();

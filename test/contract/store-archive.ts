@@ -4,10 +4,10 @@ import { codeOf, eventOf } from './store-events.js';
 
 const many = (stream: string, count: number) => Array.from({ length: count }, () => eventOf(stream));
 
-/** What every store promises of the archive, to which events go and in which they are still read. */
+/** Tests of the archive, which every persistent store has. */
 export function archiveContract(store: () => Store, open: () => Promise<Store>): void {
   describe('archive', () => {
-    /** As the relay does when the broker has confirmed everything. */
+    /** Moves the checkpoint of the relay to the head, as if all events were confirmed. */
     const published = () =>
       store().transaction(async (tx) => {
         await tx.moveCheckpoint('relay', await tx.checkpoint('relay'), await store().head());
@@ -15,7 +15,7 @@ export function archiveContract(store: () => Store, open: () => Promise<Store>):
     const versions = async (stream: string, after = 0, limit?: number) =>
       (await store().read(stream, after, limit)).map(({ version }) => version);
 
-    /** Everything the store says of its events. */
+    /** The results of all reads of events. */
     async function everything(ids: readonly string[]) {
       const of = ({ position, stream, version, id, type, time, correlationId, body }: StoredLike) => [
         [position, stream, version],
@@ -31,7 +31,7 @@ export function archiveContract(store: () => Store, open: () => Promise<Store>):
       };
     }
 
-    it('takes events of a stream, and changes nothing of what is read', async () => {
+    it('moves events of a stream without any effect on reads', async () => {
       for (let n = 0; n < 4; n++) {
         await store().append('a/1', 'any', many('a/1', 200));
         await store().append('a/2', 'any', [eventOf('a/2', { id: `Not-A-UUID ${n}` })]);
@@ -48,7 +48,7 @@ export function archiveContract(store: () => Store, open: () => Promise<Store>):
       expect((await store().append('a/1', 800, many('a/1', 1))).version).to.equal(801);
     });
 
-    it('leaves alone what the relay has deferred, and what follows it in its stream', async () => {
+    it('does not move events deferred by the relay, nor later events of their stream', async () => {
       await store().append('a/1', 'any', many('a/1', 10));
       await store().append('a/2', 'any', many('a/2', 10));
       await published();
@@ -59,7 +59,7 @@ export function archiveContract(store: () => Store, open: () => Promise<Store>):
       expect(await store().archive('a/1', 8)).to.deep.equal({ moved: 4, through: 8 });
     });
 
-    it('is seen by whoever else has the store open', async () => {
+    it('is read by other processes that have the store open', async () => {
       const other = await open();
       await store().append('a/1', 'any', many('a/1', 5));
       await published();
@@ -69,7 +69,7 @@ export function archiveContract(store: () => Store, open: () => Promise<Store>):
       expect(await other.transaction((tx) => tx.read('a/1'))).to.have.length(5);
     });
 
-    it('goes on where it stopped, and does nothing twice', async () => {
+    it('continues where it stopped, and moves each event once', async () => {
       await store().append('a/1', 'any', many('a/1', 10));
       await published();
       expect(await store().archive('a/1', 3)).to.deep.equal({ moved: 3, through: 3 });
@@ -80,7 +80,7 @@ export function archiveContract(store: () => Store, open: () => Promise<Store>):
       expect(await store().archive('a/none', 7)).to.deep.equal({ moved: 0, through: 0 });
     });
 
-    it('never takes the last event of a stream, nor what the relay has not passed', async () => {
+    it('does not move the last event of a stream, nor events after the checkpoint of the relay', async () => {
       await store().append('a/1', 'any', many('a/1', 6));
       expect(await store().archive('a/1', 6)).to.deep.equal({ moved: 0, through: 0 });
       await store().transaction((tx) => tx.moveCheckpoint('relay', 0, 3));
@@ -90,7 +90,7 @@ export function archiveContract(store: () => Store, open: () => Promise<Store>):
       expect(await versions('a/1')).to.deep.equal([1, 2, 3, 4, 5, 6]);
     });
 
-    it('still knows the ids: an archived event appended again is a repetition', async () => {
+    it('keeps ids, so that an archived event that is appended again is a duplicate', async () => {
       const events = [...many('a/1', 3), eventOf('a/1', { id: 'Not-A-UUID' })];
       const last = eventOf('a/1');
       const other = await open();
@@ -102,7 +102,7 @@ export function archiveContract(store: () => Store, open: () => Promise<Store>):
       expect(await other.append('a/1', 'any', [...events, eventOf('a/1')])).to.deep.equal({ version: 6, appended: 1 });
       expect(await other.append('b/1', 'none', events.slice(3))).to.deep.equal({ version: 0, appended: 0 });
       expect(await codeOf(store().append('a/1', 'none', [...events, eventOf('a/1')]))).to.equal('store.conflict');
-      // and in the group that archives
+      // also in the same group commit as the archiving
       const [, repeated] = await Promise.all([store().archive('a/1', 5), store().append('a/1', 'any', [last])]);
       expect(repeated).to.include({ appended: 0 });
       expect(await store().append('a/1', 'any', [last])).to.include({ appended: 0 });
@@ -113,7 +113,7 @@ export function archiveContract(store: () => Store, open: () => Promise<Store>):
     const day = 86_400_000;
     const onDay = (n: number) => new Date(n * day).toISOString();
 
-    it('gives back what was noted about a stream last', async () => {
+    it('returns the latest metadata of a stream', async () => {
       expect(await store().streamMetadata('a/1')).to.equal(undefined);
       await store().setStreamMetadata('a/1', { notes: { owner: 'billing' } });
       await store().setStreamMetadata('a/1', { retention: { keep: 3, olderThan: 5 } });
@@ -122,9 +122,9 @@ export function archiveContract(store: () => Store, open: () => Promise<Store>):
       expect(await (await open()).streamMetadata('a/1')).to.deep.equal({ retention: { keep: 3, olderThan: 5 } });
     });
 
-    it('refuses a retention that makes no sense', async () => {
+    it('rejects an invalid retention', async () => {
       const counts = [{ keep: -1 }, { keep: 1.5 }, { keep: Number.NaN }];
-      // an age without end would be kept as null, which is no age at all
+      // JSON would store an infinite age as null
       const ages = [-5, Number.NaN, Number.POSITIVE_INFINITY].map((olderThan) => ({ keep: 1, olderThan }));
       for (const retention of [...counts, ...ages]) {
         const refused = await store()
@@ -135,7 +135,7 @@ export function archiveContract(store: () => Store, open: () => Promise<Store>):
       expect(await store().streamMetadata('a/1')).to.equal(undefined);
     });
 
-    it('lets others have their turn while it looks at many streams', async () => {
+    it('yields to the event loop while it checks many streams', async () => {
       const streams = Array.from({ length: 250 }, (_, n) => `a/${n}`);
       await Promise.all(streams.map((stream) => store().append(stream, 'none', many(stream, 2))));
       await Promise.all(streams.map((stream) => store().setStreamMetadata(stream, { retention: { keep: 1 } })));
@@ -143,11 +143,11 @@ export function archiveContract(store: () => Store, open: () => Promise<Store>):
       setImmediate(() => {
         turned = true;
       });
-      expect(await store().applyRetention(0)).to.equal(0); // as the relay has passed nothing
+      expect(await store().applyRetention(0)).to.equal(0); // the relay has not published any event
       expect(turned).to.equal(true);
     });
 
-    it('archives all but the newest, and of those nothing that is young, of streams that say so', async () => {
+    it('archives old events of streams with a retention, except for the newest ones', async () => {
       for (const stream of ['count', 'age', 'both', 'notes', 'none']) {
         const events = Array.from({ length: 10 }, (_, n) => eventOf(stream, { time: onDay(n + 1) }));
         await store().append(stream, 'none', events);
@@ -157,7 +157,7 @@ export function archiveContract(store: () => Store, open: () => Promise<Store>):
       await store().setStreamMetadata('age', { retention: { keep: 0, olderThan: 3 * day } });
       await store().setStreamMetadata('both', { retention: { keep: 8, olderThan: 3 * day } });
       await store().setStreamMetadata('notes', { notes: { keep: '0' } });
-      // on day 8, what is of day 5 or earlier is 3 days old
+      // on day 8, events of day 5 or earlier are at least 3 days old
       expect(await store().applyRetention(8 * day)).to.equal(6 + 5 + 2);
       const through = async (stream: string) => (await store().archive(stream, 0)).through;
       expect(await Promise.all(['count', 'age', 'both', 'notes', 'none'].map(through))).to.deep.equal([6, 5, 2, 0, 0]);

@@ -1,7 +1,7 @@
 import { newId } from '../../src/events/ids.js';
 import type { UnsequencedEvent } from '../../src/events/envelope.js';
 
-/** An event of this stream; what is given replaces what is made up. */
+/** An event of this stream; `over` overrides the generated attributes. */
 export function eventOf(subject: string, over: Partial<UnsequencedEvent> = {}): UnsequencedEvent {
   const id = over.id ?? newId();
   const type = over.type ?? 'order.created';
@@ -20,7 +20,7 @@ export function eventOf(subject: string, over: Partial<UnsequencedEvent> = {}): 
   };
 }
 
-/** The code of the error that `promise` rejects with; `undefined` when it has none, 'resolved' when it resolves. */
+/** The code of the error of a rejected promise, `undefined` if it has none; 'resolved' when the promise resolves. */
 export async function codeOf(promise: Promise<unknown>): Promise<unknown> {
   try {
     await promise;

@@ -15,7 +15,7 @@ async function positionsOf(pages: AsyncIterable<StoredEvent[]>): Promise<number[
   return positions;
 }
 
-/** What every store promises of reading all events page by page. */
+/** Tests of paged and filtered reads, for every store. */
 export function readingContract(store: () => Store, { archive }: { archive: boolean }): void {
   describe('reading in pages', () => {
     const append = (count: number) =>
@@ -25,7 +25,7 @@ export function readingContract(store: () => Store, { archive }: { archive: bool
         Array.from({ length: count }, () => eventOf('s/1')),
       );
 
-    it('gives every event once, in order, and never more than a page', async () => {
+    it('returns every event once, in order, in pages of limited size', async () => {
       await append(25);
       const sizes: number[] = [];
       for await (const page of readPages(store(), { pageSize: 10 })) sizes.push(page.length);
@@ -47,7 +47,7 @@ export function readingContract(store: () => Store, { archive }: { archive: bool
       expect(read).to.equal(20);
     });
 
-    it('ends when its signal aborts, without an error and without another page', async () => {
+    it('ends when its signal aborts, without an error or another page', async () => {
       await append(20);
       const stop = new AbortController();
       let pages = 0;
@@ -59,7 +59,7 @@ export function readingContract(store: () => Store, { archive }: { archive: bool
       expect(await positionsOf(readPages(store(), { signal: stop.signal }))).to.deep.equal([]);
     });
 
-    it('lets others have their turn while a long stream is read, page by page', async () => {
+    it('yields to the event loop between the pages of a long stream', async () => {
       await append(3_000);
       let turns = 0;
       const count = (): NodeJS.Immediate =>
@@ -75,7 +75,7 @@ export function readingContract(store: () => Store, { archive }: { archive: bool
       expect(turns).to.be.at.least(2);
     });
 
-    it('lets others have their turn between pages: a signal from outside is heard', async () => {
+    it('yields to the event loop between pages, so that a signal can abort it', async () => {
       await append(200);
       const stop = new AbortController();
       setImmediate(() => {
@@ -96,7 +96,7 @@ export function readingContract(store: () => Store, { archive }: { archive: bool
       const instant = () => at(random.between(0, 50) * 30);
       for (let n = 0; n < 60; n++) {
         const subject = random.pick(subjects);
-        // times mostly rise, as those of most services do, and some are far behind
+        // times mostly increase, as in most services, and some are far behind
         const events = Array.from({ length: random.between(1, 150) }, () =>
           eventOf(subject, {
             type: random.pick(types),
@@ -128,14 +128,14 @@ export function readingContract(store: () => Store, { archive }: { archive: bool
       }
     };
 
-    it(`gives what fits all of them, in order, however many and in whatever pages (TEST_SEED=${seed}) @slow`, () =>
+    it(`returns the events that match all filters, in order, for any page size (TEST_SEED=${seed}) @slow`, () =>
       check(false));
 
     if (archive) {
-      it(`gives the same when many of the events are in the archive (TEST_SEED=${seed}) @slow`, () => check(true));
+      it(`returns the same when many of the events are archived (TEST_SEED=${seed}) @slow`, () => check(true));
     }
 
-    it('gives nothing for a span of time that is upside down, for no types, or for names that are not there', async () => {
+    it('returns nothing for a reversed time range, an empty list of types, or unknown names', async () => {
       await store().append('a/1', 'none', [eventOf('a/1', { time: at(5) })]);
       const none: ReadFilter[] = [
         { since: at(6), until: at(4) },
@@ -148,7 +148,7 @@ export function readingContract(store: () => Store, { archive }: { archive: bool
       expect(await store().readAll(0, 10, { since: at(5), until: at(6) })).to.have.length(1);
     });
 
-    it('refuses a time that is none, in place of finding nothing', async () => {
+    it('rejects an invalid time', async () => {
       await store().append('a/1', 'none', [eventOf('a/1', { time: at(5) })]);
       for (const filter of [{ since: 'yesterday' }, { until: '' }, { since: at(1), until: '2026-13-01T00:00:00Z' }]) {
         const refused = await store()
@@ -158,7 +158,7 @@ export function readingContract(store: () => Store, { archive }: { archive: bool
       }
     });
 
-    it('merges more types than one statement takes', async () => {
+    it('merges more types than one SQL statement accepts', async () => {
       await store().append(
         'a/1',
         'none',
@@ -170,7 +170,7 @@ export function readingContract(store: () => Store, { archive }: { archive: bool
   });
 }
 
-/** The same, said plainly. */
+/** A naive implementation of the filter. */
 function fits({ type, stream, correlationId, time }: StoredEvent, filter: ReadFilter): boolean {
   const patterns = filter.type === undefined ? [''] : [filter.type].flat();
   return (

@@ -2,12 +2,12 @@ import { expect } from 'chai';
 import type { Snapshot, Store } from '../../src/store/store.js';
 import { codeOf, eventOf } from './store-events.js';
 
-/** What every store promises of snapshots, and of what is read inside a transaction. */
+/** Tests of snapshots, and of reads inside a transaction, for every store. */
 export function snapshotContract(store: () => Store): void {
   describe('snapshots', () => {
     const keep = (stream: string, snapshot: Snapshot) => store().transaction((tx) => tx.saveSnapshot(stream, snapshot));
 
-    it('gives back the state of a stream as it was kept, also inside the transaction that keeps it', async () => {
+    it('returns the saved state of a stream, also inside the transaction that saves it', async () => {
       const kept = { version: 7, shape: 1, state: { balance: 5, owner: 'Zoë', tags: [null, true] } };
       expect(await store().snapshot('account/1')).to.equal(undefined);
       const seen = await store().transaction(async (tx) => {
@@ -20,13 +20,13 @@ export function snapshotContract(store: () => Store): void {
       expect(await store().read('account/1')).to.deep.equal([]);
     });
 
-    it('keeps the latest one, whatever the order in which they come', async () => {
+    it('keeps the latest snapshot, in whatever order they are saved', async () => {
       const at = (version: number) => ({ version, shape: 1, state: version });
       await Promise.all([2, 9, 4].map((version) => keep('account/1', at(version))));
       expect(await store().snapshot('account/1')).to.deep.equal(at(9));
     });
 
-    it('replaces one of an older shape at any version, and one of a newer shape only at a later version', async () => {
+    it('replaces a snapshot of an older shape at any version, and of a newer shape only at a later version', async () => {
       await keep('account/1', { version: 9, shape: 1, state: 'old' });
       await keep('account/1', { version: 5, shape: 2, state: 'new' });
       expect(await store().snapshot('account/1')).to.deep.equal({ version: 5, shape: 2, state: 'new' });
@@ -36,7 +36,7 @@ export function snapshotContract(store: () => Store): void {
       expect(await store().snapshot('account/1')).to.include({ state: 'taken back' });
     });
 
-    it('undoes one whose transaction is undone', async () => {
+    it('rolls back a snapshot with its transaction', async () => {
       const failing = store().transaction(async (tx) => {
         await tx.saveSnapshot('account/1', { version: 1, shape: 1, state: 1 });
         throw new Error('no');
@@ -46,8 +46,8 @@ export function snapshotContract(store: () => Store): void {
     });
   });
 
-  describe('one event by its id', () => {
-    it('is found, by UUID or any other id, also inside the transaction that appends it', async () => {
+  describe('reading an event by its id', () => {
+    it('finds it by UUID or any other id, also inside the transaction that appends it', async () => {
       const events = [eventOf('order/1'), eventOf('order/1', { id: 'Not-A-UUID' })];
       const [first, second] = events;
       const seen = await store().transaction(async (tx) => {
@@ -61,7 +61,7 @@ export function snapshotContract(store: () => Store): void {
     });
   });
 
-  it('tells a transaction where a checkpoint is, with its own moves', async () => {
+  it('returns the position of a checkpoint inside a transaction, including its own moves', async () => {
     const seen = await store().transaction(async (tx) => {
       const before = await tx.checkpoint('view');
       await tx.moveCheckpoint('view', before, 5);

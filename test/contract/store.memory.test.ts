@@ -22,11 +22,11 @@ storeContract(
   { shared: false },
 );
 
-describe('a store in memory', () => {
+describe('the in-memory store', () => {
   const open = (options: Partial<Parameters<typeof openMemoryStore>[0]> = {}) =>
     openMemoryStore({ service: 'core', clock: () => 0, ...options });
 
-  it('has no archive, and says so where something would go there', async () => {
+  it('has no archive, and rejects archiving with store.archive_missing', async () => {
     const store = open();
     await store.append('x/1', 'none', [eventOf('x/1'), eventOf('x/1')]);
     await store.transaction((tx) => tx.moveCheckpoint('relay', 0, 2));
@@ -35,7 +35,7 @@ describe('a store in memory', () => {
     await store.close();
   });
 
-  it('shows nobody what is not committed', async () => {
+  it('hides uncommitted changes from other readers', async () => {
     const store = open();
     await store.migrate('a', [{ name: 'one', sql: 'CREATE TABLE one (x INTEGER)' }]);
     let seen: Promise<object[]> | undefined;
@@ -50,7 +50,7 @@ describe('a store in memory', () => {
     await store.close();
   });
 
-  it('begins as the one whose image it is given, and leaves that one alone', async () => {
+  it('starts from the image of another store, and does not change that store', async () => {
     const first = open();
     await first.append('x/1', 'none', [eventOf('x/1')]);
     const second = open({ image: first.image() });
@@ -60,7 +60,7 @@ describe('a store in memory', () => {
     await Promise.all([first.close(), second.close()]);
   });
 
-  it('tells of a commit before whoever committed: its new events, and when the next timer is due', async () => {
+  it('reports the new events and the next timer of a commit before the commit resolves', async () => {
     const told: unknown[] = [];
     const store = open({
       onCommit: ({ events, nextTimer }) => told.push([events.map(({ version }) => version), nextTimer]),

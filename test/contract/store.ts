@@ -11,12 +11,12 @@ import { snapshotContract } from './store-snapshots.js';
 /** An empty database that several stores can open. */
 export interface StoreDatabase {
   open(options?: { clock?: () => number; maxWaiting?: number }): Promise<Store>;
-  /** Closes what was opened and removes everything. */
+  /** Closes the opened stores and removes the database. */
   dispose(): Promise<void>;
 }
 
-/** What every implementation of `Store` promises. `shared`: what is written outlives its store, several of which may have it
- *  open, and there is an archive beside it; without it those promises are left out. */
+/** Tests of every implementation of `Store`. `shared`: the database is persistent, several stores may have it open, and
+ *  an archive belongs to it; without it, the tests of these properties are left out. */
 export function storeContract(
   name: string,
   create: () => Promise<StoreDatabase>,
@@ -34,7 +34,7 @@ export function storeContract(
     });
     afterEach(() => database.dispose());
 
-    it('has an id of its own', async () => {
+    it('has a unique id', async () => {
       expect(store.id).to.match(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
       const other = await create();
       expect((await other.open()).id).not.to.equal(store.id);
@@ -43,7 +43,7 @@ export function storeContract(
     });
 
     describe('append', () => {
-      it('numbers the events of a stream from 1 and all events by rising positions', async () => {
+      it('numbers the events of a stream from 1, and all events by increasing positions', async () => {
         expect(await store.append('order/1', 'none', [eventOf('order/1'), eventOf('order/1')])).to.deep.equal({
           version: 2,
           appended: 2,
@@ -58,7 +58,7 @@ export function storeContract(
         expect(await store.head()).to.equal(positions.at(-1));
       });
 
-      it('keeps the whole event, with its sequence, as the text that goes on the wire', async () => {
+      it('stores the complete event, with its sequence', async () => {
         const event = eventOf('order/1', {
           causationid: newId(),
           traceparent: '00-a-b-01',
@@ -71,7 +71,7 @@ export function storeContract(
         expect(stored?.time).to.equal(Date.parse(event.time));
       });
 
-      it('refuses an append whose expectation is wrong, and leaves its neighbours in the group alone', async () => {
+      it('rejects an append with a wrong expected version, and commits others of the same group', async () => {
         await store.append('order/1', 'none', [eventOf('order/1')]);
         const results = await Promise.allSettled([
           store.append('order/2', 'none', [eventOf('order/2')]),
@@ -95,7 +95,7 @@ export function storeContract(
         expect(await store.readAll(0)).to.have.length(4);
       });
 
-      it('says in a conflict where the stream is', async () => {
+      it('reports the current version of the stream in a conflict', async () => {
         await store.append('order/1', 'none', [eventOf('order/1'), eventOf('order/1')]);
         const conflictOf = (promise: Promise<unknown>) => promise.then(undefined, (error: unknown) => error);
         const late = await conflictOf(store.append('order/1', 1, [eventOf('order/1')]));
@@ -105,7 +105,7 @@ export function storeContract(
         expect(early).to.include({ code: 'store.conflict', stream: 'order/2', expected: 7, actual: 0 });
       });
 
-      it('lets exactly one of two concurrent appends with the same expectation through', async () => {
+      it('accepts exactly one of several concurrent appends with the same expected version', async () => {
         const results = await Promise.allSettled(
           [1, 2, 3].map(() => store.append('order/1', 'none', [eventOf('order/1')])),
         );
@@ -113,7 +113,7 @@ export function storeContract(
         expect(await store.read('order/1')).to.have.length(1);
       });
 
-      it('takes the same events again as done, also when the stream has gone on', async () => {
+      it('treats the same events as duplicates, also after further events', async () => {
         const events = [eventOf('order/1'), eventOf('order/1')];
         await store.append('order/1', 'none', events);
         expect(await store.append('order/1', 'none', events)).to.deep.equal({ version: 2, appended: 0 });
@@ -126,7 +126,7 @@ export function storeContract(
         expect((await store.read('order/1')).map(({ version }) => version)).to.deep.equal([1, 2, 3, 4]);
       });
 
-      it('keeps ids that are no UUIDs as they are', async () => {
+      it('preserves ids that are not UUIDs', async () => {
         const event = eventOf('order/1', { id: 'Not-A-UUID', correlationid: 'request 7' });
         await store.append('order/1', 'none', [event]);
         expect(await store.append('order/1', 'none', [event])).to.include({ appended: 0 });
@@ -136,7 +136,7 @@ export function storeContract(
     });
 
     describe('reading', () => {
-      it('gives a stream from a version on, and all events from a position on, in pages', async () => {
+      it('returns a stream from a version on, and all events from a position on, in pages', async () => {
         await store.append(
           's/1',
           'none',
@@ -191,7 +191,7 @@ export function storeContract(
         ]),
       );
 
-      it('commits events, inbox row and tables together, and sees its own writes', async () => {
+      it('commits events, inbox row and tables atomically, and reads its own writes', async () => {
         const key = { consumer: 'inventory', source: 'core', id: newId() };
         const seen = await store.transaction(async (tx) => {
           expect(await tx.markHandled(key)).to.equal(true);
@@ -208,7 +208,7 @@ export function storeContract(
         expect(await store.read('stock/item_1')).to.have.length(1);
       });
 
-      it('undoes all that a unit wrote when it throws, and nothing of its neighbours', async () => {
+      it('rolls back all writes of work that throws, and none of others in the same group', async () => {
         const key = { consumer: 'inventory', source: 'core', id: newId() };
         const results = await Promise.allSettled([
           store.transaction((tx) => tx.sql`INSERT INTO stock (sku, quantity) VALUES ('a', 1)`),
@@ -237,7 +237,7 @@ export function storeContract(
         ]);
       });
 
-      it('lets the work catch a conflict and go on', async () => {
+      it('continues when the work catches a conflict', async () => {
         await store.append('x/1', 'none', [eventOf('x/1')]);
         const version = await store.transaction(async (tx) => {
           expect(await codeOf(tx.append('x/1', 'none', [eventOf('x/1')]))).to.equal('store.conflict');
@@ -246,7 +246,7 @@ export function storeContract(
         expect(version).to.equal(2);
       });
 
-      it('takes SQL with RETURNING and ON CONFLICT, bytes, nulls and big numbers', async () => {
+      it('accepts SQL with RETURNING and ON CONFLICT, and large numbers', async () => {
         const upsert = (quantity: number) =>
           store.transaction(
             (tx) => tx.sql<{ quantity: number }>`
@@ -259,18 +259,18 @@ export function storeContract(
         expect(await store.query`SELECT quantity FROM stock`).to.deep.equal([{ quantity: 2 ** 40 }]);
       });
 
-      it('does not let a query outside of a transaction write', async () => {
+      it('rejects writes by a query outside of a transaction', async () => {
         expect(await codeOf(store.query`INSERT INTO stock (sku, quantity) VALUES ('a', 1)`)).to.not.equal('resolved');
         expect(await store.query`SELECT * FROM stock`).to.deep.equal([]);
       });
 
-      it('passes on what a constraint says, for the unit that broke it only', async () => {
+      it('rejects only the work that violates a constraint', async () => {
         const insert = () => store.transaction((tx) => tx.sql`INSERT INTO stock (sku, quantity) VALUES ('a', 1)`);
         const results = await Promise.allSettled([insert(), insert(), store.append('x/1', 'none', [eventOf('x/1')])]);
         expect(results.map(({ status }) => status)).to.deep.equal(['fulfilled', 'rejected', 'fulfilled']);
       });
 
-      it('rolls back work that awaits something else, revokes its transaction, and spares the others', async () => {
+      it('rolls back work that awaits anything else, revokes its transaction, and commits the others', async () => {
         let later: Promise<unknown> | undefined;
         const slow = store.transaction(async (tx) => {
           await tx.sql`INSERT INTO stock (sku, quantity) VALUES ('slow', 1)`;
@@ -288,13 +288,13 @@ export function storeContract(
         expect(await store.query`SELECT sku FROM stock ORDER BY sku`).to.deep.equal([{ sku: 'a' }, { sku: 'b' }]);
       });
 
-      it('revokes a transaction when its work has returned', async () => {
+      it('revokes a transaction after its work has returned', async () => {
         const leaked = await store.transaction((tx) => Promise.resolve({ tx }));
         expect(await codeOf(leaked.tx.append('x/1', 'any', [eventOf('x/1')]))).to.equal('store.revoked');
         expect(await codeOf(leaked.tx.sql`SELECT 1`)).to.equal('store.revoked');
       });
 
-      it('answers store.overloaded when too much waits, and goes on afterwards', async () => {
+      it('rejects with store.overloaded when too many writes wait, and accepts writes afterwards', async () => {
         const small = await database.open({ maxWaiting: 2 });
         const codes = await Promise.all(
           [1, 2, 3].map((n) => codeOf(small.append(`x/${n}`, 'none', [eventOf(`x/${n}`)]))),
@@ -339,7 +339,7 @@ export function storeContract(
         expect(await store.recordStart(key)).to.equal(1);
       });
 
-      it('forgets the starts of a message that failed, and of no other', async () => {
+      it('clears the starts of a failed message, and of no other', async () => {
         const other = { ...key, id: newId() };
         await store.recordStart(key);
         await store.recordStart(other);
@@ -348,7 +348,7 @@ export function storeContract(
         expect(await store.recordStart(other)).to.equal(2);
       });
 
-      it('forgets in a transaction what one consumer has handled, of every source, and nothing of others', async () => {
+      it('forgets the handled events of one consumer, from every source, in a transaction', async () => {
         const claim = (over: Partial<typeof key>) => store.markHandled({ ...key, ...over });
         const others = [{ consumer: 'payment2' }, { consumer: 'payment:replay:1' }, { consumer: 'pay' }];
         for (const over of [{}, { source: 'other' }, ...others]) await claim(over);
@@ -369,7 +369,7 @@ export function storeContract(
         expect(await store.transaction((tx) => tx.forgetHandled('nobody'))).to.equal(0);
       });
 
-      it('purges what is older, in portions, and keeps the rest', async () => {
+      it('purges older entries in batches, and keeps the others', async () => {
         const ids = Array.from({ length: 4_500 }, () => newId());
         await Promise.all(ids.map((id) => store.transaction((tx) => tx.markHandled({ ...key, id }))));
         await store.recordStart({ ...key, id: 'started' });
@@ -383,7 +383,7 @@ export function storeContract(
     });
 
     describe('checkpoints and leases', () => {
-      it('moves a checkpoint only from where it is, together with what belongs to it', async () => {
+      it('moves a checkpoint only from its current position', async () => {
         const move = (from: number, to: number) => store.transaction((tx) => tx.moveCheckpoint('view', from, to));
         expect(await store.checkpoint('view')).to.equal(0);
         expect(await move(0, 5)).to.equal(true);
@@ -391,7 +391,7 @@ export function storeContract(
         expect(await store.checkpoint('view')).to.equal(5);
       });
 
-      it('gives a lease to one holder at a time, and a higher epoch to the next', async () => {
+      it('grants a lease to one holder at a time, and a higher epoch to the next', async () => {
         const first = await store.acquireLease('relay', 'a', 100);
         expect(first).to.deep.equal({ name: 'relay', holder: 'a', epoch: 1 });
         expect(await store.acquireLease('relay', 'b', 100)).to.equal(undefined);
@@ -404,7 +404,7 @@ export function storeContract(
         expect(await store.acquireLease('relay', 'a', 100)).to.equal(undefined);
       });
 
-      it('counts a lease as expired that was taken before the clock was set back', async () => {
+      it('treats a lease as expired if it was acquired before the clock was set back', async () => {
         const first = await store.acquireLease('relay', 'a', 100);
         if (first === undefined) throw new Error('not acquired');
         now -= 3_600_000;
@@ -413,7 +413,7 @@ export function storeContract(
         expect(await store.moveLeasedCheckpoint(first, 0, 1)).to.equal(false);
       });
 
-      it('lasts at most for twice its duration after the clock was set back by less than that', async () => {
+      it('limits a lease to twice its duration after the clock was set back by less than that', async () => {
         await store.acquireLease('relay', 'a', 100);
         now -= 99;
         expect(await store.acquireLease('relay', 'b', 100)).to.include({ holder: 'b' });
@@ -426,7 +426,7 @@ export function storeContract(
         expect(await store.acquireLease('relay', 'b', 100)).to.include({ holder: 'b' });
       });
 
-      it('takes away a lease at most once when the clock is set forward', async () => {
+      it('transfers a lease at most once when the clock is set forward', async () => {
         await store.acquireLease('relay', 'a', 100);
         now += 3_600_000;
         expect(await store.acquireLease('relay', 'b', 100)).to.include({ epoch: 2 });
@@ -434,14 +434,14 @@ export function storeContract(
         expect(await store.acquireLease('relay', 'b', 100)).to.include({ epoch: 2 });
       });
 
-      it('judges a lease by the duration for which it was taken, not by that of another attempt', async () => {
+      it('expires a lease by the duration of its holder, not by that of another attempt', async () => {
         await store.acquireLease('relay', 'a', 60_000);
         expect(await store.acquireLease('relay', 'b', 100)).to.equal(undefined);
         now -= 1;
         expect(await store.acquireLease('relay', 'b', 120_000)).to.include({ holder: 'b' });
       });
 
-      it('reports which leases it competes for have no holder, and forgets those that it gave back', async () => {
+      it('reports contended leases without a holder, except for leases that it released', async () => {
         expect(store.health()).to.include({ trouble: undefined });
         const lease = await store.acquireLease('relay', 'a', 0);
         await eventually(() => store.health().vacant.some(({ name }) => name === 'relay'));
@@ -449,7 +449,7 @@ export function storeContract(
         expect(store.health().vacant).to.deep.equal([]);
       });
 
-      it('lets the next take a released lease at once, and ignores the release of a former holder', async () => {
+      it('grants a released lease immediately, and ignores a release by a former holder', async () => {
         const first = await store.acquireLease('relay', 'a', 100);
         if (first === undefined) throw new Error('not acquired');
         await store.releaseLease(first);
@@ -475,7 +475,7 @@ export function storeContract(
     describe('timers', () => {
       const timer = (id: string, dueAt: number) => ({ id, dueAt, event: eventOf('t/1', { type: 'order.expired' }) });
 
-      it('turns what is due into events of the time at which it was due, once', async () => {
+      it('turns a due timer into one event with its due time', async () => {
         const late = timer('late', 9_000);
         const due = timer('due', 5_000);
         await store.transaction(async (tx) => {
@@ -493,7 +493,7 @@ export function storeContract(
         expect(await store.nextTimer()).to.equal(undefined);
       });
 
-      it('cancels a timer; fires no more than it is asked to', async () => {
+      it('cancels a timer, and fires at most the requested number', async () => {
         await store.transaction(async (tx) => {
           for (const id of ['a', 'b', 'c', 'd']) await tx.schedule(timer(id, 10));
           expect(await tx.cancelTimer('a')).to.equal(true);
@@ -510,13 +510,13 @@ export function storeContract(
         sql: `CREATE TABLE ${name} (x INTEGER); INSERT INTO ${name} VALUES (1);`,
       });
 
-      it('runs each once for its owner, and only new ones later', async () => {
+      it('run once per owner, and only new ones later', async () => {
         await store.migrate('a', [table('one')]);
         await Promise.all([1, 2].map(() => store.migrate('a', [table('one'), table('two')])));
         expect(await store.query`SELECT one.x, two.x AS y FROM one, two`).to.deep.equal([{ x: 1, y: 1 }]);
       });
 
-      it('refuses one that ran as another text, and leaves nothing of one that fails', async () => {
+      it('are rejected if their text changed, and rolled back if they fail', async () => {
         await store.migrate('a', [table('one')]);
         expect(await codeOf(store.migrate('a', [{ name: 'one', sql: 'SELECT 1' }]))).to.equal(
           'store.migration_changed',
@@ -528,12 +528,12 @@ export function storeContract(
       });
     });
 
-    describe('as a whole', () => {
-      it('tells of new events', async () => {
+    describe('notifications, shutdown and statistics', () => {
+      it('notifies of new events', async () => {
         await heard(store, () => store.append('x/1', 'any', [eventOf('x/1')]));
       });
 
-      it('commits what waits when it is closed, and then takes nothing', async () => {
+      it('on close, commits waiting writes and rejects new ones', async () => {
         const waiting = [1, 2, 3].map((n) => store.append(`x/${n}`, 'none', [eventOf(`x/${n}`)]));
         await store.close();
         await store.close();
@@ -542,7 +542,7 @@ export function storeContract(
         expect(await codeOf(store.head())).to.equal('store.closed');
       });
 
-      it('says how much there is', async () => {
+      it('reports the number of events, timers and waiting writes, and its size', async () => {
         await store.append('x/1', 'none', [eventOf('x/1')]);
         const stats = await store.stats();
         expect(stats).to.include({ events: 1, timers: 0, waiting: 0 });
@@ -552,7 +552,7 @@ export function storeContract(
   });
 }
 
-/** Resolves when a store has told of new events. */
+/** Resolves when a store notifies of new events. */
 function heard(who: Store, act: () => Promise<unknown>): Promise<void> {
   return new Promise<void>((resolve, reject) => {
     const stop = who.onAppend(() => {
@@ -563,22 +563,22 @@ function heard(who: Store, act: () => Promise<unknown>): Promise<void> {
   });
 }
 
-/** What is promised where several stores have one database open, one after the other or at once. */
+/** Tests of several stores that open one database, in sequence or at the same time. */
 function sharingContract(store: () => Store, open: () => Promise<Store>): void {
-  describe('shared', () => {
-    it('runs a migration once, whoever asks for it', async () => {
+  describe('several stores with one database', () => {
+    it('run a migration once', async () => {
       const migration = { name: 'one', sql: 'CREATE TABLE one (x INTEGER); INSERT INTO one VALUES (1);' };
       const other = await open();
       await Promise.all([other, store()].map((each) => each.migrate('a', [migration])));
       expect(await store().query`SELECT x FROM one`).to.deep.equal([{ x: 1 }]);
     });
 
-    it('tells of new events of others', async () => {
+    it('notify each other of new events', async () => {
       const other = await open();
       await heard(other, () => store().append('x/1', 'any', [eventOf('x/1')]));
     });
 
-    it('has for the next one what waited when it was closed', async () => {
+    it('read the writes that waited when another store was closed', async () => {
       const waiting = [1, 2, 3].map((n) => store().append(`x/${n}`, 'none', [eventOf(`x/${n}`)]));
       await store().close();
       await Promise.all(waiting);

@@ -6,7 +6,7 @@ import { inbox } from '../support/inbox.js';
 import { eventually } from '../support/eventually.js';
 import type { OpenBroker } from './broker.js';
 
-/** What every broker must do with a stream. `open` gives a fresh one, connected. */
+/** Tests of streams, for every broker implementation. `open` returns a new, connected broker. */
 export function streamContract(name: string, open: () => Promise<OpenBroker>): void {
   describe(`${name} as a broker with streams`, () => {
     let opened: OpenBroker;
@@ -47,7 +47,7 @@ export function streamContract(name: string, open: () => Promise<OpenBroker>): v
     };
     const idOf = ({ properties }: StreamEntry) => properties.messageId;
 
-    it('gives the same entries to every reader, from the first on, with rising offsets', async () => {
+    it('delivers the same entries to every reader, from the first on, with increasing offsets', async () => {
       await publish(1, 20);
       for (const { reader, received } of [read('first'), read('first')]) {
         let offset = -1;
@@ -63,7 +63,7 @@ export function streamContract(name: string, open: () => Promise<OpenBroker>): v
       }
     });
 
-    it('begins at an offset, or with what comes from now on', async () => {
+    it('starts at an offset, or with the next entry', async () => {
       await publish(1, 5);
       const all = read('first');
       const entries: StreamEntry[] = [];
@@ -79,7 +79,7 @@ export function streamContract(name: string, open: () => Promise<OpenBroker>): v
       await next.reader.close();
     });
 
-    it('begins with what was published from a time on', async () => {
+    it('starts with entries published from a time on', async () => {
       await publish(1, 3);
       const hour = 3_600_000;
       const past = read(new Date(Date.now() - hour));
@@ -92,8 +92,8 @@ export function streamContract(name: string, open: () => Promise<OpenBroker>): v
       await future.reader.close();
     });
 
-    it('gives no more at once than the prefetch, and goes on as entries are done with', async () => {
-      for (let n = 1; n <= 30; n += 1) await publish(n, n); // one by one: what is confirmed together comes together
+    it('delivers at most the prefetch, and continues as entries are done', async () => {
+      for (let n = 1; n <= 30; n += 1) await publish(n, n); // sequentially: messages that are confirmed together arrive together
       const { reader, received } = read('first', 10);
       const first = await received.next();
       for (let n = 2; n <= 10; n += 1) await received.next();
@@ -103,7 +103,7 @@ export function streamContract(name: string, open: () => Promise<OpenBroker>): v
       await reader.close();
     });
 
-    it('goes on after a lost connection, each entry once and in order', async () => {
+    it('continues after a lost connection, with each entry once and in order', async () => {
       await publish(1, 5);
       const { reader, received } = read('first');
       for (let n = 1; n <= 5; n += 1) (await received.next()).done();
@@ -116,7 +116,7 @@ export function streamContract(name: string, open: () => Promise<OpenBroker>): v
       await reader.close();
     }).timeout(30_000);
 
-    it('is followed in portions that wait for the one before', async () => {
+    it('is read in batches, each of which waits for the previous one', async () => {
       await publish(1, 25);
       const stop = new AbortController();
       const sizes: number[] = [];
@@ -130,7 +130,7 @@ export function streamContract(name: string, open: () => Promise<OpenBroker>): v
       expect(Math.max(...sizes)).to.be.at.most(10);
     });
 
-    it('tells its first and its newest entry, and which comes at or after an offset', async () => {
+    it('returns its first and its newest entry, and the entry at or after an offset', async () => {
       expect(await firstEntry(broker, log)).to.equal(undefined);
       expect(await lastEntry(broker, log)).to.equal(undefined);
       await publish(1, 10);
@@ -141,7 +141,7 @@ export function streamContract(name: string, open: () => Promise<OpenBroker>): v
       expect(await entryAt(broker, log, (last?.offset ?? -1) + 1000)).to.equal(undefined);
     }).timeout(30_000);
 
-    it('begins at offset 0 again when it was deleted and made anew', async () => {
+    it('starts at offset 0 after it was deleted and recreated', async () => {
       await publish(1, 3);
       const before = (await firstEntry(broker, log))?.offset;
       await opened.deleteQueue(log);

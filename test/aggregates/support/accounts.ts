@@ -10,7 +10,7 @@ export const withdraw = (amount: number) => ({ type: 'withdraw', amount }) as co
 
 export type AccountDecider = typeof account;
 
-/** The account, keeping a snapshot this often. */
+/** The account, with a snapshot every `every` events. */
 export const accountEvery = (every: number, shape = 1): AccountDecider => ({ ...account, snapshot: { every, shape } });
 
 export function handleInTx(
@@ -24,7 +24,7 @@ export function handleInTx(
   return platform.execute(tx, decider, id, command, { origin, expectedVersion });
 }
 
-/** Handles a command in a transaction of its own. */
+/** Handles a command in a separate transaction. */
 export function handleIn(store: Store, decider: AccountDecider, command: AccountCommand, id = 'a1') {
   return store.transaction((tx) => handleInTx(tx, decider, command, id));
 }
@@ -32,7 +32,7 @@ export function handleIn(store: Store, decider: AccountDecider, command: Account
 export const load = (store: AggregateReader, decider: AccountDecider = account, id = 'a1') =>
   platform.load(store, decider, id);
 
-/** So many deposits of 1 into an account that is opened with them, each batch in one append. */
+/** Opens an account and appends `count` deposits of 1, in batches. */
 export async function fill(store: Store, deposits: number, id = 'a1'): Promise<void> {
   const stream = `account/${id}`;
   const context = () => originContext({ source: 'core', subject: stream });

@@ -25,7 +25,7 @@ describe('attempt history in headers', () => {
     expect(readAttempts({ [HEADERS.attempts]: writeAttempts(attempts) })).to.deep.equal(attempts);
   });
 
-  it('keeps the first and the latest of many', () => {
+  it('keeps the first and the latest attempts of many', () => {
     const attempts = Array.from({ length: 50 }, (_, n) => attempt(n));
     const kept = readAttempts({ [HEADERS.attempts]: writeAttempts(attempts) });
     expect(kept).to.have.length(20);
@@ -33,7 +33,7 @@ describe('attempt history in headers', () => {
     expect(kept.at(-1)).to.deep.equal(attempts.at(-1));
   });
 
-  it('never gets larger than 8 KiB, whatever the messages are', () => {
+  it('does not exceed 8 KiB, whatever the error messages are', () => {
     for (const text of ['x'.repeat(10_000), '€'.repeat(10_000), '"\\'.repeat(5000), '\u0000'.repeat(5000)]) {
       const written = writeAttempts(Array.from({ length: 30 }, (_, n) => attempt(n, text)));
       expect(Buffer.byteLength(written)).to.be.at.most(8 * 1024);
@@ -41,7 +41,7 @@ describe('attempt history in headers', () => {
     }
   });
 
-  it('takes rubbish for no history', () => {
+  it('reads a malformed header as an empty history', () => {
     for (const value of [
       '',
       '{',

@@ -11,11 +11,11 @@ interface Codec {
 }
 const codec = createRequire(import.meta.url)('../../../node_modules/amqplib/lib/codec.js') as Codec;
 
-/** How many bytes amqplib makes of the headers. Throws what it throws. */
+/** The size of the headers in bytes, as encoded by amqplib; errors of amqplib pass through. */
 const encoded = (headers: Fields = {}) => codec.encodeTable(Buffer.alloc(65_536), headers, 0);
 
-describe('a message that is published again', () => {
-  it('carries everything that fits', () => {
+describe('a republished message', () => {
+  it('keeps all properties and headers within the limit', () => {
     const headers = {
       text: 'x'.repeat(10_000),
       list: [1, 'two', true, null, { deep: [3] }],
@@ -34,7 +34,7 @@ describe('a message that is published again', () => {
     expect(republished({ ...properties, headers })).to.deep.equal({ ...properties, headers });
   });
 
-  it('keeps its own headers, then those of the fleet, and names the others that it drops', () => {
+  it('keeps new headers first, then headers of the fleet, and lists the headers that it drops', () => {
     const headers = {
       huge: 'x'.repeat(47_000),
       [HEADERS.key]: 'k1',
@@ -55,12 +55,12 @@ describe('a message that is published again', () => {
     expect(republished({ headers: { ...kept, CC: ['q'] } }).headers).to.include({ [HEADERS.dropped]: 'huge, CC' });
   });
 
-  it('never carries what routes it to more queues, nor what the broker wrote', () => {
+  it('drops headers that route it to more queues, and headers of the broker', () => {
     const headers = { CC: ['q'], BCC: ['q'], 'x-death': [{}], 'x-first-death-queue': 'q', 'x-delivery-count': 3 };
     expect(republished({ headers }).headers).to.deep.equal({ [HEADERS.dropped]: 'CC, BCC' });
   });
 
-  it('drops what cannot be encoded', () => {
+  it('drops headers and properties that cannot be encoded', () => {
     const deep = Array.from({ length: 100 }).reduce<FieldValue>((inner) => [inner], 1);
     const headers: Fields = {
       nan: NaN,
@@ -76,7 +76,7 @@ describe('a message that is published again', () => {
     expect(properties).to.deep.equal({ userId: '' });
   });
 
-  it('can be encoded whatever it was received with, and changes nothing that was encoded once', () => {
+  it('can be encoded with any received headers, and is unchanged when republished again', () => {
     const leaf = fc.oneof(
       fc.string(),
       fc.integer(),

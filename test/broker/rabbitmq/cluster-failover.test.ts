@@ -7,7 +7,7 @@ import { ownCluster, type TestCluster } from '../../support/cluster.js';
 import { manage } from '../../support/management.js';
 import { eventually } from '../../support/eventually.js';
 
-describe('a cluster of which one node after the other is killed', function () {
+describe('a cluster whose nodes are killed one after another', function () {
   this.timeout(300_000);
   let cluster: TestCluster;
   let brokers: Broker[];
@@ -16,7 +16,7 @@ describe('a cluster of which one node after the other is killed', function () {
   afterEach(async () => void (await Promise.all(brokers.map((broker) => broker.close()))));
 
   const all = (urlOf: (node: TestCluster['nodes'][number]) => string) => cluster.nodes.map(urlOf).join(',');
-  /** The nodes that have connections of the test, as the node `index` reports them. */
+  /** The nodes with connections of the test, as reported by node `index`. */
   async function connectedTo(index: number): Promise<Set<string>> {
     const connections = (await manage(cluster.nodes[index]?.managementUrl ?? '', 'GET', 'connections')) as {
       node: string;
@@ -26,7 +26,7 @@ describe('a cluster of which one node after the other is killed', function () {
     return new Set(ours.map(({ node }) => node));
   }
 
-  it('is used over another node within seconds, and by no fleet over one node alone', async () => {
+  it('remains usable within seconds, over connections to several nodes', async () => {
     brokers = Array.from({ length: 3 }, (_, n) =>
       createRabbitBroker({
         url: all(({ amqpUrl }) => amqpUrl),

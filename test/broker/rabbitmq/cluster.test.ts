@@ -77,7 +77,7 @@ describe('a cluster of three nodes', function () {
     }
   });
 
-  it('starts, and keeps unrouted messages, while the node with the queue of an earlier release is down', async () => {
+  it('stores unrouted messages while the node with the queue of an earlier release is down', async () => {
     const prefix = 't-old-';
     const names = namesFor(prefix);
     await asEarlierRelease(urlsOf(1).url, prefix, { count: 200 });
@@ -114,7 +114,7 @@ describe('a cluster of three nodes', function () {
     expect((await command(0, prefix, 'unrouted', 'list')).code).to.equal(0);
   });
 
-  it('declares the rest and names the queue where one does not answer, whether its node is dead or silent', async () => {
+  it('reports a queue that does not respond because its node is down or frozen, and declares the others', async () => {
     const prefix = 't-silent-';
     const names = namesFor(prefix);
     const connection = await connect(urlsOf(1).url);
@@ -137,7 +137,7 @@ describe('a cluster of three nodes', function () {
     ] as const) {
       const broker = connected(2, { management });
       const more = wanted(topologyOf(workersOf('payment', worker), { prefix, ...options }));
-      // the management API reports the state of a queue a moment later
+      // the management API reports the state of a queue with a delay
       await eventually(async () => (await broker.planTopology(more)).some(({ problem }) => problem === 'unanswered'));
       const left = await broker.applyTopology(more);
       expect(left.map(({ problem, name }) => `${problem} ${name}`)).to.include(stuck);

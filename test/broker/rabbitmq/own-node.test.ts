@@ -54,12 +54,12 @@ describe('a broker that is killed or blocked', function () {
     await remove();
   });
 
-  it('refuses publishes at once while it is blocked, and flows when it is not', async () => {
+  it('rejects publishes immediately while it is blocked, and accepts them afterwards', async () => {
     const publisher = broker.createPublisher();
     await publisher.ready();
     await rabbitmqctl(node, ['set_vm_memory_high_watermark', 'absolute', '1MB']);
     await eventually(async () => (await createManagement({ url: node.managementUrl }).alarms()).length > 0);
-    // the broker says so to a connection when it publishes
+    // the broker notifies a connection only when it publishes
     const inFlight = codeOf(publisher.publish(message('m1')));
     await eventually(async () => publisher.state === 'blocked');
     expect(broker.state).to.equal('blocked');
@@ -72,7 +72,7 @@ describe('a broker that is killed or blocked', function () {
     await publisher.close();
   });
 
-  it('times a publish out that was made before the block, and heals from a reset during it', async () => {
+  it('times out a publish in flight when it is blocked, and recovers from a reset meanwhile', async () => {
     const publisher = broker.createPublisher({ timeout: 300 });
     await publisher.ready();
     await rabbitmqctl(node, ['set_vm_memory_high_watermark', 'absolute', '1MB']);
@@ -85,7 +85,7 @@ describe('a broker that is killed or blocked', function () {
     await publisher.close();
   });
 
-  it('comes back after kill -9: consumers, publishers, and every confirmed message', async () => {
+  it('recovers consumers, publishers and every confirmed message after kill -9', async () => {
     const publisher = broker.createPublisher();
     await publisher.ready();
     await publisher.publish(message('before'));
@@ -121,7 +121,7 @@ describe('a private RabbitMQ node', function () {
     await rm(dataDir, { recursive: true, force: true });
   });
 
-  it('takes the next port where the wanted one is taken, is adopted by whoever comes after, and leaves nothing running', async () => {
+  it('uses the next free port, is adopted by a second process, and leaves no process behind', async () => {
     expect(await adoptRabbitNode(dataDir, { logger })).to.equal(undefined);
     const squatter = createServer();
     await new Promise<void>((resolve) => squatter.listen(0, '127.0.0.1', resolve));
@@ -140,7 +140,7 @@ describe('a private RabbitMQ node', function () {
     for (const each of Object.values(ports)) expect(await answers(each), `port ${each}`).to.equal(false);
   });
 
-  it('stops trying when the signal says so, with nothing left running', async () => {
+  it('stops starting when the signal aborts, and leaves no process behind', async () => {
     const giveUp = new AbortController();
     const reason = new Error('enough');
     const start = startRabbitNode({ dataDir, logger, signal: giveUp.signal });

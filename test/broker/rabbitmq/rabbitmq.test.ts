@@ -18,7 +18,7 @@ import { eventually } from '../../support/eventually.js';
 
 const quorum: Fields = { 'x-queue-type': 'quorum' };
 
-describe('RabbitMQ, where it is unlike what one expects', () => {
+describe('the RabbitMQ broker', () => {
   let real: TestBroker;
   let proxy: TcpProxy;
   let broker: Broker;
@@ -57,7 +57,7 @@ describe('RabbitMQ, where it is unlike what one expects', () => {
     await cleanUp(real.prefix);
   });
 
-  it('rejects every publish in flight when the socket drops, and confirms nothing that the broker did not', async () => {
+  it('rejects every publish in flight when the socket drops', async () => {
     await broker.applyTopology(one('q'));
     const publisher = broker.createPublisher();
     await publisher.ready();
@@ -71,7 +71,7 @@ describe('RabbitMQ, where it is unlike what one expects', () => {
     expect((await broker.queueDepth(n('q')))?.ready).to.equal(1);
   });
 
-  it('publishes through fourteen cut sockets without losing a confirmed message or confirming a lost one', async () => {
+  it('loses no confirmed message over fourteen dropped sockets', async () => {
     await broker.applyTopology(one('q'));
     const publisher = broker.createPublisher();
     const confirmed = new Set<string>();
@@ -97,7 +97,7 @@ describe('RabbitMQ, where it is unlike what one expects', () => {
     }
   });
 
-  it('publishes again to a queue that was full once its limit is gone, though nothing was taken out of it', async () => {
+  it('publishes to a full queue again once its limit is removed, although no message was consumed', async () => {
     await broker.applyTopology(one('q', { 'x-overflow': 'reject-publish' }));
     const policy = `operator-policies/%2F/${n('limit')}`;
     await manage(real.managementUrl, 'PUT', policy, {
@@ -115,7 +115,7 @@ describe('RabbitMQ, where it is unlike what one expects', () => {
     await eventually(async () => (await publish('m')) === undefined);
   });
 
-  it('gives up on a broker that does not answer after the time limit', async () => {
+  it('rejects a publish with broker.timeout when the broker does not respond', async () => {
     await broker.applyTopology(one('q'));
     const publisher = broker.createPublisher({ timeout: 100 });
     await publisher.ready();
@@ -125,7 +125,7 @@ describe('RabbitMQ, where it is unlike what one expects', () => {
     await publisher.publish(to(n('q'), 'm2'));
   });
 
-  it('lets nothing that was sent before a reset overtake what is sent after it', async () => {
+  it('keeps the order of messages published before and after a reset', async () => {
     await broker.applyTopology(one('q'));
     const publisher = broker.createPublisher();
     const order: string[] = [];
@@ -147,7 +147,7 @@ describe('RabbitMQ, where it is unlike what one expects', () => {
     expect(order).to.deep.equal([...order].sort((a, b) => rank(a) - rank(b)));
   });
 
-  it('refuses what AMQP cannot carry, without losing the channel', async () => {
+  it('rejects messages that AMQP cannot encode, without losing the channel', async () => {
     await broker.applyTopology(one('q'));
     const publisher = broker.createPublisher();
     await publisher.ready();
@@ -160,7 +160,7 @@ describe('RabbitMQ, where it is unlike what one expects', () => {
     expect(publisher.state).to.equal('ready');
   });
 
-  it('ignores an ack for a connection that is gone, so that the channel of the next one stays open', async () => {
+  it('ignores an ack for a lost connection, so that the channel of the next one stays open', async () => {
     await broker.applyTopology(one('q'));
     const publisher = broker.createPublisher();
     await publisher.ready();
@@ -181,7 +181,7 @@ describe('RabbitMQ, where it is unlike what one expects', () => {
     next.ack();
   });
 
-  it('settles from a listener of `lost` without harm, on whichever channel', async () => {
+  it('ignores acks from a listener of `lost`, on any channel', async () => {
     await broker.applyTopology({ ...one('q'), queues: [...one('q').queues, ...one('p').queues] });
     const publisher = broker.createPublisher();
     await publisher.ready();
@@ -195,7 +195,7 @@ describe('RabbitMQ, where it is unlike what one expects', () => {
     for (const again of [await received.next(), await received.next()]) again.ack();
   });
 
-  it('says one topology_conflict when an argument differs, without the management API too, and stays connected', async () => {
+  it('reports a different argument as one topology_conflict, also without the management API, and stays connected', async () => {
     await broker.applyTopology(one('q'));
     const logger = silentLogger();
     const plain = createRabbitBroker({ url: real.amqpUrl, connectionName: n('plain'), logger });
@@ -217,7 +217,7 @@ describe('RabbitMQ, where it is unlike what one expects', () => {
     await plain.close();
   });
 
-  it('names an exchange of another type as a conflict', async () => {
+  it('reports an exchange of another type as a conflict', async () => {
     await broker.applyTopology({ exchanges: [{ name: n('x'), type: 'topic' }], queues: [], bindings: [] });
     const error = await errorOf(
       broker.applyTopology({ exchanges: [{ name: n('x'), type: 'fanout' }], queues: [], bindings: [] }),
@@ -226,7 +226,7 @@ describe('RabbitMQ, where it is unlike what one expects', () => {
     expect(error?.message).to.include(n('x')).and.include('topic').and.include('fanout');
   });
 
-  it('says the error of the broker when a topology cannot be, and does not try for ever', async () => {
+  it('reports the error of the broker when a topology is invalid, and does not retry forever', async () => {
     const error = await errorOf(
       broker.applyTopology({
         ...one('q'),
@@ -236,7 +236,7 @@ describe('RabbitMQ, where it is unlike what one expects', () => {
     expect(error?.message).to.include('NOT_FOUND').and.include(n('no-exchange'));
   });
 
-  it('applies the topology of a fleet and finds it as planned', async () => {
+  it('applies the topology of a fleet, and finds no difference afterwards', async () => {
     const topology = topologyOf([{ name: 'payment', patterns: ['payment.*'], retryDelays: [100, 60_000] }], {
       prefix: real.prefix,
       log: { maxAge: '1D', maxBytes: 100_000_000 },
@@ -262,7 +262,7 @@ describe('RabbitMQ, where it is unlike what one expects', () => {
     expect((await broker.queueDepth(n('payment.dead')))?.ready).to.equal(0);
   });
 
-  it('keeps returned messages, however often the connection is lost: the delivery limit is only a backstop', async () => {
+  it('keeps requeued messages, however often the connection is lost, without reaching the delivery limit', async () => {
     const topology = topologyOf([{ name: 'w', patterns: ['a.b'], retryDelays: [] }], {
       prefix: real.prefix,
       log: { maxAge: '1D', maxBytes: 100_000_000 },
@@ -288,7 +288,7 @@ describe('RabbitMQ, where it is unlike what one expects', () => {
     expect((await broker.queueDepth(n('w.dead')))?.ready).to.equal(0);
   });
 
-  it('hands over what foreign publishers send, without properties and without a body', async () => {
+  it('delivers messages of foreign publishers without properties and without a body', async () => {
     await broker.applyTopology(one('q'));
     const connection = await connect(real.amqpUrl);
     const channel = await connection.createConfirmChannel();
@@ -304,7 +304,7 @@ describe('RabbitMQ, where it is unlike what one expects', () => {
     delivery.ack();
   });
 
-  it('reports its state as a metric, for each connection', async () => {
+  it('reports the state of each connection as a metric', async () => {
     const states = async () => (await metrics.brokerState.get()).values.map(({ value }) => value);
     expect(await states()).to.deep.equal([1, 1]);
     proxy.shut();
@@ -315,7 +315,7 @@ describe('RabbitMQ, where it is unlike what one expects', () => {
     expect(await states()).to.deep.equal([1, 1]);
   });
 
-  it('never logs the password, whether it connects or not', async () => {
+  it('does not log the password, whether it connects or not', async () => {
     const lines: string[] = [];
     const logger = createLogger({ level: 'debug' });
     logger.on('data', (line) => lines.push(JSON.stringify(line)));
@@ -329,7 +329,7 @@ describe('RabbitMQ, where it is unlike what one expects', () => {
     expect(lines.join('\n')).not.to.include('hunter2');
   });
 
-  it('starts before the broker does', async () => {
+  it('may start before the broker', async () => {
     proxy.shut();
     const early = createRabbitBroker({
       url: proxy.through(real.amqpUrl),
@@ -348,7 +348,7 @@ describe('RabbitMQ, where it is unlike what one expects', () => {
     await early.close();
   });
 
-  it('closes at once while there is no broker', async () => {
+  it('closes immediately while the broker is unavailable', async () => {
     proxy.shut();
     const early = createRabbitBroker({
       url: proxy.through(real.amqpUrl),
@@ -368,7 +368,7 @@ describe('RabbitMQ, where it is unlike what one expects', () => {
     expect((await management.overview()).version).to.match(/^\d+\.\d+/);
     expect(await management.alarms()).to.deep.equal([]);
     await broker.close();
-    // the management API hears of the end of a connection a moment later
+    // the management API reports the end of a connection with a delay
     await eventually(async () => {
       const response = await fetch(`${new URL(real.managementUrl).origin}/api/connections`, {
         headers: { authorization: `Basic ${Buffer.from('guest:guest').toString('base64')}` },
@@ -377,7 +377,7 @@ describe('RabbitMQ, where it is unlike what one expects', () => {
     });
   });
 
-  it('says what is wrong when the management API refuses', async () => {
+  it('reports the status when the management API rejects a request', async () => {
     const url = new URL(real.managementUrl);
     url.password = 'wrong';
     const error = await errorOf(createManagement({ url: url.toString() }).queues());

@@ -9,7 +9,7 @@ import { cleanUp, testBroker, type TestBroker } from '../../support/rabbitmq.js'
 import { tcpProxy, type TcpProxy } from '../../support/tcp-proxy.js';
 import { eventually } from '../../support/eventually.js';
 
-/** Two ways to one broker stand for two nodes of a cluster. */
+/** Two proxies of one broker stand for two nodes of a cluster. */
 describe('a broker of several nodes', function () {
   this.timeout(90_000);
   let real: TestBroker;
@@ -50,12 +50,12 @@ describe('a broker of several nodes', function () {
       bindings: [],
     });
 
-  it('is published to and consumed from over different nodes', async () => {
+  it('has its publishing and consuming connections on different nodes', async () => {
     await open().ready();
     expect(nodes.map((node) => node.connections)).to.deep.equal([1, 1]);
   });
 
-  it('goes on over the other node when one refuses connections', async () => {
+  it('remains usable over the other node when one refuses connections', async () => {
     const broker = open();
     await declare(broker);
     const received = inbox<Delivery>();
@@ -70,7 +70,7 @@ describe('a broker of several nodes', function () {
     }
   });
 
-  it('starts over the other node when one takes connections and does not answer', async () => {
+  it('is opened over the other node when one accepts connections and does not respond', async () => {
     nodes[0].freeze();
     const broker = open();
     await broker.ready();
@@ -78,13 +78,13 @@ describe('a broker of several nodes', function () {
     nodes[0].thaw();
   });
 
-  it('leaves a node that confirms nothing', async () => {
+  it('is published to over the other node when one does not confirm', async () => {
     const broker = open({ publishTimeout: 500 });
     await declare(broker);
     const publisher = broker.createPublisher();
     await publisher.ready();
     const [first, second] = nodes;
-    // the one over which it publishes is the one whose silence a publish meets
+    // only the node of the publishing connection makes a publish time out
     first.freeze();
     const frozenFirst = (await codeOf(publisher.publish(message('m1')))) === 'broker.timeout';
     if (!frozenFirst) {
@@ -95,7 +95,7 @@ describe('a broker of several nodes', function () {
     await eventually(async () => (await codeOf(publisher.publish(message('m3')))) === undefined);
   });
 
-  it('has its management API asked over the other node when one is away, and then over that one first', async () => {
+  it('is managed over the other node when one is unavailable, and over that one first afterwards', async () => {
     const ways = [await tcpProxy(real.managementUrl), await tcpProxy(real.managementUrl)] as const;
     const url = ways.map((way) => way.through(real.managementUrl)).join(',');
     const management = createManagement({ url });

@@ -9,7 +9,7 @@ import { hasCode } from '../../../src/errors.js';
 import { silentLogger } from '../../../src/telemetry/logger.js';
 import { cleanUp, testBroker } from '../../support/rabbitmq.js';
 
-describe('the key that a fleet has recorded in the broker', function () {
+describe('the fleet key registered in the broker', function () {
   this.timeout(60_000);
   const [first, second] = ['1'.repeat(32), '2'.repeat(32)];
   let broker: Broker;
@@ -41,7 +41,7 @@ describe('the key that a fleet has recorded in the broker', function () {
     return hasCode(thrown, 'fleet.key_mismatch');
   };
 
-  it('lets processes with that key start, and none with another or without', async () => {
+  it('allows processes with that key to start, and none with another key or without a key', async () => {
     await requireKey(broker, names, undefined);
     await claim(parseFleetKeys(first));
     await claim(parseFleetKeys(first));
@@ -51,7 +51,7 @@ describe('the key that a fleet has recorded in the broker', function () {
     expect(await isRefused(requireKey(broker, names, undefined))).to.equal(true);
   });
 
-  it('is replaced in a rotation, after which the old key alone is refused', async () => {
+  it('is replaced in a rotation, after which the old key alone is rejected', async () => {
     await claim(parseFleetKeys(first));
     await claim(parseFleetKeys(`${second}@2026-06-01,${first}`));
     await claim(parseFleetKeys(`${second}@2026-06-01,ids:${first}`));

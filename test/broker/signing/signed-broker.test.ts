@@ -52,7 +52,7 @@ describe('signatures of a fleet', () => {
   const vouch = { origin: 'fleet', for: 'payment' } as const;
   const control = { [HEADERS.attempt]: 3, [HEADERS.replay]: 'r1', [HEADERS.again]: true, tenant: 't1' };
 
-  it('tell what the fleet has sent, with its headers', async () => {
+  it('identify messages of the fleet, and keep their headers', async () => {
     const { broker, unsigned } = await open(NEW);
     await publish(broker, message(control, { vouch }));
     const { origin, properties } = await received(broker);
@@ -61,7 +61,7 @@ describe('signatures of a fleet', () => {
     expect(unsigned).to.deep.equal([]);
   });
 
-  it('leave nothing of the headers by which an unsigned message would control its handling', async () => {
+  it('remove the control headers of an unsigned message', async () => {
     const { plain, broker, unsigned } = await open(NEW);
     await publish(plain, message({ ...control, [HEADERS.key]: 'k', [HEADERS.subject]: 'order/1' }));
     const { origin, properties } = await received(broker);
@@ -85,7 +85,7 @@ describe('signatures of a fleet', () => {
     'another queue': ({ properties }) => message(properties.headers, { routingKey: 'email' }),
   };
   for (const [what, forge] of Object.entries(forgeries)) {
-    it(`do not hold for ${what}`, async () => {
+    it(`are invalid for ${what}`, async () => {
       const { plain, broker } = await open(NEW);
       await publish(broker, message(control, { vouch }));
       const forged = forge(await received(plain));
@@ -94,7 +94,7 @@ describe('signatures of a fleet', () => {
     });
   }
 
-  it('keep apart what came from outside when the fleet sends it again', async () => {
+  it('preserve the external origin of a message that the fleet republishes', async () => {
     const { broker } = await open(NEW);
     await publish(broker, message(control, { vouch: { ...vouch, origin: 'outside' } }));
     const { origin, properties } = await received(broker);
@@ -102,7 +102,7 @@ describe('signatures of a fleet', () => {
     expect(properties.headers).to.include(control);
   });
 
-  it('are only reported under warn, and neither reported nor required under off', async () => {
+  it('are not required under warn and off, and reported as missing under warn only', async () => {
     for (const [verification, reports] of [
       ['warn', ['payment']],
       ['off', []],
@@ -116,7 +116,7 @@ describe('signatures of a fleet', () => {
     }
   });
 
-  it('of an earlier key hold while it is listed, unless it is only listed for its ids', async () => {
+  it('of an earlier key are valid while it is listed, unless it is listed for ids only', async () => {
     const { broker: before } = await open(OLD);
     const accepted = parseFleetKeys(`${NEW}@2026-06-01,${OLD}`);
     const retired = parseFleetKeys(`${NEW}@2026-06-01,ids:${OLD}`);
@@ -130,7 +130,7 @@ describe('signatures of a fleet', () => {
     }
   });
 
-  it('are made by keys that are long enough, and told apart by their dates', () => {
+  it('require keys of a minimum length with distinct dates', () => {
     for (const text of ['short', '', `${NEW},${OLD}`, `ids:${NEW}`, `${NEW}@yesterday`, `${NEW} ${OLD}`]) {
       let thrown: unknown;
       try {
@@ -144,11 +144,11 @@ describe('signatures of a fleet', () => {
   });
 });
 
-describe('ids that follow from events, with a fleet key', () => {
+describe('derived ids with a fleet key', () => {
   const before = Date.parse('2026-05-31T23:59:59.999Z');
   const after = Date.parse('2026-06-01T00:00:00Z');
 
-  it('are the same each time, and not those without the key or with another', () => {
+  it('are deterministic, and differ without the key or with another key', () => {
     const { deriveId } = parseFleetKeys(NEW);
     expect(deriveId(after, 'a', 1)).to.equal(deriveId(after, 'a', 1));
     expect(deriveId(after, 'a', 1)).to.not.equal(derivedId(after, 'a', 1));
@@ -157,7 +157,7 @@ describe('ids that follow from events, with a fleet key', () => {
     expect(deriveId(after, 'a', 1).slice(0, 15)).to.equal(derivedId(after, 'a', 1).slice(0, 15));
   });
 
-  it('of causes before the date of the key are those that they were before', () => {
+  it('of causes before the date of the key are derived as before', () => {
     const first = parseFleetKeys(`${OLD}@2026-01-01`);
     const rotated = parseFleetKeys(`${NEW}@2026-06-01T00:00Z,ids:${OLD}@2026-01-01`);
     expect(rotated.deriveId(before, 'a')).to.equal(first.deriveId(before, 'a'));

@@ -82,21 +82,21 @@ describe('a connection that cannot be opened', function () {
     ],
   ];
   for (const [what, code, detail, urlOf] of causes) {
-    it(`names the cause for ${what}`, async () => {
+    it(`reports the cause of ${what}`, async () => {
       const failure = await failureAt(await urlOf());
       expect(failure?.code).to.equal(code);
       expect(failure?.detail).to.match(detail).and.not.include('hunter2');
     });
   }
 
-  it('does not take a limit on connections for a missing virtual host', async () => {
+  it('distinguishes a connection limit from a missing virtual host', async () => {
     await manage(real.managementUrl, 'PUT', `vhost-limits/${user}/max-connections`, { value: 0 });
     const failure = await failureAt(changed({ pathname: `/${user}` }));
     expect(failure?.code).to.equal('broker.unreachable');
     expect(failure?.detail).to.include('limit (0) is reached');
   });
 
-  it('reports the permanent cause where the nodes of a broker fail in different ways', async () => {
+  it('reports the permanent cause where nodes of a broker fail in different ways', async () => {
     const failures: string[] = [];
     const broker = createRabbitBroker({
       url: [changed({ port: closed }), changed({ password: 'hunter2' })].join(','),
@@ -110,7 +110,7 @@ describe('a connection that cannot be opened', function () {
     expect(failures[0]).not.to.include('hunter2');
   });
 
-  it('is retried by a process that runs, and logged as an error at a bounded rate, and once when it has ended', async () => {
+  it('is retried, logged as an error at a bounded rate, and logged once when the broker is reachable again', async () => {
     await manage(real.managementUrl, 'PUT', `permissions/%2F/${user}`, { configure: '.*', write: '.*', read: '.*' });
     const proxy = await tcpProxy(real.amqpUrl);
     const entries: { level: string; code?: string; message: string }[] = [];
@@ -169,7 +169,7 @@ describe('a connection that cannot be opened', function () {
     ],
   ];
   for (const [what, detail, urlOf] of management) {
-    it(`names the cause for ${what} of the management API`, async () => {
+    it(`reports the cause of ${what} of the management API`, async () => {
       const error = await errorOf(createManagement({ url: await urlOf(), timeout: 300 }).overview());
       expect(error).to.be.instanceOf(FlotillaError).and.have.property('code', 'broker.management');
       expect(error?.message).to.match(detail).and.not.include('hunter2');

@@ -29,7 +29,7 @@ describe('a request to the management API', () => {
   const management = () =>
     createManagement({ url: `http://guest:guest@127.0.0.1:${(server.address() as AddressInfo).port}` });
 
-  it('is repeated after a server error, as RabbitMQ reports while a queue is being declared', async () => {
+  it('is retried after a server error, as RabbitMQ returns while a queue is being declared', async () => {
     failures = 2;
     expect(await management().queues()).to.deep.equal([]);
     expect(requests).to.equal(3);

@@ -7,8 +7,8 @@ export const options: Omit<TopologyOptions, 'prefix'> = {
   unroutedMax: 5000,
 };
 
-/** Declares the queue of unrouted messages as releases before 0.1.0 did, and puts `count` messages into it, numbered from
- *  `first` on. The queue is on the node of this URL. */
+/** Declares the queue of unrouted messages as releases before 0.1.0 did, on the node of this URL, and publishes `count`
+ *  messages to it, numbered from `first` on. */
 export async function asEarlierRelease(url: string, prefix: string, { first = 0, count = 0 } = {}): Promise<void> {
   const { unrouted } = namesFor(prefix);
   const connection = await connect(url);

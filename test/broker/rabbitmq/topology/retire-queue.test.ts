@@ -13,7 +13,7 @@ import { cleanUp, testBroker } from '../../../support/rabbitmq.js';
 import { eventually } from '../../../support/eventually.js';
 import { asEarlierRelease, options } from '../support/earlier-release.js';
 
-describe('the classic queue of unrouted messages of an earlier release', function () {
+describe('the classic queue for unrouted messages of an earlier release', function () {
   this.timeout(120_000);
   let real: TestBroker;
   let names: Names;
@@ -93,7 +93,7 @@ describe('the classic queue of unrouted messages of an earlier release', functio
     expect(ids(await content(broker, 1000))).to.deep.equal(numbered(0, 1000));
   });
 
-  it('loses nothing where processes are killed while they empty it', async () => {
+  it('loses no message where processes are killed while they empty it', async () => {
     await asEarlierRelease(real.amqpUrl, real.prefix, { count: 300 });
     for (const point of ['broker.message_moved:1', 'broker.message_moved:150', 'broker.queue_emptied']) {
       const child = fork(new URL('../fixtures/apply-process.ts', import.meta.url), [point, real.prefix, real.amqpUrl]);
@@ -109,7 +109,7 @@ describe('the classic queue of unrouted messages of an earlier release', functio
     expect(all.length, 'a kill repeats what was not acked, and no more').to.be.lessThan(300 + 2 * 100 + 1);
   });
 
-  it('keeps what its successor refuses, and moves it when there is room', async () => {
+  it('keeps messages that its successor rejects, and moves them when the successor has space', async () => {
     await asEarlierRelease(real.amqpUrl, real.prefix, { count: 300 });
     const small: Topology = {
       exchanges: [{ name: names.unrouted, type: 'fanout' }],
@@ -137,7 +137,7 @@ describe('the classic queue of unrouted messages of an earlier release', functio
     await eventually(async () => (await broker.queueDepth(names.unrouted)) === undefined);
   });
 
-  it('is emptied again where the earlier release has declared it again, which goes on working', async () => {
+  it('is emptied again where the earlier release, which continues to work, has declared it again', async () => {
     await asEarlierRelease(real.amqpUrl, real.prefix, { count: 10 });
     const broker = connected();
     await broker.applyTopology(wanted);
@@ -148,7 +148,7 @@ describe('the classic queue of unrouted messages of an earlier release', functio
     expect([...new Set(ids(await content(broker, 30)))]).to.deep.equal(numbered(0, 20));
   });
 
-  it('stays while it is in use, and is emptied afterwards without another start', async () => {
+  it('remains while it is in use, and is emptied afterwards without a restart', async () => {
     await asEarlierRelease(real.amqpUrl, real.prefix, { count: 10 });
     const broker = connected();
     const held = inbox<Delivery>();

@@ -19,7 +19,7 @@ interface Line {
   [field: string]: unknown;
 }
 
-describe('topology that is missing at run time', function () {
+describe('topology that is deleted at run time', function () {
   this.timeout(120_000);
   let real: TestBroker;
   let names: Names;
@@ -67,7 +67,7 @@ describe('topology that is missing at run time', function () {
   const recreated = async () =>
     Object.fromEntries((await metrics.topologyRecreated.get()).values.map(({ labels, value }) => [labels.kind, value]));
 
-  it('is all declared again by a process that consumes, logged once and counted', async () => {
+  it('is declared again as a whole by a consuming process, logged once and counted', async () => {
     const topology = wanted();
     await broker.applyTopology(topology);
     const received = inbox<Delivery>();
@@ -75,7 +75,7 @@ describe('topology that is missing at run time', function () {
     await eventually(async () => (await broker.queueDepth(names.queue('payment')))?.consumers === 1);
     const management = createManagement({ url: real.managementUrl });
     for (const { name } of topology.exchanges) await management.deleteExchange(name);
-    // the queue that is missed last: until then nothing is declared again
+    // the consumed queue last: its deletion triggers the repair
     const queues = topology.queues.map(({ name }) => name).filter((name) => name !== names.queue('payment'));
     for (const name of [...queues, names.queue('payment')]) await management.deleteQueue(name);
     await eventually(async () => (await broker.planTopology(topology)).length === 0);
@@ -93,7 +93,7 @@ describe('topology that is missing at run time', function () {
     expect(await recreated()).to.deep.equal({ exchange: 5, queue: 5, binding: 0 });
   });
 
-  it('is declared again by a process that only publishes', async () => {
+  it('is declared again by a publishing process', async () => {
     const topology = wanted();
     await broker.applyTopology(topology);
     const publisher = broker.createPublisher();
@@ -109,7 +109,7 @@ describe('topology that is missing at run time', function () {
     expect(await recreated()).to.deep.equal({ exchange: 1, queue: 1, binding: 0 });
   });
 
-  it('leaves alone what this process has not applied', async () => {
+  it('is not declared where this process has not applied it', async () => {
     await broker.applyTopology(wanted());
     const foreign = `${real.prefix}foreign`;
     const management = createManagement({ url: real.managementUrl });
@@ -123,7 +123,7 @@ describe('topology that is missing at run time', function () {
     expect(await recreated()).to.deep.equal({ exchange: 0, queue: 0, binding: 0 });
   });
 
-  it('makes readers of a missing stream wait longer and longer, and read when it is there', async () => {
+  it('makes readers of a missing stream retry with growing delays, and read when it exists', async () => {
     await broker.ready();
     let readers = 0;
     const counting: Pick<Broker, 'readStream' | 'onState' | 'state'> = {
@@ -145,7 +145,7 @@ describe('topology that is missing at run time', function () {
     const failures = () => lines.filter(({ message }) => message === 'the broker closed a channel');
     const began = performance.now();
     await eventually(() => failures().length >= 6);
-    // 50 ms, doubled each time, and up to half of that at random
+    // 50 ms, doubled each time, with a jitter of up to half
     expect(performance.now() - began).to.be.greaterThan(25 + 50 + 100 + 200 + 400);
     expect(readers).to.equal(1);
     expect(failures().map(({ level }) => level)).to.deep.equal([
