@@ -12,7 +12,7 @@ import { createMetrics } from '../../src/telemetry/metrics.js';
 import { createNote, getNote, routes } from './support/routes.js';
 import { startApi, temporaryFile, type Api } from './support/start.js';
 
-/** fetch sets the Host itself. */
+/** The status of a request with this Host header, which fetch cannot set. */
 function statusFor(port: string, host: string): Promise<number | undefined> {
   return new Promise((resolve, reject) => {
     get({ host: '127.0.0.1', port, path: '/notes', headers: { host } }, (answer) => {
@@ -22,13 +22,13 @@ function statusFor(port: string, host: string): Promise<number | undefined> {
   });
 }
 
-// parts of a document, as tests look into it
+// parts of an OpenAPI document
 /* eslint-disable @typescript-eslint/no-explicit-any */
-/** The components that the parameters of an operation refer to. */
+/** The component names that the parameters of an operation reference. */
 const shared = ({ parameters }: any): string[] =>
   parameters.flatMap(({ $ref }: { $ref?: string }) => $ref?.split('/').at(-1) ?? []);
 
-/** The codes of the problems of a response. */
+/** The problem codes of a response. */
 const codes = ({ components }: any, response: any): string[] => {
   const { content } = response.content ? response : components.responses[response.$ref.split('/').at(-1)];
   const { schema } = content['application/problem+json'];
@@ -38,7 +38,7 @@ const codes = ({ components }: any, response: any): string[] => {
 };
 /* eslint-enable @typescript-eslint/no-explicit-any */
 
-describe('api: the app', () => {
+describe('the API app', () => {
   let file: Awaited<ReturnType<typeof temporaryFile>>;
   const apis: Api[] = [];
   const start = async (options: Partial<Parameters<typeof startApi>[1]> = {}) => {
@@ -55,7 +55,7 @@ describe('api: the app', () => {
   });
   const body = { text: 'one' };
 
-  it('carries the caller’s correlation id and trace into the event and the answer', async () => {
+  it('copies the correlation id and trace of a request to the event and the response', async () => {
     const api = await start();
     const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
     const headers = { 'x-correlation-id': 'story-1', traceparent };
@@ -67,7 +67,7 @@ describe('api: the app', () => {
     expect(stored?.event.data).to.deep.equal(body);
   });
 
-  it('begins a story of its own where the caller’s is not well formed', async () => {
+  it('generates a correlation id and trace where those of the request are malformed', async () => {
     const api = await start();
     const headers = { 'x-correlation-id': 'a b\t<script>', traceparent: 'garbage' };
     const answer = await api.send('POST', '/notes', { body, headers });
@@ -78,7 +78,7 @@ describe('api: the app', () => {
     expect(stored?.event.traceparent).to.match(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
   });
 
-  it('without a token answers neither pages of other sites nor names that are not loopback', async () => {
+  it('without a token, rejects origins of other sites and hosts that are not loopback', async () => {
     const api = await start();
     const { port } = new URL(api.url);
     const foreign = await api.send('POST', '/notes', { body, headers: { origin: 'https://example.org' } });
@@ -90,7 +90,7 @@ describe('api: the app', () => {
     expect(own.status).to.equal(201);
   });
 
-  it('lets pages of the configured origins use it, with the token alone', async () => {
+  it('allows configured origins with the token only', async () => {
     const origin = 'https://shop.example.org';
     const listed = defineRoute({
       method: 'get',
@@ -121,20 +121,20 @@ describe('api: the app', () => {
     }
   });
 
-  it('lets no page of another origin use it where none is configured', async () => {
+  it('allows no origin where none is configured', async () => {
     const api = await start({ token: 'correct-horse' });
     const headers = { origin: 'https://shop.example.org', 'access-control-request-method': 'GET' };
     const preflight = await api.send('OPTIONS', '/notes', { headers });
     expect([...preflight.headers.keys()].filter((name) => name.startsWith('access-control'))).to.deep.equal([]);
   });
 
-  it('without a token lets pages of the configured origins use it, and those of no others', async () => {
+  it('without a token, allows configured origins and no others', async () => {
     const api = await start({ corsOrigins: ['http://localhost:5173'] });
     expect((await api.send('GET', '/notes', { headers: { origin: 'http://localhost:5173' } })).status).to.equal(200);
     expect((await api.send('GET', '/notes', { headers: { origin: 'http://localhost:5174' } })).status).to.equal(403);
   });
 
-  it('lets nothing be stored by caches, and still answers 304 to who has it', async () => {
+  it('forbids caching, and responds with 304 to a matching If-None-Match', async () => {
     const versioned = defineRoute({
       method: 'get',
       path: '/versioned',
@@ -149,7 +149,7 @@ describe('api: the app', () => {
     expect([known.status, known.headers.get('cache-control')]).to.deep.equal([304, 'no-store']);
   });
 
-  it('asks for TLS in future (HSTS) only where the request came over TLS through a trusted proxy', async () => {
+  it('sends HSTS only for a request over TLS through a trusted proxy', async () => {
     const forwarded = { headers: { 'x-forwarded-proto': 'https' } };
     const hsts = async (api: Api, options = {}) =>
       (await api.send('GET', '/notes', options)).headers.get('strict-transport-security');
@@ -163,7 +163,7 @@ describe('api: the app', () => {
     expect(await hsts(elsewhere, forwarded)).to.equal(null);
   });
 
-  it('shows its metrics, and nothing else, for the token of the metrics', async () => {
+  it('serves only metrics for the metrics token', async () => {
     const api = await start({ token: 'correct-horse', metricsToken: 'battery-staple' });
     const headers = { authorization: 'Bearer battery-staple' };
     expect((await api.send('GET', '/metrics', { headers })).status).to.equal(200);
@@ -173,7 +173,7 @@ describe('api: the app', () => {
     expect((await api.send('GET', '/metrics', { headers: all })).status).to.equal(200);
   });
 
-  it('refuses writes while the relay lags and goes on answering reads', async () => {
+  it('rejects writes while the relay lags, and serves reads', async () => {
     let lagging = true;
     const api = await start({ relay: { lagging: () => lagging } });
     const refused = await api.send('POST', '/notes', { body });
@@ -187,7 +187,7 @@ describe('api: the app', () => {
     expect((await api.send('POST', '/notes', { body })).status).to.equal(201);
   });
 
-  it('asks for the token everywhere but at its health', async () => {
+  it('requires the token for all paths except health checks', async () => {
     const api = await start({ token: 'correct-horse' });
     for (const path of ['/notes', '/metrics', '/openapi.json', '/nowhere']) {
       for (const authorization of ['', 'Bearer wrong', 'Bearer correct-horse-', 'Basic correct-horse', 'Bearer ']) {
@@ -203,7 +203,7 @@ describe('api: the app', () => {
     expect((await api.send('GET', '/readyz')).status).to.equal(200);
   });
 
-  it('is ready when all its checks hold, and says which does not', async () => {
+  it('is ready when all its checks pass, and reports failed checks', async () => {
     let broker = false;
     const api = await start({
       checks: {
@@ -232,7 +232,7 @@ describe('api: the app', () => {
     expect((await api.send('GET', '/readyz')).body.status).to.equal('ready');
   });
 
-  it('logs each request without bodies or queries, and measures it by its route', async () => {
+  it('logs each request without body or query, and measures it by route', async () => {
     const api = await start();
     await api.send('POST', '/notes', { body: { text: 'personal' }, headers: { 'x-correlation-id': 'c1' } });
     await api.send('GET', '/notes?author=personal');
@@ -265,14 +265,14 @@ describe('api: the app', () => {
     expect(JSON.stringify(api.logs)).not.to.include('personal');
   });
 
-  it('sends the headers of a careful server and does not name its software', async () => {
+  it('sends security headers, and does not disclose its software', async () => {
     const { headers } = await (await start()).send('GET', '/notes');
     expect(headers.get('x-content-type-options')).to.equal('nosniff');
     expect(headers.has('content-security-policy')).to.equal(true);
     expect(headers.has('x-powered-by')).to.equal(false);
   });
 
-  it('documents its routes by the schemas that check them', async () => {
+  it('documents its routes with the schemas that validate them', async () => {
     const { body: document } = await (
       await start({ info: { title: 'Notes', version: '2' } })
     ).send('GET', '/openapi.json');
@@ -310,7 +310,7 @@ describe('api: the app', () => {
     expect(document.components).not.to.have.property('securitySchemes');
   });
 
-  it('documents its token, and that health needs none', async () => {
+  it('documents its token, which health checks do not require', async () => {
     const api = await start({ token: 'correct-horse' });
     const headers = { authorization: 'Bearer correct-horse' };
     const { body: document } = await api.send('GET', '/openapi.json', { headers });
@@ -321,7 +321,7 @@ describe('api: the app', () => {
     expect(codes(document, document.paths['/notes'].get.responses['401'])).to.deep.equal(['request.unauthorized']);
   });
 
-  it('can be mounted below a path of another application: paths that it answers follow', async () => {
+  it('can be mounted below a path of another application, which its response paths include', async () => {
     const store = await openSqliteStore({ service: 'core', path: file.path });
     const app = await createApi({ store, routes, logger: silentLogger(), metrics: createMetrics(), authorized: true });
     const server = await serveApi(express().use('/notebook', app), { port: 0 });
@@ -344,7 +344,7 @@ describe('api: the app', () => {
     }
   });
 
-  it('refuses to be made of two routes that are the same', async () => {
+  it('rejects duplicate routes with fleet.invalid', async () => {
     const store = await openSqliteStore({ service: 'core', path: file.path });
     try {
       const sameId = { ...getNote, path: '/other', operationId: createNote.operationId };
@@ -358,7 +358,7 @@ describe('api: the app', () => {
     }
   });
 
-  it('answers with 503 and loses no key when its store is closed under it', async () => {
+  it('responds with 503 store.closed when its store is closed', async () => {
     const api = await start();
     await api.store.close();
     const answer = await api.send('POST', '/notes', { body });

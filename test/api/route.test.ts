@@ -5,8 +5,8 @@ import { serveApi } from '../../src/api/server.js';
 import { shop } from '../support/shop.js';
 import { jobsProjection } from '../projections/support/jobs.js';
 
-describe('api: route types', () => {
-  it('infers params from the path or the schema, query and body from theirs', () => {
+describe('route types', () => {
+  it('infer path parameters from the path or the schema, and query and body from their schemas', () => {
     const route = defineRoute({
       method: 'post',
       path: '/a/:first/b/:second',
@@ -27,7 +27,7 @@ describe('api: route types', () => {
     expect(route.params.safeParse({ first: 'x' }).success).to.equal(false);
   });
 
-  it('gives a reading route nothing to write with', () => {
+  it('provide no write operations to a reading route', () => {
     const route = defineRoute({
       method: 'get',
       path: '/a',
@@ -42,7 +42,7 @@ describe('api: route types', () => {
     expect(route.method).to.equal('get');
   });
 
-  it('documents the lag of the projections that a get reads, beside its own headers', () => {
+  it('document the lag of the projections of a GET route, and its own headers', () => {
     const jobs = jobsProjection();
     const worker = shop.defineWorker({ name: 'worker', on: { 'job.begun': () => undefined } });
     const handler = async () => ({ status: 200 });
@@ -62,15 +62,15 @@ describe('api: route types', () => {
   });
 });
 
-describe('api: server', () => {
-  it('lets the system say that a port is taken', async () => {
+describe('the API server', () => {
+  it('reports a port that is in use', async () => {
     const server = await serveApi((_req, res) => res.end(), { port: 0 });
     const error = await serveApi((_req, res) => res.end(), { port: server.port }).catch((thrown: unknown) => thrown);
     expect(error).to.include({ code: 'EADDRINUSE', port: server.port });
     await server.close();
   });
 
-  it('lets a request in flight finish when it closes', async () => {
+  it('finishes requests in flight when it closes', async () => {
     let release = () => undefined as void;
     const inFlight = new Promise<void>((entered) => {
       void entered;

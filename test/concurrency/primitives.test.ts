@@ -30,7 +30,7 @@ describe('concurrency primitives', () => {
       expect(timers[0]?.cancelled).to.equal(true);
     });
 
-    it('starts no timer when the signal has aborted before', async () => {
+    it('starts no timer when the signal is already aborted', async () => {
       await sleep(250, AbortSignal.abort(), after);
       expect(timers).to.have.length(0);
     });

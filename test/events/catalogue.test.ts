@@ -9,14 +9,14 @@ import { bySpecificity, matches } from '../../src/events/patterns.js';
 describe('a catalogue', () => {
   const shop = catalogue(baseCatalogue, { 'basket.filled': event({ 1: z.strictObject({ basketId: z.string() }) }) });
 
-  it('refuses a name that is there already, also one of the parent', () => {
+  it('rejects a duplicate name, also of the parent', () => {
     const duplicate: Record<string, ReturnType<typeof event>> = { 'basket.filled': event({ 1: z.object({}) }) };
     expect(() => catalogue(shop, duplicate))
       .to.throw(FlotillaError)
       .with.property('code', 'contract.duplicate_type');
   });
 
-  it('refuses names that are no names', () => {
+  it('rejects invalid names', () => {
     for (const name of ['basket', 'Basket.filled', 'a.b.c.d', 'basket.', 'basket filled', '.filled', 'basket.*']) {
       expect(() => catalogue(baseCatalogue, { [name]: event({ 1: z.object({}) }) }), name)
         .to.throw(FlotillaError)
@@ -24,13 +24,13 @@ describe('a catalogue', () => {
     }
   });
 
-  it('refuses a gap in the versions', () => {
+  it('rejects a gap in the versions', () => {
     expect(() => event({ 1: z.object({}), 3: z.object({}) }))
       .to.throw(FlotillaError)
       .with.property('code', 'contract.bad_versions');
   });
 
-  it('makes events that the official CloudEvents SDK accepts', () => {
+  it('creates events that the official CloudEvents SDK accepts', () => {
     const made = shop.create(
       'basket.filled',
       { basketId: 'b1' },
@@ -50,7 +50,7 @@ describe('a catalogue', () => {
 describe('ids', () => {
   const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-([78])[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
-  it('sort by the time they were made', () => {
+  it('sort by creation time', () => {
     fc.assert(
       fc.property(fc.nat(2 ** 42), fc.integer({ min: 1, max: 10_000 }), (time, later) => {
         expect(newId(time)).to.match(UUID);
@@ -60,14 +60,14 @@ describe('ids', () => {
     );
   });
 
-  it('of one millisecond sort as they were made, and none is made twice', () => {
+  it('of one millisecond are unique and sort in creation order', () => {
     const made = Array.from({ length: 100_000 }, () => newId(1));
     expect([...made].sort()).to.deep.equal(made);
     expect(new Set(made).size).to.equal(made.length);
     expect(made.every((id) => UUID.test(id))).to.equal(true);
   });
 
-  it('that are derived are the same for the same parts, and no others', () => {
+  it('derived from the same parts are equal, and differ otherwise', () => {
     expect(derivedId(5, 'a', 1))
       .to.equal(derivedId(5, 'a', 1))
       .and.to.match(UUID);
@@ -77,7 +77,7 @@ describe('ids', () => {
 });
 
 describe('topic patterns', () => {
-  it('match as AMQP 0-9-1 says', () => {
+  it('match as specified by AMQP 0-9-1', () => {
     expect(matches('order.*', 'order.created')).to.equal(true);
     expect(matches('order.*', 'order.a.b')).to.equal(false);
     expect(matches('order.#', 'order')).to.equal(true);

@@ -56,13 +56,13 @@ function codeOf(body: Uint8Array, contentType: string | undefined = CLOUDEVENTS_
 }
 
 describe('decoding a message', () => {
-  it('gives back what was created', () => {
+  it('returns the created event', () => {
     const event = decodeEvent(definitions, message(wire()));
     expect(event).to.include({ type: 'invoice.issued', subject: 'invoice/i1', source: 'billing' });
     expect(event.data).to.deep.equal(good);
   });
 
-  it('says of each kind of rubbish what is wrong with it', () => {
+  it('rejects each kind of malformed message with its code', () => {
     expect(codeOf(Buffer.from(''))).to.equal('contract.not_json');
     expect(codeOf(Buffer.from('hello'))).to.equal('contract.not_json');
     expect(codeOf(Buffer.from([0x22, 0xff, 0x22]))).to.equal('contract.not_json');
@@ -86,7 +86,7 @@ describe('decoding a message', () => {
   const controls = ['a\u001b[2J', 'a\u0007', 'a\r\nb', 'a\u0000', 'a\u009bm', 'a\u2028', 'a\ud800'];
   const names = 'specversion id source type subject time dataschema correlationid causationid sequence traceparent';
   for (const name of [...names.split(' '), 'datacontenttype', 'tenant', 'tracestate']) {
-    it(`refuses control characters in the attribute ${name}`, () => {
+    it(`rejects control characters in the attribute ${name}`, () => {
       const value = JSON.parse(String(wire()))[name] ?? '';
       for (const text of controls) {
         expect(codeOf(wire({ [name]: text })), JSON.stringify(text)).to.equal('contract.not_an_event');
@@ -95,12 +95,12 @@ describe('decoding a message', () => {
     });
   }
 
-  it('refuses control characters in the name of an attribute', () => {
+  it('rejects control characters in the name of an attribute', () => {
     for (const text of controls) expect(codeOf(wire({ [text]: 1 }))).to.equal('contract.not_an_event');
     expect(codeOf(wire({ tenant: 'a-1', priority: 5, test: true }))).to.equal('accepted');
   });
 
-  it('never shows what a schema says of a personal field, which may quote the value', () => {
+  it('omits schema errors of personal fields, which may quote the value', () => {
     const quoting = () => z.string().refine((value) => value === '', { error: ({ input }) => `not ${String(input)}` });
     const quoted = {
       'user.named': event({
@@ -115,7 +115,7 @@ describe('decoding a message', () => {
     expect(caught(() => createEvent(quoted, 'user.named', data, context)).message).not.to.contain('Secret');
   });
 
-  it('never shows a value in the error, which may be personal', () => {
+  it('omits values, which may be personal, from errors', () => {
     const secret = 'Mrs Secret';
     let seen = '';
     try {
@@ -127,29 +127,29 @@ describe('decoding a message', () => {
     expect(seen).not.to.contain(secret);
   });
 
-  it('lets fields pass that it does not know, at any depth', () => {
+  it('accepts unknown fields at any depth', () => {
     const data = { ...good, extra: 1, total: { ...good.total, more: 2 }, lines: [{ text: 'a', most: 3 }] };
     expect(decodeEvent(definitions, message(wire({ data }))).data).to.deep.equal(data);
   });
 
-  it('brings an old version to the latest', () => {
+  it('upcasts an old version to the latest', () => {
     const body = wire({ dataschema: 'urn:flotilla:invoice.issued:1', data: { invoiceId: 'i1', total: 5 } });
     const event = decodeEvent(definitions, message(body));
     expect(event.dataschema).to.equal('urn:flotilla:invoice.issued:2');
     expect(event.data).to.deep.equal({ invoiceId: 'i1', total: { amount: 5, currency: 'USD' }, lines: [{ text: '' }] });
   });
 
-  it('refuses to create what has a field too many', () => {
+  it('rejects the creation of an event with an unknown field', () => {
     const create = () =>
       createEvent(definitions, 'invoice.issued', { ...good, extra: 1 }, originContext({ source: 's', subject: 'a/1' }));
     expect(create).to.throw(FlotillaError).with.property('code', 'contract.invalid_data');
   });
 
-  it('knows which fields are personal', () => {
+  it('lists personal fields', () => {
     expect(definitions['invoice.issued'].pii).to.deep.equal(['lines.*.text']);
   });
 
-  it('knows and hides personal fields wherever a schema has them', () => {
+  it('lists and redacts personal fields anywhere in a schema', () => {
     const secret = pii(z.string());
     const schema = z.object({
       either: z.union([z.object({ a: secret }), z.object({ b: secret })]).nullable(),

@@ -38,7 +38,7 @@ const refusal = (message: EncodedEvent): string => {
 };
 
 describe('an event of a foreign publisher', () => {
-  it('needs only the attributes that CloudEvents requires, and a time', () => {
+  it('requires only the required attributes of CloudEvents, and a time', () => {
     const message = structured({ time: undefined }, { timestamp: 1_769_853_600 });
     const decoded = decodeEvent(definitions, message);
     expect(decoded).to.deep.equal({
@@ -53,7 +53,7 @@ describe('an event of a foreign publisher', () => {
     expect(decodeEvent(definitions, message), 'the same at the next delivery').to.deep.equal(decoded);
   });
 
-  it('is refused with the name of the attribute that cannot be decided', () => {
+  it('is rejected with the name of an attribute that cannot be determined', () => {
     expect(refusal(structured({ time: undefined }))).to.match(/^contract\.not_an_event: .* time: missing/);
     expect(refusal(structured({ type: 'job.moved' }))).to.match(
       /^contract\.not_an_event: .* dataschema: missing; job\.moved has 2 versions, send urn:flotilla:job\.moved:<version>/,
@@ -73,7 +73,7 @@ describe('an event of a foreign publisher', () => {
     );
   });
 
-  it('may write its time in every form of RFC 3339', () => {
+  it('may have its time in any form of RFC 3339', () => {
     const forms = {
       '2026-01-31t10:00:00z': '2026-01-31T10:00:00Z',
       '2026-01-31 10:00:00.5+01:00': '2026-01-31T10:00:00.5+01:00',
@@ -89,7 +89,7 @@ describe('an event of a foreign publisher', () => {
     }
   });
 
-  it('may write null for what is absent, and its data as Base64', () => {
+  it('may have null for absent attributes, and its data as Base64', () => {
     expect(parseEnvelope(structured({ subject: null, dataschema: null, traceparent: null }))).to.include({
       subject: 'event/e1',
       dataschema: '',
@@ -99,7 +99,7 @@ describe('an event of a foreign publisher', () => {
     expect(refusal(structured({ data_base64: encoded }))).to.contain('only one may be set');
   });
 
-  it('may be in binary mode, by the names of the AMQP binding or of Knative', () => {
+  it('may be in binary mode, with header names of the AMQP binding or of Knative', () => {
     const expected = decodeEvent(definitions, structured({ subject: 'job/1' }));
     for (const prefix of ['cloudEvents:', 'cloudEvents_', 'ce-']) {
       expect(decodeEvent(definitions, binary({ subject: 'job/1' }, prefix)), prefix).to.deep.equal(expected);
@@ -108,12 +108,12 @@ describe('an event of a foreign publisher', () => {
     expect(parseEnvelope(typed)).to.deep.include({ time: '2026-01-31T10:00:00.000Z', sequence: '5', data });
   });
 
-  it('cannot say one thing in headers and another in a structured body', () => {
+  it('has the attributes of the structured body where headers differ', () => {
     const { headers } = binary({ source: 'core', id: 'other' }).properties;
     expect(parseEnvelope(structured({}, { headers }))).to.include({ source: 'erp', id: 'e1' });
   });
 
-  it('is what the SDK of CloudEvents makes, in both modes', () => {
+  it('may be created by the CloudEvents SDK, in both modes', () => {
     const made = new CloudEvent({ ...required, subject: 'job/1', data, datacontenttype: 'application/json' });
     for (const { headers, body } of [HTTP.structured(made), HTTP.binary(made)]) {
       const { 'content-type': contentType, ...rest } = headers as Record<string, string>;
@@ -125,7 +125,7 @@ describe('an event of a foreign publisher', () => {
     }
   });
 
-  it('is in structured mode wherever it is kept without its headers', () => {
+  it('is converted to structured mode where it is stored without its headers', () => {
     const message = binary({ subject: 'job/1' });
     const entry = { ...message, offset: 1, exchange: 'events', routingKey: 'job.done', done: () => undefined };
     const record = recordOfEntry(entry as unknown as Parameters<typeof recordOfEntry>[0]);

@@ -23,7 +23,7 @@ describe('schemaFields', () => {
     ]);
   });
 
-  it('names alternatives, constants, formats and null', () => {
+  it('describes alternatives, constants, formats and null', () => {
     const schema = z.strictObject({
       kind: z.enum(['a', 'b']),
       at: z.iso.datetime().nullable(),
@@ -37,7 +37,7 @@ describe('schemaFields', () => {
     expect(fieldsOf(either)).to.deep.equal(['id: string', 'n: integer']);
   });
 
-  it('ends at a schema that contains itself', () => {
+  it('stops at a recursive schema', () => {
     const json: z.ZodType = z.lazy(() => z.union([z.string(), z.array(json)]));
     expect(typeText(z.toJSONSchema(json))).to.equal('string | array of any');
     expect(fieldsOf(z.strictObject({ json }))).to.have.length.below(3);

@@ -31,7 +31,7 @@ describe('boundedFetch', () => {
     }
   });
 
-  it('gives status, media type and text of an answer', async () => {
+  it('returns status, media type and text of a response', async () => {
     const url = await serve((req, res) => {
       res.writeHead(409, { 'content-type': 'Application/Problem+JSON; charset=utf-8' });
       res.end(`${req.method} ${req.headers['accept-encoding']} ü`);
@@ -44,7 +44,7 @@ describe('boundedFetch', () => {
   });
 
   for (const status of [301, 302, 303, 307, 308]) {
-    it(`answers a ${status} as it is, and sends nothing to its target`, async () => {
+    it(`returns a ${status} without following it`, async () => {
       const received: string[] = [];
       const target = await serve((req, res) => {
         received.push(req.url ?? '');
@@ -58,16 +58,16 @@ describe('boundedFetch', () => {
     });
   }
 
-  it('refuses a compressed answer without unpacking it', async () => {
+  it('rejects a compressed response without decompressing it', async () => {
     const member = gzipSync(Buffer.alloc(64 * 1024 * 1024));
-    const bomb = Buffer.concat(Array.from({ length: 16 }, () => member)); // 1 GiB unpacked
+    const bomb = Buffer.concat(Array.from({ length: 16 }, () => member)); // 1 GiB when decompressed
     const url = await serve((_req, res) => res.writeHead(200, { 'content-encoding': 'gzip' }).end(bomb));
     const before = process.memoryUsage.rss();
     expect(await rejection(boundedFetch(url, limits))).to.have.property('code', 'http.bad_answer');
     expect(process.memoryUsage.rss() - before).to.be.below(100 * 1024 * 1024);
   });
 
-  it('stops reading an answer at the size limit, and closes the connection', async () => {
+  it('stops reading a response at the size limit, and closes the connection', async () => {
     let closed: Promise<unknown> | undefined;
     const url = await serve((_req, res) => {
       closed = once(res, 'close');
@@ -81,13 +81,13 @@ describe('boundedFetch', () => {
     await closed;
   });
 
-  it('takes an answer of exactly the limit', async () => {
+  it('accepts a response of exactly the limit', async () => {
     const url = await serve((_req, res) => res.end('x'.repeat(limits.maxBytes)));
     expect((await boundedFetch(url, limits)).text).to.have.length(limits.maxBytes);
   });
 
   for (const part of ['headers', 'body']) {
-    it(`counts the ${part} of an answer against the time limit`, async () => {
+    it(`counts the ${part} of a response against the time limit`, async () => {
       const url = await serve((_req, res) => {
         if (part === 'body') res.writeHead(200).write('{');
       });

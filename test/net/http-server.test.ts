@@ -11,10 +11,10 @@ import { createMetrics } from '../../src/telemetry/metrics.js';
 import { routes } from '../api/support/routes.js';
 import { startIn, temporaryDirectory } from '../platform/sandbox/support/start.js';
 
-/** Times that a test can wait for; other tests keep the defaults, which a slow machine does not reach. */
+/** Timeouts short enough for a test; other tests keep the defaults, which a slow machine does not reach. */
 const SHORT: Partial<ServerLimits> = { headersTimeout: 200, requestTimeout: 400 };
 
-/** Sends text over a connection of its own, and gives what comes back until the server closes it. */
+/** Sends text over a new connection, and resolves with the received text when the server closes it. */
 async function exchange(port: number, text: string): Promise<string> {
   const socket = connect(port, '127.0.0.1');
   socket.write(text);
@@ -59,28 +59,28 @@ for (const [name, start] of Object.entries(servers)) {
     const serve = async (limits: Partial<ServerLimits> = {}) => (served = await start(limits));
     afterEach(() => served.close());
 
-    it('closes a connection whose headers come too slowly', async () => {
+    it('closes a connection whose headers arrive too slowly', async () => {
       await serve(SHORT);
       const answer = await exchange(served.port, 'GET /livez HTTP/1.1\r\nHost: localhost\r\nX-Slow: ');
       expect(answer).to.match(/^HTTP\/1\.1 408 /);
     });
 
-    it('closes a connection whose body comes too slowly', async () => {
+    it('closes a connection whose body arrives too slowly', async () => {
       await serve(SHORT);
       const head = 'POST /notes HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100';
       const answer = await exchange(served.port, `${head}\r\n\r\n{"text":`);
-      // a server that reads no bodies has answered by then
+      // a server that does not read bodies has responded by then
       expect(answer).to.match(/^HTTP\/1\.1 (408|405|404) /);
     });
 
-    it('accepts no more connections than its limit', async () => {
+    it('limits the number of connections', async () => {
       await serve({ maxConnections: 2 });
       const sockets: Socket[] = [];
       try {
         for (let count = 0; count < 2; count++) {
           const socket = connect(served.port, '127.0.0.1');
           sockets.push(socket);
-          // an answer shows that the server has accepted it
+          // a response proves that the server has accepted the connection
           socket.write('GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n');
           await once(socket, 'data');
         }
@@ -90,7 +90,7 @@ for (const [name, start] of Object.entries(servers)) {
       }
     });
 
-    it('refuses more headers, or larger ones, than its limits', async () => {
+    it('limits the number and the size of headers', async () => {
       await serve();
       const lines = Array.from({ length: 100 }, (_, index) => `X-${index}: 1\r\n`).join('');
       for (const headers of [lines, `X: ${'x'.repeat(17_000)}\r\n`]) {
@@ -100,7 +100,7 @@ for (const [name, start] of Object.entries(servers)) {
       }
     });
 
-    it('answers a Host that is no loopback name, and an Origin of another site, with 403', async () => {
+    it('rejects a Host that is not a loopback name, and an Origin of another site, with 403', async () => {
       await serve();
       const metrics = name === 'sandbox' ? '/mailbox' : '/metrics';
       for (const headers of ['Host: rebound.example.org', 'Host: localhost\r\nOrigin: http://example.org']) {
@@ -122,7 +122,7 @@ for (const [name, start] of Object.entries(servers)) {
 }
 
 describe('createHttpServer', () => {
-  it('answers no more requests on a connection than its limit', async () => {
+  it('limits the number of requests per connection', async () => {
     const server = createHttpServer((_req, res) => res.end('ok'), { maxRequestsPerSocket: 2 });
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
@@ -134,7 +134,7 @@ describe('createHttpServer', () => {
     server.close();
   });
 
-  it('closes a connection on which nothing happens', async () => {
+  it('closes an idle connection', async () => {
     const server = createHttpServer(() => undefined, { idleTimeout: 100 });
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');

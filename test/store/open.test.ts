@@ -8,13 +8,13 @@ import { codeOf, eventOf } from '../contract/store-events.js';
 import { createTempStore, type TempStore } from './support/temp-store.js';
 
 describe('DATABASE_URL', () => {
-  it('names a file per service', () => {
+  it('resolves to a file per service', () => {
     expect(sqlitePath('sqlite:data/{service}.db', 'payment')).to.equal('data/payment.db');
     expect(sqlitePath('sqlite:/var/lib/{service}/{service}.db', 'a')).to.equal('/var/lib/a/a.db');
     expect(sqlitePath('sqlite:///var/lib/a.db', 'a')).to.equal('/var/lib/a.db');
   });
 
-  it('opens the store of that service, and makes its folder', async () => {
+  it('opens the store of a service, and creates its folder', async () => {
     const temp = await createTempStore();
     const store = await openStore(`sqlite:${temp.folder}/new/{service}.db`, 'payment');
     expect(store.service).to.equal('payment');
@@ -23,7 +23,7 @@ describe('DATABASE_URL', () => {
     await temp.dispose();
   });
 
-  it('is refused with config.invalid where there is no such engine', async () => {
+  it('is rejected with config.invalid for an unknown engine', async () => {
     for (const url of ['postgres://localhost/x', 'mysql://x', 'sqlite:', 'sqlite::memory:']) {
       expect(await codeOf(openStore(url, 'a'))).to.equal('config.invalid');
     }
@@ -61,7 +61,7 @@ describe('the store of a known service', () => {
     expect(await open()).to.equal(1);
   });
 
-  it('is never silently created again', async () => {
+  it('is not recreated when its file is missing', async () => {
     rmSync(temp.path);
     expect(await refusal(open())).to.match(/^store\.missing fatal .*core\.db.*flotilla stores accept core/);
     expect(existsSync(temp.path)).to.equal(false);
@@ -69,7 +69,7 @@ describe('the store of a known service', () => {
     expect(await open()).to.equal(0);
   });
 
-  it('is not replaced by another store, which stays as it is', async () => {
+  it('is not replaced by another store, which remains unchanged', async () => {
     rmSync(temp.path);
     const other = await temp.open();
     await other.close();
@@ -80,7 +80,7 @@ describe('the store of a known service', () => {
     expect(await refusal(open())).to.match(/^store\.damaged fatal .*core\.db: it is empty/);
   });
 
-  it('may be a backup that was restored', async () => {
+  it('may be restored from a backup', async () => {
     copyFileSync(temp.path, `${temp.path}.backup`);
     const store = await openStore(url, 'core', { registry });
     await store.append('a/2', 'none', [eventOf('a/2')]);
@@ -89,13 +89,13 @@ describe('the store of a known service', () => {
     expect(await open()).to.equal(1);
   });
 
-  it('is recorded where it was made before there were records', async () => {
+  it('is recorded when it was created without a record', async () => {
     registry.giveUp('core');
     expect(await open()).to.equal(1);
     expect(registry.find('core')).to.include({ path: temp.path });
   });
 
-  it('is neither created nor recorded by what only reads', async () => {
+  it('is neither created nor recorded by readers', async () => {
     expect(await codeOf(openStore(url, 'other', { registry, create: false }))).to.equal('store.missing');
     registry.giveUp('core');
     expect(await open({ create: false })).to.equal(1);
@@ -103,7 +103,7 @@ describe('the store of a known service', () => {
     expect(existsSync(join(temp.folder, 'other.db'))).to.equal(false);
   });
 
-  it('is not opened on a record that cannot be read, which is named', async () => {
+  it('is not opened with an unreadable record, and reports the path of the record', async () => {
     truncateSync(join(registry.dir, 'core.json'), 5);
     expect(await refusal(open())).to.match(/^store\.damaged fatal .*stores\/core\.json/);
   });

@@ -11,7 +11,7 @@ import { recordingLogger } from '../support/recording-logger.js';
 import { eventually } from '../support/eventually.js';
 import { createTempStore, type TempStore } from './support/temp-store.js';
 
-describe('the watch over a store', function () {
+describe('the store watch', function () {
   this.timeout(60_000);
   let temp: TempStore;
   let ending: AbortController;
@@ -36,7 +36,7 @@ describe('the watch over a store', function () {
     return { watch, lines, text };
   }
 
-  it('is not ready while another process keeps the write lock, names the leases without a holder, and recovers', async () => {
+  it('is not ready while another process holds the write lock, reports leases without a holder, and recovers', async () => {
     const store = await temp.open({ limits: { lockTimeout: 100 } });
     const { watch, lines, text } = watched(store, { lockLimit: 200 });
     const broker = createFakeBroker(() => 'confirm');
@@ -59,11 +59,11 @@ describe('the watch over a store', function () {
     await eventually(async () => /flotilla_lease_vacant_seconds\{.*\} 0$/m.test(await text()));
     expect(await text()).to.match(/flotilla_store_failing\{service="core"\} 0/);
     const about = (what: string) => lines.filter(({ message }) => message.includes(what));
-    expect(about('no process has held the lease relay')).to.have.length(1); // once a minute, however often it is seen
+    expect(about('no process has held the lease relay')).to.have.length(1); // logged at most once a minute
     expect(about('recovered')).to.have.length(2);
   });
 
-  it('does not mind a lock that is kept for a short time', async () => {
+  it('tolerates a lock that is held for a short time', async () => {
     const store = await temp.open();
     const { watch } = watched(store, { lockLimit: 60_000 });
     const other = new Database(temp.path);
@@ -76,7 +76,7 @@ describe('the watch over a store', function () {
     await appended;
   });
 
-  it('is not ready while the disk is full, whatever small commits succeed, and recovers by itself when there is space', async () => {
+  it('is not ready while the disk is full, even if small commits succeed, and recovers when space is free', async () => {
     const store = await temp.open({ limits: { maxPages: 120 } });
     const { watch } = watched(store);
     const data = 'x'.repeat(3_000);
@@ -89,7 +89,7 @@ describe('the watch over a store', function () {
     );
     expect(watch.check()).to.include({ ok: false });
     expect(watch.check().detail).to.contain('store.full').and.contain('free space');
-    await store.acquireLease('relay', 'a', 5_000); // changes a page that is there
+    await store.acquireLease('relay', 'a', 5_000); // changes an existing page
     expect(watch.check()).to.include({ ok: false });
     expect(await codeOf(store.probe())).to.equal('store.full');
     expect(watch.check().ok).to.equal(false);
@@ -105,7 +105,7 @@ describe('the watch over a store', function () {
     expect(await codeOf(store.append('last', 'none', [eventOf('last')]))).to.equal('resolved');
   });
 
-  it('finds out by a probe that a disk is full where nothing is committed', async () => {
+  it('detects a full disk by a probe while nothing is committed', async () => {
     const store = await temp.open({ limits: { maxPages: 120 } });
     const data = 'x'.repeat(3_000);
     const append = () => codeOf(store.append('f', 'any', [eventOf('f', { data })]));

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { startHealthServer, type CheckResult, type HealthServer } from '../../src/telemetry/health-server.js';
 import { createMetrics } from '../../src/telemetry/metrics.js';
 
-describe('the health of a process over HTTP', () => {
+describe('the health server of a process', () => {
   let server: HealthServer;
   let broker: CheckResult;
   const metrics = createMetrics();
@@ -18,7 +18,7 @@ describe('the health of a process over HTTP', () => {
     return { status: response.status, body: await response.text() };
   };
 
-  it('is alive, and ready when every check holds', async () => {
+  it('is live, and ready when every check passes', async () => {
     await start();
     expect((await get('/livez')).status).to.equal(200);
     expect((await get('/readyz')).status).to.equal(200);
@@ -32,13 +32,13 @@ describe('the health of a process over HTTP', () => {
     expect((await get('/livez')).status).to.equal(200);
   });
 
-  it('shows its metrics', async () => {
+  it('serves metrics', async () => {
     await start();
     metrics.handled.inc({ worker: 'payment', outcome: 'done' });
     expect((await get('/metrics')).body).to.contain('flotilla_messages_total{worker="payment",outcome="done"}');
   });
 
-  it('shows no more than one word to whoever has no token', async () => {
+  it('without a token, returns only the status', async () => {
     await start('a-token-of-16-characters');
     expect(JSON.parse((await get('/readyz')).body)).to.deep.equal({ status: 'ready' });
     expect((await get('/metrics')).status).to.equal(401);
@@ -47,13 +47,13 @@ describe('the health of a process over HTTP', () => {
     expect((await get('/readyz', { headers })).body).to.contain('broker');
   });
 
-  it('answers nothing else', async () => {
+  it('serves no other path', async () => {
     await start();
     expect((await get('/')).status).to.equal(404);
     expect((await get('/livez', { method: 'POST' })).status).to.equal(405);
   });
 
-  it('names the variable when its port is taken', async () => {
+  it('reports the variable when its port is in use', async () => {
     await start();
     const port = Number(new URL(server.url).port);
     const second: unknown = await startHealthServer({ host: '127.0.0.1', port, metrics, checks: {} }).catch(

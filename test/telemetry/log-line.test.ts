@@ -9,9 +9,9 @@ function logged(format: 'json' | 'text', write: (logger: ReturnType<typeof creat
   return String(stream.read(stream.readableLength) ?? '');
 }
 
-describe('a line of the log', () => {
+describe('a log line', () => {
   for (const format of ['json', 'text'] as const) {
-    it(`as ${format} contains no control characters and is the only one, whatever is logged`, () => {
+    it(`as ${format} is a single line without control characters, whatever is logged`, () => {
       const fields = { type: UNSAFE_TEXT, [UNSAFE_TEXT]: UNSAFE_TEXT, nested: { list: [UNSAFE_TEXT] } };
       const output = logged(format, (logger) => logger.warn(UNSAFE_TEXT, fields));
       expectSafe(format, output);
@@ -29,7 +29,7 @@ describe('a line of the log', () => {
       expect(output).not.to.match(/hunter2|ada@|k123|tok_visa/);
     });
 
-    it(`as ${format} is bounded, and is written for fields that are no JSON`, () => {
+    it(`as ${format} is bounded, and is written for fields that are not JSON`, () => {
       const circular: Record<string, unknown> = { size: 12n };
       circular.self = circular;
       const output = logged(format, (logger) => {
@@ -44,7 +44,7 @@ describe('a line of the log', () => {
     });
   }
 
-  it('as text quotes fields with blanks, and marks the lines of a stack', () => {
+  it('as text quotes fields with spaces, and marks the lines of a stack', () => {
     const output = logged('text', (logger) =>
       logger.warn('went  wrong', { code: 'a.b', reason: 'no level=error  code=x', stack: 'Error: no\n    at here' }),
     );

@@ -15,7 +15,7 @@ const fixture = fileURLToPath(new URL('fixtures/logging-process.ts', import.meta
 const program = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
-/** As standard error is: it goes on after an error. */
+/** A stream that continues after an error, like standard error. */
 class Disk extends Writable {
   readonly lines: string[] = [];
   full = false;
@@ -31,10 +31,10 @@ class Disk extends Writable {
   }
 }
 
-describe('logs that cannot be written', function () {
+describe('log lines that cannot be written', function () {
   this.timeout(180_000);
 
-  it('are dropped and counted, and written again when that is possible', async () => {
+  it('are dropped and counted, and logging resumes when possible', async () => {
     const disk = new Disk();
     const missing: number[] = [];
     const output = logOutput(disk, (count) => missing.push(count));
@@ -72,20 +72,20 @@ describe('logs that cannot be written', function () {
     await once(child, 'exit');
   };
 
-  it('are no reason to end: standard error is a full disk', async () => {
+  it('do not end a process whose standard error is on a full disk', async () => {
     const full = openSync('/dev/full', 'w');
     const child = fork(fixture, { stdio: ['ignore', 'ignore', full, 'ipc'] });
     closeSync(full);
     await survives(child, () => undefined);
   });
 
-  it('are no reason to end: the reader of standard error has gone', async () => {
+  it('do not end a process after the reader of standard error has exited', async () => {
     const child = fork(fixture, { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
     child.stderr?.resume();
     await survives(child, () => child.stderr?.destroy());
   });
 
-  it('do not end a fleet: its standard error is full, and the reader of its standard output has gone', async () => {
+  it('do not end a fleet when standard error is full and the reader of standard output has exited', async () => {
     const { amqpUrl, managementUrl, prefix } = await testBroker();
     const data = await mkdtemp(join(tmpdir(), 'flotilla-logs-'));
     const full = openSync('/dev/full', 'w');

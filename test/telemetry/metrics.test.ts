@@ -12,7 +12,7 @@ import { testFleet } from '../support/test-fleet.js';
 const worker = shop.defineWorker({ name: 'tally', on: { 'job.requested': async () => {} } });
 
 describe('metrics', () => {
-  it('count the first dead letter from 0, whatever its code', async () => {
+  it('count dead letters of any code from 0', async () => {
     const metrics = createMetrics();
     const fleet = await testFleet(worker, { metrics });
     try {
@@ -57,7 +57,7 @@ describe('metrics', () => {
     await temp.dispose();
   });
 
-  it('show what runs', async () => {
+  it('report the running build', async () => {
     const build = { service: 'payment', version: '1.2.3', commit: 'abc123' };
     const text = await createMetrics({ process: true, build }).registry.metrics();
     const node = process.versions.node;

@@ -7,7 +7,7 @@ import { expectSafe, UNSAFE_TEXT } from '../support/unsafe-text.js';
 const text = fc.string({ unit: 'binary', maxLength: 200 });
 
 describe('printable text', () => {
-  it('contains escape sequences in place of unsafe characters, and everything else as it was', () => {
+  it('replaces unsafe characters by escape sequences, and keeps all others', () => {
     expect(escaped('\u001b[31m\u0007\u0085\r\n\t')).to.equal('\\u001b[31m\\u0007\\u0085\\r\\n\\t');
     expect(escaped('\u202eabc\u2066\u200b\u061c\ufeff\ud800\u{e0041}')).to.equal(
       '\\u202eabc\\u2066\\u200b\\u061c\\ufeff\\ud800\\u{e0041}',
@@ -27,21 +27,21 @@ describe('printable text', () => {
     );
   });
 
-  it('counts wide characters as two columns and combining ones as none', () => {
+  it('counts wide characters as two columns and combining characters as none', () => {
     expect(displayWidth('日本語')).to.equal(6);
     expect(displayWidth('e\u0301')).to.equal(1);
     expect(printable('日本語日本語', 7)).to.equal('日本語…');
     expect(printable('日本語日本語', 7, 'middle')).to.equal('日…語');
   });
 
-  it('is short, however long the text is, and takes linear time', async () => {
+  it('is bounded for text of any length, and takes linear time', async () => {
     for (const [name, value] of Object.entries(adversarialTexts(2 ** 20))) {
       expect(printable(value, 100).length, name).to.be.below(1000);
     }
     await expectLinear('printable', (length) => printable('\u0301'.repeat(length), length));
   });
 
-  it('as JSON is the same value', () => {
+  it('as JSON parses to the same value', () => {
     fc.assert(
       fc.property(fc.jsonValue({ stringUnit: 'binary' }), (value) => {
         for (const indent of [undefined, 2]) {

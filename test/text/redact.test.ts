@@ -37,7 +37,7 @@ function parseError(text: string): string {
   throw new Error('it is JSON');
 }
 
-describe('redacting the text of errors', () => {
+describe('redaction of error text', () => {
   for (const [what, [text, secret]] of Object.entries(secrets)) {
     it(`removes ${what}`, () => {
       expect(redact(text)).not.to.match(new RegExp(secret.replaceAll('?', '\\?')));
@@ -46,7 +46,7 @@ describe('redacting the text of errors', () => {
     });
   }
 
-  it('leaves what helps an operator', () => {
+  it('keeps details that help an operator', () => {
     for (const text of [
       'http://127.0.0.1:3001/gateway/charges answered 503',
       'node rabbit@node1.example.org is down',
@@ -61,7 +61,7 @@ describe('redacting the text of errors', () => {
     }
   });
 
-  it('takes little time for any text that is as long as messages may be', () => {
+  it('is fast for any text of the maximum length', () => {
     const units = [
       'http://',
       'http://a:b',

@@ -4,7 +4,7 @@ import { startApi, temporaryFile, type Api } from '../support/start.js';
 import { Idempotency, idempotencyMigrations } from '../../../src/api/idempotency/idempotency.js';
 import { openSqliteStore } from '../../../src/store/sqlite/index.js';
 
-describe('api: idempotency', () => {
+describe('idempotency of the API', () => {
   let file: Awaited<ReturnType<typeof temporaryFile>>;
   let api: Api;
   const create = (key: string, body: unknown = { text: 'one' }, on: Api = api) =>
@@ -22,7 +22,7 @@ describe('api: idempotency', () => {
     await file.remove();
   });
 
-  it('does the same request once and answers it the same', async () => {
+  it('executes a repeated request once, and returns the same response', async () => {
     const first = await create('k1');
     const again = await create('k1');
     expect(first.status).to.equal(201);
@@ -36,7 +36,7 @@ describe('api: idempotency', () => {
     expect(await api.store.head()).to.equal(1);
   });
 
-  it('takes a request for the same whichever way its path is written', async () => {
+  it('treats equivalent spellings of a path as the same request', async () => {
     const first = await create('k1');
     const id = String(first.body.id);
     const encoded = `%${id.charCodeAt(0).toString(16)}${id.slice(1)}`;
@@ -52,7 +52,7 @@ describe('api: idempotency', () => {
     expect(await api.store.head()).to.equal(2);
   });
 
-  it('keeps the same key of two resources apart, also where their names look alike when decoded', async () => {
+  it('distinguishes the same key of two resources, also where their decoded names are equal', async () => {
     const headers = { 'idempotency-key': 'k3' };
     for (const id of ['a%2Fclose', 'a', 'a%252Fclose']) {
       const { status, headers: sent } = await api.send('POST', `/notes/${id}/close`, { headers });
@@ -60,14 +60,14 @@ describe('api: idempotency', () => {
     }
   });
 
-  it('remembers it when the process has ended in between', async () => {
+  it('returns the stored response after a restart', async () => {
     const first = await create('k1');
     await api.close();
     api = await startApi(file.path, { routes });
     expect((await create('k1')).text).to.equal(first.text);
   });
 
-  it('answers 409 while the first request is in progress, 422 to another body, and then the stored reply', async () => {
+  it('responds with 409 during the first request, 422 to a different body, and then the stored response', async () => {
     let release = () => undefined as void;
     gates.hold = new Promise((resolve) => (release = resolve));
     let entered = 0;
@@ -93,7 +93,7 @@ describe('api: idempotency', () => {
     expect([entered, runs.count, await api.store.head()]).to.deep.equal([1, 1, 1]);
   });
 
-  it('takes a quoted and an unquoted key for the same key', async () => {
+  it('treats a quoted and an unquoted key as the same key', async () => {
     for (const [bare, quoted] of [
       ['k1', '"k1"'],
       ['a\\b', '"a\\\\b"'],
@@ -108,7 +108,7 @@ describe('api: idempotency', () => {
     expect((await create(`"${'x'.repeat(255)}"`)).text).to.equal((await create('x'.repeat(255))).text);
   });
 
-  it('does it once when several processes get it at the same time', async () => {
+  it('executes a request once when several processes receive it at the same time', async () => {
     const others = [await startApi(file.path, { routes }), await startApi(file.path, { routes })];
     try {
       for (let round = 0; round < 10; round++) {
@@ -123,7 +123,7 @@ describe('api: idempotency', () => {
     }
   });
 
-  it('gives the reply of the process that was quicker, though its own handler has begun', async () => {
+  it('returns the response of the process that committed first, although its own handler has started', async () => {
     const other = await startApi(file.path, { routes });
     try {
       let release = () => undefined as void;
@@ -142,14 +142,14 @@ describe('api: idempotency', () => {
     }
   });
 
-  it('refuses a key that comes with another body', async () => {
+  it('rejects a key with a different body', async () => {
     await create('k1');
     const other = await create('k1', { text: 'two' });
     expect([other.status, other.body.code]).to.deep.equal([422, 'idempotency.key_reused']);
     expect(await api.store.head()).to.equal(1);
   });
 
-  it('keeps keys of other paths apart', async () => {
+  it('distinguishes keys of different paths', async () => {
     const { body } = await create('k1');
     const headers = { 'idempotency-key': 'k1' };
     const added = await api.send('POST', `/notes/${body.id}/texts`, { body: { text: 'two' }, headers });
@@ -158,7 +158,7 @@ describe('api: idempotency', () => {
     expect((await api.send('POST', `/notes/${body.id}/close`, { headers })).status).to.equal(204);
   });
 
-  it('does not remember what failed, and undoes what it had appended', async () => {
+  it('does not store failures, and rolls back their events', async () => {
     const broken = await create('k1', { text: 'broken' });
     expect(broken.status).to.equal(500);
     expect((await create('k2', { text: 'forbidden' })).status).to.equal(403);
@@ -167,7 +167,7 @@ describe('api: idempotency', () => {
     expect((await create('k2')).status).to.equal(201);
   });
 
-  it('refuses a malformed key', async () => {
+  it('rejects a malformed key', async () => {
     const long = 'x'.repeat(256);
     const quoted = ['""', '"', '"a', 'a"', '"a"b', '"a\\b"', '"a";v=1', '"a", "b"', '"\u00e9"', '"\t"'];
     for (const key of [long, `"${long}"`, 'with space', 'a, b', 'é', 'a"b', ...quoted]) {
@@ -176,13 +176,13 @@ describe('api: idempotency', () => {
     }
   });
 
-  it('does it each time where there is no key', async () => {
+  it('executes each request without a key', async () => {
     const body = { text: 'one' };
     const answers = [await api.send('POST', '/notes', { body }), await api.send('POST', '/notes', { body })];
     expect(new Set(answers.map((each) => each.body.id)).size).to.equal(2);
   });
 
-  it('does not remember a reply that says no, though it was committed', async () => {
+  it('does not store an error response, although its transaction was committed', async () => {
     const memory = new Idempotency(api.store, Date.now);
     const identity = { method: 'POST', path: '/notes', key: 'k1', bodyHash: '' };
     const answer = (status: number) => memory.answer(identity, (commit) => commit(async () => ({ status })));
@@ -190,7 +190,7 @@ describe('api: idempotency', () => {
     expect(statuses).to.deep.equal([409, 201, 201]);
   });
 
-  it('commits once for a request', async () => {
+  it('commits once per request', async () => {
     const memory = new Idempotency(api.store, Date.now);
     const twice = memory.answer(undefined, async (commit) => {
       await commit(async () => ({ status: 200 }));
@@ -199,7 +199,7 @@ describe('api: idempotency', () => {
     expect(await twice.catch((error: unknown) => error)).to.match(/commits once/);
   });
 
-  it('forgets in portions what is older than it has to remember', async () => {
+  it('deletes expired responses in batches', async () => {
     const other = await temporaryFile();
     const store = await openSqliteStore({ service: 'core', path: other.path });
     try {

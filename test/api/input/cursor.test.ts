@@ -4,13 +4,13 @@ import { z } from 'zod';
 import { cursor, cursorOf } from '../../../src/api/input/cursor.js';
 import { withTimeRange } from '../../../src/api/input/time-range.js';
 
-describe('api: cursors', () => {
+describe('cursors of the API', () => {
   const position = z.strictObject({ createdAt: z.string().max(100), id: z.string().max(100) });
   const orders = cursor('orders', position);
   const position1 = { createdAt: '2026-01-01T00:00:00.000Z', id: 'o1' };
   const valid = (type: z.ZodType, text: unknown) => type.safeParse(text).success;
 
-  it('gives back the position it was made of, whatever that is', () => {
+  it('decode to the encoded position, whatever it is', () => {
     fc.assert(
       fc.property(
         fc.record({ createdAt: fc.string({ unit: 'grapheme', maxLength: 30 }), id: fc.string({ maxLength: 30 }) }),
@@ -23,12 +23,12 @@ describe('api: cursors', () => {
     );
   });
 
-  it('refuses a cursor of another list, also of one with the same kind of positions', () => {
+  it('are rejected for another list, also with the same kind of positions', () => {
     expect(valid(cursor('accounts', position), cursorOf(orders, position1))).to.equal(false);
     expect(valid(cursor('orders', z.int()), cursorOf(orders, position1))).to.equal(false);
   });
 
-  it('refuses one that was changed in any character, cut or lengthened', () => {
+  it('are rejected if any character is changed, removed or added', () => {
     const text = cursorOf(orders, position1);
     const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
     for (let i = 0; i < text.length; i++) {
@@ -41,7 +41,7 @@ describe('api: cursors', () => {
     for (const more of ['A', '=', ' ', '_']) expect(valid(orders, text + more)).to.equal(false);
   });
 
-  it('refuses whatever else is sent in its place, and throws at nothing', () => {
+  it('are rejected without an exception if they are malformed', () => {
     fc.assert(fc.property(fc.oneof(fc.string(), fc.base64String(), fc.anything()), (any) => !valid(orders, any)));
     const encoded = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
     for (const any of [null, [], {}, { form: 1 }, { form: 1, at: position1 }, { form: 2, at: position1, sum: '' }]) {
@@ -51,16 +51,16 @@ describe('api: cursors', () => {
     expect(valid(orders, 'A'.repeat(100_000))).to.equal(false);
   });
 
-  it('makes no cursor of what is no position', () => {
+  it('are not created from an invalid position', () => {
     expect(() => cursorOf(orders, { ...position1, more: 1 } as typeof position1)).to.throw();
   });
 });
 
-describe('api: spans of time in a query', () => {
+describe('time ranges of the API', () => {
   const query = withTimeRange({ limit: z.coerce.number().default(20) });
   const [early, late] = ['2026-01-01T00:00:00Z', '2026-01-01T00:30:00Z'];
 
-  it('takes either end, both, or none', () => {
+  it('may have either end, both, or none', () => {
     for (const range of [
       {},
       { since: early },
@@ -71,7 +71,7 @@ describe('api: spans of time in a query', () => {
       expect(query.parse(range)).to.deep.equal({ limit: 20, ...range });
   });
 
-  it('refuses one that is upside down, also across offsets, and what is no time', () => {
+  it('are rejected if reversed, also across time zones, or if a time is invalid', () => {
     const [issue] = query.safeParse({ since: late, until: early }).error?.issues ?? [];
     expect(issue).to.include({ message: 'until is before since' });
     expect(issue?.path).to.deep.equal(['until']);

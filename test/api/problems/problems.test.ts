@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { routes } from '../support/routes.js';
 import { startApi, temporaryFile, type Answer, type Api } from '../support/start.js';
 
-describe('api: problems', () => {
+describe('problems of the API', () => {
   let file: Awaited<ReturnType<typeof temporaryFile>>;
   let api: Api;
   before(async () => {
@@ -24,7 +24,7 @@ describe('api: problems', () => {
     expect(answer.headers.get('x-correlation-id')).to.equal(answer.body.correlationId);
   };
 
-  it('lists the fields that are wrong and never their values', async () => {
+  it('list invalid fields without their values', async () => {
     const body = { text: '', priority: -7.25, password: 'hunter2' };
     const answer = await api.send('POST', '/notes', { body });
     expectProblem(answer, 400, 'request.invalid');
@@ -38,7 +38,7 @@ describe('api: problems', () => {
     expect(many.text.length).to.be.lessThan(10_000);
   });
 
-  it('refuses bodies that are no JSON, of another type, missing, too deep or too large', async () => {
+  it('are returned for bodies that are not JSON, of another type, missing, too deep or too large', async () => {
     const post = (body: string | undefined, type = 'application/json') =>
       api.send('POST', '/notes', { body, headers: { 'content-type': type } });
     expectProblem(await post('{"text":'), 400, 'request.malformed_json');
@@ -61,7 +61,7 @@ describe('api: problems', () => {
     expect((await post('{"text":"x"}', 'application/vnd.api+json; charset=utf-8')).status).to.equal(201);
   });
 
-  it('refuses a large body that comes in pieces and is told nothing of its length', async () => {
+  it('are returned for a large chunked body without a content length', async () => {
     const status = await new Promise<number | undefined>((resolve, reject) => {
       const headers = { 'content-type': 'application/json', 'transfer-encoding': 'chunked' };
       const req = httpRequest(`${api.url}/notes`, { method: 'POST', headers }, (res) => {
@@ -75,7 +75,7 @@ describe('api: problems', () => {
     expect(status).to.equal(413);
   });
 
-  it('knows its routes and their methods', async () => {
+  it('distinguish unknown routes from unsupported methods', async () => {
     expectProblem(await api.send('GET', '/nowhere'), 404, 'request.no_route');
     expectProblem(await api.send('GET', '/Notes'), 404, 'request.no_route');
     const wrong = await api.send('DELETE', '/notes');
@@ -87,7 +87,7 @@ describe('api: problems', () => {
     expectProblem(await api.send('GET', `/notes/${'x'.repeat(201)}`), 400, 'request.invalid');
   });
 
-  it('checks path and query, and gives them as their schemas have them', async () => {
+  it('list invalid path and query parameters; schemas parse valid ones', async () => {
     expect((await api.send('GET', '/notes?limit=5&unknown=1')).body.limit).to.equal(5);
     expect((await api.send('GET', '/notes')).body.limit).to.equal(20);
     const answer = await api.send('GET', '/notes?limit=1000');
@@ -97,7 +97,7 @@ describe('api: problems', () => {
     expect(path.body.errors[0]).to.include({ in: 'path', path: 'id' });
   });
 
-  it('answers what a route or a decider refuses with its code', async () => {
+  it('have the code of the error of a route or a decider', async () => {
     expectProblem(await api.send('GET', '/notes/none'), 404, 'note.not_found');
     expectProblem(await api.send('POST', '/notes', { body: { text: 'forbidden' } }), 403, 'note.forbidden');
     const { body } = await api.send('POST', '/notes', { body: { text: 'one' } });
@@ -108,13 +108,13 @@ describe('api: problems', () => {
     expect(full.body.detail).to.equal('A note takes two texts');
   });
 
-  it('says more than every problem does, where a route has more to say, and never less', async () => {
+  it('include additional members of a route, and always the standard members', async () => {
     const answer = await api.send('GET', '/teapot');
     expectProblem(answer, 418, 'tea.pot');
     expect(answer.body).to.include({ spout: 'short', status: 418, title: 'A teapot' });
   });
 
-  it('answers 412 to a false If-Match and 409 to a conflict without one, both with the current version', async () => {
+  it('are 412 for a stale If-Match and 409 for a conflict without one, both with the current version', async () => {
     const put = (ifMatch?: string) =>
       api.send('PUT', '/notes/n1', { headers: { ...(ifMatch !== undefined && { 'if-match': ifMatch }) } });
     for (const ifMatch of ['"4"', '*']) {
@@ -134,7 +134,7 @@ describe('api: problems', () => {
     expectProblem(await put('1'), 400, 'request.malformed_if_match');
   });
 
-  it('names the path of any request as a valid URI reference that names no other host', async () => {
+  it('contain the path of any request as a valid URI reference without another host', async () => {
     const { hostname, port } = new URL(api.url);
     const hostile = [
       '/"<script>^`{|}\\',
@@ -154,7 +154,7 @@ describe('api: problems', () => {
     for (const path of hostile) {
       const { status, body } = await rawGet(hostname, Number(port), path);
       if (body === undefined) {
-        expect(status, path).to.equal(400); // the HTTP parser of Node.js refuses the request line
+        expect(status, path).to.equal(400); // the HTTP parser of Node.js rejects the request line
         continue;
       }
       const { instance } = JSON.parse(body) as { instance: string };
@@ -166,7 +166,7 @@ describe('api: problems', () => {
     }
   });
 
-  it('keeps what went wrong inside to the log', async () => {
+  it('do not contain internal errors, which are logged', async () => {
     const answer = await api.send('POST', '/notes', { body: { text: 'broken' } });
     expectProblem(answer, 500, 'internal');
     expect(answer.text).not.to.match(/hunter2|Error|\.ts/);
@@ -176,7 +176,7 @@ describe('api: problems', () => {
     expect(JSON.stringify(line)).to.include('hunter2');
   });
 
-  it('does not let a caller wait for ever', async () => {
+  it('report a request timeout with 503', async () => {
     const answer = await api.send('GET', '/slow');
     expectProblem(answer, 503, 'request.timeout');
     expect(answer.headers.has('retry-after')).to.equal(true);
@@ -186,7 +186,7 @@ describe('api: problems', () => {
 /** A path-absolute or dot-segment path of RFC 3986 §3.3. */
 const URI_PATH = /^\/(?!\/)(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/]|%[0-9A-Fa-f]{2})*$/;
 
-/** Sends this request line as it is; clients would encode it. */
+/** Sends this request line unchanged; clients would encode it. */
 function rawGet(host: string, port: number, path: string): Promise<{ status: number; body: string | undefined }> {
   return new Promise((resolve, reject) => {
     const socket = connect(port, host, () => {

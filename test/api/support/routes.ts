@@ -25,10 +25,10 @@ const note: Decider<number, { text: string }, Written> = {
   evolve: (written) => written + 1,
 };
 
-/** How often the transaction of a write has run. */
+/** How often transactions of writes have run. */
 export const runs = { count: 0 };
 
-/** Lets a test hold a route until it has seen what it waits for. */
+/** Blocks a route until the test continues it. */
 export const gates = { hold: Promise.resolve(), entered: () => undefined as void };
 
 export const createNote = defineRoute({

@@ -13,7 +13,7 @@ export interface Answer {
   status: number;
   headers: Headers;
   text: string;
-  // whatever came, as tests look into it
+  // parsed responses of any shape
   body: any; // eslint-disable-line @typescript-eslint/no-explicit-any
 }
 
@@ -25,7 +25,7 @@ export interface Api {
   close(): Promise<void>;
 }
 
-/** A file that several APIs may share, as several processes do. */
+/** A store file that several APIs may share, as several processes do. */
 export async function temporaryFile() {
   const directory = await mkdtemp(join(tmpdir(), 'flotilla-api-'));
   return { path: join(directory, 'core.db'), remove: () => rm(directory, { recursive: true, force: true }) };

@@ -50,7 +50,7 @@ describe('a process that was killed before the clock was set back by an hour', f
     await running;
   });
 
-  it('is replaced at its projections', async () => {
+  it('is replaced as the runner of projections', async () => {
     const options = { store, instance: 'next', logger: silentLogger(), leaseTtl: TTL };
     const models = await runProjections([projectionDefinitionOf(jobsProjection())], options);
     await append(store, begun(1));
@@ -65,8 +65,8 @@ describe('a process that was killed before the clock was set back by an hour', f
   });
 });
 
-describe('the ledger of leases', () => {
-  it('reports a lease that nobody has renewed for three times its duration, and no other', () => {
+describe('the lease ledger', () => {
+  it('reports a lease that has not been renewed for three times its duration, and no other', () => {
     let now = 0;
     const ledger = new LeaseLedger(() => now);
     for (const name of ['held', 'vacant', 'released', 'failing']) ledger.attempt(name, 100);

@@ -13,7 +13,7 @@ import { createTempStore, type TempStore } from '../support/temp-store.js';
 const appendBatches = fileURLToPath(new URL('../fixtures/append-batches.ts', import.meta.url));
 const FILES = ['', '-wal', '-shm'];
 
-describe('a SQLite store whose files change under it', function () {
+describe('a SQLite store whose files are changed while it is open', function () {
   this.timeout(120_000);
   let temp: TempStore;
   let failures: FlotillaError[];
@@ -38,7 +38,7 @@ describe('a SQLite store whose files change under it', function () {
       ['removed', rmSync],
       ['replaced', replace],
     ] as const) {
-      it(`acknowledges nothing after core.db${suffix} was ${how}, and says which file it is`, async () => {
+      it(`acknowledges nothing after core.db${suffix} was ${how}, and reports the file`, async () => {
         const store = await open();
         change(`${temp.path}${suffix}`);
         expect(await codeOf(store.append('a/2', 'none', [eventOf('a/2')]))).to.equal('store.moved');
@@ -51,14 +51,14 @@ describe('a SQLite store whose files change under it', function () {
     }
   }
 
-  it('notices it without a commit, too', async () => {
+  it('detects a removed file without a commit', async () => {
     const store = await open();
     rmSync(temp.path);
     await eventually(() => failures.length === 1);
     expect(await codeOf(store.head())).to.equal('store.moved');
   });
 
-  it('goes on while another process opens and closes the same store', async () => {
+  it('continues while another process opens and closes the same store', async () => {
     const store = await open();
     const child = fork(appendBatches, [temp.path, '2', '10'], { silent: true });
     child.stdout?.resume();
@@ -68,7 +68,7 @@ describe('a SQLite store whose files change under it', function () {
     expect(await store.head()).to.be.greaterThan(30);
   });
 
-  it('has everything that another process had acknowledged in the file that was moved away', async () => {
+  it('keeps everything that another process acknowledged in the moved file', async () => {
     const child = fork(appendBatches, [temp.path], { silent: true });
     child.stderr?.resume();
     const acknowledged: string[] = [];
@@ -86,14 +86,14 @@ describe('a SQLite store whose files change under it', function () {
     expect(acknowledged.filter((batch) => !stored.has(batch))).to.deep.equal([]);
   });
 
-  it('is damaged when its file is emptied or overwritten in place', async () => {
+  it('reports store.damaged when its file is truncated', async () => {
     const emptied = await open();
     truncateSync(temp.path, 0);
     expect(await codeOf(emptied.append('a/2', 'none', [eventOf('a/2')]))).to.equal('store.damaged');
     expect(failures[0]?.message).to.contain(temp.path);
   });
 
-  it('is damaged when its pages are overwritten, as soon as one is read', async () => {
+  it('reports store.damaged when an overwritten page is read', async () => {
     const store = await open();
     for (let n = 0; n < 200; n++) await store.append('b/1', 'any', [eventOf('b/1', { data: 'x'.repeat(2_000) })]);
     const checkpoint = new Database(temp.path);
@@ -106,7 +106,7 @@ describe('a SQLite store whose files change under it', function () {
   });
 });
 
-describe('a SQLite file that is no store', () => {
+describe('a SQLite file that is not a store', () => {
   let temp: TempStore;
   beforeEach(async () => {
     temp = await createTempStore();
@@ -119,7 +119,7 @@ describe('a SQLite file that is no store', () => {
       (error: FlotillaError) => `${error.code} ${error.disposal} ${error.message}`,
     );
 
-  it('is damaged where it is text, cut off, or empty where there was a store, and is named', async () => {
+  it('is rejected with store.damaged and its path if it is text, truncated, or empty where a store existed', async () => {
     writeFileSync(temp.path, 'no database, but long enough to be one'.repeat(100));
     expect(await refusal()).to.match(/^store\.damaged fatal .*core\.db: /);
     rmSync(temp.path);

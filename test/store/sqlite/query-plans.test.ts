@@ -5,7 +5,7 @@ import { readPages } from '../../../src/store/read-pages.js';
 import { eventOf } from '../../contract/store-events.js';
 import { createTempStore, type TempStore } from '../support/temp-store.js';
 
-/** Statements that sort or walk all of something, and why that is right. */
+/** Statements that may scan or sort, with the reason. */
 const ARGUED: { statement: RegExp; why: string }[] = [
   { statement: /^SELECT id, name FROM flotilla_types$/, why: 'a pattern is held against every type; there are dozens' },
   { statement: /^SELECT COUNT\(\*\) FROM flotilla_timers/, why: 'for metrics: the timers that are not due yet' },
@@ -13,11 +13,11 @@ const ARGUED: { statement: RegExp; why: string }[] = [
   { statement: /^UPDATE sqlite_sequence/, why: 'a table of a row per table; SQLite gives it no index' },
 ];
 
-/** What the planner calls a walk over a whole table or index, or a sort. Rows of json_each, of a subquery or of the
- *  blocks that a statement itself counts out are bounded by the statement. */
+/** A scan of a whole table or index, or a sort, in a query plan. Rows of json_each, of a subquery or of the generated
+ *  blocks are bounded by the statement. */
 const WALK = /^SCAN (?!json_each|\(subquery-\d+\)|CONSTANT ROW|blocks)|TEMP B-TREE/;
 
-/** Runs `work` and gives every statement that the store prepares meanwhile. */
+/** Runs `work` and returns every statement that the store prepares meanwhile. */
 async function statementsOf(work: () => Promise<void>): Promise<string[]> {
   const texts = new Set<string>();
   const prototype = Database.prototype as { prepare: (text: string) => unknown };
@@ -49,7 +49,7 @@ describe('the statements of a SQLite store', function () {
   });
   afterEach(() => temp.dispose());
 
-  it('find by an index what they look for, and sort nothing', async () => {
+  it('use an index, and do not sort', async () => {
     const texts = await statementsOf(async () => {
       const store = await temp.open();
       await useEverything(store);
@@ -69,7 +69,7 @@ describe('the statements of a SQLite store', function () {
     expect(needless).to.deep.equal([]);
   });
 
-  it('use for each filter the index that is made for it', async () => {
+  it('use the index of each filter', async () => {
     const store = await temp.open();
     await fill(store);
     const file = new Database(temp.path, { readonly: true });
@@ -91,14 +91,14 @@ describe('the statements of a SQLite store', function () {
     expect(await used({ type: '*.seen' })).to.deep.equal([byType, byType]);
     expect(await used({ subject: 'a/1' })).to.deep.equal([byStream]);
     expect(await used({ correlationId: 'all' })).to.deep.equal([byCorrelation]);
-    // where there is a choice, the one with the fewest entries
+    // with several usable indexes, the one with the fewest entries
     expect(await used({ type: 'rarely.seen', correlationId: 'all' })).to.deep.equal([byType]);
     expect(await used({ type: 'often.seen', correlationId: 'few' })).to.deep.equal([byCorrelation]);
     expect(await used({ type: 'often.seen', subject: 'a/2', correlationId: 'all' })).to.deep.equal([byStream]);
     file.close();
   });
 
-  it('read one subject of many events page after page without reading anything twice', async () => {
+  it('read a long stream page by page without reading rows twice', async () => {
     const store = await temp.open();
     const events = Array.from({ length: 30_000 }, () => eventOf('a/1', { data: null }));
     await store.append('a/1', 'none', events);
@@ -112,14 +112,14 @@ describe('the statements of a SQLite store', function () {
       return user + system;
     };
     await cpuOf(10_000);
-    // 300 pages, each from the beginning, would be 150 times the work
+    // 300 pages, each read from the start, would take 150 times the work
     expect((await cpuOf(100)) / (await cpuOf(10_000))).to.be.lessThan(15);
   });
 });
 
 const at = (second: number) => new Date(Date.UTC(2026, 0, 1) + second * 1000).toISOString();
 
-/** 3,000 events: two types, two subjects, two correlations, of each one that is rare. */
+/** 3,000 events with two types, two subjects and two correlations, one of each being rare. */
 async function fill(store: Store): Promise<void> {
   const events = (subject: string, count: number, from: number) =>
     Array.from({ length: count }, (_, n) =>

@@ -9,7 +9,7 @@ import { seed } from '../../support/seed.js';
 
 const fixture = (name: string) => fileURLToPath(new URL(`../fixtures/${name}.ts`, import.meta.url));
 
-describe('a SQLite store and its processes', function () {
+describe('a SQLite store shared by processes', function () {
   this.timeout(120_000);
   let temp: TempStore;
   beforeEach(async () => {
@@ -17,7 +17,7 @@ describe('a SQLite store and its processes', function () {
   });
   afterEach(() => temp.dispose());
 
-  it('lets exactly one of two processes that expect the same version append', async () => {
+  it('accepts exactly one of two appends with the same expected version from two processes', async () => {
     const streams = 300;
     const children = [1, 2].map(() => fork(fixture('contend'), [temp.path, String(streams)]));
     await Promise.all(children.map((child) => once(child, 'message')));
@@ -39,11 +39,11 @@ describe('a SQLite store and its processes', function () {
     );
   });
 
-  it(`has every acknowledged event, whole batches and positions without a gap after kill -9 amid commits (TEST_SEED=${seed})`, async () => {
+  it(`has every acknowledged event, whole batches and no gaps after kill -9 during commits (TEST_SEED=${seed})`, async () => {
     expect(await killAmidCommits({ seed, kills: 16 })).to.be.greaterThan(16);
   });
 
-  it('has the disk sync every commit before it is acknowledged', async function () {
+  it('syncs every commit to disk before it is acknowledged', async function () {
     if (spawnSync('strace', ['-V']).error !== undefined) this.skip();
     const trace = ['-f', '-e', 'trace=fdatasync,fsync,write', '--', process.execPath, ...process.execArgv];
     const child = spawn('strace', [...trace, fixture('append-batches'), temp.path, '1', '40']);

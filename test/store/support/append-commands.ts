@@ -8,10 +8,10 @@ export interface Command {
   ids: string[];
 }
 
-/** What became of a command; any other error is a defect and not caught. */
+/** The outcome of a command; any other error is a defect and not caught. */
 export type Outcome = { version: number; appended: number } | { conflict: number };
 
-/** Appends all at once, so that they meet in the same group commits. */
+/** Appends all commands concurrently, so that they share group commits. */
 export function appendAll(store: Store, commands: readonly Command[]): Promise<Outcome[]> {
   return Promise.all(
     commands.map(async ({ stream, expected, ids }): Promise<Outcome> => {

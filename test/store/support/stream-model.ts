@@ -2,10 +2,10 @@ import { expect } from 'chai';
 import type { Store } from '../../../src/store/store.js';
 import type { Command, Outcome } from './append-commands.js';
 
-/** What the streams of a store must be: of each the ids of its events, in order. */
+/** The expected streams of a store: the ids of the events of each, in order. */
 export class StreamModel {
   readonly #streams = new Map<string, string[]>();
-  /** Commands that went through. */
+  /** Successful commands. */
   readonly done: Command[] = [];
 
   version(stream: string): number {
@@ -13,9 +13,9 @@ export class StreamModel {
   }
 
   /**
-   * Takes in commands that ran all at once, and what became of each. There must be an order in which, one after the
-   * other, they would have come out like this: those that went through in the order of the versions they made, a
-   * conflict at a moment at which the stream was where it says, and not where the command expected it.
+   * Adds commands that ran concurrently, with their outcomes. The outcomes must fit some sequential order: successful
+   * commands in the order of the versions they created, and each conflict at a moment when the stream had the reported
+   * version, which differs from the expected version of the command.
    */
   take(ran: readonly { command: Command; outcome: Outcome }[]): void {
     const begun = new Map(ran.map(({ command }) => [command.stream, [this.version(command.stream)]]));
@@ -43,7 +43,7 @@ export class StreamModel {
     }
   }
 
-  /** Compares it with what the store has, and positions with versions. */
+  /** Compares the model with the store, and positions with versions. */
   async check(store: Store): Promise<void> {
     for (const [stream, ids] of this.#streams) {
       const events = await store.read(stream);

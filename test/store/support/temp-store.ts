@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Store } from '../../../src/store/store.js';
 import { openSqliteStore, type SqliteStoreOptions } from '../../../src/store/sqlite/index.js';
 
-/** A folder with one store file in it; `dispose` closes the stores that were opened here and removes it. */
+/** A folder with one store file; `dispose` closes the stores that it opened and removes the folder. */
 export async function createTempStore() {
   const folder = await mkdtemp(join(tmpdir(), 'flotilla-store-'));
   const path = join(folder, 'core.db');

@@ -11,7 +11,7 @@ import { createTempStore, type TempStore } from '../../support/temp-store.js';
 
 const archiveStream = fileURLToPath(new URL('../../fixtures/archive-stream.ts', import.meta.url));
 
-/** A stream of so many events, and the relay past all of them. */
+/** Appends `count` events to a stream, and moves the checkpoint of the relay past them. */
 async function filled(store: Store, stream: string, count: number): Promise<void> {
   await store.append(
     stream,
@@ -37,7 +37,7 @@ describe('the archive of a SQLite store', function () {
   });
   afterEach(() => temp.dispose());
 
-  it('is finished by doing it again, whichever step a kill -9 has interrupted', async () => {
+  it('is completed by a repetition after a kill -9 at any step', async () => {
     const store = await temp.open();
     await filled(store, 'a/1', 700);
     const before = await bodies(store);
@@ -57,7 +57,7 @@ describe('the archive of a SQLite store', function () {
     file.close();
   });
 
-  it('is not there for a store that has archived nothing', async () => {
+  it('is not created for a store without archived events', async () => {
     const store = await temp.open();
     await filled(store, 'a/1', 3);
     await store.archive('a/1', 0);
@@ -65,7 +65,7 @@ describe('the archive of a SQLite store', function () {
     expect(existsSync(archive)).to.equal(false);
   });
 
-  it('that is missing is said by what needs it, and by nothing else', async () => {
+  it('is reported as missing by operations that need it, and by no others', async () => {
     const store = await temp.open();
     await filled(store, 'a/1', 5);
     const [first] = await store.readAll(0);
@@ -89,7 +89,7 @@ describe('the archive of a SQLite store', function () {
     expect(await without.readAll(0)).to.have.length(6);
   });
 
-  it('that is an older copy is said by what needs the rest: nothing is passed over', async () => {
+  it('is reported as missing by operations that need events absent from an older copy', async () => {
     const store = await temp.open();
     await filled(store, 'a/1', 6);
     const ids = (await store.readAll(0)).map(({ id }) => id);
@@ -102,7 +102,7 @@ describe('the archive of a SQLite store', function () {
     await rename(`${archive}.older`, archive);
     const without = await temp.open();
     const needs = [
-      () => without.archive('a/1', 5), // first: more of it would cover up what it lacks
+      () => without.archive('a/1', 5), // first: further archived events must not hide the missing ones
       () => without.readAll(0),
       () => without.read('a/1'),
       () => without.event(ids[3] ?? ''),
@@ -112,7 +112,7 @@ describe('the archive of a SQLite store', function () {
     expect(await without.event(ids[0] ?? '')).to.include({ version: 1 });
   });
 
-  it('goes no further once its store is closed, at whatever step that is, and is not opened again', async () => {
+  it('stops at any step once its store is closed, and is not opened again', async () => {
     const store = await temp.open();
     for (let step = 0; step < 12; step++) {
       const stream = `a/${step}`;
@@ -124,12 +124,12 @@ describe('the archive of a SQLite store', function () {
       await closing.close();
       expect(await Promise.all(ends), `closed at step ${step}`).to.deep.equal(['store.closed', 'store.closed']);
     }
-    // the last connection takes this away with it
+    // the last connection removes this file when it closes
     expect(existsSync(archive)).to.equal(true);
     expect(existsSync(`${archive}-wal`)).to.equal(false);
   });
 
-  it('takes nothing into a file that belongs to another store, and deletes nothing', async () => {
+  it('does not write to a file of another store, and deletes no event', async () => {
     const other = await createTempStore();
     const others = await other.open();
     await filled(others, 'b/1', 5);
@@ -145,7 +145,7 @@ describe('the archive of a SQLite store', function () {
     file.close();
   });
 
-  it('is the only way out: the file itself refuses to delete what is not recorded as archived', async () => {
+  it('is protected by triggers, which reject deletes of events that are not recorded as archived', async () => {
     const store = await temp.open();
     await filled(store, 'a/1', 5);
     await store.archive('a/1', 2);

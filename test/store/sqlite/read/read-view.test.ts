@@ -26,12 +26,12 @@ function afterReading(text: string, meanwhile: () => void): () => void {
   };
 }
 
-describe('a view of a SQLite file', () => {
-  it('says what went wrong, also where SQLite has ended it behind our back', () => {
+describe('a read view of a SQLite file', () => {
+  it('reports the original error, also when SQLite has rolled the transaction back', () => {
     const db = new Database(':memory:');
     const view = new ReadView(db);
     const failing = () => {
-      db.exec('ROLLBACK'); // as SQLite does by itself after an I/O error
+      db.exec('ROLLBACK'); // SQLite does this after an I/O error
       throw new Error('disk I/O error');
     };
     expect(() => view.run(failing)).to.throw('disk I/O error');
@@ -48,7 +48,7 @@ describe('a page of a SQLite store', () => {
   });
   afterEach(() => temp.dispose());
 
-  it('does not pass over an event of a type that another process brings up while it is read', async () => {
+  it('does not skip an event of a type that another process adds during the read', async () => {
     const store = await temp.open();
     await store.append('a/1', 'none', [eventOf('a/1', { type: 'order.created' })]);
     const restore = afterReading('SELECT id, name FROM flotilla_types', () => {

@@ -2,7 +2,7 @@ import Database from 'better-sqlite3';
 import { expect } from 'chai';
 import { NameCache } from '../../../../src/store/sqlite/tables/name-cache.js';
 
-describe('the names that a SQLite store remembers', () => {
+describe('the name cache of a SQLite store', () => {
   let db: Database.Database;
   let names: NameCache;
   beforeEach(() => {
@@ -12,14 +12,14 @@ describe('the names that a SQLite store remembers', () => {
   });
   afterEach(() => db.close());
 
-  it('gives each name one key, also those that it has let go of', () => {
+  it('returns one key per name, also after eviction', () => {
     const keys = Array.from({ length: 20 }, (_, n) => names.keyOf(`s/${n}`));
     names.keep();
     expect(new Set(keys).size).to.equal(20);
     expect(Array.from({ length: 20 }, (_, n) => names.keyOf(`s/${n}`))).to.deep.equal(keys);
   });
 
-  it('forgets what was learnt since a mark, however much has been learnt after it', () => {
+  it('forgets all names added since a mark, however many they are', () => {
     const kept = names.keyOf('kept');
     names.keep();
     for (const count of [1, 2, 3, 5, 9]) {
@@ -30,7 +30,7 @@ describe('the names that a SQLite store remembers', () => {
       names.forgetSince(mark);
       for (let n = 0; n < count; n++) expect(names.find(`undone/${n}`), `${count}, ${n}`).to.equal(undefined);
     }
-    expect(names.keyOf('another')).to.equal(kept + 1); // the key of one that was undone is given again
+    expect(names.keyOf('another')).to.equal(kept + 1); // the key of a rolled-back name is reused
     expect(names.find('kept')).to.equal(kept);
   });
 });

@@ -12,7 +12,7 @@ import { createTempStore, type TempStore } from '../../support/temp-store.js';
 const archiveStream = fileURLToPath(new URL('../../fixtures/archive-stream.ts', import.meta.url));
 const key = { consumer: 'payment', source: 'core', id: newId() };
 
-/** A file as version 1 has left it: events, inbox, checkpoint, timer; gives the bodies of the events. */
+/** Writes a file of schema version 1 with events, inbox, checkpoint and timer; returns the bodies of the events. */
 function writeVersion1(path: string): string[] {
   const file = new Database(path);
   file.pragma('journal_mode = WAL');
@@ -47,7 +47,7 @@ describe('a SQLite file of an earlier release', function () {
   });
   afterEach(() => temp.dispose());
 
-  it('keeps everything when it is brought up to date, and can do what is new', async () => {
+  it('keeps all content in a migration, and supports new features', async () => {
     const bodies = writeVersion1(temp.path);
     const store = await temp.open();
     expect((await store.readAll(0, 5_000)).map(({ body }) => body)).to.deep.equal(bodies);
@@ -65,7 +65,7 @@ describe('a SQLite file of an earlier release', function () {
     expect(await store.readAll(0, 5_000)).to.have.length(2_001);
   });
 
-  it('is still of use to a process of the earlier release that has it open', async () => {
+  it('remains usable for a process of the earlier release that has it open', async () => {
     writeVersion1(temp.path);
     const older = new Database(temp.path, { timeout: 1_000 });
     const insert = older.prepare(
@@ -79,7 +79,7 @@ describe('a SQLite file of an earlier release', function () {
     expect(insert.run(1_001, 'before', 705_000).changes).to.equal(1);
     const store = await temp.open();
     expect(count.get(700_000, 710_000)).to.equal(11);
-    expect(insert.run(1_002, 'before', 705_000).changes).to.equal(0); // which gives no position back
+    expect(insert.run(1_002, 'before', 705_000).changes).to.equal(0); // which does not release the position
     expect(insert.run(1_002, 'after', 705_000).changes).to.equal(1);
     older.close();
     expect((await store.read('order/1', 999)).map(({ id }) => id)).to.include.members(['before', 'after']);
@@ -88,7 +88,7 @@ describe('a SQLite file of an earlier release', function () {
     expect((await store.append('order/1', 1_002, [eventOf('order/1')])).version).to.equal(1_003);
   });
 
-  it('is brought up to date once by several processes that open it at once', async () => {
+  it('is migrated once by several processes that open it at the same time', async () => {
     const bodies = writeVersion1(temp.path);
     const children = [1, 2, 3].map(() => fork(archiveStream, [temp.path, 'order/1', '0']));
     const exits = await Promise.all(children.map((child) => once(child, 'exit')));
@@ -102,7 +102,7 @@ describe('a SQLite file of an earlier release', function () {
     expect((await temp.open()).id).to.equal(store.id);
   });
 
-  it('ends with the same tables as a new file', async () => {
+  it('has the same tables as a new file after the migration', async () => {
     writeVersion1(temp.path);
     await (await temp.open()).close();
     const fresh = await createTempStore();

@@ -3,14 +3,14 @@ import { createEvent, originContext } from '../../../../src/events/create.js';
 import { shop } from '../../../support/shop.js';
 import { createTempStore, type TempStore } from '../../support/temp-store.js';
 
-describe('a SQLite store that is told of commits', () => {
+describe('the append watch of a SQLite store', () => {
   let temp: TempStore;
   beforeEach(async () => {
     temp = await createTempStore();
   });
   afterEach(() => temp.dispose());
 
-  it('hears of the commits of others without polling, one after the other', async () => {
+  it('reports commits of other stores without polling, one by one', async () => {
     const never = { limits: { pollInterval: 3_600_000 } };
     const one = await temp.open(never);
     const other = await temp.open(never);

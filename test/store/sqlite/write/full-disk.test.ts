@@ -8,7 +8,7 @@ import { createTempStore, type TempStore } from '../../support/temp-store.js';
 
 const large = 'x'.repeat(3_000);
 
-/** Appends groups until one fails; gives the streams acknowledged, those refused, and the codes of the refusals. */
+/** Appends groups until one fails; returns the acknowledged streams, the rejected ones, and the error codes. */
 async function fill(store: Store) {
   const acknowledged: string[] = [];
   const refused: string[] = [];
@@ -38,7 +38,7 @@ describe('a SQLite store whose disk is full', () => {
   });
   afterEach(() => temp.dispose());
 
-  it('says so, keeps what it acknowledged and nothing of what it refused, and takes it all when there is space', async () => {
+  it('rejects with store.full, keeps only acknowledged appends, and accepts appends when space is free', async () => {
     const store = await temp.open({ limits: { maxPages: 120 } });
     const { acknowledged, refused, codes } = await fill(store);
     expect(codes).to.include('store.full');
@@ -49,7 +49,7 @@ describe('a SQLite store whose disk is full', () => {
     expect(await streamsIn(roomy)).to.have.members([...acknowledged, ...refused]);
   });
 
-  it('commits nothing of work that catches the failure and writes on', async () => {
+  it('commits nothing of work that catches the failure and continues to write', async () => {
     const store = await temp.open({ limits: { maxPages: 120 } });
     await store.migrate('test', [{ name: 'notes', sql: 'CREATE TABLE notes (text TEXT NOT NULL)' }]);
     const codes = await Promise.all([
@@ -67,7 +67,7 @@ describe('a SQLite store whose disk is full', () => {
     expect(await streamsIn(store)).to.deep.equal([]);
   });
 
-  it('survives a real file system that is full, without being opened again', async function () {
+  it('recovers from a full file system without being reopened', async function () {
     const disk = join(temp.folder, 'disk');
     await mkdir(disk);
     if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=3m', 'tmpfs', disk]).status !== 0) this.skip();

@@ -14,7 +14,7 @@ describe('group commit in SQLite', () => {
   });
   afterEach(() => temp.dispose());
 
-  it('redoes a group one by one when a deferred foreign key fails its commit', async () => {
+  it('repeats the work of a group one by one when a deferred foreign key fails its commit', async () => {
     const sql = `CREATE TABLE parent (id INTEGER PRIMARY KEY);
       CREATE TABLE child (id INTEGER PRIMARY KEY, parent INTEGER REFERENCES parent (id) DEFERRABLE INITIALLY DEFERRED);`;
     await store.migrate('test', [{ name: 'family', sql }]);
@@ -34,7 +34,7 @@ describe('group commit in SQLite', () => {
     expect(await store.readAll(0)).to.have.length(1);
   });
 
-  it('goes on with a stream whose first append was rolled back', async () => {
+  it('appends to a stream whose first append was rolled back', async () => {
     const names = Array.from({ length: 20 }, () => `x/${newId()}`);
     await Promise.allSettled(
       names.map((name, n) =>
@@ -49,7 +49,7 @@ describe('group commit in SQLite', () => {
     expect(counts).to.deep.equal(names.map((_, n) => (n % 2 === 0 ? 1 : 2)));
   });
 
-  it('does not let work end the transaction that it shares', async () => {
+  it('rejects work that ends the shared transaction', async () => {
     const codes = await Promise.all([
       codeOf(store.append('x/1', 'none', [eventOf('x/1')])),
       codeOf(store.transaction((tx) => tx.sql`COMMIT`)),
@@ -58,7 +58,7 @@ describe('group commit in SQLite', () => {
     expect(codes).to.deep.equal(['resolved', undefined, 'resolved']);
   });
 
-  it('refuses to change or delete an event', () => {
+  it('rejects changes and deletes of events', () => {
     const file = new Database(temp.path);
     file
       .prepare(
@@ -70,7 +70,7 @@ describe('group commit in SQLite', () => {
     file.close();
   });
 
-  it('waits for the lock of another process without stopping the event loop, and answers store.busy in the end', async () => {
+  it('waits for the lock of another process without blocking, and rejects with store.busy after a timeout', async () => {
     const impatient = await temp.open({ limits: { lockTimeout: 40 } });
     const file = new Database(temp.path);
     file.exec('BEGIN IMMEDIATE');
@@ -81,7 +81,7 @@ describe('group commit in SQLite', () => {
     file.close();
   });
 
-  it('refuses a file that a newer release has written', async () => {
+  it('rejects a file of a newer release', async () => {
     const newer = await createTempStore();
     const file = new Database(newer.path);
     file.pragma('user_version = 99');
