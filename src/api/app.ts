@@ -18,6 +18,7 @@ import type { Route } from './route.js';
 import { answerFailures } from './send-reply.js';
 import { serveRoute, type ApiLimits } from './serve-route.js';
 
+/** The options of `createApi`. */
 export interface ApiOptions {
   /** Closed by the caller, after the server. */
   store: Store;
@@ -42,6 +43,7 @@ export interface ApiOptions {
   relay?: { lagging(): boolean };
   /** The checks of `/readyz`. */
   checks?: Checks;
+  /** The `info` of the OpenAPI document. */
   info?: ApiInfo;
   /** Milliseconds since the epoch. */
   clock?: () => number;

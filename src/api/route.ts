@@ -44,6 +44,7 @@ export interface ReadRequest<Params, Query> {
 /** The request of a route that writes. */
 export interface WriteRequest<Params, Query, Body> extends ReadRequest<Params, Query> {
   body: Body;
+  /** The Idempotency-Key of the request, without quotes. */
   idempotencyKey: string | undefined;
   /** The versions in If-Match, for `execute` or `checkVersion`; undefined without the header, or if the route does not
    *  support it. With the header, a `ConflictError` results in 412, otherwise in 409. */

@@ -2,6 +2,7 @@ import type { RequestListener } from 'node:http';
 import { isIPv6, type AddressInfo } from 'node:net';
 import { createHttpServer, type ServerLimits } from '../net/http-server.js';
 
+/** The options of `serveApi`. */
 export interface ServerOptions {
   /** @default '127.0.0.1' */
   host?: string;
@@ -10,6 +11,7 @@ export interface ServerOptions {
   limits?: Partial<ServerLimits>;
 }
 
+/** A listening HTTP server. */
 export interface ApiServer {
   url: string;
   port: number;

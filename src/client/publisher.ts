@@ -15,9 +15,11 @@ export interface EventPublisher<D extends Definitions> {
    *  `contract.invalid_data`, `broker.unreachable`, or another `broker.*` error, after which the broker may or may not
    *  have the event: publish it again with the same `id`. */
   publish: <T extends TypeName<D>>(type: T, data: DataOf<D, T>, options: PublishOptions) => Promise<EventEnvelope>;
+  /** Closes the publisher. The broker stays connected. */
   close: () => Promise<void>;
 }
 
+/** The options of a publish. */
 export interface PublishOptions {
   /** The aggregate of the event, such as `order/<id>`. */
   subject: string;

@@ -15,6 +15,7 @@ import { composePipeline, subscriberPipeline } from '../worker/pipeline/index.js
 import type { PipelineContext } from '../worker/pipeline/context.js';
 import type { Duration } from '../worker/definition/options.js';
 
+/** The options of `subscribe`. */
 export interface SubscribeOptions<D extends Definitions> {
   broker: Broker;
   catalogue: { readonly definitions: D };
@@ -26,7 +27,7 @@ export interface SubscribeOptions<D extends Definitions> {
   prefetch?: number;
   /** @default '30s' */
   timeout?: Duration;
-  /** @default ['1s', '10s', '1m', '10m'] */
+  /** The delays between attempts: one further attempt for each delay. @default ['1s', '10s', '1m', '10m'] */
   delays?: readonly Duration[];
   topology?: Pick<TopologyOptions, 'log' | 'unroutedMax'>;
   logger?: Logger;
@@ -46,6 +47,7 @@ type SubscriberHandler<D extends Definitions, P extends string> = P extends '#'
     ? NoTypeMatches<P>
     : (event: EventFor<D, P>, ctx: SubscriberContext) => Promise<void> | void;
 
+/** A running subscription. */
 export interface Subscription {
   /** Stops consuming, waits at most `deadline` milliseconds (default 10,000) for the messages in flight, then requeues
    *  the others. The queue remains and stores messages for the next subscriber with this name. */

@@ -10,19 +10,26 @@ export interface Config {
   amqpUrl: string | undefined;
   /** One URL, or several separated by commas. */
   managementUrl: string | undefined;
+  /** How long a command waits for an unreachable broker, in milliseconds. */
   brokerWait: number;
   /** Whether messages carry their AMQP user, and whether workers verify it. */
   userId: 'off' | 'send' | 'verify';
   /** The AMQP users that may publish events of a source, by source. */
   amqpUsers: Readonly<Record<string, readonly string[]>>;
+  /** Prefix of every name in the broker. */
   prefix: string;
   /** `{service}` is replaced by the name of the service. */
   databaseUrl: string;
+  /** The directory of the stores, the private broker and the locks. */
   dataDir: string;
+  /** The host on which the API and the sandbox listen. */
   host: string;
+  /** The host of the health endpoints of workers and the keeper. */
   healthHost: string;
   port: number;
+  /** The port of the health endpoints; 0 selects a free port. */
   healthPort: number;
+  /** The commit of the release, for `flotilla_build_info`. */
   commit: string | undefined;
   /** The file whose default export is the fleet. Undefined: see `loadFleet`. */
   fleetFile: string | undefined;
@@ -30,22 +37,36 @@ export interface Config {
   logFormat: 'json' | 'text';
   /** Undefined: all workers. */
   workers: readonly string[] | undefined;
+  /** The bearer token of the API. */
   apiToken: string | undefined;
+  /** The token of /metrics and of the details of /readyz. */
   metricsToken: string | undefined;
+  /** Origins whose pages may call the API from a browser. */
   corsOrigins: readonly string[];
+  /** Addresses or networks of trusted proxies in front of the API. */
   trustedProxies: readonly string[];
   /** Undefined: read from the file in the data directory, if it exists. */
   fleetKey: string | undefined;
+  /** How workers treat messages without a valid signature, if the fleet has a key. */
   verifySignatures: 'require' | 'warn' | 'off';
+  /** Whether system packages may be installed. */
   install: 'ask' | 'always' | 'never';
+  /** Retention limits of the stream; `maxAge` in the notation of RabbitMQ, such as `7D`. */
   log: { maxAge: string; maxBytes: number };
+  /** Maximum number of unrouted messages; beyond it, the oldest are dropped. */
   unroutedMax: number;
+  /** `window`: maximum number of unconfirmed publishes. `maxLag`: number of unpublished events above which the API
+   *  refuses writes and workers pause. */
   relay: { window: number; maxLag: number };
+  /** In milliseconds. Undefined: the delays of each worker. */
   retryDelays: readonly number[] | undefined;
+  /** In milliseconds. Undefined: the value of each worker. */
   breakerHalfOpenAfter: number | undefined;
   /** Undefined: the values of each saga. */
   sagas: { timeout: number | undefined; retryDelays: readonly number[] | undefined };
+  /** How long a process may take to finish work in progress when it ends, in milliseconds. */
   drainTimeout: number;
+  /** For tests only: the point at which the process ends. */
   failpoint: string | undefined;
 }
 

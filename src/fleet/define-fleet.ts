@@ -30,6 +30,7 @@ interface FleetParts {
   readonly banner?: (urls: FleetUrls) => Readonly<Record<string, string>>;
 }
 
+/** A fleet, as returned by `defineFleet`. */
 export interface Fleet extends FleetParts {
   readonly sandbox?: Sandbox;
   readonly catalogue: Catalogue<Definitions>;

@@ -12,11 +12,13 @@ export interface Expected<Event> {
   rejects: (code: string) => void;
 }
 
+/** A decider with its earlier events. */
 export interface Given<Command, Event> {
   /** The command under test. */
   when: (command: Command) => Expected<Event>;
 }
 
+/** A test of a decider. `when` without `given` starts with no events. */
 export interface Spec<Command, Event> extends Given<Command, Event> {
   /** The earlier events, oldest first. */
   given: (...events: readonly Event[]) => Given<Command, Event>;

@@ -10,8 +10,8 @@ import { NO_QUEUE, type WorkerState } from './state.js';
 export interface RunningWorker {
   readonly name: string;
   state: () => WorkerState;
-  /** Resolves when its projections have handled all events stored at the time of the call. Rejects if one is stopped.
-   *  / */
+  /** Resolves when its projections have handled all events stored at the time of the call. Rejects if one is
+   *  stopped. */
   caughtUp: () => Promise<void>;
   /** Stops consuming, waits at most `deadline` milliseconds for the messages in flight, requeues the others and runs
    *  `teardown`. */

@@ -29,8 +29,8 @@ export interface StepState {
   readonly executedBy: readonly string[];
   /** One of its commands was dead-lettered: if it was edited, the answer has the id of the edited command. */
   readonly maybeEdited: boolean;
-  /** How many compensation commands were sent before the step was known to be executed: answers to them do not count.
-   *  / */
+  /** How many compensation commands were sent before the step was known to be executed: answers to them do not
+   *  count. */
   readonly outdated: number;
 }
 

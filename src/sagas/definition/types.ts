@@ -56,6 +56,7 @@ export interface CompensationOptions<D extends Definitions, Input> extends Attem
   failed?: readonly EventName<D>[];
 }
 
+/** A step of a saga: a command, its answers and its compensation. */
 export interface StepOptions<D extends Definitions, Input> extends AttemptOptions {
   /** Lower-case letters, digits and single dashes. */
   name: string;
@@ -65,7 +66,7 @@ export interface StepOptions<D extends Definitions, Input> extends AttemptOption
   /** Answers that the step was not executed. The saga copies their `reason`, if present. @default none */
   failed?: readonly EventName<D>[];
   /** How the step is compensated if a later step fails or the saga is cancelled.
-   *  @default the step is not compensated / */
+   *  @default the step is not compensated */
   compensate?: CompensationOptions<D, Input>;
 }
 
@@ -92,8 +93,8 @@ export interface SagaOptions<
   /** The event that cancels a saga at any time: before the start, while it runs, or after it has completed.
    *  @default none */
   cancelledBy?: Cancel;
-  /** The subject of its commands and therefore of the answers, such as `order/<id>`. Must differ from its own stream.
-   *  / */
+  /** The subject of its commands and therefore of the answers, such as `order/<id>`. Must differ from its own
+   *  stream. */
   subject: (sagaId: string) => string;
   /** `caused`: an answer counts only if its `causationid` is a command that the saga sent for the step. `any`: every
    *  answer counts, for services that answer as a result of other events or requests. @default 'caused' */

@@ -28,8 +28,10 @@ export const stepStatuses = [
   'compensation_failed',
 ] as const;
 
+/** The status of a step of a saga. */
 export type StepStatus = (typeof stepStatuses)[number];
 
+/** The progress of one step of a saga. */
 export interface StepProgress {
   name: string;
   state: StepStatus;
@@ -67,6 +69,7 @@ export const sagaProgressStatuses = [
   'failed',
 ] as const satisfies readonly ('not_started' | SagaStatus)[];
 
+/** The status of a saga. */
 export type SagaProgressStatus = (typeof sagaProgressStatuses)[number];
 
 /** The progress of a saga: its steps, what it waits for, its history. Contains no message data. */

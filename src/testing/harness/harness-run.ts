@@ -20,6 +20,7 @@ import type { DeliveryOutcome } from '../../worker/pipeline/settle.js';
 import { queuesOfAll } from '../../worker/definition/queues.js';
 import { startWorker, type RunningWorker } from '../../worker/start.js';
 
+/** The options of `harness`. */
 export interface HarnessOptions {
   /** Replaces the result of the worker's `setup`. */
   use?: unknown;

@@ -7,6 +7,7 @@ import type { DeliveryOutcome } from '../../worker/pipeline/settle.js';
 import type { Duration } from '../../worker/definition/options.js';
 import type { Worker } from '../../worker/definition/worker-definition.js';
 
+/** The result of a scenario. */
 export interface HarnessResult {
   outcome: DeliveryOutcome;
   /** The events that the last step appended, in order. */

@@ -19,7 +19,9 @@ export type Fault =
    *  receives no answer. `crash`: it takes effect, and the caller crashes. */
   | { kind: 'call'; call: number; outcome: CallOutcome };
 
+/** The kind of an injected fault. */
 export type FaultKind = Fault['kind'];
+/** The effect of a fault on an external call: see `Fault`. */
 export type CallOutcome = 'unavailable' | 'answer_lost' | 'crash';
 
 /** The faults of a run that have not happened yet. Each method removes the faults that it returns. */

@@ -2,6 +2,7 @@ import type { DeadLetterFacts } from '../../dead-letters/dead-letter.js';
 import type { Fault } from './faults.js';
 import type { Counts } from './run-state.js';
 
+/** The seed, the faults and the input that determine a run. */
 export interface Attempt<Input = undefined> {
   seed: number;
   /** The faults to inject. @default none */
@@ -10,6 +11,7 @@ export interface Attempt<Input = undefined> {
   input?: Input;
 }
 
+/** The result of a run. */
 export interface RunResult {
   /** The events of the run, one line each. */
   trace: readonly string[];

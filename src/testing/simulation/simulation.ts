@@ -20,6 +20,7 @@ export interface World {
   readonly use?: Readonly<Record<string, unknown>>;
 }
 
+/** The options of `simulation`. */
 export interface SimulationOptions<W extends World, Input> {
   workers: readonly Worker[];
   /** The number of processes of each worker. @default 1 */

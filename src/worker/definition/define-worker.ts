@@ -90,8 +90,8 @@ function eventsOf(aggregates: readonly { readonly events: readonly string[] }[] 
   return aggregates.flatMap(({ events }) => events);
 }
 
-/** Adds the message types of the sagas and their failures to the bindings of the worker, with handlers that do nothing.
- *  / */
+/** Adds the message types of the sagas and their failures to the bindings of the worker, with handlers that do
+ *  nothing. */
 function withSagas(
   definitions: Definitions,
   sagas: readonly SagaDefinition[],

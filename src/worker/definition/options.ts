@@ -8,6 +8,7 @@ import type { Saga } from '../../sagas/definition/types.js';
 import type { Migration, Sql, Tx } from '../../store/store.js';
 import type { Logger } from '../../telemetry/logger.js';
 
+/** The options of an emitted event or command. */
 export interface EmitOptions {
   /** The aggregate of the event. @default the subject of the handled event */
   subject?: string;
@@ -24,6 +25,7 @@ export type Emit<D extends Definitions, E extends TypeName<D>> = <T extends E>(
  *  once. */
 export interface WriteTx<D extends Definitions, E extends TypeName<D>, A extends TypeName<D> = never> {
   sql: Sql;
+  /** Reads the events of a stream in this transaction. */
   read: Tx['read'];
   emit: <T extends E>(type: T, data: DataOf<D, T>, options?: EmitOptions) => Promise<void>;
   /** Decides on the aggregate `id` and appends the resulting events. Resolves with the new state. */
@@ -34,6 +36,7 @@ export interface WriteTx<D extends Definitions, E extends TypeName<D>, A extends
   ) => Promise<{ state: State; version: number }>;
 }
 
+/** The options of a call to an external dependency. */
 export interface CallOptions {
   /** Marks a call that changes an external service. A replay without side effects (`ctx.sideEffects` is false) refuses
    *  it with `worker.side_effect_refused`: the message is dead-lettered, and nothing is called or committed. A handler
@@ -64,13 +67,17 @@ export interface Context<D extends Definitions, E extends TypeName<D>, Use, A ex
   readonly replaying: boolean;
   /** Whether to perform external side effects. False only in a replay without `--side-effects`. */
   readonly sideEffects: boolean;
+  /** A logger whose entries contain the id, the type and the correlation of the event. */
   readonly log: Logger;
   /** Calls an external dependency. An error that means "unavailable" (refused, timed out, 5xx) becomes an
    *  `UnavailableError`, which the circuit breaker counts; other errors pass through unchanged. */
   call: <T>(dependency: string, work: (signal: AbortSignal) => Promise<T>, options?: CallOptions) => Promise<T>;
   /** Reads the committed state of the worker's store, outside of any transaction. */
   query: Sql;
+  /** Defers a write. Deferred writes run in the order of their calls. */
   write: (work: (tx: WriteTx<D, E, A>) => Promise<void>) => void;
+  /** Emits an event or a command, deferred. Throws `worker.undeclared_emit` for a type that is not in `emits`, and
+   *  `contract.invalid_data`. */
   emit: Emit<D, E>;
   /** Emits at a later time: at a date, or after a duration ('30s', or milliseconds). */
   schedule: <T extends E>(at: Date | string | number, type: T, data: DataOf<D, T>, options?: EmitOptions) => void;
@@ -81,6 +88,7 @@ export interface Context<D extends Definitions, E extends TypeName<D>, Use, A ex
   ) => void;
 }
 
+/** The context of `setup`. */
 export interface SetupContext<Settings> {
   settings: Settings;
   /** Aborts when the process ends. */
@@ -91,6 +99,7 @@ export interface SetupContext<Settings> {
 /** A length of time: milliseconds, or '250ms', '30s', '10m', '1h', '2d'. */
 export type Duration = number | string;
 
+/** The options of a worker's circuit breaker. */
 export interface CircuitBreakerOptions {
   /** Consecutive failures, each of a different event, that open it. @default 5 */
   failures?: number;
@@ -121,12 +130,12 @@ export interface WorkerOptions<
   /** The types that its handlers emit with `ctx.emit`, `ctx.schedule` or `tx.emit`. Types of its sagas and `aggregates`
    *  need not be listed. */
   emits?: readonly E[];
-  /** The deciders on which its handlers execute commands. Their events are emitted by `ctx.execute` and `tx.execute`.
-   *  / */
+  /** The deciders on which its handlers execute commands. Their events are emitted by `ctx.execute` and
+   *  `tx.execute`. */
   aggregates?: readonly { readonly events: readonly A[] }[];
   /** `queue`: the worker's own queue, bound by the keys of `on`. `log`: the stream of all events, from the worker's own
    *  checkpoint, including events from before its first start and from times when it was not deployed.
-   *  @default 'queue' / */
+   *  @default 'queue' */
   from?: 'queue' | 'log';
   /** Where a worker with `from: 'log'` begins at its first start: at the oldest retained event, or at the next one.
    *  @default 'first' */
@@ -138,8 +147,8 @@ export interface WorkerOptions<
   reset?: (tx: { sql: Sql }) => Promise<void>;
   /** The projections that it updates from the events of its store. */
   projections?: readonly Projection[];
-  /** The sagas that it runs. Their messages reach its queue, and their state is in its store, which its replicas share.
-   *  / */
+  /** The sagas that it runs. Their messages reach its queue, and their state is in its store, which its replicas
+   *  share. */
   sagas?: readonly Saga[];
   /** Handlers by type or topic pattern. The most specific handler runs. Optional for a worker with `projections` or
    *  `sagas`. */

@@ -34,7 +34,7 @@ export function idempotencyKeys(key: string): readonly string[] {
  *  `ctx.call(…, {  sideEffect: true })`. An edited command carries different data: it closes the key of the earlier
  *  data and uses the next key; if the action was already performed with the earlier data, that result counts. A refusal
  *  closes the remaining keys, so that a concurrent request cannot succeed afterwards. Throws `KeyReusedError` when no
- *  key is left. / */
+ *  key is left. */
 export async function callOnce<Result extends object>(
   action: ExternalAction<Result>,
   keys: readonly string[],

@@ -33,8 +33,8 @@ export interface Emitter {
   readonly deriveId: DeriveId;
 }
 
-/** Creates the events caused by one event. The n-th event always has the same id, in every process and every attempt.
- *  / */
+/** Creates the events caused by one event. The n-th event always has the same id, in every process and every
+ *  attempt. */
 export class Emissions {
   #index = 0;
   readonly #traceparent: string | undefined;

@@ -7,6 +7,7 @@ import type { Counts } from '../run-state.js';
 import type { Simulation } from '../simulation.js';
 import type { Attempt, RunOutcome } from '../run-outcome.js';
 
+/** The options of `explore`. */
 export interface ExploreOptions {
   /** @default 100 */
   runs?: number;
