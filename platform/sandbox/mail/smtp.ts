@@ -67,7 +67,7 @@ async function receive(mailbox: Mailbox, stream: SMTPServerDataStream, session: 
   });
 }
 
-/** The whole mail. One that is too large is read to its end, as SMTP wants it, but not kept in memory. */
+/** Reads a whole mail. SMTP requires reading a mail that is too large to its end, but it is not kept in memory. */
 async function readMail(stream: AsyncIterable<Buffer>): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let bytes = 0;

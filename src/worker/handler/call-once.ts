@@ -31,7 +31,7 @@ export function idempotencyKeys(key: string): readonly string[] {
 }
 
 /** Performs an external action once, even if several messages request it concurrently. Call it within
- *  `ctx.call(…, {  sideEffect: true })`. An edited command carries different data: it closes the key of the earlier
+ *  `ctx.call(…, { sideEffect: true })`. An edited command carries different data: it closes the key of the earlier
  *  data and uses the next key; if the action was already performed with the earlier data, that result counts. A refusal
  *  closes the remaining keys, so that a concurrent request cannot succeed afterwards. Throws `KeyReusedError` when no
  *  key is left. */
