@@ -37,7 +37,7 @@ describe('commands without a configured broker', () => {
   });
   afterEach(() => rm(folder, { recursive: true, force: true }));
 
-  // A command that gets as far as connecting ends there: another broker may well run at the usual port.
+  // A command that starts to connect ends there, because another broker may run on the default port.
   const run = (...args: string[]) =>
     runCommand({ modules, fleet, env: { DATA_DIR: dataDir }, cwd: folder, stop: AbortSignal.abort() }, args);
   const makeOps = async () => {

@@ -60,7 +60,7 @@ describe('checks before a command starts', function () {
 
   const valid = { GATEWAY_URL: 'http://gateway', MAIL_FROM: 'shop@example.org', AMQP_URL: 'amqp://127.0.0.1:1' };
   const run = (env: NodeJS.ProcessEnv, ...args: string[]) =>
-    // a command that gets further ends at once
+    // a command that passes the checks ends immediately
     runCommand(
       { modules, fleet, env: { DATA_DIR: 'data', ...valid, ...env }, cwd: folder, stop: AbortSignal.abort() },
       args,

@@ -10,7 +10,7 @@ import { expect } from 'chai';
 const program = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
-/** Runs the command line in a process of its own. */
+/** Runs the command line in a separate process. */
 async function flotilla(args: string[], env: Record<string, string> = {}, cwd = root) {
   const child = spawn(process.execPath, [...process.execArgv, program, ...args], {
     cwd,
@@ -28,7 +28,7 @@ async function flotilla(args: string[], env: Record<string, string> = {}, cwd = 
   return { code, stdout, stderr };
 }
 
-/** The message of the one line that a process of the fleet prints without a terminal, where the format is JSON. */
+/** The message on the only line that a process prints without a terminal, where logs are JSON. */
 function messageIn(stderr: string): string {
   return (JSON.parse(stderr) as { message: string }).message;
 }

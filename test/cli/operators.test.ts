@@ -64,7 +64,7 @@ describe('operator commands', function () {
     await rm(folder, { recursive: true, force: true });
   });
 
-  /** As a keeper leaves it. */
+  /** Prepares the store as a keeper does. */
   const makeOps = async () => (await openSqliteStore({ service: 'ops', path: join(folder, 'ops.db') })).close();
   const run = (...args: string[]) =>
     runCommand({ modules: [status, topology, dead, retrying, unrouted], fleet, env, cwd: folder }, args);

@@ -36,7 +36,7 @@ describe('the settings of an API', () => {
         fleet,
         env: { DATA_DIR: folder, ...env },
         cwd: folder,
-        stop: AbortSignal.abort(), // whoever should start something ends it at once
+        stop: AbortSignal.abort(), // a command that starts a process ends it immediately
       },
       args,
     );

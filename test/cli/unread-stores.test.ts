@@ -123,7 +123,7 @@ describe('commands when a store is not on this machine', function () {
   const all = ['core', 'trips', 'services', 'ops'];
   const allBut = (...missing: string[]) => all.filter((service) => !missing.includes(service));
 
-  // The command, the stores that are missing, and those it needs of them.
+  // The command, the missing stores, and the ones among them that it needs.
   const rows: [args: string[], missing: string[], unread: string[]][] = [
     [['sagas', 'list'], ['trips', 'core'], ['trips']],
     [['projections', 'list'], ['services', 'core'], ['services']],

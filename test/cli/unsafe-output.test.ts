@@ -98,7 +98,7 @@ describe('commands that print untrusted input', function () {
       channel.publish(names.deadLetters, 'payment', Buffer.from(body), { ...properties, headers: deadLetter });
       channel.publish(names.events, `a.${UNSAFE_TEXT}`, Buffer.from(body), { ...properties, headers });
     }
-    // as a worker of that name would have left them
+    // as a worker of that name stores it
     await channel.assertQueue(names.dead(UNSAFE_TEXT), { durable: true, arguments: { 'x-queue-type': 'quorum' } });
     await channel.waitForConfirms();
   }

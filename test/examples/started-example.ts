@@ -11,13 +11,13 @@ import { cleanUp, testBroker } from '../support/rabbitmq.js';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
 export interface StartedExample {
-  /** Where the API answers; empty where the fleet has none. */
+  /** The URL of the API; empty if the fleet has none. */
   api: string;
   /** Runs a command of the fleet and resolves with its output. */
   flotilla: (...args: string[]) => Promise<string>;
 }
 
-/** Starts a fleet by `npm run example:<name>`, on the broker of the run, and stops it after `work`. */
+/** Starts a fleet with `npm run example:<name>` on the broker of the run, and stops it after `work`. */
 export async function withExample(name: string, work: (example: StartedExample) => Promise<void>): Promise<void> {
   const { amqpUrl, managementUrl, prefix } = await testBroker();
   const dataDir = await mkdtemp(join(tmpdir(), `flotilla-${name}-`));
@@ -49,7 +49,7 @@ export async function withExample(name: string, work: (example: StartedExample) 
     const [, api = ''] = /^API +(\S+)/m.exec(output) ?? [];
     await work({ api, flotilla });
   } finally {
-    // as Ctrl-C on a terminal, to every process of it
+    // like Ctrl-C on a terminal, to every process of the group
     if (program.pid !== undefined && program.exitCode === null) process.kill(-program.pid, 'SIGINT');
     await ended;
     await cleanUp(prefix);

@@ -36,7 +36,7 @@ const envelope: Omit<EventEnvelope, 'data'> = {
   correlationid: '1',
 };
 
-/** The input may be refused, in the one way that there is. */
+/** Accepts a refusal, but only the documented one. */
 function refusing(work: () => unknown): void {
   try {
     work();
@@ -191,8 +191,8 @@ describe('validation of one-line text', () => {
   });
 });
 
-/** Syntax that means the same in ECMAScript, Python's `re` and RE2 (Go): no look-around, no references, no `\u`, no
- *  `\p`, no repetition over 1000. */
+/** Syntax with the same meaning in ECMAScript, Python's `re` and RE2 (Go): no look-around, no references, no `\u`,
+ *  no `\p`, no repetition over 1000. */
 const PORTABLE =
   /^(?:[^\\[\](){}*+?|]|\\(?:[dDwWsS]|x[0-9a-f]{2}|[^A-Za-z0-9])|\[\^?(?:[^\\\]]|\\(?:[dws]|x[0-9a-f]{2}|[^A-Za-z0-9]))+\]|\((?:\?:|(?!\?))|\)|[*+?|]|\{\d{1,3}(?:,\d{0,3})?\})*$/u;
 

@@ -19,9 +19,9 @@ describe('platform: stores of an earlier release', function () {
     dataDir = await mkdtemp(join(tmpdir(), 'flotilla-earlier-'));
     fleet = await ChaosFleet.create({ ...(await testBroker()), dataDir });
     restoreEarlierData(dataDir, (store) => {
-      // an hour old, as rows of the inbox are deleted after some days
+      // one hour old, because inbox rows are deleted after some days
       store.prepare('UPDATE flotilla_inbox SET at = ?').run(Date.now() - 3_600_000);
-      // every event is published again, by every store
+      // every store publishes all of its events again
       store.prepare(`UPDATE flotilla_checkpoints SET position = 0 WHERE name = 'relay'`).run();
     });
     await fleet.start();

@@ -9,7 +9,7 @@ import { seed } from '../support/seed.js';
 import { details } from './support/events.js';
 import { startShop, type Shop } from './support/shop.js';
 
-/** Requests to each operation. Another seed finds other requests; a failure prints the seed and the smallest request. */
+/** The number of requests to each operation. A failure prints the seed and the shrunk request. */
 const RUNS = Number(process.env.FUZZ_RUNS ?? 60);
 
 interface Parameter {
@@ -37,9 +37,9 @@ interface Sent {
   query: Record<string, string>;
   headers: Record<string, string>;
   body: unknown;
-  /** In place of the body: text that may not even be JSON. */
+  /** Replaces the body with text that may not be JSON. */
   raw: string | undefined;
-  /** Whether the document allows all of it. */
+  /** Whether the document allows the whole request. */
   isValid: boolean;
 }
 
@@ -57,7 +57,7 @@ const tags = fc
   })
   .map((list) => list.map((tag) => tag.join('')).join(', '));
 
-/** What a header may contain. */
+/** Characters that a header may contain. */
 const SENDABLE = /^[\x20-\x7e]*$/;
 
 const names = (parameters: Parameter[]) => ['unknown', ...parameters.map(({ name }) => name)];
@@ -70,7 +70,7 @@ describe('the API, fuzzed from its OpenAPI document', function () {
   const validators = new Map<string, ValidateFunction>();
   let shop: Shop;
   let document: { paths: Record<string, Record<string, Operation>> };
-  /** Ids that exist, by the first segment of the path. */
+  /** Existing ids, by the first segment of the path. */
   let ids: Record<string, string[]>;
 
   before(async () => {
@@ -112,7 +112,7 @@ describe('the API, fuzzed from its OpenAPI document', function () {
   };
   const valid = (schema: Schema) => fromSchema(schema, { resolve: (ref) => at<Schema>(ref), isValid });
 
-  /** Requests to an operation: about half of them valid by the document. */
+  /** Requests to an operation, about half of them valid according to the document. */
   function requests(path: string, { parameters = [], requestBody }: Operation): fc.Arbitrary<Sent> {
     const all = parameters.map(resolved);
     // the document cannot express that a cursor belongs to one list
@@ -129,7 +129,7 @@ describe('the API, fuzzed from its OpenAPI document', function () {
           noNullPrototype: true,
         })
         .map((found) => found as Record<string, string>);
-    /** Half of the ids exist. */
+    /** Ids, half of them existing ones. */
     const known = <T>(values: T, field: string, existing: readonly string[] = []): fc.Arbitrary<T> =>
       typeof values === 'object' && values !== null && field in values && existing.length > 0
         ? fc.constantFrom(values, ...existing.map((id) => ({ ...values, [field]: id })))
@@ -180,7 +180,7 @@ describe('the API, fuzzed from its OpenAPI document', function () {
     const text = sent.raw ?? (sent.body === undefined ? undefined : JSON.stringify(sent.body));
     const hasBody = method === 'post' && text !== undefined;
     return new Promise((resolve, reject) => {
-      // not fetch: it would change the path and refuse some headers
+      // fetch would normalize the path and refuse some headers
       const outgoing = request(
         shop.api.url,
         {
@@ -204,7 +204,7 @@ describe('the API, fuzzed from its OpenAPI document', function () {
     });
   }
 
-  /** Throws unless the document describes this answer. */
+  /** Throws unless the document describes this response. */
   function check({ responses }: Operation, { status, headers, text }: Received): void {
     expect(status, text).to.be.below(500);
     const documented = responses[status];

@@ -6,7 +6,7 @@ import { expect } from 'chai';
 import ts from 'typescript';
 import { startShop, type Shop } from './support/shop.js';
 
-/** What an adopter writes with the generated client; every result has the types of the document. */
+/** A program that uses the generated client; every result has the types of the document. */
 const PROGRAM = `
 import { createUser, getOrder, listOrderEvents, placeOrder } from './index.js';
 import type { NewOrder, Order } from './index.js';

@@ -5,12 +5,12 @@ import { expect } from 'chai';
 import { openApi } from '../../src/api/openapi/document.js';
 import { apiInfo, routes } from '../../platform/routes.js';
 
-// a document, as tests look into it
+// the document is read without types
 /* eslint-disable @typescript-eslint/no-explicit-any */
 const documentOf = (token: boolean): any =>
   openApi(routes({ fulfilment: 'orchestrated' }), { version: '1.0.0', ...apiInfo }, { token });
 
-/** Every object below a node, with its path. */
+/** Every object in a node, with its path. */
 function* nodes(node: any, path = '#'): Generator<[string, any]> {
   if (typeof node !== 'object' || node === null) return;
   yield [path, node];

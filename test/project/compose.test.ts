@@ -45,12 +45,12 @@ const folders = readdirSync(new URL('../../workers', import.meta.url), { withFil
 const processes = Object.entries(compose.services).filter(([, { command }]) => command !== undefined);
 const workerServices = Object.entries(compose.services).filter(([, { command }]) => command?.[0] === 'worker');
 
-/** As short as it may be. */
+/** A short token. */
 function secretOf(reference: string): string {
   return reference.includes('FLEET_KEY') ? 'f'.repeat(32) : '0123456789abcdef';
 }
 
-/** The environment of a service where only what is required is set. */
+/** The environment of a service with only the required variables set. */
 function startable(name: string): Record<string, string> {
   const service = compose.services[name];
   return Object.fromEntries(

@@ -18,7 +18,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const printNode = join(root, 'test/project/fixtures/print-node.mjs');
 const TOO_OLD = '20.19.5';
 
-/** Runs a program to its end, whatever its exit code. */
+/** Runs a program and resolves for any exit code. */
 async function run(node: string, args: readonly string[], env: NodeJS.ProcessEnv = {}) {
   const options = { cwd: root, env: { ...process.env, FLOTILLA_NODE: undefined, ...env }, maxBuffer: 50_000_000 };
   const result = promisify(execFile)(node, [...args], options);

@@ -76,7 +76,7 @@ describe('the package', function () {
       }
     }
     expect(files).to.include.members([...imported]);
-    // the one that `up` runs as a program
+    // the script that `up` runs
     expect(scripts.filter((path) => !imported.has(path))).to.deep.equal(['scripts/install-rabbitmq.mjs']);
   });
 
@@ -86,7 +86,7 @@ describe('the package', function () {
       const tsc = ['node_modules/typescript/bin/tsc', '--ignoreConfig', '--noEmit', '--strict', '--types', 'node'];
       return run(shop, process.execPath, [...tsc, '--lib', 'es2023,esnext.disposable', ...options, 'program.ts']);
     };
-    // with every declaration file that is reached: none needs a package that is not installed
+    // with every reachable declaration file: none needs a package that is not installed
     expect(await tsc('--module', 'nodenext')).to.equal('');
     expect(await tsc('--module', 'esnext', '--moduleResolution', 'bundler', '--skipLibCheck')).to.equal('');
     await rm(join(shop, 'program.ts'));

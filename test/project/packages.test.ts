@@ -12,7 +12,7 @@ interface Lockfile {
 
 describe('the packages', () => {
   const lock = JSON.parse(read('package-lock.json')) as Lockfile;
-  /** Those that are not part of this repository. */
+  /** Packages outside this repository. */
   const installed = Object.entries(lock.packages).filter(
     ([name, { link }]) => !['', 'application'].includes(name) && link !== true,
   );

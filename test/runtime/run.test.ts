@@ -35,7 +35,7 @@ describe('parts of a fleet in a program', function () {
     await rm(folder, { recursive: true, force: true });
   });
 
-  /** A fleet whose worker hands over what it reads; it needs a setting. */
+  /** A fleet whose worker passes received events to the test; it requires a setting. */
   function fleetThat(reads: (text: string) => void) {
     const reader = notes.defineWorker({
       name: 'reader',

@@ -15,7 +15,7 @@ const book = (sql: Sql, tripId: string) =>
   sql`insert into bookings (trip_id) values (${tripId}) on conflict do nothing`;
 const forget = (sql: Sql, tripId: string) => sql`delete from bookings where trip_id = ${tripId}`;
 
-/** Services with no memory of what they have undone: asked too late, they do it again. */
+/** Services that do not remember compensated bookings: a late command books again. */
 const flights = journeys.defineWorker({
   name: 'flights',
   migrations: [{ name: '1', sql: bookings }],
@@ -70,7 +70,7 @@ async function check(run: Run, _world: object, asked: readonly { full: boolean; 
     const tripId = `${full ? 'full' : 'trip'}${index}`;
     const stream = await run.store('trips').read(`travel/${tripId}`);
     const { status } = journeys.rehydrate(sagaDecider(definition), stream).state;
-    if (status === 'failed') continue; // a person has been called
+    if (status === 'failed') continue; // requires manual intervention
     const booked = async (service: string) =>
       (await run.store(service).query`select trip_id from bookings where trip_id = ${tripId}`).length === 1;
     expect(status, tripId).to.be.oneOf(full || dropped !== null ? ['compensated'] : ['completed', 'compensated']);

@@ -26,7 +26,7 @@ type Column =
   | 'updated_at';
 type Row = Record<Column, SqlValue>;
 
-/** One input of a saga, and what version 0.1.0 had in its store after it. */
+/** One input of a saga, and the events that version 0.1.0 had stored after it. */
 interface Step {
   history: string;
   input: SagaInput;
@@ -52,7 +52,7 @@ describe('the stored history of a saga', () => {
   }
 });
 
-/** Restores the store as it was after so many inputs, and takes the rest. */
+/** Restores the store after that many inputs, and processes the remaining ones. */
 async function continues(history: readonly Step[], before: number): Promise<void> {
   const store = openMemoryStore({ service: 'core', clock: () => history[0]?.input.now ?? 0 });
   try {

@@ -23,7 +23,7 @@ function entriesOf(output: string): Entry[] {
     .map((line) => JSON.parse(line) as Entry);
 }
 
-/** Runs `up` with a log in JSON; `output` is all that it and its processes have printed. */
+/** Runs `up` with LOG_FORMAT=json; `output` contains everything that it and its processes printed. */
 async function startUp(env: NodeJS.ProcessEnv) {
   const { amqpUrl, managementUrl, prefix } = await testBroker();
   const data = await mkdtemp(join(tmpdir(), 'flotilla-json-'));
@@ -53,7 +53,7 @@ async function startUp(env: NodeJS.ProcessEnv) {
     prefix,
     amqpUrl,
     printed,
-    /** Of the process of that name. */
+    /** Lines of the process of that name. */
     url: (name: string) =>
       eventually(() => {
         if (child.exitCode !== null) throw new Error(`up ended: ${printed.stderr}`);

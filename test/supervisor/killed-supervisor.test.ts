@@ -62,7 +62,7 @@ describe('after a kill -9 of up', function () {
   });
 });
 
-/** Runs an `up` until it says that it is running, then stops it. */
+/** Runs `up` until it is ready, then stops it. */
 async function upAndDown(
   fleet: FakeFleet,
   { running, ...overrides }: { amqp?: undefined; running?: () => Promise<void> } = {},

@@ -13,7 +13,7 @@ describe('up', () => {
 
   const started = (expected: number) => fleet.until((lines) => count(lines, 'started') === expected);
 
-  /** Until the banner: every process has said that it is ready. */
+  /** Resolves with the banner, once every process is ready. */
   const ready = (overrides: Parameters<FakeFleet['run']>[0] = {}) =>
     new Promise<{ running: Promise<void> }>((resolve, reject) => {
       const running = fleet.run({
@@ -134,7 +134,7 @@ describe('up', () => {
     if (process.platform === 'win32') this.skip();
     const { running } = await ready();
     await started(5);
-    // A terminal signals the group in its foreground, which is ours: theirs must be another.
+    // A terminal signals its foreground group, which is that of `up`; its children must be in other groups.
     const groups = await Promise.all(['api', 'keeper', 'payment'].map((name) => pidOf(fleet, name).then(groupOf)));
     expect(groups).not.to.include(groupOf(process.pid));
     fleet.stop();

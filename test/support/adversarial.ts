@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** Texts that make a pattern or an algorithm slow where it is not linear, `length` characters long. */
+/** Texts of `length` characters that are slow for patterns and algorithms of superlinear time. */
 export function adversarialTexts(length: number): Record<string, string> {
   const of = (unit: string) => unit.repeat(Math.ceil(length / unit.length)).slice(0, length);
   return {
@@ -31,7 +31,7 @@ export function adversarialTexts(length: number): Record<string, string> {
   };
 }
 
-/** What is used of JSON Schema. */
+/** The supported part of JSON Schema. */
 interface JsonSchema {
   type?: string;
   anyOf?: JsonSchema[];
@@ -41,15 +41,15 @@ interface JsonSchema {
 }
 
 export interface Filling {
-  /** In place of every string. */
+  /** Replaces every string. */
   text: string;
-  /** How many elements every array has. */
+  /** The number of elements of every array. */
   elements: number;
-  /** How many more fields every object has than its schema. */
+  /** The number of additional fields of every object. */
   fields: number;
 }
 
-/** A value that has the structure of a schema, however large, and fits nothing else of it. */
+/** A value with the structure of a schema that may violate its other constraints, of any size. */
 export function filled(schema: z.ZodType, filling: Filling): unknown {
   return fill(z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as JsonSchema, filling);
 }
@@ -79,7 +79,7 @@ function fill({ type, anyOf, oneOf, items, properties }: JsonSchema, filling: Fi
   }
 }
 
-/** Fillings by name that together are about `length` characters, or repeat one text of that length. */
+/** Named fillings of about `length` characters in total, or that repeat one text of that length. */
 export function fillings(length: number): Record<string, Filling> {
   const texts = Object.entries(adversarialTexts(length));
   return {
@@ -91,19 +91,19 @@ export function fillings(length: number): Record<string, Filling> {
 
 const SIZES = [2 ** 14, 2 ** 17, 2 ** 20];
 
-/** Milliseconds of CPU that any input may take. */
+/** Milliseconds of CPU time that any input may take. */
 const FLOOR = 250;
-/** How much longer eight times the input may take: with a quadratic algorithm it takes 64 times as long. */
+/** The accepted factor for eight times the input; a quadratic algorithm takes 64 times as long. */
 const GROWTH = 24;
 
-/** Runs `work` with inputs of 16 KiB up to 1 MiB. Throws as soon as one takes far more CPU than a linear algorithm does,
- *  on a machine of any speed. */
+/** Runs `work` with inputs of 16 KiB to 1 MiB. Throws when an input takes far more CPU time than a linear algorithm
+ *  needs, on a machine of any speed. */
 export async function expectLinear(what: string, work: (length: number) => unknown): Promise<void> {
   let before = 0;
   for (const length of SIZES) {
     const limit = FLOOR + GROWTH * before;
     let spent = await cpuOf(() => work(length));
-    // the collector of garbage and the compiler share the process: what is slow by itself is slow again
+    // garbage collection and compilation run in this process, so only a repeated excess counts
     for (let again = 0; again < 2 && spent > limit; again++) spent = Math.min(spent, await cpuOf(() => work(length)));
     if (spent > limit) {
       throw new Error(
@@ -114,7 +114,7 @@ export async function expectLinear(what: string, work: (length: number) => unkno
   }
 }
 
-/** Milliseconds of CPU that the process uses meanwhile. */
+/** Milliseconds of CPU time that the process used. */
 async function cpuOf(work: () => unknown): Promise<number> {
   const since = process.cpuUsage();
   await work();

@@ -9,14 +9,14 @@ import { rabbitmqctl, startRabbitNode } from '../../src/supervisor/broker/rabbit
 import { freePort } from '../../src/supervisor/broker/rabbitmq-node/ports.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 
-/** Several RabbitMQ nodes on loopback, joined to one cluster. Nodes are counted from 0. */
+/** A cluster of several RabbitMQ nodes on loopback, numbered from 0. */
 export interface TestCluster {
   readonly nodes: readonly RabbitNode[];
-  /** Ends one node as `kill -9` does; resolves when the others have noticed. */
+  /** Ends a node like `kill -9`; resolves when the other nodes have noticed. */
   kill(index: number): Promise<void>;
-  /** Starts a killed node on the same ports and data; resolves when it answers and is a member again. */
+  /** Starts a killed node on the same ports and data; resolves when it responds and is a member again. */
   start(index: number): Promise<void>;
-  /** Stops a node without ending it, as a lost network does: the others take up to 75 s to notice. */
+  /** Suspends a node like a network partition: the other nodes need up to 75 s to notice. */
   freeze(index: number): void;
   thaw(index: number): void;
   /** Runs `rabbitmqctl` against one node and resolves with its output. */
@@ -33,8 +33,8 @@ const nodesOf = z.array(z.object({ name: z.string(), running: z.boolean() }));
 const START_LIMIT = 180_000;
 const POLL = 200;
 
-/** Starts a cluster of its own for the tests of one file. Takes half a minute on an idle machine with two cores and
- *  150 MB of memory for each node: share one among the tests of a file, and give the `before` hook five minutes. */
+/** Starts a separate cluster for the tests of one file. Takes half a minute on an idle machine with two cores, and
+ *  150 MB of memory per node: share one among the tests of a file, and allow five minutes in the `before` hook. */
 export async function ownCluster({ nodes: count = 3 }: { nodes?: number } = {}): Promise<TestCluster> {
   const directory = await mkdtemp(join(tmpdir(), 'flotilla-cluster-'));
   const cookie = randomBytes(16).toString('hex');
@@ -44,7 +44,7 @@ export async function ownCluster({ nodes: count = 3 }: { nodes?: number } = {}):
   );
   const nodes = started.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
   const remove = async () => {
-    // one after another: the port mapper ends with the last node that is registered with it
+    // one after another, because the port mapper ends with the last node registered with it
     for (const node of nodes) await node.kill();
     for (const node of nodes) await node.stop();
     await rm(directory, { recursive: true, force: true });
@@ -111,7 +111,7 @@ async function joinNodes([first, ...others]: readonly RabbitNode[]): Promise<voi
   await Promise.all(others.map((node) => rabbitmqctl(node, ['start_app'])));
 }
 
-/** Resolves when `node` answers and sees exactly `members` running. */
+/** Resolves when `node` responds and reports exactly `members` as running. */
 async function untilMembers(node: RabbitNode, members: readonly RabbitNode[]): Promise<void> {
   const wanted = members.map(({ name }) => name).sort();
   const until = Date.now() + START_LIMIT;

@@ -16,13 +16,13 @@ export interface CommandOptions {
 
 export interface CommandResult {
   code: number;
-  /** Standard output. */
+  /** The standard output. */
   out: string;
-  /** Standard error, with the line that says why it failed. */
+  /** The standard error, including the line with the reason of a failure. */
   said: string;
 }
 
-/** What a command works with, in this process. */
+/** The environment of a command that runs in this process. */
 export function contextFor(
   { fleet, env, cwd, stop }: Omit<CommandOptions, 'modules'>,
   { print, say }: { print: (text: string) => void; say: (text: string) => void },
@@ -42,7 +42,7 @@ export function contextFor(
   return { ...base, config: base.config, fleet: async () => fleet };
 }
 
-/** Runs a command of the command line in this process, as `flotilla <args>` would. */
+/** Runs a command of the command line in this process, like `flotilla <args>`. */
 export async function runCommand(
   { modules, ...options }: CommandOptions,
   args: readonly string[],

@@ -11,9 +11,9 @@ export interface EventuallyOptions {
 
 type Probe<T> = () => T | undefined | false | Promise<T | undefined | false>;
 
-/** Probes until there is a value other than `undefined` and `false`, and resolves with it. An error of a probe counts as no
- *  value. The limit stretches with the load of the machine; after it, rejects with the description, which is the source of
- *  the probe where none is given, and with the last error. */
+/** Probes until the value is neither `undefined` nor `false`, and resolves with it. An error of a probe counts as no
+ *  value. The limit grows with the load of the machine; after it, rejects with the description (by default the
+ *  source of the probe) and the last error. */
 export async function eventually<T>(description: string, probe: Probe<T>, options?: EventuallyOptions): Promise<T>;
 export async function eventually<T>(probe: Probe<T>, options?: EventuallyOptions): Promise<T>;
 export async function eventually<T>(

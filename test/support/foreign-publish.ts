@@ -1,10 +1,10 @@
 import { testBroker } from './rabbitmq.js';
 
-/** Publishes to a queue as another client does: with headers larger than this library's client can encode. */
+/** Publishes to a queue like another client, with headers larger than this library's client can encode. */
 export async function foreignPublish(
   routingKey: string,
   body: string,
-  /** Text: the headers as JSON, also such as `JSON.stringify` cannot write. */
+  /** The headers as JSON text, also if `JSON.stringify` cannot produce it. */
   properties: Record<string, unknown> | string,
   exchange = 'amq.default',
 ): Promise<void> {

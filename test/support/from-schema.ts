@@ -25,13 +25,13 @@ export interface Schema {
 }
 
 export interface FromSchemaOptions {
-  /** Finds the schema of a `$ref`. */
+  /** Resolves a `$ref` to its schema. */
   resolve: (ref: string) => Schema;
-  /** Whether a value is valid: what is generated and is not is left out. */
+  /** Whether a value is valid; invalid generated values are omitted. */
   isValid: (schema: Schema, value: unknown) => boolean;
 }
 
-/** Values that are valid by the schema. */
+/** Generates values that are valid according to the schema. */
 export function fromSchema(schema: Schema, options: FromSchemaOptions): fc.Arbitrary<unknown> {
   const { resolve, isValid } = options;
   if (schema.$ref !== undefined) return fromSchema(resolve(schema.$ref), options);
@@ -95,7 +95,8 @@ function text({ format, pattern, allOf, minLength = 0, maxLength = 40 }: Schema)
   );
 }
 
-/** The value with one thing wrong with it, often: a field is missing, has another type, is too much, or is unknown. */
+/** Generates values with one error most of the time: a missing field, a wrong type, an excess value or an unknown
+ *  field. */
 export function broken(value: unknown): fc.Arbitrary<unknown> {
   const odd = fc.oneof(
     fc.jsonValue({ maxDepth: 2 }),

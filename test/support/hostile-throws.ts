@@ -12,7 +12,7 @@ function refuse(): never {
   throw new Error('a trap');
 }
 
-/** Values that can be thrown and that throw again, or do worse, when they are read. */
+/** Values that can be thrown and that throw again, or worse, when they are read. */
 export const hostileThrows: Readonly<Record<string, () => unknown>> = {
   'an object without a prototype': () => Object.create(null),
   undefined: () => undefined,

@@ -1,4 +1,4 @@
-/** What arrives is put in, and taken out in the same order by whoever waits. */
+/** A queue of arrived values, consumed in order by a waiting test. */
 export function inbox<T>() {
   const arrived: T[] = [];
   const waiting: ((item: T) => void)[] = [];
@@ -12,7 +12,7 @@ export function inbox<T>() {
       const [item] = arrived.splice(0, 1);
       return item === undefined ? new Promise((resolve) => waiting.push(resolve)) : Promise.resolve(item);
     },
-    /** Arrived, and not taken out yet. */
+    /** Arrived values that were not taken yet. */
     get waiting(): number {
       return arrived.length;
     },

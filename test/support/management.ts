@@ -1,4 +1,4 @@
-/** A request of a test to RabbitMQ's management API. Rejects unless it succeeds. */
+/** Sends a request to RabbitMQ's management API. Rejects unless it succeeds. */
 export async function manage(
   managementUrl: string,
   method: 'PUT' | 'POST' | 'DELETE' | 'GET',

@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 const execute = promisify(execFile);
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
-/** npm, npx and what they start use the Node.js of this run. */
+/** npm, npx and their child processes use the Node.js of this run. */
 export const npmEnv: NodeJS.ProcessEnv = {
   ...process.env,
   PATH: [dirname(process.execPath), process.env.PATH].join(delimiter),
@@ -38,7 +38,7 @@ export async function removePackedPackage(): Promise<void> {
   if (folder !== undefined) await rm(folder, { recursive: true, force: true });
 }
 
-/** Packs a copy of this checkout, which builds it: the dist of this checkout stays as it is for tests that run meanwhile. */
+/** Packs a copy of this checkout, because packing builds it and concurrent tests use the dist of the checkout. */
 async function pack(): Promise<string> {
   folder = await mkdtemp(join(tmpdir(), 'flotilla-packed-'));
   const copy = join(folder, 'source');

@@ -1,13 +1,13 @@
 import { availableParallelism, loadavg } from 'node:os';
 
-/** Limits in tests are written for an idle machine of the usual speed. They only end a test that hangs, so they may be generous:
- *  this is the room for a machine four times slower. */
+/** The factor for a machine four times slower. Limits in tests are written for an idle machine of usual speed and
+ *  only end a test that hangs. */
 const LEAST = 4;
 
-/** The load is an average over a minute: it may be higher now. */
+/** The system reports an average over a minute, so the current load may be higher. */
 const SPARE = 2;
 
-/** How many times longer than on an idle machine a test may take now, a whole number. Grows with the load of the machine. */
+/** The factor by which test limits are stretched now, a whole number. Grows with the load of the machine. */
 export function patience(): number {
   const [load = 0] = loadavg();
   return Math.max(LEAST, Math.ceil((SPARE * load) / availableParallelism()));

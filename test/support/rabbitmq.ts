@@ -10,15 +10,15 @@ import { silentLogger } from '../../src/telemetry/logger.js';
 export interface TestBroker {
   amqpUrl: string;
   managementUrl: string;
-  /** Fresh at each call: whatever a test makes in the broker begins with it. */
+  /** Different for each call: the prefix of all names that a test creates in the broker. */
   prefix: string;
 }
 
-/** The node of the run. */
+/** The shared node of the run. */
 let sharedNode: Promise<RabbitNode> | undefined;
 
-/** A real RabbitMQ: the one that FLOTILLA_TEST_AMQP_URL names, else one node for the whole run, started when the first
- *  test asks and stopped by the root hook. The first call takes some seconds: give the `before` hook a minute. */
+/** A real RabbitMQ: the one of FLOTILLA_TEST_AMQP_URL, or one node for the whole run, started on first use and
+ *  stopped by the root hook. The first call takes some seconds: allow a minute in the `before` hook. */
 export async function testBroker(): Promise<TestBroker> {
   const prefix = `t-${randomUUID().slice(0, 8)}-`;
   const { FLOTILLA_TEST_AMQP_URL: amqpUrl, FLOTILLA_TEST_MANAGEMENT_URL: managementUrl } = process.env;
@@ -28,7 +28,7 @@ export async function testBroker(): Promise<TestBroker> {
   return { amqpUrl: node.amqpUrl, managementUrl: node.managementUrl, prefix };
 }
 
-/** Deletes every queue and exchange whose name begins with the prefix. */
+/** Deletes all queues and exchanges whose names begin with the prefix. */
 export async function cleanUp(prefix: string): Promise<void> {
   if (!prefix.startsWith('t-')) throw new Error(`not a prefix of a test: ${prefix}`);
   const management = createManagement({ url: (await testBroker()).managementUrl });
@@ -36,7 +36,7 @@ export async function cleanUp(prefix: string): Promise<void> {
   for (const { name } of await management.exchanges(prefix)) await management.deleteExchange(name);
 }
 
-/** A node of its own for a test that kills or blocks it. `remove` stops it and deletes its files. */
+/** A separate node for a test that kills or blocks it. `remove` stops it and deletes its files. */
 export async function ownNode(
   options: Omit<RabbitNodeOptions, 'dataDir' | 'logger'> = {},
 ): Promise<{ node: RabbitNode; remove: () => Promise<void> }> {
@@ -44,7 +44,7 @@ export async function ownNode(
   return { node, remove: () => removeNode(node) };
 }
 
-/** Stops the node of the run, if one was started. */
+/** Stops the shared node of the run, if one was started. */
 export async function stopSharedNode(): Promise<void> {
   const starting = sharedNode;
   sharedNode = undefined;

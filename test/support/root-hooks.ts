@@ -4,7 +4,7 @@ import { removePackedPackage } from './packed-package.js';
 import { stopSharedNode } from './rabbitmq.js';
 import { seed } from './seed.js';
 
-// mocha asks for the limit of a test or hook when it arms its timer: the one place that stretches all limits with the load
+// mocha reads the limit of a test or hook when it starts its timer: the one place to stretch all limits with the load
 const timeoutOf = Reflect.get(Runnable.prototype, 'timeout') as (this: Runnable, limit?: number | string) => unknown;
 Runnable.prototype.timeout = function (this: Runnable, ...limit: [] | [number | string]) {
   return limit.length > 0 ? timeoutOf.apply(this, limit) : Number(timeoutOf.apply(this)) * patience();

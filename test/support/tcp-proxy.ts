@@ -3,24 +3,24 @@ import { connect, createServer } from 'node:net';
 
 export interface TcpProxy {
   readonly port: number;
-  /** Clients that are connected. */
+  /** Currently connected clients. */
   readonly connections: number;
-  /** Clients that have been connected so far, refused ones included. */
+  /** All clients that have connected so far, including refused ones. */
   readonly accepted: number;
-  /** The URL, led through this proxy. */
+  /** The URL through this proxy. */
   through(url: string): string;
-  /** Cuts every connection at once, without a goodbye; new ones are taken. */
+  /** Resets all connections abruptly; accepts new ones. */
   cut(): void;
-  /** Cuts every connection and refuses new ones until `open`. */
+  /** Resets all connections and refuses new ones until `open`. */
   shut(): void;
   open(): void;
-  /** Nothing goes through to the broker any more, and nothing is closed; `thaw` lets what waited go on. */
+  /** Stops forwarding to the broker without closing connections; `thaw` forwards the buffered data. */
   freeze(): void;
   thaw(): void;
   close(): Promise<void>;
 }
 
-/** Stands between a client and a broker on loopback, and fails in the ways networks do. */
+/** A proxy between a client and a broker on loopback that simulates network failures. */
 export async function tcpProxy(target: string): Promise<TcpProxy> {
   const { hostname, port } = new URL(target);
   const sockets = new Set<Socket>();

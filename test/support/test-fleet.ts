@@ -29,20 +29,20 @@ export interface Seen {
   attempt: number;
 }
 
-/** A worker on the real broker with a real store, and the means to wait for what becomes of messages. */
+/** A worker on a real broker with a real store, and methods to wait for the outcomes of its messages. */
 export interface TestFleet {
   broker: Broker;
   names: Names;
   store: Store;
   running: RunningWorker;
   seen: Seen[];
-  /** Resolves once the outcomes so far fulfil the condition; looked at after each of them. */
+  /** Resolves once the outcomes so far fulfil the condition, which is checked after each outcome. */
   until: (condition: (seen: Seen[]) => boolean) => Promise<void>;
   event: (type: string, data: unknown, subject?: string) => EventEnvelope;
-  /** Straight to the worker's queue. */
+  /** Publishes directly to the worker's queue. */
   send: (...events: EventEnvelope[]) => Promise<void>;
   sendRaw: (body: Uint8Array, properties?: Parameters<typeof rawMessage>[1]) => Promise<void>;
-  /** Takes this many dead letters of the worker. */
+  /** Resolves with this many dead letters of the worker. */
   deadLetters: (count: number) => Promise<Delivery[]>;
   stop: () => Promise<void>;
 }
@@ -51,7 +51,7 @@ function rawMessage(body: Uint8Array, properties: MessageProperties = {}) {
   return { body, properties: { contentType: 'application/cloudevents+json', ...properties } };
 }
 
-/** `keys`: the worker verifies signatures; what the fleet's own methods send is not signed. */
+/** `keys`: the worker verifies signatures; messages from the methods of this fleet are not signed. */
 export async function testFleet(
   worker: Worker,
   { keys, ...options }: Partial<StartWorkerOptions> & { keys?: FleetKeys } = {},

@@ -38,7 +38,7 @@ describe('the types of defineWorker', () => {
         'payment.processed': (_event, ctx) => {
           ctx.execute(order, 'o1', 'o1');
           ctx.emit('order.status_changed', { id: 'o1', status: 'paid' });
-          // @ts-expect-error emitted by commands only
+          // @ts-expect-error emitted only by commands
           ctx.emit('order.created', { id: 'o1', total: 1 });
           // @ts-expect-error not one of `aggregates`
           ctx.execute(payment, 'p1', 'o1');

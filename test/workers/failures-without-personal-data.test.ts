@@ -16,11 +16,11 @@ import { workerDefinitionOf } from '../../src/worker/definition/worker-definitio
 const PERSONAL = 'Ada Lovelace <ada@example.org>, card 4111111111111111, tok_visa, key=k1, password hunter2';
 const order = { ...details, payment: { token: 'tok_visa' } };
 
-/** What a worker has made of it: its log, its dead letters to the last header, its events. */
+/** Everything that a worker recorded: its log, its dead letters with all headers, its events. */
 async function everythingOf(fleet: TestFleet, log: PassThrough, deadLetters: number): Promise<string> {
   const letters = deadLetters === 0 ? [] : await fleet.deadLetters(deadLetters);
   const events = (await fleet.store.readAll(0)).map(({ body }) => body);
-  // the data of the command itself is personal, and stays in its body
+  // the data of the command itself is personal and stays in the body
   return JSON.stringify([
     String(log.read(log.readableLength) ?? ''),
     letters.map(({ properties }) => properties),

@@ -20,7 +20,7 @@ const policies: [TestEvent, TestEvent][] = [
   [about('payment.refunded', { orderId, reason, amount: 0 }), about('inventory.release', { orderId, reason })],
 ];
 
-/** The same event, or command, of an order that carries this mark. */
+/** The same event or command for an order with this fulfilment mode. */
 function mark({ type, data, subject }: TestEvent, fulfilment: Fulfilment): TestEvent {
   const fields = data as Record<string, unknown>;
   const hasDetails = 'order' in fields;

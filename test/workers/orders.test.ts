@@ -19,7 +19,7 @@ const letter = {
   code: 'worker.unavailable',
 } as const;
 
-/** Statuses that the order has shown, in order. */
+/** The statuses of the order so far, in order. */
 async function shown(store: Store): Promise<string[]> {
   const events = await store.read(`order/${orderId}`);
   return events.flatMap(({ event }) =>
@@ -27,7 +27,7 @@ async function shown(store: Store): Promise<string[]> {
   );
 }
 
-/** Runs the worker beside an order that was placed. */
+/** Runs the worker with a placed order. */
 async function withOrder(
   run: (store: Store, settle: () => Promise<void>) => Promise<void>,
   mark: Pick<OrderDetails, 'fulfilment'> = {},

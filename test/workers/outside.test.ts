@@ -16,7 +16,7 @@ import { details } from '../platform/support/events.js';
 const { signal } = new AbortController();
 const charge = { orderId: 'o1', amount: 1250, currency: 'USD', token: 'tok_ok' };
 
-/** What the promise is rejected with. */
+/** Resolves with the reason of a rejection. */
 const rejection = (promise: Promise<unknown>): Promise<unknown> =>
   promise.then(
     () => {
@@ -197,7 +197,7 @@ describe('calls of external services', () => {
   describe('with a login for the mail server on another machine', () => {
     const logins: string[] = [];
     const sent = { template: 'welcome', subject: 'Welcome', text: 'Dear' } as const;
-    /** 0.0.0.0 is this machine by a name that is not loopback. */
+    /** 0.0.0.0 reaches this machine by an address that is not loopback. */
     const sendOver = async (options: SMTPServerOptions, url: (port: number) => string) => {
       const server = new SMTPServer({
         ...options,

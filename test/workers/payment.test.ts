@@ -21,7 +21,7 @@ interface Answers {
   cancel?: (key: string) => Charged | undefined;
 }
 
-/** A gateway that writes down what it is asked for. */
+/** A gateway that records its calls. */
 function fakeGateway({ charge: answer = () => Promise.resolve(charge), cancel = () => undefined }: Answers = {}) {
   const calls: unknown[] = [];
   const gateway: Gateway = {
@@ -41,7 +41,7 @@ function fakeGateway({ charge: answer = () => Promise.resolve(charge), cancel = 
   return { calls, use: { gateway } };
 }
 
-/** A gateway that remembers what came under a key: `tok_down` is not available, of `tok_lost` the answer gets lost. */
+/** A gateway that remembers the data of each key: `tok_down` is unavailable, and the response to `tok_lost` is lost. */
 function strictGateway() {
   const keys = new Map<string, { token: string; taken?: Charged; closed?: boolean }>();
   const taken: string[] = [];
@@ -182,7 +182,7 @@ describe('worker payment', () => {
       await harness(payment, { use }).when(process()).deadLetters('payment.mismatch');
       const given = { refund: { chargeId: 'ch_1', orderId, amount: taken.amount }, key: 'refund-ch_1' };
       expect(calls).to.deep.equal([{ charge: sent, key: 'charge-o1' }, given]);
-      // the compensation finds the charge under the order's key and refunds it under the same key as before
+      // the compensation finds the charge under the order's key and refunds it under the previous key
       calls.length = 0;
       await harness(payment, { use })
         .when(refund())

@@ -23,7 +23,7 @@ interface Answers {
   close?: (key: string) => Booked | undefined;
 }
 
-/** A carrier that writes down what it is asked for. */
+/** A carrier that records its calls. */
 function fakeCarrier({ book = () => Promise.resolve(booked), close = () => undefined }: Answers = {}) {
   const calls: unknown[] = [];
   const carrier: Carrier = {

@@ -28,7 +28,7 @@ const fleet = defineFleet({
   ],
 });
 const names = namesFor('');
-/** Far less than RabbitMQ takes to refuse a passive declaration of a queue whose node is down. */
+/** Far less than RabbitMQ needs to refuse a passive declaration of a queue whose node is down. */
 const SOON = 30_000;
 
 describe('status and doctor in a cluster', function () {
@@ -106,7 +106,7 @@ describe('status and doctor in a cluster', function () {
       expect(problems.join()).to.contain(`queue ${names.queue('payment')}`);
       return true;
     });
-    // without the management API nothing tells which queues to leave out
+    // without the management API, unavailable queues are not known
     const { items, problems, took } = await statusOf('http://127.0.0.1:1');
     expect(took).to.be.lessThan(SOON);
     expect(items[0]).to.deep.include({ ready: null, consumers: null, rates: null, inFlight: null });

@@ -191,7 +191,7 @@ describe('platform: account versions over HTTP', () => {
   });
 });
 
-/** Asks as curl does: fetch adds headers of its own. */
+/** Sends a request without the headers that `fetch` adds. */
 function status(url: string, headers: Record<string, string>): Promise<number | undefined> {
   return new Promise((resolve, reject) => {
     request(url, { headers }, (answer) => {

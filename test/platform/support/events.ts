@@ -23,7 +23,7 @@ export function about<T extends EventType>(type: T, data: Data<T>, id?: string):
   return { type, data, subject: `order/${orderId}`, ...(id !== undefined && { id }) };
 }
 
-/** Stores the event as if the service had said it. */
+/** Stores the event as if the service had emitted it. */
 export async function append(
   store: Store,
   { type, data, subject = 'test/1', causationId }: TestEvent & { causationId?: string },
@@ -35,7 +35,7 @@ export async function append(
   await store.append(subject, 'any', [create(type as EventType, data as never, context)]);
 }
 
-/** The headers of a message that has failed before, after it may have reached the world outside. */
+/** The headers of a message whose failed attempt may have called an external service. */
 export const begunBefore = {
   [HEADERS.attempt]: 2,
   [HEADERS.attempts]: writeAttempts([
@@ -51,7 +51,7 @@ export const begunBefore = {
   ]),
 };
 
-/** Something to wait for, which is given once. */
+/** A promise that a test resolves once. */
 export function signal(): { given: Promise<void>; give: () => void } {
   let give = () => {};
   const given = new Promise<void>((resolve) => (give = resolve));

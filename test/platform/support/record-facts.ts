@@ -32,7 +32,7 @@ export function run(command: OrderCommand, state: OrderState): { state: OrderSta
   };
 }
 
-/** Tells the order one fact after another, as they come in. */
+/** Records facts in the order aggregate one after another. */
 export function tell(
   facts: readonly OrderFact[],
   cancelAt = -1,

@@ -16,9 +16,9 @@ import { simulatedFleet } from './simulated-fleet.js';
 
 export interface Shop {
   api: Api;
-  /** For files of a test. */
+  /** A folder for files of the test. */
   folder: string;
-  /** Hands over one event; false when everything has been handled. */
+  /** Delivers one event; false once everything has been handled. */
   step: () => Promise<boolean>;
   close: () => Promise<void>;
 }

@@ -14,21 +14,19 @@ import { workerDefinitionOf, type Worker } from '../../../src/worker/definition/
 
 export interface SimulatedFleet {
   store: (service: string) => Store;
-  /** The file of a store. */
+  /** The path of a store's file. */
   path: (service: string) => string;
-  /** Hands over one stored event, any of those that wait; sometimes one that was handed over before. False when all
-   *  has been handed over and handled, and is in the read models. Rejects when a worker did not get done with one. */
+  /** Delivers any undelivered event, and sometimes a delivered one again. False once all events are delivered,
+   *  handled and projected. Rejects when a worker does not complete one. */
   step: () => Promise<boolean>;
   stop: () => Promise<void>;
 }
 
-/** Far more than any test needs: events that follow from each other without end fail in place of hanging. */
+/** Far more than any test needs, so that an endless chain of events fails instead of hanging. */
 const MAX_STEPS = 100_000;
 
-/**
- * The workers in one process, with real stores. In place of relays there is one that hands events over in no order at
- * all, not even that of one subject, and some of them twice: worse than anything that the real ones may do.
- */
+/** The workers in one process, with real stores. A single relay replaces those of the stores and delivers events in
+ *  random order, even within a subject, and some of them twice: worse than any order of the real relays. */
 export async function simulatedFleet(
   workers: readonly Worker[],
   { use, random }: { use: Readonly<Record<string, unknown>>; random: () => number },

@@ -18,7 +18,7 @@ import { projectionDefinitionOf } from '../../../src/projections/definition.js';
 
 const jobs = jobsProjection();
 
-/** The same jobs in tables that have changed. */
+/** The projection of jobs with changed tables. */
 const changed = jobsProjection({
   version: 2,
   tables: {
@@ -44,7 +44,7 @@ describe('edge cases of a rebuild', () => {
       leaseTtl: 5_000,
       ...options,
     });
-  /** Keeps the model until it has all. */
+  /** Advances the model until it is caught up. */
   async function keep(projection = jobs): Promise<void> {
     await prepareProjections(store, [projectionDefinitionOf(projection)]);
     const model = new LiveModel(store, projectionDefinitionOf(projection), Date.now);

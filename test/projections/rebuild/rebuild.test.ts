@@ -220,7 +220,7 @@ describe('rebuilding a projection', function () {
     const decision = { reason: 'none', who: 'ada', now: Date.now };
     await skipEvent(store, 'jobs', decision);
     await stopped.caughtUp();
-    const again = await rejection(rebuild({}, picky)); // the other one of 13, which nobody has skipped
+    const again = await rejection(rebuild({}, picky)); // the second event of job 13, which was not skipped
     expect(again).to.have.property('code', 'projection.poison');
     mended = true;
     const rebuilt = await rebuild({}, picky);

@@ -1,6 +1,6 @@
 import type { Store } from '../../../src/store/store.js';
 
-/** The store, with something that happens once, right before it is asked for something for the first time. */
+/** Wraps a store so that `happens` runs once, right before the first matching call. */
 export function interposed(
   store: Store,
   isAsked: (key: string | symbol, text: string) => boolean,

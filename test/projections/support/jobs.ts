@@ -9,9 +9,9 @@ type Status = 'begun' | 'finished' | 'failed';
 export interface JobsOptions {
   name?: string;
   version?: number;
-  /** Runs before an event is taken; throws for one that cannot be. */
+  /** Runs before an event is handled; throws for an event that cannot be handled. */
   before?: (event: EventEnvelope) => void;
-  /** What the definition has in place of what it should. */
+  /** Replaces the tables of the definition. */
   tables?: Record<string, string>;
 }
 
@@ -22,7 +22,7 @@ const jobTables = {
   job_totals: `create table job_totals (status text not null primary key, amount bigint not null)`,
 };
 
-/** Which job is in which state, and how many are in each: at any position the totals add up to the rows of the list. */
+/** The status of each job and the number of jobs per status: at any position the totals equal the rows of the list. */
 export function jobsProjection({
   name = 'jobs',
   version = 1,
@@ -41,7 +41,7 @@ export function jobsProjection({
   });
 }
 
-/** Only which jobs have begun, in a table of its own. */
+/** The started jobs, in a separate table. */
 export function pickyProjection(before: (event: EventEnvelope) => Promise<unknown> | void): Projection {
   return shop.defineProjection({
     name: 'picky',
@@ -72,7 +72,7 @@ export interface JobEvent {
   n: number;
 }
 
-/** Stores what happened to jobs, all in one transaction; gives the ids. */
+/** Appends events of jobs in one transaction and resolves with their ids. */
 export async function append(store: Store, ...events: readonly JobEvent[]): Promise<string[]> {
   const made = events.map(({ type, n }) => {
     const data = type === 'job.failed' ? { n, reason: 'tired' } : { n };
@@ -87,7 +87,7 @@ export async function append(store: Store, ...events: readonly JobEvent[]): Prom
 export const begun = (n: number): JobEvent => ({ type: 'job.begun', n });
 export const finished = (n: number): JobEvent => ({ type: 'job.finished', n });
 
-/** As many events as asked for, by chance. */
+/** The given number of random events. */
 export function someEvents(count: number, random: () => number, jobs = 40): JobEvent[] {
   const types = ['job.begun', 'job.finished', 'job.failed'] as const;
   return Array.from({ length: count }, () => ({
@@ -96,7 +96,7 @@ export function someEvents(count: number, random: () => number, jobs = 40): JobE
   }));
 }
 
-/** What the model says now. */
+/** The current rows of the projection. */
 export async function modelOf(store: Store) {
   const list = await store.query`select n, status, events from job_list order by n`;
   const totals = await store.query<{ status: string; amount: number }>`
@@ -104,7 +104,7 @@ export async function modelOf(store: Store) {
   return { list, totals };
 }
 
-/** What it should say after these events. */
+/** The expected rows after these events. */
 export function expectedModel(events: readonly JobEvent[]) {
   const list = new Map<number, { n: number; status: string; events: number }>();
   for (const { type, n } of events) {

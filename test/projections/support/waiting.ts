@@ -1,4 +1,4 @@
-/** What a promise is rejected with; rejects itself where it is not. */
+/** Resolves with the reason of a rejection; rejects if the promise resolves. */
 export async function rejection(promise: Promise<unknown>): Promise<unknown> {
   try {
     await promise;

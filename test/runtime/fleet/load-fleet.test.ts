@@ -8,7 +8,7 @@ import { expect } from 'chai';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 
-/** The source of a project in TypeScript that imports as a compiler wants it. */
+/** The source of a TypeScript project whose imports end in .js. */
 const SOURCE = {
   'package.json': JSON.stringify({ type: 'module', imports: { '#workers/*.js': './dist/workers/*.js' } }),
   'config/fleet.ts': `
@@ -28,7 +28,7 @@ const SOURCE = {
     export const mails = jobs.catalogue.defineWorker({ name: 'mails', on: { 'job.done': (): void => undefined } });`,
 };
 
-/** A compiled fleet with one worker, whose setting FROM is that of its file. */
+/** A compiled fleet with one worker, whose setting FROM names its file. */
 function compiled(from: string): string {
   return `
     import { baseCatalogue, catalogue, defineFleet, event } from 'flotilla';
@@ -60,7 +60,7 @@ describe('the fleet of a command', function () {
     }
   }
 
-  /** Where the fleet was loaded from, by the setting FROM of its worker; or why it was not. */
+  /** The setting FROM of the loaded worker, which names its file, or the error. */
   async function from(args: readonly string[] = [], env: NodeJS.ProcessEnv = {}): Promise<string> {
     const child = spawn(process.execPath, [join(root, 'bin', 'flotilla'), 'config', ...args, 'show', '--json'], {
       cwd: folder,

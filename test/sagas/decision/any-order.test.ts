@@ -58,7 +58,7 @@ describe('a saga that receives any messages in any order, any number of times', 
     if (status === 'completed') expect(steps.every(({ state: { executed } }) => executed === 'yes')).to.equal(true);
     if (status === 'compensated') expect(owed).to.deep.equal([]);
     if (status === 'failed') expect(owed).not.to.deep.equal([]);
-    // undone in reverse order: while one is undone, nothing behind it is owed that it knew of when it asked
+    // compensation runs in reverse order: later steps known to have started are compensated first
     const begun = steps.map(({ state: { executed } }) => executed !== 'no');
     expect(begun.lastIndexOf(true) + 1, 'steps begin one after the other').to.equal(begun.filter(Boolean).length);
   };

@@ -19,7 +19,7 @@ const without = (name: string): SagaDefinition => ({
   steps: whole.steps.filter((step) => step.name !== name),
 });
 
-/** What a saga in that state decides under another definition than the one it began with. */
+/** The decision of a saga in that state under another definition than the one it started with. */
 function take(definition: SagaDefinition, state: SagaState, input: SagaInput): { told: string[]; state: SagaState } {
   const events = decide(definition, input, state);
   const words = ({ type, data }: SagaEvent) => [type, ...('step' in data ? [data.step ?? ''] : [])].join(' ').trim();

@@ -138,7 +138,7 @@ describe('a saga', () => {
   describe('answered late', () => {
     const givenUp = () => {
       const story = begun('flight.booked');
-      story.wait(); // the hotel never answers, and is not tried again
+      story.wait(); // the hotel never answers, and the step is not retried
       return story;
     };
 

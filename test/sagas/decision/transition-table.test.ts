@@ -56,7 +56,7 @@ function follows(action: Action | undefined): string {
   return 'reject' in action ? `rejected: ${action.reject}` : '';
 }
 
-/** The table as docs/guides/sagas.md has it: one row for each transition, in the order in which they are tried. */
+/** The table in docs/guides/sagas.md: one row per transition, in the order of evaluation. */
 function table(): string {
   const rows = [...Object.entries(sagaTransitions), ...Object.entries(stepTransitions)].flatMap(([on, transitions]) =>
     transitions.map(({ text, actions }, index) => {

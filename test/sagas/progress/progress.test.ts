@@ -10,7 +10,7 @@ import { sagaDefinitionOf } from '../../../src/sagas/definition/define-saga.js';
 
 const steps = ['flight', 'hotel', 'mail'];
 
-/** The entries of its stream, a second apart. */
+/** The entries of its stream, one second apart. */
 function entriesOf({ told }: TripStory): SagaEntry[] {
   return told.map(({ type, data }, index) => ({ sequence: index + 1, time: timeOf(index + 1), type, data }));
 }

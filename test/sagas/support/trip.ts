@@ -8,7 +8,7 @@ import { sagaDefinitionOf } from '../../../src/sagas/definition/define-saga.js';
 const trip = z.strictObject({ tripId: z.string() });
 const refusal = z.strictObject({ tripId: z.string(), reason: z.string() });
 
-/** A journey: a flight, a hotel, and a mail about it that nobody can take back. */
+/** A trip: a flight, a hotel, and a mail that cannot be compensated. */
 export const journeys = catalogue(baseCatalogue, {
   'trip.asked': event({ 1: z.strictObject({ tripId: z.string(), days: z.int() }) }),
   'trip.dropped': event({ 1: refusal }),
@@ -35,7 +35,7 @@ export const tripSaga = defineSaga({
   input: ({ days }) => ({ days }),
   cancelledBy: 'trip.dropped',
   subject: (id) => `trip/${id}`,
-  answers: 'any', // so that tests can give them without knowing the command; see forged-answers.test.ts
+  answers: 'any', // lets tests answer without knowing the command; see forged-answers.test.ts
   steps: [
     {
       name: 'flight',
@@ -82,14 +82,14 @@ export const tripSaga = defineSaga({
 
 const START = Date.parse('2026-01-01T00:00:00Z');
 
-/** A saga in the hand of a test, which says what comes and sees what follows. */
+/** A saga driven by a test, with a controlled clock. */
 export class TripStory {
   state: SagaState = initialState;
   readonly told: SagaEvent[] = [];
   now = START;
   #messages = 0;
 
-  /** A message; gives what follows from it, in short: `saga.step_started hotel back 2`. */
+  /** Delivers a message; returns the decided events in short form: `step_started hotel back 2`. */
   hear(type: string, data: object = {}, causationid?: string): string[] {
     const id = `m${(this.#messages += 1)}`;
     const event: EventEnvelope = {
@@ -108,7 +108,7 @@ export class TripStory {
     return this.#take({ kind: 'message', sagaId: 't1', now: this.now, event });
   }
 
-  /** Lets the time pass for which the saga waits, and hands it the timer that is due then. */
+  /** Advances the clock to the awaited deadline and delivers its timer. */
   wait(): string[] {
     const { waiting } = this.state;
     if (waiting === undefined) throw new Error('nothing is waited for');
@@ -116,7 +116,7 @@ export class TripStory {
     return this.timer();
   }
 
-  /** The timer of what is waited for, or one that is not waited for any more. */
+  /** Delivers the awaited timer, or an outdated one. */
   timer(other: object = {}): string[] {
     const { step, direction, attempt, timer } = this.state.waiting ?? {};
     return this.hear('saga.timer_due', { saga: 'travel', sagaId: 't1', step, direction, attempt, timer, ...other });
@@ -130,7 +130,7 @@ export class TripStory {
     return this.#take({ kind: 'compensate', sagaId: 't1', now: this.now, who: 'ann', reason: 'a test' });
   }
 
-  /** The id of the last command given for a step. */
+  /** The id of the last command of a step. */
   command(step: string, direction: 'forward' | 'back', nth = -1): string {
     return this.state.steps[step]?.[direction].commands.at(nth) ?? '';
   }
@@ -153,7 +153,7 @@ function shortly({ type, data }: SagaEvent): string {
 const isWord = (part: unknown): part is string | number =>
   typeof part === 'number' || (typeof part === 'string' && part !== '');
 
-/** A journey that has come so far. */
+/** A trip after these answers. */
 export function begun(...answers: string[]): TripStory {
   const story = new TripStory();
   story.hear('trip.asked', { days: 3 });

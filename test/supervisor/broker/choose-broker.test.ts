@@ -9,7 +9,7 @@ describe('a broker in Docker', () => {
   beforeEach(async () => (directory = await mkdtemp(join(tmpdir(), 'flotilla-docker-'))));
   afterEach(() => rm(directory, { recursive: true, force: true }));
 
-  /** A `docker` that writes down how it was called, and answers as one would in which `existing` containers are. */
+  /** A fake `docker` that records its calls and responds as if the containers `existing` existed. */
   const fakeDocker = async (existing: string, working = true) => {
     const bin = join(directory, 'bin');
     await mkdir(bin, { recursive: true });

@@ -38,7 +38,7 @@ const fleet = defineFleet({
 const names = namesFor('');
 const logger = silentLogger();
 
-/** Another RabbitMQ, which cannot read the data of the installed one. Unset, the data's version is forged. */
+/** Another RabbitMQ, which cannot read the data of the installed one. If unset, the version of the data is forged. */
 const { FLOTILLA_TEST_OTHER_RABBITMQ: other } = process.env;
 
 describe('a broker with data of another RabbitMQ version', function () {
@@ -102,7 +102,7 @@ describe('a broker with data of another RabbitMQ version', function () {
     relaying.abort();
     await relay;
 
-    // where each of them is when the broker ends
+    // the location of each message when the broker ends
     const deliveries = await takeMessages(broker, names.queue('payment'), letters.length);
     const payment = await openSqliteStore({ service: 'payment', path: join(folder, 'payment.db') });
     const deliveryOf = (orderId: string) =>
@@ -137,7 +137,7 @@ describe('a broker with data of another RabbitMQ version', function () {
       .and.not.contain('\n');
     expect(await asides()).to.deep.equal([]);
 
-    // a store that is missing proves nothing
+    // a missing store is no proof that a message was handled
     await rename(join(folder, 'payment.db'), join(folder, 'hidden.db'));
     expect(await codeOf(attempt(true))).to.equal('broker.not_recoverable');
     expect(await asides()).to.deep.equal([]);
@@ -146,7 +146,7 @@ describe('a broker with data of another RabbitMQ version', function () {
     const second = await attempt(true);
     expect(said.join('\n')).to.contain('Not handled, to be sent again: payment 4.');
     expect(await asides()).to.have.length(1);
-    // the process ends in the middle of it, and it is done again
+    // the process ends in the middle, and the step is repeated
     const interrupted = { ...recovery(true), refill: () => Promise.reject(new Error('killed')) };
     expect(await codeOf(refillIfPending(folder, interrupted, second))).to.equal('killed');
     await refillIfPending(folder, recovery(true), second);

@@ -14,7 +14,7 @@ describe('the lock of a data directory', () => {
   beforeEach(async () => (directory = await mkdtemp(join(tmpdir(), 'flotilla-lock-'))));
   afterEach(() => rm(directory, { recursive: true, force: true }));
 
-  /** Whether another process gets it. */
+  /** Whether another process can acquire the lock. */
   const another = (kind: 'exclusive' | 'shared') =>
     execFileSync(process.execPath, [...process.execArgv, program, directory, kind]).toString();
 

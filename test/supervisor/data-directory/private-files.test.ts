@@ -12,7 +12,7 @@ import { lockData } from '../../../src/supervisor/data-directory/data-lock.js';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 
-/** What group or others may do with a file or folder and with everything below it. */
+/** The permissions of group and others on a file or folder and everything below it. */
 function readable(path: string): string[] {
   const stats = lstatSync(path);
   const below = stats.isDirectory() ? readdirSync(path).flatMap((name) => readable(join(path, name))) : [];

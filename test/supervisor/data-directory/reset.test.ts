@@ -17,7 +17,7 @@ describe('reset', () => {
     await writeFile(join(directory, name), text);
   };
 
-  /** What a fleet leaves behind. */
+  /** The files that a fleet leaves behind. */
   const fill = async () => {
     lockData(directory, 'use', 'shared')?.release();
     const registry = new StoreRegistry(join(directory, 'stores'));

@@ -7,7 +7,7 @@ import { up, type RunningFleet, type UpOptions } from '../../../src/supervisor/u
 import { silentLogger } from '../../../src/telemetry/logger.js';
 import { eventually } from '../../support/eventually.js';
 
-/** An `up` in this process, over processes that only write down that they started and ended. */
+/** Runs `up` in this process, with child processes that only record their start and end. */
 export class FakeFleet implements AsyncDisposable {
   readonly printed: string[] = [];
   readonly said: string[] = [];
@@ -79,7 +79,7 @@ export class FakeFleet implements AsyncDisposable {
     return text.split('\n').filter((line) => line !== '');
   }
 
-  /** Resolves with what the processes have written once it passes. */
+  /** Resolves with the recorded lines once the condition passes. */
   until(passes: (lines: string[]) => boolean): Promise<string[]> {
     return eventually(async () => {
       const lines = await this.lines();
@@ -93,7 +93,7 @@ export class FakeFleet implements AsyncDisposable {
   }
 }
 
-/** How many lines begin with `start`. */
+/** The number of lines that begin with `start`. */
 export function count(lines: readonly string[], start: string): number {
   return lines.filter((line) => line.startsWith(start)).length;
 }

@@ -1,4 +1,4 @@
-// Stands for a process of a fleet: says that it is ready, and writes down when it starts and ends.
+// Replaces a process of a fleet: reports that it is ready, and records when it starts and ends.
 import { appendFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 

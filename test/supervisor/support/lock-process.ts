@@ -1,4 +1,4 @@
-// Locks a directory and says whether it could: `lock-process.ts <directory> exclusive|shared [hold]`.
+// Locks a directory and prints whether it could: `lock-process.ts <directory> exclusive|shared [hold]`.
 import { lockData } from '../../../src/supervisor/data-directory/data-lock.js';
 
 const [directory = '', kind, hold] = process.argv.slice(2);

@@ -1,4 +1,4 @@
-// An `up` in a process of its own, which a test can kill: `run-up.ts <directory> [private]`.
+// Runs `up` in a separate process, which a test can kill: `run-up.ts <directory> [private]`.
 import { FakeFleet } from './fake-fleet.js';
 
 const [directory, broker] = process.argv.slice(2);

@@ -5,7 +5,7 @@ import Database from 'better-sqlite3';
 
 const folder = import.meta.dirname;
 
-/** What the stores contain: see the README. */
+/** The contents of the stores; see the README. */
 export const earlier = {
   user: { id: '01a22266-368d-738d-a614-c7d56bf345b5', email: 'ada@example.org' },
   orders: {
@@ -16,7 +16,8 @@ export const earlier = {
   deadLetter: '00000000-0000-8594-8c98-b1231b324a3b',
 };
 
-/** Writes the stores of an earlier release to a data folder. `change` may alter each before a process opens it. */
+/** Writes the stores of an earlier release to a data folder. `change` may alter each store before a process opens
+ *  it. */
 export function restoreEarlierData(dataDir: string, change: (store: Database.Database, service: string) => void): void {
   mkdirSync(join(dataDir, 'stores'), { recursive: true });
   for (const file of readdirSync(folder).filter((name) => name.endsWith('.sql.gz'))) {

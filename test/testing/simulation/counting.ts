@@ -3,17 +3,17 @@ import { simulation, type Run, type SimulationOptions, type World } from 'flotil
 import { createEvent } from '../../../src/events/create.js';
 import { shop, tallyMigrations } from '../../support/shop.js';
 
-/** What a worker did with each job: what it noted in its store, and what it did outside. */
+/** The effects of a worker for each job: stored rows and external calls. */
 export interface Counted extends World {
-  /** Calls that had an effect, by key. */
+  /** Calls that took effect, by key. */
   effects: Map<string, number>;
-  /** The jobs whose handler heard the answer to its call, once for each time. */
+  /** Jobs whose handler received the response of its call, once per response. */
   heard: number[];
-  /** What the handler saw, once for each time it ran. */
+  /** The context of each run of the handler. */
   seen: { attempt: number; mayHaveBegun: boolean }[];
 }
 
-/** Does a job outside, notes it, and says that it is finished. */
+/** Calls an external service for a job, stores a row, and emits that the job is finished. */
 export const counting = shop.defineWorker({
   name: 'counting',
   setup: () => ({
@@ -43,7 +43,7 @@ export const begin = (run: Run, n: number) => {
   return run.store('jobs').append(`job/${n}`, 'any', [createEvent(shop.definitions, 'job.begun', { n }, context)]);
 };
 
-/** Jobs that begin at once, and a worker that counts; `check` as the simulation's. */
+/** Jobs that start immediately and a worker that counts them; `check` as in a simulation. */
 export function jobs({
   worker = counting,
   count = 1,
@@ -69,7 +69,7 @@ export function jobs({
   });
 }
 
-/** How often each job was noted. */
+/** The number of stored rows per job. */
 export async function tally(run: Run): Promise<Record<number, number>> {
   const rows = await run.store('counting').query<{ n: number; times: number }>`
     select n, count(*) as times from tally group by n order by n`;

@@ -5,7 +5,7 @@ import { literal } from '../../../src/testing/simulation/explore/literal.js';
 import { shop } from '../../support/shop.js';
 import { begin, jobs } from './counting.js';
 
-/** What a program that holds this text makes of it. */
+/** Evaluates a literal as a program would. */
 const evaluate = (text: string): unknown => runInThisContext(`(${text})`) as unknown;
 
 async function messageOf(running: Promise<unknown>): Promise<string> {
@@ -16,7 +16,7 @@ async function messageOf(running: Promise<unknown>): Promise<string> {
   return error instanceof Error ? error.message : '';
 }
 
-/** The attempt that a message prints. */
+/** The attempt printed in a message. */
 function printedIn(message: string): Attempt<never> {
   const [, text] = /simulation\.run\(([^]*?)\)\n\n/.exec(message) ?? [];
   return evaluate(text ?? '') as Attempt<never>;

@@ -3,7 +3,7 @@ import { simulation, type Fault } from 'flotilla/simulation';
 import { shop } from '../../support/shop.js';
 import { begin, jobs, tally, type Counted } from './counting.js';
 
-/** One job, one run: what was noted and done. */
+/** Runs one job with these faults and returns its stored rows and effects. */
 async function oneJob(faults: readonly Fault[], options: Parameters<typeof jobs>[0] = {}) {
   let noted: Record<number, number> = {};
   let finished = 0;

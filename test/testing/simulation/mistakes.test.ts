@@ -30,7 +30,7 @@ const simulate = (options: Partial<SimulationOptions<World, undefined>>) =>
     ...options,
   });
 
-/** The error of a run that is simulated so. */
+/** The error of a simulated run with these options. */
 async function errorOf(options: Partial<SimulationOptions<World, undefined>>): Promise<unknown> {
   return (await simulate(options).attempt({ seed: 1 })).error;
 }

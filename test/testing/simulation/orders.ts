@@ -25,11 +25,11 @@ interface Placed {
   unitPrice: number;
   token: string;
   postalCode: string;
-  /** Milliseconds from the beginning. */
+  /** Milliseconds from the start. */
   at: number;
-  /** Milliseconds from there to a cancellation; null where there is none. */
+  /** Milliseconds from `at` to a cancellation; null for none. */
   cancelled: number | null;
-  /** Commands to pay, mended to take another card: given so many milliseconds from there. */
+  /** Payment commands edited to use another card, sent this many milliseconds after the order. */
   mended: readonly { token: string; after: number }[];
 }
 
@@ -39,14 +39,14 @@ const initial: Readonly<Record<string, number>> = { item_1: 100, item_2: 50, ite
 const byId = (placed: readonly Placed[]) => placed.map((each, index) => [`o${index}`, each] as const);
 const sum = (entries: readonly { amount: number }[]) => entries.reduce((total, { amount }) => total + amount, 0);
 
-/** What an order's saga asks for, and what it is answered: lost for good, it comes again when a time-out has passed. */
+/** Commands and answers of an order's saga may be lost permanently, because the saga retries after a time-out. */
 function mayBeLost({ type, data }: EventEnvelope, worker: string): boolean {
   const isAsked = platform.definitions[type as EventType].kind === 'command';
   const isAnswered = worker === 'order-saga' && /^(inventory|payment|shipment)\./.test(type);
   return (isAsked || isAnswered) && JSON.stringify(data).includes('"fulfilment":"orchestrated"');
 }
 
-/** Orders of all kinds, placed and cancelled at any time, and what must be true of them in the end and at every moment. */
+/** Orders of all kinds, placed and cancelled at any time, with checks at the end and an invariant at every moment. */
 export function orderSimulation(...ways: readonly [Fulfilment, ...Fulfilment[]]) {
   return simulation({
     workers: [orders, inventory, payment, shipping, choreography, saga],
@@ -119,7 +119,7 @@ function cancel(run: Run, orderId: string): Promise<unknown> {
   });
 }
 
-/** Gives the command to pay once more, where it was given, for another card. */
+/** Sends the payment command again for another card, if there was one. */
 async function payAgain(run: Run, orderId: string, fulfilment: Fulfilment, token: string): Promise<void> {
   const source = fulfilment === 'orchestrated' ? 'order-saga' : 'order-choreography';
   const subject = `order/${orderId}`;

@@ -22,7 +22,7 @@ const caller = (circuitBreaker: { failures: number; halfOpenAfter: string; maxHa
     },
   });
 
-/** A gateway that is away for ten virtual minutes, and jobs that begin meanwhile. */
+/** A gateway that is unavailable for ten virtual minutes, and jobs that start during that time. */
 const outage = (worker: Worker) =>
   simulation({
     workers: [worker],

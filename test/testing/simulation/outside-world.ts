@@ -15,9 +15,8 @@ interface Booking extends Booked {
 
 const estimatedDelivery = '2030-01-01';
 
-/** The gateway and the carrier as they keep their books, idempotent by key, which the gateway
- *  refuses for another card; calls of them take a while and are subject to
- *  faults. */
+/** A simulated gateway and carrier, idempotent by key; the gateway rejects a known key with another card. Calls take
+ *  time and are subject to faults. */
 export function outsideWorld(run: Run) {
   const charges = new Map<string, Charge>();
   const refunds = new Map<string, { orderId: string; amount: number }>();

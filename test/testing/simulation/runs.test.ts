@@ -12,7 +12,7 @@ const FAULTS: readonly Fault[] = [
 ];
 const EPOCH = Date.UTC(2026, 0, 1);
 
-/** Fails as often as it is told, on its way to the dead letters. */
+/** Fails the given number of attempts, and emits an event when retries are exhausted. */
 const failing = (times: number, emits: () => void = () => undefined): Worker =>
   shop.defineWorker({
     name: 'failing',

@@ -97,7 +97,7 @@ describe('worker email', () => {
     const send: Mailer['send'] = async (...mail) => {
       await use.mailer.send(...mail);
       if (mails.length === 2) bothSent();
-      await both; // each has looked for the status before the other has committed
+      await both; // each handler has checked the status before the other one commits
     };
     const fleet = await testFleet(email, {
       use: { mailer: { ...use.mailer, send } },

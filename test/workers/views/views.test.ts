@@ -21,7 +21,7 @@ const created = about('order.created', { orderId, ...details });
 const status = (value: 'paid' | 'shipped') =>
   about('order.status_changed', { orderId, userId: 'u1', status: value, previous: 'pending' });
 
-/** What the store holds after these events, in this order. */
+/** The rows of the store after these events, in this order. */
 async function after<T>(
   worker: typeof views,
   events: readonly TestEvent[],
@@ -231,7 +231,7 @@ describe('worker analytics', () => {
   });
 });
 
-/** How what is asked of a store is looked up in it. */
+/** The query plans of all reads of a store. */
 async function plansOf(store: Store, ask: (query: Sql) => Promise<unknown>): Promise<string[]> {
   const plans: string[] = [];
   await ask(async ([first = '', ...rest], ...values) => {
@@ -242,5 +242,5 @@ async function plansOf(store: Store, ask: (query: Sql) => Promise<unknown>): Pro
   return plans;
 }
 
-/** As it goes over the wire: what is undefined is not there. */
+/** The value as sent over the wire, without undefined fields. */
 const present = (value: unknown): unknown => JSON.parse(JSON.stringify(value));

@@ -58,7 +58,7 @@ describe('personal data in dead letters', function () {
     await publisher.ready();
     const { event } = deadLetterMessage();
     const bodyOf = (data: object) => Buffer.from(JSON.stringify({ ...event, data }));
-    // such as an earlier version, or a program in another language, has written
+    // as written by an earlier version or a program in another language
     const message = 'POST https://pay.example/?key=k1 for ada@example.org failed';
     const letters = {
       valid: deadLetterMessage({ message, body: bodyOf({ orderId: 'o1', amount: 5, payer: 'Ada Lovelace' }) }),

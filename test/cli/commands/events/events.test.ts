@@ -43,7 +43,7 @@ describe('flotilla events', () => {
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'flotilla-events-'));
     made = [];
-    // an event a minute, in turn of two services
+    // one event per minute, alternating between two services
     for (const service of ['core', 'mail', 'ops']) {
       const store = await openSqliteStore({ service, path: join(folder, `${service}.db`) });
       for (let n = service === 'core' ? 0 : 1; service !== 'ops' && n < 10; n += 2) {
@@ -71,7 +71,7 @@ describe('flotilla events', () => {
     const { items, total } = JSON.parse(out) as { items: { id: string; subject: string }[]; total: number };
     return { subjects: items.map(({ subject }) => subject), total };
   };
-  /** Puts all that the stores have into a journal. */
+  /** Copies all stored events into a journal. */
   const keepJournal = async () => {
     const journal = await openSqliteStore({ service: 'journal', path: join(folder, 'journal.db') });
     await migrateJournal(journal);

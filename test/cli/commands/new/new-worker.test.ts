@@ -23,7 +23,7 @@ const root = fileURLToPath(new URL('../../../..', import.meta.url));
 const execute = promisify(execFile);
 const { definitions } = fleet.catalogue;
 
-/** A folder with a catalogue and nothing else. */
+/** A folder that contains only a catalogue. */
 async function emptyFleet(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'flotilla-fleet-'));
   await mkdir(join(folder, 'platform'));

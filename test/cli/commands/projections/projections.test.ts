@@ -56,7 +56,7 @@ describe('flotilla projections', () => {
     ]);
   const json = async (...args: string[]) => JSON.parse((await run(...args, '--json')).out);
 
-  /** Keeps the models until they have all, or stand still. */
+  /** Runs the projections until they are caught up or stopped. */
   async function keepUp(store: Store): Promise<void> {
     const part = await runProjections([projectionDefinitionOf(jobs), projectionDefinitionOf(picky)], {
       store,

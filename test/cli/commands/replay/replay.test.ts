@@ -51,7 +51,7 @@ describe('flotilla replay', function () {
     await broker.ready();
     const log = { maxAge: '1h', maxBytes: 1_000_000 };
     await broker.applyTopology(topologyOf([], { prefix, log, unroutedMax: 100 }));
-    await (await openSqliteStore({ service: 'ops', path: join(folder, 'ops.db') })).close(); // as a keeper leaves it
+    await (await openSqliteStore({ service: 'ops', path: join(folder, 'ops.db') })).close(); // as a keeper creates it
   });
   afterEach(async () => {
     await broker.close();

@@ -62,7 +62,7 @@ describe('flotilla sagas', () => {
       ),
     );
   };
-  /** Starts a trip and sends these answers. */
+  /** Starts a trip and publishes these answers. */
   const begin = async (tripId: string, ...answers: string[]) => {
     await hear(tripId, 'trip.asked', { days: 3 });
     for (const type of answers) await hear(tripId, type, type === 'flight.booked' ? { seat: '7A' } : {});

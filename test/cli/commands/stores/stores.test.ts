@@ -51,7 +51,7 @@ describe('a fleet that lost a store', function () {
       },
       args,
     );
-  /** Runs a keeper until it is ready, does `work`, then ends it where it has not ended. */
+  /** Runs a keeper until it is ready, does `work`, then ends the keeper if it still runs. */
   const whileKeeping = async (work: () => unknown, isOver = false): Promise<CommandResult> => {
     const stop = new AbortController();
     const running = run(['keeper'], stop.signal);

@@ -26,7 +26,7 @@ describe('flotilla streams', () => {
       Array.from({ length: 10 }, () => eventOf('account/1')),
     );
     const lease = await store.acquireLease('relay', 'test', 1000);
-    if (lease !== undefined) await store.moveLeasedCheckpoint(lease, 0, 10); // all of it is published
+    if (lease !== undefined) await store.moveLeasedCheckpoint(lease, 0, 10); // every event is published
     await store.close();
   });
   afterEach(() => rm(folder, { recursive: true, force: true }));

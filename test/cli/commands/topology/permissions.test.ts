@@ -124,7 +124,7 @@ describe('services with separate AMQP users', function () {
     await rm(folder, { recursive: true, force: true });
   });
 
-  /** The reply code with which the broker ends the channel; undefined where it confirms. */
+  /** The reply code with which the broker closes the channel; undefined if it confirms. */
   const codeOf = async (user: string, exchange: string, routingKey: string, body: Buffer, userId?: string) => {
     const connection = await connect(urlOf(user));
     connection.on('error', () => undefined);
@@ -241,7 +241,7 @@ describe('services with separate AMQP users', function () {
     }
     expect(asked.some(({ n }) => n === 3 || n === 6)).to.equal(false);
 
-    // an operator who insists vouches for it
+    // with --force, the operator vouches for the message
     await codeOf(outsider, names.events, 'job.ask', forged('shop', 4), outsider);
     const { id } = await letterWith('contract.unverified_source');
     await run('operator', ['dead', 'replay', id, '--force']);

@@ -40,7 +40,7 @@ const fleetOf = (payment: string, delay: string) =>
     ],
   });
 const before = fleetOf('payment', '2h');
-/** `payment` has another name, `shipping` another delay. */
+/** The fleet after `payment` was renamed to `billing` and the delay of `shipping` was changed. */
 const after = fleetOf('billing', '3h');
 
 describe('queues without a worker', function () {
@@ -86,7 +86,7 @@ describe('queues without a worker', function () {
       .map(({ name, detail }: { name: string; detail: string }) => `${name.slice(prefix.length)} ${detail}`);
   };
 
-  /** Three new messages and one that is retried, for `payment`; one that is retried for `shipping`. */
+  /** Three new messages and one retry for `payment`, and one retry for `shipping`. */
   const fill = async (letters: ReturnType<typeof deadLetterMessage>[] = []) => {
     const publisher = broker.createPublisher();
     await publisher.ready();
@@ -112,7 +112,7 @@ describe('queues without a worker', function () {
       'payment.dead no worker payment: 1 dead letters',
       'shipping.retry.2h not a retry delay of shipping: 1 messages',
     ]);
-    env['WORKERS'] = 'shipping'; // what runs elsewhere is not without a worker
+    env['WORKERS'] = 'shipping'; // a worker that runs elsewhere is not a missing worker
     expect((await surplus()).join()).not.to.contain('billing');
   });
 
@@ -140,7 +140,7 @@ describe('queues without a worker', function () {
     expect(await depth(names.queue('shipping'))).to.equal(1);
     expect((await json('dead', 'list')).total).to.equal(2);
 
-    // whoever takes over gets what would have been handled, as a first attempt
+    // the new worker receives the unhandled messages as first attempts
     const already = (await depth(names.queue('billing'))) ?? 0;
     await run('unrouted', 'replay');
     const got = await takeMessages(broker, names.queue('billing'), already + 4);
@@ -201,7 +201,7 @@ describe('queues without a worker', function () {
     ]);
     const [, killed] = (await once(child, 'exit')) as [number | null, string | null];
     expect(killed).to.equal('SIGKILL');
-    // what the killed process held comes back when the broker sees that its connection is gone
+    // the broker returns the messages in flight once it detects the lost connection
     for (let result = await run('topology', 'remove', '--surplus', '--yes'); result.code !== 0;) {
       result = await run('topology', 'remove', '--surplus', '--yes');
     }

@@ -44,7 +44,7 @@ describe('two fleets with the same prefix', function () {
     names = namesFor(prefix);
     folder = await mkdtemp(join(tmpdir(), 'flotilla-claims-'));
     for (const name of ['first', 'second']) await mkdir(join(folder, name));
-    // without the management API: the broker itself compares
+    // without the management API, the broker itself compares the claims
     broker = createRabbitBroker({ url: amqpUrl, connectionName: 'test', logger: silentLogger() });
     await broker.ready();
   });
@@ -110,7 +110,7 @@ describe('two fleets with the same prefix', function () {
     expect(second.said.split('\n').filter((line) => line.includes('fleet.prefix_taken'))).to.have.length(1);
     expect(second.said).to.contain('FLOTILLA_PREFIX').and.contain('take-over').and.contain(names.store('ops'));
     expect((await broker.queueDepth(names.dead('adder')))?.consumers).to.equal(1);
-    // another process of the same fleet, and the same after a restart
+    // another process of the same fleet, and the same process after a restart
     const replica = start('first', 'keeper');
     await eventually(async () => ((await broker.queueDepth(names.dead('adder')))?.consumers ?? 0) === 2);
     for (const { stop, done } of [first, replica]) {

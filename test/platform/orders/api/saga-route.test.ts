@@ -33,7 +33,7 @@ describe('platform: the saga of an order', () => {
       data: { orderId, ...details, ...(fulfilment !== undefined && { fulfilment }) },
       subject: `order/${orderId}`,
     });
-  /** As inventory would say it from a store of its own. */
+  /** Stores an event as the inventory service would publish it from its own store. */
   const reserve = async (orderId: string) => {
     const asked = (await fleet.store('order-saga').read(`order/${orderId}`)).find(
       ({ type }) => type === 'inventory.reserve',

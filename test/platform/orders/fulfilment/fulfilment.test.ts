@@ -24,7 +24,7 @@ const initial: Readonly<Record<string, number>> = { item_1: 100, item_2: 50, ite
 const estimatedDelivery = '2030-01-01';
 const bookedOf = ({ trackingNumber }: Booked): Booked => ({ trackingNumber, estimatedDelivery });
 
-/** The world outside, idempotent by key, answering after a while. */
+/** Simulated external services: idempotent by key, with delayed responses. */
 function outside(random: () => number) {
   const charges = new Map<string, Charged & { orderId: string }>();
   const refunds = new Map<string, { orderId: string; amount: number }>();
@@ -102,7 +102,7 @@ describe('platform: fulfilment by choreography @slow', () => {
 
 type Placed = Map<string, { sku: string; quantity: number; total: number }>;
 
-/** Places orders, and cancels some of them, while events are on their way; then lets all of it settle. */
+/** Places and cancels orders while events are in flight, then processes all events. */
 async function run(fleet: SimulatedFleet, random: () => number): Promise<Placed> {
   const placed: Placed = new Map();
   const pick = <T>(...values: [T, ...T[]]): T => values[Math.floor(random() * values.length)] ?? values[0];
@@ -137,7 +137,7 @@ async function run(fleet: SimulatedFleet, random: () => number): Promise<Placed>
   return placed;
 }
 
-/** Gives one of the commands so far once more, under an id of its own. */
+/** Appends one of the earlier commands again with a new id. */
 async function askAgain(fleet: SimulatedFleet, random: () => number): Promise<void> {
   const store = fleet.store('order-choreography');
   const given = await store.readAll(0, 10_000);

@@ -5,7 +5,7 @@ import { deriveStatus, type OrderFact } from '../../../../platform/orders/status
 import { advance } from '../../../../platform/orders/status/status.js';
 import { details, outcome, placed, run, tell } from '../../support/record-facts.js';
 
-/** Every way that an order can go without a cancellation. */
+/** Every course of an order without a cancellation. */
 const ways: OrderFact[][] = [
   [outcome('c1', 'inventory.rejected', 'unknown SKU x')],
   [outcome('c1', 'inventory.reserved')],
@@ -26,7 +26,7 @@ const ways: OrderFact[][] = [
 ];
 const types = ['inventory.reserve', 'payment.process', 'shipment.create', 'payment.refund', 'inventory.release'];
 
-/** Dead letters of commands that may or may not be answered, replayed or discarded. */
+/** Dead letters of commands that may be answered, replayed or discarded. */
 const deadLetters = fc
   .array(fc.record({ n: fc.integer({ min: 1, max: 5 }), replayed: fc.boolean(), discarded: fc.boolean() }), {
     maxLength: 3,
@@ -48,7 +48,7 @@ const deadLetters = fc
     }),
   );
 
-/** The facts of one order, and the same in another order with some of them twice. */
+/** The facts of one order, and a shuffled copy with duplicates. */
 const histories = fc
   .tuple(fc.constantFrom(...ways), deadLetters)
   .map(([way, dead]) => [...way, ...dead])

@@ -83,7 +83,7 @@ describe('sandbox: the payment gateway', () => {
       () => 'answered',
       () => 'cut',
     );
-    expect((await ledger()).items).to.be.empty; // a round trip later it still waits
+    expect((await ledger()).items).to.be.empty; // after a round trip, the charge is still waiting
     await sandbox.close();
     expect(await waiting).to.equal('cut');
     sandbox = await startIn(directory.path);

@@ -22,7 +22,7 @@ export interface SandboxProcess {
   kill(): Promise<void>;
 }
 
-/** A sandbox in a process of its own, which can be killed. */
+/** A sandbox in a separate process, which can be killed. */
 export async function forkIn(dataDir: string): Promise<SandboxProcess> {
   const child = fork(fileURLToPath(new URL('./sandbox-process.ts', import.meta.url)), [dataDir], {
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
@@ -43,7 +43,7 @@ export interface Reply {
   body: Record<string, unknown> & { items: Record<string, unknown>[] };
 }
 
-/** One request; the key, where there is one, goes as Idempotency-Key. */
+/** Sends one request, with the key as Idempotency-Key if given. */
 export async function send(url: string, method: string, body?: unknown, key?: string): Promise<Reply> {
   const response = await fetch(url, {
     method,
