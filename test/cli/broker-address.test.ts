@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import * as api from '../../src/cli/commands/api.js';
-import { brokerFor } from '../../src/cli/shared/broker-address.js';
+import { operatorPlace } from '../../src/cli/shared/session.js';
+import { operatorAddress } from '../../src/runtime/operator/operator-broker.js';
 import { createContext } from '../../src/cli/shared/context.js';
 import * as dead from '../../src/cli/commands/dead/index.js';
 import * as keeper from '../../src/cli/commands/keeper.js';
@@ -120,8 +121,12 @@ describe('commands without a configured broker', () => {
       processes: [],
     });
     for (const access of ['read', 'write'] as const) {
-      expect(await brokerFor(contextOf({}), access)).to.include({ amqpUrl: 'amqp://127.0.0.1:40001' });
-      expect(await brokerFor(contextOf({ AMQP_URL: 'amqp://there' }), access)).to.include({ amqpUrl: 'amqp://there' });
+      expect(await operatorAddress(operatorPlace(contextOf({})), access)).to.include({
+        amqpUrl: 'amqp://127.0.0.1:40001',
+      });
+      expect(await operatorAddress(operatorPlace(contextOf({ AMQP_URL: 'amqp://there' })), access)).to.include({
+        amqpUrl: 'amqp://there',
+      });
     }
     expect(said).to.equal('');
   });

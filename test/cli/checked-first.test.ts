@@ -11,10 +11,13 @@ import * as events from '../../src/cli/commands/events/index.js';
 import * as keeper from '../../src/cli/commands/keeper.js';
 import * as projections from '../../src/cli/commands/projections/index.js';
 import * as reset from '../../src/cli/commands/reset.js';
+import * as retrying from '../../src/cli/commands/retrying.js';
 import * as sagas from '../../src/cli/commands/sagas/index.js';
 import * as sandbox from '../../src/cli/commands/sandbox.js';
 import * as status from '../../src/cli/commands/status/index.js';
 import * as streams from '../../src/cli/commands/streams/index.js';
+import * as topology from '../../src/cli/commands/topology/index.js';
+import * as unrouted from '../../src/cli/commands/unrouted.js';
 import * as up from '../../src/cli/commands/up.js';
 import * as worker from '../../src/cli/commands/worker.js';
 import { defineFleet } from '../../src/fleet/define-fleet.js';
@@ -48,7 +51,10 @@ const fleet = defineFleet({
     start: () => Promise.reject(new Error('not reached')),
   },
 });
-const modules = [up, api, worker, keeper, sandbox, status, dead, events, streams, projections, sagas, reset, doctor];
+const modules = [
+  ...[up, api, worker, keeper, sandbox, status, dead, events, streams, projections, sagas, reset, doctor],
+  ...[retrying, topology, unrouted],
+];
 
 describe('checks before a command starts', function () {
   this.timeout(60_000);
@@ -114,6 +120,22 @@ describe('checks before a command starts', function () {
     const { out } = await run({ WORKERS: 'mails' }, 'doctor');
     expect(out).to.match(/ok +fleet +1 workers: mails\. Not enabled by WORKERS: jobs/);
   });
+
+  for (const args of [
+    ['dead', 'collect'],
+    ['dead', 'discard', '--all', '--reason', 'test'],
+    ['dead', 'replay', '--all'],
+    ['retrying', 'list'],
+    ['topology', 'plan'],
+    ['unrouted', 'list'],
+    ['unrouted', 'replay'],
+  ]) {
+    it(`refuses an unknown worker in WORKERS before it opens a store or the broker: ${args.join(' ')}`, async () => {
+      const { code, said } = await run({ WORKERS: 'job' }, ...args);
+      expect([code, said.split(':')[0]]).to.deep.equal([2, 'config.invalid']);
+      expect(said).to.contain('WORKERS: there is no worker "job"');
+    });
+  }
 
   it('refuses one port for two parts of the fleet', async () => {
     const { code, said } = await run({ PORT: '4001', SANDBOX_PORT: '4001' }, 'up');

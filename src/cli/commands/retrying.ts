@@ -6,7 +6,9 @@ import type { Context } from '../shared/context.js';
 import { examples } from '../shared/examples.js';
 import { printList } from '../shared/output.js';
 import { createProgress } from '../shared/progress.js';
-import { surroundingsOf, withBroker, type Surroundings } from '../shared/resources.js';
+import { withSession } from '../shared/session.js';
+import type { FleetSession } from '../../runtime/operator/fleet-session.js';
+import type { WorkerQueues } from '../../broker/topology/topology.js';
 
 interface Flags {
   json?: boolean;
@@ -31,8 +33,10 @@ export function register(program: Command, context: Context): void {
 }
 
 async function runList(worker: string | undefined, { json = false }: Flags, context: Context): Promise<void> {
-  const { names, workers } = await chosen(worker, context);
-  const queues = await withBroker(context, 'read', (broker) => listRetrying(broker, names, workers));
+  const queues = await withSession(context, async (session) => {
+    const workers = chosen(worker, session);
+    return listRetrying(await session.broker('read'), session.names, workers);
+  });
   printList(context, json ? queues : queues.filter(({ ready }) => ready > 0), {
     json,
     empty: 'No messages wait for a retry.',
@@ -46,29 +50,28 @@ async function runList(worker: string | undefined, { json = false }: Flags, cont
 }
 
 async function runNow(worker: string | undefined, { json = false }: Flags, context: Context): Promise<void> {
-  const { names, workers } = await chosen(worker, context);
   const progress = createProgress();
-  const moved = await withBroker(context, 'write', (broker) =>
-    retryNow({
-      broker,
-      names,
+  const moved = await withSession(context, async (session) => {
+    const workers = chosen(worker, session);
+    return retryNow({
+      broker: await session.broker('write'),
+      names: session.names,
       workers,
       signal: context.signal,
       onProgress: (queue, done, total) => progress.show(done, total, `from ${queue}`),
-    }),
-  ).finally(progress.end);
+    });
+  }).finally(progress.end);
   if (json) context.printJson({ moved });
   else context.print(`Moved ${moved}.`);
 }
 
-async function chosen(worker: string | undefined, context: Context): Promise<Surroundings> {
-  const surroundings = await surroundingsOf(context);
-  if (worker === undefined) return surroundings;
+function chosen(worker: string | undefined, session: FleetSession): WorkerQueues[] {
+  const { workers } = session.queues();
+  if (worker === undefined) return workers;
   requireKnown(
     'worker',
     worker,
-    surroundings.workers.map(({ name }) => name),
+    workers.map(({ name }) => name),
   );
-  const workers = surroundings.workers.filter(({ name }) => name === worker);
-  return { ...surroundings, workers };
+  return workers.filter(({ name }) => name === worker);
 }

@@ -8,7 +8,9 @@ import { collect, time, wholeNumber } from '../shared/arguments.js';
 import { CommandFailed } from '../shared/failure.js';
 import { printList, type Columns } from '../shared/output.js';
 import { createProgress } from '../shared/progress.js';
-import { surroundingsOf, withBroker } from '../shared/resources.js';
+import { withSession } from '../shared/session.js';
+import type { FleetSession } from '../../runtime/operator/fleet-session.js';
+import type { Access } from '../../runtime/operator/operator-broker.js';
 import { PATTERN_HELP, patterns, requireMatch } from '../shared/type-patterns.js';
 
 interface FilterFlags {
@@ -80,13 +82,18 @@ function checkTypes(selected: number, { type }: FilterFlags, definitions: Defini
   if (selected === 0) requireMatch('type', type, Object.keys(definitions));
 }
 
+async function openUnrouted(session: FleetSession, access: Access) {
+  session.queues(); // an invalid WORKERS is refused before anything is opened
+  return { broker: await session.broker(access), names: session.names, definitions: session.definitions };
+}
+
 async function runList({ limit, json = false, ...flags }: ListFlags, context: Context): Promise<void> {
-  const { names, definitions } = await surroundingsOf(context);
   const { signal } = context;
   const filter = filterOf(flags);
-  const { items, total, unexamined, unanswered } = await withBroker(context, 'read', (broker) =>
-    listUnrouted({ broker, names, definitions }, { count: limit, filter, signal }),
-  );
+  const { definitions, items, total, unexamined, unanswered } = await withSession(context, async (session) => {
+    const open = await openUnrouted(session, 'read');
+    return { ...open, ...(await listUnrouted(open, { count: limit, filter, signal })) };
+  });
   if (unanswered.length === 0) checkTypes(total, flags, definitions);
   const empty = unanswered.length > 0 || unexamined > 0 ? 'Nothing found.' : 'No unrouted messages.';
   printList(context, items, { json, total, extra: { unexamined, unanswered }, empty, columns: COLUMNS });
@@ -101,15 +108,14 @@ async function runList({ limit, json = false, ...flags }: ListFlags, context: Co
 async function runReplay(flags: ReplayFlags, context: Context): Promise<void> {
   if (flags.dryRun === true) return runList({ ...flags, limit: flags.limit ?? MAX_SHOWN }, context);
   const { json = false, limit: count } = flags;
-  const { names, definitions } = await surroundingsOf(context);
   const filter = filterOf(flags);
   const progress = createProgress();
-  const result = await withBroker(context, 'write', (broker) =>
-    replayUnrouted(
-      { broker, names, definitions },
-      { filter, count, signal: context.signal, onProgress: (done, total) => progress.show(done, total, 'sent') },
-    ),
-  ).finally(progress.end);
+  const { definitions, result } = await withSession(context, async (session) => {
+    const open = await openUnrouted(session, 'write');
+    const onProgress = (done: number, total: number) => progress.show(done, total, 'sent');
+    const result = await replayUnrouted(open, { filter, count, signal: context.signal, onProgress });
+    return { definitions: open.definitions, result };
+  }).finally(progress.end);
   const { sent, unexamined, unrouted } = result;
   checkTypes(sent, flags, definitions);
   if (json) context.printJson(result);

@@ -1,12 +1,11 @@
 import type { Command } from 'commander';
 import { collectDeadLetters } from '../../../dead-letters/keeper/collect-dead-letters.js';
 import { countWaiting } from '../../../dead-letters/count-waiting.js';
-import { silentLogger } from '../../../telemetry/logger.js';
 import type { Context } from '../../shared/context.js';
 import { examples } from '../../shared/examples.js';
 import { CommandFailed } from '../../shared/failure.js';
 import { createProgress } from '../../shared/progress.js';
-import { flushOps, surroundingsOf, withBroker, withOps } from '../../shared/resources.js';
+import { withSession } from '../../shared/session.js';
 import { refuseForeignStore } from '../../../runtime/stores/store-claims.js';
 import { waitingLine } from './open.js';
 
@@ -22,28 +21,27 @@ export function registerCollect(dead: Command, context: Context): void {
 }
 
 async function runCollect({ json = false }: { json?: boolean }, context: Context): Promise<void> {
-  const { names, definitions, workers } = await surroundingsOf(context);
-  const { signal } = context;
-  const asked = workers.map(({ name }) => name);
   const progress = createProgress();
-  const { collected, waiting } = await withOps(context, (store) =>
-    withBroker(context, 'write', async (broker) => {
-      await refuseForeignStore(context, store);
-      const collected = await collectDeadLetters({
-        store,
-        broker,
-        names,
-        definitions,
-        workers: asked,
-        logger: context.config.logLevel === 'debug' ? context.logger() : silentLogger(),
-        limit: COLLECT_LIMIT_MS,
-        signal,
-        onProgress: (worker, done, total) => progress.show(done, total, `of ${worker}`),
-      });
-      await flushOps(context, store, broker, names);
-      return { collected, waiting: await countWaiting(broker, names, asked) };
-    }),
-  ).finally(progress.end);
+  const { collected, waiting } = await withSession(context, async (session) => {
+    const { names, definitions, logger, signal } = session;
+    const asked = session.queues().workers.map(({ name }) => name);
+    const store = await session.ops();
+    const broker = await session.broker('write');
+    await refuseForeignStore(session, store);
+    const collected = await collectDeadLetters({
+      store,
+      broker,
+      names,
+      definitions,
+      workers: asked,
+      logger,
+      limit: COLLECT_LIMIT_MS,
+      signal,
+      onProgress: (worker, done, total) => progress.show(done, total, `of ${worker}`),
+    });
+    await session.publishOps();
+    return { collected, waiting: await countWaiting(broker, names, asked) };
+  }).finally(progress.end);
   if (json) context.printJson({ collected, waiting });
   else context.print(`Collected ${collected}.`);
   if (waiting.length === 0) return;

@@ -63,7 +63,7 @@ async function runEdit(id: string, flags: Flags, context: Context): Promise<void
   const { definitions } = (await context.fleet()).catalogue;
   const { signal } = context;
   const edits = { content, set, unset, to, newKey };
-  const result = await withDeadLetterContext(context, dryRun ? 'read' : 'write', async (replay, stores) => {
+  const result = await withDeadLetterContext(context, dryRun ? 'read' : 'write', async (replay, { stores }) => {
     const edited = await editDeadLetter(replay, { id, who: operator(), ...edits, dryRun, force, signal });
     return { ...edited, unread: stores.unread };
   });

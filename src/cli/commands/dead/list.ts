@@ -7,7 +7,7 @@ import { count, wholeNumber } from '../../shared/arguments.js';
 import type { Context } from '../../shared/context.js';
 import { examples } from '../../shared/examples.js';
 import { printList } from '../../shared/output.js';
-import { withOps } from '../../shared/resources.js';
+import { withSession } from '../../shared/session.js';
 import { filterOf, requireNames, withFilters, withState, type FilterFlags } from './filter.js';
 import { reportWaiting } from './open.js';
 
@@ -37,9 +37,10 @@ export function registerList(dead: Command, context: Context): void {
     )
     .action((worker: string | undefined, flags: Flags) => {
       const filter = filterOf(worker === undefined ? flags : { ...flags, worker });
-      return withOps(context, async (store) => {
+      return withSession(context, async (session) => {
+        const store = await session.ops();
         await requireNames(context, store, filter);
-        const waiting = await reportWaiting(context, filter.worker);
+        const waiting = await reportWaiting(context, session, filter.worker);
         const print = flags.group === true ? printGroups : printLetters;
         await print(context, store, filter, { ...flags, extra: { waiting: waiting ?? null } });
       });

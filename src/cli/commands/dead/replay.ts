@@ -58,7 +58,7 @@ async function runReplay(ids: string[], flags: Flags, context: Context): Promise
   const { summary, unread } = await withDeadLetterContext(
     context,
     dryRun ? 'read' : 'write',
-    async (replay, stores) => {
+    async (replay, { stores }) => {
       if ('filter' in selection) await requireNames(context, replay.store, selection.filter);
       const summary = await replayDeadLetters(replay, {
         selection,

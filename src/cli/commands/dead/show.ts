@@ -5,7 +5,7 @@ import { formatDeadLetter } from '../../../dead-letters/format-dead-letter.js';
 import type { Context } from '../../shared/context.js';
 import { examples } from '../../shared/examples.js';
 import { jsonLines, MAX_LINES } from '../../shared/output.js';
-import { withOps } from '../../shared/resources.js';
+import { withSession } from '../../shared/session.js';
 import { reportHidden } from '../../shared/shown-event.js';
 import { reportWaiting } from './open.js';
 import { maskedLetter, wholeLetter } from './shown-letter.js';
@@ -33,9 +33,10 @@ export function registerShow(dead: Command, context: Context): void {
 }
 
 function runShow(id: string, { pii = false, json = false }: Flags, context: Context): Promise<void> {
-  return withOps(context, async (store) => {
+  return withSession(context, async (session) => {
+    const store = await session.ops();
     const { definitions } = (await context.fleet()).catalogue;
-    await reportWaiting(context);
+    await reportWaiting(context, session);
     const letter = await findDeadLetter(store, id);
     const trail = await auditOf(store.query, letter.id);
     const shown = pii ? wholeLetter(letter) : maskedLetter(letter, definitions);

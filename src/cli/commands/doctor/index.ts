@@ -15,7 +15,6 @@ import { isSupportedNode, OLDEST_NODE, requireSupportedNode } from '../../../sup
 import { dataDirProblem } from '../../../supervisor/data-directory/data-dir.js';
 import { portProblem, requireDistinctPorts } from '../../../supervisor/ports.js';
 import { findRabbitmqServer, refusedData } from '../../../supervisor/broker/rabbitmq-node.js';
-import { withBroker } from '../../shared/resources.js';
 import { brokerAddress } from '../../../runtime/broker/broker-address.js';
 import { dataDirOf } from '../../../runtime/place.js';
 import type { Context } from '../../shared/context.js';
@@ -26,6 +25,8 @@ import { readProcesses } from '../../../observability/processes/process-registry
 import { enabledWorkers } from '../../../runtime/fleet/enabled-workers.js';
 import { examineCluster } from './examine-cluster.js';
 import type { Finding } from './finding.js';
+import { operatorPlace } from '../../shared/session.js';
+import { connectOperator } from '../../../runtime/operator/operator-broker.js';
 import { CommandFailed } from '../../shared/failure.js';
 
 const ENOUGH_DISK = 500_000_000;
@@ -115,7 +116,12 @@ async function examineSignatures(context: Context): Promise<Finding> {
   const { amqpUrl, from } = await brokerAddress(context);
   if (from === 'default') return { ok: true, warning: config.verifySignatures !== 'require', detail };
   if ((await probeBroker(amqpUrl)).failures.length > 0) return { ok: true, detail }; // reported by `broker`
-  await withBroker(context, 'read', (broker) => requireKey(broker, namesFor(config.prefix), keys));
+  const broker = await connectOperator(operatorPlace(context), 'read');
+  try {
+    await requireKey(broker, namesFor(config.prefix), keys);
+  } finally {
+    await broker.close();
+  }
   return { ok: true, warning: config.verifySignatures !== 'require', detail };
 }
 

@@ -7,7 +7,7 @@ import { requireKnown } from '../../../text/known-names.js';
 import type { Context } from '../../shared/context.js';
 import { examples } from '../../shared/examples.js';
 import { UsageError } from '../../shared/failure.js';
-import { withBroker } from '../../shared/resources.js';
+import { withSession } from '../../shared/session.js';
 
 interface Flags {
   subject?: string;
@@ -37,7 +37,8 @@ async function runPublish(type: string, text: string, flags: Flags, context: Con
     throw new UsageError(`workers accept ${type} from ${[...emitters].join(', ')} only; name one by --source`);
   }
   const id = newId();
-  const event = await withBroker(context, 'write', async (broker) => {
+  const event = await withSession(context, async (session) => {
+    const broker = await session.broker('write');
     const { catalogue } = fleet;
     const publisher = createPublisher({ broker, catalogue, source: flags.source, prefix: context.config.prefix });
     try {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Broker } from '../../../broker/broker.js';
-import { namesFor, type Names } from '../../../broker/topology/topology.js';
+import type { Names } from '../../../broker/topology/topology.js';
 import { FlotillaError } from '../../../errors.js';
 import { findJournal } from '../../../journal/define-journal.js';
 import { migrateJournal } from '../../../journal/migrations.js';
@@ -15,14 +15,13 @@ import { migrateReplays } from '../../../replay/runs/run-table.js';
 import type { Store } from '../../../store/store.js';
 import type { WorkerDefinition } from '../../../worker/definition/worker-definition.js';
 import type { Context } from '../../shared/context.js';
-import type { Access } from '../../shared/broker-address.js';
 import { brokerAddress } from '../../../runtime/broker/broker-address.js';
 import { enabledWorkers, findWorker } from '../../../runtime/fleet/enabled-workers.js';
 import { describeUnread } from '../../shared/unread-stores.js';
 import { UsageError } from '../../shared/failure.js';
 import { logAge } from '../../../runtime/stores/log-age.js';
-import { withBroker, withOps } from '../../shared/resources.js';
-import { openServices } from '../../../runtime/stores/services.js';
+import type { Access } from '../../../runtime/operator/operator-broker.js';
+import { withSession } from '../../shared/session.js';
 import { refuseForeignStore } from '../../../runtime/stores/store-claims.js';
 import { verifyPublisher } from '../../../runtime/broker/verify-publisher.js';
 
@@ -33,7 +32,8 @@ export async function workerToReplay(context: Context, name: string): Promise<Wo
 
 /** Runs `work` with the store of replays. */
 export async function withReplayStore<T>(context: Context, work: (store: Store) => Promise<T>): Promise<T> {
-  return withOps(context, async (store) => {
+  return withSession(context, async (session) => {
+    const store = await session.ops();
     await migrateReplays(store);
     return work(store);
   });
@@ -48,32 +48,28 @@ export async function withReplayContext<T>(
   access: Access,
   work: (replay: ReplayContext) => Promise<T>,
 ): Promise<T> {
-  const services = openServices(context, await context.fleet());
-  const names = namesFor(context.config.prefix);
-  /** Of the fleet's services only, as a message may claim any source. */
-  const storeOf = async (source: string) =>
-    services.history.services.includes(source) ? services.history.open(source) : undefined;
-  try {
-    return await withReplayStore(context, (store) =>
-      withBroker(context, access, async (broker) => {
-        if (access === 'write') await refuseForeignStore(context, store);
-        const history = await historyFrom(context, from, { broker, names, storeOf: services.find });
-        return work({
-          store,
-          broker,
-          names,
-          worker,
-          workerStore: await services.find(worker.store),
-          history: verified === true ? verifiedHistory(history, storeOf) : history,
-          memory: logAge(context.config.log.maxAge),
-          holder: `${hostname()}:${process.pid}:${randomBytes(3).toString('hex')}`,
-          now: Date.now,
-        });
-      }),
-    );
-  } finally {
-    await services.close();
-  }
+  return withSession(context, async (session) => {
+    const { names, stores: services } = session;
+    /** Of the fleet's services only, as a message may claim any source. */
+    const storeOf = async (source: string) =>
+      services.history.services.includes(source) ? services.history.open(source) : undefined;
+    const store = await session.ops();
+    await migrateReplays(store);
+    const broker = await session.broker(access);
+    if (access === 'write') await refuseForeignStore(session, store);
+    const history = await historyFrom(context, from, { broker, names, storeOf: services.find });
+    return work({
+      store,
+      broker,
+      names,
+      worker,
+      workerStore: await services.find(worker.store),
+      history: verified === true ? verifiedHistory(history, storeOf) : history,
+      memory: logAge(context.config.log.maxAge),
+      holder: `${hostname()}:${process.pid}:${randomBytes(3).toString('hex')}`,
+      now: Date.now,
+    });
+  });
 }
 
 interface Sources {

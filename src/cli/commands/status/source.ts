@@ -19,7 +19,8 @@ import type { Store } from '../../../store/store.js';
 import { brokerAddress } from '../../../runtime/broker/broker-address.js';
 import type { Context } from '../../shared/context.js';
 import { hasStore } from '../../../runtime/stores/existing-stores.js';
-import { openBroker, surroundingsOf, withOps } from '../../shared/resources.js';
+import { operatorPlace, withSession } from '../../shared/session.js';
+import { FleetSession } from '../../../runtime/operator/fleet-session.js';
 import { openManagement } from '../../../runtime/broker/broker-address.js';
 import { openSagas, type OpenSagas } from '../sagas/open-counts.js';
 import { abandonedQueues } from '../topology/abandoned.js';
@@ -52,12 +53,15 @@ const EXAMINE_EVERY = 60_000;
 
 /** Gathers the state of the fleet again and again, over one connection, which is opened again where it is lost. */
 export function createStatusSource(context: Context): StatusSource {
+  let session: FleetSession | undefined;
   let broker: Broker | undefined;
   let examined: { total: number; at: number; found: UnroutedStatus } | undefined;
 
-  async function connection(): Promise<{ broker: Broker | undefined; unreachable: Error | undefined }> {
+  async function connection(
+    session: FleetSession,
+  ): Promise<{ broker: Broker | undefined; unreachable: Error | undefined }> {
     try {
-      broker ??= await openBroker(context, 'read', LIMIT);
+      broker ??= await session.broker('read', LIMIT);
       if (broker.state !== 'connecting') return { broker, unreachable: undefined };
       await broker.ready(AbortSignal.any([context.signal, AbortSignal.timeout(LIMIT)]));
       return { broker, unreachable: undefined };
@@ -68,8 +72,7 @@ export function createStatusSource(context: Context): StatusSource {
     }
   }
 
-  async function examine(open: Broker): Promise<UnroutedStatus> {
-    const { names, definitions } = await surroundingsOf(context);
+  async function examine({ names, definitions }: FleetSession, open: Broker): Promise<UnroutedStatus> {
     const total = (await open.queueDepth(names.unroutedQueue))?.ready ?? 0;
     const now = performance.now();
     if (examined?.total === total && now - examined.at < EXAMINE_EVERY) return examined.found;
@@ -92,30 +95,33 @@ export function createStatusSource(context: Context): StatusSource {
   return {
     async read() {
       const { config } = context;
-      const records = await readProcesses(runDirOf(context));
       // first: loading the fleet blocks the event loop, and with it the time limits of the others
-      const surroundings = await surroundingsOf(context);
+      session ??= new FleetSession(await context.fleet(), operatorPlace(context));
+      const opened = session;
+      const queues = opened.queues();
+      const records = await readProcesses(runDirOf(context));
       const [processes, kept, sagas, management, { broker: open, unreachable }, { amqpUrl }] = await Promise.all([
         Promise.all(records.map((record) => probeProcess(record, config.metricsToken))),
         hasStore(context, OPS_STORE)
-          ? withinLimit(LIMIT, () => withOps(context, keptLetters))
+          ? withinLimit(LIMIT, () => withSession(context, async (each) => keptLetters(await each.ops())))
           : ({ known: false, reason: 'not on this machine' } as const),
         withinLimit(LIMIT, () => openSagas(context)),
         openManagement(context, LIMIT),
-        connection(),
+        connection(opened),
         brokerAddress(context),
       ]);
       const status = await fleetStatus({
-        ...surroundings,
+        ...queues,
+        names: opened.names,
         broker: open,
         management,
         kept,
         processes,
         limit: LIMIT,
-        ...(open !== undefined && { examineUnrouted: () => examine(open) }),
+        ...(open !== undefined && { examineUnrouted: () => examine(opened, open) }),
       });
       const abandoned =
-        open === undefined ? undefined : await withinLimit(2 * LIMIT, () => abandonedQueues(context, open));
+        open === undefined ? undefined : await withinLimit(2 * LIMIT, () => abandonedQueues(opened, open));
       const problems = [
         ...status.problems,
         ...(sagas.known ? [] : [`sagas: ${sagas.reason}`]),
@@ -136,7 +142,7 @@ export function createStatusSource(context: Context): StatusSource {
         unreachable,
       };
     },
-    close: async () => broker?.close(),
+    close: async () => session?.close(),
   };
 }
 

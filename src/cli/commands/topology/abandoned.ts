@@ -1,21 +1,23 @@
 import { findAbandonedQueues, type AbandonedQueue } from '../../../broker/topology/abandoned-queues.js';
 import type { Broker, TopologyDifference } from '../../../broker/broker.js';
+import type { FleetSession } from '../../../runtime/operator/fleet-session.js';
 import { hasCode } from '../../../errors.js';
-import type { Context } from '../../shared/context.js';
-import { surroundingsOf } from '../../shared/resources.js';
-import { openManagement } from '../../../runtime/broker/broker-address.js';
 
 /** The abandoned queues of this fleet. Rejects with `broker.management`. */
-export async function abandonedQueues(context: Context, broker: Broker): Promise<AbandonedQueue[]> {
-  const { names, declared } = await surroundingsOf(context);
-  const management = await openManagement(context);
-  return findAbandonedQueues({ management, broker, names, workers: declared });
+export async function abandonedQueues(session: FleetSession, broker: Broker): Promise<AbandonedQueue[]> {
+  const { declared } = session.queues();
+  return findAbandonedQueues({
+    management: await session.management(),
+    broker,
+    names: session.names,
+    workers: declared,
+  });
 }
 
 /** The same as surplus of the topology. Without the management API there are none, and a line says so. */
-export async function surplusQueues(context: Context, broker: Broker): Promise<TopologyDifference[]> {
+export async function surplusQueues(session: FleetSession, broker: Broker): Promise<TopologyDifference[]> {
   try {
-    return (await abandonedQueues(context, broker)).map((each) => ({
+    return (await abandonedQueues(session, broker)).map((each) => ({
       kind: 'queue',
       name: each.queue,
       problem: 'surplus',
@@ -23,7 +25,7 @@ export async function surplusQueues(context: Context, broker: Broker): Promise<T
     }));
   } catch (error) {
     if (!hasCode(error, 'broker.management')) throw error;
-    context.say(`Queues without a worker are not shown: ${error.message}`);
+    session.notify(`Queues without a worker are not shown: ${error.message}`);
     return [];
   }
 }

@@ -9,7 +9,8 @@ import { surplusQueues } from './abandoned.js';
 import { registerPermissions } from './permissions.js';
 import { registerRemove } from './remove.js';
 import { registerTakeOver } from './take-over.js';
-import { surroundingsOf, withBroker } from '../../shared/resources.js';
+import { withSession } from '../../shared/session.js';
+import type { FleetSession } from '../../../runtime/operator/fleet-session.js';
 
 interface Flags {
   json?: boolean;
@@ -37,19 +38,20 @@ export function register(program: Command, context: Context): void {
 }
 
 async function runPlan({ json = false }: Flags, context: Context): Promise<void> {
-  const wanted = await wantedTopology(context);
-  const differences = await withBroker(context, 'read', async (broker) => [
-    ...(await broker.planTopology(wanted)),
-    ...(await surplusQueues(context, broker)),
-  ]);
+  const differences = await withSession(context, async (session) => {
+    const wanted = wantedTopology(session);
+    const broker = await session.broker('read');
+    return [...(await broker.planTopology(wanted)), ...(await surplusQueues(session, broker))];
+  });
   print(context, differences, json, 'The topology is complete.');
   if (differences.some(({ problem }) => problem === 'conflict')) throw new CommandFailed('there are conflicts');
   failWhereUnanswered(differences);
 }
 
 async function runApply({ json = false }: Flags, context: Context): Promise<void> {
-  const wanted = await wantedTopology(context);
-  await withBroker(context, 'write', async (broker) => {
+  await withSession(context, async (session) => {
+    const wanted = wantedTopology(session);
+    const broker = await session.broker('write');
     const differences = await broker.applyTopology(wanted, context.signal);
     print(context, differences, json, 'The topology was already complete.');
     const created = differences.filter(({ problem }) => problem === 'missing').length;
@@ -63,10 +65,9 @@ function failWhereUnanswered(differences: readonly TopologyDifference[]): void {
   if (differences.some(({ problem }) => problem === 'unanswered')) throw new CommandFailed('not every queue answered');
 }
 
-async function wantedTopology(context: Context): Promise<Topology> {
-  const { prefix, log, unroutedMax } = context.config;
-  const { workers } = await surroundingsOf(context);
-  return topologyOf(workers, { prefix, log, unroutedMax });
+function wantedTopology(session: FleetSession): Topology {
+  const { prefix, log, unroutedMax } = session.config;
+  return topologyOf(session.queues().workers, { prefix, log, unroutedMax });
 }
 
 function print(context: Context, items: TopologyDifference[], json: boolean, empty: string): void {

@@ -1,20 +1,18 @@
-import { OPS_STORE } from '../../../fleet/reserved-names.js';
 import type { Command } from 'commander';
 import type { AbandonedQueue } from '../../../broker/topology/abandoned-queues.js';
-import type { Broker } from '../../../broker/broker.js';
 import { removeAbandonedQueues, type RemovedQueue } from '../../../dead-letters/remove-abandoned-queues.js';
 import { FlotillaError } from '../../../errors.js';
 import { requireKnown } from '../../../text/known-names.js';
 import type { Store } from '../../../store/store.js';
-import { silentLogger } from '../../../telemetry/logger.js';
 import type { Context } from '../../shared/context.js';
 import { examples } from '../../shared/examples.js';
-import { hasStore } from '../../../runtime/stores/existing-stores.js';
 import { CommandFailed, UsageError } from '../../shared/failure.js';
 import { printList } from '../../shared/output.js';
 import { createProgress } from '../../shared/progress.js';
-import { flushOps, surroundingsOf, withBroker, withOps } from '../../shared/resources.js';
-import { openManagement } from '../../../runtime/broker/broker-address.js';
+import { withSession } from '../../shared/session.js';
+import type { FleetSession } from '../../../runtime/operator/fleet-session.js';
+import { OPS_STORE } from '../../../fleet/reserved-names.js';
+import { hasStore } from '../../../runtime/stores/existing-stores.js';
 import { refuseForeignStore } from '../../../runtime/stores/store-claims.js';
 import { abandonedQueues, countOf, reasonOf } from './abandoned.js';
 
@@ -49,11 +47,12 @@ export function registerRemove(topology: Command, context: Context): void {
 
 async function runRemove(workers: readonly string[], flags: Flags, context: Context): Promise<void> {
   if (workers.length > 0 === (flags.surplus === true)) throw new UsageError('give names of workers, or --surplus');
-  await withBroker(context, flags.yes === true ? 'write' : 'read', async (broker) => {
-    const found = await abandonedQueues(context, broker);
+  await withSession(context, async (session) => {
+    const broker = await session.broker(flags.yes === true ? 'write' : 'read');
+    const found = await abandonedQueues(session, broker);
     const queues = flags.surplus === true ? found : leftBy(workers, found);
-    if (flags.to !== undefined) await checkTarget(context, flags.to);
-    if (flags.yes === true) await remove(queues, broker, flags, context);
+    if (flags.to !== undefined) checkTarget(session, flags.to);
+    if (flags.yes === true) await remove(queues, session, flags, context);
     else preview(queues, flags, context);
   });
 }
@@ -66,8 +65,8 @@ function leftBy(workers: readonly string[], found: readonly AbandonedQueue[]): A
   return found.filter(({ worker }) => workers.includes(worker));
 }
 
-async function checkTarget(context: Context, to: string): Promise<void> {
-  const { declared } = await surroundingsOf(context);
+function checkTarget(session: FleetSession, to: string): void {
+  const { declared } = session.queues();
   requireKnown(
     'worker',
     to,
@@ -88,26 +87,28 @@ function preview(queues: readonly AbandonedQueue[], { json = false }: Flags, con
   if (!json && queues.length > 0) context.say('Nothing was changed; remove them by --yes.');
 }
 
-async function remove(queues: readonly AbandonedQueue[], broker: Broker, flags: Flags, context: Context) {
+async function remove(queues: readonly AbandonedQueue[], session: FleetSession, flags: Flags, context: Context) {
   const { json = false, to } = flags;
   const progress = createProgress();
-  const results = await withOpsIfAny(context, async (ops) => {
-    const { names, definitions } = await surroundingsOf(context);
-    if (ops !== undefined) await refuseForeignStore(context, ops);
+  const run = async () => {
+    const { names, definitions, logger, signal } = session;
+    const ops = await opsIfAny(session);
+    if (ops !== undefined) await refuseForeignStore(session, ops);
     const removed = await removeAbandonedQueues(queues, {
-      broker,
-      management: await openManagement(context),
+      broker: await session.broker('write'),
+      management: await session.management(),
       names,
       definitions,
-      logger: context.config.logLevel === 'debug' ? context.logger() : silentLogger(),
+      logger,
       ops,
       to,
-      signal: context.signal,
+      signal,
       onProgress: (queue, done, total) => progress.show(done, total, `out of ${queue}`),
     });
-    if (ops !== undefined) await flushOps(context, ops, broker, names);
+    if (ops !== undefined) await session.publishOps();
     return removed;
-  }).finally(progress.end);
+  };
+  const results = await run().finally(progress.end);
   printList(context, results, {
     json,
     empty: 'There are no queues to remove.',
@@ -121,8 +122,8 @@ async function remove(queues: readonly AbandonedQueue[], broker: Broker, flags: 
 }
 
 /** Dead letters are stored where the store is; elsewhere they stay in their queue. */
-async function withOpsIfAny<T>(context: Context, work: (ops: Store | undefined) => Promise<T>): Promise<T> {
-  if (hasStore(context, OPS_STORE)) return withOps(context, work);
-  context.say('The store ops does not exist here: queues with dead letters stay.');
-  return work(undefined);
+async function opsIfAny(session: FleetSession): Promise<Store | undefined> {
+  if (hasStore(session, OPS_STORE)) return session.ops();
+  session.notify('The store ops does not exist here: queues with dead letters stay.');
+  return undefined;
 }

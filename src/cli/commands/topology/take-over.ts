@@ -1,15 +1,13 @@
 import type { Command } from 'commander';
-import type { Broker } from '../../../broker/broker.js';
 import type { HeldClaim } from '../../../broker/topology/store-claim.js';
 import { FlotillaError } from '../../../errors.js';
 import { requireKnown } from '../../../text/known-names.js';
-import { silentLogger } from '../../../telemetry/logger.js';
 import type { Context } from '../../shared/context.js';
 import { examples } from '../../shared/examples.js';
-import { withExistingStores } from '../../../runtime/stores/existing-stores.js';
 import { printList } from '../../shared/output.js';
-import { surroundingsOf, withBroker } from '../../shared/resources.js';
-import { openManagement } from '../../../runtime/broker/broker-address.js';
+import { withSession } from '../../shared/session.js';
+import type { FleetSession } from '../../../runtime/operator/fleet-session.js';
+import { silentLogger } from '../../../telemetry/logger.js';
 import { claimsOf, claimStore } from '../../../runtime/stores/store-claims.js';
 import { storeNames } from '../stores/inspect.js';
 
@@ -33,9 +31,9 @@ export function registerTakeOver(topology: Command, context: Context): void {
 async function runTakeOver(services: readonly string[], { json = false }: { json?: boolean }, context: Context) {
   const known = storeNames(await context.fleet());
   for (const service of services) requireKnown('service', service, known);
-  const taken = await withBroker(context, 'write', async (broker) => {
-    await refuseWhileConsumed(context, broker);
-    return takeOver(context, broker, services.length > 0 ? services : known);
+  const taken = await withSession(context, async (session) => {
+    await refuseWhileConsumed(session);
+    return takeOver(session, services.length > 0 ? services : known);
   });
   printList(context, taken, {
     json,
@@ -45,32 +43,28 @@ async function runTakeOver(services: readonly string[], { json = false }: { json
 }
 
 /** Processes of the other fleet would go on consuming. Throws `topology.in_use`. */
-async function refuseWhileConsumed(context: Context, broker: Broker): Promise<void> {
-  const { names, declared } = await surroundingsOf(context);
+async function refuseWhileConsumed(session: FleetSession): Promise<void> {
+  const broker = await session.broker('write');
+  const { names } = session;
+  const { declared } = session.queues();
   const queues = declared.flatMap(({ name }) => [names.queue(name), names.dead(name)]);
   const used: string[] = [];
   for (const queue of queues) if (((await broker.queueDepth(queue))?.consumers ?? 0) > 0) used.push(queue);
   if (used.length > 0) throw new FlotillaError('topology.in_use', used.join(', '));
 }
 
-async function takeOver(context: Context, broker: Broker, services: readonly string[]): Promise<Taken[]> {
-  const { names } = await surroundingsOf(context);
-  const management = await openManagement(context);
+async function takeOver(session: FleetSession, services: readonly string[]): Promise<Taken[]> {
+  const { names, signal } = session;
+  const [management, broker] = [await session.management(), await session.broker('write')];
   const held = new Map((await claimsOf(management, names)).map((claim): [string, HeldClaim] => [claim.service, claim]));
   const taken: Taken[] = [];
-  await withExistingStores(
-    context,
-    () => Promise.resolve(),
-    async ({ find }) => {
-      for (const service of services) {
-        const store = await find(service);
-        const claim = held.get(service);
-        if (store === undefined || claim?.holder === store.id) continue;
-        if (claim !== undefined) await management.deleteExchange(names.store(service));
-        await claimStore(broker, names, store, { logger: silentLogger(), signal: context.signal });
-        taken.push({ service, from: claim?.holder ?? null, to: store.id });
-      }
-    },
-  );
+  for (const service of services) {
+    const store = await session.stores.find(service);
+    const claim = held.get(service);
+    if (store === undefined || claim?.holder === store.id) continue;
+    if (claim !== undefined) await management.deleteExchange(names.store(service));
+    await claimStore(broker, names, store, { logger: silentLogger(), signal });
+    taken.push({ service, from: claim?.holder ?? null, to: store.id });
+  }
   return taken;
 }

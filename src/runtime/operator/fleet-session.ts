@@ -1,0 +1,146 @@
+import { sleep } from '../../concurrency/sleep.js';
+import type { Broker } from '../../broker/broker.js';
+import type { Management } from '../../broker/rabbitmq/management/management.js';
+import { namesFor, type Names, type WorkerQueues } from '../../broker/topology/topology.js';
+import type { Config } from '../../config/load-config.js';
+import type { DeadLetterContext } from '../../dead-letters/operations/replay-dead-letters.js';
+import { migrateDeadLetters } from '../../dead-letters/storage/migrations.js';
+import { FlotillaError } from '../../errors.js';
+import type { Definitions } from '../../events/definitions.js';
+import { newId } from '../../events/ids.js';
+import type { Fleet } from '../../fleet/define-fleet.js';
+import { OPS_STORE } from '../../fleet/reserved-names.js';
+import { createRelay } from '../../outbox/index.js';
+import type { Store } from '../../store/store.js';
+import { silentLogger, type Logger } from '../../telemetry/logger.js';
+import { hasQueue, queuesOfAll } from '../../worker/definition/queues.js';
+import { openManagement } from '../broker/broker-address.js';
+import { enabledWorkers } from '../fleet/enabled-workers.js';
+import { completeConfig, type RunOptions } from '../running.js';
+import { openServices } from '../stores/services.js';
+import { refuseForeignStore } from '../stores/store-claims.js';
+import { connectOperator, type Access, type OperatorPlace } from './operator-broker.js';
+
+export interface FleetSessionOptions extends RunOptions {
+  /** Of connections to the broker. @default none */
+  logger?: Logger;
+  /** Receives a line about each assumption, such as which broker is read from. @default none */
+  notify?: (line: string) => void;
+}
+
+/** The queues of a fleet's workers. */
+export interface FleetQueues {
+  /** Of the enabled workers. */
+  workers: WorkerQueues[];
+  /** Of all workers of the fleet, also those that are not enabled here. */
+  declared: WorkerQueues[];
+  /** The names of the enabled workers that have no queue. */
+  queueless: string[];
+  /** The names of the enabled workers that read the stream. */
+  readers: string[];
+}
+
+const FLUSH_LIMIT_MS = 3000;
+const POLL_INTERVAL_MS = 20;
+
+/** What an operator works with: stores, broker and queues of a fleet. Each is opened at its first use, once; `close` closes
+ *  them. Creates no store. */
+export class FleetSession implements OperatorPlace {
+  readonly config: Config;
+  readonly cwd: string;
+  readonly signal: AbortSignal;
+  readonly logger: Logger;
+  readonly notify: (line: string) => void;
+  readonly names: Names;
+  /** The stores of services that are on this machine. */
+  readonly stores: ReturnType<typeof openServices>;
+  readonly #brokers = new Map<Access, Promise<Broker>>();
+
+  constructor(
+    readonly fleet: Fleet,
+    { config, cwd = process.cwd(), signal, logger = silentLogger(), notify = () => undefined }: FleetSessionOptions,
+  ) {
+    this.config = completeConfig(config);
+    this.cwd = cwd;
+    this.signal = signal;
+    this.logger = logger;
+    this.notify = notify;
+    this.names = namesFor(this.config.prefix);
+    this.stores = openServices(this, fleet);
+  }
+
+  get definitions(): Definitions {
+    return this.fleet.catalogue.definitions;
+  }
+
+  /** Throws `config.invalid` for an enabled worker that the fleet does not have. */
+  queues(): FleetQueues {
+    const enabled = enabledWorkers(this.fleet, this.config);
+    return {
+      workers: queuesOfAll(enabled),
+      declared: queuesOfAll(enabledWorkers(this.fleet, { ...this.config, workers: undefined })),
+      queueless: enabled.filter((worker) => !hasQueue(worker)).map(({ name }) => name),
+      readers: enabled.filter(({ from }) => from === 'log').map(({ name }) => name),
+    };
+  }
+
+  /** The broker, connected. `patience`: milliseconds, as of `connectOperator`, by which it rejects. */
+  broker(access: Access, patience?: number): Promise<Broker> {
+    const opened = this.#brokers.get(access);
+    if (opened !== undefined) return opened;
+    const opening = connectOperator(this, access, patience);
+    this.#brokers.set(access, opening);
+    opening.catch(() => this.#brokers.delete(access)); // the next call tries again
+    return opening;
+  }
+
+  management(): Promise<Management> {
+    return openManagement(this);
+  }
+
+  /** The store of dead letters. Rejects with `store.missing` where it is not on this machine. */
+  async ops(): Promise<Store> {
+    const store = await this.stores.find(OPS_STORE);
+    if (store === undefined) {
+      throw new FlotillaError('store.missing', `${OPS_STORE}, of DATA_DIR ${this.config.dataDir}; a keeper creates it`);
+    }
+    await migrateDeadLetters(store);
+    return store;
+  }
+
+  /** What replaying and editing dead letters needs. Rejects as `ops` and `broker`, and with `fleet.prefix_taken` where the broker
+   *  belongs to another store. */
+  async deadLetters(access: Access): Promise<DeadLetterContext> {
+    const workers = this.queues().declared.map(({ name }) => name);
+    const store = await this.ops();
+    const broker = await this.broker(access);
+    await refuseForeignStore(this, store);
+    const { names, definitions, stores } = this;
+    const { handled, isClosed } = stores;
+    return { store, broker, names, workers, definitions, now: Date.now, handled, isClosed };
+  }
+
+  /** Publishes what was appended to the store of dead letters, where no keeper runs that does. Returns after three seconds at
+   *  most; the next process publishes the rest. */
+  async publishOps(): Promise<void> {
+    const [store, broker] = [await this.ops(), await this.broker('write')];
+    const head = await store.head();
+    const done = async () => (await store.checkpoint('relay')) >= head;
+    if (await done()) return;
+    const stop = new AbortController();
+    const signal = AbortSignal.any([stop.signal, this.signal, AbortSignal.timeout(FLUSH_LIMIT_MS)]);
+    const running = createRelay({ store, broker, names: this.names, instance: `command-${newId()}` }).run(signal);
+    while (!signal.aborted && !(await done())) await sleep(POLL_INTERVAL_MS);
+    stop.abort();
+    await running;
+  }
+
+  async close(): Promise<void> {
+    const brokers = await Promise.allSettled(this.#brokers.values());
+    try {
+      for (const broker of brokers) if (broker.status === 'fulfilled') await broker.value.close();
+    } finally {
+      await this.stores.close();
+    }
+  }
+}

@@ -1,0 +1,77 @@
+import type { Broker } from '../../broker/broker.js';
+import { createRabbitBroker } from '../../broker/rabbitmq/broker.js';
+import { isPermanentFailure, type ConnectFailure } from '../../broker/rabbitmq/connection/connect-failure.js';
+import { requireKey } from '../../broker/signing/key-registration.js';
+import { namesFor } from '../../broker/topology/topology.js';
+import { maskedUrl } from '../../config/secrets.js';
+import { FlotillaError } from '../../errors.js';
+import type { Logger } from '../../telemetry/logger.js';
+import { brokerAddress, configuredBroker, notConfigured, type BrokerAddress } from '../broker/broker-address.js';
+import { loadFleetKeys, withSigning } from '../broker/signing.js';
+import type { Place } from '../place.js';
+
+/** What an operator does at the broker. */
+export type Access = 'read' | 'write';
+
+/** Where an operator works, until when, and where reports go. */
+export interface OperatorPlace extends Place {
+  readonly signal: AbortSignal;
+  readonly logger: Logger;
+  /** Receives a line about an assumption, such as which broker is read from. */
+  readonly notify: (line: string) => void;
+}
+
+const CONNECT_LIMIT_MS = 10_000;
+
+/** The broker that an operator works on. Where neither AMQP_URL nor a running fleet names it, writing is refused with
+ *  `broker.not_configured`, and reading reports the broker that is read from. */
+export async function operatorAddress(
+  place: Pick<OperatorPlace, 'config' | 'cwd' | 'notify'>,
+  access: Access,
+): Promise<BrokerAddress> {
+  if (access === 'write') return configuredBroker(place);
+  const address = await brokerAddress(place);
+  if (address.from === 'default') {
+    place.notify(`Reading from ${maskedUrl(address.amqpUrl)}: ${notConfigured(place)}.`);
+  }
+  return address;
+}
+
+/** Connects to the broker; the caller closes it. Rejects with `broker.not_configured` where nothing names the broker to write
+ *  to. Where it cannot be reached, rejects with the cause as soon as it is known, or, if waiting may help, after
+ *  `config.brokerWait`; with `broker.unreachable` where nothing answers within `patience` milliseconds more. */
+export async function connectOperator(
+  place: OperatorPlace,
+  access: Access,
+  patience = CONNECT_LIMIT_MS,
+): Promise<Broker> {
+  const { config, logger, signal } = place;
+  const { amqpUrl, managementUrl, from } = await operatorAddress(place, access);
+  const waitUntil = Date.now() + config.brokerWait;
+  const failed = new AbortController();
+  let failure: ConnectFailure | undefined;
+  const keys = loadFleetKeys(place);
+  const rabbit = createRabbitBroker({
+    url: amqpUrl,
+    managementUrl,
+    connectionName: 'flotilla command',
+    sendUserId: config.userId !== 'off',
+    logger,
+    onUnreachable(cause) {
+      failure = cause;
+      if (isPermanentFailure(cause) || Date.now() >= waitUntil) failed.abort();
+    },
+  });
+  const broker = withSigning(rabbit, keys, { config, logger });
+  const limit = AbortSignal.timeout(config.brokerWait + patience);
+  try {
+    await broker.ready(AbortSignal.any([signal, failed.signal, limit]));
+    if (access === 'write') await requireKey(broker, namesFor(config.prefix), keys);
+    return broker;
+  } catch (error) {
+    await broker.close();
+    if (signal.aborted || !(limit.aborted || failed.signal.aborted)) throw error;
+    const { code, detail } = failure ?? { code: 'broker.unreachable', detail: maskedUrl(amqpUrl) };
+    throw new FlotillaError(code, `${detail} (${from})`);
+  }
+}
