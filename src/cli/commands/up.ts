@@ -7,7 +7,8 @@ import type { Fleet } from '../../fleet/define-fleet.js';
 import { up, type RunningFleet } from '../../supervisor/up.js';
 import { maskedUrl } from '../../config/secrets.js';
 import { banner } from '../../supervisor/banner.js';
-import { brokerRecovery } from '../shared/broker-recovery.js';
+import { brokerRecovery } from '../../runtime/operator/broker-recovery.js';
+import { confirm } from '../shared/confirm.js';
 import type { Context } from '../shared/context.js';
 import { examples } from '../shared/examples.js';
 import { describeDisabled, requireSettings } from '../shared/check-settings.js';
@@ -73,7 +74,14 @@ async function runUp(flags: UpFlags, context: Context): Promise<void> {
     say: context.say,
     signal,
     forced,
-    recovery: brokerRecovery(context, flags.setBrokerAside === true),
+    recovery: brokerRecovery(
+      fleet,
+      { config, cwd, signal, logger: context.logger({ process: 'refill' }), notify: (line) => context.say(line) },
+      {
+        allowed: flags.setBrokerAside === true,
+        ...(context.interactive && { ask: (question: string) => confirm(question, context) }),
+      },
+    ),
   });
 }
 

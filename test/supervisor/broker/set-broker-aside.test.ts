@@ -5,7 +5,8 @@ import { expect } from 'chai';
 import { createRabbitBroker } from '../../../src/broker/rabbitmq/broker.js';
 import { namesFor } from '../../../src/broker/topology/topology.js';
 import { baseCatalogue, catalogue } from '../../../src/fleet/catalogue.js';
-import { brokerRecovery } from '../../../src/cli/shared/broker-recovery.js';
+import { operatorPlace } from '../../../src/cli/shared/session.js';
+import { brokerRecovery } from '../../../src/runtime/operator/broker-recovery.js';
 import * as dead from '../../../src/cli/commands/dead/index.js';
 import * as topology from '../../../src/cli/commands/topology/index.js';
 import { messageOf } from '../../../src/errors.js';
@@ -72,8 +73,11 @@ describe('a broker with data of another RabbitMQ version', function () {
   };
   const recovery = (allowed: boolean) =>
     brokerRecovery(
-      contextFor({ fleet, env: env(), cwd: folder }, { print: () => undefined, say: (line) => said.push(line) }),
-      allowed,
+      fleet,
+      operatorPlace(
+        contextFor({ fleet, env: env(), cwd: folder }, { print: () => undefined, say: (line) => said.push(line) }),
+      ),
+      { allowed },
     );
   const attempt = (allowed: boolean) =>
     startOrSetAside(

@@ -7,7 +7,8 @@ import type { ReadFilter, Store } from '../../../store/store.js';
 import { readPages } from '../../../store/read-pages.js';
 import type { Context } from '../../shared/context.js';
 import { enabledWorkers } from '../../../runtime/fleet/enabled-workers.js';
-import { openServices, servicesOf } from '../../../runtime/stores/services.js';
+import { servicesOf } from '../../../runtime/stores/services.js';
+import { withSession } from '../../shared/session.js';
 import { foundInStore, type FoundEvent } from './found-event.js';
 
 /** A searchable history of the fleet. */
@@ -24,13 +25,11 @@ export interface SearchedHistory {
 
 /** Runs `work` on the journal where it is on this machine and not empty, otherwise on the services' own stores. */
 export async function withHistory<T>(context: Context, work: (history: SearchedHistory) => Promise<T>): Promise<T> {
-  const fleet = await context.fleet();
-  const services = openServices(context, fleet);
-  try {
+  return withSession(context, async ({ fleet, config, signal, stores: services }) => {
     const journal = await journalOf(fleet, services.find);
-    if (journal !== undefined) return await work(inJournal(journal));
+    if (journal !== undefined) return work(inJournal(journal));
     // the store of a worker that is not enabled may be missing
-    const enabled = new Set(enabledWorkers(fleet, context.config).map(({ name }) => name));
+    const enabled = new Set(enabledWorkers(fleet, config).map(({ name }) => name));
     const required = servicesOf({ ...fleet, workers: fleet.workers.filter(({ name }) => enabled.has(name)) });
     const stores = new Map<string, Store>();
     const unread: string[] = [];
@@ -39,10 +38,8 @@ export async function withHistory<T>(context: Context, work: (history: SearchedH
       if (store !== undefined) stores.set(service, store);
       else if (required.includes(service)) unread.push(service);
     }
-    return await work(inStores(stores, unread, context.signal));
-  } finally {
-    await services.close();
-  }
+    return work(inStores(stores, unread, signal));
+  });
 }
 
 async function journalOf(

@@ -2,9 +2,9 @@ import { FlotillaError } from '../../../errors.js';
 import { requireKnown } from '../../../text/known-names.js';
 import type { Store } from '../../../store/store.js';
 import type { Context } from '../../shared/context.js';
-import { withExistingStores } from '../../../runtime/stores/existing-stores.js';
 import { describeUnread } from '../../shared/unread-stores.js';
 import { UsageError } from '../../shared/failure.js';
+import { withSession } from '../../shared/session.js';
 import { servicesOf } from '../../../runtime/stores/services.js';
 import { workerDefinitionOf } from '../../../worker/definition/worker-definition.js';
 
@@ -27,9 +27,8 @@ export async function withStore<T>(
   const journals = fleet.workers.map((worker) => workerDefinitionOf(worker).store);
   const services = [...new Set([...servicesOf(fleet), ...journals])];
   requireKnown('service', name, services);
-  const nothing = () => Promise.resolve();
-  return withExistingStores(context, nothing, async (stores) => {
-    const store = await stores.find(name);
+  return withSession(context, async (session) => {
+    const store = await session.stores.find(name);
     if (store === undefined) throw new FlotillaError('store.missing', describeUnread(context, [name]));
     return work(store);
   });

@@ -1,4 +1,3 @@
-import { withSigning } from '../../runtime/broker/signing.js';
 import { createRabbitBroker } from '../../broker/rabbitmq/broker.js';
 import { namesFor, topologyOf } from '../../broker/topology/topology.js';
 import { migrateDeadLetters } from '../../dead-letters/storage/migrations.js';
@@ -9,22 +8,22 @@ import { unhandledMessages, type WorkerWithInbox } from '../../replay/unhandled-
 import type { Store } from '../../store/store.js';
 import type { BrokerRecovery } from '../../supervisor/broker/set-broker-aside.js';
 import { hasQueue, queuesOfAll } from '../../worker/definition/queues.js';
-import { confirm } from './confirm.js';
-import type { Context } from './context.js';
-import { enabledWorkers } from '../../runtime/fleet/enabled-workers.js';
-import { withExistingStores } from '../../runtime/stores/existing-stores.js';
 import { formatDuration } from '../../duration.js';
-import { inboxAge } from '../../runtime/stores/log-age.js';
-import { servicesOf } from '../../runtime/stores/services.js';
+import type { Fleet } from '../../fleet/define-fleet.js';
+import { loadFleetKeys, withSigning } from '../broker/signing.js';
+import { enabledWorkers } from '../fleet/enabled-workers.js';
+import { withExistingStores } from '../stores/existing-stores.js';
+import { inboxAge } from '../stores/log-age.js';
+import { servicesOf } from '../stores/services.js';
+import type { OperatorPlace } from './operator-broker.js';
 
-/** How the queues of this fleet are filled again from its stores. */
-export function brokerRecovery(context: Context, allowed: boolean): BrokerRecovery {
-  return {
-    allowed,
-    ...(context.interactive && { ask: (question: string) => confirm(question, context) }),
-    prove: () => prove(context),
-    refill: (broker) => refill(context, broker),
-  };
+/** Refills the queues of a fleet from its stores, after `choice` has permitted to set the data of its broker aside. */
+export function brokerRecovery(
+  fleet: Fleet,
+  place: OperatorPlace,
+  choice: Pick<BrokerRecovery, 'allowed' | 'ask'>,
+): BrokerRecovery {
+  return { ...choice, prove: () => prove(fleet, place), refill: (broker) => refill(fleet, place, broker) };
 }
 
 interface Stores {
@@ -34,11 +33,10 @@ interface Stores {
 }
 
 /** Opens every store of the fleet. Throws `broker.not_recoverable`, naming those that are missing or cannot be read. */
-async function withAllStores<T>(context: Context, work: (stores: Stores) => Promise<T>): Promise<T> {
-  const fleet = await context.fleet();
-  const consuming = enabledWorkers(fleet, context.config).filter(hasQueue);
+async function withAllStores<T>(fleet: Fleet, place: OperatorPlace, work: (stores: Stores) => Promise<T>): Promise<T> {
+  const consuming = enabledWorkers(fleet, place.config).filter(hasQueue);
   const prepare = async (store: Store) => (store.service === OPS_STORE ? migrateDeadLetters(store) : undefined);
-  return withExistingStores(context, prepare, async ({ find }) => {
+  return withExistingStores(place, prepare, async ({ find }) => {
     const stores = new Map<string, Store>();
     const problems: string[] = [];
     for (const service of servicesOf(fleet)) {
@@ -61,17 +59,16 @@ async function withAllStores<T>(context: Context, work: (stores: Stores) => Prom
 }
 
 /** Reads all that would be sent, which shows that the stores can be read. */
-async function prove(context: Context): Promise<string[]> {
-  const memory = inboxAge(context.config.log.maxAge);
-  const counts = await withAllStores(context, async (stores) => {
+async function prove(fleet: Fleet, place: OperatorPlace): Promise<string[]> {
+  const memory = inboxAge(place.config.log.maxAge);
+  const counts = await withAllStores(fleet, place, async (stores) => {
     const found = new Map<string, number>();
-    for await (const messages of unhandledMessages(optionsOf(context, stores))) {
+    for await (const messages of unhandledMessages(optionsOf(place, stores))) {
       for (const { worker } of messages) found.set(worker, (found.get(worker) ?? 0) + 1);
     }
     return found;
   });
-  const fleet = await context.fleet();
-  const enabled = enabledWorkers(fleet, context.config);
+  const enabled = enabledWorkers(fleet, place.config);
   const disabled = fleet.workers.filter(({ name }) => enabled.every((worker) => worker.name !== name));
   const listed = [...counts].map(([worker, count]) => `${worker} ${count}`).join(', ');
   return [
@@ -85,24 +82,28 @@ async function prove(context: Context): Promise<string[]> {
   ];
 }
 
-async function refill(context: Context, broker: { amqpUrl: string; managementUrl: string }): Promise<void> {
-  const { config, signal, say } = context;
+async function refill(
+  fleet: Fleet,
+  place: OperatorPlace,
+  broker: { amqpUrl: string; managementUrl: string },
+): Promise<void> {
+  const { config, signal, logger, notify } = place;
   const { prefix, log, unroutedMax } = config;
-  const workers = enabledWorkers(await context.fleet(), config);
+  const workers = enabledWorkers(fleet, config);
   const rabbit = createRabbitBroker({
     url: broker.amqpUrl,
     managementUrl: broker.managementUrl,
     connectionName: `${prefix}refill`,
-    sendUserId: context.config.userId !== 'off',
-    logger: context.logger({ process: 'refill' }),
+    sendUserId: config.userId !== 'off',
+    logger,
   });
-  const connection = withSigning(rabbit, context.fleetKeys, { config, logger: context.logger() });
+  const connection = withSigning(rabbit, loadFleetKeys(place), { config, logger });
   try {
     await connection.applyTopology(topologyOf(queuesOfAll(workers), { prefix, log, unroutedMax }), signal);
     const publisher = connection.createPublisher();
     let sent = 0;
-    await withAllStores(context, async (stores) => {
-      for await (const messages of unhandledMessages(optionsOf(context, stores))) {
+    await withAllStores(fleet, place, async (stores) => {
+      for await (const messages of unhandledMessages(optionsOf(place, stores))) {
         await publishAll(
           publisher,
           messages.map(({ message }) => message),
@@ -111,12 +112,12 @@ async function refill(context: Context, broker: { amqpUrl: string; managementUrl
         sent += messages.length;
       }
     });
-    say(`Sent ${sent} messages again that no worker had handled.`);
+    notify(`Sent ${sent} messages again that no worker had handled.`);
   } finally {
     await connection.close();
   }
 }
 
-function optionsOf({ config, signal }: Context, stores: Stores) {
+function optionsOf({ config, signal }: OperatorPlace, stores: Stores) {
   return { ...stores, names: namesFor(config.prefix), since: Date.now() - inboxAge(config.log.maxAge), signal };
 }
