@@ -81,6 +81,17 @@ export { runKeeper } from './runtime/run-keeper.js';
 export type { Running, RunOptions, RunState } from './runtime/running.js';
 export { runWorkers, type RunWorkersOptions } from './runtime/run-workers.js';
 
+// Operations
+export { FleetSession, type FleetQueues, type FleetSessionOptions } from './runtime/operator/fleet-session.js';
+export type { Access } from './runtime/operator/operator-broker.js';
+export {
+  replayDeadLetters,
+  type DeadLetterContext,
+  type DeadLetterReplayResult,
+  type DeadLetterReplaySummary,
+  type ReplayDeadLettersOptions,
+} from './dead-letters/operations/replay-dead-letters.js';
+
 // Brokers, and clients without a store
 export type { Broker } from './broker/broker.js';
 export { createMemoryBroker } from './broker/memory/index.js';

@@ -22,6 +22,8 @@ import { refuseForeignStore } from '../stores/store-claims.js';
 import { connectOperator, type Access, type OperatorPlace } from './operator-broker.js';
 
 export interface FleetSessionOptions extends RunOptions {
+  /** Ends waits for the broker and for `publishOps`. Close the session afterwards all the same. */
+  signal: AbortSignal;
   /** Of connections to the broker. @default none */
   logger?: Logger;
   /** Receives a line about each assumption, such as which broker is read from. @default none */
@@ -43,14 +45,25 @@ export interface FleetQueues {
 const FLUSH_LIMIT_MS = 3000;
 const POLL_INTERVAL_MS = 20;
 
-/** What an operator works with: stores, broker and queues of a fleet. Each is opened at its first use, once; `close` closes
- *  them. Creates no store. */
+/** The stores, the broker and the queues of a fleet, for operations that a program or a command does on them. Each is opened
+ *  once, at its first use; `close` closes them. Creates no store, and starts no worker.
+ *
+ *      const session = new FleetSession(fleet, { signal, config: loadConfig(process.env) });
+ *      try {
+ *        const context = await session.deadLetters('write');
+ *        await replayDeadLetters(context, { selection: { filter: { worker: 'payment' } }, who: 'ann', signal });
+ *        await session.publishOps();
+ *      } finally {
+ *        await session.close();
+ *      }
+ */
 export class FleetSession implements OperatorPlace {
   readonly config: Config;
   readonly cwd: string;
   readonly signal: AbortSignal;
   readonly logger: Logger;
   readonly notify: (line: string) => void;
+  /** Of the exchanges and queues in the broker. */
   readonly names: Names;
   /** The stores of services that are on this machine. */
   readonly stores: ReturnType<typeof openServices>;
@@ -69,11 +82,12 @@ export class FleetSession implements OperatorPlace {
     this.stores = openServices(this, fleet);
   }
 
+  /** The message types of the fleet. */
   get definitions(): Definitions {
     return this.fleet.catalogue.definitions;
   }
 
-  /** Throws `config.invalid` for an enabled worker that the fleet does not have. */
+  /** The queues that the workers of the fleet have. Throws `config.invalid` for an enabled worker that the fleet does not have. */
   queues(): FleetQueues {
     const enabled = enabledWorkers(this.fleet, this.config);
     return {
@@ -84,7 +98,8 @@ export class FleetSession implements OperatorPlace {
     };
   }
 
-  /** The broker, connected. `patience`: milliseconds, as of `connectOperator`, by which it rejects. */
+  /** The broker, connected. Rejects with `broker.not_configured` where nothing names the broker to write to, and, where it cannot
+   *  be reached, with the cause; at the latest `patience` milliseconds after `config.brokerWait`. @default 10 000 */
   broker(access: Access, patience?: number): Promise<Broker> {
     const opened = this.#brokers.get(access);
     if (opened !== undefined) return opened;
@@ -94,6 +109,7 @@ export class FleetSession implements OperatorPlace {
     return opening;
   }
 
+  /** The management API of the broker. Its requests reject with `broker.management`. */
   management(): Promise<Management> {
     return openManagement(this);
   }
@@ -135,6 +151,7 @@ export class FleetSession implements OperatorPlace {
     await running;
   }
 
+  /** Closes what was opened. */
   async close(): Promise<void> {
     const brokers = await Promise.allSettled(this.#brokers.values());
     try {
