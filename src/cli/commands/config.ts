@@ -3,7 +3,7 @@ import { showConfig, showSettings, type ShownVariable } from '../../config/show-
 import { developmentSettings } from '../../config/worker-settings.js';
 import type { Context } from '../shared/context.js';
 import { examples } from '../shared/examples.js';
-import { printList } from '../shared/output.js';
+import { printList } from '../shared/output/print-list.js';
 import { workerDefinitionOf } from '../../worker/definition/worker-definition.js';
 
 export function register(program: Command, context: Context): void {

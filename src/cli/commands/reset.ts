@@ -3,7 +3,7 @@ import type { DataEntry } from '../../supervisor/data-directory/data-files.js';
 import { refuseWhileUp, reset, resettable } from '../../supervisor/data-directory/reset.js';
 import { messageOf } from '../../errors.js';
 import { removeDockerBroker } from '../../supervisor/broker/docker-broker.js';
-import { confirm } from '../shared/confirm.js';
+import { confirm } from '../shared/input/confirm.js';
 import type { Context } from '../shared/context.js';
 import { examples } from '../shared/examples.js';
 import { UsageError } from '../shared/failure.js';

@@ -4,14 +4,14 @@ import { listUnrouted, replayUnrouted, type Unrouted, type UnroutedFilter } from
 import type { Definitions } from '../../events/definitions.js';
 import type { Context } from '../shared/context.js';
 import { examples } from '../shared/examples.js';
-import { collect, time, wholeNumber } from '../shared/arguments.js';
+import { collect, time, wholeNumber } from '../shared/input/arguments.js';
 import { CommandFailed } from '../shared/failure.js';
-import { printList, type Columns } from '../shared/output.js';
-import { createProgress } from '../shared/progress.js';
+import { printList, type Columns } from '../shared/output/print-list.js';
+import { createProgress } from '../shared/output/progress.js';
 import { withSession } from '../shared/session.js';
 import type { FleetSession } from '../../runtime/operator/fleet-session.js';
 import type { Access } from '../../runtime/operator/operator-broker.js';
-import { PATTERN_HELP, patterns, requireMatch } from '../shared/type-patterns.js';
+import { PATTERN_HELP, patterns, requireMatch } from '../shared/input/type-patterns.js';
 
 interface FilterFlags {
   id: string[];

@@ -8,7 +8,7 @@ import { up, type RunningFleet } from '../../supervisor/up.js';
 import { maskedUrl } from '../../config/secrets.js';
 import { banner } from '../../supervisor/banner.js';
 import { brokerRecovery } from '../../runtime/operator/broker-recovery.js';
-import { confirm } from '../shared/confirm.js';
+import { confirm } from '../shared/input/confirm.js';
 import type { Context } from '../shared/context.js';
 import { examples } from '../shared/examples.js';
 import { describeDisabled, requireSettings } from '../shared/check-settings.js';

@@ -4,7 +4,7 @@ import { countWaiting } from '../../../dead-letters/count-waiting.js';
 import type { Context } from '../../shared/context.js';
 import { examples } from '../../shared/examples.js';
 import { CommandFailed } from '../../shared/failure.js';
-import { createProgress } from '../../shared/progress.js';
+import { createProgress } from '../../shared/output/progress.js';
 import { withSession } from '../../shared/session.js';
 import { refuseForeignStore } from '../../../runtime/stores/store-claims.js';
 import { waitingLine } from './open.js';

@@ -3,7 +3,7 @@ import { discardDeadLetters, undoDiscard } from '../../../dead-letters/operation
 import type { Context } from '../../shared/context.js';
 import { examples } from '../../shared/examples.js';
 import { CommandFailed, UsageError } from '../../shared/failure.js';
-import { createProgress } from '../../shared/progress.js';
+import { createProgress } from '../../shared/output/progress.js';
 import { operator, requireNames, selectionOf, withFilters, type FilterFlags } from './filter.js';
 import { withDeadLetters } from './open.js';
 

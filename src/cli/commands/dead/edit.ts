@@ -3,13 +3,13 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { editDeadLetter } from '../../../dead-letters/operations/edit-dead-letter.js';
 import { HIDDEN, hasHidden } from '../../../events/personal.js';
-import { collect } from '../../shared/arguments.js';
+import { collect } from '../../shared/input/arguments.js';
 import type { Context } from '../../shared/context.js';
 import { examples } from '../../shared/examples.js';
-import { reportUnchecked, requireAllRead } from '../../shared/unread-stores.js';
+import { reportUnchecked, requireAllRead } from '../../shared/output/unread-stores.js';
 import { UsageError } from '../../shared/failure.js';
-import { jsonLines } from '../../shared/output.js';
-import { shownEvent } from '../../shared/shown-event.js';
+import { jsonLines } from '../../shared/output/print-list.js';
+import { shownEvent } from '../../shared/output/shown-event.js';
 import { operator } from './filter.js';
 import { withDeadLetterContext } from './open.js';
 

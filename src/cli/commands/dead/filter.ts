@@ -6,10 +6,10 @@ import type { Selection } from '../../../dead-letters/storage/selection.js';
 import { errors } from '../../../errors.js';
 import { requireKnown } from '../../../text/known-names.js';
 import type { Store } from '../../../store/store.js';
-import { time } from '../../shared/arguments.js';
+import { time } from '../../shared/input/arguments.js';
 import type { Context } from '../../shared/context.js';
 import { UsageError } from '../../shared/failure.js';
-import { PATTERN_HELP, patterns, requireMatch } from '../../shared/type-patterns.js';
+import { PATTERN_HELP, patterns, requireMatch } from '../../shared/input/type-patterns.js';
 
 /** The options by which the `dead` commands select dead letters. */
 export interface FilterFlags {

@@ -3,10 +3,10 @@ import { groupDeadLetters, listDeadLetters, type DeadLetterFilter } from '../../
 import type { WaitingDeadLetters } from '../../../dead-letters/count-waiting.js';
 import { redact } from '../../../text/redact.js';
 import type { Store } from '../../../store/store.js';
-import { count, wholeNumber } from '../../shared/arguments.js';
+import { count, wholeNumber } from '../../shared/input/arguments.js';
 import type { Context } from '../../shared/context.js';
 import { examples } from '../../shared/examples.js';
-import { printList } from '../../shared/output.js';
+import { printList } from '../../shared/output/print-list.js';
 import { withSession } from '../../shared/session.js';
 import { filterOf, requireNames, withFilters, withState, type FilterFlags } from './filter.js';
 import { reportWaiting } from './open.js';

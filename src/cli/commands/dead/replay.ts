@@ -4,12 +4,12 @@ import {
   type DeadLetterReplayResult,
   type DeadLetterReplaySummary,
 } from '../../../dead-letters/operations/replay-dead-letters.js';
-import { positive, wholeNumber } from '../../shared/arguments.js';
+import { positive, wholeNumber } from '../../shared/input/arguments.js';
 import type { Context } from '../../shared/context.js';
 import { examples } from '../../shared/examples.js';
-import { reportUnchecked, requireAllRead } from '../../shared/unread-stores.js';
+import { reportUnchecked, requireAllRead } from '../../shared/output/unread-stores.js';
 import { CommandFailed } from '../../shared/failure.js';
-import { createProgress } from '../../shared/progress.js';
+import { createProgress } from '../../shared/output/progress.js';
 import { operator, requireNames, selectionOf, withFilters, type FilterFlags } from './filter.js';
 import { withDeadLetterContext } from './open.js';
 

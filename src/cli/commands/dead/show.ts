@@ -4,9 +4,9 @@ import { findDeadLetter } from '../../../dead-letters/storage/queries.js';
 import { formatDeadLetter } from '../../../dead-letters/format-dead-letter.js';
 import type { Context } from '../../shared/context.js';
 import { examples } from '../../shared/examples.js';
-import { jsonLines, MAX_LINES } from '../../shared/output.js';
+import { jsonLines, MAX_LINES } from '../../shared/output/print-list.js';
 import { withSession } from '../../shared/session.js';
-import { reportHidden } from '../../shared/shown-event.js';
+import { reportHidden } from '../../shared/output/shown-event.js';
 import { reportWaiting } from './open.js';
 import { maskedLetter, wholeLetter } from './shown-letter.js';
 

@@ -3,7 +3,7 @@ import { decodedBody } from '../../../dead-letters/format-dead-letter.js';
 import type { Definitions } from '../../../events/definitions.js';
 import type { EventEnvelope } from '../../../events/envelope.js';
 import { redact } from '../../../text/redact.js';
-import { shownBody, shownEvent } from '../../shared/shown-event.js';
+import { shownBody, shownEvent } from '../../shared/output/shown-event.js';
 
 /** A dead letter whose body is JSON, text, or `{ base64 }`. */
 export type ShownLetter = Omit<StoredDeadLetter, 'body'> & { body: unknown };

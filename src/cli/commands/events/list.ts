@@ -3,15 +3,15 @@ import type { JournalFilter } from '../../../journal/entry.js';
 import type { EventEnvelope } from '../../../events/envelope.js';
 import type { Fleet } from '../../../fleet/define-fleet.js';
 import { unknownName } from '../../../text/known-names.js';
-import { time, wholeNumber } from '../../shared/arguments.js';
+import { time, wholeNumber } from '../../shared/input/arguments.js';
 import type { Context } from '../../shared/context.js';
 import { examples } from '../../shared/examples.js';
-import { requireAllRead } from '../../shared/unread-stores.js';
+import { requireAllRead } from '../../shared/output/unread-stores.js';
 import { UsageError } from '../../shared/failure.js';
-import { printList } from '../../shared/output.js';
+import { printList } from '../../shared/output/print-list.js';
 import { servicesOf } from '../../../runtime/stores/services.js';
-import { shownEvent } from '../../shared/shown-event.js';
-import { PATTERN_HELP, patterns, unmatched } from '../../shared/type-patterns.js';
+import { shownEvent } from '../../shared/output/shown-event.js';
+import { PATTERN_HELP, patterns, unmatched } from '../../shared/input/type-patterns.js';
 import { withHistory, type SearchedHistory } from './history.js';
 
 interface Flags {

@@ -3,10 +3,10 @@ import { FlotillaError } from '../../../errors.js';
 import type { EventEnvelope } from '../../../events/envelope.js';
 import type { Context } from '../../shared/context.js';
 import { examples } from '../../shared/examples.js';
-import { describeUnread } from '../../shared/unread-stores.js';
+import { describeUnread } from '../../shared/output/unread-stores.js';
 import { UsageError } from '../../shared/failure.js';
-import { jsonLines } from '../../shared/output.js';
-import { reportHidden, shownEvent } from '../../shared/shown-event.js';
+import { jsonLines } from '../../shared/output/print-list.js';
+import { reportHidden, shownEvent } from '../../shared/output/shown-event.js';
 import { withHistory } from './history.js';
 
 interface Flags {

@@ -2,8 +2,8 @@ import type { Command } from 'commander';
 import { describeTypes, type DescribedField, type DescribedType } from '../../../fleet/describe-types.js';
 import { examples } from '../../shared/examples.js';
 import type { Context } from '../../shared/context.js';
-import { printList, table } from '../../shared/output.js';
-import { pattern, PATTERN_HELP, requireMatch } from '../../shared/type-patterns.js';
+import { printList, table } from '../../shared/output/print-list.js';
+import { pattern, PATTERN_HELP, requireMatch } from '../../shared/input/type-patterns.js';
 
 export function registerTypes(events: Command, context: Context): void {
   events

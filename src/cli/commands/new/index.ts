@@ -4,7 +4,7 @@ import type { Context } from '../../shared/context.js';
 import { examples } from '../../shared/examples.js';
 import { newFleet } from './new-fleet.js';
 import { newWorker } from './new-worker.js';
-import { PATTERN_HELP, patterns } from '../../shared/type-patterns.js';
+import { PATTERN_HELP, patterns } from '../../shared/input/type-patterns.js';
 
 export function register(program: Command, context: Context): void {
   const group = program.command('new').description('create a fleet, or add a worker to one');

@@ -3,7 +3,7 @@ import { base, type Definitions } from '../../../events/definitions.js';
 import { isAmbiguous } from '../../../events/patterns.js';
 import { typesMatching } from '../../../events/handler-types.js';
 import { UsageError } from '../../shared/failure.js';
-import { requireMatch } from '../../shared/type-patterns.js';
+import { requireMatch } from '../../shared/input/type-patterns.js';
 
 /** What is used of JSON Schema. Source: https://json-schema.org/draft/2020-12/json-schema-validation */
 interface Schema {

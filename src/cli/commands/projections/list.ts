@@ -6,8 +6,8 @@ import { stateOfProjection, type ProjectionState } from '../../../projections/st
 import type { Store } from '../../../store/store.js';
 import type { Context } from '../../shared/context.js';
 import { examples } from '../../shared/examples.js';
-import { requireAllRead } from '../../shared/unread-stores.js';
-import { printList } from '../../shared/output.js';
+import { requireAllRead } from '../../shared/output/unread-stores.js';
+import { printList } from '../../shared/output/print-list.js';
 import { knownProjections, withStores, type KnownProjection } from './open.js';
 
 export interface Listed {

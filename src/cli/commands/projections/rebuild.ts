@@ -8,7 +8,7 @@ import { silentLogger } from '../../../telemetry/logger.js';
 import type { Context } from '../../shared/context.js';
 import { examples } from '../../shared/examples.js';
 import { CommandFailed, UsageError } from '../../shared/failure.js';
-import { createProgress } from '../../shared/progress.js';
+import { createProgress } from '../../shared/output/progress.js';
 import { linesOf } from './difference-lines.js';
 import { chosen, knownProjections, withStores, type KnownProjection, type ModelStores } from './open.js';
 

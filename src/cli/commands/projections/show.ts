@@ -4,7 +4,7 @@ import { checkpointOf } from '../../../projections/tables/physical-names.js';
 import { skipsOf } from '../../../projections/tables/skips.js';
 import type { Context } from '../../shared/context.js';
 import { examples } from '../../shared/examples.js';
-import { requireAllRead } from '../../shared/unread-stores.js';
+import { requireAllRead } from '../../shared/output/unread-stores.js';
 import { listedOf, stoppedAt } from './list.js';
 import { chosen, knownProjections, withStores, type KnownProjection } from './open.js';
 

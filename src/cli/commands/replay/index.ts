@@ -7,16 +7,16 @@ import { examples } from '../../shared/examples.js';
 import type { ReplayRequest, ReplayRun } from '../../../replay/runs/replay-run.js';
 import { findRun, listRuns } from '../../../replay/runs/run-table.js';
 import { resumeReplay, startReplay, type StartOptions } from '../../../replay/start-replay.js';
-import { positive, time, wholeNumber } from '../../shared/arguments.js';
-import { confirm } from '../../shared/confirm.js';
+import { positive, time, wholeNumber } from '../../shared/input/arguments.js';
+import { confirm } from '../../shared/input/confirm.js';
 import type { Context } from '../../shared/context.js';
-import { requireAllRead } from '../../shared/unread-stores.js';
+import { requireAllRead } from '../../shared/output/unread-stores.js';
 import { CommandFailed, UsageError } from '../../shared/failure.js';
-import { printList } from '../../shared/output.js';
-import { createProgress } from '../../shared/progress.js';
+import { printList } from '../../shared/output/print-list.js';
+import { createProgress } from '../../shared/output/progress.js';
 import { withReplayContext, withReplayStore, workerToReplay } from './open.js';
 import { modeOf, requestOf, type ReplayFlags } from './request.js';
-import { PATTERN_HELP, patterns } from '../../shared/type-patterns.js';
+import { PATTERN_HELP, patterns } from '../../shared/input/type-patterns.js';
 import { formatDryRun, formatRun } from './format.js';
 
 export function register(program: Command, context: Context): void {

@@ -17,7 +17,7 @@ import type { WorkerDefinition } from '../../../worker/definition/worker-definit
 import type { Context } from '../../shared/context.js';
 import { brokerAddress } from '../../../runtime/broker/broker-address.js';
 import { enabledWorkers, findWorker } from '../../../runtime/fleet/enabled-workers.js';
-import { describeUnread } from '../../shared/unread-stores.js';
+import { describeUnread } from '../../shared/output/unread-stores.js';
 import { UsageError } from '../../shared/failure.js';
 import { logAge } from '../../../runtime/stores/log-age.js';
 import type { Access } from '../../../runtime/operator/operator-broker.js';

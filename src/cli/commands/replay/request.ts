@@ -4,7 +4,7 @@ import { selectedTypes } from '../../../replay/select-events.js';
 import type { WorkerDefinition } from '../../../worker/definition/worker-definition.js';
 import { operator } from '../dead/filter.js';
 import { UsageError } from '../../shared/failure.js';
-import { requireMatch } from '../../shared/type-patterns.js';
+import { requireMatch } from '../../shared/input/type-patterns.js';
 
 export interface ReplayFlags {
   to?: string;

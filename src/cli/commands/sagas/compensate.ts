@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { confirm } from '../../shared/confirm.js';
+import { confirm } from '../../shared/input/confirm.js';
 import type { Context } from '../../shared/context.js';
 import { examples } from '../../shared/examples.js';
 import { UsageError } from '../../shared/failure.js';

@@ -10,11 +10,11 @@ import {
 } from '../../../sagas/queries.js';
 import type { SagaRow } from '../../../sagas/saga-table.js';
 import { requireKnown } from '../../../text/known-names.js';
-import { wholeNumber } from '../../shared/arguments.js';
+import { wholeNumber } from '../../shared/input/arguments.js';
 import type { Context } from '../../shared/context.js';
 import { examples } from '../../shared/examples.js';
-import { requireAllRead } from '../../shared/unread-stores.js';
-import { printList } from '../../shared/output.js';
+import { requireAllRead } from '../../shared/output/unread-stores.js';
+import { printList } from '../../shared/output/print-list.js';
 import { knownSagas, withSagaStores } from './find-saga.js';
 
 interface Flags {

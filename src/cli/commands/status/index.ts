@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
-import { interval } from '../../shared/arguments.js';
+import { interval } from '../../shared/input/arguments.js';
 import type { Context } from '../../shared/context.js';
 import { examples } from '../../shared/examples.js';
-import { requireAllRead } from '../../shared/unread-stores.js';
+import { requireAllRead } from '../../shared/output/unread-stores.js';
 import { statusLines } from './lines.js';
 import { createStatusSource, type Status } from './source.js';
 

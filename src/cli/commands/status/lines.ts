@@ -2,7 +2,7 @@ import type { AbandonedQueue } from '../../../broker/topology/abandoned-queues.j
 import { formatAge, formatDuration } from '../../../duration.js';
 import type { LogReaderStatus, UnroutedStatus, WorkerStatus } from '../../../observability/fleet-status.js';
 import type { ProcessReport, ReportedCheck } from '../../../observability/processes/probe-process.js';
-import { table } from '../../shared/output.js';
+import { table } from '../../shared/output/print-list.js';
 import { countOf, reasonOf } from '../topology/abandoned.js';
 import type { OpenSagas } from '../sagas/open-counts.js';
 import type { Status } from './source.js';

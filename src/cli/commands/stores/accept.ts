@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { FlotillaError } from '../../../errors.js';
 import { requireKnown } from '../../../text/known-names.js';
-import { confirm } from '../../shared/confirm.js';
+import { confirm } from '../../shared/input/confirm.js';
 import type { Context } from '../../shared/context.js';
 import { examples } from '../../shared/examples.js';
 import { storeRegistry } from '../../../runtime/stores/existing-stores.js';

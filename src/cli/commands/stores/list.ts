@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Context } from '../../shared/context.js';
 import { examples } from '../../shared/examples.js';
-import { printList } from '../../shared/output.js';
+import { printList } from '../../shared/output/print-list.js';
 import { inspectStore, storeNames } from './inspect.js';
 
 export function registerList(stores: Command, context: Context): void {

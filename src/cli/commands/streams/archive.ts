@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Context } from '../../shared/context.js';
 import { examples } from '../../shared/examples.js';
-import { wholeNumber } from '../../shared/arguments.js';
+import { wholeNumber } from '../../shared/input/arguments.js';
 import { UsageError } from '../../shared/failure.js';
 import { withStore, withStream, type StoreFlags } from './open.js';
 

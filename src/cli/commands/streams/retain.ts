@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Context } from '../../shared/context.js';
 import { examples } from '../../shared/examples.js';
-import { count } from '../../shared/arguments.js';
+import { count } from '../../shared/input/arguments.js';
 import { UsageError } from '../../shared/failure.js';
 import { parseDuration } from '../../../duration.js';
 import type { StreamMetadata } from '../../../store/store.js';

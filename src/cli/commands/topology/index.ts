@@ -4,7 +4,7 @@ import { topologyOf, type Topology } from '../../../broker/topology/topology.js'
 import type { Context } from '../../shared/context.js';
 import { examples } from '../../shared/examples.js';
 import { CommandFailed } from '../../shared/failure.js';
-import { printList } from '../../shared/output.js';
+import { printList } from '../../shared/output/print-list.js';
 import { surplusQueues } from './abandoned.js';
 import { registerPermissions } from './permissions.js';
 import { registerRemove } from './remove.js';

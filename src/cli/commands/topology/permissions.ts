@@ -16,7 +16,7 @@ import { brokerAddress } from '../../../runtime/broker/broker-address.js';
 import type { Context } from '../../shared/context.js';
 import { examples } from '../../shared/examples.js';
 import { UsageError } from '../../shared/failure.js';
-import { printList } from '../../shared/output.js';
+import { printList } from '../../shared/output/print-list.js';
 import { servicesOf } from '../../../runtime/stores/services.js';
 import { workerDefinitionOf } from '../../../worker/definition/worker-definition.js';
 

@@ -4,7 +4,7 @@ import { FlotillaError } from '../../../errors.js';
 import { requireKnown } from '../../../text/known-names.js';
 import type { Context } from '../../shared/context.js';
 import { examples } from '../../shared/examples.js';
-import { printList } from '../../shared/output.js';
+import { printList } from '../../shared/output/print-list.js';
 import { withSession } from '../../shared/session.js';
 import type { FleetSession } from '../../../runtime/operator/fleet-session.js';
 import { silentLogger } from '../../../telemetry/logger.js';

@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from 'commander';
-import { isWildcard, matches } from '../../events/patterns.js';
-import { unknownName } from '../../text/known-names.js';
+import { isWildcard, matches } from '../../../events/patterns.js';
+import { unknownName } from '../../../text/known-names.js';
 import { collect } from './arguments.js';
 
 /** How the help of a command describes its patterns. */

@@ -1,5 +1,5 @@
-import { displayWidth, printable } from '../../text/printable.js';
-import type { Context } from './context.js';
+import { displayWidth, printable } from '../../../text/printable.js';
+import type { Context } from '../context.js';
 import { columnWidths } from './column-widths.js';
 
 /** How the columns of a table print a row; a heading is its key. */

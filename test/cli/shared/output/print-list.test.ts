@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import * as fc from 'fast-check';
-import { table } from '../../../src/cli/shared/output.js';
+import { table } from '../../../../src/cli/shared/output/print-list.js';
 
 const row = (length: number) => fc.array(fc.string({ maxLength: 300 }), { minLength: length, maxLength: length });
 const rows = fc.integer({ min: 1, max: 8 }).chain((length) => fc.array(row(length), { minLength: 1, maxLength: 5 }));

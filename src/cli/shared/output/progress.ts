@@ -1,4 +1,4 @@
-import { printable } from '../../text/printable.js';
+import { printable } from '../../../text/printable.js';
 
 /** Shows on a terminal how far long work has come, in one line that is written over; says nothing into files and
  *  pipes. */

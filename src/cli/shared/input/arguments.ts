@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from 'commander';
-import { parseDuration } from '../../duration.js';
-import { FlotillaError } from '../../errors.js';
+import { parseDuration } from '../../../duration.js';
+import { FlotillaError } from '../../../errors.js';
 
 /** A whole number from 1 on. */
 export function wholeNumber(text: string): number {

@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline/promises';
-import { printable } from '../../text/printable.js';
-import type { Context } from './context.js';
+import { printable } from '../../../text/printable.js';
+import type { Context } from '../context.js';
 
 const MAX_WIDTH = 1000;
 

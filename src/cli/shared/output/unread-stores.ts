@@ -1,6 +1,6 @@
-import { databaseUrlFor } from '../../config/load-config.js';
-import type { Context } from './context.js';
-import { CommandFailed } from './failure.js';
+import { databaseUrlFor } from '../../../config/load-config.js';
+import type { Context } from '../context.js';
+import { CommandFailed } from '../failure.js';
 
 /** Which services were not read, and why: `order-saga (data/order-saga.db does not exist here)`. */
 export function describeUnread({ config }: Pick<Context, 'config'>, unread: readonly string[]): string {

@@ -1,10 +1,10 @@
-import { FlotillaError } from '../../errors.js';
-import { upcast } from '../../events/decode.js';
-import { parseEnvelope, type EncodedEvent } from '../../events/parse-envelope.js';
-import type { Definitions } from '../../events/definitions.js';
-import type { EventEnvelope } from '../../events/envelope.js';
-import { hasHidden, HIDDEN, maskPersonal } from '../../events/personal.js';
-import type { Context } from './context.js';
+import { FlotillaError } from '../../../errors.js';
+import { upcast } from '../../../events/decode.js';
+import { parseEnvelope, type EncodedEvent } from '../../../events/parse-envelope.js';
+import type { Definitions } from '../../../events/definitions.js';
+import type { EventEnvelope } from '../../../events/envelope.js';
+import { hasHidden, HIDDEN, maskPersonal } from '../../../events/personal.js';
+import type { Context } from '../context.js';
 
 /** The envelope with the fields hidden that its type marks as personal. All of its data is hidden where the catalogue does not
  *  know the type, or the data does not fit it. The marks are those of the latest version, so the data is shown as of that. */
