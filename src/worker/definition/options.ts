@@ -81,6 +81,7 @@ export interface Context<D extends Definitions, E extends TypeName<D>, Use, A ex
   emit: Emit<D, E>;
   /** Emits at a later time: at a date, or after a duration ('30s', or milliseconds). */
   schedule: <T extends E>(at: Date | string | number, type: T, data: DataOf<D, T>, options?: EmitOptions) => void;
+  /** Executes a command on the aggregate `id`, deferred: the decider decides in the transaction of the writes. */
   execute: <State, Command, Event extends { type: E | A; data: unknown }>(
     decider: Decider<State, Command, Event>,
     id: string,
