@@ -18,7 +18,8 @@ import { shareABroker } from './scenarios/two-fleets.js';
 import { ROLES_APART } from './support/chaos-fleet.js';
 import { seedOf } from './support/random.js';
 
-// `npm run chaos -- --rounds 10 --seed 1 --minutes 30 --only random`: all that a sample of runs in `npm test`, at length.
+// `npm run chaos -- --rounds 10 --seed 1 --minutes 30 --only random`: the scenarios that `npm test` samples, in full
+// length.
 const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '5' },
@@ -41,7 +42,7 @@ interface Result {
 const results: Result[] = [];
 const say = (line: string) => console.log(`    ${line}`);
 
-/** Runs a part and remembers how it ended; after the time is over, only says that it did not run. */
+/** Runs a part and records its outcome; after the deadline, records only that it did not run. */
 async function part(name: string, work: () => Promise<string>): Promise<void> {
   if (values.only !== undefined && !name.includes(values.only)) return;
   if (Date.now() > deadline) {

@@ -8,7 +8,7 @@ import { orderBody } from '../support/customers.js';
 import { publishRaw } from '../support/raw-publisher.js';
 import { eventually } from '../../support/eventually.js';
 
-/** Everything wrong that can be said to the API and to the exchange, between orders that are right. */
+/** Invalid requests to the API and invalid messages to the exchange, among valid orders. */
 export async function sayWhatIsWrong(options: RunOptions): Promise<void> {
   await withFleet(options, async (run) => {
     await run.fleet.start();
@@ -64,7 +64,7 @@ async function wrongOverHttp({ customers }: ChaosRun, userId: string): Promise<v
   }
 }
 
-/** Each is refused with its code, and the account is what it was. */
+/** Each request is refused with its code, and the account is unchanged. */
 async function wrongAboutAccounts({ customers }: ChaosRun): Promise<void> {
   const { id } = await customers.openAccount(500);
   const path = `/accounts/${id}`;
@@ -98,7 +98,7 @@ async function wrongAboutAccounts({ customers }: ChaosRun): Promise<void> {
   if (body.balance !== 500 || body.version !== 1) throw new Error(`the account has changed: ${JSON.stringify(body)}`);
 }
 
-/** Of twenty that expect the same version, one wins and the others are told the current one. */
+/** Of twenty requests that expect the same version, one succeeds and the others receive the current version. */
 async function racedVersion({ customers }: ChaosRun): Promise<void> {
   const account = await customers.openAccount();
   const path = `/accounts/${account.id}/deposits`;
@@ -119,8 +119,8 @@ async function racedVersion({ customers }: ChaosRun): Promise<void> {
   account.transactions += 1;
 }
 
-/** Twenty at once with one key make one order, and are answered with it or with 409 while it is in progress; another body
- *  under that key is refused. */
+/** Twenty concurrent requests with one key create one order and receive it, or 409 while it is in progress; another
+ *  body under that key is refused. */
 async function racedKey({ customers }: ChaosRun, userId: string): Promise<void> {
   const key = { 'Idempotency-Key': randomUUID() };
   const items = [{ sku: 'item_3', quantity: 1, unitPrice: 700 }];
@@ -151,7 +151,7 @@ interface List {
   items: { id: string; code: string }[];
 }
 
-/** Each dead-letters with the code of what is wrong with it, and the worker goes on. */
+/** Each message is dead-lettered with the code of its error, and the worker continues. */
 async function wrongOnTheExchange({ fleet }: ChaosRun): Promise<void> {
   const event = (data: unknown) => ({
     ...createEvent(

@@ -7,12 +7,12 @@ import { freePorts } from '../support/ports.js';
 import { eventually } from '../../support/eventually.js';
 
 export interface BrokerDownOptions extends Pick<RunOptions, 'prefix' | 'seed' | 'say'> {
-  /** Also stops the broker in good order and lets it come back, as an upgrade does. */
+  /** Also stops the broker cleanly and restarts it, as an upgrade does. */
   thorough: boolean;
 }
 
-/** Starts a fleet in any order before its broker was ever started, orders, starts the broker; then blocks the broker,
- *  orders, lets it go on. Nothing of the fleet is restarted. */
+/** Starts a fleet before its broker was ever started, places orders, and starts the broker; then blocks the broker,
+ *  places orders, and unblocks it. No process of the fleet is restarted. */
 export async function orderWithoutBroker(options: BrokerDownOptions): Promise<void> {
   const [amqpPort = 0, managementPort = 0] = await freePorts(2);
   const urls = {
@@ -56,7 +56,7 @@ export async function orderWithoutBroker(options: BrokerDownOptions): Promise<vo
         throw new Error('a process was restarted');
 
       if (options.thorough) {
-        // published and not confirmed: whoever comes after must publish it again
+        // events published without a confirm: the next processes must publish them again
         await setMemory(node, 'absolute', '1MB');
         await eventually('the broker says that it blocks', async () => (await management.alarms()).length > 0);
         await orderAndSee('while the broker blocks');
@@ -74,7 +74,7 @@ export async function orderWithoutBroker(options: BrokerDownOptions): Promise<vo
   }
 }
 
-/** More than the broker may have blocks whoever publishes. */
+/** A broker above its memory limit blocks publishers. */
 function setMemory(node: RabbitNode, ...limit: string[]): Promise<string> {
   return rabbitmqctl(node, ['set_vm_memory_high_watermark', ...limit]);
 }

@@ -5,11 +5,11 @@ import type { PlacedOrder } from '../support/customers.js';
 import { PATIENT } from '../support/kill-now-and-then.js';
 
 export interface ClusterOptions extends Pick<RunOptions, 'prefix' | 'seed' | 'say'> {
-  /** At least so many in all. */
+  /** The minimum number of orders in total. */
   orders: number;
 }
 
-/** On 4.3 a dead node's unacknowledged messages are held for a minute. */
+/** RabbitMQ 4.3 holds unacknowledged messages of a dead node for a minute. */
 const LIMIT = { limit: 180_000, every: 200 };
 
 /** Places orders on a cluster of three RabbitMQ nodes. Kills each node in turn, with orders in flight, and starts it again once these
@@ -50,7 +50,7 @@ export async function killEachNode({ orders, say, ...options }: ClusterOptions):
   }
 }
 
-/** Several customers at once. */
+/** Several customers at the same time. */
 function place({ customers }: ChaosRun, orders: number): Promise<PlacedOrder[]> {
   return Promise.all(Array.from({ length: orders }, () => customers.order('tok_ok')));
 }

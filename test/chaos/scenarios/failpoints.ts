@@ -12,7 +12,7 @@ export interface Kill {
   role: string;
 }
 
-/** Each failpoint once, in a process that passes it. */
+/** Each failpoint once, in a process that reaches it. */
 export const EACH_ONCE: readonly Kill[] = [
   { point: 'store.committed', role: 'api' },
   { point: 'store.committed', role: 'doers' },
@@ -32,13 +32,13 @@ export const EACH_ONCE: readonly Kill[] = [
 
 export const POINTS: readonly Failpoint[] = [...new Set(EACH_ONCE.map(({ point }) => point))];
 
-/** The processes that may come past a failpoint, where every worker has one of its own. */
+/** The processes that may reach a failpoint when every worker runs in a separate process. */
 export function rolesPassing(point: Failpoint): string[] {
   const emitting = workers.filter(({ emits }) => emits.size > 0).map(({ name }) => name);
   if (point === 'keeper.kept') return ['keeper'];
   if (point.startsWith('journal.')) return ['journal'];
   if (point.startsWith('saga.')) return ['order-saga'];
-  if (point === 'worker.retry_confirmed') return ['payment']; // whose orders can be flaky
+  if (point === 'worker.retry_confirmed') return ['payment']; // some of its orders are flaky
   if (point.startsWith('worker.')) return workers.filter(hasQueue).map(({ name }) => name);
   if (point.startsWith('projection.')) return workers.filter(hasProjections).map(({ name }) => name);
   return ['api', 'keeper', ...emitting];
@@ -50,11 +50,12 @@ const hasProjections = ({ projections }: (typeof workers)[number]) => projection
 const PASS_LIMIT = 15_000;
 const TOKENS = ['tok_ok', 'tok_ok', 'tok_flaky', 'tok_declined'] as const satisfies readonly Token[];
 
-/** They share a store, one of them its relay: for one of them to have it, the others must have given it up. */
+/** Roles that share a store, one of them with its relay: a role acquires the relay lease only if the others have
+ *  released it. */
 const CORE: readonly string[] = ['api', 'orders', 'views', 'analytics'];
 const isRivalOf = (role: string) => (other: string) => other !== role && CORE.includes(other);
 
-/** What no worker can read, and no worker shall stumble over; each of them different. */
+/** A distinct message that no worker can parse and that must not affect any worker. */
 function rubbish(n: number) {
   return {
     body: Buffer.from(`rubbish ${n}`),
@@ -64,8 +65,8 @@ function rubbish(n: number) {
 
 export const isRubbish = ({ code }: Letter) => code === 'contract.not_json';
 
-/** Kills a process at each of these points, with orders running through, and starts it again. Gives those that it did
- *  not come past: a process that does not hold its store's relay passes none of the relay's. */
+/** Kills a process at each of these points while orders are processed, and restarts it. Resolves with the points
+ *  that were not reached: a process without its store's relay lease reaches no relay failpoint. */
 export async function killAtFailpoints(
   options: RunOptions & { kills: readonly Kill[]; mustPass: boolean },
 ): Promise<Kill[]> {
@@ -82,7 +83,7 @@ export async function killAtFailpoints(
       const rivals = point.startsWith('relay.') && CORE.includes(role) ? fleet.roles.filter(isRivalOf(role)) : [];
       await Promise.all([role, ...rivals].map((each) => fleet.process(each).stop()));
       const [armed] = fleet.launch([role], { FLOTILLA_FAILPOINT: `${point}:${nth}` });
-      await Promise.race([armed?.ready(), armed?.exit()]); // it may come past before it is ready
+      await Promise.race([armed?.ready(), armed?.exit()]); // it may reach the failpoint before it is ready
       fleet.launch(rivals);
       const orders = Promise.all(TOKENS.map((token) => customers.order(token)));
       const queue = fleet.names.queue(
@@ -109,7 +110,7 @@ export async function killAtFailpoints(
   return missed;
 }
 
-/** Each piece of rubbish is kept, and kept once, however often it was copied. */
+/** Each malformed message is stored exactly once, regardless of redeliveries. */
 async function keptOnce({ fleet }: ChaosRun, sent: number): Promise<void> {
   const stores = new Stores(fleet.dataDir);
   try {

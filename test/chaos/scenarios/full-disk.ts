@@ -6,7 +6,7 @@ import { settled, settledForGood, withFleet, type RunOptions } from '../support/
 import { eventually } from '../../support/eventually.js';
 import { PATIENT } from '../support/kill-now-and-then.js';
 
-/** A small file system, with a link in it to room enough for the outside world: that is not on the fleet's disk. */
+/** A small file system; the data of the external services is linked to a larger one. */
 export async function withSmallDisk<T>(work: (folder: string) => Promise<T>): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), 'flotilla-chaos-disk-'));
   const outside = await mkdtemp(join(tmpdir(), 'flotilla-chaos-outside-'));
@@ -22,15 +22,15 @@ export async function withSmallDisk<T>(work: (folder: string) => Promise<T>): Pr
   }
 }
 
-/** This machine gives nobody a small file system: mounting needs root. */
+/** This machine allows no small file system: mounting requires root. */
 export class NoSmallDisk extends Error {
   override readonly name = 'NoSmallDisk';
 }
 
 const CLEAR: readonly string[] = ['503 store.full', '503 store.group_aborted'];
 
-/** The disk of all stores is filled while orders run through. What is answered then is clear, what was answered 201 is
- *  kept, and all of it finishes when there is space again. */
+/** Fills the disk of all stores while orders are processed. Errors are then clear, everything confirmed with 201 is
+ *  kept, and all orders complete once space is free. */
 export async function fillTheDisk(options: RunOptions): Promise<void> {
   await withSmallDisk((folder) =>
     withFleet({ ...options, dataDir: folder, env: PATIENT }, async (run) => {
@@ -67,7 +67,7 @@ export async function fillTheDisk(options: RunOptions): Promise<void> {
   );
 }
 
-/** Takes all the space that is left, but for what a few transactions need. */
+/** Fills the disk except for the space of a few transactions. */
 async function fill(path: string, folder: string): Promise<void> {
   const { bavail, bsize } = await statfs(folder);
   await writeFile(path, Buffer.alloc(Math.max(0, bavail * bsize - 200_000))).catch((error: NodeJS.ErrnoException) => {

@@ -22,7 +22,7 @@ import { projectionDefinitionOf } from '../../../src/projections/definition.js';
 
 type Mode = 'run' | 'rebuild';
 
-/** Each step of a projection, and of its rebuild. */
+/** Each step of a projection and of its rebuild. */
 const STEPS: readonly { mode: Mode; point: Failpoint }[] = [
   { mode: 'run', point: 'projection.applied' },
   { mode: 'run', point: 'projection.committed' },
@@ -34,8 +34,8 @@ const STEPS: readonly { mode: Mode; point: Failpoint }[] = [
 
 const program = fileURLToPath(new URL('../../projections/fixtures/projection-process.ts', import.meta.url));
 
-/** Kills a process that keeps a model, and one that rebuilds it, at each of their steps while events come in. After each
- *  kill the model must be what the events up to its checkpoint say, and in the end what a fresh rebuild gives. */
+/** Kills a process that runs a projection, and one that rebuilds it, at each of their steps while events are
+ *  appended. After each kill, the model must match the events up to its checkpoint, and at the end a fresh rebuild. */
 export async function killProjections(options: {
   seed: number;
   rounds: number;
@@ -98,7 +98,7 @@ async function positionOf(store: Store): Promise<number> {
   return state === undefined ? 0 : store.checkpoint(`projection:jobs:${state.generation}`);
 }
 
-/** Nobody writes the model now: it must be just what the events up to its checkpoint say. */
+/** No process updates the model now: it must match the events up to its checkpoint. */
 async function isWhole(store: Store, all: readonly JobEvent[], when: string): Promise<void> {
   const position = await positionOf(store);
   const expected = expectedModel(all.slice(0, position));

@@ -16,13 +16,13 @@ export interface KillAmidCommitsOptions {
   say?: (line: string) => void;
 }
 
-/** Events of a batch, as the fixture appends them. */
+/** Events of a batch in the fixture. */
 const BATCH = 3;
 const fixture = fileURLToPath(new URL('../../store/fixtures/append-through-errors.ts', import.meta.url));
 
-/** Ends a process that appends to one file with kill -9, again and again, amid group commits in which other units are
- *  repeated, refused and undone. Then every acknowledged batch is there, no batch in part, and positions rise from 1
- *  without a gap. Throws what does not hold; gives how many batches were acknowledged. */
+/** Repeatedly kills a process that appends to one file in group commits, in which other units are retried, rejected
+ *  and rolled back. Afterwards, every acknowledged batch is stored, no batch partially, and positions rise from 1
+ *  without a gap. Rejects otherwise; resolves with the number of acknowledged batches. */
 export async function killAmidCommits({ seed, kills, say }: KillAmidCommitsOptions): Promise<number> {
   const random = randomFrom(seed);
   const folder = await mkdtemp(join(tmpdir(), 'flotilla-killed-'));
@@ -45,7 +45,7 @@ async function appendUntilKilled(path: string, acknowledged: Set<string>, after:
   if (child.stdout === null) throw new Error('no output');
   let seen = 0;
   for await (const line of createInterface(child.stdout)) {
-    // a line cut off by the kill is no acknowledgement
+    // a line truncated by the kill is not an acknowledgement
     if (line.length === 36) acknowledged.add(line);
     seen += 1;
     if (seen >= after) child.kill('SIGKILL');

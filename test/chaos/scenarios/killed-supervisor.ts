@@ -17,13 +17,13 @@ export interface SupervisorOptions {
   say: (line: string) => void;
 }
 
-/** The workers, the API, the keeper and the outside world. */
+/** The workers, the API, the keeper and the sandbox. */
 const PROCESSES = workers.length + 3;
 
 const KILLS = ['the supervisor', 'a process', 'the broker'] as const;
 
-/** `flotilla up` with its private broker, as people start it. It, one of its processes, or its broker is killed again
- *  and again while orders run through; `up` is started again where it was killed. All is as if nothing had been. */
+/** Runs `flotilla up` with its private broker. Repeatedly kills it, one of its processes, or its broker while orders
+ *  are processed, and restarts `up` if it was killed. All orders complete as without kills. */
 export async function killTheSupervisor({ seed, rounds, orders, say }: SupervisorOptions): Promise<void> {
   const random = randomFrom(seed);
   const fleet = await ChaosFleet.create({

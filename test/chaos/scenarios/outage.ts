@@ -16,10 +16,10 @@ interface Status {
   }[];
 }
 
-/** Many probes at short times: what a day of outage does within seconds. */
+/** Short intervals, so that seconds contain as many probes as a day of outage. */
 const ENV = { BREAKER_HALF_OPEN_AFTER: '10ms' };
 
-/** The gateway is down for many probes, and comes back. */
+/** The gateway is down for many probes, then recovers. */
 export async function gatewayOutage(options: RunOptions & { orders: number; probes: number }): Promise<void> {
   await withFleet({ ...options, env: { ...ENV, ...options.env } }, async (run) => {
     const { fleet, customers } = run;
@@ -61,10 +61,10 @@ export async function gatewayOutage(options: RunOptions & { orders: number; prob
   });
 }
 
-/** Orders that the gateway is never there for, among good ones, flaky ones and declined ones. What the gateway is never
- *  there for uses up its attempts only while something else works, as else it would be an outage: in the end either the
- *  customers cancel those orders, or others order until they are stuck, and half of them are cancelled then; or until
- *  their sagas have given them up, which only those do that are in a hurry. */
+/** Places orders for which the gateway is always unavailable, among good, flaky and declined ones. Such orders use
+ *  up their attempts only while other calls succeed, because otherwise the circuit breaker opens. At the end, the
+ *  customers cancel these orders; or further orders are placed until they are stuck, and half of them are cancelled;
+ *  or until their sagas with short time-outs abandon them. */
 export async function tokensOfAllKinds(
   options: RunOptions & { down: number; end: 'cancelled' | 'stuck' | 'given up' },
 ): Promise<void> {
@@ -100,7 +100,7 @@ export async function tokensOfAllKinds(
   });
 }
 
-/** Others order until all of them are. */
+/** Places further orders until all given ones have the status. */
 async function untilAllAre({ customers }: ChaosRun, orders: readonly { id: string }[], wanted: string): Promise<void> {
   const look = async () => {
     await customers.order('tok_ok', ['item_1']);
@@ -110,7 +110,7 @@ async function untilAllAre({ customers }: ChaosRun, orders: readonly { id: strin
   await eventually(`all are ${wanted}`, look, { limit: 600_000, every: 500 });
 }
 
-/** What `tok_flaky` means to the gateway: refused twice, then charged, all under one key. */
+/** The gateway rejects `tok_flaky` twice, then charges it, all under one key. */
 function triedThrice({ fleet }: ChaosRun, orders: readonly { id: string }[]): void {
   const stores = new Stores(fleet.dataDir);
   try {

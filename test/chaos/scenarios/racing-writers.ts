@@ -13,7 +13,7 @@ import { StreamModel } from '../../store/support/stream-model.js';
 const PROCESSES = 3;
 const fixture = fileURLToPath(new URL('../../store/fixtures/append-on-command.ts', import.meta.url));
 
-/** An append, in terms of what the model says when it is made. */
+/** An append relative to the state of the model. */
 const intent = fc.record({
   process: fc.nat(PROCESSES - 1),
   stream: fc.nat(2),
@@ -22,16 +22,16 @@ const intent = fc.record({
     { weight: 1, arbitrary: fc.constantFrom<(number | 'none' | 'any')[]>(-1, 1, 2, 'none', 'any') },
   ),
   events: fc.integer({ min: 1, max: 3 }),
-  /** Whether it is one that went through before, done again. */
+  /** Whether it repeats an earlier successful append. */
   again: fc.integer({ min: 0, max: 9 }).map((n) => n === 0),
 });
 type Intent = typeof intent extends fc.Arbitrary<infer T> ? T : never;
 
 const rounds = fc.array(fc.array(intent, { minLength: 2, maxLength: 12 }), { minLength: 3, maxLength: 8 });
 
-/** Has several processes append to the same streams of one file, expecting what they expect, and a model judge what came
- *  out: of those that expect the same version one goes through, the others conflict, and neighbours in the same commits
- *  are untouched. Rejects with the shortest history for which that does not hold. */
+/** Several processes append to the same streams of one file with expected versions, and a model checks the results:
+ *  of appends that expect the same version one succeeds and the others conflict, and other appends in the same
+ *  commits are unaffected. Rejects with the shortest history that violates this. */
 export async function raceWriters({ seed, runs }: { seed: number; runs: number }): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'flotilla-racing-'));
   const path = join(folder, 'core.db');
@@ -59,7 +59,7 @@ export async function raceWriters({ seed, runs }: { seed: number; runs: number }
   }
 }
 
-/** Runs all of them at once, each in its process, and has the model judge what came out. */
+/** Runs all appends concurrently, each in its process, and checks the results against the model. */
 async function runRound(
   model: StreamModel,
   prefix: string,

@@ -17,8 +17,8 @@ const TOKENS = [
 ] as const satisfies readonly Token[];
 const CUSTOMERS = 4;
 
-/** Kills processes without any order while customers order and cancel, and starts each again; all sums hold after it.
- *  Gives what was killed how often. */
+/** Kills random processes while customers place and cancel orders, and restarts them; afterwards all checks pass.
+ *  Resolves with the number of kills by target. */
 export async function killAtRandom(options: LoadOptions): Promise<Record<string, number>> {
   let killed: Record<string, number> = {};
   await withFleet({ ...options, env: { ...PATIENT, ...options.env } }, async (run) => {
@@ -29,14 +29,14 @@ export async function killAtRandom(options: LoadOptions): Promise<Record<string,
       [, killed] = await Promise.all([load, killNowAndThen(run, options)]);
     } finally {
       shopping.abort();
-      await load.catch(() => undefined); // told already, if it was the first to fail
+      await load.catch(() => undefined); // already reported if it failed first
     }
     await settledForGood(run, {}, 120_000);
   });
   return killed;
 }
 
-/** Customers who order one after the other, each on their own, and move their money; a few change their mind. */
+/** Customers place orders one after another and move money, each independently; some cancel orders. */
 async function order({ customers, random }: ChaosRun, { orders }: LoadOptions, signal: AbortSignal): Promise<void> {
   for (const sku of ['item_1', 'item_2', 'item_3']) await customers.adjust(sku, orders * 4);
   await customers.register();

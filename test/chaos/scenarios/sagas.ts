@@ -11,13 +11,13 @@ import { eventually } from '../../support/eventually.js';
 export interface SagaOptions extends RunOptions, KillOptions {
   orders: number;
   customers: number;
-  /** The longest outage of the gateway or the carrier, in milliseconds. */
+  /** The maximum outage of the gateway or the carrier, in milliseconds. */
   outage: number;
   tokens: readonly [Token, ...Token[]];
   say?: (line: string) => void;
 }
 
-/** Sagas that lose their patience before everything else does. */
+/** Sagas time out before the retries of workers are exhausted. */
 const ENV = {
   SAGA_TIMEOUT: '1500ms',
   SAGA_RETRY_DELAYS: '500ms',
@@ -25,7 +25,7 @@ const ENV = {
   BREAKER_HALF_OPEN_AFTER: '100ms',
 };
 
-/** Shipping can be away while what comes before it is there. */
+/** Shipping can be stopped while the earlier steps run. */
 const ROLES_OF_SAGAS = { ...ROLES, doers: ['worker', 'inventory', 'payment'], shipping: ['worker', 'shipping'] };
 
 export const ALL_TOKENS = [
@@ -42,11 +42,11 @@ export const ALL_TOKENS = [
   'tok_unheard_of',
 ] as const satisfies readonly Token[];
 
-/** What must have happened at least once for the run to have shown anything. */
+/** Results that must occur at least once; otherwise the run proves nothing. */
 const MUST_HAVE_BEEN = ['timed out', 'asked again', 'completed', 'compensated', 'could not be undone', 'resumed'];
 
-/** Orders that fail in every way there is, with the gateway and the carrier away now and then, while processes are killed
- *  and sagas are in a hurry. Gives what happened to the sagas, and what was killed, how often. */
+/** Orders that fail in all possible ways, with outages of the gateway and the carrier, while processes are killed
+ *  and sagas have short time-outs. Resolves with the number of saga results and of kills. */
 export async function hurrySagas(
   options: SagaOptions,
 ): Promise<{ sagas: Record<string, number>; killed: Record<string, number> }> {
@@ -67,7 +67,7 @@ export async function hurrySagas(
       [, killed] = await Promise.all([load, killNowAndThen(run, options)]);
     } finally {
       over.abort();
-      await Promise.all([load.catch(() => undefined), weather]); // told already, if it was the first to fail
+      await Promise.all([load.catch(() => undefined), weather]); // already reported if it failed first
     }
     await settledForGood(run, { mayTimeOut: true }, 240_000);
     sagas = tallyOf(storiesOf(run).values());
@@ -78,7 +78,8 @@ export async function hurrySagas(
   return { sagas, killed };
 }
 
-/** While nothing fails, a saga completes. A busy machine may take longer than a step has: then the next order is tried. */
+/** Without failures, a saga completes. A busy machine may exceed the time-out of a step: then another order is
+ *  tried. */
 async function completes(run: ChaosRun): Promise<void> {
   await eventually('a saga completes', async () => {
     const { id } = await run.customers.order('tok_ok', ['item_1']);
@@ -88,7 +89,7 @@ async function completes(run: ChaosRun): Promise<void> {
   });
 }
 
-/** Shipping comes back when the saga has given up, and does all that it was asked for. */
+/** Shipping restarts after the saga has abandoned the step, and executes all of its commands. */
 async function answeredTooLate(run: ChaosRun): Promise<void> {
   const { fleet, customers } = run;
   await fleet.process('shipping').kill();
@@ -101,7 +102,7 @@ async function answeredTooLate(run: ChaosRun): Promise<void> {
   await fleet.start(['shipping']);
 }
 
-/** A paid order is cancelled while the gateway gives nothing back: that it failed is seen, until the gateway is back. */
+/** Cancels a paid order while the gateway is down: the failed compensation is visible until the gateway recovers. */
 async function cannotBeUndone(run: ChaosRun): Promise<void> {
   const { fleet, customers } = run;
   await setOutage(fleet, 'carrier', true);
@@ -117,7 +118,7 @@ async function cannotBeUndone(run: ChaosRun): Promise<void> {
   await eventually('it is undone', () => statusOfSaga() === 'compensated');
 }
 
-/** Customers who order one after the other, each on their own, and change their mind sooner or later. */
+/** Customers place orders one after another, each independently, and cancel some of them later. */
 async function order({ customers, random }: ChaosRun, options: SagaOptions, signal: AbortSignal): Promise<void> {
   let left = options.orders;
   const cancellations: Promise<void>[] = [];
@@ -139,7 +140,7 @@ async function order({ customers, random }: ChaosRun, options: SagaOptions, sign
   await Promise.all(cancellations);
 }
 
-/** The gateway and the carrier go away and come back; at the end they are there. */
+/** Takes the gateway and the carrier down and up again; both are up at the end. */
 async function changeWeather({ fleet, random }: ChaosRun, { outage, say }: SagaOptions, signal: AbortSignal) {
   const pause = (most: number) => sleep(random.between(200, most), undefined, { signal }).catch(() => undefined);
   while (!signal.aborted) {

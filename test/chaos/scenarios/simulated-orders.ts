@@ -1,8 +1,8 @@
 import { explore } from 'flotilla/simulation';
 import { orderSimulation } from '../../testing/simulation/orders.js';
 
-/** Thousands of simulated runs of the order platform, each with its own orders, latencies and faults; gives what there
- *  was. Rejects with the shortest run in which something does not add up. */
+/** Thousands of simulated runs of the order platform, each with its own orders, latencies and faults; resolves with
+ *  statistics. Rejects with the shortest failing run. */
 export async function simulateOrders({ seed, say }: { seed: number; say: (line: string) => void }): Promise<string> {
   const plans = [
     { name: 'orchestrated', simulation: orderSimulation('orchestrated'), runs: 6_000, maxFaults: 8 },

@@ -12,14 +12,14 @@ export interface SwitchOptions extends RunOptions {
   orders: number;
 }
 
-/** An order, and what the API was set to when it took it. */
+/** An order and the fulfilment mode of the API when it was placed. */
 interface Taken {
   order: PlacedOrder;
   fulfilment: Fulfilment;
 }
 
-/** The API is set to fulfil orders otherwise, and back, while orders of both kinds hang at their payment; in every other
- *  round it is killed for that. Each order ends under what it began with. */
+/** Switches the fulfilment mode of the API back and forth while orders of both modes wait for their payment; in
+ *  every other round, the API is killed for it. Each order keeps its mode until it ends. */
 export async function switchFulfilment(options: SwitchOptions): Promise<void> {
   const env = { ...PATIENT, BREAKER_HALF_OPEN_AFTER: '50ms', ...options.env, FULFILMENT: 'choreographed' };
   await withFleet({ ...options, env }, async (run) => {
@@ -47,7 +47,7 @@ export async function switchFulfilment(options: SwitchOptions): Promise<void> {
   });
 }
 
-/** Orders some; then one of them is cancelled, and one of those that hang already. */
+/** Places orders, then cancels one of them and one of the waiting ones. */
 async function takeSome(run: ChaosRun, hanging: Taken[], fulfilment: Fulfilment, orders: number): Promise<void> {
   const { customers, random } = run;
   const earlier = hanging.filter(({ order }) => !order.cancelAccepted);
@@ -64,7 +64,7 @@ async function takeSome(run: ChaosRun, hanging: Taken[], fulfilment: Fulfilment,
   }
 }
 
-/** What is not cancelled is reserved, and not paid. */
+/** Orders that are not cancelled are reserved, and not paid. */
 async function allHang({ customers }: ChaosRun, taken: readonly Taken[]): Promise<void> {
   await eventually('orders hang at their payment', async () => {
     const hanging = taken.filter(({ order }) => !order.cancelAccepted);
@@ -79,7 +79,8 @@ async function switchTo({ fleet }: ChaosRun, fulfilment: Fulfilment, round: numb
   await fleet.start(['api'], { FULFILMENT: fulfilment });
 }
 
-/** By the stores: each order says what the API was set to, and what it was asked for came from the worker whose it was. */
+/** According to the stores, each order has the mode of the API, and its commands came from the coordinator of that
+ *  mode. */
 function finishedAsBegun({ fleet }: ChaosRun, taken: readonly Taken[]): void {
   const stores = new Stores(fleet.dataDir);
   try {

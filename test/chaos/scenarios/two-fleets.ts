@@ -1,7 +1,7 @@
 import { settledForGood, withFleet, type RunOptions } from '../support/chaos-run.js';
 import { workers } from '../support/stores.js';
 
-/** Fewer processes: what is looked at is the broker. */
+/** Few processes are enough, because the test is about the broker. */
 const ROLES = {
   api: ['api'],
   sandbox: ['sandbox'],
@@ -9,12 +9,12 @@ const ROLES = {
   workers: ['worker', ...workers.map(({ name }) => name)],
 } as const;
 
-/** Two fleets in one broker, the name of one being the beginning of the other's, both at work at once. Each ends with
- *  sums that count nothing of the other's: no event, no charge, no mail. */
+/** Two concurrent fleets on one broker, the name of one being a prefix of the other's. The totals of each contain no
+ *  event, charge or mail of the other. */
 export async function shareABroker(options: RunOptions, orders: number): Promise<void> {
   const first = { ...options, roles: ROLES };
   const second = { ...first, prefix: `${options.prefix}b-`, seed: options.seed + 1 };
-  // the second ends first, as what the first removes begins with its name too
+  // the second fleet ends first, because the cleanup of the first matches its names, too
   await withFleet(first, async (one) =>
     withFleet(second, async (other) => {
       await Promise.all([one.fleet.start(), other.fleet.start()]);

@@ -13,10 +13,10 @@ import { workers } from './stores.js';
 
 const execute = promisify(execFile);
 
-/** The command line compiles the checkout it is called in. */
+/** The command line compiles the checkout in which it runs. */
 let compiled: Promise<unknown> | undefined;
 
-/** Processes by role; workers that share one to spare the machine still have stores of their own. */
+/** Processes by role. Workers that share a process to save memory still have separate stores. */
 export const ROLES = {
   api: ['api'],
   sandbox: ['sandbox'],
@@ -26,7 +26,7 @@ export const ROLES = {
   talkers: ['worker', 'email', 'order-choreography', 'order-saga', 'journal'],
 } as const;
 
-/** Every worker in a process of its own. */
+/** Every worker in a separate process. */
 export const ROLES_APART = {
   api: ['api'],
   sandbox: ['sandbox'],
@@ -38,23 +38,23 @@ export interface ChaosFleetOptions {
   amqpUrl: string;
   managementUrl: string;
   prefix: string;
-  /** What each role runs. @default ROLES */
+  /** The command of each role. @default ROLES */
   roles?: Readonly<Record<string, readonly string[]>>;
-  /** Beyond, or in place of, what every fleet here has. */
+  /** Added to the default variables; overrides them. */
   env?: NodeJS.ProcessEnv;
-  /** An existing folder in place of one that is made and removed. */
+  /** An existing folder, which is not removed. By default, a temporary one. */
   dataDir?: string;
 }
 
 /** A fleet of real processes, each of which can be killed and started again. */
 export class ChaosFleet {
   readonly names: Names;
-  /** What every process was started with. */
+  /** The environment of every process. */
   readonly env: NodeJS.ProcessEnv;
   readonly apiUrl: string;
   readonly sandboxUrl: string;
   readonly #running = new Map<string, ChaosProcess>();
-  /** What ended ones have said. */
+  /** Output of ended processes. */
   readonly #history: { role: string; said: string }[] = [];
 
   private constructor(
@@ -84,7 +84,7 @@ export class ChaosFleet {
     };
   }
 
-  /** Compiles the program if need be; starts nothing. */
+  /** Compiles the program if necessary; starts nothing. */
   static async create(options: ChaosFleetOptions): Promise<ChaosFleet> {
     compiled ??= execute(process.execPath, [join(root, 'bin/flotilla'), '--version'], { cwd: root });
     await compiled;
@@ -96,7 +96,7 @@ export class ChaosFleet {
     return Object.keys(this.#rolesOf());
   }
 
-  /** Starts these, or all, without waiting for them. */
+  /** Starts the given roles, or all, without waiting until they are ready. */
   launch(roles: readonly string[] = this.roles, env: NodeJS.ProcessEnv = {}): ChaosProcess[] {
     return roles.map((role) => {
       const running = this.#running.get(role);
@@ -108,7 +108,7 @@ export class ChaosFleet {
     });
   }
 
-  /** Starts these, or all, and resolves when all of them are ready. */
+  /** Starts the given roles, or all, and resolves when they are ready. */
   async start(roles: readonly string[] = this.roles, env: NodeJS.ProcessEnv = {}): Promise<void> {
     await Promise.all(this.launch(roles, env).map((started) => started.ready()));
   }
@@ -119,12 +119,12 @@ export class ChaosFleet {
     return found;
   }
 
-  /** The roles whose process has ended by itself, or was killed. */
+  /** The roles whose process has exited or was killed. */
   get down(): string[] {
     return [...this.#running].filter(([, { ended }]) => ended).map(([role]) => role);
   }
 
-  /** Runs a command of the operators' and gives what it printed. Rejects when it fails. */
+  /** Runs a command-line command and resolves with its output. Rejects when it fails. */
   command(...args: string[]): Promise<string> {
     return new Promise((resolve, reject) => {
       execFile(
@@ -144,7 +144,7 @@ export class ChaosFleet {
     });
   }
 
-  /** Ends all that runs in good order. Gives the roles that had to be killed. */
+  /** Stops all running processes cleanly. Resolves with the roles that had to be killed. */
   async stop(): Promise<string[]> {
     const late: string[] = [];
     for (const roles of [['api'], this.roles.filter((role) => role !== 'api' && role !== 'sandbox'), ['sandbox']]) {
@@ -158,7 +158,7 @@ export class ChaosFleet {
     return late;
   }
 
-  /** What the processes logged as a warning or worse, the latest last; all of it into CHAOS_LOGS, where that is set. */
+  /** The logged warnings and errors, latest last. Writes all output to CHAOS_LOGS if set. */
   story(lines = 60): string {
     const all = [...this.#history, ...[...this.#running].map(([role, { said }]) => ({ role, said }))];
     const folder = process.env.CHAOS_LOGS;
@@ -184,7 +184,7 @@ export class ChaosFleet {
       .join('\n');
   }
 
-  /** Ends everything by force and removes its files; and, unless the broker is gone, what it made there. */
+  /** Kills all processes and removes their files and, unless the broker is gone, their queues and exchanges. */
   async remove({ broker = true } = {}): Promise<void> {
     await Promise.all([...this.#running.values()].filter(({ ended }) => !ended).map((running) => running.kill()));
     if (broker) await this.#removeFromBroker();

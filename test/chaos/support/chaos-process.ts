@@ -3,18 +3,18 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { patience } from '../../support/patience.js';
 
-/** The checkout. */
+/** The root folder of the checkout. */
 export const root = fileURLToPath(new URL('../../../', import.meta.url));
 const program = `${root}dist/src/cli/main.js`;
 
-/** What a process may say at most before the beginning of it is forgotten, in characters. */
+/** The maximum length of recorded output, in characters; older output is discarded. */
 const MEMORY = 400_000;
 
 const READY_LIMIT = 60_000;
 
-/** One process of a fleet, as `flotilla up` would start it; it ends by itself when this process ends. */
+/** One process of a fleet, started like by `flotilla up`; it ends when this process ends. */
 export class ChaosProcess {
-  /** Where it answers, once it is ready. */
+  /** The URL of the process, once it is ready. */
   url = '';
   readonly #child: ChildProcess;
   readonly #exit: Promise<string>;
@@ -53,12 +53,12 @@ export class ChaosProcess {
     return this.#child.exitCode !== null || this.#child.signalCode !== null;
   }
 
-  /** What it logged, the latest of it. */
+  /** The latest output. */
   get said(): string {
     return this.#said;
   }
 
-  /** Resolves when it says that it does its work; rejects when it ends before, or takes too long. */
+  /** Resolves when the process reports that it is ready; rejects when it ends earlier or exceeds the limit. */
   async ready(): Promise<void> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<string>(
@@ -69,7 +69,7 @@ export class ChaosProcess {
     if (how !== undefined) throw new Error(`${this.role} ${how} before it was ready:\n${this.said.slice(-2000)}`);
   }
 
-  /** The signal or exit code with which it ends. */
+  /** Resolves with the signal or exit code of the process. */
   exit(): Promise<string> {
     return this.#exit;
   }
@@ -79,7 +79,7 @@ export class ChaosProcess {
     await this.#exit;
   }
 
-  /** Ends it in good order; by force after `limit` milliseconds, which is told by the result. */
+  /** Stops the process cleanly, or kills it after `limit` milliseconds. Resolves with the signal or exit code. */
   async stop(limit = 30_000): Promise<string> {
     const timer = setTimeout(() => this.#child.kill('SIGKILL'), limit * patience());
     this.#child.kill('SIGTERM');

@@ -16,14 +16,14 @@ export interface ChaosRun {
 
 export interface RunOptions extends ChaosFleetOptions {
   seed: number;
-  /** Says what happens, for a run that people watch. */
+  /** Prints progress. */
   say?: (line: string) => void;
-  /** The broker goes with the fleet, and with it what the fleet made there. */
+  /** The broker is removed with the fleet, so its queues need no cleanup. */
   ownBroker?: boolean;
 }
 
-/** Runs `work` on a fleet that is not started yet. Whatever comes of it, nothing is left: no process, no file, no queue.
- *  What it rejects with then ends with the seed and the warnings of the processes. */
+/** Runs `work` on a fleet that is not started yet. In all cases, removes its processes, files and queues. A
+ *  rejection includes the seed and the warnings of the processes. */
 export async function withFleet(options: RunOptions, work: (run: ChaosRun) => Promise<void>): Promise<void> {
   const fleet = await ChaosFleet.create(options);
   const random = randomFrom(options.seed);
@@ -37,7 +37,7 @@ export async function withFleet(options: RunOptions, work: (run: ChaosRun) => Pr
   }
 }
 
-/** Resolves when all that was promised has come true. Rejects with what is wrong still when the limit is over. */
+/** Resolves when all promises of the API are fulfilled. Rejects with the remaining errors at the limit. */
 export async function settled(
   { fleet, customers }: ChaosRun,
   expected: Expectations = {},
@@ -53,7 +53,7 @@ export async function settled(
   });
 }
 
-/** As `settled`; then every queue is empty, every process ends in good order, and the sums hold all the same. */
+/** Like `settled`; afterwards every queue is empty, every process stops cleanly, and the checks still pass. */
 export async function settledForGood(run: ChaosRun, expected: Expectations = {}, limit = 60_000): Promise<void> {
   const { fleet, customers } = run;
   await settled(run, expected, limit);
@@ -72,7 +72,7 @@ export async function settledForGood(run: ChaosRun, expected: Expectations = {},
   if (wrong.length > 0) throw new Error(`after the end:\n- ${wrong.join('\n- ')}`);
 }
 
-/** The queues in which messages wait to be handled, with how many. */
+/** The queues with waiting messages, and their counts. */
 async function waiting({ names, options: { amqpUrl, managementUrl, prefix } }: ChaosFleet): Promise<string[]> {
   const queues = (await createManagement({ url: managementUrl }).queues(prefix)).filter(({ name }) =>
     workers.some((worker) => name === names.queue(worker.name) || name.startsWith(`${names.queue(worker.name)}.`)),

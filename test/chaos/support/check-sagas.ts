@@ -6,8 +6,8 @@ import { sagaDefinitionOf } from '../../../src/sagas/definition/define-saga.js';
 
 const { name, steps } = sagaDefinitionOf(orderFulfilment);
 
-/** Every order that a saga fulfils has had one, that has ended as its order has, and has said, asked for, waited for and
- *  undone what it had to; nobody else had a hand in it. */
+/** Every orchestrated order has exactly one saga, which ends like its order and has recorded, sent, awaited and
+ *  compensated all that its definition requires; no other service took part in it. */
 export function checkSagas(world: World): string[] {
   return [
     ...checkBelonging(world),
@@ -21,7 +21,7 @@ export function checkSagas(world: World): string[] {
   ];
 }
 
-/** An order carries who fulfils it; the other has done nothing about it. */
+/** Only the coordinator named in an order has acted on it. */
 function checkBelonging({ fulfilments, sagas, events }: World): string[] {
   const begun = events.filter(({ service, type }) => service === SAGAS && type === 'saga.started');
   const hands = new Map(
@@ -47,7 +47,8 @@ function checkBelonging({ fulfilments, sagas, events }: World): string[] {
   ];
 }
 
-/** What has shipped is completed, what ended otherwise is undone; what shows that it is stuck waits for a dead command. */
+/** Sagas of shipped orders are completed, others are compensated; a saga of a stuck order awaits a dead-lettered
+ *  command. */
 function checkEnds({ promised, statuses, sagas, letters }: World): string[] {
   return [...sagas].flatMap(([id, story]) => {
     const { status, waiting } = story.state;
@@ -61,12 +62,12 @@ function checkEnds({ promised, statuses, sagas, letters }: World): string[] {
   });
 }
 
-/** Follows what the steps have left behind: forward in order, back the last first, and nothing is left when all is undone. */
+/** Steps run in order and are compensated in reverse order, and none remains uncompensated at the end. */
 function checkCourse(id: string, { events }: Story): string[] {
   const wrong: string[] = [];
   const order = steps.map((step) => step.name);
   const done = new Set<string>();
-  /** Done, or perhaps done, and not undone. */
+  /** Steps that may have been executed and are not compensated. */
   const owed = new Set<string>();
   let underWay = '';
   for (const { type, data } of events) {
@@ -75,7 +76,7 @@ function checkCourse(id: string, { events }: Story): string[] {
       const at = order.indexOf(step);
       if (direction === 'forward' && order.slice(0, at).some((before) => !done.has(before)))
         wrong.push(`order ${id}: ${step} was begun too early`);
-      // a try of what is under way may follow on what was heard late of a later step
+      // a retry of the current compensation may follow a late answer of a later step
       if (direction === 'back' && underWay !== step && order.slice(at + 1).some((later) => owed.has(later)))
         wrong.push(`order ${id}: ${step} was undone before what followed it`);
       if (direction === 'forward') owed.add(step);
@@ -98,7 +99,7 @@ function checkCourse(id: string, { events }: Story): string[] {
   return wrong;
 }
 
-/** A timer fires only while it is waited for: those of what is over are gone. */
+/** A timer fires only while it is awaited; outdated timers are deleted. */
 function checkTimes(id: string, { events }: Story): string[] {
   let state = initialState;
   return events.flatMap((event) => {
@@ -115,7 +116,7 @@ function checkTimes(id: string, { events }: Story): string[] {
   });
 }
 
-/** Each saga that waits has its timer, and there are no others. */
+/** Each waiting saga has its timer, and no other timers exist. */
 function checkTimers({ stores, sagas }: World): string[] {
   const kept = new Set(stores.rows<{ id: string }>(SAGAS, 'SELECT id FROM flotilla_timers').map(({ id }) => id));
   const wanted = new Set(
@@ -143,7 +144,7 @@ interface Row {
   reason: string;
 }
 
-/** The list says of each saga what its stream does. */
+/** The list of sagas matches their streams. */
 function checkRows({ stores, sagas }: World): string[] {
   const rows = stores.rows<Row>(
     SAGAS,
@@ -170,7 +171,7 @@ function checkRows({ stores, sagas }: World): string[] {
     .map((stream) => `${stream} is listed as ${listed.get(stream)}, and is ${told.get(stream)}`);
 }
 
-/** What the API tells of a saga is its stream. */
+/** The entries that the API returns match the streams. */
 function checkCopies({ stores, sagas }: World): string[] {
   const copies = new Map<string, string[]>();
   const entries = stores.rows<{ saga_id: string; type: string }>(
@@ -183,7 +184,7 @@ function checkCopies({ stores, sagas }: World): string[] {
     .map((id) => `the copy of the saga of order ${id} is not what it says`);
 }
 
-/** The commands of the store are those that the streams tell of, and no others. */
+/** The stored commands are exactly those recorded in the streams. */
 function checkCommands({ events, sagas }: World): string[] {
   const given = new Set(
     events
@@ -203,7 +204,7 @@ function checkCommands({ events, sagas }: World): string[] {
   ];
 }
 
-/** Every command of a saga is answered once, unless it is dead; that of anybody else once at most. */
+/** Every command of a saga is answered once unless it is dead-lettered; other commands at most once. */
 function checkAnswers({ events, letters }: World): string[] {
   const answers = new Map<string, string[]>();
   for (const { causationid, type } of events) {
@@ -215,7 +216,7 @@ function checkAnswers({ events, letters }: World): string[] {
     if (expected === undefined) return [];
     const followed = answers.get(id) ?? [];
     const found = followed.filter((answer) => expected.includes(answer));
-    const mayBeSilent = service !== SAGAS || dead.has(id) || followed.includes(type); // asked itself again: things had changed
+    const mayBeSilent = service !== SAGAS || dead.has(id) || followed.includes(type); // reissued: the state had changed
     if (found.length === 1 || (found.length === 0 && mayBeSilent)) return [];
     return [`${type} ${id} of ${subject}: answered ${found.join(', ') || 'by nobody'}`];
   });

@@ -5,8 +5,8 @@ import { givenUp, timesOf } from './sagas.js';
 import { inboxName, services, Stores, workers } from './stores.js';
 import { FINAL, INITIAL, readWorld, type Expectations, type World } from './world.js';
 
-/** Proves over every store of a fleet, and over what the outside world wrote down itself, that what the API promised has
- *  come true, once. Gives what is wrong, each as a sentence: nothing when all is well. */
+/** Checks in all stores of a fleet, and in the records of the sandbox, that everything the API confirmed took effect
+ *  exactly once. Returns one sentence per error. */
 export function checkSums(dataDir: string, promised: Promised, expectations: Expectations = {}): string[] {
   const stores = new Stores(dataDir);
   try {
@@ -28,7 +28,7 @@ export function checkSums(dataDir: string, promised: Promised, expectations: Exp
   }
 }
 
-/** Every order that was answered 201 is there, no other is, and each has ended as it had to. */
+/** Exactly the orders confirmed with 201 exist, and each has ended as expected. */
 function checkOrders(world: World): string[] {
   const { promised, statuses, letters, mayBeDead, stores } = world;
   const wrong: string[] = [];
@@ -59,8 +59,8 @@ function checkOrders(world: World): string[] {
   return wrong;
 }
 
-/** How the order may end: as it must, or for want of goods; where its saga has given up, which must have been expected, for
- *  that. */
+/** The accepted final statuses of an order: the expected one, `rejected` for insufficient stock, or the one after
+ *  its saga timed out if the scenario allows time-outs. */
 function endingsOf(order: PlacedOrder, { sagas, mayTimeOut }: World): readonly string[] {
   if (order.cancelAccepted) return ['cancelled'];
   const story = sagas.get(order.id);
@@ -78,8 +78,8 @@ function endingByItself({ token, items, isDeliverable }: PlacedOrder): string {
 const NEVER_TAKEN: readonly Token[] = ['tok_down', 'tok_timeout'];
 const REFUSED: readonly Token[] = ['tok_declined', 'tok_unheard_of'];
 
-/** Every event in every store has been handled by each worker that takes its type, or lies in its dead letters; and
- *  nobody has handled anything else. */
+/** Every stored event was handled by, or dead-lettered for, each worker that handles its type; workers have handled
+ *  no other events. */
 function checkDelivery({ stores, events, letters }: World): string[] {
   const dead = new Set(letters.map(({ worker, event_id }) => `${worker} ${event_id}`));
   return workers.flatMap((worker) => {
@@ -97,7 +97,8 @@ function checkDelivery({ stores, events, letters }: World): string[] {
   });
 }
 
-/** The journal has every event of every store once, and nothing else of these services; strangers may have published, too. */
+/** The journal contains every stored event once, and no other events of these services; other services may have
+ *  published. */
 function checkJournal({ stores, events }: World): string[] {
   const kept = stores.rows<{ source: string; id: string }>('journal', 'SELECT source, id FROM journal_events');
   const wanted = new Map(events.map((event) => [inboxName(event), event]));
@@ -117,7 +118,7 @@ function checkJournal({ stores, events }: World): string[] {
   ];
 }
 
-/** What is said once of an order; or, where its saga has asked again, once for each time. */
+/** Types that occur at most once per order, or once per command of its saga. */
 const ONCE = [
   'order.created',
   'order.cancelled',
@@ -153,7 +154,7 @@ function checkOnce({ events, stores, sagas }: World): string[] {
   return wrong;
 }
 
-/** One mail for each thing there is to tell; the mailbox keeps the latest thousand. */
+/** One mail per announcement; the mailbox keeps the latest thousand. */
 function checkMails({ stores, promised, statuses, events }: World): string[] {
   const mails = stores.rows<{ message_id: string; subject: string; recipient: string }>(
     'sandbox',

@@ -1,7 +1,7 @@
 import type { Event } from './stores.js';
 import { differences, FINAL, INITIAL, type World } from './world.js';
 
-/** What the read models count is what has happened. */
+/** The statistics of the read models match the orders. */
 export function checkStatistics({ stores, promised, statuses }: World): string[] {
   const shipped = [...promised.orders.values()].filter(({ id }) => statuses.get(id) === 'shipped');
   const counts = new Map(
@@ -29,7 +29,8 @@ export function checkStatistics({ stores, promised, statuses }: World): string[]
   });
 }
 
-/** Every account holds what was answered, in its events and in its summary; no deposit or withdrawal is there twice. */
+/** Every account matches the responses of the API, in its events and in its summary; no deposit or withdrawal is
+ *  duplicated. */
 export function checkAccounts({ stores, promised, events }: World): string[] {
   type Summary = { account_id: string; balance: number; transactions: number; version: number };
   const summaries = new Map(
@@ -58,7 +59,7 @@ export function checkAccounts({ stores, promised, events }: World): string[] {
   ];
 }
 
-/** What is on hand and what was shipped is what there was and what came; nothing is reserved for nobody. */
+/** The stock equals the initial stock plus adjustments less shipments, and only open orders have reservations. */
 export function checkStock({ stores, promised, statuses }: World): string[] {
   const expected = new Map([...INITIAL].map(([sku, onHand]) => [sku, { onHand, reserved: 0 }]));
   const change = (sku: string, onHand: number, reserved: number) => {
@@ -90,8 +91,8 @@ export function checkStock({ stores, promised, statuses }: World): string[] {
   );
 }
 
-/** The gateway has one charge for each order that was shipped, and has given back every other; nothing went to the carrier
- *  before it was paid. */
+/** The gateway has one charge per shipped order and has refunded all others; every shipment was booked after its
+ *  payment. */
 export function checkLedger({ stores, promised, statuses }: World): string[] {
   type Row = { kind: 'charge' | 'refund'; order_id: string; amount: number; at: string };
   type Parcel = { order_id: string; status: string; at: string };

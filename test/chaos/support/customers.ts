@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { patience } from '../../support/patience.js';
 import type { Random } from './random.js';
 
-/** `tok_unheard_of` is refused like any that the gateway does not know. */
+/** The gateway rejects `tok_unheard_of` like any unknown token. */
 export type Token = 'tok_ok' | 'tok_declined' | 'tok_flaky' | 'tok_down' | 'tok_timeout' | 'tok_unheard_of';
 
 export interface PlacedOrder {
@@ -15,23 +15,23 @@ export interface PlacedOrder {
   cancelAccepted: boolean;
 }
 
-/** What an order may have that others have not. */
+/** Optional properties of an order. */
 export interface Wishes {
-  /** Of each SKU; one to three where nothing is said. */
+  /** The quantity of each SKU; by default one to three. */
   quantity?: number;
   /** The carrier does not deliver to 00000. */
   postalCode?: string;
 }
 
-/** A bank account with what was answered about it. */
+/** A bank account and its expected totals. */
 export interface OpenedAccount {
   id: string;
   balance: number;
-  /** An initial deposit is one. */
+  /** Includes an initial deposit. */
   transactions: number;
 }
 
-/** What the API has answered with success: all of it must be true in the end. */
+/** Everything that the API confirmed; all of it must hold at the end. */
 export interface Promised {
   users: { id: string; email: string }[];
   orders: Map<string, PlacedOrder>;
@@ -48,10 +48,10 @@ const RETRY = 50;
 const LIMIT = 90_000;
 const SKUS = ['item_1', 'item_2', 'item_3'] as const;
 const DELIVERABLE = '12345';
-/** Nobody lives there. */
+/** The carrier does not deliver there. */
 export const UNDELIVERABLE = '00000';
 
-/** Customers who don't give up: what is not answered is sent again under its key, until it is. */
+/** Customers who repeat each request under its key until it is answered. */
 export class Customers {
   readonly promised: Promised = { users: [], orders: new Map(), accounts: new Map(), adjustments: [] };
 
@@ -60,7 +60,7 @@ export class Customers {
     private readonly random: Random,
   ) {}
 
-  /** A single request, whatever becomes of it. */
+  /** Sends a single request, with any outcome. */
   async request(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> {
     const response = await fetch(`${this.apiUrl}${path}`, {
       method,
@@ -72,7 +72,7 @@ export class Customers {
     return { status: response.status, body: text === '' ? {} : (JSON.parse(text) as Record<string, unknown>) };
   }
 
-  /** Sent again under one key until the API has done it. Rejects on a refusal that would come again. */
+  /** Repeats a request under one key until it succeeds. Rejects on a permanent refusal. */
   async insist(method: string, path: string, body: unknown, accept: readonly number[]): Promise<Answer> {
     const key = randomUUID();
     const end = Date.now() + LIMIT * patience();
@@ -113,7 +113,7 @@ export class Customers {
     return account;
   }
 
-  /** Puts money in or takes it out; what is not there is refused. */
+  /** Deposits or withdraws money; an overdraft is refused. */
   async moveMoney(account: OpenedAccount): Promise<void> {
     const amount = this.random.between(1, 5_000);
     const isDeposit = this.random.chance(0.5);
@@ -127,7 +127,7 @@ export class Customers {
     account.transactions += 1;
   }
 
-  /** An order of one or two SKUs. */
+  /** Places an order of one or two SKUs. */
   async order(
     token: Token = 'tok_ok',
     skus: readonly string[] = this.#someSkus(),
@@ -140,7 +140,7 @@ export class Customers {
     return this.#keep(String(body.id), token, items, postalCode !== UNDELIVERABLE);
   }
 
-  /** The same, asked once: what is refused is not to happen. */
+  /** Sends an order once; a refused order must have no effect. */
   async orderOnce(token: Token, skus: readonly string[]): Promise<Answer> {
     const items = this.#some(skus);
     const answer = await this.request('POST', '/orders', orderBody(this.promised.users[0]?.id ?? '', items, token));
@@ -148,7 +148,7 @@ export class Customers {
     return answer;
   }
 
-  /** Asks for it; an order that has ended already may be kept. */
+  /** Requests a cancellation, which is refused for an order that has ended. */
   async cancel(order: PlacedOrder): Promise<void> {
     const { status } = await this.insist('POST', `/orders/${order.id}/cancel`, {}, [200, 409]);
     if (status === 200) order.cancelAccepted = true;

@@ -3,20 +3,20 @@ import type { ChaosRun } from './chaos-run.js';
 
 export interface KillOptions {
   kills: number;
-  /** Milliseconds between two kills, at least and at most. */
+  /** The minimum and maximum time between two kills, in milliseconds. */
   pause: readonly [number, number];
-  /** For how long a killed process is not there, in milliseconds, at least and at most. @default at most 500 */
+  /** The minimum and maximum downtime of a killed process, in milliseconds. @default [0, 500] */
   absence?: readonly [number, number];
-  /** Something beside the processes of the fleet that can be killed and brought back: the broker. */
+  /** Other targets that can be killed and restarted, such as the broker. */
   others?: Readonly<Record<string, { kill: () => Promise<void>; restart: () => Promise<void> }>>;
   say?: (line: string) => void;
 }
 
-/** Long enough for whatever stands between a kill and the process that comes after it. */
+/** Retry delays that cover the time between a kill and the restart of any process. */
 export const PATIENT = { RETRY_DELAYS: '100ms,300ms,1s,4s,10s,20s' };
 
-/** Kills one of the processes after the other, and starts each again; resolves when all are ready. Gives what was killed how
- *  often. */
+/** Kills one random process after another and restarts each; resolves when all are ready, with the number of kills
+ *  by target. */
 export async function killNowAndThen(
   { fleet, random }: ChaosRun,
   { kills, pause, absence = [0, 500], others = {}, say }: KillOptions,

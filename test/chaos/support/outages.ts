@@ -1,7 +1,7 @@
 import type { ChaosFleet } from './chaos-fleet.js';
 import { eventually } from '../../support/eventually.js';
 
-/** Takes a service of the outside world down, or brings it back; insists on it while the sandbox itself is not there. */
+/** Takes a service of the sandbox down or up; retries while the sandbox itself is down. */
 export async function setOutage(
   { sandboxUrl }: Pick<ChaosFleet, 'sandboxUrl'>,
   service: 'gateway' | 'carrier',

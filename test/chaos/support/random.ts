@@ -1,23 +1,23 @@
 import { randomInt } from 'node:crypto';
 import { generator } from '../../../src/testing/simulation/seeded.js';
 
-/** Chances that come out the same again for the same seed. */
+/** Random values that are reproducible by their seed. */
 export interface Random {
-  /** From 0 up to, but without, 1. */
+  /** From 0 (included) to 1 (excluded). */
   next: () => number;
-  /** A whole number from `from` to `to`, both included. */
+  /** An integer from `from` to `to`, both included. */
   between: (from: number, to: number) => number;
   pick: <T>(choices: readonly [T, ...T[]]) => T;
   /** True with this probability. */
   chance: (probability: number) => boolean;
 }
 
-/** What CHAOS_SEED says, else a seed of its own; printed, so that a run that failed can be had again. */
+/** CHAOS_SEED or a random seed; printed, so that a failed run can be repeated. */
 export function seedOf(given: string | undefined): number {
   return given === undefined || given === '' ? randomInt(2 ** 31) : Number(given) >>> 0;
 }
 
-/** Good enough to choose what to kill. */
+/** Sufficient for choosing targets. */
 export function randomFrom(seed: number): Random {
   const next = generator(seed);
   return {

@@ -1,6 +1,6 @@
 import { connect, type Options } from 'amqplib';
 
-/** Publishes whatever it is told to, as any client of the broker could; resolves when the broker has confirmed. */
+/** Publishes any message like an arbitrary client of the broker; resolves when the broker has confirmed it. */
 export async function publishRaw(
   amqpUrl: string,
   exchange: string,

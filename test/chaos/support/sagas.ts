@@ -5,22 +5,22 @@ import { sagaDefinitionOf } from '../../../src/sagas/definition/define-saga.js';
 
 const definition = sagaDefinitionOf(orderFulfilment);
 
-/** The service whose store has the sagas. */
+/** The service whose store contains the sagas. */
 export const SAGAS = 'order-saga';
 
-/** The saga of an order, as its stream tells it. */
+/** The saga of an order, rebuilt from its stream. */
 export interface Story {
   events: SagaEvent[];
   state: SagaState;
 }
 
-/** The sagas by the ids of their orders. */
+/** The sagas by order id. */
 export function readSagas(events: readonly Event[]): Map<string, Story> {
   const prefix = `${definition.name}/`;
   const stories = new Map<string, Story>();
   for (const { service, type, subject, data } of events) {
     if (service !== SAGAS || !type.startsWith('saga.') || !subject.startsWith(prefix)) continue;
-    const event = { type, data } as SagaEvent; // as it was checked when it was stored
+    const event = { type, data } as SagaEvent; // validated when it was stored
     const id = subject.slice(prefix.length);
     const story = stories.get(id) ?? { events: [], state: initialState };
     stories.set(id, { events: [...story.events, event], state: evolve(story.state, event) });
@@ -28,14 +28,14 @@ export function readSagas(events: readonly Event[]): Map<string, Story> {
   return stories;
 }
 
-/** How an order has ended of which this step could not be done. */
+/** The final status of an order by its failed step. */
 const ENDINGS: Readonly<Record<string, string>> = {
   reserve: 'rejected',
   pay: 'payment_failed',
   ship: 'shipment_failed',
 };
 
-/** How the order must have ended whose saga has; undefined while it goes on. */
+/** The expected final status of an order according to its saga; undefined while the saga is open. */
 export function endingOf({ events, state }: Story, isCancelled: boolean): string | undefined {
   if (state.status === 'completed') return 'shipped';
   if (state.status !== 'compensated') return undefined;
@@ -44,15 +44,15 @@ export function endingOf({ events, state }: Story, isCancelled: boolean): string
   return why?.type === 'saga.compensating' ? ENDINGS[why.data.step ?? ''] : undefined;
 }
 
-/** How an order has ended whose saga did not wait any longer for a step to be done; undefined where it did. */
+/** The final status of an order whose saga timed out on a step; undefined otherwise. */
 export function givenUp({ events }: Story): string | undefined {
   const at = events.findIndex(({ type }) => type === 'saga.compensating');
   const before = events[at - 1];
   return before?.type === 'saga.step_failed' && before.data.cause === 'timeout' ? ENDINGS[before.data.step] : undefined;
 }
 
-/** How often the type may stand in an order's history, of those by which steps are asked for and answered: once for each
- *  command that the saga gave. */
+/** The maximum number of events of a type in an order's history, for types that request or answer steps: one per
+ *  command of the saga. */
 export function timesOf(type: string, story: Story | undefined): number {
   const step = definition.steps.find(({ execute: { command, done, failed } }) =>
     [command.type, done, ...failed].includes(type),
@@ -67,7 +67,7 @@ export const ANSWERS: ReadonlyMap<string, readonly string[]> = new Map(
     .map(({ command, done, failed }) => [command.type, [done, ...failed]]),
 );
 
-/** What has happened to sagas, and how often. */
+/** The number of each kind of saga result. */
 export function tallyOf(stories: Iterable<Story>): Record<string, number> {
   const tally: Record<string, number> = { sagas: 0 };
   const count = (name: string) => (tally[name] = (tally[name] ?? 0) + 1);

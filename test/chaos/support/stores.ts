@@ -17,7 +17,7 @@ export interface Event {
   data: Record<string, unknown>;
 }
 
-/** The files of a fleet, read as they are on the disk; what does not exist yet is empty. */
+/** The files of a fleet, read directly from disk; a missing file reads as empty. */
 export class Stores {
   readonly #open = new Map<string, Database.Database>();
 
@@ -40,7 +40,7 @@ export class Stores {
     );
   }
 
-  /** What a worker has handled, as `inboxName` gives it. */
+  /** The inbox of a worker, as names in the form of `inboxName`. */
   inbox({ name: worker, store }: { name: string; store: string }): Set<string> {
     const rows = this.rows<{ name: string; id: Buffer }>(
       store,

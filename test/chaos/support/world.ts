@@ -14,22 +14,22 @@ export interface Letter {
 }
 
 export interface Expectations {
-  /** Dead letters that are meant to be there. By default none but those of orders with `tok_down`. */
+  /** Accepts expected dead letters. By default only those of orders with `tok_down`. */
   mayBeDead?: (letter: Letter) => boolean;
-  /** Whether sagas may have run out of patience, so that an order ended for that. @default false */
+  /** Whether a saga may have timed out, so that its order ended for that reason. @default false */
   mayTimeOut?: boolean;
 }
 
-/** What is on hand at the beginning. */
+/** The initial stock. */
 export const INITIAL = new Map([
   ['item_1', 100],
   ['item_2', 50],
   ['item_3', 75],
 ]);
-/** How an order can have ended. */
+/** The final statuses of an order. */
 export const FINAL = ['shipped', 'rejected', 'payment_failed', 'shipment_failed', 'cancelled'];
 
-/** What is on the disks of a fleet, and what its API has promised. */
+/** The contents of a fleet's stores, and the confirmed requests of its API. */
 export interface World {
   stores: Stores;
   promised: Promised;
@@ -38,7 +38,7 @@ export interface World {
   mayBeDead: (letter: Letter) => boolean;
   mayTimeOut: boolean;
   statuses: Map<string, string>;
-  /** Who fulfils each order, as it says itself. */
+  /** The fulfilment mode of each order, as recorded in its events. */
   fulfilments: Map<string, Fulfilment>;
   sagas: Map<string, Story>;
 }
@@ -67,7 +67,7 @@ export function readWorld(
   return { stores, promised, events, letters, mayBeDead, mayTimeOut, statuses, fulfilments, sagas };
 }
 
-/** A sentence for each pair that is not the same. */
+/** One sentence for each pair of different values. */
 export function differences(what: string, pairs: Record<string, [number | undefined, number]>): string[] {
   return Object.entries(pairs)
     .filter(([, [found, expected]]) => found !== expected)
