@@ -25,8 +25,18 @@ const sections = [
   {
     text: 'Operations',
     folder: 'operations',
-    pages: ['deployment', 'configuration', 'monitoring', 'runbook', 'backup', 'upgrades', 'capacity'],
-    more: ['monitoring', 'logging', 'rabbitmq-versions', 'benchmarks'],
+    pages: [
+      'deployment',
+      'configuration',
+      'monitoring',
+      'runbook',
+      'backup',
+      'upgrades',
+      'capacity',
+      'logging',
+      'rabbitmq-versions',
+    ],
+    more: ['benchmarks'],
   },
   {
     text: 'Reference',

@@ -17,7 +17,7 @@ export function metricsPage(): string {
   return page(
     'Metrics',
     'src/telemetry/metrics.ts',
-    'Every process serves these metrics at `/metrics` in the format of Prometheus, together with the metrics of Node.js and of the operating system process (`nodejs_*`, `process_*`). [Monitoring](../monitoring.md) explains how to scrape, aggregate and alert on them.',
+    'Every process serves these metrics at `/metrics` in the format of Prometheus, together with the metrics of Node.js and of the operating system process (`nodejs_*`, `process_*`). [Monitoring](../operations/monitoring.md) explains how to scrape, aggregate and alert on them.',
     table(
       ['name', 'type', 'labels', 'meaning'],
       metrics.map(({ name, type, labelNames, help }) => [

@@ -31,7 +31,7 @@ const rules = z
             alert: z.string(),
             expr: z.string(),
             labels: z.object({ severity: z.enum(['info', 'warning', 'critical']) }),
-            annotations: z.object({ summary: z.string(), action: z.string() }),
+            annotations: z.object({ summary: z.string(), action: z.string(), runbook: z.string() }),
           }),
         ),
       }),
@@ -41,6 +41,21 @@ const rules = z
   .groups.flatMap((group) => group.rules);
 
 describe('monitoring', () => {
+  it('every alert links to a section of the runbook, and monitoring.md has its first steps', () => {
+    const headings = [...text('docs/operations/runbook.md').matchAll(/^#{2,3} (.+)$/gm)].map(([, title = '']) => title);
+    const anchors = headings.map((title) => title.toLowerCase().replaceAll(' ', '-'));
+    const sections = anchors.map((anchor) => `docs/operations/runbook.md#${anchor}`);
+    const rows = [
+      ...text('docs/operations/monitoring.md').matchAll(/^\| \[`(\w+)`\]\(runbook\.md#(.+?)\) \| (\w+) \|/gm),
+    ];
+    const documented = rows.map(([, alert, anchor, severity]) => ({ alert, anchor, severity }));
+    const expected = rules.map(({ alert, annotations, labels }) => {
+      expect(sections, alert).to.include(annotations.runbook);
+      return { alert, anchor: annotations.runbook.split('#')[1], severity: labels.severity };
+    });
+    expect(documented).to.have.deep.members(expected);
+  });
+
   for (const { alert, expr } of rules) {
     it(`${alert} uses metrics and labels that exist`, () => {
       const used = [...expr.matchAll(/flotilla_\w+?(?=_count\b|\b)(?:_count)?(?:\{(.*?)\})?/g)];
