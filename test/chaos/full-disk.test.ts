@@ -6,7 +6,7 @@ describe('a full disk under a running fleet', function () {
   this.timeout(180_000);
   const seed = seedOf(process.env.CHAOS_SEED);
 
-  it(`is reported, loses nothing that was confirmed with 201, and everything continues once space is free (CHAOS_SEED=${seed})`, async function () {
+  it(`is reported, loses no confirmed order, and everything continues afterwards (CHAOS_SEED=${seed})`, async function () {
     try {
       await fillTheDisk({ ...(await testBroker()), seed });
     } catch (error) {

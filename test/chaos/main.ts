@@ -18,7 +18,8 @@ import { shareABroker } from './scenarios/two-fleets.js';
 import { ROLES_APART } from './support/chaos-fleet.js';
 import { seedOf } from './support/random.js';
 
-// `npm run chaos -- --rounds 10 --seed 1 --minutes 30 --only random`: the scenarios that `npm test` samples, in full
+// `npm run chaos -- --rounds 10 --seed 1 --minutes 30 --only random`: in full length, the scenarios that `npm test`
+// samples.
 // length.
 const { values } = parseArgs({
   options: {

@@ -98,7 +98,7 @@ describe('commands without a configured broker', () => {
     expect(said).to.contain('No broker is configured');
   });
 
-  it('use the broker of AMQP_URL or of the fleet running in the data directory, and print nothing about it', async () => {
+  it('use the broker of AMQP_URL or of the running fleet in the data directory, and print no address', async () => {
     const never = new AbortController().signal;
     let said = '';
     const contextOf = (env: NodeJS.ProcessEnv) =>

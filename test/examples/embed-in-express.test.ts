@@ -30,7 +30,7 @@ describe('the example embed-in-express', function () {
   const topics = async (url: string) =>
     ((await (await fetch(`${url}/fleet/topics`)).json()) as { items: unknown }).items;
 
-  it('delivers events that its own route appends to a worker in the same process, and serves the API below /fleet', async () => {
+  it('delivers events of its own route to a worker in the same process, and serves the API below /fleet', async () => {
     const stop = new AbortController();
     const site = await start(stop.signal);
     const answer = await post(`${site.url}/contact`, { topic: 'prices', text: 'Hello' });

@@ -12,8 +12,8 @@ export interface StartedFleet {
   flotilla: (...args: string[]) => Promise<string>;
 }
 
-/** Publishes an event to the fleet of examples/hello-worker, expects what its worker emits, and ends the fleet: each process
- *  is gone, and the program exits with 0. Resolves with the names of the processes. */
+/** Publishes an event to the fleet of examples/hello-worker, expects the event that its worker emits, and ends the
+ *  fleet: every process ends, and the program exits with 0. Resolves with the names of the processes. */
 export async function expectGreeting({ program, dataDir, flotilla }: StartedFleet): Promise<string[]> {
   const ended = once(program, 'exit');
   const early = new AbortController();

@@ -228,7 +228,7 @@ describe('the API, fuzzed from its OpenAPI document', function () {
 
   for (const { method, path: routePath } of served) {
     const path = routePath.replace(/:(\w+)/g, '{$1}');
-    it(`${method.toUpperCase()} ${path} responds as documented, and accepts every request that the document allows`, async () => {
+    it(`${method.toUpperCase()} ${path} responds as documented, and accepts every documented request`, async () => {
       const operation = document.paths[path]?.[method];
       if (operation === undefined) throw new Error('not documented');
       const schema = operation.requestBody?.content['application/json']?.schema;

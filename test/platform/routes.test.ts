@@ -46,11 +46,11 @@ describe('platform: the API', () => {
   });
 
   for (const [what, body] of Object.entries({
-    'a name of two lines': { name: 'Ada\r\nBcc: all@example.org', email: 'ada@example.org' },
+    'a name on two lines': { name: 'Ada\r\nBcc: all@example.org', email: 'ada@example.org' },
     'a blank name': { name: '  ', email: 'ada@example.org' },
     'two addresses': { name: 'Ada', email: 'ada@example.org, eve@example.org' },
-    'a field it does not know': { name: 'Ada', email: 'ada@example.org', admin: true },
-    'no object': [],
+    'an unknown field': { name: 'Ada', email: 'ada@example.org', admin: true },
+    'a list as body': [],
   })) {
     it(`rejects a user with ${what}`, async () => {
       expect(problem(await post('/users', body))).to.deep.equal([400, 'request.invalid']);
@@ -88,13 +88,13 @@ describe('platform: the API', () => {
     'more than 100 items': { items: Array.from({ length: 101 }, () => line) },
     'a quantity of 0': { items: [{ ...line, quantity: 0 }] },
     'a negative quantity': { items: [{ ...line, quantity: -1 }] },
-    'a fraction of a quantity': { items: [{ ...line, quantity: 1.5 }] },
+    'a fractional quantity': { items: [{ ...line, quantity: 1.5 }] },
     'a huge quantity': { items: [{ ...line, quantity: 1e300 }] },
-    'a quantity in text': { items: [{ ...line, quantity: '1' }] },
+    'a quantity as text': { items: [{ ...line, quantity: '1' }] },
     'a negative price': { items: [{ ...line, unitPrice: -1 }] },
-    'no currency': { currency: 'dollars' },
-    'a total of its own': { total: 1 },
-    'a word on who fulfils it': { fulfilment: 'choreographed' },
+    'an invalid currency': { currency: 'dollars' },
+    'a total': { total: 1 },
+    'a fulfilment mode': { fulfilment: 'choreographed' },
     'no payment': { payment: undefined },
   })) {
     it(`rejects an order with ${what}`, async () => {

@@ -36,7 +36,7 @@ describe('the supported versions of Node.js', () => {
     expect(['20.20.2', '22.14.9', '21.99.0', '4.0.0'].some(isSupportedNode)).to.equal(false);
   });
 
-  it('are obtained from npm when the current one is too old; arguments, exit code and signals pass through', async function () {
+  it('are obtained from npm when this one is too old; arguments, exit code and signals pass through', async function () {
     this.timeout(300_000);
     const old = await obtainNode(TOO_OLD);
     const { code, stdout } = await run(old, [printNode, '3', 'a b']);
@@ -71,7 +71,7 @@ describe('the supported versions of Node.js', () => {
     }
   });
 
-  it('are required by the command line, which reports an old one in place of a crash in the SQLite addon', async function () {
+  it('are required by the command line, which reports an old one without a crash in SQLite', async function () {
     this.timeout(120_000);
     const main = [...process.execArgv, join(root, 'src/cli/main.ts')];
     const { code, stderr } = await run(await obtainNode(TOO_OLD), [...main, 'status']);

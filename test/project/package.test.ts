@@ -50,7 +50,7 @@ describe('the package', function () {
   });
   after(() => rm(folder, { recursive: true, force: true }));
 
-  it('contains the compiled library, its templates and the imports of its programs, and nothing of the application', async () => {
+  it('contains the compiled library, its templates and required files, and nothing of the application', async () => {
     const expected = [
       'LICENSE',
       'README.md',
@@ -99,7 +99,7 @@ describe('the package', function () {
     expect((await stat(join(shop, 'workers/loyalty/index.ts'))).mode & 0o044).to.equal(0o044);
   });
 
-  it('runs that fleet on RabbitMQ: an event is published, its worker handles it, and all processes stop cleanly', async () => {
+  it('runs that fleet on RabbitMQ: a worker handles an event, and all processes stop cleanly', async () => {
     const { amqpUrl, managementUrl, prefix } = await testBroker();
     const settings = {
       AMQP_URL: amqpUrl,

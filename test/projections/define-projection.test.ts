@@ -17,38 +17,38 @@ describe('defining a projection', () => {
     });
 
   for (const [what, changes] of Object.entries({
-    'a name of capitals': { name: 'Jobs' },
+    'a name with capital letters': { name: 'Jobs' },
     'a version of 0': { version: 0 },
     'no tables': { tables: {} },
     'a table of the store': { tables: { flotilla_list: 'create table flotilla_list (n bigint primary key)' } },
-    'a table that is not made': { tables: { job_list: 'create table jobs (n bigint primary key)' } },
+    'a table that its statement does not create': { tables: { job_list: 'create table jobs (n bigint primary key)' } },
     'a table without a primary key': { tables: { job_list: 'create table job_list (n bigint)' } },
-    'a column that is called like a table': {
+    'a column with the name of a table': {
       tables: { job_list: 'create table job_list (n bigint primary key, job_list text)' },
     },
-    'a second table under the name of the first': {
+    'a second table in the statement of the first': {
       tables: { job_list: 'create table job_list (n bigint primary key); create table more (n bigint primary key)' },
     },
-    'a trigger, which would be made again by each rebuild': {
+    'a trigger, which each rebuild would create again': {
       tables: {
         job_list: `create table job_list (n bigint primary key);
           create trigger job_list_seen after insert on job_list begin select 1; end`,
       },
     },
-    'an index whose name is quoted, and so not changed by a rebuild': {
+    'an index with a quoted name, which a rebuild would not change': {
       tables: {
         job_list: 'create table job_list (n bigint primary key); create index "job_list_by_n" on job_list (n)',
       },
     },
-    'an index that is not called after its table, as another projection may call its own so': {
+    'an index not named after its table, because another projection may use the name': {
       tables: { job_list: 'create table job_list (n bigint primary key); create index by_n on job_list (n)' },
     },
-    'a primary key that only a comment tells of': {
+    'a primary key in a comment': {
       tables: { job_list: 'create table job_list (n bigint /* , primary key (n) */)' },
     },
     'no handlers': { on: {} },
     'a pattern that matches nothing': { on: { 'order.*': () => undefined } },
-    'patterns neither of which is more specific': { on: { 'job.*': () => undefined, '*.begun': () => undefined } },
+    'two equally specific patterns': { on: { 'job.*': () => undefined, '*.begun': () => undefined } },
   })) {
     it(`rejects ${what}`, () => {
       expect(define(changes)).to.throw().with.property('code', 'projection.bad_definition');

@@ -96,7 +96,7 @@ describe('projections', () => {
     expect(await store.checkpoint('projection:jobs:1')).to.equal(await store.head());
   });
 
-  it('stop at an event that they cannot handle, without stopping others, report it, and resume once it is skipped', async () => {
+  it('stop individually at an event that they cannot handle, report it, and resume once it is skipped', async () => {
     const part = await run([pickyProjection(unlucky), jobsProjection()]);
     const events = [begun(1), begun(13), begun(2)];
     const [, poison = ''] = await append(store, ...events);

@@ -4,7 +4,7 @@ import { brokerCheck } from '../../src/runtime/broker/broker-check.js';
 describe('the check `broker` of /readyz', () => {
   const failure = { code: 'broker.refused_credentials', detail: 'user "shop", rabbit:5672' } as const;
 
-  it('names the cause while there is no connection', () => {
+  it('names the cause while disconnected', () => {
     const { ok, detail } = brokerCheck({ state: 'connecting', blockedBy: undefined }, failure);
     expect(ok).to.equal(false);
     expect(detail).to.match(
@@ -12,7 +12,7 @@ describe('the check `broker` of /readyz', () => {
     );
   });
 
-  it('reports the state alone where the cause is not known, and after the connection is back', () => {
+  it('reports only the state for an unknown cause and after reconnecting', () => {
     expect(brokerCheck({ state: 'connecting', blockedBy: undefined }, undefined).detail).to.equal('connecting');
     expect(brokerCheck({ state: 'ready', blockedBy: undefined }, failure)).to.deep.equal({ ok: true, detail: 'ready' });
   });

@@ -26,7 +26,7 @@ describe('up', () => {
       running.catch(reject);
     });
 
-  it('starts every process, prints their addresses, and ends them in order: API, workers, keeper, sandbox', async () => {
+  it('starts every process, prints its address, and stops them in order: API, workers, keeper, sandbox', async () => {
     const { running } = await ready();
     expect(fleet.printed.join('\n')).to.contain('Flotilla is running').and.contain('2 ready: inventory, payment');
     expect(fleet.printed)

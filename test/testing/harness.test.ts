@@ -144,7 +144,7 @@ describe('the test harness', () => {
     await harness(worker).when(job(-9)).advance('1s').advance('10s').deadLetters('worker.handler_failed');
   });
 
-  it('runs the circuit breaker on its clock: a message that waits for the dependency is handled after the open time', async () => {
+  it('runs the circuit breaker on its clock, and handles waiting messages after the open time', async () => {
     const caller = shop.defineWorker({
       name: 'caller',
       setup: () => ({ calls: 0 }),

@@ -44,19 +44,19 @@ describe('the response of an external service', function () {
     'a refusal of the request': (_, response) => response.writeHead(400).end(PERSONAL),
     'a refusal with a code': (_, response) =>
       response.writeHead(400, { 'content-type': 'application/json' }).end(JSON.stringify({ code: PERSONAL })),
-    'a declined card with a card number for a code': (_, response) =>
+    'a declined card with a card number as code': (_, response) =>
       response.writeHead(402, { 'content-type': 'application/json' }).end('{"code":"4111111111111111"}'),
-    'a declined card with a token for a code': (_, response) =>
+    'a declined card with a token as code': (_, response) =>
       response.writeHead(402, { 'content-type': 'application/json' }).end('{"code":"tok_visa"}'),
     'a failure': (_, response) => response.writeHead(500).end(PERSONAL),
-    'something else than JSON': (_, response) => response.writeHead(201).end(PERSONAL),
-    'broken JSON': (_, response) =>
+    'a body that is not JSON': (_, response) => response.writeHead(201).end(PERSONAL),
+    'malformed JSON': (_, response) =>
       response.writeHead(201, { 'content-type': 'application/json' }).end(`{"id": ${PERSONAL}`),
     'another charge': (_, response) =>
       response
         .writeHead(201, { 'content-type': 'application/json' })
         .end(JSON.stringify({ id: PERSONAL.repeat(9), amount: PERSONAL, currency: PERSONAL })),
-    'no answer': (request) => request.socket.destroy(new Error(PERSONAL)),
+    'a closed connection': (request) => request.socket.destroy(new Error(PERSONAL)),
   };
   for (const [what, answer] of Object.entries(answers)) {
     it(`is in no log, dead letter or event: ${what}`, async () => {

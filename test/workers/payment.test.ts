@@ -278,7 +278,7 @@ describe('worker payment', () => {
   });
 
   for (const isTaken of [true, false]) {
-    it(`emits consistent events when a refund arrives while the charge is ${isTaken ? 'taken' : 'on its way'}`, async () => {
+    it(`emits consistent events for a refund while the charge is ${isTaken ? 'taken' : 'on its way'}`, async () => {
       const entered = signal();
       const released = signal();
       const { use, calls } = fakeGateway({

@@ -139,7 +139,7 @@ describe('worker shipping', () => {
   });
 
   for (const isBooked of [true, false]) {
-    it(`emits consistent events when a cancellation arrives while it is ${isBooked ? 'booked' : 'on its way'}`, async () => {
+    it(`emits consistent events for a cancellation while it is ${isBooked ? 'booked' : 'on its way'}`, async () => {
       const entered = signal();
       const released = signal();
       const { use, calls } = fakeCarrier({

@@ -12,8 +12,9 @@ export interface ClusterOptions extends Pick<RunOptions, 'prefix' | 'seed' | 'sa
 /** RabbitMQ 4.3 holds unacknowledged messages of a dead node for a minute. */
 const LIMIT = { limit: 180_000, every: 200 };
 
-/** Places orders on a cluster of three RabbitMQ nodes. Kills each node in turn, with orders in flight, and starts it again once these
- *  and further orders are shipped without it. Each order is charged once, and no process of the fleet is restarted. */
+/** Places orders on a cluster of three RabbitMQ nodes. Kills each node in turn with orders in flight, and restarts
+ *  it once these and further orders are shipped without it. Each order is charged once, and no process of the fleet
+ *  is restarted. */
 export async function killEachNode({ orders, say, ...options }: ClusterOptions): Promise<void> {
   const cluster = await ownCluster();
   try {

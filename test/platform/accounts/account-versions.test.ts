@@ -146,7 +146,7 @@ describe('platform: account versions over HTTP', () => {
     }
   }
 
-  it('executes a request once that several APIs receive under one key, and returns its response from each', async () => {
+  it('executes a request once that several APIs receive under one key, and returns the same response', async () => {
     const other = await startApi(file.path, { routes: routes({ fulfilment: 'orchestrated' }) });
     try {
       const id = await openAccount();

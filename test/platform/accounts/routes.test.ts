@@ -89,12 +89,12 @@ describe('platform: accounts over HTTP', () => {
   }
 
   for (const [what, text] of Object.entries({
-    'a number beyond numbers': '{"amount":1e999}',
-    'no number': '{"amount":NaN}',
-    'one that a double would round': '{"amount":9007199254740993}',
-    'a field too many': '{"amount":1,"currency":"USD"}',
+    'a number that overflows': '{"amount":1e999}',
+    'not a number': '{"amount":NaN}',
+    'rounded as a double': '{"amount":9007199254740993}',
+    'an object with an unknown field': '{"amount":1,"currency":"USD"}',
     'a list': '[{"amount":1}]',
-    nothing: '',
+    empty: '',
   })) {
     it(`rejects a deposit that is ${what}`, async () => {
       const id = await openAccount();
@@ -108,11 +108,11 @@ describe('platform: accounts over HTTP', () => {
   for (const [what, body] of Object.entries({
     'no owner': { currency: 'USD' },
     'a blank owner': { ...ada, owner: '  ' },
-    'an owner of two lines': { ...ada, owner: 'Ada\r\nEve' },
+    'an owner on two lines': { ...ada, owner: 'Ada\r\nEve' },
     'no currency': { owner: 'Ada' },
-    'a currency that is none': { ...ada, currency: 'dollars' },
-    'a balance of its own': { ...ada, balance: 1_000_000 },
-    'an id of its own': { ...ada, id: 'mine' },
+    'an invalid currency': { ...ada, currency: 'dollars' },
+    'a balance': { ...ada, balance: 1_000_000 },
+    'an id': { ...ada, id: 'mine' },
   })) {
     it(`rejects opening an account with ${what}`, async () => {
       expect(problem(await post('/accounts', body))).to.deep.equal([400, 'request.invalid']);

@@ -83,7 +83,7 @@ describe('the tables that routes read', () => {
       },
     });
 
-  it('exist before their workers have started, without other tables; responses report the lag of the projections', async () => {
+  it('exist before their workers have started, without others; responses report the lag of projections', async () => {
     const api = run([daily, list], 'data');
     const { store, url } = await api.ready;
     const context = originContext({ source: store.service, subject: 'note/1' });

@@ -96,7 +96,7 @@ describe('a saga that receives any messages in any order, any number of times', 
     );
   });
 
-  it('sends each command once, with an id of its own', () => {
+  it('sends each command once, with a unique id', () => {
     fc.assert(
       fc.property(fc.array(happening, { maxLength: 40 }), (happenings) => {
         const story = new TripStory();

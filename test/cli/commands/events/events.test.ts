@@ -87,7 +87,7 @@ describe('flotilla events', () => {
     await journal.close();
   };
 
-  for (const where of ['the journal', 'the stores of the services, where there is no journal']) {
+  for (const where of ['the journal', 'the stores of the services, without a journal']) {
     describe(`in ${where}`, () => {
       beforeEach(async () => {
         if (where === 'the journal') await keepJournal();

@@ -123,7 +123,7 @@ describe('queues without a worker', function () {
     expect((await surplus()).some((line: string) => line.includes('payment-'))).to.equal(false);
   });
 
-  it('are removed without losing a message: main and retry queues become unrouted, dead letters are stored', async () => {
+  it('are removed without losing a message: retries become unrouted, and dead letters are stored', async () => {
     await fill([deadLetterMessage({ orderId: 'dead-1' }), deadLetterMessage({ orderId: 'dead-2' })]);
     const preview = await run('topology', 'remove', '--surplus');
     expect(preview.said).to.contain('--yes');

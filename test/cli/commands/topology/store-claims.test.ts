@@ -102,7 +102,7 @@ describe('two fleets with the same prefix', function () {
     expect(await claim({ ...other, service: 'payment' })).to.equal(other.id);
   });
 
-  it('the second ends before it declares or consumes anything, with one line that names both and both remedies', async () => {
+  it('the second ends before it declares or consumes anything; one line names both stores and two remedies', async () => {
     const first = start('first', 'keeper');
     await eventually(consumes);
     const second = await run('second', ['keeper']);
