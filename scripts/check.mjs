@@ -36,6 +36,7 @@ const checks = {
   unused: ['knip', '--no-progress', '--tsConfig', 'tsconfig.build.json'],
   reference: [...typescript, join('scripts', 'reference', 'main.ts'), '--check'],
   words: [join('scripts', 'docs', 'check-words.mjs')],
+  links: [join('scripts', 'docs', 'check-links.mjs')],
 };
 
 /** Every check, two at a time, the slow ones first; each prints one line, and all it has to say if it fails.
