@@ -20,6 +20,6 @@ describe('the check `broker` of /readyz', () => {
   it('names the alarm that blocks publishers', () => {
     const { ok, detail } = brokerCheck({ state: 'blocked', blockedBy: 'low on disk' }, undefined);
     expect(ok).to.equal(false);
-    expect(detail).to.equal('blocked: the broker takes no publishes (low on disk)');
+    expect(detail).to.equal('blocked: the broker blocks publishers (low on disk)');
   });
 });

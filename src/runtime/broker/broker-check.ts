@@ -3,12 +3,12 @@ import type { ConnectFailure } from '../../broker/rabbitmq/connection/connect-fa
 import { errors } from '../../errors.js';
 import type { CheckResult } from '../../telemetry/health-server.js';
 
-/** For /readyz: the connections to the broker, why there is none, and why the broker takes no publishes. */
+/** For /readyz: the connections to the broker, why there is none, and why the broker blocks publishers. */
 export function brokerCheck(
   { state, blockedBy }: Pick<Broker, 'state' | 'blockedBy'>,
   failure: ConnectFailure | undefined,
 ): CheckResult {
-  if (blockedBy !== undefined) return { ok: false, detail: `${state}: the broker takes no publishes (${blockedBy})` };
+  if (blockedBy !== undefined) return { ok: false, detail: `${state}: the broker blocks publishers (${blockedBy})` };
   const cause =
     state === 'connecting' && failure !== undefined
       ? `: ${failure.code}: ${errors[failure.code].message}: ${failure.detail}`
