@@ -147,7 +147,7 @@ describe('executeOnStore', function () {
     expect(await codeOf(again)).to.equal('store.conflict');
   });
 
-  for (const [what, commandId] of Object.entries({ 'an id': newId(), 'a text': 'transfer 7/2026' })) {
+  for (const [what, commandId] of Object.entries({ 'a UUID': newId(), 'any text': 'transfer 7/2026' })) {
     it(`executes a command once per command id (${what}), also after other commands`, async () => {
       await run(open);
       expect(await run(deposit(5), { commandId })).to.deep.include({ version: 2, repeated: false });

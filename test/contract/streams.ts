@@ -93,7 +93,7 @@ export function streamContract(name: string, open: () => Promise<OpenBroker>): v
     });
 
     it('delivers at most the prefetch, and continues as entries are done', async () => {
-      for (let n = 1; n <= 30; n += 1) await publish(n, n); // sequentially: messages that are confirmed together arrive together
+      for (let n = 1; n <= 30; n += 1) await publish(n, n); // messages that are confirmed together arrive together
       const { reader, received } = read('first', 10);
       const first = await received.next();
       for (let n = 2; n <= 10; n += 1) await received.next();

@@ -193,7 +193,7 @@ describe('relay', () => {
     expect(await broker.queueDepth('all')).to.include({ ready: 2 });
   });
 
-  it('publishes what another process appends', async () => {
+  it('publishes events that another process appends', async () => {
     const broker = await memoryBroker();
     start({ broker });
     const other = await temp.open();
@@ -220,7 +220,7 @@ describe('relay', () => {
     const broker = createFakeBroker(() => 'silent');
     const logger = createLogger({ level: 'warn' });
     logger.transports.forEach((transport) => (transport.silent = true));
-    // the clock of the other process is ahead, so the relay reacquires the lease immediately; the log line remains
+    // the clock of the other store is ahead, so the relay reacquires the lease immediately: only the log proves the loss
     const lost = once(logger, 'data');
     start({ broker, leaseTtl: 60_000, logger });
     await appendTo('a/1', 2);

@@ -16,7 +16,7 @@ const { signal } = new AbortController();
 const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, index) => from + index);
 const reset = requestOf({ again: 'reset', selection: { commands: true } });
 
-describe('an idempotent replay', function () {
+describe('a replay that handles events again', function () {
   this.timeout(90_000);
   let bench: Bench;
   beforeEach(async () => (bench = await openBench()));
@@ -128,7 +128,7 @@ describe('an idempotent replay', function () {
     expect(seen.filter(({ outcome }) => outcome === 'done')).to.have.length(60);
   });
 
-  it('is rejected with a remedy where the worker is not declared idempotent, or its store is not local', async () => {
+  it('is rejected with a remedy where the worker is not declared idempotent, or its store is not accessible', async () => {
     const projecting = shop.defineWorker({
       name: 'model',
       from: 'log',
@@ -174,7 +174,7 @@ describe('an idempotent replay', function () {
     expect(await refusal(replayer, reset)).to.equal('');
   });
 
-  it('warns of dead letters, in their queue and stored', async () => {
+  it('warns of queued and stored dead letters', async () => {
     const worker = shop.defineWorker({
       name: 'adder',
       on: {

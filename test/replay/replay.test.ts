@@ -170,7 +170,7 @@ describe('a replay of history', function () {
     const interrupted = await stopping;
     expect(interrupted.state).to.equal('interrupted');
     expect(interrupted.counts.sent).to.be.within(20, 80);
-    await bench.publish(eventOf('job.begun', 91)); // after its end: only by the ordinary way
+    await bench.publish(eventOf('job.begun', 91)); // after the end of the replay: delivered only as a live event
     const resumed = await resumeReplay(bench.replayer(adder(), { limits }), interrupted, { signal });
     expect(resumed).to.include({ state: 'done', id: interrupted.id });
     expect(resumed.counts.sent).to.equal(90);

@@ -7,7 +7,7 @@ import { LOG_FIELDS } from '../../src/telemetry/log-fields.js';
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const METHODS = new Set(['error', 'warn', 'info', 'debug', 'log', 'child']);
 
-/** The names and positions of the fields that a file of the library passes to a logger. */
+/** The names of the fields that a file of the library passes to a logger, each with the file. */
 function fieldsIn(file: string): [field: string, where: string][] {
   const source = ts.createSourceFile(file, readFileSync(`${root}${file}`, 'utf8'), ts.ScriptTarget.Latest, true);
   const found: [string, string][] = [];

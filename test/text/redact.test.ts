@@ -18,14 +18,14 @@ const secrets: Readonly<Record<string, [text: string, secret: string]>> = {
   'a token in JSON': ['{"card":{"token":"any thing 1"}}', 'any thing 1'],
   'a JSON Web Token': ['eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhZGEifQ.c2ln is expired', 'eyJzdWIiOiJhZGEifQ'],
   'a payment token': ['tok_visa_4242 was declined', 'tok_visa'],
-  'the address of a mailbox': ['550 5.1.1 <ada.lovelace+shop@mail.example.org>: unknown', 'ada.lovelace'],
+  'an email address': ['550 5.1.1 <ada.lovelace+shop@mail.example.org>: unknown', 'ada.lovelace'],
   'an international address': ['käthe@müller.example is unknown', 'käthe'],
   'an encoded address': ['/users/ada%40example.org is unknown', 'ada%40example'],
   'an address before a number': ['ada@example.org:550 no', 'ada@'],
-  'the number of a card': ['card 4111111111111111 declined', '4111111111111111'],
-  'the number of a card in groups': ['card 4111 1111 1111 1111, or 3782-822463-10005', '4111 1111|822463'],
-  'what JSON.parse quotes': [parseError('{"name": Ada Lovelace}'), 'Ada L'],
-  'all that JSON.parse quotes of a short text': [parseError('Ada says "no"'), 'Ada'],
+  'a card number': ['card 4111111111111111 declined', '4111111111111111'],
+  'a card number in groups': ['card 4111 1111 1111 1111, or 3782-822463-10005', '4111 1111|822463'],
+  'text that JSON.parse quotes': [parseError('{"name": Ada Lovelace}'), 'Ada L'],
+  'a short text that JSON.parse quotes completely': [parseError('Ada says "no"'), 'Ada'],
 };
 
 function parseError(text: string): string {

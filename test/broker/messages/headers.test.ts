@@ -19,13 +19,13 @@ function attempt(n: number, message = `failure ${n}`): Attempt {
   };
 }
 
-describe('attempt history in headers', () => {
-  it('reads what it wrote', () => {
+describe('the attempt history in headers', () => {
+  it('is read as it was written', () => {
     const attempts = [attempt(1), { ...attempt(2), delay: null }];
     expect(readAttempts({ [HEADERS.attempts]: writeAttempts(attempts) })).to.deep.equal(attempts);
   });
 
-  it('keeps the first and the latest attempts of many', () => {
+  it('keeps the first and the latest attempts', () => {
     const attempts = Array.from({ length: 50 }, (_, n) => attempt(n));
     const kept = readAttempts({ [HEADERS.attempts]: writeAttempts(attempts) });
     expect(kept).to.have.length(20);

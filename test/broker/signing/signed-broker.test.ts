@@ -77,8 +77,8 @@ describe('signatures of a fleet', () => {
   const forgeries: Record<string, (genuine: Delivery) => OutgoingMessage> = {
     'another body': ({ properties }) => ({ ...message(properties.headers), body: Buffer.from('{"a":1}') }),
     'another attempt': ({ properties }) => message({ ...properties.headers, [HEADERS.attempt]: 1 }),
-    'a header more': ({ properties }) => message({ ...properties.headers, [HEADERS.sideEffects]: true }),
-    'a header less': ({ properties: { headers } }) => {
+    'an additional header': ({ properties }) => message({ ...properties.headers, [HEADERS.sideEffects]: true }),
+    'a removed header': ({ properties: { headers } }) => {
       const { [HEADERS.again]: _, ...rest } = headers;
       return message(rest);
     },

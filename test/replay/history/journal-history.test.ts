@@ -149,7 +149,7 @@ describe('a replay from the journal', function () {
     expect((await running).counts.sent).to.equal(2);
   });
 
-  it('sends only what the journal had at the start, whatever it adds meanwhile', async () => {
+  it('sends only entries that the journal had at the start, whatever it adds meanwhile', async () => {
     const { history } = replayer();
     const early = eventOf('job.begun', 1, { time: now - DAY });
     const wrongClock = eventOf('job.begun', 2, { time: now + DAY });

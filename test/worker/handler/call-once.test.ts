@@ -58,7 +58,7 @@ describe('callOnce', () => {
     expect(await callOnce(booking(6), keys)).to.deep.equal({ id: 'order-1-2:6' });
   });
 
-  it('closes every key after a refusal', async () => {
+  it('closes every key after a rejection', async () => {
     const { booking, calls } = bookings();
     expect(await callOnce(booking(-1), keys)).to.deep.equal({ refused: 'negative' });
     expect(calls).to.deep.equal(['call order-1', ...keys.map((key) => `close ${key}`)]);

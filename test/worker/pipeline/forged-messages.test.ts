@@ -146,7 +146,7 @@ describe('a worker of a fleet with a signing key', function () {
     ]);
   });
 
-  it('accepts a type only from services that emit it, even if the message is signed', async () => {
+  it('accepts a type only from services that emit it, also for signed messages', async () => {
     const it = await start([['job.begun', ['shop']]]);
     await genuine(it, it.event('job.begun', { n: 1 }));
     await genuine(it, { ...it.event('job.begun', { n: 2 }), source: 'shop' });

@@ -89,7 +89,7 @@ describe('a worker that receives hostile messages', function () {
     await fleet.until((seen) => seen.filter(({ outcome }) => outcome === 'done').length === 2);
   });
 
-  it('does not multiply a message whose header CC names its queue', async () => {
+  it('does not duplicate a message whose CC header names its queue', async () => {
     fleet = await testFleet(failing());
     const queue = fleet.names.queue('notes');
     await fleet.sendRaw(Buffer.from(JSON.stringify(fleet.event('note.write', { text: 'bad' }))), {

@@ -55,7 +55,7 @@ describe('a connection that cannot be opened', function () {
     ],
     ['an unknown host', 'broker.unknown_host', /nowhere\.invalid/, () => changed({ hostname: 'nowhere.invalid' })],
     ['a closed port', 'broker.refused_connection', /127\.0\.0\.1:\d+$/, () => changed({ port: closed })],
-    ['TLS to a port without it', 'broker.tls', /does not speak TLS/, () => real.amqpUrl.replace('amqp:', 'amqps:')],
+    ['TLS on a port without TLS', 'broker.tls', /does not speak TLS/, () => real.amqpUrl.replace('amqp:', 'amqps:')],
     [
       'the port of the management API',
       'broker.not_amqp',
@@ -75,7 +75,7 @@ describe('a connection that cannot be opened', function () {
       async () => changed({ port: await serve((socket) => socket.destroy()) }),
     ],
     [
-      'a port that never answers',
+      'a port that does not respond',
       'broker.unreachable',
       /does not answer/,
       async () => changed({ port: await serve(() => undefined) }),
@@ -163,7 +163,7 @@ describe('a connection that cannot be opened', function () {
         ),
     ],
     [
-      'a port that never answers',
+      'a port that does not respond',
       /no answer within 300 ms/,
       async () => changed({ port: await serve(() => undefined) }, real.managementUrl),
     ],
