@@ -13,12 +13,14 @@ import { replayMessage } from './replay-message.js';
 import { findDeadLetter } from '../storage/queries.js';
 import { selectDeadLetters, type Selected, type Selection } from '../storage/selection.js';
 
+/** What replaying and editing dead letters uses; `FleetSession.deadLetters` opens it. */
 export interface DeadLetterContext extends CheckContext {
   store: Store;
   broker: Pick<Broker, 'queueDepth' | 'createPublisher'>;
   now: () => number;
 }
 
+/** Which dead letters `replayDeadLetters` sends, and how. */
 export interface ReplayDeadLettersOptions {
   selection: Selection;
   /** The operator, for the audit. */
@@ -41,6 +43,7 @@ export interface ReplayDeadLettersOptions {
   onResult?: (result: DeadLetterReplayResult, done: number, total: number) => void;
 }
 
+/** What happened to one dead letter. */
 export interface DeadLetterReplayResult {
   id: string;
   worker: string;
