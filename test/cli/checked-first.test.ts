@@ -75,9 +75,9 @@ describe('checks before a command starts', function () {
   describe('settings of workers', () => {
     const wrong = { GATEWAY_URL: '', DEPTH: 'deep', MAIL_FROM: 'nobody' };
     const lines = [
-      /^config\.invalid: .*GATEWAY_URL of worker jobs: .* \(it is not set\)$/,
-      /^config\.invalid: .*DEPTH of worker jobs: .* \(it is "deep"\)$/,
-      /^config\.invalid: .*MAIL_FROM of worker mails: must be an address \(it is "nobody"\)$/,
+      /^config\.invalid: .*GATEWAY_URL of worker jobs: .* \(it is not set\)\. /,
+      /^config\.invalid: .*DEPTH of worker jobs: .* \(it is "deep"\)\. /,
+      /^config\.invalid: .*MAIL_FROM of worker mails: must be an address \(it is "nobody"\)\. /,
     ];
     for (const args of [['up'], ['worker', 'jobs', 'mails']]) {
       it(`reports each problem on one line and starts nothing: ${args.join(' ')}`, async () => {
@@ -85,7 +85,7 @@ describe('checks before a command starts', function () {
         expect([code, out]).to.deep.equal([2, '']);
         const problems = said.split('\n');
         expect(problems).to.have.length(3);
-        expect(problems[0]).to.match(/GATEWAY_URL of worker jobs: .* \(it is "here"\)$/);
+        expect(problems[0]).to.match(/GATEWAY_URL of worker jobs: .* \(it is "here"\)\. /);
         expect(problems[1]).to.match(lines[1] ?? /$./);
         expect(problems[2]).to.match(lines[2] ?? /$./);
         expect(existsSync(join(folder, 'data'))).to.equal(false);

@@ -73,7 +73,7 @@ describe('the supported versions of Node.js', () => {
 
   it('are required by the command line, which reports an old one without a crash in SQLite', async function () {
     this.timeout(120_000);
-    const main = [...process.execArgv, join(root, 'src/cli/main.ts')];
+    const main = [join(root, 'dist/src/cli/main.js')];
     const { code, stderr } = await run(await obtainNode(TOO_OLD), [...main, 'status']);
     expect(code).to.equal(2);
     expect(stderr).to.contain('node.unsupported').and.contain(`this is ${TOO_OLD}`);
