@@ -298,7 +298,7 @@ export const errors = {
   },
   'worker.handlers_abandoned': {
     disposal: 'retry',
-    message: 'Too many handlers never returned, and the process ends to give back what they hold',
+    message: 'Too many handlers never returned; the process ends to release their resources',
     remedy: 'Pass `ctx.signal` to every call that the handler awaits.',
   },
   'worker.revoked': {
@@ -497,12 +497,12 @@ export const errors = {
   },
   'simulation.endless': {
     disposal: 'fatal',
-    message: 'A simulated run finds no end',
+    message: 'A simulated run does not end',
     remedy: 'Raise `limits` if the run is only long.',
   },
   'simulation.stuck': {
     disposal: 'fatal',
-    message: 'A simulated run stands still: something waits for what never comes, or takes real time',
+    message: 'A simulated run is stuck: it waits for something that never happens, or for real time',
     remedy: 'Remove waits for real time or for events that never arrive.',
   },
 
@@ -561,16 +561,24 @@ export function isErrorCode(code: string): code is ErrorCode {
 export class FlotillaError extends Error {
   override readonly name = 'FlotillaError';
   readonly disposal: Disposal;
+  /** What to do, in one sentence. */
+  readonly remedy: string;
 
   constructor(
     readonly code: ErrorCode,
     detail?: string,
     options?: ErrorOptions,
   ) {
-    const { message, disposal } = errors[code];
+    const { message, disposal, remedy } = errors[code];
     super(detail === undefined ? `${message}.` : `${message}: ${detail}`, options);
     this.disposal = disposal;
+    this.remedy = remedy;
   }
+}
+
+/** The message of an error and what to do about it. */
+export function withRemedy(error: FlotillaError): string {
+  return `${error.message.replace(/\.?$/, '.')} ${error.remedy}`;
 }
 
 /** Thrown by a handler when a retry cannot succeed: the message is dead-lettered immediately under `code` (dotted

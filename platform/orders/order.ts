@@ -70,7 +70,7 @@ export function totalOf(items: readonly OrderLine[]): number {
 }
 
 function create({ orderId, details }: Extract<OrderCommand, { type: 'create' }>, state: OrderState): OrderEvent[] {
-  if (state.details !== undefined) throw new PermanentError('order.exists', `There is an order ${orderId} already.`);
+  if (state.details !== undefined) throw new PermanentError('order.exists', `The order ${orderId} already exists.`);
   return [{ type: 'order.created', data: { orderId, ...details, total: totalOf(details.items) } }];
 }
 

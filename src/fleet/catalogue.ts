@@ -92,7 +92,7 @@ export type ContextOf<
  *  `contract.bad_type_name`. */
 export function catalogue<B extends Definitions, const D extends Definitions>(
   parent: { readonly definitions: B },
-  definitions: D & { [K in keyof D]: K extends keyof B ? 'this type is in the catalogue already' : D[K] },
+  definitions: D & { [K in keyof D]: K extends keyof B ? 'this type is already in the catalogue' : D[K] },
 ): Catalogue<B & D> {
   const joined = joinDefinitions(parent.definitions, definitions) as B & D;
   return catalogueOf(joined);

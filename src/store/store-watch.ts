@@ -75,7 +75,8 @@ export class StoreWatch {
   #failure({ trouble }: StoreHealth): string | undefined {
     const { lockLimit = 5_000 } = this.options;
     if (trouble === undefined || (trouble.code === 'store.busy' && trouble.for < lockLimit)) return undefined;
-    return `${trouble.code} for ${seconds(trouble.for)}: ${errors[trouble.code].message}`;
+    const { message, remedy } = errors[trouble.code];
+    return `${trouble.code} for ${seconds(trouble.for)}: ${message}. ${remedy.replace(/\.$/, '')}`;
   }
 
   #report(conditions: ReadonlyMap<string, string>): void {

@@ -36,7 +36,9 @@ export function spec<State, Command, Event extends { type: string; data: unknown
       const seen = decideFrozen(decider, events, command);
       const then = (...expected: readonly Event[]) => {
         if (expected.some((event) => typeof event === 'function')) {
-          throw new TypeError('Nothing is awaited here: say .then(…events), .nothing() or .rejects(code)');
+          throw new TypeError(
+            'This specification expects nothing; end it with .then(…events), .nothing() or .rejects(code)',
+          );
         }
         compare(seen, { events: expected }, `${decider.aggregate}: other events than expected`);
       };

@@ -67,7 +67,7 @@ describe('commands without a configured broker', () => {
   for (const args of [['worker', 'jobs'], ['api'], ['keeper']]) {
     it(`refuse to start a process: ${args.join(' ')}`, async () => {
       const { code, said } = await run(...args);
-      expect(said).to.match(/^broker\.not_configured: .*set AMQP_URL/);
+      expect(said).to.match(/^broker\.not_configured: .*Set AMQP_URL/);
       expect(code).to.equal(2);
       expect(existsSync(dataDir)).to.equal(false);
     });

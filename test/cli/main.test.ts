@@ -43,7 +43,8 @@ describe('the command line', () => {
       code: 2,
       stdout: '',
       stderr:
-        'config.invalid: The configuration is not valid: PORT must be a whole number from 0 to 65535, not "http"\n',
+        'config.invalid: The configuration is not valid: PORT must be a whole number from 0 to 65535, not "http". ' +
+        'Correct the variable that the message names.\n',
     });
   });
 
@@ -69,7 +70,7 @@ describe('the command line', () => {
     const { code, stderr } = await flotilla(['up'], {}, data);
     expect(code).to.equal(2);
     expect(messageIn(stderr)).to.equal(
-      `fleet.invalid: The fleet does not fit together: there is no config/fleet in ${data}; run this in the folder of a fleet, or name its file: --fleet <path>`,
+      `fleet.invalid: The fleet does not fit together: there is no config/fleet in ${data}; run this in the folder of a fleet, or name its file: --fleet <path>. Correct config/fleet as the message explains.`,
     );
   });
 

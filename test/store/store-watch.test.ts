@@ -88,7 +88,7 @@ describe('the store watch', function () {
       },
     );
     expect(watch.check()).to.include({ ok: false });
-    expect(watch.check().detail).to.contain('store.full').and.contain('free space');
+    expect(watch.check().detail).to.contain('store.full').and.contain('Free disk space');
     await store.acquireLease('relay', 'a', 5_000); // changes an existing page
     expect(watch.check()).to.include({ ok: false });
     expect(await codeOf(store.probe())).to.equal('store.full');

@@ -106,6 +106,6 @@ describe('aggregates: spec', () => {
     const awaited = await Promise.resolve(spec(tally).when({ add: 1 }) as unknown).catch((error: unknown) =>
       String(error),
     );
-    expect(awaited).to.contain('Nothing is awaited here');
+    expect(awaited).to.contain('This specification expects nothing');
   });
 });

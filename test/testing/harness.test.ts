@@ -101,7 +101,7 @@ describe('the test harness', () => {
   });
 
   it('fails with an explanation without when or advance', async () => {
-    expect((await failure(harness(worker).given(job(1)).emits())).message).to.contain('examines nothing');
+    expect((await failure(harness(worker).given(job(1)).emits())).message).to.contain('has no step to check');
   });
 
   it('reports scheduled timers, and fails when they differ', async () => {

@@ -156,7 +156,7 @@ describe('worker orders', () => {
       expect(changes).to.deep.equal([
         undefined,
         'card declined',
-        'release needs a person: no answer within 1200 s',
+        'release requires manual intervention: no answer within 1200 s',
         'card declined',
       ]);
     }, marked);

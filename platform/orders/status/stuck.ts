@@ -34,7 +34,7 @@ export function stuckReason(
 ): string | undefined {
   if (compensation?.decision === 'failed') {
     const what = compensationNames[compensation.step ?? ''] ?? 'what was done';
-    return `${what} needs a person: ${compensation.reason ?? 'it could not be undone'}`.slice(0, 500);
+    return `${what} requires manual intervention: ${compensation.reason ?? 'the compensation failed'}`.slice(0, 500);
   }
   const coordinator = fulfilment === 'orchestrated' ? 'order-saga' : 'order-choreography';
   const own = open.filter((letter) => letter.coordinator === undefined || letter.coordinator === coordinator);

@@ -38,7 +38,7 @@ export function createIdempotentRequests(db: SandboxDatabase) {
       const hash = createHash('sha256').update(JSON.stringify(input)).digest('hex');
       const known = find.get(scope, key);
       if (known !== undefined && known.hash !== hash && known.hash !== ANY_BODY) {
-        throw new Problem(409, 'idempotency_key_reused', 'This Idempotency-Key came with another body before');
+        throw new Problem(409, 'idempotency_key_reused', 'This Idempotency-Key was used with another body');
       }
       const answered = answerOf(known);
       if (answered !== undefined) return answered;

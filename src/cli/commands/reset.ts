@@ -39,7 +39,7 @@ async function runReset({ yes = false }: { yes?: boolean }, context: Context): P
   }
   const removed = await reset(dataDir, config.drainTimeout, () => forgetBroker(dataDir, context));
   for (const item of removed.own) context.print(`removed ${describe(item)}`);
-  if (removed.foreign.length > 0) context.say(`Kept, as Flotilla did not create it: ${listed(removed.foreign)}`);
+  if (removed.foreign.length > 0) context.say(`Kept, because Flotilla did not create it: ${listed(removed.foreign)}`);
 }
 
 /** A new fleet in this folder has new stores: on a broker that stays, the claims of the old ones would refuse them. */

@@ -1,5 +1,5 @@
 import { CommanderError } from 'commander';
-import { errors, FlotillaError, messageOf, type ErrorCode } from '../../errors.js';
+import { FlotillaError, messageOf, type ErrorCode } from '../../errors.js';
 
 /** The command was used wrongly; the message says how it is used. Exit code 2. */
 export class UsageError extends Error {
@@ -41,7 +41,6 @@ export function failureLines(error: unknown): string[] {
     .map((part) => part.trim())
     .filter((part) => part !== '')
     .join(' | ');
-  if (error instanceof FlotillaError)
-    return [`${error.code}: ${line.replace(/\.?$/, '.')} ${errors[error.code].remedy}`];
+  if (error instanceof FlotillaError) return [`${error.code}: ${line.replace(/\.?$/, '.')} ${error.remedy}`];
   return [`${error instanceof UsageError ? 'usage' : 'error'}: ${line}`];
 }

@@ -1,6 +1,6 @@
 import type { Broker } from '../../broker/broker.js';
 import type { Names } from '../../broker/topology/topology.js';
-import { FlotillaError } from '../../errors.js';
+import { FlotillaError, withRemedy } from '../../errors.js';
 import { decodeEvent } from '../../events/decode.js';
 import { definitionOf, type Definitions } from '../../events/definitions.js';
 import type { InboxKey } from '../../store/store.js';
@@ -34,7 +34,7 @@ export async function checkDeadLetter(
   { to = letter.worker, vouch = false }: { to?: string | undefined; vouch?: boolean | undefined } = {},
 ): Promise<CheckResult> {
   const refuse = (error: FlotillaError, forcible: boolean): CheckResult => ({
-    refusal: { code: error.code, message: error.message, forcible },
+    refusal: { code: error.code, message: withRemedy(error), forcible },
     note: undefined,
   });
   const { state, source, eventId } = letter;

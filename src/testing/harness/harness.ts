@@ -109,7 +109,7 @@ async function runSteps(
   const before = steps.slice(0, -1);
   const last = steps.at(-1);
   if (last === undefined || last.kind === 'given') {
-    throw new Error(`${worker.name}: the scenario examines nothing: end it with when(…) or advance(…)`);
+    throw new Error(`${worker.name}: the scenario has no step to check; end it with when(…) or advance(…)`);
   }
   const run = await HarnessRun.start(worker, options);
   const perform = (step: Step) =>

@@ -99,7 +99,7 @@ describe('a simulated run', () => {
     expect(deadLetters[0]).to.include({ worker: 'failing', type: 'job.begun', code: 'worker.handler_failed' });
     expect(heard).to.deep.equal(['worker.handler_failed']);
     expect(virtualTime).to.be.greaterThan(601_000);
-    expect(trace.join('\n')).to.contain('is given up (worker.handler_failed: not today)  -> job.failed');
+    expect(trace.join('\n')).to.contain('is dead-lettered (worker.handler_failed: not today)  -> job.failed');
   });
 
   it('keeps one dead letter when the process dies before its ack', async () => {
@@ -217,7 +217,7 @@ describe('a simulated run', () => {
     expect(error)
       .to.have.property('message')
       .that.contains(`simulation.run({ seed: 1, faults: [ { kind: 'call', call: 1, outcome: 'answer_lost' } ] })`);
-    expect(error).to.have.property('message').that.contains('(call 1) is done, and the answer lost');
+    expect(error).to.have.property('message').that.contains('(call 1) is done, and its reply is lost');
   });
 
   it('fails with an error of the scenario, including a later one', async () => {

@@ -142,7 +142,10 @@ async function examineRabbit(context: Context): Promise<Finding> {
   if (refusal !== undefined) return { ok: config.amqpUrl !== undefined, warning: true, detail: refusal.message };
   if (server !== undefined) return { ok: true, detail: `a private node can be run from ${server}` };
   if (config.amqpUrl !== undefined) return { ok: true, detail: 'not installed, and not needed: AMQP_URL is set' };
-  return { ok: false, detail: 'not installed, and AMQP_URL is not set; `up` tries Docker, then to install it' };
+  return {
+    ok: false,
+    detail: 'not installed, and AMQP_URL is not set; `up` tries Docker, then the installation of a package',
+  };
 }
 
 async function examineBroker(context: Context): Promise<Finding> {

@@ -39,7 +39,7 @@ export function statusLines(status: Status, { width, now }: { width: number; now
     ...(workers.some(({ hasQueue, exists }) => hasQueue && exists === false)
       ? ['Queues are missing: flotilla topology apply']
       : []),
-    ...workers.filter(hasNoConsumer).map(noConsumerLine),
+    ...noConsumerLines(workers.filter(hasNoConsumer)),
     ...deadLines(workers, now),
     ...unroutedLines(unrouted, now),
     ...(abandoned ?? []).map(abandonedLine),
@@ -105,11 +105,12 @@ function hasNoConsumer({ exists, consumers, breaker }: WorkerStatus): boolean {
   return exists === true && consumers === 0 && breaker === null;
 }
 
-function noConsumerLine({ worker, ready }: WorkerStatus): string {
-  return (
-    `WARNING: no process consumes the queue of ${worker} (${numberCell(ready)} ready): ` +
-    'its worker does not run, or its circuit breaker is open on another machine'
-  );
+function noConsumerLines(workers: readonly WorkerStatus[]): string[] {
+  if (workers.length === 0) return [];
+  return [
+    'WARNING: queues without a consumer; the worker does not run, or its circuit breaker is open on another machine:',
+    ...workers.map(({ worker }) => `  ${worker}`),
+  ];
 }
 
 function deadLines(workers: readonly WorkerStatus[], now: number): string[] {

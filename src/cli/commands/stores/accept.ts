@@ -34,7 +34,7 @@ async function runAccept(service: string, { yes = false }: { yes?: boolean }, co
   if (!yes) {
     if (!context.interactive) throw new UsageError('accept asks first; without a terminal, add --yes');
     context.say(
-      `The store ${report.recorded ?? ''} of ${service} is given up, with every event that is in no other store.`,
+      `The store ${report.recorded ?? ''} of ${service} will be abandoned, with every event that is in no other store.`,
     );
     if (!(await confirm('Accept?', context))) {
       context.say('Nothing was changed.');

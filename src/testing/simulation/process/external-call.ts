@@ -34,7 +34,7 @@ export function externalCall<Args extends unknown[], Result>(
 
 const TRACE_TEXTS: Record<CallOutcome, string> = {
   unavailable: 'is not available',
-  answer_lost: 'is done, and the answer lost',
+  answer_lost: 'is done, and its reply is lost',
   crash: 'is done, and the caller dies',
 };
 

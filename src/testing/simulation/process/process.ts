@@ -139,7 +139,7 @@ export class SimulatedProcess implements CrashableProcess {
       done: events === '' ? '  done' : events,
       duplicate: '  was handled already',
       retried: `  fails${reason}, again in ${delay === undefined ? 'a while' : formatDuration(delay)}`,
-      dead: `  is given up${reason}${events}`,
+      dead: `  is dead-lettered${reason}${events}`,
       returned: `  goes back to its queue${reason}`,
     };
     this.state.trace.add(this.label, `${message.title}${how}${became[outcome]}`);

@@ -42,6 +42,7 @@ describe('new worker', function () {
         'platform',
         'config',
         'workers',
+        'scripts',
         'docker-compose.yml',
         'package.json',
         'tsconfig.json',
@@ -50,6 +51,7 @@ describe('new worker', function () {
       for (const part of [...parts, '.prettierrc', '.mocharc.cjs', 'test/support']) {
         await cp(join(root, part), join(copy, part), { recursive: true });
       }
+      for (const folder of ['examples', 'bench']) await mkdir(join(copy, folder));
       await symlink(join(root, 'node_modules'), join(copy, 'node_modules'));
       const on = ['order.*', 'user.created'];
       const { files, byHand } = await newWorker({ root: copy, packageRoot: root, name: 'loyalty-points', on, fleet });

@@ -76,11 +76,11 @@ describe('a fleet that lost a store', function () {
       for (const suffix of ['', '-wal', '-shm']) renameSync(`${ops}${suffix}`, `${away}${suffix}`);
     }, true);
     expect(moved.code).to.equal(1);
-    expect(moved.said).to.match(/^store\.moved: .*ops\.db was removed$/); // and nothing else
+    expect(moved.said).to.match(/^store\.moved: .*ops\.db was removed\. /); // and nothing else
 
     const missing = await run(['keeper']);
     expect(missing.code).to.equal(1);
-    expect(missing.said).to.match(/store\.missing: .*ops\.db.*flotilla stores accept ops$/);
+    expect(missing.said).to.match(/store\.missing: .*ops\.db.*flotilla stores accept ops\. /);
     expect(existsSync(ops)).to.equal(false);
     expect(await list()).to.deep.equal(['ops missing', 'tally new']);
 
@@ -111,13 +111,13 @@ describe('a fleet that lost a store', function () {
     await whileKeeping(() => undefined);
     renameSync(`${ops}.first`, ops);
     const replaced = await run(['keeper']);
-    expect(replaced.said).to.match(/store\.replaced: .*flotilla stores accept.*ops\.db/);
+    expect(replaced.said).to.match(/store\.replaced: .*ops\.db.*flotilla stores accept/);
     expect(await list()).to.deep.equal(['ops replaced', 'tally new']);
     expect((await run(['stores', 'accept', 'ops', '--yes'])).code).to.equal(0);
     expect((await whileKeeping(() => undefined)).code).to.equal(0);
 
     truncateSync(ops, 0);
-    expect((await run(['keeper'])).said).to.match(/store\.damaged: .*ops\.db: it is empty$/);
+    expect((await run(['keeper'])).said).to.match(/store\.damaged: .*ops\.db: it is empty\. /);
     expect(await list()).to.deep.equal(['ops damaged', 'tally new']);
     expect((await run(['stores', 'accept', 'ops', '--yes'])).said).to.contain('store.damaged');
   });

@@ -13,6 +13,7 @@ import * as keeper from '../../../../src/cli/commands/keeper.js';
 import * as reset from '../../../../src/cli/commands/reset.js';
 import * as topology from '../../../../src/cli/commands/topology/index.js';
 import * as worker from '../../../../src/cli/commands/worker.js';
+import { FlotillaError, withRemedy } from '../../../../src/errors.js';
 import { claimStore } from '../../../../src/runtime/stores/store-claims.js';
 import { defineFleet } from '../../../../src/fleet/define-fleet.js';
 import { openSqliteStore } from '../../../../src/store/sqlite/index.js';
@@ -90,7 +91,7 @@ describe('two fleets with the same prefix', function () {
     const claim = (store: typeof first) =>
       claimStore(broker, names, store, at).then(
         () => store.id,
-        (error: unknown) => String(error),
+        (error: unknown) => (error instanceof FlotillaError ? withRemedy(error) : String(error)),
       );
     const answers = await Promise.all([claim(first), claim(second)]);
     const holder = answers.find((answer) => answer.startsWith('0197')) ?? '';

@@ -119,7 +119,7 @@ describe('platform: the status of an order fulfilled by a saga', () => {
     expect(deriveStatus(late).reason).to.equal('no answer');
     const { state } = tell([...undeliverable, cannotRefund], -1, orchestrated);
     expect(state.detail.reason).to.equal('undeliverable');
-    expect(state.stuckBecause).to.equal('refund needs a person: no answer within 1200 s');
+    expect(state.stuckBecause).to.equal('refund requires manual intervention: no answer within 1200 s');
   });
 
   const dead = (type: string, more: Partial<DeadLetterFact> = {}): OrderFact => ({
