@@ -389,6 +389,8 @@ describe('rebuilding a projection', function () {
       instance: 'live',
       logger: silentLogger(),
     });
+    // longer than this busy process may pause between renewals
+    const leaseTtl = 5_000;
     let over = false;
     const feed = async () => {
       while (!over) {
@@ -420,6 +422,7 @@ describe('rebuilding a projection', function () {
         let steps = 0;
         const interrupted = rebuild(
           {
+            leaseTtl,
             signal: abort.signal,
             onProgress: () => {
               if (steps++ === after) abort.abort(new Error('interrupted'));
@@ -431,7 +434,7 @@ describe('rebuilding a projection', function () {
         const error: unknown = await interrupted.catch((reason: unknown) => reason);
         if (error instanceof Error) expect(error.message).to.equal('interrupted');
       }
-      const { difference } = await rebuild({}, jobsProjection(), other);
+      const { difference } = await rebuild({ leaseTtl }, jobsProjection(), other);
       expect(isSame(difference), JSON.stringify(difference)).to.equal(true);
     } finally {
       over = true;

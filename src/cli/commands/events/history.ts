@@ -89,13 +89,13 @@ function inStores(stores: ReadonlyMap<string, Store>, unread: readonly string[],
   return {
     unread,
     async described() {
-      const here = stores.size === 0 ? 'and no store' : `from the stores of ${[...stores.keys()].join(', ')}`;
+      const here = stores.size === 0 ? 'No store' : `From the stores of ${[...stores.keys()].join(', ')}`;
       const heads = await Promise.all(
         [...stores].map(async ([service, store]) =>
           (await store.readAll(Math.max(0, (await store.head()) - 1), 1)).map((event) => foundInStore(service, event)),
         ),
       );
-      return `No journal on this machine: ${here}, ${upTo(heads.flat().sort(newestFirst))}`;
+      return `${here} (no journal on this machine), ${upTo(heads.flat().sort(newestFirst))}`;
     },
     newest,
     async like(beginning, limit) {

@@ -3,6 +3,7 @@ import { OPERATOR } from '../../../broker/users/permissions.js';
 import { createPublisher } from '../../../client/publisher.js';
 import { newId } from '../../../events/ids.js';
 import { emittersOf } from '../../../fleet/define-fleet.js';
+import { OPS_STORE } from '../../../fleet/reserved-names.js';
 import { requireKnown } from '../../../text/known-names.js';
 import type { Context } from '../../shared/context.js';
 import { examples } from '../../shared/examples.js';
@@ -34,7 +35,8 @@ async function runPublish(type: string, text: string, flags: Flags, context: Con
   requireKnown('type', type, Object.keys(fleet.catalogue.definitions));
   const emitters = emittersOf(fleet).get(type);
   if (emitters !== undefined && !emitters.has(flags.source)) {
-    throw new UsageError(`workers accept ${type} from ${[...emitters].join(', ')} only; name one by --source`);
+    const services = [...emitters].filter((service) => service !== OPS_STORE);
+    throw new UsageError(`workers accept ${type} from ${services.join(', ')} only; add --source ${services[0] ?? ''}`);
   }
   const id = newId();
   const event = await withSession(context, async (session) => {

@@ -116,7 +116,7 @@ describe('flotilla events', () => {
           .to.contain(
             where === 'the journal'
               ? 'From the journal'
-              : 'No journal on this machine: from the stores of core, mail, ops',
+              : 'From the stores of core, mail, ops (no journal on this machine)',
           )
           .and.contain('2026-01-01T00:09:00.000Z')
           .and.contain('3 of 10');
