@@ -8,8 +8,9 @@ import { say, seconds } from './step.mjs';
 /** Folders of `test/` that share one run, the longest run first. The others run one folder after the other in a last run. */
 const RUNS = [
   ['chaos'],
-  ['worker'],
+  ['docs'],
   ['cli'],
+  ['worker'],
   ['dead-letters', 'replay'],
   ['project', 'examples', 'observability', 'runtime'],
   ['store', 'contract', 'projections', 'sagas'],
