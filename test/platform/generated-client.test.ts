@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { createClient as generate } from '@hey-api/openapi-ts';
 import { expect } from 'chai';
+import { build } from 'esbuild';
 import ts from 'typescript';
 import { startShop, type Shop } from './support/shop.js';
 
@@ -93,7 +94,16 @@ describe('a client generated from openapi.json', () => {
   it('creates a user, places an order once, follows it until it is shipped and reads its history', async () => {
     const { api } = shop;
     await api.send('POST', '/inventory/item_1/adjustments', { body: { quantity: 10, reason: 'delivery' } });
-    const { run } = (await import(pathToFileURL(program).href)) as {
+    const compiled = join(shop.folder, 'client.mjs');
+    await build({
+      entryPoints: [program],
+      bundle: true,
+      format: 'esm',
+      platform: 'node',
+      outfile: compiled,
+      logLevel: 'error',
+    });
+    const { run } = (await import(pathToFileURL(compiled).href)) as {
       run: (baseUrl: string, progress: () => Promise<unknown>) => Promise<Outcome>;
     };
     const { types, location, ...outcome } = await run(api.url, shop.step);
