@@ -33,9 +33,8 @@ try {
       ? await testInLanes(process.execPath, [mocha, ...noSlow], runs, cores)
       : await testInOne(mocha, [...files, ...noSlow, ...given], coverage);
   } else {
-    // a run that waits for a broker or a timer leaves its core to another
     process.exitCode = inLanes
-      ? await testInLanes(process.execPath, [mocha], runsOfAll(), cores + 1)
+      ? await testInLanes(process.execPath, [mocha], runsOfAll(), cores)
       : await testInOne(mocha, given, coverage);
   }
 } catch (error) {

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { Broker, Delivery } from '../../../../src/broker/broker.js';
 import { createManagement, createRabbitBroker } from '../../../../src/broker/rabbitmq/index.js';
-import type { Names } from '../../../../src/broker/topology/topology.js';
+import type { Names, Topology } from '../../../../src/broker/topology/topology.js';
 import { namesFor, topologyOf } from '../../../../src/broker/topology/topology.js';
 import { followVerified } from '../../../../src/event-log/reading/follow-verified.js';
 import { createLogger, type Logger } from '../../../../src/telemetry/logger.js';
@@ -67,6 +67,14 @@ describe('topology that is deleted at run time', function () {
   const recreated = async () =>
     Object.fromEntries((await metrics.topologyRecreated.get()).values.map(({ labels, value }) => [labels.kind, value]));
 
+  /** Resolves when the broker has the whole topology. The error names what is missing. */
+  const complete = (topology: Topology) =>
+    eventually('the topology is complete', async () => {
+      const missing = await broker.planTopology(topology);
+      if (missing.length > 0) throw new Error(JSON.stringify(missing));
+      return true;
+    });
+
   it('is declared again as a whole by a consuming process, logged once and counted', async () => {
     const topology = wanted();
     await broker.applyTopology(topology);
@@ -78,7 +86,7 @@ describe('topology that is deleted at run time', function () {
     // the consumed queue last: its deletion triggers the repair
     const queues = topology.queues.map(({ name }) => name).filter((name) => name !== names.queue('payment'));
     for (const name of [...queues, names.queue('payment')]) await management.deleteQueue(name);
-    await eventually(async () => (await broker.planTopology(topology)).length === 0);
+    await complete(topology);
 
     const publisher = broker.createPublisher();
     await publisher.ready();
@@ -104,8 +112,9 @@ describe('topology that is deleted at run time', function () {
     await createManagement({ url: real.managementUrl }).deleteExchange(names.events);
     await eventually(taken(names.events, 'payment.process'));
     await createManagement({ url: real.managementUrl }).deleteQueue(names.retry('payment', 60_000));
+    await eventually(async () => (await broker.queueDepth(names.retry('payment', 60_000))) === undefined);
     await eventually(taken('', names.retry('payment', 60_000)));
-    await eventually(async () => (await broker.planTopology(topology)).length === 0);
+    await complete(topology);
     expect(await recreated()).to.deep.equal({ exchange: 1, queue: 1, binding: 0 });
   });
 
