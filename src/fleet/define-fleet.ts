@@ -111,17 +111,27 @@ function erased<Settings extends z.ZodObject>({
   return { ...declared, settings, routes: (given) => routes(settings.parse(given)) };
 }
 
-/** The services that declare to emit each type. Types that the API may append without a declaration are not included.
- *  The keeper's service edits messages of any type. */
-export function emittersOf({ workers, api, catalogue }: Fleet): Emitters {
-  const services = new Map<string, Set<string>>();
-  const declare = (service: string, types: Iterable<string>) => {
-    for (const type of types) services.set(type, (services.get(type) ?? new Set([OPS_STORE])).add(service));
-  };
-  declare(OPS_STORE, LIFECYCLE_EVENTS);
-  for (const { store, emits } of workers.map(workerDefinitionOf)) declare(store, emits);
-  if (api !== undefined) declare(api.store, api.emits ?? Object.keys(catalogue.definitions));
+/** The services whose events of each type are accepted: those that declare it, an API without declarations, which may append
+ *  any type, and the keeper's service, which edits messages of any type. */
+export function emittersOf(fleet: Fleet): Emitters {
+  const { api, catalogue } = fleet;
+  const services = declaredEmitters(fleet);
+  if (api !== undefined && api.emits === undefined) addEmitter(services, api.store, Object.keys(catalogue.definitions));
+  for (const each of services.values()) each.add(OPS_STORE);
   return services;
+}
+
+/** The services that declare to emit each type. */
+export function declaredEmitters({ workers, api }: Fleet): Map<string, Set<string>> {
+  const services = new Map<string, Set<string>>();
+  addEmitter(services, OPS_STORE, LIFECYCLE_EVENTS);
+  for (const { store, emits } of workers.map(workerDefinitionOf)) addEmitter(services, store, emits);
+  if (api?.emits !== undefined) addEmitter(services, api.store, api.emits);
+  return services;
+}
+
+function addEmitter(services: Map<string, Set<string>>, service: string, types: Iterable<string>): void {
+  for (const type of types) services.set(type, (services.get(type) ?? new Set()).add(service));
 }
 
 /** An external source with the name of a service could suppress the events of that service. */

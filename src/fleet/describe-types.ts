@@ -1,12 +1,10 @@
 import { z } from 'zod';
-import { LIFECYCLE_EVENTS } from '../dead-letters/lifecycle-events.js';
 import type { MessageDefinition } from '../events/definition.js';
 import { isPersonal } from '../events/personal.js';
 import { matches } from '../events/patterns.js';
 import { schemaFields, type SchemaField } from '../events/schema-fields.js';
 import { workerDefinitionOf } from '../worker/definition/worker-definition.js';
-import type { Fleet } from './define-fleet.js';
-import { OPS_STORE } from './reserved-names.js';
+import { declaredEmitters, type Fleet } from './define-fleet.js';
 
 /** A message type of a fleet. */
 export interface DescribedType {
@@ -32,26 +30,19 @@ export interface DescribedField extends SchemaField {
 /** The types of a fleet whose names match a topic pattern, sorted by name. */
 export function describeTypes(fleet: Fleet, pattern = '#'): DescribedType[] {
   const workers = fleet.workers.map(workerDefinitionOf);
-  const { api, catalogue } = fleet;
-  return Object.entries(catalogue.definitions)
+  const emitters = declaredEmitters(fleet);
+  return Object.entries(fleet.catalogue.definitions)
     .filter(([type]) => matches(pattern, type))
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([type, definition]) => {
-      const emitters = [
-        ...(api?.emits?.includes(type) === true ? [api.store] : []),
-        ...workers.filter(({ emits }) => emits.has(type)).map(({ store }) => store),
-        ...(LIFECYCLE_EVENTS.has(type) ? [OPS_STORE] : []),
-      ];
-      return {
-        type,
-        kind: definition.kind,
-        version: definition.latest,
-        emittedBy: [...new Set(emitters)].sort(),
-        handledBy: workers.filter(({ handlerOf }) => handlerOf.has(type)).map(({ name }) => name),
-        outside: definition.outside ?? [],
-        fields: fieldsOf(definition),
-      };
-    });
+    .map(([type, definition]) => ({
+      type,
+      kind: definition.kind,
+      version: definition.latest,
+      emittedBy: [...(emitters.get(type) ?? [])].sort(),
+      handledBy: workers.filter(({ handlerOf }) => handlerOf.has(type)).map(({ name }) => name),
+      outside: definition.outside ?? [],
+      fields: fieldsOf(definition),
+    }));
 }
 
 function fieldsOf({ versions, latest, pii }: MessageDefinition): DescribedField[] {

@@ -35,8 +35,8 @@ async function runPublish(type: string, text: string, flags: Flags, context: Con
   requireKnown('type', type, Object.keys(fleet.catalogue.definitions));
   const emitters = emittersOf(fleet).get(type);
   if (emitters !== undefined && !emitters.has(flags.source)) {
-    const services = [...emitters].filter((service) => service !== OPS_STORE);
-    throw new UsageError(`workers accept ${type} from ${services.join(', ')} only; add --source ${services[0] ?? ''}`);
+    const [first = OPS_STORE, ...others] = [...emitters].filter((service) => service !== OPS_STORE);
+    throw new UsageError(`workers accept ${type} from ${[first, ...others].join(', ')} only; add --source ${first}`);
   }
   const id = newId();
   const event = await withSession(context, async (session) => {

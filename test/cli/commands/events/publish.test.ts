@@ -24,6 +24,8 @@ describe('events publish', () => {
     const foreign = await publish('payment.processed', '{}');
     expect(foreign).to.include({ code: 2, out: '' });
     expect(foreign.said).to.contain('payment.processed from').and.contain('payment').and.contain('--source');
+    const { said } = await publish('message.replayed', '{}', '--source', 'payment');
+    expect(said).to.contain('from ops only; add --source ops');
   });
 
   it('requires a configured broker or a running fleet', async () => {
