@@ -151,7 +151,8 @@ interface Peer {
 
 /** Maximum size of a response, in bytes. The list of all queues is the largest, with about 1 KB per queue. */
 const MAX_ANSWER = 64 * 1024 * 1024;
-/** How often a request is sent if every node answers with a server error. */
+/** How often a request for data is sent if every node answers with a server error. A deletion is not repeated: it may have
+ *  succeeded, and the object may have been declared again. */
 const SERVER_ERROR_ATTEMPTS = 4;
 /** Milliseconds between these attempts. */
 const SERVER_ERROR_DELAY = { first: 250, most: 1000 };
@@ -169,7 +170,8 @@ export function createManagement({ url, vhost = '/', timeout = 10_000 }: Managem
       const outcome = await requestOnce(method, path);
       if ('answer' in outcome) return outcome.answer;
       // RabbitMQ answers 500 to a list of queues while one of them is being declared
-      if (outcome.isServerError !== true || attempt === SERVER_ERROR_ATTEMPTS)
+      const mayPass = outcome.isServerError === true && method === 'GET';
+      if (!mayPass || attempt === SERVER_ERROR_ATTEMPTS)
         throw new FlotillaError('broker.management', `${method} ${nameOf(path)}: ${outcome.reason}`);
       await sleep(backoffDelay(attempt, SERVER_ERROR_DELAY));
     }

@@ -35,6 +35,12 @@ describe('a request to the management API', () => {
     expect(requests).to.equal(3);
   });
 
+  it('is not repeated after a server error if it deletes', async () => {
+    failures = 1;
+    expect(await codeOf(management().deleteQueue('jobs'))).to.equal('broker.management');
+    expect(requests).to.equal(1);
+  });
+
   it('fails with broker.management after four server errors', async () => {
     failures = Infinity;
     expect(await codeOf(management().queues())).to.equal('broker.management');
