@@ -576,9 +576,9 @@ export class FlotillaError extends Error {
   }
 }
 
-/** The message of an error and what to do about it. */
+/** The message of an error, redacted, and what to do about it. */
 export function withRemedy(error: FlotillaError): string {
-  return `${error.message.replace(/\.?$/, '.')} ${error.remedy}`;
+  return `${messageOf(error).trimEnd().replace(/\.?$/, '.')} ${error.remedy}`;
 }
 
 /** Thrown by a handler when a retry cannot succeed: the message is dead-lettered immediately under `code` (dotted

@@ -1,5 +1,5 @@
 import { CommanderError } from 'commander';
-import { FlotillaError, messageOf, type ErrorCode } from '../../errors.js';
+import { FlotillaError, messageOf, withRemedy, type ErrorCode } from '../../errors.js';
 
 /** The command was used wrongly; the message says how it is used. Exit code 2. */
 export class UsageError extends Error {
@@ -36,11 +36,11 @@ export function exitCodeOf(error: unknown): number {
 export function failureLines(error: unknown): string[] {
   if (error instanceof AggregateError) return error.errors.flatMap(failureLines);
   if (error instanceof CommanderError || error instanceof CommandFailed) return [];
-  const line = messageOf(error)
+  const line = (error instanceof FlotillaError ? withRemedy(error) : messageOf(error))
     .split('\n')
     .map((part) => part.trim())
     .filter((part) => part !== '')
     .join(' | ');
-  if (error instanceof FlotillaError) return [`${error.code}: ${line.replace(/\.?$/, '.')} ${error.remedy}`];
-  return [`${error instanceof UsageError ? 'usage' : 'error'}: ${line}`];
+  const code = error instanceof FlotillaError ? error.code : error instanceof UsageError ? 'usage' : 'error';
+  return [`${code}: ${line}`];
 }

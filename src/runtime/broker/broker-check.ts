@@ -1,6 +1,6 @@
 import type { Broker } from '../../broker/broker.js';
 import type { ConnectFailure } from '../../broker/rabbitmq/connection/connect-failure.js';
-import { errors } from '../../errors.js';
+import { FlotillaError } from '../../errors.js';
 import type { CheckResult } from '../../telemetry/health-server.js';
 
 /** For /readyz: the connections to the broker, why there is none, and why the broker blocks publishers. */
@@ -11,7 +11,7 @@ export function brokerCheck(
   if (blockedBy !== undefined) return { ok: false, detail: `${state}: the broker blocks publishers (${blockedBy})` };
   const cause =
     state === 'connecting' && failure !== undefined
-      ? `: ${failure.code}: ${errors[failure.code].message}: ${failure.detail}`
+      ? `: ${failure.code}: ${new FlotillaError(failure.code, failure.detail).message}`
       : '';
   return { ok: state === 'ready', detail: `${state}${cause}` };
 }
