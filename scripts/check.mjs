@@ -2,11 +2,10 @@ import { join } from 'node:path';
 import { capture } from './run.mjs';
 import { ensureNode } from './node.mjs';
 import { ensurePackages } from './packages.mjs';
-import { root } from './root.mjs';
+import { root, typescriptOptions } from './root.mjs';
 import { exitWith, seconds } from './step.mjs';
 
 const cache = join('node_modules', '.cache');
-const typescript = ['--import=./scripts/typescript.mjs', '--conditions=flotilla-source'];
 /** What node runs for each check: the program of a package by its name, or a script by its path. */
 const checks = {
   types: ['tsc', '-p', '.', '--incremental', '--tsBuildInfoFile', join(cache, 'tsc', 'check.tsbuildinfo')],
@@ -34,7 +33,7 @@ const checks = {
   ],
   // its outDir tells knip which source a file of dist was compiled from
   unused: ['knip', '--no-progress', '--tsConfig', 'tsconfig.build.json'],
-  reference: [...typescript, join('scripts', 'reference', 'main.ts'), '--check'],
+  reference: [...typescriptOptions, join('scripts', 'reference', 'main.ts'), '--check'],
   words: [join('scripts', 'docs', 'check-words.mjs')],
   links: [join('scripts', 'docs', 'check-links.mjs')],
 };

@@ -2,13 +2,12 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ensureNode } from './node.mjs';
 import { ensurePackages } from './packages.mjs';
-import { root } from './root.mjs';
+import { root, typescriptOptions } from './root.mjs';
 import { attached, run } from './run.mjs';
 import { exitWith, SetupError, step } from './step.mjs';
 
 // The documentation. `reference` writes the generated pages of docs/reference/; `build` builds the site in dist/docs;
-// `serve`
-// serves it on a loopback address until Ctrl-C, and shows changed pages at once.
+// `serve` serves it on a loopback address until Ctrl-C and shows changed pages immediately.
 const vitepress = join('node_modules', 'vitepress', 'bin', 'vitepress.js');
 const [task = 'serve', ...args] = process.argv.slice(2);
 
@@ -24,13 +23,7 @@ try {
 }
 
 function reference() {
-  return run(
-    process.execPath,
-    ['--import=./scripts/typescript.mjs', '--conditions=flotilla-source', 'scripts/reference/main.ts'],
-    {
-      cwd: root,
-    },
-  );
+  return run(process.execPath, [...typescriptOptions, 'scripts/reference/main.ts'], { cwd: root });
 }
 
 async function build() {

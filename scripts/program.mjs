@@ -1,16 +1,14 @@
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { ensureCompiled } from './compile.mjs';
 import { ensureNode } from './node.mjs';
 import { ensurePackages } from './packages.mjs';
 import { ensureRabbit } from './rabbitmq.mjs';
-import { root } from './root.mjs';
+import { root, typescriptOptions } from './root.mjs';
 import { attached } from './run.mjs';
 import { exitWith } from './step.mjs';
 
 // Sets the checkout up, then runs one TypeScript program of it: `npm run bench`, `npm run chaos`.
 // What is measured runs as it does in production: compiled.
-const loader = pathToFileURL(join(root, 'scripts/typescript.mjs')).href;
 const [program, ...args] = process.argv.slice(2);
 
 try {
@@ -25,7 +23,7 @@ try {
 
 /** What node is called with to run it. */
 async function nodeArguments(program) {
-  if (!program.startsWith('bench/')) return [`--import=${loader}`, '--conditions=flotilla-source', join(root, program)];
+  if (!program.startsWith('bench/')) return [...typescriptOptions, join(root, program)];
   await ensureCompiled(['bench', 'test/support']);
   return [join(root, 'dist', program.replace(/\.ts$/, '.js'))];
 }

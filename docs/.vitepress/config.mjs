@@ -26,7 +26,7 @@ export default defineConfig({
     config: (markdown) => markdown.core.ruler.push('repository-links', unlinkRepositoryFiles),
   },
   themeConfig: {
-    nav: sidebar.map(({ text, items: [first] }) => ({ text, link: first.link, activeMatch: undefined })),
+    nav: sidebar.map(({ text, items: [first] }) => ({ text, link: first.link })),
     sidebar,
     outline: [2, 3],
     search: { provider: 'local' },

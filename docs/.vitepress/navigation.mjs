@@ -44,7 +44,7 @@ const sections = [
     pages: ['cli', 'configuration', 'errors', 'metrics', 'http', 'events'],
     more: ['reference/api/packages'],
   },
-  { text: 'Architecture', folder: 'architecture', pages: [], more: ['architecture', 'lifecycle'] },
+  { text: 'Architecture', pages: ['architecture', 'lifecycle'] },
   { text: 'Decisions', folder: 'decisions', pages: ['README'], collapsed: true },
   { text: 'Glossary', pages: ['glossary'] },
 ];
@@ -62,7 +62,6 @@ export function navigation(docs) {
 }
 
 function pagesIn(docs, folder) {
-  if (!existsSync(join(docs, folder))) return [];
   return readdirSync(join(docs, folder))
     .filter((name) => name.endsWith('.md'))
     .map((name) => `${folder}/${name.slice(0, -'.md'.length)}`)

@@ -1,6 +1,7 @@
-import { globSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from '../root.mjs';
+import { filesOf } from './files.mjs';
 import { userTexts } from './user-texts.mjs';
 import { wordsIn } from './words.mjs';
 
@@ -16,10 +17,7 @@ const checked = [
 const given = process.argv.slice(2);
 
 let found = 0;
-for (const file of globSync(given.length > 0 ? given : checked, {
-  cwd: root,
-  exclude: (path) => path.endsWith('node_modules') || path === 'docs/reference/api',
-}).sort()) {
+for (const file of filesOf(given.length > 0 ? given : checked)) {
   const text = readFileSync(join(root, file), 'utf8');
   for (const { word, instead, line } of wordsIn(
     file.endsWith('.ts') ? userTexts(text, { titlesOnly: file.endsWith('.test.ts') }) : text,
