@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { patience } from './patience.js';
 
 export interface EventuallyOptions {
-  /** Milliseconds on an idle machine. @default 60000 */
+  /** Milliseconds on an idle machine. @default 40000: less than the limit of a test, so that the probe is reported */
   limit?: number;
   /** Milliseconds between two probes. @default 20 */
   every?: number;
@@ -20,7 +20,7 @@ export async function eventually<T>(
   ...given: [string, Probe<T>, EventuallyOptions?] | [Probe<T>, EventuallyOptions?]
 ): Promise<T> {
   const [description, probe, options] = isDescribed(given) ? given : [String(given[0]), ...given];
-  const { limit = 60_000, every = 20, signal } = options ?? {};
+  const { limit = 40_000, every = 20, signal } = options ?? {};
   let left = limit;
   for (;;) {
     const began = performance.now();

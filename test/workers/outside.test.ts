@@ -140,7 +140,7 @@ describe('calls of external services', () => {
       expect(error).to.be.instanceOf(PermanentError).and.to.include({ code: 'http.refused' });
       expect(String(error))
         .to.contain('(bad_card)')
-        .and.not.to.match(/4111|tok_ok|secret/);
+        .and.not.to.match(/411111|tok_ok|secret/);
     });
 
     it('do not accept a refund of another amount', async () => {
