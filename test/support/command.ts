@@ -12,6 +12,8 @@ export interface CommandOptions {
   cwd: string;
   /** Aborts as Ctrl-C does. */
   stop?: AbortSignal;
+  /** The width of the terminal that standard output is; without it, standard output is a pipe. */
+  columns?: number;
 }
 
 export interface CommandResult {
@@ -24,7 +26,7 @@ export interface CommandResult {
 
 /** The environment of a command that runs in this process. */
 export function contextFor(
-  { fleet, env, cwd, stop }: Omit<CommandOptions, 'modules'>,
+  { fleet, env, cwd, stop, columns }: Omit<CommandOptions, 'modules'>,
   { print, say }: { print: (text: string) => void; say: (text: string) => void },
 ): Context {
   const never = new AbortController().signal;
@@ -36,7 +38,7 @@ export function contextFor(
     packageRoot: '',
     signals: { stop: stop ?? never, force: never },
     stdin: {},
-    stdout: { write: print },
+    stdout: { write: print, ...(columns !== undefined && { isTTY: true, columns }) },
     stderr: { write: say },
   });
   return { ...base, config: base.config, fleet: async () => fleet };

@@ -26,6 +26,7 @@ async function runShow(flags: { json?: boolean }, context: Context): Promise<voi
   const items = [...showConfig(context.env), ...(await settingsOfFleet(context))];
   printList(context, items, {
     ...flags,
+    freeText: ['value'],
     columns: { variable: (item) => item.variable, value: (item) => item.value, from: (item) => item.from },
   });
 }

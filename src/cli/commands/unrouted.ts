@@ -31,13 +31,13 @@ interface ReplayFlags extends FilterFlags {
   json?: boolean;
 }
 
-const COLUMNS: Columns<Unrouted> = {
+const COLUMNS = {
   type: ({ type, routingKey }) => type ?? routingKey,
   kind: ({ kind }) => (kind === 'command' ? 'COMMAND' : (kind ?? '?')),
   subject: ({ subject }) => subject ?? '',
   time: ({ time }) => time ?? '',
   id: ({ id }) => id ?? '',
-};
+} satisfies Columns<Unrouted>;
 const MAX_SHOWN = 100;
 
 export function register(program: Command, context: Context): void {
@@ -96,7 +96,14 @@ async function runList({ limit, json = false, ...flags }: ListFlags, context: Co
   });
   if (unanswered.length === 0) checkTypes(total, flags, definitions);
   const empty = unanswered.length > 0 || unexamined > 0 ? 'Nothing found.' : 'No unrouted messages.';
-  printList(context, items, { json, total, extra: { unexamined, unanswered }, empty, columns: COLUMNS });
+  printList(context, items, {
+    json,
+    total,
+    extra: { unexamined, unanswered },
+    empty,
+    columns: COLUMNS,
+    freeText: ['subject'],
+  });
   if (!json && total > items.length) context.say(`${items.length} of ${total}`);
   if (!json && unexamined > 0) context.say(`${unexamined} more were not examined.`);
   const commands = items.filter(({ kind }) => kind === 'command').length;

@@ -29,7 +29,7 @@ export interface Context {
   readonly interactive: boolean;
   /** Whether standard output is a terminal, which can be redrawn. */
   readonly redrawable: boolean;
-  /** Characters of a line of output: those of a wide terminal, otherwise 120. */
+  /** Columns of the terminal that standard output is; otherwise `MAX_LINE_WIDTH`, so that files and pipes get whole values. */
   readonly width: number;
   /** Throws `config.invalid`. */
   readonly config: Config;
@@ -42,7 +42,7 @@ export interface Context {
   /** A logger as configured; writes to standard error. */
   logger(fields?: Record<string, string>): Logger;
   /** Prints one line of the result on standard output: unsafe characters are escaped, and at most `width` columns printed.
-   *  @default 4000 */
+   *  @default MAX_LINE_WIDTH */
   readonly print: (line: string, width?: number) => void;
   /** Prints a value as JSON on standard output. */
   readonly printJson: (value: unknown, indent?: number) => void;
@@ -70,10 +70,10 @@ export interface ContextOptions {
   service?: string | undefined;
 }
 
-/** Every table fits it. */
-const MIN_WIDTH = 120;
+/** Of a terminal that does not report its width. */
+const DEFAULT_TERMINAL_WIDTH = 80;
 /** A value may be as large as a message. */
-const MAX_WIDTH = 4000;
+export const MAX_LINE_WIDTH = 4000;
 
 export function createContext(options: ContextOptions): Context {
   const { env, cwd, program, packageRoot, version, signals, stdin, stdout, stderr, service } = options;
@@ -93,7 +93,7 @@ export function createContext(options: ContextOptions): Context {
     forced: signals.force,
     interactive: stdin.isTTY === true,
     redrawable: stdout.isTTY === true,
-    width: Math.max(MIN_WIDTH, stdout.columns ?? 0),
+    width: stdout.isTTY === true ? stdout.columns || DEFAULT_TERMINAL_WIDTH : MAX_LINE_WIDTH,
     get config() {
       return load();
     },
@@ -110,10 +110,10 @@ export function createContext(options: ContextOptions): Context {
     logger(fields = {}) {
       return createLogger({ level: this.config.logLevel, format: this.config.logFormat, fields });
     },
-    print: (line, width = MAX_WIDTH) => void stdout.write(`${printable(line, width)}\n`),
+    print: (line, width = MAX_LINE_WIDTH) => void stdout.write(`${printable(line, width)}\n`),
     printJson: (value, indent) => void stdout.write(`${escapedJson(JSON.stringify(value, null, indent))}\n`),
     redraw: (lines) => void stdout.write(redrawn(lines)),
-    say: (line, entry) => void stderr.write(`${isJson() ? entryLine(line, entry) : printable(line, MAX_WIDTH)}\n`),
+    say: (line, entry) => void stderr.write(`${isJson() ? entryLine(line, entry) : printable(line, MAX_LINE_WIDTH)}\n`),
     get printsJson() {
       return isJson();
     },
@@ -133,5 +133,5 @@ function formatOf(load: () => Config, env: NodeJS.ProcessEnv): string | undefine
 /** Control sequences of ECMA-48: to the top left, each line to its end, and what was below. */
 function redrawn(lines: readonly string[]): string {
   const [home, endOfLine, below] = ['\u001b[H', '\u001b[K', '\u001b[J'];
-  return `${home}${lines.map((line) => `${printable(line, MAX_WIDTH)}${endOfLine}\n`).join('')}${below}`;
+  return `${home}${lines.map((line) => `${printable(line, MAX_LINE_WIDTH)}${endOfLine}\n`).join('')}${below}`;
 }

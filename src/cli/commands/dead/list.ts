@@ -66,6 +66,7 @@ async function printLetters(context: Context, store: Store, filter: DeadLetterFi
     total,
     extra,
     empty: emptyFor(filter),
+    freeText: ['subject'],
     columns: {
       id: ({ id }) => id,
       worker: ({ worker }) => worker,

@@ -76,6 +76,7 @@ async function runList(flags: Flags, context: Context): Promise<void> {
       total,
       extra: { unread },
       empty: unread.length > 0 ? 'No events match in what was read.' : 'No events match.',
+      freeText: ['subject'],
       columns: {
         time: ({ time: at }) => at,
         type: ({ type }) => type,

@@ -28,6 +28,7 @@ async function runTypes(wanted: string | undefined, { json = false }: { json?: b
   if (json || wanted === undefined) {
     printList(context, types, {
       json,
+      freeText: ['emitted by', 'handled by'],
       columns: {
         type: ({ type }) => type,
         kind: ({ kind }) => kind,
@@ -48,7 +49,7 @@ function printType(described: DescribedType, index: number, { print, width }: Co
   print(`emitted by  ${emittedBy.join(', ') || 'no declared service'}`);
   if (outside.length > 0) print(`from outside  ${outside.join(', ')}`);
   print(`handled by  ${handledBy.join(', ') || 'no worker'}`);
-  if (fields.length > 0) for (const line of table(fields, columns, { width, whole: ['field'] })) print(line);
+  if (fields.length > 0) for (const line of table(fields, columns, { width, freeText: ['type', 'notes'] })) print(line);
 }
 
 const columns = {

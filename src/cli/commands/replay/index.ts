@@ -170,7 +170,7 @@ async function listReplays({ json = false }: ReplayFlags, context: Context): Pro
     json,
     total,
     empty: 'No replays.',
-    whole: ['run'],
+    freeText: ['who'],
     columns: {
       run: ({ id }) => id,
       worker: ({ worker }) => worker,

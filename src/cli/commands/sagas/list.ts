@@ -54,6 +54,7 @@ async function runList(flags: Flags, context: Context): Promise<void> {
     total,
     extra: { unread },
     empty: unread.length > 0 ? 'No sagas match in the stores that were read.' : emptyFor(flags),
+    freeText: ['waiting for', 'reason'],
     columns: {
       saga: ({ saga }) => saga,
       id: ({ sagaId }) => sagaId,

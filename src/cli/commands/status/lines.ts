@@ -32,7 +32,7 @@ export function statusLines(status: Status, { width, now }: { width: number; now
         'out/s': (worker) => queueCell(worker, rateCell(worker.rates?.out)),
         breaker: (worker) => queueCell(worker, breakerCell(worker, now)),
       },
-      { width },
+      { width, freeText: ['retrying', 'breaker'] },
     ),
   ];
   const notes = [

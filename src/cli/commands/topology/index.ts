@@ -74,6 +74,7 @@ function print(context: Context, items: TopologyDifference[], json: boolean, emp
   printList(context, items, {
     json,
     empty,
+    freeText: ['detail'],
     columns: {
       kind: ({ kind }) => kind,
       name: ({ name }) => name,

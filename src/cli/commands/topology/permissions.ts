@@ -127,6 +127,7 @@ function printTable(users: readonly UserPermissions[], fleet: Fleet, context: Co
   printList(context, users, {
     json: false,
     empty: '',
+    freeText: ['processes', 'publishes'],
     columns: {
       user: ({ user }) => user,
       processes: ({ service }) => processesOf(service, fleet).join(', '),

@@ -78,6 +78,7 @@ function preview(queues: readonly AbandonedQueue[], { json = false }: Flags, con
   printList(context, queues, {
     json,
     empty: 'There are no queues to remove.',
+    freeText: ['why', 'holds'],
     columns: {
       queue: ({ queue }) => queue,
       why: reasonOf,
@@ -112,6 +113,7 @@ async function remove(queues: readonly AbandonedQueue[], session: FleetSession, 
   printList(context, results, {
     json,
     empty: 'There are no queues to remove.',
+    freeText: ['result'],
     columns: {
       queue: ({ queue }) => queue,
       moved: ({ moved }) => String(moved),

@@ -1,13 +1,14 @@
 import { displayWidth, printable } from '../../../text/printable.js';
-import type { Context } from '../context.js';
+import { MAX_LINE_WIDTH, type Context } from '../context.js';
 import { columnWidths } from './column-widths.js';
 
 /** How the columns of a table print a row; a heading is its key. */
-export type Columns<Item> = Record<string, (item: Item) => string>;
+export type Columns<Item, Name extends string = string> = Record<Name, (item: Item) => string>;
 
-export interface TableOptions {
-  /** The headings of columns that are cut last: ids that other commands take. */
-  whole?: readonly string[];
+export interface TableOptions<Name extends string> {
+  /** The columns whose cells are cut on a terminal that is too narrow. All other columns, such as ids, codes, types and
+   *  times, are never cut: their rows wrap. */
+  freeText?: readonly NoInfer<Name>[];
 }
 
 const GAP = '  ';
@@ -15,15 +16,15 @@ const GAP = '  ';
 export const MAX_LINES = 1000;
 
 /** Prints a list: as `{items, total, …extra}` for programs, or as a table for people. */
-export function printList<Item extends object>(
+export function printList<Item extends object, Name extends string>(
   context: Context,
   items: readonly Item[],
-  options: TableOptions & {
+  options: TableOptions<Name> & {
     json?: boolean;
     total?: number;
     /** What else programs get. */
     extra?: object;
-    columns: Columns<Item>;
+    columns: Columns<Item, Name>;
     empty?: string;
   },
 ): void {
@@ -36,29 +37,29 @@ export function printList<Item extends object>(
   }
 }
 
-/** The lines of a table. No line takes more than `width` columns, unless the headings alone do: cells of the widest columns
- *  are cut, with `…` where text is missing. Unsafe characters are escaped, so that no cell can add a row. */
-export function table<Item>(
+/** The lines of a table. Where a row needs more than `width` columns, cells of `freeText` are cut in the middle, marked by `…`; a
+ *  row over `MAX_LINE_WIDTH` is cut in its widest cells. Unsafe characters are escaped, so that no cell can add a row. */
+export function table<Item, Name extends string>(
   items: readonly Item[],
-  columns: Columns<Item>,
-  { width, whole = ['id'] }: TableOptions & { width: number },
+  columns: Columns<Item, Name>,
+  { width, freeText = [] }: TableOptions<Name> & { width: number },
 ): string[] {
-  const names = Object.keys(columns);
+  const names = Object.keys(columns) as Name[];
   const headings = names.map((name) => name.toUpperCase());
-  const cut = names.map((name) => (whole.includes(name) ? 'end' : 'middle'));
   const rows = [
     headings,
-    ...items.map((item) => Object.values(columns).map((cell, column) => printable(cell(item), width, cut[column]))),
+    ...items.map((item) => names.map((name) => printable(columns[name](item), MAX_LINE_WIDTH, 'middle'))),
   ];
   const natural = headings.map((_, column) => Math.max(...rows.map((row) => displayWidth(row[column] ?? ''))));
-  const widths = columnWidths(natural, {
-    available: width - GAP.length * (names.length - 1),
-    least: headings.map(({ length }) => length),
-    last: names.map((name) => whole.includes(name)),
-  });
+  const least = headings.map(({ length }) => length);
+  const gaps = GAP.length * (names.length - 1);
+  const widths = columnWidths(
+    columnWidths(natural, { available: width - gaps, least, mayShrink: names.map((name) => freeText.includes(name)) }),
+    { available: MAX_LINE_WIDTH - gaps, least, mayShrink: names.map(() => true) },
+  );
   return rows.map((row) =>
     row
-      .map((cell, column) => padded(printable(cell, widths[column] ?? 0, cut[column]), widths[column] ?? 0))
+      .map((cell, column) => padded(printable(cell, widths[column] ?? 0, 'middle'), widths[column] ?? 0))
       .join(GAP)
       .trimEnd(),
   );

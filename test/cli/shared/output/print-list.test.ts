@@ -6,12 +6,12 @@ const row = (length: number) => fc.array(fc.string({ maxLength: 300 }), { minLen
 const rows = fc.integer({ min: 1, max: 8 }).chain((length) => fc.array(row(length), { minLength: 1, maxLength: 5 }));
 
 describe('a table', () => {
-  it('fits 120 columns for any cell contents, with one line per row', () => {
+  it('fits the terminal where every column is free text, with one line per row', () => {
     fc.assert(
       fc.property(rows, (items) => {
         const names = (items[0] ?? []).map((_, column) => `column ${column}`);
         const columns = Object.fromEntries(names.map((name, at) => [name, (item: string[]) => item[at] ?? '']));
-        const lines = table(items, columns, { width: 120 });
+        const lines = table(items, columns, { width: 120, freeText: names });
         expect(lines).to.have.length(items.length + 1);
         for (const line of lines) {
           expect(line.length).to.be.at.most(120);
@@ -21,32 +21,39 @@ describe('a table', () => {
     );
   });
 
-  it('cuts the middle of the widest column, marks the cut, and keeps the others', () => {
+  it('cuts the middle of free text and marks the cut', () => {
     const [, line] = table(
-      [{ queue: `begin${'-'.repeat(200)}end`, count: 12, state: 'waiting' }],
+      [{ reason: `begin${'-'.repeat(200)}end`, count: 12, state: 'waiting' }],
       {
-        queue: ({ queue }) => queue,
+        reason: ({ reason }) => reason,
         count: ({ count }) => String(count),
         state: ({ state }) => state,
       },
-      { width: 120 },
+      { width: 80, freeText: ['reason'] },
     );
     expect(line)
       .to.match(/^begin-+…-+end {2}12 {5}waiting$/)
-      .and.have.length(120);
+      .and.have.length(80);
   });
 
-  it('keeps an id whole while other columns can shrink, then keeps its beginning', () => {
+  it('never cuts other columns for the terminal, and free text no further than its heading', () => {
+    const [id, code] = ['01976e5c-1111-7aaa-8bbb-123456789abc', `worker.${'c'.repeat(150)}`];
+    const columns = { id: () => id, code: () => code, note: () => 'x'.repeat(300) };
+    expect(table([{}], columns, { width: 80, freeText: ['note'] })[1]).to.equal(`${id}  ${code}  xx…x`);
+  });
+
+  it('cuts the widest cells of a row that is longer than any value that is printed', () => {
     const id = '01976e5c-1111-7aaa-8bbb-123456789abc';
-    const columns = { id: (item: { id: string }) => item.id, other: () => 'x'.repeat(300), same: () => 'y'.repeat(90) };
-    expect(table([{ id }], columns, { width: 120 })[1]).to.match(new RegExp(`^${id} +x+…x+ +y+…y+$`));
-    const long = `abc${'d'.repeat(500)}`;
-    expect(table([{ id: long }], columns, { width: 120 })[1]).to.match(/^abcd+… /);
+    const columns = { id: () => id, code: () => 'c'.repeat(100_000), at: () => '2026-01-01T00:00:00.000Z' };
+    const [, line] = table([{}], columns, { width: 80 });
+    expect(line)
+      .to.match(new RegExp(`^${id} {2}c+…c+ {2}2026-01-01T00:00:00.000Z$`))
+      .and.have.length(4000);
   });
 
-  it('is not cut when it fits or when the terminal is wider', () => {
+  it('cuts nothing that fits', () => {
     const columns = { name: (name: string) => name, note: () => 'z'.repeat(130) };
-    expect(table(['a'], { name: (name) => name }, { width: 120 })).to.deep.equal(['NAME', 'a']);
-    expect(table(['a'], columns, { width: 200 })[1]).to.equal(`a     ${'z'.repeat(130)}`);
+    expect(table(['a'], { name: (name) => name }, { width: 80 })).to.deep.equal(['NAME', 'a']);
+    expect(table(['a'], columns, { width: 136, freeText: ['note'] })[1]).to.equal(`a     ${'z'.repeat(130)}`);
   });
 });
