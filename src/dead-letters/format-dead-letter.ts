@@ -1,12 +1,12 @@
 import { formatDuration } from '../duration.js';
 import type { AuditEntry } from './storage/audit.js';
+import type { LastReplay } from './last-replay.js';
 import type { StoredState, StoredDeadLetter } from './dead-letter.js';
 
 /** The lines of a dead letter's report: its facts, attempts, audit and message. */
 export function formatDeadLetter(
   letter: Omit<StoredDeadLetter, 'body'>,
-  trail: readonly AuditEntry[],
-  body: readonly string[],
+  { trail, last, body }: { trail: readonly AuditEntry[]; last: LastReplay | null; body: readonly string[] },
 ): string[] {
   return [
     `${letter.type ?? 'A message'}${letter.subject === null ? '' : ` of ${letter.subject}`}, for ${letter.worker}`,
@@ -19,7 +19,7 @@ export function formatDeadLetter(
       event: letter.eventId ?? 'unknown',
       correlation: letter.correlationId ?? 'unknown',
       'dead since': letter.deadAt,
-      replays: String(letter.replays),
+      replays: replaysOf(letter, trail, last),
       ...trustOf(letter),
       body: bodyOf(letter),
     }),
@@ -57,6 +57,32 @@ function trustOf({ origin, conflictOf }: Pick<StoredDeadLetter, 'origin' | 'conf
     ...((origin === 'outside' || origin === 'unverified') && { origin: 'not signed by this fleet' }),
     ...(conflictOf !== null && { 'conflicts with': conflictOf }),
   };
+}
+
+/** `2, the last at 2026-11-28T20:24:00.000Z by ann to the queue payment: handled` */
+function replaysOf(
+  { replays }: Pick<StoredDeadLetter, 'replays'>,
+  trail: readonly AuditEntry[],
+  last: LastReplay | null,
+): string {
+  // the message counts replays up to its last dead-lettering, the audit those from this store
+  const count = Math.max(replays, trail.filter(({ action }) => action === 'replayed').length);
+  if (count === 0) return 'none';
+  if (last === null) return `${count}, not recorded in this store`;
+  return `${count}, the last at ${last.at} by ${last.who} to the queue ${last.queue}: ${outcomeOf(last)}`;
+}
+
+function outcomeOf({ outcome, worker }: LastReplay): string {
+  switch (outcome) {
+    case 'handled':
+      return `handled by ${worker}`;
+    case 'not_handled':
+      return `not handled by ${worker} yet`;
+    case 'dead_lettered_again':
+      return 'dead-lettered again';
+    case 'unknown':
+      return `confirmed by the broker; this machine cannot read whether ${worker} handled it`;
+  }
 }
 
 function bodyOf({ keptBytes, bodySize, bodyHash, isBodyRemoved }: Omit<StoredDeadLetter, 'body'>): string {

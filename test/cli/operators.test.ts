@@ -191,6 +191,24 @@ describe('operator commands', function () {
     expect(sent.map(({ properties }) => properties.messageId)).to.have.members([good.event.id, mended.event.id]);
     expect(sent.every(({ properties }) => properties.contentType === CLOUDEVENTS_JSON)).to.equal(true);
 
+    const replayedTo = new RegExp(
+      `^replays +1, the last at [\\d:.TZ-]+ by .+ to the queue ${names.queue('payment')}: `,
+      'm',
+    );
+    const unread = await run('dead', 'show', idOf('order/good'));
+    expect(unread.out).to.match(replayedTo).and.contain('this machine cannot read whether payment handled it\n');
+    const payment = await openSqliteStore({ service: 'payment', path: join(folder, 'payment.db') });
+    const last = async (subject: string) => (await json('dead', 'show', idOf(subject))).lastReplay;
+    expect(await last('order/good')).to.include({ worker: 'payment', outcome: 'not_handled' });
+    for (const { id, source } of [good.event, mended.event])
+      await payment.transaction((tx) => tx.markHandled({ consumer: 'payment', source, id }));
+    await payment.close();
+    expect((await run('dead', 'show', idOf('order/good'))).out)
+      .to.match(replayedTo)
+      .and.contain(': handled by payment\n');
+    expect(await last('order/bad')).to.include({ queue: names.queue('payment'), outcome: 'handled' });
+    expect(await last('order/useless')).to.equal(null);
+
     expect((await run('dead', 'discard', idOf('order/useless'), '--reason', 'noise')).out).to.contain('Discarded 1');
     expect((await json('dead', 'list')).total).to.equal(0);
     expect((await json('dead', 'list', '--state', 'all')).total).to.equal(3);

@@ -5,7 +5,7 @@ import { newId } from '../../events/ids.js';
 import { failpoint } from '../../failpoints.js';
 import type { Store } from '../../store/store.js';
 import { appendLifecycleEvent } from '../lifecycle-events.js';
-import { audit } from '../storage/audit.js';
+import { audit, replayDetail } from '../storage/audit.js';
 import { claimForReplay, isClaimed, releaseClaim, returnToDead } from '../storage/replay-claims.js';
 import type { DeadLetterState, StoredDeadLetter } from '../dead-letter.js';
 import { checkDeadLetter, type CheckContext } from './check-dead-letter.js';
@@ -205,9 +205,8 @@ async function markReplayed(
         UPDATE dead_letters SET state = 'replayed', settled_at = ${at}, settled_by = ${who},
           claim = NULL, claimed_until = NULL
         WHERE id = ${letter.id} AND claim = ${claim} RETURNING id`;
-      const as = letter.replacement === null ? [] : [`as ${letter.replacement.id}`];
-      const trust = vouch === true && letter.origin !== 'fleet' ? ['vouched for'] : [];
-      const detail = [...as, ...(to === undefined ? [] : [`to ${to}`]), ...trust].join(' ');
+      const isVouchedFor = vouch === true && letter.origin !== 'fleet';
+      const detail = replayDetail({ as: letter.replacement?.id, to, isVouchedFor });
       await audit(tx.sql, { id: auditId, deadLetterId: letter.id, at, who, action: 'replayed', detail });
       // dead-lettered again, or taken over by another run: their events are newer than this one
       if (marked.length === 0) continue;

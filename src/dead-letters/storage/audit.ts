@@ -14,6 +14,29 @@ export interface AuditEntry {
   detail: string;
 }
 
+/** The detail of a replay: the id of the replacing event, the target worker where it is not the one that dead-lettered
+ *  the message, and whether the operator vouched for it. */
+export function replayDetail({
+  as,
+  to,
+  isVouchedFor,
+}: {
+  as: string | undefined;
+  to: string | undefined;
+  isVouchedFor: boolean;
+}): string {
+  return [
+    ...(as === undefined ? [] : [`as ${as}`]),
+    ...(to === undefined ? [] : [`to ${to}`]),
+    ...(isVouchedFor ? ['vouched for'] : []),
+  ].join(' ');
+}
+
+/** The target worker in the detail of a replay; undefined for the one that dead-lettered the message. */
+export function replayTarget({ detail }: Pick<AuditEntry, 'detail'>): string | undefined {
+  return /(?:^| )to (\S+)/.exec(detail)?.[1];
+}
+
 /** Writes an entry in the transaction of the action. The caller provides the id, which sorts by time, because the
  *  transaction may run again. */
 export async function audit(sql: Sql, entry: AuditEntry): Promise<void> {

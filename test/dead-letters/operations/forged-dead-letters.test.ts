@@ -83,7 +83,9 @@ for (const kind of ['memory', 'rabbitmq'] as const) {
           expect(found?.state).to.equal('dead');
           const kept = await findDeadLetter(bench.store, found?.id ?? '');
           expect(kept.conflictOf).to.equal(id);
-          expect(formatDeadLetter(kept, [], []).join('\n')).to.contain(`conflicts with  ${id}`);
+          expect(formatDeadLetter(kept, { trail: [], last: null, body: [] }).join('\n')).to.contain(
+            `conflicts with  ${id}`,
+          );
         }
         const groups = await groupDeadLetters(bench.store, { codes: ['dead_letter.conflict'] });
         expect(groups.reduce((sum, { count }) => sum + count, 0)).to.equal(3);
@@ -139,7 +141,7 @@ for (const kind of ['memory', 'rabbitmq'] as const) {
       const hash = createHash('sha256').update(body).digest('hex');
       expect(kept).to.include({ bodySize: body.length, bodyHash: hash });
       expect(kept.body.length).to.equal(64 * 1024);
-      expect(formatDeadLetter(kept, [], []).join('\n')).to.contain(
+      expect(formatDeadLetter(kept, { trail: [], last: null, body: [] }).join('\n')).to.contain(
         `${body.length} bytes, only the first 65536 are stored, SHA-256 ${hash}`,
       );
       const [refused] = await replay({ force: true });
@@ -191,9 +193,13 @@ for (const kind of ['memory', 'rabbitmq'] as const) {
         expect(items[0]?.id).to.not.equal(idOf(letter));
         expect(items[0]).to.include({ code: 'broker.unknown', attemptCount: 0, replays: 0 });
         expect(await bench.store.read('order/o1')).to.have.length(0);
-        expect(formatDeadLetter(await findDeadLetter(bench.store, items[0]?.id ?? ''), [], []).join('\n')).to.contain(
-          'not signed by this fleet',
-        );
+        expect(
+          formatDeadLetter(await findDeadLetter(bench.store, items[0]?.id ?? ''), {
+            trail: [],
+            last: null,
+            body: [],
+          }).join('\n'),
+        ).to.contain('not signed by this fleet');
       });
 
       it('are replayed only with --vouch, which signs them', async () => {

@@ -19,9 +19,10 @@ import {
   type ReplayDeadLettersOptions,
   type DeadLetterReplayResult,
 } from '../../../src/dead-letters/operations/replay-dead-letters.js';
+import { lastReplay } from '../../../src/dead-letters/last-replay.js';
 import { hasCode } from '../../../src/errors.js';
 import type { EventEnvelope } from '../../../src/events/envelope.js';
-import type { Store } from '../../../src/store/store.js';
+import type { InboxKey, Store } from '../../../src/store/store.js';
 import { openSqliteStore } from '../../../src/store/sqlite/index.js';
 import {
   publishDeadLetters,
@@ -216,6 +217,27 @@ describe('stored dead letters', function () {
       expect((await replay()).summary.sent).to.equal(1);
       const [again] = await takeMessages(bench.broker, bench.names.queue('payment'), 1);
       expect(again?.properties.headers[HEADERS.replays]).to.equal(2);
+    });
+
+    it('reports the target of the last replay and whether it was handled or dead-lettered again', async () => {
+      const letter = deadLetterMessage();
+      await keep(letter);
+      const last = async (handled?: boolean) => {
+        const trail = await auditOf(bench.store.query, idOf(letter));
+        const isHandled = async ({ consumer, id }: InboxKey) =>
+          consumer === 'shipping' && id === letter.event.id ? handled : undefined;
+        return lastReplay(await findDeadLetter(bench.store, idOf(letter)), trail, { ...bench, handled: isHandled });
+      };
+      expect(await last()).to.equal(null);
+      await replay({ to: 'shipping', vouch: true });
+      expect(await last()).to.include({ who: 'ann', worker: 'shipping', queue: 'shipping', outcome: 'unknown' });
+      expect(await last(false)).to.include({ outcome: 'not_handled' });
+      expect(await last(true)).to.include({ outcome: 'handled' });
+      const headers = { ...letter.properties.headers, [HEADERS.replays]: 1 };
+      await keep({ ...letter, properties: { ...letter.properties, headers } });
+      expect(await last(true)).to.include({ worker: 'shipping', outcome: 'dead_lettered_again' });
+      await replay();
+      expect(await last()).to.include({ worker: 'payment', outcome: 'unknown' });
     });
 
     it('stops after the current batch when it is interrupted', async () => {

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { auditOf } from '../../../dead-letters/storage/audit.js';
 import { findDeadLetter } from '../../../dead-letters/storage/queries.js';
+import { lastReplay } from '../../../dead-letters/last-replay.js';
 import { formatDeadLetter } from '../../../dead-letters/format-dead-letter.js';
 import type { Context } from '../../shared/context.js';
 import { examples } from '../../shared/examples.js';
@@ -18,7 +19,7 @@ interface Flags {
 export function registerShow(dead: Command, context: Context): void {
   dead
     .command('show')
-    .description('show a dead letter with its attempts, its audit and its message')
+    .description('show a dead letter with its attempts, replays, audit and message')
     .argument('<id>', 'id or unique prefix')
     .option('--pii', 'include personal data')
     .option('--json', 'print JSON')
@@ -39,9 +40,10 @@ function runShow(id: string, { pii = false, json = false }: Flags, context: Cont
     await reportWaiting(context, session);
     const letter = await findDeadLetter(store, id);
     const trail = await auditOf(store.query, letter.id);
+    const last = await lastReplay(letter, trail, { names: session.names, handled: session.stores.handled });
     const shown = pii ? wholeLetter(letter) : maskedLetter(letter, definitions);
     if (json) {
-      context.printJson({ ...shown, audit: trail }, 2);
+      context.printJson({ ...shown, audit: trail, lastReplay: last }, 2);
       return;
     }
     const { body } = shown;
@@ -53,7 +55,7 @@ function runShow(id: string, { pii = false, json = false }: Flags, context: Cont
             .slice(0, MAX_LINES)
             .map((line) => `| ${line}`)
         : jsonLines(body);
-    for (const line of formatDeadLetter(shown, trail, lines)) context.print(line);
+    for (const line of formatDeadLetter(shown, { trail, last, body: lines })) context.print(line);
     reportHidden(context, body);
   });
 }
