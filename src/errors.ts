@@ -124,7 +124,7 @@ export const errors = {
   'store.busy': {
     disposal: 'retry',
     message: 'Another process held the write lock for too long',
-    remedy: 'Retry; if it persists, run fewer processes on the same store.',
+    remedy: 'Retry; if it persists, find the process with an open transaction by `fuser -v <file>` and end it.',
   },
   'store.full': {
     disposal: 'retry',

@@ -4,11 +4,11 @@ import { brokerCheck } from '../../src/runtime/broker/broker-check.js';
 describe('the check `broker` of /readyz', () => {
   const failure = { code: 'broker.refused_credentials', detail: 'user "shop", rabbit:5672' } as const;
 
-  it('names the cause while disconnected', () => {
+  it('names the cause and its remedy while disconnected', () => {
     const { ok, detail } = brokerCheck({ state: 'connecting', blockedBy: undefined }, failure);
     expect(ok).to.equal(false);
     expect(detail).to.match(
-      /^connecting: broker\.refused_credentials: The broker refused .*: user "shop", rabbit:5672$/,
+      /^connecting: broker\.refused_credentials: The broker refused .*: user "shop", rabbit:5672\. Check the user and .*$/,
     );
   });
 

@@ -1,9 +1,10 @@
 import type { Broker } from '../../broker/broker.js';
 import type { ConnectFailure } from '../../broker/rabbitmq/connection/connect-failure.js';
-import { FlotillaError } from '../../errors.js';
+import { FlotillaError, withRemedy } from '../../errors.js';
 import type { CheckResult } from '../../telemetry/health-server.js';
 
-/** For /readyz: the connections to the broker, why there is none, and why the broker blocks publishers. */
+/** For /readyz: the connections to the broker, why there is none and what to do, and why the broker blocks
+ *  publishers. */
 export function brokerCheck(
   { state, blockedBy }: Pick<Broker, 'state' | 'blockedBy'>,
   failure: ConnectFailure | undefined,
@@ -11,7 +12,7 @@ export function brokerCheck(
   if (blockedBy !== undefined) return { ok: false, detail: `${state}: the broker blocks publishers (${blockedBy})` };
   const cause =
     state === 'connecting' && failure !== undefined
-      ? `: ${failure.code}: ${new FlotillaError(failure.code, failure.detail).message}`
+      ? `: ${failure.code}: ${withRemedy(new FlotillaError(failure.code, failure.detail))}`
       : '';
   return { ok: state === 'ready', detail: `${state}${cause}` };
 }
