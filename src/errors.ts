@@ -94,7 +94,7 @@ export const errors = {
   'store.missing': {
     disposal: 'fatal',
     message: 'The store does not exist here',
-    remedy: 'Run the command on the machine of the stores; check DATA_DIR and DATABASE_URL.',
+    remedy: 'Start the fleet, or run the command on the machine of the stores; check DATA_DIR and DATABASE_URL.',
   },
   'store.moved': {
     disposal: 'fatal',
@@ -201,7 +201,7 @@ export const errors = {
   'broker.not_configured': {
     disposal: 'fatal',
     message: 'No broker is configured',
-    remedy: 'Set AMQP_URL, or run the command in the folder of a running fleet.',
+    remedy: 'Set AMQP_URL, or start the fleet in this folder: `flotilla up`.',
   },
   'broker.unreachable': {
     disposal: 'retry',
@@ -226,7 +226,7 @@ export const errors = {
   'broker.refused_connection': {
     disposal: 'retry',
     message: 'Nothing listens where the broker should be',
-    remedy: 'Start the broker, or check the port in AMQP_URL.',
+    remedy: 'Start the broker (`flotilla up` starts one with the fleet), or check the port in AMQP_URL.',
   },
   // retried although an operator must fix them: one restarting process must not stop the whole fleet
   'broker.refused_credentials': {

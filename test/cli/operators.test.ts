@@ -287,6 +287,21 @@ describe('operator commands', function () {
     env['AMQP_URL'] = 'amqp://127.0.0.1:1';
     const { code, said } = await run('dead', 'list');
     expect(code).to.equal(0);
-    expect(said).to.contain('broker').and.contain('No dead letters.');
+    expect(said)
+      .to.match(/not counted: broker\.refused_connection: .*127\.0\.0\.1:1 \(AMQP_URL\).* Start the broker/)
+      .and.contain('No dead letters.');
+  });
+
+  it('status leaves the table out while neither the broker nor a process reports anything', async () => {
+    await makeOps();
+    env['AMQP_URL'] = 'amqp://127.0.0.1:1';
+    env['AMQP_MANAGEMENT_URL'] = 'http://127.0.0.1:1';
+    const { code, out, said } = await run('status');
+    expect(code).to.equal(1);
+    expect(out)
+      .to.match(/^Broker amqp:\/\/127\.0\.0\.1:1: not reachable$/m)
+      .and.contain('No process of the fleet runs on this machine.\nThe state of the queues is not known.\n')
+      .and.not.contain('payment');
+    expect(said).to.match(/^broker\.refused_connection: .* Start the broker \(`flotilla up`/m);
   });
 });

@@ -187,7 +187,7 @@ describe('fleet status', function () {
             unread: [],
             abandoned: [],
           },
-          { width: 120, now: Date.parse(here.startedAt) },
+          { width: 120, unreachable: false, now: Date.parse(here.startedAt) },
         ).join('\n');
       const lines = shown();
       expect(lines).to.match(/journal +- +- +- +- +- +- +- +-/);

@@ -2,16 +2,18 @@ import type { Broker } from '../../../broker/broker.js';
 import { isConnectFailure } from '../../../broker/rabbitmq/connection/connect-failure.js';
 import type { DeadLetterContext } from '../../../dead-letters/operations/replay-dead-letters.js';
 import { countWaiting, type WaitingDeadLetters } from '../../../dead-letters/count-waiting.js';
-import { hasCode, messageOf } from '../../../errors.js';
+import { hasCode } from '../../../errors.js';
 import type { FleetSession } from '../../../runtime/operator/fleet-session.js';
 import type { Access } from '../../../runtime/operator/operator-broker.js';
 import { refuseForeignStore } from '../../../runtime/stores/store-claims.js';
 import type { Store } from '../../../store/store.js';
 import type { Context } from '../../shared/context.js';
+import { failureLines } from '../../shared/failure.js';
 import { withSession } from '../../shared/session.js';
 
 /** A command that needs only the store must not wait long for an unreachable broker. */
 const BROKER_PATIENCE = 3000;
+const NOT_COUNTED = 'Dead letters that wait in the broker are not counted';
 
 /** Counts the dead letters that still wait in the broker, of one worker or of all, and prints a line about them. Where the broker is
  *  unreachable, prints the reason and returns undefined. */
@@ -61,7 +63,7 @@ export async function withDeadLetterContext<T>(
 async function brokerIfAny(context: Context, session: FleetSession, access: Access): Promise<Broker | undefined> {
   return session.broker(access, BROKER_PATIENCE).catch((error: unknown) => {
     if (!isConnectFailure(error) && !hasCode(error, 'broker.not_configured')) throw error;
-    context.say(`Dead letters that wait in the broker are not counted: ${error.message}`);
+    context.say(`${NOT_COUNTED}: ${failureLines(error).join(' ')}`);
     return undefined;
   });
 }
@@ -84,7 +86,7 @@ async function waitingIn(
     return waiting;
   } catch (error) {
     if (context.signal.aborted) throw error;
-    context.say(`Dead letters that wait in the broker are not counted: ${messageOf(error)}`);
+    context.say(`${NOT_COUNTED}: ${failureLines(error).join(' ')}`);
     return undefined;
   }
 }

@@ -38,7 +38,10 @@ async function runOnce({ json = false }: Flags, context: Context): Promise<void>
   try {
     const { status, unreachable } = await source.read();
     if (json) context.printJson(jsonOf(status), 2);
-    else for (const line of statusLines(status, { width: context.width, now: Date.now() })) context.print(line);
+    else {
+      const shown = { width: context.width, now: Date.now(), unreachable: unreachable !== undefined };
+      for (const line of statusLines(status, shown)) context.print(line);
+    }
     if (unreachable !== undefined) throw unreachable;
     requireAllRead(context, status.unread);
   } finally {
@@ -52,12 +55,15 @@ async function runWatch({ json = false, watch }: Flags, context: Context): Promi
   const source = createStatusSource(context);
   try {
     for (let round = 0; !signal.aborted; round += 1) {
-      const { status } = await source.read();
+      const { status, unreachable } = await source.read();
       const now = Date.now();
       if (json) {
         context.printJson({ time: new Date(now).toISOString(), ...jsonOf(status) });
       } else {
-        const lines = [new Date(now).toISOString(), ...statusLines(status, { width, now })];
+        const lines = [
+          new Date(now).toISOString(),
+          ...statusLines(status, { width, now, unreachable: unreachable !== undefined }),
+        ];
         if (redrawable) redraw(lines);
         else for (const line of [...(round === 0 ? [] : ['']), ...lines]) print(line);
       }

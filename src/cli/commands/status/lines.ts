@@ -11,31 +11,22 @@ import type { Status } from './source.js';
 const UNKNOWN = '?';
 const NONE = '-';
 
-/** The status for people, as of `now`, in milliseconds since the epoch. */
-export function statusLines(status: Status, { width, now }: { width: number; now: number }): string[] {
+/** The status for people, as of `now`, in milliseconds since the epoch. `unreachable`: without a connection to the broker. */
+export function statusLines(
+  status: Status,
+  { width, now, unreachable }: { width: number; now: number; unreachable: boolean },
+): string[] {
   const { workers, logReaders, unrouted, processes, broker, sagas, abandoned, problems } = status;
+  const isTableKnown = !unreachable || workers.some(isKnown);
   const lines = [
-    brokerLine(status),
+    `${brokerLine(status)}${unreachable ? ': not reachable' : ''}`,
     ...(status.signingKey === null ? ['WARNING: messages are not signed; see flotilla doctor'] : []),
     ...(broker?.findings ?? []).map(({ kind, detail }) => `${kind === 'alarm' ? 'ALARM' : 'WARNING'}: ${detail}`),
-    '',
-    ...table(
-      workers,
-      {
-        worker: ({ worker }) => worker,
-        ready: ({ exists, ready }) => (exists === false ? NONE : numberCell(ready)),
-        'in flight': (worker) => queueCell(worker, numberCell(worker.inFlight)),
-        retrying: (worker) => queueCell(worker, retryingCell(worker)),
-        dead: (worker) => queueCell(worker, deadCell(worker)),
-        consumers: (worker) => queueCell(worker, numberCell(worker.consumers)),
-        'in/s': (worker) => queueCell(worker, rateCell(worker.rates?.in)),
-        'out/s': (worker) => queueCell(worker, rateCell(worker.rates?.out)),
-        breaker: (worker) => queueCell(worker, breakerCell(worker, now)),
-      },
-      { width, freeText: ['retrying', 'breaker'] },
-    ),
+    ...(isTableKnown ? ['', ...workerTable(workers, { width, now })] : []),
   ];
   const notes = [
+    ...(unreachable && processes.length === 0 ? ['No process of the fleet runs on this machine.'] : []),
+    ...(isTableKnown ? [] : ['The state of the queues is not known.']),
     ...(workers.some(({ hasQueue, exists }) => hasQueue && exists === false)
       ? ['Queues are missing: flotilla topology apply']
       : []),
@@ -53,6 +44,29 @@ export function statusLines(status: Status, { width, now }: { width: number; now
     ...problems.map((problem) => `Unknown: ${problem}`),
   ];
   return notes.length === 0 ? lines : [...lines, '', ...notes];
+}
+
+function workerTable(workers: readonly WorkerStatus[], { width, now }: { width: number; now: number }): string[] {
+  return table(
+    workers,
+    {
+      worker: ({ worker }) => worker,
+      ready: ({ exists, ready }) => (exists === false ? NONE : numberCell(ready)),
+      'in flight': (worker) => queueCell(worker, numberCell(worker.inFlight)),
+      retrying: (worker) => queueCell(worker, retryingCell(worker)),
+      dead: (worker) => queueCell(worker, deadCell(worker)),
+      consumers: (worker) => queueCell(worker, numberCell(worker.consumers)),
+      'in/s': (worker) => queueCell(worker, rateCell(worker.rates?.in)),
+      'out/s': (worker) => queueCell(worker, rateCell(worker.rates?.out)),
+      breaker: (worker) => queueCell(worker, breakerCell(worker, now)),
+    },
+    { width, freeText: ['retrying', 'breaker'] },
+  );
+}
+
+/** Whether the broker, the store or a process has reported anything about the worker. */
+function isKnown({ hasQueue, exists, inFlight, deadKept, breaker }: WorkerStatus): boolean {
+  return hasQueue && ([exists, inFlight, breaker].some((value) => value !== null) || (deadKept ?? 0) > 0);
 }
 
 function brokerLine({ brokerUrl, broker }: Status): string {
