@@ -52,7 +52,9 @@ export const errors = {
   'contract.invalid_data': {
     disposal: 'reject',
     message: 'The data does not fit the schema of its type',
-    remedy: 'Correct the publisher, then edit the dead letter and replay it.',
+    remedy:
+      'Correct the data; `flotilla events types <type>` lists its fields. For a dead letter, also correct its publisher, ' +
+      'then edit and replay it.',
   },
   'contract.unsigned': {
     disposal: 'reject',

@@ -80,6 +80,11 @@ describe('the package', function () {
     expect(scripts.filter((path) => !imported.has(path))).to.deep.equal(['scripts/install-rabbitmq.mjs']);
   });
 
+  it('prints its version', async () => {
+    const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string };
+    expect(await run(join(folder, 'app'), 'npx', ['flotilla', '--version'])).to.equal(`${version}\n`);
+  });
+
   it('has types under nodenext and bundler for each subpath', async () => {
     await writeFile(join(shop, 'program.ts'), PROGRAM);
     const tsc = (...options: string[]) => {
