@@ -6,6 +6,7 @@ import { api } from './api.js';
 import { journal } from './journal.js';
 import { latency } from './latency.js';
 import { memory } from './memory.js';
+import { order } from './order.js';
 import { pipeline } from './pipeline.js';
 import { projection } from './projection.js';
 import { relay } from './relay.js';
@@ -18,6 +19,7 @@ import type { Bench } from './support/bench.js';
 import { printTable, type Row } from './support/table.js';
 
 const benches: Record<string, Bench> = {
+  order,
   relay,
   pipeline,
   api,

@@ -21,6 +21,8 @@ export async function listenToEvents(amqpUrl: string, exchange: string) {
   await channel.bindQueue(queue, exchange, '#');
   const sightings = new Map<string, Sighting>();
   const waiting = new Map<string, (sighting: Sighting) => void>();
+  const counted = new Map<string, (sightings: number) => void>();
+  const counts = new Map<string, number>();
   const key = (orderId: string, type: string) => `${orderId} ${type}`;
   await channel.consume(
     queue,
@@ -30,6 +32,9 @@ export async function listenToEvents(amqpUrl: string, exchange: string) {
       const { type, time, data } = JSON.parse(message.content.toString()) as OrderEvent;
       const name = key(data.orderId ?? '', type);
       if (sightings.has(name)) return;
+      const count = (counts.get(type) ?? 0) + 1;
+      counts.set(type, count);
+      counted.get(type)?.(count);
       const sighting = { at, made: Date.parse(time) };
       sightings.set(name, sighting);
       waiting.get(name)?.(sighting);
@@ -49,6 +54,20 @@ export async function listenToEvents(amqpUrl: string, exchange: string) {
           clearTimeout(timer);
           waiting.delete(name);
           resolve(sighting);
+        });
+      });
+    },
+    /** Resolves when this type has been seen for so many orders. Rejects after two minutes. */
+    count(type: string, orders: number): Promise<void> {
+      return new Promise((resolve, reject) => {
+        const timer = setTimeout(
+          () => reject(new Error(`${counts.get(type)} of ${orders} ${type} within 120 s`)),
+          120_000,
+        );
+        counted.set(type, (count) => {
+          if (count < orders) return;
+          clearTimeout(timer);
+          resolve();
         });
       });
     },

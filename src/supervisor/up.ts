@@ -23,6 +23,8 @@ export interface UpOptions {
   hasSandbox: boolean;
   /** The number of processes of each worker. */
   scale: Readonly<Record<string, number>>;
+  /** The number of processes that share all workers. Undefined: each worker has its own. */
+  processes?: number | undefined;
   host: string;
   /** The ports on which the processes listen, by variable. */
   ports: Readonly<Record<string, number>>;

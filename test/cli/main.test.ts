@@ -51,6 +51,7 @@ describe('the command line', () => {
   it('exits with 2 for unknown input and with 0 for help', async () => {
     expect(await flotilla(['fly'])).to.have.property('code', 2);
     expect(await flotilla(['up', '--scale', 'payment=many'])).to.have.property('code', 2);
+    expect(await flotilla(['up', '--processes', '0'])).to.have.property('code', 2);
     const help = await flotilla(['--help']);
     expect(help.code).to.equal(0);
     for (const command of ['up', 'api', 'worker', 'keeper', 'sandbox', 'reset', 'doctor', 'config']) {

@@ -50,6 +50,14 @@ describe('up', () => {
     await running;
   });
 
+  it('runs all workers in the configured number of processes', async () => {
+    const { running } = await ready({ processes: 1 });
+    expect(count(await fleet.lines(), 'started worker inventory payment')).to.equal(1);
+    expect(fleet.printed.join('\n')).to.contain('2 ready: inventory, payment');
+    fleet.stop();
+    await running;
+  });
+
   it('restarts a killed process without the failpoint that killed it', async () => {
     const env = { FLOTILLA_FAILPOINT: 'store.committed:1', FAKE_FAILPOINT_SHOWN: 'worker payment' };
     const { running } = await ready({ env });

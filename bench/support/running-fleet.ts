@@ -1,0 +1,136 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from '../../src/supervisor/broker/rabbitmq-node/ports.js';
+import { readFleetState } from '../../src/supervisor/fleet-state.js';
+
+/** Milliseconds until a fleet must be running, and until it must have ended. */
+const START_LIMIT_MS = 120_000;
+const STOP_LIMIT_MS = 60_000;
+/** The kernel counts CPU time in hundredths of a second on every architecture. */
+const TICK_MS = 10;
+
+/** The whole fleet, with a private RabbitMQ, as `npm start` runs it. */
+export interface RunningFleet {
+  readonly api: string;
+  readonly amqpUrl: string;
+  /** The name and the process id of each process, RabbitMQ included. */
+  readonly processes: ReadonlyMap<string, number>;
+  /** Returns the sum of a metric over all processes and labels; undefined if no process has it. */
+  metric(name: string): Promise<number | undefined>;
+  /** Returns how many messages clients have published, and queues have delivered. The broker updates it every five
+   *  seconds. */
+  messages(): Promise<{ published: number; delivered: number }>;
+  stop(): Promise<void>;
+}
+
+/** Starts the fleet of a checkout, with its data in an empty folder. */
+export async function startFleet(checkout: string, folder: string, args: readonly string[]): Promise<RunningFleet> {
+  const ports = new Set<number>();
+  for (let n = 0; n < 3; n += 1) ports.add(await freePort(undefined, ports));
+  const [port, sandboxPort, smtpPort] = [...ports].map(String);
+  const child = spawn(process.execPath, [join(checkout, 'bin', 'flotilla'), 'up', ...args], {
+    cwd: checkout,
+    env: {
+      PATH: process.env.PATH,
+      HOME: process.env.HOME,
+      DATA_DIR: folder,
+      PORT: port,
+      SANDBOX_PORT: sandboxPort,
+      SANDBOX_SMTP_PORT: smtpPort,
+    },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const ended = once(child, 'exit');
+  const stop = async () => {
+    const timer = setTimeout(() => child.kill('SIGKILL'), STOP_LIMIT_MS);
+    child.kill('SIGTERM');
+    await ended;
+    clearTimeout(timer);
+  };
+  try {
+    await Promise.race([
+      running(child.stdout),
+      ended.then(([code]) => Promise.reject(new Error(`the fleet in ${checkout} ended with ${String(code)}`))),
+    ]);
+    const state = await readFleetState(folder);
+    if (state === undefined) throw new Error(`the fleet in ${checkout} has recorded no processes`);
+    const management = (path: string) => getJson(state.managementUrl, path);
+    const [node] = (await management('/nodes')) as { os_pid: string }[];
+    const pids = state.processes.map(({ name, pid }) => [name, pid] as const);
+    const urls = state.processes.flatMap(({ url }) => url ?? []);
+    return {
+      api: `http://127.0.0.1:${port}`,
+      amqpUrl: state.amqpUrl,
+      processes: new Map([['RabbitMQ', Number(node?.os_pid)], ['supervisor', child.pid ?? 0], ...pids]),
+      metric: (name) => sumOf(urls, name),
+      async messages() {
+        const { message_stats: stats = {} } = (await management('/overview')) as {
+          message_stats?: { publish?: number; deliver?: number };
+        };
+        return { published: stats.publish ?? 0, delivered: stats.deliver ?? 0 };
+      },
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function running(output: NodeJS.ReadableStream): Promise<void> {
+  const limit = AbortSignal.timeout(START_LIMIT_MS);
+  for await (const line of createInterface({ input: output, signal: limit })) {
+    if (!line.startsWith('Flotilla is running')) continue;
+    output.resume();
+    return;
+  }
+  throw new Error('the fleet is not running in time');
+}
+
+async function getJson(managementUrl: string, path: string): Promise<unknown> {
+  const { origin, pathname, username, password } = new URL(managementUrl);
+  const authorization = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
+  const response = await fetch(`${origin}${pathname.replace(/\/$/, '')}/api${path}`, { headers: { authorization } });
+  if (!response.ok) throw new Error(`GET ${path}: ${response.status}`);
+  return response.json();
+}
+
+async function sumOf(urls: readonly string[], name: string): Promise<number | undefined> {
+  const samples = new RegExp(`^${name}(?:\\{.*\\})? (\\S+)$`, 'gm');
+  const texts = await Promise.all(urls.map(async (url) => (await fetch(`${url}/metrics`)).text()));
+  const values = texts.flatMap((text) => [...text.matchAll(samples)].map(([, value]) => Number(value)));
+  return values.length === 0 ? undefined : values.reduce((sum, value) => sum + value, 0);
+}
+
+/** Returns the milliseconds of CPU time that a process has used. */
+export async function cpuOf(pid: number): Promise<number> {
+  const text = await readFile(`/proc/${pid}/stat`, 'utf8');
+  // the name of the process, in parentheses, may contain spaces
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
+}
+
+/** Returns the resident memory of a process in MiB. */
+export async function memoryOf(pid: number): Promise<number> {
+  const [, pages] = (await readFile(`/proc/${pid}/statm`, 'utf8')).split(' ');
+  return (Number(pages) * 4096) / 2 ** 20;
+}
+
+/** Resolves when no process but RabbitMQ has worked for a second. */
+export async function quiet({ processes }: RunningFleet): Promise<void> {
+  const used = async () => {
+    const times = await Promise.all([...processes].map(([, pid]) => cpuOf(pid)));
+    return times.reduce((sum, time) => sum + time, 0);
+  };
+  let before = await used();
+  for (;;) {
+    await sleep(1_000);
+    const now = await used();
+    if (now - before < 400) return;
+    before = now;
+  }
+}
