@@ -1,12 +1,12 @@
 import type { Argument, Command, Option } from 'commander';
-import { commandModules } from '../../src/cli/commands/index.js';
+import { loadCommands } from '../../src/cli/commands/index.js';
 import { buildProgram } from '../../src/cli/program.js';
 import { createContext } from '../../src/cli/shared/context.js';
 import { EXAMPLES_HEADING } from '../../src/cli/shared/examples.js';
 import { code, page, plain, table } from './markdown.js';
 
 /** The program as `flotilla` builds it, which only prints help. */
-export function program(): Command {
+export async function program(): Promise<Command> {
   const never = new AbortController().signal;
   const nowhere = { write: () => undefined };
   const context = createContext({
@@ -20,10 +20,10 @@ export function program(): Command {
     stdout: nowhere,
     stderr: nowhere,
   });
-  return buildProgram(commandModules, context, '');
+  return buildProgram(await loadCommands(), context, '');
 }
 
-export function cliPage(root: Command = program()): string {
+export function cliPage(root: Command): string {
   return page(
     'Command line',
     'src/cli/commands',

@@ -5,7 +5,7 @@ import { referencePages } from './pages.js';
 
 // Writes the generated pages of docs/reference/, or with --check compares them with the files.
 const folder = join(import.meta.dirname, '../../docs/reference');
-const pages = referencePages();
+const pages = await referencePages();
 
 if (process.argv.includes('--check')) {
   const differences = outdated(pages, folder);

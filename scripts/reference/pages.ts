@@ -1,5 +1,5 @@
 import fleet from '../../config/fleet.js';
-import { cliPage } from './cli.js';
+import { cliPage, program } from './cli.js';
 import { configurationPage } from './configuration.js';
 import { errorsPage } from './errors.js';
 import { eventsPage } from './events.js';
@@ -7,9 +7,9 @@ import { httpPage } from './http.js';
 import { metricsPage } from './metrics.js';
 
 /** The generated pages of docs/reference/, by file name. Needs no broker and no other process. */
-export function referencePages(): Readonly<Record<string, string>> {
+export async function referencePages(): Promise<Readonly<Record<string, string>>> {
   return {
-    'cli.md': cliPage(),
+    'cli.md': cliPage(await program()),
     'configuration.md': configurationPage(fleet),
     'errors.md': errorsPage(),
     'events.md': eventsPage(fleet),

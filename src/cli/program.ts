@@ -1,9 +1,10 @@
-import { Command } from 'commander';
-import { requireReadableDataDir } from '../supervisor/data-directory/data-dir.js';
+import type { Command } from 'commander';
 import { dataDirOf } from '../runtime/place.js';
+import { requireReadableDataDir } from '../supervisor/data-directory/data-dir.js';
+import { emptyProgram } from './empty-program.js';
 import type { Context } from './shared/context.js';
 
-/** A file of the command line: adds its commands to the program. Loads nothing else until one of them runs. */
+/** Adds commands to the program. */
 export interface CommandModule {
   register: (program: Command, context: Context) => void;
 }
@@ -18,26 +19,10 @@ export function groupOf(command: Command): string {
 }
 
 export function buildProgram(modules: readonly CommandModule[], context: Context, version: string): Command {
-  const program = new Command('flotilla')
-    .description('Run and operate an event-driven worker fleet on RabbitMQ.')
-    .version(version)
-    .option('--fleet <path>', 'the file of the fleet (default: config/fleet.ts, else dist/config/fleet.js)')
-    .showHelpAfterError('(see flotilla help <command>)')
-    .configureOutput({
-      writeOut: (text) => linesIn(text).forEach((line) => context.print(line)),
-      writeErr: (text) => linesIn(text).forEach((line) => context.say(line)),
-      // quotes the command line, where a line break may be
-      outputError: (text) => context.say(text.trimEnd().replace('\n(', ' (')),
-    })
-    .exitOverride();
-  program.on('option:fleet', (file: string) => context.useFleet(file));
+  const program = emptyProgram(context, version);
   for (const { register } of modules) register(program, context);
   program.hook('preAction', (_, command) => {
     if (!WITHOUT_DATA.has(groupOf(command))) requireReadableDataDir(dataDirOf(context));
   });
   return program;
-}
-
-function linesIn(text: string): string[] {
-  return text.trimEnd().split('\n');
 }

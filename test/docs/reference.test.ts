@@ -10,15 +10,15 @@ import { routeProblems, serverProblems } from '../../scripts/reference/http.js';
 import { referencePages } from '../../scripts/reference/pages.js';
 
 const folder = fileURLToPath(new URL('../../docs/reference', import.meta.url));
-const commands = leaves(program());
+const commands = leaves(await program());
 
 describe('the reference', () => {
-  it('is up to date; run npm run docs:reference', () => {
-    expect(outdated(referencePages(), folder)).to.deep.equal([]);
+  it('is up to date; run npm run docs:reference', async () => {
+    expect(outdated(await referencePages(), folder)).to.deep.equal([]);
   });
 
-  it('is out of date when the help of a command changes', () => {
-    const changed = program();
+  it('is out of date when the help of a command changes', async () => {
+    const changed = await program();
     leaves(changed)
       .find((command) => nameOf(command) === 'dead list')
       ?.option('--new', 'a new option');
@@ -62,8 +62,8 @@ describe('the reference', () => {
     });
   }
 
-  it('describes every setting, variable, problem and field of a table with a meaning', () => {
-    for (const [name, text] of Object.entries(referencePages())) {
+  it('describes every setting, variable, problem and field of a table with a meaning', async () => {
+    for (const [name, text] of Object.entries(await referencePages())) {
       if (!['configuration.md', 'metrics.md', 'errors.md'].includes(name)) continue;
       expect(
         text.split('\n').filter((line) => /^\|.*\|\s+\|$/.test(line)),

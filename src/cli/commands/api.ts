@@ -10,7 +10,6 @@ import { runOptions, untilEnded } from '../shared/run.js';
 export function register(program: Command, context: Context): void {
   program
     .command('api')
-    .description('serve the HTTP API; accepts writes while the broker is down')
     .addHelpText('after', examples(['PORT=8080 flotilla api', 'serve the API on port 8080']))
     .action(() => serveFleet(context));
 }

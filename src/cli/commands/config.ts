@@ -7,7 +7,7 @@ import { printList } from '../shared/output/print-list.js';
 import { workerDefinitionOf } from '../../worker/definition/worker-definition.js';
 
 export function register(program: Command, context: Context): void {
-  const config = program.command('config').description('show the configuration');
+  const config = program.command('config');
   config
     .command('show')
     .description('list every variable with its value in this shell and whether it is set; secrets are masked')

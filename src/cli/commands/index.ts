@@ -1,45 +1,132 @@
+import type { Command } from 'commander';
 import type { CommandModule } from '../program.js';
-import * as api from './api.js';
-import * as config from './config.js';
-import * as dead from './dead/index.js';
-import * as doctor from './doctor/index.js';
-import * as events from './events/index.js';
-import * as keeper from './keeper.js';
-import * as newWorker from './new/index.js';
-import * as projections from './projections/index.js';
-import * as replay from './replay/index.js';
-import * as reset from './reset.js';
-import * as retrying from './retrying.js';
-import * as sagas from './sagas/index.js';
-import * as sandbox from './sandbox.js';
-import * as status from './status/index.js';
-import * as stores from './stores/index.js';
-import * as streams from './streams/index.js';
-import * as topology from './topology/index.js';
-import * as unrouted from './unrouted.js';
-import * as up from './up.js';
-import * as worker from './worker.js';
 
-/** In the order in which help shows them. */
-export const commandModules: readonly CommandModule[] = [
-  up,
-  api,
-  worker,
-  keeper,
-  sandbox,
-  status,
-  topology,
-  dead,
-  retrying,
-  unrouted,
-  events,
-  stores,
-  streams,
-  projections,
-  sagas,
-  replay,
-  newWorker,
-  reset,
-  doctor,
-  config,
+/** A command, or a group of commands such as `dead`, of which nothing is loaded until it runs. */
+export interface CommandEntry {
+  readonly name: string;
+  readonly description: string;
+  /** The name of the process, for commands that run until they are stopped: their log matters more than their output. */
+  readonly service?: string;
+  readonly load: () => Promise<CommandModule>;
+}
+
+/** All commands, in the order of the help. */
+export const commands: readonly CommandEntry[] = [
+  {
+    name: 'up',
+    description: 'run the whole fleet on this machine: broker, sandbox, keeper, workers, API',
+    service: 'supervisor',
+    load: () => import('./up.js'),
+  },
+  {
+    name: 'api',
+    description: 'serve the HTTP API; accepts writes while the broker is down',
+    service: 'api',
+    load: () => import('./api.js'),
+  },
+  {
+    name: 'worker',
+    description: 'run one or more workers in one process; several processes share the work',
+    service: 'worker',
+    load: () => import('./worker.js'),
+  },
+  {
+    name: 'keeper',
+    description: 'store the dead letters of all workers, so that they can be inspected and replayed',
+    service: 'keeper',
+    load: () => import('./keeper.js'),
+  },
+  {
+    name: 'sandbox',
+    description: "run the fleet's sandbox: external services for development",
+    service: 'sandbox',
+    load: () => import('./sandbox.js'),
+  },
+  {
+    name: 'status',
+    description:
+      'show queues, retries, dead letters, consumers, rates and circuit breakers, and why a process is not ready',
+    load: () => import('./status/index.js'),
+  },
+  {
+    name: 'topology',
+    description: 'compare and apply the exchanges, queues and bindings of the fleet',
+    load: () => import('./topology/index.js'),
+  },
+  {
+    name: 'dead',
+    description: 'list, collect, edit, replay and discard dead letters',
+    load: () => import('./dead/index.js'),
+  },
+  { name: 'retrying', description: 'inspect and speed up retries', load: () => import('./retrying.js') },
+  {
+    name: 'unrouted',
+    description: 'inspect and replay messages that match no worker',
+    load: () => import('./unrouted.js'),
+  },
+  {
+    name: 'events',
+    description: 'search the history of all services, list event types, publish events',
+    load: () => import('./events/index.js'),
+  },
+  {
+    name: 'stores',
+    description: 'inspect and accept the stores of the services',
+    load: () => import('./stores/index.js'),
+  },
+  {
+    name: 'streams',
+    description: 'inspect and archive the streams of a store',
+    load: () => import('./streams/index.js'),
+  },
+  {
+    name: 'projections',
+    description: 'list and rebuild read models, skip an event',
+    load: () => import('./projections/index.js'),
+  },
+  { name: 'sagas', description: 'inspect, retry and compensate sagas', load: () => import('./sagas/index.js') },
+  {
+    name: 'replay',
+    description: 'replay history to the queue of one worker only; can be interrupted and resumed',
+    load: () => import('./replay/index.js'),
+  },
+  { name: 'new', description: 'create a fleet, or add a worker to one', load: () => import('./new/index.js') },
+  {
+    name: 'reset',
+    description: 'delete the data of the fleet on this machine: stores, broker, mailbox',
+    load: () => import('./reset.js'),
+  },
+  {
+    name: 'doctor',
+    description:
+      'check that this machine and the broker have what a fleet needs; exit code 1 if not, 0 with warnings only',
+    load: () => import('./doctor/index.js'),
+  },
+  { name: 'config', description: 'show the configuration', load: () => import('./config.js') },
 ];
+
+/** The commands that a command line names, anywhere: `help dead` needs `dead` as well. */
+export function commandsIn(words: readonly string[]): CommandEntry[] {
+  return commands.filter(({ name }) => words.includes(name));
+}
+
+/** Loads `wanted`; of the other commands, the program has only names and descriptions. */
+export function loadCommands(wanted: readonly CommandEntry[] = commands): Promise<CommandModule[]> {
+  return Promise.all(
+    commands.map(async (entry): Promise<CommandModule> => {
+      if (!wanted.includes(entry)) return { register: (program) => void nameCommand(program, entry) };
+      const { register } = await entry.load();
+      return {
+        register(program, context) {
+          register(program, context);
+          program.commands.find((command) => command.name() === entry.name)?.description(entry.description);
+        },
+      };
+    }),
+  );
+}
+
+/** Adds a command that only appears in the help. */
+export function nameCommand(program: Command, { name, description }: CommandEntry): void {
+  program.command(name).description(description);
+}

@@ -7,7 +7,6 @@ import { runOptions, untilEnded } from '../shared/run.js';
 export function register(program: Command, context: Context): void {
   program
     .command('keeper')
-    .description('store the dead letters of all workers, so that they can be inspected and replayed')
     .addHelpText('after', examples(['flotilla keeper', 'run the keeper; one per fleet is enough']))
     .action(async () => untilEnded(runKeeper(await context.fleet(), runOptions(context, 'keeper'))));
 }

@@ -13,7 +13,6 @@ import { releaseClaims } from '../../runtime/stores/store-claims.js';
 export function register(program: Command, context: Context): void {
   program
     .command('reset')
-    .description('delete the data of the fleet on this machine: stores, broker, mailbox')
     .option('--yes', 'do not ask for confirmation')
     .addHelpText('after', examples(['flotilla reset', 'remove the data of this fleet, after confirmation']))
     .action((flags: { yes?: boolean }) => runReset(flags, context));

@@ -15,7 +15,7 @@ interface Flags {
 }
 
 export function register(program: Command, context: Context): void {
-  const retrying = program.command('retrying').description('inspect and speed up retries');
+  const retrying = program.command('retrying');
   retrying
     .command('list')
     .description('count the messages that wait for a retry, by worker and delay')

@@ -14,7 +14,6 @@ import { portTaken } from '../../net/port-taken.js';
 export function register(program: Command, context: Context): void {
   program
     .command('sandbox')
-    .description("run the fleet's sandbox: external services for development")
     .addHelpText('after', examples(['SANDBOX_PORT=4001 flotilla sandbox', 'run the sandbox on port 4001']))
     .action(() => runSandbox(context));
 }

@@ -41,7 +41,7 @@ const COLUMNS = {
 const MAX_SHOWN = 100;
 
 export function register(program: Command, context: Context): void {
-  const unrouted = program.command('unrouted').description('inspect and replay messages that match no worker');
+  const unrouted = program.command('unrouted');
   withFilters(unrouted.command('list').description('list the oldest messages; commands among them are an alarm'))
     .option('--limit <n>', 'how many to show', wholeNumber, 50)
     .option('--json', 'print JSON')

@@ -24,7 +24,6 @@ interface UpFlags {
 export function register(program: Command, context: Context): void {
   program
     .command('up')
-    .description('run the whole fleet on this machine: broker, sandbox, keeper, workers, API')
     .addOption(
       new Option('--scale <worker=count>', 'how many processes run a worker, such as payment=3,email=2')
         .argParser(parseScale)

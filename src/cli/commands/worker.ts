@@ -10,7 +10,6 @@ import { runOptions, untilEnded } from '../shared/run.js';
 export function register(program: Command, context: Context): void {
   program
     .command('worker')
-    .description('run one or more workers in one process; several processes share the work')
     .argument('<name...>', 'a worker of the fleet')
     .addHelpText(
       'after',

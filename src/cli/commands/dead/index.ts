@@ -8,7 +8,7 @@ import { registerReplay } from './replay.js';
 import { registerShow } from './show.js';
 
 export function register(program: Command, context: Context): void {
-  const dead = program.command('dead').description('list, collect, edit, replay and discard dead letters');
+  const dead = program.command('dead');
   const commands = [registerList, registerShow, registerCollect, registerReplay, registerEdit, registerDiscard];
   for (const add of commands) add(dead, context);
 }

@@ -49,9 +49,6 @@ const examinations: Readonly<Record<string, (context: Context) => Promise<Findin
 export function register(program: Command, context: Context): void {
   program
     .command('doctor')
-    .description(
-      'check that this machine and the broker have what a fleet needs; exit code 1 if not, 0 with warnings only',
-    )
     .option('--json', 'print JSON')
     .addHelpText('after', examples(['flotilla doctor', 'check this machine, the fleet and the broker']))
     .action((flags: { json?: boolean }) => runDoctor(flags, context));

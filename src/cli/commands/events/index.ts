@@ -6,8 +6,6 @@ import { registerShow } from './show.js';
 import { registerTypes } from './types.js';
 
 export function register(program: Command, context: Context): void {
-  const events = program
-    .command('events')
-    .description('search the history of all services, list event types, publish events');
+  const events = program.command('events');
   for (const add of [registerList, registerShow, registerTypes, registerPublish]) add(events, context);
 }

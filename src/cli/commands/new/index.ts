@@ -7,7 +7,7 @@ import { newWorker } from './new-worker.js';
 import { PATTERN_HELP, patterns } from '../../shared/input/type-patterns.js';
 
 export function register(program: Command, context: Context): void {
-  const group = program.command('new').description('create a fleet, or add a worker to one');
+  const group = program.command('new');
   group
     .command('fleet')
     .description('create a fleet with one worker and its test, in an empty folder')

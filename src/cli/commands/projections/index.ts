@@ -6,6 +6,6 @@ import { registerShow } from './show.js';
 import { registerSkip } from './skip.js';
 
 export function register(program: Command, context: Context): void {
-  const projections = program.command('projections').description('list and rebuild read models, skip an event');
+  const projections = program.command('projections');
   for (const add of [registerList, registerShow, registerRebuild, registerSkip]) add(projections, context);
 }

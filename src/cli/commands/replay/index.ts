@@ -22,7 +22,6 @@ import { formatDryRun, formatRun } from './format.js';
 export function register(program: Command, context: Context): void {
   program
     .command('replay')
-    .description('replay history to the queue of one worker only; can be interrupted and resumed')
     .option('--to <worker>', 'the worker, which skips what it has already handled')
     .addOption(
       new Option('--type <type>', `${PATTERN_HELP}; can be repeated`)

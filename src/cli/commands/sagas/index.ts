@@ -6,6 +6,6 @@ import { registerRetry } from './retry.js';
 import { registerShow } from './show.js';
 
 export function register(program: Command, context: Context): void {
-  const sagas = program.command('sagas').description('inspect, retry and compensate sagas');
+  const sagas = program.command('sagas');
   for (const add of [registerList, registerShow, registerRetry, registerCompensate]) add(sagas, context);
 }

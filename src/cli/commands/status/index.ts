@@ -17,9 +17,6 @@ const WATCH_EVERY = 2000;
 export function register(program: Command, context: Context): void {
   program
     .command('status')
-    .description(
-      'show queues, retries, dead letters, consumers, rates and circuit breakers, and why a process is not ready',
-    )
     .option('--watch [interval]', 'repeat at this interval (default: 2s) until Ctrl-C', interval)
     .option('--json', 'print JSON; with --watch one line each time')
     .addHelpText(

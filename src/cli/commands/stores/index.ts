@@ -4,6 +4,6 @@ import { registerAccept } from './accept.js';
 import { registerList } from './list.js';
 
 export function register(program: Command, context: Context): void {
-  const stores = program.command('stores').description('inspect and accept the stores of the services');
+  const stores = program.command('stores');
   for (const add of [registerList, registerAccept]) add(stores, context);
 }

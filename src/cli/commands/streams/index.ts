@@ -5,6 +5,6 @@ import { registerRetain } from './retain.js';
 import { registerShow } from './show.js';
 
 export function register(program: Command, context: Context): void {
-  const streams = program.command('streams').description('inspect and archive the streams of a store');
+  const streams = program.command('streams');
   for (const add of [registerShow, registerRetain, registerArchive]) add(streams, context);
 }

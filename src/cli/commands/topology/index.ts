@@ -17,9 +17,7 @@ interface Flags {
 }
 
 export function register(program: Command, context: Context): void {
-  const topology = program
-    .command('topology')
-    .description('compare and apply the exchanges, queues and bindings of the fleet');
+  const topology = program.command('topology');
   topology
     .command('plan')
     .description('show what `apply` would change; exit code 1 if something cannot be changed or does not answer')

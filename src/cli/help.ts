@@ -1,0 +1,17 @@
+import { libraryVersion } from '../runtime/version.js';
+import { printable } from '../text/printable.js';
+import { commands, nameCommand } from './commands/index.js';
+import { emptyProgram } from './empty-program.js';
+import { exitCodeOf } from './shared/failure.js';
+
+// A command line without a command: `flotilla --help`, `flotilla --version`, a mistyped name.
+process.stdout.on('error', () => process.exit(1));
+const write = (stream: NodeJS.WriteStream) => (line: string) => void stream.write(`${printable(line, 4000)}\n`);
+const output = { print: write(process.stdout), say: write(process.stderr), useFleet: () => undefined };
+const program = emptyProgram(output, libraryVersion());
+for (const entry of commands) nameCommand(program, entry);
+try {
+  await program.parseAsync(process.argv);
+} catch (error) {
+  process.exitCode = exitCodeOf(error);
+}

@@ -1,0 +1,84 @@
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { createContext } from './shared/context.js';
+import { FlotillaError, stackOf } from '../errors.js';
+import { armFailpoint } from '../failpoints.js';
+import { announceFailure } from '../supervisor/child-process.js';
+import { exitCodeOf, failureLines } from './shared/failure.js';
+import { commands, commandsIn, loadCommands } from './commands/index.js';
+import { buildProgram, groupOf } from './program.js';
+import { libraryVersion, manifestPath } from '../runtime/version.js';
+import { listenForSignals } from './shared/signals.js';
+import { requireSupportedNode } from '../supported-node.js';
+import { tolerateFailures } from '../telemetry/log-output.js';
+
+const version = libraryVersion();
+
+/** Milliseconds for which a process that is done waits for what may still be open in it. */
+const EXIT_LIMIT = 5000;
+
+const [command = ''] = process.argv
+  .slice(2)
+  .filter((word, index, words) => !/^--fleet(=|$)/.test(word) && words[index - 1] !== '--fleet');
+const service = commands.find(({ name }) => name === command)?.service;
+
+const context = createContext({
+  env: process.env,
+  cwd: process.cwd(),
+  program: fileURLToPath(new URL('./main.js', import.meta.url)),
+  packageRoot: dirname(manifestPath()),
+  version,
+  signals: listenForSignals(process),
+  stdin: process.stdin,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  service,
+});
+
+tolerateFailures(process.stderr);
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (service !== undefined) return;
+  if (error.code === 'EPIPE') process.exit(0); // `flotilla dead list | head`: the reader has seen enough
+  context.say(`error: standard output cannot be written: ${error.message}`);
+  process.exit(1);
+});
+// Node.js would print the error with all of its properties, which may be secret or personal
+process.on('uncaughtException', (error) => {
+  fail(error, stackOf(error));
+  process.exit(1);
+});
+if (context.printsJson) {
+  process.removeAllListeners('warning');
+  process.on('warning', ({ name, message }) => context.say(`${name}: ${message}`, { level: 'warn' }));
+}
+
+const program = buildProgram(await loadCommands(commandsIn(process.argv.slice(2))), context, version);
+program.hook('preAction', (_, command) => {
+  if (command.name() !== 'doctor') requireSupportedNode();
+  // what a fleet writes, its broker included, is for its owner alone; source files are for everybody
+  if (groupOf(command) !== 'new') process.umask(0o077);
+  // The supervisor hands the failpoint on to its processes, and ends them itself when it is told to twice.
+  if (command.name() === 'up') return;
+  const { failpoint } = context.config;
+  if (failpoint !== undefined) armFailpoint(failpoint);
+  context.forced.addEventListener('abort', () => process.exit(130));
+});
+
+try {
+  await program.parseAsync(process.argv);
+} catch (error) {
+  // Stopping when told to is what a command should do, also in the midst of its start.
+  const stopped = context.signal.aborted && error === context.signal.reason;
+  // the supervisor prints one line for all of its processes, which fail for the same reason
+  if (!stopped && !announceFailure(error)) fail(error);
+  process.exitCode = stopped ? 0 : exitCodeOf(error);
+}
+if (process.connected) process.disconnect();
+// a handler that was abandoned may hold a socket or a timer for ever
+setTimeout(() => process.exit(), EXIT_LIMIT).unref();
+
+function fail(error: unknown, stack?: string): void {
+  const code = error instanceof FlotillaError ? error.code : undefined;
+  for (const line of failureLines(error)) context.say(line, { level: 'error', code, stack });
+  if (!context.printsJson) for (const line of stack?.split('\n') ?? []) context.say(`  | ${line}`);
+}
