@@ -10,7 +10,7 @@ import { median, type Row } from './support/table.js';
 const CLIENTS = 32;
 const WARM_UP = 100;
 const ORDERS = 1_000;
-const ROUNDS = 3;
+const ROUNDS = 1;
 const IDLE_MS = 10_000;
 const checkout = fileURLToPath(new URL('../..', import.meta.url));
 
