@@ -96,7 +96,7 @@ export function createRelay(options: RelayOptions): Relay {
       const publisher = broker.createPublisher(confirmTimeout === undefined ? {} : { timeout: confirmTimeout });
       const stop = new AbortController();
       const gauging = gauge.run(logger, AbortSignal.any([signal, stop.signal]));
-      const leader = { store, name: RELAY, holder: options.instance, ttl: leaseTtl, logger, signal };
+      const leader = { store, name: RELAY, holder: options.instance, ttl: leaseTtl, locked: true, logger, signal };
       const failure = await runAsLeader(leader, async (lease, leading) => {
         holding = true;
         try {

@@ -105,6 +105,15 @@ export interface Lease {
   epoch: number;
 }
 
+/** The lock of a lease. The operating system releases it when the process ends, also after kill -9. */
+export interface LeaseLock {
+  /** The last holder of the lease that also had this lock, and therefore has ended. */
+  readonly previous: string | undefined;
+  /** Records that this process holds the lease. */
+  record(holder: string): void;
+  release(): void;
+}
+
 /** Selects the events that `readAll` returns; all conditions must hold. */
 export interface ReadFilter {
   /** A type, a topic pattern, or a list of them. */
@@ -174,8 +183,12 @@ export interface Store {
    *  `from`. */
   moveLeasedCheckpoint(lease: Lease, from: number, to: number): Promise<boolean>;
   /** Acquires or renews the lease for `ttl` milliseconds; undefined while another process holds it. A lease whose
-   *  end is further away than its own duration was acquired before the clock was set back: it counts as expired. */
-  acquireLease(name: string, holder: string, ttl: number): Promise<Lease | undefined>;
+   *  end is further away than its own duration was acquired before the clock was set back: it counts as expired. So
+   *  does a lease of `ended`, a holder that is known to have ended. */
+  acquireLease(name: string, holder: string, ttl: number, ended?: string): Promise<Lease | undefined>;
+  /** Takes the lock of a lease, which shows that its previous holder has ended; undefined while another process holds
+   *  the lock, and if the store has none. The lock only shortens the takeover: the lease decides. */
+  lockLease(name: string): LeaseLock | undefined;
   releaseLease(lease: Lease): Promise<void>;
   /** Converts due timers into events, at most `limit`, each in the transaction that deletes it. Returns how many. */
   fireTimers(now: number, limit?: number): Promise<number>;

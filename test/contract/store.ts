@@ -404,6 +404,13 @@ export function storeContract(
         expect(await store.acquireLease('relay', 'a', 100)).to.equal(undefined);
       });
 
+      it('grants the lease of a holder that has ended, and of no other', async () => {
+        await store.acquireLease('relay', 'a', 60_000);
+        expect(await store.acquireLease('relay', 'b', 60_000, 'c')).to.equal(undefined);
+        expect(await store.acquireLease('relay', 'b', 60_000, 'a')).to.include({ holder: 'b', epoch: 2 });
+        expect(await store.acquireLease('relay', 'a', 60_000, 'c')).to.equal(undefined);
+      });
+
       it('treats a lease as expired if it was acquired before the clock was set back', async () => {
         const first = await store.acquireLease('relay', 'a', 100);
         if (first === undefined) throw new Error('not acquired');

@@ -1,7 +1,7 @@
 import { FlotillaError, messageOf } from '../../errors.js';
 import { Backoff } from '../../concurrency/backoff.js';
 import { sleep } from '../../concurrency/sleep.js';
-import type { Store } from '../store.js';
+import type { LeaseLock, Store } from '../store.js';
 import { isStoreGone } from '../is-gone.js';
 import type { Logger } from '../../telemetry/logger.js';
 import { LeaseHolder } from './lease-holder.js';
@@ -14,11 +14,17 @@ export interface LeaderOptions {
   holder: string;
   /** Milliseconds after which another process takes over from a holder that has vanished. */
   ttl: number;
+  /** Whether another process takes over immediately from a holder that has ended, if the store has locks.
+   *  @default false */
+  locked?: boolean;
   logger: Logger;
   /** Called after each attempt that finds the lease held by another process. */
   onStandby?: () => Promise<void> | void;
   signal: AbortSignal;
 }
+
+/** Milliseconds between two checks of the lock, which takes 0.2 ms. */
+const LOCK_CHECK_INTERVAL_MS = 150;
 
 /**
  * Runs `work` in at most one of the calling processes: whenever this process acquires the lease. `work` ends when its
@@ -27,16 +33,19 @@ export interface LeaderOptions {
  * broker is closed. Never rejects.
  */
 export async function runAsLeader(
-  { store, name, holder, ttl, logger, onStandby, signal }: LeaderOptions,
+  options: LeaderOptions,
   work: (lease: LeaseHolder, signal: AbortSignal) => Promise<void>,
 ): Promise<FlotillaError | undefined> {
+  const { store, name, locked = false, logger, onStandby, signal } = options;
   const backoff = new Backoff(100, 5_000);
+  let lock = locked ? store.lockLease(name) : undefined;
   while (!signal.aborted) {
     try {
-      const lease = await LeaseHolder.acquire(store, { name, holder, ttl, logger });
+      const lease = await LeaseHolder.acquire(store, { ...options, lock });
+      lock = undefined;
       if (lease === undefined) {
         await onStandby?.();
-        await sleep((ttl / 5) * (0.5 + Math.random() / 2), signal);
+        lock = await standBy(options);
       } else {
         try {
           await work(lease, AbortSignal.any([signal, lease.lost]));
@@ -52,5 +61,19 @@ export async function runAsLeader(
       await sleep(backoff.next(), signal);
     }
   }
+  lock?.release();
   return undefined;
+}
+
+/** Waits for the next attempt: a part of the time to live, or until the lock of a holder that has ended is free.
+ *  Resolves with that lock. */
+async function standBy({ store, name, ttl, locked = false, signal }: LeaderOptions): Promise<LeaseLock | undefined> {
+  const deadline = performance.now() + (ttl / 5) * (0.5 + Math.random() / 2);
+  for (;;) {
+    const left = deadline - performance.now();
+    if (left <= 0 || signal.aborted) return undefined;
+    await sleep(locked ? Math.min(left, LOCK_CHECK_INTERVAL_MS) : left, signal);
+    const lock = locked && !signal.aborted ? store.lockLease(name) : undefined;
+    if (lock !== undefined) return lock;
+  }
 }

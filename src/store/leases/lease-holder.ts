@@ -1,6 +1,6 @@
 import { messageOf } from '../../errors.js';
 import type { Logger } from '../../telemetry/logger.js';
-import type { Lease, Store } from '../store.js';
+import type { Lease, LeaseLock, Store } from '../store.js';
 import { isStoreGone } from '../is-gone.js';
 
 export interface LeaseOptions {
@@ -8,6 +8,8 @@ export interface LeaseOptions {
   holder: string;
   /** Milliseconds until the lease expires, unless it is renewed. */
   ttl: number;
+  /** Whether to take the lock of the lease too. @default false */
+  locked?: boolean;
   logger: Logger;
 }
 
@@ -24,6 +26,7 @@ export class LeaseHolder {
     private validUntil: number,
     private readonly store: Store,
     private readonly options: LeaseOptions,
+    private lock: LeaseLock | undefined,
   ) {
     this.lost = this.#lost.signal;
     this.#timer = setInterval(() => {
@@ -31,11 +34,22 @@ export class LeaseHolder {
     }, options.ttl / 3);
   }
 
-  /** Acquires the lease; undefined while another process holds it. */
-  static async acquire(store: Store, options: LeaseOptions): Promise<LeaseHolder | undefined> {
+  /** Acquires the lease; undefined while another process holds it. `lock`: the lock of the lease, if this process has
+   *  it; released with the lease. */
+  static async acquire(
+    store: Store,
+    { lock, ...options }: LeaseOptions & { lock?: LeaseLock | undefined },
+  ): Promise<LeaseHolder | undefined> {
     const requestedAt = performance.now();
-    const lease = await store.acquireLease(options.name, options.holder, options.ttl);
-    return lease && new LeaseHolder(lease, requestedAt + options.ttl, store, options);
+    const { name, holder, ttl } = options;
+    let lease: Lease | undefined;
+    try {
+      lease = await store.acquireLease(name, holder, ttl, lock?.previous);
+      if (lease !== undefined) lock?.record(holder);
+    } finally {
+      if (lease === undefined) lock?.release();
+    }
+    return lease && new LeaseHolder(lease, requestedAt + ttl, store, options, lock);
   }
 
   /** Whether this process still holds the lease. Reads the clock: a process that was suspended beyond the end of its
@@ -62,6 +76,8 @@ export class LeaseHolder {
       if (isStoreGone(error)) return;
       const { logger, name } = this.options;
       logger.warn(`${name}: the lease could not be released`, { error: messageOf(error) });
+    } finally {
+      this.#unlock();
     }
   }
 
@@ -72,6 +88,7 @@ export class LeaseHolder {
       const renewed = await this.store.acquireLease(name, holder, ttl);
       if (renewed?.epoch === this.lease.epoch) this.validUntil = requestedAt + ttl;
       else this.#lose('another process holds it');
+      this.#takeLock();
     } catch (error) {
       logger.warn(`${name}: the lease could not be renewed; retrying`, { error: messageOf(error) });
       this.check();
@@ -79,8 +96,22 @@ export class LeaseHolder {
     this.#renewing = undefined;
   }
 
+  /** A lease that was acquired after its end is without the lock until the former holder releases that. */
+  #takeLock(): void {
+    const { name, holder, locked = false } = this.options;
+    if (!locked || this.lock !== undefined || this.#lost.signal.aborted) return;
+    this.lock = this.store.lockLease(name);
+    this.lock?.record(holder);
+  }
+
+  #unlock(): void {
+    this.lock?.release();
+    this.lock = undefined;
+  }
+
   #lose(why: string): void {
     clearInterval(this.#timer);
+    this.#unlock();
     if (this.#lost.signal.aborted) return;
     this.options.logger.warn(`${this.options.name}: lost the lease`, { why });
     this.#lost.abort();

@@ -8,6 +8,7 @@ import { CommitHealth } from './write/commit-health.js';
 import { Committer } from './write/committer.js';
 import { openReader, openWriter } from './connection.js';
 import { FileGuard, identityOf } from './file-guard.js';
+import { lockPathOf, takeLeaseLock } from './lease-lock.js';
 import { retryWhileBusy } from './write/retry-while-busy.js';
 import { applySchema } from './tables/schema.js';
 import { isBusy } from './sqlite-errors.js';
@@ -103,6 +104,14 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
       committer,
       health,
       watch,
+      lockLease(name) {
+        try {
+          return takeLeaseLock(lockPathOf(path, name));
+        } catch (error) {
+          logger.debug('store: the lock of a lease cannot be used', { lease: name, error: messageOf(error) });
+          return undefined;
+        }
+      },
       read,
       size,
       stop: () => guard.stop(),

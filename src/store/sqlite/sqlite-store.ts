@@ -7,6 +7,7 @@ import type {
   ExpectedVersion,
   InboxKey,
   Lease,
+  LeaseLock,
   Migration,
   ReadFilter,
   Snapshot,
@@ -50,6 +51,8 @@ export interface SqliteParts {
   committer: Pick<Committer, 'submit' | 'run' | 'close' | 'waiting'>;
   health: CommitHealth;
   watch: Pick<AppendWatch, 'listen' | 'stop'>;
+  /** Takes the lock of a lease; see `Store.lockLease`. */
+  lockLease: (name: string) => LeaseLock | undefined;
   /** Runs a step that reads committed data. */
   read: <T>(step: () => T) => Promise<T>;
   /** Returns the size of the store in bytes. */
@@ -181,11 +184,15 @@ export class SqliteStore implements Store {
     return this.#step((writer) => writer.checkpoints.moveLeased(lease, from, to), true);
   }
 
-  async acquireLease(name: string, holder: string, ttl: number): Promise<Lease | undefined> {
+  async acquireLease(name: string, holder: string, ttl: number, ended?: string): Promise<Lease | undefined> {
     this.#leases.attempt(name, ttl);
-    const { lease, term } = await this.#step((writer) => writer.checkpoints.acquire(name, holder, ttl), true);
+    const { lease, term } = await this.#step((writer) => writer.checkpoints.acquire(name, holder, ttl, ended), true);
     this.#leases.found(name, term);
     return lease;
+  }
+
+  lockLease(name: string): LeaseLock | undefined {
+    return this.parts.lockLease(name);
   }
 
   async releaseLease(lease: Lease): Promise<void> {

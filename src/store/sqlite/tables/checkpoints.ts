@@ -61,10 +61,11 @@ export class Checkpoints {
     return this.move(lease.name, from, to);
   }
 
-  acquire(name: string, holder: string, ttl: number): LeaseAttempt {
+  acquire(name: string, holder: string, ttl: number, ended?: string): LeaseAttempt {
     const current = this.#current(name);
     const now = this.clock();
-    if (current !== undefined && current.holder !== holder && isValid(current, now, ttl)) {
+    const isOthers = current !== undefined && current.holder !== holder && current.holder !== ended;
+    if (isOthers && isValid(current, now, ttl)) {
       return { lease: undefined, term: `${current.epoch} ${current.expires}` };
     }
     const epoch = current?.holder === holder ? current.epoch : (current?.epoch ?? 0) + 1;

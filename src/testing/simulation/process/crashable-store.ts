@@ -29,6 +29,7 @@ export function crashableStore(service: Service, process: CrashableProcess, { ha
     checkpoint: (...args) => process.guard(() => store.checkpoint(...args)),
     moveLeasedCheckpoint: (...args) => process.guard(() => store.moveLeasedCheckpoint(...args)),
     acquireLease: (...args) => process.guard(() => store.acquireLease(...args)),
+    lockLease: (name) => store.lockLease(name),
     releaseLease: (...args) => process.guard(() => store.releaseLease(...args)),
     fireTimers: (...args) => process.guard(() => store.fireTimers(...args)),
     nextTimer: () => process.guard(() => store.nextTimer()),
