@@ -30,17 +30,17 @@ export function statusLines(
     ...(workers.some(({ hasQueue, exists }) => hasQueue && exists === false)
       ? ['Queues are missing: flotilla topology apply']
       : []),
-    ...noConsumerLines(workers.filter(hasNoConsumer)),
-    ...deadLines(workers, now),
-    ...unroutedLines(unrouted, now),
-    ...(abandoned ?? []).map(abandonedLine),
     ...sagas.flatMap(sagaLines),
     ...[...new Set(processes.flatMap(({ stoppedProjections }) => stoppedProjections))].map(
       (name) =>
         `ALARM: projection ${name} is stopped at an event or has to be rebuilt: flotilla projections show ${name}`,
     ),
+    ...unroutedLines(unrouted, now),
+    ...noConsumerLines(workers.filter((worker) => hasNoConsumer(worker, processes))),
+    ...deadLines(workers, now),
+    ...(abandoned ?? []).map(abandonedLine),
     ...logReaders.map(logLine),
-    ...processes.flatMap((process) => processLines(process, now)),
+    ...processLines(processes, now),
     ...problems.map((problem) => `Unknown: ${problem}`),
   ];
   return notes.length === 0 ? lines : [...lines, '', ...notes];
@@ -114,9 +114,9 @@ function breakerCell({ breaker, breakerUntil, breakerSince }: WorkerStatus, now:
   return `${breaker}${since}${leftOf(breakerUntil, now)}`;
 }
 
-/** A worker whose processes answer on this machine reports by itself why it does not consume. */
-function hasNoConsumer({ exists, consumers, breaker }: WorkerStatus): boolean {
-  return exists === true && consumers === 0 && breaker === null;
+/** A worker with processes on this machine is reported with them. */
+function hasNoConsumer({ worker, exists, consumers }: WorkerStatus, processes: readonly ProcessReport[]): boolean {
+  return exists === true && consumers === 0 && !processes.some(({ workers }) => workers.includes(worker));
 }
 
 function noConsumerLines(workers: readonly WorkerStatus[]): string[] {
@@ -175,18 +175,49 @@ function logLine({ worker, offset, behind, alarms }: LogReaderStatus): string {
   return `${worker} is done with the log up to offset ${offset}, ${behind ?? UNKNOWN} behind${alarm}`;
 }
 
-/** Why a process is not ready, and until when. */
-function processLines({ role, workers, pid, url, health, checks }: ProcessReport, now: number): string[] {
-  if (health === 'ready') return [];
-  const name = `${workers.join(', ') || role} (pid ${pid}, ${url})`;
-  if (health === 'silent') return [`${name} does not answer`];
-  const reasons = Object.entries(checks)
+/** Why processes are not ready, and until when. A reason that several processes report is printed once. */
+function processLines(processes: readonly ProcessReport[], now: number): string[] {
+  const reports = processes
+    .filter(({ health }) => health === 'not ready')
+    .map((process) => ({ process, reasons: reasonsOf(process, now) }));
+  const reporters = new Map<string, string[]>();
+  for (const { process, reasons } of reports) {
+    for (const reason of reasons) reporters.set(reason, [...(reporters.get(reason) ?? []), shortNameOf(process)]);
+  }
+  const shared = [...reporters].filter(([, names]) => names.length > 1);
+  const isShared = new Set(shared.map(([reason]) => reason));
+  return [
+    ...processes.filter(({ health }) => health === 'silent').map(silentLine),
+    ...shared.flatMap(([reason, names]) => [`${names.length} processes are not ready: ${names.join(', ')}`, reason]),
+    ...reports.flatMap(({ process, reasons }) => {
+      const own = reasons.filter((reason) => !isShared.has(reason));
+      if (own.length === 0 && reasons.length > 0) return [];
+      const noReason = '; /readyz gives no reason without METRICS_TOKEN or API_TOKEN';
+      return [`${nameOf(process)} is not ready${reasons.length === 0 ? noReason : ''}`, ...own];
+    }),
+  ];
+}
+
+/** A stopped process ignores SIGTERM, so that only SIGKILL ends it. */
+function silentLine(process: ProcessReport): string {
+  return (
+    `${nameOf(process)} does not answer; it is starting, stopped, or its event loop is blocked: ` +
+    `if this lasts, run kill -KILL ${process.pid} and start it again`
+  );
+}
+
+function reasonsOf({ checks }: ProcessReport, now: number): string[] {
+  return Object.entries(checks)
     .filter(([, { ok }]) => !ok)
     .map(([check, reported]) => `  ${check}: ${causeOf(reported, now)}`);
-  return [
-    `${name} is not ready${reasons.length === 0 ? '; /readyz gives no reason without METRICS_TOKEN or API_TOKEN' : ''}`,
-    ...reasons,
-  ];
+}
+
+function nameOf({ role, workers, pid, url }: ProcessReport): string {
+  return `${workers.join(', ') || role} (pid ${pid}, ${url})`;
+}
+
+function shortNameOf({ role, workers, pid }: ProcessReport): string {
+  return `${workers.join('+') || role} (pid ${pid})`;
 }
 
 function causeOf({ detail, since, until }: ReportedCheck, now: number): string {

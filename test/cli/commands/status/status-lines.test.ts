@@ -1,0 +1,102 @@
+import { expect } from 'chai';
+import { statusLines } from '../../../../src/cli/commands/status/lines.js';
+import type { Status } from '../../../../src/cli/commands/status/source.js';
+import type { WorkerStatus } from '../../../../src/observability/fleet-status.js';
+import type { ProcessReport } from '../../../../src/observability/processes/probe-process.js';
+
+const NOW = Date.parse('2026-01-01T00:00:00.000Z');
+const REFUSED = 'connecting: broker.refused_connection: Nothing listens';
+
+function processOf(worker: string, pid: number, changed: Partial<ProcessReport> = {}): ProcessReport {
+  return {
+    role: 'worker',
+    workers: [worker],
+    url: `http://127.0.0.1:${4000 + pid}`,
+    pid,
+    startedAt: '2026-01-01T00:00:00.000Z',
+    health: 'not ready',
+    checks: { broker: { ok: false, detail: REFUSED } },
+    breakers: {},
+    inFlight: {},
+    logOffsets: {},
+    logAlarms: {},
+    stoppedProjections: [],
+    ...changed,
+  };
+}
+
+function workerOf(worker: string, consumers: number): WorkerStatus {
+  return {
+    worker,
+    hasQueue: true,
+    exists: true,
+    ready: 0,
+    inFlight: 0,
+    retrying: [],
+    dead: 0,
+    deadInBroker: 0,
+    deadKept: 0,
+    oldestDead: null,
+    consumers,
+    rates: null,
+    breaker: null,
+    breakerSince: null,
+    breakerUntil: null,
+  };
+}
+
+/** The lines below the table. */
+function notesOf(changed: Partial<Status>): string[] {
+  const status: Status = {
+    workers: [],
+    logReaders: [],
+    unrouted: { total: 0, examined: 0, commands: 0, events: 0, others: 0, oldestCommand: null },
+    processes: [],
+    broker: null,
+    problems: [],
+    brokerUrl: 'amqp://somewhere',
+    signingKey: 'ab12cd34',
+    sagas: [],
+    abandoned: [],
+    unread: [],
+    ...changed,
+  };
+  const lines = statusLines(status, { width: 200, now: NOW, unreachable: false });
+  return lines.slice(lines.lastIndexOf('') + 1);
+}
+
+describe('the lines below the table of `flotilla status`', () => {
+  it('print a reason once that several processes report, and then what each reports alone', () => {
+    const full = { ok: false, detail: 'store.full' };
+    const payment = processOf('payment', 2, { checks: { broker: { ok: false, detail: REFUSED }, store: full } });
+    expect(notesOf({ processes: [processOf('email', 1), payment] })).to.deep.equal([
+      '2 processes are not ready: email (pid 1), payment (pid 2)',
+      `  broker: ${REFUSED}`,
+      'payment (pid 2, http://127.0.0.1:4002) is not ready',
+      '  store: store.full',
+    ]);
+  });
+
+  it('print the remedy of a process that does not answer, in place of the warning about its queue', () => {
+    const workers = [workerOf('email', 0), workerOf('payment', 0)];
+    const lines = notesOf({ workers, processes: [processOf('email', 1, { health: 'silent', checks: {} })] });
+    expect(lines.slice(0, 2)).to.deep.equal([
+      'WARNING: queues without a consumer; the worker does not run, or its circuit breaker is open on another machine:',
+      '  payment',
+    ]);
+    expect(lines.slice(2).join('\n')).to.match(
+      /^email \(pid 1, .*\) does not answer; .*: if this lasts, run kill -KILL 1 and/,
+    );
+  });
+
+  it('begin with the alarms', () => {
+    const lines = notesOf({
+      workers: [workerOf('payment', 0)],
+      unrouted: { total: 2, examined: 2, commands: 1, events: 1, others: 0, oldestCommand: null },
+      sagas: [{ saga: 'fulfilment', worker: 'payment', started: 0, compensating: 0, failed: 1 }],
+      processes: [processOf('views', 1, { health: 'ready', stoppedProjections: ['sales'] })],
+    });
+    const isAlarm = lines.map((line) => line.startsWith('ALARM'));
+    expect(isAlarm).to.deep.equal([true, true, true, false, false, false]);
+  });
+});
