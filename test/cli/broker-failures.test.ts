@@ -109,13 +109,13 @@ describe('commands with an unreachable broker', function () {
       .and.not.include('hunter2');
   });
 
-  it('doctor names the cause, for the broker and for its management API', async () => {
+  it('doctor names the cause and its remedy, for the broker and for its management API', async () => {
     const managementUrl = Object.assign(new URL(real.managementUrl), { password: 'hunter2' }).toString();
     const { out } = await run(
       { AMQP_URL: [real.amqpUrl, closed].join(','), AMQP_MANAGEMENT_URL: managementUrl },
       'doctor',
     );
-    expect(out).to.match(/^FAIL broker .*Nothing listens .*127\.0\.0\.1:1$/m);
+    expect(out).to.match(/^FAIL broker .*Nothing listens .*127\.0\.0\.1:1\. Start the broker .*$/m);
     expect(out).to.match(/^WARN management .*user "guest" is refused \(401\)/m);
     expect(out).not.to.include('hunter2');
   });

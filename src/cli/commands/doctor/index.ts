@@ -10,7 +10,7 @@ import { requireKey } from '../../../broker/signing/key-registration.js';
 import { namesFor } from '../../../broker/topology/topology.js';
 import { createManagement } from '../../../broker/rabbitmq/management/management.js';
 import { probeBroker } from '../../../broker/rabbitmq/connection/probe.js';
-import { FlotillaError, messageOf } from '../../../errors.js';
+import { FlotillaError, messageOf, withRemedy } from '../../../errors.js';
 import { isSupportedNode, OLDEST_NODE, requireSupportedNode } from '../../../supported-node.js';
 import { dataDirProblem } from '../../../supervisor/data-directory/data-dir.js';
 import { portProblem, requireDistinctPorts } from '../../../supervisor/ports.js';
@@ -24,6 +24,7 @@ import { runDirOf } from '../../../runtime/place.js';
 import { readProcesses } from '../../../observability/processes/process-registry.js';
 import { enabledWorkers } from '../../../runtime/fleet/enabled-workers.js';
 import { examineCluster } from './examine-cluster.js';
+import { examineStores } from './examine-stores.js';
 import type { Finding } from './finding.js';
 import { operatorPlace } from '../../shared/session.js';
 import { connectOperator } from '../../../runtime/operator/operator-broker.js';
@@ -44,6 +45,7 @@ const examinations: Readonly<Record<string, (context: Context) => Promise<Findin
   cluster: examineCluster,
   ports: examinePorts,
   disk: examineDisk,
+  stores: examineStores,
 };
 
 export function register(program: Command, context: Context): void {
@@ -59,7 +61,7 @@ async function runDoctor({ json = false }: { json?: boolean }, context: Context)
   for (const [name, examine] of Object.entries(examinations)) {
     const found = await examine(context).catch((error: unknown): Finding => ({
       ok: false,
-      detail: messageOf(error),
+      detail: error instanceof FlotillaError ? withRemedy(error) : messageOf(error),
     }));
     for (const finding of [found].flat()) {
       items.push({ name, ...finding });
@@ -152,7 +154,7 @@ async function examineBroker(context: Context): Promise<Finding> {
   if (failures.length === 0) return { ok: true, detail: `${where} answers` };
   if (from === 'default') return { ok: true, detail: 'none runs here; `up` starts one' };
   const { code, detail } = failureOfAll(failures);
-  return { ok: false, detail: `${where}: ${new FlotillaError(code, detail).message}` };
+  return { ok: false, detail: `${where}: ${withRemedy(new FlotillaError(code, detail))}` };
 }
 
 async function examineManagement(context: Context): Promise<Finding> {

@@ -3,6 +3,7 @@ import { existsSync, renameSync, rmSync, truncateSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { register as registerDoctor } from '../../../../src/cli/commands/doctor/index.js';
 import { register as registerKeeper } from '../../../../src/cli/commands/keeper.js';
 import { register as registerReset } from '../../../../src/cli/commands/reset.js';
 import { register as registerStores } from '../../../../src/cli/commands/stores/index.js';
@@ -17,7 +18,7 @@ const fleet = defineFleet({
   catalogue: shop,
   workers: [shop.defineWorker({ name: 'tally', on: { 'job.requested': () => undefined } })],
 });
-const modules = [{ register: registerKeeper }, { register: registerReset }, { register: registerStores }];
+const modules = [registerDoctor, registerKeeper, registerReset, registerStores].map((register) => ({ register }));
 
 describe('a fleet that lost a store', function () {
   this.timeout(180_000);
@@ -70,6 +71,8 @@ describe('a fleet that lost a store', function () {
       JSON.parse((await run(['stores', 'list', '--json'])).out) as { items: { service: string; state: string }[] }
     ).items.map(({ service, state }) => `${service} ${state}`);
 
+  const examined = async () => (await run(['doctor'])).out.split('\n').filter((line) => line.includes(' stores '));
+
   it('ends the process with a line that names the file, and starts only once the file is back', async () => {
     const away = `${ops}.away`;
     const moved = await whileKeeping(() => {
@@ -83,10 +86,12 @@ describe('a fleet that lost a store', function () {
     expect(missing.said).to.match(/store\.missing: .*ops\.db.*flotilla stores accept ops\. /);
     expect(existsSync(ops)).to.equal(false);
     expect(await list()).to.deep.equal(['ops missing', 'tally new']);
+    expect((await examined()).join('\n')).to.match(/^FAIL stores +store\.missing: .*ops\.db of ops\. .*restore .*$/);
 
     for (const suffix of ['', '-wal', '-shm']) renameSync(`${away}${suffix}`, `${ops}${suffix}`);
     expect((await whileKeeping(() => undefined)).code).to.equal(0);
     expect(await list()).to.deep.equal(['ops ok', 'tally new']);
+    expect((await examined()).join('\n')).to.match(/^ok {3}stores +1 on this machine, none missing or replaced$/);
   });
 
   it('accepts the loss when the operator confirms it, and on a reset', async () => {
@@ -113,12 +118,14 @@ describe('a fleet that lost a store', function () {
     const replaced = await run(['keeper']);
     expect(replaced.said).to.match(/store\.replaced: .*ops\.db.*flotilla stores accept/);
     expect(await list()).to.deep.equal(['ops replaced', 'tally new']);
+    expect((await examined()).join('\n')).to.match(/^FAIL stores +store\.replaced: .*ops\.db of ops\./);
     expect((await run(['stores', 'accept', 'ops', '--yes'])).code).to.equal(0);
     expect((await whileKeeping(() => undefined)).code).to.equal(0);
 
     truncateSync(ops, 0);
     expect((await run(['keeper'])).said).to.match(/store\.damaged: .*ops\.db: it is empty\. /);
     expect(await list()).to.deep.equal(['ops damaged', 'tally new']);
+    expect((await examined()).join('\n')).to.match(/^FAIL stores +store\.damaged: .*ops\.db of ops\./);
     expect((await run(['stores', 'accept', 'ops', '--yes'])).said).to.contain('store.damaged');
   });
 });
