@@ -1,8 +1,10 @@
+import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import { expect } from 'chai';
 import type { Broker, Delivery } from '../../../src/broker/broker.js';
 import { createManagement, createRabbitBroker } from '../../../src/broker/rabbitmq/index.js';
@@ -121,7 +123,7 @@ describe('a private RabbitMQ node', function () {
     await rm(dataDir, { recursive: true, force: true });
   });
 
-  it('uses the next free port, is adopted by a second process, and leaves no process behind', async () => {
+  it('uses the next free port, is adopted by a second process, answers rabbitmqctl, and leaves no process behind', async () => {
     expect(await adoptRabbitNode(dataDir, { logger })).to.equal(undefined);
     const squatter = createServer();
     await new Promise<void>((resolve) => squatter.listen(0, '127.0.0.1', resolve));
@@ -131,9 +133,14 @@ describe('a private RabbitMQ node', function () {
     expect(Number(new URL(started.amqpUrl).port)).to.be.greaterThan(port);
     const adopted = await adoptRabbitNode(dataDir, { logger });
     expect(adopted).to.include({ pid: started.pid, amqpUrl: started.amqpUrl, managementUrl: started.managementUrl });
-    const { ports } = JSON.parse(await readFile(join(dataDir, 'node.json'), 'utf8')) as {
+    const { ports, server } = JSON.parse(await readFile(join(dataDir, 'node.json'), 'utf8')) as {
       ports: Record<string, number>;
+      server: string;
     };
+    const { stdout } = await promisify(execFile)(join(dirname(server), 'rabbitmqctl'), ['-q', 'list_users'], {
+      env: { PATH: process.env.PATH, RABBITMQ_CONF_ENV_FILE: join(dataDir, 'rabbitmq-env.conf') },
+    });
+    expect(stdout).to.contain('guest');
     await adopted?.stop();
     await started.stop();
     expect(await adoptRabbitNode(dataDir, { logger })).to.equal(undefined);

@@ -42,10 +42,8 @@ export function layoutOf(dataDir: string) {
 }
 
 /** Writes the configuration of the node. Everything listens on loopback, streams over AMQP only. */
-export async function writeConfiguration(
-  dataDir: string,
-  { ports, diskFreeLimit, consumerTimeout }: NodeRecord,
-): Promise<void> {
+export async function writeConfiguration(dataDir: string, record: NodeRecord): Promise<void> {
+  const { ports, diskFreeLimit, consumerTimeout } = record;
   const layout = layoutOf(dataDir);
   makeDirectory(layout.logs);
   const lines = [
@@ -63,8 +61,20 @@ export async function writeConfiguration(
   ];
   await writeFile(layout.config, `${lines.join('\n')}\n`);
   await writeFile(layout.plugins, '[rabbitmq_management,rabbitmq_prometheus].\n');
-  // an empty file, so that the machine's own rabbitmq-env.conf is not read
-  await writeFile(layout.environment, '');
+  await writeFile(layout.environment, environmentFile(dataDir, record));
+}
+
+/** What rabbitmqctl needs to reach the node, as shell assignments. Read in place of the machine's own
+ *  rabbitmq-env.conf by the node and by a rabbitmqctl with RABBITMQ_CONF_ENV_FILE. */
+function environmentFile(dataDir: string, record: NodeRecord): string {
+  const { HOME, RABBITMQ_NODENAME, RABBITMQ_CTL_ERL_ARGS, ERL_EPMD_PORT, ERL_EPMD_ADDRESS } = environmentOf(
+    dataDir,
+    record,
+    '',
+  );
+  return Object.entries({ HOME, RABBITMQ_NODENAME, RABBITMQ_CTL_ERL_ARGS, ERL_EPMD_PORT, ERL_EPMD_ADDRESS })
+    .map(([name, value]) => `${name}='${value.replaceAll("'", `'\\''`)}'\n`)
+    .join('');
 }
 
 export async function readRecord(dataDir: string): Promise<NodeRecord | undefined> {
@@ -94,7 +104,7 @@ export async function readBeamPid(dataDir: string): Promise<number | undefined> 
 }
 
 /** The environment of the node and its command line tools: only these variables, and none of this process. */
-export function environmentOf(dataDir: string, { name, ports }: NodeRecord, path: string): Record<string, string> {
+export function environmentOf(dataDir: string, { name, ports }: NodeRecord, path: string) {
   const layout = layoutOf(dataDir);
   return {
     PATH: path,
