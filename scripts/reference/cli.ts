@@ -28,7 +28,7 @@ export function cliPage(root: Command): string {
     'Command line',
     'src/cli/commands',
     'Run the commands in the folder of the fleet. `flotilla help <command>` prints the same text.',
-    'Exit codes: 0 success, 1 failure, 2 incorrect usage or configuration. Errors are printed on standard error; their codes are in [Errors](./errors.md).',
+    'Exit codes: 0 success; 1 failure, also for an unknown name, id or type; 2 incorrect usage or configuration. Errors are printed on standard error; their codes are in [Errors](./errors.md).',
     '## Options of every command',
     options(root.options),
     ...leaves(root).map((command) => section(command)),
