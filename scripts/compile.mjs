@@ -31,7 +31,7 @@ export async function ensureCompiled(folders = ['src', 'platform', 'workers', 'c
       });
       removeOrphans(folders, files);
       mkdirSync(dist, { recursive: true });
-      // Written last: who finds dist stale waits for the lock, whoever compiles.
+      // Written last: a process that finds dist stale waits for the lock.
       writeFileSync(stamp, fingerprint(files));
     });
   });

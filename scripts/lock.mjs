@@ -36,7 +36,7 @@ async function acquire() {
   }
 }
 
-/** The name appears with its content already in it, so nobody reads half a lock. */
+/** Links a complete file to the name of the lock, so that no process reads an incomplete lock. */
 function create() {
   const own = `${path}.${process.pid}`;
   writeFileSync(own, String(process.pid));

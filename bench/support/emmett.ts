@@ -14,8 +14,8 @@ const BATCHES = sized(1_000);
 const BATCH = 10;
 const ROUNDS = 3;
 
-/** Pinned. Installed when this bench runs, and not with Flotilla: 150 packages and a second SQLite to compile are much to
- *  ask of somebody who only wants to start it. */
+/** Pinned versions. Installed when this benchmark runs and not with Flotilla, because they are 150 packages and compile a
+ *  second SQLite. */
 const STORE = '@event-driven-io/emmett-sqlite';
 const PACKAGES = {
   '@event-driven-io/emmett': '0.38.5',

@@ -15,10 +15,10 @@ export interface BenchProcess {
 const PATIENCE = 20_000;
 /** The checkout: this file is in `dist/bench/support`. */
 const root = fileURLToPath(new URL('../../..', import.meta.url));
-/** Nobody reads what they log, but writing it is part of the work that is measured. */
+/** The logs are discarded, but writing them is part of the measured work. */
 const stdio = ['ignore', 'ignore', 'ignore', 'ipc'] as const;
 
-/** Starts a compiled program, by its path under `dist`. Resolves when it says that it is ready. */
+/** Starts a compiled program, by its path under `dist`. Resolves when it reports that it is ready. */
 export async function startProgram(
   path: string,
   args: readonly string[],

@@ -3,7 +3,7 @@ import { median } from './table.js';
 /** How fast, and at what cost to this process. */
 export interface Speed {
   perSecond: number;
-  /** Microseconds of this process's CPU for each; says more than the speed where the machine is busy. */
+  /** Microseconds of this process's CPU per operation; more reliable than the speed on a busy machine. */
   cpu: number;
 }
 
