@@ -12,20 +12,20 @@ export interface Kill {
   role: string;
 }
 
-/** Each failpoint once, in a process that reaches it. */
+/** Each failpoint once, in a process that reaches it. Failpoints of one process follow each other: it starts once for each. */
 export const EACH_ONCE: readonly Kill[] = [
   { point: 'store.committed', role: 'api' },
-  { point: 'store.committed', role: 'doers' },
-  { point: 'relay.published', role: 'talkers' },
   { point: 'relay.confirmed', role: 'doers' },
-  { point: 'worker.handled', role: 'readers' },
-  { point: 'worker.committed', role: 'readers' },
+  { point: 'store.committed', role: 'doers' },
   { point: 'worker.committed', role: 'doers' },
   { point: 'worker.retry_confirmed', role: 'doers' },
   { point: 'worker.dead_confirmed', role: 'doers' },
-  { point: 'saga.advanced', role: 'talkers' },
   { point: 'keeper.kept', role: 'keeper' },
+  { point: 'relay.published', role: 'talkers' },
+  { point: 'saga.advanced', role: 'talkers' },
   { point: 'journal.committed', role: 'talkers' },
+  { point: 'worker.handled', role: 'readers' },
+  { point: 'worker.committed', role: 'readers' },
   { point: 'projection.applied', role: 'readers' },
   { point: 'projection.committed', role: 'readers' },
 ];
@@ -77,11 +77,12 @@ export async function killAtFailpoints(
     for (const sku of ['item_1', 'item_2', 'item_3']) await customers.adjust(sku, 1000);
     await customers.register();
     let rubbishSent = 0;
-    for (const kill of options.kills) {
+    for (const [index, kill] of options.kills.entries()) {
       const { point, role } = kill;
       const nth = /^(worker|saga)\./.test(point) && !point.endsWith('_confirmed') ? random.between(1, 4) : 1;
       const rivals = point.startsWith('relay.') && CORE.includes(role) ? fleet.roles.filter(isRivalOf(role)) : [];
-      await Promise.all([role, ...rivals].map((each) => fleet.process(each).stop()));
+      const running = [role, ...rivals].map((each) => fleet.process(each)).filter(({ ended }) => !ended);
+      await Promise.all(running.map((each) => each.stop()));
       const [armed] = fleet.launch([role], { FLOTILLA_FAILPOINT: `${point}:${nth}` });
       await Promise.race([armed?.ready(), armed?.exit()]); // it may reach the failpoint before it is ready
       fleet.launch(rivals);
@@ -100,7 +101,8 @@ export async function killAtFailpoints(
         if (options.mustPass) throw new Error(`${role} did not come past ${point}:${nth} (${how})`);
         await fleet.process(role).kill();
       }
-      await fleet.start([role]);
+      // the process that reaches the next failpoint continues the work of a killed one
+      if (options.kills[index + 1]?.role !== role) await fleet.start([role]);
       await orders;
     }
     await settled(run, { mayBeDead: isRubbish });
