@@ -1,3 +1,4 @@
+import { testCluster } from '../support/cluster.js';
 import { killEachNode } from './scenarios/cluster.js';
 import { seedOf } from './support/random.js';
 
@@ -6,6 +7,6 @@ describe('a cluster of three RabbitMQ nodes', function () {
   const seed = seedOf(process.env.CHAOS_SEED);
 
   it(`ships every order, charged once, while each node is killed in turn (CHAOS_SEED=${seed})`, async () => {
-    await killEachNode({ prefix: 't-cluster-', seed, orders: 12 });
+    await killEachNode({ prefix: 't-cluster-', seed, orders: 12, cluster: await testCluster() });
   });
 });

@@ -33,6 +33,22 @@ const nodesOf = z.array(z.object({ name: z.string(), running: z.boolean() }));
 const START_LIMIT = 180_000;
 const POLL = 200;
 
+/** The cluster that the files of a run share. */
+let sharedCluster: Promise<TestCluster> | undefined;
+
+/** One cluster of three nodes for the whole run, started on first use and removed by the root hook. A test starts each
+ *  node again that it kills. The first call takes half a minute: allow five minutes in the `before` hook. */
+export function testCluster(): Promise<TestCluster> {
+  return (sharedCluster ??= ownCluster());
+}
+
+/** Removes the cluster of the run, if one was started. */
+export async function removeSharedCluster(): Promise<void> {
+  const starting = sharedCluster;
+  sharedCluster = undefined;
+  if (starting !== undefined) await (await starting).remove();
+}
+
 /** Starts a separate cluster for the tests of one file. Takes half a minute on an idle machine with two cores, and
  *  150 MB of memory per node: share one among the tests of a file, and allow five minutes in the `before` hook. */
 export async function ownCluster({ nodes: count = 3 }: { nodes?: number } = {}): Promise<TestCluster> {

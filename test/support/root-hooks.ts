@@ -1,4 +1,5 @@
 import { Runnable } from 'mocha';
+import { removeSharedCluster } from './cluster.js';
 import { patience } from './patience.js';
 import { removePackedPackage } from './packed-package.js';
 import { stopSharedNode } from './rabbitmq.js';
@@ -17,6 +18,7 @@ export const mochaHooks = {
   async afterAll(this: Mocha.Context) {
     this.timeout(60_000);
     await stopSharedNode();
+    await removeSharedCluster();
     await removePackedPackage();
   },
 };

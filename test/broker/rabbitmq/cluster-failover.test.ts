@@ -3,7 +3,7 @@ import type { Broker } from '../../../src/broker/broker.js';
 import { createRabbitBroker } from '../../../src/broker/rabbitmq/index.js';
 import { silentLogger } from '../../../src/telemetry/logger.js';
 import { codeOf } from '../../contract/broker.js';
-import { ownCluster, type TestCluster } from '../../support/cluster.js';
+import { testCluster, type TestCluster } from '../../support/cluster.js';
 import { manage } from '../../support/management.js';
 import { eventually } from '../../support/eventually.js';
 
@@ -11,8 +11,7 @@ describe('a cluster whose nodes are killed one after another', function () {
   this.timeout(300_000);
   let cluster: TestCluster;
   let brokers: Broker[];
-  before(async () => (cluster = await ownCluster()));
-  after(() => cluster.remove());
+  before(async () => (cluster = await testCluster()));
   afterEach(async () => void (await Promise.all(brokers.map((broker) => broker.close()))));
 
   const all = (urlOf: (node: TestCluster['nodes'][number]) => string) => cluster.nodes.map(urlOf).join(',');

@@ -12,7 +12,7 @@ import * as unroutedCommand from '../../../src/cli/commands/unrouted.js';
 import { defineFleet } from '../../../src/fleet/define-fleet.js';
 import { silentLogger } from '../../../src/telemetry/logger.js';
 import { codeOf } from '../../contract/broker.js';
-import { ownCluster, type TestCluster } from '../../support/cluster.js';
+import { testCluster, type TestCluster } from '../../support/cluster.js';
 import { runCommand } from '../../support/command.js';
 import { patience } from '../../support/patience.js';
 import { eventually } from '../../support/eventually.js';
@@ -25,13 +25,10 @@ describe('a cluster of three nodes', function () {
   const open: Broker[] = [];
 
   before(async () => {
-    cluster = await ownCluster();
+    cluster = await testCluster();
     folder = await mkdtemp(join(tmpdir(), 'flotilla-cluster-test-'));
   });
-  after(async () => {
-    await cluster.remove();
-    await rm(folder, { recursive: true, force: true });
-  });
+  after(() => rm(folder, { recursive: true, force: true }));
   afterEach(() => Promise.all(open.splice(0).map((broker) => broker.close())));
 
   const urlsOf = (index: number) => {

@@ -1,4 +1,4 @@
-import { ownCluster } from '../../support/cluster.js';
+import { ownCluster, type TestCluster } from '../../support/cluster.js';
 import { eventually } from '../../support/eventually.js';
 import { settled, settledForGood, withFleet, type ChaosRun, type RunOptions } from '../support/chaos-run.js';
 import type { PlacedOrder } from '../support/customers.js';
@@ -7,6 +7,8 @@ import { PATIENT } from '../support/kill-now-and-then.js';
 export interface ClusterOptions extends Pick<RunOptions, 'prefix' | 'seed' | 'say'> {
   /** The minimum number of orders in total. */
   orders: number;
+  /** A running cluster, of which every node runs afterwards. @default one that is removed afterwards */
+  cluster?: TestCluster;
 }
 
 /** RabbitMQ 4.3 holds unacknowledged messages of a dead node for a minute. */
@@ -16,11 +18,11 @@ const LIMIT = { limit: 180_000, every: 200 };
  *  it once these and further orders are shipped without it. Each order is charged once, and no process of the fleet
  *  is restarted. */
 export async function killEachNode({ orders, say, ...options }: ClusterOptions): Promise<void> {
-  const cluster = await ownCluster();
+  const cluster = options.cluster ?? (await ownCluster());
   try {
     const listOf = (url: 'amqpUrl' | 'managementUrl') => cluster.nodes.map((node) => node[url]).join(',');
     const urls = { amqpUrl: listOf('amqpUrl'), managementUrl: listOf('managementUrl') };
-    await withFleet({ ...options, ...urls, env: PATIENT, ownBroker: true }, async (run) => {
+    await withFleet({ ...options, ...urls, env: PATIENT, ownBroker: options.cluster === undefined }, async (run) => {
       const { fleet, customers } = run;
       await fleet.start();
       const pids = fleet.roles.map((role) => fleet.process(role).pid);
@@ -47,7 +49,7 @@ export async function killEachNode({ orders, say, ...options }: ClusterOptions):
       await settledForGood(run);
     });
   } finally {
-    await cluster.remove();
+    if (options.cluster === undefined) await cluster.remove();
   }
 }
 
