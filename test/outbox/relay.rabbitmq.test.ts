@@ -78,7 +78,8 @@ describe('relay on RabbitMQ', function () {
     });
   }
 
-  it('publishes to other queues while an operator policy limits one, and delivers all in order afterwards', async () => {
+  it('publishes to other queues while an operator policy limits one, and delivers all in order afterwards', async function () {
+    this.timeout(300_000); // several steps wait up to the limit of `eventually`: the one that hangs is reported
     const { managementUrl, prefix } = rabbit;
     const names = namesFor(prefix);
     const workers = [
@@ -113,16 +114,19 @@ describe('relay on RabbitMQ', function () {
       await store.append(`free/${n}`, 'none', [eventOf(`free/${n}`, { type: 'audit.noted' })]);
     }
     const total = stored + stored / 3;
-    await eventually(async () => (await store.checkpoint('relay')) === total);
+    await eventually('the checkpoint passes all events', async () => (await store.checkpoint('relay')) === total);
     const started = performance.now();
-    await eventually(() => relay.refusals.current.length > 0 && performance.now() - started > 4_500);
+    await eventually(
+      'events are refused',
+      () => relay.refusals.current.length > 0 && performance.now() - started > 4_500,
+    );
     const ids = (await entriesOf(broker, names.log)).map(({ id }) => id);
     const duplicates = ids.length - new Set(ids).size;
     const waited = performance.now() - started;
     // delays of at least 50, 100, 200 … ms for each of the two refused types
     expect(duplicates).to.be.at.most(2 * (Math.log2(waited / 50 + 1) + 2));
     expect((await broker.queueDepth(names.queue('other')))?.ready).to.be.at.least(stored / 3);
-    const refusing = await eventually(async () => {
+    const refusing = await eventually('the statistics name the full queue', async () => {
       const found = await broker.findRefusing(names.events, 'job.requested');
       // the broker updates its statistics with a delay of some seconds
       return found.some(({ reason }) => reason.startsWith('full')) && found;
@@ -131,12 +135,14 @@ describe('relay on RabbitMQ', function () {
     expect(refusing[0]?.reason).to.match(/^full: \d+ messages, 10 are allowed by operator policy "t-.*limit"$/);
     expect(await broker.findRefusing(names.events, 'audit.noted')).to.deep.equal([]);
     const named = ({ queue }: Record<string, unknown>) => String(queue).startsWith(`${names.queue('full')} (`);
-    const report = await eventually(() => reports.find((each) => each['type'] === 'job.requested' && named(each)));
+    const report = await eventually('the log names the full queue', () =>
+      reports.find((each) => each['type'] === 'job.requested' && named(each)),
+    );
     expect(report).to.include({ level: 'error', code: 'broker.nacked' });
     expect(refusalsLine(relay.refusals)).to.match(/^\d+ events deferred: .*job\.requested refused since 2.*full/);
 
     await manage(managementUrl, 'DELETE', policy);
-    await eventually(async () => (await countDeferred(store, total)) === 0);
+    await eventually('all deferred events are published', async () => (await countDeferred(store, total)) === 0);
     abort.abort();
     await running;
     const all = await store.readAll(0, 1000);
@@ -167,7 +173,7 @@ async function entriesOf(broker: Broker, stream: string): Promise<{ id: unknown 
       entry.done();
     },
   });
-  await eventually(() => last === undefined || entries.length >= last.offset + 1);
+  await eventually(`${stream} is read up to its last entry`, () => last === undefined || entries.length > last.offset);
   await reader.close();
   return entries;
 }
@@ -183,7 +189,7 @@ async function takeAll(broker: Broker, queue: string): Promise<{ id: unknown; su
     },
   });
   let before = -1;
-  await eventually(async () => {
+  await eventually(`${queue} is empty`, async () => {
     const settled = consumer.consuming && before === taken.length && (await broker.queueDepth(queue))?.ready === 0;
     before = taken.length;
     return settled && taken.length > 0;
