@@ -1,53 +1,65 @@
 import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, sep } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { root } from './root.mjs';
 import { capture } from './run.mjs';
 import { say, seconds } from './step.mjs';
 
-/** Folders of `test/` that share one run, the longest run first. The others run one folder after the other in a last run. */
+/** Beginnings of paths in `test/` that share one run, the longest run first: the last runs to start are short, so that no
+ *  process works alone at the end. The other tests form a last run. */
 const RUNS = [
+  ['docs', 'project/package.test'], // both need the packed package
+  ['chaos/failpoints', 'chaos/random-kills', 'chaos/sagas', 'chaos/switch'],
+  ['chaos/cluster', 'broker', 'client'], // one cluster serves several files
   ['chaos'],
-  ['docs'],
   ['cli'],
-  ['worker'],
-  ['dead-letters', 'replay'],
   ['project', 'examples', 'observability', 'runtime'],
+  ['platform', 'workers', 'testing'],
+  ['dead-letters', 'replay'],
+  ['outbox', 'event-log', 'journal'],
   ['store', 'contract', 'projections', 'sagas'],
   ['supervisor'],
-  ['broker'],
-  ['outbox', 'event-log', 'journal'],
+  ['worker'],
 ];
 
-/** The specs of each run of the whole suite. */
+/** The test files of each run of the whole suite, those of the first beginning first. */
 export function runsOfAll() {
-  const folders = readdirSync(join(root, 'test'), { withFileTypes: true })
-    .filter((entry) => entry.isDirectory())
-    .map(({ name }) => name);
-  const named = new Set(RUNS.flat());
-  const runs = [...RUNS, folders.filter((name) => !named.has(name))].map((names) =>
-    names.filter((name) => folders.includes(name)).map((name) => `test/${name}/**/*.test.ts`),
+  const left = new Set(
+    readdirSync(join(root, 'test'), { recursive: true })
+      .filter((path) => path.endsWith('.test.ts'))
+      .sort(),
   );
-  runs.at(-1)?.push('test/*.test.ts');
-  return runs;
+  const take = (beginning) => {
+    const files = [...left].filter((path) => path.startsWith(`${beginning}${sep}`) || path.startsWith(`${beginning}.`));
+    for (const file of files) left.delete(file);
+    return files;
+  };
+  const runs = RUNS.map((beginnings) => beginnings.flatMap((beginning) => take(join(beginning))));
+  return [...runs, [...left]].map((files) => files.map((file) => join('test', file)));
 }
 
-/** Runs the specs of each run, several runs at a time: each is a process with a RabbitMQ and files of its own. Prints the output
- *  of each run when it ends, then every failure and pending test once more, and the totals in mocha's words. Resolves with the
- *  exit code. */
-export async function testInLanes(command, args, runs, lanes) {
+/** Runs the specs of each run in a process, several at a time. Prints the output of each run when it ends, then every failure
+ *  and pending test once more, and the totals in mocha's words. After Ctrl-C, no further run starts. Resolves with the exit
+ *  code. */
+export async function testInLanes(command, args, { runs, lanes, env }) {
   const started = performance.now();
   const queue = [...runs];
   const totals = { passing: 0, pending: 0, failing: 0 };
   const failures = [];
   const pending = [];
   let code = 0;
+  // the runs receive the signal, too: they stop what they have started
+  const interrupt = () => {
+    code = 130;
+    queue.length = 0;
+  };
+  process.on('SIGINT', interrupt);
   const lane = async () => {
     for (let specs = queue.shift(); specs !== undefined; specs = queue.shift()) {
       say(`Running ${specs.length === 1 ? specs[0] : `${specs[0]} and ${specs.length - 1} more`}`);
-      const run = await capture(command, [...args, ...specs], { cwd: root });
+      const run = await capture(command, [...args, ...specs], { cwd: root, env });
       process.stdout.write(run.output);
-      if (run.code !== 0) code = 1;
+      if (run.code !== 0) code ||= 1;
       const plain = stripVTControlCharacters(run.output);
       for (const key of Object.keys(totals)) totals[key] += countOf(plain, key);
       const [tests, failed = ''] = plain.split(/^(?= {2}\d+ failing$)/m);
@@ -56,6 +68,7 @@ export async function testInLanes(command, args, runs, lanes) {
     }
   };
   await Promise.all(Array.from({ length: lanes }, lane));
+  process.off('SIGINT', interrupt);
   if (pending.length > 0) process.stdout.write(`\nPending tests\n\n${pending.join('\n')}\n`);
   if (failures.length > 0) process.stdout.write(`\nFailures of all runs\n\n${failures.join('\n')}`);
   process.stdout.write(`\nAll runs\n\n  ${totals.passing} passing (${seconds(started)})\n`);

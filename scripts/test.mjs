@@ -7,6 +7,7 @@ import { ensurePackages } from './packages.mjs';
 import { ensureRabbit } from './rabbitmq.mjs';
 import { root } from './root.mjs';
 import { attached } from './run.mjs';
+import { withShared } from './shared-by-runs.mjs';
 import { exitWith } from './step.mjs';
 import { unitTests } from './unit-tests.mjs';
 
@@ -24,17 +25,19 @@ try {
   const given = process.argv.slice(2).filter((argument) => !['--coverage', '--unit'].includes(argument));
   const mocha = join(root, 'node_modules/mocha/bin/mocha.js');
   const cores = Math.min(3, availableParallelism());
+  // tests with a broker often wait for it, and leave processor time to another run
+  const lanes = Math.min(3, availableParallelism() + 1);
   const inLanes = given.length === 0 && !coverage;
   if (unit) {
     const [files, noSlow] = [unitTests(), ['--grep=@slow', '--invert']];
     // neighbours take about as long as each other, as they are often of one kind
     const runs = Array.from({ length: cores }, (_, run) => files.filter((_, index) => index % cores === run));
     process.exitCode = inLanes
-      ? await testInLanes(process.execPath, [mocha, ...noSlow], runs, cores)
+      ? await testInLanes(process.execPath, [mocha, ...noSlow], { runs, lanes: cores })
       : await testInOne(mocha, [...files, ...noSlow, ...given], coverage);
   } else {
     process.exitCode = inLanes
-      ? await testInLanes(process.execPath, [mocha], runsOfAll(), cores)
+      ? await withShared((env) => testInLanes(process.execPath, [mocha], { runs: runsOfAll(), lanes, env }))
       : await testInOne(mocha, given, coverage);
   }
 } catch (error) {

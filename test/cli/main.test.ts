@@ -9,12 +9,13 @@ import { expect } from 'chai';
 
 const program = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 const root = fileURLToPath(new URL('../..', import.meta.url));
+const { PATH, NODE_COMPILE_CACHE } = process.env;
 
 /** Runs the command line in a separate process. */
 async function flotilla(args: string[], env: Record<string, string> = {}, cwd = root) {
   const child = spawn(process.execPath, [...process.execArgv, program, ...args], {
     cwd,
-    env: { PATH: process.env.PATH, ...env },
+    env: { PATH, NODE_COMPILE_CACHE, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const read = async (stream: NodeJS.ReadableStream) => {

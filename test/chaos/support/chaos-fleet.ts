@@ -12,6 +12,7 @@ import { freePorts } from './ports.js';
 import { workers } from './stores.js';
 
 const execute = promisify(execFile);
+const { PATH, NODE_COMPILE_CACHE } = process.env;
 
 /** The command line compiles the checkout in which it runs. */
 let compiled: Promise<unknown> | undefined;
@@ -132,7 +133,7 @@ export class ChaosFleet {
         [join(root, 'dist/src/cli/main.js'), ...args],
         {
           cwd: root,
-          env: { PATH: process.env.PATH, ...this.env },
+          env: { PATH, NODE_COMPILE_CACHE, ...this.env },
           timeout: 60_000 * patience(),
           maxBuffer: 50_000_000,
         },

@@ -12,6 +12,8 @@ const MEMORY = 400_000;
 
 const READY_LIMIT = 60_000;
 
+const { PATH, NODE_COMPILE_CACHE } = process.env;
+
 /** One process of a fleet, started like by `flotilla up`; it ends when this process ends. */
 export class ChaosProcess {
   /** The URL of the process, once it is ready. */
@@ -28,7 +30,7 @@ export class ChaosProcess {
   ) {
     this.#child = fork(program, [...args], {
       cwd: root,
-      env: { PATH: process.env.PATH, LOG_LEVEL: 'info', LOG_FORMAT: 'json', HEALTH_PORT: '0', ...env },
+      env: { PATH, NODE_COMPILE_CACHE, LOG_LEVEL: 'info', LOG_FORMAT: 'json', HEALTH_PORT: '0', ...env },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       execArgv: [],
     });

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
+const { PATH, NODE_COMPILE_CACHE } = process.env;
 
 /** The source of a TypeScript project whose imports end in .js. */
 const SOURCE = {
@@ -64,7 +65,7 @@ describe('the fleet of a command', function () {
   async function from(args: readonly string[] = [], env: NodeJS.ProcessEnv = {}): Promise<string> {
     const child = spawn(process.execPath, [join(root, 'bin', 'flotilla'), 'config', ...args, 'show', '--json'], {
       cwd: folder,
-      env: { PATH: process.env.PATH, ...env },
+      env: { PATH, NODE_COMPILE_CACHE, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const [out, said] = await Promise.all([text(child.stdout), text(child.stderr)]);
