@@ -6,8 +6,8 @@ import { derivedId, newId } from '../events/ids.js';
 import type { Store } from '../store/store.js';
 import type { StoredEvent } from '../store/stored-event.js';
 import type { Decider } from './decider.js';
-import { decideOn, expectedBy, type Decision, type Expectation } from './execute.js';
-import { loadStream, streamOf, type Loaded } from './load.js';
+import { decideOn, type Decision, type Expectation } from './execute.js';
+import { expectedBy, loadStream, streamOf, type Loaded } from './load.js';
 
 /** The methods of a store that `executeOnStore` uses. */
 export type CommandStore = Pick<Store, 'service' | 'read' | 'snapshot' | 'event' | 'append' | 'transaction'>;

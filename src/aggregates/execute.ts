@@ -5,7 +5,7 @@ import type { Snapshot, Tx } from '../store/store.js';
 import type { Decider } from './decider.js';
 import { checkVersion, type ExpectedVersions } from './expected-versions.js';
 import { dueSnapshot } from './snapshot-policy.js';
-import { loadStream, streamOf, type Loaded } from './load.js';
+import { expectedBy, loadStream, streamOf, type Loaded } from './load.js';
 
 /** Creates the context of an event that a command produces; called once for each event, in order. */
 export type NextContext = (subject: string, type: string) => EventContext;
@@ -83,9 +83,4 @@ export function decideOn<State, Command, Event extends { type: string; data: unk
   const snapshot =
     events.length === 0 ? undefined : dueSnapshot(decider.snapshot, { state, version: after }, seen.snapshotVersion);
   return { events, state, snapshot };
-}
-
-/** Returns the expected version for the append. */
-export function expectedBy({ version }: { version: number }): number | 'none' {
-  return version === 0 ? 'none' : version;
 }

@@ -100,3 +100,8 @@ async function hasVersion(reader: AggregateReader, stream: string, version: numb
   const [event] = await reader.read(stream, version - 1, 1);
   return event?.version === version;
 }
+
+/** Returns the expected version for the append. */
+export function expectedBy({ version }: { version: number }): number | 'none' {
+  return version === 0 ? 'none' : version;
+}

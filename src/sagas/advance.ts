@@ -1,5 +1,5 @@
-import { expectedBy, type NextContext } from '../aggregates/execute.js';
-import { loadStream, streamOf } from '../aggregates/load.js';
+import type { NextContext } from '../aggregates/execute.js';
+import { expectedBy, loadStream, streamOf } from '../aggregates/load.js';
 import { createEvent } from '../events/create.js';
 import { failpoint } from '../failpoints.js';
 import type { Tx } from '../store/store.js';

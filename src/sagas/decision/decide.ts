@@ -1,10 +1,9 @@
 import type { Decider } from '../../aggregates/decider.js';
 import { sagaEvents } from '../../events/saga-events.js';
-import { failureOf } from './failure.js';
 import { eventOf } from './saga-event.js';
-import { sagaSituation, stepSituation } from './situation.js';
+import { sagaSituation, stepSituation, type Failure } from './situation.js';
 import { evolve, initialState, type SagaEvent, type SagaState } from './state.js';
-import { sagaTransitions, stepTransitions, transition } from './transitions.js';
+import { sagaTransitions, stepTransitions, transition, type Action } from './transitions.js';
 import { triggerOf, type SagaInput } from './trigger.js';
 import type { SagaDefinition } from '../definition/types.js';
 
@@ -15,14 +14,15 @@ export function decide(definition: SagaDefinition, input: SagaInput, state: Saga
   const trigger = triggerOf(definition, input, state);
   if (trigger === undefined) return [];
   const { sagaId, now } = input;
-  const failure = 'step' in trigger ? failureOf(definition, trigger, state, now) : undefined;
-  const actions =
-    'step' in trigger
-      ? transition(
-          stepTransitions[trigger.on],
-          stepSituation(definition, state, trigger, failure?.retryAt !== undefined),
-        )
-      : transition(sagaTransitions[trigger.on], sagaSituation(state));
+  let failure: Failure | undefined;
+  let actions: readonly Action[];
+  if ('step' in trigger) {
+    const situation = stepSituation(definition, state, trigger, now);
+    ({ failure } = situation);
+    actions = transition(stepTransitions[trigger.on], situation);
+  } else {
+    actions = transition(sagaTransitions[trigger.on], sagaSituation(state));
+  }
   const events: SagaEvent[] = [];
   let after = state;
   for (const action of actions) {

@@ -1,12 +1,10 @@
 import { FlotillaError } from '../../errors.js';
 import { derivedId } from '../../events/ids.js';
 import { actionOf } from '../definition/definition.js';
-import type { Failure } from './failure.js';
-import { asJson, type MessageRef } from './message.js';
-import { needsCompensation } from './situation.js';
+import { needsCompensation, type Failure } from './situation.js';
 import { isUncompensated, stepState, type SagaEvent, type SagaState } from './state.js';
 import type { Action, CompensationCause } from './transitions.js';
-import type { SagaMessage, StepMessage } from './trigger.js';
+import type { MessageRef, SagaMessage, StepMessage } from './trigger.js';
 import type { Direction, Json, SagaDefinition } from '../definition/types.js';
 
 /** The input for creating the event of an action. */
@@ -159,4 +157,9 @@ function stepOf(trigger: SagaMessage | StepMessage): StepMessage {
 
 function messageOf({ message }: SagaMessage | StepMessage): MessageRef {
   return required(message, 'message');
+}
+
+/** The value as the stream returns it: without undefined fields. */
+function asJson(value: Json): Json {
+  return JSON.parse(JSON.stringify(value)) as Json;
 }

@@ -90,6 +90,9 @@ export const sagaTransitions: Table<SagaTrigger, SagaSituation> = {
   ],
 };
 
+/** The retry policy allows another attempt after this failure. */
+const canRetry = ({ failure }: StepSituation) => failure?.retryAt !== undefined;
+
 const notRequested = when<StepSituation>('never requested', ({ executed }) => executed === 'no', { note: 'unasked' });
 const noCompensation = when<StepSituation>('never requested', ({ compensated }) => compensated === 'no', {
   note: 'unasked',
@@ -105,7 +108,7 @@ const outdated = when<StepSituation>(
   { note: 'outdated' },
 );
 const stale = when<StepSituation>('no longer awaited', ({ isCurrent }) => !isCurrent);
-const retried = when<StepSituation>('another attempt is left', ({ canRetry }) => canRetry, 'fail_step');
+const retried = when<StepSituation>('another attempt is left', canRetry, 'fail_step');
 const abandoned = when<StepSituation>(
   'the step is abandoned',
   ({ awaited }) => awaited === 'forward',
@@ -156,7 +159,11 @@ export const stepTransitions: Table<StepTrigger, StepSituation> = {
   refused: [
     notRequested,
     when('already known', ({ executed }) => executed !== 'maybe', { note: 'duplicate' }),
-    when('awaited; another attempt is left', ({ awaited, canRetry }) => awaited === 'forward' && canRetry, 'fail_step'),
+    when(
+      'awaited; another attempt is left',
+      (situation) => situation.awaited === 'forward' && canRetry(situation),
+      'fail_step',
+    ),
     when(
       'awaited; the step is abandoned',
       ({ awaited }) => awaited === 'forward',

@@ -1,7 +1,7 @@
 import { FlotillaError } from '../../errors.js';
 import type { EventEnvelope } from '../../events/envelope.js';
-import { isDeadLetterNotice } from '../definition/definition.js';
-import { oneLineReason, reasonIn, refOf, type MessageRef } from './message.js';
+import { oneLine } from '../../events/text-line.js';
+import { redact } from '../../text/redact.js';
 import { stepState, type SagaState, type Waiting } from './state.js';
 import type { Direction, SagaDefinition } from '../definition/types.js';
 
@@ -26,6 +26,15 @@ export type StepTrigger =
   | 'dead_lettered'
   | 'replayed'
   | 'discarded';
+
+/** A message, as recorded in a saga's stream. */
+export interface MessageRef {
+  type: string;
+  id: string;
+  source: string;
+  /** The message that caused it, for example the command that it answers. */
+  causationId?: string | undefined;
+}
 
 interface Received {
   /** Null for timers and requests of an operator. */
@@ -71,7 +80,8 @@ function triggerOfMessage(
 ): SagaMessage | StepMessage | undefined {
   const { type, data } = event;
   if (type === 'saga.timer_due') return triggerOfTimer(definition, data as TimerDue);
-  if (isDeadLetterNotice(type)) return triggerOfNotice(event, state);
+  const notice = notices.get(type);
+  if (notice !== undefined) return triggerOfNotice(notice, event, state);
   if (!definition.accepts(event)) return undefined;
   const message = refOf(event);
   if (type === definition.startedBy) return { on: 'start', message, data };
@@ -127,10 +137,9 @@ const notices = new Map<string, StepTrigger>([
 ]);
 
 /** A dead-letter notice concerns a saga if it is about one of its commands. */
-function triggerOfNotice(event: EventEnvelope, { steps }: SagaState): StepMessage | undefined {
+function triggerOfNotice(on: StepTrigger, event: EventEnvelope, { steps }: SagaState): StepMessage | undefined {
   const { eventId, type, code } = event.data as DeadLetterNotice;
-  const on = notices.get(event.type);
-  if (eventId === null || on === undefined) return undefined;
+  if (eventId === null) return undefined;
   for (const [step, attempts] of Object.entries(steps)) {
     for (const direction of ['forward', 'back'] as const) {
       const attempt = attempts[direction].commands.indexOf(eventId) + 1;
@@ -143,4 +152,22 @@ function triggerOfNotice(event: EventEnvelope, { steps }: SagaState): StepMessag
     }
   }
   return undefined;
+}
+
+function refOf({ type, id, source, causationid }: EventEnvelope): MessageRef {
+  return { type, id, source, ...(causationid !== undefined && { causationId: causationid }) };
+}
+
+/** The `reason` of a message in one line; undefined if it has none. */
+function reasonIn(data: unknown): string | undefined {
+  const reason = typeof data === 'object' && data !== null && 'reason' in data ? data.reason : undefined;
+  return typeof reason === 'string' && reason.trim() !== '' ? oneLineReason(reason) : undefined;
+}
+
+/** In characters. Reasons are passed on with commands to services that accept short text in one line. */
+const MAX_REASON_LENGTH = 300;
+
+/** The text in one line, redacted and truncated. */
+function oneLineReason(text: string): string {
+  return oneLine(redact(text), MAX_REASON_LENGTH);
 }
