@@ -11,7 +11,7 @@ import { typesMatching, type EventFor, type NoTypeMatches } from '../events/hand
 import { InFlightMessages } from '../worker/consumption/in-flight.js';
 import { OverdueHandlers, ABANDON_AFTER_TIMEOUTS } from '../worker/pipeline/overdue-handlers.js';
 import { ConsumptionGate } from '../worker/consumption/gate.js';
-import { composePipeline, subscriberPipeline } from '../worker/pipeline/index.js';
+import { subscriberPipeline } from '../worker/pipeline/index.js';
 import type { PipelineContext } from '../worker/pipeline/context.js';
 import type { Duration } from '../worker/definition/options.js';
 
@@ -78,7 +78,7 @@ export async function subscribe<D extends Definitions, const P extends string>(
     timeout: parseDuration(options.timeout ?? '30s'),
     publisher: broker.createPublisher(),
     names: namesFor(prefix),
-    gate: new ConsumptionGate(() => [consumer], prefetch, systemClock),
+    gate: new ConsumptionGate(prefetch, systemClock),
     logger,
     metrics,
     clock: systemClock,
@@ -97,7 +97,7 @@ export async function subscribe<D extends Definitions, const P extends string>(
     unpublished: new Set(),
     signal: ending.signal,
   };
-  const pipeline = composePipeline(subscriberPipeline, context, async ({ event, signal, attempt }) => {
+  const pipeline = subscriberPipeline(context, async ({ event, signal, attempt }) => {
     if (event === undefined) throw new FlotillaError('contract.not_an_event', name);
     try {
       await handle(event, { signal: signal.signal, attempt });
@@ -106,12 +106,16 @@ export async function subscribe<D extends Definitions, const P extends string>(
     }
     return 'done';
   });
-  const intake = new InFlightMessages(pipeline, systemClock);
-  const consumer = broker.consume(context.names.queue(name), { prefetch, onDelivery: intake.receive });
+  const inFlight = new InFlightMessages(systemClock);
+  const consumer = broker.consume(context.names.queue(name), {
+    prefetch,
+    onDelivery: (delivery) => inFlight.handle(delivery, pipeline),
+  });
+  context.gate.control([consumer]);
   return {
     async unsubscribe(deadline = 10_000) {
       await context.gate.end();
-      await intake.drain(deadline, consumer, () => ending.abort(new FlotillaError('worker.revoked', 'unsubscribed')));
+      await inFlight.drain(deadline, consumer, () => ending.abort(new FlotillaError('worker.revoked', 'unsubscribed')));
       await context.publisher.close();
     },
   };

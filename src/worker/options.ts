@@ -1,15 +1,13 @@
 import type { Broker } from '../broker/broker.js';
 import type { VerifyPublisher } from '../broker/users/verify-publisher.js';
 import type { DeriveId } from '../broker/signing/fleet-keys.js';
-import { systemClock, type Clock } from '../concurrency/clock.js';
+import type { Clock } from '../concurrency/clock.js';
 import type { Definitions } from '../events/definitions.js';
-import { derivedId } from '../events/ids.js';
 import type { ServiceStores } from '../store/service-stores.js';
 import type { Store } from '../store/store.js';
 import type { Logger } from '../telemetry/logger.js';
-import { createMetrics, type Metrics } from '../telemetry/metrics.js';
+import type { Metrics } from '../telemetry/metrics.js';
 import type { CircuitBreakerState } from './circuit-breaker/circuit-breaker.js';
-import type { WorkerDefinition } from './definition/worker-definition.js';
 import type { RelayGauge } from './consumption/pause-for-relay.js';
 import type { Emitters } from './pipeline/context.js';
 import type { Message } from './pipeline/message.js';
@@ -60,15 +58,4 @@ export interface PreparedOptions extends StartWorkerOptions {
   metrics: Metrics;
   clock: Clock;
   deriveId: DeriveId;
-}
-
-export function withDefaults(definition: WorkerDefinition, options: StartWorkerOptions): PreparedOptions {
-  return {
-    ...options,
-    prefix: options.prefix ?? '',
-    metrics: options.metrics ?? createMetrics(),
-    clock: options.clock ?? systemClock,
-    deriveId: options.deriveId ?? derivedId,
-    logger: options.logger.child({ worker: definition.name, instance: options.instance }),
-  };
 }

@@ -1,10 +1,13 @@
+import { systemClock } from '../concurrency/clock.js';
 import { FlotillaError } from '../errors.js';
+import { derivedId } from '../events/ids.js';
 import { sagasByType } from '../sagas/definition/definition.js';
 import { sagaMigrations } from '../sagas/saga-table.js';
 import type { Store } from '../store/store.js';
+import { createMetrics } from '../telemetry/metrics.js';
 import type { WorkerDefinition } from './definition/worker-definition.js';
 import { runBootstrap } from './handler/bootstrap.js';
-import { withDefaults, type PreparedOptions, type StartWorkerOptions } from './options.js';
+import type { PreparedOptions, StartWorkerOptions } from './options.js';
 
 /** A worker that is ready to consume. */
 export interface PreparedWorker {
@@ -37,6 +40,17 @@ export async function prepareWorker(defined: WorkerDefinition, given: StartWorke
 export async function migrateWorker({ name, migrations, sagas }: WorkerDefinition, store: Store): Promise<void> {
   await store.migrate(`worker:${name}`, migrations);
   if (sagas.length > 0) await store.migrate('sagas', sagaMigrations);
+}
+
+function withDefaults(definition: WorkerDefinition, options: StartWorkerOptions): PreparedOptions {
+  return {
+    ...options,
+    prefix: options.prefix ?? '',
+    metrics: options.metrics ?? createMetrics(),
+    clock: options.clock ?? systemClock,
+    deriveId: options.deriveId ?? derivedId,
+    logger: options.logger.child({ worker: definition.name, instance: options.instance }),
+  };
 }
 
 /** The sagas derive the ids of their commands with the same function. */

@@ -1,6 +1,6 @@
+import { namesFor } from '../broker/topology/topology.js';
 import { runProjections } from '../projections/run.js';
 import { consumeQueue } from './consumption/consume-queue.js';
-import { consumeStream } from './consumption/consume-stream.js';
 import { hasQueue } from './definition/queues.js';
 import type { WorkerDefinition } from './definition/worker-definition.js';
 import type { StartWorkerOptions } from './options.js';
@@ -24,12 +24,24 @@ export interface RunningWorker {
 export async function startWorker(defined: WorkerDefinition, given: StartWorkerOptions): Promise<RunningWorker> {
   const worker = await prepareWorker(defined, given);
   const { definition, options, use } = worker;
-  const { name, projections: defs } = definition;
-  const { clock, ...rest } = options;
+  const { name, definitions } = definition;
+  const { store, broker, prefix, instance, serviceStores, leaseTtl, verify, clock, logger, metrics } = options;
 
-  const projections = await runProjections(defs, { ...rest, now: clock.now });
+  const projections = await runProjections(definition.projections, { ...options, now: clock.now });
   const queue = hasQueue(definition) ? consumeQueue(worker) : undefined;
-  const stream = consumeStream(worker);
+  const stream = definition.consumeStream?.({
+    store,
+    broker,
+    stream: namesFor(prefix).log,
+    worker: name,
+    instance,
+    serviceStores,
+    leaseTtl,
+    verify,
+    definitions: options.definitions ?? definitions,
+    logger,
+    metrics,
+  });
 
   return {
     name,

@@ -11,7 +11,7 @@ import { CLOUDEVENTS_JSON, type EventEnvelope, type UnsequencedEvent } from '../
 import type { Store } from '../../store/store.js';
 import { openSqliteStore } from '../../store/sqlite/index.js';
 import { silentLogger } from '../../telemetry/logger.js';
-import { routeOf } from '../../worker/definition/routes.js';
+import { routeOf } from '../../worker/definition/queues.js';
 import { workerDefinitionOf, type Worker, type WorkerDefinition } from '../../worker/definition/worker-definition.js';
 import type { Failure } from '../../worker/pipeline/failure.js';
 import { SUBJECT, type ScheduledEvent, type SeenEvent, type TestEvent } from './events.js';

@@ -1,18 +1,13 @@
-import { namesFor } from '../../broker/topology/topology.js';
+import type { Delivery } from '../../broker/broker.js';
 import { FlotillaError } from '../../errors.js';
 import { pauseWhileOpen } from '../circuit-breaker/pause-while-open.js';
-import { routeOf } from '../definition/routes.js';
-import { commitRetriesExhausted } from '../handler/retries-exhausted.js';
-import { runHandler } from '../middleware/run-handler.js';
-import type { WorkerPipelineContext } from '../pipeline/context.js';
-import { composePipeline, workerPipeline } from '../pipeline/index.js';
-import { ABANDON_AFTER_TIMEOUTS, OverdueHandlers } from '../pipeline/overdue-handlers.js';
-import { StartMarks } from '../pipeline/start-marks.js';
+import { createPipelineContext } from '../pipeline/create-context.js';
+import { workerPipeline } from '../pipeline/index.js';
 import type { PreparedWorker } from '../prepare.js';
 import type { QueueState } from '../state.js';
+import { deliverLog } from './deliver-log.js';
 import { ConsumptionGate } from './gate.js';
 import { InFlightMessages } from './in-flight.js';
-import { deliverLog } from './deliver-log.js';
 import { pauseWhileRelayLags } from './pause-for-relay.js';
 
 /** The part of a running worker that handles messages of its queue. */
@@ -24,58 +19,26 @@ export interface QueueConsumption {
 
 /** Consumes the queue of a worker through its pipeline, and also the stream for a worker with `from: 'log'`. */
 export function consumeQueue(worker: PreparedWorker): QueueConsumption {
-  const { definition, options, use, ending } = worker;
-  const { store, broker, instance, logger, metrics, clock, deriveId, verify, emitters } = options;
-  const { name, definitions, retryDelays, timeout, prefetch } = definition;
-  const names = namesFor(options.prefix);
-  const gate = new ConsumptionGate(() => sources, prefetch, clock);
-  const context: WorkerPipelineContext = {
-    name,
-    definition,
-    definitions,
-    route: (event) => routeOf(definition, event.type),
-    emitters,
-    deriveId,
-    retryDelays,
-    timeout,
-    store,
-    publisher: broker.createPublisher(),
-    names,
-    circuitBreaker: pauseWhileOpen(definition, {
-      gate,
-      settled: () => inFlight.settled(),
-      clock,
-      metrics,
-      logger,
-      onChange: options.onCircuitBreaker,
-    }),
-    startMarks: new StartMarks({ store, gate, logger, clock, signal: ending.signal }),
+  const { definition, options, ending } = worker;
+  const { broker, logger, metrics, clock } = options;
+  const { name, prefetch } = definition;
+  const inFlight = new InFlightMessages(clock, options.observe);
+  const gate = new ConsumptionGate(prefetch, clock);
+  const circuitBreaker = pauseWhileOpen(definition, {
     gate,
-    logger,
-    metrics,
+    settled: () => inFlight.settled(),
     clock,
-    instance,
-    use,
-    verify,
-    isHandled: async ({ key }) => key !== undefined && store.handled(key),
-    onRetriesExhausted: (message, error) => commitRetriesExhausted(context, message, error),
-    abandonAfterTimeouts: options.abandonAfterTimeouts ?? ABANDON_AFTER_TIMEOUTS,
-    overdueHandlers: new OverdueHandlers({
-      worker: name,
-      prefetch,
-      metrics,
-      logger,
-      onTooMany: options.onFatal ?? (() => undefined),
-    }),
-    unpublished: new Set(),
-    signal: ending.signal,
-  };
-  const { circuitBreaker, overdueHandlers, unpublished, publisher } = context;
-  const pipeline = composePipeline(workerPipeline, context, runHandler(context));
-  const inFlight = new InFlightMessages(pipeline, clock, options.observe);
-  const consumer = broker.consume(names.queue(name), { prefetch, onDelivery: inFlight.receive });
-  const log = definition.from === 'log' ? deliverLog(worker, inFlight.receive) : undefined;
-  const sources = log === undefined ? [consumer] : [consumer, log];
+    metrics,
+    logger,
+    onChange: options.onCircuitBreaker,
+  });
+  const context = createPipelineContext(worker, gate, circuitBreaker);
+  const pipeline = workerPipeline(context);
+  const onDelivery = (delivery: Delivery) => inFlight.handle(delivery, pipeline);
+  const consumer = broker.consume(context.names.queue(name), { prefetch, onDelivery });
+  const log = definition.from === 'log' ? deliverLog(worker, onDelivery) : undefined;
+  gate.control(log === undefined ? [consumer] : [consumer, log]);
+  const { overdueHandlers, unpublished, publisher } = context;
   const unwatchRelay = pauseWhileRelayLags(options.relay, gate, logger);
 
   return {

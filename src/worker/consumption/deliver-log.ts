@@ -3,7 +3,7 @@ import { namesFor } from '../../broker/topology/topology.js';
 import { FlotillaError } from '../../errors.js';
 import { parseEnvelope } from '../../events/parse-envelope.js';
 import { feedDeliveries, type DeliveryFeed } from '../../event-log/consumers/delivery-feed.js';
-import { routeOf } from '../definition/routes.js';
+import { routeOf } from '../definition/queues.js';
 import type { WorkerDefinition } from '../definition/worker-definition.js';
 import type { PreparedWorker } from '../prepare.js';
 

@@ -26,13 +26,19 @@ export class ConsumptionGate {
   #runningPrefetch: number;
   readonly #changes = new SerialQueue();
 
+  #sources: readonly Source[] = [];
+
   constructor(
-    private readonly sources: () => readonly Source[],
     prefetch: number,
     private readonly clock: Clock,
   ) {
     this.#prefetch = prefetch;
     this.#runningPrefetch = prefetch;
+  }
+
+  /** Sets the running consumers. Call once, before the first pause. */
+  control(sources: readonly Source[]): void {
+    this.#sources = sources;
   }
 
   get reasons(): readonly PauseReason[] {
@@ -83,8 +89,8 @@ export class ConsumptionGate {
       const run = this.#reasons.size === 0;
       const prefetch = this.#prefetch;
       if (run === this.#running && (!run || prefetch === this.#runningPrefetch)) return;
-      if (this.#running) await Promise.all(this.sources().map((source) => source.cancel()));
-      if (run) await Promise.all(this.sources().map((source) => source.resume(prefetch)));
+      if (this.#running) await Promise.all(this.#sources.map((source) => source.cancel()));
+      if (run) await Promise.all(this.#sources.map((source) => source.resume(prefetch)));
       this.#running = run;
       this.#runningPrefetch = prefetch;
     });

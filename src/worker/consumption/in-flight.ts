@@ -8,7 +8,6 @@ export class InFlightMessages {
   readonly #inFlight = new Map<Message, Promise<void>>();
 
   constructor(
-    private readonly pipeline: HandleMessage,
     private readonly clock: Clock,
     /** Receives the outcome of each message after it is settled. */
     private readonly observe: (message: Message, outcome: DeliveryOutcome) => void = () => undefined,
@@ -18,15 +17,16 @@ export class InFlightMessages {
     return this.#inFlight.size;
   }
 
-  readonly receive = (delivery: Delivery): void => {
+  /** Passes a delivery through the pipeline and settles it. */
+  handle(delivery: Delivery, pipeline: HandleMessage): void {
     const message = openMessage(delivery, this.clock.now());
-    const settled = this.pipeline(message).then((outcome) => {
+    const settled = pipeline(message).then((outcome) => {
       this.#inFlight.delete(message);
       settle(delivery, outcome);
       this.observe(message, outcome);
     });
     this.#inFlight.set(message, settled);
-  };
+  }
 
   /** Resolves when all messages in flight at the time of the call are settled. */
   async settled(): Promise<void> {
@@ -34,12 +34,12 @@ export class InFlightMessages {
   }
 
   /** Waits at most `deadline` milliseconds for the messages in flight, then requeues the others. */
-  async drain(deadline: number, consumer: Consumer, giveUp: () => void): Promise<void> {
+  async drain(deadline: number, consumer: Consumer, abandon: () => void): Promise<void> {
     let timer: NodeJS.Timeout | undefined;
     const limit = new Promise<void>((resolve) => (timer = setTimeout(resolve, deadline)));
     await Promise.race([this.settled(), limit]);
     clearTimeout(timer);
-    giveUp();
+    abandon();
     await consumer.close();
   }
 }

@@ -1,3 +1,4 @@
+import { isWildcard, matches } from '../../events/patterns.js';
 import type { WorkerQueues } from '../../broker/topology/topology.js';
 import { sagasByType, withRetryPolicy, type RetryPolicy } from '../../sagas/definition/definition.js';
 import type { WorkerDefinition } from './worker-definition.js';
@@ -33,4 +34,10 @@ export function withOverrides(
     sagas,
     sagasOf: sagasByType(sagas),
   };
+}
+
+/** How the worker treats a type. A wildcard binding also delivers commands that other workers handle: `ignored`. */
+export function routeOf(worker: WorkerDefinition, type: string): 'handled' | 'ignored' | 'unknown' {
+  if (worker.handlerOf.has(type)) return 'handled';
+  return worker.handlers.some(({ pattern }) => isWildcard(pattern) && matches(pattern, type)) ? 'ignored' : 'unknown';
 }

@@ -5,8 +5,8 @@ import { Emissions, runEffects } from '../handler/effects.js';
 import type { Message } from '../pipeline/message.js';
 import type { DeliveryOutcome } from '../pipeline/settle.js';
 import type { InboxKey } from '../../store/store.js';
-import { inboxKey } from '../pipeline/inbox-key.js';
-import { readReplayHeaders } from '../pipeline/replay-headers.js';
+import type { WorkerDefinition } from '../definition/worker-definition.js';
+import { readReplayHeaders, type ReplayHeaders } from '../pipeline/replay-headers.js';
 import type { Middleware, WorkerPipelineContext } from '../pipeline/context.js';
 
 /** Handles an event once: reads the inbox before handling, and writes the inbox row in the transaction that also
@@ -66,6 +66,19 @@ export const inbox: Middleware<WorkerPipelineContext> = (next, context) => {
     return isFirst ? 'done' : 'duplicate';
   }
 };
+
+/** The key of the inbox row, under which the worker handles an event once. A worker with `replay: 'idempotent'` has a
+ *  separate key for each replay with `--again`: each replay handles an event once, however often it is interrupted. A
+ *  worker with `replay: 'reset'` uses the ordinary key: the reset empties its inbox, and the first of the live and the
+ *  replayed delivery counts. */
+function inboxKey(
+  { name, replay }: Pick<WorkerDefinition, 'name' | 'replay'>,
+  { source, id }: Pick<EventEnvelope, 'source' | 'id'>,
+  replayed: Pick<ReplayHeaders, 'run' | 'again'> | undefined,
+): InboxKey {
+  const ofRun = replay === 'idempotent' && replayed?.again === true;
+  return { consumer: ofRun ? `${name}:replay:${replayed.run}` : name, source, id };
+}
 
 /** Resolves when the work settles or the signal aborts. */
 async function settledOrAborted(work: Promise<unknown>, signal: AbortSignal): Promise<void> {

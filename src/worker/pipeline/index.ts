@@ -6,12 +6,13 @@ import { deadLetter } from '../middleware/dead-letter.js';
 import { decode } from '../middleware/decode.js';
 import { inbox } from '../middleware/inbox.js';
 import { retry } from '../middleware/retry.js';
+import { runHandler } from '../middleware/run-handler.js';
 import { timeout } from '../middleware/timeout.js';
 import { trace } from '../middleware/trace.js';
 
 /** The lifecycle of a delivery at a worker, outermost middleware first. `inbox` also commits the deferred writes of the
  *  handler. */
-export const workerPipeline: readonly Middleware<WorkerPipelineContext>[] = [
+const workerMiddleware: readonly Middleware<WorkerPipelineContext>[] = [
   trace,
   deadLetter,
   retry,
@@ -23,10 +24,20 @@ export const workerPipeline: readonly Middleware<WorkerPipelineContext>[] = [
 ];
 
 /** The lifecycle at a subscriber, which has no store: at-least-once delivery, retries, dead letters. */
-export const subscriberPipeline: readonly Middleware[] = [trace, deadLetter, retry, decode, timeout];
+const subscriberMiddleware: readonly Middleware[] = [trace, deadLetter, retry, decode, timeout];
 
-/** Wraps the middleware around the innermost handler. The result never rejects. */
-export function composePipeline<S extends PipelineContext>(
+/** The pipeline of a worker. Never rejects. */
+export function workerPipeline(context: WorkerPipelineContext): HandleMessage {
+  return compose(workerMiddleware, context, runHandler(context));
+}
+
+/** The pipeline of a subscriber around its handler. Never rejects. */
+export function subscriberPipeline(context: PipelineContext, handler: HandleMessage): HandleMessage {
+  return compose(subscriberMiddleware, context, handler);
+}
+
+/** Wraps the middleware around the innermost handler. */
+function compose<S extends PipelineContext>(
   pipeline: readonly Middleware<S>[],
   context: S,
   innermost: HandleMessage,
