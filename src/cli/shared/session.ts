@@ -1,3 +1,4 @@
+import { userInfo } from 'node:os';
 import { FleetSession } from '../../runtime/operator/fleet-session.js';
 import type { OperatorPlace } from '../../runtime/operator/operator-broker.js';
 import { silentLogger } from '../../telemetry/logger.js';
@@ -17,5 +18,14 @@ export async function withSession<T>(context: Context, work: (session: FleetSess
     return await work(session);
   } finally {
     await session.close();
+  }
+}
+
+/** The user at the terminal, for the audit. */
+export function operatorName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return `uid ${process.getuid?.() ?? 'unknown'}`; // a container's user may have no name
   }
 }

@@ -20,6 +20,12 @@ export function hasStore(place: Place, service: string): boolean {
   return !databaseUrlFor(place.config, service).startsWith('sqlite:') || existsSync(storePathOf(place, service));
 }
 
+/** Names services whose stores were not read, with the reason: `order-saga (data/order-saga.db does not exist here)`. */
+export function describeUnread({ config }: Pick<Place, 'config'>, unread: readonly string[]): string {
+  const files = unread.map((service) => databaseUrlFor(config, service).replace(/^sqlite:/, ''));
+  return `${unread.join(', ')} (${files.join(', ')} ${files.length === 1 ? 'does' : 'do'} not exist here)`;
+}
+
 /** Where it is recorded which store each service has. */
 export function storeRegistry(place: Place): StoreRegistry {
   return new StoreRegistry(join(dataDirOf(place), 'stores'));

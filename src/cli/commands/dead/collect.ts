@@ -7,7 +7,7 @@ import { CommandFailed } from '../../shared/failure.js';
 import { createProgress } from '../../shared/output/progress.js';
 import { withSession } from '../../shared/session.js';
 import { refuseForeignStore } from '../../../runtime/stores/store-claims.js';
-import { waitingLine } from './open.js';
+import { waitingLine } from './report-waiting.js';
 
 const COLLECT_LIMIT_MS = 10 * 60_000;
 

@@ -1,11 +1,14 @@
 import type { Command } from 'commander';
 import { discardDeadLetters, undoDiscard } from '../../../dead-letters/operations/discard-dead-letters.js';
+import { refuseForeignStore } from '../../../runtime/stores/store-claims.js';
+import type { Store } from '../../../store/store.js';
 import type { Context } from '../../shared/context.js';
 import { examples } from '../../shared/examples.js';
 import { CommandFailed, UsageError } from '../../shared/failure.js';
 import { createProgress } from '../../shared/output/progress.js';
-import { operator, requireNames, selectionOf, withFilters, type FilterFlags } from './filter.js';
-import { withDeadLetters } from './open.js';
+import { operatorName, withSession } from '../../shared/session.js';
+import { requireNames, selectionOf, withFilters, type FilterFlags } from './filter.js';
+import { brokerIfAny, queueNames, reportWaitingIn } from './report-waiting.js';
 
 interface Flags extends FilterFlags {
   reason?: string;
@@ -48,7 +51,7 @@ async function runDiscard(ids: string[], flags: Flags, context: Context): Promis
       { store, now: Date.now },
       {
         selection,
-        who: operator(),
+        who: operatorName(),
         reason,
         purge,
         signal: context.signal,
@@ -67,8 +70,25 @@ async function runDiscard(ids: string[], flags: Flags, context: Context): Promis
 async function runUndo(ids: string[], { json = false }: Flags, context: Context): Promise<void> {
   if (ids.length === 0) throw new UsageError('--undo requires ids');
   await withDeadLetters(context, async (store) => {
-    for (const id of ids) await undoDiscard({ store, now: Date.now }, { id, who: operator() });
+    for (const id of ids) await undoDiscard({ store, now: Date.now }, { id, who: operatorName() });
   });
   if (json) context.printJson({ restored: ids.length });
   else context.print(`Restored ${ids.length}.`);
+}
+
+/** Runs `work` on the stored dead letters, then publishes the events that it appended; reports dead letters that wait in the
+ *  broker. Works without a broker, too: the keeper publishes the events then. */
+async function withDeadLetters<T>(context: Context, work: (store: Store) => Promise<T>): Promise<T> {
+  return withSession(context, async (session) => {
+    const workers = queueNames(session);
+    const store = await session.ops();
+    const broker = await brokerIfAny(context, session, 'write');
+    if (broker !== undefined) {
+      await refuseForeignStore(session, store);
+      await reportWaitingIn(broker, context, session, workers);
+    }
+    const result = await work(store);
+    if (broker !== undefined) await session.publishOps();
+    return result;
+  });
 }

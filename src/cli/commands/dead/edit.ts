@@ -10,8 +10,8 @@ import { reportUnchecked, requireAllRead } from '../../shared/output/unread-stor
 import { UsageError } from '../../shared/failure.js';
 import { jsonLines } from '../../shared/output/print-list.js';
 import { shownEvent } from '../../shared/output/shown-event.js';
-import { operator } from './filter.js';
-import { withDeadLetterContext } from './open.js';
+import { operatorName, withSession } from '../../shared/session.js';
+import { reportWaitingIn } from './report-waiting.js';
 
 interface Flags {
   set: string[];
@@ -63,9 +63,12 @@ async function runEdit(id: string, flags: Flags, context: Context): Promise<void
   const { definitions } = (await context.fleet()).catalogue;
   const { signal } = context;
   const edits = { content, set, unset, to, newKey };
-  const result = await withDeadLetterContext(context, dryRun ? 'read' : 'write', async (replay, { stores }) => {
-    const edited = await editDeadLetter(replay, { id, who: operator(), ...edits, dryRun, force, signal });
-    return { ...edited, unread: stores.unread };
+  const result = await withSession(context, async (session) => {
+    const deadLetters = await session.deadLetters(dryRun ? 'read' : 'write');
+    await reportWaitingIn(deadLetters.broker, context, session);
+    const edited = await editDeadLetter(deadLetters, { id, who: operatorName(), ...edits, dryRun, force, signal });
+    if (!dryRun) await session.publishOps();
+    return { ...edited, unread: session.stores.unread };
   });
   for (const warning of result.warnings) context.say(`Warning: ${warning}`);
   const event: object = pii ? result.event : shownEvent(definitions, result.event);

@@ -1,4 +1,3 @@
-import { userInfo } from 'node:os';
 import { Option, type Command } from 'commander';
 import { DEAD_LETTER_STATES, type DeadLetterState } from '../../../dead-letters/dead-letter.js';
 import { namesInDeadLetters, type DeadLetterFilter } from '../../../dead-letters/storage/queries.js';
@@ -89,13 +88,4 @@ export function selectionOf(ids: readonly string[], flags: FilterFlags): Selecti
   if (!filtered && flags.all !== true)
     throw new UsageError('nothing selected: use ids, filters such as --worker, or --all');
   return { filter };
-}
-
-/** The user at the terminal, for the audit. */
-export function operator(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    return `uid ${process.getuid?.() ?? 'unknown'}`; // a container's user may have no name
-  }
 }

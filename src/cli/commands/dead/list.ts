@@ -9,7 +9,7 @@ import { examples } from '../../shared/examples.js';
 import { printList } from '../../shared/output/print-list.js';
 import { withSession } from '../../shared/session.js';
 import { filterOf, requireNames, withFilters, withState, type FilterFlags } from './filter.js';
-import { reportWaiting } from './open.js';
+import { reportWaiting } from './report-waiting.js';
 
 interface Flags extends FilterFlags {
   group?: boolean;

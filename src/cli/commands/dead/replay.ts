@@ -10,8 +10,9 @@ import { examples } from '../../shared/examples.js';
 import { reportUnchecked, requireAllRead } from '../../shared/output/unread-stores.js';
 import { CommandFailed } from '../../shared/failure.js';
 import { createProgress } from '../../shared/output/progress.js';
-import { operator, requireNames, selectionOf, withFilters, type FilterFlags } from './filter.js';
-import { withDeadLetterContext } from './open.js';
+import { operatorName, withSession } from '../../shared/session.js';
+import { requireNames, selectionOf, withFilters, type FilterFlags } from './filter.js';
+import { reportWaitingIn } from './report-waiting.js';
 
 interface Flags extends FilterFlags {
   to?: string;
@@ -55,29 +56,28 @@ async function runReplay(ids: string[], flags: Flags, context: Context): Promise
   const selection = selectionOf(ids, flags);
   const progress = createProgress();
   const noted: DeadLetterReplayResult[] = [];
-  const { summary, unread } = await withDeadLetterContext(
-    context,
-    dryRun ? 'read' : 'write',
-    async (replay, { stores }) => {
-      if ('filter' in selection) await requireNames(context, replay.store, selection.filter);
-      const summary = await replayDeadLetters(replay, {
-        selection,
-        who: operator(),
-        to,
-        dryRun,
-        force,
-        vouch,
-        rate,
-        limit,
-        signal: context.signal,
-        onResult: (result, done, total) => {
-          if ((result.outcome !== 'sent' || json) && noted.length < MAX_SHOWN) noted.push(result);
-          progress.show(done, total, dryRun ? 'checked' : 'replayed');
-        },
-      });
-      return { summary, unread: stores.unread };
-    },
-  ).finally(progress.end);
+  const { summary, unread } = await withSession(context, async (session) => {
+    const deadLetters = await session.deadLetters(dryRun ? 'read' : 'write');
+    await reportWaitingIn(deadLetters.broker, context, session);
+    if ('filter' in selection) await requireNames(context, deadLetters.store, selection.filter);
+    const summary = await replayDeadLetters(deadLetters, {
+      selection,
+      who: operatorName(),
+      to,
+      dryRun,
+      force,
+      vouch,
+      rate,
+      limit,
+      signal: context.signal,
+      onResult: (result, done, total) => {
+        if ((result.outcome !== 'sent' || json) && noted.length < MAX_SHOWN) noted.push(result);
+        progress.show(done, total, dryRun ? 'checked' : 'replayed');
+      },
+    });
+    if (!dryRun) await session.publishOps();
+    return { summary, unread: session.stores.unread };
+  }).finally(progress.end);
   if (json) {
     context.printJson({ items: noted, total: summary.selected, summary, unread }, 2);
   } else {

@@ -8,7 +8,7 @@ import { examples } from '../../shared/examples.js';
 import { jsonLines, MAX_LINES } from '../../shared/output/print-list.js';
 import { withSession } from '../../shared/session.js';
 import { reportHidden } from '../../shared/output/shown-event.js';
-import { reportWaiting } from './open.js';
+import { reportWaiting } from './report-waiting.js';
 import { maskedLetter, wholeLetter } from './shown-letter.js';
 
 interface Flags {

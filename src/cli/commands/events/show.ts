@@ -3,7 +3,7 @@ import { FlotillaError } from '../../../errors.js';
 import type { EventEnvelope } from '../../../events/envelope.js';
 import type { Context } from '../../shared/context.js';
 import { examples } from '../../shared/examples.js';
-import { describeUnread } from '../../shared/output/unread-stores.js';
+import { describeUnread } from '../../../runtime/stores/existing-stores.js';
 import { UsageError } from '../../shared/failure.js';
 import { jsonLines } from '../../shared/output/print-list.js';
 import { reportHidden, shownEvent } from '../../shared/output/shown-event.js';

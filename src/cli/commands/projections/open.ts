@@ -6,7 +6,7 @@ import type { Store } from '../../../store/store.js';
 import type { Context } from '../../shared/context.js';
 import { enabledWorkers } from '../../../runtime/fleet/enabled-workers.js';
 import { withExistingStores, type ExistingStores } from '../../../runtime/stores/existing-stores.js';
-import { describeUnread } from '../../shared/output/unread-stores.js';
+import { describeUnread } from '../../../runtime/stores/existing-stores.js';
 
 /** A projection of the fleet, with who keeps it and where. */
 export interface KnownProjection {

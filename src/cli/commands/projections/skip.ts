@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { skipEvent } from '../../../projections/tables/skips.js';
 import type { Context } from '../../shared/context.js';
 import { examples } from '../../shared/examples.js';
-import { operator } from '../dead/filter.js';
+import { operatorName } from '../../shared/session.js';
 import { UsageError } from '../../shared/failure.js';
 import { chosen, knownProjections, withStores } from './open.js';
 
@@ -32,7 +32,7 @@ async function runSkip(name: string, { reason = '', event, json = false }: Flags
   const [known] = chosen(await knownProjections(context), [name]);
   if (known === undefined) return;
   const skip = await withStores(context, async ({ get }) =>
-    skipEvent(await get(known), name, { reason, who: operator(), eventId: event, now: Date.now }),
+    skipEvent(await get(known), name, { reason, who: operatorName(), eventId: event, now: Date.now }),
   );
   const { type, eventId, position } = skip;
   if (json) context.printJson(skip, 2);

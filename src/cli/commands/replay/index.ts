@@ -1,4 +1,5 @@
 import { Option, type Command } from 'commander';
+import { findJournal } from '../../../journal/define-journal.js';
 import { checkRequest } from '../../../replay/check-request.js';
 import { HEARTBEAT_TIMEOUT_MS } from '../../../replay/runs/run-heartbeat.js';
 import { dryRun } from '../../../replay/dry-run.js';
@@ -6,15 +7,19 @@ import type { ReplayContext } from '../../../replay/replay-context.js';
 import { examples } from '../../shared/examples.js';
 import type { ReplayRequest, ReplayRun } from '../../../replay/runs/replay-run.js';
 import { findRun, listRuns } from '../../../replay/runs/run-table.js';
+import { enabledWorkers, findWorker } from '../../../runtime/fleet/enabled-workers.js';
+import type { FleetSession } from '../../../runtime/operator/fleet-session.js';
+import { openReplay, openReplayStore, type OpenReplayOptions } from '../../../runtime/operator/open-replay.js';
 import { resumeReplay, startReplay, type StartOptions } from '../../../replay/start-replay.js';
 import { positive, time, wholeNumber } from '../../shared/input/arguments.js';
 import { confirm } from '../../shared/input/confirm.js';
+import type { WorkerDefinition } from '../../../worker/definition/worker-definition.js';
 import type { Context } from '../../shared/context.js';
+import { withSession } from '../../shared/session.js';
 import { requireAllRead } from '../../shared/output/unread-stores.js';
 import { CommandFailed, UsageError } from '../../shared/failure.js';
 import { printList } from '../../shared/output/print-list.js';
 import { createProgress } from '../../shared/output/progress.js';
-import { withReplayContext, withReplayStore, workerToReplay } from './open.js';
 import { modeOf, requestOf, type ReplayFlags } from './request.js';
 import { PATTERN_HELP, patterns } from '../../shared/input/type-patterns.js';
 import { formatDryRun, formatRun } from './format.js';
@@ -67,9 +72,29 @@ async function runReplay(flags: ReplayFlags, context: Context): Promise<void> {
       const worker = await workerToReplay(context, flags.to ?? '');
       const request = requestOf(flags, worker);
       const access = flags.dryRun === true ? 'read' : 'write';
-      return withReplayContext(context, worker, flags, access, (replay) => startRun(replay, request, flags, context));
+      const { from, verified } = flags;
+      return withSession(context, async (session) => {
+        const replay = await openFor(session, worker, { access, from, verified });
+        await startRun(replay, request, flags, context);
+      });
     }
   }
+}
+
+/** The worker that history is replayed to. Throws `name.unknown`. */
+async function workerToReplay(context: Context, name: string): Promise<WorkerDefinition> {
+  return findWorker(enabledWorkers(await context.fleet(), context.config), name);
+}
+
+async function openFor(
+  session: FleetSession,
+  worker: WorkerDefinition,
+  options: OpenReplayOptions,
+): Promise<ReplayContext> {
+  if (options.from === 'journal' && findJournal(session.fleet.workers) === undefined) {
+    throw new UsageError('--from journal: this fleet has no journal');
+  }
+  return openReplay(session, worker, options);
 }
 
 async function startRun(
@@ -117,14 +142,15 @@ async function printDryRun(replay: ReplayContext, request: ReplayRequest, { json
 }
 
 async function resumeRun({ resume: id = '', ...flags }: ReplayFlags, context: Context): Promise<void> {
-  const found = await withReplayStore(context, (store) =>
-    findRun(store, id, { now: Date.now(), timeout: HEARTBEAT_TIMEOUT_MS }),
-  );
-  const run = flags.rate === undefined ? found : { ...found, rate: flags.rate };
-  const worker = await workerToReplay(context, run.worker);
-  await withReplayContext(context, worker, { from: run.from, verified: flags.verified }, 'write', (replay) =>
-    runToEnd(flags, context, (options) => resumeReplay(replay, run, options)),
-  );
+  await withSession(context, async (session) => {
+    const store = await openReplayStore(session);
+    const found = await findRun(store, id, { now: Date.now(), timeout: HEARTBEAT_TIMEOUT_MS });
+    const run = flags.rate === undefined ? found : { ...found, rate: flags.rate };
+    const worker = await workerToReplay(context, run.worker);
+    const { from } = run;
+    const replay = await openFor(session, worker, { access: 'write', from, verified: flags.verified });
+    await runToEnd(flags, context, (options) => resumeReplay(replay, run, options));
+  });
 }
 
 /** Runs a replay and prints its progress and result. After an interruption it prints how to resume. */
@@ -162,8 +188,8 @@ async function runToEnd(
 }
 
 async function listReplays({ json = false }: ReplayFlags, context: Context): Promise<void> {
-  const { items, total } = await withReplayStore(context, (store) =>
-    listRuns(store, { now: Date.now(), timeout: HEARTBEAT_TIMEOUT_MS }),
+  const { items, total } = await withSession(context, async (session) =>
+    listRuns(await openReplayStore(session), { now: Date.now(), timeout: HEARTBEAT_TIMEOUT_MS }),
   );
   printList(context, items, {
     json,

@@ -2,7 +2,7 @@ import type { History, ReplaySelection } from '../../../replay/history/history.j
 import type { ReplayRequest } from '../../../replay/runs/replay-run.js';
 import { selectedTypes } from '../../../replay/select-events.js';
 import type { WorkerDefinition } from '../../../worker/definition/worker-definition.js';
-import { operator } from '../dead/filter.js';
+import { operatorName } from '../../shared/session.js';
 import { UsageError } from '../../shared/failure.js';
 import { requireMatch } from '../../shared/input/type-patterns.js';
 
@@ -70,6 +70,6 @@ export function requestOf(flags: ReplayFlags, worker: WorkerDefinition): ReplayR
     force: flags.force === true,
     rate: flags.rate ?? null,
     limit: flags.limit ?? null,
-    who: operator(),
+    who: operatorName(),
   };
 }

@@ -3,7 +3,7 @@ import { advance } from '../../../sagas/advance.js';
 import type { SagaProgress } from '../../../sagas/progress/progress.js';
 import { readSagaProgress } from '../../../sagas/progress/read-progress.js';
 import type { SagaInput } from '../../../sagas/decision/trigger.js';
-import { operator } from '../dead/filter.js';
+import { operatorName } from '../../shared/session.js';
 import type { FoundSaga } from './find-saga.js';
 
 export type OperatorRequest = { kind: 'retry' } | { kind: 'compensate'; reason: string };
@@ -16,7 +16,7 @@ export async function applyRequest(
 ): Promise<SagaProgress> {
   const now = Date.now();
   const [first] = await store.read(`${saga.name}/${sagaId}`, 0, 1);
-  const input: SagaInput = { ...request, sagaId, now, who: operator() };
+  const input: SagaInput = { ...request, sagaId, now, who: operatorName() };
   await store.transaction((tx) =>
     advance(tx, saga, input, (subject) =>
       originContext({ source: store.service, subject, now, ...(first && { correlationId: first.correlationId }) }),

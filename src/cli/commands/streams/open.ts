@@ -2,7 +2,7 @@ import { FlotillaError } from '../../../errors.js';
 import { requireKnown } from '../../../text/known-names.js';
 import type { Store } from '../../../store/store.js';
 import type { Context } from '../../shared/context.js';
-import { describeUnread } from '../../shared/output/unread-stores.js';
+import { describeUnread } from '../../../runtime/stores/existing-stores.js';
 import { UsageError } from '../../shared/failure.js';
 import { withSession } from '../../shared/session.js';
 import { servicesOf } from '../../../runtime/stores/services.js';
