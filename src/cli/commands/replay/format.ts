@@ -31,7 +31,7 @@ function skipped({ commands, tooOld, unreadable }: ReplayCounts): string[] {
     ...(tooOld > 0
       ? [
           `Refused ${tooOld} that are older than an inbox remembers (STREAM_MAX_AGE): they may have been handled. ` +
-            '--again flightles them once more; --force sends them to a worker that cannot have handled them yet.',
+            '--again handles them once more; --force sends them to a worker that cannot have handled them yet.',
         ]
       : []),
     ...(unreadable > 0 ? [`Skipped ${unreadable} messages that are not events.`] : []),
