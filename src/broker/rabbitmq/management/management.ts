@@ -1,11 +1,7 @@
 import { z } from 'zod';
-import { boundedFetch, type BoundedAnswer } from '../../../net/bounded-fetch.js';
-import { backoffDelay } from '../../../concurrency/backoff.js';
-import { sleep } from '../../../concurrency/sleep.js';
 import { FlotillaError } from '../../../errors.js';
 import type { FieldValue, Fields } from '../../messages/amqp-fields.js';
-import { addressesOf, credentialsOf, shuffled } from '../connection/addresses.js';
-import { answerFailure, requestFailure, shapeFailure, type ManagementFailure } from './management-failure.js';
+import { ManagementNodes, nameOf } from './management-nodes.js';
 
 const fieldValue: z.ZodType<FieldValue> = z.lazy(() =>
   z.union([z.string(), z.number(), z.boolean(), z.null(), z.array(fieldValue), z.record(z.string(), fieldValue)]),
@@ -46,7 +42,7 @@ const binding = z.object({
   arguments: fields,
 });
 const overview = z.object({ rabbitmq_version: z.string(), node: z.string(), cluster_name: z.string().optional() });
-const nodes = z.array(
+const clusterNodeList = z.array(
   z.object({
     name: z.string(),
     running: z.boolean(),
@@ -142,100 +138,20 @@ export interface ManagementOptions {
   timeout?: number;
 }
 
-/** A node that serves the management API. */
-interface Peer {
-  url: string;
-  base: string;
-  authorization: string;
-}
-
-/** Maximum size of a response, in bytes. The list of all queues is the largest, with about 1 KB per queue. */
-const MAX_ANSWER = 64 * 1024 * 1024;
-/** How often a request for data is sent if every node answers with a server error. A deletion is not repeated: it may have
- *  succeeded, and the object may have been declared again. */
-const SERVER_ERROR_ATTEMPTS = 4;
-/** Milliseconds between these attempts. */
-const SERVER_ERROR_DELAY = { first: 250, most: 1000 };
-
 /** Creates a client of the management API. */
 export function createManagement({ url, vhost = '/', timeout = 10_000 }: ManagementOptions): Management {
-  const peers = shuffled(addressesOf(url)).map(peerAt);
-  // the node that answered last
-  let preferred = 0;
+  const nodes = new ManagementNodes(url, timeout);
   const inVhost = (kind: string) => `/${kind}/${encodeURIComponent(vhost)}`;
 
-  /** Sends a request. All requests here can be repeated: they read, or delete idempotently. */
-  async function request(method: 'GET' | 'DELETE', path: string): Promise<unknown> {
-    for (let attempt = 1; ; attempt += 1) {
-      const outcome = await requestOnce(method, path);
-      if ('answer' in outcome) return outcome.answer;
-      // RabbitMQ answers 500 to a list of queues while one of them is being declared
-      const mayPass = outcome.isServerError === true && method === 'GET';
-      if (!mayPass || attempt === SERVER_ERROR_ATTEMPTS)
-        throw new FlotillaError('broker.management', `${method} ${nameOf(path)}: ${outcome.reason}`);
-      await sleep(backoffDelay(attempt, SERVER_ERROR_DELAY));
-    }
-  }
-
-  /** Sends the request to one node after the other. */
-  async function requestOnce(
-    method: 'GET' | 'DELETE',
-    path: string,
-  ): Promise<{ answer: unknown } | { reason: string; isServerError?: boolean | undefined }> {
-    const reasons: string[] = [];
-    let isServerError: boolean | undefined;
-    for (let tried = 0; tried < peers.length; tried += 1) {
-      const index = (preferred + tried) % peers.length;
-      const peer = peers[index];
-      if (peer === undefined) break;
-      const outcome = await requestFrom(peer, method, path);
-      if ('answer' in outcome) {
-        preferred = index;
-        return outcome;
-      }
-      reasons.push(outcome.reason);
-      isServerError = outcome.isServerError;
-      if (!outcome.tryNext) break;
-    }
-    return { reason: reasons.join('; '), isServerError };
-  }
-
-  async function requestFrom(
-    { url: nodeUrl, base, authorization }: Peer,
-    method: 'GET' | 'DELETE',
-    path: string,
-  ): Promise<{ answer: unknown } | ManagementFailure> {
-    let answer: BoundedAnswer;
-    try {
-      answer = await boundedFetch(`${base}${path}`, {
-        method,
-        headers: { authorization },
-        timeout,
-        maxBytes: MAX_ANSWER,
-      });
-    } catch (error) {
-      return requestFailure(nodeUrl, error, timeout);
-    }
-    const { status, text } = answer;
-    if (method === 'DELETE' && status === 404) return { answer: undefined };
-    if (status < 200 || status > 299) return answerFailure(nodeUrl, status, text);
-    if (method === 'DELETE') return { answer: undefined };
-    try {
-      return { answer: JSON.parse(text) };
-    } catch {
-      return { reason: shapeFailure(nodeUrl), tryNext: false };
-    }
-  }
-
   async function get<T>(path: string, schema: z.ZodType<T>): Promise<T> {
-    const result = schema.safeParse(await request('GET', path));
+    const result = schema.safeParse(await nodes.get(path));
     if (!result.success)
       throw new FlotillaError('broker.management', `GET ${nameOf(path)}: ${z.prettifyError(result.error)}`);
     return result.data;
   }
 
   async function clusterNodes(): Promise<ManagedNode[]> {
-    const found = await get('/nodes?columns=name,running,mem_alarm,disk_free_alarm', nodes);
+    const found = await get('/nodes?columns=name,running,mem_alarm,disk_free_alarm', clusterNodeList);
     return found
       .map(({ name, running, mem_alarm: memory, disk_free_alarm: disk }): ManagedNode => ({
         name,
@@ -304,13 +220,13 @@ export function createManagement({ url, vhost = '/', timeout = 10_000 }: Managem
     },
     async unbind({ source, destination, kind, propertiesKey = '' }) {
       const [from, to, key] = [source, destination, propertiesKey].map(encodeURIComponent);
-      await request('DELETE', `${inVhost('bindings')}/e/${from}/${kind === 'queue' ? 'q' : 'e'}/${to}/${key}`);
+      await nodes.delete(`${inVhost('bindings')}/e/${from}/${kind === 'queue' ? 'q' : 'e'}/${to}/${key}`);
     },
     async deleteQueue(name) {
-      await request('DELETE', `${inVhost('queues')}/${encodeURIComponent(name)}`);
+      await nodes.delete(`${inVhost('queues')}/${encodeURIComponent(name)}`);
     },
     async deleteExchange(name) {
-      await request('DELETE', `${inVhost('exchanges')}/${encodeURIComponent(name)}`);
+      await nodes.delete(`${inVhost('exchanges')}/${encodeURIComponent(name)}`);
     },
   };
 }
@@ -327,18 +243,6 @@ function limitsOf(own: Fields, effective: Fields | FieldValue[] | null | undefin
     bytes: smaller('max-length-bytes'),
     overflow: typeof overflow === 'string' ? overflow : undefined,
   };
-}
-
-/** Without the query, which lists columns. */
-function nameOf(path: string): string {
-  return path.split('?', 1)[0] ?? path;
-}
-
-function peerAt(url: string): Peer {
-  const { origin, pathname } = new URL(url);
-  const { user, password } = credentialsOf(url);
-  const authorization = `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
-  return { url, base: `${origin}${pathname.replace(/\/$/, '')}/api`, authorization };
 }
 
 function ratesOf(stats: z.infer<typeof queue>['message_stats']): ManagedQueue['rates'] {
