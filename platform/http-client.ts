@@ -32,7 +32,7 @@ class ServiceUnavailable extends UnavailableError {
  *  cause. */
 const TIMEOUT_MS = 10_000;
 /** Maximum size of a response, in bytes. */
-const MAX_ANSWER = 64 * 1024;
+const MAX_RESPONSE_BYTES = 64 * 1024;
 
 /** The code becomes the reason in an event: it must be a word that cannot be a token or a card number. */
 const problem = z.looseObject({
@@ -54,7 +54,7 @@ export async function requestJson<Body>(request: JsonRequest<Body>): Promise<Jso
     method,
     signal,
     timeout: TIMEOUT_MS,
-    maxBytes: MAX_ANSWER,
+    maxBytes: MAX_RESPONSE_BYTES,
     headers: {
       accept: 'application/json, application/problem+json',
       ...(body !== undefined && { 'content-type': 'application/json' }),

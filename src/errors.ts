@@ -610,7 +610,7 @@ export function hasCode(error: unknown, code: ErrorCode): error is FlotillaError
 }
 
 /** Maximum length of messages and stacks; longer ones are truncated. */
-const MAX_TEXT = 10_000;
+const MAX_TEXT_LENGTH = 10_000;
 
 /** Returns the message of a thrown value, redacted, at most 10,000 characters. Never throws, although reading a
  *  thrown value may throw. */
@@ -637,7 +637,7 @@ export function stackOf(thrown: unknown): string | undefined {
 /** Truncates before and after redaction. The first cut bounds the work; a secret that it splits lies far beyond the
  *  second. */
 function redacted(text: string): string {
-  return redact(text.slice(0, 2 * MAX_TEXT)).slice(0, MAX_TEXT);
+  return redact(text.slice(0, 2 * MAX_TEXT_LENGTH)).slice(0, MAX_TEXT_LENGTH);
 }
 
 /** Returns a value thrown by application code as a readable error: unchanged if possible, otherwise a new error with

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 export type SandboxDatabase = Database.Database;
 
 /** How long a statement waits for another sandbox that uses the same file, in milliseconds. */
-const BUSY_TIMEOUT = 2000;
+const BUSY_TIMEOUT_MS = 2000;
 
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS requests (
@@ -40,7 +40,7 @@ const SCHEMA = `
  *  the process and a power failure. */
 export function openDatabase(dataDir: string): SandboxDatabase {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-  const db = new Database(join(dataDir, 'sandbox.db'), { timeout: BUSY_TIMEOUT });
+  const db = new Database(join(dataDir, 'sandbox.db'), { timeout: BUSY_TIMEOUT_MS });
   db.pragma('journal_mode = WAL');
   db.pragma('synchronous = FULL');
   db.pragma('foreign_keys = ON');

@@ -40,7 +40,7 @@ export interface ExecutedOnStore<State> extends Loaded<State> {
 
 /** Maximum delay before the second attempt, in milliseconds; it doubles with each attempt, up to `LONGEST_PAUSE`. */
 const RETRY_DELAY_MS = 4;
-const LONGEST_PAUSE = 250;
+const MAX_PAUSE_MS = 250;
 
 /**
  * Executes a command outside of any transaction: loads the aggregate, decides, and appends at the loaded version.
@@ -68,7 +68,7 @@ export async function executeOnStore<State, Command, Event extends { type: strin
     } catch (error) {
       if (tries >= retries || !isRetried(error, options)) throw error;
     }
-    await setTimeout(random() * Math.min(RETRY_DELAY_MS * 2 ** tries, LONGEST_PAUSE), undefined, { signal });
+    await setTimeout(random() * Math.min(RETRY_DELAY_MS * 2 ** tries, MAX_PAUSE_MS), undefined, { signal });
   }
 }
 

@@ -51,7 +51,7 @@ export interface ApiOptions {
 
 /** How long a reply is stored under its Idempotency-Key, and how often expired ones are deleted; milliseconds. */
 const IDEMPOTENCY_RETENTION_MS = 24 * 3_600_000;
-const PURGE_EVERY = 10 * 60_000;
+const PURGE_INTERVAL_MS = 10 * 60_000;
 
 /** Creates the HTTP API of a fleet as an Express app. Several processes may serve the same store. Resolves when the
  *  table for Idempotency-Keys exists. Does not listen (see `serveApi`), and does not create the tables that routes read
@@ -121,7 +121,7 @@ function purgeNowAndThen(idempotency: Idempotency, clock: () => number, logger: 
   return (_req, _res, proceed) => {
     const now = clock();
     if (now >= next) {
-      next = now + PURGE_EVERY;
+      next = now + PURGE_INTERVAL_MS;
       idempotency.purge(now - IDEMPOTENCY_RETENTION_MS).then(
         (purged) => logger.debug('expired idempotency replies deleted', { purged }),
         (error: unknown) =>

@@ -12,7 +12,7 @@ export interface CheckResult {
 /** The readiness checks of the process, by name. A check that throws or takes longer than 2 s fails. */
 export type Checks = Readonly<Record<string, () => CheckResult | Promise<CheckResult>>>;
 
-const CHECK_LIMIT = 2000;
+const CHECK_TIMEOUT_MS = 2000;
 
 /** Serves `/livez`: 200 while the process responds; and `/readyz`: 200 if all checks pass, otherwise 503, with the
  *  result of each check. */
@@ -45,7 +45,7 @@ async function limited(name: string, check: Checks[string], logger: Logger): Pro
   const late = new Promise<CheckResult>((resolve) => {
     timer = setTimeout(() => {
       resolve({ ok: false, detail: 'no answer in time' });
-    }, CHECK_LIMIT);
+    }, CHECK_TIMEOUT_MS);
   });
   try {
     return await Promise.race([check(), late]);

@@ -39,17 +39,17 @@ const LONGEST_TTL_MS = 4_294_967_295;
 
 /** Durations in milliseconds, at least one. */
 export function durations({ min = 1, max = LONGEST_TTL_MS } = {}) {
-  const error = `must be 1 to ${MOST_DELAYS} durations with commas between them, such as '1s,10s,1m', each ${range(min, max)}`;
+  const error = `must be 1 to ${MAX_DELAYS} durations with commas between them, such as '1s,10s,1m', each ${range(min, max)}`;
   return list()
     .refine(
-      (parts) => parts.length > 0 && parts.length <= MOST_DELAYS && parts.every((part) => isDuration(part, min, max)),
+      (parts) => parts.length > 0 && parts.length <= MAX_DELAYS && parts.every((part) => isDuration(part, min, max)),
       error,
     )
     .transform((parts) => parts.map(parseDuration));
 }
 
 /** Each delay is a queue of every worker. */
-const MOST_DELAYS = 30;
+const MAX_DELAYS = 30;
 
 function range(min: number, max: number): string {
   const days = `${Math.floor(max / 86_400_000)}d`;

@@ -62,7 +62,7 @@ export function originContext(options: {
 }
 
 /** Maximum length of a path or message: both may contain names from the input. */
-const MAX_TEXT = 200;
+const MAX_TEXT_LENGTH = 200;
 
 /** Describes zod issues in one line, without the values, which may be personal. For fields at `personal` paths it
  *  also omits the message, which a schema may build from the value. */
@@ -71,8 +71,10 @@ export function describeIssues(
   personal: readonly string[] = [],
 ): string {
   const shown = issues.slice(0, 5).map(({ code, path, message }) => {
-    const where = path.map(String).join('.').slice(0, MAX_TEXT) || '(all)';
-    const what = isPersonal(path, personal) ? `not valid (${code ?? 'personal data'})` : message.slice(0, MAX_TEXT);
+    const where = path.map(String).join('.').slice(0, MAX_TEXT_LENGTH) || '(all)';
+    const what = isPersonal(path, personal)
+      ? `not valid (${code ?? 'personal data'})`
+      : message.slice(0, MAX_TEXT_LENGTH);
     return `${where}: ${what}`;
   });
   if (issues.length > shown.length) shown.push(`and ${issues.length - shown.length} more`);

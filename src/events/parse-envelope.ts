@@ -20,10 +20,10 @@ export interface EncodedEvent {
 export const MAX_BODY_BYTES = 1024 * 1024;
 
 /** Maximum length of a time: RFC 3339 with a long fraction. */
-const MAX_TIME = 64;
+const MAX_TIME_LENGTH = 64;
 
 /** Maximum length of extension attribute names. CloudEvents recommends 20 characters. */
-const MAX_NAME = 100;
+const MAX_NAME_LENGTH = 100;
 
 const envelope = z
   .object({
@@ -34,7 +34,7 @@ const envelope = z
     subject: subjectText.optional(),
     time: z
       .string()
-      .max(MAX_TIME, { abort: true })
+      .max(MAX_TIME_LENGTH, { abort: true })
       .check(z.iso.datetime({ offset: true }))
       .optional(),
     datacontenttype: textLine(256).optional(),
@@ -72,7 +72,7 @@ export function parseEnvelope({ body, properties }: EncodedEvent): EventEnvelope
   const result = envelope.safeParse(given);
   if (!result.success) throw new FlotillaError('contract.not_an_event', describeIssues(result.error.issues));
   const { time = timeOf(timestamp), ...parsed } = result.data;
-  const name = Object.keys(parsed).find((key) => !isTextLine(key, MAX_NAME));
+  const name = Object.keys(parsed).find((key) => !isTextLine(key, MAX_NAME_LENGTH));
   if (name !== undefined) {
     throw new FlotillaError('contract.not_an_event', `attribute ${JSON.stringify(name.slice(0, 100))}: not a name`);
   }
@@ -159,7 +159,7 @@ const TIME = /^(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2}):(\d{2})(\.\d+)?([Zz]|[+-]\d
 /** Normalizes an RFC 3339 time: `T` and `Z` in capitals, a leap second as the millisecond before it. */
 function withTime(attributes: Record<string, unknown>): Record<string, unknown> {
   const { time } = attributes;
-  if (typeof time !== 'string' || time.length > MAX_TIME) return attributes;
+  if (typeof time !== 'string' || time.length > MAX_TIME_LENGTH) return attributes;
   const [, date, minute, second, fraction = '', zone] = TIME.exec(time) ?? [];
   if (date === undefined || zone === undefined) return attributes;
   const exact = second === '60' ? '59.999' : `${second ?? ''}${fraction}`;

@@ -2,7 +2,7 @@ import type { FleetState } from './fleet-state.js';
 import { hasEnded, isRunning } from './process-identity.js';
 
 /** How long processes may take to end by themselves after their supervisor has ended, in milliseconds. */
-const KILL_LIMIT = 5000;
+const KILL_TIMEOUT_MS = 5000;
 
 /** Ends the processes that a killed supervisor left running. Processes that are already ending have `patience`
  *  milliseconds to do so. Returns the names of those that were running. */
@@ -16,7 +16,7 @@ export async function endLeftovers(state: FleetState | undefined, patience: numb
       signal(process.pid, 'SIGTERM');
       if (await hasEnded(process, patience)) return;
       signal(process.pid, 'SIGKILL');
-      await hasEnded(process, KILL_LIMIT);
+      await hasEnded(process, KILL_TIMEOUT_MS);
     }),
   );
   return names.sort();

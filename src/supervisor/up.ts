@@ -59,8 +59,8 @@ export interface RunningFleet {
 }
 
 /** Additional time after the drain before a process is killed, because it must also close its resources. */
-const CLOSING = 5000;
-const REMIND_EVERY = 15_000;
+const CLOSE_TIMEOUT_MS = 5000;
+const REMINDER_INTERVAL_MS = 15_000;
 
 /** Runs a whole fleet on this machine: broker, sandbox, keeper, workers, API. Restarts processes that end unexpectedly.
  *  Resolves when `signal` has aborted and everything has ended cleanly. Throws `fleet.running` if another supervisor is
@@ -132,7 +132,7 @@ async function runFleet(
   await aborted(ending);
   say('Stopping: waiting for messages in progress; press Ctrl-C again to stop at once …');
   for (const stage of STAGES) {
-    const limit = options.drainTimeout + CLOSING;
+    const limit = options.drainTimeout + CLOSE_TIMEOUT_MS;
     const members = processes.filter((member) => member.stage === stage);
     await Promise.all(members.map(({ process }) => process.stop(limit, options.forced)));
   }
@@ -156,13 +156,13 @@ async function allReady(
   ending: AbortSignal,
   say: (line: string) => void,
 ): Promise<boolean> {
-  let remindAt = performance.now() + REMIND_EVERY;
+  let remindAt = performance.now() + REMINDER_INTERVAL_MS;
   while (!ending.aborted) {
     const waiting = processes.filter(({ process }) => !process.ready);
     if (waiting.length === 0) return true;
     if (performance.now() >= remindAt) {
       say(`Waiting for ${waiting.map(({ process }) => process.name).join(', ')} …`);
-      remindAt = performance.now() + REMIND_EVERY;
+      remindAt = performance.now() + REMINDER_INTERVAL_MS;
     }
     await sleep(50, ending);
   }

@@ -1,7 +1,7 @@
 import type { Logger, LogLevel } from './logger.js';
 
 /** Maximum number of remembered keys; beyond it the oldest is forgotten and may be logged early. */
-const MOST_KEYS = 1000;
+const MAX_KEYS = 1000;
 
 /** Logs recurring entries at a bounded rate: once per key and interval, with the number of suppressed entries. */
 export class BoundedLog {
@@ -24,7 +24,7 @@ export class BoundedLog {
     this.#last.delete(key);
     this.#last.set(key, { at: now, suppressed: 0 });
     for (const oldest of this.#last.keys()) {
-      if (this.#last.size <= MOST_KEYS) break;
+      if (this.#last.size <= MAX_KEYS) break;
       this.#last.delete(oldest);
     }
     const suppressed = last?.suppressed ?? 0;

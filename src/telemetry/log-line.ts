@@ -13,7 +13,7 @@ export interface LogEntry {
 }
 
 /** Maximum length of a text in UTF-16 code units; longer ones are truncated. */
-const MAX_TEXT = 10_000;
+const MAX_TEXT_LENGTH = 10_000;
 
 /** Formats an entry as one line of JSON, with the field names of OpenTelemetry. */
 export function jsonLine({ timestamp, level, message, traceparent, ...fields }: LogEntry): string {
@@ -56,6 +56,6 @@ function safePart(_: string, part: unknown): unknown {
 }
 
 function safeText(text: string): string {
-  const redacted = redact(text.slice(0, 2 * MAX_TEXT));
-  return redacted.length > MAX_TEXT ? `${redacted.slice(0, MAX_TEXT)}…` : redacted;
+  const redacted = redact(text.slice(0, 2 * MAX_TEXT_LENGTH));
+  return redacted.length > MAX_TEXT_LENGTH ? `${redacted.slice(0, MAX_TEXT_LENGTH)}…` : redacted;
 }

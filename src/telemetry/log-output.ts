@@ -1,7 +1,7 @@
 import { Writable } from 'node:stream';
 
 /** Maximum number of bytes buffered for a slow reader of standard error; more is dropped. */
-const MAX_PENDING = 1024 * 1024;
+const MAX_PENDING_BYTES = 1024 * 1024;
 
 let dropped = 0;
 
@@ -40,7 +40,7 @@ export function logOutput(stream: Writable, recovered: (missing: number) => void
   return new Writable({
     decodeStrings: false,
     write(line: string, _encoding, done) {
-      if (stream.writableLength > MAX_PENDING) drop();
+      if (stream.writableLength > MAX_PENDING_BYTES) drop();
       else stream.write(line, written);
       done();
     },

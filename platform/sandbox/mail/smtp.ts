@@ -5,10 +5,10 @@ import { isToken } from '../http/authorize.js';
 import type { Mailbox } from './mailbox.js';
 
 /** The largest mail, in bytes. */
-const MAX_MAIL = 1024 * 1024;
+const MAX_MAIL_BYTES = 1024 * 1024;
 const MAX_CLIENTS = 100;
 /** How long a closing server waits for mails in flight, in milliseconds. */
-const CLOSE_TIMEOUT = 1000;
+const CLOSE_TIMEOUT_MS = 1000;
 
 /** Not a failure of the sandbox: the mail is refused with this SMTP status. */
 class MailRefused extends Error {
@@ -35,9 +35,9 @@ export function createSmtpServer(
       else done(new MailRefused(535, 'Send the token as password'));
     },
     disableReverseLookup: true,
-    size: MAX_MAIL,
+    size: MAX_MAIL_BYTES,
     maxClients: MAX_CLIENTS,
-    closeTimeout: CLOSE_TIMEOUT,
+    closeTimeout: CLOSE_TIMEOUT_MS,
     logger: false,
     onData(stream, session, done) {
       receive(mailbox, stream, session).then(
@@ -73,9 +73,9 @@ async function readMail(stream: AsyncIterable<Buffer>): Promise<Buffer> {
   let bytes = 0;
   for await (const chunk of stream) {
     bytes += chunk.length;
-    if (bytes <= MAX_MAIL) chunks.push(chunk);
+    if (bytes <= MAX_MAIL_BYTES) chunks.push(chunk);
     else chunks.length = 0;
   }
-  if (bytes > MAX_MAIL) throw new MailRefused(552, `The mail is larger than ${MAX_MAIL} bytes`);
+  if (bytes > MAX_MAIL_BYTES) throw new MailRefused(552, `The mail is larger than ${MAX_MAIL_BYTES} bytes`);
   return Buffer.concat(chunks);
 }

@@ -18,7 +18,7 @@ const chargeBody = z.object({
 const refundBody = z.object({ chargeId: identifier, orderId: identifier, amount });
 
 /** How long `tok_timeout` keeps a client waiting before the connection is closed, in milliseconds. */
-const HOLD = 60_000;
+const SLOW_RESPONSE_MS = 60_000;
 
 /** How many times `tok_flaky` fails for one idempotency key. */
 const FLAKY_FAILURES = 2;
@@ -125,7 +125,7 @@ async function hold(req: Request, res: Response, closing: AbortSignal): Promise<
   const gone = new AbortController();
   res.once('close', () => gone.abort());
   const over = AbortSignal.any([gone.signal, closing]);
-  await delay(HOLD, undefined, { signal: over }).catch((error: unknown) => {
+  await delay(SLOW_RESPONSE_MS, undefined, { signal: over }).catch((error: unknown) => {
     if (!over.aborted) throw error;
   });
   req.socket.destroy();

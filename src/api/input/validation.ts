@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { problem, type FieldError } from '../problems/problems.js';
 
 const MAX_ERRORS = 20;
-const MAX_TEXT = 200;
+const MAX_TEXT_LENGTH = 200;
 
 /** The inputs of a request, by location. */
 export interface Inputs {
@@ -27,8 +27,8 @@ export function validate(schemas: InputSchemas, inputs: Inputs): Inputs {
     for (const { path, message } of result.error.issues) {
       errors.push({
         in: place,
-        path: path.map(String).join('.').slice(0, MAX_TEXT),
-        message: message.slice(0, MAX_TEXT),
+        path: path.map(String).join('.').slice(0, MAX_TEXT_LENGTH),
+        message: message.slice(0, MAX_TEXT_LENGTH),
       });
     }
     return undefined;

@@ -4,7 +4,7 @@ import { HEADERS } from './headers.js';
 import { isShort } from './republish.js';
 
 /** Longer subjects appear in the body only. */
-const MAX_SUBJECT = 512;
+const MAX_SUBJECT_LENGTH = 512;
 
 /** Returns the AMQP properties that mirror an event, for example for the management UI. Values that AMQP cannot
  *  encode are omitted, because the body contains the whole event. */
@@ -24,7 +24,7 @@ export function eventProperties(event: {
     timestamp: Math.max(0, Math.trunc(event.time / 1000)),
     correlationId: shortOrNothing(event.correlationId),
     contentType: CLOUDEVENTS_JSON,
-    headers: event.subject.length <= MAX_SUBJECT ? { [HEADERS.subject]: event.subject } : {},
+    headers: event.subject.length <= MAX_SUBJECT_LENGTH ? { [HEADERS.subject]: event.subject } : {},
   };
 }
 

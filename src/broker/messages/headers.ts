@@ -63,8 +63,8 @@ export interface Attempt {
 /** Headers count against the broker's frame limit (131,072 bytes by default); a history stays far below it. */
 const MAX_ATTEMPTS = 20;
 const MAX_BYTES = 8 * 1024;
-const MAX_MESSAGE = 300;
-const MAX_WORD = 100;
+const MAX_MESSAGE_LENGTH = 300;
+const MAX_WORD_LENGTH = 100;
 
 const attempt = z.object({
   at: z.string(),
@@ -121,12 +121,12 @@ export function cut(text: string, length: number): string {
 
 function shorten(attempt: Attempt): Attempt {
   return {
-    at: cut(attempt.at, MAX_WORD),
-    worker: cut(attempt.worker, MAX_WORD),
-    instance: cut(attempt.instance, MAX_WORD),
-    code: cut(attempt.code, MAX_WORD),
-    name: cut(attempt.name, MAX_WORD),
-    message: cut(redact(attempt.message), MAX_MESSAGE),
+    at: cut(attempt.at, MAX_WORD_LENGTH),
+    worker: cut(attempt.worker, MAX_WORD_LENGTH),
+    instance: cut(attempt.instance, MAX_WORD_LENGTH),
+    code: cut(attempt.code, MAX_WORD_LENGTH),
+    name: cut(attempt.name, MAX_WORD_LENGTH),
+    message: cut(redact(attempt.message), MAX_MESSAGE_LENGTH),
     delay: attempt.delay,
   };
 }

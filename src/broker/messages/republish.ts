@@ -12,7 +12,7 @@ const MAX_HEADER_BYTES = 48 * 1024;
 const MAX_DEPTH = 16;
 /** Properties, header names and routing keys are short strings in AMQP 0-9-1. */
 const MAX_SHORT_BYTES = 255;
-const MAX_MARKER = 500;
+const MAX_MARKER_LENGTH = 500;
 
 /** These headers add routing keys: if they were kept, each retry and replay would multiply the message. */
 const ROUTING: ReadonlySet<string> = new Set(['CC', 'BCC']);
@@ -34,7 +34,7 @@ export function republished({ headers = {}, ...properties }: MessageProperties, 
     ...given.filter(([name]) => !OWN.has(name) && !isAttributeHeader(name)),
   ].filter(([name]) => name !== HEADERS.dropped);
   const kept: [string, FieldValue][] = [];
-  let left = MAX_HEADER_BYTES - 4 * MAX_MARKER;
+  let left = MAX_HEADER_BYTES - 4 * MAX_MARKER_LENGTH;
   for (const [name, value] of wanted) {
     const size = ROUTING.has(name) ? undefined : fieldSize(name, value);
     if (size === undefined || size > left) {
@@ -47,7 +47,7 @@ export function republished({ headers = {}, ...properties }: MessageProperties, 
   const fitting = fittingProperties(properties, dropped);
   const earlier = headers[HEADERS.dropped];
   const names = [...(typeof earlier === 'string' ? [earlier] : []), ...dropped];
-  if (names.length > 0) kept.push([HEADERS.dropped, oneLine(names.join(', '), MAX_MARKER)]);
+  if (names.length > 0) kept.push([HEADERS.dropped, oneLine(names.join(', '), MAX_MARKER_LENGTH)]);
   return { ...fitting, userId: properties.userId ?? '', headers: Object.fromEntries(kept) };
 }
 

@@ -38,7 +38,7 @@ export interface RabbitBrokerOptions {
   onUnreachable?: (failure: ConnectFailure) => void;
 }
 
-const CLOSE_LIMIT = 5000;
+const CLOSE_TIMEOUT_MS = 5000;
 const METRIC: Record<BrokerState, number> = { connecting: 0, ready: 1, blocked: 2, closed: 3 };
 
 /** Creates a broker with two connections, because a blocked connection stops reading everything on it: one
@@ -116,7 +116,7 @@ export function createRabbitBroker(options: RabbitBrokerOptions): Broker {
       repair.close();
       const closing = Promise.all([...parts].map((part) => part.close()));
       // channels that do not close cleanly end with their connection
-      await within(CLOSE_LIMIT, 'closing channels', closing).catch(() => undefined);
+      await within(CLOSE_TIMEOUT_MS, 'closing channels', closing).catch(() => undefined);
       await Promise.all([publishing.close(), consuming.close()]);
     },
   };

@@ -10,7 +10,7 @@ import type { Fields } from '../messages/amqp-fields.js';
 import type { Connection } from './connection/connection.js';
 import { Acks } from './acks.js';
 import { ReopeningChannel } from './connection/reopening-channel.js';
-import { REQUEST_LIMIT, within } from './limits.js';
+import { REQUEST_TIMEOUT_MS, within } from './limits.js';
 
 export interface ConsumerOptions extends ConsumeOptions {
   connection: Connection;
@@ -53,13 +53,13 @@ export function createConsumer(options: ConsumerOptions): Consumer {
   });
 
   async function start(current: Epoch): Promise<void> {
-    await within(REQUEST_LIMIT, 'setting the prefetch', current.channel.prefetch(prefetch));
+    await within(REQUEST_TIMEOUT_MS, 'setting the prefetch', current.channel.prefetch(prefetch));
     const receive = (message: ConsumeMessage | null) => {
       if (message === null) gone(current);
       else deliver(current, message);
     };
     const consuming = current.channel.consume(queue, receive, { arguments: options.arguments?.() });
-    const { consumerTag } = await within(REQUEST_LIMIT, `consuming ${queue}`, consuming);
+    const { consumerTag } = await within(REQUEST_TIMEOUT_MS, `consuming ${queue}`, consuming);
     if (epoch !== current) return;
     tag = consumerTag;
     options.onConsuming?.();
@@ -103,7 +103,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
       return turns.run(async () => {
         if (epoch === undefined || tag === undefined || wanted) return;
         const current = tag;
-        await orDrop(within(REQUEST_LIMIT, `cancelling ${queue}`, epoch.channel.cancel(current)));
+        await orDrop(within(REQUEST_TIMEOUT_MS, `cancelling ${queue}`, epoch.channel.cancel(current)));
         if (tag === current) tag = undefined;
       });
     },

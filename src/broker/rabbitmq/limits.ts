@@ -2,7 +2,7 @@ import { FlotillaError } from '../../errors.js';
 import { formatDuration } from '../../duration.js';
 
 /** Maximum time for the broker's answer to a single request, in milliseconds. A healthy broker needs a few. */
-export const REQUEST_LIMIT = 30_000;
+export const REQUEST_TIMEOUT_MS = 30_000;
 
 /** Settles as `work` does, or rejects with `broker.timeout` after `limit` milliseconds. */
 export async function within<T>(limit: number, what: string, work: Promise<T>): Promise<T> {

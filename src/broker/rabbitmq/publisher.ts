@@ -25,7 +25,7 @@ export interface PublisherOptions {
 }
 
 /** Minimum time between two renewals of a channel, in milliseconds. */
-const RENEW_EVERY = 1000;
+const RENEW_INTERVAL_MS = 1000;
 
 /** One publish that waits for its confirm. */
 interface Unconfirmed {
@@ -132,7 +132,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
   function renewSoon(): void {
     setImmediate(() => {
       const now = performance.now();
-      if (channel === undefined || unconfirmed.size > 0 || now - renewedAt < RENEW_EVERY) return;
+      if (channel === undefined || unconfirmed.size > 0 || now - renewedAt < RENEW_INTERVAL_MS) return;
       renewedAt = now;
       kept.drop(new FlotillaError('broker.disconnected', 'the channel is replaced after a refusal'));
     });

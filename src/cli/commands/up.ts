@@ -122,11 +122,11 @@ function prepareSigning(context: Context): NodeJS.ProcessEnv {
 }
 
 /** At most this many processes of one worker: more is a slip of the finger. */
-const MOST = 64;
+const MAX_PROCESSES = 64;
 
 function parseProcesses(text: string): number {
   const count = /^\d{1,2}$/.test(text) ? Number(text) : 0;
-  if (count < 1 || count > MOST) throw new InvalidArgumentError(`It is a number from 1 to ${MOST}.`);
+  if (count < 1 || count > MAX_PROCESSES) throw new InvalidArgumentError(`It is a number from 1 to ${MAX_PROCESSES}.`);
   return count;
 }
 
@@ -135,8 +135,8 @@ function parseScale(text: string, before: Record<string, number>): Record<string
   const scale = { ...before };
   for (const part of text.split(',')) {
     const [, worker, count] = /^([a-z][a-z0-9-]*)=(\d{1,3})$/.exec(part.trim()) ?? [];
-    if (worker === undefined || Number(count) > MOST) {
-      throw new InvalidArgumentError(`It is <worker>=<count>, the count from 0 to ${MOST}.`);
+    if (worker === undefined || Number(count) > MAX_PROCESSES) {
+      throw new InvalidArgumentError(`It is <worker>=<count>, the count from 0 to ${MAX_PROCESSES}.`);
     }
     scale[worker] = Number(count);
   }

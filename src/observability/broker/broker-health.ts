@@ -18,7 +18,7 @@ export interface BrokerHealth {
 
 /** With fewer queues per node, leaders cannot be distributed evenly. */
 const ENOUGH_QUEUES = 3;
-const MOST_NAMED = 5;
+const MAX_NAMED = 5;
 
 /** Queries the management API; `queues`: those of the fleet. Rejects with `broker.management`. */
 export async function brokerHealth(
@@ -46,8 +46,8 @@ export function nodeFindings(nodes: readonly ManagedNode[]): BrokerFinding[] {
 /** Unusable queues, and a concentration of leaders on one node. */
 export function queueFindings(queues: readonly ManagedQueue[], nodes: readonly ManagedNode[]): BrokerFinding[] {
   const unusable = queues.filter(({ down }) => down).map(({ name }) => name);
-  const named = unusable.slice(0, MOST_NAMED).join(', ');
-  const more = unusable.length > MOST_NAMED ? `, and ${unusable.length - MOST_NAMED} more` : '';
+  const named = unusable.slice(0, MAX_NAMED).join(', ');
+  const more = unusable.length > MAX_NAMED ? `, and ${unusable.length - MAX_NAMED} more` : '';
   const concentrated = concentration(queues, nodes);
   return [
     ...(unusable.length === 0

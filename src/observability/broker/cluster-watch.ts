@@ -5,9 +5,9 @@ import type { Logger } from '../../telemetry/logger.js';
 import type { CheckResult } from '../../telemetry/health-server.js';
 import { nodeFindings, queueFindings, type BrokerFinding } from './broker-health.js';
 
-const NODES_EVERY = 15_000;
+const NODES_INTERVAL_MS = 15_000;
 /** Listing queues is expensive on a large broker, and leaders rarely move. */
-const QUEUES_EVERY = 5 * 60_000;
+const QUEUES_INTERVAL_MS = 5 * 60_000;
 
 export interface ClusterWatch {
   /** Always ok: blocked publishers and an unreachable broker fail the check of the connection. */
@@ -32,7 +32,7 @@ export function createClusterWatch(
     const nodes = await management.nodes();
     if (nodes.length === 1) {
       ofQueues = [];
-    } else if (performance.now() - queuesAt >= QUEUES_EVERY) {
+    } else if (performance.now() - queuesAt >= QUEUES_INTERVAL_MS) {
       ofQueues = queueFindings(await management.queues(prefix), nodes);
       queuesAt = performance.now();
     }
@@ -49,7 +49,7 @@ export function createClusterWatch(
     async run(signal) {
       while (!signal.aborted) {
         await look().catch((error: unknown) => (detail = `unknown: ${messageOf(error)}`));
-        await sleep(NODES_EVERY, signal);
+        await sleep(NODES_INTERVAL_MS, signal);
       }
     },
   };

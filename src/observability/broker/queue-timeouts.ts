@@ -3,9 +3,9 @@ import type { Names } from '../../broker/topology/topology.js';
 import { formatDuration } from '../../duration.js';
 
 /** RabbitMQ's default of `consumer_timeout`, in milliseconds; the value in rabbitmq.conf cannot be queried. */
-const CONSUMER_TIMEOUT = 30 * 60_000;
+const CONSUMER_TIMEOUT_MS = 30 * 60_000;
 /** RabbitMQ's default of `consumer_disconnected_timeout`, in milliseconds. */
-const DISCONNECTED_TIMEOUT = 60_000;
+const DISCONNECTED_TIMEOUT_MS = 60_000;
 
 /** Lists the workers whose handlers may take longer than the broker waits for an ack, one line each: the broker would
  *  requeue the message while it is being handled. */
@@ -17,7 +17,7 @@ export function shortConsumerTimeouts(
   return workers.flatMap(({ name, timeout }) => {
     const queue = queues.find((each) => each.name === names.queue(name));
     if (queue === undefined) return [];
-    const limit = settingOf(queue, 'consumer-timeout') ?? CONSUMER_TIMEOUT;
+    const limit = settingOf(queue, 'consumer-timeout') ?? CONSUMER_TIMEOUT_MS;
     if (timeout < limit) return [];
     return [
       `${name} may take ${formatDuration(timeout)} for a message, and the broker waits ${formatDuration(limit)} for its ` +
@@ -29,8 +29,8 @@ export function shortConsumerTimeouts(
 /** How long a lost node's consumers keep their deliveries: the maximum over all queues. */
 export function disconnectedTimeout(queues: readonly ManagedQueue[]): number {
   const quorum = queues.filter(({ type }) => type === 'quorum');
-  const timeouts = quorum.map((queue) => settingOf(queue, 'consumer-disconnected-timeout') ?? DISCONNECTED_TIMEOUT);
-  return timeouts.length === 0 ? DISCONNECTED_TIMEOUT : Math.max(...timeouts);
+  const timeouts = quorum.map((queue) => settingOf(queue, 'consumer-disconnected-timeout') ?? DISCONNECTED_TIMEOUT_MS);
+  return timeouts.length === 0 ? DISCONNECTED_TIMEOUT_MS : Math.max(...timeouts);
 }
 
 /** An argument of the queue has precedence over a policy. */

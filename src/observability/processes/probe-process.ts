@@ -34,7 +34,7 @@ export interface ProcessReport extends ProcessRecord {
 
 const PROBE_TIMEOUT_MS = 3000;
 /** In bytes. */
-const MAX_ANSWER = 8 * 1024 * 1024;
+const MAX_RESPONSE_BYTES = 8 * 1024 * 1024;
 const BREAKER_STATES: readonly BreakerState[] = ['closed', 'half-open', 'open'];
 
 /** Queries the health and the metrics of a process, for at most three seconds. Never rejects: without a response, the
@@ -42,7 +42,7 @@ const BREAKER_STATES: readonly BreakerState[] = ['closed', 'half-open', 'open'];
 export async function probeProcess(process: ProcessRecord, token?: string): Promise<ProcessReport> {
   const headers: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${token}` };
   const get = (path: string) =>
-    boundedFetch(new URL(path, process.url), { headers, timeout: PROBE_TIMEOUT_MS, maxBytes: MAX_ANSWER });
+    boundedFetch(new URL(path, process.url), { headers, timeout: PROBE_TIMEOUT_MS, maxBytes: MAX_RESPONSE_BYTES });
   try {
     const [ready, metrics] = await Promise.all([get('/readyz'), get('/metrics')]);
     const { checks } = readiness.safeParse(JSON.parse(ready.text)).data ?? {

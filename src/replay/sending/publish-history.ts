@@ -23,7 +23,7 @@ export function historyMessage(
 }
 
 const BROKER_TIMEOUT_MS = 30_000;
-const MAX_TRIES = 5;
+const MAX_ATTEMPTS = 5;
 
 /** Runs `work` when the broker is connected, and repeats it a few times if the connection is lost. Rejects with
  *  `broker.unreachable`, the last error, or the signal's reason. */
@@ -36,7 +36,7 @@ export async function whileConnected<T>(publisher: Publisher, signal: AbortSigna
     } catch (error) {
       if (late.aborted && !signal.aborted)
         throw new FlotillaError('broker.unreachable', `waited ${formatDuration(BROKER_TIMEOUT_MS)}`);
-      if (tries === MAX_TRIES || signal.aborted || !isTransient(error)) throw error;
+      if (tries === MAX_ATTEMPTS || signal.aborted || !isTransient(error)) throw error;
     }
   }
 }

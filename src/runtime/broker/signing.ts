@@ -15,7 +15,7 @@ export function loadFleetKeys(place: Place): FleetKeys | undefined {
 }
 
 /** One warning for all unsigned messages within so many milliseconds. */
-const WARN_EVERY = 60_000;
+const WARNING_INTERVAL_MS = 60_000;
 
 /** The broker as this process uses it: signing and verifying where the fleet has a key. */
 export function withSigning(
@@ -36,7 +36,7 @@ export function withSigning(
     onUnsigned(queue) {
       metrics?.unsigned.inc({ queue });
       unreported += 1;
-      if (performance.now() - warnedAt < WARN_EVERY) return;
+      if (performance.now() - warnedAt < WARNING_INTERVAL_MS) return;
       const then = verification === 'require' ? 'they are not trusted' : 'they are accepted';
       logger.warn(`Messages without a valid signature were delivered; ${then}`, { queue, messages: unreported });
       warnedAt = performance.now();

@@ -4,7 +4,7 @@ import type { Store } from '../../store/store.js';
 import type { Logger } from '../../telemetry/logger.js';
 import { ClockJumps } from './clock-jumps.js';
 
-const EVERY = 3_600_000;
+const HOUSEKEEPING_INTERVAL_MS = 3_600_000;
 
 /** What is done to each store now and then: forgetting which events were handled, of those older than `inboxAge`
  *  milliseconds; and archiving what the retention of streams lets go. What fails is tried again an hour later, and so is
@@ -39,6 +39,6 @@ export async function keepHouse(
         }
       }
     }
-    await sleep(EVERY, signal);
+    await sleep(HOUSEKEEPING_INTERVAL_MS, signal);
   }
 }

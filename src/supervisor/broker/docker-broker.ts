@@ -7,13 +7,13 @@ import { FlotillaError, messageOf } from '../../errors.js';
 const execute = promisify(execFile);
 const IMAGE = 'rabbitmq:4.2-management';
 /** Long enough to pull the image. */
-const RUN_LIMIT = 10 * 60_000;
-const ASK_LIMIT = 10_000;
+const RUN_TIMEOUT_MS = 10 * 60_000;
+const QUERY_TIMEOUT_MS = 10_000;
 
 /** Whether a Docker engine responds. */
 export async function hasDocker(env: NodeJS.ProcessEnv): Promise<boolean> {
   try {
-    await execute('docker', ['info', '--format', '{{.ServerVersion}}'], { env, timeout: ASK_LIMIT });
+    await execute('docker', ['info', '--format', '{{.ServerVersion}}'], { env, timeout: QUERY_TIMEOUT_MS });
     return true;
   } catch {
     return false;
@@ -33,7 +33,7 @@ export interface DockerBroker {
 export async function startDockerBroker(dataDir: string, env: NodeJS.ProcessEnv): Promise<DockerBroker> {
   const name = containerOf(dataDir);
   const docker = async (...args: string[]) =>
-    (await execute('docker', args, { env, timeout: RUN_LIMIT })).stdout.trim();
+    (await execute('docker', args, { env, timeout: RUN_TIMEOUT_MS })).stdout.trim();
   try {
     const existing = await docker('ps', '--all', '--quiet', '--filter', `name=^${name}$`);
     if (existing === '') {
@@ -64,7 +64,7 @@ export async function removeDockerBroker(dataDir: string, env: NodeJS.ProcessEnv
     ['rm', '--force', name],
     ['volume', 'rm', '--force', name],
   ]) {
-    await execute('docker', args, { env, timeout: ASK_LIMIT }).catch(() => undefined);
+    await execute('docker', args, { env, timeout: QUERY_TIMEOUT_MS }).catch(() => undefined);
   }
 }
 

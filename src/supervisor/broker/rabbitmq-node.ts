@@ -63,12 +63,12 @@ export interface RabbitNode {
   restart(): Promise<void>;
 }
 
-const START_LIMIT = 90_000;
-const STOP_LIMIT = 30_000;
+const START_TIMEOUT_MS = 90_000;
+const STOP_TIMEOUT_MS = 30_000;
 /** The script waits for an Erlang VM that has already ended. Without a VM, the script is still starting. */
-const SCRIPT_LIMIT = 1000;
+const SCRIPT_TIMEOUT_MS = 1000;
 const POLL_INTERVAL_MS = 150;
-const START_TRIES = 3;
+const MAX_START_ATTEMPTS = 3;
 const overviewOf = z.object({ node: z.string(), rabbitmq_version: z.string() });
 const execute = promisify(execFile);
 
@@ -97,7 +97,7 @@ export async function startRabbitNode(options: RabbitNodeOptions): Promise<Rabbi
       await endRabbitNode(dataDir);
       // another process took a port after it was found free
       const portTaken = error instanceof Error && error.message.includes('eaddrinuse');
-      if (!portTaken || attempt === START_TRIES) throw error;
+      if (!portTaken || attempt === MAX_START_ATTEMPTS) throw error;
     }
   }
 }
@@ -131,7 +131,7 @@ export async function endRabbitNode(dataDir: string): Promise<void> {
   const beam = await files.readBeamPid(directory);
   if (beam !== undefined) await killProcess(beam, record.marker);
   // the script reaps the VM and then ends by itself
-  if (record.scriptPid !== undefined && !(await ended(record.scriptPid, record.marker, SCRIPT_LIMIT))) {
+  if (record.scriptPid !== undefined && !(await ended(record.scriptPid, record.marker, SCRIPT_TIMEOUT_MS))) {
     await killProcess(record.scriptPid, record.marker);
   }
   await endEpmd(record.ports.epmd);
@@ -171,7 +171,7 @@ function nodeFrom(
     async stop() {
       if (await runsWith(pid, record.marker)) {
         signalProcess(pid, 'SIGTERM');
-        if (!(await ended(pid, record.marker, STOP_LIMIT)))
+        if (!(await ended(pid, record.marker, STOP_TIMEOUT_MS)))
           options.logger.warn('the RabbitMQ node had to be killed', { pid });
       }
       await endRabbitNode(dataDir);
@@ -186,13 +186,13 @@ function nodeFrom(
 
 async function killProcess(pid: number, marker: string): Promise<void> {
   if (await runsWith(pid, marker)) signalProcess(pid, 'SIGKILL');
-  await ended(pid, marker, STOP_LIMIT);
+  await ended(pid, marker, STOP_TIMEOUT_MS);
 }
 
 async function launch(
   dataDir: string,
   planned: NodeRecord,
-  { logger, signal, startLimit = START_LIMIT }: Pick<RabbitNodeOptions, 'logger' | 'signal' | 'startLimit'>,
+  { logger, signal, startLimit = START_TIMEOUT_MS }: Pick<RabbitNodeOptions, 'logger' | 'signal' | 'startLimit'>,
 ): Promise<Running> {
   signal?.throwIfAborted();
   const path = pathFor(planned.server, planned.searchPath);

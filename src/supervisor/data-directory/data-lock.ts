@@ -16,7 +16,7 @@ export interface DataLock {
  *  it. */
 type Purpose = keyof typeof LOCK_FILES;
 
-const WAIT = 500;
+const LOCK_WAIT_MS = 500;
 
 /** Locks a data directory, which is created if it is missing; returns undefined if another process holds the lock.
  *  Several `shared` locks can coexist, but not with an exclusive one. Files that others could read become private. The
@@ -41,7 +41,7 @@ export function lockData(dataDir: string, purpose: Purpose, kind: 'exclusive' | 
 function openLock(file: string): Database.Database {
   try {
     createPrivateFile(file);
-    return new Database(file, { timeout: WAIT });
+    return new Database(file, { timeout: LOCK_WAIT_MS });
   } catch (error) {
     throw invalidLock(file, error);
   }

@@ -38,9 +38,9 @@ export function isConnectFailure(error: unknown): error is FlotillaError {
   return error instanceof FlotillaError && codes.includes(error.code);
 }
 
-const EXAMINE_LIMIT = 3000;
+const CHECK_TIMEOUT_MS = 3000;
 /** For a port that has not answered before: an HTTP server answers once it receives the end of a line. */
-const EXAMINE_SILENT_LIMIT = 1000;
+const SILENT_CHECK_TIMEOUT_MS = 1000;
 
 /** Returns the cause of an amqplib error. If amqplib does not report it, connects again to determine it. Never
  *  rejects. */
@@ -59,7 +59,7 @@ export async function causeOf(error: unknown, url: string): Promise<ConnectFailu
 async function examine(url: string, message: string): Promise<ConnectFailure> {
   const at = hostOf(url);
   const silent = message === 'connect ETIMEDOUT';
-  const end = await tryHandshake(url, silent ? EXAMINE_SILENT_LIMIT : EXAMINE_LIMIT);
+  const end = await tryHandshake(url, silent ? SILENT_CHECK_TIMEOUT_MS : CHECK_TIMEOUT_MS);
   if (end.kind === 'foreign') {
     const heard = end.beginning === '' ? '' : ` (it answers "${end.beginning}")`;
     return { code: 'broker.not_amqp', detail: `${at}${heard}` };

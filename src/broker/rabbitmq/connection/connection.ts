@@ -48,14 +48,14 @@ const RECONNECT_DELAY_MS = { first: 100, most: 5000 };
 /** A connection that lasted this long was stable: the next loss starts with the shortest delay. */
 const STABLE_AFTER_MS = 1000;
 /** A broker that accepts connections and loses them immediately is retried after at most 0.8 s. */
-const MOST_LOSSES = 4;
+const MAX_LOSSES = 4;
 /** For a node that accepts the connection and then does not answer. */
-const CONNECT_LIMIT = 10_000;
+const CONNECT_TIMEOUT_MS = 10_000;
 /** The same limit if there are other nodes to try. */
-const CONNECT_LIMIT_OF_SEVERAL = 5000;
-const CLOSE_LIMIT = 5000;
+const CONNECT_TIMEOUT_OF_SEVERAL_MS = 5000;
+const CLOSE_TIMEOUT_MS = 5000;
 /** Minimum time between two log entries about the same cause. */
-const LOG_EVERY = 60_000;
+const LOG_INTERVAL_MS = 60_000;
 
 /** Opens a connection. The only file that uses amqp-connection-manager, and only for the connection; channels are
  *  managed elsewhere. */
@@ -63,7 +63,7 @@ export function openConnection(options: ConnectionOptions): Connection {
   const { urls, name, logger, heartbeat, onUnreachable } = options;
   const state = new StateCell();
   const closing = new AbortController();
-  const logged = new BoundedLog(logger, LOG_EVERY);
+  const logged = new BoundedLog(logger, LOG_INTERVAL_MS);
   let model: ChannelModel | undefined;
   let blockedBy: string | undefined;
   let current = 0;
@@ -87,7 +87,7 @@ export function openConnection(options: ConnectionOptions): Connection {
     reconnectTimeInSeconds: 0.001,
     connectionOptions: {
       noDelay: true,
-      timeout: urls.length === 1 ? CONNECT_LIMIT : CONNECT_LIMIT_OF_SEVERAL,
+      timeout: urls.length === 1 ? CONNECT_TIMEOUT_MS : CONNECT_TIMEOUT_OF_SEVERAL_MS,
       clientProperties: { connection_name: name },
     },
   });
@@ -106,7 +106,7 @@ export function openConnection(options: ConnectionOptions): Connection {
   manager.on('disconnect', ({ err }: { err?: unknown }) => {
     model = undefined;
     wasLost = true;
-    rounds = performance.now() - since >= STABLE_AFTER_MS ? 1 : Math.min(rounds + 1, MOST_LOSSES);
+    rounds = performance.now() - since >= STABLE_AFTER_MS ? 1 : Math.min(rounds + 1, MAX_LOSSES);
     if (!closing.signal.aborted) {
       const reason = err === undefined ? 'closed' : messageOf(err);
       logger.warn('connection to the broker lost', { connection: name, node: hostOf(urlOf(current)), reason });
@@ -176,7 +176,7 @@ export function openConnection(options: ConnectionOptions): Connection {
     async close() {
       if (closing.signal.aborted) return;
       closing.abort(new FlotillaError('broker.closed'));
-      await within(CLOSE_LIMIT, 'closing the connection', manager.close()).catch((error: unknown) => {
+      await within(CLOSE_TIMEOUT_MS, 'closing the connection', manager.close()).catch((error: unknown) => {
         logger.debug('the connection did not close cleanly', { connection: name, reason: messageOf(error) });
         cut('closed by force');
       });

@@ -29,7 +29,7 @@ const SHORTEST_METHOD = 4;
 const SHORTEST_CLOSE = 7;
 /** Sent after a delay, because servers that wait for a line, such as HTTP servers, answer only then. */
 const END_OF_LINE = '\r\n\r\n';
-const PROMPT_AFTER = 500;
+const PROMPT_DELAY_MS = 500;
 /** No method of a handshake is longer. */
 const MOST_BYTES = 65_536;
 
@@ -48,7 +48,7 @@ export function tryHandshake(url: string, limit: number): Promise<HandshakeEnd> 
     const timer = setTimeout(() => end({ kind: 'silent' }), limit);
     const prompt = setTimeout(() => {
       if (received.length === 0) socket.write(END_OF_LINE);
-    }, PROMPT_AFTER);
+    }, PROMPT_DELAY_MS);
     socket.on('error', () => end({ kind: 'silent' }));
     socket.on('close', () => end({ kind: 'silent' }));
     socket.once(url.startsWith('amqps:') ? 'secureConnect' : 'connect', () => socket.write(PROTOCOL_HEADER));

@@ -3,7 +3,7 @@ import { connect } from 'amqplib';
 import { addressesOf } from './addresses.js';
 import { causeOf, type ConnectFailure } from './connect-failure.js';
 
-const CONNECT_LIMIT = 5000;
+const CONNECT_TIMEOUT_MS = 5000;
 
 /** Connects once to each node of a broker. Resolves with the failures; none if every node accepts connections. */
 export async function probeBroker(urls: string): Promise<{ nodes: number; failures: ConnectFailure[] }> {
@@ -14,7 +14,7 @@ export async function probeBroker(urls: string): Promise<{ nodes: number; failur
 
 async function probeNode(url: string): Promise<ConnectFailure | undefined> {
   try {
-    const connection = await connect(url, { timeout: CONNECT_LIMIT });
+    const connection = await connect(url, { timeout: CONNECT_TIMEOUT_MS });
     await connection.close();
     return undefined;
   } catch (error) {

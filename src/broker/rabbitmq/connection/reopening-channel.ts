@@ -4,7 +4,7 @@ import { backoffDelay } from '../../../concurrency/backoff.js';
 import { FlotillaError, hasCode, messageOf } from '../../../errors.js';
 import type { Logger } from '../../../telemetry/logger.js';
 import type { Connection } from './connection.js';
-import { REQUEST_LIMIT, within } from '../limits.js';
+import { REQUEST_TIMEOUT_MS, within } from '../limits.js';
 import { asBrokerError, codeOf, isNodeDown } from './scratch-channel.js';
 
 export interface ReopeningChannelOptions<C extends Channel> {
@@ -117,7 +117,7 @@ export class ReopeningChannel<C extends Channel> {
     const { connection } = this.#options;
     for (;;) {
       try {
-        return await within(REQUEST_LIMIT, what, work);
+        return await within(REQUEST_TIMEOUT_MS, what, work);
       } catch (error) {
         const late = error instanceof FlotillaError && error.code === 'broker.timeout';
         if (!late) throw error;

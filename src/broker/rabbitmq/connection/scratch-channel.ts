@@ -2,7 +2,7 @@ import type { ConfirmChannel } from 'amqplib';
 import { FlotillaError, hasCode, messageOf } from '../../../errors.js';
 import type { Logger } from '../../../telemetry/logger.js';
 import type { Connection } from './connection.js';
-import { REQUEST_LIMIT, within } from '../limits.js';
+import { REQUEST_TIMEOUT_MS, within } from '../limits.js';
 
 /** Runs work on a separate channel: a request that fails or hangs there ends no other channel. */
 export type ScratchChannel = <T>(
@@ -15,7 +15,7 @@ export type ScratchChannel = <T>(
  *  the requests of one channel in order, so a channel with a hanging request is not closed here. */
 export function scratchChannels(connection: Connection, logger: Logger): ScratchChannel {
   return async (what, limit, work) => {
-    const channel = await within(REQUEST_LIMIT, 'opening a channel', connection.openConfirmChannel());
+    const channel = await within(REQUEST_TIMEOUT_MS, 'opening a channel', connection.openConfirmChannel());
     let open = true;
     // amqplib also reports the error to the failed request; without a listener it would end the connection
     channel.on('error', (error: Error) => logger.debug('a request was refused', { what, reason: error.message }));
@@ -28,7 +28,8 @@ export function scratchChannels(connection: Connection, logger: Logger): Scratch
       throw error;
     } finally {
       const closing = open ? channel.close().catch(() => undefined) : undefined;
-      if (!hangs) await within(REQUEST_LIMIT, 'closing a channel', Promise.resolve(closing)).catch(() => undefined);
+      if (!hangs)
+        await within(REQUEST_TIMEOUT_MS, 'closing a channel', Promise.resolve(closing)).catch(() => undefined);
     }
   };
 }

@@ -3,10 +3,10 @@ import { bindingName } from '../../topology/binding-name.js';
 import type { BindingSpec, Topology } from '../../topology/topology.js';
 import { exchangeOptions } from './inspect.js';
 import { forEachParallel } from '../../../concurrency/for-each-parallel.js';
-import { REQUEST_LIMIT } from '../limits.js';
+import { REQUEST_TIMEOUT_MS } from '../limits.js';
 import { asBrokerError, type ScratchChannel } from '../connection/scratch-channel.js';
 
-const LANES = 4;
+const MAX_PARALLEL_REQUESTS = 4;
 
 /** Declares all parts of a topology, exchanges first, each on a separate channel with a separate limit. Resolves
  *  with the names of the parts that did not answer, and the reasons; parts that depend on them are skipped. Rejects
@@ -18,7 +18,7 @@ export async function declareAll(
   const failed = new Map<string, string>();
   const attempt = async (name: string, work: Parameters<ScratchChannel>[2]) => {
     try {
-      await onScratchChannel(`declaring ${name}`, REQUEST_LIMIT, work);
+      await onScratchChannel(`declaring ${name}`, REQUEST_TIMEOUT_MS, work);
     } catch (error) {
       if (hasCode(error, 'broker.timeout')) {
         failed.set(name, error.message);
@@ -33,10 +33,10 @@ export async function declareAll(
       throw new FlotillaError('broker.disconnected', `while declaring ${name}`, { cause: error });
     }
   };
-  await forEachParallel(exchanges, LANES, (spec) =>
+  await forEachParallel(exchanges, MAX_PARALLEL_REQUESTS, (spec) =>
     attempt(`exchange ${spec.name}`, (channel) => channel.assertExchange(spec.name, spec.type, exchangeOptions(spec))),
   );
-  await forEachParallel(queues, LANES, (spec) =>
+  await forEachParallel(queues, MAX_PARALLEL_REQUESTS, (spec) =>
     attempt(`queue ${spec.name}`, (channel) =>
       channel.assertQueue(spec.name, { durable: true, arguments: spec.arguments }),
     ),
@@ -44,7 +44,7 @@ export async function declareAll(
   const possible = bindings.filter(
     ({ source, kind, destination }) => !failed.has(`exchange ${source}`) && !failed.has(`${kind} ${destination}`),
   );
-  await forEachParallel(possible, LANES, (spec) =>
+  await forEachParallel(possible, MAX_PARALLEL_REQUESTS, (spec) =>
     attempt(`binding ${bindingName(spec)}`, async (channel) => {
       const { kind, destination, source, routingKey, arguments: fields = {} } = spec;
       if (kind === 'queue') await channel.bindQueue(destination, source, routingKey, fields);
@@ -58,8 +58,8 @@ export async function removeBindings(
   bindings: readonly BindingSpec[],
   onScratchChannel: ScratchChannel,
 ): Promise<void> {
-  await forEachParallel(bindings, LANES, (spec) =>
-    onScratchChannel(`removing binding ${bindingName(spec)}`, REQUEST_LIMIT, async (channel) => {
+  await forEachParallel(bindings, MAX_PARALLEL_REQUESTS, (spec) =>
+    onScratchChannel(`removing binding ${bindingName(spec)}`, REQUEST_TIMEOUT_MS, async (channel) => {
       const { kind, destination, source, routingKey, arguments: fields = {} } = spec;
       if (kind === 'queue') await channel.unbindQueue(destination, source, routingKey, fields);
       else await channel.unbindExchange(destination, source, routingKey, fields);

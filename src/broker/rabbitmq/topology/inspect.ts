@@ -16,7 +16,7 @@ import { asBrokerError, codeOf, isNodeDown, type ScratchChannel } from '../conne
 /** Maximum time for a queue to answer, in milliseconds. A queue whose node has failed but is not yet known to be
  *  down takes up to 75 s. */
 const INSPECTION_TIMEOUT_MS = 5_000;
-const LANES = 4;
+const MAX_PARALLEL_REQUESTS = 4;
 
 export interface QueueCounts {
   ready: number;
@@ -109,15 +109,15 @@ export function createInspector(onScratchChannel: ScratchChannel, logger: Logger
 
   async function byLooks({ exchanges, queues, retired: earlier = [] }: Topology): Promise<Comparison> {
     const found = new Map<object, TopologyDifference | undefined>();
-    await forEachParallel(exchanges, LANES, async (spec) => {
+    await forEachParallel(exchanges, MAX_PARALLEL_REQUESTS, async (spec) => {
       found.set(spec, (await hasExchange(spec.name)) ? undefined : missing('exchange', spec.name));
     });
-    await forEachParallel(queues, LANES, async (spec) => {
+    await forEachParallel(queues, MAX_PARALLEL_REQUESTS, async (spec) => {
       const look = await queue(spec.name);
       if (look.state === 'missing') found.set(spec, missing('queue', spec.name));
       else if (look.state === 'unanswered') found.set(spec, unanswered(spec.name, look.reason));
     });
-    await forEachParallel(earlier, LANES, async (spec) => {
+    await forEachParallel(earlier, MAX_PARALLEL_REQUESTS, async (spec) => {
       if ((await queue(spec.name)).state !== 'missing') found.set(spec, retired(spec));
     });
     const inOrder = [...exchanges, ...queues, ...earlier].flatMap((spec) => found.get(spec) ?? []);
@@ -153,10 +153,10 @@ export function createInspector(onScratchChannel: ScratchChannel, logger: Logger
       const note = (kind: 'exchange' | 'queue', name: string, detail: string | undefined) => {
         if (detail !== undefined) found.push({ kind, name, problem: 'conflict', detail });
       };
-      await forEachParallel(exchanges, LANES, async (spec) => {
+      await forEachParallel(exchanges, MAX_PARALLEL_REQUESTS, async (spec) => {
         if (!skipped.has(`exchange ${spec.name}`)) note('exchange', spec.name, await refusal('exchange', spec));
       });
-      await forEachParallel(queues, LANES, async (spec) => {
+      await forEachParallel(queues, MAX_PARALLEL_REQUESTS, async (spec) => {
         if (!skipped.has(`queue ${spec.name}`)) note('queue', spec.name, await conflictOf(spec));
       });
       return found;

@@ -5,7 +5,7 @@ import { withUserId } from '../../users/verify-publisher.js';
 import { republished } from '../../messages/republish.js';
 import type { RetiredQueue } from '../../topology/topology.js';
 import { propertiesOf } from '../consumer.js';
-import { REQUEST_LIMIT } from '../limits.js';
+import { REQUEST_TIMEOUT_MS } from '../limits.js';
 import { codeOf, type ScratchChannel } from '../connection/scratch-channel.js';
 
 /** Maximum number of messages in flight. */
@@ -25,12 +25,12 @@ const MOVE_LIMIT_MS = 3_600_000;
 export async function retireQueue(queue: RetiredQueue, onScratchChannel: ScratchChannel): Promise<number> {
   const { name, boundTo } = queue;
   // first, so that no message arrives twice; the successor is bound already
-  await onScratchChannel(`unbinding ${name}`, REQUEST_LIMIT, (channel) => channel.unbindQueue(name, boundTo, ''));
+  await onScratchChannel(`unbinding ${name}`, REQUEST_TIMEOUT_MS, (channel) => channel.unbindQueue(name, boundTo, ''));
   const moved = await onScratchChannel(`emptying ${name}`, MOVE_LIMIT_MS, (channel) => moveMessages(channel, queue));
   failpoint('broker.queue_emptied');
   try {
     // if an earlier release has bound it again meanwhile, it stays, and this is repeated
-    await onScratchChannel(`deleting ${name}`, REQUEST_LIMIT, (channel) =>
+    await onScratchChannel(`deleting ${name}`, REQUEST_TIMEOUT_MS, (channel) =>
       channel.deleteQueue(name, { ifUnused: true, ifEmpty: true }),
     );
   } catch (error) {

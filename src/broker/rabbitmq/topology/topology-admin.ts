@@ -11,9 +11,9 @@ import type { Management } from '../management/management.js';
 import { retireQueue } from './retire-queue.js';
 import { asBrokerError, scratchChannels } from '../connection/scratch-channel.js';
 
-const WAIT_LIMIT = 10_000;
+const WAIT_TIMEOUT_MS = 10_000;
 /** If most nodes of the cluster are down, a declaration ends the connection, each time it is repeated. */
-const MOST_LOSSES = 2;
+const MAX_LOSSES = 2;
 
 export interface TopologyAdmin {
   /** Applies a topology as `Broker.applyTopology` does, except queues of earlier releases. Skips comparisons that
@@ -106,7 +106,7 @@ export function createTopologyAdmin(
         } catch (error) {
           // idempotent: starts again on the next connection, but only after a loss
           if (!lost) throw asBrokerError(error);
-          if (losses === MOST_LOSSES) throw new FlotillaError('broker.topology_incomplete', messageOf(error));
+          if (losses === MAX_LOSSES) throw new FlotillaError('broker.topology_incomplete', messageOf(error));
           logger.debug('connection lost while applying the topology', { reason: messageOf(error) });
         } finally {
           stop();
@@ -157,8 +157,8 @@ function missingFrom(topology: Topology, differences: readonly TopologyDifferenc
 }
 
 async function soon(connection: Connection): Promise<void> {
-  const limit = AbortSignal.timeout(WAIT_LIMIT);
+  const limit = AbortSignal.timeout(WAIT_TIMEOUT_MS);
   await connection.state.until(['ready', 'blocked'], limit).catch((error: unknown) => {
-    throw limit.aborted ? new FlotillaError('broker.unreachable', `no connection within ${WAIT_LIMIT} ms`) : error;
+    throw limit.aborted ? new FlotillaError('broker.unreachable', `no connection within ${WAIT_TIMEOUT_MS} ms`) : error;
   });
 }

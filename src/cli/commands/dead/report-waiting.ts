@@ -8,7 +8,7 @@ import type { Context } from '../../shared/context.js';
 import { failureLines } from '../../shared/failure.js';
 
 /** A command that needs only the store must not wait long for an unreachable broker. */
-const BROKER_PATIENCE = 3000;
+const BROKER_TIMEOUT_MS = 3000;
 const NOT_COUNTED = 'Dead letters that wait in the broker are not counted';
 
 /** Counts the dead letters that still wait in the broker, of one worker or of all, and prints a line about them. Where the broker is
@@ -29,7 +29,7 @@ export async function brokerIfAny(
   session: FleetSession,
   access: Access,
 ): Promise<Broker | undefined> {
-  return session.broker(access, BROKER_PATIENCE).catch((error: unknown) => {
+  return session.broker(access, BROKER_TIMEOUT_MS).catch((error: unknown) => {
     if (!isConnectFailure(error) && !hasCode(error, 'broker.not_configured')) throw error;
     context.say(`${NOT_COUNTED}: ${failureLines(error).join(' ')}`);
     return undefined;

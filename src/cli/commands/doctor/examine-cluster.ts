@@ -8,12 +8,12 @@ import { enabledWorkers } from '../../../runtime/fleet/enabled-workers.js';
 import { openManagement } from '../../../runtime/broker/broker-address.js';
 import type { Finding } from './finding.js';
 
-const LIMIT = 5000;
+const REQUEST_TIMEOUT_MS = 5000;
 
 /** Version, alarms, nodes, leaders and timeouts of the broker. */
 export async function examineCluster(context: Context): Promise<Finding[]> {
   const names = namesFor(context.config.prefix);
-  const management = await openManagement(context, LIMIT);
+  const management = await openManagement(context, REQUEST_TIMEOUT_MS);
   const queues = await management.queues(names.queue('')).catch(() => undefined);
   // reported by the examination of the management API
   if (queues === undefined) return [];

@@ -30,8 +30,8 @@ import { operatorPlace } from '../../shared/session.js';
 import { connectOperator } from '../../../runtime/operator/operator-broker.js';
 import { CommandFailed } from '../../shared/failure.js';
 
-const ENOUGH_DISK = 500_000_000;
-const REACH_LIMIT = 5000;
+const MIN_FREE_DISK_BYTES = 500_000_000;
+const CONNECT_TIMEOUT_MS = 5000;
 
 const examinations: Readonly<Record<string, (context: Context) => Promise<Finding | Finding[]>>> = {
   node: examineNode,
@@ -161,7 +161,7 @@ async function examineManagement(context: Context): Promise<Finding> {
   const { managementUrl, from } = await brokerAddress(context);
   const where = `${maskedUrl(managementUrl)} (${from})`;
   try {
-    const { version } = await createManagement({ url: managementUrl, timeout: REACH_LIMIT }).overview();
+    const { version } = await createManagement({ url: managementUrl, timeout: CONNECT_TIMEOUT_MS }).overview();
     return { ok: true, detail: `${where} answers, RabbitMQ ${version}` };
   } catch (error) {
     if (from === 'default') return { ok: true, detail: 'none runs here; `up` starts one' };
@@ -198,5 +198,8 @@ async function examineDisk(context: Context): Promise<Finding> {
   const { bavail, bsize } = await statfs(folder);
   const free = bavail * bsize;
   const detail = `${(free / 1e9).toFixed(1)} GB free for ${config.dataDir}`;
-  return { ok: free >= ENOUGH_DISK, detail: free >= ENOUGH_DISK ? detail : `${detail}; at least 0.5 GB is needed` };
+  return {
+    ok: free >= MIN_FREE_DISK_BYTES,
+    detail: free >= MIN_FREE_DISK_BYTES ? detail : `${detail}; at least 0.5 GB is needed`,
+  };
 }

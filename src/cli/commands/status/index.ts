@@ -12,7 +12,7 @@ interface Flags {
   watch?: number | true;
 }
 
-const WATCH_EVERY = 2000;
+const REFRESH_INTERVAL_MS = 2000;
 
 export function register(program: Command, context: Context): void {
   program
@@ -64,7 +64,7 @@ async function runWatch({ json = false, watch }: Flags, context: Context): Promi
         if (redrawable) redraw(lines);
         else for (const line of [...(round === 0 ? [] : ['']), ...lines]) print(line);
       }
-      await sleep(watch === true ? WATCH_EVERY : watch, undefined, { signal });
+      await sleep(watch === true ? REFRESH_INTERVAL_MS : watch, undefined, { signal });
     }
   } catch (error) {
     if (!signal.aborted) throw error;

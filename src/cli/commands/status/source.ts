@@ -45,11 +45,11 @@ export interface StatusSource {
 }
 
 /** Milliseconds for each source. */
-const LIMIT = 3000;
+const REQUEST_TIMEOUT_MS = 3000;
 /** Messages without a worker that are examined: enough to notice a command, few enough to be quick. */
-const EXAMINED = 200;
+const MAX_CHECKED = 200;
 /** Examining marks messages as redelivered, so a watcher examines the same number of them again only after this time. */
-const EXAMINE_EVERY = 60_000;
+const CHECK_INTERVAL_MS = 60_000;
 
 /** Gathers the state of the fleet again and again, over one connection, which is opened again where it is lost. */
 export function createStatusSource(context: Context): StatusSource {
@@ -61,9 +61,9 @@ export function createStatusSource(context: Context): StatusSource {
     session: FleetSession,
   ): Promise<{ broker: Broker | undefined; unreachable: Error | undefined }> {
     try {
-      broker ??= await session.broker('read', LIMIT);
+      broker ??= await session.broker('read', REQUEST_TIMEOUT_MS);
       if (broker.state !== 'connecting') return { broker, unreachable: undefined };
-      await broker.ready(AbortSignal.any([context.signal, AbortSignal.timeout(LIMIT)]));
+      await broker.ready(AbortSignal.any([context.signal, AbortSignal.timeout(REQUEST_TIMEOUT_MS)]));
       return { broker, unreachable: undefined };
     } catch (error) {
       context.signal.throwIfAborted();
@@ -75,9 +75,9 @@ export function createStatusSource(context: Context): StatusSource {
   async function examine({ names, definitions }: FleetSession, open: Broker): Promise<UnroutedStatus> {
     const total = (await open.queueDepth(names.unroutedQueue))?.ready ?? 0;
     const now = performance.now();
-    if (examined?.total === total && now - examined.at < EXAMINE_EVERY) return examined.found;
-    const signal = AbortSignal.any([context.signal, AbortSignal.timeout(LIMIT)]);
-    const { items } = await listUnrouted({ broker: open, names, definitions }, { count: EXAMINED, signal });
+    if (examined?.total === total && now - examined.at < CHECK_INTERVAL_MS) return examined.found;
+    const signal = AbortSignal.any([context.signal, AbortSignal.timeout(REQUEST_TIMEOUT_MS)]);
+    const { items } = await listUnrouted({ broker: open, names, definitions }, { count: MAX_CHECKED, signal });
     const commands = items.filter(({ kind }) => kind === 'command');
     const events = items.filter(({ kind }) => kind === 'event').length;
     const found = {
@@ -103,10 +103,10 @@ export function createStatusSource(context: Context): StatusSource {
       const [processes, kept, sagas, management, { broker: open, unreachable }, { amqpUrl }] = await Promise.all([
         Promise.all(records.map((record) => probeProcess(record, config.metricsToken))),
         hasStore(context, OPS_STORE)
-          ? withinLimit(LIMIT, () => withSession(context, async (each) => keptLetters(await each.ops())))
+          ? withinLimit(REQUEST_TIMEOUT_MS, () => withSession(context, async (each) => keptLetters(await each.ops())))
           : ({ known: false, reason: 'not on this machine' } as const),
-        withinLimit(LIMIT, () => openSagas(context)),
-        openManagement(context, LIMIT),
+        withinLimit(REQUEST_TIMEOUT_MS, () => openSagas(context)),
+        openManagement(context, REQUEST_TIMEOUT_MS),
         connection(opened),
         brokerAddress(context),
       ]);
@@ -117,11 +117,11 @@ export function createStatusSource(context: Context): StatusSource {
         management,
         kept,
         processes,
-        limit: LIMIT,
+        limit: REQUEST_TIMEOUT_MS,
         ...(open !== undefined && { examineUnrouted: () => examine(opened, open) }),
       });
       const abandoned =
-        open === undefined ? undefined : await withinLimit(2 * LIMIT, () => abandonedQueues(opened, open));
+        open === undefined ? undefined : await withinLimit(2 * REQUEST_TIMEOUT_MS, () => abandonedQueues(opened, open));
       const problems = [
         ...status.problems,
         ...(sagas.known ? [] : [`sagas: ${sagas.reason}`]),

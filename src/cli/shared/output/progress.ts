@@ -8,7 +8,7 @@ export interface Progress {
   end: () => void;
 }
 
-const INTERVAL = 100;
+const REDRAW_INTERVAL_MS = 100;
 /** A longer line wraps, and is not written over. */
 const MAX_WIDTH = 79;
 
@@ -19,7 +19,7 @@ export function createProgress(
   return {
     show(done, total, what) {
       const now = performance.now();
-      if (stream.isTTY !== true || (now - shownAt < INTERVAL && done < total)) return;
+      if (stream.isTTY !== true || (now - shownAt < REDRAW_INTERVAL_MS && done < total)) return;
       shownAt = now;
       stream.write(`\r\u001b[K${printable(`${done}/${total} ${what}`, MAX_WIDTH)}`);
     },

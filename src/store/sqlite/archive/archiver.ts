@@ -7,9 +7,9 @@ import type { History } from '../read/history.js';
 import type { Writer } from '../write/writer.js';
 
 /** Events moved per transaction; bounds how long the event loop and other writers are blocked. */
-const PORTION = 250;
+const EVENTS_PER_TRANSACTION = 250;
 /** Streams examined per turn of the event loop. */
-const STREAMS = 100;
+const STREAMS_PER_TURN = 100;
 /** The checkpoint up to which events were published. */
 const RELAY = 'relay';
 
@@ -68,7 +68,7 @@ export class Archiver {
     let at = await this.#through(stream);
     let moved = 0;
     while (at < last) {
-      const portion = await read(() => history.stream(stream, at, Math.min(PORTION, last - at)));
+      const portion = await read(() => history.stream(stream, at, Math.min(EVENTS_PER_TRANSACTION, last - at)));
       const end = portion.at(-1);
       if (end === undefined) break;
       await read(() => {
@@ -88,12 +88,12 @@ export class Archiver {
     let rows: { key: number; name: string; metadata: string }[];
     for (let after = 0; ; after = rows.at(-1)?.key ?? 0) {
       const from = after;
-      rows = await this.options.read(() => this.#noted.all(from, STREAMS) as typeof rows);
+      rows = await this.options.read(() => this.#noted.all(from, STREAMS_PER_TURN) as typeof rows);
       for (const { name, metadata } of rows) {
         const { retention } = JSON.parse(metadata) as StreamMetadata;
         if (retention !== undefined) moved += await this.#retainStream(name, retention, now);
       }
-      if (rows.length < STREAMS) return moved;
+      if (rows.length < STREAMS_PER_TURN) return moved;
       await setImmediate();
     }
   }

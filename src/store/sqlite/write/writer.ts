@@ -13,7 +13,7 @@ import { TaggedSql } from '../tagged-sql.js';
 import { Timers } from '../tables/timers.js';
 
 /** Capacity of the name caches. */
-const CACHED_NAMES = 20_000;
+const MAX_CACHED_NAMES = 20_000;
 
 /** All writing components on the only writing connection, with their savepoints and transactions. Synchronous. */
 export class Writer {
@@ -40,9 +40,9 @@ export class Writer {
     clock: () => number,
     archive: ArchiveFile,
   ) {
-    const streams = new NameCache(db, 'flotilla_streams', CACHED_NAMES);
-    const types = new NameCache(db, 'flotilla_types', CACHED_NAMES);
-    const consumers = new NameCache(db, 'flotilla_consumers', CACHED_NAMES);
+    const streams = new NameCache(db, 'flotilla_streams', MAX_CACHED_NAMES);
+    const types = new NameCache(db, 'flotilla_types', MAX_CACHED_NAMES);
+    const consumers = new NameCache(db, 'flotilla_consumers', MAX_CACHED_NAMES);
     this.#caches = [streams, types, consumers];
     this.sql = new TaggedSql(db);
     this.history = new History(db, archive);

@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 
 const KILL_REQUEST = Buffer.from([0, 1, 'k'.charCodeAt(0)]);
-const LIMIT = 2000;
+const EPMD_TIMEOUT_MS = 2000;
 
 /** Ends the epmd on this loopback port (KILL_REQ of the Erlang distribution protocol). Resolves with true if it
  *  accepts, with false if none responds or nodes are registered with it. */
@@ -13,7 +13,7 @@ export function endEpmd(port: number): Promise<boolean> {
       socket.destroy();
       resolve(answer.startsWith('OK'));
     };
-    socket.setTimeout(LIMIT, done);
+    socket.setTimeout(EPMD_TIMEOUT_MS, done);
     socket.on('data', (chunk) => (answer += chunk.toString('latin1')));
     socket.once('close', done);
     socket.once('error', done);

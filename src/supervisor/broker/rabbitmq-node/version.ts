@@ -6,9 +6,9 @@ import { layoutOf } from './layout.js';
 
 const execute = promisify(execFile);
 const VERSION = /^\d{1,3}\.\d{1,3}\.\d{1,3}/;
-const CTL_LIMIT = 30_000;
+const CTL_TIMEOUT_MS = 30_000;
 /** The length of the end of a log that is read: a start writes a few hundred lines. */
-const LOG_TAIL = 4_000_000;
+const LOG_TAIL_BYTES = 4_000_000;
 
 /** The version of the RabbitMQ of this start script; undefined if it cannot be determined. Reads the name of a plugin
  *  that every release contains; only without it, runs `rabbitmqctl`, which takes a second and needs a folder `home` for
@@ -19,7 +19,7 @@ export async function installedVersion(server: string, path: string, home: strin
   const named = plugins.map((name) => /^rabbit-(\d+\.\d+\.\d+)/.exec(name)?.[1]).find((found) => found !== undefined);
   if (named !== undefined) return named;
   const ctl = join(dirname(server), 'rabbitmqctl');
-  const answer = await execute(ctl, ['version'], { env: { PATH: path, HOME: home }, timeout: CTL_LIMIT }).catch(
+  const answer = await execute(ctl, ['version'], { env: { PATH: path, HOME: home }, timeout: CTL_TIMEOUT_MS }).catch(
     () => undefined,
   );
   return VERSION.exec(answer?.stdout.trim() ?? '')?.[0];
@@ -56,7 +56,7 @@ async function tailOf(path: string): Promise<string> {
   if (file === undefined) return '';
   try {
     const { size } = await file.stat();
-    const length = Math.min(size, LOG_TAIL);
+    const length = Math.min(size, LOG_TAIL_BYTES);
     const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, size - length);
     return buffer.toString('utf8', 0, bytesRead);
   } finally {
