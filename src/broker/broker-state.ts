@@ -32,13 +32,13 @@ export class StateCell {
         outcome();
       };
       const aborted = () => settle(() => reject(errorOf(signal?.reason)));
-      const look = () => {
+      const check = () => {
         if (wanted.includes(this.#value)) settle(resolve);
         else if (this.#value === 'closed') settle(() => reject(new FlotillaError('broker.closed')));
       };
-      const stop = this.listen(look);
+      const stop = this.listen(check);
       signal?.addEventListener('abort', aborted, { once: true });
-      look();
+      check();
     });
   }
 }

@@ -19,16 +19,16 @@ export interface LastReplay {
 /** Returns the last replay in the audit; null if there is none. `handled`: whether the worker has handled the event;
  *  undefined if its store is unreachable. */
 export async function lastReplay(
-  letter: StoredDeadLetter,
+  deadLetter: StoredDeadLetter,
   trail: readonly AuditEntry[],
   { names, handled }: { names: Names; handled: (key: InboxKey) => Promise<boolean | undefined> },
 ): Promise<LastReplay | null> {
   const entry = trail.findLast(({ action }) => action === 'replayed');
   if (entry === undefined) return null;
-  const worker = replayTarget(entry) ?? letter.worker;
+  const worker = replayTarget(entry) ?? deadLetter.worker;
   const outcome = async (): Promise<LastReplay['outcome']> => {
-    if (letter.state !== 'replayed') return 'dead_lettered_again';
-    const { source, id } = sentEvent(letter);
+    if (deadLetter.state !== 'replayed') return 'dead_lettered_again';
+    const { source, id } = sentEvent(deadLetter);
     const isHandled = source === null || id === null ? undefined : await handled({ consumer: worker, source, id });
     return isHandled === undefined ? 'unknown' : isHandled ? 'handled' : 'not_handled';
   };

@@ -20,11 +20,11 @@ type Subject = DeadLetterFacts & Pick<DeadLetter, 'origin'> & { conflictOf?: Sto
 export async function appendLifecycleEvent(
   tx: Pick<Tx, 'append'>,
   options: { source: string; now: number; occasion: string | number },
-  letter: Subject,
+  deadLetter: Subject,
   change: LifecycleEvent,
 ): Promise<void> {
-  if (letter.type !== null && isLifecycleEvent(letter.type)) return;
-  const event = lifecycleEvent(options, letter, change);
+  if (deadLetter.type !== null && isLifecycleEvent(deadLetter.type)) return;
+  const event = lifecycleEvent(options, deadLetter, change);
   await tx.append(event.subject, 'any', [event]);
 }
 
@@ -42,18 +42,18 @@ function isLifecycleEvent(type: string): boolean {
 
 function lifecycleEvent(
   { source, now, occasion }: { source: string; now: number; occasion: string | number },
-  letter: Subject,
+  deadLetter: Subject,
   change: LifecycleEvent,
 ): UnsequencedEvent {
-  const { id, worker, eventId, type, kind, code, message } = letter;
-  const isGenuine = letter.origin !== 'outside' && (letter.conflictOf ?? null) === null;
+  const { id, worker, eventId, type, kind, code, message } = deadLetter;
+  const isGenuine = deadLetter.origin !== 'outside' && (deadLetter.conflictOf ?? null) === null;
   const common = { deadLetterId: id, worker, eventId, type, kind, code };
   const context = {
-    id: derivedId(Date.parse(letter.deadAt), id, change.type, occasion),
+    id: derivedId(Date.parse(deadLetter.deadAt), id, change.type, occasion),
     source,
-    subject: (isGenuine ? letter.subject : null) ?? `dead-letter/${id}`,
+    subject: (isGenuine ? deadLetter.subject : null) ?? `dead-letter/${id}`,
     time: new Date(now).toISOString(),
-    correlationId: (isGenuine ? letter.correlationId : null) ?? id,
+    correlationId: (isGenuine ? deadLetter.correlationId : null) ?? id,
     ...(isGenuine && eventId !== null && { causationId: eventId }),
   };
   switch (change.type) {

@@ -179,7 +179,7 @@ function workerStatus(
 ): WorkerStatus {
   const queue = numbers.get(names.queue(worker));
   const deadInBroker = numbers.get(names.dead(worker))?.ready ?? null;
-  const letters = kept.known ? (kept.value.get(worker) ?? null) : null;
+  const deadLetters = kept.known ? (kept.value.get(worker) ?? null) : null;
   const own = processes.filter(({ inFlight }) => inFlight[worker] !== undefined);
   const breaker = worst(processes.flatMap(({ breakers }) => breakers[worker] ?? []));
   return {
@@ -192,10 +192,10 @@ function workerStatus(
     retrying: [...new Set(retryDelays)]
       .sort((a, b) => a - b)
       .map((delay) => ({ delay, ready: numbers.get(names.retry(worker, delay))?.ready ?? null })),
-    dead: deadInBroker === null || !kept.known ? null : deadInBroker + (letters?.count ?? 0),
+    dead: deadInBroker === null || !kept.known ? null : deadInBroker + (deadLetters?.count ?? 0),
     deadInBroker,
-    deadKept: kept.known ? (letters?.count ?? 0) : null,
-    oldestDead: letters?.oldest ?? null,
+    deadKept: kept.known ? (deadLetters?.count ?? 0) : null,
+    oldestDead: deadLetters?.oldest ?? null,
     consumers: queue?.consumers ?? null,
     rates: queue?.rates ?? null,
     breaker,

@@ -88,11 +88,11 @@ async function editedAndUnhandled(
   const found: UnhandledMessage[] = [];
   for (const { id, worker } of edited) {
     const store = workers.find(({ definition }) => definition.name === worker)?.store;
-    const letter = await findDeadLetter(ops, id);
-    if (store === undefined || letter.replacement === null) continue;
-    const { id: eventId, source } = JSON.parse(letter.replacement.body) as EventEnvelope;
+    const deadLetter = await findDeadLetter(ops, id);
+    if (store === undefined || deadLetter.replacement === null) continue;
+    const { id: eventId, source } = JSON.parse(deadLetter.replacement.body) as EventEnvelope;
     if (await store.handled({ consumer: worker, source, id: eventId })) continue;
-    found.push({ worker, message: replayMessage(letter, names) });
+    found.push({ worker, message: replayMessage(deadLetter, names) });
   }
   return found;
 }

@@ -100,7 +100,7 @@ async function assemble(
     atEnd: (step) => lifetime.atEnd(step),
     async openService(service) {
       const registry = storeRegistry(place);
-      const replace = { givenUp: registry.givenUp(service), remove: () => broker.removeClaim(service) };
+      const replace = { abandoned: registry.abandoned(service), remove: () => broker.removeClaim(service) };
       const opened = await openService({
         name: service,
         databaseUrl: storeUrlOf(place, service),

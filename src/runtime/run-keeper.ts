@@ -10,7 +10,7 @@ import { completeConfig, type Running, type RunOptions } from './running.js';
 /** Runs the keeper of a fleet in this program: it moves the dead letters of all workers from the broker into its store.
  *
  *  `ready` resolves with the address of /livez, /readyz and /metrics when it collects; it waits for the broker. When `signal`
- *  aborts, the letters in progress are stored, then everything is closed.
+ *  aborts, the dead letters in progress are stored, then everything is closed.
  *
  *  Throws and rejects with `config.invalid`; rejects as `openStore`. */
 export function runKeeper(fleet: Fleet, options: RunOptions): Running<{ url: string }> {

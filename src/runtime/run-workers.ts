@@ -5,7 +5,7 @@ import { SagaMetrics } from '../sagas/saga-metrics.js';
 import { startWorker, type RunningWorker } from '../worker/start.js';
 import type { WorkerDefinition } from '../worker/definition/worker-definition.js';
 import { enabledWorkers, findWorker } from './fleet/enabled-workers.js';
-import { keepHouse } from './stores/housekeeping.js';
+import { startHousekeeping } from './stores/housekeeping.js';
 import { inboxAge } from './stores/log-age.js';
 import { runProcess, type FleetProcess } from './fleet-process.js';
 import { completeConfig, type Running, type RunOptions } from './running.js';
@@ -89,7 +89,7 @@ async function startWorkers(
     checks[name] = () => workerCheck(worker, definition, sagas.counts);
   }
   const stores = [...services.values()].map(({ store }) => store);
-  const housekeeping = keepHouse(stores, inboxAge(config.log.maxAge), logger, signal);
+  const housekeeping = startHousekeeping(stores, inboxAge(config.log.maxAge), logger, signal);
   process.atEnd(() => housekeeping);
 
   while (!running.every(isAtWork)) {

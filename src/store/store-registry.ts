@@ -32,22 +32,22 @@ export class StoreRegistry {
   /** Records the store of a service, replacing an earlier one. Durable on return. */
   set(service: string, found: StoreRecord): void {
     this.#write(this.#fileOf(service), found);
-    const givenUp = this.givenUp(service);
-    if (!givenUp.includes(found.id)) return;
-    const others = givenUp.filter((id) => id !== found.id);
-    this.#write(this.#givenUpFileOf(service), others);
+    const abandoned = this.abandoned(service);
+    if (!abandoned.includes(found.id)) return;
+    const others = abandoned.filter((id) => id !== found.id);
+    this.#write(this.#abandonedFileOf(service), others);
   }
 
   /** Returns the ids of abandoned stores of a service: its current store may take over their claims in the broker. */
-  givenUp(service: string): string[] {
-    return this.#read(this.#givenUpFileOf(service), ids) ?? [];
+  abandoned(service: string): string[] {
+    return this.#read(this.#abandonedFileOf(service), ids) ?? [];
   }
 
   /** Abandons the store of a service: the next process creates a new one. Durable on return. */
-  giveUp(service: string): void {
+  abandon(service: string): void {
     const known = this.find(service);
     if (known === undefined) return;
-    this.#write(this.#givenUpFileOf(service), [...new Set([...this.givenUp(service), known.id])]);
+    this.#write(this.#abandonedFileOf(service), [...new Set([...this.abandoned(service), known.id])]);
     rmSync(this.#fileOf(service), { force: true });
     this.#syncFolder();
   }
@@ -56,7 +56,7 @@ export class StoreRegistry {
     return join(this.dir, `${service}.json`);
   }
 
-  #givenUpFileOf(service: string): string {
+  #abandonedFileOf(service: string): string {
     return join(this.dir, `${service}.given-up.json`);
   }
 

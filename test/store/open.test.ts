@@ -65,7 +65,7 @@ describe('the store of a known service', () => {
     rmSync(temp.path);
     expect(await refusal(open())).to.match(/^store\.missing fatal .*core\.db.*flotilla stores accept core/);
     expect(existsSync(temp.path)).to.equal(false);
-    registry.giveUp('core');
+    registry.abandon('core');
     expect(await open()).to.equal(0);
   });
 
@@ -90,14 +90,14 @@ describe('the store of a known service', () => {
   });
 
   it('is recorded when it was created without a record', async () => {
-    registry.giveUp('core');
+    registry.abandon('core');
     expect(await open()).to.equal(1);
     expect(registry.find('core')).to.include({ path: temp.path });
   });
 
   it('is neither created nor recorded by readers', async () => {
     expect(await codeOf(openStore(url, 'other', { registry, create: false }))).to.equal('store.missing');
-    registry.giveUp('core');
+    registry.abandon('core');
     expect(await open({ create: false })).to.equal(1);
     expect(readdirSync(registry.dir)).to.deep.equal(['core.given-up.json']);
     expect(existsSync(join(temp.folder, 'other.db'))).to.equal(false);

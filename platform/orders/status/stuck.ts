@@ -37,10 +37,15 @@ export function stuckReason(
     return `${what} requires manual intervention: ${compensation.reason ?? 'the compensation failed'}`.slice(0, 500);
   }
   const coordinator = fulfilment === 'orchestrated' ? 'order-saga' : 'order-choreography';
-  const own = open.filter((letter) => letter.coordinator === undefined || letter.coordinator === coordinator);
+  const own = open.filter(
+    (deadLetter) => deadLetter.coordinator === undefined || deadLetter.coordinator === coordinator,
+  );
   const isUndone = compensation?.decision === 'compensated';
   const blocking = isFinal(progress)
-    ? own.find((letter) => endsToCompensate.has(progress) && !letter.discarded && mayNeedCompensation(letter, isUndone))
+    ? own.find(
+        (deadLetter) =>
+          endsToCompensate.has(progress) && !deadLetter.discarded && mayNeedCompensation(deadLetter, isUndone),
+      )
     : own[0];
   return blocking && `${blocking.type} failed: ${blocking.code}`;
 }

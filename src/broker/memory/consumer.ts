@@ -52,7 +52,7 @@ export class MemoryConsumer implements Consumer, Taker {
     this.#channel = new AbortController();
     setMaxListeners(0, this.#channel.signal);
     queue?.remove(this);
-    for (const message of inFlight) queue?.giveBack(message);
+    for (const message of inFlight) queue?.requeue(message);
     channel.abort(new FlotillaError('broker.disconnected'));
   }
 
@@ -76,7 +76,7 @@ export class MemoryConsumer implements Consumer, Taker {
       redelivered: message.returns > 0,
       lost,
       ack: () => settle(() => undefined),
-      requeue: () => settle(() => queue.giveBack(message)),
+      requeue: () => settle(() => queue.requeue(message)),
     };
     try {
       this.#options.onDelivery(delivery);

@@ -78,13 +78,14 @@ export class MemoryQueue {
     this.#bytes += content.body.length;
     const expiresAt = this.#clock.now() + this.#limit('x-message-ttl');
     this.#ready.push({ ...content, position: this.#positions, expiresAt, returns: 0 });
-    while (this.#ready.length > maxLength || (this.#bytes > maxBytes && this.#ready.length > 1)) this.#bury('maxlen');
+    while (this.#ready.length > maxLength || (this.#bytes > maxBytes && this.#ready.length > 1))
+      this.#deadLetterOldest('maxlen');
     this.schedule();
     return true;
   }
 
   /** Returns a delivered message to its position. Beyond the delivery limit it is dead-lettered. */
-  giveBack(message: QueuedMessage): void {
+  requeue(message: QueuedMessage): void {
     message.returns += 1;
     if (message.returns > this.#limit('x-delivery-limit')) {
       this.#dead(message, 'delivery_limit');
@@ -147,7 +148,7 @@ export class MemoryQueue {
   #expire(): void {
     const now = this.#clock.now();
     for (let head = this.#ready[0]; head !== undefined && head.expiresAt <= now; head = this.#ready[0])
-      this.#bury('expired');
+      this.#deadLetterOldest('expired');
   }
 
   #watchHead(): void {
@@ -157,7 +158,7 @@ export class MemoryQueue {
     this.#callOff = this.#clock.after(Math.max(0, head.expiresAt - this.#clock.now()), () => this.schedule());
   }
 
-  #bury(reason: DeathReason): void {
+  #deadLetterOldest(reason: DeathReason): void {
     const head = this.#ready.shift();
     if (head === undefined) return;
     this.#bytes -= head.body.length;

@@ -3,7 +3,7 @@ import type { Fields } from '../messages/amqp-fields.js';
 import type { Clock } from '../../concurrency/clock.js';
 import type { Content } from './queue.js';
 
-interface Kept extends Content {
+interface StoredMessage extends Content {
   readonly offset: number;
   readonly at: number;
 }
@@ -11,7 +11,7 @@ interface Kept extends Content {
 /** Simulates a stream of RabbitMQ, as far as this fleet depends on it: retains its newest bytes, delivers them to
  *  any number of readers, and removes nothing on reading. */
 export class MemoryStream {
-  readonly #entries: Kept[] = [];
+  readonly #entries: StoredMessage[] = [];
   readonly #readers = new Set<MemoryStreamReader>();
   #next = 0;
   #bytes = 0;
@@ -60,7 +60,7 @@ export class MemoryStream {
   }
 
   /** Returns the first entry at or after an offset. */
-  from(offset: number): Kept | undefined {
+  from(offset: number): StoredMessage | undefined {
     const first = this.#entries[0];
     return first === undefined ? undefined : this.#entries[Math.max(0, offset - first.offset)];
   }
@@ -103,7 +103,7 @@ export class MemoryStreamReader implements StreamReader {
     this.#scheduled = true;
     setImmediate(() => {
       this.#scheduled = false;
-      this.#handOut();
+      this.#deliver();
     });
   }
 
@@ -112,7 +112,7 @@ export class MemoryStreamReader implements StreamReader {
     this.onClose(this);
   }
 
-  #handOut(): void {
+  #deliver(): void {
     while (this.#inFlight < this.options.prefetch) {
       const stream = this.#stream;
       const found = stream?.from(this.#next ?? 0);
@@ -123,7 +123,7 @@ export class MemoryStreamReader implements StreamReader {
     }
   }
 
-  #entry({ offset, exchange, routingKey, body, properties }: Kept, stream: MemoryStream): StreamEntry {
+  #entry({ offset, exchange, routingKey, body, properties }: StoredMessage, stream: MemoryStream): StreamEntry {
     let done = false;
     return {
       offset,

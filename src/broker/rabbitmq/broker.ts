@@ -75,7 +75,7 @@ export function createRabbitBroker(options: RabbitBrokerOptions): Broker {
   follow(publishing);
   follow(consuming);
 
-  function keep<T extends { close(): Promise<void> }>(make: (onClose: () => void) => T): T {
+  function track<T extends { close(): Promise<void> }>(make: (onClose: () => void) => T): T {
     if (state.value === 'closed') throw new FlotillaError('broker.closed');
     const part = make(() => parts.delete(part));
     parts.add(part);
@@ -92,16 +92,16 @@ export function createRabbitBroker(options: RabbitBrokerOptions): Broker {
     onState: (listener) => state.listen(listener),
     ready: (signal) => state.until(['ready'], signal),
     createPublisher: ({ timeout = publishTimeout } = {}) =>
-      keep((onClose) =>
+      track((onClose) =>
         createPublisher({ connection: publishing, userId, logger, timeout, onMissing: repair.missing, onClose }),
       ),
     consume: (queue, consumeOptions) =>
-      keep((onClose) => {
+      track((onClose) => {
         const onMissing = () => repair.missing({ kind: 'queue', queue });
         return createConsumer({ ...consumeOptions, connection: consuming, logger, queue, onMissing, onClose });
       }),
     readStream: (stream, readOptions) =>
-      keep((onClose) => {
+      track((onClose) => {
         const onMissing = () => repair.missing({ kind: 'queue', queue: stream });
         return createStreamReader({ ...readOptions, connection: consuming, logger, stream, onMissing, onClose });
       }),

@@ -33,7 +33,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
   // serializes cancel, resume and the opening of channels
   const turns = new SerialQueue();
 
-  const kept = new ReopeningChannel<Channel>({
+  const reopening = new ReopeningChannel<Channel>({
     connection,
     logger,
     purpose: `consume ${queue}`,
@@ -82,7 +82,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     if (epoch !== current) return;
     logger.warn('the broker cancelled the consumer', { queue });
     onMissing();
-    kept.drop(new FlotillaError('broker.disconnected', `the broker cancelled the consumer of ${queue}`), {
+    reopening.drop(new FlotillaError('broker.disconnected', `the broker cancelled the consumer of ${queue}`), {
       failed: true,
     });
   }
@@ -90,7 +90,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
   /** Drops the channel on failure; the next one applies the wanted state. */
   async function orDrop(work: Promise<unknown>): Promise<void> {
     await work.catch((error: unknown) => {
-      kept.drop(new FlotillaError('broker.disconnected', messageOf(error), { cause: error }), { failed: true });
+      reopening.drop(new FlotillaError('broker.disconnected', messageOf(error), { cause: error }), { failed: true });
     });
   }
 
@@ -120,7 +120,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
       if (!closed) onClose();
       closed = true;
       epoch?.acks.flush();
-      await kept.close();
+      await reopening.close();
     },
   };
 }
@@ -181,11 +181,11 @@ class RabbitDelivery implements Delivery {
     this.#settle((acks) => acks.requeue(this.#message));
   }
 
-  #settle(tell: (acks: Acks) => void): void {
+  #settle(change: (acks: Acks) => void): void {
     if (this.#settled || this.#epoch.lost.aborted) return;
     this.#settled = true;
     try {
-      tell(this.#epoch.acks);
+      change(this.#epoch.acks);
     } catch (error) {
       ignoreEnded(error);
     }

@@ -46,7 +46,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
   let sweep: NodeJS.Timeout | undefined;
   let renewedAt = -Infinity;
 
-  const kept = new ReopeningChannel<ConfirmChannel>({
+  const reopening = new ReopeningChannel<ConfirmChannel>({
     connection,
     logger,
     purpose: 'publish',
@@ -134,7 +134,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
       const now = performance.now();
       if (channel === undefined || unconfirmed.size > 0 || now - renewedAt < RENEW_INTERVAL_MS) return;
       renewedAt = now;
-      kept.drop(new FlotillaError('broker.disconnected', 'the channel is replaced after a refusal'));
+      reopening.drop(new FlotillaError('broker.disconnected', 'the channel is replaced after a refusal'));
     });
   }
 
@@ -174,7 +174,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
       });
     },
     reset() {
-      kept.drop(new FlotillaError('broker.disconnected', 'the channel was reset'));
+      reopening.drop(new FlotillaError('broker.disconnected', 'the channel was reset'));
     },
     ready: (signal) => state.until(['ready'], signal),
     async close() {
@@ -183,7 +183,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
       rejectAll(new FlotillaError('broker.closed'));
       stopFollowing();
       onClose();
-      await kept.close();
+      await reopening.close();
     },
   };
 }

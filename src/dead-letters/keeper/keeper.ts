@@ -110,11 +110,11 @@ export async function storeDelivery(
   worker: string,
 ): Promise<boolean> {
   const time = now();
-  const letter = readDeadLetter(delivery, worker, definitions, time);
-  const result = await storeDeadLetter(store, letter, time);
+  const deadLetter = readDeadLetter(delivery, worker, definitions, time);
+  const result = await storeDeadLetter(store, deadLetter, time);
   failpoint('keeper.kept');
   delivery.ack();
-  const about = { deadLetter: letter.id, worker, code: letter.code, event: letter.eventId };
+  const about = { deadLetter: deadLetter.id, worker, code: deadLetter.code, event: deadLetter.eventId };
   if (result === 'new' || result === 'died again') logger.info('Stored a dead letter', about);
   if (result === 'conflict') logger.warn('Stored a message separately: it has the id of another dead letter', about);
   if (result === 'settled') logger.warn('A discarded dead letter was dead-lettered again; it stays discarded', about);

@@ -29,22 +29,22 @@ export interface CheckResult {
 /** Checks whether replaying the dead letter can succeed: its state, trust, route, schema and inbox, and for a command
  *  its aggregate. `to`: the target worker. Changes nothing. */
 export async function checkDeadLetter(
-  letter: StoredDeadLetter,
+  deadLetter: StoredDeadLetter,
   context: CheckContext,
-  { to = letter.worker, vouch = false }: { to?: string | undefined; vouch?: boolean | undefined } = {},
+  { to = deadLetter.worker, vouch = false }: { to?: string | undefined; vouch?: boolean | undefined } = {},
 ): Promise<CheckResult> {
   const refuse = (error: FlotillaError, forcible: boolean): CheckResult => ({
     refusal: { code: error.code, message: withRemedy(error), forcible },
     note: undefined,
   });
-  const { state, source, eventId } = letter;
+  const { state, source, eventId } = deadLetter;
   if (state === 'replayed' || state === 'discarded') {
-    return refuse(new FlotillaError('dead_letter.settled', `${letter.id} is ${state}`), false);
+    return refuse(new FlotillaError('dead_letter.settled', `${deadLetter.id} is ${state}`), false);
   }
-  if (letter.code === 'contract.unverified_source' && letter.replacement === null) {
-    return refuse(new FlotillaError(letter.code, letter.message), true);
+  if (deadLetter.code === 'contract.unverified_source' && deadLetter.replacement === null) {
+    return refuse(new FlotillaError(deadLetter.code, deadLetter.message), true);
   }
-  const untrusted = letter.replacement === null ? trustProblem(letter, context.definitions, vouch) : undefined;
+  const untrusted = deadLetter.replacement === null ? trustProblem(deadLetter, context.definitions, vouch) : undefined;
   if (untrusted !== undefined) return refuse(untrusted, false);
   // the queue of a renamed or removed worker would accept messages that no worker handles
   if (!context.workers.includes(to)) {
@@ -55,9 +55,9 @@ export async function checkDeadLetter(
   if ((await context.broker.queueDepth(queue)) === undefined) {
     return refuse(new FlotillaError('dead_letter.refused', `there is no queue ${queue}; apply the topology`), false);
   }
-  const problem = letter.replacement === null ? schemaProblem(letter, context.definitions) : undefined;
+  const problem = deadLetter.replacement === null ? schemaProblem(deadLetter, context.definitions) : undefined;
   if (problem !== undefined) return refuse(problem, true);
-  const { kind, type, subject } = letter;
+  const { kind, type, subject } = deadLetter;
   if (
     kind === 'command' &&
     type !== null &&
@@ -67,7 +67,7 @@ export async function checkDeadLetter(
     return refuse(new FlotillaError('dead_letter.closed', subject), true);
   }
   const known =
-    letter.replacement === null && source !== null && eventId !== null
+    deadLetter.replacement === null && source !== null && eventId !== null
       ? await context.handled?.({ consumer: to, source, id: eventId })
       : undefined;
   return {
@@ -89,9 +89,9 @@ function trustProblem(
   return allowed?.includes(source ?? '') === true ? undefined : new FlotillaError('dead_letter.unsigned', id);
 }
 
-function schemaProblem(letter: StoredDeadLetter, definitions: Definitions): FlotillaError | undefined {
+function schemaProblem(deadLetter: StoredDeadLetter, definitions: Definitions): FlotillaError | undefined {
   try {
-    decodeEvent(definitions, letter);
+    decodeEvent(definitions, deadLetter);
     return undefined;
   } catch (error) {
     if (!(error instanceof FlotillaError)) throw error;

@@ -53,7 +53,7 @@ async function discardOne(
   id: string,
   { who, reason, purge, time }: { who: string; reason: string; purge: boolean; time: number },
 ): Promise<boolean> {
-  const letter = await findDeadLetter(store, id);
+  const deadLetter = await findDeadLetter(store, id);
   const at = new Date(time).toISOString();
   const auditId = newId(time);
   return store.transaction(async (tx) => {
@@ -66,7 +66,7 @@ async function discardOne(
     const detail = purge ? `${reason} (body removed)` : reason;
     await audit(tx.sql, { id: auditId, deadLetterId: id, at, who, action: 'discarded', detail });
     const occasion = { source: store.service, now: time, occasion: auditId };
-    await appendLifecycleEvent(tx, occasion, letter, { type: 'message.discarded', reason });
+    await appendLifecycleEvent(tx, occasion, deadLetter, { type: 'message.discarded', reason });
     return true;
   });
 }
@@ -77,26 +77,26 @@ export async function undoDiscard(
   { store, now }: { store: Store; now: () => number },
   { id, who }: { id: string; who: string },
 ): Promise<void> {
-  const letter = await findDeadLetter(store, id);
+  const deadLetter = await findDeadLetter(store, id);
   const time = now();
   const at = new Date(time).toISOString();
-  if (letter.state !== 'discarded' || letter.settledAt === null) {
-    throw new FlotillaError('dead_letter.refused', `${letter.id} is ${letter.state}, not discarded`);
+  if (deadLetter.state !== 'discarded' || deadLetter.settledAt === null) {
+    throw new FlotillaError('dead_letter.refused', `${deadLetter.id} is ${deadLetter.state}, not discarded`);
   }
-  if (letter.isBodyRemoved) {
-    throw new FlotillaError('dead_letter.refused', `the body of ${letter.id} was removed`);
+  if (deadLetter.isBodyRemoved) {
+    throw new FlotillaError('dead_letter.refused', `the body of ${deadLetter.id} was removed`);
   }
-  if (time - Date.parse(letter.settledAt) > UNDO_PERIOD_MS) {
-    throw new FlotillaError('dead_letter.refused', `${letter.id} was discarded more than 7 days ago`);
+  if (time - Date.parse(deadLetter.settledAt) > UNDO_PERIOD_MS) {
+    throw new FlotillaError('dead_letter.refused', `${deadLetter.id} was discarded more than 7 days ago`);
   }
   const auditId = newId(time);
   await store.transaction(async (tx) => {
     const rows = await tx.sql`
       UPDATE dead_letters SET state = 'dead', settled_at = NULL, settled_by = NULL, reason = NULL
-      WHERE id = ${letter.id} AND state = 'discarded' RETURNING id`;
+      WHERE id = ${deadLetter.id} AND state = 'discarded' RETURNING id`;
     if (rows.length === 0) return;
-    await audit(tx.sql, { id: auditId, deadLetterId: letter.id, at, who, action: 'restored', detail: '' });
+    await audit(tx.sql, { id: auditId, deadLetterId: deadLetter.id, at, who, action: 'restored', detail: '' });
     const occasion = { source: store.service, now: time, occasion: auditId };
-    await appendLifecycleEvent(tx, occasion, letter, { type: 'message.dead_lettered' });
+    await appendLifecycleEvent(tx, occasion, deadLetter, { type: 'message.dead_lettered' });
   });
 }

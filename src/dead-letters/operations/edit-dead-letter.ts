@@ -46,14 +46,14 @@ export interface EditResult {
  *  `dead_letter.closed` or `broker.*`. */
 export async function editDeadLetter(context: DeadLetterContext, options: EditOptions): Promise<EditResult> {
   const { store, now, definitions } = context;
-  const letter = await findDeadLetter(store, options.id);
-  if (letter.state === 'replayed' || letter.state === 'discarded') {
-    throw new FlotillaError('dead_letter.settled', `${letter.id} is ${letter.state}`);
+  const deadLetter = await findDeadLetter(store, options.id);
+  if (deadLetter.state === 'replayed' || deadLetter.state === 'discarded') {
+    throw new FlotillaError('dead_letter.settled', `${deadLetter.id} is ${deadLetter.state}`);
   }
   const draft =
     options.content === undefined
-      ? draftOf(letter, definitions)
-      : draftFrom(options.content, draftOf(letter, definitions));
+      ? draftOf(deadLetter, definitions)
+      : draftFrom(options.content, draftOf(deadLetter, definitions));
   for (const assignment of options.set ?? []) assign(draft, assignment);
   for (const path of options.unset ?? []) unset(draft, path);
   const time = now();
@@ -62,20 +62,26 @@ export async function editDeadLetter(context: DeadLetterContext, options: EditOp
     source: store.service,
     subject: draft.subject,
     time: new Date(time).toISOString(),
-    correlationId: letter.correlationId ?? letter.id,
-    ...(letter.eventId !== null && { causationId: letter.eventId }),
+    correlationId: deadLetter.correlationId ?? deadLetter.id,
+    ...(deadLetter.eventId !== null && { causationId: deadLetter.eventId }),
   });
-  const originalKey = textHeader(letter.properties.headers ?? {}, HEADERS.key) ?? letter.eventId;
+  const originalKey = textHeader(deadLetter.properties.headers ?? {}, HEADERS.key) ?? deadLetter.eventId;
   const key = options.newKey === true ? event.id : (originalKey ?? event.id);
-  const result = { event, key, warnings: warningsFor(letter, key === event.id) };
+  const result = { event, key, warnings: warningsFor(deadLetter, key === event.id) };
   if (options.dryRun === true) return { ...result, sent: false };
 
   // one claim for both steps: no other run may send the old message, or that of another edit, in between
   const claim = newId(time);
-  await storeReplacement(store, letter, event, { key, who: options.who, now: time, changes: describe(options), claim });
+  await storeReplacement(store, deadLetter, event, {
+    key,
+    who: options.who,
+    now: time,
+    changes: describe(options),
+    claim,
+  });
   let refusal: string | undefined;
   await replayDeadLetters(context, {
-    selection: { ids: [letter.id] },
+    selection: { ids: [deadLetter.id] },
     claim,
     who: options.who,
     to: options.to,
@@ -91,7 +97,7 @@ export async function editDeadLetter(context: DeadLetterContext, options: EditOp
 
 async function storeReplacement(
   store: Store,
-  letter: StoredDeadLetter,
+  deadLetter: StoredDeadLetter,
   event: UnsequencedEvent,
   { key, who, now, changes, claim }: { key: string; who: string; now: number; changes: string; claim: string },
 ): Promise<void> {
@@ -99,13 +105,14 @@ async function storeReplacement(
   const at = new Date(now).toISOString();
   const auditId = newId(now);
   await store.transaction(async ({ sql }) => {
-    if (!(await claimOne(sql, letter.id, { id: claim, now }))) throw new FlotillaError('dead_letter.busy', letter.id);
+    if (!(await claimOne(sql, deadLetter.id, { id: claim, now })))
+      throw new FlotillaError('dead_letter.busy', deadLetter.id);
     await sql`
       UPDATE dead_letters
       SET replacement_id = ${event.id}, replacement_body = ${body}, replacement_key = ${key}
-      WHERE id = ${letter.id}`;
+      WHERE id = ${deadLetter.id}`;
     const detail = `${event.id}: ${changes}`;
-    await audit(sql, { id: auditId, deadLetterId: letter.id, at, who, action: 'edited', detail });
+    await audit(sql, { id: auditId, deadLetterId: deadLetter.id, at, who, action: 'edited', detail });
   });
 }
 

@@ -13,11 +13,11 @@ export interface EventDraft {
 
 /** The draft with which an edit begins: the event, upcast to the latest version of its type if it is valid. For a
  *  message that is not an event, the known fields of the dead letter. */
-export function draftOf(letter: StoredDeadLetter, definitions: Definitions): EventDraft {
-  const event = attempt(() => parseEnvelope(letter));
+export function draftOf(deadLetter: StoredDeadLetter, definitions: Definitions): EventDraft {
+  const event = attempt(() => parseEnvelope(deadLetter));
   const draft: EventDraft = {
-    type: event?.type ?? letter.type ?? '',
-    subject: event?.subject ?? letter.subject ?? `dead-letter/${letter.id}`,
+    type: event?.type ?? deadLetter.type ?? '',
+    subject: event?.subject ?? deadLetter.subject ?? `dead-letter/${deadLetter.id}`,
     data: event?.data ?? {},
   };
   const upcasted = event && attempt(() => upcast(definitions, event));

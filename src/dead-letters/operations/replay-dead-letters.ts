@@ -132,20 +132,20 @@ async function checkAll(
 ): Promise<StoredDeadLetter[]> {
   const sendable: StoredDeadLetter[] = [];
   for (const { id, state } of selected) {
-    const letter = await findDeadLetter(context.store, id);
-    if (isUnsettled(state) && !isUnsettled(letter.state)) {
-      report(skipped(letter));
+    const deadLetter = await findDeadLetter(context.store, id);
+    if (isUnsettled(state) && !isUnsettled(deadLetter.state)) {
+      report(skipped(deadLetter));
       continue;
     }
-    const { refusal, note } = await checkDeadLetter(letter, context, { to, vouch });
+    const { refusal, note } = await checkDeadLetter(deadLetter, context, { to, vouch });
     if (refusal !== undefined && !(refusal.forcible && force === true)) {
       const hint = refusal.forcible ? ' (--force sends it anyway)' : '';
-      report(resultOf(letter, 'refused', `${refusal.message}${hint}`));
+      report(resultOf(deadLetter, 'refused', `${refusal.message}${hint}`));
     } else if (dryRun === true) {
-      if (isClaimed(letter, context.now())) report(skipped(letter));
-      else report(resultOf(letter, 'ready', note ?? refusal?.message ?? ''));
+      if (isClaimed(deadLetter, context.now())) report(skipped(deadLetter));
+      else report(resultOf(deadLetter, 'ready', note ?? refusal?.message ?? ''));
     } else {
-      sendable.push(letter);
+      sendable.push(deadLetter);
     }
   }
   return sendable;
@@ -155,36 +155,36 @@ async function sendBatch(
   context: DeadLetterContext,
   { who, to, vouch, signal }: ReplayDeadLettersOptions,
   publisher: Publisher,
-  letters: readonly StoredDeadLetter[],
+  deadLetters: readonly StoredDeadLetter[],
   claim: string,
   report: Report,
 ): Promise<void> {
-  if (letters.length === 0) return;
+  if (deadLetters.length === 0) return;
   const { store, now } = context;
   await publisher.ready(AbortSignal.any([signal, AbortSignal.timeout(BROKER_TIMEOUT_MS)]));
-  const ids = letters.map(({ id }) => id);
+  const ids = deadLetters.map(({ id }) => id);
   const claimed = await claimForReplay(store, ids, { id: claim, now: now() });
-  for (const { id } of letters) {
-    if (!claimed.some((letter) => letter.id === id)) report(skipped(await findDeadLetter(store, id)));
+  for (const { id } of deadLetters) {
+    if (!claimed.some((deadLetter) => deadLetter.id === id)) report(skipped(await findDeadLetter(store, id)));
   }
   const outcomes = await Promise.allSettled(
-    claimed.map(async (letter) => {
-      await publisher.publish(replayMessage(letter, context.names, { to, vouch }));
+    claimed.map(async (deadLetter) => {
+      await publisher.publish(replayMessage(deadLetter, context.names, { to, vouch }));
       failpoint('dead_letter.replayed');
     }),
   );
   const sent = claimed.filter((_, index) => outcomes[index]?.status === 'fulfilled');
   await markReplayed(context, sent, { who, to, vouch, claim });
-  for (const letter of sent) report(resultOf(letter, 'sent', ''));
+  for (const deadLetter of sent) report(resultOf(deadLetter, 'sent', ''));
   const refused: string[] = [];
   let lost: Error | undefined;
   for (const [index, outcome] of outcomes.entries()) {
-    const letter = claimed[index];
-    if (outcome.status === 'fulfilled' || letter === undefined) continue;
+    const deadLetter = claimed[index];
+    if (outcome.status === 'fulfilled' || deadLetter === undefined) continue;
     const reason: unknown = outcome.reason;
-    if (REFUSALS.some((code) => hasCode(reason, code))) refused.push(letter.id);
+    if (REFUSALS.some((code) => hasCode(reason, code))) refused.push(deadLetter.id);
     else lost ??= errorOf(reason);
-    report(resultOf(letter, 'failed', messageOf(reason)));
+    report(resultOf(deadLetter, 'failed', messageOf(reason)));
   }
   await returnToDead(store, refused, claim);
   if (lost !== undefined) throw lost;
@@ -192,25 +192,25 @@ async function sendBatch(
 
 async function markReplayed(
   { store, now }: Pick<DeadLetterContext, 'store' | 'now'>,
-  letters: readonly StoredDeadLetter[],
+  deadLetters: readonly StoredDeadLetter[],
   { who, to, vouch, claim }: Pick<ReplayDeadLettersOptions, 'who' | 'to' | 'vouch'> & { claim: string },
 ): Promise<void> {
-  if (letters.length === 0) return;
+  if (deadLetters.length === 0) return;
   const time = now();
   const at = new Date(time).toISOString();
-  const entries = letters.map((letter) => ({ letter, auditId: newId(time) }));
+  const entries = deadLetters.map((deadLetter) => ({ deadLetter, auditId: newId(time) }));
   await store.transaction(async (tx) => {
-    for (const { letter, auditId } of entries) {
+    for (const { deadLetter, auditId } of entries) {
       const marked = await tx.sql`
         UPDATE dead_letters SET state = 'replayed', settled_at = ${at}, settled_by = ${who},
           claim = NULL, claimed_until = NULL
-        WHERE id = ${letter.id} AND claim = ${claim} RETURNING id`;
-      const isVouchedFor = vouch === true && letter.origin !== 'fleet';
-      const detail = replayDetail({ as: letter.replacement?.id, to, isVouchedFor });
-      await audit(tx.sql, { id: auditId, deadLetterId: letter.id, at, who, action: 'replayed', detail });
+        WHERE id = ${deadLetter.id} AND claim = ${claim} RETURNING id`;
+      const isVouchedFor = vouch === true && deadLetter.origin !== 'fleet';
+      const detail = replayDetail({ as: deadLetter.replacement?.id, to, isVouchedFor });
+      await audit(tx.sql, { id: auditId, deadLetterId: deadLetter.id, at, who, action: 'replayed', detail });
       // dead-lettered again, or taken over by another run: their events are newer than this one
       if (marked.length === 0) continue;
-      await appendLifecycleEvent(tx, { source: store.service, now: time, occasion: letter.replays }, letter, {
+      await appendLifecycleEvent(tx, { source: store.service, now: time, occasion: deadLetter.replays }, deadLetter, {
         type: 'message.replayed',
       });
     }
@@ -221,18 +221,18 @@ function isUnsettled(state: DeadLetterState): boolean {
   return state === 'dead' || state === 'replaying';
 }
 
-function skipped(letter: StoredDeadLetter): DeadLetterReplayResult {
-  const { state, claimedUntil } = letter;
-  if (!isUnsettled(state)) return resultOf(letter, 'skipped', `it was ${state} meanwhile`);
+function skipped(deadLetter: StoredDeadLetter): DeadLetterReplayResult {
+  const { state, claimedUntil } = deadLetter;
+  if (!isUnsettled(state)) return resultOf(deadLetter, 'skipped', `it was ${state} meanwhile`);
   const until = claimedUntil === null ? '' : `; if that run was killed, replay it again after ${claimedUntil}`;
-  return resultOf(letter, 'skipped', `another run is replaying it${until}`);
+  return resultOf(deadLetter, 'skipped', `another run is replaying it${until}`);
 }
 
 function resultOf(
-  letter: StoredDeadLetter,
+  deadLetter: StoredDeadLetter,
   outcome: DeadLetterReplayResult['outcome'],
   detail: string,
 ): DeadLetterReplayResult {
-  const { id, worker, type, subject } = letter;
+  const { id, worker, type, subject } = deadLetter;
   return { id, worker, type, subject, outcome, detail };
 }

@@ -20,25 +20,25 @@ const DEATH_HEADERS: ReadonlySet<string> = new Set([
  *  so that no other worker receives it again. It carries its attempts. `vouch`: signed as a message of the fleet,
  *  whatever its origin. */
 export function replayMessage(
-  letter: StoredDeadLetter,
+  deadLetter: StoredDeadLetter,
   names: Names,
-  { to = letter.worker, vouch = false }: { to?: string | undefined; vouch?: boolean | undefined } = {},
+  { to = deadLetter.worker, vouch = false }: { to?: string | undefined; vouch?: boolean | undefined } = {},
 ): OutgoingMessage {
   const queue = names.queue(to);
-  const origin = vouch || letter.replacement !== null ? 'fleet' : (letter.origin ?? 'fleet');
+  const origin = vouch || deadLetter.replacement !== null ? 'fleet' : (deadLetter.origin ?? 'fleet');
   const common = { exchange: '', routingKey: queue, mandatory: true, vouch: vouchAgain(origin, queue) };
-  const headers = withoutDeathHeaders(letter.properties.headers ?? {});
-  const own: Fields = { [HEADERS.replays]: letter.replays + 1 };
-  if (letter.replacement === null) {
+  const headers = withoutDeathHeaders(deadLetter.properties.headers ?? {});
+  const own: Fields = { [HEADERS.replays]: deadLetter.replays + 1 };
+  if (deadLetter.replacement === null) {
     // an operator who sends it despite the code, or to another worker, vouches for it
-    const isVouchedFor = vouch || letter.code === 'contract.unverified_source' || to !== letter.worker;
+    const isVouchedFor = vouch || deadLetter.code === 'contract.unverified_source' || to !== deadLetter.worker;
     return {
       ...common,
-      body: letter.body,
-      properties: vouched(republished({ ...letter.properties, headers }, own), isVouchedFor),
+      body: deadLetter.body,
+      properties: vouched(republished({ ...deadLetter.properties, headers }, own), isVouchedFor),
     };
   }
-  const { body, key } = letter.replacement;
+  const { body, key } = deadLetter.replacement;
   const event = JSON.parse(body) as EventEnvelope;
   const properties = eventProperties({ ...event, correlationId: event.correlationid, time: Date.parse(event.time) });
   return {

@@ -20,29 +20,30 @@ export type StoreResult = 'new' | 'died again' | 'known' | 'settled' | 'conflict
  *  different body, key or worker is stored separately as a conflict. A dead letter that was replayed and dead-lettered
  *  again becomes dead again, with its latest attempts. One that was discarded stays discarded, and its audit records
  *  the return. `now` in milliseconds. */
-export async function storeDeadLetter(store: Store, letter: DeadLetter, now: number): Promise<StoreResult> {
+export async function storeDeadLetter(store: Store, deadLetter: DeadLetter, now: number): Promise<StoreResult> {
   return store.transaction(async (tx) => {
-    const content = contentDigest(letter);
-    const existing = await findRow(tx.sql, letter.id);
-    if (existing === undefined) return insert(tx, store.service, letter, { content, now });
+    const content = contentDigest(deadLetter);
+    const existing = await findRow(tx.sql, deadLetter.id);
+    if (existing === undefined) return insert(tx, store.service, deadLetter, { content, now });
     if (contentDigestOfRow(existing) !== content) {
-      const conflict = conflictWith(letter, content);
+      const conflict = conflictWith(deadLetter, content);
       if ((await findRow(tx.sql, conflict.id)) !== undefined) return 'known';
-      await insert(tx, store.service, conflict, { content, now, conflictOf: letter.id });
+      await insert(tx, store.service, conflict, { content, now, conflictOf: deadLetter.id });
       return 'conflict';
     }
-    if (existing.state === 'discarded') return noteReturn(tx.sql, letter, existing, now);
-    const isNewDeath = Number(existing.replays) < letter.replays || isBefore(existing.settled_at, letter.deadAt);
+    if (existing.state === 'discarded') return noteReturn(tx.sql, deadLetter, existing, now);
+    const isNewDeath =
+      Number(existing.replays) < deadLetter.replays || isBefore(existing.settled_at, deadLetter.deadAt);
     if (!isNewDeath) return 'known';
     await tx.sql`
-      UPDATE dead_letters SET code = ${letter.code}, message = ${letter.message},
-        properties = ${JSON.stringify(letter.properties)}, attempts = ${JSON.stringify(letter.attempts)},
-        attempt_count = ${letter.attempts.length}, replays = ${letter.replays}, dead_at = ${letter.deadAt},
-        kept_at = ${new Date(now).toISOString()}, origin = ${letter.origin ?? null}, state = 'dead', claim = NULL,
+      UPDATE dead_letters SET code = ${deadLetter.code}, message = ${deadLetter.message},
+        properties = ${JSON.stringify(deadLetter.properties)}, attempts = ${JSON.stringify(deadLetter.attempts)},
+        attempt_count = ${deadLetter.attempts.length}, replays = ${deadLetter.replays}, dead_at = ${deadLetter.deadAt},
+        kept_at = ${new Date(now).toISOString()}, origin = ${deadLetter.origin ?? null}, state = 'dead', claim = NULL,
         claimed_until = NULL, settled_at = NULL, settled_by = NULL, reason = NULL, replacement_id = NULL,
         replacement_body = NULL, replacement_key = NULL
-      WHERE id = ${letter.id}`;
-    await appendDeath(tx, store.service, letter, now);
+      WHERE id = ${deadLetter.id}`;
+    await appendDeath(tx, store.service, deadLetter, now);
     return 'died again';
   });
 }
@@ -67,57 +68,59 @@ async function findRow(sql: Sql, id: string): Promise<Row | undefined> {
 async function insert(
   tx: Tx,
   service: string,
-  letter: DeadLetter,
+  deadLetter: DeadLetter,
   { content, now, conflictOf = null }: { content: string; now: number; conflictOf?: string | null },
 ): Promise<'new'> {
-  const { body } = letter;
+  const { body } = deadLetter;
   const kept = body.length > MAX_BODY_BYTES ? body.subarray(0, EXCERPT_BYTES) : body;
   const hash = createHash('sha256').update(body).digest('hex');
   await tx.sql`
     INSERT INTO dead_letters (id, worker, event_id, source, type, kind, subject, correlation_id, code, message, body,
       body_size, body_hash, content, origin, conflict_of, properties, attempts, attempt_count, replays, search, dead_at,
       kept_at, state)
-    VALUES (${letter.id}, ${letter.worker}, ${letter.eventId}, ${letter.source}, ${letter.type}, ${letter.kind},
-      ${letter.subject}, ${letter.correlationId}, ${letter.code}, ${letter.message}, ${kept}, ${body.length}, ${hash},
-      ${content}, ${letter.origin ?? null}, ${conflictOf}, ${JSON.stringify(letter.properties)},
-      ${JSON.stringify(letter.attempts)}, ${letter.attempts.length}, ${letter.replays}, ${searchText(letter)},
-      ${letter.deadAt}, ${new Date(now).toISOString()}, 'dead')`;
-  await appendDeath(tx, service, { ...letter, conflictOf }, now);
+    VALUES (${deadLetter.id}, ${deadLetter.worker}, ${deadLetter.eventId}, ${deadLetter.source}, ${deadLetter.type}, ${deadLetter.kind},
+      ${deadLetter.subject}, ${deadLetter.correlationId}, ${deadLetter.code}, ${deadLetter.message}, ${kept}, ${body.length}, ${hash},
+      ${content}, ${deadLetter.origin ?? null}, ${conflictOf}, ${JSON.stringify(deadLetter.properties)},
+      ${JSON.stringify(deadLetter.attempts)}, ${deadLetter.attempts.length}, ${deadLetter.replays}, ${searchText(deadLetter)},
+      ${deadLetter.deadAt}, ${new Date(now).toISOString()}, 'dead')`;
+  await appendDeath(tx, service, { ...deadLetter, conflictOf }, now);
   return 'new';
 }
 
 async function appendDeath(
   tx: Tx,
   source: string,
-  letter: DeadLetter & { conflictOf?: string | null },
+  deadLetter: DeadLetter & { conflictOf?: string | null },
   now: number,
 ): Promise<void> {
-  await appendLifecycleEvent(tx, { source, now, occasion: letter.replays }, letter, { type: 'message.dead_lettered' });
+  await appendLifecycleEvent(tx, { source, now, occasion: deadLetter.replays }, deadLetter, {
+    type: 'message.dead_lettered',
+  });
 }
 
-function conflictWith(letter: DeadLetter, content: string): DeadLetter {
+function conflictWith(deadLetter: DeadLetter, content: string): DeadLetter {
   return {
-    ...letter,
-    id: derivedId(Date.parse(letter.deadAt), 'conflict', letter.id, content),
+    ...deadLetter,
+    id: derivedId(Date.parse(deadLetter.deadAt), 'conflict', deadLetter.id, content),
     code: 'dead_letter.conflict',
-    message: `It has the id of dead letter ${letter.id} and other content. ${letter.code}: ${letter.message}`,
+    message: `It has the id of dead letter ${deadLetter.id} and other content. ${deadLetter.code}: ${deadLetter.message}`,
   };
 }
 
 /** Records one return per discard, however often the message is sent. */
 async function noteReturn(
   sql: Sql,
-  letter: DeadLetter,
+  deadLetter: DeadLetter,
   { settled_at: settledAt }: Row,
   now: number,
 ): Promise<'known' | 'settled'> {
-  if (!isBefore(settledAt, letter.deadAt)) return 'known';
+  if (!isBefore(settledAt, deadLetter.deadAt)) return 'known';
   const entries = await sql`
-    SELECT id FROM dead_letter_audit WHERE dead_letter_id = ${letter.id} AND action = 'returned' AND at >= ${settledAt}`;
+    SELECT id FROM dead_letter_audit WHERE dead_letter_id = ${deadLetter.id} AND action = 'returned' AND at >= ${settledAt}`;
   if (entries.length > 0) return 'settled';
   const at = new Date(now).toISOString();
   const detail = 'the message was dead-lettered again after its discard; it stays discarded';
-  await audit(sql, { id: newId(now), deadLetterId: letter.id, at, who: 'keeper', action: 'returned', detail });
+  await audit(sql, { id: newId(now), deadLetterId: deadLetter.id, at, who: 'keeper', action: 'returned', detail });
   return 'settled';
 }
 

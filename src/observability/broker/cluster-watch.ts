@@ -28,7 +28,7 @@ export function createClusterWatch(
   let queuesAt = -Infinity;
   let detail = 'not known yet';
 
-  async function look(): Promise<void> {
+  async function poll(): Promise<void> {
     const nodes = await management.nodes();
     if (nodes.length === 1) {
       ofQueues = [];
@@ -48,7 +48,7 @@ export function createClusterWatch(
     check: () => ({ ok: true, detail }),
     async run(signal) {
       while (!signal.aborted) {
-        await look().catch((error: unknown) => (detail = `unknown: ${messageOf(error)}`));
+        await poll().catch((error: unknown) => (detail = `unknown: ${messageOf(error)}`));
         await sleep(NODES_INTERVAL_MS, signal);
       }
     },

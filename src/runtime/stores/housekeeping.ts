@@ -9,7 +9,7 @@ const HOUSEKEEPING_INTERVAL_MS = 3_600_000;
 /** What is done to each store now and then: forgetting which events were handled, of those older than `inboxAge`
  *  milliseconds; and archiving what the retention of streams lets go. What fails is tried again an hour later, and so is
  *  everything after a jump of the system time, by which rows may look older than they are. Resolves when the signal aborts. */
-export async function keepHouse(
+export async function startHousekeeping(
   stores: readonly Store[],
   inboxAge: number,
   logger: Logger,

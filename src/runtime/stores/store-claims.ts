@@ -23,7 +23,7 @@ export interface ClaimOptions {
   logger: Logger;
   signal: AbortSignal;
   /** Removes the claim of a store that was given up for this one. @default no store was */
-  replace?: { givenUp: readonly string[]; remove: () => Promise<void> };
+  replace?: { abandoned: readonly string[]; remove: () => Promise<void> };
 }
 
 /** Claims the names of the store's service in the broker. Waits for the broker; idempotent. Rejects with
@@ -38,7 +38,7 @@ export async function claimStore(
   try {
     await ensureTopology(broker, claim, options).catch(async (error: unknown) => {
       const holder = hasCode(error, 'broker.topology_conflict') ? holderIn(error, store) : undefined;
-      if (replace === undefined || holder === undefined || !replace.givenUp.includes(holder)) throw error;
+      if (replace === undefined || holder === undefined || !replace.abandoned.includes(holder)) throw error;
       options.logger.warn('Removed the claim of an abandoned store', { store: store.service, holder });
       await replace.remove();
       await ensureTopology(broker, claim, options);
@@ -69,7 +69,7 @@ export async function releaseClaims(place: Place): Promise<string[]> {
   const registry = storeRegistry(place);
   const released: string[] = [];
   for (const { service, holder } of await claimsOf(management, names)) {
-    if (![registry.find(service)?.id, ...registry.givenUp(service)].includes(holder)) continue;
+    if (![registry.find(service)?.id, ...registry.abandoned(service)].includes(holder)) continue;
     await management.deleteExchange(names.store(service));
     released.push(service);
   }

@@ -70,7 +70,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     });
     const watch = new AppendWatch({
       head: () => writer.history.head(),
-      look: () => {
+      poll: () => {
         try {
           lock.noticeOthers();
         } catch (error) {

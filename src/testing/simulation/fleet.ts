@@ -53,7 +53,7 @@ export class SimulatedFleet {
   }
 
   get deadLetters(): readonly DeadLetterFacts[] {
-    return this.#keeper.letters;
+    return this.#keeper.deadLetters;
   }
 
   /** Messages in flight when no task is left: their handlers wait for something that is not simulated. */

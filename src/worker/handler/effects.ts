@@ -43,7 +43,7 @@ export class Emissions {
     private readonly emitter: Emitter,
     private readonly cause: EventEnvelope,
     /** Separates the ids of different sequences of one cause. */
-    private readonly way = '',
+    private readonly sequence = '',
   ) {
     this.#traceparent = childTraceparent(cause.traceparent);
   }
@@ -69,7 +69,7 @@ export class Emissions {
     if (!definition.emits.has(type)) {
       throw new FlotillaError('worker.undeclared_emit', `${definition.name} emits ${type}`);
     }
-    const parts = [cause.source, cause.id, definition.name, this.way, this.#index++, type];
+    const parts = [cause.source, cause.id, definition.name, this.sequence, this.#index++, type];
     return {
       id: deriveId(Date.parse(cause.time), ...parts),
       source: store.service,
@@ -83,7 +83,7 @@ export class Emissions {
 
   /** Starts a separate sequence of ids: always the same for the same `n`. */
   fork(n: number): Emissions {
-    return new Emissions(this.emitter, this.cause, `${this.way}/${n}`);
+    return new Emissions(this.emitter, this.cause, `${this.sequence}/${n}`);
   }
 }
 

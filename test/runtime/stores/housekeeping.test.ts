@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { ClockJumps } from '../../../src/runtime/stores/clock-jumps.js';
-import { keepHouse } from '../../../src/runtime/stores/housekeeping.js';
+import { startHousekeeping } from '../../../src/runtime/stores/housekeeping.js';
 import { inboxAge, logAge } from '../../../src/runtime/stores/log-age.js';
 import { newId } from '../../../src/events/ids.js';
 import type { Store } from '../../../src/store/store.js';
@@ -28,7 +28,7 @@ describe('housekeeping', () => {
     await store.setStreamMetadata('s/1', { retention: { keep: 1 } });
 
     const ending = new AbortController();
-    const keeping = keepHouse([store], 5_000, silentLogger(), ending.signal);
+    const keeping = startHousekeeping([store], 5_000, silentLogger(), ending.signal);
     await eventually('two events are archived', async () => (await store.archive('s/1', 0)).through >= 2);
     ending.abort();
     await keeping;
@@ -45,7 +45,7 @@ describe('housekeeping', () => {
     const ending = new AbortController();
     const taken = new Promise<void>((resolve) => {
       const jumps = { take: () => (setImmediate(resolve), 8 * 86_400_000) };
-      void keepHouse([counted], 1, silentLogger(), ending.signal, jumps);
+      void startHousekeeping([counted], 1, silentLogger(), ending.signal, jumps);
     });
     await taken;
     ending.abort();

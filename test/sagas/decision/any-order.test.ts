@@ -29,7 +29,7 @@ const happening = fc.record({
 
 type Happening = typeof happening extends fc.Arbitrary<infer T> ? T : never;
 
-function tell(story: TripStory, { what, reason, command }: Happening): void {
+function apply(story: TripStory, { what, reason, command }: Happening): void {
   const given = Object.values(story.state.steps).flatMap(({ forward, back }) => [
     ...forward.commands,
     ...back.commands,
@@ -39,8 +39,8 @@ function tell(story: TripStory, { what, reason, command }: Happening): void {
     if (what === 'wait') story.state.waiting !== undefined && story.wait();
     else if (what === 'retry') story.retry();
     else if (what === 'compensate') story.compensate();
-    else if (what.startsWith('message.')) story.hear(what, { eventId: id ?? null, type: 'x.y', code: 'c', reason });
-    else story.hear(what, { reason, days: 1, seat: '1' }, id);
+    else if (what.startsWith('message.')) story.receive(what, { eventId: id ?? null, type: 'x.y', code: 'c', reason });
+    else story.receive(what, { reason, days: 1, seat: '1' }, id);
   } catch (error) {
     expect(error).to.have.property('code').that.is.oneOf(['saga.refused', 'saga.not_found']);
   }
@@ -68,10 +68,10 @@ describe('a saga that receives any messages in any order, any number of times', 
       fc.property(fc.array(happening, { maxLength: 40 }), (happenings) => {
         const story = new TripStory();
         for (const each of happenings) {
-          tell(story, each);
+          apply(story, each);
           holds(story);
         }
-        expect(story.told.reduce(evolve, initialState), 'the state is rebuilt from the stream').to.deep.equal(
+        expect(story.recorded.reduce(evolve, initialState), 'the state is rebuilt from the stream').to.deep.equal(
           story.state,
         );
       }),
@@ -83,8 +83,8 @@ describe('a saga that receives any messages in any order, any number of times', 
     fc.assert(
       fc.property(fc.array(happening, { maxLength: 25 }), (happenings) => {
         const story = new TripStory();
-        story.hear('trip.asked', { days: 1 });
-        for (const each of happenings) tell(story, each);
+        story.receive('trip.asked', { days: 1 });
+        for (const each of happenings) apply(story, each);
         for (let timers = 0; story.state.waiting !== undefined; timers++) {
           expect(timers).to.be.below(40);
           story.wait();
@@ -100,8 +100,8 @@ describe('a saga that receives any messages in any order, any number of times', 
     fc.assert(
       fc.property(fc.array(happening, { maxLength: 40 }), (happenings) => {
         const story = new TripStory();
-        for (const each of happenings) tell(story, each);
-        const ids = story.told.flatMap(({ type, data }) => (type === 'saga.step_started' ? [data.command.id] : []));
+        for (const each of happenings) apply(story, each);
+        const ids = story.recorded.flatMap(({ type, data }) => (type === 'saga.step_started' ? [data.command.id] : []));
         expect(new Set(ids).size).to.equal(ids.length);
       }),
       { numRuns: 1000 },

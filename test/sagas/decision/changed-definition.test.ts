@@ -57,14 +57,14 @@ describe('a saga whose definition changes while it runs', () => {
 
   it('ignores a refused or compensated step that is no longer declared', () => {
     const refused = begun('flight.booked');
-    refused.hear('hotel.refused', { reason: 'full' });
+    refused.receive('hotel.refused', { reason: 'full' });
     expect(take(without('hotel'), refused.state, cancelled).told).to.deep.equal([
       'saga.step_completed flight',
       'saga.compensated',
     ]);
     const undone = begun('flight.booked');
-    undone.hear('trip.dropped', { reason: 'ill' });
-    undone.hear('hotel.cancelled');
+    undone.receive('trip.dropped', { reason: 'ill' });
+    undone.receive('hotel.cancelled');
     expect(take(without('hotel'), undone.state, cancelled).state.status).to.equal('compensated');
   });
 

@@ -6,29 +6,32 @@ const UNKNOWN = 'saga.not_found';
 describe('a saga', () => {
   it('executes its steps in order, with the results of earlier answers', () => {
     const story = new TripStory();
-    expect(story.hear('trip.asked', { days: 3 })).to.deep.equal(['started', 'step_started flight forward 1']);
-    expect(story.hear('flight.booked', { seat: '7A' })).to.deep.equal([
+    expect(story.receive('trip.asked', { days: 3 })).to.deep.equal(['started', 'step_started flight forward 1']);
+    expect(story.receive('flight.booked', { seat: '7A' })).to.deep.equal([
       'step_completed flight forward 1',
       'step_started hotel forward 1',
     ]);
     expect(story.state.results).to.deep.equal({ flight: '7A' });
-    expect(story.hear('hotel.booked')).to.deep.equal(['step_completed hotel forward 1', 'step_started mail forward 1']);
-    expect(story.hear('mail.sent')).to.deep.equal(['step_completed mail forward 1', 'completed']);
+    expect(story.receive('hotel.booked')).to.deep.equal([
+      'step_completed hotel forward 1',
+      'step_started mail forward 1',
+    ]);
+    expect(story.receive('mail.sent')).to.deep.equal(['step_completed mail forward 1', 'completed']);
     expect(story.state).to.include({ status: 'completed', waiting: undefined });
   });
 
   it('compensates in reverse order when a step is refused, and not the refused step', () => {
     const story = begun('flight.booked');
-    expect(story.hear('hotel.refused', { reason: 'full' })).to.deep.equal([
+    expect(story.receive('hotel.refused', { reason: 'full' })).to.deep.equal([
       'step_failed hotel forward 1 answer full for good',
       'compensating hotel step_failed full',
       'step_started flight back 1',
     ]);
-    expect(story.hear('flight.cancelled')).to.deep.equal(['step_completed flight back 1', 'compensated']);
+    expect(story.receive('flight.cancelled')).to.deep.equal(['step_completed flight back 1', 'compensated']);
   });
 
   it('has nothing to compensate when the first step is refused', () => {
-    expect(begun().hear('flight.refused', { reason: 'sold out' })).to.deep.equal([
+    expect(begun().receive('flight.refused', { reason: 'sold out' })).to.deep.equal([
       'step_failed flight forward 1 answer sold out for good',
       'compensating flight step_failed sold out',
       'compensated',
@@ -52,17 +55,17 @@ describe('a saga', () => {
 
   it('retries a refused step only if its retry policy allows it', () => {
     const story = begun();
-    expect(story.hear('flight.refused', { reason: 'busy' })).to.deep.equal([
+    expect(story.receive('flight.refused', { reason: 'busy' })).to.deep.equal([
       'step_failed flight forward 1 answer busy again',
     ]);
     expect(story.wait()).to.deep.equal(['step_started flight forward 2']);
-    expect(story.hear('flight.booked', { seat: '1' })[0]).to.equal('step_completed flight forward 2');
+    expect(story.receive('flight.booked', { seat: '1' })[0]).to.equal('step_completed flight forward 2');
   });
 
   it('accepts the answer to an earlier attempt while it waits for the next one', () => {
     const story = begun();
     story.wait();
-    expect(story.hear('flight.booked', { seat: '1' })).to.deep.equal([
+    expect(story.receive('flight.booked', { seat: '1' })).to.deep.equal([
       'step_completed flight forward 1',
       'step_started hotel forward 1',
     ]);
@@ -84,13 +87,13 @@ describe('a saga', () => {
 
   describe('that is cancelled', () => {
     it('without a reason, records that it was on request', () => {
-      expect(begun().hear('trip.dropped', {})[0]).to.equal('compensating cancelled on request');
-      expect(begun().hear('trip.dropped', { reason: ' ' })[0]).to.equal('compensating cancelled on request');
+      expect(begun().receive('trip.dropped', {})[0]).to.equal('compensating cancelled on request');
+      expect(begun().receive('trip.dropped', { reason: ' ' })[0]).to.equal('compensating cancelled on request');
     });
 
     it('with a long reason, keeps one short line', () => {
       const story = begun();
-      story.hear('trip.dropped', { reason: `first\r\n\u2028second ${'x'.repeat(1000)}` });
+      story.receive('trip.dropped', { reason: `first\r\n\u2028second ${'x'.repeat(1000)}` });
       expect(story.state.reason)
         .to.match(/^first second x+…$/)
         .and.to.have.length(300);
@@ -98,9 +101,9 @@ describe('a saga', () => {
 
     it('before the start, executes nothing', () => {
       const story = new TripStory();
-      expect(story.hear('trip.dropped', { reason: 'ill' })).to.deep.equal(['message_noted early_cancel ill']);
+      expect(story.receive('trip.dropped', { reason: 'ill' })).to.deep.equal(['message_noted early_cancel ill']);
       expect(story.state.status).to.equal('none');
-      expect(story.hear('trip.asked', { days: 1 })).to.deep.equal([
+      expect(story.receive('trip.asked', { days: 1 })).to.deep.equal([
         'started',
         'compensating cancelled ill',
         'compensated',
@@ -109,20 +112,20 @@ describe('a saga', () => {
 
     it('while a step is awaited, compensates that step as well', () => {
       const story = begun('flight.booked');
-      expect(story.hear('trip.dropped', { reason: 'ill' })).to.deep.equal([
+      expect(story.receive('trip.dropped', { reason: 'ill' })).to.deep.equal([
         'compensating cancelled ill',
         'step_started hotel back 1',
       ]);
-      expect(story.hear('hotel.cancelled')).to.deep.equal([
+      expect(story.receive('hotel.cancelled')).to.deep.equal([
         'step_completed hotel back 1',
         'step_started flight back 1',
       ]);
-      expect(story.hear('flight.cancelled')).to.deep.equal(['step_completed flight back 1', 'compensated']);
+      expect(story.receive('flight.cancelled')).to.deep.equal(['step_completed flight back 1', 'compensated']);
     });
 
     it('after it completed, compensates every step that can be', () => {
       const story = begun('flight.booked', 'hotel.booked', 'mail.sent');
-      expect(story.hear('trip.dropped', { reason: 'ill' })).to.deep.equal([
+      expect(story.receive('trip.dropped', { reason: 'ill' })).to.deep.equal([
         'compensating cancelled ill',
         'step_started hotel back 1',
       ]);
@@ -130,8 +133,8 @@ describe('a saga', () => {
 
     it('twice, is compensated once', () => {
       const story = begun('flight.booked');
-      story.hear('trip.dropped', { reason: 'ill' });
-      expect(story.hear('trip.dropped', { reason: 'ill' })).to.deep.equal(['message_noted already_undone ill']);
+      story.receive('trip.dropped', { reason: 'ill' });
+      expect(story.receive('trip.dropped', { reason: 'ill' })).to.deep.equal(['message_noted already_undone ill']);
     });
   });
 
@@ -145,9 +148,9 @@ describe('a saga', () => {
     it('while that step is compensated, compensates it again and ignores the outdated answer', () => {
       const story = givenUp();
       const first = story.command('hotel', 'back');
-      expect(story.hear('hotel.booked')).to.deep.equal(['message_noted hotel late', 'step_started hotel back 2']);
-      expect(story.hear('hotel.cancelled', {}, first)).to.deep.equal(['message_noted hotel outdated']);
-      expect(story.hear('hotel.cancelled', {}, story.command('hotel', 'back'))).to.deep.equal([
+      expect(story.receive('hotel.booked')).to.deep.equal(['message_noted hotel late', 'step_started hotel back 2']);
+      expect(story.receive('hotel.cancelled', {}, first)).to.deep.equal(['message_noted hotel outdated']);
+      expect(story.receive('hotel.cancelled', {}, story.command('hotel', 'back'))).to.deep.equal([
         'step_completed hotel back 2',
         'step_started flight back 1',
       ]);
@@ -155,32 +158,34 @@ describe('a saga', () => {
 
     it('while an earlier step is compensated, compensates it in its turn', () => {
       const story = givenUp();
-      story.hear('hotel.cancelled');
-      expect(story.hear('hotel.booked')).to.deep.equal(['message_noted hotel late']);
-      expect(story.hear('flight.cancelled')).to.deep.equal([
+      story.receive('hotel.cancelled');
+      expect(story.receive('hotel.booked')).to.deep.equal(['message_noted hotel late']);
+      expect(story.receive('flight.cancelled')).to.deep.equal([
         'step_completed flight back 1',
         'step_started hotel back 2',
       ]);
-      expect(story.hear('hotel.cancelled')).to.deep.equal(['step_completed hotel back 2', 'compensated']);
+      expect(story.receive('hotel.cancelled')).to.deep.equal(['step_completed hotel back 2', 'compensated']);
     });
 
     it('after it was compensated, compensates the step', () => {
       const story = givenUp();
-      story.hear('hotel.cancelled');
-      story.hear('flight.cancelled');
+      story.receive('hotel.cancelled');
+      story.receive('flight.cancelled');
       expect(story.state.status).to.equal('compensated');
-      expect(story.hear('hotel.booked')).to.deep.equal([
+      expect(story.receive('hotel.booked')).to.deep.equal([
         'message_noted hotel late',
         'compensating hotel late_answer hotel was done after all',
         'step_started hotel back 2',
       ]);
-      expect(story.hear('hotel.cancelled')).to.deep.equal(['step_completed hotel back 2', 'compensated']);
+      expect(story.receive('hotel.cancelled')).to.deep.equal(['step_completed hotel back 2', 'compensated']);
     });
 
     it('with a refusal, still waits for the compensation that it has requested', () => {
       const story = givenUp();
-      expect(story.hear('hotel.refused', { reason: 'full' })).to.deep.equal(['message_noted hotel late_refusal full']);
-      expect(story.hear('hotel.cancelled')).to.deep.equal([
+      expect(story.receive('hotel.refused', { reason: 'full' })).to.deep.equal([
+        'message_noted hotel late_refusal full',
+      ]);
+      expect(story.receive('hotel.cancelled')).to.deep.equal([
         'step_completed hotel back 1',
         'step_started flight back 1',
       ]);
@@ -191,31 +196,31 @@ describe('a saga', () => {
       story.wait();
       story.wait();
       const [first, second] = [story.command('flight', 'forward', 0), story.command('flight', 'forward', 1)];
-      story.hear('flight.booked', { seat: '1' }, first);
-      story.hear('hotel.refused', { reason: 'full' });
-      expect(story.hear('flight.booked', { seat: '1' }, first)).to.deep.equal(['message_noted flight duplicate']);
-      story.hear('flight.cancelled');
-      expect(story.hear('flight.booked', { seat: '2' }, second)).to.deep.equal([
+      story.receive('flight.booked', { seat: '1' }, first);
+      story.receive('hotel.refused', { reason: 'full' });
+      expect(story.receive('flight.booked', { seat: '1' }, first)).to.deep.equal(['message_noted flight duplicate']);
+      story.receive('flight.cancelled');
+      expect(story.receive('flight.booked', { seat: '2' }, second)).to.deep.equal([
         'message_noted flight late',
         'compensating flight late_answer flight was done after all',
         'step_started flight back 2',
       ]);
-      story.hear('flight.cancelled');
-      expect(story.hear('flight.booked', { seat: '2' }, second)).to.deep.equal(['message_noted flight duplicate']);
+      story.receive('flight.cancelled');
+      expect(story.receive('flight.booked', { seat: '2' }, second)).to.deep.equal(['message_noted flight duplicate']);
       expect(story.state.status).to.equal('compensated');
     });
 
     it('to a command that was edited in the dead letters, compensates the step again', () => {
       const story = begun('flight.booked');
-      story.hear('hotel.refused', { reason: 'full' });
-      story.hear('flight.cancelled');
-      expect(story.hear('flight.booked', { seat: '2' }, 'the edited one')).to.deep.equal([
+      story.receive('hotel.refused', { reason: 'full' });
+      story.receive('flight.cancelled');
+      expect(story.receive('flight.booked', { seat: '2' }, 'the edited one')).to.deep.equal([
         'message_noted flight late',
         'compensating flight late_answer flight was done after all',
         'step_started flight back 2',
       ]);
-      story.hear('flight.cancelled');
-      expect(story.hear('flight.booked', { seat: '2' }, 'the edited one')).to.deep.equal([
+      story.receive('flight.cancelled');
+      expect(story.receive('flight.booked', { seat: '2' }, 'the edited one')).to.deep.equal([
         'message_noted flight duplicate',
       ]);
     });
@@ -223,16 +228,16 @@ describe('a saga', () => {
     it('keeps the result for the compensation', () => {
       const story = begun();
       while (story.state.status === 'started') story.wait();
-      story.hear('flight.booked', { seat: '9C' });
+      story.receive('flight.booked', { seat: '9C' });
       expect(story.state.results).to.deep.equal({ flight: '9C' });
       expect(story.command('flight', 'back', 1)).not.to.equal('');
     });
 
     it('with an execution after a refusal, compensates the step', () => {
       const story = begun('flight.booked');
-      story.hear('hotel.refused', { reason: 'full' });
-      story.hear('flight.cancelled');
-      expect(story.hear('hotel.booked').slice(1)).to.deep.equal([
+      story.receive('hotel.refused', { reason: 'full' });
+      story.receive('flight.cancelled');
+      expect(story.receive('hotel.booked').slice(1)).to.deep.equal([
         'compensating hotel late_answer hotel was done after all',
         'step_started hotel back 1',
       ]);
@@ -241,19 +246,19 @@ describe('a saga', () => {
 
   it('recognizes repeated answers, and answers to commands that it did not send', () => {
     const story = begun('flight.booked');
-    expect(story.hear('trip.asked', { days: 3 })).to.deep.equal(['message_noted duplicate']);
-    expect(story.hear('flight.booked', { seat: '7A' })).to.deep.equal(['message_noted flight duplicate']);
-    expect(story.hear('flight.refused', { reason: 'x' })).to.deep.equal(['message_noted flight duplicate x']);
-    expect(story.hear('mail.sent')).to.deep.equal(['message_noted mail unasked']);
-    expect(story.hear('hotel.cancelled')).to.deep.equal(['message_noted hotel unasked']);
-    expect(new TripStory().hear('flight.booked', { seat: '1' })).to.deep.equal([]);
+    expect(story.receive('trip.asked', { days: 3 })).to.deep.equal(['message_noted duplicate']);
+    expect(story.receive('flight.booked', { seat: '7A' })).to.deep.equal(['message_noted flight duplicate']);
+    expect(story.receive('flight.refused', { reason: 'x' })).to.deep.equal(['message_noted flight duplicate x']);
+    expect(story.receive('mail.sent')).to.deep.equal(['message_noted mail unasked']);
+    expect(story.receive('hotel.cancelled')).to.deep.equal(['message_noted hotel unasked']);
+    expect(new TripStory().receive('flight.booked', { seat: '1' })).to.deep.equal([]);
   });
 
   describe('whose compensation fails', () => {
     const failing = () => {
       const story = begun('flight.booked');
-      story.hear('hotel.refused', { reason: 'full' });
-      expect(story.hear('flight.kept', { reason: 'too late' })).to.deep.equal([
+      story.receive('hotel.refused', { reason: 'full' });
+      expect(story.receive('flight.kept', { reason: 'too late' })).to.deep.equal([
         'step_failed flight back 1 answer too late again',
       ]);
       expect(story.wait()).to.deep.equal(['step_started flight back 2']);
@@ -274,7 +279,7 @@ describe('a saga', () => {
     });
 
     it('resumes when the answer arrives late', () => {
-      expect(failed().hear('flight.cancelled')).to.deep.equal([
+      expect(failed().receive('flight.cancelled')).to.deep.equal([
         'resumed',
         'step_completed flight back 2',
         'compensated',
@@ -284,13 +289,13 @@ describe('a saga', () => {
     it('compensates a late execution again, and ignores the answers to earlier commands', () => {
       const story = failed();
       const before = story.command('flight', 'back');
-      expect(story.hear('flight.booked', { seat: '7A' }, story.command('flight', 'forward'))).to.deep.equal([
+      expect(story.receive('flight.booked', { seat: '7A' }, story.command('flight', 'forward'))).to.deep.equal([
         'message_noted flight late',
         'resumed',
         'step_started flight back 3',
       ]);
-      expect(story.hear('flight.cancelled', {}, before)).to.deep.equal(['message_noted flight outdated']);
-      expect(story.hear('flight.cancelled')).to.deep.equal(['step_completed flight back 3', 'compensated']);
+      expect(story.receive('flight.cancelled', {}, before)).to.deep.equal(['message_noted flight outdated']);
+      expect(story.receive('flight.cancelled')).to.deep.equal(['step_completed flight back 3', 'compensated']);
     });
 
     it('restores the reason for its compensation once it resumes', () => {
@@ -298,7 +303,7 @@ describe('a saga', () => {
       expect(story.state.reason).to.equal('no answer within 1m');
       story.retry();
       expect(story.state.reason).to.equal('full');
-      story.hear('flight.cancelled');
+      story.receive('flight.cancelled');
       expect(story.state).to.include({ status: 'compensated', reason: 'full' });
     });
 
@@ -308,7 +313,7 @@ describe('a saga', () => {
       expect(story.state.status).to.equal('compensating');
       story.wait();
       expect(story.wait()).to.deep.equal(['step_started flight back 4']);
-      expect(story.hear('flight.cancelled')).to.deep.equal(['step_completed flight back 4', 'compensated']);
+      expect(story.receive('flight.cancelled')).to.deep.equal(['step_completed flight back 4', 'compensated']);
     });
   });
 
@@ -316,26 +321,28 @@ describe('a saga', () => {
     it('records it and keeps waiting, because the command may be fixed and replayed', () => {
       const story = begun();
       const dead = { eventId: story.command('flight', 'forward'), type: 'flight.book', code: 'gateway.refused' };
-      expect(story.hear('message.dead_lettered', dead)).to.deep.equal([
+      expect(story.receive('message.dead_lettered', dead)).to.deep.equal([
         'message_noted flight dead_lettered flight.book: gateway.refused',
       ]);
-      expect(story.hear('message.replayed', dead)).to.deep.equal([
+      expect(story.receive('message.replayed', dead)).to.deep.equal([
         'message_noted flight replayed flight.book: gateway.refused',
       ]);
-      expect(story.hear('message.dead_lettered', { ...dead, eventId: 'of-another' })).to.deep.equal([]);
+      expect(story.receive('message.dead_lettered', { ...dead, eventId: 'of-another' })).to.deep.equal([]);
     });
 
     it('abandons the step when the command is discarded', () => {
       const story = begun('flight.booked');
       const dead = { type: 'hotel.book', code: 'x', reason: 'no such hotel' };
-      expect(story.hear('message.discarded', { ...dead, eventId: story.command('flight', 'forward') })).to.deep.equal(
-        [],
+      expect(
+        story.receive('message.discarded', { ...dead, eventId: story.command('flight', 'forward') }),
+      ).to.deep.equal([]);
+      expect(story.receive('message.discarded', { ...dead, eventId: story.command('hotel', 'forward') })).to.deep.equal(
+        [
+          'step_failed hotel forward 1 discarded hotel.book was discarded: no such hotel for good',
+          'compensating hotel step_failed hotel.book was discarded: no such hotel',
+          'step_started hotel back 1',
+        ],
       );
-      expect(story.hear('message.discarded', { ...dead, eventId: story.command('hotel', 'forward') })).to.deep.equal([
-        'step_failed hotel forward 1 discarded hotel.book was discarded: no such hotel for good',
-        'compensating hotel step_failed hotel.book was discarded: no such hotel',
-        'step_started hotel back 1',
-      ]);
     });
   });
 

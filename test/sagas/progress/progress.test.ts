@@ -11,7 +11,7 @@ import { sagaDefinitionOf } from '../../../src/sagas/definition/define-saga.js';
 const steps = ['flight', 'hotel', 'mail'];
 
 /** The entries of its stream, one second apart. */
-function entriesOf({ told }: TripStory): SagaEntry[] {
+function entriesOf({ recorded: told }: TripStory): SagaEntry[] {
   return told.map(({ type, data }, index) => ({ sequence: index + 1, time: timeOf(index + 1), type, data }));
 }
 
@@ -76,13 +76,13 @@ describe('the progress of a saga', () => {
     );
     trip.wait();
     expect(tell(trip).steps[0]).to.include({ state: 'requested', attempts: 2, failure: 'no answer within 1m' });
-    trip.hear('flight.booked', { seat: '1' });
+    trip.receive('flight.booked', { seat: '1' });
     expect(tell(trip).steps[0]).to.include({ state: 'done', attempts: 2, failure: null });
   });
 
   it('reports why it is compensated and which steps are', () => {
     const trip = begun('flight.booked');
-    trip.hear('hotel.refused', { reason: 'no bed' });
+    trip.receive('hotel.refused', { reason: 'no bed' });
     const progress = tell(trip);
     expect(progress).to.include({ status: 'compensating', reason: 'no bed', endedAt: null });
     expect(states(progress)).to.deep.equal(['flight compensating', 'hotel refused', 'mail not_started']);
@@ -90,7 +90,7 @@ describe('the progress of a saga', () => {
       'hotel: refused (hotel.refused): no bed; not retried',
       'compensation started, hotel failed: no bed',
     ]);
-    trip.hear('flight.cancelled');
+    trip.receive('flight.cancelled');
     expect(tell(trip)).to.include({ status: 'compensated', reason: 'no bed', endedAt: timeOf(9) });
     expect(tell(trip).steps[0]).to.include({ state: 'compensated', compensatedAt: timeOf(8), compensationAttempts: 1 });
   });
@@ -98,10 +98,10 @@ describe('the progress of a saga', () => {
   it('reports the step that cannot be compensated, and the operator who resumed it', () => {
     const trip = begun('flight.booked');
     trip.compensate();
-    trip.hear('hotel.cancelled');
-    trip.hear('flight.kept', { reason: 'too late' });
+    trip.receive('hotel.cancelled');
+    trip.receive('flight.kept', { reason: 'too late' });
     trip.wait();
-    trip.hear('flight.kept', { reason: 'too late' });
+    trip.receive('flight.kept', { reason: 'too late' });
     const progress = tell(trip);
     expect(progress).to.include({ status: 'failed', reason: 'too late', endedAt: null, waiting: null });
     expect(states(progress)[0]).to.equal('flight compensation_failed');
@@ -116,18 +116,18 @@ describe('the progress of a saga', () => {
   it('reports the dead letter of the awaited command until it is replayed', () => {
     const trip = begun();
     const letter = { eventId: trip.command('flight', 'forward'), type: 'flight.book', code: 'contract.invalid_data' };
-    trip.hear('message.dead_lettered', letter, letter.eventId);
+    trip.receive('message.dead_lettered', letter, letter.eventId);
     expect(tell(trip).waiting?.deadLettered).to.equal('flight.book: contract.invalid_data');
-    trip.hear('message.replayed', letter, letter.eventId);
+    trip.receive('message.replayed', letter, letter.eventId);
     expect(tell(trip).waiting?.deadLettered).to.equal(null);
-    trip.hear('message.dead_lettered', letter, letter.eventId);
+    trip.receive('message.dead_lettered', letter, letter.eventId);
     trip.retry();
     expect(tell(trip).waiting).to.include({ attempt: 2, deadLettered: null });
   });
 
   it('reports a cancellation before the start', () => {
     const trip = begun();
-    trip.told.length = 0;
+    trip.recorded.length = 0;
     expect(tell(trip)).to.include({ status: 'not_started', startedAt: null, complete: false });
     const early: SagaEntry = {
       sequence: 1,
@@ -149,8 +149,8 @@ describe('the progress of a saga', () => {
   it('is derived from entries in any order, and reports whether they are incomplete', () => {
     const trip = begun('flight.booked');
     trip.wait();
-    trip.hear('flight.cancelled');
-    trip.hear('hotel.booked');
+    trip.receive('flight.cancelled');
+    trip.receive('hotel.booked');
     const all = entriesOf(trip);
     const whole = tell(trip);
     const options = { saga: 'travel', sagaId: 't1', steps, now: trip.now };
@@ -177,8 +177,8 @@ describe('entries of a saga in another store', () => {
     const store = await temp.open();
     await store.migrate('keeper', sagaEntryMigrations);
     const trip = begun('flight.booked');
-    trip.hear('hotel.refused', { reason: 'no bed' });
-    for (const { type, data } of trip.told) {
+    trip.receive('hotel.refused', { reason: 'no bed' });
+    for (const { type, data } of trip.recorded) {
       const context = originContext({ source: 'core', subject: 'travel/t1', now: trip.now });
       await store.append('travel/t1', 'any', [createEvent(journeys.definitions, type, data, context)]);
     }

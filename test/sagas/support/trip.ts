@@ -85,12 +85,12 @@ const START = Date.parse('2026-01-01T00:00:00Z');
 /** A saga driven by a test, with a controlled clock. */
 export class TripStory {
   state: SagaState = initialState;
-  readonly told: SagaEvent[] = [];
+  readonly recorded: SagaEvent[] = [];
   now = START;
   #messages = 0;
 
   /** Delivers a message; returns the decided events in short form: `step_started hotel back 2`. */
-  hear(type: string, data: object = {}, causationid?: string): string[] {
+  receive(type: string, data: object = {}, causationid?: string): string[] {
     const id = `m${(this.#messages += 1)}`;
     const event: EventEnvelope = {
       specversion: '1.0',
@@ -119,7 +119,7 @@ export class TripStory {
   /** Delivers the awaited timer, or an outdated one. */
   timer(other: object = {}): string[] {
     const { step, direction, attempt, timer } = this.state.waiting ?? {};
-    return this.hear('saga.timer_due', { saga: 'travel', sagaId: 't1', step, direction, attempt, timer, ...other });
+    return this.receive('saga.timer_due', { saga: 'travel', sagaId: 't1', step, direction, attempt, timer, ...other });
   }
 
   retry(): string[] {
@@ -138,7 +138,7 @@ export class TripStory {
   #take(input: SagaInput): string[] {
     const events = decide(sagaDefinitionOf(tripSaga), input, this.state);
     this.state = events.reduce(evolve, this.state);
-    this.told.push(...events);
+    this.recorded.push(...events);
     return events.map(shortly);
   }
 }
@@ -156,7 +156,7 @@ const isWord = (part: unknown): part is string | number =>
 /** A trip after these answers. */
 export function begun(...answers: string[]): TripStory {
   const story = new TripStory();
-  story.hear('trip.asked', { days: 3 });
-  for (const type of answers) story.hear(type, type === 'flight.booked' ? { seat: '7A' } : {});
+  story.receive('trip.asked', { days: 3 });
+  for (const type of answers) story.receive(type, type === 'flight.booked' ? { seat: '7A' } : {});
   return story;
 }

@@ -119,14 +119,14 @@ describe('a broker with data of another RabbitMQ version', function () {
       const { body, properties } = deliveryOf(orderId);
       await publisher.publish({ exchange: '', routingKey: queue, body, properties, mandatory: true });
     }
-    const letterFor = (orderId: string) =>
+    const deadLetterFor = (orderId: string) =>
       letters.find(({ event }) => event.subject === `order/${orderId}`) ?? expect.fail(orderId);
     await (await openSqliteStore({ service: 'ops', path: join(folder, 'ops.db') })).close();
-    await publishDeadLetters({ publisher, names }, letterFor('discarded'), letterFor('replayed'));
+    await publishDeadLetters({ publisher, names }, deadLetterFor('discarded'), deadLetterFor('replayed'));
     await run('dead', 'collect');
     await run('dead', 'discard', '--subject', 'order/discarded', '--reason', 'test');
     await run('dead', 'replay', '--subject', 'order/replayed');
-    await publishDeadLetters({ publisher, names }, letterFor('dead'));
+    await publishDeadLetters({ publisher, names }, deadLetterFor('dead'));
     for (const part of [publisher, broker, core, payment]) await part.close();
     await first.stop();
 

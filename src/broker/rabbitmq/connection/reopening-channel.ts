@@ -38,7 +38,7 @@ export class ReopeningChannel<C extends Channel> {
 
   constructor(options: ReopeningChannelOptions<C>) {
     this.#options = options;
-    this.#done = this.#keep();
+    this.#done = this.#run();
   }
 
   /** Drops the channel and opens another once the broker has confirmed its end, so that nothing sent on it can
@@ -58,7 +58,7 @@ export class ReopeningChannel<C extends Channel> {
     await this.#done;
   }
 
-  async #keep(): Promise<void> {
+  async #run(): Promise<void> {
     const { connection, open, opened } = this.#options;
     const { signal } = this.#closing;
     while (!signal.aborted) {

@@ -45,7 +45,7 @@ export interface Inspector {
    *  queues are then checked one by one. Throws `broker.management`. */
   byLists(topology: Topology, management: Management): Promise<Comparison>;
   /** Compares by passive declarations, each with a separate limit. Does not cover bindings and conflicts. */
-  byLooks(topology: Topology): Promise<Comparison>;
+  byDeclaration(topology: Topology): Promise<Comparison>;
   /** Finds conflicts by declaring existing parts again, which changes nothing. Throws `broker.not_permitted`. */
   conflicts(topology: Topology, different: readonly TopologyDifference[]): Promise<TopologyDifference[]>;
 }
@@ -107,15 +107,15 @@ export function createInspector(onScratchChannel: ScratchChannel, logger: Logger
     return other === undefined || namesCreationOnly(other) ? undefined : other;
   }
 
-  async function byLooks({ exchanges, queues, retired: earlier = [] }: Topology): Promise<Comparison> {
+  async function byDeclaration({ exchanges, queues, retired: earlier = [] }: Topology): Promise<Comparison> {
     const found = new Map<object, TopologyDifference | undefined>();
     await forEachParallel(exchanges, MAX_PARALLEL_REQUESTS, async (spec) => {
       found.set(spec, (await hasExchange(spec.name)) ? undefined : missing('exchange', spec.name));
     });
     await forEachParallel(queues, MAX_PARALLEL_REQUESTS, async (spec) => {
-      const look = await queue(spec.name);
-      if (look.state === 'missing') found.set(spec, missing('queue', spec.name));
-      else if (look.state === 'unanswered') found.set(spec, unanswered(spec.name, look.reason));
+      const inspection = await queue(spec.name);
+      if (inspection.state === 'missing') found.set(spec, missing('queue', spec.name));
+      else if (inspection.state === 'unanswered') found.set(spec, unanswered(spec.name, inspection.reason));
     });
     await forEachParallel(earlier, MAX_PARALLEL_REQUESTS, async (spec) => {
       if ((await queue(spec.name)).state !== 'missing') found.set(spec, retired(spec));
@@ -126,7 +126,7 @@ export function createInspector(onScratchChannel: ScratchChannel, logger: Logger
 
   return {
     queue,
-    byLooks,
+    byDeclaration,
     async byLists(topology, management) {
       const listed = management.queues().catch((error: unknown) => {
         if (!hasCode(error, 'broker.management')) throw error;
@@ -140,7 +140,7 @@ export function createInspector(onScratchChannel: ScratchChannel, logger: Logger
         const compared = compareTopology(topology, { exchanges, queues, bindings });
         return { ...compared, knows: { bindings: true, conflicts: true } };
       }
-      const { differences } = await byLooks(topology);
+      const { differences } = await byDeclaration(topology);
       return {
         differences: [...differences, ...missingBindings(topology, bindings)],
         surplus: [],

@@ -40,13 +40,13 @@ export function createTopologyAdmin(
   const inspector = createInspector(onScratchChannel, logger);
 
   async function compare(topology: Topology): Promise<Comparison> {
-    if (management === undefined) return inspector.byLooks(topology);
+    if (management === undefined) return inspector.byDeclaration(topology);
     try {
       return await inspector.byLists(topology, management);
     } catch (error) {
       if (!hasCode(error, 'broker.management')) throw error;
       logger.warn('the management API does not answer; comparing by declaring', { reason: messageOf(error) });
-      return inspector.byLooks(topology);
+      return inspector.byDeclaration(topology);
     }
   }
 
@@ -114,11 +114,11 @@ export function createTopologyAdmin(
       }
     },
     async plan(topology) {
-      await soon(connection);
+      await waitForConnection(connection);
       return (await compare(topology)).differences;
     },
     async restore(topology, { bindings }) {
-      const { differences } = await inspector.byLooks(topology);
+      const { differences } = await inspector.byDeclaration(topology);
       const missing = missingFrom(topology, differences, false);
       const isMissing = missing.exchanges.length + missing.queues.length > 0;
       const concerned = isMissing ? touching(missing, missing.bindings) : bindings ? missing.bindings : [];
@@ -126,15 +126,16 @@ export function createTopologyAdmin(
       return differences.filter(({ problem }) => problem === 'missing');
     },
     async retire(queue) {
-      const look = await inspector.queue(queue.name);
-      if (look.state === 'unanswered') throw new FlotillaError('broker.no_answer', look.reason);
-      return look.state === 'missing' ? 0 : retireQueue(queue, onScratchChannel);
+      const inspection = await inspector.queue(queue.name);
+      if (inspection.state === 'unanswered') throw new FlotillaError('broker.no_answer', inspection.reason);
+      return inspection.state === 'missing' ? 0 : retireQueue(queue, onScratchChannel);
     },
     async depth(queue) {
-      await soon(connection);
-      const look = await inspector.queue(queue);
-      if (look.state === 'unanswered') throw new FlotillaError('broker.no_answer', `queue ${queue}: ${look.reason}`);
-      return look.state === 'missing' ? undefined : { ready: look.ready, consumers: look.consumers };
+      await waitForConnection(connection);
+      const inspection = await inspector.queue(queue);
+      if (inspection.state === 'unanswered')
+        throw new FlotillaError('broker.no_answer', `queue ${queue}: ${inspection.reason}`);
+      return inspection.state === 'missing' ? undefined : { ready: inspection.ready, consumers: inspection.consumers };
     },
   };
 }
@@ -156,7 +157,7 @@ function missingFrom(topology: Topology, differences: readonly TopologyDifferenc
   };
 }
 
-async function soon(connection: Connection): Promise<void> {
+async function waitForConnection(connection: Connection): Promise<void> {
   const limit = AbortSignal.timeout(WAIT_TIMEOUT_MS);
   await connection.state.until(['ready', 'blocked'], limit).catch((error: unknown) => {
     throw limit.aborted ? new FlotillaError('broker.unreachable', `no connection within ${WAIT_TIMEOUT_MS} ms`) : error;

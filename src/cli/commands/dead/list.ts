@@ -41,7 +41,7 @@ export function registerList(dead: Command, context: Context): void {
         const store = await session.ops();
         await requireNames(context, store, filter);
         const waiting = await reportWaiting(context, session, filter.worker);
-        const print = flags.group === true ? printGroups : printLetters;
+        const print = flags.group === true ? printGroups : printDeadLetters;
         await print(context, store, filter, { ...flags, extra: { waiting: waiting ?? null } });
       });
     });
@@ -57,7 +57,12 @@ function emptyFor({ states: _, ...filter }: DeadLetterFilter): string {
   return Object.keys(filter).length > 0 ? 'No dead letters match.' : 'No dead letters.';
 }
 
-async function printLetters(context: Context, store: Store, filter: DeadLetterFilter, flags: Printing): Promise<void> {
+async function printDeadLetters(
+  context: Context,
+  store: Store,
+  filter: DeadLetterFilter,
+  flags: Printing,
+): Promise<void> {
   const { limit, offset, json = false, extra } = flags;
   const { items: found, total } = await listDeadLetters(store, filter, { limit, offset });
   const items = found.map((item) => ({ ...item, message: redact(item.message) })); // an earlier version may have written it

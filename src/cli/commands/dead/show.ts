@@ -9,7 +9,7 @@ import { jsonLines, MAX_LINES } from '../../shared/output/print-list.js';
 import { withSession } from '../../shared/session.js';
 import { reportHidden } from '../../shared/output/shown-event.js';
 import { reportWaiting } from './report-waiting.js';
-import { maskedLetter, wholeLetter } from './shown-letter.js';
+import { maskedDeadLetter, wholeDeadLetter } from './shown-dead-letter.js';
 
 interface Flags {
   pii?: boolean;
@@ -38,10 +38,10 @@ function runShow(id: string, { pii = false, json = false }: Flags, context: Cont
     const store = await session.ops();
     const { definitions } = (await context.fleet()).catalogue;
     await reportWaiting(context, session);
-    const letter = await findDeadLetter(store, id);
-    const trail = await auditOf(store.query, letter.id);
-    const last = await lastReplay(letter, trail, { names: session.names, handled: session.stores.handled });
-    const shown = pii ? wholeLetter(letter) : maskedLetter(letter, definitions);
+    const deadLetter = await findDeadLetter(store, id);
+    const trail = await auditOf(store.query, deadLetter.id);
+    const last = await lastReplay(deadLetter, trail, { names: session.names, handled: session.stores.handled });
+    const shown = pii ? wholeDeadLetter(deadLetter) : maskedDeadLetter(deadLetter, definitions);
     if (json) {
       context.printJson({ ...shown, audit: trail, lastReplay: last }, 2);
       return;

@@ -23,8 +23,8 @@ import { describeDisabled, requireSettings } from '../../shared/check-settings.j
 import { runDirOf } from '../../../runtime/place.js';
 import { readProcesses } from '../../../observability/processes/process-registry.js';
 import { enabledWorkers } from '../../../runtime/fleet/enabled-workers.js';
-import { examineCluster } from './examine-cluster.js';
-import { examineStores } from './examine-stores.js';
+import { checkCluster } from './check-cluster.js';
+import { checkStores } from './check-stores.js';
 import type { Finding } from './finding.js';
 import { operatorPlace } from '../../shared/session.js';
 import { connectOperator } from '../../../runtime/operator/operator-broker.js';
@@ -33,19 +33,19 @@ import { CommandFailed } from '../../shared/failure.js';
 const MIN_FREE_DISK_BYTES = 500_000_000;
 const CONNECT_TIMEOUT_MS = 5000;
 
-const examinations: Readonly<Record<string, (context: Context) => Promise<Finding | Finding[]>>> = {
-  node: examineNode,
-  sqlite: examineAddon,
-  configuration: examineConfiguration,
-  fleet: examineFleet,
-  signatures: examineSignatures,
-  rabbitmq: examineRabbit,
-  broker: examineBroker,
-  management: examineManagement,
-  cluster: examineCluster,
-  ports: examinePorts,
-  disk: examineDisk,
-  stores: examineStores,
+const checks: Readonly<Record<string, (context: Context) => Promise<Finding | Finding[]>>> = {
+  node: checkNode,
+  sqlite: checkAddon,
+  configuration: checkConfiguration,
+  fleet: checkFleet,
+  signatures: checkSignatures,
+  rabbitmq: checkRabbit,
+  broker: checkBroker,
+  management: checkManagement,
+  cluster: checkCluster,
+  ports: checkPorts,
+  disk: checkDisk,
+  stores: checkStores,
 };
 
 export function register(program: Command, context: Context): void {
@@ -58,8 +58,8 @@ export function register(program: Command, context: Context): void {
 
 async function runDoctor({ json = false }: { json?: boolean }, context: Context): Promise<void> {
   const items: (Finding & { name: string })[] = [];
-  for (const [name, examine] of Object.entries(examinations)) {
-    const found = await examine(context).catch((error: unknown): Finding => ({
+  for (const [name, check] of Object.entries(checks)) {
+    const found = await check(context).catch((error: unknown): Finding => ({
       ok: false,
       detail: error instanceof FlotillaError ? withRemedy(error) : messageOf(error),
     }));
@@ -77,12 +77,12 @@ function wordOf({ ok, warning = false }: Finding): string {
   return warning ? 'WARN' : 'ok  ';
 }
 
-async function examineNode(): Promise<Finding> {
+async function checkNode(): Promise<Finding> {
   const ok = isSupportedNode();
   return { ok, detail: `${process.versions.node}${ok ? '' : `; ${OLDEST_NODE} or newer is required`}` };
 }
 
-async function examineAddon(): Promise<Finding> {
+async function checkAddon(): Promise<Finding> {
   requireSupportedNode();
   const database = new Database(':memory:');
   try {
@@ -93,12 +93,12 @@ async function examineAddon(): Promise<Finding> {
   }
 }
 
-async function examineConfiguration({ config }: Context): Promise<Finding> {
+async function checkConfiguration({ config }: Context): Promise<Finding> {
   return { ok: true, detail: `valid; data in ${config.dataDir}` };
 }
 
 /** Without a key, any publisher in the virtual host can forge any message. */
-async function examineSignatures(context: Context): Promise<Finding> {
+async function checkSignatures(context: Context): Promise<Finding> {
   const { config, fleetKeys: keys } = context;
   if (keys === undefined) {
     const willBeMade = config.amqpUrl === undefined && !existsSync(dataDirOf(context));
@@ -124,7 +124,7 @@ async function examineSignatures(context: Context): Promise<Finding> {
   return { ok: true, warning: config.verifySignatures !== 'require', detail };
 }
 
-async function examineFleet(context: Context): Promise<Finding> {
+async function checkFleet(context: Context): Promise<Finding> {
   const fleet = await context.fleet();
   const enabled = enabledWorkers(fleet, context.config);
   requireSettings(context.env, fleet, enabled);
@@ -133,7 +133,7 @@ async function examineFleet(context: Context): Promise<Finding> {
   return { ok: true, detail: disabled === undefined ? listed : `${listed}. ${disabled}` };
 }
 
-async function examineRabbit(context: Context): Promise<Finding> {
+async function checkRabbit(context: Context): Promise<Finding> {
   const { env, config } = context;
   const server = findRabbitmqServer(env.PATH);
   const data = join(dataDirOf(context), 'rabbitmq');
@@ -147,7 +147,7 @@ async function examineRabbit(context: Context): Promise<Finding> {
   };
 }
 
-async function examineBroker(context: Context): Promise<Finding> {
+async function checkBroker(context: Context): Promise<Finding> {
   const { amqpUrl, from } = await brokerAddress(context);
   const where = `${maskedUrl(amqpUrl)} (${from})`;
   const { failures } = await probeBroker(amqpUrl);
@@ -157,7 +157,7 @@ async function examineBroker(context: Context): Promise<Finding> {
   return { ok: false, detail: `${where}: ${withRemedy(new FlotillaError(code, detail))}` };
 }
 
-async function examineManagement(context: Context): Promise<Finding> {
+async function checkManagement(context: Context): Promise<Finding> {
   const { managementUrl, from } = await brokerAddress(context);
   const where = `${maskedUrl(managementUrl)} (${from})`;
   try {
@@ -170,7 +170,7 @@ async function examineManagement(context: Context): Promise<Finding> {
   }
 }
 
-async function examinePorts(context: Context): Promise<Finding> {
+async function checkPorts(context: Context): Promise<Finding> {
   const { config } = context;
   const running =
     (await brokerAddress(context)).from === 'the fleet that runs here' ||
@@ -189,7 +189,7 @@ async function examinePorts(context: Context): Promise<Finding> {
   return problems.length === 0 ? { ok: true, detail: `${free} are free` } : { ok: false, detail: problems.join('; ') };
 }
 
-async function examineDisk(context: Context): Promise<Finding> {
+async function checkDisk(context: Context): Promise<Finding> {
   const { config } = context;
   let folder = dataDirOf(context);
   const problem = dataDirProblem(folder);

@@ -103,7 +103,9 @@ export function createStatusSource(context: Context): StatusSource {
       const [processes, kept, sagas, management, { broker: open, unreachable }, { amqpUrl }] = await Promise.all([
         Promise.all(records.map((record) => probeProcess(record, config.metricsToken))),
         hasStore(context, OPS_STORE)
-          ? withinLimit(REQUEST_TIMEOUT_MS, () => withSession(context, async (each) => keptLetters(await each.ops())))
+          ? withinLimit(REQUEST_TIMEOUT_MS, () =>
+              withSession(context, async (each) => storedDeadLetters(await each.ops())),
+            )
           : ({ known: false, reason: 'not on this machine' } as const),
         withinLimit(REQUEST_TIMEOUT_MS, () => openSagas(context)),
         openManagement(context, REQUEST_TIMEOUT_MS),
@@ -147,7 +149,7 @@ export function createStatusSource(context: Context): StatusSource {
 }
 
 /** Dead letters by worker that are stored and not settled. */
-async function keptLetters(store: Store): Promise<ReadonlyMap<string, StoredDeadLetterCounts>> {
+async function storedDeadLetters(store: Store): Promise<ReadonlyMap<string, StoredDeadLetterCounts>> {
   const kept = new Map<string, StoredDeadLetterCounts>();
   for (const { worker, count, first } of await groupDeadLetters(store, { states: ['dead', 'replaying'] })) {
     const before = kept.get(worker);

@@ -46,7 +46,7 @@ async function runAccept(service: string, { yes = false }: { yes?: boolean }, co
 
 function accept({ service, state, id, path }: StoreReport, context: Context): string {
   const registry = storeRegistry(context);
-  registry.giveUp(service);
+  registry.abandon(service);
   if (state === 'missing') return `${service}: the next process that starts creates a new store in ${path}`;
   if (id === null) return `${service}: ${path} gets an id, and is recorded, when the next process starts`;
   registry.set(service, { id, path, since: new Date().toISOString() });

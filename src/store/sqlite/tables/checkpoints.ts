@@ -22,7 +22,7 @@ export class Checkpoints {
   readonly #position: Statement;
   readonly #move: Statement;
   readonly #lease: Statement;
-  readonly #hold: Statement;
+  readonly #writeLease: Statement;
   readonly #release: Statement;
 
   constructor(
@@ -35,7 +35,7 @@ export class Checkpoints {
        ON CONFLICT DO UPDATE SET position = excluded.position`,
     );
     this.#lease = db.prepare<unknown[]>('SELECT holder, epoch, expires, ttl FROM flotilla_leases WHERE name = ?');
-    this.#hold = db.prepare<unknown[]>(
+    this.#writeLease = db.prepare<unknown[]>(
       `INSERT INTO flotilla_leases (name, holder, epoch, expires, ttl) VALUES (?, ?, ?, ?, ?)
        ON CONFLICT DO UPDATE SET holder = excluded.holder, epoch = excluded.epoch, expires = excluded.expires,
          ttl = excluded.ttl`,
@@ -69,7 +69,7 @@ export class Checkpoints {
       return { lease: undefined, term: `${current.epoch} ${current.expires}` };
     }
     const epoch = current?.holder === holder ? current.epoch : (current?.epoch ?? 0) + 1;
-    this.#hold.run(name, holder, epoch, now + ttl, ttl);
+    this.#writeLease.run(name, holder, epoch, now + ttl, ttl);
     return { lease: { name, holder, epoch }, term: `${epoch} ${now + ttl}` };
   }
 

@@ -1,6 +1,6 @@
 import type { Connection } from '../connection.js';
 
-interface Portion {
+interface Page {
   /** The last key examined; undefined if the table ends before the batch is full. */
   last: { consumer: number; id: Buffer } | undefined;
   old: boolean;
@@ -12,7 +12,7 @@ export class InboxPurge {
   constructor(
     private readonly reader: Connection,
     private readonly writer: Connection,
-    private readonly portion = 2_000,
+    private readonly pageSize = 2_000,
   ) {}
 
   /** Deletes rows older than `before`; `commit` runs each batch in a transaction. Returns how many. */
@@ -25,7 +25,7 @@ export class InboxPurge {
       let from: { consumer: number; id: Buffer } | undefined = { consumer: 0, id: Buffer.alloc(0) };
       while (from !== undefined) {
         const start: { consumer: number; id: Buffer } = from;
-        const { last, old } = this.#look(table, start, before);
+        const { last, old } = this.#readPage(table, start, before);
         if (last !== undefined && old) {
           erased += await commit(() => erase.run(start.consumer, start.id, last.consumer, last.id, before).changes);
         }
@@ -35,12 +35,12 @@ export class InboxPurge {
     return erased;
   }
 
-  #look(table: string, from: { consumer: number; id: Buffer }, before: number): Portion {
+  #readPage(table: string, from: { consumer: number; id: Buffer }, before: number): Page {
     const rows = this.reader
       .prepare<unknown[]>(
         `SELECT consumer, id, at FROM ${table} WHERE (consumer, id) > (?, ?) ORDER BY consumer, id LIMIT +?`,
       )
-      .all(from.consumer, from.id, this.portion) as { consumer: number; id: Buffer; at: number }[];
+      .all(from.consumer, from.id, this.pageSize) as { consumer: number; id: Buffer; at: number }[];
     return { last: rows.at(-1), old: rows.some(({ at }) => at < before) };
   }
 }

@@ -20,14 +20,14 @@ export class SnapshotReader {
 }
 
 /** Writes snapshots. Works inside the open transaction. */
-export class SnapshotKeeper {
-  readonly #keep: Statement;
+export class SnapshotTable {
+  readonly #save: Statement;
 
   constructor(
     db: Connection,
     private readonly streams: NameCache,
   ) {
-    this.#keep = db.prepare<unknown[]>(
+    this.#save = db.prepare<unknown[]>(
       `INSERT INTO flotilla_snapshots (stream, version, shape, state) VALUES (?, ?, ?, ?)
        ON CONFLICT DO UPDATE SET version = excluded.version, shape = excluded.shape, state = excluded.state
        WHERE excluded.shape > shape OR excluded.version > version`,
@@ -36,7 +36,7 @@ export class SnapshotKeeper {
 
   /** Replaces an earlier version or an older shape. A process that knows only an older shape may overwrite a newer
    *  one at a later version, so that snapshots continue after a rollback of a release. */
-  keep(stream: string, { version, shape, state }: Snapshot): void {
-    this.#keep.run(this.streams.keyOf(stream), version, shape, JSON.stringify(state));
+  save(stream: string, { version, shape, state }: Snapshot): void {
+    this.#save.run(this.streams.keyOf(stream), version, shape, JSON.stringify(state));
   }
 }

@@ -22,13 +22,13 @@ export class MetadataReader {
 
 /** Writes the metadata of streams. Works inside the open transaction. */
 export class MetadataKeeper {
-  readonly #keep: Statement;
+  readonly #save: Statement;
 
   constructor(
     db: Connection,
     private readonly streams: NameCache,
   ) {
-    this.#keep = db.prepare<unknown[]>(
+    this.#save = db.prepare<unknown[]>(
       `INSERT INTO flotilla_stream_metadata (stream, metadata) VALUES (?, ?)
        ON CONFLICT DO UPDATE SET metadata = excluded.metadata`,
     );
@@ -40,6 +40,6 @@ export class MetadataKeeper {
     if (!Number.isSafeInteger(keep) || keep < 0 || !Number.isFinite(olderThan) || olderThan < 0) {
       throw new RangeError(`Retention of ${stream}: keep is a count, olderThan a duration in milliseconds`);
     }
-    this.#keep.run(this.streams.keyOf(stream), JSON.stringify(metadata));
+    this.#save.run(this.streams.keyOf(stream), JSON.stringify(metadata));
   }
 }

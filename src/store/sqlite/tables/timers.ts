@@ -5,7 +5,7 @@ import type { Connection, Statement } from '../connection.js';
 
 /** Timers. Works inside the open transaction. */
 export class Timers {
-  readonly #keep: Statement;
+  readonly #save: Statement;
   readonly #cancel: Statement;
   readonly #due: Statement;
 
@@ -13,7 +13,7 @@ export class Timers {
     db: Connection,
     private readonly events: EventAppender,
   ) {
-    this.#keep = db.prepare<unknown[]>(
+    this.#save = db.prepare<unknown[]>(
       'INSERT INTO flotilla_timers (id, due, event) VALUES (?, ?, ?) ON CONFLICT DO NOTHING',
     );
     this.#cancel = db.prepare<unknown[]>('DELETE FROM flotilla_timers WHERE id = ?');
@@ -23,7 +23,7 @@ export class Timers {
   }
 
   schedule({ id, dueAt, event }: Timer): void {
-    this.#keep.run(id, dueAt, JSON.stringify(event));
+    this.#save.run(id, dueAt, JSON.stringify(event));
   }
 
   cancel(id: string): boolean {

@@ -14,7 +14,7 @@ export class EventAppender {
   readonly #head: Statement;
   readonly #has: Statement;
   readonly #insert: Statement;
-  readonly #giveBack: Statement;
+  readonly #releasePosition: Statement;
 
   constructor(
     db: Connection,
@@ -30,7 +30,9 @@ export class EventAppender {
       `INSERT INTO flotilla_events (stream, version, id, type, time, correlation, body) VALUES (?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT (id) DO NOTHING`,
     );
-    this.#giveBack = db.prepare<unknown[]>(`UPDATE sqlite_sequence SET seq = seq - 1 WHERE name = 'flotilla_events'`);
+    this.#releasePosition = db.prepare<unknown[]>(
+      `UPDATE sqlite_sequence SET seq = seq - 1 WHERE name = 'flotilla_events'`,
+    );
   }
 
   /** Appends as `Tx.append` does. Repeating an append whose ids are all stored is no conflict, whatever the expected
@@ -59,7 +61,7 @@ export class EventAppender {
         JSON.stringify({ ...event, sequence: String(version + 1) }),
       );
       // AUTOINCREMENT used up a position for the skipped row; positions have no gaps
-      if (changes === 0) this.#giveBack.run();
+      if (changes === 0) this.#releasePosition.run();
       version += changes;
     }
     this.appended += version - head;

@@ -5,7 +5,7 @@ const POLL_DELAYS_AFTER_HINT_MS = [1, 2, 4, 8, 16];
 export interface AppendWatchOptions {
   head: () => number;
   /** Checks for commits of other processes; calls `othersCommitted` if it finds any. */
-  look: () => void;
+  poll: () => void;
   /** Milliseconds between polls without a hint. */
   interval: number;
   /** Registers a callback for possible commits of other processes; returns a function that unregisters it. */
@@ -16,8 +16,8 @@ export interface AppendWatchOptions {
  *  hint, or within the poll interval. Polls only while there are listeners, and does not keep the process alive. */
 export class AppendWatch {
   readonly #listeners = new Set<() => void>();
-  #stopLooking: (() => void) | undefined;
-  #soon: NodeJS.Timeout | undefined;
+  #stopPolling: (() => void) | undefined;
+  #pollTimer: NodeJS.Timeout | undefined;
   #hinted = false;
   #head: number;
 
@@ -30,7 +30,7 @@ export class AppendWatch {
       listener();
     };
     this.#listeners.add(entry);
-    this.#stopLooking ??= this.#startLooking();
+    this.#stopPolling ??= this.#startPolling();
     return () => {
       this.#listeners.delete(entry);
       if (this.#listeners.size === 0) this.stop();
@@ -38,8 +38,8 @@ export class AppendWatch {
   }
 
   stop(): void {
-    this.#stopLooking?.();
-    this.#stopLooking = undefined;
+    this.#stopPolling?.();
+    this.#stopPolling = undefined;
   }
 
   /** Called after another process has committed, possibly without events. */
@@ -56,33 +56,33 @@ export class AppendWatch {
     for (const listener of this.#listeners) queueMicrotask(listener);
   }
 
-  #startLooking(): () => void {
-    const { look, interval, hints } = this.options;
+  #startPolling(): () => void {
+    const { poll: look, interval, hints } = this.options;
     const timer = setInterval(look, interval).unref();
     const stopHints = hints(() => {
       this.#hinted = true;
-      if (this.#soon === undefined) this.#lookSoon();
+      if (this.#pollTimer === undefined) this.#pollSoon();
     });
     return () => {
       stopHints();
       clearInterval(timer);
-      clearTimeout(this.#soon);
-      this.#soon = undefined;
+      clearTimeout(this.#pollTimer);
+      this.#pollTimer = undefined;
     };
   }
 
   /** Runs one series of polls at a time: under load, most hints come from this process's own commits. */
-  #lookSoon(step = 0): void {
+  #pollSoon(step = 0): void {
     if (step === 0) this.#hinted = false;
     const delay = POLL_DELAYS_AFTER_HINT_MS[step];
     if (delay !== undefined) {
-      this.#soon = setTimeout(() => {
-        this.options.look();
-        this.#lookSoon(step + 1);
+      this.#pollTimer = setTimeout(() => {
+        this.options.poll();
+        this.#pollSoon(step + 1);
       }, delay).unref();
     } else {
-      this.#soon = undefined;
-      if (this.#hinted) this.#lookSoon();
+      this.#pollTimer = undefined;
+      if (this.#hinted) this.#pollSoon();
     }
   }
 }

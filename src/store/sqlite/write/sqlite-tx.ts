@@ -50,7 +50,7 @@ export class SqliteTx implements Tx {
 
   saveSnapshot(stream: string, snapshot: Snapshot): Promise<void> {
     return this.#write(() => {
-      this.writer.keeper.keep(stream, snapshot);
+      this.writer.keeper.save(stream, snapshot);
     });
   }
 

@@ -7,7 +7,7 @@ import { History } from '../read/history.js';
 import { Inbox } from '../tables/inbox.js';
 import { NameCache } from '../tables/name-cache.js';
 import { Migrations } from '../tables/migrations.js';
-import { SnapshotKeeper, SnapshotReader } from '../tables/snapshots.js';
+import { SnapshotTable, SnapshotReader } from '../tables/snapshots.js';
 import { MetadataKeeper } from '../tables/stream-metadata.js';
 import { TaggedSql } from '../tagged-sql.js';
 import { Timers } from '../tables/timers.js';
@@ -22,7 +22,7 @@ export class Writer {
   readonly archived: ArchivedMarks;
   readonly events: EventAppender;
   readonly snapshots: SnapshotReader;
-  readonly keeper: SnapshotKeeper;
+  readonly keeper: SnapshotTable;
   readonly metadata: MetadataKeeper;
   readonly inbox: Inbox;
   readonly checkpoints: Checkpoints;
@@ -49,7 +49,7 @@ export class Writer {
     this.archived = new ArchivedMarks(db);
     this.events = new EventAppender(db, streams, types, this.archived);
     this.snapshots = new SnapshotReader(db);
-    this.keeper = new SnapshotKeeper(db, streams);
+    this.keeper = new SnapshotTable(db, streams);
     this.metadata = new MetadataKeeper(db, streams);
     this.inbox = new Inbox(db, consumers, clock);
     this.checkpoints = new Checkpoints(db, clock);

@@ -9,7 +9,7 @@ import type { QueuedMessage } from '../broker/queue.js';
 /** Collects the dead letters of a run. If a worker handles `message.dead_lettered`, they are also stored in the store
  *  `ops`, as by the real keeper, which emits that event. */
 export class SimulatedKeeper {
-  readonly letters: DeadLetterFacts[] = [];
+  readonly deadLetters: DeadLetterFacts[] = [];
   readonly #isAnnounced: boolean;
   #ops: Promise<Store> | undefined;
 
@@ -23,15 +23,15 @@ export class SimulatedKeeper {
   collect(worker: string, { body, properties }: QueuedMessage): void {
     const { now, fail } = this.options;
     const definitions = this.definitions.find(({ name }) => name === worker)?.definitions ?? {};
-    const letter = readDeadLetter({ body, properties }, worker, definitions, now());
-    if (this.letters.some(({ id }) => id === letter.id)) return;
-    this.letters.push(letter);
-    if (this.#isAnnounced) this.#announce(letter).catch(fail);
+    const deadLetter = readDeadLetter({ body, properties }, worker, definitions, now());
+    if (this.deadLetters.some(({ id }) => id === deadLetter.id)) return;
+    this.deadLetters.push(deadLetter);
+    if (this.#isAnnounced) this.#announce(deadLetter).catch(fail);
   }
 
-  async #announce(letter: DeadLetter): Promise<void> {
+  async #announce(deadLetter: DeadLetter): Promise<void> {
     this.#ops ??= this.#open();
-    await storeDeadLetter(await this.#ops, letter, this.options.now());
+    await storeDeadLetter(await this.#ops, deadLetter, this.options.now());
   }
 
   async #open(): Promise<Store> {

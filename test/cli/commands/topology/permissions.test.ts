@@ -149,7 +149,7 @@ describe('services with separate AMQP users', function () {
     const { out } = await run('operator', ['dead', 'list', '--json']);
     return (JSON.parse(out) as { items: { id: string; code: string }[] }).items;
   };
-  const letterWith = (code: string) =>
+  const deadLetterWith = (code: string) =>
     eventually(`a dead letter with ${code}`, async () => (await letters()).find((letter) => letter.code === code), {
       limit: 15_000,
     });
@@ -188,7 +188,7 @@ describe('services with separate AMQP users', function () {
       { n: 1, attempt: 1 },
       { n: 1, attempt: 2 },
     ]);
-    await letterWith('job.refused');
+    await deadLetterWith('job.refused');
     refusing = false;
     const replayed = await run('operator', ['dead', 'replay', '--code', 'job.refused']);
     expect(replayed, replayed.said).to.have.property('code', 0);
@@ -232,7 +232,7 @@ describe('services with separate AMQP users', function () {
       [6, outsider],
     ] as const) {
       expect(await codeOf(outsider, names.events, 'job.ask', forged('shop', n), userId)).to.equal(undefined);
-      const { id } = await letterWith('contract.unverified_source');
+      const { id } = await deadLetterWith('contract.unverified_source');
       const replayed = await run('operator', ['dead', 'replay', id]);
       expect(replayed.code).to.equal(1);
       expect(replayed.out + replayed.said).to.contain('may not publish events of its source');
@@ -243,7 +243,7 @@ describe('services with separate AMQP users', function () {
 
     // with --force, the operator vouches for the message
     await codeOf(outsider, names.events, 'job.ask', forged('shop', 4), outsider);
-    const { id } = await letterWith('contract.unverified_source');
+    const { id } = await deadLetterWith('contract.unverified_source');
     await run('operator', ['dead', 'replay', id, '--force']);
     await eventually('the job that is vouched for', () => counted.includes(4));
   });
@@ -258,7 +258,7 @@ describe('services with separate AMQP users', function () {
     });
     const sent = await run('operator', ['unrouted', 'replay', '--type', 'job.ask']);
     expect(sent, sent.said).to.have.property('code', 0);
-    await letterWith('contract.unverified_source');
+    await deadLetterWith('contract.unverified_source');
     expect(asked.some(({ n }) => n === 5)).to.equal(false);
   });
 });

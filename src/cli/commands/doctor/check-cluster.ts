@@ -11,7 +11,7 @@ import type { Finding } from './finding.js';
 const REQUEST_TIMEOUT_MS = 5000;
 
 /** Version, alarms, nodes, leaders and timeouts of the broker. */
-export async function examineCluster(context: Context): Promise<Finding[]> {
+export async function checkCluster(context: Context): Promise<Finding[]> {
   const names = namesFor(context.config.prefix);
   const management = await openManagement(context, REQUEST_TIMEOUT_MS);
   const queues = await management.queues(names.queue('')).catch(() => undefined);

@@ -4,7 +4,7 @@ import type { Finding } from './finding.js';
 
 /** The stores of the services on this machine: a process of a service does not start while its recorded store is
  *  missing, and `up` ends with it. */
-export async function examineStores(context: Context): Promise<Finding[]> {
+export async function checkStores(context: Context): Promise<Finding[]> {
   const reports = storeNames(await context.fleet()).map((service) => inspectStore(context, service));
   const unusable = reports.filter(({ state }) => state === 'missing' || state === 'replaced' || state === 'damaged');
   if (unusable.length > 0) {
