@@ -15,7 +15,7 @@ import { tolerateFailures } from '../telemetry/log-output.js';
 const version = libraryVersion();
 
 /** Milliseconds for which a process that is done waits for what may still be open in it. */
-const EXIT_LIMIT = 5000;
+const EXIT_TIMEOUT_MS = 5000;
 
 const [command = ''] = process.argv
   .slice(2)
@@ -75,7 +75,7 @@ try {
 }
 if (process.connected) process.disconnect();
 // a handler that was abandoned may hold a socket or a timer for ever
-setTimeout(() => process.exit(), EXIT_LIMIT).unref();
+setTimeout(() => process.exit(), EXIT_TIMEOUT_MS).unref();
 
 function fail(error: unknown, stack?: string): void {
   const code = error instanceof FlotillaError ? error.code : undefined;
