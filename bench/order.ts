@@ -21,7 +21,7 @@ interface Cost {
   acceptedPerSecond: number;
   shippedPerSecond: number;
   /** Per order; undefined for a version that does not count it. */
-  counts: { publishes: number; deliveries: number; commits: number | undefined; syncs: number | undefined };
+  counts: { publishes: number; deliveries: number; commits: number | undefined };
   /** Percent of one core. */
   idleCpu: number;
   /** MiB of each process while idle. */
@@ -70,10 +70,6 @@ async function measure(from: string, folder: string, args: readonly string[]): P
     await sleep(6_000); // the broker updates its statistics every five seconds
     const after = await countersOf(fleet);
     const perOrder = (name: 'published' | 'delivered') => (after[name] - before[name]) / ORDERS;
-    const counted = (name: 'commits' | 'syncs') => {
-      const [first, last] = [before[name], after[name]];
-      return first === undefined || last === undefined ? undefined : (last - first) / ORDERS;
-    };
     return {
       cpu: new Map([...busy].map(([name, used]) => [name, used / ORDERS])),
       acceptedPerSecond: ORDERS / seconds.accepted,
@@ -81,8 +77,7 @@ async function measure(from: string, folder: string, args: readonly string[]): P
       counts: {
         publishes: perOrder('published'),
         deliveries: perOrder('delivered'),
-        commits: counted('commits'),
-        syncs: counted('syncs'),
+        commits: after.commits === undefined ? undefined : (after.commits - (before.commits ?? 0)) / ORDERS,
       },
       idleCpu: (sum([...idle].filter(([name]) => name !== 'RabbitMQ').map(([, used]) => used)) / IDLE_MS) * 100,
       memory,
@@ -122,7 +117,6 @@ async function countersOf(fleet: RunningFleet) {
   return {
     ...(await fleet.messages()),
     commits: await fleet.metric('flotilla_store_commits_total'),
-    syncs: await fleet.metric('flotilla_store_syncs_total'),
   };
 }
 
@@ -179,7 +173,7 @@ function printDetails(name: string, costs: readonly Cost[]): void {
     .sort(([, a], [, b]) => b - a)
     .map(([process, cpu]) => `${process} ${cpu.toFixed(1)}`);
   console.log(`  ${name}: CPU per order in ms: ${each.join(', ')}`);
-  const counts = (['publishes', 'deliveries', 'commits', 'syncs'] as const).flatMap((what) => {
+  const counts = (['publishes', 'deliveries', 'commits'] as const).flatMap((what) => {
     const known = costs.flatMap(({ counts: { [what]: value } }) => value ?? []);
     return known.length === 0 ? [] : [`${median(known).toFixed(1)} ${what}`];
   });

@@ -20,6 +20,9 @@ export interface CheckpointSaverOptions {
 /** Milliseconds between a confirm and the commit of the checkpoint, so that many confirms share one commit.
  *  Confirmed events beyond the checkpoint are published again after a crash. */
 const SAVE_DELAY_MS = 50;
+/** Milliseconds between two saves while events are confirmed continuously: at a low rate, each event would otherwise
+ *  have a commit for its checkpoint. */
+const SAVE_INTERVAL_MS = 500;
 const RETRY_DELAY_MS = 1_000;
 
 /** Moves the checkpoint past confirmed and deferred events, in the background and one move at a time, after saving
@@ -30,6 +33,7 @@ export class CheckpointSaver {
   #saved: number;
   #passed: number;
   #failed = false;
+  #savedAt = -Infinity;
   #saving: Promise<void> | undefined;
 
   constructor(
@@ -44,7 +48,7 @@ export class CheckpointSaver {
   advance(passed: number): boolean {
     this.#passed = passed;
     if (this.dueAt !== Infinity) return false;
-    this.dueAt = performance.now() + SAVE_DELAY_MS;
+    this.dueAt = this.#nextSave();
     return true;
   }
 
@@ -58,6 +62,10 @@ export class CheckpointSaver {
     this.#saving ??= this.#move().finally(() => {
       this.#saving = undefined;
     });
+  }
+
+  #nextSave(): number {
+    return Math.max(performance.now() + SAVE_DELAY_MS, this.#savedAt + SAVE_INTERVAL_MS);
   }
 
   get #pending(): boolean {
@@ -81,7 +89,8 @@ export class CheckpointSaver {
         else lease.lose();
       }
       this.#failed = false;
-      this.dueAt = this.#pending ? performance.now() + SAVE_DELAY_MS : Infinity;
+      this.#savedAt = performance.now();
+      this.dueAt = this.#pending ? this.#nextSave() : Infinity;
     } catch (error) {
       deferred.restoreChanges(changes);
       logger.warn('relay: the checkpoint could not be saved; retrying', { error: messageOf(error) });

@@ -2,10 +2,13 @@ import { messageOf } from '../errors.js';
 import type { Store } from '../store/store.js';
 import type { Logger } from '../telemetry/logger.js';
 import { Backoff } from '../concurrency/backoff.js';
+import { AppendWakeup } from '../store/append-wakeup.js';
 import { sleep } from '../concurrency/sleep.js';
 
-/** Maximum time between two polls: a timer set by another process is noticed within it. */
-const POLL_INTERVAL_MS = 250;
+/** Maximum time between two polls: a change of the system time is noticed within it. */
+const POLL_INTERVAL_MS = 1_000;
+/** Minimum time between two polls: every append wakes this loop, although few add timers. */
+const PAUSE_MS = 50;
 const TIMERS_PER_TRANSACTION = 100;
 
 /** Converts due timers into events until the signal aborts. Due times are wall-clock times: setting the clock back
@@ -16,21 +19,21 @@ export async function fireDueTimers(
   logger: Logger,
   signal: AbortSignal,
 ): Promise<void> {
-  const backoff = new Backoff(POLL_INTERVAL_MS, 5_000);
+  const backoff = new Backoff(250, 5_000);
+  const wakeup = new AppendWakeup(store, signal);
   while (!signal.aborted) {
     try {
       const fired = await store.fireTimers(clock(), TIMERS_PER_TRANSACTION);
       backoff.reset();
       if (fired === TIMERS_PER_TRANSACTION) continue;
       const next = await store.nextTimer();
-      await sleep(
-        next === undefined ? POLL_INTERVAL_MS : Math.min(POLL_INTERVAL_MS, Math.max(1, next - clock())),
-        signal,
-      );
+      await sleep(PAUSE_MS, signal);
+      await wakeup.wait(Math.min(POLL_INTERVAL_MS, Math.max(1, (next ?? Infinity) - clock())));
     } catch (error) {
-      if (signal.aborted) return;
+      if (signal.aborted) break;
       logger.warn('relay: timers could not be fired; retrying', { error: messageOf(error) });
       await sleep(backoff.next(), signal);
     }
   }
+  wakeup.stop();
 }

@@ -2,9 +2,13 @@ import { messageOf } from '../errors.js';
 import type { Store } from '../store/store.js';
 import type { Logger } from '../telemetry/logger.js';
 import { countDeferred } from './deferred/deferred-rows.js';
+import { AppendWakeup } from '../store/append-wakeup.js';
 import { sleep } from '../concurrency/sleep.js';
 
-const POLL_INTERVAL_MS = 200;
+/** Milliseconds between two measurements while events wait, or new ones are stored. */
+const MEASURE_INTERVAL_MS = 200;
+/** Milliseconds between two measurements otherwise; a safety net. */
+const IDLE_INTERVAL_MS = 5_000;
 
 /** Measures how far the broker is behind the store, whichever process relays, even while the broker is unreachable. */
 export class LagGauge {
@@ -25,13 +29,16 @@ export class LagGauge {
 
   /** Measures periodically until the signal aborts. Never rejects. */
   async run(logger: Logger, signal: AbortSignal): Promise<void> {
+    const wakeup = new AppendWakeup(this.store, signal);
     while (!signal.aborted) {
       try {
         await this.measure();
       } catch (error) {
         if (!signal.aborted) logger.warn('relay: the lag could not be measured', { error: messageOf(error) });
       }
-      await sleep(POLL_INTERVAL_MS, signal);
+      await sleep(MEASURE_INTERVAL_MS, signal);
+      if (this.lag === 0 && !signal.aborted) await wakeup.wait(IDLE_INTERVAL_MS);
     }
+    wakeup.stop();
   }
 }

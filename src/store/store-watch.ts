@@ -31,6 +31,7 @@ export class StoreWatch {
   #vacant: StoreHealth['vacant'] = [];
   #probe: Promise<void> | undefined;
   #probedAt = -Infinity;
+  #commits = 0;
 
   constructor(private readonly options: StoreWatchOptions) {}
 
@@ -55,6 +56,8 @@ export class StoreWatch {
     const { store, metrics } = this.options;
     const { service } = store;
     const health = store.health();
+    metrics.storeCommits.inc({ service }, health.commits - this.#commits);
+    this.#commits = health.commits;
     const vacant = health.vacant.filter(({ name }) => this.#vacantBefore.has(name));
     for (const { name } of this.#vacant) metrics.leaseVacant.set({ service, lease: name }, 0);
     for (const lease of vacant) metrics.leaseVacant.set({ service, lease: lease.name }, lease.for / 1_000);

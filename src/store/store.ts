@@ -194,8 +194,8 @@ export interface Store {
   fireTimers(now: number, limit?: number): Promise<number>;
   /** Returns when the next timer is due, in milliseconds since the epoch; undefined without timers. */
   nextTimer(): Promise<number | undefined>;
-  /** Calls back after commits with new events, including those of other processes (within `pollInterval`). Returns a
-   *  function that unregisters the listener. */
+  /** Calls back after commits with new events or timers, including those of other processes (within `pollInterval`).
+   *  Returns a function that unregisters the listener. */
   onAppend(listener: () => void): () => void;
   /** Runs the owner's pending migrations in order, each once. Rejects with `store.migration_changed` when the SQL of
    *  a completed one has changed. */
@@ -224,6 +224,8 @@ export interface StoreHealth {
   trouble: StoreTrouble | undefined;
   /** Milliseconds since the last commit that needed space. */
   unprovenFor: number;
+  /** The number of commits of this process since it opened the store. */
+  commits: number;
   /** Leases for which this process competes and that have no holder. */
   vacant: readonly VacantLease[];
 }

@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+import { addEventLoopDelay, DELAY_STATISTICS } from './event-loop-delay.js';
 import { droppedLogLines } from './log-output.js';
 
 /** The labels of `flotilla_build_info`. */
@@ -31,7 +32,10 @@ export function createMetrics(options: MetricsOptions = {}) {
     );
   }
   if (options.process === true) {
-    collectDefaultMetrics({ register: registry });
+    collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 3_600_000 });
+    for (const name of ['stddev', ...DELAY_STATISTICS])
+      registry.removeSingleMetric(`nodejs_eventloop_lag_${name}_seconds`);
+    addEventLoopDelay(registry);
     // gauges named like counters; each is only the sum of the gauge without `_total`
     for (const name of ['handles', 'requests', 'resources']) registry.removeSingleMetric(`nodejs_active_${name}_total`);
     new Counter({
@@ -130,6 +134,12 @@ export function createMetrics(options: MetricsOptions = {}) {
       name: 'flotilla_lease_vacant_seconds',
       help: 'How long no process has held a lease that this one competes for (relay and timers, projections, log readers); 0 while it is held',
       labelNames: ['service', 'lease'] as const,
+      registers,
+    }),
+    storeCommits: new Counter({
+      name: 'flotilla_store_commits_total',
+      help: 'Transactions committed to the store, each with one sync of the disk',
+      labelNames: ['service'] as const,
       registers,
     }),
     storeFailing: new Gauge({

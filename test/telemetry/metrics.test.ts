@@ -1,11 +1,14 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { createMemoryBroker } from '../../src/broker/memory/index.js';
 import { namesFor } from '../../src/broker/topology/topology.js';
 import { LogAlarms } from '../../src/event-log/consumers/log-alarms.js';
 import { createRelay } from '../../src/outbox/relay.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
+import { SAMPLE_INTERVAL_MS } from '../../src/telemetry/event-loop-delay.js';
 import { createMetrics } from '../../src/telemetry/metrics.js';
 import { createTempStore } from '../store/support/temp-store.js';
+import { eventually } from '../support/eventually.js';
 import { shop } from '../support/shop.js';
 import { testFleet } from '../support/test-fleet.js';
 
@@ -55,6 +58,26 @@ describe('metrics', () => {
     expect(text).to.include('flotilla_log_passed_over_total{worker="journal"} 0\n');
     await broker.close();
     await temp.dispose();
+  });
+
+  it('report the delay of the event loop, without the interval of its samples', async () => {
+    const { registry } = createMetrics({ process: true });
+    const read = async () => {
+      const text = await registry.metrics();
+      return (name: string) => Number(new RegExp(`^nodejs_eventloop_lag_${name}_seconds (\\S+)$`, 'm').exec(text)?.[1]);
+    };
+    const delayed = await eventually(async () => {
+      await sleep(200);
+      const until = performance.now() + 300;
+      while (performance.now() < until);
+      await sleep(200);
+      const value = await read();
+      return value('max') >= 0.15 && value;
+    });
+    expect(delayed('min'))
+      .to.be.at.least(0)
+      .and.below(SAMPLE_INTERVAL_MS / 1_000);
+    expect(delayed('p99')).to.be.at.least(delayed('p50'));
   });
 
   it('report the running build', async () => {

@@ -49,7 +49,8 @@ export function openMemoryStore({ service, clock, image, onCommit, maxWaiting }:
     maxWaiting: maxWaiting ?? 10_000,
     onCommit: (committed) => {
       onCommit?.(committed);
-      if (committed.events.length > 0) for (const listener of listeners) queueMicrotask(listener);
+      if (committed.events.length === 0 && writer.timers.scheduled === 0) return;
+      for (const listener of listeners) queueMicrotask(listener);
     },
   });
   const store = new SqliteStore({

@@ -9,6 +9,7 @@ import { Committer } from './write/committer.js';
 import { openReader, openWriter } from './connection.js';
 import { FileGuard, identityOf } from './file-guard.js';
 import { lockPathOf, takeLeaseLock } from './lease-lock.js';
+import { StateReader } from './read/read-state.js';
 import { retryWhileBusy } from './write/retry-while-busy.js';
 import { applySchema } from './tables/schema.js';
 import { isBusy } from './sqlite-errors.js';
@@ -68,8 +69,9 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     const lock = new WriteLock(writer, limits.lockTimeout ?? 10_000, health, () => {
       watch.othersCommitted();
     });
+    const timers = new StateReader(db);
     const watch = new AppendWatch({
-      head: () => writer.history.head(),
+      mark: () => `${writer.history.head()} ${timers.nextTimer() ?? ''}`,
       poll: () => {
         try {
           lock.noticeOthers();
@@ -80,7 +82,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
         }
       },
       interval: limits.pollInterval ?? 50,
-      hints: (onHint) => walHints(path, onHint, logger),
+      hints: (onHint, onEnd) => walHints(path, onHint, onEnd, logger),
     });
     const committer = new Committer(writer, lock, {
       maxWaiting: limits.maxWaiting ?? 10_000,

@@ -5,6 +5,8 @@ import type { Connection, Statement } from '../connection.js';
 
 /** Timers. Works inside the open transaction. */
 export class Timers {
+  /** Timers stored in the open transaction. */
+  scheduled = 0;
   readonly #save: Statement;
   readonly #cancel: Statement;
   readonly #due: Statement;
@@ -23,7 +25,7 @@ export class Timers {
   }
 
   schedule({ id, dueAt, event }: Timer): void {
-    this.#save.run(id, dueAt, JSON.stringify(event));
+    this.scheduled += this.#save.run(id, dueAt, JSON.stringify(event)).changes;
   }
 
   cancel(id: string): boolean {

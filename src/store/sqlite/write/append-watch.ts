@@ -1,28 +1,35 @@
 /** Milliseconds from a hint to the first poll, and between the next ones: the log is written before its fsync, and
- *  the commit is visible only after it. */
-const POLL_DELAYS_AFTER_HINT_MS = [1, 2, 4, 8, 16];
+ *  the commit is visible only after it, up to a second later on a slow disk. */
+const POLL_DELAYS_AFTER_HINT_MS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
+/** A hint starts the delays again where the next one is longer. */
+const SHORT_DELAYS = 5;
+/** While the system reports commits, polls without a hint are only a safety net and so many times rarer. */
+const SAFETY_FACTOR = 20;
 
 export interface AppendWatchOptions {
-  head: () => number;
+  /** Returns a value that changes with every new event and timer. */
+  mark: () => string;
   /** Checks for commits of other processes; calls `othersCommitted` if it finds any. */
   poll: () => void;
-  /** Milliseconds between polls without a hint. */
+  /** Milliseconds between polls if the system reports no commits. */
   interval: number;
-  /** Registers a callback for possible commits of other processes; returns a function that unregisters it. */
-  hints: (onHint: () => void) => () => void;
+  /** Registers a callback for possible commits of other processes, and one for the end of these reports; returns a
+   *  function that unregisters them. */
+  hints: (onHint: () => void, onEnd: () => void) => () => void;
 }
 
-/** Notifies listeners of new events: of this process's commits immediately, of other processes' shortly after a
+/** Notifies listeners of new events and timers: of this process's commits immediately, of other processes' shortly after a
  *  hint, or within the poll interval. Polls only while there are listeners, and does not keep the process alive. */
 export class AppendWatch {
   readonly #listeners = new Set<() => void>();
   #stopPolling: (() => void) | undefined;
   #pollTimer: NodeJS.Timeout | undefined;
+  #step = 0;
   #hinted = false;
-  #head: number;
+  #mark: string;
 
   constructor(private readonly options: AppendWatchOptions) {
-    this.#head = options.head();
+    this.#mark = options.mark();
   }
 
   listen(listener: () => void): () => void {
@@ -45,9 +52,9 @@ export class AppendWatch {
   /** Called after another process has committed, possibly without events. */
   othersCommitted(): void {
     if (this.#listeners.size === 0) return;
-    const head = this.options.head();
-    if (head === this.#head) return;
-    this.#head = head;
+    const mark = this.options.mark();
+    if (mark === this.#mark) return;
+    this.#mark = mark;
     this.appended();
   }
 
@@ -57,12 +64,19 @@ export class AppendWatch {
   }
 
   #startPolling(): () => void {
-    const { poll: look, interval, hints } = this.options;
-    const timer = setInterval(look, interval).unref();
-    const stopHints = hints(() => {
+    const { poll, interval, hints } = this.options;
+    let timer = setInterval(poll, interval * SAFETY_FACTOR).unref();
+    const onHint = () => {
       this.#hinted = true;
-      if (this.#pollTimer === undefined) this.#pollSoon();
-    });
+      if (this.#pollTimer !== undefined && this.#step < SHORT_DELAYS) return;
+      clearTimeout(this.#pollTimer);
+      this.#pollSoon();
+    };
+    const onEnd = () => {
+      clearInterval(timer);
+      timer = setInterval(poll, interval).unref();
+    };
+    const stopHints = hints(onHint, onEnd);
     return () => {
       stopHints();
       clearInterval(timer);
@@ -74,15 +88,19 @@ export class AppendWatch {
   /** Runs one series of polls at a time: under load, most hints come from this process's own commits. */
   #pollSoon(step = 0): void {
     if (step === 0) this.#hinted = false;
-    const delay = POLL_DELAYS_AFTER_HINT_MS[step];
-    if (delay !== undefined) {
-      this.#pollTimer = setTimeout(() => {
-        this.options.poll();
-        this.#pollSoon(step + 1);
-      }, delay).unref();
-    } else {
-      this.#pollTimer = undefined;
-      if (this.#hinted) this.#pollSoon();
+    if (step >= SHORT_DELAYS && this.#hinted) {
+      this.#pollSoon();
+      return;
     }
+    this.#step = step;
+    const delay = POLL_DELAYS_AFTER_HINT_MS[step];
+    if (delay === undefined) {
+      this.#pollTimer = undefined;
+      return;
+    }
+    this.#pollTimer = setTimeout(() => {
+      this.options.poll();
+      this.#pollSoon(step + 1);
+    }, delay).unref();
   }
 }

@@ -9,6 +9,8 @@ export class CommitHealth {
   #trouble: { code: ErrorCode; since: number } | undefined;
   #lockedSince: number | undefined;
   #provenAt = performance.now();
+  /** The number of successful commits. */
+  commits = 0;
 
   /** Records that a commit, or the attempt to begin one, failed. */
   failed(error: unknown): void {
@@ -21,6 +23,7 @@ export class CommitHealth {
   /** Records a successful commit. `grew`: it needed space; only then does success prove that a full disk has space
    *  again. */
   committed(grew: boolean): void {
+    this.commits += 1;
     if (grew) this.#provenAt = performance.now();
     if (grew || this.#trouble?.code !== 'store.full') this.#trouble = undefined;
   }

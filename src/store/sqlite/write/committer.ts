@@ -18,7 +18,7 @@ export interface CommitterOptions {
   health: CommitHealth;
   guard: FileGuard;
   logger: Logger;
-  /** Called after a commit that has appended events. */
+  /** Called after a commit that has appended events or stored timers. */
   onAppended: () => void;
 }
 
@@ -109,7 +109,7 @@ export class Committer {
         unit.reject(this.#noted(outcome?.error));
       }
     }
-    if (appended > 0) this.options.onAppended();
+    if (appended > 0 || this.writer.timers.scheduled > 0) this.options.onAppended();
   }
 
   /** Returns undefined if the transaction was lost; all units are then rejected. */

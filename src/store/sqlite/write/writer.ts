@@ -76,6 +76,7 @@ export class Writer {
   begin(): void {
     this.#statements.begin.run();
     this.events.appended = 0;
+    this.timers.scheduled = 0;
     this.inbox.begin();
     this.archived.begin();
   }

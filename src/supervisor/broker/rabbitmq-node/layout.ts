@@ -103,6 +103,9 @@ export async function readBeamPid(dataDir: string): Promise<number | undefined> 
   return Number.isSafeInteger(pid) && pid > 1 ? pid : undefined;
 }
 
+/** An idle scheduler of the Erlang VM would otherwise keep a core busy for a while, which the fleet's processes need. */
+const NO_BUSY_WAITING = '+sbwt none +sbwtdcpu none +sbwtdio none';
+
 /** The environment of the node and its command line tools: only these variables, and none of this process. */
 export function environmentOf(dataDir: string, { name, ports }: NodeRecord, path: string) {
   const layout = layoutOf(dataDir);
@@ -118,7 +121,7 @@ export function environmentOf(dataDir: string, { name, ports }: NodeRecord, path
     RABBITMQ_ENABLED_PLUGINS_FILE: layout.plugins,
     RABBITMQ_PID_FILE: layout.pidFile,
     RABBITMQ_DIST_PORT: String(ports.distribution),
-    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: '-kernel inet_dist_use_interface {127,0,0,1}',
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: `-kernel inet_dist_use_interface {127,0,0,1} ${NO_BUSY_WAITING}`,
     RABBITMQ_CTL_ERL_ARGS: '-kernel inet_dist_use_interface {127,0,0,1}',
     ERL_EPMD_PORT: String(ports.epmd),
     ERL_EPMD_ADDRESS: '127.0.0.1',

@@ -31,4 +31,21 @@ describe('the append watch of a SQLite store', () => {
     expect(heard).to.equal(20);
     stop();
   });
+
+  it('reports timers, of this store and of other ones', async () => {
+    const never = { limits: { pollInterval: 3_600_000 } };
+    const one = await temp.open(never);
+    const other = await temp.open(never);
+    for (const [n, store] of [one, other].entries()) {
+      const notified = new Promise<void>((resolve) => one.onAppend(resolve));
+      const event = createEvent(
+        shop.definitions,
+        'job.begun',
+        { n },
+        originContext({ source: 'test', subject: `job/${n}` }),
+      );
+      await store.transaction((tx) => tx.schedule({ id: `t${n}`, dueAt: 1_000 - n, event }));
+      await notified;
+    }
+  });
 });
