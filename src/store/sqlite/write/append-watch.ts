@@ -18,8 +18,8 @@ export interface AppendWatchOptions {
   hints: (onHint: () => void, onEnd: () => void) => () => void;
 }
 
-/** Notifies listeners of new events and timers: of this process's commits immediately, of other processes' shortly after a
- *  hint, or within the poll interval. Polls only while there are listeners, and does not keep the process alive. */
+/** Notifies listeners of new events and timers: of this process's commits immediately, of other processes' shortly after
+ *  a hint, or within the poll interval. Polls only while there are listeners, and does not keep the process alive. */
 export class AppendWatch {
   readonly #listeners = new Set<() => void>();
   #stopPolling: (() => void) | undefined;
