@@ -46,9 +46,9 @@ export async function openReplay(
   { access, from, verified = false }: OpenReplayOptions,
 ): Promise<ReplayContext> {
   const { names, stores, config } = session;
-  const { services, open } = stores.history;
   // of the fleet's services only, because a message may claim any source
-  const storeOf = async (source: string) => (services.includes(source) ? open(source) : undefined);
+  const storeOf = async (source: string) =>
+    stores.history.services.includes(source) ? stores.history.open(source) : undefined;
   const store = await openReplayStore(session);
   const broker = await session.broker(access);
   if (access === 'write') await refuseForeignStore(session, store);
