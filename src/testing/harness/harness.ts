@@ -37,6 +37,8 @@ export interface Scenario {
   retries: (code?: string) => Promise<HarnessResult>;
   /** Expects that the event is dead-lettered with this code. */
   deadLetters: (code: string) => Promise<HarnessResult>;
+  /** Expects that the worker acknowledges the event without handling it; see `accepts`. */
+  ignores: () => Promise<HarnessResult>;
   /** Returns the result without an expectation. `look` may read the worker's store. */
   result: (look?: (store: Store) => Promise<void>) => Promise<HarnessResult>;
 }
@@ -90,6 +92,11 @@ function scenario(worker: Worker, options: HarnessOptions, before: readonly Step
     async retries(code) {
       const result = await run();
       expectOutcome(result, { outcome: 'retried', ...(code !== undefined && { code }) }, examined);
+      return resultOf(result);
+    },
+    async ignores() {
+      const result = await run();
+      expectOutcome(result, { outcome: 'ignored' }, examined);
       return resultOf(result);
     },
     async deadLetters(code) {

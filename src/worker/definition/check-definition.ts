@@ -20,6 +20,9 @@ export function checkDefinition(worker: WorkerDefinition): void {
   if (takesNothing && worker.from === 'log') throw fail("from: 'log' takes handlers");
   if (worker.sagas.length > 0 && worker.from === 'log')
     throw fail('sagas need a queue: from the log they would process all of history again');
+  if (worker.sagas.length > 0 && worker.accepts !== undefined) {
+    throw fail('`accepts` is not for sagas: they need all of their messages');
+  }
   if ((worker.replay === 'reset') !== (worker.reset !== undefined)) {
     throw fail("`reset` belongs to replay: 'reset', and the other way round");
   }

@@ -71,6 +71,7 @@ function erase<
     sagasOf: sagasByType(sagas),
     handlers,
     handlerOf: dispatchTable(definitions, handlers),
+    ...(options.accepts && { accepts: options.accepts }),
     ...(options.bootstrap && { bootstrap: options.bootstrap }),
     migrations: options.migrations ?? [],
     prefetch: options.prefetch ?? 100,

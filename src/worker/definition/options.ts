@@ -154,6 +154,10 @@ export interface WorkerOptions<
   /** Handlers by type or topic pattern. The most specific handler runs. Optional for a worker with `projections` or
    *  `sagas`. */
   on?: { readonly [K in P]: Handler<D, K, Context<D, E, Use, A>> };
+  /** Returns whether the worker acts on an event. Other events are acknowledged without an inbox row and without a
+   *  commit, which costs less than a handler that does nothing. Must depend on the event alone. Not for sagas.
+   *  @default every event that has a handler */
+  accepts?: (event: EventEnvelope) => boolean;
   /** Runs once per store, at the first start, before consuming. */
   bootstrap?: (ctx: Pick<Context<D, E, Use, A>, 'write' | 'emit' | 'log'>) => void;
   /** Migrations of its own tables, applied at start. */

@@ -47,6 +47,7 @@ export interface WorkerDefinition {
   readonly handlers: readonly { pattern: string; handle: ErasedHandler }[];
   /** The one handler of each type that the worker handles. */
   readonly handlerOf: ReadonlyMap<string, ErasedHandler>;
+  readonly accepts?: (event: EventEnvelope) => boolean;
   readonly bootstrap?: (ctx: Pick<ErasedContext, 'write' | 'emit' | 'log'>) => void;
   readonly migrations: readonly Migration[];
   readonly prefetch: number;

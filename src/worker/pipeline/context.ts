@@ -22,8 +22,8 @@ export type Emitters = ReadonlyMap<string, ReadonlySet<string>>;
 export interface PipelineContext {
   readonly name: string;
   readonly definitions: Definitions;
-  /** Whether a handler accepts the type; `ignored` for commands that a wildcard binding delivers and another worker
-   *  handles. */
+  /** Whether a handler handles the event; `ignored` for commands that a wildcard binding delivers and another worker
+   *  handles, and for events that the worker does not accept. */
   readonly route: (event: EventEnvelope) => 'handled' | 'ignored' | 'unknown';
   /** The services that emit each type; types that are not listed are accepted from any source. Undefined: not known. */
   readonly emitters?: Emitters | undefined;

@@ -21,7 +21,10 @@ export function createPipelineContext(
     name,
     definition,
     definitions,
-    route: (event) => routeOf(definition, event.type),
+    route(event) {
+      const route = routeOf(definition, event.type);
+      return route === 'handled' && definition.accepts?.(event) === false ? 'ignored' : route;
+    },
     emitters,
     deriveId,
     retryDelays,

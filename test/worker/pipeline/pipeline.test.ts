@@ -54,6 +54,27 @@ describe('a worker on RabbitMQ', function () {
     expect(await fleet.store.head()).to.equal(50);
   });
 
+  it('acknowledges an event that it does not accept without a trace in its store', async () => {
+    const handled: number[] = [];
+    const worker = shop.defineWorker({
+      name: 'tally',
+      accepts: ({ data }) => (data as { n: number }).n % 2 === 0,
+      on: { 'job.requested': ({ data: { n } }) => void handled.push(n) },
+    });
+    fleet = await testFleet(worker);
+    const { event, store } = fleet;
+    const events = [0, 1, 2, 3].map((n) => event('job.requested', { n }));
+    await fleet.send(...events);
+    await fleet.until((seen) => seen.length === 4);
+    expect(handled).to.have.members([0, 2]);
+    expect(fleet.seen.map(({ outcome }) => outcome).sort()).to.deep.equal(['done', 'done', 'ignored', 'ignored']);
+    const inInbox = (n: number) => {
+      const { source, id } = events[n] ?? { source: '', id: '' };
+      return store.handled({ consumer: 'tally', source, id });
+    };
+    expect([await inInbox(0), await inInbox(1)]).to.deep.equal([true, false]);
+  });
+
   it('retries after each delay, and lists every attempt in the dead letter', async () => {
     const worker = define((_data, attempt) => {
       throw new Error(`no luck ${attempt}`);
