@@ -9,7 +9,7 @@ const WARM_UP = 3_000;
 const CONNECTIONS = 64;
 const ROUNDS = 3;
 
-/** POST /orders, every answer durable, against the same API on a store that commits request by request. */
+/** POST /orders with durable replies, compared with the same API on a store that commits each request separately. */
 export const api: Bench = async ({ folder }) => {
   let round = 0;
   const measure = async (maxGroup: number): Promise<Speed> => {

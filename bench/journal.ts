@@ -19,7 +19,7 @@ const EVENTS = 20_000;
 const PORTION = 500;
 const ROUNDS = 3;
 
-/** What the journal takes out of a log that is full already, against its inserts alone, from memory. */
+/** Indexing of an event log that is already filled, compared with the inserts of the same records from memory. */
 export const journal: Bench = async ({ amqpUrl, folder, prefix }) => {
   const names = namesFor(prefix);
   const logger = silentLogger();

@@ -10,7 +10,7 @@ const WORKERS = ['inventory', 'payment', 'shipping', 'orders', 'order-choreograp
 const WARM_UP = 30;
 const ORDERS = 120;
 const KILLS = 7;
-/** The way of an order that is shipped. */
+/** The messages of an order that is shipped, in order. */
 const WAY = [
   'order.created',
   'inventory.reserve',
@@ -21,11 +21,12 @@ const WAY = [
   'shipment.created',
 ];
 
-/** Places an order and gives its id and when it was answered. */
+/** Places an order. Resolves with its id and the time of the response. */
 type Place = () => Promise<{ id: string; answered: number }>;
 
-/** An idle fleet of real processes. From the 201 of an order to its `shipment.created` on the exchange, one order at a
- *  time, by a saga and by choreography; and from the kill -9 of a worker, which is started again at once, to what it commits and publishes next. */
+/** Latencies of an idle fleet of real processes: from the 201 of an order to its `shipment.created` on the exchange,
+ *  one order at a time, with a saga and with choreography; and from the kill -9 of a worker, which is restarted
+ *  immediately, to its next commit and its next published event. */
 export const latency: Bench = async (context) => {
   const env = { ...fleetEnvironment(context), WORKERS: WORKERS.join(',') };
   const running = new Map<string, BenchProcess>();
@@ -39,7 +40,7 @@ export const latency: Bench = async (context) => {
     const startWorker = (name: string) => start(name, ['worker', name], { GATEWAY_URL: url, CARRIER_URL: url });
     await Promise.all(WORKERS.map(startWorker));
     const events = await listenToEvents(context.amqpUrl, namesFor(context.prefix).events);
-    // after the workers, so that another process relays what it stores: the longer way
+    // after the workers, so that a worker relays the events of the API: the slower case
     const startApi = async (fulfilment: string): Promise<Place> => {
       await running.get('api')?.stop();
       const api = await start('api', ['api'], { FULFILMENT: fulfilment });
@@ -102,8 +103,8 @@ async function untilShipped(place: Place, events: EventTimes): Promise<number[]>
   return whole;
 }
 
-/** Milliseconds from the death of the inventory's process to the commit of the next reservation, and to its event on
- *  the exchange. */
+/** Milliseconds from the kill of the inventory process to the commit of the next reservation, and to its event on the
+ *  exchange. */
 async function recoveries(
   place: Place,
   events: EventTimes,

@@ -37,7 +37,7 @@ const benches: Record<string, Bench> = {
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !(name in benches));
 if (unknown.length > 0) {
-  console.error(`No bench ${unknown.join(', ')}; there are ${Object.keys(benches).join(', ')}`);
+  console.error(`Unknown benchmark ${unknown.join(', ')}; use ${Object.keys(benches).join(', ')}`);
   process.exit(2);
 }
 
@@ -54,7 +54,7 @@ try {
   printTable(rows);
 }
 
-/** With a folder and a prefix of its own, of which nothing is left behind. */
+/** Runs a benchmark with a separate folder and prefix, and removes both. */
 async function run(bench: Bench): Promise<Row[]> {
   const folder = await mkdtemp(join(tmpdir(), 'flotilla-bench-'));
   const { amqpUrl, managementUrl, prefix } = await testBroker();

@@ -6,14 +6,14 @@ import { footprintOf, startFlotilla } from './support/processes.js';
 const STEP = 10_000;
 const STEPS = 10;
 const CONNECTIONS = 64;
-/** Resident memory at the end, as a share of that after the first step. */
+/** Limit of the resident memory at the end, relative to that after the first step. */
 const FLAT = 1.25;
 
 const megabytes = (bytes: number) => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
 
-/** The memory of the API's process over 100,000 orders, its relay handing them over to the broker meanwhile. */
+/** Memory of the API process over 100,000 orders while its relay publishes them. */
 export const memory: Bench = async (context) => {
-  // one worker that no event of a new order is for: the broker keeps nothing
+  // the only worker handles no event of a new order, so the broker stores no message
   const env = { ...fleetEnvironment(context), WORKERS: 'shipping', UNROUTED_MAX: '1' };
   const process = await startFlotilla(['api'], env);
   const rss: number[] = [];

@@ -14,13 +14,13 @@ const ROUNDS = 1;
 const IDLE_MS = 10_000;
 const checkout = fileURLToPath(new URL('../..', import.meta.url));
 
-/** What an order costs, and what the fleet uses while it has nothing to do. */
+/** Resources that an order uses, and that the idle fleet uses. */
 interface Cost {
   /** Milliseconds of CPU per order, of each process. */
   cpu: Map<string, number>;
   acceptedPerSecond: number;
   shippedPerSecond: number;
-  /** Per order; undefined for a version that does not count it. */
+  /** Per order; undefined if the version does not count it. */
   counts: { publishes: number; deliveries: number; commits: number | undefined };
   /** Percent of one core. */
   idleCpu: number;
@@ -28,8 +28,8 @@ interface Cost {
   memory: Map<string, number>;
 }
 
-/** The whole fleet with its RabbitMQ on this machine: 32 clients place orders, until all are shipped. With
- *  FLOTILLA_BASELINE, the folder of another checkout, that version in turns with this one. */
+/** The whole fleet with its RabbitMQ on this machine: 32 clients place orders, until all are shipped. Alternates with
+ *  the version in FLOTILLA_BASELINE, the folder of another checkout, if it is set. */
 export const order: Bench = async ({ folder }) => {
   const baseline = process.env.FLOTILLA_BASELINE;
   const costs = { ours: [] as Cost[], small: [] as Cost[], before: [] as Cost[] };
@@ -87,7 +87,8 @@ async function measure(from: string, folder: string, args: readonly string[]): P
   }
 }
 
-/** Places orders and waits until all are shipped. Returns the seconds until the last was accepted, and shipped. */
+/** Places orders and waits until all are shipped. Returns the seconds until the last one was accepted, and until it was
+ *  shipped. */
 async function placeAndShip(fleet: RunningFleet, body: string, orders: number) {
   const events = await listenToEvents(fleet.amqpUrl, 'events');
   try {

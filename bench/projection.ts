@@ -46,8 +46,8 @@ const list = orders.defineProjection({
   },
 });
 
-/** A projection that catches up with the events of its store, which are read, checked and upcast, against the same SQL
- *  on the same rows by hand, in transactions of as many, with nothing read. */
+/** A projection that catches up with its store, including reading, validating and upcasting the events, compared with
+ *  the same SQL statements in transactions of the same size, with events from memory. */
 export const projection: Bench = async ({ folder }: BenchContext) => {
   const events = ordersOf(EVENTS);
   let round = 0;
@@ -112,7 +112,7 @@ interface OrderEvent {
 function ordersOf(count: number): UnsequencedEvent[] {
   const statuses = ['reserved', 'paid', 'shipped'];
   return Array.from({ length: count }, (_, n) => {
-    // the orders of a while are on their way together
+    // the events of 100 concurrent orders are interleaved
     const block = Math.floor(n / 400);
     const orderId = `o${block * 100 + (n % 100)}`;
     const step = Math.floor((n % 400) / 100);

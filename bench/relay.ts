@@ -15,8 +15,8 @@ const EVENTS = 30_000;
 const WINDOW = 1000;
 const ROUNDS = 5;
 
-/** The relay's way from the store to the broker's confirm, every event of another subject, against a bare amqplib
- *  channel that publishes the same bodies from memory with the same window. */
+/** The relay, from the store to the confirm of the broker, with a different subject for each event, compared with a
+ *  bare amqplib channel that publishes the same bodies from memory with the same window. */
 export const relay: Bench = async ({ amqpUrl, folder, prefix }) => {
   const names = namesFor(prefix);
   const broker = createRabbitBroker({ url: amqpUrl, connectionName: 'bench', logger: silentLogger() });

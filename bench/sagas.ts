@@ -13,7 +13,7 @@ import { sagaDefinitionOf } from '../src/sagas/definition/define-saga.js';
 
 const SAGAS = sized(5_000);
 const ROUNDS = 3;
-/** Sagas that are under way at once. */
+/** Concurrent sagas. */
 const TOGETHER = 100;
 
 const about = z.strictObject({ id: z.string() });
@@ -43,8 +43,8 @@ const definition = sagaDefinitionOf(
 );
 const MESSAGES = ['basket.ordered', 'reserve.done', 'pay.done', 'ship.done'];
 
-/** Sagas of three steps that are taken to their end, four messages each, against a store that appends the very same
- *  events and keeps the same timers, and reads and decides nothing. */
+/** Sagas of three steps that complete, four messages each, compared with a store that appends the same events and
+ *  timers without reading or deciding anything. */
 export const sagas: Bench = async ({ folder }: BenchContext) => {
   let round = 0;
   const open = async (name: string) => {
@@ -99,7 +99,7 @@ async function takeToItsEnd(store: Store, sagaId: string): Promise<void> {
   }
 }
 
-/** What a saga writes at each of its messages: how many events of which types and data. */
+/** The events that a saga writes for each of its messages. */
 async function eventsOfOne(store: Store): Promise<UnsequencedEvent[][]> {
   const portions: UnsequencedEvent[][] = [];
   for (const message of messagesOf('model')) {

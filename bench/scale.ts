@@ -18,7 +18,7 @@ const MESSAGES = 120;
 const ROUNDS = 3;
 const LOOK = 5;
 
-/** A worker that waits 50 ms for each message and takes one at a time: three processes of it against one. */
+/** Three processes of a worker that waits 50 ms for each message and handles one at a time, compared with one process. */
 export const scale: Bench = async ({ amqpUrl, folder, prefix }) => {
   const broker = createRabbitBroker({ url: amqpUrl, connectionName: 'bench', logger: silentLogger() });
   const queues = queuesOf(workerDefinitionOf(slow));
@@ -35,7 +35,7 @@ export const scale: Bench = async ({ amqpUrl, folder, prefix }) => {
     });
 
   let round = 0;
-  /** Messages a second, from when all processes are ready until the last message is committed. */
+  /** Messages per second, from the time all processes are ready to the commit of the last message. */
   const measure = async (count: number): Promise<number> => {
     const path = `${folder}/slow-${round++}.db`;
     const start = () => startProgram('bench/fixtures/slow-worker-process.js', [amqpUrl, prefix, path]);

@@ -12,14 +12,14 @@ import { rate } from './support/table.js';
 const SINGLES = sized(20_000);
 const ALONE = sized(4_000);
 const PARALLEL = 64;
-/** What is aimed at on a quiet machine of 2 cores, per second. */
+/** Target per second on an otherwise idle machine with 2 cores. */
 const AIM = 20_000;
 const BATCHES = sized(300);
 const BATCH = 100;
 const ROUNDS = 5;
 
-/** Durable appends: one event at a time, many callers, against the same store that commits each by itself; and batches,
- *  one caller, against bare better-sqlite3 with the same tables, the same pragmas, and the same rows. */
+/** Durable appends of single events by many callers, compared with the same store without group commit; and of batches
+ *  by one caller, compared with bare better-sqlite3 with the same tables, pragmas and rows. */
 export const storeAppend: Bench = async ({ folder }) => {
   let round = 0;
   const fresh = () => `${folder}/append-${round++}.db`;
@@ -75,7 +75,7 @@ export const storeAppend: Bench = async ({ folder }) => {
   ];
 };
 
-/** The rows of our store by prepared statements, a transaction per batch, without a store around them. */
+/** Inserts the rows of a store with prepared statements, one transaction per batch. */
 async function appendBare(path: string, batches: readonly UnsequencedEvent[][]): Promise<Speed> {
   const db = new Database(path);
   db.pragma('synchronous = FULL');

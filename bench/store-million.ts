@@ -16,14 +16,14 @@ import { rate } from './support/table.js';
 const FEW = sized(10_000);
 const MANY = sized(1_000_000);
 const LONG = sized(100_000);
-/** Events of the small aggregate, and events that the snapshot of the large one is behind. */
+/** Events of the short aggregate, and events after the snapshot of the long one. */
 const SHORT = 100;
 const APPENDS = sized(5_000);
 const LOADS = sized(500);
 const ROUNDS = 5;
 const MEMORY = 200 * 2 ** 20;
 
-/** Its state is a count; by its snapshot, or without one. */
+/** The state is the number of events; with a snapshot, or without one. */
 const counter: Decider<number, never> = {
   aggregate: 'job',
   events: ['job.begun'],
@@ -33,8 +33,8 @@ const counter: Decider<number, never> = {
   snapshot: { every: SHORT, shape: 1 },
 };
 
-/** A store of a million events: appends as fast as at 10,000, a replay in constant memory, a long aggregate loaded as fast
- *  as a short one. */
+/** A store with a million events: appends compared with a store of 10,000 events, the memory of a replay, and loading
+ *  a long aggregate compared with a short one. */
 export const storeMillion: Bench = async ({ folder }) => {
   const path = `${folder}/million.db`;
   const few = await openSqliteStore({ service: 'core', path: `${folder}/few.db` });

@@ -10,11 +10,11 @@ import { rate } from './support/table.js';
 
 const EVENTS = sized(100_000);
 const ROUNDS = 5;
-/** Rows that the bare reading takes at once. */
+/** Rows per page of the bare reader. */
 const PAGE = 1_000;
 
-/** Reading everything and parsing it, against a bare SELECT of the bodies with JSON.parse; and emmett's SQLite store beside
- *  ours. */
+/** Reading and parsing all events, compared with a bare SELECT of the bodies and JSON.parse; and the same operations in
+ *  emmett's SQLite store. */
 export const storeRead: Bench = async ({ folder }) => {
   const path = `${folder}/read.db`;
   const store = await openSqliteStore({ service: 'core', path });

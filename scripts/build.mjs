@@ -6,7 +6,7 @@ import { root } from './root.mjs';
 import { attached } from './run.mjs';
 import { exitWith } from './step.mjs';
 
-// What is released: checked, with declarations. For running a checkout `bin/flotilla` compiles by itself, faster.
+// Compiles the release, with type checks and declarations. In a checkout, `bin/flotilla` compiles faster, without them.
 try {
   await ensureNode();
   await ensurePackages();

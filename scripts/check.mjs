@@ -6,7 +6,7 @@ import { root, typescriptOptions } from './root.mjs';
 import { exitWith, seconds } from './step.mjs';
 
 const cache = join('node_modules', '.cache');
-/** What node runs for each check: the program of a package by its name, or a script by its path. */
+/** The arguments of node for each check. The first is the program of a package, a script or an option. */
 const checks = {
   types: ['tsc', '-p', '.', '--incremental', '--tsBuildInfoFile', join(cache, 'tsc', 'check.tsbuildinfo')],
   lint: ['eslint', '.', '--max-warnings=0', '--cache', '--cache-location', join(cache, 'eslint', '/')],
@@ -38,8 +38,8 @@ const checks = {
   links: [join('scripts', 'docs', 'check-links.mjs')],
 };
 
-/** Every check, two at a time, the slow ones first; each prints one line, and all it has to say if it fails.
- *  `npm run check -- types lint` runs only those. */
+/** Runs the checks two at a time, the slow ones first, and prints one line for each, with its output if it fails.
+ *  `npm run check -- types lint` runs only these checks. */
 async function check(names) {
   const queue = Object.entries(checks).filter(([name]) => names.length === 0 || names.includes(name));
   let failed = 0;
@@ -59,7 +59,7 @@ async function check(names) {
   return failed;
 }
 
-/** An option of node or a path as it is; the program of a package otherwise. */
+/** Returns an option or a script unchanged, and the path of a package's program otherwise. */
 function programOf(first) {
   return first.startsWith('-') || first.startsWith('scripts') ? first : join(root, 'node_modules', '.bin', first);
 }

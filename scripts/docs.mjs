@@ -6,8 +6,8 @@ import { root, typescriptOptions } from './root.mjs';
 import { attached, run } from './run.mjs';
 import { exitWith, SetupError, step } from './step.mjs';
 
-// The documentation. `reference` writes the generated pages of docs/reference/; `build` builds the site in dist/docs;
-// `serve` serves it on a loopback address until Ctrl-C and shows changed pages immediately.
+// `reference` writes the generated pages of docs/reference/; `build` builds the site in dist/docs; `serve` serves the
+// site on a loopback address until Ctrl-C and updates changed pages.
 const vitepress = join('node_modules', 'vitepress', 'bin', 'vitepress.js');
 const [task = 'serve', ...args] = process.argv.slice(2);
 

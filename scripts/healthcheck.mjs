@@ -1,4 +1,4 @@
-// For containers, each of which runs one process: healthy when it answers on whichever port it serves.
+// The health check of a container, which runs one process: healthy if any of its possible ports responds.
 const ports = [process.env.HEALTH_PORT, process.env.PORT ?? '3000', process.env.SANDBOX_PORT ?? '3001'];
 
 const answers = await Promise.all(

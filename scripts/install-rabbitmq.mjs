@@ -1,8 +1,8 @@
 import { ensureRabbit } from './rabbitmq.mjs';
 import { exitWith } from './step.mjs';
 
-// Run by `flotilla up` as a process of its own: asking on a terminal and apt-get are nothing for a fleet's process.
-process.umask(0o022); // what is installed is for everybody
+// A separate process of `flotilla up`, because it waits for apt-get and for input on the terminal.
+process.umask(0o022); // all users can read the installed files
 try {
   await ensureRabbit('The fleet needs RabbitMQ');
 } catch (error) {

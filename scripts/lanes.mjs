@@ -5,8 +5,8 @@ import { root } from './root.mjs';
 import { capture } from './run.mjs';
 import { say, seconds } from './step.mjs';
 
-/** Beginnings of paths in `test/` that share one run, the longest run first: the last runs to start are short, so that no
- *  process works alone at the end. The other tests form a last run. */
+/** Prefixes of paths in `test/` that share one run, the longest run first: the last runs are short, so that all
+ *  processes finish at about the same time. The other tests form a last run. */
 const RUNS = [
   ['docs', 'project/package.test'], // both need the packed package
   ['chaos/failpoints', 'chaos/random-kills', 'chaos/sagas', 'chaos/switch'],
@@ -22,7 +22,7 @@ const RUNS = [
   ['worker'],
 ];
 
-/** The test files of each run of the whole suite, those of the first beginning first. */
+/** Returns the test files of each run of the whole suite, in the order of the prefixes. */
 export function runsOfAll() {
   const left = new Set(
     readdirSync(join(root, 'test'), { recursive: true })
@@ -38,9 +38,9 @@ export function runsOfAll() {
   return [...runs, [...left]].map((files) => files.map((file) => join('test', file)));
 }
 
-/** Runs the specs of each run in a process, several at a time. Prints the output of each run when it ends, then every failure
- *  and pending test once more, and the totals in mocha's words. After Ctrl-C, no further run starts. Resolves with the exit
- *  code. */
+/** Runs the specs of each run in a process, several at a time. Prints the output of each run when it ends, then every
+ *  failure and pending test once more, and the totals in mocha's words. After Ctrl-C, no further run starts. Resolves
+ *  with the exit code. */
 export async function testInLanes(command, args, { runs, lanes, env }) {
   const started = performance.now();
   const queue = [...runs];
@@ -48,7 +48,7 @@ export async function testInLanes(command, args, { runs, lanes, env }) {
   const failures = [];
   const pending = [];
   let code = 0;
-  // the runs receive the signal, too: they stop what they have started
+  // the runs receive the signal too, and stop the processes that they have started
   const interrupt = () => {
     code = 130;
     queue.length = 0;
@@ -77,7 +77,7 @@ export async function testInLanes(command, args, { runs, lanes, env }) {
   return code;
 }
 
-/** The number that mocha's summary gives: `  12 passing (3s)`. */
+/** Returns the number in a line of mocha's summary, such as `  12 passing (3s)`. */
 function countOf(output, word) {
   return Number(new RegExp(`^ {2}(\\d+) ${word}\\b`, 'm').exec(output)?.[1] ?? 0);
 }

@@ -7,8 +7,8 @@ import { say, SetupError } from './step.mjs';
 const path = join(root, '.bootstrap.lock');
 const LIMIT = 15 * 60_000;
 
-/** Runs `work` while no other process of this checkout sets anything up: two commands started at once do not install
- *  or compile over each other. What a process that was killed left locked is taken over. Waits 15 minutes at most. */
+/** Runs `work` while it holds the lock of this checkout, so that two commands that start at the same time do not both
+ *  install or compile. Takes over the lock of a process that was killed. Waits 15 minutes at most. */
 export async function exclusively(work) {
   await acquire();
   const release = () => remove(path);
@@ -51,8 +51,8 @@ function create() {
   }
 }
 
-/** Two processes may judge the same lock dead; the one that comes second could remove the lock of the first. So it is
- *  moved aside, looked at again, and put back if it is another's. */
+/** Removes the lock of a process that has ended. A second process may do the same at the same time and remove the lock
+ *  that the first has created since. The lock is therefore renamed, compared, and restored if it has another holder. */
 function takeAway(holder) {
   const aside = `${path}.${process.pid}.dead`;
   try {

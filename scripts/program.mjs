@@ -7,8 +7,8 @@ import { root, typescriptOptions } from './root.mjs';
 import { attached } from './run.mjs';
 import { exitWith } from './step.mjs';
 
-// Sets the checkout up, then runs one TypeScript program of it: `npm run bench`, `npm run chaos`.
-// What is measured runs as it does in production: compiled.
+// Prepares the checkout and runs one of its TypeScript programs: `npm run bench`, `npm run chaos`. Benchmarks run
+// compiled, as in production.
 const [program, ...args] = process.argv.slice(2);
 
 try {
@@ -21,7 +21,7 @@ try {
   exitWith(error);
 }
 
-/** What node is called with to run it. */
+/** Returns the arguments of node that run the program. */
 async function nodeArguments(program) {
   if (!program.startsWith('bench/')) return [...typescriptOptions, join(root, program)];
   await ensureCompiled(['bench', 'test/support']);

@@ -7,11 +7,11 @@ import { installPackages } from './system-package.mjs';
 
 const WHY = 'This publishes from Python with pika';
 
-/** The Python of Debian, to which its package of pika belongs. */
+/** The Python of Debian, for which the Debian package of pika is installed. */
 const SYSTEM_PYTHON = '/usr/bin/python3';
 
-/** A Python that has the AMQP client pika: the one in PATH, a virtual environment in the user's cache, which is created once,
- *  or Debian's, which is installed if that is allowed. Throws `SetupError`. */
+/** Returns a Python with the AMQP client pika: the one in PATH, a virtual environment in the cache of the user, which
+ *  is created once, or Debian's, which is installed if that is allowed. Throws `SetupError`. */
 export async function pythonWithPika() {
   const venv = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'flotilla', 'pika');
   const inVenv = join(venv, 'bin', 'python');
@@ -27,7 +27,7 @@ async function hasPika(python) {
   return (await capture(python, ['-c', 'import pika'])).code === 0;
 }
 
-/** False where there is no Python with venv, or pip reaches no index. */
+/** Returns false if Python has no venv or pip reaches no index. */
 async function createVenv(folder) {
   if ((await capture('python3', ['-c', 'import ensurepip, venv'])).code !== 0) return false;
   return step('Installing pika', `${WHY}; ${folder} keeps it`, async () => {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs RabbitMQ from a Debian release in a chroot, to test with another version than the machine's. As root; install
-# needs debootstrap. See docs/operations/rabbitmq-versions.md.
+# Runs RabbitMQ from a Debian release in a chroot, to test with another version than the installed one. Needs root, and
+# debootstrap for the installation. See docs/operations/rabbitmq-versions.md.
 set -euo pipefail
 
 root=${CHROOT:-/var/lib/flotilla-rabbitmq}
@@ -13,7 +13,7 @@ start_limit=180
 install() {
   command -v debootstrap >/dev/null || { echo 'debootstrap is not installed: apt-get install debootstrap' >&2; exit 1; }
   local release=${1:-forky} scripts=/usr/share/debootstrap/scripts
-  # an older debootstrap does not know the newest release, which is set up as sid is
+  # an older debootstrap has no script for the newest release, which needs the same steps as sid
   [ -e "$scripts/$release" ] || ln -s sid "$scripts/$release"
   debootstrap --variant=minbase "$release" "$root"
   chroot "$root" apt-get install -y --no-install-recommends rabbitmq-server

@@ -1,18 +1,19 @@
 import { installPackages } from './system-package.mjs';
 import { SetupError } from './step.mjs';
 
-/** Whether a RabbitMQ that can run as a private node is installed. Needs the compiled library. */
+/** Returns whether a RabbitMQ that can run as a private node is installed. Needs the compiled library. */
 async function hasRabbit() {
   const { findRabbitmqServer } = await import('../dist/src/supervisor/broker/rabbitmq-node/install.js');
   return findRabbitmqServer(process.env.PATH) !== undefined;
 }
 
-/** Installs RabbitMQ where it is missing and may be installed. Throws `SetupError` that says what to do by hand. */
+/** Installs RabbitMQ if it is missing and the installation is allowed. Otherwise throws `SetupError` with
+ *  instructions. */
 export async function ensureRabbit(why) {
   if (await hasRabbit()) return;
   if ((await installPackages(['rabbitmq-server'], why)) && (await hasRabbit())) return;
   throw new SetupError(
-    `${why}, and there is none on this machine. Set AMQP_URL to one that runs, start Docker, or install it:\n` +
+    `${why}, but RabbitMQ is not installed on this machine. Set AMQP_URL, start Docker, or install RabbitMQ:\n` +
       `  Debian, Ubuntu   apt-get install rabbitmq-server   (as root; or run this again as root, FLOTILLA_INSTALL=always)\n` +
       `  macOS            brew install rabbitmq\n` +
       `  Windows          choco install rabbitmq`,

@@ -1,21 +1,21 @@
 import { spawn } from 'node:child_process';
 import { SetupError } from './step.mjs';
 
-/** Runs a program to its end. Its output is kept back and shown only if it fails.
- *  Throws `SetupError` with an excerpt of it when it cannot be started or ends with another code than 0. */
+/** Runs a program and resolves with its output. Throws `SetupError` with an excerpt of the output if the program
+ *  cannot be started or its exit code is not 0. */
 export async function run(command, args, { cwd, env } = {}) {
   const { code, output } = await capture(command, args, { cwd, env });
   if (code !== 0) throw new SetupError(`${[command, ...args].join(' ')} failed (${code}):\n${excerpt(output)}`);
   return output;
 }
 
-/** Its beginning and its end: somewhere there it says what is wrong. */
+/** Returns the first and the last lines, which usually contain the cause of a failure. */
 function excerpt(output) {
   const lines = output.trim().split('\n');
   return (lines.length <= 40 ? lines : [...lines.slice(0, 15), '…', ...lines.slice(-25)]).join('\n');
 }
 
-/** Runs a program to its end and gives its exit code and all it printed. The code is -1 where it cannot be started. */
+/** Runs a program and resolves with its exit code and its output. The code is -1 if the program cannot be started. */
 export function capture(command, args, { cwd, env } = {}) {
   return new Promise((resolve) => {
     const chunks = [];
@@ -32,7 +32,7 @@ export function capture(command, args, { cwd, env } = {}) {
   });
 }
 
-/** Runs a program on this terminal and gives its exit code. */
+/** Runs a program on this terminal and resolves with its exit code. */
 export function attached(command, args, { cwd, env } = {}) {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio: 'inherit' });

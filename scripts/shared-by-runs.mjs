@@ -2,9 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** Runs `work` with the environment of the runs of one suite: they share a RabbitMQ, because each test has names of its own
- *  in it and a node takes ten seconds to start and stop, and compiled code, because tests start hundreds of processes. Needs
- *  the compiled library. Leaves nothing behind. */
+/** Calls `work` with the environment that all runs of a suite share: a RabbitMQ, because a node takes ten seconds to
+ *  start and stop and each test uses separate names in it; and a cache of compiled code, because tests start hundreds
+ *  of processes. Needs the compiled library. Stops the node and removes its files at the end. */
 export async function withShared(work) {
   const folder = await mkdtemp(join(tmpdir(), 'flotilla-test-'));
   let node;

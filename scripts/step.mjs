@@ -1,13 +1,13 @@
 const quiet = process.env.FLOTILLA_QUIET === '1';
-/** As the log of the fleet that is set up: then all that it prints is JSON. */
+/** Follows the format of the fleet's log, so that the whole output is JSON. */
 const isJson = process.env.LOG_FORMAT === 'json';
 
-/** Says something about the set-up, on standard error: standard output belongs to the command that is being set up. */
+/** Prints a message about the set-up on standard error, because standard output belongs to the command. */
 export function say(text) {
   if (!quiet) print('info', text);
 }
 
-/** Runs one slow step and says what it does, why, and how long it took. */
+/** Runs a slow step and prints its name, its reason and its duration. */
 export async function step(what, why, work) {
   if (!quiet && !isJson) process.stderr.write(`${what} (${why}) … `);
   const started = performance.now();
@@ -31,12 +31,12 @@ export function seconds(started) {
   return `${((performance.now() - started) / 1000).toFixed(1)} s`;
 }
 
-/** What went wrong, in words that say what to do: shown without a stack. */
+/** A failure whose message contains the remedy; printed without a stack. */
 export class SetupError extends Error {
   name = 'SetupError';
 }
 
-/** Ends the process on a failure of the set-up: one message, exit code 1. */
+/** Prints the error of a failed set-up and exits with code 1. */
 export function exitWith(error) {
   print('error', error instanceof SetupError ? error.message : (error?.stack ?? String(error)));
   process.exit(1);

@@ -2,8 +2,8 @@ import { createInterface } from 'node:readline/promises';
 import { run } from './run.mjs';
 import { step, SetupError } from './step.mjs';
 
-/** Whether this process may install packages of the system, by FLOTILLA_INSTALL: `always`, `never`, or `ask` (default):
- *  on a terminal the person is asked, without one only root installs. Never by sudo. */
+/** Returns whether this process may install system packages. Only root may; sudo is never used. FLOTILLA_INSTALL is
+ *  `always`, `never`, or `ask` (default), which asks on a terminal and installs without one. */
 async function allowed(packages, why) {
   const mode = process.env.FLOTILLA_INSTALL ?? 'ask';
   if (mode === 'never' || process.platform !== 'linux' || process.getuid() !== 0) return false;
@@ -17,8 +17,8 @@ async function allowed(packages, why) {
   }
 }
 
-/** Installs packages of Debian or one of its kin. Gives false where it may not, or where there is no apt-get:
- *  the caller then says what to do by hand. Throws `SetupError` when apt-get fails. */
+/** Installs packages of Debian or a derivative. Resolves with false if the installation is not allowed or apt-get is
+ *  missing; the caller then prints instructions. Throws `SetupError` if apt-get fails. */
 export async function installPackages(packages, why) {
   if (!(await hasApt()) || !(await allowed(packages, why))) return false;
   await step(`Installing ${packages.join(', ')}`, why, async () => {
@@ -28,7 +28,7 @@ export async function installPackages(packages, why) {
       await run('apt-get', install, { env });
     } catch (error) {
       if (!(error instanceof SetupError)) throw error;
-      // Package lists are absent or old on a fresh image.
+      // package lists are missing or outdated on a new image
       await run('apt-get', ['update'], { env });
       await run('apt-get', install, { env });
     }

@@ -14,8 +14,8 @@ import { unitTests } from './unit-tests.mjs';
 /** The options of mocha that take a value as the next argument. */
 const WITH_VALUE = /^(-[fgRrt]|--(f?grep|reporter|require|retries|slow|timeout))$/;
 
-// Every test, on a machine that has nothing but Node and npm. `npm test -- test/store` runs a part; `npm run test:unit` runs
-// those that need no broker, start no process and are not tagged @slow.
+// Runs all tests on a machine with only Node.js and npm. `npm test -- test/store` runs one folder; `npm run test:unit`
+// runs the tests that need no broker, start no process and are not tagged @slow.
 try {
   await ensureNode();
   await ensurePackages();
@@ -25,12 +25,12 @@ try {
   const given = process.argv.slice(2).filter((argument) => !['--coverage', '--unit'].includes(argument));
   const mocha = join(root, 'node_modules/mocha/bin/mocha.js');
   const cores = Math.min(3, availableParallelism());
-  // tests with a broker often wait for it, and leave processor time to another run
+  // tests with a broker often wait for it, which leaves processor time to another run
   const lanes = Math.min(3, availableParallelism() + 1);
   const inLanes = given.length === 0 && !coverage;
   if (unit) {
     const [files, noSlow] = [unitTests(), ['--grep=@slow', '--invert']];
-    // neighbours take about as long as each other, as they are often of one kind
+    // adjacent files are often of one kind and take about the same time
     const runs = Array.from({ length: cores }, (_, run) => files.filter((_, index) => index % cores === run));
     process.exitCode = inLanes
       ? await testInLanes(process.execPath, [mocha, ...noSlow], { runs, lanes: cores })
@@ -44,7 +44,7 @@ try {
   exitWith(error);
 }
 
-/** One run on this terminal. */
+/** Runs mocha once on this terminal. */
 function testInOne(mocha, wanted, coverage) {
   const specs = (wanted.length > 0 ? wanted : ['test']).map((path, index, all) =>
     path.startsWith('-') || path.endsWith('.ts') || WITH_VALUE.test(all[index - 1]) ? path : `${path}/**/*.test.ts`,

@@ -2,14 +2,15 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { root } from './root.mjs';
 
-/** What a unit test uses neither directly nor through a module of `test/`: a RabbitMQ, or another process. */
+/** Imports of a RabbitMQ or of child processes. A unit test has none, neither directly nor through a module of
+ *  `test/`. */
 const NEEDS_MORE = /support\/rabbitmq\.js'|rabbitmq-node\.js'|'node:child_process'/;
 
-/** Test files that need no broker and start no process, as paths from the root. They are found by what they import, so that
- *  there is no list to maintain. */
+/** Returns the test files that need no broker and start no process, as paths from the root. The imports decide, so
+ *  that no list has to be maintained. */
 export function unitTests() {
   const known = new Map();
-  /** A module that is being visited counts as needing nothing: the others on the circle decide. */
+  /** A module that is being visited counts as a unit; the other modules of an import cycle decide. */
   const needsMore = (file) => {
     const before = known.get(file);
     if (before !== undefined) return before;
@@ -27,7 +28,7 @@ export function unitTests() {
     .sort();
 }
 
-/** The modules of `test/` that a file imports. */
+/** Returns the modules of `test/` that a file imports. */
 function importsOf(file, text) {
   return [...text.matchAll(/(?:from|import\()\s*'(\.[^']+)'/g)]
     .map(([, target]) => join(dirname(file), target.replace(/\.js$/, '.ts')))

@@ -1,6 +1,6 @@
 import { connect, type ChannelModel, type ConfirmChannel } from 'amqplib';
 
-/** A bare amqplib connection with a confirm channel, as a program without a library has it. */
+/** Opens an amqplib connection with a confirm channel, without Flotilla. */
 export async function bareChannel(url: string): Promise<{ connection: ChannelModel; channel: ConfirmChannel }> {
   const connection = await connect(url, { noDelay: true });
   return { connection, channel: await connection.createConfirmChannel() };

@@ -5,9 +5,9 @@ export interface BenchContext {
   managementUrl: string;
   /** Empty, removed after the run. */
   folder: string;
-  /** A fresh one for each bench. */
+  /** Unique for each benchmark. */
   prefix: string;
 }
 
-/** One measurement; gives the lines it adds to the report. */
+/** One benchmark; resolves with its lines of the report. */
 export type Bench = (context: BenchContext) => Promise<Row[]>;

@@ -14,7 +14,7 @@ const BATCHES = sized(1_000);
 const BATCH = 10;
 const ROUNDS = 3;
 
-/** Pinned versions. Installed when this benchmark runs and not with Flotilla, because they are 150 packages and compile a
+/** Pinned versions, which are installed only when this benchmark runs, because they are 150 packages and compile a
  *  second SQLite. */
 const STORE = '@event-driven-io/emmett-sqlite';
 const PACKAGES = {
@@ -24,7 +24,7 @@ const PACKAGES = {
 };
 const folderOfPackages = fileURLToPath(new URL('../../../node_modules/.cache/flotilla-emmett/', import.meta.url));
 
-/** What is used of it. */
+/** The part of emmett's API that this benchmark uses. */
 interface Emmett {
   getSQLiteEventStore: (options: { fileName: string; schema: { autoMigration: 'CreateOrUpdate' } }) => {
     appendToStream: (stream: string, events: { type: string; data: unknown }[]) => Promise<unknown>;
@@ -32,8 +32,8 @@ interface Emmett {
   };
 }
 
-/** Batches appended to streams of their own, one after the other, and read back, in both stores. Emmett keeps type, data
- *  and metadata in columns of their own, ours a CloudEvent; the data are the same. */
+/** Appends batches to separate streams, one after the other, and reads them back, in both stores. Emmett stores type,
+ *  data and metadata in separate columns, Flotilla a CloudEvent; the data is the same. */
 export async function besideEmmett(folder: string): Promise<Row[]> {
   const { getSQLiteEventStore } = await install();
   const streams = () => Array.from({ length: BATCHES }, () => `job/${newId()}`);
@@ -100,7 +100,7 @@ async function install(): Promise<Emmett> {
   try {
     return require(STORE) as Emmett; // as its version is pinned
   } catch {
-    console.log('  installing emmett, which compiles SQLite where there is no prebuilt one …');
+    console.log('  installing emmett, which compiles SQLite if no prebuilt binary exists …');
   }
   await mkdir(folderOfPackages, { recursive: true });
   const manifest = { private: true, dependencies: PACKAGES, allowScripts: { sqlite3: true } };

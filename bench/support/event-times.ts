@@ -1,10 +1,10 @@
 import { bareChannel } from './bare.js';
 
-/** An event of an order, as it came by on the exchange. */
+/** An event of an order, received from the exchange. */
 export interface Sighting {
-  /** When it came by, as `performance.now()` has it. */
+  /** Time of receipt, by `performance.now()`. */
   at: number;
-  /** When it was made, right before its commit, in milliseconds since the epoch. */
+  /** Time of its creation, shortly before its commit, in milliseconds since the epoch. */
   made: number;
 }
 
@@ -14,7 +14,7 @@ interface OrderEvent {
   data: { orderId?: string };
 }
 
-/** Listens to all events of the exchange, with a queue of its own that goes with the connection. */
+/** Receives all events of the exchange on a queue that the broker deletes with the connection. */
 export async function listenToEvents(amqpUrl: string, exchange: string) {
   const { connection, channel } = await bareChannel(amqpUrl);
   const { queue } = await channel.assertQueue('', { exclusive: true });
@@ -42,14 +42,13 @@ export async function listenToEvents(amqpUrl: string, exchange: string) {
     { noAck: true },
   );
   return {
-    /** Resolves once the order's event of this type has come by; the first, where there are several. Rejects after
-     *  30 seconds. */
+    /** Resolves with the first event of this type that is received for the order. Rejects after 30 seconds. */
     seen(orderId: string, type: string): Promise<Sighting> {
       const name = key(orderId, type);
       const known = sightings.get(name);
       if (known !== undefined) return Promise.resolve(known);
       return new Promise((resolve, reject) => {
-        const timer = setTimeout(() => reject(new Error(`${name} did not come within 30 s`)), 30_000);
+        const timer = setTimeout(() => reject(new Error(`${name} was not received within 30 s`)), 30_000);
         waiting.set(name, (sighting) => {
           clearTimeout(timer);
           waiting.delete(name);
@@ -57,7 +56,7 @@ export async function listenToEvents(amqpUrl: string, exchange: string) {
         });
       });
     },
-    /** Resolves when this type has been seen for so many orders. Rejects after two minutes. */
+    /** Resolves when events of this type have been received for that many orders. Rejects after two minutes. */
     count(type: string, orders: number): Promise<void> {
       return new Promise((resolve, reject) => {
         const timer = setTimeout(

@@ -1,6 +1,6 @@
 import type { BenchContext } from './bench.js';
 
-/** What a process of the fleet is told by its environment: this run's broker, names and folder, and any free port. */
+/** The environment of a process of the fleet: the broker, prefix and folder of this run, and a free port. */
 export function fleetEnvironment({ amqpUrl, managementUrl, folder, prefix }: BenchContext): NodeJS.ProcessEnv {
   return {
     AMQP_URL: amqpUrl,

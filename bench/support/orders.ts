@@ -1,7 +1,7 @@
 import autocannon from 'autocannon';
 import type { BenchProcess } from './processes.js';
 
-/** Creates a user and gives an order of theirs, ready to be sent. */
+/** Creates a user. Resolves with the JSON of an order by this user. */
 export async function orderOfNewUser({ url }: Pick<BenchProcess, 'url'>): Promise<string> {
   const response = await post(`${url}/users`, JSON.stringify({ name: 'Ada', email: 'ada@example.org' }));
   const { id } = (await response.json()) as { id: string };
@@ -14,15 +14,15 @@ export async function orderOfNewUser({ url }: Pick<BenchProcess, 'url'>): Promis
   });
 }
 
-/** Sends JSON. Throws when it is not answered 2xx. */
+/** Sends JSON. Throws if the response is not 2xx. */
 export async function post(url: string, body: string): Promise<Response> {
   const response = await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
   if (!response.ok) throw new Error(`POST ${url}: ${response.status} ${await response.text()}`);
   return response;
 }
 
-/** Places so many orders over so many connections. Throws unless every one is answered 2xx. Gives how long it took, in
- *  seconds; autocannon itself rounds that to a whole second. */
+/** Places orders over several connections. Resolves with the duration in seconds, which autocannon itself rounds to a
+ *  whole second. Throws unless every response is 2xx. */
 export async function placeOrders(
   { url }: Pick<BenchProcess, 'url'>,
   order: string,
@@ -38,6 +38,6 @@ export async function placeOrders(
     amount,
     connections,
   });
-  if (result['2xx'] !== amount) throw new Error(`${result['2xx']} of ${amount} orders were answered 2xx`);
+  if (result['2xx'] !== amount) throw new Error(`${result['2xx']} of ${amount} orders received a 2xx response`);
   return (performance.now() - began) / 1000;
 }

@@ -2,13 +2,13 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
-/** A process that a bench has started. */
+/** A process that a benchmark has started. */
 export interface BenchProcess {
   readonly url: string;
   readonly pid: number;
-  /** Ends it at once; resolves when it has ended. */
+  /** Kills the process; resolves when it has exited. */
   kill: () => Promise<void>;
-  /** Tells it to end; resolves when it has, by force after 20 seconds. */
+  /** Stops the process, with a kill after 20 seconds; resolves when it has exited. */
   stop: () => Promise<void>;
 }
 
@@ -36,7 +36,7 @@ export async function startProgram(
         if (message.type === 'ready') resolve(message.url ?? '');
       });
     }),
-    ended.then(([code]) => Promise.reject(new Error(`${path} ${args.join(' ')} ended with ${String(code)}`))),
+    ended.then(([code]) => Promise.reject(new Error(`${path} ${args.join(' ')} exited with ${String(code)}`))),
   ]);
   const end = async (signal: NodeJS.Signals) => {
     const timer = setTimeout(() => child.kill('SIGKILL'), PATIENCE);
@@ -52,9 +52,9 @@ export function startFlotilla(args: readonly string[], env: NodeJS.ProcessEnv): 
   return startProgram('src/cli/main.js', args, env);
 }
 
-/** What a process says of itself at /metrics. */
+/** Figures that a process reports at /metrics. */
 export interface Footprint {
-  /** Seconds of CPU since it began. */
+  /** Seconds of CPU since its start. */
   cpu: number;
   /** Resident memory, in bytes. */
   rss: number;

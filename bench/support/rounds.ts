@@ -1,13 +1,13 @@
 import { median } from './table.js';
 
-/** How fast, and at what cost to this process. */
+/** Speed, and CPU use of this process. */
 export interface Speed {
   perSecond: number;
   /** Microseconds of this process's CPU per operation; more reliable than the speed on a busy machine. */
   cpu: number;
 }
 
-/** Measures work that does `count` things. */
+/** Measures work that performs `count` operations. */
 export async function speedOf(count: number, work: () => Promise<void>): Promise<Speed> {
   const cpuBefore = process.cpuUsage();
   const began = performance.now();
@@ -17,7 +17,8 @@ export async function speedOf(count: number, work: () => Promise<void>): Promise
   return { perSecond: count / seconds, cpu: (user + system) / count };
 }
 
-/** Runs the contestants in turns, so that a busy moment of the machine hits both; gives the median of each. */
+/** Runs the variants alternately, so that other load on the machine affects all of them. Resolves with the median of
+ *  each. */
 export async function inTurns<K extends string>(
   rounds: number,
   contestants: Record<K, () => Promise<Speed>>,

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '../../src/supervisor/broker/rabbitmq-node/ports.js';
 import { readFleetState } from '../../src/supervisor/fleet-state.js';
 
-/** Milliseconds until a fleet must be running, and until it must have ended. */
+/** Milliseconds in which a fleet must be running, and in which it must have stopped. */
 const START_LIMIT_MS = 300_000;
 const STOP_LIMIT_MS = 60_000;
 /** The kernel counts CPU time in hundredths of a second on every architecture. */
@@ -55,7 +55,7 @@ export async function startFleet(checkout: string, folder: string, args: readonl
   try {
     await Promise.race([
       running(child.stdout),
-      ended.then(([code]) => Promise.reject(new Error(`the fleet in ${checkout} ended with ${String(code)}`))),
+      ended.then(([code]) => Promise.reject(new Error(`the fleet in ${checkout} exited with ${String(code)}`))),
     ]);
     const state = await readFleetState(folder);
     if (state === undefined) throw new Error(`the fleet in ${checkout} has recorded no processes`);
@@ -89,7 +89,7 @@ async function running(output: NodeJS.ReadableStream): Promise<void> {
     output.resume();
     return;
   }
-  throw new Error('the fleet is not running in time');
+  throw new Error('the fleet was not running in time');
 }
 
 async function getJson(managementUrl: string, path: string): Promise<unknown> {

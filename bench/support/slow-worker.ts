@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { shop } from '../../test/support/shop.js';
 
-/** As slow as whatever it calls, and one message at a time: faster by more processes only. */
+/** Waits for a slow service and handles one message at a time, so that only more processes increase the throughput. */
 export const slow = shop.defineWorker({
   name: 'slow',
   prefetch: 1,

@@ -3,14 +3,14 @@ import type { UnsequencedEvent } from '../../src/events/envelope.js';
 import type { Store } from '../../src/store/store.js';
 import { shop } from '../../test/support/shop.js';
 
-/** So many events of a stream, each a story of its own. */
+/** Creates events of one stream, each with its own correlation id. */
 export function eventsOf(subject: string, count: number): UnsequencedEvent[] {
   return Array.from({ length: count }, (_, n) =>
     createEvent(shop.definitions, 'job.begun', { n }, originContext({ source: 'core', subject })),
   );
 }
 
-/** Appends events until the store has so many, in streams of a hundred. */
+/** Appends events in streams of a hundred, until the store contains the given number. */
 export async function fillTo(store: Store, count: number): Promise<void> {
   const missing = count - (await store.head());
   for (let at = 0; at < missing; at += 1_000) {
@@ -24,7 +24,7 @@ export async function fillTo(store: Store, count: number): Promise<void> {
   }
 }
 
-/** Appends events one by one, each to a stream of its own, `parallel` at a time. */
+/** Appends single events, each to a separate stream, `parallel` at a time. */
 export async function appendSingles(
   store: Store,
   events: readonly UnsequencedEvent[],

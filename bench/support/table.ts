@@ -1,7 +1,7 @@
 import type { Speed } from './rounds.js';
 
-/** A line of the report: what was done, by us and by the bare driver in the same run, and what the ratio should be:
- *  at least `target`, or at most `atMost`. */
+/** A line of the report: a benchmark with the result of Flotilla, the result of the bare driver in the same run, and
+ *  the limit of their ratio: at least `target`, or at most `atMost`. */
 export interface Row {
   name: string;
   ours: string;
@@ -25,7 +25,7 @@ export function rate({ perSecond, cpu }: Speed): string {
   return `${Math.round(perSecond).toLocaleString('en-US')}/s (${cpu.toFixed(0)} µs CPU)`;
 }
 
-/** A table in Markdown, so that a run can be pasted into the documentation as it is. */
+/** Prints a Markdown table for the documentation. */
 export function printTable(rows: readonly Row[]): void {
   console.log('\n| What | Flotilla | Compared with | Ratio | Target |\n| --- | --- | --- | --- | --- |');
   for (const row of rows) {

@@ -5,8 +5,8 @@ import { filesOf } from './files.mjs';
 import { userTexts } from './user-texts.mjs';
 import { wordsIn } from './words.mjs';
 
-/** Pages, the string literals of the source, the titles of tests, and the comments and texts of benchmarks and scripts. The
- *  generated pages have the texts of --help, of errors and of metrics. */
+/** Pages, the string literals of the source, the titles of tests, and the comments and texts of benchmarks and
+ *  scripts. The generated pages contain the texts of --help, errors and metrics. */
 const checked = [
   '*.md',
   'docs/**/*.md',

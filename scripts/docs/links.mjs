@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 
-/** The broken links of Markdown files: files that do not exist, and anchors that no heading has. `generated`: a folder
+/** Returns the broken links of Markdown files: links to files or headings that do not exist. `generated` is a folder
  *  whose files exist only after the site is built. */
 export function brokenLinks(root, files, { generated = 'docs/reference/api' } = {}) {
   return files.flatMap((file) =>
@@ -23,14 +23,14 @@ export function brokenLinks(root, files, { generated = 'docs/reference/api' } = 
   );
 }
 
-/** The relative links of a page, outside of code. */
+/** Returns the relative links of a page, outside code blocks. */
 export function linksOf(text) {
   return [...withoutCode(text).matchAll(/\]\(([^()\s]+(?:\([^()]*\)[^()\s]*)*)(?: "[^"]*")?\)/g)]
     .map(([, link]) => link)
     .filter((link) => !/^[a-z][a-z+.-]*:/i.test(link));
 }
 
-/** The anchors of the headings of a page, and explicit ones. */
+/** Returns the anchors of the headings of a page, and explicit anchors. */
 export function anchorsOf(text) {
   const seen = new Map();
   const headings = [...withoutBlocks(text).matchAll(/^#{1,6} +(.+?) *#*$/gm)].map(([, heading]) => {
@@ -42,7 +42,7 @@ export function anchorsOf(text) {
   return [...headings, ...[...text.matchAll(/<a id="([^"]+)">/g)].map(([, id]) => id)];
 }
 
-/** The anchor of a heading on GitHub, and on the site. */
+/** Returns the anchor of a heading on GitHub and on the site. */
 export function slugOf(heading) {
   return heading
     .trim()

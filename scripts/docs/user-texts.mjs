@@ -1,7 +1,7 @@
 import ts from 'typescript';
 
-/** The string literals of a TypeScript file, each on its line: errors, log messages and help are among them.
- *  `titlesOnly`: those of `describe` and `it` alone. */
+/** Returns the string literals of a TypeScript file, such as errors, log messages and help, each on its own line.
+ *  `titlesOnly` selects those of `describe` and `it`. */
 export function userTexts(text, { titlesOnly = false } = {}) {
   const source = ts.createSourceFile('file.ts', text, ts.ScriptTarget.Latest, true);
   const lines = text.split('\n').map(() => '');

@@ -1,4 +1,4 @@
-/** Words and phrases that texts for users never contain, each with what to write in place of it. */
+/** Words and phrases that must not occur in texts for users, each with a replacement. */
 export const words = {
   whoever: 'name the role: the caller, the operator, the worker',
   whomever: 'name the role',
@@ -20,7 +20,7 @@ export const words = {
   rubbish: 'malformed messages',
 };
 
-/** Where a text contains one of the words. */
+/** Returns the occurrences of the words in a text. */
 export function wordsIn(text) {
   return Object.entries(words).flatMap(([word, instead]) =>
     [...text.matchAll(new RegExp(`(?<![\\w-])${word}(?![\\w-])`, 'gi'))].map((match) => ({

@@ -5,7 +5,7 @@ import { createContext } from '../../src/cli/shared/context.js';
 import { EXAMPLES_HEADING } from '../../src/cli/shared/examples.js';
 import { code, page, plain, table } from './markdown.js';
 
-/** The program as `flotilla` builds it, which only prints help. */
+/** The program of `flotilla`, used only to print help. */
 export async function program(): Promise<Command> {
   const never = new AbortController().signal;
   const nowhere = { write: () => undefined };
@@ -35,7 +35,7 @@ export function cliPage(root: Command): string {
   );
 }
 
-/** The commands that can be run, in the order of the help. */
+/** Returns the commands that can be run, in the order of the help. */
 export function leaves(command: Command): Command[] {
   return command.commands.length === 0 ? [command] : command.commands.flatMap(leaves);
 }
@@ -46,7 +46,7 @@ export function nameOf(command: Command): string {
   return parent === null || parent.parent === null ? command.name() : `${nameOf(parent)} ${command.name()}`;
 }
 
-/** The lines under the heading of the examples in the help of a command. */
+/** Returns the lines below the heading of the examples in the help of a command. */
 export function examplesOf(command: Command): string[] {
   const lines: string[] = [];
   command.configureOutput({ writeOut: (text) => lines.push(...text.trimEnd().split('\n')) });

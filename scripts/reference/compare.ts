@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** The pages that differ from the files of a folder, each with its first line that differs. */
+/** Returns the pages that differ from the files of a folder, each with its first different line. */
 export function outdated(pages: Readonly<Record<string, string>>, folder: string): string[] {
   return Object.entries(pages).flatMap(([name, expected]) => {
     const path = join(folder, name);

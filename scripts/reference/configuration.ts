@@ -32,10 +32,10 @@ function variables(): string[][] {
   ]);
 }
 
-/** Values that a variable with restrictions refuses. */
+/** Values that a restricted variable rejects. */
 const REFUSED = ['\n', '!'];
 
-/** What a variable accepts, in the words of its error message: `must be a duration …`. */
+/** Returns the accepted values of a variable, from its error message: `must be a duration …`. */
 function accepted(type: z.ZodType): string {
   const [message = ''] = REFUSED.flatMap((text) => z.safeParse(type, text).error?.issues ?? []).map(
     (issue) => issue.message,

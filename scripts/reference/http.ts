@@ -16,7 +16,7 @@ export function serverProblems(): ProblemType[] {
   );
 }
 
-/** The problem types that the routes of a fleet declare, each once. */
+/** Returns the problem types that the routes of a fleet declare, without duplicates. */
 export function routeProblems(fleet: Fleet): ProblemType[] {
   const known = new Set(serverProblems().map((each) => each.code));
   const declared = new Map(

@@ -6,7 +6,7 @@ import { eventsPage } from './events.js';
 import { httpPage } from './http.js';
 import { metricsPage } from './metrics.js';
 
-/** The generated pages of docs/reference/, by file name. Needs no broker and no other process. */
+/** Returns the generated pages of docs/reference/ by file name. Needs no broker and no other process. */
 export async function referencePages(): Promise<Readonly<Record<string, string>>> {
   return {
     'cli.md': cliPage(await program()),
