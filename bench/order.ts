@@ -10,7 +10,7 @@ import { median, type Row } from './support/table.js';
 const CLIENTS = 32;
 const WARM_UP = 100;
 const ORDERS = 1_000;
-const ROUNDS = 1;
+const ROUNDS = 3;
 const IDLE_MS = 10_000;
 const checkout = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -129,6 +129,8 @@ function rowsOf(name: string, ours: readonly Cost[], before: readonly Cost[] | u
     ...(reference !== undefined && { ratio: value(cost) / value(reference) }),
   });
   const bounded = reference !== undefined;
+  const previously = (value: (medians: ReturnType<typeof mediansOf>) => number, unit: string) =>
+    reference === undefined ? '' : `; baseline ${value(reference).toFixed(1)} ${unit}`;
   return [
     { name: `CPU of an order, ${name}`, ...compared(({ cpu }) => cpu, 'ms', 1), ...(bounded && { atMost: 1 / 3 }) },
     {
@@ -140,14 +142,14 @@ function rowsOf(name: string, ours: readonly Cost[], before: readonly Cost[] | u
     {
       name: `idle fleet without RabbitMQ, ${name}`,
       ours: `${cost.idleCpu.toFixed(1)} % of a core`,
-      bare: '3 %',
+      bare: `3 %${previously(({ idleCpu }) => idleCpu, '%')}`,
       ratio: cost.idleCpu / 3,
       atMost: 1,
     },
     {
       name: `largest process of the idle fleet, ${name}`,
       ours: `${cost.largest.toFixed(0)} MiB, all ${cost.memory.toFixed(0)} MiB`,
-      bare: '90 MiB',
+      bare: `90 MiB${previously(({ largest }) => largest, 'MiB')}`,
       ratio: cost.largest / 90,
       atMost: 1,
     },

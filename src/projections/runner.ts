@@ -22,7 +22,9 @@ export interface RunnerOptions {
 }
 
 /** Poll intervals in milliseconds: without new events, and while a model is frozen, stopped or outdated. */
-const IDLE_POLL_INTERVAL_MS = 1_000;
+const IDLE_POLL_INTERVAL_MS = 5_000;
+/** Milliseconds between two reports of the lag while a projection catches up. */
+const OBSERVE_INTERVAL_MS = 1_000;
 const BLOCKED_POLL_INTERVAL_MS = 100;
 /** Delay in milliseconds after a commit that moved only the checkpoint: events of other projections are passed over
  *  with few commits instead of one each. */
@@ -83,7 +85,7 @@ export class ProjectionRunner {
         await this.#observe();
         if (moved) await sleep(MOVE_DELAY_MS, signal);
         await this.#wakeup.wait(IDLE_POLL_INTERVAL_MS);
-      } else if (performance.now() - this.#observedAt > IDLE_POLL_INTERVAL_MS) {
+      } else if (performance.now() - this.#observedAt > OBSERVE_INTERVAL_MS) {
         await this.#observe();
       }
     } catch (error) {

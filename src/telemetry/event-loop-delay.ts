@@ -3,7 +3,7 @@ import { Gauge, type Registry } from 'prom-client';
 
 /** Milliseconds between two samples. The default of prom-client, 10, uses a third of a percent of a core in each idle
  *  process. */
-export const SAMPLE_INTERVAL_MS = 100;
+export const SAMPLE_INTERVAL_MS = 250;
 
 /** The part of the names of these metrics between `nodejs_eventloop_lag_` and `_seconds`, as prom-client names them. */
 export const DELAY_STATISTICS = ['min', 'max', 'mean', 'p50', 'p90', 'p99'] as const;

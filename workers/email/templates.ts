@@ -52,9 +52,13 @@ export function statusUpdate(name: string, change: Data<'order.status_changed'>)
   };
 }
 
+/** By currency: creating a format takes 50 times as long as using it. */
+const formats = new Map<string, Intl.NumberFormat>();
+
 /** Formats minor units for display: 123456 USD is `$1,234.56`. */
 function formatAmount(amount: number, currency: string): string {
-  const format = new Intl.NumberFormat('en', { style: 'currency', currency });
+  const format = formats.get(currency) ?? new Intl.NumberFormat('en', { style: 'currency', currency });
+  formats.set(currency, format);
   const digits = format.resolvedOptions().maximumFractionDigits ?? 2;
   return format.format(amount / 10 ** digits);
 }

@@ -8,7 +8,7 @@ export interface RelayGauge {
   readonly maxLag: number;
 }
 
-const POLL_INTERVAL_MS = 200;
+const POLL_INTERVAL_MS = 1_000;
 
 /** Pauses consumption while more than `maxLag` events wait to be published, until half of them are published. This
  *  bounds the backlog of the outbox. Returns a function that stops the monitoring. */
