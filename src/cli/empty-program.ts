@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import type { Context } from './shared/context.js';
 
-/** The program without commands, which prints by the context. */
+/** Returns the program without commands, which prints with the methods of the context. */
 export function emptyProgram(
   { print, say, useFleet }: Pick<Context, 'print' | 'say' | 'useFleet'>,
   version: string,
@@ -14,7 +14,7 @@ export function emptyProgram(
     .configureOutput({
       writeOut: (text) => linesIn(text).forEach((line) => print(line)),
       writeErr: (text) => linesIn(text).forEach((line) => say(line)),
-      // quotes the command line, where a line break may be
+      // the message quotes the command line, which may contain a line break
       outputError: (text) => say(text.trimEnd().replace('\n(', ' (')),
     })
     .exitOverride();

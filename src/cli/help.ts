@@ -4,7 +4,7 @@ import { commands, nameCommand } from './commands/index.js';
 import { emptyProgram } from './empty-program.js';
 import { exitCodeOf } from './shared/failure.js';
 
-// A command line without a command: `flotilla --help`, `flotilla --version`, a mistyped name.
+// Runs a command line without a command: `flotilla --help`, `flotilla --version`, or a mistyped name.
 process.stdout.on('error', () => process.exit(1));
 const write = (stream: NodeJS.WriteStream) => (line: string) => void stream.write(`${printable(line, 4000)}\n`);
 const output = { print: write(process.stdout), say: write(process.stderr), useFleet: () => undefined };

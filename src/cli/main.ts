@@ -1,4 +1,4 @@
 import { commandsIn } from './commands/index.js';
 
-// Help, the version and a mistyped command need neither the libraries nor the fleet, and are printed without loading them.
+// Help, the version and the error of a mistyped command are printed without loading the libraries and the fleet.
 await (commandsIn(process.argv.slice(2)).length === 0 ? import('./help.js') : import('./run-command.js'));

@@ -14,7 +14,7 @@ import { tolerateFailures } from '../telemetry/log-output.js';
 
 const version = libraryVersion();
 
-/** Milliseconds for which a process that is done waits for what may still be open in it. */
+/** Milliseconds for which a finished process waits for open handles. */
 const EXIT_TIMEOUT_MS = 5000;
 
 const [command = ''] = process.argv
@@ -38,7 +38,7 @@ const context = createContext({
 tolerateFailures(process.stderr);
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (service !== undefined) return;
-  if (error.code === 'EPIPE') process.exit(0); // `flotilla dead list | head`: the reader has seen enough
+  if (error.code === 'EPIPE') process.exit(0); // `flotilla dead list | head`: the reader has ended
   context.say(`error: standard output cannot be written: ${error.message}`);
   process.exit(1);
 });
@@ -55,9 +55,9 @@ if (context.printsJson) {
 const program = buildProgram(await loadCommands(commandsIn(process.argv.slice(2))), context, version);
 program.hook('preAction', (_, command) => {
   if (command.name() !== 'doctor') requireSupportedNode();
-  // what a fleet writes, its broker included, is for its owner alone; source files are for everybody
+  // only the owner may read the files of a fleet and its broker; source files have the usual permissions
   if (groupOf(command) !== 'new') process.umask(0o077);
-  // The supervisor hands the failpoint on to its processes, and ends them itself when it is told to twice.
+  // the supervisor passes the failpoint to its processes, and kills them itself at the second signal
   if (command.name() === 'up') return;
   const { failpoint } = context.config;
   if (failpoint !== undefined) armFailpoint(failpoint);
@@ -67,14 +67,14 @@ program.hook('preAction', (_, command) => {
 try {
   await program.parseAsync(process.argv);
 } catch (error) {
-  // Stopping when told to is what a command should do, also in the midst of its start.
+  // a stop on request is no failure, even during the start
   const stopped = context.signal.aborted && error === context.signal.reason;
-  // the supervisor prints one line for all of its processes, which fail for the same reason
+  // the supervisor prints one line for all of its processes that fail for the same reason
   if (!stopped && !announceFailure(error)) fail(error);
   process.exitCode = stopped ? 0 : exitCodeOf(error);
 }
 if (process.connected) process.disconnect();
-// a handler that was abandoned may hold a socket or a timer for ever
+// an abandoned handler may keep a socket or a timer open
 setTimeout(() => process.exit(), EXIT_TIMEOUT_MS).unref();
 
 function fail(error: unknown, stack?: string): void {

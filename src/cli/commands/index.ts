@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
 import type { CommandModule } from '../program.js';
 
-/** A command, or a group of commands such as `dead`, of which nothing is loaded until it runs. */
+/** A command, or a group of commands such as `dead`, that is loaded when it runs. */
 export interface CommandEntry {
   readonly name: string;
   readonly description: string;
-  /** The name of the process, for commands that run until they are stopped: their log matters more than their output. */
+  /** The name of the process, for commands that run until they are stopped and write a log. */
   readonly service?: string;
   readonly load: () => Promise<CommandModule>;
 }
@@ -105,12 +105,12 @@ export const commands: readonly CommandEntry[] = [
   { name: 'config', description: 'show the configuration', load: () => import('./config.js') },
 ];
 
-/** The commands that a command line names, anywhere: `help dead` needs `dead` as well. */
+/** Returns the commands that a command line names at any place: `help dead` also needs `dead`. */
 export function commandsIn(words: readonly string[]): CommandEntry[] {
   return commands.filter(({ name }) => words.includes(name));
 }
 
-/** Loads `wanted`; of the other commands, the program has only names and descriptions. */
+/** Loads `wanted`; adds only the names and descriptions of the other commands. */
 export function loadCommands(wanted: readonly CommandEntry[] = commands): Promise<CommandModule[]> {
   return Promise.all(
     commands.map(async (entry): Promise<CommandModule> => {
@@ -126,7 +126,7 @@ export function loadCommands(wanted: readonly CommandEntry[] = commands): Promis
   );
 }
 
-/** Adds a command that only appears in the help. */
+/** Adds a command only for the help. */
 export function nameCommand(program: Command, { name, description }: CommandEntry): void {
   program.command(name).description(description);
 }

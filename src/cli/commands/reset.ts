@@ -41,7 +41,7 @@ async function runReset({ yes = false }: { yes?: boolean }, context: Context): P
   if (removed.foreign.length > 0) context.say(`Kept, because Flotilla did not create it: ${listed(removed.foreign)}`);
 }
 
-/** A new fleet in this folder has new stores: on a broker that stays, the claims of the old ones would refuse them. */
+/** A new fleet in this folder has new stores, which the claims of the old stores would refuse on the same broker. */
 async function forgetBroker(dataDir: string, context: Context): Promise<void> {
   if (context.config.amqpUrl === undefined) {
     await removeDockerBroker(dataDir, context.env);

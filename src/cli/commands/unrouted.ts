@@ -77,13 +77,14 @@ function filterOf({ id: ids, type: types, since, until }: FilterFlags): Unrouted
   return { ids, types, since, until };
 }
 
-/** An unrouted message may have a type that is not in the catalogue, but a pattern that selects nothing is probably misspelt. */
+/** An unrouted message may have a type that is not in the catalogue, but a pattern that selects nothing is probably
+ *  misspelt. */
 function checkTypes(selected: number, { type }: FilterFlags, definitions: Definitions): void {
   if (selected === 0) requireMatch('type', type, Object.keys(definitions));
 }
 
 async function openUnrouted(session: FleetSession, access: Access) {
-  session.queues(); // an invalid WORKERS is refused before anything is opened
+  session.queues(); // rejects an invalid WORKERS before a store or the broker is opened
   return { broker: await session.broker(access), names: session.names, definitions: session.definitions };
 }
 

@@ -55,7 +55,7 @@ async function runUp(flags: UpFlags, context: Context): Promise<void> {
   const fleet = await context.fleet();
   const enabled = enabledWorkers(fleet, config);
   requireTokens(config, ['api', 'health']);
-  requireSettings(env, fleet, enabled); // at once, not by a process that ends
+  requireSettings(env, fleet, enabled); // immediately, instead of by a process that exits
   const sandbox = fleet.sandbox && readSandboxSettings(fleet.sandbox, env);
   if (sandbox !== undefined) requireToken(sandbox.token, sandbox.tokenVariables, { host: config.host, place: 'HOST' });
   const disabled = describeDisabled(fleet, enabled);
@@ -104,14 +104,14 @@ function reportReady(running: RunningFleet, { banner: rowsOf }: Pick<Fleet, 'ban
   for (const line of ['', ...lines, '']) context.print(line);
 }
 
-/** How this command line is called from the folder of the fleet. */
+/** Returns the command that runs this program from the folder of the fleet. */
 function commandName({ cwd, program, packageRoot }: Context): string {
   const checkout = join(packageRoot, 'bin', 'flotilla');
   return program.includes('node_modules') ? 'npx flotilla' : relative(cwd, checkout);
 }
 
-/** Gives the fleet a key where it has none. Messages that an earlier release has left in the queues are not signed, so the first
- *  run with a key accepts them. */
+/** Creates a key if the fleet has none. Messages of an earlier release in the queues are not signed, so the first run
+ *  with a key accepts them. */
 function prepareSigning(context: Context): NodeJS.ProcessEnv {
   const { config, env, say } = context;
   if (config.fleetKey !== undefined) return {};
@@ -121,7 +121,7 @@ function prepareSigning(context: Context): NodeJS.ProcessEnv {
   return { VERIFY_SIGNATURES: 'warn' };
 }
 
-/** At most this many processes of one worker: more is a slip of the finger. */
+/** Maximum number of processes for one worker, to reject typing errors. */
 const MAX_PROCESSES = 64;
 
 function parseProcesses(text: string): number {
@@ -130,7 +130,7 @@ function parseProcesses(text: string): number {
   return count;
 }
 
-/** `payment=3,email=2`; may be given several times. */
+/** Parses `payment=3,email=2`; the option can be repeated. */
 function parseScale(text: string, before: Record<string, number>): Record<string, number> {
   const scale = { ...before };
   for (const part of text.split(',')) {

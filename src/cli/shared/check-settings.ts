@@ -3,8 +3,8 @@ import { FlotillaError } from '../../errors.js';
 import type { Fleet } from '../../fleet/define-fleet.js';
 import { workerDefinitionOf, type WorkerDefinition } from '../../worker/definition/worker-definition.js';
 
-/** Checks the settings of these workers, and those of the API and of the sandbox where they are given. Throws `config.invalid`; where
- *  there are several problems, an `AggregateError` with one for each. */
+/** Checks the settings of these workers and, if they are passed, those of the API and of the sandbox. Throws
+ *  `config.invalid`, or an `AggregateError` of them for several problems. */
 export function requireSettings(
   env: NodeJS.ProcessEnv,
   fleet: Pick<Fleet, 'api' | 'sandbox'>,
@@ -23,7 +23,7 @@ export function requireSettings(
   throw second === undefined ? first : new AggregateError(problems, problems.map(({ message }) => message).join('; '));
 }
 
-/** Commands and sagas that have no worker because WORKERS leaves it out; undefined where there are none. */
+/** Names commands and sagas whose worker WORKERS excludes; undefined if there are none. */
 export function describeDisabled(
   { workers }: Pick<Fleet, 'workers'>,
   enabled: readonly { name: string }[],

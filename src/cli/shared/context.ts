@@ -9,13 +9,13 @@ import { loadFleet } from '../../runtime/fleet/load-fleet.js';
 import { loadFleetKeys } from '../../runtime/broker/signing.js';
 import type { Signals } from './signals.js';
 
-/** What every command works with. Configuration and fleet are loaded at their first use, so that help and `new` need
+/** The environment of every command. Configuration and fleet are loaded at their first use, because help and `new` need
  *  neither. */
 export interface Context {
   readonly env: NodeJS.ProcessEnv;
   /** The folder of the fleet. */
   readonly cwd: string;
-  /** The file of this command line, for processes that run one of its commands. */
+  /** The file of this program, for processes that run one of its commands. */
   readonly program: string;
   /** The folder of this library. */
   readonly packageRoot: string;
@@ -23,34 +23,36 @@ export interface Context {
   readonly version: string;
   /** Aborts at the first SIGINT or SIGTERM, and when the supervisor that started this process has ended. */
   readonly signal: AbortSignal;
-  /** Aborts at the second: end at once. */
+  /** Aborts at the second signal: exit immediately. */
   readonly forced: AbortSignal;
-  /** Whether a person sits at standard input and can be asked. */
+  /** Whether standard input is a terminal, so that the command can ask questions. */
   readonly interactive: boolean;
   /** Whether standard output is a terminal, which can be redrawn. */
   readonly redrawable: boolean;
-  /** Columns of the terminal that standard output is; otherwise `MAX_LINE_WIDTH`, so that files and pipes get whole values. */
+  /** Columns of the terminal at standard output; otherwise `MAX_LINE_WIDTH`, so that files and pipes receive whole
+   *  values. */
   readonly width: number;
   /** Throws `config.invalid`. */
   readonly config: Config;
-  /** The keys by which the fleet signs messages; undefined where it has none. Throws `config.invalid`. */
+  /** The keys by which the fleet signs messages; undefined if it has none. Throws `config.invalid`. */
   readonly fleetKeys: FleetKeys | undefined;
-  /** Rejects as `loadFleet`. */
+  /** Rejects like `loadFleet`. */
   fleet(): Promise<Fleet>;
-  /** Loads the fleet from this file in place of the one that the configuration names. Call it before `fleet`. */
+  /** Selects the file from which `fleet` loads the fleet, in place of the configured one. */
   readonly useFleet: (file: string) => void;
-  /** A logger as configured; writes to standard error. */
+  /** Returns a logger with the configured level and format, which writes to standard error. */
   logger(fields?: Record<string, string>): Logger;
-  /** Prints one line of the result on standard output: unsafe characters are escaped, and at most `width` columns printed.
-   *  @default MAX_LINE_WIDTH */
+  /** Prints one line of the result on standard output: unsafe characters are escaped, and at most `width` columns
+   *  printed. @default MAX_LINE_WIDTH */
   readonly print: (line: string, width?: number) => void;
   /** Prints a value as JSON on standard output. */
   readonly printJson: (value: unknown, indent?: number) => void;
-  /** Replaces what the terminal shows by these lines. */
+  /** Replaces the contents of the terminal by these lines. */
   readonly redraw: (lines: readonly string[]) => void;
-  /** Prints one line about what the command does on standard error, as `print` does; an entry of the log where `printsJson`. */
+  /** Prints one line about the progress of the command on standard error, as `print` does, or as a log entry if
+   *  `printsJson`. */
   readonly say: (line: string, entry?: Partial<LogEntry>) => void;
-  /** Whether this is a service whose log is JSON, so that everything that it prints is. */
+  /** Whether this is a service with a JSON log, so that its whole output is JSON. */
   readonly printsJson: boolean;
   /** Prints an entry of the log on standard output. */
   readonly printEntry: (message: string, fields: Record<string, unknown>) => void;
@@ -66,11 +68,11 @@ export interface ContextOptions {
   stdin: { isTTY?: boolean };
   stdout: { write(text: string): unknown; columns?: number; isTTY?: boolean };
   stderr: { write(text: string): unknown; isTTY?: boolean };
-  /** The name of the process, where the command runs until it is told to end. */
+  /** The name of the process, for commands that run until they are stopped. */
   service?: string | undefined;
 }
 
-/** Of a terminal that does not report its width. */
+/** The width of a terminal that does not report it. */
 const DEFAULT_TERMINAL_WIDTH = 80;
 /** A value may be as large as a message. */
 export const MAX_LINE_WIDTH = 4000;
@@ -105,7 +107,7 @@ export function createContext(options: ContextOptions): Context {
       return fleet;
     },
     useFleet(file) {
-      env.FLOTILLA_FLEET = resolve(cwd, file); // processes that this command starts load it, too
+      env.FLOTILLA_FLEET = resolve(cwd, file); // for processes that this command starts
     },
     logger(fields = {}) {
       return createLogger({ level: this.config.logLevel, format: this.config.logFormat, fields });
@@ -121,7 +123,7 @@ export function createContext(options: ContextOptions): Context {
   };
 }
 
-/** The format of the log, also where the configuration is not valid. */
+/** Returns the format of the log, even if the configuration is invalid. */
 function formatOf(load: () => Config, env: NodeJS.ProcessEnv): string | undefined {
   try {
     return load().logFormat;
@@ -130,7 +132,7 @@ function formatOf(load: () => Config, env: NodeJS.ProcessEnv): string | undefine
   }
 }
 
-/** Control sequences of ECMA-48: to the top left, each line to its end, and what was below. */
+/** Moves the cursor to the top left, prints each line and erases its rest, and erases the lines below (ECMA-48). */
 function redrawn(lines: readonly string[]): string {
   const [home, endOfLine, below] = ['\u001b[H', '\u001b[K', '\u001b[J'];
   return `${home}${lines.map((line) => `${printable(line, MAX_LINE_WIDTH)}${endOfLine}\n`).join('')}${below}`;

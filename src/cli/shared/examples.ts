@@ -1,4 +1,4 @@
-/** A command line, and what it does. */
+/** A command line and its effect. */
 export type Example = readonly [line: string, meaning: string];
 
 /** The heading under which `--help` and docs/reference/cli.md show the examples of a command. */

@@ -1,12 +1,12 @@
 import { CommanderError } from 'commander';
 import { FlotillaError, messageOf, withRemedy, type ErrorCode } from '../../errors.js';
 
-/** The command was used wrongly; the message says how it is used. Exit code 2. */
+/** Incorrect usage of a command; the message describes the correct one. Exit code 2. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
-/** What the command was asked for did not succeed, and all there is to say has been said. Exit code 1. */
+/** A failure of the command that its output already describes. Exit code 1. */
 export class CommandFailed extends Error {
   override readonly name = 'CommandFailed';
 }
@@ -23,7 +23,7 @@ const WRONG_USE: ReadonlySet<ErrorCode> = new Set([
   'folder.not_empty',
 ]);
 
-/** Exit codes: 0 done, 1 failed, 2 wrong use. */
+/** Returns the exit code for an error: 1 failure, 2 incorrect usage or configuration. */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
   if (error instanceof UsageError) return 2;
@@ -32,7 +32,7 @@ export function exitCodeOf(error: unknown): number {
   return 1;
 }
 
-/** What went wrong and what to do: a line for each error; none where it has been printed already. */
+/** Returns a line with the cause and the remedy of each error; none for errors that have been printed. */
 export function failureLines(error: unknown): string[] {
   if (error instanceof AggregateError) return error.errors.flatMap(failureLines);
   if (error instanceof CommanderError || error instanceof CommandFailed) return [];

@@ -4,7 +4,7 @@ import type { OperatorPlace } from '../../runtime/operator/operator-broker.js';
 import { silentLogger } from '../../telemetry/logger.js';
 import type { Context } from './context.js';
 
-/** Where an operator's command works. Its connections log only at the level `debug`. */
+/** Returns the configuration of an operator's command. Its connections log only at the level `debug`. */
 export function operatorPlace(context: Context): OperatorPlace {
   const { config, cwd, signal } = context;
   const logger = config.logLevel === 'debug' ? context.logger() : silentLogger();
@@ -21,11 +21,11 @@ export async function withSession<T>(context: Context, work: (session: FleetSess
   }
 }
 
-/** The user at the terminal, for the audit. */
+/** Returns the name of the user, for the audit. */
 export function operatorName(): string {
   try {
     return userInfo().username;
   } catch {
-    return `uid ${process.getuid?.() ?? 'unknown'}`; // a container's user may have no name
+    return `uid ${process.getuid?.() ?? 'unknown'}`; // in a container, the user may have no name
   }
 }

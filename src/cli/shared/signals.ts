@@ -1,16 +1,17 @@
-/** The two ways in which this process is told to end. */
+/** The two requests to end this process. */
 export interface Signals {
-  /** In good order: finish what was begun. */
+  /** Stop cleanly: finish the current work. */
   readonly stop: AbortSignal;
-  /** At once. */
+  /** Exit immediately. */
   readonly force: AbortSignal;
 }
 
-/** One signal may arrive twice: sent to the process group, and forwarded by npm or by `bin/flotilla`. Milliseconds. */
+/** Milliseconds in which a repeated signal is ignored: the process group receives it, and npm or `bin/flotilla`
+ *  forwards it. */
 const SAME_SIGNAL_MS = 300;
 
-/** Turns signals of the system into abort signals: the first asks for an end in good order, a later one forces it.
- *  A process that was started by a supervisor also stops when that supervisor is gone. */
+/** Converts signals of the operating system to abort signals: the first one stops the process cleanly, a later one
+ *  forces its exit. A process with a supervisor also stops when the supervisor has ended. */
 export function listenForSignals(process: NodeJS.Process, now: () => number = () => performance.now()): Signals {
   const stop = new AbortController();
   const force = new AbortController();
@@ -23,7 +24,7 @@ export function listenForSignals(process: NodeJS.Process, now: () => number = ()
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, receive);
   if (process.channel) {
     process.once('disconnect', () => stop.abort(new Error('the supervisor has ended')));
-    // Listening must not by itself keep a process alive that is done.
+    // the listeners alone must not keep the process alive
     process.channel.unref();
   }
   return { stop: stop.signal, force: force.signal };

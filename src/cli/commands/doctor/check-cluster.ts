@@ -10,7 +10,7 @@ import type { Finding } from './finding.js';
 
 const REQUEST_TIMEOUT_MS = 5000;
 
-/** Version, alarms, nodes, leaders and timeouts of the broker. */
+/** Checks version, alarms, nodes, leaders and timeouts of the broker. */
 export async function checkCluster(context: Context): Promise<Finding[]> {
   const names = namesFor(context.config.prefix);
   const management = await openManagement(context, REQUEST_TIMEOUT_MS);

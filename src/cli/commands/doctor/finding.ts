@@ -1,8 +1,8 @@
-/** What an examination has found. */
+/** The result of a check. */
 export interface Finding {
-  /** False: the fleet cannot work so. */
+  /** False if the fleet cannot work. */
   ok: boolean;
-  /** The fleet works, and something should be done about it. */
+  /** The fleet works, but an operator should act. */
   warning?: boolean;
   detail: string;
 }

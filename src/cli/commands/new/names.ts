@@ -4,7 +4,7 @@ import { RESERVED_NAMES } from '../../../fleet/reserved-names.js';
 import { UsageError } from '../../shared/failure.js';
 import { workerDefinitionOf } from '../../../worker/definition/worker-definition.js';
 
-/** What cannot be the name of a variable in a module, or is used in what is generated. */
+/** Names that a variable in a module cannot have, and names that the generated code uses. */
 const RESERVED = new Set(
   (
     'arguments await break case catch class const continue debugger default delete do else enum eval export extends ' +
@@ -14,7 +14,7 @@ const RESERVED = new Set(
   ).split(' '),
 );
 
-/** The name of a worker in the forms in which it is written. */
+/** The name of a worker in its spellings. */
 export interface WorkerNames {
   /** `loyalty-points`: its queue, folder and service. */
   name: string;
@@ -26,8 +26,8 @@ export interface WorkerNames {
   environment: string;
 }
 
-/** Throws `UsageError` for a name that means another part of the fleet: a process, a store, a queue, or a service or volume of
- *  the compose file. */
+/** Throws `UsageError` for the name of another part of the fleet: a process, a store, a queue, or a service or volume
+ *  of the compose file. */
 export function requireFreeName(name: string, { workers, api }: Pick<Fleet, 'workers' | 'api'>): void {
   const refuse = (why: string) => new UsageError(`a worker cannot be called ${name}: ${why}`);
   if (RESERVED_NAMES.has(name)) throw refuse('the name is reserved for another part of the fleet');
@@ -41,7 +41,7 @@ export function requireFreeName(name: string, { workers, api }: Pick<Fleet, 'wor
   }
 }
 
-/** Throws `UsageError` for what is no name of a worker. */
+/** Throws `UsageError` for an invalid name of a worker. */
 export function namesOf(name: string): WorkerNames {
   if (!isPlainName(name) || name.length > 60) {
     throw new UsageError(`${JSON.stringify(name)}: a worker's name is lower-case letters, digits and single dashes`);

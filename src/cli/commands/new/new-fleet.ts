@@ -15,7 +15,7 @@ export interface NewFleetOptions {
 /** The code of a new fleet is that of examples/hello-worker, without its README; templates/fleet has everything else. */
 const CODE = ['config', 'platform', 'workers', 'test'];
 
-/** npm leaves .gitignore files out of packages, and reads .env files of the folder that it runs in. */
+/** The templates have other names for .gitignore, which npm excludes from packages, and .env, which npm reads. */
 const DOTFILES: Readonly<Record<string, string>> = { gitignore: '.gitignore', 'env.example': '.env.example' };
 
 /** Creates a fleet with one worker. Resolves with its files, relative to the folder. Throws `name.invalid` or
@@ -73,13 +73,13 @@ async function requireEmpty(folder: string): Promise<void> {
   if (entries.length > 0) throw new FlotillaError('folder.not_empty', `${folder} has ${entries[0]}`);
 }
 
-/** The dependency by which a project in `folder` gets this library: its version; or the tarball or folder from which it was
- *  installed itself. */
+/** Returns the dependency of a project in `folder` on this library: its version, or the tarball or folder from which
+ *  it was installed. */
 async function dependencyOn(packageRoot: string, version: string, folder: string): Promise<string> {
   const fileSpec = (path: string) => `file:${relative(folder, path)}`;
   const modules = dirname(packageRoot);
   if (basename(modules) !== 'node_modules') return fileSpec(packageRoot);
-  // npm's record of what it has installed
+  // npm's list of installed packages
   const record = join(modules, '.package-lock.json');
   if (!existsSync(record)) return `^${version}`;
   const { packages } = JSON.parse(await readFile(record, 'utf8')) as {

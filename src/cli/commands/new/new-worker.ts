@@ -22,15 +22,15 @@ export interface NewWorkerOptions {
 export interface NewWorker {
   /** Created or changed, relative to the folder of the fleet. */
   files: string[];
-  /** What is left to do by hand, one line each. */
+  /** Remaining manual steps, one line each. */
   byHand: string[];
 }
 
 const CATALOGUE = 'platform/catalogue.ts';
 const WORKERS = 'workers/index.ts';
 
-/** Adds a worker to a fleet: its folder, a test and a line in workers/index.ts. Throws `UsageError` or `name.unknown` before
- *  anything is written when it cannot be done. */
+/** Adds a worker to a fleet: its folder, a test and a line in workers/index.ts. Throws `UsageError` or `name.unknown`
+ *  before it writes a file. */
 export async function newWorker({ root, packageRoot, name, on = [], fleet }: NewWorkerOptions): Promise<NewWorker> {
   const names = namesOf(name);
   requireFreeName(name, fleet);
@@ -71,7 +71,7 @@ interface Manifest {
   devDependencies?: Record<string, string>;
 }
 
-/** A fleet that is compiled maps `#platform/*.js` and imports `.js` files; one that Node.js runs as it is imports `.ts` files. */
+/** A compiled fleet maps `#platform/*.js` and imports `.js` files; a fleet without a build step imports `.ts` files. */
 function conventionsOf({ imports = {}, devDependencies = {} }: Manifest) {
   const isCompiled = '#platform/*.js' in imports;
   return {
@@ -100,7 +100,7 @@ function registrationOf({ name, variable }: WorkerNames, extension: string): str
   ];
 }
 
-/** A compose file that runs workers needs a service for this one. */
+/** A compose file with workers needs a service for the new one. */
 async function deploymentOf(root: string, name: string): Promise<string[]> {
   const file = join(root, 'docker-compose.yml');
   if (!existsSync(file) || !(await readFile(file, 'utf8')).includes('[worker, ')) return [];

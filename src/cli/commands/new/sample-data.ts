@@ -5,7 +5,7 @@ import { typesMatching } from '../../../events/handler-types.js';
 import { UsageError } from '../../shared/failure.js';
 import { requireMatch } from '../../shared/input/type-patterns.js';
 
-/** What is used of JSON Schema. Source: https://json-schema.org/draft/2020-12/json-schema-validation */
+/** The used part of JSON Schema. Source: https://json-schema.org/draft/2020-12/json-schema-validation */
 interface Schema {
   type?: string;
   const?: unknown;
@@ -23,16 +23,16 @@ interface Schema {
   required?: string[];
 }
 
-/** An event that a pattern matches. */
+/** An example of an event that a pattern matches. */
 export interface Sample {
   pattern: string;
   type: string;
   data: unknown;
 }
 
-/** For each pattern, example data of the first event that it matches and of which an example can be made; without any
- *  pattern, of the first event of the application. Throws `name.unknown` for a pattern that matches nothing, and
- *  `UsageError` for one that a worker cannot handle, or of which no example can be made. */
+/** Returns example data for each pattern, of the first matching event for which an example can be generated; without
+ *  patterns, of the first event of the application. Throws `name.unknown` for a pattern without a match, and
+ *  `UsageError` for one that a worker cannot handle or for which no example can be generated. */
 export function samplesOf(definitions: Definitions, patterns: readonly string[]): Sample[] {
   requireMatch('type', patterns, Object.keys(definitions));
   requireUnambiguous(definitions, patterns);
@@ -55,7 +55,7 @@ function sampleOf(definitions: Definitions, pattern: string) {
   return sample;
 }
 
-/** Whether a type is an event, and not one of the fleet itself. */
+/** Returns whether a type is an event of the application. */
 function isOfApplication(definitions: Definitions) {
   return (type: string) => definitions[type]?.kind === 'event' && !(type in base);
 }
@@ -90,7 +90,7 @@ const FORMATS: Record<string, string> = {
   date: '2026-01-31',
 };
 
-/** What short texts are often like: words, codes of currencies, countries and languages, numbers. */
+/** Common short texts: words, codes of currencies, countries and languages, numbers. */
 const TEXTS = ['text', 'USD', 'DE', 'en', '12345', 'a', 'A', '1'];
 
 function example(schema: Schema): unknown {

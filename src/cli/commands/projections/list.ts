@@ -16,13 +16,13 @@ export interface Listed {
   store: string;
   /** `absent`: its worker has not run yet; `unread`: its store is not on this machine. */
   status: ProjectionState['status'] | 'absent' | 'unread';
-  /** Null where it is not known. */
+  /** Null if unknown. */
   position: number | null;
   behind: number | null;
-  /** Of the definition, and of what made the model. */
+  /** Of the definition, and of the stored model. */
   version: number;
   modelVersion: number | null;
-  /** How many events an operator lets it do without. */
+  /** The number of events that an operator has skipped. */
   skipped: number;
   stop: Stop | null;
 }

@@ -8,14 +8,14 @@ import { enabledWorkers } from '../../../runtime/fleet/enabled-workers.js';
 import { withExistingStores, type ExistingStores } from '../../../runtime/stores/existing-stores.js';
 import { describeUnread } from '../../../runtime/stores/existing-stores.js';
 
-/** A projection of the fleet, with who keeps it and where. */
+/** A projection of the fleet, with its owner and its store. */
 export interface KnownProjection {
   projection: ProjectionDefinition;
   worker: string;
   service: string;
 }
 
-/** Those of the enabled workers, by name. */
+/** Returns the projections of the enabled workers, by name. */
 export async function knownProjections(context: Context): Promise<KnownProjection[]> {
   return enabledWorkers(await context.fleet(), context.config)
     .flatMap(({ name: worker, store: service, projections }) =>
@@ -24,7 +24,7 @@ export async function knownProjections(context: Context): Promise<KnownProjectio
     .sort((a, b) => (a.projection.name < b.projection.name ? -1 : 1));
 }
 
-/** Those of these names. Throws `name.unknown` for one that does not exist. */
+/** Returns the projections with these names. Throws `name.unknown`. */
 export function chosen(known: readonly KnownProjection[], names: readonly string[]): KnownProjection[] {
   return [...new Set(names)].map((name) => {
     const found = known.find(({ projection }) => projection.name === name);
@@ -43,7 +43,7 @@ export interface ModelStores extends ExistingStores {
   get: (known: KnownProjection) => Promise<Store>;
 }
 
-/** Runs `work` with the stores of projections, and closes them afterwards. Creates none. */
+/** Runs `work` with the stores of projections, and closes them afterwards. Creates no store. */
 export async function withStores<T>(context: Context, work: (stores: ModelStores) => Promise<T>): Promise<T> {
   return withExistingStores(context, migrateProjections, (stores) => {
     const get = async ({ service }: KnownProjection): Promise<Store> => {

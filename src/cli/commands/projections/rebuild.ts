@@ -71,7 +71,7 @@ async function runRebuild(names: string[], flags: Flags, context: Context): Prom
   }
 }
 
-/** What went wrong with one is no reason to leave out the others; being told to end is. */
+/** A failed rebuild does not prevent the others; a stop of the command does. */
 async function rebuildOne(
   known: KnownProjection,
   stores: ModelStores,

@@ -8,19 +8,19 @@ import { OPS_STORE } from '../../../fleet/reserved-names.js';
 import { workerDefinitionOf } from '../../../worker/definition/worker-definition.js';
 import { storePathOf } from '../../../runtime/place.js';
 
-/** The store of a service, compared with the one that is recorded. */
+/** The store of a service, compared with the recorded store. */
 export interface StoreReport {
   service: string;
   /** `ok`: the recorded one. `new`: neither a file nor a record. `unrecorded`: a file, which the next process records. */
   state: 'ok' | 'new' | 'unrecorded' | 'missing' | 'replaced' | 'damaged';
-  /** Of the file; null where there is none, or where it has none. */
+  /** Of the file; null without a file or an id. */
   id: string | null;
-  /** Of the store that is recorded. */
+  /** Of the recorded store. */
   recorded: string | null;
   path: string;
 }
 
-/** The services of a fleet that have a store. */
+/** Returns the services of a fleet that have a store. */
 export function storeNames({ workers, api }: Fleet): string[] {
   const names = [
     ...(api === undefined ? [] : [api.store]),
@@ -30,7 +30,7 @@ export function storeNames({ workers, api }: Fleet): string[] {
   return [...new Set(names)].sort();
 }
 
-/** Looks at the file of a service; changes nothing. */
+/** Inspects the file of a service without changing it. */
 export function inspectStore(context: Context, service: string): StoreReport {
   const path = storePathOf(context, service);
   const recorded = storeRegistry(context).find(service)?.id ?? null;

@@ -14,8 +14,8 @@ export interface StoreFlags {
   json?: boolean;
 }
 
-/** Runs `work` with the store that is named, or that of the API, and closes it afterwards. Throws `name.unknown` for one that
- *  the fleet does not have, and `store.missing` for one that is not on this machine. */
+/** Runs `work` with the named store, or that of the API, and closes it afterwards. Throws `name.unknown` if the fleet
+ *  does not have it, and `store.missing` if it is not on this machine. */
 export async function withStore<T>(
   context: Context,
   { store: named }: StoreFlags,
@@ -34,7 +34,7 @@ export async function withStore<T>(
   });
 }
 
-/** The same for one of its streams. Throws `name.unknown` for a stream that is not in it. */
+/** Runs `work` with a stream of such a store. Throws `name.unknown` if the store does not contain the stream. */
 export function withStream<T>(
   context: Context,
   stream: string,

@@ -1,7 +1,7 @@
 import { formatDuration } from '../../../duration.js';
 import type { StreamMetadata } from '../../../store/store.js';
 
-/** A retention as text. */
+/** Formats a retention. */
 export function retentionText(retention: StreamMetadata['retention']): string {
   if (retention === undefined) return 'none: all events stay in the store';
   const { keep, olderThan } = retention;

@@ -35,7 +35,7 @@ async function describeStream(store: Store, stream: string) {
   const [first] = await store.read(stream, 0, 1);
   let last = first;
   const snapshot = await store.snapshot(stream);
-  // from the snapshot on, where there is one: a long stream is not read for its end
+  // from the snapshot on, because a long stream is slow to read
   for await (const page of readStream(store, stream, Math.max(0, (snapshot?.version ?? 1) - 1))) last = page.at(-1);
   return {
     store: store.service,
@@ -44,7 +44,7 @@ async function describeStream(store: Store, stream: string) {
     first: first?.event.time ?? '',
     last: last?.event.time ?? '',
     snapshot: snapshot === undefined ? null : { version: snapshot.version, shape: snapshot.shape },
-    archivedThrough: (await store.archive(stream, 0)).through, // moves nothing, and says how far it is
+    archivedThrough: (await store.archive(stream, 0)).through, // moves nothing, returns the position
     metadata: (await store.streamMetadata(stream)) ?? null,
   };
 }

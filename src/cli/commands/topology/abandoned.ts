@@ -3,7 +3,7 @@ import type { Broker, TopologyDifference } from '../../../broker/broker.js';
 import type { FleetSession } from '../../../runtime/operator/fleet-session.js';
 import { hasCode } from '../../../errors.js';
 
-/** The abandoned queues of this fleet. Rejects with `broker.management`. */
+/** Resolves with the abandoned queues of this fleet. Rejects with `broker.management`. */
 export async function abandonedQueues(session: FleetSession, broker: Broker): Promise<AbandonedQueue[]> {
   const { declared } = session.queues();
   return findAbandonedQueues({
@@ -14,7 +14,8 @@ export async function abandonedQueues(session: FleetSession, broker: Broker): Pr
   });
 }
 
-/** The same as surplus of the topology. Without the management API there are none, and a line says so. */
+/** Resolves with the abandoned queues as differences of the topology. Without the management API, prints a line and
+ *  resolves with none. */
 export async function surplusQueues(session: FleetSession, broker: Broker): Promise<TopologyDifference[]> {
   try {
     return (await abandonedQueues(session, broker)).map((each) => ({

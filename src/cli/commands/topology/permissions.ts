@@ -54,7 +54,7 @@ async function runPermissions({ json = false, script = false }: Flags, context: 
   else printTable(users, fleet, context);
 }
 
-/** The users of all services of the fleet, and of the operators' command line. */
+/** Returns the users of all services of the fleet and of the operators. */
 export function fleetUsers(fleet: Fleet, prefix: string): UserPermissions[] {
   const names = namesFor(prefix);
   const services = [
@@ -85,7 +85,7 @@ function accessOf(service: string, { workers, api }: Fleet): ServiceAccess {
   };
 }
 
-/** As `POST /api/definitions` takes them. Users are not among them: they have passwords. */
+/** Formats the permissions for `POST /api/definitions`, without the users, which need passwords. */
 function definitionsOf(users: readonly UserPermissions[], vhost: string) {
   return {
     permissions: users.map(({ user, configure, write, read }) => ({ user, vhost, configure, write, read })),

@@ -57,7 +57,7 @@ async function runRemove(workers: readonly string[], flags: Flags, context: Cont
   });
 }
 
-/** Throws `topology.not_found` for a worker that has left nothing, with the names of those that have. */
+/** Throws `topology.not_found` for a worker without remaining queues, with the names of the workers that have some. */
 function leftBy(workers: readonly string[], found: readonly AbandonedQueue[]): AbandonedQueue[] {
   const known = [...new Set(found.map(({ worker }) => worker))].join(', ') || 'none has';
   const unknown = workers.find((name) => !found.some(({ worker }) => worker === name));
@@ -123,7 +123,7 @@ async function remove(queues: readonly AbandonedQueue[], session: FleetSession, 
   if (results.some(({ removed }) => !removed)) throw new CommandFailed('some are still there');
 }
 
-/** Dead letters are stored where the store is; elsewhere they stay in their queue. */
+/** Resolves with the store of dead letters if it is on this machine; otherwise dead letters stay in their queue. */
 async function opsIfAny(session: FleetSession): Promise<Store | undefined> {
   if (hasStore(session, OPS_STORE)) return session.ops();
   session.notify('The store ops does not exist here: queues with dead letters stay.');

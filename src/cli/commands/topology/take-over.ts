@@ -13,7 +13,7 @@ import { storeNames } from '../stores/inspect.js';
 
 interface Taken {
   service: string;
-  /** The id of the store that held the claim; null: none did. */
+  /** The id of the store that held the claim; null if none did. */
   from: string | null;
   to: string;
 }
@@ -42,7 +42,7 @@ async function runTakeOver(services: readonly string[], { json = false }: { json
   });
 }
 
-/** Processes of the other fleet would go on consuming. Throws `topology.in_use`. */
+/** Throws `topology.in_use` if processes of the other fleet run, because they would continue to consume. */
 async function refuseWhileConsumed(session: FleetSession): Promise<void> {
   const broker = await session.broker('write');
   const { names } = session;

@@ -4,7 +4,7 @@ import type { Context } from '../context.js';
 
 const MAX_WIDTH = 1000;
 
-/** Asks a person on the terminal; anything but yes is no. Only while `context.interactive`. */
+/** Asks a question on the terminal; every answer but yes means no. Requires `context.interactive`. */
 export async function confirm(question: string, { signal }: Pick<Context, 'signal'>): Promise<boolean> {
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   try {

@@ -3,10 +3,10 @@ import { isWildcard, matches } from '../../../events/patterns.js';
 import { unknownName } from '../../../text/known-names.js';
 import { collect } from './arguments.js';
 
-/** How the help of a command describes its patterns. */
+/** Description of patterns for the help of a command. */
 export const PATTERN_HELP = `a name or a topic pattern: * stands for one word, # for any number, as in 'order.*'`;
 
-/** An option that takes a topic pattern, the language of `--type` and `--code` in every command. */
+/** Parses an option with a topic pattern, as `--type` and `--code` of every command. */
 export function pattern(text: string): string {
   const words = text.split('.');
   if (words.some((word) => word === '' || (isWildcard(word) && word.length > 1))) {
@@ -17,7 +17,7 @@ export function pattern(text: string): string {
   return text;
 }
 
-/** The same for an option that may be given several times. */
+/** Parses a repeated option with topic patterns. */
 export function patterns(text: string, before: string[]): string[] {
   return collect(pattern(text), before);
 }
@@ -28,7 +28,7 @@ export function requireMatch(kind: string, wanted: readonly string[], known: rea
   if (unknown !== undefined) throw unknownName(kind, unknown, known);
 }
 
-/** The first pattern that matches none of these names. */
+/** Returns the first pattern that matches none of these names. */
 export function unmatched(wanted: readonly string[], known: readonly string[]): string | undefined {
   return wanted.find((each) => !known.some((name) => matches(each, name)));
 }

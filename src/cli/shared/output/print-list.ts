@@ -2,7 +2,7 @@ import { displayWidth, printable } from '../../../text/printable.js';
 import { MAX_LINE_WIDTH, type Context } from '../context.js';
 import { columnWidths } from './column-widths.js';
 
-/** How the columns of a table print a row; a heading is its key. */
+/** The cell of a row in each column of a table; the keys are the headings. */
 export type Columns<Item, Name extends string = string> = Record<Name, (item: Item) => string>;
 
 export interface TableOptions<Name extends string> {
@@ -15,14 +15,14 @@ const GAP = '  ';
 /** Of one value, for people. */
 export const MAX_LINES = 1000;
 
-/** Prints a list: as `{items, total, …extra}` for programs, or as a table for people. */
+/** Prints a list as a table, or as the JSON object `{items, total, …extra}`. */
 export function printList<Item extends object, Name extends string>(
   context: Context,
   items: readonly Item[],
   options: TableOptions<Name> & {
     json?: boolean;
     total?: number;
-    /** What else programs get. */
+    /** Further fields of the JSON object. */
     extra?: object;
     columns: Columns<Item, Name>;
     empty?: string;
@@ -37,8 +37,9 @@ export function printList<Item extends object, Name extends string>(
   }
 }
 
-/** The lines of a table. Where a row needs more than `width` columns, cells of `freeText` are cut in the middle, marked by `…`; a
- *  row over `MAX_LINE_WIDTH` is cut in its widest cells. Unsafe characters are escaped, so that no cell can add a row. */
+/** Returns the lines of a table. If a row needs more than `width` columns, the cells of `freeText` are cut in the
+ *  middle, marked by `…`; a row over `MAX_LINE_WIDTH` is cut in its widest cells. Unsafe characters are escaped, so
+ *  that no cell can add a row. */
 export function table<Item, Name extends string>(
   items: readonly Item[],
   columns: Columns<Item, Name>,
@@ -65,7 +66,7 @@ export function table<Item, Name extends string>(
   );
 }
 
-/** The lines of a value as JSON for people, at most `MAX_LINES`. */
+/** Returns the lines of a value as indented JSON, at most `MAX_LINES`. */
 export function jsonLines(value: unknown): string[] {
   const lines = JSON.stringify(value, null, 2).split('\n');
   if (lines.length <= MAX_LINES) return lines;

@@ -1,6 +1,6 @@
 import { printable } from '../../../text/printable.js';
 
-/** Shows on a terminal how far long work has come, in one line that is written over; says nothing into files and
+/** Prints the progress of a long operation on a terminal, in one line that is overwritten. Prints nothing to files and
  *  pipes. */
 export interface Progress {
   show: (done: number, total: number, what: string) => void;
@@ -9,7 +9,7 @@ export interface Progress {
 }
 
 const REDRAW_INTERVAL_MS = 100;
-/** A longer line wraps, and is not written over. */
+/** A longer line would wrap, which prevents overwriting it. */
 const MAX_WIDTH = 79;
 
 export function createProgress(

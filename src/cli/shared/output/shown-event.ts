@@ -6,8 +6,8 @@ import type { EventEnvelope } from '../../../events/envelope.js';
 import { hasHidden, HIDDEN, maskPersonal } from '../../../events/personal.js';
 import type { Context } from '../context.js';
 
-/** The envelope with the fields hidden that its type marks as personal. All of its data is hidden where the catalogue does not
- *  know the type, or the data does not fit it. The marks are those of the latest version, so the data is shown as of that. */
+/** Returns the envelope without the personal fields of its type. Hides all of the data if the catalogue does not
+ *  contain the type or the data is invalid. The latest version marks the personal fields, so the data is upcast to it. */
 export function shownEvent(definitions: Definitions, event: EventEnvelope): EventEnvelope {
   try {
     const latest = upcast(definitions, event);
@@ -18,12 +18,12 @@ export function shownEvent(definitions: Definitions, event: EventEnvelope): Even
   }
 }
 
-/** Prints, where a value is hidden in what was printed, how to see it. */
+/** Prints how to show hidden values, if the printed text contains any. */
 export function reportHidden(context: Pick<Context, 'say'>, shown: unknown): void {
   if (hasHidden(shown)) context.say('Personal data is hidden; --pii shows it.');
 }
 
-/** The event in a message of any content type, as `shownEvent` returns it; a body that is no event is hidden. */
+/** Returns the event in a message of any content type, as `shownEvent` does. Hides a body that is not an event. */
 export function shownBody(definitions: Definitions, { body, properties }: EncodedEvent): EventEnvelope | typeof HIDDEN {
   try {
     return shownEvent(definitions, parseEnvelope({ body, properties: { ...properties, contentType: undefined } }));
