@@ -78,13 +78,13 @@ function endingByItself({ token, items, isDeliverable }: PlacedOrder): string {
 const NEVER_TAKEN: readonly Token[] = ['tok_down', 'tok_timeout'];
 const REFUSED: readonly Token[] = ['tok_declined', 'tok_unheard_of'];
 
-/** Every stored event was handled by, or dead-lettered for, each worker that handles its type; workers have handled
- *  no other events. */
+/** Every stored event was handled by, or dead-lettered for, each worker that accepts it; workers have handled no other
+ *  events. */
 function checkDelivery({ stores, events, letters }: World): string[] {
   const dead = new Set(letters.map(({ worker, event_id }) => `${worker} ${event_id}`));
   return workers.flatMap((worker) => {
     const inbox = stores.inbox(worker);
-    const due = events.filter(({ type }) => worker.handlerOf.has(type));
+    const due = events.filter((event) => worker.handlerOf.has(event.type) && worker.accepts?.(event) !== false);
     const known = new Set(due.map(inboxName));
     return [
       ...due

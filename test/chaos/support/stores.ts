@@ -2,18 +2,15 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import fleet from '../../../config/fleet.js';
+import type { EventEnvelope } from '../../../src/events/envelope.js';
 import { idOf } from '../../../src/store/sqlite/tables/id-values.js';
 import { workerDefinitionOf } from '../../../src/worker/definition/worker-definition.js';
 
 export const workers = fleet.workers.map(workerDefinitionOf);
 export const services = [...new Set([...workers.map(({ store }) => store), 'core', 'ops'])];
 
-export interface Event {
+export interface Event extends EventEnvelope {
   service: string;
-  id: string;
-  type: string;
-  subject: string;
-  causationid?: string;
   data: Record<string, unknown>;
 }
 
