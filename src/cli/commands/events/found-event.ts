@@ -1,7 +1,7 @@
 import type { JournalEntry } from '../../../journal/entry.js';
 import type { StoredEvent } from '../../../store/stored-event.js';
 
-/** An event, wherever it was found. */
+/** An event from a store or from the journal. */
 export type FoundEvent = Omit<JournalEntry, 'place'>;
 
 export function foundInStore(

@@ -23,7 +23,7 @@ export interface SearchedHistory {
   like: (beginning: string, limit: number) => Promise<FoundEvent[]>;
 }
 
-/** Runs `work` on the journal where it is on this machine and not empty, otherwise on the services' own stores. */
+/** Runs `work` on the journal if it is on this machine and not empty, otherwise on the stores of the services. */
 export async function withHistory<T>(context: Context, work: (history: SearchedHistory) => Promise<T>): Promise<T> {
   return withSession(context, async ({ fleet, config, signal, stores: services }) => {
     const journal = await journalOf(fleet, services.find);

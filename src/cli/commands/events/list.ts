@@ -91,8 +91,8 @@ async function runList(flags: Flags, context: Context): Promise<void> {
   });
 }
 
-/** Throws `name.unknown` for a service or a type that the fleet does not have and that no stored event has, either: what
- *  an earlier version of the fleet stored can still be found. */
+/** Throws `name.unknown` for a service or a type that neither the fleet nor a stored event has. Events of an earlier
+ *  version of the fleet can thus be found. */
 async function requireNames(fleet: Fleet, { source, types = [] }: JournalFilter, history: SearchedHistory) {
   const isStored = async (filter: JournalFilter) => (await history.newest(filter, 1)).total > 0;
   const services = servicesOf(fleet);

@@ -29,7 +29,7 @@ export function register(program: Command, context: Context): void {
     .action((flags: Flags) => (flags.watch === undefined ? runOnce(flags, context) : runWatch(flags, context)));
 }
 
-/** Prints what is known. Fails afterwards with the reason where the broker cannot be reached. */
+/** Prints the known values. If the broker is unreachable, fails afterwards with the reason. */
 async function runOnce({ json = false }: Flags, context: Context): Promise<void> {
   const source = createStatusSource(context);
   try {
@@ -46,7 +46,7 @@ async function runOnce({ json = false }: Flags, context: Context): Promise<void>
   }
 }
 
-/** Prints until the signal aborts. A broker that goes away is shown as such until it is back. */
+/** Prints until the signal aborts. Shows the broker as not reachable while it is disconnected. */
 async function runWatch({ json = false, watch }: Flags, context: Context): Promise<void> {
   const { signal, print, redraw, redrawable, width } = context;
   const source = createStatusSource(context);

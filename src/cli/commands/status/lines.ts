@@ -7,11 +7,12 @@ import { countOf, reasonOf } from '../topology/abandoned.js';
 import type { OpenSagas } from '../sagas/open-counts.js';
 import type { Status } from './source.js';
 
-/** What is not known. */
+/** An unknown value. */
 const UNKNOWN = '?';
 const NONE = '-';
 
-/** The status for people, as of `now`, in milliseconds since the epoch. `unreachable`: without a connection to the broker. */
+/** The status for people, as of `now`, in milliseconds since the epoch. `unreachable`: without a connection to the
+ *  broker. */
 export function statusLines(
   status: Status,
   { width, now, unreachable }: { width: number; now: number; unreachable: boolean },
@@ -64,7 +65,7 @@ function workerTable(workers: readonly WorkerStatus[], { width, now }: { width: 
   );
 }
 
-/** Whether the broker, the store or a process has reported anything about the worker. */
+/** Returns whether the broker, the store or a process has reported on the worker. */
 function isKnown({ hasQueue, exists, inFlight, deadKept, breaker }: WorkerStatus): boolean {
   return hasQueue && ([exists, inFlight, breaker].some((value) => value !== null) || (deadKept ?? 0) > 0);
 }
@@ -100,7 +101,7 @@ function retryingCell({ retrying }: WorkerStatus): string {
   return `${total}${isWhole ? '' : `+${UNKNOWN}`} (${parts.join(', ')})`;
 }
 
-/** `5`, or `4+?` where a part of them is not known. */
+/** `5`, or `4+?` if a part of them is unknown. */
 function deadCell({ dead, deadInBroker, deadKept }: WorkerStatus): string {
   if (dead !== null) return String(dead);
   const known = deadInBroker ?? deadKept;
@@ -114,7 +115,7 @@ function breakerCell({ breaker, breakerUntil, breakerSince }: WorkerStatus, now:
   return `${breaker}${since}${leftOf(breakerUntil, now)}`;
 }
 
-/** A worker with processes on this machine is reported with them. */
+/** Ignores workers with processes on this machine, which are reported with their processes. */
 function hasNoConsumer({ worker, exists, consumers }: WorkerStatus, processes: readonly ProcessReport[]): boolean {
   return exists === true && consumers === 0 && !processes.some(({ workers }) => workers.includes(worker));
 }
@@ -175,7 +176,7 @@ function logLine({ worker, offset, behind, alarms }: LogReaderStatus): string {
   return `${worker} is done with the log up to offset ${offset}, ${behind ?? UNKNOWN} behind${alarm}`;
 }
 
-/** Why processes are not ready, and until when. A reason that several processes report is printed once. */
+/** Returns the reasons why processes are not ready, and their end. A reason of several processes is printed once. */
 function processLines(processes: readonly ProcessReport[], now: number): string[] {
   const reports = processes
     .filter(({ health }) => health === 'not ready')
@@ -198,7 +199,7 @@ function processLines(processes: readonly ProcessReport[], now: number): string[
   ];
 }
 
-/** A stopped process ignores SIGTERM, so that only SIGKILL ends it. */
+/** A suspended process ignores SIGTERM, so that only SIGKILL ends it. */
 function silentLine(process: ProcessReport): string {
   return (
     `${nameOf(process)} does not answer; it is starting, stopped, or its event loop is blocked: ` +

@@ -25,33 +25,33 @@ import { openManagement } from '../../../runtime/broker/broker-address.js';
 import { openSagas, type OpenSagas } from '../sagas/open-counts.js';
 import { abandonedQueues } from '../topology/abandoned.js';
 
-/** The state of the fleet, and what the command line knows besides. */
+/** The state of the fleet, with further values of the command line. */
 export interface Status extends FleetStatus {
   /** Without its password. */
   brokerUrl: string;
-  /** The id of the key that signs messages; null where they are not signed. */
+  /** The id of the key that signs messages; null if they are not signed. */
   signingKey: string | null;
   sagas: OpenSagas[];
-  /** Queues of former workers and of former retry delays; null where that is not known. */
+  /** Queues of former workers and of former retry delays; null if unknown. */
   abandoned: AbandonedQueue[] | null;
-  /** The services whose stores are not on this machine: what they hold is not in here. */
+  /** The services whose stores are not on this machine; the status does not include their contents. */
   unread: string[];
 }
 
 export interface StatusSource {
-  /** The state as of now. `unreachable`: why there is no connection to the broker. */
+  /** Resolves with the current state. `unreachable`: the reason if there is no connection to the broker. */
   read(): Promise<{ status: Status; unreachable: Error | undefined }>;
   close(): Promise<void>;
 }
 
-/** Milliseconds for each source. */
+/** Time limit for each source. */
 const REQUEST_TIMEOUT_MS = 3000;
-/** Messages without a worker that are examined: enough to notice a command, few enough to be quick. */
+/** Maximum number of unrouted messages that are examined: enough to find a command, few enough to be fast. */
 const MAX_CHECKED = 200;
-/** Examining marks messages as redelivered, so a watcher examines the same number of them again only after this time. */
+/** Minimum time between two examinations of the same number of messages, because each marks them as redelivered. */
 const CHECK_INTERVAL_MS = 60_000;
 
-/** Gathers the state of the fleet again and again, over one connection, which is opened again where it is lost. */
+/** Creates a source that reads the state of the fleet repeatedly over one connection, and reopens a lost connection. */
 export function createStatusSource(context: Context): StatusSource {
   let session: FleetSession | undefined;
   let broker: Broker | undefined;
@@ -148,7 +148,7 @@ export function createStatusSource(context: Context): StatusSource {
   };
 }
 
-/** Dead letters by worker that are stored and not settled. */
+/** Resolves with the stored dead letters that are not settled, by worker. */
 async function storedDeadLetters(store: Store): Promise<ReadonlyMap<string, StoredDeadLetterCounts>> {
   const kept = new Map<string, StoredDeadLetterCounts>();
   for (const { worker, count, first } of await groupDeadLetters(store, { states: ['dead', 'replaying'] })) {

@@ -58,7 +58,7 @@ async function runApply({ json = false }: Flags, context: Context): Promise<void
   });
 }
 
-/** A queue of an earlier release that could not be emptied is reported, and no failure: the fleet works without it. */
+/** A queue of an earlier release that could not be emptied is reported, but is no failure: the fleet works without it. */
 function failWhereUnanswered(differences: readonly TopologyDifference[]): void {
   if (differences.some(({ problem }) => problem === 'unanswered')) throw new CommandFailed('not every queue answered');
 }
