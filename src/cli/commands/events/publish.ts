@@ -1,6 +1,7 @@
 import { Option, type Command } from 'commander';
 import { OPERATOR } from '../../../broker/users/permissions.js';
 import { createPublisher } from '../../../client/publisher.js';
+import { createEvent, originContext } from '../../../events/create.js';
 import { newId } from '../../../events/ids.js';
 import { emittersOf } from '../../../fleet/define-fleet.js';
 import { OPS_STORE } from '../../../fleet/reserved-names.js';
@@ -39,12 +40,15 @@ async function runPublish(type: string, text: string, flags: Flags, context: Con
     throw new UsageError(`workers accept ${type} from ${[first, ...others].join(', ')} only; add --source ${first}`);
   }
   const id = newId();
+  const subject = flags.subject ?? `event/${id}`;
+  // reports invalid data without a broker
+  createEvent(fleet.catalogue.definitions, type, data, originContext({ source: flags.source, subject }));
   const event = await withSession(context, async (session) => {
     const broker = await session.broker('write');
     const { catalogue } = fleet;
     const publisher = createPublisher({ broker, catalogue, source: flags.source, prefix: context.config.prefix });
     try {
-      return await publisher.publish(type, data, { id, subject: flags.subject ?? `event/${id}` });
+      return await publisher.publish(type, data, { id, subject });
     } finally {
       await publisher.close();
     }

@@ -5,19 +5,16 @@ import { expect } from 'chai';
 import fleet from '../../../../config/fleet.js';
 import * as events from '../../../../src/cli/commands/events/index.js';
 import { runCommand } from '../../../support/command.js';
-import { testBroker } from '../../../support/rabbitmq.js';
 
-describe('events publish', function () {
-  this.timeout(90_000);
+describe('events publish', () => {
   let cwd: string;
   before(async () => {
     cwd = await mkdtemp(join(tmpdir(), 'flotilla-publish-'));
   });
   after(() => rm(cwd, { recursive: true, force: true }));
 
-  const publishTo = (env: NodeJS.ProcessEnv, ...args: string[]) =>
-    runCommand({ modules: [events], fleet, env, cwd }, ['events', 'publish', ...args]);
-  const publish = (...args: string[]) => publishTo({}, ...args);
+  const publish = (...args: string[]) =>
+    runCommand({ modules: [events], fleet, env: {}, cwd }, ['events', 'publish', ...args]);
 
   it('refuses data that is not JSON, an unknown type, and a source that workers would reject', async () => {
     expect(await publish('user.created', '{')).to.include({ code: 2, out: '' });
@@ -31,16 +28,15 @@ describe('events publish', function () {
     expect(said).to.contain('from ops only; add --source ops');
   });
 
-  it('reports data that its schema rejects, and how to see the fields', async () => {
-    const { amqpUrl, prefix } = await testBroker();
-    const env = { AMQP_URL: amqpUrl, FLOTILLA_PREFIX: prefix };
-    const { code, said, out } = await publishTo(env, 'user.created', '{"name": 1}', '--source', 'core');
+  it('reports data that its schema rejects, and how to list the fields, without a broker', async () => {
+    const { code, said, out } = await publish('user.created', '{"name": 1}', '--source', 'core');
     expect(said).to.match(/^contract\.invalid_data: .*name.*`flotilla events types <type>` lists its fields/);
     expect({ code, out }).to.deep.equal({ code: 1, out: '' });
   });
 
   it('requires a configured broker or a running fleet', async () => {
-    const { code, said } = await publish('payment.processed', '{}', '--source', 'payment');
+    const data = '{"userId": "u1", "name": "Ada", "email": "ada@example.org"}';
+    const { code, said } = await publish('user.created', data, '--source', 'core');
     expect(said).to.contain('broker.not_configured');
     expect(code).to.equal(2);
   });
