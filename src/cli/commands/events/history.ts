@@ -61,7 +61,7 @@ function inJournal(journal: Store): SearchedHistory {
   };
   return {
     unread: [],
-    described: async () => `From the journal, ${upTo(await newest({}, 1))}`,
+    described: async () => describe('From the journal', await newest({}, 1)),
     newest: async (filter, limit) => ({
       items: await newest(filter, limit),
       total: await countJournal(journal, filter),
@@ -89,13 +89,14 @@ function inStores(stores: ReadonlyMap<string, Store>, unread: readonly string[],
   return {
     unread,
     async described() {
-      const here = stores.size === 0 ? 'No store' : `From the stores of ${[...stores.keys()].join(', ')}`;
+      if (stores.size === 0) return 'This machine has neither a journal nor a store of the fleet.';
       const heads = await Promise.all(
         [...stores].map(async ([service, store]) =>
           (await store.readAll(Math.max(0, (await store.head()) - 1), 1)).map((event) => foundInStore(service, event)),
         ),
       );
-      return `${here} (no journal on this machine), ${upTo(heads.flat().sort(newestFirst))}`;
+      const from = `From the stores of ${[...stores.keys()].join(', ')} (no journal on this machine)`;
+      return describe(from, heads.flat().sort(newestFirst));
     },
     newest,
     async like(beginning, limit) {
@@ -116,6 +117,7 @@ function newestFirst(a: FoundEvent, b: FoundEvent): number {
   return b.time - a.time || (a.id < b.id ? 1 : -1);
 }
 
-function upTo([newest]: readonly FoundEvent[]): string {
-  return newest === undefined ? 'which is empty' : `whose newest event is of ${new Date(newest.time).toISOString()}`;
+function describe(source: string, [newest]: readonly FoundEvent[]): string {
+  if (newest === undefined) return `${source}; there are no events yet`;
+  return `${source}; the newest event is of ${new Date(newest.time).toISOString()}`;
 }

@@ -75,7 +75,7 @@ async function runList(flags: Flags, context: Context): Promise<void> {
       json,
       total,
       extra: { unread },
-      empty: unread.length > 0 ? 'No events match in what was read.' : 'No events match.',
+      empty: unread.length > 0 ? 'No events match in the stores of this machine.' : 'No events match.',
       freeText: ['subject'],
       columns: {
         time: ({ time: at }) => at,

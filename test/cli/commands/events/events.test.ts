@@ -189,6 +189,22 @@ describe('flotilla events', () => {
     expect(shown).to.contain('"address": "••••').and.not.contain('ada@');
   });
 
+  it('list reports stores that are missing or empty', async () => {
+    await rm(folder, { recursive: true });
+    const missing = await run('list');
+    expect(missing.said).to.match(/^This machine has neither a journal nor a store of the fleet\.$/m);
+    expect(missing.said).to.match(/^Not read: .*core/m);
+    expect(missing).to.include({ out: '', code: 1 });
+    for (const service of ['core', 'mail', 'ops']) {
+      await (await openSqliteStore({ service, path: join(folder, `${service}.db`) })).close();
+    }
+    const empty = await run('list');
+    expect(empty.said).to.contain(
+      'From the stores of core, mail, ops (no journal on this machine); there are no events yet',
+    );
+    expect(empty.code).to.equal(0);
+  });
+
   it('exits with 2 on wrong usage', async () => {
     for (const args of [
       ['list', '--since', '2026-01-02', '--until', '2026-01-01'],
