@@ -102,6 +102,8 @@ export interface FleetStatusOptions {
 }
 
 const STATUS_TIMEOUT_MS = 3000;
+/** The beginning of the problems of the management API. */
+export const MANAGEMENT_PROBLEM = 'management API: ';
 
 /** Resolves with the state of the fleet: every worker with its queues, the processes on this machine, the broker.
  *  Queries all sources concurrently, each with a time limit. Never rejects: the values of a source that does not
@@ -120,7 +122,7 @@ export async function fleetStatus(options: FleetStatusOptions): Promise<FleetSta
   } = options;
   const problems: string[] = kept.known ? [] : [`store ops: ${kept.reason}`];
   const managed = await managedQueues(management, names, limit);
-  if (!managed.known) problems.push(`management API: ${managed.reason}`);
+  if (!managed.known) problems.push(`${MANAGEMENT_PROBLEM}${managed.reason}`);
   const [numbers, newest, health] = await Promise.all([
     queueNumbers(queuesOf(workers, names, readers), { broker, managed, limit }, problems),
     broker === undefined || readers.length === 0
@@ -130,7 +132,7 @@ export async function fleetStatus(options: FleetStatusOptions): Promise<FleetSta
       ? undefined
       : withinLimit(limit, () => brokerHealth(management, [...managed.value.values()])),
   ]);
-  if (health?.known === false) problems.push(`management API: ${health.reason}`);
+  if (health?.known === false) problems.push(`${MANAGEMENT_PROBLEM}${health.reason}`);
   if (newest?.known === false) problems.push(`log ${names.log}: ${newest.reason}`);
   const unrouted = await unroutedOf(numbers.get(names.unroutedQueue), options, problems);
   return {

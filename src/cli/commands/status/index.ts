@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { interval } from '../../shared/input/arguments.js';
 import type { Context } from '../../shared/context.js';
 import { examples } from '../../shared/examples.js';
+import { failureLines } from '../../shared/failure.js';
 import { requireAllRead } from '../../shared/output/unread-stores.js';
 import { statusLines } from './lines.js';
 import { createStatusSource, type Status } from './source.js';
@@ -60,6 +61,7 @@ async function runWatch({ json = false, watch }: Flags, context: Context): Promi
         const lines = [
           new Date(now).toISOString(),
           ...statusLines(status, { width, now, unreachable: unreachable !== undefined }),
+          ...(unreachable === undefined ? [] : failureLines(unreachable)),
         ];
         if (redrawable) redraw(lines);
         else for (const line of [...(round === 0 ? [] : ['']), ...lines]) print(line);

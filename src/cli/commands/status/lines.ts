@@ -1,6 +1,11 @@
 import type { AbandonedQueue } from '../../../broker/topology/abandoned-queues.js';
 import { formatAge, formatDuration } from '../../../duration.js';
-import type { LogReaderStatus, UnroutedStatus, WorkerStatus } from '../../../observability/fleet-status.js';
+import {
+  MANAGEMENT_PROBLEM,
+  type LogReaderStatus,
+  type UnroutedStatus,
+  type WorkerStatus,
+} from '../../../observability/fleet-status.js';
 import type { ProcessReport, ReportedCheck } from '../../../observability/processes/probe-process.js';
 import { table } from '../../shared/output/print-list.js';
 import { countOf, reasonOf } from '../topology/abandoned.js';
@@ -11,8 +16,8 @@ import type { Status } from './source.js';
 const UNKNOWN = '?';
 const NONE = '-';
 
-/** The status for people, as of `now`, in milliseconds since the epoch. `unreachable`: without a connection to the
- *  broker. */
+/** Returns the status for people, as of `now`, in milliseconds since the epoch. `unreachable`: without a connection to
+ *  the broker. The caller prints the reason, so that of the management API, usually the same one, is omitted. */
 export function statusLines(
   status: Status,
   { width, now, unreachable }: { width: number; now: number; unreachable: boolean },
@@ -42,7 +47,9 @@ export function statusLines(
     ...(abandoned ?? []).map(abandonedLine),
     ...logReaders.map(logLine),
     ...processLines(processes, now),
-    ...problems.map((problem) => `Unknown: ${problem}`),
+    ...problems
+      .filter((problem) => !unreachable || !problem.startsWith(MANAGEMENT_PROBLEM))
+      .map((problem) => `Unknown: ${problem}`),
   ];
   return notes.length === 0 ? lines : [...lines, '', ...notes];
 }

@@ -46,7 +46,7 @@ function workerOf(worker: string, consumers: number): WorkerStatus {
 }
 
 /** The lines below the table. */
-function notesOf(changed: Partial<Status>): string[] {
+function notesOf(changed: Partial<Status>, unreachable = false): string[] {
   const status: Status = {
     workers: [],
     logReaders: [],
@@ -61,7 +61,7 @@ function notesOf(changed: Partial<Status>): string[] {
     unread: [],
     ...changed,
   };
-  const lines = statusLines(status, { width: 200, now: NOW, unreachable: false });
+  const lines = statusLines(status, { width: 200, now: NOW, unreachable });
   return lines.slice(lines.lastIndexOf('') + 1);
 }
 
@@ -87,6 +87,17 @@ describe('the lines below the table of `flotilla status`', () => {
     expect(lines.slice(2).join('\n')).to.match(
       /^email \(pid 1, .*\) does not answer; .*: if this lasts, run kill -KILL 1 and/,
     );
+  });
+
+  it('omit the reason of the management API without a connection to the broker, which has its own reason', () => {
+    const problems = ['management API: http://here:15672: nothing listens there', 'store ops: not on this machine'];
+    expect(notesOf({ problems }).filter((line) => line.startsWith('Unknown'))).to.deep.equal([
+      'Unknown: management API: http://here:15672: nothing listens there',
+      'Unknown: store ops: not on this machine',
+    ]);
+    expect(notesOf({ problems }, true).filter((line) => line.startsWith('Unknown'))).to.deep.equal([
+      'Unknown: store ops: not on this machine',
+    ]);
   });
 
   it('begin with the alarms', () => {
