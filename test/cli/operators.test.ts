@@ -5,6 +5,8 @@ import { expect } from 'chai';
 import { CLOUDEVENTS_JSON } from '../../src/events/envelope.js';
 import type { Broker } from '../../src/broker/broker.js';
 import { createRabbitBroker } from '../../src/broker/rabbitmq/broker.js';
+import { createManagement } from '../../src/broker/rabbitmq/management/management.js';
+import { bindingName } from '../../src/broker/topology/binding-name.js';
 import { namesFor, type Names } from '../../src/broker/topology/topology.js';
 import { baseCatalogue, catalogue } from '../../src/fleet/catalogue.js';
 import * as dead from '../../src/cli/commands/dead/index.js';
@@ -139,6 +141,24 @@ describe('operator commands', function () {
     const after = await json('status');
     expect(after.total).to.equal(2);
     expect(after.items[0]).to.include({ worker: 'payment', exists: true, ready: 0, breaker: null });
+  });
+
+  it('status reports a missing binding until apply has declared it', async () => {
+    await run('topology', 'apply');
+    expect(await json('status'))
+      .to.have.property('missingBindings')
+      .that.deep.equals([]);
+    const management = createManagement({ url: env.AMQP_MANAGEMENT_URL ?? '' });
+    const bindings = await management.bindings();
+    const binding = bindings.find(({ destination }) => destination === names.queue('payment'));
+    if (binding === undefined) expect.fail('the queue of payment has no binding');
+    await management.unbind(binding);
+    const name = bindingName(binding);
+    expect((await run('status')).out).to.contain(`flotilla topology apply\n  ${name}\n`);
+    const plan = await json('topology', 'plan');
+    expect(plan.items).to.deep.equal([{ kind: 'binding', name, problem: 'missing', detail: 'not bound' }]);
+    expect((await run('topology', 'apply')).code).to.equal(0);
+    expect((await json('status')).missingBindings).to.deep.equal([]);
   });
 
   it('plan fails when an existing part cannot be changed', async () => {

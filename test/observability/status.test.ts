@@ -186,6 +186,7 @@ describe('fleet status', function () {
             sagas: [],
             unread: [],
             abandoned: [],
+            missingBindings: [],
           },
           { width: 120, unreachable: false, now: Date.parse(here.startedAt) },
         ).join('\n');

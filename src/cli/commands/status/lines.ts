@@ -22,7 +22,7 @@ export function statusLines(
   status: Status,
   { width, now, unreachable }: { width: number; now: number; unreachable: boolean },
 ): string[] {
-  const { workers, logReaders, unrouted, processes, broker, sagas, abandoned, problems } = status;
+  const { workers, logReaders, unrouted, processes, broker, sagas, abandoned, missingBindings, problems } = status;
   const isTableKnown = !unreachable || workers.some(isKnown);
   const lines = [
     `${brokerLine(status)}${unreachable ? ': not reachable' : ''}`,
@@ -35,7 +35,7 @@ export function statusLines(
     ...(isTableKnown ? [] : ['The state of the queues is not known.']),
     ...(workers.some(({ hasQueue, exists }) => hasQueue && exists === false)
       ? ['Queues are missing: flotilla topology apply']
-      : []),
+      : missingBindingLines(missingBindings ?? [])),
     ...sagas.flatMap(sagaLines),
     ...[...new Set(processes.flatMap(({ stoppedProjections }) => stoppedProjections))].map(
       (name) =>
@@ -120,6 +120,14 @@ function breakerCell({ breaker, breakerUntil, breakerSince }: WorkerStatus, now:
   if (breaker === null) return 'unknown';
   const since = breakerSince === null ? '' : ` for ${formatAge(now - Date.parse(breakerSince))}`;
   return `${breaker}${since}${leftOf(breakerUntil, now)}`;
+}
+
+function missingBindingLines(bindings: readonly string[]): string[] {
+  if (bindings.length === 0) return [];
+  return [
+    'ALARM: bindings are missing, so messages are not routed to their queues: flotilla topology apply',
+    ...bindings.map((binding) => `  ${binding}`),
+  ];
 }
 
 /** Ignores workers with processes on this machine, which are reported with their processes. */

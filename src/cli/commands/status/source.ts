@@ -24,6 +24,7 @@ import { FleetSession } from '../../../runtime/operator/fleet-session.js';
 import { openManagement } from '../../../runtime/broker/broker-address.js';
 import { openSagas, type OpenSagas } from '../sagas/open-counts.js';
 import { abandonedQueues } from '../topology/abandoned.js';
+import { missingBindingNames } from '../topology/wanted.js';
 
 /** The state of the fleet, with further values of the command line. */
 export interface Status extends FleetStatus {
@@ -34,6 +35,8 @@ export interface Status extends FleetStatus {
   sagas: OpenSagas[];
   /** Queues of former workers and of former retry delays; null if unknown. */
   abandoned: AbandonedQueue[] | null;
+  /** Bindings that the fleet needs and the broker does not have; null if unknown. */
+  missingBindings: string[] | null;
   /** The services whose stores are not on this machine; the status does not include their contents. */
   unread: string[];
 }
@@ -122,11 +125,15 @@ export function createStatusSource(context: Context): StatusSource {
         limit: REQUEST_TIMEOUT_MS,
         ...(open !== undefined && { examineUnrouted: () => examine(opened, open) }),
       });
-      const abandoned =
-        open === undefined ? undefined : await withinLimit(2 * REQUEST_TIMEOUT_MS, () => abandonedQueues(opened, open));
+      const [abandoned, missingBindings] = await Promise.all([
+        open && withinLimit(2 * REQUEST_TIMEOUT_MS, () => abandonedQueues(opened, open)),
+        // null if the management API did not respond to the first request
+        status.broker && withinLimit(REQUEST_TIMEOUT_MS, () => missingBindingNames(opened, management)),
+      ]);
       const problems = [
         ...status.problems,
         ...(sagas.known ? [] : [`sagas: ${sagas.reason}`]),
+        ...(missingBindings?.known === false ? [`bindings: ${missingBindings.reason}`] : []),
         ...(abandoned?.known === false ? [`queues without a worker: ${abandoned.reason}`] : []),
       ];
       const brokerUrl = maskedUrl(amqpUrl);
@@ -138,6 +145,7 @@ export function createStatusSource(context: Context): StatusSource {
           signingKey: context.fleetKeys?.current.id ?? null,
           sagas: counted,
           abandoned: abandoned === undefined ? null : valueOf(abandoned),
+          missingBindings: missingBindings && valueOf(missingBindings),
           unread: [...(hasStore(context, OPS_STORE) ? [] : [OPS_STORE]), ...unread],
           problems,
         },

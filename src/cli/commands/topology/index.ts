@@ -1,6 +1,5 @@
 import type { Command } from 'commander';
 import type { TopologyDifference } from '../../../broker/broker.js';
-import { topologyOf, type Topology } from '../../../broker/topology/topology.js';
 import type { Context } from '../../shared/context.js';
 import { examples } from '../../shared/examples.js';
 import { CommandFailed } from '../../shared/failure.js';
@@ -10,7 +9,7 @@ import { registerPermissions } from './permissions.js';
 import { registerRemove } from './remove.js';
 import { registerTakeOver } from './take-over.js';
 import { withSession } from '../../shared/session.js';
-import type { FleetSession } from '../../../runtime/operator/fleet-session.js';
+import { wantedTopology } from './wanted.js';
 
 interface Flags {
   json?: boolean;
@@ -61,11 +60,6 @@ async function runApply({ json = false }: Flags, context: Context): Promise<void
 /** A queue of an earlier release that could not be emptied is reported, but is no failure: the fleet works without it. */
 function failWhereUnanswered(differences: readonly TopologyDifference[]): void {
   if (differences.some(({ problem }) => problem === 'unanswered')) throw new CommandFailed('not every queue answered');
-}
-
-function wantedTopology(session: FleetSession): Topology {
-  const { prefix, log, unroutedMax } = session.config;
-  return topologyOf(session.queues().workers, { prefix, log, unroutedMax });
 }
 
 function print(context: Context, items: TopologyDifference[], json: boolean, empty: string): void {

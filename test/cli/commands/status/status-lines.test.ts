@@ -58,6 +58,7 @@ function notesOf(changed: Partial<Status>, unreachable = false): string[] {
     signingKey: 'ab12cd34',
     sagas: [],
     abandoned: [],
+    missingBindings: [],
     unread: [],
     ...changed,
   };
