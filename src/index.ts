@@ -82,7 +82,12 @@ export type { Running, RunOptions, RunState } from './runtime/running.js';
 export { runWorkers, type RunWorkersOptions } from './runtime/run-workers.js';
 
 // Operations
-export { FleetSession, type FleetQueues, type FleetSessionOptions } from './runtime/operator/fleet-session.js';
+export {
+  FleetSession,
+  type FleetQueues,
+  type FleetSessionOptions,
+  type ResumeReplayOptions,
+} from './runtime/operator/fleet-session.js';
 export type { Access } from './runtime/operator/operator-broker.js';
 export {
   replayDeadLetters,
@@ -91,6 +96,10 @@ export {
   type DeadLetterReplaySummary,
   type ReplayDeadLettersOptions,
 } from './dead-letters/operations/replay-dead-letters.js';
+export type { PreparedReplay, PrepareReplayOptions } from './replay/prepare-replay.js';
+export type { ReplayDryRun } from './replay/dry-run.js';
+export type { ReplaySelection } from './replay/history/history.js';
+export type { ReplayCallbacks, ReplayCounts, ReplayRequest, ReplayRun } from './replay/runs/replay-run.js';
 
 // Brokers, and clients without a store
 export type { Broker } from './broker/broker.js';

@@ -5,7 +5,7 @@ import type { RunOptions } from './sending/send-run.js';
 import { filterOf, selector } from './select-events.js';
 
 /** The messages that a replay would send. */
-export interface DryRunResult extends ReplayCounts {
+export interface ReplayDryRun extends ReplayCounts {
   /** How many of `sent` the worker has handled and will skip; null if its store is on another machine. */
   alreadyDone: number | null;
   /** The first events that would be sent. */
@@ -18,11 +18,11 @@ const MAX_LISTED = 100;
 export async function dryRun(
   context: ReplayContext,
   { selection, again, force, limit }: ReplayRequest,
-  { signal, onProgress }: RunOptions,
-): Promise<DryRunResult> {
+  { signal, onProgress }: Pick<RunOptions, 'signal' | 'onProgress'>,
+): Promise<ReplayDryRun> {
   const { worker, history, workerStore, memory, now } = context;
   const known = workerStore !== undefined || again !== null;
-  const result: DryRunResult = { ...noCounts(), alreadyDone: known ? 0 : null, items: [] };
+  const result: ReplayDryRun = { ...noCounts(), alreadyDone: known ? 0 : null, items: [] };
   const select = selector(worker, selection, again !== null || force ? undefined : now() - memory);
   const end = await history.end(signal);
   if (end === undefined) return result;
@@ -48,7 +48,7 @@ export async function dryRun(
   return result;
 }
 
-function note(result: DryRunResult, event: HistoryEntry['event'], alreadyDone: boolean | null): void {
+function note(result: ReplayDryRun, event: HistoryEntry['event'], alreadyDone: boolean | null): void {
   const { id, source, type, subject, time } = event;
   result.sent += 1;
   result.byType[type] = (result.byType[type] ?? 0) + 1;

@@ -4,15 +4,10 @@ import { newId } from '../events/ids.js';
 import { RunHeartbeat } from './runs/run-heartbeat.js';
 import type { ReplayContext } from './replay-context.js';
 import { resetWorker } from './reset-worker.js';
-import { noCounts, placeOf, type ReplayRequest, type ReplayRun } from './runs/replay-run.js';
+import { noCounts, placeOf, type ReplayRequest, type StoredRun } from './runs/replay-run.js';
 import { sendRun, type RunOptions } from './sending/send-run.js';
 
 const SETTLE_TIME_MS = 1000;
-
-export interface StartOptions extends RunOptions {
-  /** Called with the id when this process has started the replay. */
-  onStart?: (id: string) => void;
-}
 
 /** Starts a replay that `checkRequest` has accepted, and sends it. Resolves with the run: done, or interrupted if the
  *  signal aborted. Rejects with `replay.refused` while another replay to the worker is running, otherwise like
@@ -20,10 +15,10 @@ export interface StartOptions extends RunOptions {
 export async function startReplay(
   context: ReplayContext,
   request: ReplayRequest,
-  options: StartOptions,
-): Promise<ReplayRun> {
+  options: RunOptions,
+): Promise<StoredRun> {
   const { worker, history, now } = context;
-  const run: ReplayRun = {
+  const run: StoredRun = {
     ...request,
     id: newId(now()),
     worker: worker.name,
@@ -44,7 +39,7 @@ export async function startReplay(
 
 /** Continues an interrupted replay from its place; a worker that was reset for it is not reset again. Like
  *  `startReplay`, and also rejects with `replay.refused` if the replay is done. */
-export async function resumeReplay(context: ReplayContext, run: ReplayRun, options: StartOptions): Promise<ReplayRun> {
+export async function resumeReplay(context: ReplayContext, run: StoredRun, options: RunOptions): Promise<StoredRun> {
   const heartbeat = await RunHeartbeat.resume(context.store, run, heartbeatOptions(context), options.signal);
   options.onStart?.(run.id);
   return sendToEnd(context, heartbeat, options);
@@ -54,8 +49,8 @@ function heartbeatOptions({ holder, now, limits }: ReplayContext) {
   return { holder, now, ...(limits?.heartbeatTimeout !== undefined && { timeout: limits.heartbeatTimeout }) };
 }
 
-async function sendToEnd(context: ReplayContext, heartbeat: RunHeartbeat, options: RunOptions): Promise<ReplayRun> {
-  const end = async (state: ReplayRun['state']) => {
+async function sendToEnd(context: ReplayContext, heartbeat: RunHeartbeat, options: RunOptions): Promise<StoredRun> {
+  const end = async (state: StoredRun['state']) => {
     await heartbeat.stop();
     if (!heartbeat.lost.aborted) await heartbeat.save({ state, endedAt: new Date(context.now()).toISOString() });
   };

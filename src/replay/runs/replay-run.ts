@@ -1,4 +1,4 @@
-import type { History, HistoryPlace, ReplaySelection } from '../history/history.js';
+import type { HistoryPlace, ReplaySelection } from '../history/history.js';
 
 /** How the worker supports handling events again: `idempotent` changes nothing, `reset` empties its tables first. */
 export type Again = 'idempotent' | 'reset';
@@ -40,19 +40,34 @@ export interface ReplayProgress {
   counts: ReplayCounts;
 }
 
-/** A stored replay. */
-export interface ReplayRun extends ReplayRequest, ReplayProgress {
+/** A replay and its result so far. */
+export interface ReplayRun extends ReplayRequest {
   id: string;
   worker: string;
-  from: History['from'];
+  from: 'log' | 'journal';
   state: 'running' | 'interrupted' | 'done';
-  /** The end of history when the replay started; null: not yet determined. */
-  end: string | null;
+  counts: ReplayCounts;
   /** When the worker was reset: RFC 3339. */
   resetAt: string | null;
   /** RFC 3339. */
   startedAt: string;
   endedAt: string | null;
+}
+
+/** A replay in the table of replays. */
+export interface StoredRun extends ReplayRun, ReplayProgress {
+  /** The end of history when the replay started; null: not yet determined. */
+  end: string | null;
+}
+
+/** Receive the progress of a replay. */
+export interface ReplayCallbacks {
+  /** Called with the id when this process has started or resumed the replay. */
+  onStart?: (id: string) => void;
+  /** Called with the amount of history read, the amount to read, and the number of events sent. */
+  onProgress?: (scanned: number, size: number, sent: number) => void;
+  /** Called when sending pauses because the worker's queue is full. */
+  onThrottle?: (depth: { ready: number; consumers: number }) => void;
 }
 
 export function noCounts(): ReplayCounts {

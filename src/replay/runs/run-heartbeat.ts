@@ -1,7 +1,7 @@
 import { FlotillaError } from '../../errors.js';
 import type { Store } from '../../store/store.js';
 import { beat, insertRun, saveRun, takeRun } from './run-table.js';
-import type { ReplayRun } from './replay-run.js';
+import type { StoredRun } from './replay-run.js';
 
 export interface HeartbeatOptions {
   /** A name of this process that no other process has. */
@@ -26,7 +26,7 @@ export class RunHeartbeat {
 
   private constructor(
     private readonly store: Store,
-    public run: ReplayRun,
+    public run: StoredRun,
     private readonly options: HeartbeatOptions,
   ) {
     this.lost = this.#lost.signal;
@@ -40,7 +40,7 @@ export class RunHeartbeat {
 
   /** Stores a new replay and starts its heartbeat. Rejects with `replay.refused` while another replay to the worker is
    *  running. */
-  static async start(store: Store, run: ReplayRun, options: HeartbeatOptions): Promise<RunHeartbeat> {
+  static async start(store: Store, run: StoredRun, options: HeartbeatOptions): Promise<RunHeartbeat> {
     await insertRun(store, run, { timeout: HEARTBEAT_TIMEOUT_MS, ...options, now: options.now() });
     return new RunHeartbeat(store, run, options);
   }
@@ -49,7 +49,7 @@ export class RunHeartbeat {
    *  `replay.refused` if the replay is done, or while it or another replay to its worker is running. */
   static async resume(
     store: Store,
-    run: ReplayRun,
+    run: StoredRun,
     options: HeartbeatOptions,
     signal: AbortSignal,
   ): Promise<RunHeartbeat> {
@@ -64,7 +64,7 @@ export class RunHeartbeat {
   }
 
   /** Stores the progress of the replay. Rejects with `replay.refused` if another process has taken it over. */
-  async save(change: Partial<ReplayRun>): Promise<void> {
+  async save(change: Partial<StoredRun>): Promise<void> {
     const run = { ...this.run, ...change };
     const saved = await saveRun(this.store, run.id, { holder: this.options.holder, now: this.options.now() }, run);
     if (!saved) {

@@ -1,6 +1,6 @@
 import { FlotillaError } from '../../errors.js';
 import type { Migration, Sql, Store } from '../../store/store.js';
-import type { ReplayCounts, ReplayProgress, ReplayRequest, ReplayRun } from './replay-run.js';
+import type { ReplayCounts, ReplayProgress, ReplayRequest, StoredRun } from './replay-run.js';
 
 const migrations: readonly Migration[] = [
   {
@@ -31,10 +31,10 @@ const migrations: readonly Migration[] = [
 interface Row {
   id: string;
   worker: string;
-  source: ReplayRun['from'];
+  source: StoredRun['from'];
   request: string;
   who: string;
-  state: ReplayRun['state'];
+  state: StoredRun['state'];
   beat: number;
   started_at: string;
   ended_at: string | null;
@@ -61,7 +61,7 @@ export async function migrateReplays(store: Pick<Store, 'migrate'>): Promise<voi
 }
 
 /** Stores a new replay. Throws `replay.refused` while another replay to the worker is running. */
-export async function insertRun(store: Store, run: ReplayRun, { holder, now, timeout }: Heartbeat): Promise<void> {
+export async function insertRun(store: Store, run: StoredRun, { holder, now, timeout }: Heartbeat): Promise<void> {
   const { selection, again, sideEffects, force, rate, limit } = run;
   const request = JSON.stringify({ selection, again, sideEffects, force, rate, limit });
   const counts = JSON.stringify(run.counts);
@@ -76,7 +76,7 @@ export async function insertRun(store: Store, run: ReplayRun, { holder, now, tim
 
 /** Takes over a replay that no process runs; returns false while one does. Throws `replay.refused` if the replay is
  *  done, and while another replay to the worker is running. */
-export async function takeRun(store: Store, run: ReplayRun, { holder, now, timeout }: Heartbeat): Promise<boolean> {
+export async function takeRun(store: Store, run: StoredRun, { holder, now, timeout }: Heartbeat): Promise<boolean> {
   return store.transaction(async ({ sql }) => {
     await refuseBesideAnother(sql, run, { now, timeout });
     const taken = await sql`
@@ -92,7 +92,7 @@ export async function takeRun(store: Store, run: ReplayRun, { holder, now, timeo
 
 async function refuseBesideAnother(
   sql: Sql,
-  { id, worker }: ReplayRun,
+  { id, worker }: StoredRun,
   { now, timeout }: Omit<Heartbeat, 'holder'>,
 ): Promise<void> {
   const [other] = await sql<{ id: string; who: string }>`
@@ -119,7 +119,7 @@ export async function saveRun(
   store: Store,
   id: string,
   { holder, now }: Omit<Heartbeat, 'timeout'>,
-  run: ReplayProgress & Pick<ReplayRun, 'state' | 'end' | 'resetAt' | 'endedAt'>,
+  run: ReplayProgress & Pick<StoredRun, 'state' | 'end' | 'resetAt' | 'endedAt'>,
 ): Promise<boolean> {
   const counts = JSON.stringify(run.counts);
   return store.transaction(async ({ sql }) => {
@@ -136,7 +136,7 @@ export async function listRuns(
   store: Pick<Store, 'query'>,
   { now, timeout }: Omit<Heartbeat, 'holder'>,
   limit = 100,
-): Promise<{ items: ReplayRun[]; total: number }> {
+): Promise<{ items: StoredRun[]; total: number }> {
   const rows = await store.query<Row>`SELECT * FROM replays ORDER BY id DESC LIMIT ${limit}`;
   const [count] = await store.query<{ n: number }>`SELECT COUNT(*) AS n FROM replays`;
   return { items: rows.map((row) => runOf(row, { now, timeout })), total: Number(count?.n ?? 0) };
@@ -147,7 +147,7 @@ export async function findRun(
   store: Pick<Store, 'query'>,
   id: string,
   { now, timeout }: Omit<Heartbeat, 'holder'>,
-): Promise<ReplayRun> {
+): Promise<StoredRun> {
   const pattern = `${id.toLowerCase().replace(/[!%_]/g, '!$&')}%`;
   const [row, another] = await store.query<Row>`
     SELECT * FROM replays WHERE id LIKE ${pattern} ESCAPE '!' ORDER BY id LIMIT 2`;
@@ -158,7 +158,7 @@ export async function findRun(
   return runOf(row, { now, timeout });
 }
 
-function runOf(row: Row, { now, timeout }: Omit<Heartbeat, 'holder'>): ReplayRun {
+function runOf(row: Row, { now, timeout }: Omit<Heartbeat, 'holder'>): StoredRun {
   const request = JSON.parse(row.request) as Omit<ReplayRequest, 'who'>;
   return {
     id: row.id,

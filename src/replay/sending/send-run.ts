@@ -8,7 +8,7 @@ import type { RunHeartbeat } from '../runs/run-heartbeat.js';
 import type { HistoryEntry, HistoryPage } from '../history/history.js';
 import { waitForRoom } from './throttle.js';
 import type { ReplayContext } from '../replay-context.js';
-import { placeOf, type ReplayRun } from '../runs/replay-run.js';
+import { placeOf, type ReplayCallbacks, type StoredRun } from '../runs/replay-run.js';
 import { historyMessage, publishAll, whileConnected } from './publish-history.js';
 import { filterOf, selector, type EventSelection } from '../select-events.js';
 
@@ -16,12 +16,8 @@ const DEFAULT_WINDOW = 200;
 /** Progress is stored at this interval while no events are sent. */
 const SAVE_INTERVAL_MS = 1000;
 
-export interface RunOptions {
+export interface RunOptions extends ReplayCallbacks {
   signal: AbortSignal;
-  /** Called with the amount of history read and the number of events sent. */
-  onProgress?: (scanned: number, size: number, sent: number) => void;
-  /** Called when sending pauses because the worker's queue is full. */
-  onThrottle?: (depth: { ready: number; consumers: number }) => void;
 }
 
 /** Sends the rest of a replay in windows. Each window is confirmed before its place is stored, so that an interruption
@@ -65,7 +61,7 @@ class Sender {
   readonly #queue: string;
   readonly #headers: Fields;
   readonly #select: (event: HistoryEntry['event']) => EventSelection;
-  #run: ReplayRun;
+  #run: StoredRun;
   #waiting: HistoryEntry[] = [];
   #savedAt = performance.now();
 

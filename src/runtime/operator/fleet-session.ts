@@ -11,23 +11,45 @@ import { newId } from '../../events/ids.js';
 import type { Fleet } from '../../fleet/define-fleet.js';
 import { OPS_STORE } from '../../fleet/reserved-names.js';
 import { createRelay } from '../../outbox/index.js';
+import {
+  prepareReplay,
+  replayRequest,
+  type PreparedReplay,
+  type PrepareReplayOptions,
+} from '../../replay/prepare-replay.js';
+import type { ReplayContext } from '../../replay/replay-context.js';
+import type { ReplayCallbacks, ReplayRun } from '../../replay/runs/replay-run.js';
+import { HEARTBEAT_TIMEOUT_MS } from '../../replay/runs/run-heartbeat.js';
+import { findRun, listRuns, migrateReplays } from '../../replay/runs/run-table.js';
+import { resumeReplay } from '../../replay/start-replay.js';
 import type { Store } from '../../store/store.js';
 import { silentLogger, type Logger } from '../../telemetry/logger.js';
 import { hasQueue, queuesOfAll } from '../../worker/definition/queues.js';
+import type { WorkerDefinition } from '../../worker/definition/worker-definition.js';
 import { openManagement } from '../broker/broker-address.js';
-import { enabledWorkers } from '../fleet/enabled-workers.js';
+import { enabledWorkers, findWorker } from '../fleet/enabled-workers.js';
 import { completeConfig, type RunOptions } from '../running.js';
 import { openServices } from '../stores/services.js';
 import { refuseForeignStore } from '../stores/store-claims.js';
+import { openReplay } from './open-replay.js';
 import { connectOperator, type Access, type OperatorPlace } from './operator-broker.js';
 
 export interface FleetSessionOptions extends RunOptions {
-  /** Ends waits for the broker and for `publishOps`. Close the session afterwards all the same. */
+  /** Interrupts a replay of history, and ends waits for the broker and for `publishOps`. Close the session afterwards all the
+   *  same. */
   signal: AbortSignal;
   /** Of connections to the broker. @default none */
   logger?: Logger;
   /** Receives a line about each assumption, such as which broker is read from. @default none */
   notify?: (line: string) => void;
+}
+
+/** How `FleetSession.resumeReplay` continues. */
+export interface ResumeReplayOptions extends ReplayCallbacks {
+  /** Maximum number of events per second. @default as the replay was started */
+  rate?: number | undefined;
+  /** Only events that the store of their service contains, where it is on this machine. @default false */
+  verified?: boolean | undefined;
 }
 
 /** The queues of a fleet's workers. */
@@ -151,6 +173,40 @@ export class FleetSession implements OperatorPlace {
     await running;
   }
 
+  /** Checks a replay of history to the queue of one worker, which skips the events that it has handled:
+   *
+   *      const replay = await session.prepareReplay('views', { selection: { types: ['order.*'] }, who: 'ann' });
+   *      for (const warning of replay.warnings) console.warn(warning);
+   *      const { state, counts } = await replay.start();
+   *
+   *  Rejects as `ops` and `broker`, with `name.unknown` for a worker that the fleet does not have, with `replay.refused` and the
+   *  remedy where the replay is not possible, with `store.missing` for a journal on another machine, and with
+   *  `fleet.prefix_taken` where the broker belongs to another store. */
+  async prepareReplay(worker: string, options: PrepareReplayOptions): Promise<PreparedReplay> {
+    const definition = findWorker(enabledWorkers(this.fleet, this.config), worker);
+    const request = replayRequest(definition, options);
+    const { access = 'write', from, verified } = options;
+    const context = await this.#openReplay(await this.#replayStore(), definition, { access, from, verified });
+    return prepareReplay(context, request, { access, signal: this.signal });
+  }
+
+  /** Continues an interrupted replay by its id or a unique prefix; a worker that was reset for it is not reset again. Resolves
+   *  with the run: done, or interrupted again. Rejects as `prepareReplay` and `PreparedReplay.start`, with `replay.not_found`, and
+   *  with `replay.refused` if the replay is running or done. */
+  async resumeReplay(id: string, { rate, verified, ...callbacks }: ResumeReplayOptions = {}): Promise<ReplayRun> {
+    const store = await this.#replayStore();
+    const found = await findRun(store, id, { now: Date.now(), timeout: HEARTBEAT_TIMEOUT_MS });
+    const run = rate === undefined ? found : { ...found, rate };
+    const worker = findWorker(enabledWorkers(this.fleet, this.config), run.worker);
+    const context = await this.#openReplay(store, worker, { access: 'write', from: run.from, verified });
+    return resumeReplay(context, run, { ...callbacks, signal: this.signal });
+  }
+
+  /** The newest hundred replays of history, newest first, and the number of all. Rejects as `ops`. */
+  async replays(): Promise<{ items: ReplayRun[]; total: number }> {
+    return listRuns(await this.#replayStore(), { now: Date.now(), timeout: HEARTBEAT_TIMEOUT_MS });
+  }
+
   /** Closes what was opened. */
   async close(): Promise<void> {
     const brokers = await Promise.allSettled(this.#brokers.values());
@@ -159,5 +215,21 @@ export class FleetSession implements OperatorPlace {
     } finally {
       await this.stores.close();
     }
+  }
+
+  async #replayStore(): Promise<Store> {
+    const store = await this.ops();
+    await migrateReplays(store);
+    return store;
+  }
+
+  async #openReplay(
+    store: Store,
+    worker: WorkerDefinition,
+    { access, ...options }: Pick<PrepareReplayOptions, 'from' | 'verified'> & { access: Access },
+  ): Promise<ReplayContext> {
+    const broker = await this.broker(access);
+    if (access === 'write') await refuseForeignStore(this, store);
+    return openReplay(this, { store, broker, worker, ...options });
   }
 }

@@ -2,7 +2,16 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { baseCatalogue, catalogue, defineFleet, FleetSession, replayDeadLetters } from 'flotilla';
+import {
+  baseCatalogue,
+  catalogue,
+  createPublisher,
+  defineFleet,
+  FleetSession,
+  replayDeadLetters,
+  type FleetQueues,
+  type PrepareReplayOptions,
+} from 'flotilla';
 import { topologyOf } from '../../../src/broker/topology/topology.js';
 import { collectDeadLetters } from '../../../src/dead-letters/keeper/collect-dead-letters.js';
 import { openSqliteStore } from '../../../src/store/sqlite/index.js';
@@ -15,11 +24,15 @@ import {
 } from '../../dead-letters/support/dead-letter-fixture.js';
 import { cleanUp, testBroker, type TestBroker } from '../../support/rabbitmq.js';
 
-const types = catalogue(baseCatalogue, { 'payment.process': definitions['payment.process'] });
+const types = catalogue(baseCatalogue, {
+  'payment.process': definitions['payment.process'],
+  'payment.processed': definitions['payment.processed'],
+});
 const fleet = defineFleet({
   catalogue: types,
   workers: [
     types.defineWorker({ name: 'payment', on: { 'payment.process': () => undefined }, retry: { delays: ['1h'] } }),
+    types.defineWorker({ name: 'views', on: { 'payment.processed': () => undefined } }),
   ],
 });
 
@@ -40,13 +53,34 @@ describe('the session of an operator in a program', function () {
     await rm(folder, { recursive: true, force: true });
   });
 
-  it('replays a dead letter, and publishes the events about it', async () => {
-    await (await openSqliteStore({ service: 'ops', path: join(folder, 'ops.db') })).close();
-    const context = await session.deadLetters('write');
-    const { store, names } = context;
+  const createOps = async () => (await openSqliteStore({ service: 'ops', path: join(folder, 'ops.db') })).close();
+  const applyTopology = async (queues: FleetQueues['declared']) => {
     const rabbit = await session.broker('write');
     const { prefix, log, unroutedMax } = session.config;
-    await rabbit.applyTopology(topologyOf(session.queues().declared, { prefix, log, unroutedMax }));
+    await rabbit.applyTopology(topologyOf(queues, { prefix, log, unroutedMax }));
+    return rabbit;
+  };
+  /** Publishes events before the queues of the workers exist. Resolves with their ids. */
+  const publishPast = async (...orderIds: string[]) => {
+    const rabbit = await applyTopology([]);
+    const publisher = createPublisher({ broker: rabbit, catalogue: types, source: 'past', prefix: broker.prefix });
+    const ids: string[] = [];
+    for (const orderId of orderIds) {
+      const { id } = await publisher.publish('payment.processed', { orderId }, { subject: `order/${orderId}` });
+      ids.push(id);
+    }
+    await publisher.close();
+    await applyTopology(session.queues().declared);
+    return ids;
+  };
+  const idsIn = async (queue: string, count: number) =>
+    (await takeMessages(await session.broker('write'), queue, count)).map(({ properties }) => properties.messageId);
+
+  it('replays a dead letter, and publishes the events about it', async () => {
+    await createOps();
+    const context = await session.deadLetters('write');
+    const { store, names } = context;
+    const rabbit = await applyTopology(session.queues().declared);
     const publisher = rabbit.createPublisher();
     await publisher.ready();
     const letter = deadLetterMessage();
@@ -62,6 +96,60 @@ describe('the session of an operator in a program', function () {
     expect(await store.head()).to.be.greaterThan(await store.checkpoint('relay'));
     await session.publishOps();
     expect(await store.checkpoint('relay')).to.equal(await store.head());
+  });
+
+  it('counts the history of a worker, and replays it', async () => {
+    await createOps();
+    const [first, , third] = await publishPast('a', 'b', 'c');
+    const replay = await session.prepareReplay('views', {
+      selection: { types: ['payment.*'], until: new Date(Date.now() + 60_000).toISOString() },
+      who: 'a test',
+    });
+    expect(replay).to.deep.include({ from: 'log', warnings: [] });
+    expect(await replay.dryRun()).to.deep.include({ sent: 3, alreadyDone: null });
+    expect(await session.replays()).to.deep.equal({ items: [], total: 0 });
+
+    const run = await replay.start();
+    expect(run).to.deep.include({ worker: 'views', state: 'done', who: 'a test' });
+    expect(run.counts).to.deep.include({ sent: 3, byType: { 'payment.processed': 3 } });
+    const got = await idsIn(session.names.queue('views'), 3);
+    expect([got[0], got[2]]).to.deep.equal([first, third]);
+    const { items, total } = await session.replays();
+    expect(total).to.equal(1);
+    expect(items[0]).to.deep.include({ id: run.id, state: 'done' });
+    expect(await codeOf(session.resumeReplay(run.id))).to.equal('replay.refused');
+  });
+
+  it('interrupts a replay of history when its signal aborts, and another session resumes it', async () => {
+    await createOps();
+    const ids = await publishPast('a', 'b');
+    const stop = new AbortController();
+    const interrupted = new FleetSession(fleet, { signal: stop.signal, config: session.config });
+    try {
+      const replay = await interrupted.prepareReplay('views', { who: 'a test' });
+      const { id, state, counts } = await replay.start({ onStart: () => stop.abort() });
+      expect({ state, sent: counts.sent }).to.deep.equal({ state: 'interrupted', sent: 0 });
+      const resumed = await session.resumeReplay(id.slice(0, 30));
+      expect(resumed).to.deep.include({ id, state: 'done' });
+      expect(await idsIn(session.names.queue('views'), 2)).to.deep.equal(ids);
+    } finally {
+      await interrupted.close();
+    }
+  });
+
+  it('refuses a replay of history that is not possible', async () => {
+    await createOps();
+    await publishPast('a');
+    const prepare = (worker: string, options: Partial<PrepareReplayOptions> = {}) =>
+      session.prepareReplay(worker, { who: 'a test', ...options });
+    expect(await codeOf(prepare('view'))).to.equal('name.unknown');
+    for (const options of [{ again: true }, { from: 'journal' }, { selection: { types: ['order.*'] } }] as const) {
+      expect(await codeOf(prepare('views', options)), JSON.stringify(options)).to.equal('replay.refused');
+    }
+    const reading = await prepare('views', { access: 'read' });
+    expect((await reading.dryRun()).sent).to.equal(1);
+    expect(await codeOf(reading.start())).to.equal('replay.refused');
+    expect(await session.replays()).to.deep.equal({ items: [], total: 0 });
   });
 
   it('creates no store: without one of dead letters it refuses to replay', async () => {

@@ -1,4 +1,4 @@
-import type { DryRunResult } from '../../../replay/dry-run.js';
+import type { ReplayDryRun } from '../../../replay/dry-run.js';
 import type { ReplayCounts, ReplayRun } from '../../../replay/runs/replay-run.js';
 
 /** The result of a replay as text. */
@@ -9,7 +9,7 @@ export function formatRun({ worker, counts, again }: ReplayRun): string[] {
 }
 
 /** The result of a dry run as text. */
-export function formatDryRun(worker: string, result: DryRunResult): string[] {
+export function formatDryRun(worker: string, result: ReplayDryRun): string[] {
   const { sent, alreadyDone } = result;
   const lines = [`Would send ${sent} to ${worker}${byType(result)}`];
   if (alreadyDone === null) {

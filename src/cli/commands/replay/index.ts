@@ -1,16 +1,9 @@
 import { Option, type Command } from 'commander';
 import { findJournal } from '../../../journal/define-journal.js';
-import { checkRequest } from '../../../replay/check-request.js';
-import { HEARTBEAT_TIMEOUT_MS } from '../../../replay/runs/run-heartbeat.js';
-import { dryRun } from '../../../replay/dry-run.js';
-import type { ReplayContext } from '../../../replay/replay-context.js';
-import { examples } from '../../shared/examples.js';
-import type { ReplayRequest, ReplayRun } from '../../../replay/runs/replay-run.js';
-import { findRun, listRuns } from '../../../replay/runs/run-table.js';
+import type { PreparedReplay } from '../../../replay/prepare-replay.js';
+import type { ReplayCallbacks, ReplayRun } from '../../../replay/runs/replay-run.js';
 import { enabledWorkers, findWorker } from '../../../runtime/fleet/enabled-workers.js';
-import type { FleetSession } from '../../../runtime/operator/fleet-session.js';
-import { openReplay, openReplayStore, type OpenReplayOptions } from '../../../runtime/operator/open-replay.js';
-import { resumeReplay, startReplay, type StartOptions } from '../../../replay/start-replay.js';
+import { examples } from '../../shared/examples.js';
 import { positive, time, wholeNumber } from '../../shared/input/arguments.js';
 import { confirm } from '../../shared/input/confirm.js';
 import type { WorkerDefinition } from '../../../worker/definition/worker-definition.js';
@@ -68,71 +61,52 @@ async function runReplay(flags: ReplayFlags, context: Context): Promise<void> {
       return listReplays(flags, context);
     case 'resume':
       return resumeRun(flags, context);
-    case 'start': {
-      const worker = await workerToReplay(context, flags.to ?? '');
-      const request = requestOf(flags, worker);
-      const access = flags.dryRun === true ? 'read' : 'write';
-      const { from, verified } = flags;
-      return withSession(context, async (session) => {
-        const replay = await openFor(session, worker, { access, from, verified });
-        await startRun(replay, request, flags, context);
-      });
-    }
+    case 'start':
+      return startRun(flags, context);
   }
 }
 
-/** The worker that history is replayed to. Throws `name.unknown`. */
-async function workerToReplay(context: Context, name: string): Promise<WorkerDefinition> {
-  return findWorker(enabledWorkers(await context.fleet(), context.config), name);
-}
-
-async function openFor(
-  session: FleetSession,
-  worker: WorkerDefinition,
-  options: OpenReplayOptions,
-): Promise<ReplayContext> {
-  if (options.from === 'journal' && findJournal(session.fleet.workers) === undefined) {
+async function startRun(flags: ReplayFlags, context: Context): Promise<void> {
+  const fleet = await context.fleet();
+  const worker = findWorker(enabledWorkers(fleet, context.config), flags.to ?? '');
+  const request = requestOf(flags, worker);
+  if (flags.from === 'journal' && findJournal(fleet.workers) === undefined) {
     throw new UsageError('--from journal: this fleet has no journal');
   }
-  return openReplay(session, worker, options);
-}
-
-async function startRun(
-  replay: ReplayContext,
-  request: ReplayRequest,
-  flags: ReplayFlags,
-  context: Context,
-): Promise<void> {
-  for (const warning of await checkRequest(replay, request)) context.say(`Note: ${warning}.`);
-  if (flags.dryRun === true) return printDryRun(replay, request, flags, context);
-  if (request.again !== null && !(await confirmAgain(replay, request, flags, context))) return;
-  await runToEnd(flags, context, (options) => startReplay(replay, request, options));
+  await withSession(context, async (session) => {
+    const replay = await session.prepareReplay(worker.name, request);
+    for (const warning of replay.warnings) context.say(`Note: ${warning}.`);
+    if (flags.dryRun === true) return printDryRun(replay, worker, flags, context);
+    if (flags.again === true && !(await confirmAgain(worker, flags, context))) return;
+    await runToEnd(flags, context, (callbacks) => replay.start(callbacks));
+  });
 }
 
 /** Asks the operator for confirmation. Throws `UsageError` without --yes where there is no terminal. */
 async function confirmAgain(
-  { worker }: ReplayContext,
-  { again }: ReplayRequest,
+  { name, replay }: WorkerDefinition,
   { yes }: ReplayFlags,
   context: Context,
 ): Promise<boolean> {
   if (yes === true) return true;
   if (!context.interactive) throw new UsageError('--again requires --yes without a terminal');
-  const what = again === 'reset' ? 'Its tables are emptied first.' : 'Handled events are handled again.';
-  return confirm(`Send history to ${worker.name} once more? ${what}`, context);
+  const what = replay === 'reset' ? 'Its tables are emptied first.' : 'Handled events are handled again.';
+  return confirm(`Send history to ${name} once more? ${what}`, context);
 }
 
-async function printDryRun(replay: ReplayContext, request: ReplayRequest, { json }: ReplayFlags, context: Context) {
+async function printDryRun(
+  replay: PreparedReplay,
+  { name, store }: WorkerDefinition,
+  { json }: ReplayFlags,
+  context: Context,
+): Promise<void> {
   const progress = createProgress();
-  const { signal } = context;
-  const result = await dryRun(replay, request, {
-    signal,
-    onProgress: (scanned, size) => progress.show(scanned, size, 'read'),
-  }).finally(progress.end);
-  const { name, store } = replay.worker;
+  const result = await replay
+    .dryRun({ onProgress: (scanned, size) => progress.show(scanned, size, 'read') })
+    .finally(progress.end);
   const unread = result.alreadyDone === null ? [store] : [];
   if (json === true) {
-    const about = { worker: name, from: replay.history.from };
+    const about = { worker: name, from: replay.from };
     context.printJson({ ...about, ...result, total: result.sent, unread }, 2);
   } else {
     for (const line of formatDryRun(name, result)) context.print(line);
@@ -142,22 +116,17 @@ async function printDryRun(replay: ReplayContext, request: ReplayRequest, { json
 }
 
 async function resumeRun({ resume: id = '', ...flags }: ReplayFlags, context: Context): Promise<void> {
-  await withSession(context, async (session) => {
-    const store = await openReplayStore(session);
-    const found = await findRun(store, id, { now: Date.now(), timeout: HEARTBEAT_TIMEOUT_MS });
-    const run = flags.rate === undefined ? found : { ...found, rate: flags.rate };
-    const worker = await workerToReplay(context, run.worker);
-    const { from } = run;
-    const replay = await openFor(session, worker, { access: 'write', from, verified: flags.verified });
-    await runToEnd(flags, context, (options) => resumeReplay(replay, run, options));
-  });
+  const { rate, verified } = flags;
+  await withSession(context, (session) =>
+    runToEnd(flags, context, (callbacks) => session.resumeReplay(id, { ...callbacks, rate, verified })),
+  );
 }
 
 /** Runs a replay and prints its progress and result. After an interruption it prints how to resume. */
 async function runToEnd(
   { json }: ReplayFlags,
   context: Context,
-  work: (options: StartOptions) => Promise<ReplayRun>,
+  work: (callbacks: ReplayCallbacks) => Promise<ReplayRun>,
 ): Promise<void> {
   const progress = createProgress();
   let id: string | undefined;
@@ -166,7 +135,6 @@ async function runToEnd(
   let run: ReplayRun;
   try {
     run = await work({
-      signal: context.signal,
       onStart: (started) => (id = started),
       onProgress: (scanned, size, sent) => progress.show(scanned, size, `read, ${sent} sent`),
       onThrottle: ({ ready, consumers }) => {
@@ -188,9 +156,7 @@ async function runToEnd(
 }
 
 async function listReplays({ json = false }: ReplayFlags, context: Context): Promise<void> {
-  const { items, total } = await withSession(context, async (session) =>
-    listRuns(await openReplayStore(session), { now: Date.now(), timeout: HEARTBEAT_TIMEOUT_MS }),
-  );
+  const { items, total } = await withSession(context, (session) => session.replays());
   printList(context, items, {
     json,
     total,

@@ -1,6 +1,5 @@
-import type { History, ReplaySelection } from '../../../replay/history/history.js';
-import type { ReplayRequest } from '../../../replay/runs/replay-run.js';
-import { selectedTypes } from '../../../replay/select-events.js';
+import type { ReplaySelection } from '../../../replay/history/history.js';
+import type { PrepareReplayOptions } from '../../../replay/prepare-replay.js';
 import type { WorkerDefinition } from '../../../worker/definition/worker-definition.js';
 import { operatorName } from '../../shared/session.js';
 import { UsageError } from '../../shared/failure.js';
@@ -15,7 +14,7 @@ export interface ReplayFlags {
   correlation?: string;
   since?: string;
   until?: string;
-  from?: History['from'];
+  from?: 'log' | 'journal';
   verified?: boolean;
   commands?: boolean;
   again?: boolean;
@@ -45,9 +44,8 @@ export function modeOf(flags: ReplayFlags): 'start' | 'resume' | 'list' {
   return flags.resume === undefined ? 'list' : 'resume';
 }
 
-/** The requested replay. Throws `UsageError` for contradictions, `name.unknown` for types that the catalogue does not have, and
- *  `replay.refused` for those that the worker does not handle. */
-export function requestOf(flags: ReplayFlags, worker: WorkerDefinition): ReplayRequest {
+/** The requested replay. Throws `UsageError` for contradictions, and `name.unknown` for types that the catalogue does not have. */
+export function requestOf(flags: ReplayFlags, worker: WorkerDefinition): PrepareReplayOptions {
   const { type, subject, correlation, since, until, commands } = flags;
   if (since !== undefined && until !== undefined && Date.parse(since) >= Date.parse(until)) {
     throw new UsageError('--since must be before --until');
@@ -61,15 +59,17 @@ export function requestOf(flags: ReplayFlags, worker: WorkerDefinition): ReplayR
     ...(commands === true && { commands }),
   };
   requireMatch('type', type, Object.keys(worker.definitions));
-  if (worker.handlerOf.size > 0) selectedTypes(worker, selection.types);
+  const { again, sideEffects, force, rate, limit, from, verified } = flags;
   return {
     selection,
-    // a worker that declares neither is refused later
-    again: flags.again === true ? (worker.replay ?? 'idempotent') : null,
-    sideEffects: flags.sideEffects === true,
-    force: flags.force === true,
-    rate: flags.rate ?? null,
-    limit: flags.limit ?? null,
+    again,
+    sideEffects,
+    force,
+    rate,
+    limit,
+    from,
+    verified,
+    access: flags.dryRun === true ? 'read' : 'write',
     who: operatorName(),
   };
 }
