@@ -75,11 +75,11 @@ export class StoreWatch {
   }
 
   /** Describes the failure of commits; undefined if there is none. */
-  #failure({ trouble }: StoreHealth): string | undefined {
+  #failure({ failure }: StoreHealth): string | undefined {
     const { lockLimit = 5_000 } = this.options;
-    if (trouble === undefined || (trouble.code === 'store.busy' && trouble.for < lockLimit)) return undefined;
-    const { message, remedy } = errors[trouble.code];
-    return `${trouble.code} for ${seconds(trouble.for)}: ${message}. ${remedy.replace(/\.$/, '')}`;
+    if (failure === undefined || (failure.code === 'store.busy' && failure.for < lockLimit)) return undefined;
+    const { message, remedy } = errors[failure.code];
+    return `${failure.code} for ${seconds(failure.for)}: ${message}. ${remedy.replace(/\.$/, '')}`;
   }
 
   #report(conditions: ReadonlyMap<string, string>): void {
@@ -97,9 +97,9 @@ export class StoreWatch {
     }
   }
 
-  #probeWhenDue({ trouble, unprovenFor }: StoreHealth): void {
+  #probeWhenDue({ failure, unprovenFor }: StoreHealth): void {
     const { store, logger, probeAfter = 30_000 } = this.options;
-    const due = trouble === undefined ? probeAfter : PROBE_INTERVAL_MS;
+    const due = failure === undefined ? probeAfter : PROBE_INTERVAL_MS;
     const now = performance.now();
     if (this.#probe !== undefined || unprovenFor < due || now - this.#probedAt < due) return;
     this.#probedAt = now;

@@ -221,7 +221,7 @@ export interface Migration {
 /** The health of a store, as observed by this process. */
 export interface StoreHealth {
   /** Set while commits fail or wait for the write lock of another process. */
-  trouble: StoreTrouble | undefined;
+  failure: StoreFailure | undefined;
   /** Milliseconds since the last commit that needed space. */
   unprovenFor: number;
   /** The number of commits of this process since it opened the store. */
@@ -231,7 +231,7 @@ export interface StoreHealth {
 }
 
 /** A continuing failure of commits. */
-export interface StoreTrouble {
+export interface StoreFailure {
   code: ErrorCode;
   /** Duration in milliseconds. */
   for: number;

@@ -449,7 +449,7 @@ export function storeContract(
       });
 
       it('reports contended leases without a holder, except for leases that it released', async () => {
-        expect(store.health()).to.include({ trouble: undefined });
+        expect(store.health()).to.include({ failure: undefined });
         const lease = await store.acquireLease('relay', 'a', 0);
         await eventually(() => store.health().vacant.some(({ name }) => name === 'relay'));
         if (lease !== undefined) await store.releaseLease(lease);

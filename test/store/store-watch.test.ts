@@ -69,7 +69,7 @@ describe('the store watch', function () {
     const other = new Database(temp.path);
     other.exec('BEGIN IMMEDIATE');
     const appended = store.append('a/1', 'none', [eventOf('a/1')]);
-    await eventually(() => store.health().trouble !== undefined);
+    await eventually(() => store.health().failure !== undefined);
     expect(watch.check().ok).to.equal(true);
     other.exec('COMMIT');
     other.close();

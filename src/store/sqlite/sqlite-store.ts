@@ -238,8 +238,8 @@ export class SqliteStore implements Store {
   }
 
   health(): StoreHealth {
-    const { trouble, unprovenFor, commits } = this.parts.health;
-    return { trouble, unprovenFor, commits, vacant: this.#leases.vacant() };
+    const { failure, unprovenFor, commits } = this.parts.health;
+    return { failure, unprovenFor, commits, vacant: this.#leases.vacant() };
   }
 
   async probe(): Promise<void> {

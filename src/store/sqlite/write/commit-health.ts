@@ -1,12 +1,12 @@
 import { FlotillaError, type ErrorCode } from '../../../errors.js';
-import type { StoreTrouble } from '../../store.js';
+import type { StoreFailure } from '../../store.js';
 
 /** Failures of the store itself, as opposed to those of a single unit. */
-const TROUBLE: ReadonlySet<ErrorCode> = new Set(['store.full', 'store.busy', 'store.io']);
+const STORE_FAILURES: ReadonlySet<ErrorCode> = new Set(['store.full', 'store.busy', 'store.io']);
 
 /** Derives the health of the store from its latest commits. */
 export class CommitHealth {
-  #trouble: { code: ErrorCode; since: number } | undefined;
+  #failure: { code: ErrorCode; since: number } | undefined;
   #lockedSince: number | undefined;
   #provenAt = performance.now();
   /** The number of successful commits. */
@@ -14,10 +14,10 @@ export class CommitHealth {
 
   /** Records that a commit, or the attempt to begin one, failed. */
   failed(error: unknown): void {
-    if (!(error instanceof FlotillaError) || !TROUBLE.has(error.code)) return;
+    if (!(error instanceof FlotillaError) || !STORE_FAILURES.has(error.code)) return;
     if (error.code !== 'store.busy') this.#lockedSince = undefined;
-    if (this.#trouble?.code === error.code) return;
-    this.#trouble = { code: error.code, since: this.#trouble?.since ?? performance.now() };
+    if (this.#failure?.code === error.code) return;
+    this.#failure = { code: error.code, since: this.#failure?.since ?? performance.now() };
   }
 
   /** Records a successful commit. `grew`: it needed space; only then does success prove that a full disk has space
@@ -25,7 +25,7 @@ export class CommitHealth {
   committed(grew: boolean): void {
     this.commits += 1;
     if (grew) this.#provenAt = performance.now();
-    if (grew || this.#trouble?.code !== 'store.full') this.#trouble = undefined;
+    if (grew || this.#failure?.code !== 'store.full') this.#failure = undefined;
   }
 
   /** Records that another process holds the write lock and this one waits for it. */
@@ -42,9 +42,9 @@ export class CommitHealth {
     return performance.now() - this.#provenAt;
   }
 
-  get trouble(): StoreTrouble | undefined {
+  get failure(): StoreFailure | undefined {
     const now = performance.now();
     if (this.#lockedSince !== undefined) return { code: 'store.busy', for: now - this.#lockedSince };
-    return this.#trouble && { code: this.#trouble.code, for: now - this.#trouble.since };
+    return this.#failure && { code: this.#failure.code, for: now - this.#failure.since };
   }
 }
