@@ -101,21 +101,21 @@ async function takeToItsEnd(store: Store, sagaId: string): Promise<void> {
 
 /** The events that a saga writes for each of its messages. */
 async function eventsOfOne(store: Store): Promise<UnsequencedEvent[][]> {
-  const portions: UnsequencedEvent[][] = [];
+  const batches: UnsequencedEvent[][] = [];
   for (const message of messagesOf('model')) {
     const before = await store.head();
     const input = { kind: 'message', sagaId: 'model', now: Date.now(), event: message } as const;
     await store.transaction(async (tx) => {
       await advance(tx, definition, input, (subject) => originContext({ source: 'shop', subject }));
     });
-    portions.push((await store.readAll(before)).map(({ event: { sequence: _sequence, ...stored } }) => stored));
+    batches.push((await store.readAll(before)).map(({ event: { sequence: _sequence, ...stored } }) => stored));
   }
   await store.close();
-  return portions;
+  return batches;
 }
 
-async function writeTheSame(store: Store, portions: readonly UnsequencedEvent[][], sagaId: string): Promise<void> {
-  for (const [index, portion] of portions.entries()) {
+async function writeTheSame(store: Store, batches: readonly UnsequencedEvent[][], sagaId: string): Promise<void> {
+  for (const [index, batch] of batches.entries()) {
     const timer = `${sagaId}/${index}`;
     await store.transaction(async (tx) => {
       await tx.markHandled({
@@ -123,13 +123,13 @@ async function writeTheSame(store: Store, portions: readonly UnsequencedEvent[][
         source: 'bench',
         id: originContext({ source: 'b', subject: 'c' }).id,
       });
-      for (const each of portion) {
+      for (const each of batch) {
         const stream = each.subject.replace('model', sagaId);
         await tx.append(stream, 'any', [{ ...each, ...fresh(), subject: stream }]);
       }
       if (index > 0) await tx.cancelTimer(`${sagaId}/${index - 1}`);
-      const [first] = portion;
-      if (index < portions.length - 1 && first !== undefined) {
+      const [first] = batch;
+      if (index < batches.length - 1 && first !== undefined) {
         await tx.schedule({ id: timer, dueAt: Date.now() + 600_000, event: { ...first, ...fresh() } });
       }
     });

@@ -10,7 +10,7 @@ export interface JournalPagesOptions {
    *  @default the beginning, or the end with newest first */
   after?: string;
   /** Maximum number of events in a page. @default 500 */
-  portion?: number;
+  pageSize?: number;
   /** @default oldest first */
   newestFirst?: boolean;
   /** Ends the iteration before the next page. */
@@ -23,18 +23,18 @@ export interface JournalPagesOptions {
 export async function* journalPages(
   store: Searched,
   filter: JournalFilter = {},
-  { after, portion = 500, newestFirst = false, signal }: JournalPagesOptions = {},
+  { after, pageSize = 500, newestFirst = false, signal }: JournalPagesOptions = {},
 ): AsyncGenerator<JournalEntry[], void, undefined> {
   const start: Place = newestFirst ? { time: LATEST, row: LATEST } : { time: EARLIEST, row: EARLIEST };
   const from = after === undefined ? start : parsePlace(after);
   const scans = (await scansFor(store.query, filter)).map(
-    (scan) => new ScanReader(store.query, scan, from, newestFirst, portion),
+    (scan) => new ScanReader(store.query, scan, from, newestFirst, pageSize),
   );
   let page: JournalEntry[] = [];
   while (signal?.aborted !== true) {
     const next = await takeNext(scans, newestFirst);
     if (next !== undefined) page.push(entryOf(next));
-    if (page.length === portion || (next === undefined && page.length > 0)) {
+    if (page.length === pageSize || (next === undefined && page.length > 0)) {
       yield page;
       page = [];
     }
@@ -125,15 +125,15 @@ class ScanReader {
     private readonly boundScan: BoundScan,
     private from: Place,
     private readonly backward: boolean,
-    private readonly portion: number,
+    private readonly pageSize: number,
   ) {}
 
   async peek(): Promise<JournalRow | undefined> {
     if (this.#rows.length === 0 && !this.#ended) {
       const { scan, key, bounds } = this.boundScan;
       const step = this.backward ? scan.backward : scan.forward;
-      const rows = await step(this.sql, key, { ...bounds, ...this.from, limit: this.portion });
-      this.#ended = rows.length < this.portion;
+      const rows = await step(this.sql, key, { ...bounds, ...this.from, limit: this.pageSize });
+      this.#ended = rows.length < this.pageSize;
       this.#rows.push(...rows);
       const last = rows.at(-1);
       if (last !== undefined) this.from = { time: Number(last.time), row: Number(last.row_number) };

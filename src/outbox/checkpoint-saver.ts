@@ -10,7 +10,7 @@ export interface CheckpointSaverOptions {
   store: Store;
   lease: LeaseHolder;
   /** Number of confirmed events at which they are saved without the usual delay. */
-  portion: number;
+  batchSize: number;
   logger: Logger;
   deferred: DeferredEvents;
   /** Called after every attempt to save. */
@@ -53,7 +53,7 @@ export class CheckpointSaver {
   }
 
   saveWhenDue(): void {
-    const much = !this.#failed && this.#passed - this.#saved >= this.options.portion;
+    const much = !this.#failed && this.#passed - this.#saved >= this.options.batchSize;
     if (much || performance.now() >= this.dueAt) this.save();
   }
 

@@ -56,20 +56,27 @@ export class RelaySession {
     /** Aborts when the relay stops or the lease is lost: no new event is published. */
     private readonly signal: AbortSignal,
   ) {
-    const { store, publisher, exchange, lease, window: portion, logger, retry, onFailure } = options;
+    const { store, publisher, exchange, lease, window, logger, retry, onFailure } = options;
     const wake = () => {
       this.#wakeup.notify();
     };
     this.#channel = new PublishChannel({ publisher, exchange, source: store.service, logger, onFailure, signal }, wake);
     this.#window = new PublishWindow(checkpoint);
     this.#cursor = checkpoint;
-    this.#deferred = new DeferredEvents({ retry, window: portion, now: () => performance.now() });
+    this.#deferred = new DeferredEvents({ retry, window, now: () => performance.now() });
     const onSaved = () => {
       options.onConfirmed(this.#unreported);
       this.#unreported = 0;
       wake();
     };
-    this.#saver = new CheckpointSaver(checkpoint, { store, lease, portion, logger, deferred: this.#deferred, onSaved });
+    this.#saver = new CheckpointSaver(checkpoint, {
+      store,
+      lease,
+      batchSize: window,
+      logger,
+      deferred: this.#deferred,
+      onSaved,
+    });
   }
 
   /** Publishes until the signal aborts, then waits for confirms. Rejects when the store fails or the broker is

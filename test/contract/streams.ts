@@ -121,9 +121,9 @@ export function streamContract(name: string, open: () => Promise<OpenBroker>): v
       const stop = new AbortController();
       const sizes: number[] = [];
       const ids: (string | undefined)[] = [];
-      for await (const portion of followLog(broker, log, { from: 'first', portion: 10, signal: stop.signal })) {
-        sizes.push(portion.length);
-        ids.push(...portion.map(idOf));
+      for await (const batch of followLog(broker, log, { from: 'first', batchSize: 10, signal: stop.signal })) {
+        sizes.push(batch.length);
+        ids.push(...batch.map(idOf));
         if (ids.length === 25) stop.abort();
       }
       expect(ids).to.deep.equal(Array.from({ length: 25 }, (_, index) => `m${index + 1}`));

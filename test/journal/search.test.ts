@@ -79,7 +79,7 @@ describe(`searching the journal (TEST_SEED=${seed})`, function () {
   const all = async (filter: JournalFilter, options: Parameters<typeof journalPages>[2] = {}) => {
     const found: JournalEntry[] = [];
     for await (const page of journalPages(store, filter, options)) {
-      expect(page.length).to.be.within(1, options.portion ?? 500);
+      expect(page.length).to.be.within(1, options.pageSize ?? 500);
       found.push(...page);
     }
     return found;
@@ -89,13 +89,13 @@ describe(`searching the journal (TEST_SEED=${seed})`, function () {
     for (let round = 0; round < 150; round += 1) {
       const filter = randomFilter();
       const expected = wanted(filter);
-      const portion = random.between(1, 60);
-      const label = JSON.stringify({ filter, portion });
+      const pageSize = random.between(1, 60);
+      const label = JSON.stringify({ filter, pageSize });
       expect(
-        (await all(filter, { portion })).map(({ id }) => id),
+        (await all(filter, { pageSize })).map(({ id }) => id),
         label,
       ).to.deep.equal(expected);
-      const backward = await all(filter, { portion, newestFirst: true });
+      const backward = await all(filter, { pageSize, newestFirst: true });
       expect(
         backward.map(({ id }) => id),
         label,

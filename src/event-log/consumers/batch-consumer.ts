@@ -59,21 +59,21 @@ async function runBatchSession<Item>(session: ConsumerSession, options: BatchCon
     signal: AbortSignal.any([session.signal, over.signal]),
   });
   try {
-    const portions = session.follow({
+    const parts = session.follow({
       from: session.checkpoint,
-      ...(batchSize !== undefined && { portion: batchSize }),
+      ...(batchSize !== undefined && { batchSize }),
       async onResume() {
         await store.transaction(onResume);
         breaks.notify();
       },
     });
-    for await (const portion of portions) {
+    for await (const part of parts) {
       if (!session.isLeading()) break;
-      if (portion.kind === 'entries') {
-        await storeBatch(session, options, portion.entries);
+      if (part.kind === 'entries') {
+        await storeBatch(session, options, part.entries);
         continue;
       }
-      const { broken } = portion;
+      const { broken } = part;
       session.alarms.raise(broken, await remedy());
       const record = (tx: Tx) => onBreak(tx, broken);
       const { checkpoint } = session;

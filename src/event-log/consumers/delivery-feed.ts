@@ -94,7 +94,7 @@ class FeedSession {
     const saving = setInterval(() => this.#save(), SAVE_INTERVAL_MS);
     try {
       const from = await this.#start();
-      for await (const next of this.session.follow({ from, portion: this.options.prefetch })) {
+      for await (const next of this.session.follow({ from, batchSize: this.options.prefetch })) {
         if (next.kind === 'broken') {
           this.session.alarms.raise(next.broken, 'this worker has not handled them: replay to it what its inbox lacks');
           if (next.broken.kind === 'reset') this.#settlement = new Settlement(BEFORE_FIRST);

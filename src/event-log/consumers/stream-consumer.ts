@@ -6,7 +6,7 @@ import type { Logger } from '../../telemetry/logger.js';
 import type { Metrics } from '../../telemetry/metrics.js';
 import { LogAlarms } from './log-alarms.js';
 import { logCheckpoint, migrateLogCheckpoints, moveLogCheckpoint } from '../positions/checkpoint-table.js';
-import { followVerified, type FollowVerifiedOptions, type LogPortion } from '../reading/follow-verified.js';
+import { followVerified, type FollowVerifiedOptions, type LogPart } from '../reading/follow-verified.js';
 import { BEFORE_FIRST, type LogPosition } from '../positions/position.js';
 
 export interface StreamConsumerOptions {
@@ -105,7 +105,7 @@ export class ConsumerSession {
   }
 
   /** Yields the entries after a position, verified to continue from it, until the session ends. */
-  follow(options: Pick<FollowVerifiedOptions, 'from' | 'portion' | 'onResume'>): AsyncGenerator<LogPortion, void> {
+  follow(options: Pick<FollowVerifiedOptions, 'from' | 'batchSize' | 'onResume'>): AsyncGenerator<LogPart, void> {
     const { broker, stream, patience } = this.options;
     return followVerified(broker, stream, {
       ...options,

@@ -8,8 +8,8 @@ import { isRetained, verifyPosition } from '../positions/verify-position.js';
 export interface FollowVerifiedOptions {
   /** The position to continue from; undefined for a new consumer. */
   from: LogPosition | undefined;
-  /** Maximum number of entries in one portion; up to twice as many are in memory. @default 500 */
-  portion?: number;
+  /** Maximum number of entries in one batch; up to twice as many are in memory. @default 500 */
+  batchSize?: number;
   /** Milliseconds after which a log that should have entries and delivers none counts as recreated. @default 10000 */
   patience?: number;
   /** Runs after reading has continued from the same position, before further entries are returned: a broker that
@@ -20,7 +20,7 @@ export interface FollowVerifiedOptions {
 
 /** The next part of the log: entries, in order and at least one; or a break, after which the entries do not continue
  *  from the previous ones. */
-export type LogPortion = { kind: 'entries'; entries: readonly StreamEntry[] } | { kind: 'broken'; broken: LogBreak };
+export type LogPart = { kind: 'entries'; entries: readonly StreamEntry[] } | { kind: 'broken'; broken: LogBreak };
 
 const POLL_INTERVAL_MS = 60_000;
 
@@ -33,8 +33,8 @@ const POLL_INTERVAL_MS = 60_000;
 export async function* followVerified(
   broker: Pick<Broker, 'readStream' | 'onState' | 'state'>,
   stream: string,
-  { from, portion = 500, patience = 10_000, onResume, signal }: FollowVerifiedOptions,
-): AsyncGenerator<LogPortion, void, undefined> {
+  { from, batchSize = 500, patience = 10_000, onResume, signal }: FollowVerifiedOptions,
+): AsyncGenerator<LogPart, void, undefined> {
   const wakeup = new Wakeup();
   const wake = () => wakeup.notify();
   const stopListening = broker.onState(wake);
@@ -47,7 +47,7 @@ export async function* followVerified(
   try {
     while (!isOver()) {
       const at = last === undefined || last.offset < 0 ? 'first' : last.offset;
-      const reader = new LogSubscription(broker, stream, { from: at, prefetch: portion * 2, wake });
+      const reader = new LogSubscription(broker, stream, { from: at, prefetch: batchSize * 2, wake });
       try {
         let isBroken = false;
         if (at !== 'first' && last !== undefined) {
@@ -64,7 +64,7 @@ export async function* followVerified(
         }
         if (last !== undefined && !isBroken) await onResume?.();
         while (!isOver() && !reader.interrupted) {
-          const entries = reader.take(portion);
+          const entries = reader.take(batchSize);
           const [first] = entries;
           if (first === undefined) {
             await wakeup.wait(POLL_INTERVAL_MS);

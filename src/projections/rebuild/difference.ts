@@ -37,7 +37,7 @@ export interface DifferenceOptions {
   old: Generation;
   generation: number;
   /** Called between pages. */
-  onPortion: () => Promise<void>;
+  onPage: () => Promise<void>;
 }
 
 /** Compares each table of two generations row by row, in pages. Neither may be written in the meantime. */
@@ -146,7 +146,7 @@ class Comparison {
         last = side('a');
         visit(last, Number(joined.both) === 1 ? side('b') : undefined);
       }
-      await this.options.onPortion();
+      await this.options.onPage();
       if (rows.length < ROWS_PER_PAGE) return;
     }
   }

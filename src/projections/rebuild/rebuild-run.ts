@@ -118,12 +118,12 @@ export class RebuildRun {
         await this.#catchUp(writer, frozen.position);
         const [old] = await generationsOf(store.query, projection.name, 'live');
         if (old?.generation !== frozen.generation) throw new FlotillaError('projection.conflict', projection.name);
-        const onPortion = async () => {
+        const onPage = async () => {
           // reads do not yield to the event loop, which lease renewal and interruption need
           await setImmediate();
           await this.#keepGoing();
         };
-        const difference = await differenceOf(store, { definition: projection, old, generation, onPortion });
+        const difference = await differenceOf(store, { definition: projection, old, generation, onPage });
         failpoint('projection.rebuilt');
         if (this.options.dryRun === true) await discardBuilt(store, projection, frozen, generation);
         else await swapGenerations(store, projection, frozen, generation);

@@ -68,7 +68,7 @@ export function journalHistory(options: JournalHistoryOptions): History {
     size: (range) => countJournal(store, filterOf(range)),
     async *read({ after, signal, ...range }) {
       const pages = journalPages(store, filterOf(range), {
-        portion: PAGE_SIZE,
+        pageSize: PAGE_SIZE,
         signal,
         ...(after !== null && { after: after.place }),
       });

@@ -74,16 +74,16 @@ export function logHistory(
       const watch = () => setTimeout(() => stop.abort(), idle);
       let timer = watch();
       try {
-        for await (const portion of followLog(broker, stream, { from: next, portion: PAGE_SIZE, signal })) {
+        for await (const batch of followLog(broker, stream, { from: next, batchSize: PAGE_SIZE, signal })) {
           clearTimeout(timer);
-          const wanted = portion.filter(({ offset }) => offset <= last);
-          previous = await ensureWhole(portion.slice(0, wanted.length + 1), previous);
+          const wanted = batch.filter(({ offset }) => offset <= last);
+          previous = await ensureWhole(batch.slice(0, wanted.length + 1), previous);
           const final = wanted.at(-1);
           if (final !== undefined) {
             yield pageOf(wanted, final, final.offset - next + 1, verify);
             next = final.offset + 1;
           }
-          if ((portion.at(-1)?.offset ?? 0) >= last) return;
+          if ((batch.at(-1)?.offset ?? 0) >= last) return;
           timer = watch();
         }
       } finally {

@@ -35,10 +35,10 @@ for (const kind of ['memory', 'rabbitmq']) {
       const seen = inbox<Seen>();
       const ending = new AbortController();
       const run = async () => {
-        const options = { from, signal: ending.signal, portion: 10, ...(patience !== undefined && { patience }) };
-        for await (const portion of followVerified(bench.broker, bench.names.log, options)) {
-          if (portion.kind === 'broken') seen.put({ broken: portion.broken });
-          else for (const entry of portion.entries) seen.put({ entry });
+        const options = { from, signal: ending.signal, batchSize: 10, ...(patience !== undefined && { patience }) };
+        for await (const part of followVerified(bench.broker, bench.names.log, options)) {
+          if (part.kind === 'broken') seen.put({ broken: part.broken });
+          else for (const entry of part.entries) seen.put({ entry });
         }
       };
       const running = run();
@@ -67,9 +67,9 @@ for (const kind of ['memory', 'rabbitmq']) {
       const run = async (at: LogPosition | undefined, last: number) => {
         const onResume = async () => void said.push('resumed');
         const { broker, names } = bench;
-        for await (const portion of followVerified(broker, names.log, { from: at, onResume, signal: ending.signal })) {
-          if (portion.kind === 'broken') said.push(portion.broken.kind);
-          else said.push(...portion.entries.map(({ body }) => numberOf(body)));
+        for await (const part of followVerified(broker, names.log, { from: at, onResume, signal: ending.signal })) {
+          if (part.kind === 'broken') said.push(part.broken.kind);
+          else said.push(...part.entries.map(({ body }) => numberOf(body)));
           if (said.at(-1) === last) return;
         }
       };
@@ -168,9 +168,9 @@ for (const kind of ['memory', 'rabbitmq']) {
       const ending = new AbortController();
       let broken: LogBreak | undefined;
       let first: StreamEntry | undefined;
-      for await (const portion of followVerified(bench.broker, bench.names.log, { from, signal: ending.signal })) {
-        if (portion.kind === 'broken') broken = portion.broken;
-        else first ??= portion.entries[0];
+      for await (const part of followVerified(bench.broker, bench.names.log, { from, signal: ending.signal })) {
+        if (part.kind === 'broken') broken = part.broken;
+        else first ??= part.entries[0];
         if (first !== undefined) ending.abort();
       }
       expect(broken).to.deep.include({ kind: 'gap', expected: from });
@@ -182,12 +182,12 @@ for (const kind of ['memory', 'rabbitmq']) {
       for (const n of numbers(1, 30)) await bench.publish(jobBegun(n));
       const ending = new AbortController();
       const seen: (number | 'gap')[] = [];
-      const options = { from: undefined, portion: 5, signal: ending.signal };
+      const options = { from: undefined, batchSize: 5, signal: ending.signal };
       let isTrimmed = false;
-      for await (const portion of followVerified(bench.broker, bench.names.log, options)) {
-        if (portion.kind === 'entries') seen.push(...portion.entries.map(({ body }) => numberOf(body)));
-        else if (portion.broken.kind === 'gap') seen.push('gap');
-        if (portion.kind === 'entries' && !isTrimmed) {
+      for await (const part of followVerified(bench.broker, bench.names.log, options)) {
+        if (part.kind === 'entries') seen.push(...part.entries.map(({ body }) => numberOf(body)));
+        else if (part.broken.kind === 'gap') seen.push('gap');
+        if (part.kind === 'entries' && !isTrimmed) {
           for (const n of numbers(31, 300)) await bench.publish(jobBegun(n));
           isTrimmed = true;
         }
@@ -238,9 +238,9 @@ describe('reading a log that was empty at the start', () => {
       const ending = new AbortController();
       const seen = inbox<Seen>();
       const run = async () => {
-        for await (const portion of followVerified(broker, 'log', { from, signal: ending.signal })) {
-          if (portion.kind === 'broken') seen.put({ broken: portion.broken });
-          else for (const each of portion.entries) seen.put({ entry: each });
+        for await (const part of followVerified(broker, 'log', { from, signal: ending.signal })) {
+          if (part.kind === 'broken') seen.put({ broken: part.broken });
+          else for (const each of part.entries) seen.put({ entry: each });
         }
       };
       const running = run();

@@ -114,7 +114,7 @@ describe('edge cases of a rebuild', () => {
       await append(store, ...Array.from({ length: 500 }, (_, index) => begun(n + index)));
     }
     await keep();
-    let portions = 0;
+    let pages = 0;
     let turns = 0;
     let waiting: NodeJS.Immediate | undefined;
     const watched = new Proxy(store, {
@@ -124,7 +124,7 @@ describe('edge cases of a rebuild', () => {
         return (...args: unknown[]) => {
           const text = Array.isArray(args[0]) ? args[0].join('') : '';
           if (key === 'query' && text.includes(') a LEFT JOIN job_list__')) {
-            portions += 1;
+            pages += 1;
             clearImmediate(waiting);
             waiting = setImmediate(() => (turns += 1));
           }
@@ -133,8 +133,8 @@ describe('edge cases of a rebuild', () => {
       },
     });
     await rebuild({}, jobs, watched);
-    expect(portions).to.be.at.least(6);
-    expect(turns).to.equal(portions);
+    expect(pages).to.be.at.least(6);
+    expect(turns).to.equal(pages);
   });
 
   it('succeeds once it has swapped, even if its lease cannot be released', async () => {

@@ -50,13 +50,13 @@ async function journalOf(
   const store = journal && (await storeOf(journal.store));
   if (store === undefined) return undefined;
   await migrateJournal(store);
-  const first = await journalPages(store, {}, { portion: 1 }).next();
+  const first = await journalPages(store, {}, { pageSize: 1 }).next();
   return first.done === true ? undefined : store;
 }
 
 function inJournal(journal: Store): SearchedHistory {
   const newest = async (filter: JournalFilter, limit: number): Promise<FoundEvent[]> => {
-    const page = await journalPages(journal, filter, { portion: limit, newestFirst: true }).next();
+    const page = await journalPages(journal, filter, { pageSize: limit, newestFirst: true }).next();
     return page.done === true ? [] : page.value;
   };
   return {

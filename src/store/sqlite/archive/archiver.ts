@@ -68,11 +68,11 @@ export class Archiver {
     let at = await this.#through(stream);
     let moved = 0;
     while (at < last) {
-      const portion = await read(() => history.stream(stream, at, Math.min(EVENTS_PER_TRANSACTION, last - at)));
-      const end = portion.at(-1);
+      const batch = await read(() => history.stream(stream, at, Math.min(EVENTS_PER_TRANSACTION, last - at)));
+      const end = batch.at(-1);
       if (end === undefined) break;
       await read(() => {
-        file.copy(stream, portion, { through: history.archivedThrough() });
+        file.copy(stream, batch, { through: history.archivedThrough() });
       });
       failpoint('store.archive_copied');
       moved += await commit((writer) => writer.archived.moved(stream, end));

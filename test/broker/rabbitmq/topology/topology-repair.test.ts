@@ -146,9 +146,9 @@ describe('topology that is deleted at run time', function () {
     const stop = new AbortController();
     const entries: string[] = [];
     const reading = (async () => {
-      const portions = followVerified(counting, names.log, { from: undefined, signal: stop.signal });
-      for await (const portion of portions) {
-        if (portion.kind === 'entries') entries.push(...portion.entries.map(({ routingKey }) => routingKey));
+      const parts = followVerified(counting, names.log, { from: undefined, signal: stop.signal });
+      for await (const part of parts) {
+        if (part.kind === 'entries') entries.push(...part.entries.map(({ routingKey }) => routingKey));
       }
     })();
     const failures = () => lines.filter(({ message }) => message === 'the broker closed a channel');
