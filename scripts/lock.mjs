@@ -23,14 +23,14 @@ export async function exclusively(work) {
 
 async function acquire() {
   const deadline = Date.now() + LIMIT;
-  for (let told = false; ; told = true) {
+  for (let isReported = false; ; isReported = true) {
     if (create()) return;
     const holder = holderOf(path);
     if (holder !== undefined && !isRunning(holder)) takeAway(holder);
     else if (Date.now() > deadline)
       throw new SetupError(`${path} is held by process ${holder}; remove it and try again`);
     else {
-      if (!told) say(`Waiting for process ${holder}, which is setting up this checkout`);
+      if (!isReported) say(`Waiting for process ${holder}, which is setting up this checkout`);
       await sleep(100);
     }
   }

@@ -68,9 +68,9 @@ export const inventoryRoutes: Route[] = [
     handler: ({ params, body, origin, commit }) =>
       commit(async (tx) => {
         const subject = `stock/${params.sku}`;
-        const asked = create('inventory.adjust', { sku: params.sku, ...body }, origin(subject));
-        await tx.append(subject, 'any', [asked]);
-        return { status: 202, body: { id: asked.id } };
+        const adjustment = create('inventory.adjust', { sku: params.sku, ...body }, origin(subject));
+        await tx.append(subject, 'any', [adjustment]);
+        return { status: 202, body: { id: adjustment.id } };
       }),
   }),
 ];

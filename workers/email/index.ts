@@ -70,8 +70,8 @@ export default defineWorker({
       const { userId, orderId, status } = event.data;
       if (!ctx.sideEffects) return ctx.write(async ({ sql }) => void (await recordNotification(sql, orderId, status)));
       // an order that was stuck may return to a status of which its customer was already notified
-      const [told] = await ctx.query`select status from told where order_id = ${orderId} and status = ${status}`;
-      if (told !== undefined && !ctx.replaying) return;
+      const [reported] = await ctx.query`select status from told where order_id = ${orderId} and status = ${status}`;
+      if (reported !== undefined && !ctx.replaying) return;
       const recipient = await recipientOf(ctx.query, userId);
       const mail = statusUpdate(recipient.name, event.data);
       if (mail === undefined) return;

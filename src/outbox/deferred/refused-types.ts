@@ -33,7 +33,7 @@ const UNKNOWN_QUEUE =
 export class RefusedTypes {
   readonly #current = new Map<string, Refusal>();
   readonly #log: BoundedLog;
-  readonly #asked = new Map<string, number>();
+  readonly #queriedAt = new Map<string, number>();
   #events = 0;
   #full = false;
 
@@ -76,8 +76,8 @@ export class RefusedTypes {
       this.#current.set(type, { type, since: new Date(clock()).toISOString(), code: error.code, queues: [] });
     }
     const now = performance.now();
-    if (now - (this.#asked.get(type) ?? -Infinity) < QUERY_INTERVAL_MS) return;
-    this.#asked.set(type, now);
+    if (now - (this.#queriedAt.get(type) ?? -Infinity) < QUERY_INTERVAL_MS) return;
+    this.#queriedAt.set(type, now);
     void this.#report(type, error, deferred);
   }
 
@@ -85,14 +85,14 @@ export class RefusedTypes {
     const refusal = this.#current.get(type);
     if (!this.#current.delete(type) || refusal === undefined) return;
     for (const known of [true, false]) this.#log.clear(`${type} ${known}`);
-    this.#asked.delete(type);
+    this.#queriedAt.delete(type);
     this.options.logger.info('relay: the broker accepts this type again', { type, since: refusal.since });
   }
 
   /** Forgets all refusals when the lease is lost: the next holder detects them itself. */
   clear(): void {
     this.#current.clear();
-    this.#asked.clear();
+    this.#queriedAt.clear();
     this.deferred(0, false);
   }
 

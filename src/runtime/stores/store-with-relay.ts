@@ -96,7 +96,7 @@ export async function openService(options: ServiceOptions): Promise<Service> {
     running,
     async stop(limit) {
       if (relaying && broker.state === 'ready' && !lost.signal.aborted) {
-        await handedOver(store, performance.now() + limit);
+        await relayConfirmed(store, performance.now() + limit);
       }
       ending.abort(new Error('the process ends'));
       if (relaying) await relayed.catch(() => undefined);
@@ -113,8 +113,8 @@ function rejectedBy(signal: AbortSignal): Promise<never> {
   });
 }
 
-/** Resolves when the broker has confirmed all that was stored when asked, or when it is too late. */
-async function handedOver(store: Store, until: number): Promise<void> {
+/** Resolves when the broker has confirmed the events stored at the time of the call, or at the deadline. */
+async function relayConfirmed(store: Store, deadline: number): Promise<void> {
   const head = await store.head();
-  while (performance.now() < until && (await store.checkpoint('relay')) < head) await sleep(POLL_INTERVAL_MS);
+  while (performance.now() < deadline && (await store.checkpoint('relay')) < head) await sleep(POLL_INTERVAL_MS);
 }

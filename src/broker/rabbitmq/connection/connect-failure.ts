@@ -61,8 +61,8 @@ async function examine(url: string, message: string): Promise<ConnectFailure> {
   const silent = message === 'connect ETIMEDOUT';
   const end = await tryHandshake(url, silent ? SILENT_CHECK_TIMEOUT_MS : CHECK_TIMEOUT_MS);
   if (end.kind === 'foreign') {
-    const heard = end.beginning === '' ? '' : ` (it answers "${end.beginning}")`;
-    return { code: 'broker.not_amqp', detail: `${at}${heard}` };
+    const reply = end.beginning === '' ? '' : ` (it answers "${end.beginning}")`;
+    return { code: 'broker.not_amqp', detail: `${at}${reply}` };
   }
   if (end.kind === 'refused') {
     // connection limits use the same code and are temporary

@@ -24,7 +24,7 @@ async function runCollect({ json = false }: { json?: boolean }, context: Context
   const progress = createProgress();
   const { collected, waiting } = await withSession(context, async (session) => {
     const { names, definitions, logger, signal } = session;
-    const asked = session.queues().workers.map(({ name }) => name);
+    const workers = session.queues().workers.map(({ name }) => name);
     const store = await session.ops();
     const broker = await session.broker('write');
     await refuseForeignStore(session, store);
@@ -33,14 +33,14 @@ async function runCollect({ json = false }: { json?: boolean }, context: Context
       broker,
       names,
       definitions,
-      workers: asked,
+      workers,
       logger,
       limit: COLLECT_LIMIT_MS,
       signal,
       onProgress: (worker, done, total) => progress.show(done, total, `of ${worker}`),
     });
     await session.publishOps();
-    return { collected, waiting: await countWaiting(broker, names, asked) };
+    return { collected, waiting: await countWaiting(broker, names, workers) };
   }).finally(progress.end);
   if (json) context.printJson({ collected, waiting });
   else context.print(`Collected ${collected}.`);

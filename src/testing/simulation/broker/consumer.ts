@@ -15,7 +15,7 @@ export class SimulatedConsumer implements Consumer, QueueConsumer {
     private readonly queue: SimulatedQueue,
     private readonly options: ConsumeOptions,
     /** Delivers a message, unless a fault crashes the process. */
-    private readonly handOver: (message: QueuedMessage, deliver: () => void) => void,
+    private readonly dispatch: (message: QueuedMessage, deliver: () => void) => void,
   ) {
     this.#prefetch = options.prefetch;
     queue.add(this);
@@ -35,7 +35,7 @@ export class SimulatedConsumer implements Consumer, QueueConsumer {
 
   take(message: QueuedMessage): void {
     this.#inFlight.add(message);
-    this.handOver(message, () => this.options.onDelivery(this.#delivery(message)));
+    this.dispatch(message, () => this.options.onDelivery(this.#delivery(message)));
   }
 
   async cancel(): Promise<void> {

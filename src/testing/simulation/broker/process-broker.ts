@@ -11,10 +11,10 @@ export function processBroker(
   network: Network,
   state: RunState,
   {
-    handOver,
+    dispatch,
     onConsume,
   }: {
-    handOver: (message: QueuedMessage, deliver: () => void) => void;
+    dispatch: (message: QueuedMessage, deliver: () => void) => void;
     onConsume: (consumer: SimulatedConsumer) => void;
   },
 ): Broker {
@@ -38,7 +38,7 @@ export function processBroker(
     ready: async () => undefined,
     createPublisher: () => publisher,
     consume(queue, options) {
-      const consumer = new SimulatedConsumer(queue, network.queue(queue), options, handOver);
+      const consumer = new SimulatedConsumer(queue, network.queue(queue), options, dispatch);
       onConsume(consumer);
       return consumer;
     },

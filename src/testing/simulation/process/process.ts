@@ -53,7 +53,7 @@ export class SimulatedProcess implements CrashableProcess {
     await startWorker(definition, {
       store: crashableStore(service, this, this.state),
       broker: processBroker(this, network, this.state, {
-        handOver: (message, deliver) => this.#handOver(message, deliver),
+        dispatch: (message, deliver) => this.#dispatch(message, deliver),
         onConsume: (consumer) => (this.#consumer = consumer),
       }),
       instance: label,
@@ -95,7 +95,7 @@ export class SimulatedProcess implements CrashableProcess {
     });
   }
 
-  #handOver(message: QueuedMessage, deliver: () => void): void {
+  #dispatch(message: QueuedMessage, deliver: () => void): void {
     if (this.state.faults.isCrashAtDelivery(message.number)) {
       this.crash(`at ${message.title}`);
       return;
