@@ -99,8 +99,11 @@ describe('the API app', () => {
       handler: async () => ({ status: 200, body: {} }),
     });
     const api = await start({ token: 'correct-horse', corsOrigins: [origin], routes: [...routes, listed] });
-    const asked = { 'access-control-request-method': 'POST', 'access-control-request-headers': 'authorization' };
-    const preflight = await api.send('OPTIONS', '/notes', { headers: { origin, ...asked } });
+    const preflightHeaders = {
+      'access-control-request-method': 'POST',
+      'access-control-request-headers': 'authorization',
+    };
+    const preflight = await api.send('OPTIONS', '/notes', { headers: { origin, ...preflightHeaders } });
     expect(preflight.status).to.equal(204);
     expect(preflight.headers.get('access-control-allow-origin')).to.equal(origin);
     expect(preflight.headers.get('access-control-allow-methods')).to.include('POST');
@@ -116,7 +119,7 @@ describe('the API app', () => {
     const refused = await api.send('GET', '/notes', { headers });
     expect(refused.status).to.equal(200);
     for (const other of ['https://shop.example.org.evil', 'http://shop.example.org', 'null']) {
-      const answer = await api.send('OPTIONS', '/notes', { headers: { origin: other, ...asked } });
+      const answer = await api.send('OPTIONS', '/notes', { headers: { origin: other, ...preflightHeaders } });
       expect(answer.headers.has('access-control-allow-origin'), other).to.equal(false);
     }
   });

@@ -61,13 +61,13 @@ describe('the in-memory store', () => {
   });
 
   it('reports the new events and the next timer of a commit before the commit resolves', async () => {
-    const told: unknown[] = [];
+    const reports: unknown[] = [];
     const store = open({
-      onCommit: ({ events, nextTimer }) => told.push([events.map(({ version }) => version), nextTimer]),
+      onCommit: ({ events, nextTimer }) => reports.push([events.map(({ version }) => version), nextTimer]),
     });
-    await store.append('x/1', 'none', [eventOf('x/1'), eventOf('x/1')]).then(() => told.push('answered'));
+    await store.append('x/1', 'none', [eventOf('x/1'), eventOf('x/1')]).then(() => reports.push('answered'));
     await store.transaction((tx) => tx.schedule({ id: 't', dueAt: 7, event: eventOf('x/1') }));
-    expect(told).to.deep.equal([[[1, 2], undefined], 'answered', [[], 7]]);
+    expect(reports).to.deep.equal([[[1, 2], undefined], 'answered', [[], 7]]);
     await store.close();
   });
 });

@@ -537,7 +537,7 @@ export function storeContract(
 
     describe('notifications, shutdown and statistics', () => {
       it('notifies of new events', async () => {
-        await heard(store, () => store.append('x/1', 'any', [eventOf('x/1')]));
+        await notified(store, () => store.append('x/1', 'any', [eventOf('x/1')]));
       });
 
       it('on close, commits waiting writes and rejects new ones', async () => {
@@ -560,7 +560,7 @@ export function storeContract(
 }
 
 /** Resolves when a store notifies of new events. */
-function heard(who: Store, act: () => Promise<unknown>): Promise<void> {
+function notified(who: Store, act: () => Promise<unknown>): Promise<void> {
   return new Promise<void>((resolve, reject) => {
     const stop = who.onAppend(() => {
       stop();
@@ -582,7 +582,7 @@ function sharingContract(store: () => Store, open: () => Promise<Store>): void {
 
     it('notify each other of new events', async () => {
       const other = await open();
-      await heard(other, () => store().append('x/1', 'any', [eventOf('x/1')]));
+      await notified(other, () => store().append('x/1', 'any', [eventOf('x/1')]));
     });
 
     it('read the writes that waited when another store was closed', async () => {

@@ -8,8 +8,8 @@ describe('platform: the fleet', () => {
   it('fulfils new orders by a saga unless FULFILMENT is set otherwise', () => {
     const settings = fleet.api?.settings ?? z.object({});
     expect(settings.parse(readApiSettings(settings, {}))).to.deep.equal({ fulfilment: 'orchestrated' });
-    const told = { FULFILMENT: 'choreographed' };
-    expect(readApiSettings(settings, told)).to.deep.equal({ fulfilment: 'choreographed' });
+    const env = { FULFILMENT: 'choreographed' };
+    expect(readApiSettings(settings, env)).to.deep.equal({ fulfilment: 'choreographed' });
     expect(() => readApiSettings(settings, { FULFILMENT: 'manual' }))
       .to.throw('FULFILMENT of the API')
       .with.property('message')

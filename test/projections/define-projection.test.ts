@@ -166,17 +166,17 @@ describe('defining a projection', () => {
   });
 
   it('distinguishes table names from similar text in SQL', async () => {
-    const asked: string[] = [];
+    const queries: string[] = [];
     const sql = generationSql(
       ['job', 'job_list'],
       7,
     )((text) => {
-      asked.push(text.join('?'));
+      queries.push(text.join('?'));
       return Promise.resolve([]);
     });
     await sql`insert into Job_List (job_id, n) select j.n, ${1} from "job" j, job_lists, my_job -- it's of a job
       where job.kind = 'job' and job_list.name <> 'a job''s job' /* job */ and excluded.job_id = JOB.n`;
-    expect(asked).to.deep.equal([
+    expect(queries).to.deep.equal([
       `insert into job_list__7 (job_id, n) select j.n, ? from "job__7" j, job_lists, my_job -- it's of a job
       where job__7.kind = 'job' and job_list__7.name <> 'a job''s job' /* job */ and excluded.job_id = job__7.n`,
     ]);

@@ -31,7 +31,7 @@ describe('the transaction of a saga', () => {
     store.transaction((tx) =>
       advance(tx, definition, input, (subject) => originContext({ source: 'core', subject, now })),
     );
-  const hear = (type: string, data: object) => {
+  const receive = (type: string, data: object) => {
     const context = originContext({ source: 'test', subject: 'trip/t1', now });
     const event = createEvent(journeys.definitions, type, { tripId: 't1', ...data }, context);
     return take({ kind: 'message', sagaId: 't1', now, event });
@@ -41,8 +41,8 @@ describe('the transaction of a saga', () => {
   const row = async () => (await store.query`select * from sagas`)[0];
 
   it('stores its events, its commands with the recorded ids, and a row', async () => {
-    await hear('trip.asked', { days: 3 });
-    await hear('flight.booked', { seat: '7A' });
+    await receive('trip.asked', { days: 3 });
+    await receive('flight.booked', { seat: '7A' });
     expect(await types('travel/t1')).to.deep.equal([
       'saga.started',
       'saga.step_started',
@@ -70,18 +70,18 @@ describe('the transaction of a saga', () => {
 
   it('keeps at most one timer, for what the saga waits for', async () => {
     const timers = () => store.query<{ due: number }>`select due from flotilla_timers`;
-    await hear('trip.asked', { days: 3 });
+    await receive('trip.asked', { days: 3 });
     expect(await timers()).to.deep.equal([{ due: START + minutes }]);
     now += 1000;
-    await hear('flight.booked', { seat: '7A' });
+    await receive('flight.booked', { seat: '7A' });
     expect(await timers()).to.deep.equal([{ due: now + 2 * minutes }]);
-    await hear('hotel.booked', {});
-    await hear('mail.sent', {});
+    await receive('hotel.booked', {});
+    await receive('mail.sent', {});
     expect(await timers()).to.deep.equal([]);
   });
 
   it('moves the timer when a refusal arrives before the next attempt', async () => {
-    await hear('trip.asked', { days: 3 });
+    await receive('trip.asked', { days: 3 });
     const timeout = {
       saga: 'travel',
       sagaId: 't1',
@@ -96,13 +96,13 @@ describe('the transaction of a saga', () => {
     await take({ kind: 'message', sagaId: 't1', now, event: due });
     expect(await store.nextTimer()).to.equal(now + 10_000);
     now += 9000;
-    await hear('flight.refused', { reason: 'busy' });
+    await receive('flight.refused', { reason: 'busy' });
     expect((await row())?.['due_at']).to.equal(new Date(now + 10_000).toISOString());
     expect(await store.nextTimer()).to.equal(now + 10_000);
   });
 
   it('handles the event of a due timer', async () => {
-    await hear('trip.asked', { days: 3 });
+    await receive('trip.asked', { days: 3 });
     now = START + minutes;
     expect(await store.fireTimers(now - 1)).to.equal(0);
     expect(await store.fireTimers(now)).to.equal(1);
@@ -115,7 +115,7 @@ describe('the transaction of a saga', () => {
   });
 
   it('stores nothing when a command does not match its schema', async () => {
-    await hear('trip.asked', { days: 3 });
+    await receive('trip.asked', { days: 3 });
     const before = await store.head();
     const { state: initial } = { state: await row() };
     const broken = {
@@ -141,8 +141,8 @@ describe('the transaction of a saga', () => {
   });
 
   it('stores nothing for answers before the start', async () => {
-    await hear('flight.booked', { seat: '1' });
-    await hear('flight.cancelled', {});
+    await receive('flight.booked', { seat: '1' });
+    await receive('flight.cancelled', {});
     expect(await store.head()).to.equal(0);
     expect(await row()).to.equal(undefined);
   });

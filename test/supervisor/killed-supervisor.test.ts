@@ -67,9 +67,12 @@ async function upAndDown(
   fleet: FakeFleet,
   { running, ...overrides }: { amqp?: undefined; running?: () => Promise<void> } = {},
 ): Promise<void> {
-  let told = Promise.resolve();
-  await fleet.run({ ...overrides, onReady: () => void (told = (running?.() ?? told).finally(() => fleet.stop())) });
-  await told;
+  let stopped = Promise.resolve();
+  await fleet.run({
+    ...overrides,
+    onReady: () => void (stopped = (running?.() ?? stopped).finally(() => fleet.stop())),
+  });
+  await stopped;
 }
 
 async function expectRefused(url: string): Promise<void> {

@@ -119,12 +119,12 @@ describe('worker inventory', () => {
 
   it('passes on in its answers who fulfils the order', async () => {
     const fulfilment = 'orchestrated';
-    const asked = (items = details.items) =>
+    const reserve = (items = details.items) =>
       about('inventory.reserve', { orderId, order: { ...details, items, fulfilment } });
-    const { emitted } = await harness(inventory).when(asked()).result();
+    const { emitted } = await harness(inventory).when(reserve()).result();
     expect(emitted[0]?.data).to.have.nested.property('order.fulfilment', fulfilment);
     await harness(inventory)
-      .when(asked([{ sku: 'item_9', quantity: 1, unitPrice: 1 }]))
+      .when(reserve([{ sku: 'item_9', quantity: 1, unitPrice: 1 }]))
       .emits(about('inventory.rejected', { orderId, reason: 'unknown SKU item_9', fulfilment }));
     await harness(inventory)
       .when(about('inventory.release', { orderId, fulfilment }))

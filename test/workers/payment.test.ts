@@ -79,8 +79,8 @@ describe('worker payment', () => {
     const { use, calls } = fakeGateway();
     await harness(payment, { use }).when(process('command-1')).emits(processed);
     await harness(payment, { use }).when(process('command-2')).emits(processed);
-    const asked = { charge: sent, key: 'charge-o1' };
-    expect(calls).to.deep.equal([asked, asked]);
+    const call = { charge: sent, key: 'charge-o1' };
+    expect(calls).to.deep.equal([call, call]);
   });
 
   it('charges an order once, and answers every command', async () => {
@@ -91,20 +91,20 @@ describe('worker payment', () => {
 
   it('passes on in its answers who fulfils the order', async () => {
     const marked = { ...order, fulfilment: 'orchestrated' } as const;
-    const asked = about('payment.process', { orderId, order: marked });
+    const command = about('payment.process', { orderId, order: marked });
     const undo = about('payment.refund', { orderId, fulfilment: 'orchestrated' });
     await harness(payment, { use: fakeGateway().use })
-      .when(asked)
+      .when(command)
       .emits(about('payment.processed', { ...charged, order: marked }));
     await harness(payment, { use: fakeGateway({ charge: () => Promise.resolve(declined) }).use })
-      .when(asked)
+      .when(command)
       .emits(about('payment.failed', { orderId, reason: 'card_declined', fulfilment: 'orchestrated' }));
     await harness(payment, { use: fakeGateway().use })
       .when(undo)
       .emits(about('payment.refunded', { orderId, amount: 0, fulfilment: 'orchestrated' }));
     await harness(payment, { use: fakeGateway({ cancel: () => charge }).use, headers: begunBefore })
       .given(about('payment.refund', { orderId }), undo)
-      .when(asked)
+      .when(command)
       .emits(about('payment.failed', { orderId, reason: 'cancelled', fulfilment: 'orchestrated' }));
   });
 

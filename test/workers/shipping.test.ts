@@ -48,8 +48,8 @@ describe('worker shipping', () => {
     const { use, calls } = fakeCarrier();
     await harness(shipping, { use }).when(create('command-1')).emits(created);
     await harness(shipping, { use }).when(create('command-2')).emits(created);
-    const asked = { parcel, key: 'shipment-o1' };
-    expect(calls).to.deep.equal([asked, asked]);
+    const call = { parcel, key: 'shipment-o1' };
+    expect(calls).to.deep.equal([call, call]);
   });
 
   it('books an order once, and answers every command', async () => {
@@ -60,16 +60,16 @@ describe('worker shipping', () => {
 
   it('passes on in its answers who fulfils the order', async () => {
     const fulfilment = 'orchestrated';
-    const asked = about('shipment.create', { orderId, order: { ...details, fulfilment } });
+    const command = about('shipment.create', { orderId, order: { ...details, fulfilment } });
     const undo = about('shipment.cancel', { orderId, fulfilment });
     const { use } = fakeCarrier();
     await harness(shipping, { use })
-      .when(asked)
+      .when(command)
       .emits(about('shipment.created', { orderId, ...booked, fulfilment }));
     await harness(shipping, { use }).when(undo).emits(about('shipment.cancelled', { orderId, fulfilment }));
     await harness(shipping, { use })
       .given(undo)
-      .when(asked)
+      .when(command)
       .emits(about('shipment.failed', { orderId, reason: 'cancelled', fulfilment }));
   });
 

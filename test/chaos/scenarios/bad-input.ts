@@ -3,7 +3,7 @@ import { createEvent, originContext } from '../../../src/events/create.js';
 import { CLOUDEVENTS_JSON } from '../../../src/events/envelope.js';
 import fleetDefinition from '../../../config/fleet.js';
 import { settledForGood, withFleet, type ChaosRun, type RunOptions } from '../support/chaos-run.js';
-import type { Letter } from '../support/world.js';
+import type { DeadLetter } from '../support/world.js';
 import { orderBody } from '../support/customers.js';
 import { publishRaw } from '../support/raw-publisher.js';
 import { eventually } from '../../support/eventually.js';
@@ -25,7 +25,7 @@ export async function sayWhatIsWrong(options: RunOptions): Promise<void> {
   });
 }
 
-const mayBeDead = ({ code, worker }: Letter) => code.startsWith('contract.') && worker === 'payment';
+const mayBeDead = ({ code, worker }: DeadLetter) => code.startsWith('contract.') && worker === 'payment';
 
 async function wrongOverHttp({ customers }: ChaosRun, userId: string): Promise<void> {
   const line = { sku: 'item_1', quantity: 1, unitPrice: 100 };
@@ -87,10 +87,10 @@ async function wrongAboutAccounts({ customers }: ChaosRun): Promise<void> {
     ['GET', `${path}/events?cursor=rubbish`, undefined, 400, 'request.invalid'],
     ['GET', `${path}/events?${upsideDown}`, undefined, 400, 'request.invalid'],
   ];
-  for (const [method, asked, body, status, code] of cases) {
-    const answer = await customers.request(method, asked, body);
+  for (const [method, target, body, status, code] of cases) {
+    const answer = await customers.request(method, target, body);
     if (answer.status !== status || answer.body.code !== code) {
-      const what = `${method} ${asked} ${JSON.stringify(body)}`;
+      const what = `${method} ${target} ${JSON.stringify(body)}`;
       throw new Error(`${what}: answered ${answer.status} ${String(answer.body.code)}, expected ${status} ${code}`);
     }
   }

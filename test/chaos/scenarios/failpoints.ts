@@ -1,6 +1,6 @@
 import type { Failpoint } from '../../../src/failpoints.js';
 import { withFleet, settled, settledForGood, type ChaosRun, type RunOptions } from '../support/chaos-run.js';
-import type { Letter } from '../support/world.js';
+import type { DeadLetter } from '../support/world.js';
 import type { Token } from '../support/customers.js';
 import { publishRaw } from '../support/raw-publisher.js';
 import { Stores, workers } from '../support/stores.js';
@@ -63,7 +63,7 @@ function rubbish(n: number) {
   };
 }
 
-export const isRubbish = ({ code }: Letter) => code === 'contract.not_json';
+export const isRubbish = ({ code }: DeadLetter) => code === 'contract.not_json';
 
 /** Kills a process at each of these points while orders are processed, and restarts it. Resolves with the points
  *  that were not reached: a process without its store's relay lease reaches no relay failpoint. */

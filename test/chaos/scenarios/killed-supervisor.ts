@@ -78,7 +78,7 @@ export async function killTheSupervisor({ seed, rounds, orders, say }: Superviso
     }
     if (checkSums(fleet.dataDir, customers.promised).length > 0) await holds(0);
   } catch (error) {
-    throw new Error(`${String(error)}\nCHAOS_SEED=${seed}\n${fleet.story()}`, { cause: error });
+    throw new Error(`${String(error)}\nCHAOS_SEED=${seed}\n${fleet.warnings()}`, { cause: error });
   } finally {
     const left = (await stateOf(fleet))?.processes ?? [];
     await fleet.process('up').stop(60_000);

@@ -1,6 +1,6 @@
 import type { ChaosRun } from '../support/chaos-run.js';
 import { settled, settledForGood, withFleet, type RunOptions } from '../support/chaos-run.js';
-import type { Letter } from '../support/world.js';
+import type { DeadLetter } from '../support/world.js';
 import { setOutage } from '../support/outages.js';
 import { Stores } from '../support/stores.js';
 import { eventually } from '../../support/eventually.js';
@@ -96,7 +96,11 @@ export async function tokensOfAllKinds(
     else await untilAllAre(run, down, options.end === 'stuck' ? 'stuck' : 'payment_failed');
     if (options.end === 'stuck') for (const each of down.slice(down.length / 2)) await customers.cancel(each);
     const mayTimeOut = options.end === 'given up';
-    await settledForGood(run, { mayBeDead: ({ code }: Letter) => code === 'worker.unavailable', mayTimeOut }, 120_000);
+    await settledForGood(
+      run,
+      { mayBeDead: ({ code }: DeadLetter) => code === 'worker.unavailable', mayTimeOut },
+      120_000,
+    );
   });
 }
 

@@ -39,7 +39,7 @@ export async function raceWriters({ seed, runs }: { seed: number; runs: number }
   const children = Array.from({ length: PROCESSES - 1 }, () => fork(fixture, [path]));
   const appendIn = async (process: number, commands: Command[]): Promise<Outcome[]> => {
     const child = children[process];
-    return child === undefined ? appendAll(store, commands) : tell(child, commands);
+    return child === undefined ? appendAll(store, commands) : runIn(child, commands);
   };
   try {
     await Promise.all(children.map((child) => once(child, 'message')));
@@ -66,22 +66,24 @@ async function runRound(
   intents: readonly Intent[],
   appendIn: (process: number, commands: Command[]) => Promise<Outcome[]>,
 ): Promise<void> {
-  const told = Array.from({ length: PROCESSES }, (): Command[] => []);
+  const commandsOf = Array.from({ length: PROCESSES }, (): Command[] => []);
   for (const { process, stream: number, expected, events, again } of intents) {
     const stream = `${prefix}/${number}`;
     const done = again ? model.done.at(-1 - number) : undefined;
     const version = typeof expected === 'number' ? Math.max(0, model.version(stream) + expected) : expected;
-    told[process]?.push(done ?? { stream, expected: version, ids: Array.from({ length: events }, () => newId()) });
+    commandsOf[process]?.push(
+      done ?? { stream, expected: version, ids: Array.from({ length: events }, () => newId()) },
+    );
   }
-  const outcomes = await Promise.all(told.map((commands, process) => appendIn(process, commands)));
+  const outcomes = await Promise.all(commandsOf.map((commands, process) => appendIn(process, commands)));
   model.take(
-    told.flatMap((commands, process) =>
+    commandsOf.flatMap((commands, process) =>
       commands.map((command, n) => ({ command, outcome: outcomes[process]?.[n] ?? { conflict: Number.NaN } })),
     ),
   );
 }
 
-async function tell(child: ChildProcess, commands: Command[]): Promise<Outcome[]> {
+async function runIn(child: ChildProcess, commands: Command[]): Promise<Outcome[]> {
   const answer = once(child, 'message');
   child.send(commands);
   return ((await answer) as [Outcome[]])[0];

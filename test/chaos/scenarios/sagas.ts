@@ -4,7 +4,7 @@ import { settledForGood, withFleet, type ChaosRun, type RunOptions } from '../su
 import { UNDELIVERABLE, type Token, type Wishes } from '../support/customers.js';
 import { killNowAndThen, type KillOptions } from '../support/kill-now-and-then.js';
 import { setOutage } from '../support/outages.js';
-import { readSagas, SAGAS, tallyOf, type Story } from '../support/sagas.js';
+import { readSagas, SAGAS, tallyOf, type SagaHistory } from '../support/sagas.js';
 import { Stores } from '../support/stores.js';
 import { eventually } from '../../support/eventually.js';
 
@@ -70,7 +70,7 @@ export async function hurrySagas(
       await Promise.all([load.catch(() => undefined), weather]); // already reported if it failed first
     }
     await settledForGood(run, { mayTimeOut: true }, 240_000);
-    sagas = tallyOf(storiesOf(run).values());
+    sagas = tallyOf(sagasOf(run).values());
   });
   const never = MUST_HAVE_BEEN.filter((what) => sagas[what] === undefined);
   if ((sagas.late ?? 0) + (sagas.late_refusal ?? 0) === 0) never.push('late');
@@ -83,7 +83,7 @@ export async function hurrySagas(
 async function completes(run: ChaosRun): Promise<void> {
   await eventually('a saga completes', async () => {
     const { id } = await run.customers.order('tok_ok', ['item_1']);
-    const status = () => storiesOf(run).get(id)?.state.status;
+    const status = () => sagasOf(run).get(id)?.state.status;
     await eventually('it ends', () => ['completed', 'compensated'].includes(status() ?? ''));
     return status() === 'completed';
   });
@@ -95,7 +95,7 @@ async function answeredTooLate(run: ChaosRun): Promise<void> {
   await fleet.process('shipping').kill();
   const { id } = await customers.order('tok_ok', ['item_1']);
   await eventually('the saga gives up', () =>
-    storiesOf(run)
+    sagasOf(run)
       .get(id)
       ?.events.some(({ type }) => type === 'saga.compensating'),
   );
@@ -111,7 +111,7 @@ async function cannotBeUndone(run: ChaosRun): Promise<void> {
   await setOutage(fleet, 'gateway', true);
   await customers.cancel(order);
   await setOutage(fleet, 'carrier', false);
-  const statusOfSaga = () => storiesOf(run).get(order.id)?.state.status;
+  const statusOfSaga = () => sagasOf(run).get(order.id)?.state.status;
   await eventually('the saga has failed', () => statusOfSaga() === 'failed');
   await eventually('the order shows it', async () => (await customers.statusOf(order.id)) === 'stuck');
   await setOutage(fleet, 'gateway', false);
@@ -154,7 +154,7 @@ async function changeWeather({ fleet, random }: ChaosRun, { outage, say }: SagaO
   }
 }
 
-function storiesOf({ fleet }: ChaosRun): Map<string, Story> {
+function sagasOf({ fleet }: ChaosRun): Map<string, SagaHistory> {
   const stores = new Stores(fleet.dataDir);
   try {
     return readSagas(stores.events(SAGAS));

@@ -160,7 +160,7 @@ export class ChaosFleet {
   }
 
   /** The logged warnings and errors, latest last. Writes all output to CHAOS_LOGS if set. */
-  story(lines = 60): string {
+  warnings(lines = 60): string {
     const all = [...this.#history, ...[...this.#running].map(([role, { said }]) => ({ role, said }))];
     const folder = process.env.CHAOS_LOGS;
     if (folder !== undefined && folder !== '') {
@@ -169,7 +169,7 @@ export class ChaosFleet {
         writeFileSync(join(folder, `${this.options.prefix}${role}-${index}.log`), said);
       }
     }
-    const told = all.flatMap(({ role, said }) =>
+    const entries = all.flatMap(({ role, said }) =>
       said
         .split('\n')
         .filter((line) => line !== '' && !/"level":"(info|debug)"/.test(line))
@@ -178,7 +178,7 @@ export class ChaosFleet {
           text: `${role}: ${line.slice(0, 400)}`,
         })),
     );
-    return told
+    return entries
       .sort((a, b) => (a.at < b.at ? -1 : 1))
       .slice(-lines)
       .map(({ text }) => text)

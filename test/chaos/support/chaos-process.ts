@@ -34,9 +34,9 @@ export class ChaosProcess {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       execArgv: [],
     });
-    const hear = (chunk: Buffer) => (this.#said = (this.#said + chunk.toString()).slice(-MEMORY));
-    this.#child.stdout?.on('data', hear);
-    this.#child.stderr?.on('data', hear);
+    const append = (chunk: Buffer) => (this.#said = (this.#said + chunk.toString()).slice(-MEMORY));
+    this.#child.stdout?.on('data', append);
+    this.#child.stderr?.on('data', append);
     this.#exit = once(this.#child, 'exit').then(([code, signal]) => String(signal ?? code));
     this.#ready = new Promise<void>((resolve) =>
       this.#child.on('message', (message: { type?: string; url?: string }) => {

@@ -30,8 +30,8 @@ export async function withFleet(options: RunOptions, work: (run: ChaosRun) => Pr
   try {
     await work({ fleet, customers: new Customers(fleet.apiUrl, random), random });
   } catch (error) {
-    const story = fleet.story();
-    throw new Error(`${String(error)}\nCHAOS_SEED=${options.seed}\n${story}`, { cause: error });
+    const warnings = fleet.warnings();
+    throw new Error(`${String(error)}\nCHAOS_SEED=${options.seed}\n${warnings}`, { cause: error });
   } finally {
     await fleet.remove({ broker: options.ownBroker !== true });
   }

@@ -1,6 +1,6 @@
 import { orderFulfilment } from '../../../platform/orders/fulfilment/fulfilment-saga.js';
 import { evolve, initialState } from '../../../src/sagas/decision/state.js';
-import { ANSWERS, endingOf, SAGAS, type Story } from './sagas.js';
+import { ANSWERS, endingOf, SAGAS, type SagaHistory } from './sagas.js';
 import { differences, type World } from './world.js';
 import { sagaDefinitionOf } from '../../../src/sagas/definition/define-saga.js';
 
@@ -12,7 +12,7 @@ export function checkSagas(world: World): string[] {
   return [
     ...checkBelonging(world),
     ...checkEnds(world),
-    ...[...world.sagas].flatMap(([id, story]) => [...checkCourse(id, story), ...checkTimes(id, story)]),
+    ...[...world.sagas].flatMap(([id, saga]) => [...checkCourse(id, saga), ...checkTimes(id, saga)]),
     ...checkTimers(world),
     ...checkRows(world),
     ...checkCopies(world),
@@ -49,21 +49,21 @@ function checkBelonging({ fulfilments, sagas, events }: World): string[] {
 
 /** Sagas of shipped orders are completed, others are compensated; a saga of a stuck order awaits a dead-lettered
  *  command. */
-function checkEnds({ promised, statuses, sagas, letters }: World): string[] {
-  return [...sagas].flatMap(([id, story]) => {
-    const { status, waiting } = story.state;
+function checkEnds({ promised, statuses, sagas, deadLetters }: World): string[] {
+  return [...sagas].flatMap(([id, saga]) => {
+    const { status, waiting } = saga.state;
     const shown = statuses.get(id);
-    const waited = waiting && story.state.steps[waiting.step]?.[waiting.direction].commands;
-    const isDead = letters.some(({ state, event_id }) => state === 'dead' && waited?.includes(event_id ?? ''));
+    const waited = waiting && saga.state.steps[waiting.step]?.[waiting.direction].commands;
+    const isDead = deadLetters.some(({ state, event_id }) => state === 'dead' && waited?.includes(event_id ?? ''));
     if (shown === 'stuck' && isDead) return [];
-    const ending = endingOf(story, promised.orders.get(id)?.cancelAccepted === true);
+    const ending = endingOf(saga, promised.orders.get(id)?.cancelAccepted === true);
     if (ending !== undefined && ending === shown) return [];
     return [`the saga of order ${id} is ${status}, ${waiting?.step ?? 'nothing'} awaited; the order is ${shown}`];
   });
 }
 
 /** Steps run in order and are compensated in reverse order, and none remains uncompensated at the end. */
-function checkCourse(id: string, { events }: Story): string[] {
+function checkCourse(id: string, { events }: SagaHistory): string[] {
   const wrong: string[] = [];
   const order = steps.map((step) => step.name);
   const done = new Set<string>();
@@ -100,7 +100,7 @@ function checkCourse(id: string, { events }: Story): string[] {
 }
 
 /** A timer fires only while it is awaited; outdated timers are deleted. */
-function checkTimes(id: string, { events }: Story): string[] {
+function checkTimes(id: string, { events }: SagaHistory): string[] {
   let state = initialState;
   return events.flatMap((event) => {
     const { waiting } = state;
@@ -127,7 +127,7 @@ function checkTimers({ stores, sagas }: World): string[] {
     }),
   );
   return [
-    ...[...kept].filter((id) => !wanted.has(id)).map((id) => `a timer of nobody's: ${id}`),
+    ...[...kept].filter((id) => !wanted.has(id)).map((id) => `a timer without a saga: ${id}`),
     ...[...wanted].filter((id) => !kept.has(id)).map((id) => `a timer is missing: ${id}`),
   ];
 }
@@ -151,7 +151,7 @@ function checkRows({ stores, sagas }: World): string[] {
     'SELECT saga, saga_id, status, step, direction, attempt, due_at, timer, reason FROM sagas',
   );
   const listed = new Map(rows.map(({ saga, saga_id, ...row }) => [`${saga}/${saga_id}`, JSON.stringify(row)]));
-  const told = new Map(
+  const recorded = new Map(
     [...sagas].map(([id, { state }]) => {
       const { status, waiting, failedStep, reason } = state;
       const row: Omit<Row, 'saga' | 'saga_id'> = {
@@ -166,9 +166,9 @@ function checkRows({ stores, sagas }: World): string[] {
       return [`${name}/${id}`, JSON.stringify(row)];
     }),
   );
-  return [...new Set([...listed.keys(), ...told.keys()])]
-    .filter((stream) => listed.get(stream) !== told.get(stream))
-    .map((stream) => `${stream} is listed as ${listed.get(stream)}, and is ${told.get(stream)}`);
+  return [...new Set([...listed.keys(), ...recorded.keys()])]
+    .filter((stream) => listed.get(stream) !== recorded.get(stream))
+    .map((stream) => `${stream} is listed as ${listed.get(stream)}, and is ${recorded.get(stream)}`);
 }
 
 /** The entries that the API returns match the streams. */
@@ -181,7 +181,7 @@ function checkCopies({ stores, sagas }: World): string[] {
   for (const { saga_id, type } of entries) copies.set(saga_id, [...(copies.get(saga_id) ?? []), type]);
   return [...new Set([...copies.keys(), ...sagas.keys()])]
     .filter((id) => String(copies.get(id)) !== String(sagas.get(id)?.events.map(({ type }) => type)))
-    .map((id) => `the copy of the saga of order ${id} is not what it says`);
+    .map((id) => `the copy of the saga of order ${id} differs from its stream`);
 }
 
 /** The stored commands are exactly those recorded in the streams. */
@@ -191,26 +191,26 @@ function checkCommands({ events, sagas }: World): string[] {
       .filter(({ service, type }) => service === SAGAS && !type.startsWith('saga.'))
       .map(({ id, type, subject }) => `${type} ${id} of ${subject}`),
   );
-  const told = new Set(
-    [...sagas].flatMap(([id, story]) =>
-      story.events.flatMap(({ type, data }) =>
+  const recorded = new Set(
+    [...sagas].flatMap(([id, saga]) =>
+      saga.events.flatMap(({ type, data }) =>
         type === 'saga.step_started' ? [`${data.command.type} ${data.command.id} of order/${id}`] : [],
       ),
     ),
   );
   return [
-    ...[...told].filter((command) => !given.has(command)).map((command) => `never given: ${command}`),
-    ...[...given].filter((command) => !told.has(command)).map((command) => `no saga tells of ${command}`),
+    ...[...recorded].filter((command) => !given.has(command)).map((command) => `not stored: ${command}`),
+    ...[...given].filter((command) => !recorded.has(command)).map((command) => `no saga has recorded ${command}`),
   ];
 }
 
 /** Every command of a saga is answered once unless it is dead-lettered; other commands at most once. */
-function checkAnswers({ events, letters }: World): string[] {
+function checkAnswers({ events, deadLetters }: World): string[] {
   const answers = new Map<string, string[]>();
   for (const { causationid, type } of events) {
     if (causationid !== undefined) answers.set(causationid, [...(answers.get(causationid) ?? []), type]);
   }
-  const dead = new Set(letters.map(({ event_id }) => event_id));
+  const dead = new Set(deadLetters.map(({ event_id }) => event_id));
   return events.flatMap(({ service, id, type, subject }) => {
     const expected = ANSWERS.get(type);
     if (expected === undefined) return [];
@@ -218,6 +218,6 @@ function checkAnswers({ events, letters }: World): string[] {
     const found = followed.filter((answer) => expected.includes(answer));
     const mayBeSilent = service !== SAGAS || dead.has(id) || followed.includes(type); // reissued: the state had changed
     if (found.length === 1 || (found.length === 0 && mayBeSilent)) return [];
-    return [`${type} ${id} of ${subject}: answered ${found.join(', ') || 'by nobody'}`];
+    return [`${type} ${id} of ${subject}: answered ${found.join(', ') || 'by no service'}`];
   });
 }

@@ -30,7 +30,7 @@ export function checkSums(dataDir: string, promised: Promised, expectations: Exp
 
 /** Exactly the orders confirmed with 201 exist, and each has ended as expected. */
 function checkOrders(world: World): string[] {
-  const { promised, statuses, letters, mayBeDead, stores } = world;
+  const { promised, statuses, deadLetters, mayBeDead, stores } = world;
   const wrong: string[] = [];
   for (const id of statuses.keys()) if (!promised.orders.has(id)) wrong.push(`order ${id} was answered to nobody`);
   const list = new Map(
@@ -43,18 +43,18 @@ function checkOrders(world: World): string[] {
     if (status === undefined) wrong.push(`order ${order.id} was answered 201 and is lost`);
     else if (status !== list.get(order.id))
       wrong.push(`order ${order.id} is ${status}, listed as ${list.get(order.id)}`);
-    const letter = letters.find(({ subject, state }) => subject === `order/${order.id}` && state === 'dead');
-    if (status === 'stuck' && (order.token !== 'tok_down' || letter === undefined)) {
-      wrong.push(`order ${order.id} (${order.token}) is stuck with ${letter?.code ?? 'no dead letter'}`);
+    const deadLetter = deadLetters.find(({ subject, state }) => subject === `order/${order.id}` && state === 'dead');
+    if (status === 'stuck' && (order.token !== 'tok_down' || deadLetter === undefined)) {
+      wrong.push(`order ${order.id} (${order.token}) is stuck with ${deadLetter?.code ?? 'no dead letter'}`);
     } else if (status !== undefined && status !== 'stuck' && !endingsOf(order, world).includes(status)) {
       wrong.push(`order ${order.id} (${order.token}) is ${status}`);
     }
   }
-  for (const letter of letters) {
-    const order = promised.orders.get(letter.subject?.replace('order/', '') ?? '');
-    if (order?.token === 'tok_down' && letter.code === 'worker.unavailable') continue;
-    if (!mayBeDead(letter))
-      wrong.push(`dead letter of ${letter.worker}: ${letter.type} ${letter.subject} ${letter.code}`);
+  for (const deadLetter of deadLetters) {
+    const order = promised.orders.get(deadLetter.subject?.replace('order/', '') ?? '');
+    if (order?.token === 'tok_down' && deadLetter.code === 'worker.unavailable') continue;
+    if (!mayBeDead(deadLetter))
+      wrong.push(`dead letter of ${deadLetter.worker}: ${deadLetter.type} ${deadLetter.subject} ${deadLetter.code}`);
   }
   return wrong;
 }
@@ -63,8 +63,8 @@ function checkOrders(world: World): string[] {
  *  its saga timed out if the scenario allows time-outs. */
 function endingsOf(order: PlacedOrder, { sagas, mayTimeOut }: World): readonly string[] {
   if (order.cancelAccepted) return ['cancelled'];
-  const story = sagas.get(order.id);
-  const gaveUp = story && mayTimeOut ? givenUp(story) : undefined;
+  const saga = sagas.get(order.id);
+  const gaveUp = saga && mayTimeOut ? givenUp(saga) : undefined;
   return [gaveUp ?? endingByItself(order), 'rejected'];
 }
 
@@ -80,8 +80,8 @@ const REFUSED: readonly Token[] = ['tok_declined', 'tok_unheard_of'];
 
 /** Every stored event was handled by, or dead-lettered for, each worker that accepts it; workers have handled no other
  *  events. */
-function checkDelivery({ stores, events, letters }: World): string[] {
-  const dead = new Set(letters.map(({ worker, event_id }) => `${worker} ${event_id}`));
+function checkDelivery({ stores, events, deadLetters }: World): string[] {
+  const dead = new Set(deadLetters.map(({ worker, event_id }) => `${worker} ${event_id}`));
   return workers.flatMap((worker) => {
     const inbox = stores.inbox(worker);
     const due = events.filter((event) => worker.handlerOf.has(event.type) && worker.accepts?.(event) !== false);
@@ -170,10 +170,10 @@ function checkMails({ stores, promised, statuses, events }: World): string[] {
   for (const [name, times] of seen) if (times > 1) wrong.push(`mail "${name}" came ${times} times, as different mails`);
   const inMailbox = new Set(mails.map(({ message_id }) => message_id));
   const sent = events.filter(({ type }) => type === 'email.sent').map(({ data }) => String(data.messageId));
-  if (new Set(sent).size !== sent.length) wrong.push('email.sent was said twice of one mail');
+  if (new Set(sent).size !== sent.length) wrong.push('email.sent was emitted twice for one mail');
   if (!isCut) {
     for (const id of sent)
-      if (!inMailbox.has(id)) wrong.push(`mail ${id} is said to be sent and is not in the mailbox`);
+      if (!inMailbox.has(id)) wrong.push(`mail ${id} is recorded as sent and is not in the mailbox`);
     const subjects = new Set(mails.map(({ subject }) => subject));
     for (const { id } of promised.orders.values()) {
       const status = statuses.get(id) ?? '';
@@ -181,7 +181,7 @@ function checkMails({ stores, promised, statuses, events }: World): string[] {
         `Your order ${id}`,
         ...(FINAL.includes(status) ? [`Your order ${id}: ${status.replace('_', ' ')}`] : []),
       ];
-      for (const subject of wanted) if (!subjects.has(subject)) wrong.push(`nobody was told: ${subject}`);
+      for (const subject of wanted) if (!subjects.has(subject)) wrong.push(`no mail was sent: ${subject}`);
     }
     for (const { email } of promised.users) if (!seen.has(`Welcome to ${email}`)) wrong.push(`no welcome for ${email}`);
   }

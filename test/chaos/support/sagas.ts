@@ -9,23 +9,23 @@ const definition = sagaDefinitionOf(orderFulfilment);
 export const SAGAS = 'order-saga';
 
 /** The saga of an order, rebuilt from its stream. */
-export interface Story {
+export interface SagaHistory {
   events: SagaEvent[];
   state: SagaState;
 }
 
 /** The sagas by order id. */
-export function readSagas(events: readonly Event[]): Map<string, Story> {
+export function readSagas(events: readonly Event[]): Map<string, SagaHistory> {
   const prefix = `${definition.name}/`;
-  const stories = new Map<string, Story>();
+  const sagas = new Map<string, SagaHistory>();
   for (const { service, type, subject, data } of events) {
     if (service !== SAGAS || !type.startsWith('saga.') || !subject.startsWith(prefix)) continue;
     const event = { type, data } as SagaEvent; // validated when it was stored
     const id = subject.slice(prefix.length);
-    const story = stories.get(id) ?? { events: [], state: initialState };
-    stories.set(id, { events: [...story.events, event], state: evolve(story.state, event) });
+    const saga = sagas.get(id) ?? { events: [], state: initialState };
+    sagas.set(id, { events: [...saga.events, event], state: evolve(saga.state, event) });
   }
-  return stories;
+  return sagas;
 }
 
 /** The final status of an order by its failed step. */
@@ -36,7 +36,7 @@ const ENDINGS: Readonly<Record<string, string>> = {
 };
 
 /** The expected final status of an order according to its saga; undefined while the saga is open. */
-export function endingOf({ events, state }: Story, isCancelled: boolean): string | undefined {
+export function endingOf({ events, state }: SagaHistory, isCancelled: boolean): string | undefined {
   if (state.status === 'completed') return 'shipped';
   if (state.status !== 'compensated') return undefined;
   if (isCancelled) return 'cancelled';
@@ -45,7 +45,7 @@ export function endingOf({ events, state }: Story, isCancelled: boolean): string
 }
 
 /** The final status of an order whose saga timed out on a step; undefined otherwise. */
-export function givenUp({ events }: Story): string | undefined {
+export function givenUp({ events }: SagaHistory): string | undefined {
   const at = events.findIndex(({ type }) => type === 'saga.compensating');
   const before = events[at - 1];
   return before?.type === 'saga.step_failed' && before.data.cause === 'timeout' ? ENDINGS[before.data.step] : undefined;
@@ -53,11 +53,11 @@ export function givenUp({ events }: Story): string | undefined {
 
 /** The maximum number of events of a type in an order's history, for types that request or answer steps: one per
  *  command of the saga. */
-export function timesOf(type: string, story: Story | undefined): number {
+export function timesOf(type: string, saga: SagaHistory | undefined): number {
   const step = definition.steps.find(({ execute: { command, done, failed } }) =>
     [command.type, done, ...failed].includes(type),
   );
-  return Math.max(1, (step && story?.state.steps[step.name]?.forward.commands.length) ?? 0);
+  return Math.max(1, (step && saga?.state.steps[step.name]?.forward.commands.length) ?? 0);
 }
 
 /** The answers to each command of the sagas. */
@@ -68,10 +68,10 @@ export const ANSWERS: ReadonlyMap<string, readonly string[]> = new Map(
 );
 
 /** The number of each kind of saga result. */
-export function tallyOf(stories: Iterable<Story>): Record<string, number> {
+export function tallyOf(sagas: Iterable<SagaHistory>): Record<string, number> {
   const tally: Record<string, number> = { sagas: 0 };
   const count = (name: string) => (tally[name] = (tally[name] ?? 0) + 1);
-  for (const { events, state } of stories) {
+  for (const { events, state } of sagas) {
     count('sagas');
     count(state.status);
     for (const event of events) {

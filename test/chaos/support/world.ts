@@ -1,9 +1,9 @@
 import { isOrchestrated, type Fulfilment } from '../../../platform/orders/fulfilment/fulfilment.js';
 import type { Promised } from './customers.js';
-import { readSagas, type Story } from './sagas.js';
+import { readSagas, type SagaHistory } from './sagas.js';
 import { services, type Event, type Stores } from './stores.js';
 
-export interface Letter {
+export interface DeadLetter {
   id: string;
   worker: string;
   event_id: string | null;
@@ -15,7 +15,7 @@ export interface Letter {
 
 export interface Expectations {
   /** Accepts expected dead letters. By default only those of orders with `tok_down`. */
-  mayBeDead?: (letter: Letter) => boolean;
+  mayBeDead?: (deadLetter: DeadLetter) => boolean;
   /** Whether a saga may have timed out, so that its order ended for that reason. @default false */
   mayTimeOut?: boolean;
 }
@@ -34,13 +34,13 @@ export interface World {
   stores: Stores;
   promised: Promised;
   events: Event[];
-  letters: Letter[];
-  mayBeDead: (letter: Letter) => boolean;
+  deadLetters: DeadLetter[];
+  mayBeDead: (deadLetter: DeadLetter) => boolean;
   mayTimeOut: boolean;
   statuses: Map<string, string>;
   /** The fulfilment mode of each order, as recorded in its events. */
   fulfilments: Map<string, Fulfilment>;
-  sagas: Map<string, Story>;
+  sagas: Map<string, SagaHistory>;
 }
 
 export function readWorld(
@@ -59,12 +59,12 @@ export function readWorld(
     }
     if (type === 'order.status_changed') statuses.set(String(data.orderId), String(data.status));
   }
-  const letters = stores.rows<Letter>(
+  const deadLetters = stores.rows<DeadLetter>(
     'ops',
     'SELECT id, worker, event_id, type, subject, code, state FROM dead_letters',
   );
   const sagas = readSagas(events);
-  return { stores, promised, events, letters, mayBeDead, mayTimeOut, statuses, fulfilments, sagas };
+  return { stores, promised, events, deadLetters, mayBeDead, mayTimeOut, statuses, fulfilments, sagas };
 }
 
 /** One sentence for each pair of different values. */

@@ -108,15 +108,15 @@ for (const kind of ['memory', 'rabbitmq']) {
       await publish(1, 3);
       // RabbitMQ reports the length of a stream with a delay of some seconds
       await eventually(async () => ((await bench.broker.queueDepth(bench.names.log))?.ready ?? 0) > 0);
-      let asked = 0;
+      let reads = 0;
       const slow: Broker = {
         ...bench.broker,
         get state() {
           return bench.broker.state;
         },
         readStream(stream, options) {
-          asked += 1;
-          if (asked > 1) return bench.broker.readStream(stream, options);
+          reads += 1;
+          if (reads > 1) return bench.broker.readStream(stream, options);
           return { reading: false, close: () => Promise.resolve() };
         },
       };

@@ -47,7 +47,7 @@ export function tell(
     state = result.state;
     shown.push(...result.shown);
   };
-  const hear = (fact: OrderFact) => {
+  const add = (fact: OrderFact) => {
     known.push(fact);
     apply({ type: 'set_status', ...deriveStatus(known) });
   };
@@ -56,8 +56,8 @@ export function tell(
       cancelled = true;
       apply({ type: 'cancel' });
     }
-    hear(fact);
+    add(fact);
   });
-  if (cancelled) hear({ kind: 'cancelled' });
+  if (cancelled) add({ kind: 'cancelled' });
   return { state, shown, cancelled };
 }

@@ -3,7 +3,7 @@ import type { Store } from '../../../src/store/store.js';
 /** Wraps a store so that `happens` runs once, right before the first matching call. */
 export function interposed(
   store: Store,
-  isAsked: (key: string | symbol, text: string) => boolean,
+  isMatch: (key: string | symbol, text: string) => boolean,
   happens: () => Promise<void>,
 ): Store {
   let happened = false;
@@ -13,7 +13,7 @@ export function interposed(
       if (typeof value !== 'function') return value;
       return async (...args: unknown[]) => {
         const text = Array.isArray(args[0]) ? args[0].join('') : '';
-        if (!happened && isAsked(key, text)) {
+        if (!happened && isMatch(key, text)) {
           happened = true;
           await happens();
         }

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { stepState, evolve, initialState } from '../../../src/sagas/decision/state.js';
-import { tripSaga, TripStory } from '../support/trip.js';
+import { tripSaga, TripRun } from '../support/trip.js';
 import { sagaDefinitionOf } from '../../../src/sagas/definition/define-saga.js';
 
 /** Any input of a saga, caused by one of its commands or by none. */
@@ -29,27 +29,24 @@ const happening = fc.record({
 
 type Happening = typeof happening extends fc.Arbitrary<infer T> ? T : never;
 
-function apply(story: TripStory, { what, reason, command }: Happening): void {
-  const given = Object.values(story.state.steps).flatMap(({ forward, back }) => [
-    ...forward.commands,
-    ...back.commands,
-  ]);
+function apply(trip: TripRun, { what, reason, command }: Happening): void {
+  const given = Object.values(trip.state.steps).flatMap(({ forward, back }) => [...forward.commands, ...back.commands]);
   const id = given[command % (given.length + 1)];
   try {
-    if (what === 'wait') story.state.waiting !== undefined && story.wait();
-    else if (what === 'retry') story.retry();
-    else if (what === 'compensate') story.compensate();
-    else if (what.startsWith('message.')) story.receive(what, { eventId: id ?? null, type: 'x.y', code: 'c', reason });
-    else story.receive(what, { reason, days: 1, seat: '1' }, id);
+    if (what === 'wait') trip.state.waiting !== undefined && trip.wait();
+    else if (what === 'retry') trip.retry();
+    else if (what === 'compensate') trip.compensate();
+    else if (what.startsWith('message.')) trip.receive(what, { eventId: id ?? null, type: 'x.y', code: 'c', reason });
+    else trip.receive(what, { reason, days: 1, seat: '1' }, id);
   } catch (error) {
     expect(error).to.have.property('code').that.is.oneOf(['saga.refused', 'saga.not_found']);
   }
 }
 
 describe('a saga that receives any messages in any order, any number of times', () => {
-  const holds = (story: TripStory) => {
-    const { status, waiting } = story.state;
-    const steps = sagaDefinitionOf(tripSaga).steps.map((step) => ({ step, state: stepState(story.state, step.name) }));
+  const holds = (trip: TripRun) => {
+    const { status, waiting } = trip.state;
+    const steps = sagaDefinitionOf(tripSaga).steps.map((step) => ({ step, state: stepState(trip.state, step.name) }));
     const owed = steps.filter(
       ({ step: { compensate }, state: { executed, compensated } }) =>
         compensate !== undefined && compensated !== 'yes' && (executed === 'yes' || executed === 'maybe'),
@@ -66,13 +63,13 @@ describe('a saga that receives any messages in any order, any number of times', 
   it('waits for exactly one thing until it ends, and leaves nothing to compensate when it is compensated', () => {
     fc.assert(
       fc.property(fc.array(happening, { maxLength: 40 }), (happenings) => {
-        const story = new TripStory();
+        const trip = new TripRun();
         for (const each of happenings) {
-          apply(story, each);
-          holds(story);
+          apply(trip, each);
+          holds(trip);
         }
-        expect(story.recorded.reduce(evolve, initialState), 'the state is rebuilt from the stream').to.deep.equal(
-          story.state,
+        expect(trip.recorded.reduce(evolve, initialState), 'the state is rebuilt from the stream').to.deep.equal(
+          trip.state,
         );
       }),
       { numRuns: 3000 },
@@ -82,15 +79,15 @@ describe('a saga that receives any messages in any order, any number of times', 
   it('ends once no more messages arrive', () => {
     fc.assert(
       fc.property(fc.array(happening, { maxLength: 25 }), (happenings) => {
-        const story = new TripStory();
-        story.receive('trip.asked', { days: 1 });
-        for (const each of happenings) apply(story, each);
-        for (let timers = 0; story.state.waiting !== undefined; timers++) {
+        const trip = new TripRun();
+        trip.receive('trip.asked', { days: 1 });
+        for (const each of happenings) apply(trip, each);
+        for (let timers = 0; trip.state.waiting !== undefined; timers++) {
           expect(timers).to.be.below(40);
-          story.wait();
-          holds(story);
+          trip.wait();
+          holds(trip);
         }
-        expect(story.state.status).to.be.oneOf(['completed', 'compensated', 'failed']);
+        expect(trip.state.status).to.be.oneOf(['completed', 'compensated', 'failed']);
       }),
       { numRuns: 3000 },
     );
@@ -99,9 +96,9 @@ describe('a saga that receives any messages in any order, any number of times', 
   it('sends each command once, with a unique id', () => {
     fc.assert(
       fc.property(fc.array(happening, { maxLength: 40 }), (happenings) => {
-        const story = new TripStory();
-        for (const each of happenings) apply(story, each);
-        const ids = story.recorded.flatMap(({ type, data }) => (type === 'saga.step_started' ? [data.command.id] : []));
+        const trip = new TripRun();
+        for (const each of happenings) apply(trip, each);
+        const ids = trip.recorded.flatMap(({ type, data }) => (type === 'saga.step_started' ? [data.command.id] : []));
         expect(new Set(ids).size).to.equal(ids.length);
       }),
       { numRuns: 1000 },

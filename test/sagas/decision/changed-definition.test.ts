@@ -20,10 +20,10 @@ const without = (name: string): SagaDefinition => ({
 });
 
 /** The decision of a saga in that state under another definition than the one it started with. */
-function take(definition: SagaDefinition, state: SagaState, input: SagaInput): { told: string[]; state: SagaState } {
+function take(definition: SagaDefinition, state: SagaState, input: SagaInput): { types: string[]; state: SagaState } {
   const events = decide(definition, input, state);
   const words = ({ type, data }: SagaEvent) => [type, ...('step' in data ? [data.step ?? ''] : [])].join(' ').trim();
-  return { told: events.map(words), state: events.reduce(evolve, state) };
+  return { types: events.map(words), state: events.reduce(evolve, state) };
 }
 
 function message(type: string, data: object, subject = 'trip/t1'): Extract<SagaInput, { kind: 'message' }> {
@@ -36,11 +36,11 @@ describe('a saga whose definition changes while it runs', () => {
   const cancelled = message('flight.cancelled', { tripId: 't1' });
 
   it('compensates the declared steps, then fails at a step that is no longer declared', () => {
-    const story = begun('flight.booked', 'hotel.booked');
-    const asked = take(without('hotel'), story.state, dropped);
-    expect(asked.told).to.deep.equal(['saga.compensating', 'saga.step_started flight']);
-    const ended = take(without('hotel'), asked.state, cancelled);
-    expect(ended.told).to.deep.equal(['saga.step_completed flight', 'saga.failed hotel']);
+    const trip = begun('flight.booked', 'hotel.booked');
+    const dropping = take(without('hotel'), trip.state, dropped);
+    expect(dropping.types).to.deep.equal(['saga.compensating', 'saga.step_started flight']);
+    const ended = take(without('hotel'), dropping.state, cancelled);
+    expect(ended.types).to.deep.equal(['saga.step_completed flight', 'saga.failed hotel']);
     expect(ended.state).to.include({
       status: 'failed',
       failedStep: 'hotel',
@@ -48,17 +48,17 @@ describe('a saga whose definition changes while it runs', () => {
     });
 
     const again = take(without('hotel'), ended.state, { kind: 'retry', sagaId: 't1', now, who });
-    expect(again.told).to.deep.equal(['saga.resumed', 'saga.failed hotel']);
+    expect(again.types).to.deep.equal(['saga.resumed', 'saga.failed hotel']);
     const declared = take(whole, again.state, { kind: 'retry', sagaId: 't1', now, who });
-    expect(declared.told).to.deep.equal(['saga.resumed', 'saga.step_started hotel']);
+    expect(declared.types).to.deep.equal(['saga.resumed', 'saga.step_started hotel']);
     const undone = take(whole, declared.state, message('hotel.cancelled', { tripId: 't1' }));
-    expect(undone.told).to.deep.equal(['saga.step_completed hotel', 'saga.compensated']);
+    expect(undone.types).to.deep.equal(['saga.step_completed hotel', 'saga.compensated']);
   });
 
   it('ignores a refused or compensated step that is no longer declared', () => {
     const refused = begun('flight.booked');
     refused.receive('hotel.refused', { reason: 'full' });
-    expect(take(without('hotel'), refused.state, cancelled).told).to.deep.equal([
+    expect(take(without('hotel'), refused.state, cancelled).types).to.deep.equal([
       'saga.step_completed flight',
       'saga.compensated',
     ]);
@@ -88,8 +88,8 @@ describe('the messages of a saga', () => {
       ['trip/', undefined],
       ['trip', undefined],
     ]) {
-      const told = message('trip.dropped', { tripId: 't1', reason: 'ill' }, subject);
-      expect(sagaIdOf(whole, told.event), subject).to.equal(id);
+      const received = message('trip.dropped', { tripId: 't1', reason: 'ill' }, subject);
+      expect(sagaIdOf(whole, received.event), subject).to.equal(id);
     }
   });
 
@@ -117,20 +117,20 @@ describe('the messages of a saga', () => {
       ],
     }),
   );
-  const hear = (state: SagaState, type: string) => {
+  const receive = (state: SagaState, type: string) => {
     const context = originContext({ source: 'test', subject: 'post/p1', now });
-    const told = createEvent(letters.definitions, type, { post: 'P1' }, context);
-    expect(sagaIdOf(definition, told)).to.equal('p1');
-    return take(definition, state, { kind: 'message', sagaId: 'p1', now, event: told });
+    const received = createEvent(letters.definitions, type, { post: 'P1' }, context);
+    expect(sagaIdOf(definition, received)).to.equal('p1');
+    return take(definition, state, { kind: 'message', sagaId: 'p1', now, event: received });
   };
 
   it('may have types that begin like dead-letter notices', () => {
-    const started = hear(initialState, 'post.written');
-    expect(hear(started.state, 'message.sent').told).to.deep.equal(['saga.step_completed send', 'saga.completed']);
+    const started = receive(initialState, 'post.written');
+    expect(receive(started.state, 'message.sent').types).to.deep.equal(['saga.step_completed send', 'saga.completed']);
   });
 
   it('include dead-letter notices, assigned by the subject of the command', () => {
-    const { state } = hear(initialState, 'post.written');
+    const { state } = receive(initialState, 'post.written');
     const data = {
       deadLetterId: '00000000-0000-4000-8000-000000000000',
       worker: 'postman',
@@ -145,9 +145,9 @@ describe('the messages of a saga', () => {
     for (const other of ['dead-letter/p1', 'post/', 'posting/p1', 'posts/p1']) {
       expect(sagaIdOf(definition, discarded(other)), other).to.equal(undefined);
     }
-    const told = discarded('post/p1');
-    expect(sagaIdOf(definition, told)).to.equal('p1');
-    expect(take(definition, state, { kind: 'message', sagaId: 'p1', now, event: told }).told).to.deep.equal([
+    const notice = discarded('post/p1');
+    expect(sagaIdOf(definition, notice)).to.equal('p1');
+    expect(take(definition, state, { kind: 'message', sagaId: 'p1', now, event: notice }).types).to.deep.equal([
       'saga.step_failed send',
       'saga.compensating send',
       'saga.compensated',

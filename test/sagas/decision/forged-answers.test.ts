@@ -10,7 +10,7 @@ const definition = { ...sagaDefinitionOf(tripSaga), answers: 'caused' as const }
 const now = Date.parse('2026-01-02T00:00:00Z');
 
 describe('a saga that accepts answers to its own commands only', () => {
-  const hear = (state: SagaState, type: string, data: object, causationId?: string) => {
+  const receive = (state: SagaState, type: string, data: object, causationId?: string) => {
     const context = originContext({ source: 'test', subject: 'trip/t1', now });
     const cause = causationId === undefined ? {} : { causationId };
     const event = createEvent(journeys.definitions, type, { tripId: 't1', ...data }, { ...context, ...cause });
@@ -20,11 +20,11 @@ describe('a saga that accepts answers to its own commands only', () => {
   const ruleOf = ({ data }: { data: object }) => ('rule' in data ? data.rule : undefined);
   const commandOf = (state: SagaState, step: string, direction: 'forward' | 'back' = 'forward') =>
     state.steps[step]?.[direction].commands.at(-1);
-  const begun = () => hear(initialState, 'trip.asked', { days: 3 }).state;
+  const begun = () => receive(initialState, 'trip.asked', { days: 3 }).state;
 
   it('continues with the answer that its command has caused', () => {
     const state = begun();
-    const answered = hear(state, 'flight.booked', { seat: '7A' }, commandOf(state, 'flight'));
+    const answered = receive(state, 'flight.booked', { seat: '7A' }, commandOf(state, 'flight'));
     expect(answered.types).to.deep.equal(['saga.step_completed', 'saga.step_started']);
   });
 
@@ -35,7 +35,7 @@ describe('a saga that accepts answers to its own commands only', () => {
         ['flight.booked', { seat: '7A' }],
         ['flight.refused', { reason: 'forged' }],
       ] as const) {
-        const { types, rules, state: after } = hear(state, type, data, cause);
+        const { types, rules, state: after } = receive(state, type, data, cause);
         expect(types).to.deep.equal(['saga.message_noted']);
         expect(rules).to.deep.equal(['unasked']);
         expect(after.waiting).to.deep.equal(state.waiting);
@@ -46,11 +46,11 @@ describe('a saga that accepts answers to its own commands only', () => {
   it('does not accept an answer caused by the command of another step or action', () => {
     const first = begun();
     const flight = commandOf(first, 'flight');
-    const second = hear(first, 'flight.booked', { seat: '7A' }, flight).state;
-    expect(hear(second, 'hotel.booked', {}, flight).rules).to.deep.equal(['unasked']);
-    const undoing = hear(second, 'hotel.refused', { reason: 'full' }, commandOf(second, 'hotel')).state;
-    expect(hear(undoing, 'flight.cancelled', {}, flight).rules).to.deep.equal(['unasked']);
-    expect(hear(undoing, 'flight.cancelled', {}, commandOf(undoing, 'flight', 'back')).types).to.include(
+    const second = receive(first, 'flight.booked', { seat: '7A' }, flight).state;
+    expect(receive(second, 'hotel.booked', {}, flight).rules).to.deep.equal(['unasked']);
+    const undoing = receive(second, 'hotel.refused', { reason: 'full' }, commandOf(second, 'hotel')).state;
+    expect(receive(undoing, 'flight.cancelled', {}, flight).rules).to.deep.equal(['unasked']);
+    expect(receive(undoing, 'flight.cancelled', {}, commandOf(undoing, 'flight', 'back')).types).to.include(
       'saga.compensated',
     );
   });
@@ -67,6 +67,6 @@ describe('a saga that accepts answers to its own commands only', () => {
       context,
     );
     const noted = decide(definition, { kind: 'message', sagaId: 't1', now, event }, state).reduce(evolve, state);
-    expect(hear(noted, 'flight.booked', { seat: '7A' }, 'edited').types).to.include('saga.step_completed');
+    expect(receive(noted, 'flight.booked', { seat: '7A' }, 'edited').types).to.include('saga.step_completed');
   });
 });

@@ -5,19 +5,19 @@ import { createEvent, originContext } from '../../../src/events/create.js';
 import { readSagaProgress } from '../../../src/sagas/progress/read-progress.js';
 import { sagaProgress, type SagaEntry, type SagaProgress } from '../../../src/sagas/progress/progress.js';
 import { createTempStore, type TempStore } from '../../store/support/temp-store.js';
-import { begun, journeys, tripSaga, type TripStory } from '../support/trip.js';
+import { begun, journeys, tripSaga, type TripRun } from '../support/trip.js';
 import { sagaDefinitionOf } from '../../../src/sagas/definition/define-saga.js';
 
 const steps = ['flight', 'hotel', 'mail'];
 
 /** The entries of its stream, one second apart. */
-function entriesOf({ recorded: told }: TripStory): SagaEntry[] {
-  return told.map(({ type, data }, index) => ({ sequence: index + 1, time: timeOf(index + 1), type, data }));
+function entriesOf({ recorded }: TripRun): SagaEntry[] {
+  return recorded.map(({ type, data }, index) => ({ sequence: index + 1, time: timeOf(index + 1), type, data }));
 }
 
 const timeOf = (second: number) => new Date(Date.UTC(2026, 0, 1, 0, 0, second)).toISOString();
 
-function tell(trip: TripStory, now = trip.now): SagaProgress {
+function progressOf(trip: TripRun, now = trip.now): SagaProgress {
   return sagaProgress(entriesOf(trip), { saga: 'travel', sagaId: 't1', steps, now });
 }
 
@@ -27,7 +27,7 @@ const texts = (progress: SagaProgress) => progress.entries.map(({ text }) => tex
 describe('the progress of a saga', () => {
   it('reports completed steps and the end, without the data that the saga keeps of messages', () => {
     const trip = begun('flight.booked', 'hotel.booked', 'mail.sent');
-    const progress = tell(trip);
+    const progress = progressOf(trip);
     expect(progress).to.deep.include({
       status: 'completed',
       reason: null,
@@ -58,16 +58,16 @@ describe('the progress of a saga', () => {
     const trip = begun('flight.booked');
     const until = '2026-01-01T00:02:00.000Z';
     const waiting = { step: 'hotel', direction: 'forward', attempt: 1, for: 'answer', until, deadLettered: null };
-    expect(tell(trip).waiting).to.deep.equal({ ...waiting, overdue: false });
-    expect(tell(trip, Date.parse(until) + 1).waiting).to.deep.equal({ ...waiting, overdue: true });
-    expect(states(tell(trip))).to.deep.equal(['flight done', 'hotel requested', 'mail not_started']);
-    expect(texts(tell(trip)).at(-1)).to.equal(`hotel: hotel.book sent; answer expected by ${until}`);
+    expect(progressOf(trip).waiting).to.deep.equal({ ...waiting, overdue: false });
+    expect(progressOf(trip, Date.parse(until) + 1).waiting).to.deep.equal({ ...waiting, overdue: true });
+    expect(states(progressOf(trip))).to.deep.equal(['flight done', 'hotel requested', 'mail not_started']);
+    expect(texts(progressOf(trip)).at(-1)).to.equal(`hotel: hotel.book sent; answer expected by ${until}`);
   });
 
   it('reports time-outs and the time of the next attempt', () => {
     const trip = begun();
     trip.wait();
-    const progress = tell(trip);
+    const progress = progressOf(trip);
     expect(states(progress)[0]).to.equal('flight timed_out');
     expect(progress.steps[0]?.failure).to.equal('no answer within 1m');
     expect(progress.waiting).to.include({ step: 'flight', for: 'retry', until: '2026-01-01T00:01:10.000Z' });
@@ -75,15 +75,15 @@ describe('the progress of a saga', () => {
       'flight: timed out: no answer within 1m; retry at 2026-01-01T00:01:10.000Z',
     );
     trip.wait();
-    expect(tell(trip).steps[0]).to.include({ state: 'requested', attempts: 2, failure: 'no answer within 1m' });
+    expect(progressOf(trip).steps[0]).to.include({ state: 'requested', attempts: 2, failure: 'no answer within 1m' });
     trip.receive('flight.booked', { seat: '1' });
-    expect(tell(trip).steps[0]).to.include({ state: 'done', attempts: 2, failure: null });
+    expect(progressOf(trip).steps[0]).to.include({ state: 'done', attempts: 2, failure: null });
   });
 
   it('reports why it is compensated and which steps are', () => {
     const trip = begun('flight.booked');
     trip.receive('hotel.refused', { reason: 'no bed' });
-    const progress = tell(trip);
+    const progress = progressOf(trip);
     expect(progress).to.include({ status: 'compensating', reason: 'no bed', endedAt: null });
     expect(states(progress)).to.deep.equal(['flight compensating', 'hotel refused', 'mail not_started']);
     expect(texts(progress)).to.include.members([
@@ -91,8 +91,12 @@ describe('the progress of a saga', () => {
       'compensation started, hotel failed: no bed',
     ]);
     trip.receive('flight.cancelled');
-    expect(tell(trip)).to.include({ status: 'compensated', reason: 'no bed', endedAt: timeOf(9) });
-    expect(tell(trip).steps[0]).to.include({ state: 'compensated', compensatedAt: timeOf(8), compensationAttempts: 1 });
+    expect(progressOf(trip)).to.include({ status: 'compensated', reason: 'no bed', endedAt: timeOf(9) });
+    expect(progressOf(trip).steps[0]).to.include({
+      state: 'compensated',
+      compensatedAt: timeOf(8),
+      compensationAttempts: 1,
+    });
   });
 
   it('reports the step that cannot be compensated, and the operator who resumed it', () => {
@@ -102,33 +106,36 @@ describe('the progress of a saga', () => {
     trip.receive('flight.kept', { reason: 'too late' });
     trip.wait();
     trip.receive('flight.kept', { reason: 'too late' });
-    const progress = tell(trip);
+    const progress = progressOf(trip);
     expect(progress).to.include({ status: 'failed', reason: 'too late', endedAt: null, waiting: null });
     expect(states(progress)[0]).to.equal('flight compensation_failed');
     expect(texts(progress).at(-1)).to.equal(
       'failed: flight cannot be compensated (too late); manual intervention required',
     );
     trip.retry();
-    expect(states(tell(trip))[0]).to.equal('flight compensating');
-    expect(texts(tell(trip))).to.include.members(['compensation started, requested by ann: a test', 'resumed by ann']);
+    expect(states(progressOf(trip))[0]).to.equal('flight compensating');
+    expect(texts(progressOf(trip))).to.include.members([
+      'compensation started, requested by ann: a test',
+      'resumed by ann',
+    ]);
   });
 
   it('reports the dead letter of the awaited command until it is replayed', () => {
     const trip = begun();
     const letter = { eventId: trip.command('flight', 'forward'), type: 'flight.book', code: 'contract.invalid_data' };
     trip.receive('message.dead_lettered', letter, letter.eventId);
-    expect(tell(trip).waiting?.deadLettered).to.equal('flight.book: contract.invalid_data');
+    expect(progressOf(trip).waiting?.deadLettered).to.equal('flight.book: contract.invalid_data');
     trip.receive('message.replayed', letter, letter.eventId);
-    expect(tell(trip).waiting?.deadLettered).to.equal(null);
+    expect(progressOf(trip).waiting?.deadLettered).to.equal(null);
     trip.receive('message.dead_lettered', letter, letter.eventId);
     trip.retry();
-    expect(tell(trip).waiting).to.include({ attempt: 2, deadLettered: null });
+    expect(progressOf(trip).waiting).to.include({ attempt: 2, deadLettered: null });
   });
 
   it('reports a cancellation before the start', () => {
     const trip = begun();
     trip.recorded.length = 0;
-    expect(tell(trip)).to.include({ status: 'not_started', startedAt: null, complete: false });
+    expect(progressOf(trip)).to.include({ status: 'not_started', startedAt: null, complete: false });
     const early: SagaEntry = {
       sequence: 1,
       time: timeOf(1),
@@ -152,7 +159,7 @@ describe('the progress of a saga', () => {
     trip.receive('flight.cancelled');
     trip.receive('hotel.booked');
     const all = entriesOf(trip);
-    const whole = tell(trip);
+    const whole = progressOf(trip);
     const options = { saga: 'travel', sagaId: 't1', steps, now: trip.now };
     fc.assert(
       fc.property(fc.shuffledSubarray(all), (some) => {

@@ -83,7 +83,7 @@ export const tripSaga = defineSaga({
 const START = Date.parse('2026-01-01T00:00:00Z');
 
 /** A saga driven by a test, with a controlled clock. */
-export class TripStory {
+export class TripRun {
   state: SagaState = initialState;
   readonly recorded: SagaEvent[] = [];
   now = START;
@@ -154,9 +154,9 @@ const isWord = (part: unknown): part is string | number =>
   typeof part === 'number' || (typeof part === 'string' && part !== '');
 
 /** A trip after these answers. */
-export function begun(...answers: string[]): TripStory {
-  const story = new TripStory();
-  story.receive('trip.asked', { days: 3 });
-  for (const type of answers) story.receive(type, type === 'flight.booked' ? { seat: '7A' } : {});
-  return story;
+export function begun(...answers: string[]): TripRun {
+  const trip = new TripRun();
+  trip.receive('trip.asked', { days: 3 });
+  for (const type of answers) trip.receive(type, type === 'flight.booked' ? { seat: '7A' } : {});
+  return trip;
 }

@@ -8,7 +8,7 @@ export interface Counted extends World {
   /** Calls that took effect, by key. */
   effects: Map<string, number>;
   /** Jobs whose handler received the response of its call, once per response. */
-  heard: number[];
+  responses: number[];
   /** The context of each run of the handler. */
   seen: { attempt: number; mayHaveBegun: boolean }[];
 }
@@ -19,7 +19,7 @@ export const counting = shop.defineWorker({
   setup: () => ({
     act: async (_key: string): Promise<void> => undefined,
     see: (_: Counted['seen'][number]) => {},
-    hear: (_: number) => {},
+    respond: (_: number) => {},
   }),
   migrations: tallyMigrations,
   retry: { delays: ['1s', '10s'] },
@@ -29,7 +29,7 @@ export const counting = shop.defineWorker({
       const { attempt, mayHaveRunBefore: mayHaveBegun } = ctx;
       ctx.use.see({ attempt, mayHaveBegun });
       await ctx.call('tool', () => ctx.use.act(ctx.key));
-      ctx.use.hear(n);
+      ctx.use.respond(n);
       ctx.write(async (tx) => {
         await tx.sql`insert into tally (n, attempt) values (${n}, ${attempt})`;
       });
@@ -55,11 +55,11 @@ export function jobs({
     setup(run) {
       const effects: Counted['effects'] = new Map();
       const seen: Counted['seen'] = [];
-      const heard: Counted['heard'] = [];
+      const responses: Counted['responses'] = [];
       const act = run.externalCall('tool', (key: string) => effects.set(key, (effects.get(key) ?? 0) + 1));
       const see = (each: Counted['seen'][number]) => seen.push(each);
-      const hear = (n: number) => heard.push(n);
-      return { effects, seen, heard, use: { [worker.name]: { act, see, hear } } };
+      const respond = (n: number) => responses.push(n);
+      return { effects, seen, responses, use: { [worker.name]: { act, see, respond } } };
     },
     async scenario(run) {
       for (let n = 1; n <= count; n++) await begin(run, n);

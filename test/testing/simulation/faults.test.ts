@@ -17,7 +17,7 @@ async function oneJob(faults: readonly Fault[], options: Parameters<typeof jobs>
     },
   }).run({ seed: 3, faults });
   const effects = [...(world?.effects.values() ?? [])];
-  return { ...result, noted, finished, effects, seen: world?.seen ?? [], heard: world?.heard ?? [] };
+  return { ...result, noted, finished, effects, seen: world?.seen ?? [], responses: world?.responses ?? [] };
 }
 
 describe('a fault in a simulation', () => {
@@ -109,9 +109,11 @@ describe('a fault in a simulation', () => {
   });
 
   it('ends the process during a call: the call takes effect, and the result is stored on redelivery', async () => {
-    const { noted, effects, heard, counts, virtualTime } = await oneJob([{ kind: 'call', call: 1, outcome: 'crash' }]);
+    const { noted, effects, responses, counts, virtualTime } = await oneJob([
+      { kind: 'call', call: 1, outcome: 'crash' },
+    ]);
     expect(virtualTime, 'no time-out of a dead handler is waited for').to.be.lessThan(30_000);
-    expect(heard, 'a dead process hears nothing').to.deep.equal([1]);
+    expect(responses, 'a dead process receives no response').to.deep.equal([1]);
     expect({ noted, effects, crashes: counts.crashes }).to.deep.equal({ noted: { 1: 1 }, effects: [2], crashes: 1 });
   });
 

@@ -41,9 +41,9 @@ const sum = (entries: readonly { amount: number }[]) => entries.reduce((total, {
 
 /** Commands and answers of an order's saga may be lost permanently, because the saga retries after a time-out. */
 function mayBeLost({ type, data }: EventEnvelope, worker: string): boolean {
-  const isAsked = platform.definitions[type as EventType].kind === 'command';
-  const isAnswered = worker === 'order-saga' && /^(inventory|payment|shipment)\./.test(type);
-  return (isAsked || isAnswered) && JSON.stringify(data).includes('"fulfilment":"orchestrated"');
+  const isCommand = platform.definitions[type as EventType].kind === 'command';
+  const isAnswer = worker === 'order-saga' && /^(inventory|payment|shipment)\./.test(type);
+  return (isCommand || isAnswer) && JSON.stringify(data).includes('"fulfilment":"orchestrated"');
 }
 
 /** Orders of all kinds, placed and cancelled at any time, with checks at the end and an invariant at every moment. */

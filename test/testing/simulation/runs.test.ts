@@ -82,10 +82,10 @@ describe('a simulated run', () => {
   });
 
   it('ends with a dead letter when the delays are used up, and publishes a notice', async () => {
-    const heard: unknown[] = [];
+    const codes: unknown[] = [];
     const listener = shop.defineWorker({
       name: 'listener',
-      on: { 'message.dead_lettered': ({ data }) => void heard.push(data.code) },
+      on: { 'message.dead_lettered': ({ data }) => void codes.push(data.code) },
     });
     const { deadLetters, virtualTime, trace } = await simulation({
       workers: [failing(3), listener],
@@ -97,7 +97,7 @@ describe('a simulated run', () => {
     }).run({ seed: 1 });
     expect(deadLetters).to.have.length(1);
     expect(deadLetters[0]).to.include({ worker: 'failing', type: 'job.begun', code: 'worker.handler_failed' });
-    expect(heard).to.deep.equal(['worker.handler_failed']);
+    expect(codes).to.deep.equal(['worker.handler_failed']);
     expect(virtualTime).to.be.greaterThan(601_000);
     expect(trace.join('\n')).to.contain('is dead-lettered (worker.handler_failed: not today)  -> job.failed');
   });

@@ -66,16 +66,16 @@ describe('a worker that receives replayed events', function () {
   it('sees the replay in its context, and side effects only where the operator allows them', async () => {
     fleet = await testFleet(define());
     const events = [1, 2, 3].map((n) => fleet?.event('job.begun', { n })).filter((e) => e !== undefined);
-    const [live, past, told] = events;
-    if (live === undefined || past === undefined || told === undefined) throw new Error('three events');
+    const [live, past, third] = events;
+    if (live === undefined || past === undefined || third === undefined) throw new Error('three events');
     await fleet.send(live);
     await replay(fleet, past, writeReplayHeaders(once));
-    await replay(fleet, told, writeReplayHeaders({ ...once, sideEffects: true }));
+    await replay(fleet, third, writeReplayHeaders({ ...once, sideEffects: true }));
     await fleet.until((seen) => seen.length === 3);
     expect(handled.sort((a, b) => a.n - b.n)).to.deep.equal([
       { n: 1, key: live.id, replaying: false, sideEffects: true },
       { n: 2, key: past.id, replaying: true, sideEffects: false },
-      { n: 3, key: told.id, replaying: true, sideEffects: true },
+      { n: 3, key: third.id, replaying: true, sideEffects: true },
     ]);
   });
 
@@ -162,8 +162,8 @@ describe('a worker that receives replayed events', function () {
     await replay(fleet, event, again);
     await replay(fleet, fresh, again);
     await fleet.until((seen) => seen.filter(({ outcome }) => outcome === 'dead').length === 2);
-    const told = (await fleet.store.readAll(0)).filter(({ type }) => type === 'job.failed');
-    expect(told.map((each) => each.event.causationid)).to.deep.equal([fresh.id]);
+    const failed = (await fleet.store.readAll(0)).filter(({ type }) => type === 'job.failed');
+    expect(failed.map((each) => each.event.causationid)).to.deep.equal([fresh.id]);
   });
 
   it('reads malformed headers as a replay with fewer permissions, never with more', () => {

@@ -142,10 +142,10 @@ describe('flotilla projections', () => {
       .and.contain('~ 2  status: "lost" → "begun"')
       .and.contain('- 7  n: 7, status: "begun", events: 1');
     expect((await modelOf(store)).list).to.have.length(3);
-    const told = await json('rebuild', 'jobs');
-    expect(told.total).to.equal(1);
-    expect(told.items[0]).to.include({ projection: 'jobs', swapped: true, comparedAt: 3 });
-    expect(told.items[0].difference[0]).to.include({ table: 'job_list', changed: 1, onlyOld: 1 });
+    const rebuilt = await json('rebuild', 'jobs');
+    expect(rebuilt.total).to.equal(1);
+    expect(rebuilt.items[0]).to.include({ projection: 'jobs', swapped: true, comparedAt: 3 });
+    expect(rebuilt.items[0].difference[0]).to.include({ table: 'job_list', changed: 1, onlyOld: 1 });
     expect((await modelOf(store)).list).to.have.length(2);
   });
 
@@ -185,9 +185,9 @@ describe('flotilla projections', () => {
     expect(interrupted.said).to.contain('continues from here');
     expect((await json('show', 'jobs')).rebuilding).to.include({ version: 1 });
     stop = new AbortController();
-    const told = await json('rebuild', 'jobs');
-    expect(told.items[0]).to.include({ resumed: true, swapped: true });
-    expect(told.items[0].handled).to.be.lessThan(3_000);
+    const rebuilt = await json('rebuild', 'jobs');
+    expect(rebuilt.items[0]).to.include({ resumed: true, swapped: true });
+    expect(rebuilt.items[0].handled).to.be.lessThan(3_000);
     expect((await json('show', 'jobs')).rebuilding).to.equal(null);
   });
 

@@ -24,7 +24,7 @@ const types = catalogue(baseCatalogue, {
   'job.ask': command({ 1: z.strictObject({ n: z.int() }) }),
   'job.done': event({ 1: z.strictObject({ n: z.int() }) }),
 });
-const asked: { n: number; attempt: number }[] = [];
+const handled: { n: number; attempt: number }[] = [];
 const counted: number[] = [];
 let refusing = true;
 const fleet = defineFleet({
@@ -54,7 +54,7 @@ const fleet = defineFleet({
       retry: { delays: ['50ms'] },
       on: {
         'job.ask': ({ data: { n } }, ctx) => {
-          asked.push({ n, attempt: ctx.attempt });
+          handled.push({ n, attempt: ctx.attempt });
           if (n === 13 && refusing) throw new PermanentError('job.refused', 'bad luck');
           if (ctx.attempt === 1) throw new Error('not yet');
           ctx.emit('job.done', { n });
@@ -184,7 +184,7 @@ describe('services with separate AMQP users', function () {
       expect(response.status).to.equal(202);
     }
     await eventually('the first job', () => counted.includes(1));
-    expect(asked.filter(({ n }) => n === 1)).to.deep.equal([
+    expect(handled.filter(({ n }) => n === 1)).to.deep.equal([
       { n: 1, attempt: 1 },
       { n: 1, attempt: 2 },
     ]);
@@ -239,7 +239,7 @@ describe('services with separate AMQP users', function () {
       const discarded = await run('operator', ['dead', 'discard', id, '--reason', 'forged']);
       expect(discarded, discarded.said).to.have.property('code', 0);
     }
-    expect(asked.some(({ n }) => n === 3 || n === 6)).to.equal(false);
+    expect(handled.some(({ n }) => n === 3 || n === 6)).to.equal(false);
 
     // with --force, the operator vouches for the message
     await codeOf(outsider, names.events, 'job.ask', forged('shop', 4), outsider);
@@ -259,6 +259,6 @@ describe('services with separate AMQP users', function () {
     const sent = await run('operator', ['unrouted', 'replay', '--type', 'job.ask']);
     expect(sent, sent.said).to.have.property('code', 0);
     await deadLetterWith('contract.unverified_source');
-    expect(asked.some(({ n }) => n === 5)).to.equal(false);
+    expect(handled.some(({ n }) => n === 5)).to.equal(false);
   });
 });

@@ -35,14 +35,14 @@ describe('platform: the saga of an order', () => {
     });
   /** Stores an event as the inventory service would publish it from its own store. */
   const reserve = async (orderId: string) => {
-    const asked = (await fleet.store('order-saga').read(`order/${orderId}`)).find(
+    const command = (await fleet.store('order-saga').read(`order/${orderId}`)).find(
       ({ type }) => type === 'inventory.reserve',
     );
     await append(api.store, {
       type: 'inventory.reserved',
       data: { orderId, order: { ...details, fulfilment: 'orchestrated' }, levels: [] },
       subject: `order/${orderId}`,
-      ...(asked && { causationId: asked.id }),
+      ...(command && { causationId: command.id }),
     });
   };
 

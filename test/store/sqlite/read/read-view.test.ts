@@ -9,9 +9,9 @@ function afterReading(text: string, meanwhile: () => void): () => void {
   const prototype = Database.prototype as { prepare: (text: string) => Database.Statement };
   const prepare = prototype.prepare;
   let done = false;
-  prototype.prepare = function (asked) {
-    const statement = prepare.call(this, asked);
-    if (asked !== text) return statement;
+  prototype.prepare = function (query) {
+    const statement = prepare.call(this, query);
+    if (query !== text) return statement;
     const all = statement.all.bind(statement);
     statement.all = (...values) => {
       const rows = all(...values);

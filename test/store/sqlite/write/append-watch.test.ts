@@ -14,21 +14,21 @@ describe('the append watch of a SQLite store', () => {
     const never = { limits: { pollInterval: 3_600_000 } };
     const one = await temp.open(never);
     const other = await temp.open(never);
-    let heard = 0;
+    let reports = 0;
     let wake = () => {};
     const stop = one.onAppend(() => {
-      heard += 1;
+      reports += 1;
       wake();
     });
     for (let n = 1; n <= 20; n++) {
-      const hearing = new Promise<void>((resolve) => (wake = resolve));
+      const reported = new Promise<void>((resolve) => (wake = resolve));
       const subject = `job/${n}`;
       await other.append(subject, 'none', [
         createEvent(shop.definitions, 'job.begun', { n }, originContext({ source: 'test', subject })),
       ]);
-      if (heard < n) await hearing;
+      if (reports < n) await reported;
     }
-    expect(heard).to.equal(20);
+    expect(reports).to.equal(20);
     stop();
   });
 
