@@ -1,13 +1,11 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { CLOUDEVENTS_JSON } from '../../src/events/envelope.js';
 import type { Broker } from '../../src/broker/broker.js';
-import { createRabbitBroker } from '../../src/broker/rabbitmq/broker.js';
 import { createManagement } from '../../src/broker/rabbitmq/management/management.js';
 import { bindingName } from '../../src/broker/topology/binding-name.js';
-import { namesFor, type Names } from '../../src/broker/topology/topology.js';
+import type { Names } from '../../src/broker/topology/topology.js';
 import { baseCatalogue, catalogue } from '../../src/fleet/catalogue.js';
 import * as dead from '../../src/cli/commands/dead/index.js';
 import * as retrying from '../../src/cli/commands/retrying.js';
@@ -15,8 +13,6 @@ import * as status from '../../src/cli/commands/status/index.js';
 import * as topology from '../../src/cli/commands/topology/index.js';
 import * as unrouted from '../../src/cli/commands/unrouted.js';
 import { defineFleet } from '../../src/fleet/define-fleet.js';
-import { openSqliteStore } from '../../src/store/sqlite/index.js';
-import { silentLogger } from '../../src/telemetry/logger.js';
 import {
   publishDeadLetters,
   definitions,
@@ -24,7 +20,7 @@ import {
   takeMessages,
 } from '../dead-letters/support/dead-letter-fixture.js';
 import { runCommand } from '../support/command.js';
-import { cleanUp, testBroker } from '../support/rabbitmq.js';
+import { openFleetPlace, type FleetPlace } from '../support/fleet-place.js';
 
 const { 'payment.process': process_, 'payment.processed': processed } = definitions;
 const types = catalogue(baseCatalogue, { 'payment.process': process_, 'payment.processed': processed });
@@ -40,34 +36,21 @@ const fleet = defineFleet({
 
 describe('operator commands', function () {
   this.timeout(90_000);
+  let place: FleetPlace;
   let folder: string;
-  let prefix: string;
   let env: NodeJS.ProcessEnv;
   let broker: Broker;
   let names: Names;
 
   beforeEach(async () => {
-    const shared = await testBroker();
-    ({ prefix } = shared);
-    names = namesFor(prefix);
-    folder = await mkdtemp(join(tmpdir(), 'flotilla-cli-'));
-    env = {
-      AMQP_URL: shared.amqpUrl,
-      AMQP_MANAGEMENT_URL: shared.managementUrl,
-      FLOTILLA_PREFIX: prefix,
-      DATA_DIR: folder,
-    };
-    broker = createRabbitBroker({ url: shared.amqpUrl, connectionName: 'test', logger: silentLogger() });
-    await broker.ready();
+    place = await openFleetPlace();
+    ({ folder, env, names } = place);
+    broker = await place.connect();
   });
   afterEach(async () => {
-    await broker.close();
-    await cleanUp(prefix);
-    await rm(folder, { recursive: true, force: true });
+    await place.remove();
   });
 
-  /** Prepares the store as a keeper does. */
-  const makeOps = async () => (await openSqliteStore({ service: 'ops', path: join(folder, 'ops.db') })).close();
   const run = (...args: string[]) =>
     runCommand({ modules: [status, topology, dead, retrying, unrouted], fleet, env, cwd: folder }, args);
   const json = async (...args: string[]) => JSON.parse((await run(...args, '--json')).out);
@@ -103,9 +86,9 @@ describe('operator commands', function () {
     expect(await readdir(folder)).to.deep.equal([]);
     expect(await waiting()).to.equal(2);
 
-    await makeOps();
+    await place.createStores('ops');
     const headOf = async () => {
-      const store = await openSqliteStore({ service: 'ops', path: join(folder, 'ops.db') });
+      const store = await place.openStore('ops');
       return store.head().finally(() => store.close());
     };
     const listed = await run('dead', 'list');
@@ -181,7 +164,7 @@ describe('operator commands', function () {
     const bad = deadLetterMessage({ orderId: 'bad', amount: -1, code: 'contract.invalid_data' });
     const useless = deadLetterMessage({ orderId: 'useless', body: Buffer.from('rubbish'), code: 'contract.not_json' });
     await publishDeadLetters({ publisher, names }, good, bad, useless);
-    await makeOps();
+    await place.createStores('ops');
     expect((await run('dead', 'collect')).out).to.contain('Collected 3');
 
     const list = await json('dead', 'list', 'payment');
@@ -217,7 +200,7 @@ describe('operator commands', function () {
     );
     const unread = await run('dead', 'show', idOf('order/good'));
     expect(unread.out).to.match(replayedTo).and.contain('this machine cannot read whether payment handled it\n');
-    const payment = await openSqliteStore({ service: 'payment', path: join(folder, 'payment.db') });
+    const payment = await place.openStore('payment');
     const last = async (subject: string) => (await json('dead', 'show', idOf(subject))).lastReplay;
     expect(await last('order/good')).to.include({ worker: 'payment', outcome: 'not_handled' });
     for (const { id, source } of [good.event, mended.event])
@@ -244,15 +227,14 @@ describe('operator commands', function () {
     const closed = deadLetterMessage({ orderId: 'closed' });
     const handled = deadLetterMessage({ orderId: 'handled' });
     await publishDeadLetters({ publisher, names }, closed, handled);
-    await makeOps();
+    await place.createStores('ops');
     await run('dead', 'collect');
     await publisher.close();
-    const open = (service: string) => openSqliteStore({ service, path: join(folder, `${service}.db`) });
-    const core = await open('core');
+    const core = await place.openStore('core');
     const { event } = deadLetterMessage({ orderId: 'closed', type: 'payment.processed' });
     await core.append(event.subject, 'any', [event]);
     await core.close();
-    const payment = await open('payment');
+    const payment = await place.openStore('payment');
     await payment.transaction((tx) => tx.markHandled({ consumer: 'payment', source: 'core', id: handled.event.id }));
     await payment.close();
 
@@ -266,7 +248,7 @@ describe('operator commands', function () {
   });
 
   it('exits with 2 on wrong usage, and with 1 for unknown ids', async () => {
-    await makeOps();
+    await place.createStores('ops');
     await run('topology', 'apply');
     for (const args of [
       ['dead', 'replay'],
@@ -303,7 +285,7 @@ describe('operator commands', function () {
   });
 
   it('dead list shows stored dead letters while the broker is down', async () => {
-    await makeOps();
+    await place.createStores('ops');
     env['AMQP_URL'] = 'amqp://127.0.0.1:1';
     const { code, said } = await run('dead', 'list');
     expect(code).to.equal(0);
@@ -313,7 +295,7 @@ describe('operator commands', function () {
   });
 
   it('status leaves the table out while neither the broker nor a process reports anything', async () => {
-    await makeOps();
+    await place.createStores('ops');
     env['AMQP_URL'] = 'amqp://127.0.0.1:1';
     env['AMQP_MANAGEMENT_URL'] = 'http://127.0.0.1:1';
     const { code, out, said } = await run('status');

@@ -1,5 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { expect } from 'chai';
@@ -9,7 +7,7 @@ import { register as registerWorker } from '../../src/cli/commands/worker.js';
 import { defineFleet } from '../../src/fleet/define-fleet.js';
 import { readProcesses } from '../../src/observability/processes/process-registry.js';
 import { runCommand } from '../support/command.js';
-import { cleanUp, testBroker, type TestBroker } from '../support/rabbitmq.js';
+import { openFleetPlace, type FleetPlace } from '../support/fleet-place.js';
 import { shop } from '../support/shop.js';
 import { eventually } from '../support/eventually.js';
 
@@ -23,32 +21,22 @@ type Checks = Record<string, { ok: boolean; detail?: string }>;
 
 describe('the readiness of a fleet', function () {
   this.timeout(180_000);
-  let rabbit: TestBroker;
-  let folder: string;
+  let place: FleetPlace;
   let stop: AbortController;
   let ends: Promise<unknown>[];
   beforeEach(async () => {
-    rabbit = await testBroker();
-    folder = await mkdtemp(join(tmpdir(), 'flotilla-readiness-'));
+    place = await openFleetPlace();
     stop = new AbortController();
-    const env = {
-      DATA_DIR: folder,
-      AMQP_URL: rabbit.amqpUrl,
-      AMQP_MANAGEMENT_URL: rabbit.managementUrl,
-      FLOTILLA_PREFIX: rabbit.prefix,
-      PORT: '0',
-      LOG_LEVEL: 'error',
-    };
+    const env = { ...place.env, PORT: '0', LOG_LEVEL: 'error' };
     const modules = [{ register: registerApi }, { register: registerKeeper }, { register: registerWorker }];
     ends = [['api'], ['keeper'], ['worker', 'tally']].map((args) =>
-      runCommand({ modules, fleet, env, cwd: folder, stop: stop.signal }, args),
+      runCommand({ modules, fleet, env, cwd: place.folder, stop: stop.signal }, args),
     );
   });
   afterEach(async () => {
     stop.abort(new Error('the test is over'));
     await Promise.all(ends);
-    await cleanUp(rabbit.prefix);
-    await rm(folder, { recursive: true, force: true });
+    await place.remove();
   });
 
   const readiness = async (url: string): Promise<{ status: number; checks: Checks }> => {
@@ -58,7 +46,7 @@ describe('the readiness of a fleet', function () {
 
   it('fails while another process holds the write lock of a store, for that store only, and recovers', async () => {
     const urls = await eventually('three processes', async () => {
-      const found = new Map((await readProcesses(join(folder, 'run'))).map(({ role, url }) => [role, url]));
+      const found = new Map((await readProcesses(join(place.folder, 'run'))).map(({ role, url }) => [role, url]));
       return found.size === 3 && found;
     });
     const checkOf = { api: 'store', keeper: 'store', worker: 'store:tally' } as const;
@@ -66,7 +54,7 @@ describe('the readiness of a fleet', function () {
     const urlOf = (role: keyof typeof stores) => urls.get(role) ?? '';
     for (const role of ['api', 'keeper', 'worker'] as const) {
       await eventually(`${role} is ready`, async () => (await readiness(urlOf(role))).status === 200);
-      const other = new Database(join(folder, `${stores[role]}.db`));
+      const other = new Database(join(place.folder, `${stores[role]}.db`));
       other.exec('BEGIN IMMEDIATE');
       const refused = await eventually(`${role} is not ready`, async () => {
         const found = await readiness(urlOf(role));

@@ -1,6 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { expect } from 'chai';
 import * as dead from '../../src/cli/commands/dead/index.js';
 import * as events from '../../src/cli/commands/events/index.js';
@@ -18,10 +15,9 @@ import { storeDeadLetter } from '../../src/dead-letters/storage/store-dead-lette
 import { migrateDeadLetters } from '../../src/dead-letters/storage/migrations.js';
 import { defineFleet } from '../../src/fleet/define-fleet.js';
 import { describeUnknown } from '../../src/text/known-names.js';
-import { openSqliteStore } from '../../src/store/sqlite/index.js';
 import { journeys, tripSaga } from '../sagas/support/trip.js';
 import { runCommand } from '../support/command.js';
-import { cleanUp, testBroker } from '../support/rabbitmq.js';
+import { openFleetPlace, type FleetPlace } from '../support/fleet-place.js';
 
 const nothing = () => undefined;
 const seats = journeys.defineProjection({
@@ -67,21 +63,14 @@ const letter: DeadLetter = {
 
 describe('names and patterns in the arguments of commands', function () {
   this.timeout(90_000);
+  let place: FleetPlace;
   let folder: string;
   let env: NodeJS.ProcessEnv;
-  let prefix: string;
   before(async () => {
-    const shared = await testBroker();
-    ({ prefix } = shared);
-    folder = await mkdtemp(join(tmpdir(), 'flotilla-names-'));
-    env = {
-      AMQP_URL: shared.amqpUrl,
-      AMQP_MANAGEMENT_URL: shared.managementUrl,
-      FLOTILLA_PREFIX: prefix,
-      DATA_DIR: folder,
-    };
+    place = await openFleetPlace();
+    ({ folder, env } = place);
     for (const service of ['core', 'flights', 'hotels', 'mails', 'ops']) {
-      const store = await openSqliteStore({ service, path: join(folder, `${service}.db`) });
+      const store = await place.openStore(service);
       if (service === 'ops') {
         await migrateDeadLetters(store);
         await storeDeadLetter(store, letter, 0);
@@ -91,8 +80,7 @@ describe('names and patterns in the arguments of commands', function () {
     await run('topology', 'apply');
   });
   after(async () => {
-    await cleanUp(prefix);
-    await rm(folder, { recursive: true, force: true });
+    await place.remove();
   });
 
   const run = (...args: string[]) => runCommand({ modules, fleet, env, cwd: folder }, args);

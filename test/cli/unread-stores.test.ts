@@ -1,6 +1,4 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readdir } from 'node:fs/promises';
 import { expect } from 'chai';
 import * as dead from '../../src/cli/commands/dead/index.js';
 import * as events from '../../src/cli/commands/events/index.js';
@@ -16,10 +14,9 @@ import { migrateDeadLetters } from '../../src/dead-letters/storage/migrations.js
 import { createEvent, originContext } from '../../src/events/create.js';
 import { CLOUDEVENTS_JSON } from '../../src/events/envelope.js';
 import { defineFleet } from '../../src/fleet/define-fleet.js';
-import { openSqliteStore } from '../../src/store/sqlite/index.js';
 import { journeys, tripSaga } from '../sagas/support/trip.js';
 import { runCommand } from '../support/command.js';
-import { cleanUp, testBroker } from '../support/rabbitmq.js';
+import { openFleetPlace, type FleetPlace } from '../support/fleet-place.js';
 
 const nothing = () => undefined;
 const model = (name: string) =>
@@ -81,24 +78,14 @@ const letter: DeadLetter = {
 
 describe('commands when a store is not on this machine', function () {
   this.timeout(90_000);
+  let place: FleetPlace;
   let folder: string;
-  let prefix: string;
   let env: NodeJS.ProcessEnv;
   beforeEach(async () => {
-    const shared = await testBroker();
-    ({ prefix } = shared);
-    folder = await mkdtemp(join(tmpdir(), 'flotilla-unread-'));
-    env = {
-      AMQP_URL: shared.amqpUrl,
-      AMQP_MANAGEMENT_URL: shared.managementUrl,
-      FLOTILLA_PREFIX: prefix,
-      DATA_DIR: folder,
-    };
+    place = await openFleetPlace();
+    ({ folder, env } = place);
   });
-  afterEach(async () => {
-    await cleanUp(prefix);
-    await rm(folder, { recursive: true, force: true });
-  });
+  afterEach(() => place.remove());
 
   const run = (...args: string[]) =>
     runCommand(
@@ -112,7 +99,7 @@ describe('commands when a store is not on this machine', function () {
     );
   const make = async (...services: string[]) => {
     for (const service of services) {
-      const store = await openSqliteStore({ service, path: join(folder, `${service}.db`) });
+      const store = await place.openStore(service);
       if (service === 'ops') {
         await migrateDeadLetters(store);
         await storeDeadLetter(store, letter, 0);

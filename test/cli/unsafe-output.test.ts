@@ -1,11 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { connect, type ChannelModel, type ConfirmChannel } from 'amqplib';
 import { expect } from 'chai';
 import { HEADERS } from '../../src/broker/messages/headers.js';
-import { namesFor, type Names } from '../../src/broker/topology/topology.js';
+import type { Names } from '../../src/broker/topology/topology.js';
 import { baseCatalogue, catalogue } from '../../src/fleet/catalogue.js';
 import * as dead from '../../src/cli/commands/dead/index.js';
 import * as doctor from '../../src/cli/commands/doctor/index.js';
@@ -19,10 +16,9 @@ import * as topology from '../../src/cli/commands/topology/index.js';
 import * as unrouted from '../../src/cli/commands/unrouted.js';
 import { CLOUDEVENTS_JSON } from '../../src/events/envelope.js';
 import { defineFleet } from '../../src/fleet/define-fleet.js';
-import { openStore } from '../../src/store/open.js';
 import { definitions, deadLetterMessage } from '../dead-letters/support/dead-letter-fixture.js';
 import { runCommand } from '../support/command.js';
-import { cleanUp, testBroker } from '../support/rabbitmq.js';
+import { openFleetPlace, type FleetPlace } from '../support/fleet-place.js';
 import { expectSafe, UNSAFE_TEXT } from '../support/unsafe-text.js';
 
 const { 'payment.process': process_, 'payment.processed': processed } = definitions;
@@ -40,34 +36,24 @@ describe('commands that print untrusted input', function () {
   this.timeout(120_000);
   let connection: ChannelModel;
   let channel: ConfirmChannel;
+  let place: FleetPlace;
   let folder: string;
-  let prefix: string;
   let names: Names;
   let env: NodeJS.ProcessEnv;
 
   before(async () => {
-    const shared = await testBroker();
-    ({ prefix } = shared);
-    names = namesFor(prefix);
-    connection = await connect(shared.amqpUrl);
+    place = await openFleetPlace();
+    ({ folder, env, names } = place);
+    connection = await connect(place.amqpUrl);
     channel = await connection.createConfirmChannel();
-    folder = await mkdtemp(join(tmpdir(), 'flotilla-unsafe-'));
-    env = {
-      AMQP_URL: shared.amqpUrl,
-      AMQP_MANAGEMENT_URL: shared.managementUrl,
-      FLOTILLA_PREFIX: prefix,
-      DATA_DIR: folder,
-    };
-    for (const service of ['ops', 'payment'])
-      await (await openStore(`sqlite:${folder}/${service}.db`, service)).close();
+    await place.createStores('ops', 'payment');
     expect((await runCommand({ modules, fleet, env, cwd: folder }, ['topology', 'apply'])).code).to.equal(0);
     await publishAll();
     expect((await run('dead', 'collect')).out).to.equal('Collected 4.\n');
   });
   after(async () => {
     await connection.close();
-    await cleanUp(prefix);
-    await rm(folder, { recursive: true, force: true });
+    await place.remove();
   });
 
   async function publishAll(): Promise<void> {

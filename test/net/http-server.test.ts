@@ -9,7 +9,7 @@ import { startHealthServer } from '../../src/telemetry/health-server.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { createMetrics } from '../../src/telemetry/metrics.js';
 import { routes } from '../api/support/routes.js';
-import { startIn, temporaryDirectory } from '../platform/sandbox/support/start.js';
+import { temporaryDirectory } from '../platform/sandbox/support/start.js';
 
 /** Timeouts short enough for a test; other tests keep the defaults, which a slow machine does not reach. */
 const SHORT: Partial<ServerLimits> = { headersTimeout: 200, requestTimeout: 400 };
@@ -45,10 +45,10 @@ const servers: Record<string, (limits: Partial<ServerLimits>) => Promise<Served>
   },
   async sandbox(limits) {
     const directory = await temporaryDirectory();
-    const sandbox = await startIn(directory.path, { limits });
+    const sandbox = await directory.start({ limits });
     return {
       port: Number(new URL(sandbox.url).port),
-      close: () => sandbox.close().then(() => directory.remove()),
+      close: () => directory.remove(),
     };
   },
 };

@@ -9,7 +9,7 @@ import type { Sandbox } from '../../platform/sandbox/sandbox.js';
 import { createMailer, meansNoServer } from '../../workers/email/mailer.js';
 import { createGateway } from '../../workers/payment/gateway.js';
 import { createCarrier } from '../../workers/shipping/carrier.js';
-import { send, startIn, temporaryDirectory } from '../platform/sandbox/support/start.js';
+import { send, temporaryDirectory, type SandboxDirectory } from '../platform/sandbox/support/start.js';
 import { KeyReusedError } from 'flotilla';
 import { details } from '../platform/support/events.js';
 
@@ -26,16 +26,13 @@ const rejection = (promise: Promise<unknown>): Promise<unknown> =>
   );
 
 describe('calls of external services', () => {
-  let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
+  let directory: SandboxDirectory;
   let sandbox: Sandbox;
   before(async () => {
     directory = await temporaryDirectory();
-    sandbox = await startIn(directory.path);
+    sandbox = await directory.start();
   });
-  after(async () => {
-    await sandbox.close();
-    await directory.remove();
-  });
+  after(() => directory.remove());
 
   it('charge once for a key, and refund the charge', async () => {
     const gateway = createGateway(`${sandbox.url}/`);

@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import type { Sandbox } from '../../../platform/sandbox/sandbox.js';
-import { send, startIn, temporaryDirectory } from './support/start.js';
+import { send, temporaryDirectory, type SandboxDirectory } from './support/start.js';
 
 describe('sandbox: the carrier', () => {
-  let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
+  let directory: SandboxDirectory;
   let sandbox: Sandbox;
   const address = { name: 'Ada', line1: 'Long Lane 1', city: 'London', postalCode: 'E1 6AN', country: 'GB' };
   const shipment = (over: object = {}) => ({
@@ -17,12 +17,9 @@ describe('sandbox: the carrier', () => {
 
   beforeEach(async () => {
     directory = await temporaryDirectory();
-    sandbox = await startIn(directory.path);
+    sandbox = await directory.start();
   });
-  afterEach(async () => {
-    await sandbox.close();
-    await directory.remove();
-  });
+  afterEach(() => directory.remove());
 
   it('books one shipment per key, and returns its estimated delivery', async () => {
     const first = await book(shipment(), 'k1');

@@ -6,11 +6,11 @@ import { createGateway } from '../../../workers/payment/gateway.js';
 import { PortTakenError } from '../../../platform/sandbox/http/listen.js';
 import { startSandbox } from '../../../platform/sandbox/sandbox.js';
 import { silentLogger } from '../../../src/telemetry/logger.js';
-import { forkIn, send, startIn, temporaryDirectory, type SandboxProcess } from './support/start.js';
+import { forkIn, send, temporaryDirectory, type SandboxDirectory, type SandboxProcess } from './support/start.js';
 import { eventually } from '../../support/eventually.js';
 
 describe('sandbox: the process', () => {
-  let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
+  let directory: SandboxDirectory;
   beforeEach(async () => {
     directory = await temporaryDirectory();
   });
@@ -57,49 +57,40 @@ describe('sandbox: the process', () => {
 
   it('requires the token, as bearer token or password, on all routes but its health', async () => {
     const token = 'a token of 16 and more';
-    const sandbox = await startIn(directory.path, { token });
-    try {
-      const status = async (path: string, authorization?: string) =>
-        (await fetch(`${sandbox.url}${path}`, { headers: authorization === undefined ? {} : { authorization } }))
-          .status;
-      const basic = (password: string) => `Basic ${Buffer.from(`sandbox:${password}`).toString('base64')}`;
-      expect(await status('/livez')).to.equal(200);
-      for (const path of ['/mailbox', '/gateway/ledger', '/carrier/shipments']) {
-        expect(await status(path), path).to.equal(401);
-        expect(await status(path, basic('wrong')), path).to.equal(401);
-        expect(await status(path, basic(token)), path).to.equal(200);
-      }
-      const charge = { orderId: 'o1', amount: 5, currency: 'USD', token: 'tok_ok' };
-      const { host } = new URL(sandbox.url);
-      const gateway = createGateway(`http://sandbox:${encodeURIComponent(token)}@${host}`);
-      const { signal } = new AbortController();
-      expect(await gateway.charge(charge, { key: 'k1', signal })).to.include({ amount: 5, currency: 'USD' });
-
-      const { hostname, port } = new URL(sandbox.smtpUrl);
-      const mail = { from: 'a@example.com', to: 'b@example.com', subject: 'S', text: 'T' };
-      const sendAs = (pass?: string) =>
-        createTransport({ host: hostname, port: Number(port), ...(pass && { auth: { user: 'sandbox', pass } }) })
-          .sendMail(mail)
-          .then(
-            () => 250,
-            (error: unknown) => (error as { responseCode?: number }).responseCode,
-          );
-      expect([await sendAs(), await sendAs('wrong'), await sendAs(token)]).to.deep.equal([530, 535, 250]);
-    } finally {
-      await sandbox.close();
+    const sandbox = await directory.start({ token });
+    const status = async (path: string, authorization?: string) =>
+      (await fetch(`${sandbox.url}${path}`, { headers: authorization === undefined ? {} : { authorization } })).status;
+    const basic = (password: string) => `Basic ${Buffer.from(`sandbox:${password}`).toString('base64')}`;
+    expect(await status('/livez')).to.equal(200);
+    for (const path of ['/mailbox', '/gateway/ledger', '/carrier/shipments']) {
+      expect(await status(path), path).to.equal(401);
+      expect(await status(path, basic('wrong')), path).to.equal(401);
+      expect(await status(path, basic(token)), path).to.equal(200);
     }
+    const charge = { orderId: 'o1', amount: 5, currency: 'USD', token: 'tok_ok' };
+    const { host } = new URL(sandbox.url);
+    const gateway = createGateway(`http://sandbox:${encodeURIComponent(token)}@${host}`);
+    const { signal } = new AbortController();
+    expect(await gateway.charge(charge, { key: 'k1', signal })).to.include({ amount: 5, currency: 'USD' });
+
+    const { hostname, port } = new URL(sandbox.smtpUrl);
+    const mail = { from: 'a@example.com', to: 'b@example.com', subject: 'S', text: 'T' };
+    const sendAs = (pass?: string) =>
+      createTransport({ host: hostname, port: Number(port), ...(pass && { auth: { user: 'sandbox', pass } }) })
+        .sendMail(mail)
+        .then(
+          () => 250,
+          (error: unknown) => (error as { responseCode?: number }).responseCode,
+        );
+    expect([await sendAs(), await sendAs('wrong'), await sendAs(token)]).to.deep.equal([530, 535, 250]);
   });
 
   it('accepts mail without the token if configured so, and shows it only with the token', async () => {
-    const sandbox = await startIn(directory.path, { token: 'a token of 16 and more', smtpLogin: 'none' });
-    try {
-      const { hostname, port } = new URL(sandbox.smtpUrl);
-      const mail = { from: 'a@example.com', to: 'b@example.com', subject: 'S', text: 'T' };
-      await createTransport({ host: hostname, port: Number(port) }).sendMail(mail);
-      expect((await send(`${sandbox.url}/mailbox`, 'GET')).status).to.equal(401);
-    } finally {
-      await sandbox.close();
-    }
+    const sandbox = await directory.start({ token: 'a token of 16 and more', smtpLogin: 'none' });
+    const { hostname, port } = new URL(sandbox.smtpUrl);
+    const mail = { from: 'a@example.com', to: 'b@example.com', subject: 'S', text: 'T' };
+    await createTransport({ host: hostname, port: Number(port) }).sendMail(mail);
+    expect((await send(`${sandbox.url}/mailbox`, 'GET')).status).to.equal(401);
   });
 
   it('charges exactly once when it is killed during charges that are retried', async () => {
@@ -167,7 +158,7 @@ describe('sandbox: the process', () => {
   });
 
   it('listens on loopback unless configured otherwise', async () => {
-    const sandbox = await startIn(directory.path);
+    const sandbox = await directory.start();
     expect([sandbox.url, sandbox.smtpUrl].every((url) => new URL(url).hostname === '127.0.0.1')).to.equal(true);
     await sandbox.close();
   });

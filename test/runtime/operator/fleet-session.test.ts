@@ -1,6 +1,4 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readdir } from 'node:fs/promises';
 import { expect } from 'chai';
 import {
   baseCatalogue,
@@ -14,7 +12,6 @@ import {
 } from 'flotilla';
 import { topologyOf } from '../../../src/broker/topology/topology.js';
 import { collectDeadLetters } from '../../../src/dead-letters/keeper/collect-dead-letters.js';
-import { openSqliteStore } from '../../../src/store/sqlite/index.js';
 import { codeOf } from '../../contract/broker.js';
 import {
   deadLetterMessage,
@@ -22,7 +19,7 @@ import {
   publishDeadLetters,
   takeMessages,
 } from '../../dead-letters/support/dead-letter-fixture.js';
-import { cleanUp, testBroker, type TestBroker } from '../../support/rabbitmq.js';
+import { openFleetPlace, type FleetPlace } from '../../support/fleet-place.js';
 
 const types = catalogue(baseCatalogue, {
   'payment.process': definitions['payment.process'],
@@ -39,21 +36,18 @@ const fleet = defineFleet({
 describe('the session of an operator in a program', function () {
   this.timeout(60_000);
   const { signal } = new AbortController();
-  let folder: string;
-  let broker: TestBroker;
+  let place: FleetPlace;
   let session: FleetSession;
   beforeEach(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'flotilla-session-'));
-    broker = await testBroker();
-    session = new FleetSession(fleet, { signal, config: { ...broker, dataDir: folder } });
+    place = await openFleetPlace();
+    const { amqpUrl, managementUrl, prefix, folder } = place;
+    session = new FleetSession(fleet, { signal, config: { amqpUrl, managementUrl, prefix, dataDir: folder } });
   });
   afterEach(async () => {
     await session.close();
-    await cleanUp(broker.prefix);
-    await rm(folder, { recursive: true, force: true });
+    await place.remove();
   });
 
-  const createOps = async () => (await openSqliteStore({ service: 'ops', path: join(folder, 'ops.db') })).close();
   const applyTopology = async (queues: FleetQueues['declared']) => {
     const rabbit = await session.broker('write');
     const { prefix, log, unroutedMax } = session.config;
@@ -63,7 +57,7 @@ describe('the session of an operator in a program', function () {
   /** Publishes events before the queues of the workers exist. Resolves with their ids. */
   const publishPast = async (...orderIds: string[]) => {
     const rabbit = await applyTopology([]);
-    const publisher = createPublisher({ broker: rabbit, catalogue: types, source: 'past', prefix: broker.prefix });
+    const publisher = createPublisher({ broker: rabbit, catalogue: types, source: 'past', prefix: place.prefix });
     const ids: string[] = [];
     for (const orderId of orderIds) {
       const { id } = await publisher.publish('payment.processed', { orderId }, { subject: `order/${orderId}` });
@@ -77,7 +71,7 @@ describe('the session of an operator in a program', function () {
     (await takeMessages(await session.broker('write'), queue, count)).map(({ properties }) => properties.messageId);
 
   it('replays a dead letter, and publishes the events about it', async () => {
-    await createOps();
+    await place.createStores('ops');
     const context = await session.deadLetters('write');
     const { store, names } = context;
     const rabbit = await applyTopology(session.queues().declared);
@@ -99,7 +93,7 @@ describe('the session of an operator in a program', function () {
   });
 
   it('counts the history of a worker, and replays it', async () => {
-    await createOps();
+    await place.createStores('ops');
     const [first, , third] = await publishPast('a', 'b', 'c');
     const replay = await session.prepareReplay('views', {
       selection: { types: ['payment.*'], until: new Date(Date.now() + 60_000).toISOString() },
@@ -121,7 +115,7 @@ describe('the session of an operator in a program', function () {
   });
 
   it('interrupts a replay of history when its signal aborts, and another session resumes it', async () => {
-    await createOps();
+    await place.createStores('ops');
     const ids = await publishPast('a', 'b');
     const stop = new AbortController();
     const interrupted = new FleetSession(fleet, { signal: stop.signal, config: session.config });
@@ -138,7 +132,7 @@ describe('the session of an operator in a program', function () {
   });
 
   it('refuses a replay of history that is not possible', async () => {
-    await createOps();
+    await place.createStores('ops');
     await publishPast('a');
     const prepare = (worker: string, options: Partial<PrepareReplayOptions> = {}) =>
       session.prepareReplay(worker, { who: 'a test', ...options });
@@ -154,6 +148,6 @@ describe('the session of an operator in a program', function () {
 
   it('creates no store: without one of dead letters it refuses to replay', async () => {
     expect(await codeOf(session.deadLetters('write'))).to.equal('store.missing');
-    expect(await readdir(folder)).to.deep.equal([]);
+    expect(await readdir(place.folder)).to.deep.equal([]);
   });
 });

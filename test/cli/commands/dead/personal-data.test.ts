@@ -1,22 +1,18 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { z } from 'zod';
 import { baseCatalogue, catalogue } from '../../../../src/fleet/catalogue.js';
 import * as dead from '../../../../src/cli/commands/dead/index.js';
 import * as topology from '../../../../src/cli/commands/topology/index.js';
-import { createRabbitBroker } from '../../../../src/broker/rabbitmq/broker.js';
 import { HEADERS, textHeader } from '../../../../src/broker/messages/headers.js';
-import { namesFor, type Names } from '../../../../src/broker/topology/topology.js';
+import type { Names } from '../../../../src/broker/topology/topology.js';
 import { command } from '../../../../src/events/definition.js';
 import { HIDDEN, pii } from '../../../../src/events/personal.js';
 import { defineFleet } from '../../../../src/fleet/define-fleet.js';
-import { openStore } from '../../../../src/store/open.js';
-import { silentLogger } from '../../../../src/telemetry/logger.js';
 import { publishDeadLetters, deadLetterMessage } from '../../../dead-letters/support/dead-letter-fixture.js';
 import { runCommand } from '../../../support/command.js';
-import { cleanUp, testBroker } from '../../../support/rabbitmq.js';
+import { openFleetPlace, type FleetPlace } from '../../../support/fleet-place.js';
 
 const types = catalogue(baseCatalogue, {
   'payment.process': command({
@@ -32,8 +28,8 @@ const fleet = defineFleet({
 
 describe('personal data in dead letters', function () {
   this.timeout(90_000);
+  let place: FleetPlace;
   let folder: string;
-  let prefix: string;
   let names: Names;
   let env: NodeJS.ProcessEnv;
   const ids: Record<string, string> = {};
@@ -41,19 +37,11 @@ describe('personal data in dead letters', function () {
   const run = (...args: string[]) => runCommand({ modules: [dead, topology], fleet, env, cwd: folder }, args);
 
   before(async () => {
-    const shared = await testBroker();
-    ({ prefix } = shared);
-    names = namesFor(prefix);
-    folder = await mkdtemp(join(tmpdir(), 'flotilla-personal-'));
-    env = {
-      AMQP_URL: shared.amqpUrl,
-      AMQP_MANAGEMENT_URL: shared.managementUrl,
-      FLOTILLA_PREFIX: prefix,
-      DATA_DIR: folder,
-    };
-    await (await openStore(`sqlite:${folder}/ops.db`, 'ops')).close();
+    place = await openFleetPlace();
+    ({ folder, env, names } = place);
+    await place.createStores('ops');
     await run('topology', 'apply');
-    const broker = createRabbitBroker({ url: shared.amqpUrl, connectionName: 'test', logger: silentLogger() });
+    const broker = await place.connect();
     const publisher = broker.createPublisher();
     await publisher.ready();
     const { event } = deadLetterMessage();
@@ -67,16 +55,12 @@ describe('personal data in dead letters', function () {
     };
     await publishDeadLetters({ publisher, names }, ...Object.values(letters));
     await publisher.close();
-    await broker.close();
     await run('dead', 'collect');
     for (const [name, { properties }] of Object.entries(letters)) {
       ids[name] = textHeader(properties.headers, HEADERS.deadLetterId) ?? '';
     }
   });
-  after(async () => {
-    await cleanUp(prefix);
-    await rm(folder, { recursive: true, force: true });
-  });
+  after(() => place.remove());
 
   for (const name of ['valid', 'invalid', 'text']) {
     it(`dead show hides it, and shows it with --pii: ${name}`, async () => {

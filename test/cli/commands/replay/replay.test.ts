@@ -1,11 +1,8 @@
-import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { expect } from 'chai';
 import type { Broker } from '../../../../src/broker/broker.js';
 import { eventProperties } from '../../../../src/broker/messages/event-properties.js';
-import { createRabbitBroker } from '../../../../src/broker/rabbitmq/index.js';
-import { namesFor, topologyOf, type Names } from '../../../../src/broker/topology/topology.js';
+import { topologyOf, type Names } from '../../../../src/broker/topology/topology.js';
 import * as replay from '../../../../src/cli/commands/replay/index.js';
 import type { EventEnvelope } from '../../../../src/events/envelope.js';
 import { defineFleet } from '../../../../src/fleet/define-fleet.js';
@@ -13,14 +10,12 @@ import { defineJournal } from '../../../../src/journal/define-journal.js';
 import { migrateJournal } from '../../../../src/journal/migrations.js';
 import { insertRecords } from '../../../../src/journal/rows.js';
 import { migrateLogCheckpoints, moveLogCheckpoint } from '../../../../src/event-log/positions/checkpoint-table.js';
-import { openSqliteStore } from '../../../../src/store/sqlite/index.js';
-import { silentLogger } from '../../../../src/telemetry/logger.js';
 import { queuesOfAll } from '../../../../src/worker/definition/queues.js';
 import { takeMessages } from '../../../dead-letters/support/dead-letter-fixture.js';
 import { adder, bodyOf, DAY, eventOf } from '../../../replay/support/history-fixture.js';
 import { runCommand } from '../../../support/command.js';
 import { shop } from '../../../support/shop.js';
-import { cleanUp, testBroker } from '../../../support/rabbitmq.js';
+import { openFleetPlace, type FleetPlace } from '../../../support/fleet-place.js';
 import { workerDefinitionOf } from '../../../../src/worker/definition/worker-definition.js';
 
 const plain = shop.defineWorker({ name: 'plain', on: { 'job.begun': () => undefined, 'job.failed': () => undefined } });
@@ -30,6 +25,7 @@ const range = (from: number, to: number) => Array.from({ length: to - from + 1 }
 
 describe('flotilla replay', function () {
   this.timeout(90_000);
+  let place: FleetPlace;
   let folder: string;
   let prefix: string;
   let env: NodeJS.ProcessEnv;
@@ -37,26 +33,15 @@ describe('flotilla replay', function () {
   let names: Names;
 
   beforeEach(async () => {
-    const shared = await testBroker();
-    ({ prefix } = shared);
-    names = namesFor(prefix);
-    folder = await mkdtemp(join(tmpdir(), 'flotilla-cli-'));
-    env = {
-      AMQP_URL: shared.amqpUrl,
-      AMQP_MANAGEMENT_URL: shared.managementUrl,
-      FLOTILLA_PREFIX: prefix,
-      DATA_DIR: folder,
-    };
-    broker = createRabbitBroker({ url: shared.amqpUrl, connectionName: 'test', logger: silentLogger() });
-    await broker.ready();
+    place = await openFleetPlace();
+    ({ folder, prefix, env, names } = place);
+    broker = await place.connect();
     const log = { maxAge: '1h', maxBytes: 1_000_000 };
     await broker.applyTopology(topologyOf([], { prefix, log, unroutedMax: 100 }));
-    await (await openSqliteStore({ service: 'ops', path: join(folder, 'ops.db') })).close(); // as a keeper creates it
+    await place.createStores('ops');
   });
   afterEach(async () => {
-    await broker.close();
-    await cleanUp(prefix);
-    await rm(folder, { recursive: true, force: true });
+    await place.remove();
   });
 
   const run = (args: string[], stop?: AbortSignal) =>
@@ -116,7 +101,7 @@ describe('flotilla replay', function () {
     const [done, fresh] = [eventOf('job.begun', 1), eventOf('job.begun', 2)];
     await publish(done, fresh, eventOf('job.begun', 3, { time: Date.now() - 8 * DAY }));
     await deploy();
-    const store = await openSqliteStore({ service: 'adder', path: join(folder, 'adder.db') });
+    const store = await place.openStore('adder');
     await store.markHandled({ consumer: 'adder', source: 'shop', id: done.id });
     await store.close();
     const { code, out } = await run(['--to', 'adder', '--dry-run']);
@@ -127,7 +112,7 @@ describe('flotilla replay', function () {
   });
 
   it('replays only the events in the store of their service with --stored-only', async () => {
-    const store = await openSqliteStore({ service: 'plain', path: join(folder, 'plain.db') });
+    const store = await place.openStore('plain');
     const [genuine, changed, forged] = [1, 2, 3].map((n) => ({ ...eventOf('job.begun', n), source: 'plain' }));
     if (genuine === undefined || changed === undefined || forged === undefined) throw new Error('three events');
     await store.append('job/1', 'any', [genuine, changed]);
@@ -168,7 +153,7 @@ describe('flotilla replay', function () {
     const [kept, gone] = [eventOf('job.begun', 1), eventOf('job.begun', 2, { time: Date.now() - DAY })];
     await publish(kept);
     await takeMessages(broker, names.queue('plain'), 1);
-    const store = await openSqliteStore({ service: 'journal', path: join(folder, 'journal.db') });
+    const store = await place.openStore('journal');
     expect(await json('--to', 'plain', '--dry-run')).to.include({ from: 'log', total: 1 });
     await migrateJournal(store);
     await migrateLogCheckpoints(store);
@@ -191,7 +176,7 @@ describe('flotilla replay', function () {
   it('resets a worker that declares it, after confirmation, and replays its full history', async () => {
     await publish(...range(1, 3).map((n) => eventOf('job.begun', n)));
     await deploy();
-    const store = await openSqliteStore({ service: 'adder', path: join(folder, 'adder.db') });
+    const store = await place.openStore('adder');
     await store.migrate('worker:adder', workerDefinitionOf(adder()).migrations);
     await store.transaction(async ({ sql }) => void (await sql`insert into sums (n, times) values (7, 1)`));
     const again = ['--to', 'adder', '--again', '--commands'];

@@ -1,20 +1,14 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { expect } from 'chai';
 import type { Broker } from '../../../../src/broker/broker.js';
 import { HEADERS } from '../../../../src/broker/messages/headers.js';
-import { createRabbitBroker } from '../../../../src/broker/rabbitmq/broker.js';
-import { namesFor, type Names } from '../../../../src/broker/topology/topology.js';
+import type { Names } from '../../../../src/broker/topology/topology.js';
 import { baseCatalogue, catalogue } from '../../../../src/fleet/catalogue.js';
 import * as dead from '../../../../src/cli/commands/dead/index.js';
 import * as topology from '../../../../src/cli/commands/topology/index.js';
 import * as unrouted from '../../../../src/cli/commands/unrouted.js';
 import { defineFleet, type Fleet } from '../../../../src/fleet/define-fleet.js';
-import { openSqliteStore } from '../../../../src/store/sqlite/index.js';
-import { silentLogger } from '../../../../src/telemetry/logger.js';
 import {
   publishDeadLetters,
   definitions,
@@ -22,7 +16,7 @@ import {
   takeMessages,
 } from '../../../dead-letters/support/dead-letter-fixture.js';
 import { runCommand } from '../../../support/command.js';
-import { cleanUp, testBroker } from '../../../support/rabbitmq.js';
+import { openFleetPlace, type FleetPlace } from '../../../support/fleet-place.js';
 import { eventually } from '../../../support/eventually.js';
 
 const { 'payment.process': process_, 'payment.processed': processed } = definitions;
@@ -45,6 +39,7 @@ const after = fleetOf('billing', '3h');
 
 describe('queues without a worker', function () {
   this.timeout(120_000);
+  let place: FleetPlace;
   let folder: string;
   let prefix: string;
   let env: NodeJS.ProcessEnv;
@@ -52,26 +47,15 @@ describe('queues without a worker', function () {
   let names: Names;
 
   beforeEach(async () => {
-    const shared = await testBroker();
-    ({ prefix } = shared);
-    names = namesFor(prefix);
-    folder = await mkdtemp(join(tmpdir(), 'flotilla-cli-'));
-    env = {
-      AMQP_URL: shared.amqpUrl,
-      AMQP_MANAGEMENT_URL: shared.managementUrl,
-      FLOTILLA_PREFIX: prefix,
-      DATA_DIR: folder,
-    };
-    broker = createRabbitBroker({ url: shared.amqpUrl, connectionName: 'test', logger: silentLogger() });
-    await broker.ready();
-    await (await openSqliteStore({ service: 'ops', path: join(folder, 'ops.db') })).close();
+    place = await openFleetPlace();
+    ({ folder, prefix, env, names } = place);
+    broker = await place.connect();
+    await place.createStores('ops');
     await runIn(before, 'topology', 'apply');
     await run('topology', 'apply');
   });
   afterEach(async () => {
-    await broker.close();
-    await cleanUp(prefix);
-    await rm(folder, { recursive: true, force: true });
+    await place.remove();
   });
 
   const runIn = (fleet: Fleet, ...args: string[]) =>

@@ -1,12 +1,10 @@
-import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { z } from 'zod';
 import type { Broker } from '../../../../src/broker/broker.js';
-import { createRabbitBroker } from '../../../../src/broker/rabbitmq/broker.js';
 import { createManagement } from '../../../../src/broker/rabbitmq/management/management.js';
-import { namesFor, type Names } from '../../../../src/broker/topology/topology.js';
+import type { Names } from '../../../../src/broker/topology/topology.js';
 import { baseCatalogue, catalogue, event } from '../../../../src/index.js';
 import * as dead from '../../../../src/cli/commands/dead/index.js';
 import * as keeper from '../../../../src/cli/commands/keeper.js';
@@ -19,7 +17,7 @@ import { defineFleet } from '../../../../src/fleet/define-fleet.js';
 import { openSqliteStore } from '../../../../src/store/sqlite/index.js';
 import { silentLogger } from '../../../../src/telemetry/logger.js';
 import { runCommand, type CommandResult } from '../../../support/command.js';
-import { cleanUp, testBroker } from '../../../support/rabbitmq.js';
+import { openFleetPlace, type FleetPlace } from '../../../support/fleet-place.js';
 import { eventually } from '../../../support/eventually.js';
 
 const at = { logger: silentLogger(), signal: new AbortController().signal };
@@ -32,35 +30,28 @@ const fleet = defineFleet({
 
 describe('two fleets with the same prefix', function () {
   this.timeout(120_000);
+  let place: FleetPlace;
   let folder: string;
-  let prefix: string;
-  let amqpUrl: string;
   let managementUrl: string;
   let broker: Broker;
   let names: Names;
   const running: { stop: AbortController; done: Promise<CommandResult> }[] = [];
 
   beforeEach(async () => {
-    ({ prefix, amqpUrl, managementUrl } = await testBroker());
-    names = namesFor(prefix);
-    folder = await mkdtemp(join(tmpdir(), 'flotilla-claims-'));
+    place = await openFleetPlace();
+    ({ folder, managementUrl, names } = place);
     for (const name of ['first', 'second']) await mkdir(join(folder, name));
     // without the management API, the broker itself compares the claims
-    broker = createRabbitBroker({ url: amqpUrl, connectionName: 'test', logger: silentLogger() });
-    await broker.ready();
+    broker = await place.connect();
   });
   afterEach(async () => {
     for (const { stop } of running) stop.abort();
     await Promise.all(running.splice(0).map(({ done }) => done));
-    await broker.close();
-    await cleanUp(prefix);
-    await rm(folder, { recursive: true, force: true });
+    await place.remove();
   });
 
   const envOf = (which: string, more: NodeJS.ProcessEnv = {}) => ({
-    AMQP_URL: amqpUrl,
-    AMQP_MANAGEMENT_URL: managementUrl,
-    FLOTILLA_PREFIX: prefix,
+    ...place.env,
     DATA_DIR: join(folder, which),
     HEALTH_PORT: '0',
     LOG_LEVEL: 'error',

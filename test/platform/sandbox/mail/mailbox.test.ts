@@ -3,10 +3,10 @@ import { createTransport } from 'nodemailer';
 import { openDatabase } from '../../../../platform/sandbox/database.js';
 import { createMailbox } from '../../../../platform/sandbox/mail/mailbox.js';
 import type { Sandbox } from '../../../../platform/sandbox/sandbox.js';
-import { send, startIn, temporaryDirectory } from '../support/start.js';
+import { send, temporaryDirectory, type SandboxDirectory } from '../support/start.js';
 
 describe('sandbox: the mailbox', () => {
-  let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
+  let directory: SandboxDirectory;
   let sandbox: Sandbox;
   const mail = (over: object = {}) => ({
     from: 'Shop <shop@example.com>',
@@ -28,12 +28,9 @@ describe('sandbox: the mailbox', () => {
 
   beforeEach(async () => {
     directory = await temporaryDirectory();
-    sandbox = await startIn(directory.path);
+    sandbox = await directory.start();
   });
-  afterEach(async () => {
-    await sandbox.close();
-    await directory.remove();
-  });
+  afterEach(() => directory.remove());
 
   it('shows a mail received over SMTP', async () => {
     await deliver(mail());

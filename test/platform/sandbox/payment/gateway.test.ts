@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import type { Sandbox } from '../../../../platform/sandbox/sandbox.js';
-import { send, startIn, temporaryDirectory } from '../support/start.js';
+import { send, temporaryDirectory, type SandboxDirectory } from '../support/start.js';
 
 describe('sandbox: the payment gateway', () => {
-  let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
+  let directory: SandboxDirectory;
   let sandbox: Sandbox;
   const charge = (token: string, over: object = {}) => ({
     orderId: 'o1',
@@ -18,12 +18,9 @@ describe('sandbox: the payment gateway', () => {
 
   beforeEach(async () => {
     directory = await temporaryDirectory();
-    sandbox = await startIn(directory.path);
+    sandbox = await directory.start();
   });
-  afterEach(async () => {
-    await sandbox.close();
-    await directory.remove();
-  });
+  afterEach(() => directory.remove());
 
   it('charges once for the same key, however often and concurrently it is sent', async () => {
     const answers = await Promise.all(Array.from({ length: 20 }, () => post(charge('tok_ok'), 'k1')));
@@ -86,7 +83,7 @@ describe('sandbox: the payment gateway', () => {
     expect((await ledger()).items).to.be.empty; // after a round trip, the charge is still waiting
     await sandbox.close();
     expect(await waiting).to.equal('cut');
-    sandbox = await startIn(directory.path);
+    sandbox = await directory.start();
     expect((await ledger()).items).to.be.empty;
   });
 
@@ -108,7 +105,7 @@ describe('sandbox: the payment gateway', () => {
   it('rejects every request while it is down, and stays down after a restart', async () => {
     await send(`${sandbox.url}/gateway/outage`, 'PUT', { down: true });
     await sandbox.close();
-    sandbox = await startIn(directory.path);
+    sandbox = await directory.start();
     expect((await send(`${sandbox.url}/gateway/outage`, 'GET')).body).to.deep.equal({ down: true });
     expect((await post(charge('tok_ok'), 'k1')).status).to.equal(503);
     expect((await refund({ chargeId: 'c', orderId: 'o', amount: 1 }, 'k2')).status).to.equal(503);
@@ -118,7 +115,7 @@ describe('sandbox: the payment gateway', () => {
 
   it('delays charges by the configured time', async () => {
     await sandbox.close();
-    sandbox = await startIn(directory.path, { chargeDelay: 5 });
+    sandbox = await directory.start({ chargeDelay: 5 });
     expect((await post(charge('tok_ok'), 'k1')).status).to.equal(201);
   });
 

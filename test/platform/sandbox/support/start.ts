@@ -7,10 +7,26 @@ import { fileURLToPath } from 'node:url';
 import { silentLogger } from '../../../../src/telemetry/logger.js';
 import { startSandbox, type Sandbox, type SandboxOptions } from '../../../../platform/sandbox/sandbox.js';
 
+/** A directory for sandboxes. */
 export async function temporaryDirectory() {
   const path = await mkdtemp(join(tmpdir(), 'flotilla-sandbox-'));
-  return { path, remove: () => rm(path, { recursive: true, force: true }) };
+  const started: Sandbox[] = [];
+  return {
+    path,
+    async start(options: Partial<SandboxOptions> = {}): Promise<Sandbox> {
+      const sandbox = await startIn(path, options);
+      started.push(sandbox);
+      return sandbox;
+    },
+    /** Closes the sandboxes that `start` started, and deletes the directory. */
+    async remove(): Promise<void> {
+      for (const sandbox of started) await sandbox.close();
+      await rm(path, { recursive: true, force: true });
+    },
+  };
 }
+
+export type SandboxDirectory = Awaited<ReturnType<typeof temporaryDirectory>>;
 
 export const startIn = (dataDir: string, options: Partial<SandboxOptions> = {}): Promise<Sandbox> =>
   startSandbox({ port: 0, smtpPort: 0, dataDir, logger: silentLogger(), ...options });
