@@ -2,6 +2,7 @@ import { FlotillaError } from '../../errors.js';
 import type { EventEnvelope } from '../../events/envelope.js';
 import { oneLine } from '../../events/text-line.js';
 import { redact } from '../../text/redact.js';
+import { deadLetterNotices } from '../definition/definition.js';
 import { stepState, type SagaState, type Waiting } from './state.js';
 import type { Direction, SagaDefinition } from '../definition/types.js';
 
@@ -80,7 +81,7 @@ function triggerOfMessage(
 ): SagaMessage | StepMessage | undefined {
   const { type, data } = event;
   if (type === 'saga.timer_due') return triggerOfTimer(definition, data as TimerDue);
-  const notice = notices.get(type);
+  const notice = deadLetterNotices.get(type);
   if (notice !== undefined) return triggerOfNotice(notice, event, state);
   if (!definition.accepts(event)) return undefined;
   const message = refOf(event);
@@ -129,12 +130,6 @@ interface DeadLetterNotice {
   type: string | null;
   code: string;
 }
-
-const notices = new Map<string, StepTrigger>([
-  ['message.dead_lettered', 'dead_lettered'],
-  ['message.replayed', 'replayed'],
-  ['message.discarded', 'discarded'],
-]);
 
 /** A dead-letter notice concerns a saga if it is about one of its commands. */
 function triggerOfNotice(on: StepTrigger, event: EventEnvelope, { steps }: SagaState): StepMessage | undefined {

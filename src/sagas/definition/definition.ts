@@ -21,16 +21,16 @@ export function serviceMessagesOf(saga: SagaDefinition): string[] {
   return [saga.startedBy, ...cancels, ...actionsOf(saga).flatMap(({ done, failed }) => [done, ...failed])];
 }
 
-const deadLetterNotices: readonly string[] = ['message.dead_lettered', 'message.replayed', 'message.discarded'];
-
-/** Whether a type is a dead-letter notice. Not every catalogue declares them. */
-export function isDeadLetterNotice(type: string): boolean {
-  return deadLetterNotices.includes(type);
-}
+/** The dead-letter notices, and what happened to the command. Not every catalogue declares them. */
+export const deadLetterNotices: ReadonlyMap<string, 'dead_lettered' | 'replayed' | 'discarded'> = new Map([
+  ['message.dead_lettered', 'dead_lettered'],
+  ['message.replayed', 'replayed'],
+  ['message.discarded', 'discarded'],
+]);
 
 /** Every type that must be routed to a saga, including its timers and the dead-letter notices of its commands. */
 export function messageTypesOf(saga: SagaDefinition): string[] {
-  return [...serviceMessagesOf(saga), 'saga.timer_due', ...deadLetterNotices];
+  return [...serviceMessagesOf(saga), 'saga.timer_due', ...deadLetterNotices.keys()];
 }
 
 /** The sagas that receive a type, by type. */
@@ -46,7 +46,7 @@ export function commandsOf(saga: SagaDefinition): string[] {
 
 /** The id of the saga that a message concerns; undefined if it concerns no saga of this definition. */
 export function sagaIdOf(definition: SagaDefinition, event: EventEnvelope): string | undefined {
-  if (isDeadLetterNotice(event.type)) return sagaIdIn(definition, event.subject);
+  if (deadLetterNotices.has(event.type)) return sagaIdIn(definition, event.subject);
   if (event.type !== 'saga.timer_due') return definition.correlate(event);
   const { saga, sagaId } = event.data as { saga: string; sagaId: string };
   return saga === definition.name ? sagaId : undefined;
