@@ -38,6 +38,10 @@ function sixteenRandomBytes(): Buffer {
   return stock.subarray(taken, (taken += 16));
 }
 
+/** Derives the id of an event from the time of its cause, in milliseconds, and parts: the same parts produce the
+ *  same id. */
+export type DeriveId = (time: number, ...parts: (string | number)[]) => string;
+
 /** Derives an id from `parts`: the same parts produce the same id, so that a repetition produces the same event. A
  *  UUIDv8 (RFC 9562 §5.8) in the layout of version 7, with the time of the cause in milliseconds since the epoch. */
 export function derivedId(time: number, ...parts: (string | number)[]): string {

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Config } from '../config/load-config.js';
 import type { VerifyPublisher } from '../broker/users/verify-publisher.js';
-import type { DeriveId } from '../broker/signing/fleet-keys.js';
+import type { DeriveId } from '../events/ids.js';
 import { derivedId } from '../events/ids.js';
 import type { Fleet } from '../fleet/define-fleet.js';
 import { registerProcess, type ProcessRecord } from '../observability/processes/process-registry.js';

@@ -1,6 +1,6 @@
 import type { Broker } from '../broker/broker.js';
 import type { VerifyPublisher } from '../broker/users/verify-publisher.js';
-import type { DeriveId } from '../broker/signing/fleet-keys.js';
+import type { DeriveId } from '../events/ids.js';
 import type { Clock } from '../concurrency/clock.js';
 import type { Definitions } from '../events/definitions.js';
 import type { ServiceStores } from '../store/service-stores.js';

@@ -1,7 +1,6 @@
 import { systemClock } from '../concurrency/clock.js';
 import { FlotillaError } from '../errors.js';
 import { derivedId } from '../events/ids.js';
-import { sagasByType } from '../sagas/definition/definition.js';
 import { sagaMigrations } from '../sagas/saga-table.js';
 import type { Store } from '../store/store.js';
 import { createMetrics } from '../telemetry/metrics.js';
@@ -20,8 +19,7 @@ export interface PreparedWorker {
 }
 
 /** Migrates the worker's store, then runs `setup` and `bootstrap`. */
-export async function prepareWorker(defined: WorkerDefinition, given: StartWorkerOptions): Promise<PreparedWorker> {
-  const definition = withDerivedIds(defined, given);
+export async function prepareWorker(definition: WorkerDefinition, given: StartWorkerOptions): Promise<PreparedWorker> {
   const options = withDefaults(definition, given);
   const ending = new AbortController();
   await migrateWorker(definition, options.store);
@@ -51,13 +49,6 @@ function withDefaults(definition: WorkerDefinition, options: StartWorkerOptions)
     deriveId: options.deriveId ?? derivedId,
     logger: options.logger.child({ worker: definition.name, instance: options.instance }),
   };
-}
-
-/** The sagas derive the ids of their commands with the same function. */
-function withDerivedIds(definition: WorkerDefinition, { deriveId }: StartWorkerOptions): WorkerDefinition {
-  if (deriveId === undefined || definition.sagas.length === 0) return definition;
-  const sagas = definition.sagas.map((saga) => ({ ...saga, deriveId }));
-  return { ...definition, sagas, sagasOf: sagasByType(sagas) };
 }
 
 function readSettings({ name, settings }: WorkerDefinition, given: Record<string, unknown>): Record<string, unknown> {

@@ -21,9 +21,9 @@ export interface RunningWorker {
 /** Starts a worker on existing topology: migrates its store, runs `setup` and `bootstrap`, then starts its projections
  *  and consumers. Rejects with the error of `setup`, or with `config.invalid` if the settings do not match their
  *  schema. */
-export async function startWorker(defined: WorkerDefinition, given: StartWorkerOptions): Promise<RunningWorker> {
-  const worker = await prepareWorker(defined, given);
-  const { definition, options, use } = worker;
+export async function startWorker(definition: WorkerDefinition, given: StartWorkerOptions): Promise<RunningWorker> {
+  const worker = await prepareWorker(definition, given);
+  const { options, use } = worker;
   const { name, definitions } = definition;
   const { store, broker, prefix, instance, serviceStores, leaseTtl, verify, clock, logger, metrics } = options;
 

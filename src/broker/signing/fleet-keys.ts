@@ -1,10 +1,6 @@
 import { createHmac } from 'node:crypto';
-import { derivedId, uuidOf } from '../../events/ids.js';
+import { derivedId, uuidOf, type DeriveId } from '../../events/ids.js';
 import { FlotillaError } from '../../errors.js';
-
-/** Derives the id of an event from the time of its cause, in milliseconds, and parts: the same parts produce the
- *  same id. */
-export type DeriveId = (time: number, ...parts: (string | number)[]) => string;
 
 /** One secret of a fleet, with the keys derived from it. */
 export interface FleetKey {

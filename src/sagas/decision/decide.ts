@@ -13,7 +13,7 @@ import type { SagaDefinition } from '../definition/types.js';
 export function decide(definition: SagaDefinition, input: SagaInput, state: SagaState): readonly SagaEvent[] {
   const trigger = triggerOf(definition, input, state);
   if (trigger === undefined) return [];
-  const { sagaId, now } = input;
+  const { sagaId, now, deriveId } = input;
   let failure: Failure | undefined;
   let actions: readonly Action[];
   if ('step' in trigger) {
@@ -26,7 +26,7 @@ export function decide(definition: SagaDefinition, input: SagaInput, state: Saga
   const events: SagaEvent[] = [];
   let after = state;
   for (const action of actions) {
-    const event = eventOf(action, { definition, sagaId, now, trigger, failure, state: after });
+    const event = eventOf(action, { definition, sagaId, now, deriveId, trigger, failure, state: after });
     events.push(event);
     after = evolve(after, event);
   }

@@ -1,5 +1,5 @@
 import { FlotillaError } from '../../errors.js';
-import { derivedId } from '../../events/ids.js';
+import { derivedId, type DeriveId } from '../../events/ids.js';
 import { actionOf } from '../definition/definition.js';
 import { needsCompensation, type Failure } from './situation.js';
 import { isUncompensated, stepState, type SagaEvent, type SagaState } from './state.js';
@@ -13,6 +13,8 @@ export interface Decision {
   readonly sagaId: string;
   /** Milliseconds since the epoch. */
   readonly now: number;
+  /** @default `derivedId` */
+  readonly deriveId: DeriveId | undefined;
   readonly trigger: SagaMessage | StepMessage;
   readonly failure: Failure | undefined;
   /** The state after the events of the previous actions. */
@@ -107,10 +109,10 @@ function stepFailed({ trigger, failure, state }: Decision): Content {
 }
 
 /** Sends the command of a step. Its id is derived, so that the same decision sends the same command. */
-function stepStarted({ definition, sagaId, now, state }: Decision, step: string, direction: Direction): Content {
+function stepStarted(decision: Decision, step: string, direction: Direction): Content {
+  const { definition, sagaId, now, deriveId = derivedId, state } = decision;
   const { command, timeout } = actionOf(definition, step, direction);
   const attempt = stepState(state, step)[direction].commands.length + 1;
-  const { deriveId = derivedId } = definition;
   const id = deriveId(now, 'saga', definition.name, sagaId, step, direction, attempt);
   const timeoutAt = new Date(now + timeout).toISOString();
   return {

@@ -1,16 +1,24 @@
 import { FlotillaError } from '../../errors.js';
 import type { EventEnvelope } from '../../events/envelope.js';
+import type { DeriveId } from '../../events/ids.js';
 import { oneLine } from '../../events/text-line.js';
 import { redact } from '../../text/redact.js';
 import { deadLetterNotices } from '../definition/definition.js';
 import { stepState, type SagaState, type Waiting } from './state.js';
 import type { Direction, SagaDefinition } from '../definition/types.js';
 
-/** The input of a saga: a message, or a request of an operator. `now` in milliseconds since the epoch. */
-export type SagaInput =
-  | { kind: 'message'; sagaId: string; now: number; event: EventEnvelope }
-  | { kind: 'retry'; sagaId: string; now: number; who: string }
-  | { kind: 'compensate'; sagaId: string; now: number; who: string; reason: string };
+/** The input of a saga: a message, or a request of an operator. */
+export type SagaInput = {
+  sagaId: string;
+  /** Milliseconds since the epoch. */
+  now: number;
+  /** Derives the ids of commands. @default `derivedId` */
+  deriveId?: DeriveId;
+} & (
+  | { kind: 'message'; event: EventEnvelope }
+  | { kind: 'retry'; who: string }
+  | { kind: 'compensate'; who: string; reason: string }
+);
 
 /** Triggers that concern a saga as a whole. */
 export type SagaTrigger = 'start' | 'cancel' | 'operator_retry' | 'operator_compensate';

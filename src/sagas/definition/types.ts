@@ -148,6 +148,4 @@ export interface SagaDefinition {
   readonly subject: (sagaId: string) => string;
   readonly steps: readonly Step[];
   readonly answers: 'caused' | 'any';
-  /** Derives the ids of its commands. @default `derivedId` */
-  readonly deriveId?: (time: number, ...parts: (string | number)[]) => string;
 }

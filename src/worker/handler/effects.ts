@@ -1,8 +1,8 @@
 import { executeCommand } from '../../aggregates/execute.js';
 import type { Decider } from '../../aggregates/decider.js';
-import type { DeriveId } from '../../broker/signing/fleet-keys.js';
 import { createEvent } from '../../events/create.js';
 import type { EventContext, EventEnvelope, UnsequencedEvent } from '../../events/envelope.js';
+import type { DeriveId } from '../../events/ids.js';
 import { FlotillaError } from '../../errors.js';
 import type { Store, Tx } from '../../store/store.js';
 import type { Clock } from '../../concurrency/clock.js';
@@ -50,6 +50,10 @@ export class Emissions {
 
   get definitions(): Definitions {
     return this.emitter.definition.definitions;
+  }
+
+  get deriveId(): DeriveId {
+    return this.emitter.deriveId;
   }
 
   /** Milliseconds since the epoch. */
@@ -117,7 +121,8 @@ async function advanceSaga(
 ): Promise<void> {
   const sagaId = sagaIdOf(saga, event);
   if (sagaId === undefined) return;
-  const input = { kind: 'message', sagaId, now: emissions.now(), event } as const;
+  const { deriveId } = emissions;
+  const input = { kind: 'message', sagaId, now: emissions.now(), deriveId, event } as const;
   await advance(tx, saga, input, (subject, type) => emissions.context(subject, type));
 }
 

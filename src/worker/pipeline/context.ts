@@ -1,4 +1,4 @@
-import type { DeriveId } from '../../broker/signing/fleet-keys.js';
+import type { DeriveId } from '../../events/ids.js';
 import type { Publisher } from '../../broker/broker.js';
 import type { VerifyPublisher } from '../../broker/users/verify-publisher.js';
 import type { Names } from '../../broker/topology/topology.js';
