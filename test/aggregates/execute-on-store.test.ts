@@ -56,14 +56,14 @@ describe('executeOnStore', function () {
 
   it('sets correlation, causation and trace of the events', async () => {
     const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
-    await run(open, { correlationId: 'story', causationId: 'cause', traceparent, clock: () => Date.UTC(2026, 0, 1) });
+    await run(open, { correlationId: 'c1', causationId: 'cause', traceparent, clock: () => Date.UTC(2026, 0, 1) });
     await run(deposit(1));
     const [opened, deposited] = await store.read('account/a1');
     expect(opened?.event).to.include({
       source: 'core',
       subject: 'account/a1',
       time: '2026-01-01T00:00:00.000Z',
-      correlationid: 'story',
+      correlationid: 'c1',
       causationid: 'cause',
       traceparent,
     });

@@ -175,8 +175,8 @@ describe('operator commands', function () {
     const announced = await takeMessages(broker, names.queue('watcher'), 3);
     expect(announced.map(({ properties }) => properties.type)).to.deep.equal(Array(3).fill('message.dead_lettered'));
 
-    const { out: story } = await run('dead', 'show', idOf('order/good'));
-    expect(story)
+    const { out: shown } = await run('dead', 'show', idOf('order/good'));
+    expect(shown)
       .to.contain('payment.process of order/good, for payment')
       .and.contain('dead-lettered)')
       .and.contain('"amount": 500');

@@ -159,7 +159,7 @@ describe('platform: the API', () => {
     const { id, userId } = (await placeOrder()).body;
     const shipped = { orderId: id, userId, status: 'shipped', previous: 'paid', trackingNumber: 'T1' } as const;
     const context = { id: `shipped-${id}`, source: 'core', subject: `order/${id}`, time: new Date().toISOString() };
-    const event = create('order.status_changed', shipped, { ...context, correlationId: 'story' });
+    const event = create('order.status_changed', shipped, { ...context, correlationId: 'c1' });
     await api.store.append(`order/${id}`, 1, [event]);
     expect(problem(await post(`/orders/${id}/cancel`))).to.deep.equal([409, 'order.not_cancellable']);
     expect((await api.send('GET', `/orders/${id}`)).body).to.include({

@@ -65,8 +65,8 @@ async function say(run: Run, type: 'trip.asked' | 'trip.dropped', tripId: string
   await run.store('desk').append(subject, 'any', [event]);
 }
 
-async function check(run: Run, _world: object, asked: readonly { full: boolean; dropped: number | null }[]) {
-  for (const [index, { full, dropped }] of asked.entries()) {
+async function check(run: Run, _world: object, requests: readonly { full: boolean; dropped: number | null }[]) {
+  for (const [index, { full, dropped }] of requests.entries()) {
     const tripId = `${full ? 'full' : 'trip'}${index}`;
     const stream = await run.store('trips').read(`travel/${tripId}`);
     const { status } = journeys.rehydrate(sagaDecider(definition), stream).state;
@@ -91,8 +91,8 @@ describe('a saga with services that keep no history, simulated @slow', () => {
           minLength: 1,
           maxLength: 2,
         }),
-      scenario(run, _world, asked) {
-        for (const [index, { full, dropped }] of asked.entries()) {
+      scenario(run, _world, requests) {
+        for (const [index, { full, dropped }] of requests.entries()) {
           const tripId = `${full ? 'full' : 'trip'}${index}`;
           run.at(0, () => say(run, 'trip.asked', tripId));
           if (dropped !== null) run.at(dropped, () => say(run, 'trip.dropped', tripId));

@@ -10,7 +10,7 @@ import { dataDirOf, storePathOf, storeUrlOf, type Place } from '../place.js';
 export interface ExistingStores {
   /** Opens the store of a service; undefined, and noted in `unread`, where it is not on this machine. Creates none. */
   find: (service: string) => Promise<Store | undefined>;
-  /** The services whose stores were asked for and are not on this machine. */
+  /** The services whose stores were requested and are not on this machine. */
   readonly unread: readonly string[];
   close: () => Promise<void>;
 }

@@ -24,7 +24,7 @@ export function openServices(place: Place, fleet: Fleet) {
   const history: ServiceStores = { services: servicesOf(fleet), open: stores.find };
   return {
     ...stores,
-    /** The services whose stores were asked for and are not on this machine. */
+    /** The services whose stores were requested and are not on this machine. */
     get unread(): readonly string[] {
       return stores.unread;
     },

@@ -35,7 +35,7 @@ export async function gatewayOutage(options: RunOptions & { orders: number; prob
       const response = await fetch(`${fleet.process('doers').url}/readyz`);
       return response.status === 503 && /payment.*breaker (open|half-open)/.test(await response.text());
     });
-    await eventually('/metrics tell the breaker', async () => {
+    await eventually('/metrics report the circuit breaker', async () => {
       const text = await (await fetch(`${fleet.process('doers').url}/metrics`)).text();
       return /breaker_state\{worker="payment"\} [12]/.test(text);
     });
@@ -46,7 +46,7 @@ export async function gatewayOutage(options: RunOptions & { orders: number; prob
     }
     const { items } = JSON.parse(await fleet.command('status', '--json')) as Status;
     const payment = items.find(({ worker }) => worker === 'payment');
-    if (payment === undefined) throw new Error('status does not tell of payment');
+    if (payment === undefined) throw new Error('status does not list payment');
     const kept = payment.ready + payment.inFlight + payment.retrying.reduce((sum, { ready }) => sum + ready, 0);
     options.say?.(`${opened()} times open; payment keeps ${kept} messages, breaker ${payment.breaker}`);
     if (payment.dead > 0) throw new Error(`${payment.dead} dead letters of payment while the gateway is down`);

@@ -43,7 +43,7 @@ export const ALL_TOKENS = [
 ] as const satisfies readonly Token[];
 
 /** Results that must occur at least once; otherwise the run proves nothing. */
-const MUST_HAVE_BEEN = ['timed out', 'asked again', 'completed', 'compensated', 'could not be undone', 'resumed'];
+const MUST_HAVE_BEEN = ['timed out', 'retried', 'completed', 'compensated', 'could not be undone', 'resumed'];
 
 /** Orders that fail in all possible ways, with outages of the gateway and the carrier, while processes are killed
  *  and sagas have short time-outs. Resolves with the number of saga results and of kills. */

@@ -101,9 +101,9 @@ function finishedAsBegun({ fleet }: ChaosRun, taken: readonly Taken[]): void {
         const types = commands.map(({ type }) => type);
         if (service !== coordinators[fulfilment]) {
           if (types.length > 0)
-            throw new Error(`${service} asked for ${types.join(', ')} of ${fulfilment} ${order.id}`);
+            throw new Error(`${service} requested ${types.join(', ')} of ${fulfilment} ${order.id}`);
         } else if (!types.includes('inventory.reserve') || !types.includes('payment.process')) {
-          throw new Error(`${service} asked for ${types.join(', ') || 'nothing'} of ${fulfilment} ${order.id}`);
+          throw new Error(`${service} requested ${types.join(', ') || 'nothing'} of ${fulfilment} ${order.id}`);
         }
       }
     }

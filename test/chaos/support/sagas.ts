@@ -76,7 +76,7 @@ export function tallyOf(sagas: Iterable<SagaHistory>): Record<string, number> {
     count(state.status);
     for (const event of events) {
       if (event.type === 'saga.step_failed' && event.data.cause === 'timeout') count('timed out');
-      if (event.type === 'saga.step_started' && event.data.attempt > 1) count('asked again');
+      if (event.type === 'saga.step_started' && event.data.attempt > 1) count('retried');
       if (event.type === 'saga.message_noted') count(event.data.rule);
       if (event.type === 'saga.compensating') count(`undone: ${event.data.cause}`);
       if (event.type === 'saga.failed') count('could not be undone');

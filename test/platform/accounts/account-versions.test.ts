@@ -178,16 +178,16 @@ describe('platform: account versions over HTTP', () => {
 
   it('responds with 304 for a current ETag, and in full after a change', async () => {
     const id = await openAccount();
-    const asked = (tag: string) => status(`${api.url}/accounts/${id}`, { 'if-none-match': tag });
+    const statusFor = (tag: string) => status(`${api.url}/accounts/${id}`, { 'if-none-match': tag });
     for (const tag of ['"1"', 'W/"1"', '"0", "1"', '"a,b",W/"1"', ',"1",', '*']) {
-      expect(await asked(tag), tag).to.equal(304);
+      expect(await statusFor(tag), tag).to.equal(304);
       const fetched = await get(`/accounts/${id}`, { 'if-none-match': tag }); // adds Cache-Control: no-cache
       expect([fetched.status, fetched.text, fetched.headers.get('etag')]).to.deep.equal([304, '', '"1"']);
     }
-    for (const tag of ['"2"', '"11"', '1', '"1', '"a,"1""', '*, "2"']) expect(await asked(tag), tag).to.equal(200);
+    for (const tag of ['"2"', '"11"', '1', '"1', '"a,"1""', '*, "2"']) expect(await statusFor(tag), tag).to.equal(200);
     await post(`/accounts/${id}/deposits`, { amount: 1 });
-    expect(await asked('"1"')).to.equal(200);
-    expect(await asked('"2"')).to.equal(304);
+    expect(await statusFor('"1"')).to.equal(200);
+    expect(await statusFor('"2"')).to.equal(304);
   });
 });
 

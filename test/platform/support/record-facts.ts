@@ -33,7 +33,7 @@ export function run(command: OrderCommand, state: OrderState): { state: OrderSta
 }
 
 /** Records facts in the order aggregate one after another. */
-export function tell(
+export function recordFacts(
   facts: readonly OrderFact[],
   cancelAt = -1,
   from = placed,

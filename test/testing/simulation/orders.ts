@@ -90,7 +90,7 @@ export function orderSimulation(...ways: readonly [Fulfilment, ...Fulfilment[]])
   });
 }
 
-function tell(run: Run, orderId: string, command: Parameters<typeof order.decide>[0]): Promise<unknown> {
+function executeOrder(run: Run, orderId: string, command: Parameters<typeof order.decide>[0]): Promise<unknown> {
   return run.store('core').transaction((tx) =>
     platform.execute(tx, order, orderId, command, {
       origin: (subject) => run.context({ source: 'core', subject }),
@@ -100,7 +100,7 @@ function tell(run: Run, orderId: string, command: Parameters<typeof order.decide
 
 function place(run: Run, orderId: string, placed: Placed): Promise<unknown> {
   const { fulfilment, sku, quantity, unitPrice, token, postalCode } = placed;
-  return tell(run, orderId, {
+  return executeOrder(run, orderId, {
     type: 'create',
     orderId,
     details: {
@@ -114,7 +114,7 @@ function place(run: Run, orderId: string, placed: Placed): Promise<unknown> {
 }
 
 function cancel(run: Run, orderId: string): Promise<unknown> {
-  return tell(run, orderId, { type: 'cancel' }).catch((error: unknown) => {
+  return executeOrder(run, orderId, { type: 'cancel' }).catch((error: unknown) => {
     expect(error).to.have.property('code', 'order.not_cancellable');
   });
 }

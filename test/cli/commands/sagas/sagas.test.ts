@@ -49,7 +49,7 @@ describe('flotilla sagas', () => {
     store = await temp.open();
     await store.migrate('sagas', sagaMigrations);
   };
-  const hear = async (tripId: string, type: string, data: object = {}, causationId?: string) => {
+  const receive = async (tripId: string, type: string, data: object = {}, causationId?: string) => {
     now += 1000;
     const context = {
       ...originContext({ source: 'test', subject: `trip/${tripId}`, now, correlationId: `c-${tripId}` }),
@@ -64,21 +64,21 @@ describe('flotilla sagas', () => {
   };
   /** Starts a trip and publishes these answers. */
   const begin = async (tripId: string, ...answers: string[]) => {
-    await hear(tripId, 'trip.asked', { days: 3 });
-    for (const type of answers) await hear(tripId, type, type === 'flight.booked' ? { seat: '7A' } : {});
+    await receive(tripId, 'trip.asked', { days: 3 });
+    for (const type of answers) await receive(tripId, type, type === 'flight.booked' ? { seat: '7A' } : {});
   };
   /** Starts a trip that fails because its flight cannot be cancelled. */
   const fail = async (tripId: string) => {
     await begin(tripId, 'flight.booked');
-    await hear(tripId, 'hotel.refused', { reason: 'no bed' });
-    await hear(tripId, 'flight.kept', { reason: 'sold' });
+    await receive(tripId, 'hotel.refused', { reason: 'no bed' });
+    await receive(tripId, 'flight.kept', { reason: 'sold' });
     const data = { saga: 'travel', sagaId: tripId, step: 'flight', direction: 'back', attempt: 1, timer: 'retry' };
     const context = originContext({ source: 'core', subject: `travel/${tripId}`, now });
     const event = createEvent(journeys.definitions, 'saga.timer_due', data, context);
     await store.transaction((tx) =>
       advance(tx, sagaDefinitionOf(tripSaga), { kind: 'message', sagaId: tripId, now, event }, () => context),
     );
-    await hear(tripId, 'flight.kept', { reason: 'sold' });
+    await receive(tripId, 'flight.kept', { reason: 'sold' });
   };
   const stream = async (name: string): Promise<EventEnvelope[]> => (await store.read(name)).map(({ event }) => event);
 
@@ -175,7 +175,7 @@ describe('flotilla sagas', () => {
       code: 'worker.timeout',
       message: 'x',
     };
-    await hear('t2', 'message.dead_lettered', letter, command?.id);
+    await receive('t2', 'message.dead_lettered', letter, command?.id);
     expect((await run(['show', 't2'])).out).to.contain(
       'its command was dead-lettered (flight.book: worker.timeout): flotilla dead list --subject trip/t2',
     );

@@ -107,7 +107,7 @@ async function run(fleet: SimulatedFleet, random: () => number): Promise<Placed>
   const placed: Placed = new Map();
   const pick = <T>(...values: [T, ...T[]]): T => values[Math.floor(random() * values.length)] ?? values[0];
   const cancelSome = () =>
-    tell(fleet, `o${Math.floor(random() * placed.size)}`, { type: 'cancel' }).catch((error: unknown) => {
+    executeOrder(fleet, `o${Math.floor(random() * placed.size)}`, { type: 'cancel' }).catch((error: unknown) => {
       expect(error).to.have.property('code', 'order.not_cancellable');
     });
   while (placed.size < ORDERS) {
@@ -116,7 +116,7 @@ async function run(fleet: SimulatedFleet, random: () => number): Promise<Placed>
     const quantity = 1 + Math.floor(random() * 12);
     const unitPrice = pick(0, 100, 999);
     placed.set(orderId, { sku, quantity, total: quantity * unitPrice });
-    await tell(fleet, orderId, {
+    await executeOrder(fleet, orderId, {
       type: 'create',
       orderId,
       details: {
@@ -145,7 +145,7 @@ async function askAgain(fleet: SimulatedFleet, random: () => number): Promise<vo
   if (again !== undefined) await store.append(again.subject, 'any', [{ ...again, id: newId() }]);
 }
 
-function tell(fleet: SimulatedFleet, orderId: string, command: Parameters<typeof order.decide>[0]) {
+function executeOrder(fleet: SimulatedFleet, orderId: string, command: Parameters<typeof order.decide>[0]) {
   return fleet.store('core').transaction(async (tx) => {
     await platform.execute(tx, order, orderId, command, {
       origin: (subject) => originContext({ source: 'core', subject }),

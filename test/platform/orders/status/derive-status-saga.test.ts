@@ -9,7 +9,7 @@ import {
   type SagaFact,
 } from '../../../../platform/orders/status/derive-status.js';
 import { advance, type OrderStatus } from '../../../../platform/orders/status/status.js';
-import { orchestrated, outcome, tell } from '../../support/record-facts.js';
+import { orchestrated, outcome, recordFacts } from '../../support/record-facts.js';
 
 describe('platform: the status of an order fulfilled by a saga', () => {
   const said = (command: string, type: OutcomeFact['outcome'], reason?: string): OrderFact => ({
@@ -90,7 +90,7 @@ describe('platform: the status of an order fulfilled by a saga', () => {
   it('follows the decisions of the saga, with decisions and answers in any order and with duplicates', () => {
     fc.assert(
       fc.property(anyWay, ({ status, facts, shuffled }) => {
-        expect(tell(shuffled, -1, orchestrated).state.status).to.equal(status);
+        expect(recordFacts(shuffled, -1, orchestrated).state.status).to.equal(status);
         expect(deriveStatus(shuffled)).to.deep.equal(deriveStatus(facts));
       }),
     );
@@ -99,7 +99,7 @@ describe('platform: the status of an order fulfilled by a saga', () => {
   it('never moves back, and is cancelled once the order accepted it, even if its saga is further ahead', () => {
     fc.assert(
       fc.property(anyWay, fc.nat({ max: 12 }), ({ shuffled }, cancelAt) => {
-        const { state, shown, cancelled } = tell(shuffled, cancelAt, orchestrated);
+        const { state, shown, cancelled } = recordFacts(shuffled, cancelAt, orchestrated);
         let reached = orchestrated.reached;
         for (const status of shown) {
           if (status === 'stuck') continue;
@@ -112,12 +112,12 @@ describe('platform: the status of an order fulfilled by a saga', () => {
   });
 
   it('includes the reason of the end, the tracking number and the required manual intervention', () => {
-    const shipped = tell([decided(8, 'completed'), paid, reserved, created], -1, orchestrated);
+    const shipped = recordFacts([decided(8, 'completed'), paid, reserved, created], -1, orchestrated);
     expect(shipped.shown).to.deep.equal(['paid', 'shipped']);
     expect(shipped.state.detail.trackingNumber).to.equal('T1');
     const [, late = []] = sagaWays.at(-1) ?? [];
     expect(deriveStatus(late).reason).to.equal('no answer');
-    const { state } = tell([...undeliverable, cannotRefund], -1, orchestrated);
+    const { state } = recordFacts([...undeliverable, cannotRefund], -1, orchestrated);
     expect(state.detail.reason).to.equal('undeliverable');
     expect(state.stuckBecause).to.equal('refund requires manual intervention: no answer within 1200 s');
   });
@@ -132,29 +132,29 @@ describe('platform: the status of an order fulfilled by a saga', () => {
   });
 
   it('is stuck while a command is dead-lettered; after the end, only while a compensation is', () => {
-    expect(tell([reserved, dead('payment.process')], -1, orchestrated).state.status).to.equal('stuck');
-    expect(tell([...undeliverable, dead('shipment.create')], -1, orchestrated).state.status).to.equal(
+    expect(recordFacts([reserved, dead('payment.process')], -1, orchestrated).state.status).to.equal('stuck');
+    expect(recordFacts([...undeliverable, dead('shipment.create')], -1, orchestrated).state.status).to.equal(
       'shipment_failed',
     );
-    expect(tell([...undeliverable, dead('payment.refund')], -1, orchestrated).state.status).to.equal('stuck');
+    expect(recordFacts([...undeliverable, dead('payment.refund')], -1, orchestrated).state.status).to.equal('stuck');
     const undone = [...undeliverable, dead('payment.refund'), decided(12, 'compensated')];
-    expect(tell(undone, -1, orchestrated).state.status).to.equal('shipment_failed');
+    expect(recordFacts(undone, -1, orchestrated).state.status).to.equal('shipment_failed');
   });
 
   it('is stuck while an answer to its saga is dead-lettered, because it may need compensation', () => {
     const untaken = dead('payment.processed', { coordinator: 'order-saga' });
     const ended = [...undeliverable, decided(12, 'compensated')];
-    expect(tell([...ended, untaken], -1, orchestrated).state.status).to.equal('stuck');
-    expect(tell([...ended, untaken, { kind: 'replayed', deadLetterId: 'd' }], -1, orchestrated).state.status).to.equal(
-      'shipment_failed',
-    );
+    expect(recordFacts([...ended, untaken], -1, orchestrated).state.status).to.equal('stuck');
+    expect(
+      recordFacts([...ended, untaken, { kind: 'replayed', deadLetterId: 'd' }], -1, orchestrated).state.status,
+    ).to.equal('shipment_failed');
   });
 
   it('ignores dead letters of the other coordinator', () => {
     const untaken = (coordinator: Coordinator) => dead('order.created', { coordinator });
-    expect(tell([untaken('order-choreography')], -1, orchestrated).state.status).to.equal('pending');
-    expect(tell([untaken('order-choreography')]).state.status).to.equal('stuck');
-    expect(tell([untaken('order-saga')], -1, orchestrated).state.status).to.equal('stuck');
-    expect(tell([untaken('order-saga')]).state.status).to.equal('pending');
+    expect(recordFacts([untaken('order-choreography')], -1, orchestrated).state.status).to.equal('pending');
+    expect(recordFacts([untaken('order-choreography')]).state.status).to.equal('stuck');
+    expect(recordFacts([untaken('order-saga')], -1, orchestrated).state.status).to.equal('stuck');
+    expect(recordFacts([untaken('order-saga')]).state.status).to.equal('pending');
   });
 });

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { order } from '../../../../platform/orders/order.js';
 import { deriveStatus, type OrderFact } from '../../../../platform/orders/status/derive-status.js';
 import { advance } from '../../../../platform/orders/status/status.js';
-import { details, outcome, placed, run, tell } from '../../support/record-facts.js';
+import { details, outcome, placed, run, recordFacts } from '../../support/record-facts.js';
 
 /** Every course of an order without a cancellation. */
 const ways: OrderFact[][] = [
@@ -65,7 +65,7 @@ describe('platform: the status of an order', () => {
   it('is the same for facts in any order and with duplicates', () => {
     fc.assert(
       fc.property(histories, ({ facts, shuffled }) => {
-        expect(tell(shuffled).state.status).to.equal(tell(facts).state.status);
+        expect(recordFacts(shuffled).state.status).to.equal(recordFacts(facts).state.status);
         expect(deriveStatus(shuffled)).to.deep.equal(deriveStatus(facts));
       }),
     );
@@ -74,7 +74,7 @@ describe('platform: the status of an order', () => {
   it('never moves back, except that `stuck` is temporary', () => {
     fc.assert(
       fc.property(histories, fc.nat({ max: 12 }), ({ shuffled }, cancelAt) => {
-        const { shown } = tell(shuffled, cancelAt);
+        const { shown } = recordFacts(shuffled, cancelAt);
         let reached = placed.reached;
         for (const status of shown) {
           if (status === 'stuck') continue;
@@ -88,7 +88,7 @@ describe('platform: the status of an order', () => {
   it('is cancelled once the order accepted it, regardless of later answers of the services', () => {
     fc.assert(
       fc.property(histories, fc.nat({ max: 12 }), ({ shuffled }, cancelAt) => {
-        const { state, cancelled } = tell(shuffled, cancelAt);
+        const { state, cancelled } = recordFacts(shuffled, cancelAt);
         if (cancelled) expect(state.reached).to.equal('cancelled');
       }),
     );
@@ -103,10 +103,10 @@ describe('platform: the status of an order', () => {
       type: 'inventory.release',
       code: 'store.io',
     };
-    const stuck = tell([...declined.slice(0, 2), dead]);
+    const stuck = recordFacts([...declined.slice(0, 2), dead]);
     expect(stuck.shown).to.deep.equal(['reserved', 'payment_failed', 'stuck']);
     expect(stuck.state.stuckBecause).to.equal('inventory.release failed: store.io');
-    const mended = tell([...declined.slice(0, 2), dead, { kind: 'replayed', deadLetterId: 'd' }]);
+    const mended = recordFacts([...declined.slice(0, 2), dead, { kind: 'replayed', deadLetterId: 'd' }]);
     expect(mended.shown).to.deep.equal(['reserved', 'payment_failed', 'stuck', 'payment_failed']);
     expect(mended.state.detail.reason).to.equal('card_declined');
   });
@@ -120,11 +120,11 @@ describe('platform: the status of an order', () => {
       code: 'x.y',
     };
     const reserved = outcome('c1', 'inventory.reserved');
-    expect(tell([reserved, dead]).state.status).to.equal('stuck');
-    expect(tell([reserved, dead, { kind: 'discarded', deadLetterId: 'd' }]).state.status).to.equal('stuck');
-    expect(tell([reserved, dead, { kind: 'replayed', deadLetterId: 'd' }]).state.status).to.equal('reserved');
-    expect(tell([reserved, dead, outcome('c2', 'payment.processed')]).state.status).to.equal('paid');
-    expect(tell([reserved, dead, outcome('another', 'payment.processed')]).state.status).to.equal('stuck');
+    expect(recordFacts([reserved, dead]).state.status).to.equal('stuck');
+    expect(recordFacts([reserved, dead, { kind: 'discarded', deadLetterId: 'd' }]).state.status).to.equal('stuck');
+    expect(recordFacts([reserved, dead, { kind: 'replayed', deadLetterId: 'd' }]).state.status).to.equal('reserved');
+    expect(recordFacts([reserved, dead, outcome('c2', 'payment.processed')]).state.status).to.equal('paid');
+    expect(recordFacts([reserved, dead, outcome('another', 'payment.processed')]).state.status).to.equal('stuck');
   });
 
   it('is not stuck by a dead-lettered forward command once the order has ended', () => {
@@ -135,7 +135,7 @@ describe('platform: the status of an order', () => {
       type: 'payment.process',
       code: 'x.y',
     };
-    const { state } = tell([outcome('c1', 'inventory.reserved'), dead, outcome('c9', 'inventory.released')], 2);
+    const { state } = recordFacts([outcome('c1', 'inventory.reserved'), dead, outcome('c9', 'inventory.released')], 2);
     expect(state.status).to.equal('cancelled');
   });
 });
@@ -151,18 +151,18 @@ describe('platform: stuck orders that have ended', () => {
 
   it('are stuck by a dead-lettered compensation, until it is discarded', () => {
     const declined = (ways[2] ?? []).slice(0, 2);
-    expect(tell([...declined, release]).state.status).to.equal('stuck');
+    expect(recordFacts([...declined, release]).state.status).to.equal('stuck');
     const discarded: OrderFact = { kind: 'discarded', deadLetterId: 'd' };
-    expect(tell([...declined, release, discarded]).state.status).to.equal('payment_failed');
+    expect(recordFacts([...declined, release, discarded]).state.status).to.equal('payment_failed');
   });
 
   it('are not stuck if the order was shipped', () => {
-    expect(tell([...(ways[4] ?? []), release]).state.status).to.equal('shipped');
+    expect(recordFacts([...(ways[4] ?? []), release]).state.status).to.equal('shipped');
   });
 });
 
 describe('platform: an order', () => {
-  const shipped = tell(ways[4] ?? []).state;
+  const shipped = recordFacts(ways[4] ?? []).state;
 
   it('costs the sum of its items', () => {
     expect(placed.details?.total).to.equal(1000);
