@@ -25,7 +25,7 @@ const service = commands.find(({ name }) => name === command)?.service;
 const context = createContext({
   env: process.env,
   cwd: process.cwd(),
-  program: fileURLToPath(new URL('./main.js', import.meta.url)),
+  program: fileURLToPath(import.meta.url).replace(/run-command(?=\.[jt]s$)/, 'main'),
   packageRoot: dirname(manifestPath()),
   version,
   signals: listenForSignals(process),

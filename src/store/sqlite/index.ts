@@ -110,7 +110,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
         try {
           return takeLeaseLock(lockPathOf(path, name));
         } catch (error) {
-          logger.debug('store: the lock of a lease cannot be used', { lease: name, error: messageOf(error) });
+          logger.debug(`store: the lock of the lease ${name} cannot be used`, { error: messageOf(error) });
           return undefined;
         }
       },
