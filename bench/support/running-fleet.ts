@@ -10,6 +10,8 @@ import { readFleetState } from '../../src/supervisor/fleet-state.js';
 /** Milliseconds in which a fleet must be running, and in which it must have stopped. */
 const START_LIMIT_MS = 300_000;
 const STOP_LIMIT_MS = 60_000;
+/** Milliseconds until a fleet must have handled its messages. */
+const QUIET_LIMIT_MS = 120_000;
 /** The kernel counts CPU time in hundredths of a second on every architecture. */
 const TICK_MS = 10;
 
@@ -121,17 +123,20 @@ export async function memoryOf(pid: number): Promise<number> {
   return (Number(pages) * 4096) / 2 ** 20;
 }
 
-/** Resolves when no process but RabbitMQ has worked for a second. */
+/** Resolves when all processes together have used less than 0.4 s of CPU time within a second. Rejects after two
+ *  minutes. */
 export async function quiet({ processes }: RunningFleet): Promise<void> {
+  const deadline = performance.now() + QUIET_LIMIT_MS;
   const used = async () => {
     const times = await Promise.all([...processes].map(([, pid]) => cpuOf(pid)));
     return times.reduce((sum, time) => sum + time, 0);
   };
   let before = await used();
-  for (;;) {
+  while (performance.now() < deadline) {
     await sleep(1_000);
     const now = await used();
     if (now - before < 400) return;
     before = now;
   }
+  throw new Error('the fleet does not come to rest');
 }
