@@ -1,6 +1,6 @@
 import { hasCode, messageOf } from '../errors.js';
 import { Backoff } from '../concurrency/backoff.js';
-import { Wakeup } from '../concurrency/wakeup.js';
+import { AppendWakeup } from '../store/append-wakeup.js';
 import { runAsLeader } from '../store/leases/leader-loop.js';
 import { sleep } from '../concurrency/sleep.js';
 import type { Store } from '../store/store.js';
@@ -35,7 +35,6 @@ export class ProjectionRunner {
   /** The state of the model as last observed. */
   seen: ProjectionState;
   readonly #model: LiveModel;
-  readonly #wakeup = new Wakeup();
   readonly #backoff = new Backoff(50, 5_000);
   readonly #logger: Logger;
   #waiting: string | undefined;
@@ -54,23 +53,18 @@ export class ProjectionRunner {
   /** Resolves when the signal aborts, or the store is closed. Never rejects. */
   async run(signal: AbortSignal): Promise<void> {
     const { store, instance, leaseTtl: ttl = 5_000 } = this.options;
-    const wake = () => {
-      this.#wakeup.notify();
-    };
-    const unwatch = store.onAppend(wake);
-    signal.addEventListener('abort', wake, { once: true });
+    const wakeup = new AppendWakeup(store, signal);
     const onStandby = () => this.#observe();
     const name = `projection:${this.projection.name}`;
     const leader = { store, name, holder: instance, ttl, logger: this.#logger, onStandby, signal };
     await runAsLeader(leader, async (lease, leading) => {
       await this.#observe();
-      while (!leading.aborted && lease.check()) await this.#step(leading);
+      while (!leading.aborted && lease.check()) await this.#step(wakeup, leading);
     });
-    signal.removeEventListener('abort', wake);
-    unwatch();
+    wakeup.stop();
   }
 
-  async #step(signal: AbortSignal): Promise<void> {
+  async #step(wakeup: AppendWakeup, signal: AbortSignal): Promise<void> {
     try {
       const advance = await this.#model.advance();
       this.#backoff.reset();
@@ -84,7 +78,7 @@ export class ProjectionRunner {
         const moved = advance.step.position !== this.seen.position;
         await this.#observe();
         if (moved) await sleep(MOVE_DELAY_MS, signal);
-        await this.#wakeup.wait(IDLE_POLL_INTERVAL_MS);
+        await wakeup.wait(IDLE_POLL_INTERVAL_MS);
       } else if (performance.now() - this.#observedAt > OBSERVE_INTERVAL_MS) {
         await this.#observe();
       }
