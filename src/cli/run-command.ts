@@ -8,6 +8,7 @@ import { exitCodeOf, failureLines } from './shared/failure.js';
 import { commands, commandsIn, loadCommands } from './commands/index.js';
 import { buildProgram, groupOf } from './program.js';
 import { libraryVersion, manifestPath } from '../runtime/version.js';
+import { exitWithoutReader } from './shared/output/exit-without-reader.js';
 import { listenForSignals } from './shared/signals.js';
 import { requireSupportedNode } from '../supported-node.js';
 import { tolerateFailures } from '../telemetry/log-output.js';
@@ -36,12 +37,8 @@ const context = createContext({
 });
 
 tolerateFailures(process.stderr);
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (service !== undefined) return;
-  if (error.code === 'EPIPE') process.exit(0); // `flotilla dead list | head`: the reader has ended
-  context.say(`error: standard output cannot be written: ${error.message}`);
-  process.exit(1);
-});
+if (service === undefined) exitWithoutReader(process.stdout, (line) => context.say(line));
+else tolerateFailures(process.stdout);
 // Node.js would print the error with all of its properties, which may be secret or personal
 process.on('uncaughtException', (error) => {
   fail(error, stackOf(error));
