@@ -21,9 +21,11 @@ export interface TopologyAdmin {
    *  declare. */
   apply(topology: Topology, signal?: AbortSignal): Promise<TopologyDifference[]>;
   plan(topology: Topology): Promise<TopologyDifference[]>;
-  /** Declares parts that are missing now, with their bindings; if none is known to be missing and `bindings` is set,
-   *  all bindings. Removes nothing. Resolves with the missing parts. */
-  restore(topology: Topology, options: { bindings: boolean }): Promise<TopologyDifference[]>;
+  /** Resolves with the missing exchanges and queues. */
+  missing(topology: Topology): Promise<TopologyDifference[]>;
+  /** Declares these missing parts, with their bindings; if there are none and `bindings` is set, all bindings. Removes
+   *  nothing. May be repeated after a failure. */
+  restore(topology: Topology, missing: readonly TopologyDifference[], options: { bindings: boolean }): Promise<void>;
   /** Moves the messages of a queue of an earlier release; resolves with their number once it is deleted. */
   retire(queue: RetiredQueue): Promise<number>;
   /** Throws `broker.no_answer` if the queue exists and its node does not answer. */
@@ -117,13 +119,14 @@ export function createTopologyAdmin(
       await waitForConnection(connection);
       return (await compare(topology)).differences;
     },
-    async restore(topology, { bindings }) {
+    async missing(topology) {
       const { differences } = await inspector.byDeclaration(topology);
-      const missing = missingFrom(topology, differences, false);
-      const isMissing = missing.exchanges.length + missing.queues.length > 0;
-      const concerned = isMissing ? touching(missing, missing.bindings) : bindings ? missing.bindings : [];
-      await declareMissing({ ...missing, bindings: concerned });
       return differences.filter(({ problem }) => problem === 'missing');
+    },
+    async restore(topology, differences, { bindings }) {
+      const missing = missingFrom(topology, differences, false);
+      const concerned = differences.length > 0 ? touching(missing, missing.bindings) : bindings ? missing.bindings : [];
+      await declareMissing({ ...missing, bindings: concerned });
     },
     async retire(queue) {
       const inspection = await inspector.queue(queue.name);

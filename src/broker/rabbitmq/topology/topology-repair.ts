@@ -40,6 +40,9 @@ export function createTopologyRepair({ admin, connection, logger, metrics }: Top
   const closing = new AbortController();
   const { signal } = closing;
   const retiring = new Map<string, RetiredQueue>();
+  /** Parts found missing. They remain until a restoration succeeds: one that failed may have declared a queue, but
+   *  not its bindings. */
+  const unrestored = new Map<string, TopologyDifference>();
   let applied: Topology | undefined;
   let isWanted = false;
   let isRouteMissing = false;
@@ -72,7 +75,10 @@ export function createTopologyRepair({ admin, connection, logger, metrics }: Top
     isWanted = isRouteMissing = false;
     if (applied === undefined) return;
     try {
-      const found = await admin.restore(applied, { bindings });
+      for (const part of await admin.missing(applied)) unrestored.set(`${part.kind} ${part.name}`, part);
+      const found = [...unrestored.values()];
+      await admin.restore(applied, found, { bindings });
+      unrestored.clear();
       for (const { kind } of found) metrics?.topologyRecreated.inc({ kind });
       if (found.length === 0) return;
       logger.warn('topology was missing and has been recreated; the messages of a deleted queue are lost', {

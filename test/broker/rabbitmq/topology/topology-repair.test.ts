@@ -1,8 +1,12 @@
 import { expect } from 'chai';
 import type { Broker, Delivery } from '../../../../src/broker/broker.js';
+import { openConnection } from '../../../../src/broker/rabbitmq/connection/connection.js';
 import { createManagement, createRabbitBroker } from '../../../../src/broker/rabbitmq/index.js';
+import { createTopologyAdmin, type TopologyAdmin } from '../../../../src/broker/rabbitmq/topology/topology-admin.js';
+import { createTopologyRepair } from '../../../../src/broker/rabbitmq/topology/topology-repair.js';
 import type { Names, Topology } from '../../../../src/broker/topology/topology.js';
 import { namesFor, topologyOf } from '../../../../src/broker/topology/topology.js';
+import { FlotillaError } from '../../../../src/errors.js';
 import { followVerified } from '../../../../src/event-log/reading/follow-verified.js';
 import { createLogger, type Logger } from '../../../../src/telemetry/logger.js';
 import { createMetrics } from '../../../../src/telemetry/metrics.js';
@@ -116,6 +120,38 @@ describe('topology that is deleted at run time', function () {
     await eventually(taken('', names.retry('payment', 60_000)));
     await complete(topology);
     expect(await recreated()).to.deep.equal({ exchange: 1, queue: 1, binding: 0 });
+  });
+
+  it('is completed after a restoration that failed between the queues and the bindings', async () => {
+    const topology = wanted();
+    const logger = recordingLogger();
+    const connection = openConnection({ urls: [real.amqpUrl], name: 'test repair', logger, heartbeat: 10 });
+    const admin = createTopologyAdmin(connection, createManagement({ url: real.managementUrl }), logger);
+    let restorations = 0;
+    const failingOnce: TopologyAdmin = {
+      ...admin,
+      async restore(all, missing, bindings) {
+        restorations += 1;
+        if (restorations > 1) return admin.restore(all, missing, bindings);
+        await admin.restore({ ...all, bindings: [] }, missing, bindings);
+        throw new FlotillaError('broker.timeout', 'declaring a binding');
+      },
+    };
+    const repair = createTopologyRepair({ admin: failingOnce, connection, logger, metrics });
+    try {
+      await repair.apply(topology);
+      const management = createManagement({ url: real.managementUrl });
+      for (const { name } of topology.exchanges) await management.deleteExchange(name);
+      for (const { name } of topology.queues) await management.deleteQueue(name);
+      repair.missing({ kind: 'queue', queue: names.queue('payment') });
+      await complete(topology);
+      await eventually(() => lines.some(({ message }) => message.includes('has been recreated')));
+      expect(restorations).to.equal(2);
+      expect(await recreated()).to.deep.equal({ exchange: 5, queue: 5, binding: 0 });
+    } finally {
+      repair.close();
+      await connection.close();
+    }
   });
 
   it('is not declared where this process has not applied it', async () => {
