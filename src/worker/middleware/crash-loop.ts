@@ -3,7 +3,7 @@ import type { Middleware, WorkerPipelineContext } from '../pipeline/context.js';
 import { SerialQueue } from '../../concurrency/serial-queue.js';
 
 /** Start marks without an outcome after which the message counts as the cause of the crashes. */
-const MAX_STARTS = 3;
+export const MAX_STARTS = 3;
 
 /** Dead-letters messages that crash the process. A message that crashes the process is redelivered and crashes it
  *  again, therefore a *redelivered* message commits a start mark before it is handled. A message with earlier marks is

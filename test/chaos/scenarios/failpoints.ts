@@ -1,9 +1,10 @@
 import type { Failpoint } from '../../../src/failpoints.js';
+import { MAX_STARTS } from '../../../src/worker/middleware/crash-loop.js';
 import { withFleet, settled, settledForGood, type ChaosRun, type RunOptions } from '../support/chaos-run.js';
 import type { DeadLetter } from '../support/world.js';
 import type { Token } from '../support/customers.js';
 import { publishRaw } from '../support/raw-publisher.js';
-import { Stores, workers } from '../support/stores.js';
+import { services, Stores, workers } from '../support/stores.js';
 import { patience } from '../../support/patience.js';
 import { eventually } from '../../support/eventually.js';
 
@@ -102,14 +103,28 @@ export async function killAtFailpoints(
         await fleet.process(role).kill();
       }
       // the process that reaches the next failpoint continues the work of a killed one
-      if (options.kills[index + 1]?.role !== role) await fleet.start([role]);
+      const isCrashLoopNear = mostStarts(fleet.dataDir) >= MAX_STARTS - 1;
+      if (options.kills[index + 1]?.role !== role || isCrashLoopNear) await fleet.start([role]);
       await orders;
+      if (isCrashLoopNear)
+        await eventually('the messages in hand at the kills are handled', () => mostStarts(fleet.dataDir) === 0);
     }
     await settled(run, { mayBeDead: isRubbish });
     await keptOnce(run, rubbishSent);
     await settledForGood(run, { mayBeDead: isRubbish });
   });
   return missed;
+}
+
+/** The highest number of start marks of a message: the kills during which it was redelivered and in hand. */
+function mostStarts(dataDir: string): number {
+  const stores = new Stores(dataDir);
+  try {
+    const rows = services.flatMap((file) => stores.rows<{ count: number }>(file, 'SELECT count FROM flotilla_started'));
+    return Math.max(0, ...rows.map(({ count }) => count));
+  } finally {
+    stores.close();
+  }
 }
 
 /** Each malformed message is stored exactly once, regardless of redeliveries. */
