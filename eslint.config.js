@@ -50,7 +50,6 @@ export default defineConfig(
   },
   {
     files: ['src/**/*.ts', 'platform/**/*.ts', 'workers/**/*.ts', 'config/**/*.ts'],
-    ignores: ['src/net/bounded-fetch.ts', 'src/net/http-server.ts'],
     rules: {
       'no-restricted-globals': [
         'error',
@@ -61,7 +60,7 @@ export default defineConfig(
         {
           paths: ['node:http', 'node:https'].map((name) => ({
             name,
-            importNames: ['createServer', 'request', 'get'],
+            allowTypeImports: true,
             message: 'Use createHttpServer or boundedFetch, which are bounded in time and size.',
           })),
         },

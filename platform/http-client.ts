@@ -79,7 +79,7 @@ export async function requestJson<Body>(request: JsonRequest<Body>): Promise<Jso
   throw new PermanentError('http.refused', `${what} answered ${status}${code === undefined ? '' : ` (${code})`}`);
 }
 
-/** Splits a URL into the URL without credentials, which `fetch` does not accept, and the header that replaces them. */
+/** Splits a URL into the URL without credentials and the header that replaces them. */
 function splitLogin(url: string): { address: URL; authorization?: string } {
   const address = new URL(url);
   const { username, password } = address;

@@ -1,4 +1,5 @@
-import { createServer, type RequestListener, type Server } from 'node:http';
+import type { RequestListener, Server } from 'node:http';
+import { http } from './node-http.js';
 
 /** Limits for the clients of a server. Times in milliseconds. */
 export interface ServerLimits {
@@ -48,7 +49,7 @@ export function createHttpServer(listener: RequestListener, limits: Partial<Serv
     connectionsCheckingInterval: Math.min(CHECK_INTERVAL_MS, headersTimeout / 2),
     maxHeaderSize: maxHeaderBytes,
   };
-  const server = createServer(options, (request, response) => {
+  const server = http.createServer(options, (request, response) => {
     if (request.rawHeaders.length / 2 <= maxHeaders) listener(request, response);
     else response.writeHead(431, { connection: 'close' }).end();
   });

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import dns from 'node:dns';
 import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -41,6 +42,52 @@ describe('boundedFetch', () => {
       mediaType: 'application/problem+json',
       text: 'DELETE identity ü',
     });
+  });
+
+  it('sends the body of any method', async () => {
+    const url = await serve((req, res) => req.pipe(res));
+    for (const method of ['POST', 'DELETE']) {
+      expect(await boundedFetch(url, { ...limits, method, body: 'ü' })).to.have.property('text', 'ü');
+    }
+  });
+
+  it('uses one connection for successive requests', async () => {
+    const ports = new Set<number | undefined>();
+    const url = await serve((req, res) => {
+      ports.add(req.socket.remotePort);
+      res.end('{}');
+    });
+    for (let request = 0; request < 3; request += 1) await boundedFetch(url, limits);
+    expect(ports.size).to.equal(1);
+  });
+
+  it('rejects with the reason of an aborted signal', async () => {
+    const stop = new AbortController();
+    const reason = new Error('stopped');
+    const url = await serve(() => stop.abort(reason));
+    expect(await rejection(boundedFetch(url, { ...limits, signal: stop.signal }))).to.equal(reason);
+    expect(await rejection(boundedFetch(url, { ...limits, signal: stop.signal }))).to.equal(reason);
+  });
+
+  it('reports why a name with several addresses cannot be reached', async () => {
+    const { port } = new URL(await serve(() => undefined));
+    servers[0]?.close();
+    const { lookup } = dns;
+    const addresses = [
+      { address: '127.0.0.1', family: 4 },
+      { address: '::1', family: 6 },
+    ];
+    const both = (_name: string, _options: object, done: (error: null, found: object[]) => void) =>
+      done(null, addresses);
+    dns.lookup = both as typeof lookup;
+    try {
+      const error = await rejection(boundedFetch(`http://service.test:${port}`, limits));
+      expect(error)
+        .to.have.property('message')
+        .that.matches(/^connect E.+/);
+    } finally {
+      dns.lookup = lookup;
+    }
   });
 
   for (const status of [301, 302, 303, 307, 308]) {

@@ -1,9 +1,9 @@
-import { STATUS_CODES } from 'node:http';
 import type { HeaderSpec, Route } from '../route.js';
 import { headerRefs } from './headers.js';
 import { hasInputs, parametersOf } from './parameters.js';
 import { ofServer, problemResponses, readUnavailable, writeUnavailable } from './problem-schemas.js';
 import type { Json, Schemas } from './schemas.js';
+import { http } from '../../net/node-http.js';
 
 /** The operation of a route. `access`: the problem for unauthorized requests. */
 export function operationOf(route: Route, schemas: Schemas, access: 'request.unauthorized' | 'request.foreign'): Json {
@@ -37,7 +37,7 @@ function successes(route: Route, schemas: Schemas, headers: Record<string, Json>
   const responses = Object.entries(route.responses).map(([status, schema]): [string, Json] => [
     status,
     {
-      description: STATUS_CODES[Number(status)] ?? 'Success',
+      description: http.STATUS_CODES[Number(status)] ?? 'Success',
       headers: {
         ...headers,
         ...(isRead || route.versioned ? headerRefs('ETag') : {}),

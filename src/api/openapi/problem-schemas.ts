@@ -1,6 +1,6 @@
-import { STATUS_CODES } from 'node:http';
 import { z } from 'zod';
 import type { ErrorCode } from '../../errors.js';
+import { http } from '../../net/node-http.js';
 import { problemType, type ProblemCode, type ProblemType } from '../problems/problems.js';
 import type { Json, Schemas } from './schemas.js';
 
@@ -96,7 +96,7 @@ function problemResponse(
       ? variants[0]?.ref
       : { oneOf: variants.map(({ ref }) => ref), discriminator: { propertyName: 'code', mapping } };
   return {
-    description: `${STATUS_CODES[status] ?? 'Problem'}: ${types.map(({ code }) => `\`${code}\``).join(', ')}`,
+    description: `${http.STATUS_CODES[status] ?? 'Problem'}: ${types.map(({ code }) => `\`${code}\``).join(', ')}`,
     headers: { ...headers, ...headersOf(status) },
     content: { 'application/problem+json': { schema } },
   };

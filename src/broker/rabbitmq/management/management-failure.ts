@@ -29,22 +29,16 @@ export function answerFailure(url: string, status: number, body: string): Manage
 /** Describes a request without a response. */
 export function requestFailure(url: string, error: unknown, timeout: number): ManagementFailure {
   const at = hostOf(url);
-  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   const reason = ((): string => {
     if (error instanceof Error && error.name === 'TimeoutError') return `no answer within ${timeout} ms`;
     if (code === 'ENOTFOUND') return `the host ${new URL(url).hostname} is not known`;
     if (code === 'ECONNREFUSED') return 'nothing listens there; is the management plugin enabled?';
     if (isTlsCode(code)) return tlsProblem(code);
-    if (code.startsWith('HPE_') || isNoHttp(cause)) return `no HTTP; ${NOT_RABBITMQ}`;
-    return code === '' ? messageOf(cause) : code;
+    if (code.startsWith('HPE_')) return `no HTTP; ${NOT_RABBITMQ}`;
+    return code === '' ? messageOf(error) : code;
   })();
   return { reason: `${at}: ${reason}`, tryNext: true };
-}
-
-/** Whether the response is not HTTP. From Node.js 26 on, a parser error has no code. */
-function isNoHttp(cause: unknown): boolean {
-  return cause instanceof Error && cause.name === 'HTTPParserError';
 }
 
 /** Describes a response that does not have the shape of the management API. */
