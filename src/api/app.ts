@@ -1,5 +1,6 @@
-import express, { type Express, type RequestHandler } from 'express';
+import type { Express, RequestHandler } from 'express';
 import { FlotillaError, messageOf } from '../errors.js';
+import { packages } from '../packages.js';
 import type { Store } from '../store/store.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { Metrics } from '../telemetry/metrics.js';
@@ -75,7 +76,7 @@ export async function createApi(options: ApiOptions): Promise<Express> {
     token: token !== undefined,
   });
 
-  const app = express();
+  const app = packages.express();
   app.disable('x-powered-by');
   app.enable('case sensitive routing');
   if (trustedProxies.length > 0) app.set('trust proxy', [...trustedProxies]);

@@ -1,5 +1,6 @@
-import { Router } from 'express';
+import type { Router } from 'express';
 import { messageOf } from '../errors.js';
+import { packages } from '../packages.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { Metrics } from '../telemetry/metrics.js';
 
@@ -17,7 +18,7 @@ const CHECK_TIMEOUT_MS = 2000;
 /** Serves `/livez`: 200 while the process responds; and `/readyz`: 200 if all checks pass, otherwise 503, with the
  *  result of each check. */
 export function healthRoutes(checks: Checks, logger: Logger): Router {
-  const routes = Router();
+  const routes = packages.express.Router();
   routes.get('/livez', (_req, res) => {
     res.json({ status: 'ok' });
   });
@@ -33,7 +34,7 @@ export function healthRoutes(checks: Checks, logger: Logger): Router {
 
 /** Serves `/metrics` in the format of Prometheus. */
 export function metricsRoute({ registry }: Pick<Metrics, 'registry'>): Router {
-  const routes = Router();
+  const routes = packages.express.Router();
   routes.get('/metrics', async (_req, res) => {
     res.type(registry.contentType).send(await registry.metrics());
   });

@@ -1,7 +1,8 @@
-import express, { type Request, type RequestHandler, type Response } from 'express';
+import type { Request, RequestHandler, Response } from 'express';
 import { createHash } from 'node:crypto';
 import { errorOf, PermanentError } from '../errors.js';
 import { originContext } from '../events/create.js';
+import { packages } from '../packages.js';
 import { lagHeadersOf } from '../projections/projection-lag.js';
 import { ConflictError } from '../store/conflict-error.js';
 import type { Store } from '../store/store.js';
@@ -61,7 +62,7 @@ function readJson(limit: number): RequestHandler[] {
     }
     next();
   };
-  const parse = express.json({
+  const parse = packages.express.json({
     limit,
     strict: false,
     type: JSON_TYPES,

@@ -1,5 +1,6 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { Gauge, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
+import { packages } from '../packages.js';
 
 /** Milliseconds between two samples. The default of prom-client, 10, uses a third of a percent of a core in each idle
  *  process. */
@@ -15,7 +16,7 @@ export function addEventLoopDelay(registry: Registry): void {
   const valueOf = (statistic: (typeof DELAY_STATISTICS)[number]): number =>
     statistic.startsWith('p') ? histogram.percentile(Number(statistic.slice(1))) : histogram[statistic as 'min'];
   for (const statistic of DELAY_STATISTICS) {
-    new Gauge({
+    new packages.promClient.Gauge({
       name: `nodejs_eventloop_lag_${statistic}_seconds`,
       help: `Delay of the event loop since the previous scrape: ${statistic}`,
       registers: [registry],

@@ -1,4 +1,4 @@
-import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+import { packages } from '../packages.js';
 import { addEventLoopDelay, DELAY_STATISTICS } from './event-loop-delay.js';
 import { droppedLogLines } from './log-output.js';
 
@@ -21,6 +21,7 @@ export interface MetricsOptions {
  *  Counters whose labels are known in advance start at 0 when their owner starts, so that `increase()` includes
  *  their first step. */
 export function createMetrics(options: MetricsOptions = {}) {
+  const { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } = packages.promClient;
   const registry = new Registry();
   const registers = [registry];
   if (options.build !== undefined) {

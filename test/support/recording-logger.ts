@@ -1,6 +1,5 @@
 import { Writable } from 'node:stream';
 import winston from 'winston';
-import type { Logger } from '../../src/telemetry/logger.js';
 
 export interface LogLine extends Record<string, unknown> {
   level: string;
@@ -8,7 +7,7 @@ export interface LogLine extends Record<string, unknown> {
 }
 
 /** A logger that records its lines. */
-export function recordingLogger(level = 'info'): { logger: Logger; lines: LogLine[] } {
+export function recordingLogger(level = 'info'): { logger: winston.Logger; lines: LogLine[] } {
   const lines: LogLine[] = [];
   const stream = new Writable({
     write(chunk: Buffer, _encoding, done) {
