@@ -7,6 +7,7 @@ import { journal } from './journal.js';
 import { latency } from './latency.js';
 import { memory } from './memory.js';
 import { order } from './order.js';
+import { peers } from './peers.js';
 import { pipeline } from './pipeline.js';
 import { projection } from './projection.js';
 import { relay } from './relay.js';
@@ -16,10 +17,12 @@ import { storeAppend } from './store-append.js';
 import { storeMillion } from './store-million.js';
 import { storeRead } from './store-read.js';
 import type { Bench } from './support/bench.js';
+import { atEnd, cleanUpAtEnd } from './support/clean-up.js';
 import { printTable, type Row } from './support/table.js';
 
 const benches: Record<string, Bench> = {
   order,
+  peers,
   relay,
   pipeline,
   api,
@@ -41,8 +44,12 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => void cleanUpAtEnd().finally(() => process.exit(1)));
+}
 const rows: Row[] = [];
 console.log(`Node ${process.version}, ${cpus().length} cores, load before ${loadavg()[0]?.toFixed(1)}`);
+atEnd(stopSharedNode);
 try {
   for (const [name, bench] of Object.entries(benches)) {
     if (wanted.length > 0 && !wanted.includes(name)) continue;
@@ -50,18 +57,20 @@ try {
     rows.push(...(await run(bench)));
   }
 } finally {
-  await stopSharedNode();
+  await cleanUpAtEnd();
   printTable(rows);
 }
 
 /** Runs a benchmark with a separate folder and prefix, and removes both. */
 async function run(bench: Bench): Promise<Row[]> {
   const folder = await mkdtemp(join(tmpdir(), 'flotilla-bench-'));
+  const removeFolder = atEnd(() => rm(folder, { recursive: true, force: true }));
   const { amqpUrl, managementUrl, prefix } = await testBroker();
+  const removeTopology = atEnd(() => cleanUp(prefix));
   try {
     return await bench({ amqpUrl, managementUrl, folder, prefix });
   } finally {
-    await cleanUp(prefix);
-    await rm(folder, { recursive: true, force: true });
+    await removeTopology();
+    await removeFolder();
   }
 }

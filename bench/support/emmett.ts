@@ -5,10 +5,10 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { newId } from '../../src/events/ids.js';
 import { openSqliteStore } from '../../src/store/sqlite/index.js';
-import { inTurns, speedOf } from './rounds.js';
+import { attemptInTurns, medianSpeed, speedOf, type Speed } from './rounds.js';
 import { sized } from './size.js';
 import { eventsOf } from './store-events.js';
-import { rate, type Row } from './table.js';
+import { rateOrFailure, type Row } from './table.js';
 
 const BATCHES = sized(1_000);
 const BATCH = 10;
@@ -24,6 +24,11 @@ const PACKAGES = {
 };
 const folderOfPackages = fileURLToPath(new URL('../../../node_modules/.cache/flotilla-emmett/', import.meta.url));
 
+interface Speeds {
+  append: Speed;
+  read: Speed;
+}
+
 /** The part of emmett's API that this benchmark uses. */
 interface Emmett {
   getSQLiteEventStore: (options: { fileName: string; schema: { autoMigration: 'CreateOrUpdate' } }) => {
@@ -35,7 +40,6 @@ interface Emmett {
 /** Appends batches to separate streams, one after the other, and reads them back, in both stores. Emmett stores type,
  *  data and metadata in separate columns, Flotilla a CloudEvent; the data is the same. */
 export async function besideEmmett(folder: string): Promise<Row[]> {
-  const { getSQLiteEventStore } = await install();
   const streams = () => Array.from({ length: BATCHES }, () => `job/${newId()}`);
   let round = 0;
 
@@ -54,6 +58,7 @@ export async function besideEmmett(folder: string): Promise<Row[]> {
     return { append, read };
   };
   const theirs = async () => {
+    const { getSQLiteEventStore } = await install();
     const store = getSQLiteEventStore({
       fileName: `${folder}/emmett-${round++}.db`,
       schema: { autoMigration: 'CreateOrUpdate' },
@@ -72,27 +77,23 @@ export async function besideEmmett(folder: string): Promise<Row[]> {
     return { append, read };
   };
 
-  let last = { ours: await ours(), theirs: await theirs() };
-  const appends = await inTurns(ROUNDS, {
-    ours: async () => (last = { ...last, ours: await ours() }).ours.append,
-    theirs: async () => (last = { ...last, theirs: await theirs() }).theirs.append,
-  });
+  const outcomes = await attemptInTurns(ROUNDS + 1, { ours, theirs });
   const name = `batches of ${BATCH}, one at a time, to separate streams`;
-  const emmett = `emmett-sqlite ${PACKAGES[STORE]}`;
-  return [
-    {
-      name: `${name}: appended`,
-      ours: rate(appends.ours),
-      bare: `${emmett} ${rate(appends.theirs)}`,
-      ratio: appends.ours.perSecond / appends.theirs.perSecond,
-    },
-    {
-      name: `${name}: read stream by stream`,
-      ours: rate(last.ours.read),
-      bare: `${emmett} ${rate(last.theirs.read)}`,
-      ratio: last.ours.read.perSecond / last.theirs.read.perSecond,
-    },
-  ];
+  return [rowOf(`${name}: appended`, outcomes, 'append'), rowOf(`${name}: read stream by stream`, outcomes, 'read')];
+}
+
+/** The first round warms up. */
+function rowOf(name: string, outcomes: Record<'ours' | 'theirs', Speeds[] | Error>, measured: keyof Speeds): Row {
+  const speedIn = (outcome: Speeds[] | Error) =>
+    outcome instanceof Error ? outcome : medianSpeed(outcome.slice(1).map(({ [measured]: speed }) => speed));
+  const [ours, theirs] = [speedIn(outcomes.ours), speedIn(outcomes.theirs)];
+  const comparable = !(ours instanceof Error) && !(theirs instanceof Error);
+  return {
+    name,
+    ours: rateOrFailure(ours),
+    bare: `emmett-sqlite ${PACKAGES[STORE]} ${rateOrFailure(theirs)}`,
+    ...(comparable && { ratio: ours.perSecond / theirs.perSecond }),
+  };
 }
 
 async function install(): Promise<Emmett> {

@@ -23,16 +23,38 @@ export async function inTurns<K extends string>(
   rounds: number,
   contestants: Record<K, () => Promise<Speed>>,
 ): Promise<Record<K, Speed>> {
-  const seen: Record<string, Speed[]> = {};
-  const entries = Object.entries<() => Promise<Speed>>(contestants);
+  const outcomes = await attemptInTurns(rounds, contestants);
+  const medians = Object.entries<Speed[] | Error>(outcomes).map(([name, outcome]) => {
+    if (outcome instanceof Error) throw outcome;
+    return [name, medianSpeed(outcome)];
+  });
+  return Object.fromEntries(medians) as Record<K, Speed>;
+}
+
+/** As `inTurns`, with the results of all rounds. A variant that fails is not run again; its outcome is the error. */
+export async function attemptInTurns<K extends string, T>(
+  rounds: number,
+  contestants: Record<K, () => Promise<T>>,
+): Promise<Record<K, T[] | Error>> {
+  const seen = new Map<string, T[] | Error>();
+  const entries = Object.entries<() => Promise<T>>(contestants);
   for (let round = 0; round < rounds; round++) {
     for (const [name, run] of round % 2 === 0 ? entries : [...entries].reverse()) {
-      (seen[name] ??= []).push(await run());
+      const results = seen.get(name) ?? [];
+      if (results instanceof Error) continue;
+      try {
+        seen.set(name, [...results, await run()]);
+      } catch (error) {
+        seen.set(name, error instanceof Error ? error : new Error(String(error)));
+      }
     }
   }
-  const medianOf = (speeds: Speed[]): Speed => ({
+  return Object.fromEntries(seen) as Record<K, T[] | Error>;
+}
+
+export function medianSpeed(speeds: readonly Speed[]): Speed {
+  return {
     perSecond: median(speeds.map(({ perSecond }) => perSecond)),
     cpu: median(speeds.map(({ cpu }) => cpu)),
-  });
-  return Object.fromEntries(entries.map(([name]) => [name, medianOf(seen[name] ?? [])])) as Record<K, Speed>;
+  };
 }

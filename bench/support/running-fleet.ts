@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -94,7 +94,8 @@ async function running(output: NodeJS.ReadableStream): Promise<void> {
   throw new Error('the fleet was not running in time');
 }
 
-async function getJson(managementUrl: string, path: string): Promise<unknown> {
+/** Reads from the management API of RabbitMQ. */
+export async function getJson(managementUrl: string, path: string): Promise<unknown> {
   const { origin, pathname, username, password } = new URL(managementUrl);
   const authorization = `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
   const response = await fetch(`${origin}${pathname.replace(/\/$/, '')}/api${path}`, { headers: { authorization } });
@@ -111,10 +112,26 @@ async function sumOf(urls: readonly string[], name: string): Promise<number | un
 
 /** Returns the milliseconds of CPU time that a process has used. */
 export async function cpuOf(pid: number): Promise<number> {
+  const { own } = await timesOf(pid);
+  return own;
+}
+
+/** Returns the milliseconds of CPU time that a process and its children have used. */
+export async function cpuWithChildren(pid: number): Promise<number> {
+  const parent = await timesOf(pid);
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  const others = await Promise.all(pids.map((each) => timesOf(Number(each)).catch(() => undefined)));
+  const children = others.flatMap((times) => (times?.parent === pid ? times.own : []));
+  return children.reduce((sum, time) => sum + time, parent.own + parent.ended);
+}
+
+/** The process id of the parent, and the milliseconds of CPU time of a process and of its ended children. */
+async function timesOf(pid: number) {
   const text = await readFile(`/proc/${pid}/stat`, 'utf8');
   // the name of the process, in parentheses, may contain spaces
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
+  const ticks = (first: number) => (Number(fields[first]) + Number(fields[first + 1])) * TICK_MS;
+  return { parent: Number(fields[1]), own: ticks(11), ended: ticks(13) };
 }
 
 /** Returns the resident memory of a process in MiB. */

@@ -1,3 +1,4 @@
+import { NotInstalledError } from './programs.js';
 import type { Speed } from './rounds.js';
 
 /** A line of the report: a benchmark with the result of Flotilla, the result of the bare driver in the same run, and
@@ -23,6 +24,14 @@ export function percentile(values: readonly number[], share: number): number {
 
 export function rate({ perSecond, cpu }: Speed): string {
   return `${Math.round(perSecond).toLocaleString('en-US')}/s (${cpu.toFixed(0)} µs CPU)`;
+}
+
+/** The speed of a variant, or why it was not measured: the first line of its error. */
+export function rateOrFailure(outcome: Speed | Error): string {
+  if (!(outcome instanceof Error)) return rate(outcome);
+  const [line = ''] = outcome.message.split('\n');
+  const text = line.replaceAll('|', '/');
+  return outcome instanceof NotInstalledError ? text : `failed: ${text}`;
 }
 
 /** Prints a Markdown table for the documentation. */
