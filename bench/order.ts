@@ -21,7 +21,7 @@ interface Cost {
   acceptedPerSecond: number;
   shippedPerSecond: number;
   /** Per order; undefined if the version does not count it. */
-  counts: { publishes: number; deliveries: number; commits: number | undefined };
+  counts: { publishes: number; deliveries: number; commits: number | undefined; syncs: number | undefined };
   /** Percent of one core. */
   idleCpu: number;
   /** MiB of each process while idle. */
@@ -70,6 +70,7 @@ async function measure(from: string, folder: string, args: readonly string[]): P
     await sleep(6_000); // the broker updates its statistics every five seconds
     const after = await countersOf(fleet);
     const perOrder = (name: 'published' | 'delivered') => (after[name] - before[name]) / ORDERS;
+    const ifCounted = (first = 0, last?: number) => (last === undefined ? undefined : (last - first) / ORDERS);
     return {
       cpu: new Map([...busy].map(([name, used]) => [name, used / ORDERS])),
       acceptedPerSecond: ORDERS / seconds.accepted,
@@ -77,7 +78,8 @@ async function measure(from: string, folder: string, args: readonly string[]): P
       counts: {
         publishes: perOrder('published'),
         deliveries: perOrder('delivered'),
-        commits: after.commits === undefined ? undefined : (after.commits - (before.commits ?? 0)) / ORDERS,
+        commits: ifCounted(before.commits, after.commits),
+        syncs: ifCounted(before.syncs, after.syncs),
       },
       idleCpu: (sum([...idle].filter(([name]) => name !== 'RabbitMQ').map(([, used]) => used)) / IDLE_MS) * 100,
       memory,
@@ -118,6 +120,7 @@ async function countersOf(fleet: RunningFleet) {
   return {
     ...(await fleet.messages()),
     commits: await fleet.metric('flotilla_store_commits_total'),
+    syncs: await fleet.metric('flotilla_store_syncs_total'),
   };
 }
 
@@ -176,7 +179,7 @@ function printDetails(name: string, costs: readonly Cost[]): void {
     .sort(([, a], [, b]) => b - a)
     .map(([process, cpu]) => `${process} ${cpu.toFixed(1)}`);
   console.log(`  ${name}: CPU per order in ms: ${each.join(', ')}`);
-  const counts = (['publishes', 'deliveries', 'commits'] as const).flatMap((what) => {
+  const counts = (['publishes', 'deliveries', 'commits', 'syncs'] as const).flatMap((what) => {
     const known = costs.flatMap(({ counts: { [what]: value } }) => value ?? []);
     return known.length === 0 ? [] : [`${median(known).toFixed(1)} ${what}`];
   });

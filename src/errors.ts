@@ -138,6 +138,11 @@ export const errors = {
     message: 'The store could not read or write its file',
     remedy: 'Check the disk and the permissions of DATA_DIR.',
   },
+  'store.sync_failed': {
+    disposal: 'fatal',
+    message: 'The disk failed to sync the store; commits since the last sync may be lost',
+    remedy: 'Check the disk, then restart the process.',
+  },
   'store.group_aborted': {
     disposal: 'retry',
     message: 'The transaction was rolled back with its group',

@@ -32,6 +32,7 @@ export class StoreWatch {
   #probe: Promise<void> | undefined;
   #probedAt = -Infinity;
   #commits = 0;
+  #syncs = 0;
 
   constructor(private readonly options: StoreWatchOptions) {}
 
@@ -58,6 +59,8 @@ export class StoreWatch {
     const health = store.health();
     metrics.storeCommits.inc({ service }, health.commits - this.#commits);
     this.#commits = health.commits;
+    metrics.storeSyncs.inc({ service }, health.syncs - this.#syncs);
+    this.#syncs = health.syncs;
     const vacant = health.vacant.filter(({ name }) => this.#vacantBefore.has(name));
     for (const { name } of this.#vacant) metrics.leaseVacant.set({ service, lease: name }, 0);
     for (const lease of vacant) metrics.leaseVacant.set({ service, lease: lease.name }, lease.for / 1_000);

@@ -127,7 +127,9 @@ export interface ReadFilter {
 }
 
 /** The store of one service: its events, inbox, checkpoints, timers, leases and tables. Several processes may open
- *  the same store. When the promise of a change resolves, the change is durable. */
+ *  the same store. When the promise of a change resolves, the change is durable; so is the data that a read resolves
+ *  with. Leases, checkpoints of a lease and starts of messages are an exception: they survive the end of a process,
+ *  but not a power failure, after which nothing depends on them. */
 export interface Store {
   /** The name of the service; the `source` of its events. */
   readonly service: string;
@@ -226,6 +228,8 @@ export interface StoreHealth {
   unprovenFor: number;
   /** The number of commits of this process since it opened the store. */
   commits: number;
+  /** The number of syncs to disk by this process. One sync makes several commits durable. */
+  syncs: number;
   /** Leases for which this process competes and that have no holder. */
   vacant: readonly VacantLease[];
 }

@@ -139,7 +139,13 @@ export function createMetrics(options: MetricsOptions = {}) {
     }),
     storeCommits: new Counter({
       name: 'flotilla_store_commits_total',
-      help: 'Transactions committed to the store, each with one sync of the disk',
+      help: 'Transactions committed to the store',
+      labelNames: ['service'] as const,
+      registers,
+    }),
+    storeSyncs: new Counter({
+      name: 'flotilla_store_syncs_total',
+      help: 'Syncs of the store to disk. One sync makes several transactions durable; a reader of new data needs one too',
       labelNames: ['service'] as const,
       registers,
     }),

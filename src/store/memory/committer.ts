@@ -62,7 +62,7 @@ export class MemoryCommitter {
     if (this.waiting >= this.options.maxWaiting) return Promise.reject(new FlotillaError('store.overloaded'));
     this.waiting += 1;
     return new Promise<T>((resolve, reject) => {
-      void this.#queue.run(() => this.#commit({ perform, resolve, reject }));
+      void this.#queue.run(() => this.#commit({ perform, durable: false, resolve, reject }));
     });
   }
 

@@ -7,6 +7,7 @@ import type { Connection } from '../sqlite/connection.js';
 import { StateReader } from '../sqlite/read/read-state.js';
 import { applySchema, assignStoreId } from '../sqlite/tables/schema.js';
 import { SqliteStore } from '../sqlite/sqlite-store.js';
+import { noCommitLog } from '../sqlite/write/wal-sync.js';
 import { Writer } from '../sqlite/write/writer.js';
 import { MemoryCommitter, type Committed } from './committer.js';
 
@@ -60,6 +61,7 @@ export function openMemoryStore({ service, clock, image, onCommit, maxWaiting }:
     reader: db,
     archive,
     committer,
+    log: noCommitLog,
     health: new CommitHealth(),
     watch: {
       listen(listener) {

@@ -8,15 +8,22 @@ import { requireSupportedNode } from '../../supported-node.js';
 export type Connection = Database.Database;
 export type Statement = Database.Statement<unknown[]>;
 
-/** `PRAGMA synchronous`: every commit reaches the disk before it is acknowledged. */
-const FULL = 2;
+/** When commits reach the disk. `full`: each COMMIT syncs. `normal`: SQLite syncs at checkpoints only, and the caller
+ *  syncs the write-ahead log before it acknowledges a commit. */
+export type Synchronous = 'full' | 'normal';
+
+/** The values of `PRAGMA synchronous`. */
+const SYNCHRONOUS: Record<Synchronous, number> = { normal: 1, full: 2 };
 
 /**
  * Opens the only connection that writes. It never waits for a lock inside SQLite, which would block the event loop, but
  * returns SQLITE_BUSY immediately. Creates the file and its folder, readable only by their owner, unless `mustExist`.
  * Throws `node.unsupported`, and `store.io` when the file system does not support durable commits in WAL mode.
  */
-export function openWriter(path: string, { mustExist = false }: { mustExist?: boolean } = {}): Connection {
+export function openWriter(
+  path: string,
+  { mustExist = false, synchronous = 'full' }: { mustExist?: boolean; synchronous?: Synchronous } = {},
+): Connection {
   requireSupportedNode();
   if (!mustExist) {
     makeDirectory(dirname(path));
@@ -26,10 +33,10 @@ export function openWriter(path: string, { mustExist = false }: { mustExist?: bo
   const db = new Database(path, { timeout: 0, fileMustExist: mustExist });
   try {
     db.pragma('journal_mode = WAL');
-    db.pragma('synchronous = FULL');
+    db.pragma(`synchronous = ${synchronous}`);
     db.pragma('foreign_keys = ON');
     expectPragma(db, 'journal_mode', 'wal');
-    expectPragma(db, 'synchronous', FULL);
+    expectPragma(db, 'synchronous', SYNCHRONOUS[synchronous]);
     return db;
   } catch (error) {
     db.close();

@@ -23,14 +23,14 @@ export class FileGuard {
 
   /** Throws `store.damaged` for an empty file, which SQLite would treat as a new one. */
   requireContent(identity: string | undefined): void {
-    if (identity === EMPTY) throw this.#fail(damaged(this.path, 'it is empty'));
+    if (identity === EMPTY) throw this.fail(damaged(this.path, 'it is empty'));
   }
 
   /** Starts monitoring after the files were opened. `before`: the identity of the main file before it was opened, if
    *  it existed. */
   start(before: string | undefined): void {
     this.#identities = this.#files.map(identityOf);
-    if (before !== undefined && before !== EMPTY && before !== this.#identities[0]) throw this.#fail(moved(this.path));
+    if (before !== undefined && before !== EMPTY && before !== this.#identities[0]) throw this.fail(moved(this.path));
     this.#timer = setInterval(() => {
       try {
         this.check();
@@ -50,7 +50,7 @@ export class FileGuard {
     for (const [index, file] of this.#files.entries()) {
       const identity = identityOf(file);
       if (identity === this.#identities[index]) continue;
-      throw this.#fail(identity === EMPTY ? damaged(file, 'it is empty') : moved(file, identity === undefined));
+      throw this.fail(identity === EMPTY ? damaged(file, 'it is empty') : moved(file, identity === undefined));
     }
   }
 
@@ -69,12 +69,13 @@ export class FileGuard {
     if (!(error instanceof Error)) return error;
     const known = storeError(error);
     if (hasCode(known, 'store.damaged')) {
-      return this.#fail(known.message.includes(this.path) ? known : damaged(this.path, known.message, known));
+      return this.fail(known.message.includes(this.path) ? known : damaged(this.path, known.message, known));
     }
-    return hasCode(known, 'store.moved') ? this.#fail(moved(this.path)) : error;
+    return hasCode(known, 'store.moved') ? this.fail(moved(this.path)) : error;
   }
 
-  #fail(error: FlotillaError): FlotillaError {
+  /** Records a failure after which the store must not be used; returns the first one. */
+  fail(error: FlotillaError): FlotillaError {
     if (this.failure === undefined) {
       this.failure = error;
       this.stop();

@@ -1,12 +1,12 @@
 import { statSync } from 'node:fs';
-import { messageOf, type FlotillaError } from '../../errors.js';
+import { FlotillaError, messageOf } from '../../errors.js';
 import { silentLogger, type Logger } from '../../telemetry/logger.js';
 import type { Store } from '../store.js';
 import { AppendWatch } from './write/append-watch.js';
 import { ArchiveFile, archivePathOf } from './archive/archive-file.js';
 import { CommitHealth } from './write/commit-health.js';
 import { Committer } from './write/committer.js';
-import { openReader, openWriter } from './connection.js';
+import { openReader, openWriter, type Connection } from './connection.js';
 import { FileGuard, identityOf } from './file-guard.js';
 import { lockPathOf, takeLeaseLock } from './lease-lock.js';
 import { StateReader } from './read/read-state.js';
@@ -15,6 +15,7 @@ import { applySchema } from './tables/schema.js';
 import { isBusy } from './sqlite-errors.js';
 import { SqliteStore } from './sqlite-store.js';
 import { walHints } from './write/wal-hints.js';
+import { openWal, WalSync } from './write/wal-sync.js';
 import { WriteLock } from './write/write-lock.js';
 import { Writer } from './write/writer.js';
 
@@ -57,7 +58,8 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
   const guard = new FileGuard(path, options.onFailure);
   const before = identityOf(path);
   if (mustExist) guard.requireContent(before);
-  const db = await retryWhileBusy(() => guard.run(() => openWriter(path, { mustExist })));
+  const db = await retryWhileBusy(() => guard.run(() => openWriter(path, { mustExist, synchronous: 'normal' })));
+  let log: WalSync | undefined;
   try {
     const id = await retryWhileBusy(() => guard.run(() => applySchema(db, expectedId)));
     if (limits.maxPages !== undefined) db.pragma(`max_page_count = ${limits.maxPages}`);
@@ -65,6 +67,9 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     const writer = await retryWhileBusy(() => guard.run(() => new Writer(db, clock, archive)));
     const reader = await retryWhileBusy(() => guard.run(() => openReader(path)));
     guard.start(before);
+    log = await openLog(path, reader, guard);
+    // the id that the caller records, and all commits of processes that ended before their sync
+    await log.barrier();
     const health = new CommitHealth();
     const lock = new WriteLock(writer, limits.lockTimeout ?? 10_000, health, () => {
       watch.othersCommitted();
@@ -87,6 +92,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
     const committer = new Committer(writer, lock, {
       maxWaiting: limits.maxWaiting ?? 10_000,
       maxGroup: limits.maxGroup ?? 500,
+      log,
       health,
       guard,
       logger,
@@ -104,6 +110,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
       reader,
       archive,
       committer,
+      log,
       health,
       watch,
       lockLease(name) {
@@ -119,7 +126,25 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
       stop: () => guard.stop(),
     });
   } catch (error) {
+    await log?.close();
     db.close();
     throw error;
   }
+}
+
+async function openLog(path: string, reader: Connection, guard: FileGuard): Promise<WalSync> {
+  const version = reader.prepare<unknown[]>('PRAGMA data_version').pluck();
+  const wal = await openWal(path);
+  return new WalSync({
+    version: () => version.get(),
+    async sync() {
+      if (guard.failure !== undefined) throw guard.failure;
+      try {
+        await wal.sync();
+      } catch (error) {
+        throw guard.fail(new FlotillaError('store.sync_failed', `${path}-wal: ${messageOf(error)}`, { cause: error }));
+      }
+    },
+    close: wal.close,
+  });
 }

@@ -24,7 +24,7 @@ import type { AppendWatch } from './write/append-watch.js';
 import type { ArchiveFile } from './archive/archive-file.js';
 import { Archiver } from './archive/archiver.js';
 import type { CommitHealth } from './write/commit-health.js';
-import type { Committer } from './write/committer.js';
+import type { Committer, StepOptions } from './write/committer.js';
 import type { Connection } from './connection.js';
 import { InboxLookups } from './tables/inbox-lookups.js';
 import { History } from './read/history.js';
@@ -33,10 +33,13 @@ import { SnapshotReader } from './tables/snapshots.js';
 import { MetadataReader } from './tables/stream-metadata.js';
 import { StateReader } from './read/read-state.js';
 import { TaggedSql } from './tagged-sql.js';
+import type { CommitLog } from './write/wal-sync.js';
 import type { Writer } from './write/writer.js';
 
 /** Number of events after which a read yields to the event loop: about 5 ms of reading and parsing. */
 const LONG_PAGE_EVENTS = 500;
+/** Statements that matter only to the processes of this machine. A power failure ends them all. */
+const LOCAL: StepOptions = { single: true, durable: false };
 /** The size of a probe: more than the free space in allocated pages. */
 const PROBE_BYTES = 65_536;
 
@@ -49,6 +52,7 @@ export interface SqliteParts {
   reader: Connection;
   archive: ArchiveFile;
   committer: Pick<Committer, 'submit' | 'run' | 'close' | 'waiting'>;
+  log: CommitLog;
   health: CommitHealth;
   watch: Pick<AppendWatch, 'listen' | 'stop'>;
   /** Takes the lock of a lease; see `Store.lockLease`. */
@@ -61,7 +65,7 @@ export interface SqliteParts {
   stop?: () => void;
 }
 
-/** The store of one service. Writes pass through the committer; reads see committed data. */
+/** The store of one service. Writes pass through the committer; reads return durable data. */
 export class SqliteStore implements Store {
   readonly service: string;
   readonly id: string;
@@ -85,18 +89,20 @@ export class SqliteStore implements Store {
       history: this.#events,
       file: parts.archive,
       read: (step) => this.#read(step),
-      commit: (step) => this.#step(step, false),
+      commit: (step) => this.#step(step, { single: false }),
     });
     this.#snapshots = new SnapshotReader(parts.reader);
     this.#metadata = new MetadataReader(parts.reader);
     this.#state = new StateReader(parts.reader);
-    this.#inboxLookups = new InboxLookups(parts.reader, (step) => this.#read(step));
+    this.#inboxLookups = new InboxLookups(parts.reader, (step) => this.#read(step, isAnyHandled));
     this.#tagged = new TaggedSql(parts.reader);
     this.#purge = new InboxPurge(parts.reader, parts.writer.db);
   }
 
   append(stream: string, expected: ExpectedVersion, events: readonly UnsequencedEvent[]): Promise<AppendResult> {
-    return this.#step((writer) => writer.events.append(stream, expected, events), events.length <= 1);
+    return this.#step((writer) => writer.events.append(stream, expected, events), {
+      single: events.length <= 1,
+    });
   }
 
   transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
@@ -127,9 +133,12 @@ export class SqliteStore implements Store {
   }
 
   setStreamMetadata(stream: string, metadata: StreamMetadata): Promise<void> {
-    return this.#step((writer) => {
-      writer.metadata.set(stream, metadata);
-    }, false);
+    return this.#step(
+      (writer) => {
+        writer.metadata.set(stream, metadata);
+      },
+      { single: false },
+    );
   }
 
   archive(stream: string, through: number): Promise<Archived> {
@@ -159,21 +168,21 @@ export class SqliteStore implements Store {
   }
 
   markHandled(key: InboxKey): Promise<boolean> {
-    return this.#step((writer) => writer.inbox.markHandled(key), true);
+    return this.#step((writer) => writer.inbox.markHandled(key), { single: true });
   }
 
   recordStart(key: InboxKey): Promise<number> {
-    return this.#step((writer) => writer.inbox.recordStart(key), true);
+    return this.#step((writer) => writer.inbox.recordStart(key), LOCAL);
   }
 
   clearStarts(key: InboxKey): Promise<void> {
     return this.#step((writer) => {
       writer.inbox.clearStarts(key);
-    }, true);
+    }, LOCAL);
   }
 
   purgeInbox(before: number): Promise<number> {
-    return this.#purge.run(before, (erase) => this.#step(erase, true));
+    return this.#purge.run(before, (erase) => this.#step(erase, LOCAL));
   }
 
   checkpoint(name: string): Promise<number> {
@@ -181,12 +190,12 @@ export class SqliteStore implements Store {
   }
 
   moveLeasedCheckpoint(lease: Lease, from: number, to: number): Promise<boolean> {
-    return this.#step((writer) => writer.checkpoints.moveLeased(lease, from, to), true);
+    return this.#step((writer) => writer.checkpoints.moveLeased(lease, from, to), LOCAL);
   }
 
   async acquireLease(name: string, holder: string, ttl: number, ended?: string): Promise<Lease | undefined> {
     this.#leases.attempt(name, ttl);
-    const { lease, term } = await this.#step((writer) => writer.checkpoints.acquire(name, holder, ttl, ended), true);
+    const { lease, term } = await this.#step((writer) => writer.checkpoints.acquire(name, holder, ttl, ended), LOCAL);
     this.#leases.found(name, term);
     return lease;
   }
@@ -198,18 +207,18 @@ export class SqliteStore implements Store {
   async releaseLease(lease: Lease): Promise<void> {
     await this.#step((writer) => {
       writer.checkpoints.release(lease);
-    }, true);
+    }, LOCAL);
     this.#leases.released(lease.name);
   }
 
   async fireTimers(now: number, limit = 100): Promise<number> {
     const next = await this.nextTimer();
     if (next === undefined || next > now) return 0;
-    return this.#step((writer) => writer.timers.fire(now, limit), false);
+    return this.#step((writer) => writer.timers.fire(now, limit), { single: false });
   }
 
   nextTimer(): Promise<number | undefined> {
-    return this.#read(() => this.#state.nextTimer());
+    return this.#read(() => this.#state.nextTimer(), never);
   }
 
   onAppend(listener: () => void): () => void {
@@ -218,9 +227,12 @@ export class SqliteStore implements Store {
 
   async migrate(owner: string, migrations: readonly Migration[]): Promise<void> {
     for (const migration of migrations) {
-      await this.#step((writer) => {
-        writer.migrations.run(owner, migration);
-      }, false);
+      await this.#step(
+        (writer) => {
+          writer.migrations.run(owner, migration);
+        },
+        { single: false },
+      );
     }
   }
 
@@ -234,23 +246,26 @@ export class SqliteStore implements Store {
         bytes: size(),
         waiting: committer.waiting,
       };
-    });
+    }, never);
   }
 
   health(): StoreHealth {
     const { failure, unprovenFor, commits } = this.parts.health;
-    return { failure, unprovenFor, commits, vacant: this.#leases.vacant() };
+    return { failure, unprovenFor, commits, syncs: this.parts.log.syncs, vacant: this.#leases.vacant() };
   }
 
   async probe(): Promise<void> {
-    await this.#step((writer) => {
-      writer.probe(PROBE_BYTES);
-    }, true);
+    await this.#step(
+      (writer) => {
+        writer.probe(PROBE_BYTES);
+      },
+      { single: true },
+    );
     this.parts.health.committed(true);
     // in a separate transaction, because pages that are allocated and freed in one transaction are not written
     await this.#step((writer) => {
       writer.clearProbes();
-    }, true);
+    }, LOCAL);
   }
 
   close(): Promise<void> {
@@ -262,17 +277,30 @@ export class SqliteStore implements Store {
     this.parts.watch.stop();
     this.parts.stop?.();
     await this.parts.committer.close();
+    await this.parts.log.close();
     this.parts.archive.close();
     this.parts.reader.close();
     this.parts.writer.db.close();
   }
 
-  #step<T>(step: (writer: Writer) => T, single: boolean): Promise<T> {
-    return this.parts.committer.submit(() => step(this.parts.writer), { single });
+  #step<T>(step: (writer: Writer) => T, options: StepOptions): Promise<T> {
+    return this.parts.committer.submit(() => step(this.parts.writer), options);
   }
 
-  #read<T>(step: () => T): Promise<T> {
-    if (this.#closing !== undefined) return Promise.reject(new FlotillaError('store.closed'));
-    return this.parts.read(step);
+  /** Resolves with the result once the data is durable, because the caller may answer with it or publish it; without
+   *  waiting for results that `isExposed` excludes. */
+  async #read<T>(step: () => T, isExposed: (result: T) => boolean = always): Promise<T> {
+    if (this.#closing !== undefined) throw new FlotillaError('store.closed');
+    const { result, synced } = await this.parts.read(() => {
+      const result = step();
+      return { result, synced: isExposed(result) ? this.parts.log.barrier() : undefined };
+    });
+    if (synced !== undefined) await synced;
+    return result;
   }
 }
+
+const always = () => true;
+const never = () => false;
+/** A message that counts as handled is acked; one that does not is handled in a transaction. */
+const isAnyHandled = (answers: readonly boolean[]) => answers.includes(true);

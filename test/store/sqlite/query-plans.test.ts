@@ -160,6 +160,7 @@ async function useEverything(store: Store): Promise<void> {
   await look();
   await store.recordStart(key);
   await store.clearStarts(key);
+  const head = await store.head();
   await store.transaction(async (tx) => {
     await tx.markHandled(key);
     await tx.saveSnapshot('a/1', { version: 1, shape: 1, state: 1 });
@@ -167,7 +168,7 @@ async function useEverything(store: Store): Promise<void> {
     await tx.schedule({ id: 't', dueAt: 5, event: eventOf('a/3') });
     await tx.schedule({ id: 'u', dueAt: 5, event: eventOf('a/3') });
     await tx.cancelTimer('u');
-    await tx.moveCheckpoint('relay', 0, await store.head());
+    await tx.moveCheckpoint('relay', 0, head);
     if (first !== undefined) await tx.append('a/1', 'any', [eventOf('a/1', { id: first.id })]);
   });
   const lease = await store.acquireLease('relay', 'a', 5);

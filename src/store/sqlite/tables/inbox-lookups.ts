@@ -23,7 +23,7 @@ export class InboxLookups {
   constructor(
     db: Connection,
     /** Runs a step on the connection; retries while the file is busy. */
-    private readonly read: <T>(step: () => T) => Promise<T>,
+    private readonly read: (step: () => boolean[]) => Promise<boolean[]>,
   ) {
     this.#find = db.prepare<unknown[]>('SELECT 1 FROM flotilla_inbox WHERE consumer = ? AND id = ?').pluck();
     this.#consumer = db.prepare<unknown[]>('SELECT id FROM flotilla_consumers WHERE name = ?').pluck();

@@ -6,6 +6,7 @@ import type { CommitHealth } from './commit-health.js';
 import type { FileGuard } from '../file-guard.js';
 import { isConstraint, storeError } from '../sqlite-errors.js';
 import { performStep, performWork, type UnitOutcome, type WriteUnit } from './write-unit.js';
+import type { CommitLog } from './wal-sync.js';
 import { Watchdog } from './watchdog.js';
 import type { WriteLock } from './write-lock.js';
 import type { Writer } from './writer.js';
@@ -13,8 +14,9 @@ import type { Writer } from './writer.js';
 export interface CommitterOptions {
   /** Maximum number of waiting units; more are rejected with `store.overloaded`. */
   maxWaiting: number;
-  /** Maximum number of units per transaction; bounds how long the event loop is blocked. */
+  /** Maximum number of units per transaction. */
   maxGroup: number;
+  log: CommitLog;
   health: CommitHealth;
   guard: FileGuard;
   logger: Logger;
@@ -22,10 +24,28 @@ export interface CommitterOptions {
   onAppended: () => void;
 }
 
-/** Commits all waiting units once per turn of the event loop, with one fsync. Each unit has a separate savepoint if
- *  it needs one, and settles after the COMMIT has returned, so that every reported change is durable. */
+/** A commit is prepared while an earlier one is synced. A third would not be durable sooner, only alone: its units wait
+ *  for company. */
+const MAX_UNSYNCED_GROUPS = 2;
+/** Milliseconds of work in one transaction; bounds how long the event loop is blocked, and lets the sync of one part of
+ *  a large backlog overlap with the work of the next. */
+const GROUP_TIME_MS = 5;
+
+export interface StepOptions {
+  /** As in `performStep`. */
+  single: boolean;
+  /** Whether the step settles once its commit is durable, instead of visible. False for changes that matter only to
+   *  processes of this machine, all of which end in a power failure. @default true */
+  durable?: boolean;
+}
+
+/** Commits all waiting units once per turn of the event loop. Each unit has a separate savepoint if it needs one, and
+ *  settles after the sync of its commit, so that every reported change is durable. */
 export class Committer {
   #waiting: WriteUnit[] = [];
+  /** Commits that are visible, but not durable yet. */
+  readonly #unsynced = new Set<Promise<void>>();
+  #unsyncedUnits = 0;
   #draining: Promise<void> | undefined;
   #closed = false;
   readonly #watchdog = new Watchdog();
@@ -36,33 +56,35 @@ export class Committer {
     private readonly options: CommitterOptions,
   ) {}
 
+  /** The number of units that have not settled. */
   get waiting(): number {
-    return this.#waiting.length;
+    return this.#waiting.length + this.#unsyncedUnits;
   }
 
-  /** Runs a step of the store itself; `single` as in `performStep`. */
-  submit<T>(step: () => T, { single }: { single: boolean }): Promise<T> {
-    return this.#enqueue<T>(performStep(step, single));
+  /** Runs a step of the store itself. */
+  submit<T>(step: () => T, { single, durable = true }: StepOptions): Promise<T> {
+    return this.#enqueue<T>(performStep(step, single), durable);
   }
 
   /** Runs a caller's work. */
   run<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
-    return this.#enqueue<T>(performWork(work));
+    return this.#enqueue<T>(performWork(work), true);
   }
 
   /** Commits waiting units, then accepts no more. */
   async close(): Promise<void> {
     this.#closed = true;
     await this.#draining;
+    await Promise.all(this.#unsynced);
   }
 
-  #enqueue<T>(perform: WriteUnit['perform']): Promise<T> {
+  #enqueue<T>(perform: WriteUnit['perform'], durable: boolean): Promise<T> {
     const { guard } = this.options;
     if (guard.failure !== undefined) return Promise.reject(guard.failure);
     if (this.#closed) return Promise.reject(new FlotillaError('store.closed'));
-    if (this.#waiting.length >= this.options.maxWaiting) return Promise.reject(new FlotillaError('store.overloaded'));
+    if (this.waiting >= this.options.maxWaiting) return Promise.reject(new FlotillaError('store.overloaded'));
     return new Promise<T>((resolve, reject) => {
-      this.#waiting.push({ perform, resolve: resolve, reject });
+      this.#waiting.push({ perform, durable, resolve: resolve, reject });
       this.#draining ??= this.#drain();
     });
   }
@@ -70,6 +92,7 @@ export class Committer {
   async #drain(): Promise<void> {
     await new Promise(setImmediate);
     while (this.#waiting.length > 0) {
+      while (this.#unsynced.size >= MAX_UNSYNCED_GROUPS) await Promise.race(this.#unsynced);
       try {
         await this.lock.take();
       } catch (error) {
@@ -83,15 +106,13 @@ export class Committer {
     this.#draining = undefined;
   }
 
-  /** Performs the units in the open transaction, and commits. */
-  async #commit(group: readonly WriteUnit[]): Promise<void> {
+  /** Performs the units in the open transaction, and commits. Resolves when the commit is visible. */
+  async #commit(group: WriteUnit[]): Promise<void> {
     let outcomes: UnitOutcome[] | undefined;
     try {
       outcomes = await this.#perform(group);
       if (outcomes === undefined) return;
       this.writer.commit();
-      // a commit into a file that no other process sees must not be acknowledged
-      this.options.guard.check();
     } catch (error) {
       this.writer.rollback();
       if (isConstraint(error) && group.length > 1) await this.#commitOneByOne(group);
@@ -99,22 +120,56 @@ export class Committer {
       return;
     }
     const { appended } = this.writer.events;
+    const isNotable = appended > 0 || this.writer.timers.scheduled > 0;
     if (appended > 0) failpoint('store.committed');
-    this.options.health.committed(appended > 0);
-    for (const [index, unit] of group.entries()) {
-      const outcome = outcomes[index];
-      if (outcome?.done === true) {
-        unit.resolve(outcome.value);
-      } else {
-        unit.reject(this.#noted(outcome?.error));
-      }
-    }
-    if (appended > 0 || this.writer.timers.scheduled > 0) this.options.onAppended();
+    const settle = () => this.#settle(group, outcomes, appended > 0);
+    const synced = group.some(({ durable }) => durable) ? this.options.log.barrier() : undefined;
+    if (synced === undefined) settle();
+    else this.#settleAfter(synced, group, settle);
+    // readers begin now, and wait for the same sync
+    if (isNotable) this.options.onAppended();
   }
 
-  /** Returns undefined if the transaction was lost; all units are then rejected. */
-  async #perform(group: readonly WriteUnit[]): Promise<UnitOutcome[] | undefined> {
+  #settleAfter(synced: Promise<void>, group: readonly WriteUnit[], settle: () => void): void {
+    this.#unsyncedUnits += group.length;
+    const ended = () => {
+      this.#unsyncedUnits -= group.length;
+      this.#unsynced.delete(settled);
+    };
+    const settled = synced.then(
+      () => {
+        ended();
+        settle();
+      },
+      (error: unknown) => {
+        ended();
+        this.#abort(group, error, undefined);
+      },
+    );
+    this.#unsynced.add(settled);
+  }
+
+  #settle(group: readonly WriteUnit[], outcomes: readonly UnitOutcome[], grew: boolean): void {
+    try {
+      // a commit into a file that no other process sees must not be acknowledged
+      this.options.guard.check();
+    } catch (error) {
+      this.#abort(group, error, undefined);
+      return;
+    }
+    this.options.health.committed(grew);
+    for (const [index, unit] of group.entries()) {
+      const outcome = outcomes[index];
+      if (outcome?.done === true) unit.resolve(outcome.value);
+      else unit.reject(this.#noted(outcome?.error));
+    }
+  }
+
+  /** Performs the units; those that exceed the time of a group wait again. Returns undefined if the transaction was
+   *  lost; all units are then rejected. */
+  async #perform(group: WriteUnit[]): Promise<UnitOutcome[] | undefined> {
     const outcomes: UnitOutcome[] = [];
+    const end = performance.now() + GROUP_TIME_MS;
     this.#watchdog.start();
     try {
       for (const unit of group) {
@@ -126,6 +181,7 @@ export class Committer {
           return undefined;
         }
         outcomes.push(outcome);
+        if (performance.now() > end) this.#waiting.unshift(...group.splice(outcomes.length));
       }
       return outcomes;
     } finally {

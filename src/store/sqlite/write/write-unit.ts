@@ -5,13 +5,15 @@ import { SqliteTx } from './sqlite-tx.js';
 import type { Watchdog } from './watchdog.js';
 import type { Writer } from './writer.js';
 
-/** The result of a unit inside its transaction; the caller receives it once the COMMIT has returned. */
+/** The result of a unit inside its transaction; the caller receives it once its commit is durable. */
 export type UnitOutcome = { done: true; value: unknown } | { done: false; error: unknown };
 
 /** The writes of one caller, in a transaction that it shares with others. */
 export interface WriteUnit {
   /** Settles when its writes are made or rolled back; synchronously if no caller's code runs. Never throws. */
   perform(writer: Writer, watchdog: Watchdog): UnitOutcome | Promise<UnitOutcome>;
+  /** Whether it settles only once its commit is durable. */
+  durable: boolean;
   resolve(value: unknown): void;
   reject(error: unknown): void;
 }
