@@ -10,6 +10,7 @@ import { killProjections } from './scenarios/killed-projection.js';
 import { killTheSupervisor } from './scenarios/killed-supervisor.js';
 import { gatewayOutage, tokensOfAllKinds } from './scenarios/outage.js';
 import { raceWriters } from './scenarios/racing-writers.js';
+import { cutPower } from './scenarios/power-failure.js';
 import { killAtRandom } from './scenarios/random-kills.js';
 import { ALL_TOKENS, hurrySagas } from './scenarios/sagas.js';
 import { switchFulfilment } from './scenarios/switch.js';
@@ -20,7 +21,6 @@ import { seedOf } from './support/random.js';
 
 // `npm run chaos -- --rounds 10 --seed 1 --minutes 30 --only random`: in full length, the scenarios that `npm test`
 // samples.
-// length.
 const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '5' },
@@ -139,6 +139,11 @@ try {
   await part('switch of FULFILMENT, with orders in flight', async () => {
     await switchFulfilment({ ...run('switch'), rounds: 6, orders: 6 });
     return '6 times there and back';
+  });
+  await part('power failures', async () => {
+    const cuts = rounds * 4;
+    const orders = await cutPower({ ...run('power'), roles: ROLES_APART, cuts, pause: [500, 5000], syncTime: 20 });
+    return `${cuts} cuts, ${orders} orders`;
   });
   await part('store, racing writers', async () => {
     await raceWriters({ seed, runs: rounds * 400 });
