@@ -35,6 +35,8 @@ export const MAX_HELD_MESSAGES = 20_000;
 export const MAX_HELD_BYTES = 128 * 2 ** 20;
 /** How often to check whether other consumers have emptied the queue. */
 const EMPTY_CHECK_INTERVAL_MS = 200;
+/** Time without a delivery after which messages in flight to this consumer are returned, to count them. */
+const QUIET_MS = 1000;
 const REQUEUE_POLL_INTERVAL_MS = 50;
 const REQUEUE_TIMEOUT_MS = 2_000;
 
@@ -53,17 +55,15 @@ export async function drainSelected(
   queue: string,
   options: DrainSelectedOptions,
 ): Promise<DrainResult> {
-  const ready = (await broker.queueDepth(queue))?.ready ?? 0;
+  const ready = await readyIn(broker, queue);
   if (ready === 0 || options.signal.aborted) return { handled: 0, kept: 0, unexamined: ready };
   const drain = new SelectiveDrain(options, ready);
-  const consumer = broker.consume(queue, {
-    prefetch: Math.min(ready, options.prefetch ?? MAX_HELD_MESSAGES + PREFETCH),
-    onDelivery: (delivery) => drain.add(delivery),
-  });
+  const prefetch = Math.min(ready, options.prefetch ?? MAX_HELD_MESSAGES + PREFETCH);
+  const consumer = broker.consume(queue, { prefetch, onDelivery: (delivery) => drain.add(delivery) });
   const timer = setTimeout(() => drain.end(), options.limit);
-  const checking = setInterval(() => void endWhenEmptiedByOthers(), EMPTY_CHECK_INTERVAL_MS);
+  const end = AbortSignal.any([drain.ended, options.signal]);
+  const checking = endWhenEmptiedByOthers();
   try {
-    const end = AbortSignal.any([drain.ended, options.signal]);
     if (!end.aborted) await once(end, 'abort');
     await drain.settled();
     // a requeue on request is not a failure, which would count towards the delivery limit of the queue
@@ -71,20 +71,38 @@ export async function drainSelected(
     drain.requeue();
   } finally {
     clearTimeout(timer);
-    clearInterval(checking);
+    await checking;
     await consumer.close();
   }
-  await untilReadyAgain(broker, queue, drain.returned);
+  await untilReadyAgain(broker, queue, drain.expected);
   return drain.result();
 
+  /** A long queue has no ready messages while all of them are in flight to this consumer. To distinguish the two
+   *  cases, cancels the consumer, which returns these messages, and resumes it if there are any. */
   async function endWhenEmptiedByOthers(): Promise<void> {
+    let quietSince = performance.now();
+    let quiet = QUIET_MS;
     try {
-      const depth = await broker.queueDepth(queue);
-      if (consumer.consuming && drain.isIdle && (depth?.ready ?? 0) === 0) drain.end();
+      for (; !end.aborted; await sleep(EMPTY_CHECK_INTERVAL_MS, end)) {
+        const { arrivedAt } = drain;
+        quietSince = Math.max(quietSince, arrivedAt);
+        if (!consumer.consuming || !drain.isIdle) quietSince = performance.now();
+        if (performance.now() - quietSince < quiet || (await readyIn(broker, queue)) > 0) continue;
+        await consumer.cancel();
+        await untilReadyAgain(broker, queue, 0);
+        if (drain.arrivedAt === arrivedAt && (await readyIn(broker, queue)) === 0) drain.endEmpty();
+        else if (!end.aborted) await consumer.resume(prefetch);
+        quietSince = performance.now();
+        quiet *= 2;
+      }
     } catch (error) {
-      drain.fail(error);
+      if (!end.aborted) drain.fail(error);
     }
   }
+}
+
+async function readyIn(broker: Pick<Broker, 'queueDepth'>, queue: string): Promise<number> {
+  return (await broker.queueDepth(queue))?.ready ?? 0;
 }
 
 /** A quorum queue needs a moment to count requeued messages and those delivered while the consumer ended: resolves when
@@ -110,8 +128,10 @@ class SelectiveDrain {
   #handled = 0;
   #heldBytes = 0;
   #failure: Error | undefined;
-  /** The number of requeued messages. */
-  returned = 0;
+  #returned = 0;
+  #isEmpty = false;
+  /** When the latest message arrived. */
+  arrivedAt = 0;
 
   constructor(
     private readonly options: DrainSelectedOptions,
@@ -129,13 +149,25 @@ class SelectiveDrain {
     return this.#running.size === 0 && this.#waiting.length === 0;
   }
 
+  /** The number of messages that are ready in the queue afterwards, at least. */
+  get expected(): number {
+    return this.#isEmpty ? this.#returned : this.ready - this.#handled;
+  }
+
   add(delivery: Delivery): void {
+    this.arrivedAt = performance.now();
     this.#waiting.push(delivery);
     this.#advance();
   }
 
   end(): void {
     this.#end.abort();
+  }
+
+  /** Ends because other consumers have emptied the queue. */
+  endEmpty(): void {
+    this.#isEmpty = true;
+    this.end();
   }
 
   fail(error: unknown): void {
@@ -152,7 +184,7 @@ class SelectiveDrain {
     if (this.#failure !== undefined) return;
     const all = [...this.#held, ...this.#waiting];
     for (const delivery of all) delivery.requeue();
-    this.returned = all.length;
+    this.#returned = all.length;
   }
 
   result(): DrainResult {

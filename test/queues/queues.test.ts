@@ -1,5 +1,7 @@
 import { expect } from 'chai';
+import type { Broker } from '../../src/broker/broker.js';
 import { HEADERS } from '../../src/broker/messages/headers.js';
+import { sleep } from '../../src/concurrency/sleep.js';
 import { collectDeadLetters } from '../../src/dead-letters/keeper/collect-dead-letters.js';
 import { replayDeadLetters } from '../../src/dead-letters/operations/replay-dead-letters.js';
 import { listRetrying, retryNow } from '../../src/queues/retry-queues.js';
@@ -15,6 +17,15 @@ import { foreignPublish } from '../support/foreign-publish.js';
 import { eventually } from '../support/eventually.js';
 
 const { signal } = new AbortController();
+
+function overriding(broker: Broker, methods: Partial<Broker>): Broker {
+  return new Proxy(broker, {
+    get(target, name: keyof Broker) {
+      const value: unknown = Reflect.get(name in methods ? methods : target, name);
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+    },
+  });
+}
 
 for (const kind of ['memory', 'rabbitmq'] as const) {
   describe(`messages that wait in queues, ${kind}`, function () {
@@ -123,6 +134,44 @@ for (const kind of ['memory', 'rabbitmq'] as const) {
       expect(one).to.include({ sent: 1, kept: 3, unrouted: 3 });
       expect(await taken(1)).to.deep.equal([other2]);
       expect(await left()).to.deep.equal([other1, late3, other3]);
+    });
+
+    it('waits for messages in flight to it, although the queue has no ready messages', async () => {
+      const ids = [await put(bench.names.events, 'late.created'), await put(bench.names.events, 'late.changed')];
+      const slow = overriding(bench.broker, {
+        consume: (queue, options) =>
+          bench.broker.consume(queue, {
+            ...options,
+            onDelivery: (delivery) => void sleep(700).then(() => options.onDelivery(delivery)),
+          }),
+      });
+      const list = await listUnrouted(
+        { ...bench, broker: slow, definitions },
+        { filter: { ids: ids.slice(1) }, signal },
+      );
+      expect(list.items.map(({ id }) => id)).to.deep.equal(ids.slice(1));
+      expect(list).to.include({ total: 1, unexamined: 0 });
+      expect((await listUnrouted({ ...bench, definitions }, { signal })).items.map(({ id }) => id)).to.deep.equal(ids);
+    });
+
+    it('ends when another consumer has taken the rest of the queue', async () => {
+      await put(bench.names.events, 'late.created');
+      let isFirst = true;
+      const emptied = overriding(bench.broker, {
+        async queueDepth(queue) {
+          const depth = await bench.broker.queueDepth(queue);
+          if (!isFirst || queue !== bench.names.unroutedQueue || depth === undefined) return depth;
+          isFirst = false;
+          return { ...depth, ready: depth.ready + 5 };
+        },
+      });
+      const began = performance.now();
+      const result = await replayUnrouted(
+        { ...bench, broker: emptied, definitions },
+        { filter: { ids: ['x'] }, limit: 60_000, signal },
+      );
+      expect(result).to.deep.equal({ sent: 0, kept: 1, unexamined: 5, unrouted: 1 });
+      expect(performance.now() - began).to.be.below(30_000);
     });
 
     if (kind !== 'rabbitmq') return;
