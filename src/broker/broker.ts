@@ -1,3 +1,4 @@
+import type { FlotillaError } from '../errors.js';
 import type { Fields } from './messages/amqp-fields.js';
 import type { Topology } from './topology/topology.js';
 
@@ -170,6 +171,8 @@ export interface Broker {
   readonly state: BrokerState;
   /** The broker's reason for blocking publishers; undefined while it does not. */
   readonly blockedBy?: string | undefined;
+  /** The latest `broker.not_permitted` of a publisher that has had no message confirmed since. */
+  readonly publishRefusal?: FlotillaError | undefined;
   /** Registers a listener for changes of the state. Returns a function that unregisters it. */
   onState(listener: (state: BrokerState) => void): () => void;
   /** Resolves when the state is `ready`. Rejects with `broker.closed`, or the signal's reason. */

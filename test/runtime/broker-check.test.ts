@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { FlotillaError } from '../../src/errors.js';
 import { brokerCheck } from '../../src/runtime/broker/broker-check.js';
 
 describe('the check `broker` of /readyz', () => {
@@ -15,6 +16,15 @@ describe('the check `broker` of /readyz', () => {
   it('reports only the state for an unknown cause and after reconnecting', () => {
     expect(brokerCheck({ state: 'connecting', blockedBy: undefined }, undefined).detail).to.equal('connecting');
     expect(brokerCheck({ state: 'ready', blockedBy: undefined }, failure)).to.deep.equal({ ok: true, detail: 'ready' });
+  });
+
+  it('names the missing permission to publish and its remedy', () => {
+    const publishRefusal = new FlotillaError('broker.not_permitted', 'exchange "flotilla.events" refused');
+    const { ok, detail } = brokerCheck({ state: 'ready', blockedBy: undefined, publishRefusal }, undefined);
+    expect(ok).to.equal(false);
+    expect(detail).to.match(
+      /^ready: publishes fail: broker\.not_permitted: .*"flotilla\.events" refused\. .*grant what `flotilla topology permissions`/,
+    );
   });
 
   it('names the alarm that blocks publishers', () => {

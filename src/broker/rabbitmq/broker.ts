@@ -58,6 +58,7 @@ export function createRabbitBroker(options: RabbitBrokerOptions): Broker {
   const consuming = open('consume', others.length === 0 ? [first] : [second, ...rest, first]);
   const userId = options.sendUserId === true ? credentialsOf(first).user : undefined;
   const state = new StateCell();
+  const refusals = new Map<symbol, FlotillaError>();
   const parts = new Set<{ close(): Promise<void> }>();
   const management =
     managementUrl === undefined ? undefined : createManagement({ url: managementUrl, vhost: vhostOf(url) });
@@ -89,12 +90,21 @@ export function createRabbitBroker(options: RabbitBrokerOptions): Broker {
     get blockedBy() {
       return publishing.blockedBy ?? consuming.blockedBy;
     },
+    get publishRefusal() {
+      return [...refusals.values()].at(-1);
+    },
     onState: (listener) => state.listen(listener),
     ready: (signal) => state.until(['ready'], signal),
     createPublisher: ({ timeout = publishTimeout } = {}) =>
-      track((onClose) =>
-        createPublisher({ connection: publishing, userId, logger, timeout, onMissing: repair.missing, onClose }),
-      ),
+      track((onClose) => {
+        const key = Symbol('publisher');
+        const onRefusal = (refusal: FlotillaError | undefined) => {
+          refusals.delete(key);
+          if (refusal !== undefined) refusals.set(key, refusal);
+        };
+        const { missing: onMissing } = repair;
+        return createPublisher({ connection: publishing, userId, logger, timeout, onMissing, onRefusal, onClose });
+      }),
     consume: (queue, consumeOptions) =>
       track((onClose) => {
         const onMissing = () => repair.missing({ kind: 'queue', queue });

@@ -1,7 +1,7 @@
 import './decode-headers.js';
 import { IllegalOperationError } from 'amqplib';
 import type { ConfirmChannel, Message, Options } from 'amqplib';
-import { FlotillaError, messageOf } from '../../errors.js';
+import { FlotillaError, hasCode, messageOf } from '../../errors.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { OutgoingMessage, Publisher } from '../broker.js';
 import { withUserId } from '../users/verify-publisher.js';
@@ -20,6 +20,8 @@ export interface PublisherOptions {
   timeout: number;
   /** Called when the exchange does not exist, or a mandatory message was returned. */
   onMissing: (what: Missing) => void;
+  /** Called with `broker.not_permitted`; with undefined when a message is confirmed afterwards, or at the end. */
+  onRefusal: (refusal: FlotillaError | undefined) => void;
   /** Called when the publisher is closed. */
   onClose: () => void;
 }
@@ -38,13 +40,14 @@ interface Unconfirmed {
 }
 
 export function createPublisher(options: PublisherOptions): Publisher {
-  const { connection, userId, logger, timeout, onMissing, onClose } = options;
+  const { connection, userId, logger, timeout, onMissing, onRefusal, onClose } = options;
   const state = new StateCell();
   // in the order of publishing, which is also the order of the deadlines
   const unconfirmed = new Set<Unconfirmed>();
   let channel: ConfirmChannel | undefined;
   let sweep: NodeJS.Timeout | undefined;
   let renewedAt = -Infinity;
+  let isRefused = false;
 
   const reopening = new ReopeningChannel<ConfirmChannel>({
     connection,
@@ -60,9 +63,16 @@ export function createPublisher(options: PublisherOptions): Publisher {
     lost: (_, reason) => {
       channel = undefined;
       follow();
+      if (hasCode(reason, 'broker.not_permitted')) reportRefusal(reason);
       rejectAll(reason);
     },
   });
+
+  function reportRefusal(refusal: FlotillaError | undefined): void {
+    if (refusal === undefined && !isRefused) return;
+    isRefused = refusal !== undefined;
+    onRefusal(refusal);
+  }
 
   const follow = () => state.set(channel === undefined ? 'connecting' : connection.state.value);
   const stopFollowing = connection.state.listen((next) => (next === 'closed' ? state.set('closed') : follow()));
@@ -124,6 +134,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
     if (nacked) each.reject(new FlotillaError('broker.nacked'));
     else if (each.returned !== undefined) each.reject(new FlotillaError('broker.returned', each.returned));
     else each.resolve();
+    if (!nacked) reportRefusal(undefined);
   }
 
   /** Renews the channel after a refusal. RabbitMQ records per channel which queues refuse, and may continue to
@@ -181,6 +192,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
       if (state.value === 'closed') return;
       state.set('closed');
       rejectAll(new FlotillaError('broker.closed'));
+      reportRefusal(undefined);
       stopFollowing();
       onClose();
       await reopening.close();

@@ -25,6 +25,9 @@ export function signedBroker(broker: Broker, options: SigningOptions): Broker {
     get blockedBy() {
       return broker.blockedBy;
     },
+    get publishRefusal() {
+      return broker.publishRefusal;
+    },
     onState: (listener) => broker.onState(listener),
     ready: (signal) => broker.ready(signal),
     applyTopology: (topology, signal) => broker.applyTopology(topology, signal),

@@ -304,6 +304,34 @@ describe('the RabbitMQ broker', () => {
     delivery.ack();
   });
 
+  it('reports a refused permission to publish until a message is confirmed', async () => {
+    await broker.applyTopology(one('q'));
+    const user = n('reader');
+    const permit = (write: string) =>
+      manage(real.managementUrl, 'PUT', `permissions/%2F/${user}`, { configure: '', write, read: '.*' });
+    await manage(real.managementUrl, 'PUT', `users/${user}`, { password: 'a-password', tags: '' });
+    await permit('');
+    const url = Object.assign(new URL(real.amqpUrl), { username: user, password: 'a-password' }).href;
+    const limited = createRabbitBroker({ url, connectionName: n('limited'), logger: silentLogger() });
+    try {
+      await limited.ready();
+      const publisher = limited.createPublisher();
+      const publish = async () => {
+        await publisher.ready();
+        return codeOf(publisher.publish(to(n('q'), 'm')));
+      };
+      expect(limited.publishRefusal).to.equal(undefined);
+      expect(await publish()).to.equal('broker.not_permitted');
+      expect(limited.publishRefusal).to.include({ code: 'broker.not_permitted' });
+      await permit('.*');
+      await eventually(async () => (await publish()) === undefined);
+      expect(limited.publishRefusal).to.equal(undefined);
+    } finally {
+      await limited.close();
+      await manage(real.managementUrl, 'DELETE', `users/${user}`);
+    }
+  });
+
   it('reports the state of each connection as a metric', async () => {
     const states = async () => (await metrics.brokerState.get()).values.map(({ value }) => value);
     expect(await states()).to.deep.equal([1, 1]);
