@@ -11,7 +11,7 @@ const WARM_UP = 30;
 const ORDERS = 120;
 const KILLS = 7;
 /** The messages of an order that is shipped, in order. */
-const WAY = [
+const ORDER_MESSAGES = [
   'order.created',
   'inventory.reserve',
   'inventory.reserved',
@@ -85,7 +85,7 @@ const shown = (milliseconds: number) => `${milliseconds.toFixed(0)} ms`;
 
 async function untilShipped(place: Place, events: EventTimes): Promise<number[]> {
   const whole: number[] = [];
-  const hops = new Map<string, number[]>(WAY.map((type) => [type, []]));
+  const hops = new Map<string, number[]>(ORDER_MESSAGES.map((type) => [type, []]));
   for (let n = 0; n < WARM_UP + ORDERS; n++) {
     const { id, answered } = await place();
     const { at } = await events.seen(id, 'shipment.created');

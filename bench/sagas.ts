@@ -13,8 +13,7 @@ import { sagaDefinitionOf } from '../src/sagas/definition/define-saga.js';
 
 const SAGAS = sized(5_000);
 const ROUNDS = 3;
-/** Concurrent sagas. */
-const TOGETHER = 100;
+const CONCURRENT_SAGAS = 100;
 
 const about = z.strictObject({ id: z.string() });
 const shop = catalogue(baseCatalogue, {
@@ -54,7 +53,7 @@ export const sagas: Bench = async ({ folder }: BenchContext) => {
   };
   const ours = async () => {
     const store = await open('ours');
-    const speed = await speedOf(SAGAS * MESSAGES.length, () => everySaga((id) => takeToItsEnd(store, id)));
+    const speed = await speedOf(SAGAS * MESSAGES.length, () => everySaga((id) => completeSaga(store, id)));
     await store.close();
     return speed;
   };
@@ -68,7 +67,7 @@ export const sagas: Bench = async ({ folder }: BenchContext) => {
   const medians = await inTurns(ROUNDS, { ours, bare });
   return [
     {
-      name: `messages of sagas of three steps, ${TOGETHER} at a time`,
+      name: `messages of sagas of three steps, ${CONCURRENT_SAGAS} at a time`,
       ours: rate(medians.ours),
       bare: `the same events appended alone ${rate(medians.bare)}`,
       ratio: medians.ours.perSecond / medians.bare.perSecond,
@@ -81,7 +80,7 @@ async function everySaga(work: (id: string) => Promise<void>): Promise<void> {
   const one = async () => {
     for (let n = next++; n < SAGAS; n = next++) await work(`s${n}`);
   };
-  await Promise.all(Array.from({ length: TOGETHER }, one));
+  await Promise.all(Array.from({ length: CONCURRENT_SAGAS }, one));
 }
 
 const messagesOf = (id: string): EventEnvelope[] =>
@@ -89,7 +88,7 @@ const messagesOf = (id: string): EventEnvelope[] =>
     createEvent(shop.definitions, type, { id }, originContext({ source: 'bench', subject: `basket/${id}` })),
   );
 
-async function takeToItsEnd(store: Store, sagaId: string): Promise<void> {
+async function completeSaga(store: Store, sagaId: string): Promise<void> {
   for (const message of messagesOf(sagaId)) {
     const input = { kind: 'message', sagaId, now: Date.now(), event: message } as const;
     await store.transaction(async (tx) => {

@@ -16,7 +16,7 @@ import { workerDefinitionOf } from '../src/worker/definition/worker-definition.j
 
 const MESSAGES = 120;
 const ROUNDS = 3;
-const LOOK = 5;
+const POLL_INTERVAL_MS = 5;
 
 /** Three processes of a worker that waits 50 ms for each message and handles one at a time, compared with one process. */
 export const scale: Bench = async ({ amqpUrl, folder, prefix }) => {
@@ -44,7 +44,7 @@ export const scale: Bench = async ({ amqpUrl, folder, prefix }) => {
     try {
       const began = performance.now();
       await send();
-      while ((await store.head()) < MESSAGES) await sleep(LOOK);
+      while ((await store.head()) < MESSAGES) await sleep(POLL_INTERVAL_MS);
       return MESSAGES / ((performance.now() - began) / 1000);
     } finally {
       await Promise.all(processes.map((process) => process.stop()));

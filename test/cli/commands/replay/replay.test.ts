@@ -111,7 +111,7 @@ describe('flotilla replay', function () {
     expect((await run(['--to', 'adder', '--force'])).code).to.equal(0);
   });
 
-  it('replays only the events in the store of their service with --stored-only', async () => {
+  it('replays only the events in the store of their service with --verified', async () => {
     const store = await place.openStore('plain');
     const [genuine, changed, forged] = [1, 2, 3].map((n) => ({ ...eventOf('job.begun', n), source: 'plain' }));
     if (genuine === undefined || changed === undefined || forged === undefined) throw new Error('three events');
