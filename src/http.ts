@@ -1,5 +1,7 @@
 /** Routes, the HTTP server, and helpers for HTTP clients. `runApi` of `flotilla` serves the routes of a fleet; with
- *  `server: false` it creates only the app, for mounting in an Express application. */
+ *  `server: false` it creates only the app, for mounting in an Express application.
+ *  @module flotilla/http */
+
 export { createApi, type ApiOptions } from './api/app.js';
 export { serveApi, type ApiServer, type ServerOptions } from './api/server.js';
 export {

@@ -1,3 +1,6 @@
+/** Message types, workers, stores and processes of a fleet.
+ *  @module flotilla */
+
 // Message types
 export { baseCatalogue, catalogue, type Catalogue, type ContextOf } from './fleet/catalogue.js';
 export { command, event, fromOutside, type MessageDefinition, type MessageKind } from './events/definition.js';

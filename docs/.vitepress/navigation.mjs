@@ -42,7 +42,7 @@ const sections = [
     text: 'Reference',
     folder: 'reference',
     pages: ['cli', 'configuration', 'errors', 'metrics', 'http', 'events'],
-    more: ['reference/api/packages'],
+    more: ['reference/api/index'],
   },
   { text: 'Architecture', pages: ['architecture', 'lifecycle'] },
   { text: 'Decisions', folder: 'decisions', pages: ['README'], collapsed: true },

@@ -1,3 +1,6 @@
+/** Tests of workers and aggregates with a real store and a broker in memory.
+ *  @module flotilla/testing */
+
 export { spec, type Expected, type Given, type Spec } from './decider-spec.js';
 export { harness, type HarnessResult, type Scenario } from './harness/harness.js';
 export type { ExpectedSchedule, ScheduledEvent, SeenEvent, TestEvent } from './harness/events.js';
