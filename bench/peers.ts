@@ -18,7 +18,8 @@ import { rateOrFailure, type Row } from './support/table.js';
 import { createVirtualHost } from './support/virtual-host.js';
 
 const CLIENTS = 32;
-const WARM_UP = sized(300);
+/** Orders, and messages, before those that are measured. */
+const WARM_UP = sized(500);
 const ORDERS = sized(2_000);
 const MESSAGES = sized(5_000);
 const ROUNDS = 3;
@@ -189,21 +190,22 @@ async function until(problem: () => Promise<string>): Promise<void> {
 
 async function measure({ process, cpu }: Running): Promise<Speeds> {
   const { url, call } = process;
-  /** Adds the CPU of the server. */
-  const withServer = async (count: number, work: () => Promise<{ perSecond: number }>): Promise<Speed> => {
+  /** `cost`: the operations between the two readings of the CPU time. */
+  const speedOf = async (count: number, cost: number, seconds: () => Promise<number>): Promise<Speed> => {
     const before = await cpu();
-    const { perSecond } = await work();
-    return { perSecond, cpu: ((await cpu()) - before) / count };
+    const perSecond = count / (await seconds());
+    return { perSecond, cpu: ((await cpu()) - before) / cost };
   };
   const speeds: Speeds = {};
   if (url !== '') {
     await placeAndHandle(process, WARM_UP, WARM_UP);
-    speeds.orders = await withServer(ORDERS, async () => ({
-      perSecond: ORDERS / (await placeAndHandle(process, ORDERS, WARM_UP + ORDERS)),
-    }));
+    speeds.orders = await speedOf(ORDERS, ORDERS, () => placeAndHandle(process, ORDERS, WARM_UP + ORDERS));
   }
-  speeds.publish = await withServer(MESSAGES, () => call('publish', MESSAGES, body) as Promise<Speed>);
-  speeds.consume = await withServer(MESSAGES, () => call('consume', MESSAGES) as Promise<Speed>);
+  const publish = (count: number) => call('publish', count, body) as Promise<number>;
+  const consume = (count: number) => call('consume', WARM_UP, count) as Promise<number>;
+  await publish(WARM_UP);
+  speeds.publish = await speedOf(MESSAGES, MESSAGES, () => publish(MESSAGES));
+  speeds.consume = await speedOf(MESSAGES, WARM_UP + MESSAGES, () => consume(MESSAGES));
   return speeds;
 }
 

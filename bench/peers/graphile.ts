@@ -60,9 +60,14 @@ export const start: StartPeer = async ({ packages, name: schema, postgresUrl = '
   const api = await serveOrders((payload) =>
     utils.addJobs(CONSUMERS.map((identifier) => ({ identifier, payload, maxAttempts: ATTEMPTS }))),
   );
+  const stopRunners = () => Promise.all(runners.splice(0).map((runner) => runner.stop()));
+  let stopped: Promise<unknown> | undefined;
   return {
     url: api.url,
     async publish(order) {
+      // a runner without a task for these jobs would still search for jobs at each notification
+      stopped ??= stopRunners();
+      await stopped;
       await utils.addJob('solo', order, { maxAttempts: ATTEMPTS });
     },
     consume: (handle) => work({ solo: handle }),
@@ -88,7 +93,7 @@ export const start: StartPeer = async ({ packages, name: schema, postgresUrl = '
     },
     async stop() {
       api.close();
-      await Promise.all(runners.map((runner) => runner.stop()));
+      await stopRunners();
       await utils.release();
       await client.end();
     },
