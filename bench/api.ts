@@ -14,7 +14,7 @@ export const api: Bench = async ({ folder }) => {
   let round = 0;
   const measure = async (maxGroup: number): Promise<Speed> => {
     const file = `${folder}/core-${round++}.db`;
-    const process = await startProgram('bench/fixtures/api-process.js', [file, String(maxGroup)]);
+    const process = await startProgram('bench/fixtures/api-process.ts', [file, String(maxGroup)]);
     try {
       const order = await orderOfNewUser(process);
       await placeOrders(process, order, WARM_UP, CONNECTIONS);

@@ -12,7 +12,7 @@ const WARM_UP = 100;
 const ORDERS = 1_000;
 const ROUNDS = 3;
 const IDLE_MS = 10_000;
-const checkout = fileURLToPath(new URL('../..', import.meta.url));
+const checkout = fileURLToPath(new URL('..', import.meta.url));
 
 /** Resources that an order uses, and that the idle fleet uses. */
 interface Cost {

@@ -116,7 +116,7 @@ function runner(
         redisUrl: servers.redis instanceof Error ? undefined : servers.redis.url,
         postgresUrl: servers.postgres instanceof Error ? undefined : servers.postgres.url,
       };
-      const process = await startProgram('bench/fixtures/peer-process.js', [peer], {
+      const process = await startProgram('bench/fixtures/peer-process.ts', [peer], {
         PEER_CONTEXT: JSON.stringify(peerContext),
       });
       try {

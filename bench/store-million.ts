@@ -96,7 +96,7 @@ async function appendLong(store: Store): Promise<void> {
 }
 
 async function replay(path: string): Promise<{ events: number; seconds: number; rss: number }> {
-  const child = fork(fileURLToPath(new URL('fixtures/replay-process.js', import.meta.url)), [path]);
+  const child = fork(fileURLToPath(new URL('fixtures/replay-process.ts', import.meta.url)), [path]);
   const [said] = (await once(child, 'message')) as [{ events: number; seconds: number; rss: number }];
   await once(child, 'exit');
   return said;

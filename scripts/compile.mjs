@@ -8,28 +8,85 @@ import { step } from './step.mjs';
 
 const dist = join(root, 'dist');
 
-/** Compiles src, platform, workers and config, or other folders, to dist, unless it is up to date. Uses esbuild, which
- *  takes 0.1 s in place of 3 s, because it does not check types; `npm run check` does. */
-export async function ensureCompiled(folders = ['src', 'platform', 'workers', 'config']) {
-  const stamp = join(dist, `.compiled-${folders.join('-').replaceAll('/', '-')}`);
+/** The modules of the library that other programs import: its users, `bin/flotilla`, and the scripts. */
+const LIBRARY = [
+  'src/index.ts',
+  'src/http.ts',
+  'src/testing/index.ts',
+  'src/testing/simulation/index.ts',
+  'src/cli/main.ts',
+  'src/supervisor/broker/rabbitmq-node.ts',
+  'src/supervisor/broker/rabbitmq-node/install.ts',
+  'src/telemetry/logger.ts',
+];
+/** All folders with TypeScript. */
+export const FOLDERS = ['src', 'platform', 'workers', 'config', 'examples', 'scripts', 'test', 'bench'];
+const OPTIONS = {
+  absWorkingDir: root,
+  format: 'esm',
+  platform: 'node',
+  target: 'node22',
+  sourcemap: true,
+  logLevel: 'error',
+};
+
+/** Bundles the library and the fleet to dist, unless it is up to date. Uses esbuild, which does not check types;
+ *  `npm run check` does. See docs/decisions/library-is-bundled.md. */
+export function ensureCompiled() {
+  return unlessFresh('.bundled', ['src', 'platform', 'workers', 'config'], () => bundle({ sourcemap: true }));
+}
+
+/** Compiles every module separately to dist/modules, unless it is up to date: tests and benchmarks import modules of the
+ *  library that are not public. */
+export function ensureModules() {
+  return unlessFresh('.modules', FOLDERS, async (files) => {
+    await esbuild({ ...OPTIONS, entryPoints: files, outdir: 'dist/modules', outbase: '.' });
+    removeOrphans(files);
+  });
+}
+
+/** Writes the library to dist/src and the fleet to dist/config. The entries of the library share their modules as
+ *  chunks, so that each exists once in a process; the fleet imports the library by its name. */
+export async function bundle({ sourcemap }) {
+  for (const folder of ['src', 'config']) removeOutput(join(dist, folder));
+  const options = { ...OPTIONS, sourcemap, bundle: true, splitting: true, external: packages() };
+  await esbuild({
+    ...options,
+    entryPoints: LIBRARY,
+    outdir: 'dist/src',
+    outbase: 'src',
+    chunkNames: 'chunks/[name]-[hash]',
+  });
+  await esbuild({
+    ...options,
+    entryPoints: ['config/fleet.ts'],
+    outdir: 'dist/config',
+    outbase: 'config',
+    chunkNames: 'chunks/[name]-[hash]',
+    conditions: ['flotilla-source'],
+    external: [...options.external, 'flotilla'],
+  });
+}
+
+function esbuild(options) {
+  return createRequire(import.meta.url)('esbuild').build(options);
+}
+
+/** The packages that are imported, not bundled. */
+function packages() {
+  const read = (path) => JSON.parse(readFileSync(join(root, path), 'utf8'));
+  const { dependencies, peerDependencies } = read('package.json');
+  return Object.keys({ ...dependencies, ...peerDependencies, ...read('application/package.json').dependencies });
+}
+
+async function unlessFresh(name, folders, work) {
+  const stamp = join(dist, name);
   if (isFresh(stamp, sources(folders))) return;
   await exclusively(async () => {
     const files = sources(folders);
     if (isFresh(stamp, files)) return;
     await step('Compiling TypeScript', 'dist is older than the source', async () => {
-      const { build } = createRequire(import.meta.url)('esbuild');
-      await build({
-        absWorkingDir: root,
-        entryPoints: files,
-        outdir: 'dist',
-        outbase: '.',
-        format: 'esm',
-        platform: 'node',
-        target: 'node22',
-        sourcemap: true,
-        logLevel: 'error',
-      });
-      removeOrphans(folders, files);
+      await work(files);
       mkdirSync(dist, { recursive: true });
       // Written last: a process that finds dist stale waits for the lock.
       writeFileSync(stamp, fingerprint(files));
@@ -59,12 +116,18 @@ function fingerprint(files) {
 }
 
 /** Removes the output of source files that no longer exist. */
-function removeOrphans(folders, files) {
-  const expected = new Set(files.map((file) => join(dist, file.replace(/\.ts$/, '.js'))));
-  for (const file of folders.flatMap((folder) => walk(join(dist, folder), '.js'))) {
+function removeOrphans(files) {
+  const modules = join(dist, 'modules');
+  const expected = new Set(files.map((file) => join(modules, file.replace(/\.ts$/, '.js'))));
+  for (const file of walk(modules, '.js')) {
     if (expected.has(file)) continue;
-    for (const path of [file, `${file}.map`, file.replace(/\.js$/, '.d.ts')]) rmSync(path, { force: true });
+    for (const path of [file, `${file}.map`]) rmSync(path, { force: true });
   }
+}
+
+/** Removes the code of an earlier bundle, whose chunks have other names; keeps declarations. */
+function removeOutput(folder) {
+  for (const file of [...walk(folder, '.js'), ...walk(folder, '.js.map')]) rmSync(file);
 }
 
 function walk(folder, ending) {

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { ensureCompiled } from './compile.mjs';
+import { ensureCompiled, ensureModules } from './compile.mjs';
 import { runsOfAll, testInLanes } from './lanes.mjs';
 import { ensureNode } from './node.mjs';
 import { ensurePackages } from './packages.mjs';
@@ -20,6 +20,7 @@ try {
   await ensureNode();
   await ensurePackages();
   await ensureCompiled();
+  await ensureModules();
   const [coverage, unit] = ['--coverage', '--unit'].map((flag) => process.argv.includes(flag));
   if (!unit) await ensureRabbit('Tests run against a real RabbitMQ');
   const given = process.argv.slice(2).filter((argument) => !['--coverage', '--unit'].includes(argument));

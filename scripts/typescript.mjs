@@ -1,15 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { registerHooks } from 'node:module';
 import { pathToFileURL } from 'node:url';
-import { ensureCompiled } from './compile.mjs';
+import { ensureModules, FOLDERS } from './compile.mjs';
 import { root } from './root.mjs';
 
 // `node --import=…/scripts/typescript.mjs file.ts` runs TypeScript of this checkout: each module has the URL of its
-// source file and the code that `ensureCompiled` compiled from it. A process starts in less than half the time of tsx,
+// source file and the code that `ensureModules` compiled from it. A process starts in less than half the time of tsx,
 // which tries several paths for each module.
-const FOLDERS = ['src', 'platform', 'workers', 'config', 'examples', 'scripts', 'test', 'bench'];
-
-await ensureCompiled(FOLDERS);
+await ensureModules();
 
 const home = pathToFileURL(`${root}/`).href;
 const sources = FOLDERS.map((folder) => `${home}${folder}/`);
@@ -25,7 +23,7 @@ registerHooks({
   },
   load(url, context, next) {
     if (!isSource(url)) return next(url, context);
-    const compiled = new URL(`dist/${url.slice(home.length, -'ts'.length)}js`, home);
+    const compiled = new URL(`dist/modules/${url.slice(home.length, -'ts'.length)}js`, home);
     const source = readFileSync(compiled, 'utf8').replace(
       /(?<=\n\/\/# sourceMappingURL=).*\n$/,
       `${compiled.href}.map\n`,

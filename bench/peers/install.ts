@@ -7,8 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
-/** In the source folder: this file runs in `dist/bench/peers`. */
-const packages = fileURLToPath(new URL('../../../bench/peers/packages/', import.meta.url));
+const packages = fileURLToPath(new URL('packages/', import.meta.url));
 const MANIFESTS = ['package.json', 'package-lock.json'] as const;
 
 /** The versions of the compared libraries. */

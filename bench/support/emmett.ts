@@ -22,7 +22,7 @@ const PACKAGES = {
   [STORE]: '0.38.5',
   sqlite3: '5.1.7',
 };
-const folderOfPackages = fileURLToPath(new URL('../../../node_modules/.cache/flotilla-emmett/', import.meta.url));
+const folderOfPackages = fileURLToPath(new URL('../../node_modules/.cache/flotilla-emmett/', import.meta.url));
 
 interface Speeds {
   append: Speed;

@@ -16,8 +16,7 @@ export interface BenchProcess {
 
 const PATIENCE = 20_000;
 const CALL_LIMIT_MS = 120_000;
-/** The checkout: this file is in `dist/bench/support`. */
-const root = fileURLToPath(new URL('../../..', import.meta.url));
+const root = fileURLToPath(new URL('../..', import.meta.url));
 /** The logs are discarded, but writing them is part of the measured work. */
 const stdio = ['ignore', 'ignore', 'ignore', 'ipc'] as const;
 
@@ -29,14 +28,15 @@ interface Reply {
   error?: string;
 }
 
-/** Starts a compiled program, by its path under `dist`. Resolves when it reports that it is ready. */
+/** Starts a program, by its path in the checkout. Resolves when it reports that it is ready. */
 export async function startProgram(
   path: string,
   args: readonly string[],
   env: NodeJS.ProcessEnv = {},
 ): Promise<BenchProcess> {
-  const child = fork(`${root}dist/${path}`, [...args], {
+  const child = fork(`${root}${path}`, [...args], {
     cwd: root,
+    execArgv: path.endsWith('.ts') ? process.execArgv : [],
     env: { PATH: process.env.PATH, ...env },
     stdio: [...stdio],
   });
@@ -79,7 +79,7 @@ export async function startProgram(
 
 /** Starts a process of the platform's fleet as `bin/flotilla` does: `api`, `worker payment`, `sandbox`. */
 export function startFlotilla(args: readonly string[], env: NodeJS.ProcessEnv): Promise<BenchProcess> {
-  return startProgram('src/cli/main.js', args, env);
+  return startProgram('dist/src/cli/main.js', args, env);
 }
 
 /** Figures that a process reports at /metrics. */

@@ -177,7 +177,7 @@ describe('calls of external services', () => {
   });
 
   it('escape a name in a mail, so that it cannot become a header or another recipient', async () => {
-    const mailer = createMailer({ smtpUrl: sandbox.smtpUrl, mailFrom: 'Shop <shop@example.org>' });
+    const mailer = await createMailer({ smtpUrl: sandbox.smtpUrl, mailFrom: 'Shop <shop@example.org>' });
     try {
       const name = 'Ada"\r\nBcc: eve@example.org\r\n\r\n, eve@example.org <x>';
       const mail = { template: 'welcome', subject: 'Welcome', text: `Dear ${name}` } as const;
@@ -209,7 +209,7 @@ describe('calls of external services', () => {
       });
       server.listen(0, '0.0.0.0');
       await once(server.server, 'listening');
-      const mailer = createMailer({
+      const mailer = await createMailer({
         smtpUrl: url((server.server.address() as AddressInfo).port),
         mailFrom: 'shop@example.org',
       });
@@ -240,7 +240,7 @@ describe('calls of external services', () => {
   });
 
   it('report an unreachable mail server', async () => {
-    const mailer = createMailer({ smtpUrl: 'smtp://127.0.0.1:1', mailFrom: 'shop@example.org' });
+    const mailer = await createMailer({ smtpUrl: 'smtp://127.0.0.1:1', mailFrom: 'shop@example.org' });
     const mail = { template: 'welcome', subject: 'Welcome', text: 'Dear' } as const;
     const error = await rejection(mailer.send({ name: 'Ada', email: 'ada@example.org' }, mail, '<m2@flotilla.local>'));
     mailer.close();

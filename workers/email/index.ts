@@ -23,7 +23,7 @@ export default defineWorker({
       .default('Flotilla <no-reply@flotilla.local>')
       .describe('Sender of the mails.'),
   }),
-  setup: ({ settings }) => ({ mailer: createMailer(settings) }),
+  setup: async ({ settings }) => ({ mailer: await createMailer(settings) }),
   teardown: ({ mailer }) => mailer.close(),
   migrations: [
     {

@@ -1,6 +1,5 @@
 import { PermanentError } from 'flotilla';
 import { isLoopback } from 'flotilla/http';
-import nodemailer from 'nodemailer';
 import type { Mail } from './templates.js';
 
 export interface Recipient {
@@ -20,7 +19,9 @@ export interface Mailer {
 const SMTP_TIMEOUT_MS = 10_000;
 
 /** Sends mails to the SMTP server at `smtpUrl` over a small pool of connections. Connects at the first mail. */
-export function createMailer({ smtpUrl, mailFrom }: { smtpUrl: string; mailFrom: string }): Mailer {
+export async function createMailer({ smtpUrl, mailFrom }: { smtpUrl: string; mailFrom: string }): Promise<Mailer> {
+  // every process of the fleet imports this module; only this worker needs the package
+  const { default: nodemailer } = await import('nodemailer');
   const { protocol, hostname, port, username, password } = new URL(smtpUrl);
   const secure = protocol === 'smtps:';
   // credentials are never sent unencrypted to another machine, even if an attacker modifies the greeting of the server
