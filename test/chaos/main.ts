@@ -142,7 +142,7 @@ try {
   });
   await part('power failures', async () => {
     const cuts = rounds * 4;
-    const orders = await cutPower({ ...run('power'), roles: ROLES_APART, cuts, pause: [500, 5000], syncTime: 20 });
+    const orders = await cutPower({ ...run('power'), roles: ROLES_APART, cuts, pause: [2000, 9000], syncTime: 250 });
     return `${cuts} cuts, ${orders} orders`;
   });
   await part('store, racing writers', async () => {
