@@ -28,8 +28,9 @@ export function upcast(definitions: Definitions, event: EventEnvelope): EventEnv
     const found = describeIssues(result.error.issues, piiPaths(written));
     throw new FlotillaError('contract.invalid_data', `${event.type}: ${found}`);
   }
+  if (version === definition.latest && event.dataschema !== '') return event;
   const dataschema = dataschemaOf(event.type, definition.latest);
-  if (version === definition.latest) return event.dataschema === '' ? { ...event, dataschema } : event;
+  if (version === definition.latest) return { ...event, dataschema };
   let data = event.data;
   try {
     for (let step = version; step < definition.latest; step++) {
@@ -44,16 +45,16 @@ export function upcast(definitions: Definitions, event: EventEnvelope): EventEnv
 /** Returns the schema version of an event. An absent `dataschema` is accepted only for a type with a single version;
  *  with several versions, the data could have any of them. */
 function schemaVersion({ type, dataschema }: EventEnvelope, { latest }: MessageDefinition): number {
+  if (dataschema === '' && latest === 1) return 1;
+  const version = versionOf(type, dataschema);
+  if (version !== undefined) return version;
   const expected = `${dataschemaOf(type, latest).replace(/\d+$/, '')}<version>`;
   if (dataschema === '') {
-    if (latest === 1) return 1;
     throw new FlotillaError(
       'contract.not_an_event',
       `dataschema: missing; ${type} has ${latest} versions, send ${expected}`,
     );
   }
-  const version = versionOf(type, dataschema);
-  if (version !== undefined) return version;
   throw new FlotillaError(
     'contract.not_an_event',
     `dataschema: ${JSON.stringify(dataschema.slice(0, 100))} is not ${expected}`,

@@ -33,8 +33,11 @@ export interface EventEnvelope<Type extends string = string, Data = unknown> {
   data: Data;
 }
 
+/** Maximum length of a subject. */
+export const MAX_SUBJECT_LENGTH = 512;
+
 /** A subject that every consumer accepts. */
-export const subjectText = textLine(512);
+export const subjectText = textLine(MAX_SUBJECT_LENGTH);
 
 /** An event before it is appended: without its `sequence`. */
 export type UnsequencedEvent = Omit<EventEnvelope, 'sequence'>;

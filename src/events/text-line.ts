@@ -7,7 +7,8 @@ const range = (first: number, last: number) => `${String.fromCodePoint(first)}-$
  *  it also compiles without the flag `u`. */
 const PRINTABLE = new RegExp(`^[ -~${range(0xa0, 0x2027)}${range(0x202a, 0x10ffff)}]*$`, 'u');
 
-const MESSAGE = 'one line of text, not blank';
+/** The message of every invalid line. */
+export const NOT_A_LINE = 'one line of text, not blank';
 
 /** Creates a schema for one line of text for headers, logs and mails: at most `max` UTF-16 code units, not blank, no
  *  control characters, line breaks or lone surrogates. Checks the length first, so that no pattern runs on a longer
@@ -16,9 +17,9 @@ export const textLine = (max: number) =>
   z
     .string()
     .max(max, { abort: true })
-    .regex(PRINTABLE, { error: MESSAGE, abort: true })
-    .refine((text) => !/\p{Cs}/u.test(text), { error: MESSAGE, abort: true })
-    .regex(/\S/, MESSAGE);
+    .regex(PRINTABLE, { error: NOT_A_LINE, abort: true })
+    .refine((text) => !/\p{Cs}/u.test(text), { error: NOT_A_LINE, abort: true })
+    .regex(/\S/, NOT_A_LINE);
 
 /** Whether the text is valid for `textLine(max)`. */
 export function isTextLine(text: string, max: number): boolean {
@@ -26,10 +27,11 @@ export function isTextLine(text: string, max: number): boolean {
 }
 
 /** Rejects text with control characters, line breaks or lone surrogates; accepts any other value. */
-export const noControls = z.unknown().refine((value) => typeof value !== 'string' || isPrintable(value), MESSAGE);
+export const noControls = z.unknown().refine((value) => typeof value !== 'string' || isPrintable(value), NOT_A_LINE);
 
+/** Most texts are ASCII, for which one pattern is enough. */
 function isPrintable(text: string): boolean {
-  return PRINTABLE.test(text) && !/\p{Cs}/u.test(text);
+  return /^[ -~]*$/.test(text) || (PRINTABLE.test(text) && !/\p{Cs}/u.test(text));
 }
 
 /** Converts a text to a form that `textLine(max)` accepts, unless it is blank: control characters and line breaks
