@@ -1,4 +1,4 @@
-import type { Broker, Delivery, OutgoingMessage, Publisher } from '../broker.js';
+import type { Broker, Delivery, MessageOrigin, OutgoingMessage, Publisher } from '../broker.js';
 import type { Fields } from '../messages/amqp-fields.js';
 import { HEADERS } from '../messages/headers.js';
 import type { FleetKeys } from './fleet-keys.js';
@@ -37,7 +37,7 @@ export function signedBroker(broker: Broker, options: SigningOptions): Broker {
     close: () => broker.close(),
     createPublisher: (publisherOptions) => signedPublisher(broker.createPublisher(publisherOptions), options.keys),
     consume: (queue, { onDelivery, ...rest }) =>
-      broker.consume(queue, { ...rest, onDelivery: (delivery) => onDelivery(verifiedDelivery(delivery, options)) }),
+      broker.consume(queue, { ...rest, onDelivery: (delivery) => onDelivery(new VerifiedDelivery(delivery, options)) }),
     readStream: (stream, { onEntry, ...rest }) =>
       broker.readStream(stream, {
         ...rest,
@@ -70,17 +70,39 @@ function vouched(message: OutgoingMessage, keys: FleetKeys): OutgoingMessage {
   return { ...message, properties: signed(keys, body, { ...properties, headers: { ...headers, ...own } }) };
 }
 
-function verifiedDelivery(delivery: Delivery, options: SigningOptions): Delivery {
-  const { queue, exchange, routingKey, body, redelivered } = delivery;
-  return {
-    ...{ queue, exchange, routingKey, body, redelivered },
-    ...verify(delivery, queue, options),
-    get lost() {
-      return delivery.lost;
-    },
-    ack: () => delivery.ack(),
-    requeue: () => delivery.requeue(),
-  };
+class VerifiedDelivery implements Delivery {
+  readonly queue: string;
+  readonly exchange: string;
+  readonly routingKey: string;
+  readonly body: Uint8Array;
+  readonly redelivered: boolean;
+  readonly origin: MessageOrigin;
+  readonly properties: Delivery['properties'];
+  readonly #delivery: Delivery;
+
+  constructor(delivery: Delivery, options: SigningOptions) {
+    this.#delivery = delivery;
+    this.queue = delivery.queue;
+    this.exchange = delivery.exchange;
+    this.routingKey = delivery.routingKey;
+    this.body = delivery.body;
+    this.redelivered = delivery.redelivered;
+    const { origin, properties } = verify(delivery, delivery.queue, options);
+    this.origin = origin;
+    this.properties = properties;
+  }
+
+  get lost(): AbortSignal {
+    return this.#delivery.lost;
+  }
+
+  ack(): void {
+    this.#delivery.ack();
+  }
+
+  requeue(): void {
+    this.#delivery.requeue();
+  }
 }
 
 type Verified = Required<Pick<Delivery, 'origin' | 'properties'>>;
