@@ -37,16 +37,14 @@ export interface Emitter {
  *  attempt. */
 export class Emissions {
   #index = 0;
-  readonly #traceparent: string | undefined;
+  #traceparent: { value: string | undefined } | undefined;
 
   constructor(
     private readonly emitter: Emitter,
     private readonly cause: EventEnvelope,
     /** Separates the ids of different sequences of one cause. */
     private readonly sequence = '',
-  ) {
-    this.#traceparent = childTraceparent(cause.traceparent);
-  }
+  ) {}
 
   get definitions(): Definitions {
     return this.emitter.definition.definitions;
@@ -73,6 +71,9 @@ export class Emissions {
     if (!definition.emits.has(type)) {
       throw new FlotillaError('worker.undeclared_emit', `${definition.name} emits ${type}`);
     }
+    // created with the first event: most handlers emit none
+    this.#traceparent ??= { value: childTraceparent(cause.traceparent) };
+    const { value: traceparent } = this.#traceparent;
     const parts = [cause.source, cause.id, definition.name, this.sequence, this.#index++, type];
     return {
       id: deriveId(Date.parse(cause.time), ...parts),
@@ -81,7 +82,7 @@ export class Emissions {
       time: new Date(this.now()).toISOString(),
       correlationId: cause.correlationid,
       causationId: cause.id,
-      ...(this.#traceparent !== undefined && { traceparent: this.#traceparent }),
+      ...(traceparent !== undefined && { traceparent }),
     };
   }
 

@@ -27,11 +27,7 @@ export const inbox: Middleware<WorkerPipelineContext> = (next, context) => {
     }
     // no await until the work is in the map: another delivery may be at the previous line
     const work = handleOnce(message, key, event);
-    const over = work.then(
-      () => undefined,
-      () => undefined,
-    );
-    running.set(name, over);
+    running.set(name, work);
     try {
       return await work;
     } finally {
@@ -85,6 +81,6 @@ async function settledOrAborted(work: Promise<unknown>, signal: AbortSignal): Pr
   let aborted = () => {};
   const lost = new Promise<void>((resolve) => (aborted = resolve));
   signal.addEventListener('abort', aborted, { once: true });
-  await Promise.race([work, lost]);
+  await Promise.race([work, lost]).catch(() => undefined);
   signal.removeEventListener('abort', aborted);
 }

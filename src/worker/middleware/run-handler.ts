@@ -33,8 +33,11 @@ export function runHandler(pipeline: WorkerPipelineContext): HandleMessage {
       context.revoke();
     }
     if (replayed === undefined) logSagaFailure(definition.sagas, event, pipeline.logger);
-    const sagas = definition.sagasOf.get(event.type) ?? [];
-    message.effects = [...context.effects, ...sagas.map((saga) => ({ kind: 'saga', saga, event }) as const)];
+    const sagas = definition.sagasOf.get(event.type);
+    message.effects =
+      sagas === undefined
+        ? context.effects
+        : [...context.effects, ...sagas.map((saga) => ({ kind: 'saga', saga, event }) as const)];
     return 'done';
   };
 }
