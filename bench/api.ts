@@ -9,12 +9,12 @@ const WARM_UP = 3_000;
 const CONNECTIONS = 64;
 const ROUNDS = 3;
 
-/** POST /orders with durable replies, compared with the same API on a store that commits each request separately. */
+/** POST /orders with durable replies, compared with the same API on a store that commits each request separately, and
+ *  with a bare Express route that parses the same body. */
 export const api: Bench = async ({ folder }) => {
   let round = 0;
-  const measure = async (maxGroup: number): Promise<Speed> => {
-    const file = `${folder}/core-${round++}.db`;
-    const process = await startProgram('bench/fixtures/api-process.ts', [file, String(maxGroup)]);
+  const measure = async (program: string, args: readonly string[]): Promise<Speed> => {
+    const process = await startProgram(program, args);
     try {
       const order = await orderOfNewUser(process);
       await placeOrders(process, order, WARM_UP, CONNECTIONS);
@@ -26,14 +26,27 @@ export const api: Bench = async ({ folder }) => {
       await process.stop();
     }
   };
-  const medians = await inTurns(ROUNDS, { ours: () => measure(500), bare: () => measure(1) });
+  const ours = (maxGroup: number) => () =>
+    measure('bench/fixtures/api-process.ts', [`${folder}/core-${round++}.db`, String(maxGroup)]);
+  const medians = await inTurns(ROUNDS, {
+    ours: ours(500),
+    alone: ours(1),
+    express: () => measure('bench/fixtures/express-process.ts', []),
+  });
   return [
     {
       name: `POST /orders, durable, ${CONNECTIONS} connections`,
       ours: rate(medians.ours),
-      bare: `one commit per request ${rate(medians.bare)}`,
-      ratio: medians.ours.perSecond / medians.bare.perSecond,
+      bare: `one commit per request ${rate(medians.alone)}`,
+      ratio: medians.ours.perSecond / medians.alone.perSecond,
       target: 3,
+    },
+    {
+      name: 'the same, compared with a route that stores nothing',
+      ours: rate(medians.ours),
+      bare: `Express with its JSON parser ${rate(medians.express)}`,
+      ratio: medians.ours.perSecond / medians.express.perSecond,
+      target: 0.6,
     },
   ];
 };
