@@ -82,17 +82,24 @@ async function incompleteHistory(
   return gap === undefined ? [] : [`history is incomplete: ${gap}`];
 }
 
-/** A worker with a new store has no record of earlier commands: a replayed command has external side effects even if
- *  they are not requested, because its handler needs the answer. */
-function repeatedCommands({ worker }: ReplayContext, { selection }: ReplayRequest): string[] {
+/** A worker with a new store has no record of earlier commands. Without side effects its handler cannot complete one
+ *  that calls an external service. */
+function repeatedCommands({ worker }: ReplayContext, { selection, again, sideEffects }: ReplayRequest): string[] {
   if (selection.commands !== true) return [];
   const commands = selectedTypes(worker, selection.types).filter(
     (type) => kindOf(worker.definitions, type) === 'command',
   );
   if (commands.length === 0) return [];
+  const handled = `${commands.join(', ')}${again === null ? ` that ${worker.name} has no record of` : ''}`;
+  if (sideEffects) {
+    return [
+      `${handled} are carried out with their external side effects: only the idempotency key, which is unchanged, ` +
+        'prevents duplicates',
+    ];
+  }
   return [
-    `${commands.join(', ')} that ${worker.name} has no record of are carried out with their external side effects: only the ` +
-      'idempotency key, which is unchanged, prevents duplicates',
+    `${handled} are handled without external side effects: where a handler makes a call with { sideEffect: true }, the ` +
+      'command becomes a dead letter (worker.side_effect_refused); --side-effects permits these calls',
   ];
 }
 

@@ -204,9 +204,13 @@ describe('a replay that handles events again', function () {
     await bench.declare(adder());
     await bench.publish(eventOf('job.begun', 1));
     const warnings = async (request = {}) => (await checkRequest(bench.replayer(adder()), requestOf(request))).join();
-    expect(await warnings({ selection: { commands: true } }))
+    expect(await warnings({ selection: { commands: true }, sideEffects: true }))
       .to.contain('job.requested')
       .and.contain('idempotency key');
+    expect(await warnings({ selection: { commands: true } }))
+      .to.contain('job.requested')
+      .and.contain('worker.side_effect_refused')
+      .and.not.contain('carried out');
     expect(await warnings({ selection: { commands: true, types: ['job.begun'] } })).to.equal('');
     expect(await warnings()).to.equal('');
   });
