@@ -1,5 +1,5 @@
 import { FlotillaError } from '../../../errors.js';
-import { derivedId } from '../../../events/ids.js';
+import { derivedId, type DeriveId } from '../../../events/ids.js';
 import { findSagas } from '../../../sagas/queries.js';
 import { sagaMigrations, type SagaRow } from '../../../sagas/saga-table.js';
 import type { SagaDefinition } from '../../../sagas/definition/types.js';
@@ -18,9 +18,8 @@ export interface KnownSaga {
 
 /** The sagas of the enabled workers, with the configured retry policy. */
 export async function knownSagas(context: Context): Promise<KnownSaga[]> {
-  const deriveId = context.fleetKeys?.deriveId ?? derivedId;
   return enabledWorkers(await context.fleet(), context.config).flatMap(({ name: worker, store: service, sagas }) =>
-    sagas.map((saga) => ({ saga: { ...saga, deriveId }, worker, service })),
+    sagas.map((saga) => ({ saga, worker, service })),
   );
 }
 
@@ -34,6 +33,8 @@ export interface FoundSaga {
   sagaId: string;
   store: Store;
   row: SagaRow;
+  /** Derives the ids of commands, as the workers of this fleet do. */
+  deriveId: DeriveId;
 }
 
 /** Enough to detect an ambiguous prefix. */
@@ -42,13 +43,14 @@ const MAX_MATCHES = 2;
 /** Runs `work` with the saga that has this id, this unique prefix of an id, this subject (`order/<id>`) or this stream
  *  (`<saga>/<id>`). Throws `saga.not_found` where none or several match, naming the stores that could not be read. */
 export async function withSaga<T>(context: Context, text: string, work: (found: FoundSaga) => Promise<T>): Promise<T> {
+  const deriveId = context.fleetKeys?.deriveId ?? derivedId;
   return withSagaStores(context, async (stores) => {
     const found: FoundSaga[] = [];
     for (const { saga, service } of await knownSagas(context)) {
       const store = await stores.find(service);
       if (store === undefined) continue;
       const rows = await findSagas(store.query, saga.name, prefixIn(text, saga), MAX_MATCHES);
-      found.push(...rows.map((row) => ({ saga, sagaId: row.sagaId, store, row })));
+      found.push(...rows.map((row) => ({ saga, sagaId: row.sagaId, store, row, deriveId })));
     }
     const { unread } = stores;
     return work(only(found, text, unread.length === 0 ? '' : `; not read: ${describeUnread(context, unread)}`));

@@ -11,12 +11,12 @@ export type OperatorRequest = { kind: 'retry' } | { kind: 'compensate'; reason: 
 /** Records an operator's request in the saga's stream and resolves to its progress afterwards. Its worker publishes the
  *  commands that follow. Throws `saga.refused`. */
 export async function applyRequest(
-  { saga, sagaId, store }: FoundSaga,
+  { saga, sagaId, store, deriveId }: FoundSaga,
   request: OperatorRequest,
 ): Promise<SagaProgress> {
   const now = Date.now();
   const [first] = await store.read(`${saga.name}/${sagaId}`, 0, 1);
-  const input: SagaInput = { ...request, sagaId, now, who: operatorName() };
+  const input: SagaInput = { ...request, sagaId, now, deriveId, who: operatorName() };
   await store.transaction((tx) =>
     advance(tx, saga, input, (subject) =>
       originContext({ source: store.service, subject, now, ...(first && { correlationId: first.correlationId }) }),

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import type { EventEnvelope } from 'flotilla';
 import * as sagas from '../../../../src/cli/commands/sagas/index.js';
 import * as status from '../../../../src/cli/commands/status/index.js';
+import { parseFleetKeys } from '../../../../src/broker/signing/fleet-keys.js';
 import { createEvent, originContext } from '../../../../src/events/create.js';
 import { defineFleet } from '../../../../src/fleet/define-fleet.js';
 import { advance } from '../../../../src/sagas/advance.js';
@@ -229,6 +230,17 @@ describe('flotilla sagas', () => {
 
     await fail('t3');
     expect((await json('retry', 't3')).waiting).to.include({ step: 'flight', direction: 'back', attempt: 3 });
+  });
+
+  it('retry derives the id of the command with the key of the fleet', async () => {
+    await open();
+    await begin('t2');
+    const key = 'k'.repeat(40);
+    expect((await run(['retry', 't2'], { FLEET_KEY: key })).code).to.equal(0);
+    const command = (await stream('trip/t2')).at(-1);
+    const time = Date.parse(command?.time ?? '');
+    const parts = [time, 'saga', 'travel', 't2', 'flight', 'forward', 2] as const;
+    expect(command?.id).to.equal(parseFleetKeys(key).deriveId(...parts));
   });
 
   it('compensate requires a reason and compensates', async () => {
