@@ -1,7 +1,12 @@
+import { HEADERS, textHeader } from '../broker/messages/headers.js';
 import { formatDuration } from '../duration.js';
+import { oneLine } from '../events/text-line.js';
 import type { AuditEntry } from './storage/audit.js';
 import type { LastReplay } from './last-replay.js';
 import type { StoredState, StoredDeadLetter } from './dead-letter.js';
+
+/** The limit of AMQP for names of exchanges and for routing keys. */
+const MAX_NAME_LENGTH = 255;
 
 /** The lines of a dead letter's report: its facts, attempts, audit and message. */
 export function formatDeadLetter(
@@ -18,6 +23,7 @@ export function formatDeadLetter(
       kind: deadLetter.kind ?? 'not in the catalogue',
       event: deadLetter.eventId ?? 'unknown',
       correlation: deadLetter.correlationId ?? 'unknown',
+      ...routeOf(deadLetter),
       'dead since': deadLetter.deadAt,
       replays: replaysOf(deadLetter, trail, last),
       ...trustOf(deadLetter),
@@ -32,6 +38,24 @@ export function formatDeadLetter(
     'Message',
     ...body.map((line) => `  ${line}`),
   ];
+}
+
+/** How the message was first published; a worker records it in headers, the broker in `x-death`. */
+function routeOf({ properties: { headers = {} } }: Pick<StoredDeadLetter, 'properties'>): Record<string, string> {
+  const [death] = [headers['x-death']].flat();
+  const { exchange, 'routing-keys': keys } = recordOf(death);
+  const [key] = [keys].flat();
+  const recorded = (header: string, byBroker: unknown) =>
+    textHeader(headers, header) ?? (typeof byBroker === 'string' ? byBroker : undefined);
+  const shown = (text = 'unknown') => oneLine(text, MAX_NAME_LENGTH);
+  return {
+    exchange: shown(recorded(HEADERS.exchange, exchange)) || 'the default exchange',
+    'routing key': shown(recorded(HEADERS.routingKey, key)) || 'none',
+  };
+}
+
+function recordOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null ? { ...value } : {};
 }
 
 /** A body as JSON, otherwise as text, otherwise as Base64. */

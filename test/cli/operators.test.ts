@@ -179,7 +179,9 @@ describe('operator commands', function () {
     expect(shown)
       .to.contain('payment.process of order/good, for payment')
       .and.contain('dead-lettered)')
-      .and.contain('"amount": 500');
+      .and.contain('"amount": 500')
+      .and.match(/^exchange +events\.work$/m)
+      .and.match(/^routing key +payment\.process$/m);
     expect((await json('dead', 'show', idOf('order/useless'), '--pii')).body).to.equal('rubbish');
 
     const looked = await run('dead', 'replay', '--all', '--dry-run');
