@@ -1,7 +1,9 @@
+import type { ChannelModel } from 'amqplib';
 import { FlotillaError } from '../../errors.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { Metrics } from '../../telemetry/metrics.js';
 import type { Broker, BrokerState } from '../broker.js';
+import type { ExchangeSpec } from '../topology/topology.js';
 import { StateCell } from '../broker-state.js';
 import { addressesOf, credentialsOf, shuffled, vhostOf } from './connection/addresses.js';
 import type { ConnectFailure } from './connection/connect-failure.js';
@@ -14,6 +16,7 @@ import { createPublisher } from './publisher.js';
 import { findRefusing } from './topology/refusing-queues.js';
 import { createStreamReader } from './stream-reader.js';
 import { createTopologyAdmin } from './topology/topology-admin.js';
+import { verifyClaims } from './topology/verify-claims.js';
 import { createTopologyRepair } from './topology/topology-repair.js';
 
 /** Options of `createRabbitBroker`. */
@@ -34,6 +37,9 @@ export interface RabbitBrokerOptions {
   publishTimeout?: number;
   /** Seconds. @default 10 */
   heartbeat?: number;
+  /** Exchanges that this process has claimed. A broker in which another fleet holds one counts as unreachable, with
+   *  `fleet.prefix_taken`. */
+  claims?: () => readonly ExchangeSpec[];
   /** Called with the cause each time that no node could be reached; connecting continues. Must not throw. */
   onUnreachable?: (failure: ConnectFailure) => void;
 }
@@ -49,8 +55,12 @@ export function createRabbitBroker(options: RabbitBrokerOptions): Broker {
   if (first === undefined) throw new FlotillaError('config.invalid', 'the broker has no URL');
   const open = (purpose: string, urls: [string, ...string[]]) => {
     const name = `${connectionName} ${purpose}`;
-    const { onUnreachable } = options;
-    return openConnection({ urls, name, logger, heartbeat, ...(onUnreachable && { onUnreachable }) });
+    const { claims = () => [], onUnreachable } = options;
+    const verify = (connection: ChannelModel) => {
+      const held = claims();
+      return held.length === 0 ? undefined : verifyClaims(connection, held);
+    };
+    return openConnection({ urls, name, logger, heartbeat, verify, ...(onUnreachable && { onUnreachable }) });
   };
   const publishing = open('publish', [first, ...others]);
   // preferably to another node: the fleet then depends on no single node

@@ -4,7 +4,7 @@ import { isPermanentFailure, type ConnectFailure } from '../../broker/rabbitmq/c
 import { createRabbitBroker } from '../../broker/rabbitmq/index.js';
 import type { FleetKeys } from '../../broker/signing/fleet-keys.js';
 import { registerKey, requireKey } from '../../broker/signing/key-registration.js';
-import { namesFor, topologyOf, type Names } from '../../broker/topology/topology.js';
+import { namesFor, topologyOf, type ExchangeSpec, type Names, type Topology } from '../../broker/topology/topology.js';
 import { FlotillaError } from '../../errors.js';
 import { createClusterWatch } from '../../observability/broker/cluster-watch.js';
 import type { Logger } from '../../telemetry/logger.js';
@@ -34,7 +34,7 @@ export interface FleetBroker {
   readonly names: Names;
   /** Resolves when every claim that was given, by this call or an earlier one, is settled, and the broker has the topology of
    *  all enabled workers; waits for the broker. Rejects with `fleet.prefix_taken`. */
-  readonly topology: (claim?: Promise<void>) => Promise<void>;
+  readonly topology: (claim?: Promise<Topology>) => Promise<void>;
   /** Removes the claim of a service's store. */
   readonly removeClaim: (service: string) => Promise<void>;
 }
@@ -46,6 +46,7 @@ export function openFleetBroker(options: FleetBrokerOptions): FleetBroker {
   const { amqpUrl, managementUrl } = address;
   const { signal } = lifetime;
   const names = namesFor(config.prefix);
+  const held: ExchangeSpec[] = [];
   let reached = false;
   let failed: ConnectFailure | undefined;
   const rabbit = createRabbitBroker({
@@ -55,6 +56,7 @@ export function openFleetBroker(options: FleetBrokerOptions): FleetBroker {
     sendUserId: config.userId !== 'off',
     logger,
     metrics,
+    claims: () => held,
     // a process that starts waits for a broker, unless waiting cannot help; one that runs keeps trying in any case
     onUnreachable(failure) {
       failed = failure;
@@ -95,7 +97,7 @@ export function openFleetBroker(options: FleetBrokerOptions): FleetBroker {
     names,
     /** Nothing is declared, consumed or published before every store that this process has opened is claimed. */
     async topology(claim) {
-      if (claim !== undefined) claims.push(claim);
+      if (claim !== undefined) claims.push(claim.then(({ exchanges }) => void held.push(...exchanges)));
       agreed ??= agreeOnKey();
       await Promise.all([agreed, ...claims]);
       applying ??= ensureTopology(broker, wanted, { logger, signal });

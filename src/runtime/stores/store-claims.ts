@@ -7,7 +7,7 @@ import {
   prefixTaken,
   type HeldClaim,
 } from '../../broker/topology/store-claim.js';
-import type { Names } from '../../broker/topology/topology.js';
+import type { Names, Topology } from '../../broker/topology/topology.js';
 import type { Management } from '../../broker/rabbitmq/management/management.js';
 import { hasCode } from '../../errors.js';
 import { namesFor } from '../../broker/topology/topology.js';
@@ -26,14 +26,14 @@ export interface ClaimOptions {
   replace?: { abandoned: readonly string[]; remove: () => Promise<void> };
 }
 
-/** Claims the names of the store's service in the broker. Waits for the broker; idempotent. Rejects with
- *  `fleet.prefix_taken` where another store holds them that was not given up for this one. */
+/** Claims the names of the store's service in the broker. Waits for the broker; idempotent. Resolves with the claim.
+ *  Rejects with `fleet.prefix_taken` where another store holds them that was not given up for this one. */
 export async function claimStore(
   broker: Pick<Broker, 'applyTopology'>,
   names: Names,
   store: Pick<Store, 'service' | 'id'>,
   { replace, ...options }: ClaimOptions,
-): Promise<void> {
+): Promise<Topology> {
   const claim = claimOf(store, names);
   try {
     await ensureTopology(broker, claim, options).catch(async (error: unknown) => {
@@ -43,6 +43,7 @@ export async function claimStore(
       await replace.remove();
       await ensureTopology(broker, claim, options);
     });
+    return claim;
   } catch (error) {
     throw claimError(error, store, names);
   }

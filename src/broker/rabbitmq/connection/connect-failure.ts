@@ -10,6 +10,7 @@ export interface ConnectFailure {
 
 /** In the order of reporting if the nodes of a broker fail in different ways. */
 const CODES = [
+  'fleet.prefix_taken',
   'broker.refused_credentials',
   'broker.no_vhost',
   'broker.tls',

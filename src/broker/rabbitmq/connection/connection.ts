@@ -20,7 +20,10 @@ export interface ConnectionOptions {
   logger: Logger;
   /** Seconds. A peer that is silent for about two heartbeats counts as lost. */
   heartbeat: number;
-  /** Called each time all nodes have failed. Must not throw. */
+  /** Called with each new connection before it counts as connected. Resolves with the reason why the broker belongs
+   *  to another fleet, if it does; undefined: nothing to verify. */
+  verify?: (connection: ChannelModel) => Promise<string | undefined> | undefined;
+  /** Called each time all nodes have failed, or the broker belongs to another fleet. Must not throw. */
   onUnreachable?: (failure: ConnectFailure) => void;
 }
 
@@ -60,11 +63,12 @@ const LOG_INTERVAL_MS = 60_000;
 /** Opens a connection. The only file that uses amqp-connection-manager, and only for the connection; channels are
  *  managed elsewhere. */
 export function openConnection(options: ConnectionOptions): Connection {
-  const { urls, name, logger, heartbeat, onUnreachable } = options;
+  const { urls, name, logger, heartbeat, verify, onUnreachable } = options;
   const state = new StateCell();
   const closing = new AbortController();
   const logged = new BoundedLog(logger, LOG_INTERVAL_MS);
   let model: ChannelModel | undefined;
+  let isVerified = false;
   let blockedBy: string | undefined;
   let current = 0;
   // consecutive failed rounds through all nodes
@@ -95,16 +99,40 @@ export function openConnection(options: ConnectionOptions): Connection {
   manager.on('connect', ({ connection }: { connection: object }) => {
     if (!isChannelModel(connection)) throw new TypeError('amqplib gave something that is no connection');
     model = connection;
+    blockedBy = undefined;
     since = performance.now();
     failures = [];
+    const verifying = verify?.(connection);
+    if (verifying === undefined) accept();
+    else void acceptVerified(connection, verifying);
+  });
+
+  function accept(): void {
+    isVerified = true;
     const fields = { connection: name, node: hostOf(urlOf(current)) };
     if (wasLost) logger.info('connected to the broker', fields);
     else logger.debug('connected to the broker', fields);
     wasLost = false;
-    state.set('ready');
-  });
+    state.set(blockedBy === undefined ? 'ready' : 'blocked');
+  }
+
+  /** Refuses the broker of another fleet, and connects again later: the own broker may return to this address. */
+  async function acceptVerified(connection: ChannelModel, verifying: Promise<string | undefined>): Promise<void> {
+    try {
+      const conflict = await verifying;
+      if (model !== connection || closing.signal.aborted) return;
+      if (conflict === undefined) return accept();
+      const failure: ConnectFailure = { code: 'fleet.prefix_taken', detail: `${hostOf(urlOf(current))}: ${conflict}` };
+      reportFailure(failure);
+      cut('another fleet uses the prefix on this broker');
+    } catch (error) {
+      if (model === connection) cut(`the claims of this process could not be verified: ${messageOf(error)}`);
+    }
+  }
+
   manager.on('disconnect', ({ err }: { err?: unknown }) => {
     model = undefined;
+    isVerified = false;
     wasLost = true;
     rounds = performance.now() - since >= STABLE_AFTER_MS ? 1 : Math.min(rounds + 1, MAX_LOSSES);
     if (!closing.signal.aborted) {
@@ -125,28 +153,31 @@ export function openConnection(options: ConnectionOptions): Connection {
       wasLost = true;
       const failure = failureOfAll(failures);
       failures = [];
-      if (closing.signal.aborted) return;
-      const level = isPermanentFailure(failure) ? 'error' : 'warn';
-      logged.log(level, failure.code, 'cannot connect to the broker; retrying', {
-        connection: name,
-        code: failure.code,
-        error: new FlotillaError(failure.code, failure.detail).message,
-      });
-      onUnreachable?.(failure);
+      if (!closing.signal.aborted) reportFailure(failure);
     });
   });
+  function reportFailure(failure: ConnectFailure): void {
+    const level = isPermanentFailure(failure) || failure.code === 'fleet.prefix_taken' ? 'error' : 'warn';
+    logged.log(level, failure.code, 'cannot connect to the broker; retrying', {
+      connection: name,
+      code: failure.code,
+      error: new FlotillaError(failure.code, failure.detail).message,
+    });
+    onUnreachable?.(failure);
+  }
   manager.on('blocked', ({ reason }: { reason: string }) => {
     logger.warn('the broker blocks publishers', { connection: name, reason });
     blockedBy = reason;
-    state.set('blocked');
+    if (isVerified) state.set('blocked');
   });
   manager.on('unblocked', () => {
     logger.info('the broker accepts publishes again', { connection: name });
-    if (model !== undefined) state.set('ready');
+    blockedBy = undefined;
+    if (isVerified) state.set('ready');
   });
 
   const connected = (): ChannelModel => {
-    if (model === undefined) throw new FlotillaError('broker.disconnected', 'no connection');
+    if (model === undefined || !isVerified) throw new FlotillaError('broker.disconnected', 'no connection');
     return model;
   };
   const cut = (reason: string) => {

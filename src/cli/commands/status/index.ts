@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
+import { brokerAddress, notConfigured } from '../../../runtime/broker/broker-address.js';
 import { interval } from '../../shared/input/arguments.js';
 import type { Context } from '../../shared/context.js';
 import { examples } from '../../shared/examples.js';
-import { failureLines } from '../../shared/failure.js';
+import { CommandFailed, failureLines } from '../../shared/failure.js';
 import { requireAllRead } from '../../shared/output/unread-stores.js';
 import { statusLines } from './lines.js';
 import { createStatusSource, type Status } from './source.js';
@@ -30,7 +31,7 @@ export function register(program: Command, context: Context): void {
     .action((flags: Flags) => (flags.watch === undefined ? runOnce(flags, context) : runWatch(flags, context)));
 }
 
-/** Prints the known values. If the broker is unreachable, fails afterwards with the reason. */
+/** Prints the known values. Fails afterwards if the broker is unreachable, or if nothing names it. */
 async function runOnce({ json = false }: Flags, context: Context): Promise<void> {
   const source = createStatusSource(context);
   try {
@@ -41,6 +42,7 @@ async function runOnce({ json = false }: Flags, context: Context): Promise<void>
       for (const line of statusLines(status, shown)) context.print(line);
     }
     if (unreachable !== undefined) throw unreachable;
+    if ((await brokerAddress(context)).from === 'default') throw new CommandFailed(notConfigured(context));
     requireAllRead(context, status.unread);
   } finally {
     await source.close();

@@ -2,6 +2,9 @@ import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { z } from 'zod';
+import { tcpProxy } from '../../../support/tcp-proxy.js';
+import { createRabbitBroker } from '../../../../src/broker/rabbitmq/index.js';
+import { claimOf } from '../../../../src/broker/topology/store-claim.js';
 import type { Broker } from '../../../../src/broker/broker.js';
 import { createManagement } from '../../../../src/broker/rabbitmq/management/management.js';
 import type { Names } from '../../../../src/broker/topology/topology.js';
@@ -144,6 +147,40 @@ describe('two fleets with the same prefix', function () {
       expect(said, args.join(' ')).to.contain('fleet.prefix_taken');
     }
     expect((await run('second', ['dead', 'list'])).code).to.equal(0);
+  });
+
+  it('a process that reconnects refuses the broker of another fleet, and continues once its own is back', async () => {
+    const other = '0197a5b0-0000-7000-8000-000000000001';
+    const proxy = await tcpProxy(place.env.AMQP_URL ?? '');
+    const store = await storeOf('first');
+    const failures: string[] = [];
+    const fleetProcess = createRabbitBroker({
+      url: proxy.through(place.env.AMQP_URL ?? ''),
+      connectionName: 'claims test',
+      logger: silentLogger(),
+      claims: () => claimOf(store, names).exchanges,
+      onUnreachable: ({ code, detail }) => failures.push(`${code}: ${detail}`),
+    });
+    try {
+      await claimStore(broker, names, store, at);
+      await fleetProcess.ready();
+      expect(failures).to.deep.equal([]);
+      const management = createManagement({ url: managementUrl });
+      await management.deleteExchange(names.store('ops'));
+      await claimStore(broker, names, { service: 'ops', id: other }, at);
+      proxy.cut();
+      await eventually(() => failures.length >= 2);
+      expect(failures[0]).to.contain('fleet.prefix_taken').and.contain(other);
+      expect(fleetProcess.state).to.equal('connecting');
+      expect(await holderOf('ops')).to.equal(names.store(other));
+      await management.deleteExchange(names.store('ops'));
+      await fleetProcess.ready();
+      expect(await holderOf('ops')).to.equal(names.store(store.id));
+    } finally {
+      await fleetProcess.close();
+      await store.close();
+      await proxy.close();
+    }
   });
 
   it('reset removes only the claims of its own stores, so that a new fleet can start', async () => {
