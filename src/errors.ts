@@ -215,6 +215,11 @@ export const errors = {
     message: 'The broker cannot be reached',
     remedy: 'Start the broker, and check AMQP_URL and the network.',
   },
+  'broker.not_started': {
+    disposal: 'retry',
+    message: 'The private broker did not start',
+    remedy: 'Read the log that the message names, then start the fleet again.',
+  },
   'broker.data_version': {
     disposal: 'fatal',
     message: "Another version of RabbitMQ wrote the broker's data",

@@ -74,7 +74,8 @@ const execute = promisify(execFile);
 
 /** Starts a node and resolves when AMQP and the management API respond. A node that an earlier process left running in
  *  `dataDir` is ended first; to keep it, call `adoptRabbitNode` before. The node outlives this process unless stopped.
- *  Throws `broker.unreachable`, with the end of its log, if RabbitMQ is not installed or does not start, and
+ *  Throws `broker.unreachable` if RabbitMQ is not installed, `broker.not_started`, with the end of its log, if it does not
+ *  start, also not at a second attempt, and
  *  `broker.data_version` if another version wrote the data and this one cannot read them. */
 export async function startRabbitNode(options: RabbitNodeOptions): Promise<RabbitNode> {
   const server = options.server ?? findRabbitmqServer(options.searchPath);
@@ -97,7 +98,10 @@ export async function startRabbitNode(options: RabbitNodeOptions): Promise<Rabbi
       await endRabbitNode(dataDir);
       // another process took a port after it was found free
       const portTaken = error instanceof Error && error.message.includes('eaddrinuse');
-      if (!portTaken || attempt === MAX_START_ATTEMPTS) throw error;
+      // Erlang's port mapper may refuse the first registration of a node that it starts for
+      const isFirstFailure = attempt === 1 && error instanceof StartFailure;
+      if (!(portTaken || isFirstFailure) || attempt === MAX_START_ATTEMPTS) throw error;
+      options.logger.warn('the RabbitMQ node did not start and is started again', { error: messageOf(error) });
     }
   }
 }
@@ -147,6 +151,13 @@ export async function rabbitmqctl(node: Pick<RabbitNode, 'dataDir'>, args: reado
   const command = join(dirname(record.server), 'rabbitmqctl');
   const { stdout } = await execute(command, ['-n', record.name, ...args], { env, timeout: 60_000 });
   return stdout;
+}
+
+/** A failure that a second start may not have. */
+class StartFailure extends FlotillaError {
+  constructor(detail: string) {
+    super('broker.not_started', detail);
+  }
 }
 
 interface Running {
@@ -224,12 +235,13 @@ async function launch(
         const output = await readFile(startupLog, 'utf8');
         if (failed && isUpgrade(versions)) throw failedUpgrade(dataDir, versions, output);
         const tail = output.slice(-2000).trim();
-        throw new FlotillaError('broker.unreachable', `RabbitMQ did not start${failed ? '' : ' in time'}: ${tail}`);
+        if (!failed) throw new FlotillaError('broker.not_started', `no answer in time; see ${startupLog}: ${tail}`);
+        throw new StartFailure(`RabbitMQ ended; see ${startupLog}: ${tail}`);
       }
       await sleep(POLL_INTERVAL_MS, undefined, signal === undefined ? {} : { signal });
     }
     const pid = await files.readBeamPid(dataDir);
-    if (pid === undefined) throw new FlotillaError('broker.unreachable', 'RabbitMQ wrote no process id');
+    if (pid === undefined) throw new StartFailure(`RabbitMQ wrote no process id; see ${startupLog}`);
     logger.debug('started a RabbitMQ node', { pid, dataDir, port: record.ports.amqp, version: running });
     await recordDataVersion(dataDir, running);
     if (isUpgrade({ ...versions, installed: running })) await enableFeatureFlags(dataDir, logger);

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -145,6 +145,23 @@ describe('a private RabbitMQ node', function () {
     await started.stop();
     expect(await adoptRabbitNode(dataDir, { logger })).to.equal(undefined);
     for (const each of Object.values(ports)) expect(await answers(each), `port ${each}`).to.equal(false);
+  });
+
+  it('starts a second time after a failure, then names its log', async () => {
+    const failing = join(dataDir, 'failing');
+    const server = join(failing, 'server');
+    await mkdir(failing);
+    await writeFile(server, '#!/bin/sh\necho start >> starts\necho register/listen error: econnrefused\nexit 1\n');
+    await chmod(server, 0o755);
+    const error: unknown = await startRabbitNode({ dataDir: failing, logger, server }).catch(
+      (failure: unknown) => failure,
+    );
+    expect(error).to.have.property('code', 'broker.not_started');
+    expect(error)
+      .to.have.property('message')
+      .that.contains(join(failing, 'log', 'startup.log'))
+      .and.contains('econnrefused');
+    expect(await readFile(join(failing, 'starts'), 'utf8')).to.equal('start\nstart\n');
   });
 
   it('stops starting when the signal aborts, and leaves no process behind', async () => {
