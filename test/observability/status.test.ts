@@ -122,6 +122,7 @@ describe('fleet status', function () {
         inFlight: { payment: 3 },
         logOffsets: { journal: 0 },
         logAlarms: { journal: 1 },
+        topologyRecreated: 0,
         stoppedProjections: ['daily-sales'],
       };
       const status = await fleetStatus({

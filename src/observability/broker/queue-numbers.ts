@@ -14,6 +14,8 @@ export interface QueueNumbers {
   rates: { in: number; out: number } | null;
 }
 
+/** The reason why the numbers of a queue are unknown that has no leader. */
+export const UNUSABLE_QUEUE = 'it has no leader or no majority of its nodes';
 const AT_ONCE = 16;
 
 export interface QueueSources {
@@ -56,7 +58,7 @@ async function numbersOf(
     // querying an unusable queue would only use up the time limit
     const depth =
       statistics?.down === true
-        ? ({ known: false, reason: 'it has no leader or no majority of its nodes' } as const)
+        ? ({ known: false, reason: UNUSABLE_QUEUE } as const)
         : await withinLimit(limit, () => broker.queueDepth(name));
     if (depth.known) return { exists: depth.value !== undefined, unacked, rates, ...countsOf(depth.value) };
     problems.push(`queue ${name}: ${depth.reason}`);

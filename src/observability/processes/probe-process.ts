@@ -28,6 +28,8 @@ export interface ProcessReport extends ProcessRecord {
   logOffsets: Readonly<Record<string, number>>;
   /** How often it detected a break of the stream, by worker. */
   logAlarms: Readonly<Record<string, number>>;
+  /** How many missing parts of the topology it has declared again. */
+  topologyRecreated: number;
   /** Its projections that are stopped at an event or have to be rebuilt. */
   stoppedProjections: readonly string[];
 }
@@ -59,6 +61,10 @@ export async function probeProcess(process: ProcessRecord, token?: string): Prom
       inFlight: sums(text, 'flotilla_messages_in_flight'),
       logOffsets: sums(text, 'flotilla_log_offset'),
       logAlarms: sums(text, 'flotilla_log_gaps_total'),
+      topologyRecreated: samplesOf(text, 'flotilla_topology_recreated_total', 'kind').reduce(
+        (sum, [, value]) => sum + value,
+        0,
+      ),
       stoppedProjections: samplesOf(text, 'flotilla_projection_stopped', 'projection')
         .filter(([, value]) => value === 1)
         .map(([projection]) => projection),
@@ -72,6 +78,7 @@ export async function probeProcess(process: ProcessRecord, token?: string): Prom
       inFlight: {},
       logOffsets: {},
       logAlarms: {},
+      topologyRecreated: 0,
       stoppedProjections: [],
     };
   }

@@ -6,6 +6,7 @@ import {
   type UnroutedStatus,
   type WorkerStatus,
 } from '../../../observability/fleet-status.js';
+import { UNUSABLE_QUEUE } from '../../../observability/broker/queue-numbers.js';
 import type { ProcessReport, ReportedCheck } from '../../../observability/processes/probe-process.js';
 import { table } from '../../shared/output/print-list.js';
 import { countOf, reasonOf } from '../topology/abandoned.js';
@@ -42,16 +43,36 @@ export function statusLines(
         `ALARM: projection ${name} is stopped at an event or has to be rebuilt: flotilla projections show ${name}`,
     ),
     ...unroutedLines(unrouted, now),
+    ...recreatedLines(processes),
     ...noConsumerLines(workers.filter((worker) => hasNoConsumer(worker, processes))),
     ...deadLines(workers, now),
     ...(abandoned ?? []).map(abandonedLine),
     ...logReaders.map(logLine),
     ...processLines(processes, now),
-    ...problems
-      .filter((problem) => !unreachable || !problem.startsWith(MANAGEMENT_PROBLEM))
-      .map((problem) => `Unknown: ${problem}`),
+    ...problemLines(problems.filter((problem) => !unreachable || !problem.startsWith(MANAGEMENT_PROBLEM))),
   ];
   return notes.length === 0 ? lines : [...lines, '', ...notes];
+}
+
+/** Queues without a leader are usually many, and have one cause: they are counted. */
+function problemLines(problems: readonly string[]): string[] {
+  const isUnusable = (problem: string) => problem.endsWith(`: ${UNUSABLE_QUEUE}`);
+  const unusable = problems.filter(isUnusable);
+  const lines = problems.filter((problem) => !isUnusable(problem)).map((problem) => `Unknown: ${problem}`);
+  if (unusable.length === 0) return lines;
+  const which = unusable.length === 1 ? unusable.join() : `${unusable.length} queues: ${UNUSABLE_QUEUE}`;
+  return [`Unknown: ${which}: restart the broker (a private one: end flotilla up and start it again)`, ...lines];
+}
+
+/** A process counts since its start. */
+function recreatedLines(processes: readonly ProcessReport[]): string[] {
+  const parts = processes.reduce((sum, { topologyRecreated }) => sum + topologyRecreated, 0);
+  if (parts === 0) return [];
+  const names = processes.filter(({ topologyRecreated }) => topologyRecreated > 0).map(shortNameOf);
+  return [
+    `WARNING: topology was missing and has been recreated: ${parts} parts by ${names.join(', ')} since its start; ` +
+      'the messages of deleted queues are lost: flotilla replay sends events again',
+  ];
 }
 
 function workerTable(workers: readonly WorkerStatus[], { width, now }: { width: number; now: number }): string[] {
@@ -167,6 +188,12 @@ function unroutedLines(
   return [
     ...(commands > 0
       ? [`ALARM: commands that no worker binds: ${commands}${scope}${age}: flotilla unrouted list`]
+      : []),
+    ...(examined > 0 && examined < total
+      ? [
+          `WARNING: only the first ${examined} of ${total} messages that no worker binds were examined; there may be ` +
+            'commands among the others: flotilla unrouted list --type <command>',
+        ]
       : []),
     ...(examined === 0 ? [`Messages that no worker binds: ${total}; their kinds are not known`] : []),
     ...(rest === ''

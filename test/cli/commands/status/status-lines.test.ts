@@ -20,6 +20,7 @@ function processOf(worker: string, pid: number, changed: Partial<ProcessReport> 
     inFlight: {},
     logOffsets: {},
     logAlarms: {},
+    topologyRecreated: 0,
     stoppedProjections: [],
     ...changed,
   };
@@ -99,6 +100,27 @@ describe('the lines below the table of `flotilla status`', () => {
     expect(notesOf({ problems }, true).filter((line) => line.startsWith('Unknown'))).to.deep.equal([
       'Unknown: store ops: not on this machine',
     ]);
+  });
+
+  it('count queues without a leader in one line with the remedy', () => {
+    const queues = ['a', 'b', 'c'].map((name) => `queue ${name}: it has no leader or no majority of its nodes`);
+    const lines = notesOf({ problems: [...queues, 'queue d: no answer in time'] });
+    expect(lines).to.have.length(2);
+    expect(lines[0]).to.match(/^Unknown: 3 queues: it has no leader .*: restart the broker/);
+    expect(lines[1]).to.equal('Unknown: queue d: no answer in time');
+  });
+
+  it('warn of unrouted messages that were not examined', () => {
+    const unrouted = { total: 10_000, examined: 200, commands: 0, events: 200, others: 0, oldestCommand: null };
+    expect(notesOf({ unrouted })[0]).to.match(/^WARNING: only the first 200 of 10000 messages .* unrouted list --type/);
+    expect(notesOf({ unrouted: { ...unrouted, total: 200 } }).join()).not.to.contain('WARNING');
+  });
+
+  it('warn of topology that was recreated', () => {
+    const views = processOf('views', 1, { health: 'ready', topologyRecreated: 3 });
+    const [line] = notesOf({ processes: [views, processOf('email', 2, { health: 'ready' })] });
+    expect(line).to.match(/^WARNING: topology was missing and has been recreated: 3 parts by views \(pid 1\) since/);
+    expect(notesOf({ processes: [processOf('views', 1, { health: 'ready' })] }).join()).not.to.contain('recreated');
   });
 
   it('begin with the alarms', () => {
