@@ -3,6 +3,7 @@ import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { cleanUp, stopSharedNode, testBroker } from '../test/support/rabbitmq.js';
 import { api } from './api.js';
+import { guard } from './guard/guard.js';
 import { journal } from './journal.js';
 import { latency } from './latency.js';
 import { memory } from './memory.js';
@@ -38,6 +39,8 @@ const benches: Record<string, Bench> = {
 };
 
 const wanted = process.argv.slice(2);
+if (wanted[0] === '--guard') process.exit(await guard(wanted.slice(1)));
+
 const unknown = wanted.filter((name) => !(name in benches));
 if (unknown.length > 0) {
   console.error(`Unknown benchmark ${unknown.join(', ')}; use ${Object.keys(benches).join(', ')}`);

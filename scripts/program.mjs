@@ -14,7 +14,7 @@ try {
   await ensureNode();
   await ensurePackages();
   await ensureCompiled();
-  await ensureRabbit('This runs against a real RabbitMQ');
+  if (!args.includes('--guard')) await ensureRabbit('This runs against a real RabbitMQ');
   const path = join(root, program);
   process.exitCode = await attached(process.execPath, [...typescriptOptions, path, ...args], { cwd: root });
 } catch (error) {
