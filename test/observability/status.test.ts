@@ -67,6 +67,8 @@ describe('fleet status', function () {
     metrics.logOffset.labels('journal').set(12);
     metrics.logGaps.labels('journal', 'gap').inc(2);
     metrics.logGaps.labels('journal', 'reset').inc();
+    metrics.topologyRecreated.labels('queue').inc(2);
+    metrics.topologyRecreated.labels('exchange').inc();
     metrics.projectionStopped.labels('daily-sales').set(1);
     metrics.projectionStopped.labels('order-summary').set(0);
     const checks = {
@@ -87,6 +89,7 @@ describe('fleet status', function () {
         inFlight: { payment: 7 },
         logOffsets: { journal: 12 },
         logAlarms: { journal: 3 },
+        topologyRecreated: 3,
         stoppedProjections: ['daily-sales'],
       });
     } finally {

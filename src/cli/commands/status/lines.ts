@@ -18,12 +18,14 @@ const UNKNOWN = '?';
 const NONE = '-';
 
 /** Returns the status for people, as of `now`, in milliseconds since the epoch. `unreachable`: without a connection to
- *  the broker. The caller prints the reason, so that of the management API, usually the same one, is omitted. */
+ *  the broker. The caller prints the reason, so that of the management API, usually the same one, is omitted; so is
+ *  that of a store that is not on this machine. */
 export function statusLines(
   status: Status,
   { width, now, unreachable }: { width: number; now: number; unreachable: boolean },
 ): string[] {
-  const { workers, logReaders, unrouted, processes, broker, sagas, abandoned, missingBindings, problems } = status;
+  const { workers, logReaders, unrouted, processes, broker, sagas, abandoned, missingBindings, problems, unread } =
+    status;
   const isTableKnown = !unreachable || workers.some(isKnown);
   const lines = [
     `${brokerLine(status)}${unreachable ? ': not reachable' : ''}`,
@@ -49,7 +51,13 @@ export function statusLines(
     ...(abandoned ?? []).map(abandonedLine),
     ...logReaders.map(logLine),
     ...processLines(processes, now),
-    ...problemLines(problems.filter((problem) => !unreachable || !problem.startsWith(MANAGEMENT_PROBLEM))),
+    ...problemLines(
+      problems.filter(
+        (problem) =>
+          !(unreachable && problem.startsWith(MANAGEMENT_PROBLEM)) &&
+          !unread.some((service) => problem.startsWith(`store ${service}: `)),
+      ),
+    ),
   ];
   return notes.length === 0 ? lines : [...lines, '', ...notes];
 }

@@ -102,6 +102,11 @@ describe('the lines below the table of `flotilla status`', () => {
     ]);
   });
 
+  it('omit a store that the caller reports as unread', () => {
+    const problems = ['store ops: not on this machine'];
+    expect(notesOf({ problems, unread: ['ops'] }).join()).not.to.contain('store ops');
+  });
+
   it('count queues without a leader in one line with the remedy', () => {
     const queues = ['a', 'b', 'c'].map((name) => `queue ${name}: it has no leader or no majority of its nodes`);
     const lines = notesOf({ problems: [...queues, 'queue d: no answer in time'] });

@@ -169,7 +169,7 @@ describe('two fleets with the same prefix', function () {
       await management.deleteExchange(names.store('ops'));
       await claimStore(broker, names, { service: 'ops', id: other }, at);
       proxy.cut();
-      await eventually(() => failures.length >= 2);
+      await eventually(() => failures.length >= 2, { limit: 10_000 });
       expect(failures[0]).to.contain('fleet.prefix_taken').and.contain(other);
       expect(fleetProcess.state).to.equal('connecting');
       expect(await holderOf('ops')).to.equal(names.store(other));
