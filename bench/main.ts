@@ -14,6 +14,7 @@ import { projection } from './projection.js';
 import { relay } from './relay.js';
 import { sagas } from './sagas.js';
 import { scale } from './scale.js';
+import { slowDisk } from './slow-disk.js';
 import { storeAppend } from './store-append.js';
 import { storeMillion } from './store-million.js';
 import { storeRead } from './store-read.js';
@@ -31,6 +32,7 @@ const benches: Record<string, Bench> = {
   scale,
   latency,
   journal,
+  slowDisk,
   storeAppend,
   storeRead,
   storeMillion,
