@@ -1,6 +1,4 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -23,14 +21,12 @@ export interface SyncShimOptions {
   failing?: string;
 }
 
-let compiled: Promise<string> | undefined;
-
 /** Resolves with the environment of a process whose syncs the shim replaces (see sync-shim.c). Linux only. Compiles the
- *  shim once per process, and installs a small compiler if there is none and packages may be installed. */
+ *  shim into the image, or into the folder without one; installs a small compiler if there is none and packages may be
+ *  installed. */
 export async function syncShim({ folder, image, delay = 0, failing }: SyncShimOptions): Promise<NodeJS.ProcessEnv> {
-  compiled ??= compile();
   return {
-    LD_PRELOAD: await compiled,
+    LD_PRELOAD: await compile(image ?? folder),
     SYNC_SHIM_FOLDER: folder,
     SYNC_SHIM_DELAY_MS: String(delay),
     ...(image !== undefined && { SYNC_SHIM_IMAGE: image }),
@@ -41,8 +37,8 @@ export async function syncShim({ folder, image, delay = 0, failing }: SyncShimOp
 /** Overrides the shim in the environment of a process. */
 export const withoutSyncShim: NodeJS.ProcessEnv = { LD_PRELOAD: '' };
 
-async function compile(): Promise<string> {
-  const library = join(await mkdtemp(join(tmpdir(), 'flotilla-sync-shim-')), 'sync-shim.so');
+async function compile(folder: string): Promise<string> {
+  const library = join(folder, 'sync-shim.so');
   if (await compileWithAny(library)) return library;
   const install = installPackages as (packages: string[], why: string) => Promise<boolean>;
   await install(['tcc', 'libc6-dev'], 'Tests of power failures need a C compiler');
