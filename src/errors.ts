@@ -259,7 +259,7 @@ export const errors = {
   'broker.not_amqp': {
     disposal: 'retry',
     message: 'Something other than an AMQP broker answers',
-    remedy: 'Check the port in AMQP_URL; AMQP uses 5672, and 5671 with TLS.',
+    remedy: 'Check the port in AMQP_URL (AMQP uses 5672, with TLS 5671), and which program listens there.',
   },
   'broker.topology_conflict': {
     disposal: 'fatal',
@@ -391,7 +391,9 @@ export const errors = {
   'projection.poison': {
     disposal: 'reject',
     message: 'The projection cannot take an event',
-    remedy: 'Fix the projection and restart its worker, or skip the event with `flotilla projections skip`.',
+    remedy:
+      'Fix the projection and restart its worker; if its tables were changed from outside, use `flotilla projections ' +
+      'rebuild`; or skip the event with `flotilla projections skip`.',
   },
   'projection.not_stopped': {
     disposal: 'reject',

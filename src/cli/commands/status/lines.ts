@@ -188,6 +188,7 @@ function unroutedLines(
 ): string[] {
   if (total === null || total === 0) return [];
   const scope = examined >= total ? '' : ` among the first ${examined} of ${total}`;
+  const unexamined = examined >= total ? '' : ', and there may be commands among the others';
   const age = oldestCommand === null ? '' : `, the oldest ${formatAge(now - Date.parse(oldestCommand))} old`;
   const rest = [
     ...(events > 0 ? [`events: ${events}`] : []),
@@ -197,16 +198,10 @@ function unroutedLines(
     ...(commands > 0
       ? [`ALARM: commands that no worker binds: ${commands}${scope}${age}: flotilla unrouted list`]
       : []),
-    ...(examined > 0 && examined < total
-      ? [
-          `WARNING: only the first ${examined} of ${total} messages that no worker binds were examined; there may be ` +
-            'commands among the others: flotilla unrouted list --type <command>',
-        ]
-      : []),
     ...(examined === 0 ? [`Messages that no worker binds: ${total}; their kinds are not known`] : []),
     ...(rest === ''
       ? []
-      : [`Messages that no worker binds, normal for events (${rest}${scope}): flotilla unrouted list`]),
+      : [`Messages that no worker binds, normal for events (${rest}${scope})${unexamined}: flotilla unrouted list`]),
   ];
 }
 
