@@ -96,6 +96,7 @@ describe('topology that is deleted at run time', function () {
     await publisher.ready();
     await publisher.publish(message(names.events, 'payment.process'));
     (await received.next()).ack();
+    await eventually('the repair is counted', async () => (await recreated()).queue === 5);
     const [said, ...more] = lines.filter(({ message }) => message.includes('has been recreated'));
     expect(said).to.include({ level: 'warn' });
     expect(said?.recreated)
@@ -119,6 +120,7 @@ describe('topology that is deleted at run time', function () {
     await eventually(async () => (await broker.queueDepth(names.retry('payment', 60_000))) === undefined);
     await eventually(taken('', names.retry('payment', 60_000)));
     await complete(topology);
+    await eventually('the queue is counted', async () => (await recreated()).queue === 1);
     expect(await recreated()).to.deep.equal({ exchange: 1, queue: 1, binding: 0 });
   });
 
