@@ -74,9 +74,9 @@ const execute = promisify(execFile);
 
 /** Starts a node and resolves when AMQP and the management API respond. A node that an earlier process left running in
  *  `dataDir` is ended first; to keep it, call `adoptRabbitNode` before. The node outlives this process unless stopped.
- *  Throws `broker.unreachable` if RabbitMQ is not installed, `broker.not_started`, with the end of its log, if it does not
- *  start, also not at a second attempt, and
- *  `broker.data_version` if another version wrote the data and this one cannot read them. */
+ *  Throws `broker.unreachable` if RabbitMQ is not installed, `broker.not_started`, with the end of its log, if two
+ *  attempts to start it fail, and `broker.data_version` if another version wrote the data and this one cannot read
+ *  them. */
 export async function startRabbitNode(options: RabbitNodeOptions): Promise<RabbitNode> {
   const server = options.server ?? findRabbitmqServer(options.searchPath);
   if (server === undefined) throw new FlotillaError('broker.unreachable', 'rabbitmq-server is not installed');

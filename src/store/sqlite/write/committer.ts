@@ -84,7 +84,7 @@ export class Committer {
     if (this.#closed) return Promise.reject(new FlotillaError('store.closed'));
     if (this.waiting >= this.options.maxWaiting) return Promise.reject(new FlotillaError('store.overloaded'));
     return new Promise<T>((resolve, reject) => {
-      this.#waiting.push({ perform, durable, resolve: resolve, reject });
+      this.#waiting.push({ perform, durable, resolve, reject });
       this.#draining ??= this.#drain();
     });
   }

@@ -111,7 +111,7 @@ describe('durable commits of a SQLite store', () => {
 
   /** The number of visible events, durable or not. */
   const visible = async () => {
-    const [before] = [syncs.count];
+    const before = syncs.count;
     const events = (await other.stats()).events;
     expect(syncs.count).to.equal(before);
     return events;
