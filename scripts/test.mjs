@@ -9,7 +9,7 @@ import { root } from './root.mjs';
 import { attached } from './run.mjs';
 import { withShared } from './shared-by-runs.mjs';
 import { exitWith } from './step.mjs';
-import { unitTests } from './unit-tests.mjs';
+import { unitTestsIn } from './unit-tests.mjs';
 
 /** The options of mocha that take a value as the next argument. */
 const WITH_VALUE = /^(-[fgRrt]|--(f?grep|reporter|require|retries|slow|timeout))$/;
@@ -30,12 +30,16 @@ try {
   const lanes = Math.min(3, availableParallelism() + 1);
   const inLanes = given.length === 0 && !coverage;
   if (unit) {
-    const [files, noSlow] = [unitTests(), ['--grep=@slow', '--invert']];
+    const isPath = (argument, index) => !argument.startsWith('-') && !WITH_VALUE.test(given[index - 1]);
+    const files = unitTestsIn(given.filter(isPath));
+    const options = given.filter((argument, index) => !isPath(argument, index));
+    // mocha inverts every pattern, so a pattern of the caller takes the place of this one
+    const noSlow = options.some((option) => /^(-[fg]|--f?grep)/.test(option)) ? [] : ['--grep=@slow', '--invert'];
     // adjacent files are often of one kind and take about the same time
     const runs = Array.from({ length: cores }, (_, run) => files.filter((_, index) => index % cores === run));
     process.exitCode = inLanes
       ? await testInLanes(process.execPath, [mocha, ...noSlow], { runs, lanes: cores })
-      : await testInOne(mocha, [...files, ...noSlow, ...given], coverage);
+      : await testInOne(mocha, [...files, ...noSlow, ...options], coverage);
   } else {
     process.exitCode = inLanes
       ? await withShared((env) => testInLanes(process.execPath, [mocha], { runs: runsOfAll(), lanes, env }))
