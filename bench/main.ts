@@ -59,7 +59,12 @@ try {
   for (const [name, bench] of Object.entries(benches)) {
     if (wanted.length > 0 && !wanted.includes(name)) continue;
     console.log(`${name} …`);
-    rows.push(...(await run(bench)));
+    try {
+      rows.push(...(await run(bench)));
+    } catch (error) {
+      console.error(`${name} failed:`, error);
+      process.exitCode = 1;
+    }
   }
 } finally {
   await cleanUpAtEnd();

@@ -9,7 +9,7 @@ import type { Bench, BenchContext } from './support/bench.js';
 import { placeOrders, post } from './support/orders.js';
 import { startProgram, type BenchProcess } from './support/processes.js';
 import { attemptInTurns, medianSpeed, type Speed } from './support/rounds.js';
-import { cpuWithChildren, getJson } from './support/running-fleet.js';
+import { brokerPid, cpuWithChildren } from './support/running-fleet.js';
 import { startPostgres } from './support/servers/postgres.js';
 import { startRedis } from './support/servers/redis.js';
 import type { BenchServer } from './support/servers/server.js';
@@ -143,8 +143,7 @@ async function pidOf(
 ): Promise<number> {
   if (server === 'Redis') return unwrap(redis).pid;
   if (server === 'PostgreSQL') return unwrap(postgres).pid;
-  const [node] = (await getJson(managementUrl, '/nodes')) as { os_pid: string }[];
-  return Number(node?.os_pid);
+  return brokerPid(managementUrl);
 }
 
 /** Resolves with the durability settings. Throws unless they are in force, each consumer handles each order once,

@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '../../src/supervisor/broker/rabbitmq-node/ports.js';
 import { readFleetState } from '../../src/supervisor/fleet-state.js';
+import { eventually } from '../../test/support/eventually.js';
 
 /** Milliseconds in which a fleet must be running, and in which it must have stopped. */
 const START_LIMIT_MS = 300_000;
@@ -62,13 +63,12 @@ export async function startFleet(checkout: string, folder: string, args: readonl
     const state = await readFleetState(folder);
     if (state === undefined) throw new Error(`the fleet in ${checkout} has recorded no processes`);
     const management = (path: string) => getJson(state.managementUrl, path);
-    const [node] = (await management('/nodes')) as { os_pid: string }[];
     const pids = state.processes.map(({ name, pid }) => [name, pid] as const);
     const urls = state.processes.flatMap(({ url }) => url ?? []);
     return {
       api: `http://127.0.0.1:${port}`,
       amqpUrl: state.amqpUrl,
-      processes: new Map([['RabbitMQ', Number(node?.os_pid)], ['supervisor', child.pid ?? 0], ...pids]),
+      processes: new Map([['RabbitMQ', await brokerPid(state.managementUrl)], ['supervisor', child.pid ?? 0], ...pids]),
       metric: (name) => sumOf(urls, name),
       async messages() {
         const { message_stats: stats = {} } = (await management('/overview')) as {
@@ -92,6 +92,14 @@ async function running(output: NodeJS.ReadableStream): Promise<void> {
     return;
   }
   throw new Error('the fleet was not running in time');
+}
+
+/** Returns the process id of the only RabbitMQ node. Its management API reports it some seconds after the start. */
+export async function brokerPid(managementUrl: string): Promise<number> {
+  return eventually('the process id of RabbitMQ', async () => {
+    const [node] = (await getJson(managementUrl, '/nodes')) as { os_pid?: string }[];
+    return Number(node?.os_pid) || undefined;
+  });
 }
 
 /** Reads from the management API of RabbitMQ. */
