@@ -8,9 +8,9 @@ export class Wakeup {
     this.#wake?.();
   }
 
-  /** Resolves at the next notification, immediately if there was one since the last wait, or after `timeout`
-   *  milliseconds. */
-  async wait(timeout: number): Promise<void> {
+  /** Resolves with true at the next notification, immediately if there was one since the last wait, or with false after
+   *  `timeout` milliseconds. */
+  async wait(timeout: number): Promise<boolean> {
     if (!this.#notified) {
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, timeout);
@@ -21,6 +21,8 @@ export class Wakeup {
       });
       this.#wake = undefined;
     }
+    const notified = this.#notified;
     this.#notified = false;
+    return notified;
   }
 }

@@ -21,14 +21,20 @@ export async function fireDueTimers(
 ): Promise<void> {
   const backoff = new Backoff(250, 5_000);
   const wakeup = new AppendWakeup(store, signal);
+  let next: number | undefined;
+  let isKnown = false;
   while (!signal.aborted) {
     try {
-      const fired = await store.fireTimers(clock(), TIMERS_PER_TRANSACTION);
-      backoff.reset();
-      if (fired === TIMERS_PER_TRANSACTION) continue;
-      const next = await store.nextTimer();
+      if (!isKnown) next = await store.nextTimer();
+      isKnown = next === undefined || next > clock();
+      if (!isKnown) {
+        await store.fireTimers(clock(), TIMERS_PER_TRANSACTION);
+        backoff.reset();
+        continue;
+      }
       await sleep(PAUSE_MS, signal);
-      await wakeup.wait(Math.min(POLL_INTERVAL_MS, Math.max(1, (next ?? Infinity) - clock())));
+      const isNotified = await wakeup.wait(Math.min(POLL_INTERVAL_MS, Math.max(1, (next ?? Infinity) - clock())));
+      if (isNotified) isKnown = false;
     } catch (error) {
       if (signal.aborted) break;
       logger.warn('relay: timers could not be fired; retrying', { error: messageOf(error) });

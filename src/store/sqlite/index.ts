@@ -96,8 +96,9 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
       health,
       guard,
       logger,
-      onAppended: () => {
-        watch.appended();
+      onCommitted: (isNotable) => {
+        watch.committed();
+        if (isNotable) watch.appended();
       },
     });
     const read = <T>(step: () => T) => retryWhileBusy(() => guard.run(step));

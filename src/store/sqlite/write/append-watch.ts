@@ -1,8 +1,11 @@
-/** Milliseconds from a hint to the first poll, and between the next ones: the log is written before its fsync, and
- *  the commit is visible only after it, up to a second later on a slow disk. */
-const POLL_DELAYS_AFTER_HINT_MS = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512];
+/** Milliseconds from a hint to the first poll, and between the next ones: another process has written to the log, but
+ *  may not have ended its commit. */
+const POLL_DELAYS_AFTER_HINT_MS = [1, 4, 16, 64];
 /** A hint starts the delays again where the next one is longer. */
-const SHORT_DELAYS = 5;
+const SHORT_DELAYS = 3;
+/** Milliseconds from a hint of this process's own commit to a poll: a commit of another process at the same time has no
+ *  hint of its own. */
+const POLL_DELAY_AFTER_OWN_MS = 20;
 /** While the system reports commits, polls without a hint are only a safety net and so many times rarer. */
 const SAFETY_FACTOR = 20;
 
@@ -26,6 +29,8 @@ export class AppendWatch {
   #pollTimer: NodeJS.Timeout | undefined;
   #step = 0;
   #hinted = false;
+  /** Whether this process has committed since the last hint. */
+  #committed = false;
   #mark: string;
 
   constructor(private readonly options: AppendWatchOptions) {
@@ -49,6 +54,11 @@ export class AppendWatch {
     this.#stopPolling = undefined;
   }
 
+  /** Called after this process has committed. */
+  committed(): void {
+    this.#committed = true;
+  }
+
   /** Called after another process has committed, possibly without events. */
   othersCommitted(): void {
     if (this.#listeners.size === 0) return;
@@ -67,10 +77,11 @@ export class AppendWatch {
     const { poll, interval, hints } = this.options;
     let timer = setInterval(poll, interval * SAFETY_FACTOR).unref();
     const onHint = () => {
-      this.#hinted = true;
-      if (this.#pollTimer !== undefined && this.#step < SHORT_DELAYS) return;
-      clearTimeout(this.#pollTimer);
-      this.#pollSoon();
+      const isOwn = this.#committed;
+      this.#committed = false;
+      if (isOwn && this.#pollTimer !== undefined) return;
+      if (isOwn) this.#pollOnce();
+      else this.#pollAfterHint();
     };
     const onEnd = () => {
       clearInterval(timer);
@@ -85,7 +96,22 @@ export class AppendWatch {
     };
   }
 
-  /** Runs one series of polls at a time: under load, most hints come from this process's own commits. */
+  #pollOnce(): void {
+    this.#step = Infinity;
+    this.#pollTimer = setTimeout(() => {
+      this.#pollTimer = undefined;
+      this.options.poll();
+    }, POLL_DELAY_AFTER_OWN_MS).unref();
+  }
+
+  #pollAfterHint(): void {
+    this.#hinted = true;
+    if (this.#pollTimer !== undefined && this.#step < SHORT_DELAYS) return;
+    clearTimeout(this.#pollTimer);
+    this.#pollSoon();
+  }
+
+  /** Runs one series of polls at a time: hints of a busy process arrive faster than the series ends. */
   #pollSoon(step = 0): void {
     if (step === 0) this.#hinted = false;
     if (step >= SHORT_DELAYS && this.#hinted) {

@@ -20,8 +20,8 @@ export interface CommitterOptions {
   health: CommitHealth;
   guard: FileGuard;
   logger: Logger;
-  /** Called after a commit that has appended events or stored timers. */
-  onAppended: () => void;
+  /** Called when a commit is visible. `isNotable`: it has appended events or stored timers. */
+  onCommitted: (isNotable: boolean) => void;
 }
 
 /** A commit is prepared while an earlier one is synced. A third would not be durable sooner, only alone: its units wait
@@ -120,14 +120,13 @@ export class Committer {
       return;
     }
     const { appended } = this.writer.events;
-    const isNotable = appended > 0 || this.writer.timers.scheduled > 0;
     if (appended > 0) failpoint('store.committed');
     const settle = () => this.#settle(group, outcomes, appended > 0);
     const synced = group.some(({ durable }) => durable) ? this.options.log.barrier() : undefined;
     if (synced === undefined) settle();
     else this.#settleAfter(synced, group, settle);
     // readers begin now, and wait for the same sync
-    if (isNotable) this.options.onAppended();
+    this.options.onCommitted(appended > 0 || this.writer.timers.scheduled > 0);
   }
 
   #settleAfter(synced: Promise<void>, group: readonly WriteUnit[], settle: () => void): void {
