@@ -13,7 +13,7 @@ export interface KillOptions {
 }
 
 /** Retry delays that cover the time between a kill and the restart of any process. */
-export const PATIENT = { RETRY_DELAYS: '100ms,300ms,1s,4s,10s,20s' };
+export const PATIENT = { RETRY_DELAYS: '100ms,300ms,1s,4s,10s,20s,60s' };
 
 /** Kills one random process after another and restarts each; resolves when all are ready, with the number of kills
  *  by target. */
