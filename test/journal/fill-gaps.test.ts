@@ -39,7 +39,7 @@ describe('a gap of the journal', function () {
   const filling = (stores: ServiceStores) => {
     const idle = inbox<() => void>();
     const ending = new AbortController();
-    const breaks = { wait: () => new Promise<void>((resolve) => idle.put(resolve)) };
+    const breaks = { wait: () => new Promise<boolean>((resolve) => idle.put(() => resolve(false))) };
     const behind: { service: string; events: number; message: string }[] = [];
     const alarms = {
       raiseStoreBehind: (service: string, events: number, { message }: Error) =>
