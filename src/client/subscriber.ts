@@ -83,7 +83,6 @@ export async function subscribe<D extends Definitions, const P extends string>(
     metrics,
     clock: systemClock,
     instance: 'subscriber',
-    verify: undefined,
     isHandled: () => Promise.resolve(false),
     onRetriesExhausted: () => Promise.resolve(),
     abandonAfterTimeouts: ABANDON_AFTER_TIMEOUTS,
@@ -115,7 +114,9 @@ export async function subscribe<D extends Definitions, const P extends string>(
   return {
     async unsubscribe(deadline = 10_000) {
       await context.gate.end();
-      await inFlight.drain(deadline, consumer, () => ending.abort(new FlotillaError('worker.revoked', 'unsubscribed')));
+      await inFlight.settledWithin(deadline);
+      ending.abort(new FlotillaError('worker.revoked', 'unsubscribed'));
+      await consumer.close();
       await context.publisher.close();
     },
   };

@@ -4,8 +4,7 @@ import type { SagaCount } from '../sagas/queries.js';
 import type { CheckResult } from '../telemetry/health-server.js';
 import type { WorkerDefinition } from '../worker/definition/worker-definition.js';
 import { hasQueue } from '../worker/definition/queues.js';
-import type { RunningWorker } from '../worker/start.js';
-import type { WorkerState } from '../worker/state.js';
+import type { RunningWorker, WorkerState } from '../worker/start.js';
 
 /** A worker for `/readyz`. A projection that has stopped is reported, but the worker is ready: the others go on. */
 export function workerCheck(

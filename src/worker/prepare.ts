@@ -1,17 +1,71 @@
-import { systemClock } from '../concurrency/clock.js';
+import type { Broker } from '../broker/broker.js';
+import { namesFor, type Names } from '../broker/topology/topology.js';
+import type { VerifyPublisher } from '../broker/users/verify-publisher.js';
+import { systemClock, type Clock } from '../concurrency/clock.js';
 import { FlotillaError } from '../errors.js';
-import { derivedId } from '../events/ids.js';
+import type { Definitions } from '../events/definitions.js';
+import { derivedId, type DeriveId } from '../events/ids.js';
 import { sagaMigrations } from '../sagas/saga-table.js';
+import type { ServiceStores } from '../store/service-stores.js';
 import type { Store } from '../store/store.js';
-import { createMetrics } from '../telemetry/metrics.js';
+import type { Logger } from '../telemetry/logger.js';
+import { createMetrics, type Metrics } from '../telemetry/metrics.js';
+import type { CircuitBreakerState } from './circuit-breaker/circuit-breaker.js';
+import type { RelayGauge } from './consumption/pause-for-relay.js';
 import type { WorkerDefinition } from './definition/worker-definition.js';
 import { runBootstrap } from './handler/bootstrap.js';
-import type { PreparedOptions, StartWorkerOptions } from './options.js';
+import type { Emitters } from './pipeline/context.js';
+import type { Message } from './pipeline/message.js';
+import type { DeliveryOutcome } from './pipeline/settle.js';
 
-/** A worker that is ready to consume. */
-export interface PreparedWorker {
+/** What a worker runs with. */
+export interface StartWorkerOptions {
+  store: Store;
+  broker: Broker;
+  /** The fleet's name prefix. @default '' */
+  prefix?: string;
+  /** The settings, valid by the worker's `settings` schema. @default {} */
+  settings?: Record<string, unknown>;
+  /** Replaces the result of `setup`. */
+  use?: unknown;
+  /** The services that emit each type: an event from another source is refused. @default any source */
+  emitters?: Emitters | undefined;
+  /** Every type of the fleet, for a worker that consumes the stream directly. @default none */
+  definitions?: Definitions | undefined;
+  /** Derives the ids of events from their cause. @default without a fleet key */
+  deriveId?: DeriveId | undefined;
+  /** The name of this replica. */
+  instance: string;
+  logger: Logger;
+  metrics?: Metrics;
+  /** The relay of the worker's store. Consumption is paused while its lag is too large. */
+  relay?: RelayGauge;
+  /** The stores of the other services, from which a stream consumer reads events that the stream has trimmed. */
+  serviceStores?: ServiceStores;
+  /** Milliseconds after which another replica takes over the stream from a dead one. @default 5000 */
+  leaseTtl?: number;
+  /** Verifies the publisher of a message before it is decoded. @default no verification */
+  verify?: VerifyPublisher | undefined;
+  /** @default the system clock */
+  clock?: Clock;
+  /** A handler is abandoned after this many times its timeout, and its message counts as failed. @default 3 */
+  abandonAfterTimeouts?: number;
+  /** Called when the worker cannot continue in this process: `worker.handlers_abandoned`. @default it continues */
+  onFatal?: (error: Error) => void;
+  /** Receives the outcome of each message after it is settled. */
+  observe?: (message: Message, outcome: DeliveryOutcome) => void;
+  /** Called at each change of the circuit breaker. */
+  onCircuitBreaker?: (state: CircuitBreakerState) => void;
+}
+
+/** A worker that is ready to consume: its options with their defaults, and what follows from them. */
+export interface PreparedWorker extends StartWorkerOptions {
   readonly definition: WorkerDefinition;
-  readonly options: PreparedOptions;
+  /** Of the exchanges, the queues and the stream. */
+  readonly names: Names;
+  readonly metrics: Metrics;
+  readonly clock: Clock;
+  readonly deriveId: DeriveId;
   /** The result of `setup`. */
   readonly use: unknown;
   /** Aborts when the process must end now. */
@@ -19,36 +73,36 @@ export interface PreparedWorker {
 }
 
 /** Migrates the worker's store, then runs `setup` and `bootstrap`. */
-export async function prepareWorker(definition: WorkerDefinition, given: StartWorkerOptions): Promise<PreparedWorker> {
-  const options = withDefaults(definition, given);
+export async function prepareWorker(
+  definition: WorkerDefinition,
+  options: StartWorkerOptions,
+): Promise<PreparedWorker> {
+  const { store, instance, settings = {} } = options;
   const ending = new AbortController();
-  await migrateWorker(definition, options.store);
+  const logger = options.logger.child({ worker: definition.name, instance });
+  await migrateWorker(definition, store);
   const use: unknown = await ('use' in options
     ? options.use
-    : definition.setup({
-        settings: readSettings(definition, options.settings ?? {}),
-        signal: ending.signal,
-        log: options.logger,
-      }));
-  await runBootstrap(definition, options);
-  return { definition, options, use, ending };
+    : definition.setup({ settings: readSettings(definition, settings), signal: ending.signal, log: logger }));
+  const worker: PreparedWorker = {
+    ...options,
+    definition,
+    names: namesFor(options.prefix ?? ''),
+    logger,
+    metrics: options.metrics ?? createMetrics(),
+    clock: options.clock ?? systemClock,
+    deriveId: options.deriveId ?? derivedId,
+    use,
+    ending,
+  };
+  await runBootstrap(worker);
+  return worker;
 }
 
 /** Creates the missing tables of a worker. */
 export async function migrateWorker({ name, migrations, sagas }: WorkerDefinition, store: Store): Promise<void> {
   await store.migrate(`worker:${name}`, migrations);
   if (sagas.length > 0) await store.migrate('sagas', sagaMigrations);
-}
-
-function withDefaults(definition: WorkerDefinition, options: StartWorkerOptions): PreparedOptions {
-  return {
-    ...options,
-    prefix: options.prefix ?? '',
-    metrics: options.metrics ?? createMetrics(),
-    clock: options.clock ?? systemClock,
-    deriveId: options.deriveId ?? derivedId,
-    logger: options.logger.child({ worker: definition.name, instance: options.instance }),
-  };
 }
 
 function readSettings({ name, settings }: WorkerDefinition, given: Record<string, unknown>): Record<string, unknown> {

@@ -1,11 +1,27 @@
-import { namesFor } from '../broker/topology/topology.js';
 import { runProjections } from '../projections/run.js';
-import { consumeQueue } from './consumption/consume-queue.js';
+import type { ProjectionState } from '../projections/status.js';
+import { consumeQueue, type QueueState } from './consumption/consume-queue.js';
 import { hasQueue } from './definition/queues.js';
 import type { WorkerDefinition } from './definition/worker-definition.js';
-import type { StartWorkerOptions } from './options.js';
-import { prepareWorker } from './prepare.js';
-import { NO_QUEUE, type WorkerState } from './state.js';
+import { prepareWorker, type StartWorkerOptions } from './prepare.js';
+
+export interface WorkerState extends QueueState {
+  name: string;
+  /** One entry per projection. */
+  projections: readonly ProjectionState[];
+}
+
+/** The state of a worker without a queue. */
+const NO_QUEUE: QueueState = {
+  consuming: true,
+  circuitBreaker: 'closed',
+  pauses: [],
+  inFlight: 0,
+  overdue: 0,
+  abandoned: 0,
+  unpublished: 0,
+  stuck: false,
+};
 
 export interface RunningWorker {
   readonly name: string;
@@ -21,27 +37,12 @@ export interface RunningWorker {
 /** Starts a worker on existing topology: migrates its store, runs `setup` and `bootstrap`, then starts its projections
  *  and consumers. Rejects with the error of `setup`, or with `config.invalid` if the settings do not match their
  *  schema. */
-export async function startWorker(definition: WorkerDefinition, given: StartWorkerOptions): Promise<RunningWorker> {
-  const worker = await prepareWorker(definition, given);
-  const { options, use } = worker;
-  const { name, definitions } = definition;
-  const { store, broker, prefix, instance, serviceStores, leaseTtl, verify, clock, logger, metrics } = options;
-
-  const projections = await runProjections(definition.projections, { ...options, now: clock.now });
+export async function startWorker(definition: WorkerDefinition, options: StartWorkerOptions): Promise<RunningWorker> {
+  const worker = await prepareWorker(definition, options);
+  const { name } = definition;
+  const projections = await runProjections(definition.projections, { ...worker, now: worker.clock.now });
   const queue = hasQueue(definition) ? consumeQueue(worker) : undefined;
-  const stream = definition.consumeStream?.({
-    store,
-    broker,
-    stream: namesFor(prefix).log,
-    worker: name,
-    instance,
-    serviceStores,
-    leaseTtl,
-    verify,
-    definitions: options.definitions ?? definitions,
-    logger,
-    metrics,
-  });
+  const stream = definition.consumeStream?.({ ...worker, stream: worker.names.log, worker: name });
 
   return {
     name,
@@ -56,7 +57,7 @@ export async function startWorker(definition: WorkerDefinition, given: StartWork
       await queue?.stop(deadline);
       await stream?.stop();
       await projections.stop();
-      await definition.teardown(use);
+      await definition.teardown(worker.use);
     },
   };
 }

@@ -13,7 +13,7 @@ import type { Store } from '../../src/store/store.js';
 import { type Logger, silentLogger } from '../../src/telemetry/logger.js';
 import { createMetrics, type Metrics } from '../../src/telemetry/metrics.js';
 import { startWorker, type RunningWorker } from '../../src/worker/start.js';
-import type { StartWorkerOptions } from '../../src/worker/options.js';
+import type { StartWorkerOptions } from '../../src/worker/prepare.js';
 import { jobBegun, numbers, openLogFixture, record, type LogFixture } from '../event-log/support/log-fixture.js';
 import { shop } from '../support/shop.js';
 import { eventually } from '../support/eventually.js';

@@ -105,7 +105,7 @@ export class ConsumerSession {
   }
 
   /** Yields the entries after a position, verified to continue from it, until the session ends. */
-  follow(options: Pick<FollowVerifiedOptions, 'from' | 'batchSize' | 'onResume'>): AsyncGenerator<LogPart, void> {
+  follow(options: Pick<FollowVerifiedOptions, 'from' | 'batchSize'>): AsyncGenerator<LogPart, void> {
     const { broker, stream, patience } = this.options;
     return followVerified(broker, stream, {
       ...options,

@@ -12,15 +12,14 @@ export interface FollowVerifiedOptions {
   batchSize?: number;
   /** Milliseconds after which a log that should have entries and delivers none counts as recreated. @default 10000 */
   patience?: number;
-  /** Runs after reading has continued from the same position, before further entries are returned: a broker that
-   *  restarted may have lost confirmed entries after that position. */
-  onResume?: () => Promise<void>;
   signal: AbortSignal;
 }
 
-/** The next part of the log: entries, in order and at least one; or a break, after which the entries do not continue
- *  from the previous ones. */
-export type LogPart = { kind: 'entries'; entries: readonly StreamEntry[] } | { kind: 'broken'; broken: LogBreak };
+/** The next part of the log: entries, in order and at least one; a break, after which the entries do not continue from
+ *  the previous ones; or `resumed`: reading continues from the same position after an interruption, and a broker that
+ *  restarted may have lost confirmed entries after that position. */
+export type LogPart =
+  { kind: 'entries'; entries: readonly StreamEntry[] } | { kind: 'broken'; broken: LogBreak } | { kind: 'resumed' };
 
 const POLL_INTERVAL_MS = 60_000;
 
@@ -33,7 +32,7 @@ const POLL_INTERVAL_MS = 60_000;
 export async function* followVerified(
   broker: Pick<Broker, 'readStream' | 'onState' | 'state'>,
   stream: string,
-  { from, batchSize = 500, patience = 10_000, onResume, signal }: FollowVerifiedOptions,
+  { from, batchSize = 500, patience = 10_000, signal }: FollowVerifiedOptions,
 ): AsyncGenerator<LogPart, void, undefined> {
   const wakeup = new Wakeup();
   const wake = () => wakeup.notify();
@@ -62,7 +61,7 @@ export async function* followVerified(
             }
           }
         }
-        if (last !== undefined && !isBroken) await onResume?.();
+        if (last !== undefined && !isBroken) yield { kind: 'resumed' };
         while (!isOver() && !reader.interrupted) {
           const entries = reader.take(batchSize);
           const [first] = entries;

@@ -1,30 +1,20 @@
-import type { Clock } from '../../concurrency/clock.js';
 import { formatDuration } from '../../duration.js';
-import type { Logger } from '../../telemetry/logger.js';
-import type { Metrics } from '../../telemetry/metrics.js';
 import type { ConsumptionGate } from '../consumption/gate.js';
-import type { WorkerDefinition } from '../definition/worker-definition.js';
+import type { InFlightMessages } from '../consumption/in-flight.js';
+import type { PreparedWorker } from '../prepare.js';
 import { CircuitBreaker, type CircuitBreakerState } from './circuit-breaker.js';
 
 const GAUGE: Record<CircuitBreakerState, number> = { closed: 0, 'half-open': 1, open: 2 };
-
-export interface PauseWhileOpenOptions {
-  gate: ConsumptionGate;
-  /** Resolves when the messages in flight at the time of the call are settled. */
-  settled: () => Promise<unknown>;
-  clock: Clock;
-  metrics: Metrics;
-  logger: Logger;
-  onChange?: ((state: CircuitBreakerState) => void) | undefined;
-}
 
 /** Connects the circuit breaker of a worker with its consumption. While it is open, consumption is paused. When the
  *  open time is over and the messages in flight are settled, one message is consumed as a probe. When it closes,
  *  consumption resumes with the full prefetch. */
 export function pauseWhileOpen(
-  { name, circuitBreaker: settings, prefetch }: WorkerDefinition,
-  { gate, settled, clock, metrics, logger, onChange }: PauseWhileOpenOptions,
+  { definition, clock, metrics, logger, onCircuitBreaker }: PreparedWorker,
+  gate: ConsumptionGate,
+  inFlight: InFlightMessages,
 ): CircuitBreaker {
+  const { name, circuitBreaker: settings, prefetch } = definition;
   const gauge = metrics.breakerState.labels(name);
   gauge.set(GAUGE.closed);
   const circuitBreaker = new CircuitBreaker(settings, clock, {
@@ -40,7 +30,7 @@ export function pauseWhileOpen(
         logger.info('Circuit breaker closed; consuming resumed');
         void gate.resume('circuit breaker', prefetch);
       }
-      onChange?.(state);
+      onCircuitBreaker?.(state);
     },
     onProbeDue: () => void consumeProbe(),
   });
@@ -48,7 +38,7 @@ export function pauseWhileOpen(
 
   /** The gate applies its changes in order: the pause is complete before this resumes. */
   async function consumeProbe(): Promise<void> {
-    await settled();
+    await inFlight.settled();
     // a message that was in flight may have been the probe
     if (circuitBreaker.isProbeDue) await gate.resume('circuit breaker', 1);
   }

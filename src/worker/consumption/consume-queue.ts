@@ -1,14 +1,44 @@
 import type { Delivery } from '../../broker/broker.js';
 import { FlotillaError } from '../../errors.js';
+import type { StreamConsumerState } from '../../event-log/consumers/stream-consumer.js';
+import type { CircuitBreaker, CircuitBreakerState } from '../circuit-breaker/circuit-breaker.js';
 import { pauseWhileOpen } from '../circuit-breaker/pause-while-open.js';
-import { createPipelineContext } from '../pipeline/create-context.js';
+import { routeOf } from '../definition/queues.js';
+import { commitRetriesExhausted } from '../handler/retries-exhausted.js';
+import type { WorkerPipelineContext } from '../pipeline/context.js';
 import { workerPipeline } from '../pipeline/index.js';
+import { ABANDON_AFTER_TIMEOUTS, OverdueHandlers } from '../pipeline/overdue-handlers.js';
+import { StartMarks } from '../pipeline/start-marks.js';
 import type { PreparedWorker } from '../prepare.js';
-import type { QueueState } from '../state.js';
-import { deliverLog } from './deliver-log.js';
-import { ConsumptionGate } from './gate.js';
+import { feedDeliveries } from './delivery-feed.js';
+import { ConsumptionGate, type PauseReason } from './gate.js';
 import { InFlightMessages } from './in-flight.js';
 import { pauseWhileRelayLags } from './pause-for-relay.js';
+
+/** The state of the part of a worker that handles messages of its queue. */
+export interface QueueState {
+  consuming: boolean;
+  circuitBreaker: CircuitBreakerState;
+  /** Milliseconds since the circuit breaker was last closed; undefined while it is closed. */
+  openFor?: number | undefined;
+  /** The failure of the dependency that opened the circuit breaker. */
+  openCause?: string | undefined;
+  pauses: readonly PauseReason[];
+  /** Milliseconds until consumption resumes; undefined if that does not depend on time. */
+  pausedFor?: number | undefined;
+  inFlight: number;
+  /** Handlers that have exceeded their timeout and have not settled. */
+  overdue: number;
+  /** Handlers that have not settled after several times their timeout; their messages count as failed. */
+  abandoned: number;
+  /** Failed messages whose copy for a retry or the dead letters the broker has not confirmed. */
+  unpublished: number;
+  /** Whether overdue and unpublished messages occupy every slot of the prefetch: nothing more is handled until a slot
+   *  is free. */
+  stuck: boolean;
+  /** For a worker that consumes the stream. */
+  log?: StreamConsumerState;
+}
 
 /** The part of a running worker that handles messages of its queue. */
 export interface QueueConsumption {
@@ -19,27 +49,19 @@ export interface QueueConsumption {
 
 /** Consumes the queue of a worker through its pipeline, and also the stream for a worker with `from: 'log'`. */
 export function consumeQueue(worker: PreparedWorker): QueueConsumption {
-  const { definition, options, ending } = worker;
-  const { broker, logger, metrics, clock } = options;
+  const { definition, broker, names, logger, clock, ending } = worker;
   const { name, prefetch } = definition;
-  const inFlight = new InFlightMessages(clock, options.observe);
+  const inFlight = new InFlightMessages(clock, worker.observe);
   const gate = new ConsumptionGate(prefetch, clock);
-  const circuitBreaker = pauseWhileOpen(definition, {
-    gate,
-    settled: () => inFlight.settled(),
-    clock,
-    metrics,
-    logger,
-    onChange: options.onCircuitBreaker,
-  });
-  const context = createPipelineContext(worker, gate, circuitBreaker);
+  const circuitBreaker = pauseWhileOpen(worker, gate, inFlight);
+  const context = pipelineContext(worker, gate, circuitBreaker);
+  const { overdueHandlers, unpublished, publisher } = context;
   const pipeline = workerPipeline(context);
   const onDelivery = (delivery: Delivery) => inFlight.handle(delivery, pipeline);
-  const consumer = broker.consume(context.names.queue(name), { prefetch, onDelivery });
-  const log = definition.from === 'log' ? deliverLog(worker, onDelivery) : undefined;
+  const consumer = broker.consume(names.queue(name), { prefetch, onDelivery });
+  const log = definition.from === 'log' ? feedDeliveries(worker, onDelivery) : undefined;
   gate.control(log === undefined ? [consumer] : [consumer, log]);
-  const { overdueHandlers, unpublished, publisher } = context;
-  const unwatchRelay = pauseWhileRelayLags(options.relay, gate, logger);
+  const unwatchRelay = pauseWhileRelayLags(worker.relay, gate, logger);
 
   return {
     state: () => ({
@@ -60,12 +82,52 @@ export function consumeQueue(worker: PreparedWorker): QueueConsumption {
       unwatchRelay();
       circuitBreaker.stop();
       await gate.end();
-      const abandon = () => ending.abort(new FlotillaError('worker.revoked', 'the process ends'));
-      await inFlight.drain(deadline, consumer, abandon);
+      await inFlight.settledWithin(deadline);
+      ending.abort(new FlotillaError('worker.revoked', 'the process ends'));
+      await consumer.close();
       await log?.close();
       await publisher.close();
     },
   };
+}
+
+/** The dependencies of the worker's middleware. */
+function pipelineContext(
+  worker: PreparedWorker,
+  gate: ConsumptionGate,
+  circuitBreaker: CircuitBreaker,
+): WorkerPipelineContext {
+  const { definition, store, broker, logger, metrics, clock } = worker;
+  const { name, definitions, retryDelays, timeout, prefetch } = definition;
+  const { signal } = worker.ending;
+  const context: WorkerPipelineContext = {
+    ...worker,
+    name,
+    definitions,
+    retryDelays,
+    timeout,
+    route(event) {
+      const route = routeOf(definition, event.type);
+      return route === 'handled' && definition.accepts?.(event) === false ? 'ignored' : route;
+    },
+    publisher: broker.createPublisher(),
+    circuitBreaker,
+    startMarks: new StartMarks({ store, gate, logger, clock, signal }),
+    gate,
+    isHandled: async ({ key }) => key !== undefined && store.handled(key),
+    onRetriesExhausted: (message, error) => commitRetriesExhausted(context, message, error),
+    abandonAfterTimeouts: worker.abandonAfterTimeouts ?? ABANDON_AFTER_TIMEOUTS,
+    overdueHandlers: new OverdueHandlers({
+      worker: name,
+      prefetch,
+      metrics,
+      logger,
+      onTooMany: worker.onFatal ?? (() => undefined),
+    }),
+    unpublished: new Set(),
+    signal,
+  };
+  return context;
 }
 
 /** The longest of several waits in milliseconds; undefined if none is above 0. */

@@ -1,4 +1,4 @@
-import type { Consumer, Delivery } from '../../broker/broker.js';
+import type { Delivery } from '../../broker/broker.js';
 import type { Clock } from '../../concurrency/clock.js';
 import { openMessage, type HandleMessage, type Message } from '../pipeline/message.js';
 import { settle, type DeliveryOutcome } from '../pipeline/settle.js';
@@ -33,13 +33,11 @@ export class InFlightMessages {
     await Promise.all(this.#inFlight.values());
   }
 
-  /** Waits at most `deadline` milliseconds for the messages in flight, then requeues the others. */
-  async drain(deadline: number, consumer: Consumer, abandon: () => void): Promise<void> {
+  /** Like `settled`, but resolves after `limit` milliseconds at the latest. */
+  async settledWithin(limit: number): Promise<void> {
     let timer: NodeJS.Timeout | undefined;
-    const limit = new Promise<void>((resolve) => (timer = setTimeout(resolve, deadline)));
-    await Promise.race([this.settled(), limit]);
+    const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, limit)));
+    await Promise.race([this.settled(), late]);
     clearTimeout(timer);
-    abandon();
-    await consumer.close();
   }
 }

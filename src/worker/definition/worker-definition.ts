@@ -17,11 +17,12 @@ export type ErasedHandler = (event: EventEnvelope, ctx: ErasedContext) => Promis
 
 /** The start options of a worker that consumes the stream directly. */
 export interface StreamWorkerContext extends StreamConsumerOptions {
-  /** The stores of the other services. */
-  serviceStores: ServiceStores | undefined;
-  verify: VerifyPublisher | undefined;
-  /** Every type of the fleet. */
-  definitions: Definitions;
+  /** The stores of the other services. @default none is reachable */
+  serviceStores?: ServiceStores | undefined;
+  /** @default no verification */
+  verify?: VerifyPublisher | undefined;
+  /** Every type of the fleet. @default none */
+  definitions?: Definitions | undefined;
 }
 
 /** A worker as the runtime sees it: erased types, defaults filled in, durations in milliseconds. */

@@ -1,18 +1,15 @@
 import type { EventEnvelope } from '../../events/envelope.js';
-import type { WorkerDefinition } from '../definition/worker-definition.js';
-import type { PreparedOptions } from '../options.js';
-import { Emissions, runEffects, type Effect } from './effects.js';
+import type { Store } from '../../store/store.js';
+import type { Logger } from '../../telemetry/logger.js';
+import { Emissions, runEffects, type Effect, type Emitter } from './effects.js';
 
 /** Runs the worker's `bootstrap` once per store, whichever replica starts first. */
-export async function runBootstrap(
-  definition: WorkerDefinition,
-  { store, logger, clock, deriveId }: Pick<PreparedOptions, 'store' | 'logger' | 'clock' | 'deriveId'>,
-): Promise<void> {
+export async function runBootstrap(worker: Emitter & { store: Store; logger: Logger }): Promise<void> {
+  const { definition, store, logger, clock } = worker;
   if (definition.bootstrap === undefined) return;
   const key = { consumer: `${definition.name}:bootstrap`, source: store.service, id: 'bootstrap' };
   if (await store.handled(key)) return;
-  const cause = origin(store.service, clock.now());
-  const emissions = new Emissions({ definition, store, clock, deriveId }, cause, 'bootstrap');
+  const emissions = new Emissions(worker, origin(store.service, clock.now()), 'bootstrap');
   const effects: Effect[] = [];
   definition.bootstrap({
     log: logger,

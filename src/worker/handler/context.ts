@@ -5,7 +5,7 @@ import type { ErasedContext } from '../definition/worker-definition.js';
 import type { Emissions, Effect } from './effects.js';
 import type { LazySignal } from '../../concurrency/lazy-signal.js';
 import type { WorkerPipelineContext } from '../pipeline/context.js';
-import { eventLogFields } from '../pipeline/log-fields.js';
+import { eventLogFields } from '../pipeline/message.js';
 import { callDependency } from './call-dependency.js';
 
 /** The context of a running handler, and a function that revokes it. */

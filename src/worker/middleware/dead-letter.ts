@@ -6,9 +6,8 @@ import { derivedId } from '../../events/ids.js';
 import { failpoint } from '../../failpoints.js';
 import { type Failure, failureOf, describeAttempt } from '../pipeline/failure.js';
 import { publishUntilConfirmed } from '../pipeline/publish-until-confirmed.js';
-import type { Message } from '../pipeline/message.js';
+import { eventLogFields, type Message } from '../pipeline/message.js';
 import type { Middleware, PipelineContext } from '../pipeline/context.js';
-import { eventLogFields } from '../pipeline/log-fields.js';
 
 /** The library's codes with which a message can be dead-lettered; handlers may use other codes. */
 const KNOWN_CODES = Object.entries(errors)

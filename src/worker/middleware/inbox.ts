@@ -6,7 +6,7 @@ import type { Message } from '../pipeline/message.js';
 import type { DeliveryOutcome } from '../pipeline/settle.js';
 import type { InboxKey } from '../../store/store.js';
 import type { WorkerDefinition } from '../definition/worker-definition.js';
-import { readReplayHeaders, type ReplayHeaders } from '../pipeline/replay-headers.js';
+import type { ReplayHeaders } from '../pipeline/replay-headers.js';
 import type { Middleware, WorkerPipelineContext } from '../pipeline/context.js';
 
 /** Handles an event once: reads the inbox before handling, and writes the inbox row in the transaction that also
@@ -16,9 +16,9 @@ export const inbox: Middleware<WorkerPipelineContext> = (next, context) => {
   const { definition, store, startMarks } = context;
   const running = new Map<string, Promise<unknown>>();
   return async (message) => {
-    const { event, delivery } = message;
+    const { event, delivery, replay } = message;
     if (event === undefined) throw new FlotillaError('worker.handler_failed', 'not decoded');
-    const key = inboxKey(definition, event, readReplayHeaders(delivery.properties.headers));
+    const key = inboxKey(definition, event, replay);
     message.key = key;
     const name = `${key.source} ${key.id}`;
     for (let other = running.get(name); other !== undefined; other = running.get(name)) {
@@ -70,10 +70,10 @@ export const inbox: Middleware<WorkerPipelineContext> = (next, context) => {
 function inboxKey(
   { name, replay }: Pick<WorkerDefinition, 'name' | 'replay'>,
   { source, id }: Pick<EventEnvelope, 'source' | 'id'>,
-  replayed: Pick<ReplayHeaders, 'run' | 'again'> | undefined,
+  sentBy: Pick<ReplayHeaders, 'run' | 'again'> | undefined,
 ): InboxKey {
-  const ofRun = replay === 'idempotent' && replayed?.again === true;
-  return { consumer: ofRun ? `${name}:replay:${replayed.run}` : name, source, id };
+  const ofRun = replay === 'idempotent' && sentBy?.again === true;
+  return { consumer: ofRun ? `${name}:replay:${sentBy.run}` : name, source, id };
 }
 
 /** Resolves when the work settles or the signal aborts. */

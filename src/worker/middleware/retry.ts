@@ -4,9 +4,8 @@ import { failpoint } from '../../failpoints.js';
 import { PermanentError } from '../../errors.js';
 import { describeAttempt, failureOf } from '../pipeline/failure.js';
 import { publishUntilConfirmed } from '../pipeline/publish-until-confirmed.js';
-import type { Message } from '../pipeline/message.js';
+import { eventLogFields, type Message } from '../pipeline/message.js';
 import type { Middleware, PipelineContext } from '../pipeline/context.js';
-import { eventLogFields } from '../pipeline/log-fields.js';
 import { formatDuration } from '../../duration.js';
 
 /** Publishes a failed message to the retry queue of its next delay. When the delays are used up, the message is

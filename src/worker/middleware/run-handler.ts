@@ -4,25 +4,23 @@ import { logSagaFailure } from '../../sagas/log-failure.js';
 import { openHandlerContext } from '../handler/context.js';
 import { Emissions } from '../handler/effects.js';
 import type { HandleMessage } from '../pipeline/message.js';
-import { readReplayHeaders } from '../pipeline/replay-headers.js';
 import type { WorkerPipelineContext } from '../pipeline/context.js';
 
 /** Innermost: runs the handler of the event's type. Collects its deferred writes in `message.effects`. */
 export function runHandler(pipeline: WorkerPipelineContext): HandleMessage {
   const { definition } = pipeline;
   return async (message) => {
-    const { event, delivery } = message;
+    const { event, delivery, replay } = message;
     const handler = event && definition.handlerOf.get(event.type);
     if (event === undefined || handler === undefined) throw new FlotillaError('contract.no_handler', definition.name);
     const { headers } = delivery.properties;
     const key = headers[HEADERS.key];
-    const replayed = readReplayHeaders(headers);
     const context = openHandlerContext(pipeline, event, new Emissions(pipeline, event), {
       attempt: message.attempt,
-      mayHaveRunBefore: delivery.redelivered || replayed !== undefined || readAttempts(headers).length > 0,
+      mayHaveRunBefore: delivery.redelivered || replay !== undefined || readAttempts(headers).length > 0,
       key: typeof key === 'string' ? key : event.id,
-      replaying: replayed !== undefined,
-      sideEffects: replayed?.sideEffects ?? true,
+      replaying: replay !== undefined,
+      sideEffects: replay?.sideEffects ?? true,
       signal: message.signal,
     });
     try {
@@ -32,7 +30,7 @@ export function runHandler(pipeline: WorkerPipelineContext): HandleMessage {
     } finally {
       context.revoke();
     }
-    if (replayed === undefined) logSagaFailure(definition.sagas, event, pipeline.logger);
+    if (replay === undefined) logSagaFailure(definition.sagas, event, pipeline.logger);
     const sagas = definition.sagasOf.get(event.type);
     message.effects =
       sagas === undefined

@@ -1,7 +1,7 @@
 import { messageOf, stackOf } from '../../errors.js';
 import type { DeliveryOutcome } from '../pipeline/settle.js';
 import type { Middleware } from '../pipeline/context.js';
-import { eventLogFields } from '../pipeline/log-fields.js';
+import { eventLogFields } from '../pipeline/message.js';
 
 const OUTCOMES: readonly DeliveryOutcome[] = ['done', 'duplicate', 'ignored', 'retried', 'dead', 'returned'];
 

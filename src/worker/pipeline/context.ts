@@ -39,8 +39,8 @@ export interface PipelineContext {
   readonly clock: Clock;
   /** The name of this replica. */
   readonly instance: string;
-  /** Verifies the publisher of a message. Undefined: no verification. */
-  readonly verify: VerifyPublisher | undefined;
+  /** Verifies the publisher of a message. @default no verification */
+  readonly verify?: VerifyPublisher | undefined;
   /** Whether the event is in the inbox, although its handling failed. */
   readonly isHandled: (message: Message) => Promise<boolean>;
   /** Runs before an event that has used up its attempts is dead-lettered. */

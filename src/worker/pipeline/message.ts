@@ -5,6 +5,7 @@ import type { EventEnvelope } from '../../events/envelope.js';
 import type { InboxKey } from '../../store/store.js';
 import type { Effect } from '../handler/effects.js';
 import type { Failure } from './failure.js';
+import { readReplayHeaders, type ReplayHeaders } from './replay-headers.js';
 import type { DeliveryOutcome } from './settle.js';
 
 /** One delivery in the pipeline. The middleware fills in its fields. */
@@ -14,6 +15,8 @@ export interface Message {
   readonly attempt: number;
   /** Milliseconds since the epoch. */
   readonly receivedAt: number;
+  /** The replay that sent it; undefined for a message that no replay sent. */
+  readonly replay: ReplayHeaders | undefined;
   /** Undefined until decoded. */
   event: EventEnvelope | undefined;
   /** The key under which the event counts as handled; undefined until decoded. */
@@ -31,16 +34,28 @@ export interface Message {
 export type HandleMessage = (message: Message) => Promise<DeliveryOutcome>;
 
 export function openMessage(delivery: Delivery, receivedAt: number): Message {
-  const attempt = delivery.properties.headers[HEADERS.attempt];
+  const { headers } = delivery.properties;
+  const attempt = headers[HEADERS.attempt];
   return {
     delivery,
     attempt: typeof attempt === 'number' && Number.isSafeInteger(attempt) && attempt > 0 ? attempt : 1,
     receivedAt,
+    replay: readReplayHeaders(headers),
     event: undefined,
     key: undefined,
     hasStartMark: false,
     signal: new LazySignal(),
     failure: undefined,
     effects: [],
+  };
+}
+
+/** The log fields that identify the entries of one message and of one correlation. */
+export function eventLogFields(event: EventEnvelope | undefined): Record<string, string | undefined> {
+  return {
+    event: event?.id,
+    type: event?.type,
+    correlation: event?.correlationid,
+    traceparent: event?.traceparent,
   };
 }

@@ -1,8 +1,7 @@
 import { FlotillaError } from '../../errors.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { Metrics } from '../../telemetry/metrics.js';
-import type { Message } from './message.js';
-import { eventLogFields } from './log-fields.js';
+import { eventLogFields, type Message } from './message.js';
 
 /** Default: a handler is abandoned after this many times its timeout. */
 export const ABANDON_AFTER_TIMEOUTS = 3;

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { eventProperties } from '../../../src/broker/messages/event-properties.js';
 import { HEADERS, textHeader } from '../../../src/broker/messages/headers.js';
-import { createRabbitBroker } from '../../../src/broker/rabbitmq/index.js';
+import { createRabbitBroker } from '../../../src/broker/rabbitmq/broker.js';
 import { namesFor, topologyOf } from '../../../src/broker/topology/topology.js';
 import { createEvent, originContext } from '../../../src/events/create.js';
 import { openSqliteStore } from '../../../src/store/sqlite/index.js';

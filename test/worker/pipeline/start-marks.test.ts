@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { harness } from 'flotilla/testing';
-import { createMemoryBroker } from '../../../src/broker/memory/index.js';
+import { createMemoryBroker } from '../../../src/broker/memory/broker.js';
 import { namesFor, topologyOf } from '../../../src/broker/topology/topology.js';
 import { eventProperties } from '../../../src/broker/messages/event-properties.js';
 import { createEvent, originContext } from '../../../src/events/create.js';

@@ -7,10 +7,10 @@ import { HEADERS, textHeader } from '../../../src/broker/messages/headers.js';
 import { inbox } from '../../support/inbox.js';
 import { testBroker } from '../../support/rabbitmq.js';
 import { tallyMigrations } from '../../support/shop.js';
-import { jobBegun, numbers, openLogFixture } from '../support/log-fixture.js';
+import { jobBegun, numbers, openLogFixture } from '../../event-log/support/log-fixture.js';
 import { eventually } from '../../support/eventually.js';
 
-const FIXTURE = fileURLToPath(new URL('../fixtures/fragile-worker.ts', import.meta.url));
+const FIXTURE = fileURLToPath(new URL('../fixtures/log-crash-worker.ts', import.meta.url));
 
 describe('an event of the log that crashes the process at every attempt', function () {
   this.timeout(120_000);

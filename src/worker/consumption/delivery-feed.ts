@@ -1,29 +1,19 @@
 import type { Delivery, StreamEntry } from '../../broker/broker.js';
-import { messageOf } from '../../errors.js';
 import { Wakeup } from '../../concurrency/wakeup.js';
-import { newestEntry } from '../reading/log-bounds.js';
-import { DeliveryBuffer } from './delivery-buffer.js';
-import { BEFORE_FIRST, positionOf, type LogPosition } from '../positions/position.js';
-import { Settlement } from './settlement.js';
+import { FlotillaError, messageOf } from '../../errors.js';
 import {
   consumeStream,
   type ConsumerSession,
-  type StreamConsumerOptions,
   type StreamConsumerState,
-} from './stream-consumer.js';
-
-export interface DeliveryFeedOptions extends StreamConsumerOptions {
-  /** The worker's queue, reported as the queue of the deliveries. */
-  queue: string;
-  /** Where a new consumer begins. */
-  offset: 'first' | 'next';
-  /** Maximum number of deliveries in flight. */
-  prefetch: number;
-  /** Whether to deliver an entry, to ignore it because it is for other workers, or to count it as invalid because it
-   *  is not an event. */
-  classify: (entry: StreamEntry) => 'deliver' | 'ignore' | 'invalid';
-  onDelivery: (delivery: Delivery) => void;
-}
+} from '../../event-log/consumers/stream-consumer.js';
+import { BEFORE_FIRST, positionOf, type LogPosition } from '../../event-log/positions/position.js';
+import { newestEntry } from '../../event-log/reading/log-bounds.js';
+import { parseEnvelope } from '../../events/parse-envelope.js';
+import { routeOf } from '../definition/queues.js';
+import type { WorkerDefinition } from '../definition/worker-definition.js';
+import type { PreparedWorker } from '../prepare.js';
+import { DeliveryBuffer } from './delivery-buffer.js';
+import { Settlement } from './settlement.js';
 
 /** A worker's consumer of the stream. */
 export interface DeliveryFeed {
@@ -43,17 +33,21 @@ const ROOM_CHECK_INTERVAL_MS = 2_000;
  *  many entries, so this many count as redelivered. */
 const MAX_UNSETTLED_SPAN = 2_000;
 
-/** Delivers the stream to a worker, one entry at a time and in one process at a time. The checkpoint follows the
- *  settled entries; an unsettled entry is delivered again, here or by the next leader: at-least-once delivery. */
-export function feedDeliveries(options: DeliveryFeedOptions): DeliveryFeed {
-  let limit = options.prefetch;
+/** Delivers the stream to a worker with `from: 'log'`, one entry at a time and in one process at a time. The checkpoint
+ *  follows the settled entries; an unsettled entry is delivered again, here or by the next leader: at-least-once
+ *  delivery. Failed messages wait in the retry queues of the worker, as for every worker. */
+export function feedDeliveries(worker: PreparedWorker, onDelivery: (delivery: Delivery) => void): DeliveryFeed {
+  let limit = worker.definition.prefetch;
   let isRunning = true;
   let buffer: DeliveryBuffer | undefined;
-  const { state, stop } = consumeStream(options, async (session) => {
-    const feeding = new FeedSession(session, options, { limit, isRunning });
-    buffer = feeding.buffer;
-    await feeding.run().finally(() => (buffer = undefined));
-  });
+  const { state, stop } = consumeStream(
+    { ...worker, stream: worker.names.log, worker: worker.definition.name },
+    async (session) => {
+      const feeding = new FeedSession(session, worker, onDelivery, { limit, isRunning });
+      buffer = feeding.buffer;
+      await feeding.run().finally(() => (buffer = undefined));
+    },
+  );
   return {
     state,
     async cancel() {
@@ -80,10 +74,11 @@ class FeedSession {
 
   constructor(
     private readonly session: ConsumerSession,
-    private readonly options: DeliveryFeedOptions,
+    private readonly worker: PreparedWorker,
+    onDelivery: (delivery: Delivery) => void,
     { limit, isRunning }: { limit: number; isRunning: boolean },
   ) {
-    const { queue, onDelivery } = options;
+    const queue = worker.names.queue(worker.definition.name);
     this.buffer = new DeliveryBuffer(limit, isRunning, { queue, onDelivery, onRoom: () => this.#wakeup.notify() });
   }
 
@@ -94,13 +89,13 @@ class FeedSession {
     const saving = setInterval(() => this.#save(), SAVE_INTERVAL_MS);
     try {
       const from = await this.#start();
-      for await (const next of this.session.follow({ from, batchSize: this.options.prefetch })) {
-        if (next.kind === 'broken') {
-          this.session.alarms.raise(next.broken, 'this worker has not handled them: replay to it what its inbox lacks');
-          if (next.broken.kind === 'reset') this.#settlement = new Settlement(BEFORE_FIRST);
-          continue;
+      for await (const part of this.session.follow({ from, batchSize: this.worker.definition.prefetch })) {
+        if (part.kind === 'broken') {
+          this.session.alarms.raise(part.broken, 'this worker has not handled them: replay to it what its inbox lacks');
+          if (part.broken.kind === 'reset') this.#settlement = new Settlement(BEFORE_FIRST);
         }
-        for (const entry of next.entries) if (!(await this.#accept(entry))) break;
+        if (part.kind !== 'entries') continue;
+        for (const entry of part.entries) if (!(await this.#accept(entry))) break;
       }
     } finally {
       signal.removeEventListener('abort', wake);
@@ -114,10 +109,10 @@ class FeedSession {
 
   /** Returns the position to continue from; undefined to begin with the first entry. */
   async #start(): Promise<LogPosition | undefined> {
-    const { broker, stream, offset } = this.options;
+    const { broker, names, definition } = this.worker;
     let position = this.session.checkpoint;
-    if (position === undefined && offset === 'next') {
-      const newest = await newestEntry(broker, stream);
+    if (position === undefined && definition.offset === 'next') {
+      const newest = await newestEntry(broker, names.log);
       position = newest === undefined ? BEFORE_FIRST : positionOf(newest);
     }
     this.#settlement = new Settlement(position);
@@ -127,15 +122,16 @@ class FeedSession {
 
   /** Waits for room and accepts an entry; false once this process no longer leads. */
   async #accept(entry: StreamEntry): Promise<boolean> {
-    const { classify, metrics, worker, prefetch } = this.options;
+    const { metrics, definition } = this.worker;
+    const { name, prefetch } = definition;
     const { signal } = this.session;
-    const verdict = classify(entry);
+    const verdict = classify(definition, entry);
     const isFull = () =>
       this.#settlement.size >= MAX_UNSETTLED_SPAN || (verdict === 'deliver' && this.buffer.size >= prefetch);
     while (!signal.aborted && isFull()) await this.#wakeup.wait(ROOM_CHECK_INTERVAL_MS);
     if (signal.aborted || !this.session.isLeading()) return false;
     const position = positionOf(entry);
-    if (verdict === 'invalid') metrics.logPassedOver.inc({ worker });
+    if (verdict === 'invalid') metrics.logPassedOver.inc({ worker: name });
     if (verdict === 'deliver') this.buffer.add(entry, this.#possiblyRedelivered > 0, this.#settlement.add(position));
     else this.#settlement.skip(position);
     this.#possiblyRedelivered -= 1;
@@ -152,7 +148,19 @@ class FeedSession {
     try {
       await this.session.moveCheckpoint(position);
     } catch (error) {
-      this.options.logger.warn('Checkpoint of the log not stored; retrying', { error: messageOf(error) });
+      this.worker.logger.warn('Checkpoint of the log not stored; retrying', { error: messageOf(error) });
     }
+  }
+}
+
+/** A stream entry that is not an event is not delivered: it also reaches the queues whose bindings match its routing
+ *  key, and is dead-lettered there. */
+function classify(definition: WorkerDefinition, entry: StreamEntry): 'deliver' | 'ignore' | 'invalid' {
+  try {
+    const { type } = parseEnvelope(entry);
+    return routeOf(definition, type) === 'handled' ? 'deliver' : 'ignore';
+  } catch (error) {
+    if (error instanceof FlotillaError) return 'invalid';
+    throw error;
   }
 }

@@ -1,4 +1,4 @@
-import type { LogPosition } from '../positions/position.js';
+import type { LogPosition } from '../../event-log/positions/position.js';
 
 /** Tracks the position up to which every entry is settled; entries may be settled in any order. */
 export class Settlement {

@@ -11,7 +11,7 @@ import type { DeliveryOutcome } from '../../../src/worker/pipeline/settle.js';
 import { queuesOf } from '../../../src/worker/definition/queues.js';
 import { startWorker, type RunningWorker } from '../../../src/worker/start.js';
 import { shop, tallyMigrations } from '../../support/shop.js';
-import { jobBegun, numbers, openLogFixture, type LogFixture } from '../support/log-fixture.js';
+import { jobBegun, numbers, openLogFixture, type LogFixture } from '../../event-log/support/log-fixture.js';
 import { eventually } from '../../support/eventually.js';
 import { workerDefinitionOf } from '../../../src/worker/definition/worker-definition.js';
 
