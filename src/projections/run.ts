@@ -1,13 +1,18 @@
-import { FlotillaError } from '../errors.js';
+import { Backoff } from '../concurrency/backoff.js';
 import { sleep } from '../concurrency/sleep.js';
+import { FlotillaError, hasCode, messageOf } from '../errors.js';
+import { AppendWakeup } from '../store/append-wakeup.js';
+import { isStoreGone } from '../store/is-gone.js';
+import { runAsLeader } from '../store/leases/leader-loop.js';
 import type { Store } from '../store/store.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { Metrics } from '../telemetry/metrics.js';
+import type { ProjectionDefinition } from './definition.js';
+import { LiveModel, type Advance } from './live-model.js';
+import { isTransient } from './poison.js';
+import { stateOfProjection, type ProjectionState } from './status.js';
 import { dropOld } from './tables/generations.js';
 import { prepareProjections } from './tables/prepare.js';
-import type { ProjectionDefinition } from './definition.js';
-import { ProjectionRunner } from './runner.js';
-import { stateOfProjection, type ProjectionState } from './status.js';
 
 export interface RunProjectionsOptions {
   store: Store;
@@ -32,7 +37,16 @@ export interface ProjectionsPart {
   stop: () => Promise<void>;
 }
 
+/** Milliseconds between two reads of a checkpoint by `caughtUp`. */
 const POLL_INTERVAL_MS = 5;
+/** Poll intervals in milliseconds: without new events, and while a model is frozen, stopped or outdated. */
+const IDLE_POLL_INTERVAL_MS = 5_000;
+/** Milliseconds between two reports of the lag while a projection catches up. */
+const OBSERVE_INTERVAL_MS = 1_000;
+const BLOCKED_POLL_INTERVAL_MS = 100;
+/** Delay in milliseconds after a commit that moved only the checkpoint: events of other projections are passed over
+ *  with few commits instead of one each. */
+const MOVE_DELAY_MS = 50;
 
 /** Keeps read models up to date with the events of their store. Safe to run in several processes: a lease decides which
  *  one updates a model, and checkpoints prevent conflicting writes. A model that cannot handle an event stops, without
@@ -42,12 +56,12 @@ export async function runProjections(
   projections: readonly ProjectionDefinition[],
   options: RunProjectionsOptions,
 ): Promise<ProjectionsPart> {
-  const { store, now = Date.now } = options;
-  await prepareProjections(store, projections, now);
+  const { store } = options;
+  await prepareProjections(store, projections, options.now);
   // left by a rebuild that died after its swap
   for (const { name } of projections) await dropOld(store, name);
   const ending = new AbortController();
-  const runners = projections.map((projection) => new ProjectionRunner(projection, { ...options, now }));
+  const runners = projections.map((projection) => new ProjectionRunner(projection, options));
   const running = runners.map((runner) => runner.run(ending.signal));
   return {
     state: () => runners.map(({ seen }) => seen),
@@ -75,4 +89,92 @@ function throwIfStopped({ name, status, stop }: ProjectionState): void {
   if (stop === undefined) return;
   const { type, position, code, message } = stop;
   throw new FlotillaError('projection.poison', `${name}, ${type} at ${position}: ${code}: ${message}`);
+}
+
+/** Keeps one read model up to date while this process holds its lease. */
+class ProjectionRunner {
+  /** The state of the model as last observed. */
+  seen: ProjectionState;
+  readonly #model: LiveModel;
+  readonly #backoff = new Backoff(50, 5_000);
+  readonly #logger: Logger;
+  #waiting: string | undefined;
+  #observedAt = -Infinity;
+
+  constructor(
+    private readonly projection: ProjectionDefinition,
+    private readonly options: RunProjectionsOptions,
+  ) {
+    const { name, version } = projection;
+    this.seen = { name, status: 'running', position: 0, behind: 0, generation: 0, version, stop: undefined };
+    this.#logger = options.logger.child({ projection: name });
+    this.#model = new LiveModel(options.store, projection, options.now ?? Date.now);
+  }
+
+  /** Resolves when the signal aborts, or the store is closed. Never rejects. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { store, instance, leaseTtl: ttl = 5_000 } = this.options;
+    const wakeup = new AppendWakeup(store, signal);
+    const onStandby = () => this.#observe();
+    const name = `projection:${this.projection.name}`;
+    const leader = { store, name, holder: instance, ttl, logger: this.#logger, onStandby, signal };
+    await runAsLeader(leader, async (lease, leading) => {
+      await this.#observe();
+      while (!leading.aborted && lease.check()) await this.#step(wakeup, leading);
+    });
+    wakeup.stop();
+  }
+
+  async #step(wakeup: AppendWakeup, signal: AbortSignal): Promise<void> {
+    try {
+      const advance = await this.#model.advance();
+      this.#backoff.reset();
+      this.#report(advance);
+      if (advance.kind === 'waiting') {
+        await this.#observe();
+        await sleep(BLOCKED_POLL_INTERVAL_MS, signal);
+      } else if (advance.step.poison !== undefined) {
+        await this.#observe();
+      } else if (advance.step.handled === 0 && advance.step.passedOver.length === 0) {
+        const moved = advance.step.position !== this.seen.position;
+        await this.#observe();
+        if (moved) await sleep(MOVE_DELAY_MS, signal);
+        await wakeup.wait(IDLE_POLL_INTERVAL_MS);
+      } else if (performance.now() - this.#observedAt > OBSERVE_INTERVAL_MS) {
+        await this.#observe();
+      }
+    } catch (error) {
+      if (!isTransient(error) || isStoreGone(error)) throw error;
+      // another process wrote the model, which is expected, or the store failed
+      const level = hasCode(error, 'projection.conflict') ? 'debug' : 'warn';
+      this.#logger[level]('projection: a batch was rolled back', { error: messageOf(error) });
+      await this.#observe();
+      await sleep(this.#backoff.next(), signal);
+    }
+  }
+
+  #report(advance: Advance): void {
+    const waiting = advance.kind === 'waiting' ? advance.because : undefined;
+    if (waiting === 'outdated' && this.#waiting !== waiting) {
+      this.#logger.error('projection: built by another version; rebuild it to resume updates');
+    }
+    this.#waiting = waiting;
+    if (advance.kind === 'waiting') return;
+    const { poison, passedOver } = advance.step;
+    for (const { eventId, code } of passedOver)
+      this.#logger.warn('projection: skipped an event', { event: eventId, code });
+    if (poison === undefined) return;
+    const { position, eventId, type, code, message } = poison;
+    this.#logger.error('projection: stopped at an event', { position, event: eventId, type, code, error: message });
+  }
+
+  async #observe(): Promise<void> {
+    const { store, metrics } = this.options;
+    this.#observedAt = performance.now();
+    this.seen = await stateOfProjection(store, this.projection);
+    const { name, behind, position, status } = this.seen;
+    metrics?.projectionLag.set({ projection: name }, behind);
+    metrics?.projectionCheckpoint.set({ projection: name }, position);
+    metrics?.projectionStopped.set({ projection: name }, status === 'stopped' || status === 'outdated' ? 1 : 0);
+  }
 }
