@@ -19,7 +19,7 @@ import { lockDataDir } from './lock-data-dir.js';
 import { runDirOf, storeUrlOf, type Place } from './place.js';
 import type { Running, RunOptions } from './running.js';
 import { openService, type Service } from './stores/store-with-relay.js';
-import { loadFleetKeys } from './broker/signing.js';
+import { loadFleetKeys } from './broker/open-broker.js';
 import { claimStore } from './stores/store-claims.js';
 import { verifyPublisher } from './broker/verify-publisher.js';
 import { libraryVersion } from './version.js';

@@ -6,7 +6,7 @@ import { escapedJson, printable } from '../../text/printable.js';
 import { jsonLine, type LogEntry } from '../../telemetry/log-line.js';
 import { createLogger, type Logger } from '../../telemetry/logger.js';
 import { loadFleet } from '../../runtime/fleet/load-fleet.js';
-import { loadFleetKeys } from '../../runtime/broker/signing.js';
+import { loadFleetKeys } from '../../runtime/broker/open-broker.js';
 import type { Signals } from './signals.js';
 
 /** The environment of every command. Configuration and fleet are loaded at their first use, because help and `new` need

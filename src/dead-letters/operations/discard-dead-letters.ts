@@ -5,8 +5,7 @@ import { appendLifecycleEvent } from '../lifecycle-events.js';
 import { audit } from '../storage/audit.js';
 import { claimOne } from '../storage/replay-claims.js';
 import { removeBody } from '../storage/remove-bodies.js';
-import { findDeadLetter } from '../storage/queries.js';
-import { selectDeadLetters, type Selection } from '../storage/selection.js';
+import { findDeadLetter, selectDeadLetters, type Selection } from '../storage/queries.js';
 
 /** The period in which a discard can be undone. */
 export const UNDO_PERIOD_MS = 7 * 86_400_000;

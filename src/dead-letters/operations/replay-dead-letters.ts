@@ -10,8 +10,7 @@ import { claimForReplay, isClaimed, releaseClaim, returnToDead } from '../storag
 import type { DeadLetterState, StoredDeadLetter } from '../dead-letter.js';
 import { checkDeadLetter, type CheckContext } from './check-dead-letter.js';
 import { replayMessage } from './replay-message.js';
-import { findDeadLetter } from '../storage/queries.js';
-import { selectDeadLetters, type Selected, type Selection } from '../storage/selection.js';
+import { findDeadLetter, selectDeadLetters, type Selected, type Selection } from '../storage/queries.js';
 
 /** What replaying and editing dead letters uses; `FleetSession.deadLetters` opens it. */
 export interface DeadLetterContext extends CheckContext {

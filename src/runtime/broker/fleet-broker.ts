@@ -1,7 +1,6 @@
 import type { Config } from '../../config/load-config.js';
 import type { Broker } from '../../broker/broker.js';
 import { isPermanentFailure, type ConnectFailure } from '../../broker/rabbitmq/connection/connect-failure.js';
-import { createRabbitBroker } from '../../broker/rabbitmq/index.js';
 import type { FleetKeys } from '../../broker/signing/fleet-keys.js';
 import { registerKey, requireKey } from '../../broker/signing/key-registration.js';
 import { namesFor, topologyOf, type ExchangeSpec, type Names, type Topology } from '../../broker/topology/topology.js';
@@ -15,7 +14,7 @@ import { managementAt, type BrokerAddress } from './broker-address.js';
 import { brokerCheck } from './broker-check.js';
 import { ensureTopology } from './ensure-topology.js';
 import type { Lifetime } from '../lifetime.js';
-import { withSigning } from './signing.js';
+import { openBroker } from './open-broker.js';
 
 export interface FleetBrokerOptions {
   name: string;
@@ -43,17 +42,15 @@ export interface FleetBroker {
  *  broker cannot help. */
 export function openFleetBroker(options: FleetBrokerOptions): FleetBroker {
   const { name, config, address, keys, workers, logger, metrics, lifetime } = options;
-  const { amqpUrl, managementUrl } = address;
   const { signal } = lifetime;
   const names = namesFor(config.prefix);
   const held: ExchangeSpec[] = [];
   let reached = false;
   let failed: ConnectFailure | undefined;
-  const rabbit = createRabbitBroker({
-    url: amqpUrl,
-    managementUrl,
+  const broker = openBroker(address, {
+    config,
+    keys,
     connectionName: `${config.prefix}${name}`,
-    sendUserId: config.userId !== 'off',
     logger,
     metrics,
     claims: () => held,
@@ -63,7 +60,6 @@ export function openFleetBroker(options: FleetBrokerOptions): FleetBroker {
       if (!reached && isPermanentFailure(failure)) lifetime.fail(new FlotillaError(failure.code, failure.detail));
     },
   });
-  const broker = withSigning(rabbit, keys, { config, logger, metrics });
   broker.onState((state) => {
     if (state !== 'ready' && state !== 'blocked') return;
     reached = true;

@@ -1,4 +1,3 @@
-import { createRabbitBroker } from '../../broker/rabbitmq/broker.js';
 import { namesFor, topologyOf } from '../../broker/topology/topology.js';
 import { migrateDeadLetters } from '../../dead-letters/storage/migrations.js';
 import { OPS_STORE } from '../../fleet/reserved-names.js';
@@ -10,7 +9,7 @@ import type { BrokerRecovery } from '../../supervisor/broker/set-broker-aside.js
 import { hasQueue, queuesOfAll } from '../../worker/definition/queues.js';
 import { formatDuration } from '../../duration.js';
 import type { Fleet } from '../../fleet/define-fleet.js';
-import { loadFleetKeys, withSigning } from '../broker/signing.js';
+import { loadFleetKeys, openBroker } from '../broker/open-broker.js';
 import { enabledWorkers } from '../fleet/enabled-workers.js';
 import { withExistingStores } from '../stores/existing-stores.js';
 import { inboxAge } from '../stores/log-age.js';
@@ -90,14 +89,8 @@ async function refill(
   const { config, signal, logger, notify } = place;
   const { prefix, log, unroutedMax } = config;
   const workers = enabledWorkers(fleet, config);
-  const rabbit = createRabbitBroker({
-    url: broker.amqpUrl,
-    managementUrl: broker.managementUrl,
-    connectionName: `${prefix}refill`,
-    sendUserId: config.userId !== 'off',
-    logger,
-  });
-  const connection = withSigning(rabbit, loadFleetKeys(place), { config, logger });
+  const keys = loadFleetKeys(place);
+  const connection = openBroker(broker, { config, keys, connectionName: `${prefix}refill`, logger });
   try {
     await connection.applyTopology(topologyOf(queuesOfAll(workers), { prefix, log, unroutedMax }), signal);
     const publisher = connection.createPublisher();

@@ -1,5 +1,4 @@
 import type { Broker } from '../../broker/broker.js';
-import { createRabbitBroker } from '../../broker/rabbitmq/broker.js';
 import { isPermanentFailure, type ConnectFailure } from '../../broker/rabbitmq/connection/connect-failure.js';
 import { requireKey } from '../../broker/signing/key-registration.js';
 import { namesFor } from '../../broker/topology/topology.js';
@@ -7,7 +6,7 @@ import { maskedUrl } from '../../config/secrets.js';
 import { FlotillaError } from '../../errors.js';
 import type { Logger } from '../../telemetry/logger.js';
 import { brokerAddress, configuredBroker, notConfigured, type BrokerAddress } from '../broker/broker-address.js';
-import { loadFleetKeys, withSigning } from '../broker/signing.js';
+import { loadFleetKeys, openBroker } from '../broker/open-broker.js';
 import type { Place } from '../place.js';
 
 /** What an operator does at the broker. */
@@ -46,23 +45,21 @@ export async function connectOperator(
   patience = CONNECT_LIMIT_MS,
 ): Promise<Broker> {
   const { config, logger, signal } = place;
-  const { amqpUrl, managementUrl, from } = await operatorAddress(place, access);
+  const address = await operatorAddress(place, access);
   const waitUntil = Date.now() + config.brokerWait;
   const failed = new AbortController();
   let failure: ConnectFailure | undefined;
   const keys = loadFleetKeys(place);
-  const rabbit = createRabbitBroker({
-    url: amqpUrl,
-    managementUrl,
+  const broker = openBroker(address, {
+    config,
+    keys,
     connectionName: 'flotilla command',
-    sendUserId: config.userId !== 'off',
     logger,
     onUnreachable(cause) {
       failure = cause;
       if (isPermanentFailure(cause) || Date.now() >= waitUntil) failed.abort();
     },
   });
-  const broker = withSigning(rabbit, keys, { config, logger });
   const limit = AbortSignal.timeout(config.brokerWait + patience);
   try {
     await broker.ready(AbortSignal.any([signal, failed.signal, limit]));
@@ -71,7 +68,7 @@ export async function connectOperator(
   } catch (error) {
     await broker.close();
     if (signal.aborted || !(limit.aborted || failed.signal.aborted)) throw error;
-    const { code, detail } = failure ?? { code: 'broker.unreachable', detail: maskedUrl(amqpUrl) };
-    throw new FlotillaError(code, `${detail} (${from})`);
+    const { code, detail } = failure ?? { code: 'broker.unreachable', detail: maskedUrl(address.amqpUrl) };
+    throw new FlotillaError(code, `${detail} (${address.from})`);
   }
 }

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { discardDeadLetters, undoDiscard } from '../../../dead-letters/operations/discard-dead-letters.js';
 import { refuseForeignStore } from '../../../runtime/stores/store-claims.js';
+import type { Fleet } from '../../../fleet/define-fleet.js';
 import type { Store } from '../../../store/store.js';
 import type { Context } from '../../shared/context.js';
 import { examples } from '../../shared/examples.js';
@@ -45,8 +46,8 @@ async function runDiscard(ids: string[], flags: Flags, context: Context): Promis
   if (reason.trim() === '') throw new UsageError('--reason is required');
   const selection = selectionOf(ids, flags);
   const progress = createProgress();
-  const summary = await withDeadLetters(context, async (store) => {
-    if ('filter' in selection) await requireNames(context, store, selection.filter);
+  const summary = await withDeadLetters(context, async (store, fleet) => {
+    if ('filter' in selection) await requireNames(fleet, store, selection.filter);
     return discardDeadLetters(
       { store, now: Date.now },
       {
@@ -78,7 +79,7 @@ async function runUndo(ids: string[], { json = false }: Flags, context: Context)
 
 /** Runs `work` on the stored dead letters, then publishes the events that it appended; reports dead letters that wait in the
  *  broker. Works without a broker, too: the keeper publishes the events then. */
-async function withDeadLetters<T>(context: Context, work: (store: Store) => Promise<T>): Promise<T> {
+async function withDeadLetters<T>(context: Context, work: (store: Store, fleet: Fleet) => Promise<T>): Promise<T> {
   return withSession(context, async (session) => {
     const workers = queueNames(session);
     const store = await session.ops();
@@ -87,7 +88,7 @@ async function withDeadLetters<T>(context: Context, work: (store: Store) => Prom
       await refuseForeignStore(session, store);
       await reportWaitingIn(broker, context, session, workers);
     }
-    const result = await work(store);
+    const result = await work(store, session.fleet);
     if (broker !== undefined) await session.publishOps();
     return result;
   });

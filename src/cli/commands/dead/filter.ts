@@ -1,12 +1,11 @@
 import { Option, type Command } from 'commander';
 import { DEAD_LETTER_STATES, type DeadLetterState } from '../../../dead-letters/dead-letter.js';
-import { namesInDeadLetters, type DeadLetterFilter } from '../../../dead-letters/storage/queries.js';
-import type { Selection } from '../../../dead-letters/storage/selection.js';
+import { namesInDeadLetters, type DeadLetterFilter, type Selection } from '../../../dead-letters/storage/queries.js';
 import { errors } from '../../../errors.js';
+import type { Fleet } from '../../../fleet/define-fleet.js';
 import { requireKnown } from '../../../text/known-names.js';
 import type { Store } from '../../../store/store.js';
 import { time } from '../../shared/input/arguments.js';
-import type { Context } from '../../shared/context.js';
 import { UsageError } from '../../shared/failure.js';
 import { PATTERN_HELP, patterns, requireMatch } from '../../shared/input/type-patterns.js';
 
@@ -57,10 +56,13 @@ export function filterOf({ worker, code, type, subject, since, until, search, st
 
 /** Throws `name.unknown` for a worker, a code or a type of the filter that neither this fleet nor a stored dead letter
  *  has: workers, types and codes of an earlier version of the fleet or of a foreign publisher can still be selected. */
-export async function requireNames(context: Context, store: Store, filter: DeadLetterFilter): Promise<void> {
+export async function requireNames(
+  { workers, catalogue }: Pick<Fleet, 'workers' | 'catalogue'>,
+  store: Store,
+  filter: DeadLetterFilter,
+): Promise<void> {
   const { worker, codes = [], types = [] } = filter;
   if (worker === undefined && codes.length + types.length === 0) return;
-  const { workers, catalogue } = await context.fleet();
   const stored = await namesInDeadLetters(store);
   const known = (own: readonly string[], others: readonly string[]) => [...new Set([...own, ...others])];
   if (worker !== undefined) {

@@ -39,7 +39,7 @@ export function registerList(dead: Command, context: Context): void {
       const filter = filterOf(worker === undefined ? flags : { ...flags, worker });
       return withSession(context, async (session) => {
         const store = await session.ops();
-        await requireNames(context, store, filter);
+        await requireNames(session.fleet, store, filter);
         const waiting = await reportWaiting(context, session, filter.worker);
         const print = flags.group === true ? printGroups : printDeadLetters;
         await print(context, store, filter, { ...flags, extra: { waiting: waiting ?? null } });

@@ -59,7 +59,7 @@ async function runReplay(ids: string[], flags: Flags, context: Context): Promise
   const { summary, unread } = await withSession(context, async (session) => {
     const deadLetters = await session.deadLetters(dryRun ? 'read' : 'write');
     await reportWaitingIn(deadLetters.broker, context, session);
-    if ('filter' in selection) await requireNames(context, deadLetters.store, selection.filter);
+    if ('filter' in selection) await requireNames(session.fleet, deadLetters.store, selection.filter);
     const summary = await replayDeadLetters(deadLetters, {
       selection,
       who: operatorName(),

@@ -36,12 +36,11 @@ export function registerShow(dead: Command, context: Context): void {
 function runShow(id: string, { pii = false, json = false }: Flags, context: Context): Promise<void> {
   return withSession(context, async (session) => {
     const store = await session.ops();
-    const { definitions } = (await context.fleet()).catalogue;
     await reportWaiting(context, session);
     const deadLetter = await findDeadLetter(store, id);
     const trail = await auditOf(store.query, deadLetter.id);
     const last = await lastReplay(deadLetter, trail, { names: session.names, handled: session.stores.handled });
-    const shown = pii ? wholeDeadLetter(deadLetter) : maskedDeadLetter(deadLetter, definitions);
+    const shown = pii ? wholeDeadLetter(deadLetter) : maskedDeadLetter(deadLetter, session.definitions);
     if (json) {
       context.printJson({ ...shown, audit: trail, lastReplay: last }, 2);
       return;
