@@ -1,4 +1,4 @@
-import { createRabbitBroker } from '../src/broker/rabbitmq/index.js';
+import { createRabbitBroker } from '../src/broker/rabbitmq/broker.js';
 import { namesFor, topologyOf } from '../src/broker/topology/topology.js';
 import { createEvent, originContext } from '../src/events/create.js';
 import { defineJournal } from '../src/journal/define-journal.js';

@@ -1,4 +1,4 @@
-import { createRabbitBroker } from '../src/broker/rabbitmq/index.js';
+import { createRabbitBroker } from '../src/broker/rabbitmq/broker.js';
 import { eventProperties } from '../src/broker/messages/event-properties.js';
 import { namesFor, topologyOf } from '../src/broker/topology/topology.js';
 import { createEvent, originContext } from '../src/events/create.js';

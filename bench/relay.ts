@@ -1,8 +1,8 @@
-import { createRabbitBroker } from '../src/broker/rabbitmq/index.js';
+import { createRabbitBroker } from '../src/broker/rabbitmq/broker.js';
 import { eventProperties } from '../src/broker/messages/event-properties.js';
 import { namesFor, topologyOf } from '../src/broker/topology/topology.js';
 import { createEvent, originContext } from '../src/events/create.js';
-import { createRelay } from '../src/outbox/index.js';
+import { createRelay } from '../src/outbox/relay.js';
 import { openSqliteStore } from '../src/store/sqlite/index.js';
 import { silentLogger } from '../src/telemetry/logger.js';
 import { shop } from '../test/support/shop.js';

@@ -106,8 +106,8 @@ export type { ReplayCallbacks, ReplayCounts, ReplayRequest, ReplayRun } from './
 
 // Brokers, and clients without a store
 export type { Broker } from './broker/broker.js';
-export { createMemoryBroker } from './broker/memory/index.js';
-export { createRabbitBroker, type RabbitBrokerOptions } from './broker/rabbitmq/index.js';
+export { createMemoryBroker } from './broker/memory/broker.js';
+export { createRabbitBroker, type RabbitBrokerOptions } from './broker/rabbitmq/broker.js';
 export { subscribe, type SubscriberContext, type Subscription } from './client/subscriber.js';
 export { createPublisher } from './client/publisher.js';
 

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { createMemoryBroker } from 'flotilla/testing';
 import { createPublisher, subscribe } from 'flotilla';
 import type { Broker } from '../../src/broker/broker.js';
-import { createRabbitBroker } from '../../src/broker/rabbitmq/index.js';
+import { createRabbitBroker } from '../../src/broker/rabbitmq/broker.js';
 import { namesFor } from '../../src/broker/topology/topology.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { shop } from '../support/shop.js';

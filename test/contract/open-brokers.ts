@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { createMemoryBroker } from '../../src/broker/memory/index.js';
-import { createManagement, createRabbitBroker } from '../../src/broker/rabbitmq/index.js';
+import { createMemoryBroker } from '../../src/broker/memory/broker.js';
+import { createRabbitBroker } from '../../src/broker/rabbitmq/broker.js';
+import { createManagement } from '../../src/broker/rabbitmq/management/management.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { cleanUp, testBroker } from '../support/rabbitmq.js';
 import { tcpProxy } from '../support/tcp-proxy.js';

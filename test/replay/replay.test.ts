@@ -1,7 +1,7 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { expect } from 'chai';
-import { createRabbitBroker } from '../../src/broker/rabbitmq/index.js';
+import { createRabbitBroker } from '../../src/broker/rabbitmq/broker.js';
 import { HEADERS } from '../../src/broker/messages/headers.js';
 import { migrateDeadLetters } from '../../src/dead-letters/storage/migrations.js';
 import { collectDeadLetters } from '../../src/dead-letters/keeper/collect-dead-letters.js';

@@ -1,6 +1,6 @@
 import Database from 'better-sqlite3';
 import { expect } from 'chai';
-import { createRelay } from '../../src/outbox/index.js';
+import { createRelay } from '../../src/outbox/relay.js';
 import { namesFor } from '../../src/broker/topology/topology.js';
 import type { Store } from '../../src/store/store.js';
 import { StoreWatch, type StoreWatchOptions } from '../../src/store/store-watch.js';

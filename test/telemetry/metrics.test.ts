@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
-import { createMemoryBroker } from '../../src/broker/memory/index.js';
+import { createMemoryBroker } from '../../src/broker/memory/broker.js';
 import { namesFor } from '../../src/broker/topology/topology.js';
 import { LogAlarms } from '../../src/event-log/consumers/log-alarms.js';
 import { createRelay } from '../../src/outbox/relay.js';

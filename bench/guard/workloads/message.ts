@@ -1,4 +1,4 @@
-import { createMemoryBroker } from '../../../src/broker/memory/index.js';
+import { createMemoryBroker } from '../../../src/broker/memory/broker.js';
 import { eventProperties } from '../../../src/broker/messages/event-properties.js';
 import { parseFleetKeys } from '../../../src/broker/signing/fleet-keys.js';
 import { signedBroker } from '../../../src/broker/signing/signed-broker.js';

@@ -10,7 +10,7 @@ import type { Definitions } from '../../events/definitions.js';
 import { newId } from '../../events/ids.js';
 import type { Fleet } from '../../fleet/define-fleet.js';
 import { OPS_STORE } from '../../fleet/reserved-names.js';
-import { createRelay } from '../../outbox/index.js';
+import { createRelay } from '../../outbox/relay.js';
 import {
   prepareReplay,
   replayRequest,

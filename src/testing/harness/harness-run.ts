@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import type { Publisher } from '../../broker/broker.js';
-import { createMemoryBroker, type MemoryBroker } from '../../broker/memory/index.js';
+import { createMemoryBroker, type MemoryBroker } from '../../broker/memory/broker.js';
 import { namesFor, topologyOf } from '../../broker/topology/topology.js';
 import { messageOf } from '../../errors.js';
 import { createEvent, originContext } from '../../events/create.js';

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { Broker } from '../../../src/broker/broker.js';
-import { createRabbitBroker } from '../../../src/broker/rabbitmq/index.js';
+import { createRabbitBroker } from '../../../src/broker/rabbitmq/broker.js';
 import { silentLogger } from '../../../src/telemetry/logger.js';
 import { codeOf } from '../../contract/broker.js';
 import { testCluster, type TestCluster } from '../../support/cluster.js';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { connect } from 'amqplib';
 import { expect } from 'chai';
 import type { Broker } from '../../../src/broker/broker.js';
-import { createRabbitBroker } from '../../../src/broker/rabbitmq/index.js';
+import { createRabbitBroker } from '../../../src/broker/rabbitmq/broker.js';
 import { namesFor, topologyOf, type Topology } from '../../../src/broker/topology/topology.js';
 import { baseCatalogue, catalogue } from '../../../src/fleet/catalogue.js';
 import * as topologyCommand from '../../../src/cli/commands/topology/index.js';

@@ -7,7 +7,8 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
 import type { Broker, Delivery } from '../../../src/broker/broker.js';
-import { createManagement, createRabbitBroker } from '../../../src/broker/rabbitmq/index.js';
+import { createRabbitBroker } from '../../../src/broker/rabbitmq/broker.js';
+import { createManagement } from '../../../src/broker/rabbitmq/management/management.js';
 import type { RabbitNode } from '../../../src/supervisor/broker/rabbitmq-node.js';
 import {
   adoptRabbitNode,

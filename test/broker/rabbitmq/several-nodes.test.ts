@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import type { Broker, Delivery } from '../../../src/broker/broker.js';
-import { createManagement, createRabbitBroker } from '../../../src/broker/rabbitmq/index.js';
-import type { RabbitBrokerOptions } from '../../../src/broker/rabbitmq/index.js';
+import { createRabbitBroker } from '../../../src/broker/rabbitmq/broker.js';
+import { createManagement } from '../../../src/broker/rabbitmq/management/management.js';
+import type { RabbitBrokerOptions } from '../../../src/broker/rabbitmq/broker.js';
 import { silentLogger } from '../../../src/telemetry/logger.js';
 import { codeOf } from '../../contract/broker.js';
 import { inbox } from '../../support/inbox.js';

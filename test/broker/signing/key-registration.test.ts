@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { Broker } from '../../../src/broker/broker.js';
 import { createManagement } from '../../../src/broker/rabbitmq/management/management.js';
-import { createRabbitBroker } from '../../../src/broker/rabbitmq/index.js';
+import { createRabbitBroker } from '../../../src/broker/rabbitmq/broker.js';
 import { parseFleetKeys, type FleetKeys } from '../../../src/broker/signing/fleet-keys.js';
 import { registerKey, requireKey } from '../../../src/broker/signing/key-registration.js';
 import { namesFor, type Names } from '../../../src/broker/topology/topology.js';

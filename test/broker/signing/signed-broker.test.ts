@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import type { Delivery, OutgoingMessage } from '../../../src/broker/broker.js';
 import type { Fields } from '../../../src/broker/messages/amqp-fields.js';
 import { HEADERS } from '../../../src/broker/messages/headers.js';
-import { createMemoryBroker } from '../../../src/broker/memory/index.js';
+import { createMemoryBroker } from '../../../src/broker/memory/broker.js';
 import { parseFleetKeys } from '../../../src/broker/signing/fleet-keys.js';
 import { signedBroker, type Verification } from '../../../src/broker/signing/signed-broker.js';
 import { topologyOf } from '../../../src/broker/topology/topology.js';

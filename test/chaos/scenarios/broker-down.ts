@@ -1,4 +1,4 @@
-import { createManagement } from '../../../src/broker/rabbitmq/index.js';
+import { createManagement } from '../../../src/broker/rabbitmq/management/management.js';
 import { rabbitmqctl, type RabbitNode } from '../../../src/supervisor/broker/rabbitmq-node.js';
 import { ownNode } from '../../support/rabbitmq.js';
 import { settled, settledForGood, withFleet, type RunOptions } from '../support/chaos-run.js';

@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { createManagement } from '../../../src/broker/rabbitmq/index.js';
+import { createManagement } from '../../../src/broker/rabbitmq/management/management.js';
 import { namesFor, type Names } from '../../../src/broker/topology/topology.js';
 import { patience } from '../../support/patience.js';
 import { ChaosProcess, root } from './chaos-process.js';

@@ -1,5 +1,5 @@
 import { connect } from 'amqplib';
-import { createManagement } from '../../../src/broker/rabbitmq/index.js';
+import { createManagement } from '../../../src/broker/rabbitmq/management/management.js';
 import { ChaosFleet, type ChaosFleetOptions } from './chaos-fleet.js';
 import { checkSums } from './check-sums.js';
 import type { Expectations } from './world.js';

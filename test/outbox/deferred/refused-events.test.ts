@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { namesFor } from '../../../src/broker/topology/topology.js';
 import type { OutgoingMessage } from '../../../src/broker/broker.js';
 import { countDeferred } from '../../../src/outbox/deferred/deferred-rows.js';
-import { createRelay, type RelayOptions } from '../../../src/outbox/index.js';
+import { createRelay, type RelayOptions } from '../../../src/outbox/relay.js';
 import type { Store } from '../../../src/store/store.js';
 import { createMetrics } from '../../../src/telemetry/metrics.js';
 import { eventOf } from '../../contract/store-events.js';

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createMemoryBroker } from '../../../src/broker/memory/index.js';
+import { createMemoryBroker } from '../../../src/broker/memory/broker.js';
 import { eventProperties } from '../../../src/broker/messages/event-properties.js';
 import { namesFor, topologyOf } from '../../../src/broker/topology/topology.js';
 import type { Store } from '../../../src/store/store.js';

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { systemClock } from '../../../src/concurrency/clock.js';
-import { createMemoryBroker } from '../../../src/broker/memory/index.js';
+import { createMemoryBroker } from '../../../src/broker/memory/broker.js';
 import { hasCode } from '../../../src/errors.js';
 import { logHistory } from '../../../src/replay/history/log-history.js';
 import { bodyOf, eventOf } from '../support/history-fixture.js';

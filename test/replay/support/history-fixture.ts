@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { eventProperties } from '../../../src/broker/messages/event-properties.js';
-import { createRabbitBroker } from '../../../src/broker/rabbitmq/index.js';
+import { createRabbitBroker } from '../../../src/broker/rabbitmq/broker.js';
 import { namesFor, topologyOf } from '../../../src/broker/topology/topology.js';
 import { migrateDeadLetters } from '../../../src/dead-letters/storage/migrations.js';
 import { createEvent, originContext } from '../../../src/events/create.js';

@@ -5,7 +5,7 @@ import { expect } from 'chai';
 import { namesFor } from '../../../src/broker/topology/topology.js';
 import { runAsLeader } from '../../../src/store/leases/leader-loop.js';
 import { runProjections } from '../../../src/projections/run.js';
-import { createRelay } from '../../../src/outbox/index.js';
+import { createRelay } from '../../../src/outbox/relay.js';
 import type { Store } from '../../../src/store/store.js';
 import { LeaseLedger } from '../../../src/store/leases/lease-ledger.js';
 import { silentLogger } from '../../../src/telemetry/logger.js';

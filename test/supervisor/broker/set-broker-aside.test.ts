@@ -11,7 +11,7 @@ import * as dead from '../../../src/cli/commands/dead/index.js';
 import * as topology from '../../../src/cli/commands/topology/index.js';
 import { messageOf } from '../../../src/errors.js';
 import { defineFleet } from '../../../src/fleet/define-fleet.js';
-import { createRelay } from '../../../src/outbox/index.js';
+import { createRelay } from '../../../src/outbox/relay.js';
 import { openSqliteStore } from '../../../src/store/sqlite/index.js';
 import { endRabbitNode, startRabbitNode, type RabbitNode } from '../../../src/supervisor/broker/rabbitmq-node.js';
 import { dataVersion, recordDataVersion } from '../../../src/supervisor/broker/rabbitmq-node/version.js';

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { expect } from 'chai';
 import { SMTPServer } from 'smtp-server';
-import { createRelay } from '../../../src/outbox/index.js';
+import { createRelay } from '../../../src/outbox/relay.js';
 import email from '../../../workers/email/index.js';
 import { details, orderId } from '../../platform/support/events.js';
 import { testFleet } from '../../support/test-fleet.js';

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { expect } from 'chai';
-import { createManagement, createRabbitBroker } from '../../../../src/broker/rabbitmq/index.js';
+import { createRabbitBroker } from '../../../../src/broker/rabbitmq/broker.js';
+import { createManagement } from '../../../../src/broker/rabbitmq/management/management.js';
 import { probeBroker } from '../../../../src/broker/rabbitmq/connection/probe.js';
 import { FlotillaError } from '../../../../src/errors.js';
 import { createLogger, silentLogger } from '../../../../src/telemetry/logger.js';

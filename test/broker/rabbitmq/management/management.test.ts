@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
-import { createManagement } from '../../../../src/broker/rabbitmq/index.js';
+import { createManagement } from '../../../../src/broker/rabbitmq/management/management.js';
 import { codeOf } from '../../../contract/broker.js';
 
 describe('a request to the management API', () => {

@@ -2,7 +2,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { expect } from 'chai';
 import type { Broker, Delivery } from '../../../../src/broker/broker.js';
-import { createRabbitBroker } from '../../../../src/broker/rabbitmq/index.js';
+import { createRabbitBroker } from '../../../../src/broker/rabbitmq/broker.js';
 import type { Names, Topology } from '../../../../src/broker/topology/topology.js';
 import { namesFor, topologyOf } from '../../../../src/broker/topology/topology.js';
 import { silentLogger } from '../../../../src/telemetry/logger.js';

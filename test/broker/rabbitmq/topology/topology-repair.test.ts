@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import type { Broker, Delivery } from '../../../../src/broker/broker.js';
 import { openConnection } from '../../../../src/broker/rabbitmq/connection/connection.js';
-import { createManagement, createRabbitBroker } from '../../../../src/broker/rabbitmq/index.js';
+import { createRabbitBroker } from '../../../../src/broker/rabbitmq/broker.js';
+import { createManagement } from '../../../../src/broker/rabbitmq/management/management.js';
 import { createTopologyAdmin, type TopologyAdmin } from '../../../../src/broker/rabbitmq/topology/topology-admin.js';
 import { createTopologyRepair } from '../../../../src/broker/rabbitmq/topology/topology-repair.js';
 import type { Names, Topology } from '../../../../src/broker/topology/topology.js';

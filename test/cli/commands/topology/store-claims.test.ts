@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { z } from 'zod';
 import { tcpProxy } from '../../../support/tcp-proxy.js';
-import { createRabbitBroker } from '../../../../src/broker/rabbitmq/index.js';
+import { createRabbitBroker } from '../../../../src/broker/rabbitmq/broker.js';
 import { claimOf } from '../../../../src/broker/topology/store-claim.js';
 import type { Broker } from '../../../../src/broker/broker.js';
 import { createManagement } from '../../../../src/broker/rabbitmq/management/management.js';

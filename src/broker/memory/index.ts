@@ -1,2 +1,0 @@
-export { createMemoryBroker } from './broker.js';
-export type { MemoryBroker, MemoryBrokerOptions } from './broker.js';

@@ -1,2 +1,0 @@
-export { createRelay } from './relay.js';
-export type { Relay, RelayOptions } from './relay.js';
