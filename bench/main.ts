@@ -1,7 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { cleanUp, stopSharedNode, testBroker } from '../test/support/rabbitmq.js';
+import { atEnd, cleanUpAtEnd, cleanUpOnSignal } from '../test/support/clean-up.js';
+import { cleanUp, testBroker } from '../test/support/rabbitmq.js';
 import { api } from './api.js';
 import { guard } from './guard/guard.js';
 import { journal } from './journal.js';
@@ -19,7 +20,6 @@ import { storeAppend } from './store-append.js';
 import { storeMillion } from './store-million.js';
 import { storeRead } from './store-read.js';
 import type { Bench } from './support/bench.js';
-import { atEnd, cleanUpAtEnd } from './support/clean-up.js';
 import { printTable, type Row } from './support/table.js';
 
 const benches: Record<string, Bench> = {
@@ -49,12 +49,9 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => void cleanUpAtEnd().finally(() => process.exit(1)));
-}
+cleanUpOnSignal();
 const rows: Row[] = [];
 console.log(`Node ${process.version}, ${cpus().length} cores, load before ${loadavg()[0]?.toFixed(1)}`);
-atEnd(stopSharedNode);
 try {
   for (const [name, bench] of Object.entries(benches)) {
     if (wanted.length > 0 && !wanted.includes(name)) continue;

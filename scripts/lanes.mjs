@@ -39,25 +39,19 @@ export function runsOfAll() {
 }
 
 /** Runs the specs of each run in a process, several at a time. Prints the output of each run when it ends, then every
- *  failure and pending test once more, and the totals in mocha's words. After Ctrl-C, no further run starts. Resolves
- *  with the exit code. */
-export async function testInLanes(command, args, { runs, lanes, env }) {
+ *  failure and pending test once more, and the totals in mocha's words. When `signal` aborts, interrupts the processes
+ *  and starts no further run. Resolves with the exit code. */
+export async function testInLanes(command, args, { runs, lanes, env, signal }) {
   const started = performance.now();
   const queue = [...runs];
   const totals = { passing: 0, pending: 0, failing: 0 };
   const failures = [];
   const pending = [];
   let code = 0;
-  // the runs receive the signal too, and stop the processes that they have started
-  const interrupt = () => {
-    code = 130;
-    queue.length = 0;
-  };
-  process.on('SIGINT', interrupt);
   const lane = async () => {
-    for (let specs = queue.shift(); specs !== undefined; specs = queue.shift()) {
+    for (let specs = queue.shift(); specs !== undefined && !signal.aborted; specs = queue.shift()) {
       say(`Running ${specs.length === 1 ? specs[0] : `${specs[0]} and ${specs.length - 1} more`}`);
-      const run = await capture(command, [...args, ...specs], { cwd: root, env });
+      const run = await capture(command, [...args, ...specs], { cwd: root, env, signal });
       process.stdout.write(run.output);
       if (run.code !== 0) code ||= 1;
       const plain = stripVTControlCharacters(run.output);
@@ -68,7 +62,6 @@ export async function testInLanes(command, args, { runs, lanes, env }) {
     }
   };
   await Promise.all(Array.from({ length: lanes }, lane));
-  process.off('SIGINT', interrupt);
   if (pending.length > 0) process.stdout.write(`\nPending tests\n\n${pending.join('\n')}\n`);
   if (failures.length > 0) process.stdout.write(`\nFailures of all runs\n\n${failures.join('\n')}`);
   process.stdout.write(`\nAll runs\n\n  ${totals.passing} passing (${seconds(started)})\n`);

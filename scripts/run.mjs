@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { interruptible } from './interruptible.mjs';
 import { SetupError } from './step.mjs';
 
 /** Runs a program and resolves with its output. Throws `SetupError` with an excerpt of the output if the program
@@ -15,8 +16,9 @@ function excerpt(output) {
   return (lines.length <= 40 ? lines : [...lines.slice(0, 15), '…', ...lines.slice(-25)]).join('\n');
 }
 
-/** Runs a program and resolves with its exit code and its output. The code is -1 if the program cannot be started. */
-export function capture(command, args, { cwd, env } = {}) {
+/** Runs a program and resolves with its exit code and its output. The code is -1 if the program cannot be started. When
+ *  `signal` aborts, interrupts the program and resolves when it has ended. */
+export function capture(command, args, { cwd, env, signal } = {}) {
   return new Promise((resolve) => {
     const chunks = [];
     const child = spawn(command, args, {
@@ -25,6 +27,7 @@ export function capture(command, args, { cwd, env } = {}) {
       stdio: ['ignore', 'pipe', 'pipe'],
       shell: process.platform === 'win32' && command === 'npm',
     });
+    interruptBy(signal, child);
     child.stdout.on('data', (chunk) => chunks.push(chunk));
     child.stderr.on('data', (chunk) => chunks.push(chunk));
     child.on('error', (error) => resolve({ code: -1, output: error.message }));
@@ -32,11 +35,23 @@ export function capture(command, args, { cwd, env } = {}) {
   });
 }
 
-/** Runs a program on this terminal and resolves with its exit code. */
+/** Runs a program on this terminal and resolves with its exit code. SIGINT and SIGTERM interrupt the program, and this
+ *  process waits until it has ended. */
 export function attached(command, args, { cwd, env } = {}) {
-  return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio: 'inherit' });
-    child.on('error', reject);
-    child.on('close', (code, signal) => resolve(code ?? (signal === null ? 1 : 128)));
-  });
+  return interruptible(
+    (signal) =>
+      new Promise((resolve, reject) => {
+        const child = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio: 'inherit' });
+        interruptBy(signal, child);
+        child.on('error', reject);
+        child.on('close', (code, killedBy) => resolve(code ?? (killedBy === null ? 1 : 128)));
+      }),
+  );
+}
+
+/** Always sends SIGINT, because mocha does not pass SIGTERM on to its process. */
+function interruptBy(signal, child) {
+  const interrupt = () => child.kill('SIGINT');
+  signal?.addEventListener('abort', interrupt);
+  child.on('close', () => signal?.removeEventListener('abort', interrupt));
 }

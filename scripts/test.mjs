@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { ensureCompiled, ensureModules } from './compile.mjs';
+import { interruptible } from './interruptible.mjs';
 import { runsOfAll, testInLanes } from './lanes.mjs';
 import { ensureNode } from './node.mjs';
 import { ensurePackages } from './packages.mjs';
@@ -38,11 +39,18 @@ try {
     // adjacent files are often of one kind and take about the same time
     const runs = Array.from({ length: cores }, (_, run) => files.filter((_, index) => index % cores === run));
     process.exitCode = inLanes
-      ? await testInLanes(process.execPath, [mocha, ...noSlow], { runs, lanes: cores })
+      ? await interruptible((signal) =>
+          testInLanes(process.execPath, [mocha, ...noSlow], { runs, lanes: cores, signal }),
+        )
       : await testInOne(mocha, [...files, ...noSlow, ...options], coverage);
   } else {
     process.exitCode = inLanes
-      ? await withShared((env) => testInLanes(process.execPath, [mocha], { runs: runsOfAll(), lanes, env }))
+      ? await interruptible((signal) =>
+          withShared(
+            (env) => testInLanes(process.execPath, [mocha], { runs: runsOfAll(), lanes, env, signal }),
+            signal,
+          ),
+        )
       : await testInOne(mocha, given, coverage);
   }
 } catch (error) {

@@ -1,4 +1,4 @@
-import { atEnd } from './clean-up.js';
+import { atEnd } from '../../test/support/clean-up.js';
 
 /** Creates a virtual host in the broker, for everything that a client declares in it. Removed at the end of the program,
  *  unless this happens earlier. */

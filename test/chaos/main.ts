@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { cleanUpOnSignal } from '../support/clean-up.js';
 import { ownNode } from '../support/rabbitmq.js';
 import { sayWhatIsWrong } from './scenarios/bad-input.js';
 import { orderWithoutBroker } from './scenarios/broker-down.js';
@@ -64,6 +65,7 @@ async function part(name: string, work: () => Promise<string>): Promise<void> {
   results.push(result);
 }
 
+cleanUpOnSignal();
 const { node, remove } = await ownNode();
 const urls = { amqpUrl: node.amqpUrl, managementUrl: node.managementUrl };
 const run = (name: string, round = 0) => ({ ...urls, prefix: `t-${name}-${round}-`, seed: seed + round, say });

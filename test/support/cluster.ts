@@ -8,6 +8,7 @@ import type { RabbitNode } from '../../src/supervisor/broker/rabbitmq-node.js';
 import { rabbitmqctl, startRabbitNode } from '../../src/supervisor/broker/rabbitmq-node.js';
 import { freePort } from '../../src/supervisor/broker/rabbitmq-node/ports.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
+import { atEnd } from './clean-up.js';
 
 /** A cluster of several RabbitMQ nodes on loopback, numbered from 0. */
 export interface TestCluster {
@@ -36,17 +37,10 @@ const POLL = 200;
 /** The cluster that the files of a run share. */
 let sharedCluster: Promise<TestCluster> | undefined;
 
-/** One cluster of three nodes for the whole run, started on first use and removed by the root hook. A test starts each
+/** One cluster of three nodes for the whole run, started on first use and removed when the run ends. A test starts each
  *  node again that it kills. The first call takes half a minute: allow five minutes in the `before` hook. */
 export function testCluster(): Promise<TestCluster> {
   return (sharedCluster ??= ownCluster());
-}
-
-/** Removes the cluster of the run, if one was started. */
-export async function removeSharedCluster(): Promise<void> {
-  const starting = sharedCluster;
-  sharedCluster = undefined;
-  if (starting !== undefined) await (await starting).remove();
 }
 
 /** Starts a separate cluster for the tests of one file. Takes half a minute on an idle machine with two cores, and
@@ -55,16 +49,22 @@ export async function ownCluster({ nodes: count = 3 }: { nodes?: number } = {}):
   const directory = await mkdtemp(join(tmpdir(), 'flotilla-cluster-'));
   const cookie = randomBytes(16).toString('hex');
   const epmdPort = await freePort(undefined, new Set());
-  const started = await Promise.allSettled(
-    Array.from({ length: count }, async (_, index) => startNode(join(directory, `n${index}`), index, epmdPort, cookie)),
+  const ending = new AbortController();
+  const starting = Promise.allSettled(
+    Array.from({ length: count }, async (_, index) =>
+      startNode(join(directory, `n${index}`), index, { epmdPort, cookie, signal: ending.signal }),
+    ),
   );
-  const nodes = started.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
-  const remove = async () => {
+  const remove = atEnd(async () => {
+    ending.abort();
+    const nodes = startedOf(await starting);
     // one after another, because the port mapper ends with the last node registered with it
     for (const node of nodes) await node.kill();
     for (const node of nodes) await node.stop();
     await rm(directory, { recursive: true, force: true });
-  };
+  });
+  const started = await starting;
+  const nodes = startedOf(started);
   try {
     for (const each of started) if (each.status === 'rejected') throw each.reason;
     await joinNodes(nodes);
@@ -107,13 +107,21 @@ export async function ownCluster({ nodes: count = 3 }: { nodes?: number } = {}):
   };
 }
 
-async function startNode(dataDir: string, index: number, epmdPort: number, cookie: string): Promise<RabbitNode> {
+function startedOf(results: readonly PromiseSettledResult<RabbitNode>[]): RabbitNode[] {
+  return results.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
+}
+
+async function startNode(
+  dataDir: string,
+  index: number,
+  { cookie, ...options }: { cookie: string; epmdPort: number; signal: AbortSignal },
+): Promise<RabbitNode> {
   await mkdir(dataDir, { recursive: true });
   await writeFile(join(dataDir, '.erlang.cookie'), cookie, { mode: 0o400 });
   return startRabbitNode({
+    ...options,
     dataDir,
     name: `n${index}@localhost`,
-    epmdPort,
     logger: silentLogger(),
     startLimit: START_LIMIT,
     ...(process.env.PATH === undefined ? {} : { searchPath: process.env.PATH }),

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { atEnd } from './clean-up.js';
 
 const execute = promisify(execFile);
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -25,22 +26,18 @@ export async function run(cwd: string, program: string, args: readonly string[],
   );
 }
 
-let folder: string | undefined;
 let packing: Promise<string> | undefined;
 
-/** The tarball of the package, built once for the whole run and deleted by the root hook. The first call takes half a
+/** The tarball of the package, built once for the whole run and deleted when the run ends. The first call takes half a
  *  minute. */
 export function packedPackage(): Promise<string> {
   return (packing ??= pack());
 }
 
-export async function removePackedPackage(): Promise<void> {
-  if (folder !== undefined) await rm(folder, { recursive: true, force: true });
-}
-
 /** Packs a copy of this checkout, because packing builds it and concurrent tests use the dist of the checkout. */
 async function pack(): Promise<string> {
-  folder = await mkdtemp(join(tmpdir(), 'flotilla-packed-'));
+  const folder = await mkdtemp(join(tmpdir(), 'flotilla-packed-'));
+  atEnd(() => rm(folder, { recursive: true, force: true }));
   const copy = join(folder, 'source');
   const left = new Set(['node_modules', 'dist', 'data', 'coverage', '.git', 'test', 'bench', 'docs']);
   await mkdir(copy);

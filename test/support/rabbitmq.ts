@@ -6,6 +6,7 @@ import { createManagement } from '../../src/broker/rabbitmq/management/managemen
 import type { RabbitNode, RabbitNodeOptions } from '../../src/supervisor/broker/rabbitmq-node.js';
 import { startRabbitNode } from '../../src/supervisor/broker/rabbitmq-node.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
+import { atEnd } from './clean-up.js';
 
 export interface TestBroker {
   amqpUrl: string;
@@ -14,17 +15,23 @@ export interface TestBroker {
   prefix: string;
 }
 
+/** A separate node; `remove` stops it and deletes its files. */
+export interface OwnNode {
+  node: RabbitNode;
+  remove: () => Promise<void>;
+}
+
 /** The shared node of the run. */
-let sharedNode: Promise<RabbitNode> | undefined;
+let sharedNode: Promise<OwnNode> | undefined;
 
 /** A real RabbitMQ: the one of FLOTILLA_TEST_AMQP_URL, or one node for the whole run, started on first use and
- *  stopped by the root hook. The first call takes some seconds: allow a minute in the `before` hook. */
+ *  removed when the run ends. The first call takes some seconds: allow a minute in the `before` hook. */
 export async function testBroker(): Promise<TestBroker> {
   const prefix = `t-${randomUUID().slice(0, 8)}-`;
   const { FLOTILLA_TEST_AMQP_URL: amqpUrl, FLOTILLA_TEST_MANAGEMENT_URL: managementUrl } = process.env;
   if (amqpUrl !== undefined && managementUrl !== undefined) return { amqpUrl, managementUrl, prefix };
-  sharedNode ??= startNode();
-  const node = await sharedNode;
+  sharedNode ??= ownNode();
+  const { node } = await sharedNode;
   return { amqpUrl: node.amqpUrl, managementUrl: node.managementUrl, prefix };
 }
 
@@ -36,32 +43,29 @@ export async function cleanUp(prefix: string): Promise<void> {
   for (const { name } of await management.exchanges(prefix)) await management.deleteExchange(name);
 }
 
-/** A separate node for a test that kills or blocks it. `remove` stops it and deletes its files. */
-export async function ownNode(
-  options: Omit<RabbitNodeOptions, 'dataDir' | 'logger'> = {},
-): Promise<{ node: RabbitNode; remove: () => Promise<void> }> {
-  const node = await startNode(options);
-  return { node, remove: () => removeNode(node) };
-}
-
-/** Stops the shared node of the run, if one was started. */
-export async function stopSharedNode(): Promise<void> {
-  const starting = sharedNode;
-  sharedNode = undefined;
-  if (starting !== undefined) await removeNode(await starting);
-}
-
-async function startNode(options: Omit<RabbitNodeOptions, 'dataDir' | 'logger'> = {}): Promise<RabbitNode> {
+/** A separate node for a test that kills or blocks it. It is also removed when the run ends, and while it starts. */
+export async function ownNode(options: Omit<RabbitNodeOptions, 'dataDir' | 'logger'> = {}): Promise<OwnNode> {
   const dataDir = await mkdtemp(join(tmpdir(), 'flotilla-rabbit-'));
-  return startRabbitNode({
+  const ending = new AbortController();
+  const starting = startRabbitNode({
     ...options,
     dataDir,
     logger: silentLogger(),
+    signal: ending.signal,
     ...(process.env.PATH === undefined ? {} : { searchPath: process.env.PATH }),
   });
-}
-
-async function removeNode(node: RabbitNode): Promise<void> {
-  await node.stop();
-  await rm(node.dataDir, { recursive: true, force: true });
+  const remove = atEnd(async () => {
+    ending.abort();
+    await starting.then(
+      (node) => node.stop(),
+      () => undefined,
+    );
+    await rm(dataDir, { recursive: true, force: true });
+  });
+  try {
+    return { node: await starting, remove };
+  } catch (error) {
+    await remove();
+    throw error;
+  }
 }

@@ -4,7 +4,7 @@ import { chown, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { atEnd } from '../clean-up.js';
+import { atEnd } from '../../../test/support/clean-up.js';
 
 const START_LIMIT_MS = 30_000;
 const STOP_LIMIT_MS = 20_000;
