@@ -54,14 +54,10 @@ export function consumeStream(
   const onStandby = () => {
     state.status = 'standby';
   };
-  const onOffset = (offset: number) => {
-    state.status = 'reading';
-    state.offset = offset;
-  };
   const running = runAsLeader(
     { store, name: `log:${worker}`, holder: instance, ttl: leaseTtl, logger, onStandby, signal: ending.signal },
     async (lease, signal) => {
-      const session = new ConsumerSession(options, lease, signal, alarms, onOffset);
+      const session = new ConsumerSession(options, lease, signal, alarms, state);
       await session.loadCheckpoint();
       await runSession(session);
     },
@@ -85,7 +81,7 @@ export class ConsumerSession {
     /** Aborts when the session ends. */
     readonly signal: AbortSignal,
     readonly alarms: LogAlarms,
-    private readonly onOffset: (offset: number) => void,
+    private readonly state: StreamConsumerState,
   ) {}
 
   /** The stored position up to which every entry is processed; undefined for a new consumer. */
@@ -133,7 +129,8 @@ export class ConsumerSession {
   }
 
   reportOffset({ offset }: LogPosition): void {
-    this.onOffset(offset);
+    this.state.status = 'reading';
+    this.state.offset = offset;
     this.options.metrics.logOffset.set({ worker: this.options.worker }, offset);
   }
 }
