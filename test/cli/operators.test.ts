@@ -6,7 +6,6 @@ import type { Broker } from '../../src/broker/broker.js';
 import { createManagement } from '../../src/broker/rabbitmq/management/management.js';
 import { bindingName } from '../../src/broker/topology/binding-name.js';
 import type { Names } from '../../src/broker/topology/topology.js';
-import { baseCatalogue, catalogue } from '../../src/fleet/catalogue.js';
 import * as dead from '../../src/cli/commands/dead/index.js';
 import * as retrying from '../../src/cli/commands/retrying.js';
 import * as status from '../../src/cli/commands/status/index.js';
@@ -15,20 +14,18 @@ import * as unrouted from '../../src/cli/commands/unrouted.js';
 import { defineFleet } from '../../src/fleet/define-fleet.js';
 import {
   publishDeadLetters,
-  definitions,
   deadLetterMessage,
   takeMessages,
+  payments,
 } from '../dead-letters/support/dead-letter-fixture.js';
 import { runCommand } from '../support/command.js';
 import { openFleetPlace, type FleetPlace } from '../support/fleet-place.js';
 
-const { 'payment.process': process_, 'payment.processed': processed } = definitions;
-const types = catalogue(baseCatalogue, { 'payment.process': process_, 'payment.processed': processed });
 const fleet = defineFleet({
-  catalogue: types,
+  catalogue: payments,
   workers: [
-    types.defineWorker({ name: 'payment', on: { 'payment.process': () => undefined }, retry: { delays: ['1h'] } }),
-    types.defineWorker({ name: 'watcher', on: { 'message.*': () => undefined }, retry: { delays: [] } }),
+    payments.defineWorker({ name: 'payment', on: { 'payment.process': () => undefined }, retry: { delays: ['1h'] } }),
+    payments.defineWorker({ name: 'watcher', on: { 'message.*': () => undefined }, retry: { delays: [] } }),
   ],
   api: { store: 'core', routes: [] },
   isClosed: ({ subject }, history) => subject === 'order/closed' && history.length > 0,

@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { createRabbitBroker } from '../../src/broker/rabbitmq/broker.js';
 import { namesFor } from '../../src/broker/topology/topology.js';
-import { baseCatalogue, catalogue } from '../../src/fleet/catalogue.js';
 import * as config from '../../src/cli/commands/config.js';
 import * as dead from '../../src/cli/commands/dead/index.js';
 import * as retrying from '../../src/cli/commands/retrying.js';
@@ -14,17 +13,19 @@ import * as unrouted from '../../src/cli/commands/unrouted.js';
 import { defineFleet } from '../../src/fleet/define-fleet.js';
 import { openStore } from '../../src/store/open.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
-import { publishDeadLetters, definitions, deadLetterMessage } from '../dead-letters/support/dead-letter-fixture.js';
+import { publishDeadLetters, deadLetterMessage, payments } from '../dead-letters/support/dead-letter-fixture.js';
 import { runCommand } from '../support/command.js';
 import { cleanUp, testBroker } from '../support/rabbitmq.js';
 
-const { 'payment.process': process_, 'payment.processed': processed } = definitions;
-const types = catalogue(baseCatalogue, { 'payment.process': process_, 'payment.processed': processed });
 const worker = `payment-${'long-'.repeat(20)}name`;
 const fleet = defineFleet({
-  catalogue: types,
+  catalogue: payments,
   workers: [
-    types.defineWorker({ name: worker, on: { 'payment.process': () => undefined }, retry: { delays: ['1h', '90s'] } }),
+    payments.defineWorker({
+      name: worker,
+      on: { 'payment.process': () => undefined },
+      retry: { delays: ['1h', '90s'] },
+    }),
   ],
 });
 

@@ -14,7 +14,7 @@ import { migrateDeadLetters } from '../../src/dead-letters/storage/migrations.js
 import { createEvent, originContext } from '../../src/events/create.js';
 import { CLOUDEVENTS_JSON } from '../../src/events/envelope.js';
 import { defineFleet } from '../../src/fleet/define-fleet.js';
-import { journeys, tripSaga } from '../sagas/support/trip.js';
+import { journeys, tripCommands, tripSaga } from '../sagas/support/trip.js';
 import { runCommand } from '../support/command.js';
 import { openFleetPlace, type FleetPlace } from '../support/fleet-place.js';
 
@@ -37,13 +37,7 @@ const fleet = defineFleet({
     }),
     journeys.defineWorker({
       name: 'services',
-      on: {
-        'flight.book': nothing,
-        'flight.cancel': nothing,
-        'hotel.book': nothing,
-        'hotel.cancel': nothing,
-        'mail.send': nothing,
-      },
+      on: tripCommands,
       emits: ['flight.booked'],
       projections: [model('seats')],
     }),

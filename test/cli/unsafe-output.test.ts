@@ -3,7 +3,6 @@ import { connect, type ChannelModel, type ConfirmChannel } from 'amqplib';
 import { expect } from 'chai';
 import { HEADERS } from '../../src/broker/messages/headers.js';
 import type { Names } from '../../src/broker/topology/topology.js';
-import { baseCatalogue, catalogue } from '../../src/fleet/catalogue.js';
 import * as dead from '../../src/cli/commands/dead/index.js';
 import * as doctor from '../../src/cli/commands/doctor/index.js';
 import * as events from '../../src/cli/commands/events/index.js';
@@ -16,17 +15,15 @@ import * as topology from '../../src/cli/commands/topology/index.js';
 import * as unrouted from '../../src/cli/commands/unrouted.js';
 import { CLOUDEVENTS_JSON } from '../../src/events/envelope.js';
 import { defineFleet } from '../../src/fleet/define-fleet.js';
-import { definitions, deadLetterMessage } from '../dead-letters/support/dead-letter-fixture.js';
+import { deadLetterMessage, payments } from '../dead-letters/support/dead-letter-fixture.js';
 import { runCommand } from '../support/command.js';
 import { openFleetPlace, type FleetPlace } from '../support/fleet-place.js';
 import { expectSafe, UNSAFE_TEXT } from '../support/unsafe-text.js';
 
-const { 'payment.process': process_, 'payment.processed': processed } = definitions;
-const types = catalogue(baseCatalogue, { 'payment.process': process_, 'payment.processed': processed });
 const fleet = defineFleet({
-  catalogue: types,
+  catalogue: payments,
   workers: [
-    types.defineWorker({ name: 'payment', on: { 'payment.process': () => undefined }, retry: { delays: ['1h'] } }),
+    payments.defineWorker({ name: 'payment', on: { 'payment.process': () => undefined }, retry: { delays: ['1h'] } }),
   ],
   api: { store: 'payment', routes: [] },
 });

@@ -13,6 +13,7 @@ import { createMetrics } from '../../src/telemetry/metrics.js';
 import { eventOf } from '../contract/store-events.js';
 import { createTempStore, type TempStore } from '../store/support/temp-store.js';
 import { createFakeBroker, subjectOf, type Fate } from './support/fake-broker.js';
+import { runRelay } from './support/run-relay.js';
 import { eventually } from '../support/eventually.js';
 
 const names = namesFor('');
@@ -37,17 +38,10 @@ describe('relay', () => {
     await temp.dispose();
   });
 
-  /** Runs a relay; `stop` aborts it and waits for its end. */
   function start(options: Partial<RelayOptions> & Pick<RelayOptions, 'broker'>) {
-    const relay = createRelay({ store, names, instance: 'a', ...options });
-    const abort = new AbortController();
-    const running = relay.run(abort.signal);
-    const stop = () => {
-      abort.abort();
-      return running;
-    };
-    stops.push(stop);
-    return { relay, stop, running };
+    const started = runRelay({ store, ...options });
+    stops.push(started.stop);
+    return started;
   }
 
   async function memoryBroker(options = { topology: true }) {

@@ -19,10 +19,13 @@ import { openSqliteStore } from '../../../src/store/sqlite/index.js';
 import { silentLogger } from '../../../src/telemetry/logger.js';
 import { cleanUp, testBroker } from '../../support/rabbitmq.js';
 
-export const { definitions } = catalogue(baseCatalogue, {
+/** The messages of the fixture. */
+export const payments = catalogue(baseCatalogue, {
   'payment.process': command({ 1: z.strictObject({ orderId: z.string(), amount: z.int().positive() }) }),
   'payment.processed': event({ 1: z.strictObject({ orderId: z.string() }) }),
 });
+
+export const { definitions } = payments;
 
 /** A store `ops` in a separate folder, and a broker with the queues of two workers. */
 export async function openFixture(kind: 'memory' | 'rabbitmq' = 'memory') {

@@ -5,7 +5,6 @@ import { expect } from 'chai';
 import { createManagement } from '../../../src/broker/rabbitmq/management/management.js';
 import { createRabbitBroker } from '../../../src/broker/rabbitmq/broker.js';
 import { namesFor } from '../../../src/broker/topology/topology.js';
-import { baseCatalogue, catalogue } from '../../../src/fleet/catalogue.js';
 import * as doctor from '../../../src/cli/commands/doctor/index.js';
 import * as status from '../../../src/cli/commands/status/index.js';
 import { defineFleet } from '../../../src/fleet/define-fleet.js';
@@ -14,17 +13,15 @@ import { createClusterWatch } from '../../../src/observability/broker/cluster-wa
 import type { RabbitNode } from '../../../src/supervisor/broker/rabbitmq-node.js';
 import { openSqliteStore } from '../../../src/store/sqlite/index.js';
 import { silentLogger } from '../../../src/telemetry/logger.js';
-import { definitions } from '../../dead-letters/support/dead-letter-fixture.js';
+import { payments } from '../../dead-letters/support/dead-letter-fixture.js';
 import { ownCluster, type TestCluster } from '../../support/cluster.js';
 import { runCommand } from '../../support/command.js';
 import { eventually } from '../../support/eventually.js';
 
-const { 'payment.process': process_ } = definitions;
-const types = catalogue(baseCatalogue, { 'payment.process': process_ });
 const fleet = defineFleet({
-  catalogue: types,
+  catalogue: payments,
   workers: [
-    types.defineWorker({ name: 'payment', on: { 'payment.process': () => undefined }, retry: { delays: ['1h'] } }),
+    payments.defineWorker({ name: 'payment', on: { 'payment.process': () => undefined }, retry: { delays: ['1h'] } }),
   ],
 });
 const names = namesFor('');

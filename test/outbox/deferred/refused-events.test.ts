@@ -1,16 +1,14 @@
 import { expect } from 'chai';
-import { namesFor } from '../../../src/broker/topology/topology.js';
 import type { OutgoingMessage } from '../../../src/broker/broker.js';
 import { countDeferred } from '../../../src/outbox/deferred/deferred-rows.js';
-import { createRelay, type RelayOptions } from '../../../src/outbox/relay.js';
+import type { RelayOptions } from '../../../src/outbox/relay.js';
 import type { Store } from '../../../src/store/store.js';
 import { createMetrics } from '../../../src/telemetry/metrics.js';
 import { eventOf } from '../../contract/store-events.js';
 import { createTempStore, type TempStore } from '../../store/support/temp-store.js';
 import { eventually } from '../../support/eventually.js';
 import { createFakeBroker, subjectOf } from '../support/fake-broker.js';
-
-const names = namesFor('');
+import { runRelay } from '../support/run-relay.js';
 
 describe('relay of refused events', () => {
   let temp: TempStore;
@@ -27,15 +25,9 @@ describe('relay of refused events', () => {
   });
 
   function start(options: Partial<RelayOptions> & Pick<RelayOptions, 'broker'>) {
-    const relay = createRelay({ store, names, instance: 'a', retryRefused: { first: 1, most: 20 }, ...options });
-    const abort = new AbortController();
-    const running = relay.run(abort.signal);
-    const stop = () => {
-      abort.abort();
-      return running;
-    };
-    stops.push(stop);
-    return { relay, stop };
+    const started = runRelay({ store, retryRefused: { first: 1, most: 20 }, ...options });
+    stops.push(started.stop);
+    return started;
   }
 
   const append = (subject: string, ...types: string[]) =>

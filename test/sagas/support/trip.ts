@@ -27,6 +27,17 @@ export const journeys = catalogue(baseCatalogue, {
   'mail.sent': event({ 1: trip }),
 });
 
+const nothing = () => undefined;
+
+/** Handlers of the commands of a trip, for a worker that does nothing. */
+export const tripCommands = {
+  'flight.book': nothing,
+  'flight.cancel': nothing,
+  'hotel.book': nothing,
+  'hotel.cancel': nothing,
+  'mail.send': nothing,
+};
+
 const { defineSaga } = journeys;
 
 export const tripSaga = defineSaga({

@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { createRabbitBroker } from '../../../src/broker/rabbitmq/broker.js';
 import { namesFor } from '../../../src/broker/topology/topology.js';
-import { baseCatalogue, catalogue } from '../../../src/fleet/catalogue.js';
 import { operatorPlace } from '../../../src/cli/shared/session.js';
 import { brokerRecovery } from '../../../src/runtime/operator/broker-recovery.js';
 import * as dead from '../../../src/cli/commands/dead/index.js';
@@ -19,20 +18,18 @@ import { refillIfPending, startOrSetAside } from '../../../src/supervisor/broker
 import { silentLogger } from '../../../src/telemetry/logger.js';
 import {
   publishDeadLetters,
-  definitions,
   deadLetterMessage,
   takeMessages,
+  payments,
 } from '../../dead-letters/support/dead-letter-fixture.js';
 import { codeOf } from '../../contract/broker.js';
 import { contextFor, runCommand } from '../../support/command.js';
 import { eventually } from '../../support/eventually.js';
 
-const { 'payment.process': process_, 'payment.processed': processed } = definitions;
-const types = catalogue(baseCatalogue, { 'payment.process': process_, 'payment.processed': processed });
 const fleet = defineFleet({
-  catalogue: types,
+  catalogue: payments,
   workers: [
-    types.defineWorker({ name: 'payment', on: { 'payment.process': () => undefined }, retry: { delays: ['1h'] } }),
+    payments.defineWorker({ name: 'payment', on: { 'payment.process': () => undefined }, retry: { delays: ['1h'] } }),
   ],
   api: { store: 'core', routes: [] },
 });

@@ -13,23 +13,16 @@ import type { Sql, Store } from '../../../../src/store/store.js';
 import { createTempStore, type TempStore } from '../../../store/support/temp-store.js';
 import { runCommand } from '../../../support/command.js';
 import { testBroker } from '../../../support/rabbitmq.js';
-import { journeys, tripSaga } from '../../../sagas/support/trip.js';
+import { journeys, tripCommands, tripSaga } from '../../../sagas/support/trip.js';
 import { sagaDefinitionOf } from '../../../../src/sagas/definition/define-saga.js';
 
-const nothing = () => undefined;
 const fleet = defineFleet({
   catalogue: journeys,
   workers: [
     journeys.defineWorker({ name: 'trips', store: 'core', sagas: [tripSaga] }),
     journeys.defineWorker({
       name: 'services',
-      on: {
-        'flight.book': nothing,
-        'flight.cancel': nothing,
-        'hotel.book': nothing,
-        'hotel.cancel': nothing,
-        'mail.send': nothing,
-      },
+      on: tripCommands,
     }),
   ],
 });

@@ -4,29 +4,26 @@ import { expect } from 'chai';
 import type { Broker } from '../../../../src/broker/broker.js';
 import { HEADERS } from '../../../../src/broker/messages/headers.js';
 import type { Names } from '../../../../src/broker/topology/topology.js';
-import { baseCatalogue, catalogue } from '../../../../src/fleet/catalogue.js';
 import * as dead from '../../../../src/cli/commands/dead/index.js';
 import * as topology from '../../../../src/cli/commands/topology/index.js';
 import * as unrouted from '../../../../src/cli/commands/unrouted.js';
 import { defineFleet, type Fleet } from '../../../../src/fleet/define-fleet.js';
 import {
   publishDeadLetters,
-  definitions,
   deadLetterMessage,
   takeMessages,
+  payments,
 } from '../../../dead-letters/support/dead-letter-fixture.js';
 import { runCommand } from '../../../support/command.js';
 import { openFleetPlace, type FleetPlace } from '../../../support/fleet-place.js';
 import { eventually } from '../../../support/eventually.js';
 
-const { 'payment.process': process_, 'payment.processed': processed } = definitions;
-const types = catalogue(baseCatalogue, { 'payment.process': process_, 'payment.processed': processed });
 const fleetOf = (payment: string, delay: string) =>
   defineFleet({
-    catalogue: types,
+    catalogue: payments,
     workers: [
-      types.defineWorker({ name: payment, on: { 'payment.process': () => undefined }, retry: { delays: ['1h'] } }),
-      types.defineWorker({
+      payments.defineWorker({ name: payment, on: { 'payment.process': () => undefined }, retry: { delays: ['1h'] } }),
+      payments.defineWorker({
         name: 'shipping',
         on: { 'payment.processed': () => undefined },
         retry: { delays: ['1h', delay] },
