@@ -138,6 +138,8 @@ for (const kind of ['memory', 'rabbitmq']) {
       await publish(21, 25);
       await start(tallier());
       await handled(...numbers(1, 25));
+      // a message is settled after its commit, which `handled` waits for
+      await eventually(async () => outcomes.length >= 5);
       expect(outcomes).to.deep.equal(Array(5).fill('done'));
     });
 
