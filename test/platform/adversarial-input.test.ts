@@ -8,7 +8,7 @@ import type { EventEnvelope } from '../../src/events/envelope.js';
 import { FlotillaError } from '../../src/errors.js';
 import { matches } from '../../src/events/patterns.js';
 import { platform } from '../../platform/catalogue.js';
-import { prepareProjections } from '../../src/projections/tables/prepare.js';
+import { prepareTables } from '../../src/runtime/stores/tables-read.js';
 import { routes } from '../../platform/routes.js';
 import analytics from '../../workers/analytics/index.js';
 import inventory from '../../workers/inventory/index.js';
@@ -99,11 +99,8 @@ describe('adversarial input @slow', function () {
     before(async () => {
       file = await temporaryFile();
       api = await startApi(file.path, { routes: served, limits: { bodyBytes: 2 ** 22 } });
-      for (const definition of [orders, views, analytics, inventory].map(workerDefinitionOf)) {
-        const { name } = definition;
-        await api.store.migrate(`worker:${name}`, definition.migrations);
-        await prepareProjections(api.store, definition.projections);
-      }
+      const workers = [orders, views, analytics, inventory].map(workerDefinitionOf);
+      await prepareTables(api.store, { workers, projections: workers.flatMap(({ projections }) => projections) });
     });
     after(async () => {
       await api.close();

@@ -1,10 +1,10 @@
 import { expect } from 'chai';
 import { create } from '../../platform/catalogue.js';
-import { prepareProjections } from '../../src/projections/tables/prepare.js';
 import { routes } from '../../platform/routes.js';
 import analytics from '../../workers/analytics/index.js';
 import orders from '../../workers/orders/index.js';
 import views from '../../platform/read-models/views.js';
+import { prepareTables } from '../../src/runtime/stores/tables-read.js';
 import { startApi, temporaryFile, type Answer, type Api } from '../api/support/start.js';
 import { details } from './support/events.js';
 import { simulatedFleet } from './support/simulated-fleet.js';
@@ -19,11 +19,8 @@ describe('platform: the API', () => {
   before(async () => {
     file = await temporaryFile();
     api = await startApi(file.path, { routes: routes({ fulfilment: 'orchestrated' }) });
-    for (const definition of [orders, views, analytics].map(workerDefinitionOf)) {
-      const { name } = definition;
-      await api.store.migrate(`worker:${name}`, definition.migrations);
-      await prepareProjections(api.store, definition.projections);
-    }
+    const workers = [orders, views, analytics].map(workerDefinitionOf);
+    await prepareTables(api.store, { workers, projections: workers.flatMap(({ projections }) => projections) });
   });
   after(async () => {
     await api.close();
