@@ -1,7 +1,7 @@
 import type { Bench } from './support/bench.js';
 import { orderOfNewUser, placeOrders } from './support/orders.js';
 import { footprintOf, startProgram } from './support/processes.js';
-import { inTurns, type Speed } from './support/rounds.js';
+import { measureAlternately, type Speed } from './support/rounds.js';
 import { rate } from './support/table.js';
 
 const ORDERS = 10_000;
@@ -28,7 +28,7 @@ export const api: Bench = async ({ folder }) => {
   };
   const ours = (maxGroup: number) => () =>
     measure('bench/fixtures/api-process.ts', [`${folder}/core-${round++}.db`, String(maxGroup)]);
-  const medians = await inTurns(ROUNDS, {
+  const medians = await measureAlternately(ROUNDS, {
     ours: ours(500),
     alone: ours(1),
     express: () => measure('bench/fixtures/express-process.ts', []),

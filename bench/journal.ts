@@ -11,7 +11,7 @@ import { startWorker } from '../src/worker/start.js';
 import { shop } from '../test/support/shop.js';
 import { bareChannel, publishWindowed } from './support/bare.js';
 import type { Bench } from './support/bench.js';
-import { inTurns, speedOf } from './support/rounds.js';
+import { measureAlternately, speedOf } from './support/rounds.js';
 import { rate } from './support/table.js';
 import { workerDefinitionOf } from '../src/worker/definition/worker-definition.js';
 
@@ -79,7 +79,7 @@ export const journal: Bench = async ({ amqpUrl, folder, prefix }) => {
     return speed;
   };
 
-  const medians = await inTurns(ROUNDS, { ours, bare });
+  const medians = await measureAlternately(ROUNDS, { ours, bare });
   await broker.close();
   return [
     {

@@ -8,7 +8,7 @@ import type { Tally } from './peers/tally.js';
 import type { Bench, BenchContext } from './support/bench.js';
 import { placeOrders, post } from './support/orders.js';
 import { startProgram, type BenchProcess } from './support/processes.js';
-import { attemptInTurns, medianSpeed, type Speed } from './support/rounds.js';
+import { attemptAlternately, medianSpeed, type Speed } from './support/rounds.js';
 import { brokerPid, cpuWithChildren } from './support/running-fleet.js';
 import { startPostgres } from './support/servers/postgres.js';
 import { startRedis } from './support/servers/redis.js';
@@ -66,7 +66,7 @@ export const peers: Bench = async (context) => {
       if (!(settings instanceof Error)) console.log(`  ${names[n]}, as its server reports: ${settings}`);
     }
     const failed = new Map(names.flatMap((name, n) => (checks[n] instanceof Error ? [[name, checks[n]]] : [])));
-    const outcomes = await attemptInTurns(
+    const outcomes = await attemptAlternately(
       ROUNDS,
       Object.fromEntries(
         names.filter((name) => !failed.has(name)).map((name) => [name, () => run(name, measure)]),

@@ -9,7 +9,7 @@ import { startWorker, type RunningWorker } from '../src/worker/start.js';
 import { shop } from '../test/support/shop.js';
 import { bareChannel, publishWindowed } from './support/bare.js';
 import type { Bench } from './support/bench.js';
-import { inTurns, speedOf } from './support/rounds.js';
+import { measureAlternately, speedOf } from './support/rounds.js';
 import { rate } from './support/table.js';
 import { workerDefinitionOf } from '../src/worker/definition/worker-definition.js';
 
@@ -93,7 +93,7 @@ export const pipeline: Bench = async ({ amqpUrl, folder, prefix }) => {
   };
 
   await bare();
-  const medians = await inTurns(ROUNDS, { ours, bare });
+  const medians = await measureAlternately(ROUNDS, { ours, bare });
   await connection.close();
   await broker.close();
   return [

@@ -5,7 +5,7 @@ import { openSqliteStore } from '../src/store/sqlite/index.js';
 import { silentLogger } from '../src/telemetry/logger.js';
 import type { Store } from '../src/store/store.js';
 import type { Bench, BenchContext } from './support/bench.js';
-import { inTurns, speedOf } from './support/rounds.js';
+import { measureAlternately, speedOf } from './support/rounds.js';
 import { sized } from './support/size.js';
 import { rate } from './support/table.js';
 import { projectionDefinitionOf } from '../src/projections/definition.js';
@@ -92,7 +92,7 @@ export const projection: Bench = async ({ folder }: BenchContext) => {
     return speed;
   };
 
-  const medians = await inTurns(ROUNDS, { ours, bare });
+  const medians = await measureAlternately(ROUNDS, { ours, bare });
   return [
     {
       name: `projection catching up, ${events.length.toLocaleString('en-US')} order events, ${BATCH} per transaction`,

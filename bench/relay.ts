@@ -8,7 +8,7 @@ import { silentLogger } from '../src/telemetry/logger.js';
 import { shop } from '../test/support/shop.js';
 import { bareChannel, publishWindowed } from './support/bare.js';
 import type { Bench } from './support/bench.js';
-import { inTurns, speedOf } from './support/rounds.js';
+import { measureAlternately, speedOf } from './support/rounds.js';
 import { rate } from './support/table.js';
 
 const EVENTS = 30_000;
@@ -72,7 +72,7 @@ export const relay: Bench = async ({ amqpUrl, folder, prefix }) => {
   };
 
   await bare();
-  const medians = await inTurns(ROUNDS, { ours, bare });
+  const medians = await measureAlternately(ROUNDS, { ours, bare });
   await empty();
   await connection.close();
   await broker.close();

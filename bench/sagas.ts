@@ -6,7 +6,7 @@ import { sagaMigrations } from '../src/sagas/saga-table.js';
 import type { Store } from '../src/store/store.js';
 import { openSqliteStore } from '../src/store/sqlite/index.js';
 import type { Bench, BenchContext } from './support/bench.js';
-import { inTurns, speedOf } from './support/rounds.js';
+import { measureAlternately, speedOf } from './support/rounds.js';
 import { sized } from './support/size.js';
 import { rate } from './support/table.js';
 import { sagaDefinitionOf } from '../src/sagas/definition/define-saga.js';
@@ -64,7 +64,7 @@ export const sagas: Bench = async ({ folder }: BenchContext) => {
     await store.close();
     return speed;
   };
-  const medians = await inTurns(ROUNDS, { ours, bare });
+  const medians = await measureAlternately(ROUNDS, { ours, bare });
   return [
     {
       name: `messages of sagas of three steps, ${CONCURRENT_SAGAS} at a time`,

@@ -4,7 +4,7 @@ import { syncShim } from '../test/support/sync-shim/sync-shim.js';
 import type { SlowDiskResult } from './fixtures/slow-disk-process.js';
 import type { Bench } from './support/bench.js';
 import { startProgram } from './support/processes.js';
-import { attemptInTurns } from './support/rounds.js';
+import { attemptAlternately } from './support/rounds.js';
 import { sized } from './support/size.js';
 import { median } from './support/table.js';
 
@@ -34,7 +34,7 @@ export const slowDisk: Bench = async ({ folder }) => {
       await process.stop();
     }
   };
-  const outcomes = await attemptInTurns(ROUNDS, { fast: append(0), slow: append(SLOW_SYNC_MS) });
+  const outcomes = await attemptAlternately(ROUNDS, { fast: append(0), slow: append(SLOW_SYNC_MS) });
   const of = (name: 'fast' | 'slow', what: keyof SlowDiskResult) => {
     const results = outcomes[name];
     if (results instanceof Error) throw results;

@@ -4,7 +4,7 @@ import { newId } from '../src/events/ids.js';
 import { openSqliteStore } from '../src/store/sqlite/index.js';
 import { idValue } from '../src/store/sqlite/tables/id-values.js';
 import type { Bench } from './support/bench.js';
-import { inTurns, speedOf, type Speed } from './support/rounds.js';
+import { measureAlternately, speedOf, type Speed } from './support/rounds.js';
 import { sized } from './support/size.js';
 import { appendSingles, eventsOf } from './support/store-events.js';
 import { rate } from './support/table.js';
@@ -31,7 +31,7 @@ export const storeAppend: Bench = async ({ folder }) => {
     await store.close();
     return speed;
   };
-  const together = await inTurns(ROUNDS, { ours: singles(SINGLES, 500), alone: singles(ALONE, 1) });
+  const together = await measureAlternately(ROUNDS, { ours: singles(SINGLES, 500), alone: singles(ALONE, 1) });
 
   const batches = (): UnsequencedEvent[][] => Array.from({ length: BATCHES }, () => eventsOf(`job/${newId()}`, BATCH));
   const ours = async () => {
@@ -48,7 +48,7 @@ export const storeAppend: Bench = async ({ folder }) => {
     await (await openSqliteStore({ service: 'core', path })).close();
     return appendBare(path, batches());
   };
-  const batched = await inTurns(ROUNDS, { ours, bare });
+  const batched = await measureAlternately(ROUNDS, { ours, bare });
 
   return [
     {

@@ -8,7 +8,7 @@ import type { Store } from '../src/store/store.js';
 import { openSqliteStore } from '../src/store/sqlite/index.js';
 import { shop } from '../test/support/shop.js';
 import type { Bench } from './support/bench.js';
-import { inTurns, speedOf } from './support/rounds.js';
+import { measureAlternately, speedOf } from './support/rounds.js';
 import { sized } from './support/size.js';
 import { appendSingles, eventsOf, fillTo } from './support/store-events.js';
 import { rate } from './support/table.js';
@@ -48,7 +48,7 @@ export const storeMillion: Bench = async ({ folder }) => {
     const events = Array.from({ length: APPENDS }, () => eventsOf(`job/${newId()}`, 1)).flat();
     return speedOf(APPENDS, () => appendSingles(store, events, 64));
   };
-  const appends = await inTurns(ROUNDS, { many: append(many), few: append(few) });
+  const appends = await measureAlternately(ROUNDS, { many: append(many), few: append(few) });
 
   const load = (id: string, events: number) => () =>
     speedOf(LOADS, async () => {
@@ -57,7 +57,7 @@ export const storeMillion: Bench = async ({ folder }) => {
         if (state !== events) throw new Error(`${state} of ${events} events`);
       }
     });
-  const loads = await inTurns(ROUNDS, { long: load('long', LONG), short: load('short', SHORT) });
+  const loads = await measureAlternately(ROUNDS, { long: load('long', LONG), short: load('short', SHORT) });
   await Promise.all([few.close(), many.close()]);
   const replayed = await replay(path);
 

@@ -3,7 +3,7 @@ import { readPages } from '../src/store/read-pages.js';
 import { openSqliteStore } from '../src/store/sqlite/index.js';
 import type { Bench } from './support/bench.js';
 import { besideEmmett } from './support/emmett.js';
-import { inTurns, speedOf } from './support/rounds.js';
+import { measureAlternately, speedOf } from './support/rounds.js';
 import { sized } from './support/size.js';
 import { fillTo } from './support/store-events.js';
 import { rate } from './support/table.js';
@@ -41,7 +41,7 @@ export const storeRead: Bench = async ({ folder }) => {
       return Promise.resolve();
     });
   await bare();
-  const medians = await inTurns(ROUNDS, { ours, bare });
+  const medians = await measureAlternately(ROUNDS, { ours, bare });
   file.close();
   await store.close();
   return [

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { newId } from '../../src/events/ids.js';
 import { openSqliteStore } from '../../src/store/sqlite/index.js';
-import { attemptInTurns, medianSpeed, speedOf, type Speed } from './rounds.js';
+import { attemptAlternately, medianSpeed, speedOf, type Speed } from './rounds.js';
 import { sized } from './size.js';
 import { eventsOf } from './store-events.js';
 import { rateOrFailure, type Row } from './table.js';
@@ -77,7 +77,7 @@ export async function besideEmmett(folder: string): Promise<Row[]> {
     return { append, read };
   };
 
-  const outcomes = await attemptInTurns(ROUNDS + 1, { ours, theirs });
+  const outcomes = await attemptAlternately(ROUNDS + 1, { ours, theirs });
   const name = `batches of ${BATCH}, one at a time, to separate streams`;
   return [rowOf(`${name}: appended`, outcomes, 'append'), rowOf(`${name}: read stream by stream`, outcomes, 'read')];
 }

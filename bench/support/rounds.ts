@@ -19,11 +19,11 @@ export async function speedOf(count: number, work: () => Promise<void>): Promise
 
 /** Runs the variants alternately, so that other load on the machine affects all of them. Resolves with the median of
  *  each. */
-export async function inTurns<K extends string>(
+export async function measureAlternately<K extends string>(
   rounds: number,
   contestants: Record<K, () => Promise<Speed>>,
 ): Promise<Record<K, Speed>> {
-  const outcomes = await attemptInTurns(rounds, contestants);
+  const outcomes = await attemptAlternately(rounds, contestants);
   const medians = Object.entries<Speed[] | Error>(outcomes).map(([name, outcome]) => {
     if (outcome instanceof Error) throw outcome;
     return [name, medianSpeed(outcome)];
@@ -31,8 +31,8 @@ export async function inTurns<K extends string>(
   return Object.fromEntries(medians) as Record<K, Speed>;
 }
 
-/** As `inTurns`, with the results of all rounds. A variant that fails is not run again; its outcome is the error. */
-export async function attemptInTurns<K extends string, T>(
+/** As `measureAlternately`, with the results of all rounds. A variant that fails is not run again; its outcome is the error. */
+export async function attemptAlternately<K extends string, T>(
   rounds: number,
   contestants: Record<K, () => Promise<T>>,
 ): Promise<Record<K, T[] | Error>> {
