@@ -18,19 +18,28 @@ export interface Mailer {
  *  handler. */
 const SMTP_TIMEOUT_MS = 10_000;
 
+/** For a mail including its wait for a connection: while the server hangs, each connection of the pool is busy for
+ *  `SMTP_TIMEOUT_MS`. Below the time limit of a handler. */
+const SEND_TIMEOUT_MS = 20_000;
+
 /** Sends mails to the SMTP server at `smtpUrl` over a small pool of connections. Connects at the first mail. */
-export async function createMailer({ smtpUrl, mailFrom }: { smtpUrl: string; mailFrom: string }): Promise<Mailer> {
+export async function createMailer(
+  { smtpUrl, mailFrom }: { smtpUrl: string; mailFrom: string },
+  sendTimeout = SEND_TIMEOUT_MS,
+): Promise<Mailer> {
   // every process of the fleet imports this module; only this worker needs the package
   const { default: nodemailer } = await import('nodemailer');
   const { protocol, hostname, port, username, password } = new URL(smtpUrl);
   const secure = protocol === 'smtps:';
   // credentials are never sent unencrypted to another machine, even if an attacker modifies the greeting of the server
   const requireTLS = username !== '' && !secure && !isLoopback(hostname);
+  const serverPort = port === '' ? (secure ? 465 : 587) : Number(port);
+  const server = `${hostname}:${serverPort}`;
   const transport = nodemailer.createTransport({
     pool: true,
     maxConnections: 5,
     host: hostname.replace(/^\[|\]$/g, ''),
-    port: port === '' ? (secure ? 465 : 587) : Number(port),
+    port: serverPort,
     secure,
     requireTLS,
     ...(username !== '' && { auth: { user: decodeURIComponent(username), pass: decodeURIComponent(password) } }),
@@ -44,13 +53,29 @@ export async function createMailer({ smtpUrl, mailFrom }: { smtpUrl: string; mai
     send: async ({ name, email }, { subject, text }, messageId) => {
       try {
         // as an object, the address is used literally and not parsed as a list
-        await transport.sendMail({ from: mailFrom, to: { name, address: email }, subject, text, messageId });
+        const mail = { from: mailFrom, to: { name, address: email }, subject, text, messageId };
+        await withTimeout(transport.sendMail(mail), sendTimeout);
       } catch (error) {
-        throw requireTLS && isWithoutTls(error) ? new TlsRequired(hostname) : failureOf(error);
+        throw requireTLS && isWithoutTls(error) ? new TlsRequired(hostname) : failureOf(error, server);
       }
     },
     close: () => transport.close(),
   };
+}
+
+/** Rejects with the code ETIMEDOUT after `limit` milliseconds. A mail that is sent later has the Message-ID of its
+ *  retry, so that it appears once in the mailbox. */
+async function withTimeout(sending: Promise<unknown>, limit: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const error = Object.assign(new Error(`no answer within ${limit} ms`), { code: 'ETIMEDOUT' });
+    timer = setTimeout(() => reject(error), limit);
+  });
+  try {
+    await Promise.race([sending, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** The connection could not be encrypted, so the credentials were not sent. */
@@ -70,7 +95,7 @@ function isWithoutTls(error: unknown): boolean {
 }
 
 /** The error of a mail. The text of the server is omitted: it contains recipients, and may quote the mail. */
-function failureOf(error: unknown): Error {
+function failureOf(error: unknown, server: string): Error {
   const { code, responseCode, command, response } = error as Record<string, unknown>;
   const status = typeof responseCode === 'number' ? responseCode : undefined;
   const enhanced =
@@ -78,12 +103,14 @@ function failureOf(error: unknown): Error {
   const facts = [status, enhanced, wordOf(code), wordOf(command)].filter((fact) => fact !== undefined).join(' ');
   // refuses this mail, and would refuse it again; wrong credentials (EAUTH) must be corrected by an operator
   return status !== undefined && status >= 500 && code !== 'EAUTH'
-    ? new PermanentError('email.refused', `The mail server refused the mail: ${facts}`)
-    : new MailError(facts === '' ? 'The mail server failed' : `The mail server failed: ${facts}`);
+    ? new PermanentError('email.refused', `The mail server ${server} refused the mail: ${facts}`)
+    : new MailError(`The mail server ${server} failed${facts === '' ? '' : `: ${facts}`}`);
 }
 
+/** A failure after which the mail is retried. */
 class MailError extends Error {
   override readonly name = 'MailError';
+  readonly code = 'smtp.failed';
 }
 
 /** A code of Node.js or nodemailer, or an SMTP command: `ECONNREFUSED`, `RCPT TO`. */
