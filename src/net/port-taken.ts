@@ -1,5 +1,10 @@
 import { FlotillaError } from '../errors.js';
 
+/** Describes a port on which another process listens, and how to find that process. */
+export function describeTakenPort(host: string, port: number): string {
+  return `port ${port} of ${host} is taken; find the process with: lsof -nP -iTCP:${port} -sTCP:LISTEN`;
+}
+
 /** Creates a handler for `catch` that converts a failure to listen into `config.invalid` with the name of the
  *  variable; other errors are rethrown. */
 export function portTaken(host: string, ports: Readonly<Record<string, number>>) {
@@ -7,10 +12,11 @@ export function portTaken(host: string, ports: Readonly<Record<string, number>>)
     if (error instanceof Error && 'code' in error && (error.code === 'EADDRINUSE' || error.code === 'EACCES')) {
       const port = 'port' in error ? error.port : undefined;
       const variable = Object.keys(ports).find((name) => ports[name] === port) ?? Object.keys(ports).join(' or ');
-      const why = error.code === 'EADDRINUSE' ? 'is taken' : 'may not be listened on';
-      throw new FlotillaError('config.invalid', `${variable}: port ${String(port)} of ${host} ${why}; set another`, {
-        cause: error,
-      });
+      const why =
+        error.code === 'EADDRINUSE'
+          ? describeTakenPort(host, Number(port))
+          : `port ${String(port)} of ${host} may not be listened on`;
+      throw new FlotillaError('config.invalid', `${variable}: ${why}; or set another`, { cause: error });
     }
     throw error;
   };

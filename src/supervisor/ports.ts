@@ -1,10 +1,11 @@
 import { createServer } from 'node:net';
 import { FlotillaError } from '../errors.js';
+import { describeTakenPort } from '../net/port-taken.js';
 
 /** Throws `config.invalid` with the name of the variable if its port is not available. */
 export async function requireFreePort(variable: string, host: string, port: number): Promise<void> {
   const problem = await portProblem(host, port);
-  if (problem !== undefined) throw new FlotillaError('config.invalid', `${variable}: ${problem}; set another`);
+  if (problem !== undefined) throw new FlotillaError('config.invalid', `${variable}: ${problem}; or set another`);
 }
 
 /** Throws `config.invalid` if two variables set the same port; 0 selects a free port. */
@@ -20,9 +21,11 @@ export function portProblem(host: string, port: number): Promise<string | undefi
   return new Promise((resolve) => {
     const server = createServer();
     server.once('error', (error: NodeJS.ErrnoException) => {
-      const reason =
-        error.code === 'EADDRINUSE' ? 'is taken' : `cannot be listened on (${error.code ?? error.message})`;
-      resolve(`port ${port} of ${host} ${reason}`);
+      resolve(
+        error.code === 'EADDRINUSE'
+          ? describeTakenPort(host, port)
+          : `port ${port} of ${host} cannot be listened on (${error.code ?? error.message})`,
+      );
     });
     server.listen({ host, port, exclusive: true }, () => server.close(() => resolve(undefined)));
   });

@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { FlotillaError } from '../errors.js';
+import { describeTakenPort } from '../net/port-taken.js';
 import { foreignRequest } from '../net/foreign-request.js';
 import { createHttpServer, type ServerLimits } from '../net/http-server.js';
 import type { Metrics } from './metrics.js';
@@ -103,7 +104,7 @@ function listenFailure(error: NodeJS.ErrnoException, host: string, port: number)
   if (error.code === 'EADDRINUSE') {
     return new FlotillaError(
       'config.invalid',
-      `HEALTH_PORT: port ${port} of ${host} is taken; set another, or 0 for any`,
+      `HEALTH_PORT: ${describeTakenPort(host, port)}; or set another, 0 for any`,
     );
   }
   return new FlotillaError(

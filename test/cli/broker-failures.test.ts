@@ -125,7 +125,7 @@ describe('commands with an unreachable broker', function () {
     await once(server, 'listening');
     const port = String((server.address() as AddressInfo).port);
     const env = { AMQP_URL: real.amqpUrl, PORT: port };
-    expect((await run(env, 'doctor')).out).to.match(/^FAIL ports .*is taken$/m);
+    expect((await run(env, 'doctor')).out).to.match(/^FAIL ports .*is taken; find the process with: lsof -nP -iTCP:\d+ -sTCP:LISTEN$/m);
     const url = `http://127.0.0.1:${port}`;
     const forget = await registerProcess({
       dir: join(folder, 'run'),

@@ -89,7 +89,9 @@ describe('the command line', () => {
     ] as const) {
       const { code, stderr } = await flotilla([command], { ...env, SANDBOX_SMTP_PORT: '0', [variable]: port });
       expect(code, command).to.equal(2);
-      expect(stderr, command).to.contain(`${variable}: port ${port} of 127.0.0.1 is taken`);
+      expect(stderr, command).to.contain(
+        `${variable}: port ${port} of 127.0.0.1 is taken; find the process with: lsof -nP -iTCP:${port} -sTCP:LISTEN`,
+      );
     }
     server.close();
   });

@@ -93,7 +93,11 @@ describe('up', () => {
       const ports = { PORT: 0, SANDBOX_PORT: 0, SANDBOX_SMTP_PORT: 0, [name]: port };
       const error: unknown = await fleet.run({ ports }).catch((failure: unknown) => failure);
       expect(error).to.have.property('code', 'config.invalid');
-      expect(error).to.have.property('message').that.contains(`${name}: port ${port} of 127.0.0.1 is taken`);
+      expect(error)
+        .to.have.property('message')
+        .that.contains(
+          `${name}: port ${port} of 127.0.0.1 is taken; find the process with: lsof -nP -iTCP:${port} -sTCP:LISTEN`,
+        );
     }
     server.close();
     expect(await fleet.lines()).to.deep.equal([]);
