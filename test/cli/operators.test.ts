@@ -1,4 +1,7 @@
+import { once } from 'node:events';
 import { readdir, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { CLOUDEVENTS_JSON } from '../../src/events/envelope.js';
@@ -12,6 +15,7 @@ import * as status from '../../src/cli/commands/status/index.js';
 import * as topology from '../../src/cli/commands/topology/index.js';
 import * as unrouted from '../../src/cli/commands/unrouted.js';
 import { defineFleet } from '../../src/fleet/define-fleet.js';
+import { registerProcess } from '../../src/observability/processes/process-registry.js';
 import {
   publishDeadLetters,
   deadLetterMessage,
@@ -291,6 +295,39 @@ describe('operator commands', function () {
     expect(said)
       .to.match(/not counted: broker\.refused_connection: .*127\.0\.0\.1:1 \(AMQP_URL\).* Start the broker/)
       .and.contain('No dead letters.');
+  });
+
+  it('status exits with 1 and names process and reason while a process is not ready', async () => {
+    await run('topology', 'apply');
+    await place.createStores('ops');
+    let ok = false;
+    const server = createServer((request, response) => {
+      const checks = { broker: { ok, detail: 'connecting' } };
+      if (request.url === '/readyz') response.writeHead(ok ? 200 : 503).end(JSON.stringify({ checks }));
+      else response.end();
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const startedAt = new Date().toISOString();
+    const dir = join(folder, 'run');
+    const remove = await registerProcess({
+      dir,
+      role: 'worker',
+      workers: ['payment'],
+      url,
+      pid: process.pid,
+      startedAt,
+    });
+    try {
+      const failing = await run('status');
+      expect(failing.out).to.contain(`payment (pid ${process.pid}`).and.contain('broker: connecting');
+      expect(failing.code).to.equal(1);
+      ok = true;
+      expect(await run('status')).to.include({ code: 0, said: '' });
+    } finally {
+      await remove();
+      server.close();
+    }
   });
 
   it('status leaves the table out while neither the broker nor a process reports anything', async () => {

@@ -139,7 +139,7 @@ export class ChaosFleet {
         },
         (error, stdout, stderr) => {
           if (error === null) resolve(stdout);
-          else reject(new Error(`flotilla ${args.join(' ')}: ${error.message}\n${stderr}`));
+          else reject(Object.assign(new Error(`flotilla ${args.join(' ')}: ${error.message}\n${stderr}`), { stdout }));
         },
       );
     });

@@ -31,7 +31,8 @@ export function register(program: Command, context: Context): void {
     .action((flags: Flags) => (flags.watch === undefined ? runOnce(flags, context) : runWatch(flags, context)));
 }
 
-/** Prints the known values. Fails afterwards if the broker is unreachable, or if nothing names it. */
+/** Prints the known values. Fails afterwards if the broker is unreachable, if nothing names it, if a store was not read,
+ *  or if a process is not ready. */
 async function runOnce({ json = false }: Flags, context: Context): Promise<void> {
   const source = createStatusSource(context);
   try {
@@ -44,6 +45,8 @@ async function runOnce({ json = false }: Flags, context: Context): Promise<void>
     if (unreachable !== undefined) throw unreachable;
     if ((await brokerAddress(context)).from === 'default') throw new CommandFailed(notConfigured(context));
     requireAllRead(context, status.unread);
+    // the output contains their reasons
+    if (status.processes.some(({ health }) => health !== 'ready')) throw new CommandFailed('processes are not ready');
   } finally {
     await source.close();
   }
