@@ -116,8 +116,10 @@ describe('commands with an unreachable broker', function () {
       'doctor',
     );
     expect(out).to.match(/^FAIL broker .*Nothing listens .*127\.0\.0\.1:1\. Start the broker .*$/m);
-    expect(out).to.match(/^WARN management .*user "guest" is refused \(401\)/m);
+    expect(out).to.match(/^WARN management .*\(AMQP_MANAGEMENT_URL\): .*user "guest" is refused \(401\)/m);
     expect(out).not.to.include('hunter2');
+    const derived = await run({ AMQP_URL: real.amqpUrl, AMQP_MANAGEMENT_URL: undefined }, 'doctor');
+    expect(derived.out).to.match(/^.{4} management .*\(from AMQP_URL; AMQP_MANAGEMENT_URL is not set\)/m);
   });
 
   it('do not count the ports of a fleet that runs here as a fault', async () => {
@@ -125,7 +127,9 @@ describe('commands with an unreachable broker', function () {
     await once(server, 'listening');
     const port = String((server.address() as AddressInfo).port);
     const env = { AMQP_URL: real.amqpUrl, PORT: port };
-    expect((await run(env, 'doctor')).out).to.match(/^FAIL ports .*is taken; find the process with: lsof -nP -iTCP:\d+ -sTCP:LISTEN$/m);
+    expect((await run(env, 'doctor')).out).to.match(
+      /^FAIL ports .*is taken; find the process with: lsof -nP -iTCP:\d+ -sTCP:LISTEN$/m,
+    );
     const url = `http://127.0.0.1:${port}`;
     const forget = await registerProcess({
       dir: join(folder, 'run'),

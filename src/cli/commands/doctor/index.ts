@@ -159,7 +159,9 @@ async function checkBroker(context: Context): Promise<Finding> {
 
 async function checkManagement(context: Context): Promise<Finding> {
   const { managementUrl, from } = await brokerAddress(context);
-  const where = `${maskedUrl(managementUrl)} (${from})`;
+  const isSet = context.env['AMQP_MANAGEMENT_URL'] !== undefined && from !== 'the fleet that runs here';
+  const derived = from === 'AMQP_URL' ? 'from AMQP_URL; AMQP_MANAGEMENT_URL is not set' : from;
+  const where = `${maskedUrl(managementUrl)} (${isSet ? 'AMQP_MANAGEMENT_URL' : derived})`;
   try {
     const { version } = await createManagement({ url: managementUrl, timeout: CONNECT_TIMEOUT_MS }).overview();
     return { ok: true, detail: `${where} answers, RabbitMQ ${version}` };
