@@ -1,22 +1,34 @@
 import { explore } from 'flotilla/simulation';
+import { journey, JOURNEY_FAULTS } from '../../sagas/support/journey.js';
 import { orderSimulation } from '../../testing/simulation/orders.js';
 
-/** Thousands of simulated runs of the order platform, each with its own orders, latencies and faults; resolves with
- *  statistics. Rejects with the shortest failing run. */
+/** Thousands of simulated runs of the order platform, and of a saga whose services keep no history, each with its own
+ *  input, latencies and faults. Resolves with statistics. Rejects with the shortest failing run. */
 export async function simulateOrders({ seed, say }: { seed: number; say: (line: string) => void }): Promise<string> {
+  const [saga, choreography] = [orderSimulation('orchestrated'), orderSimulation('choreographed')];
+  const both = orderSimulation('orchestrated', 'choreographed');
   const plans = [
-    { name: 'orchestrated', simulation: orderSimulation('orchestrated'), runs: 6_000, maxFaults: 8 },
-    { name: 'choreographed', simulation: orderSimulation('choreographed'), runs: 3_000, maxFaults: 8 },
-    { name: 'both', simulation: orderSimulation('orchestrated', 'choreographed'), runs: 3_000, maxFaults: 12 },
+    { name: 'orchestrated', count: 6_000, start: (runs: number) => explore(saga, { runs, seed, maxFaults: 8 }) },
+    {
+      name: 'choreographed',
+      count: 3_000,
+      start: (runs: number) => explore(choreography, { runs, seed, maxFaults: 8 }),
+    },
+    { name: 'both', count: 3_000, start: (runs: number) => explore(both, { runs, seed, maxFaults: 12 }) },
+    {
+      name: 'services without history',
+      count: 3_000,
+      start: (runs: number) => explore(journey, { runs, seed, maxFaults: 8, kinds: JOURNEY_FAULTS }),
+    },
   ];
   let all = 0;
   let happened = 0;
-  for (const { name, simulation, runs, maxFaults } of plans) {
+  for (const { name, count, start } of plans) {
     const began = performance.now();
-    const { faults } = await explore(simulation, { runs, seed, maxFaults });
+    const { faults } = await start(count);
     const minutes = (performance.now() - began) / 60_000;
-    say(`${name}: ${runs} runs, ${faults} faults, ${Math.round(runs / minutes)} runs a minute`);
-    all += runs;
+    say(`${name}: ${count} runs, ${faults} faults, ${Math.round(count / minutes)} runs a minute`);
+    all += count;
     happened += faults;
   }
   return `${all} runs, ${happened} faults`;
