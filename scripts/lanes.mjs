@@ -13,12 +13,12 @@ const RUNS = [
   ['chaos/cluster', 'broker', 'client'], // one cluster serves several files
   ['chaos'],
   ['cli'],
-  ['project', 'examples', 'observability', 'runtime'],
   ['platform', 'workers', 'testing'],
-  ['dead-letters', 'replay'],
-  ['outbox', 'event-log', 'journal'],
-  ['store', 'contract', 'projections', 'sagas'],
+  ['project', 'examples', 'observability', 'runtime'],
   ['supervisor'],
+  ['store', 'contract', 'projections', 'sagas'],
+  ['outbox', 'event-log', 'journal'],
+  ['dead-letters', 'replay'],
   ['worker'],
 ];
 
