@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join, relative, sep } from 'node:path';
+import { basename, join, relative, sep } from 'node:path';
 import { exclusively } from './lock.mjs';
 import { root } from './root.mjs';
 import { step } from './step.mjs';
@@ -19,6 +19,8 @@ const LIBRARY = [
   'src/supervisor/broker/rabbitmq-node/install.ts',
   'src/telemetry/logger.ts',
 ];
+/** The program of a thread, which the module that starts it finds beside itself: in the folder of the chunks. */
+const THREAD = 'src/store/sqlite/write/checkpoint-program.ts';
 /** All folders with TypeScript. */
 export const FOLDERS = ['src', 'platform', 'workers', 'config', 'examples', 'scripts', 'test', 'bench'];
 const OPTIONS = {
@@ -52,9 +54,8 @@ export async function bundle({ sourcemap }) {
   const options = { ...OPTIONS, sourcemap, bundle: true, splitting: true, external: packages() };
   await esbuild({
     ...options,
-    entryPoints: LIBRARY,
+    entryPoints: [...LIBRARY.map((path) => entry(path)), entry(THREAD, `chunks/${basename(THREAD, '.ts')}`)],
     outdir: 'dist/src',
-    outbase: 'src',
     chunkNames: 'chunks/[name]-[hash]',
   });
   await esbuild({
@@ -66,6 +67,11 @@ export async function bundle({ sourcemap }) {
     conditions: ['flotilla-source'],
     external: [...options.external, 'flotilla'],
   });
+}
+
+/** The entry of a module, with the path of its output without extension. */
+function entry(path, out = relative('src', path).slice(0, -'.ts'.length)) {
+  return { in: path, out };
 }
 
 function esbuild(options) {

@@ -15,8 +15,10 @@ const isSource = (url) => url.endsWith('.ts') && sources.some((folder) => url.st
 
 registerHooks({
   resolve(specifier, context, next) {
-    if (/^\.\.?\/.*\.js$/.test(specifier) && context.parentURL !== undefined && isSource(context.parentURL)) {
-      const { href: url } = new URL(specifier.replace(/js$/, 'ts'), context.parentURL);
+    const isRelative = /^\.\.?\//.test(specifier) && context.parentURL !== undefined && isSource(context.parentURL);
+    // the program of a thread has an absolute URL
+    if (specifier.endsWith('.js') && (isRelative || specifier.startsWith(home))) {
+      const { href: url } = new URL(specifier.replace(/js$/, 'ts'), isRelative ? context.parentURL : undefined);
       if (isSource(url)) return { url, format: 'module', shortCircuit: true };
     }
     return next(specifier, context);

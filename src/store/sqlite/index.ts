@@ -5,6 +5,7 @@ import type { Store } from '../store.js';
 import { AppendWatch } from './write/append-watch.js';
 import { ArchiveFile, archivePathOf } from './archive/archive-file.js';
 import { CommitHealth } from './write/commit-health.js';
+import { CheckpointThread } from './write/checkpoint-thread.js';
 import { Committer } from './write/committer.js';
 import { openReader, openWriter, type Connection } from './connection.js';
 import { FileGuard, identityOf } from './file-guard.js';
@@ -14,6 +15,7 @@ import { retryWhileBusy } from './write/retry-while-busy.js';
 import { applySchema } from './tables/schema.js';
 import { isBusy } from './sqlite-errors.js';
 import { SqliteStore } from './sqlite-store.js';
+import { LAST_RESORT_PAGES, WalCheckpoints } from './write/wal-checkpoints.js';
 import { walHints } from './write/wal-hints.js';
 import { openWal, WalSync } from './write/wal-sync.js';
 import { WriteLock } from './write/write-lock.js';
@@ -62,6 +64,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
   let log: WalSync | undefined;
   try {
     const id = await retryWhileBusy(() => guard.run(() => applySchema(db, expectedId)));
+    db.pragma(`wal_autocheckpoint = ${LAST_RESORT_PAGES}`);
     if (limits.maxPages !== undefined) db.pragma(`max_page_count = ${limits.maxPages}`);
     const archive = new ArchiveFile(archivePathOf(path));
     const writer = await retryWhileBusy(() => guard.run(() => new Writer(db, clock, archive)));
@@ -89,6 +92,23 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
       interval: limits.pollInterval ?? 50,
       hints: (onHint, onEnd) => walHints(path, onHint, onEnd, logger),
     });
+    const pages = db.prepare<unknown[], { log: number; checkpointed: number }>('PRAGMA wal_checkpoint(NOOP)');
+    const checkpoint = db.prepare('PRAGMA wal_checkpoint(PASSIVE)');
+    const checkpoints = new WalCheckpoints({
+      pages() {
+        try {
+          return pages.get();
+        } catch {
+          return undefined; // a lasting failure is reported by the next transaction
+        }
+      },
+      checkpoint: () => void checkpoint.get(),
+      thread: new CheckpointThread(path),
+      onSyncFailed: (code) => {
+        guard.fail(new FlotillaError('store.sync_failed', `${path}: ${code} in a checkpoint`));
+      },
+      logger,
+    });
     const committer = new Committer(writer, lock, {
       maxWaiting: limits.maxWaiting ?? 10_000,
       maxGroup: limits.maxGroup ?? 500,
@@ -98,8 +118,10 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
       logger,
       onCommitted: (isNotable) => {
         watch.committed();
+        checkpoints.committed();
         if (isNotable) watch.appended();
       },
+      room: () => checkpoints.room(),
     });
     const read = <T>(step: () => T) => retryWhileBusy(() => guard.run(step));
     const size = () =>
@@ -112,6 +134,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Stor
       archive,
       committer,
       log,
+      checkpoints,
       health,
       watch,
       lockLease(name) {

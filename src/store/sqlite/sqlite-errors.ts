@@ -1,5 +1,5 @@
 import Database from 'better-sqlite3';
-import { errorOf, FlotillaError } from '../../errors.js';
+import { errorOf, FlotillaError, messageOf } from '../../errors.js';
 
 /** Maps SQLite failures to registered errors; other errors, such as constraint violations, stay unchanged. */
 export function storeError(error: unknown): Error {
@@ -28,4 +28,9 @@ export function isBusy(error: unknown): boolean {
 /** Whether a constraint was violated; at a COMMIT, a deferred one. */
 export function isConstraint(error: unknown): boolean {
   return error instanceof Database.SqliteError && error.code.startsWith('SQLITE_CONSTRAINT');
+}
+
+/** Returns SQLite's code of an error, such as `SQLITE_FULL`; for another error its message. */
+export function codeOf(error: unknown): string {
+  return error instanceof Database.SqliteError ? error.code : messageOf(error);
 }

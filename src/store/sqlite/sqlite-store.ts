@@ -33,6 +33,7 @@ import { SnapshotReader } from './tables/snapshots.js';
 import { MetadataReader } from './tables/stream-metadata.js';
 import { StateReader } from './read/read-state.js';
 import { TaggedSql } from './tagged-sql.js';
+import type { WalCheckpoints } from './write/wal-checkpoints.js';
 import type { CommitLog } from './write/wal-sync.js';
 import type { Writer } from './write/writer.js';
 
@@ -53,6 +54,7 @@ export interface SqliteParts {
   archive: ArchiveFile;
   committer: Pick<Committer, 'submit' | 'run' | 'close' | 'waiting'>;
   log: CommitLog;
+  checkpoints?: Pick<WalCheckpoints, 'close'>;
   health: CommitHealth;
   watch: Pick<AppendWatch, 'listen' | 'stop'>;
   /** Takes the lock of a lease; see `Store.lockLease`. */
@@ -278,6 +280,7 @@ export class SqliteStore implements Store {
     this.parts.stop?.();
     await this.parts.committer.close();
     await this.parts.log.close();
+    await this.parts.checkpoints?.close();
     this.parts.archive.close();
     this.parts.reader.close();
     this.parts.writer.db.close();

@@ -22,6 +22,8 @@ export interface CommitterOptions {
   logger: Logger;
   /** Called when a commit is visible. `isNotable`: it has appended events or stored timers. */
   onCommitted: (isNotable: boolean) => void;
+  /** Resolves when the next transaction may begin; undefined if it may now. */
+  room: () => Promise<void> | undefined;
 }
 
 /** A commit is prepared while an earlier one is synced. A third would not be durable sooner, only alone: its units wait
@@ -93,6 +95,7 @@ export class Committer {
     await new Promise(setImmediate);
     while (this.#waiting.length > 0) {
       while (this.#unsynced.size >= MAX_UNSYNCED_GROUPS) await Promise.race(this.#unsynced);
+      await this.options.room();
       try {
         await this.lock.take();
       } catch (error) {
