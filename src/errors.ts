@@ -392,8 +392,8 @@ export const errors = {
     disposal: 'reject',
     message: 'The projection cannot take an event',
     remedy:
-      'Fix the projection and restart its worker; if its tables were changed from outside, use `flotilla projections ' +
-      'rebuild`; or skip the event with `flotilla projections skip`.',
+      'If its tables were changed from outside (no such table, no such column), use `flotilla projections rebuild`; ' +
+      'otherwise fix the projection and restart its worker, or skip the event with `flotilla projections skip`.',
   },
   'projection.not_stopped': {
     disposal: 'reject',

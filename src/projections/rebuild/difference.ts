@@ -87,6 +87,10 @@ class Comparison {
       return { ...found, incomparable: 'the old model has no such table' };
     }
     const oldName = physicalName(this.table, old.generation);
+    if (!(await this.#exists(oldName))) {
+      found.rows = await this.#count(newName);
+      return { ...found, incomparable: `the live model lacks its table ${oldName}; changed from outside` };
+    }
     const columns = await this.#columns(oldName);
     if ([...columns].sort().join() !== [...newColumns].sort().join()) {
       found.rows = await this.#count(newName);
@@ -149,6 +153,11 @@ class Comparison {
       await this.options.onPage();
       if (rows.length < ROWS_PER_PAGE) return;
     }
+  }
+
+  async #exists(name: string): Promise<boolean> {
+    const rows = await this.store.query`SELECT 1 AS found FROM sqlite_master WHERE type = 'table' AND name = ${name}`;
+    return rows.length > 0;
   }
 
   /** Also works for a table without rows: the join returns one row of nulls. */

@@ -8,7 +8,7 @@ import type { LeaseHolder } from '../../store/leases/lease-holder.js';
 import type { Logger } from '../../telemetry/logger.js';
 import { differenceOf, type TableDifference } from './difference.js';
 import { ModelFreeze, type FrozenModel } from './freeze.js';
-import { beginBuilding, dropOld, generationsOf } from '../tables/generations.js';
+import { beginBuilding, dropOld, generationsOf, setRole } from '../tables/generations.js';
 import { LiveModel } from '../live-model.js';
 import { ModelWriter, type Step } from '../model-writer.js';
 import { checkpointOf } from '../tables/physical-names.js';
@@ -77,6 +77,17 @@ export class RebuildRun {
     const { store, projection } = this;
     const { dryRun = false, restart = false, now } = this.options;
     const { generation, resumed } = await beginBuilding(store, projection, { restart, now });
+    try {
+      return { ...(await this.#runWith(generation)), resumed };
+    } catch (error) {
+      if (dryRun) await this.#discardFailed(generation);
+      throw error;
+    }
+  }
+
+  async #runWith(generation: number): Promise<Omit<Rebuilt, 'resumed'>> {
+    const { store, projection } = this;
+    const { dryRun = false } = this.options;
     const writer = this.#writerOf(generation);
     await this.#build(writer);
     const { frozen, difference } = await this.#compareAndSwap(writer, generation);
@@ -85,7 +96,6 @@ export class RebuildRun {
     const reached = dryRun ? { position: frozen.position } : await this.#bringUpToDate();
     return {
       projection: projection.name,
-      resumed,
       swapped: !dryRun,
       versions: { old: frozen.version, new: projection.version },
       comparedAt: frozen.position,
@@ -94,6 +104,19 @@ export class RebuildRun {
       passedOver: [...this.#passedOver.values()],
       difference,
     };
+  }
+
+  /** A failed dry run leaves nothing behind. An interrupted one leaves its tables, which the next run uses. */
+  async #discardFailed(generation: number): Promise<void> {
+    const { store, projection, options } = this;
+    if (options.signal.aborted || !this.lease.check()) return;
+    try {
+      const change = { projection: projection.name, generation, from: 'building', to: 'old' } as const;
+      await store.transaction(({ sql }) => setRole(sql, change));
+      await dropOld(store, projection.name);
+    } catch (error) {
+      options.logger.warn('rebuild: the tables of a failed dry run could not be dropped', { error: messageOf(error) });
+    }
   }
 
   /** Builds until it is close to the live model's position. */

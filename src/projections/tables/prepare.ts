@@ -92,15 +92,21 @@ export function tablesOf(json: string): string[] {
  *  that is taken. */
 export async function makeViews(sql: Sql, tables: readonly string[], generation: number): Promise<void> {
   for (const table of tables) {
-    try {
-      await sql(template([`CREATE VIEW ${table} AS SELECT * FROM ${physicalName(table, generation)}`]));
-    } catch (cause) {
-      if (cause instanceof FlotillaError) throw cause;
-      throw new FlotillaError('projection.bad_definition', `${table}: ${messageOf(cause)}`, { cause });
-    }
+    await changeView(sql, table, `CREATE VIEW ${table} AS SELECT * FROM ${physicalName(table, generation)}`);
   }
 }
 
+/** Drops the views of a model; ignores missing ones. Throws `projection.bad_definition` for a name that something other
+ *  than a view has taken. */
 export async function dropViews(sql: Sql, tables: readonly string[]): Promise<void> {
-  for (const table of tables) await sql(template([`DROP VIEW ${table}`]));
+  for (const table of tables) await changeView(sql, table, `DROP VIEW IF EXISTS ${table}`);
+}
+
+async function changeView(sql: Sql, table: string, statement: string): Promise<void> {
+  try {
+    await sql(template([statement]));
+  } catch (cause) {
+    if (cause instanceof FlotillaError) throw cause;
+    throw new FlotillaError('projection.bad_definition', `${table}: ${messageOf(cause)}`, { cause });
+  }
 }

@@ -12,7 +12,7 @@ import { ModelFreeze } from '../../../src/projections/rebuild/freeze.js';
 import { LiveModel } from '../../../src/projections/live-model.js';
 import { prepareProjections } from '../../../src/projections/tables/prepare.js';
 import { skipEvent } from '../../../src/projections/tables/skips.js';
-import type { Store } from '../../../src/store/store.js';
+import type { Sql, Store } from '../../../src/store/store.js';
 import { silentLogger } from '../../../src/telemetry/logger.js';
 import { createTempStore, type TempStore } from '../../store/support/temp-store.js';
 import {
@@ -151,6 +151,82 @@ describe('rebuilding a projection', function () {
     await append(store, begun(2));
     await part.caughtUp();
     expect(part.state()[0]?.status).to.equal('running');
+  });
+
+  const damages: Record<string, (sql: Sql) => Promise<unknown>> = {
+    'a table was renamed': (sql) => sql`alter table job_list__1 rename to job_list_backup`,
+    'a table was dropped': (sql) => sql`drop table job_list__1`,
+    'a table and its view were dropped': async (sql) => {
+      await sql`drop view job_list`;
+      await sql`drop table job_list__1`;
+    },
+  };
+  for (const [what, damage] of Object.entries(damages)) {
+    it(`rebuilds a stopped model of which ${what}`, async () => {
+      await append(store, begun(1));
+      const part = await run();
+      await part.caughtUp();
+      await store.transaction(({ sql }) => damage(sql));
+      await append(store, begun(2));
+      expect(await rejection(part.caughtUp())).to.have.property('message').that.contains('no such table: job_list__1');
+      const dry = await rebuild({ dryRun: true });
+      expect(dry).to.include({ swapped: false, comparedAt: 1, handled: 1 });
+      expect(dry.difference).to.deep.equal([
+        {
+          table: 'job_list',
+          incomparable: 'the live model lacks its table job_list__1; changed from outside',
+          rows: 1,
+          onlyOld: 0,
+          onlyNew: 0,
+          changed: 0,
+          sample: [],
+        },
+        { table: 'job_totals', rows: 1, onlyOld: 0, onlyNew: 0, changed: 0, sample: [] },
+      ]);
+      expect(await rebuild()).to.include({ swapped: true, resumed: false, position: 2 });
+      expect(await modelOf(store)).to.deep.equal(expectedModel([begun(1), begun(2)]));
+      await append(store, begun(3));
+      await part.caughtUp();
+      expect(await modelOf(store)).to.deep.equal(expectedModel([begun(1), begun(2), begun(3)]));
+      const kept = what.includes('renamed') ? ['job_list_backup'] : [];
+      expect(await tables()).to.have.members(['job_list__3', 'job_totals__3', ...kept]);
+    });
+  }
+
+  it('rebuilds a model whose columns were changed from outside', async () => {
+    await append(store, begun(1));
+    const part = await run();
+    await part.caughtUp();
+    await store.transaction(({ sql }) => sql`alter table job_list__1 rename column events to changes`);
+    const { difference, swapped } = await rebuild();
+    expect(swapped).to.equal(true);
+    expect(difference[0]).to.include({ incomparable: 'the columns differ: -changes +events' });
+    expect(await modelOf(store)).to.deep.equal(expectedModel([begun(1)]));
+  });
+
+  it('reports a table in place of a view with a stable code', async () => {
+    await append(store, begun(1));
+    const part = await run();
+    await part.caughtUp();
+    await store.transaction(async ({ sql }) => {
+      await sql`drop view job_list`;
+      await sql`create table job_list (n bigint)`;
+    });
+    expect(await rejection(rebuild())).to.have.property('code', 'projection.bad_definition');
+  });
+
+  it('keeps nothing of a dry run that failed', async () => {
+    await append(store, begun(1), begun(13));
+    const part = await run();
+    await part.caughtUp();
+    const picky = jobsProjection({
+      before: ({ data }) => {
+        if ((data as { n: number }).n === 13) throw new PermanentError('job.unlucky', 'No 13.');
+      },
+    });
+    expect(await rejection(rebuild({ dryRun: true }, picky))).to.have.property('code', 'projection.poison');
+    expect(await tables()).to.have.members(['job_list__1', 'job_totals__1']);
+    expect(await rebuild()).to.include({ resumed: false, handled: 2 });
   });
 
   it('runs in one process at a time', async () => {

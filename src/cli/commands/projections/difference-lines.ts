@@ -8,7 +8,7 @@ export function linesOf(rebuilt: Rebuilt): string[] {
   const what = isSame(rebuilt.difference) ? 'no difference' : 'old and new differ';
   const done = swapped ? `rebuilt, now at ${position}` : 'dry run, not swapped';
   const lines = [
-    `${projection}: ${done}; ${handled} events${resumed ? ', continuing an interrupted rebuild' : ''}; compared at ${comparedAt}: ${what}`,
+    `${projection}: ${done}; ${handled} events${resumed ? ', continuing an earlier rebuild that did not finish' : ''}; compared at ${comparedAt}: ${what}`,
   ];
   if (versions.old !== versions.new) lines.push(`  version ${versions.old} before, ${versions.new} now`);
   for (const table of rebuilt.difference) lines.push(...linesOfTable(table));
