@@ -5,8 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { baseCatalogue, catalogue } from 'flotilla';
+import { checkBroker } from '../../src/cli/commands/doctor/check-broker.js';
 import * as doctor from '../../src/cli/commands/doctor/index.js';
 import * as keeper from '../../src/cli/commands/keeper.js';
+import * as status from '../../src/cli/commands/status/index.js';
 import * as topology from '../../src/cli/commands/topology/index.js';
 import { defineFleet } from '../../src/fleet/define-fleet.js';
 import { registerProcess } from '../../src/observability/processes/process-registry.js';
@@ -43,7 +45,7 @@ describe('commands with an unreachable broker', function () {
   const run = (env: NodeJS.ProcessEnv, ...args: string[]) =>
     runCommand(
       {
-        modules: [topology, keeper, doctor],
+        modules: [topology, keeper, doctor, status],
         fleet,
         env: {
           DATA_DIR: folder,
@@ -120,6 +122,33 @@ describe('commands with an unreachable broker', function () {
     expect(out).not.to.include('hunter2');
     const derived = await run({ AMQP_URL: real.amqpUrl, AMQP_MANAGEMENT_URL: undefined }, 'doctor');
     expect(derived.out).to.match(/^.{4} management .*\(from AMQP_URL; AMQP_MANAGEMENT_URL is not set\)/m);
+  });
+
+  it('report another program on the port of the broker under one code, also at the default address', async () => {
+    // like many servers, it answers only at the end of a line
+    const server = createServer((socket) => {
+      socket.on('error', () => socket.destroy());
+      socket.on('data', (data) => data.includes('\n') && socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'));
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const amqpUrl = `amqp://guest:hunter2@127.0.0.1:${String((server.address() as AddressInfo).port)}`;
+    try {
+      const found = await checkBroker({ amqpUrl, from: 'default' });
+      expect(found.ok).to.equal(false);
+      expect(found.detail)
+        .to.match(/: broker\.not_amqp: .*HTTP\/1\.1 400/)
+        .and.not.include('hunter2');
+      const { said } = await run({ AMQP_URL: amqpUrl }, 'status');
+      expect(said)
+        .to.match(/^broker\.not_amqp: /m)
+        .and.not.include('broker.unreachable');
+    } finally {
+      server.close();
+    }
+    expect(await checkBroker({ amqpUrl, from: 'default' })).to.deep.equal({
+      ok: true,
+      detail: 'none runs here; `up` starts one',
+    });
   });
 
   it('do not count the ports of a fleet that runs here as a fault', async () => {

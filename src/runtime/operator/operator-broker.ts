@@ -1,5 +1,6 @@
 import type { Broker } from '../../broker/broker.js';
 import { isPermanentFailure, type ConnectFailure } from '../../broker/rabbitmq/connection/connect-failure.js';
+import { causeOfSilence } from '../../broker/rabbitmq/connection/probe.js';
 import { requireKey } from '../../broker/signing/key-registration.js';
 import { namesFor } from '../../broker/topology/topology.js';
 import { maskedUrl } from '../../config/secrets.js';
@@ -68,7 +69,8 @@ export async function connectOperator(
   } catch (error) {
     await broker.close();
     if (signal.aborted || !(limit.aborted || failed.signal.aborted)) throw error;
-    const { code, detail } = failure ?? { code: 'broker.unreachable', detail: maskedUrl(address.amqpUrl) };
+    const { code, detail } = failure ??
+      (await causeOfSilence(address.amqpUrl)) ?? { code: 'broker.unreachable', detail: maskedUrl(address.amqpUrl) };
     throw new FlotillaError(code, `${detail} (${address.from})`);
   }
 }

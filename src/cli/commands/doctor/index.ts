@@ -5,7 +5,6 @@ import Database from 'better-sqlite3';
 import type { Command } from 'commander';
 import { readSandboxSettings } from '../../../config/worker-settings.js';
 import { maskedUrl } from '../../../config/secrets.js';
-import { failureOfAll } from '../../../broker/rabbitmq/connection/connect-failure.js';
 import { requireKey } from '../../../broker/signing/key-registration.js';
 import { namesFor } from '../../../broker/topology/topology.js';
 import { createManagement } from '../../../broker/rabbitmq/management/management.js';
@@ -23,6 +22,7 @@ import { describeDisabled, requireSettings } from '../../shared/check-settings.j
 import { runDirOf } from '../../../runtime/place.js';
 import { readProcesses } from '../../../observability/processes/process-registry.js';
 import { enabledWorkers } from '../../../runtime/fleet/enabled-workers.js';
+import { checkBroker } from './check-broker.js';
 import { checkCluster } from './check-cluster.js';
 import { checkStores } from './check-stores.js';
 import type { Finding } from './finding.js';
@@ -40,7 +40,7 @@ const checks: Readonly<Record<string, (context: Context) => Promise<Finding | Fi
   fleet: checkFleet,
   signatures: checkSignatures,
   rabbitmq: checkRabbit,
-  broker: checkBroker,
+  broker: async (context) => checkBroker(await brokerAddress(context)),
   management: checkManagement,
   cluster: checkCluster,
   ports: checkPorts,
@@ -145,16 +145,6 @@ async function checkRabbit(context: Context): Promise<Finding> {
     ok: false,
     detail: 'not installed, and AMQP_URL is not set; `up` tries Docker, then the installation of a package',
   };
-}
-
-async function checkBroker(context: Context): Promise<Finding> {
-  const { amqpUrl, from } = await brokerAddress(context);
-  const where = `${maskedUrl(amqpUrl)} (${from})`;
-  const { failures } = await probeBroker(amqpUrl);
-  if (failures.length === 0) return { ok: true, detail: `${where} answers` };
-  if (from === 'default') return { ok: true, detail: 'none runs here; `up` starts one' };
-  const { code, detail } = failureOfAll(failures);
-  return { ok: false, detail: `${where}: ${withRemedy(new FlotillaError(code, detail))}` };
 }
 
 async function checkManagement(context: Context): Promise<Finding> {

@@ -2,6 +2,7 @@ import { runDirOf } from '../../../runtime/place.js';
 import { maskedUrl } from '../../../config/secrets.js';
 import type { AbandonedQueue } from '../../../broker/topology/abandoned-queues.js';
 import type { Broker } from '../../../broker/broker.js';
+import { causeOfSilence } from '../../../broker/rabbitmq/connection/probe.js';
 import { groupDeadLetters } from '../../../dead-letters/storage/queries.js';
 import { listUnrouted } from '../../../queues/unrouted-messages.js';
 import { OPS_STORE } from '../../../fleet/reserved-names.js';
@@ -70,8 +71,13 @@ export function createStatusSource(context: Context): StatusSource {
       return { broker, unreachable: undefined };
     } catch (error) {
       context.signal.throwIfAborted();
-      const lost = new FlotillaError('broker.unreachable', 'the connection is lost');
-      return { broker: undefined, unreachable: broker === undefined && error instanceof Error ? error : lost };
+      if (broker === undefined && error instanceof Error) return { broker, unreachable: error };
+      const { amqpUrl } = await brokerAddress(context);
+      const { code, detail } = (await causeOfSilence(amqpUrl)) ?? {
+        code: 'broker.unreachable',
+        detail: 'the connection is lost',
+      };
+      return { broker: undefined, unreachable: new FlotillaError(code, detail) };
     }
   }
 
